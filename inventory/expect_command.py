@@ -11,16 +11,28 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge.config import LEVEL
 from edge.console import many, show
 from edge.deliver.expected import signed, topic
 from edge.errors import UnreadableInput
-from edge.records import ExpectedLine, ExpectedList, ReceivingPlace
+from edge.records import ExpectedList, ReceivingPlace
 from inventory import audit
 from inventory.expected_file import read_file
 from inventory.forms import load_forms
-from inventory.options import Config, Database, Given, Json, looking, narrow, say, settings_of
-from inventory.table_file import FaultyFile
+from inventory.options import (
+    BrokerAt,
+    Config,
+    Database,
+    Given,
+    Json,
+    Sign,
+    looking,
+    narrow,
+    say,
+    settings_of,
+    signer_of,
+    site_of,
+    whole,
+)
 
 if TYPE_CHECKING:
     from inventory.expected import Kept
@@ -32,14 +44,10 @@ File = Annotated[
     typer.Argument(metavar="FILE", readable=False, show_default=False, help="What is expected, CSV or JSON."),
 ]
 Site = Annotated[str | None, typer.Option("--site", metavar="SITE", help="Where it is expected.")]
-Sign = Annotated[
-    Path | None, typer.Option("--sign", metavar="FILE", readable=False, help="Your private key: Ed25519, PEM.")
-]
 Withdraw = Annotated[
     str | None, typer.Option("--withdraw", metavar="PLACE", help="Nothing is expected there any more: trailer/5501.")
 ]
 Received = Annotated[bool, typer.Option("--received", help="Publish what was received meanwhile, by any device.")]
-BrokerAt = Annotated[str | None, typer.Option("--broker", metavar="HOST:PORT", help="The MQTT broker.")]
 
 
 def expect(
@@ -67,7 +75,7 @@ def expect(
         raise typer.BadParameter("give FILE, --withdraw or --received, one of them")
     with looking(context, config, database) as store:
         if file is not None:
-            announced = _read(file)
+            announced = whole(read_file, file)
             where, signer = site_of(site), signer_of(sign)
             _publish(settings, store, store.expect(where, announced), signer)
         elif withdraw is not None:
@@ -78,17 +86,6 @@ def expect(
             _publish(settings, store, store.expect_received(_pallets(settings)), signer)
         else:
             _show(store.expected(), json_lines=json_lines)
-
-
-def _read(file: Path) -> dict[ReceivingPlace, tuple[ExpectedLine, ...]]:
-    try:
-        return dict(read_file(file))
-    except FaultyFile as found:
-        if len(found.faults) == 1:
-            raise
-        for fault in found.faults:
-            say(fault)
-        raise UnreadableInput(f"{file}: {len(found.faults)} faults; nothing was published") from None
 
 
 def _publish(settings: InventorySettings, store: Store, lists: list[ExpectedList], signer: audit.Auditor) -> None:
@@ -136,20 +133,6 @@ def _pallets(settings: InventorySettings) -> dict[str, str]:
             "(schemas/README.md)"
         )
     return found
-
-
-def site_of(given: str | None) -> str:
-    """The site whose devices are meant. Raises typer.BadParameter."""
-    if given is None or not LEVEL.fullmatch(given):
-        raise typer.BadParameter(f"found {given!r}, allowed is the name of the devices' site", param_hint="--site")
-    return given
-
-
-def signer_of(given: Path | None) -> audit.Auditor:
-    """Who signs it. Raises typer.BadParameter, and what reading a key raises."""
-    if given is None:
-        raise typer.BadParameter("must be given: devices take it only with a signature", param_hint="--sign")
-    return audit.Auditor(given)
 
 
 def _show(found: list[Kept], *, json_lines: bool) -> None:

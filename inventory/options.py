@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from edge.config import broker_address, load
+from edge.config import LEVEL, broker_address, load
+from edge.errors import UnreadableInput
 from edge.plain_text import in_lines
 from inventory.settings import InventorySettings
+from inventory.table_file import FaultyFile
 
 if TYPE_CHECKING:
+    from inventory.audit import Auditor
     from inventory.store import Store
 
 Config = Annotated[
@@ -39,6 +42,12 @@ Database = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table for people.")]
+Sign = Annotated[
+    Path | None, typer.Option("--sign", metavar="FILE", readable=False, help="Your private key: Ed25519, PEM.")
+]
+BrokerAt = Annotated[str | None, typer.Option("--broker", metavar="HOST:PORT", help="The MQTT broker.")]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +89,31 @@ def narrow(title: str) -> Table:
     return Table(
         title=title, title_justify="left", box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0)
     )
+
+
+def site_of(given: str | None) -> str:
+    """The site whose devices are meant. Raises typer.BadParameter."""
+    if given is None or not LEVEL.fullmatch(given):
+        raise typer.BadParameter(f"found {given!r}, allowed is the name of the devices' site", param_hint="--site")
+    return given
+
+
+def signer_of(given: Path | None) -> Auditor:
+    """Who signs it. Raises typer.BadParameter, and what reading a key raises."""
+    if given is None:
+        raise typer.BadParameter("must be given: devices take it only with a signature", param_hint="--sign")
+    from inventory.audit import Auditor  # noqa: PLC0415 - `dockvoice --help` waits for no cryptography
+
+    return Auditor(given)
+
+
+def whole(read: Callable[[Path], T], file: Path) -> T:
+    """What a file says, if nothing in it is wrong; else its faults, a line each. Raises UnreadableInput."""
+    try:
+        return read(file)
+    except FaultyFile as found:
+        if len(found.faults) == 1:
+            raise
+        for fault in found.faults:
+            say(fault)
+        raise UnreadableInput(f"{file}: {len(found.faults)} faults; nothing was published") from None

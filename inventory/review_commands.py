@@ -17,7 +17,7 @@ from edge.deliver.decision import ReviewDecision, signed
 from edge.deliver.events import Topics, encode
 from edge.errors import UnreadableInput
 from inventory import audit
-from inventory.options import Config, Database, Given, Json, looking, narrow, say, settings_of
+from inventory.options import BrokerAt, Config, Database, Given, Json, looking, narrow, say, settings_of
 
 review_commands = typer.Typer(help="What waits for a person on the devices.", no_args_is_help=True)
 
@@ -61,7 +61,6 @@ def review_list(
 Utterance = Annotated[str, typer.Argument(metavar="UTTERANCE", help="Its id, as `review list` shows it.")]
 Sign = Annotated[Path, typer.Option("--sign", metavar="FILE", readable=False, help="Your private key: Ed25519, PEM.")]
 Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, in your words; kept with your name.")]
-BrokerAt = Annotated[str | None, typer.Option("--broker", metavar="HOST:PORT", help="The MQTT broker.")]
 
 
 def _plainly(decision: str, short_help: str, told: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,12 +15,10 @@ from edge.console import many, show
 from edge.deliver.events import MalformedMessage
 from edge.deliver.roster import read_roster, signed, topic
 from edge.errors import UnreadableInput
-from edge.records import Operator, Roster
-from inventory.expect_command import signer_of, site_of
+from edge.records import Roster
 from inventory.forms import load_forms
-from inventory.options import Config, Given, Json, narrow, say, settings_of
+from inventory.options import BrokerAt, Config, Given, Json, Sign, narrow, say, settings_of, signer_of, site_of, whole
 from inventory.roster_file import read_file
-from inventory.table_file import FaultyFile
 
 if TYPE_CHECKING:
     from edge.hash_chain import PublicKey
@@ -30,11 +29,7 @@ File = Annotated[
     typer.Argument(metavar="FILE", readable=False, show_default=False, help="Who may sign on, CSV or JSON."),
 ]
 Site = Annotated[str | None, typer.Option("--site", metavar="SITE", help="Where they may.")]
-Sign = Annotated[
-    Path | None, typer.Option("--sign", metavar="FILE", readable=False, help="Your private key: Ed25519, PEM.")
-]
 Withdraw = Annotated[bool, typer.Option("--withdraw", help="Let devices go by their own settings again.")]
-BrokerAt = Annotated[str | None, typer.Option("--broker", metavar="HOST:PORT", help="The MQTT broker.")]
 
 
 def roster(
@@ -63,7 +58,7 @@ def roster(
         return
     if file is not None and withdraw:
         raise typer.BadParameter("give FILE or --withdraw, not both")
-    operators = () if file is None else _read(file, settings)
+    operators = () if file is None else whole(partial(read_file, forms=load_forms(settings.forms)), file)
     signer = signer_of(sign)
     from inventory.sending import retained, send  # noqa: PLC0415 - `dockvoice --help` waits for no MQTT
 
@@ -74,17 +69,6 @@ def roster(
     after = Roster(where, version, operators)
     send(settings, "roster", {topic(settings.prefix, where): signed(after, signer, now)}, retain=True)
     say(f"{where}: version {version}, {many(len(operators), 'operator') if operators else 'withdrawn'}")
-
-
-def _read(file: Path, settings: InventorySettings) -> tuple[Operator, ...]:
-    try:
-        return read_file(file, load_forms(settings.forms))
-    except FaultyFile as found:
-        if len(found.faults) == 1:
-            raise
-        for fault in found.faults:
-            say(fault)
-        raise UnreadableInput(f"{file}: {len(found.faults)} faults; nothing was published") from None
 
 
 def _taken(payload: bytes | None, site: str, key: PublicKey) -> Roster | None:

@@ -33,7 +33,7 @@ from edge.console import SafeConsole
 from edge.deliver.events import Topics, recorded
 from edge.errors import UnreadableInput
 from edge.forms.catalogue import Catalogue
-from edge.forms.loader import FormLibrary
+from edge.forms.loader import closing_form, forms_in
 from edge.forms.model import Form
 from edge.forms.spoken.language import language_named
 from edge.keep.journal import Journal
@@ -86,24 +86,24 @@ def talk(
     wait for a person at the end, and what the device said. An event names the one that it amends or cancels by number.
     """
     chosen = settings(config, state=state, form=form)
-    known = FormLibrary(chosen.forms_directory)
-    filled = form_named(chosen, chosen.forms.active, known)
-    at_hand = forms_at_hand(chosen, filled, known)
+    filled, closes = form_named(chosen, chosen.forms.active), closing_form(chosen.forms_directory)
+    at_hand = forms_at_hand(chosen, filled)
     catalogue = Catalogue.load(chosen.catalogue_directory)
     language = chosen.speak.language.value
     typed_in = replace(rules(chosen, filled, catalogue), language=language_named(language))
     render = partial(recorded, site=chosen.site, device=chosen.device)
     if plays is not None:
         sent = sending(chosen.scan) if scan else None
-        _act(plays, Play((), typed_in, language, sent, at_hand), known, render, manner(chosen, known.closing))
+        forms = forms_in(chosen.forms_directory)
+        _act(plays, Play((), typed_in, language, sent, at_hand), forms, render, manner(chosen, closes))
         return
     with ExitStack() as opened:
         directory = state or Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="dockvoice-talk-")))
         journal = opened.enter_context(Journal.open(directory))
         journal.outbox.demand_owner(Topics(chosen.deliver.prefix, chosen.site, chosen.device).source)
-        screen = _Screen(filled, language, known)
+        screen = _Screen(filled, language, {one.name: one for one in at_hand})
         traced = screen.trace if trace else lambda _: None
-        way = manner(chosen, known.closing)
+        way = manner(chosen, closes)
         talking = Talk(
             *(typed_in, journal, render, time.monotonic, way, traced, sending(chosen.scan), at_hand),
             shift=shift(chosen),

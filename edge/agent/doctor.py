@@ -22,7 +22,6 @@ from edge.deliver.events import Topics
 from edge.deliver.mqtt import Connected, Session, SessionEvent
 from edge.errors import DockvoiceError, Unavailable, closed_to_us, plainly
 from edge.forms.catalogue import Catalogue
-from edge.forms.loader import FormLibrary
 from edge.forms.model import OWN_LANGUAGE, Form
 from edge.forms.spoken import heard_alike, spoken_words
 from edge.hear.capture import microphones
@@ -192,8 +191,7 @@ async def _form(settings: Settings) -> Iterable[Finding]:
 
 
 def _at_hand(settings: Settings) -> tuple[Form, ...]:
-    known = FormLibrary(settings.forms_directory)
-    return forms_at_hand(settings, form_named(settings, settings.forms.active, known), known)
+    return forms_at_hand(settings, form_named(settings, settings.forms.active))
 
 
 async def _words(settings: Settings) -> Iterable[Finding]:

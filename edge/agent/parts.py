@@ -32,7 +32,7 @@ from edge.config import Engine, ListeningMode, Mode, Settings
 from edge.deliver.events import recorded
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
-from edge.forms.loader import FormLibrary
+from edge.forms.loader import closing_form, form_files, load_form
 from edge.forms.model import Form
 from edge.forms.spoken.language import ENGLISH, LANGUAGES, Language, language_named
 from edge.hear.gate import Gate, WakePhrase
@@ -66,18 +66,14 @@ class Parts:
     past: Past = field(default_factory=Past)
     """What models are told of what went before; whoever decides keeps it up to date."""
     at_hand: tuple[Form, ...] = ()  # The forms that operators may switch between; none: `form` alone.
-    known: FormLibrary | None = None  # All forms of the site; None: `form` alone.
     make: Callable[[Form, str | None], Workplace] | None = None  # Makes what another form, or language, needs.
-
-    @property
-    def closing(self) -> Form | None:
-        """The form by which trailers are closed."""
-        return None if self.known is None else self.known.closing
+    closing: Form | None = None  # The form by which trailers are closed.
 
     @property
     def forms(self) -> Mapping[str, Form]:
-        """The forms of which something may be told, by name."""
-        return {self.form.name: self.form} if self.known is None else self.known
+        """The forms of which entries are made here, by name."""
+        closing = () if self.closing is None else (self.closing,)
+        return {form.name: form for form in (*self.at_hand, self.form, *closing)}
 
     @property
     def rules(self) -> Rules:
@@ -95,9 +91,8 @@ def assemble(settings: Settings, form: str | None = None, *, live: bool = False)
 
     `live`: somebody is there to answer, as nobody is for a recording. Raises Misconfigured naming what is wrong.
     """
-    known = FormLibrary(settings.forms_directory)
-    chosen = form_named(settings, form or settings.forms.active, known)
-    at_hand = forms_at_hand(settings, chosen, known) if live else (chosen,)
+    chosen = form_named(settings, form or settings.forms.active)
+    at_hand = forms_at_hand(settings, chosen) if live else (chosen,)
     catalogue = Catalogue.load(settings.catalogue_directory)
     clients = Clients(settings.understand.clients)
     agrees = converses(settings, live=live)
@@ -118,8 +113,9 @@ def assemble(settings: Settings, form: str | None = None, *, live: bool = False)
     def make(another: Form, language: str | None) -> Workplace:
         return making.workplace(another, language, own(another))
 
+    closing = closing_form(settings.forms_directory) if live else None
     of_start = (chosen, catalogue, begun.readers.interpreter, begun.panel)
-    return Parts(settings, *of_start, clients, making.past, at_hand, known, make)
+    return Parts(settings, *of_start, clients, making.past, at_hand, make, closing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +203,7 @@ def typed_in(settings: Settings) -> Language:
     return language_named(settings.speak.language.value)
 
 
-def forms_at_hand(settings: Settings, active: Form, known: FormLibrary) -> tuple[Form, ...]:
+def forms_at_hand(settings: Settings, active: Form) -> tuple[Form, ...]:
     """The forms that operators may switch between, that which they begin with among them.
 
     Raises Misconfigured for one that does not exist, and where two are called alike.
@@ -259,13 +255,12 @@ def spoken(settings: Settings) -> str:
     return "en" if understand.mode is Mode.ON_DEVICE or asked is None else asked.language
 
 
-def form_named(settings: Settings, name: str, known: FormLibrary | None = None) -> Form:
-    """The form of that name, of all that are `known`; raises Misconfigured telling which there are."""
-    forms = known or FormLibrary(settings.forms_directory)
-    if name not in forms:
-        there = ", ".join(forms)
-        raise Misconfigured(f"form {name!r}: not among the forms in {settings.forms_directory} ({there})")
-    return forms[name]
+def form_named(settings: Settings, name: str) -> Form:
+    """The form of that name; raises Misconfigured telling which there are. No other is read."""
+    files = form_files(settings.forms_directory)
+    if name not in files:
+        raise Misconfigured(f"form {name!r}: not among the forms in {settings.forms_directory} ({', '.join(files)})")
+    return load_form(files[name])
 
 
 def dictation(

@@ -66,33 +66,10 @@ def forms_in(directory: Path) -> Mapping[str, Form]:
     return MappingProxyType(forms)
 
 
-class FormLibrary(Mapping[str, Form]):
-    """The forms of a directory by name. Each is read when it is first wanted: a device fills few of those there are."""
-
-    def __init__(self, directory: Path) -> None:
-        """Raises Misconfigured where there is none; what is wrong with one shows when it is read."""
-        self._files = form_files(directory)
-        self._read: dict[str, Form] = {}
-
-    def __getitem__(self, name: str) -> Form:
-        """The form. Raises KeyError; and Misconfigured naming the file and every fault in it."""
-        if name not in self._read:
-            self._read[name] = load_form(self._files[name])
-        return self._read[name]
-
-    def __iter__(self) -> Iterator[str]:
-        """Their names, in order."""
-        return iter(self._files)
-
-    def __len__(self) -> int:
-        """How many there are."""
-        return len(self._files)
-
-    @property
-    def closing(self) -> Form | None:
-        """The form by which trailers are closed; None where there is none."""
-        may = (name for name, path in self._files.items() if '"closes"' in _text(path))
-        return next((self[name] for name in may if self[name].closes is not None), None)
+def closing_form(directory: Path) -> Form | None:
+    """The form of a directory by which trailers are closed; None where there is none. Others are not read as forms."""
+    named = (path for path in form_files(directory).values() if '"closes"' in _text(path))
+    return next((form for form in map(load_form, named) if form.closes is not None), None)
 
 
 def load_form(path: Path) -> Form:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
@@ -105,16 +105,6 @@ class FieldReading:
     by_end: bool = False  # Only its last characters were said, and one thing that is announced ends so.
     said_in: tuple[str, ...] = ()
     """The utterances in which it was said for several entries, where that is not this one; its words are in theirs."""
-
-    @property
-    def possible(self) -> tuple[FieldValue | None, ...]:
-        """Every value that it may be."""
-        return self.value, self.runner_up, *self.rivals
-
-    @property
-    def undoubted(self) -> FieldReading:
-        """The same, were its value the only one that it may be."""
-        return replace(self, confidence=1.0, confirmed=True, rivals=(), runner_up=None)
 
     @property
     def is_taken(self) -> bool:

@@ -22,7 +22,7 @@ from edge.agree.dialogue.session import Manner
 from edge.agree.dialogue.table import State
 from edge.config import Settings, shipped
 from edge.forms.catalogue import Catalogue
-from edge.forms.loader import FormLibrary
+from edge.forms.loader import closing_form
 from edge.forms.model import Form
 from edge.records import FieldValue, Reason
 from lab.scribe import wording
@@ -66,7 +66,7 @@ def closing(manner: Manner) -> Manner:
 
 @cache
 def _closing_form() -> Form | None:
-    return FormLibrary(shipped("schemas") / "forms").closing
+    return closing_form(shipped("schemas") / "forms")
 
 
 NOTHING = Pallet("", 0, "CS", "", "")

@@ -29,7 +29,7 @@ from edge.cli.present.json_lines import AgentLines
 from edge.config import Endpoint, Settings, load
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
-from edge.forms.loader import FormLibrary
+from edge.forms.loader import forms_in
 from edge.forms.model import Form
 from edge.forms.spoken.language import language_named
 from edge.keep.journal import Journal
@@ -40,7 +40,7 @@ from tests.fakes import LoudnessScorer, ScriptedInterpreter, ScriptedSource
 from tests.shipped import ROOT
 from tests.waiting import until
 
-FORMS = FormLibrary(ROOT / "schemas" / "forms")
+FORMS = forms_in(ROOT / "schemas" / "forms")
 MOVE, COUNT = FORMS["pallet-move"], FORMS["stock-count"]
 CATALOGUE = Catalogue.load(ROOT / "config" / "catalogue")
 ENTRY = "pallet 742, twelve units, dock B"
@@ -80,7 +80,7 @@ def parts_of(directory: Path, **more: Any) -> Parts:
         spoken = language_named(language or "en")
         return Workplace(Work(form.name, language), Readers(Rules(form, CATALOGUE, language=spoken), Unheard(form)))
 
-    return Parts(settings, MOVE, CATALOGUE, ScriptedInterpreter(), at_hand=(MOVE, COUNT), known=FORMS, make=make)
+    return Parts(settings, MOVE, CATALOGUE, ScriptedInterpreter(), at_hand=(MOVE, COUNT), make=make)
 
 
 class Device:

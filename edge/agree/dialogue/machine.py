@@ -34,7 +34,7 @@ from edge.agree.dialogue import (
 from edge.agree.dialogue.events import Deadline, Happening, UtteranceHeard, event_of
 from edge.agree.dialogue.merging import is_beside, names_another
 from edge.agree.dialogue.orders import Adjust, Earcon, Order, Say, Sound, StartTimer, StopTimer
-from edge.agree.dialogue.questions import About, Question, values_of
+from edge.agree.dialogue.questions import About, Question
 from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, InReview, Manner, Works
 from edge.agree.dialogue.table import AGREEING, CLOSED, QUESTIONS, TABLE, Event, State, Step
 from edge.agree.expectations import NOTHING_EXPECTED
@@ -452,24 +452,15 @@ def _over_readback(session: DialogueSession, heard: UtteranceHeard, event: Event
             return Event.YES
         if event is Event.UNCLEAR and is_beside(heard.reading, session.rules):
             return Event.NOISE
-    if event is Event.PART and session.state is State.HELD and _begins_next(session, heard):
+    if event is Event.PART and session.state is State.HELD and _only_lists_object(session, heard):
         return Event.ENTRY
     return event
 
 
-def _begins_next(session: DialogueSession, heard: UtteranceHeard) -> bool:
-    """Whether it is a whole sentence about something else than what is held, whatever is doubtful in it.
-
-    What a list says of it, and which of several values was said, is asked as it begins. But one of the values that
-    names what is held may be a correction of that.
-    """
-    fields = heard.reading.fields
-    undoubted = replace(heard.reading, fields={name: one.undoubted for name, one in fields.items()})
+def _only_lists_object(session: DialogueSession, heard: UtteranceHeard) -> bool:
+    """Whether it would be an entry, were nothing announced: what a list says of that is asked as it begins."""
     unannounced = replace(heard.known, expected=NOTHING_EXPECTED)
-    if decide(undoubted, heard.closing, session.rules, unannounced).outcome is not Outcome.ACCEPT:
-        return False
-    known = session.identifiers_of(values_of(session.open_draft.reading))
-    return not any(value in fields[name].possible for name, value in known.items() if name in fields)
+    return decide(heard.reading, heard.closing, session.rules, unannounced).outcome is Outcome.ACCEPT
 
 
 def _is_early(session: DialogueSession, heard: UtteranceHeard) -> bool:

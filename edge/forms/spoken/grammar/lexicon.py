@@ -62,6 +62,7 @@ _ROLES = {
     "within": Role.WITHIN,
     "adjectives": Role.ADJECTIVE,
     "behind": Role.BEHIND,
+    "goods": Role.BEHIND,
     "tails": Role.TAIL,
     "cues": Role.CUE,
     "repeats": Role.REPEAT,
@@ -165,17 +166,20 @@ class Lexicon:
     ) -> Iterator[tuple[str, Sense]]:
         """The phrases of the language, each as what it may be beside the words of the form, which are `taken`.
 
-        Those that say a value by themselves, `valued`, hedge nothing else and are no other talk: Spanish "roto".
+        Those that say a value by themselves, `valued`, hedge nothing else and are no other talk: Spanish "roto". What is
+        in the cases is no remark where the form has a field for that.
         """
         below_zero = any(field.spoken is Spoken.DECIMAL and (field.least or 0) < 0 for field in self._form.fields)
         signed = language.table["decimals"]
         signs = {phrase(sign) for sign in (*signed["minus"], *signed["plus"])} if below_zero else set()
+        has_item = any(field.factors_by is not None for field in self._form.fields)
+        goods = set(language.words["goods"]) if has_item else set()
         relating = {said for name in OF_SEVERAL for said in language.words[name]} if self.has_several_counts else set()
         for said, first, sense in _of_language(language):
             role = sense.use.role
             # "License plate" is other talk where no label, a "trailer" by itself may be that also where it is one.
             own = said in taken and (role in REMARKS or (role is Role.MOOD and len(said) > 1))
-            own |= said in signs or (said in valued and role in OF_OTHERS)
+            own |= said in goods or said in signs or (said in valued and role in OF_OTHERS)
             relates = role in {Role.PORTION, Role.TOTAL} and not relating
             if not (own or relates or (role in REMARKS and said in relating)):
                 yield first, sense
