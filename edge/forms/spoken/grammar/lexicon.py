@@ -166,8 +166,8 @@ class Lexicon:
     ) -> Iterator[tuple[str, Sense]]:
         """The phrases of the language, each as what it may be beside the words of the form, which are `taken`.
 
-        Those that say a value by themselves, `valued`, hedge nothing else and are no other talk: Spanish "roto". What is
-        in the cases is no remark where the form has a field for that.
+        Those that say a value by themselves, `valued`, hedge nothing else and are no other talk: Spanish "roto". What
+        is in the cases is no remark where the form has a field for that.
         """
         below_zero = any(field.spoken is Spoken.DECIMAL and (field.least or 0) < 0 for field in self._form.fields)
         signed = language.table["decimals"]
