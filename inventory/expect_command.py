@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge.console import many, show
-from edge.deliver.expected import signed, topic
+from edge.deliver.events import Topics
+from edge.deliver.signed import signed_list
 from edge.errors import UnreadableInput
 from edge.records import ExpectedList, ReceivingPlace
 from inventory import audit
@@ -93,7 +94,9 @@ def _publish(settings: InventorySettings, store: Store, lists: list[ExpectedList
     from inventory.sending import send  # noqa: PLC0415 - `dockvoice --help` waits for no MQTT
 
     now = datetime.now(UTC)
-    messages = {topic(settings.prefix, one.site, one.place): signed(one, signer, now) for one in lists}
+    messages = {
+        Topics.expected(settings.prefix, one.site, str(one.place)): signed_list(one, signer, now) for one in lists
+    }
     for one, message in zip(lists, messages.values(), strict=True):
         store.expect_signed(one, message, signer.public)
     send(settings, "expect", messages, retain=True)

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from edge.config import LEVEL
-from edge.deliver.expected import MOST_LINES, size
 from edge.deliver.signed import LARGEST as LARGEST_LIST
+from edge.deliver.signed import MOST_LINES, size_of_list
 from edge.records import ExpectedLine, PlaceKind, ReceivingPlace, plain
 from inventory.table_file import LONGEST, NAMED, Cells, FaultyFile, Layout, is_named, read_rows, strange
 
@@ -137,8 +137,8 @@ def _contradictions(lines: list[_Checked]) -> Iterator[str]:
             )
         at.setdefault(one.place, []).append(one.line)
     for place, there in at.items():
-        if len(there) > MOST_LINES or size(there) > LARGEST_LIST:
+        if len(there) > MOST_LINES or size_of_list(there) > LARGEST_LIST:
             yield (
-                f"{place}: has {len(there):,} lines, which make a message of {size(there):,} bytes; {MOST_LINES} and "
-                f"{LARGEST_LIST:,} at most for one place; split them between places"
+                f"{place}: has {len(there):,} lines, which make a message of {size_of_list(there):,} bytes; "
+                f"{MOST_LINES} and {LARGEST_LIST:,} at most for one place; split them between places"
             )

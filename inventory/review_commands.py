@@ -13,8 +13,8 @@ from typing import Annotated
 import typer
 
 from edge.console import many, show
-from edge.deliver.decision import ReviewDecision, signed
 from edge.deliver.events import Topics, encode
+from edge.deliver.signed import ReviewDecision, signed_decision
 from edge.errors import UnreadableInput
 from inventory import audit
 from inventory.options import BrokerAt, Config, Database, Given, Json, looking, narrow, say, settings_of
@@ -135,5 +135,5 @@ def _decide(
     who = os.environ.get("SUDO_USER") or getpass.getuser()
     topics = Topics(settings.prefix, review.site, review.device)
     told = ReviewDecision(topics.source, review.event_id, utterance, decision, values, who, reason)
-    send(settings, "review", {topics.decisions: encode(signed(told, signer, datetime.now(UTC)))})
+    send(settings, "review", {topics.decisions: encode(signed_decision(told, signer, datetime.now(UTC)))})
     say(f"{utterance}: sent to {review.site}/{review.device}; `review list --all` shows what became of it")

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge.console import many, show
-from edge.deliver.events import MalformedMessage
-from edge.deliver.roster import read_roster, signed, topic
+from edge.deliver.events import MalformedMessage, Topics
+from edge.deliver.signed import read_roster, signed_roster
 from edge.errors import UnreadableInput
 from edge.records import Roster
 from inventory.forms import load_forms
@@ -63,11 +63,11 @@ def roster(
     from inventory.sending import retained, send  # noqa: PLC0415 - `dockvoice --help` waits for no MQTT
 
     now = datetime.now(UTC)
-    before = _taken(retained(settings, "roster", topic(settings.prefix, where)), where, signer.public)
+    before = _taken(retained(settings, "roster", Topics.roster(settings.prefix, where)), where, signer.public)
     # By the clock, so that a broker that lost it does not begin again below what devices have seen.
     version = max(int(now.timestamp()), 0 if before is None else before.version + 1)
     after = Roster(where, version, operators)
-    send(settings, "roster", {topic(settings.prefix, where): signed(after, signer, now)}, retain=True)
+    send(settings, "roster", {Topics.roster(settings.prefix, where): signed_roster(after, signer, now)}, retain=True)
     say(f"{where}: version {version}, {many(len(operators), 'operator') if operators else 'withdrawn'}")
 
 
@@ -82,7 +82,7 @@ def _taken(payload: bytes | None, site: str, key: PublicKey) -> Roster | None:
 def _show(settings: InventorySettings, site: str, key: PublicKey | None, *, json_lines: bool) -> None:
     from inventory.sending import retained  # noqa: PLC0415 - see above
 
-    payload = retained(settings, "roster", topic(settings.prefix, site))
+    payload = retained(settings, "roster", Topics.roster(settings.prefix, site))
     if not payload:
         say(f"{site}: no roster is published")
         return
@@ -91,7 +91,9 @@ def _show(settings: InventorySettings, site: str, key: PublicKey | None, *, json
     try:
         found = read_roster(payload, site, key)
     except MalformedMessage as fault:
-        raise UnreadableInput(f"{topic(settings.prefix, site)}: devices do not take what is there: {fault}") from None
+        raise UnreadableInput(
+            f"{Topics.roster(settings.prefix, site)}: devices do not take what is there: {fault}"
+        ) from None
     if json_lines:
         say(json.dumps(asdict(found), ensure_ascii=False))
         return

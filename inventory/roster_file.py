@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.config import VoiceLanguage
-from edge.deliver.roster import MOST_OPERATORS, size
-from edge.deliver.signed import LARGEST
+from edge.deliver.signed import LARGEST, MOST_OPERATORS, size_of_roster
 from edge.records import Operator
 from inventory.table_file import LONGEST, NAMED, Cells, FaultyFile, Layout, is_named, read_rows, strange
 
@@ -43,10 +42,10 @@ def read_file(path: Path, forms: Collection[str]) -> tuple[Operator, ...]:
     operators = tuple(one for _, one in found)
     if not rows:
         faults.append("holds no line; give one for each operator, or withdraw the roster with --withdraw")
-    if len(operators) > MOST_OPERATORS or size(operators) > LARGEST:
+    if len(operators) > MOST_OPERATORS or size_of_roster(operators) > LARGEST:
         faults.append(
-            f"has {len(operators):,} operators, which make a message of {size(operators):,} bytes; {MOST_OPERATORS} "
-            f"and {LARGEST:,} at most for one site; leave out who does not work there"
+            f"has {len(operators):,} operators, which make a message of {size_of_roster(operators):,} bytes; "
+            f"{MOST_OPERATORS} and {LARGEST:,} at most for one site; leave out who does not work there"
         )
     if faults:
         raise FaultyFile(path, faults)

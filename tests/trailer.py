@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge import hash_chain
 from edge.deliver.events import AMENDED, CANCELLED, RECORDED, REVIEW, REVIEW_DATA, Topics, timestamp
-from edge.deliver.expected import signed
+from edge.deliver.signed import signed_list
 from edge.hash_chain import GENESIS
 from edge.keep.device_key import DeviceKey
 from edge.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
@@ -190,7 +190,7 @@ class Dock:
         self.clock.on()
         place = ReceivingPlace(PlaceKind.TRAILER, trailer)
         for one in self.store.expect(SITE, {place: lines}):
-            self.store.expect_signed(one, signed(one, sign, self.clock.now), sign.public)
+            self.store.expect_signed(one, signed_list(one, sign, self.clock.now), sign.public)
 
     def put_aside(self, box: Box, body: bytes) -> None:
         self.store.review(read_review(body, Topics("dockvoice", SITE, box.name)))
@@ -222,7 +222,7 @@ class Unstored:
     def announce(self, *lines: ExpectedLine) -> None:
         self.clock.on()
         one = ExpectedList(SITE, ReceivingPlace(PlaceKind.TRAILER, "5501"), len(self.lists) + 1, lines)
-        body = signed(one, OFFICE, self.clock.now)
+        body = signed_list(one, OFFICE, self.clock.now)
         self.lists.append(Listed(one.version, self.clock.now, body, OFFICE.public.raw.hex()))
 
     def put_aside(self, box: Box, body: bytes) -> None:

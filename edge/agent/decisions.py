@@ -26,8 +26,8 @@ from edge.agent.parts import form_named, rules
 from edge.agent.review import DISCARDED, REVIEWED, DeviceIdentity, Person, accept, stated
 from edge.agree.dialogue.events import Fate, PersonDecided
 from edge.config import Settings
-from edge.deliver.decision import ReviewDecision
 from edge.deliver.events import MalformedMessage, Topics, withheld
+from edge.deliver.signed import ReviewDecision
 from edge.errors import (
     AlreadyRunning,
     DockvoiceError,

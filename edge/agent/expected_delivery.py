@@ -9,7 +9,7 @@ from edge.agent.signed_inbox import SignedInbox
 from edge.agree.expectations import Expectations
 from edge.config import Settings
 from edge.deliver.events import Topics
-from edge.deliver.expected import place_of, read_expected
+from edge.deliver.signed import place_of, read_expected
 from edge.hash_chain import PublicKey
 from edge.keep.expected import SignedLists
 from edge.keep.journal import JournalReader

@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from edge.agree.decide import Rules, decide
-from edge.deliver.decision import ReviewDecision, read_decision
 from edge.deliver.events import MalformedMessage, parsed, review
 from edge.deliver.mqtt import Delivered
 from edge.deliver.reason_codes import FAILURE
-from edge.deliver.signed import Forged
+from edge.deliver.signed import Forged, ReviewDecision, read_decision
 from edge.errors import Misconfigured, plainly
 from edge.hash_chain import SIGNATURE, PublicKey
 from edge.keep.journal import Journal

@@ -10,7 +10,7 @@ from edge.agent.review_delivery import pinned_key
 from edge.agent.signed_inbox import SignedInbox
 from edge.config import Settings
 from edge.deliver.events import MalformedMessage, Topics
-from edge.deliver.roster import read_roster
+from edge.deliver.signed import read_roster
 from edge.errors import UnreadableInput
 from edge.hash_chain import PublicKey
 from edge.keep.expected import SignedLists

@@ -28,7 +28,7 @@ from edge.agent.decisions import Decisions, take_signed
 from edge.agent.parts import form_named, rules
 from edge.agent.review_delivery import renderer
 from edge.config import Settings
-from edge.deliver.decision import ReviewDecision, read_decision, signed
+from edge.deliver.signed import ReviewDecision, read_decision, signed_decision
 from edge.errors import StorageFailed
 from edge.forms.catalogue import Catalogue
 from edge.keep import audit
@@ -95,7 +95,7 @@ def put_aside(directory: Path) -> str:
         opened = str(journal.review_log.open_event(said.utterance_id))
     values = {"pallet_id": "0042", "quantity": "13", "dock": "B"}
     order = ReviewDecision(SOURCE, opened, said.utterance_id, "correct", values, "ann", "the label")
-    return json.dumps(signed(order, OFFICE, NOON))
+    return json.dumps(signed_decision(order, OFFICE, NOON))
 
 
 def decide(directory: Path, dies: str = "", order: str = "") -> None:

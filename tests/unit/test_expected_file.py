@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from edge.deliver.expected import MOST_LINES
-from edge.deliver.signed import LARGEST
+from edge.deliver.signed import LARGEST, MOST_LINES
 from edge.errors import UnreadableInput
 from edge.records import ExpectedLine, PlaceKind, ReceivingPlace
 from inventory import table_file

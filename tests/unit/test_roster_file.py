@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.deliver.roster import MOST_OPERATORS
+from edge.deliver.signed import MOST_OPERATORS
 from edge.errors import UnreadableInput
 from edge.records import Operator
 from inventory.roster_file import read_file
