@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from edge.agent.clock import Clock
 from edge.agent.parts import converses, form_named, forms_at_hand, witness_of
-from edge.agent.roster_delivery import names_of, operators_at_start
+from edge.agent.signed_inbox import names_of, operators_at_start
 from edge.config import Engine, Settings
 from edge.deliver.events import Topics
 from edge.deliver.mqtt import Connected, Session, SessionEvent

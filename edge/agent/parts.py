@@ -21,7 +21,7 @@ from edge.agent.dictation import Dictation
 from edge.agent.ear import Ear
 from edge.agent.events import DictationEvent
 from edge.agent.particulars import ParticularsOf, particulars
-from edge.agent.roster_delivery import names_of, operators_at_start
+from edge.agent.signed_inbox import names_of, operators_at_start
 from edge.agent.typed_input import Readers, sending
 from edge.agent.voice_output import VoiceOutput
 from edge.agent.workplaces import AtFirstUse, Unheard, Workplace, Workplaces

@@ -157,7 +157,7 @@ def test_more_lists_than_a_device_keeps_take_no_more_room_and_stay_newer_than_ol
 def test_what_is_for_a_device_that_is_named_expected_is_taken_for_no_list(tmp_path: Path, office: DeviceKey) -> None:
     own = Topics("dockvoice", "hall", "expected")
     with JournalThread(tmp_path / "state") as desk:
-        inbox = receiving(tmp_path, 1, desk).expected
+        inbox = receiving(tmp_path, 1, desk).expected.inbox
         assert inbox.carries(Topics.expected("dockvoice", "hall", str(TRAILER)))
         assert not any(map(inbox.carries, (own.receipts, own.decisions, own.control)))
 
