@@ -40,8 +40,8 @@ from edge.errors import (
 from edge.forms.catalogue import Catalogue
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
-from edge.keep.orders import NotDone
 from edge.keep.outbox import HELD
+from edge.keep.signed import NotDone
 from edge.records import FieldValue, OutboxRow
 
 SOCKET = "agent.sock"

@@ -24,7 +24,7 @@ from edge.errors import Misconfigured, plainly
 from edge.hash_chain import SIGNATURE, PublicKey
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
-from edge.keep.orders import NotDone
+from edge.keep.signed import NotDone
 from edge.keep.storage import DiskFull
 from edge.records import Closing, Minted, OutboxRow, ReviewChange
 

@@ -20,9 +20,9 @@ from edge.deliver.mqtt import Delivered
 from edge.deliver.signed import LARGEST, Forged, place_of, read_expected, read_roster
 from edge.errors import UnreadableInput
 from edge.hash_chain import PublicKey
-from edge.keep.expected import SignedLists, Taken
 from edge.keep.journal import Journal, JournalReader
 from edge.keep.journal_thread import JournalThread
+from edge.keep.signed import SignedLists, Taken
 from edge.plain_text import in_one_line
 from edge.records import ExpectedList, Operator, PlaceKind, ReceivingPlace, Roster, operators_of
 

@@ -35,8 +35,6 @@ from edge.keep.entries import Entries
 from edge.keep.entry_log import EntryLog
 from edge.keep.erasing import Erasing
 from edge.keep.evidence import Evidence
-from edge.keep.expected import SignedLists
-from edge.keep.orders import Orders
 from edge.keep.outbox import Outbox
 from edge.keep.queries import Queries, UtteranceHistory
 from edge.keep.readings import ModelReadings
@@ -45,6 +43,7 @@ from edge.keep.retention import Retention
 from edge.keep.review import Review
 from edge.keep.review_log import ReviewLog
 from edge.keep.shifts import Shifts
+from edge.keep.signed import Orders, SignedLists
 from edge.keep.storage import DiskFull, Lock, make_directory, refusals, replacing
 from edge.records import (
     NOTHING_STANDS,

@@ -35,7 +35,7 @@ from edge.keep import audit
 from edge.keep.device_key import DeviceKey
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
-from edge.keep.orders import Orders
+from edge.keep.signed import Orders
 from edge.keep.storage import PARTIAL
 from edge.records import OutboxRow
 from tests.sayings import ACCEPT, ASK, NOON, READ, entry, render, sound, utterance

@@ -20,7 +20,7 @@ from edge.deliver.signed import ReviewDecision, signed_decision
 from edge.keep.device_key import DeviceKey
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
-from edge.keep.orders import NotDone, Orders
+from edge.keep.signed import NotDone, Orders
 from edge.records import OutboxRow, Receipt, ReceiptOutcome
 from tests.dictated import ANOTHER, identity
 from tests.mosquitto import Mosquitto

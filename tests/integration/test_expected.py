@@ -17,11 +17,11 @@ from edge.config import Deliver, Mqtt, Settings
 from edge.deliver.events import Topics, encode
 from edge.deliver.mqtt import Session
 from edge.deliver.signed import LARGEST, signed_list
-from edge.keep import expected as kept_lists
+from edge.keep import signed as kept_lists
 from edge.keep.device_key import KEY, DeviceKey
-from edge.keep.expected import Taken
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
+from edge.keep.signed import Taken
 from edge.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
 from inventory.store import Store
 from tests.command import dockvoice

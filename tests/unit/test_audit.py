@@ -19,9 +19,9 @@ from edge.keep import audit, entry_log
 from edge.keep.codec import to_json
 from edge.keep.device_key import KEY, DeviceKey
 from edge.keep.journal import Journal
-from edge.keep.orders import NotDone
 from edge.keep.removals import erasure, removal, review_removal
 from edge.keep.review_log import sign_off
+from edge.keep.signed import NotDone
 from edge.records import Recording, ShiftChange, Shifted
 from tests.audit_page import audit_page
 from tests.dictated import ANOTHER

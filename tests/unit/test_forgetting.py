@@ -20,9 +20,9 @@ from edge.keep.database import JOURNAL
 from edge.keep.device_key import DeviceKey
 from edge.keep.entry_log import ENTRIES, EntryLog, number
 from edge.keep.journal import Journal
-from edge.keep.orders import NotDone
 from edge.keep.removals import ANCHOR, Anchor
 from edge.keep.retention import Reserve
+from edge.keep.signed import NotDone
 from tests.sayings import ACCEPT, ASK, MUMBLED, entry, utterance
 
 render = partial(recorded, site="hall", device="dock-1")
