@@ -15,7 +15,7 @@ from random import Random
 import numpy as np
 
 from edge.agree.dialogue.questions import About, Question
-from edge.audio.framing import Framing, floats
+from edge.audio.pcm import Framing, floats
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form, FormField
 from edge.forms.spoken import saying

@@ -27,7 +27,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from edge.audio.framing import floats
+from edge.audio.pcm import floats
 from edge.config import Settings, load
 from edge.records import SAMPLE_RATE, FieldValue
 from edge.speak.espeak import EspeakVoice

@@ -14,7 +14,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from edge.audio.framing import floats
+from edge.audio.pcm import floats
 from edge.config import Settings, load
 from edge.records import SAMPLE_RATE, FieldValue
 from edge.speak.espeak import EspeakVoice
