@@ -25,12 +25,11 @@ from edge.config import ReadBack, Speak, VoiceKind
 from edge.errors import DockvoiceError, Unavailable
 from edge.forms.model import Form
 from edge.hear.echo import EchoSuppressed, OwnVoice
-from edge.ports import SpeechScorer, Voice
+from edge.ports import SpeechScorer
 from edge.records import Reading, ScanFault, Verdict
-from edge.speak.cloud_voices import AzureVoice, ElevenLabsVoice, OpenAiVoice
-from edge.speak.espeak import EspeakVoice
 from edge.speak.loudspeaker import Lookout, Loudspeaker
 from edge.speak.synthesis import PaceOf, Phrases, Speaker
+from edge.speak.voices import EspeakVoice, azure_voice, elevenlabs_voice, openai_voice
 from edge.speak.wording import Phrasing
 
 logger = logging.getLogger(__name__)
@@ -237,14 +236,13 @@ def phrases(settings: Speak, clients: Mapping[str, Any], spoken: str | None = No
 
 def _of_service(settings: Speak, clients: Mapping[str, Any]) -> PaceOf:
     client, model, speaker = clients[str(settings.client)], str(settings.model), str(settings.speaker)
-    voice: Voice
     match settings.voice:
         case VoiceKind.OPENAI:
-            voice = OpenAiVoice(client, model, speaker, client.openai_path("audio/speech", model))
+            voice = openai_voice(client, model, speaker, client.openai_path("audio/speech", model))
         case VoiceKind.ELEVENLABS:
-            voice = ElevenLabsVoice(client, model, speaker)
+            voice = elevenlabs_voice(client, model, speaker)
         case _:
-            voice = AzureVoice(client, speaker)
+            voice = azure_voice(client, speaker)
     return lambda _pace: voice
 
 
