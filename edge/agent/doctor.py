@@ -32,8 +32,7 @@ from edge.keep.journal import Journal
 from edge.keep.outbox import OutboxState
 from edge.understand.local import pocketsphinx, weights
 from edge.understand.remote.client import Clients
-from edge.understand.remote.probe import served
-from edge.understand.remote.served_models import Lifetime, Vendor, announced
+from edge.understand.remote.served_models import Lifetime, Vendor, announced, served
 
 PATIENCE_S = 5.0  # How long a broker or a service may take to answer: an operator would have given up long before.
 MB = 1_000_000
