@@ -27,7 +27,7 @@ from inventory.expect_command import expect
 from inventory.keys import KeyDirectory, device_named
 from inventory.options import Config, Database, Given, Json, looking, narrow, say, settings_of
 from inventory.review_commands import review_commands
-from inventory.roster_command import roster
+from inventory.roster import roster
 from inventory.settings import InventorySettings
 
 if TYPE_CHECKING:
