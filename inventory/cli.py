@@ -23,7 +23,7 @@ from edge.errors import UnreadableInput
 from edge.hash_chain import Acknowledgement, Broken, KnownFaults, Wrong, acknowledgement_line
 from inventory import audit
 from inventory.dossier_command import dossier
-from inventory.expect_command import expect
+from inventory.expect import expect
 from inventory.keys import KeyDirectory, device_named
 from inventory.options import Config, Database, Given, Json, looking, narrow, say, settings_of
 from inventory.review_commands import review_commands
