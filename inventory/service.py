@@ -13,9 +13,8 @@ from edge.deliver.mqtt_client import Will
 from inventory.audit import Auditor
 from inventory.consumer import Consumer, Inbox
 from inventory.dossier_desk import Desk, DossierWriter
-from inventory.forms import Forms, load_forms
+from inventory.forms import Forms, load_forms, roles
 from inventory.keys import KeyDirectory
-from inventory.roles import roles
 from inventory.settings import InventorySettings
 from inventory.store import Aside, Store
 

@@ -15,9 +15,9 @@ from edge.errors import UnreadableInput
 from edge.hash_chain import parsed
 from edge.records import PlaceKind, ReceivingPlace
 from inventory.expected import Announced, published
+from inventory.forms import Roles, trailer_fields
 from inventory.records import Progress
 from inventory.reviews import Review, told
-from inventory.roles import Roles, trailer_fields
 from inventory.tables import devices, dossiers, entries, events, refused
 from inventory.verify_dossier import Said, Story, heard_at, moment
 

@@ -19,11 +19,10 @@ from edge.hash_chain import GENESIS
 from edge.keep.device_key import DeviceKey
 from edge.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
 from inventory.dossier import NO_CLIPS, Clips, Dossier, made
-from inventory.forms import Forms, load_forms
+from inventory.forms import Forms, Roles, load_forms, roles
 from inventory.judge import Sound, Unsound, judge
 from inventory.keys import Enrolled
 from inventory.reviews import Review, read_review
-from inventory.roles import Roles, roles
 from inventory.store import Store
 from inventory.verify_dossier import Said, Story
 from inventory.visits import Gathered, Listed
