@@ -16,8 +16,7 @@ import typer
 from edge.config import LEVEL
 from edge.console import many, show
 from edge.deliver.events import Topics
-from edge.deliver.signed import LARGEST as LARGEST_LIST
-from edge.deliver.signed import MOST_LINES, signed_list, size_of_list
+from edge.deliver.signed import LARGEST, MOST_LINES, signed_list, size_of_list
 from edge.errors import UnreadableInput
 from edge.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace, plain
 from inventory import audit
@@ -279,8 +278,8 @@ def _contradictions(lines: list[_Checked]) -> Iterator[str]:
             )
         at.setdefault(one.place, []).append(one.line)
     for place, there in at.items():
-        if len(there) > MOST_LINES or size_of_list(there) > LARGEST_LIST:
+        if len(there) > MOST_LINES or size_of_list(there) > LARGEST:
             yield (
                 f"{place}: has {len(there):,} lines, which make a message of {size_of_list(there):,} bytes; "
-                f"{MOST_LINES} and {LARGEST_LIST:,} at most for one place; split them between places"
+                f"{MOST_LINES} and {LARGEST:,} at most for one place; split them between places"
             )

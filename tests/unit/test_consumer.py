@@ -18,12 +18,12 @@ from edge.deliver.mqtt import Acknowledged, Connected, Delivered, Disconnected, 
 from edge.errors import Misconfigured, Unavailable
 from edge.keep.device_key import DeviceKey
 from inventory.consumer import FIRST_CONNECTION_S, Consumer, Inbox, Wake
+from inventory.database import SiteFault
 from inventory.forms import load_forms
 from inventory.keys import KeyDirectory
 from inventory.ports import Broker, ReviewShelf, Shelf
 from inventory.records import Applied, Applying, Duplicate, Early, Event, Refused, Unfit
 from inventory.reviews import Review
-from inventory.site_faults import SiteFault
 from tests.dictated import ANOTHER, KEY, enrolled, identity, payload, recorded, reviewed, signed
 
 TOPIC = "dockvoice/north/dock-3/entries"
