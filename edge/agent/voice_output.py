@@ -26,7 +26,7 @@ from edge.errors import DockvoiceError, Unavailable
 from edge.forms.model import Form
 from edge.hear.echo import EchoSuppressed, OwnVoice
 from edge.ports import SpeechScorer
-from edge.records import Reading, ScanFault, Verdict
+from edge.records import Reading, ScanFault
 from edge.speak.loudspeaker import Lookout, Loudspeaker
 from edge.speak.synthesis import PaceOf, Phrases, Speaker
 from edge.speak.voices import EspeakVoice, azure_voice, elevenlabs_voice, openai_voice
@@ -189,12 +189,6 @@ class VoiceOutput:
         self._phrases = self._phrases_in[spoken]
         self._speaker.speak_as(self._phrases, self._phrasing)
 
-    def decided(self, verdict: Verdict) -> None:
-        """Answer what was said."""
-        always = self._settings.read_back is ReadBack.ALWAYS
-        for order in replies(verdict, always=always):
-            self._speaker.order(order)
-
     def dictated(self, told: DictationEvent, *, agreed: bool) -> None:
         """Something about dictation; `agreed`: the dialogue answers what was said."""
         match told:
@@ -202,7 +196,8 @@ class VoiceOutput:
                 self._speaker.order(Sound(Earcon.NOT_UNDERSTOOD))
                 self._speaker.order(Say(Prompt.SCAN_FAULT, slots={"scan": str(fault)}))
             case Decided(verdict=verdict) if not agreed:
-                self.decided(verdict)
+                for order in replies(verdict, always=self._settings.read_back is ReadBack.ALWAYS):
+                    self._speaker.order(order)
             case CaptureStopped():
                 self.happened(Hardware("not_recording"))
             case CaptureResumed():
