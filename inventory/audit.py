@@ -32,6 +32,7 @@ from edge.hash_chain import (
     parsed,
     sha256,
 )
+from edge.plain_text import printable
 from inventory.records import Progress
 
 if TYPE_CHECKING:
@@ -377,8 +378,3 @@ def _numbers(numbers: Sequence[int]) -> str:
         else:
             rows.append([number])
     return ", ".join(" to ".join(map(str, row)) for row in rows)
-
-
-def printable(text: str) -> str:
-    """Words of a file that anybody may have written, for a terminal."""
-    return "".join(letter if letter.isprintable() else "�" for letter in text)
