@@ -54,7 +54,7 @@ class OpenAiWire(TranscriberWire):
         gpt-transcribe has fields of its own (https://developers.openai.com/cookbook/examples/
         migrating_from_whisper_to_gpt_transcribe), and lets those of the older ones pass without heeding them.
         """
-        if _has_own_fields(self.model):
+        if self.model.lower().startswith("gpt-transcribe"):
             words = list(self._expected.phrases)
             return {"languages[]": [self._expected.short], **({"keywords[]": words} if words else {})}
         prompt = {"prompt": self.prompt} if self.prompt else {}
@@ -63,10 +63,6 @@ class OpenAiWire(TranscriberWire):
     def heard(self, answer: Any, seconds: float) -> PieceTranscript:
         """The text, and how sure the model was of it."""
         return whispered(WhisperAnswer.model_validate(answer), seconds)
-
-
-def _has_own_fields(model: str) -> bool:
-    return model.lower().startswith("gpt-transcribe")
 
 
 class _Word(BaseModel):
