@@ -193,7 +193,7 @@ def audit_acknowledge(
     `openssl genpkey -algorithm ed25519` makes a private key, and `openssl pkey -pubout` the public one of it, for
     `verify --acknowledged FILE --by PUBLIC.pem`.
     """
-    signer = audit.Auditor(sign)
+    signer = audit.signer_in(sign)
     words = audit.read_acknowledgements(file if file.exists() else None)
     known = KnownFaults(words, {signer.public.keyid: signer.public}, device)
     with looking(context, config, database) as store:

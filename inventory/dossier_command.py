@@ -84,7 +84,7 @@ def dossier(
     content, _ = dossiers.collected(chosen, gathered, enrolled, wording, clips)
     made: dict[str, str] = {}
     if out is not None and key is not None:
-        signer = audit.Auditor(key)
+        signer = audit.signer_in(key)
         file = dossiers.made(chosen, gathered, enrolled, signer, wording, clips).file
         _write(out, file)
         made = {"file": str(out), "sha256": hashlib.sha256(file).hexdigest(), "keyid": signer.public.keyid}

@@ -19,7 +19,6 @@ from edge.deliver.events import Topics
 from edge.deliver.signed import LARGEST, MOST_LINES, signed_list, size_of_list
 from edge.errors import UnreadableInput
 from edge.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace, plain
-from inventory import audit
 from inventory.forms import load_forms
 from inventory.options import (
     BrokerAt,
@@ -39,6 +38,7 @@ from inventory.options import (
 from inventory.table_file import LONGEST, NAMED, Cells, FaultyFile, Layout, is_named, read_rows, strange
 
 if TYPE_CHECKING:
+    from edge.hash_chain import Signer
     from inventory.expected import Kept
     from inventory.settings import InventorySettings
     from inventory.store import Store
@@ -92,7 +92,7 @@ def expect(
             _show(store.expected(), json_lines=json_lines)
 
 
-def _publish(settings: InventorySettings, store: Store, lists: list[ExpectedList], signer: audit.Auditor) -> None:
+def _publish(settings: InventorySettings, store: Store, lists: list[ExpectedList], signer: Signer) -> None:
     """Send them, and note which the broker took: what it did not take goes with the next `--received`."""
     from inventory.sending import send  # noqa: PLC0415 - `dockvoice --help` waits for no MQTT
 

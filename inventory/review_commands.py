@@ -121,7 +121,7 @@ def _decide(
 ) -> None:
     from inventory.sending import send  # noqa: PLC0415 - `dockvoice --help` waits for no MQTT
 
-    signer = audit.Auditor(sign)
+    signer = audit.signer_in(sign)
     values = dict(one.partition("=")[::2] for one in fields)
     if wrong := [one for one in fields if "=" not in one or not one.partition("=")[2]]:
         raise typer.BadParameter(f"found {wrong[0]!r}, allowed is NAME=VALUE", param_hint="--field")

@@ -15,8 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from edge import hash_chain
 from edge.deliver.events import AMENDED, CANCELLED, RECORDED, REVIEW, REVIEW_DATA, Topics, timestamp
 from edge.deliver.signed import signed_list
-from edge.hash_chain import GENESIS
-from edge.keep.device_key import DeviceKey
+from edge.hash_chain import GENESIS, Signer
 from edge.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
 from inventory.dossier import NO_CLIPS, Clips, Dossier, made
 from inventory.forms import Forms, Roles, load_forms, roles
@@ -29,8 +28,8 @@ from inventory.visits import Gathered, Listed
 from tests.dictated import payload
 
 SITE = "north"
-INVENTORY = DeviceKey(Ed25519PrivateKey.from_private_bytes(b"\x05" * 32))
-OFFICE = DeviceKey(Ed25519PrivateKey.from_private_bytes(b"\x06" * 32))
+INVENTORY = Signer(Ed25519PrivateKey.from_private_bytes(b"\x05" * 32))
+OFFICE = Signer(Ed25519PrivateKey.from_private_bytes(b"\x06" * 32))
 MORNING = datetime(2026, 11, 20, 6, tzinfo=UTC)
 
 _TEXT, _COUNT = {"type": "string"}, {"type": "integer", "minimum": 0}
@@ -83,7 +82,7 @@ class Box:
 
     name: str
     clock: Clock
-    key: DeviceKey = field(default_factory=lambda: DeviceKey(Ed25519PrivateKey.from_private_bytes(b"\x17" * 32)))
+    key: Signer = field(default_factory=lambda: Signer(Ed25519PrivateKey.from_private_bytes(b"\x17" * 32)))
     said: list[dict[str, Any]] = field(default_factory=list)
     clips: dict[str, bytes] = field(default_factory=dict)
     reviews: int = 0
@@ -185,7 +184,7 @@ class Dock:
             assert isinstance(judged, Sound | Unsound), judged
             self.store.apply(judged.event)
 
-    def announce(self, *lines: ExpectedLine, trailer: str = "5501", sign: DeviceKey = OFFICE) -> None:
+    def announce(self, *lines: ExpectedLine, trailer: str = "5501", sign: Signer = OFFICE) -> None:
         self.clock.on()
         place = ReceivingPlace(PlaceKind.TRAILER, trailer)
         for one in self.store.expect(SITE, {place: lines}):

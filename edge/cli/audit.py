@@ -19,10 +19,10 @@ from edge.cli.output import EXIT_CODES, line
 from edge.console import SafeConsole, many
 from edge.errors import Unfinished, UnreadableInput, plainly
 from edge.hash_chain import SIGNATURE, Acknowledgement, Broken, PublicKey, Wrong
+from edge.keep import device_key
 from edge.keep.audit import AuditReport, AuditTrail, Trailed, verify
 from edge.keep.bundle import export, of_trailer
 from edge.keep.codec import now
-from edge.keep.device_key import DeviceKey
 from edge.keep.journal import Journal
 from edge.plain_text import printable
 
@@ -85,7 +85,7 @@ def audit_acknowledge(
     changed afterwards.
     """
     directory = settings(config, state=state).state
-    signer = DeviceKey.read(directory)
+    signer = device_key.read(directory)
     with Journal.inspect(directory) as journal:
         report = verify(journal.trail, unsigned_until=unsigned_until)
         if report.broken is None or report.broken.sequence != sequence or report.found is None:
@@ -146,7 +146,7 @@ def audit_key(config: Config = None, state: State = None, as_json: AsJson = Fals
 
     Kept in a file as it is printed, it is what `dockvoice inventory audit verify --key` takes.
     """
-    key = DeviceKey.read(settings(config, state=state).state).public
+    key = device_key.read(settings(config, state=state).state).public
     pem = key.pem.decode("ascii")
     line(json.dumps({"keyid": key.keyid, "public_key": pem}) if as_json else f"{key.keyid}\n{pem.rstrip()}")
 

@@ -31,8 +31,8 @@ from edge.config import Settings
 from edge.deliver.signed import ReviewDecision, read_decision, signed_decision
 from edge.errors import StorageFailed
 from edge.forms.catalogue import Catalogue
+from edge.hash_chain import Signer
 from edge.keep import audit
-from edge.keep.device_key import DeviceKey
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.signed import Orders
@@ -78,7 +78,7 @@ def fill(directory: Path) -> None:
         acknowledge("begun", said.utterance_id)
 
 
-OFFICE = DeviceKey(Ed25519PrivateKey.from_private_bytes(bytes(32)))
+OFFICE = Signer(Ed25519PrivateKey.from_private_bytes(bytes(32)))
 SOURCE = "/sites/site/devices/device"
 
 

@@ -17,7 +17,7 @@ from edge.config import Deliver, Mqtt, Settings, SettleBy
 from edge.deliver.events import Topics, encode, presence, receipt, recorded, untrusted
 from edge.deliver.mqtt import Acknowledged, Delivered, Session, SessionEvent
 from edge.deliver.signed import ReviewDecision, signed_decision
-from edge.keep.device_key import DeviceKey
+from edge.keep import device_key
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.signed import NotDone, Orders
@@ -325,7 +325,7 @@ def test_an_order_that_the_broker_kept_is_not_obeyed_and_one_for_now_is(
 def test_a_decision_is_taken_that_is_signed_with_the_pinned_key_for_this_device_and_for_now(
     desk: JournalThread, broker: Mosquitto, far_end: FarEnd, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
-    office = DeviceKey.of(tmp_path)
+    office = device_key.of(tmp_path)
     pinned = tmp_path / "office.pem"
     pinned.write_bytes(office.public.pem)
     taken: list[bool] = []
@@ -367,7 +367,7 @@ def test_a_decision_that_is_not_on_the_disk_yet_comes_again(
     desk: JournalThread, broker: Mosquitto, far_end: FarEnd, tmp_path: Path
 ) -> None:
     """The broker hears that it is here when it is kept: an agent that is killed before that is given it once more."""
-    office = DeviceKey.of(tmp_path)
+    office = device_key.of(tmp_path)
     pinned = tmp_path / "office.pem"
     pinned.write_bytes(office.public.pem)
     mqtt = Mqtt(host="127.0.0.1", port=broker.port)

@@ -17,8 +17,10 @@ from edge.config import Deliver, Mqtt, Settings
 from edge.deliver.events import Topics, encode
 from edge.deliver.mqtt import Session
 from edge.deliver.signed import LARGEST, signed_list
+from edge.hash_chain import Signer
+from edge.keep import device_key
 from edge.keep import signed as kept_lists
-from edge.keep.device_key import KEY, DeviceKey
+from edge.keep.device_key import KEY
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.signed import Taken
@@ -44,8 +46,8 @@ def broker(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Mosquitto]:
 
 
 @pytest.fixture
-def office(tmp_path: Path) -> DeviceKey:
-    key = DeviceKey.of(tmp_path)
+def office(tmp_path: Path) -> Signer:
+    key = device_key.of(tmp_path)
     (tmp_path / "office.pem").write_bytes(key.public.pem)
     return key
 
@@ -82,7 +84,7 @@ def is_told(caplog: pytest.LogCaptureFixture, told: str) -> bool:
 def test_only_a_newer_list_with_the_offices_signature_for_this_very_place_is_taken(
     tmp_path: Path,
     broker: Mosquitto,
-    office: DeviceKey,
+    office: Signer,
     publish: Callable[[str, bytes], None],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -122,7 +124,7 @@ def test_only_a_newer_list_with_the_offices_signature_for_this_very_place_is_tak
 
 
 def test_what_is_expected_is_known_after_a_restart_without_a_network_and_no_older_list_is_taken_then(
-    tmp_path: Path, broker: Mosquitto, office: DeviceKey, publish: Callable[[str, bytes], None]
+    tmp_path: Path, broker: Mosquitto, office: Signer, publish: Callable[[str, bytes], None]
 ) -> None:
     here = Topics.expected("dockvoice", "hall", str(TRAILER))
     with JournalThread(tmp_path / "state") as desk:
@@ -154,7 +156,7 @@ def test_more_lists_than_a_device_keeps_take_no_more_room_and_stay_newer_than_ol
         assert desk.now(partial(take, 2, at=1)) == "old"
 
 
-def test_what_is_for_a_device_that_is_named_expected_is_taken_for_no_list(tmp_path: Path, office: DeviceKey) -> None:
+def test_what_is_for_a_device_that_is_named_expected_is_taken_for_no_list(tmp_path: Path, office: Signer) -> None:
     own = Topics("dockvoice", "hall", "expected")
     with JournalThread(tmp_path / "state") as desk:
         inbox = receiving(tmp_path, 1, desk).expected.inbox
@@ -166,7 +168,7 @@ def take(version: int, journal: Journal, at: int | None = None) -> Taken:
     return journal.expected.take("hall", f"door/{at or version}", version, "{}")
 
 
-def test_the_inventorys_command_reaches_the_device(tmp_path: Path, broker: Mosquitto, office: DeviceKey) -> None:
+def test_the_inventorys_command_reaches_the_device(tmp_path: Path, broker: Mosquitto, office: Signer) -> None:
     """Published, republished with what was received, withdrawn; a device that was away gets it when it comes."""
     url, asn = f"sqlite:///{tmp_path / 'inventory.db'}", tmp_path / "asn.csv"
     Store.open(url).close()

@@ -16,7 +16,8 @@ from edge.config import Agree, Deliver, Mqtt, Settings
 from edge.deliver.events import Topics, encode
 from edge.deliver.mqtt import Delivered, Session
 from edge.deliver.signed import signed_roster
-from edge.keep.device_key import KEY, DeviceKey
+from edge.hash_chain import Signer
+from edge.keep.device_key import KEY
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.records import Operator, Roster, operators_of
@@ -69,7 +70,7 @@ def is_said(told: Callable[[], Any], wanted: dict[str, Any]) -> bool:
 def test_only_a_newer_roster_with_the_offices_signature_for_this_site_is_taken(
     tmp_path: Path,
     broker: Mosquitto,
-    office: DeviceKey,
+    office: Signer,
     publish: Callable[[str, bytes], None],
     told: Callable[[], Any],
     caplog: pytest.LogCaptureFixture,
@@ -111,7 +112,7 @@ def test_only_a_newer_roster_with_the_offices_signature_for_this_site_is_taken(
 
 
 def test_the_roster_is_known_after_a_restart_without_a_network_and_no_older_one_is_taken_then(
-    tmp_path: Path, broker: Mosquitto, office: DeviceKey, publish: Callable[[str, bytes], None], told: Callable[[], Any]
+    tmp_path: Path, broker: Mosquitto, office: Signer, publish: Callable[[str, bytes], None], told: Callable[[], Any]
 ) -> None:
     with JournalThread(tmp_path / "state") as desk:
         taking = receiving(tmp_path, broker.port, desk)
@@ -129,7 +130,7 @@ def test_the_roster_is_known_after_a_restart_without_a_network_and_no_older_one_
         assert receiving(tmp_path, broker.port, desk).roster.operators() == SETTLED
 
 
-def test_the_inventorys_command_reaches_the_device(tmp_path: Path, broker: Mosquitto, office: DeviceKey) -> None:
+def test_the_inventorys_command_reaches_the_device(tmp_path: Path, broker: Mosquitto, office: Signer) -> None:
     file, heard = tmp_path / "roster.csv", list[Any]()
     file.write_text("name,number,spoken,language,forms\nop-17,471,ana,es,pallet-move\nop-18,,ben,,\n", encoding="utf-8")
     at = ("--site", "hall", "--broker", f"127.0.0.1:{broker.port}", "--sign", str(tmp_path / KEY))
@@ -155,7 +156,7 @@ def test_the_inventorys_command_reaches_the_device(tmp_path: Path, broker: Mosqu
 
 
 def test_a_running_agent_lets_in_who_is_on_the_roster_and_signs_off_who_is_on_it_no_more(
-    tmp_path: Path, broker: Mosquitto, office: DeviceKey, publish: Callable[[str, bytes], None]
+    tmp_path: Path, broker: Mosquitto, office: Signer, publish: Callable[[str, bytes], None]
 ) -> None:
     agree = {"conversation": True, "undo_s": 1}
 

@@ -14,10 +14,9 @@ import pytest
 from edge.config import Keep
 from edge.deliver.events import recorded
 from edge.hash_chain import Broken, Wrong
-from edge.keep import entry_log, retention
+from edge.keep import device_key, entry_log, retention
 from edge.keep.audit import verify
 from edge.keep.database import JOURNAL
-from edge.keep.device_key import DeviceKey
 from edge.keep.entry_log import ENTRIES, EntryLog, number
 from edge.keep.journal import Journal
 from edge.keep.removals import ANCHOR, Anchor
@@ -188,7 +187,7 @@ def test_a_crash_before_the_rows_are_gone_leaves_more_than_the_anchor_says(tmp_p
     with Journal.open(tmp_path) as journal:
         settled(journal, 5)
         third = next(trailed for trailed in journal.trail.events() if trailed.sequence == 3)
-        Anchor.signed(3, third.link, DeviceKey.of(tmp_path)).write(tmp_path)
+        Anchor.signed(3, third.link, device_key.of(tmp_path)).write(tmp_path)
         if shortened:
             journal._entries._entry_log.forget(3)
     assert logged(tmp_path) == ([4, 5] if shortened else [1, 2, 3, 4, 5])
