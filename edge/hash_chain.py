@@ -19,11 +19,16 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_private_key,
+    load_pem_public_key,
+)
 
 GENESIS = "0" * 64  # What stands in the place of the previous link before the first event.
 
@@ -86,17 +91,32 @@ class PublicKey:
         return Ed25519PublicKey.from_public_bytes(self.raw)
 
 
-class Signer(Protocol):
-    """The holder of a device's private key."""
+class Signer:
+    """The holder of an Ed25519 private key (RFC 8032). Shown anywhere, it shows its key id only."""
 
-    @property
-    def public(self) -> PublicKey:
+    def __init__(self, private: Ed25519PrivateKey) -> None:
+        """`private` never leaves this object."""
+        self._private = private
+        self.public = PublicKey(private.public_key().public_bytes_raw())
         """What others check its signatures with."""
-        ...
+
+    @classmethod
+    def from_pem(cls, pem: bytes) -> Self:
+        """The holder of the key in `pem`. Raises ValueError if it is no Ed25519 private key without a password."""
+        try:
+            key = load_pem_private_key(pem, password=None)
+        except (TypeError, UnsupportedAlgorithm):
+            raise ValueError("a key with a password, or of an unknown kind") from None
+        if not isinstance(key, Ed25519PrivateKey):
+            raise ValueError("a key of another kind")  # noqa: TRY004 - the content is wrong, not the call
+        return cls(key)
 
     def sign(self, link: str) -> str:
-        """The signature of `link`."""
-        ...
+        """The signature of the link's ASCII characters, 128 hex digits."""
+        return self._private.sign(link.encode("ascii")).hex()
+
+    def __repr__(self) -> str:
+        return f"Signer({self.public.keyid})"
 
 
 class Wrong(StrEnum):

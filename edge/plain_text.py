@@ -38,6 +38,11 @@ def spoken(text: str) -> str:
     return _UNSAFE.sub(" ", text)
 
 
+def printable(text: str) -> str:
+    """Words of a file that anybody may have written, for a terminal: what shows nothing there is marked."""
+    return "".join(letter if letter.isprintable() else "�" for letter in text)
+
+
 def _written_out(found: re.Match[str]) -> str:
     # As JSON writes it, so that a line of JSON means the same as before.
     return f"\\u{ord(found[0]):04x}"

@@ -20,8 +20,8 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from edge.deliver.events import WITHHELD
 from edge.hash_chain import parsed
 from edge.records import FieldValue
+from inventory.database import is_of_the_event
 from inventory.records import Applied, Applying, Duplicate, Early, Event, Refused, Unfit
-from inventory.site_faults import is_of_the_event
 from inventory.tables import ARRIVALS, devices, entries, events, refused, rejected
 
 INSERT: dict[str, Callable[[Table], sqlite.Insert | postgresql.Insert]] = {

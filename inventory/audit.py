@@ -11,10 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
 from edge import hash_chain
 from edge.deliver.events import Topics
 from edge.errors import UnreadableInput
@@ -27,11 +23,13 @@ from edge.hash_chain import (
     Chained,
     KnownFaults,
     PublicKey,
+    Signer,
     Span,
     Wrong,
     parsed,
     sha256,
 )
+from edge.plain_text import printable
 from inventory.records import Progress
 
 if TYPE_CHECKING:
@@ -271,29 +269,15 @@ def read_acknowledgements(path: Path | None) -> list[Acknowledgement]:
         raise UnreadableInput(f"{path}: {fault}; name the file that `acknowledge` wrote") from None
 
 
-class Auditor:
-    """Who signs an acknowledgement: the holder of an Ed25519 private key in PEM."""
-
-    def __init__(self, path: Path) -> None:
-        """Raises UnreadableInput for a file that is no such key."""
-        make = "`openssl genpkey -algorithm ed25519` makes one"
-        try:
-            key = load_pem_private_key(path.read_bytes(), password=None)
-        except OSError as fault:
-            raise UnreadableInput(f"{path}: {fault.strerror}; {make}") from None
-        except (ValueError, TypeError, UnsupportedAlgorithm):
-            key = None
-        if not isinstance(key, Ed25519PrivateKey):
-            raise UnreadableInput(f"{path}: is no Ed25519 private key in PEM without a password; {make}")
-        self._private = key
-        self.public = PublicKey(key.public_key().public_bytes_raw())
-
-    def sign(self, link: str) -> str:
-        """The signature of the link's ASCII characters."""
-        return self._private.sign(link.encode("ascii")).hex()
-
-    def __repr__(self) -> str:
-        return f"Auditor({self.public.keyid})"
+def signer_in(path: Path) -> Signer:
+    """Who holds the Ed25519 private key in a file, in PEM. Raises UnreadableInput for a file that is no such key."""
+    make = "`openssl genpkey -algorithm ed25519` makes one"
+    try:
+        return Signer.from_pem(path.read_bytes())
+    except OSError as fault:
+        raise UnreadableInput(f"{path}: {fault.strerror}; {make}") from None
+    except ValueError:
+        raise UnreadableInput(f"{path}: is no Ed25519 private key in PEM without a password; {make}") from None
 
 
 def read_key(path: Path) -> PublicKey:
@@ -377,8 +361,3 @@ def _numbers(numbers: Sequence[int]) -> str:
         else:
             rows.append([number])
     return ", ".join(" to ".join(map(str, row)) for row in rows)
-
-
-def printable(text: str) -> str:
-    """Words of a file that anybody may have written, for a terminal."""
-    return "".join(letter if letter.isprintable() else "�" for letter in text)

@@ -23,11 +23,11 @@ from edge.errors import UnreadableInput
 from edge.hash_chain import Acknowledgement, Broken, KnownFaults, Wrong, acknowledgement_line
 from inventory import audit
 from inventory.dossier_command import dossier
-from inventory.expect_command import expect
+from inventory.expect import expect
 from inventory.keys import KeyDirectory, device_named
 from inventory.options import Config, Database, Given, Json, looking, narrow, say, settings_of
 from inventory.review_commands import review_commands
-from inventory.roster_command import roster
+from inventory.roster import roster
 from inventory.settings import InventorySettings
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ def audit_acknowledge(
     `openssl genpkey -algorithm ed25519` makes a private key, and `openssl pkey -pubout` the public one of it, for
     `verify --acknowledged FILE --by PUBLIC.pem`.
     """
-    signer = audit.Auditor(sign)
+    signer = audit.signer_in(sign)
     words = audit.read_acknowledgements(file if file.exists() else None)
     known = KnownFaults(words, {signer.public.keyid: signer.public}, device)
     with looking(context, config, database) as store:

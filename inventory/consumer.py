@@ -31,6 +31,7 @@ from edge.errors import Unavailable
 from edge.records import ReceiptOutcome
 from edge.systemd_notify import Notifier
 from inventory.admission import Untrusted, distrusted
+from inventory.database import SiteFault
 from inventory.forms import Forms
 from inventory.judge import LARGEST, Judged, Sound, Unanswerable, Unsound, judge
 from inventory.keys import KeyDirectory
@@ -38,7 +39,6 @@ from inventory.ports import Broker, Dossiers, ReviewShelf, Shelf
 from inventory.pulse import Pulse
 from inventory.records import Applied, Applying, Duplicate, Early, Event, Refused, Unfit
 from inventory.reviews import read_review
-from inventory.site_faults import SiteFault
 
 log = logging.getLogger("inventory")
 

@@ -17,7 +17,7 @@ from inventory.keys import KeyDirectory
 from inventory.options import Config, Database, Given, Json, looking, say, settings_of
 
 if TYPE_CHECKING:
-    from inventory.roles import Roles
+    from inventory.forms import Roles
     from inventory.store import Store
     from inventory.visits import Gathered, Visit
 
@@ -63,7 +63,7 @@ def dossier(
     from inventory import dossier as dossiers  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
     from inventory.device_bundle import clips_in  # noqa: PLC0415
     from inventory.dossier_page import LANGUAGES  # noqa: PLC0415
-    from inventory.roles import roles  # noqa: PLC0415
+    from inventory.forms import roles  # noqa: PLC0415
     from inventory.verify_dossier import summary  # noqa: PLC0415
 
     given = context.find_object(Given) or Given()
@@ -84,7 +84,7 @@ def dossier(
     content, _ = dossiers.collected(chosen, gathered, enrolled, wording, clips)
     made: dict[str, str] = {}
     if out is not None and key is not None:
-        signer = audit.Auditor(key)
+        signer = audit.signer_in(key)
         file = dossiers.made(chosen, gathered, enrolled, signer, wording, clips).file
         _write(out, file)
         made = {"file": str(out), "sha256": hashlib.sha256(file).hexdigest(), "keyid": signer.public.keyid}

@@ -19,8 +19,8 @@ from urllib.parse import quote
 from edge.errors import DockvoiceError, plainly
 from edge.hash_chain import Signer
 from inventory.dossier import made
+from inventory.forms import Roles
 from inventory.keys import KeyDirectory
-from inventory.roles import Roles
 from inventory.store import Store
 
 log = logging.getLogger("inventory")

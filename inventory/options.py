@@ -19,7 +19,7 @@ from inventory.settings import InventorySettings
 from inventory.table_file import FaultyFile
 
 if TYPE_CHECKING:
-    from inventory.audit import Auditor
+    from edge.hash_chain import Signer
     from inventory.store import Store
 
 Config = Annotated[
@@ -98,13 +98,13 @@ def site_of(given: str | None) -> str:
     return given
 
 
-def signer_of(given: Path | None) -> Auditor:
+def signer_of(given: Path | None) -> Signer:
     """Who signs it. Raises typer.BadParameter, and what reading a key raises."""
     if given is None:
         raise typer.BadParameter("must be given: devices take it only with a signature", param_hint="--sign")
-    from inventory.audit import Auditor  # noqa: PLC0415 - `dockvoice --help` waits for no cryptography
+    from inventory.audit import signer_in  # noqa: PLC0415 - `dockvoice --help` waits for no cryptography
 
-    return Auditor(given)
+    return signer_in(given)
 
 
 def whole(read: Callable[[Path], T], file: Path) -> T:

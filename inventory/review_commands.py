@@ -13,8 +13,8 @@ from typing import Annotated
 import typer
 
 from edge.console import many, show
-from edge.deliver.decision import ReviewDecision, signed
 from edge.deliver.events import Topics, encode
+from edge.deliver.signed import ReviewDecision, signed_decision
 from edge.errors import UnreadableInput
 from inventory import audit
 from inventory.options import BrokerAt, Config, Database, Given, Json, looking, narrow, say, settings_of
@@ -121,7 +121,7 @@ def _decide(
 ) -> None:
     from inventory.sending import send  # noqa: PLC0415 - `dockvoice --help` waits for no MQTT
 
-    signer = audit.Auditor(sign)
+    signer = audit.signer_in(sign)
     values = dict(one.partition("=")[::2] for one in fields)
     if wrong := [one for one in fields if "=" not in one or not one.partition("=")[2]]:
         raise typer.BadParameter(f"found {wrong[0]!r}, allowed is NAME=VALUE", param_hint="--field")
@@ -135,5 +135,5 @@ def _decide(
     who = os.environ.get("SUDO_USER") or getpass.getuser()
     topics = Topics(settings.prefix, review.site, review.device)
     told = ReviewDecision(topics.source, review.event_id, utterance, decision, values, who, reason)
-    send(settings, "review", {topics.decisions: encode(signed(told, signer, datetime.now(UTC)))})
+    send(settings, "review", {topics.decisions: encode(signed_decision(told, signer, datetime.now(UTC)))})
     say(f"{utterance}: sent to {review.site}/{review.device}; `review list --all` shows what became of it")

@@ -10,12 +10,11 @@ from datetime import timedelta
 from edge.deliver.events import Topics, encode, presence
 from edge.deliver.mqtt import Session
 from edge.deliver.mqtt_client import Will
-from inventory.audit import Auditor
+from inventory.audit import signer_in
 from inventory.consumer import Consumer, Inbox
 from inventory.dossier_desk import Desk, DossierWriter
-from inventory.forms import Forms, load_forms
+from inventory.forms import Forms, load_forms, roles
 from inventory.keys import KeyDirectory
-from inventory.roles import roles
 from inventory.settings import InventorySettings
 from inventory.store import Aside, Store
 
@@ -76,4 +75,4 @@ def _dossiers(settings: InventorySettings, store: Store, forms: Forms, keys: Key
     if ours.folder is None or ours.key is None:
         return None
     of = roles(forms, ours.receipts, ours.damages)
-    return DossierWriter(Desk(store, of, keys, Auditor(ours.key), ours.folder, ours.language))
+    return DossierWriter(Desk(store, of, keys, signer_in(ours.key), ours.folder, ours.language))

@@ -15,9 +15,9 @@ from edge.records import ExpectedLine, ExpectedList, ReceivingPlace
 from inventory.applying import handle
 from inventory.database import connect, parse, prepare, reported, shown
 from inventory.expected import Kept, kept, marked, note_sent, note_signed, replaced
+from inventory.forms import Roles
 from inventory.records import Applied, Applying, Counts, Duplicate, Event, Progress, Row, Unfit
 from inventory.reviews import Review, keep, told
-from inventory.roles import Roles
 from inventory.tables import devices, entries, events, refused, rejected
 from inventory.trail import Came, Strays, names, strays, trail
 from inventory.visits import Gathered, gather, note_dossier, owed, sites

@@ -10,14 +10,14 @@ from typing import Any
 from sqlalchemy import Connection, Select, insert, or_, select
 
 from edge.deliver.events import AMENDED, CANCELLED, timestamp
-from edge.deliver.expected import unsigned
+from edge.deliver.signed import unsigned_list
 from edge.errors import UnreadableInput
 from edge.hash_chain import parsed
 from edge.records import PlaceKind, ReceivingPlace
 from inventory.expected import Announced, published
+from inventory.forms import Roles, trailer_fields
 from inventory.records import Progress
 from inventory.reviews import Review, told
-from inventory.roles import Roles, trailer_fields
 from inventory.tables import devices, dossiers, entries, events, refused
 from inventory.verify_dossier import Said, Story, heard_at, moment
 
@@ -198,7 +198,7 @@ def _replaces(body: str) -> str | None:
 
 def _listed(one: Announced) -> Listed:
     if one.body is None:
-        return Listed(one.expected.version, one.written_at, unsigned(one.expected, one.written_at), None)
+        return Listed(one.expected.version, one.written_at, unsigned_list(one.expected, one.written_at), None)
     return Listed(one.expected.version, moment(parsed(one.body)["time"]), one.body.encode(), one.public_key)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import typer
 
-from edge.audio.framing import FULL_SCALE, Framing, floats
+from edge.audio.pcm import FULL_SCALE, Framing, floats
 from edge.ports import Source
 from edge.records import Frame
 

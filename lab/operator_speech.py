@@ -15,13 +15,13 @@ from random import Random
 import numpy as np
 
 from edge.agree.dialogue.questions import About, Question
-from edge.audio.framing import Framing, floats
+from edge.audio.pcm import Framing, floats
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form, FormField
 from edge.forms.spoken import saying
 from edge.ports import Source
 from edge.records import SAMPLE_RATE, FieldValue, Frame
-from edge.speak.espeak import WORDS_PER_MINUTE, EspeakVoice
+from edge.speak.voices import WORDS_PER_MINUTE, EspeakVoice
 from lab.noises import Sound, active_rms, within_full_scale
 from lab.scoring import Result
 

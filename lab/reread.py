@@ -21,9 +21,9 @@ from rich.text import Text
 
 from edge.agent.parts import form_named, rules
 from edge.agree.decide import Rules, decide
-from edge.cli.costs import Since, moment
 from edge.cli.options import AsJson, Config, State, settings
 from edge.cli.output import EXIT_CODES, line, log_warnings
+from edge.cli.reports import Since, moment
 from edge.config import InterpreterSettings, Prices, Settings
 from edge.console import SafeConsole, many, show
 from edge.errors import Misconfigured, Unavailable

@@ -27,7 +27,7 @@ from edge.hear.recording import RecordedSource
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Source
 from edge.records import SAMPLE_RATE, Act, Commit, Draft, FieldValue, LastEntry, Outcome, Park
-from edge.speak.espeak import WORDS_PER_MINUTE
+from edge.speak.voices import WORDS_PER_MINUTE
 from edge.speak.wording import Phrasing
 from lab.noises import whole
 from lab.operator_speech import BEFORE_S, Saying, Spoken, Why, Words, in_place, spoken

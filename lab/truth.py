@@ -19,7 +19,7 @@ import numpy as np
 import soundfile
 
 from edge.agent.ear import listen
-from edge.audio.framing import floats
+from edge.audio.pcm import floats
 from edge.config import Endpoint, Vad
 from edge.errors import StorageFailed, UnreadableInput
 from edge.forms.catalogue import Catalogue

@@ -9,8 +9,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge.deliver.events import REVIEW, REVIEW_DATA
-from edge.hash_chain import GENESIS, sealed
-from edge.keep.device_key import DeviceKey
+from edge.hash_chain import GENESIS, Signer, sealed
 from inventory.keys import KeyDirectory, device_named
 
 AT_DOCK_3 = ("north", "dock-3")
@@ -49,10 +48,10 @@ def cancelled(number: int, named: int, *, at: tuple[str, str] = AT_DOCK_3) -> di
     return _event("cancelled", number, at) | {"data": kept | {"cancels": identity(1, named, at[1])}}
 
 
-KEY = DeviceKey(Ed25519PrivateKey.from_private_bytes(b"\x17" * 32))
+KEY = Signer(Ed25519PrivateKey.from_private_bytes(b"\x17" * 32))
 """The key of every device that a test speaks for."""
 
-ANOTHER = DeviceKey(Ed25519PrivateKey.from_private_bytes(b"\x42" * 32))
+ANOTHER = Signer(Ed25519PrivateKey.from_private_bytes(b"\x42" * 32))
 """A key that nobody has enrolled."""
 
 
@@ -76,7 +75,7 @@ def reviewed(number: int, state: str = "open", *, of: int = 1, life: int = 1) ->
     }
 
 
-def signed(event: dict[str, Any], key: DeviceKey = KEY) -> bytes:
+def signed(event: dict[str, Any], key: Signer = KEY) -> bytes:
     """`event` as its device sends it. Each continues the beginning: who may enter is asked of one event at a time."""
     return payload(sealed(event, GENESIS, event["data"]["utterance"]["audio_sha256"], "", key))
 

@@ -14,24 +14,22 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge import hash_chain
 from edge.deliver.events import AMENDED, CANCELLED, RECORDED, REVIEW, REVIEW_DATA, Topics, timestamp
-from edge.deliver.expected import signed
-from edge.hash_chain import GENESIS
-from edge.keep.device_key import DeviceKey
+from edge.deliver.signed import signed_list
+from edge.hash_chain import GENESIS, Signer
 from edge.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
 from inventory.dossier import NO_CLIPS, Clips, Dossier, made
-from inventory.forms import Forms, load_forms
+from inventory.forms import Forms, Roles, load_forms, roles
 from inventory.judge import Sound, Unsound, judge
 from inventory.keys import Enrolled
 from inventory.reviews import Review, read_review
-from inventory.roles import Roles, roles
 from inventory.store import Store
 from inventory.verify_dossier import Said, Story
 from inventory.visits import Gathered, Listed
 from tests.dictated import payload
 
 SITE = "north"
-INVENTORY = DeviceKey(Ed25519PrivateKey.from_private_bytes(b"\x05" * 32))
-OFFICE = DeviceKey(Ed25519PrivateKey.from_private_bytes(b"\x06" * 32))
+INVENTORY = Signer(Ed25519PrivateKey.from_private_bytes(b"\x05" * 32))
+OFFICE = Signer(Ed25519PrivateKey.from_private_bytes(b"\x06" * 32))
 MORNING = datetime(2026, 11, 20, 6, tzinfo=UTC)
 
 _TEXT, _COUNT = {"type": "string"}, {"type": "integer", "minimum": 0}
@@ -84,7 +82,7 @@ class Box:
 
     name: str
     clock: Clock
-    key: DeviceKey = field(default_factory=lambda: DeviceKey(Ed25519PrivateKey.from_private_bytes(b"\x17" * 32)))
+    key: Signer = field(default_factory=lambda: Signer(Ed25519PrivateKey.from_private_bytes(b"\x17" * 32)))
     said: list[dict[str, Any]] = field(default_factory=list)
     clips: dict[str, bytes] = field(default_factory=dict)
     reviews: int = 0
@@ -186,11 +184,11 @@ class Dock:
             assert isinstance(judged, Sound | Unsound), judged
             self.store.apply(judged.event)
 
-    def announce(self, *lines: ExpectedLine, trailer: str = "5501", sign: DeviceKey = OFFICE) -> None:
+    def announce(self, *lines: ExpectedLine, trailer: str = "5501", sign: Signer = OFFICE) -> None:
         self.clock.on()
         place = ReceivingPlace(PlaceKind.TRAILER, trailer)
         for one in self.store.expect(SITE, {place: lines}):
-            self.store.expect_signed(one, signed(one, sign, self.clock.now), sign.public)
+            self.store.expect_signed(one, signed_list(one, sign, self.clock.now), sign.public)
 
     def put_aside(self, box: Box, body: bytes) -> None:
         self.store.review(read_review(body, Topics("dockvoice", SITE, box.name)))
@@ -222,7 +220,7 @@ class Unstored:
     def announce(self, *lines: ExpectedLine) -> None:
         self.clock.on()
         one = ExpectedList(SITE, ReceivingPlace(PlaceKind.TRAILER, "5501"), len(self.lists) + 1, lines)
-        body = signed(one, OFFICE, self.clock.now)
+        body = signed_list(one, OFFICE, self.clock.now)
         self.lists.append(Listed(one.version, self.clock.now, body, OFFICE.public.raw.hex()))
 
     def put_aside(self, box: Box, body: bytes) -> None:

@@ -12,7 +12,7 @@ import json
 import logging
 import os
 import socket
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -26,8 +26,8 @@ from edge.agent.parts import form_named, rules
 from edge.agent.review import DISCARDED, REVIEWED, DeviceIdentity, Person, accept, stated
 from edge.agree.dialogue.events import Fate, PersonDecided
 from edge.config import Settings
-from edge.deliver.decision import ReviewDecision
 from edge.deliver.events import MalformedMessage, Topics, withheld
+from edge.deliver.signed import ReviewDecision
 from edge.errors import (
     AlreadyRunning,
     DockvoiceError,
@@ -40,9 +40,9 @@ from edge.errors import (
 from edge.forms.catalogue import Catalogue
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
-from edge.keep.orders import NotDone
 from edge.keep.outbox import HELD
-from edge.records import FieldValue, OutboxRow
+from edge.keep.signed import NotDone
+from edge.records import OutboxRow
 
 SOCKET = "agent.sock"
 """In the state directory, while an agent runs. What an agent that was killed left there is made anew."""
@@ -102,7 +102,8 @@ def carry_out(journal: Journal, settings: Settings, asked: Resolution, *, origin
     latest = journal.dialogue.entries(1)
     entry = latest[0] if latest and latest[0].event_id == row.event_id else None
     fields = journal.queries.history(row.event_id).fields
-    fate = Fate.CORRECTED if _differ(found.fields, fields) else Fate.RECORDED
+    differ = any(name in fields and fields[name] != value for name, value in found.fields.items())
+    fate = Fate.CORRECTED if differ else Fate.RECORDED
     held = found.event_id if found.state in HELD else None
     return Done(PersonDecided(found.utterance_id, fate, fields, entry, held, found.form), row)
 
@@ -223,10 +224,6 @@ async def _take_one(
         logger.warning("%s decided, and it was not done: %s", who, fault)
     else:
         logger.info("%s decided: %s %s", who, order.utterance_id, done)
-
-
-def _differ(before: Mapping[str, FieldValue], after: Mapping[str, FieldValue]) -> bool:
-    return any(name in after and after[name] != value for name, value in before.items())
 
 
 # Through the agent that holds the journal.

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from edge.agent.expected_delivery import ExpectedInbox
 from edge.agent.review_delivery import DecisionInbox, ReviewDelivery, pinned_key
-from edge.agent.roster_delivery import RosterInbox
 from edge.agent.settlement import Settlement
+from edge.agent.signed_inbox import ExpectedReceipts, SiteCrew
 from edge.config import Mqtt, MqttVersion, Settings, SettleBy
 from edge.deliver import events
 from edge.deliver.mqtt import Acknowledged, Connected, Delivered, Disconnected, Session, SessionEvent
@@ -128,11 +127,11 @@ class Delivery:
         key = pinned_key(settings.deliver.decisions_key)
         self.decisions = DecisionInbox(key, self._topics.source, desk, beat, decided)
         """What the inventory's side decides for this device."""
-        self.expected = ExpectedInbox(settings, key, desk, beat)
+        self.expected = ExpectedReceipts(settings, key, desk, beat)
         """What the inventory's side expects at the site."""
-        self.roster = RosterInbox(settings, key, desk, beat, crew)
+        self.roster = SiteCrew(settings, key, desk, beat, crew)
         """Who may sign on at the site."""
-        self._inboxes = (self.expected, self.roster)
+        self._inboxes = (self.expected.inbox, self.roster.inbox)
         self._status.roster = self.roster.status()
         self._refusal: str | None = None  # What the broker says of events, until it takes one.
         self._reviews = (
@@ -159,7 +158,11 @@ class Delivery:
                 *([self._topics.control] if settings.deliver.control else []),
                 *([self._topics.decisions] if self.decisions.open else []),
             ],
-            wishes=[events.Topics.consumer(settings.deliver.prefix), *self.expected.topics, *self.roster.topics],
+            wishes=[
+                events.Topics.consumer(settings.deliver.prefix),
+                *self.expected.inbox.topics,
+                *self.roster.inbox.topics,
+            ],
             will=Will(self._topics.status, self._status.encoded("offline")),
             manual_ack=True,
         )

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from edge.agent.clock import Clock
 from edge.agent.parts import converses, form_named, forms_at_hand, witness_of
-from edge.agent.roster_delivery import names_of, operators_at_start
+from edge.agent.signed_inbox import names_of, operators_at_start
 from edge.config import Engine, Settings
 from edge.deliver.events import Topics
 from edge.deliver.mqtt import Connected, Session, SessionEvent
@@ -32,8 +32,7 @@ from edge.keep.journal import Journal
 from edge.keep.outbox import OutboxState
 from edge.understand.local import pocketsphinx, weights
 from edge.understand.remote.client import Clients
-from edge.understand.remote.probe import served
-from edge.understand.remote.served_models import Lifetime, Vendor, announced
+from edge.understand.remote.served_models import Lifetime, Vendor, announced, served
 
 PATIENCE_S = 5.0  # How long a broker or a service may take to answer: an operator would have given up long before.
 MB = 1_000_000

@@ -16,9 +16,9 @@ from typing import Any
 
 from edge.config import ListeningMode, Settings
 from edge.hear.gate import Gate
+from edge.hear.input_keys import follow_talk_key
 from edge.hear.microphone import Microphone
 from edge.hear.microphone_health import MicrophoneEvent, Noticed, Over
-from edge.hear.talk_key import follow_talk_key
 from edge.systemd_notify import Notifier
 
 logger = logging.getLogger(__name__)

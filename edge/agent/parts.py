@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -21,7 +21,7 @@ from edge.agent.dictation import Dictation
 from edge.agent.ear import Ear
 from edge.agent.events import DictationEvent
 from edge.agent.particulars import ParticularsOf, particulars
-from edge.agent.roster_delivery import names_of, operators_at_start
+from edge.agent.signed_inbox import names_of, operators_at_start
 from edge.agent.typed_input import Readers, sending
 from edge.agent.voice_output import VoiceOutput
 from edge.agent.workplaces import AtFirstUse, Unheard, Workplace, Workplaces
@@ -38,7 +38,7 @@ from edge.forms.spoken.language import ENGLISH, LANGUAGES, Language, language_na
 from edge.hear.gate import Gate, WakePhrase
 from edge.hear.vad import scorer
 from edge.keep.journal_thread import JournalThread
-from edge.keep.readings import Replies
+from edge.keep.readings import keep_reply
 from edge.ports import Interpreter, Source
 from edge.records import Entry, Minted, Particulars, Segment, Work
 from edge.understand.llm.prompt import Past
@@ -134,20 +134,16 @@ class _Making:
         """The device's own, for a form."""
         # Asked in the ear's thread while the conversation may go on: what is read is never changed, only replaced, and
         # an answer that is a moment old changes how long a pause is waited for, no value.
-        awaited = partial(self._awaited, form)
         at_hand = self.at_hand if self.converses else ()
         return recogniser(
             self.settings,
             form,
             self.catalogue,
             converses=self.converses,
-            awaited=awaited,
+            awaited=lambda: self.past().awaited(form),
             at_hand=at_hand,
             names=self.names,
         )
-
-    def _awaited(self, form: Form) -> Collection[str] | None:
-        return self.past().awaited(form)
 
     def workplace(self, form: Form, language: str | None, own: Interpreter) -> Workplace:
         """That of a form in a language; None: the device's own. `own` is the device's recogniser for the form.
@@ -177,7 +173,7 @@ class _Making:
             understand = understand.model_copy(update=seats)
             own = own if demands.language is ENGLISH else Unheard(form)
         settings = self.settings.model_copy(update={"understand": understand})
-        keep = Replies(settings.state).keep
+        keep = partial(keep_reply, settings.state)
         surroundings = Surroundings(settings, form, self.catalogue, self.clients, self.past, keep)
         asking = panel(surroundings, own, demands.demands.uncalibrated)
         return asking, asking

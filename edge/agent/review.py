@@ -104,7 +104,8 @@ def accept(
     if found.review is None or waits_in is not journal:
         return _entered_again(journal, waits_in, which, found, given, rules, person, device, anyway=anyway)
     since = datetime.fromisoformat(found.heard_at) - timedelta(minutes=rules.demands.double_count_minutes)
-    first, later = journal.queries.reading(found.utterance_id), _later(found)
+    first = journal.queries.reading(found.utterance_id)
+    later = [reading_of(dict(answer.reading)) for answer in found.answers if answer.reading is not None]
     _demand_an_entry(which, later[-1] if later else first)
     reading = _reading(found, given, first, later)
     verdict = _accepted(which, reading, rules)
@@ -301,11 +302,6 @@ def _number(value: str) -> float:
     if re.fullmatch(r"-?[0-9]{1,15}(\.[0-9]{1,15})?", value) is None:
         raise ValueError(value)
     return float(value)
-
-
-def _later(found: UtteranceHistory) -> list[Reading]:
-    """What models read of it after the first reading, the latest last."""
-    return [reading_of(dict(answer.reading)) for answer in found.answers if answer.reading is not None]
 
 
 def _demand_an_entry(which: str, latest: Reading | None) -> None:

@@ -16,16 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from edge.agree.decide import Rules, decide
-from edge.deliver.decision import ReviewDecision, read_decision
 from edge.deliver.events import MalformedMessage, parsed, review
 from edge.deliver.mqtt import Delivered
 from edge.deliver.reason_codes import FAILURE
-from edge.deliver.signed import Forged
+from edge.deliver.signed import Forged, ReviewDecision, read_decision
 from edge.errors import Misconfigured, plainly
 from edge.hash_chain import SIGNATURE, PublicKey
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
-from edge.keep.orders import NotDone
+from edge.keep.signed import NotDone
 from edge.keep.storage import DiskFull
 from edge.records import Closing, Minted, OutboxRow, ReviewChange
 

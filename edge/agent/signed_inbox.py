@@ -1,24 +1,34 @@
-"""An inbox for what the inventory publishes to a site: checked, kept over restarts, the latest version at hand."""
+"""What the inventory publishes to a site, as it arrives: checked, kept over restarts, the latest version at hand.
+
+Lists of expected receipts, for whoever decides; the roster, for whoever lets operators sign on.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import partial
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
-from edge.deliver.events import MalformedMessage
+from edge.agent.review_delivery import pinned_key
+from edge.agree.expectations import Expectations
+from edge.config import Settings
+from edge.deliver.events import MalformedMessage, Topics
 from edge.deliver.mqtt import Delivered
-from edge.deliver.signed import LARGEST, Forged
+from edge.deliver.signed import LARGEST, Forged, place_of, read_expected, read_roster
+from edge.errors import UnreadableInput
 from edge.hash_chain import PublicKey
-from edge.keep.expected import SignedLists, Taken
-from edge.keep.journal import JournalReader
+from edge.keep.journal import Journal, JournalReader
 from edge.keep.journal_thread import JournalThread
+from edge.keep.signed import SignedLists, Taken
 from edge.plain_text import in_one_line
+from edge.records import ExpectedList, Operator, PlaceKind, ReceivingPlace, Roster, operators_of
 
 logger = logging.getLogger(__name__)
+
+ROSTER = "roster"  # As the journal names it: a site has one.
 
 
 class Versioned(Protocol):
@@ -36,84 +46,202 @@ class Versioned(Protocol):
 One = TypeVar("One", bound=Versioned)
 
 
-class SignedInbox(ABC, Generic[One]):
+@dataclass(frozen=True, slots=True)
+class Published(Generic[One]):
+    """What of one kind is published to a site: where, and how it is read and kept."""
+
+    kind: str  # What one of them is called in the log.
+    topics: str  # The filter that is to be subscribed to.
+    carries: Callable[[str], bool]  # Whether one may come on this topic.
+    about: Callable[[str], str]  # What is published on a topic, as the journal names it; raises MalformedMessage.
+    read: Callable[[bytes, str, PublicKey], One]  # The message about that; raises MalformedMessage, Forged.
+    lists: Callable[[JournalReader], SignedLists]  # Where they are kept.
+
+
+class SignedInbox(Generic[One]):
     """What of one kind this device has taken. Belongs to the loop."""
 
-    KIND: str  # What one of them is called in the log.
+    def __init__(
+        self,
+        published: Published[One],
+        site: str,
+        key: PublicKey | None,
+        desk: JournalThread,
+        beat: Callable[[], None],
+        *,
+        took: Callable[[str, One], None],
+        refused: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """`key` is whose word is taken; without one none is. `beat` is called while one waits for room.
 
-    def __init__(self, site: str, key: PublicKey | None, desk: JournalThread, beat: Callable[[], None]) -> None:
-        """`key` is whose word is taken; without one none is. `beat` is called while one waits for room."""
+        `took` hears which is the latest now, `refused` why one was not taken.
+        """
+        self._published = published
         self._site = site
         self._key = key
         self._desk = desk
         self._beat = beat
-        self._latest: dict[str, One] = {} if key is None else desk.now(partial(self._kept_from, key=key))
+        self._took = took
+        self._refused = refused
+        self.carries = published.carries
+        self.latest: dict[str, One] = {} if key is None else desk.now(partial(self._kept_from, key=key))
 
-    @abstractmethod
-    def _lists(self, journal: JournalReader) -> SignedLists:
-        """Where they are kept."""
-
-    @abstractmethod
-    def _about(self, topic: str) -> str:
-        """What is published on this topic, as the journal names it. Raises MalformedMessage."""
-
-    @abstractmethod
-    def _read(self, payload: bytes, about: str, key: PublicKey) -> One:
-        """The message. Raises MalformedMessage, Forged."""
-
-    @abstractmethod
-    def _took(self, about: str, one: One) -> None:
-        """It is the latest now."""
-
-    def _refused(self, why: str) -> None:
-        """One was not taken."""
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """What is to be subscribed to."""
+        return () if self._key is None else (self._published.topics,)
 
     async def take(self, message: Delivered) -> None:
         """Keep it, if it is one; else say in the log why not. When this returns the broker may forget it."""
         if self._key is None:  # a subscription that the broker remembers from when the settings named a key
             return
+        kind, where = self._published.kind, in_one_line(message.topic)
         try:
-            about = self._about(message.topic)
+            about = self._published.about(message.topic)
             if not message.payload:
                 logger.info("%s was cleared at the broker: what was taken stays until withdrawn", about)
             elif not await self._is_known(about, message.payload):
-                read = partial(self._read, message.payload, about, self._key)
+                read = partial(self._published.read, message.payload, about, self._key)
                 await self._keep(about, await asyncio.to_thread(read), message.payload.decode())
         except Forged as fault:
-            logger.warning("%s: a %s is not taken: %s", in_one_line(message.topic), self.KIND, fault)
+            logger.warning("%s: a %s is not taken: %s", where, kind, fault)
             self._refused("forged")
         except MalformedMessage as fault:
-            logger.warning("%s: is no %s for here: %s", in_one_line(message.topic), self.KIND, fault)
+            logger.warning("%s: is no %s for here: %s", where, kind, fault)
             self._refused("malformed")
 
     async def _is_known(self, about: str, payload: bytes) -> bool:
-        if len(payload) > LARGEST or about not in self._latest:
+        if len(payload) > LARGEST or about not in self.latest:
             return False
         try:
             body = payload.decode()
         except UnicodeDecodeError:
             return False
-        return await self._desk(lambda journal: self._lists(journal).is_known(self._site, about, body))
+        return await self._desk(lambda journal: self._published.lists(journal).is_known(self._site, about, body))
 
     async def _keep(self, about: str, one: One, body: str) -> None:
-        def keep(journal: JournalReader) -> Taken:
-            return self._lists(journal).take(self._site, about, one.version, None if one.withdrawn else body)
+        kind, kept = self._published.kind, None if one.withdrawn else body
 
-        waits = f"a {self.KIND} waits for room"
+        def keep(journal: JournalReader) -> Taken:
+            return self._published.lists(journal).take(self._site, about, one.version, kept)
+
+        waits = f"a {kind} waits for room"
         taken = await self._desk.when_there_is_room(partial(self._desk, keep), waits, lambda _: self._beat())
         if taken is Taken.OLD:
-            logger.warning("%s: a %s of version %d is not taken: a later one is known", about, self.KIND, one.version)
+            logger.warning("%s: a %s of version %d is not taken: a later one is known", about, kind, one.version)
             self._refused("old")
         elif taken is Taken.NEW:
-            self._latest[about] = one
+            self.latest[about] = one
             self._took(about, one)
 
     def _kept_from(self, journal: JournalReader, key: PublicKey) -> dict[str, One]:
         """What an earlier run has taken; once more only what the key signed, which may be another one since."""
         found = {}
-        for about, body in self._lists(journal).bodies(self._site):
+        for about, body in self._published.lists(journal).bodies(self._site):
             try:
-                found[about] = self._read(body.encode(), about, key)
+                found[about] = self._published.read(body.encode(), about, key)
             except ValueError as fault:  # MalformedMessage, or a name that somebody wrote into the file
-                logger.warning("%s: the %s that is kept is set aside: %s", in_one_line(about), self.KIND, fault)
+                logger.warning(
+                    "%s: the %s that is kept is set aside: %s", in_one_line(about), self._published.kind, fault
+                )
         return found
+
+
+class ExpectedReceipts:
+    """What is expected, as far as this device knows. Belongs to the loop; `at_hand` may be asked from any thread."""
+
+    def __init__(
+        self, settings: Settings, key: PublicKey | None, desk: JournalThread, beat: Callable[[], None]
+    ) -> None:
+        """As the inbox it comes to."""
+        prefix, site = settings.deliver.prefix, settings.site
+        root = Topics.expected(prefix, site, "")
+
+        def read(payload: bytes, about: str, signed_by: PublicKey) -> ExpectedList:
+            kind, _, name = about.partition("/")
+            return read_expected(payload, site, ReceivingPlace(PlaceKind(kind), name), signed_by)
+
+        lists = Published(
+            "list of expected receipts",
+            Topics.expected(prefix, site),
+            # The topics of a device that is named "expected" begin so too, and are a level less deep.
+            carries=lambda topic: topic.startswith(root) and "/" in topic.removeprefix(root),
+            about=lambda topic: str(place_of(prefix, site, topic)),
+            read=read,
+            lists=lambda journal: journal.expected,
+        )
+        self.inbox = SignedInbox(lists, site, key, desk, beat, took=self._took)
+        self._at_hand = Expectations(self.inbox.latest.values())
+
+    def at_hand(self) -> Expectations:
+        """What is expected now."""
+        return self._at_hand
+
+    def _took(self, about: str, one: ExpectedList) -> None:
+        self._at_hand = Expectations(self.inbox.latest.values())
+        logger.info("%s: version %d, %d lines expected", about, one.version, len(one.lines))
+
+
+class SiteCrew:
+    """Who may sign on, as far as this device knows: those of the settings while no roster is there."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        key: PublicKey | None,
+        desk: JournalThread,
+        beat: Callable[[], None],
+        changed: Callable[[tuple[Operator, ...] | None], None],
+    ) -> None:
+        """`changed` hears who may sign on from now on."""
+        topic, site = Topics.roster(settings.deliver.prefix, settings.site), settings.site
+        roster = Published(
+            ROSTER,
+            topic,
+            carries=lambda named: named == topic,
+            about=lambda _: ROSTER,
+            read=lambda payload, _, signed_by: read_roster(payload, site, signed_by),
+            lists=lambda journal: journal.roster,
+        )
+        self._settled = operators_of(settings.agree.operators) or None
+        self._changed = changed
+        self._refusal: str | None = None
+        self.inbox = SignedInbox(roster, site, key, desk, beat, took=self._took, refused=self._refused)
+
+    def operators(self) -> tuple[Operator, ...] | None:
+        """Who may sign on; None: nobody needs to."""
+        one = self.inbox.latest.get(ROSTER)
+        return self._settled if one is None or one.withdrawn else one.operators
+
+    def status(self) -> dict[str, Any] | None:
+        """Which roster is in force, and why the last one that came was not taken: no name, and no number."""
+        one = self.inbox.latest.get(ROSTER)
+        known: dict[str, Any] = {} if one is None else {"version": one.version}
+        return known | ({} if self._refusal is None else {"refused": self._refusal}) or None
+
+    def _took(self, about: str, one: Roster) -> None:
+        logger.info("%s: version %d, %d operators", about, one.version, len(one.operators))
+        self._refusal = None
+        self._changed(self.operators())
+
+    def _refused(self, why: str) -> None:
+        self._refusal = why
+
+
+def operators_at_start(settings: Settings) -> tuple[Operator, ...] | None:
+    """Who may sign on, before an agent has opened the journal; None: nobody needs to. Raises Misconfigured."""
+    key, settled = pinned_key(settings.deliver.decisions_key), operators_of(settings.agree.operators) or None
+    if key is None:
+        return settled
+    try:
+        with Journal.inspect(settings.state) as journal:
+            bodies = dict(journal.roster.bodies(settings.site))
+        return read_roster(bodies[ROSTER].encode(), settings.site, key).operators
+    except (UnreadableInput, KeyError, MalformedMessage):  # no journal, an older one, no roster, or another key's
+        return settled
+
+
+def names_of(operators: Iterable[Operator] | None) -> tuple[str, ...]:
+    """All that they sign on with, numbers and names."""
+    said = (name for one in operators or () for name in (one.number or "", *one.spoken))
+    return tuple(dict.fromkeys(filter(None, said)))

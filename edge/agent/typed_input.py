@@ -21,7 +21,7 @@ from edge.forms.spoken import corrects, preface, read, takes_back
 from edge.forms.spoken.commands import Asked, wording
 from edge.forms.spoken.language import Language
 from edge.forms.spoken.transcript import transcribed
-from edge.ports import Attention, Interpreter
+from edge.ports import Attention, Interpreter, WholeUtterance
 from edge.records import (
     SAMPLE_BYTES,
     SAMPLE_RATE,
@@ -46,39 +46,6 @@ LONGEST_LINE_BYTES = 64 * 1024
 """A line that is longer is nothing that anybody would say, and from 16 MiB on no FLAC file has room for it."""
 
 
-class TypedReader(Attention):
-    """The attention paid to what was typed."""
-
-    def __init__(self, rules: Rules, besides: Language | None = None) -> None:
-        """`besides` is as for `typed`."""
-        self._rules = rules
-        self._besides = besides
-
-    def hear(self, pcm: bytes) -> None:
-        """There is nothing to hear."""
-
-    async def finish(self, utterance: Utterance) -> Reading:
-        """What was typed, read. An earlier version did not keep it: then somebody must be asked what it was."""
-        if utterance.typed is None:
-            return Reading(KEYBOARD, utterance.form, (), {}, NotUnderstood.NOT_DICTATION)
-        return typed(utterance.typed, self._rules, self._besides)
-
-
-class ScanReader(Attention):
-    """The attention paid to what was scanned."""
-
-    def __init__(self, rules: Rules, sending: Sending) -> None:
-        self._rules = rules
-        self._sending = sending
-
-    def hear(self, pcm: bytes) -> None:
-        """There is nothing to hear."""
-
-    async def finish(self, utterance: Utterance) -> Reading:
-        """What the scanner sent, read."""
-        return scanned(utterance, self._rules, self._sending)
-
-
 @dataclass(frozen=True, slots=True)
 class Readers:
     """Who reads an utterance that is on disk, by where it comes from."""
@@ -91,10 +58,16 @@ class Readers:
 
     def of(self, utterance: Utterance) -> Attention:
         """The attention that was not paid to it yet."""
+        is_said = utterance.source not in UNSPOKEN
+        return self.interpreter.attend() if is_said else WholeUtterance(self._unspoken)
+
+    async def _unspoken(self, utterance: Utterance) -> Reading:
+        """What was typed or scanned, read."""
         if utterance.source == SCANNER:
-            return ScanReader(self.rules, self.sending)
-        typed_in = utterance.source == KEYBOARD
-        return TypedReader(self.rules, self.typed_in) if typed_in else self.interpreter.attend()
+            return scanned(utterance, self.rules, self.sending)
+        if utterance.typed is None:  # an earlier version did not keep it: somebody must be asked what it was
+            return Reading(KEYBOARD, utterance.form, (), {}, NotUnderstood.NOT_DICTATION)
+        return typed(utterance.typed, self.rules, self.typed_in)
 
 
 def scanned(utterance: Utterance, rules: Rules, sending: Sending) -> Reading:

@@ -25,12 +25,11 @@ from edge.config import ReadBack, Speak, VoiceKind
 from edge.errors import DockvoiceError, Unavailable
 from edge.forms.model import Form
 from edge.hear.echo import EchoSuppressed, OwnVoice
-from edge.ports import SpeechScorer, Voice
-from edge.records import Reading, ScanFault, Verdict
-from edge.speak.cloud_voices import AzureVoice, ElevenLabsVoice, OpenAiVoice
-from edge.speak.espeak import EspeakVoice
+from edge.ports import SpeechScorer
+from edge.records import Reading, ScanFault
 from edge.speak.loudspeaker import Lookout, Loudspeaker
 from edge.speak.synthesis import PaceOf, Phrases, Speaker
+from edge.speak.voices import EspeakVoice, azure_voice, elevenlabs_voice, openai_voice
 from edge.speak.wording import Phrasing
 
 logger = logging.getLogger(__name__)
@@ -190,12 +189,6 @@ class VoiceOutput:
         self._phrases = self._phrases_in[spoken]
         self._speaker.speak_as(self._phrases, self._phrasing)
 
-    def decided(self, verdict: Verdict) -> None:
-        """Answer what was said."""
-        always = self._settings.read_back is ReadBack.ALWAYS
-        for order in replies(verdict, always=always):
-            self._speaker.order(order)
-
     def dictated(self, told: DictationEvent, *, agreed: bool) -> None:
         """Something about dictation; `agreed`: the dialogue answers what was said."""
         match told:
@@ -203,7 +196,8 @@ class VoiceOutput:
                 self._speaker.order(Sound(Earcon.NOT_UNDERSTOOD))
                 self._speaker.order(Say(Prompt.SCAN_FAULT, slots={"scan": str(fault)}))
             case Decided(verdict=verdict) if not agreed:
-                self.decided(verdict)
+                for order in replies(verdict, always=self._settings.read_back is ReadBack.ALWAYS):
+                    self._speaker.order(order)
             case CaptureStopped():
                 self.happened(Hardware("not_recording"))
             case CaptureResumed():
@@ -237,14 +231,13 @@ def phrases(settings: Speak, clients: Mapping[str, Any], spoken: str | None = No
 
 def _of_service(settings: Speak, clients: Mapping[str, Any]) -> PaceOf:
     client, model, speaker = clients[str(settings.client)], str(settings.model), str(settings.speaker)
-    voice: Voice
     match settings.voice:
         case VoiceKind.OPENAI:
-            voice = OpenAiVoice(client, model, speaker, client.openai_path("audio/speech", model))
+            voice = openai_voice(client, model, speaker, client.openai_path("audio/speech", model))
         case VoiceKind.ELEVENLABS:
-            voice = ElevenLabsVoice(client, model, speaker)
+            voice = elevenlabs_voice(client, model, speaker)
         case _:
-            voice = AzureVoice(client, speaker)
+            voice = azure_voice(client, speaker)
     return lambda _pace: voice
 
 

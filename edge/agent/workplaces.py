@@ -15,7 +15,7 @@ from threading import Lock
 from edge.agent.typed_input import Readers
 from edge.agree.decide import Rules
 from edge.forms.model import Form
-from edge.ports import Attention, Interpreter
+from edge.ports import Attention, Interpreter, WholeUtterance
 from edge.records import NotUnderstood, Reading, Utterance, Work
 from edge.understand.panel import Panel
 
@@ -66,19 +66,11 @@ class Unheard(Interpreter):
 
     def attend(self) -> Attention:
         """Listen to nothing."""
-        return _NotListening(self._form.name)
+        return WholeUtterance(self._read)
 
-
-class _NotListening(Attention):
-    def __init__(self, form: str) -> None:
-        self._form = form
-
-    def hear(self, pcm: bytes) -> None:
-        """Nobody does."""
-
-    async def finish(self, utterance: Utterance) -> Reading:
+    async def _read(self, _: Utterance) -> Reading:
         """That there was sound, and nobody who hears the language."""
-        return Reading(Unheard.name, self._form, (), {}, NotUnderstood.UNHEARD_LANGUAGE)
+        return Reading(self.name, self._form.name, (), {}, NotUnderstood.UNHEARD_LANGUAGE)
 
 
 class Workplaces:

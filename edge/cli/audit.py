@@ -19,11 +19,12 @@ from edge.cli.output import EXIT_CODES, line
 from edge.console import SafeConsole, many
 from edge.errors import Unfinished, UnreadableInput, plainly
 from edge.hash_chain import SIGNATURE, Acknowledgement, Broken, PublicKey, Wrong
+from edge.keep import device_key
 from edge.keep.audit import AuditReport, AuditTrail, Trailed, verify
 from edge.keep.bundle import export, of_trailer
 from edge.keep.codec import now
-from edge.keep.device_key import DeviceKey
 from edge.keep.journal import Journal
+from edge.plain_text import printable
 
 UnsignedUntil = Annotated[
     int,
@@ -84,7 +85,7 @@ def audit_acknowledge(
     changed afterwards.
     """
     directory = settings(config, state=state).state
-    signer = DeviceKey.read(directory)
+    signer = device_key.read(directory)
     with Journal.inspect(directory) as journal:
         report = verify(journal.trail, unsigned_until=unsigned_until)
         if report.broken is None or report.broken.sequence != sequence or report.found is None:
@@ -145,7 +146,7 @@ def audit_key(config: Config = None, state: State = None, as_json: AsJson = Fals
 
     Kept in a file as it is printed, it is what `dockvoice inventory audit verify --key` takes.
     """
-    key = DeviceKey.read(settings(config, state=state).state).public
+    key = device_key.read(settings(config, state=state).state).public
     pem = key.pem.decode("ascii")
     line(json.dumps({"keyid": key.keyid, "public_key": pem}) if as_json else f"{key.keyid}\n{pem.rstrip()}")
 
@@ -218,11 +219,6 @@ def _public_key(path: Path) -> PublicKey:
         raise UnreadableInput(f"{path}: is no Ed25519 public key; give what `dockvoice audit key` printed") from None
 
 
-def _printable(text: str) -> str:
-    """Words of a file that anybody may have written, for a terminal."""
-    return "".join(letter if letter.isprintable() else "�" for letter in text)
-
-
 def _as_json(report: AuditReport) -> dict[str, Any]:
     def told(broken: Broken | None) -> dict[str, Any] | None:
         return None if broken is None else {**asdict(broken), "told": broken.wrong.told}
@@ -243,10 +239,10 @@ def _lines(report: AuditReport) -> Iterable[str]:
         by = "not signed, from before events were" if span.keyid is None else f"signed with {span.keyid}"
         yield f"{span.first} to {span.last}: {by}"
     for span in report.erased:
-        who = _printable(span.keyid or "")
+        who = printable(span.keyid or "")
         yield f"{span.first} to {span.last}: erased by {who}; what they said is gone, their hashes hold"
     for one in report.acknowledged:
-        who, why = _printable(one.who), _printable(one.reason)
+        who, why = printable(one.who), printable(one.reason)
         yield f"KNOWN at {one.sequence}: {Wrong(one.wrong).told} ({who}, {one.at}: {why})"
     if report.broken is not None:
         yield f"BROKEN at {report.broken.sequence}: {report.broken.wrong.told}"

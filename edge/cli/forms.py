@@ -158,7 +158,10 @@ def forms_read(
         return
     words = transcribed(text or "", filled, catalogue, spoken)
     readings = read(words, filled, catalogue, spoken)
-    told: dict[str, Any] = {name: _as_json(reading) for name, reading in readings.items()}
+    told: dict[str, Any] = {
+        name: {"value": reading.value, "rivals": reading.rivals, "words": reading.words}
+        for name, reading in readings.items()
+    }
     if explain:
         ways = parsed(words, filled, catalogue, spoken)
         told = {"fields": told, **parse_json(ways)}
@@ -225,7 +228,3 @@ def _question(form: Form, name: str, reading: FieldReading) -> str:
     if reading.rivals:
         return "which of them"
     return "" if form[name].allows(reading.value) else "breaks a rule of the form"
-
-
-def _as_json(reading: FieldReading) -> Mapping[str, Any]:
-    return {"value": reading.value, "rivals": reading.rivals, "words": reading.words}

@@ -79,7 +79,7 @@ def queue_show(which: Which, config: Config = None, state: State = None, as_json
     """All that is kept about one entry or utterance. Works beside a running agent."""
     with Journal.inspect(settings(config, state=state).state) as journal:
         found = journal.queries.history(which)
-    told = tables.dossier_json(found)
+    told = asdict(found)
     if as_json:
         line(json.dumps(told))
     else:
@@ -200,7 +200,7 @@ def queue_export(
     Works beside a running agent.
     """
     with Journal.inspect(settings(config, state=state).state) as journal:
-        lines = (json.dumps(tables.dossier_json(found), ensure_ascii=False) for found in journal.queries.histories())
+        lines = (json.dumps(asdict(found), ensure_ascii=False) for found in journal.queries.histories())
         if str(file) == "-":
             for told in lines:
                 line(told)

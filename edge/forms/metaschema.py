@@ -50,21 +50,21 @@ def _object(required: list[str], properties: Mapping[str, Any]) -> dict[str, Any
     return {"type": "object", "required": required, "properties": dict(properties), "additionalProperties": False}
 
 
+def _all_of(items: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": items, "minItems": 1, "uniqueItems": True}
+
+
 def _voice(spoken: list[Spoken], /, *required: str, **more: Any) -> dict[str, Any]:
     return _object(
         ["labels", "spoken", "ask", "readback", *required],
         {
-            "labels": {"type": "array", "items": WORDS, "minItems": 1, "uniqueItems": True},
+            "labels": _all_of(WORDS),
             "spoken": {"enum": [str(kind) for kind in spoken]},
             "ask": TEXT,
             "readback": TEXT,
             **more,
         },
     )
-
-
-def _all_of(words: Mapping[str, Any]) -> dict[str, Any]:
-    return {"type": "array", "items": words, "minItems": 1, "uniqueItems": True}
 
 
 def _written(*parts: str, both: Mapping[str, Any] | None = None, **more: Any) -> dict[str, Any]:
@@ -92,7 +92,7 @@ COUNTED = ("37",)
 
 def _scan(allowed: Iterable[str]) -> dict[str, Any]:
     """`x-scan`: the application identifiers of GS1 whose value a field takes from a scanned label."""
-    return {"x-scan": {"type": "array", "items": {"enum": list(allowed)}, "minItems": 1, "uniqueItems": True}}
+    return {"x-scan": _all_of({"enum": list(allowed)})}
 
 
 FEWEST_LAST = 2  # One last digit heard wrongly would name another value of most catalogues.
@@ -129,7 +129,7 @@ STRING_FIELD = _object(
     | _scan(one for one in SCANNABLE if one not in {*DATED, *MEASURED, *COUNTED})
     | {
         "type": {"const": "string"},
-        "enum": {"type": "array", "items": TEXT, "minItems": 1, "uniqueItems": True},
+        "enum": _all_of(TEXT),
         "x-voice": _voice(
             [Spoken.DIGITS, Spoken.ALPHANUMERIC, Spoken.LETTER, Spoken.ENUM, Spoken.DATE, Spoken.UNIT],
             **IDENTIFYING,
@@ -160,16 +160,13 @@ UNIT_FIELD = _object(
     DESCRIBED
     | {
         "type": {"const": "string"},
-        "enum": {
-            "type": "array",
-            "items": {
+        "enum": _all_of(
+            {
                 "type": "string",
                 "pattern": "^[A-Z0-9]{1,3}$",
                 "description": "a code of two or three capitals and digits: 'CS', as in UN/ECE Rec 20 and 21",
-            },
-            "minItems": 1,
-            "uniqueItems": True,
-        },
+            }
+        ),
         "x-voice": _voice([Spoken.UNIT], "of", of={"type": "string"}, item={"type": "string"}),
         "x-languages": _written("labels"),
     },
@@ -260,7 +257,7 @@ FORM = {
                     "description": "small letters, digits and _, a letter first: 'pallet_id'",
                 },
             },
-            "required": {"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": True},
+            "required": _all_of({"type": "string"}),
             "additionalProperties": {"const": False},
             "x-voice": _object(
                 ["name", "spoken_name", "readback"],
@@ -274,7 +271,7 @@ FORM = {
                     "called": _all_of(WORDS),
                     "readback": TEXT,
                     "terminator": WORD,
-                    "context": {"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": True},
+                    "context": _all_of({"type": "string"}),
                     "closes": {"type": "string"},
                     "expects": _object(["pallet"], {str(part): {"type": "string"} for part in Expects}),
                 },

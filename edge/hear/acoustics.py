@@ -9,8 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.audio.framing import FULL_SCALE
-from edge.audio.levels import is_narrow
+from edge.audio.pcm import FULL_SCALE, is_narrow
 from edge.records import SAMPLE_RATE, Acoustics, Segment
 
 FRAME = SAMPLE_RATE // 50  # 20 ms: the slice whose loudness is measured.

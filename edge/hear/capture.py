@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from edge.audio.framing import FRAME_MS
+from edge.audio.pcm import FRAME_MS
 from edge.audio.portaudio import TURN, demand_openable, end, portaudio, start
 from edge.records import SAMPLE_RATE
 

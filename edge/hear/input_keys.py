@@ -1,7 +1,8 @@
-"""Linux's input devices: which keys one has, and which go down and up. The kernel's own interface (evdev), no library.
+"""Linux's input devices: which keys one has, which go down and up; the key that is held to talk. No library.
 
-The kernel makes keyboards, foot switches and buttons on GPIO pins alike: a file below /dev/input that gives records of
-one size (`struct input_event`), and tells by ioctl what it is called and which keys it has (linux/input.h).
+The kernel's own interface (evdev) makes keyboards, foot switches and buttons on GPIO pins alike: a file below
+/dev/input that gives records of one size (`struct input_event`), and tells by ioctl what it is called and which keys it
+has (linux/input.h).
 """
 
 from __future__ import annotations
@@ -9,11 +10,14 @@ from __future__ import annotations
 import asyncio
 import errno
 import fcntl
+import logging
 import os
 import struct
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Self
+
+from edge.errors import Misconfigured
 
 EVENT = struct.Struct("@llHHi")
 """`struct input_event`: seconds and microseconds, then type, code and value. Native sizes, as the kernel's are."""
@@ -138,3 +142,55 @@ def _question(number: int, size: int) -> int:
 
 
 GRAB = _ioctl(1, 0x90, 4)  # EVIOCGRAB
+
+
+logger = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 2.0
+"""How often it is looked for a key that is not there: as with the headset, an operator waits no longer."""
+
+DEVICES = Path("/dev/input")  # Where the kernel shows them, as event0, event1 and so on.
+
+
+async def follow_talk_key(key: str, device: Path | None, talk: Callable[[bool], None]) -> None:
+    """Tell `talk` whenever the key goes down or up, until cancelled. A device that vanishes is looked for again.
+
+    Raises Misconfigured for a key that Linux does not know.
+    """
+    code = code_of(key)
+    if code is None:
+        raise Misconfigured(
+            f"hear.talk_key = {key!r}: Linux knows no such key; `evtest` shows what a key is called, and its number, "
+            "which will do too"
+        )
+    missed = False
+    while True:
+        found = _device_with(code, device)
+        if found is None:
+            if not missed:
+                logger.warning("hear.talk_key = %r: no input device has this key now; looking for it", key)
+            missed = True
+            await asyncio.sleep(LOOK_EVERY_S)
+            continue
+        missed = False
+        logger.info("the talk key %s is on %s", key, found.name)
+        with found:
+            try:
+                async for is_down in found.presses(code):
+                    talk(is_down)
+            except OSError as fault:
+                logger.warning("the talk key's device %s is gone (%s); looking for it", found.name, fault.strerror)
+        talk(False)  # with the key gone, nobody holds it down
+
+
+def _device_with(code: int, wanted: Path | None) -> KeyDevice | None:
+    """The input device that has the key: the one wanted, or the first that has it."""
+    for path in [wanted] if wanted is not None else sorted(DEVICES.glob("event*")):
+        try:
+            found = KeyDevice(path)
+        except OSError:  # it has just vanished, or is not for us
+            continue
+        if found.has(code):
+            return found
+        found.close()
+    return None

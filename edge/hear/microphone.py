@@ -14,8 +14,7 @@ from contextlib import ExitStack
 from threading import Event, Lock
 from typing import Protocol
 
-from edge.audio.framing import FRAME_SAMPLES, Framing, floats
-from edge.audio.levels import sound_level
+from edge.audio.pcm import FRAME_SAMPLES, Framing, floats, sound_level
 from edge.audio.portaudio import look_anew
 from edge.audio.sound_server import Gone, Routing, SoundServer, capture_devices
 from edge.errors import Unavailable

@@ -10,7 +10,7 @@ from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
 
-from edge.audio.levels import SoundLevel
+from edge.audio.pcm import SoundLevel
 from edge.audio.sound_server import Routing
 from edge.records import SAMPLE_RATE
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from edge.audio.framing import Block, Framing
+from edge.audio.pcm import Block, Framing
 from edge.errors import UnreadableInput
 from edge.records import Frame
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import webrtcvad
 
-from edge.audio.framing import floats
+from edge.audio.pcm import floats
 from edge.config import Vad, VadKind
 from edge.errors import Misconfigured
 from edge.ports import SpeechScorer

@@ -21,9 +21,9 @@ from typing import Any
 from edge import hash_chain
 from edge.errors import DockvoiceError, StorageFailed
 from edge.hash_chain import Acknowledgement, Broken, Chain, Chained, KnownFaults, PublicKey, Span, Wrong
+from edge.keep import device_key
 from edge.keep.codec import to_json
 from edge.keep.database import JournalDatabase, Row
-from edge.keep.device_key import DeviceKey
 from edge.keep.entry_log import ENTRIES, Rows, logged, number
 from edge.keep.evidence import EVIDENCE, NEW
 from edge.keep.removals import Anchor, erasure, removal
@@ -142,7 +142,7 @@ class AuditTrail:
     def keys_now(self) -> dict[str, PublicKey]:
         """With them the one that it signs with now, where it can be read: it may have signed no entry yet."""
         with suppress(DockvoiceError):  # another user may look, who may not read it
-            own = DeviceKey.read(self.directory).public
+            own = device_key.read(self.directory).public
             return {**self.keys(), own.keyid: own}
         return self.keys()
 

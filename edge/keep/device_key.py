@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Self
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from edge.errors import Misconfigured, UnreadableInput
-from edge.hash_chain import PublicKey
+from edge.hash_chain import Signer
 from edge.keep.storage import refusals, replacing
 
 KEY = "device.key"  # The key's file in the state directory: PKCS#8 (RFC 5958) in PEM.
@@ -21,55 +19,35 @@ _OTHERS = 0o077  # The bits of a file's mode that let others than its owner in.
 _RENEW = "or move it away: the next start makes a new key, and the chain shows that it changed"
 
 
-class DeviceKey:
-    """An Ed25519 private key (RFC 8032). Shown anywhere, it shows its key id only."""
+def of(directory: Path) -> Signer:
+    """The holder of the key of the device with this state directory, made and safe on the disk if there was none.
 
-    def __init__(self, private: Ed25519PrivateKey) -> None:
-        """`private` never leaves this object but into the key's own file."""
-        self._private = private
-        self.public = PublicKey(private.public_key().public_bytes_raw())
-
-    @classmethod
-    def of(cls, directory: Path) -> Self:
-        """The key of the device with this state directory, made and safe on the disk if there was none.
-
-        Raises Misconfigured for a file that others may read or that holds no such key, StorageFailed.
-        """
-        path = directory / KEY
-        with refusals(path):
-            if not path.exists():
-                key = Ed25519PrivateKey.generate()
-                with replacing(path) as file:
-                    file.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-        return cls.read(directory)
-
-    @classmethod
-    def read(cls, directory: Path) -> Self:
-        """The key in `directory`. Raises UnreadableInput if there is none, Misconfigured, StorageFailed as `of`."""
-        path = directory / KEY
+    Raises Misconfigured for a file that others may read or that holds no such key, StorageFailed.
+    """
+    path = directory / KEY
+    with refusals(path):
         if not path.exists():
-            raise UnreadableInput(f"{path}: no such key; the first start of the agent makes it")
-        with refusals(path), path.open("rb") as file:
-            if (mode := os.fstat(file.fileno()).st_mode) & _OTHERS:
-                raise Misconfigured(
-                    f"{path}: is open to others (mode {mode & 0o777:03o}, allowed is 600); "
-                    f"chmod 600 it if nobody can have read it, {_RENEW}"
-                )
-            return cls(_parsed(path, file.read()))
-
-    def sign(self, link: str) -> str:
-        """The signature of the link's ASCII characters, 128 hex digits."""
-        return self._private.sign(link.encode("ascii")).hex()
-
-    def __repr__(self) -> str:
-        return f"DeviceKey({self.public.keyid})"
+            key = Ed25519PrivateKey.generate()
+            with replacing(path) as file:
+                file.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return read(directory)
 
 
-def _parsed(path: Path, pem: bytes) -> Ed25519PrivateKey:
+def read(directory: Path) -> Signer:
+    """The same where it is there. Raises UnreadableInput if there is none, Misconfigured, StorageFailed as `of`."""
+    path = directory / KEY
+    if not path.exists():
+        raise UnreadableInput(f"{path}: no such key; the first start of the agent makes it")
+    with refusals(path), path.open("rb") as file:
+        if (mode := os.fstat(file.fileno()).st_mode) & _OTHERS:
+            raise Misconfigured(
+                f"{path}: is open to others (mode {mode & 0o777:03o}, allowed is 600); "
+                f"chmod 600 it if nobody can have read it, {_RENEW}"
+            )
+        pem = file.read()
     try:
-        key = load_pem_private_key(pem, password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        key = None
-    if not isinstance(key, Ed25519PrivateKey):
-        raise Misconfigured(f"{path}: is no Ed25519 key in PEM without a password; restore it from a copy, {_RENEW}")
-    return key
+        return Signer.from_pem(pem)
+    except ValueError:
+        raise Misconfigured(
+            f"{path}: is no Ed25519 key in PEM without a password; restore it from a copy, {_RENEW}"
+        ) from None

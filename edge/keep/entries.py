@@ -10,9 +10,9 @@ from typing import Any
 import uuid_utils
 
 from edge import hash_chain
+from edge.hash_chain import Signer
 from edge.keep import codec
 from edge.keep.database import JournalDatabase
-from edge.keep.device_key import DeviceKey
 from edge.keep.entry_log import EntryLog, rows_of
 from edge.keep.outbox import Outbox
 from edge.keep.queries import Queries
@@ -22,7 +22,7 @@ from edge.records import INSTANCE, Entry, Minted, OutboxRow, Park, Reading, Verd
 class Entries:
     """The verdicts and entries of one journal. Whoever calls holds the transaction."""
 
-    def __init__(self, db: JournalDatabase, entry_log: EntryLog, key: DeviceKey, queries: Queries) -> None:
+    def __init__(self, db: JournalDatabase, entry_log: EntryLog, key: Signer, queries: Queries) -> None:
         self._db = db
         self._entry_log = entry_log
         self._key = key

@@ -25,18 +25,16 @@ from typing import Any, Self
 
 from edge import hash_chain
 from edge.errors import Misconfigured, StorageFailed
-from edge.hash_chain import PublicKey
-from edge.keep import evidence
+from edge.hash_chain import PublicKey, Signer
+from edge.keep import device_key, evidence
 from edge.keep.audit import AuditTrail
 from edge.keep.database import CHECKED_AT_ONCE, JOURNAL, JournalDatabase, check_at_work, open_for_reading
-from edge.keep.device_key import KEY, DeviceKey
+from edge.keep.device_key import KEY
 from edge.keep.dialogue import DialogueRecord
 from edge.keep.entries import Entries
 from edge.keep.entry_log import EntryLog
 from edge.keep.erasing import Erasing
 from edge.keep.evidence import Evidence
-from edge.keep.expected import SignedLists
-from edge.keep.orders import Orders
 from edge.keep.outbox import Outbox
 from edge.keep.queries import Queries, UtteranceHistory
 from edge.keep.readings import ModelReadings
@@ -45,6 +43,7 @@ from edge.keep.retention import Retention
 from edge.keep.review import Review
 from edge.keep.review_log import ReviewLog
 from edge.keep.shifts import Shifts
+from edge.keep.signed import Orders, SignedLists
 from edge.keep.storage import DiskFull, Lock, make_directory, refusals, replacing
 from edge.records import (
     NOTHING_STANDS,
@@ -178,9 +177,7 @@ class JournalReader:
 class Journal(JournalReader):
     """A device's journal, open to be written by this process alone."""
 
-    def __init__(
-        self, directory: Path, db: JournalDatabase, entry_log: EntryLog, key: DeviceKey, held: ExitStack
-    ) -> None:
+    def __init__(self, directory: Path, db: JournalDatabase, entry_log: EntryLog, key: Signer, held: ExitStack) -> None:
         """Made by `open`."""
         super().__init__(directory, db, held)
         self._key = key
@@ -204,7 +201,7 @@ class Journal(JournalReader):
             db, entry_log = open_whole(directory)
             opened.callback(entry_log.close)
             opened.callback(db.close)
-            journal = cls(directory, db, entry_log, DeviceKey.of(directory), opened)
+            journal = cls(directory, db, entry_log, device_key.of(directory), opened)
             journal._notice_new_key()
             journal._adopt()
             journal.successor.put_up_what_nobody_will_read()

@@ -197,23 +197,16 @@ class ModelReadings:
             return bool(changed.rowcount)
 
 
-class Replies:
-    """The spoken replies of models on one device.
+def keep_reply(state: Path, utterance_id: str, wav: bytes) -> None:
+    """Keep the spoken reply of a model below the state directory. A disk that refuses costs the reply, and no more.
 
-    Nothing rests on them, and no operator hears them: what he hears is made from the entry (`speak/wording.py`).
+    Nothing rests on it, and no operator hears it: what he hears is made from the entry (`speak/wording.py`).
     """
-
-    def __init__(self, directory: Path) -> None:
-        """`directory` is the state directory."""
-        self._directory = directory / REPLIES
-
-    def keep(self, utterance_id: str, wav: bytes) -> None:
-        """Keep one. A disk that refuses costs the reply, and nothing else."""
-        moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
-        try:
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            (self._directory / f"{moment}-{utterance_id}.wav").write_bytes(wav)
-            for outlived in sorted(self._directory.glob("*.wav"))[:-REPLIES_KEPT]:
-                outlived.unlink(missing_ok=True)
-        except OSError as fault:
-            log.warning("a spoken reply is not kept: %s", fault)
+    directory, moment = state / REPLIES, datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (directory / f"{moment}-{utterance_id}.wav").write_bytes(wav)
+        for outlived in sorted(directory.glob("*.wav"))[:-REPLIES_KEPT]:
+            outlived.unlink(missing_ok=True)
+    except OSError as fault:
+        log.warning("a spoken reply is not kept: %s", fault)

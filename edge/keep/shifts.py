@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from edge.keep.codec import now
 from edge.keep.database import JournalDatabase, Row
-from edge.keep.outbox import OutboxState
+from edge.keep.outbox import HELD, OutboxState
 from edge.records import Act, ShiftChange, Shifted
 
 _COMMITTED = """
@@ -19,7 +19,6 @@ _ASIDE = """
     SELECT count(*) AS n FROM utterances
     WHERE review IS NOT NULL AND heard_at >= ? AND json_extract(draft, '$.operator') = ?
 """
-TURNED_DOWN = frozenset({OutboxState.REFUSED, OutboxState.DEAD})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,8 @@ class Shifts:
         for began in self._db.rows(wanted, operator):
             since = self._db.rows(_COMMITTED, began["entries"])
             aside = self._db.rows(_ASIDE, began["at"], operator)[0]["n"]
-            return Totals(_standing(since, operator), aside, _turned_down(since, operator))
+            turned_down = sum(row["state"] in HELD and row["operator"] == operator for row in since)
+            return Totals(_standing(since, operator), aside, turned_down)
         return None
 
     def spans(self, limit: int) -> list[WorkSpan]:
@@ -96,7 +96,7 @@ def _standing(rows: list[Row], operator: str) -> dict[str, int]:
     root: dict[str, str] = {}
     form: dict[str, str] = {}
     for row in rows:
-        if row["state"] in {*TURNED_DOWN, OutboxState.DISCARDED}:
+        if row["state"] in {*HELD, OutboxState.DISCARDED}:
             continue
         if row["act"] == Act.RECORD and row["operator"] == operator:
             root[row["event_id"]], form[row["event_id"]] = row["event_id"], row["form"]
@@ -105,7 +105,3 @@ def _standing(rows: list[Row], operator: str) -> dict[str, int]:
             if row["act"] == Act.CANCEL:
                 form.pop(root[row["event_id"]], None)
     return dict(Counter(form.values()))
-
-
-def _turned_down(rows: list[Row], operator: str) -> int:
-    return sum(row["state"] in TURNED_DOWN and row["operator"] == operator for row in rows)

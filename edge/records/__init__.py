@@ -33,8 +33,6 @@ from edge.records.entry import (
     Verdict,
     Work,
 )
-from edge.records.expected import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
-from edge.records.operators import Operator, Roster, ShiftChange, Shifted, operators_of
 from edge.records.particulars import Converted, Factor, Particulars, SiteTime, Workday
 from edge.records.reading import (
     DECIMAL_DIGITS,
@@ -52,6 +50,17 @@ from edge.records.reading import (
     exact,
     plain,
     written,
+)
+from edge.records.site import (
+    ExpectedLine,
+    ExpectedList,
+    Operator,
+    PlaceKind,
+    ReceivingPlace,
+    Roster,
+    ShiftChange,
+    Shifted,
+    operators_of,
 )
 from edge.records.sound import (
     SAMPLE_BYTES,

@@ -8,8 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from edge.records.operators import Shifted
 from edge.records.reading import Act, FieldReading, FieldValue, Reading
+from edge.records.site import Shifted
 
 
 @dataclass(frozen=True, slots=True)

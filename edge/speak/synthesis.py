@@ -155,11 +155,6 @@ class Speaker:
         self._told_silent = False
         self._unprepared = asyncio.Event()
 
-    @property
-    def pace(self) -> float:
-        """Times the usual pace."""
-        return self._pace
-
     def order(self, order: Say | Sound | Hush | Adjust) -> None:
         """Do it. Returns at once."""
         match order:

@@ -128,9 +128,6 @@ class Readback:
         plain, again = self._plain(field, fields, terms), _again(field, value, self._language)
         return plain if again is None else (*plain[:-1], f"{plain[-1]},", again)
 
-    def _code(self, field: FormField, fields: Mapping[str, FieldValue]) -> FieldValue | None:
-        return self._form.unit_in(field.name, fields)
-
     def listed(self, name: str, values: Sequence[FieldValue]) -> str:
         """Several values of a field, without its label: `7 4 2, 7 4 5`; long numbers by their ends, if those differ."""
         field, ends = self._form[name], [str(value)[-FEWEST_TOLD:] for value in values]
@@ -192,7 +189,7 @@ class Readback:
 
     def _plain(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms) -> Clauses:
         """Where a value is spelt, what stands before it comes apart: it is the same each time, and ready at once."""
-        value, code = fields[field.name], self._code(field, fields)
+        value, code = fields[field.name], self._form.unit_in(field.name, fields)
         shown, said = self._shown(field, value), terms.units.get(field.name, {}).get(value)
         before, after = VALUE.split(self._template(field, value, code, said), maxsplit=1)
         if field.spoken in SPELT and before.strip():
@@ -332,7 +329,7 @@ class Phrasing:
         """`others` are forms of which something may be told besides. Raises ValueError for a language not spoken."""
         self.readback = Readback(form, language)
         self._form = form
-        self._others = others
+        self._forms = {**others, form.name: form}
         self._or = str(_table(self.readback.language)["or"])
         spoken = language.replace("_", "-").split("-")[0].lower()
         self._texts = prompts(spoken)
@@ -359,15 +356,9 @@ class Phrasing:
 
     def _readback_of(self, say: Say) -> Readback:
         """Who reads back what is told: in the words of its own form, where that is known."""
-        if say.form is None or say.form == self._form.name or say.form not in self._others:
+        if say.form is None or say.form == self._form.name or say.form not in self._forms:
             return self.readback
-        return Readback(self._others[say.form], self.readback.language)
-
-    def _knows(self, form: str) -> bool:
-        return form == self._form.name or form in self._others
-
-    def _named(self, form: str) -> Form:
-        return self._form if form == self._form.name else self._others[form]
+        return Readback(self._forms[say.form], self.readback.language)
 
     def _parts(self, say: Say) -> Iterator[tuple[str, bool]]:
         """Texts, each with whether a clause begins with it."""
@@ -402,7 +393,9 @@ class Phrasing:
             case "fault" | "reason" | "scan" | "away" if name in say.slots:
                 healed = name == "fault" and say.prompt is Prompt.HEALED
                 return _called(say.slots[name], self._codes["mended" if healed else name])
-            case "form" | "work" | "works" | "others" | "Work" | "Works" if any(map(self._knows, say.works)):
+            case "form" | "work" | "works" | "others" | "Work" | "Works" if any(
+                name in self._forms for name in say.works
+            ):
                 return self._called("Work" if name == "form" else name, say.works)
             case _:
                 return say.slots.get(name)
@@ -410,7 +403,7 @@ class Phrasing:
     def _called(self, slot: str, forms: Sequence[str]) -> str:
         """What forms are called, all or the first or the others: `receiving, put away or counting`."""
         part = forms[:1] if slot.lower() == "work" else forms[slot == "others" :]
-        *most, last = (self.readback.called(self._named(name)) for name in part)
+        *most, last = (self.readback.called(self._forms[name]) for name in part)
         told = f"{', '.join(most)} {self._or} {last}" if most else last
         return told[:1].upper() + told[1:] if slot[0].isupper() else told
 

@@ -13,8 +13,7 @@ from math import ceil
 
 import numpy as np
 
-from edge.audio.framing import FULL_SCALE
-from edge.audio.levels import BOTTOM_DB, decibels
+from edge.audio.pcm import BOTTOM_DB, FULL_SCALE, decibels
 from edge.forms.spoken.folding import fold
 from edge.forms.spoken.language import ENGLISH
 from edge.records import SAMPLE_RATE, FieldReading, Word

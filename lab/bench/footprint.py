@@ -21,7 +21,7 @@ import psutil
 
 from edge.agent.events import Decided, DictationEvent, SourceEnded
 from edge.agent.parts import Parts, assemble, dictation, take
-from edge.audio.framing import FRAME_BYTES, FRAME_SAMPLES
+from edge.audio.pcm import FRAME_BYTES, FRAME_SAMPLES
 from edge.config import Settings, load
 from edge.hear.recording import RecordedSource
 from edge.keep.journal_thread import JournalThread

@@ -27,10 +27,10 @@ import numpy as np
 import soundfile
 import soxr
 
-from edge.audio.framing import floats
+from edge.audio.pcm import floats
 from edge.config import Settings, load
 from edge.records import SAMPLE_RATE, FieldValue
-from edge.speak.espeak import EspeakVoice
+from edge.speak.voices import EspeakVoice
 from lab.evaluate import evaluate, in_noise, recorded
 from lab.noises import Sound
 from lab.operator_speech import AFTER_S, BEFORE_S, LANGUAGE, SAY_WITHIN_S

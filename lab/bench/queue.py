@@ -21,9 +21,9 @@ from pathlib import Path
 from statistics import median, quantiles
 from tempfile import TemporaryDirectory
 
-from edge.hash_chain import CHAIN, GENESIS, KEYID, PREVIOUS, SIGNATURE, link
+from edge.hash_chain import CHAIN, GENESIS, KEYID, PREVIOUS, SIGNATURE, Signer, link
+from edge.keep import device_key
 from edge.keep.database import JOURNAL, JournalDatabase
-from edge.keep.device_key import DeviceKey
 from edge.keep.entry_log import EntryLog, Rows, enter, rows_of
 from edge.keep.journal import Journal
 from lab.bench.draining import as_said, drained
@@ -66,7 +66,7 @@ def main() -> None:
 def fill(directory: Path, rows: int) -> None:
     """Make a journal that owes so many entries, without recordings."""
     Journal.open(directory).close()
-    key = DeviceKey.read(directory)
+    key = device_key.read(directory)
     with closing(sqlite3.connect(directory / JOURNAL)) as db, closing(EntryLog(directory)) as log:
         db.execute("PRAGMA synchronous=OFF")
         with db:
@@ -74,7 +74,7 @@ def fill(directory: Path, rows: int) -> None:
         log.extend(made(rows, key))
 
 
-def made(rows: int, key: DeviceKey) -> Iterator[Rows]:
+def made(rows: int, key: Signer) -> Iterator[Rows]:
     """Entries as a real one is kept, but for their identities, and signed: the inventory takes no other."""
     with TemporaryDirectory() as scratch, Journal.open(Path(scratch)) as journal:
         said = utterance()
@@ -93,7 +93,7 @@ def made(rows: int, key: DeviceKey) -> Iterator[Rows]:
         yield entered
 
 
-def seal(entered: Rows, previous: str, key: DeviceKey) -> str:
+def seal(entered: Rows, previous: str, key: Signer) -> str:
     """Let the device sign the entry's event as the next of its chain; the link that the one after it continues."""
     event = json.loads(entered["outbox"]["body"])
     tied = {**event, PREVIOUS: previous, KEYID: key.public.keyid}

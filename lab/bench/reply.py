@@ -29,9 +29,9 @@ from edge.forms.model import Form
 from edge.forms.spoken.saying import value
 from edge.records import FieldValue
 from edge.speak.earcons import earcon
-from edge.speak.espeak import EspeakVoice
 from edge.speak.loudspeaker import Loudspeaker
 from edge.speak.synthesis import Phrases, Speaker
+from edge.speak.voices import EspeakVoice
 from edge.speak.wording import Phrasing
 from tests.earpiece import DEVICE, Earpiece, earpiece
 from tests.pulseaudio import headset

@@ -19,7 +19,8 @@ from typing import Any, Self
 
 from edge.config import MqttVersion
 from edge.errors import Misconfigured, Unavailable
-from edge.keep.device_key import KEY, DeviceKey
+from edge.keep import device_key
+from edge.keep.device_key import KEY
 
 START_WITHIN_S = 20.0
 """A broker or an inventory that is not up by then will not come up: each takes a second or two on a slow box."""
@@ -102,7 +103,7 @@ class Inventory:
         self._database = ["--database", f"sqlite:///{scratch / 'inventory.db'}"]
         office = scratch / "office"
         office.mkdir(mode=0o700)
-        self.key = DeviceKey.of(office).public
+        self.key = device_key.of(office).public
         """The public half of the key that it signs with."""
         self.public_key = scratch / "office.pem"
         self.public_key.write_bytes(self.key.pem)
@@ -112,7 +113,7 @@ class Inventory:
         """Let the demo's device enter, as somebody does who sets a device up."""
         state.mkdir(mode=0o700, exist_ok=True)
         file = self._scratch / "demo.pem"
-        file.write_bytes(DeviceKey.of(state).public.pem)
+        file.write_bytes(device_key.of(state).public.pem)
         told("inventory", "keys", "enrol", "demo/demo", str(file), "--directory", str(self._keys))
 
     def expect(self, notice: Path) -> str:

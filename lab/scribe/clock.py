@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from edge.records import SAMPLE_RATE
-from edge.speak.espeak import WORDS_PER_MINUTE, EspeakVoice
 from edge.speak.synthesis import BREATHS_MS, NO_BREATH_MS, Phrases
+from edge.speak.voices import WORDS_PER_MINUTE, EspeakVoice
 
 RATE = 155
 """Words per minute of an operator: the middle of what `lab.operator_speech` gives its speakers."""

@@ -23,8 +23,8 @@ from edge.forms.model import Form, Gs1
 from edge.forms.spoken.folding import fold
 from edge.forms.spoken.saying import value
 from edge.records import SAMPLE_RATE, FieldValue
-from edge.speak.espeak import EspeakVoice
 from edge.speak.synthesis import BREATHS_MS, Phrases
+from edge.speak.voices import EspeakVoice
 from edge.speak.wording import LANGUAGES, Phrasing
 from lab.scribe.shift import loads
 

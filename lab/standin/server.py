@@ -14,7 +14,7 @@ import numpy as np
 from starlette.requests import Request
 
 from edge.config import ClientKind
-from edge.speak.espeak import EspeakVoice
+from edge.speak.voices import EspeakVoice
 from lab.standin.accounts import Accounts, Model, Takes
 from lab.standin.behaviour import Behaviour, Orders, Refusal, Vendor, vendor_of
 from lab.standin.documented import check_media

@@ -14,8 +14,7 @@ from sqlalchemy import Connection, Table, delete, insert, text, true, update
 
 from edge import hash_chain
 from edge.deliver.events import WITHHELD, Topics, withheld
-from edge.hash_chain import Acknowledgement, Broken, KnownFaults, PublicKey, Span, Wrong
-from edge.keep.device_key import DeviceKey
+from edge.hash_chain import Acknowledgement, Broken, KnownFaults, PublicKey, Signer, Span, Wrong
 from edge.records import ExpectedLine, PlaceKind, ReceivingPlace
 from inventory import audit
 from inventory.forms import Forms, load_forms
@@ -26,8 +25,8 @@ from inventory.tables import devices, entries, events, metadata, refused
 from tests.audit_page import audit_page
 from tests.dictated import amended, cancelled, identity, payload, recorded, reviewed, signed
 
-KEY = DeviceKey(Ed25519PrivateKey.from_private_bytes(bytes(32)))
-STRANGER = DeviceKey(Ed25519PrivateKey.from_private_bytes(bytes([1] * 32)))
+KEY = Signer(Ed25519PrivateKey.from_private_bytes(bytes(32)))
+STRANGER = Signer(Ed25519PrivateKey.from_private_bytes(bytes([1] * 32)))
 KNOWN = {KEY.public.keyid: KEY.public}
 
 SAID = [recorded(1), recorded(2), recorded(3, quantity=100_000), amended(4, 2, quantity=15), cancelled(5, 1)]
@@ -48,7 +47,7 @@ def forms(repository: Path) -> Forms:
     return load_forms(repository / "schemas" / "forms")
 
 
-def sealed(said: list[dict[str, Any]], signer: DeviceKey | None = KEY) -> list[dict[str, Any]]:
+def sealed(said: list[dict[str, Any]], signer: Signer | None = KEY) -> list[dict[str, Any]]:
     """As a device chains and signs them; without a signer, as the first version did."""
     made: list[dict[str, Any]] = []
     for event in said:

@@ -30,8 +30,7 @@ from edge.understand.llm.tool import tools
 from edge.understand.llm.wire import ModelQuestion
 from edge.understand.stt.deepgram import DeepgramWire
 from edge.understand.stt.elevenlabs import ScribeWire
-from edge.understand.stt.mistral import MistralWire
-from edge.understand.stt.openai import OpenAiWire
+from edge.understand.stt.openai import MistralWire, OpenAiWire
 from edge.understand.stt.transcriber import Expected
 from tests import shipped
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 import pytest
 from sqlalchemy import text
 
+from inventory.database import SiteFault
 from inventory.records import Applied, Applying, Early, Refused
-from inventory.site_faults import SiteFault
 from inventory.store import Store
 from tests.databases import Read
 from tests.dictated import recorded

@@ -14,8 +14,7 @@ from edge.config import Settings, load
 from edge.errors import Unavailable
 from edge.ports import Voice
 from edge.records import SAMPLE_RATE
-from edge.speak.cloud_voices import AzureVoice, Connection, ElevenLabsVoice, OpenAiVoice
-from edge.speak.espeak import EspeakVoice
+from edge.speak.voices import Connection, EspeakVoice, azure_voice, elevenlabs_voice, openai_voice
 from edge.understand.remote.client import Clients
 from tests.standin import KEY, RunningStandin
 
@@ -35,18 +34,18 @@ class Row:
 
 
 CLOUD = {
-    "openai": Row('kind = "openai"', lambda c: OpenAiVoice(c, "gpt-4o-mini-tts", "alloy"), "/v1/audio/speech"),
-    "self-hosted": Row('kind = "self-hosted"', lambda c: OpenAiVoice(c, "tts-1", "shimmer"), "/v1/audio/speech"),
+    "openai": Row('kind = "openai"', lambda c: openai_voice(c, "gpt-4o-mini-tts", "alloy"), "/v1/audio/speech"),
+    "self-hosted": Row('kind = "self-hosted"', lambda c: openai_voice(c, "tts-1", "shimmer"), "/v1/audio/speech"),
     "azure openai": Row(
         'kind = "azure-openai"',
-        lambda c: OpenAiVoice(c, "tts-1", "echo", "/openai/v1/audio/speech"),
+        lambda c: openai_voice(c, "tts-1", "echo", "/openai/v1/audio/speech"),
         "/openai/v1/audio/speech",
     ),
     "elevenlabs": Row(
-        'kind = "elevenlabs"', lambda c: ElevenLabsVoice(c, "eleven_flash_v2_5", "Rachel"), "/v1/text-to-speech/Rachel"
+        'kind = "elevenlabs"', lambda c: elevenlabs_voice(c, "eleven_flash_v2_5", "Rachel"), "/v1/text-to-speech/Rachel"
     ),
     "azure speech": Row(
-        'kind = "azure-speech"', lambda c: AzureVoice(c, "en-US-AvaMultilingualNeural"), "/cognitiveservices/v1"
+        'kind = "azure-speech"', lambda c: azure_voice(c, "en-US-AvaMultilingualNeural"), "/cognitiveservices/v1"
     ),
 }
 

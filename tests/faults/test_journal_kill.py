@@ -28,14 +28,14 @@ from edge.agent.decisions import Decisions, take_signed
 from edge.agent.parts import form_named, rules
 from edge.agent.review_delivery import renderer
 from edge.config import Settings
-from edge.deliver.decision import ReviewDecision, read_decision, signed
+from edge.deliver.signed import ReviewDecision, read_decision, signed_decision
 from edge.errors import StorageFailed
 from edge.forms.catalogue import Catalogue
+from edge.hash_chain import Signer
 from edge.keep import audit
-from edge.keep.device_key import DeviceKey
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
-from edge.keep.orders import Orders
+from edge.keep.signed import Orders
 from edge.keep.storage import PARTIAL
 from edge.records import OutboxRow
 from tests.sayings import ACCEPT, ASK, NOON, READ, entry, render, sound, utterance
@@ -78,7 +78,7 @@ def fill(directory: Path) -> None:
         acknowledge("begun", said.utterance_id)
 
 
-OFFICE = DeviceKey(Ed25519PrivateKey.from_private_bytes(bytes(32)))
+OFFICE = Signer(Ed25519PrivateKey.from_private_bytes(bytes(32)))
 SOURCE = "/sites/site/devices/device"
 
 
@@ -95,7 +95,7 @@ def put_aside(directory: Path) -> str:
         opened = str(journal.review_log.open_event(said.utterance_id))
     values = {"pallet_id": "0042", "quantity": "13", "dock": "B"}
     order = ReviewDecision(SOURCE, opened, said.utterance_id, "correct", values, "ann", "the label")
-    return json.dumps(signed(order, OFFICE, NOON))
+    return json.dumps(signed_decision(order, OFFICE, NOON))
 
 
 def decide(directory: Path, dies: str = "", order: str = "") -> None:

@@ -26,7 +26,8 @@ from edge.config import Mqtt, Settings
 from edge.deliver.events import MEDIA_TYPE, Topics
 from edge.deliver.mqtt import Session
 from edge.forms.catalogue import Catalogue
-from edge.keep.device_key import KEY, DeviceKey
+from edge.keep import device_key
+from edge.keep.device_key import KEY
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.ports import StoppableSource
@@ -251,7 +252,7 @@ def test_what_was_put_aside_is_decided_by_another_process_while_the_agent_runs(
 ) -> None:
     state = tmp_path / "state"
     settings, pinned = tmp_path / "edge.toml", tmp_path / "office.pem"
-    pinned.write_bytes(DeviceKey.of(tmp_path).public.pem)
+    pinned.write_bytes(device_key.of(tmp_path).public.pem)
     settings.write_text(f'state_directory = "{state}"\nsite = "hall"\ndevice = "dock-1"\n', encoding="utf-8")
 
     def queue(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -318,7 +319,7 @@ def test_a_pallet_is_counted_twice_where_it_is_not_as_announced_and_every_device
     """From the notice to the inventory's tables: asked blind, both counts and the site's day on record."""
     state, url, asn, pinned = (tmp_path / name for name in ("state", "inventory.db", "asn.csv", "office.pem"))
     forms, catalogue = repository / "tests" / "data" / "forms", repository / "tests" / "playbook" / "catalogue"
-    pinned.write_bytes(DeviceKey.of(tmp_path).public.pem)
+    pinned.write_bytes(device_key.of(tmp_path).public.pem)
     header = "notice,trailer,door,pallet,item,quantity,uom,lot_needed\n"
     asn.write_text(header + "4550012,5501,,742,A100,24,CS,no\n", encoding="utf-8")
     (tmp_path / "inventory.toml").write_text(f'forms_directory = "{forms}"\n', encoding="utf-8")

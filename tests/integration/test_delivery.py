@@ -14,13 +14,13 @@ import pytest
 
 from edge.agent.delivery import Delivery
 from edge.config import Deliver, Mqtt, Settings, SettleBy
-from edge.deliver.decision import ReviewDecision, signed
 from edge.deliver.events import Topics, encode, presence, receipt, recorded, untrusted
 from edge.deliver.mqtt import Acknowledged, Delivered, Session, SessionEvent
-from edge.keep.device_key import DeviceKey
+from edge.deliver.signed import ReviewDecision, signed_decision
+from edge.keep import device_key
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
-from edge.keep.orders import NotDone, Orders
+from edge.keep.signed import NotDone, Orders
 from edge.records import OutboxRow, Receipt, ReceiptOutcome
 from tests.dictated import ANOTHER, identity
 from tests.mosquitto import Mosquitto
@@ -325,7 +325,7 @@ def test_an_order_that_the_broker_kept_is_not_obeyed_and_one_for_now_is(
 def test_a_decision_is_taken_that_is_signed_with_the_pinned_key_for_this_device_and_for_now(
     desk: JournalThread, broker: Mosquitto, far_end: FarEnd, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
-    office = DeviceKey.of(tmp_path)
+    office = device_key.of(tmp_path)
     pinned = tmp_path / "office.pem"
     pinned.write_bytes(office.public.pem)
     taken: list[bool] = []
@@ -334,8 +334,12 @@ def test_a_decision_is_taken_that_is_signed_with_the_pinned_key_for_this_device_
     taking = Delivery(settings, desk, tell=lambda _: None, beat=lambda: None, decided=lambda: taken.append(True))
     good = ReviewDecision(TOPICS.source, identity(7, 1), identity(2, 1), "correct", {"quantity": "13"}, "ann", "why")
     of_another = replace(good, source="/sites/hall/devices/dock-2")
-    made = [signed(good, ANOTHER, NOW), signed(good, office, NOW) | {"values": {}}, signed(of_another, office, NOW)]
-    far_end._session.publish(TOPICS.decisions, encode(signed(good, office, NOW)), tag="kept", retain=True)
+    made = [
+        signed_decision(good, ANOTHER, NOW),
+        signed_decision(good, office, NOW) | {"values": {}},
+        signed_decision(of_another, office, NOW),
+    ]
+    far_end._session.publish(TOPICS.decisions, encode(signed_decision(good, office, NOW)), tag="kept", retain=True)
 
     def meanwhile() -> None:
         until(lambda: "the broker kept is not taken" in caplog.text, "nobody told of it")
@@ -345,12 +349,12 @@ def test_a_decision_is_taken_that_is_signed_with_the_pinned_key_for_this_device_
         assert caplog.text.count("somebody decides who may not") == 2
         assert taken == []
         assert desk.now(lambda journal: journal.orders.due()) == []
-        far_end._session.publish(TOPICS.decisions, encode(signed(good, office, NOW)), tag="now")
+        far_end._session.publish(TOPICS.decisions, encode(signed_decision(good, office, NOW)), tag="now")
         until(lambda: bool(taken), "not taken")
         ((signature, body),) = desk.now(lambda journal: journal.orders.due())
         assert taking.decisions.read(body.encode()) == good
         desk.now(lambda journal: journal.orders.refuse(signature, NotDone.LATE))
-        far_end._session.publish(TOPICS.decisions, encode(signed(good, office, NOW)), tag="again")
+        far_end._session.publish(TOPICS.decisions, encode(signed_decision(good, office, NOW)), tag="again")
         until(lambda: "came again" in caplog.text, "nobody told of it")
 
     delivering(taking, meanwhile)
@@ -363,7 +367,7 @@ def test_a_decision_that_is_not_on_the_disk_yet_comes_again(
     desk: JournalThread, broker: Mosquitto, far_end: FarEnd, tmp_path: Path
 ) -> None:
     """The broker hears that it is here when it is kept: an agent that is killed before that is given it once more."""
-    office = DeviceKey.of(tmp_path)
+    office = device_key.of(tmp_path)
     pinned = tmp_path / "office.pem"
     pinned.write_bytes(office.public.pem)
     mqtt = Mqtt(host="127.0.0.1", port=broker.port)
@@ -377,7 +381,7 @@ def test_a_decision_that_is_not_on_the_disk_yet_comes_again(
         async with asyncio.TaskGroup() as group:
             group.create_task(Delivery(settings, desk, tell=lambda _: None, beat=lambda: None).run())
             await asyncio.to_thread(until, lambda: bool(far_end.status), "no status")
-            far_end._session.publish(TOPICS.decisions, encode(signed(good, office, NOW)), tag="now")
+            far_end._session.publish(TOPICS.decisions, encode(signed_decision(good, office, NOW)), tag="now")
 
     with pytest.MonkeyPatch.context() as patched, pytest.RaisesGroup(ZeroDivisionError):
         patched.setattr(Orders, "take", cut)

@@ -13,7 +13,7 @@ from zipfile import ZipFile
 
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from edge.keep.device_key import DeviceKey
+from edge.keep import device_key
 from inventory.forms import load_forms
 from inventory.keys import KeyDirectory
 from tests.command import DOCKVOICE, dockvoice
@@ -95,7 +95,7 @@ def test_what_was_said_of_a_trailer_is_in_its_file_with_every_sentence(tmp_path:
     dock.forms = load_forms(repository / "schemas" / "forms")
     with closing(dock.store):
         dock.hear(*said)
-    signer = DeviceKey.read(state)
+    signer = device_key.read(state)
     KeyDirectory(tmp_path / "keys").enrol("north", "dock-3", signer.public)
     key.write_bytes(INVENTORY._private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 

@@ -15,14 +15,15 @@ import pytest
 from edge.agent.delivery import Delivery
 from edge.config import Deliver, Mqtt, Settings
 from edge.deliver.events import Topics, encode
-from edge.deliver.expected import signed, topic
 from edge.deliver.mqtt import Session
-from edge.deliver.signed import LARGEST
-from edge.keep import expected as kept_lists
-from edge.keep.device_key import KEY, DeviceKey
-from edge.keep.expected import Taken
+from edge.deliver.signed import LARGEST, signed_list
+from edge.hash_chain import Signer
+from edge.keep import device_key
+from edge.keep import signed as kept_lists
+from edge.keep.device_key import KEY
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
+from edge.keep.signed import Taken
 from edge.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
 from inventory.store import Store
 from tests.command import dockvoice
@@ -45,8 +46,8 @@ def broker(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Mosquitto]:
 
 
 @pytest.fixture
-def office(tmp_path: Path) -> DeviceKey:
-    key = DeviceKey.of(tmp_path)
+def office(tmp_path: Path) -> Signer:
+    key = device_key.of(tmp_path)
     (tmp_path / "office.pem").write_bytes(key.public.pem)
     return key
 
@@ -83,25 +84,25 @@ def is_told(caplog: pytest.LogCaptureFixture, told: str) -> bool:
 def test_only_a_newer_list_with_the_offices_signature_for_this_very_place_is_taken(
     tmp_path: Path,
     broker: Mosquitto,
-    office: DeviceKey,
+    office: Signer,
     publish: Callable[[str, bytes], None],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    here, there = (topic("dockvoice", "hall", place) for place in (TRAILER, DOOR))
-    forged = json.loads(signed(LIST, office, NOW))
+    here, there = (Topics.expected("dockvoice", "hall", str(place)) for place in (TRAILER, DOOR))
+    forged = json.loads(signed_list(LIST, office, NOW))
     forged["lines"][0]["quantity"] = 99
     bad: list[tuple[str, bytes, str]] = [
-        (here, signed(replace(LIST, version=9), ANOTHER, NOW), "is not taken: /signature"),
+        (here, signed_list(replace(LIST, version=9), ANOTHER, NOW), "is not taken: /signature"),
         (here, encode(forged), "is not taken: /signature"),
-        (there, signed(replace(LIST, version=9), office, NOW), "/place: is another place than its topic's"),
-        (here, signed(replace(LIST, site="south", version=9), office, NOW), "/place: is another place"),
+        (there, signed_list(replace(LIST, version=9), office, NOW), "/place: is another place than its topic's"),
+        (here, signed_list(replace(LIST, site="south", version=9), office, NOW), "/place: is another place"),
         (here, b"{", "is no list of expected receipts for here: message: is not JSON"),
         (here, b"\xff", "message: is not UTF-8"),
         (here, b"[" * (LARGEST + 1), "message: found 128,001 bytes, allowed are 128,000"),
         (here, b'{"version": 1}', "is a required property"),
-        ("dockvoice/hall/expected/lorry/1", signed(LIST, office, NOW), "topic: is that of no trailer and no door"),
-        (here, signed(replace(LIST, version=4, lines=()), office, NOW), "of version 4 is not taken"),
-        (here, signed(replace(LIST, lines=()), office, NOW), "of version 5 is not taken"),
+        ("dockvoice/hall/expected/lorry/1", signed_list(LIST, office, NOW), "topic: is that of no trailer and no door"),
+        (here, signed_list(replace(LIST, version=4, lines=()), office, NOW), "of version 4 is not taken"),
+        (here, signed_list(replace(LIST, lines=()), office, NOW), "of version 5 is not taken"),
         (here, b"", "trailer/5501 was cleared at the broker"),
     ]
     caplog.set_level("INFO")
@@ -109,33 +110,33 @@ def test_only_a_newer_list_with_the_offices_signature_for_this_very_place_is_tak
         taking = receiving(tmp_path, broker.port, desk)
 
         def meanwhile() -> None:
-            publish(here, signed(LIST, office, NOW))
+            publish(here, signed_list(LIST, office, NOW))
             until(lambda: taking.expected.at_hand().of("742") != (), "not taken")
             for named, payload, told in bad:
                 caplog.clear()
                 publish(named, payload)
                 until(partial(is_told, caplog, told), f"{told!r} was not told")
                 assert taking.expected.at_hand().at(TRAILER) == (LINE,)
-            publish(here, signed(replace(LIST, version=6, lines=(replace(LINE, received=True),)), office, NOW))
+            publish(here, signed_list(replace(LIST, version=6, lines=(replace(LINE, received=True),)), office, NOW))
             until(lambda: taking.expected.at_hand().at(TRAILER)[0].received, "not replaced")
 
         while_running(taking, meanwhile)
 
 
 def test_what_is_expected_is_known_after_a_restart_without_a_network_and_no_older_list_is_taken_then(
-    tmp_path: Path, broker: Mosquitto, office: DeviceKey, publish: Callable[[str, bytes], None]
+    tmp_path: Path, broker: Mosquitto, office: Signer, publish: Callable[[str, bytes], None]
 ) -> None:
-    here = topic("dockvoice", "hall", TRAILER)
+    here = Topics.expected("dockvoice", "hall", str(TRAILER))
     with JournalThread(tmp_path / "state") as desk:
         taking = receiving(tmp_path, broker.port, desk)
-        publish(here, signed(LIST, office, NOW))
+        publish(here, signed_list(LIST, office, NOW))
         while_running(taking, lambda: until(lambda: bool(taking.expected.at_hand().places), "not taken"))
-    publish(here, signed(replace(LIST, version=4, lines=()), office, NOW))  # an old one is put in its place
+    publish(here, signed_list(replace(LIST, version=4, lines=()), office, NOW))  # an old one is put in its place
     with JournalThread(tmp_path / "state") as desk:
         taking = receiving(tmp_path, broker.port, desk)
         assert taking.expected.at_hand().at(TRAILER) == (LINE,)
         assert receiving(tmp_path, broker.port, desk, site="south").expected.at_hand().places == ()
-        publish(topic("dockvoice", "hall", DOOR), signed(replace(LIST, place=DOOR), office, NOW))
+        publish(Topics.expected("dockvoice", "hall", str(DOOR)), signed_list(replace(LIST, place=DOOR), office, NOW))
         while_running(taking, lambda: until(lambda: len(taking.expected.at_hand().places) > 1, "not taken"))
         assert taking.expected.at_hand().at(TRAILER) == (LINE,)
         (tmp_path / "office.pem").write_bytes(ANOTHER.public.pem)  # the site has a new key: the old one says nothing
@@ -155,11 +156,11 @@ def test_more_lists_than_a_device_keeps_take_no_more_room_and_stay_newer_than_ol
         assert desk.now(partial(take, 2, at=1)) == "old"
 
 
-def test_what_is_for_a_device_that_is_named_expected_is_taken_for_no_list(tmp_path: Path, office: DeviceKey) -> None:
+def test_what_is_for_a_device_that_is_named_expected_is_taken_for_no_list(tmp_path: Path, office: Signer) -> None:
     own = Topics("dockvoice", "hall", "expected")
     with JournalThread(tmp_path / "state") as desk:
-        inbox = receiving(tmp_path, 1, desk).expected
-        assert inbox.carries(topic("dockvoice", "hall", TRAILER))
+        inbox = receiving(tmp_path, 1, desk).expected.inbox
+        assert inbox.carries(Topics.expected("dockvoice", "hall", str(TRAILER)))
         assert not any(map(inbox.carries, (own.receipts, own.decisions, own.control)))
 
 
@@ -167,7 +168,7 @@ def take(version: int, journal: Journal, at: int | None = None) -> Taken:
     return journal.expected.take("hall", f"door/{at or version}", version, "{}")
 
 
-def test_the_inventorys_command_reaches_the_device(tmp_path: Path, broker: Mosquitto, office: DeviceKey) -> None:
+def test_the_inventorys_command_reaches_the_device(tmp_path: Path, broker: Mosquitto, office: Signer) -> None:
     """Published, republished with what was received, withdrawn; a device that was away gets it when it comes."""
     url, asn = f"sqlite:///{tmp_path / 'inventory.db'}", tmp_path / "asn.csv"
     Store.open(url).close()

@@ -23,7 +23,7 @@ from edge.hear.recording import RecordedSource
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Interpreter
 from edge.records import SAMPLE_RATE, Closing, FieldValue, Outcome, Reading, Segment, Utterance
-from edge.speak.espeak import EspeakVoice
+from edge.speak.voices import EspeakVoice
 from edge.understand.local.factory import recogniser
 from edge.understand.local.vosk import VoskInterpreter
 from edge.understand.local.weights import located, named

@@ -15,8 +15,9 @@ from edge.agent.delivery import Delivery
 from edge.config import Agree, Deliver, Mqtt, Settings
 from edge.deliver.events import Topics, encode
 from edge.deliver.mqtt import Delivered, Session
-from edge.deliver.roster import signed, topic
-from edge.keep.device_key import KEY, DeviceKey
+from edge.deliver.signed import signed_roster
+from edge.hash_chain import Signer
+from edge.keep.device_key import KEY
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.records import Operator, Roster, operators_of
@@ -31,7 +32,7 @@ __all__ = ["broker", "office", "publish"]  # fixtures
 
 ANA, BEN = Operator("op-17", "471", ("ana",), "es", ("pallet-move",)), Operator("op-18", spoken=("ben",))
 ROSTER = Roster("hall", 5, (ANA, BEN))
-HERE = topic("dockvoice", "hall")
+HERE = Topics.roster("dockvoice", "hall")
 SETTLED = operators_of({"zoe": "op-20"})
 
 
@@ -69,19 +70,19 @@ def is_said(told: Callable[[], Any], wanted: dict[str, Any]) -> bool:
 def test_only_a_newer_roster_with_the_offices_signature_for_this_site_is_taken(
     tmp_path: Path,
     broker: Mosquitto,
-    office: DeviceKey,
+    office: Signer,
     publish: Callable[[str, bytes], None],
     told: Callable[[], Any],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    forged = json.loads(signed(ROSTER, office, NOW))
+    forged = json.loads(signed_roster(ROSTER, office, NOW))
     forged["operators"][1]["number"] = "82"
     bad: list[tuple[bytes, str, str]] = [
-        (signed(replace(ROSTER, version=9), ANOTHER, NOW), "is not taken: /signature", "forged"),
-        (signed(replace(ROSTER, version=4, operators=()), office, NOW), "version 4 is not taken", "old"),
+        (signed_roster(replace(ROSTER, version=9), ANOTHER, NOW), "is not taken: /signature", "forged"),
+        (signed_roster(replace(ROSTER, version=4, operators=()), office, NOW), "version 4 is not taken", "old"),
         (encode(forged), "is not taken: /signature", "forged"),
-        (signed(replace(ROSTER, operators=(BEN,)), office, NOW), "version 5 is not taken", "old"),
-        (signed(replace(ROSTER, site="south", version=9), office, NOW), "/site: is another site", "malformed"),
+        (signed_roster(replace(ROSTER, operators=(BEN,)), office, NOW), "version 5 is not taken", "old"),
+        (signed_roster(replace(ROSTER, site="south", version=9), office, NOW), "/site: is another site", "malformed"),
         (b"{", "is no roster for here: message: is not JSON", "malformed"),
     ]
     heard: list[Any] = []
@@ -91,7 +92,7 @@ def test_only_a_newer_roster_with_the_offices_signature_for_this_site_is_taken(
         assert taking.roster.operators() == SETTLED
 
         def meanwhile() -> None:
-            publish(HERE, signed(ROSTER, office, NOW))
+            publish(HERE, signed_roster(ROSTER, office, NOW))
             until(lambda: told() == {"version": 5}, "not taken")
             for payload, says, why in bad:
                 caplog.clear()
@@ -101,9 +102,9 @@ def test_only_a_newer_roster_with_the_offices_signature_for_this_site_is_taken(
                 assert taking.roster.operators() == (ANA, BEN)
             assert "471" not in caplog.text, "who may sign on is not for the log"
             publish(HERE, b"")
-            publish(HERE, signed(replace(ROSTER, version=6, operators=(BEN,)), office, NOW))
+            publish(HERE, signed_roster(replace(ROSTER, version=6, operators=(BEN,)), office, NOW))
             until(lambda: told() == {"version": 6}, "not replaced")
-            publish(HERE, signed(replace(ROSTER, version=7, operators=()), office, NOW))
+            publish(HERE, signed_roster(replace(ROSTER, version=7, operators=()), office, NOW))
             until(lambda: told() == {"version": 7}, "not withdrawn")
 
         while_running(taking, meanwhile)
@@ -111,13 +112,15 @@ def test_only_a_newer_roster_with_the_offices_signature_for_this_site_is_taken(
 
 
 def test_the_roster_is_known_after_a_restart_without_a_network_and_no_older_one_is_taken_then(
-    tmp_path: Path, broker: Mosquitto, office: DeviceKey, publish: Callable[[str, bytes], None], told: Callable[[], Any]
+    tmp_path: Path, broker: Mosquitto, office: Signer, publish: Callable[[str, bytes], None], told: Callable[[], Any]
 ) -> None:
     with JournalThread(tmp_path / "state") as desk:
         taking = receiving(tmp_path, broker.port, desk)
-        publish(HERE, signed(ROSTER, office, NOW))
+        publish(HERE, signed_roster(ROSTER, office, NOW))
         while_running(taking, lambda: until(lambda: told() == {"version": 5}, "not taken"))
-    publish(HERE, signed(replace(ROSTER, version=4, operators=(BEN,)), office, NOW))  # an old one is put in its place
+    publish(
+        HERE, signed_roster(replace(ROSTER, version=4, operators=(BEN,)), office, NOW)
+    )  # an old one is put in its place
     with JournalThread(tmp_path / "state") as desk:
         assert receiving(tmp_path, 1, desk).roster.operators() == (ANA, BEN)  # the broker is dead
         taking = receiving(tmp_path, broker.port, desk)
@@ -127,7 +130,7 @@ def test_the_roster_is_known_after_a_restart_without_a_network_and_no_older_one_
         assert receiving(tmp_path, broker.port, desk).roster.operators() == SETTLED
 
 
-def test_the_inventorys_command_reaches_the_device(tmp_path: Path, broker: Mosquitto, office: DeviceKey) -> None:
+def test_the_inventorys_command_reaches_the_device(tmp_path: Path, broker: Mosquitto, office: Signer) -> None:
     file, heard = tmp_path / "roster.csv", list[Any]()
     file.write_text("name,number,spoken,language,forms\nop-17,471,ana,es,pallet-move\nop-18,,ben,,\n", encoding="utf-8")
     at = ("--site", "hall", "--broker", f"127.0.0.1:{broker.port}", "--sign", str(tmp_path / KEY))
@@ -153,19 +156,19 @@ def test_the_inventorys_command_reaches_the_device(tmp_path: Path, broker: Mosqu
 
 
 def test_a_running_agent_lets_in_who_is_on_the_roster_and_signs_off_who_is_on_it_no_more(
-    tmp_path: Path, broker: Mosquitto, office: DeviceKey, publish: Callable[[str, bytes], None]
+    tmp_path: Path, broker: Mosquitto, office: Signer, publish: Callable[[str, bytes], None]
 ) -> None:
     agree = {"conversation": True, "undo_s": 1}
 
     async def work(operator: Shift) -> None:
         speaks_as_the_device = replace(ROSTER, operators=(replace(ANA, language=None), BEN))
-        publish(HERE, signed(speaks_as_the_device, office, NOW))
+        publish(HERE, signed_roster(speaks_as_the_device, office, NOW))
         await operator.hears("Sign on first.")  # nobody needed to until then
         await operator.type("sign on four seven one")
         await operator.hears("Hello ana.")
         await operator.type("pallet 742, twelve units")
         await operator.hears("Which dock?")
-        publish(HERE, signed(replace(ROSTER, version=6, operators=(BEN,)), office, NOW))
+        publish(HERE, signed_roster(replace(ROSTER, version=6, operators=(BEN,)), office, NOW))
         await operator.type("dock B")
         await operator.hears("ana is no more on the roster.")
         await operator.hears("1 recorded.")

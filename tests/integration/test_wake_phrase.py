@@ -11,7 +11,7 @@ from edge.agent.parts import wake
 from edge.config import Hear, ListeningMode, Settings
 from edge.errors import Misconfigured
 from edge.records import SAMPLE_RATE, Closing, Segment
-from edge.speak.espeak import EspeakVoice
+from edge.speak.voices import EspeakVoice
 from edge.understand.local.weights import located, named
 
 PHRASE = "hello warehouse"

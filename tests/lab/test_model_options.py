@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from edge.cli.costs import moment
 from edge.cli.options import settings
+from edge.cli.reports import moment
 from edge.config import Mode
 from edge.errors import Misconfigured, UnreadableInput
 from lab.evaluate_command import seats

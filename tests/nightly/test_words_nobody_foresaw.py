@@ -14,10 +14,10 @@ from random import Random
 import numpy as np
 import pytest
 
-from edge.audio.framing import floats
+from edge.audio.pcm import floats
 from edge.config import Settings, load
 from edge.records import SAMPLE_RATE, FieldValue
-from edge.speak.espeak import EspeakVoice
+from edge.speak.voices import EspeakVoice
 from edge.understand.local.weights import located, named
 from lab.evaluate import Sounding, evaluate
 from lab.operator_speech import AFTER_S, BEFORE_S, LANGUAGE, SAY_WITHIN_S, Spoken

@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 
 from edge.deliver.events import recorded
 from edge.hash_chain import PublicKey
-from edge.keep.device_key import DeviceKey
+from edge.keep import device_key
 from edge.keep.journal import Journal
 from edge.keep.storage import DiskFull
 from edge.records import Minted, OutboxRow, Receipt, ReceiptOutcome, Utterance
@@ -83,7 +83,7 @@ class Outbox(Protocol):
 def public_key() -> PublicKey:
     """Some device's."""
     with TemporaryDirectory() as scratch:
-        return DeviceKey.of(Path(scratch)).public
+        return device_key.of(Path(scratch)).public
 
 
 @dataclass

@@ -15,13 +15,13 @@ from edge import hash_chain
 from edge.deliver.events import recorded, review, withheld
 from edge.errors import StorageFailed
 from edge.hash_chain import Broken, Span, Wrong
-from edge.keep import audit, entry_log
+from edge.keep import audit, device_key, entry_log
 from edge.keep.codec import to_json
-from edge.keep.device_key import KEY, DeviceKey
+from edge.keep.device_key import KEY
 from edge.keep.journal import Journal
-from edge.keep.orders import NotDone
 from edge.keep.removals import erasure, removal, review_removal
 from edge.keep.review_log import sign_off
+from edge.keep.signed import NotDone
 from edge.records import Recording, ShiftChange, Shifted
 from tests.audit_page import audit_page
 from tests.dictated import ANOTHER
@@ -83,7 +83,7 @@ EXCHANGE = (
 
 def resigned(journal: Journal) -> None:
     """Somebody alters an event, links it anew and signs it with a key of his own, which he leaves in the journal."""
-    stranger = DeviceKey.of(journal.directory / "evidence")
+    stranger = device_key.of(journal.directory / "evidence")
     trailed = {one.sequence: one for one in journal.trail.events()}[AT]
     event = {**trailed.event, "subject": "other"}
     forged = hash_chain.sealed(event, trailed.previous, trailed.audio_sha256, trailed.reading or "", stranger)
@@ -148,7 +148,7 @@ def unsigned_everywhere(journal: Journal) -> None:
 def a_strangers_removal(journal: Journal) -> None:
     """He deletes the recording, and signs for it with a key of his own."""
     trailed = {one.sequence: one for one in journal.trail.events()}[AT]
-    stranger, at = DeviceKey.of(journal.directory / "evidence"), "2026-11-21T00:00:00.000000+00:00"
+    stranger, at = device_key.of(journal.directory / "evidence"), "2026-11-21T00:00:00.000000+00:00"
     recording(journal).unlink()
     utterance_of(f"audio_removed_at = '{at}'")(journal)
     signature = stranger.sign(removal(trailed.row["utterance_id"], trailed.audio_sha256, at))
@@ -159,7 +159,7 @@ def a_strangers_removal(journal: Journal) -> None:
 def a_strangers_erasure(journal: Journal) -> None:
     """He takes away what an event says, leaves its hash, and signs for it with a key of his own."""
     trailed = {one.sequence: one for one in journal.trail.events()}[AT]
-    stranger = DeviceKey.of(journal.directory / "evidence")
+    stranger = device_key.of(journal.directory / "evidence")
     stub = {name: value for name, value in trailed.event.items() if name != "data"}
     told = {"event_sha256": hash_chain.event_sha256(trailed.event), "at": "now", "by": "nobody"}
     signature = stranger.sign(erasure(AT, trailed.link, "now", "nobody"))
@@ -387,13 +387,13 @@ def test_what_the_device_itself_removes_of_reviews_is_no_fault_and_its_numbers_a
     reviewed(journal)
     gone = [row["utterance_id"] for row in journal._db.rows("SELECT DISTINCT utterance_id FROM reviews")]
     with journal._db.writing():
-        sign_off(journal._db, to_json(gone[:2]), DeviceKey.read(journal.directory))
+        sign_off(journal._db, to_json(gone[:2]), device_key.read(journal.directory))
         journal._db.execute("UPDATE reviews SET body = '{}', fields = NULL WHERE utterance_id = ?", [gone[0]])
         journal._db.execute("DELETE FROM reviews WHERE utterance_id = ?", [gone[1]])
     report = audit.verify(journal.trail)
     assert (report.reviews, report.review_broken, report.whole) == (1, None, True)
     with journal._db.writing():
-        sign_off(journal._db, to_json(gone), DeviceKey.read(journal.directory))
+        sign_off(journal._db, to_json(gone), device_key.read(journal.directory))
         journal._db.execute("DELETE FROM reviews")
     reviewed(journal)
     assert min(row["sequence"] for row in journal._db.rows("SELECT sequence FROM reviews")) == 5
@@ -440,7 +440,7 @@ def one_row_each(journal: Journal) -> None:
     reviewed(journal)
     with journal._db.writing():
         (gone,) = journal._db.rows("SELECT utterance_id FROM reviews WHERE sequence = 4")
-        sign_off(journal._db, to_json([gone["utterance_id"]]), DeviceKey.read(journal.directory))
+        sign_off(journal._db, to_json([gone["utterance_id"]]), device_key.read(journal.directory))
         journal._db.execute("DELETE FROM reviews WHERE utterance_id = ?", [gone["utterance_id"]])
     journal.outbox.settle(str(which.event_id), None)
     journal.retention.remove_evidence(journal.retention.spare_evidence(2))
@@ -488,7 +488,7 @@ def test_the_last_event_signed_anew_shows_another_key_and_is_found_where_the_key
         assert report.broken is None
         assert report.spans == (
             Span(journal.public_key.keyid, 1, AT - 1),
-            Span(DeviceKey.read(tmp_path / "evidence").public.keyid, AT, AT),
+            Span(device_key.read(tmp_path / "evidence").public.keyid, AT, AT),
         )
         known = {journal.public_key.keyid: journal.public_key}
         assert audit.verify(journal.trail, keys=known).broken == Broken(AT, Wrong.UNKNOWN_KEY)

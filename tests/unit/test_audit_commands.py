@@ -10,8 +10,9 @@ from typer.testing import CliRunner, Result
 from edge.cli.audit import commands
 from edge.errors import DockvoiceError, Misconfigured, StorageFailed, UnreadableInput
 from edge.hash_chain import PublicKey
+from edge.keep import device_key
 from edge.keep.audit import ACKNOWLEDGED
-from edge.keep.device_key import KEY, DeviceKey
+from edge.keep.device_key import KEY
 from edge.keep.journal import Journal
 from tests.sayings import ACCEPT, entry, render, utterance
 
@@ -78,7 +79,7 @@ def test_keys_from_elsewhere_are_those_that_count(journal: Journal, tmp_path: Pa
     state, own, other = ("--state", journal.directory), tmp_path / "own.pem", tmp_path / "other.pem"
     own.write_bytes(journal.public_key.pem)
     (tmp_path / "another").mkdir()
-    other.write_bytes(DeviceKey.of(tmp_path / "another").public.pem)
+    other.write_bytes(device_key.of(tmp_path / "another").public.pem)
     assert run("verify", "--key", own, *state).exit_code == 0
     told = run("verify", "--key", other, *state)
     assert told.exit_code == 1

@@ -16,9 +16,8 @@ import pytest
 
 from edge import hash_chain
 from edge.errors import StorageFailed, UnreadableInput
-from edge.keep import bundle
+from edge.keep import bundle, device_key
 from edge.keep.bundle import Bundled, export, of_trailer
-from edge.keep.device_key import DeviceKey
 from edge.keep.journal import Journal
 from edge.records import Entry, Minted
 from tests.sayings import ACCEPT, entry, render, utterance
@@ -171,7 +170,7 @@ def test_parts_of_another_event(whole: Path, keyid: str, check: Check, tmp_path:
 def test_an_event_signed_with_another_key_is_not_believed(
     whole: Path, keyid: str, check: Check, tmp_path: Path
 ) -> None:
-    stranger = DeviceKey.of(tmp_path)
+    stranger = device_key.of(tmp_path)
     good = parts(whole)
     event = json.loads(good[EVENT])
     event["data"]["fields"]["quantity"] = 99

@@ -16,14 +16,14 @@ import pytest
 from edge.deliver.events import encode, status
 from edge.deliver.mqtt import Acknowledged, Connected, Delivered, Disconnected, SessionEvent
 from edge.errors import Misconfigured, Unavailable
-from edge.keep.device_key import DeviceKey
+from edge.hash_chain import Signer
 from inventory.consumer import FIRST_CONNECTION_S, Consumer, Inbox, Wake
+from inventory.database import SiteFault
 from inventory.forms import load_forms
 from inventory.keys import KeyDirectory
 from inventory.ports import Broker, ReviewShelf, Shelf
 from inventory.records import Applied, Applying, Duplicate, Early, Event, Refused, Unfit
 from inventory.reviews import Review
-from inventory.site_faults import SiteFault
 from tests.dictated import ANOTHER, KEY, enrolled, identity, payload, recorded, reviewed, signed
 
 TOPIC = "dockvoice/north/dock-3/entries"
@@ -278,7 +278,7 @@ def test_a_rejected_message_too_waits_for_the_database(run: Run, world: World) -
 STATUS = "dockvoice/north/dock-9/status"
 
 
-def stranger(number: int, key: DeviceKey = ANOTHER, device: str = "dock-3") -> Delivered:
+def stranger(number: int, key: Signer = ANOTHER, device: str = "dock-3") -> Delivered:
     body = signed(recorded(number, at=("north", device)), key)
     return Delivered(f"dockvoice/north/{device}/entries", body, token=number)
 
@@ -327,7 +327,7 @@ def test_two_members_take_no_number(run: Run, world: World) -> None:
     assert "apply" not in world.kinds
 
 
-def shows(key: DeviceKey, device: str = "dock-9", topic: str = STATUS) -> Delivered:
+def shows(key: Signer, device: str = "dock-9", topic: str = STATUS) -> Delivered:
     return Delivered(topic, encode(status("online", site="north", device=device, key=key.public)), token=9)
 
 

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jsonschema import Draft202012Validator
 
 from edge import hash_chain
-from edge.keep.device_key import DeviceKey
+from edge.hash_chain import Signer
 from inventory.dossier import Clips
 from inventory.dossier_page import LANGUAGES, page, words_of
 from inventory.forms import Forms, load_forms
@@ -42,7 +42,7 @@ from tests.rows import every
 from tests.trailer import INVENTORY, MORNING, OFFICE, Unstored, in_pieces, line, scene, write_forms
 
 KEYID = INVENTORY.public.keyid
-STRANGER = DeviceKey(Ed25519PrivateKey.from_private_bytes(b"\x66" * 32))
+STRANGER = Signer(Ed25519PrivateKey.from_private_bytes(b"\x66" * 32))
 
 Files = dict[str, bytes]
 Change = Callable[[Files], object]
@@ -64,7 +64,7 @@ def whole(forms: Forms) -> bytes:
     return dock.dossier(clips=Clips(dock.clips())).file
 
 
-def signed(files: Files, key: DeviceKey = INVENTORY) -> Files:
+def signed(files: Files, key: Signer = INVENTORY) -> Files:
     """With hashes and a signature that fit: as whoever has the key could."""
     content = parsed(files[CONTENT])
     content["files"] = {name: sha256(one) for name, one in files.items() if name not in (CONTENT, SIGNATURE)}

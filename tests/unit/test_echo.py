@@ -18,8 +18,8 @@ from edge.forms.spoken.saying import value
 from edge.hear.echo import Clocked, OwnVoice
 from edge.records import SAMPLE_RATE, Frame
 from edge.speak.earcons import earcon
-from edge.speak.espeak import EspeakVoice
 from edge.speak.synthesis import Phrases
+from edge.speak.voices import EspeakVoice
 from edge.speak.wording import LANGUAGES, Phrasing
 from tests.leaking import Leaking, Sound, heard
 from tests.tiers import sized

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from edge.errors import Misconfigured
 from edge.records import SAMPLE_RATE
-from edge.speak.espeak import LANGUAGES, EspeakVoice
+from edge.speak.voices import LANGUAGES, EspeakVoice
 
 READBACK = {
     "en": "Pallet 7 4 2, 12 units, dock B.",

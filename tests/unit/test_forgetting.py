@@ -14,15 +14,14 @@ import pytest
 from edge.config import Keep
 from edge.deliver.events import recorded
 from edge.hash_chain import Broken, Wrong
-from edge.keep import entry_log, retention
+from edge.keep import device_key, entry_log, retention
 from edge.keep.audit import verify
 from edge.keep.database import JOURNAL
-from edge.keep.device_key import DeviceKey
 from edge.keep.entry_log import ENTRIES, EntryLog, number
 from edge.keep.journal import Journal
-from edge.keep.orders import NotDone
 from edge.keep.removals import ANCHOR, Anchor
 from edge.keep.retention import Reserve
+from edge.keep.signed import NotDone
 from tests.sayings import ACCEPT, ASK, MUMBLED, entry, utterance
 
 render = partial(recorded, site="hall", device="dock-1")
@@ -188,7 +187,7 @@ def test_a_crash_before_the_rows_are_gone_leaves_more_than_the_anchor_says(tmp_p
     with Journal.open(tmp_path) as journal:
         settled(journal, 5)
         third = next(trailed for trailed in journal.trail.events() if trailed.sequence == 3)
-        Anchor.signed(3, third.link, DeviceKey.of(tmp_path)).write(tmp_path)
+        Anchor.signed(3, third.link, device_key.of(tmp_path)).write(tmp_path)
         if shortened:
             journal._entries._entry_log.forget(3)
     assert logged(tmp_path) == ([4, 5] if shortened else [1, 2, 3, 4, 5])

@@ -23,6 +23,7 @@ from edge.hash_chain import (
     Chain,
     Chained,
     PublicKey,
+    Signer,
     Span,
     Wrong,
     canonical,
@@ -31,11 +32,10 @@ from edge.hash_chain import (
     sealed,
     sha256,
 )
-from edge.keep.device_key import DeviceKey
 
 AUDIO = "a" * 64
-KEY = DeviceKey(Ed25519PrivateKey.from_private_bytes(bytes(32)))
-STRANGER = DeviceKey(Ed25519PrivateKey.from_private_bytes(bytes([1] * 32)))
+KEY = Signer(Ed25519PrivateKey.from_private_bytes(bytes(32)))
+STRANGER = Signer(Ed25519PrivateKey.from_private_bytes(bytes([1] * 32)))
 KNOWN = {KEY.public.keyid: KEY.public}
 
 Rows = list[Chained]
@@ -50,7 +50,7 @@ def row(sequence: int, previous: str, event: dict[str, Any]) -> Chained:
     return Chained(sequence, previous, event[CHAIN], event, AUDIO, withheld=False)
 
 
-def signed(sequence: int, previous: str, signer: DeviceKey = KEY, **changes: Any) -> Chained:
+def signed(sequence: int, previous: str, signer: Signer = KEY, **changes: Any) -> Chained:
     return row(sequence, previous, sealed({**event(sequence), **changes}, previous, AUDIO, "{}", signer))
 
 

@@ -13,8 +13,9 @@ from typer.testing import CliRunner, Result
 
 from edge import hash_chain
 from edge.errors import UnreadableInput
-from edge.hash_chain import GENESIS, PublicKey
-from edge.keep.device_key import KEY, DeviceKey
+from edge.hash_chain import GENESIS, PublicKey, Signer
+from edge.keep import device_key
+from edge.keep.device_key import KEY
 from inventory.cli import commands
 from inventory.forms import load_forms
 from inventory.judge import Sound, judge
@@ -23,12 +24,12 @@ from tests.dictated import payload, recorded
 
 
 @pytest.fixture
-def key(tmp_path: Path) -> DeviceKey:
-    return DeviceKey.of(tmp_path)
+def key(tmp_path: Path) -> Signer:
+    return device_key.of(tmp_path)
 
 
 @pytest.fixture
-def store(tmp_path: Path, repository: Path, key: DeviceKey) -> Iterator[Store]:
+def store(tmp_path: Path, repository: Path, key: Signer) -> Iterator[Store]:
     """Two events of one device, one of another."""
     forms = load_forms(repository / "schemas" / "forms")
     with closing(Store.open(f"sqlite:///{tmp_path / 'inventory.db'}")) as opened:
@@ -44,7 +45,7 @@ def store(tmp_path: Path, repository: Path, key: DeviceKey) -> Iterator[Store]:
 
 
 @pytest.fixture
-def pem(tmp_path: Path, key: DeviceKey) -> Path:
+def pem(tmp_path: Path, key: Signer) -> Path:
     path = tmp_path / "dock-3.pem"
     path.write_bytes(key.public.pem)
     return path
@@ -55,7 +56,7 @@ def run(store: Store, *arguments: str | Path) -> Result:
     return CliRunner().invoke(commands, [str(argument) for argument in given])
 
 
-def test_every_device_is_looked_at(store: Store, key: DeviceKey, pem: Path) -> None:
+def test_every_device_is_looked_at(store: Store, key: Signer, pem: Path) -> None:
     told = run(store, "--key", pem)
     assert told.exit_code == 0
     assert told.stdout.splitlines() == [
@@ -66,7 +67,7 @@ def test_every_device_is_looked_at(store: Store, key: DeviceKey, pem: Path) -> N
     ]
 
 
-def test_one_device_for_programs(store: Store, key: DeviceKey, pem: Path) -> None:
+def test_one_device_for_programs(store: Store, key: Signer, pem: Path) -> None:
     told = run(store, "--keys", pem.parent, "--device", "north/dock-3", "--json")
     assert json.loads(told.stdout) == {
         "whole": True,
@@ -135,7 +136,7 @@ def test_no_device_and_no_event_are_no_proof(store: Store, pem: Path, tmp_path: 
 
 def test_a_key_that_signed_nothing_stands_out(store: Store, pem: Path, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
-    other = DeviceKey.of(tmp_path / "other")
+    other = device_key.of(tmp_path / "other")
     (tmp_path / "other.pem").write_bytes(other.public.pem)
     told = run(store, "--keys", tmp_path)
     assert told.exit_code == 1
@@ -149,7 +150,7 @@ def acknowledge(store: Store, *arguments: str | Path) -> Result:
 
 
 def test_a_known_break_is_acknowledged_and_the_chain_goes_on_behind_it(
-    store: Store, pem: Path, key: DeviceKey, tmp_path: Path
+    store: Store, pem: Path, key: Signer, tmp_path: Path
 ) -> None:
     file, auditor, public = tmp_path / "known", tmp_path / "auditor.key", tmp_path / "auditor.public"
     private = Ed25519PrivateKey.generate()

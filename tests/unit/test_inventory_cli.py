@@ -11,7 +11,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from edge.errors import Misconfigured, UnreadableInput
-from edge.keep.device_key import KEY, DeviceKey
+from edge.keep import device_key
+from edge.keep.device_key import KEY
 from inventory.cli import commands
 from inventory.forms import load_forms
 from inventory.judge import Sound, judge
@@ -138,7 +139,7 @@ def test_what_is_expected_is_published_only_where_all_of_it_is_right(
     header = "notice,trailer,door,pallet,item,quantity,uom,lot_needed\n"
     Path("asn.csv").write_text(header + "4550012,5501,,742,A100,24,CS,yes\n", encoding="utf-8")
     Path("bad.csv").write_text(header + "4550012,5501,,742,A100,0,CS,\n", encoding="utf-8")
-    DeviceKey.of(tmp_path)
+    device_key.of(tmp_path)
     (tmp_path / KEY).rename("office.key")
     done = run("expect", *arguments, "--database", database)
     assert done.exit_code != 0

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soxr
 
-from edge.audio.levels import NoiseFloor, is_narrow, sound_level
+from edge.audio.pcm import NoiseFloor, is_narrow, sound_level
 
 CHANCE = np.random.default_rng(2)
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge.audio.levels import SoundLevel, sound_level
+from edge.audio.pcm import SoundLevel, sound_level
 from edge.audio.sound_server import Routing
 from edge.hear.microphone_health import FaultKind, MicrophoneEvent, MicrophoneHealth, Noticed, Over
 

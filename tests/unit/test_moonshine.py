@@ -10,7 +10,7 @@ from edge.errors import Misconfigured, Unavailable
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
 from edge.records import NotUnderstood
-from edge.speak.espeak import _library
+from edge.speak.voices import _library
 from edge.understand.local.moonshine import MoonshineInterpreter
 
 

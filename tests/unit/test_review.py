@@ -20,8 +20,8 @@ from edge.agree.decide import Rules
 from edge.agree.dialogue.events import Fate, PersonDecided
 from edge.cli.queue import commands
 from edge.config import Settings
-from edge.deliver.decision import ReviewDecision
 from edge.deliver.events import check_event, check_review
+from edge.deliver.signed import ReviewDecision
 from edge.errors import AlreadyRunning, DockvoiceError, Misconfigured, StorageFailed, Unfinished, UnreadableInput
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form

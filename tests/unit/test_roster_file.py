@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from edge.deliver.roster import MOST_OPERATORS
+from edge.deliver.signed import MOST_OPERATORS
 from edge.errors import UnreadableInput
 from edge.records import Operator
-from inventory.roster_file import read_file
+from inventory.roster import read_file
 from inventory.table_file import FaultyFile
 
 HEADER = "name,number,spoken,language,forms\n"

@@ -20,8 +20,7 @@ from edge.errors import Misconfigured
 from edge.ports import Attention, Interpreter
 from edge.understand.factory import Surroundings, panel
 from edge.understand.remote.client import Client, Clients
-from edge.understand.remote.probe import Served, served
-from edge.understand.remote.served_models import Answerer, announced, family, vendors
+from edge.understand.remote.served_models import Answerer, Served, announced, family, served, vendors
 from tests.shipped import catalogue, form
 
 ENDS = re.compile(r"((?:\"[\w.-]+\",?\s*)+):\s*Announced\s+shutdown\s+date:\s*(\d{4}-\d{2}-\d{2})")

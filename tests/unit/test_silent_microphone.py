@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.audio.levels import SoundLevel
+from edge.audio.pcm import SoundLevel
 from edge.audio.sound_server import Routing
 from edge.hear.microphone_health import (
     OPEN_S,

@@ -169,11 +169,11 @@ def test_news_waits_for_a_quiet_moment(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_faster_and_slower_change_the_pace_within_bounds(what: Command, limit: float) -> None:
     async def test(speaker: Speaker, _: Card) -> None:
         speaker.order(Adjust(what))
-        assert 0.8 < speaker.pace < 1.2
-        assert speaker.pace != 1.0
+        assert 0.8 < speaker._pace < 1.2
+        assert speaker._pace != 1.0
         for _again in range(20):
             speaker.order(Adjust(what))
-        assert speaker.pace == limit
+        assert speaker._pace == limit
 
     speaking(ScriptedVoice(), test)
 

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from edge.errors import Misconfigured
-from edge.hear import talk_key
-from edge.hear.input_keys import CODES, EVENT, code_of
-from edge.hear.talk_key import follow_talk_key
+from edge.hear import input_keys
+from edge.hear.input_keys import CODES, EVENT, code_of, follow_talk_key
 
 EV_KEY, F13, F14 = 1, 183, 184
 WITHIN_S = 20
@@ -23,8 +22,8 @@ class Box:
     def __init__(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.directory = directory
         self._keys: dict[int, int] = {}
-        monkeypatch.setattr(talk_key, "DEVICES", directory)
-        monkeypatch.setattr(talk_key, "LOOK_EVERY_S", 0.01)
+        monkeypatch.setattr(input_keys, "DEVICES", directory)
+        monkeypatch.setattr(input_keys, "LOOK_EVERY_S", 0.01)
         monkeypatch.setattr("edge.hear.input_keys.fcntl.ioctl", self._ioctl)
 
     def plug_in(self, name: str, key: int) -> int:

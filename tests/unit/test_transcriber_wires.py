@@ -17,8 +17,7 @@ from edge.understand.stt.azure import AzureWire
 from edge.understand.stt.deepgram import DeepgramWire
 from edge.understand.stt.elevenlabs import ScribeWire
 from edge.understand.stt.google import GoogleWire
-from edge.understand.stt.mistral import MistralWire
-from edge.understand.stt.openai import OpenAiWire, WhisperCppWire
+from edge.understand.stt.openai import MistralWire, OpenAiWire, WhisperCppWire
 from edge.understand.stt.transcriber import Expected, TranscriberWire, flac, likelihood, spread
 from tests.rows import every
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.audio.framing import Framing
+from edge.audio.pcm import Framing
 from edge.config import Vad, VadKind
 from edge.errors import Misconfigured
 from edge.hear import vad

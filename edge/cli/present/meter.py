@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.text import Text
 
-from edge.audio.levels import BOTTOM_DB, NoiseFloor, SoundLevel, sound_level
+from edge.audio.pcm import BOTTOM_DB, NoiseFloor, SoundLevel, sound_level
 from edge.hear.microphone_health import FaultKind, MicrophoneEvent, Noticed
 from edge.records import Frame
 

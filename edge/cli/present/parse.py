@@ -232,12 +232,19 @@ def _mention(event: Telling, start: int, heard: Sequence[Token], matches: Sequen
         yield from _small(at, begins, (Role.WITHIN,), heard, matches)
     # A unit of one word stands in the place of a longer one only where nothing else ends there.
     unit = next(
-        (one for one in range(begins + 1, event.end) for match in matches[one] if _is_unit(match, event)), event.end
+        (
+            one
+            for one in range(begins + 1, event.end)
+            for match in matches[one]
+            if match.role is Role.UNIT and match.end == event.end
+        ),
+        event.end,
     )
     ends = unit
     if unit < event.end:
         for one in range(unit - 1, begins, -1):
-            ends = one if any(_is_adjective(match, ends) for match in matches[one]) else ends
+            adjective = any(match.role is Role.ADJECTIVE and match.end == ends for match in matches[one])
+            ends = one if adjective else ends
     value = NO_VALUE if event.value is None else written(event.value)
     marks = [MARKED[mark] for mark in event.marks if mark in MARKED]
     told = ", ".join([f"value of {event.field}: {value}", *marks])
@@ -247,14 +254,6 @@ def _mention(event: Telling, start: int, heard: Sequence[Token], matches: Sequen
         yield Part(_words(heard, ends, unit), SMALL[Role.ADJECTIVE])
     if unit < event.end:
         yield Part(_words(heard, unit, event.end), f"unit of {event.field}", Tone.PLAIN)
-
-
-def _is_unit(match: Match, event: Telling) -> bool:
-    return match.role is Role.UNIT and match.end == event.end
-
-
-def _is_adjective(match: Match, end: int) -> bool:
-    return match.role is Role.ADJECTIVE and match.end == end
 
 
 def _small(

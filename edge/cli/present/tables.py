@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from edge.cli.present.wording import changing
-from edge.keep.queries import Counts, KeptEntry, KeptUtterance, UtteranceHistory
+from edge.keep.queries import Counts, KeptEntry, KeptUtterance
 from edge.keep.review import Flagged
 from edge.records import FieldValue, written
 
@@ -85,13 +84,8 @@ def deferred_json(utterance: KeptUtterance) -> dict[str, Any]:
     return {"utterance_id": utterance.utterance_id, "form": utterance.form, "state": "deferred"}
 
 
-def dossier_json(found: UtteranceHistory) -> dict[str, Any]:
-    """All that is kept about an utterance, as a JSON line."""
-    return asdict(found)
-
-
 def dossier(told: Mapping[str, Any]) -> Table:
-    """The same for people, a line for each thing that there is to tell."""
+    """All that is kept about an utterance, for people, a line for each thing that there is to tell."""
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")

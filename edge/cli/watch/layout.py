@@ -15,7 +15,7 @@ from enum import IntEnum
 from rich.cells import cell_len
 from rich.text import Text
 
-from edge.audio.levels import BOTTOM_DB
+from edge.audio.pcm import BOTTOM_DB
 from edge.cli.present.meter import NO_SOUND, MeterReading, cells
 from edge.cli.present.wording import STYLES, Tone, Worded
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from edge.audio.framing import floats
+from edge.audio.pcm import floats
 from edge.errors import Misconfigured, Unavailable
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form

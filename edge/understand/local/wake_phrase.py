@@ -24,11 +24,7 @@ DECOYS = ("[unk]", "the", "and", "a", "to", "one", "two", "no", "yes", "pallet",
 
 
 class WakeWord:
-    """Listens for one phrase at the beginning of utterances, before dictation begins.
-
-    A recogniser that knows one phrase hears it in much that sounds a little like it. So the grammar has decoys, parts
-    of the phrase and common words, and the phrase counts only when it was heard whole, at the beginning, and surely.
-    """
+    """Listens for one phrase at the beginning of utterances."""
 
     def __init__(self, weights: Path, phrase: str) -> None:
         """Load the weights, about half a second. Raises Misconfigured for words that they do not know."""

@@ -1,4 +1,4 @@
-"""Transcription as OpenAI shaped it (`audio/transcriptions`), and the server of whisper.cpp, which answers alike."""
+"""Transcription as OpenAI shaped it (`audio/transcriptions`), and those that answer alike: Mistral's, whisper.cpp's."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class OpenAiWire(TranscriberWire):
         gpt-transcribe has fields of its own (https://developers.openai.com/cookbook/examples/
         migrating_from_whisper_to_gpt_transcribe), and lets those of the older ones pass without heeding them.
         """
-        if _has_own_fields(self.model):
+        if self.model.lower().startswith("gpt-transcribe"):
             words = list(self._expected.phrases)
             return {"languages[]": [self._expected.short], **({"keywords[]": words} if words else {})}
         prompt = {"prompt": self.prompt} if self.prompt else {}
@@ -63,10 +63,6 @@ class OpenAiWire(TranscriberWire):
     def heard(self, answer: Any, seconds: float) -> PieceTranscript:
         """The text, and how sure the model was of it."""
         return whispered(WhisperAnswer.model_validate(answer), seconds)
-
-
-def _has_own_fields(model: str) -> bool:
-    return model.lower().startswith("gpt-transcribe")
 
 
 class _Word(BaseModel):
@@ -195,3 +191,50 @@ class WhisperCppWire(TranscriberWire):
     def heard(self, answer: Any, seconds: float) -> PieceTranscript:
         """The text and its words."""
         return whispered(WhisperAnswer.model_validate(answer), seconds)
+
+
+MISTRAL_PATH = "/v1/audio/transcriptions"
+MOST_WORDS = 100  # Words to expect that a request takes (https://docs.mistral.ai/studio/audio/overview).
+
+
+class MistralWire(TranscriberWire):
+    """One model, for example `voxtral-mini-transcribe-3-0`. It gives no confidence, and no times of words."""
+
+    def __init__(self, model: str, expected: Expected) -> None:
+        """The language is told, and what is likely said."""
+        self.model = model
+        self.prompt = expected.prompt
+        self._language = expected.short
+        # A word to expect has neither a comma nor a space in it; an underscore stands for one.
+        self._words = ["_".join(phrase.split()) for phrase in expected.phrases][:MOST_WORDS]
+
+    def request(self, pcm: bytes) -> Request:
+        """The sound as FLAC, with the language and the words to expect."""
+        data: dict[str, str | list[str]] = {
+            "model": self.model,
+            "language": self._language,
+            "temperature": "0",
+            **({"context_bias": self._words} if self._words else {}),
+        }
+        return Request(MISTRAL_PATH, files={"file": ("utterance.flac", flac(pcm), "audio/flac")}, data=data)
+
+    def heard(self, answer: Any, seconds: float) -> PieceTranscript:
+        """The text, and which model wrote it."""
+        read = _MistralAnswer.model_validate(answer)
+        return PieceTranscript(
+            read.text.strip(),
+            text_tokens_in=read.usage.prompt_tokens or 0,
+            tokens_out=read.usage.completion_tokens or 0,
+            model=read.model,
+        )
+
+
+class _MistralUsage(BaseModel):
+    prompt_tokens: int | None = 0
+    completion_tokens: int | None = 0
+
+
+class _MistralAnswer(BaseModel):
+    model: str
+    text: str
+    usage: _MistralUsage = _MistralUsage()

@@ -16,7 +16,7 @@ from typing import Any
 from edge import hash_chain
 from edge.hash_chain import Wrong
 from edge.keep import audit as device_audit
-from edge.keep.device_key import DeviceKey
+from edge.keep import device_key
 from edge.keep.journal import Journal
 from inventory import audit as inventory_audit
 from inventory.store import Store
@@ -102,7 +102,7 @@ def forged(run: Run) -> Tally:
         device.speak(FEW, settle_s=60)
         assert device.wait() == 0, device.log
         tally = stage.conclude()
-        key = DeviceKey.read(device.state).public
+        key = device_key.read(device.state).public
     database = run.directory / "inventory" / "inventory.db"
     assert _whole(database, {key.keyid: key})
     missed = 0

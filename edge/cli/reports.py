@@ -1,4 +1,4 @@
-"""`dockvoice costs`: what models took and cost, by day and model."""
+"""Reports of the journal: `dockvoice costs`, what models took and cost; `dockvoice shifts`, who worked when."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from edge.console import show
 from edge.errors import UnreadableInput
 from edge.keep.journal import Journal
 from edge.keep.readings import Spent
+from edge.keep.shifts import WorkSpan
 
 commands = typer.Typer()
 
@@ -70,3 +71,43 @@ def spending(spent: Sequence[Spent]) -> Table:
     table.caption = "text and audio sent, and out: tokens, as the services counted them; min: of sound"
     table.caption_justify = "left"
     return table
+
+
+MOST = 10_000  # More than anybody works at one device in the days that are kept.
+
+
+@commands.command(short_help="Who worked when, and which breaks were taken.", epilog=EXIT_CODES)
+def shifts(
+    limit: Annotated[int, typer.Option("--limit", min=1, max=MOST, metavar="N", help="Only the latest N.")] = 20,
+    config: Config = None,
+    state: State = None,
+    as_json: AsJson = False,
+) -> None:
+    """Who worked when, and which breaks were taken, the latest first; local time. Works beside a running agent.
+
+    It stands in this device's journal and nowhere else, for `keep.retention_days`; `dockvoice audit erase --operator`
+    erases it sooner.
+    """
+    with Journal.inspect(settings(config, state=state).state) as journal:
+        found = journal.shifts.spans(limit)
+    if as_json:
+        for one in found:
+            line(json.dumps(asdict(one), ensure_ascii=False))
+    elif not found:
+        line("nobody has signed on")
+    else:
+        show(_listed(found))
+
+
+def _listed(found: Sequence[WorkSpan]) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for heading in ("operator", "what", "from", "to", "reason"):
+        table.add_column(heading, overflow="fold")
+    for one in found:
+        ended = "" if one.ended is None else _local(one.ended)
+        table.add_row(one.operator, one.kind, _local(one.began), ended, one.reason or "")
+    return table
+
+
+def _local(moment: str) -> str:
+    return datetime.fromisoformat(moment).astimezone().strftime("%Y-%m-%d %H:%M")

@@ -1,0 +1,264 @@
+"""The voices: espeak-ng inside this process; text to speech of OpenAI, Azure and ElevenLabs over a client.
+
+Espeak-ng is always there, needs no network and is never late. The library and its data come inside the wheel of
+`espeakng-loader`. Its functions are declared in `speak_lib.h` of espeak-ng 1.52; a sentence of four seconds takes it
+some ten milliseconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from functools import cache
+from threading import Lock
+from typing import Any, Protocol
+from urllib.parse import quote
+from xml.sax.saxutils import escape, quoteattr
+
+import numpy as np
+import soxr
+
+from edge.errors import Misconfigured, Unavailable
+from edge.ports import Voice
+from edge.records import SAMPLE_BYTES, SAMPLE_RATE
+
+LANGUAGES = {"en": "en-us", "de": "de", "fr": "fr", "es": "es", "it": "it", "pl": "pl", "pt": "pt-br"}
+"""Espeak-ng's voice for each language that forms are spoken in."""
+
+WORDS_PER_MINUTE = {"en": 165, "de": 180, "fr": 165, "es": 180, "it": 175, "pl": 208, "pt": 190}
+"""The usual pace: in English a little slower than espeak-ng's own 175, for digits are read back next to machines.
+
+It counts English words: at 165 it says German at 3.1 syllables a second, Polish at 4.1, and what takes more syllables
+takes longer. At these no language has more than six, fewer than anybody speaks.
+"""
+SLOWEST, FASTEST = 80, 450  # What espeak-ng takes for a speed (`speak_lib.h`, `espeakRATE`).
+
+_RETRIEVAL = 1  # AUDIO_OUTPUT_RETRIEVAL: samples come to the callback, and no sound card is touched
+_DONT_EXIT = 0x8000  # espeakINITIALIZE_DONT_EXIT: without it, missing data ends the whole process
+_RATE = 1  # espeakRATE
+_CHARACTERS = 1  # POS_CHARACTER
+_UTF8 = 1  # espeakCHARS_UTF8
+_OK = 0  # EE_OK
+
+_Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
+
+
+class EspeakVoice(Voice):
+    """Speaks the languages of `LANGUAGES`. Any number of these may exist; the library itself is one and takes turns."""
+
+    name = "espeak-ng"
+
+    def __init__(self, pace: float = 1.0, variant: str = "") -> None:
+        """Load the library, some 10 ms the first time. `pace` is times the usual one, within what espeak-ng takes.
+
+        `variant` is the name of one of espeak-ng's other speakers (`f2`, `m3`), for whoever needs more than one.
+        Raises Misconfigured where the library or its data cannot be loaded.
+        """
+        self._pace = pace
+        self._variant = f"+{variant}" if variant else ""
+        self._library = _library()
+
+    async def say(self, text: str, language: str, within_s: float) -> AsyncIterator[bytes]:
+        """The text as one piece of sound. Raises Misconfigured for a language it does not speak, else as the port."""
+        spoken = language.replace("_", "-").split("-")[0].lower()
+        voice = LANGUAGES.get(spoken)
+        if voice is None:
+            known = ", ".join(LANGUAGES)
+            raise Misconfigured(f"{self.name}: found the language {language!r}; it speaks {known}; choose one of these")
+        words_per_minute = min(max(round(WORDS_PER_MINUTE[spoken] * self._pace), SLOWEST), FASTEST)
+        try:
+            async with asyncio.timeout(within_s):
+                pcm = await asyncio.to_thread(self._library.speak, text, voice + self._variant, words_per_minute)
+        except TimeoutError:
+            raise Unavailable(
+                f"{self.name}: no sound within {within_s:g} s; the machine is too busy, try again"
+            ) from None
+        if pcm:
+            yield pcm
+
+
+class _Library:
+    """The one espeak-ng of this process: it keeps voice and speed to itself, so one text is spoken at a time."""
+
+    def __init__(self, path: str, data_path: str) -> None:
+        self._espeak = ctypes.CDLL(path)
+        data = data_path.encode()
+        self._rate = self._espeak.espeak_Initialize(_RETRIEVAL, 0, data, _DONT_EXIT)
+        if self._rate <= 0:
+            raise Misconfigured(f"espeak-ng: its data in {data.decode()} cannot be read; install espeakng-loader again")
+        self._turn = Lock()
+
+    def speak(self, text: str, voice: str, words_per_minute: int) -> bytes:
+        """The text as PCM of our sample rate; empty for a text without a word."""
+        pieces: list[bytes] = []
+        taken = _Callback(_collector(pieces))
+        with self._turn:
+            self._espeak.espeak_SetSynthCallback(taken)
+            self._told("espeak_SetVoiceByName", voice.encode())
+            self._told("espeak_SetParameter", _RATE, words_per_minute, 0)
+            said = text.encode() + b"\0"
+            self._told("espeak_Synth", said, ctypes.c_size_t(len(said)), 0, _CHARACTERS, 0, _UTF8, None, None)
+            self._told("espeak_Synchronize")
+        return self._resampled(b"".join(pieces))
+
+    def _told(self, function: str, *arguments: Any) -> None:
+        if (status := self._espeak[function](*arguments)) != _OK:
+            raise Unavailable(f"espeak-ng: {function} answered {status}; try again, or install espeakng-loader again")
+
+    def _resampled(self, pcm: bytes) -> bytes:
+        samples = np.frombuffer(pcm, dtype=np.int16)
+        return bytes(soxr.resample(samples, self._rate, SAMPLE_RATE).tobytes()) if len(samples) else b""
+
+
+def _collector(pieces: list[bytes]) -> Callable[..., int]:
+    def take(samples: Any, count: int, _events: int | None) -> int:
+        if samples and count > 0:
+            pieces.append(ctypes.string_at(samples, count * ctypes.sizeof(ctypes.c_short)))
+        return 0  # go on
+
+    return take
+
+
+@cache
+def _library() -> _Library:
+    try:
+        import espeakng_loader  # noqa: PLC0415 - an extra: the library in it is under the GPL
+    except ImportError:
+        raise Misconfigured("espeak-ng: espeakng-loader is missing; pip install 'dockvoice[voice]'") from None
+    try:
+        return _Library(espeakng_loader.get_library_path(), espeakng_loader.get_data_path())
+    except (OSError, RuntimeError) as fault:  # RuntimeError: the wheel came without its data
+        raise Misconfigured(f"espeak-ng: cannot be loaded ({fault}); install espeakng-loader again") from None
+
+
+CONTAINERS = (b"RIFF", b"ID3", b"OggS", b"fLaC")
+"""How files of sound begin, and bare sound never does but by the rarest chance."""
+
+PIECE = SAMPLE_RATE // 10 * SAMPLE_BYTES  # Bytes handed on at a time: 100 ms, so that a barge-in never waits for more.
+
+
+class Reply(Protocol):
+    """What a service answered."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Names in small letters."""
+        ...
+
+    @property
+    def body(self) -> bytes:
+        """All of it."""
+        ...
+
+
+class Connection(Protocol):
+    """An authenticated connection to a service."""
+
+    name: str
+
+    async def post(self, path: str, *, within_s: float, about: str = "", **sent: Any) -> Reply:
+        """Ask, and return a good answer. Raises Unavailable, or a kind of it, when there is none in time."""
+        ...
+
+
+def spoken(reply: Reply, service: str, rate: int) -> Iterator[bytes]:
+    """The sound in a reply, which is bare PCM of `rate` samples a second, in pieces of 16 kHz.
+
+    Raises Unavailable where the reply holds no such sound: played as it is, anything else would be a loud noise.
+    """
+    kind = reply.headers.get("content-type", "").split(";")[0].strip()
+    # Azure calls bare sound audio/x-wav: only what is in it tells.
+    if kind.startswith("text/") or kind.endswith(("json", "xml", "html", "mpeg")) or reply.body.startswith(CONTAINERS):
+        raise Unavailable(f"{service}: answered with {kind} instead of bare sound; check the voice's model and url")
+    if not reply.body or len(reply.body) % SAMPLE_BYTES:
+        raise Unavailable(f"{service}: answered with {len(reply.body)} bytes, no whole samples; try again")
+    samples = np.frombuffer(reply.body, dtype="<i2")
+    pcm = soxr.resample(samples, rate, SAMPLE_RATE).astype("<i2").tobytes() if rate != SAMPLE_RATE else reply.body
+    for at in range(0, len(pcm), PIECE):
+        yield pcm[at : at + PIECE]
+
+
+Asked = tuple[str, dict[str, Any]]  # A path, and what is posted to it.
+
+OPENAI_RATE = 24_000  # Samples a second of `response_format = "pcm"`: 16 bits, mono, without a header.
+
+
+class CloudVoice(Voice):
+    """One voice of one service."""
+
+    def __init__(
+        self,
+        name: str,
+        connection: Connection,
+        about: str,
+        ask: Callable[[str, str], Asked],
+        rate: int = SAMPLE_RATE,
+    ) -> None:
+        """`about`: the model; where the voice settles that, the voice. `ask` is given a text and its language.
+
+        `rate`: samples a second of what it answers.
+        """
+        self.name = name
+        self._connection = connection
+        self._about = about
+        self._ask = ask
+        self._rate = rate
+
+    async def say(self, text: str, language: str, within_s: float) -> AsyncIterator[bytes]:
+        """The text as sound, in pieces."""
+        path, sent = self._ask(text, language)
+        reply = await self._connection.post(path, within_s=within_s, about=self._about, **sent)
+        for piece in spoken(reply, self.name, self._rate):
+            yield piece
+
+
+def azure_voice(connection: Connection, voice: str) -> Voice:
+    """One voice, for example `en-US-AvaMultilingualNeural`, which is bound to the languages that its name promises.
+
+    The connection's address is that of the region's text to speech: not the one that listens.
+    """
+    headers = {
+        "content-type": "application/ssml+xml",
+        "x-microsoft-outputformat": "raw-16khz-16bit-mono-pcm",
+        "user-agent": "dockvoice",  # Azure refuses a request without one
+    }
+
+    def ask(text: str, language: str) -> Asked:
+        return "/cognitiveservices/v1", {"content": _ssml(text, language, voice).encode(), "headers": headers}
+
+    return CloudVoice(f"{connection.name}/{voice}", connection, voice, ask)
+
+
+def _ssml(text: str, language: str, voice: str) -> str:
+    """The text, which may hold any character, as SSML 1.0."""
+    return (
+        f'<speak version="1.0" xmlns="http://www.w3.org/2001/10/synthesis" xml:lang={quoteattr(language)}>'
+        f"<voice name={quoteattr(voice)}>{escape(text)}</voice></speak>"
+    )
+
+
+def elevenlabs_voice(connection: Connection, model: str, voice: str) -> Voice:
+    """One voice, by the id ElevenLabs gives it, through one model, for example `eleven_flash_v2_5`.
+
+    The connection carries the key as `xi-api-key`.
+    """
+    path, params = f"/v1/text-to-speech/{quote(voice, safe='')}", {"output_format": f"pcm_{SAMPLE_RATE}"}
+
+    def ask(text: str, language: str) -> Asked:
+        told = {"text": text, "model_id": model, "language_code": language[:2].lower()}
+        return path, {"json": told, "params": params}
+
+    return CloudVoice(f"{connection.name}/{model}/{voice}", connection, model, ask)
+
+
+def openai_voice(connection: Connection, model: str, voice: str, path: str = "/v1/audio/speech") -> Voice:
+    """One voice of one model, for example `alloy` of `gpt-4o-mini-tts`. It speaks the language that the text is in.
+
+    `path` is where the server speaks, from the connection's own address; on Azure it names the deployment.
+    """
+
+    def ask(text: str, _: str) -> Asked:
+        return path, {"json": {"model": model, "voice": voice, "input": text, "response_format": "pcm"}}
+
+    return CloudVoice(f"{connection.name}/{model}/{voice}", connection, model, ask, OPENAI_RATE)
