@@ -53,11 +53,11 @@ def answers_question(session: DialogueSession, heard: UtteranceHeard) -> bool:
 
 def take_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Something that is neither a yes nor a no, nor a command."""
+    if session.between_entries:  # there is no number of which this might be the rest
+        return corrections.leave_cancelling(session, heard)
     if _is_rest_of_number(session, heard):
         _doubt_cut_number(session)
     match session.about:
-        case About.CANCEL | About.CLOSE:
-            return corrections.leave_cancelling(session, heard)
         case About.INSTEAD:
             return corrections.answer_about_other(session, heard)
         case About.ENTRY_RIGHT if drafting.is_terminator(session, heard.reading.words):
@@ -90,8 +90,7 @@ def _doubt_cut_number(session: DialogueSession) -> None:
         return replace(draft, reading=unconfirmed(draft.reading, cut))
 
     asked, draft = session.asked, doubted(session.open_draft)
-    if draft.act is not Act.CANCEL:
-        session.draft, session.verdict = draft, judged(draft, session.rules)
+    session.draft, session.verdict = draft, judged(draft, session.rules)
     if asked.other is not None:
         session.question = replace(asked, other=doubted(asked.other))
 

@@ -455,11 +455,15 @@ def _ask_if_instead(session: DialogueSession, draft: Draft, heard: UtteranceHear
 def leave_cancelling(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """The operator goes on with something else than whether to cancel, or to close: the last entry stays, or all."""
     said, dictated = heard.reading, heard.verdict.outcome in {Outcome.ACCEPT, Outcome.ASK}
-    if not (dictated or said.fields) or begins_astray(said, session.rules):
+    if not (dictated or said.fields) or context.begins_otherwise(said, session.rules):
         return drafting.reject_answer(session, heard)
     goes_on = correct_last if said.act is Act.AMEND else begin_or_replace_last
-    left = drafting.leave_open(session) if session.about is About.CLOSE else drafting.drop(session)
-    return [*left, *goes_on(session, heard)]
+    return [*leave_question(session), *goes_on(session, heard)]
+
+
+def leave_question(session: DialogueSession) -> list[Order]:
+    """Nothing is cancelled, and no trailer closed."""
+    return drafting.leave_open(session) if session.about is About.CLOSE else drafting.drop(session)
 
 
 def enter_separately(session: DialogueSession, other: Draft, heard: UtteranceHeard) -> list[Order]:
