@@ -9,7 +9,7 @@ from edge.agree.decide import Rules
 from edge.agree.dialogue.events import ShiftBegan, UtteranceHeard
 from edge.agree.dialogue.merging import begins_astray, is_statement, names_another, part_of, unconfirmed
 from edge.agree.dialogue.orders import Order, Prompt, Say
-from edge.agree.dialogue.questions import values_of
+from edge.agree.dialogue.questions import About, values_of
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import AGREEING, State
 from edge.forms.model import Form
@@ -88,7 +88,7 @@ def _is_of_context(session: DialogueSession, said: Reading) -> bool:
     Where entries are known by nothing else, "trailer 5501" begins one: it is to be said that it holds from now on.
     """
     draft, form = session.draft, session.rules.form
-    if draft is not None and not session.between_entries:
+    if draft is not None and not is_between_entries(session):
         return draft.act is Act.CONTEXT
     if said.act is Act.AMEND:
         return said.fields.keys() <= set(session.context.untold)
@@ -139,10 +139,15 @@ def must_be_heard(session: DialogueSession, said: Reading) -> bool:
     return any(one.is_taken and name in _coming(session).untold for name, one in said.fields.items())
 
 
+def is_between_entries(session: DialogueSession) -> bool:
+    """Is no entry open: nothing at all, or only whether one is to be cancelled, or a trailer closed?"""
+    return session.draft is None or session.about in {About.CANCEL, About.CLOSE}
+
+
 def _is_anew(session: DialogueSession) -> bool:
     """Is whatever is dictated now a new entry?"""
     draft = session.draft
-    return session.between_entries or (draft is not None and draft.act is Act.CONTEXT and _is_surely_held(session))
+    return is_between_entries(session) or (draft is not None and draft.act is Act.CONTEXT and _is_surely_held(session))
 
 
 def _begins_entry(session: DialogueSession, said: Reading) -> bool:

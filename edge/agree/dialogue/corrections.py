@@ -14,6 +14,7 @@ from edge.agree.dialogue.merging import (
     begins_astray,
     is_of_another,
     is_plain,
+    is_rather_next,
     names_another,
     names_field,
     names_unclearly,
@@ -222,7 +223,10 @@ def correct_held(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
         return drafting.doubt(session, heard)
     another = names_another(draft.reading, said, session.rules)
     recorded = len(said.fields) > 1 and session.entry_named(said) is not None
-    if another and (recorded or not drafting.takes_back(session, heard)):
+    takes_back = drafting.takes_back(session, heard)
+    if (another and (recorded or not takes_back)) or (
+        not takes_back and is_rather_next(draft.reading, said, session.rules)
+    ):
         return ask_if_corrects(session, heard)
     return drafting.revise(session, heard, with_fields(draft, said.fields, heard.utterance_id))
 

@@ -318,11 +318,6 @@ class DialogueSession:
         """What the open question is about."""
         return None if self.question is None else self.question.about
 
-    @property
-    def between_entries(self) -> bool:
-        """Is no entry open: nothing at all, or only whether one is to be cancelled, or a trailer closed?"""
-        return self.draft is None or self.about in {About.CANCEL, About.CLOSE}
-
     def open(self, draft: Draft, verdict: Verdict) -> None:
         """This is agreed about now."""
         self.draft, self.verdict, self.doubted = draft, verdict, False
