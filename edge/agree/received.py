@@ -79,28 +79,22 @@ def _item(fields: Mapping[str, FieldValue], form: Form, expected: Expectations) 
 def _counts(
     item: FieldValue | None, group: Sequence[Mapping[str, FieldValue]], form: Form
 ) -> Iterable[dict[str, FieldValue]]:
-    """One for each unit of the quantity; what is counted besides, "two damaged", stands with the first."""
+    """One for each unit of the quantity; what is counted besides, "two damaged", is of the unit of its entry."""
     quantity = form.expects.get(Expects.QUANTITY)
     counted = [one for one in form.fields if one.spoken in COUNTED and one.many is None]
     main = next((one for one in counted if one.name == quantity), next(iter(counted), None))
     if main is None:
-        return []
+        return
     unit = form.unit_field(main.name)
-    of_unit: dict[FieldValue | None, list[FieldValue]] = {}
+    of_unit: dict[FieldValue | None, list[Mapping[str, FieldValue]]] = {}
     for fields in group:
-        if main.name in fields:
-            of_unit.setdefault(form.unit_in(main.name, fields), []).append(fields[main.name])
+        of_unit.setdefault(form.unit_in(main.name, fields), []).append(fields)
     named = {} if item is None else {form.expects[Expects.ITEM]: item}
-    rows: list[dict[str, FieldValue]] = [
-        {**named, main.name: _sum(values), **({} if unit is None or code is None else {unit.name: code})}
-        for code, values in of_unit.items()
-    ]
-    besides: dict[str, FieldValue] = {
-        one.name: _sum([fields[one.name] for fields in group if one.name in fields])
-        for one in counted
-        if one is not main and any(fields.get(one.name) for fields in group)
-    }
-    return [{**row, **(besides if at == 0 else {})} for at, row in enumerate(rows)] or ([besides] if besides else [])
+    for code, entries in of_unit.items():
+        said = {one.name: [fields[one.name] for fields in entries if one.name in fields] for one in counted}
+        sums = {name: _sum(values) for name, values in said.items() if values and (name == main.name or any(values))}
+        if sums:
+            yield {**named, **sums, **({} if unit is None or code is None else {unit.name: code})}
 
 
 def _sum(values: Iterable[FieldValue]) -> int | float:

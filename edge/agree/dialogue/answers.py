@@ -31,7 +31,7 @@ from edge.agree.dialogue.orders import Earcon, Order, Prompt, Sound
 from edge.agree.dialogue.questions import About, Question, judged, proof, values_of
 from edge.agree.dialogue.scans import disputes_label
 from edge.agree.dialogue.session import DialogueSession
-from edge.forms.model import Expects
+from edge.forms.model import Expects, Spoken
 from edge.forms.spoken import are_one_number, begins, chosen, finds_nothing_wrong, proves
 from edge.records import Act, Draft, FieldReading, FieldValue, Note, Outcome, Reading, Reason
 
@@ -53,11 +53,11 @@ def answers_question(session: DialogueSession, heard: UtteranceHeard) -> bool:
 
 def take_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Something that is neither a yes nor a no, nor a command."""
+    if context.is_between_entries(session):  # there is no number of which this might be the rest
+        return corrections.leave_cancelling(session, heard)
     if _is_rest_of_number(session, heard):
         _doubt_cut_number(session)
     match session.about:
-        case About.CANCEL | About.CLOSE:
-            return corrections.leave_cancelling(session, heard)
         case About.INSTEAD:
             return corrections.answer_about_other(session, heard)
         case About.ENTRY_RIGHT if drafting.is_terminator(session, heard.reading.words):
@@ -90,8 +90,7 @@ def _doubt_cut_number(session: DialogueSession) -> None:
         return replace(draft, reading=unconfirmed(draft.reading, cut))
 
     asked, draft = session.asked, doubted(session.open_draft)
-    if draft.act is not Act.CANCEL:
-        session.draft, session.verdict = draft, judged(draft, session.rules)
+    session.draft, session.verdict = draft, judged(draft, session.rules)
     if asked.other is not None:
         session.question = replace(asked, other=doubted(asked.other))
 
@@ -232,27 +231,33 @@ def take_yes(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """What was asked is so."""
     asked, draft = session.asked, session.open_draft
     match asked.about:
+        case About.FIELD | About.WRONG:
+            return _fill_yes_no(session, heard, yes=True)
         case About.FIELD_RIGHT:
             agreed = with_yes(draft, str(asked.field), asked.candidates[0], heard.utterance_id)
             return drafting.revise(session, heard, agreed)
         case About.INSTEAD if asked.other is not None:
             return _merge_other(session, heard, asked.other)
-        case About.CANCEL if session.recorded.standing(draft.replaces) is None:  # it was refused while this was asked
-            return [heard.noted_as_heeded(), *drafting.drop(session), *corrections.give_up_refused_last(session)]
         case About.CANCEL:
-            session.draft = with_support(draft, heard.utterance_id)
-            reopened = session.manner.is_closing(draft)
-            told = session.say(Prompt.REOPENED, asked.fields) if reopened else session.say(Prompt.CANCELLED)
-            orders = [heard.noted_as_heeded(), *drafting.commit(session), told]
-            if reopened:
-                context.begin_again(session, asked.fields, heard)
-            return orders
+            return _agree_to_cancel(session, heard)
         case _ if drafting.judged_after(session, draft, heard).outcome is not Outcome.ACCEPT:
             # Something in it came into doubt after it was read back, or is one that a restart knew nothing of.
             return drafting.revise(session, heard, with_support(draft, heard.utterance_id))
         case _:
             session.draft = with_support(draft, heard.utterance_id)
             return [heard.noted_as_heeded(), *drafting.commit(session)]
+
+
+def _agree_to_cancel(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    draft, told = session.open_draft, session.asked.fields
+    if session.recorded.standing(draft.replaces) is None:  # it was refused while this was asked
+        return [heard.noted_as_heeded(), *drafting.drop(session), *corrections.give_up_refused_last(session)]
+    session.draft = with_support(draft, heard.utterance_id)
+    if not session.manner.is_closing(draft):
+        return [heard.noted_as_heeded(), *drafting.commit(session), session.say(Prompt.CANCELLED)]
+    orders = [heard.noted_as_heeded(), *drafting.commit(session), session.say(Prompt.REOPENED, told)]
+    context.begin_again(session, told, heard)
+    return orders
 
 
 def _merge_other(session: DialogueSession, heard: UtteranceHeard, other: Draft) -> list[Order]:
@@ -270,6 +275,8 @@ def take_no(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """What was asked is not so."""
     asked = session.asked
     match asked.about:
+        case About.FIELD | About.WRONG:
+            return _fill_yes_no(session, heard, yes=False)
         case About.FIELD_RIGHT | About.REOPEN:
             return ask_for_field(session, heard)
         case About.CLOSE:
@@ -280,6 +287,14 @@ def take_no(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
             return [heard.noted_as_heeded(), *drafting.drop(session), session.say(Prompt.KEPT_AS_IT_IS)]
         case _:
             return ask_what_is_wrong(session, heard)
+
+
+def _fill_yes_no(session: DialogueSession, heard: UtteranceHeard, *, yes: bool) -> list[Order]:
+    """The value of a field that is asked for by a question with yes or no, "is it sealed?"; to any other it is none."""
+    name = session.asked.field
+    if name is None or session.rules.form[name].spoken is not Spoken.YES_NO:
+        return drafting.reject_answer(session, heard)
+    return _settle(session, heard, with_yes(session.open_draft, name, yes, heard.utterance_id))
 
 
 def ask_for_field(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:

@@ -88,11 +88,11 @@ def _is_of_context(session: DialogueSession, said: Reading) -> bool:
     Where entries are known by nothing else, "trailer 5501" begins one: it is to be said that it holds from now on.
     """
     draft, form = session.draft, session.rules.form
-    if draft is not None:
+    if draft is not None and not is_between_entries(session):
         return draft.act is Act.CONTEXT
     if said.act is Act.AMEND:
         return said.fields.keys() <= set(session.context.untold)
-    return session.state is State.IDLE and _names_things(form) and not _is_whole(said.fields, form)
+    return _names_things(form) and not _is_whole(said.fields, form)
 
 
 def _names_things(form: Form) -> bool:
@@ -113,7 +113,7 @@ def filled(session: DialogueSession, said: Reading) -> Reading:
     if said.act is not Act.RECORD or said.fields.keys() <= set(form.said_once) or not _begins_entry(session, said):
         return said
     whole = completed(session, said)
-    if whole is said or _begins_otherwise(said, session.rules):
+    if whole is said or begins_otherwise(said, session.rules):
         return said
     return whole if _is_anew(session) or _is_whole(whole.fields, form) else said
 
@@ -128,7 +128,7 @@ def completed(session: DialogueSession, said: Reading) -> Reading:
     return replace(said, fields={**said.fields, **taken}, not_understood=None)
 
 
-def _begins_otherwise(said: Reading, rules: Rules) -> bool:
+def begins_otherwise(said: Reading, rules: Rules) -> bool:
     """Do words go before it of which nobody knows what they say: "don't record pallet 742"? "Same again" is known."""
     alike = any(one.said_in for one in said.fields.values())
     return not (said.scanned or alike) and bool(preface(said.words, rules.form, rules.catalogue, rules.language))
@@ -139,10 +139,15 @@ def must_be_heard(session: DialogueSession, said: Reading) -> bool:
     return any(one.is_taken and name in _coming(session).untold for name, one in said.fields.items())
 
 
+def is_between_entries(session: DialogueSession) -> bool:
+    """Is no entry open: nothing at all, or only whether one is to be cancelled, or a trailer closed?"""
+    return session.draft is None or session.about in {About.CANCEL, About.CLOSE}
+
+
 def _is_anew(session: DialogueSession) -> bool:
     """Is whatever is dictated now a new entry?"""
     draft = session.draft
-    return draft is None or session.about is About.CANCEL or (draft.act is Act.CONTEXT and _is_surely_held(session))
+    return is_between_entries(session) or (draft is not None and draft.act is Act.CONTEXT and _is_surely_held(session))
 
 
 def _begins_entry(session: DialogueSession, said: Reading) -> bool:

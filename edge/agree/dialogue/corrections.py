@@ -14,6 +14,7 @@ from edge.agree.dialogue.merging import (
     begins_astray,
     is_of_another,
     is_plain,
+    is_rather_next,
     names_another,
     names_field,
     names_unclearly,
@@ -222,7 +223,10 @@ def correct_held(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
         return drafting.doubt(session, heard)
     another = names_another(draft.reading, said, session.rules)
     recorded = len(said.fields) > 1 and session.entry_named(said) is not None
-    if another and (recorded or not drafting.takes_back(session, heard)):
+    takes_back = drafting.takes_back(session, heard)
+    if (another and (recorded or not takes_back)) or (
+        not takes_back and is_rather_next(draft.reading, said, session.rules)
+    ):
         return ask_if_corrects(session, heard)
     return drafting.revise(session, heard, with_fields(draft, said.fields, heard.utterance_id))
 
@@ -455,11 +459,15 @@ def _ask_if_instead(session: DialogueSession, draft: Draft, heard: UtteranceHear
 def leave_cancelling(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """The operator goes on with something else than whether to cancel, or to close: the last entry stays, or all."""
     said, dictated = heard.reading, heard.verdict.outcome in {Outcome.ACCEPT, Outcome.ASK}
-    if not (dictated or said.fields) or begins_astray(said, session.rules):
+    if not (dictated or said.fields) or context.begins_otherwise(said, session.rules):
         return drafting.reject_answer(session, heard)
     goes_on = correct_last if said.act is Act.AMEND else begin_or_replace_last
-    left = drafting.leave_open(session) if session.about is About.CLOSE else drafting.drop(session)
-    return [*left, *goes_on(session, heard)]
+    return [*leave_question(session), *goes_on(session, heard)]
+
+
+def leave_question(session: DialogueSession) -> list[Order]:
+    """Nothing is cancelled, and no trailer closed."""
+    return drafting.leave_open(session) if session.about is About.CLOSE else drafting.drop(session)
 
 
 def enter_separately(session: DialogueSession, other: Draft, heard: UtteranceHeard) -> list[Order]:

@@ -140,7 +140,7 @@ def with_reading(draft: Draft, reading: Reading, utterance_id: str) -> Draft:
 
 
 def with_yes(draft: Draft, name: str, value: FieldValue, utterance_id: str) -> Draft:
-    """The draft, to one value of which the operator said yes."""
+    """The draft, to one value of which the operator said yes, or that he said by a yes or a no."""
     said = draft.reading.fields.get(name, FieldReading(value, (), 1.0))
     sure = replace(said, value=value, rivals=(), confirmed=True, scanned=said.scanned and value == said.value)
     agreed = (*draft.agreed, marked(name, value))
@@ -177,6 +177,16 @@ def is_of_another(before: Reading, said: Reading, rules: Rules) -> bool:
     """Is a whole sentence about something else? Where the form has no identifier, any other value says so."""
     identifiers = [field.name for field in rules.form.fields if field.identifier]
     return _differ(before, said, identifiers or [field.name for field in rules.form.fields])
+
+
+def is_rather_next(before: Reading, said: Reading, rules: Rules) -> bool:
+    """May a part of a sentence be of the next entry, where nothing names one: "front, minus twenty" after the rear?
+
+    Who corrects changes one thing, as a rule; who measures again says both anew.
+    """
+    named = any(field.identifier for field in rules.form.fields)
+    anew = [name for name in said.fields if name in before.fields and _differ(before, said, [name])]
+    return not named and len(anew) > 1
 
 
 def names_unclearly(said: Reading, rules: Rules) -> bool:

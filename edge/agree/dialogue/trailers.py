@@ -87,7 +87,7 @@ def by_its_end(session: DialogueSession, said: Reading, expected: Expectations) 
 def tell_left(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """The operator asks what is left: of the pallets that were announced, those that nobody has received."""
     form = receiving(session)
-    if Expects.PALLET not in form.expects:
+    if not form.places_received:
         return status.tell_waiting(session, heard)
     if (place := asked_of(session, heard)) is None:
         return which_place(session, heard)
