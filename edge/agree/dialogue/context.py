@@ -142,7 +142,11 @@ def must_be_heard(session: DialogueSession, said: Reading) -> bool:
 def _is_anew(session: DialogueSession) -> bool:
     """Is whatever is dictated now a new entry?"""
     draft = session.draft
-    return draft is None or session.about is About.CANCEL or (draft.act is Act.CONTEXT and _is_surely_held(session))
+    return (
+        draft is None
+        or session.about in {About.CANCEL, About.CLOSE}
+        or (draft.act is Act.CONTEXT and _is_surely_held(session))
+    )
 
 
 def _begins_entry(session: DialogueSession, said: Reading) -> bool:

@@ -53,8 +53,9 @@ class UnitCounts:
         return known
 
     def _none(self, at: int) -> Iterator[UnitCount]:
-        """A negation for zero: "no pieces"."""
-        if self._tokens[at].pause and (self._words[at],) in self._language.words["contrasts"]:
+        """A negation for zero: "no pieces"; not "no, pieces"."""
+        straight_on = self._spans.goes_straight_on(at + 1)
+        if self._tokens[at].pause and straight_on and (self._words[at],) in self._language.words["contrasts"]:
             for count in self._with_unit(at + 1, (0,), 0.0, ""):
                 if self._spans.fields[count.field].allows(0) and not count.marks:
                     yield count._replace(values=(0,), cost=count.cost + weights.NONE)

@@ -163,6 +163,9 @@ class SmallWords:
         if path.state is Place.SAID and self._fields[str(path.field)].spoken in SPELT:
             cost = weights.LOST_COUNT - (1.0 if self._tokens[at].pause else 0.0)
         self._agenda.happen(self._agenda.opened(path), event, cost, state=Place.BETWEEN)
+        unit = self._spans.form.unit_field(match.field)
+        if unit is not None and match.code is not None and self._mentions.may_be_bare(path, unit.name):
+            self._mentions.say(path, at, match.end, unit.name, match.code, weights.ASKED, "b")
 
     def _value(self, path: Path, match: Match, at: int) -> None:
         if self._fields[match.field].bare and path.state is not Place.LABELLED and not path.pending.strip("h"):
