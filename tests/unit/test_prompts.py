@@ -295,6 +295,11 @@ def wondering(language: str) -> Walk:
     walk.say(f"12 {units}")
     walk.take(Deadline())
     walk.take(Deadline())
+    before = FieldReading("742", (), 1.0)
+    told = {"pallet_id": before, "quantity": FieldReading(15, (), 1.0)}
+    walk.dialogue.aside = InReview(1, (Draft("u-before", MOVE.name, Reading("test", MOVE.name, (), told)),))
+    walk.say(f"{pallet} 742, 12 {units}, {dock} B")
+    walk.ask(Act.CANCEL)
     walk.dialogue.aside = InReview(2)
     fields: Mapping[str, FieldValue] = {"pallet_id": "742", "quantity": 12, "dock": "B"}
     for fate in (Fate.RECORDED, Fate.CORRECTED, Fate.DROPPED):

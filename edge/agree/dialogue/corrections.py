@@ -19,6 +19,7 @@ from edge.agree.dialogue.merging import (
     names_field,
     names_unclearly,
     part_of,
+    put_right,
     says_nothing,
     with_fields,
     with_reading,
@@ -27,6 +28,7 @@ from edge.agree.dialogue.orders import Order, Prompt, Say
 from edge.agree.dialogue.questions import About, Question, held, values_of
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
+from edge.forms.model import FormField, Spoken
 from edge.forms.spoken import begins, corrects, likewise, preface, read, same_again, without_cue
 from edge.forms.spoken.folding import fold
 from edge.records import (
@@ -51,12 +53,14 @@ from edge.records import (
 
 def begin_or_replace_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """A sentence while nothing is open: a new entry, or the last one, where it begins by taking that back."""
-    last = session.recorded.last
-    if (
-        last is None
-        or session.manner.is_closing(last.draft)
-        or not corrects(heard.reading.words, session.rules.language)
-    ):
+    if not corrects(heard.reading.words, session.rules.language):
+        return drafting.begin_entry(session, heard)
+    last, named = session.recorded.last, session.entry_named(heard.reading)
+    if named is not None and named != last and drafting.takes_back(session, heard):
+        # What stands for all entries now is not said of one before.
+        own = {name: one for name, one in heard.reading.fields.items() if not one.is_taken}
+        return correct_last(session, replace(heard, reading=replace(heard.reading, fields=own)))
+    if last is None or session.manner.is_closing(last.draft):
         return drafting.begin_entry(session, heard)
     draft = _replacing_last(session, last, replace(drafting.reading_of(session, heard), act=Act.RECORD), heard)
     verdict = drafting.judged_after(session, draft, heard)
@@ -82,6 +86,7 @@ def correct_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     session.recorded.last, before = last, last.draft.reading
     if begins_astray(said, session.rules):
         return drafting.ask_to_repeat(session, heard)
+    said = put_right(before, said, session.rules)
     draft = _replacing_last(session, last, replace(before, fields={**before.fields, **said.fields}), heard)
     verdict = drafting.judged_after(session, draft, heard)
     if len(said.fields) > 1 and names_another(before, said, session.rules):
@@ -217,7 +222,7 @@ def correct_held(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
         return drafting.doubt(session, heard)
     if not drafting.takes_back(session, heard) and not is_plain(said, session.rules):
         return drafting.doubt(session, heard)
-    if among_talk(said, session.rules, held=values_of(draft.reading)):
+    if among_talk(said, session.rules, held=_own_values(draft)):
         return drafting.doubt(session, heard)
     if says_nothing(said) or (names_unclearly(said, session.rules) and not drafting.takes_back(session, heard)):
         return drafting.doubt(session, heard)
@@ -228,6 +233,7 @@ def correct_held(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
         not takes_back and is_rather_next(draft.reading, said, session.rules)
     ):
         return ask_if_corrects(session, heard)
+    said = put_right(draft.reading, said, session.rules)
     return drafting.revise(session, heard, with_fields(draft, said.fields, heard.utterance_id))
 
 
@@ -238,9 +244,15 @@ def of_held(session: DialogueSession, said: Reading) -> Reading:
         return said
     if session.draft is None:  # the last entry is on record: "what is wrong?" opened no draft
         return said
-    rules, entry = session.rules, values_of(session.open_draft.reading)
+    rules, entry = session.rules, _own_values(session.open_draft)
     fields = read(said.words, rules.form, rules.catalogue, rules.language, held=entry, correcting=wrong)
     return replace(said, fields=fields, act=Act.AMEND, not_understood=None) if fields else said
+
+
+def _own_values(draft: Draft) -> dict[str, FieldValue]:
+    """What was said of the entry itself: a bare "no, fourteen" is no other door than the one that stands."""
+    taken = {name for name, one in draft.reading.fields.items() if one.is_taken}
+    return {name: value for name, value in values_of(draft.reading).items() if name not in taken}
 
 
 def as_before(session: DialogueSession, said: Reading) -> Reading:
@@ -292,8 +304,15 @@ def _alike(session: DialogueSession, before: LastEntry, rest: Reading) -> list[s
         field.name
         for field in form.fields
         if field.name in before.fields
-        and not ({field.name, field.unit_of} & known or field.identifier or field.exception or field.many is not None)
+        and not ({field.name, field.unit_of} & known or field.identifier or field.many is not None)
+        and not _is_of_one(field)
     ]
+
+
+def _is_of_one(field: FormField) -> bool:
+    """Does the field tell what was found of one thing alone: what is wrong with it, how many are damaged or short?"""
+    found = field.bare or field.spoken in {Spoken.CARDINAL, Spoken.YES_NO}
+    return field.exception or (found and not field.required)
 
 
 def _same(
@@ -381,6 +400,7 @@ def answer_about_entry(session: DialogueSession, heard: UtteranceHeard) -> list[
         return [heard.noted_as_heeded(), *_ask_if_instead(session, changed, heard)]
     if another and not drafting.takes_back(session, heard):
         return ask_if_corrects(session, heard)
+    said = put_right(draft.reading, said, session.rules)
     return drafting.revise(session, heard, with_fields(draft, said.fields, heard.utterance_id))
 
 
@@ -471,16 +491,17 @@ def leave_question(session: DialogueSession) -> list[Order]:
 
 
 def enter_separately(session: DialogueSession, other: Draft, heard: UtteranceHeard) -> list[Order]:
-    """It is an entry of its own. What it was said over is committed before it, if it is an open one.
+    """It is an entry of its own. What it was said over is committed before it; what that lacks is asked first.
 
     Only now it has what stands filled in: until here it may have been a correction, which says nothing of that.
     """
     beside = other.utterance_id != session.open_draft.utterance_id
     before: list[Order] = []
     if beside:
-        session.question = None  # What it was about is decided: nothing besides stays in review.
-        # A "no" to the one is no yes to the other, where nobody had said that it is right.
-        before = drafting.park(session) if session.doubted else drafting.commit(session)
+        stays = drafting.judged_after(session, session.open_draft, heard)
+        if session.doubted or stays.outcome is not Outcome.ACCEPT:
+            return _go_back(session, other, stays)
+        before = drafting.commit(session)
     else:
         session.draft = session.recorded.mending = None
     other = replace(other, reading=context.filled(session, other.reading))
@@ -490,3 +511,17 @@ def enter_separately(session: DialogueSession, other: Draft, heard: UtteranceHea
         return [Note(other.utterance_id, other.reading, held(verdict)), *before, *orders]
     # The "no" may have meant all of it: silence would be no consent.
     return session.ask(session.is_entry_right) if session.state is State.HELD else orders
+
+
+def _go_back(session: DialogueSession, other: Draft, verdict: Verdict) -> list[Order]:
+    """The open entry stays open: it lacks something, or nobody had said that it is right. The other waits for its turn.
+
+    A "no" to the one is no yes to the other; and who was misheard is asked about what he said himself.
+    """
+    before = [] if session.next is None else drafting.tell_parked(session, session.next.reading)
+    session.next, doubted = other, session.doubted  # in review since it was asked about
+    orders = drafting.consider(session, session.open_draft, verdict, None)
+    if session.state is State.HELD and doubted:
+        session.doubted = True
+        orders = session.ask(session.is_entry_right)
+    return [*before, *orders]

@@ -18,7 +18,21 @@ from edge.agree.expectations import NOTHING_EXPECTED
 from edge.forms.model import Expects
 from edge.forms.spoken import cue
 from edge.forms.spoken.folding import fold
-from edge.records import Act, Commit, Confirmation, Draft, Drop, Note, Outcome, Park, Reading, Verdict, Word
+from edge.records import (
+    Act,
+    Because,
+    Commit,
+    Confirmation,
+    Draft,
+    Drop,
+    Note,
+    Outcome,
+    Park,
+    Reading,
+    Reason,
+    Verdict,
+    Word,
+)
 
 HELP = {
     State.SIGNED_OFF: Prompt.HELP_SIGNED_OFF,
@@ -109,15 +123,26 @@ def consider(session: DialogueSession, draft: Draft, verdict: Verdict, heard: Ut
     if question is not None:
         return session.ask(question)
     sure = verdict.confirm is Confirmation.EARCON and draft.act is not Act.CONTEXT
-    if sure and not session.manner.holds_sure:
+    if sure and not session.manner.holds_sure and not _otherwise_aside(session):
         return commit(session)
     return hold(session)
 
 
 def hold(session: DialogueSession) -> list[Order]:
-    """The open draft is read back, and committed if nothing is said against it."""
+    """The open draft is read back, and committed if nothing is said against it; and what else waits of the thing."""
+    others = _otherwise_aside(session)
     session.state = State.HELD
-    return session.hold(context.readback(session))
+    return session.hold(context.readback(session), *others)
+
+
+def _otherwise_aside(session: DialogueSession) -> list[Say]:
+    """What was put aside of the same thing, and says something else: it stays there, and that is told."""
+    verdict = session.verdict
+    if verdict is None:
+        return []
+    waiting = [one for one in _aside_of_it(session, session.open_draft) if not _says_no_other(one, verdict)]
+    told = ((likely_values(one.reading), Terms(units_said(one.reading, session.rules))) for one in waiting)
+    return [Say(Prompt.ASIDE_BEFORE, values, terms=terms) for values, terms in told]
 
 
 def _whether_to_reopen(session: DialogueSession, draft: Draft, verdict: Verdict) -> Question | None:
@@ -141,11 +166,33 @@ def commit(session: DialogueSession) -> list[Order]:
         return park(session)
     if session.open_draft.act is Act.CONTEXT:
         return context.settle(session)
-    order = Commit(_replacing_what_stands(session, session.open_draft), verdict)
+    draft = _replacing_what_stands(session, session.open_draft)
+    settled = [one for one in _aside_of_it(session, draft) if _says_no_other(one, verdict)]
+    for one in settled:
+        draft = with_support(draft, one.utterance_id)
     context.entered(session, session.open_draft)
     session.close()
     session.breath.words = ()
-    return [order]
+    heeded = Verdict(Outcome.HEED, (Because(Reason.ANSWER),), {})
+    return [*(Note(one.utterance_id, one.reading, heeded) for one in settled), Commit(draft, verdict)]
+
+
+def _aside_of_it(session: DialogueSession, draft: Draft) -> list[Draft]:
+    """What was put aside of the same thing, and was not taken up: it has been dictated again since."""
+    needed = {one.name for one in session.rules.form.fields if one.identifier and one.required}
+    named = session.identifiers_of(values_of(draft.reading))
+    if not needed or draft.act is not Act.RECORD:
+        return []
+    waiting = (one for one in session.recorded.aside.drafts if one.act is Act.RECORD and one.form == draft.form)
+    others = (one for one in waiting if one.utterance_id != draft.utterance_id)
+    known = ((one, session.identifiers_of(likely_values(one.reading))) for one in others)
+    return [one for one, of in known if needed <= of.keys() and {**of, **named} == {**named, **of}]
+
+
+def _says_no_other(aside: Draft, verdict: Verdict) -> bool:
+    """Does what was put aside say nothing else than the entry? Then that is all that was meant by it."""
+    said = [(name, one) for name, one in aside.reading.fields.items() if one.value is not None]
+    return all(verdict.fields.get(name) == one.value and not one.rivals for name, one in said)
 
 
 def _replacing_what_stands(session: DialogueSession, draft: Draft) -> Draft:

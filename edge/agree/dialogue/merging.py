@@ -9,6 +9,7 @@ from edge.agree.decide import ANNOUNCED_OTHERWISE, Circumstances, Rules, decide
 from edge.forms.spoken import are_one_number, begins, ends, preface, read, read_given, without_cue
 from edge.forms.spoken.folding import Phrase, fold
 from edge.forms.spoken.grammar.lexicon import Match, Role
+from edge.forms.spoken.grammar.meaning import as_corrected
 from edge.forms.spoken.grammar.tokens import Token, tokens
 from edge.forms.spoken.reader import lexicon
 from edge.records import Act, Closing, Draft, FieldReading, FieldValue, NotUnderstood, Outcome, Reading, Reason, Word
@@ -42,8 +43,22 @@ def answer_to(name: str, reading: Reading, rules: Rules) -> Reading:
     if not words:
         return said
     fields = read(said.words, rules.form, rules.catalogue, rules.language, asked=name)
-    told = fields if name in fields and _may_be(fields[name]) else {}
+    told = fields if name in fields and _may_be(fields[name]) else _counted(said, name, rules)
     return replace(said, fields=told, not_understood=None if told else said.not_understood)
+
+
+def _counted(said: Reading, asked: str, rules: Rules) -> dict[str, FieldReading]:
+    """The other fields for which a number is said that is no one value: "ten plus two cases" contradicts a count.
+
+    A label or a unit alone says nothing against what is known.
+    """
+    numerals = rules.language.numerals
+
+    def is_number(word: str) -> bool:
+        return fold(word).isdigit() or numerals.is_part(fold(word))
+
+    numbers = {name: any(map(is_number, one.words)) for name, one in said.fields.items()}
+    return {name: one for name, one in said.fields.items() if numbers[name] and name != asked}
 
 
 def _may_be(field: FieldReading) -> bool:
@@ -74,8 +89,9 @@ def with_answer(
         else:
             fields[name] = _said_twice(fields[name], one) if name == asked else _said_beside(fields[name], one)
     merged = replace(before, fields=fields, not_understood=None)
-    if all(one.value is not None or one.runner_up is not None for one in said.fields.values()):
-        return merged
+    unclear = [name for name, one in said.fields.items() if not _may_be(one)]
+    if not unclear or (asked not in said.fields and all(name in before.fields for name in unclear)):
+        return merged  # Who answers something else than was asked means what he names.
     # Words that make no value may be meant for what else was known: "forty cases, door twelve" over dock B.
     return unconfirmed(merged, [name for name in before.fields if name not in said.fields])
 
@@ -100,7 +116,7 @@ def _said_beside(before: FieldReading, said: FieldReading) -> FieldReading:
         return said
     if said.value == before.value:
         return before
-    return replace(before, rivals=tuple(dict.fromkeys((*before.rivals, said.value))))
+    return replace(before, rivals=tuple(dict.fromkeys((*before.rivals, said.value, *said.rivals))))
 
 
 def settled_by(name: str, before: Reading, draft: Draft, rules: Rules) -> Draft:
@@ -112,16 +128,31 @@ def settled_by(name: str, before: Reading, draft: Draft, rules: Rules) -> Draft:
     value, words, asked = draft.reading.fields[name].value, draft.reading.words, before.fields.get(name)
     if value is None or asked is None or not asked.rivals or words != before.words:
         return draft
+    return replace(draft, reading=given(name, value, draft.reading, rules))
+
+
+def given(name: str, value: FieldValue, said: Reading, rules: Rules) -> Reading:
+    """The reading, in which what its words left open with a field is settled, where it is known what that field is."""
     known = rules.form, rules.catalogue, rules.language
-    as_read, given = read(words, *known), read_given(name, value, words, *known)
+    as_read, likely = read(said.words, *known), read_given(name, value, said.words, *known)
     open_by_words = {
-        other: given[other].value
-        for other, said in draft.reading.fields.items()
-        if said.rivals and other in given and other != name and _offers_the_same(said, as_read.get(other))
+        other: likely[other].value
+        for other, one in said.fields.items()
+        if one.rivals and other in likely and other != name and _offers_the_same(one, as_read.get(other))
     }
-    one = {other: found for other, found in open_by_words.items() if found is not None and not given[other].rivals}
-    settled = {other: replace(draft.reading.fields[other], value=found, rivals=()) for other, found in one.items()}
-    return replace(draft, reading=replace(draft.reading, fields={**draft.reading.fields, **settled}))
+    one = {other: found for other, found in open_by_words.items() if found is not None and not likely[other].rivals}
+    settled = {other: replace(said.fields[other], value=found, rivals=()) for other, found in one.items()}
+    return replace(said, fields={**said.fields, **settled})
+
+
+def is_one_of(name: str, value: FieldValue, said: Reading, rules: Rules) -> bool:
+    """Is it, where the field has this value, said to have no other? It was one number heard in two ways, not two."""
+    known = rules.form, rules.catalogue, rules.language
+    as_read = read(said.words, *known).get(name)
+    if as_read is None or not as_read.rivals:
+        return True  # the other was heard in other words
+    likely = read_given(name, value, said.words, *known).get(name)
+    return likely is not None and likely.value == value and not likely.rivals
 
 
 def _offers_the_same(one: FieldReading, other: FieldReading | None) -> bool:
@@ -132,6 +163,18 @@ def with_fields(draft: Draft, fields: Mapping[str, FieldReading], utterance_id: 
     """The draft with these fields in the place of its own."""
     reading = replace(draft.reading, fields={**draft.reading.fields, **fields}, not_understood=None)
     return with_support(replace(draft, reading=reading), utterance_id)
+
+
+def put_right(before: Reading, said: Reading, rules: Rules) -> Reading:
+    """The correction, in which a number with a sign, or with places, may mean several: "no, nineteen" over -18."""
+    plus = {fold(word) for word in rules.language.table["decimals"]["plus"]}
+    fields = dict(said.fields)
+    for name, one in said.fields.items():
+        old = before.fields[name].value if name in before.fields else None
+        if isinstance(old, float) and isinstance(one.value, float) and plus.isdisjoint(map(fold, one.words)):
+            first, *others = as_corrected(old, one.value)
+            fields[name] = replace(one, value=first, rivals=(*others, *one.rivals))
+    return replace(said, fields=fields)
 
 
 def with_reading(draft: Draft, reading: Reading, utterance_id: str) -> Draft:

@@ -143,6 +143,7 @@ class Prompt(StrEnum):
     PARKED = "parked"
     PARKED_ENTRY = "parked_entry"
     ASIDE = "aside"
+    ASIDE_BEFORE = "aside_before"
     UNFINISHED = "unfinished"
     OFFICE_RECORDED = "office_recorded"
     OFFICE_CORRECTED = "office_corrected"

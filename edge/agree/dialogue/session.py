@@ -360,10 +360,10 @@ class DialogueSession:
         form = self.works.named(entry.draft.form)
         return Terms() if form is None else Terms(units_said(entry.draft.reading, replace(self.rules, form=form)))
 
-    def hold(self, readback: Say) -> list[Order]:
-        """The draft is read back, and committed if nothing is said against it."""
+    def hold(self, readback: Say, *besides: Say) -> list[Order]:
+        """The draft is read back, and committed if nothing is said against it; with what is to be told `besides`."""
         self.question, self.state = None, State.HELD
-        return [self.repeatable(replace(readback, terms=self._terms()))]
+        return [*self.several([replace(readback, terms=self._terms()), *besides])]
 
     def _terms(self) -> Terms:
         """Those in which the open draft is told, beside what is recorded and what waits for a person."""

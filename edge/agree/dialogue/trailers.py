@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+from edge.agree.decide import Rules
 from edge.agree.dialogue import context, drafting, status
 from edge.agree.dialogue.events import UtteranceHeard
+from edge.agree.dialogue.merging import given, is_one_of
 from edge.agree.dialogue.orders import FEWEST_TOLD, Order, Prompt, Say
 from edge.agree.dialogue.questions import likely_values, values_of
 from edge.agree.dialogue.session import DialogueSession
@@ -15,7 +17,7 @@ from edge.agree.dialogue.table import AGREEING
 from edge.agree.expectations import Expectations
 from edge.agree.received import Sums, ending_so, missing, named_place, of_place, place_field, summed
 from edge.forms.model import Expects, Form
-from edge.records import Act, FieldValue, Reading, ReceivingPlace, StandingEntry
+from edge.records import Act, FieldReading, FieldValue, Reading, ReceivingPlace, StandingEntry
 
 MOST_LISTED = 3  # So many numbers are told of more: nobody keeps a fourth in mind.
 
@@ -67,18 +69,37 @@ def as_field(session: DialogueSession, place: ReceivingPlace) -> dict[str, Field
 def by_its_end(session: DialogueSession, said: Reading, expected: Expectations) -> Reading:
     """The reading, in which the last digits of one pallet that is announced where the operator works are that pallet.
 
-    Where several end so, it is asked which; what is announced itself, wherever that is, stands as it was said.
+    Where several end so, it is asked which; what is announced itself, wherever that is, stands as it was said. Of two
+    numbers that may have been said the one that is announced was.
     """
     name, place = session.rules.form.expects.get(Expects.PALLET), named_place(session.rules.form, values_of(said))
     one, here = said.fields.get(str(name)), place or standing(session)
-    if said.scanned or one is None or here is None or not isinstance(one.value, str) or one.rivals:
+    if said.scanned or one is None or here is None or not isinstance(one.value, str):
         return said
+    if one.rivals:
+        return _announced_of(str(name), one, here, said, expected, session.rules)
     if expected.of(one.value):
         return said
     found = ending_so(one.value, (line.pallet for line in expected.at(here)), FEWEST_TOLD)
     if found == (one.value,):
         return said
     return replace(said, fields={**said.fields, str(name): replace(one, value=found[0], rivals=found[1:], by_end=True)})
+
+
+def _announced_of(
+    name: str, one: FieldReading, here: ReceivingPlace, said: Reading, expected: Expectations, rules: Rules
+) -> Reading:
+    """The reading, in which the one of several numbers that the list has is the pallet; no other list has the rest.
+
+    One that was received already is asked about, and so are two numbers that were said: "pallet 742 or 743".
+    """
+    known = [value for value in map(str, (one.value, *one.rivals)) if expected.of(value)]
+    if len(known) != 1 or all(line.received or place != here for place, line in expected.of(known[0])):
+        return said
+    if not is_one_of(name, known[0], said, rules):
+        return said
+    sure = replace(said, fields={**said.fields, name: replace(one, value=known[0], rivals=())})
+    return given(name, known[0], sure, rules)
 
 
 # What is left, and how much there is.

@@ -20,6 +20,9 @@ BEFORE_UNITS = {
 """What may stand between a number and its unit: what it costs, and how it marks the count."""
 
 
+WHERE = frozenset({Role.LINK, Role.ELSEWHERE})  # The phrases that say where something is: "over there".
+
+
 class UnitCount(NamedTuple):
     """A number with its unit."""
 
@@ -53,8 +56,9 @@ class UnitCounts:
         return known
 
     def _none(self, at: int) -> Iterator[UnitCount]:
-        """A negation for zero: "no pieces"."""
-        if self._tokens[at].pause and (self._words[at],) in self._language.words["contrasts"]:
+        """A negation for zero: "no pieces"; not "no, pieces"."""
+        straight_on = self._spans.goes_straight_on(at + 1)
+        if self._tokens[at].pause and straight_on and (self._words[at],) in self._language.words["contrasts"]:
             for count in self._with_unit(at + 1, (0,), 0.0, ""):
                 if self._spans.fields[count.field].allows(0) and not count.marks:
                     yield count._replace(values=(0,), cost=count.cost + weights.NONE)
@@ -155,11 +159,17 @@ class UnitCounts:
             so_far += weights.BEFORE_UNIT * weights.PAUSED[self._tokens[here].pause]
             for match in self._spans.matches[here]:
                 if match.role is Role.UNIT and self._spans.fields[match.field].types(values[-1]):
-                    yield UnitCount(match.end, match.field, values, so_far, so_marked, match.code)
+                    told = marked(so_marked, "s") if self._leads_elsewhere(here, match.end) else so_marked
+                    yield UnitCount(match.end, match.field, values, so_far, told, match.code)
                 elif (dearer := BEFORE_UNITS.get(match.role)) is not None:
                     reached.append((match.end, so_far + dearer[0], marked(so_marked, *dearer[1])))
             if here == at and self._is_strange(here):
                 reached.append((here + 1, so_far + weights.STRANGE_ADJECTIVE, marked(so_marked, "s")))
+
+    def _leads_elsewhere(self, at: int, end: int) -> bool:
+        """Do the words of a unit begin a longer phrase that says where: "ten over there", "six over on the left"?"""
+        longer = (match for match in self._spans.matches[at] if match.role in WHERE and match.end > end)
+        return any(not any(token.pause for token in self._tokens[at + 1 : match.end]) for match in longer)
 
     def _begins_word(self, at: int) -> bool:
         return at < len(self._tokens) and not self._tokens[at].inner

@@ -7,8 +7,9 @@ a doubt about it, it is what the operator is asked about.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -242,6 +243,8 @@ class Said:
             return [value, *_completed(old, value)], True
         if not bare:
             return [value], True
+        if isinstance(value, float) and isinstance(old, float):
+            return [*as_corrected(old, value)], True
         if isinstance(value, str) and isinstance(old, str) and self.of.spoken in SPELT:
             whole = self.of.is_usual(old)
             anew = not whole and self.of.is_usual(value) and len(value) > len(old)
@@ -251,6 +254,16 @@ class Said:
 
 def _is_unsure(event: Telling) -> bool:
     return bool(UNSURE & set(event.marks)) or event.cost > ODD or event.value is None
+
+
+def as_corrected(old: float, value: float) -> list[float]:
+    """What a bare decimal may mean that corrects another: "minus eighteen, no, nineteen" is below zero, or above.
+
+    And "point three" may be but its places.
+    """
+    signs = (-1, 1) if old < 0 < value else (1,)
+    places = [math.copysign(abs(int(old)) + value, old)] if 0 < value < 1 <= abs(old) else []
+    return [*places, *(sign * value for sign in signs)]
 
 
 def _completed(old: int, value: int) -> list[FieldValue]:
@@ -392,7 +405,7 @@ def _told(path: Path, tokens: Sequence[Token], form: Form) -> dict[str, Said]:
         telling.tell(at, event)
     for said in telling.fields.values():
         said.settle()
-    _leave_open(path, telling.fields.values())
+    _leave_open(path, telling.fields, tokens, form)
     for said in telling.fields.values():
         if said.of.unit_of in telling.fields and any("z" in event.marks for event in said.standing):
             # The unit that goes with "empty" is that of nothing else: "twelve empty boxes".
@@ -401,12 +414,13 @@ def _told(path: Path, tokens: Sequence[Token], form: Form) -> dict[str, Said]:
     return telling.fields
 
 
-def _leave_open(path: Path, told: Collection[Said]) -> None:
+def _leave_open(path: Path, fields: Mapping[str, Said], tokens: Sequence[Token], form: Form) -> None:
     """Leave open what is counted where another count may be a part of it: "24 cases including two damaged".
 
     Whether the 24 are the good ones or all is not said, and neither number may be offered. The whole is the larger one.
     Of what was said before ("two of those damaged"), nothing is said here but the part.
     """
+    told = fields.values()
     related = {event.happens for event in path.events if event.happens in RELATING}
     counted = [said for said in told if said.of.spoken is Spoken.CARDINAL]
     counts = [said for said in counted if said.values]
@@ -420,12 +434,29 @@ def _leave_open(path: Path, told: Collection[Said]) -> None:
         for event, behind in pairwise((*path.events, Telling(Happens.DANGLING)))
     ):
         related.add(Happens.PORTION)
+    for said in _of_a_count(path, fields, tokens, form):
+        said.doubtful = True
+        related.add(Happens.PORTION)
     if not related or (len(counts) == 1 and related == {Happens.TOTAL}):
         return
     sizes = [max((value for value in said.values if isinstance(value, int)), default=0) for said in counts]
     for said, size in zip(counts, sizes, strict=True):
         if size == max(sizes):
             said.values, said.parts = [], [*said.values, None]
+
+
+def _of_a_count(path: Path, fields: Mapping[str, Said], tokens: Sequence[Token], form: Form) -> Iterator[Said]:
+    """What is wrong, said of a count in one breath with it: "three cases refused" may be three of more.
+
+    Where what is good is counted apart from the rest, "24 cases, refused" is of all of it.
+    """
+    if sum(field.spoken is Spoken.CARDINAL for field in form.fields) == 1:
+        return
+    for event, behind in pairwise(path.events):
+        both = event.happens is Happens.MENTION and behind.happens is Happens.MENTION
+        counts = both and form[str(event.field)].spoken is Spoken.CARDINAL and form[str(behind.field)].bare
+        if counts and event.end == behind.start and not tokens[behind.start].pause:
+            yield fields[str(behind.field)]
 
 
 def _reading(told: Sequence[Said | None], tokens: Sequence[Token]) -> FieldReading:

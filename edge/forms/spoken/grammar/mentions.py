@@ -187,6 +187,12 @@ class Mentions:
         if self._tokens[at].pause and not path.pending and self.is_behind_spelt(path):
             self._unitless(path, at)
 
+    def may_be_bare(self, path: Path, name: str) -> bool:
+        """May a value of the field be said alone: as the answer to its question, or to correct what was said of it?"""
+        if name == self._asked:
+            return True
+        return "c" in path.pending and (name in path.story.said or name in self._held)
+
     def listed(self, path: Path, at: int, end: int, name: str, value: FieldValue, cost: float) -> None:
         """A value that is known by its own words, which may be said of something else: "light broken"."""
         behind = path.last.end if path.last is not None else 0
@@ -195,7 +201,7 @@ class Mentions:
 
     def _signed(self, path: Path, at: int) -> None:
         """A number below zero, which is of the one field that may be: "minus eighteen"."""
-        if self._below_zero is None or path.pending.strip("h") or self._below_zero.name in path.story.said:
+        if self._below_zero is None or path.pending.strip("hc") or self._below_zero.name in path.story.said:
             return
         for end, value, cost in self._spans.below_zero(at):
             self.say(path, at, end, self._below_zero.name, value, cost + weights.ASKED, "b")

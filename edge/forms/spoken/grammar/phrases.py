@@ -163,6 +163,9 @@ class SmallWords:
         if path.state is Place.SAID and self._fields[str(path.field)].spoken in SPELT:
             cost = weights.LOST_COUNT - (1.0 if self._tokens[at].pause else 0.0)
         self._agenda.happen(self._agenda.opened(path), event, cost, state=Place.BETWEEN)
+        unit = self._spans.form.unit_field(match.field)
+        if unit is not None and match.code is not None and self._mentions.may_be_bare(path, unit.name):
+            self._mentions.say(path, at, match.end, unit.name, match.code, weights.ASKED, "b")
 
     def _value(self, path: Path, match: Match, at: int) -> None:
         if self._fields[match.field].bare and path.state is not Place.LABELLED and not path.pending.strip("h"):
@@ -182,6 +185,8 @@ class SmallWords:
     # Words around a value.
 
     def _opening(self, path: Path, match: Match, at: int) -> None:
+        if match.end == self._spans.size and self._links.touches(path, at) and self._says_how(path, match, at):
+            return
         begins = self._tokens[at].pause or path.state is Place.START or at == 0
         if self._leads_on(path, match, at):
             path = path.telling(Telling(Happens.HEDGE, path.field, start=at, end=match.end))
@@ -249,12 +254,20 @@ class SmallWords:
         """What announces a correction; "no" before a count may deny all that follows."""
         end = match.end
         pending = marked(path.pending.replace("n", "").replace("m", ""), "c")
+        if not path.events and self._may_deny(at, end):
+            pending = marked(pending, "h")
         opened = self._agenda.opened(path)
         denies = not path.events and tuple(self._words[at:end]) in self._language.words["contrasts"]
         if denies and self._spans.goes_straight_on(end) and self._counts.at(end):
             opened = opened.telling(Telling(Happens.NAY, start=at, end=end))
         begun = opened.cue[0] if opened.cue[1] == at else at
         self._agenda.go(opened, end, weights.CUE, pending=pending, cue=(begun, end))
+
+    def _may_deny(self, at: int, end: int) -> bool:
+        """May a cue deny what follows, with no pause in it nor behind it: Spanish "no catorce", "no es catorce"?"""
+        said, nots = tuple(self._words[at:end]), self._language.words["nots"]
+        denies = said in nots or (said[:1] in nots and said in self._language.moods["denials"])
+        return denies and all(self._spans.goes_straight_on(one) for one in range(at + 1, end + 1))
 
     def _repeat(self, path: Path, match: Match, _at: int) -> None:
         if self._asked is not None and path.state is Place.START:
