@@ -137,6 +137,30 @@ def test_what_is_far_behind_is_not_read() -> None:
     assert most_likely([[alternative("dock=B"), far]], unread)[1]["dock"].confidence == 1.0
 
 
+@pytest.mark.parametrize(
+    ("instead", "sure"),
+    [("full", False), ("fire", False), ("four", True), ("for", True), ("uh", True), (UNKNOWN, True), ("", True)],
+)
+def test_a_figure_that_another_word_may_stand_for_is_doubted_though_hardly_any_sentence_has_that(
+    instead: str, sure: bool
+) -> None:
+    def counted(said: Sequence[Word]) -> Mapping[str, FieldReading]:
+        return {"pallet_id": meaning("".join("4" for word in said if word.text == "five"))}
+
+    heard = [alternative("pallet five five"), alternative(f"pallet {instead} five", behind=4)]
+    assert (most_likely([heard], counted)[1]["pallet_id"].confidence > 0.9) == sure
+
+
+def test_a_word_for_a_label_doubts_no_figure() -> None:
+    heard = [alternative("pallet five id=5"), alternative("barely five id=5", behind=0.1)]
+    assert confidences(heard)["id"] == 1.0
+
+
+def test_a_strange_word_never_takes_the_place_of_a_figure() -> None:
+    heard = [alternative("five id=5"), alternative("fire id=6", behind=1)]
+    assert most_likely([heard], read)[1]["id"].value == "5"
+
+
 def test_a_word_is_as_sure_as_the_share_that_has_it_at_its_place() -> None:
     said, _ = most_likely([[alternative("pallet dock=B"), alternative("um dock=B")]], read)
     assert [(word.text, word.confidence) for word in said] == [("pallet", pytest.approx(0.5)), ("dock=B", 1.0)]

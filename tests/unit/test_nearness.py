@@ -13,9 +13,12 @@ NEEDED = frozenset(field.name for field in shipped.form().fields if field.requir
 
 
 def said(text: str) -> tuple[tuple[Word, ...], Loudness]:
-    """Each is `word-12`, so many dB below full scale, or `word` at full scale; its first third is silent."""
+    """Each is `word-12`, so many dB below full scale, or `word` at full scale; a third is silent; `|`: a pause."""
     loudness, words = Loudness(), []
     for at, one in enumerate(text.split()):
+        if one == "|":
+            loudness.take(bytes(2 * int(WORD_S * SAMPLE_RATE)))
+            continue
         word, _, fainter = one.partition("-")
         sound = 32_767 * 10 ** (-float(fainter or 0) / 20) * np.sin(np.arange(int(WORD_S * SAMPLE_RATE)) / 5)
         sound[: len(sound) // 3] = 0
@@ -35,6 +38,8 @@ def said(text: str) -> tuple[tuple[Word, ...], Loudness]:
         ("pallet seven-3 nine-19 four-2 dock-2 b-8", "pallet seven [unk] four dock b"),
         ("pallet seven-3 four-2 dock-2 b-4 no-19 dock-20 c-19", "pallet seven four dock b [unk] [unk] [unk]"),
         ("pallet seven-3 four-2 one-16 eight-16.5 dock-2 b-8", "pallet seven four [unk] [unk] dock b"),
+        ("pallet seven-3 four-2 eight-15.5 | dock-2 b-8", "pallet seven four eight dock b"),
+        ("pallet seven-3 four-2 | eight-15.5 | dock-2 b-8", "pallet seven four [unk] dock b"),
         ("moving-5 to-14.5 pallet seven-3 four-2", "moving to pallet seven four"),
         ("pallet seven-3 four-2 dock-2 b-8 ninety-13.5 units-19 dock-13", "pallet seven four dock b ninety units dock"),
         ("pallet seven-3 four-2 dock-2 b-4 ninety-13.5 units-19 dock-13", "pallet seven four dock b"),
@@ -53,6 +58,8 @@ def said(text: str) -> tuple[tuple[Word, ...], Loudness]:
         "between figures, which would make another number without it",
         "a correction may be the wearer's own, muttered",
         "within, and not so far: a figure is doubted",
+        "who pauses has faded before",
+        "into a pause: a figure is doubted",
         "a small word is faint in any voice",
         "faded into the other voice: it is not told where it sets in",
         "another voice sets in faintly, and is told by how it goes on",

@@ -18,14 +18,15 @@ from tests.rows import every
 TABLES = Path(__file__).parent / "tables"
 BRIEF_WORDS = {"to", "for"}
 DRAWN_S = 0.5
+SILENT_S = {"|": 0.3, ".": 0.03}
 
 
 def words(say: str) -> list[Word]:
     """A line of a table as a recogniser would give it."""
     heard, now = [], 0.0
     for text in say.split():
-        if text == "|":
-            now += 0.3
+        if text in SILENT_S:
+            now += SILENT_S[text]
             continue
         length = 0.1 if text in BRIEF_WORDS else DRAWN_S if text.endswith("~") else 0.3
         heard.append(Word(text.rstrip("=~"), now, now + length, 0.95))

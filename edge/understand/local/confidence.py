@@ -10,11 +10,13 @@ The form is Platt's: Platt, "Probabilistic outputs for support vector machines",
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from types import MappingProxyType
 
 from edge.forms.spoken.confusable import Rival
+from edge.forms.spoken.language import ENGLISH
 from edge.records import FieldReading, FieldValue, Word
 from edge.understand.proposal import UNKNOWN
 
@@ -30,6 +32,16 @@ SENSELESS = 3.0
 temperature, to one part in 70. On the dev set 2, 3 and 4 did alike. Words beyond the grammar set nothing back, since
 then something else was said; nor does a field that is not there, since people do leave one out."""
 
+STRANGE = 4.0
+"""What an alternative gains that has a word which is no figure in the place of one: "full" for the "four" of "pallet
+full three eight six". Scores rest on the form's own sentences, which have hardly any other words. So a word that nobody
+foresaw puts the figure in doubt that was heard for it, and never takes its place. Of a third of the dev set and the
+accents, 171 right, none more is asked about; at 5 one."""
+
+LITTLE = 2
+"""Letters of words that gain nothing: sentences have them, and a figure in a hurry sounds like one, "eight" like "a",
+"two" like "do". With them 4 of 69 clips with foreign accents were asked about that were right, without them none."""
+
 REACH = 6.0  # Alternatives further behind the first than this hold less than one part in 5,000 and are not read.
 
 
@@ -43,6 +55,7 @@ class Alternative:
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
+    score: float
     share: float
     words: tuple[Word, ...]
     fields: Fields
@@ -56,23 +69,52 @@ def most_likely(
 
     Each hearing counts alike, and lists at least one alternative, the likeliest first.
     """
-    candidates = [candidate for hearing in hearings for candidate in _read(hearing, len(hearings), read)]
+    each = [_read(hearing, len(hearings), read) for hearing in hearings]
+    candidates = list(chain.from_iterable(each))
     shares: dict[FieldMeanings, float] = {}
     for candidate in candidates:
         shares[candidate.meaning] = shares.get(candidate.meaning, 0.0) + candidate.share
     chosen = max(shares, key=shares.__getitem__)
     best = next(candidate for candidate in candidates if candidate.meaning == chosen)
-    fields = {name: _weighed(name, field, candidates) for name, field in best.fields.items()}
+    weighed = list(chain.from_iterable(_fair(hearing, best.words, len(hearings)) for hearing in each))
+    fields = {name: _weighed(name, field, weighed) for name, field in best.fields.items()}
     return tuple(_sure(word, hearings[0]) for word in best.words), fields
 
 
-def _read(hearing: Sequence[Alternative], of: int, read: Callable[[Sequence[Word]], Fields]) -> Iterator[_Candidate]:
+def _read(hearing: Sequence[Alternative], of: int, read: Callable[[Sequence[Word]], Fields]) -> list[_Candidate]:
     likely = near(hearing)
     meant = [read(alternative.words) for alternative in likely]
     scores = [alternative.score - _set_back(fields) for alternative, fields in zip(likely, meant, strict=True)]
-    for alternative, fields, share in zip(likely, meant, _softmax(scores), strict=True):
-        meaning = tuple((name, None if field.rivals else field.value) for name, field in sorted(fields.items()))
-        yield _Candidate(share / of, alternative.words, fields, meaning)
+    return [
+        _Candidate(
+            score,
+            share / of,
+            alternative.words,
+            fields,
+            tuple((name, None if field.rivals else field.value) for name, field in sorted(fields.items())),
+        )
+        for alternative, fields, score, share in zip(likely, meant, scores, _softmax(scores), strict=True)
+    ]
+
+
+def _fair(hearing: Sequence[_Candidate], words: Sequence[Word], of: int) -> list[_Candidate]:
+    """One hearing's candidates with the shares that they have against the `words`, strange ones as the sound tells."""
+    figures = [(word.start + word.end) / 2 for word in words if ENGLISH.numerals.is_part(word.text)]
+    gains = [STRANGE * _is_strange(candidate.words, figures) for candidate in hearing]
+    if not any(gains):
+        return list(hearing)
+    shares = _softmax([candidate.score + gain for candidate, gain in zip(hearing, gains, strict=True)])
+    return [replace(candidate, share=share / of) for candidate, share in zip(hearing, shares, strict=True)]
+
+
+def _is_strange(words: Sequence[Word], figures: Sequence[float]) -> bool:
+    """Whether a word that can be no figure stands where figures are, which are told by their middles in seconds."""
+    return any(_is_foreign(word.text) and any(word.start <= at < word.end for at in figures) for word in words)
+
+
+def _is_foreign(word: str) -> bool:
+    known = word == UNKNOWN or word in ENGLISH.hesitations or word in ENGLISH.homophones
+    return len(word) > LITTLE and not known and not ENGLISH.numerals.is_part(word)
 
 
 def near(hearing: Sequence[Alternative]) -> list[Alternative]:

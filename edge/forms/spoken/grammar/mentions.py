@@ -109,19 +109,19 @@ class Mentions:
         self, before: Telling | None, value: FieldValue | None, marks: str, pending: str, at: int
     ) -> float:
         if "a" in marks and before is not None:
-            return self._again(before, value, hesitated=self._tokens[at].hesitated)
+            return self._again(before, value, at)
         if "a" in marks:
             return weights.AGAIN if value is None else weights.OTHER
         # What is announced as the same may be another.
         return weights.OTHER if "r" in pending and before is not None and before.value != value else 0.0
 
-    def _again(self, before: Telling, value: FieldValue | None, *, hesitated: bool) -> float:
-        """What it costs to say a value again, with nothing that announces it."""
+    def _again(self, before: Telling, value: FieldValue | None, at: int) -> float:
+        """What it costs to say a value again from the token `at` on, with nothing that announces it."""
         earlier = before.value
         if "n" in before.marks or self._fields[str(before.field)].many is not None:
             return 0.0  # "Not B, D", and one more value of a list.
         # Who hesitates is in the middle of something, and goes on with it rather than begins anew.
-        anew = weights.HESITATED if hesitated else 0.0
+        anew = weights.HESITATED if self._tokens[at].hesitated else 0.0
         if earlier == value:
             return weights.AGAIN + anew
         if not isinstance(earlier, str) or not isinstance(value, str):
@@ -130,6 +130,7 @@ class Mentions:
             # What was broken off need not have been a value.
             written = before.basis is not None and self._words[before.basis].isdigit()
             again = weights.RESTART + max(anew, weights.RESTART if written else 0.0)
+            again += weights.BREATHLESS if self._numbers.goes_on(at) else 0.0
             return again - self._implausible(str(before.field), earlier)
         return weights.OTHER + (weights.OTHER_LENGTH if len(earlier) != len(value) else 0.0)
 

@@ -86,6 +86,10 @@ class Numbers:
         """May a token be one digit?"""
         return any(group.end == at + 1 and len(group.text) == 1 for group in self.digit_groups(at))
 
+    def goes_on(self, at: int) -> bool:
+        """Is nothing before a token but its own onset: a silence too short to break off in, and no drawn-out word?"""
+        return self._tokens[at].pause == weights.SLIGHT and not self._tokens[at - 1].final
+
     def is_headless(self, at: int) -> bool:
         """Does a number begin with its hundreds: "hundred and five"? The word before it may not have been heard."""
         alone = self._numerals.counts_of(("", self._words[at]))

@@ -71,6 +71,7 @@ class Speller:
         if pause and word == "oh" and at + 1 < len(self._tokens):
             # Behind a hesitation it is as likely the digit.
             surprise = weights.HESITATED if self._tokens[at].hesitated else 0.0
+            surprise += weights.BREATHLESS if self._numbers.goes_on(at) else 0.0
             self._agenda.go(path, at + 1, weights.RESTART + surprise)
 
     def _longer(
