@@ -15,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo quick test nightly oracle soak accuracy library style check format system-demo system-test models clean
+.PHONY: help demo quick test nightly oracle soak accuracy library beside style check format system-demo system-test models clean
 
 # What of the tests runs side by side: logic alone keeps a processor busy, what has servers and sound mostly waits.
 THINKING := auto
@@ -93,6 +93,14 @@ system-voices:
 library: $(CACHE)/test.stamp system-voices models  ## How well each form of the library is heard, clean and at 20 dB; some ten minutes
 	@DOCKVOICE_UNDERSTAND__MODELS_DIRECTORY=$(MODELS) $(BIN)/python -m lab.bench.library > $(CACHE)/library.md
 	@cat $(CACHE)/library.md
+
+# Others' packages stay apart from ours. SPEECH=… names another manifest.
+BESIDE := $(CACHE)/beside
+
+beside: models  ## From the last word to the decision, beside pipecat, livekit and fixed pauses; fetches a gigabyte of theirs
+	@[ -x $(BESIDE)/bin/python ] || $(PYTHON) -m venv $(BESIDE)
+	@$(BESIDE)/bin/pip install --quiet . './lab[beside]'
+	@DOCKVOICE_UNDERSTAND__MODELS_DIRECTORY=$(MODELS) $(BESIDE)/bin/python -m lab.bench.turns $(filter-out $(OWN),$(SPEECH))
 
 style: $(CACHE)/test.stamp
 	$(BIN)/ruff check

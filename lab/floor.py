@@ -50,10 +50,15 @@ class Floor:
         """The entry that is made of all the sound of a source; None where a required field has no value."""
         return parsed([word.text for word in self.words(source)], self._form, self._catalogue)
 
-    def words(self, source: Source) -> tuple[Word, ...]:
-        """All that was heard in a source."""
+    def recogniser(self) -> Any:
+        """A recogniser that has heard nothing."""
         kaldi: Any = vosk.KaldiRecognizer(self._model, SAMPLE_RATE, self._grammar)
         kaldi.SetWords(True)
+        return kaldi
+
+    def words(self, source: Source) -> tuple[Word, ...]:
+        """All that was heard in a source."""
+        kaldi = self.recogniser()
         found = [json.loads(kaldi.Result()) for frame in source.frames() if kaldi.AcceptWaveform(frame.pcm)]
         said = [one for part in (*found, json.loads(kaldi.FinalResult())) for one in part.get("result", ())]
         return tuple(Word(one["word"], one["start"], one["end"], one["conf"]) for one in said)

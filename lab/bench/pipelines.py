@@ -1,0 +1,210 @@
+"""Pipelines that others would use: how each finds the end of a turn, and how long it thinks about it.
+
+Sound is given 20 ms at a time, and time is that of the sound. What pipecat and livekit do is done by their own code, as
+they ship it, from the optional packages of `./lab[beside]`; whatever of theirs is not installed here is left out.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import version
+from importlib.util import find_spec
+from typing import Any, Protocol
+
+from edge.agent.ear import listen
+from edge.audio.framing import FRAME_SAMPLES
+from edge.config import Settings
+from edge.hear.endpointing import Closed, Endpointing
+from edge.hear.vad import scorer
+from edge.ports import Source
+from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Frame, Word
+from edge.understand.local.incremental import PIECE
+from lab.evaluate import with_fixed_pause
+from lab.floor import Floor
+
+
+@dataclass(frozen=True, slots=True)
+class TakenTurn:
+    """What was taken for one. Places are samples of the clip."""
+
+    begin: int
+    """What its recogniser is given begins here, and ends at `end`."""
+    end: int
+    closed: int
+    """The sound had come so far when nothing more was waited for."""
+    thought_s: float = 0.0
+    """Processor time spent from then on, to find that it is over."""
+
+
+class Pipeline(Protocol):
+    """Finds turns in sound."""
+
+    name: str
+
+    async def turns(self, source: Source) -> list[TakenTurn]:
+        """Those of one source, which ends with silence."""
+        ...
+
+
+class FixedPause:
+    """The product's voice activity detection, and a pause of one length."""
+
+    def __init__(self, settings: Settings, pause_ms: int) -> None:
+        self.name = f"fixed pause, {pause_ms} ms"
+        self._settings = with_fixed_pause(settings, pause_ms).hear
+
+    async def turns(self, source: Source) -> list[TakenTurn]:
+        """Those of one source."""
+        heard = listen(source, scorer(self._settings.vad), Endpointing(self._settings.endpoint))
+        segments = [event.segment for event in heard if isinstance(event, Closed)]
+        return [TakenTurn(one.start, one.start + len(one.pcm) // SAMPLE_BYTES, one.closed) for one in segments]
+
+
+PIPECAT = ("pipecat", "pipecat-ai")
+LIVEKIT = ("livekit.plugins.silero", "livekit-plugins-silero")
+"""Of each: what is imported, and the distribution that has it."""
+
+
+class SoundClock:
+    """The time of the sound, for code that marks with a clock when sound came; how long it computes is real."""
+
+    perf_counter = staticmethod(time.perf_counter)
+
+    def __init__(self) -> None:
+        self.samples = 0
+
+    def monotonic(self) -> float:
+        """Seconds of sound so far."""
+        return self.samples / SAMPLE_RATE
+
+
+class Pipecat:
+    """pipecat's `SileroVADAnalyzer` and `LocalSmartTurnAnalyzerV3`, asked as its pipeline asks them.
+
+    That is `VADProcessor` and `TurnAnalyzerUserTurnStopStrategy`: sound goes to the turn analyser, then to the VAD. As
+    this hears speech end, the analyser is asked; where it says no, more speech is waited for, or its own silence of
+    three seconds. One stream, as in production: it goes on from clip to clip.
+    """
+
+    def __init__(self) -> None:
+        self.name = f"pipecat {version(PIPECAT[1])}: Silero, smart-turn"
+        import_module("loguru").logger.disable("pipecat")
+        base: Any = import_module("pipecat.audio.turn.smart_turn.base_smart_turn")
+        smart: Any = import_module("pipecat.audio.turn.smart_turn.local_smart_turn_v3")
+        self._clock = base.time = SoundClock()
+        self._vad: Any = import_module("pipecat.audio.vad.silero").SileroVADAnalyzer()
+        self._analyser: Any = smart.LocalSmartTurnAnalyzerV3()
+        for each in (self._vad, self._analyser):
+            each.set_sample_rate(SAMPLE_RATE)
+        self._speaking = False
+
+    async def turns(self, source: Source) -> list[TakenTurn]:
+        """Those of one source."""
+        found: list[TakenTurn] = []
+        before, begin = 0, None
+        for frame in source.frames():
+            over, thought_s = await self._take(frame)
+            if self._speaking and begin is None:
+                # Its `SegmentedSTTService` keeps the last second of what came before the VAD was sure.
+                begin = max(before, frame.end - SAMPLE_RATE)
+            if over:
+                found.append(TakenTurn(before if begin is None else begin, frame.end, frame.end, thought_s))
+                before, begin = frame.end, None
+        return found
+
+    async def _take(self, frame: Frame) -> tuple[bool, float]:
+        """Whether the turn is over with this frame, and how long that took to find."""
+        self._clock.samples += frame.samples
+        complete: Any = import_module("pipecat.audio.turn.base_turn_analyzer").EndOfTurnState.COMPLETE
+        over = self._analyser.append_audio(frame.pcm, self._speaking) == complete
+        began = time.process_time()
+        state = (await self._vad.analyze_audio(frame.pcm)).name
+        if state == "SPEAKING" and not self._speaking:
+            self._speaking = True
+            self._analyser.update_vad_start_secs(self._vad.params.start_secs)
+        elif state == "QUIET" and self._speaking:
+            self._speaking = False
+            found, _ = await self._analyser.analyze_end_of_turn()
+            over = found == complete
+        return over, time.process_time() - began
+
+
+class Livekit:
+    """livekit's `silero.VAD`, whose end of speech ends the turn, as in an AgentSession without a turn detector.
+
+    Its turn detectors are not here: the weights of `livekit-plugins-turn-detector` are in no package, and those of
+    `livekit-local-inference` may be used in its own framework alone.
+    """
+
+    def __init__(self) -> None:
+        self.name = f"livekit {version(LIVEKIT[1])}: Silero"
+        self._rtc: Any = import_module("livekit.rtc")
+        self._vad: Any = import_module("livekit.plugins.silero").VAD.load()
+
+    async def turns(self, source: Source) -> list[TakenTurn]:
+        """Those of one source."""
+        stream = self._vad.stream()
+        for frame in source.frames():
+            stream.push_frame(self._rtc.AudioFrame(frame.pcm, SAMPLE_RATE, 1, frame.samples))
+        stream.end_input()
+        return [
+            TakenTurn(
+                event.samples_index - event.frames[0].samples_per_channel,
+                event.samples_index,
+                math.ceil(event.samples_index / FRAME_SAMPLES) * FRAME_SAMPLES,
+            )
+            async for event in stream
+            if event.type.value == "end_of_speech"
+        ]
+
+
+OTHERS: Mapping[str, Callable[[], Pipeline]] = {PIPECAT[0]: Pipecat, LIVEKIT[0]: Livekit}
+
+
+def installed() -> tuple[Callable[[], Pipeline], ...]:
+    """What of others' is here."""
+    return tuple(made for module, made in OTHERS.items() if _is_here(module))
+
+
+def _is_here(module: str) -> bool:
+    return find_spec(module.partition(".")[0]) is not None and find_spec(module) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Transcribed:
+    """What the recogniser made of a turn."""
+
+    words: tuple[Word, ...]
+    whole_s: float
+    """All its processor time."""
+    behind_s: float
+    """The part of it after the last of the sound, where it was fed while that came."""
+
+
+class Recogniser:
+    """The product's weights and grammar, heard once, its first answer taken."""
+
+    def __init__(self, floor: Floor) -> None:
+        self._floor = floor
+
+    def hear(self, frames: Iterable[Frame], turn: TakenTurn) -> Transcribed:
+        """The words of a turn, timed from the first sample of the clip. To make the recogniser is not counted."""
+        kaldi: Any = self._floor.recogniser()
+        pcm = b"".join(frame.pcm for frame in frames)[turn.begin * SAMPLE_BYTES : turn.end * SAMPLE_BYTES]
+        began = last = time.process_time()
+        found: list[Any] = []
+        for at in range(0, len(pcm), PIECE):
+            last = time.process_time()
+            if kaldi.AcceptWaveform(pcm[at : at + PIECE]):
+                found.append(json.loads(kaldi.Result()))
+        found.append(json.loads(kaldi.FinalResult()))
+        over = time.process_time()
+        shift = turn.begin / SAMPLE_RATE
+        said = (one for part in found for one in part.get("result", ()))
+        words = tuple(Word(one["word"], one["start"] + shift, one["end"] + shift, one["conf"]) for one in said)
+        return Transcribed(words, over - began, over - last)

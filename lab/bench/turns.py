@@ -1,0 +1,282 @@
+"""From the last word to the decision, beside what others would use: `python -m lab.bench.turns [MANIFEST...]`.
+
+Clean dictated clips are heard by the product the production way, and by the others (`lab/bench/pipelines.py`), which
+are given the product's recogniser with its grammar, heard once, and its reader of words; whatever that makes whole is
+recorded. All in one run, each clip followed by the same silence. What is waited for is time of the sound; what is
+computed is processor time, which a busy machine stretches least, and stands for one that does nothing else. Only the
+product's has its record on disk in it; of nobody's are transports in it. Others' recogniser reads a turn when it is
+over, as in a pipeline of segments; beside it stands what it takes if it is fed while the sound comes. Their end-of-turn
+model computes beside it, not before it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from statistics import median
+from types import SimpleNamespace
+
+from edge.agent import dictation, ear
+from edge.agent.parts import assemble
+from edge.agree.decide import Rules
+from edge.audio.framing import FRAME_SAMPLES
+from edge.config import Settings, load
+from edge.forms.spoken import read
+from edge.hear.recording import RecordedSource
+from edge.ports import Source
+from edge.records import SAMPLE_BYTES, SAMPLE_RATE, FieldValue, Frame, Word
+from edge.understand.proposal import breathed
+from lab.bench.pipelines import OTHERS, FixedPause, Pipeline, Recogniser, TakenTurn, Transcribed, installed
+from lab.evaluate import Sounding, evaluate
+from lab.evaluate_command import counted
+from lab.floor import Floor
+from lab.report.comparing import NONE, Table, markdown, percent
+from lab.report.measures import percentile
+from lab.report.statistics import wilson
+from lab.scoring import Clip, Mark, Result, read_manifest, same
+
+CLIPS = Path(__file__).parents[2] / "tests" / "data" / "speech" / "set" / "manifest.jsonl"
+
+EVERY = 4
+"""Of the repository's own clips, where nothing else is asked for: two dozen."""
+
+OURS = "dockvoice"
+
+PAUSES_MS = (600, 800)
+"""What devices wait that know nothing of what is said."""
+
+SILENCE_S = 4.0
+"""Behind each clip: more than anybody here waits, which is three seconds."""
+
+QUARTER = 4  # The product is to have at most one cut where the fastest of the others has so many.
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How the turn of one clip ended."""
+
+    pipeline: str
+    waited_ms: float | None
+    """Of sound, behind the last word; None where no turn ended there."""
+    whole_ms: float = 0.0
+    """Computed behind that; what a recogniser reads that is given the whole turn then."""
+    along_ms: float = 0.0
+    """The same where it was fed while the sound came."""
+    cut: bool = False
+    """A turn ended before the last word did."""
+    mark: Mark = Mark.ASKED
+
+
+class Padded(Source):
+    """A recording, and silence behind it."""
+
+    live = False
+
+    def __init__(self, recording: Source) -> None:
+        self.name = recording.name
+        self._recording = recording
+
+    def frames(self) -> Iterator[Frame]:
+        """The recording in frames of 20 ms, then silence."""
+        end = 0
+        for frame in self._recording.frames():
+            yield frame
+            end = frame.end
+        for _ in range(round(SILENCE_S * SAMPLE_RATE) // FRAME_SAMPLES):
+            yield Frame(end, bytes(FRAME_SAMPLES * SAMPLE_BYTES))
+            end += FRAME_SAMPLES
+
+
+def sounding(clip: Clip) -> Padded:
+    """A clip as all hear it."""
+    return Padded(RecordedSource(clip.audio))
+
+
+@contextmanager
+def processor_time() -> Iterator[None]:
+    """Within, what the product measures of itself is processor time."""
+    with ExitStack() as restored:
+        for module in (ear, dictation):
+            restored.callback(setattr, module, "time", time)
+            vars(module)["time"] = SimpleNamespace(perf_counter=time.process_time)
+        yield
+
+
+async def of_product(settings: Settings, clips: Sequence[Clip]) -> list[Ended]:
+    """How the product ended the turns."""
+    with processor_time(), counted(OURS, len(clips)) as tick:
+        heard = await evaluate(settings, [Sounding(clip, partial(sounding, clip)) for clip in clips], tick)
+    return [_ours(one.result) for one in heard]
+
+
+def _ours(result: Result) -> Ended:
+    said_s = result.clip.speech_end or 0.0
+    cut = any(one.utterance.segment.closed < said_s * SAMPLE_RATE for one in result.heard)
+    if result.decision_ms is None:
+        return Ended(OURS, None, cut=cut, mark=result.mark)
+    last = result.heard[-1]
+    computed = last.compute_s * 1000
+    return Ended(OURS, result.decision_ms - computed, computed, computed, cut, result.mark)
+
+
+async def of_pipeline(pipeline: Pipeline, floor: Floor, rules: Rules, clips: Sequence[Clip]) -> list[Ended]:
+    """How another one ended them, and what was read."""
+    recogniser = Recogniser(floor)
+    found = []
+    with counted(pipeline.name, len(clips)) as tick:
+        for clip in clips:
+            turns = await pipeline.turns(sounding(clip))
+            frames = list(sounding(clip).frames())
+            heard = [(turn, recogniser.hear(frames, turn)) for turn in turns]
+            found.append(ended(pipeline.name, clip, heard, rules))
+            tick()
+    return found
+
+
+def ended(name: str, clip: Clip, heard: Sequence[tuple[TakenTurn, Transcribed]], rules: Rules) -> Ended:
+    """What became of a clip with these turns; the words of all of them are read as one sentence."""
+    words = [word for _, one in heard for word in one.words]
+    outcome = _mark(taken(words, rules), clip.fields or {})
+    said = round((clip.speech_end or 0.0) * SAMPLE_RATE)
+    cut = any(turn.closed < said for turn, _ in heard)
+    behind = next((both for both in heard if both[0].closed >= said), None)
+    if behind is None:
+        return Ended(name, None, cut=cut, mark=outcome)
+    turn, one = behind
+    waited = (turn.closed - said) / SAMPLE_RATE
+    whole, along = (1000 * max(turn.thought_s, spent) for spent in (one.whole_s, one.behind_s))
+    return Ended(name, 1000 * waited, whole, along, cut, outcome)
+
+
+def taken(words: Sequence[Word], rules: Rules) -> Mapping[str, FieldValue] | None:
+    """The entry that is made of words, where all that the form requires means one value; nothing else is doubted."""
+    form, catalogue = rules.form, rules.catalogue
+    fields = read(breathed(words, form, catalogue), form, catalogue)
+    values = {name: one.value for name, one in fields.items() if one.value is not None and not one.rivals}
+    known = all(catalogue.knows(form[name].catalogue, value) for name, value in values.items())
+    whole = len(values) == len(fields) and all(one.name in values for one in form.fields if one.required)
+    return values if whole and known and not form.faults(values) else None
+
+
+def _mark(entry: Mapping[str, FieldValue] | None, truth: Mapping[str, FieldValue]) -> Mark:
+    if entry is None:
+        return Mark.ASKED
+    return Mark.RIGHT if same(entry, truth) else Mark.WRONG
+
+
+COLUMNS = (
+    "end of the turn",
+    "n",
+    "median ms",
+    "95 % ms",
+    "computed",
+    "fed along: median ms",
+    "95 % ms",
+    "cut %",
+    "right %",
+    "wrong",
+)
+
+
+def table(found: Mapping[str, Sequence[Ended]], title: str) -> Table:
+    """One row for each pipeline."""
+    rows = tuple((name, *_row(some)) for name, some in found.items())
+    note = (
+        "From the last word to the decision. Cut: a turn ended before the last word. Right and wrong: of others, what "
+        "the product's reader makes of all pieces of a sentence together, everything whole recorded; a pipeline that "
+        "records each turn would record pieces. In brackets: 95 % intervals (Wilson)."
+    )
+    return Table(title, COLUMNS, rows, note)
+
+
+def _row(some: Sequence[Ended]) -> Iterator[str]:
+    yield str(len(some))
+    timed = [(one.waited_ms, one) for one in some if one.waited_ms is not None]
+    whole = [waited + one.whole_ms for waited, one in timed]
+    along = [waited + one.along_ms for waited, one in timed]
+    yield from _hundredths(whole)
+    yield f"{median(one.whole_ms for _, one in timed):.0f}" if timed else NONE
+    yield from _hundredths(along)
+    yield percent(wilson(sum(one.cut for one in some), len(some)))
+    yield percent(wilson(sum(one.mark is Mark.RIGHT for one in some), len(some)))
+    yield str(sum(one.mark is Mark.WRONG for one in some))
+
+
+def _hundredths(times: Sequence[float]) -> tuple[str, str]:
+    return (f"{percentile(times, 50):.0f}", f"{percentile(times, 95):.0f}") if times else (NONE, NONE)
+
+
+def verdict(found: Mapping[str, Sequence[Ended]]) -> str:
+    """Whether the product is as fast as the fastest other, at a quarter of its cuts."""
+    times = {
+        name: [one.waited_ms + one.whole_ms for one in some if one.waited_ms is not None]
+        for name, some in found.items()
+    }
+    others = [name for name in found if name != OURS and times[name]]
+    if not others or not times.get(OURS):
+        return "Nothing to compare with."
+    fastest = min(others, key=lambda name: percentile(times[name], 50))
+    both = {at: [percentile(times[name], at) for name in (OURS, fastest)] for at in (50, 95)}
+    told = [f"of {at} % within {ours:.0f} ms for {theirs:.0f}" for at, (ours, theirs) in both.items()]
+    met = all(ours <= theirs for ours, theirs in both.values())
+    cut, cut_there = (sum(one.cut for one in found[name]) for name in (OURS, fastest))
+    fewer = QUARTER * cut <= cut_there
+    return (
+        f"The fastest of the others is {fastest}. As fast as it: {'met' if met else 'missed'} ({', '.join(told)}). "
+        f"At a quarter of its cuts: {'met' if fewer else 'missed'} ({cut} for {cut_there})."
+    )
+
+
+def chosen(manifests: Sequence[Path], every: int) -> dict[str, list[Clip]]:
+    """Of each manifest, every so many-th clean clip that dictates an entry, for the form of the first of them."""
+    clips = {
+        str(manifest): [
+            clip
+            for clip in read_manifest(manifest)
+            if clip.fields is not None and clip.speech_end is not None and "clean" in clip.condition
+        ][::every]
+        for manifest in manifests
+    }
+    return {name: [clip for clip in some if clip.form == some[0].form] for name, some in clips.items() if some}
+
+
+async def measured(settings: Settings, clips: Sequence[Clip]) -> dict[str, list[Ended]]:
+    """All pipelines over the same clips, those of the product first."""
+    parts = assemble(settings, clips[0].form)
+    floor = Floor(settings, parts.form, parts.catalogue)
+    pipelines = [*(made() for made in installed()), *(FixedPause(settings, pause) for pause in PAUSES_MS)]
+    found = {OURS: await of_product(settings, clips)}
+    for pipeline in pipelines:
+        found[pipeline.name] = await of_pipeline(pipeline, floor, parts.rules, clips)
+    return found
+
+
+def main() -> None:
+    """Print a table for each manifest."""
+    parser = argparse.ArgumentParser(
+        prog="python -m lab.bench.turns", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("manifests", type=Path, nargs="*", metavar="MANIFEST", help="default: the repository's clips")
+    parser.add_argument("--every", type=int, metavar="N", help=f"every Nth clip; default 1, of our own {EVERY}")
+    asked = parser.parse_args()
+    own = not asked.manifests
+    of_all = chosen(asked.manifests or [CLIPS], asked.every or (EVERY if own else 1))
+    settings = load(Settings, None)
+    missing = [] if len(list(installed())) == len(OTHERS) else ["Not all of ./lab[beside] is installed here."]
+    for name, clips in of_all.items():
+        before = os.getloadavg()[0]
+        found = asyncio.run(measured(settings, clips))
+        print(markdown(table(found, f"Last word to decision, {Path(name).parent.name}")))
+        load_told = f"The machine's load was {before:.1f} before, {os.getloadavg()[0]:.1f} after."
+        print(" ".join([verdict(found), load_told, *missing]) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from edge.agent.events import Decided
+from edge.agree.decide import Rules, decide
+from edge.forms.spoken.confusable import Rival
+from edge.records import Acoustics, Closing, FieldReading, FieldValue, Outcome, Reading, Segment, Utterance
+from edge.understand.local.confidence import VOSK, Curve
+from lab.bench.rotation import GROUPS, KeptClip, curves, judged, reads, rotated, table, verdict
+from lab.scoring import Clip, Mark
+
+TRUTH: Mapping[str, FieldValue] = {"pallet_id": "742", "quantity": 12, "dock": "B"}
+QUIET = Acoustics(level_db=-20, snr_db=40, clipped=0, second_voice=0, speech_seconds=3)
+TRUSTING = dict.fromkeys(Rival, Curve(10.0, 1.0))
+DOUBTING = dict.fromkeys(Rival, Curve(-10.0, 1.0))
+
+
+def clip(speaker: str, share: float, rules: Rules, *, right: bool = True) -> KeptClip:
+    """A sentence in which the dock was heard with a share of `share`, as D where it is not right."""
+    said = {**TRUTH, "dock": "B" if right else "D"}
+    sure = VOSK[Rival.NONE].probability(share)
+    fields = {name: FieldReading(value, (), sure, calibrated=True) for name, value in said.items()}
+    reading = Reading("vosk/test", "pallet-move", (), fields)
+    segment = Segment(0, 0, 16_000, 20_000, Closing.PAUSE, b"")
+    utterance = Utterance("a", "pallet-move", "sha256:0", datetime.now(UTC), segment)
+    decided = Decided(utterance, reading, decide(reading, Closing.PAUSE, rules), None, 0.0)
+    made = Clip(audio=Path("a.flac"), fields=dict(TRUTH), condition="clean", speaker=speaker)
+    return KeptClip(made, "set", "pallet …", ((decided, QUIET),))
+
+
+def test_a_clip_is_decided_anew_by_other_curves(rules: Rules) -> None:
+    surely, wrongly = clip("anna", 0.95, rules), clip("anna", 0.95, rules, right=False)
+    assert surely.decided[0][0].verdict.outcome is Outcome.ACCEPT
+    assert judged(surely, VOSK, rules) is judged(surely, TRUSTING, rules) is Mark.RIGHT
+    assert judged(surely, DOUBTING, rules) is Mark.ASKED
+    assert judged(wrongly, TRUSTING, rules) is Mark.WRONG
+
+
+def test_what_is_fitted_is_the_share_that_was_heard_and_whether_it_was_right(rules: Rules) -> None:
+    found = [read for _, read in reads([clip("anna", 0.9, rules, right=False)], {"pallet-move": rules.form})]
+    assert [(round(one.share, 6), one.right) for one in found] == [(0.9, True), (0.9, True), (0.9, False)]
+    twice = clip("anna", 0.9, rules)
+    assert not list(reads([replace(twice, decided=twice.decided * 2)], {"pallet-move": rules.form}))
+
+
+def test_a_speaker_is_judged_by_curves_of_the_others_alone(rules: Rules) -> None:
+    """The others are always right however unsure they seem, he never: his own clips would have warned."""
+    every = [clip(name, 0.6, rules) for name in ("anna", "ben") for _ in range(60)]
+    every += [clip("carl", 0.6, rules, right=False) for _ in range(60)]
+    standing = {"pallet-move": rules}
+    left_out = rotated(every, GROUPS["speaker"], standing)
+    assert {(one.clip.speaker, became) for one, became in left_out} >= {("carl", Mark.WRONG)}
+    all_in = curves([read for _, read in reads(every, {"pallet-move": rules.form})])
+    together = [(one, judged(one, all_in, rules)) for one in every]
+    assert [row[0] for row in table({"all of it": together, "other speakers": left_out}, "T").rows] == [
+        f"{condition}: {way}" for condition in ("clean", "together") for way in ("all of it", "other speakers")
+    ]
+    assert "beyond its goal at clean" in verdict(together, left_out)
+
+
+@pytest.mark.parametrize(("fallen", "met"), [(2, "met"), (3, "missed")])
+def test_right_may_fall_by_two_points(fallen: int, met: str, rules: Rules) -> None:
+    every = [clip("anna", 0.9, rules) for _ in range(100)]
+    before = [(one, Mark.RIGHT) for one in every]
+    after: Sequence[tuple[KeptClip, Mark]] = [
+        (one, Mark.ASKED if number < fallen else Mark.RIGHT) for number, one in enumerate(every)
+    ]
+    assert verdict(before, after).startswith(f"right falls by {fallen}.0 points ({met}")
+    assert verdict(before, after).endswith("wrong is within its goals")
