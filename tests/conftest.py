@@ -38,7 +38,10 @@ LOOPBACK = {"localhost", "127.0.0.1", "::1", "0.0.0.0", "::", ""}  # noqa: S104 
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """At night Hypothesis draws from the seed of the night."""
+    """Forms are read once, also where a module reads one; at night Hypothesis draws from the seed of the night."""
+    reading = pytest.MonkeyPatch()
+    config.add_cleanup(reading.undo)
+    shipped.read_once(reading)
     if TIER is Tier.NIGHTLY and config.getoption("--hypothesis-seed") is None:
         config.option.hypothesis_seed = str(SEED)
 

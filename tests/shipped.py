@@ -8,6 +8,9 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
+import pytest
+
+from edge.forms import loader
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import SUFFIX, load_form
 from edge.forms.model import Form
@@ -15,6 +18,25 @@ from edge.forms.model import Form
 ROOT = Path(__file__).parent.parent
 FORMS = [path.name.removesuffix(SUFFIX) for path in sorted((ROOT / "schemas" / "forms").glob(f"*{SUFFIX}"))]
 """The names of those that come with the program, in the order of their files."""
+
+
+def read_once(patched: pytest.MonkeyPatch) -> None:
+    """A form's file gives the same form whoever loads it, as long as it holds the same, and so do catalogues.
+
+    Commands and settings are tried by the hundred, and each would have the words of all forms made anew.
+    """
+    load = Catalogue.load
+
+    @cache
+    def loaded(directory: Path, held: tuple[tuple[str, bytes], ...]) -> Catalogue:
+        return load(directory)
+
+    def load_once(directory: Path) -> Catalogue:
+        files = sorted(path for path in directory.glob("*.csv") if path.is_file())
+        return loaded(directory, tuple((path.name, path.read_bytes()) for path in files))
+
+    patched.setattr(loader, "_form", cache(loader._form))
+    patched.setattr(Catalogue, "load", load_once)
 
 
 @cache

@@ -74,7 +74,12 @@ def closing_form(directory: Path) -> Form | None:
 
 def load_form(path: Path) -> Form:
     """Read one form's file. Raises Misconfigured naming the file and every fault in it."""
-    schema = _json(path)
+    return _form(path, _text(path))
+
+
+def _form(path: Path, text: str) -> Form:
+    """What a file of that name and text says."""
+    schema = _json(path, text)
     broken = list(metaschema.faults(schema))
     contradictions = _contradictions(_sound(schema, broken), schema, path.name.removesuffix(SUFFIX))
     faults = [*map(str, broken), *(contradictions if isinstance(schema, dict) else ())]
@@ -112,9 +117,9 @@ def _text(path: Path) -> str:
         raise Misconfigured(f"{path}: cannot be read ({plainly(fault)}); it must be a readable UTF-8 file") from None
 
 
-def _json(path: Path) -> Any:
+def _json(path: Path, text: str) -> Any:
     try:
-        return strict(_text(path), LIMITS)
+        return strict(text, LIMITS)
     except DuplicateKey as fault:
         raise Misconfigured(f"{path}: {fault.key!r} stands twice in one object; keep one of them") from None
     except NotJson as fault:

@@ -75,7 +75,8 @@ def codes(table: str, language: str) -> Mapping[str, str]:
     return MappingProxyType(_table(language)[table])
 
 
-def _table(language: str) -> dict[str, Any]:
+@cache
+def _table(language: str) -> Mapping[str, Any]:
     return tomllib.loads((files("edge.speak") / "prompts" / f"{language}.toml").read_text(encoding="utf-8"))
 
 

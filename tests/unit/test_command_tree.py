@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import subprocess
-import sys
 import tomllib
 from importlib import import_module
 from importlib.metadata import EntryPoint
@@ -15,7 +13,6 @@ from typer.core import TyperGroup
 
 from edge.cli.main import COMMANDS, JOINING, command_of, commands
 from edge.errors import Misconfigured
-from edge.keep.journal import Journal
 
 PROJECT = Path(__file__).parents[2]
 
@@ -26,29 +23,6 @@ JOINED = {
         "entry-points"
     ]["dockvoice.commands"].items()
 }
-
-HEAVY = {
-    *("vosk", "pocketsphinx", "numpy", "soundfile", "soxr", "paho", "httpx", "requests", "biip", "jsonschema"),
-    *("cryptography", "pydantic", "sqlite_utils"),
-}
-"""What takes longer to import than to list commands, and what is needed for other commands only."""
-
-
-def loaded(*arguments: str) -> set[str]:
-    """The modules that the command has imported when it ends."""
-    program = """
-import sys
-from edge.cli import main
-sys.argv = ["dockvoice", *sys.argv[1:]]
-try:
-    main()
-finally:
-    print(*sys.modules, file=sys.stderr)
-"""
-    run = subprocess.run(
-        [sys.executable, "-c", program, *arguments], cwd=PROJECT, capture_output=True, text=True, check=True
-    )
-    return set(run.stderr.split())
 
 
 def command(name: str) -> Any:
@@ -104,20 +78,3 @@ def test_commands_that_join_are_looked_for_only_where_none_of_ours_is_asked(monk
     joining(monkeypatch, "others")
     assert "others" not in commands("queue").commands
     assert all("others" in commands(asked).commands for asked in ("", "--help", "mistyped"))
-
-
-@pytest.mark.parametrize("arguments", [("--help",), ("--version",)])
-def test_to_list_commands_imports_none(arguments: tuple[str, ...]) -> None:
-    found = loaded(*arguments)
-    assert not found & HEAVY
-    assert {name for name in found if name.partition(".")[0] in {"edge", "inventory"}} == {
-        *("edge", "edge.errors", "edge.plain_text", "edge.cli", "edge.cli.main", "edge.cli.output")
-    }
-
-
-def test_to_look_into_the_queue_imports_no_agent(tmp_path: Path) -> None:
-    Journal.open(tmp_path).close()
-    found = loaded("queue", "list", "--state", str(tmp_path))
-    rooms = {name.split(".")[1] for name in found if name.startswith("edge.")}
-    assert rooms <= {"cli", "config", "console", "errors", "forms", "hash_chain", "plain_text", "keep", "records"}
-    assert not found & (HEAVY - {"cryptography", "pydantic"})

@@ -6,11 +6,9 @@ In the process of the tests, so that a row costs milliseconds. To add one, add i
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import cycle, islice, product
+from itertools import cycle, islice
 from pathlib import Path
 
 import numpy as np
@@ -212,20 +210,3 @@ def test_each_wrong_call_ends_in_words(
             assert said.startswith("dockvoice: ")
 
     every({f"{at}: {call.line[:70]}": call for at, call in enumerate(CALLS) if at % ONE_IN == 0}, ends_in_words)
-
-
-LINES = ("forms list", "queue list --state {tmp}/state", "inventory keys list --json", "--help")
-OUTS = ("/dev/full", "closed", "hung up")
-
-
-@pytest.mark.parametrize(
-    ("line", "out"), sized(test=list(zip(LINES, cycle(OUTS), strict=False)), nightly=list(product(LINES, OUTS)))
-)
-def test_an_output_that_takes_nothing_is_no_traceback(line: str, out: str, tmp: Path) -> None:
-    command = [sys.executable, "-m", "edge", *line.format(tmp=tmp).split()]
-    where = {"/dev/full": ">/dev/full", "closed": ">&-", "hung up": "| true"}[out]
-    ended = subprocess.run(
-        ["bash", "-c", f'set -o pipefail; "$@" {where}', "-", *command], capture_output=True, text=True, check=False
-    )
-    assert "Traceback" not in ended.stderr, ended.stderr
-    assert ended.returncode in {0, 1, DISK, 141}

@@ -14,7 +14,7 @@ from functools import lru_cache
 from edge.forms.model import Form
 from edge.forms.spoken.folding import Phrase, phrase
 from edge.forms.spoken.grammar.lexicon import ways
-from edge.forms.spoken.grammar.tokens import tokens
+from edge.forms.spoken.grammar.tokens import texts
 from edge.forms.spoken.language import ENGLISH, LANGUAGES, Language, language_named
 from edge.records import Act, Command, FieldReading, FieldValue, Word
 
@@ -220,9 +220,9 @@ def says_check(words: Sequence[str], language: Language = ENGLISH) -> bool:
 
 def proves(words: Sequence[Word], check: str, language: Language = ENGLISH) -> bool:
     """Are the words the check word, or digits, `check` and nothing else?"""
-    said = [token.text for token in tokens(words, language)]
+    said = texts(words, language)
     for one in language.words["checks"]:
-        if tuple(said[: len(one)]) == one:
+        if said[: len(one)] == one:
             said = said[len(one) :]
             break
     return check == " ".join(said) or check in _spelt(said, language)
@@ -371,19 +371,19 @@ def _beginnings(words: Sequence[Word], language: Language) -> Iterator[Phrase]:
 
 
 def _plain(words: Sequence[Word], language: Language) -> Phrase:
-    return language.unelided(tuple(token.text for token in tokens(words, language)))
+    return language.unelided(texts(words, language))
 
 
 def _unhesitating(words: Sequence[Word], language: Language) -> tuple[Word, ...]:
-    return tuple(word for word in words if tokens((word,), language))
+    return tuple(word for word in words if texts((word,), language))
 
 
 def _cue(words: Sequence[Word], language: Language) -> int:
     """How many words at the beginning are a cue; the longest counts."""
-    texts: list[str] = []
+    begun: Phrase = ()
     longest = 0
     for size, word in enumerate(words, start=1):
-        texts += (token.text for token in tokens((word,), language))
-        if tuple(texts) in language.cues:
+        begun += texts((word,), language)
+        if begun in language.cues:
             longest = size
     return longest

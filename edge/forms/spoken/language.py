@@ -179,8 +179,12 @@ class Language:
             return False
         if any(character.isdigit() for character in word):
             return True
-        spelling = word in LETTERS or any(word in code for code in self.alphabet.code_words)
-        return spelling or self.numerals.is_part(word)
+        return word in LETTERS or word in self._spelling or self.numerals.is_part(word)
+
+    @cached_property
+    def _spelling(self) -> frozenset[str]:
+        """Each word of what letters are spelt with."""
+        return frozenset(word for code in self.alphabet.code_words for word in code)
 
 
 def _apart(word: str, elided: Sequence[str]) -> str:

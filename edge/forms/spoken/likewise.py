@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from edge.forms.model import Form
 from edge.forms.spoken.folding import Phrase, phrase
-from edge.forms.spoken.grammar.tokens import tokens
+from edge.forms.spoken.grammar.tokens import texts
 from edge.forms.spoken.language import Language
 from edge.records import Word
 
@@ -52,7 +52,7 @@ def _parted(words: Sequence[Word], ways: Mapping[Phrase, str], language: Languag
 
 
 def _plain(words: Sequence[Word], language: Language) -> Phrase:
-    return language.unelided(tuple(token.text for token in tokens(words, language)))
+    return language.unelided(texts(words, language))
 
 
 @lru_cache

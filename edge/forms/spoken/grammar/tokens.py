@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from statistics import median
 
-from edge.forms.spoken.folding import fold
+from edge.forms.spoken.folding import Phrase, fold
 from edge.forms.spoken.grammar.weights import BRIEF_S, DRAWN_OUT, PAUSE_S, SHORT
 from edge.forms.spoken.language import Language
 from edge.records import Word
@@ -86,6 +86,16 @@ def tokens(words: Sequence[Word], language: Language) -> tuple[Token, ...]:
         if said.endswith(QUESTION_MARK) and found:
             found[-1] = replace(found[-1], asks=True)
     return _with_finals(found, language)
+
+
+def texts(words: Sequence[Word], language: Language) -> Phrase:
+    """The words of the tokens alone: no word of an utterance changes what another one is compared as."""
+    return tuple(text for word in words for text in _texts(word.text, language))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _texts(said: str, language: Language) -> Phrase:
+    return tuple(token.text for token in tokens((Word(said, 0.0, 0.0, 1.0),), language))
 
 
 def _with_finals(found: Sequence[Token], language: Language) -> tuple[Token, ...]:
