@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,8 @@ print("beside", file=sys.stderr)
 )
 def test_it_ends_and_tells_as_one_that_python_started(program: str, tmp_path: Path) -> None:
     ended = []
-    for way in (Started, subprocess.Popen):
+    ways: tuple[Any, ...] = (Started, subprocess.Popen)
+    for way in ways:
         with way(
             [sys.executable, "-c", program, "one", "two words"],
             **dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE),
