@@ -3,7 +3,8 @@
 VENV    := .venv
 BIN     := $(VENV)/bin
 CACHE   := .cache
-PIP     := $(BIN)/pip install --quiet --quiet --use-pep517
+# Python compiles what is imported as it is, on whichever processor is free; pip would compile all of it, on one.
+PIP     := $(BIN)/pip install --quiet --quiet --use-pep517 --no-compile
 MODELS  := $(CURDIR)/$(CACHE)/models
 PYTHON  ?= python3
 # Debian packages the tests start for real, and the sound library of the microphone.
@@ -50,17 +51,26 @@ NIGHT := $(shell shuf -i 1-2147483647 -n 1)
 else
 NIGHT := $(SEED)
 endif
+# What of the oracle a night has room for: other nights have other moments. And the minutes of the soak.
+ORACLE ?= --share 0.25
+SOAK   ?= 10
 # All of it runs, whatever fails on the way.
 nightly: export SEED := $(NIGHT)
-nightly: $(CACHE)/test.stamp $(CACHE)/node.stamp system-test system-voices models  ## Tests, at night: all there is and every fault in full, with new seeds; SEED=… repeats a night; one to two hours
-	@failed=; \
+nightly: $(CACHE)/test.stamp $(CACHE)/node.stamp system-test system-voices models  ## Tests, at night: more of all, and every fault, with new seeds; SEED=… repeats a night; within an hour
+	@failed=; took=; \
+	part() { \
+		name=$$1; shift; began=$$(date +%s); "$$@" || failed="$$failed $$name"; \
+		took="$$took $$name $$((($$(date +%s) - began + 59) / 60))"; \
+	}; \
 	echo "The seed of this night: $(NIGHT)"; \
-	TIER=nightly SOUND=none $(PYTEST) -n $(WAITING) --timeout 3600 $(ARGS) || failed="$$failed tests"; \
-	TIER=nightly SOUND=many $(PYTEST) --timeout 3600 $(ARGS) || failed="$$failed plays"; \
-	TIER=nightly SOUND=one $(PYTEST) -n $(SOUNDING) --timeout 3600 $(ARGS) || failed="$$failed sound"; \
-	$(BIN)/python -m tests.faults.oracle --seed $(NIGHT) || failed="$$failed oracle"; \
-	$(BIN)/python -m tests.faults.soak --minutes 10 || failed="$$failed soak"; \
-	echo "The night of seed $(NIGHT) is over: $${failed:+failed:$$failed; }again: make nightly SEED=$(NIGHT)"; \
+	export TIER=nightly; \
+	part tests env SOUND=none $(PYTEST) -n $(WAITING) --timeout 3600 $(ARGS); \
+	part plays env SOUND=many $(PYTEST) --timeout 3600 $(ARGS); \
+	part sound env SOUND=one $(PYTEST) -n $(SOUNDING) --timeout 3600 $(ARGS); \
+	unset TIER; \
+	part oracle $(BIN)/python -m tests.faults.oracle --seed $(NIGHT) $(ORACLE); \
+	part soak $(BIN)/python -m tests.faults.soak --minutes $(SOAK); \
+	echo "The night of seed $(NIGHT) is over; minutes at most:$$took; $${failed:+failed:$$failed; }again: make nightly SEED=$(NIGHT)"; \
 	[ -z "$$failed" ]
 
 oracle: $(CACHE)/test.stamp system-test  ## Every fault, staged in full: nothing lost, nothing twice, a line for each

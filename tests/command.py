@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 
 from edge.cli.main import main
+from tests.starting import Started, run
 
 DOCKVOICE = [sys.executable, "-m", "edge"]
 
 
 def dockvoice(*arguments: str | Path, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
     """Run the command to its end; what it printed and its exit code."""
-    command = [*DOCKVOICE, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
+    return run([*DOCKVOICE, *arguments], timeout_s)
 
 
 def called(*arguments: str | Path, capfd: pytest.CaptureFixture[str]) -> subprocess.CompletedProcess[str]:
@@ -38,7 +38,7 @@ def called(*arguments: str | Path, capfd: pytest.CaptureFixture[str]) -> subproc
 def started(arguments: Sequence[str | Path], log: Path) -> subprocess.Popen[bytes]:
     """Start the command, its output in `log`; the caller ends it."""
     with log.open("ab") as output:
-        return subprocess.Popen([*DOCKVOICE, *map(str, arguments)], stdout=output, stderr=output)
+        return Started([*DOCKVOICE, *map(str, arguments)], stdout=output, stderr=output)
 
 
 def answer(child: subprocess.Popen[str]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from inventory.cli import _plain
 from inventory.store import Store
 from tests.command import DOCKVOICE
 from tests.dictated import enrolled
+from tests.starting import Started
 from tests.waiting import Notices
 
 ENDED_IN_S = 30
@@ -74,7 +75,7 @@ class RunningInventory:
             "NOTIFY_SOCKET": self._notices.address,
         }
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
+            self._process = Started(
                 [*DOCKVOICE, "inventory", "--broker", f"127.0.0.1:{self.broker_port}"],
                 stdout=log,
                 stderr=log,

@@ -5,14 +5,17 @@ And, where no disk is wanted for it, a journal for which there is no room.
 
 from __future__ import annotations
 
+import ctypes
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 from edge.keep.journal import Journal
+from tests.starting import run
 
-_LIFE = 'mount -t tmpfs -o "size=$1" tmpfs "$2" && exec "$3" "$4" "$5" "$2"'
+CLONE_NEWNS, CLONE_NEWUSER = 0x20000, 0x10000000
 
 
 def live_on_small_disk(program: str, life: str, directory: Path, kilobytes: int) -> str:
@@ -22,19 +25,24 @@ def live_on_small_disk(program: str, life: str, directory: Path, kilobytes: int)
     """
     mount_point = directory / "disk"
     mount_point.mkdir()
-    # Who is not root may mount in a user namespace of his own.
-    own = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
-    arguments = [f"{kilobytes}k", str(mount_point), sys.executable, program, life]
-    ended = subprocess.run(
-        [*own, "sh", "-c", _LIFE, "sh", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
-    )
+    command: list[str | Path] = [sys.executable, "-m", "tests.small_disk", f"{kilobytes}k", mount_point, program, life]
+    ended = run(command, 120, cwd=Path(__file__).parent.parent)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return ended.stdout
+
+
+def mount_for_this_process(kilobytes: str, mount_point: str) -> None:
+    """What is mounted is seen by this process and its children alone, and gone with them."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    user, group = os.geteuid(), os.getegid()
+    # Who is not root may mount in a user namespace of his own.
+    if libc.unshare(CLONE_NEWNS | (CLONE_NEWUSER if user else 0)):
+        raise OSError(ctypes.get_errno(), "unshare")
+    if user:
+        for name, line in (("setgroups", "deny"), ("uid_map", f"0 {user} 1"), ("gid_map", f"0 {group} 1")):
+            Path("/proc/self", name).write_text(line, encoding="ascii")
+    for words in (["--make-rprivate", "/"], ["-t", "tmpfs", "-o", f"size={kilobytes}", "tmpfs", mount_point]):
+        subprocess.run(["mount", *words], check=True)
 
 
 class Ballast:
@@ -71,3 +79,9 @@ class full:  # noqa: N801 - reads as what it is: `with full(journal)`
 
     def __exit__(self, *fault: object) -> None:
         self._db.execute("PRAGMA max_page_count = 1000000")
+
+
+if __name__ == "__main__":
+    mount_for_this_process(*sys.argv[1:3])
+    sys.argv = [*sys.argv[3:], sys.argv[2]]
+    runpy.run_path(sys.argv[0], run_name="__main__")

@@ -21,6 +21,7 @@ from tests.earpiece import DEVICE, Earpiece
 from tests.playbook.listener import likeness
 from tests.pulseaudio import DEVICE as MICROPHONE
 from tests.pulseaudio import Headset
+from tests.starting import Started
 from tests.waiting import Notices, until
 
 CLIP = Path("tests/data/speech/demo/02-pallet-0126-nine-units-dock-bravo.flac")
@@ -126,7 +127,7 @@ def at_work(worn: Headset, directory: Path, **settings: str) -> Iterator[Agent]:
             **settings,
         }
         command = [*DOCKVOICE, "run", "--json"]
-        agent = Agent(subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True), log)
+        agent = Agent(Started(command, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True), log)
         try:
             notices.hear("READY=1", lambda: f"nobody listens: {agent.log}")
             yield agent

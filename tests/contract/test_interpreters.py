@@ -352,7 +352,7 @@ def hiss(loudness: int) -> bytes:
 
 
 @whatever_the_sound
-@pytest.mark.parametrize("loudness", [100, 3000, 30000])
+@pytest.mark.parametrize("loudness", sized(test=[3000], nightly=[100, 3000, 30000]))
 def test_hiss_never_gives_a_complete_reading(interpreter: Interpreter, read: Read, loudness: int) -> None:
     assert not is_complete(read(interpreter, hiss(loudness)))
 
@@ -377,7 +377,7 @@ attentive = pytest.mark.parametrize(
 
 
 @attentive
-@pytest.mark.parametrize("size", [2, 640, 10_002, 1 << 20])
+@pytest.mark.parametrize("size", sized(test=[2, 10_002], nightly=[2, 640, 10_002, 1 << 20]))
 def test_how_the_sound_is_cut_does_not_matter(interpreter: Interpreter, read: Read, alone: Reading, size: int) -> None:
     pcm, whole = sound(CLEAR), alone
     if size == 2:

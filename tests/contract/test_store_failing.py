@@ -20,6 +20,7 @@ from inventory.store import Store
 from tests.databases import Read
 from tests.dictated import amended, recorded
 from tests.postgresql import PostgreSQL
+from tests.starting import Started
 
 PAUSED_IN_A_TRANSACTION = """
 import pickle, sys, time
@@ -38,7 +39,7 @@ def test_killed_in_a_transaction_nothing_is_half_applied(url: str, store: Store,
     store.apply(event(recorded(1)))
     change = event(amended(2, 1))
     command = [sys.executable, "-c", PAUSED_IN_A_TRANSACTION, url]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+    with Started(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdin is not None
         assert child.stdout is not None
         pickle.dump(change, child.stdin)

@@ -14,6 +14,7 @@ from inventory.records import Applied, Applying, Counts, Duplicate, Early, Event
 from inventory.store import Store
 from tests.databases import Read
 from tests.dictated import amended, cancelled, identity, recorded
+from tests.tiers import sized
 
 PAUSE_S = 0.002
 """After each event, as a device pauses too: SQLite's one connection goes to whoever asks first, not to whoever has
@@ -42,20 +43,23 @@ def in_turn(store: Store, messages: list[Event]) -> Counter[str]:
     return outcomes
 
 
+EVENTS = sized(test=80, nightly=200)
+
+
 def test_eight_threads_in_two_consumers_apply_the_same_events_once_and_in_order(
     url: str, store: Store, event: Read
 ) -> None:
-    sent = [event(recorded(number)) for number in range(1, 201)]
+    sent = [event(recorded(number)) for number in range(1, EVENTS + 1)]
 
     def apply_all(number: int) -> Counter[str]:
         # Each begins elsewhere, so that they meet at every event from both sides.
-        return in_turn(other if number % 2 else store, sent[number * 25 :] + sent[: number * 25])
+        return in_turn(other if number % 2 else store, sent[number * EVENTS // 8 :] + sent[: number * EVENTS // 8])
 
     with closing(Store.open(url)) as other, ThreadPoolExecutor(8) as threads:
         outcomes = sum(threads.map(apply_all, range(8)), Counter[str]())
 
-    assert outcomes == {"Applied": 200, "Duplicate": 7 * 200}
-    assert [row.sequence for row in store.rows()] == list(range(1, 201))
+    assert outcomes == {"Applied": EVENTS, "Duplicate": 7 * EVENTS}
+    assert [row.sequence for row in store.rows()] == list(range(1, EVENTS + 1))
 
 
 def test_of_two_changes_at_once_the_first_is_applied(store: Store, event: Read) -> None:

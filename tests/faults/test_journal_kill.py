@@ -39,6 +39,7 @@ from edge.keep.signed import Orders
 from edge.keep.storage import PARTIAL
 from edge.records import OutboxRow
 from tests.sayings import ACCEPT, ASK, NOON, READ, entry, render, sound, utterance
+from tests.starting import Started
 from tests.tiers import sized
 
 KILLS = sized(test=6, nightly=40)
@@ -145,13 +146,8 @@ def test_a_decision_that_was_taken_is_carried_out_once_wherever_the_agent_is_kil
 
 
 def start(life: str, directory: Path, *more: str) -> subprocess.Popen[str]:
-    root = Path(__file__).parent.parent.parent
-    return subprocess.Popen(
-        [sys.executable, __file__, life, str(directory), *more],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(root)},
-    )
+    command = [sys.executable, "-m", "tests.faults.test_journal_kill", life, str(directory), *more]
+    return Started(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2])
 
 
 def killed(child: subprocess.Popen[str], dice: random.Random) -> list[list[str]]:

@@ -26,14 +26,12 @@ from tests.faults.oracle.syscalls import noted, read, recorded
 from tests.faults.oracle.transactions import writing_in_postgresql, writing_in_sqlite
 from tests.postgresql import PostgreSQL
 from tests.tcp_proxy import TcpProxy
-from tests.tiers import SEED, TIER, Tier
+from tests.tiers import SEED
 
 
-@pytest.mark.parametrize(
-    "scenario", [one for one in SCENARIOS if TIER is Tier.NIGHTLY or one.name in BY_DAY], ids=lambda one: one.name
-)
+@pytest.mark.parametrize("scenario", [one for one in SCENARIOS if one.name in BY_DAY], ids=lambda one: one.name)
 def test_what_was_kept_is_in_the_inventory_exactly_once_and_in_order(scenario: Scenario, tmp_path: Path) -> None:
-    played = scenario.played(tmp_path, SEED, small=True)
+    played = scenario.played(tmp_path, SEED)
     print(played)
     assert played.exact, f"{played}\n{played.found}\nseed {SEED}, files in {tmp_path}"
 

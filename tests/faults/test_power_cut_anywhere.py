@@ -22,8 +22,8 @@ from tests.playbook.script import DOES, lines
 from tests.playbook.stage import Stage
 from tests.tiers import sized
 
-EVERY = sized(test=5, nightly=1)
-"""By day one play in five, spread over all of them; at night each."""
+EVERY = sized(test=8, nightly=1)
+"""By day one play in eight, spread over all of them; at night each."""
 
 PLAYS = sorted((Path(__file__).parent.parent / "playbook" / "plays").glob("*.play"))[::EVERY]
 

@@ -11,6 +11,7 @@ import pytest
 
 from tests.command import DOCKVOICE
 from tests.pulseaudio import Shelf, zeros
+from tests.starting import Started
 from tests.waiting import until
 
 CLIP = "tests/data/speech/demo/02-pallet-0126-nine-units-dock-bravo.flac"
@@ -25,7 +26,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
 def audio(shelf: Shelf, *words: str, device: str = "left") -> subprocess.Popen[str]:
     environment = {**shelf.environment, "DOCKVOICE_HEAR__DEVICE": device}
     command = [*DOCKVOICE, "audio", *words]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return Started(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def told(process: subprocess.Popen[str]) -> tuple[int, str, str]:

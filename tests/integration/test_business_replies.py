@@ -9,7 +9,6 @@ import asyncio
 import json
 import os
 import subprocess
-import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import closing, suppress
@@ -256,8 +255,7 @@ def test_what_was_put_aside_is_decided_by_another_process_while_the_agent_runs(
     settings.write_text(f'state_directory = "{state}"\nsite = "hall"\ndevice = "dock-1"\n', encoding="utf-8")
 
     def queue(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "edge", "queue", *arguments, "--config", str(settings)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        return dockvoice("queue", *arguments, "--config", settings)
 
     def reviews() -> list[Review]:
         with closing(Store.open(url, create=False)) as store:

@@ -67,12 +67,16 @@ class FarEnd:
     def wait_for_entries(self, number: int) -> None:
         until(lambda: len(self.entries) >= number, f"fewer than {number} were sent")
 
-    def say(self, payload: bytes) -> None:
-        assert self._session.publish(TOPICS.receipts, payload, tag="receipt")
+    def say(self, payload: bytes, topic: str = TOPICS.receipts) -> None:
+        until(lambda: self._session.publish(topic, payload, tag="said"), "the far end is not connected any more")
 
     def show(self, said: dict[str, Any]) -> None:
-        topic = Topics.consumer("dockvoice", said["client_id"])
-        assert self._session.publish(topic, encode(said), tag="presence", retain=True)
+        self.leave(Topics.consumer("dockvoice", said["client_id"]), encode(said))
+
+    def leave(self, topic: str, payload: bytes) -> None:
+        """With the broker, for whoever subscribes from now on."""
+        assert self._session.publish(topic, payload, tag="left", retain=True)
+        until(lambda: "left" in self.acknowledged, "the broker did not keep it")
 
     def close(self) -> None:
         self._session.stop()
@@ -310,12 +314,11 @@ def test_an_order_that_the_broker_kept_is_not_obeyed_and_one_for_now_is(
     mqtt = Mqtt(host="127.0.0.1", port=broker.port)
     settings = Settings(site="hall", device="dock-1", deliver=Deliver(control=True, mqtt=mqtt))
     delivery = Delivery(settings, desk, tell=lambda _: None, beat=lambda: None, order=orders.append)
-    far_end._session.publish(TOPICS.control, b'{"order":"mute"}', tag="kept", retain=True)
-    until(lambda: "kept" in far_end.acknowledged, "the broker did not keep it")
+    far_end.leave(TOPICS.control, b'{"order":"mute"}')
 
     def meanwhile() -> None:
         until(lambda: "is retained and not obeyed" in caplog.text, "nobody told of it")
-        far_end._session.publish(TOPICS.control, b'{"order":"talk"}', tag="now")
+        far_end.say(b'{"order":"talk"}', TOPICS.control)
         until(lambda: bool(orders), "not obeyed")
 
     delivering(delivery, meanwhile)
@@ -339,22 +342,22 @@ def test_a_decision_is_taken_that_is_signed_with_the_pinned_key_for_this_device_
         signed_decision(good, office, NOW) | {"values": {}},
         signed_decision(of_another, office, NOW),
     ]
-    far_end._session.publish(TOPICS.decisions, encode(signed_decision(good, office, NOW)), tag="kept", retain=True)
+    far_end.leave(TOPICS.decisions, encode(signed_decision(good, office, NOW)))
 
     def meanwhile() -> None:
         until(lambda: "the broker kept is not taken" in caplog.text, "nobody told of it")
-        for number, one in enumerate(made):
-            far_end._session.publish(TOPICS.decisions, encode(one), tag=f"forged {number}")
+        for one in made:
+            far_end.say(encode(one), TOPICS.decisions)
         until(lambda: "none for this device: /source" in caplog.text, "nobody told of it")
         assert caplog.text.count("somebody decides who may not") == 2
         assert taken == []
         assert desk.now(lambda journal: journal.orders.due()) == []
-        far_end._session.publish(TOPICS.decisions, encode(signed_decision(good, office, NOW)), tag="now")
+        far_end.say(encode(signed_decision(good, office, NOW)), TOPICS.decisions)
         until(lambda: bool(taken), "not taken")
         ((signature, body),) = desk.now(lambda journal: journal.orders.due())
         assert taking.decisions.read(body.encode()) == good
         desk.now(lambda journal: journal.orders.refuse(signature, NotDone.LATE))
-        far_end._session.publish(TOPICS.decisions, encode(signed_decision(good, office, NOW)), tag="again")
+        far_end.say(encode(signed_decision(good, office, NOW)), TOPICS.decisions)
         until(lambda: "came again" in caplog.text, "nobody told of it")
 
     delivering(taking, meanwhile)
@@ -381,7 +384,7 @@ def test_a_decision_that_is_not_on_the_disk_yet_comes_again(
         async with asyncio.TaskGroup() as group:
             group.create_task(Delivery(settings, desk, tell=lambda _: None, beat=lambda: None).run())
             await asyncio.to_thread(until, lambda: bool(far_end.status), "no status")
-            far_end._session.publish(TOPICS.decisions, encode(signed_decision(good, office, NOW)), tag="now")
+            far_end.say(encode(signed_decision(good, office, NOW)), TOPICS.decisions)
 
     with pytest.MonkeyPatch.context() as patched, pytest.RaisesGroup(ZeroDivisionError):
         patched.setattr(Orders, "take", cut)

@@ -21,6 +21,7 @@ from tests.dictated import payload
 from tests.integration.test_inventory import Device
 from tests.inventory import RunningInventory
 from tests.mosquitto import Mosquitto
+from tests.starting import run
 from tests.trailer import INVENTORY, Box, Clock, Dock, write_forms
 from tests.waiting import until
 
@@ -86,7 +87,7 @@ def test_what_was_said_of_a_trailer_is_in_its_file_with_every_sentence(tmp_path:
     state, bundle, key = tmp_path / "state", tmp_path / "bundle.zip", tmp_path / "inventory.key"
     environment = {**os.environ, "DOCKVOICE_SITE": "north", "DOCKVOICE_DEVICE": "dock-3"}
     talk = [*DOCKVOICE, "talk", "--form", "receive", "--state", str(state)]
-    subprocess.run(talk, input=SAID, env=environment, capture_output=True, text=True, check=True, timeout=120)
+    assert run(talk, 120, told=SAID, env=environment).returncode == 0
     assert dockvoice("audit", "export", "--trailer", "5501", bundle, "--state", state).returncode == 0
 
     with ZipFile(bundle) as opened:

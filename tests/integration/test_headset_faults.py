@@ -7,7 +7,6 @@ printed is what is promised: 2 s.
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +18,7 @@ import pytest
 
 from edge.hear.microphone_health import DEAF, FaultKind
 from tests.pulseaudio import Shelf, faint, gated, overdriven, room, stopped, too_fast, zeros
+from tests.starting import Started
 from tests.waiting import until
 
 WORDS = 5
@@ -59,7 +59,7 @@ class Listener:
         self._log = shelf.directory / f"{name}.log"
         with self._log.open("wb") as log, (shelf.directory / f"{name}.err").open("wb") as errors:
             command = [sys.executable, "-c", LISTEN, name]
-            self.process = subprocess.Popen(command, env=shelf.environment, stdout=log, stderr=errors)
+            self.process = Started(command, env=shelf.environment, stdout=log, stderr=errors)
 
     def said(self) -> list[dict[str, Any]]:
         whole = self._log.read_text().rpartition("\n")[0]

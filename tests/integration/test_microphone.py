@@ -13,6 +13,7 @@ import pytest
 
 from tests.command import answer
 from tests.pulseaudio import DEVICE, Headset, headset
+from tests.starting import Started
 
 STALL_S = 3
 """Longer than the up to 2 s after which a PulseAudio null sink that stood idle brings its first sound."""
@@ -65,9 +66,7 @@ def clip(repository: Path) -> Path:
 @contextmanager
 def listener(worn: Headset, device: str = DEVICE) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-c", LISTEN, device, str(STALL_S)]
-    child = subprocess.Popen(
-        command, env=worn.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
+    child = Started(command, env=worn.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         yield child
     finally:

@@ -23,6 +23,7 @@ from edge.deliver.events import MEDIA_TYPE
 from edge.deliver.mqtt import Acknowledged, Connected, Delivered, Disconnected, Session, SessionEvent
 from edge.deliver.mqtt_client import Will
 from tests.mosquitto import Certificates, Mosquitto
+from tests.starting import Started
 from tests.waiting import until
 
 DEADLINE_S = 60.0
@@ -208,7 +209,7 @@ def test_the_last_will_speaks_when_a_client_is_killed_and_only_then(broker: Mosq
         " receive=lambda event: print(type(event).__name__, flush=True), will=Will('status', b'offline'))\n"
         "s.start(); time.sleep(60)"
     )
-    with subprocess.Popen([sys.executable, "-c", program, str(broker.port)], stdout=subprocess.PIPE) as victim:
+    with Started([sys.executable, "-c", program, str(broker.port)], stdout=subprocess.PIPE) as victim:
         assert victim.stdout is not None
         assert victim.stdout.readline() == b"Connected\n"
         os.kill(victim.pid, signal.SIGKILL)

@@ -62,6 +62,10 @@ def test_each_clip_becomes_the_row_it_says_and_nothing_else_does(
     silent = {Path(line["source"]).name for line in told} & {"10-silence.flac", "11-noise-only-reversing-beeper.flac"}
     assert silent == set()
 
+    again = dockvoice("replay", *clips[:2], "--broker", broker, "--state", tmp_path / "state")
+    assert again.returncode == 0, again.stderr
+    assert inventory.rows() == rows, "a recording is recorded once, however often it is played"
+
 
 def test_a_second_form_is_dictated_without_any_python_for_it(
     inventory: RunningInventory, repository: Path, tmp_path: Path

@@ -28,6 +28,7 @@ from tests.earpiece import DEVICE, declare, earpiece, plug_in
 from tests.pulseaudio import DEVICE as MICROPHONE
 from tests.pulseaudio import Headset, headset
 from tests.speaking_agent import CLIP, LOUD, after, at_work, is_read_back, ring_at
+from tests.starting import Started, run
 from tests.tiers import sized
 from tests.waiting import until
 
@@ -116,7 +117,7 @@ def worn(tmp_path: Path) -> Iterator[Headset]:
 def speaker(server: Headset) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-c", SPEAK, DEVICE]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    child = subprocess.Popen(command, env=server.environment, text=True, **pipes)  # type: ignore[call-overload]
+    child = Started(command, env=server.environment, text=True, **pipes)  # type: ignore[call-overload]
     try:
         assert answer(child) == {"open": True}
         yield child
@@ -178,7 +179,7 @@ def test_an_earpiece_that_vanishes_is_spoken_into_again_when_it_is_back(worn: He
 def test_a_speaker_that_is_not_there_is_refused_every_time_while_the_microphone_is_heard(worn: Headset) -> None:
     declare(worn)
     command = [sys.executable, "-c", TRY, MICROPHONE, DEVICE, str(TRIES)]
-    tried = subprocess.run(command, env=worn.environment, capture_output=True, text=True, timeout=60, check=False)
+    tried = run(command, env=worn.environment)
     assert (tried.returncode, tried.stdout) == (0, f"{TRIES}\n"), tried.stderr
 
 

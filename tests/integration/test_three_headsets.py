@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,6 +18,7 @@ from tests.command import DOCKVOICE
 from tests.inventory import RunningInventory
 from tests.mosquitto import Mosquitto
 from tests.pulseaudio import Shelf, room, stopped
+from tests.starting import Started
 from tests.waiting import Notices, until
 
 SAID = {
@@ -50,7 +50,7 @@ class Worn:
         if models := os.environ.get("DOCKVOICE_UNDERSTAND__MODELS_DIRECTORY"):
             environment["DOCKVOICE_UNDERSTAND__MODELS_DIRECTORY"] = models
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen([*DOCKVOICE, "run", "--json"], stdout=log, stderr=log, env=environment)
+            self.process = Started([*DOCKVOICE, "run", "--json"], stdout=log, stderr=log, env=environment)
 
     def verdicts(self) -> list[dict[str, Any]]:
         return [said for said in self._lines() if "verdict" in said]

@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import struct
-import subprocess
 import sys
 import termios
 import time
@@ -18,6 +17,7 @@ import pytest
 from edge.cli.terminal import LEAVE
 from edge.cli.watch.live import Viewer
 from edge.cli.watch.screen import incoming
+from tests.starting import Started, run
 from tests.waiting import until
 
 ENTER = "\x1b[?1049h"
@@ -102,7 +102,7 @@ def test_an_agent_that_is_killed_leaves_a_terminal_that_its_viewer_gives_back(pe
     agent = (
         "import time; from edge.cli.watch.live import Viewer; Viewer(1).tell({'microphone': 'muted'}); time.sleep(60)"
     )
-    with subprocess.Popen([sys.executable, "-c", agent], stdout=person.terminal) as process:
+    with Started([sys.executable, "-c", agent], stdout=person.terminal) as process:
         person.sees("MUTED")
         process.kill()
     person.sees("\x1b[?1049l")
@@ -142,7 +142,7 @@ def watched(*lines: dict[str, Any] | str, **environment: str) -> str:
     given = "".join(f"{line if isinstance(line, str) else json.dumps(line)}\n" for line in lines)
     command = [sys.executable, "-m", "edge", "watch"]
     kept = {**os.environ, **environment}
-    return subprocess.run(command, input=given, env=kept, check=True, capture_output=True, text=True).stdout
+    return run(command, told=given, env=kept).stdout
 
 
 def test_lines_of_a_file_make_the_picture_of_its_end() -> None:
@@ -157,7 +157,7 @@ def test_lines_of_a_file_make_the_picture_of_its_end() -> None:
 def test_ctrl_c_at_a_pipe_is_for_the_agent_which_has_still_to_stop(person: Person) -> None:
     command = [sys.executable, "-m", "edge", "watch"]
     reading, writing = os.pipe()
-    with subprocess.Popen(command, stdin=reading, stdout=person.terminal) as process:
+    with Started(command, stdin=reading, stdout=person.terminal) as process:
         os.close(reading)
         os.write(writing, json.dumps(MUTED).encode() + b"\n")
         person.sees("MUTED")

@@ -10,6 +10,7 @@ from lab.bench.accuracy import PAGE, PLACE, TABLE, replaced
 from lab.report import figures
 from lab.scoring import Mark
 from tests.lab.details import heard, line
+from tests.starting import run
 
 PLACES = """# Page
 <!-- figures of development: Second -->
@@ -29,7 +30,7 @@ FOUND = "3 sounds.\n\n### First\n\n| a |\n\n### Second\n\n| b |\n\n### Third\n\n
 
 def put(repository: Path, found: Path, page: Path, *more: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "lab.bench.accuracy", str(found), "--page", str(page), *more]
-    return subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
+    return run(command, cwd=repository)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import soundfile
 from edge.hear.recording import RecordedSource
 from lab.bench.noise import KINDS, LEVEL, active_rms, mix, noise, within_full_scale
 from lab.noises import BABBLE, LOUDNESS_DB, SILENCE, InNoise, Made, babble, whole
+from tests.starting import run
 
 
 def rms(sound: np.ndarray) -> float:
@@ -20,7 +20,7 @@ def rms(sound: np.ndarray) -> float:
 
 def test_an_unknown_kind_is_refused_with_the_kinds_there_are(tmp_path: Path, repository: Path) -> None:
     command = [sys.executable, "-m", "lab.bench.noise", "rain", "1", str(tmp_path / "out.wav")]
-    ran = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
+    ran = run(command, cwd=repository)
     assert ran.returncode == 2
     assert "forklift_engine" in ran.stderr
     assert not (tmp_path / "out.wav").exists()
@@ -29,7 +29,7 @@ def test_an_unknown_kind_is_refused_with_the_kinds_there_are(tmp_path: Path, rep
 def test_the_command_writes_what_the_function_makes(tmp_path: Path, repository: Path) -> None:
     out = tmp_path / "out.wav"
     command = [sys.executable, "-m", "lab.bench.noise", "clang", "1.5", str(out), "--seed", "7"]
-    subprocess.run(command, cwd=repository, capture_output=True, check=True)
+    assert run(command, cwd=repository).returncode == 0
     written, rate = soundfile.read(out)
     assert rate == 16_000
     np.testing.assert_allclose(written, within_full_scale(noise("clang", 1.5, 7)), atol=1 / 32_768)

@@ -13,6 +13,7 @@ from typing import Self
 
 from tests.command import DOCKVOICE
 from tests.playbook.theatre import Seat
+from tests.starting import Started
 from tests.waiting import Notices
 
 ENDED_IN_S = 30
@@ -56,7 +57,7 @@ class WornAgent:
         """Start it; returns when it listens."""
         notices = self._held.enter_context(Notices())
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
+            self._process = Started(
                 [*DOCKVOICE, "run", "--json"],
                 stdout=log,
                 stderr=log,

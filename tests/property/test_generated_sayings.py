@@ -1,5 +1,5 @@
 """Invariants over sentences made from grammar: nothing is recorded that was not meant, what is asked offers what was
-meant, and what is said fluently is recorded at once. By night 200,000 sentences; a failure names the seeds, and
+meant, and what is said fluently is recorded at once. By night 60,000 sentences; a failure names the seeds, and
 `python -m tests.sentences LANGUAGE FORM SEED` says them again."""
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from tests.tiers import SEED, sized
 SPOKEN = [("en", "stock-count"), *((language, "pallet-move") for language in TONGUES if language in LANGUAGES)]
 """Every language that can be read; what is counted, in English alone."""
 
-SENTENCES = sized(quick=40, test=100, nightly=5_000)
-"""In one test: of 5,000 none takes two minutes."""
+SENTENCES = sized(quick=40, test=100, nightly=2_500)
+"""In one test: of 2,500 none takes a minute."""
 
-PARTS = sized(test=1, nightly=-(-200_000 // (SENTENCES * len(SPOKEN))))
+PARTS = sized(test=1, nightly=-(-60_000 // (SENTENCES * len(SPOKEN))))
 
 TOLD = 20
 """So many failures are told of each kind, and the others counted."""

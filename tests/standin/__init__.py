@@ -20,6 +20,7 @@ import httpx
 import pytest
 
 from tests.command import DOCKVOICE
+from tests.starting import Started
 
 KEY = "standin-key"
 FORBIDDEN = "standin-forbidden"
@@ -83,7 +84,7 @@ class RunningStandin:
 
     def __enter__(self) -> Self:
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
+            self._process = Started(
                 [*DOCKVOICE, "standin", "--port", "0", *self._arguments], stdout=subprocess.PIPE, stderr=log, text=True
             )
         assert self._process.stdout is not None

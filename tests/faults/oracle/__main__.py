@@ -1,4 +1,4 @@
-"""`python -m tests.faults.oracle`: every scenario at its full length, one line each with its counts.
+"""`python -m tests.faults.oracle`: every scenario, one line each with its counts; unless told, at its full length.
 
 Exit code 1 if anything was lost, applied twice, altered or out of order. Whatever chance decides comes from --seed.
 """
@@ -25,21 +25,21 @@ def main() -> int:
     asked = _arguments()
     chosen = [each for each in SCENARIOS if each.name in asked.scenario]
     with ThreadPoolExecutor(asked.jobs) as stages:
-        playing = [stages.submit(_play, each, asked.seed, small=asked.small) for each in chosen]
+        playing = [stages.submit(_play, each, asked.seed, share=asked.share) for each in chosen]
         exact = [one.result() for one in as_completed(playing)]
     print(f"{sum(exact)} of {len(exact)} scenarios: nothing lost, nothing twice; seed {asked.seed}")
     return 0 if all(exact) else 1
 
 
-def _play(scenario: Scenario, seed: int, *, small: bool) -> bool:
+def _play(scenario: Scenario, seed: int, *, share: float) -> bool:
     """Play one scenario and print its line; whether the inventory equalled the ledger."""
     directory = Path(tempfile.mkdtemp(prefix=f"dockvoice-oracle-{scenario.name}-"))
-    played = scenario.played(directory, seed, small=small, tell=lambda so_far: _progress(scenario, so_far))
+    played = scenario.played(directory, seed, share=share, tell=lambda so_far: _progress(scenario, so_far))
     if played.exact:
         shutil.rmtree(directory)
         print(played, flush=True)
     else:
-        again = f"python -m tests.faults.oracle {scenario.name} --seed {seed}{' --small' if small else ''}"
+        again = f"python -m tests.faults.oracle {scenario.name} --seed {seed} --share {share:g}"
         print(f"{played}\n    again: {again}    its files: {directory}\n{_why(played)}", flush=True)
     return played.exact
 
@@ -58,7 +58,7 @@ def _arguments() -> argparse.Namespace:
     names = [each.name for each in SCENARIOS]
     parser.add_argument("scenario", nargs="*", default=names, help=f"which ones; unset: all ({', '.join(names)})")
     parser.add_argument("--seed", type=int, default=SEED, help="of all that is left to chance")
-    parser.add_argument("--small", action="store_true", help="the short forms, of which `make test` plays some")
+    parser.add_argument("--share", type=float, default=1.0, help="of the full length; 0: the short forms")
     parser.add_argument("--jobs", type=int, default=SIDE_BY_SIDE, help="how many at one time")
     asked = parser.parse_args()
     if unknown := set(asked.scenario) - set(names):

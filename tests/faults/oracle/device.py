@@ -15,6 +15,7 @@ from tests.faults.oracle.driver import Life
 from tests.faults.oracle.faults import NOTHING, Under
 from tests.faults.oracle.ledger import Ledger, Noted
 from tests.faults.oracle.speaker import EAR
+from tests.starting import Started
 from tests.waiting import until
 
 ROOT = Path(__file__).parents[3]
@@ -68,7 +69,7 @@ class Device:
         life = Life(str(self._settings), str(self._ledger_path), self.noted.next, utterances, pace_s, settle_s)
         command = [*under.prefix, sys.executable, "-m", self.driver, life.written()]
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
+            self._process = Started(
                 command,
                 stdout=log,
                 stderr=log,
@@ -133,7 +134,7 @@ class Device:
         """Ask the inventory about what is still owed, as a person does where no agent starts any more."""
         command = [sys.executable, "-m", "edge", "queue", "reconcile", "--config", str(self._settings)]
         with self._log.open("ab") as log:
-            subprocess.run(command, stdout=log, stderr=log, cwd=ROOT, timeout=DRAINED_S, check=False)
+            Started(command, stdout=log, stderr=log, cwd=ROOT).wait(DRAINED_S)
 
     def finish(self) -> None:
         """Begin a last life with one fresh utterance, which must pass, as must all that is owed."""

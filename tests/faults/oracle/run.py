@@ -33,10 +33,12 @@ class Run:
             yield number
 
     def sample(self, moments: Sequence[T]) -> Iterator[T]:
-        """As many of `moments` as the extent allows, spread evenly, telling how far it has come."""
-        for number in range(min(self.extent, len(moments))):
-            self.tell(f"{number}/{min(self.extent, len(moments))}")
-            yield moments[number * len(moments) // min(self.extent, len(moments))]
+        """As many of `moments` as the extent allows, spread evenly from one left to chance, telling how far it is."""
+        count = min(self.extent, len(moments))
+        first = self.chance.randrange(len(moments) // count)
+        for number in range(count):
+            self.tell(f"{number}/{count}")
+            yield moments[first + number * len(moments) // count]
 
     def pause(self, least_s: float, most_s: float) -> None:
         """Let things go on for a random while: the moment after it is what is tested, not a wait for anything."""
@@ -52,14 +54,14 @@ class Scenario:
     """What its extent counts."""
     play: Callable[[Run], Tally]
     small: int
-    """The extent with which it is part of every test run."""
+    """The extent with which it is part of every test run: no share is less."""
     full: int
 
     def played(
-        self, directory: Path, seed: int, *, small: bool, tell: Callable[[str], None] = lambda _: None
+        self, directory: Path, seed: int, *, share: float = 0.0, tell: Callable[[str], None] = lambda _: None
     ) -> Played:
-        """Play it with its files in `directory`, and see what became of it."""
-        extent = self.small if small else self.full
+        """Play it with its files in `directory`, at this share of its full length, and see what became of it."""
+        extent = max(self.small, round(share * self.full))
         began = time.monotonic()
         found: Tally | str
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 
-from tests.faults.oracle.faults import SYNCS, interleaved, killed_at
+from tests.faults.oracle.faults import SYNCS, killed_at
 from tests.faults.oracle.ledger import Tally
 from tests.faults.oracle.run import Run
 from tests.faults.oracle.stage import Stage
@@ -18,8 +18,8 @@ MOST_UTTERANCES = 30
 START_S = 1.0
 """Longer than the agent takes to start."""
 
-FIRST_SYNCS = dict.fromkeys(SYNCS, 60)
-"""Up to which of its syncs a life is killed."""
+FIRST_SYNCS = [(call, nth) for call in SYNCS for nth in range(1, 61)]
+"""The syncs at which a life is killed: the first sixty of each call."""
 
 ENOUGH = 30
 """Utterances in a life that is killed at a sync: more than it will live to hear."""
@@ -44,7 +44,7 @@ def killed_at_syncs(run: Run) -> Tally:
     """SIGKILL when the disk is asked for the nth time: n = 1, 2, 3 … of each call, a life each, on one journal."""
     with Stage(run.directory) as stage:
         device = stage.device()
-        for call, nth in run.sample(interleaved(FIRST_SYNCS)):
+        for call, nth in run.sample(FIRST_SYNCS):
             device.speak(ENOUGH, under=killed_at(call, nth))
             assert device.wait() == -signal.SIGKILL, f"it came to its end before its {call} number {nth}"
         return stage.conclude()
