@@ -17,7 +17,7 @@ from importlib.util import find_spec
 from typing import Any, Protocol
 
 from edge.agent.ear import listen
-from edge.audio.framing import FRAME_SAMPLES
+from edge.audio.pcm import FRAME_SAMPLES
 from edge.config import Settings
 from edge.hear.endpointing import Closed, Endpointing
 from edge.hear.vad import scorer

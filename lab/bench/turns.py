@@ -26,7 +26,7 @@ from types import SimpleNamespace
 from edge.agent import dictation, ear
 from edge.agent.parts import assemble
 from edge.agree.decide import Rules
-from edge.audio.framing import FRAME_SAMPLES
+from edge.audio.pcm import FRAME_SAMPLES
 from edge.config import Settings, load
 from edge.forms.spoken import read
 from edge.hear.recording import RecordedSource
