@@ -45,7 +45,9 @@ on record of that pallet, when and by whom, what waits for a person, or where it
 told. The last two digits are enough to ask, where one pallet ends so. Nothing in a question becomes a record.
 
 The last four digits or more of a pallet that is announced for the trailer at hand are that pallet in an entry as well,
-and are read back in full; where several end so, it is asked which ("pallet 103420, or 583420?").
+and are read back in full; where several end so, it is asked which ("pallet 103420, or 583420?"). Where the words may be
+two numbers, 743 or 74330, and the list has one of them that nobody has received, it is that one; what was heard beyond
+doubt stays as it was said.
 
 "Trailer done", or "trailer 5501 is done", tells what was received of it, by item and condition, what was put aside and
 what is missing, and asks "Close trailer 5501?". A yes, and nothing else, puts the closing on record: an entry of the
@@ -67,8 +69,9 @@ is asked is asked again. An entry said while what stands is itself in question w
 then. A "no" behind it, before any entry, asks what is wrong with it. What changed is read back once, with the next
 entry. It ends with the trailer, the operator or the shift, told once.
 
-"Same again" takes all that the entry before had, but for its identifiers, its exception, what is said besides and what
-stands; the readback has it all.
+"Same again" takes all that the entry before had, but for its identifiers, what was found of it alone (an exception, how
+many are damaged or short), what is said besides and what stands; the readback has it all. Behind one that was put aside
+it takes nothing.
 
 Politeness is no objection: "okay", "thanks" or "copy that" over an entry that was read back is a yes. A hesitation is
 not for the device, nor are three words and more that are put as a question or to a "you" ("did you see the game") and
@@ -78,7 +81,9 @@ more ways to object than any list has: then silence commits no more, and it is a
 Whatever goes to a person is said, by its number if that was heard ("pallet 742 put aside for review"), and counted in
 "how many waiting" and when somebody signs off. Who signs on or off over an open question is asked once to finish it.
 "What is open?" asks about the oldest of it again, whoever put it aside: what answers it records the entry, under the
-next number. Silence, "put it aside" and "never mind" leave it where it was; "cancel" takes it back.
+next number. Silence, "put it aside" and "never mind" leave it where it was; "cancel" takes it back. What is dictated
+again with nothing else than was put aside settles that with it; where it says something else, that is told ("put aside
+before: pallet 742, 40 units"), and stays.
 What somebody in the office decides meanwhile (`dockvoice queue accept`, `discard`) is told, and asked no more.
 A question says why it is put where something was said for it already: it was not understood, there is no such dock, the
 pallet is recorded already, or is unusual. Before it is given up, what can be said to it is told.
@@ -100,7 +105,9 @@ from what was said is asked ("pallet 742 scanned, pallet 724 said. Which?"). Ove
 of another pallet is the next entry. What is wrong with a label is told, and changes nothing.
 
 A sentence may come in several breaths. What names another pallet, say, over an open entry is never written into it: it
-is asked whether it is meant instead, and what follows goes with it until that is answered. A number that a pause may
+is asked whether it is meant instead, and what follows goes with it until that is answered. After a "no" what was open
+stays: it is recorded, or asked about where it lacks something or may have been objected to, and the other has its turn
+behind it. A number that a pause may
 have cut in two, "pallet four nine" and "zero eight, dock A", is asked about, whichever half was heard as whole.
 
 Two things said in one breath, "pallet 742, twelve cases, dock B, pallet 743, ten cases, dock C", are named, and taken

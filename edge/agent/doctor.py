@@ -390,7 +390,8 @@ def not_done(counts: Mapping[str, int]) -> list[Finding]:
         return []
     found = "not done: " + ", ".join(f"{count} {why}" for why, count in counts.items())
     todo = (
-        "the log tells of each. Forged ones: see who may write to the topic of decisions; for the others, see "
+        "the log tells of each. Forged ones: see who may write to the topic of decisions, and that "
+        "`deliver.decisions_key` is the public half of the key that signs them, lists and rosters; for the others, see "
         "`dockvoice inventory review list`, and decide again about what is still open"
     )
     return [Finding("decisions", Severity.WARNING, found, todo)]

@@ -68,6 +68,9 @@ def objections(
     if (reason := _misplaced(str(pallet), _places(values, form), expected)) is not None:
         return {named: reason}
     lines, asked = _lines(str(pallet), values, form, expected), {}
+    item = form.expects.get(Expects.ITEM)
+    if item is not None and item in values and not lines and expected.of(str(pallet)):
+        asked[item] = Reason.NOT_EXPECTED
     lot, counted = form.expects.get(Expects.LOT), form.expects.get(Expects.QUANTITY)
     if lot is not None and lot not in values and lines and all(line.lot_needed for line in lines):
         asked[lot] = Reason.FIELD_MISSING

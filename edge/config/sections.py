@@ -437,7 +437,7 @@ class Deliver(Section):
     window: int = Field(16, ge=1, le=1000, description="events on the way at one time, at most")
     control: bool = Field(False, description="take orders (mute, talk) from the device's control topic")
     decisions_key: Place | None = Field(
-        None, description="public key (PEM) of who may decide from the inventory's side; unset: nobody"
+        None, description="public key (PEM) of who decides, announces and names operators for a site; unset: nobody"
     )
     mqtt: Mqtt = Mqtt()
 

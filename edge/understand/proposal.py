@@ -22,6 +22,7 @@ from edge.forms.spoken import (
     preface,
     read,
     takes_back,
+    without_cue,
 )
 from edge.forms.spoken.commands import Asked
 from edge.forms.spoken.language import ENGLISH, Language
@@ -76,12 +77,20 @@ def proposed(
     whole = all(field.name in fields for field in form.fields if field.required)
     if not fields or takes_back(words, language) or (whole and preface):
         return asked(interpreter, form, catalogue, words, language)
-    correction = corrects(words, language) and not whole
+    correction = corrects(words, language) and not whole and not _cue_is_value(words, fields, form, catalogue, language)
     if correction and not any(said.value is not None or said.runner_up is not None for said in fields.values()):
         return asked(interpreter, form, catalogue, words, language)  # "No, not dock D" says nothing of what is right.
     # A whole sentence stands for itself, however it begins.
     act = Act.AMEND if correction else Act.RECORD
     return Reading(interpreter, form.name, tuple(words), fields, act=act)
+
+
+def _cue_is_value(
+    words: Sequence[Word], fields: Mapping[str, FieldReading], form: Form, catalogue: Catalogue, language: Language
+) -> bool:
+    """Is what may announce a correction a part of the first value: "wrong item"?"""
+    rest = without_cue(words, language)
+    return not rest or not fields.keys() <= read(rest, form, catalogue, language).keys()
 
 
 def asked_of(words: Sequence[Word], form: Form, catalogue: Catalogue, language: Language) -> Reading | None:

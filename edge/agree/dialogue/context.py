@@ -193,9 +193,10 @@ def readback(session: DialogueSession) -> Say:
         anew = session.context.fields.keys() - _with_draft(session, draft).fields.keys()
         return Say(Prompt.STANDING_ANEW if anew else Prompt.STANDING, values)
     standing = {name: values[name] for name, _ in draft.stands if name in values}
-    reading = draft.reading.fields
-    heard_before = (name for name, one in reading.items() if one.is_taken and name not in session.context.untold)
-    known = set(heard_before) if _names_things(session.rules.form) else set()
+    stands, untold = at_hand(session), session.context.untold
+    taken = {name: one.value for name, one in draft.reading.fields.items() if one.is_taken and name not in untold}
+    heard_before = {name for name, value in taken.items() if name in stands and stands[name].value == value}
+    known = heard_before if _names_things(session.rules.form) else set()
     if draft.act is not Act.RECORD:
         return Say(Prompt.READBACK_AMENDED, values)
     told = {name: value for name, value in values.items() if name not in known and name not in standing}

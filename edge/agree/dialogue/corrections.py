@@ -14,7 +14,6 @@ from edge.agree.dialogue.merging import (
     begins_astray,
     is_of_another,
     is_plain,
-    is_rather_next,
     names_another,
     names_field,
     names_unclearly,
@@ -25,7 +24,7 @@ from edge.agree.dialogue.merging import (
     with_reading,
 )
 from edge.agree.dialogue.orders import Order, Prompt, Say
-from edge.agree.dialogue.questions import About, Question, held, values_of
+from edge.agree.dialogue.questions import About, Question, held, likely_values, values_of
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
 from edge.forms.model import FormField, Spoken
@@ -56,7 +55,7 @@ def begin_or_replace_last(session: DialogueSession, heard: UtteranceHeard) -> li
     if not corrects(heard.reading.words, session.rules.language):
         return drafting.begin_entry(session, heard)
     last, named = session.recorded.last, session.entry_named(heard.reading)
-    if named is not None and named != last and drafting.takes_back(session, heard):
+    if named is not None and drafting.takes_back(session, heard):
         # What stands for all entries now is not said of one before.
         own = {name: one for name, one in heard.reading.fields.items() if not one.is_taken}
         return correct_last(session, replace(heard, reading=replace(heard.reading, fields=own)))
@@ -217,24 +216,52 @@ def begin_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 def correct_held(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """A part of a sentence while an entry is held: in words that are strange before it, it may be mere talk."""
-    draft, said = session.open_draft, drafting.reading_of(session, heard)
-    if begins_astray(said, session.rules):
-        return drafting.doubt(session, heard)
-    if not drafting.takes_back(session, heard) and not is_plain(said, session.rules):
-        return drafting.doubt(session, heard)
-    if among_talk(said, session.rules, held=_own_values(draft)):
-        return drafting.doubt(session, heard)
-    if says_nothing(said) or (names_unclearly(said, session.rules) and not drafting.takes_back(session, heard)):
+    draft, said = session.open_draft, _added(session, drafting.reading_of(session, heard))
+    takes_back = drafting.takes_back(session, heard)
+    if not takes_back and _surely_names_another(session, said):
+        return ask_if_corrects(session, heard)
+    if _may_be_talk(session, said, takes_back=takes_back):
         return drafting.doubt(session, heard)
     another = names_another(draft.reading, said, session.rules)
     recorded = len(said.fields) > 1 and session.entry_named(said) is not None
-    takes_back = drafting.takes_back(session, heard)
-    if (another and (recorded or not takes_back)) or (
-        not takes_back and is_rather_next(draft.reading, said, session.rules)
-    ):
+    if (another and recorded) if takes_back else (another or _may_be_next(session, said)):
         return ask_if_corrects(session, heard)
     said = put_right(draft.reading, said, session.rules)
     return drafting.revise(session, heard, with_fields(draft, said.fields, heard.utterance_id))
+
+
+def _may_be_talk(session: DialogueSession, said: Reading, *, takes_back: bool) -> bool:
+    """Whether it corrects the held entry in words that make no value, or with which one talks to others as well."""
+    rules = session.rules
+    if begins_astray(said, rules) or says_nothing(said):
+        return True
+    if not takes_back and (not is_plain(said, rules) or names_unclearly(said, rules)):
+        return True
+    return bool(among_talk(said, rules, held=_own_values(session.open_draft)))
+
+
+def _added(session: DialogueSession, said: Reading) -> Reading:
+    """The reading without the "and" before what was not said of the entry yet: "and two damaged"."""
+    known, joins = session.open_draft.reading.fields, session.rules.language.words["joins"]
+    if not said.fields or said.fields.keys() & known.keys() or (fold(said.words[0].text),) not in joins:
+        return said
+    rest = part_of(said, said.words[1:], session.rules)
+    return rest if rest.fields.keys() == said.fields.keys() else said
+
+
+def _surely_names_another(session: DialogueSession, said: Reading) -> bool:
+    """Whether another thing is named for sure: "okay, pallet 743" is nothing to be said again over pallet 742."""
+    sure = not any(said.fields[name].rivals for name in session.identifiers_of(values_of(said)))
+    return sure and names_another(session.open_draft.reading, said, session.rules)
+
+
+def _may_be_next(session: DialogueSession, said: Reading) -> bool:
+    """Whether it may be another entry, where none is known by a name: all of what was said of it is said otherwise."""
+    form, own = session.rules.form, _own_values(session.open_draft)
+    if any(field.identifier for field in form.fields):
+        return False
+    differing = [name for name, value in values_of(said).items() if name in own and own[name] != value]
+    return len(differing) > 1
 
 
 def of_held(session: DialogueSession, said: Reading) -> Reading:
@@ -286,11 +313,11 @@ def as_before(session: DialogueSession, said: Reading) -> Reading:
 
 
 def _entry_before(session: DialogueSession) -> LastEntry | None:
-    """The entry that is held, as if it was recorded; else the last one of whoever speaks."""
+    """The entry that is held, as if it was recorded; else the last of whoever speaks, if none was put aside since."""
     draft = session.draft
     if session.state is State.HELD and draft is not None and draft.act is not Act.CONTEXT:
         return LastEntry("", draft, session.values)
-    return session.recorded.last
+    return None if session.recorded.put_aside_since else session.recorded.last
 
 
 def _alike(session: DialogueSession, before: LastEntry, rest: Reading) -> list[str]:
@@ -345,9 +372,12 @@ def counts_anew(session: DialogueSession, heard: UtteranceHeard) -> bool:
 
 
 def _revise_whole(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """The open draft, said anew as a whole."""
-    draft = with_reading(session.open_draft, drafting.reading_of(session, heard), heard.utterance_id)
-    return drafting.revise(session, heard, draft)
+    """The open draft, said anew as a whole. What was said surely of it besides, as how many are damaged, stays."""
+    draft, said = session.open_draft, drafting.reading_of(session, heard)
+    sure = {name: one for name, one in draft.reading.fields.items() if one.value is not None and not one.rivals}
+    anew = {name: one for name, one in said.fields.items() if not (one.is_taken and name in sure)}
+    whole = with_reading(draft, replace(said, fields={**sure, **anew}), heard.utterance_id)
+    return drafting.revise(session, heard, whole)
 
 
 def _drop_and_begin(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -423,30 +453,56 @@ def withdraw_objection(session: DialogueSession, heard: UtteranceHeard) -> list[
 
 def set_aside(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
     """What answers nothing and names something unclearly; with more of it, it may be an entry, and goes to a person."""
+    return drafting.reject_answer(session, heard) if len(said.fields) == 1 else _put_aside_aloud(session, heard, said)
+
+
+def _put_aside_aloud(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
     again = drafting.reject_answer(session, heard)
-    if len(said.fields) == 1:
-        return again
     parked = Park(heard.utterance_id, drafting.UNANSWERED, values_of(said))
     return [parked, *drafting.tell_parked(session, said), *again[1:]]
 
 
 def answer_about_other(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Neither yes nor no: what goes on with the other thing, or names one more, leaves the open entry as it is."""
-    said, rules = drafting.reading_of(session, heard), session.rules
-    draft, other = session.open_draft, session.asked.other
+    said, other = drafting.reading_of(session, heard), session.asked.other
     if heard.verdict.outcome is Outcome.ACCEPT:
         return _answer_with_entry(session, heard)
-    if other is None or other.utterance_id == draft.utterance_id or not said.fields or begins_astray(said, rules):
+    if other is None or not said.fields:
         return drafting.reject_answer(session, heard)
-    if names_unclearly(said, rules):
-        return set_aside(session, heard, said)
+    if begins_astray(said, session.rules):
+        third = _may_name_third(session, other, said)
+        return _put_aside_aloud(session, heard, said) if third else drafting.reject_answer(session, heard)
+    if other.utterance_id == session.open_draft.utterance_id:
+        return _of_third(session, heard, said)
+    return set_aside(session, heard, said) if names_unclearly(said, session.rules) else _of_other(session, heard, other)
+
+
+def _of_other(session: DialogueSession, heard: UtteranceHeard, other: Draft) -> list[Order]:
+    """What goes on with the other thing; or with one more, which takes its place in the question."""
+    said, rules = drafting.reading_of(session, heard), session.rules
     if names_another(other.reading, said, rules):
-        third = names_another(draft.reading, said, rules)
+        third = names_another(session.open_draft.reading, said, rules)
         return ask_if_corrects(session, heard) if third else drafting.reject_answer(session, heard)
     if drafting.takes_back(session, heard):
         return drafting.reject_answer(session, heard)
     more = with_fields(other, said.fields, heard.utterance_id)
     return [heard.noted_as_heeded(), *_review_and_ask(session, more)]
+
+
+def _may_name_third(session: DialogueSession, other: Draft, said: Reading) -> bool:
+    """Whether it names neither the open entry nor the other thing, as far as it was understood."""
+    named = session.identifiers_of(likely_values(said))
+    known = (values_of(one.reading) for one in (session.open_draft, other))
+    return bool(named) and all(any(one.get(name, value) != value for name, value in named.items()) for one in known)
+
+
+def _of_third(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
+    """Over the question whether it takes the place of the last entry: one more thing waits for its turn."""
+    if not _surely_names_another(session, said) or session.entry_named(said) is not None:
+        return drafting.reject_answer(session, heard)
+    before = [] if session.next is None else drafting.tell_parked(session, session.next.reading)
+    noted, kept = heard.noted(held(heard.verdict)), drafting.put_next(session, heard, said)
+    return [noted, kept, *before, session.put(session.asked)]
 
 
 def _answer_with_entry(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:

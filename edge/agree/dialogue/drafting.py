@@ -213,6 +213,7 @@ def park(session: DialogueSession) -> list[Order]:
     session.close()
     if draft.act in {Act.CANCEL, Act.CONTEXT}:
         return [Drop(draft), session.say(Prompt.KEPT_AS_IT_IS), *besides]
+    session.recorded.put_aside_since = session.recorded.put_aside_since or draft.act is Act.RECORD
     # Whoever decides about a correction must not make a second entry of it by a mere yes.
     kept = Park(draft.utterance_id, UNANSWERED, {} if draft.act is Act.AMEND else values, draft)
     return [kept, *tell_parked(session, draft.reading), *besides]

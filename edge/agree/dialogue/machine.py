@@ -429,7 +429,7 @@ def _event(session: DialogueSession, happening: Happening) -> Event:
         return Event.UNCLEAR
     if event is Event.CANCEL and happening.reading.fields and session.state is not State.IDLE:
         here = session.draft is not None and not names_another(session.draft.reading, happening.reading, session.rules)
-        return event if here and session.about is not About.CANCEL else Event.UNCLEAR
+        return event if here and session.about is not About.CANCEL else Event.INDISTINCT
     if event is Event.NOISE:
         return Event.UNCLEAR if answers.answers_question(session, happening) else event
     agrees = event is Event.YES or (event is Event.CANCEL and session.about is About.CANCEL)

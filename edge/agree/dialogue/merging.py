@@ -222,16 +222,6 @@ def is_of_another(before: Reading, said: Reading, rules: Rules) -> bool:
     return _differ(before, said, identifiers or [field.name for field in rules.form.fields])
 
 
-def is_rather_next(before: Reading, said: Reading, rules: Rules) -> bool:
-    """May a part of a sentence be of the next entry, where nothing names one: "front, minus twenty" after the rear?
-
-    Who corrects changes one thing, as a rule; who measures again says both anew.
-    """
-    named = any(field.identifier for field in rules.form.fields)
-    anew = [name for name in said.fields if name in before.fields and _differ(before, said, [name])]
-    return not named and len(anew) > 1
-
-
 def names_unclearly(said: Reading, rules: Rules) -> bool:
     """Does it name something by an identifier that was not understood? What it is of nobody knows then."""
     named = (said.fields.get(field.name) for field in rules.form.fields if field.identifier)
@@ -320,7 +310,13 @@ def begins_in_doubt(said: Reading, rules: Rules) -> bool:
 def _counted_first(said: Reading, rules: Rules) -> tuple[str, ...]:
     """The fields that the number at the beginning may count."""
     number = begins(said.words, rules.language)
-    return tuple(name for name, one in said.fields.items() if one.words and fold(one.words[0]) in number)
+    return tuple(name for name, one in said.fields.items() if number and _is_counted(one, number))
+
+
+def _is_counted(said: FieldReading, number: Phrase) -> bool:
+    """Does the field begin with the number, as it was written: "ninety-three", "dreiundneunzig", "a dozen"?"""
+    first = [fold(word) for word in said.words[:2]]
+    return first[:1] != [] and (first[0] in number or any(number[0] in word for word in first))
 
 
 def cut_off(reading: Reading, before: Sequence[Word], rules: Rules) -> tuple[str, ...]:
@@ -349,9 +345,11 @@ BEFORE, BEHIND = PLAIN | {Role.OPENING, Role.LINK}, PLAIN - {Role.WITHIN} | {Rol
 
 
 def is_statement(said: Reading, rules: Rules) -> bool:
-    """Is it said where somebody is: "next trailer is 5503, at door 12", and not "door twelve is full"?"""
+    """Is it said where somebody is: "next trailer is 5503, at door 12", not "door twelve is full" nor "bring 5503"?"""
     told, heard, roles = _told(said, rules)
     last = max(told, default=0)
+    if any((token.text,) in rules.language.words["moves"] for at, token in enumerate(heard) if at not in told):
+        return False
     return all(at in told or roles[at] & (BEFORE if at < last else BEHIND) for at in range(len(heard)))
 
 
@@ -373,10 +371,14 @@ def among_talk(
 ) -> list[str]:
     """The fields whose values stand among other words than those of an answer or a correction: "no, I'm at dock C"."""
     answered = read(said.words, rules.form, rules.catalogue, rules.language, asked=asked, held=held)
+    doubted = {name for name, one in said.fields.items() if one.value is None}  # and so is the unit of such a count
     return [
         name
         for name, one in said.fields.items()
-        if one.value is not None and name in answered and answered[name].value is None
+        if one.value is not None
+        and name in answered
+        and answered[name].value is None
+        and rules.form[name].unit_of not in doubted
     ]
 
 

@@ -130,7 +130,9 @@ def chosen(words: Sequence[Word], language: Language = ENGLISH) -> int | None:
 
 def finds_nothing_wrong(words: Sequence[Word], language: Language = ENGLISH) -> bool:
     """Does the utterance answer that nothing is wrong: "nothing", "it's fine", "okay"?"""
-    return courteous(words, language) or _plain(words, language) in map(language.unelided, language.commands["nothing"])
+    nothing = {language.unelided(one) for one in language.commands["nothing"]}
+    ways = (words, without_cue(words, language))  # "sorry, it's fine"
+    return any(courteous(said, language) or _plain(said, language) in nothing for said in ways if said)
 
 
 def about(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Asked, tuple[Word, ...]] | None:

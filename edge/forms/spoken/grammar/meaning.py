@@ -116,7 +116,8 @@ def _preface(best: Path) -> tuple[int, ...]:
     before = best.events[: mentions[0]] if mentions else ()
     later = {best.events[at].field for at in mentions[1:]}
     # A number that the first mention does not correct is one too: "eight, no, pallet seven four two".
-    counts = bool(mentions) and isinstance(best.events[mentions[0]].value, int)
+    first = [best.events[at] for at in mentions if best.events[at].start == best.events[mentions[0]].start]
+    counts = any(isinstance(event.value, int) for event in first)  # its unit is told before it
     loose = LOOSE if counts else LOOSE | {Happens.SLIP}
     astray = (event for event in before if event.happens in loose or event.field in later - {None})
     return tuple(at for event in astray for at in range(event.start, event.end))
@@ -211,6 +212,8 @@ class Said:
         else:
             self.values.append(event.value)
             self.standing.append(event)
+            if "o" in event.marks and isinstance(earlier, float) and isinstance(event.value, float):
+                self.values += [one for one in as_corrected(earlier, event.value) if one not in self.values]
         self.doubtful |= _is_unsure(event)
 
     def _say_again(self, event: Telling) -> None:

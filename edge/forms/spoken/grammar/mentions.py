@@ -75,6 +75,8 @@ class Mentions:
         dearer += self._of_other_length(name, before, value, marks)
         if pending:
             dearer += self._unmentioned(path, before, at)
+            if "n" in pending and "b" in marks and before is None and self._held.get(name, value) != value:
+                dearer += weights.OTHER  # "Not twelve" is said of what is twelve.
             more, pending = self._denied(name, pending, stands=before is not None or "b" in marks)
             dearer += more
         corrects = before is not None and "c" in pending and "b" in marks

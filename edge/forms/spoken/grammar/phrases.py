@@ -185,8 +185,6 @@ class SmallWords:
     # Words around a value.
 
     def _opening(self, path: Path, match: Match, at: int) -> None:
-        if match.end == self._spans.size and self._links.touches(path, at) and self._says_how(path, match, at):
-            return
         begins = self._tokens[at].pause or path.state is Place.START or at == 0
         if self._leads_on(path, match, at):
             path = path.telling(Telling(Happens.HEDGE, path.field, start=at, end=match.end))
@@ -254,7 +252,7 @@ class SmallWords:
         """What announces a correction; "no" before a count may deny all that follows."""
         end = match.end
         pending = marked(path.pending.replace("n", "").replace("m", ""), "c")
-        if not path.events and self._may_deny(at, end):
+        if not path.events and self._may_deny(at):
             pending = marked(pending, "h")
         opened = self._agenda.opened(path)
         denies = not path.events and tuple(self._words[at:end]) in self._language.words["contrasts"]
@@ -263,11 +261,13 @@ class SmallWords:
         begun = opened.cue[0] if opened.cue[1] == at else at
         self._agenda.go(opened, end, weights.CUE, pending=pending, cue=(begun, end))
 
-    def _may_deny(self, at: int, end: int) -> bool:
-        """May a cue deny what follows, with no pause in it nor behind it: Spanish "no catorce", "no es catorce"?"""
-        said, nots = tuple(self._words[at:end]), self._language.words["nots"]
-        denies = said in nots or (said[:1] in nots and said in self._language.moods["denials"])
-        return denies and all(self._spans.goes_straight_on(one) for one in range(at + 1, end + 1))
+    def _may_deny(self, at: int) -> bool:
+        """May a cue and what follows it at once say what is not so: Spanish "no es catorce", and not "no, es"?"""
+        ends = (one.end for one in self._spans.matches[at] if one.role is Role.MOOD and one.value == "denials")
+        nots = (self._words[at],) in self._language.words["nots"]
+        return nots and any(
+            end > at + 1 and all(self._spans.goes_straight_on(one) for one in range(at + 1, end + 1)) for end in ends
+        )
 
     def _repeat(self, path: Path, match: Match, _at: int) -> None:
         if self._asked is not None and path.state is Place.START:

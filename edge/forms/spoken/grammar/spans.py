@@ -278,11 +278,16 @@ class Spans:
         )
 
     def says_value(self, name: str, at: int) -> bool:
-        """Do all words from a token on say a value of a field without its label?"""
+        """Do all words from a token on, but for a courtesy behind, say a value of a field without its label?"""
         field = self.fields[name]
         if field.spoken is Spoken.YES_NO:
-            return any(end == self.size for end, _, _ in self.unlabelled_yes_no(field, at))
-        return field.bare and any(end == self.size for end, _, _ in self.values(field, at))
+            return any(self._ends(end) for end, _, _ in self.unlabelled_yes_no(field, at))
+        return field.bare and any(self._ends(end) for end, _, _ in self.values(field, at))
+
+    def _ends(self, at: int) -> bool:
+        """Does the sentence end there, or with a remark behind it: "sealed, thanks"?"""
+        remarks = (one.end for one in self.matches[at] if one.role is Role.TAIL) if at < self.size else (at,)
+        return self.size in remarks
 
     def _yes_no(self, field: FormField, at: int, *, labelled: bool) -> list[tuple[int, bool, float]]:
         wording = field.wording(self.language.code)
