@@ -1,5 +1,9 @@
 """What the agent takes of a machine that hears by itself: `python -m lab.bench.footprint [MANIFEST]`.
 
+Processor seconds are told for an hour of sound, and which part takes them. Beside it, with `--beside`, what others'
+pipelines take that are installed here (`lab/bench/pipelines.py`): turns found, and each heard once by the same weights
+with the same sentences; the least that anybody could do is Silero and that.
+
 Memory is what the kernel counts as resident, before the recogniser is loaded, after, and at most. The share of the
 processor is that of one core, if the same were heard at the pace of real time: sound is fed as fast as it is taken,
 and the processor time of all threads divided by the length of the sound. The journal is on disk as in production;
@@ -11,24 +15,36 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import threading
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
+from functools import wraps
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import psutil
+from vosk import KaldiRecognizer
 
+from edge.agent import dictation as concluding
 from edge.agent.events import Decided, DictationEvent, SourceEnded
 from edge.agent.parts import Parts, assemble, dictation, take
 from edge.audio.pcm import FRAME_BYTES, FRAME_SAMPLES
-from edge.config import Settings, load
+from edge.config import Settings, Vad, VadKind, load
 from edge.hear.recording import RecordedSource
+from edge.hear.vad import Gated
+from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Source
 from edge.records import SAMPLE_RATE, Frame
+from edge.understand.local import vosk
 from edge.understand.local.incremental import Speculation
 from edge.understand.local.vosk import VoskInterpreter
+from edge.understand.nearness import Loudness
+from lab.bench.pipelines import FixedPause, Pipeline, Recogniser, installed
+from lab.floor import Floor
 from lab.noises import noise, pcm
 from lab.scoring import read_manifest
 
@@ -39,6 +55,59 @@ NOISES = ("forklift_engine", "wind", "reversing_beeper", "clang")
 """Heard one after the other as "noise"."""
 
 MB = 1_000_000
+
+LEAST_PAUSE_MS = 500
+"""Of the least that anybody could do: as common a pause as any."""
+
+
+HOUR_S = 3600
+
+SPEECH_BAR, MEMORY_BAR = 140, 300
+"""What hearing may take: processor seconds an hour of speech, and MB."""
+
+PARTS: Mapping[str, tuple[tuple[object, str], ...]] = {
+    "voice activity": ((Gated, "is_speech"),),
+    "recogniser": tuple((KaldiRecognizer, name) for name in ("AcceptWaveform", "PartialResult", "FinalResult")),
+    "reader": tuple((vosk, name) for name in ("most_likely", "read", "breathed", "expected", "preface", "proposed")),
+    "measures of the sound": ((Loudness, "take"), (concluding, "measured")),
+    "journal": tuple((Journal, name) for name in ("begin", "conclude", "commit")),
+}
+"""What is called for each. What they call of each other counts for the one that was called first."""
+
+REST = "the rest"
+
+
+class Stopwatch:
+    """Processor time by part, measured where the parts are called."""
+
+    def __init__(self) -> None:
+        self.spent: dict[str, float] = {}
+        self._within = threading.local()
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Measure within."""
+        with ExitStack() as restored:
+            for part, places in PARTS.items():
+                for owner, name in places:
+                    plain = getattr(owner, name)
+                    restored.callback(setattr, owner, name, plain)
+                    setattr(owner, name, self._timed(part, plain))
+            yield
+
+    def _timed(self, part: str, plain: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(plain)
+        def timed(*given: Any, **named: Any) -> Any:
+            if getattr(self._within, "any", False):
+                return plain(*given, **named)
+            self._within.any, began = True, time.thread_time()
+            try:
+                return plain(*given, **named)
+            finally:
+                self.spent[part] = self.spent.get(part, 0.0) + time.thread_time() - began
+                self._within.any = False
+
+        return timed
 
 
 class NoiseSource(Source):
@@ -66,6 +135,13 @@ class Heard:
     utterances: int
     processor: float
     """The share of one core, 1 is all of it."""
+    parts: Mapping[str, float] = field(default_factory=dict)
+    """Of that, by who takes it."""
+
+    @property
+    def an_hour(self) -> float:
+        """Processor seconds for an hour of such sound."""
+        return self.processor * HOUR_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +159,12 @@ def main() -> None:
         prog="python -m lab.bench.footprint", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("manifest", type=Path, nargs="?", default=CLIPS, help="speech; default: the repository's own")
-    parser.add_argument("--seconds", type=float, default=60.0, help="of silence, and of each noise; default 60")
+    parser.add_argument(
+        "--seconds", type=float, default=60.0, help="of each noise, and four times as much silence; default 60"
+    )
     parser.add_argument("--forms", nargs="*", default=[], help="further forms at hand, which are made ready too")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="only every Nth clip")
+    parser.add_argument("--beside", action="store_true", help="Silero and one hearing beside it, and what is installed")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     settings = load(Settings, None, forms={"at_hand": asked.forms})
@@ -93,15 +173,24 @@ def main() -> None:
     asyncio.run(parts.workplaces().prepare())
     loaded = resident()
     most = [loaded]
-    clips = [RecordedSource(clip.audio) for clip in read_manifest(asked.manifest)]
+    clips = [RecordedSource(clip.audio) for clip in read_manifest(asked.manifest)[:: asked.every]]
     made = [NoiseSource(kind, pcm(noise(kind, asked.seconds, seed=0))) for kind in NOISES]
-    silence = NoiseSource("silence", bytes(int(asked.seconds * SAMPLE_RATE) * 2))
-    heard = [
-        hear(parts, name, sources, most)
-        for name, sources in (("silence", [silence]), ("noise", made), ("speech", clips))
-    ]
+    silence = NoiseSource("silence", bytes(int(len(NOISES) * asked.seconds * SAMPLE_RATE) * 2))
+    kinds: Mapping[str, Sequence[Source]] = {"silence": [silence], "noise": made, "speech": clips}
+    heard = [hear(parts, name, sources, most) for name, sources in kinds.items()]
     memory = Memory(started, loaded, max(most))
     speculation = parts.interpreter.speculation if isinstance(parts.interpreter, VoskInterpreter) else Speculation()
+    if asked.beside:
+        floor = Floor(settings, parts.form, parts.catalogue)
+        bare = settings.model_copy(
+            update={"hear": settings.hear.model_copy(update={"vad": Vad(kind=VadKind.SILERO)})},
+        )
+        others = [FixedPause(bare, LEAST_PAUSE_MS), *(made() for made in installed())]
+        heard += [
+            asyncio.run(hear_beside(pipeline, floor, name, sources))
+            for pipeline in others
+            for name, sources in kinds.items()
+        ]
     if asked.json:
         print(json.dumps(as_json(parts, memory, heard, speculation), indent=2))
     else:
@@ -119,12 +208,33 @@ def hear(parts: Parts, name: str, sources: Sequence[Source], most: list[float]) 
         samples += what.samples if isinstance(what, SourceEnded) else 0
         most.append(resident())
 
-    with TemporaryDirectory(prefix="dockvoice-footprint-") as scratch, JournalThread(Path(scratch)) as desk:
+    watch = Stopwatch()
+    with (
+        TemporaryDirectory(prefix="dockvoice-footprint-") as scratch,
+        JournalThread(Path(scratch)) as desk,
+        watch.running(),
+    ):
         began = time.process_time()
         asyncio.run(take(dictation(parts, desk, told), sources))
         spent = time.process_time() - began
     seconds = samples / SAMPLE_RATE
-    return Heard(name, seconds, utterances, spent / seconds)
+    by_part = {**watch.spent, REST: spent - sum(watch.spent.values())}
+    return Heard(name, seconds, utterances, spent / seconds, {part: one / seconds for part, one in by_part.items()})
+
+
+async def hear_beside(pipeline: Pipeline, floor: Floor, name: str, sources: Sequence[Source]) -> Heard:
+    """The same sources by another pipeline, each turn heard once."""
+    recogniser = Recogniser(floor)
+    samples = turns = 0
+    began = time.process_time()
+    for source in sources:
+        frames = list(source.frames())
+        samples += sum(frame.samples for frame in frames)
+        for turn in await pipeline.turns(source):
+            recogniser.hear(frames, turn)
+            turns += 1
+    seconds = samples / SAMPLE_RATE
+    return Heard(f"{pipeline.name}: {name}", seconds, turns, (time.process_time() - began) / seconds)
 
 
 def resident() -> float:
@@ -148,7 +258,16 @@ def show(parts: Parts, memory: Memory, heard: Sequence[Heard], speculation: Spec
     print(f"{parts.interpreter.name}: {memory.loaded:.0f} MB when ready, {memory.most:.0f} MB at most", end=" ")
     print(f"({memory.started:.0f} MB before the recogniser)")
     for one in heard:
-        print(f"{one.sound:>8}: {one.processor:6.1%} of a core over {one.seconds:.0f} s, {one.utterances} utterances")
+        told = ", ".join(f"{part} {share * HOUR_S:.1f}" for part, share in one.parts.items())
+        print(
+            f"{one.sound:>8}: {one.an_hour:.1f} processor seconds an hour, {one.processor:.1%} of a core, over "
+            f"{one.seconds:.0f} s with {one.utterances} utterances{f' ({told})' if told else ''}"
+        )
+    speech = next(one for one in heard if one.sound == "speech")
+    print(
+        f"at most {SPEECH_BAR} s an hour of speech: {'met' if speech.an_hour <= SPEECH_BAR else 'missed'}; at most "
+        f"{MEMORY_BAR} MB: {'met' if memory.most <= MEMORY_BAR else 'missed'}"
+    )
     print(
         f"readings at pauses: {speculation.made}, of which thrown away {speculation.thrown_away}; they and hearing "
         f"again took {speculation.wasted_s:.1f} s, {speculation.share:.1%} of the recogniser's time"

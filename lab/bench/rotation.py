@@ -244,16 +244,20 @@ def verdict(together: Marks, apart_from: Marks) -> str:
     names = {id(one) for one, _ in apart_from}
     same = [(one, became) for one, became in together if id(one) in names and one.clip.fields is not None]
     left = [(one, became) for one, became in apart_from if one.clip.fields is not None]
-    before, after = (100 * sum(became is Mark.RIGHT for _, became in some) / len(some) for some in (same, left))
-    over = [
-        condition
-        for condition, some in _by(left, lambda one: one.clip.condition).items()
-        if condition in GOALS and not _within(condition, some)
-    ]
-    fell = f"right falls by {before - after:.1f} points"
-    told = "met" if before - after <= ALLOWED_FALL else f"missed, {ALLOWED_FALL:g} allowed"
+    fell = _right(same) - _right(left)
+    conditions = _by(left, lambda one: one.clip.condition)
+    most = max(
+        (_right([both for both in same if both[0].clip.condition == name]) - _right(some), name)
+        for name, some in conditions.items()
+    )
+    over = [name for name, some in conditions.items() if name in GOALS and not _within(name, some)]
+    told = "met" if fell <= ALLOWED_FALL else f"missed, {ALLOWED_FALL:g} allowed"
     wrong = f"wrong is beyond its goal at {', '.join(over)}" if over else "wrong is within its goals"
-    return f"{fell} ({told}); {wrong}"
+    return f"right falls by {fell:.1f} points ({told}), at most by {most[0]:.1f}, at {most[1]}; {wrong}"
+
+
+def _right(some: Marks) -> float:
+    return 100 * sum(became is Mark.RIGHT for _, became in some) / len(some)
 
 
 def main() -> None:

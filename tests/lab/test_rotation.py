@@ -72,4 +72,5 @@ def test_right_may_fall_by_two_points(fallen: int, met: str, rules: Rules) -> No
         (one, Mark.ASKED if number < fallen else Mark.RIGHT) for number, one in enumerate(every)
     ]
     assert verdict(before, after).startswith(f"right falls by {fallen}.0 points ({met}")
+    assert f"at most by {fallen}.0, at clean" in verdict(before, after)
     assert verdict(before, after).endswith("wrong is within its goals")

@@ -1,0 +1,225 @@
+"""Hours in which nobody dictates, and what is recorded in them: `python -m lab.bench.nothing_said [--hours H]`.
+
+Made noise of every kind, silence, babble (four voices at once, backwards) and colleagues who talk near the microphone:
+the chatter of the repository's clips, and sentences of common words put together by chance, which a synthesiser says.
+Each minute has a seed and a loudness of its own, and all of them others where `--seed` is another. Told are how much
+was taken for an utterance, what was recorded, the processor time, and how often an hour something may be recorded, at
+most, with 95 % confidence (Poisson): of this run, and with `--tally` of all runs that the file remembers, whatever the
+code was. Exits with 1 where something was recorded.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import math
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from random import Random
+
+import numpy as np
+
+from edge.audio.pcm import floats
+from edge.config import Settings, load
+from edge.hear.recording import RecordedSource
+from edge.ports import Source
+from edge.records import Outcome
+from edge.speak.voices import EspeakVoice
+from lab.evaluate import MADE_S, VOICES, Sounding, evaluate
+from lab.evaluate_command import counted
+from lab.noises import (
+    BABBLE,
+    KINDS,
+    LEVEL,
+    LOUDNESS_DB,
+    RATE,
+    SILENCE,
+    Made,
+    Sound,
+    active_rms,
+    whole,
+    within_full_scale,
+)
+from lab.operator_speech import LANGUAGE, SAY_WITHIN_S, Spoken
+from lab.report.comparing import Table, markdown
+from lab.report.statistics import at_most
+from lab.scoring import Clip, Result, read_manifest
+
+REPOSITORY = Path(__file__).parents[2]
+SET = REPOSITORY / "tests" / "data" / "speech" / "set" / "manifest.jsonl"
+WORDS = REPOSITORY / "tests" / "data" / "common_words.txt"
+
+TALK = "talk"
+
+SAID = 60
+"""Sentences that are made for a night, besides the chatter of the clips."""
+
+SPEAKERS = ("", "m3", "m4", "m5", "f1", "f2")
+"""Variants of espeak-ng's voice."""
+
+LENGTHS = (3, 12)
+"""Words of a made sentence, at least and at most."""
+
+PAUSES_S = (0.2, 4.0)
+"""Between two sentences of one talker."""
+
+FAINTER_DB = (0.0, 15.0)
+"""By how much the second of the talkers is further away."""
+
+
+@dataclass(frozen=True, slots=True)
+class SoundHeard:
+    """What came of one kind of sound."""
+
+    kind: str
+    hours: float
+    utterances: int
+    asked: int
+    """Of the utterances, those that were neither recorded nor ignored."""
+    recorded: int
+    processor_s: float
+
+
+def talk(sayings: Sequence[Sound], seed: int) -> Sound:
+    """A minute of two people who talk, each with pauses, and at times both at once; as loud as the seed says."""
+    random = Random(seed)  # noqa: S311 - chance, not secrecy
+    sound = np.zeros(round(MADE_S * RATE))
+    for loudness_db in (0.0, -random.uniform(*FAINTER_DB)):
+        at = round(random.uniform(*PAUSES_S) * RATE)
+        while at < len(sound):
+            said = random.choice(sayings)[: len(sound) - at]
+            sound[at : at + len(said)] += said * 10 ** (loudness_db / 20)
+            at += len(said) + round(random.uniform(*PAUSES_S) * RATE)
+    return within_full_scale(sound * LEVEL * 10 ** (random.uniform(*LOUDNESS_DB) / 20))
+
+
+def sayings(clips: Sequence[Clip], seed: int) -> list[Sound]:
+    """What colleagues say, each as loud as the others: the chatter of the clips, and made sentences."""
+    chatter = [whole(RecordedSource(clip.audio)) for clip in clips if clip.condition.startswith("chatter")]
+    lines = WORDS.read_text(encoding="utf-8").splitlines()
+    made = asyncio.run(_said(sentences([line for line in lines if not line.startswith("#")], seed)))
+    return [one / active_rms(one) for one in (*chatter, *made)]
+
+
+def sentences(words: Sequence[str], seed: int) -> list[str]:
+    """Words put together by chance."""
+    random = Random(seed)  # noqa: S311 - chance, not secrecy
+    return [" ".join(random.choices(words, k=random.randint(*LENGTHS))) for _ in range(SAID)]
+
+
+async def _said(texts: Sequence[str]) -> list[Sound]:
+    said = []
+    for number, text in enumerate(texts):
+        voice = EspeakVoice(variant=SPEAKERS[number % len(SPEAKERS)])
+        pieces = [piece async for piece in voice.say(text, LANGUAGE, SAY_WITHIN_S)]
+        said.append(floats(b"".join(pieces)).astype(np.float64))
+    return said
+
+
+def sounds(hours: float, seed: int) -> Iterator[tuple[str, list[Sounding]]]:
+    """By kind, as many minutes of each; other ones for another seed."""
+    clips = read_manifest(SET)
+    voices = [whole(RecordedSource(clip.audio)) for clip in clips if clip.condition == "clean"][:VOICES]
+    colleagues = sayings(clips, seed)
+    kinds = (SILENCE, *KINDS, BABBLE, TALK)
+    minutes = math.ceil(hours * 3600 / MADE_S / len(kinds))
+    for kind in kinds:
+        some = []
+        for number in range(seed * minutes, (seed + 1) * minutes):
+            clip = Clip(audio=Path(f"made/{kind}-{number}"), fields=None, condition=kind)
+            some.append(Sounding(clip, partial(_made, kind, number, colleagues if kind == TALK else voices)))
+        yield kind, some
+
+
+def _made(kind: str, number: int, voices: Sequence[Sound]) -> Source:
+    return Spoken(talk(voices, number), TALK) if kind == TALK else Made(kind, MADE_S, number, voices)
+
+
+def heard(settings: Settings, kind: str, some: Sequence[Sounding]) -> tuple[SoundHeard, list[Result]]:
+    """What came of one kind, and of each minute of it."""
+    began = time.process_time()
+    with counted(kind, len(some)) as tick:
+        results = [one.result for one in asyncio.run(evaluate(settings, some, tick))]
+    outcomes = [one.verdict.outcome for result in results for one in result.heard]
+    recorded = outcomes.count(Outcome.ACCEPT)
+    asked = len(outcomes) - recorded - outcomes.count(Outcome.IGNORE)
+    hours = sum(one.audio_s for one in results) / 3600
+    return SoundHeard(kind, hours, len(outcomes), asked, recorded, time.process_time() - began), results
+
+
+def table(found: Sequence[SoundHeard]) -> Table:
+    """One row for each kind, and all together."""
+    together = SoundHeard("together", *(sum(column) for column in zip(*(_counts(one) for one in found), strict=True)))
+    rows = tuple(
+        (
+            one.kind,
+            f"{one.hours:.2f}",
+            str(one.utterances),
+            str(one.asked),
+            str(one.recorded),
+            f"{at_most(one.recorded) / one.hours:.1f}",
+            f"{one.processor_s / one.hours:.0f}",
+        )
+        for one in (*found, together)
+    )
+    columns = ("sound", "hours", "utterances", "asked", "recorded", "recorded an hour, at most", "processor s an hour")
+    return Table(
+        "Where nobody dictates", columns, rows, "At most: with 95 % confidence (Poisson; of none, 3 by hours)."
+    )
+
+
+def _counts(one: SoundHeard) -> tuple[float, int, int, int, float]:
+    return one.hours, one.utterances, one.asked, one.recorded, one.processor_s
+
+
+def over_nights(tally: Path) -> str:
+    """What all runs that a file remembers tell together."""
+    lines = [json.loads(line) for line in tally.read_text(encoding="utf-8").splitlines()]
+    hours, recorded = (sum(line[name] for line in lines) for name in ("hours", "recorded"))
+    most = at_most(recorded) / hours
+    return f"{len(lines)} runs, {hours:.1f} hours in all: {recorded} recorded, at most {most:.2f} an hour"
+
+
+def main() -> None:
+    """Hear, and print."""
+    parser = argparse.ArgumentParser(
+        prog="python -m lab.bench.nothing_said",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--hours", type=float, default=1.0, help="in all, each kind as much; default 1")
+    parser.add_argument("--seed", type=int, default=1, help="of this run; another one makes other sound")
+    parser.add_argument("--tally", type=Path, metavar="FILE", help="add this run to those that the file remembers")
+    asked = parser.parse_args()
+    settings = load(Settings, None)
+    found = []
+    for kind, some in sounds(asked.hours, asked.seed):
+        came, results = heard(settings, kind, some)
+        found.append(came)
+        for result in results:
+            for one in result.heard:
+                if one.verdict.outcome is Outcome.ACCEPT:
+                    print(f"RECORDED in {result.clip.audio}: {one.reading.transcript!r} as {dict(one.verdict.fields)}")
+    print(markdown(table(found)))
+    if asked.tally:
+        with asked.tally.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"seed": asked.seed, **_sums(found)}) + "\n")
+        print(over_nights(asked.tally))
+    sys.exit(1 if any(one.recorded for one in found) else 0)
+
+
+def _sums(found: Sequence[SoundHeard]) -> dict[str, float]:
+    return {
+        "hours": round(sum(one.hours for one in found), 4),
+        "recorded": sum(one.recorded for one in found),
+        "processor_s": round(sum(one.processor_s for one in found), 1),
+    }
+
+
+if __name__ == "__main__":
+    main()
