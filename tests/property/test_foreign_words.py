@@ -59,7 +59,7 @@ OF_THE_FORMS = (
 TELLING = tuple(f"{NUMBERS} {LETTERS} {OF_THE_FORMS}".split())
 """Words that may say a value themselves, or what it is the value of."""
 
-FOREIGN = sized(quick=60, test=200, nightly=0)
+FOREIGN = sized(quick=20, test=200, nightly=0)
 """So many words are put in by day, each at a place drawn by chance; by night all of them at every place."""
 
 SMALL = 300
@@ -68,7 +68,7 @@ SMALL = 300
 PARTS = sized(test=1, nightly=6)
 """Of the words: with a sixth of them no test takes two minutes."""
 
-CHANGES = sized(quick=60, test=200, nightly=20_000)
+CHANGES = sized(quick=20, test=200, nightly=20_000)
 """So many sentences with two words put in."""
 
 TOLD = 20

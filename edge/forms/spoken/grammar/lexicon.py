@@ -242,14 +242,16 @@ class Lexicon:
 
 def _names(aside: Phrase, labels: Collection[Phrase]) -> bool:
     """Does a label stand at its beginning, or before its slot: "off trailer {code}"?"""
+    sizes = range(1, len(aside) + 1)
     slots = [at for at, word in enumerate(aside) if word.startswith(SLOT)]
-    return any(aside[: len(one)] == one or any(aside[:at][-len(one) :] == one for at in slots) for one in labels)
+    before_slots = (aside[at - size : at] for at in slots for size in range(1, at + 1))
+    return any(aside[:size] in labels for size in sizes) or any(one in labels for one in before_slots)
 
 
 def _counts(aside: Phrase, units: Collection[Phrase]) -> bool:
     """Does a number stand before a unit in it: "{number} kilos"?"""
     behind = (aside[at + 1 :] for at, word in enumerate(aside) if word.startswith(SLOT))
-    return any(rest[: len(unit)] == unit for rest in behind for unit in units)
+    return any(rest[:size] in units for rest in behind for size in range(1, len(rest) + 1))
 
 
 def _opened(said: Phrase, use: Use, language: Language) -> tuple[str, Sense]:
