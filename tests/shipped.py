@@ -9,7 +9,9 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from jsonschema.protocols import Validator
 
+import inventory.forms
 from edge.forms import loader
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import SUFFIX, load_form
@@ -21,22 +23,33 @@ FORMS = [path.name.removesuffix(SUFFIX) for path in sorted((ROOT / "schemas" / "
 
 
 def read_once(patched: pytest.MonkeyPatch) -> None:
-    """A form's file gives the same form whoever loads it, as long as it holds the same, and so do catalogues.
+    """A form's file gives the same form whoever loads it, as long as it holds the same; so do catalogues.
 
     Commands and settings are tried by the hundred, and each would have the words of all forms made anew.
     """
-    load = Catalogue.load
+    load, validate = Catalogue.load, inventory.forms._validator
 
     @cache
-    def loaded(directory: Path, held: tuple[tuple[str, bytes], ...]) -> Catalogue:
+    def catalogue_holding(directory: Path, _: tuple[tuple[Path, bytes | None], ...]) -> Catalogue:
         return load(directory)
 
-    def load_once(directory: Path) -> Catalogue:
-        files = sorted(path for path in directory.glob("*.csv") if path.is_file())
-        return loaded(directory, tuple((path.name, path.read_bytes()) for path in files))
+    @cache
+    def validator_holding(path: Path, _: bytes | None) -> Validator:
+        return validate(path)
+
+    def catalogue_once(directory: Path) -> Catalogue:
+        return catalogue_holding(directory, tuple((path, _held(path)) for path in sorted(directory.glob("*.csv"))))
 
     patched.setattr(loader, "_form", cache(loader._form))
-    patched.setattr(Catalogue, "load", load_once)
+    patched.setattr(Catalogue, "load", catalogue_once)
+    patched.setattr(inventory.forms, "_validator", lambda path: validator_holding(path, _held(path)))
+
+
+def _held(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:  # which whoever loads it tells
+        return None
 
 
 @cache

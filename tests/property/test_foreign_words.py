@@ -59,7 +59,7 @@ OF_THE_FORMS = (
 TELLING = tuple(f"{NUMBERS} {LETTERS} {OF_THE_FORMS}".split())
 """Words that may say a value themselves, or what it is the value of."""
 
-FOREIGN = sized(quick=60, test=200, nightly=0)
+FOREIGN = sized(quick=20, test=200, nightly=0)
 """So many words are put in by day, each at a place drawn by chance; by night one in three of all, at every place."""
 
 SMALL = 300
@@ -68,7 +68,7 @@ SMALL = 300
 PARTS = sized(test=1, nightly=2)
 """Of the words of a night: with half of them no test takes a minute."""
 
-CHANGES = sized(quick=60, test=200, nightly=5_000)
+CHANGES = sized(quick=20, test=200, nightly=5_000)
 """So many sentences with two words put in."""
 
 TOLD = 20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -34,10 +35,19 @@ AT = 3
 Attack = Callable[[Journal], object]
 
 
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    with Journal.open(tmp_path) as opened:
+@pytest.fixture(scope="module")
+def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The state directory with the events in it, for each test to have a copy of."""
+    directory = tmp_path_factory.mktemp("committed")
+    with Journal.open(directory) as opened:
         commit(opened, EVENTS)
+    return directory
+
+
+@pytest.fixture
+def journal(committed: Path, tmp_path: Path) -> Iterator[Journal]:
+    shutil.copytree(committed, tmp_path, dirs_exist_ok=True)
+    with Journal.open(tmp_path) as opened:
         yield opened
 
 

@@ -6,6 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -20,6 +21,9 @@ from edge.forms.model import Form
 from edge.forms.spoken import check, command_phrases, jsgf, phrases, vocabulary
 from edge.forms.spoken.vocabulary import ONES
 from tests import shipped
+
+once = cache(phrases)
+"""Sampling takes most of a second, and gives the same each time."""
 
 
 @pytest.fixture(scope="module", params=["pallet-move", "stock-count"])
@@ -88,22 +92,22 @@ def test_the_same_seed_gives_the_same_sentences_and_another_seed_others(form: Fo
 
 
 def test_every_word_of_the_sentences_is_in_the_vocabulary(form: Form, catalogue: Catalogue) -> None:
-    words = {word for phrase in phrases(form, catalogue) for word in phrase.split()}
+    words = {word for phrase in once(form, catalogue) for word in phrase.split()}
     assert words <= vocabulary(form, catalogue)
 
 
 def test_sentences_are_small_letters_as_recognisers_write_them(form: Form, catalogue: Catalogue) -> None:
-    assert all(re.fullmatch("[a-z]+( [a-z]+)*", phrase) for phrase in phrases(form, catalogue))
+    assert all(re.fullmatch("[a-z]+( [a-z]+)*", phrase) for phrase in once(form, catalogue))
 
 
 def test_single_digits_are_by_far_the_commonest_way_to_say_an_id(pallet_move: Form, catalogue: Catalogue) -> None:
-    said = [re.search("pallet (?:number )?([a-z]+ [a-z]+)", phrase) for phrase in phrases(pallet_move, catalogue)]
+    said = [re.search("pallet (?:number )?([a-z]+ [a-z]+)", phrase) for phrase in once(pallet_move, catalogue)]
     first = Counter(match[1].split()[0] in {*ONES, "zero", "oh"} for match in said if match)
     assert first[True] > 4 * first[False]
 
 
 def test_what_people_say_besides_the_fields_occurs(pallet_move: Form, catalogue: Catalogue) -> None:
-    text = "\n".join(phrases(pallet_move, catalogue))
+    text = "\n".join(once(pallet_move, catalogue))
     fillers = ["um", "uh", "okay", "please", "moving", "that is", "going to", "i have", "with", "at", "to"]
     numbers = ["double", "triple", "oh", "hundred and", "forty two", "quantity"]
     for words in [*fillers, "no", "sorry", "correction", *numbers, "b as in bravo", "dock b", "dock bravo"]:
@@ -111,7 +115,7 @@ def test_what_people_say_besides_the_fields_occurs(pallet_move: Form, catalogue:
 
 
 def test_some_sentences_leave_a_field_out_and_some_change_the_order(pallet_move: Form, catalogue: Catalogue) -> None:
-    said = phrases(pallet_move, catalogue)
+    said = once(pallet_move, catalogue)
     assert 0.02 < sum("dock" not in phrase for phrase in said) / len(said) < 0.2
     assert 0.05 < sum(phrase.startswith("dock") for phrase in said) / len(said) < 0.4
 

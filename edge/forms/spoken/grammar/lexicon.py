@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum, auto
 from functools import lru_cache
 from typing import NamedTuple
@@ -115,22 +115,25 @@ class Lexicon:
     """The phrases of one form, its catalogue and one language, by their first words."""
 
     def __init__(self, form: Form, catalogue: Catalogue, language: Language) -> None:
-        self._form = form
-        self._by_first: dict[str, dict[Sense, None]] = {}  # In the order in which they were added.
+        self._language = language
         self._is_number = language.numerals.is_part
         self.has_several_counts = sum(field.spoken is Spoken.CARDINAL for field in form.fields) > 1
         own = [*_of_form(form, catalogue, language), *_zeros(form, language)]
-        for said, use in own:
-            self._add(*_opened(said, use, language))
+        self._own = _by_first(own, language)
+        self._counting = _by_first(_counting(form, language), language)
         units = {phrase(unit) for field in form.fields for unit in field.wording(language.code).units}
         # What says nothing elsewhere may be a word of this form: "sealed", "large", "of boxes".
-        taken = {said for said, _ in own} | _yes_and_no(form, language)
-        taken |= {(*adjective, *unit) for adjective in language.words["adjectives"] for unit in units}
-        valued = {said for said, use in own if use.role in {Role.VALUE, Role.NOTHING}} | _yes_and_no(form, language)
-        for first, sense in self._around(taken, valued, language):
-            self._add(first, sense)
-        for said, use in _counting(form, language):
-            self._add(*_opened(said, use, language))
+        self._taken = {said for said, _ in own} | _yes_and_no(form, language)
+        self._taken |= {(*adjective, *unit) for adjective in language.words["adjectives"] for unit in units}
+        # Spanish "roto" says a value by itself: it hedges nothing else and is no other talk.
+        self._valued = {said for said, use in own if use.role in {Role.VALUE, Role.NOTHING}}
+        self._valued |= _yes_and_no(form, language)
+        self._never = _signs(form, language)
+        if any(field.factors_by is not None for field in form.fields):
+            self._never |= set(language.words["goods"])  # What is in the cases is a value here, and no remark.
+        several = OF_SEVERAL if self.has_several_counts else ()
+        self._relating = {said for name in several for said in language.words[name]}
+        self._senses: dict[str, tuple[Sense, ...]] = {}
         self.shapes = {
             field.name: field.shape for field in form.fields if field.shape is not None and field.shape.separated
         }
@@ -161,28 +164,25 @@ class Lexicon:
             else:
                 self.asides.setdefault(aside[0], []).append(aside[1:])
 
-    def _around(
-        self, taken: Collection[Phrase], valued: Collection[Phrase], language: Language
-    ) -> Iterator[tuple[str, Sense]]:
-        """The phrases of the language, each as what it may be beside the words of the form, which are `taken`.
+    def _senses_of(self, word: str) -> tuple[Sense, ...]:
+        """All phrases that begin with the word: those of the form, those of the language, and what may be either."""
+        if (known := self._senses.get(word)) is None:
+            small = _of_language(self._language).get(word, ())
+            around = (sense for said, sense in small if self._is_around(said, sense.use.role))
+            own, counting = self._own.get(word, ()), self._counting.get(word, ())
+            known = tuple(dict.fromkeys((*(sense for _, sense in own), *around, *(sense for _, sense in counting))))
+            if known:  # any word may be asked about
+                self._senses[word] = known
+        return known
 
-        Those that say a value by themselves, `valued`, hedge nothing else and are no other talk: Spanish "roto". What
-        is in the cases is no remark where the form has a field for that.
-        """
-        below_zero = any(field.spoken is Spoken.DECIMAL and (field.least or 0) < 0 for field in self._form.fields)
-        signed = language.table["decimals"]
-        signs = {phrase(sign) for sign in (*signed["minus"], *signed["plus"])} if below_zero else set()
-        has_item = any(field.factors_by is not None for field in self._form.fields)
-        goods = set(language.words["goods"]) if has_item else set()
-        relating = {said for name in OF_SEVERAL for said in language.words[name]} if self.has_several_counts else set()
-        for said, first, sense in _of_language(language):
-            role = sense.use.role
-            # "License plate" is other talk where no label, a "trailer" by itself may be that also where it is one.
-            own = said in taken and (role in REMARKS or (role is Role.MOOD and len(said) > 1))
-            own |= said in goods or said in signs or (said in valued and role in OF_OTHERS)
-            relates = role in {Role.PORTION, Role.TOTAL} and not relating
-            if not (own or relates or (role in REMARKS and said in relating)):
-                yield first, sense
+    def _is_around(self, said: Phrase, role: Role) -> bool:
+        """May a phrase of the language be what it is elsewhere, beside the words of the form?"""
+        if said in self._never or (role in {Role.PORTION, Role.TOTAL} and not self._relating):
+            return False
+        # "License plate" is other talk where no label, a "trailer" by itself may be that also where it is one.
+        if said in self._taken and (role in REMARKS or (role is Role.MOOD and len(said) > 1)):
+            return False
+        return not ((said in self._valued and role in OF_OTHERS) or (role in REMARKS and said in self._relating))
 
     def _implausible(self, name: str, value: FieldValue | None) -> float:
         field = self._items[name]
@@ -191,19 +191,13 @@ class Lexicon:
         cost = 0.0 if field.is_usual(value) else weights.UNUSUAL
         return cost + (weights.UNKNOWN if name in self.values and str(value) not in self.values[name] else 0.0)
 
-    def _add(self, first: str, sense: Sense) -> None:
-        self._by_first.setdefault(first, {})[sense] = None
-
     def matches(self, tokens: Sequence[Token], at: int) -> list[Match]:
         """Every phrase that begins with the token `at`."""
         token = tokens[at]
         if token.inner:
             return []
-        entries = self._by_first.get(token.text)
-        if entries is None:
-            return []
         found = []
-        for entry in entries:
+        for entry in self._senses_of(token.text):
             end = at + 1
             for word in entry.rest:
                 if end >= len(tokens) or tokens[end].text != word or self._parted(tokens[end], entry):
@@ -229,27 +223,29 @@ class Lexicon:
 
     def joins(self, word: str) -> bool:
         """Is the word by itself a link: "of", "the"?"""
-        return any(entry.use.role is Role.LINK and not entry.rest for entry in self._by_first.get(word, ()))
+        return any(entry.use.role is Role.LINK and not entry.rest for entry in self._senses_of(word))
 
     def opens(self, word: str) -> bool:
         """Does a label begin with the word?"""
-        return any(entry.use.role is Role.LABEL for entry in self._by_first.get(word, ()))
+        return any(entry.use.role is Role.LABEL for entry in self._senses_of(word))
 
     def knows(self, word: str) -> bool:
         """Does a phrase begin with the word?"""
-        return word in self._by_first
+        return bool(self._senses_of(word))
 
 
 def _names(aside: Phrase, labels: Collection[Phrase]) -> bool:
     """Does a label stand at its beginning, or before its slot: "off trailer {code}"?"""
+    sizes = range(1, len(aside) + 1)
     slots = [at for at, word in enumerate(aside) if word.startswith(SLOT)]
-    return any(aside[: len(one)] == one or any(aside[:at][-len(one) :] == one for at in slots) for one in labels)
+    before_slots = (aside[at - size : at] for at in slots for size in range(1, at + 1))
+    return any(aside[:size] in labels for size in sizes) or any(one in labels for one in before_slots)
 
 
 def _counts(aside: Phrase, units: Collection[Phrase]) -> bool:
     """Does a number stand before a unit in it: "{number} kilos"?"""
     behind = (aside[at + 1 :] for at, word in enumerate(aside) if word.startswith(SLOT))
-    return any(rest[: len(unit)] == unit for rest in behind for unit in units)
+    return any(rest[:size] in units for rest in behind for size in range(1, len(rest) + 1))
 
 
 def _opened(said: Phrase, use: Use, language: Language) -> tuple[str, Sense]:
@@ -258,10 +254,19 @@ def _opened(said: Phrase, use: Use, language: Language) -> tuple[str, Sense]:
     return first, Sense(tuple(rest), use)
 
 
+def _by_first(listed: Iterable[tuple[Phrase, Use]], language: Language) -> Mapping[str, Sequence[tuple[Phrase, Sense]]]:
+    """Phrases by their first words as they are looked up, in order, each as it is besides."""
+    found: dict[str, list[tuple[Phrase, Sense]]] = {}
+    for said, use in listed:
+        first, sense = _opened(said, use, language)
+        found.setdefault(first, []).append((said, sense))
+    return found
+
+
 @lru_cache(maxsize=len(LANGUAGES))
-def _of_language(language: Language) -> tuple[tuple[Phrase, str, Sense], ...]:
-    """Those that every form has, each as it is and as it is looked up."""
-    return tuple((said, *_opened(said, use, language)) for said, use in _small_words(language))
+def _of_language(language: Language) -> Mapping[str, Sequence[tuple[Phrase, Sense]]]:
+    """Those that every form has."""
+    return _by_first(_small_words(language), language)
 
 
 def _small_words(language: Language) -> Iterator[tuple[Phrase, Use]]:
@@ -303,6 +308,14 @@ def _counting(form: Form, language: Language) -> Iterator[tuple[Phrase, Use]]:
     """What says whose a count is besides its units, and what it may be elsewhere too: "thirty-eight good"."""
     for field in form.fields:
         yield from ((phrase(said), Use(Role.UNIT, field.name)) for said in field.wording(language.code).counted)
+
+
+def _signs(form: Form, language: Language) -> set[Phrase]:
+    """What says plus and minus, where a field may be below zero."""
+    if not any(field.spoken is Spoken.DECIMAL and (field.least or 0) < 0 for field in form.fields):
+        return set()
+    said = language.table["decimals"]
+    return {phrase(sign) for sign in (*said["minus"], *said["plus"])}
 
 
 def _yes_and_no(form: Form, language: Language) -> set[Phrase]:
