@@ -52,14 +52,14 @@ else
 NIGHT := $(SEED)
 endif
 # What of the oracle a night has room for: other nights have other moments. And the minutes of the soak.
-ORACLE ?= --share 0.25
+ORACLE ?= --share 0.2
 SOAK   ?= 10
-# All of it runs, whatever fails on the way.
+# All of it runs, whatever fails on the way. (By 5 pytest says that ARGS chose none of its tests.)
 nightly: export SEED := $(NIGHT)
 nightly: $(CACHE)/test.stamp $(CACHE)/node.stamp system-test system-voices models  ## Tests, at night: more of all, and every fault, with new seeds; SEED=… repeats a night; within an hour
 	@failed=; took=; \
 	part() { \
-		name=$$1; shift; began=$$(date +%s); "$$@" || failed="$$failed $$name"; \
+		name=$$1; shift; began=$$(date +%s); "$$@" || [ $$? = 5 ] || failed="$$failed $$name"; \
 		took="$$took $$name $$((($$(date +%s) - began + 59) / 60))"; \
 	}; \
 	echo "The seed of this night: $(NIGHT)"; \

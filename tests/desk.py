@@ -8,7 +8,6 @@ import pty
 import select
 import signal
 import struct
-import subprocess
 import termios
 import time
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,7 @@ from typing import Any, Self
 
 import pyte
 
+from tests.starting import Started, can_be_forked
 from tests.waiting import until
 
 PIECE = 65_536
@@ -54,12 +54,16 @@ class Terminal:
         self.before = termios.tcgetattr(self._program)
         """How the terminal was set before the program began."""
         kept = {name: value for name, value in environment.items() if name not in {"COLUMNS", "LINES", "NO_COLOR"}}
-        self.process = subprocess.Popen(
-            ["setsid", "--ctty", *command],  # so that Ctrl-C is a signal
-            env={**kept, "TERM": "xterm-256color"},
+        inside = {**kept, "TERM": "xterm-256color"}
+        # The leader of a session whose terminal this is, so that Ctrl-C is a signal.
+        leads = can_be_forked(command, inside)
+        self.process = Started(
+            [*([] if leads else ["setsid", "--ctty"]), *command],
+            env=inside,
             stdin=self._program,
             stdout=self._program,
             stderr=self._program,
+            start_new_session=leads,
         )
         self._pool = ThreadPoolExecutor(1)
         self._reading = self._pool.submit(self._read)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import json
 import os
@@ -12,6 +13,7 @@ import runpy
 import socket
 import struct
 import sys
+import termios
 import time
 from collections.abc import Mapping
 from importlib import import_module
@@ -76,6 +78,8 @@ def become(child: Mapping[str, Any]) -> None:
     """Run the program as Python would have started it."""
     if child["session"]:
         os.setsid()
+        if os.isatty(0):  # what a person sits at sends signals to those who are led
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     os.environ.clear()
     os.environ.update(child["environment"])
     time.tzset()

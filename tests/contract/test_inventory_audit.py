@@ -23,7 +23,9 @@ from inventory.reviews import read_review
 from inventory.store import Store
 from inventory.tables import devices, entries, events, metadata, refused
 from tests.audit_page import audit_page
+from tests.databases import KINDS
 from tests.dictated import amended, cancelled, identity, payload, recorded, reviewed, signed
+from tests.tiers import sized
 
 KEY = Signer(Ed25519PrivateKey.from_private_bytes(bytes(32)))
 STRANGER = Signer(Ed25519PrivateKey.from_private_bytes(bytes([1] * 32)))
@@ -33,6 +35,9 @@ SAID = [recorded(1), recorded(2), recorded(3, quantity=100_000), amended(4, 2, q
 """The third breaks its form, and is refused."""
 
 Attack = Callable[[Connection], object]
+
+on_one_kind = pytest.mark.parametrize("url", sized(test=KINDS[:1], nightly=KINDS), indirect=True)
+"""By day the other kind is shown what is altered in any column, and the rest of this file."""
 
 
 @pytest.fixture
@@ -274,6 +279,7 @@ COUNTED: dict[str, tuple[Attack, dict[str, Any]]] = {
 """What breaks no chain, and is counted and shown: exit code 1."""
 
 
+@on_one_kind
 @pytest.mark.parametrize("what", ATTACKS)
 def test_an_attack_is_found_where_it_was_made(store: Store, what: str) -> None:
     change, broken = ATTACKS[what]
@@ -285,6 +291,7 @@ def test_an_attack_is_found_where_it_was_made(store: Store, what: str) -> None:
     assert broken.wrong is Wrong.STATE_ALTERED or report.events == broken.sequence - 1
 
 
+@on_one_kind
 @pytest.mark.parametrize("what", COUNTED)
 def test_what_breaks_no_chain_is_counted(store: Store, what: str) -> None:
     change, counted = COUNTED[what]
