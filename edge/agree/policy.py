@@ -18,7 +18,7 @@ from edge.records import Acoustics, FieldReading, Reason
 
 PASSES_BY_CHANCE = 0.1  # One misheard value in ten has a check digit that fits: there are ten.
 
-MISHEARD = frozenset({Rival.MORE, Rival.ALIKE})
+MISHEARD = frozenset({Rival.MORE, Rival.ZERO, Rival.ALIKE})
 """What the likeliest other value is where it may be misheard for the one that was read, sure as that may be."""
 
 

@@ -19,7 +19,7 @@ from edge.forms.pattern import Shape
 from edge.records import FieldValue, exact, plain
 
 OWN_LANGUAGE = "en"
-"""The language of a field's own labels and units, which the on-device recogniser hears; others are further ones."""
+"""The language of a field's own labels and units, and the one that the on-device recogniser hears."""
 
 
 class Spoken(StrEnum):

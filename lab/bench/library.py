@@ -3,7 +3,8 @@
 Voices say the sentences of `tests/data/speech/library/sentences.toml`, one each and in turn; each clip goes the
 production way twice, clean and in made noise at 20 dB. What was said before is kept in `.cache/library`. Needs
 Debian's flite, festival and festvox-us-slt-hts, and the recogniser's weights. `--voices` tells how well each voice that
-was tried is heard, with sentences of the form pallet-move; that needs festvox-kallpc16k as well.
+was tried is heard, with sentences of the form pallet-move; that needs festvox-kallpc16k as well. `--others` has another
+set, `others.toml`, said by voices of which the first has none; nothing was tuned on it.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ from lab.scoring import Clip, Mark
 
 REPOSITORY = Path(__file__).parents[2]
 SENTENCES = REPOSITORY / "tests" / "data" / "speech" / "library" / "sentences.toml"
+OTHERS = SENTENCES.with_name("others.toml")
 KEPT = REPOSITORY / ".cache" / "library"
 
 SET = REPOSITORY / "tests" / "data" / "speech" / "set"
@@ -59,9 +61,9 @@ ESPEAK_PACE = 0.95
 Sentences = Mapping[str, Mapping[str, Mapping[str, FieldValue]]]
 
 
-def sentences() -> Sentences:
+def sentences(path: Path = SENTENCES) -> Sentences:
     """By form, each sentence with the entry it makes."""
-    read: Sentences = tomllib.loads(SENTENCES.read_text(encoding="utf-8"))
+    read: Sentences = tomllib.loads(path.read_text(encoding="utf-8"))
     return read
 
 
@@ -99,6 +101,9 @@ TRIED: Mapping[str, Callable[[str], Sound]] = {
 VOICES = ("flite-slt", "festival-cmu_us_slt_arctic_hts", "flite-awb", "flite-kal16")
 """Who speaks, in turn: those of whom at least 80 % of what `--voices` lets them say is heard right."""
 
+OTHER_VOICES = ("flite-rms", "festival-kal_diphone", "espeak-plain")
+"""Who says the second set: none of those, and none as good."""
+
 AUDITION, SEED = 14, 3
 """So many sentences each voice says that is tried, and by which chance they are chosen."""
 
@@ -112,10 +117,10 @@ def auditions() -> tuple[Clip, ...]:
     return tuple(_clip(one["form"], one["text"], one["fields"], voice) for voice in TRIED for one in some)
 
 
-def clips(form: str, said: Mapping[str, Mapping[str, FieldValue]]) -> tuple[Clip, ...]:
+def clips(form: str, said: Mapping[str, Mapping[str, FieldValue]], voices: Sequence[str] = VOICES) -> tuple[Clip, ...]:
     """The sentences of a form as clips, each in the voice whose turn it is."""
     return tuple(
-        _clip(form, text, fields, voice) for (text, fields), voice in zip(said.items(), cycle(VOICES), strict=False)
+        _clip(form, text, fields, voice) for (text, fields), voice in zip(said.items(), cycle(voices), strict=False)
     )
 
 
@@ -215,6 +220,7 @@ def main() -> None:
     parser.add_argument("--form", action="append", choices=[*said], help="default: all; may be given again")
     parser.add_argument("--noise-only", action="store_true", help="not clean: half the time")
     parser.add_argument("--voices", action="store_true", help="not the library: each voice that was tried")
+    parser.add_argument("--others", action="store_true", help="the second set, by other voices")
     parser.add_argument("--json", action="store_true", help="counts as JSON")
     parser.add_argument("--details", type=Path, metavar="FILE", help="a JSON line for each clip")
     asked = parser.parse_args()
@@ -223,8 +229,9 @@ def main() -> None:
         print(markdown(by_voice(heard(settings, auditions()))))
         return
     lines: list[Line] = []
+    said, voices = (sentences(OTHERS), OTHER_VOICES) if asked.others else (said, VOICES)
     for form in asked.form or said:
-        lines += (found := heard(settings, clips(form, said[form]), noise_only=asked.noise_only))
+        lines += (found := heard(settings, clips(form, said[form], voices), noise_only=asked.noise_only))
         right = {name: marks(some)[Mark.RIGHT] for name, some in by_condition(found).items()}
         print(f"{form}: right of {len(said[form])}: {right}", file=sys.stderr, flush=True)
     if asked.details is not None:

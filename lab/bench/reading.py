@@ -32,7 +32,7 @@ from edge.forms.model import Form
 from edge.forms.spoken import phrases, read, read_transcript
 from edge.forms.spoken.language import ENGLISH
 from edge.forms.spoken.transcript import transcribed
-from edge.records import NotUnderstood, Reading
+from edge.records import FieldValue, NotUnderstood, Reading
 from edge.understand.local.confidence import Alternative, most_likely, near
 from edge.understand.local.factory import vosk_weights
 from edge.understand.local.vosk import MOST_ALTERNATIVES, VoskInterpreter
@@ -142,7 +142,10 @@ def _reading(text: str, form: Form, catalogue: Catalogue) -> Job:
 
 
 def _weighing(hearings: Hearings, form: Form, catalogue: Catalogue) -> Job:
-    return lambda: most_likely(hearings, lambda words: read(breathed(words, form, catalogue), form, catalogue))
+    def allows(name: str, value: FieldValue) -> bool:
+        return form[name].allows(value) and catalogue.knows(form[name].catalogue, value)
+
+    return lambda: most_likely(hearings, lambda words: read(breathed(words, form, catalogue), form, catalogue), allows)
 
 
 class _Ear(VoskInterpreter):

@@ -15,7 +15,7 @@ from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import forms_in
 from edge.forms.model import Form
-from edge.forms.spoken import phrases
+from edge.forms.spoken import further, phrases
 from edge.forms.spoken.sentences import conversational
 from edge.understand.local import grammar_cache
 from edge.understand.local.grammar_cache import KEPT, sentences
@@ -152,3 +152,16 @@ def test_what_cannot_be_said_is_not_kept(form: Form, catalogue: Catalogue, tmp_p
     with pytest.raises(Misconfigured):
         sentences(tmp_path, form, Catalogue({}), None)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_trailer_that_an_entry_needs_is_expected_in_most_sentences(catalogue: Catalogue) -> None:
+    load = forms_in(shipped("schemas") / "forms")["load"]
+    some = [set(one.split()) for one in phrases(load, catalogue, count=200)]
+    assert sum(bool(one & {"trailer", "container"}) for one in some) > len(some) / 2
+
+
+def test_words_that_a_form_has_besides_its_own_are_expected_apart(catalogue: Catalogue) -> None:
+    counting = forms_in(shipped("schemas") / "forms")["cycle-count"]
+    said = further(counting, catalogue)
+    assert all(any(word in f" {one} " for one in said) for word in (" rack ", " nothing there ", " good ", " pcs "))
+    assert not any("rack" in one.split() for one in phrases(counting, catalogue, count=200))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from edge.forms.spoken import read
@@ -32,6 +34,16 @@ def ways(words: list[Word]) -> list[str]:
 
 def test_nothing_said_is_nothing() -> None:
     assert told_apart(()) == ((),)
+
+
+@pytest.mark.parametrize(("silence", "meant"), [(0.0, "to"), (0.05, "to"), (0.15, "two"), (0.2, "two"), (0.5, "to")])
+def test_a_brief_to_that_ends_a_clause_is_the_digit(silence: float, meant: str) -> None:
+    before, behind = said("pallet one five to", 0.18), said("dock delta", 0.0)
+    apart = [
+        replace(one, start=one.start + before[-1].end + silence, end=one.end + before[-1].end + silence)
+        for one in behind
+    ]
+    assert ways([*before, *apart]) == [f"pallet one five {meant} dock delta"]
 
 
 @pytest.mark.parametrize("seconds", [0.06, 0.15, 0.2])

@@ -89,10 +89,13 @@ def test_a_form_of_the_library_records_what_is_said_or_asks(
     every(rows.items(), becomes)
 
 
-SPOKEN = Path(__file__).parents[1] / "data" / "speech" / "library" / "sentences.toml"
+SPOKEN = Path(__file__).parents[1] / "data" / "speech" / "library"
+FIRST, OTHERS = (
+    tomllib.loads((SPOKEN / f"{name}.toml").read_text(encoding="utf-8")) for name in ("sentences", "others")
+)
 
 
-@pytest.mark.parametrize(("name", "said"), tomllib.loads(SPOKEN.read_text(encoding="utf-8")).items())
+@pytest.mark.parametrize(("name", "said"), [(name, {**said, **OTHERS[name]}) for name, said in FIRST.items()])
 def test_what_voices_say_for_a_form_of_the_library_is_read_as_its_truth(
     name: str, said: Mapping[str, Mapping[str, FieldValue]], forms: Mapping[str, Form], catalogue: Catalogue
 ) -> None:

@@ -10,7 +10,7 @@ more.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 
 from edge.forms.spoken.folding import fold
@@ -50,6 +50,8 @@ class Rival(StrEnum):
     """What would have been heard had some sound of the value been lost; but that sound was heard."""
     MORE = "more"
     """The value may be what is left of it."""
+    ZERO = "zero"
+    """The same code with one zero more: "oh" is a mere vowel, which a recogniser hears between any two digits."""
     ALIKE = "alike"
     """Both are letters of the E-set."""
     LETTER = "letter"
@@ -62,13 +64,7 @@ def rivalry(value: FieldValue | None, other: FieldValue | None) -> Rival:
     """What `other` is to `value`."""
     if value is None or other is None:
         return Rival.NONE
-    if swallowed(value, other):
-        return Rival.MORE
-    if swallowed(other, value):
-        return Rival.LESS
-    if sound_alike(value, other):
-        return Rival.ALIKE
-    return Rival.LETTER if _is_letter(value) and _is_letter(other) else Rival.OTHER
+    return next((rival for rival, applies in _RIVALS if applies(value, other)), Rival.OTHER)
 
 
 def swallowed(value: FieldValue, rival: FieldValue) -> bool:
@@ -80,6 +76,13 @@ def swallowed(value: FieldValue, rival: FieldValue) -> bool:
         return False
     differing = [at for at in range(len(less)) if less[at] != more[at]]
     return _lost_digit(less, differing) or _lost_teen(less, more, differing)
+
+
+def zero_more(value: FieldValue, rival: FieldValue) -> bool:
+    """Whether `rival` is the code `value` with one zero put in."""
+    if not isinstance(value, str) or not isinstance(rival, str) or len(rival) != len(value) + 1:
+        return False
+    return any(rival[at] == "0" and rival[:at] + rival[at + 1 :] == value for at in range(len(rival)))
 
 
 def sound_alike(value: FieldValue, rival: FieldValue) -> bool:
@@ -109,6 +112,17 @@ def _sound(name: str) -> str:
 
 def _is_teen_of_ten(one: str, other: str) -> bool:
     return TEENS_OF_TENS.get(one) == other or TEENS_OF_TENS.get(other) == one
+
+
+_RIVALS: tuple[tuple[Rival, Callable[[FieldValue, FieldValue], bool]], ...] = (
+    (Rival.ZERO, zero_more),
+    (Rival.OTHER, lambda value, other: zero_more(other, value)),  # the zero may be one that nobody said
+    (Rival.MORE, swallowed),
+    (Rival.LESS, lambda value, other: swallowed(other, value)),
+    (Rival.ALIKE, sound_alike),
+    (Rival.LETTER, lambda value, other: _is_letter(value) and _is_letter(other)),
+)
+"""What one value may be to another, the first that applies."""
 
 
 def _is_letter(value: FieldValue) -> bool:

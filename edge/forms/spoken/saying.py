@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
+from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from random import Random
@@ -35,6 +36,8 @@ COMMON_LENGTH = 6
 COMMON_COUNT = 250
 """Counts up to here are sampled evenly, so that no number of a full pallet is likelier than another."""
 
+A_PAIR = 2
+
 # How people say things, in shares of all the times they do: estimates, since no field recordings exist yet.
 ROUND_HUNDREDS = 0.1
 SCORE_OF_HUNDREDS = 0.5
@@ -44,10 +47,21 @@ A_HUNDRED = 0.15
 AND = 0.7
 """Of the numbers like 110: said "one hundred and ten"."""
 OH = 0.4
-"""Of the zeros in a string of digits."""
+"""Of the strings of digits: their zeros are said so, all of them. Who says "zero" once says it again."""
 DOZENS = {6: "half a dozen", 12: "a dozen", 24: "two dozen"}
 DOZEN = 0.05
 """Of the counts that are dozens: said so."""
+FEW, MOSTLY_FEW = 20, 0.8
+"""Of the counts of what may be left out, such as damaged ones: so small."""
+WHOLE = 0.5
+"""Of the decimals: without places."""
+OF_CODES, OF_PARTS = (75, 10, 14, 1), (45, 5, 50, 0)
+"""Of the strings of digits: one by one, with doubles, in pairs, as hundreds. Of what names a place, which is short or
+has short parts, more are numbers: "door thirteen"."""
+USUAL = 0.9
+"""Of the codes that are unusually short or long: made anew."""
+AND_A_HALF = 0.25
+"""Of the decimals that end in a half: said so."""
 SHORT = 0.5
 """Of the values that may be said by their last digits."""
 CHECKED = 0.3
@@ -74,6 +88,8 @@ SOME_DAY = date(2026, 1, 1)
 SOME_DAYS = 5 * 365
 """From when on dates are made, and in how many days: what stands on labels of food."""
 TEN = 10
+HALF = "5"
+"""The places of a decimal that ends in a half."""
 
 CAPITALS = ascii_uppercase
 ALPHABETS = {Spoken.DIGITS: digits, Spoken.LETTER: CAPITALS}
@@ -83,8 +99,7 @@ def value(field: FormField, catalogue: Catalogue, random: Random) -> FieldValue:
     """A value that the form allows and the catalogue knows."""
     if field.many is not None:
         several = field.many[:LONGEST_LIST] or field.many
-        made = (value(field.item, catalogue, random) for _ in range(random.choice(several)))
-        return tuple(str(one) for one in made)
+        return tuple(str(value(field.item, catalogue, random)) for _ in range(random.choice(several)))
     if field.spoken is Spoken.CARDINAL:
         return _count(field, random)
     if known := catalogue.values(field.catalogue) if field.catalogue is not None else field.choices:
@@ -93,7 +108,8 @@ def value(field: FormField, catalogue: Catalogue, random: Random) -> FieldValue:
         return _other_kind(field, random)
     if field.check_digit is not None:
         return field.check_digit.sample(random)
-    return _shape(field).sample(random, COMMON_LENGTH)
+    made = _shape(field).sample(random, COMMON_LENGTH)
+    return made if field.is_usual(made) or random.random() >= USUAL else value(field, catalogue, random)
 
 
 def said(value: FieldValue, field: FormField, catalogue: Catalogue, random: Random) -> str:
@@ -123,10 +139,13 @@ def _said(value: str, field: FormField, catalogue: Catalogue, random: Random) ->
     if field.spoken is Spoken.LETTER:
         return letter(value.lower(), random)
     short = field.last_digits is not None and random.random() < SHORT
-    if "-" in value and random.random() < SEPARATED:
-        return f" {DASH} ".join(spelt(part, random) for part in value.split("-"))
+    if "-" in value and not short:
+        zero = _zero(random)
+        dash = f" {DASH} " if random.random() < SEPARATED else " "
+        return dash.join(spelt(part, random, zero, OF_PARTS) for part in value.split("-"))
     bare = "".join(one for one in value if one not in SEPARATORS)  # which nobody need say
-    return spelt(bare[-field.last_digits :] if field.last_digits and short else bare, random)
+    short_code = OF_PARTS if field.is_place and len(bare) <= A_PAIR else OF_CODES
+    return spelt(bare[-field.last_digits :] if field.last_digits and short else bare, random, None, short_code)
 
 
 def _count(field: FormField, random: Random) -> int:
@@ -136,7 +155,8 @@ def _count(field: FormField, random: Random) -> int:
         return hundreds
     # Nobody counts none in a sentence; a form whose greatest count is 0 still gets what it allows.
     lowest = min(max(least, 1), most)
-    return random.randint(lowest, max(lowest, min(most, COMMON_COUNT)))
+    common = FEW if not field.required and random.random() < MOSTLY_FEW else COMMON_COUNT
+    return random.randint(lowest, max(lowest, min(most, common)))
 
 
 def _other_kind(field: FormField, random: Random) -> FieldValue:
@@ -151,14 +171,18 @@ def _other_kind(field: FormField, random: Random) -> FieldValue:
     usual = (field.least, field.most) if field.usual is None else (field.usual.least, field.usual.most)
     least, most = (exact(of if one is None else one) for one, of in zip(usual, (0, LARGEST), strict=True))
     steps = int(min(most - least, Decimal(COMMON_COUNT)) / step)
-    return float(least + random.randint(0, steps) * step)
+    made = least + random.randint(0, steps) * step
+    whole = made.to_integral_value()
+    return float(whole if whole % step == 0 and least <= whole <= most and random.random() < WHOLE else made)
 
 
 def _decimal(value: float, random: Random) -> str:
     """A decimal in words: "fifty two point five", "minus eighteen"."""
     whole, _, places = plain(abs(value)).partition(".")
     words = ["minus"] * (value < 0) + [cardinal(int(whole), random)]
-    return " ".join([*words, "point", *(_singly(digit, random)[0] for digit in places)] if places else words)
+    if places == HALF and random.random() < AND_A_HALF:
+        return " ".join([*words, "and a half"])
+    return " ".join([*words, "point", *(_singly(digit, _zero(random))[0] for digit in places)] if places else words)
 
 
 def _yes_or_no(value: bool, field: FormField, random: Random) -> str:
@@ -227,45 +251,51 @@ def letter(plain: str, random: Random) -> str:
     return form.format(plain=plain, code=NATO[plain])
 
 
-def spelt(value: str, random: Random) -> str:
-    """A string of digits and capital letters: one by one for the most part, else with doubles, in pairs or hundreds."""
-    manner = random.choices([_singly, _doubled, _paired, None], weights=[75, 10, 14, 1])[0]
+def spelt(value: str, random: Random, zero: str | None = None, manners: Sequence[int] = OF_CODES) -> str:
+    """A string of digits and capital letters: one by one for the most part, else with doubles, in pairs or hundreds.
+
+    `zero` is what its zeros are called, None: any; `manners` are the shares of the four.
+    """
+    zero = zero or _zero(random)
+    manner = random.choices([_singly, _doubled, _paired, None], weights=manners)[0]
     if manner is None:
-        return _hundreds(value, random) or spelt(value, random)
+        return _hundreds(value, random) or spelt(value, random, zero)
     words: list[str] = []
     at = 0
     while at < len(value):
         run = re.match(r"[0-9]*", value[at:])
         digits_ahead = run[0] if run else ""
-        word, length = manner(digits_ahead, random) if digits_ahead else (letter(value[at].lower(), random), 1)
+        word, length = manner(digits_ahead, zero) if digits_ahead else (letter(value[at].lower(), random), 1)
         words.append(word)
         at += length
     return " ".join(words)
 
 
-def _singly(ahead: str, random: Random) -> tuple[str, int]:
+def _zero(random: Random) -> str:
+    return "oh" if random.random() < OH else "zero"
+
+
+def _singly(ahead: str, zero: str) -> tuple[str, int]:
     """The first of the digits ahead in words, and how many digits that were."""
-    if ahead[0] == "0":
-        return "oh" if random.random() < OH else "zero", 1
-    return BELOW_HUNDRED[int(ahead[0])], 1
+    return zero if ahead[0] == "0" else BELOW_HUNDRED[int(ahead[0])], 1
 
 
-def _doubled(ahead: str, random: Random) -> tuple[str, int]:
-    word, _ = _singly(ahead, random)
+def _doubled(ahead: str, zero: str) -> tuple[str, int]:
+    word, _ = _singly(ahead, zero)
     for times, same in (("triple", 3), ("double", 2)):
         if ahead.startswith(ahead[0] * same):
             return f"{times} {word}", same
     return word, 1
 
 
-def _paired(ahead: str, random: Random) -> tuple[str, int]:
+def _paired(ahead: str, zero: str) -> tuple[str, int]:
     """Two digits as one number: "forty-two", "seven forty-two", where the digits around let it be told apart."""
     pair, after = ahead[:2], ahead[2:3]
     odd = len(ahead) % 2 == 1
     # "twenty" before "five" would be 25.
     misleading = pair.endswith("0") and after not in {"", "0"}
     if odd or misleading or pair.startswith("0"):
-        return _singly(ahead, random)
+        return _singly(ahead, zero)
     return BELOW_HUNDRED[int(pair)], 2
 
 

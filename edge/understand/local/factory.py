@@ -10,7 +10,7 @@ from edge.config import Engine, Settings
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
-from edge.forms.spoken import command_phrases, work_phrases
+from edge.forms.spoken import command_phrases, further, work_phrases
 from edge.forms.spoken.language import ENGLISH
 from edge.ports import Interpreter
 from edge.understand.local.grammar_cache import sentences
@@ -54,9 +54,8 @@ def recogniser(
     if weights is not None:
         called = _heard(names, partial(vosk_knows, weights)) if converses else None
         expected = sentences(settings.cache / "grammars", form, catalogue, called, works)
-        return VoskInterpreter(
-            weights, form, catalogue, expected, ENGLISH.remarks(), converses=converses, awaited=awaited
-        )
+        beside = (*ENGLISH.remarks(), *further(form, catalogue))
+        return VoskInterpreter(weights, form, catalogue, expected, beside, converses=converses, awaited=awaited)
     if wanted.engine == "auto":
         return pocketsphinx()
     raise Misconfigured(
