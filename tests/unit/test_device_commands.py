@@ -60,7 +60,7 @@ def test_each_phrase_is_read_as_its_command_also_among_hesitations(code: str) ->
 
 def test_no_sentence_of_a_form_is_a_command(repository: Path, catalogue: Catalogue) -> None:
     for form in forms_in(repository / "schemas" / "forms").values():
-        for sentence in islice(sentences(form, catalogue, Random(7)), sized(quick=20, test=400, nightly=4000)):
+        for sentence in islice(sentences(form, catalogue, Random(7)), sized(quick=10, test=400, nightly=4000)):
             reading = proposal("test", words(sentence.text), form, catalogue)
             assert reading.act in {Act.RECORD, Act.AMEND}, sentence.text
             assert command(words(sentence.text)) is None, sentence.text

@@ -28,7 +28,7 @@ ROOT = Path(__file__).parent.parent.parent
 MOVE = forms_in(ROOT / "schemas/forms")["pallet-move"]
 CATALOGUE = Catalogue.load(ROOT / "config/catalogue")
 
-READBACKS = sized(quick=3, test=8, nightly=8)
+READBACKS = sized(quick=2, test=8, nightly=8)
 """So many in a row, one after another, wherever it is not said how many."""
 
 NORMAL_DB, SOFT_DB = -20.0, -30.0
