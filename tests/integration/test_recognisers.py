@@ -102,8 +102,10 @@ def test_a_correction_within_a_sentence_is_not_read_as_what_was_said_first(chose
 
 DROPPED_IN = Path(__file__).parent.parent / "data" / "forms"
 """Forms that nothing was ever written for."""
-PACE, SPEAKERS = 10 / 11, sized(test=("m3",), nightly=("m3", "f2", "m5", "m7"))
+PACE, SPEAKERS = 10 / 11, ("m3", "f2", "m5", "m7")
 """Times the usual pace, and speakers of espeak-ng; of all of them vosk understands each word here in silence."""
+EVERYBODY = sized(test=False, nightly=True)
+"""Speaks; by day the next one only where none was understood: a voice of espeak-ng is not the same twice."""
 DICTATED: dict[str, dict[str, dict[str, FieldValue]]] = {
     "coffee": {
         "large cappuccino, double shot, oat milk": {
@@ -147,15 +149,18 @@ async def spoken(text: str, speaker: str) -> bytes:
 def test_a_form_dropped_in_is_dictated(name: str, chosen: tuple[Interpreter, bool]) -> None:
     form, catalogue = forms_in(DROPPED_IN)[name], Catalogue({})
     reader, under = recogniser(load(Settings, None), form, catalogue), Rules(form, catalogue)
-    at_once = 0
+    at_once = set()
     for text, meant in DICTATED[name].items():
         for speaker in SPEAKERS:
             reading = asyncio.run(reader.attend().finish(utterance(asyncio.run(spoken(text, speaker)))))
             verdict = decide(reading, Closing.PAUSE, under)
             assert verdict.fields.items() <= meant.items(), f"{speaker}: {text}"
-            at_once += verdict.outcome is Outcome.ACCEPT and verdict.fields == meant
+            if verdict.outcome is Outcome.ACCEPT and verdict.fields == meant:
+                at_once.add(text)
+            if text in at_once and not EVERYBODY:
+                break
     weights_here = chosen[1]
-    assert not weights_here or at_once >= len(DICTATED[name]), "each is recorded as it is said, by one speaker at least"
+    assert not weights_here or at_once == {*DICTATED[name]}, "each is recorded as it is said, by one speaker at least"
 
 
 READ_ALL = """

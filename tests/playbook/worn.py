@@ -13,7 +13,6 @@ from typing import Self
 
 from tests.command import DOCKVOICE
 from tests.playbook.theatre import Seat
-from tests.starting import Started
 from tests.waiting import Notices
 
 ENDED_IN_S = 30
@@ -57,7 +56,7 @@ class WornAgent:
         """Start it; returns when it listens."""
         notices = self._held.enter_context(Notices())
         with self._log.open("ab") as log:
-            self._process = Started(
+            self._process = subprocess.Popen(
                 [*DOCKVOICE, "run", "--json"],
                 stdout=log,
                 stderr=log,
