@@ -141,6 +141,7 @@ class Mentions:
         if not isinstance(value, str) or (before is not None and "e" not in marks):
             return 0.0
         corrected = before.value if before is not None else self._held.get(name) if "b" in marks else None
+        corrected = corrected[-1] if isinstance(corrected, tuple) and corrected else corrected  # of a list, the last
         return weights.OTHER_LENGTH if corrected is not None and len(value) != len(str(corrected)) else 0.0
 
     def _unmentioned(self, path: Path, before: Telling | None, at: int) -> float:

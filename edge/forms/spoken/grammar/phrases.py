@@ -108,6 +108,14 @@ class _Links:
         counted = self._fields[str(last.field)].spoken is Spoken.CARDINAL
         return counted and said in self._language.words["between_counts"] and bool(self._counts.at(match.end))
 
+    def may_deny(self, at: int) -> bool:
+        """May a cue and what follows it at once say what is not so: Spanish "no es catorce", and not "no, es"?"""
+        ends = (one.end for one in self._spans.matches[at] if one.role is Role.MOOD and one.value == "denials")
+        nots = (self._words[at],) in self._language.words["nots"]
+        return nots and any(
+            end > at + 1 and all(self._spans.goes_straight_on(one) for one in range(at + 1, end + 1)) for end in ends
+        )
+
     def touches(self, path: Path, at: int) -> bool:
         """Stands nothing but small words, and no pause, between a value and the token: "dock B is full"?"""
         if path.state is Place.SAID:
@@ -252,7 +260,7 @@ class SmallWords:
         """What announces a correction; "no" before a count may deny all that follows."""
         end = match.end
         pending = marked(path.pending.replace("n", "").replace("m", ""), "c")
-        if not path.events and self._may_deny(at):
+        if not path.events and self._links.may_deny(at):
             pending = marked(pending, "h")
         opened = self._agenda.opened(path)
         denies = not path.events and tuple(self._words[at:end]) in self._language.words["contrasts"]
@@ -260,14 +268,6 @@ class SmallWords:
             opened = opened.telling(Telling(Happens.NAY, start=at, end=end))
         begun = opened.cue[0] if opened.cue[1] == at else at
         self._agenda.go(opened, end, weights.CUE, pending=pending, cue=(begun, end))
-
-    def _may_deny(self, at: int) -> bool:
-        """May a cue and what follows it at once say what is not so: Spanish "no es catorce", and not "no, es"?"""
-        ends = (one.end for one in self._spans.matches[at] if one.role is Role.MOOD and one.value == "denials")
-        nots = (self._words[at],) in self._language.words["nots"]
-        return nots and any(
-            end > at + 1 and all(self._spans.goes_straight_on(one) for one in range(at + 1, end + 1)) for end in ends
-        )
 
     def _repeat(self, path: Path, match: Match, _at: int) -> None:
         if self._asked is not None and path.state is Place.START:
