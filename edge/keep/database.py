@@ -40,6 +40,11 @@ class JournalDatabase:
         self._db = db
         self._file = path.stat()
 
+    @property
+    def opened_size(self) -> int:
+        """How many bytes the file had when it was opened."""
+        return self._file.st_size
+
     def demand_in_place(self) -> None:
         """Raise StorageFailed where the path leads to another file now, or to none.
 

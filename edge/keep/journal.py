@@ -171,7 +171,7 @@ class JournalReader:
     @property
     def is_checked(self) -> bool:
         """Whether the opening has checked the file; it leaves a large one to `Journal.check`."""
-        return self._db.path.stat().st_size <= CHECKED_AT_ONCE
+        return self._db.opened_size <= CHECKED_AT_ONCE
 
 
 class Journal(JournalReader):

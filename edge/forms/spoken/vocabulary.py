@@ -39,7 +39,7 @@ LETTER_WORDS = frozenset({*LETTERS, *(word for phrase in CODE_WORDS for word in 
 _AROUND = """
 um uh er erm hmm and okay ok well hey so now please moving move take going goes have has got i've that that's is
 it's there to at the for of on over with thanks thank you i am are no sorry correction rather mean meant make it
-wait scratch
+wait scratch next
 """
 AROUND = frozenset(_AROUND.split())
 """The words around the fields that are expected most; more would be heard where they were not said."""
