@@ -51,9 +51,11 @@ NIGHT := $(shell shuf -i 1-2147483647 -n 1)
 else
 NIGHT := $(SEED)
 endif
-# What of the oracle a night has room for: other nights have other moments. And the minutes of the soak.
+# What of the oracle a night has room for: other nights have other moments. The minutes of the soak, and the hours of
+# sound in which nobody dictates: four nights hear ten.
 ORACLE ?= --share 0.2
 SOAK   ?= 10
+NOISY  ?= 2.5
 # All of it runs, whatever fails on the way. (By 5 pytest says that ARGS chose none of its tests.)
 nightly: export SEED := $(NIGHT)
 nightly: $(CACHE)/test.stamp $(CACHE)/node.stamp system-test system-voices models  ## Tests, at night: more of all, and every fault, with new seeds; SEED=… repeats a night; within an hour
@@ -70,6 +72,8 @@ nightly: $(CACHE)/test.stamp $(CACHE)/node.stamp system-test system-voices model
 	unset TIER; \
 	part oracle $(BIN)/python -m tests.faults.oracle --seed $(NIGHT) $(ORACLE); \
 	part soak $(BIN)/python -m tests.faults.soak --minutes $(SOAK); \
+	part noise env DOCKVOICE_UNDERSTAND__MODELS_DIRECTORY=$(MODELS) $(BIN)/python -m lab.bench.nothing_said \
+		--hours $(NOISY) --seed $(NIGHT) --tally $(CACHE)/nothing-said.jsonl; \
 	echo "The night of seed $(NIGHT) is over; minutes at most:$$took; $${failed:+failed:$$failed; }again: make nightly SEED=$(NIGHT)"; \
 	[ -z "$$failed" ]
 
