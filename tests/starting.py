@@ -2,8 +2,8 @@
 
 A run starts programs some hundreds of times, and what each would import takes longer than what most of them do then.
 Such a child has all that makes a process: a number, memory, files, signals and an end of its own. Only how it came by
-its modules is another; at night, and where something stands before the command (strace, another user, another clock),
-Python itself is started.
+its modules is another; at night, beside sound, and where something stands before the command (strace, another user,
+another clock), Python itself is started.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from threading import Lock
 from typing import Any
 
 from tests.mother import LENGTH, read
+from tests.sharing import WITH_SOUND, Sound
 from tests.tiers import TIER, Tier
 
 OURS = ("LD_", "PYTHON", "LC_", "LANG")
@@ -57,10 +58,11 @@ class Started(subprocess.Popen[Any]):
 
 
 def can_be_forked(words: Sequence[str], environment: Mapping[str, str]) -> bool:
-    """Whether nothing but its imports would be another in a fork."""
+    """Whether nothing but its imports would be another in a fork. What hears and speaks is timed, and no fork."""
     names = [name for name in {*environment, *os.environ} if name.startswith(OURS)]
     alike = all(environment.get(name) == os.environ.get(name) for name in names)
-    return TIER is not Tier.NIGHTLY and words[0] == sys.executable and alike
+    timed = WITH_SOUND.isdisjoint({Sound.NONE})
+    return TIER is not Tier.NIGHTLY and not timed and words[0] == sys.executable and alike
 
 
 def run(
