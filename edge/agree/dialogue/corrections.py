@@ -227,7 +227,11 @@ def correct_held(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     if (another and recorded) if takes_back else (another or _may_be_next(session, said)):
         return ask_if_corrects(session, heard)
     said = put_right(draft.reading, said, session.rules)
-    return drafting.revise(session, heard, with_fields(draft, said.fields, heard.utterance_id))
+    unheard = session.doubted and not takes_back  # "hmm, five zero seven": this may go on with that
+    revised = drafting.revise(session, heard, with_fields(draft, said.fields, heard.utterance_id))
+    if unheard and session.state is State.HELD:
+        return [heard.noted_as_heeded(), *session.ask(session.is_entry_right)]
+    return revised
 
 
 def _may_be_talk(session: DialogueSession, said: Reading, *, takes_back: bool) -> bool:
