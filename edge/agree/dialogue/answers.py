@@ -320,9 +320,14 @@ def ask_what_is_wrong(session: DialogueSession, heard: UtteranceHeard) -> list[O
 
 
 def take_back_open(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """The operator takes back what is open. "Cancel" to the question whether to cancel is a yes."""
+    """The operator takes back what is open. "Cancel" to the question whether to cancel is a yes.
+
+    Whoever is asked whether to close a trailer may mean an entry, and names that: "delete pallet 742".
+    """
     if session.about is About.CANCEL:
         return take_yes(session, heard)
+    if session.about is About.CLOSE and session.identifiers_of(values_of(heard.reading)):
+        return [*drafting.leave_open(session), *corrections.cancel_last(session, heard)]
     if session.about is About.CLOSE:
         return take_no(session, heard)
     return [heard.noted_as_heeded(), *drafting.drop(session), session.say(Prompt.DROPPED)]
