@@ -122,7 +122,7 @@ def _merge_answer(session: DialogueSession, heard: UtteranceHeard, said: Reading
     if name not in said.fields or another:
         if heard.verdict.outcome is Outcome.ACCEPT:
             return corrections.leave_for_entry(session, heard)
-        if heard.reading.act is Act.AMEND and drafting.takes_back(session, heard):
+        if drafting.takes_back(session, heard):
             return drafting.revise(session, heard, with_fields(draft, said.fields, heard.utterance_id))
     if another and len(said.fields) > 1:
         return corrections.ask_if_corrects(session, heard)
@@ -292,9 +292,20 @@ def take_no(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 def _fill_yes_no(session: DialogueSession, heard: UtteranceHeard, *, yes: bool) -> list[Order]:
     """The value of a field that is asked for by a question with yes or no, "is it sealed?"; to any other it is none."""
     name = session.asked.field
+    counted = None if yes or name is None else session.rules.form[name].unit_of
+    if counted is not None and counted in session.open_draft.reading.fields:
+        return _doubt_count(session, heard, counted)
     if name is None or session.rules.form[name].spoken is not Spoken.YES_NO:
         return drafting.reject_answer(session, heard)
     return _settle(session, heard, with_yes(session.open_draft, name, yes, heard.utterance_id))
+
+
+def _doubt_count(session: DialogueSession, heard: UtteranceHeard, counted: str) -> list[Order]:
+    """A "no" to the question for a unit can only be of what is counted in it: that is asked for again."""
+    draft = session.open_draft
+    session.draft = replace(draft, reading=unconfirmed(draft.reading, [counted]))
+    session.verdict = judged(session.draft, session.rules)
+    return [heard.noted_as_heeded(), *session.ask(Question(About.FIELD, counted, prompt=Prompt.ASK_FIELD))]
 
 
 def ask_for_field(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -309,9 +320,14 @@ def ask_what_is_wrong(session: DialogueSession, heard: UtteranceHeard) -> list[O
 
 
 def take_back_open(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """The operator takes back what is open. "Cancel" to the question whether to cancel is a yes."""
+    """The operator takes back what is open. "Cancel" to the question whether to cancel is a yes.
+
+    Whoever is asked whether to close a trailer may mean an entry, and names that: "delete pallet 742".
+    """
     if session.about is About.CANCEL:
         return take_yes(session, heard)
+    if session.about is About.CLOSE and session.identifiers_of(values_of(heard.reading)):
+        return [*drafting.leave_open(session), *corrections.cancel_last(session, heard)]
     if session.about is About.CLOSE:
         return take_no(session, heard)
     return [heard.noted_as_heeded(), *drafting.drop(session), session.say(Prompt.DROPPED)]

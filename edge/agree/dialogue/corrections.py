@@ -227,7 +227,11 @@ def correct_held(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     if (another and recorded) if takes_back else (another or _may_be_next(session, said)):
         return ask_if_corrects(session, heard)
     said = put_right(draft.reading, said, session.rules)
-    return drafting.revise(session, heard, with_fields(draft, said.fields, heard.utterance_id))
+    unheard = session.doubted and not takes_back  # "hmm, five zero seven": this may go on with that
+    revised = drafting.revise(session, heard, with_fields(draft, said.fields, heard.utterance_id))
+    if unheard and session.state is State.HELD:
+        return [heard.noted_as_heeded(), *session.ask(session.is_entry_right)]
+    return revised
 
 
 def _may_be_talk(session: DialogueSession, said: Reading, *, takes_back: bool) -> bool:
@@ -536,9 +540,20 @@ def leave_cancelling(session: DialogueSession, heard: UtteranceHeard) -> list[Or
     """The operator goes on with something else than whether to cancel, or to close: the last entry stays, or all."""
     said, dictated = heard.reading, heard.verdict.outcome in {Outcome.ACCEPT, Outcome.ASK}
     if not (dictated or said.fields) or context.begins_otherwise(said, session.rules):
-        return drafting.reject_answer(session, heard)
+        entry = _may_hold_entry(session, said)
+        return drafting.reject_answer(session, heard) if entry is None else _put_aside_aloud(session, heard, entry)
     goes_on = correct_last if said.act is Act.AMEND else begin_or_replace_last
     return [*leave_question(session), *goes_on(session, heard)]
+
+
+def _may_hold_entry(session: DialogueSession, said: Reading) -> Reading | None:
+    """What is said behind other words of a thing, and more than which one: "oh, one more, pallet 743, ten cases"."""
+    for start in range(len(said.words)):
+        part = part_of(said, said.words[start:], session.rules)
+        named = session.identifiers_of(likely_values(part))
+        if any(part.fields[name].words[:1] == (said.words[start].text,) for name in named):
+            return part if len(likely_values(part)) > len(named) else None
+    return None
 
 
 def leave_question(session: DialogueSession) -> list[Order]:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from edge.agree.decide import ANNOUNCED_OTHERWISE, Circumstances, Rules, decide
-from edge.forms.spoken import are_one_number, begins, ends, preface, read, read_given, without_cue
+from edge.forms.spoken import are_one_number, begins, corrects, ends, preface, read, read_given, without_cue
 from edge.forms.spoken.folding import Phrase, fold
 from edge.forms.spoken.grammar.lexicon import Match, Role
 from edge.forms.spoken.grammar.meaning import as_corrected
@@ -44,6 +44,9 @@ def answer_to(name: str, reading: Reading, rules: Rules) -> Reading:
         return said
     fields = read(said.words, rules.form, rules.catalogue, rules.language, asked=name)
     told = fields if name in fields and _may_be(fields[name]) else _counted(said, name, rules)
+    counted = rules.form[name].unit_of
+    if not told and counted is not None and corrects(said.words, rules.language):  # "no, twelve": of the count itself
+        told = read(words, rules.form, rules.catalogue, rules.language, asked=counted)
     return replace(said, fields=told, not_understood=None if told else said.not_understood)
 
 

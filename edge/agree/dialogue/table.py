@@ -106,7 +106,7 @@ class Step(StrEnum):
     ASK_AGAIN = "ask again"
     NOT_HEARD = "ask again, for that was not heard well"
     LAPSE = "ask again; a second time, park it in review"
-    DROP = "drop it, on record as cancelled"
+    DROP = "drop it, on record as cancelled; an entry that is named over whether to close, ask whether to cancel"
     FORGET = "drop it; where it is asked whether to cancel, take the no; what is wrong, or meant instead, ask again"
     OBJECT = "ask what is wrong with the last entry"
     GIVE_UP = "drop it; if it says what is wrong with the last entry, ask whether to cancel that"
@@ -193,7 +193,7 @@ LEADS: Mapping[Step, frozenset[State]] = MappingProxyType(
         Step.ASK_AGAIN: IDLE,
         Step.NOT_HEARD: IDLE,
         Step.LAPSE: IDLE,
-        Step.DROP: IDLE,
+        Step.DROP: frozenset({State.CONFIRMING, State.IDLE}),
         Step.FORGET: IDLE,
         Step.GIVE_UP: frozenset({State.CONFIRMING, State.IDLE}),
         Step.OBJECT: frozenset({State.ASKING, State.IDLE}),
