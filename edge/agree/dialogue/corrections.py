@@ -271,7 +271,8 @@ def _may_be_next(session: DialogueSession, said: Reading) -> bool:
 def of_held(session: DialogueSession, said: Reading) -> Reading:
     """The reading, as a correction of the entry that was read back where it is one: "not B, D", "actually fifteen"."""
     wrong = session.about is About.WRONG
-    if said.fields or said.act is not Act.RECORD or not said.words or not (session.state is State.HELD or wrong):
+    read_back = wrong or session.state is State.HELD or session.about is About.ENTRY_RIGHT
+    if said.fields or said.act is not Act.RECORD or not said.words or not read_back:
         return said
     if session.draft is None:  # the last entry is on record: "what is wrong?" opened no draft
         return said
@@ -590,7 +591,8 @@ def _go_back(session: DialogueSession, other: Draft, verdict: Verdict) -> list[O
     A "no" to the one is no yes to the other; and who was misheard is asked about what he said himself.
     """
     before = [] if session.next is None else drafting.tell_parked(session, session.next.reading)
-    session.next, doubted = other, session.doubted  # in review since it was asked about
+    # In review since it was asked about.
+    session.next, session.next_is_own, doubted = other, True, session.doubted
     orders = drafting.consider(session, session.open_draft, verdict, None)
     if session.state is State.HELD and doubted:
         session.doubted = True

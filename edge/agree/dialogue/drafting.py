@@ -236,6 +236,7 @@ def in_review_besides(session: DialogueSession) -> list[Order]:
 def put_next(session: DialogueSession, heard: UtteranceHeard, said: Reading, support: tuple[str, ...] = ()) -> Park:
     """An entry waits for its turn behind the open draft: in review, so that nothing loses it."""
     reading = replace(said, act=Act.RECORD)
+    session.next_is_own = False
     session.next = Draft(heard.utterance_id, session.rules.form.name, reading, session.who, support=support)
     return Park(heard.utterance_id, UNANSWERED, values_of(said), session.next)
 

@@ -39,7 +39,8 @@ def take_up_next(session: DialogueSession) -> list[Order]:
     draft, session.next = session.next, None
     if draft is None:
         return []
-    return _ask_about(session, replace(draft, reading=context.filled(session, draft.reading)))
+    agreed = session.next_is_own and not draft.support
+    return _ask_about(session, replace(draft, reading=context.filled(session, draft.reading)), agreed=agreed)
 
 
 def _can_be_asked(session: DialogueSession, draft: Draft) -> bool:
@@ -48,10 +49,11 @@ def _can_be_asked(session: DialogueSession, draft: Draft) -> bool:
     return draft.act is Act.RECORD or (draft.act is Act.AMEND and last is not None and last.event_id == draft.replaces)
 
 
-def _ask_about(session: DialogueSession, draft: Draft) -> list[Order]:
-    """Its question, behind what is known of it. What was recorded since may be the same thing, however long ago.
+def _ask_about(session: DialogueSession, draft: Draft, *, agreed: bool = False) -> list[Order]:
+    """Its question, behind what is known of it; or its readback, where it is `agreed` to be an entry, and plain.
 
-    What is announced is held against it as against what is said now.
+    What was recorded since may be the same thing, however long ago. What is announced is held against it as against
+    what is said now.
     """
     rules, known = session.rules, NOTHING_KNOWN
     if draft.act is Act.RECORD:
@@ -61,7 +63,7 @@ def _ask_about(session: DialogueSession, draft: Draft) -> list[Order]:
     draft = replace(draft, reading=reading, operator=draft.operator or session.who)
     verdict = replace(judged(draft, rules, known), confirm=Confirmation.READBACK)
     orders = drafting.consider(session, draft, verdict, None)
-    if session.state is State.HELD:  # nothing that lay aside is recorded by silence
+    if session.state is State.HELD and not agreed:  # nothing that lay aside is recorded by silence
         orders = session.ask(session.is_entry_right)
     values = likely_values(draft.reading)
     told = session.identifiers_of(values) or values

@@ -145,8 +145,9 @@ class Mentions:
         return weights.OTHER_LENGTH if corrected is not None and len(value) != len(str(corrected)) else 0.0
 
     def _unmentioned(self, path: Path, before: Telling | None, at: int) -> float:
-        """What it costs to correct what was not said before, while something else was."""
-        if "c" not in path.pending or before is not None or not any(event.field for event in path.events):
+        """What it costs to correct what was not said before, while something else was: more than a count's own unit."""
+        others = any(event.field and event.end <= at for event in path.events)
+        if "c" not in path.pending or before is not None or not others:
             return 0.0
         slip = any(event.happens is Happens.SLIP for event in path.events)
         begins = path.since if path.state is Place.LABELLED else at
