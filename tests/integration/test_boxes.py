@@ -66,7 +66,7 @@ def resolved(box: str, extra: str, repository: Path, *more: str) -> subprocess.C
     ]
     return subprocess.run(
         command,
-        input="\n".join(wanted(repository, {"dev"} - {extra})),
+        input="\n".join(wanted(repository, {"dev", "beside"} - {extra})),  # others' pipelines go on no box
         capture_output=True,
         text=True,
         timeout=WITHIN_S,
