@@ -17,6 +17,7 @@ NAMED = 2
 """Words of a remark ("from order 9981") that make sure that its figures are its own."""
 LONGEST_DATE = 7
 """Words: "the third of may twenty twenty seven"."""
+HUNDRED, THOUSAND = 100, 1000  # Between them a number is said as hundreds of one digit, which is no hour.
 MOST_GROUPS = 6
 """Groups of a code that belongs to no field: more than any label has."""
 
@@ -73,8 +74,15 @@ class Remarks:
     def _times(self, at: int) -> set[int]:
         """A time of day: written "7:30", or two numbers, since one alone is none."""
         clock = {at + 1} if ":" in self._words[at] else set()
+        hundreds = {end for end, value, _ in self._numbers.cardinals(at) if HUNDRED <= value < THOUSAND}
+        if hundreds and self._is_hundred(at + 1):
+            return clock  # "It's one hundred and forty-four cases" tells no time.
         ends = set(self._numbers.ends(at))
         return clock | {group.end for end in ends for group in self._numbers.digit_groups(end)}
+
+    def _is_hundred(self, at: int) -> bool:
+        """Is it a word that makes hundreds of the number before it?"""
+        return at < len(self._words) and any(value == HUNDRED for _, value, _ in self._numbers.cardinals(at))
 
     def _codes(self, at: int) -> set[int]:
         """A code that belongs to no field: groups of digits, and letters, without a pause."""
