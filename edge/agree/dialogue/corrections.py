@@ -227,9 +227,9 @@ def correct_held(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     if (another and recorded) if takes_back else (another or _may_be_next(session, said)):
         return ask_if_corrects(session, heard)
     said = put_right(draft.reading, said, session.rules)
-    unheard = session.doubted and not takes_back  # "hmm, five zero seven": this may go on with that
+    goes_on = session.doubted_number and not takes_back  # with "hmm, five zero seven", maybe
     revised = drafting.revise(session, heard, with_fields(draft, said.fields, heard.utterance_id))
-    if unheard and session.state is State.HELD:
+    if goes_on and session.state is State.HELD:
         return [heard.noted_as_heeded(), *session.ask(session.is_entry_right)]
     return revised
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from edge.agree.decide import Circumstances
 from edge.agree.dialogue import context
 from edge.agree.dialogue.events import UtteranceHeard
-from edge.agree.dialogue.merging import as_heard, completed, marked, names_another, with_support
+from edge.agree.dialogue.merging import as_heard, completed, marked, names_another, says_number, with_support
 from edge.agree.dialogue.one_breath import two_in_one_breath, two_that_share
 from edge.agree.dialogue.orders import Earcon, Order, Prompt, Say, Sound, Terms
 from edge.agree.dialogue.questions import About, Question, held, judged, likely_values, next_question, values_of
@@ -308,6 +308,7 @@ def doubt(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Something was said that may have been "no": the entry must not be committed as if nothing had been."""
     if (whole := completed(session.open_draft, session.breath.words, heard.reading, session.rules)) is not None:
         return revise(session, heard, whole)
+    session.doubted_number |= says_number((word.text for word in heard.reading.words), session.rules)
     if not session.doubted:
         session.doubted = True
         return ask_to_repeat(session, heard)

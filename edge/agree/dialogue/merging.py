@@ -55,13 +55,14 @@ def _counted(said: Reading, asked: str, rules: Rules) -> dict[str, FieldReading]
 
     A label or a unit alone says nothing against what is known.
     """
-    numerals = rules.language.numerals
-
-    def is_number(word: str) -> bool:
-        return fold(word).isdigit() or numerals.is_part(fold(word))
-
-    numbers = {name: any(map(is_number, one.words)) for name, one in said.fields.items()}
+    numbers = {name: says_number(one.words, rules) for name, one in said.fields.items()}
     return {name: one for name, one in said.fields.items() if numbers[name] and name != asked}
+
+
+def says_number(words: Iterable[str], rules: Rules) -> bool:
+    """Is any of the words a number, or part of one?"""
+    numerals = rules.language.numerals
+    return any(word.isdigit() or numerals.is_part(word) for word in map(fold, words))
 
 
 def _may_be(field: FieldReading) -> bool:

@@ -231,6 +231,7 @@ class DialogueSession:
     draft: Draft | None = None  # What is being agreed; None where nothing is open.
     verdict: Verdict | None = None  # What was decided about the draft.
     doubted: bool = False  # Something was said over the draft that may have been "no": silence is no consent any more.
+    doubted_number: bool = False  # And held a number, which may be that of another thing.
     question: Question | None = None  # What was asked last and is not answered yet.
     lapsed: bool = False  # One deadline of the question has passed without an answer.
     next: Draft | None = None  # What was said in one breath with the draft, and is asked about behind it.
@@ -322,7 +323,7 @@ class DialogueSession:
 
     def open(self, draft: Draft, verdict: Verdict) -> None:
         """This is agreed about now."""
-        self.draft, self.verdict, self.doubted = draft, verdict, False
+        self.draft, self.verdict, self.doubted, self.doubted_number = draft, verdict, False, False
 
     def ask(self, question: Question) -> list[Order]:
         """This question is open now."""
