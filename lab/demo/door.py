@@ -24,7 +24,8 @@ from edge.records import SAMPLE_RATE, Frame
 
 SILENCE = bytes(640)  # 20 ms of it, at 16 kHz and 16 bit.
 REACTION_S = 0.5  # People take as long; what comes within 0.4 s the device takes for no answer to what it just asked.
-CALM_S = 0.2  # Far more than it takes from the end of an utterance until it is kept and read.
+CALM_S = 0.2  # More than there is between two breaths of one sentence, where nothing is asked.
+UNHEARD_S = 2.0  # Far more than it takes on a busy machine to read what was said: then nothing was heard.
 LOOK_S = 0.02  # How often it is looked whether something has come about.
 
 
@@ -38,6 +39,7 @@ class Headset(Source):
         self._recordings: SimpleQueue[RecordedSource] = SimpleQueue()
         self._quiet, self._off = Event(), Event()
         self._quiet.set()
+        self._late = False  # Whether more time has gone by than there was sound.
 
     @property
     def quiet(self) -> bool:
@@ -59,13 +61,17 @@ class Headset(Source):
         for pcm in self._sound():
             frame = Frame(start, pcm)
             start += frame.samples
-            time.sleep(max(0.0, began + start / SAMPLE_RATE - time.monotonic()))
+            ahead = began + start / SAMPLE_RATE - time.monotonic()
+            self._late = ahead < 0
+            time.sleep(max(0.0, ahead))
             yield frame
 
     def _sound(self) -> Iterator[bytes]:
         while not self._off.is_set():
             if self._recordings.empty():
                 self._quiet.set()
+                yield SILENCE
+            elif self._late:  # what came now would count as said before: on a busy machine, before the question
                 yield SILENCE
             else:
                 yield from (frame.pcm for frame in self._recordings.get().frames())
@@ -83,6 +89,12 @@ class Door:
     def __init__(self, parts: Parts, desk: JournalThread, tell: Callable[[Stands], None]) -> None:
         """`tell` hears where each step of the conversation led."""
         settings = parts.settings
+        self._noted = 0  # How many utterances have led to something, were it that they are none for the device.
+
+        def counted(stands: Stands) -> None:
+            self._noted += len(stands.noted)
+            tell(stands)
+
         self._desk = desk
         self._delivery = Delivery(settings, desk, tell=lambda _: None, beat=lambda: None)
         self._dialogue = Dialogue(parts.rules, manner(settings, parts.closing))
@@ -93,7 +105,7 @@ class Door:
             order=lambda _: None,
             quiet=lambda: True,
             owed=lambda _: self._delivery.written(),
-            tell=tell,
+            tell=counted,
             attentive=lambda: False,
             cut_off=lambda: False,
         )
@@ -122,12 +134,17 @@ class Door:
 
     async def hear(self, recording: Path) -> None:
         """The operator, or somebody beside him, says it; what comes of it is on disk when this returns."""
+        before, calm = self._noted, 0
         self._headset.play(recording)
-        calm = 0
-        # What was heard is on its way from room to room, and at times in none of them.
-        while calm * LOOK_S < (CALM_S if self._dialogue.question is None else REACTION_S):
+        while calm * LOOK_S < self._calm_after(before):
             await asyncio.sleep(LOOK_S)
             calm = calm + 1 if self._headset.quiet and not self._dictation.attentive else 0
+
+    def _calm_after(self, before: int) -> float:
+        """For how many seconds nobody speaks. What was heard may be on its way, and in no room, until it is noted."""
+        if self._noted == before:
+            return UNHEARD_S
+        return CALM_S if self._dialogue.question is None else REACTION_S
 
     async def until_announced(self) -> None:
         """Wait until it knows what is expected."""
