@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from edge.hear import capture, microphone
@@ -9,8 +11,10 @@ from tests.sound_library import FakePortAudio
 
 
 @pytest.fixture
-def portaudio(monkeypatch: pytest.MonkeyPatch) -> FakePortAudio:
+def portaudio(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakePortAudio:
     fake = FakePortAudio()
+    # A microphone is claimed for the whole machine: the headset of a test beside this one is that of another server.
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     monkeypatch.setattr(capture, "portaudio", lambda: fake)
     monkeypatch.setattr(microphone, "REOPEN_EVERY_S", 0.01)
     return fake
