@@ -8,15 +8,18 @@ PIP     := $(BIN)/pip install --quiet --quiet --use-pep517 --no-compile
 MODELS  := $(CURDIR)/$(CACHE)/models
 PYTHON  ?= python3
 # Debian packages the tests start for real, and the sound library of the microphone.
-PACKAGES := mosquitto postgresql libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils openssl systemd strace procps
+PACKAGES := mosquitto postgresql libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils openssl systemd strace procps chromium
 
 export DOCKVOICE_TEST_MODELS := $(MODELS)
+# Programs of this Makefile that other programs of it wait for print what they do, and not where.
+MAKEFLAGS += --no-print-directory
+
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Tests start the program hundreds of times: a shell in which Python keeps no bytecode would have it compiled each time.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo quick test nightly oracle soak accuracy library beside style check format system-demo system-test models clean
+.PHONY: help demo quick test ready nightly oracle soak accuracy library beside style check format system-demo system-test models clean
 
 # What of the tests runs side by side: logic alone keeps a processor busy, what has servers and sound mostly waits.
 THINKING := auto
@@ -36,14 +39,18 @@ demo: $(CACHE)/demo.stamp system-demo models  ## Recorded sentences become inven
 quick: style  ## Tests, while working: style, logic, plays, a few examples of each property; a minute
 	TIER=quick $(PYTEST) -n $(THINKING) $(ARGS)
 
-test: $(CACHE)/test.stamp system-test models style  ## Tests, before sharing; what CI runs: every check, real servers and sound, a short form of each fault; some ten minutes
-	$(BIN)/lint-imports
-# Types are checked beside what mostly waits: by itself that keeps one processor idle for the better part of a minute.
-	@$(BIN)/mypy > $(CACHE)/types.txt & types=$$!; \
+test: ready  ## Tests, before sharing; what CI runs: every check, real servers and sound, a short form of each fault; some ten minutes
+	@$(MAKE) style
+# Types and imports are checked beside what now and then waits: by itself that keeps one processor idle for half a minute.
+	@( $(BIN)/mypy; types=$$?; $(BIN)/lint-imports && exit $$types ) > $(CACHE)/check.txt 2>&1 & check=$$!; \
 	TIER=test SOUND=none $(PYTEST) -n $(WAITING) $(ARGS); tests=$$?; \
-	wait $$types; types=$$?; echo "Types:"; cat $(CACHE)/types.txt; [ $$tests$$types = 00 ]
+	wait $$check; check=$$?; echo "Types and imports:"; cat $(CACHE)/check.txt; [ $$tests$$check = 00 ]
 	TIER=test SOUND=many $(PYTEST) $(ARGS)
 	TIER=test SOUND=one $(PYTEST) -n $(SOUNDING) $(ARGS)
+
+# What has to be fetched is fetched side by side, Debian's packages and Python's; what fails is told, and ends it all.
+ready:
+	@$(MAKE) --jobs 2 INSTALLED=$(CACHE)/test.stamp system-test models
 
 # One seed for all of the night.
 ifeq ($(origin SEED),undefined)
@@ -128,13 +135,17 @@ format: $(CACHE)/test.stamp  ## Lay out the code and mend what ruff can mend
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-models: | $(CACHE)/demo.stamp  ## Fetch the recogniser's weights (checked by SHA-256); the demo does without where none are to be had
+# What `models` is a command of.
+INSTALLED := $(CACHE)/demo.stamp
+
+models: | $(INSTALLED)  ## Fetch the recogniser's weights (checked by SHA-256); the demo does without where none are to be had
 	@$(BIN)/dockvoice models get small-en-us --directory $(MODELS) || echo "Going on with pocketsphinx, whose weights come inside its wheel."
 
 system-demo:
 	@.ci/system-packages --wish mosquitto
 
-system-test:
+# First the virtual environment, which may need a package of Debian's too: apt serves one at a time.
+system-test: | $(BIN)/python
 	@.ci/system-packages --need $(PACKAGES)
 
 $(BIN)/python:
@@ -151,7 +162,7 @@ $(CACHE)/demo.stamp: $(PROJECTS) | $(BIN)/python
 $(CACHE)/test.stamp: $(PROJECTS) | $(BIN)/python
 	@mkdir -p $(CACHE)
 	@echo "Installing Python packages into $(VENV) …"
-	@$(PIP) --editable '.[microphone,dev]' --editable ./inventory --editable './lab[demo,standin]'
+	@$(PIP) --editable '.[microphone,dev]' --editable './inventory[console]' --editable './lab[demo,standin]'
 	@touch $@ $(CACHE)/demo.stamp
 
 # Validators that nobody here wrote, for the nights: Ajv, and AsyncAPI's parser.

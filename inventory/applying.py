@@ -20,9 +20,10 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from edge.deliver.events import WITHHELD
 from edge.hash_chain import parsed
 from edge.records import FieldValue
+from inventory import flags
 from inventory.database import is_of_the_event
 from inventory.records import Applied, Applying, Duplicate, Early, Event, Refused, Unfit
-from inventory.tables import ARRIVALS, devices, entries, events, refused, rejected
+from inventory.tables import ARRIVALS, SEARCHED, devices, entries, events, refused, rejected, said
 
 INSERT: dict[str, Callable[[Table], sqlite.Insert | postgresql.Insert]] = {
     "sqlite": sqlite.insert,
@@ -54,6 +55,8 @@ def handle(transaction: Connection, event: Event | Unfit, clock: Callable[[], da
     handled, instance = _wait_for_turn(transaction, event, clock)
     now = clock()  # only here: what was handled later was received later
     became = _known(transaction, event) or _new(transaction, event, handled, instance, now)
+    if isinstance(became, Applied) and isinstance(event, Event):
+        flags.look(transaction, event, now)
     # True of what was known, too: tables of the first version hold events beyond a refused one.
     if event.sequence == handled + 1 and not is_superseded(event.instance, instance):
         handled += 1
@@ -224,6 +227,7 @@ def _end(transaction: Connection, event: Event, named: str) -> None:
 
 
 def _add(transaction: Connection, event: Event, fields: Mapping[str, FieldValue]) -> None:
+    arrival = transaction.execute(select(events.c.arrival).where(events.c.event_id == event.event_id)).scalar_one()
     transaction.execute(
         insert(entries).values(
             event_id=event.event_id,
@@ -236,8 +240,14 @@ def _add(transaction: Connection, event: Event, fields: Mapping[str, FieldValue]
             recorded_at=event.recorded_at,
             state="current",
             replaces=event.replaces,
+            arrival=arrival,
+            answers=event.answers,
         )
     )
+    texts = {name: one for name, one in fields.items() if isinstance(one, str) and len(one) <= SEARCHED}
+    if texts:
+        same = {"event_id": event.event_id, "site": event.site, "arrival": arrival}
+        transaction.execute(insert(said), [{**same, "field": name, "value": one} for name, one in texts.items()])
 
 
 def _remember(transaction: Connection, event: Event | Unfit, refusal: Refused, now: datetime) -> None:

@@ -29,7 +29,7 @@ from edge.hash_chain import (
     parsed,
     sha256,
 )
-from edge.plain_text import printable
+from edge.terminal.plain_text import printable
 from inventory.records import Progress
 
 if TYPE_CHECKING:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import logging
-import os
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -17,15 +15,18 @@ import typer
 from rich.progress import Progress as Bar
 from rich.table import Table
 
-from edge.console import SafeConsole, log_to, many, show
 from edge.deliver.events import timestamp
 from edge.errors import UnreadableInput
 from edge.hash_chain import Acknowledgement, Broken, KnownFaults, Wrong, acknowledgement_line
+from edge.terminal.tables import SafeConsole, log_to, many, show
 from inventory import audit
+from inventory.catalogue_commands import catalogue_commands
+from inventory.clip_commands import clip_commands
 from inventory.dossier_command import dossier
 from inventory.expect import expect
+from inventory.flag_commands import flag_commands
 from inventory.keys import KeyDirectory, device_named
-from inventory.options import Config, Database, Given, Json, looking, narrow, say, settings_of
+from inventory.options import Config, Database, Given, Json, looking, narrow, say, settings_of, whoever
 from inventory.review_commands import review_commands
 from inventory.roster import roster
 from inventory.settings import InventorySettings
@@ -41,6 +42,9 @@ commands.add_typer(audits, name="audit")
 keys_commands = typer.Typer(help="Which devices may enter, and with which keys.", no_args_is_help=True)
 commands.add_typer(keys_commands, name="keys")
 commands.add_typer(review_commands, name="review")
+commands.add_typer(catalogue_commands, name="catalogue")
+commands.add_typer(flag_commands, name="flags")
+commands.add_typer(clip_commands, name="clips")
 commands.command("expect", short_help="What is expected at trailers and doors, for the devices.")(expect)
 commands.command("roster", short_help="Who may sign on at a site, for its devices.")(roster)
 
@@ -203,7 +207,7 @@ def audit_acknowledge(
     if wrong is None or wrong.sequence != sequence or report.found is None:
         at = "nothing is wrong" if wrong is None else f"the first thing wrong is at {wrong.sequence}"
         raise UnreadableInput(f"{sequence}: {at}; `dockvoice inventory audit verify` tells what can be acknowledged")
-    who, at = os.environ.get("SUDO_USER") or getpass.getuser(), timestamp(datetime.now(UTC))
+    who, at = whoever(), timestamp(datetime.now(UTC))
     word = Acknowledgement(device, sequence, wrong.wrong, report.found, who, reason, at).signed(signer)
     try:
         with file.open("a", encoding="utf-8") as kept:

@@ -35,7 +35,7 @@ from inventory.database import SiteFault
 from inventory.forms import Forms
 from inventory.judge import LARGEST, Judged, Sound, Unanswerable, Unsound, judge
 from inventory.keys import KeyDirectory
-from inventory.ports import Broker, Dossiers, ReviewShelf, Shelf
+from inventory.ports import Broker, ClipsDesk, Dossiers, ReviewShelf, Shelf, StatusShelf
 from inventory.pulse import Pulse
 from inventory.records import Applied, Applying, Duplicate, Early, Event, Refused, Unfit
 from inventory.reviews import read_review
@@ -52,6 +52,9 @@ RETRY_S = (0.5, 30.0)  # First and longest wait before a database that did not a
 STOP_S = 5.0  # How long the last receipts and acknowledgements may take on the way out.
 
 PRESENCE = "presence"  # The tag of what is said of ourselves: no event id looks like it.
+CLIP = "clip "  # What the tag begins with of all that is about recordings.
+
+REQUESTS_S = 30.0  # How often it is looked for requests that somebody else could not hand to the broker.
 
 LAST = 9_999_999_999  # Beyond every number of an entry.
 
@@ -107,7 +110,9 @@ class Consumer:
         trust_first_use: bool = False,
         largest: int = LARGEST,
         reviews: ReviewShelf | None = None,
+        statuses: StatusShelf | None = None,
         dossiers: Dossiers | None = None,
+        clips: ClipsDesk | None = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -122,7 +127,13 @@ class Consumer:
         self._trust_first_use = trust_first_use
         self._largest = largest
         self._reviews = reviews
+        self._statuses = statuses
         self._dossiers = dossiers
+        self._clips = clips
+        self._clip_news: deque[Delivered] = deque()
+        """What devices say of recordings: dealt with where nothing else waits."""
+        self._requests_at: float | None = None
+        self._again = False
         self._mistrusted: set[tuple[str, str, str]] = set()
         self._clock = clock
         self._now = now
@@ -172,13 +183,14 @@ class Consumer:
     def _leisure_s(self) -> float:
         if self._unsent:
             return TURN_S
-        due = [one.retry_at for one in self._put_off.values()] + ([self._retry_at] if self._waiting else [])
+        due = [one.retry_at for one in self._put_off.values()]
+        due += [self._retry_at] if self._waiting or self._clip_news else []
         return min([TURN_S, *(max(0.0, at - self._clock()) for at in due)])
 
     def _take(self, news: SessionEvent | Wake) -> None:
         match news:
-            case Delivered():
-                self._waiting.append(news)
+            case Delivered(topic):
+                (self._clip_news if topic.endswith("/clips/chunks") else self._waiting).append(news)
             case Connected():
                 self._was_connected = True
                 log.info(
@@ -186,26 +198,40 @@ class Consumer:
                 )
                 self._systemd.ready("connected")
                 self._say("online")
+                self._requests_at, self._again = self._clock(), True
             case Disconnected():
                 # They come again with the next connection, under other numbers: these can no longer be acknowledged.
                 self._waiting.clear()
+                self._clip_news.clear()
+                self._requests_at = None
                 self._unsent.clear()
                 self._put_off.clear()
                 log.warning("broker lost: %s; trying again", news.why)
                 self._systemd.status(f"broker lost: {news.why}")
-            case Acknowledged(tag, reason_code) if reason_code >= DENIED and tag == PRESENCE:
-                log.warning(
-                    "the broker lets nobody know that we are here (0x%02x): allow this user to publish %s, or devices "
-                    "wait out their receipts after an outage",
-                    *(reason_code, Topics.consumer(self._prefix, self._client_id)),
-                )
-            case Acknowledged() if news.reason_code >= DENIED:
-                log.error(
-                    "receipt for %s denied by the broker (0x%02x): allow this user to publish %s",
-                    *(news.tag, news.reason_code, Topics.every(self._prefix).receipts),
-                )
+            case Acknowledged(tag, reason_code) if reason_code >= DENIED:
+                self._tell_denied(tag, reason_code)
             case Acknowledged() | Wake():
                 return
+
+    def _tell_denied(self, tag: str, reason_code: int) -> None:
+        """The broker's rules keep something from going out."""
+        every = Topics.every(self._prefix)
+        if tag == PRESENCE:
+            log.warning(
+                "the broker lets nobody know that we are here (0x%02x): allow this user to publish %s, or devices "
+                "wait out their receipts after an outage",
+                *(reason_code, Topics.consumer(self._prefix, self._client_id)),
+            )
+        elif tag.startswith(CLIP):
+            log.warning(
+                "the broker passes on nothing about recordings (0x%02x): allow this user to publish %s and %s",
+                *(reason_code, every.clip_requests, every.clip_receipts),
+            )
+        else:
+            log.error(
+                "receipt for %s denied by the broker (0x%02x): allow this user to publish %s",
+                *(tag, reason_code, every.receipts),
+            )
 
     def _work(self) -> None:
         """Bring one message to its end, or put it off while the broker or the database cannot take it."""
@@ -213,9 +239,12 @@ class Consumer:
         if self._stopping or self._unsent or self._clock() < self._retry_at:
             return
         self._try_again()
-        if self._unsent or not self._waiting:
+        if self._unsent:
             return
         try:
+            if not self._waiting:
+                self._look_after_clips()
+                return
             self._settle_in_turn(self._waiting[0])
         except Unavailable as fault:
             self._retry_at = self._clock() + self._retry_s
@@ -226,6 +255,40 @@ class Consumer:
         self._waiting.popleft()
         self._retry_s = RETRY_S[0]
         self._send()
+
+    def _look_after_clips(self) -> None:
+        """Nothing else waits: deal with one thing that concerns recordings. Raises Unavailable."""
+        if (desk := self._clips) is None:
+            return
+        if self._requests_at is not None and self._clock() >= self._requests_at:
+            for one in desk.to_send(again=self._again):
+                if self._broker.publish(one.topic, one.body, tag=f"{CLIP}{one.request}"):
+                    desk.sent(one.request)
+            self._requests_at, self._again = self._clock() + REQUESTS_S, False
+            desk.beat()
+        if self._clip_news:
+            try:
+                self._take_clip(self._clip_news[0], desk)
+            except SiteFault as fault:  # no entry waits for that: the device offers it again
+                log.warning("a recording cannot be kept: %s", fault)
+                self._broker.acknowledge(self._clip_news[0])
+            self._clip_news.popleft()
+            self._send()
+
+    def _take_clip(self, message: Delivered, desk: ClipsDesk) -> None:
+        try:
+            sender = Topics.of(self._prefix, message.topic)
+            if len(message.payload) > self._largest:
+                raise MalformedMessage(f"message: found {len(message.payload):,} bytes, allowed are {self._largest:,}")
+            answer = desk.take(message.payload, sender)
+        except MalformedMessage as fault:
+            self._put_aside(message, str(fault))
+            self._broker.acknowledge(message)
+            return
+        if answer is None:
+            self._broker.acknowledge(message)
+        else:
+            self._unsent.append(_Answer(message, sender.clip_receipts, answer, f"{CLIP}{sender.source}"))
 
     def _settle_in_turn(self, message: Delivered) -> None:
         """Settle it, unless an event of its device was put off: that goes first. Raises Unavailable."""
@@ -267,6 +330,7 @@ class Consumer:
 
     def _settle(self, message: Delivered) -> None:
         if message.topic.endswith("/status"):
+            self._hear(message)
             self._meet(message)
             self._broker.acknowledge(message)
             return
@@ -314,6 +378,17 @@ class Consumer:
 
     def _stranger(self, event: Event | Unfit) -> Untrusted | None:
         return distrusted(event, self._keys.of(event.site, event.device))
+
+    def _hear(self, message: Delivered) -> None:
+        """A device says how it is. Whether it is its own word, the broker's rules say: it decides about nothing."""
+        if self._statuses is None:
+            return
+        try:
+            if len(message.payload) > self._largest:
+                raise MalformedMessage(f"message: found {len(message.payload):,} bytes, allowed are {self._largest:,}")
+            self._statuses.heard(Topics.of(self._prefix, message.topic), message.payload)
+        except MalformedMessage as fault:
+            log.warning("not kept of what came on %s: %s", message.topic[:SHOWN], fault)
 
     def _meet(self, message: Delivered) -> None:
         """A device says who it is: where the site trusts at first use, and no key of it is known, it is enrolled."""

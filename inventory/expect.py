@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edge.config import LEVEL
-from edge.console import many, show
 from edge.deliver.events import Topics
 from edge.deliver.signed import LARGEST, MOST_LINES, signed_list, size_of_list
 from edge.errors import UnreadableInput
 from edge.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace, plain
+from edge.terminal.tables import many, show
 from inventory.forms import load_forms
 from inventory.options import (
     BrokerAt,

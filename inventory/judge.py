@@ -82,6 +82,7 @@ def _event(message: dict[str, Any], payload: bytes, sender: Topics) -> Event:
         fields=_values(data["fields"]) if "fields" in data else None,
         replaces=data.get("amends") or data.get("cancels"),
         instance=message.get(INSTANCE),
+        answers=len(data.get("support", ())),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ from rich.table import Table
 
 from edge.config import LEVEL, broker_address, load
 from edge.errors import UnreadableInput
-from edge.plain_text import in_lines
+from edge.terminal.plain_text import in_lines
 from inventory.settings import InventorySettings
 from inventory.table_file import FaultyFile
 
@@ -89,6 +91,11 @@ def narrow(title: str) -> Table:
     return Table(
         title=title, title_justify="left", box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0)
     )
+
+
+def whoever() -> str:
+    """Who calls the command, as it goes on record."""
+    return os.environ.get("SUDO_USER") or getpass.getuser()
 
 
 def site_of(given: str | None) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from edge.deliver.events import Topics
 from edge.deliver.mqtt import Delivered
+from inventory.clips import ToSend
 from inventory.records import Applied, Applying, Duplicate, Event, Unfit
 from inventory.reviews import Review
 
@@ -44,6 +46,34 @@ class ReviewShelf(Protocol):
 
     def review(self, review: Review) -> Applied | Duplicate:
         """Keep it; raises Unavailable."""
+        ...
+
+
+class StatusShelf(Protocol):
+    """Where a consumer keeps what devices say of themselves."""
+
+    def heard(self, topics: Topics, payload: bytes) -> None:
+        """Keep it; raises MalformedMessage, Unavailable."""
+        ...
+
+
+class ClipsDesk(Protocol):
+    """Where a consumer keeps what devices say of recordings."""
+
+    def take(self, payload: bytes, sender: Topics) -> bytes | None:
+        """Keep it; the answer, if there is one. Raises MalformedMessage, Unavailable."""
+        ...
+
+    def to_send(self, *, again: bool) -> list[ToSend]:
+        """The requests that are to be published; `again`: also those that may have been lost. Raises Unavailable."""
+        ...
+
+    def sent(self, request: str) -> None:
+        """The broker has this request. Raises Unavailable."""
+        ...
+
+    def beat(self) -> None:
+        """To be called now and then. Raises Unavailable."""
         ...
 
 

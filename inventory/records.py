@@ -28,6 +28,7 @@ class Event:
     """The values of the entry; None where the event cancels one, or withholds its own."""
     replaces: str | None = None  # The event whose entry this one amends or cancels.
     instance: str | None = None  # Which instance of the device's journal made it; None of an earlier version.
+    answers: int = 0  # How often the operator had to say something besides: answers to questions, and corrections.
 
 
 @dataclass(frozen=True, slots=True)

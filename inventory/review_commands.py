@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import json
-import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,12 +10,10 @@ from typing import Annotated
 
 import typer
 
-from edge.console import many, show
-from edge.deliver.events import Topics, encode
-from edge.deliver.signed import ReviewDecision, signed_decision
 from edge.errors import UnreadableInput
+from edge.terminal.tables import many, show
 from inventory import audit
-from inventory.options import BrokerAt, Config, Database, Given, Json, looking, narrow, say, settings_of
+from inventory.options import BrokerAt, Config, Database, Given, Json, looking, narrow, say, settings_of, whoever
 
 review_commands = typer.Typer(help="What waits for a person on the devices.", no_args_is_help=True)
 
@@ -119,7 +115,8 @@ def _decide(
     config: Path | None,
     database: str | None,
 ) -> None:
-    from inventory.sending import send  # noqa: PLC0415 - `dockvoice --help` waits for no MQTT
+    from inventory.deciding import message  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
+    from inventory.sending import send  # noqa: PLC0415 - nor for MQTT
 
     signer = audit.signer_in(sign)
     values = dict(one.partition("=")[::2] for one in fields)
@@ -132,8 +129,6 @@ def _decide(
     (review,) = found
     given = context.find_object(Given) or Given()
     settings = settings_of(config or given.config, broker=broker, database=database or given.database)
-    who = os.environ.get("SUDO_USER") or getpass.getuser()
-    topics = Topics(settings.prefix, review.site, review.device)
-    told = ReviewDecision(topics.source, review.event_id, utterance, decision, values, who, reason)
-    send(settings, "review", {topics.decisions: encode(signed_decision(told, signer, datetime.now(UTC)))})
+    topic, body = message(review, decision, values, whoever(), reason, signer, settings.prefix, datetime.now(UTC))
+    send(settings, "review", {topic: body})
     say(f"{utterance}: sent to {review.site}/{review.device}; `review list --all` shows what became of it")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Select, insert, select, update
 
 from edge.deliver.events import MalformedMessage, Topics, check_review
 from edge.records import INSTANCE
@@ -96,8 +96,19 @@ def keep(transaction: Connection, review: Review) -> Applied | Duplicate:
 def told(transaction: Connection, *, every: bool) -> list[Review]:
     """What waits for a person, the oldest first; with `every`, what was decided too."""
     wanted = select(reviews).order_by(reviews.c.told_at, reviews.c.event_id)
-    found = transaction.execute(wanted if every else wanted.where(reviews.c.state == "open")).mappings().all()
-    return [Review(**{name: row[name] for name in Review.__dataclass_fields__}) for row in found]
+    return _read(transaction, wanted if every else wanted.where(reviews.c.state == "open"))
+
+
+def one(transaction: Connection, site: str, device: str, utterance_id: str) -> Review | None:
+    """The latest word on one utterance."""
+    its = (reviews.c.site == site, reviews.c.device == device, reviews.c.utterance_id == utterance_id)
+    found = _read(transaction, select(reviews).where(*its))
+    return found[0] if found else None
+
+
+def _read(transaction: Connection, wanted: Select[Any]) -> list[Review]:
+    rows = transaction.execute(wanted).mappings()
+    return [Review(**{name: row[name] for name in Review.__dataclass_fields__}) for row in rows]
 
 
 def as_json(review: Review) -> dict[str, Any]:

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edge.config import VoiceLanguage
-from edge.console import many, show
 from edge.deliver.events import MalformedMessage, Topics
 from edge.deliver.signed import LARGEST, MOST_OPERATORS, read_roster, signed_roster, size_of_roster
 from edge.errors import UnreadableInput
 from edge.records import Operator, Roster
+from edge.terminal.tables import many, show
 from inventory.forms import load_forms
 from inventory.options import BrokerAt, Config, Given, Json, Sign, narrow, say, settings_of, signer_of, site_of, whole
 from inventory.table_file import LONGEST, NAMED, Cells, FaultyFile, Layout, is_named, read_rows, strange

@@ -47,26 +47,32 @@ def send(settings: InventorySettings, name: str, messages: Mapping[str, bytes], 
 
 def retained(settings: InventorySettings, name: str, topic: str) -> bytes | None:
     """What the broker keeps on a topic; None where it keeps nothing. Raises Unavailable."""
+    return next(iter(every_retained(settings, name, topic, most=1).values()), None)
+
+
+def every_retained(settings: InventorySettings, name: str, topics: str, most: int | None = None) -> dict[str, bytes]:
+    """What the broker keeps on each topic that the filter matches, `most` of them. Raises Unavailable."""
     news: SimpleQueue[SessionEvent] = SimpleQueue()
-    session = Session(settings.mqtt, client_id=f"{settings.client_id}-{name}", receive=news.put, subscriptions=[topic])
+    session = Session(settings.mqtt, client_id=f"{settings.client_id}-{name}", receive=news.put, subscriptions=[topics])
     session.start()
-    until, connected = time.monotonic() + SEND_S, False
+    until, connected, found = time.monotonic() + SEND_S, False, dict[str, bytes]()
     try:
-        while True:
+        while most is None or len(found) < most:
             match news.get(timeout=max(0.0, until - time.monotonic())):
                 case Connected():
                     until, connected = time.monotonic() + KEPT_S, True
-                case Delivered(_, payload):
-                    return payload
+                case Delivered(topic, payload):
+                    found[topic] = payload
+                    until = time.monotonic() + KEPT_S
                 case _:
                     pass
     except Empty:
-        if connected:
-            return None
-        why = session.trouble or "it answered nothing"
-        raise Unavailable(f"{settings.mqtt.host}:{settings.mqtt.port}: {why}; try again") from None
+        if not connected:
+            why = session.trouble or "it answered nothing"
+            raise Unavailable(f"{settings.mqtt.host}:{settings.mqtt.port}: {why}; try again") from None
     finally:
         session.stop()
+    return found
 
 
 def _see(said: Acknowledged) -> None:

@@ -11,6 +11,8 @@ from edge.deliver.events import Topics, encode, presence
 from edge.deliver.mqtt import Session
 from edge.deliver.mqtt_client import Will
 from inventory.audit import signer_in
+from inventory.clip_desk import ClipDesk
+from inventory.clip_folder import ClipFolder
 from inventory.consumer import Consumer, Inbox
 from inventory.dossier_desk import Desk, DossierWriter
 from inventory.forms import Forms, load_forms, roles
@@ -40,7 +42,7 @@ def serve(settings: InventorySettings) -> None:
             client_id=settings.client_id,
             receive=inbox.put,
             subscriptions=(every.status, every.entries) if settings.trust_first_use else (every.entries,),
-            wishes=(every.reviews,),
+            wishes=(every.reviews, every.clips, *(() if settings.trust_first_use else (every.status,))),
             will=Will(here, encode(presence("offline", settings.client_id))),
             manual_ack=True,
         )
@@ -56,7 +58,9 @@ def serve(settings: InventorySettings) -> None:
             trust_first_use=settings.trust_first_use,
             largest=largest,
             reviews=store,
+            statuses=store.statuses,
             dossiers=dossiers,
+            clips=ClipDesk(store, ClipFolder(settings.clips_folder, settings.clips.free_mb), settings.clips),
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: consumer.stop())

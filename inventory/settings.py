@@ -9,9 +9,11 @@ the two together.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from edge.config import Layered, Mqtt, Name, Place, Prefix, Section, shipped, state_place
@@ -35,6 +37,52 @@ class DossierSettings(Section):
         if self.folder is not None and self.key is None:
             raise ValueError("folder is set without key: no dossier goes out unsigned; name a private key")
         return self
+
+
+def _time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("a name of the time zone database is allowed, such as Europe/Berlin") from None
+    return name
+
+
+def _web_address(given: str) -> str:
+    parts = urlsplit(given)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path or parts.query or parts.username:
+        raise ValueError("the beginning of an address is allowed, such as https://dock.example")
+    return given
+
+
+class ConsoleSettings(Section):
+    """`[console]`: the pages on which supervisors work."""
+
+    host: str = Field("127.0.0.1", min_length=1, description="the address on which it listens")
+    port: int = Field(8088, ge=1, le=65535, description="the port on which it listens")
+    address: Annotated[str, AfterValidator(_web_address)] | None = Field(
+        None, description="how browsers reach it, such as https://dock.example; unset: http, on host and port"
+    )
+    key: Place | None = Field(None, description="the private key that signs decisions: Ed25519, PEM")
+    zone: Annotated[str, AfterValidator(_time_zone)] = Field("UTC", description="the site's time zone")
+    language: Literal["de", "en", "es", "fr", "it"] = Field("en", description="where a browser asks for none of ours")
+    session_hours: float = Field(10, gt=0, le=168, description="so long a sign-in lasts, hours")
+    silent_minutes: float = Field(30, gt=0, le=10_000, description="a device without a link for so long is an alarm")
+    per_operator: bool = Field(
+        False, description="whether figures are shown of single operators; else of five together at the least"
+    )
+    proxy: str | None = Field(None, min_length=1, description="the address of a proxy that says who has signed in")
+    proxy_header: str = Field("X-Remote-User", pattern="^[A-Za-z0-9-]+$", description="where that proxy says it")
+
+
+class ClipSettings(Section):
+    """`[clips]`: the recordings that devices sent."""
+
+    folder: Place | None = Field(None, description="where they are; unset: clips in the state directory")
+    days: int = Field(30, ge=1, le=3650, description="kept for so long, days")
+    budget_mb: float = Field(1000, ge=1, le=1_000_000, description="all of them together, MB; the oldest go")
+    free_mb: float = Field(
+        500, ge=0, le=1_000_000, description="so much of the disk is left to everything else, MB; else they wait"
+    )
 
 
 class InventorySettings(Layered):
@@ -64,6 +112,8 @@ class InventorySettings(Layered):
     rejected_days: int = Field(30, ge=1, le=3650, description="what is put aside is kept for so long, days")
     mqtt: Mqtt = Mqtt()
     dossier: DossierSettings = DossierSettings()
+    console: ConsoleSettings = ConsoleSettings()
+    clips: ClipSettings = ClipSettings()
 
     repairs: ClassVar[str] = "every key is explained in config/inventory.toml"
 
@@ -78,6 +128,11 @@ class InventorySettings(Layered):
         if self.database is not None:
             return self.database.get_secret_value()
         return f"sqlite:///{self.state.absolute() / 'inventory.db'}"
+
+    @property
+    def clips_folder(self) -> Path:
+        """Where the recordings are that devices sent."""
+        return self.clips.folder or self.state / "clips"
 
     @property
     def keys(self) -> Path:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Self
 
 from sqlalchemy import Connection, Engine, RowMapping, delete, distinct, func, insert, select
@@ -13,11 +15,15 @@ from edge.deliver.events import SHOWN
 from edge.hash_chain import PublicKey
 from edge.records import ExpectedLine, ExpectedList, ReceivingPlace
 from inventory.applying import handle
+from inventory.catalogue import SiteCatalogue
+from inventory.clip_store import ClipStore
 from inventory.database import connect, parse, prepare, reported, shown
 from inventory.expected import Kept, kept, marked, note_sent, note_signed, replaced
+from inventory.flags import Flags
 from inventory.forms import Roles
 from inventory.records import Applied, Applying, Counts, Duplicate, Event, Progress, Row, Unfit
 from inventory.reviews import Review, keep, told
+from inventory.statuses import Statuses
 from inventory.tables import devices, entries, events, refused, rejected
 from inventory.trail import Came, Strays, names, strays, trail
 from inventory.visits import Gathered, gather, note_dossier, owed, sites
@@ -44,6 +50,11 @@ class Store:
         self._engine = engine
         self._aside = aside
         self._now = now
+        self.clips = ClipStore(engine, now)
+        """The recordings that devices sent, and who asked to hear them."""
+        self.statuses = Statuses(engine, now)
+        self.flags = Flags(partial(_in_one, engine), now)
+        """What rules of the sites speak against."""
 
     @classmethod
     def open(
@@ -145,6 +156,10 @@ class Store:
         with reported(self._engine.url), self._engine.begin() as transaction:
             note_dossier(transaction, event_id, site, trailer, file, sha256, self._now())
 
+    def catalogue(self, site: str) -> SiteCatalogue:
+        """The master data of a site."""
+        return SiteCatalogue(site, partial(_in_one, self._engine), self._now)
+
     def keep_rejected(self, payload: bytes, topic: str, reason: str) -> None:
         """Put aside a message that cannot be answered, for as long as there is room. Raises Unavailable."""
         now = self._now()
@@ -203,6 +218,13 @@ class Store:
                 refused=_one(transaction, select(func.count()).select_from(refused)),
                 rejected=_one(transaction, select(func.count()).select_from(rejected)),
             )
+
+
+@contextmanager
+def _in_one(engine: Engine) -> Iterator[Connection]:
+    """One transaction."""
+    with reported(engine.url), engine.begin() as transaction:
+        yield transaction
 
 
 def _row(found: RowMapping) -> Row:

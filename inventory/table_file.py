@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from edge.errors import UnreadableInput, plainly
-from edge.plain_text import is_plain
 from edge.records.strict_json import NotStrict, strict
+from edge.terminal.plain_text import is_plain
 
 LARGEST = 20_000_000  # Bytes of a file: a hundred thousand lines, more than any site gets in a day.
 MOST_FAULTS = 100  # That are told of one file: with more, it is a file of another kind.

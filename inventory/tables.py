@@ -24,19 +24,24 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    cast,
+    column,
+    delete,
     func,
     insert,
     inspect,
     literal,
+    literal_column,
     select,
     text,
+    true,
     update,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
 FIRST = 1  # The version that applied events as they came, in any order.
 
-VERSION = 7
+VERSION = 10
 """Of the tables below. Raised with every change to them, so that an old program never writes into newer tables."""
 
 
@@ -128,7 +133,51 @@ entries = Table(
     Column("recorded_at", Moment, nullable=False),
     Column("state", Text, nullable=False),
     Column("replaces", Text, ForeignKey("entries.event_id")),
+    # Copied from the event, so that a list that shows the latest of a hundred thousand reads no more than it shows.
+    Column("arrival", BigInteger, nullable=False, server_default=text("0")),
+    # How often its operator had to say something besides: answers to questions, and corrections.
+    Column("answers", Integer, nullable=False, server_default=text("0")),
     CheckConstraint("state IN ('current', 'amended', 'cancelled')", name="known_state"),
+)
+
+LISTED = (
+    Index("entries_as_they_arrived", entries.c.arrival, entries.c.event_id),
+    Index("entries_of_operator", entries.c.operator, entries.c.arrival),
+    Index("entries_of_form", entries.c.form, entries.c.arrival),
+    Index("entries_of_device", entries.c.site, entries.c.device, entries.c.arrival),
+    Index("entries_corrected", entries.c.replaces),
+    Index("entries_by_time", entries.c.recorded_at, entries.c.arrival),
+    Index("events_by_kind", events.c.site, events.c.device, events.c.type, events.c.sequence),
+    Index("refused_as_they_came", refused.c.received_at),
+)
+"""What lists and searches go by."""
+
+said = Table(
+    "dockvoice_said",
+    metadata,
+    # The texts among an entry's fields, by which it is searched for: a pallet, a trailer, a door.
+    Column("event_id", Text, primary_key=True),
+    Column("field", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("site", Text, nullable=False),
+    Column("arrival", BigInteger, nullable=False),
+    Index("dockvoice_said_by_value", "value", "field", "arrival", "event_id"),
+    Index("dockvoice_said_by_field", "field", "site", "value", "arrival"),
+)
+
+SEARCHED = 200
+"""Characters of a value by which somebody may search; PostgreSQL's index takes 2,700 bytes."""
+
+statuses = Table(
+    "dockvoice_statuses",
+    metadata,
+    # What a device, or the broker in its place, said last of its connection and of itself.
+    Column("site", Text, primary_key=True),
+    Column("device", Text, primary_key=True),
+    Column("state", Text, nullable=False),  # online or offline
+    Column("since", Moment, nullable=False),  # When it was heard here that this is its state.
+    Column("heard_at", Moment),  # When the device last said anything of itself.
+    Column("online_body", Text),  # What it said of itself when it was online last: a last will says nothing of it.
 )
 
 reviews = Table(
@@ -190,6 +239,88 @@ dossiers = Table(
     Column("file", Text, nullable=False),
     Column("sha256", Text, nullable=False),
     Column("written_at", Moment, nullable=False),
+)
+
+catalogue = Table(
+    "dockvoice_catalogue",
+    metadata,
+    # Every version of each kind of master data: who made it, when, why and from what. None is ever changed or deleted.
+    Column("site", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),  # `docks`, `items.units`, `rules`.
+    Column("version", BigInteger, primary_key=True),
+    Column("rows", JSON().with_variant(JSONB(), "postgresql"), nullable=False),  # None: it is withdrawn.
+    Column("who", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("made_at", Moment, nullable=False),
+    Column("body", Text),  # As it was signed, once somebody has.
+    Column("public_key", Text),  # Whose signature that is, in hex.
+    Column("published_at", Moment),  # When the broker took it.
+)
+
+pallets = Table(
+    "dockvoice_pallets",
+    metadata,
+    # Which entries name a pallet: so that rules about pallets need not read every entry.
+    Column("event_id", Text, primary_key=True),
+    Column("site", Text, nullable=False),
+    Column("pallet", Text, nullable=False),
+    Column("device", Text, nullable=False),
+    Column("form", Text, nullable=False),
+    Column("trailer", Text),
+    Column("came_at", Moment, nullable=False),
+    Index("dockvoice_pallets_named", "site", "pallet"),
+)
+
+flags = Table(
+    "dockvoice_flags",
+    metadata,
+    # Entries that a rule of the site's speaks against: they are recorded, and a person decides about them.
+    Column("event_id", Text, primary_key=True),
+    Column("rule", Text, primary_key=True),
+    Column("site", Text, nullable=False),
+    Column("device", Text, nullable=False),
+    Column("reason", Text, nullable=False),  # A code with what it is about: `already_received:dock-4`.
+    Column("other", Text),  # The event of the entry that it is held against.
+    Column("flagged_at", Moment, nullable=False),
+    Column("state", Text, nullable=False, index=True),  # open, stands or struck.
+    Column("who", Text),
+    Column("why", Text),
+    Column("decided_at", Moment),
+)
+
+clips = Table(
+    "dockvoice_clips",
+    metadata,
+    # The recordings that devices sent, or were asked for; the sound itself is a file.
+    Column("site", Text, primary_key=True),
+    Column("device", Text, primary_key=True),
+    Column("utterance_id", Text, primary_key=True),
+    Column("audio_sha256", Text, nullable=False),  # As the device signed it.
+    Column("state", Text, nullable=False, index=True),
+    Column("why", Text),  # Why there is no sound, where none comes.
+    Column("have", Integer, nullable=False),  # How many chunks are safe in the file, from the first on.
+    Column("chunks", Integer, nullable=False),  # How many there are; 0: the device has not said.
+    Column("kept", BigInteger, nullable=False),  # Bytes of those.
+    Column("bytes", BigInteger, nullable=False),  # Of the whole.
+    Column("changed_at", Moment, nullable=False),
+)
+
+clip_requests = Table(
+    "dockvoice_clip_requests",
+    metadata,
+    # Who asked to hear them, as it was signed: the device has the same in its journal.
+    Column("request", Text, primary_key=True),
+    Column("site", Text, nullable=False),
+    Column("device", Text, nullable=False),
+    Column("utterance_id", Text, nullable=False, index=True),
+    Column("who", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("asked_at", Moment, nullable=False),
+    Column("noted_at", Moment),  # When the device said that it is in its journal.
+    Column("sent", Boolean, nullable=False),  # Whether the broker took it.
+    Column("topic", Text, nullable=False),
+    Column("body", Text, nullable=False),
 )
 
 rejected = Table(
@@ -275,5 +406,67 @@ def _keep_announced(transaction: Connection) -> None:
     transaction.execute(insert(announced).from_select(columns, known))
 
 
-STEPS = (_keep_order, _number_arrivals, _know_instances, _keep_reviews, _keep_expected, _keep_announced)
+def _keep_catalogue(transaction: Connection) -> None:
+    """Bring tables of version 7 to version 8, which keeps the sites' master data, and what their rules speak against.
+
+    Of the entries from before, none is looked through: rules are about what comes from now on.
+    """
+    metadata.create_all(transaction, tables=[catalogue, pallets, flags])
+
+
+def _list_entries(transaction: Connection) -> None:
+    """Bring tables of version 8 to version 9, which finds entries by what they say, and knows how devices are."""
+    there = {column["name"] for column in inspect(transaction).get_columns(entries.name)}
+    for name, kind in (("arrival", "BIGINT"), ("answers", "INTEGER")):
+        if name not in there:
+            transaction.execute(text(f"ALTER TABLE entries ADD COLUMN {name} {kind} DEFAULT 0 NOT NULL"))
+    its = select(events.c.arrival).where(events.c.event_id == entries.c.event_id).scalar_subquery()
+    transaction.execute(update(entries).values(arrival=its, answers=_answers(transaction)))
+    for index in LISTED:
+        index.create(transaction, checkfirst=True)
+    metadata.create_all(transaction, tables=[said, statuses])
+    transaction.execute(delete(said))
+    value, field, kind, source = _texts(transaction)
+    found = (
+        select(entries.c.event_id, field, value, entries.c.site, entries.c.arrival)
+        .select_from(entries)
+        .join(source, true())
+    )
+    wanted = found.where(kind, func.length(value) <= SEARCHED)
+    transaction.execute(insert(said).from_select(["event_id", "field", "value", "site", "arrival"], wanted))
+
+
+def _answers(transaction: Connection) -> Any:
+    body = select(events.c.body).where(events.c.event_id == entries.c.event_id).scalar_subquery()
+    if transaction.dialect.name == "sqlite":
+        return func.coalesce(func.json_array_length(body, "$.data.support"), 0)
+    return func.coalesce(func.jsonb_array_length(cast(body, JSONB)["data"]["support"]), 0)
+
+
+def _texts(transaction: Connection) -> tuple[Any, Any, Any, Any]:
+    """Of each field of an entry: its value, its name, whether that is a text, and where they stand."""
+    if transaction.dialect.name == "sqlite":
+        each = func.json_each(entries.c.fields).table_valued("key", "value", "type")
+        return each.c.value, each.c.key, each.c.type == "text", each
+    pairs = func.jsonb_each(entries.c.fields).table_valued(column("key", Text), column("value", JSONB)).lateral()
+    value = pairs.c.value.op("#>>")(literal_column("'{}'"))
+    return value, pairs.c.key, func.jsonb_typeof(pairs.c.value) == "string", pairs
+
+
+def _keep_clips(transaction: Connection) -> None:
+    """Bring tables of version 9 to version 10, which keeps what devices sent of recordings, and who asked for it."""
+    metadata.create_all(transaction, tables=[clips, clip_requests])
+
+
+STEPS = (
+    _keep_order,
+    _number_arrivals,
+    _know_instances,
+    _keep_reviews,
+    _keep_expected,
+    _keep_announced,
+    _keep_catalogue,
+    _list_entries,
+    _keep_clips,
+)
 """From the first version to the second, from there to the third, and so on."""

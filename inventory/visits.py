@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, insert, or_, select
+from sqlalchemy import Connection, insert, or_, select
 
 from edge.deliver.events import AMENDED, CANCELLED, timestamp
 from edge.deliver.signed import unsigned_list
@@ -19,6 +19,7 @@ from inventory.forms import Roles, trailer_fields
 from inventory.records import Progress
 from inventory.reviews import Review, told
 from inventory.tables import devices, dossiers, entries, events, refused
+from inventory.tables import said as texts
 from inventory.verify_dossier import Said, Story, heard_at, moment
 
 
@@ -126,9 +127,14 @@ def sites(transaction: Connection, trailer: str, roles: Roles) -> list[str]:
     return sorted(found | {one.expected.site for one in published(transaction, place)})
 
 
-def gather(transaction: Connection, site: str, trailer: str, roles: Roles) -> Gathered:
-    """All that is in the tables of this trailer, at one moment."""
-    rows = _rows(transaction, site, trailer, roles)
+def gather(transaction: Connection, site: str, trailer: str, roles: Roles, *, to_look_at: bool = False) -> Gathered:
+    """All that is in the tables of this trailer, at one moment.
+
+    `to_look_at`: for a page, and not for a file that proves something. Then the entries are found by what searches go
+    by, which no audit looks at, and not by reading every one.
+    """
+    names = _is_said(site, trailer, roles) if to_look_at else (entries.c.site == site) & _names(trailer, roles)
+    rows = _rows(transaction, site, names)
     every = Story([_said(row, site) for row in rows], roles)
     story = Story(every.of_trailer(trailer), roles)
     place = ReceivingPlace(PlaceKind.TRAILER, trailer)
@@ -150,18 +156,30 @@ def _names(trailer: str, roles: Roles) -> Any:
 
 
 _EVENT = select(
-    events.c.event_id, events.c.device, events.c.sequence, events.c.body, events.c.received_at, events.c.arrival
+    events.c.event_id,
+    events.c.site,
+    events.c.device,
+    events.c.sequence,
+    events.c.body,
+    events.c.received_at,
+    events.c.arrival,
 )
 
 
-def _rows(transaction: Connection, site: str, trailer: str, roles: Roles) -> list[Any]:
+def _is_said(site: str, trailer: str, roles: Roles) -> Any:
+    its = (texts.c.value == trailer, texts.c.site == site, texts.c.field.in_(trailer_fields(roles)))
+    named = select(texts.c.event_id).where(*its)
+    return entries.c.event_id.in_(named)
+
+
+def _rows(transaction: Connection, site: str, names: Any) -> list[Any]:
     """The events that name the trailer, what these amend, and what amends or cancels them; as they arrived."""
-    wanted = _EVENT.join(entries, entries.c.event_id == events.c.event_id).where(entries.c.site == site)
-    found = {row.event_id: row for row in transaction.execute(wanted.where(_names(trailer, roles)))}
+    wanted = _EVENT.join(entries, entries.c.event_id == events.c.event_id)
+    found = {row.event_id: row for row in transaction.execute(wanted.where(names))}
     new = list(found.values())
     while new:
-        named = [str(_replaces(row.body)) for row in new]
-        new = _new(transaction, _EVENT.where(events.c.site == site, events.c.event_id.in_(named)), found)
+        named = {replaced for row in new if (replaced := _replaces(row.body)) is not None}
+        new = _new(transaction, site, named, found) if named else []
     first: dict[str, int] = {}
     for row in found.values():
         first[row.device] = min(row.sequence, first.get(row.device, row.sequence))
@@ -175,8 +193,10 @@ def _rows(transaction: Connection, site: str, trailer: str, roles: Roles) -> lis
     return sorted(found.values(), key=lambda row: (row.arrival, row.event_id))
 
 
-def _new(transaction: Connection, wanted: Select[Any], found: dict[str, Any]) -> list[Any]:
-    new = [row for row in transaction.execute(wanted) if row.event_id not in found]
+def _new(transaction: Connection, site: str, named: set[str], found: dict[str, Any]) -> list[Any]:
+    # The site is looked at here: SQLite would read every event of it, and not those that are named.
+    rows = transaction.execute(_EVENT.where(events.c.event_id.in_(named)))
+    new = [row for row in rows if row.site == site and row.event_id not in found]
     found.update((row.event_id, row) for row in new)
     return new
 

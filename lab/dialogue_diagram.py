@@ -63,15 +63,16 @@ is no record, the dock is asked for.
 
 What an entry belongs to, as trailer, door and order, is said once ([forms.md](forms.md#said-once)): an utterance that
 names no more than that, while nothing is open, or that says "from now on", is read back, held, corrected and asked
-about as an entry is, and holds for each one that says nothing else of it. It is filled in before anything is judged, so
-that lists and catalogues see it. Over an open entry it is taken for those behind: what was read back is committed, what
-is asked is asked again. An entry said while what stands is itself in question waits for its turn, and is asked about
-then. A "no" behind it, before any entry, asks what is wrong with it. What changed is read back once, with the next
-entry. It ends with the trailer, the operator or the shift, told once.
+about as an entry is, and holds for each one that says nothing else of it. What an entry says of it while nothing stands
+begins to hold with that entry, and its readback says so; to correct or cancel that corrects it, or tells it once more.
+It is filled in before anything is judged, so that lists and catalogues see it. Over an open entry it is taken for those
+behind: what was read back is committed, what is asked is asked again. An entry said while what stands is itself in
+question waits for its turn, and is asked about then. A "no" behind it, before any entry, asks what is wrong with it.
+What changed is read back once, with the next entry. It ends with the trailer, the operator or the shift, told once.
 
-"Same again" takes all that the entry before had, but for its identifiers, what was found of it alone (an exception, how
-many are damaged or short), what is said besides and what stands; the readback has it all. Behind one that was put aside
-it takes nothing.
+"Same again" takes all that the entry before had, its item too, but for the number that it is known by, what was found
+of it alone (an exception, how many are damaged or short), what is said besides and what stands; the readback has it
+all. Behind one that was put aside it takes nothing.
 
 Politeness is no objection: "okay", "thanks" or "copy that" over an entry that was read back is a yes. A hesitation is
 not for the device, nor are three words and more that are put as a question or to a "you" ("did you see the game") and
@@ -90,9 +91,9 @@ pallet is recorded already, or is unusual. Before it is given up, what can be sa
 
 Where [receipts are expected](inventory.md#expected-receipts), a pallet that is on no list, on that of another trailer
 or door, or received already by whatever device is asked about at once, and a yes records it. A count that is not the
-one announced is asked for again, "Count pallet 7 4 2 again", without a word of either figure: the second count stands,
-whatever it is, and the first is kept beside it. A lot that is needed is asked for. A device without a speaker asks
-nothing of that, and records.
+one announced, in a unit in which its item does not come, or changed to another on record, is asked for again, "Count
+pallet 7 4 2 again", without a word of either figure: the second count stands, whatever it is, and the first is kept
+beside it. A lot that is needed is asked for. A device without a speaker asks nothing of that, and records.
 
 Where [several forms are at hand](forms.md#several-forms-at-hand), "switch to counting" fills another one from then on,
 "counting" by itself does where nothing is open, and whoever signs on is asked which it is to be, unless he says so in
@@ -107,8 +108,10 @@ of another pallet is the next entry. What is wrong with a label is told, and cha
 A sentence may come in several breaths. What names another pallet, say, over an open entry is never written into it: it
 is asked whether it is meant instead, and what follows goes with it until that is answered. After a "no" what was open
 stays: it is recorded, or asked about where it lacks something or may have been objected to, and the other has its turn
-behind it. A number that a pause may
-have cut in two, "pallet four nine" and "zero eight, dock A", is asked about, whichever half was heard as whole.
+behind it. A whole sentence about another pallet is the next entry, whichever of two numbers it may have is meant; over
+an entry that may have been objected to it has its turn behind the one question whether that is right, unless it says
+the same of the other pallet, and may be that one said again. A number that a pause may have cut in two, "pallet four
+nine" and "zero eight, dock A", is asked about, whichever half was heard as whole.
 
 Two things said in one breath, "pallet 742, twelve cases, dock B, pallet 743, ten cases, dock C", are named, and taken
 one at a time: at a word for the one, or its label, the other is asked about behind it, and nothing need be said twice.

@@ -18,9 +18,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 from edge.cli.options import AsJson, Config, settings
 from edge.cli.output import EXIT_CODES, line, log_warnings
 from edge.config import Mode, PolicyName, Settings
-from edge.console import SafeConsole, show
 from edge.errors import StorageFailed, UnreadableInput
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
+from edge.terminal.tables import SafeConsole, show
 from lab import printed
 from lab.evaluate import Scored, Sounding, in_noise, made_noise, recorded, with_fixed_pause
 from lab.evaluate import evaluate as evaluated

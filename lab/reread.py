@@ -25,13 +25,13 @@ from edge.cli.options import AsJson, Config, State, settings
 from edge.cli.output import EXIT_CODES, line, log_warnings
 from edge.cli.reports import Since, moment
 from edge.config import InterpreterSettings, Prices, Settings
-from edge.console import SafeConsole, many, show
 from edge.errors import Misconfigured, Unavailable
 from edge.forms.catalogue import Catalogue
 from edge.keep.journal import Journal
 from edge.keep.readings import ModelReadings, PastUtterance
 from edge.ports import Interpreter
 from edge.records import FieldValue, Outcome, Usage, Verdict
+from edge.terminal.tables import SafeConsole, many, show
 from edge.understand.factory import Surroundings, interpreter
 from edge.understand.local.factory import recogniser
 from edge.understand.prices import cost_usd

@@ -29,7 +29,6 @@ from edge.agree.dialogue.orders import Adjust, Hush, Say, Sound
 from edge.agree.dialogue.session import Manner
 from edge.cli.options import Config, FormName, State, Trace, settings
 from edge.cli.output import EXIT_CODES, line
-from edge.console import SafeConsole
 from edge.deliver.events import Topics, recorded
 from edge.errors import UnreadableInput
 from edge.forms.catalogue import Catalogue
@@ -39,6 +38,7 @@ from edge.forms.spoken.language import language_named
 from edge.keep.journal import Journal
 from edge.records import Work
 from edge.speak.wording import Phrasing
+from edge.terminal.tables import SafeConsole
 from lab.desk import SCANNED, Talk, as_sent
 from lab.plays import WAIT, Play, acted
 

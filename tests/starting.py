@@ -3,7 +3,7 @@
 A run starts programs some hundreds of times, and what each would import takes longer than what most of them do then.
 Such a child has all that makes a process: a number, memory, files, signals and an end of its own. Only how it came by
 its modules is another; at night, beside sound, and where something stands before the command (strace, another user,
-another clock), Python itself is started.
+another clock), or with a version of Python not tried yet, Python itself is started.
 """
 
 from __future__ import annotations
@@ -34,11 +34,14 @@ PIPES = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
 PR_SET_CHILD_SUBREAPER = 36
 
 
-class Started(subprocess.Popen[Any]):
+TRIED = {(3, 11)}
+"""Versions of Python whose Popen was looked at: the step that makes the process is its own affair, and may change."""
+
+
+class Forked(subprocess.Popen[Any]):
     """A program of Python in a process of its own; all but its start is as `subprocess` has it."""
 
     def _execute_child(self, *how: Any) -> None:
-        # The one step of Popen that makes the process. Versions of Python differ in what it is given.
         usual = super()._execute_child  # type: ignore[misc] # typeshed has nothing private
         given = signature(usual).bind(*how).arguments
         words, environment = list(map(str, given["args"])), given["env"] or os.environ
@@ -57,12 +60,21 @@ class Started(subprocess.Popen[Any]):
         self._close_pipe_fds(*(given[name] for name in PIPES))  # type: ignore[attr-defined]
 
 
+def way(version: tuple[int, int]) -> type[subprocess.Popen[Any]]:
+    """What starts programs with this version of Python: with one that was not tried its own Popen, which is slower."""
+    return Forked if version in TRIED else subprocess.Popen
+
+
+Started = way(sys.version_info[:2])
+
+
 def can_be_forked(words: Sequence[str], environment: Mapping[str, str]) -> bool:
     """Whether nothing but its imports would be another in a fork. What hears and speaks is timed, and no fork."""
     names = [name for name in {*environment, *os.environ} if name.startswith(OURS)]
     alike = all(environment.get(name) == os.environ.get(name) for name in names)
     timed = WITH_SOUND.isdisjoint({Sound.NONE})
-    return TIER is not Tier.NIGHTLY and not timed and words[0] == sys.executable and alike
+    ordinary = TIER is Tier.NIGHTLY or Started is not Forked
+    return not ordinary and not timed and words[0] == sys.executable and alike
 
 
 def run(

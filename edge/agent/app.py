@@ -14,20 +14,23 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from edge.agent import decisions, review_delivery
+from edge.agent import review_decisions, review_delivery
 from edge.agent.clock import Clock
-from edge.agent.decisions import Decisions
 from edge.agent.deferred import LateReadings
 from edge.agent.delivery import Delivery, LinkChanged
 from edge.agent.dialogue_driver import STEPS, DialogueDriver, Stands
 from edge.agent.dialogue_steps import answered, manner
+from edge.agent.dictation import Dictation
 from edge.agent.events import Decided, DictationEvent
 from edge.agent.headset import Earshot, Headset, HeadsetTold, MicrophoneFault, Order
 from edge.agent.particulars import shift
 from edge.agent.parts import Parts, budget, converses, dictation, reading, renderer, take, witness_of
+from edge.agent.review_decisions import Decisions
 from edge.agent.second_hearing import SecondHearing
+from edge.agent.site_catalogue import Renewal
 from edge.agent.voice_output import AudibilityMonitor, VoiceOutput
 from edge.agent.watchdog import LATE_S, Heartbeats, Supervisor
+from edge.agent.workplaces import Workplaces
 from edge.agree.dialogue.events import Hardware, InventoryAnswered, Link, RosterTaken
 from edge.agree.dialogue.machine import Dialogue
 from edge.errors import Unfinished
@@ -37,7 +40,10 @@ from edge.hear.scanner import follow_scanner
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Source, StoppableSource
 from edge.records import Operator, OutboxRow, Receipt, Work
+from edge.records.master import MasterData
 from edge.systemd_notify import Notifier
+
+BETWEEN_S = 0.1  # How often it is seen whether nothing is open: nobody notices so little.
 
 AgentTold = DictationEvent | LinkChanged | HeadsetTold | Stands  # What an agent tells whoever watches it.
 
@@ -73,6 +79,37 @@ class _OperatorNews:
             self._voice.happened(what)
 
 
+class _Renewals:
+    """Puts in force what is published of docks and items: between two entries, for all parts at once."""
+
+    def __init__(self, parts: Parts, works: Workplaces) -> None:
+        self._works = works
+        self._in_force = parts.catalogue.versions
+        self._made: asyncio.Queue[Workplaces] = asyncio.Queue()
+        self.renewal = None if parts.renew is None else self._of(parts.renew, asks_models=parts.panel is not None)
+
+    def _of(self, renew: Callable[[tuple[MasterData, ...]], Parts], *, asks_models: bool) -> Renewal[Workplaces]:
+        return Renewal(
+            lambda published: self._works.prepared_as(renew(published).workplaces()),
+            # Models are asked with what they were made with: where there are any, it takes a restart.
+            (lambda _: None) if asks_models else self._made.put_nowait,
+            lambda: self._in_force,
+        )
+
+    async def put_in_force(
+        self, dictation: Dictation, conversing: DialogueDriver | None, changed: Callable[[], None]
+    ) -> None:
+        """Do so until cancelled; `changed` hears of each time."""
+        while True:
+            made = await self._made.get()
+            catalogue = made.present.rules.catalogue
+            while dictation.attentive or not (conversing is None or conversing.take_catalogue(catalogue)):  # noqa: ASYNC110 - as a deadline is looked at
+                await asyncio.sleep(BETWEEN_S)
+            self._works.become(made)
+            self._in_force = catalogue.versions
+            changed()
+
+
 class Agent:
     """Dictation and delivery side by side over one journal, until the sources end or `stop` is called."""
 
@@ -91,6 +128,7 @@ class Agent:
         self._signed, self._begun = asyncio.Event(), asyncio.Event()
         speaks = live and parts.settings.speak.enabled is not False
         self._works = parts.workplaces()
+        self._renewals = _Renewals(parts, self._works)
         words = (parts.settings.speak, parts.form, parts.clients, self._blink, parts.forms)
         self.speaking = VoiceOutput(*words) if speaks else None
         """The device's voice, for whoever answers the operator."""
@@ -102,6 +140,7 @@ class Agent:
             turned_down=self._news.turned_down,
             decided=self._signed.set,
             crew=self._news.crew_changed,
+            renewal=self._renewals.renewal,
             review=review_delivery.renderer(self._works.rules_of, parts.settings.site, parts.settings.device),
         )
         if live:
@@ -149,7 +188,7 @@ class Agent:
         return DialogueDriver(
             Dialogue(parts.rules, manner(parts.settings, parts.closing), partial(STEPS.info, "%s"), parts.at_hand),
             desk,
-            renderer(parts, self._clock),
+            renderer(parts, self._clock, self._works),
             order=(lambda _: None) if speaking is None else speaking.order,
             quiet=(lambda: True) if speaking is None else lambda: speaking.quiet,
             owed=self._agreed,
@@ -236,13 +275,14 @@ class Agent:
             yield self._afterwards.keep_answers()
         if self._live and self._settings.scan.device is not None:
             yield follow_scanner(self._settings.scan.device, self._settings.scan.separator, self.scan)
-        yield decisions.serve(self._settings.state, self._decisions.decide)
+        yield review_decisions.serve(self._settings.state, self._decisions.decide)
         yield self._take_signed()
+        yield self._renewals.put_in_force(self._dictation, self._conversing, self._delivery.see)
 
     async def _take_signed(self) -> None:
         await self._begun.wait()  # the operator can be told
         read, carry_out = self._delivery.decisions.read, self._decisions.decide_signed
-        await decisions.take_signed(self._desk, self._signed, read, carry_out)
+        await review_decisions.take_signed(self._desk, self._signed, read, carry_out)
 
     async def _dictate(self, sources: Iterable[Source]) -> None:
         if self._audience is not None:

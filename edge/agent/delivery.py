@@ -11,11 +11,14 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import Any, Literal
 
+from edge.agent.clip_delivery import ClipDelivery
 from edge.agent.review_delivery import DecisionInbox, ReviewDelivery, pinned_key
 from edge.agent.settlement import Settlement
 from edge.agent.signed_inbox import ExpectedReceipts, SiteCrew
+from edge.agent.site_catalogue import KEPT_ONLY, Renewal, SiteCatalogue
 from edge.config import Mqtt, MqttVersion, Settings, SettleBy
 from edge.deliver import events
 from edge.deliver.mqtt import Acknowledged, Connected, Delivered, Disconnected, Session, SessionEvent
@@ -37,8 +40,8 @@ from edge.deliver.relay import (
 from edge.errors import Misconfigured
 from edge.hash_chain import PublicKey
 from edge.keep.journal_thread import JournalThread
-from edge.plain_text import in_one_line
-from edge.records import Minted, Operator, OutboxRow, Receipt, ReviewChange
+from edge.records import Minted, Operator, Receipt, ReviewChange
+from edge.terminal.plain_text import in_one_line
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +77,7 @@ class _Status:
         self.known: dict[str, dict[str, Any]] = {}  # Its parts: how it listens and speaks, and what is done at it.
         self.waiting: int | None = None  # How many reviews are open; None before the first look.
         self.roster: dict[str, Any] | None = None
+        self.catalogue: dict[str, Any] | None = None
         self.not_done: dict[str, int] = {}  # How many decisions of the inventory's side were not done, by reason.
 
     def encoded(self, state: Literal["online", "offline"], now: datetime | None = None) -> bytes:
@@ -81,7 +85,7 @@ class _Status:
         known: dict[str, Any] = {**self.known}
         if state == "online":
             known |= {"under_review": self.waiting, "decisions_not_done": self.not_done or None}
-            known |= {"roster": self.roster}
+            known |= {"roster": self.roster, "catalogue": self.catalogue, "program": version("dockvoice")}
         return events.encode(events.status(state, time=now, **self._of, **known))
 
 
@@ -100,6 +104,7 @@ class Delivery:
         review: Callable[[ReviewChange, Minted], dict[str, Any]] | None = None,
         decided: Callable[[], None] = lambda: None,
         crew: Callable[[tuple[Operator, ...] | None], None] = lambda _: None,
+        renewal: Renewal[Any] | None = None,
     ) -> None:
         """`tell` hears of the link, `beat` is called whenever the relay has looked at the clock.
 
@@ -107,13 +112,15 @@ class Delivery:
         hears, once, what the inventory does not take, and what will never reach it. `review` makes the event of each
         change of what waits for a person; None: nothing is told of that. `decided` hears when the journal has something
         that the inventory's side decides about it, which it may where the settings name a key. `crew` hears
-        who may sign on from now on. Raises Misconfigured for the journal of another device.
+        who may sign on from now on. `renewal` is who works with the site's master data; without anybody what comes is
+        kept for who does. Raises Misconfigured for the journal of another device.
         """
         self._settings = settings
         self._topics = events.Topics(settings.deliver.prefix, settings.site, settings.device)
         self._broker = f"{settings.deliver.mqtt.host}:{settings.deliver.mqtt.port}"
         self._desk = desk
         desk.now(lambda journal: journal.outbox.demand_owner(self._topics.source))
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._status = _Status(settings, desk.now(lambda journal: journal.public_key))
         self._tell = tell
         self._beat = beat
@@ -131,8 +138,11 @@ class Delivery:
         """What the inventory's side expects at the site."""
         self.roster = SiteCrew(settings, key, desk, beat, crew)
         """Who may sign on at the site."""
-        self._inboxes = (self.expected.inbox, self.roster.inbox)
-        self._status.roster = self.roster.status()
+        self._clips = ClipDelivery(settings, key, desk, beat)
+        self.catalogue = SiteCatalogue(settings, key, desk, beat, renewal or KEPT_ONLY)
+        """The master data of the site."""
+        self._inboxes = (self.expected.inbox, self.roster.inbox, self.catalogue.inbox, self._clips)
+        self.see()
         self._refusal: str | None = None  # What the broker says of events, until it takes one.
         self._reviews = (
             None
@@ -144,7 +154,6 @@ class Delivery:
                 by_receipt=settings.deliver.settle is SettleBy.RECEIPT,
             )
         )
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._obstacles = Obstacles(
             "the broker takes events, but no receipts come: is the inventory running, and do the broker's access rules "
             f"let this device write to {self._topics.entries} and read {self._topics.receipts}?"
@@ -162,6 +171,8 @@ class Delivery:
                 events.Topics.consumer(settings.deliver.prefix),
                 *self.expected.inbox.topics,
                 *self.roster.inbox.topics,
+                *self._clips.topics,
+                *self.catalogue.inbox.topics,
             ],
             will=Will(self._topics.status, self._status.encoded("offline")),
             manual_ack=True,
@@ -191,6 +202,14 @@ class Delivery:
         if self._session.connected:
             self._announce("online")
 
+    def see(self) -> None:
+        """Look what of the site's word is in force, and tell it where that has changed."""
+        found = self.roster.status(), self.catalogue.status()
+        if found != (self._status.roster, self._status.catalogue):
+            self._status.roster, self._status.catalogue = found
+            if self._loop is not None and self._session.connected:
+                self._announce("online")
+
     async def run(self) -> None:
         """Deliver until cancelled. Raises nothing for an absent broker: it is waited for."""
         self._loop = asyncio.get_running_loop()
@@ -200,6 +219,7 @@ class Delivery:
             while True:
                 await self._carry_out(await self._next())
                 await self._tell_reviews()
+                await self._send_clip()
                 for obstacle in self._obstacles.look(self._session.trouble, self._now):
                     logger.error("not delivered, and kept until this is mended: %s", obstacle)
                 if self._relay.agreed and self._notes.superseded is None:
@@ -225,6 +245,13 @@ class Delivery:
             body = row.body.encode()
             if self._session.publish(self._topics.reviews, body, tag=row.event_id, content_type=events.MEDIA_TYPE):
                 reviews.published(row.event_id, self._now)
+                self._clips.wait_for(row.event_id)
+
+    async def _send_clip(self) -> None:
+        """Publish the next piece of a clip, if nothing else is on its way to the broker: no entry waits for it."""
+        out = await self._clips.next(self._now) if self._session.connected else None
+        if out is not None and self._session.publish(self._topics.clips, out.body, tag=out.tag):
+            self._clips.published(out, self._now)
 
     def _demand_that_it_goes_on(self) -> None:
         """Raise Misconfigured for a journal that another one has overtaken, once all of it is answered."""
@@ -282,12 +309,14 @@ class Delivery:
                 return self._relay.written()
             case Connected(protocol, receive_maximum):
                 self._mistrust.clear()
+                self._clips.connected()
                 if self._reviews is not None:
                     self._reviews.connected()
                 self._announce("online")
                 self._tell(LinkChanged(True, f"{self._broker} (MQTT {protocol})"))
                 return self._relay.connected(receive_maximum)
             case Disconnected(why):
+                self._clips.connected()
                 self._tell(LinkChanged(False, why))
                 return self._relay.disconnected()
             case Acknowledged(tag, reason_code):
@@ -302,7 +331,7 @@ class Delivery:
                 return commands
 
     def _taken(self, tag: str, reason_code: int) -> list[Command]:
-        if tag == STATUS:
+        if self._clips.took(tag, reason_code) or tag == STATUS:
             return []
         if self._reviews is not None and self._reviews.carries(tag):
             self._reviews.acknowledged(tag, reason_code)
@@ -316,6 +345,9 @@ class Delivery:
             return self._answer(message.payload)
         if message.topic == self._topics.control:
             return self._obey(message)
+        if message.topic == self._topics.clip_receipts:
+            self._clips.answered(message.payload, self._now)
+            return []
         if message.topic == self._topics.decisions:
             return []  # a subscription that the broker remembers from when the settings named a key
         return self._invited(message.payload, retained=message.retained)
@@ -388,7 +420,11 @@ class Delivery:
                 case WantRows() | WantLast():
                     await self._carry_out(await self._offer(command))
                 case Publish(row):
-                    self._publish(row)
+                    body, kind = row.body.encode(), events.MEDIA_TYPE
+                    if self._session.publish(self._topics.entries, body, tag=row.event_id, content_type=kind):
+                        self._clips.wait_for(row.event_id)
+                    else:
+                        self._relay.unsent(row.event_id, self._now)
                 case Sent() | Settle() | Reopen() | DeadLetter():
                     await self._notes.note(command)
                     self._refusal = None if isinstance(command, Sent | Settle) else self._refusal
@@ -396,17 +432,10 @@ class Delivery:
                     published = (inbox for inbox in self._inboxes if inbox.carries(topic))
                     await next(published, self.decisions).take(command)
                     self._session.acknowledge(command)
-                    if self._status.roster != self.roster.status():
-                        self._status.roster = self.roster.status()
-                        self._announce("online")
+                    self.see()
                 case Alarm(reason_code, meaning):
                     self._refusal = f"the broker refuses events: {meaning.name} ({reason_code}). {meaning.remedy}"
                     logger.error("%s", self._refusal)
-
-    def _publish(self, row: OutboxRow) -> None:
-        body = row.body.encode()
-        if not self._session.publish(self._topics.entries, body, tag=row.event_id, content_type=events.MEDIA_TYPE):
-            self._relay.unsent(row.event_id, self._now)
 
     async def _offer(self, wanted: WantRows | WantLast) -> list[Command]:
         match wanted:

@@ -20,6 +20,7 @@ from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import Adjust, Hush, Say, Sound, StartTimer, StopTimer
 from edge.agree.dialogue.questions import Question
 from edge.agree.dialogue.table import State
+from edge.forms.catalogue import Catalogue
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.storage import DiskFull
@@ -117,6 +118,11 @@ class DialogueDriver:
     def open_draft(self) -> tuple[State, Draft | None]:
         """Where it stands, and what is being agreed."""
         return self._dialogue.state, self._dialogue.draft
+
+    def take_catalogue(self, catalogue: Catalogue) -> bool:
+        """Let these be the values from now on; False where something is open, or a step is under way."""
+        idle = not self._turn.locked() and self._posted.empty()
+        return idle and self._dialogue.take_catalogue(catalogue)
 
     def at_hand(self) -> AtHand:
         """What the operator is in the middle of."""

@@ -176,18 +176,26 @@ class DialogueSteps:
                     heard += self._dialogue.take(Committed(entry))
                 case Note() | Park() | Commit() | Drop() | Shifted():
                     pass
-                case Say(Prompt.GOODBYE, _, slots):
-                    heard += [order, *_totals(journal, slots["name"])]
-                case Say(Prompt.TALLY, fields):
-                    heard.append(
-                        replace(order, slots={"count": str(_recorded_today(journal, self._dialogue.form, fields))})
-                    )
+                case Say():
+                    heard += self._filled(journal, order)
                 case _:
                     heard.append(order)
         if mended := planned.refused - self._dialogue.refused:
             # A crash before this leaves them to a person, who is told of what was recorded since.
             journal.review.put_right(mended, partial(withheld, reason=PUT_RIGHT))
         return Stepped(tuple(heard), row)
+
+    def _filled(self, journal: Journal, say: Say) -> list[Say]:
+        """What is said, with what only the journal knows of it."""
+        match say:
+            case Say(Prompt.GOODBYE, _, slots):
+                return [say, *_totals(journal, slots["name"])]
+            case Say(Prompt.LISTENED):
+                return _listened(journal, self._dialogue.who)
+            case Say(Prompt.TALLY, fields):
+                return [replace(say, slots={"count": str(_recorded_today(journal, self._dialogue.form, fields))})]
+            case _:
+                return [say]
 
 
 def _totals(journal: Journal, operator: str) -> list[Say]:
@@ -209,6 +217,17 @@ def _totals(journal: Journal, operator: str) -> list[Say]:
         told.append(_say(Prompt.TOTAL_ASIDE, count=str(totals.aside)))
     waiting = journal.review.how_many()
     return told if waiting <= totals.aside else [*told, _say(Prompt.IN_ALL_ASIDE, count=str(waiting))]
+
+
+def _listened(journal: Journal, operator: str | None) -> list[Say]:
+    """Who listened last to what this operator said, when and why; and how often anybody did."""
+    if (last := journal.clips.listened(operator)) is None:
+        return [_say(Prompt.LISTENED_NONE)]
+    at, times = last.at.astimezone(), [_say(Prompt.LISTENED_TIMES, count=str(last.times))] if last.times > 1 else []
+    said = {"who": last.who, "time": f"{at:%H:%M}", "why": last.reason}
+    if at.date() == datetime.now().astimezone().date():
+        return [*times, Say(Prompt.LISTENED, slots=said)]
+    return [*times, Say(Prompt.LISTENED_ON, slots={**said, "day": at.date().isoformat()})]
 
 
 def _say(prompt: Prompt, **slots: str) -> Say:

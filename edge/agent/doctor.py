@@ -17,20 +17,24 @@ from typing import NamedTuple
 from edge.agent.clock import Clock
 from edge.agent.parts import converses, form_named, forms_at_hand, witness_of
 from edge.agent.signed_inbox import names_of, operators_at_start
+from edge.agent.site_catalogue import catalogue_at_start, published_at_start, under
 from edge.config import Engine, Settings
 from edge.deliver.events import Topics
 from edge.deliver.mqtt import Connected, Session, SessionEvent
-from edge.errors import DockvoiceError, Unavailable, closed_to_us, plainly
+from edge.errors import DockvoiceError, Misconfigured, Unavailable, closed_to_us, plainly
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import OWN_LANGUAGE, Form
-from edge.forms.spoken import heard_alike, spoken_words
+from edge.forms.spoken import command_phrases, heard_alike, spoken_words
+from edge.forms.spoken.language import ENGLISH, LANGUAGES, Language, language_named
+from edge.forms.spoken.rough import commands_by_name, rough_words
 from edge.hear.capture import microphones
 from edge.hear.input_keys import NAMES, KeyDevice
 from edge.keep.codec import to_time
 from edge.keep.database import JOURNAL, sqlite_version
 from edge.keep.journal import Journal
 from edge.keep.outbox import OutboxState
-from edge.understand.local import pocketsphinx, weights
+from edge.understand.local import pocketsphinx, vosk, weights
+from edge.understand.local.factory import own_language, weights_of
 from edge.understand.remote.client import Clients
 from edge.understand.remote.served_models import Lifetime, Vendor, announced, served
 
@@ -110,6 +114,7 @@ def checks(settings: Settings, today: date) -> dict[str, Check]:
         "microphone": partial(_microphone, settings),
         "scanner": partial(_scanner, settings),
         "form": partial(_form, settings),
+        "catalogue": partial(_catalogue, settings),
         "words": partial(_words, settings),
         "recogniser": partial(_recogniser, settings),
         "witness": partial(_witness, settings),
@@ -182,7 +187,6 @@ def _types(named: str, found: KeyDevice) -> Finding:
 
 
 async def _form(settings: Settings) -> Iterable[Finding]:
-    Catalogue.load(settings.catalogue_directory)
     return [
         Finding("form", Severity.WELL, f"{form.name}: {', '.join(field.name for field in form.fields)}")
         for form in _at_hand(settings)
@@ -193,38 +197,95 @@ def _at_hand(settings: Settings) -> tuple[Form, ...]:
     return forms_at_hand(settings, form_named(settings, settings.forms.active))
 
 
+async def _catalogue(settings: Settings) -> Iterable[Finding]:
+    """The files, and what the inventory published over them: which version is in force at the next start?"""
+    files, published = Catalogue.load(settings.catalogue_directory), published_at_start(settings)
+    told = ", ".join(f"{one.kind} version {one.version}" for one in published)
+    if not told:
+        return [
+            Finding("catalogue", Severity.WELL, f"{', '.join(files.entries)}, as in {settings.catalogue_directory}")
+        ]
+    try:
+        under(files, published, _at_hand(settings))
+    except Misconfigured as fault:
+        found = f"{told}: not used, but the files in {settings.catalogue_directory}: {fault}"
+        todo = "mend the form on this device, or publish what it can be filled with (docs/catalogue.md)"
+        return [Finding("catalogue", Severity.WARNING, found, todo)]
+    return [Finding("catalogue", Severity.WELL, f"{told}, as published; else {settings.catalogue_directory}")]
+
+
 async def _words(settings: Settings) -> Iterable[Finding]:
-    """What operators and forms are called: can the device's own recogniser hear it, and tell it from the others?"""
-    forms, catalogue = _at_hand(settings), Catalogue.load(settings.catalogue_directory)
+    """What operators, forms and commands are called, in each language for which weights are here: can it be heard?"""
+    own = own_language(settings)
+    findings = [_own_words(settings, own)]
+    for language in map(language_named, LANGUAGES):
+        place = None if language is own else weights_of(settings, language)
+        if place is not None:
+            findings.append(_words_in(settings, f"words {language.code}", language, place))
+    return findings
+
+
+def _own_words(settings: Settings, own: Language) -> Finding:
+    """Those of the device's own language: can they be told from one another, too?"""
+    place = weights_of(settings, own)
+    if own is not ENGLISH and place is not None:
+        return _words_in(settings, "words", own, place)
+    forms = _at_hand(settings)
+    catalogue = catalogue_at_start(settings, forms)
     crew = operators_at_start(settings) or ()
     whose = {name: one.name for one in crew for name in names_of([one])}
     works = {name: form.name for form in forms for name in form.names(OWN_LANGUAGE)} if len(forms) > 1 else {}
     listed = [works, *(dict(spoken_words(form, catalogue)) for form in forms)]
-    place = weights.located(weights.named(settings.understand.model), settings.models)
-    known = None if place is None else vocabulary_of(place)
-    by_name = names_of(one for one in crew if one.number is None)  # who has a number signs on by that
-    names = (name for name in by_name if not name.isdecimal())
-    wanted = dict.fromkeys([*names, *(word for one in listed for word in one)])
-    unheard = [one for one in wanted if known is not None and not known.issuperset(one.lower().split())]
+    knows = None if place is None else vocabulary_of(place)
+    commands = command_phrases(trailers=any(form.places_received for form in forms))
+    wanted = dict.fromkeys([*_called(settings), *(word for one in listed for word in one)])
+    unheard = [one for one in (*wanted, *commands) if knows is not None and not knows(one.lower())]
     if unheard:
         found = f"the recogniser does not know {', '.join(map(repr, unheard))}, and cannot hear it"
         todo = "sign on by number ('14', or 'one four'); in forms and catalogues use words of everyday English"
-        return [Finding("words", Severity.FAILED, found, todo)]
+        return Finding("words", Severity.FAILED, found, todo)
     alike = ((each, pair) for each in (whose, *listed) for pair in heard_alike(each))
     pairs = dict.fromkeys(pair for each, pair in alike if each[pair[0]] != each[pair[1]])
     if pairs:
         told = ", ".join(f"{one!r} and {other!r}" for one, other in pairs)
         todo = "choose words or names that differ in more than a vowel, or numbers that are said digit by digit"
-        return [Finding("words", Severity.WARNING, f"heard alike: {told}", todo)]
-    return [Finding("words", Severity.WELL, f"{len(wanted)} are told apart")]
+        return Finding("words", Severity.WARNING, f"heard alike: {told}", todo)
+    told = "" if knows is None else f"; the recogniser knows them, and the {len(commands)} ways to say commands"
+    return Finding("words", Severity.WELL, f"{len(wanted)} are told apart{told}")
 
 
-def vocabulary_of(place: Path) -> frozenset[str] | None:
-    """The words of vosk's weights; None where they are listed nowhere."""
+def _called(settings: Settings) -> list[str]:
+    """The names that operators sign on with for want of a number."""
+    by_name = names_of(one for one in operators_at_start(settings) or () if one.number is None)
+    return [name for name in by_name if not name.isdecimal()]
+
+
+def _words_in(settings: Settings, what: str, language: Language, place: Path) -> Finding:
+    """Those of a language of whose weights nothing is known here: what cannot be said at all?"""
+    knows, catalogue = vocabulary_of(place), Catalogue.load(settings.catalogue_directory)
+    ways: dict[str, list[str]] = {}
+    for form in _at_hand(settings):
+        for said, meant in rough_words(form, catalogue, language):
+            ways.setdefault(meant, []).append(said.lower())
+    for name, said_so in commands_by_name(language).items():
+        ways[f"the command {name!r}"] = [said.lower() for said in said_so]
+    ways |= {f"the operator {name!r}": [name.lower()] for name in _called(settings)}
+    lost = [f"{meant} ({', '.join(map(repr, said))})" for meant, said in ways.items() if not any(map(knows, said))]
+    unknown = {word for said in ways.values() for one in said for word in one.split() if not knows(word)}
+    if lost:
+        todo = f"give it another word under x-languages.{language.code} of the form, or sign on by number"
+        return Finding(what, Severity.FAILED, f"{place.name} cannot hear {'; '.join(lost)}", todo)
+    told = f"; of their words not {', '.join(map(repr, sorted(unknown)))}" if unknown else ""
+    return Finding(what, Severity.WELL, f"{place.name} hears a way to say each of {len(ways)}{told}")
+
+
+def vocabulary_of(place: Path) -> Callable[[str], bool]:
+    """What tells whether vosk's weights know each word of a phrase; from their list, where they have one."""
     listed = place / "graph" / "words.txt"
     if not listed.is_file():
-        return None
-    return frozenset(line.split()[0] for line in listed.read_text(encoding="utf-8").splitlines() if line.strip())
+        return vosk.knowing(place)
+    known = frozenset(line.split()[0] for line in listed.read_text(encoding="utf-8").splitlines() if line.strip())
+    return lambda said: known.issuperset(said.split())
 
 
 async def _recogniser(settings: Settings) -> Iterable[Finding]:

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any
 
 from edge.agent.clock import Clock
@@ -22,6 +22,7 @@ from edge.agent.ear import Ear
 from edge.agent.events import DictationEvent
 from edge.agent.particulars import ParticularsOf, particulars
 from edge.agent.signed_inbox import names_of, operators_at_start
+from edge.agent.site_catalogue import catalogue_at_start, under
 from edge.agent.typed_input import Readers, sending
 from edge.agent.voice_output import VoiceOutput
 from edge.agent.workplaces import AtFirstUse, Unheard, Workplace, Workplaces
@@ -34,16 +35,17 @@ from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import closing_form, form_files, load_form
 from edge.forms.model import Form
-from edge.forms.spoken.language import ENGLISH, LANGUAGES, Language, language_named
+from edge.forms.spoken.language import LANGUAGES, Language, language_named
 from edge.hear.gate import Gate, WakePhrase
 from edge.hear.vad import scorer
 from edge.keep.journal_thread import JournalThread
 from edge.keep.readings import keep_reply
 from edge.ports import Interpreter, Source
 from edge.records import Entry, Minted, Particulars, Segment, Work
+from edge.records.master import MasterData
 from edge.understand.llm.prompt import Past
 from edge.understand.local import moonshine
-from edge.understand.local.factory import recogniser, vosk_weights
+from edge.understand.local.factory import own_language, recogniser, vosk_weights, weights_of
 from edge.understand.local.wake_phrase import WakeWord
 from edge.understand.local.witness_process import WitnessProcess
 from edge.understand.panel import Panel, PanelAnswer, local_day
@@ -68,6 +70,8 @@ class Parts:
     at_hand: tuple[Form, ...] = ()  # The forms that operators may switch between; none: `form` alone.
     make: Callable[[Form, str | None], Workplace] | None = None  # Makes what another form, or language, needs.
     closing: Form | None = None  # The form by which trailers are closed.
+    renew: Callable[[tuple[MasterData, ...]], Parts] | None = None
+    """Makes these parts of other master data; None where they change at a restart alone."""
 
     @property
     def forms(self) -> Mapping[str, Form]:
@@ -93,29 +97,19 @@ def assemble(settings: Settings, form: str | None = None, *, live: bool = False)
     """
     chosen = form_named(settings, form or settings.forms.active)
     at_hand = forms_at_hand(settings, chosen) if live else (chosen,)
-    catalogue = Catalogue.load(settings.catalogue_directory)
+    closing = closing_form(settings.forms_directory) if live else None
+    catalogue = catalogue_at_start(settings, at_hand)
     clients = Clients(settings.understand.clients)
     agrees = converses(settings, live=live)
     names = names_of(operators_at_start(settings)) if agrees else ()
-    making = _Making(settings, catalogue, at_hand, clients, Past(), names, converses=agrees)
-    reader = making.recogniser(chosen)
-    if settings.understand.engine == "auto" and reader.name.startswith(Engine.POCKETSPHINX):
+    making = _Making(settings, catalogue, at_hand, clients, Past(), names, closing, converses=agrees)
+    made, name = making.parts(chosen)
+    if settings.understand.engine == "auto" and name.startswith(Engine.POCKETSPHINX):
         logger.warning(
             "%s stands in: the weights of vosk's %s are not in %s. It hears less well; run `dockvoice models get %s`",
-            *(reader.name, settings.understand.model, settings.models, settings.understand.model),
+            *(name, settings.understand.model, settings.models, settings.understand.model),
         )
-    begun = making.workplace(chosen, None, reader)
-
-    @cache
-    def own(another: Form) -> Interpreter:
-        return reader if another is chosen else AtFirstUse(reader.name, partial(making.recogniser, another))
-
-    def make(another: Form, language: str | None) -> Workplace:
-        return making.workplace(another, language, own(another))
-
-    closing = closing_form(settings.forms_directory) if live else None
-    of_start = (chosen, catalogue, begun.readers.interpreter, begun.panel)
-    return Parts(settings, *of_start, clients, making.past, at_hand, make, closing)
+    return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +122,31 @@ class _Making:
     clients: Clients
     past: Past
     names: tuple[str, ...]  # Those that operators sign on with.
+    closing: Form | None
     converses: bool = field(kw_only=True)
 
-    def recogniser(self, form: Form) -> Interpreter:
-        """The device's own, for a form."""
+    def parts(self, chosen: Form) -> tuple[Parts, str]:
+        """Those that begin with this form, and what the device's own recogniser is called."""
+        reader = self.recogniser(chosen)
+        begun = self.workplace(chosen, None, reader)
+
+        @cache
+        def own(another: Form) -> Interpreter:
+            return reader if another is chosen else AtFirstUse(reader.name, partial(self.recogniser, another))
+
+        def make(another: Form, language: str | None) -> Workplace:
+            return self.workplace(another, language, own(another))
+
+        def renew(published: tuple[MasterData, ...]) -> Parts:
+            files = Catalogue.load(self.settings.catalogue_directory)
+            return replace(self, catalogue=under(files, published, self.at_hand)).parts(chosen)[0]
+
+        of_start = (chosen, self.catalogue, begun.readers.interpreter, begun.panel)
+        made = Parts(self.settings, *of_start, self.clients, self.past, self.at_hand, make, self.closing, renew)
+        return made, reader.name
+
+    def recogniser(self, form: Form, language: Language | None = None) -> Interpreter:
+        """The device's own, for a form; or one for another language, of which weights are here."""
         # Asked in the ear's thread while the conversation may go on: what is read is never changed, only replaced, and
         # an answer that is a moment old changes how long a pause is waited for, no value.
         at_hand = self.at_hand if self.converses else ()
@@ -143,7 +158,17 @@ class _Making:
             awaited=lambda: self.past().awaited(form),
             at_hand=at_hand,
             names=self.names,
+            language=language,
         )
+
+    def ear(self, form: Form, language: Language, own: Interpreter) -> Interpreter:
+        """Who hears a language on this device: `own`, another recogniser that is made at first use, or nobody."""
+        if language is own_language(self.settings):
+            return own
+        weights = weights_of(self.settings, language)
+        if weights is None:
+            return Unheard(form)
+        return AtFirstUse(f"{Engine.VOSK}/{weights.name}", partial(self.recogniser, form, language))
 
     def workplace(self, form: Form, language: str | None, own: Interpreter) -> Workplace:
         """That of a form in a language; None: the device's own. `own` is the device's recogniser for the form.
@@ -154,7 +179,7 @@ class _Making:
         demands = usual if language is None else replace(usual, language=language_named(language))
         interpreter, panel = self._reader(form, language, own, demands)
         besides = typed_in(self.settings) if language is None else None
-        recogniser = own if language is None or demands.language is ENGLISH else None
+        recogniser = own if language is None or demands.language is own_language(self.settings) else None
         readers = Readers(demands, interpreter, besides, sending(self.settings.scan), recogniser)
         return Workplace(Work(form.name, language), readers, panel)
 
@@ -165,13 +190,13 @@ class _Making:
         is_own = language is None or demands.language is language_named(spoken(self.settings))
         asked = () if is_own else interpreters_of(self.settings, demands.language.code)
         if understand.mode is Mode.ON_DEVICE or not (is_own or asked):
-            return (own if demands.language is ENGLISH else Unheard(form)), None
+            return self.ear(form, demands.language, own), None
         from edge.understand.factory import Surroundings, panel  # noqa: PLC0415 - who asks no model starts sooner
 
         if not is_own:
             seats = {"mode": Mode.CLOUD_FIRST, "first": asked[0], "fallback": asked[1:], "second": None}
             understand = understand.model_copy(update=seats)
-            own = own if demands.language is ENGLISH else Unheard(form)
+            own = self.ear(form, demands.language, own)
         settings = self.settings.model_copy(update={"understand": understand})
         keep = partial(keep_reply, settings.state)
         surroundings = Surroundings(settings, form, self.catalogue, self.clients, self.past, keep)
@@ -245,10 +270,10 @@ def rules(settings: Settings, form: Form, catalogue: Catalogue) -> Rules:
 
 
 def spoken(settings: Settings) -> str:
-    """The language that operators speak: that of the model asked first; the device's own recogniser knows English."""
+    """The language that operators speak: that of the model asked first, else of the device's own recogniser."""
     understand = settings.understand
     asked = understand.interpreters.get(understand.first or understand.second or "")
-    return "en" if understand.mode is Mode.ON_DEVICE or asked is None else asked.language
+    return own_language(settings).code if understand.mode is Mode.ON_DEVICE or asked is None else asked.language
 
 
 def form_named(settings: Settings, name: str) -> Form:
@@ -294,26 +319,31 @@ def dictation(
         works=works,
         desk=desk,
         operator=settings.operator,
-        render=renderer(parts, clock or Clock()),
+        render=renderer(parts, clock or Clock(), works),
         tell=tell,
         converse=None if conversing is None else conversing.happen,
         expected=expected,
     )
 
 
-def renderer(parts: Parts, clock: Clock) -> Callable[[Entry, Minted], dict[str, Any]]:
-    """What makes the event of an entry, and says in it whether the wall clock was right."""
+def renderer(parts: Parts, clock: Clock, works: Workplaces | None = None) -> Callable[[Entry, Minted], dict[str, Any]]:
+    """What makes the event of an entry, and says in it whether the wall clock was right.
+
+    `works` are those of the agent, whose catalogue may change; None: nothing changes it.
+    """
     settings = parts.settings
     known = parts.forms
 
-    @cache
-    def beside(form: str) -> ParticularsOf:
-        return particulars(settings, known[form], parts.catalogue) if form in known else lambda _: Particulars()
+    @lru_cache(maxsize=len(known) + 1)
+    def beside(form: str, catalogue: Catalogue) -> ParticularsOf:
+        return particulars(settings, known[form], catalogue) if form in known else lambda _: Particulars()
 
     def render(entry: Entry, minted: Minted) -> dict[str, Any]:
         believed = clock.believed()
         named = {"site": settings.site, "device": settings.device}
-        return recorded(entry, minted, **named, clock_believed=believed, particulars=beside(entry.form)(entry))
+        catalogue = parts.catalogue if works is None else works.present.rules.catalogue
+        beyond = beside(entry.form, catalogue)(entry)
+        return recorded(entry, minted, **named, clock_believed=believed, particulars=beyond)
 
     return render
 

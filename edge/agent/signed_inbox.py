@@ -1,13 +1,14 @@
 """What the inventory publishes to a site, as it arrives: checked, kept over restarts, the latest version at hand.
 
-Lists of expected receipts, for whoever decides; the roster, for whoever lets operators sign on.
+Lists of expected receipts, for whoever decides; the roster, for whoever lets operators sign on; master data in
+`site_catalogue`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
@@ -23,12 +24,15 @@ from edge.hash_chain import PublicKey
 from edge.keep.journal import Journal, JournalReader
 from edge.keep.journal_thread import JournalThread
 from edge.keep.signed import SignedLists, Taken
-from edge.plain_text import in_one_line
 from edge.records import ExpectedList, Operator, PlaceKind, ReceivingPlace, Roster, operators_of
+from edge.terminal.plain_text import in_one_line
 
 logger = logging.getLogger(__name__)
 
 ROSTER = "roster"  # As the journal names it: a site has one.
+
+DEVICE_LEVELS: tuple[list[str], ...] = ([], ["clips"])
+"""What stands between the name of a device and the last level of its topics."""
 
 
 class Versioned(Protocol):
@@ -58,6 +62,28 @@ class Published(Generic[One]):
     lists: Callable[[JournalReader], SignedLists]  # Where they are kept.
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why one was not taken."""
+
+    reason: str  # old, forged, malformed, or what whoever looked at it says.
+    about: str | None = None  # What it was about, where its topic says so.
+    version: int | None = None  # Of what was refused, where it was signed.
+    told: str | None = None  # What is wrong with it, for a person.
+
+
+class NotAdmitted(Exception):
+    """It is signed, and this device cannot work with it."""
+
+    def __init__(self, reason: str, told: str) -> None:
+        super().__init__(told)
+        self.reason = reason
+
+
+async def _admit_all(_about: str, _one: object) -> None:
+    """Nothing speaks against any."""
+
+
 class SignedInbox(Generic[One]):
     """What of one kind this device has taken. Belongs to the loop."""
 
@@ -70,11 +96,13 @@ class SignedInbox(Generic[One]):
         beat: Callable[[], None],
         *,
         took: Callable[[str, One], None],
-        refused: Callable[[str], None] = lambda _: None,
+        refused: Callable[[Refusal], None] = lambda _: None,
+        admit: Callable[[str, One], Awaitable[None]] = _admit_all,
     ) -> None:
         """`key` is whose word is taken; without one none is. `beat` is called while one waits for room.
 
-        `took` hears which is the latest now, `refused` why one was not taken.
+        `took` hears which is the latest now, `refused` why one was not taken. `admit` looks at one that is signed and
+        newer before it is kept, and raises NotAdmitted.
         """
         self._published = published
         self._site = site
@@ -83,6 +111,7 @@ class SignedInbox(Generic[One]):
         self._beat = beat
         self._took = took
         self._refused = refused
+        self._admit = admit
         self.carries = published.carries
         self.latest: dict[str, One] = {} if key is None else desk.now(partial(self._kept_from, key=key))
 
@@ -95,7 +124,7 @@ class SignedInbox(Generic[One]):
         """Keep it, if it is one; else say in the log why not. When this returns the broker may forget it."""
         if self._key is None:  # a subscription that the broker remembers from when the settings named a key
             return
-        kind, where = self._published.kind, in_one_line(message.topic)
+        kind, where, about = self._published.kind, in_one_line(message.topic), None
         try:
             about = self._published.about(message.topic)
             if not message.payload:
@@ -105,10 +134,10 @@ class SignedInbox(Generic[One]):
                 await self._keep(about, await asyncio.to_thread(read), message.payload.decode())
         except Forged as fault:
             logger.warning("%s: a %s is not taken: %s", where, kind, fault)
-            self._refused("forged")
+            self._refused(Refusal("forged", about))
         except MalformedMessage as fault:
             logger.warning("%s: is no %s for here: %s", where, kind, fault)
-            self._refused("malformed")
+            self._refused(Refusal("malformed", about))
 
     async def _is_known(self, about: str, payload: bytes) -> bool:
         if len(payload) > LARGEST or about not in self.latest:
@@ -121,6 +150,13 @@ class SignedInbox(Generic[One]):
 
     async def _keep(self, about: str, one: One, body: str) -> None:
         kind, kept = self._published.kind, None if one.withdrawn else body
+        if (known := self.latest.get(about)) is None or one.version > known.version:
+            try:
+                await self._admit(about, one)
+            except NotAdmitted as fault:
+                logger.warning("%s: version %d is not taken (%s): %s", about, one.version, fault.reason, fault)
+                self._refused(Refusal(fault.reason, about, one.version, str(fault)))
+                return
 
         def keep(journal: JournalReader) -> Taken:
             return self._published.lists(journal).take(self._site, about, one.version, kept)
@@ -129,7 +165,7 @@ class SignedInbox(Generic[One]):
         taken = await self._desk.when_there_is_room(partial(self._desk, keep), waits, lambda _: self._beat())
         if taken is Taken.OLD:
             logger.warning("%s: a %s of version %d is not taken: a later one is known", about, kind, one.version)
-            self._refused("old")
+            self._refused(Refusal("old", about, one.version))
         elif taken is Taken.NEW:
             self.latest[about] = one
             self._took(about, one)
@@ -164,8 +200,10 @@ class ExpectedReceipts:
         lists = Published(
             "list of expected receipts",
             Topics.expected(prefix, site),
-            # The topics of a device that is named "expected" begin so too, and are a level less deep.
-            carries=lambda topic: topic.startswith(root) and "/" in topic.removeprefix(root),
+            # The topics of a device that is named "expected" begin so too: a level less deep, or those of its clips.
+            carries=lambda topic: (
+                topic.startswith(root) and topic.removeprefix(root).split("/")[:-1] not in DEVICE_LEVELS
+            ),
             about=lambda topic: str(place_of(prefix, site, topic)),
             read=read,
             lists=lambda journal: journal.expected,
@@ -224,8 +262,8 @@ class SiteCrew:
         self._refusal = None
         self._changed(self.operators())
 
-    def _refused(self, why: str) -> None:
-        self._refusal = why
+    def _refused(self, why: Refusal) -> None:
+        self._refusal = why.reason
 
 
 def operators_at_start(settings: Settings) -> tuple[Operator, ...] | None:

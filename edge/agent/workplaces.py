@@ -127,6 +127,25 @@ class Workplaces:
         self._present = self.at(work.form or self._present.rules.form.name, work.language)
         return self._present
 
+    def prepared_as(self, other: Workplaces) -> Workplaces:
+        """These others, with all that is made here made there too, and ready. Takes seconds, in any thread.
+
+        Raises Misconfigured where a word cannot be heard.
+        """
+        for work in tuple(self._made):
+            if work.form is not None and isinstance(
+                reader := other.at(work.form, work.language).readers.recogniser, AtFirstUse
+            ):
+                reader.prepare()
+        return other
+
+    def become(self, other: Workplaces) -> None:
+        """What was made there takes the place of what was made here, between two utterances."""
+        work = self._present.work
+        with self._making:
+            self._made, self._make = other._made, other._make
+        self._present = self.at(work.form or self._present.rules.form.name, work.language)
+
     async def prepare(self) -> None:
         """Make what is still to be made of the forms at hand, one after the other, beside what is said meanwhile.
 

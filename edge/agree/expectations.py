@@ -7,6 +7,7 @@ announced nothing is asked.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from edge.forms.catalogue import Catalogue
@@ -31,7 +32,8 @@ class Expectations:
 
     def __init__(self, lists: Iterable[ExpectedList] = ()) -> None:
         """Withdrawn ones hold nothing."""
-        self._at: dict[ReceivingPlace, tuple[ExpectedLine, ...]] = {one.place: one.lines for one in lists if one.lines}
+        self._lists = tuple(one for one in lists if one.lines)
+        self._at: dict[ReceivingPlace, tuple[ExpectedLine, ...]] = {one.place: one.lines for one in self._lists}
         self._of: dict[str, list[tuple[ReceivingPlace, ExpectedLine]]] = {}
         for place, lines in self._at.items():
             for line in lines:
@@ -44,6 +46,13 @@ class Expectations:
     def at(self, place: ReceivingPlace) -> tuple[ExpectedLine, ...]:
         """What is expected at a place; nothing where nothing is announced."""
         return self._at.get(place, ())
+
+    def awaiting(self, pallet: str) -> Expectations:
+        """What is announced of one pallet, as if nobody had received it yet."""
+        lines = ((one, [line for line in one.lines if line.pallet == pallet]) for one in self._lists)
+        return Expectations(
+            replace(one, lines=tuple(replace(line, received=False) for line in of)) for one, of in lines
+        )
 
     @property
     def places(self) -> tuple[ReceivingPlace, ...]:
@@ -110,7 +119,10 @@ def _lines(
 def _differs(
     counted: str, lines: tuple[ExpectedLine, ...], values: Mapping[str, FieldValue], form: Form, catalogue: Catalogue
 ) -> bool:
-    """Whether a count is another one than announced. Of several items, or in units without factors, nobody knows."""
+    """Whether a count is another one than announced; a unit in which the item does not come may be misheard.
+
+    Of several items nobody knows, nor where it is not written down how much the announced unit holds.
+    """
     unit = form.unit_in(counted, values)
     came = [values[counted], values.get(form.expects.get(Expects.DAMAGED, ""), 0)]
     counts = [exact(one) for one in came if isinstance(one, int | float) and not isinstance(one, bool)]
@@ -128,10 +140,8 @@ def _differs(
             (line.quantity, catalogue.factor(of, line.item, line.uom)),
         )
     )
-    return _both(said, announced)
+    return announced is not None and (said is None or _come_to_another(said, announced))
 
 
-def _both(said: Converted | None, announced: Converted | None) -> bool:
-    if said is None or announced is None or said.uom != announced.uom:
-        return False
-    return exact(said.quantity) != exact(announced.quantity)
+def _come_to_another(said: Converted, announced: Converted) -> bool:
+    return said.uom == announced.uom and exact(said.quantity) != exact(announced.quantity)

@@ -27,7 +27,6 @@ from edge.cli.options import AsJson, Config, FormName, settings
 from edge.cli.output import EXIT_CODES, line
 from edge.cli.present.meter import Meter
 from edge.config import Settings
-from edge.console import show
 from edge.errors import Unavailable
 from edge.hear.acoustics import advice
 from edge.hear.capture import InputDevice, NotOpened, device_named, devices, unopened
@@ -37,6 +36,7 @@ from edge.hear.microphone_health import MicrophoneEvent, Noticed
 from edge.hear.vad import scorer
 from edge.ports import Source
 from edge.records import SAMPLE_RATE, Frame, Reading, Segment, Utterance, Verdict
+from edge.terminal.tables import show
 
 SHOWN_EVERY = SAMPLE_RATE // 10  # A bar that moves ten times a second.
 PLAIN_EVERY = SAMPLE_RATE  # A line a second.

@@ -16,7 +16,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 
 from edge.cli.options import AsJson, Config, State, login, settings
 from edge.cli.output import EXIT_CODES, line
-from edge.console import SafeConsole, many
 from edge.errors import Unfinished, UnreadableInput, plainly
 from edge.hash_chain import SIGNATURE, Acknowledgement, Broken, PublicKey, Wrong
 from edge.keep import device_key
@@ -24,7 +23,8 @@ from edge.keep.audit import AuditReport, AuditTrail, Trailed, verify
 from edge.keep.bundle import export, of_trailer
 from edge.keep.codec import now
 from edge.keep.journal import Journal
-from edge.plain_text import printable
+from edge.terminal.plain_text import printable
+from edge.terminal.tables import SafeConsole, many
 
 UnsignedUntil = Annotated[
     int,

@@ -15,8 +15,8 @@ from rich.text import Text
 from edge.agent.doctor import Finding, Severity, checks, examine, failed, worst
 from edge.cli.options import AsJson, Broker, Config, State, settings
 from edge.cli.output import line
-from edge.console import show
 from edge.errors import Misconfigured, Unavailable
+from edge.terminal.tables import show
 from edge.understand.panel import local_day
 
 EXIT_CODE = {Severity.WELL: 0, Severity.WARNING: 1, Severity.FAILED: Unavailable.exit_code}  # By the worst finding.
@@ -35,8 +35,8 @@ commands = typer.Typer()
 def doctor(config: Config = None, broker: Broker = None, state: State = None, as_json: AsJson = False) -> None:
     """Look at everything this installation needs, and say what to do about what is wrong.
 
-    Settings, microphone, form, recogniser, each model and the service it is behind, SQLite, journal, disk, clock and
-    broker. Nothing is changed, nothing is dictated and no model is paid for. Works beside a running agent.
+    Settings, microphone, form, catalogue, recogniser, each model and the service it is behind, SQLite, journal, disk,
+    clock and broker. Nothing is changed, nothing is dictated and no model is paid for. Works beside a running agent.
     """
     logging.disable(logging.CRITICAL)  # what the parts would log is found, and told, here
     try:

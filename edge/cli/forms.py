@@ -23,7 +23,7 @@ from edge.cli.output import EXIT_CODES, line
 from edge.cli.present.parse import as_json as parse_json
 from edge.cli.present.parse import drawn, parsed
 from edge.cli.sayings import answers
-from edge.console import show
+from edge.cli.words import add_word, unknown
 from edge.errors import ManyFaults, Misconfigured, UnreadableInput
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import forms_in, load_form
@@ -33,6 +33,7 @@ from edge.forms.spoken import check as check_sayable
 from edge.forms.spoken.language import language_named
 from edge.forms.spoken.transcript import transcribed
 from edge.records import FieldReading, written
+from edge.terminal.tables import show
 from edge.understand.llm.tool import tool_definition
 
 NO_VALUE = "no value"
@@ -52,6 +53,12 @@ def forms_list(config: Config = None, as_json: AsJson = False) -> None:
         table.add_row(form.name, form.title, ", ".join(fields))
     if not as_json:
         show(table)
+
+
+commands.command("unknown", short_help="Words that operators use and no form knows.", epilog=EXIT_CODES)(unknown)
+commands.command("add-word", short_help="A form with one more word, tried on all of the journal.", epilog=EXIT_CODES)(
+    add_word
+)
 
 
 @commands.command("check", epilog=EXIT_CODES)

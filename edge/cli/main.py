@@ -24,7 +24,7 @@ from typer.main import get_group
 
 from edge.cli.output import EXIT_CODES, line
 from edge.errors import DockvoiceError, Misconfigured, StorageFailed, closed_to_us, plainly
-from edge.plain_text import in_one_line
+from edge.terminal.plain_text import in_one_line
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("Listen to the microphone until stopped.", "edge.cli.run"),
@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "costs": ("What models took and cost, by day and model.", "edge.cli.reports"),
     "speak": ("Say a text as the device would, or play its sounds.", "edge.cli.speak"),
     "queue": ("What this device recorded, and how far it has come.", "edge.cli.queue"),
+    "morning": ("The entries of a day that are most likely wrong.", "edge.cli.morning"),
     "shifts": ("Who worked when, and which breaks were taken.", "edge.cli.reports"),
     "audio": ("The sound devices, their level, and a self test.", "edge.cli.audio"),
     "audit": ("Show that nothing on record was changed afterwards.", "edge.cli.audit"),
@@ -44,11 +45,13 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 JOINING: dict[str, tuple[str, str]] = {
     "inventory": ("Apply each entry once, and answer with a receipt.", "dockvoice-inventory"),
+    "console": ("Web pages for supervisors: what waits, who decides.", "dockvoice-inventory[console]"),
     "demo": ("A trailer is received by voice, counted, and proved.", "dockvoice-lab[demo]"),
     "talk": ("The conversation with an operator, typed.", "dockvoice-lab"),
     "evaluate": ("Hear recordings whose truth is known, and count.", "dockvoice-lab"),
     "reread": ("Let another model read what is on record.", "dockvoice-lab"),
     "record-truth": ("Record a set of your own for `dockvoice evaluate`.", "dockvoice-lab"),
+    "retune": ("Fit thresholds and confidence to a set of your own.", "dockvoice-lab"),
     "standin": ("Answer as the cloud models do: no key, no bill.", "dockvoice-lab[standin]"),
 }
 """Commands that join by an entry point where their distribution is installed: a line each, and its name."""
@@ -174,7 +177,7 @@ def _version(
 
 
 def _end(fault: DockvoiceError) -> NoReturn:
-    from edge.console import SafeConsole
+    from edge.terminal.tables import SafeConsole
 
     told = in_one_line(f"dockvoice: {fault}")
     SafeConsole(stderr=True, highlight=False, soft_wrap=True).print(told, style="red", markup=False)

@@ -13,8 +13,8 @@ from rich.table import Table
 
 from edge.cli.options import AsJson, Config, ModelName, Models, settings
 from edge.cli.output import EXIT_CODES, line
-from edge.console import SafeConsole, show
 from edge.errors import Misconfigured
+from edge.terminal.tables import SafeConsole, show
 from edge.understand.local import weights
 
 commands = typer.Typer(help="The weights of the on-device recognisers.", no_args_is_help=True)
@@ -22,9 +22,13 @@ commands = typer.Typer(help="The weights of the on-device recognisers.", no_args
 
 @commands.command("list", short_help="Which weights are known, and whether they are here.", epilog=EXIT_CODES)
 def models_list(config: Config = None, as_json: AsJson = False) -> None:
-    """Which weights are known, under which licence, and whether they are here; `path` says where."""
+    """Which weights are known, under which licence, and whether they are here; `path` says where.
+
+    measured: how well these weights hear is known (docs/accuracy.md). Of the others nothing is, and what is heard with
+    them is confirmed by the operator before it is recorded.
+    """
     directory = settings(config).models
-    table = Table("name", "engine", "languages", "size", "licence", "here", box=SIMPLE_HEAD)
+    table = Table("name", "engine", "languages", "size", "licence", "measured", "here", box=SIMPLE_HEAD)
     for model in weights.catalogue():
         place = weights.located(model, directory)
         if as_json:
@@ -33,8 +37,9 @@ def models_list(config: Config = None, as_json: AsJson = False) -> None:
             model.name,
             model.engine,
             " ".join(model.languages),
-            f"{model.size / 1e6:.0f} MB",
+            f"{model.download / 1e6:.0f} MB to fetch" if model.size is None else f"{model.size / 1e6:.0f} MB",
             model.license,
+            "yes" if model.measured else "no",
             "no" if place is None else "yes",
         )
     if not as_json:

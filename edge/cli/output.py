@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 
-from edge.plain_text import in_lines
+from edge.terminal.plain_text import in_lines
 
 EXIT_CODES = (
     "Exit codes: 0 done; 2 wrong usage; 66 a file is missing or unreadable; 69 something outside (broker, sound card) "
@@ -17,7 +17,7 @@ EXIT_CODES = (
 
 def log_warnings(*besides: logging.Logger) -> None:
     """Let warnings and errors of the running parts appear on stderr, a line each; all that goes `besides` as well."""
-    from edge.console import log_to
+    from edge.terminal.tables import log_to
 
     log_to(sys.stderr, logging.WARNING, "%(levelname)s %(message)s")
     for one in besides:

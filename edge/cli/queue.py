@@ -15,12 +15,12 @@ import typer
 from edge.cli.options import AsJson, Broker, Config, State, Wait, login, settings
 from edge.cli.output import EXIT_CODES, line, log_warnings
 from edge.cli.present import tables
-from edge.console import many, show
 from edge.errors import AlreadyRunning, StorageFailed, Unfinished, UnreadableInput
 from edge.keep.journal import Journal
+from edge.terminal.tables import many, show
 
 if TYPE_CHECKING:
-    from edge.agent.decisions import Resolution
+    from edge.agent.review_decisions import Resolution
     from edge.config import Settings
 
 commands = typer.Typer(help="What this device recorded, and how far it has come.", no_args_is_help=True)
@@ -118,7 +118,7 @@ def queue_discard(which: Which, reason: Annotated[str, REASON], config: Config =
 
     Beside a running agent it does so, and the operator is told.
     """
-    from edge.agent.decisions import Resolution
+    from edge.agent.review_decisions import Resolution
 
     line(f"{which}: {_decided(settings(config, state=state), Resolution('discard', which, login(), reason))}")
 
@@ -149,7 +149,7 @@ def queue_accept(
     and catalogue hold for you as for the operator. Beside a running agent it does so: the event goes out at once, with
     the number after the last one, and the operator is told. Without one it goes out at the agent's next start.
     """
-    from edge.agent.decisions import Resolution
+    from edge.agent.review_decisions import Resolution
 
     log_warnings()
     asked = Resolution("accept", which, login(), reason, tuple(field or ()), anyway)
@@ -158,7 +158,7 @@ def queue_accept(
 
 def _decided(given: Settings, asked: Resolution, origin: Path | None = None) -> str:
     """Carry it out here, or let the agent do it that holds the journal; what came of it."""
-    from edge.agent.decisions import ask_agent, carry_out
+    from edge.agent.review_decisions import ask_agent, carry_out
 
     with ExitStack() as opened:
         try:

@@ -14,11 +14,11 @@ from rich.table import Table
 
 from edge.cli.options import AsJson, Config, State, settings
 from edge.cli.output import EXIT_CODES, line
-from edge.console import show
 from edge.errors import UnreadableInput
 from edge.keep.journal import Journal
 from edge.keep.readings import Spent
 from edge.keep.shifts import WorkSpan
+from edge.terminal.tables import show
 
 commands = typer.Typer()
 

@@ -10,6 +10,7 @@ from edge.config.models import (
     GOOGLE_WIRE,
     ClientKind,
     ClientSettings,
+    CurveSettings,
     Detail,
     Engine,
     InterpreterKind,
@@ -26,6 +27,7 @@ from edge.config.models import (
 from edge.config.sections import (
     LEVEL,
     Agree,
+    ClipPolicy,
     Deliver,
     Endpoint,
     Forms,

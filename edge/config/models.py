@@ -338,6 +338,14 @@ class Mode(StrEnum):
     CASCADE = "cascade"
 
 
+class CurveSettings(Section):
+    """How likely a value is right, for one kind of likeliest other value: a line over the odds of its share."""
+
+    weights: Name = Field(description="the weights that it was fitted with; with others it is left alone")
+    offset: float = Field(ge=-10, le=10, description="the logarithm of the odds where both are as likely")
+    slope: float = Field(ge=0.1, le=10, description="how much it rises with that of the share")
+
+
 class Understand(Section):
     """The interpreter."""
 
@@ -345,6 +353,7 @@ class Understand(Section):
     first: str | None = Field(None, description="which of understand.interpreters is asked first")
     fallback: tuple[str, ...] = Field((), description="those asked in its place when it does not answer, in order")
     second: str | None = Field(None, description="which one gives the panel an independent opinion")
+    morning: str | None = Field(None, description="which one reads the day's recordings again, for the morning list")
     witness: bool | Literal["auto"] = Field(
         "auto",
         description="hear an entry a second time, by another recogniser, while it is held; auto: where moonshine is",
@@ -364,6 +373,9 @@ class Understand(Section):
     model: Name = Field("small-en-us", description="which weights of `dockvoice models list` vosk uses")
     models_directory: Place | None = Field(
         None, description="where weights are kept; unset: models in $CACHE_DIRECTORY, else in ~/.cache/dockvoice"
+    )
+    calibration: dict[TableName, CurveSettings] = Field(
+        default_factory=dict, description="a site's own curves of confidence, by the kind of the likeliest other value"
     )
     clients: dict[TableName, ClientSettings] = Field(default_factory=dict, description="services, by a name of yours")
     interpreters: dict[TableName, InterpreterSettings] = Field(

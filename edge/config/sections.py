@@ -20,7 +20,7 @@ from pydantic import (
     model_validator,
 )
 
-from edge.plain_text import LONGEST, is_plain
+from edge.terminal.plain_text import LONGEST, is_plain
 
 
 def _named_place(path: object) -> object:
@@ -424,6 +424,14 @@ class SettleBy(StrEnum):
     BROKER = "broker"
 
 
+class ClipPolicy(StrEnum):
+    """Which recordings leave the device."""
+
+    NEVER = "never"
+    ON_REQUEST = "on_request"
+    UNCLEAR = "unclear"
+
+
 class Deliver(Section):
     """The way to the inventory."""
 
@@ -438,6 +446,9 @@ class Deliver(Section):
     control: bool = Field(False, description="take orders (mute, talk) from the device's control topic")
     decisions_key: Place | None = Field(
         None, description="public key (PEM) of who decides, announces and names operators for a site; unset: nobody"
+    )
+    clips: ClipPolicy = Field(
+        ClipPolicy.ON_REQUEST, description="which recordings are sent: none, those asked for, or what is unclear too"
     )
     mqtt: Mqtt = Mqtt()
 

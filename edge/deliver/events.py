@@ -18,7 +18,6 @@ from jsonschema.exceptions import ValidationError, best_match
 
 from edge.config import LEVEL, shipped
 from edge.hash_chain import PublicKey
-from edge.plain_text import in_one_line, spoken
 from edge.records import (
     INSTANCE,
     Act,
@@ -26,6 +25,7 @@ from edge.records import (
     Entry,
     Minted,
     Particulars,
+    Reading,
     Receipt,
     ReceiptOutcome,
     Recording,
@@ -41,6 +41,7 @@ from edge.records.strict_json import (
     SchemaValidator,
     strict,
 )
+from edge.terminal.plain_text import in_one_line, spoken
 
 MEDIA_TYPE = "application/cloudevents+json"  # Content type of a CloudEvents event in structured JSON mode.
 
@@ -86,7 +87,7 @@ class MalformedMessage(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Topics:
-    """The topics of one device: `{prefix}/{site}/{device}/entries|receipts|status|control|reviews`."""
+    """The topics of one device: `{prefix}/{site}/{device}/entries|receipts|status|control|reviews|clips/…`."""
 
     prefix: str
     site: str
@@ -101,9 +102,12 @@ class Topics:
     def of(cls, prefix: str, topic: str) -> Topics:
         """The topics of the device that `topic` belongs to; raises MalformedMessage if it is none of a device."""
         match topic.removeprefix(f"{prefix}/").split("/"):
-            case [site, device, "entries" | "receipts" | "status" | "control" | "reviews"] if (
-                topic.startswith(f"{prefix}/") and LEVEL.fullmatch(site) and LEVEL.fullmatch(device)
-            ):
+            case [site, device, "entries" | "receipts" | "status" | "control" | "reviews"] | [
+                site,
+                device,
+                "clips",
+                "requests" | "chunks" | "receipts",
+            ] if topic.startswith(f"{prefix}/") and LEVEL.fullmatch(site) and LEVEL.fullmatch(device):
                 return cls(prefix, site, device)
             case _:
                 shown = repr(topic[:SHOWN])
@@ -139,6 +143,21 @@ class Topics:
         """Where the device takes signed decisions about them, if it is set to."""
         return f"{self.prefix}/{self.site}/{self.device}/decisions"
 
+    @property
+    def clip_requests(self) -> str:
+        """Where the device takes signed requests for the sound of what was said, if it is set to."""
+        return f"{self.prefix}/{self.site}/{self.device}/clips/requests"
+
+    @property
+    def clips(self) -> str:
+        """Where the device sends that sound, a chunk a message."""
+        return f"{self.prefix}/{self.site}/{self.device}/clips/chunks"
+
+    @property
+    def clip_receipts(self) -> str:
+        """Where the inventory says how much of it has come."""
+        return f"{self.prefix}/{self.site}/{self.device}/clips/receipts"
+
     @staticmethod
     def consumer(prefix: str, client_id: str = "+") -> str:
         """Where an inventory, or the broker in its place, says whether it is there (retained); of every one by default.
@@ -162,6 +181,14 @@ class Topics:
         As deep as the topics of devices, of which none has one of this name.
         """
         return f"{prefix}/{site}/roster/operators"
+
+    @staticmethod
+    def catalogue(prefix: str, site: str, kind: str = "+") -> str:
+        """Where the latest master data of a kind are, for a site (retained); of every kind by default.
+
+        One level deeper than the topics of devices: no device can be meant.
+        """
+        return f"{prefix}/{site}/catalogue/{kind}/latest"
 
     @property
     def source(self) -> str:
@@ -303,6 +330,7 @@ def review(
             "reason": change.why,
             "doubtful": [{"field": one.field, "reason": one.reason.value} for one in doubts if one.field is not None],
             "heard": {name: spoken(" ".join(said.words)) for name, said in heard.items()},
+            **({} if change.reading is None else {"readings": [_read(one) for one in _opinions(change.reading)]}),
         }
     else:
         waits = {"by": "office" if change.by_office else "operator"}
@@ -318,6 +346,19 @@ def review(
             **({} if change.event_id is None else {"event_id": change.event_id}),
         },
     }
+
+
+def _opinions(reading: Reading) -> tuple[Reading, ...]:
+    return reading.opinions or (reading,)
+
+
+def _read(reading: Reading) -> dict[str, Any]:
+    """What one interpreter read: of each field every value that it gives it, the likeliest first."""
+    given = {
+        name: [one for one in dict.fromkeys((said.value, said.runner_up, *said.rivals)) if one is not None]
+        for name, said in reading.fields.items()
+    }
+    return {"interpreter": reading.interpreter, "heard": spoken(reading.transcript), "fields": given}
 
 
 def receipt(
@@ -381,21 +422,25 @@ def status(
     under_review: int | None = None,
     decisions_not_done: Mapping[str, int] | None = None,
     roster: Mapping[str, Any] | None = None,
+    catalogue: Mapping[str, Any] | None = None,
+    program: str | None = None,
 ) -> dict[str, Any]:
     """The retained word on a device's connection, and the key it signs with.
 
     A last will carries no time, since nobody knows it beforehand. `microphone` is how the device listens: mode, muted,
     faults; `speaker`, whether it is heard; `work`, which form is filled, in which language; `under_review`, how many
     utterances wait for a person, and `decisions_not_done`, how many decisions about them were not done, by the reason;
-    `roster`, which version is in force, and why the last that came was not taken. A device that only replays has none
-    of the first three, and a mute one no speaker.
+    `roster` and `catalogue`, which version is in force, and why the last that came was not taken; `program`, which
+    version of Dockvoice runs. A device that only replays has none of the first three, and a mute one no speaker.
     """
     said = {"state": state, "site": site, "device": device, "keyid": key.keyid, "public_key": key.pem.decode("ascii")}
     worn = {"microphone": microphone, "speaker": speaker, "work": work}
     known: dict[str, Any] = {part: dict(state) for part, state in worn.items() if state is not None}
     known |= {} if under_review is None else {"under_review": under_review}
     known |= {} if decisions_not_done is None else {"decisions_not_done": dict(decisions_not_done)}
+    known |= {} if program is None else {"program": program}
     known |= {} if roster is None else {"roster": dict(roster)}
+    known |= {} if catalogue is None else {"catalogue": dict(catalogue)}
     return {**said, **known} if time is None else {**said, **known, "time": timestamp(time)}
 
 
@@ -457,12 +502,18 @@ def read_presence(payload: bytes) -> bool:
     return bool(message["state"] == "online")
 
 
-def read_key(payload: bytes, topics: Topics) -> PublicKey:
-    """The public key in a device's word on its connection. Raises MalformedMessage for that of another device."""
-    message = parsed(payload)
+def read_status(payload: bytes, topics: Topics) -> dict[str, Any]:
+    """A device's word on its connection and on itself. Raises MalformedMessage for that of another device."""
+    message: dict[str, Any] = parsed(payload)
     check(message, "status.schema.json")
     if (message["site"], message["device"]) != (topics.site, topics.device):
         raise MalformedMessage("message: names another device than its topic")
+    return message
+
+
+def read_key(payload: bytes, topics: Topics) -> PublicKey:
+    """The public key in a device's word on its connection. Raises MalformedMessage for that of another device."""
+    message = read_status(payload, topics)
     try:
         key = PublicKey.from_pem(message["public_key"].encode())
     except ValueError as fault:

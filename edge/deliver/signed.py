@@ -1,10 +1,13 @@
-"""What the inventory signs for devices: decisions, lists of expected receipts, rosters; made there, checked here. Pure.
+"""What the inventory signs for devices: decisions, requests for clips, expected receipts, rosters, master data. Pure.
+
+It is made there and checked here.
 
 A signature is made for one purpose and no other, over all of the message: what it says of its site, its device and its
 version too, so that it can be moved to no other topic, and an older one is told from a newer one.
 
-Lists and rosters are retained, one for each trailer or door, one for each site: whoever connects gets the latest. A
-topic that was cleared says nothing: only a signed one of a higher version, without lines or operators, withdraws it.
+Lists, rosters and master data are retained, one for each trailer or door, for each site, for each kind: whoever
+connects gets the latest. A topic that was cleared says nothing: only a signed one of a higher version, without lines,
+operators or rows, withdraws it.
 """
 
 from __future__ import annotations
@@ -19,17 +22,22 @@ from edge.config import LEVEL
 from edge.deliver.events import MalformedMessage, Topics, check, encode, parsed, timestamp
 from edge.hash_chain import KEYID, SIGNATURE, PublicKey, Signer, canonical
 from edge.records import ExpectedLine, ExpectedList, Operator, PlaceKind, ReceivingPlace, Roster
+from edge.records.master import KIND, Cells, MasterData
 
 LARGEST = 128_000  # Bytes of one message: what brokers in the cloud take.
 
 DECISION, LIST, ROSTER = "dockvoice.decision.v1", "dockvoice.expected.v1", "dockvoice.roster.v1"
+MASTER = "dockvoice.catalogue.v1"
+CLIP = "dockvoice.clip.v1"
 """What the signed text begins with, by what it is: no signature of one can be taken for that of another."""
 
 MOST_LINES = 500  # Of one list. A trailer has some sixty places for pallets.
 
 MOST_OPERATORS = 500  # Of one site's roster.
 
-ENVELOPE = 600  # Bytes of one list beside its lines, or of a roster beside its operators, at most.
+MOST_ROWS = 5000  # Of one kind of master data: what fits into a message, with a check at every place.
+
+ENVELOPE = 600  # Bytes of one list beside its lines, of a roster beside its operators, at most.
 
 
 class Forged(MalformedMessage):
@@ -92,6 +100,37 @@ def read_decision(payload: bytes, source: str, key: PublicKey) -> ReviewDecision
     if message["source"] != source:
         raise MalformedMessage("/source: names another device")
     return ReviewDecision(**{name: message[name] for name in ReviewDecision.__dataclass_fields__})
+
+
+@dataclass(frozen=True, slots=True)
+class ClipRequest:
+    """Somebody on the inventory's side listens to what was said."""
+
+    source: str  # The device, as events name it.
+    request: str  # Its own id: what comes under it again is the same request.
+    utterance_id: str
+    audio_sha256: str  # Of the recording, as the device has signed it.
+    sound: bool  # Whether the device is to send it; else it is there, and this is for the journal alone.
+    who: str = field(repr=False)
+    reason: str = field(repr=False)
+    time: str  # When he asked, RFC 3339 in UTC.
+
+
+def signed_clip_request(request: ClipRequest, signer: Signer) -> bytes:
+    """The message, signed."""
+    return encode(_sealed(asdict(request), CLIP, signer))
+
+
+def read_clip_request(payload: bytes, source: str, key: PublicKey) -> ClipRequest:
+    """The request to the device `source`, signed with `key`. Raises MalformedMessage, Forged."""
+    message = _opened(payload, CLIP, "clip-request.schema.json", key)
+    if message["source"] != source:
+        raise MalformedMessage("/source: names another device")
+    try:
+        datetime.fromisoformat(message["time"])
+    except ValueError:
+        raise MalformedMessage("/time: is no moment of the calendar") from None
+    return ClipRequest(**{name: message[name] for name in ClipRequest.__dataclass_fields__})
 
 
 def size_of_list(lines: Sequence[ExpectedLine]) -> int:
@@ -175,3 +214,37 @@ def _operator_of(said: dict[str, Any]) -> Operator:
         said.get("language"),
         None if forms is None else tuple(forms),
     )
+
+
+def size_of_master(rows: Sequence[Cells]) -> int:
+    """Bytes of the message with these rows, at most."""
+    return ENVELOPE + sum(len(encode(dict(row))) + 1 for row in rows)
+
+
+def kind_of(prefix: str, site: str, named: str) -> str:
+    """The kind of master data that belongs on a topic. Raises MalformedMessage."""
+    before, behind = Topics.catalogue(prefix, site, "\n").split("\n")
+    kind = named.removeprefix(before).removesuffix(behind)
+    if not KIND.fullmatch(kind) or named != Topics.catalogue(prefix, site, kind):
+        raise MalformedMessage("topic: is that of no kind of master data")
+    return kind
+
+
+def signed_master(one: MasterData, signer: Signer, time: datetime) -> bytes:
+    """The message, signed."""
+    said = {
+        "site": one.site,
+        "kind": one.kind,
+        "version": one.version,
+        "rows": [dict(row) for row in one.rows],
+        "time": timestamp(time),
+    }
+    return encode(_sealed(said, MASTER, signer))
+
+
+def read_master(payload: bytes, site: str, kind: str, key: PublicKey) -> MasterData:
+    """The master data of this kind and site, signed with `key`. Raises MalformedMessage, Forged."""
+    message = _opened(payload, MASTER, "catalogue.schema.json", key)
+    if (message["site"], message["kind"]) != (site, kind):
+        raise MalformedMessage("/kind: is another kind than its topic's")
+    return MasterData(site, kind, message["version"], tuple(message["rows"]))

@@ -12,25 +12,29 @@ is 12 pieces (EA). What it does not say is not converted.
 from __future__ import annotations
 
 import csv
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
 
 from edge.errors import Misconfigured, plainly
-from edge.plain_text import is_plain
 from edge.records import Factor, FieldValue
+from edge.records.master import (
+    LIST,
+    OF_RULES,
+    OF_UNITS,
+    UNITS,
+    Cells,
+    MasterData,
+    Row,
+    alternatives,
+    list_faults,
+    unit_faults,
+)
 
-HEADERS = (["value"], ["value", "spoken"], ["value", "spoken", "check"])
-UNITS = ".units.csv"  # How the name of a file ends that holds the units of the values of a catalogue.
-UNITS_HEADER = ["value", "unit", "factor", "base"]
-CODE = re.compile(r"[A-Z0-9]{1,3}")  # A unit's code, as UN/ECE Recommendations 20 and 21 have them.
-FACTOR = re.compile(r"(?!0+(?:\.0+)?$)[0-9]{1,9}(?:\.[0-9]{1,6})?")  # More digits than any packing list has.
-SPOKEN = re.compile(r"[a-z]+(?: [a-z]+)*")  # Words in small letters, as a recogniser writes them.
-CHECK = re.compile(r"(?:[a-z]+|[0-9]+)(?:\|(?:[a-z]+|[0-9]+))*")
-"""Each is one word, or digits, which are said one by one or in pairs."""
+HEADERS = tuple(list(LIST[:end]) for end in (1, 2, 3))
+FILE_OF_UNITS = f"{OF_UNITS}.csv"  # How the name of a file ends that holds the units of the values of a catalogue.
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,33 +46,55 @@ class Catalogue:
     """By catalogue name, the check words or digits of each value that has some."""
     factors: Mapping[str, Mapping[tuple[str, str], Factor]] = field(default_factory=dict)
     """By catalogue name, how many of its base unit a value's unit holds."""
+    versions: Mapping[str, int] = field(default_factory=dict)
+    """By kind, the version of what was published and is in it; what is in no such version is from files."""
 
     @classmethod
     def load(cls, directory: Path) -> Catalogue:
         """Read every *.csv of a directory. Raises Misconfigured naming file, line and column of every fault."""
         if not directory.is_dir():
             raise Misconfigured(f"{directory}: no such directory; catalogues are files NAME.csv in it")
-        entries: dict[str, Mapping[str, tuple[str, ...]]] = {}
-        checks: dict[str, Mapping[str, tuple[str, ...]]] = {}
+        rows: dict[str, list[Cells]] = {}
         faults: list[str] = []
-        units = sorted(directory.glob(f"*{UNITS}"))
+        units = sorted(directory.glob(f"*{FILE_OF_UNITS}"))
         for path in sorted(set(directory.glob("*.csv")) - set(units)):
-            rows = _rows(path)
-            faults += _faults(rows, path)
-            entries[path.stem] = MappingProxyType({row[0]: _alternatives(row) for _, row in rows[1:] if row})
-            checks[path.stem] = MappingProxyType(
-                {row[0]: tuple(row[2].split("|")) for _, row in rows[1:] if "".join(row[2:])}
-            )
-        factors: dict[str, Mapping[tuple[str, str], Factor]] = {}
+            lines = _lines(path)
+            faults += _faults(lines, path)
+            rows[path.stem] = _cells(lines)
         for path in units:
-            name, rows = path.name.removesuffix(UNITS), _rows(path)
-            found = list(_unit_faults(rows, path, entries.get(name)))
-            faults += found
-            if not found:
-                factors[name] = MappingProxyType(_factors(rows[1:]))
+            name, lines = path.name.removesuffix(FILE_OF_UNITS), _lines(path)
+            faults += _unit_faults(lines, path, rows.get(name))
+            rows[path.stem] = _cells(lines)
         if faults:
             raise Misconfigured("; ".join(faults))
+        return cls.of(rows)
+
+    @classmethod
+    def of(cls, rows: Mapping[str, Iterable[Cells]]) -> Catalogue:
+        """What these rows say, by their kind, of which nothing is wrong."""
+        lists = {name: tuple(rows[name]) for name in rows if not name.endswith(OF_UNITS)}
+        units = {name.removesuffix(OF_UNITS): tuple(rows[name]) for name in rows if name.endswith(OF_UNITS)}
+        entries = {name: MappingProxyType({one["value"]: _spoken(one) for one in of}) for name, of in lists.items()}
+        checks = {name: MappingProxyType(_checks(of)) for name, of in lists.items()}
+        factors = {name: MappingProxyType(_factors(of)) for name, of in units.items()}
         return cls(MappingProxyType(entries), MappingProxyType(checks), MappingProxyType(factors))
+
+    def under(self, published: Iterable[MasterData]) -> Catalogue:
+        """This one, with what the inventory published in the place of what it says of the same.
+
+        Raises Misconfigured for what is no list of values, or no list of units of these.
+        """
+        there = [one for one in published if not one.withdrawn]
+        known = [one for one in there if one.kind != OF_RULES]
+        if faults := [fault for one in known for fault in _published_faults(one)]:
+            raise Misconfigured("; ".join(faults))
+        said = Catalogue.of({one.kind: one.rows for one in known})
+        return Catalogue(
+            MappingProxyType({**self.entries, **said.entries}),
+            MappingProxyType({**self.checks, **said.checks}),
+            MappingProxyType({**self.factors, **said.factors}),
+            MappingProxyType({one.kind: one.version for one in there}),
+        )
 
     def values(self, name: str) -> tuple[str, ...]:
         """The values of one catalogue, in the order of its file. Raises Misconfigured where there is none."""
@@ -99,10 +125,10 @@ class Catalogue:
         return self.entries[name]
 
 
-Row = tuple[int, list[str]]  # Line number and cells.
+Line = tuple[int, list[str]]  # Its number and its cells.
 
 
-def _rows(path: Path) -> list[Row]:
+def _lines(path: Path) -> list[Line]:
     try:
         # utf-8-sig: spreadsheets put a byte order mark before the header.
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -114,81 +140,67 @@ def _rows(path: Path) -> list[Row]:
         raise Misconfigured(f"{path}: cannot be read ({fault}); it must be CSV in UTF-8") from None
 
 
-def _alternatives(row: list[str]) -> tuple[str, ...]:
-    return tuple(words.strip() for words in "".join(row[1:2]).split("|") if words.strip())
+def _cells(lines: list[Line]) -> list[Cells]:
+    header = lines[0][1] if lines else []
+    return [dict(zip(header, row, strict=False)) for _, row in lines[1:] if row and "value" in header]
 
 
-def _faults(rows: list[Row], path: Path) -> Iterator[str]:
-    header = rows[0][1] if rows else []
+def _rows(lines: list[Line], path: Path) -> tuple[list[Row], list[str]]:
+    """The rows that have as many cells as the header, and what is to be said of the others."""
+    header = lines[0][1]
+    whole = [(line, row) for line, row in lines[1:] if row and len(row) == len(header)]
+    odd = [(line, row) for line, row in lines[1:] if row and len(row) != len(header)]
+    faults = [f"{path}:{line}: has {len(row)} columns, the header {len(header)}" for line, row in odd]
+    return [(f"line {line}", dict(zip(header, row, strict=True))) for line, row in whole], faults
+
+
+def _spoken(cells: Cells) -> tuple[str, ...]:
+    return alternatives(cells.get("spoken", ""))
+
+
+def _checks(rows: Iterable[Cells]) -> dict[str, tuple[str, ...]]:
+    return {one["value"]: tuple(one["check"].split("|")) for one in rows if one.get("check")}
+
+
+def _factors(rows: Iterable[Cells]) -> dict[tuple[str, str], Factor]:
+    """By value and unit. Of its base unit a value has one, whether or not a line says so."""
+    listed = tuple(rows)
+    given = {(one["value"], one["unit"]): Factor(one["base"], Decimal(one["factor"])) for one in listed}
+    return {(one["value"], one["base"]): Factor(one["base"], Decimal(1)) for one in listed} | given
+
+
+def _faults(lines: list[Line], path: Path) -> Iterator[str]:
+    header = lines[0][1] if lines else []
     if header not in HEADERS:
         yield f"{path}:1: header is {','.join(header)!r}, must be 'value', 'value,spoken' or 'value,spoken,check'"
         return
-    if not any(row for _, row in rows[1:]):
+    if not any(row for _, row in lines[1:]):
         yield f"{path}:1: holds no value; give one in each line after the header"
-    values: set[str] = set()
-    spoken: dict[str, int] = {}
-    for line, row in rows[1:]:
-        if not row:
-            continue
-        yield from _row_faults(row, len(header), f"{path}:{line}")
-        if row[0] in values:
-            yield f"{path}:{line}: column value: {row[0]!r} stands here a second time"
-        values.add(row[0])
-        for words in _alternatives(row):
-            if spoken.setdefault(words, line) != line:
-                yield f"{path}:{line}: column spoken: {words!r} already means the value of line {spoken[words]}"
+    rows, odd = _rows(lines, path)
+    yield from odd
+    yield from (_in_file(path, *fault) for fault in list_faults(rows))
 
 
-def _row_faults(row: list[str], columns: int, where: str) -> Iterator[str]:
-    if len(row) != columns:
-        yield f"{where}: has {len(row)} columns, the header {columns}"
-    if not row[0]:
-        yield f"{where}: column value: is empty"
-    if not is_plain(row[0]):
-        yield f"{where}: column value: {row[0]!r} holds control characters, which no entry may hold"
-    for words in _alternatives(row):
-        if not SPOKEN.fullmatch(words):
-            yield f"{where}: column spoken: {words!r} must be words in small letters, alternatives separated by |"
-    if len(row) == len(HEADERS[-1]) and row[2] and not CHECK.fullmatch(row[2]):
-        yield f"{where}: column check: {row[2]!r} must be one word in small letters, or digits; several: w|w"
-
-
-def _factors(rows: list[Row]) -> dict[tuple[str, str], Factor]:
-    """By value and unit. Of its base unit a value has one, whether or not a line says so."""
-    given = {(row[0], row[1]): Factor(row[3], Decimal(row[2])) for _, row in rows if row}
-    return {(row[0], row[3]): Factor(row[3], Decimal(1)) for _, row in rows if row} | given
-
-
-def _unit_faults(rows: list[Row], path: Path, known: Mapping[str, object] | None) -> Iterator[str]:
-    header = rows[0][1] if rows else []
-    if header != UNITS_HEADER:
-        yield f"{path}:1: header is {','.join(header)!r}, must be {','.join(UNITS_HEADER)!r}"
+def _unit_faults(lines: list[Line], path: Path, known: list[Cells] | None) -> Iterator[str]:
+    header = lines[0][1] if lines else []
+    if header != list(UNITS):
+        yield f"{path}:1: header is {','.join(header)!r}, must be {','.join(UNITS)!r}"
         return
+    listed_in = f"{path.name.removesuffix(FILE_OF_UNITS)}.csv"
     if known is None:
-        yield f"{path}: there is no {path.name.removesuffix(UNITS)}.csv beside it; add it, or rename this one"
-    bases: dict[str, tuple[str, int]] = {}
-    seen: dict[tuple[str, str], int] = {}
-    for line, row in [(line, row) for line, row in rows[1:] if row]:
-        where = f"{path}:{line}"
-        if len(row) != len(UNITS_HEADER):
-            yield f"{where}: has {len(row)} columns, the header {len(UNITS_HEADER)}"
-            continue
-        value, unit, _, base = row
-        if known is not None and value not in known:
-            yield f"{where}: column value: {value!r} is not in {path.name.removesuffix(UNITS)}.csv; add it there"
-        yield from _factor_faults(row, where)
-        if seen.setdefault((value, unit), line) != line:
-            yield f"{where}: column unit: {unit!r} of {value!r} stands in line {seen[value, unit]} already"
-        if bases.setdefault(value, (base, line))[0] != base:
-            yield f"{where}: column base: {base!r}, but {bases[value][0]!r} in line {bases[value][1]}; an item has one"
+        yield f"{path}: there is no {listed_in} beside it; add it, or rename this one"
+    rows, odd = _rows(lines, path)
+    yield from odd
+    values = None if known is None else {one.get("value", "") for one in known}
+    yield from (_in_file(path, *fault) for fault in unit_faults(rows, values, listed_in))
 
 
-def _factor_faults(row: list[str], where: str) -> Iterator[str]:
-    _, unit, factor, base = row
-    for column, code in (("unit", unit), ("base", base)):
-        if not CODE.fullmatch(code):
-            yield f"{where}: column {column}: {code!r} must be a code of one to three capitals and digits: CS"
-    if not FACTOR.fullmatch(factor):
-        yield f"{where}: column factor: {factor!r} must be a number above 0, with 9 digits and 6 places at most: 12"
-    elif unit == base and Decimal(factor) != 1:
-        yield f"{where}: column factor: {factor!r} of the base unit {base!r} itself must be 1"
+def _in_file(path: Path, where: str, column: str, told: str) -> str:
+    return f"{path}:{where.removeprefix('line ')}: column {column}: {told}"
+
+
+def _published_faults(one: MasterData) -> Iterator[str]:
+    rows = [(f"row {at}", cells) for at, cells in enumerate(one.rows, 1)]
+    # A unit of a value that is listed no more says nothing: the two are published one after the other.
+    faults = unit_faults(rows, None, one.kind) if one.kind.endswith(OF_UNITS) else list_faults(rows)
+    yield from (f"{one.kind}, {where}, column {column}: {told}" for where, column, told in faults)

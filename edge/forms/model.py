@@ -147,7 +147,7 @@ class Usual:
         return self.least <= value <= self.most
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FormField:
     """One field of a form."""
 
@@ -263,8 +263,10 @@ class FormField:
 
     def wording(self, language: str) -> Wording:
         """The field's words in one language; where the form has none, those of English."""
-        if language != OWN_LANGUAGE and language in self.languages:
-            return self.languages[language]
+        return self._in_own if language == OWN_LANGUAGE else self.languages.get(language, self._in_own)
+
+    @cached_property
+    def _in_own(self) -> Wording:
         more = self.languages.get(OWN_LANGUAGE, Wording((), ()))
         units = (*self.units.keys(), *self.units.values(), *more.units)
         return replace(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 from random import Random
 
@@ -56,6 +57,7 @@ class Shape:
     parts: tuple[CharacterRun, ...]
 
     @classmethod
+    @cache  # a field is asked for its shape at every word
     def read(cls, pattern: str) -> Shape:
         """The shape that a pattern describes; raises ValueError for a pattern outside the subset."""
         if not (pattern.startswith("^") and pattern.endswith("$")):

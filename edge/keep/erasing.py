@@ -192,6 +192,11 @@ class Erasing:
             "WHERE utterance_id IN (SELECT value FROM json_each(?))",
             [those],
         )
+        for table in ("clips", "clip_requests"):
+            self._db.execute(
+                f"DELETE FROM {table} WHERE utterance_id IN (SELECT value FROM json_each(?))",  # noqa: S608 - our own
+                [those],
+            )
         self._db.execute(
             "UPDATE decisions SET who = ?, reason = NULL WHERE subject IN (SELECT value FROM json_each(?))",
             [NOBODY, those],

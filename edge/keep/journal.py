@@ -28,6 +28,7 @@ from edge.errors import Misconfigured, StorageFailed
 from edge.hash_chain import PublicKey, Signer
 from edge.keep import device_key, evidence
 from edge.keep.audit import AuditTrail
+from edge.keep.clips import Clips
 from edge.keep.database import CHECKED_AT_ONCE, JOURNAL, JournalDatabase, check_at_work, open_for_reading
 from edge.keep.device_key import KEY
 from edge.keep.dialogue import DialogueRecord
@@ -150,7 +151,9 @@ class JournalReader:
         self.orders = Orders(db)
         self.expected = SignedLists(db, "expected")
         self.roster = SignedLists(db, "roster")
+        self.catalogue = SignedLists(db, "catalogue")
         self.shifts = Shifts(db)
+        self.clips = Clips(db)
         self.trail = AuditTrail(db)
         self.successor = Successor(directory, db)
 

@@ -18,10 +18,10 @@ from typing import Any
 
 from edge.errors import StorageFailed
 from edge.keep import evidence
-from edge.keep.codec import now, reading_json, reading_of, reasons_json, to_json, to_time
+from edge.keep.codec import fields_of, now, reading_json, reading_of, reasons_json, to_json, to_time
 from edge.keep.database import JournalDatabase
 from edge.keep.queries import KEPT, KeptUtterance, kept_utterance
-from edge.records import SAMPLE_RATE, Outcome, Reading, Usage, Utterance, Verdict
+from edge.records import SAMPLE_RATE, SCANNER, FieldValue, Outcome, Reading, Usage, Utterance, Verdict
 
 DEFERRED = "deferred"
 """Why an utterance is under review: no model could be asked when it was said, and one has read it since."""
@@ -73,6 +73,60 @@ class LateReading:
     reading: Reading
 
 
+@dataclass(frozen=True, slots=True)
+class PastSaying:
+    """One utterance that an entry rests on, and what was read of it."""
+
+    utterance_id: str
+    reading: Reading | None = field(repr=False)  # As it led to the entry.
+    late: tuple[Reading, ...] = field(default=(), repr=False)  # What models read of it besides.
+
+
+@dataclass(frozen=True, slots=True)
+class StandingRecord:
+    """An entry that nothing has taken the place of, and all that was said for it."""
+
+    event_id: str
+    sequence: int
+    recorded_at: datetime
+    operator: str | None
+    form: str
+    fields: Mapping[str, FieldValue] = field(repr=False)
+    said: tuple[PastSaying, ...]  # What began it first, then what supports it, in order.
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBefore:
+    """What was read of one utterance, and the entry that it began."""
+
+    utterance_id: str
+    form: str
+    language: str | None  # In which it was spoken; None: the device's own.
+    readings: tuple[Reading, ...] = field(repr=False)  # That which is on record first, then every other.
+    event_id: str | None  # The entry that it led to, and its values.
+    fields: Mapping[str, FieldValue] | None = field(repr=False)
+
+
+_ABSENT = "('refused', 'dead', 'discarded')"  # The states of events that the inventory has not.
+
+_STANDING = f"""
+    SELECT e.event_id, e.sequence, e.recorded_at, e.operator, e.form, e.fields, e.utterance_id, e.support
+    FROM entries e JOIN outbox o USING (event_id)
+    WHERE e.act <> 'cancel' AND o.state NOT IN {_ABSENT} AND e.recorded_at >= ? AND NOT EXISTS (
+        SELECT 1 FROM entries r JOIN outbox p USING (event_id)
+        WHERE r.replaces = e.event_id AND p.state NOT IN {_ABSENT}
+    ) ORDER BY e.sequence
+"""  # noqa: S608 - the list is our own
+
+
+_READ = """
+    SELECT u.utterance_id, u.form, u.language, u.reading, e.event_id, e.fields AS entered
+    FROM utterances u LEFT JOIN entries e USING (utterance_id)
+    WHERE u.heard_at >= ? AND u.reading IS NOT NULL AND json_extract(u.reading, '$.interpreter') <> ?
+    ORDER BY u.heard_at, u.utterance_id
+"""
+
+
 class ModelReadings:
     """What models gave for the utterances of one journal, and what waits for them."""
 
@@ -108,6 +162,36 @@ class ModelReadings:
                 log.warning("left out: %s", fault)
             else:
                 yield PastUtterance(utterance, kept_utterance(row), json.loads(row["reading"] or "null"))
+
+    def standing(self, since: datetime) -> Iterator[StandingRecord]:
+        """The entries since then that stand, the oldest first, with all that was read of what was said for them."""
+        for row in self._db.rows(_STANDING, to_time(since)):
+            said = tuple(self._saying(one) for one in (row["utterance_id"], *json.loads(row["support"])))
+            at, fields = datetime.fromisoformat(row["recorded_at"]), fields_of(row["fields"])
+            own = {name: row[name] for name in ("event_id", "sequence", "operator", "form")}
+            yield StandingRecord(recorded_at=at, fields=fields, said=said, **own)
+
+    def _saying(self, utterance_id: str) -> PastSaying:
+        rows = self._db.rows("SELECT reading FROM utterances WHERE utterance_id = ?", utterance_id)
+        stored = rows[0]["reading"] if rows else None
+        read = None if stored is None else reading_of(json.loads(stored))
+        return PastSaying(utterance_id, read, tuple(one.reading for one in self.late(utterance_id)))
+
+    def read_since(self, since: datetime) -> Iterator[ReadBefore]:
+        """What was said since then and read as words, the oldest first; not what was scanned."""
+        for row in self._db.rows(_READ, to_time(since), SCANNER):
+            on_record = reading_of(json.loads(row["reading"]))
+            others = (*on_record.opinions, *(one.reading for one in self.late(row["utterance_id"])))
+            fields = None if row["entered"] is None else fields_of(row["entered"])
+            own = {name: row[name] for name in ("utterance_id", "form", "language", "event_id")}
+            yield ReadBefore(readings=(on_record, *others), fields=fields, **own)
+
+    def sound(self, utterance_id: str) -> Utterance | None:
+        """What was said, to be read again; None where the recording was removed. Raises StorageFailed."""
+        removed = "SELECT * FROM utterances WHERE utterance_id = ? AND evidence <> 'removed'"
+        for row in self._db.rows(removed, utterance_id):
+            return evidence.read(self._db.path.parent / row["audio_path"], row)
+        return None
 
     def seconds(self, since: datetime, form: str) -> tuple[int, float]:
         """How many utterances `heard` would tell, and how long they are together, in seconds."""

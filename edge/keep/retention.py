@@ -83,6 +83,12 @@ _ORDERS_OUTLIVED = """
 """
 """Those taken before all that is left was heard: should one come again, it finds nothing that it could decide."""
 
+_REQUESTS_OUTLIVED = (
+    "DELETE FROM clip_requests WHERE taken_at < (SELECT coalesce(min(heard_at), '') FROM utterances)",
+    "DELETE FROM clips WHERE closed IS NOT NULL AND opened_at < (SELECT coalesce(min(heard_at), '') FROM utterances)",
+)
+"""Those for what was never recorded here, likewise."""
+
 _BYTES = """
     SELECT (page_count - freelist_count) * page_size AS n
     FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()
@@ -302,9 +308,11 @@ class Retention:
         sign_off(self._db, gone, self._signer)
         for table in ("outbox", "audit", "entries"):
             self._db.execute(f"DELETE FROM {table} WHERE sequence <= ?", [upto])  # noqa: S608 - our own tables
-        for table in ("answers", "removals", "reviews", "utterances"):
+        for table in ("answers", "removals", "reviews", "clips", "clip_requests", "utterances"):
             self._db.execute(
                 f"DELETE FROM {table} WHERE utterance_id IN (SELECT value FROM json_each(?))",  # noqa: S608 - likewise
                 [gone],
             )
         self._db.execute(_ORDERS_OUTLIVED)
+        for outlived in _REQUESTS_OUTLIVED:
+            self._db.execute(outlived)

@@ -22,7 +22,10 @@ reviews_removed   of those that were erased or removed the number and the link, 
 orders      the signed decisions of the inventory's side, by their signatures; `body` stays until it is carried out
 expected    the latest list of what is expected at each trailer and door, as the inventory signed it
 roster      who may sign on at the site, likewise
+catalogue   the site's master data, by kind, likewise
 shifts      who signed on and off, and which breaks were taken; goes with what has outlived `keep.retention_days`
+clip_requests   who asked to hear which recording, as he signed it: the operator may ask who listened to him
+clips       the recordings that somebody beyond the device is to have; owed until `closed` says what became of it
 orders_not_done   how many of them were not done, by the reason
 tally       how many there are of what, kept by triggers: counting a million rows would hold up a commit
 

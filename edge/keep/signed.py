@@ -1,4 +1,4 @@
-"""What the inventory has signed, as the journal keeps it: decisions until they are done, the latest lists and roster.
+"""What the inventory has signed, as the journal keeps it: decisions until done, the latest lists, roster, master data.
 
 A decision is an order. It is kept before the broker hears that it is here: so a crash loses none, and none is carried
 out twice. Those that were not done are counted by their reason: that is all that is told of them beyond the log.
@@ -99,7 +99,7 @@ class SignedLists:
     """The lists of one kind that one journal has taken."""
 
     def __init__(self, db: JournalDatabase, table: str) -> None:
-        """`table` is one of ours: `expected` or `roster`."""
+        """`table` is one of ours: `expected`, `roster` or `catalogue`."""
         self._db = db
         self._table = table
 

@@ -183,6 +183,7 @@ class Command(StrEnum):
     SIGN_ON = "sign_on"
     SIGN_OFF = "sign_off"
     WHICH_WORK = "which_work"
+    WHO_LISTENED = "who_listened"
 
 
 @dataclass(frozen=True, slots=True)

@@ -260,7 +260,6 @@ ANYHOW_S = 300.0
 
 BLINK_EVERY_S = 60.0  # Where a plug has a loose contact, the microphone is not closed for each of its changes.
 
-
 AGAIN_S = 10.0  # A blink that was refused, since somebody spoke or it was noisy, is asked for again after so long.
 
 
@@ -273,12 +272,14 @@ class Lookout:
         self._changed = float("-inf")
         self._tried = float("-inf")
         self._blinked = float("-inf")
-        self._unseen = False
+        self._new = frozenset[str]()
+        """What has appeared since PortAudio looked, and is still there."""
 
     def is_worth_trying(self, there: frozenset[str], now: float) -> bool:
         """Whether to try to open the speaker now that this is there."""
         if there != self._there:
-            self._there, self._changed, self._unseen = there, now, True
+            self._new = (self._new | there - self._there) & there
+            self._there, self._changed = there, now
         pause_s = AGAIN_S if self.is_worth_a_blink(now) else ANYHOW_S
         if now - self._changed <= SETTLES_S or now - self._tried >= pause_s:
             self._tried = now
@@ -287,8 +288,8 @@ class Lookout:
 
     def is_worth_a_blink(self, now: float) -> bool:
         """Whether PortAudio should look which cards there are: it could not open the speaker, and may not know it."""
-        return self._unseen and now - self._blinked >= BLINK_EVERY_S
+        return bool(self._new) and now - self._blinked >= BLINK_EVERY_S
 
     def blinked(self, now: float) -> None:
         """It has looked."""
-        self._blinked, self._unseen = now, False
+        self._blinked, self._new = now, frozenset()

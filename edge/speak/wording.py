@@ -399,7 +399,8 @@ class Phrasing:
             ):
                 return self._called("Work" if name == "form" else name, say.works)
             case _:
-                return say.slots.get(name)
+                told = say.slots.get(name)
+                return told if told is None or name != "day" else _day(told, self.readback.language)
 
     def _called(self, slot: str, forms: Sequence[str]) -> str:
         """What forms are called, all or the first or the others: `receiving, put away or counting`."""

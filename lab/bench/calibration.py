@@ -10,64 +10,26 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
 from typing import cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge.config import Settings, load
 from edge.forms.loader import forms_in
 from edge.forms.model import Form
-from edge.forms.spoken.confusable import Rival, rivalry
-from edge.understand.local.confidence import VOSK, Curve, log_odds
+from edge.forms.spoken.confusable import rivalry
+from edge.understand.local.confidence import VOSK, Curve
 from lab.report.lines import Line, read_lines
 from lab.report.statistics import Interval, wilson
+from lab.retuning import PULL, SHARE_ITSELF, Read, apart, fit
 
 EDGES = (0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
 """Bounds of the rows of the table: finer where decisions fall."""
 
-SHARE_ITSELF = Curve(0.0, 1.0)
-"""The share taken at its word: what the fit is drawn to where there is little to fit."""
-
-PULL = 1.0
-"""How strongly, as the inverse variance of both parameters."""
-
-PULL_OF_KINDS = 3.0
-"""The same for the curve of one kind of rival or field, towards that of all."""
-
-STEPS = 100
-"""Newton's method needs about eight."""
-
-SHORTEST = 1e-6
-"""The part of one of its steps below which nothing is left to gain."""
-
 LEAST = 1e-4
 """A probability in a loss: one overconfident reading must not drown the others."""
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """One field of a clip: how sure, and whether right."""
-
-    kind: str
-    rival: Rival
-    speaker: str
-    share: float
-    right: bool
-
-    @property
-    def confidence(self) -> float:
-        """What the curves in use make of the share."""
-        return VOSK[self.rival].probability(self.share)
-
-    @property
-    def is_fitted(self) -> bool:
-        """Whether its speaker is of the half that the curve is fitted on."""
-        return sha256(self.speaker.encode()).digest()[0] % 2 == 0
 
 
 def main() -> None:
@@ -139,12 +101,6 @@ def print_curves(fitted: Sequence[Read], others: Sequence[Read]) -> None:
         print(f"  {name:>12} {loss(others, curve_of):.4f}")
 
 
-def apart(reads: Sequence[Read], pooled: Curve, kind: Callable[[Read], str]) -> dict[str, Curve]:
-    """A curve for each kind, drawn to that of all."""
-    kinds = sorted({kind(one) for one in reads})
-    return {name: fit([one for one in reads if kind(one) == name], pooled, PULL_OF_KINDS) for name in kinds}
-
-
 def sizes(reads: Sequence[Read], name: str) -> tuple[int, int]:
     """How many fields are of a kind, and how many of these are wrong."""
     some = [one for one in reads if name in {one.kind, one.rival}]
@@ -154,31 +110,6 @@ def sizes(reads: Sequence[Read], name: str) -> tuple[int, int]:
 def told(curve: Curve) -> str:
     """A curve as it stands in the code."""
     return f"Curve(offset={curve.offset:.2f}, slope={curve.slope:.2f})"
-
-
-def fit(reads: Sequence[Read], drawn_to: Curve, pull: float) -> Curve:
-    """The likeliest curve, drawn to another one: logistic regression with a ridge, by Newton's method.
-
-    Where a whole step would go too far, half of it is tried, and so on.
-    """
-    odds = np.array([[1.0, log_odds(one.share)] for one in reads])
-    right = np.array([one.right for one in reads], float)
-    prior = np.array([drawn_to.offset, drawn_to.slope])
-
-    def cost(weights: NDArray[np.float64]) -> float:
-        signs = np.where(right == 1, -1.0, 1.0)
-        return float(np.sum(np.logaddexp(0, signs * (odds @ weights))) + pull / 2 * np.sum((weights - prior) ** 2))
-
-    weights: NDArray[np.float64] = prior.copy()
-    for _ in range(STEPS):
-        probable = 1 / (1 + np.exp(-odds @ weights))
-        gradient = odds.T @ (right - probable) - pull * (weights - prior)
-        curvature = (odds * (probable * (1 - probable))[:, None]).T @ odds + pull * np.eye(2)
-        step, part = np.linalg.solve(curvature, gradient), 1.0
-        while part > SHORTEST and cost(weights + part * step) > cost(weights):
-            part /= 2
-        weights = weights + part * step
-    return Curve(float(weights[0]), float(weights[1]))
 
 
 def loss(reads: Iterable[Read], curve: Callable[[Read], Curve]) -> float:

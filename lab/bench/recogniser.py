@@ -29,7 +29,8 @@ from edge.forms.model import Form
 from edge.forms.spoken import phrases
 from edge.ports import Interpreter
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Closing, Reading, Segment, Utterance
-from edge.understand.local.factory import recogniser, vosk_weights
+from edge.understand.local.factory import own_language, recogniser, vosk_weights
+from edge.understand.local.unmeasured import UnmeasuredVosk
 from edge.understand.local.vosk import VoskInterpreter
 
 FRAME = SAMPLE_RATE // 50 * SAMPLE_BYTES
@@ -89,6 +90,8 @@ def _reader(settings: Settings, form: Form, catalogue: Catalogue, count: int) ->
     """What the settings name; of vosk's grammar, the number of sentences is the one figure that is no setting."""
     if settings.understand.engine is not Engine.VOSK:
         return recogniser(settings, form, catalogue)
+    if count == 0:
+        return UnmeasuredVosk(vosk_weights(settings), form, catalogue, own_language(settings))
     return VoskInterpreter(vosk_weights(settings), form, catalogue, phrases(form, catalogue, count=count))
 
 
@@ -96,7 +99,12 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("manifest", type=Path)
     parser.add_argument("--engine", default="vosk", choices=["vosk", "pocketsphinx"])
-    parser.add_argument("--phrases", type=int, default=6000, help="sentences sampled for vosk's grammar")
+    parser.add_argument(
+        "--phrases",
+        type=int,
+        default=6000,
+        help="sentences sampled for vosk's grammar; 0: rough ones, as in languages for which none are sampled",
+    )
     parser.add_argument("--kinds", nargs="+", default=["plain"])
     parser.add_argument("--conditions", nargs="+", default=[], help="all, unless some are named")
     parser.add_argument("--details", action="store_true", help="print each reading that is not exact")

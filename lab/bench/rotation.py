@@ -17,55 +17,30 @@ import argparse
 import asyncio
 import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
-from edge.agent.events import Decided
 from edge.agent.parts import assemble, rules
-from edge.agree.decide import Circumstances, Rules, decide
+from edge.agree.decide import Rules
 from edge.agree.policy import BALANCED
 from edge.config import Settings, load
 from edge.forms.loader import forms_in
-from edge.forms.model import Form
-from edge.forms.spoken.confusable import Rival, rivalry
-from edge.hear.acoustics import measured
-from edge.records import Acoustics, Outcome, Reading
-from edge.understand.local.confidence import VOSK, Curve
-from lab.bench.calibration import PULL, SHARE_ITSELF, Read, apart, fit
-from lab.evaluate import Scored, evaluate, recorded
+from edge.understand.local.confidence import VOSK
+from lab.evaluate import evaluate, recorded
 from lab.evaluate_command import counted
 from lab.report.breakdown import LEAST, lower_quartile
 from lab.report.comparing import NONE, Table, markdown, percent
 from lab.report.goals import GOALS
-from lab.report.measures import Key
 from lab.report.statistics import wilson
-from lab.scoring import Clip, Mark, mark, read_manifest
+from lab.retuning import DEMANDS, Curves, KeptClip, Marks, curves, grouped, judged, reads, within, without_sound
+from lab.scoring import Mark, read_manifest
 
 REPOSITORY = Path(__file__).parents[2]
 KEPT = REPOSITORY / ".cache" / "rotation"
 
-DEMANDS = (0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9)
-"""Among which the policy's is chosen anew; poor sound demands as much more as it does now."""
-
-MOST_WRONG = {"clean": 0.5, "20dB": 0.5, "10dB": 1.0, "5dB": 1.5}
-"""Of dictated clips, %, by condition: as `balanced` was set. Other conditions have the bar of 10 dB."""
-
 ALLOWED_FALL = 2.0
 """Points by which right may be lower where nothing was tuned."""
-
-Curves = Mapping[Rival, Curve]
-
-
-@dataclass(frozen=True, slots=True)
-class KeptClip:
-    """A clip and what was heard in it, without the sound."""
-
-    clip: Clip
-    set: str
-    wording: str | None
-    decided: tuple[tuple[Decided, Acoustics], ...]
-
 
 GROUPS: Mapping[str, Callable[[KeptClip], str | None]] = {
     "speaker": lambda one: one.clip.speaker,
@@ -87,62 +62,10 @@ def heard(settings: Settings, manifest: Path, kept: Path) -> tuple[KeptClip, ...
     clips = [clip for clip in read_manifest(manifest) if clip.speech_end is not None]
     with counted(f"hearing {manifest}", len(clips)) as tick:
         scored = asyncio.run(evaluate(settings, recorded(clips), tick))
-    found = tuple(_without_sound(one, manifest.parent.name) for one in scored)
+    found = tuple(without_sound(one, manifest.parent.name) for one in scored)
     kept.mkdir(parents=True, exist_ok=True)
     file.write_bytes(pickle.dumps(found))
     return found
-
-
-def _without_sound(scored: Scored, name: str) -> KeptClip:
-    decided = []
-    for one in scored.result.heard:
-        segment = one.utterance.segment
-        quiet = replace(one.utterance, segment=replace(segment, pcm=b""))
-        decided.append((replace(one, utterance=quiet), measured(segment)))
-    return KeptClip(scored.result.clip, name, scored.wording, tuple(decided))
-
-
-def reads(every: Sequence[KeptClip], forms: Mapping[str, Form]) -> Iterator[tuple[KeptClip, Read]]:
-    """Every field that was read to one value, in clips heard as one utterance: what curves are fitted on."""
-    for one in every:
-        said = one.clip.fields or one.clip.heard
-        if not said or len(one.decided) != 1:
-            continue
-        for name, field in one.decided[0][0].reading.fields.items():
-            if field.calibrated and field.value is not None and not field.rivals:
-                rival = rivalry(field.value, field.runner_up)
-                share = VOSK[rival].share(field.confidence)
-                kind = forms[one.clip.form][name].spoken
-                yield one, Read(kind, rival, one.clip.speaker or "", share, said.get(name) == field.value)
-
-
-def curves(some: Sequence[Read]) -> Curves:
-    """Those that the readings make likeliest, as the product's were made; all readings' where a kind has none."""
-    pooled = fit(some, SHARE_ITSELF, PULL)
-    of_kinds = apart(some, pooled, lambda one: one.rival)
-    return {rival: of_kinds.get(rival, pooled) for rival in Rival}
-
-
-def judged(one: KeptClip, by: Curves, demands: Rules) -> Mark:
-    """What becomes of a clip by other curves."""
-    again = []
-    for decided, acoustics in one.decided:
-        reading = recalibrated(decided.reading, by)
-        verdict = decide(reading, decided.utterance.segment.closing, demands, Circumstances(acoustics))
-        replaces = decided.replaces if verdict.outcome is Outcome.ACCEPT else None
-        again.append(replace(decided, reading=reading, verdict=verdict, replaces=replaces))
-    return mark(one.clip.fields, again)
-
-
-def recalibrated(reading: Reading, by: Curves) -> Reading:
-    """The reading, as sure as other curves make it."""
-    fields = dict(reading.fields)
-    for name, field in fields.items():
-        if field.calibrated:
-            rival = rivalry(field.value, field.runner_up)
-            sure = by[rival].probability(VOSK[rival].share(field.confidence))
-            fields[name] = replace(field, confidence=sure)
-    return replace(reading, fields=fields)
 
 
 def demanding(standing: Rules, minimum: float) -> Rules:
@@ -152,29 +75,13 @@ def demanding(standing: Rules, minimum: float) -> Rules:
     return replace(standing, policy=policy)
 
 
-Marks = Sequence[tuple[KeptClip, Mark]]
-
-
 def least_demand(every: Sequence[KeptClip], by: Curves, standing: Mapping[str, Rules]) -> float:
     """The least that keeps wrong within its goal in each condition; where none does, the most."""
     for minimum in DEMANDS:
         told = [(one, judged(one, by, demanding(standing[one.clip.form], minimum))) for one in every]
-        if all(_within(condition, some) for condition, some in _by(told, lambda one: one.clip.condition).items()):
+        if all(within(condition, some) for condition, some in grouped(told, lambda one: one.clip.condition).items()):
             return minimum
     return DEMANDS[-1]
-
-
-def _within(condition: str, some: Marks) -> bool:
-    bad = sum(told in {Mark.WRONG, Mark.INVENTED} for _, told in some)
-    return bad <= MOST_WRONG.get(condition, MOST_WRONG["10dB"]) / 100 * len(some)
-
-
-def _by(told: Marks, key: Callable[[KeptClip], Key | None]) -> dict[Key, list[tuple[KeptClip, Mark]]]:
-    groups: dict[Key, list[tuple[KeptClip, Mark]]] = {}
-    for one, became in told:
-        if (name := key(one)) is not None:
-            groups.setdefault(name, []).append((one, became))
-    return groups
 
 
 def rotated(
@@ -228,7 +135,7 @@ def _row(some: Marks) -> Iterator[str]:
     yield percent(wilson(wrong, len(some)))
     speakers = {
         name: sum(became is Mark.RIGHT for _, became in of) / len(of)
-        for name, of in _by(some, GROUPS["speaker"]).items()
+        for name, of in grouped(some, GROUPS["speaker"]).items()
         if len(of) >= LEAST
     }
     if len(speakers) < 2:  # noqa: PLR2004 - a spread needs two
@@ -245,12 +152,12 @@ def verdict(together: Marks, apart_from: Marks) -> str:
     same = [(one, became) for one, became in together if id(one) in names and one.clip.fields is not None]
     left = [(one, became) for one, became in apart_from if one.clip.fields is not None]
     fell = _right(same) - _right(left)
-    conditions = _by(left, lambda one: one.clip.condition)
+    conditions = grouped(left, lambda one: one.clip.condition)
     most = max(
         (_right([both for both in same if both[0].clip.condition == name]) - _right(some), name)
         for name, some in conditions.items()
     )
-    over = [name for name, some in conditions.items() if name in GOALS and not _within(name, some)]
+    over = [name for name, some in conditions.items() if name in GOALS and not within(name, some)]
     told = "met" if fell <= ALLOWED_FALL else f"missed, {ALLOWED_FALL:g} allowed"
     wrong = f"wrong is beyond its goal at {', '.join(over)}" if over else "wrong is within its goals"
     return f"right falls by {fell:.1f} points ({told}), at most by {most[0]:.1f}, at {most[1]}; {wrong}"

@@ -22,10 +22,10 @@ from edge.agent.parts import assemble
 from edge.agree.dialogue.orders import Say
 from edge.cli.output import EXIT_CODES, log_warnings
 from edge.config import Settings, load
-from edge.console import SafeConsole
 from edge.errors import Misconfigured
 from edge.keep.journal_thread import JournalThread
 from edge.speak.wording import Phrasing
+from edge.terminal.tables import SafeConsole
 from lab.demo.door import Door
 from lab.demo.servers import Broker, BrokerKind, Inventory, told
 

@@ -13,15 +13,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection, Table, delete, insert, text, true, update
 
 from edge import hash_chain
-from edge.deliver.events import WITHHELD, Topics, withheld
+from edge.deliver.events import WITHHELD, Topics, status, withheld
 from edge.hash_chain import Acknowledgement, Broken, KnownFaults, PublicKey, Signer, Span, Wrong
 from edge.records import ExpectedLine, PlaceKind, ReceivingPlace
 from inventory import audit
 from inventory.forms import Forms, load_forms
 from inventory.judge import Sound, Unsound, judge
+from inventory.listening import ask
 from inventory.reviews import read_review
 from inventory.store import Store
-from inventory.tables import devices, entries, events, metadata, refused
+from inventory.tables import devices, entries, events, flags, metadata, pallets, refused
+from inventory.tables import said as said_texts
 from tests.audit_page import audit_page
 from tests.databases import KINDS
 from tests.dictated import amended, cancelled, identity, payload, recorded, reviewed, signed
@@ -307,10 +309,21 @@ def test_whatever_is_altered_in_any_column_is_found_but_for_what_the_page_lists(
     store.review(read_review(signed(reviewed(1)), Topics("dockvoice", "north", "dock-3")))
     line = ExpectedLine("4550012", "742", "A1", 2, "CS", lot_needed=False)
     store.expect("north", {ReceivingPlace(PlaceKind.DOOR, "12"): [line]})
+    at_dock_3 = Topics("dockvoice", "north", "dock-3")
+    online = status("online", site="north", device="dock-3", key=KEY.public, time=datetime(2026, 11, 20, tzinfo=UTC))
+    store.statuses.heard(at_dock_3, payload(online))
     store.dossier_written(identity(1, 1), "north", "5501", "5501.zip", "0" * 64)
+    north = store.catalogue("north")
+    north.sent([north.put("docks", [("line 2", {"value": "A"})], "ben", "begun", "docks.csv")])
+    attack(store, flagged)
+    (sound,) = store.clips.sounds(identity(1, 1))
+    ask(store, lambda *_: None, KEY, "dockvoice", sound, "ana", "pallet 742")
+    store.clips.noted("north", "dock-3", store.clips.listened(sound)[0].request)
     attack(store, without_constraints)
     overlooked: dict[str, set[str]] = {}
     chosen = {"events": at(2), "entries": made_of(2), "refused": refused.c.sequence == 3}
+    chosen["dockvoice_said"] = (said_texts.c.event_id == identity(1, 2)) & (said_texts.c.field == "dock")
+    chosen[pallets.name] = pallets.c.event_id == identity(1, 2)
     for table in metadata.sorted_tables:
         where = chosen.get(table.name, true())
         with store._engine.begin() as transaction:
@@ -325,6 +338,14 @@ def test_whatever_is_altered_in_any_column_is_found_but_for_what_the_page_lists(
             attack(store, _set(table, there, {column.name: found[column.name]}))
     assert verify(store).whole
     assert overlooked == audit_page(repository, "In the inventory")
+
+
+def flagged(transaction: Connection) -> None:
+    """An entry that a rule speaks against."""
+    now = datetime.now(UTC)
+    its: dict[str, Any] = {"event_id": identity(1, 1), "site": "north", "device": "dock-3"}
+    of = {"rule": "duplicate", "reason": "already_received:dock-4", "state": "stands"}
+    transaction.execute(insert(flags).values(**its, **of, flagged_at=now, decided_at=now))
 
 
 def _set(table: Table, where: list[Any], values: dict[str, Any]) -> Attack:

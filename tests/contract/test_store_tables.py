@@ -15,7 +15,7 @@ from sqlalchemy import delete, inspect, text
 from edge.errors import Misconfigured, StorageFailed, Unavailable, UnreadableInput
 from inventory.records import Applied, Duplicate, Early
 from inventory.store import Store
-from inventory.tables import entries, events
+from inventory.tables import catalogue, entries, events, flags, pallets
 from tests.databases import Read
 from tests.dictated import identity, recorded
 from tests.postgresql import PostgreSQL
@@ -31,14 +31,16 @@ def test_consumers_that_start_together_make_the_tables_once(url: str) -> None:
 
 def test_tables_of_a_newer_version_are_left_alone(url: str, store: Store) -> None:
     with store._engine.begin() as transaction:
-        transaction.execute(text("UPDATE dockvoice_inventory SET version = 9"))
-    with pytest.raises(Misconfigured, match="of version 9, this program's of 7"):
+        transaction.execute(text("UPDATE dockvoice_inventory SET version = 99"))
+    with pytest.raises(Misconfigured, match="of version 99, this program's of 10"):
         Store.open(url)
 
 
 def make_second_version(store: Store) -> None:
     """Back to the tables of version 2, which had no order of arrival but the clock's."""
     with store._engine.begin() as transaction:
+        for table in (catalogue, pallets, flags):
+            table.drop(transaction)
         transaction.execute(text("DROP INDEX events_as_they_arrived"))
         transaction.execute(text("ALTER TABLE events DROP COLUMN arrival"))
         if transaction.dialect.name == "postgresql":
@@ -127,8 +129,10 @@ def test_tables_of_somebody_else_are_left_alone(url: str, store: Store) -> None:
         transaction.execute(text("DROP TABLE dockvoice_inventory"))
     with pytest.raises(
         Misconfigured,
-        match="dockvoice_announced, dockvoice_dossiers, dockvoice_expected, dockvoice_reviews, "
-        "entries, events, refused, rejected there are not Dock",
+        match="dockvoice_announced, dockvoice_catalogue, dockvoice_clip_requests, dockvoice_clips, dockvoice_dossiers, "
+        "dockvoice_expected, dockvoice_flags, "
+        "dockvoice_pallets, dockvoice_reviews, dockvoice_said, dockvoice_statuses, entries, events, refused, rejected "
+        "there are not Dock",
     ):
         Store.open(url)
 

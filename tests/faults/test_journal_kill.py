@@ -24,8 +24,8 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from edge.agent.decisions import Decisions, take_signed
 from edge.agent.parts import form_named, rules
+from edge.agent.review_decisions import Decisions, take_signed
 from edge.agent.review_delivery import renderer
 from edge.config import Settings
 from edge.deliver.signed import ReviewDecision, read_decision, signed_decision

@@ -32,10 +32,14 @@ from edge.keep.journal_thread import JournalThread
 from edge.ports import StoppableSource
 from edge.records import ExpectedLine, Frame, PlaceKind, ReceiptOutcome, ReceivingPlace
 from edge.speak.wording import Phrasing
+from inventory import sending
+from inventory.console.people import Role
 from inventory.keys import KeyDirectory
 from inventory.reviews import Review
+from inventory.settings import InventorySettings
 from inventory.store import Store
 from tests.command import dockvoice
+from tests.console import console, send
 from tests.fakes import ScriptedInterpreter
 from tests.inventory import RunningInventory
 from tests.mosquitto import Mosquitto
@@ -94,6 +98,12 @@ class Shift:
         await asyncio.to_thread(until, lambda: text in self.said, lambda: f"{text!r} was not said, but {self.said}")
 
 
+def unchanging(settings: Settings) -> Parts:
+    """The parts of a device to which no master data are published."""
+    form, catalogue = form_named(settings, settings.forms.active), Catalogue.load(settings.catalogue_directory)
+    return Parts(settings, form, catalogue, ScriptedInterpreter())
+
+
 def shift(
     directory: Path,
     port: int,
@@ -102,6 +112,7 @@ def shift(
     settle_s: float = 20,
     decisions_key: Path | None = None,
     scanner: Path | None = None,
+    made_of: Callable[[Settings], Parts] | None = None,
     **more: Mapping[str, object],
 ) -> None:
     """A shift with this play; it ends when all that is owed is settled."""
@@ -121,8 +132,7 @@ def shift(
             **more,
         }
     )
-    form, catalogue = form_named(settings, settings.forms.active), Catalogue.load(settings.catalogue_directory)
-    parts = Parts(settings, form, catalogue, ScriptedInterpreter())
+    parts = (made_of or unchanging)(settings)
 
     async def shifted(desk: JournalThread) -> None:
         operator, nobody = Shift(desk, parts, language), Nobody()
@@ -142,7 +152,7 @@ def shift(
 
 @pytest.fixture
 def broker(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path / "broker", free_port()) as running:
+    with Mosquitto(tmp_path / "broker", free_port(), persistent=True) as running:
         yield running
 
 
@@ -309,6 +319,49 @@ def test_what_was_put_aside_is_decided_by_another_process_while_the_agent_runs(
         ends = [(one.state, one.decided_by, one.entry) for one in reviews()]
         recorded = [("recorded", "office", one["event_id"]) for one in (row, third)]
         assert sorted(ends) == [("dropped", "office", None), *sorted(recorded)]
+
+
+def test_what_was_put_aside_is_decided_on_the_console_and_told_to_the_operator_though_the_broker_was_away(
+    broker: Mosquitto, postgresql: PostgreSQL, tmp_path: Path
+) -> None:
+    pinned, office = tmp_path / "office.pem", device_key.of(tmp_path)
+    pinned.write_bytes(office.public.pem)
+    reached = InventorySettings(mqtt=Mqtt(port=broker.port))
+
+    async def play(operator: Shift) -> None:
+        await operator.type("pallet 742, twelve units")
+        await operator.type("put it aside")
+        await operator.hears("pallet 7 4 2 put aside for review.")
+        await asyncio.to_thread(until, lambda: bool(site.store.reviews()), "the inventory knows of no review")
+        await asyncio.to_thread(decide)
+        await operator.hears("The office recorded pallet 7 4 2, 12 units, dock charlie.")
+        await asyncio.to_thread(until, lambda: not site.store.reviews(), "it is still open")
+        await operator.is_settled()
+
+    def decide() -> None:
+        (review,) = site.store.reviews()
+        here = f"/reviews/hall/dock-1/{review.utterance_id}"
+        assert "Every reading" in browser.get(here).text, review.body
+        broker.stop()
+        given = {"review": review.event_id, "decision": "correct", "of-dock": "C", "reason": "seen"}
+        assert send(browser, here, seen=here, **given).status_code == 303
+        assert "goes out as soon as the broker takes it" in browser.get(here).text
+        assert send(browser, here, seen=here, **given).status_code == 409
+        broker.start()
+        until(lambda: "Sent. Waiting" in (page := browser.get(here).text) or "It is recorded" in page, "it is not sent")
+
+    with (
+        postgresql.database() as url,
+        RunningInventory(broker.port, tmp_path / "inventory", url) as inventory,
+        console(tmp_path / "inventory", url, send=partial(sending.send, reached, "console"), signer=office) as site,
+        site.client("ana", Role.REVIEWER) as browser,
+    ):
+        shift(tmp_path / "state", broker.port, play, decisions_key=pinned)
+        (row,) = inventory.rows()
+        assert row["fields"] == {"pallet_id": "742", "quantity": 12, "dock": "C"}
+        page = browser.get(f"/entries/{row['event_id']}").text
+        assert "signed by its device, and continues the event before it" in page
+        assert "ana</b> corrected it" in page
 
 
 def test_a_pallet_is_counted_twice_where_it_is_not_as_announced_and_every_device_knows_that_it_is_received(

@@ -48,7 +48,8 @@ def test_to_list_commands_imports_none(arguments: tuple[str, ...]) -> None:
     found = loaded(*arguments)
     assert not found & HEAVY
     assert {name for name in found if name.partition(".")[0] in {"edge", "inventory"}} == {
-        *("edge", "edge.errors", "edge.plain_text", "edge.cli", "edge.cli.main", "edge.cli.output")
+        *("edge", "edge.errors", "edge.terminal", "edge.terminal.plain_text"),
+        *("edge.cli", "edge.cli.main", "edge.cli.output"),
     }
 
 
@@ -56,7 +57,7 @@ def test_to_look_into_the_queue_imports_no_agent(tmp_path: Path) -> None:
     Journal.open(tmp_path).close()
     found = loaded("queue", "list", "--state", str(tmp_path))
     rooms = {name.split(".")[1] for name in found if name.startswith("edge.")}
-    assert rooms <= {"cli", "config", "console", "errors", "forms", "hash_chain", "plain_text", "keep", "records"}
+    assert rooms <= {"cli", "config", "terminal", "errors", "forms", "hash_chain", "keep", "records"}
     assert not found & (HEAVY - {"cryptography", "pydantic"})
 
 

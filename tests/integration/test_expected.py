@@ -161,7 +161,7 @@ def test_what_is_for_a_device_that_is_named_expected_is_taken_for_no_list(tmp_pa
     with JournalThread(tmp_path / "state") as desk:
         inbox = receiving(tmp_path, 1, desk).expected.inbox
         assert inbox.carries(Topics.expected("dockvoice", "hall", str(TRAILER)))
-        assert not any(map(inbox.carries, (own.receipts, own.decisions, own.control)))
+        assert not any(map(inbox.carries, (own.receipts, own.decisions, own.control, own.clips, own.clip_receipts)))
 
 
 def take(version: int, journal: Journal, at: int | None = None) -> Taken:

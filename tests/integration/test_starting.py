@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.starting import Started, can_be_forked
+from tests.starting import TRIED, Forked, Started, can_be_forked, way
 
 TOLD = """
 import json, os, sys, threading
@@ -28,8 +28,8 @@ print("beside", file=sys.stderr)
 def test_it_ends_and_tells_as_one_that_python_started(program: str, tmp_path: Path) -> None:
     ended = []
     ways: tuple[Any, ...] = (Started, subprocess.Popen)
-    for way in ways:
-        with way(
+    for start in ways:
+        with start(
             [sys.executable, "-c", program, "one", "two words"],
             **dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE),
             text=True,
@@ -47,3 +47,9 @@ def test_it_ends_and_tells_as_one_that_python_started(program: str, tmp_path: Pa
 )
 def test_what_would_begin_otherwise_is_started_by_python(command: tuple[str, ...], besides: dict[str, str]) -> None:
     assert not can_be_forked(command, {**os.environ, **besides})
+
+
+@pytest.mark.parametrize("version", [(3, 10), (3, 12), (4, 0)])
+def test_with_a_python_that_was_not_tried_nothing_of_its_own_is_touched(version: tuple[int, int]) -> None:
+    assert way(version) is subprocess.Popen
+    assert {way(tried) for tried in TRIED} == {Forked}

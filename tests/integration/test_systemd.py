@@ -13,15 +13,23 @@ from pydantic import BaseModel, SecretStr
 from edge.config import Layered, Settings
 from inventory.settings import InventorySettings
 
-UNITS = {"dockvoice@.service": "dockvoice@test.service", "dockvoice-inventory.service": "dockvoice-inventory.service"}
+UNITS = {
+    "dockvoice@.service": "dockvoice@test.service",
+    "dockvoice-inventory.service": "dockvoice-inventory.service",
+    "dockvoice-console.service": "dockvoice-console.service",
+}
 """Each file with the name under which it runs."""
 
-EXPOSURE = {"dockvoice@.service": 20, "dockvoice-inventory.service": 12}
+EXPOSURE = {"dockvoice@.service": 20, "dockvoice-inventory.service": 12, "dockvoice-console.service": 12}
 """Highest exposure allowed, in tenths as `--threshold` takes it (0 best, 100 worst).
 
 The agent's would be 0.4 less with ProtectClock=, which forbids to ask whether the clock is synchronised."""
 
-SETTINGS: dict[str, type[Layered]] = {"dockvoice@.service": Settings, "dockvoice-inventory.service": InventorySettings}
+SETTINGS: dict[str, type[Layered]] = {
+    "dockvoice@.service": Settings,
+    "dockvoice-inventory.service": InventorySettings,
+    "dockvoice-console.service": InventorySettings,
+}
 
 
 def analyzed(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

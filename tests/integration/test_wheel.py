@@ -46,7 +46,7 @@ def alone(wheels: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory) 
 @pytest.fixture(scope="module")
 def joined(wheels: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An environment with all of them."""
-    return environment(tmp_path_factory.mktemp("joined"), *wheels.values(), extras=("", "demo", "standin"))
+    return environment(tmp_path_factory.mktemp("joined"), *wheels.values(), extras=("", "console", "demo", "standin"))
 
 
 def environment(directory: Path, *wheels: Path, extras: tuple[str, ...] = ("",)) -> Path:
@@ -126,6 +126,13 @@ def test_the_agent_runs_from_its_wheel_alone(alone: Path, run: Run, command: str
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_language_is_in_the_wheel(wheels: Mapping[str, Path], language: str) -> None:
     assert f"edge/forms/spoken/languages/{language}.toml" in zipfile.ZipFile(wheels[AGENT]).namelist()
+
+
+def test_the_console_travels_with_all_that_its_pages_are_made_of(wheels: Mapping[str, Path], repository: Path) -> None:
+    files = [path for path in (repository / "inventory" / "console").rglob("*.*") if path.suffix != ".pyc"]
+    inside = set(zipfile.ZipFile(wheels[INVENTORY]).namelist())
+    assert len(files) > 60
+    assert {str(path.relative_to(repository)) for path in files} - inside == set()
 
 
 def test_the_agent_dictates_without_inventory_laboratory_and_broker(

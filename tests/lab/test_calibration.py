@@ -4,7 +4,8 @@ import pytest
 
 from edge.forms.spoken.confusable import Rival
 from edge.understand.local.confidence import Curve
-from lab.bench.calibration import PULL, SHARE_ITSELF, Read, fit, loss
+from lab.bench.calibration import loss
+from lab.retuning import PULL, SHARE_ITSELF, Read, fit
 
 
 def reads(share: float, right: int, wrong: int) -> list[Read]:

@@ -12,7 +12,8 @@ from edge.agree.decide import Rules, decide
 from edge.forms.spoken.confusable import Rival
 from edge.records import Acoustics, Closing, FieldReading, FieldValue, Outcome, Reading, Segment, Utterance
 from edge.understand.local.confidence import VOSK, Curve
-from lab.bench.rotation import GROUPS, KeptClip, curves, judged, reads, rotated, table, verdict
+from lab.bench.rotation import GROUPS, rotated, table, verdict
+from lab.retuning import KeptClip, curves, judged, reads
 from lab.scoring import Clip, Mark
 
 TRUTH: Mapping[str, FieldValue] = {"pallet_id": "742", "quantity": 12, "dock": "B"}

@@ -152,9 +152,9 @@ def client(standin: RunningStandin) -> Iterator[openai.OpenAI]:
 
 def test_openai_gives_likelihoods_of_tokens_and_streams(client: openai.OpenAI) -> None:
     ask = {"file": ("x.flac", CLEAR), "model": "gpt-4o-transcribe"}
-    whole = client.audio.transcriptions.create(**ask, response_format="json", include=["logprobs"])  # type: ignore[call-overload]
+    whole = client.audio.transcriptions.create(**ask, response_format="json", include=["logprobs"])
     assert "".join(one.token for one in whole.logprobs) == whole.text
-    events = list(client.audio.transcriptions.create(**ask, stream=True))  # type: ignore[call-overload]
+    events = list(client.audio.transcriptions.create(**ask, stream=True))
     assert "".join(one.delta for one in events if one.type == "transcript.text.delta") == whole.text
     assert (events[-1].type, events[-1].text) == ("transcript.text.done", whole.text)
 

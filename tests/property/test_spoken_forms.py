@@ -74,7 +74,11 @@ def test_wherever_the_speaker_pauses_the_fields_named_are_those_that_were_said(
     name: str, seed: int, spaces: list[float]
 ) -> None:
     said = sentence(FORMS[name], seed)
-    assert set(read(heard(said.text, spaces), FORMS[name], CATALOGUE)) == set(said.fields)
+    found = read(heard(said.text, spaces), FORMS[name], CATALOGUE)
+    # What may mean more than is followed is said again; and "zero three seven | eighty" may be an item and a count.
+    assert not found or set(said.fields) <= set(found), said.text
+    sure = {field for field, reading in found.items() if reading.value is not None and not reading.rivals}
+    assert sure <= set(said.fields), said.text
 
 
 @pytest.mark.parametrize("name", SHORT)
@@ -99,6 +103,18 @@ def test_whatever_is_said_of_any_form_is_never_read_as_something_else(
     for field, reading in read(heard(" ".join(words), [0.0] * 80), FORMS[name], CATALOGUE).items():
         sure = reading.value is not None and not reading.rivals
         assert not sure or reading.value == said.fields.get(field), (words, field, reading)
+
+
+@pytest.mark.parametrize(
+    ("form", "said", "field"),
+    [
+        ("temperature", "front that is minus [unk] thirteen degrees", "temperature"),
+        ("pallet-move", "pallet double [unk] eight zero one hundred sixty four cases dock d", "pallet_id"),
+        ("stock-count", "item code e nine seven oh two one hundred [unk] and thirty nine pieces", "quantity"),
+    ],
+)
+def test_what_a_strange_word_parts_from_its_number_is_not_offered_without_it(form: str, said: str, field: str) -> None:
+    assert meant(read(heard(said, [0.0] * 60), FORMS[form], CATALOGUE)[field]) == {None}
 
 
 FORM_WORDS = ["pallet", "dock", "quantity", "units"]

@@ -17,6 +17,7 @@ from edge.deliver.events import recorded, review, withheld
 from edge.errors import StorageFailed
 from edge.hash_chain import Broken, Span, Wrong
 from edge.keep import audit, device_key, entry_log
+from edge.keep.clips import ClipAsked
 from edge.keep.codec import to_json
 from edge.keep.device_key import KEY
 from edge.keep.journal import Journal
@@ -442,9 +443,11 @@ def one_row_each(journal: Journal) -> None:
     journal.review.note(which, "stand", "a clerk", None)
     journal.orders.take("a signature", "{}")
     journal.orders.count(NotDone.LATE)
+    journal.clips.take(ClipAsked("r", which.utterance_id, "0" * 64, True, "ana", "pallet 742", "then", "{}"))
     journal.expected.take("north", "door/12", 1, "{}")
     journal._db.execute("INSERT INTO rests_on VALUES ('another utterance', 2)")
     journal.roster.take("north", "roster", 1, "{}")
+    journal.catalogue.take("north", "docks", 1, "{}")
     with journal._db.writing():
         journal.shifts.note(Shifted("op-17", ShiftChange.BREAK, "meal"))
     reviewed(journal)
@@ -470,7 +473,10 @@ def altered_in_place(journal: Journal, table: str, column: str, kind: str) -> No
         "orders_not_done": "reason = 'late'",
         "expected": "site = 'north'",
         "roster": "site = 'north'",
+        "catalogue": "site = 'north'",
         "shifts": "id = 1",
+        "clips": "rowid = 1",
+        "clip_requests": "rowid = 1",
         "conversation": "one = 1",
         "rests_on": "sequence = 2",
         "tally": "what = 'owed'",

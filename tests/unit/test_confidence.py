@@ -176,3 +176,8 @@ def test_a_strange_word_never_takes_the_place_of_a_figure() -> None:
 def test_a_word_is_as_sure_as_the_share_that_has_it_at_its_place() -> None:
     said, _ = likely([[alternative("pallet dock=B"), alternative("um dock=B")]])
     assert [(word.text, word.confidence) for word in said] == [("pallet", pytest.approx(0.5)), ("dock=B", 1.0)]
+
+
+def test_a_word_of_a_command_is_doubted_as_a_field_is_where_only_one_hearing_has_it() -> None:
+    [yes], _ = likely([[alternative("yes")], [alternative("us")]])
+    assert yes.confidence == pytest.approx(0.5)

@@ -174,7 +174,11 @@ def test_settings_do_not_change_once_loaded(written: Written) -> None:
         ("DOCKVOICE_DELIVER__MQTT__HOTS", "x", "names no key; did you mean DOCKVOICE_DELIVER__MQTT__HOST?"),
         ("DOCKVOICE_DELIVRE__MQTT__HOST", "x", "names no key; did you mean DOCKVOICE_DELIVER__MQTT__HOST?"),
         ("DOCKVOICE_SIGHT", "x", "names no key; did you mean DOCKVOICE_SITE?"),
-        ("DOCKVOICE_DELIVER", '{"mqtt":', "is a whole table; set its keys one by one, such as DOCKVOICE_DELIVER__CONT"),
+        (
+            "DOCKVOICE_DELIVER",
+            '{"mqtt":',
+            "is a whole table; set its keys one by one, such as DOCKVOICE_DELIVER__CLIPS",
+        ),
         ("DOCKVOICE_DELIVER__MQTT", "x", "is a whole table; set its keys one by one, such as DOCKVOICE_DELIVER__MQTT_"),
     ],
 )

@@ -10,7 +10,7 @@ from rich.console import Group
 from rich.table import Table
 
 from edge.cli.output import line
-from edge.console import log_to, many, show
+from edge.terminal.tables import log_to, many, show
 
 EVENT = "01a1f9f2-8818-7787-bfb7-bd638f6dbc01"
 

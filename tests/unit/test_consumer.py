@@ -13,15 +13,16 @@ from typing import Any
 
 import pytest
 
-from edge.deliver.events import encode, status
+from edge.deliver.events import MalformedMessage, Topics, encode, status
 from edge.deliver.mqtt import Acknowledged, Connected, Delivered, Disconnected, SessionEvent
 from edge.errors import Misconfigured, Unavailable
 from edge.hash_chain import Signer
+from inventory.clips import ToSend
 from inventory.consumer import FIRST_CONNECTION_S, Consumer, Inbox, Wake
 from inventory.database import SiteFault
 from inventory.forms import load_forms
 from inventory.keys import KeyDirectory
-from inventory.ports import Broker, ReviewShelf, Shelf
+from inventory.ports import Broker, ClipsDesk, ReviewShelf, Shelf
 from inventory.records import Applied, Applying, Duplicate, Early, Event, Refused, Unfit
 from inventory.reviews import Review
 from tests.dictated import ANOTHER, KEY, enrolled, identity, payload, recorded, reviewed, signed
@@ -140,6 +141,34 @@ class ScriptedReviews(ReviewShelf):
     def review(self, review: Review) -> Applied | Duplicate:
         self._world.deeds.append(("review", review.event_id))
         return Applied()
+
+
+class ScriptedClips(ClipsDesk):
+    """Answers what devices say of recordings, and has one request to send; the second recording stops the consumer."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def take(self, payload: bytes, sender: Topics) -> bytes | None:
+        self._world.deeds.append(("clip", payload))
+        if payload == b"two":
+            self._world.stop()
+        if payload == b"bad":
+            raise MalformedMessage("/state: found str")
+        if payload == b"kept out":
+            raise SiteFault("a trigger of the site's own")
+        return encode({"event_id": f"clip {sender.source}", "outcome": "here"})
+
+    def to_send(self, *, again: bool) -> list[ToSend]:
+        return [
+            ToSend("r", "dockvoice/north/dock-3/clips/requests", encode({"event_id": "clip r", "outcome": "asked"}))
+        ]
+
+    def sent(self, request: str) -> None:
+        self._world.deeds.append(("sent", request))
+
+    def beat(self) -> None:
+        self._world.deeds.append(("beat",))
 
 
 class ScriptedShelf(Shelf):
@@ -488,3 +517,33 @@ def test_that_nobody_may_know_of_us_is_told_and_no_more(
     run(Acknowledged("presence", 0x87), delivered(1))
     assert world.outcomes == ["applied"]
     assert "allow this user to publish dockvoice/inventory/dockvoice-inventory" in caplog.text
+
+
+def test_entries_go_before_recordings_and_what_is_no_word_about_one_is_put_aside(
+    world: World, broker: ScriptedBroker, repository: Path, tmp_path: Path
+) -> None:
+    inbox, topic = Inbox(), "dockvoice/north/dock-3/clips/chunks"
+    said = [Delivered(topic, payload, token) for token, payload in enumerate((b"one", b"bad", b"kept out", b"two"), 10)]
+    came: list[SessionEvent] = [CONNECTED, *said, delivered(1), delivered(2)]
+    for news in came:
+        inbox.put(news)
+    forms, keys = (
+        load_forms(repository / "schemas" / "forms"),
+        KeyDirectory(enrolled(tmp_path / "keys", "north/dock-3")),
+    )
+    shelf, clips = ScriptedShelf(world, []), ScriptedClips(world)
+    consumer = Consumer(broker, shelf, forms, inbox, prefix="dockvoice", keys=keys, clips=clips, clock=world.clock)
+    world.stop = consumer.stop
+    consumer.run()
+    told = [deed[:2] if deed[0] in {"clip", "keep"} else deed[0] for deed in world.deeds[1:]]
+    entry = ["apply", "receipt", "acknowledge"]
+    asked = ["receipt", "sent", "beat"]
+    assert told[:-1] == [
+        *(*entry, *entry, *asked, ("clip", b"one"), "receipt", "acknowledge"),
+        *(("clip", b"bad"), ("keep", b"bad"), "acknowledge", ("clip", b"kept out"), "acknowledge"),
+        *(("clip", b"two"), "receipt", "acknowledge"),
+    ]
+    assert [deed[1] for deed in world.deeds if deed[0] == "receipt"][2:4] == [
+        "dockvoice/north/dock-3/clips/requests",
+        "dockvoice/north/dock-3/clips/receipts",
+    ]

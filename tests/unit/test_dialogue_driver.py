@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from edge.agent import dialogue_driver
-from edge.agent.decisions import Done, Resolution, and_owe_word, carry_out
 from edge.agent.dialogue_driver import Audible, DialogueDriver, Stands
 from edge.agent.dialogue_steps import answered
 from edge.agent.dictation import Dictation
 from edge.agent.ear import Ear
 from edge.agent.events import Decided, DictationEvent
 from edge.agent.parts import take
+from edge.agent.review_decisions import Done, Resolution, and_owe_word, carry_out
 from edge.agree.decide import Circumstances, Rules, decide
 from edge.agree.dialogue.events import Deadline, Happening, Hardware, InventoryAnswered, Link, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue

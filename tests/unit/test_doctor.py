@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +13,13 @@ from edge.agent import doctor
 from edge.agent.doctor import Check, Finding, ModelSeen, Severity, checks, examine, reached, worst
 from edge.config import Deliver, Mqtt, Settings
 from edge.errors import Misconfigured, StorageFailed, Unavailable
-from edge.understand.local import weights
+from edge.forms.catalogue import Catalogue
+from edge.forms.loader import load_form
+from edge.forms.spoken import command_phrases
+from edge.forms.spoken.language import language_named
+from edge.forms.spoken.rough import commands_by_name, rough_words
+from edge.understand.local import factory
+from tests.shipped import ROOT
 
 TODAY = date(2026, 11, 20)
 WELL = Finding("disk", Severity.WELL, "room")
@@ -156,27 +164,67 @@ def test_a_link_that_others_can_read_is_refused_and_where_the_settings_allow_it_
     assert reached("broker localhost:1883", Mqtt().exposed).level is Severity.WELL
 
 
-@pytest.fixture
-def vocabulary(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A recogniser that knows some words."""
+KNOWN = "pallet number quantity units cases boxes pieces cartons dock ana anna ben"
+
+
+def words_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: set[str], model: str = "small-en-us", **settings: Any
+) -> Finding:
+    """What the doctor finds of the words, with a recogniser that knows some."""
     (tmp_path / "graph").mkdir()
-    words = "pallet number quantity units cases boxes pieces cartons dock ana anna ben"
-    listed = "".join(f"{word}\t{number}\n" for number, word in enumerate(words.split()))
-    (tmp_path / "graph" / "words.txt").write_text(listed)
-    monkeypatch.setattr(weights, "located", lambda *_: tmp_path)
+    listed = "".join(f"{word}\t{number}\n" for number, word in enumerate(sorted(words)))
+    (tmp_path / "graph" / "words.txt").write_text(listed, encoding="utf-8")
+    monkeypatch.setattr(factory, "located", lambda one, _: tmp_path if one.name == model else None)
+    settings["understand"] = {"model": model}
+    (found,) = asyncio.run(examine({"words": checks(Settings(**settings), TODAY)["words"]}))
+    return found
 
 
-@pytest.mark.usefixtures("vocabulary")
+COMMANDS = {word for said in command_phrases() for word in said.split()}
+
+
 @pytest.mark.parametrize(
     ("names", "level", "told"),
     [
-        (["ben", "14"], Severity.WELL, "told apart"),
+        (["ben", "14"], Severity.WELL, "told apart; the recogniser knows them, and the 76 ways to say commands"),
         (["wojciech"], Severity.FAILED, "does not know 'wojciech'"),
         (["ana", "anna"], Severity.WARNING, "'ana' and 'anna'"),
     ],
 )
-def test_names_that_cannot_be_heard_or_told_apart_are_found(names: list[str], level: Severity, told: str) -> None:
-    settings = Settings(agree={"operators": {name: f"op-{name}" for name in names}})
-    (found,) = asyncio.run(examine({"words": checks(settings, TODAY)["words"]}))
+def test_names_that_cannot_be_heard_or_told_apart_are_found(
+    names: list[str], level: Severity, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operators = {"operators": {name: f"op-{name}" for name in names}}
+    found = words_of(tmp_path, monkeypatch, {*KNOWN.split(), *COMMANDS}, agree=operators)
     assert found.level is level
     assert told in found.found
+
+
+def test_a_command_that_cannot_be_heard_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = words_of(tmp_path, monkeypatch, {*KNOWN.split(), *COMMANDS} - {"cancel"})
+    assert (found.level, "does not know 'cancel'" in found.found) == (Severity.FAILED, True)
+
+
+GERMAN = language_named("de")
+MOVE = load_form(ROOT / "schemas" / "forms" / "pallet-move.schema.json")
+SAID = [said for said, _ in rough_words(MOVE, Catalogue.load(ROOT / "config" / "catalogue"), GERMAN)]
+SAID += [said for ways in commands_by_name(GERMAN).values() for said in ways]
+IN_GERMAN = {word for said in SAID for word in said.lower().split()}
+
+
+@pytest.mark.parametrize(
+    ("lacking", "level", "told"),
+    [
+        (set(), Severity.WELL, r"hears a way to say each of \d+$"),
+        ({"stk", "fuenf"}, Severity.WELL, r"each of \d+; of their words not 'fuenf', 'stk'$"),
+        ({"sieben"}, Severity.FAILED, r"cannot hear the number 7 \('sieben'\)$"),
+        ({"tor", "dock", "rampe", "laderampe"}, Severity.FAILED, r"cannot hear the field 'dock' \("),
+        ({"stornieren", "storniere"}, Severity.FAILED, r"cannot hear the command 'cancel' \("),
+    ],
+)
+def test_what_a_recogniser_of_another_language_cannot_hear_is_told(
+    lacking: set[str], level: Severity, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = words_of(tmp_path, monkeypatch, IN_GERMAN - lacking, "small-de")
+    assert found.level is level, found
+    assert re.search(told, found.found), found.found

@@ -20,6 +20,7 @@ from edge.errors import Unfinished, UnreadableInput
 from edge.hash_chain import Broken, Wrong, is_word_of
 from edge.keep import audit
 from edge.keep.audit import ERASED
+from edge.keep.clips import ClipAsked
 from edge.keep.database import JOURNAL
 from edge.keep.entry_log import ENTRIES
 from edge.keep.erasing import ERASING
@@ -94,10 +95,14 @@ def test_nothing_of_an_operator_is_left_in_any_file_and_the_chain_holds(journal:
     with journal._db.writing():
         for who in (NAME, "other"):
             journal.shifts.note(Shifted(who, ShiftChange.ON))
+    first = next(journal.queries.histories()).utterance_id
+    journal.clips.take(ClipAsked("r", first, "0" * 64, sound=True, who="ana", reason=NAME, asked_at="then", body="{}"))
     erased = journal.erasing.operator(NAME, "clerk", erased_by)
     assert (erased.utterances, erased.entries, erased.waiting, erased.left) == (8, 4, (), ())
     assert found(tmp_path) == []
     assert [one.operator for one in journal.shifts.spans(10)] == ["other"]
+    assert journal.clips.listened(None) is None
+    assert journal.clips.due(9) == []
     assert recordings(tmp_path) == 2
     report = audit.verify(journal.trail)
     assert (report.broken, report.events) == (None, 5)

@@ -14,9 +14,10 @@ from edge.config import Settings, load
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
+from edge.forms.spoken.language import language_named
 from edge.records import SAMPLE_RATE, Closing, Expectation, Reading, Segment, Utterance
 from edge.understand.local import pocketsphinx
-from edge.understand.local.factory import recogniser
+from edge.understand.local.factory import own_language, recogniser
 from edge.understand.local.incremental import PIECE, ListeningAhead, Speculation
 from edge.understand.local.vosk import VoskInterpreter
 
@@ -38,6 +39,17 @@ def test_vosk_without_its_weights_says_how_to_get_them(form: Form, catalogue: Ca
 def test_an_unknown_model_is_named(form: Form, catalogue: Catalogue, tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="'huge': no such model; there are small-en-us"):
         recogniser(settings(tmp_path, engine="vosk", model="huge"), form, catalogue)
+
+
+def test_another_language_is_heard_with_its_own_weights_or_not_at_all(
+    form: Form, catalogue: Catalogue, tmp_path: Path
+) -> None:
+    german = settings(tmp_path, model="small-de")
+    assert own_language(german) is language_named("de")
+    with pytest.raises(Misconfigured, match=r"small-de.*not in .*; run `dockvoice models get small-de`$"):
+        recogniser(german, form, catalogue)  # pocketsphinx, which is here, would make English of it
+    with pytest.raises(Misconfigured, match=r"'small-tr': language 'tr-TR' is not read here"):
+        recogniser(settings(tmp_path, model="small-tr"), form, catalogue)
 
 
 def test_weights_of_another_engine_are_refused(form: Form, catalogue: Catalogue, tmp_path: Path) -> None:

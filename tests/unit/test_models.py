@@ -475,8 +475,20 @@ def test_the_shipped_catalogue_names_a_licence_and_a_way_for_every_model() -> No
     assert [type(source) for source in named("small-en-us").sources] == [Archive, NpmPackage]
 
 
+@pytest.mark.parametrize("code", ["de", "es", "fr", "it", "pl", "pt", "tr"])
+def test_weights_of_other_languages_are_the_publishers_and_own_to_not_being_measured(code: str) -> None:
+    model = named(f"small-{code}")
+    (source,) = model.sources
+    assert isinstance(source, Archive)
+    assert source.url.startswith(f"https://alphacephei.com/vosk/models/vosk-model-small-{code}-")
+    assert model.hears(code)
+    assert not model.hears("en")
+    assert not model.measured
+    assert model.room >= 2 * source.size
+
+
 def test_an_unknown_model_is_told_with_those_there_are() -> None:
-    with pytest.raises(Misconfigured, match="'large': no such model; there are small-en-us, en-us"):
+    with pytest.raises(Misconfigured, match=r"'large': no such model; there are small-en-us, small-de, .*, en-us"):
         named("large")
 
 

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from edge.agent.parts import converses
+from edge.agent.parts import assemble, converses
 from edge.config import Settings
+from edge.errors import Misconfigured
+from edge.records.master import MasterData
 
 
 @pytest.mark.parametrize(
@@ -26,3 +29,19 @@ def test_entries_are_agreed_where_somebody_can_hear_the_device(
 ) -> None:
     settings = Settings(agree={"conversation": conversation}, speak={"enabled": enabled})
     assert converses(settings, live=live) is expected
+
+
+def test_parts_are_made_anew_of_what_is_published_and_not_of_what_a_form_cannot_be_filled_with(tmp_path: Path) -> None:
+    settings = Settings(state_directory=tmp_path, understand={"engine": "pocketsphinx"})
+    begun = assemble(settings)
+    assert begun.renew is not None
+    assert begun.catalogue.values("docks") == tuple("ABCDEFGH")
+    made = begun.renew((MasterData("site", "docks", 5, ({"value": "K"},)),))
+    assert (made.catalogue.values("docks"), made.catalogue.versions) == (("K",), {"docks": 5})
+    assert made.catalogue.values("items") == begun.catalogue.values("items")
+    works, others = begun.workplaces(), made.workplaces()
+    works.become(works.prepared_as(others))
+    assert works.present.rules.catalogue is made.catalogue
+    assert works.present.readers.interpreter is made.interpreter
+    with pytest.raises(Misconfigured, match="'12' breaks the rules of field 'dock'"):
+        begun.renew((MasterData("site", "docks", 6, ({"value": "12"},)),))

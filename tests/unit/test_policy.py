@@ -43,6 +43,7 @@ def test_the_page_tells_of_every_reason_of_a_reading(repository: Path) -> None:
 def test_no_doubt_makes_a_demand_less(policy: Policy) -> None:
     assert policy.minimum <= policy.poor <= 1
     assert policy.minimum <= policy.uncalibrated <= 1
+    assert policy.minimum <= policy.alike <= 1
 
 
 @pytest.mark.parametrize(("stricter", "laxer"), [(STRICT, BALANCED), (BALANCED, FAST)])
@@ -50,6 +51,7 @@ def test_no_policy_is_stricter_in_one_row_and_laxer_in_another(stricter: Policy,
     more = (
         "minimum",
         "uncalibrated",
+        "alike",
         "poor",
         "noisy_db",
         "faint_db",
@@ -66,7 +68,7 @@ def test_every_name_has_its_policy() -> None:
 
 def test_a_site_that_wants_to_be_surer_is_surer_of_everything() -> None:
     raised = BALANCED.demanding(0.95)
-    assert {raised.minimum, raised.uncalibrated, raised.poor} == {0.95}
+    assert {raised.minimum, raised.uncalibrated, raised.alike, raised.poor} == {0.95}
     assert BALANCED.demanding(None) == BALANCED
 
 
@@ -88,6 +90,10 @@ def test_a_demand_tells_whether_the_value_is_easily_misheard(repository: Path) -
     said = FieldReading("E", ("dock", "e"), 0.7, runner_up="G", calibrated=True)
     assert demanded(dock, said, None, BALANCED).reason is Reason.CONFUSABLE
     assert demanded(dock, replace(said, runner_up="A"), None, BALANCED).reason is Reason.FIELD_UNSURE
+    assert (
+        demanded(dock, said, None, BALANCED).confidence
+        > demanded(dock, replace(said, runner_up="A"), None, BALANCED).confidence
+    )
 
 
 def test_what_is_easily_misheard_is_read_back_however_sure(repository: Path) -> None:

@@ -95,6 +95,16 @@ MOST_WORDS = 7
 SERIOUS = {FaultKind.UNPLUGGED.value, "muted"}
 
 
+BY_WHOM = {"who": "ana", "time": "10:12", "why": "742"}
+LISTENED = (
+    Say(Prompt.LISTENED_NONE),
+    Say(Prompt.LISTENED_TIMES, slots={"count": "3"}),
+    Say(Prompt.LISTENED, slots=BY_WHOM),
+    Say(Prompt.LISTENED_ON, slots={**BY_WHOM, "day": "2026-11-20"}),
+)
+"""What the journal may know of who listened."""
+
+
 class Walk:
     """A dialogue in one language, and all that it wanted said."""
 
@@ -140,7 +150,8 @@ class Walk:
                 case Say():
                     # How many it is stands in the journal, and is filled in by whoever carries the order out.
                     counted = {"count": "2"} if order.prompt is Prompt.TALLY else order.slots
-                    self.said.append(replace(order, slots=counted))
+                    heard = LISTENED if order.prompt is Prompt.LISTENED else (replace(order, slots=counted),)
+                    self.said += heard
                     self.said += TOTALS if order.prompt is Prompt.GOODBYE else ()
                 case Commit(draft, verdict):
                     self.take(Committed(LastEntry(draft.utterance_id, draft, verdict.fields)))
@@ -173,7 +184,7 @@ def moving(language: str) -> Walk:
     walk.ask(Command.HELP)
     walk.ask(Act.YES)
     walk.ask(Act.NO)  # what is wrong?
-    walk.say(f"{no} 15 {units}")
+    walk.say(f"{no}, 15 {units}")
     walk.say("grmpf hmpf")
     walk.say("grmpf hmpf")  # correct?
     walk.ask(Act.YES)
@@ -417,6 +428,7 @@ def changing(language: str) -> Walk:
     walk.ask(Command.SIGN_ON, "zoe")
     alone = Walk(MOVE, language)
     alone.ask(Command.WHICH_WORK)
+    alone.ask(Command.WHO_LISTENED)
     walk.said += alone.said
     return walk
 

@@ -89,11 +89,12 @@ READ_BACK = {"entry", "field", "standing"}
 def test_every_slot_of_every_prompt_is_filled(language: str) -> None:
     def is_filled(prompt: Prompt) -> None:
         slots = {name: "besides" for name in SLOTS.findall(prompts(language)[prompt]) if name not in READ_BACK}
+        slots |= {"day": "2026-11-22"} if "day" in slots else {}
         works = (MOVE.name, COUNT.name)
         said = Say(prompt, ENTRY, slots, works=works, standing=ENTRY)
         text = Phrasing(MOVE, language, {COUNT.name: COUNT}).text(said)
         assert "{" not in text
-        own = {"labels", "others", "listed"}  # what the form and the language give them
+        own = {"labels", "others", "listed", "day"}  # what the form and the language give them
         assert all("besides" in text for name in slots if name not in own and "ork" not in name)
         named = (MOVE, COUNT) if "orks}" in prompts(language)[prompt] else ()
         assert all(form.names(language)[0].lower() in text.lower() for form in named)

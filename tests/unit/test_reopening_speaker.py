@@ -33,6 +33,17 @@ def test_the_microphone_blinks_after_a_change_only_and_once() -> None:
     assert not lookout.is_worth_a_blink(100 + BLINK_EVERY_S)
 
 
+def test_for_what_vanishes_the_microphone_does_not_blink_so_that_it_can_for_what_appears() -> None:
+    lookout = Lookout(CARD)
+    lookout.is_worth_trying(NOTHING, 100)
+    assert not lookout.is_worth_a_blink(100)
+    lookout.is_worth_trying(CARD, 101)
+    lookout.is_worth_trying(NOTHING, 102)
+    assert not lookout.is_worth_a_blink(102), "it was there in between, and nobody needs it any more"
+    lookout.is_worth_trying(frozenset({"another card"}), 103)
+    assert lookout.is_worth_a_blink(103)
+
+
 def test_what_comes_and_goes_has_it_blink_seldom_but_is_seen_in_the_end() -> None:
     lookout = Lookout(NOTHING)
     blinks = []

@@ -33,13 +33,14 @@ TEXT = (str, bytes, object, Any)
 NAMES = """
     utterance_id event_id form field source operator operators who interpreter transcriber client model tool language
     chain turned_down previous link keyid signature sha256 audio_sha256 audio_path path support replaces request_id
-    event_sha256 AuditReport.found Erased.waiting Erased.left dated_at
+    event_sha256 AuditReport.found Erased.waiting Erased.left dated_at request
     instance held reentered
     said_in standing stands untold
     day came decision outcome review flag fault why reason reasons receipt ask asked pending DialogueTurn.fields
     uom base kind on_break began ended shift zone utc_offset notice pallet item site ReceivingPlace.name
     works elsewhere allowed
-    heard_at recorded_at settled_at decided_at answered_at removed_at audio_removed_at params headers prompt
+    ClipAsked.request DoubtedField.name DoubtedField.reader
+    asked_at heard_at recorded_at settled_at decided_at answered_at removed_at audio_removed_at params headers prompt
 """
 """Text that is no speech: names of things, people, places and times, codes, and what services are sent or send beside
 it. The `fields` of a `DialogueTurn` are names too."""

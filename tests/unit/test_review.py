@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from edge.agent.decisions import Done, Late, carry_out_signed, take_signed
 from edge.agent.parts import form_named, rules
 from edge.agent.review import DeviceIdentity, Person, accept, stated
+from edge.agent.review_decisions import Done, Late, carry_out_signed, take_signed
 from edge.agent.review_delivery import renderer
 from edge.agree.decide import Rules
 from edge.agree.dialogue.events import Fate, PersonDecided

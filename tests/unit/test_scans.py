@@ -17,6 +17,7 @@ from edge.agree.dialogue.session import Manner
 from edge.agree.dialogue.table import State
 from edge.deliver.events import recorded
 from edge.forms.catalogue import Catalogue
+from edge.forms.loader import load_form
 from edge.forms.model import Form
 from edge.keep import evidence
 from edge.keep.journal import Journal
@@ -26,6 +27,7 @@ from edge.speak.wording import Phrasing, codes
 from lab.desk import Talk
 from tests import shipped
 from tests.gs1_labels import Label, broken, keyed, valid
+from tests.sharing import ROOT
 from tests.unit.test_dictation import Bench, nobody_is_there
 from tests.unit.test_typed_input import decide_what_is, on_record
 
@@ -92,6 +94,19 @@ def test_a_label_says_which_and_the_voice_the_rest(desk: Desk) -> None:
     assert desk.say("twelve units, dock B") == ["end 3 4 2 0, 12 units, dock bravo."]
     desk.silence()
     assert desk.events == [("recorded", {"pallet_id": SSCC, "quantity": 12, "dock": "B"})]
+
+
+def test_what_a_label_says_of_the_order_is_of_its_pallet_alone(journal: Journal, tmp_path: Path) -> None:
+    described = json.loads((ROOT / "schemas" / "forms" / "receive.schema.json").read_text(encoding="utf-8"))
+    described["properties"]["order"]["x-scan"] = ["10"]
+    path = tmp_path / "receive.schema.json"
+    path.write_text(json.dumps(described), encoding="utf-8")
+    desk = Desk(journal, load_form(path))
+    desk.scan(f"{PALLET}104550012")
+    desk.say("twelve cases, door 12")
+    assert desk.say("pallet 742, ten cases") == ["pallet 7 4 2, 10 cases."]
+    desk.silence()
+    assert [("order" in said, said["door"]) for _, said in desk.events] == [(True, "12"), (False, "12")]
 
 
 def test_a_label_answers_what_is_asked(desk: Desk) -> None:

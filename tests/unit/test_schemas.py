@@ -25,8 +25,14 @@ MESSAGES = {
     "entry-withheld": "events/entry-withheld.schema.json",
     "review": "review.schema.json",
     "decision": "decision.schema.json",
+    "clip-request": "clip-request.schema.json",
+    "clip": "clip.schema.json",
+    "clip-offered": "clip.schema.json",
+    "clip-gone": "clip.schema.json",
+    "clip-receipt": "clip-receipt.schema.json",
     "expected": "expected.schema.json",
     "roster": "roster.schema.json",
+    "catalogue": "catalogue.schema.json",
     "receipt": "receipt.schema.json",
     "receipt-early": "receipt.schema.json",
     "status": "status.schema.json",
@@ -129,17 +135,22 @@ def test_the_wire_has_the_channels_of_the_code(wire: dict[str, Any]) -> None:
         "entries": topics.entries,
         "reviews": topics.reviews,
         "decisions": topics.decisions,
+        "clipRequests": topics.clip_requests,
+        "clips": topics.clips,
+        "clipReceipts": topics.clip_receipts,
         "receipts": topics.receipts,
         "status": topics.status,
         "control": topics.control,
         "inventory": Topics.consumer("{prefix}", "{client_id}"),
         "expected": Topics.expected("{prefix}", "{site}", "{kind}/{name}"),
         "roster": Topics.roster("{prefix}", "{site}"),
+        "catalogue": Topics.catalogue("{prefix}", "{site}", "{kind}"),
     }
     parameters = {name: set(channel["parameters"]) for name, channel in wire["channels"].items()}
     assert parameters.pop("inventory") == {"prefix", "client_id"}
     assert parameters.pop("expected") == {"prefix", "site", "kind", "name"}
     assert parameters.pop("roster") == {"prefix", "site"}
+    assert parameters.pop("catalogue") == {"prefix", "site", "kind"}
     assert all(named == {"prefix", "site", "device"} for named in parameters.values())
 
 
@@ -147,7 +158,7 @@ def test_the_wire_has_the_qualities_of_the_code(wire: dict[str, Any]) -> None:
     assert wire["asyncapi"] == "3.1.0"
     qualities = {name: operation["bindings"]["mqtt"] for name, operation in wire["operations"].items()}
     assert {name for name, quality in qualities.items() if quality["retain"]} == {
-        *("publishStatus", "receivePresence", "receiveExpected", "receiveRoster"),
+        *("publishStatus", "receivePresence", "receiveExpected", "receiveRoster", "receiveCatalogue"),
     }
     assert all(quality["qos"] == 1 and quality["bindingVersion"] == "0.2.0" for quality in qualities.values())
     broker = wire["servers"]["broker"]["bindings"]["mqtt"]

@@ -42,7 +42,7 @@ TALK = {  # Language, field that was asked for ("-": none, the whole entry is he
     ("it", "dock"): ("ciao charlie", "charlie è pieno"),
     ("it", "quantity"): ("alle otto", "le dodici", "sei qui", "dovrebbero essere quaranta", "due a due"),
     ("pl", "quantity"): ("o osiem", "jeszcze pięć"),
-    ("pl", "-"): ("trzynaście nie czternaście",),
+    ("pl", "-"): ("trzynaście nie czternaście", "nie trzynaście"),
     ("pt", "quantity"): ("às oito", "mais cinco"),
     ("pt", "-"): ("treze não catorze",),
 }

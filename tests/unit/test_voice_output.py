@@ -15,6 +15,7 @@ from edge.agent.voice_output import VoiceOutput
 from edge.agree.decide import Rules, decide
 from edge.agree.dialogue.events import Hardware
 from edge.agree.dialogue.orders import Earcon, Hush, Prompt, Say, Sound
+from edge.audio.sound_server import PlaybackSink
 from edge.config import Speak, VoiceKind
 from edge.errors import Unavailable
 from edge.forms.catalogue import Catalogue
@@ -53,6 +54,7 @@ class Plug:
 
         monkeypatch.setattr(Loudspeaker, "open", opened)
         monkeypatch.setattr(Loudspeaker, "keep_open", kept)
+        monkeypatch.setattr(PlaybackSink, "leads_nowhere", lambda _: False)  # whatever sound server this machine has
 
     async def blink(self) -> bool:
         self.blinks += 1
@@ -102,8 +104,8 @@ def test_a_speaker_that_appears_is_heard_and_after_it_was_gone_again(monkeypatch
             plug.there = True
             await seen(lambda: spoken._loudspeaker.is_open)
             assert await spoken.is_heard()
-            plug.there = False
-            await seen(lambda: not spoken._loudspeaker.is_open)
+            plug.there, plug.tries = False, 0
+            await seen(lambda: plug.tries > 0)
 
     with_plug(plug, play)
     assert plug.blinks == 0, "the microphone is closed for no card that can be opened without that"

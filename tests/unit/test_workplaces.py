@@ -36,6 +36,7 @@ from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Source
 from edge.records import Closing, Commit, Frame, NotUnderstood, Reading, Work
+from edge.understand.local import factory
 from tests.fakes import LoudnessScorer, ScriptedInterpreter, ScriptedSource
 from tests.shipped import ROOT
 from tests.waiting import until
@@ -332,3 +333,17 @@ def test_two_forms_of_one_name_are_not_at_hand_together(tmp_path: Path) -> None:
     forms = {"directory": tmp_path, "active": "load", "at_hand": ["load", "reload"]}
     with pytest.raises(Misconfigured, match=r"'load' and 'reload' are both called 'loading' \(en\)"):
         assemble(load(Settings, None, forms=forms, understand={"engine": "pocketsphinx"}), live=True)
+
+
+def test_a_language_is_heard_on_the_device_where_weights_for_it_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = load(Settings, None, understand={"engine": "pocketsphinx", "models_directory": tmp_path})
+    parts = assemble(settings)
+    assert parts.make is not None
+    assert isinstance(parts.make(MOVE, "de").readers.interpreter, Unheard)
+    monkeypatch.setattr(factory, "located", lambda model, _: tmp_path / "small-de" if model.hears("de") else None)
+    heard = parts.make(MOVE, "de-AT").readers
+    assert (heard.interpreter.name, heard.rules.language.code) == ("vosk/small-de", "de")
+    assert isinstance(parts.make(MOVE, "pl").readers.interpreter, Unheard)
+    assert parts.make(MOVE, "en").readers.interpreter is parts.interpreter

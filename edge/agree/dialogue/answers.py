@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edge.agree.decide import Circumstances, Rules
-from edge.agree.dialogue import context, corrections, drafting, trailers
+from edge.agree.dialogue import amendments, context, corrections, drafting, trailers
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.merging import (
     answer_to,
@@ -251,7 +251,7 @@ def take_yes(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 def _agree_to_cancel(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     draft, told = session.open_draft, session.asked.fields
     if session.recorded.standing(draft.replaces) is None:  # it was refused while this was asked
-        return [heard.noted_as_heeded(), *drafting.drop(session), *corrections.give_up_refused_last(session)]
+        return [heard.noted_as_heeded(), *drafting.drop(session), *amendments.give_up_refused_last(session)]
     session.draft = with_support(draft, heard.utterance_id)
     if not session.manner.is_closing(draft):
         return [heard.noted_as_heeded(), *drafting.commit(session), session.say(Prompt.CANCELLED)]
@@ -327,7 +327,7 @@ def take_back_open(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
     if session.about is About.CANCEL:
         return take_yes(session, heard)
     if session.about is About.CLOSE and session.identifiers_of(values_of(heard.reading)):
-        return [*drafting.leave_open(session), *corrections.cancel_last(session, heard)]
+        return [*drafting.leave_open(session), *amendments.cancel_last(session, heard)]
     if session.about is About.CLOSE:
         return take_no(session, heard)
     return [heard.noted_as_heeded(), *drafting.drop(session), session.say(Prompt.DROPPED)]
@@ -337,7 +337,7 @@ def take_back_open_or_last(session: DialogueSession, heard: UtteranceHeard) -> l
     """Drop it; but who answers so to the question what is wrong with the last entry means all of that."""
     if session.about is not About.WRONG or session.open_draft.act is not Act.AMEND:
         return take_back_open(session, heard)
-    return [*drafting.drop(session), *corrections.cancel_last(session, heard)]
+    return [*drafting.drop(session), *amendments.cancel_last(session, heard)]
 
 
 def never_mind(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:

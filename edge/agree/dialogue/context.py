@@ -192,7 +192,7 @@ def readback(session: DialogueSession) -> Say:
     if draft.act is Act.CONTEXT:
         anew = session.context.fields.keys() - _with_draft(session, draft).fields.keys()
         return Say(Prompt.STANDING_ANEW if anew else Prompt.STANDING, values)
-    standing = {name: values[name] for name, _ in draft.stands if name in values}
+    standing = {name: values[name] for name in begins_to_stand(session, draft) if name in values}
     stands, untold = at_hand(session), session.context.untold
     taken = {name: one.value for name, one in draft.reading.fields.items() if one.is_taken and name not in untold}
     heard_before = {name for name, value in taken.items() if name in stands and stands[name].value == value}
@@ -222,9 +222,25 @@ def _with_draft(session: DialogueSession, draft: Draft) -> StandingContext:
         by = (draft.utterance_id, *draft.support)
         said = {name: replace(one, said_in=one.said_in or by) for name, one in fields.items() if one.value is not None}
         return changed(session, said, untold=tuple(said))
-    lasting = ((name, fields[name], by) for name, by in draft.stands if name in fields)
-    said = {name: replace(one, said_in=(by,)) for name, one, by in lasting if one.value is not None}
+    lasting = {name: by for name, by in begins_to_stand(session, draft).items() if name in fields}
+    said = {name: replace(fields[name], said_in=by) for name, by in lasting.items() if fields[name].value is not None}
     return changed(session, said) if said else session.context
+
+
+def begins_to_stand(session: DialogueSession, draft: Draft) -> dict[str, tuple[str, ...]]:
+    """What of an entry holds from then on: what is said to, and all of the context where nothing stands yet.
+
+    Each with the utterances in which it was said.
+    """
+    said_to: dict[str, tuple[str, ...]] = {name: (by,) for name, by in draft.stands}
+    form, recorded = session.rules.form, session.recorded
+    dictated = draft.act is Act.RECORD and draft.form == form.name and _names_things(form)
+    if not dictated or session.context or recorded.in_review(draft) or recorded.replaces_one(draft):
+        return said_to
+    by, fields = (draft.utterance_id, *draft.support), draft.reading.fields
+    own = (name for name in form.said_once if name in fields and not fields[name].is_taken)
+    # What a label says is of the pallet that it is on.
+    return {name: by for name in own if not fields[name].scanned} | said_to
 
 
 def changed(
@@ -251,14 +267,43 @@ def settle(session: DialogueSession) -> list[Order]:
 
 def entered(session: DialogueSession, draft: Draft) -> None:
     """An entry was committed: it has told what it took, and may have said what holds from then on."""
+    if draft.act is not Act.RECORD:
+        _put_right(session, draft)
     if draft.act is Act.CANCEL:
         return
-    differs = not draft.stands and _differs(session, draft)
+    begun = begins_to_stand(session, draft)
+    differs = not begun and _differs(session, draft)
     session.context = after = _with_draft(session, draft)
     told = {name for name, one in draft.reading.fields.items() if one.is_taken}
-    # What holds again after one that was otherwise is told once more.
-    untold = tuple(after.fields) if differs else tuple(name for name in after.untold if name not in told)
-    session.context = replace(after, untold=untold)
+    # What holds again after one that was otherwise is told once more; so is what no readback has told.
+    anew = after.fields if differs else begun.keys() - dict(draft.stands) if session.state is not State.HELD else ()
+    left = tuple(name for name in after.untold if name not in told and name not in anew)
+    session.context = replace(after, untold=(*left, *anew))
+
+
+def _put_right(session: DialogueSession, draft: Draft) -> None:
+    """An entry on record was changed, or cancelled: what it said of all is changed with it, and told once more."""
+    stands, fields, by = session.context.fields, draft.reading.fields, _said_by(session, draft.replaces)
+    own = [name for name, one in stands.items() if by & set(one.said_in)]
+    if draft.act is Act.CANCEL:
+        others = (name for name in session.context.untold if name not in own)
+        session.context = replace(session.context, untold=(*others, *own))
+        return
+    anew = [name for name in own if name in fields and fields[name].value not in {None, stands[name].value}]
+    if anew:
+        said_in = (draft.utterance_id, *draft.support)
+        right = {name: replace(fields[name], said_in=said_in) for name in anew}
+        session.context = changed(session, right, untold=tuple(anew))
+
+
+def _said_by(session: DialogueSession, event_id: str | None) -> set[str]:
+    """The utterances on which an entry rests, and those that it took the place of."""
+    entries, said = {one.event_id: one.draft for one in session.recorded.entries}, set[str]()
+    while event_id in entries:
+        draft = entries[event_id]
+        said |= {draft.utterance_id, *draft.support}
+        event_id = draft.replaces
+    return said
 
 
 def lasting(session: DialogueSession, draft: Draft, heard: UtteranceHeard) -> Draft:

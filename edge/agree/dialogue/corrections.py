@@ -1,13 +1,10 @@
-"""Corrections: the steps that tell a change of the open or the last entry from the next entry, and from mere talk."""
+"""Corrections: the steps that tell a change of the open entry from the next entry, and from mere talk."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
 
-from edge.agree.decide import Rules
-from edge.agree.dialogue import context, drafting, works
+from edge.agree.dialogue import amendments, context, drafting
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.merging import (
     among_talk,
@@ -23,179 +20,13 @@ from edge.agree.dialogue.merging import (
     with_fields,
     with_reading,
 )
-from edge.agree.dialogue.orders import Order, Prompt, Say
+from edge.agree.dialogue.orders import Order, Prompt
 from edge.agree.dialogue.questions import About, Question, held, likely_values, values_of
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
-from edge.forms.model import FormField, Spoken
-from edge.forms.spoken import begins, corrects, likewise, preface, read, same_again, without_cue
+from edge.forms.spoken import begins, corrects, read, without_cue
 from edge.forms.spoken.folding import fold
-from edge.records import (
-    Act,
-    Because,
-    Confirmation,
-    Draft,
-    FieldReading,
-    FieldValue,
-    LastEntry,
-    Note,
-    Outcome,
-    Park,
-    Reading,
-    Reason,
-    Verdict,
-    Word,
-)
-
-# While nothing is open: about the last entry.
-
-
-def begin_or_replace_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """A sentence while nothing is open: a new entry, or the last one, where it begins by taking that back."""
-    if not corrects(heard.reading.words, session.rules.language):
-        return drafting.begin_entry(session, heard)
-    last, named = session.recorded.last, session.entry_named(heard.reading)
-    if named is not None and drafting.takes_back(session, heard):
-        # What stands for all entries now is not said of one before.
-        own = {name: one for name, one in heard.reading.fields.items() if not one.is_taken}
-        return correct_last(session, replace(heard, reading=replace(heard.reading, fields=own)))
-    if last is None or session.manner.is_closing(last.draft):
-        return drafting.begin_entry(session, heard)
-    draft = _replacing_last(session, last, replace(drafting.reading_of(session, heard), act=Act.RECORD), heard)
-    verdict = drafting.judged_after(session, draft, heard)
-    if drafting.takes_back(session, heard) and not names_another_than_last(session, draft):
-        return drafting.begin_draft(session, heard, draft, verdict)
-    kept = Verdict(Outcome.HOLD, verdict.reasons, verdict.fields)
-    return [heard.noted(kept), *ask_if_replaces_last(session, draft, verdict, draft.reading)]
-
-
-def correct_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """A correction while nothing is open: of the entry it names, else of the last. One refused is recorded anew."""
-    said = drafting.reading_of(session, heard)
-    named = session.entry_named(said)
-    last = named or session.recorded.last
-    if last is None or session.manner.is_closing(last.draft):
-        elsewhere = works.tell_elsewhere(session) if last is None else []
-        return [heard.noted_as_heeded(), *(elsewhere or [session.say(Prompt.NOTHING_TO_CORRECT)])]
-    alone = said.fields.keys() == session.identifiers_of(values_of(said)).keys()
-    if named is not None and named != session.recorded.last and alone:
-        # No more than which one: what is to become of it is asked.
-        session.recorded.last = named
-        return object_to_last(session, heard)
-    session.recorded.last, before = last, last.draft.reading
-    if begins_astray(said, session.rules):
-        return drafting.ask_to_repeat(session, heard)
-    said = put_right(before, said, session.rules)
-    draft = _replacing_last(session, last, replace(before, fields={**before.fields, **said.fields}), heard)
-    verdict = drafting.judged_after(session, draft, heard)
-    if len(said.fields) > 1 and names_another(before, said, session.rules):
-        # "Correction, pallet 742, fifteen units" may well be of an entry before the last.
-        return [heard.noted(held(verdict)), *ask_if_replaces_last(session, draft, verdict, said)]
-    return drafting.begin_draft(session, heard, draft, verdict)
-
-
-def object_to_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """A "no" that came too late for the undo window: what was recorded over it may be wrong."""
-    last = session.recorded.last
-    if last is None:
-        return [heard.noted_as_heeded(), *works.tell_elsewhere(session)]
-    if session.manner.is_closing(last.draft):
-        return cancel_last(session, heard)
-    session.draft = _replacing_last(session, last, last.draft.reading, heard)
-    noted = heard.noted(Verdict(Outcome.HOLD, (Because(Reason.ANSWER),), {}))
-    return [noted, _last_told(session, last), *session.ask(Question(About.WRONG))]
-
-
-def cancel_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """Cancel the last entry, which is published: it takes a yes. One that was refused is given up at once."""
-    recorded, named = session.recorded, session.identifiers_of(values_of(heard.reading))
-    last = session.entry_named(heard.reading) if named else recorded.last
-    if last is None:
-        if not named and (elsewhere := works.tell_elsewhere(session)):
-            return [heard.noted_as_heeded(), *elsewhere]
-        told = session.say(Prompt.NOT_RECORDED, named) if named else session.say(Prompt.NOTHING_TO_CANCEL)
-        return [heard.noted_as_heeded(), told]
-    standing = recorded.standing(last.event_id)
-    if standing is None:
-        return [heard.noted_as_heeded(), *give_up_refused_last(session)]
-    if last.refused:
-        recorded.mending = heard.utterance_id, last.event_id
-    session.draft = Draft(
-        heard.utterance_id, last.draft.form, heard.reading, session.who, act=Act.CANCEL, replaces=standing
-    )
-    session.verdict = Verdict(Outcome.ACCEPT, (), {})
-    return [heard.noted(held(session.verdict)), *session.ask(whether_to_cancel(session, last))]
-
-
-def whether_to_cancel(session: DialogueSession, last: LastEntry) -> Question:
-    """The question whether to cancel an entry; a trailer whose closing is cancelled is open again."""
-    if session.manner.is_closing(last.draft):
-        return Question(
-            About.CANCEL, fields=session.manner.as_told(last.fields, session.rules.form), prompt=Prompt.CONFIRM_REOPEN
-        )
-    return Question(About.CANCEL, fields=last.fields)
-
-
-def give_up_refused_last(session: DialogueSession) -> list[Order]:
-    """The inventory has nothing of the last entry, so there is nothing to cancel."""
-    recorded = session.recorded
-    recorded.resolve(None if recorded.last is None else recorded.last.event_id)
-    recorded.last = None
-    return [session.say(Prompt.DROPPED)]
-
-
-def names_another_than_last(session: DialogueSession, draft: Draft) -> bool:
-    """Whether a correction, said as a whole sentence, is of another thing than the last entry."""
-    last, rules = session.recorded.last, session.rules
-    if last is None or draft.act is not Act.AMEND or not corrects(draft.reading.words, rules.language):
-        return False
-    return names_another(last.draft.reading, draft.reading, rules)
-
-
-def ask_if_replaces_last(session: DialogueSession, draft: Draft, verdict: Verdict, said: Reading) -> list[Order]:
-    """Whether it takes the place of the last entry, or is one of its own: only the operator knows.
-
-    Of its own it is nothing but what was `said`.
-    """
-    session.draft, session.verdict = draft, verdict
-    last, values = session.recorded.last, values_of(draft.reading)
-    alone = replace(
-        draft, reading=replace(said, act=Act.RECORD), act=Act.RECORD, replaces=None, agreed=(), proved=(), counted=()
-    )
-    before = _differing(session, {} if last is None else last.fields, values)
-    return session.ask(Question(About.INSTEAD, fields=values, other=alone, before=before))
-
-
-def _differing(
-    session: DialogueSession, before: Mapping[str, FieldValue], said: Mapping[str, FieldValue]
-) -> dict[str, FieldValue]:
-    """The first field of the entry before that differs from what was said, an identifier before any other."""
-    known = {**session.identifiers_of(before), **before}
-    differing = ((name, value) for name, value in known.items() if name in said and said[name] != value)
-    return dict(islice(differing, 1))
-
-
-def _last_told(session: DialogueSession, last: LastEntry) -> Say:
-    """The entry that a question is about to be about."""
-    return session.told(Prompt.LAST_REFUSED if last.refused else Prompt.LAST_ENTRY, last)
-
-
-def _replacing_last(session: DialogueSession, last: LastEntry, reading: Reading, heard: UtteranceHeard) -> Draft:
-    """A draft that takes the place of the last entry: where the inventory refused that, an entry of its own."""
-    standing = session.recorded.standing(last.event_id)
-    if last.refused:
-        session.recorded.mending = heard.utterance_id, last.event_id
-    return Draft(
-        utterance_id=heard.utterance_id,
-        form=session.rules.form.name,
-        reading=reading,
-        operator=session.who,
-        act=Act.RECORD if standing is None else Act.AMEND,
-        replaces=standing,
-        agreed=last.draft.agreed,
-        proved=last.draft.proved,
-    )
-
+from edge.records import Act, Confirmation, Draft, FieldValue, Note, Outcome, Park, Reading, Reason, Verdict
 
 # While an entry is held.
 
@@ -207,11 +38,40 @@ def begin_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         return _revise_whole(session, heard)
     if drafting.takes_back(session, heard):
         return _drop_and_begin(session, heard)
-    if session.doubted or corrects(heard.reading.words, session.rules.language):
+    if corrects(heard.reading.words, session.rules.language):
         return ask_if_corrects(session, heard)
-    # Held in any case: a step commits one entry.
-    sure = replace(heard, verdict=replace(heard.verdict, confirm=Confirmation.READBACK))
-    return [*drafting.commit(session), *drafting.begin_entry(session, sure)]
+    if session.doubted:
+        return _ask_before_next(session, heard)
+    if heard.verdict.outcome is Outcome.ACCEPT:  # Held in any case: a step commits one entry.
+        heard = replace(heard, verdict=replace(heard.verdict, confirm=Confirmation.READBACK))
+    return [*drafting.commit(session), *drafting.begin_entry(session, heard)]
+
+
+def _ask_before_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """A whole sentence about another thing, over an entry that nobody has said is right: that is asked first.
+
+    A yes says too that this one is no correction of it. Where it differs in nothing but which thing it is of, it may
+    well be one, said again as a whole: that is asked instead.
+    """
+    draft, said = session.open_draft, drafting.reading_of(session, heard)
+    named, own = session.identifiers_of(values_of(said)), values_of(draft.reading)
+    if all(own.get(name) == value for name, value in values_of(said).items() if name not in named):
+        return ask_if_corrects(session, heard)
+    before = [] if session.next is None else drafting.tell_parked(session, session.next.reading)
+    noted, kept = heard.noted(held(heard.verdict)), drafting.put_next(session, heard, said)
+    session.next_is_own = True
+    return [noted, kept, *before, *session.ask(session.is_entry_right)]
+
+
+def is_next_in_doubt(session: DialogueSession, heard: UtteranceHeard) -> bool:
+    """Whether it is a whole sentence that is of another thing, whichever of the values is meant that it may have."""
+    said, rules, own = heard.reading, session.rules, values_of(session.open_draft.reading)
+    if any(doubt.reason is not Reason.FIELD_AMBIGUOUS for doubt in heard.verdict.reasons) or says_nothing(said):
+        return False
+    identifiers = [one.name for one in rules.form.fields if one.identifier]
+    named = [(name, said.fields[name]) for name in identifiers if name in said.fields]
+    other = any(own.get(name, one.value) not in {one.value, *one.rivals} for name, one in named)
+    return other and all(one.value is not None for one in said.fields.values())
 
 
 def correct_held(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -226,12 +86,22 @@ def correct_held(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     recorded = len(said.fields) > 1 and session.entry_named(said) is not None
     if (another and recorded) if takes_back else (another or _may_be_next(session, said)):
         return ask_if_corrects(session, heard)
+    return _revise(session, heard, said)
+
+
+def _revise(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
+    """The open entry with what was said of it: without a "no" it may go on with "hmm, five zero seven" before it.
+
+    Then the entry is asked about until somebody says yes.
+    """
+    draft = session.open_draft
+    goes_on = session.doubted_number and not drafting.takes_back(session, heard)
     said = put_right(draft.reading, said, session.rules)
-    goes_on = session.doubted_number and not takes_back  # with "hmm, five zero seven", maybe
     revised = drafting.revise(session, heard, with_fields(draft, said.fields, heard.utterance_id))
-    if goes_on and session.state is State.HELD:
-        return [heard.noted_as_heeded(), *session.ask(session.is_entry_right)]
-    return revised
+    if not goes_on or session.state is not State.HELD:
+        return revised
+    session.doubted = session.doubted_number = True
+    return [heard.noted_as_heeded(), *session.ask(session.is_entry_right)]
 
 
 def _may_be_talk(session: DialogueSession, said: Reading, *, takes_back: bool) -> bool:
@@ -287,86 +157,6 @@ def _own_values(draft: Draft) -> dict[str, FieldValue]:
     return {name: value for name, value in values_of(draft.reading).items() if name not in taken}
 
 
-def as_before(session: DialogueSession, said: Reading) -> Reading:
-    """The reading, in which "same dock" has the value of the last entry, or of the held one before the next; if any.
-
-    And "same again" all that is not said, but for what stands for all entries.
-    """
-    if said.act is not Act.RECORD or not said.words:
-        return said
-    rules, before = session.rules, _entry_before(session)
-    asked = session.question.field if session.about in {About.FIELD, About.CHOICE} and session.question else None
-    found = likewise(said.words, rules.form, rules.language, asked)
-    again = same_again(said.words, rules.language) if found is None and asked is None else None
-    if before is None or (found is None and again is None):
-        return said
-    told, words = found[1:] if found is not None else again or ((), ())
-    rest = part_of(said, words, rules)
-    names = [found[0]] if found is not None else _alike(session, before, rest)
-    if not names or any(name in rest.fields or name not in before.fields for name in names):
-        return said
-    if words and not _stands_beside(rest, told, said, rules):
-        return said
-    sure = min(word.confidence for word in told)
-    heard = tuple(word.text for word in told)
-    fields = {**rest.fields, **{name: _same(session, before, name, heard, sure) for name in names}}
-    whole = all(field.name in {*fields, *context.at_hand(session)} for field in rules.form.fields if field.required)
-    begun = bool(rest.fields or again) and session.state is not State.HELD
-    if not (whole or begun or asked in names):
-        return said
-    return replace(said, fields=fields, not_understood=None)
-
-
-def _entry_before(session: DialogueSession) -> LastEntry | None:
-    """The entry that is held, as if it was recorded; else the last of whoever speaks, if none was put aside since."""
-    draft = session.draft
-    if session.state is State.HELD and draft is not None and draft.act is not Act.CONTEXT:
-        return LastEntry("", draft, session.values)
-    return None if session.recorded.put_aside_since else session.recorded.last
-
-
-def _alike(session: DialogueSession, before: LastEntry, rest: Reading) -> list[str]:
-    """The fields that are the same again: not by what a thing is known, nor what was wrong with it.
-
-    Nor, where anything stands, what might: what the one before said of that was of it alone.
-    """
-    form, stands = session.rules.form, context.at_hand(session)
-    known = {*rest.fields, *(form.said_once if stands else ())}
-    return [
-        field.name
-        for field in form.fields
-        if field.name in before.fields
-        and not ({field.name, field.unit_of} & known or field.identifier or field.many is not None)
-        and not _is_of_one(field)
-    ]
-
-
-def _is_of_one(field: FormField) -> bool:
-    """Does the field tell what was found of one thing alone: what is wrong with it, how many are damaged or short?"""
-    found = field.bare or field.spoken in {Spoken.CARDINAL, Spoken.YES_NO}
-    return field.exception or (found and not field.required)
-
-
-def _same(
-    session: DialogueSession, before: LastEntry, name: str, heard: tuple[str, ...], confidence: float
-) -> FieldReading:
-    """A field as in the entry before, with the utterances in which it was said, and the unit that was said with it."""
-    said = before.draft.reading.fields.get(name)
-    counted = said.words if said is not None and session.rules.form[name].units else ()
-    said_in = said.said_in if said is not None else ()
-    by = said_in or (before.draft.utterance_id, *before.draft.support)
-    return FieldReading(before.fields[name], (*heard, *counted), confidence, said_in=by)
-
-
-def _stands_beside(rest: Reading, told: Sequence[Word], said: Reading, rules: Rules) -> bool:
-    """Is the rest sure, and next to what was `told` a part of it: no "not", nor anything else, in between?"""
-    if preface(rest.words, rules.form, rules.catalogue, rules.language):
-        return False
-    next_to = rest.words[0] if said.words[0] in told[:1] else rest.words[-1]
-    sure = all(one.value is not None and not one.rivals for one in rest.fields.values())
-    return sure and any(fold(next_to.text) in map(fold, one.words) for one in rest.fields.values())
-
-
 def counts_anew(session: DialogueSession, heard: UtteranceHeard) -> bool:
     """Whether it corrects a held entry, though the "no" before it is doubtful: a bare "fifteen units" does so, too.
 
@@ -405,7 +195,7 @@ def ask_if_corrects(session: DialogueSession, heard: UtteranceHeard) -> list[Ord
 def _review_and_ask(session: DialogueSession, other: Draft) -> list[Order]:
     """In review until it is answered what it was meant for: no end of this question may lose it."""
     values = values_of(other.reading)
-    before = _differing(session, values_of(session.open_draft.reading), values)
+    before = amendments.first_differing(session, values_of(session.open_draft.reading), values)
     asked = Question(About.INSTEAD, fields=values, other=other, before=before)
     besides = drafting.in_review_besides(session) if _is_third(session, other) else []
     return [Park(other.utterance_id, drafting.UNANSWERED, values, other), *besides, *session.ask(asked)]
@@ -435,8 +225,7 @@ def answer_about_entry(session: DialogueSession, heard: UtteranceHeard) -> list[
         return [heard.noted_as_heeded(), *_ask_if_instead(session, changed, heard)]
     if another and not drafting.takes_back(session, heard):
         return ask_if_corrects(session, heard)
-    said = put_right(draft.reading, said, session.rules)
-    return drafting.revise(session, heard, with_fields(draft, said.fields, heard.utterance_id))
+    return _revise(session, heard, said)
 
 
 def _ask_for_named(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
@@ -534,7 +323,7 @@ def leave_for_entry(session: DialogueSession, heard: UtteranceHeard) -> list[Ord
 def _ask_if_instead(session: DialogueSession, draft: Draft, heard: UtteranceHeard) -> list[Order]:
     """What is said to be wrong with the last entry is what it is about: no silence turns one record into another."""
     said = drafting.reading_of(session, heard)
-    return ask_if_replaces_last(session, draft, drafting.judged_after(session, draft, heard), said)
+    return amendments.ask_if_replaces_last(session, draft, drafting.judged_after(session, draft, heard), said)
 
 
 def leave_cancelling(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -543,8 +332,26 @@ def leave_cancelling(session: DialogueSession, heard: UtteranceHeard) -> list[Or
     if not (dictated or said.fields) or context.begins_otherwise(said, session.rules):
         entry = _may_hold_entry(session, said)
         return drafting.reject_answer(session, heard) if entry is None else _put_aside_aloud(session, heard, entry)
-    goes_on = correct_last if said.act is Act.AMEND else begin_or_replace_last
-    return [*leave_question(session), *goes_on(session, heard)]
+    named, recorded = session.identifiers_of(values_of(said)), session.entry_named(said)
+    corrected = corrects(said.words, session.rules.language)
+    if session.about is About.CLOSE and corrected and named and recorded is None:
+        return [*leave_question(session), *_begin_behind_no(session, heard)]
+    if session.about is About.CANCEL and corrected and recorded is not None and said.fields.keys() == named.keys():
+        return [*leave_question(session), *amendments.cancel_last(session, heard)]  # that is the one to cancel
+    asked = amendments.to_be_cancelled(session)
+    orders = leave_question(session)
+    if said.act is not Act.AMEND:
+        return [*orders, *amendments.begin_or_replace_last(session, heard)]
+    session.recorded.last = asked or session.recorded.last
+    return [*orders, *amendments.correct_last(session, heard)]
+
+
+def _begin_behind_no(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """The next entry, behind a "no" that was the answer to whether to close the trailer, and corrects nothing."""
+    rest = without_cue(heard.reading.words, session.rules.language)
+    said = replace(part_of(drafting.reading_of(session, heard), rest, session.rules), act=Act.RECORD)
+    draft = Draft(heard.utterance_id, session.rules.form.name, context.filled(session, said), session.who)
+    return drafting.begin_draft(session, heard, draft, drafting.judged_after(session, draft, heard))
 
 
 def _may_hold_entry(session: DialogueSession, said: Reading) -> Reading | None:

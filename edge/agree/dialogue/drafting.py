@@ -14,7 +14,7 @@ from edge.agree.dialogue.questions import About, Question, held, judged, likely_
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
 from edge.agree.dialogue.terms import units_said
-from edge.agree.expectations import NOTHING_EXPECTED
+from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.forms.model import Expects
 from edge.forms.spoken import cue
 from edge.forms.spoken.folding import fold
@@ -25,6 +25,7 @@ from edge.records import (
     Confirmation,
     Draft,
     Drop,
+    LastEntry,
     Note,
     Outcome,
     Park,
@@ -73,8 +74,19 @@ def judged_after(session: DialogueSession, draft: Draft, heard: UtteranceHeard) 
     if last is not None and session.recorded.replaces_one(draft):
         names = [one.name for one in session.rules.form.fields if one.identifier]
         recent = tuple(one for one in known.recent if any(one.get(name) != last.fields.get(name) for name in names))
-        known = replace(known, recent=recent, expected=NOTHING_EXPECTED)
+        expected = _of_count(session, last, draft, known.expected)
+        known = replace(known, recent=recent, expected=expected)
     return judged(draft, session.rules, known)
+
+
+def _of_count(session: DialogueSession, last: LastEntry, draft: Draft, expected: Expectations) -> Expectations:
+    """What is announced of a recorded pallet whose count is changed: that it has come says nothing against that."""
+    form, values = session.rules.form, values_of(draft.reading)
+    pallet, counted = form.expects.get(Expects.PALLET, ""), form.expects.get(Expects.QUANTITY, "")
+    same = last.fields.get(pallet) == values.get(pallet)
+    if pallet not in values or not same or last.fields.get(counted) == values.get(counted):
+        return NOTHING_EXPECTED
+    return expected.awaiting(str(values[pallet]))
 
 
 def is_terminator(session: DialogueSession, words: tuple[Word, ...]) -> bool:
@@ -123,7 +135,8 @@ def consider(session: DialogueSession, draft: Draft, verdict: Verdict, heard: Ut
     if question is not None:
         return session.ask(question)
     sure = verdict.confirm is Confirmation.EARCON and draft.act is not Act.CONTEXT
-    if sure and not session.manner.holds_sure and not _otherwise_aside(session):
+    told = session.manner.holds_sure or _otherwise_aside(session) or context.begins_to_stand(session, draft)
+    if sure and not told:
         return commit(session)
     return hold(session)
 
@@ -237,7 +250,9 @@ def put_next(session: DialogueSession, heard: UtteranceHeard, said: Reading, sup
     """An entry waits for its turn behind the open draft: in review, so that nothing loses it."""
     reading = replace(said, act=Act.RECORD)
     session.next_is_own = False
-    session.next = Draft(heard.utterance_id, session.rules.form.name, reading, session.who, support=support)
+    stands = tuple((name, heard.utterance_id) for name in heard.stands)
+    form = session.rules.form.name
+    session.next = Draft(heard.utterance_id, form, reading, session.who, support=support, stands=stands)
     return Park(heard.utterance_id, UNANSWERED, values_of(said), session.next)
 
 
@@ -354,6 +369,7 @@ def _put_again(session: DialogueSession) -> list[Order]:
 def lapse(session: DialogueSession, _: object) -> list[Order]:
     """Nobody answers: the same question; a second time, a person must look at it."""
     if session.lapsed or session.question is None:
+        session.next_is_own = False  # nobody may be there to hear it read back
         return park(session)
     session.lapsed = True
     return [session.put(session.question)]

@@ -1,10 +1,10 @@
 """The dialogue machine, from a verdict to an agreed entry. Pure: events come in, orders go out.
 
 `table.py` has the table that says what is done about which event in which state. Each step that it names is a function
-of `drafting`, `contradictions`, `corrections`, `standing`, `answers`, `scans`, `review`, `receipts`, `context`,
-`shifts` or `status`, which changes the one `DialogueSession` and gives the orders. Whoever drives the dialogue puts the
-durable orders on disk first, all in one transaction, together with the draft as it is then; then he carries out the
-others. A driver whose disk refuses throws the dialogue away and begins again from what is on disk.
+of `drafting`, `contradictions`, `corrections`, `amendments`, `standing`, `answers`, `scans`, `review`, `receipts`,
+`context`, `shifts` or `status`, which changes the one `DialogueSession` and gives the orders. Whoever drives the
+dialogue puts the durable orders on disk first, all in one transaction, together with the draft as it is then; then he
+carries out the others. A driver whose disk refuses throws the dialogue away and begins again from what is on disk.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 
 from edge.agree.decide import Rules, decide
 from edge.agree.dialogue import (
+    amendments,
     answers,
     closing,
     context,
@@ -24,6 +25,7 @@ from edge.agree.dialogue import (
     drafting,
     receipts,
     review,
+    same_again,
     scans,
     shifts,
     standing,
@@ -38,6 +40,7 @@ from edge.agree.dialogue.questions import About, Question
 from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, InReview, Manner, Works
 from edge.agree.dialogue.table import AGREEING, CLOSED, QUESTIONS, TABLE, Event, State, Step
 from edge.agree.expectations import NOTHING_EXPECTED
+from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
 from edge.forms.spoken import courteous
 from edge.records import (
@@ -60,10 +63,10 @@ from edge.records import (
 
 SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Order]]] = {
     Step.NOTE: status.note,
-    Step.BEGIN: corrections.begin_or_replace_last,
+    Step.BEGIN: amendments.begin_or_replace_last,
     Step.NEXT: standing.else_left(corrections.begin_next),
     Step.CORRECT: standing.else_left(corrections.correct_held),
-    Step.AMEND: corrections.correct_last,
+    Step.AMEND: amendments.correct_last,
     Step.ANSWER: standing.else_left(answers.take_answer),
     Step.SCAN: standing.else_left(scans.take_scan),
     Step.SCAN_FAULT: scans.tell_fault,
@@ -81,7 +84,7 @@ SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Ord
     Step.FORGET: answers.never_mind,
     Step.GIVE_UP: answers.take_back_open_or_last,
     Step.OBJECT: standing.object_to_last,
-    Step.TAKE_BACK: corrections.cancel_last,
+    Step.TAKE_BACK: amendments.cancel_last,
     Step.DEFER: drafting.tell_kept,
     Step.PUT_OFF: drafting.put_off,
     Step.TURN_AWAY: status.turn_away,
@@ -115,6 +118,7 @@ SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Ord
     Step.SWITCH: works.switch,
     Step.TELL_WORK: works.tell,
     Step.ASK_WORK: works.ask,
+    Step.TELL_LISTENED: status.tell_listened,
     Step.NOT_HEARD_HERE: works.tell_unheard,
 }
 """How each step is taken that answers what the operator said."""
@@ -235,6 +239,14 @@ class Dialogue:
     def open(self) -> bool:
         """Whether the operator is in the middle of an entry, or is asked who he is."""
         return self.state in AGREEING or self.state is State.IDENTIFYING
+
+    def take_catalogue(self, catalogue: Catalogue) -> bool:
+        """Let these be the values from now on; False where something is being agreed, or waits to be."""
+        session = self._session
+        if self.open or session.draft is not None or session.next is not None:
+            return False
+        session.rules = replace(session.rules, catalogue=catalogue)
+        return True
 
     @property
     def rules(self) -> Rules:
@@ -388,7 +400,7 @@ def _in_context(session: DialogueSession, heard: UtteranceHeard) -> UtteranceHea
     if session.state not in QUESTIONS and session.breath.is_long_ago(heard.began):
         session.breath.words = ()
     said = corrections.of_held(session, session.breath.continued(heard.reading, session.rules))
-    same = trailers.by_its_end(session, corrections.as_before(session, said), heard.known.expected)
+    same = trailers.by_its_end(session, same_again.as_before(session, said), heard.known.expected)
     return _with_context(session, heard, said, same)
 
 
@@ -452,8 +464,9 @@ def _over_readback(session: DialogueSession, heard: UtteranceHeard, event: Event
             return Event.YES
         if event is Event.UNCLEAR and is_beside(heard.reading, session.rules):
             return Event.NOISE
-    if event is Event.PART and session.state is State.HELD and _only_lists_object(session, heard):
-        return Event.ENTRY
+    if event is Event.PART and session.state is State.HELD:
+        whole = _only_lists_object(session, heard) or corrections.is_next_in_doubt(session, heard)
+        return Event.ENTRY if whole else event
     return event
 
 

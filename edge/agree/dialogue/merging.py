@@ -166,7 +166,8 @@ def _offers_the_same(one: FieldReading, other: FieldReading | None) -> bool:
 def with_fields(draft: Draft, fields: Mapping[str, FieldReading], utterance_id: str) -> Draft:
     """The draft with these fields in the place of its own."""
     reading = replace(draft.reading, fields={**draft.reading.fields, **fields}, not_understood=None)
-    return with_support(replace(draft, reading=reading), utterance_id)
+    stands = tuple((name, utterance_id if name in fields else by) for name, by in draft.stands)
+    return with_support(replace(draft, reading=reading, stands=stands), utterance_id)
 
 
 def put_right(before: Reading, said: Reading, rules: Rules) -> Reading:

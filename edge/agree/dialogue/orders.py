@@ -100,6 +100,10 @@ class Prompt(StrEnum):
     ASIDE_LISTED = "aside_listed"
     ASIDE_MANY = "aside_many"
     TALLY = "tally"  # Its `count` is that of the journal, which whoever carries the order out has.
+    LISTENED = "listened"  # What it tells is the journal's too: it, or the next three.
+    LISTENED_ON = "listened_on"
+    LISTENED_TIMES = "listened_times"
+    LISTENED_NONE = "listened_none"
     HELP = "help"
     HELP_HELD = "help_held"
     HELP_ASKING = "help_asking"

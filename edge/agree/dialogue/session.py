@@ -235,7 +235,7 @@ class DialogueSession:
     question: Question | None = None  # What was asked last and is not answered yet.
     lapsed: bool = False  # One deadline of the question has passed without an answer.
     next: Draft | None = None  # What was said in one breath with the draft, and is asked about behind it.
-    next_is_own: bool = False  # A "no" said that it does not correct the draft: it was said by itself.
+    next_is_own: bool = False  # It was said by itself, and does not correct the draft.
     expected: Expectations = NOTHING_EXPECTED
     """What was announced when something was heard last: what is taken up again is held against it too."""
     lately: Lately = NOT_LOOKED_UP

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from edge.agree.decide import NOTHING_KNOWN, Circumstances
-from edge.agree.dialogue import answers, context, corrections, drafting, status
+from edge.agree.dialogue import amendments, answers, context, corrections, drafting, status
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.merging import as_heard, with_fields
 from edge.agree.dialogue.orders import Order, Prompt, Say
@@ -106,7 +106,7 @@ def object_to_last(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
     """A "no" that came late: of the context, where no entry was made since that was said."""
     standing = session.context
     if not standing.untold:
-        return corrections.object_to_last(session, heard)
+        return amendments.object_to_last(session, heard)
     fields: dict[str, FieldReading] = {name: standing.fields[name] for name in standing.untold}
     reading = replace(heard.reading, act=Act.RECORD, fields=fields, not_understood=None)
     session.draft = Draft(heard.utterance_id, session.rules.form.name, reading, session.who, act=Act.CONTEXT)

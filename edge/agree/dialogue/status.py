@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edge.agree.dialogue import context, corrections, drafting, shifts, works
+from edge.agree.dialogue import amendments, context, drafting, shifts, works
 from edge.agree.dialogue.events import Hardware, Started, UtteranceHeard
 from edge.agree.dialogue.orders import Adjust, Earcon, Hush, Order, Prompt, Say, Sound
 from edge.agree.dialogue.questions import About, Question, judged, values_of
@@ -101,6 +101,11 @@ def tell_help(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 def tell_listening(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """The operator bids it go on, and it was not paused."""
     return [*note(session, heard), session.say(Prompt.LISTENING)]
+
+
+def tell_listened(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """The operator asks who in the office has listened to him: the journal knows."""
+    return [*note(session, heard), session.say(Prompt.LISTENED)]
 
 
 def adjust_voice(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -208,8 +213,8 @@ def _take_up(session: DialogueSession, draft: Draft) -> list[Order]:
     if draft.act is Act.CANCEL or session.manner.is_closing(draft):
         return _ask_whether(session, draft)
     verdict = replace(judged(draft, rules), confirm=Confirmation.READBACK)
-    if corrections.names_another_than_last(session, draft):
-        return corrections.ask_if_replaces_last(session, draft, verdict, draft.reading)
+    if amendments.names_another_than_last(session, draft):
+        return amendments.ask_if_replaces_last(session, draft, verdict, draft.reading)
     orders = drafting.consider(session, draft, verdict, None)
     if session.state is not State.HELD:
         return orders
@@ -225,7 +230,7 @@ def _ask_whether(session: DialogueSession, draft: Draft) -> list[Order]:
     if recorded.last is None or recorded.standing(recorded.last.event_id) != recorded.standing(draft.replaces):
         return [Drop(draft)]
     session.draft, session.verdict = draft, Verdict(Outcome.ACCEPT, (), {})
-    return session.ask(corrections.whether_to_cancel(session, recorded.last))
+    return session.ask(amendments.whether_to_cancel(session, recorded.last))
 
 
 def _park_of_another_form(session: DialogueSession, draft: Draft) -> list[Order]:

@@ -63,6 +63,7 @@ class Event(StrEnum):
     SIGN_OFF = "sign off"
     ROSTER = "roster"  # Who may sign on has changed.
     WHICH_WORK = "which work"
+    WHO_LISTENED = "who listened"
     SWITCH = "switch"  # "Switch to counting"; where nothing is open, "counting".
     UNHEARD = "unheard"  # Sound in a language for which no recogniser is here.
     SPEAKING = "speaking"  # The operator began to speak, over the device's voice or not.
@@ -148,6 +149,7 @@ class Step(StrEnum):
     SWITCH = "ask to finish what is open, else close it, fill the other form; ask which, where none is called so"
     TELL_WORK = "tell which work it is"
     ASK_WORK = "ask which work it is to be"
+    TELL_LISTENED = "tell who listened to what he said, when and why"
     NOT_HEARD_HERE = "tell that this language is not heard here"
     LISTEN = "fall silent, give time"
     LET_GO = "park what was open"
@@ -271,6 +273,7 @@ _ALWAYS = {
     Event.SIGN_OFF: Step.SIGN_OFF,
     Event.ROSTER: Step.ROSTER,
     Event.WHICH_WORK: Step.TELL_WORK,
+    Event.WHO_LISTENED: Step.TELL_LISTENED,
     Event.SWITCH: Step.SWITCH,
     Event.UNHEARD: Step.NOT_HEARD_HERE,
     Event.SPEAKING: Step.LISTEN,

@@ -13,10 +13,10 @@ from edge.agent.dialogue_driver import Stands
 from edge.agent.events import AlreadyKept, CaptureResumed, CaptureStopped, Decided, SourceEnded
 from edge.cli.present.json_lines import event_fields, event_form, event_kind, event_line, print_line
 from edge.cli.present.wording import OUTCOMES, STYLES, Tone
-from edge.console import SafeConsole
 from edge.forms.model import Form
 from edge.records import Outcome, Verdict
 from edge.records.entry import Note
+from edge.terminal.tables import SafeConsole
 
 REPEAT = "Please say it again."  # What the operator is asked when no field was understood.
 

@@ -35,6 +35,7 @@ ASKS: dict[str, Act | Command] = {
     "l": Command.LAST_ENTRY,
     "t": Command.WHERE_AM_I,
     "k": Command.WHICH_WORK,
+    "v": Command.WHO_LISTENED,
     "h": Command.HELP,
     "?": Command.HELP,
     "+": Command.LOUDER,

@@ -320,7 +320,7 @@ def command_phrases(
         ways_to_say = [" ".join(said) for said in language.commands[name][:EXPECTED]]
         (signing if asked.command is Command.SIGN_ON else plain).extend(ways_to_say)
     plain.extend(" ".join(reason[0]) for reason in language.breaks.values())  # with more, "say again" is heard as one
-    spoken = [_aloud(name, language) for name in names]
+    spoken = [aloud(name, language) for name in names]
     return (*plain, *(f"{phrase} {name}" for phrase in signing for name in spoken))
 
 
@@ -330,7 +330,7 @@ def numbers_said(said: str, language: Language = ENGLISH) -> frozenset[str]:
     return frozenset(_spelt(phrase(said), language))
 
 
-def _aloud(name: str, language: Language) -> str:
+def aloud(name: str, language: Language) -> str:
     """A name as it is said: a number, which every recogniser knows, digit by digit."""
     numbers = language.table["numbers"]
     digits = {"0": numbers["zeros"][0]} | dict(one.split()[:2] for one in numbers["words"])

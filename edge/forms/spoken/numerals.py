@@ -315,7 +315,7 @@ class _Counts:
         halves, spoilt = table.get("halves", {}), table.get("spoilt", {})
         self.half_within = tuple(map(phrase, halves.get("within", ())))
         self._half_behind = tuple(map(phrase, halves.get("behind", ())))
-        self._spoilt_before = self._multiplying | frozenset(map(fold, spoilt.get("before", ())))
+        self.spoilers = self._multiplying | frozenset(map(fold, spoilt.get("before", ())))
         behind = tuple(map(phrase, spoilt.get("behind", ())))
         self._spoilt_behind = _by_first(behind)
         self._vague = tuple(map(phrase, table.get("vague", ())))
@@ -324,9 +324,7 @@ class _Counts:
         """Words that a number begins with."""
         spoken = (*self._vague, *self.half_within, *self._half_behind, *behind)
         phrases = (word for rows in self._phrases.values() for rest, _ in rows for word in rest)
-        self.further = frozenset(
-            {*self._short, *self._spoilt_before, *phrases, *(word for one in spoken for word in one)}
-        )
+        self.further = frozenset({*self._short, *self.spoilers, *phrases, *(word for one in spoken for word in one)})
         """Words that matter to them, besides those of cardinals and digits."""
 
     def at(self, words: Words, at: int) -> list[Count]:
@@ -334,7 +332,7 @@ class _Counts:
         word = words[at]
         if word not in self.beginnings and not _is_written(word):
             return []
-        if (at and words[at - 1] in self._spoilt_before) or any(_follows(words, at, one) for one in self._vague):
+        if (at and words[at - 1] in self.spoilers) or any(_follows(words, at, one) for one in self._vague):
             return []
         found: dict[tuple[int, int], float] = {}
         for part in self._counted(words, at):
@@ -548,6 +546,8 @@ class Numerals:
         self._compounds = _Compounds(table, cardinals, digits, self._counts)
         self.times = digits.times
         """What repeats the digit behind it, and how often: "double"."""
+        self.spoilers = self._counts.spoilers
+        """Words that make no count of a number right behind them: "minus", "point"."""
         self._joiners = cardinals.joiners
         named = cardinals.words | digits.values.keys() | digits.times.keys()
         self._own = frozenset(named - self._joiners)

@@ -42,6 +42,7 @@ COMMANDS = {
     Command.SIGN_ON: "a worker begins his shift",
     Command.SIGN_OFF: "a worker ends his shift",
     Command.WHICH_WORK: "tell which work is being done",
+    Command.WHO_LISTENED: "tell who in the office listened to what the worker said",
 }
 
 REASONS = {

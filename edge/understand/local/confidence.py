@@ -15,6 +15,8 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from types import MappingProxyType
 
+from edge.config import CurveSettings
+from edge.errors import Misconfigured
 from edge.forms.spoken.confusable import Rival
 from edge.forms.spoken.language import ENGLISH
 from edge.records import FieldReading, FieldValue, Word
@@ -85,7 +87,7 @@ def most_likely(
     weighed = list(chain.from_iterable(_fair(hearing, best.words, len(hearings)) for hearing in each))
     fields = {name: _weighed(name, field, weighed) for name, field in best.fields.items()}
     fields |= _left_out(best, candidates)
-    return tuple(_sure(word, hearings[0]) for word in best.words), fields
+    return tuple(_sure(word, hearings) for word in best.words), fields
 
 
 def _left_out(best: _Candidate, candidates: Sequence[_Candidate]) -> Fields:
@@ -191,16 +193,18 @@ def _shares_of(name: str, candidates: Sequence[_Candidate]) -> dict[FieldValue |
     return shares
 
 
-def _sure(word: Word, hearing: Sequence[Alternative]) -> Word:
-    """The word with the share of a hearing's alternatives that have it at its place, as its confidence."""
-    likely = near(hearing)
-    middle = (word.start + word.end) / 2
-    share = sum(
+def _sure(word: Word, hearings: Sequence[Sequence[Alternative]]) -> Word:
+    """The word, with the share of alternatives that have it at its place as confidence; each hearing counts alike."""
+    return replace(word, confidence=min(1.0, sum(_share_with(word, one) for one in hearings) / len(hearings)))
+
+
+def _share_with(word: Word, hearing: Sequence[Alternative]) -> float:
+    likely, middle = near(hearing), (word.start + word.end) / 2
+    return sum(
         share
         for alternative, share in zip(likely, _softmax([one.score for one in likely]), strict=True)
         if any(other.text == word.text and other.start <= middle <= other.end for other in alternative.words)
     )
-    return replace(word, confidence=min(1.0, share))
 
 
 CERTAIN = 0.999
@@ -243,3 +247,16 @@ VOSK: Mapping[Rival, Curve] = MappingProxyType(
 """Fitted on half of the speakers, those whose name has an even SHA-256: on their clips of the dev set, and of the
 repository's own set in made noise; where there is no rival, or one zero more, of the dev set and of the library's first
 set, clean and at 20 dB. `python -m lab.bench.calibration DETAILS...` fits them."""
+
+
+def curves_for(weights: str, own: Mapping[str, CurveSettings]) -> Mapping[Rival, Curve]:
+    """The shipped curves, with those of a site in their place that were fitted with these weights.
+
+    Raises Misconfigured for a kind that there is not.
+    """
+    if unknown := own.keys() - {rival.value for rival in Rival}:
+        raise Misconfigured(
+            f"understand.calibration: {', '.join(sorted(unknown))}: no such kind; allowed: {', '.join(Rival)}"
+        )
+    fitting = {Rival(kind): Curve(one.offset, one.slope) for kind, one in own.items() if one.weights == weights}
+    return {**VOSK, **fitting}

@@ -11,15 +11,18 @@ from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
 from edge.forms.spoken import command_phrases, further, work_phrases
-from edge.forms.spoken.language import ENGLISH
+from edge.forms.spoken.language import ENGLISH, Language, language_named
 from edge.ports import Interpreter
+from edge.understand.local.confidence import curves_for
 from edge.understand.local.grammar_cache import sentences
 from edge.understand.local.incremental import Awaited, whole_entries
 from edge.understand.local.pocketsphinx import PocketsphinxInterpreter
 from edge.understand.local.pocketsphinx import knowing as pocketsphinx_knows
+from edge.understand.local.unmeasured import UnmeasuredVosk
 from edge.understand.local.vosk import VoskInterpreter
 from edge.understand.local.vosk import knowing as vosk_knows
 from edge.understand.local.weights import Model, located, named
+from edge.understand.local.weights import catalogue as known_models
 
 
 def recogniser(
@@ -31,8 +34,11 @@ def recogniser(
     awaited: Awaited = whole_entries,
     at_hand: Sequence[Form] = (),
     names: Sequence[str] = (),
+    language: Language | None = None,
 ) -> Interpreter:
     """The recogniser for a form: with `engine = "auto"`, vosk where its weights are, else pocketsphinx.
+
+    `language` is that which is spoken; None: the device's own. Of another, `weights_of` must find weights.
 
     With `converses` it expects commands, answers and corrections besides whole sentences; `awaited` tells what it is
     to wait for; `at_hand` are the forms whose names it is to hear, where there are several, `names` what operators
@@ -47,21 +53,46 @@ def recogniser(
         commands = (*command_phrases(called, trailers=bool(form.places_received)), *works) if converses else ()
         return PocketsphinxInterpreter(form, catalogue, commands, awaited=awaited)
 
-    if wanted.engine is Engine.POCKETSPHINX:
+    spoken = own_language(settings) if language is None else language
+    if wanted.engine is Engine.POCKETSPHINX and spoken is ENGLISH:
         return pocketsphinx()
-    model = _vosk_model(wanted.model)
-    weights = located(model, settings.models)
+    weights = weights_of(settings, spoken)
+    if weights is not None and spoken is not ENGLISH:
+        told = {"names": names, "works": work_phrases(at_hand, spoken)} if converses and at_hand else {}
+        return UnmeasuredVosk(weights, form, catalogue, spoken, **told, converses=converses, awaited=awaited)
     if weights is not None:
         called = _heard(names, partial(vosk_knows, weights)) if converses else None
         expected = sentences(settings.cache / "grammars", form, catalogue, called, works)
         beside = (*ENGLISH.remarks(), *further(form, catalogue))
-        return VoskInterpreter(weights, form, catalogue, expected, beside, converses=converses, awaited=awaited)
-    if wanted.engine == "auto":
+        hearing = partial(VoskInterpreter, weights, form, catalogue, expected, beside)
+        return hearing(converses=converses, awaited=awaited, curves=curves_for(weights.name, wanted.calibration))
+    if wanted.engine == "auto" and spoken is ENGLISH:
         return pocketsphinx()
+    otherwise = ", or set understand.engine to 'auto' or 'pocketsphinx'" if spoken is ENGLISH else ""
     raise Misconfigured(
-        f"understand.model = {model.name!r}: its weights are not in {settings.models}; "
-        f"run `dockvoice models get {model.name}`, or set understand.engine to 'auto' or 'pocketsphinx'"
+        f"understand.model = {wanted.model!r}: its weights are not in {settings.models}; "
+        f"run `dockvoice models get {wanted.model}`{otherwise}"
     )
+
+
+def own_language(settings: Settings) -> Language:
+    """The language that the device's own recogniser hears: that of its weights. Raises Misconfigured."""
+    if settings.understand.engine is Engine.POCKETSPHINX:
+        return ENGLISH
+    model = _vosk_model(settings.understand.model)
+    try:
+        return language_named(model.languages[0])
+    except ValueError as fault:
+        raise Misconfigured(f"understand.model = {model.name!r}: {fault}; its words are still to be written") from None
+
+
+def weights_of(settings: Settings, language: Language) -> Path | None:
+    """Vosk's weights for a language: those that the settings name, else any that are here. None where none are."""
+    listed = [model for model in known_models() if model.engine is Engine.VOSK and model.hears(language.code)]
+    listed.sort(key=lambda model: model.name != settings.understand.model)
+    if listed and listed[0].name == settings.understand.model:
+        listed = listed[:1]
+    return next((place for model in listed if (place := located(model, settings.models)) is not None), None)
 
 
 def _heard(names: Sequence[str], knowing: Callable[[], Callable[[str], bool]]) -> tuple[str, ...]:

@@ -26,9 +26,9 @@ from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
 from edge.forms.spoken import expected, preface, read
-from edge.forms.spoken.confusable import rivalry
+from edge.forms.spoken.confusable import Rival, rivalry
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Expectation, FieldReading, FieldValue, Reading, Word
-from edge.understand.local.confidence import VOSK, Alternative, most_likely
+from edge.understand.local.confidence import VOSK, Alternative, Curve, most_likely
 from edge.understand.local.incremental import Awaited, ListeningAhead, Speculation, whole_entries
 from edge.understand.nearness import Loudness, Wearer
 from edge.understand.proposal import NOISE_S, UNKNOWN, breathed, proposed, refuse_unhearable, told_apart
@@ -68,6 +68,7 @@ class VoskInterpreter:
         *,
         converses: bool = False,
         awaited: Awaited = whole_entries,
+        curves: Mapping[Rival, Curve] = VOSK,
     ) -> None:
         """Load the weights, about half a second, to hear `sentences`; with `converses`, those of a conversation too.
 
@@ -84,13 +85,12 @@ class VoskInterpreter:
         self._labels = frozenset(label.split()[0] for field in form.fields for label in field.labels)
         self._converses = converses
         self._awaited = awaited
+        self._curves = curves
         self._model = loaded(weights)
-        refuse_unhearable(self.name, form, sentences, self._knows)
-        grammar = json.dumps([*sentences * TIMES, *filter(self._knows, beside), UNKNOWN])
-        self._decoders = _Decoders(partial(vosk.KaldiRecognizer, self._model, SAMPLE_RATE, grammar))
-
-    def _knows(self, said: str) -> bool:
-        return all(int(self._model.vosk_model_find_word(word)) >= 0 for word in said.split())
+        knows = knowing(weights)
+        refuse_unhearable(self.name, form, sentences, knows)
+        grammar = json.dumps([*sentences * TIMES, *filter(knows, beside), UNKNOWN])
+        self._decoders = Decoders(partial(_listing, self._model, grammar))
 
     def attend(self) -> ListeningAhead:
         """Begin to listen."""
@@ -130,8 +130,12 @@ class VoskInterpreter:
     def _propose(self, hearings: Sequence[Sequence[Alternative]]) -> Reading:
         words, fields = most_likely(hearings, self._read, self._allows)
         before = preface(words, self._form, self._catalogue, longer_than_s=NOISE_S)
-        sure = {name: _calibrated(field) for name, field in fields.items()}
+        sure = {name: self._calibrated(field) for name, field in fields.items()}
         return proposed(self.name, self._form, self._catalogue, words, sure, preface=before)
+
+    def _calibrated(self, field: FieldReading) -> FieldReading:
+        curve = self._curves[rivalry(field.value, field.runner_up)]
+        return replace(field, confidence=curve.probability(field.confidence), calibrated=True)
 
     def _allows(self, name: str, value: FieldValue) -> bool:
         field = self._form[name]
@@ -167,7 +171,7 @@ class _Recogniser:
         return self._understand([hearing.alternatives() for hearing in self._hearings], self._loudness)
 
 
-class _Decoders:
+class Decoders:
     """Vosk's decoders of one grammar, each used again for another utterance when it has given its result.
 
     Vosk begins anew behind a result, and hears the next utterance as a decoder does that was made for it; to make one,
@@ -191,10 +195,15 @@ class _Decoders:
             self._idle.append((decoder, samples))
 
     def _new(self) -> tuple[Any, int]:
-        decoder = self._made()
-        decoder.SetWords(True)
-        decoder.SetMaxAlternatives(MOST_ALTERNATIVES)
-        return decoder, 0
+        return self._made(), 0
+
+
+def _listing(model: Any, grammar: str) -> Any:
+    """A decoder that lists what else it may have been, with the words of each."""
+    decoder = vosk.KaldiRecognizer(model, SAMPLE_RATE, grammar)
+    decoder.SetWords(True)
+    decoder.SetMaxAlternatives(MOST_ALTERNATIVES)
+    return decoder
 
 
 class _Hearing:
@@ -204,7 +213,7 @@ class _Hearing:
     the same sentence; asked, it would begin another one.
     """
 
-    def __init__(self, decoders: _Decoders, speed: float, labels: Collection[str]) -> None:
+    def __init__(self, decoders: Decoders, speed: float, labels: Collection[str]) -> None:
         """`speed` is that of the voice: 0.5 is half as fast, and an octave lower. `labels` are as for `told_apart`."""
         self._decoders = decoders
         self._kaldi: Any = None
@@ -252,18 +261,13 @@ class _Hearing:
         return bytes(self._stretch.resample_chunk(np.frombuffer(pcm, np.int16), last=last).tobytes())
 
 
-def _calibrated(field: FieldReading) -> FieldReading:
-    curve = VOSK[rivalry(field.value, field.runner_up)]
-    return replace(field, confidence=curve.probability(field.confidence), calibrated=True)
-
-
 def knowing(weights: Path) -> Callable[[str], bool]:
-    """What tells whether the weights know a word. Raises Misconfigured where they cannot be loaded."""
+    """What tells whether the weights know each word of a phrase. Raises Misconfigured where they cannot be loaded."""
     model = loaded(weights)
-    return lambda word: int(model.vosk_model_find_word(word)) >= 0
+    return lambda said: all(int(model.vosk_model_find_word(word)) >= 0 for word in said.split())
 
 
-@lru_cache(maxsize=1)
+@lru_cache
 def loaded(weights: Path) -> Any:
     """The model of these weights, the same for all forms of a device. Raises Misconfigured."""
     try:

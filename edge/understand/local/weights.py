@@ -28,6 +28,10 @@ NOTE = "dockvoice-model.json"
 """The note inside a model's directory: the archive it came from, what was tuned, and the size of each file in bytes."""
 
 
+UNPACKED = 2
+"""So much larger than its archive a model is at most: those whose sizes are known are 1.5 and 1.7 times as large."""
+
+
 class Model(BaseModel):
     """One set of weights, as `config/models.toml` describes it."""
 
@@ -38,11 +42,26 @@ class Model(BaseModel):
     title: str
     license: str
     languages: tuple[str, ...] = Field(min_length=1)
-    size: int = Field(gt=0, description="on disk, bytes")
+    size: int | None = Field(None, gt=0, description="on disk, bytes; None: nobody told")
+    measured: bool = Field(False, description="whether how well it hears was measured with these weights")
     files: tuple[str, ...] = Field(min_length=1)
     tuned: Mapping[str, tuple[str, ...]] = {}
     built_in: str | None = None
     sources: tuple[WeightsSource, ...] = ()
+
+    @property
+    def download(self) -> int:
+        """Bytes to fetch, at most; none of what comes inside a package."""
+        return max((source.size for source in self.sources), default=0)
+
+    @property
+    def room(self) -> int:
+        """Bytes that it takes on the disk, the archive beside it while that is unpacked; rather too many."""
+        return self.download + (UNPACKED * self.download if self.size is None else self.size)
+
+    def hears(self, language: str) -> bool:
+        """Whether it is of a language, by the code alone: "de"."""
+        return any(tag.split("-")[0] == language for tag in self.languages)
 
 
 class _File(BaseModel):
@@ -112,7 +131,7 @@ def get(model: Model, directory: Path, progress: Progress, archive: Path | None 
                 whole = _from_sources(model, Path(work), progress)
             return _placed(model, whole, directory)
     except OSError as fault:
-        needed = (model.size + max(source.size for source in model.sources)) // 1_000_000 + 1
+        needed = model.room // 1_000_000 + 1
         raise StorageFailed(
             f"{directory}: {fault.strerror}; {model.name} needs {needed} MB in a directory that can be written: "
             "make room, or name another as understand.models_directory"

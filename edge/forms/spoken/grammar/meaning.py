@@ -172,7 +172,7 @@ class Said:
         # What was unclear about a value that a correction took the place of is of no matter any more.
         self.doubtful |= any(event.end > self.replaced for event in self.beside)
         numbers = self.of.spoken in SPELT or self.of.spoken in COUNTED
-        if numbers and any(event.happens is Happens.NUMBER or self._goes_on(event) for event in self.beside):
+        if numbers and any(map(self._is_part, self.beside)):
             self.values, self.parts = [], self.values  # What may be a part of a number only is not to be asked about.
         # One of two, of which the other was no value of this: "three times four cases".
         alone = len(self.values) == 1 and self.of.spoken in COUNTED
@@ -181,10 +181,19 @@ class Said:
             self.values = [value for value in self.values if value not in self.denied]
             self.doubtful |= not self.values
 
+    def _is_part(self, beside: Telling) -> bool:
+        """Do words that belong to nothing make a value one that may be but a part?"""
+        return _is_of_number(beside) or self._goes_on(beside) or self._divides(beside)
+
     def _goes_on(self, strange: Telling) -> bool:
         """Does a strange word follow the digits of an id at once?"""
         touches = bool(self.standing) and self.standing[-1].end == strange.start
         return touches and "p" not in strange.marks and self.of.spoken in SPELT
+
+    def _divides(self, strange: Telling) -> bool:
+        """Does a strange word stand between two counts, which may be one: "one hundred and [unk] thirty nine"?"""
+        joined = any(event.end <= strange.start <= event.end + 1 for event in self.standing[:-1])
+        return self.of.spoken in COUNTED and "p" not in strange.marks and joined
 
     def _add_to_list(self, event: Telling) -> None:
         lists = [one for one in self.values if isinstance(one, tuple)] or [()]
@@ -255,6 +264,11 @@ class Said:
         return [value], True
 
 
+def _is_of_number(event: Telling) -> bool:
+    """Is it a number that belongs to nothing, or a word of one?"""
+    return event.happens is Happens.NUMBER or "t" in event.marks
+
+
 def _is_unsure(event: Telling) -> bool:
     return bool(UNSURE & set(event.marks)) or event.cost > ODD or event.value is None
 
@@ -284,11 +298,11 @@ class _Loose:
         self._end: dict[int, int] = {}
         """By the beginning of each, where its run ends."""
         self._numbers: list[int] = []
-        """Where those begin that are numbers."""
+        """Where those begin that are numbers, or of one: "minus"."""
         loose = [event for event in events if event.happens in LOOSE]
         for one in loose:
             self._begin[one.end] = self._begin.get(one.start, one.start)
-            if one.happens is Happens.NUMBER:
+            if _is_of_number(one):
                 self._numbers.append(one.start)
         for one in reversed(loose):
             self._end[one.start] = self._end.get(one.end, one.end)

@@ -44,9 +44,12 @@ class _Links:
         return self._fields[str(path.field)].spoken not in SPELT and self._spans.may_be_digit(at)
 
     def _is_another_letter(self, path: Path, match: Match, at: int) -> bool:
-        """May a word behind a letter, with which the clause ends, be a letter too: "dock boy A", "dock F with A"?"""
-        ends = path.state in {Place.SAID, Place.BETWEEN} and not self._spans.goes_straight_on(match.end)
-        spelt = ends and path.field is not None and self._fields[path.field].spoken is Spoken.LETTER
+        """May a word with which the clause ends be a letter, behind one or digits: "dock F with A", "742 A"?"""
+        if path.field is None or self._spans.goes_straight_on(match.end):
+            return False
+        if path.state is Place.SAID and self._fields[path.field].spoken is Spoken.DIGITS:
+            return self._spans.is_letter(at, match.end)
+        spelt = path.state in {Place.SAID, Place.BETWEEN} and self._fields[path.field].spoken is Spoken.LETTER
         return spelt and self._spans.may_be_letter(str(path.field), match.end - 1, match.end)
 
     def _breaks_off(self, path: Path, match: Match, at: int) -> bool:
@@ -109,10 +112,14 @@ class _Links:
         return counted and said in self._language.words["between_counts"] and bool(self._counts.at(match.end))
 
     def may_deny(self, at: int) -> bool:
-        """May a cue and what follows it at once say what is not so: Spanish "no es catorce", and not "no, es"?"""
+        """May a cue and what follows at once say what is not so: Spanish "no es catorce", Polish "nie czternaście"?"""
+        if (self._words[at],) not in self._language.words["nots"] or not self._spans.goes_straight_on(at + 1):
+            return False
+        said = self._numbers.begins(at + 1) or any(one.role is Role.LABEL for one in self._spans.matches[at + 1])
+        if said and (self._words[at],) in self._language.words["bare_nots"]:
+            return True
         ends = (one.end for one in self._spans.matches[at] if one.role is Role.MOOD and one.value == "denials")
-        nots = (self._words[at],) in self._language.words["nots"]
-        return nots and any(
+        return any(
             end > at + 1 and all(self._spans.goes_straight_on(one) for one in range(at + 1, end + 1)) for end in ends
         )
 
@@ -149,9 +156,15 @@ class SmallWords:
                 step(self, self._swallowing(path, match, at), match, at)
 
     def _swallowing(self, path: Path, match: Match, at: int) -> Path:
-        """The path, its value in doubt where small words behind a label hold a digit: "pallet one second two three"."""
-        small = path.state is Place.LABELLED and match.role not in OF_FIELDS
-        if not small or not any(self._numbers.is_digit(inside) for inside in range(at, match.end)):
+        """The path, its value in doubt where small words behind a label hold a digit: "pallet one second two three".
+
+        Or are a letter: "pallet A 742".
+        """
+        if path.state is not Place.LABELLED or match.role in OF_FIELDS:
+            return path
+        digits = self._fields[str(path.field)].spoken is Spoken.DIGITS
+        letter = digits and self._spans.is_letter(at, match.end) and self._numbers.begins(match.end)
+        if not letter and not any(self._numbers.is_digit(inside) for inside in range(at, match.end)):
             return path
         return path.telling(Telling(Happens.HEDGE, path.field, start=at, end=match.end))
 
@@ -238,6 +251,10 @@ class SmallWords:
 
     def _behind(self, path: Path, match: Match, at: int) -> None:
         if path.state is Place.SAID and not self._says_how(path, match, at):
+            measured = path.field is not None and self._fields[path.field].spoken is Spoken.DECIMAL
+            if measured and tuple(self._words[at : match.end]) in self._language.words["each"]:
+                # "Ten kilos each" is the weight of one.
+                path = path.telling(Telling(Happens.HEDGE, path.field, start=at, end=match.end))
             self._agenda.go(path, match.end, weights.LINK)
 
     def _says_how(self, path: Path, match: Match, at: int) -> bool:

@@ -17,7 +17,7 @@ from edge.forms.spoken.grammar.lexicon import Lexicon, Match, Role
 from edge.forms.spoken.grammar.path import Happens, Telling
 from edge.forms.spoken.grammar.tokens import Token, ends_word
 from edge.forms.spoken.kinds import date, decimal, yes_no
-from edge.forms.spoken.language import Language
+from edge.forms.spoken.language import LETTERS, Language
 from edge.forms.spoken.numerals import Group
 from edge.records import FieldValue
 
@@ -170,9 +170,17 @@ class Spans:
         return [match for match in found if match.role is not Role.MOOD or match.end not in valued] if valued else found
 
     def _without_hedge(self, found: list[Match]) -> list[Match]:
-        """Phrases that begin at a token; what says whose a count is ("38 gut") hedges the next one only at once."""
+        """Phrases that begin at a token; what says whose a count is ("38 gut") hedges the next one only at once.
+
+        And what may begin a clause ("add") hedges a number at once ("add twelve cases to 742"), and nothing else.
+        """
         ends = {match.end for match in found if match.role is Role.UNIT and not self.goes_straight_on(match.end)}
-        return [one for one in found if one.role is not Role.HEDGE_BEFORE or one.end not in ends] if ends else found
+        begun = {match.end for match in found if match.role is Role.OPENING}
+        either = {match.end for match in found if match.role is Role.HEDGE_BEFORE and match.end in begun}
+        counted = {end for end in either if self.goes_straight_on(end) and self.numbers.begins(end)}
+        ends |= either - counted
+        left = [one for one in found if one.role is not Role.HEDGE_BEFORE or one.end not in ends]
+        return [one for one in left if one.role is not Role.OPENING or one.end not in counted]
 
     # Words and pauses.
 
@@ -228,6 +236,10 @@ class Spans:
         """May a word that is one letter be the value of a field that is expected here?"""
         spells = self.fields[name].spoken in {Spoken.LETTER, Spoken.ALPHANUMERIC}
         return spells and end == at + 1 and len(self.words[at]) == 1
+
+    def is_letter(self, at: int, end: int) -> bool:
+        """Is a word one letter, and no digit?"""
+        return end == at + 1 and self.words[at] in LETTERS and not self.numbers.begins(at)
 
     def values(self, field: FormField, at: int) -> list[tuple[int, FieldValue, float]]:
         """What begins at a token and may be the value of a field that is not spelt: its end, the value, its cost."""

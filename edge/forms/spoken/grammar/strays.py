@@ -213,6 +213,8 @@ class Strays:
             while not ends_word(self._tokens, end):
                 end += 1
             marks = "p" if self._tokens[at].pause else ""
+            numerals = self._spans.language.numerals
+            marks += "t" if self._words[at] in numerals.spoilers or self._words[at] in numerals.times else ""
             known = self._strangers[at, field] = Telling(Happens.STRANGER, field, marks=marks, start=at, end=end)
         return known
 

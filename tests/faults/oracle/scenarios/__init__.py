@@ -8,7 +8,7 @@ from tests.faults.oracle.scenarios import agent, broker, clock, disk, evidence, 
 THEMES = {
     "agent": (
         Scenario("agent-killed", "kills of the agent at random moments", agent.killed_at_random, 15, 500),
-        Scenario("agent-killed-at-sync", "kills of the agent at its nth sync", agent.killed_at_syncs, 3, 120),
+        Scenario("agent-killed-at-sync", "kills of the agent at its nth sync", agent.killed_at_syncs, 2, 120),
     ),
     "broker": (
         Scenario("broker-killed", "kills of a broker that saves", broker.killed_with_memory, 3, 60),

@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from edge.agent.decisions import SOCKET
 from edge.agent.review import DeviceIdentity, Person, accept
+from edge.agent.review_decisions import SOCKET
 from edge.agree.decide import Rules
 from edge.keep.journal import Journal
 from tests import shipped

@@ -24,6 +24,7 @@ from edge.agent.dialogue_driver import DialogueDriver
 from edge.agent.particulars import particulars
 from edge.agent.parts import form_named, rules
 from edge.agent.review import DISCARDED, REVIEWED, DeviceIdentity, Person, accept, stated
+from edge.agent.site_catalogue import catalogue_at_start
 from edge.agree.dialogue.events import Fate, PersonDecided
 from edge.config import Settings
 from edge.deliver.events import MalformedMessage, Topics, withheld
@@ -37,7 +38,6 @@ from edge.errors import (
     UnreadableInput,
     plainly,
 )
-from edge.forms.catalogue import Catalogue
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.outbox import HELD
@@ -93,7 +93,7 @@ def carry_out(journal: Journal, settings: Settings, asked: Resolution, *, origin
     journal.outbox.demand_owner(Topics(settings.deliver.prefix, settings.site, settings.device).source)
     found = waits_in.review.utterance(asked.which)
     form = form_named(settings, found.form)
-    catalogue = Catalogue.load(settings.catalogue_directory)
+    catalogue = catalogue_at_start(settings, (form,))
     demands = rules(settings, form, catalogue)
     beside = particulars(settings, form, catalogue)
     device = DeviceIdentity(settings.site, settings.device, settings.operator, Clock().believed(), beside)

@@ -12,7 +12,7 @@ from rich.segment import Segment
 from rich.table import Column, Table
 from rich.text import Text
 
-from edge.plain_text import in_lines, in_one_line
+from edge.terminal.plain_text import in_lines, in_one_line
 
 UNBOUNDED = 100_000  # Columns: more than anything that is printed here takes.
 

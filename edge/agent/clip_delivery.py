@@ -1,0 +1,224 @@
+"""Clip delivery: the sound of what was said, for those who are to hear it; and who asked for it, into the journal.
+
+It goes behind everything else: `edge/deliver/clip_relay.py` says which chunk is next, Delivery when one may go.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from edge.config import ClipPolicy, Settings
+from edge.deliver.clip_relay import ClipRelay, Offer, SendChunk
+from edge.deliver.clips import (
+    CHUNK,
+    Answer,
+    ClipChunk,
+    ClipGone,
+    ClipMessage,
+    ClipOffered,
+    RequestNoted,
+    Unsent,
+    chunks_of,
+    clip_message,
+    read_clip_receipt,
+)
+from edge.deliver.events import MalformedMessage, Topics
+from edge.deliver.mqtt import Delivered
+from edge.deliver.reason_codes import FAILURE
+from edge.deliver.signed import ClipRequest, Forged, read_clip_request
+from edge.hash_chain import PublicKey
+from edge.keep.clips import ClipAsked, RecordingBytes
+from edge.keep.journal import Journal
+from edge.keep.journal_thread import JournalThread
+from edge.keep.storage import DiskFull
+
+LOOK_S = 1.0  # How often it is looked what is to be sent: whoever wants to listen waits no longer for the first chunk.
+
+WINDOW = 50  # So many clips are at hand at one time; they go one after the other.
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ClipOut:
+    """A message that is to be published now."""
+
+    tag: str
+    body: bytes
+    step: Offer | SendChunk | RequestNoted
+    chunks: int | None  # How many the clip has, where it is offered.
+
+
+class ClipDelivery:
+    """The clips of one device on their way. Belongs to the loop."""
+
+    def __init__(
+        self, settings: Settings, key: PublicKey | None, desk: JournalThread, beat: Callable[[], None]
+    ) -> None:
+        """`key` is whose requests are taken; without one none is. `beat` is called while one waits for room."""
+        self._key = key
+        self._topics = Topics(settings.deliver.prefix, settings.site, settings.device)
+        self._policy = settings.deliver.clips
+        self._keeps_sound = settings.keep.audio_after_receipt
+        self._desk = desk
+        self._beat = beat
+        self._relay = ClipRelay(settings.deliver.receipt_timeout_s)
+        self._noted: deque[RequestNoted] = deque()
+        self._before: set[str] = set()  # What is on its way to the broker, and goes before every clip.
+        self._gone: dict[str, str] = {}  # Why clips do not come, as the inventory was told.
+        self._ended: dict[str, str] = {}  # What became of clips, as it is to be kept.
+        self._next_look = -math.inf
+        self._refused = False
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """What is to be subscribed to."""
+        requests = () if self._key is None else (self._topics.clip_requests,)
+        return (*requests, self._topics.clip_receipts) if requests or self._sends_unclear else ()
+
+    @property
+    def _sends_unclear(self) -> bool:
+        return self._policy is ClipPolicy.UNCLEAR and self._keeps_sound
+
+    def carries(self, topic: str) -> bool:
+        """Whether requests come on this topic."""
+        return topic == self._topics.clip_requests
+
+    def connected(self) -> None:
+        """A connection came up, or was lost: what was on the way may not have come."""
+        self._before.clear()
+        self._relay.connected()
+
+    def wait_for(self, tag: str) -> None:
+        """Something else is on its way to the broker: no clip goes before that has come."""
+        self._before.add(tag)
+
+    async def take(self, message: Delivered) -> None:
+        """Keep a request, or say in the log why not. When this returns the broker may forget it."""
+        if (request := self._checked(message)) is None:
+            return
+        named = ("request", "utterance_id", "audio_sha256", "sound", "who", "reason")
+        asked = ClipAsked(
+            **{name: getattr(request, name) for name in named}, asked_at=request.time, body=message.payload.decode()
+        )
+        keep = partial(self._desk, lambda journal: journal.clips.take(asked))
+        if await self._desk.when_there_is_room(keep, "a request for a clip waits for room", lambda _: self._beat()):
+            logger.info("%s: %s listens to it", request.utterance_id, request.who)
+            self._next_look = -math.inf
+        else:
+            logger.warning("%s: a request for the clip came again: it counts once", request.utterance_id)
+        self._noted.append(RequestNoted(request.utterance_id, request.request))
+
+    def _checked(self, message: Delivered) -> ClipRequest | None:
+        if self._key is None:  # a subscription that the broker remembers from when the settings named a key
+            return None
+        if message.retained:
+            logger.warning("a request for a clip that the broker kept is not taken: publish them without retain")
+            return None
+        try:
+            return read_clip_request(message.payload, self._topics.source, self._key)
+        except Forged as fault:
+            logger.warning("somebody wants to listen who may not, or it was altered; nothing is sent: %s", fault)
+        except MalformedMessage as fault:
+            logger.warning("a message on the topic of requests for clips is none for this device: %s", fault)
+        return None
+
+    def answered(self, payload: bytes, now: float) -> None:
+        """What the inventory says to a clip."""
+        try:
+            receipt = read_clip_receipt(payload)
+        except MalformedMessage as fault:
+            logger.warning("a message on the topic of receipts for clips is none: %s", fault)
+            return
+        if (ended := self._relay.answered(receipt, now)) is not None:
+            self._ended[ended] = self._gone.pop(ended, receipt.answer.value)
+            if receipt.answer is Answer.REJECTED:
+                logger.error("%s: the inventory takes what it got of the clip for another recording", ended)
+
+    def took(self, tag: str, reason_code: int) -> bool:
+        """The broker's word on what has this tag; False where that is no clip."""
+        self._before.discard(tag)
+        if not self._relay.carries(tag):
+            return False
+        self._relay.acknowledged(tag, reason_code)
+        if reason_code >= FAILURE and not self._refused:
+            self._refused = True
+            logger.warning("the broker refuses clips (%d): let this device publish %s", reason_code, self._topics.clips)
+        return True
+
+    async def next(self, now: float) -> ClipOut | None:
+        """What is to be published now, if anything is."""
+        await self._look(now)
+        if self._relay.busy or self._before:
+            return None
+        if self._noted:
+            noted = self._noted[0]
+            return ClipOut(noted.request, clip_message(noted, self._topics.source), noted, None)
+        step = self._relay.next(now)
+        if step is None:
+            return None
+        said = await self._desk(partial(self._said, step=step))
+        chunks = said.chunks if isinstance(said, ClipOffered) else None
+        if isinstance(said, ClipGone):
+            step = Offer(step.utterance_id)
+            self._gone[step.utterance_id] = said.why.value
+        else:
+            self._gone.pop(step.utterance_id, None)
+        tag = f"clip {step}"
+        return ClipOut(tag, clip_message(said, self._topics.source), step, chunks)
+
+    def published(self, out: ClipOut, now: float) -> None:
+        """It is on the way."""
+        match out.step:
+            case RequestNoted():
+                self._noted.popleft()
+                self._relay.said(out.tag)
+            case Offer(utterance_id):
+                self._relay.offered(utterance_id, out.tag, out.chunks, now)
+            case SendChunk(utterance_id, number):
+                self._relay.sent(utterance_id, out.tag, number)
+
+    def _said(self, journal: Journal, step: Offer | SendChunk) -> ClipMessage:
+        utterance_id = step.utterance_id
+        if self._policy is ClipPolicy.NEVER or not self._keeps_sound:
+            return ClipGone(utterance_id, Unsent.NEVER if self._keeps_sound else Unsent.NO_AUDIO)
+        if isinstance(step, Offer):
+            found, number = journal.clips.whole(utterance_id), None
+        else:
+            found, number = journal.clips.piece(utterance_id, (step.number - 1) * CHUNK, CHUNK), step.number
+        match found:
+            case RecordingBytes(sha256, size) if number is None:
+                return ClipOffered(utterance_id, sha256, size, chunks_of(size))
+            case RecordingBytes(sha256, size, data) if number is not None:
+                return ClipChunk(utterance_id, sha256, chunks_of(size), number, data)
+            case why:
+                return ClipGone(utterance_id, Unsent(str(why)))
+
+    async def _look(self, now: float) -> None:
+        """Note what has ended, and what is to be sent."""
+        ended, looks = dict(self._ended), bool(self.topics) and now >= self._next_look
+        if not ended and not looks:
+            return
+
+        def work(journal: Journal) -> list[str] | None:
+            for utterance_id, became in ended.items():
+                journal.clips.close(utterance_id, became)
+            if looks and self._sends_unclear:
+                journal.clips.owe_unclear()
+            return journal.clips.due(WINDOW) if looks else None
+
+        try:
+            due = await self._desk(work)
+        except DiskFull as fault:
+            self._next_look = now + LOOK_S
+            logger.warning("what became of clips cannot be noted, and is as soon as there is room: %s", fault)
+            return
+        self._ended = {one: became for one, became in self._ended.items() if one not in ended}
+        if due is not None:
+            self._next_look = now + LOOK_S
+            self._relay.owed(one for one in due if one not in self._ended)

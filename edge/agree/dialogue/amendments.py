@@ -1,0 +1,171 @@
+"""Amendments: the steps that change, replace or cancel an entry on record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import islice
+
+from edge.agree.dialogue import drafting, works
+from edge.agree.dialogue.events import UtteranceHeard
+from edge.agree.dialogue.merging import begins_astray, names_another, put_right
+from edge.agree.dialogue.orders import Order, Prompt, Say
+from edge.agree.dialogue.questions import About, Question, held, values_of
+from edge.agree.dialogue.session import DialogueSession
+from edge.forms.spoken import corrects
+from edge.records import Act, Because, Draft, FieldValue, LastEntry, Outcome, Reading, Reason, Verdict
+
+
+def begin_or_replace_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """A sentence while nothing is open: a new entry, or the last one, where it begins by taking that back."""
+    if not corrects(heard.reading.words, session.rules.language):
+        return drafting.begin_entry(session, heard)
+    last, named = session.recorded.last, session.entry_named(heard.reading)
+    if named is not None and drafting.takes_back(session, heard):
+        # What stands for all entries now is not said of one before.
+        own = {name: one for name, one in heard.reading.fields.items() if not one.is_taken}
+        return correct_last(session, replace(heard, reading=replace(heard.reading, fields=own)))
+    if last is None or session.manner.is_closing(last.draft):
+        return drafting.begin_entry(session, heard)
+    draft = _replacing_last(session, last, replace(drafting.reading_of(session, heard), act=Act.RECORD), heard)
+    verdict = drafting.judged_after(session, draft, heard)
+    if drafting.takes_back(session, heard) and not names_another_than_last(session, draft):
+        return drafting.begin_draft(session, heard, draft, verdict)
+    kept = Verdict(Outcome.HOLD, verdict.reasons, verdict.fields)
+    return [heard.noted(kept), *ask_if_replaces_last(session, draft, verdict, draft.reading)]
+
+
+def correct_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """A correction while nothing is open: of the entry it names, else of the last. One refused is recorded anew."""
+    said = drafting.reading_of(session, heard)
+    named = session.entry_named(said)
+    last = named or session.recorded.last
+    if last is None or session.manner.is_closing(last.draft):
+        elsewhere = works.tell_elsewhere(session) if last is None else []
+        return [heard.noted_as_heeded(), *(elsewhere or [session.say(Prompt.NOTHING_TO_CORRECT)])]
+    alone = said.fields.keys() == session.identifiers_of(values_of(said)).keys()
+    if named is not None and named != session.recorded.last and alone:
+        # No more than which one: what is to become of it is asked.
+        session.recorded.last = named
+        return object_to_last(session, heard)
+    session.recorded.last, before = last, last.draft.reading
+    if begins_astray(said, session.rules):
+        return drafting.ask_to_repeat(session, heard)
+    said = put_right(before, said, session.rules)
+    draft = _replacing_last(session, last, replace(before, fields={**before.fields, **said.fields}), heard)
+    verdict = drafting.judged_after(session, draft, heard)
+    if len(said.fields) > 1 and names_another(before, said, session.rules):
+        # "Correction, pallet 742, fifteen units" may well be of an entry before the last.
+        return [heard.noted(held(verdict)), *ask_if_replaces_last(session, draft, verdict, said)]
+    return drafting.begin_draft(session, heard, draft, verdict)
+
+
+def object_to_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """A "no" that came too late for the undo window: what was recorded over it may be wrong."""
+    last = session.recorded.last
+    if last is None:
+        return [heard.noted_as_heeded(), *works.tell_elsewhere(session)]
+    if session.manner.is_closing(last.draft):
+        return cancel_last(session, heard)
+    session.draft = _replacing_last(session, last, last.draft.reading, heard)
+    noted = heard.noted(Verdict(Outcome.HOLD, (Because(Reason.ANSWER),), {}))
+    return [noted, _last_told(session, last), *session.ask(Question(About.WRONG))]
+
+
+def cancel_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """Cancel the last entry, which is published: it takes a yes. One that was refused is given up at once."""
+    recorded, named = session.recorded, session.identifiers_of(values_of(heard.reading))
+    last = session.entry_named(heard.reading) if named else recorded.last
+    if last is None:
+        if not named and (elsewhere := works.tell_elsewhere(session)):
+            return [heard.noted_as_heeded(), *elsewhere]
+        told = session.say(Prompt.NOT_RECORDED, named) if named else session.say(Prompt.NOTHING_TO_CANCEL)
+        return [heard.noted_as_heeded(), told]
+    standing = recorded.standing(last.event_id)
+    if standing is None:
+        return [heard.noted_as_heeded(), *give_up_refused_last(session)]
+    if last.refused:
+        recorded.mending = heard.utterance_id, last.event_id
+    session.draft = Draft(
+        heard.utterance_id, last.draft.form, heard.reading, session.who, act=Act.CANCEL, replaces=standing
+    )
+    session.verdict = Verdict(Outcome.ACCEPT, (), {})
+    return [heard.noted(held(session.verdict)), *session.ask(whether_to_cancel(session, last))]
+
+
+def whether_to_cancel(session: DialogueSession, last: LastEntry) -> Question:
+    """The question whether to cancel an entry; a trailer whose closing is cancelled is open again."""
+    if session.manner.is_closing(last.draft):
+        return Question(
+            About.CANCEL, fields=session.manner.as_told(last.fields, session.rules.form), prompt=Prompt.CONFIRM_REOPEN
+        )
+    return Question(About.CANCEL, fields=last.fields)
+
+
+def to_be_cancelled(session: DialogueSession) -> LastEntry | None:
+    """The entry of which it is asked whether to cancel it, while it is remembered."""
+    if session.about is not About.CANCEL:
+        return None
+    return next((one for one in session.recorded.entries if one.event_id == session.open_draft.replaces), None)
+
+
+def give_up_refused_last(session: DialogueSession) -> list[Order]:
+    """The inventory has nothing of the last entry, so there is nothing to cancel."""
+    recorded = session.recorded
+    recorded.resolve(None if recorded.last is None else recorded.last.event_id)
+    recorded.last = None
+    return [session.say(Prompt.DROPPED)]
+
+
+def names_another_than_last(session: DialogueSession, draft: Draft) -> bool:
+    """Whether a correction, said as a whole sentence, is of another thing than the last entry."""
+    last, rules = session.recorded.last, session.rules
+    if last is None or draft.act is not Act.AMEND or not corrects(draft.reading.words, rules.language):
+        return False
+    return names_another(last.draft.reading, draft.reading, rules)
+
+
+def ask_if_replaces_last(session: DialogueSession, draft: Draft, verdict: Verdict, said: Reading) -> list[Order]:
+    """Whether it takes the place of the last entry, or is one of its own: only the operator knows.
+
+    Of its own it is nothing but what was `said`.
+    """
+    session.draft, session.verdict = draft, verdict
+    last, values = session.recorded.last, values_of(draft.reading)
+    alone = replace(
+        draft, reading=replace(said, act=Act.RECORD), act=Act.RECORD, replaces=None, agreed=(), proved=(), counted=()
+    )
+    before = first_differing(session, {} if last is None else last.fields, values)
+    return session.ask(Question(About.INSTEAD, fields=values, other=alone, before=before))
+
+
+def first_differing(
+    session: DialogueSession, before: Mapping[str, FieldValue], said: Mapping[str, FieldValue]
+) -> dict[str, FieldValue]:
+    """The first field of the entry before that differs from what was said, an identifier before any other."""
+    known = {**session.identifiers_of(before), **before}
+    differing = ((name, value) for name, value in known.items() if name in said and said[name] != value)
+    return dict(islice(differing, 1))
+
+
+def _last_told(session: DialogueSession, last: LastEntry) -> Say:
+    """The entry that a question is about to be about."""
+    return session.told(Prompt.LAST_REFUSED if last.refused else Prompt.LAST_ENTRY, last)
+
+
+def _replacing_last(session: DialogueSession, last: LastEntry, reading: Reading, heard: UtteranceHeard) -> Draft:
+    """A draft that takes the place of the last entry: where the inventory refused that, an entry of its own."""
+    standing = session.recorded.standing(last.event_id)
+    if last.refused:
+        session.recorded.mending = heard.utterance_id, last.event_id
+    return Draft(
+        utterance_id=heard.utterance_id,
+        form=session.rules.form.name,
+        reading=reading,
+        operator=session.who,
+        act=Act.RECORD if standing is None else Act.AMEND,
+        replaces=standing,
+        agreed=last.draft.agreed,
+        proved=last.draft.proved,
+        counted=last.draft.counted,
+    )

@@ -1,0 +1,98 @@
+"""Same again: what is said to be as in the entry before, "same dock", and the values that it then has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from edge.agree.decide import Rules
+from edge.agree.dialogue import context
+from edge.agree.dialogue.merging import part_of
+from edge.agree.dialogue.questions import About
+from edge.agree.dialogue.session import DialogueSession
+from edge.agree.dialogue.table import State
+from edge.forms.model import FormField, Spoken
+from edge.forms.spoken import likewise, preface, same_again
+from edge.forms.spoken.folding import fold
+from edge.records import Act, FieldReading, LastEntry, Reading, Word
+
+
+def as_before(session: DialogueSession, said: Reading) -> Reading:
+    """The reading, in which "same dock" has the value of the last entry, or of the held one before the next; if any.
+
+    And "same again" all that is not said, but for what stands for all entries.
+    """
+    if said.act is not Act.RECORD or not said.words:
+        return said
+    rules, before = session.rules, _entry_before(session)
+    asked = session.question.field if session.about in {About.FIELD, About.CHOICE} and session.question else None
+    found = likewise(said.words, rules.form, rules.language, asked)
+    again = same_again(said.words, rules.language) if found is None and asked is None else None
+    if before is None or (found is None and again is None):
+        return said
+    told, words = found[1:] if found is not None else again or ((), ())
+    rest = part_of(said, words, rules)
+    names = [found[0]] if found is not None else _alike(session, before, rest)
+    if not names or any(name in rest.fields or name not in before.fields for name in names):
+        return said
+    if words and not _stands_beside(rest, told, said, rules):
+        return said
+    sure = min(word.confidence for word in told)
+    heard = tuple(word.text for word in told)
+    fields = {**rest.fields, **{name: _same(session, before, name, heard, sure) for name in names}}
+    whole = all(field.name in {*fields, *context.at_hand(session)} for field in rules.form.fields if field.required)
+    begun = bool(rest.fields or again) and session.state is not State.HELD
+    if not (whole or begun or asked in names):
+        return said
+    return replace(said, fields=fields, not_understood=None)
+
+
+def _entry_before(session: DialogueSession) -> LastEntry | None:
+    """The entry that is held, as if it was recorded; else the last of whoever speaks, if none was put aside since."""
+    draft = session.draft
+    if session.state is State.HELD and draft is not None and draft.act is not Act.CONTEXT:
+        return LastEntry("", draft, session.values)
+    return None if session.recorded.put_aside_since else session.recorded.last
+
+
+def _alike(session: DialogueSession, before: LastEntry, rest: Reading) -> list[str]:
+    """The fields that are the same again: not by what each thing is known, nor what was wrong with it.
+
+    Nor, where anything stands, what might: what the one before said of that was of it alone.
+    """
+    form, stands = session.rules.form, context.at_hand(session)
+    known = {*rest.fields, *(form.said_once if stands else ())}
+    return [
+        field.name
+        for field in form.fields
+        if field.name in before.fields
+        and not ({field.name, field.unit_of} & known or field.many is not None)
+        and not (field.identifier and field.required)
+        and not _is_of_one(field)
+    ]
+
+
+def _is_of_one(field: FormField) -> bool:
+    """Does the field tell what was found of one thing alone: what is wrong with it, how many are damaged or short?"""
+    found = field.bare or field.spoken in {Spoken.CARDINAL, Spoken.YES_NO}
+    return field.exception or (found and not field.required)
+
+
+def _same(
+    session: DialogueSession, before: LastEntry, name: str, heard: tuple[str, ...], confidence: float
+) -> FieldReading:
+    """A field as in the entry before, with the utterances in which it was said, and the unit that was said with it."""
+    said = before.draft.reading.fields.get(name)
+    counted = said.words if said is not None and session.rules.form[name].units else ()
+    said_in = said.said_in if said is not None else ()
+    by = said_in or (before.draft.utterance_id, *before.draft.support)
+    return FieldReading(before.fields[name], (*heard, *counted), confidence, said_in=by)
+
+
+def _stands_beside(rest: Reading, told: Sequence[Word], said: Reading, rules: Rules) -> bool:
+    """Is the rest sure, and next to what was `told` a part of it: no "not", nor anything else, in between?"""
+    if preface(rest.words, rules.form, rules.catalogue, rules.language):
+        return False
+    next_to = rest.words[0] if said.words[0] in told[:1] else rest.words[-1]
+    sure = all(one.value is not None and not one.rivals for one in rest.fields.values())
+    return sure and any(fold(next_to.text) in map(fold, one.words) for one in rest.fields.values())

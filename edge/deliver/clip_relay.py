@@ -1,0 +1,137 @@
+"""The relay of clips: which of them goes, and which chunk next. Pure: answers and the time come in, one step goes out.
+
+An entry waits for no clip: one message of a clip is on the way at a time, and the next is made when the broker has that
+one and nothing else waits for the broker. A clip is offered first; the answer says how much of it has come, on
+whichever connection that was, and it goes on behind that. What nobody answers is offered again, with growing waits: an
+inventory that keeps no clips costs a message in a few minutes. An answer that a broker kept from an earlier connection
+is none to what is offered now, and counts for nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from edge.deliver.clips import ENDING, Answer, ClipReceipt
+from edge.deliver.reason_codes import FAILURE
+
+AHEAD = 8  # So many chunks go out before the inventory has answered for the first of them.
+
+MOST_DOUBLINGS = 4  # The wait before an unanswered clip is offered again grows to 2**4 times the first: minutes.
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Offer this clip, or say why it does not come."""
+
+    utterance_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SendChunk:
+    """Send this chunk of it."""
+
+    utterance_id: str
+    number: int
+
+
+@dataclass(slots=True)
+class _Open:
+    due: float = 0.0  # When it is offered next.
+    tries: int = 0  # How often it was offered since it last got on.
+    chunks: int | None = None  # How many it has; None before it was offered.
+    taken: bool = False  # Whether the broker has taken an offer of it on this connection: answers may come.
+    agreed: bool = False  # Whether the inventory has said, on this connection, how much it has.
+    have: int = 0
+    sent: int = 0
+
+
+class ClipRelay:
+    """The clips of one device on their way. Times are monotonic seconds."""
+
+    def __init__(self, patience_s: float) -> None:
+        """`patience_s`: so long an answer is waited for before a clip is offered again."""
+        self._patience_s = patience_s
+        self._open: dict[str, _Open] = {}
+        self._busy: str | None = None
+        self._offering: str | None = None  # Whose offer that is.
+
+    @property
+    def busy(self) -> bool:
+        """Whether a message of a clip is on its way to the broker."""
+        return self._busy is not None
+
+    def connected(self) -> None:
+        """A connection came up, or was lost: nothing is on the way any more, and each is offered anew."""
+        self._busy = self._offering = None
+        self._open = {one: _Open() for one in self._open}
+
+    def owed(self, utterance_ids: Iterable[str]) -> None:
+        """These are to be sent, the oldest first; others no more."""
+        self._open = {one: self._open.get(one) or _Open() for one in utterance_ids}
+
+    def next(self, now: float) -> Offer | SendChunk | None:
+        """What is to be published now; None where nothing is, or the broker has not taken what went before."""
+        if self.busy:
+            return None
+        for utterance_id, one in self._open.items():
+            if one.agreed and one.due <= now:
+                one.agreed = False  # no answer came: the inventory says how much it has
+            if one.agreed and one.chunks is not None and one.sent < min(one.chunks, one.have + AHEAD):
+                return SendChunk(utterance_id, one.sent + 1)
+        if any(one.agreed for one in self._open.values()):
+            return None  # one after the other
+        return next((Offer(name) for name, one in self._open.items() if one.due <= now), None)
+
+    def offered(self, utterance_id: str, tag: str, chunks: int | None, now: float) -> None:
+        """The offer is on its way; of a clip that does not come, `chunks` is None."""
+        one = self._open[utterance_id]
+        one.chunks, one.agreed = chunks, False
+        one.due = now + self._patience_s * 2.0 ** min(one.tries, MOST_DOUBLINGS)
+        one.tries += 1
+        self._busy, self._offering = tag, utterance_id
+
+    def sent(self, utterance_id: str, tag: str, number: int) -> None:
+        """The chunk is on its way."""
+        self._open[utterance_id].sent = number
+        self._busy = tag
+
+    def said(self, tag: str) -> None:
+        """Something else of a clip is on its way, which nobody answers."""
+        self._busy = tag
+
+    def carries(self, tag: str) -> bool:
+        """Whether the message with this tag is what is on the way."""
+        return tag == self._busy
+
+    def acknowledged(self, tag: str, reason_code: int) -> None:
+        """The broker's word. What it refuses is offered again when its time has come."""
+        if tag != self._busy:
+            return
+        offered, self._busy, self._offering = self._open.get(self._offering or ""), None, None
+        if reason_code >= FAILURE:
+            for one in self._open.values():
+                one.agreed = False
+        elif offered is not None:
+            offered.taken = True
+
+    def answered(self, receipt: ClipReceipt, now: float) -> str | None:
+        """The inventory's answer; the utterance whose clip has come to its end by it, if one has."""
+        one = self._open.get(receipt.utterance_id)
+        if one is None or not one.taken:
+            return None
+        match receipt.answer:
+            case ending if ending in ENDING:
+                del self._open[receipt.utterance_id]
+                return receipt.utterance_id
+            case Answer.WANTED if one.chunks is not None:
+                if not one.agreed:
+                    one.agreed, one.sent, one.have = True, receipt.have, receipt.have
+                    one.due = now + self._patience_s
+                elif receipt.have > one.have:
+                    one.have, one.tries = receipt.have, 0
+                    one.sent, one.due = max(one.sent, one.have), now + self._patience_s
+            case _:
+                one.agreed = False
+                one.due = now + self._patience_s * 2.0 ** min(one.tries, MOST_DOUBLINGS)
+        return None

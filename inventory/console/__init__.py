@@ -1,0 +1,1 @@
+"""The console: web pages on which supervisors see what devices record, and decide about what waits for a person."""

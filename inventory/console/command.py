@@ -1,0 +1,189 @@
+"""`dockvoice console`: the pages for supervisors, served; and who may sign in there."""
+
+from __future__ import annotations
+
+import getpass
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edge.errors import Misconfigured
+from edge.terminal.tables import log_to, many, show
+from inventory.options import BrokerAt, Config, Database, Given, narrow, say, settings_of
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+commands = typer.Typer()
+users = typer.Typer(help="Who may sign in, and what they may do.", no_args_is_help=True)
+commands.add_typer(users, name="user")
+
+EXTRA = ("argon2", "jinja2", "multipart", "starlette", "uvicorn")  # What the extra [console] installs.
+
+
+@commands.callback(invoke_without_command=True, short_help="Web pages for supervisors: what waits, who decides.")
+def console(
+    context: typer.Context,
+    config: Config = None,
+    broker: BrokerAt = None,
+    database: Database = None,
+    port: Annotated[int | None, typer.Option("--port", min=1, max=65535, help="Over console.port.")] = None,
+) -> None:
+    """Serve the pages on which supervisors see what devices record, and decide about what waits for a person.
+
+    It stands beside `dockvoice inventory`, on the same settings file and the same database. First let somebody in:
+
+        dockvoice console user add ana --role admin
+
+    which asks for a password. Then start it, and open the address that it tells. A viewer looks; a reviewer decides
+    too, and listens; an admin says who else may. What supervisors decide goes to the devices signed with console.key.
+
+    It listens on this machine alone. For tablets put a proxy in front that speaks https, and set console.address.
+    """
+    _demand_extra()
+    context.obj = Given(config, database)
+    if context.invoked_subcommand is None:
+        from inventory.console.server import serve  # noqa: PLC0415 - `--help` waits for no web server
+
+        log_to(sys.stderr, logging.INFO, "%(asctime)s %(levelname)s %(message)s")
+        serve(settings_of(config, broker=broker, database=database), port)
+
+
+Who = Annotated[str, typer.Argument(metavar="NAME", help="As it goes on record with what is decided.")]
+RoleNamed = Annotated[str, typer.Option("--role", metavar="ROLE", help="viewer, reviewer or admin.")]
+
+
+@users.command("add", short_help="Let somebody sign in.")
+def user_add(
+    context: typer.Context,
+    name: Who,
+    role: RoleNamed = "viewer",
+    *,
+    by_proxy: Annotated[
+        bool, typer.Option("--by-proxy", help="No password: console.proxy says who it is (OIDC, LDAP).")
+    ] = False,
+) -> None:
+    """Let somebody sign in. The password is asked for; or it is the first line of what comes by a pipe.
+
+    It has 12 characters at the least. It is never an argument: those are seen by every user of the machine.
+    """
+    from inventory.console import people  # noqa: PLC0415 - `--help` waits for no SQLAlchemy
+
+    given = people.Role.named(role)
+    password = None if by_proxy else _password()
+    with _changing(context, "added", name, role=str(given)) as transaction:
+        people.add(transaction, name, given, password, datetime.now(UTC))
+    say(f"{name}: may sign in as {given}")
+
+
+@users.command("list", short_help="Who may sign in.")
+def user_list(context: typer.Context) -> None:
+    """Show who may sign in, and what they may do."""
+    from inventory.console import people  # noqa: PLC0415 - as above
+
+    with _open(context) as transaction:
+        found = people.everybody(transaction)
+    table = narrow(many(len(found), "person", "people"))
+    for heading in ("name", "role", "signs in"):
+        table.add_column(heading)
+    for one in found:
+        table.add_row(one.name, str(one.role), "with a password" if one.by_password else "by the proxy")
+    show(table)
+
+
+@users.command("role", short_help="Let somebody do more or less.")
+def user_role(context: typer.Context, name: Who, role: RoleNamed) -> None:
+    """Change what somebody may do; it counts from the next click."""
+    from inventory.console import people  # noqa: PLC0415 - as above
+
+    given = people.Role.named(role)
+    with _changing(context, "role_changed", name, role=str(given)) as transaction:
+        people.change_role(transaction, name, given)
+    say(f"{name}: is {given}")
+
+
+@users.command("password", short_help="Give somebody another password.")
+def user_password(context: typer.Context, name: Who) -> None:
+    """Give somebody another password, read as by `add`. Whoever is signed in under the name is signed out."""
+    from inventory.console import people, sessions  # noqa: PLC0415 - as above
+
+    password = _password()
+    with _changing(context, "password_changed", name) as transaction:
+        people.change_password(transaction, name, password)
+        sessions.forgive(transaction, name)
+    say(f"{name}: has another password")
+
+
+@users.command("remove", short_help="Let somebody sign in no more.")
+def user_remove(context: typer.Context, name: Who) -> None:
+    """Let somebody sign in no more, and sign him out. What he did stays on record."""
+    from inventory.console import people  # noqa: PLC0415 - as above
+
+    with _changing(context, "removed", name) as transaction:
+        people.remove(transaction, name)
+    say(f"{name}: may sign in no more")
+
+
+@commands.command("audit", short_help="Is what was done here as it was written?")
+def audit_deeds(
+    context: typer.Context,
+    key: Annotated[
+        Path | None, typer.Option("--key", metavar="FILE", help="The public half of console.key.", readable=False)
+    ] = None,
+) -> None:
+    """Follow the record of what people did on the console. Exit code 1 where a line was changed, removed or put in."""
+    from inventory import audit  # noqa: PLC0415 - as above
+    from inventory.console import deeds  # noqa: PLC0415
+
+    public = None if key is None else audit.read_key(key)
+    with _open(context) as transaction:
+        broken, latest = deeds.broken(transaction, public), deeds.latest(transaction, 1)
+    if broken is not None:
+        say(f"BROKEN at {broken}: it was changed, removed or put in past the console")
+        raise typer.Exit(1)
+    say(f"whole: {latest[0].number if latest else 0} deeds hold")
+
+
+def _demand_extra() -> None:
+    if missing := [name for name in EXTRA if find_spec(name) is None]:
+        raise Misconfigured(f"{', '.join(missing)}: not installed; pip install 'dockvoice-inventory[console]'")
+
+
+@contextmanager
+def _open(context: typer.Context) -> Iterator[Connection]:
+    """The console's tables, which are made where there are none."""
+    from inventory.console.server import books  # noqa: PLC0415 - as above
+
+    given = context.find_object(Given) or Given()
+    with books(settings_of(given.config, database=given.database)) as opened, opened.open() as transaction:
+        yield transaction
+
+
+@contextmanager
+def _changing(context: typer.Context, deed: str, name: str, **details: str) -> Iterator[Connection]:
+    """A change from this terminal, on record as every other."""
+    from inventory.console import deeds  # noqa: PLC0415 - as above
+    from inventory.console.server import signer_of  # noqa: PLC0415
+
+    given = context.find_object(Given) or Given()
+    signer = signer_of(settings_of(given.config, database=given.database))
+    with _open(context) as transaction:
+        yield transaction
+        who = os.environ.get("SUDO_USER") or getpass.getuser()
+        done = deeds.Deed(who, "terminal", deed, name, details)
+        deeds.note(transaction, done, datetime.now(UTC), signer)
+
+
+def _password() -> str:
+    """Typed twice at a terminal, unseen; otherwise the first line that comes."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))

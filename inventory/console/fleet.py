@@ -1,0 +1,126 @@
+"""The fleet: how each device is, from what it says of itself, what came from it, and what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from inventory import statuses
+from inventory.statuses import Status
+from inventory.tables import catalogue, devices
+
+QUIET = frozenset({"muted"})  # A fault of the microphone that the operator himself wants.
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One device, as the inventory knows it."""
+
+    site: str
+    name: str
+    linked: bool
+    since: datetime | None  # When its link came up or was lost; None: it never said.
+    heard_at: datetime | None  # When anything last came from it.
+    handled: int
+    highest: int
+    said: Mapping[str, Any] = field(repr=False)  # As in schemas/status.schema.json.
+    keys: int  # Enrolled for it.
+    wanted: Mapping[str, int] = field(default_factory=dict)  # The version of each kind that was published.
+
+    @property
+    def missing(self) -> int:
+        """How many of its events have not come, as far as it has sent later ones."""
+        return max(0, self.highest - self.handled)
+
+    @property
+    def faults(self) -> list[str]:
+        """What is wrong with its microphone and its speaker, as codes."""
+        found = list(self.said.get("microphone", {}).get("faults", ()))
+        return found + (["mute"] if self.said.get("speaker", {}).get("heard") is False else [])
+
+    @property
+    def versions(self) -> list[tuple[str, int | None, int | None, str | None]]:
+        """Of each kind of master data: which version it runs, which was published, and why it declined one."""
+        told: Mapping[str, Mapping[str, Any]] = self.said.get("catalogue", {})
+        refused = {kind: one["refused"] for kind, one in told.items() if "refused" in one}
+        return [
+            (kind, told.get(kind, {}).get("version"), self.wanted.get(kind), refused.get(kind, {}).get("reason"))
+            for kind in sorted({*told, *self.wanted})
+        ]
+
+    @property
+    def outdated(self) -> list[str]:
+        """The kinds of which it runs another version than was published."""
+        return [kind for kind, runs, wanted, _ in self.versions if wanted is not None and runs != wanted]
+
+    def alarms(self, now: datetime, silent: timedelta) -> list[str]:
+        """What somebody should look at, as codes."""
+        found = []
+        last = self.since if self.since is not None and not self.linked else self.heard_at
+        if not self.linked and (last is None or now - last > silent):
+            found.append("silent")
+        if self.missing:
+            found.append("gap")
+        if not self.keys:
+            found.append("no_key")
+        if self.linked and set(self.faults) - QUIET:
+            found.append("fault")
+        if any(reason for *_, reason in self.versions) or "refused" in self.said.get("roster", {}):
+            found.append("declined")
+        if self.said.get("decisions_not_done"):
+            found.append("not_done")
+        return found
+
+
+def known(transaction: Connection, enrolled: Iterable[tuple[str, str]]) -> list[Device]:
+    """Every device that was ever heard of, or that has a key, by site and name. `enrolled`: of each key."""
+    keys: dict[tuple[str, str], int] = {}
+    for at in enrolled:
+        keys[at] = keys.get(at, 0) + 1
+    said = {(one.site, one.device): one for one in statuses.told(transaction)}
+    came = {(row.site, row.device): row for row in transaction.execute(select(devices))}
+    published = _published(transaction)
+    return [
+        _device(at, said.get(at), came.get(at), keys.get(at, 0), published.get(at[0], {}))
+        for at in sorted({*keys, *said, *came})
+    ]
+
+
+def _device(at: tuple[str, str], said: Status | None, came: Any, keys: int, wanted: Mapping[str, int]) -> Device:
+    times = (None if said is None else said.heard_at, None if came is None else came.heard_at)
+    heard: list[datetime] = [one for one in times if one is not None]
+    return Device(
+        site=at[0],
+        name=at[1],
+        linked=said is not None and said.state == "online",
+        since=None if said is None else said.since,
+        heard_at=max(heard, default=None),
+        handled=0 if came is None else came.handled,
+        highest=0 if came is None else came.highest,
+        said={} if said is None else said.said,
+        keys=keys,
+        wanted=wanted,
+    )
+
+
+def _published(transaction: Connection) -> dict[str, dict[str, int]]:
+    """By site: of each kind, the version that devices are to run."""
+    columns = (catalogue.c.site, catalogue.c.kind, catalogue.c.version)
+    rows = transaction.execute(
+        select(*columns).where(catalogue.c.published_at.is_not(None)).order_by(catalogue.c.version)
+    )
+    found: dict[str, dict[str, int]] = {}
+    for row in rows:
+        found.setdefault(row.site, {})[row.kind] = row.version
+    return found
+
+
+def sites(transaction: Connection) -> list[str]:
+    """Every site of which a device was heard, or that has a catalogue."""
+    found = {row.site for row in transaction.execute(select(devices.c.site).distinct())}
+    found |= {row.site for row in transaction.execute(select(catalogue.c.site).distinct())}
+    return sorted(found | {one.site for one in statuses.told(transaction)})

@@ -1,0 +1,1 @@
+"""The pages: a module for each, with its ways and its tab."""

@@ -1,0 +1,61 @@
+"""The page of one entry: what it says, all that became of it, and what proves it."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+
+from starlette.responses import Response
+
+from inventory.console import decisions, deeds
+from inventory.console.call import Call, Way
+from inventory.console.history import Step, life
+from inventory.console.people import Role
+from inventory.console.recordings import Playable, of_event
+
+MOST_DEEDS = 50  # Lines of what was done on the console about it.
+
+
+def show(call: Call) -> Response:
+    """The entry of an event, or the event that was refused."""
+    event_id = call.request.path_params["event_id"]
+    with call.open() as transaction:
+        steps = life(transaction, call.place.keys, event_id)
+        found = next((one for one in steps if one.event_id == event_id), None)
+        if found is None:
+            return call.refused("entry.unknown", 404)
+        utterance = str(found.data.get("utterance", {}).get("id", ""))
+        decided = decisions.of_utterance(transaction, found.site, found.device, utterance)
+        done = deeds.latest(transaction, MOST_DEEDS, about=utterance) if _may_see_deeds(call) else []
+    return call.page(
+        "entry.html",
+        entry=found,
+        said_at=_said_at(found),
+        steps=steps,
+        stands=next((one for one in reversed(steps) if one.state == "current"), None),
+        recordings=_recordings(call, found),
+        decided=decided,
+        deeds=done,
+        body=json.dumps(found.event, ensure_ascii=False, indent=2),
+    )
+
+
+def _said_at(found: Step) -> datetime | None:
+    """When the device recorded it, by its own clock; None where it says no moment."""
+    try:
+        return datetime.fromisoformat(str(found.event.get("time")))
+    except ValueError:
+        return None
+
+
+def _recordings(call: Call, found: Step) -> list[Playable]:
+    """What an event that was refused for what it is may not even name."""
+    return of_event(call, found.event, found.site, found.device) if found.kind != "refused" else []
+
+
+def _may_see_deeds(call: Call) -> bool:
+    return call.who is not None and call.who.role >= Role.REVIEWER
+
+
+TAB = None
+WAYS = (Way("/entries/{event_id}", show, Role.VIEWER),)

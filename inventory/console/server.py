@@ -1,0 +1,130 @@
+"""The server: the console on its database, until it is told to stop."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from socket import socket
+
+import uvicorn
+from starlette.applications import Starlette
+
+from edge.errors import Unavailable
+from edge.hash_chain import Signer
+from inventory import database
+from inventory.audit import signer_in
+from inventory.clip_folder import ClipFolder
+from inventory.console import tables
+from inventory.console.app import create
+from inventory.console.device_sounds import DeviceSounds
+from inventory.console.live import Live
+from inventory.console.sounds import NoSounds, Sounds
+from inventory.console.tables import Books
+from inventory.console.workplace import Workplace
+from inventory.forms import load_forms
+from inventory.keys import KeyDirectory
+from inventory.sending import send
+from inventory.settings import InventorySettings
+from inventory.store import Store
+
+log = logging.getLogger("console")
+
+ENDING_S = 5  # So long an answer that is under way may take.
+
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+def serve(settings: InventorySettings, port: int | None = None) -> None:
+    """Serve pages until SIGTERM or SIGINT. Raises Misconfigured, Unavailable or StorageFailed where it cannot begin."""
+    ours = settings.console
+    at, signer = port or ours.port, signer_of(settings)
+    if signer is None:
+        log.warning("console.key is not set: nothing can be decided here; name a private key")
+    if ours.host not in LOOPBACK and not (ours.address or "").startswith("https:"):
+        log.warning("console.host is %s without https: passwords can be read on the way; use a proxy", ours.host)
+    with books(settings) as opened:
+        place = Workplace(
+            settings,
+            opened,
+            load_forms(settings.forms),
+            KeyDirectory(settings.keys),
+            signer,
+            lambda: datetime.now(UTC),
+            _sounds(settings, opened, signer),
+            lambda messages: send(settings, "console", messages),
+        )
+        server = Server(create(place), ours.host, at)
+        log.info("open %s", ours.address or f"http://{ours.host}:{at}")
+        for ending in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(ending, lambda *_: None)  # uvicorn ends by them, and then has them end the process too
+        try:
+            with _told_to_stop():
+                server.run()
+        except SystemExit:  # how uvicorn says that it cannot listen
+            told = f"{ours.host}:{at}: cannot be listened on; stop what does, or give another port"
+            raise Unavailable(told) from None
+        log.info("stopped")
+
+
+@contextmanager
+def _told_to_stop() -> Iterator[None]:
+    """To be told to stop is no fault: uvicorn, once it has, would raise the signal anew and end the process by it."""
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    before = {number: signal.signal(number, lambda _number, _frame: None) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class Server(uvicorn.Server):
+    """Uvicorn, which lets go of the browsers that are told what changes before it waits for the others."""
+
+    def __init__(self, app: Starlette, host: str, port: int) -> None:
+        """`app` is that of `create`; with port 0 the system chooses one."""
+        self._live: Live = app.state.live
+        super().__init__(
+            uvicorn.Config(
+                app,
+                host=host,
+                port=port,
+                proxy_headers=False,  # whose word counts is decided by our own settings
+                server_header=False,
+                log_config=None,
+                access_log=False,
+                timeout_graceful_shutdown=ENDING_S,
+            )
+        )
+
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        """End."""
+        self._live.end()
+        await super().shutdown(sockets)
+
+
+@contextmanager
+def books(settings: InventorySettings) -> Iterator[Books]:
+    """The database, with the inventory's tables and the console's."""
+    engine = database.connect(database.parse(settings.database_url))
+    try:
+        database.prepare(engine, create=True)
+        tables.prepare(engine)
+        yield Books(engine)
+    finally:
+        engine.dispose()
+
+
+def _sounds(settings: InventorySettings, books: Books, signer: Signer | None) -> Sounds:
+    if signer is None:
+        return NoSounds()
+    folder = ClipFolder(settings.clips_folder, settings.clips.free_mb)
+    return DeviceSounds(Store(books.engine, lambda: datetime.now(UTC)), folder, signer, settings.prefix)
+
+
+def signer_of(settings: InventorySettings) -> Signer | None:
+    """Who signs decisions. Raises UnreadableInput for a key that is none."""
+    return None if settings.console.key is None else signer_in(settings.console.key)

@@ -1,0 +1,169 @@
+"""The console's own tables, beside the inventory's in the same database: people, sessions, decisions, and an audit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import local
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Connection,
+    Engine,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    insert,
+    inspect,
+    select,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from edge.errors import Misconfigured
+from inventory.database import CREATING, reported, shown
+from inventory.tables import Moment
+
+VERSION = 1
+"""Of the tables below, counted apart from the inventory's: its consumer runs with no console beside it."""
+
+metadata = MetaData()
+
+versions = Table("dockvoice_console", metadata, Column("version", Integer, primary_key=True, autoincrement=False))
+
+people = Table(
+    "dockvoice_console_people",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("role", Text, nullable=False),
+    Column("password", Text),  # Hashed; None: a proxy says who signs in.
+    Column("added_at", Moment, nullable=False),
+)
+
+sessions = Table(
+    "dockvoice_console_sessions",
+    metadata,
+    # Of the cookie only its hash: who reads this table cannot sign in with it.
+    Column("token_sha256", Text, primary_key=True),
+    Column("name", Text, ForeignKey("dockvoice_console_people.name", ondelete="CASCADE"), nullable=False, index=True),
+    Column("csrf", Text, nullable=False),
+    Column("began_at", Moment, nullable=False),
+    Column("ends_at", Moment, nullable=False),
+)
+
+attempts = Table(
+    "dockvoice_console_attempts",
+    metadata,
+    # Passwords that were wrong, or are being looked at just now.
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False, index=True),
+    Column("address", Text, nullable=False, index=True),
+    Column("at", Moment, nullable=False),
+)
+
+deeds = Table(
+    "dockvoice_console_deeds",
+    metadata,
+    # What somebody did here: a chain, each link over the one before it.
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", Moment, nullable=False),
+    Column("who", Text, nullable=False, index=True),
+    Column("deed", Text, nullable=False),
+    Column("about", Text, nullable=False, index=True),
+    Column("body", Text, nullable=False),  # All of it, as it was hashed.
+    Column("link", Text, nullable=False),
+    Column("keyid", Text),
+    Column("signature", Text),  # None where the console has no key.
+)
+
+decisions = Table(
+    "dockvoice_console_decisions",
+    metadata,
+    # What somebody decided about a review. The key is what makes it decided once, whoever is sooner.
+    Column("site", Text, primary_key=True),
+    Column("device", Text, primary_key=True),
+    Column("review", Text, primary_key=True),  # The event that says that it waits.
+    Column("turn", Integer, primary_key=True, autoincrement=False),  # 1; one more where a device never answered.
+    Column("utterance_id", Text, nullable=False),
+    Column("decision", Text, nullable=False),
+    Column("values", JSON().with_variant(JSONB(), "postgresql"), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("decided_at", Moment, nullable=False),
+    Column("topic", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),  # Signed, as it goes out.
+    Column("sent_at", Moment),  # When a broker took it; None: it is owed.
+    Column("trouble", Text),  # Why the broker would not take it.
+)
+
+drills = Table(
+    "dockvoice_console_drills",
+    metadata,
+    # Somebody pulled the plug of a device or a broker, to see that nothing is lost: what was counted before and after.
+    Column("number", Integer, primary_key=True),
+    Column("site", Text, nullable=False),
+    Column("device", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("began_at", Moment, nullable=False),
+    Column("entries_before", BigInteger, nullable=False),
+    Column("repeated_before", BigInteger, nullable=False),
+    Column("ended_at", Moment),  # None: it goes on.
+    Column("said", Integer),  # How many entries the operator made, as he counted them.
+    Column("came", BigInteger),
+    Column("repeated", BigInteger),
+    Column("missing", BigInteger),
+)
+
+Index("dockvoice_console_decided", decisions.c.utterance_id)
+Index("dockvoice_console_owed", decisions.c.sent_at)
+
+
+def alone(transaction: Connection, key: int) -> None:
+    """Wait until nobody else is at it under this key, until the transaction ends. SQLite lets one write at a time."""
+    if transaction.dialect.name == "postgresql":
+        transaction.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+
+
+def prepare(engine: Engine) -> None:
+    """Make the console's tables if there are none. Raises Misconfigured for those of another version, Unavailable."""
+    with reported(engine.url), engine.begin() as transaction:
+        alone(transaction, CREATING)
+        if not inspect(transaction).has_table(versions.name):
+            metadata.create_all(transaction)
+            transaction.execute(insert(versions).values(version=VERSION))
+        found = transaction.execute(select(versions.c.version)).scalar_one()
+        if found != VERSION:
+            raise Misconfigured(
+                f"{shown(engine.url)}: the console's tables are of version {found}, this program's of {VERSION}; "
+                "run the dockvoice that made them"
+            )
+
+
+class Books:
+    """The database as pages use it. Safe to use from several threads."""
+
+    def __init__(self, engine: Engine) -> None:
+        """`engine` leads to tables that are there."""
+        self.engine = engine
+        self._mine = local()  # of each thread
+
+    @contextmanager
+    def open(self) -> Iterator[Connection]:
+        """One transaction: all of it is done, or nothing. Raises Unavailable.
+
+        Never one within another: with SQLite's one connection the inner one would wait for the outer one.
+        """
+        if getattr(self._mine, "is_open", False):
+            raise RuntimeError("a transaction within a transaction: hand the outer one on")
+        self._mine.is_open = True
+        try:
+            with reported(self.engine.url), self.engine.begin() as transaction:
+                yield transaction
+        finally:
+            self._mine.is_open = False

@@ -1,0 +1,61 @@
+"""The workplace: what every page of one running console shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection
+
+from edge.hash_chain import Signer
+from inventory.console.sounds import NoSounds, Sounds
+from inventory.console.tables import Books
+from inventory.forms import Forms, Roles, roles
+from inventory.keys import KeyDirectory
+from inventory.settings import InventorySettings
+
+Send = Callable[[Mapping[str, bytes]], None]
+"""Hands messages to the broker by their topics, and returns when it has them. Raises DockvoiceError."""
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Made once, by `app.create`. Used from several threads."""
+
+    settings: InventorySettings = field(repr=False)
+    books: Books = field(repr=False)
+    forms: Forms = field(repr=False)
+    keys: KeyDirectory
+    signer: Signer | None
+    now: Callable[[], datetime]
+    sounds: Sounds = field(default_factory=NoSounds)
+    send: Send | None = None  # Hands a message to the broker; None: nothing is sent.
+
+    @contextmanager
+    def open(self) -> Iterator[Connection]:
+        """One transaction on the database. Raises Unavailable."""
+        with self.books.open() as transaction:
+            yield transaction
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The site's time zone."""
+        return ZoneInfo(self.settings.console.zone)
+
+    @property
+    def roles(self) -> Roles:
+        """What each form is for, and what people call its fields."""
+        return roles(self.forms, self.settings.dossier.receipts, self.settings.dossier.damages)
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether browsers come by https."""
+        return (self.settings.console.address or "").startswith("https:")
+
+    def titles(self, form: str, language: str) -> Mapping[str, str]:
+        """What people call the fields of a form."""
+        found: Mapping[str, Mapping[str, str]] = self.roles.get(form, {}).get("titles", {})
+        return {name: title.get(language, title["en"]) for name, title in found.items()}

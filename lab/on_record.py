@@ -1,0 +1,90 @@
+"""Truth from the record: what operators said, beside what they made of their entries in the end.
+
+What nobody corrected counts as right, though perhaps nobody noticed; a change of mind counts as misheard. So it tells
+where to ask more, and never where less would do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from edge.agent.events import Decided
+from edge.agent.typed_input import UNSPOKEN
+from edge.agree.decide import Circumstances, Rules, decide
+from edge.hear.acoustics import measured
+from edge.keep.journal import JournalReader
+from edge.ports import Interpreter
+from edge.records import Act, FieldValue
+from lab.retuning import ON_RECORD, KeptClip
+from lab.scoring import Clip
+
+
+class Entered(Protocol):
+    """An entry as the journal tells it."""
+
+    @property
+    def utterance_id(self) -> str:
+        """What began it, or asked for it."""
+
+    @property
+    def event_id(self) -> str | None:
+        """The event that it became."""
+
+    @property
+    def act(self) -> Act | None:
+        """What it does."""
+
+    @property
+    def replaces(self) -> str | None:
+        """The event of the entry that it amends or cancels."""
+
+    @property
+    def operator(self) -> str | None:
+        """Who said it."""
+
+    @property
+    def fields(self) -> Mapping[str, FieldValue]:
+        """What it holds; nothing where it cancels."""
+
+
+def became(entries: Iterable[Entered]) -> dict[str, Entered]:
+    """By the utterance that began it, what each entry is by now; none that was cancelled. Oldest first."""
+    began: dict[str | None, str] = {}
+    found: dict[str, Entered] = {}
+    for one in entries:
+        of = one.utterance_id if one.act is Act.RECORD else began.pop(one.replaces, None)
+        if of is None:
+            continue  # What it is about was made before the record begins.
+        if one.act is Act.CANCEL:
+            del found[of]
+        else:
+            began[one.event_id], found[of] = of, one
+    return found
+
+
+def said_on_record(
+    journal: JournalReader, since: datetime, reads: Interpreter, rules: Rules, entries: Mapping[str, Entered]
+) -> Iterator[KeptClip]:
+    """What began an entry since then by voice, heard again."""
+    for heard in journal.readings.heard(since, rules.form.name):
+        said = heard.utterance
+        entry = entries.get(said.utterance_id)
+        if entry is None or said.source in UNSPOKEN or said.language is not None:
+            continue
+        reading, acoustics = asyncio.run(reads.attend().finish(said)), measured(said.segment)
+        verdict = decide(reading, said.segment.closing, rules, Circumstances(acoustics))
+        clip = Clip(
+            audio=Path(said.utterance_id),
+            form=said.form,
+            fields=dict(entry.fields),
+            condition=ON_RECORD,
+            speaker=entry.operator,
+            text=said.utterance_id,
+        )
+        quiet = replace(said, segment=replace(said.segment, pcm=b""))
+        yield KeptClip(clip, ON_RECORD, None, ((Decided(quiet, reading, verdict, None, 0.0), acoustics),))

@@ -1,0 +1,185 @@
+"""The command that fits a site's demand and curves of confidence to its own recordings: `dockvoice retune`."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edge.agent.parts import assemble, form_named, rules
+from edge.agree.decide import Rules
+from edge.cli.options import Config, State, settings
+from edge.cli.output import EXIT_CODES, line, log_warnings
+from edge.cli.reports import moment
+from edge.config import Settings, load
+from edge.errors import StorageFailed, UnreadableInput
+from edge.forms.catalogue import Catalogue
+from edge.forms.loader import forms_in
+from edge.keep.journal import Journal
+from edge.terminal.tables import show
+from edge.understand.local.factory import recogniser
+from lab import printed
+from lab.evaluate import evaluate, recorded
+from lab.evaluate_command import counted
+from lab.on_record import became, said_on_record
+from lab.report.comparing import Table, percent
+from lab.report.statistics import Interval
+from lab.retuning import DEMANDS, KeptClip, Way, WayTried, chosen, lacking, tried, without_sound
+from lab.scoring import Mark, read_manifest
+
+commands = typer.Typer()
+
+COLUMNS = ("left out by speaker", "right %", "asked %", "wrong %", "worst speaker right %")
+
+
+@commands.command(short_help="Fit thresholds and confidence to a set of your own.", epilog=EXIT_CODES)
+def retune(
+    manifest: Annotated[
+        Path | None, typer.Argument(metavar="MANIFEST", readable=False, help="What `dockvoice record-truth` made.")
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="WHEN", help="Instead: what is on record since 2026-11-20, 2026-11-20T06:00, 7d or 12h."),
+    ] = None,
+    config: Config = None,
+    state: State = None,
+    write: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the settings with what is better to this file, for --config."),
+    ] = None,
+) -> None:
+    """Tell what other thresholds would have made of a site's own recordings, and write settings that are better.
+
+    WayTried are a demand of the site's own (agree.minimum_confidence), its own curves of confidence
+    (understand.calibration), and both. Each is fitted on all speakers but one and tried on that one, in turn; what is
+    written is fitted on all. Nothing is written where nothing is better: by a point of right and with no more wrong, a
+    wrong one less being worth five questions more. Fewer questions than now take 381 clips of which none is wrong.
+
+    With --since it is what operators said at work, beside what they made of their entries in the end. That tells where
+    to ask more, never where less would do: what nobody corrected need not be right.
+    """
+    log_warnings()
+    if (manifest is None) == (since is None):
+        raise typer.BadParameter("name a manifest, or --since and when", param_hint="MANIFEST")
+    asked = settings(config, state=state)
+    shipped = asked.model_copy(
+        update={
+            "understand": asked.understand.model_copy(update={"calibration": {}}),
+            "agree": asked.agree.model_copy(update={"minimum_confidence": None}),
+        }
+    )
+    every = _heard(shipped, manifest) if manifest is not None else _said(shipped, moment(str(since)))
+    forms = forms_in(shipped.forms_directory)
+    names = sorted({one.clip.form for one in every})
+    standing = {name: rules(shipped, forms[name], assemble(shipped, name).catalogue) for name in names}
+    show(printed.figures(_thresholds(every, standing)))
+    ways = tried(every, standing)
+    show(printed.figures(_ways(ways)))
+    best = chosen(ways)
+    if best is None:
+        line("Nothing is better than what is shipped: nothing is written.")
+        return
+    line(f"Better: {best.name}.")
+    if write is not None:
+        of = f"the record since {since}" if manifest is None else f"a set with the SHA-256 {_digest(manifest)}"
+        _write(write, config, best, ways[0], of, weights=asked.understand.model)
+        line(f"Written: {write}, for --config.")
+
+
+def _heard(asked: Settings, manifest: Path) -> tuple[KeptClip, ...]:
+    """The set, where it is large enough, as the product hears it with the shipped thresholds."""
+    clips = [clip for clip in read_manifest(manifest) if clip.speech_end is not None]
+    unheard = [KeptClip(clip, manifest.parent.name, None, ()) for clip in clips if clip.fields is not None]
+    if (missing := lacking(unheard)) is not None:
+        raise UnreadableInput(f"{manifest}: {missing} (dockvoice record-truth DIR --speaker NAME)")
+    with counted("hearing", len(clips)) as tick:
+        scored = asyncio.run(evaluate(asked, recorded(clips), tick))
+    return tuple(without_sound(one, manifest.parent.name) for one in scored)
+
+
+def _said(asked: Settings, since: datetime) -> tuple[KeptClip, ...]:
+    """What is on record of the active form, where that is enough, heard again with the shipped thresholds."""
+    form = form_named(asked, asked.forms.active)
+    catalogue = Catalogue.load(asked.catalogue_directory)
+    with Journal.inspect(asked.state) as journal:
+        entries = became(one for one in journal.queries.histories() if one.form == form.name)
+        every = tuple(
+            said_on_record(journal, since, recogniser(asked, form, catalogue), rules(asked, form, catalogue), entries)
+        )
+    if (missing := lacking(every)) is not None:
+        raise UnreadableInput(f"{asked.state}: on record since then are {missing}")
+    return every
+
+
+def _digest(manifest: Path) -> str:
+    return sha256(manifest.read_bytes()).hexdigest()[:16]
+
+
+def _thresholds(every: Sequence[KeptClip], standing: Mapping[str, Rules]) -> Table:
+    """What each demand would have made of the set with the shipped curves; nothing is fitted, so nobody is left out."""
+    said = [one for one in every if one.clip.fields is not None]
+    rows = []
+    for demand in (None, *DEMANDS):
+        way = Way(demand=demand)
+        row = WayTried("", [(one, way.judged(one, standing)) for one in said], way)
+        rows.append(("as shipped" if demand is None else f"{demand:g}", *_row(row)))
+    return Table("By agree.minimum_confidence", ("demand", *COLUMNS[1:]), tuple(rows), f"{len(said)} clips.")
+
+
+def _ways(ways: Sequence[WayTried]) -> Table:
+    note = "Each speaker by what was fitted on the others. In brackets: 95 % intervals (Wilson)."
+    return Table("On people on whom nothing was fitted", COLUMNS, tuple((one.name, *_row(one)) for one in ways), note)
+
+
+def _row(one: WayTried) -> tuple[str, str, str, str]:
+    speakers = {clip.clip.speaker for clip, _ in one.marks}
+    his = {who: [became for clip, became in one.marks if clip.clip.speaker == who] for who in speakers}
+    worst = min(sum(became is Mark.RIGHT for became in some) / len(some) for some in his.values())
+    wrong = one.share(Mark.WRONG, Mark.INVENTED)
+    return percent(one.share(Mark.RIGHT)), percent(_asked(one)), percent(wrong), f"{100 * worst:.0f}"
+
+
+def _asked(one: WayTried) -> Interval:
+    return one.share(Mark.ASKED, Mark.MISSED)
+
+
+def _write(write: Path, config: Path | None, best: WayTried, shipped: WayTried, of: str, *, weights: str) -> None:
+    """The settings file with what is better in it; it is read as the agent will read it before it gets its name."""
+    told = (
+        f"# Written by `dockvoice retune` on {datetime.now(UTC):%Y-%m-%d}, from {len(best.marks)} sayings of {of}.\n"
+        f"# On speakers left out: right {best.right:.1f} % (as shipped {shipped.right:.1f} %), wrong {best.wrong} "
+        f"({shipped.wrong}).\n"
+    )
+    text = "" if config is None else config.read_text(encoding="utf-8")
+    content = retuned(text, best.of_all, weights, told)
+    part = write.with_name(f".{write.name}.part")
+    try:
+        try:
+            part.write_text(content, encoding="utf-8")
+            load(Settings, part)
+            part.replace(write)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as fault:
+        raise StorageFailed(f"{write}: cannot be written ({fault.strerror}); name another file") from None
+
+
+def retuned(text: str, way: Way, weights: str, told: str) -> str:
+    """A settings file's text with a way's demand and curves in the place of those that it had."""
+    text = re.sub(r"(?m)^\[understand\.calibration\.[^\]]*\]\n(?:(?!\[).*\n?)*", "", text)
+    text = re.sub(r"(?m)^minimum_confidence *=.*\n?", "", text).rstrip("\n")
+    if way.demand is not None:
+        demand = f"minimum_confidence = {way.demand:g}"
+        table = re.compile(r"(?m)^\[agree\][^\n]*$")
+        text = table.sub(rf"\g<0>\n{demand}", text, count=1) if table.search(text) else f"{text}\n\n[agree]\n{demand}"
+    curves = [
+        f'[understand.calibration.{rival}]\nweights = "{weights}"\noffset = {one.offset:.3f}\nslope = {one.slope:.3f}\n'
+        for rival, one in (way.curves or {}).items()
+    ]
+    return f"{told}{text.lstrip()}\n" + "".join(f"\n{curve}" for curve in curves)

@@ -1,0 +1,323 @@
+"""Retuning: what would have become of clips by other curves of confidence and another demand, and which to choose.
+
+Each clip is heard once; what was heard in it is decided anew. Curves and demands are fitted on all speakers but one and
+tried on that one, each in turn: so every figure is of people on whom nothing was fitted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.agent.events import Decided
+from edge.agree.decide import Circumstances, Rules, decide
+from edge.forms.model import Form
+from edge.forms.spoken.confusable import Rival, rivalry
+from edge.hear.acoustics import measured
+from edge.records import Acoustics, Outcome, Reading
+from edge.understand.local.confidence import VOSK, Curve, log_odds
+from lab.evaluate import Scored
+from lab.report.measures import Key
+from lab.report.statistics import Interval, wilson
+from lab.scoring import Clip, Mark, mark
+
+SHARE_ITSELF = Curve(0.0, 1.0)
+"""The share taken at its word: what the fit is drawn to where there is little to fit."""
+
+PULL = 1.0
+"""How strongly, as the inverse variance of both parameters."""
+
+PULL_OF_KINDS = 3.0
+"""The same for the curve of one kind of rival or field, towards that of all."""
+
+STEPS = 100
+"""Newton's method needs about eight."""
+
+SHORTEST = 1e-6
+"""The part of one of its steps below which nothing is left to gain."""
+
+DEMANDS = (0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9)
+"""Among which the policy's is chosen anew; poor sound demands as much more as it does now."""
+
+MOST_WRONG = {"clean": 0.5, "20dB": 0.5, "10dB": 1.0, "5dB": 1.5}
+"""Of dictated clips, %, by condition: as `balanced` was set. Other conditions have the bar of 10 dB."""
+
+Curves = Mapping[Rival, Curve]
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One field of a clip: how sure, and whether right."""
+
+    kind: str
+    rival: Rival
+    speaker: str
+    share: float
+    right: bool
+
+    @property
+    def confidence(self) -> float:
+        """What the curves in use make of the share."""
+        return VOSK[self.rival].probability(self.share)
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether its speaker is of the half that the curve is fitted on."""
+        return sha256(self.speaker.encode()).digest()[0] % 2 == 0
+
+
+@dataclass(frozen=True, slots=True)
+class KeptClip:
+    """A clip and what was heard in it, without the sound."""
+
+    clip: Clip
+    set: str
+    wording: str | None
+    decided: tuple[tuple[Decided, Acoustics], ...]
+
+
+Marks = Sequence[tuple[KeptClip, Mark]]
+
+
+def without_sound(scored: Scored, name: str) -> KeptClip:
+    """What is kept of a clip that was heard."""
+    decided = []
+    for one in scored.result.heard:
+        segment = one.utterance.segment
+        quiet = replace(one.utterance, segment=replace(segment, pcm=b""))
+        decided.append((replace(one, utterance=quiet), measured(segment)))
+    return KeptClip(scored.result.clip, name, scored.wording, tuple(decided))
+
+
+def reads(every: Sequence[KeptClip], forms: Mapping[str, Form]) -> Iterator[tuple[KeptClip, Read]]:
+    """Every field that was read to one value, in clips heard as one utterance: what curves are fitted on."""
+    for one in every:
+        said = one.clip.fields or one.clip.heard
+        if not said or len(one.decided) != 1:
+            continue
+        for name, field in one.decided[0][0].reading.fields.items():
+            if field.calibrated and field.value is not None and not field.rivals:
+                rival = rivalry(field.value, field.runner_up)
+                share = VOSK[rival].share(field.confidence)
+                kind = forms[one.clip.form][name].spoken
+                yield one, Read(kind, rival, one.clip.speaker or "", share, said.get(name) == field.value)
+
+
+def curves(some: Sequence[Read]) -> Curves:
+    """Those that the readings make likeliest, as the product's were made; all readings' where a kind has none."""
+    pooled = fit(some, SHARE_ITSELF, PULL)
+    of_kinds = apart(some, pooled, lambda one: one.rival)
+    return {rival: of_kinds.get(rival, pooled) for rival in Rival}
+
+
+def judged(one: KeptClip, by: Curves, demands: Rules) -> Mark:
+    """What becomes of a clip by other curves."""
+    again = []
+    for decided, acoustics in one.decided:
+        reading = recalibrated(decided.reading, by)
+        verdict = decide(reading, decided.utterance.segment.closing, demands, Circumstances(acoustics))
+        replaces = decided.replaces if verdict.outcome is Outcome.ACCEPT else None
+        again.append(replace(decided, reading=reading, verdict=verdict, replaces=replaces))
+    return mark(one.clip.fields, again)
+
+
+def recalibrated(reading: Reading, by: Curves) -> Reading:
+    """The reading, as sure as other curves make it."""
+    fields = dict(reading.fields)
+    for name, field in fields.items():
+        if field.calibrated:
+            rival = rivalry(field.value, field.runner_up)
+            sure = by[rival].probability(VOSK[rival].share(field.confidence))
+            fields[name] = replace(field, confidence=sure)
+    return replace(reading, fields=fields)
+
+
+def apart(reads: Sequence[Read], pooled: Curve, kind: Callable[[Read], str]) -> dict[str, Curve]:
+    """A curve for each kind, drawn to that of all."""
+    kinds = sorted({kind(one) for one in reads})
+    return {name: fit([one for one in reads if kind(one) == name], pooled, PULL_OF_KINDS) for name in kinds}
+
+
+def fit(reads: Sequence[Read], drawn_to: Curve, pull: float) -> Curve:
+    """The likeliest curve, drawn to another one: logistic regression with a ridge, by Newton's method.
+
+    Where a whole step would go too far, half of it is tried, and so on.
+    """
+    odds = np.array([[1.0, log_odds(one.share)] for one in reads])
+    right = np.array([one.right for one in reads], float)
+    prior = np.array([drawn_to.offset, drawn_to.slope])
+
+    def cost(weights: NDArray[np.float64]) -> float:
+        signs = np.where(right == 1, -1.0, 1.0)
+        return float(np.sum(np.logaddexp(0, signs * (odds @ weights))) + pull / 2 * np.sum((weights - prior) ** 2))
+
+    weights: NDArray[np.float64] = prior.copy()
+    for _ in range(STEPS):
+        probable = 1 / (1 + np.exp(-odds @ weights))
+        gradient = odds.T @ (right - probable) - pull * (weights - prior)
+        curvature = (odds * (probable * (1 - probable))[:, None]).T @ odds + pull * np.eye(2)
+        step, part = np.linalg.solve(curvature, gradient), 1.0
+        while part > SHORTEST and cost(weights + part * step) > cost(weights):
+            part /= 2
+        weights = weights + part * step
+    return Curve(float(weights[0]), float(weights[1]))
+
+
+def within(condition: str, some: Marks) -> bool:
+    """Whether no more of the clips of a condition are wrong than may be."""
+    bad = sum(told in {Mark.WRONG, Mark.INVENTED} for _, told in some)
+    return bad <= MOST_WRONG.get(condition, MOST_WRONG["10dB"]) / 100 * len(some)
+
+
+def grouped(told: Marks, key: Callable[[KeptClip], Key | None]) -> dict[Key, list[tuple[KeptClip, Mark]]]:
+    """The clips by what a key tells of them."""
+    groups: dict[Key, list[tuple[KeptClip, Mark]]] = {}
+    for one, became in told:
+        if (name := key(one)) is not None:
+            groups.setdefault(name, []).append((one, became))
+    return groups
+
+
+LEAST_SPEAKERS = 4
+"""Fewer, and what is fitted on the others is fitted on one or two voices."""
+LEAST_EACH = 15
+"""Sayings of a speaker: with fewer, a single one is more than six points of his."""
+LEAST_SAYINGS = 200
+"""Of all speakers: with none wrong, the upper end of the interval of wrong is 1.9 %."""
+
+WORTH = 5
+"""So many questions more is one wrong record less worth: a question takes seconds, a wrong record a claim."""
+LEAST_GAIN = 1.0
+"""Points of right, or what they are worth in wrong ones, from which another way is worth having."""
+LAXER_MOST = 1.0
+"""%, the upper end of the interval of wrong with which fewer questions than as shipped may be asked: 381 clips, none
+wrong."""
+
+
+ON_RECORD = "on record"
+"""The condition of what operators said at work: that nobody corrected it proves little."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Curves and a demand; None: those that are shipped."""
+
+    curves: Curves | None = None
+    demand: float | None = None
+
+    def rules(self, standing: Rules) -> Rules:
+        """The rules with its demand, as the agent has it from `agree.minimum_confidence`."""
+        return standing if self.demand is None else replace(standing, minimum_confidence=self.demand)
+
+    def judged(self, one: KeptClip, standing: Mapping[str, Rules]) -> Mark:
+        """What becomes of a clip."""
+        return judged(one, VOSK if self.curves is None else self.curves, self.rules(standing[one.clip.form]))
+
+
+@dataclass(frozen=True, slots=True)
+class WayTried:
+    """One way, on speakers on whom it was not fitted."""
+
+    name: str
+    marks: Marks
+    of_all: Way  # The same, fitted on everybody: what is written.
+
+    def share(self, *wanted: Mark) -> Interval:
+        """That of the clips that became one of these."""
+        found = wilson(sum(became in wanted for _, became in self.marks), len(self.marks))
+        assert found is not None  # noqa: S101 - nothing is tried on nothing
+        return found
+
+    @property
+    def right(self) -> float:
+        """In %."""
+        return 100 * self.share(Mark.RIGHT).share
+
+    @property
+    def wrong(self) -> int:
+        """Clips."""
+        return sum(became in {Mark.WRONG, Mark.INVENTED} for _, became in self.marks)
+
+
+def lacking(every: Sequence[KeptClip]) -> str | None:
+    """What is still to be recorded before anything can be fitted; None: nothing."""
+    sayings = {(one.clip.speaker, one.clip.text or repr(one.clip.fields)) for one in every if one.clip.speaker}
+    each = Counter(speaker for speaker, _ in sayings)
+    enough = [speaker for speaker, n in each.items() if n >= LEAST_EACH]
+    if len(enough) >= LEAST_SPEAKERS and len(sayings) >= LEAST_SAYINGS:
+        return None
+    more = max(LEAST_SAYINGS - len(sayings), LEAST_EACH * (LEAST_SPEAKERS - len(enough)))
+    return (
+        f"{len(sayings)} sayings of {len(each)} speakers; it takes {LEAST_SAYINGS}, and {LEAST_SPEAKERS} speakers with "
+        f"{LEAST_EACH} each, to fit on some and try on others: record {more} more, new speakers among them: "
+        f"{max(0, LEAST_SPEAKERS - len(each))}"
+    )
+
+
+def tried(every: Sequence[KeptClip], standing: Mapping[str, Rules]) -> tuple[WayTried, ...]:
+    """Each way, the shipped one first."""
+    forms = {name: rules.form for name, rules in standing.items()}
+    readings = list(reads(every, forms))
+    said = [one for one in every if one.clip.fields is not None and one.clip.speaker is not None]
+
+    def fitted(some: Sequence[KeptClip], *, curved: bool, demanding: bool) -> Way:
+        kept = {id(one) for one in some}
+        own = nudged([read for one, read in readings if id(one) in kept]) if curved else None
+        return Way(own, least_demand(some, own, standing) if demanding else None)
+
+    ways = {
+        "as shipped": (False, False),
+        "a demand of its own": (False, True),
+        "curves of its own": (True, False),
+        "both": (True, True),
+    }
+    found = []
+    for name, (curved, demanding) in ways.items():
+        marks: list[tuple[KeptClip, Mark]] = []
+        for speaker, his in grouped([(one, Mark.ASKED) for one in said], lambda one: one.clip.speaker).items():
+            way = fitted([one for one in every if one.clip.speaker != speaker], curved=curved, demanding=demanding)
+            marks += [(one, way.judged(one, standing)) for one, _ in his]
+        found.append(WayTried(name, marks, fitted(every, curved=curved, demanding=demanding)))
+    return tuple(found)
+
+
+def chosen(ways: Sequence[WayTried]) -> WayTried | None:
+    """The way that is best, no more wrong than the shipped one, and laxer only where enough bears that out; or None."""
+    shipped = ways[0]
+    no_worse = [one for one in ways[1:] if one.wrong <= shipped.wrong and _is_borne_out(one, ways)]
+    best = max(no_worse, key=lambda one: gain(one, shipped), default=shipped)
+    return best if gain(best, shipped) >= LEAST_GAIN else None
+
+
+def gain(one: WayTried, shipped: WayTried) -> float:
+    """What it is better than the shipped way, in points of right."""
+    return one.right - shipped.right + WORTH * 100 * (shipped.wrong - one.wrong) / len(one.marks)
+
+
+def _is_borne_out(one: WayTried, ways: Sequence[WayTried]) -> bool:
+    """Whether it asks at least as often as the shipped way, or so many clips with truth bear out that it need not."""
+    asks_less = one.share(Mark.ASKED).share < ways[0].share(Mark.ASKED).share
+    if asks_less and any(clip.clip.condition == ON_RECORD for clip, _ in one.marks):
+        return False
+    return not asks_less or 100 * one.share(Mark.WRONG, Mark.INVENTED).most <= LAXER_MOST
+
+
+def nudged(some: Sequence[Read]) -> Curves:
+    """The shipped curves, drawn towards what was right at this site: each as far as its readings bear."""
+    of = {rival: [read for read in some if read.rival is rival] for rival in Rival}
+    return {rival: fit(few, VOSK[rival], PULL_OF_KINDS) if few else VOSK[rival] for rival, few in of.items()}
+
+
+def least_demand(some: Sequence[KeptClip], own: Curves | None, standing: Mapping[str, Rules]) -> float:
+    """The least that keeps wrong within its goal in each condition; where none does, the most."""
+    for minimum in DEMANDS:
+        way = Way(own, minimum)
+        told = [(one, way.judged(one, standing)) for one in some if one.clip.fields is not None]
+        if all(within(condition, few) for condition, few in grouped(told, lambda one: one.clip.condition).items()):
+            return minimum
+    return DEMANDS[-1]

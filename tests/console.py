@@ -1,0 +1,142 @@
+"""A console for tests: on a database of its own, with people who have signed in, asked over HTTP or by a browser."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine
+from starlette.testclient import TestClient
+
+from edge.config import shipped
+from edge.errors import Unavailable
+from edge.hash_chain import Signer
+from inventory import database
+from inventory.clips import SignedSound
+from inventory.console import people, sessions, tables
+from inventory.console.app import create
+from inventory.console.call import COOKIE
+from inventory.console.people import Role
+from inventory.console.server import Server
+from inventory.console.sounds import NoSounds, Sounds
+from inventory.console.tables import Books
+from inventory.console.workplace import Send, Workplace
+from inventory.forms import load_forms
+from inventory.keys import KeyDirectory
+from inventory.settings import InventorySettings
+from inventory.store import Store
+from tests.dictated import KEY, enrolled
+from tests.waiting import until
+
+PASSWORD = "correct horse battery"  # noqa: S105 - of nobody but these tests
+
+FLAC = Path("tests/data/speech/demo/01-pallet-5451-four-cases-dock-alpha.flac").read_bytes()
+
+
+class Broker:
+    """Takes what is sent, unless it is away."""
+
+    def __init__(self) -> None:
+        self.away = False
+        self.taken: list[tuple[str, bytes]] = []
+
+    def __call__(self, messages: Mapping[str, bytes]) -> None:
+        if self.away:
+            raise Unavailable("localhost:1883: nobody answers; try again")
+        self.taken += messages.items()
+
+
+class Folder:
+    """Recordings that are here as soon as somebody has asked for them."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str]] = []
+
+    def ask(self, recording: SignedSound, who: str, reason: str) -> None:
+        self.asked.append((who, reason))
+
+    def state(self, recording: SignedSound) -> str:
+        return "here" if self.asked else "asked"
+
+    def hear(self, recording: SignedSound) -> bytes | None:
+        return FLAC if self.asked else None
+
+
+CSRF = re.compile(r'name="csrf" value="([^"]+)"')
+
+
+@dataclass
+class Console:
+    """The console and what it stands on."""
+
+    place: Workplace
+    store: Store
+    engine: Engine
+    later: timedelta = field(default_factory=timedelta)
+
+    def signed_in(self, name: str, role: Role = Role.ADMIN) -> str:
+        """A session of somebody, who is added where he is not there yet: what his cookie says."""
+        with self.place.open() as transaction:
+            if people.known(transaction, name) is None:
+                people.add(transaction, name, role, None, self.place.now())
+            return sessions.begin(transaction, name, self.place.now(), timedelta(hours=1))
+
+    def client(self, name: str | None = None, role: Role = Role.ADMIN, **headers: str) -> TestClient:
+        """A browser without scripts; of somebody who has signed in, where he is named."""
+        made = TestClient(create(self.place), headers=headers, follow_redirects=False)
+        if name is not None:
+            made.cookies.set(COOKIE, self.signed_in(name, role))
+        return made
+
+
+def send(client: TestClient, path: str, *, seen: str = "/", **given: Any) -> Any:
+    """Send a form as a page of ours does, with the token that the page `seen` carries."""
+    found = CSRF.search(client.get(seen, follow_redirects=True).text)
+    return client.post(path, data={"csrf": found[1] if found else "", **given})
+
+
+@contextmanager
+def console(
+    directory: Path,
+    url: str | None = None,
+    sounds: Sounds | None = None,
+    send: Send | None = None,
+    signer: Signer | None = KEY,
+    **settings: Any,
+) -> Iterator[Console]:
+    """A console on a database of its own, with the shipped forms; devices of the tests are enrolled."""
+    keys = enrolled(directory / "keys", "north/dock-3", "north/dock-4")
+    given = InventorySettings(database=url or f"sqlite:///{directory / 'inventory.db'}", console=settings)
+    engine = database.connect(database.parse(given.database_url))
+    try:
+        database.prepare(engine, create=True)
+        tables.prepare(engine)
+        of: list[Console] = []
+        now = lambda: datetime(2026, 11, 22, 8, 0, tzinfo=UTC) + of[0].later  # noqa: E731
+        forms = load_forms(shipped("schemas") / "forms")
+        place = Workplace(given, Books(engine), forms, KeyDirectory(keys), signer, now, sounds or NoSounds(), send)
+        of.append(Console(place, Store(engine, now), engine))
+        yield of[0]
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def served(site: Console) -> Iterator[str]:
+    """The console for a real browser: its address, on a port of its own."""
+    server = Server(create(site.place, every_s=0.05), "127.0.0.1", 0)
+    with ThreadPoolExecutor(1) as running:
+        ended = running.submit(server.run)
+        try:
+            until(lambda: server.started or ended.done(), "the console did not start")
+            (listening,) = server.servers[0].sockets
+            yield "http://{}:{}".format(*listening.getsockname())
+        finally:
+            server.should_exit = True
+    ended.result()

@@ -1,0 +1,89 @@
+"""A morning at the dock, for the console under test: trailers, devices with and without a fault, and refusals."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from edge.deliver.events import Topics, status, timestamp
+from edge.records import ExpectedLine, PlaceKind, ReceivingPlace
+from inventory.forms import load_forms
+from inventory.judge import Sound, Unsound, judge
+from tests.console import Console
+from tests.dictated import KEY, identity, payload, recorded
+
+
+class Dock:
+    """What devices of a site say, each event behind the one before it."""
+
+    def __init__(self, site: Console) -> None:
+        self._site = site
+        self._forms = load_forms(Path(__file__).parent.parent / "schemas" / "forms")
+        self._numbers: dict[str, int] = {}
+
+    def says(self, device: str, operator: str, form: str, minutes: float, answers: int = 0, **fields: Any) -> None:
+        """An entry, so many minutes ago."""
+        number = self._numbers[device] = self._numbers.get(device, 0) + 1
+        event = recorded(number, at=("north", device))
+        event["data"] |= {"form": form, "fields": fields, "operator": operator}
+        if answers:
+            event["data"]["support"] = [event["data"]["utterance"]] * answers
+        self._send(event | {"time": timestamp(self._site.place.now() - timedelta(minutes=minutes)), "subject": form})
+
+    def corrects(self, device: str, named: int, operator: str, form: str, minutes: float, **fields: Any) -> None:
+        """An earlier one of its entries."""
+        number = self._numbers[device] = self._numbers.get(device, 0) + 1
+        event = recorded(number, at=("north", device))
+        amends = identity(1, named, device)
+        event["data"] |= {"form": form, "fields": fields, "operator": operator, "amends": amends}
+        event |= {"type": "dockvoice.entry.amended.v1", "dataschema": "urn:dockvoice:event:entry-amended:1#data"}
+        self._send(event | {"time": timestamp(self._site.place.now() - timedelta(minutes=minutes)), "subject": form})
+
+    def is_well(self, device: str, *, linked: bool = True, **said: Any) -> None:
+        """What it says of itself."""
+        topics = Topics("dockvoice", "north", device)
+        online = status("online", site="north", device=device, key=KEY.public, time=self._site.place.now())
+        self._site.store.statuses.heard(topics, payload(online | said))
+        if not linked:
+            self._site.store.statuses.heard(
+                topics, payload(status("offline", site="north", device=device, key=KEY.public))
+            )
+
+    def _send(self, event: dict[str, Any]) -> None:
+        site, device = event["source"].split("/")[2::2]
+        judged = judge(payload(event), Topics("dockvoice", site, device).entries, "dockvoice", self._forms)
+        assert isinstance(judged, Sound | Unsound), judged
+        self._site.store.apply(judged.event)
+
+
+def morning(site: Console) -> Dock:
+    """One trailer closed, one open, one to come; three devices, of which one is away and one has a fault."""
+    lines = [ExpectedLine("4550012", str(742 + n), "A100", 24, "CS", lot_needed=False) for n in range(6)]
+    site.store.expect("north", {ReceivingPlace(PlaceKind.TRAILER, name): lines for name in ("5501", "5502")})
+    dock = Dock(site)
+    crew = ("ana", "ben", "cem", "dora", "emil", "fay")
+    for n in range(40):
+        device, operator = f"dock-{3 + n % 2}", crew[n % len(crew)]
+        told: dict[str, Any] = {"pallet_id": str(10_000 + n), "item": "A200", "quantity": 12 + n % 5, "uom": "CS"}
+        dock.says(device, operator, "receive-notice", 460 - 10 * n, n % 3 // 2, **told, trailer="5490")
+    for n, quantity in enumerate((24, 20, 26, 24)):
+        told = {"pallet_id": str(742 + n), "item": "A100", "quantity": quantity, "uom": "CS", "trailer": "5501"}
+        dock.says("dock-3", crew[n], "receive-notice", 20 - n, **told, **({"damaged": 2} if n == 3 else {}))
+    told = {"pallet_id": "743", "item": "A100", "quantity": 22, "uom": "CS", "trailer": "5501"}
+    dock.corrects("dock-3", 22, "ben", "receive-notice", 10, **told)
+    dock.says("dock-4", "ana", "close-trailer", 15, trailer="5490")
+    dock.says("dock-4", "cem", "receive-notice", 5, pallet_id="9", quantity=0, uom="CS")  # refused
+    work = {"form": "receive-notice", "language": "en", "chosen": True}
+    microphone = {"mode": "push-to-talk", "muted": False, "faults": []}
+    dock.is_well("dock-3", work=work, microphone=microphone, under_review=1, program="0.1.0", speaker={"heard": True})
+    dock.is_well(
+        "dock-4", work=work | {"language": "pl"}, microphone=microphone | {"faults": ["clipping"]}, program="0.1.0"
+    )
+    dock.is_well("dock-5", linked=False, program="0.1.0")
+    docks = [(f"line {n}", {"value": name, "spoken": f"dock {name.lower()}"}) for n, name in enumerate("ABCD", 2)]
+    docks_are = site.store.catalogue("north")
+    docks_are.put("docks", docks, "ana", "the new hall", "docks.csv")
+    docks_are.edit("docks", "B", {"value": "B", "spoken": "dock bee", "check": "61"}, "ben", "a sign hangs there")
+    site.store.keep_rejected(b"rubbish", "dockvoice/north/dock-9/entries", "untrusted:unsigned")
+    return dock

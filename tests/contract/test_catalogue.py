@@ -1,0 +1,119 @@
+"""The catalogue of a site on SQLite and on PostgreSQL alike: every change is a version, and none is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from edge.errors import UnreadableInput
+from edge.hash_chain import PublicKey
+from edge.records.master import Row
+from inventory.catalogue import FaultyRows, Outdated, SiteCatalogue
+from inventory.store import Store
+from tests.dictated import ANOTHER
+
+NOW = datetime(2026, 11, 20, 7, tzinfo=UTC)
+FIRST = int(NOW.timestamp())
+
+
+def rows(*cells: dict[str, str]) -> list[Row]:
+    return [(f"line {at}", one) for at, one in enumerate(cells, 2)]
+
+
+A, B = {"value": "A", "spoken": "blue door"}, {"value": "B"}
+
+
+def test_every_change_is_a_version_with_who_why_and_what(url: str) -> None:
+    with closing(Store.open(url, now=lambda: NOW)) as store:
+        north = store.catalogue("north")
+        put = north.put("docks", rows(A, {**B, "check": ""}), "ben", "the new hall", "docks.csv")
+        assert (put.version, put.rows, put.what) == (FIRST, (A, B), "imported docks.csv: 2 added")
+        north.edit("docks", "B", {"value": "B", "check": "61"}, "ana", "a sign hangs there", base=put.version)
+        north.edit("docks", "", {"value": "C"}, "ana", "opened")
+        north.edit("docks", "A", None, "ana", "walled up")
+        back = north.rollback("docks", put.version, "ben", "the wall is gone")
+        assert (back.version, back.rows) == (FIRST + 4, (A, B))  # within one second, and higher all the same
+        history = north.history("docks")
+        assert [(one.version - FIRST, one.who, one.reason, one.what) for one in history] == [
+            (4, "ben", "the wall is gone", f"back to version {FIRST}: 1 added, 1 changed, 1 removed"),
+            (3, "ana", "walled up", "removed A: 1 removed"),
+            (2, "ana", "opened", "added C: 1 added"),
+            (1, "ana", "a sign hangs there", "changed B: 1 changed"),
+            (0, "ben", "the new hall", "imported docks.csv: 2 added"),
+        ]
+        assert {one.made_at for one in history} == {NOW}
+        differs = north.differ("docks", FIRST, FIRST + 3)
+        assert (differs.added, differs.removed) == ({"C": {"value": "C"}}, {"A": A})
+        assert differs.changed == {"B": (B, {"value": "B", "check": "61"})}
+        assert store.catalogue("south").kinds() == []
+
+
+def test_what_was_published_is_known_apart_from_what_was_changed_since(store: Store) -> None:
+    north = store.catalogue("north")
+    put = north.put("docks", rows(A), "ben", "begun", "docks.csv")
+    assert north.published("docks") is None
+    north.signed(put, b'{"version":1}', ANOTHER.public)
+    (sent,) = north.sent([put])
+    assert north.published("docks") == north.at("docks", put.version)
+    assert sent.published_at is not None
+    assert PublicKey(bytes.fromhex(north.current("docks").signed_by or "")).keyid == ANOTHER.public.keyid
+    after = north.withdraw("docks", "ben", "the files are right again")
+    assert (after.rows, after.what) == ((), "withdrawn: 1 removed")
+    assert north.current("docks") == after
+    published = north.published("docks")
+    assert published is not None
+    assert published.version == put.version
+
+
+Deed = Callable[[SiteCatalogue], Any]
+
+
+@pytest.mark.parametrize(
+    ("deed", "raised", "told"),
+    [
+        (
+            lambda on: on.put("docks", rows(A, A), "ben", "x", "f"),
+            FaultyRows,
+            "line 3, column value: 'A' stands here a",
+        ),
+        (lambda on: on.put("docks", [], "ben", "x", "f"), FaultyRows, "holds no row"),
+        (lambda on: on.put("docks", rows(A), "ben", " ", "f"), UnreadableInput, "docks: no reason is given; say why"),
+        (lambda on: on.put("roster", rows(A), "ben", "x", "f"), UnreadableInput, "'roster': is no kind of master data"),
+        (lambda on: on.put("../x", rows(A), "ben", "x", "f"), UnreadableInput, "'../x': is no kind of master data"),
+        (
+            lambda on: on.put("docks", rows(*({"value": f"{n}"} for n in range(5001))), "ben", "x", "f"),
+            FaultyRows,
+            "has 5,001 rows, which make a message of 84,507 bytes; 5,000 and 128,000 at most, which brokers take",
+        ),
+        (
+            lambda on: on.put(
+                "items.units", rows({"value": "A9", "unit": "CS", "factor": "0", "base": "EA"}), "b", "x", "f"
+            ),
+            FaultyRows,
+            "line 2, column value: 'A9' is not in the list; add it there; line 2, column factor: '0' must be a number",
+        ),
+        (
+            lambda on: on.put("rules", rows({"rule": "stok", "on": "maybe", "hours": "0"}), "b", "x", "f"),
+            FaultyRows,
+            "column rule: found 'stok'; allowed are duplicate and stock; line 2, column on: found 'maybe'",
+        ),
+        (lambda on: on.edit("items", "A1", {"value": "a\x07"}, "b", "x"), FaultyRows, "holds control characters"),
+        (lambda on: on.edit("items", "A2", None, "b", "x"), UnreadableInput, "'A2' is not in version"),
+        (lambda on: on.edit("items", "A1", None, "b", "x", base=1), Outdated, "ana has made version"),
+        (lambda on: on.rollback("items", 1, "b", "x"), UnreadableInput, "items: there is no version 1 at north"),
+        (lambda on: on.current("doors"), UnreadableInput, "doors: there is no such kind at north; there are items"),
+    ],
+)
+def test_what_is_wrong_is_told_and_makes_no_version(
+    store: Store, deed: Deed, raised: type[Exception], told: str
+) -> None:
+    north = store.catalogue("north")
+    before = [north.put("items", rows({"value": "A1"}), "ana", "begun", "items.csv")]
+    with pytest.raises(raised) as caught:
+        deed(north)
+    assert told in str(caught.value)
+    assert north.kinds() == before == north.history("items")

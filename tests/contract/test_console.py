@@ -1,0 +1,125 @@
+"""The console on each database: several people at once, and every page."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+
+from edge.deliver.clips import CHUNK, ClipChunk, ClipMessage, ClipOffered, chunks_of, clip_message
+from edge.deliver.events import Topics
+from edge.deliver.signed import read_clip_request
+from inventory.clip_desk import ClipDesk
+from inventory.clip_folder import ClipFolder
+from inventory.console import decisions, deeds, sessions
+from inventory.console.decisions import Taken
+from inventory.console.device_sounds import DeviceSounds
+from inventory.console.people import Role
+from inventory.reviews import read_review
+from inventory.settings import ClipSettings
+from tests.console import FLAC, Console, console, send
+from tests.databases import Read
+from tests.dictated import AT_DOCK_3, KEY, amended, identity, recorded, reviewed, signed
+
+AT_ONCE = 8
+
+
+@pytest.fixture
+def site(url: str, tmp_path: Path) -> Iterator[Console]:
+    with console(tmp_path, url) as found:
+        found.store.review(read_review(signed(reviewed(1)), Topics("dockvoice", *AT_DOCK_3)))
+        yield found
+
+
+def test_of_many_who_decide_at_once_one_has_decided_and_the_others_are_told_who(site: Console) -> None:
+    (review,) = site.store.reviews()
+    together = Barrier(AT_ONCE)
+
+    def decide(number: int) -> str:
+        who = f"person-{number}"
+        together.wait(30)
+        try:
+            with site.place.open() as transaction:
+                decisions.keep(transaction, review, "accept", {}, who, "why", ("topic", b"body"), site.place.now())
+                deed = deeds.Deed(who, "here", "decided", review.utterance_id)
+                deeds.note(transaction, deed, site.place.now(), KEY)
+        except Taken as taken:
+            return taken.first.who
+        return who
+
+    with ThreadPoolExecutor(AT_ONCE) as people:
+        told = set(people.map(decide, range(AT_ONCE)))
+    with site.place.open() as transaction:
+        kept = [one.who for one in decisions.owed(transaction)]
+        assert (len(kept), told) == (1, {*kept})
+        assert deeds.broken(transaction, KEY.public) is None
+
+
+def test_deeds_that_are_done_at_once_make_one_chain(site: Console) -> None:
+    def do(number: int) -> None:
+        with site.place.open() as transaction:
+            deeds.note(transaction, deeds.Deed(f"person-{number}", "here", "listened", ""), site.place.now(), KEY)
+
+    with ThreadPoolExecutor(AT_ONCE) as people:
+        list(people.map(do, range(3 * AT_ONCE)))
+    with site.place.open() as transaction:
+        assert deeds.latest(transaction, 1)[0].number == 3 * AT_ONCE
+        assert deeds.broken(transaction, KEY.public) is None
+
+
+def test_passwords_that_are_tried_at_once_are_counted_all(site: Console) -> None:
+    def attempt(_: int) -> bool:
+        with site.place.open() as transaction:
+            return sessions.may_try(transaction, "ana", "10.0.0.9", site.place.now())
+
+    with ThreadPoolExecutor(AT_ONCE) as people:
+        allowed = list(people.map(attempt, range(3 * AT_ONCE)))
+    assert sum(allowed) == sessions.PER_NAME
+
+
+def test_every_page_is_shown(site: Console, event: Read) -> None:
+    site.store.apply(event(recorded(1)))
+    site.store.apply(event(amended(2, 1, quantity=13)))
+    (review,) = site.store.reviews()
+    with site.place.open() as transaction:
+        decisions.keep(transaction, review, "correct", {"dock": "B"}, "ana", "why", ("t", b"b"), site.place.now())
+    here = f"/reviews/north/dock-3/{identity(2, 1)}"
+    paths = ["/reviews", "/reviews/part", here, f"{here}/part", f"/entries/{identity(1, 1)}", "/people", "/deeds"]
+    after = f"/reviews?after=2026-11-19T00:00:00.000000%2B00:00~{identity(7, 1)}"
+    with site.client("ana", Role.ADMIN) as browser:
+        shown = {path: browser.get(path).status_code for path in [*paths, after, "/deeds?before=1"]}
+    assert set(shown.values()) == {200}, shown
+
+
+def test_a_recording_is_asked_of_its_device_with_the_reason_and_plays_when_it_has_come(
+    site: Console, event: Read, tmp_path: Path
+) -> None:
+    folder = ClipFolder(tmp_path / "clips")
+    site.place = replace(site.place, sounds=DeviceSounds(site.store, folder, KEY, "dockvoice"))
+    desk = ClipDesk(site.store, folder, ClipSettings(free_mb=0), site.place.now)
+    said, sha256 = recorded(1), hashlib.sha256(FLAC).hexdigest()
+    said["data"]["utterance"]["audio_sha256"] = sha256
+    site.store.apply(event(said))
+    utterance, sender = identity(2, 1), Topics("dockvoice", *AT_DOCK_3)
+    sound, of = f"/sounds/north/dock-3/{utterance}", f"?event={identity(1, 1)}"
+    with site.client("ana", Role.REVIEWER) as browser:
+        entry = f"/entries/{identity(1, 1)}"
+        assert send(browser, f"{sound}{of}", seen=entry, reason="a claim", back=entry).status_code == 303
+        assert "The device is asked for it" in browser.get(entry).text
+        (asked,) = site.store.clips.to_send(None)
+        request = read_clip_request(asked.body, sender.source, KEY.public)
+        assert (request.who, request.reason, request.utterance_id) == ("ana", "a claim", utterance)
+        chunks = chunks_of(len(FLAC))
+        pieces = [FLAC[at : at + CHUNK] for at in range(0, len(FLAC), CHUNK)]
+        messages: list[ClipMessage] = [ClipOffered(utterance, sha256, len(FLAC), chunks)]
+        messages += [ClipChunk(utterance, sha256, chunks, number, data) for number, data in enumerate(pieces, 1)]
+        for message in messages:
+            assert browser.get(f"{sound}/flac{of}").status_code == 404
+            desk.take(clip_message(message, sender.source), sender)
+        assert browser.get(f"{sound}/flac{of}").content == FLAC
+        assert "<audio" in browser.get(f"{sound}{of}").text

@@ -1,0 +1,374 @@
+"""Master data over a real broker: from the inventory's tables to what devices take, refuse, keep and go back to."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from typer.testing import CliRunner
+
+from edge.agent.delivery import Delivery
+from edge.agent.parts import Parts, form_named
+from edge.agent.site_catalogue import Renewal, SiteCatalogue, catalogue_at_start, under
+from edge.config import Deliver, Mqtt, Settings
+from edge.deliver.events import Topics, encode, status
+from edge.deliver.mqtt import Delivered, Session
+from edge.deliver.signed import signed_master
+from edge.forms.catalogue import Catalogue
+from edge.forms.model import Form
+from edge.hash_chain import PublicKey, Signer
+from edge.keep import schema
+from edge.keep.database import JournalDatabase
+from edge.keep.device_key import KEY
+from edge.keep.journal import Journal
+from edge.keep.journal_thread import JournalThread
+from edge.keep.signed import SignedLists
+from edge.records.master import Cells, MasterData
+from inventory.catalogue import Version
+from inventory.catalogue_publishing import Declined, Running, publish, running, status_of
+from inventory.cli import commands
+from inventory.settings import InventorySettings
+from inventory.store import Store
+from tests.dictated import ANOTHER
+from tests.fakes import ScriptedInterpreter
+from tests.integration.test_business_replies import Shift, shift
+from tests.integration.test_expected import NOW, broker, is_told, office, while_running
+from tests.mosquitto import Mosquitto
+from tests.waiting import until
+
+__all__ = ["broker", "office"]  # fixtures
+
+A, B, K, TWELVE = ({"value": value} for value in ("A", "B", "K", "12"))
+HERE = Topics.catalogue("dockvoice", "hall", "docks")
+
+
+def docks(version: int, *rows: Cells) -> MasterData:
+    return MasterData("hall", "docks", version, rows)
+
+
+def delivering(directory: Path, port: int, desk: JournalThread, forms: tuple[Form, ...] = ()) -> Delivery:
+    """A device that fills these forms, and says what it works with."""
+    deliver = Deliver(decisions_key=directory / "office.pem", mqtt=Mqtt(host="127.0.0.1", port=port))
+    settings = Settings(site="hall", device="dock-1", deliver=deliver)
+    works_with = [Catalogue({})]
+
+    def ready(catalogue: Catalogue) -> None:
+        works_with[:] = [catalogue]
+        made.see()
+
+    renewal = Renewal(partial(under, Catalogue({}), forms=forms), ready, lambda: works_with[0].versions)
+    made = Delivery(settings, desk, tell=lambda _: None, beat=lambda: None, renewal=renewal)
+    return made
+
+
+class InMemory:
+    """A journal's desk for one of very many devices: what is taken is in the same table, and on no disk."""
+
+    def __init__(self, made: Path) -> None:
+        database = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
+        database.executescript((Path(schema.__file__).parent / "migrations" / "17_catalogue.sql").read_text())
+        self.catalogue = SignedLists(JournalDatabase(database, made), "catalogue")
+
+    def now(self, work: Callable[[Any], Any]) -> Any:
+        return work(self)
+
+    async def __call__(self, work: Callable[[Any], Any]) -> Any:
+        return work(self)
+
+    async def when_there_is_room(self, work: Callable[[], Any], *_: object) -> Any:
+        return await work()
+
+
+class Device:
+    """One of very many: its way from the message to what it works with, and its status."""
+
+    def __init__(self, name: str, directory: Path, files: Catalogue, key: PublicKey, forms: tuple[Form, ...]) -> None:
+        self.name = name
+        self._key = key
+        works_with = [files]
+        settings = Settings(site="hall", device=name)
+        renewal = Renewal(
+            partial(under, files, forms=forms),
+            lambda catalogue: works_with.__setitem__(0, catalogue),
+            lambda: works_with[0].versions,
+        )
+        desk: Any = InMemory(directory / "office.pem")
+        self.catalogue = SiteCatalogue(settings, key, desk, lambda: None, renewal)
+
+    @property
+    def status(self) -> bytes:
+        told = self.catalogue.status()
+        return encode(status("online", site="hall", device=self.name, key=self._key, catalogue=told, time=NOW))
+
+
+class Fleet:
+    """Many devices behind one connection to the broker: each takes every message that comes, and says what it runs."""
+
+    def __init__(self, port: int, devices: list[Device]) -> None:
+        self._devices = devices
+        self._news: SimpleQueue[object] = SimpleQueue()
+        filters = sorted({topic for device in devices for topic in device.catalogue.inbox.topics})
+        self._session = Session(
+            Mqtt(host="127.0.0.1", port=port), client_id=devices[0].name, receive=self._news.put, subscriptions=filters
+        )
+
+    def work(self, done: Callable[[], bool]) -> None:
+        """Take what comes, until it is done."""
+        self._session.start()
+        until(lambda: self._session.connected, "the fleet never connected")
+        try:
+            while not done():
+                with suppress(Empty):
+                    if isinstance(message := self._news.get(timeout=0.05), Delivered):
+                        asyncio.run(self._take(message))
+        finally:
+            self._session.stop()
+
+    async def _take(self, message: Delivered) -> None:
+        before = {device.name: device.status for device in self._devices}
+        async with asyncio.TaskGroup() as group:
+            for device in self._devices:
+                group.create_task(device.catalogue.inbox.take(message))
+        for device in self._devices:
+            if (said := device.status) != before[device.name]:
+                topic = Topics("dockvoice", "hall", device.name).status
+                until(partial(self._session.publish, topic, said, tag=device.name, retain=True), "not published")
+
+
+@pytest.fixture
+def statuses(broker: Mosquitto) -> Iterator[dict[str, Running]]:
+    """What each device has said last of its master data."""
+    found: dict[str, Running] = {}
+
+    def receive(event: object) -> None:
+        if isinstance(event, Delivered) and (said := status_of(event.topic, event.payload, "dockvoice")) is not None:
+            found[said.device] = said
+
+    everyone = Topics("dockvoice", "hall", "+").status
+    session = Session(
+        Mqtt(host="127.0.0.1", port=broker.port), client_id="watch", receive=receive, subscriptions=[everyone]
+    )
+    session.start()
+    until(lambda: session.connected, "never connected")
+    yield found
+    session.stop()
+
+
+def test_a_change_reaches_two_hundred_devices_one_that_was_off_and_not_one_that_cannot_take_it_and_is_rolled_back(
+    tmp_path: Path, broker: Mosquitto, office: Signer, statuses: dict[str, Running], repository: Path
+) -> None:
+    url = f"sqlite:///{tmp_path / 'inventory.db'}"
+    settings = InventorySettings(database=SecretStr(url), mqtt=Mqtt(host="127.0.0.1", port=broker.port))
+    files = Catalogue.load(repository / "config" / "catalogue")
+    strict = form_named(Settings(), "pallet-move")  # whose docks are letters
+    names = [f"dock-{number}" for number in range(200)]
+    odd, away = names[3], names[7]
+    devices = [Device(name, tmp_path, files, office.public, (strict,) if name == odd else ()) for name in names]
+
+    def all_run(wanted: Version, *others: str) -> bool:
+        runs = {name: one.versions.get("docks") for name, one in dict(statuses).items()}
+        return all(runs.get(name) == wanted.version for name in names if name not in others)
+
+    with closing(Store.open(url)) as store:
+        north = store.catalogue("hall")
+        there = [device for device in devices if device.name != away]
+        first = north.put("docks", [("", A), ("", B)], "ben", "begun", "docks.csv")
+        publish(settings, north, office)
+        Fleet(broker.port, there).work(lambda: all_run(first, away))
+        second = north.edit("docks", "", TWELVE, "ana", "a new door")
+        publish(settings, north, office)
+        Fleet(broker.port, there).work(lambda: all_run(second, away, odd) and bool(statuses[odd].declined))
+        told = "form 'pallet-move': catalogue 'docks': '12' breaks the rules of field 'dock'; mend one of the two"
+        assert statuses[odd].versions == {"docks": first.version}
+        assert statuses[odd].declined == {"docks": Declined("breaks_form", second.version, told)}
+        assert statuses[odd].lacks([second]) == ["docks"]
+        assert away not in statuses
+        Fleet(broker.port, [device for device in devices if device.name == away]).work(lambda: all_run(second, odd))
+        third = north.rollback("docks", first.version, "ana", "the door is not there yet")
+        publish(settings, north, office)
+        Fleet(broker.port, devices).work(lambda: all_run(third))
+        assert third.version > second.version
+        assert not statuses[odd].declined
+        found = running(settings, "hall")
+    assert {one.device for one in found} == {*names}
+    assert {one.versions["docks"] for one in found} == {third.version}
+    assert not any(one.lacks([third]) for one in found)
+
+
+def changing(settings: Settings) -> Parts:
+    """The parts of a device that takes master data, with nobody who hears."""
+    form = form_named(settings, settings.forms.active)
+
+    def parts(catalogue: Catalogue) -> Parts:
+        return Parts(settings, form, catalogue, ScriptedInterpreter(), renew=renew)
+
+    def renew(published: tuple[MasterData, ...]) -> Parts:
+        return parts(under(Catalogue.load(settings.catalogue_directory), published, (form,)))
+
+    return parts(catalogue_at_start(settings, (form,)))
+
+
+def test_a_running_agent_changes_its_docks_between_two_entries_and_keeps_them_without_a_network(
+    tmp_path: Path,
+    broker: Mosquitto,
+    office: Signer,
+    publish_to: Callable[[str, bytes], None],
+    statuses: dict[str, Running],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    agree = {"conversation": True, "undo_s": 1}
+    key = tmp_path / "office.pem"
+
+    def is_in_force(version: int | None) -> Callable[[], bool]:
+        return lambda: "dock-1" in statuses and statuses["dock-1"].versions.get("docks") == version
+
+    async def sees(version: int | None) -> None:
+        await asyncio.to_thread(until, is_in_force(version), lambda: f"{statuses}")
+
+    async def refuses(operator: Shift) -> None:
+        await asyncio.to_thread(until, lambda: any("There is no" in one for one in operator.said), "it took dock D")
+
+    async def work(operator: Shift) -> None:
+        await operator.type("pallet 742, twelve units")
+        await operator.hears("Which dock?")
+        publish_to(HERE, signed_master(docks(5, A, B), office, NOW))  # the shipped ones are A to H
+        await asyncio.to_thread(until, partial(is_told, caplog, "docks: version 5, 2 rows"), "not taken")
+        await operator.type("dock D")  # within the entry that is open it is as it was
+        await operator.hears("7 4 2, 12 units, dock delta.")
+        assert not is_in_force(5)()
+        await operator.type("yes")
+        await sees(5)
+        await operator.type("pallet 743, twelve units, dock D")
+        await refuses(operator)
+        await operator.type("dock B")
+        await operator.hears("7 4 3, 12 units, dock bravo.")
+        await operator.type("yes")
+        publish_to(HERE, signed_master(docks(6, {"value": "12"}), office, NOW))
+        await asyncio.to_thread(until, lambda: bool(statuses["dock-1"].declined), "not refused")
+        declined = statuses["dock-1"].declined["docks"]
+        assert (declined.reason, declined.version) == ("breaks_form", 6)
+
+    async def work_without_a_broker(operator: Shift) -> None:
+        await operator.type("pallet 744, twelve units, dock D")
+        await refuses(operator)
+        await operator.type("cancel")
+
+    async def work_again(operator: Shift) -> None:
+        await sees(5)
+        publish_to(HERE, signed_master(docks(7), office, NOW))  # withdrawn: the files are in force again
+        await sees(None)
+        await operator.type("pallet 744, twelve units, dock D")
+        await operator.hears("7 4 4, 12 units, dock delta.")
+        await operator.type("yes")
+
+    caplog.set_level("INFO")
+    at = {"settle_s": 0, "decisions_key": key, "made_of": changing, "agree": agree}
+    shift(tmp_path / "dock", broker.port, work, **at)  # type: ignore[arg-type]
+    shift(tmp_path / "dock", 1, work_without_a_broker, **at)  # type: ignore[arg-type]
+    shift(tmp_path / "dock", broker.port, work_again, **at)  # type: ignore[arg-type]
+    with Journal.inspect(tmp_path / "dock") as journal:
+        found = [one.fields for one in journal.queries.histories()]
+    assert [(one["pallet_id"], one["dock"]) for one in found] == [("742", "D"), ("743", "B"), ("744", "D")]
+
+
+@pytest.fixture
+def publish_to(broker: Mosquitto) -> Iterator[Callable[[str, bytes], None]]:
+    session = Session(Mqtt(host="127.0.0.1", port=broker.port), client_id="somebody", receive=lambda _: None)
+    session.start()
+    until(lambda: session.connected, "somebody never connected")
+    yield lambda named, payload: until(lambda: session.publish(named, payload, tag="t", retain=True), "not published")
+    session.stop()
+
+
+def test_only_newer_master_data_with_the_offices_signature_for_this_very_kind_are_taken(
+    tmp_path: Path,
+    broker: Mosquitto,
+    office: Signer,
+    publish_to: Callable[[str, bytes], None],
+    statuses: dict[str, Running],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    forged = json.loads(signed_master(docks(9, A), office, NOW))
+    forged["rows"] = [K]
+    other = replace(docks(9, A), kind="doors")
+    bad: list[tuple[bytes, str, str]] = [
+        (signed_master(docks(9, A), ANOTHER, NOW), "is not taken: /signature", "forged"),
+        (json.dumps(forged).encode(), "is not taken: /signature", "forged"),
+        (signed_master(docks(4, A), office, NOW), "of version 4 is not taken", "old"),
+        (signed_master(docks(5, K), office, NOW), "of version 5 is not taken", "old"),
+        (signed_master(other, office, NOW), "/kind: is another kind than its topic's", "malformed"),
+        (signed_master(replace(docks(9, A), site="south"), office, NOW), "/kind: is another", "malformed"),
+        (
+            signed_master(docks(9, {"value": "A", "spoken": "Blue!"}), office, NOW),
+            "'Blue!' must be words",
+            "breaks_form",
+        ),
+        (b"{", "is no catalogue for here: message: is not JSON", "malformed"),
+    ]
+
+    def said() -> Mapping[str, Any]:
+        one = statuses.get("dock-1")
+        return {} if one is None else {**one.versions, **{kind: of.reason for kind, of in one.declined.items()}}
+
+    caplog.set_level("INFO")
+
+    def meanwhile() -> None:
+        publish_to(HERE, signed_master(docks(5, A), office, NOW))
+        until(lambda: said() == {"docks": 5}, "not taken")
+        for payload, told, why in bad:
+            caplog.clear()
+            publish_to(HERE, payload)
+            until(partial(is_told, caplog, told), f"{told!r} was not told: {caplog.text}")
+            until(lambda why=why: said() == {"docks": why}, f"{why} was not told: {statuses}")  # type: ignore[misc]
+            assert statuses["dock-1"].versions == {"docks": 5}
+        publish_to(HERE, signed_master(docks(10, A, K), office, NOW))
+        until(lambda: said() == {"docks": 10}, "not replaced")
+
+    with JournalThread(tmp_path / "state") as desk:
+        while_running(delivering(tmp_path, broker.port, desk), meanwhile)
+
+
+def test_the_inventorys_command_imports_shows_and_goes_back(tmp_path: Path, broker: Mosquitto, office: Signer) -> None:
+    url, file = f"sqlite:///{tmp_path / 'inventory.db'}", tmp_path / "docks.csv"
+    Store.open(url).close()
+    at = ("--site", "hall", "--database", url)
+    signed = ("--broker", f"127.0.0.1:{broker.port}", "--sign", str(tmp_path / KEY))
+
+    def run(*arguments: str, fails: bool = False) -> str:
+        done = CliRunner().invoke(commands, ["catalogue", *arguments, *at])
+        assert (done.exception is not None) == fails, done.output
+        return done.output if done.exception is None else f"{done.output}{done.exception}"
+
+    file.write_text("value,spoken\nA,Blue\nA,\n", encoding="utf-8")
+    told = run("import", "docks", str(file), "--reason", "x", fails=True)
+    assert f"{file}: line 2, column spoken: 'Blue' must be words in small letters" in told
+    assert f"{file}: line 3, column value: 'A' stands here a second time" in told
+    assert "2 faults; nothing was changed" in told
+    file.write_text("value,spoken\nA,blue door\nB,\n", encoding="utf-8")
+    assert "no device has it yet" in run("import", "docks", str(file), "--reason", "begun")
+    assert "published, 2 rows" in run("publish", *signed)
+    assert "nothing is to be published" in run("publish", *signed)
+    file.write_text("value,spoken\nA,\nC,\n", encoding="utf-8")
+    assert "published, 2 rows" in run("import", "docks", str(file), "--reason", "moved", *signed)
+    new, old = (json.loads(line) for line in run("history", "docks", "--json").splitlines())
+    assert (old["what"], new["what"]) == (
+        "imported docks.csv: 2 added",
+        "imported docks.csv: 1 added, 1 changed, 1 removed",
+    )
+    assert run("diff", "docks", str(old["version"]), str(new["version"])).splitlines() == [
+        *("- value=B", "+ value=C", "- value=A spoken=blue door", "+ value=A", "1 added, 1 changed, 1 removed"),
+    ]
+    assert "published, 2 rows" in run("rollback", "docks", str(old["version"]), "--reason", "too early", *signed)
+    assert "blue door" in run("show", "docks")
+    assert "withdrawn" in run("withdraw", "docks", "--reason", "files", *signed)
+    assert "there is no such kind at hall; there are docks" in run("show", "doors", fails=True)

@@ -1,0 +1,157 @@
+"""What a site's own recordings make of thresholds and curves, tried on speakers left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from edge.agent.typed_input import KEYBOARD
+from edge.agree.decide import Rules
+from edge.config import Settings, load
+from edge.errors import Misconfigured, UnreadableInput
+from edge.forms.spoken.confusable import Rival
+from edge.keep.journal import Journal
+from edge.records import Act, FieldValue
+from edge.understand.local.confidence import VOSK, Curve, curves_for
+from lab.on_record import became, said_on_record
+from lab.retune_command import retune, retuned
+from lab.retuning import ON_RECORD, KeptClip, Way, WayTried, chosen, lacking, tried
+from lab.scoring import Mark
+from tests.fakes import ScriptedInterpreter
+from tests.lab.test_rotation import TRUTH, clip
+from tests.sayings import utterance
+
+SPEAKERS = ("anna", "ben", "carl", "dora")
+
+
+def sayings(count: int, share: float, rules: Rules, wrong: int = 0) -> list[KeptClip]:
+    """So many by each speaker, the first of them wrong."""
+    made = {(who, right): clip(who, share, rules, right=right) for who in SPEAKERS for right in (True, False)}
+    return [
+        replace(one, clip=one.clip.model_copy(update={"text": str(number)}))
+        for who in SPEAKERS
+        for number in range(count)
+        for one in (made[who, number >= wrong],)
+    ]
+
+
+def shares(every: Sequence[KeptClip], rules: Rules) -> tuple[tuple[WayTried, ...], WayTried | None]:
+    ways = tried(every, {"pallet-move": rules})
+    return ways, chosen(ways)
+
+
+def test_too_few_are_refused_and_it_is_told_how_many_more(rules: Rules, tmp_path: Path) -> None:
+    assert lacking(sayings(50, 0.9, rules)) is None
+    assert "record 40 more, new speakers among them: 0" in str(lacking(sayings(40, 0.9, rules)))
+    one_speaker = [one for one in sayings(300, 0.9, rules) if one.clip.speaker == "anna"]
+    assert "300 sayings of 1 speakers; it takes 200, and 4 speakers" in str(lacking(one_speaker))
+    assert "record 45 more, new speakers among them: 3" in str(lacking(one_speaker))
+    (tmp_path / "manifest.jsonl").write_text(
+        '{"audio": "a.flac", "fields": {"dock": "B"}, "condition": "clean", "speaker": "anna", "speech_end": 1.0}\n'
+    )
+    (tmp_path / "a.flac").touch()
+    with pytest.raises(UnreadableInput, match=r"manifest.jsonl: 1 sayings of 1 speakers; .* 199 more.*record-truth"):
+        retune(tmp_path / "manifest.jsonl")
+
+
+def test_what_is_wrong_at_a_site_is_asked_there(rules: Rules) -> None:
+    every = sayings(16, 0.995, rules) + sayings(5, 0.6, rules, wrong=4)
+    ways, best = shares(every, rules)
+    assert ways[0].wrong == 4 * 4
+    assert best is not None
+    assert best.wrong == 0
+    assert best.right >= ways[0].right - 10
+
+
+@pytest.mark.parametrize(
+    ("clips", "condition", "better"), [(380, "clean", False), (381, "clean", True), (381, ON_RECORD, False)]
+)
+def test_less_is_asked_only_where_so_many_bear_it_out(clips: int, condition: str, better: bool, rules: Rules) -> None:
+    """At work nobody knows that what was not corrected is right, however much there is of it."""
+    one = clip("anna", 0.25, rules)
+    one = replace(one, clip=one.clip.model_copy(update={"condition": condition}))
+    ways = [WayTried(name, [(one, mark)] * clips, Way()) for name, mark in (("as", Mark.ASKED), ("own", Mark.RIGHT))]
+    assert chosen(ways) is (ways[1] if better else None)
+
+
+@dataclass(frozen=True)
+class Entry:
+    utterance_id: str
+    event_id: str | None
+    act: Act | None
+    replaces: str | None
+    fields: Mapping[str, FieldValue]
+    operator: str | None = "anna"
+
+
+def test_an_entry_is_what_its_operator_made_of_it_in_the_end() -> None:
+    entries = [
+        Entry("u1", "e1", Act.RECORD, None, {"dock": "B"}),
+        Entry("u2", "e2", Act.RECORD, None, {"dock": "C"}),
+        Entry("u3", "e3", Act.AMEND, "e1", {"dock": "D"}),
+        Entry("u4", "e4", Act.AMEND, "e3", {"dock": "E"}),
+        Entry("u5", "e5", Act.CANCEL, "e2", {}),
+        Entry("u6", "e6", Act.AMEND, "e0", {"dock": "A"}),
+    ]
+    assert {said: entry.fields for said, entry in became(entries).items()} == {"u1": {"dock": "E"}}
+
+
+def test_what_began_an_entry_by_voice_is_heard_again(rules: Rules, tmp_path: Path) -> None:
+    said, silent = utterance(1, samples=16_000), utterance(2, samples=16_000)
+    typed = utterance(3, source=KEYBOARD, samples=16_000)
+    with Journal.open(tmp_path) as journal:
+        for one in (said, silent, typed):
+            journal.begin(one)
+    found = {one.utterance_id: Entry(one.utterance_id, "e", Act.RECORD, None, TRUTH) for one in (said, typed)}
+    reads = ScriptedInterpreter(clip("anna", 0.9, rules).decided[0][0].reading)
+    with Journal.inspect(tmp_path) as journal:
+        (heard,) = said_on_record(journal, datetime(2020, 1, 1, tzinfo=UTC), reads, rules, found)
+    assert reads.read == [said.utterance_id]
+    assert (heard.clip.speaker, heard.clip.fields, heard.clip.condition) == ("anna", TRUTH, ON_RECORD)
+
+
+def test_a_site_that_is_like_the_others_keeps_what_is_shipped(rules: Rules) -> None:
+    assert shares(sayings(10, 0.99, rules), rules)[1] is None
+
+
+SITE = """# ours
+site = "north"
+
+[agree] # how sure
+policy = "balanced"
+minimum_confidence = 0.9
+
+[understand.calibration.none]
+weights = "small-en-us"
+offset = 3
+slope = 3
+
+[deliver]
+prefix = "dock"
+"""
+
+
+@pytest.mark.parametrize("text", ["", SITE, 'site = "north"\n[deliver]\nprefix = "dock"\n'])
+def test_the_agent_takes_what_is_written(text: str, tmp_path: Path) -> None:
+    way = Way({**VOSK, Rival.ALIKE: Curve(-0.5, 2.0)}, 0.8)
+    (tmp_path / "edge.toml").write_text(retuned(text, way, "small-en-us", "# told\n"))
+    settings = load(Settings, tmp_path / "edge.toml")
+    assert settings.agree.minimum_confidence == 0.8
+    assert curves_for("small-en-us", settings.understand.calibration) == way.curves
+    assert curves_for("small-de", settings.understand.calibration) == VOSK
+    if text:
+        assert (settings.site, settings.deliver.prefix) == ("north", "dock")
+    (tmp_path / "edge.toml").write_text(retuned(text, Way(), "small-en-us", "# told\n"))
+    settings = load(Settings, tmp_path / "edge.toml")
+    assert (settings.agree.minimum_confidence, settings.understand.calibration) == (None, {})
+
+
+def test_a_kind_that_there_is_not_is_refused() -> None:
+    curve = {"weights": "small-en-us", "offset": 0, "slope": 1}
+    own = load(Settings, None, understand={"calibration": {"rhyme": curve}}).understand.calibration
+    with pytest.raises(Misconfigured, match=r"understand\.calibration: rhyme: no such kind; allowed: none, less"):
+        curves_for("small-en-us", own)

@@ -1,0 +1,107 @@
+"""The pictures of docs/console.md, taken of a console with a story in it: `python -m tests.screenshots`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from playwright.sync_api import Page, sync_playwright
+
+from inventory.console.people import Role
+from tests.browser import CHROMIUM, tab
+from tests.console import Broker, Console, Folder, console, served
+from tests.console_dock import morning
+from tests.console_story import doubtful, received
+from tests.dictated import identity
+
+HERE = Path(__file__).parent.parent / "docs" / "console"
+TABLET = {"width": 1024, "height": 600}
+
+
+def take(page: Page, name: str, path: str | None = None) -> None:
+    """One picture, of all of the page."""
+    if path is not None:
+        page.goto(path)
+    page.wait_for_timeout(300)  # what is told live is there
+    page.screenshot(path=HERE / f"{name}.png", full_page=True)
+
+
+def story(site: Console, page: Page, dark: Page) -> None:
+    """What waits, is listened to, corrected and recorded."""
+    take(dark, "sign-in", "/sign-in")
+    take(page, "reviews", "/reviews")
+    page.get_by_role("row").nth(1).get_by_role("link").click()
+    page.get_by_role("button", name="Listen").click()
+    page.locator("audio").wait_for()
+    page.get_by_label("Dock").fill("D")
+    page.get_by_label("Why, in your words").fill("listened to it")
+    take(page, "review")
+    page.get_by_role("button", name="Record as corrected").click()
+    page.get_by_text("Sent. Waiting for the device.").wait_for()
+    take(page, "entry", f"/entries/{identity(1, 2)}")
+    take(page, "people", "/people")
+    take(page, "audit", "/deeds")
+
+
+LISTS = {
+    "entries": "/entries",
+    "trailers": "/trailers",
+    "trailer": "/trailers/north/5501",
+    "devices": "/devices",
+    "alarms": "/alarms",
+    "search": "/search?trailer=5501",
+    "figures": "/figures",
+    "catalogue": "/catalogue/north/docks?row=B",
+    "drill": "/drill",
+}
+
+
+def main() -> None:
+    """Take them all; with `--dark FOLDER` the lists in dark, to look at."""
+    HERE.mkdir(exist_ok=True)
+    _lists(Path(sys.argv[2]) if sys.argv[1:2] == ["--dark"] else None)
+    with (
+        TemporaryDirectory() as directory,
+        console(Path(directory), sounds=Folder(), send=Broker(), zone="Europe/Berlin") as site,
+        served(site) as address,
+        sync_playwright() as playwright,
+    ):
+        doubtful(site)
+        received(site)
+        site.signed_in("ben", Role.REVIEWER)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = tab(browser, address, site.signed_in("ana", Role.ADMIN), viewport=TABLET)
+        story(site, page, tab(browser, address, viewport=TABLET, color_scheme="dark"))
+        browser.close()
+    print(*sorted(HERE.iterdir()), sep="\n", file=sys.stderr)
+
+
+def _lists(dark: Path | None) -> None:
+    with (
+        TemporaryDirectory() as directory,
+        console(Path(directory), zone="Europe/Berlin") as site,
+        served(site) as address,
+        sync_playwright() as playwright,
+    ):
+        dock = morning(site)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = tab(browser, address, site.signed_in("ana", Role.ADMIN), viewport=TABLET)
+        page.goto("/drill")
+        page.get_by_role("button", name="Note the counts").click()
+        dock.says("dock-3", "ben", "receive-notice", 0, pallet_id="760", quantity=7, uom="CS")
+        page.get_by_label("Entries made").fill("1")
+        page.get_by_role("button", name="Compare").click()
+        for name, path in LISTS.items():
+            take(page, name, path)
+            if name == "entries":  # of a list that goes on, the beginning
+                page.screenshot(path=HERE / "entries.png")
+            if dark is not None:
+                page.emulate_media(color_scheme="dark")
+                page.screenshot(path=dark / f"{name}.png", full_page=True)
+                page.emulate_media(color_scheme="light")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

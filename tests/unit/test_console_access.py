@@ -1,0 +1,255 @@
+"""Who may do what on the console, and what stands against those who may not."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from starlette.testclient import TestClient
+
+from edge.errors import Misconfigured, Unavailable
+from inventory.console import deeds, people, sessions
+from inventory.console.app import create
+from inventory.console.call import COOKIE
+from inventory.console.people import Role
+from inventory.console.server import serve
+from inventory.settings import InventorySettings
+from tests.console import PASSWORD, Console, console, send
+from tests.dictated import KEY
+from tests.rows import every
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Console]:
+    with console(tmp_path) as found:
+        yield found
+
+
+def add(site: Console, name: str = "ana", role: Role = Role.ADMIN) -> None:
+    with site.place.open() as transaction:
+        people.add(transaction, name, role, PASSWORD, site.place.now())
+
+
+def sign_in(browser: TestClient, name: str = "ana", password: str = PASSWORD, **given: str) -> Any:
+    form = re.search(r'name="form" value="([^"]+)"', browser.get("/sign-in").text)
+    assert form is not None
+    return browser.post("/sign-in", data={"form": form[1], "name": name, "password": password, "next": "", **given})
+
+
+def done(site: Console) -> list[str]:
+    with site.place.open() as transaction:
+        return [f"{line.deed.who} {line.deed.deed}" for line in reversed(deeds.latest(transaction, 100))]
+
+
+def test_nobody_sees_a_page_without_having_signed_in(site: Console) -> None:
+    with site.client() as browser:
+        answer = browser.get("/deeds?before=3")
+        assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?next=/deeds%3Fbefore%3D3")
+        assert browser.post("/sign-out", data={"a": "b"}).headers["location"] == "/sign-in"
+        assert browser.get("/deeds", headers={"hx-request": "true"}).headers["hx-redirect"] == "/sign-in"
+        form = browser.get("/sign-in")
+    assert form.status_code == 200
+    assert "default-src 'none'; script-src 'self'" in form.headers["content-security-policy"]
+    assert "unsafe" not in form.headers["content-security-policy"]
+
+
+def test_a_sign_in_has_a_session_of_its_own_whatever_cookie_was_there_before(site: Console) -> None:
+    add(site)
+    with site.client() as browser:
+        browser.cookies.set(COOKIE, "chosen-by-somebody-else")
+        answer = sign_in(browser, next="/deeds")
+        assert (answer.status_code, answer.headers["location"]) == (303, "/deeds")
+        told = answer.headers["set-cookie"]
+        assert "chosen-by-somebody-else" not in told
+        assert "HttpOnly" in told
+        assert "SameSite=lax" in told
+    with site.client() as other:
+        other.cookies.set(COOKIE, "chosen-by-somebody-else")
+        assert other.get("/deeds").status_code == 303
+    assert done(site) == ["ana signed_in"]
+
+
+def test_who_signs_out_is_out_also_with_the_cookie_he_had(site: Console) -> None:
+    with site.client("ana") as browser:
+        cookie = browser.cookies[COOKIE]
+        assert send(browser, "/sign-out").headers["location"] == "/sign-in"
+        browser.cookies.set(COOKIE, cookie)
+        assert browser.get("/deeds").status_code == 303
+
+
+def test_a_session_ends_by_itself_and_with_the_person(site: Console) -> None:
+    add(site, "boss")
+    with site.client("ana") as browser:
+        site.later = timedelta(minutes=59)
+        assert browser.get("/deeds").status_code == 200
+        site.later = timedelta(minutes=61)
+        assert browser.get("/deeds").status_code == 303
+    with site.client("ana") as browser:
+        with site.place.open() as transaction:
+            people.change_role(transaction, "ana", Role.VIEWER)
+        assert browser.get("/deeds").status_code == 403
+        with site.place.open() as transaction:
+            people.remove(transaction, "ana")
+        assert browser.get("/deeds").status_code == 303
+
+
+def test_after_too_many_wrong_passwords_the_right_one_waits_too(site: Console) -> None:
+    add(site)
+    with site.client() as browser:
+        for _ in range(sessions.PER_NAME):
+            assert sign_in(browser, "ana", "wrong").status_code == 401
+        held_up = sign_in(browser)
+        assert held_up.status_code == 429
+        assert "Wait 15 minutes" in held_up.text
+        site.later = sessions.WINDOW
+        assert sign_in(browser).status_code == 303
+    assert done(site)[-2:] == ["ana sign_in_held_up", "ana signed_in"]
+
+
+def test_one_address_cannot_try_name_after_name(site: Console) -> None:
+    with site.place.open() as transaction:
+        tried = [sessions.may_try(transaction, f"name-{number}", "10.0.0.9", site.place.now()) for number in range(31)]
+        assert tried == [True] * sessions.PER_ADDRESS + [False]
+        assert sessions.may_try(transaction, "name-1", "10.0.0.8", site.place.now())
+
+
+def test_a_name_that_nobody_has_is_answered_as_a_wrong_password_is(site: Console) -> None:
+    add(site)
+    with site.client() as browser:
+        answers = [sign_in(browser, name, "wrong").text for name in ("ana", "nobody", "' OR 1=1 --")]
+    told = [re.sub(r'value="[^"]*"', "", answer) for answer in answers]
+    assert told[0] == told[1] == told[2]
+
+
+def test_what_changes_something_carries_the_token_and_comes_from_a_page_of_ours(site: Console) -> None:
+    with site.client("ana") as browser:
+
+        def is_refused(row: tuple[dict[str, str], dict[str, str]]) -> None:
+            given, headers = row
+            assert browser.post("/sign-out", data={"a": "b", **given}, headers=headers).status_code == 403
+
+        token = re.search(r'name="csrf" value="([^"]+)"', browser.get("/deeds").text)
+        assert token is not None
+        mine = {"csrf": token[1]}
+        foreign = [{"origin": "https://elsewhere.example"}, {"sec-fetch-site": "cross-site"}, {"origin": "null"}]
+        every([({}, {}), ({"csrf": "guessed"}, {}), ({"csrf": "é"}, {}), *((mine, one) for one in foreign)], is_refused)
+        assert browser.get("/sign-out").status_code == 405
+        assert browser.post("/sign-out", data=mine, headers={"origin": "http://testserver"}).status_code == 303
+
+
+def test_a_sign_in_from_another_site_is_none(site: Console) -> None:
+    add(site)
+    with site.client() as browser:
+        assert sign_in(browser, form="guessed").status_code == 403
+        assert browser.post("/sign-in", data={"name": "ana", "password": PASSWORD}).status_code == 403
+
+
+def test_after_the_sign_in_nobody_is_led_elsewhere(site: Console) -> None:
+    add(site)
+
+    def leads_home(there: str) -> None:
+        with site.client() as browser:
+            assert sign_in(browser, next=there).headers["location"] == "/"
+
+    every(["https://elsewhere.example", "//elsewhere.example", "/\\elsewhere", "/a\r\nb", "elsewhere"], leads_home)
+
+
+def test_a_role_sees_what_is_its_own_and_a_try_is_on_record(site: Console) -> None:
+    with site.client("val", Role.VIEWER) as browser:
+        refused = browser.get("/deeds")
+        assert refused.status_code == 403
+        assert "admin" in refused.text
+    assert done(site) == ["val refused"]
+
+
+def test_what_a_form_may_send_is_bounded(site: Console) -> None:
+    with site.client("ana") as browser:
+        assert browser.post("/sign-out", data={"csrf": "x" * 200_000}).status_code == 413
+        assert browser.post("/sign-out", content=iter([b"csrf=x"])).status_code == 413  # no word of its length
+
+
+def test_a_proxy_is_believed_from_its_own_address_alone(tmp_path: Path) -> None:
+    with console(tmp_path, proxy="10.0.0.1", address="https://dock.example") as site:
+        add(site)
+        header = {"x-remote-user": "ana", "x-forwarded-for": "6.6.6.6, 10.9.8.7"}
+
+        def asked(address: str, headers: Any) -> Any:
+            app, base = create(site.place), "https://dock.example"
+            with TestClient(app, base, client=(address, 1), follow_redirects=False) as browser:
+                return browser.get("/deeds", headers=headers)
+
+        answer = asked("10.0.0.1", header)
+        assert answer.status_code == 200
+        assert "__Host-dockvoice=" in answer.headers["set-cookie"]
+        assert "Secure" in answer.headers["set-cookie"]
+        assert "10.9.8.7" in answer.text
+        assert asked("10.0.0.2", header).status_code == 303
+        assert asked("10.0.0.1", {"x-remote-user": "mallory"}).status_code == 303
+        assert asked("10.0.0.1", [("x-remote-user", "mallory"), ("x-remote-user", "ana")]).status_code == 303
+
+
+def test_where_the_database_is_away_the_page_says_so_and_keeps_what_was_typed(site: Console) -> None:
+    with site.client("ana") as browser:
+        assert browser.get("/deeds").status_code == 200
+        with site.engine.begin() as transaction:
+            transaction.execute(text("ALTER TABLE dockvoice_console_sessions RENAME TO hidden"))
+        answer = browser.post("/sign-out", data={"csrf": "t0ken", "reason": "<b>counted</b>", "password": "hidden"})
+    assert answer.status_code == 503
+    assert "The database does not answer" in answer.text
+    assert 'name="reason" value="&lt;b&gt;counted&lt;/b&gt;"' in answer.text
+    assert "hidden" not in re.sub(r'type="hidden"', "", answer.text)
+
+
+def test_a_deed_that_is_changed_or_removed_shows(site: Console) -> None:
+    with site.place.open() as transaction:
+        for number in range(4):
+            deeds.note(transaction, deeds.Deed("ana", "here", "decided", str(number)), site.place.now(), KEY)
+        assert deeds.broken(transaction, KEY.public) is None
+
+    def shows(row: tuple[str, int]) -> None:
+        change, where = row
+        with site.engine.connect() as connection, connection.begin() as undone:
+            connection.execute(text(change))
+            assert deeds.broken(connection, KEY.public) == where
+            undone.rollback()
+
+    every(
+        [
+            ("DELETE FROM dockvoice_console_deeds WHERE number = 3", 3),
+            ("UPDATE dockvoice_console_deeds SET who = 'ben' WHERE number = 2", 2),
+            ("UPDATE dockvoice_console_deeds SET at = '2026-11-21 08:00:00' WHERE number = 1", 1),
+            ("UPDATE dockvoice_console_deeds SET body = replace(body, 'here', 'there') WHERE number = 4", 4),
+            ("UPDATE dockvoice_console_deeds SET signature = NULL WHERE number = 2", 2),
+            ("UPDATE dockvoice_console_deeds SET signature = link || link WHERE number = 3", 3),
+        ],
+        shows,
+    )
+    with site.client("ana") as browser:
+        assert "was changed" not in browser.get("/deeds").text
+        with site.engine.begin() as transaction:
+            transaction.execute(text("DELETE FROM dockvoice_console_deeds WHERE number = 2"))
+        assert "Line 2 was changed" in browser.get("/deeds").text
+
+
+def test_of_the_admins_the_last_one_stays(site: Console) -> None:
+    add(site)
+    with site.place.open() as transaction:
+        with pytest.raises(Misconfigured, match="the only admin"):
+            people.remove(transaction, "ana")
+        with pytest.raises(Misconfigured, match="the only admin"):
+            people.change_role(transaction, "ana", Role.VIEWER)
+
+
+def test_a_port_that_somebody_else_listens_on_is_told(tmp_path: Path) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        port = taken.getsockname()[1]
+        settings = InventorySettings(database=f"sqlite:///{tmp_path / 'inventory.db'}")
+        with pytest.raises(Unavailable, match=f"127.0.0.1:{port}: cannot be listened on"):
+            serve(settings, port)

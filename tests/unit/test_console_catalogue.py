@@ -1,0 +1,138 @@
+"""The console's catalogue: rows changed, files imported, published, and back to an older version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.deliver.events import Topics, status
+from edge.errors import Unavailable
+from inventory import catalogue_publishing
+from inventory.catalogue import Version
+from inventory.console import deeds
+from inventory.console.people import Role
+from tests.console import CSRF, Console, console, send
+from tests.dictated import KEY, payload
+from tests.rows import every
+
+DOCKS = {"site": "north", "kind": "docks", "reason": "the new hall"}
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Console]:
+    with console(tmp_path) as found:
+        runs(found, {})
+        yield found
+
+
+def runs(site: Console, versions: dict[str, Any]) -> None:
+    """A device says which versions it runs."""
+    said = status("online", site="north", device="dock-3", key=KEY.public, time=site.place.now())
+    told = {"catalogue": versions} if versions else {}
+    site.store.statuses.heard(Topics("dockvoice", "north", "dock-3"), payload(said | told))
+
+
+def history(site: Console) -> list[Version]:
+    return site.store.catalogue("north").history("docks")
+
+
+def upload(browser: Any, content: bytes, name: str = "x.csv") -> Any:
+    token = CSRF.search(browser.get("/catalogue").text)
+    assert token is not None
+    return browser.post(
+        "/catalogue/file", data={"csrf": token[1], "name": name, **DOCKS}, files={"file": ("../../x", content)}
+    )
+
+
+def test_rows_are_changed_added_removed_and_brought_back_and_all_of_it_is_on_record(site: Console) -> None:
+    with site.client("ana") as browser:
+        assert "There is none here" in browser.get("/catalogue").text
+        assert upload(browser, b"value,spoken\nA,blue door\nB,\n").status_code == 303
+        first = history(site)[0]
+        send(browser, "/catalogue/edit", **DOCKS, key="A", base=first.version, cell_value="A", cell_check="61")
+        send(browser, "/catalogue/edit", **DOCKS | {"reason": "<b>why</b>"}, key="", cell_value="D")
+        send(browser, "/catalogue/edit", **DOCKS, key="B", remove="yes")
+        assert [one["value"] for one in history(site)[0].rows] == ["A", "D"]
+        page = browser.get("/catalogue/north/docks?row=A").text
+        assert 'name="cell_check" value="61"' in page
+        assert "&lt;b&gt;why" in page
+        assert send(browser, "/catalogue/back", **DOCKS, version=first.version).status_code == 303
+        assert history(site)[0].rows == first.rows
+        assert len(history(site)) == 5
+        assert upload(browser, b'[{"value": "C"}]', "x.json").status_code == 303
+    with site.place.open() as transaction:
+        done = [line.deed for line in deeds.latest(transaction, 20) if line.deed.deed == "catalogue_changed"]
+    assert [(one.who, one.about) for one in done] == [("ana", "north/docks")] * 6
+
+
+def test_what_is_faulty_changes_nothing_and_each_fault_is_told(site: Console) -> None:
+    with site.client("ana") as browser:
+        upload(browser, b"value\nA\n")
+        latest = history(site)[0].version
+        asked: dict[str, tuple[Any, str]] = {
+            "twice": (upload(browser, b"value\nA\nA\n"), "line"),
+            "another column": (upload(browser, b"value,<script>\nA,1\n"), "script"),
+            "no text": (upload(browser, b"\xff\xfe\x00"), "x"),
+            "nothing": (upload(browser, b""), ""),
+            "no reason": (
+                send(browser, "/catalogue/edit", **DOCKS | {"reason": " "}, key="", cell_value="B"),
+                "reason",
+            ),
+            "gone": (send(browser, "/catalogue/edit", **DOCKS, key="Z", cell_value="Z"), "not in version"),
+            "outdated": (send(browser, "/catalogue/edit", **DOCKS, key="A", base=latest - 1, cell_value="A"), "since"),
+            "no version": (send(browser, "/catalogue/back", **DOCKS, version="7"), "no version"),
+            "sql": (send(browser, "/catalogue/back", **DOCKS, version="1 OR 1=1"), "no version"),
+        }
+
+        def told(one: tuple[Any, str]) -> None:
+            answer, words = one
+            assert answer.status_code == 409
+            assert "Nothing was changed" in answer.text
+            assert words in answer.text
+            assert "<script>" not in answer.text
+
+        every(asked, told)
+        odd = [DOCKS | {"site": "nowhere"}, DOCKS | {"kind": "../etc"}, DOCKS | {"kind": "roster"}, {"reason": "x"}]
+        every(odd, lambda given: _is(send(browser, "/catalogue/edit", **given, key="", cell_value="B"), 404))
+        every(["/catalogue/north/roster", "/catalogue/north/a%20b"], lambda path: _is(browser.get(path), 404))
+    assert [one.version for one in history(site)] == [latest]
+
+
+def _is(answer: Any, code: int) -> None:
+    assert answer.status_code == code
+
+
+def test_only_an_admin_changes_and_publishes(site: Console) -> None:
+    with site.client("ben", Role.REVIEWER) as browser:
+        every(["edit", "file", "back", "publish"], lambda way: _is(send(browser, f"/catalogue/{way}", **DOCKS), 403))
+        assert "/catalogue/edit" not in browser.get("/catalogue/north/docks").text
+    assert history(site) == []
+
+
+def test_what_is_published_is_signed_and_it_is_shown_who_runs_it(
+    site: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: dict[str, bytes] = {}
+
+    def away(*_: Any, **__: Any) -> None:
+        raise Unavailable("the broker: no answer")
+
+    monkeypatch.setattr(catalogue_publishing, "send", away)
+    with site.client("ana") as browser:
+        upload(browser, b"value\nA\n")
+        assert "is not published" in browser.get("/catalogue/north/docks").text
+        assert send(browser, "/catalogue/publish", **DOCKS).status_code == 503
+        assert history(site)[0].published_at is None
+        monkeypatch.setattr(catalogue_publishing, "send", lambda _, __, messages, **___: taken.update(messages))
+        assert send(browser, "/catalogue/publish", **DOCKS).status_code == 303
+        (latest,) = history(site)
+        assert [*taken] == ["dockvoice/north/catalogue/docks/latest"]
+        assert latest.signed_by == KEY.public.raw.hex()
+        assert f'<span class="warn">→ {latest.version}</span>' in browser.get("/catalogue/north/docks").text
+        runs(site, {"docks": {"refused": {"reason": "forged"}}})
+        assert '<span class="bad">forged</span>' in browser.get("/catalogue/north/docks").text
+        runs(site, {"docks": {"version": latest.version}})
+        assert "1 / 1" in browser.get("/catalogue").text

@@ -1,0 +1,158 @@
+"""The console's devices and alarms: what devices say of themselves, what is missing, what was refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.deliver.events import MalformedMessage, Topics, status
+from inventory.console import fleet
+from inventory.console.people import Role
+from inventory.records import Unfit
+from inventory.statuses import Status, told
+from tests.console import Console, console
+from tests.databases import Read, reader
+from tests.dictated import KEY, identity, payload, recorded
+from tests.rows import every
+
+NOON = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Console]:
+    with console(tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def event(repository: Path) -> Read:
+    return reader(repository)
+
+
+def say(site: Console, state: Any = "online", device: str = "dock-3", **said: Any) -> None:
+    topics = Topics("dockvoice", "north", device)
+    time = None if state == "offline" else said.pop("time", site.place.now())
+    message = status(state, site="north", device=device, key=KEY.public, time=time)
+    site.store.statuses.heard(topics, payload(message | said))
+
+
+def kept(site: Console) -> list[Status]:
+    with site.place.open() as transaction:
+        return told(transaction)
+
+
+def alarms(site: Console) -> Mapping[str, list[str]]:
+    with site.place.open() as transaction:
+        found = fleet.known(transaction, [("north", "dock-3"), ("north", "dock-4")])
+    return {one.name: one.alarms(site.place.now(), timedelta(minutes=30)) for one in found}
+
+
+def test_the_last_word_of_a_device_is_kept_and_what_it_said_of_itself_outlives_its_last_will(site: Console) -> None:
+    say(site, under_review=2, time=NOON - timedelta(minutes=5))
+    site.later = timedelta(minutes=1)
+    say(site, "offline")
+    site.later = timedelta(minutes=9)
+    say(site, "offline")  # The broker tells it again at each connection of ours.
+    (found,) = kept(site)
+    assert (found.state, found.since, found.heard_at) == (
+        "offline",
+        NOON + timedelta(minutes=1),
+        NOON - timedelta(minutes=5),
+    )
+    assert found.said["under_review"] == 2
+    say(site, time=NOON + timedelta(days=900))  # by its clock
+    assert kept(site)[0].heard_at == NOON + timedelta(minutes=9)
+
+
+def test_what_is_no_status_or_that_of_another_is_not_kept(site: Console) -> None:
+    topics = Topics("dockvoice", "north", "dock-3")
+    sound = status("online", site="north", device="dock-3", key=KEY.public, time=NOON)
+
+    def refused(message: dict[str, Any]) -> None:
+        with pytest.raises(MalformedMessage):
+            site.store.statuses.heard(topics, payload(message))
+
+    every(
+        [{}, sound | {"device": "dock-4"}, sound | {"state": "on fire"}, sound | {"time": "2026-02-30T00:00:00Z"}],
+        refused,
+    )
+    assert kept(site) == []
+
+
+def test_each_alarm_is_raised_by_what_it_says(site: Console, event: Read) -> None:
+    ill = {"mode": "open", "muted": False, "faults": ["unplugged"]}
+    site.store.apply(event(recorded(1, at=("north", "dock-9"))))
+    site.store.apply(event(recorded(3, at=("north", "dock-4"))))
+    say(site, microphone=ill, decisions_not_done={"forged": 1}, roster={"refused": "old"})
+    say(site, device="dock-4")
+    assert alarms(site) == {"dock-3": ["fault", "declined", "not_done"], "dock-4": ["gap"], "dock-9": ["no_key"]}
+    say(site, "offline", device="dock-4")
+    site.later = timedelta(minutes=31)
+    assert alarms(site)["dock-4"] == ["silent", "gap"]
+    assert alarms(site)["dock-9"] == ["silent", "no_key"]
+
+
+def test_the_page_has_those_with_something_amiss_first_and_says_what(site: Console) -> None:
+    say(site, device="dock-4", microphone={"mode": "open", "muted": True, "faults": ["clipping", "a_later_code"]})
+    say(site, work={"form": "receive", "language": "pl"}, program="0.1.0", under_review=0)
+    with site.client("ana", Role.VIEWER) as browser:
+        page = browser.get("/devices").text
+        german = browser.get("/devices/part", headers={"accept-language": "de"}).text
+    assert page.index("north/dock-4") < page.index("north/dock-3")
+    for words in (
+        "overdriven",
+        "a_later_code",
+        "2 devices, 2 linked, 1 with something amiss",
+        "receive <small>pl",
+        "0.1.0",
+    ):
+        assert words in page
+    assert "übersteuert" in german
+    assert "<html" not in german
+
+
+def test_what_was_refused_and_put_aside_is_shown_as_text(site: Console, event: Read) -> None:
+    odd = [
+        b"\xff\xfe no JSON",
+        b'{"data": {"form": "<b>", "fields": {"<i>": "\\ud800<script>"}}}',
+        b'{"data": []}',
+        b'{"data": {"form": 7, "fields": "x"}}',
+    ]
+    for number, body in enumerate(odd, 1):
+        site.store.apply(
+            Unfit(identity(1, number), "north", "dock-3", number, body, ("invalid:/quantity: <u>", "new_code"))
+        )
+    site.store.keep_rejected(b"\x00", "dockvoice/<b>/x", "forged:<script>")
+    with site.client("ana", Role.VIEWER) as browser:
+        page = browser.get("/alarms").text
+        hostile = ["?came=' OR 1=1&event=x", "?before=9999999999999999999999", "?came=2026-11-22&event=%00", "?came=x"]
+        every(hostile, lambda asked: _answers(browser, asked))
+    assert not re.search("<(b|i|u|script)>", page)
+    assert "breaks its form" in page
+    assert "new_code" in page
+
+
+def _answers(browser: Any, asked: str) -> None:
+    assert browser.get(f"/alarms{asked}").status_code == 200
+
+
+def test_every_refusal_is_on_one_page_however_many_there_are(site: Console) -> None:
+    for number in range(1, 36):
+        site.store.apply(Unfit(identity(1, number), "north", "dock-3", number, b"{}", ("malformed:x",)))
+        site.store.keep_rejected(b"x", "t", f"reason {number}")
+    with site.client("ana", Role.VIEWER) as browser:
+        first = browser.get("/alarms").text
+        refused, aside = [one.replace("&amp;", "&") for one in re.findall(r'href="(/alarms\?[^"]+)"', first)]
+        assert first.count("malformed</span>") + browser.get(refused).text.count("malformed</span>") == 35
+        assert first.count("<code>reason") + browser.get(aside).text.count("<code>reason") == 35
+
+
+def test_with_nothing_there_the_pages_say_so(site: Console) -> None:
+    with site.client("ana", Role.VIEWER) as browser:
+        assert "None was refused." in browser.get("/alarms").text
+        assert "no_key" not in browser.get("/devices").text

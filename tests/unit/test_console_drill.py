@@ -1,0 +1,80 @@
+"""The console's drill: what was counted before the plug was pulled is held against what came after."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inventory.console.people import Role
+from tests.console import Console, console, send
+from tests.databases import Read, reader
+from tests.dictated import amended, recorded
+from tests.rows import every
+
+
+@pytest.fixture
+def site(tmp_path: Path, repository: Path) -> Iterator[Console]:
+    with console(tmp_path) as found:
+        found.store.apply(reader(repository)(recorded(1)))
+        yield found
+
+
+@pytest.fixture
+def event(repository: Path) -> Read:
+    return reader(repository)
+
+
+def row(browser: Any) -> list[str]:
+    """Of the latest drill: made, came, twice, still to come, and what it came to."""
+    found = re.findall(r"<tr>(<td>.*?)</tr>", browser.get("/drill/part").text, re.DOTALL)[0]
+    return [re.sub("<[^>]+>", "", cell).strip() for cell in re.findall("<td.*?</td>", found, re.DOTALL)][3:]
+
+
+def test_what_was_said_without_a_link_is_counted_once_it_came(site: Console, event: Read) -> None:
+    with site.client("ana", Role.REVIEWER) as browser:
+        for _ in range(2):  # a second click begins no second one
+            assert send(browser, "/drill/begin", device="north/dock-3").status_code == 303
+        site.store.apply(event(recorded(3)))  # early: number 2 is still to come
+        assert row(browser) == ["-", "0", "0", "2", "goes on"]
+        for one in (recorded(2), recorded(3), amended(4, 2, quantity=13), recorded(3)):
+            site.store.apply(event(one))
+        assert row(browser) == ["-", "2", "0", "0", "goes on"]
+        send(browser, "/drill/end", number="1", said="2")
+        assert row(browser) == ["2", "2", "0", "0", "nothing lost, nothing twice"]
+        site.store.apply(event(recorded(5)))
+        assert row(browser) == ["2", "2", "0", "0", "nothing lost, nothing twice"]
+        send(browser, "/drill/end", number="1", said="3")  # it is over
+        assert row(browser)[0] == "2"
+
+
+def test_what_is_lost_or_doubled_shows(site: Console, event: Read) -> None:
+    with site.client("ana", Role.REVIEWER) as browser:
+        send(browser, "/drill/begin", device="north/dock-3")
+        again = recorded(2)
+        again["data"]["utterance"] = recorded(1)["data"]["utterance"]
+        site.store.apply(event(again))
+        send(browser, "/drill/end", number="1", said="1")
+        assert row(browser) == ["1", "1", "1", "0", "differs"]
+        send(browser, "/drill/begin", device="north/dock-3")
+        send(browser, "/drill/end", number="2", said="1")
+        assert row(browser) == ["1", "0", "0", "0", "differs"]
+
+
+def test_odd_numbers_unknown_devices_and_viewers_are_turned_away(site: Console) -> None:
+    with site.client("ana", Role.REVIEWER) as browser:
+        for device in ("north/dock-9", "", "' OR 1=1 --", "\0"):
+            assert send(browser, "/drill/begin", device=device).status_code == 404
+        odd = [("1", "x"), ("1", "-1"), ("1", "9" * 30), ("x", "1"), ("", "")]
+        every(odd, lambda one: _is(send(browser, "/drill/end", number=one[0], said=one[1]), 400))
+        _is(send(browser, "/drill/end", number="77", said="1"), 303)
+    with site.client("val", Role.VIEWER) as browser:
+        _is(browser.get("/drill"), 403)
+        _is(send(browser, "/drill/begin", seen="/entries", device="north/dock-3"), 403)
+
+
+def _is(answer: Any, code: int) -> None:
+    assert answer.status_code == code

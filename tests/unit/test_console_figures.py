@@ -1,0 +1,97 @@
+"""The console's figures: what is counted, by the hour of the site's clock, and of whom it is not shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from inventory.console import figures
+from inventory.console.people import Role
+from tests.console import console
+from tests.databases import KINDS, Read, database, reader
+from tests.dictated import amended, cancelled, recorded
+from tests.rows import every
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+@pytest.fixture(params=KINDS)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    yield from database(request, tmp_path)
+
+
+@pytest.fixture
+def event(repository: Path) -> Read:
+    return reader(repository)
+
+
+def said(number: int, minute: int, operator: str | None, answers: int = 0) -> dict[str, Any]:
+    made = recorded(number)
+    made["data"]["operator"] = operator
+    if answers:
+        made["data"]["support"] = [made["data"]["utterance"]] * answers
+    return made | {"time": f"2026-11-21T{7 + minute // 60:02}:{minute % 60:02}:00.000Z"}
+
+
+def test_an_hour_has_what_was_said_in_it_by_the_clock_of_the_site(url: str, tmp_path: Path, event: Read) -> None:
+    with console(tmp_path, url, zone="Europe/Berlin") as site:
+        for number, minute in enumerate((0, 59, 60, 61, 62), 1):
+            site.store.apply(event(said(number, minute, f"op-{number}", answers=number % 2)))
+        site.store.apply(event(amended(6, 1) | {"time": "2026-11-21T08:30:00.000Z"}))
+        site.store.apply(event(cancelled(7, 2) | {"time": "2026-11-21T08:31:00.000Z"}))
+        since = datetime(2026, 11, 20, 23, tzinfo=UTC)
+        with site.place.open() as transaction:
+            found = figures.of_time(transaction, since, 24, BERLIN)
+            empty = figures.of_time(transaction, since, 24, BERLIN, form="damage")
+        hours = {hour.hour: (one.entries, one.answers, one.corrected) for hour, one in found.hours if one.entries}
+    assert hours == {8: (2, 1, 2), 9: (3, 2, 0)}
+    assert (found.whole.entries, found.whole.asked, found.whole.wrong) == (5, 0.6, 40.0)
+    assert found.delays is not None
+    assert (empty.whole.entries, empty.withheld, empty.delays) == (0, False, None)
+
+
+def test_no_figure_is_shown_of_fewer_than_five_unless_the_site_says_so(tmp_path: Path, event: Read) -> None:
+    with console(tmp_path) as site:
+        for number in range(1, 9):
+            site.store.apply(event(said(number, number, f"op-{number % 4}")))
+        site.store.apply(event(said(9, 20, None)))
+        with site.client("ana", Role.ADMIN) as browser:
+            few = browser.get("/figures?day=2026-11-21").text
+            site.store.apply(event(said(10, 30, "op-<b>")))
+            five = browser.get("/figures?day=2026-11-21&span=week").text
+            narrowed = browser.get("/figures?day=2026-11-21&form=damage").text
+    assert "Fewer than 5 operators" in few
+    assert "<rect" not in few
+    assert "op-1" not in few
+    assert five.count("<rect") >= 1
+    assert '<th scope="row">op-' not in five
+    assert "Nothing was said" in narrowed
+    second = tmp_path / "allowed"
+    second.mkdir()
+    with console(second, per_operator=True) as site, site.client("ana", Role.VIEWER) as browser:
+        site.store.apply(event(said(1, 1, "op-<b>")))
+        alone = browser.get("/figures?day=2026-11-21").text
+    assert "op-&lt;b&gt;" in alone
+
+
+def test_a_day_on_which_clocks_are_changed_has_its_hours_and_odd_days_are_answered(tmp_path: Path) -> None:
+    with console(tmp_path, zone="Europe/Berlin") as site, site.client("ana", Role.VIEWER) as browser:
+
+        def answers(query: str) -> None:
+            assert browser.get(f"/figures?{query}").status_code == 200
+
+        days = [
+            "day=2026-03-29",
+            "day=2026-10-25",
+            "day=x",
+            "day=9998-12-31",
+            "day=1971-01-01",
+            "span='",
+            "day=2026-02-30",
+        ]
+        every([*days, "device=%00", "device=a/b", "form=' OR 1=1 --"], answers)

@@ -1,0 +1,174 @@
+"""The console's lists: entries as they come and as they are searched for, on odd questions and hostile words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from inventory.console import listing
+from inventory.console.listing import Wanted
+from inventory.console.people import Role
+from tests.console import Console, console
+from tests.databases import Read, reader
+from tests.dictated import amended, cancelled, identity, recorded
+from tests.rows import every
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "' OR 1=1 --",
+    "'; DROP TABLE entries; --",
+    "%",
+    "\0",
+    "\ud800",
+    "9" * 40,
+    "x" * 5000,
+)
+
+PARAMETERS = ("form", "device", "operator", "trailer", "pallet", "state", "since", "until", "before", "event", "seen")
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Console]:
+    with console(tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def event(repository: Path) -> Read:
+    return reader(repository)
+
+
+def of(number: int, *, device: str = "dock-3", operator: str = "op-17", **fields: Any) -> dict[str, Any]:
+    made = recorded(number, at=("north", device), **fields)
+    made["data"]["operator"] = operator
+    return made
+
+
+def found(site: Console, wanted: Wanted, most: int = 50) -> list[int]:
+    """The sequences of what a list holds, by the last digits of the events."""
+    with site.place.open() as transaction:
+        lines = listing.latest(transaction, wanted, site.place.roles, most)
+    return [int(line.event_id[-12:]) for line in lines]
+
+
+def test_what_is_wanted_is_found_and_nothing_else(site: Console, event: Read) -> None:
+    said = [
+        of(1),
+        of(2, pallet_id="0743"),
+        of(1, device="dock-4", operator="op-18", dock="C"),
+        amended(3, 1, quantity=13),
+    ]
+    late = of(4, pallet_id="0755") | {"time": "2026-11-21T07:00:00.000Z"}
+    for one in [*said, cancelled(4, 2), late | {"sequence": "5", "id": identity(1, 5)}]:
+        site.store.apply(event(one))
+    midnight = datetime(2026, 11, 21, tzinfo=UTC)
+    rows: dict[str, tuple[Wanted, list[int]]] = {
+        "all": (Wanted(), [5, 3, 1, 2, 1]),
+        "form": (Wanted(form="pallet-move"), [5, 3, 1, 2, 1]),
+        "no such form": (Wanted(form="none"), []),
+        "device": (Wanted(device=("north", "dock-4")), [1]),
+        "operator": (Wanted(operator="op-18"), [1]),
+        "pallet": (Wanted(pallet="0743"), [2]),
+        "a pallet said twice": (Wanted(pallet="0742"), [3, 1, 1]),
+        "no such trailer": (Wanted(trailer="5501"), []),
+        "stands": (Wanted(state="current"), [5, 3, 1]),
+        "since": (Wanted(since=midnight), [5]),
+        "until": (Wanted(until=midnight), [3, 1, 2, 1]),
+        "never": (Wanted(since=midnight + timedelta(days=9)), []),
+    }
+
+    def holds(row: tuple[Wanted, list[int]]) -> None:
+        assert found(site, row[0]) == row[1]
+
+    every(rows, holds)
+
+
+def test_every_entry_is_on_one_page_however_many_there_are(site: Console, event: Read) -> None:
+    for number in range(1, 8):
+        site.store.apply(event(of(number)))
+    with site.place.open() as transaction:
+        transaction.execute(
+            text("UPDATE entries SET arrival = 3 WHERE arrival IN (2, 4)")
+        )  # restored without a sequence
+        seen, before = [], None
+        while lines := listing.latest(transaction, Wanted(), site.place.roles, 2, before):
+            seen += [line.event_id for line in lines]
+            before = lines[-1].place
+    assert len(seen) == len(set(seen)) == 7
+
+
+def test_the_list_tells_of_each_entry_what_became_of_it(site: Console, event: Read) -> None:
+    asked_back = of(1)
+    asked_back["data"]["support"] = [asked_back["data"]["utterance"]] * 2
+    for one in [asked_back, amended(2, 1, quantity=13)]:
+        site.store.apply(event(one))
+    with site.client("ana", Role.VIEWER) as browser:
+        page = browser.get("/entries").text
+        assert f'<a href="/entries/{identity(1, 1)}">corrects this one</a>' in page
+        assert f'<a href="/entries/{identity(1, 2)}">corrected by this one</a>' in page
+        assert '<td class="n">2</td>' in page
+        assert "Gesagt" in browser.get("/entries", headers={"accept-language": "de"}).text
+
+
+def test_the_live_part_marks_what_came_since_it_was_asked_for_last(site: Console, event: Read) -> None:
+    site.store.apply(event(of(1)))
+    with site.client("ana", Role.VIEWER) as browser:
+        (again,) = re.findall(r'hx-get="([^"]+)" hx-trigger="sse:entries', browser.get("/entries?operator=op-17").text)
+        site.store.apply(event(of(2)))
+        part = browser.get(again.replace("&amp;", "&")).text
+    assert part.count("<tr") == 3
+    assert part.count('<tr class="new">') == 1
+    assert "<html" not in part
+
+
+def test_an_odd_question_is_answered_and_never_run(site: Console, event: Read) -> None:
+    site.store.apply(event(of(1)))
+    with site.client("ana", Role.VIEWER) as browser:
+
+        def survives(asked: tuple[str, str, str]) -> None:
+            path, name, given = asked
+            answer = browser.get(path, params={name: given.encode("utf-8", "surrogatepass")})
+            assert answer.status_code == 200
+            assert "<script>alert" not in answer.text
+
+        every(
+            [
+                (path, name, odd)
+                for path in ("/entries", "/entries/part", "/search")
+                for name in PARAMETERS
+                for odd in HOSTILE
+            ],
+            survives,
+        )
+    assert site.store.count().rows == 1
+
+
+def test_what_was_said_is_shown_as_text_whatever_it_is(site: Console, event: Read) -> None:
+    hostile = of(1, operator='"><img src=x onerror=alert(1)>')
+    site.store.apply(event(hostile))
+    with site.place.open() as transaction:
+        transaction.execute(
+            text("UPDATE entries SET fields = :odd"), {"odd": '{"<b>": ["<i>", null], "dock": {"<u>": 1}}'}
+        )
+    with site.client("ana", Role.VIEWER) as browser:
+        page = browser.get("/entries").text
+    assert not re.search("<(img|b|i|u)>", page)
+    assert "&lt;b&gt;" in page
+
+
+def test_an_empty_database_and_one_that_is_away_say_so(site: Console) -> None:
+    with site.client("ana", Role.VIEWER) as browser:
+        assert "No entry is like this." in browser.get("/entries").text
+        assert "Give a pallet" in browser.get("/search").text
+        assert "no moment of the calendar" in browser.get("/search?since=2026-02-30").text
+        with site.place.open() as transaction:
+            transaction.execute(text("ALTER TABLE entries RENAME TO gone"))
+        away = browser.get("/entries")
+    assert away.status_code == 503
+    assert "The database does not answer" in away.text

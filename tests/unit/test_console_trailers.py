@@ -1,0 +1,171 @@
+"""The console's trailers: announced, open and closed, each with its lines and its dossier."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from edge.records import ExpectedLine, PlaceKind, ReceivingPlace
+from inventory.console import deeds
+from inventory.console.people import Role
+from inventory.settings import DossierSettings
+from tests.console import Console, console, send
+from tests.databases import Read, reader
+from tests.dictated import amended, cancelled, identity, recorded
+from tests.rows import every
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Console]:
+    with console(tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def event(repository: Path) -> Read:
+    return reader(repository)
+
+
+def of(number: int, form: str, **fields: Any) -> dict[str, Any]:
+    made = recorded(number)
+    made["data"] |= {"form": form, "fields": fields}
+    return made | {"subject": form}
+
+
+def received(number: int, trailer: str, pallet: str, quantity: int = 24, **also: Any) -> dict[str, Any]:
+    return of(
+        number, "receive-notice", trailer=trailer, pallet_id=pallet, item="A100", quantity=quantity, uom="CS", **also
+    )
+
+
+def announce(site: Console, trailer: str, *pallets: str) -> None:
+    lines = [ExpectedLine("4550012", pallet, "A100", 24, "CS", lot_needed=False) for pallet in pallets]
+    site.store.expect("north", {ReceivingPlace(PlaceKind.TRAILER, trailer): lines})
+
+
+def listed(browser: Any, path: str = "/trailers/part") -> list[str]:
+    """Each trailer of the list: its number, its state, announced, received, missing, not announced."""
+    rows = re.findall(r"<tr><td>(.*?)</tr>", browser.get(path).text, re.DOTALL)
+    return [" ".join(re.sub(r"<small>.*?</small>|<time.*?</time>|<[^>]+>", " ", row).split()) for row in rows]
+
+
+def test_the_list_says_of_each_trailer_what_is_announced_what_came_and_whether_it_is_closed(
+    site: Console, event: Read
+) -> None:
+    announce(site, "5501", "742", "743")
+    announce(site, "5502", "800")
+    said = [received(1, "5501", "742"), received(2, "5501", "900"), received(3, "5503", "10")]
+    said += [of(4, "close-trailer", trailer="5501"), received(5, "5504", "11"), of(6, "close-trailer", trailer="5504")]
+    for one in [*said, received(7, "5504", "12"), cancelled(8, 7), of(9, "close-trailer", trailer="5505")]:
+        site.store.apply(event(one))
+    site.store.apply(event(cancelled(10, 9)))
+    with site.client("ana", Role.VIEWER) as browser:
+        assert listed(browser) == [
+            "5502 announced 1 0 1 0 0",
+            "5505 announced - 0 - - 0",
+            "5504 closed - 1 - - 2",
+            "5501 closed 2 2 1 1 3",
+            "5503 open - 1 - - 1",
+        ]
+        assert listed(browser, "/trailers/part?trailer=5501") == ["5501 closed 2 2 1 1 3"]
+        assert listed(browser, "/trailers/part?before=4&event=north/5501") == ["5503 open - 1 - - 1"]
+
+
+def test_a_correction_opens_no_trailer_again(site: Console, event: Read) -> None:
+    again = amended(3, 1)
+    again["data"] |= {name: received(1, "5501", "742", 23)["data"][name] for name in ("form", "fields")}
+    for one in [
+        received(1, "5501", "742"),
+        of(2, "close-trailer", trailer="5501"),
+        again | {"subject": "receive-notice"},
+    ]:
+        site.store.apply(event(one))
+    with site.client("ana", Role.VIEWER) as browser:
+        assert listed(browser) == ["5501 closed - 1 - - 2"]
+        assert "23 CS" in browser.get("/trailers/north/5501").text
+
+
+def test_a_trailer_shows_over_short_damaged_and_missing(site: Console, event: Read) -> None:
+    announce(site, "5501", "742", "743", "744", "745")
+    lines = [received(1, "5501", "742", 20), received(2, "5501", "743", 30), received(3, "5501", "744", 22, damaged=2)]
+    for one in [*lines, received(4, "5501", "900")]:
+        site.store.apply(event(one))
+    with site.client("ana", Role.VIEWER) as browser:
+        page = browser.get("/trailers/north/5501").text
+        rows = [
+            " ".join(re.sub("<[^>]+>", " ", row).split()) for row in re.findall(r"<tr><td>.*?</tr>", page, re.DOTALL)
+        ]
+        german = browser.get("/trailers/north/5501", headers={"accept-language": "de"}).text
+    assert rows == [
+        "742 A100 24 CS 20 CS -4 CS short 1",
+        "743 A100 24 CS 30 CS 6 CS over 1",
+        "744 A100 24 CS 22 CS 2 CS 0 CS as announced 1",
+        "745 A100 24 CS missing",
+        "900 A100 24 CS not announced 1",
+    ]
+    assert f'href="/entries/{identity(1, 1)}"' in page
+    assert "wie angekündigt" in german
+
+
+def test_what_names_no_trailer_or_is_hostile_is_answered(site: Console, event: Read) -> None:
+    site.store.apply(event(received(1, "5501", "742")))
+    announce(site, "<b>5</b>", "742")
+    hostile = (
+        "north/5502",
+        "north/%00",
+        "north/" + "9" * 900,
+        "nowhere/5501",
+        "north/' OR 1=1 --",
+        "north/a/b",
+        "%3Cb%3E/1",
+    )
+    with site.client("ana", Role.VIEWER) as browser:
+
+        def unknown(path: str) -> None:
+            assert browser.get(f"/trailers/{path}").status_code == 404
+
+        every(hostile, unknown)
+        assert browser.get("/trailers/north/5501?visit=7").status_code == 404
+        assert "&lt;b&gt;5&lt;/b&gt;" in browser.get("/trailers").text
+        assert browser.get("/trailers/north/%3Cb%3E5%3C%2Fb%3E").status_code == 200
+        assert browser.get("/trailers/part?before=x&event=y").status_code == 200
+
+
+def test_a_dossier_is_made_by_a_reviewer_signed_and_on_record(tmp_path: Path, event: Read) -> None:
+    key = tmp_path / "office.key"
+    key.write_bytes(Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    key.chmod(0o600)
+    with console(tmp_path) as site:
+        site.store.apply(event(received(1, "5501", "742")))
+        asked = {"site": "north", "trailer": "5501", "visit": "1"}
+        with site.client("ana", Role.REVIEWER) as browser:
+            assert send(browser, "/trailers/dossier", **asked).status_code == 409
+        settings = site.place.settings.model_copy(update={"dossier": DossierSettings(key=key)})
+        site.place = replace(site.place, settings=settings)
+        with site.client("ana", Role.REVIEWER) as browser:
+            made = send(browser, "/trailers/dossier", **asked)
+            missing = [
+                send(browser, "/trailers/dossier", **asked | odd)
+                for odd in ({"visit": "2"}, {"trailer": "\0"}, {"site": ""})
+            ]
+        with site.client("val", Role.VIEWER) as browser:
+            assert send(browser, "/trailers/dossier", **asked).status_code == 403
+            assert "can make it" in browser.get("/trailers/north/5501").text
+        with site.place.open() as transaction:
+            done = [line.deed for line in deeds.latest(transaction, 10) if line.deed.deed == "dossier_made"]
+    assert made.headers["content-type"] == "application/zip"
+    assert "SIGNATURE" in zipfile.ZipFile(io.BytesIO(made.content)).namelist()
+    assert [one.status_code for one in missing] == [404, 404, 404]
+    assert [(one.who, one.about, one.details["sha256"]) for one in done] == [
+        ("ana", "5501", hashlib.sha256(made.content).hexdigest())
+    ]

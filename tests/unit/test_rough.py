@@ -1,0 +1,55 @@
+"""Rough sentences: of words that can be heard, as they are written, and the same at every start."""
+
+from __future__ import annotations
+
+import pytest
+
+from edge.forms.catalogue import Catalogue
+from edge.forms.loader import forms_in
+from edge.forms.spoken import read_transcript
+from edge.forms.spoken.language import LANGUAGES, language_named
+from edge.forms.spoken.rough import around, rough_sentences, rough_words
+from tests.shipped import ROOT
+
+FORMS = forms_in(ROOT / "schemas" / "forms")
+CATALOGUE = Catalogue.load(ROOT / "config" / "catalogue")
+MOVE = FORMS["pallet-move"]
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_they_hold_no_word_that_cannot_be_heard(code: str) -> None:
+    language = language_named(code)
+    said = [word for one, _ in rough_words(MOVE, CATALOGUE, language) for word in one.lower().split()]
+    heard = {word for word in said if hash_of(word) % 4}  # three quarters of them
+
+    def knows(one: str) -> bool:
+        return heard.issuperset(one.lower().split())
+
+    told = rough_sentences(MOVE, CATALOGUE, language, knows)
+    assert told == rough_sentences(MOVE, CATALOGUE, language, knows)
+    assert {word for one in told for word in one.split()} <= heard
+
+
+def hash_of(word: str) -> int:
+    return sum(word.encode())
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_the_reader_finds_each_field_in_them(code: str) -> None:
+    told = rough_sentences(MOVE, CATALOGUE, language_named(code), lambda _: True)[:8]
+    found = {field for one in told for field in read_transcript(one, MOVE, CATALOGUE, code)}
+    assert found == {field.name for field in MOVE.fields}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_each_form_has_words_for_each_field(name: str) -> None:
+    told = " ".join(meant for _, meant in rough_words(FORMS[name], CATALOGUE, language_named("pl")))
+    assert [field.name for field in FORMS[name].fields if repr(field.name) not in told] == []
+
+
+def test_they_keep_accents_and_write_numbers_as_one_word_and_apart() -> None:
+    told = rough_sentences(MOVE, CATALOGUE, language_named("de"), lambda _: True, names=("14", "Ana"))
+    words = {word for one in told for word in one.split()}
+    assert words >= {"fünf", "stück", "siebenundzwanzig", "und", "für"}
+    assert {"anmelden als eins vier", "anmelden als ana"} & set(told) or {"anmelden als ein vier"} & set(told)
+    assert "sieben" not in around(language_named("de"))
