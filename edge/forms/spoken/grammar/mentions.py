@@ -19,6 +19,7 @@ SINGLY = 3
 is 194 and 86, since nobody who says "one nine four" goes on with "eighty" for the digits 8 and 0."""
 PAIR = 2
 """Digits from which on it is no chance that an id ends as the count behind it does."""
+HUNDRED = 100  # From here on a count may begin with that word.
 SMALLEST_COUNT = 10
 """A single digit after a pause is part of the id: operators pause anywhere in one."""
 
@@ -337,7 +338,9 @@ class CountMentions:
         if min(longer) > 0:
             return weights.TORN_LOOSE
         own = min((cost for _, other, cost in numbers.cardinals(at) if other == value), default=0.0)
-        return weights.OTHER if own > 0 or self._is_behind_digits(path, at, count) else weights.TORN
+        if own > 0 or self._is_behind_digits(path, at, count):
+            return weights.OTHER
+        return weights.TORN if value < HUNDRED else weights.TORN_HUNDRED
 
     def _is_behind_digits(self, path: Path, at: int, count: UnitCount) -> bool:
         """Does a count that begins inside a usual one follow an id said digit by digit?"""

@@ -99,6 +99,9 @@ JOINER = 2.0
 """An "and" between two numbers that belong to different fields: "seven hundred and | twelve units"."""
 TORN = 2.5
 """A count that begins inside what may be one number: "twenty | two units"."""
+TORN_HUNDRED = 2.4
+"""The same where it begins with a hundred that stands well alone, "zwei | hundert": asked about even if the id before
+it is of an unusual length."""
 TORN_LOOSE = 0.5
 """The same where that is not how one says the number: Portuguese "vinte | quatro" without its "e"."""
 DIGITWISE = 1.0
