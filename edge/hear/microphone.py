@@ -23,6 +23,10 @@ from edge.hear.device_lock import microphone_claim, source_claim
 from edge.hear.microphone_health import FaultKind, MicrophoneEvent, MicrophoneHealth
 from edge.records import SAMPLE_RATE, Frame
 
+UNSEEN_S = 5.0
+"""So long one that has come may take until it opens, where PortAudio cannot look for it: it may be one that PortAudio
+knows, and whose sound server makes it step by step. Only a fresh process sees what is still not open then."""
+
 BLINK = SAMPLE_RATE // 2
 """So much is taken for missed when it was looked anew which devices there are; on a sound card it is a tenth of it."""
 
@@ -121,6 +125,7 @@ class Microphone:
         self._there: frozenset[str] = frozenset()
         self._looked = float("-inf")
         self._searched = float("-inf")
+        self._unseen: float | None = None  # Since when there is one that PortAudio could not look for.
         self._came = False
         self._position = 0
         self._deaf_s = 0.0
@@ -227,10 +232,16 @@ class Microphone:
         if now - self._looked < LOOK_EVERY_S:
             return
         before, self._there, self._looked = self._there, capture_devices(), now
-        if self._there != before or now - self._searched >= LOOK_ANYHOW_S:
-            self._searched = now
-            if not look_anew() and self._there - before:
-                raise Unavailable(f"{self._told}: a microphone has come that can be opened only after a fresh start")
+        if self._there - before and self._unseen is None:
+            self._unseen = now
+        changed = self._there != before or now - self._searched >= LOOK_ANYHOW_S
+        if not changed and self._unseen is None:
+            return
+        self._searched = now
+        if look_anew():
+            self._unseen = None
+        elif self._unseen is not None and now - self._unseen >= UNSEEN_S:
+            raise Unavailable(f"{self._told}: a microphone has come that can be opened only after a fresh start")
 
     def _open(self) -> None:
         found = device_named(self._device)

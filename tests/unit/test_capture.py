@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
+from itertools import chain, pairwise, repeat
 from pathlib import Path
 
 import numpy as np
@@ -87,12 +87,30 @@ def test_a_device_that_comes_late_is_waited_for_and_seen_as_soon_as_something_ch
 def test_a_device_that_only_a_fresh_start_can_open_is_a_reason_for_one(
     portaudio: FakePortAudio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    there = iter([frozenset(), frozenset({"a card"})])
+    there = chain([frozenset()], repeat(frozenset({"a card"})))
     monkeypatch.setattr(microphone, "capture_devices", lambda: next(there))
     monkeypatch.setattr(microphone, "look_anew", lambda: False)  # the speaker is open
+    monkeypatch.setattr(microphone, "LOOK_EVERY_S", 0)
+    monkeypatch.setattr(microphone, "UNSEEN_S", 0.1)
     portaudio.present = False
     with pytest.raises(Unavailable, match="microphone headset: a microphone has come that can be opened only after"):
         next(listening("headset", 30, patient=True).frames())
+
+
+def test_a_device_that_opens_a_moment_after_it_came_is_no_reason_for_a_fresh_start(
+    portaudio: FakePortAudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sound server makes it in steps; meanwhile the speaker, on the same server, has been opened."""
+    there = chain([frozenset()], repeat(frozenset({"a card"})))
+
+    def look_anew() -> bool:
+        portaudio.present = True  # for the next try to open it
+        return False
+
+    monkeypatch.setattr(microphone, "capture_devices", lambda: next(there))
+    monkeypatch.setattr(microphone, "look_anew", look_anew)
+    portaudio.present, portaudio.play = False, bringing(np.full(320, 5))
+    assert next(listening("headset", 30, patient=True).frames()).pcm[0] == 5
 
 
 def test_where_there_is_none_one_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
