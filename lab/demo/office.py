@@ -67,7 +67,7 @@ class Office:
                     time.sleep(LOOK_S)
                     answer = browser.get(case)
         except httpx.HTTPError as fault:
-            raise Unavailable(f"the console: {self.address(case)}: {fault or type(fault).__name__}") from None
+            raise Unavailable(f"the console: {self.address(case)}: {str(fault) or type(fault).__name__}") from None
         if DECIDES not in page:
             raise Unavailable(f"the console: {self.address(case)}: {answer.status_code}, and nothing to decide there")
 
