@@ -100,42 +100,6 @@ def test_a_doubtful_sentence_is_decided_once_whatever_link_is_cut(
     assert row["fields"] == {"pallet_id": "742", "quantity": 12, "dock": "B"}
 
 
-def test_a_decision_that_the_broker_forgot_reaches_the_device_when_it_is_back(
-    worn: Headset, tmp_path: Path, free_port: Callable[[], int], browser: Browser
-) -> None:
-    private, public = keys(tmp_path)
-    with (
-        Mosquitto(tmp_path / "broker", free_port()) as broker,
-        RunningInventory(broker.port, tmp_path / "inventory") as inventory,
-        TcpProxy(broker.port) as device_line,
-        console(tmp_path, inventory, broker.port, free_port(), private) as address,
-        at_work(
-            worn,
-            tmp_path,
-            DOCKVOICE_AGREE__PATIENCE_S="2",  # nobody answers
-            DOCKVOICE_DELIVER__MQTT__PORT=str(device_line.port),
-            DOCKVOICE_DELIVER__DECISIONS_KEY=str(public),
-        ) as agent,
-    ):
-        ben = supervisor(browser, address, "ben")
-        worn.say(NO_DOCK)
-        is_told(agent, "put aside")
-        ben.locator("tbody a").first.click()
-        device_line.down()
-        ben.get_by_label("Dock").fill("B")
-        ben.get_by_label("Why, in your words").fill("looked at it")
-        ben.get_by_role("button", name="Record as corrected").click()
-        expect(ben.get_by_text("Sent. Waiting for the device.")).to_be_visible()
-        broker.kill()  # with the one copy of it that was under way
-        broker.start()
-        device_line.up()
-        is_told(agent, "The office recorded pallet 7 4 2")
-        expect(ben.get_by_text("It is recorded (by the office)")).to_be_visible()
-        until(lambda: len(inventory.rows()) == 1, "no row came")
-    (row,) = inventory.rows()
-    assert row["fields"] == {"pallet_id": "742", "quantity": 12, "dock": "B"}
-
-
 def keys(directory: Path) -> tuple[Path, Path]:
     """The office's key: both halves, as files."""
     key = Ed25519PrivateKey.generate()

@@ -24,7 +24,10 @@ PLAY_S = 240.0
 @pytest.mark.timeout(600)
 def test_the_case_that_the_demo_ends_with_is_heard_decided_and_carried_out(browser: Browser) -> None:
     with Terminal([sys.executable, "-m", "edge", "demo"], os.environ, columns=240, lines=100) as terminal:
-        told = lambda: "\n".join(terminal.lines)  # noqa: E731
+
+        def told() -> str:
+            return "\n".join(terminal.lines)
+
         until(lambda: WAITS.search(told()) is not None or terminal.process.poll() is not None, told, PLAY_S)
         found = WAITS.search(told())
         assert found is not None, told()

@@ -63,7 +63,7 @@ def address(way: Way, **named: str) -> str:
 
 
 def go(browser: TestClient, way: Way, at: str | None = None, /, **given: str) -> Any:
-    headers = {name: given.pop(name) for name in ("sec-fetch-site", "origin") if name in given}
+    headers: dict[str, str] = {name: given.pop(name) for name in ("sec-fetch-site", "origin") if name in given}
     if way.changes:
         return browser.post(at or address(way), data={"a": "b", **given}, headers=headers)
     return browser.get(at or address(way), headers=headers)
