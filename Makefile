@@ -156,7 +156,7 @@ PROJECTS := pyproject.toml inventory/pyproject.toml lab/pyproject.toml
 $(CACHE)/demo.stamp: $(PROJECTS) | $(BIN)/python
 	@mkdir -p $(CACHE)
 	@echo "Installing Python packages into $(VENV) …"
-	@$(PIP) --editable . --editable ./inventory --editable './lab[demo]'
+	@$(PIP) --editable . --editable './inventory[console]' --editable './lab[demo]'
 	@touch $@
 
 $(CACHE)/test.stamp: $(PROJECTS) | $(BIN)/python

@@ -50,6 +50,11 @@ class Flag:
     why: str | None
     decided_at: datetime | None
 
+    @property
+    def struck(self) -> bool:
+        """Whether its entry does not count."""
+        return self.state is FlagState.STRUCK
+
 
 class Flags:
     """Those of all sites. Each deed is one transaction; all raise Unavailable."""
@@ -85,6 +90,15 @@ class Flags:
                 f"{event_id}: no rule speaks against it; `dockvoice inventory flags list` shows which"
             )
         return found
+
+
+def of_entries(transaction: Connection, event_ids: Collection[str]) -> dict[str, list[Flag]]:
+    """What rules say against each of these entries, and what became of it; none where none speaks against it."""
+    found: dict[str, list[Flag]] = {}
+    wanted = select(flags).where(flags.c.event_id.in_(event_ids)).order_by(flags.c.rule)
+    for row in transaction.execute(wanted):
+        found.setdefault(row.event_id, []).append(_flag(row))
+    return found
 
 
 def look(transaction: Connection, event: Event, now: datetime) -> None:

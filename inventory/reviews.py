@@ -74,8 +74,8 @@ def read_review(payload: bytes, sender: Topics) -> Review:
     )
 
 
-def keep(transaction: Connection, review: Review) -> Applied | Duplicate:
-    """Keep the latest word on the utterance."""
+def keep(transaction: Connection, review: Review, now: datetime) -> Applied | Duplicate:
+    """Keep the latest word on the utterance; of one that is known, that it came once more."""
     its = (
         reviews.c.site == review.site,
         reviews.c.device == review.device,
@@ -87,9 +87,11 @@ def keep(transaction: Connection, review: Review) -> Applied | Duplicate:
     if known is None:
         transaction.execute(insert(reviews).values(row))
     elif (known.life, known.sequence) >= (review.life, review.sequence):
+        if (known.life, known.sequence) == (review.life, review.sequence):
+            transaction.execute(update(reviews).where(*its).values(told_again_at=now))
         return Duplicate()
     else:
-        transaction.execute(update(reviews).where(*its).values(row))
+        transaction.execute(update(reviews).where(*its).values(row | {"told_again_at": None}))
     return Applied()
 
 

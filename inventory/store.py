@@ -104,7 +104,7 @@ class Store:
     def review(self, review: Review) -> Applied | Duplicate:
         """Keep what a device says of an utterance that it has put aside. Raises Unavailable."""
         with reported(self._engine.url), self._engine.begin() as transaction:
-            return keep(transaction, review)
+            return keep(transaction, review, self._now())
 
     def reviews(self, *, every: bool = False) -> list[Review]:
         """What waits for a person on the devices, the oldest first; with `every`, what was decided too."""

@@ -41,7 +41,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 FIRST = 1  # The version that applied events as they came, in any order.
 
-VERSION = 10
+VERSION = 11
 """Of the tables below. Raised with every change to them, so that an old program never writes into newer tables."""
 
 
@@ -200,6 +200,7 @@ reviews = Table(
     Column("doubtful", JSON().with_variant(JSONB(), "postgresql"), nullable=False),
     Column("audio_sha256", Text, nullable=False),
     Column("told_at", Moment, nullable=False),
+    Column("told_again_at", Moment),  # When this word came once more; a device says at each connection what waits.
     Column("body", Text, nullable=False),
 )
 
@@ -458,6 +459,13 @@ def _keep_clips(transaction: Connection) -> None:
     metadata.create_all(transaction, tables=[clips, clip_requests])
 
 
+def _know_what_is_told_again(transaction: Connection) -> None:
+    """Bring tables of version 10 to version 11, which knows when a device said again that something waits."""
+    if "told_again_at" not in {column["name"] for column in inspect(transaction).get_columns(reviews.name)}:
+        kind = DateTime(timezone=True).compile(dialect=transaction.dialect)
+        transaction.execute(text(f"ALTER TABLE {reviews.name} ADD COLUMN told_again_at {kind}"))
+
+
 STEPS = (
     _keep_order,
     _number_arrivals,
@@ -468,5 +476,6 @@ STEPS = (
     _keep_catalogue,
     _list_entries,
     _keep_clips,
+    _know_what_is_told_again,
 )
 """From the first version to the second, from there to the third, and so on."""

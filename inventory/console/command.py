@@ -48,7 +48,7 @@ def console(
 
     It listens on this machine alone. For tablets put a proxy in front that speaks https, and set console.address.
     """
-    _demand_extra()
+    demand_extra()
     context.obj = Given(config, database)
     if context.invoked_subcommand is None:
         from inventory.console.server import serve  # noqa: PLC0415 - `--help` waits for no web server
@@ -152,7 +152,8 @@ def audit_deeds(
     say(f"whole: {latest[0].number if latest else 0} deeds hold")
 
 
-def _demand_extra() -> None:
+def demand_extra() -> None:
+    """Raise Misconfigured where what the pages are made with is not installed."""
     if missing := [name for name in EXTRA if find_spec(name) is None]:
         raise Misconfigured(f"{', '.join(missing)}: not installed; pip install 'dockvoice-inventory[console]'")
 

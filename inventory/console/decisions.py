@@ -7,14 +7,18 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, insert, select, tuple_, update
+from sqlalchemy import Connection, RowMapping, and_, exists, insert, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from inventory.console.tables import decisions
 from inventory.reviews import Review
+from inventory.tables import reviews
 
 AGAIN = timedelta(minutes=10)
 """A device that is there answers within seconds. One that has not for so long may never have taken it."""
+
+UNDER_WAY = timedelta(seconds=5)
+"""A broker that kept a decision hands it over as soon as the device connects, and what came of it follows at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,26 @@ def keep(
 def owed(transaction: Connection) -> list[Decided]:
     """What no broker has taken yet, the oldest first."""
     wanted = select(decisions).where(decisions.c.sent_at.is_(None)).order_by(decisions.c.decided_at)
+    return [_decided(row) for row in transaction.execute(wanted).mappings()]
+
+
+def forgotten(transaction: Connection, now: datetime) -> list[Decided]:
+    """What a broker took and never handed over: the device said since, as at each connection, that it still waits.
+
+    A device that has it already does it once. What was decided anew takes the place of what was decided before.
+    """
+    same = [reviews.c[name] == decisions.c[name] for name in ("site", "device", "utterance_id")]
+    same.append(reviews.c.event_id == decisions.c.review)
+    later = decisions.alias()
+    anew = [later.c[name] == decisions.c[name] for name in ("site", "device", "review")]
+    wanted = (
+        select(decisions)
+        .join(reviews, and_(*same))
+        .where(reviews.c.state == "open", reviews.c.told_again_at > decisions.c.sent_at)
+        .where(reviews.c.told_again_at <= now - UNDER_WAY)
+        .where(~exists().where(*anew, later.c.turn > decisions.c.turn))
+        .order_by(decisions.c.decided_at)
+    )
     return [_decided(row) for row in transaction.execute(wanted).mappings()]
 
 

@@ -31,10 +31,10 @@ class Dispatch:
             await asyncio.sleep(self._every_s if went_well else PATIENCE_S)
 
     def send_what_is_owed(self) -> bool:
-        """One after the other; whether all of it went. What a crash sends again, the device takes once."""
+        """One after the other; whether all of it went. What goes again, the device does once."""
         try:
             with self._place.open() as transaction:
-                owed = decisions.owed(transaction)
+                owed = decisions.owed(transaction) + decisions.forgotten(transaction, self._place.now())
             for one in owed:
                 self._send_one(one)
         except DockvoiceError as fault:

@@ -6,7 +6,7 @@ it shows: each filter has an index that has that order too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, func, select, tuple_
 
 from edge.records import FieldValue
+from inventory.flags import Flag, of_entries
 from inventory.forms import Roles
 from inventory.tables import devices, entries, said
 
@@ -51,6 +52,12 @@ class ListedEntry:
     replaced_by: str | None  # The one that corrects it.
     arrival: int
     answers: int
+    flags: Sequence[Flag]  # What rules of the site speak against it.
+
+    @property
+    def struck(self) -> bool:
+        """Whether somebody has struck it: it stands here as its device signed it, and does not count."""
+        return any(flag.struck for flag in self.flags)
 
     @property
     def place(self) -> Place:
@@ -58,7 +65,7 @@ class ListedEntry:
         return self.arrival, self.event_id
 
 
-_COLUMNS = [entries.c[name] for name in ListedEntry.__dataclass_fields__ if name != "replaced_by"]
+_COLUMNS = [entries.c[name] for name in ListedEntry.__dataclass_fields__ if name not in {"replaced_by", "flags"}]
 
 
 def latest(
@@ -76,7 +83,11 @@ def latest(
     order = (entries.c.arrival + 0, entries.c.event_id) if searched else (entries.c.arrival, entries.c.event_id)
     rows = transaction.execute(query.order_by(*(one.desc() for one in order)).limit(most)).mappings().all()
     after = _replaced_by(transaction, [row["event_id"] for row in rows if row["state"] == "amended"])
-    return [ListedEntry(**row, replaced_by=after.get(row["event_id"])) for row in rows]
+    against = of_entries(transaction, [row["event_id"] for row in rows])
+    return [
+        ListedEntry(**row, replaced_by=after.get(row["event_id"]), flags=against.get(row["event_id"], ()))
+        for row in rows
+    ]
 
 
 def fields_of(roles: Roles, role: str) -> list[str]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import subprocess
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,15 +21,16 @@ from typing import Annotated, Any
 import typer
 
 from edge.agent.dialogue_driver import Stands
-from edge.agent.parts import assemble
+from edge.agent.parts import Parts, assemble
 from edge.agree.dialogue.orders import Say
 from edge.cli.output import EXIT_CODES, log_warnings
 from edge.config import Settings, load
 from edge.errors import Misconfigured
 from edge.keep.journal_thread import JournalThread
 from edge.speak.wording import Phrasing
-from edge.terminal.tables import SafeConsole
+from edge.terminal.tables import SafeConsole, many
 from lab.demo.door import Door
+from lab.demo.office import Office
 from lab.demo.servers import Broker, BrokerKind, Inventory, told
 
 SETTLE_WITHIN_S = 60.0  # Receipts come within milliseconds; this covers a machine that is busy with something else.
@@ -79,11 +83,15 @@ def demo(
 
     Starts a broker and an inventory of its own, which announces a trailer. An operator, who is a recording, receives
     it: the device asks, the broker fails and comes back. Then the trailer is closed, and its dossier made and checked.
-    Exit code 1 if anything was lost, doubled or cannot be proved.
+    What was put aside waits on the console for a reviewer, whom the last line tells where, and how to sign in; on a
+    terminal that stays so until Enter is pressed. Exit code 1 if anything was lost, doubled or cannot be proved.
     """
     log_warnings()
     if find_spec("inventory") is None:
         raise Misconfigured("demo: the inventory is not installed; pip install 'dockvoice-lab[demo]'")
+    from inventory.console.command import demand_extra  # noqa: PLC0415 - the inventory may not be there
+
+    demand_extra()
     with tempfile.TemporaryDirectory(prefix="dockvoice-demo-") as directory:
         holds = _Demo(Path(directory), using, engine).run()
     if not holds:
@@ -95,21 +103,21 @@ class _Demo:
         self._scratch = scratch
         self._broker = Broker(using, scratch)
         self._inventory = Inventory(scratch, self._broker)
+        self._office = Office(scratch, self._inventory)
         self._state = scratch / "state"
-        self._parts = assemble(load(Settings, None, **self._settings(engine)), live=True)
-        self._phrasing = Phrasing(self._parts.form, "en")
+        self._settings = load(Settings, None, **self._given(engine))
         self._console = SafeConsole(highlight=False)
         self._owed: dict[str, Mapping[str, Any]] = {}
 
-    def _settings(self, engine: str | None) -> dict[str, Any]:
-        """Those of the demo's device, over the defaults: its state is thrown away."""
+    def _given(self, engine: str | None) -> dict[str, Any]:
+        """The settings of the demo's device, over the defaults: its state is thrown away."""
         mqtt = {"host": "127.0.0.1", "port": self._broker.port, "version": self._broker.version}
         return {
             "site": "demo",
             "device": "demo",
             "operator": "demo",
             "state_directory": self._state,
-            "deliver": {"mqtt": mqtt, "decisions_key": self._inventory.public_key},
+            "deliver": {"mqtt": mqtt, "decisions_key": self._inventory.public_key, "clips": "unclear"},
             "forms": {"active": "receive-notice"},
             "agree": {"conversation": True},
             **({} if engine is None else {"understand": {"engine": engine}}),
@@ -120,20 +128,26 @@ class _Demo:
         show = self._console.print
         with ExitStack() as running:
             running.enter_context(self._broker)
-            show(f"Broker: {self._broker.name}\nRecogniser: {self._parts.interpreter.name}\n", style="dim")
-            self._inventory.enrol(self._state)
-            running.enter_context(self._inventory.running())
-            notice = self._scratch / "notice.csv"
-            notice.write_text(NOTICE, encoding="utf-8")
-            self._inventory.expect(notice)
+            beside = running.enter_context(ThreadPoolExecutor(1))
+            opening = beside.submit(self._open, running)
+            parts = assemble(self._settings, live=True)  # the recogniser's weights take seconds
+            show(f"Broker: {self._broker.name}\nRecogniser: {parts.interpreter.name}\n", style="dim")
+            opening.result()
             show(f"A notice announces trailer {TRAILER}: {NOTICE.count('5501')} pallets.\n", style="dim")
-            asyncio.run(self._receive())
-            counted = count(self._owed, self._inventory.rows())
-            return self._prove(counted)
+            return asyncio.run(self._receive(parts))
 
-    async def _receive(self) -> None:
-        with JournalThread(self._state, self._parts.settings.keep) as desk:
-            door = Door(self._parts, desk, self._show)
+    def _open(self, running: ExitStack) -> None:
+        """Let the inventory run, which announces the trailer, and behind it the office."""
+        self._inventory.enrol(self._state)
+        running.enter_context(self._inventory.running())
+        notice = self._scratch / "notice.csv"
+        notice.write_text(NOTICE, encoding="utf-8")
+        self._inventory.expect(notice)
+        running.enter_context(self._office)
+
+    async def _receive(self, parts: Parts) -> bool:
+        with JournalThread(self._state, parts.settings.keep) as desk:
+            door = Door(parts, desk, partial(self._show, Phrasing(parts.form, "en")))
             async with door.open():
                 await door.until_announced()
                 for clip in recordings():
@@ -143,6 +157,9 @@ class _Demo:
                     await door.hear(clip.audio)
                 await door.until_recorded()
                 await door.settle(SETTLE_WITHIN_S)
+                holds = await asyncio.to_thread(self._prove)
+                await self._hand_over(await door.put_aside())
+        return holds
 
     async def _between(self, clip: Recording, door: Door) -> None:
         match clip.before:
@@ -154,26 +171,59 @@ class _Demo:
                 return
         self._console.print(f"           ({clip.before})", style="yellow")
 
-    def _show(self, stands: Stands) -> None:
+    def _show(self, phrasing: Phrasing, stands: Stands) -> None:
         for order in stands.told:
             if isinstance(order, Say):
-                self._console.print(f"   device  {self._phrasing.text(order)}", style="cyan")
+                self._console.print(f"   device  {phrasing.text(order)}", style="cyan")
         if stands.row is not None:
             self._owed[stands.row.event_id] = json.loads(stands.row.body)["data"]["fields"]
 
-    def _prove(self, counted: Count) -> bool:
+    def _prove(self) -> bool:
         """Make the dossier with the recordings, check it as a stranger would, and tell what it comes to."""
         bundle, dossier = self._scratch / "demo.zip", self._scratch / "5501.zip"
-        told("audit", "export", "--trailer", TRAILER, str(bundle), "--state", str(self._state))
-        figures = self._inventory.dossier(TRAILER, dossier, bundle)
-        checked = verified(dossier, self._inventory.key.keyid)
+        with ThreadPoolExecutor(1) as beside:
+            rows = beside.submit(self._inventory.rows)
+            told("audit", "export", "--trailer", TRAILER, str(bundle), "--state", str(self._state))
+            figures = self._inventory.dossier(TRAILER, dossier, bundle)
+            checked = verified(dossier, self._inventory.key.keyid)
+        counted = count(self._owed, rows.result())
         self._console.print(f"\nDossier: {checked[-1]}", style="green" if checked[-1] == HOLDS else "red")
         self._console.print(f"Pallets: {summary(figures)}", soft_wrap=True)
         self._console.print(str(counted), style="green" if counted.whole else "red")
         return counted.whole and checked[-1] == HOLDS
 
+    async def _hand_over(self, cases: Sequence[str]) -> None:
+        """Tell a reviewer where what was put aside waits for him; on a terminal, wait until he is done."""
+        if not cases:
+            self._console.print("Nothing was put aside: no case waits for a reviewer.", style="yellow")
+            return
+        case = f"/reviews/demo/demo/{cases[0]}"
+        await asyncio.to_thread(self._office.see_that_it_can_be_decided, case)
+        wait = "One case waits" if len(cases) == 1 else f"{many(len(cases), 'case')} wait"
+        self._console.print(
+            f"{wait} for a reviewer: {self._office.address(case)}, "
+            f"sign in as {self._office.reviewer} with {self._office.password}",
+            style="bold",
+            soft_wrap=True,
+        )
+        if sys.stdin.isatty() and sys.stdout.isatty():
+            self._console.print("The device stays on the line, and does what is decided. Enter ends it.", style="dim")
+            await until_enter()
+
 
 HOLDS = "it holds"  # What the check says last, of a dossier that does.
+
+
+async def until_enter() -> None:
+    """Wait for the terminal's Enter; Ctrl-C will do as well."""
+    loop, done = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(sys.stdin, done.set)
+    loop.add_signal_handler(signal.SIGINT, done.set)
+    try:
+        await done.wait()
+    finally:
+        loop.remove_reader(sys.stdin)
+        loop.remove_signal_handler(signal.SIGINT)
 
 
 def verified(dossier: Path, key_id: str) -> list[str]:

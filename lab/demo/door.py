@@ -10,11 +10,13 @@ from pathlib import Path
 from queue import SimpleQueue
 from threading import Event
 
+from edge.agent import review_decisions, review_delivery
 from edge.agent.clock import Clock
 from edge.agent.delivery import Delivery
 from edge.agent.dialogue_driver import DialogueDriver, Stands
 from edge.agent.dialogue_steps import manner
 from edge.agent.parts import Parts, dictation, renderer, take
+from edge.agent.review_decisions import Decisions
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.table import State
 from edge.hear.recording import RecordedSource
@@ -96,12 +98,20 @@ class Door:
             tell(stands)
 
         self._desk = desk
-        self._delivery = Delivery(settings, desk, tell=lambda _: None, beat=lambda: None)
+        self._signed = asyncio.Event()
+        works = parts.workplaces()
+        self._delivery = Delivery(
+            *(settings, desk),
+            tell=lambda _: None,
+            beat=lambda: None,
+            review=review_delivery.renderer(works.rules_of, settings.site, settings.device),
+            decided=self._signed.set,
+        )
         self._dialogue = Dialogue(parts.rules, manner(settings, parts.closing))
         self._conversing = DialogueDriver(
             self._dialogue,
             desk,
-            renderer(parts, Clock()),
+            renderer(parts, Clock(), works),
             order=lambda _: None,
             quiet=lambda: True,
             owed=lambda _: self._delivery.written(),
@@ -113,7 +123,9 @@ class Door:
             *(parts, desk, lambda _: None),
             conversing=self._conversing,
             expected=self._delivery.expected.at_hand,
+            works=works,
         )
+        self._decisions = Decisions(settings, desk, self._conversing, self._delivery.written)
         self._headset = Headset()
 
     @asynccontextmanager
@@ -122,7 +134,8 @@ class Door:
         async with asyncio.TaskGroup() as group:
             await self._dictation.resume()
             await self._conversing.start()
-            beside = [group.create_task(self._delivery.run()), group.create_task(self._conversing.run())]
+            working = (self._delivery.run(), self._conversing.run(), self._take_signed())
+            beside = [group.create_task(work) for work in working]
             hearing = group.create_task(take(self._dictation, [self._headset]))
             try:
                 yield
@@ -131,6 +144,11 @@ class Door:
             await hearing
             for task in beside:
                 task.cancel()
+
+    async def _take_signed(self) -> None:
+        """Carry out what the office decides about what was put aside."""
+        read, carry_out = self._delivery.decisions.read, self._decisions.decide_signed
+        await review_decisions.take_signed(self._desk, self._signed, read, carry_out)
 
     async def hear(self, recording: Path) -> None:
         """The operator, or somebody beside him, says it; what comes of it is on disk when this returns."""
@@ -158,3 +176,7 @@ class Door:
         """Wait so long for the inventory's receipts; how many events are owed then."""
         await self._delivery.drain(within_s)
         return await self._desk(lambda journal: journal.outbox.unsettled())
+
+    async def put_aside(self) -> list[str]:
+        """The utterances that wait for a person, the oldest first."""
+        return await self._desk(lambda journal: [one.utterance_id for one in journal.review.under_review()])

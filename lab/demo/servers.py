@@ -42,7 +42,7 @@ class Broker:
 
     def __init__(self, kind: BrokerKind, scratch: Path) -> None:
         """Raises Misconfigured where there is none of that kind."""
-        self.port = _free_port()
+        self.port = free_port()
         self._log = scratch / "broker.log"
         self._running = ExitStack()
         mosquitto = shutil.which("mosquitto", path=os.pathsep.join((os.environ.get("PATH", ""), *SBIN)))
@@ -71,8 +71,10 @@ class Broker:
 
     def start(self) -> None:
         """Start it; it can be reached when this returns. Raises Unavailable."""
-        process = self._running.enter_context(_running(self._command, self._log))
-        _wait_until(lambda: _accepts(self.port), process, "the broker", self._log)
+        with ExitStack() as starting:  # which ends what does not come up
+            process = starting.enter_context(started(self._command, self._log))
+            wait_until(lambda: accepts(self.port), process, "the broker", self._log)
+            self._running = starting.pop_all()
 
     def kill(self) -> None:
         """It is gone, with all that it remembered."""
@@ -98,16 +100,25 @@ class Inventory:
 
     def __init__(self, scratch: Path, broker: Broker) -> None:
         self._scratch = scratch
-        self._broker = broker
         self._keys = scratch / "keys"
         self._database = ["--database", f"sqlite:///{scratch / 'inventory.db'}"]
+        self.place = [*self._database, "--broker", f"127.0.0.1:{broker.port}"]
+        """Where its database and its broker are, for a command that works on them."""
+        self.environment = {
+            KEYS: str(self._keys),
+            "DOCKVOICE_INVENTORY_MQTT__VERSION": broker.version.value,
+            "DOCKVOICE_INVENTORY_CLIPS__FOLDER": str(scratch / "clips"),
+        }
+        """What such a command is to be told besides."""
         office = scratch / "office"
         office.mkdir(mode=0o700)
         self.key = device_key.of(office).public
         """The public half of the key that it signs with."""
         self.public_key = scratch / "office.pem"
         self.public_key.write_bytes(self.key.pem)
-        self._sign = ["--sign", str(office / KEY)]
+        self.private_key = office / KEY
+        """The other half: the file."""
+        self._sign = ["--sign", str(self.private_key)]
 
     def enrol(self, state: Path) -> None:
         """Let the demo's device enter, as somebody does who sets a device up."""
@@ -118,8 +129,8 @@ class Inventory:
 
     def expect(self, notice: Path) -> str:
         """Publish what is to come."""
-        reach = ["--broker", f"127.0.0.1:{self._broker.port}", *self._database, *self._sign]
-        return told("inventory", "expect", str(notice), "--site", "demo", *reach)
+        command = ("inventory", "expect", str(notice), "--site", "demo", *self.place, *self._sign)
+        return told(*command, environment=self.environment)
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -129,14 +140,10 @@ class Inventory:
             address = str(self._scratch / "notify")
             notices.bind(address)
             notices.setblocking(False)
-            command = [*_DOCKVOICE, "inventory", *self._database, "--broker", f"127.0.0.1:{self._broker.port}"]
-            said = {
-                "NOTIFY_SOCKET": address,
-                KEYS: str(self._keys),
-                "DOCKVOICE_INVENTORY_MQTT__VERSION": self._broker.version.value,
-            }
-            with _running(command, log, said) as process:
-                _wait_until(lambda: _ready(notices), process, "the inventory", log)
+            command = [*DOCKVOICE, "inventory", *self.place]
+            told_by = {**self.environment, "NOTIFY_SOCKET": address}
+            with started(command, log, told_by) as process:
+                wait_until(lambda: _ready(notices), process, "the inventory", log)
                 yield
 
     def rows(self) -> list[dict[str, Any]]:
@@ -146,21 +153,25 @@ class Inventory:
 
     def dossier(self, trailer: str, out: Path, bundle: Path) -> dict[str, Any]:
         """Make the dossier of a trailer, with the recordings of a device's bundle; what it says."""
-        known = {KEYS: str(self._keys)}
         make = ("inventory", "dossier", trailer, "--out", str(out), "--bundle", str(bundle))
-        told(*make, *self._database, *self._sign, environment=known)
+        told(*make, *self._database, *self._sign, environment=self.environment)
         with zipfile.ZipFile(out) as made:
             content: dict[str, Any] = json.loads(made.read("dossier.json"))
         return content
 
 
-_DOCKVOICE = (sys.executable, "-m", "edge")
+DOCKVOICE = (sys.executable, "-m", "edge")
 
 
-def told(*arguments: str, environment: Mapping[str, str] = {}) -> str:
-    """What a command of ours prints. Raises Unavailable where it fails."""
+def told(*arguments: str, environment: Mapping[str, str] = {}, typed: str = "") -> str:
+    """What a command of ours prints, to which this is typed. Raises Unavailable where it fails."""
     ran = subprocess.run(  # noqa: S603 - our own program
-        [*_DOCKVOICE, *arguments], capture_output=True, text=True, check=False, env={**os.environ, **environment}
+        [*DOCKVOICE, *arguments],
+        input=typed,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
     )
     if ran.returncode:
         raise Unavailable(f"dockvoice {' '.join(arguments[:2])}: {ran.stderr.strip()}")
@@ -168,7 +179,8 @@ def told(*arguments: str, environment: Mapping[str, str] = {}) -> str:
 
 
 @contextmanager
-def _running(command: list[str], log: Path, environment: Mapping[str, str] = {}) -> Iterator[subprocess.Popen[bytes]]:
+def started(command: list[str], log: Path, environment: Mapping[str, str] = {}) -> Iterator[subprocess.Popen[bytes]]:
+    """A program while the block lasts; what it writes is in `log`."""
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - programs of ours, or the mosquitto that is installed
             command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, env={**os.environ, **environment}
@@ -184,7 +196,8 @@ def _running(command: list[str], log: Path, environment: Mapping[str, str] = {})
                 process.wait()
 
 
-def _wait_until(there: Callable[[], bool], process: subprocess.Popen[bytes], what: str, log: Path) -> None:
+def wait_until(there: Callable[[], bool], process: subprocess.Popen[bytes], what: str, log: Path) -> None:
+    """Wait until a program is up. Raises Unavailable where it ended, or takes too long."""
     deadline = time.monotonic() + START_WITHIN_S
     while not there():
         if process.poll() is not None or time.monotonic() > deadline:
@@ -200,12 +213,14 @@ def _ready(notices: socket.socket) -> bool:
         return False
 
 
-def _accepts(port: int) -> bool:
+def accepts(port: int) -> bool:
+    """Whether something listens there."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nothing listens on."""
     with socket.socket() as chooser:
         chooser.bind(("127.0.0.1", 0))
         return int(chooser.getsockname()[1])

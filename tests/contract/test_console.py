@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from threading import Barrier
 
@@ -19,10 +20,11 @@ from inventory.clip_folder import ClipFolder
 from inventory.console import decisions, deeds, sessions
 from inventory.console.decisions import Taken
 from inventory.console.device_sounds import DeviceSounds
+from inventory.console.dispatch import Dispatch
 from inventory.console.people import Role
 from inventory.reviews import read_review
 from inventory.settings import ClipSettings
-from tests.console import FLAC, Console, console, send
+from tests.console import FLAC, Broker, Console, console, send
 from tests.databases import Read
 from tests.dictated import AT_DOCK_3, KEY, amended, identity, recorded, reviewed, signed
 
@@ -58,6 +60,41 @@ def test_of_many_who_decide_at_once_one_has_decided_and_the_others_are_told_who(
         kept = [one.who for one in decisions.owed(transaction)]
         assert (len(kept), told) == (1, {*kept})
         assert deeds.broken(transaction, KEY.public) is None
+
+
+def test_what_a_broker_forgot_goes_again_once_for_each_time_the_device_says_that_it_waits(site: Console) -> None:
+    (review,), broker = site.store.reviews(), Broker()
+    dispatch = Dispatch(site.place, broker)
+
+    def sent_after(seconds: float) -> list[bytes]:
+        site.later += timedelta(seconds=seconds)
+        assert dispatch.send_what_is_owed() is not broker.away
+        return [body for _, body in broker.taken]
+
+    def decide(body: bytes) -> None:
+        with site.place.open() as transaction:
+            decisions.keep(transaction, review, "accept", {}, "ana", "why", ("topic", body), site.place.now())
+
+    decide(b"first")
+    assert sent_after(0) == [b"first"]
+    assert sent_after(300) == [b"first"], "the device is away"
+    site.store.review(review)
+    assert sent_after(1) == [b"first"], "the broker may just be handing it over"
+    assert sent_after(5) == [b"first"] * 2
+    assert sent_after(300) == [b"first"] * 2
+    broker.away = True
+    site.store.review(review)
+    assert sent_after(6) == [b"first"] * 2
+    broker.away = False
+    assert sent_after(1) == [b"first"] * 3
+    site.later += timedelta(minutes=10)
+    decide(b"anew")
+    site.store.review(review)
+    assert sent_after(6) == [b"first"] * 3 + [b"anew"]
+    site.store.review(review)
+    site.store.review(read_review(signed(reviewed(2, "dropped")), Topics("dockvoice", *AT_DOCK_3)))
+    site.store.review(review)
+    assert sent_after(6) == [b"first"] * 3 + [b"anew"], "the operator was sooner"
 
 
 def test_deeds_that_are_done_at_once_make_one_chain(site: Console) -> None:

@@ -12,6 +12,8 @@ import subprocess
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import closing, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -362,6 +364,50 @@ def test_what_was_put_aside_is_decided_on_the_console_and_told_to_the_operator_t
         page = browser.get(f"/entries/{row['event_id']}").text
         assert "signed by its device, and continues the event before it" in page
         assert "ana</b> corrected it" in page
+
+
+def test_a_decision_that_the_broker_took_and_forgot_is_done_once_when_the_device_is_back(
+    free_port: Callable[[], int], tmp_path: Path
+) -> None:
+    pinned, office = tmp_path / "office.pem", device_key.of(tmp_path)
+    pinned.write_bytes(office.public.pem)
+    broker = Mosquitto(tmp_path / "broker", free_port())  # keeps nothing on its disk
+    reached = InventorySettings(mqtt=Mqtt(port=broker.port))
+    recorded = "The office recorded pallet 7 4 2, 12 units, dock charlie."
+
+    async def put_aside(operator: Shift) -> None:
+        await operator.type("pallet 742, twelve units")
+        await operator.type("put it aside")
+        await asyncio.to_thread(until, lambda: bool(site.store.reviews()), "the inventory knows of no review")
+
+    async def is_told(operator: Shift) -> None:
+        await operator.hears(recorded)
+        await asyncio.to_thread(until, lambda: not site.store.reviews(), "it is still open")
+        await operator.is_settled()
+        assert operator.said.count(recorded) == 1
+
+    def page() -> str:
+        return str(browser.get(here).text)
+
+    with (
+        broker,
+        RunningInventory(broker.port, tmp_path / "inventory") as inventory,
+        console(tmp_path / "inventory", send=partial(sending.send, reached, "console"), signer=office) as site,
+    ):
+        site.place = replace(site.place, now=lambda: datetime.now(UTC))  # as the inventory's clock
+        shift(tmp_path / "state", broker.port, put_aside, decisions_key=pinned)
+        (review,) = site.store.reviews()
+        here = f"/reviews/hall/dock-1/{review.utterance_id}"
+        with site.client("ana", Role.REVIEWER) as browser:
+            given = {"review": review.event_id, "decision": "correct", "of-dock": "C", "reason": "seen"}
+            assert send(browser, here, seen=here, **given).status_code == 303
+            until(lambda: "Sent. Waiting" in page(), "it is not sent")
+            broker.kill()
+            broker.start()
+            shift(tmp_path / "state", broker.port, is_told, decisions_key=pinned)
+            assert "It is recorded (by the office)" in page()
+        (row,) = inventory.rows()
+        assert row["fields"] == {"pallet_id": "742", "quantity": 12, "dock": "C"}
 
 
 def test_a_pallet_is_counted_twice_where_it_is_not_as_announced_and_every_device_knows_that_it_is_received(

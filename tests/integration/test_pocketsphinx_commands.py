@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 import soundfile
 
+from edge.config import Settings, load
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
+from edge.forms.loader import forms_in
 from edge.forms.model import Form
 from edge.forms.spoken import command_phrases
 from edge.records import Act, Closing, Command, Reading, Segment, Utterance
@@ -36,6 +38,14 @@ def heard(audio: Path, interpreter: PocketsphinxInterpreter) -> Reading:
 def test_the_name_of_an_operator_that_cannot_be_heard_is_told(form: Form, catalogue: Catalogue) -> None:
     with pytest.raises(Misconfigured, match="zbigniewa"):
         PocketsphinxInterpreter(form, catalogue, command_phrases(("zbigniewa",)))
+
+
+def test_a_form_whose_doors_are_numbers_alone_is_heard_too(repository: Path) -> None:
+    settings = load(Settings, None)
+    form, catalogue = forms_in(settings.forms_directory)["receive-notice"], Catalogue.load(settings.catalogue_directory)
+    interpreter = PocketsphinxInterpreter(form, catalogue, command_phrases())
+    clip = repository / "tests" / "data" / "speech" / "trailer" / "02-pallet-seven-four-two-twenty-four-cases.flac"
+    assert heard(clip, interpreter).fields["pallet_id"].value == "742"
 
 
 def test_commands_and_bare_answers_are_heard_where_entries_are_agreed(

@@ -176,6 +176,7 @@ def test_the_others_join_the_command(joined: Path, run: Run) -> None:
     # On a busy machine an answer may come too late for its question; nothing is lost by that.
     assert "Dossier: it holds" in ran.stdout
     assert "lost 0, doubled 0" in ran.stdout
+    assert " for a reviewer: http://127.0.0.1:" in ran.stdout
     assert "nothing may be recorded" in run(joined, "evaluate", "--help").stdout
 
     load = (

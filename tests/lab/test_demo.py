@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from edge.errors import Misconfigured
+from edge.errors import Misconfigured, Unavailable
 from edge.records import FieldValue
 from lab.demo.command import Count, count
-from lab.demo.servers import Broker, BrokerKind
+from lab.demo.office import Office
+from lab.demo.servers import Broker, BrokerKind, Inventory
+from tests.command import called
 
 PALLET: dict[str, FieldValue] = {"pallet_id": "007", "quantity": 12, "uom": "CS"}
 OWED = {"a": PALLET, "b": PALLET}
@@ -62,3 +64,30 @@ def test_no_broker_at_all_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(sys.modules, "amqtt", None)
     with pytest.raises(Misconfigured, match=r"pip install 'dockvoice-lab\[demo\]'"), Broker(BrokerKind.AUTO, tmp_path):
         pass
+
+
+def test_a_console_that_is_not_installed_is_told_before_anything_is_played(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inventory.console.command.EXTRA", ("no_such_module",))
+    ended = called("demo", capfd=capfd)
+    assert (ended.returncode, ended.stdout) == (78, "")
+    assert ended.stderr == "dockvoice: no_such_module: not installed; pip install 'dockvoice-inventory[console]'\n"
+
+
+def test_a_console_that_does_not_come_up_is_told(tmp_path: Path) -> None:
+    (tmp_path / "inventory.db").write_text("no database of ours")
+    inventory = Inventory(tmp_path, Broker(BrokerKind.AUTO, tmp_path))
+    with Office(tmp_path, inventory) as office, pytest.raises(Unavailable, match="dockvoice console"):
+        office.see_that_it_can_be_decided("/reviews/demo/demo/x")
+
+
+def test_a_case_that_does_not_wait_is_told_with_its_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lab.demo.office.SHOWN_WITHIN_S", 0.0)
+    inventory = Inventory(tmp_path, Broker(BrokerKind.AUTO, tmp_path))
+    with Office(tmp_path, inventory) as office:
+        with pytest.raises(Unavailable, match=r"http://127.0.0.1:\d+/reviews/demo/demo/x: 404"):
+            office.see_that_it_can_be_decided("/reviews/demo/demo/x")
+        office.password = "another"  # noqa: S105 - of nobody
+        with pytest.raises(Unavailable, match=": 401"):
+            office.see_that_it_can_be_decided("/reviews/demo/demo/x")

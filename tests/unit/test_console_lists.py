@@ -14,7 +14,9 @@ from sqlalchemy import text
 from inventory.console import listing
 from inventory.console.listing import Wanted
 from inventory.console.people import Role
+from inventory.flags import FlagState
 from tests.console import Console, console
+from tests.console_dock import Dock
 from tests.databases import Read, reader
 from tests.dictated import amended, cancelled, identity, recorded
 from tests.rows import every
@@ -172,3 +174,37 @@ def test_an_empty_database_and_one_that_is_away_say_so(site: Console) -> None:
         away = browser.get("/entries")
     assert away.status_code == 503
     assert "The database does not answer" in away.text
+
+
+def test_what_a_rule_speaks_against_says_so_and_what_somebody_decided_about_it(site: Console) -> None:
+    north, dock = site.store.catalogue("north"), Dock(site)
+    rule = {"rule": "duplicate", "on": "yes", "hours": "72", "forms": ""}
+    north.sent([north.put("rules", [("duplicate", rule)], "eva", "so it is agreed", "rules.csv")])
+    said: dict[str, Any] = {"pallet_id": "742", "quantity": 12, "uom": "CS", "trailer": "5501"}
+    dock.says("dock-3", "ana", "receive", 20, **said)
+    dock.says("dock-4", "ben", "receive", 10, **said)
+    first, second = identity(1, 1), identity(1, 1, "dock-4")
+
+    def shown(path: str) -> str:
+        with site.client("cem", Role.VIEWER) as browser:
+            return str(browser.get(path).text)
+
+    def everywhere(told: str, *, stands: int) -> None:
+        for path in ("/entries", "/entries/part", "/search?pallet=742"):
+            page = shown(path)
+            assert told in page, path
+            assert f'<a href="/entries/{first}">the other entry</a>' in page
+            assert page.count(">stands</span>") == stands, path
+        page = shown(f"/entries/{second}")
+        assert told in page
+        assert "received already: dock-3" in " ".join(page.split()).replace("</small>", "")
+        assert page.count(">stands</span>") == stands - 1
+
+    assert "flagged" not in shown(f"/entries/{first}")
+    everywhere("flagged by a rule", stands=2)
+    site.store.flags.decide(second, FlagState.STRUCK, "eva", HOSTILE[0])
+    everywhere("struck, does not count", stands=1)
+    everywhere("<b>eva</b> “&lt;script&gt;alert(1)&lt;/script&gt;”", stands=1)
+    site.store.flags.decide(second, FlagState.STANDS, "dora", "two pallets had one label")
+    everywhere("flagged, and kept", stands=2)
+    everywhere("<b>dora</b> “two pallets had one label”", stands=2)

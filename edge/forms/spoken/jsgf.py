@@ -130,11 +130,11 @@ def _value(field: FormField, catalogue: Catalogue) -> str:
 
 
 def _letters(field: FormField, catalogue: Catalogue) -> str:
-    """The letters that occur in the field's known values, each with its NATO word."""
+    """The letters that occur in the field's known values, each with its NATO word; of numbers alone there are none."""
     known = catalogue.values(field.catalogue) if field.catalogue else field.choices
     characters = {character for value in known for character in value.lower()} or LETTERS
     possible = {letter: code for letter, code in NATO.items() if letter in characters}
-    return " | ".join(f"{letter} [as in {code}] | {code}" for letter, code in possible.items())
+    return " | ".join(f"{letter} [as in {code}] | {code}" for letter, code in possible.items()) or "<VOID>"
 
 
 def _either(words: Iterable[str]) -> str:

@@ -49,6 +49,8 @@ def show_kind(call: Call, faults: tuple[str, ...] = ()) -> Response:
     except UnreadableInput as fault:
         return call.refused("catalogue.unknown", 404, told=str(fault))
     with call.open() as transaction:
+        if site not in fleet.sites(transaction):
+            return call.refused("catalogue.unknown", 404, told=site)
         history = _of(call, site, transaction).history(name)
         devices = [one for one in fleet.known(transaction, []) if one.site == site]
     latest = history[0] if history else None

@@ -12,6 +12,7 @@ from inventory.console.call import Call, Way
 from inventory.console.history import Step, life
 from inventory.console.people import Role
 from inventory.console.recordings import Playable, of_event
+from inventory.flags import of_entries
 
 MOST_DEEDS = 50  # Lines of what was done on the console about it.
 
@@ -26,10 +27,13 @@ def show(call: Call) -> Response:
             return call.refused("entry.unknown", 404)
         utterance = str(found.data.get("utterance", {}).get("id", ""))
         decided = decisions.of_utterance(transaction, found.site, found.device, utterance)
+        against = of_entries(transaction, [event_id]).get(event_id, [])
         done = deeds.latest(transaction, MOST_DEEDS, about=utterance) if _may_see_deeds(call) else []
     return call.page(
         "entry.html",
         entry=found,
+        flags=against,
+        struck=any(flag.struck for flag in against),
         said_at=_said_at(found),
         steps=steps,
         stands=next((one for one in reversed(steps) if one.state == "current"), None),

@@ -1,0 +1,85 @@
+"""The demo's office: the real console on a port of its own, and a reviewer who may sign in there."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Self
+
+import httpx
+
+from edge.errors import Unavailable
+from lab.demo.servers import DOCKVOICE, Inventory, accepts, free_port, started, told, wait_until
+
+SIGN_IN = re.compile('name="form" value="([^"]+)"')
+"""What a sign-in carries back, as it stands in the page."""
+
+DECIDES = 'id="decision"'
+"""Stands in the page of a review where the one who looks at it may decide."""
+
+SHOWN_WITHIN_S = 20.0
+"""A device tells what it put aside within a second; this covers a machine that is busy with something else."""
+
+LOOK_S = 0.2  # How often it is looked whether the page is there.
+
+
+class Office:
+    """It is opened beside the play while the block lasts: nobody waits for it."""
+
+    def __init__(self, scratch: Path, inventory: Inventory) -> None:
+        """`inventory` runs when this is entered."""
+        self.reviewer, self.password = "reviewer", secrets.token_urlsafe(12)
+        self._inventory = inventory
+        self._log = scratch / "console.log"
+        self._port = free_port()
+        self._opener = ThreadPoolExecutor(1)
+        self._opening: Future[None] = Future()
+        self._running = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Begin to open it."""
+        self._opening = self._opener.submit(self._open)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self._opener.shutdown()
+        self._running.close()
+
+    def address(self, path: str) -> str:
+        """Of a page."""
+        return f"http://127.0.0.1:{self._port}{path}"
+
+    def see_that_it_can_be_decided(self, case: str) -> None:
+        """Sign in and open the page of a review, as the reviewer will. Raises Unavailable."""
+        self._opening.result()
+        page, until = "not asked for", time.monotonic() + SHOWN_WITHIN_S
+        try:
+            with httpx.Client(base_url=self.address(""), follow_redirects=True, trust_env=False) as browser:
+                form = SIGN_IN.search(browser.get("/sign-in").text)
+                given = {"name": self.reviewer, "password": self.password, "form": form[1] if form else ""}
+                answer = browser.post("/sign-in", data={**given, "next": case})
+                while DECIDES not in (page := answer.text) and time.monotonic() < until:
+                    time.sleep(LOOK_S)
+                    answer = browser.get(case)
+        except httpx.HTTPError as fault:
+            raise Unavailable(f"the console: {self.address(case)}: {str(fault) or type(fault).__name__}") from None
+        if DECIDES not in page:
+            raise Unavailable(f"the console: {self.address(case)}: {answer.status_code}, and nothing to decide there")
+
+    def _open(self) -> None:
+        let_in = ("user", "add", self.reviewer, "--role", "reviewer")
+        here = self._inventory.place
+        told("console", *here, *let_in, environment=self._inventory.environment, typed=f"{self.password}\n")
+        command = [*DOCKVOICE, "console", *here, "--port", str(self._port)]
+        settings = {
+            **self._inventory.environment,
+            "DOCKVOICE_INVENTORY_CONSOLE__HOST": "127.0.0.1",
+            "DOCKVOICE_INVENTORY_CONSOLE__KEY": str(self._inventory.private_key),
+        }
+        process = self._running.enter_context(started(command, self._log, settings))
+        wait_until(lambda: accepts(self._port), process, "the console", self._log)
