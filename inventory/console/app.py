@@ -46,7 +46,7 @@ def create(place: Workplace, every_s: float = live.EVERY_S) -> Starlette:
     """The console on tables that are there. `every_s`: how often it is looked what has changed."""
 
     def looking() -> dict[str, tuple[object, ...]]:
-        with place.open() as transaction:
+        with place.look() as transaction:
             return live.look(transaction)
 
     told = live.Live(looking, every_s)

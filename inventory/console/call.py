@@ -83,6 +83,12 @@ class Call:
         with self.place.open() as transaction:
             yield transaction
 
+    @contextmanager
+    def look(self) -> Iterator[Connection]:
+        """One transaction that only reads: no consumer waits for it. Raises Unavailable."""
+        with self.place.look() as transaction:
+            yield transaction
+
     def word(self, key: str, /, **values: object) -> str:
         """What the pages say, in the caller's language."""
         return word(self.language, key, values)

@@ -144,7 +144,7 @@ def audit_deeds(
     from inventory.console import deeds  # noqa: PLC0415
 
     public = None if key is None else audit.read_key(key)
-    with _open(context) as transaction:
+    with _open(context, reads=True) as transaction:
         broken, latest = deeds.broken(transaction, public), deeds.latest(transaction, 1)
     if broken is not None:
         say(f"BROKEN at {broken}: it was changed, removed or put in past the console")
@@ -158,12 +158,15 @@ def _demand_extra() -> None:
 
 
 @contextmanager
-def _open(context: typer.Context) -> Iterator[Connection]:
-    """The console's tables, which are made where there are none."""
+def _open(context: typer.Context, *, reads: bool = False) -> Iterator[Connection]:
+    """The console's tables, which are made where there are none; with `reads`, only to look into."""
     from inventory.console.server import books  # noqa: PLC0415 - as above
 
     given = context.find_object(Given) or Given()
-    with books(settings_of(given.config, database=given.database)) as opened, opened.open() as transaction:
+    with (
+        books(settings_of(given.config, database=given.database)) as opened,
+        opened.look() if reads else opened.open() as transaction,
+    ):
         yield transaction
 
 

@@ -33,7 +33,7 @@ class Dispatch:
     def send_what_is_owed(self) -> bool:
         """One after the other; whether all of it went. What a crash sends again, the device takes once."""
         try:
-            with self._place.open() as transaction:
+            with self._place.look() as transaction:
                 owed = decisions.owed(transaction)
             for one in owed:
                 self._send_one(one)

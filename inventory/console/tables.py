@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from edge.errors import Misconfigured
-from inventory.database import CREATING, reported, shown
+from inventory.database import CREATING, reading, reported, shown
 from inventory.tables import Moment
 
 VERSION = 1
@@ -151,6 +151,7 @@ class Books:
     def __init__(self, engine: Engine) -> None:
         """`engine` leads to tables that are there."""
         self.engine = engine
+        self._reads = reading(engine)
         self._mine = local()  # of each thread
 
     @contextmanager
@@ -159,11 +160,22 @@ class Books:
 
         Never one within another: with SQLite's one connection the inner one would wait for the outer one.
         """
+        with self._alone(self.engine) as transaction:
+            yield transaction
+
+    @contextmanager
+    def look(self) -> Iterator[Connection]:
+        """One transaction that only reads, and for which no consumer waits. Raises Unavailable."""
+        with self._alone(self._reads) as transaction:
+            yield transaction
+
+    @contextmanager
+    def _alone(self, engine: Engine) -> Iterator[Connection]:
         if getattr(self._mine, "is_open", False):
             raise RuntimeError("a transaction within a transaction: hand the outer one on")
         self._mine.is_open = True
         try:
-            with reported(self.engine.url), self.engine.begin() as transaction:
+            with reported(engine.url), engine.begin() as transaction:
                 yield transaction
         finally:
             self._mine.is_open = False

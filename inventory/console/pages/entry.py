@@ -19,7 +19,7 @@ MOST_DEEDS = 50  # Lines of what was done on the console about it.
 def show(call: Call) -> Response:
     """The entry of an event, or the event that was refused."""
     event_id = call.request.path_params["event_id"]
-    with call.open() as transaction:
+    with call.look() as transaction:
         steps = life(transaction, call.place.keys, event_id)
         found = next((one for one in steps if one.event_id == event_id), None)
         if found is None:

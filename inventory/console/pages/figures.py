@@ -48,7 +48,7 @@ def show(call: Call) -> Response:
     day = (asked.moment(call, "day") or call.place.now()).astimezone(call.place.zone).date()
     first, end = (_midnight(day + timedelta(days=n), call.place.zone) for n in (1 - days, 1))
     per_operator = call.place.settings.console.per_operator
-    with call.open() as transaction:
+    with call.look() as transaction:
         found = figures.of_time(
             transaction,
             first,
