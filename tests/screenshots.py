@@ -46,6 +46,7 @@ def story(site: Console, page: Page, dark: Page) -> None:
 
 LISTS = {
     "entries": "/entries",
+    "morning": "/morning",
     "trailers": "/trailers",
     "trailer": "/trailers/north/5501",
     "devices": "/devices",

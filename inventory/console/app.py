@@ -26,6 +26,7 @@ from inventory.console.pages import (
     entries,
     entry,
     figures,
+    morning,
     people,
     reviews,
     search,
@@ -38,7 +39,22 @@ from inventory.console.workplace import Workplace
 
 STATIC = Path(__file__).with_name("static")
 
-PAGES = (entries, reviews, entry, sounds, trailers, devices, alarms, search, figures, catalogue, drill, people, deeds)
+PAGES = (
+    entries,
+    reviews,
+    morning,
+    entry,
+    sounds,
+    trailers,
+    devices,
+    alarms,
+    search,
+    figures,
+    catalogue,
+    drill,
+    people,
+    deeds,
+)
 """In the order in which their tabs stand at the top. Each has WAYS, and a TAB or None."""
 
 

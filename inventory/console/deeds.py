@@ -7,13 +7,13 @@ is about. Where the console has a key, it signs each.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from threading import Lock
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Select, insert, select
 
 from edge.deliver.events import timestamp
 from edge.hash_chain import GENESIS, PublicKey, Signer, link, parsed
@@ -76,13 +76,22 @@ def note(transaction: Connection, deed: Deed, at: datetime, signer: Signer | Non
     transaction.execute(insert(deeds).values(row))
 
 
-def latest(transaction: Connection, limit: int, before: int | None = None, about: str | None = None) -> list[Noted]:
-    """The last ones, the latest first; those before a number, or about something, where it is given."""
-    wanted = select(deeds.c.number, deeds.c.at, deeds.c.body).order_by(deeds.c.number.desc()).limit(limit)
-    if before is not None:
-        wanted = wanted.where(deeds.c.number < before)
-    if about is not None:
-        wanted = wanted.where(deeds.c.about == about)
+def latest(transaction: Connection, limit: int, before: int | None = None) -> list[Noted]:
+    """The last ones, the latest first; those before a number, where it is given."""
+    wanted = _NOTED.order_by(deeds.c.number.desc()).limit(limit)
+    return _noted(transaction, wanted if before is None else wanted.where(deeds.c.number < before))
+
+
+def about(transaction: Connection, what: Collection[str], only: Collection[str] = ()) -> list[Noted]:
+    """What was done about any of these, the first first; of these kinds, where some are given."""
+    wanted = _NOTED.where(deeds.c.about.in_(what)).order_by(deeds.c.number)
+    return _noted(transaction, wanted.where(deeds.c.deed.in_(only)) if only else wanted)
+
+
+_NOTED = select(deeds.c.number, deeds.c.at, deeds.c.body)
+
+
+def _noted(transaction: Connection, wanted: Select[Any]) -> list[Noted]:
     return [Noted(row.number, row.at, _deed(parsed(row.body))) for row in transaction.execute(wanted)]
 
 

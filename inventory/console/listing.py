@@ -51,6 +51,7 @@ class ListedEntry:
     replaced_by: str | None  # The one that corrects it.
     arrival: int
     answers: int
+    utterance_id: str
 
     @property
     def place(self) -> Place:
@@ -58,14 +59,14 @@ class ListedEntry:
         return self.arrival, self.event_id
 
 
-_COLUMNS = [entries.c[name] for name in ListedEntry.__dataclass_fields__ if name != "replaced_by"]
+COLUMNS = [entries.c[name] for name in ListedEntry.__dataclass_fields__ if name != "replaced_by"]
 
 
 def latest(
     transaction: Connection, wanted: Wanted, roles: Roles, most: int, before: Place | None = None
 ) -> list[ListedEntry]:
     """`most` of what is wanted, the latest first; those before a place."""
-    query = select(*_COLUMNS).where(*_conditions(transaction, wanted))
+    query = select(*COLUMNS).where(*_conditions(transaction, wanted))
     if before is not None:
         query = query.where(tuple_(entries.c.arrival, entries.c.event_id) < tuple_(*before))
     named = {"trailer": wanted.trailer, "pallet": wanted.pallet}

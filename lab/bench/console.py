@@ -61,6 +61,7 @@ PAGES = (
     "/entries?operator=nobody",
     "/entries?trailer=TR100",
     "/entries?before=50000&event=x",
+    "/morning",
     "/search?pallet=104242",
     "/search?pallet=nothing",
     "/search?since=2026-11-01T08:00&until=2026-11-01T09:00",
@@ -166,6 +167,7 @@ def _add(rows: Mapping[Table, list[dict[str, Any]]], n: int, at: datetime, chanc
     body = recorded(1, at=("north", device))
     body |= {"id": event_id, "sequence": str(n), "chain": "0" * 64, "signature": "0" * 128, "previous": "0" * 64}
     body["data"] |= {"form": form, "fields": fields, "operator": operator}
+    body["data"]["reading"]["confidence"] = {"quantity": round(chance.uniform(0.85, 1), 4)}
     if before is not None:
         body["data"]["amends"] = before
     came = {"received_at": at + timedelta(seconds=chance.random() * 3), "arrival": n}

@@ -13,7 +13,7 @@ from inventory.console.history import Step, life
 from inventory.console.people import Role
 from inventory.console.recordings import Playable, of_event
 
-MOST_DEEDS = 50  # Lines of what was done on the console about it.
+MOST_DEEDS = 50  # Lines, the latest, of what was done on the console about it.
 
 
 def show(call: Call) -> Response:
@@ -26,7 +26,7 @@ def show(call: Call) -> Response:
             return call.refused("entry.unknown", 404)
         utterance = str(found.data.get("utterance", {}).get("id", ""))
         decided = decisions.of_utterance(transaction, found.site, found.device, utterance)
-        done = deeds.latest(transaction, MOST_DEEDS, about=utterance) if _may_see_deeds(call) else []
+        done = deeds.about(transaction, (utterance, event_id)) if _may_see_deeds(call) else []
     return call.page(
         "entry.html",
         entry=found,
@@ -35,7 +35,7 @@ def show(call: Call) -> Response:
         stands=next((one for one in reversed(steps) if one.state == "current"), None),
         recordings=_recordings(call, found),
         decided=decided,
-        deeds=done,
+        deeds=done[-MOST_DEEDS:],
         body=json.dumps(found.event, ensure_ascii=False, indent=2),
     )
 
