@@ -39,8 +39,8 @@ def time(moment: datetime | None, zone: ZoneInfo) -> Markup:
     if moment is None:
         return Markup("")
     there = moment.astimezone(zone)
-    shown = there.strftime("%Y-%m-%d %H:%M:%S")
-    return Markup('<time datetime="{}">{}</time>').format(there.isoformat(timespec="seconds"), shown)
+    # Nothing in it is anybody's words, and a page has hundreds: it is not escaped piece by piece.
+    return Markup(f'<time datetime="{there.isoformat(timespec="seconds")}">{there:%Y-%m-%d %H:%M:%S}</time>')  # noqa: S704
 
 
 def value(given: object) -> str:

@@ -80,6 +80,7 @@ def _find_right_with_the_keyboard(page: Page) -> None:
     page.keyboard.press("Enter")
     expect(page.get_by_role("row")).to_have_count(2)
     expect(page.get_by_text("found right by ana")).to_be_visible()
+    page.wait_for_load_state()  # its style, too
     assert barriers(page) == [], "the morning list with what was found right"
     page.get_by_role("button", name="Put it back").press("Enter")
     expect(page.get_by_role("row")).to_have_count(3)
