@@ -26,7 +26,8 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from edge.errors import DockvoiceError, Misconfigured, StorageFailed, Unavailable, UnreadableInput
-from inventory.tables import FIRST, VERSION, entries, events, metadata, upgrade, versions
+from inventory.migrations import upgrade
+from inventory.tables import FIRST, VERSION, entries, events, metadata, versions
 
 ALLOWED = "sqlite:////path/inventory.db or postgresql+psycopg://user@host/name"
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import logging
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +15,7 @@ import typer
 
 from edge.errors import Misconfigured
 from edge.terminal.tables import log_to, many, show
-from inventory.options import BrokerAt, Config, Database, Given, narrow, say, settings_of
+from inventory.options import BrokerAt, Config, Database, Given, narrow, say, settings_of, whoever
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -180,8 +178,7 @@ def _changing(context: typer.Context, deed: str, name: str, **details: str) -> I
     signer = signer_of(settings_of(given.config, database=given.database))
     with _open(context) as transaction:
         yield transaction
-        who = os.environ.get("SUDO_USER") or getpass.getuser()
-        done = deeds.Deed(who, "terminal", deed, name, details)
+        done = deeds.Deed(whoever(), "terminal", deed, name, details)
         deeds.note(transaction, done, datetime.now(UTC), signer)
 
 

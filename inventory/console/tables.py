@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from threading import local
 
 from sqlalchemy import (
-    JSON,
     BigInteger,
     Column,
     Connection,
@@ -24,11 +23,10 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 
 from edge.errors import Misconfigured
 from inventory.database import CREATING, reading, reported, shown
-from inventory.tables import Moment
+from inventory.tables import Json, Moment
 
 VERSION = 1
 """Of the tables below, counted apart from the inventory's: its consumer runs with no console beside it."""
@@ -92,7 +90,7 @@ decisions = Table(
     Column("turn", Integer, primary_key=True, autoincrement=False),  # 1; one more where a device never answered.
     Column("utterance_id", Text, nullable=False),
     Column("decision", Text, nullable=False),
-    Column("values", JSON().with_variant(JSONB(), "postgresql"), nullable=False),
+    Column("values", Json, nullable=False),
     Column("reason", Text, nullable=False),
     Column("who", Text, nullable=False),
     Column("decided_at", Moment, nullable=False),
