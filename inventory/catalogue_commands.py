@@ -18,13 +18,12 @@ from inventory.options import (
     BrokerAt,
     Config,
     Database,
-    Given,
     Json,
     Sign,
+    given_settings,
     looking,
     narrow,
     say,
-    settings_of,
     signer_of,
     site_of,
     whoever,
@@ -71,10 +70,16 @@ class _Desk:
 
 @contextmanager
 def _desk(
-    context: typer.Context, site: str | None, config: Path | None, database: str | None, broker: str | None = None
+    context: typer.Context,
+    site: str | None,
+    config: Path | None,
+    database: str | None,
+    broker: str | None = None,
+    sign: Path | None = None,
 ) -> Iterator[_Desk]:
-    given = context.find_object(Given) or Given()
-    settings = settings_of(config or given.config, broker=broker, database=database or given.database)
+    if sign is not None:
+        signer_of(sign)  # a key that is none is told before anything is changed
+    settings = given_settings(context, config, broker=broker, database=database)
     with looking(context, config, database) as store:
         yield _Desk(settings, store.catalogue(site_of(site)))
 
@@ -103,8 +108,7 @@ def catalogue_import(
 
     try:
         rows = read_kind(kind_named(kind), file)
-        with _desk(context, site, config, database, broker) as desk:
-            signer_of(sign) if sign is not None else None  # before anything is changed
+        with _desk(context, site, config, database, broker, sign) as desk:
             made = desk.catalogue.put(kind, rows, whoever(), reason, file.name)
             desk.publish_if_signed(made, sign)
     except (FaultyRows, FaultyFile) as found:
@@ -184,7 +188,7 @@ def catalogue_publish(
     database: Database = None,
 ) -> None:
     """Sign the current versions that no broker took yet, and hand them to it: devices take them as they come by."""
-    with _desk(context, site, config, database, broker) as desk:
+    with _desk(context, site, config, database, broker, sign) as desk:
         if kind is not None:
             desk.catalogue.current(kind)
         desk.publish([] if kind is None else [kind], sign)
@@ -203,8 +207,7 @@ def catalogue_rollback(
     database: Database = None,
 ) -> None:
     """Make a version that says what an older one said; with --sign, publish it. Its number is the highest."""
-    with _desk(context, site, config, database, broker) as desk:
-        signer_of(sign) if sign is not None else None  # before anything is changed
+    with _desk(context, site, config, database, broker, sign) as desk:
         desk.publish_if_signed(desk.catalogue.rollback(kind, version, whoever(), reason), sign)
 
 
@@ -220,8 +223,7 @@ def catalogue_withdraw(
     database: Database = None,
 ) -> None:
     """Make a version without rows; with --sign, publish it: devices go by their own files again."""
-    with _desk(context, site, config, database, broker) as desk:
-        signer_of(sign) if sign is not None else None  # before anything is changed
+    with _desk(context, site, config, database, broker, sign) as desk:
         desk.publish_if_signed(desk.catalogue.withdraw(kind, whoever(), reason), sign)
 
 

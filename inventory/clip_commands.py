@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +12,7 @@ import typer
 from edge.deliver.events import timestamp
 from edge.errors import StorageFailed, UnreadableInput, plainly
 from edge.terminal.tables import many, show
-from inventory.options import BrokerAt, Config, Database, Given, Json, looking, narrow, say, settings_of
+from inventory.options import BrokerAt, Config, Database, Json, given_settings, looking, narrow, say, whoever
 
 if TYPE_CHECKING:
     from inventory.clips import SignedSound
@@ -46,9 +44,8 @@ def clips_ask(
     from inventory.listening import ask  # noqa: PLC0415 - likewise
     from inventory.sending import send  # noqa: PLC0415 - likewise
 
-    given, signer = context.find_object(Given) or Given(), signer_in(sign)
-    settings = settings_of(config or given.config, broker=broker, database=database or given.database)
-    who = os.environ.get("SUDO_USER") or getpass.getuser()
+    settings, signer = given_settings(context, config, broker=broker, database=database), signer_in(sign)
+    who = whoever()
     with looking(context, config, database) as store:
         for sound in _sounds(store, which):
             hand_over = lambda topic, payload: send(settings, "clips", {topic: payload})  # noqa: E731
@@ -93,8 +90,7 @@ def clips_save(
     from inventory.clip_folder import ClipFolder  # noqa: PLC0415 - as above
     from inventory.listening import hear  # noqa: PLC0415 - as above
 
-    given = context.find_object(Given) or Given()
-    settings = settings_of(config or given.config, database=database or given.database)
+    settings = given_settings(context, config, database=database)
     with looking(context, config, database) as store:
         heard = hear(store, ClipFolder(settings.clips_folder), _sounds(store, which)[0])
     try:

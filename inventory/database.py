@@ -26,7 +26,8 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from edge.errors import DockvoiceError, Misconfigured, StorageFailed, Unavailable, UnreadableInput
-from inventory.tables import FIRST, VERSION, entries, events, metadata, upgrade, versions
+from inventory.migrations import upgrade
+from inventory.tables import FIRST, VERSION, entries, events, metadata, versions
 
 ALLOWED = "sqlite:////path/inventory.db or postgresql+psycopg://user@host/name"
 
@@ -42,6 +43,9 @@ POSTGRESQL = {
 
 BUSY_S = 10
 """How long a writer waits for another process's transaction on the same SQLite file; ours take milliseconds."""
+
+READS = "dockvoice_reads"
+"""The option of an engine whose transactions change nothing."""
 
 CREATING = 0x646F636B
 """PostgreSQL advisory lock ("dock" in ASCII) under which tables are made: two consumers may start at once."""
@@ -86,11 +90,22 @@ def _sqlite(url: URL) -> Engine:
             connection.execute(f"PRAGMA {setting}")
 
     @event.listens_for(engine, "begin")
-    def _immediate(connection: Connection) -> None:
-        # A deferred transaction that reads and then writes can fail at once with SQLITE_BUSY_SNAPSHOT.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    def _begin(connection: Connection) -> None:
+        # A deferred transaction that reads and then writes can fail at once with SQLITE_BUSY_SNAPSHOT: whoever may
+        # write is alone from the beginning. Whoever only reads keeps nobody from writing, and is kept to it.
+        reads = connection.get_execution_options().get(READS, False)
+        connection.exec_driver_sql(f"PRAGMA query_only={'ON' if reads else 'OFF'}")
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def reading(engine: Engine) -> Engine:
+    """The same database, on the same connections, for transactions that only read: on SQLite no writer waits for them.
+
+    The database refuses what one of them would change.
+    """
+    return engine.execution_options(**{READS: True, "postgresql_readonly": engine.dialect.name == "postgresql"})
 
 
 def _postgresql(url: URL) -> Engine:

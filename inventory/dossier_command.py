@@ -14,7 +14,7 @@ from edge.errors import UnreadableInput, plainly
 from inventory import audit
 from inventory.forms import load_forms
 from inventory.keys import KeyDirectory
-from inventory.options import Config, Database, Given, Json, looking, say, settings_of
+from inventory.options import Config, Database, Json, given_settings, looking, say
 
 if TYPE_CHECKING:
     from inventory.forms import Roles
@@ -66,8 +66,7 @@ def dossier(
     from inventory.forms import roles  # noqa: PLC0415
     from inventory.verify_dossier import summary  # noqa: PLC0415
 
-    given = context.find_object(Given) or Given()
-    settings = settings_of(config or given.config, database=database or given.database)
+    settings = given_settings(context, config, database=database)
     wording = language or settings.dossier.language
     if wording not in LANGUAGES:
         raise typer.BadParameter(f"found {wording!r}, allowed are {', '.join(LANGUAGES)}", param_hint="--language")

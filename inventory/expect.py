@@ -24,13 +24,12 @@ from inventory.options import (
     BrokerAt,
     Config,
     Database,
-    Given,
     Json,
     Sign,
+    given_settings,
     looking,
     narrow,
     say,
-    settings_of,
     signer_of,
     site_of,
     whole,
@@ -73,8 +72,7 @@ def expect(
     published for its trailers and doors, and of no others. Devices take it where deliver.decisions_key names the public
     half of your key. Without FILE and options: what is published.
     """
-    given = context.find_object(Given) or Given()
-    settings = settings_of(config or given.config, broker=broker, database=database or given.database)
+    settings = given_settings(context, config, broker=broker, database=database)
     if [file is not None, withdraw is not None, received].count(True) > 1:
         raise typer.BadParameter("give FILE, --withdraw or --received, one of them")
     with looking(context, config, database) as store:

@@ -63,12 +63,19 @@ class Given:
 @contextmanager
 def looking(context: typer.Context, config: Path | None, database: str | None) -> Iterator[Store]:
     """The tables that the settings name, to look into."""
-    given = context.find_object(Given) or Given()
-    settings = settings_of(config or given.config, database=database or given.database)
+    settings = given_settings(context, config, database=database)
     from inventory.store import Store  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
 
     with closing(Store.open(settings.database_url, create=False)) as store:
         yield store
+
+
+def given_settings(
+    context: typer.Context, config: Path | None, *, broker: str | None = None, database: str | None = None
+) -> InventorySettings:
+    """The settings that the options before and behind the subcommand name."""
+    given = context.find_object(Given) or Given()
+    return settings_of(config or given.config, broker=broker, database=database or given.database)
 
 
 def settings_of(config: Path | None, *, broker: str | None = None, database: str | None = None) -> InventorySettings:

@@ -13,7 +13,7 @@ import typer
 from edge.errors import UnreadableInput
 from edge.terminal.tables import many, show
 from inventory import audit
-from inventory.options import BrokerAt, Config, Database, Given, Json, looking, narrow, say, settings_of, whoever
+from inventory.options import BrokerAt, Config, Database, Json, given_settings, looking, narrow, say, whoever
 
 review_commands = typer.Typer(help="What waits for a person on the devices.", no_args_is_help=True)
 
@@ -127,8 +127,7 @@ def _decide(
     if not found:
         raise UnreadableInput(f"{utterance}: waits on no device; `dockvoice inventory review list` shows what does")
     (review,) = found
-    given = context.find_object(Given) or Given()
-    settings = settings_of(config or given.config, broker=broker, database=database or given.database)
+    settings = given_settings(context, config, broker=broker, database=database)
     topic, body = message(review, decision, values, whoever(), reason, signer, settings.prefix, datetime.now(UTC))
     send(settings, "review", {topic: body})
     say(f"{utterance}: sent to {review.site}/{review.device}; `review list --all` shows what became of it")

@@ -20,7 +20,7 @@ from edge.errors import UnreadableInput
 from edge.records import Operator, Roster
 from edge.terminal.tables import many, show
 from inventory.forms import load_forms
-from inventory.options import BrokerAt, Config, Given, Json, Sign, narrow, say, settings_of, signer_of, site_of, whole
+from inventory.options import BrokerAt, Config, Json, Sign, given_settings, narrow, say, signer_of, site_of, whole
 from inventory.table_file import LONGEST, NAMED, Cells, FaultyFile, Layout, is_named, read_rows, strange
 
 if TYPE_CHECKING:
@@ -53,8 +53,7 @@ def roster(
     Devices take it where deliver.decisions_key names the public half of your key. Without FILE and --withdraw: what the
     broker has for that site. It is kept nowhere else: keep the file.
     """
-    given = context.find_object(Given) or Given()
-    settings = settings_of(config or given.config, broker=broker)
+    settings = given_settings(context, config, broker=broker)
     where = site_of(site)
     if file is None and not withdraw:
         _show(settings, where, None if sign is None else signer_of(sign).public, json_lines=json_lines)

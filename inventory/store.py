@@ -17,7 +17,7 @@ from edge.records import ExpectedLine, ExpectedList, ReceivingPlace
 from inventory.applying import handle
 from inventory.catalogue import SiteCatalogue
 from inventory.clip_store import ClipStore
-from inventory.database import connect, parse, prepare, reported, shown
+from inventory.database import connect, parse, prepare, reading, reported, shown
 from inventory.expected import Kept, kept, marked, note_sent, note_signed, replaced
 from inventory.flags import Flags
 from inventory.forms import Roles
@@ -48,6 +48,7 @@ class Store:
 
     def __init__(self, engine: Engine, now: Callable[[], datetime], aside: Aside = ASIDE) -> None:
         self._engine = engine
+        self._reads = reading(engine)
         self._aside = aside
         self._now = now
         self.clips = ClipStore(engine, now)
@@ -108,7 +109,7 @@ class Store:
 
     def reviews(self, *, every: bool = False) -> list[Review]:
         """What waits for a person on the devices, the oldest first; with `every`, what was decided too."""
-        with reported(self._engine.url), self._engine.begin() as transaction:
+        with reported(self._engine.url), self._reads.begin() as transaction:
             return told(transaction, every=every)
 
     def expect(self, site: str, announced: Mapping[ReceivingPlace, Sequence[ExpectedLine]]) -> list[ExpectedList]:
@@ -118,7 +119,7 @@ class Store:
 
     def expected(self) -> list[Kept]:
         """What is expected at each trailer and door, as it was published last. Raises Unavailable."""
-        with reported(self._engine.url), self._engine.begin() as transaction:
+        with reported(self._engine.url), self._reads.begin() as transaction:
             return kept(transaction)
 
     def expect_received(self, fields: Mapping[str, str]) -> list[ExpectedList]:
@@ -138,17 +139,17 @@ class Store:
 
     def trailer_sites(self, trailer: str, roles: Roles) -> list[str]:
         """The sites at which anything is known of a trailer. Raises Unavailable."""
-        with reported(self._engine.url), self._engine.begin() as transaction:
+        with reported(self._engine.url), self._reads.begin() as transaction:
             return sites(transaction, trailer, roles)
 
     def gather(self, site: str, trailer: str, roles: Roles) -> Gathered:
         """All that is known of a trailer at a site, at one moment. Raises Unavailable."""
-        with reported(self._engine.url), self._engine.begin() as transaction:
+        with reported(self._engine.url), self._reads.begin() as transaction:
             return gather(transaction, site, trailer, roles)
 
     def dossiers_owed(self, roles: Roles) -> list[tuple[str, str, str]]:
         """Site, trailer and event of each standing closing of which no dossier was written. Raises Unavailable."""
-        with reported(self._engine.url), self._engine.begin() as transaction:
+        with reported(self._engine.url), self._reads.begin() as transaction:
             return owed(transaction, roles)
 
     def dossier_written(self, event_id: str, site: str, trailer: str, file: str, sha256: str) -> None:
@@ -180,34 +181,34 @@ class Store:
             .order_by(events.c.arrival.desc(), events.c.event_id.desc())
             .limit(limit)
         )
-        with reported(self._engine.url), self._engine.begin() as transaction:
+        with reported(self._engine.url), self._reads.begin() as transaction:
             found = transaction.execute(latest).mappings().all()
         return [_row(mapping) for mapping in reversed(found)]
 
     def progress(self) -> list[Progress]:
         """How far the events of each device have come, by site and name."""
-        with reported(self._engine.url), self._engine.begin() as transaction:
+        with reported(self._engine.url), self._reads.begin() as transaction:
             found = transaction.execute(select(devices).order_by(devices.c.site, devices.c.device)).mappings().all()
         return [Progress(**{name: row[name] for name in Progress.__dataclass_fields__}) for row in found]
 
     def trail(self, site: str, device: str, upto: int) -> Iterator[Came]:
         """The events of a device as they came, in the order of their number, to number `upto`. Raises Unavailable."""
-        return trail(self._engine, site, device, upto)
+        return trail(self._reads, site, device, upto)
 
     def strays(self, site: str, device: str, upto: int) -> Strays:
         """What is under a device's name beside its trail to number `upto`. Raises Unavailable."""
-        return strays(self._engine, site, device, upto)
+        return strays(self._reads, site, device, upto)
 
     def names(self) -> set[tuple[str, str]]:
         """Site and name of every device that anything in the tables is of. Raises Unavailable."""
-        return names(self._engine)
+        return names(self._reads)
 
     def count(self) -> Counts:
         """What is in the tables, at one moment."""
         states = select(entries.c.state, func.count().label("number")).group_by(entries.c.state)
         # What an operator said becomes one entry; an amendment may well go back to the same utterance.
         beyond_first = func.count() - func.count(distinct(entries.c.utterance_id))
-        with reported(self._engine.url), self._engine.begin() as transaction:
+        with reported(self._engine.url), self._reads.begin() as transaction:
             by_state = {row.state: int(row.number) for row in transaction.execute(states)}
             return Counts(
                 rows=by_state.get("current", 0),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, or_, select
+from sqlalchemy import Connection, and_, false, insert, or_, select
 
 from edge.deliver.events import AMENDED, CANCELLED, timestamp
 from edge.deliver.signed import unsigned_list
@@ -183,13 +183,12 @@ def _rows(transaction: Connection, site: str, names: Any) -> list[Any]:
     first: dict[str, int] = {}
     for row in found.values():
         first[row.device] = min(row.sequence, first.get(row.device, row.sequence))
-    for device, number in first.items():
-        # By what the events say, not by what the table of entries says of them: that is what a dossier proves.
-        its = (events.c.site == site, events.c.device == device, events.c.sequence > number)
-        later = _EVENT.where(*its, events.c.type.in_((AMENDED, CANCELLED))).order_by(events.c.sequence)
-        for row in transaction.execute(later):
-            if _replaces(row.body) in found:
-                found.setdefault(row.event_id, row)
+    # By what the events say, not by what the table of entries says of them: that is what a dossier proves.
+    each = (and_(events.c.device == device, events.c.sequence > number) for device, number in first.items())
+    later = _EVENT.where(events.c.site == site, events.c.type.in_((AMENDED, CANCELLED)), or_(false(), *each))
+    for row in transaction.execute(later.order_by(events.c.device, events.c.sequence)):
+        if _replaces(row.body) in found:
+            found.setdefault(row.event_id, row)
     return sorted(found.values(), key=lambda row: (row.arrival, row.event_id))
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+
+from sqlalchemy import insert
 
 from edge.deliver.events import Topics, status, timestamp
 from edge.records import ExpectedLine, PlaceKind, ReceivingPlace
 from inventory.forms import load_forms
 from inventory.judge import Sound, Unsound, judge
+from inventory.tables import flags
 from tests.console import Console
 from tests.dictated import KEY, identity, payload, recorded
 
@@ -22,14 +26,25 @@ class Dock:
         self._forms = load_forms(Path(__file__).parent.parent / "schemas" / "forms")
         self._numbers: dict[str, int] = {}
 
-    def says(self, device: str, operator: str, form: str, minutes: float, answers: int = 0, **fields: Any) -> None:
-        """An entry, so many minutes ago."""
+    def says(
+        self,
+        device: str,
+        operator: str,
+        form: str,
+        minutes: float,
+        answers: int = 0,
+        reading: Mapping[str, Any] | None = None,
+        **fields: Any,
+    ) -> str:
+        """An entry, so many minutes ago; its event. `reading`: what its event says of how it was heard."""
         number = self._numbers[device] = self._numbers.get(device, 0) + 1
         event = recorded(number, at=("north", device))
         event["data"] |= {"form": form, "fields": fields, "operator": operator}
         if answers:
             event["data"]["support"] = [event["data"]["utterance"]] * answers
+        event["data"]["reading"] |= reading or {}
         self._send(event | {"time": timestamp(self._site.place.now() - timedelta(minutes=minutes)), "subject": form})
+        return identity(1, number, device)
 
     def corrects(self, device: str, named: int, operator: str, form: str, minutes: float, **fields: Any) -> None:
         """An earlier one of its entries."""
@@ -69,9 +84,17 @@ def morning(site: Console) -> Dock:
         dock.says(device, operator, "receive-notice", 460 - 10 * n, n % 3 // 2, **told, trailer="5490")
     for n, quantity in enumerate((24, 20, 26, 24)):
         told = {"pallet_id": str(742 + n), "item": "A100", "quantity": quantity, "uom": "CS", "trailer": "5501"}
-        dock.says("dock-3", crew[n], "receive-notice", 20 - n, **told, **({"damaged": 2} if n == 3 else {}))
+        damaged: dict[str, Any] = {"damaged": 2} if n == 3 else {}
+        dock.says("dock-3", crew[n], "receive-notice", 20 - n, **told, **damaged)
     told = {"pallet_id": "743", "item": "A100", "quantity": 22, "uom": "CS", "trailer": "5501"}
     dock.corrects("dock-3", 22, "ben", "receive-notice", 10, **told)
+    unsure = {"confidence": {"pallet_id": 0.97, "quantity": 0.71}}
+    told = {"pallet_id": "746", "item": "A100", "quantity": 15, "uom": "CS", "trailer": "5501"}
+    dock.says("dock-3", "cem", "receive-notice", 14, 3, reading=unsure, **told)
+    twice = dock.says("dock-3", "dora", "receive-notice", 13, **told | {"pallet_id": "10005", "quantity": 12})
+    against = {"rule": "duplicate_receive", "reason": "already_received:dock-4", "state": "open", "device": "dock-3"}
+    with site.place.open() as transaction:
+        transaction.execute(insert(flags).values(event_id=twice, site="north", flagged_at=site.place.now(), **against))
     dock.says("dock-4", "ana", "close-trailer", 15, trailer="5490")
     dock.says("dock-4", "cem", "receive-notice", 5, pallet_id="9", quantity=0, uom="CS")  # refused
     work = {"form": "receive-notice", "language": "en", "chosen": True}

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 from inventory.console.people import Role
 from tests.browser import CHROMIUM, tab
@@ -24,6 +24,7 @@ def take(page: Page, name: str, path: str | None = None) -> None:
     if path is not None:
         page.goto(path)
     page.wait_for_timeout(300)  # what is told live is there
+    expect(page.locator(".htmx-request")).to_have_count(0)
     page.screenshot(path=HERE / f"{name}.png", full_page=True)
 
 
@@ -46,6 +47,7 @@ def story(site: Console, page: Page, dark: Page) -> None:
 
 LISTS = {
     "entries": "/entries",
+    "morning": "/morning",
     "trailers": "/trailers",
     "trailer": "/trailers/north/5501",
     "devices": "/devices",

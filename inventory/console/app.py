@@ -26,6 +26,7 @@ from inventory.console.pages import (
     entries,
     entry,
     figures,
+    morning,
     people,
     reviews,
     search,
@@ -38,7 +39,22 @@ from inventory.console.workplace import Workplace
 
 STATIC = Path(__file__).with_name("static")
 
-PAGES = (entries, reviews, entry, sounds, trailers, devices, alarms, search, figures, catalogue, drill, people, deeds)
+PAGES = (
+    entries,
+    reviews,
+    morning,
+    entry,
+    sounds,
+    trailers,
+    devices,
+    alarms,
+    search,
+    figures,
+    catalogue,
+    drill,
+    people,
+    deeds,
+)
 """In the order in which their tabs stand at the top. Each has WAYS, and a TAB or None."""
 
 
@@ -46,7 +62,7 @@ def create(place: Workplace, every_s: float = live.EVERY_S) -> Starlette:
     """The console on tables that are there. `every_s`: how often it is looked what has changed."""
 
     def looking() -> dict[str, tuple[object, ...]]:
-        with place.open() as transaction:
+        with place.look() as transaction:
             return live.look(transaction)
 
     told = live.Live(looking, every_s)

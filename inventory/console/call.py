@@ -83,6 +83,12 @@ class Call:
         with self.place.open() as transaction:
             yield transaction
 
+    @contextmanager
+    def look(self) -> Iterator[Connection]:
+        """One transaction that only reads: no consumer waits for it. Raises Unavailable."""
+        with self.place.look() as transaction:
+            yield transaction
+
     def word(self, key: str, /, **values: object) -> str:
         """What the pages say, in the caller's language."""
         return word(self.language, key, values)
@@ -91,7 +97,7 @@ class Call:
         """A page, or a part of one where the template extends none. `said` stands beside what all of them may say."""
         language, place = self.language, self.place
         mine: dict[str, Any] = {
-            "word": self.word,
+            "word": lambda key, /, **values: word(language, key, values),
             "code": lambda subject, code: word_or(language, f"{subject}.{code}", code),
             "time": lambda moment: time(moment, place.zone),
             "titles": lambda form: place.titles(form, language),

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import logging
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +15,7 @@ import typer
 
 from edge.errors import Misconfigured
 from edge.terminal.tables import log_to, many, show
-from inventory.options import BrokerAt, Config, Database, Given, narrow, say, settings_of
+from inventory.options import BrokerAt, Config, Database, Given, narrow, say, settings_of, whoever
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -144,7 +142,7 @@ def audit_deeds(
     from inventory.console import deeds  # noqa: PLC0415
 
     public = None if key is None else audit.read_key(key)
-    with _open(context) as transaction:
+    with _open(context, reads=True) as transaction:
         broken, latest = deeds.broken(transaction, public), deeds.latest(transaction, 1)
     if broken is not None:
         say(f"BROKEN at {broken}: it was changed, removed or put in past the console")
@@ -159,12 +157,15 @@ def demand_extra() -> None:
 
 
 @contextmanager
-def _open(context: typer.Context) -> Iterator[Connection]:
-    """The console's tables, which are made where there are none."""
+def _open(context: typer.Context, *, reads: bool = False) -> Iterator[Connection]:
+    """The console's tables, which are made where there are none; with `reads`, only to look into."""
     from inventory.console.server import books  # noqa: PLC0415 - as above
 
     given = context.find_object(Given) or Given()
-    with books(settings_of(given.config, database=given.database)) as opened, opened.open() as transaction:
+    with (
+        books(settings_of(given.config, database=given.database)) as opened,
+        opened.look() if reads else opened.open() as transaction,
+    ):
         yield transaction
 
 
@@ -178,8 +179,7 @@ def _changing(context: typer.Context, deed: str, name: str, **details: str) -> I
     signer = signer_of(settings_of(given.config, database=given.database))
     with _open(context) as transaction:
         yield transaction
-        who = os.environ.get("SUDO_USER") or getpass.getuser()
-        done = deeds.Deed(who, "terminal", deed, name, details)
+        done = deeds.Deed(whoever(), "terminal", deed, name, details)
         deeds.note(transaction, done, datetime.now(UTC), signer)
 
 

@@ -7,12 +7,13 @@ is about. Where the console has a key, it signs each.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from threading import Lock
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Select, insert, select
 
 from edge.deliver.events import timestamp
 from edge.hash_chain import GENESIS, PublicKey, Signer, link, parsed
@@ -20,6 +21,11 @@ from inventory.console.tables import alone, deeds
 
 NO_RECORDING = "0" * 64
 CHAINING = 0x64656564  # "deed": under this lock a link is added, for two would both follow the same one.
+
+STEP = 200  # Lines that are followed at one look: some 50 ms, and a page waits for it.
+ANEW = timedelta(
+    hours=1
+)  # Then it is followed from its first line again: what was followed may have been changed since.
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,34 +76,93 @@ def note(transaction: Connection, deed: Deed, at: datetime, signer: Signer | Non
     transaction.execute(insert(deeds).values(row))
 
 
-def latest(transaction: Connection, limit: int, before: int | None = None, about: str | None = None) -> list[Noted]:
-    """The last ones, the latest first; those before a number, or about something, where it is given."""
-    wanted = select(deeds.c.number, deeds.c.at, deeds.c.body).order_by(deeds.c.number.desc()).limit(limit)
-    if before is not None:
-        wanted = wanted.where(deeds.c.number < before)
-    if about is not None:
-        wanted = wanted.where(deeds.c.about == about)
+def latest(transaction: Connection, limit: int, before: int | None = None) -> list[Noted]:
+    """The last ones, the latest first; those before a number, where it is given."""
+    wanted = _NOTED.order_by(deeds.c.number.desc()).limit(limit)
+    return _noted(transaction, wanted if before is None else wanted.where(deeds.c.number < before))
+
+
+def about(transaction: Connection, what: Collection[str], only: Collection[str] = ()) -> list[Noted]:
+    """What was done about any of these, the first first; of these kinds, where some are given."""
+    wanted = _NOTED.where(deeds.c.about.in_(what)).order_by(deeds.c.number)
+    return _noted(transaction, wanted.where(deeds.c.deed.in_(only)) if only else wanted)
+
+
+_NOTED = select(deeds.c.number, deeds.c.at, deeds.c.body)
+
+
+def _noted(transaction: Connection, wanted: Select[Any]) -> list[Noted]:
     return [Noted(row.number, row.at, _deed(parsed(row.body))) for row in transaction.execute(wanted)]
 
 
-def broken(transaction: Connection, key: PublicKey | None) -> int | None:
-    """The number of the first deed that was changed, removed or put in; None where all hold.
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """How far the chain was followed."""
+
+    number: int = 0  # To this line it holds.
+    link: str = GENESIS
+    signed: bool = False  # Whether a line up to there is: then none behind it may be unsigned.
+    broken: int | None = None  # The first line that was changed, removed or put in.
+
+
+START = Followed()
+
+
+def follow(transaction: Connection, key: PublicKey | None, on: Followed = START, most: int = STEP) -> Followed:
+    """Follow it from there on, for so many lines at most.
 
     With `key` all that name it must be signed with it, and none behind the first may be unsigned.
     """
-    previous, signed = GENESIS, False
-    for number, row in enumerate(transaction.execute(select(deeds).order_by(deeds.c.number)), 1):
-        said = parsed(row.body)
+    wanted = select(deeds).where(deeds.c.number > on.number).order_by(deeds.c.number).limit(most)
+    for row in transaction.execute(wanted):
+        number, said = on.number + 1, parsed(row.body)
         told = tuple(said.get(name) for name in ("number", "who", "deed", "about", "keyid"))
         fits = told == (number, row.who, row.deed, row.about, row.keyid) and said.get("at") == timestamp(row.at)
-        if not fits or row.number != number or row.link != link(previous, said, str(said.get("recording"))):
-            return number
-        if key is not None and row.keyid == key.keyid and not key.signed(row.link, row.signature or ""):
-            return number
-        if signed and row.signature is None:
-            return number
-        previous, signed = row.link, signed or row.signature is not None
-    return None
+        fits = fits and row.number == number and row.link == link(on.link, said, str(said.get("recording")))
+        if key is not None and row.keyid == key.keyid:
+            fits = fits and key.signed(row.link, row.signature or "")
+        if not fits or (on.signed and row.signature is None):
+            return replace(on, broken=number)
+        on = Followed(number, row.link, on.signed or row.signature is not None)
+    return on
+
+
+def broken(transaction: Connection, key: PublicKey | None) -> int | None:
+    """The number of the first deed that was changed, removed or put in; None where all hold."""
+    on = follow(transaction, key)
+    while on.broken is None and (further := follow(transaction, key, on)) != on:
+        on = further
+    return on.broken
+
+
+def broken_among(transaction: Connection, key: PublicKey | None, shown: Sequence[Noted]) -> int | None:
+    """The same of what a page shows, held against the line before it."""
+    if not shown:
+        return None
+    first = min(one.number for one in shown) - 1
+    row = transaction.execute(select(deeds.c.link, deeds.c.signature).where(deeds.c.number == first)).one_or_none()
+    if row is None and first:
+        return first
+    on = START if row is None else Followed(first, row.link, row.signature is not None)
+    return follow(transaction, key, on, len(shown)).broken
+
+
+class Following:
+    """How far one console has followed the chain: each look goes on from there. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._on = START
+        self._began: datetime | None = None
+
+    def further(self, transaction: Connection, key: PublicKey | None, now: datetime) -> Followed:
+        """Follow it for a step; from its first line again where that was long ago."""
+        with self._lock:
+            if self._began is None or now - self._began > ANEW:
+                self._on, self._began = START, now
+            if self._on.broken is None:
+                self._on = follow(transaction, key, self._on)
+            return self._on
 
 
 def _deed(said: Mapping[str, Any]) -> Deed:

@@ -33,7 +33,7 @@ class Dispatch:
     def send_what_is_owed(self) -> bool:
         """One after the other; whether all of it went. What goes again, the device does once."""
         try:
-            with self._place.open() as transaction:
+            with self._place.look() as transaction:
                 owed = decisions.owed(transaction) + decisions.forgotten(transaction, self._place.now())
             for one in owed:
                 self._send_one(one)

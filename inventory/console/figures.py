@@ -6,11 +6,11 @@ each of them.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from statistics import quantiles
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, case, cast, func, select
@@ -79,61 +79,57 @@ def of_time(
         wanted.append(entries.c.form == form)
     if device is not None:
         wanted += [entries.c.site == device[0], entries.c.device == device[1]]
-    by_hour: dict[int, Sum] = defaultdict(Sum)
-    by_operator: dict[str, Sum] = defaultdict(Sum)
-    whole = Sum()
-    for hour, name, one in _counted(transaction, since, wanted):
-        by_hour[hour].add(one)
+    # One after the other, and not by hour and operator at once: of a week that would be ten thousand sums.
+    by_hour = dict(_counted(transaction, _hour(transaction, since), wanted))
+    by_operator = dict(_counted(transaction, entries.c.operator, wanted))
+    whole = Sum(operators=set(by_operator) - {None})
+    for one in by_hour.values():
         whole.add(one)
-        if name is not None:
-            by_operator[name].add(one)
     if whole.entries and len(whole.operators) < SMALLEST and not per_operator:
         return Figures(Sum(), [], [], withheld=True, delays=None, timed=0)
-    each = [((since + timedelta(hours=n)).astimezone(zone), by_hour[n]) for n in range(hours)]
-    named = sorted(by_operator.items()) if per_operator else []
+    each = [((since + timedelta(hours=n)).astimezone(zone), by_hour.get(n, Sum())) for n in range(hours)]
+    named = sorted((name, one) for name, one in by_operator.items() if name is not None) if per_operator else []
     delays = _delays(transaction, wanted)
     return Figures(whole, each, named, withheld=False, delays=_spread(delays), timed=len(delays))
 
 
-def _counted(
-    transaction: Connection, since: datetime, wanted: Iterable[ColumnElement[bool]]
-) -> Iterable[tuple[int, str | None, Sum]]:
-    """By hour and operator. The database counts: there may be a hundred thousand."""
+def _hour(transaction: Connection, since: datetime) -> ColumnElement[int]:
+    """In which hour from then on an entry was made."""
     if transaction.dialect.name == "sqlite":
         seconds = cast(func.strftime("%s", entries.c.recorded_at), BigInteger)
     else:
         seconds = cast(func.floor(func.extract("epoch", entries.c.recorded_at)), BigInteger)
-    hour = (seconds - int(since.timestamp())) // 3600
+    return (seconds - int(since.timestamp())) // 3600
+
+
+def _counted(
+    transaction: Connection, by: ColumnElement[Any], wanted: Iterable[ColumnElement[bool]]
+) -> Iterator[tuple[Any, Sum]]:
+    """By what they have in common. The database counts: there may be a hundred thousand."""
     first = entries.c.replaces.is_(None)
-    query = (
-        select(
-            hour.label("hour"),
-            entries.c.operator,
-            func.count().filter(first).label("number"),
-            func.sum(entries.c.answers).label("answers"),
-            func.sum(case((first & (entries.c.state != "current"), 1), else_=0)).label("corrected"),
-        )
-        .where(*wanted)
-        .group_by(hour, entries.c.operator)
+    query = select(
+        by.label("one"),
+        func.count().filter(first),
+        func.sum(entries.c.answers),
+        func.sum(case((first & (entries.c.state != "current"), 1), else_=0)),
     )
-    for row in transaction.execute(query):
-        named: set[str] = set() if row.operator is None else {row.operator}
-        yield int(row.hour), row.operator, Sum(row.number, int(row.answers), int(row.corrected), named)
+    for one, number, answers, corrected in transaction.execute(query.where(*wanted).group_by(by)):
+        yield one, Sum(number, int(answers), int(corrected))
 
 
 def _delays(transaction: Connection, wanted: Iterable[ColumnElement[bool]]) -> list[float]:
     """Seconds that the latest of them were under way, where the device's clock could be believed."""
     query = (
-        select(entries.c.recorded_at, events.c.received_at, events.c.body)
+        select(entries.c.recorded_at, events.c.received_at)
         .join(events, events.c.event_id == entries.c.event_id)
-        .where(*wanted)
+        .where(*wanted, ~events.c.body.contains('"clock":"unsynchronised"', autoescape=True))
         .order_by(entries.c.recorded_at.desc())
         .limit(TIMED)
     )
     return [
         (row.received_at - row.recorded_at).total_seconds()
         for row in transaction.execute(query)
-        if '"clock":"unsynchronised"' not in row.body and row.received_at >= row.recorded_at
+        if row.received_at >= row.recorded_at
     ]
 
 

@@ -80,11 +80,12 @@ def _see_who(call: Call) -> str | None:
     """See whose cookie it is. Where a proxy says who it is, that counts; the new cookie if it was another's."""
     place, token = call.place, call.request.cookies.get(cookie_name(call.place, COOKIE))
     named = told_by_proxy(place.settings.console, call.request)
-    with call.open() as transaction:
+    with call.look() as transaction:
         call.who = sessions.of(transaction, token, place.now())
-        if named is None or (call.who is not None and call.who.name == named):
-            return None
-        call.who = None
+    if named is None or (call.who is not None and call.who.name == named):
+        return None
+    call.who = None
+    with call.open() as transaction:
         if people.known(transaction, named) is None:
             return None
         started = sessions.begin(transaction, named, place.now(), call.lasting)

@@ -52,6 +52,7 @@ class ListedEntry:
     replaced_by: str | None  # The one that corrects it.
     arrival: int
     answers: int
+    utterance_id: str
     flags: Sequence[Flag]  # What rules of the site speak against it.
 
     @property
@@ -65,14 +66,14 @@ class ListedEntry:
         return self.arrival, self.event_id
 
 
-_COLUMNS = [entries.c[name] for name in ListedEntry.__dataclass_fields__ if name not in {"replaced_by", "flags"}]
+COLUMNS = [entries.c[name] for name in ListedEntry.__dataclass_fields__ if name not in {"replaced_by", "flags"}]
 
 
 def latest(
     transaction: Connection, wanted: Wanted, roles: Roles, most: int, before: Place | None = None
 ) -> list[ListedEntry]:
     """`most` of what is wanted, the latest first; those before a place."""
-    query = select(*_COLUMNS).where(*_conditions(transaction, wanted))
+    query = select(*COLUMNS).where(*_conditions(transaction, wanted))
     if before is not None:
         query = query.where(tuple_(entries.c.arrival, entries.c.event_id) < tuple_(*before))
     named = {"trailer": wanted.trailer, "pallet": wanted.pallet}

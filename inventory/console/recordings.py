@@ -55,7 +55,7 @@ def playable(call: Call, recorded: SignedSound, event_id: str | None = None) -> 
     """It as who looks may have it: no sound goes to anybody who has not said why."""
     may = call.who is not None and call.who.role >= Role.REVIEWER
     name = call.who.name if call.who else ""
-    with call.open() as transaction:
+    with call.look() as transaction:
         said = may and said_why(transaction, name, recorded.utterance_id, call.place.now())
     sound = call.place.sounds.hear(recorded) if said else None
     bars = () if sound is None else tuple(waveform(sound))

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from threading import local
 
 from sqlalchemy import (
-    JSON,
     BigInteger,
     Column,
     Connection,
@@ -24,11 +23,10 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 
 from edge.errors import Misconfigured
-from inventory.database import CREATING, reported, shown
-from inventory.tables import Moment
+from inventory.database import CREATING, reading, reported, shown
+from inventory.tables import Json, Moment
 
 VERSION = 1
 """Of the tables below, counted apart from the inventory's: its consumer runs with no console beside it."""
@@ -92,7 +90,7 @@ decisions = Table(
     Column("turn", Integer, primary_key=True, autoincrement=False),  # 1; one more where a device never answered.
     Column("utterance_id", Text, nullable=False),
     Column("decision", Text, nullable=False),
-    Column("values", JSON().with_variant(JSONB(), "postgresql"), nullable=False),
+    Column("values", Json, nullable=False),
     Column("reason", Text, nullable=False),
     Column("who", Text, nullable=False),
     Column("decided_at", Moment, nullable=False),
@@ -151,6 +149,7 @@ class Books:
     def __init__(self, engine: Engine) -> None:
         """`engine` leads to tables that are there."""
         self.engine = engine
+        self._reads = reading(engine)
         self._mine = local()  # of each thread
 
     @contextmanager
@@ -159,11 +158,22 @@ class Books:
 
         Never one within another: with SQLite's one connection the inner one would wait for the outer one.
         """
+        with self._alone(self.engine) as transaction:
+            yield transaction
+
+    @contextmanager
+    def look(self) -> Iterator[Connection]:
+        """One transaction that only reads, and for which no consumer waits. Raises Unavailable."""
+        with self._alone(self._reads) as transaction:
+            yield transaction
+
+    @contextmanager
+    def _alone(self, engine: Engine) -> Iterator[Connection]:
         if getattr(self._mine, "is_open", False):
             raise RuntimeError("a transaction within a transaction: hand the outer one on")
         self._mine.is_open = True
         try:
-            with reported(self.engine.url), self.engine.begin() as transaction:
+            with reported(engine.url), engine.begin() as transaction:
                 yield transaction
         finally:
             self._mine.is_open = False

@@ -62,26 +62,27 @@ def latest(
 
 def awaited(transaction: Connection, roles: Roles, named: str | None = None) -> list[Trailer]:
     """Those that are announced, and that no entry names yet. Devices know 200 lists at most."""
-    rows = select(expected).where(expected.c.place.startswith(f"{PlaceKind.TRAILER}/", autoescape=True))
+    listed = select(expected.c.site, expected.c.place, expected.c.since)
+    rows = listed.where(expected.c.place.startswith(f"{PlaceKind.TRAILER}/", autoescape=True))
     found: dict[At, Trailer] = {}
     for row in transaction.execute(rows.order_by(expected.c.since.desc())):
         name = str(row.place).partition("/")[2]
-        if row.lines and named in {None, name}:
-            pallets = {str(line["pallet"]) for line in row.lines}
-            found[row.site, name] = Trailer(row.site, name, announced=pallets, last=row.since)
+        if named in {None, name}:
+            found[row.site, name] = Trailer(row.site, name, last=row.since)
     there = select(said.c.site, said.c.value).where(
         said.c.field.in_(trailer_fields(roles)), said.c.value.in_([name for _, name in found])
     )
-    for row in transaction.execute(there.distinct()):
-        found.pop((row.site, row.value), None)
-    return list(found.values())
+    for begun in transaction.execute(there.distinct()):
+        found.pop((begun.site, begun.value), None)
+    _announce(transaction, found)  # only now: of a list, its lines are by far the most
+    return [one for one in found.values() if one.announced]
 
 
 def _announce(transaction: Connection, of: dict[At, Trailer]) -> None:
     places = {f"{PlaceKind.TRAILER}/{name}": name for _, name in of}
     for row in transaction.execute(select(expected).where(expected.c.place.in_(places))):
         if (one := of.get((row.site, places[row.place]))) is not None:
-            one.announced = {str(line["pallet"]) for line in row.lines}
+            one.announced = {str(line["pallet"]) for line in row.lines or ()}
 
 
 def _count(transaction: Connection, of: dict[At, Trailer], roles: Roles) -> None:

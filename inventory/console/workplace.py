@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
 from edge.hash_chain import Signer
+from inventory.console.deeds import Following
 from inventory.console.sounds import NoSounds, Sounds
 from inventory.console.tables import Books
 from inventory.forms import Forms, Roles, roles
@@ -33,6 +35,7 @@ class Workplace:
     now: Callable[[], datetime]
     sounds: Sounds = field(default_factory=NoSounds)
     send: Send | None = None  # Hands a message to the broker; None: nothing is sent.
+    following: Following = field(default_factory=Following)  # How far the audit was followed.
 
     @contextmanager
     def open(self) -> Iterator[Connection]:
@@ -40,12 +43,18 @@ class Workplace:
         with self.books.open() as transaction:
             yield transaction
 
-    @property
+    @contextmanager
+    def look(self) -> Iterator[Connection]:
+        """One transaction that only reads. Raises Unavailable."""
+        with self.books.look() as transaction:
+            yield transaction
+
+    @cached_property
     def zone(self) -> ZoneInfo:
         """The site's time zone."""
         return ZoneInfo(self.settings.console.zone)
 
-    @property
+    @cached_property  # for every line of a list
     def roles(self) -> Roles:
         """What each form is for, and what people call its fields."""
         return roles(self.forms, self.settings.dossier.receipts, self.settings.dossier.damages)

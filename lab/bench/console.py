@@ -33,6 +33,7 @@ from sqlalchemy import Table, insert, text
 
 from edge.deliver.events import Topics, encode, status
 from edge.records import ExpectedLine, PlaceKind, ReceivingPlace
+from inventory.console import deeds
 from inventory.console.call import COOKIE
 from inventory.console.people import Role
 from inventory.tables import devices, entries, events, refused, said
@@ -44,6 +45,7 @@ from tests.postgresql import PostgreSQL
 DEVICES = 200
 OPERATORS = 60
 PALLETS = 40  # Of one trailer.
+DEEDS = 20_000  # Of people, on the console: two hundred a day for some months.
 DAYS = 30  # Over which the entries were said.
 AT_ONCE = 1000  # Rows of one INSERT.
 
@@ -59,6 +61,7 @@ PAGES = (
     "/entries?operator=nobody",
     "/entries?trailer=TR100",
     "/entries?before=50000&event=x",
+    "/morning",
     "/search?pallet=104242",
     "/search?pallet=nothing",
     "/search?since=2026-11-01T08:00&until=2026-11-01T09:00",
@@ -71,6 +74,13 @@ PAGES = (
     "/alarms",
     "/figures",
     "/figures?span=week",
+    "/entries/01919f3e-0001-7000-8000-00000000c350",
+    "/reviews",
+    "/catalogue",
+    "/drill",
+    "/people",
+    "/deeds",
+    "/deeds?before=5000",
 )
 """Each page as somebody asks for it, and as it is hardest."""
 
@@ -117,6 +127,11 @@ def fill(site: Console, number: int) -> None:
         transaction.execute(text("ANALYZE"))
     for n in range(DEVICES):
         site.store.statuses.heard(Topics("dockvoice", "north", f"dock-{n}"), _status(n, site.place.now()))
+    for first in range(0, DEEDS, AT_ONCE):
+        with site.place.open() as transaction:
+            for n in range(first, first + AT_ONCE):
+                deed = deeds.Deed(f"person-{n % 9}", "10.0.0.9", "listened", f"entry-{n}", {"reason": "a claim"})
+                deeds.note(transaction, deed, site.place.now(), site.place.signer)
 
 
 def _status(number: int, now: datetime) -> bytes:
@@ -152,6 +167,7 @@ def _add(rows: Mapping[Table, list[dict[str, Any]]], n: int, at: datetime, chanc
     body = recorded(1, at=("north", device))
     body |= {"id": event_id, "sequence": str(n), "chain": "0" * 64, "signature": "0" * 128, "previous": "0" * 64}
     body["data"] |= {"form": form, "fields": fields, "operator": operator}
+    body["data"]["reading"]["confidence"] = {"quantity": round(chance.uniform(0.85, 1), 4)}
     if before is not None:
         body["data"]["amends"] = before
     came = {"received_at": at + timedelta(seconds=chance.random() * 3), "arrival": n}

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from threading import Barrier
 
 import pytest
+from sqlalchemy import delete, func, select
+from sqlalchemy.exc import DBAPIError
 
 from edge.deliver.clips import CHUNK, ClipChunk, ClipMessage, ClipOffered, chunks_of, clip_message
 from edge.deliver.events import Topics
@@ -24,6 +27,8 @@ from inventory.console.dispatch import Dispatch
 from inventory.console.people import Role
 from inventory.reviews import read_review
 from inventory.settings import ClipSettings
+from inventory.store import Store
+from inventory.tables import events
 from tests.console import FLAC, Broker, Console, console, send
 from tests.databases import Read
 from tests.dictated import AT_DOCK_3, KEY, amended, identity, recorded, reviewed, signed
@@ -119,6 +124,17 @@ def test_passwords_that_are_tried_at_once_are_counted_all(site: Console) -> None
     assert sum(allowed) == sessions.PER_NAME
 
 
+def test_who_only_looks_keeps_nobody_from_writing_and_writes_nothing(site: Console, event: Read, url: str) -> None:
+    with closing(Store.open(url)) as consumer, site.place.look() as looking:
+        before = looking.execute(select(func.count()).select_from(events)).scalar_one()
+        consumer.apply(event(recorded(1)))
+        with pytest.raises(DBAPIError, match=r"readonly|read-only"):
+            looking.execute(delete(events))
+        assert before == 0
+    site.store.apply(event(recorded(2)))
+    assert site.store.count().rows == 2
+
+
 def test_every_page_is_shown(site: Console, event: Read) -> None:
     site.store.apply(event(recorded(1)))
     site.store.apply(event(amended(2, 1, quantity=13)))
@@ -126,10 +142,19 @@ def test_every_page_is_shown(site: Console, event: Read) -> None:
     with site.place.open() as transaction:
         decisions.keep(transaction, review, "correct", {"dock": "B"}, "ana", "why", ("t", b"b"), site.place.now())
     here = f"/reviews/north/dock-3/{identity(2, 1)}"
-    paths = ["/reviews", "/reviews/part", here, f"{here}/part", f"/entries/{identity(1, 1)}", "/people", "/deeds"]
+    paths = [
+        "/deeds/part",
+        "/reviews",
+        "/reviews/part",
+        here,
+        f"{here}/part",
+        f"/entries/{identity(1, 1)}",
+        "/people",
+        "/deeds",
+    ]
     after = f"/reviews?after=2026-11-19T00:00:00.000000%2B00:00~{identity(7, 1)}"
     with site.client("ana", Role.ADMIN) as browser:
-        shown = {path: browser.get(path).status_code for path in [*paths, after, "/deeds?before=1"]}
+        shown = {path: browser.get(path).status_code for path in [*paths, after, "/deeds?before=1", "/deeds/part"]}
     assert set(shown.values()) == {200}, shown
 
 

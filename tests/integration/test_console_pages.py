@@ -15,6 +15,7 @@ __all__ = ["browser"]
 
 PAGES = {
     "/entries": "Entries",
+    "/morning": "Morning list",
     "/trailers": "Trailers",
     "/trailers/north/5501": "Trailer 5501",
     "/devices": "Devices",
@@ -42,13 +43,14 @@ def test_every_list_is_without_barriers_and_entries_arrive_by_themselves(tmp_pat
                 page.emulate_media(color_scheme=scheme)
                 assert barriers(page) == [], (path, scheme)
         page.goto("/entries?trailer=5501")
-        expect(page.get_by_role("row")).to_have_count(6)
+        expect(page.get_by_role("row")).to_have_count(8)
         dock.says("dock-3", "ben", "receive-notice", 0, pallet_id="748", quantity=3, uom="CS", trailer="5501")
-        expect(page.get_by_role("row")).to_have_count(7)
+        expect(page.get_by_role("row")).to_have_count(9)
         expect(page.locator("tr.new")).to_have_count(1)
         dock.says("dock-3", "ben", "receive-notice", 0, pallet_id="749", quantity=3, uom="CS", trailer="5501")
-        expect(page.get_by_role("row")).to_have_count(8)  # the part that came asks for the next one too
+        expect(page.get_by_role("row")).to_have_count(10)  # the part that came asks for the next one too
         _search_with_the_keyboard(page)
+        _find_right_with_the_keyboard(page)
         page.goto("/devices")
         dock.is_well("dock-5")
         expect(page.get_by_text("3 devices, 3 linked, 2 with something amiss")).to_be_visible()
@@ -66,3 +68,19 @@ def _search_with_the_keyboard(page: Page) -> None:
     page.keyboard.press("Enter")
     page.wait_for_url("**/entries/*")
     assert barriers(page) == [], "the page of an entry"
+
+
+def _find_right_with_the_keyboard(page: Page) -> None:
+    page.goto("/morning")
+    expect(page.get_by_role("row")).to_have_count(3)
+    page.get_by_text("Listen").first.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("The recording (3.2 s) is on the device")).to_be_visible()
+    page.get_by_role("button", name="Right").first.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("row")).to_have_count(2)
+    expect(page.get_by_text("found right by ana")).to_be_visible()
+    page.wait_for_load_state()  # its style, too
+    assert barriers(page) == [], "the morning list with what was found right"
+    page.get_by_role("button", name="Put it back").press("Enter")
+    expect(page.get_by_role("row")).to_have_count(3)

@@ -238,6 +238,33 @@ def test_a_deed_that_is_changed_or_removed_shows(site: Console) -> None:
         assert "Line 2 was changed" in browser.get("/deeds").text
 
 
+def test_a_long_chain_is_followed_step_by_step_and_what_a_page_shows_at_once(site: Console) -> None:
+    lines = 2 * deeds.STEP + 50
+    with site.place.open() as transaction:
+        for number in range(lines):
+            deeds.note(transaction, deeds.Deed("ana", "here", "decided", str(number)), site.place.now(), KEY)
+
+    def does(change: str) -> None:
+        with site.engine.begin() as transaction:
+            transaction.execute(text(change))
+
+    with site.client("ana") as browser:
+        assert f"Lines 1 to {deeds.STEP} of {lines} hold" in browser.get("/deeds").text
+        assert f"Lines 1 to {2 * deeds.STEP} of {lines} hold" in browser.get("/deeds/part").text
+        assert 'hx-get="/deeds/part"' not in (whole := browser.get("/deeds/part").text)
+        assert f"Every line holds, from the first to number {lines}." in whole
+        does("UPDATE dockvoice_console_deeds SET who = 'ben' WHERE number = 250")
+        assert "Line 250 was changed" in browser.get("/deeds?before=300").text
+        does("DELETE FROM dockvoice_console_deeds WHERE number = 250")
+        assert "Line 250 was changed" in browser.get("/deeds?before=300").text
+        assert "Line 250 was changed" in browser.get("/deeds?before=351").text
+        assert "was changed" not in browser.get("/deeds").text
+        site.later += deeds.ANEW * 2
+        with site.client("ana") as later:
+            told = [later.get("/deeds/part").text for _ in range(3)]
+    assert ["Line 250 was changed" in one for one in told] == [False, True, True]
+
+
 def test_of_the_admins_the_last_one_stays(site: Console) -> None:
     add(site)
     with site.place.open() as transaction:

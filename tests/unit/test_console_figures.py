@@ -11,7 +11,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from inventory.console import figures
+from inventory.console.pages.figures import round_steps
 from inventory.console.people import Role
+from inventory.console.rendering import lasting
 from tests.console import console
 from tests.databases import KINDS, Read, database, reader
 from tests.dictated import amended, cancelled, recorded
@@ -95,3 +97,39 @@ def test_a_day_on_which_clocks_are_changed_has_its_hours_and_odd_days_are_answer
             "day=2026-02-30",
         ]
         every([*days, "device=%00", "device=a/b", "form=' OR 1=1 --"], answers)
+
+
+def test_an_axis_has_a_few_round_figures_and_reaches_the_highest_bar() -> None:
+    rows: dict[str, tuple[float, float, list[float]]] = {
+        "nothing": (0, 1, [0, 1]),
+        "one entry": (1, 1, [0, 1]),
+        "six entries": (6, 1, [0, 2, 4, 6]),
+        "seven": (7, 1, [0, 2, 4, 6, 8]),
+        "many": (1234, 1, [0, 500, 1000, 1500]),
+        "a share": (0.31, 0, [0, 0.1, 0.2, 0.3, 0.4]),
+        "no share": (0, 0, [0, 1]),
+        "all": (100, 0, [0, 50, 100]),
+    }
+
+    def is_round(row: tuple[float, float, list[float]]) -> None:
+        most, least, wanted = row
+        assert round_steps(most, least) == pytest.approx(wanted)
+
+    every(rows, is_round)
+
+
+def test_how_long_something_takes_is_said_as_people_say_it() -> None:
+    rows = {0.04: "0.0 s", 2.44: "2.4 s", 9.97: "10 s", 59.6: "1 min", 90: "2 min", 3599: "1 h", 13_800: "3 h 50 min"}
+    rows |= {86_400: "1 d", 190_000: "2 d 5 h"}
+    assert {seconds: lasting(seconds) for seconds in rows} == rows
+
+
+def test_a_chart_has_its_figures_at_both_axes(tmp_path: Path, event: Read) -> None:
+    with console(tmp_path, per_operator=True) as site, site.client("ana", Role.ADMIN) as browser:
+        for number in range(1, 8):
+            site.store.apply(event(said(number, number, "op-1")))
+        day, week = (browser.get(f"/figures?day=2026-11-21&span={span}").text for span in ("day", "week"))
+    for told in (">0</text>", ">2</text>", ">8</text>", ">06:00</text>", ">21:00</text>"):
+        assert told in day
+    assert ">11-15</text>" in week
+    assert "1 d 1 h for half" in day

@@ -26,7 +26,7 @@ def part(call: Call) -> Response:
 
 def _all(call: Call) -> dict[str, Any]:
     came, event = asked.moment(call, "came"), asked.text(call, "event")
-    with call.open() as transaction:
+    with call.look() as transaction:
         devices = amiss(call, transaction)
         turned_down = refusals.refusals(transaction, MOST, None if came is None or event is None else (came, event))
         aside = refusals.rejections(transaction, MOST, asked.number(call, "before"))

@@ -28,7 +28,7 @@ SUFFIXES = (".csv", ".json")
 
 def show(call: Call) -> Response:
     """Every kind of every site: its latest version, and how many devices run what was published."""
-    with call.open() as transaction:
+    with call.look() as transaction:
         devices = fleet.known(transaction, [])
         kinds = [kind for site in fleet.sites(transaction) for kind in _of(call, site, transaction).kinds()]
     lines = [(one, *_running(one, devices)) for one in kinds]
@@ -48,7 +48,7 @@ def show_kind(call: Call, faults: tuple[str, ...] = ()) -> Response:
         kind = kind_named(name)
     except UnreadableInput as fault:
         return call.refused("catalogue.unknown", 404, told=str(fault))
-    with call.open() as transaction:
+    with call.look() as transaction:
         if site not in fleet.sites(transaction):
             return call.refused("catalogue.unknown", 404, told=site)
         history = _of(call, site, transaction).history(name)

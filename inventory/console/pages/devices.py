@@ -36,7 +36,7 @@ def _told(call: Call, transaction: Connection) -> list[tuple[Device, list[str]]]
 
 
 def _list(call: Call) -> dict[str, Any]:
-    with call.open() as transaction:
+    with call.look() as transaction:
         told = _told(call, transaction)
     told.sort(key=lambda at: (not at[1], at[0].site, at[0].name))
     linked, alarmed = sum(one.linked for one, _ in told), sum(bool(alarms) for _, alarms in told)

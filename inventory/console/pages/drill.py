@@ -15,7 +15,7 @@ MOST = 20  # Drills that are shown.
 
 def show(call: Call) -> Response:
     """What to do, what goes on, and what came of those before."""
-    with call.open() as transaction:
+    with call.look() as transaction:
         known = listing.devices_known(transaction)
     return call.page("drill.html", devices=known, **_all(call))
 
@@ -26,7 +26,7 @@ def part(call: Call) -> Response:
 
 
 def _all(call: Call) -> dict[str, Any]:
-    with call.open() as transaction:
+    with call.look() as transaction:
         found = drills.latest(transaction, MOST)
     return {"going_on": [one for one in found if one.ended_at is None], "over": [one for one in found if one.ended_at]}
 

@@ -15,7 +15,7 @@ MOST = 50  # Entries of one page: what a supervisor looks over, and a tablet sho
 
 def show(call: Call) -> Response:
     """The list with what it can be narrowed by."""
-    with call.open() as transaction:
+    with call.look() as transaction:
         chosen = _list(call, transaction)
         known = listing.devices_known(transaction)
     return call.page(
@@ -25,7 +25,7 @@ def show(call: Call) -> Response:
 
 def part(call: Call) -> Response:
     """The list alone, as it is now. What came since it was asked for last is marked."""
-    with call.open() as transaction:
+    with call.look() as transaction:
         chosen = _list(call, transaction)
     return call.page("_entries.html", **chosen)
 

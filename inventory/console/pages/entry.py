@@ -14,13 +14,13 @@ from inventory.console.people import Role
 from inventory.console.recordings import Playable, of_event
 from inventory.flags import of_entries
 
-MOST_DEEDS = 50  # Lines of what was done on the console about it.
+MOST_DEEDS = 50  # Lines, the latest, of what was done on the console about it.
 
 
 def show(call: Call) -> Response:
     """The entry of an event, or the event that was refused."""
     event_id = call.request.path_params["event_id"]
-    with call.open() as transaction:
+    with call.look() as transaction:
         steps = life(transaction, call.place.keys, event_id)
         found = next((one for one in steps if one.event_id == event_id), None)
         if found is None:
@@ -28,7 +28,7 @@ def show(call: Call) -> Response:
         utterance = str(found.data.get("utterance", {}).get("id", ""))
         decided = decisions.of_utterance(transaction, found.site, found.device, utterance)
         against = of_entries(transaction, [event_id]).get(event_id, [])
-        done = deeds.latest(transaction, MOST_DEEDS, about=utterance) if _may_see_deeds(call) else []
+        done = deeds.about(transaction, (utterance, event_id)) if _may_see_deeds(call) else []
     return call.page(
         "entry.html",
         entry=found,
@@ -39,7 +39,7 @@ def show(call: Call) -> Response:
         stands=next((one for one in reversed(steps) if one.state == "current"), None),
         recordings=_recordings(call, found),
         decided=decided,
-        deeds=done,
+        deeds=done[-MOST_DEEDS:],
         body=json.dumps(found.event, ensure_ascii=False, indent=2),
     )
 

@@ -20,7 +20,7 @@ def show(call: Call) -> Response:
 
 
 def _page(call: Call, status: int = 200, told: str = "", **typed: Any) -> Response:
-    with call.open() as transaction:
+    with call.look() as transaction:
         found = people.everybody(transaction)
     name = typed.get("name", "")
     role = typed.get("role", "viewer")

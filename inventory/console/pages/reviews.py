@@ -31,7 +31,7 @@ def part(call: Call) -> Response:
 
 
 def _queue(call: Call) -> dict[str, Any]:
-    with call.open() as transaction:
+    with call.look() as transaction:
         waiting, more = queue.waiting(transaction, call.request.query_params.get("after"))
         return {
             "waiting": waiting,
@@ -44,7 +44,7 @@ def _queue(call: Call) -> dict[str, Any]:
 
 def show_one(call: Call) -> Response:
     """One of them, with all that is known of it."""
-    with call.open() as transaction:
+    with call.look() as transaction:
         found = one(transaction, *_named(call))
     if found is None:
         return call.refused("reviews.unknown", 404)
@@ -53,7 +53,7 @@ def show_one(call: Call) -> Response:
 
 def part_of_one(call: Call) -> Response:
     """How far it has come."""
-    with call.open() as transaction:
+    with call.look() as transaction:
         found = one(transaction, *_named(call))
         if found is None:
             return call.refused("reviews.unknown", 404)
@@ -64,7 +64,7 @@ def part_of_one(call: Call) -> Response:
 def decide(call: Call) -> Response:
     """Keep what he decides, signed, to be sent: once, and only where it still waits as it was shown to him."""
     place, signer = call.place, call.place.signer
-    with call.open() as transaction:
+    with call.look() as transaction:
         found = one(transaction, *_named(call))
     if found is None:
         return call.refused("reviews.unknown", 404)
@@ -110,7 +110,7 @@ def _page(
     first: decisions.Decided | None = None,
 ) -> Response:
     said = readings(found)
-    with call.open() as transaction:
+    with call.look() as transaction:
         last = decisions.about(transaction, [found]).get(found.event_id)
         before = decisions.of_utterance(transaction, found.site, found.device, found.utterance_id)
     typed = _typed(call) if form is not None else {}

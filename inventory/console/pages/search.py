@@ -21,7 +21,7 @@ def show(call: Call) -> Response:
     odd = [name for name in TIMES if given.get(name, "").strip() and asked.moment(call, name) is None]
     lines = []
     if wanted != Wanted() and not odd:
-        with call.open() as transaction:
+        with call.look() as transaction:
             lines = listing.latest(transaction, wanted, call.place.roles, MOST, asked.before(call))
     last = lines[-1] if len(lines) == MOST else None
     older = last and asked.address(call, "before", "event", before=last.arrival, event=last.event_id)

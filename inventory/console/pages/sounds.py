@@ -51,7 +51,7 @@ def play(call: Call) -> Response:
     recorded = _named(call)
     if recorded is None or call.who is None:
         return call.refused("sounds.unknown", 404)
-    with call.open() as transaction:
+    with call.look() as transaction:
         if not said_why(transaction, call.who.name, recorded.utterance_id, call.place.now()):
             return call.refused("sounds.no_reason", 403)
     sound = call.place.sounds.hear(recorded)
@@ -78,7 +78,7 @@ def _named(call: Call) -> SignedSound | None:
     at = call.request.path_params
     if not UTTERANCE.fullmatch(at["utterance"]):
         return None
-    with call.open() as transaction:
+    with call.look() as transaction:
         return found(transaction, at["site"], at["device"], at["utterance"], _event(call))
 
 

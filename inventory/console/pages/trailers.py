@@ -37,7 +37,7 @@ def _list(call: Call) -> dict[str, Any]:
     site, found, name = (place[1] if place else "").partition("/")
     before = (place[0], (site, name)) if place and found else None
     roles = call.place.roles
-    with call.open() as transaction:
+    with call.look() as transaction:
         awaited = [] if before else trailers.awaited(transaction, roles, named)
         lines = trailers.latest(transaction, roles, MOST, before, named)
     last = lines[-1] if len(lines) == MOST else None
@@ -87,7 +87,7 @@ def make_dossier(call: Call) -> Response:
 def _visits(call: Call, site: str, name: str, *, to_look_at: bool = False) -> tuple[Gathered | None, list[Visit]]:
     if not (site + name).isprintable() or len(site + name) > SEARCHED:
         return None, []
-    with call.open() as transaction:
+    with call.look() as transaction:
         gathered = visits.gather(transaction, site, name, call.place.roles, to_look_at=to_look_at)
     return gathered, gathered.visits()
 

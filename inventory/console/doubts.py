@@ -1,0 +1,147 @@
+"""Doubts: the entries of a time that are most likely wrong, by what their devices and the site's rules say of them.
+
+Nothing is read again here, and other readings than that on record stay on the device: `dockvoice morning` there lists
+what they, and a better model, have otherwise. The doubt puts entries in an order, and is no share of wrong ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, select
+
+from edge.hash_chain import parsed
+from inventory.console import deeds
+from inventory.console.deeds import Noted
+from inventory.console.filling import shown
+from inventory.console.listing import COLUMNS, ListedEntry
+from inventory.flags import FlagState, of_entries
+from inventory.tables import entries, events, flags
+
+FLAGGED = 0.9  # A rule speaks against it: of two entries about one pallet, one is mostly wrong.
+RECOUNTED = 0.4  # It was counted twice, and not the same: the second one stands, and nobody knows which is right.
+COLLEAGUE = 0.3  # Somebody corrected what he had not said himself: he may know, or not.
+ASKED = 0.05  # For each thing that its operator had to say besides, from OFTEN on.
+
+UNSURE = 0.9  # What is recorded unasked is mostly surer: below, a value was misheard or hard to hear.
+OFTEN = 3  # One answer is usual, and so is one correction.
+
+RIGHT, AGAIN = "looked_right", "looked_again"
+"""The deeds of who looked at an entry and found it right, and of who put it back on the list. The later one counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """One reason to doubt an entry."""
+
+    code: str  # flagged, recounted, colleague, unsure or asked, as words/*/morning.toml has them.
+    weight: float  # How likely the entry is wrong for this alone.
+    field: str = ""  # Which field it is about, where it is about one.
+    told: str = ""  # What is told with it: the rule's reason, the first count, who it was, how sure, how often.
+
+
+@dataclass(frozen=True, slots=True)
+class Doubted:
+    """An entry with why it is doubted, the weightiest first."""
+
+    entry: ListedEntry
+    why: tuple[Why, ...]
+    right: Noted | None  # Who looked at it and found it right, where somebody has.
+
+    @property
+    def doubt(self) -> float:
+        """From 0 to 1, as if its reasons had nothing to do with one another."""
+        fine = 1.0
+        for one in self.why:
+            fine *= 1.0 - one.weight
+        return 1.0 - fine
+
+
+@dataclass(frozen=True, slots=True)
+class Doubts:
+    """What is doubted of a time, the most doubtful first."""
+
+    looked_at: int  # Entries that stand.
+    open: list[Doubted]
+    right: list[Doubted]
+
+
+def of_time(transaction: Connection, since: datetime, until: datetime, device: tuple[str, str] | None = None) -> Doubts:
+    """Of the entries that were made in this time and stand, those that anything speaks against."""
+    its: list[ColumnElement[bool]] = [entries.c.recorded_at >= since, entries.c.recorded_at < until]
+    its.append(entries.c.state == "current")
+    if device is not None:
+        its += [entries.c.site == device[0], entries.c.device == device[1]]
+    flagged, corrected = _flagged(transaction, its), _corrected(transaction, its)
+    wanted = select(*COLUMNS, events.c.body).join(events, events.c.event_id == entries.c.event_id).where(*its)
+    looked_at, found = 0, []
+    for row in transaction.execute(wanted).mappings():
+        looked_at += 1
+        if why := sorted(_why(row, flagged, corrected), key=lambda one: -one.weight):
+            found.append(({column.name: row[column.name] for column in COLUMNS}, tuple(why)))
+    event_ids = [told["event_id"] for told, _ in found]
+    right, against = _right(transaction, event_ids), of_entries(transaction, event_ids)
+    listed = [
+        (ListedEntry(**told, replaced_by=None, flags=against.get(told["event_id"], ())), why) for told, why in found
+    ]
+    doubted = [Doubted(entry, why, right.get(entry.event_id)) for entry, why in listed if not entry.struck]
+    doubted.sort(key=lambda one: (-one.doubt, one.entry.arrival))
+    return Doubts(looked_at, [one for one in doubted if not one.right], [one for one in doubted if one.right])
+
+
+def _why(
+    row: RowMapping, flagged: Mapping[str, str], corrected: Mapping[str, tuple[str | None, str | None]]
+) -> Iterator[Why]:
+    if (reason := flagged.get(row["event_id"])) is not None:
+        yield Why("flagged", FLAGGED, told=reason)
+    data: Mapping[str, Any] = parsed(row["body"]).get("data", {})
+    for name, first in data.get("counted_first", {}).items():
+        if first != row["fields"].get(name):
+            yield Why("recounted", RECOUNTED, name, shown(first))
+    mine, before = corrected.get(row["event_id"], (None, None))
+    if mine is not None and before is not None and mine != before:
+        yield Why("colleague", COLLEAGUE, told=before)
+    name, sure = min(data.get("reading", {}).get("confidence", {}).items(), key=lambda one: one[1], default=("", 1.0))
+    if sure < UNSURE:
+        yield Why("unsure", 1.0 - sure, name, f"{100 * sure:.0f}")
+    if row["answers"] >= OFTEN:
+        yield Why("asked", ASKED * (row["answers"] - OFTEN + 1), told=str(row["answers"]))
+
+
+def _flagged(transaction: Connection, its: Collection[ColumnElement[bool]]) -> dict[str, str]:
+    """The reason of a rule against each entry about which nobody has decided."""
+    wanted = select(flags.c.event_id, flags.c.reason).join(entries, entries.c.event_id == flags.c.event_id)
+    rows = transaction.execute(wanted.where(flags.c.state == FlagState.OPEN.value, *its))
+    return {row.event_id: row.reason for row in rows}
+
+
+def _corrected(
+    transaction: Connection, its: Collection[ColumnElement[bool]]
+) -> dict[str, tuple[str | None, str | None]]:
+    """Of each correction, who made it and who had said what it corrects."""
+    earlier = entries.alias("earlier")
+    wanted = select(entries.c.event_id, entries.c.operator, earlier.c.operator.label("before"))
+    rows = transaction.execute(wanted.join(earlier, earlier.c.event_id == entries.c.replaces).where(*its))
+    return {row.event_id: (row.operator, row.before) for row in rows}
+
+
+def _right(transaction: Connection, event_ids: Collection[str]) -> dict[str, Noted]:
+    """Who found which of them right, where nobody has put it back since."""
+    found: dict[str, Noted] = {}
+    for one in deeds.about(transaction, event_ids, (RIGHT, AGAIN)):
+        if one.deed.deed == RIGHT:
+            found[one.deed.about] = one
+        else:
+            found.pop(one.deed.about, None)
+    return found
+
+
+def mark(transaction: Connection, event_id: str, *, right: bool) -> bool | None:
+    """Whether it is news that somebody found this entry right, or put it back; None where there is no such entry."""
+    known = select(entries.c.event_id).where(entries.c.event_id == event_id)
+    if transaction.execute(known).one_or_none() is None:
+        return None
+    return (event_id in _right(transaction, [event_id])) is not right

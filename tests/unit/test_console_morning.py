@@ -1,0 +1,142 @@
+"""The morning list on the console: what is doubted and why, and who found it right."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, text
+
+from inventory.console import doubts
+from inventory.console.people import Role
+from inventory.tables import flags
+from tests.console import Console, console, send
+from tests.databases import KINDS, Read, database, reader
+from tests.dictated import amended, cancelled, identity, recorded
+from tests.rows import every
+
+DAY = "day=2026-11-20"
+
+
+@pytest.fixture(params=KINDS)
+def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Console]:
+    for url in database(request, tmp_path):
+        with console(tmp_path, url) as found:
+            yield found
+
+
+@pytest.fixture
+def event(repository: Path) -> Read:
+    return reader(repository)
+
+
+def heard(event: dict[str, Any], answers: int = 0, operator: str = "op-17", **reading: Any) -> dict[str, Any]:
+    event["data"]["reading"] |= reading
+    event["data"]["operator"] = operator
+    if answers:
+        event["data"]["support"] = [event["data"]["utterance"]] * answers
+    return event
+
+
+def counted(event: dict[str, Any], **first: Any) -> dict[str, Any]:
+    event["data"]["counted_first"] = first
+    return event
+
+
+def doubted(site: Console) -> dict[int, list[tuple[str, str, str]]]:
+    """Of each entry that is doubted, by the number of its event, the reasons; the most doubtful first."""
+    now = site.place.now()
+    with site.place.look() as transaction:
+        found = doubts.of_time(transaction, now - timedelta(days=9), now)
+    return {int(one.entry.event_id[-3:]): [(why.code, why.field, why.told) for why in one.why] for one in found.open}
+
+
+def flag(site: Console, number: int, state: str = "open") -> None:
+    said = {"rule": "duplicate_receive", "reason": "already_received:dock-4", "state": state}
+    with site.place.open() as transaction:
+        own = {"event_id": identity(1, number), "site": "north", "device": "dock-3", "flagged_at": site.place.now()}
+        transaction.execute(insert(flags).values(**own, **said))
+
+
+def test_what_anything_speaks_against_is_doubted_the_most_first_and_nothing_else(site: Console, event: Read) -> None:
+    said = [
+        heard(recorded(1), confidence={"quantity": 0.95, "dock": 1.0}),
+        heard(recorded(2), confidence={"quantity": 0.7, "dock": 0.65}),
+        counted(recorded(3), quantity=11),
+        heard(recorded(4), answers=4),
+        heard(recorded(5), answers=2),
+        recorded(6),
+        heard(amended(7, 1, quantity=13), operator="ben"),
+        amended(8, 5, quantity=14),
+        heard(recorded(9), confidence={"quantity": 0.1}),
+        cancelled(10, 9),
+        counted(recorded(11), quantity=12),
+    ]
+    for one in said:
+        site.store.apply(event(one))
+    flag(site, 6)
+    flag(site, 11, "stands")
+    assert list(doubted(site).items()) == [
+        (6, [("flagged", "", "already_received:dock-4")]),
+        (3, [("recounted", "quantity", "11")]),
+        (2, [("unsure", "dock", "65")]),
+        (7, [("colleague", "", "op-17")]),
+        (4, [("asked", "", "4")]),
+    ]
+
+
+def test_what_somebody_found_right_leaves_the_list_and_can_be_put_back(site: Console, event: Read) -> None:
+    for number in (1, 2):
+        site.store.apply(event(heard(recorded(number), confidence={"dock": 0.5 + number / 10})))
+    seen, back = f"/morning?{DAY}", f"/morning?{DAY}"
+    with site.client("ben", Role.REVIEWER) as browser:
+        assert 'href="/entries/' in browser.get(seen).text
+        assert "2 of 2 that something speaks against; 2 entries stand." in browser.get(seen).text
+        for right in ("yes", "yes"):
+            answer = send(browser, "/morning", seen=seen, event=identity(1, 1), right=right, back=back)
+            assert (answer.status_code, answer.headers["location"]) == (303, back)
+        assert list(doubted(site)) == [2]
+        page = browser.get(seen).text
+        assert "found right by ben," in page
+        assert "found an entry of the morning list right" in browser.get(f"/entries/{identity(1, 1)}").text
+        send(browser, "/morning", seen=seen, event=identity(1, 1), right="no", back="https://elsewhere.example")
+        assert list(doubted(site)) == [1, 2]
+        assert send(browser, "/morning", seen=seen, event="none", right="yes").status_code == 404
+    with site.place.look() as transaction:
+        done = transaction.execute(text("SELECT who, deed FROM dockvoice_console_deeds ORDER BY number")).all()
+    assert [tuple(one) for one in done] == [("ben", "looked_right"), ("ben", "looked_again")]
+
+
+def test_who_may_only_look_marks_nothing_and_nobody_from_elsewhere_does(site: Console, event: Read) -> None:
+    site.store.apply(event(heard(recorded(1), confidence={"dock": 0.5})))
+    with site.client("vic", Role.VIEWER) as browser:
+        page = browser.get(f"/morning?{DAY}").text
+        assert "heard with 50 % only" in page
+        assert 'name="right"' not in page
+        assert send(browser, "/morning", event=identity(1, 1), right="yes").status_code == 403
+    with site.client("ben", Role.REVIEWER) as browser:
+        assert browser.post("/morning", data={"event": identity(1, 1), "right": "yes"}).status_code == 403
+    assert list(doubted(site)) == [1]
+
+
+def test_odd_days_odd_events_and_hostile_words_are_answered(site: Console, event: Read) -> None:
+    hostile = "<script>alert(1)</script>"
+    said = counted(heard(recorded(1), confidence={hostile: 0.5}, operator=hostile), **{hostile: 7})
+    site.store.apply(event(said))
+    site.store.apply(event(heard(recorded(2), confidence={"dock": 0.4})))
+    with site.place.open() as transaction:
+        transaction.execute(text("UPDATE events SET body = 'no json' WHERE sequence = 2"))
+
+    def answers(query: str) -> None:
+        answer = browser.get(f"/morning?{query}")
+        assert answer.status_code == 200
+        assert "<script>alert" not in answer.text
+
+    with site.client("ana", Role.ADMIN) as browser:
+        every(["", DAY, "day=x", "day=9998-12-31", "day=1971-01-01", "device=%00", f"{DAY}&device=a/b"], answers)
+        assert not re.search(r"<(script|img)>alert", browser.get(f"/morning?{DAY}").text)
+        assert "Nothing speaks against any of the 0 entries" in browser.get("/morning?day=2026-10-01").text
