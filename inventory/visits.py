@@ -146,9 +146,10 @@ def gather(transaction: Connection, site: str, trailer: str, roles: Roles, *, to
     ]
     bodies = {row.event_id: row.body.encode() for row in rows}
     reviews = _reviews(transaction, site, trailer, story, lists)
-    return Gathered(
-        site, trailer, roles, story, bodies, lists, reviews, _refused(transaction, site, trailer, roles), known
-    )
+    # A page looks only at what was refused that holds the number as it is; a file also at what holds it written oddly.
+    holding = trailer.encode() if to_look_at and trailer.isascii() and trailer.isalnum() else b""
+    turned_down = _refused(transaction, site, trailer, roles, holding)
+    return Gathered(site, trailer, roles, story, bodies, lists, reviews, turned_down, known)
 
 
 def _names(trailer: str, roles: Roles) -> Any:
@@ -221,10 +222,12 @@ def _listed(one: Announced) -> Listed:
     return Listed(one.expected.version, moment(parsed(one.body)["time"]), one.body.encode(), one.public_key)
 
 
-def _refused(transaction: Connection, site: str, trailer: str, roles: Roles) -> list[TurnedDown]:
+def _refused(transaction: Connection, site: str, trailer: str, roles: Roles, holding: bytes) -> list[TurnedDown]:
     wanted = select(refused).where(refused.c.site == site).order_by(refused.c.device, refused.c.sequence)
     found = []
     for row in transaction.execute(wanted):
+        if holding not in row.body:
+            continue
         event, nobody = parsed(row.body), Story((), roles)
         said = Said(event, timestamp(row.received_at))
         if _is_whole(event) and nobody.trailer(said) == trailer:
