@@ -32,13 +32,29 @@ from inventory.console.pages import (
     sign_in,
     sounds,
     trailers,
+    words,
 )
 from inventory.console.people import Role
 from inventory.console.workplace import Workplace
 
 STATIC = Path(__file__).with_name("static")
 
-PAGES = (entries, reviews, entry, sounds, trailers, devices, alarms, search, figures, catalogue, drill, people, deeds)
+PAGES = (
+    entries,
+    reviews,
+    entry,
+    sounds,
+    trailers,
+    devices,
+    alarms,
+    search,
+    figures,
+    catalogue,
+    words,
+    drill,
+    people,
+    deeds,
+)
 """In the order in which their tabs stand at the top. Each has WAYS, and a TAB or None."""
 
 
