@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
@@ -17,7 +18,7 @@ from sqlalchemy import Row as Found
 
 from edge.errors import UnreadableInput
 from edge.hash_chain import PublicKey
-from edge.records.master import Cells, MasterData, Row
+from edge.records.master import OF_WORDS, Cells, MasterData, Row
 from inventory.master_kinds import Kind, faults_of, kind_named
 from inventory.tables import catalogue
 
@@ -84,15 +85,24 @@ class SiteCatalogue:
     """The master data of one site. Each deed is one transaction; all raise Unavailable."""
 
     def __init__(
-        self, site: str, transaction: Callable[[], AbstractContextManager[Connection]], now: Callable[[], datetime]
+        self,
+        site: str,
+        transaction: Callable[[], AbstractContextManager[Connection]],
+        now: Callable[[], datetime],
+        forms: Path | None = None,
     ) -> None:
-        """`Store.catalogue` makes it."""
+        """`Store.catalogue` makes it. `forms` is where those are that words are held against; None: not here."""
         self.site = site
+        self._forms = forms
         self._transaction = transaction
         self._now = now
 
     def kinds(self) -> list[Version]:
         """The current version of every kind that there is, by name: with its rows."""
+        with self._transaction() as transaction:
+            return self._kinds(transaction)
+
+    def _kinds(self, transaction: Connection) -> list[Version]:
         latest = (
             select(catalogue.c.kind, func.max(catalogue.c.version).label("version"))
             .where(catalogue.c.site == self.site)
@@ -101,8 +111,7 @@ class SiteCatalogue:
         )
         its = (catalogue.c.kind == latest.c.kind) & (catalogue.c.version == latest.c.version)
         wanted = select(catalogue).join(latest, its).where(catalogue.c.site == self.site).order_by(catalogue.c.kind)
-        with self._transaction() as transaction:
-            return [_version(row) for row in transaction.execute(wanted)]
+        return [_version(row) for row in transaction.execute(wanted)]
 
     def current(self, kind: str) -> Version:
         """The latest version of a kind. Raises UnreadableInput where there is none."""
@@ -230,6 +239,8 @@ class SiteCatalogue:
             known = {one["value"] for one in listed.rows} or None  # none here: it is a file on the devices
         if (rows or not empty_ok) and (faults := faults_of(kind, rows, known)):
             raise FaultyRows(kind.name, faults)
+        if kind.name == OF_WORDS and self._forms and (unfit := _unfit(rows, self._forms, self._kinds(transaction))):
+            raise FaultyRows(kind.name, unfit)
         cells = tuple(kind.of(one) for _, one in rows)
         told = f"{what}: {difference(kind, before.rows, cells).told}"
         now = self._now()
@@ -239,6 +250,13 @@ class SiteCatalogue:
         said = {name: getattr(made, name) for name in ("site", "kind", "version", "who", "reason", "what", "made_at")}
         transaction.execute(insert(catalogue).values(**said, rows=[dict(one) for one in cells]))
         return made
+
+
+def _unfit(rows: Sequence[Row], forms: Path, there: Sequence[Version]) -> list[str]:
+    """What of the words does not fit the forms and the values that exist."""
+    from inventory.site_words import words_faults  # noqa: PLC0415 - who keeps entries loads no grammar
+
+    return words_faults(rows, forms, {one.kind: one.rows for one in there if one.rows})
 
 
 def _with(kind: Kind, rows: Mapping[str, Cells], key: str, cells: Mapping[str, str]) -> list[tuple[str, Cells]]:

@@ -1,4 +1,4 @@
-"""`dockvoice inventory catalogue`: a site's docks, items, units and rules, with their history, for its devices."""
+"""`dockvoice inventory catalogue`: a site's docks, items, units, rules and words, their history, for its devices."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from inventory.catalogue import SiteCatalogue, Version
     from inventory.settings import InventorySettings
 
-catalogue_commands = typer.Typer(help="A site's docks, items, units and rules, for its devices.", no_args_is_help=True)
+catalogue_commands = typer.Typer(help="A site's docks, items, rules and words, for its devices.", no_args_is_help=True)
 
 Site = Annotated[str | None, typer.Option("--site", metavar="SITE", help="Whose they are.")]
-Kind = Annotated[str, typer.Argument(metavar="KIND", help="For example docks, items.units or rules.")]
+Kind = Annotated[str, typer.Argument(metavar="KIND", help="For example docks, items.units, rules or words.")]
 Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, in your words; kept with your name.")]
 Number = Annotated[int, typer.Argument(metavar="VERSION", min=1, help="Its number, as `history` shows it.")]
 
@@ -81,7 +81,7 @@ def _desk(
         signer_of(sign)  # a key that is none is told before anything is changed
     settings = given_settings(context, config, broker=broker, database=database)
     with looking(context, config, database) as store:
-        yield _Desk(settings, store.catalogue(site_of(site)))
+        yield _Desk(settings, store.catalogue(site_of(site), settings.forms))
 
 
 @catalogue_commands.command("import", short_help="Take a file in the place of what there was.")
@@ -99,8 +99,9 @@ def catalogue_import(
     """Make a version of what FILE says, in the place of what there was of this kind; with --sign, publish it.
 
     A list has a line for each value: value, spoken (other ways to say it, parted by |), check (the word or the digits
-    on its sign); units have value, unit, factor and base; rules have rule, on, hours and forms. The file is checked as
-    a whole: where anything is wrong each fault is told, and nothing is changed.
+    on its sign); units have value, unit, factor and base; rules have rule, on, hours and forms; words have form, field,
+    as (label or unit), means (of a unit, its code), word and language. The file is checked as a whole: where anything
+    is wrong each fault is told, and nothing is changed.
     """
     from inventory.catalogue import FaultyRows  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
     from inventory.master_kinds import kind_named, read_kind  # noqa: PLC0415 - as above

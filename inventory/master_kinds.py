@@ -15,14 +15,17 @@ from edge.records.master import (
     LIST,
     OF_RULES,
     OF_UNITS,
+    OF_WORDS,
     RULES,
     UNITS,
+    WORDS,
     Cells,
     Fault,
     Row,
     alternatives,
     list_faults,
     unit_faults,
+    word_faults,
 )
 from inventory.table_file import LONGEST, FaultyFile, Layout, read_rows, strange
 
@@ -66,12 +69,16 @@ def kind_named(name: str) -> Kind:
     if not KIND.fullmatch(name) or name in RESERVED:
         raise UnreadableInput(
             f"{name[:LONGEST]!r}: is no kind of master data; allowed are the name of a list (docks), of its units "
-            "(items.units), and rules; `dockvoice inventory roster` says who may sign on"
+            "(items.units), rules, and words; `dockvoice inventory roster` says who may sign on"
         )
     if name.endswith(OF_UNITS):
         return Kind(name, UNITS, ("value", "unit"), UNITS, "one for each unit of a value", _unit_faults)
     if name == OF_RULES:
         return Kind(name, RULES, ("rule",), RULES[:3], "one for each rule", _rule_faults)
+    if name == OF_WORDS:
+        must = tuple(one for one in WORDS if one != "means")
+        known_by = ("form", "language", "word")
+        return Kind(name, WORDS, known_by, must, "one for each word", lambda rows, _: word_faults(rows))
     return Kind(name, LIST, ("value",), LIST[:1], "one for each value", lambda rows, _: list_faults(rows))
 
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any, Self
 
 from sqlalchemy import Connection, Engine, RowMapping, delete, distinct, func, insert, select
@@ -157,9 +158,9 @@ class Store:
         with reported(self._engine.url), self._engine.begin() as transaction:
             note_dossier(transaction, event_id, site, trailer, file, sha256, self._now())
 
-    def catalogue(self, site: str) -> SiteCatalogue:
-        """The master data of a site."""
-        return SiteCatalogue(site, partial(_in_one, self._engine), self._now)
+    def catalogue(self, site: str, forms: Path | None = None) -> SiteCatalogue:
+        """The master data of a site. `forms` is where those are that its words are held against."""
+        return SiteCatalogue(site, partial(_in_one, self._engine), self._now, forms)
 
     def keep_rejected(self, payload: bytes, topic: str, reason: str) -> None:
         """Put aside a message that cannot be answered, for as long as there is room. Raises Unavailable."""

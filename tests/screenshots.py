@@ -14,6 +14,7 @@ from tests.console import Broker, Console, Folder, console, served
 from tests.console_dock import morning
 from tests.console_story import doubtful, received
 from tests.dictated import identity
+from tests.unit.test_console_words_page import COUNTED, counts, waits
 
 HERE = Path(__file__).parent.parent / "docs" / "console"
 TABLET = {"width": 1024, "height": 600}
@@ -44,6 +45,8 @@ def story(site: Console, page: Page, dark: Page) -> None:
     take(page, "people", "/people")
     take(page, "audit", "/deeds")
 
+
+WORD = "/words/one?site=north&form=pallet-move&language=en&word=door&meaning=label/dock/"
 
 LISTS = {
     "entries": "/entries",
@@ -102,6 +105,9 @@ def _lists(dark: Path | None) -> None:
                 page.emulate_media(color_scheme="dark")
                 page.screenshot(path=dark / f"{name}.png", full_page=True)
                 page.emulate_media(color_scheme="light")
+        waits(site)
+        counts(site, COUNTED)
+        take(page, "words", WORD)
         browser.close()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import signal
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from functools import partial
@@ -23,6 +24,7 @@ from edge.agent.dialogue_steps import answered, manner
 from edge.agent.dictation import Dictation
 from edge.agent.events import Decided, DictationEvent
 from edge.agent.headset import Earshot, Headset, HeadsetTold, MicrophoneFault, Order
+from edge.agent.learning import UnknownWords
 from edge.agent.particulars import shift
 from edge.agent.parts import Parts, budget, converses, dictation, reading, renderer, take, witness_of
 from edge.agent.review_decisions import Decisions
@@ -33,7 +35,9 @@ from edge.agent.watchdog import LATE_S, Heartbeats, Supervisor
 from edge.agent.workplaces import Workplaces
 from edge.agree.dialogue.events import Hardware, InventoryAnswered, Link, RosterTaken
 from edge.agree.dialogue.machine import Dialogue
+from edge.config import ClipPolicy
 from edge.errors import Unfinished
+from edge.forms.catalogue import Catalogue
 from edge.hear.microphone import Microphone
 from edge.hear.recording import RecordedSource
 from edge.hear.scanner import follow_scanner
@@ -42,6 +46,9 @@ from edge.ports import Source, StoppableSource
 from edge.records import Operator, OutboxRow, Receipt, Work
 from edge.records.master import MasterData
 from edge.systemd_notify import Notifier
+from edge.understand.local.factory import unheard
+
+logger = logging.getLogger(__name__)
 
 BETWEEN_S = 0.1  # How often it is seen whether nothing is open: nobody notices so little.
 
@@ -80,11 +87,13 @@ class _OperatorNews:
 
 
 class _Renewals:
-    """Puts in force what is published of docks and items: between two entries, for all parts at once."""
+    """Puts in force what is published of docks, items and words: between two entries, for all parts at once."""
 
     def __init__(self, parts: Parts, works: Workplaces) -> None:
         self._works = works
+        self._settings = parts.settings
         self._in_force = parts.catalogue.versions
+        self._unheard = self._not_heard(parts.catalogue)
         self._made: asyncio.Queue[Workplaces] = asyncio.Queue()
         self.renewal = None if parts.renew is None else self._of(parts.renew, asks_models=parts.panel is not None)
 
@@ -94,7 +103,15 @@ class _Renewals:
             # Models are asked with what they were made with: where there are any, it takes a restart.
             (lambda _: None) if asks_models else self._made.put_nowait,
             lambda: self._in_force,
+            lambda: self._unheard,
         )
+
+    def _not_heard(self, catalogue: Catalogue) -> tuple[str, ...]:
+        """What of the words published is understood where it is typed or transcribed, and not heard by the device."""
+        found = unheard(self._settings, [one for one in catalogue.words if one["form"] in self._works.forms])
+        if found:
+            logger.warning("words: the recogniser of this device does not hear %s", ", ".join(map(repr, found)))
+        return found
 
     async def put_in_force(
         self, dictation: Dictation, conversing: DialogueDriver | None, changed: Callable[[], None]
@@ -102,11 +119,11 @@ class _Renewals:
         """Do so until cancelled; `changed` hears of each time."""
         while True:
             made = await self._made.get()
-            catalogue = made.present.rules.catalogue
-            while dictation.attentive or not (conversing is None or conversing.take_catalogue(catalogue)):  # noqa: ASYNC110 - as a deadline is looked at
+            catalogue, forms = made.present.rules.catalogue, tuple(made.forms.values())
+            while dictation.attentive or not (conversing is None or conversing.take_catalogue(catalogue, forms)):  # noqa: ASYNC110 - as a deadline is looked at
                 await asyncio.sleep(BETWEEN_S)
             self._works.become(made)
-            self._in_force = catalogue.versions
+            self._in_force, self._unheard = catalogue.versions, self._not_heard(catalogue)
             changed()
 
 
@@ -278,6 +295,14 @@ class Agent:
         yield review_decisions.serve(self._settings.state, self._decisions.decide)
         yield self._take_signed()
         yield self._renewals.put_in_force(self._dictation, self._conversing, self._delivery.see)
+        if self._live and self._settings.deliver.clips is not ClipPolicy.NEVER:
+            counts = UnknownWords(
+                self._settings.state,
+                self._works.rules_of,
+                lambda: self._dictation.attentive,
+                partial(self._delivery.tell_of, "unknown_words"),
+            )
+            yield counts.run()
 
     async def _take_signed(self) -> None:
         await self._begun.wait()  # the operator can be told

@@ -74,7 +74,7 @@ class _Status:
 
     def __init__(self, settings: Settings, key: PublicKey) -> None:
         self._of: dict[str, Any] = {"site": settings.site, "device": settings.device, "key": key}
-        self.known: dict[str, dict[str, Any]] = {}  # Its parts: how it listens and speaks, and what is done at it.
+        self.known: dict[str, Any] = {}  # Its parts: how it listens and speaks, what is done and said at it.
         self.waiting: int | None = None  # How many reviews are open; None before the first look.
         self.roster: dict[str, Any] | None = None
         self.catalogue: dict[str, Any] | None = None
@@ -82,7 +82,7 @@ class _Status:
 
     def encoded(self, state: Literal["online", "offline"], now: datetime | None = None) -> bytes:
         """As it is published."""
-        known: dict[str, Any] = {**self.known}
+        known = {**self.known}
         if state == "online":
             known |= {"under_review": self.waiting, "decisions_not_done": self.not_done or None}
             known |= {"roster": self.roster, "catalogue": self.catalogue, "program": version("dockvoice")}
@@ -193,10 +193,10 @@ class Delivery:
         self._notes.nothing_owed.clear()
         self._news.put_nowait(None)
 
-    def tell_of(self, part: Literal["microphone", "speaker", "work"], state: dict[str, Any]) -> None:
+    def tell_of(self, part: Literal["microphone", "speaker", "work", "unknown_words"], state: object) -> None:
         """Put a part of the device's state on the status topic, now and at each connection.
 
-        How it listens, whether the operator hears it, or what is done at it.
+        How it listens, whether the operator hears it, what is done at it, or what is said that no form knows.
         """
         self._status.known[part] = state
         if self._session.connected:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -21,6 +21,7 @@ from edge.agree.dialogue.orders import Adjust, Hush, Say, Sound, StartTimer, Sto
 from edge.agree.dialogue.questions import Question
 from edge.agree.dialogue.table import State
 from edge.forms.catalogue import Catalogue
+from edge.forms.model import Form
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.storage import DiskFull
@@ -119,10 +120,10 @@ class DialogueDriver:
         """Where it stands, and what is being agreed."""
         return self._dialogue.state, self._dialogue.draft
 
-    def take_catalogue(self, catalogue: Catalogue) -> bool:
-        """Let these be the values from now on; False where something is open, or a step is under way."""
+    def take_catalogue(self, catalogue: Catalogue, forms: Sequence[Form] = ()) -> bool:
+        """Let these be the values, and the forms, from now on; False where something is open, or a step under way."""
         idle = not self._turn.locked() and self._posted.empty()
-        return idle and self._dialogue.take_catalogue(catalogue)
+        return idle and self._dialogue.take_catalogue(catalogue, forms)
 
     def at_hand(self) -> AtHand:
         """What the operator is in the middle of."""

@@ -7,26 +7,51 @@ recogniser is at hand the recordings. A word that changes an entry on record doe
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from edge.agree.decide import Rules, decide
-from edge.errors import Misconfigured, UnreadableInput
-from edge.forms.model import Form
+from edge.errors import StorageFailed, UnreadableInput
+from edge.forms.catalogue import Catalogue
+from edge.forms.model import OWN_LANGUAGE, Form
 from edge.forms.spoken import read
+from edge.forms.spoken.language import language_named
 from edge.forms.spoken.reader import preface
 from edge.forms.spoken.unexplained import unexplained
+from edge.forms.taught import add_word
+from edge.keep.journal import Journal
 from edge.keep.readings import ReadBefore
 from edge.records import Closing, FieldValue, Outcome, Reading, Verdict
 from edge.understand.proposal import proposed
 from edge.understand.weighing import same
 
 EXAMPLES = 3  # So many of each are shown.
+
+LATELY = timedelta(days=30)  # What was said before is not counted any more: it may be of a job that is done.
+
+FEWEST = 3  # What was said less often is not told: one man's word for a thing says who he is, and is nobody's habit.
+
+MOST_TOLD = 30  # Of the status message, which is sent whole whenever anything in it changes.
+
+MOST_LACKING = 20  # Fields that are named with one: more than any form has.
+
+LONGEST_TOLD = 80  # Characters of one: three words and two figures are shorter.
+
+MOST_LOOKED_AT = 5000  # Utterances, the latest: a month of one headset.
+
+EVERY_S = 600.0  # How often it is counted: nobody adds a word sooner.
+
+REST_S = 0.05  # Between two utterances: whoever speaks meanwhile comes first, and a start takes no processor for it.
+
+log = logging.getLogger(__name__)
 
 
 class Kind(StrEnum):
@@ -46,6 +71,15 @@ class UnknownPhrase:
     recorded: int  # Of them led to an entry all the same.
     lacking: tuple[str, ...]  # The fields of which these said nothing, those first that lacked most often.
     examples: tuple[str, ...] = field(repr=False)  # Utterances, by their ids.
+    language: str = OWN_LANGUAGE  # In which it was said.
+    last: str | None = None  # The day on which it was said last, in UTC.
+
+    @property
+    def as_told(self) -> dict[str, Any]:
+        """As the inventory is told of it: how often, and nothing of who said it or what else."""
+        counts = {"times": self.times, "recorded": self.recorded, "lacking": list(self.lacking[:MOST_LACKING])}
+        said = self.phrase[:LONGEST_TOLD]
+        return {"said": said, "form": self.form, "language": self.language, **counts, "last": self.last}
 
 
 class Harm(StrEnum):
@@ -69,56 +103,61 @@ class Change:
     heard: bool = False  # Whether its recording was read; else the words that were heard at the time.
 
 
+Found = tuple[ReadBefore, Rules, frozenset[str]]  # What was read of an utterance, by which rules, and is not explained.
+
+
 def unknown_phrases(past: Iterable[ReadBefore], rules_of: Callable[[ReadBefore], Rules | None]) -> list[UnknownPhrase]:
     """What was said and not understood, the most frequent first. `rules_of`: None where a form is no more at hand."""
-    utterances: dict[tuple[str, str], list[ReadBefore]] = defaultdict(list)
-    lacking: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
-    for one in past:
-        if (rules := rules_of(one)) is None:
-            continue
-        form, found = rules.form, set[str]()
-        for reading in one.readings:
-            found |= unexplained(reading.words, form, rules.catalogue, rules.language)
+    ruled = ((one, rules_of(one)) for one in past)
+    return grouped((one, rules, unexplained_in(one, rules)) for one, rules in ruled if rules is not None)
+
+
+def unexplained_in(one: ReadBefore, rules: Rules) -> frozenset[str]:
+    """What nobody who read it could explain."""
+    known = rules.form, rules.catalogue, rules.language
+    return frozenset().union(*(unexplained(reading.words, *known) for reading in one.readings))
+
+
+def grouped(past: Iterable[Found]) -> list[UnknownPhrase]:
+    """The same, each once, the most frequent first."""
+    utterances: dict[tuple[str, str, str], list[ReadBefore]] = defaultdict(list)
+    lacking: dict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
+    for one, rules, found in past:
         for phrase in found:
-            utterances[phrase, form.name].append(one)
-            lacking[phrase, form.name].update(name for name in _required(form) if name not in one.readings[0].fields)
+            key = phrase, rules.form.name, rules.language.code
+            utterances[key].append(one)
+            lacking[key].update(name for name in _required(rules.form) if name not in one.readings[0].fields)
     return sorted(
         (_phrase(*key, found, lacking[key]) for key, found in utterances.items()),
         key=lambda one: (-one.times, one.form, one.phrase),
     )
 
 
-def _phrase(phrase: str, form: str, found: list[ReadBefore], lacking: Counter[str]) -> UnknownPhrase:
+def _phrase(phrase: str, form: str, language: str, found: list[ReadBefore], lacking: Counter[str]) -> UnknownPhrase:
     recorded = sum(one.event_id is not None for one in found)
     examples = tuple(one.utterance_id for one in found[-EXAMPLES:])
-    return UnknownPhrase(phrase, form, len(found), recorded, tuple(name for name, _ in lacking.most_common()), examples)
+    names = tuple(name for name, _ in lacking.most_common())
+    days = (one.heard_at.astimezone(UTC).date().isoformat() for one in found if one.heard_at is not None)
+    last = max(days, default=None)
+    return UnknownPhrase(phrase, form, len(found), recorded, names, examples, language, last)
 
 
 def _required(form: Form) -> Iterator[str]:
     return (one.name for one in form.fields if one.required)
 
 
-def with_word(file: Path, name: str, kind: Kind, phrase: str, language: str) -> str:
-    """The form's file, with one more way to say the label or the unit of a field.
+def with_word(file: Path, name: str, kind: Kind, phrase: str, language: str, means: str = "") -> str:
+    """The form's file, with one more way to say the label or a unit of a field.
 
-    What the file says otherwise stays as it is. The caller loads it, which checks that the word means nothing else.
-    Raises UnreadableInput, Misconfigured.
+    `means` is the code of the unit, where another field holds that. What the file says otherwise stays as it
+    is. The caller loads it, which checks that the word means nothing else. Raises UnreadableInput, Misconfigured.
     """
     try:
         schema: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as fault:
         raise UnreadableInput(f"{file}: cannot be read as a form ({type(fault).__name__})") from None
-    fields = schema.get("properties", {})
-    if name not in fields:
-        raise Misconfigured(f"--field {name!r}: the form has no such field; it has {', '.join(fields)}")
-    if kind is Kind.UNIT and "units" not in fields[name].get("x-voice", {}):
-        raise Misconfigured(f"--field {name!r}: counts nothing, so it has no units; say --label, or name another field")
-    said = " ".join(phrase.casefold().split())
-    wording = fields[name].setdefault("x-languages", {}).setdefault(language, {})
-    known = wording.setdefault(f"{kind.value}s", [])
-    if said in known or (language == "en" and said in fields[name].get("x-voice", {}).get(f"{kind.value}s", ())):
-        raise Misconfigured(f"{said!r}: is a {kind.value} of {name!r} already")
-    known.append(said)
+    cells = {"field": name, "as": kind.value, "means": means, "word": phrase, "language": language}
+    add_word(schema, cells)
     return json.dumps(schema, ensure_ascii=False, indent=2) + "\n"
 
 
@@ -176,3 +215,64 @@ def _alike(one: Mapping[str, FieldValue], other: Mapping[str, FieldValue]) -> bo
 def _ordered(made: Iterable[Change]) -> list[Change]:
     order, latest = list(Harm), list(made)[::-1]
     return sorted(latest, key=lambda change: order.index(change.harm))
+
+
+class UnknownWords:
+    """Counts, beside a running agent and while nobody speaks, what operators say and no form at hand knows."""
+
+    def __init__(
+        self,
+        state: Path,
+        rules_of: Callable[[str], Rules | None],
+        busy: Callable[[], bool],
+        tell: Callable[[list[dict[str, Any]]], None],
+    ) -> None:
+        """`rules_of` are those of a form at hand, by which the agent reads now; `tell` hears of each change."""
+        self._state = state
+        self._rules_of = rules_of
+        self._busy = busy
+        self._tell = tell
+        self._looked: dict[tuple[str, int], tuple[Catalogue, frozenset[str]]] = {}
+        self._told: list[dict[str, Any]] = []
+
+    async def run(self) -> None:
+        """Count until cancelled."""
+        while True:
+            try:
+                await self.count()
+            except (StorageFailed, UnreadableInput) as fault:
+                log.warning("what no form knows is not counted this time: %s", fault)
+            await asyncio.sleep(EVERY_S)
+
+    async def count(self) -> None:
+        """Look at what was said since the last time, and tell what it comes to."""
+        past = await asyncio.to_thread(self._past)
+        found: list[Found] = []
+        looked: dict[tuple[str, int], tuple[Catalogue, frozenset[str]]] = {}
+        for one in past:
+            if (rules := self._rules(one)) is None:
+                continue
+            key = one.utterance_id, len(one.readings)  # a model may have answered late
+            seen = self._looked.get(key)
+            if seen is None or seen[0] is not rules.catalogue:  # with which the words change
+                while self._busy():  # noqa: ASYNC110 - it is no event, and nobody waits for it
+                    await asyncio.sleep(REST_S)
+                seen = rules.catalogue, await asyncio.to_thread(unexplained_in, one, rules)
+                await asyncio.sleep(REST_S)
+            looked[key] = seen
+            found.append((one, rules, seen[1]))
+        self._looked = looked
+        told = [one.as_told for one in grouped(found) if one.times >= FEWEST][:MOST_TOLD]
+        if told != self._told:
+            self._told = told
+            self._tell(told)
+
+    def _past(self) -> list[ReadBefore]:
+        with Journal.inspect(self._state) as journal:
+            return list(journal.readings.read_since(datetime.now(UTC) - LATELY))[-MOST_LOOKED_AT:]
+
+    def _rules(self, one: ReadBefore) -> Rules | None:
+        rules = self._rules_of(one.form)
+        if rules is None or one.language is None:
+            return rules
+        return replace(rules, language=language_named(one.language))

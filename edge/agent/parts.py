@@ -36,6 +36,7 @@ from edge.forms.catalogue import Catalogue
 from edge.forms.loader import closing_form, form_files, load_form
 from edge.forms.model import Form
 from edge.forms.spoken.language import LANGUAGES, Language, language_named
+from edge.forms.taught import taught, teach
 from edge.hear.gate import Gate, WakePhrase
 from edge.hear.vad import scorer
 from edge.keep.journal_thread import JournalThread
@@ -99,11 +100,12 @@ def assemble(settings: Settings, form: str | None = None, *, live: bool = False)
     at_hand = forms_at_hand(settings, chosen) if live else (chosen,)
     closing = closing_form(settings.forms_directory) if live else None
     catalogue = catalogue_at_start(settings, at_hand)
+    in_files, at_hand = at_hand, teach(at_hand, catalogue)
     clients = Clients(settings.understand.clients)
     agrees = converses(settings, live=live)
     names = names_of(operators_at_start(settings)) if agrees else ()
-    making = _Making(settings, catalogue, at_hand, clients, Past(), names, closing, converses=agrees)
-    made, name = making.parts(chosen)
+    making = _Making(settings, catalogue, in_files, at_hand, clients, Past(), names, closing, converses=agrees)
+    made, name = making.parts(chosen.name)
     if settings.understand.engine == "auto" and name.startswith(Engine.POCKETSPHINX):
         logger.warning(
             "%s stands in: the weights of vosk's %s are not in %s. It hears less well; run `dockvoice models get %s`",
@@ -118,15 +120,17 @@ class _Making:
 
     settings: Settings
     catalogue: Catalogue
-    at_hand: tuple[Form, ...]
+    in_files: tuple[Form, ...]
+    at_hand: tuple[Form, ...]  # The same, with the words that were published beside theirs.
     clients: Clients
     past: Past
     names: tuple[str, ...]  # Those that operators sign on with.
     closing: Form | None
     converses: bool = field(kw_only=True)
 
-    def parts(self, chosen: Form) -> tuple[Parts, str]:
-        """Those that begin with this form, and what the device's own recogniser is called."""
+    def parts(self, named: str) -> tuple[Parts, str]:
+        """Those that begin with the form of this name, and what the device's own recogniser is called."""
+        chosen = next(form for form in self.at_hand if form.name == named)
         reader = self.recogniser(chosen)
         begun = self.workplace(chosen, None, reader)
 
@@ -139,7 +143,8 @@ class _Making:
 
         def renew(published: tuple[MasterData, ...]) -> Parts:
             files = Catalogue.load(self.settings.catalogue_directory)
-            return replace(self, catalogue=under(files, published, self.at_hand)).parts(chosen)[0]
+            catalogue = under(files, published, self.in_files)
+            return replace(self, catalogue=catalogue, at_hand=teach(self.in_files, catalogue)).parts(named)[0]
 
         of_start = (chosen, self.catalogue, begun.readers.interpreter, begun.panel)
         made = Parts(self.settings, *of_start, self.clients, self.past, self.at_hand, make, self.closing, renew)
@@ -274,6 +279,13 @@ def spoken(settings: Settings) -> str:
     understand = settings.understand
     asked = understand.interpreters.get(understand.first or understand.second or "")
     return own_language(settings).code if understand.mode is Mode.ON_DEVICE or asked is None else asked.language
+
+
+def in_force(settings: Settings, form: str) -> Rules:
+    """What an agent of these settings demands of a form, with all that was published. Raises Misconfigured."""
+    in_file = form_named(settings, form)
+    catalogue = catalogue_at_start(settings, (in_file,))
+    return rules(settings, taught(in_file, catalogue.words, catalogue), catalogue)
 
 
 def form_named(settings: Settings, name: str) -> Form:

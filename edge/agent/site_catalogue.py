@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -21,11 +21,11 @@ from edge.deliver.signed import kind_of, read_master
 from edge.errors import Misconfigured, UnreadableInput
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
-from edge.forms.spoken import check
+from edge.forms.taught import teach
 from edge.hash_chain import PublicKey
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
-from edge.records.master import MasterData
+from edge.records.master import MOST_WORDS, OF_WORDS, MasterData
 from edge.terminal.plain_text import in_one_line
 
 logger = logging.getLogger(__name__)
@@ -49,6 +49,8 @@ class Renewal(Generic[Made]):
     """Makes of what is published what will be worked with, in a thread; raises Misconfigured where it cannot."""
     ready: Callable[[Made], None]  # Hears of that once it is kept.
     in_force: Callable[[], Mapping[str, int]]  # The version of each kind that is worked with.
+    unheard: Callable[[], Sequence[str]] = tuple
+    """The published words in force that this device's recogniser does not know: they are understood where typed."""
 
 
 KEPT_ONLY: Renewal[None] = Renewal(lambda _: None, lambda _: None, dict)
@@ -98,6 +100,8 @@ class SiteCatalogue(Generic[Made]):
         latest = self.inbox.latest.get(kind)
         if latest is not None and not latest.withdrawn and latest.version != runs:
             said["waits"] = latest.version
+        if kind == OF_WORDS and (unheard := self._renewal.unheard()):
+            said["unheard"] = list(unheard)[:MOST_WORDS]
         if (refusal := self._refusals.get(kind)) is not None:
             version = {} if refusal.version is None else {"version": refusal.version}
             told = {} if refusal.told is None else {"told": in_one_line(refusal.told)[:LONGEST]}
@@ -177,6 +181,5 @@ def catalogue_at_start(settings: Settings, forms: Iterable[Form] = ()) -> Catalo
 def under(files: Catalogue, published: Iterable[MasterData], forms: Iterable[Form]) -> Catalogue:
     """The files under what is published. Raises Misconfigured where one of the forms could not be filled with it."""
     catalogue = files.under(published)
-    for form in forms:
-        check(form, catalogue)
+    teach(forms, catalogue)
     return catalogue

@@ -143,7 +143,7 @@ class Workplaces:
         """What was made there takes the place of what was made here, between two utterances."""
         work = self._present.work
         with self._making:
-            self._made, self._make = other._made, other._make
+            self._made, self._make, self.forms = other._made, other._make, other.forms
         self._present = self.at(work.form or self._present.rules.form.name, work.language)
 
     async def prepare(self) -> None:

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edge.agent.learning import Change, Harm, Kind, trial, trial_heard, unknown_phrases, with_word
-from edge.agent.parts import form_named, rules
+from edge.agent.parts import form_named, in_force, rules
 from edge.agree.decide import Rules, decide
 from edge.cli.options import AsJson, Config, State, settings
 from edge.cli.output import line, log_warnings
@@ -74,6 +74,7 @@ def add_word(
     field: Annotated[str, typer.Option("--field", metavar="NAME", help="The field that it is about.")],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="What is to be made: NAME.schema.json.")],
     kind: Annotated[Kind, typer.Option("--as", help="Opens the field, or is a unit of it.")] = Kind.LABEL,
+    means: Annotated[str, typer.Option(metavar="CODE", help="Of a unit that another field holds, its code: CS.")] = "",
     language: Annotated[str, typer.Option(metavar="TAG", help=f"Its language: {', '.join(LANGUAGES)}.")] = "en",
     since: Since = "90d",
     hear: Annotated[bool, typer.Option("--hear", help="Read the recordings again too; some 0.3 s for each.")] = False,
@@ -93,7 +94,7 @@ def add_word(
     if language not in LANGUAGES:
         raise typer.BadParameter(f"found {language!r}, allowed is {', '.join(LANGUAGES)}", param_hint="--language")
     files, known = form_files(given.forms_directory), form_named(given, form)
-    text = with_word(files[known.name], field, kind, word, language)
+    text = with_word(files[known.name], field, kind, word, language, means)
     catalogue = Catalogue.load(given.catalogue_directory)
     before = replace(rules(given, known, catalogue), language=language_named(language))
     after = replace(before, form=_loaded(text, known.name, catalogue))
@@ -115,13 +116,13 @@ def add_word(
 
 
 def _rules_of(given: Settings) -> Callable[[ReadBefore], Rules | None]:
-    catalogue, known = Catalogue.load(given.catalogue_directory), dict[tuple[str, str | None], Rules | None]()
+    known = dict[tuple[str, str | None], Rules | None]()
 
     def rules_of(one: ReadBefore) -> Rules | None:
         key = one.form, one.language
         if key not in known:
             try:
-                found = rules(given, form_named(given, one.form), catalogue)
+                found = in_force(given, one.form)
             except Misconfigured:  # the form is not here any more
                 known[key] = None
             else:

@@ -7,7 +7,7 @@ extension.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -424,6 +424,7 @@ def status(
     roster: Mapping[str, Any] | None = None,
     catalogue: Mapping[str, Any] | None = None,
     program: str | None = None,
+    unknown_words: Sequence[Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """The retained word on a device's connection, and the key it signs with.
 
@@ -431,7 +432,8 @@ def status(
     faults; `speaker`, whether it is heard; `work`, which form is filled, in which language; `under_review`, how many
     utterances wait for a person, and `decisions_not_done`, how many decisions about them were not done, by the reason;
     `roster` and `catalogue`, which version is in force, and why the last that came was not taken; `program`, which
-    version of Dockvoice runs. A device that only replays has none of the first three, and a mute one no speaker.
+    version of Dockvoice runs; `unknown_words`, what operators say and no form knows. A device that only replays has
+    none of the first three, and a mute one no speaker.
     """
     said = {"state": state, "site": site, "device": device, "keyid": key.keyid, "public_key": key.pem.decode("ascii")}
     worn = {"microphone": microphone, "speaker": speaker, "work": work}
@@ -441,6 +443,7 @@ def status(
     known |= {} if program is None else {"program": program}
     known |= {} if roster is None else {"roster": dict(roster)}
     known |= {} if catalogue is None else {"catalogue": dict(catalogue)}
+    known |= {} if unknown_words is None else {"unknown_words": [dict(one) for one in unknown_words]}
     return {**said, **known} if time is None else {**said, **known, "time": timestamp(time)}
 
 

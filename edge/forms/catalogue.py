@@ -24,6 +24,7 @@ from edge.records.master import (
     LIST,
     OF_RULES,
     OF_UNITS,
+    OF_WORDS,
     UNITS,
     Cells,
     MasterData,
@@ -31,6 +32,7 @@ from edge.records.master import (
     alternatives,
     list_faults,
     unit_faults,
+    word_faults,
 )
 
 HEADERS = tuple(list(LIST[:end]) for end in (1, 2, 3))
@@ -48,6 +50,8 @@ class Catalogue:
     """By catalogue name, how many of its base unit a value's unit holds."""
     versions: Mapping[str, int] = field(default_factory=dict)
     """By kind, the version of what was published and is in it; what is in no such version is from files."""
+    words: tuple[Cells, ...] = ()
+    """What was published of words beside those of the forms (`taught`)."""
 
     @classmethod
     def load(cls, directory: Path) -> Catalogue:
@@ -82,18 +86,20 @@ class Catalogue:
     def under(self, published: Iterable[MasterData]) -> Catalogue:
         """This one, with what the inventory published in the place of what it says of the same.
 
-        Raises Misconfigured for what is no list of values, or no list of units of these.
+        Raises Misconfigured for what is no list of values, or no list of units of these, or no words.
         """
         there = [one for one in published if not one.withdrawn]
         known = [one for one in there if one.kind != OF_RULES]
+        lists = [one for one in known if one.kind != OF_WORDS]
         if faults := [fault for one in known for fault in _published_faults(one)]:
             raise Misconfigured("; ".join(faults))
-        said = Catalogue.of({one.kind: one.rows for one in known})
+        said = Catalogue.of({one.kind: one.rows for one in lists})
         return Catalogue(
             MappingProxyType({**self.entries, **said.entries}),
             MappingProxyType({**self.checks, **said.checks}),
             MappingProxyType({**self.factors, **said.factors}),
             MappingProxyType({one.kind: one.version for one in there}),
+            next((one.rows for one in there if one.kind == OF_WORDS), ()),
         )
 
     def values(self, name: str) -> tuple[str, ...]:
@@ -201,6 +207,9 @@ def _in_file(path: Path, where: str, column: str, told: str) -> str:
 
 def _published_faults(one: MasterData) -> Iterator[str]:
     rows = [(f"row {at}", cells) for at, cells in enumerate(one.rows, 1)]
-    # A unit of a value that is listed no more says nothing: the two are published one after the other.
-    faults = unit_faults(rows, None, one.kind) if one.kind.endswith(OF_UNITS) else list_faults(rows)
+    if one.kind == OF_WORDS:
+        faults = word_faults(rows)
+    else:
+        # A unit of a value that is listed no more says nothing: the two are published one after the other.
+        faults = unit_faults(rows, None, one.kind) if one.kind.endswith(OF_UNITS) else list_faults(rows)
     yield from (f"{one.kind}, {where}, column {column}: {told}" for where, column, told in faults)

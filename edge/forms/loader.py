@@ -79,12 +79,16 @@ def load_form(path: Path) -> Form:
 
 def _form(path: Path, text: str) -> Form:
     """What a file of that name and text says."""
-    schema = _json(path, text)
+    return form_of(_json(path, text), path.name.removesuffix(SUFFIX), str(path))
+
+
+def form_of(schema: Any, name: str, where: str) -> Form:
+    """The form that a schema is, which must be called so; `where` it stands. Raises Misconfigured with every fault."""
     broken = list(metaschema.faults(schema))
-    contradictions = _contradictions(_sound(schema, broken), schema, path.name.removesuffix(SUFFIX))
+    contradictions = _contradictions(_sound(schema, broken), schema, name)
     faults = [*map(str, broken), *(contradictions if isinstance(schema, dict) else ())]
     if faults:
-        raise ManyFaults(f"{path}: {'; '.join(faults)} (how to write a form: schemas/README.md)", faults)
+        raise ManyFaults(f"{where}: {'; '.join(faults)} (how to write a form: schemas/README.md)", faults)
     voice = schema["x-voice"]
     return Form(
         name=voice["name"],

@@ -105,6 +105,7 @@ class ReadBefore:
     readings: tuple[Reading, ...] = field(repr=False)  # That which is on record first, then every other.
     event_id: str | None  # The entry that it led to, and its values.
     fields: Mapping[str, FieldValue] | None = field(repr=False)
+    heard_at: datetime | None = None  # By the device's clock; None where nobody asks.
 
 
 _ABSENT = "('refused', 'dead', 'discarded')"  # The states of events that the inventory has not.
@@ -120,7 +121,7 @@ _STANDING = f"""
 
 
 _READ = """
-    SELECT u.utterance_id, u.form, u.language, u.reading, e.event_id, e.fields AS entered
+    SELECT u.utterance_id, u.form, u.language, u.heard_at, u.reading, e.event_id, e.fields AS entered
     FROM utterances u LEFT JOIN entries e USING (utterance_id)
     WHERE u.heard_at >= ? AND u.reading IS NOT NULL AND json_extract(u.reading, '$.interpreter') <> ?
     ORDER BY u.heard_at, u.utterance_id
@@ -184,7 +185,8 @@ class ModelReadings:
             others = (*on_record.opinions, *(one.reading for one in self.late(row["utterance_id"])))
             fields = None if row["entered"] is None else fields_of(row["entered"])
             own = {name: row[name] for name in ("utterance_id", "form", "language", "event_id")}
-            yield ReadBefore(readings=(on_record, *others), fields=fields, **own)
+            at = datetime.fromisoformat(row["heard_at"])
+            yield ReadBefore(readings=(on_record, *others), fields=fields, heard_at=at, **own)
 
     def sound(self, utterance_id: str) -> Utterance | None:
         """What was said, to be read again; None where the recording was removed. Raises StorageFailed."""

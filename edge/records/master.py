@@ -1,4 +1,4 @@
-"""Master data: the values that exist at a site and what they count in, as rows of text, in files and in messages alike.
+"""Master data: what exists at a site, what it counts in and is called there, as rows of text, in files and in messages.
 
 A row says in its cells, by their columns, what a line of a file says. What it may hold is decided here, once: for the
 files beside the settings, for those that the inventory is given, and for what it publishes.
@@ -20,11 +20,18 @@ Fault = tuple[str, str, str]  # Where, in which column, and what is wrong with i
 LIST = ("value", "spoken", "check")
 UNITS = ("value", "unit", "factor", "base")
 RULES = ("rule", "on", "hours", "forms")
+WORDS = ("form", "field", "as", "means", "word", "language")
 """The columns of what is published, by its kind."""
 
 BETWEEN = "|"  # What parts several ways to say a value, or several checks, in one cell.
-OF_UNITS, OF_RULES = ".units", "rules"
-"""How the kinds are called that are no list of values: `items.units`, `rules`."""
+OF_UNITS, OF_RULES, OF_WORDS = ".units", "rules", "words"
+"""How the kinds are called that are no list of values: `items.units`, `rules`, `words`."""
+
+LABEL, UNIT = "label", "unit"
+"""What a word is to a field: it opens it ("door" as "dock"), or it is a unit of it ("colli")."""
+
+MOST_WORDS = 200
+"""A recogniser is told twenty sentences with each, beside the form's 6000: more would outweigh what the form says."""
 
 KIND = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}(?:\.units)?")
 """What a kind may be called: a list as its file is, without `.csv`. It becomes part of a topic."""
@@ -32,6 +39,8 @@ KIND = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}(?:\.units)?")
 CODE = re.compile(r"[A-Z0-9]{1,3}")  # A unit's code, as UN/ECE Recommendations 20 and 21 have them.
 FACTOR = re.compile(r"(?!0+(?:\.0+)?$)[0-9]{1,9}(?:\.[0-9]{1,6})?")  # More digits than any packing list has.
 SPOKEN = re.compile(r"[a-z]+(?: [a-z]+)*")  # Words in small letters, as a recogniser writes them.
+LETTERS = "[a-zß-öø-ÿœąćęłńśźż]"  # Small ones, of the languages that are read.
+LONGEST_WORD = 60
 CHECK = re.compile(r"(?:[a-z]+|[0-9]+)(?:\|(?:[a-z]+|[0-9]+))*")
 """Each is one word, or digits, which are said one by one or in pairs."""
 
@@ -55,7 +64,7 @@ def columns_of(kind: str) -> tuple[str, ...]:
     """Those of a kind."""
     if kind.endswith(OF_UNITS):
         return UNITS
-    return RULES if kind == OF_RULES else LIST
+    return {OF_RULES: RULES, OF_WORDS: WORDS}.get(kind, LIST)
 
 
 def alternatives(cell: str) -> tuple[str, ...]:
@@ -113,3 +122,30 @@ def _factor_faults(unit: str, factor: str, base: str) -> Iterator[tuple[str, str
         yield "factor", f"{factor!r} must be a number above 0, with 9 digits and 6 places at most: 12"
     elif unit == base and Decimal(factor) != 1:
         yield "factor", f"{factor!r} of the base unit {base!r} itself must be 1"
+
+
+def word_faults(rows: Sequence[Row]) -> Iterator[Fault]:
+    """What is wrong with the words of a site by themselves; what their forms say of them is seen where those are."""
+    seen: dict[tuple[str, ...], str] = {}
+    for where, cells in rows[: MOST_WORDS + 1]:
+        for column, (allowed, told) in OF_WORD.items():
+            if not allowed.fullmatch(found := cells.get(column, "")):
+                yield where, column, f"found {found[:LONGEST_WORD]!r}; allowed is {told}"
+        if cells.get("means") and cells.get("as") == LABEL:
+            yield where, "means", "is given for a label, which opens its field and means nothing else; leave it empty"
+        known = tuple(cells.get(column, "") for column in ("form", "language", "word"))
+        if seen.setdefault(known, where) != where:
+            yield where, "word", f"{known[-1]!r} stands in {seen[known]} too; one word means one thing"
+    if len(rows) > MOST_WORDS:
+        yield rows[MOST_WORDS][0], "word", f"is beyond the {MOST_WORDS} that a site may have; remove what nobody says"
+
+
+OF_WORD: Mapping[str, tuple[re.Pattern[str], str]] = {
+    "form": (re.compile(r"[a-z0-9][a-z0-9-]{0,62}"), "the name of a form: pallet-move"),
+    "field": (re.compile(r"[a-z][a-z0-9_]{0,62}"), "the name of a field of it: dock"),
+    "as": (re.compile(f"{LABEL}|{UNIT}"), f"{LABEL} or {UNIT}"),
+    # What is longer than four words, or twice as long as the longest of any form, is talk, and no name for a thing.
+    "word": (re.compile(rf"(?=.{{1,{LONGEST_WORD}}}$){LETTERS}+(?:[ '-]{LETTERS}+){{0,3}}"), "words in small letters"),
+    "language": (re.compile("[a-z]{2}"), "a code of two letters: en"),
+}
+"""By column, what may stand there of a word; whether its form has the field and the language, the form says."""

@@ -33,6 +33,7 @@ from inventory.console.pages import (
     sign_in,
     sounds,
     trailers,
+    words,
 )
 from inventory.console.people import Role
 from inventory.console.workplace import Workplace
@@ -51,6 +52,7 @@ PAGES = (
     search,
     figures,
     catalogue,
+    words,
     drill,
     people,
     deeds,

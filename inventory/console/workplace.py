@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from edge.hash_chain import Signer
+from inventory.catalogue import SiteCatalogue
 from inventory.console.deeds import Following
 from inventory.console.sounds import NoSounds, Sounds
 from inventory.console.tables import Books
@@ -48,6 +49,11 @@ class Workplace:
         """One transaction that only reads. Raises Unavailable."""
         with self.books.look() as transaction:
             yield transaction
+
+    def catalogue(self, site: str, transaction: Connection | None = None) -> SiteCatalogue:
+        """The master data of a site: all that is done with it in this transaction, or each deed in its own."""
+        opens = self.open if transaction is None else lambda: nullcontext(transaction)
+        return SiteCatalogue(site, opens, self.now, self.settings.forms)
 
     @cached_property
     def zone(self) -> ZoneInfo:

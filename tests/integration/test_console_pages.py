@@ -10,6 +10,7 @@ from inventory.console.people import Role
 from tests.browser import barriers, browser, tab
 from tests.console import console, served
 from tests.console_dock import morning
+from tests.unit.test_console_words_page import COUNTED, SENTENCE, counts, waits
 
 __all__ = ["browser"]
 
@@ -24,6 +25,8 @@ PAGES = {
     "/figures": "Figures",
     "/catalogue": "Catalogue",
     "/catalogue/north/docks?row=B": "docks",
+    "/words": "Words",
+    "/words/one?site=north&form=pallet-move&language=en&word=door&meaning=label/dock/": "door",
     "/drill": "Drill",
     "/people": "People",
     "/deeds": "Audit",
@@ -55,6 +58,34 @@ def test_every_list_is_without_barriers_and_entries_arrive_by_themselves(tmp_pat
         dock.is_well("dock-5")
         expect(page.get_by_text("3 devices, 3 linked, 2 with something amiss")).to_be_visible()
         assert said == []
+        page.context.close()
+
+
+def test_a_word_is_given_its_meaning_with_the_keyboard_and_waits_to_be_published(
+    tmp_path: Path, browser: Browser
+) -> None:
+    with console(tmp_path) as site, served(site) as address:
+        counts(site, COUNTED)
+        waits(site)
+        page = tab(browser, address, site.signed_in("ana", Role.ADMIN))
+        page.goto("/words")
+        expect(page.get_by_role("row").nth(1)).to_contain_text("door #")
+        page.get_by_role("link", name="Give it a meaning: door #").focus()
+        page.keyboard.press("Enter")
+        page.get_by_label("It means").select_option("label/dock/")
+        page.get_by_role("button", name="See what would change").focus()
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name="Would be understood: 1")).to_be_visible()
+        expect(page.get_by_role("link", name=SENTENCE)).to_be_visible()
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            assert barriers(page) == [], scheme
+        page.get_by_role("button", name="Add it").focus()
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/catalogue/north/words")
+        expect(page.get_by_role("cell", name="door", exact=True)).to_be_visible()
+        expect(page.get_by_text("no device has it yet")).to_be_visible()
+        assert barriers(page) == [], "the words of the site"
         page.context.close()
 
 

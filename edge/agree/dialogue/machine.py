@@ -240,12 +240,17 @@ class Dialogue:
         """Whether the operator is in the middle of an entry, or is asked who he is."""
         return self.state in AGREEING or self.state is State.IDENTIFYING
 
-    def take_catalogue(self, catalogue: Catalogue) -> bool:
-        """Let these be the values from now on; False where something is being agreed, or waits to be."""
+    def take_catalogue(self, catalogue: Catalogue, forms: Sequence[Form] = ()) -> bool:
+        """Let these be the values from now on; False where something is being agreed, or waits to be.
+
+        `forms` are those at hand, with other words than before; none: they are as they were.
+        """
         session = self._session
         if self.open or session.draft is not None or session.next is not None:
             return False
-        session.rules = replace(session.rules, catalogue=catalogue)
+        session.works.forms = tuple(forms) or session.works.forms
+        form = session.works.named(session.rules.form.name) or session.rules.form
+        session.rules = replace(session.rules, catalogue=catalogue, form=form)
         return True
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from edge.forms.model import Form
 from edge.forms.spoken import command_phrases, further, work_phrases
 from edge.forms.spoken.language import ENGLISH, Language, language_named
 from edge.ports import Interpreter
+from edge.records.master import Cells
 from edge.understand.local.confidence import curves_for
 from edge.understand.local.grammar_cache import sentences
 from edge.understand.local.incremental import Awaited, whole_entries
@@ -73,6 +74,17 @@ def recogniser(
         f"understand.model = {wanted.model!r}: its weights are not in {settings.models}; "
         f"run `dockvoice models get {wanted.model}`{otherwise}"
     )
+
+
+def unheard(settings: Settings, words: Iterable[Cells]) -> tuple[str, ...]:
+    """Those of the words published that the device's own recogniser does not hear, in the language that it hears."""
+    own = own_language(settings)
+    said = tuple(dict.fromkeys(one["word"] for one in words if one["language"] == own.code))
+    weights = None if settings.understand.engine is Engine.POCKETSPHINX else weights_of(settings, own)
+    if weights is None:  # what stands in hears the words of the form's file alone
+        return said
+    knows = vosk_knows(weights) if said else all
+    return tuple(one for one in said if not knows(one))
 
 
 def own_language(settings: Settings) -> Language:

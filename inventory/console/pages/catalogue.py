@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
 from edge.errors import UnreadableInput
@@ -30,7 +28,7 @@ def show(call: Call) -> Response:
     """Every kind of every site: its latest version, and how many devices run what was published."""
     with call.look() as transaction:
         devices = fleet.known(transaction, [])
-        kinds = [kind for site in fleet.sites(transaction) for kind in _of(call, site, transaction).kinds()]
+        kinds = [kind for site in fleet.sites(transaction) for kind in call.place.catalogue(site, transaction).kinds()]
     lines = [(one, *_running(one, devices)) for one in kinds]
     return call.page("catalogue.html", lines=lines, sites=sorted({one.site for one in devices}))
 
@@ -51,7 +49,7 @@ def show_kind(call: Call, faults: tuple[str, ...] = ()) -> Response:
     with call.look() as transaction:
         if site not in fleet.sites(transaction):
             return call.refused("catalogue.unknown", 404, told=site)
-        history = _of(call, site, transaction).history(name)
+        history = call.place.catalogue(site, transaction).history(name)
         devices = [one for one in fleet.known(transaction, []) if one.site == site]
     latest = history[0] if history else None
     rows = {kind.known_by(one): one for one in latest.rows} if latest else {}
@@ -112,7 +110,7 @@ def publish(call: Call) -> Response:
     site, kind = call.given.get("site", ""), call.given.get("kind", "")
     if call.place.signer is None:
         return call.refused("catalogue.no_key", 409)
-    of = SiteCatalogue(site, call.place.open, call.place.now)
+    of = call.place.catalogue(site)
     sent = catalogue_publishing.publish(call.place.settings, of, call.place.signer, [kind])
     with call.open() as transaction:
         for one in sent:
@@ -127,18 +125,13 @@ def _changed(call: Call, make: Callable[[SiteCatalogue, str, str], Version]) -> 
         with call.open() as transaction:
             if site not in fleet.sites(transaction):
                 return call.refused("catalogue.unknown", 404, told=site)
-            made = make(_of(call, site, transaction), who, reason)
+            made = make(call.place.catalogue(site, transaction), who, reason)
             call.note(transaction, "catalogue_changed", f"{site}/{kind}", version=made.version, what=made.what)
     except (FaultyRows, FaultyFile) as fault:
         return show_kind(call, fault.faults)
     except UnreadableInput as fault:
         return show_kind(call, (str(fault),))
     return RedirectResponse(f"/catalogue/{quote(site)}/{quote(kind)}", 303)
-
-
-def _of(call: Call, site: str, transaction: Connection) -> SiteCatalogue:
-    """The catalogue of a site, all of it in one transaction."""
-    return SiteCatalogue(site, lambda: nullcontext(transaction), call.place.now)
 
 
 def _go(call: Call) -> Response:

@@ -221,6 +221,10 @@ class Lexicon:
         """Does a pause part the small words of a phrase?"""
         return token.pause >= weights.COMMA and entry.use.role not in OF_FIELDS
 
+    def uses(self, said: Phrase) -> tuple[Use, ...]:
+        """All that a whole phrase may be by itself."""
+        return tuple(sense.use for sense in self._senses_of(said[0]) if sense.rest == said[1:])
+
     def joins(self, word: str) -> bool:
         """Is the word by itself a link: "of", "the"?"""
         return any(entry.use.role is Role.LINK and not entry.rest for entry in self._senses_of(word))

@@ -1,0 +1,271 @@
+"""Site words: what is wrong with the words that a site gives its forms, and what would be read otherwise with one more.
+
+The one part of the inventory that knows how forms are spoken: it reads words with the devices' own grammar, so that
+what is shown here is what they will do. No recording is heard here.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from edge.errors import ManyFaults, Misconfigured
+from edge.forms.catalogue import Catalogue
+from edge.forms.loader import form_files, load_form
+from edge.forms.model import Form, Spoken
+from edge.forms.spoken.grammar.tokens import texts
+from edge.forms.spoken.language import LANGUAGES, Language, language_named
+from edge.forms.spoken.reader import read
+from edge.forms.spoken.transcript import transcribed
+from edge.forms.spoken.unexplained import FIGURE, unexplained
+from edge.forms.taught import AlreadyKnown, add_word, taught
+from edge.records import Word
+from edge.records.master import LABEL, OF_RULES, OF_WORDS, UNIT, Cells, Row
+
+SPOKEN_IN = LANGUAGES  # What words may be of: the codes of the languages that devices read.
+
+CATALOGUES = 8  # Sites whose values are at hand, with the words that are made of them.
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a word may be to a form."""
+
+    field: str
+    as_: str  # label or unit
+    means: str  # Of a unit that another field holds, its code.
+
+    @property
+    def key(self) -> str:
+        """As a page names it."""
+        return f"{self.as_}/{self.field}/{self.means}"
+
+
+class Becomes(StrEnum):
+    """What a word makes of something that was said. The worst comes first."""
+
+    OTHER = "other"  # It would be read as something else than it is, or was, known as.
+    WHOLE = "whole"  # All of it would be understood.
+    MORE = "more"  # More of it would be understood.
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """Something that was said, as far as the inventory has it."""
+
+    about: str  # What whoever asks knows it by.
+    words: str = field(repr=False)
+    known: Mapping[str, Any] = field(repr=False)  # What is known of it, by field.
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a word makes of one of them."""
+
+    said: Saying
+    becomes: Becomes
+    before: Mapping[str, Any] = field(repr=False)
+    after: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What a word would change."""
+
+    looked_at: int
+    changes: tuple[Change, ...]
+
+
+class Speaking:
+    """How the forms of one site are spoken, with the words that it has given them so far."""
+
+    def __init__(
+        self, directory: Path, lists: Mapping[str, Sequence[Cells]], entered: Mapping[str, Iterable[str]] | None = None
+    ) -> None:
+        """`lists` are its master data by kind; `entered`, values by field, for lists that are files on the devices.
+
+        Raises Misconfigured where there is no form, or where the words do not fit them.
+        """
+        self.plain = spoken_forms(directory)
+        self._words = tuple(lists.get(OF_WORDS, ()))
+        self.catalogue = _catalogue(_values(self.plain, lists, entered or {}))
+        self._lists = frozenset(lists)
+        self.forms = {name: _taught(form, self._words, self.catalogue) for name, form in self.plain.items()}
+
+    def unlisted(self, form: str) -> list[str]:
+        """The lists that a form is filled from and the inventory does not have: what was entered stands for them."""
+        return sorted({one.catalogue for one in self.plain[form].fields if one.catalogue} - self._lists)
+
+    def meanings(self, form: str) -> list[Meaning]:
+        """What a word may be to a form."""
+        found = []
+        for one in self.plain[form].fields:
+            if one.spoken is Spoken.UNIT:
+                continue
+            found.append(Meaning(one.name, LABEL, ""))
+            codes = dict.fromkeys(one.codes.values()) if one.codes else {"": None}
+            found += [Meaning(one.name, UNIT, code) for code in codes] if one.units else []
+        return found
+
+    def unexplained(self, said: str, form: str, language: str) -> frozenset[str]:
+        """What stands beside figures in a sentence and says nothing to a form; empty where that is not at hand."""
+        if form not in self.forms or language not in LANGUAGES:
+            return frozenset()
+        return _unexplained(said, self.forms[form], self.catalogue, language)
+
+    def faults(self, row: Cells) -> list[str]:
+        """Why a word cannot be added; empty where it can."""
+        form = self.plain.get(row.get("form", ""))
+        if form is None:
+            return [f"{row.get('form', '')!r}: is no form here; there are {', '.join(self.plain)}"]
+        try:
+            add_word(json.loads(json.dumps(dict(self.forms[form.name].schema))), row)
+        except AlreadyKnown as fault:
+            return [str(fault)]
+        except Misconfigured:  # which is told below, with all else that is wrong
+            pass
+        return _faults(form, (*self._words, row), self.catalogue)
+
+    def trial(self, row: Cells, said: Iterable[Saying]) -> Trial:
+        """What was said, read with the word and without. Raises Misconfigured for a word that cannot be added."""
+        before = self.forms[row["form"]]
+        after = taught(self.plain[before.name], (*self._words, row), self.catalogue)
+        language, looked_at, changes = language_named(row["language"]), 0, list[Change]()
+        wanted = _compared(row["word"], language)
+        for one in said:
+            looked_at += 1
+            if not _holds(_compared(one.words, language), wanted):
+                continue  # what does not have the word is read as before
+            was, would_be = (_read(one.words, form, self.catalogue, language.code) for form in (before, after))
+            if (becomes := _becomes(one.known, was, would_be, after)) is not None:
+                changes.append(Change(one, becomes, was, would_be))
+        order = list(Becomes)
+        return Trial(looked_at, tuple(sorted(changes, key=lambda change: order.index(change.becomes))))
+
+
+def words_faults(rows: Sequence[Row], directory: Path, lists: Mapping[str, Sequence[Cells]]) -> list[str]:
+    """What is wrong with all words of a site, held against the forms that they are of and the values that exist."""
+    forms, words = spoken_forms(directory), [cells for _, cells in rows]
+    there = ", ".join(forms)
+    found = [
+        f"{where}, column form: found {cells['form']!r}; there are {there}"
+        for where, cells in rows
+        if cells["form"] not in forms
+    ]
+    catalogue = _catalogue(_values(forms, lists, {}))
+    for name in dict.fromkeys(cells["form"] for cells in words):
+        found += _faults(forms[name], words, catalogue) if name in forms else []
+    return found
+
+
+def spoken_forms(directory: Path) -> Mapping[str, Form]:
+    """The forms of a directory that can be spoken, by name. Raises Misconfigured where there is no form."""
+    files = form_files(directory)
+    return _forms(tuple((name, path, path.stat().st_mtime_ns) for name, path in files.items()))
+
+
+def fields_of_lists(directory: Path) -> frozenset[str]:
+    """The fields that are filled from a list of the catalogue, of any form. Raises Misconfigured."""
+    return frozenset(one.name for form in spoken_forms(directory).values() for one in form.fields if one.catalogue)
+
+
+@lru_cache(maxsize=2)
+def _forms(files: tuple[tuple[str, Path, int], ...]) -> Mapping[str, Form]:
+    found = {}
+    for name, path, _ in files:
+        try:
+            found[name] = load_form(path)
+        except Misconfigured as fault:  # entries are held to it all the same: inventory.forms
+            log.warning("no words can be tried for a form: %s", fault)
+    return found
+
+
+def _values(
+    forms: Mapping[str, Form], lists: Mapping[str, Sequence[Cells]], entered: Mapping[str, Iterable[str]]
+) -> str:
+    """The lists of values that forms are filled with, in one text by which they are known."""
+    rows = {kind: [dict(one) for one in of] for kind, of in lists.items() if kind not in {OF_RULES, OF_WORDS}}
+    for form in forms.values():
+        for one in form.fields:
+            if one.catalogue is not None and one.catalogue not in lists:
+                known = rows.setdefault(one.catalogue, [])
+                there = {row["value"] for row in known}
+                usable = (value for value in entered.get(one.name, ()) if one.item.allows(value))
+                known += [{"value": value} for value in usable if value not in there]
+    return json.dumps(rows, sort_keys=True)
+
+
+@lru_cache(maxsize=CATALOGUES)
+def _catalogue(values: str) -> Catalogue:
+    return Catalogue.of(json.loads(values))
+
+
+@lru_cache(maxsize=CATALOGUES * 16)
+def _taught_once(form: Form, words: str, catalogue: Catalogue) -> Form:
+    return taught(form, json.loads(words), catalogue)
+
+
+def _taught(form: Form, words: Sequence[Cells], catalogue: Catalogue) -> Form:
+    return _taught_once(form, json.dumps([dict(one) for one in words if one["form"] == form.name]), catalogue)
+
+
+def _faults(form: Form, words: Sequence[Cells], catalogue: Catalogue) -> list[str]:
+    try:
+        taught(form, words, catalogue)
+    except ManyFaults as fault:
+        return list(fault.faults)
+    except Misconfigured as fault:
+        return [str(fault)]
+    return []
+
+
+@lru_cache(maxsize=4096)
+def _unexplained(said: str, form: Form, catalogue: Catalogue, code: str) -> frozenset[str]:
+    language = language_named(code)
+    return unexplained(transcribed(said, form, catalogue, language), form, catalogue, language)
+
+
+def word_of(said: str) -> str:
+    """The words of a phrase, without the figures beside which they stand: "door" of "door #"."""
+    return " ".join(one for one in said.split() if one != FIGURE)
+
+
+def _compared(said: str, language: Language) -> tuple[str, ...]:
+    """The words as the grammar compares them."""
+    return texts([Word(one, 0.0, 0.0, 1.0) for one in said.split()], language)
+
+
+def _holds(words: Sequence[str], wanted: Sequence[str]) -> bool:
+    return any(tuple(words[at : at + len(wanted)]) == tuple(wanted) for at in range(len(words)))
+
+
+def _read(said: str, form: Form, catalogue: Catalogue, code: str) -> dict[str, Any]:
+    """Each field of which the words say one value."""
+    language = language_named(code)
+    fields = read(transcribed(said, form, catalogue, language), form, catalogue, language)
+    return {name: _plain(one.value) for name, one in fields.items() if one.value is not None}
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _becomes(
+    known: Mapping[str, Any], was: Mapping[str, Any], would_be: Mapping[str, Any], form: Form
+) -> Becomes | None:
+    if was == would_be:
+        return None
+    stood = {**{name: _plain(value) for name, value in known.items()}, **was}
+    lost = was.keys() - would_be.keys()
+    if lost or any(name in stood and stood[name] != value for name, value in would_be.items()):
+        return Becomes.OTHER
+    whole = {one.name for one in form.fields if one.required} <= would_be.keys()
+    return Becomes.WHOLE if whole else Becomes.MORE
