@@ -306,7 +306,8 @@ def test_what_breaks_no_chain_is_counted(store: Store, what: str) -> None:
 def test_whatever_is_altered_in_any_column_is_found_but_for_what_the_page_lists(store: Store, repository: Path) -> None:
     """One column of one row after the other, and back."""
     store.keep_rejected(b"rubbish", "a topic", "a reason")
-    store.review(read_review(signed(reviewed(1)), Topics("dockvoice", "north", "dock-3")))
+    for _ in range(2):  # it is told again at each connection
+        store.review(read_review(signed(reviewed(1)), Topics("dockvoice", "north", "dock-3")))
     line = ExpectedLine("4550012", "742", "A1", 2, "CS", lot_needed=False)
     store.expect("north", {ReceivingPlace(PlaceKind.DOOR, "12"): [line]})
     at_dock_3 = Topics("dockvoice", "north", "dock-3")

@@ -42,9 +42,10 @@ def test_the_case_that_the_demo_ends_with_is_heard_decided_and_carried_out(brows
         expect(page.locator(".readings")).to_contain_text("about thirty cases")
         page.get_by_role("button", name="Listen").click()
         expect(page.locator("audio")).to_be_visible(timeout=PLAY_S * 1000)
-        page.get_by_label("Why, in your words").fill("listened to it")
-        page.get_by_role("button", name="Accept as understood").click()
-        terminal.wait_for("The office recorded pallet 7 4 3")
+        page.get_by_label("Quantity").fill("31")
+        page.get_by_label("Why, in your words").fill("counted again")
+        page.get_by_role("button", name="Record as corrected").click()
+        assert "7 4 3, 31 cases" in terminal.wait_for("office")
         expect(page.locator("#fate")).to_contain_text("It is recorded (by the office)")
         assert terminal.process.poll() is None
         terminal.press("\n")
