@@ -76,11 +76,17 @@ def morning(site: Console) -> Dock:
     dock.says("dock-4", "cem", "receive-notice", 5, pallet_id="9", quantity=0, uom="CS")  # refused
     work = {"form": "receive-notice", "language": "en", "chosen": True}
     microphone = {"mode": "push-to-talk", "muted": False, "faults": []}
-    dock.is_well("dock-3", work=work, microphone=microphone, under_review=1, program="0.1.0", speaker={"heard": True})
-    dock.is_well(
-        "dock-4", work=work | {"language": "pl"}, microphone=microphone | {"faults": ["clipping"]}, program="0.1.0"
-    )
-    dock.is_well("dock-5", linked=False, program="0.1.0")
+    worn: dict[str, Any] = {"work": work, "microphone": microphone, "speaker": {"heard": True}, "under_review": 1}
+    well: dict[str, Any] = {
+        "hearing": {"level_db": -22, "noise_db": -49},
+        "backlog": {"entries": 0},
+        "disk_free_mb": 21_480,
+    }
+    dock.is_well("dock-3", **worn, **well, program="0.1.0")
+    clipping: dict[str, Any] = {"work": work | {"language": "pl"}, "microphone": microphone | {"faults": ["clipping"]}}
+    waits = {"entries": 3, "since": timestamp(site.place.now() - timedelta(minutes=2))}
+    dock.is_well("dock-4", **clipping, program="0.1.0", hearing={"level_db": -14, "noise_db": -23}, backlog=waits)
+    dock.is_well("dock-5", linked=False, program="0.1.0", backlog={"entries": 0})
     docks = [(f"line {n}", {"value": name, "spoken": f"dock {name.lower()}"}) for n, name in enumerate("ABCD", 2)]
     docks_are = site.store.catalogue("north")
     docks_are.put("docks", docks, "ana", "the new hall", "docks.csv")
