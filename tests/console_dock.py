@@ -8,8 +8,10 @@ from typing import Any
 
 from edge.deliver.events import Topics, status, timestamp
 from edge.records import ExpectedLine, PlaceKind, ReceivingPlace
+from inventory.catalogue import SiteCatalogue
 from inventory.forms import load_forms
 from inventory.judge import Sound, Unsound, judge
+from inventory.roster import COLUMNS, ROSTER, kind_of
 from tests.console import Console
 from tests.dictated import KEY, identity, payload, recorded
 
@@ -91,5 +93,13 @@ def morning(site: Console) -> Dock:
     docks_are = site.store.catalogue("north")
     docks_are.put("docks", docks, "ana", "the new hall", "docks.csv")
     docks_are.edit("docks", "B", {"value": "B", "spoken": "dock bee", "check": "61"}, "ben", "a sign hangs there")
+    crew_of = SiteCatalogue("north", site.place.open, site.place.now, lambda _: kind_of(site.place.forms))
+    listed = (
+        ("op-17", "471", "ana", "", ""),
+        ("op-18", "182", "ben", "de", "receive-notice;unload"),
+        ("op-19", "623", "", "pl", ""),
+    )
+    rows = [(f"line {n}", dict(zip(COLUMNS, one, strict=True))) for n, one in enumerate(listed, 2)]
+    crew_of.put(ROSTER, rows, "ana", "the early shift", "roster.csv")
     site.store.keep_rejected(b"rubbish", "dockvoice/north/dock-9/entries", "untrusted:unsigned")
     return dock

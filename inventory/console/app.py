@@ -28,6 +28,7 @@ from inventory.console.pages import (
     figures,
     people,
     reviews,
+    roster,
     search,
     sign_in,
     sounds,
@@ -38,7 +39,10 @@ from inventory.console.workplace import Workplace
 
 STATIC = Path(__file__).with_name("static")
 
-PAGES = (entries, reviews, entry, sounds, trailers, devices, alarms, search, figures, catalogue, drill, people, deeds)
+PAGES = (
+    *(entries, reviews, entry, sounds, trailers, devices, alarms, search, figures, catalogue, roster, drill, people),
+    deeds,
+)
 """In the order in which their tabs stand at the top. Each has WAYS, and a TAB or None."""
 
 

@@ -11,6 +11,8 @@ from sqlalchemy import Connection, select
 
 from edge.records import LOUD_DB, NOISY_DB, QUIET_DB
 from inventory import statuses
+from inventory.master_kinds import RESERVED
+from inventory.roster import ROSTER
 from inventory.statuses import Status
 from inventory.tables import catalogue, devices
 
@@ -96,8 +98,14 @@ class Device:
         refused = {kind: one["refused"] for kind, one in told.items() if "refused" in one}
         return [
             (kind, told.get(kind, {}).get("version"), self.wanted.get(kind), refused.get(kind, {}).get("reason"))
-            for kind in sorted({*told, *self.wanted})
+            for kind in sorted({*told, *self.wanted} - RESERVED)
         ]
+
+    @property
+    def roster(self) -> tuple[int | None, int | None, str | None]:
+        """Which roster it runs, which was published from here, and why it declined the last that came."""
+        told: Mapping[str, Any] = self.said.get("roster", {})
+        return told.get("version"), self.wanted.get(ROSTER), told.get("refused")
 
     @property
     def outdated(self) -> list[str]:
@@ -108,7 +116,7 @@ class Device:
         """What somebody should look at, as codes."""
         last = self.since if self.since is not None and not self.linked else self.heard_at
         waits = self.waits_since
-        declined = any(reason for *_, reason in self.versions) or "refused" in self.said.get("roster", {})
+        declined = any(reason for *_, reason in (*self.versions, self.roster))
         amiss = {
             "silent": not self.linked and (last is None or now - last > silent),
             "gap": self.missing > 0,

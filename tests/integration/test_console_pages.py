@@ -23,6 +23,8 @@ PAGES = {
     "/figures": "Figures",
     "/catalogue": "Catalogue",
     "/catalogue/north/docks?row=B": "docks",
+    "/roster": "Roster",
+    "/roster/north?row=op-18": "Roster",
     "/drill": "Drill",
     "/people": "People",
     "/deeds": "Audit",

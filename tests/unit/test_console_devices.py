@@ -153,7 +153,7 @@ def test_what_waits_at_a_device_is_shown_as_it_said_and_is_an_alarm_where_it_doe
         page = browser.get("/devices").text
         assert "entries wait too long" in browser.get("/alarms").text
         for words in (
-            ">12<br><small>since <time",
+            "At the device 12<br><small>since <time",
             "21.5 GB of room",
             "loud hall",
             "hall -40 dBFS",
