@@ -159,6 +159,8 @@ def test_how_loud_the_wearer_and_the_hall_are_is_told_after_some_sentences_and_w
             until(lambda number=number: len(worn.verdicts()) == number, worn.log.read_text)  # type: ignore[misc]
         watcher.orders("dock-a", "mute")
         until(watcher.sees("dock-a", muted=True), lambda: str(watcher.states))
+        watcher.orders("dock-a", "unmute")  # the numbers are those of the last look, up to a second ago
+        until(watcher.sees("dock-a", muted=False), lambda: str(watcher.states))
         said = watcher.states[-1][1]
         assert -40 < said["hearing"]["level_db"] < -5, said
         assert said["hearing"]["noise_db"] < said["hearing"]["level_db"] - 12, said
