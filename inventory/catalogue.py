@@ -19,7 +19,7 @@ from sqlalchemy import Row as Found
 from edge.errors import UnreadableInput
 from edge.hash_chain import PublicKey
 from edge.records.master import OF_WORDS, Cells, MasterData, Row
-from inventory.master_kinds import Kind, faults_of, kind_named
+from inventory.master_kinds import RESERVED, Kind, faults_of, kind_named
 from inventory.tables import catalogue
 
 
@@ -90,15 +90,20 @@ class SiteCatalogue:
         transaction: Callable[[], AbstractContextManager[Connection]],
         now: Callable[[], datetime],
         forms: Path | None = None,
+        of: Callable[[str], Kind] = kind_named,
     ) -> None:
-        """`Store.catalogue` makes it. `forms` is where those are that words are held against; None: not here."""
+        """`Store.catalogue` makes it. `forms` is where those are that words are held against; None: not here.
+
+        `of` makes a kind of its name: the roster is kept so too.
+        """
         self.site = site
         self._forms = forms
         self._transaction = transaction
         self._now = now
+        self._of_name = of
 
     def kinds(self) -> list[Version]:
-        """The current version of every kind that there is, by name: with its rows."""
+        """The current version of every kind of master data that there is, by name: with its rows."""
         with self._transaction() as transaction:
             return self._kinds(transaction)
 
@@ -110,7 +115,8 @@ class SiteCatalogue:
             .subquery()
         )
         its = (catalogue.c.kind == latest.c.kind) & (catalogue.c.version == latest.c.version)
-        wanted = select(catalogue).join(latest, its).where(catalogue.c.site == self.site).order_by(catalogue.c.kind)
+        ours = (catalogue.c.site == self.site, catalogue.c.kind.not_in(RESERVED))
+        wanted = select(catalogue).join(latest, its).where(*ours).order_by(catalogue.c.kind)
         return [_version(row) for row in transaction.execute(wanted)]
 
     def current(self, kind: str) -> Version:
@@ -137,16 +143,17 @@ class SiteCatalogue:
 
     def differ(self, kind: str, before: int, after: int) -> Difference:
         """What one version says otherwise than another. Raises UnreadableInput."""
-        return difference(kind_named(kind), self.at(kind, before).rows, self.at(kind, after).rows)
+        return difference(self._of_name(kind), self.at(kind, before).rows, self.at(kind, after).rows)
 
-    def put(self, kind: str, rows: Sequence[Row], who: str, reason: str, source: str) -> Version:
+    def put(self, kind: str, rows: Sequence[Row], who: str, reason: str, source: str, *, above: int = 0) -> Version:
         """Make a version of these rows, which stand somewhere: `("line 7", {"value": "A"})`. `source` is its file.
 
+        Its number is higher than `above`, where devices have seen that already.
         Raises FaultyRows with all that is wrong, and then nothing is made; UnreadableInput for no kind, or no reason.
         """
-        of = kind_named(kind)
+        of = self._of_name(kind)
         with self._transaction() as transaction:
-            return self._put(transaction, of, rows, who, reason, f"imported {source}")
+            return self._put(transaction, of, rows, who, reason, f"imported {source}", above=above)
 
     def edit(
         self, kind: str, key: str, cells: Mapping[str, str] | None, who: str, reason: str, *, base: int | None = None
@@ -156,7 +163,7 @@ class SiteCatalogue:
         `base` is the version that was looked at: where another one came since, Outdated is raised. Raises FaultyRows,
         UnreadableInput.
         """
-        of = kind_named(kind)
+        of = self._of_name(kind)
         with self._transaction() as transaction:
             before = self._current(transaction, kind, missing_ok=not key)
             if base is not None and before.version != base:
@@ -172,7 +179,7 @@ class SiteCatalogue:
 
     def rollback(self, kind: str, version: int, who: str, reason: str) -> Version:
         """Make a version that says what an older one said. Raises UnreadableInput."""
-        of = kind_named(kind)
+        of = self._of_name(kind)
         with self._transaction() as transaction:
             again = self._at(transaction, kind, version)
             rows = [(f"row {of.known_by(one)!r}", one) for one in again.rows]
@@ -182,7 +189,7 @@ class SiteCatalogue:
         """Make a version without rows: once it is published, devices go by their own files again."""
         with self._transaction() as transaction:
             self._current(transaction, kind)
-            return self._put(transaction, kind_named(kind), [], who, reason, "withdrawn", empty_ok=True)
+            return self._put(transaction, self._of_name(kind), [], who, reason, "withdrawn", empty_ok=True)
 
     def signed(self, one: Version, body: bytes, key: PublicKey) -> None:
         """Note how a version was signed."""
@@ -205,7 +212,8 @@ class SiteCatalogue:
     def _current(self, transaction: Connection, kind: str, *, missing_ok: bool = False) -> Version:
         found = transaction.execute(self._of(kind).limit(1).with_for_update()).one_or_none()
         if found is None and not missing_ok:
-            known = select(catalogue.c.kind).distinct().where(catalogue.c.site == self.site).order_by(catalogue.c.kind)
+            ours = (catalogue.c.site == self.site, catalogue.c.kind.not_in(RESERVED))
+            known = select(catalogue.c.kind).distinct().where(*ours).order_by(catalogue.c.kind)
             there = ", ".join(transaction.execute(known).scalars()) or "none"
             raise UnreadableInput(f"{kind}: there is no such kind at {self.site}; there are {there}")
         return (
@@ -229,6 +237,7 @@ class SiteCatalogue:
         what: str,
         *,
         empty_ok: bool = False,
+        above: int = 0,
     ) -> Version:
         if not reason.strip():
             raise UnreadableInput(f"{kind.name}: no reason is given; say why, for whoever reads the history")
@@ -245,7 +254,7 @@ class SiteCatalogue:
         told = f"{what}: {difference(kind, before.rows, cells).told}"
         now = self._now()
         # By the clock, so that a database that was lost does not begin again below what devices have seen.
-        version = max(int(now.timestamp()), before.version + 1)
+        version = max(int(now.timestamp()), before.version + 1, above + 1)
         made = Version(self.site, kind.name, version, cells, who, reason.strip(), told, now, None, None)
         said = {name: getattr(made, name) for name in ("site", "kind", "version", "who", "reason", "what", "made_at")}
         transaction.execute(insert(catalogue).values(**said, rows=[dict(one) for one in cells]))

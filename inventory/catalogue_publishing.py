@@ -8,10 +8,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from edge.deliver.events import MalformedMessage, Topics, read_status
-from edge.deliver.signed import signed_master
-from edge.hash_chain import Signer
+from edge.deliver.signed import signed_master, signed_roster
+from edge.errors import UnreadableInput
+from edge.hash_chain import PublicKey, Signer
+from edge.records import Roster
 from inventory.catalogue import SiteCatalogue, Version
-from inventory.sending import every_retained, send
+from inventory.roster import ROSTER, operators_of, taken
+from inventory.sending import every_retained, retained, send
 from inventory.settings import InventorySettings
 
 
@@ -60,6 +63,44 @@ def publish(
     if messages:
         send(settings, "catalogue", messages, retain=True)
     return catalogue.sent(waiting)
+
+
+def publish_roster(settings: InventorySettings, versions: SiteCatalogue, signer: Signer) -> list[Version]:
+    """Sign and send the current roster of a site, if it was not published yet, as `dockvoice inventory roster` does.
+
+    Raises UnreadableInput where the broker has one from elsewhere that nobody took over; Unavailable, Misconfigured.
+    """
+    latest, *before = versions.history(ROSTER) or [versions.current(ROSTER)]
+    if latest.published_at is not None:
+        return []
+    topic = Topics.roster(settings.prefix, versions.site)
+    there = taken(retained(settings, ROSTER, topic), versions.site, signer.public)
+    ours = next((one.version for one in before if one.published_at is not None), 0)
+    if there is not None and there.version > ours and not _is_taken_over(there, [latest, *before]):
+        raise UnreadableInput(
+            f"{versions.site}: the broker has version {there.version}, which was published from elsewhere; take it "
+            "over, change it, and publish that"
+        )
+    roster = Roster(versions.site, latest.version, operators_of(latest.rows))
+    message = signed_roster(roster, signer, datetime.now(UTC))
+    versions.signed(latest, message, signer.public)
+    send(settings, ROSTER, {topic: message}, retain=True)
+    return versions.sent([latest])
+
+
+def _is_taken_over(there: Roster, history: list[Version]) -> bool:
+    """Whether a later version here says the same; one that withdraws the roster says nothing that could be lost."""
+    later = [one for one in history if one.version > there.version]
+    return bool(later) and (not there.operators or any(operators_of(one.rows) == there.operators for one in later))
+
+
+def roster_at_broker(settings: InventorySettings, site: str, key: PublicKey) -> Roster:
+    """The roster that devices have from the broker. Raises UnreadableInput for none by this key; Unavailable."""
+    topic = Topics.roster(settings.prefix, site)
+    found = taken(retained(settings, ROSTER, topic), site, key)
+    if found is None or not found.operators:
+        raise UnreadableInput(f"{topic}: the broker has no roster there that is signed with this console's key")
+    return found
 
 
 def running(settings: InventorySettings, site: str) -> list[Running]:

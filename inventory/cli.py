@@ -28,7 +28,7 @@ from inventory.flag_commands import flag_commands
 from inventory.keys import KeyDirectory, device_named
 from inventory.options import Config, Database, Given, Json, looking, narrow, say, settings_of, whoever
 from inventory.review_commands import review_commands
-from inventory.roster import roster
+from inventory.roster_command import roster
 from inventory.settings import InventorySettings
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ from edge.records.master import (
 )
 from inventory.table_file import LONGEST, FaultyFile, Layout, read_rows, strange
 
-RESERVED = frozenset({"roster"})  # Who may sign on is published by itself, and kept nowhere here: docs/operators.md.
+RESERVED = frozenset({"roster"})  # Who may sign on has messages and pages of its own: `inventory/roster.py`.
 
 DUPLICATE, STOCK = "duplicate", "stock"
 """The rules that a site may turn on: the same pallet twice on a trailer, more moved than is there."""
@@ -49,6 +49,8 @@ class Kind:
     each: str  # What a row is, for whoever writes a file.
     faults: Callable[[Sequence[Row], Collection[str] | None], Iterator[Fault]]
     """What is wrong with the rows; for units besides, the values of their list, if there is one."""
+    whole: Callable[[Sequence[Row]], list[str]] | None = None
+    """All that is wrong with the rows, a line each, where the kind says so by itself: it is no master data."""
 
     @property
     def listed_in(self) -> str | None:
@@ -93,6 +95,8 @@ def read_kind(kind: Kind, path: Path) -> list[Row]:
 
 def faults_of(kind: Kind, rows: Sequence[Row], known: Collection[str] | None) -> list[str]:
     """All that is wrong with the rows of a kind, a line each; `known` are the values that units may be of."""
+    if kind.whole is not None:
+        return kind.whole(rows)
     found = [f"{where}, column {column}: {told}" for where, column, told in kind.faults(rows, known)]
     cells = [kind.of(one) for _, one in rows]
     if not rows:

@@ -1,112 +1,25 @@
-"""`dockvoice inventory roster`: who may sign on at a site, out of a file, published to its devices, signed."""
+"""The roster: who may sign on at a site, as rows of a file or of the tables, and what is wrong with them.
+
+What it was is kept as versions of the site's catalogue are (`catalogue`), under a kind of its own.
+"""
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Collection, Iterator
-from dataclasses import asdict
-from datetime import UTC, datetime
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import Any
 
 from edge.config import VoiceLanguage
-from edge.deliver.events import MalformedMessage, Topics
-from edge.deliver.signed import LARGEST, MOST_OPERATORS, read_roster, signed_roster, size_of_roster
-from edge.errors import UnreadableInput
+from edge.deliver.events import MalformedMessage
+from edge.deliver.signed import LARGEST, MOST_OPERATORS, read_roster, size_of_roster
+from edge.hash_chain import PublicKey
 from edge.records import Operator, Roster
-from edge.terminal.tables import many, show
-from inventory.forms import load_forms
-from inventory.options import BrokerAt, Config, Json, Sign, given_settings, narrow, say, signer_of, site_of, whole
-from inventory.table_file import LONGEST, NAMED, Cells, FaultyFile, Layout, is_named, read_rows, strange
+from inventory.master_kinds import Kind
+from inventory.table_file import LONGEST, NAMED, Cells, FaultyFile, Layout, Row, is_named, read_rows, strange
 
-if TYPE_CHECKING:
-    from edge.hash_chain import PublicKey
-    from inventory.settings import InventorySettings
-
-File = Annotated[
-    Path | None,
-    typer.Argument(metavar="FILE", readable=False, show_default=False, help="Who may sign on, CSV or JSON."),
-]
-Site = Annotated[str | None, typer.Option("--site", metavar="SITE", help="Where they may.")]
-Withdraw = Annotated[bool, typer.Option("--withdraw", help="Let devices go by their own settings again.")]
-
-
-def roster(
-    context: typer.Context,
-    file: File = None,
-    site: Site = None,
-    sign: Sign = None,
-    withdraw: Withdraw = False,
-    broker: BrokerAt = None,
-    config: Config = None,
-    json_lines: Json = False,
-) -> None:
-    """Publish who may sign on at a site: devices take it at once, keep it, and let nobody else work.
-
-    FILE has a line for each operator: name (on record), number (two to six digits), spoken (what he is called; several
-    parted by ;), language, forms (which he may fill, parted by ;). Only the name, and a number or a spoken one, must be
-    given. It is checked as a whole: where anything is wrong nothing is published. It takes the place of the one before.
-    Devices take it where deliver.decisions_key names the public half of your key. Without FILE and --withdraw: what the
-    broker has for that site. It is kept nowhere else: keep the file.
-    """
-    settings = given_settings(context, config, broker=broker)
-    where = site_of(site)
-    if file is None and not withdraw:
-        _show(settings, where, None if sign is None else signer_of(sign).public, json_lines=json_lines)
-        return
-    if file is not None and withdraw:
-        raise typer.BadParameter("give FILE or --withdraw, not both")
-    operators = () if file is None else whole(partial(read_file, forms=load_forms(settings.forms)), file)
-    signer = signer_of(sign)
-    from inventory.sending import retained, send  # noqa: PLC0415 - `dockvoice --help` waits for no MQTT
-
-    now = datetime.now(UTC)
-    before = _taken(retained(settings, "roster", Topics.roster(settings.prefix, where)), where, signer.public)
-    # By the clock, so that a broker that lost it does not begin again below what devices have seen.
-    version = max(int(now.timestamp()), 0 if before is None else before.version + 1)
-    after = Roster(where, version, operators)
-    send(settings, "roster", {Topics.roster(settings.prefix, where): signed_roster(after, signer, now)}, retain=True)
-    say(f"{where}: version {version}, {many(len(operators), 'operator') if operators else 'withdrawn'}")
-
-
-def _taken(payload: bytes | None, site: str, key: PublicKey) -> Roster | None:
-    """The roster that the broker has, if it is one that devices took: what anybody else put there says nothing."""
-    try:
-        return None if not payload else read_roster(payload, site, key)
-    except MalformedMessage:
-        return None
-
-
-def _show(settings: InventorySettings, site: str, key: PublicKey | None, *, json_lines: bool) -> None:
-    from inventory.sending import retained  # noqa: PLC0415 - see above
-
-    payload = retained(settings, "roster", Topics.roster(settings.prefix, site))
-    if not payload:
-        say(f"{site}: no roster is published")
-        return
-    if key is None:
-        raise typer.BadParameter("must be given: without your key nobody knows whose roster it is", param_hint="--sign")
-    try:
-        found = read_roster(payload, site, key)
-    except MalformedMessage as fault:
-        raise UnreadableInput(
-            f"{Topics.roster(settings.prefix, site)}: devices do not take what is there: {fault}"
-        ) from None
-    if json_lines:
-        say(json.dumps(asdict(found), ensure_ascii=False))
-        return
-    table = narrow(f"{site}: version {found.version}, {many(len(found.operators), 'operator')}")
-    for heading in ("name", "number", "spoken", "language", "forms"):
-        table.add_column(heading)
-    for one in found.operators:
-        forms = "all" if one.forms is None else ", ".join(one.forms)
-        table.add_row(one.name, one.number or "", ", ".join(one.spoken), one.language or "", forms)
-    show(table)
-
+ROSTER = "roster"  # The kind, as the tables name it: a list of that name can be none (`master_kinds.RESERVED`).
 
 COLUMNS = ("name", "number", "spoken", "language", "forms")
 BETWEEN = ";"  # What parts several names, or forms, in one cell.
@@ -127,6 +40,47 @@ LAYOUT = Layout(COLUMNS, ("name",), " once, and number or spoken", "one for each
 def read_file(path: Path, forms: Collection[str]) -> tuple[Operator, ...]:
     """Who may sign on; `forms` are the names of those that there are. Raises FaultyFile, UnreadableInput."""
     rows = read_rows(path, LAYOUT)
+    if faults := faults_of(rows, forms):
+        raise FaultyFile(path, faults)
+    return operators_of([cells for _, cells in rows])
+
+
+def kind_of(forms: Collection[str]) -> Kind:
+    """What a row of it holds, where `forms` are the names of those that there are."""
+    each, whole = "one for each operator", partial(faults_of, forms=forms)
+    return Kind(ROSTER, COLUMNS, ("name",), ("name",), each, lambda *_: iter(()), whole)
+
+
+def operators_of(rows: Sequence[Mapping[str, Any]]) -> tuple[Operator, ...]:
+    """As devices take them, of rows that are well."""
+    return tuple(_operator(cells) for cells in rows)
+
+
+def rows_of(roster: Roster) -> list[Row]:
+    """As a file has them."""
+    cells = (
+        {
+            "name": one.name,
+            "number": one.number or "",
+            "spoken": BETWEEN.join(one.spoken),
+            "language": one.language or "",
+            "forms": BETWEEN.join(one.forms or ()),
+        }
+        for one in roster.operators
+    )
+    return [(f"row {one['name']!r}", one) for one in cells]
+
+
+def taken(payload: bytes | None, site: str, key: PublicKey) -> Roster | None:
+    """The roster that the broker has, if it is one that devices took: what anybody else put there says nothing."""
+    try:
+        return None if not payload else read_roster(payload, site, key)
+    except MalformedMessage:
+        return None
+
+
+def faults_of(rows: Sequence[Row], forms: Collection[str]) -> list[str]:
+    """All that is wrong with them, a line each; `forms` are the names of those that there are."""
     faults: list[str] = []
     found: list[tuple[str, Operator]] = []
     for where, cells in rows:
@@ -143,9 +97,7 @@ def read_file(path: Path, forms: Collection[str]) -> tuple[Operator, ...]:
             f"has {len(operators):,} operators, which make a message of {size_of_roster(operators):,} bytes; "
             f"{MOST_OPERATORS} and {LARGEST:,} at most for one site; leave out who does not work there"
         )
-    if faults:
-        raise FaultyFile(path, faults)
-    return operators
+    return faults
 
 
 def _operator(cells: Cells) -> Operator:
@@ -199,10 +151,10 @@ def _wrong_rights(cells: Cells, forms: Collection[str]) -> Iterator[tuple[str, s
 
 def _contradictions(found: list[tuple[str, Operator]]) -> Iterator[str]:
     """What two lines give to two people."""
-    taken: dict[tuple[str, str], tuple[str, Operator]] = {}
+    known: dict[tuple[str, str], tuple[str, Operator]] = {}
     for where, one in found:
         told = [("name", one.name), ("number", one.number or ""), *(("spoken", name.casefold()) for name in one.spoken)]
         for column, said in dict.fromkeys(told):
-            first, _ = taken.setdefault((column, said), (where, one))
-            if said and first != where:
+            first, other = known.setdefault((column, said), (where, one))
+            if said and other is not one:
                 yield f"{where}, column {column}: {said!r} stands in {first} too; give each operator one of his own"

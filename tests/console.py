@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
-from edge.config import shipped
+from edge.config import Mqtt, shipped
 from edge.errors import Unavailable
 from edge.hash_chain import Signer
 from inventory import database
@@ -108,11 +108,13 @@ def console(
     sounds: Sounds | None = None,
     send: Send | None = None,
     signer: Signer | None = KEY,
+    mqtt: Mqtt | None = None,
     **settings: Any,
 ) -> Iterator[Console]:
     """A console on a database of its own, with the shipped forms; devices of the tests are enrolled."""
     keys = enrolled(directory / "keys", "north/dock-3", "north/dock-4")
-    given = InventorySettings(database=url or f"sqlite:///{directory / 'inventory.db'}", console=settings)
+    url = url or f"sqlite:///{directory / 'inventory.db'}"
+    given = InventorySettings(database=url, mqtt=mqtt or Mqtt(), console=settings)
     engine = database.connect(database.parse(given.database_url))
     try:
         database.prepare(engine, create=True)

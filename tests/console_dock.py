@@ -11,8 +11,10 @@ from sqlalchemy import insert
 
 from edge.deliver.events import Topics, status, timestamp
 from edge.records import ExpectedLine, PlaceKind, ReceivingPlace
+from inventory.catalogue import SiteCatalogue
 from inventory.forms import load_forms
 from inventory.judge import Sound, Unsound, judge
+from inventory.roster import COLUMNS, ROSTER, kind_of
 from inventory.tables import flags
 from tests.console import Console
 from tests.dictated import KEY, identity, payload, recorded
@@ -99,14 +101,28 @@ def morning(site: Console) -> Dock:
     dock.says("dock-4", "cem", "receive-notice", 5, pallet_id="9", quantity=0, uom="CS")  # refused
     work = {"form": "receive-notice", "language": "en", "chosen": True}
     microphone = {"mode": "push-to-talk", "muted": False, "faults": []}
-    dock.is_well("dock-3", work=work, microphone=microphone, under_review=1, program="0.1.0", speaker={"heard": True})
-    dock.is_well(
-        "dock-4", work=work | {"language": "pl"}, microphone=microphone | {"faults": ["clipping"]}, program="0.1.0"
-    )
-    dock.is_well("dock-5", linked=False, program="0.1.0")
+    worn: dict[str, Any] = {"work": work, "microphone": microphone, "speaker": {"heard": True}, "under_review": 1}
+    well: dict[str, Any] = {
+        "hearing": {"level_db": -22, "noise_db": -49},
+        "backlog": {"entries": 0},
+        "disk_free_mb": 21_480,
+    }
+    dock.is_well("dock-3", **worn, **well, program="0.1.0")
+    clipping: dict[str, Any] = {"work": work | {"language": "pl"}, "microphone": microphone | {"faults": ["clipping"]}}
+    waits = {"entries": 3, "since": timestamp(site.place.now() - timedelta(minutes=2))}
+    dock.is_well("dock-4", **clipping, program="0.1.0", hearing={"level_db": -14, "noise_db": -23}, backlog=waits)
+    dock.is_well("dock-5", linked=False, program="0.1.0", backlog={"entries": 0})
     docks = [(f"line {n}", {"value": name, "spoken": f"dock {name.lower()}"}) for n, name in enumerate("ABCD", 2)]
     docks_are = site.store.catalogue("north")
     docks_are.put("docks", docks, "ana", "the new hall", "docks.csv")
     docks_are.edit("docks", "B", {"value": "B", "spoken": "dock bee", "check": "61"}, "ben", "a sign hangs there")
+    crew_of = SiteCatalogue("north", site.place.open, site.place.now, of=lambda _: kind_of(site.place.forms))
+    listed = (
+        ("op-17", "471", "ana", "", ""),
+        ("op-18", "182", "ben", "de", "receive-notice;unload"),
+        ("op-19", "623", "", "pl", ""),
+    )
+    rows = [(f"line {n}", dict(zip(COLUMNS, one, strict=True))) for n, one in enumerate(listed, 2)]
+    crew_of.put(ROSTER, rows, "ana", "the early shift", "roster.csv")
     site.store.keep_rejected(b"rubbish", "dockvoice/north/dock-9/entries", "untrusted:unsigned")
     return dock

@@ -58,6 +58,7 @@ LISTS = {
     "search": "/search?trailer=5501",
     "figures": "/figures",
     "catalogue": "/catalogue/north/docks?row=B",
+    "roster": "/roster/north?row=op-18",
     "drill": "/drill",
 }
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from edge.agent import review_decisions, review_delivery
 from edge.agent.clock import Clock
+from edge.agent.conditions import Conditions
 from edge.agent.deferred import LateReadings
 from edge.agent.delivery import Delivery, LinkChanged
 from edge.agent.dialogue_driver import STEPS, DialogueDriver, Stands
@@ -43,7 +44,7 @@ from edge.hear.recording import RecordedSource
 from edge.hear.scanner import follow_scanner
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Source, StoppableSource
-from edge.records import Operator, OutboxRow, Receipt, Work
+from edge.records import Operator, OutboxRow, Outcome, Receipt, Work
 from edge.records.master import MasterData
 from edge.systemd_notify import Notifier
 from edge.understand.local.factory import unheard
@@ -151,6 +152,7 @@ class Agent:
         """The device's voice, for whoever answers the operator."""
         self._conversing = self._conversation(parts, desk) if live and converses(parts.settings, live=live) else None
         self._news = _OperatorNews(desk, self._conversing, self.speaking)
+        self._conditions = Conditions()
         self._delivery = Delivery(
             *(parts.settings, desk, self._linked, partial(self._pulse.beat, "relay")),
             order=self._ordered,
@@ -158,6 +160,7 @@ class Agent:
             decided=self._signed.set,
             crew=self._news.crew_changed,
             renewal=self._renewals.renewal,
+            conditions=self._conditions,
             review=review_delivery.renderer(self._works.rules_of, parts.settings.site, parts.settings.device),
         )
         if live:
@@ -186,7 +189,10 @@ class Agent:
             if self.speaking is None
             else AudibilityMonitor(self.speaking, self._dictation, begins_when_heard, self.headset.earshot)
         )
-        self._upkeep = Supervisor(parts.settings, desk, self._pulse, self._notifier, self._clock, self._dictation)
+        self._upkeep = Supervisor(
+            *(parts.settings, desk, self._pulse, self._notifier, self._clock, self._dictation),
+            has_free=self._conditions.has_free,
+        )
         self._parts = parts
         per_minute = parts.settings.understand.deferred_per_minute
         self._afterwards = None if parts.panel is None else LateReadings(self._works, desk, per_minute)
@@ -383,6 +389,9 @@ class Agent:
             if told.row is not None:
                 self._delivery.written()
             self._parts.past.decided(told.reading, told.verdict)
+            if self._live and told.sound is not None:
+                dictated = told.verdict.outcome is not Outcome.IGNORE
+                self._conditions.heard(told.sound, asyncio.get_running_loop().time(), dictated=dictated)
             if self._second is not None and self._conversing is not None:
                 self._second.decided(told.utterance, told.reading, *self._conversing.open_draft)
             if self._afterwards is not None:

@@ -15,6 +15,7 @@ from importlib.metadata import version
 from typing import Any, Literal
 
 from edge.agent.clip_delivery import ClipDelivery
+from edge.agent.conditions import Conditions
 from edge.agent.review_delivery import DecisionInbox, ReviewDelivery, pinned_key
 from edge.agent.settlement import Settlement
 from edge.agent.signed_inbox import ExpectedReceipts, SiteCrew
@@ -72,13 +73,15 @@ class Reconciled:
 class _Status:
     """What the status topic says of this device."""
 
-    def __init__(self, settings: Settings, key: PublicKey) -> None:
+    def __init__(self, settings: Settings, key: PublicKey, conditions: Conditions | None) -> None:
         self._of: dict[str, Any] = {"site": settings.site, "device": settings.device, "key": key}
         self.known: dict[str, Any] = {}  # Its parts: how it listens and speaks, what is done and said at it.
         self.waiting: int | None = None  # How many reviews are open; None before the first look.
         self.roster: dict[str, Any] | None = None
         self.catalogue: dict[str, Any] | None = None
         self.not_done: dict[str, int] = {}  # How many decisions of the inventory's side were not done, by reason.
+        self._conditions = conditions
+        self._numbers: dict[str, Any] = {}  # Those of the conditions at the last look.
 
     def encoded(self, state: Literal["online", "offline"], now: datetime | None = None) -> bytes:
         """As it is published."""
@@ -86,7 +89,24 @@ class _Status:
         if state == "online":
             known |= {"under_review": self.waiting, "decisions_not_done": self.not_done or None}
             known |= {"roster": self.roster, "catalogue": self.catalogue, "program": version("dockvoice")}
+            known |= {"conditions": self._numbers}
         return events.encode(events.status(state, time=now, **self._of, **known))
+
+    async def look(self, desk: JournalThread, now: float) -> bool:
+        """See how the device fares; whether that is to be told by itself."""
+        fares = self._conditions
+        if fares is None:
+            return False
+        if fares.is_to_look(now):
+            entries, oldest = await desk(lambda journal: (journal.outbox.unsettled(), journal.outbox.oldest()))
+            fares.owes(entries, oldest, now)
+        self._numbers = fares.known(now)
+        return fares.is_news(self._numbers, now)
+
+    def told(self, now: float) -> None:
+        """It was published."""
+        if self._conditions is not None:
+            self._conditions.told(self._numbers, now)
 
 
 class Delivery:
@@ -105,6 +125,7 @@ class Delivery:
         decided: Callable[[], None] = lambda: None,
         crew: Callable[[tuple[Operator, ...] | None], None] = lambda _: None,
         renewal: Renewal[Any] | None = None,
+        conditions: Conditions | None = None,
     ) -> None:
         """`tell` hears of the link, `beat` is called whenever the relay has looked at the clock.
 
@@ -113,7 +134,8 @@ class Delivery:
         change of what waits for a person; None: nothing is told of that. `decided` hears when the journal has something
         that the inventory's side decides about it, which it may where the settings name a key. `crew` hears
         who may sign on from now on. `renewal` is who works with the site's master data; without anybody what comes is
-        kept for who does. Raises Misconfigured for the journal of another device.
+        kept for who does. `conditions` is what is told of how the device fares; without it nothing is. Raises
+        Misconfigured for the journal of another device.
         """
         self._settings = settings
         self._topics = events.Topics(settings.deliver.prefix, settings.site, settings.device)
@@ -121,7 +143,7 @@ class Delivery:
         self._desk = desk
         desk.now(lambda journal: journal.outbox.demand_owner(self._topics.source))
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._status = _Status(settings, desk.now(lambda journal: journal.public_key))
+        self._status = _Status(settings, desk.now(lambda journal: journal.public_key), conditions)
         self._tell = tell
         self._beat = beat
         self._relay = Relay(settings.deliver)
@@ -214,11 +236,15 @@ class Delivery:
         """Deliver until cancelled. Raises nothing for an absent broker: it is waited for."""
         self._loop = asyncio.get_running_loop()
         await self._notes.look()
+        await self._status.look(self._desk, self._now)
         self._session.start()
         try:
             while True:
                 await self._carry_out(await self._next())
                 await self._tell_reviews()
+                # Behind the entries of this turn, which have gone out by now.
+                if await self._status.look(self._desk, self._now) and self._session.connected:
+                    self._announce("online")
                 await self._send_clip()
                 for obstacle in self._obstacles.look(self._session.trouble, self._now):
                     logger.error("not delivered, and kept until this is mended: %s", obstacle)
@@ -283,9 +309,9 @@ class Delivery:
         return asyncio.get_running_loop().time()
 
     def _announce(self, state: Literal["online", "offline"]) -> None:
-        self._session.publish(
-            self._topics.status, self._status.encoded(state, datetime.now(UTC)), tag=STATUS, retain=True
-        )
+        message = self._status.encoded(state, datetime.now(UTC))
+        if self._session.publish(self._topics.status, message, tag=STATUS, retain=True):
+            self._status.told(self._now)
 
     def _received(self, event: SessionEvent) -> None:
         """What the session tells, on paho's thread."""

@@ -286,7 +286,8 @@ class Dictation:
             else:
                 self._breaths.remember_entry(said, row.event_id, verdict, len(draft.support))
         self._typed.discard(heard.utterance.utterance_id)
-        self._tell(Decided(heard.utterance, reading, verdict, row, time.perf_counter() - heard.closed_at, replaces))
+        compute_s, sound = time.perf_counter() - heard.closed_at, known.acoustics if heard.live else None
+        self._tell(Decided(heard.utterance, reading, verdict, row, compute_s, replaces, sound))
 
     async def _taken_together(
         self, heard: Attended, said: Breath, verdict: Verdict, known: Circumstances

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge.keep.queries import KeptUtterance
-from edge.records import OutboxRow, Reading, Segment, Utterance, Verdict
+from edge.records import Acoustics, OutboxRow, Reading, Segment, Utterance, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,7 @@ class Decided:
     compute_s: float  # Seconds from the closing of the utterance until the record was on disk.
     replaces: str | None = None
     """The event that the entry takes the place of: what was said behind it took a part of it back."""
+    sound: Acoustics | None = None  # How well it could be heard; None for what was not said just now.
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,13 +111,16 @@ class Supervisor:
         notifier: Notifier,
         clock: Clock,
         dictation: Dictation,
+        has_free: Callable[[int], None] = lambda _: None,
     ) -> None:
+        """`has_free` hears how many bytes the journal's disk has left, each time that it is looked at."""
         self._settings = settings
         self._desk = desk
         self._pulse = pulse
         self._notifier = notifier
         self._clock = clock
         self._dictation = dictation
+        self._has_free = has_free
         self._doubted_since: float | None = None  # From when on nobody has vouched for the clock.
         self._age_waits = False  # Whether it was said that nothing is removed for its age.
         keep = settings.keep
@@ -177,6 +180,7 @@ class Supervisor:
             believed = self._clock.believed()
             self._tell_of_clock(believed=believed)
             free = await self._desk.tidy(believed=believed)
+            self._has_free(free)
             if self._disk.look(free):
                 self._tell_of_room(free)
             if self._disk.level is not DiskLevel.OUT:

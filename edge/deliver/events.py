@@ -425,6 +425,7 @@ def status(
     catalogue: Mapping[str, Any] | None = None,
     program: str | None = None,
     unknown_words: Sequence[Mapping[str, Any]] | None = None,
+    conditions: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The retained word on a device's connection, and the key it signs with.
 
@@ -432,14 +433,16 @@ def status(
     faults; `speaker`, whether it is heard; `work`, which form is filled, in which language; `under_review`, how many
     utterances wait for a person, and `decisions_not_done`, how many decisions about them were not done, by the reason;
     `roster` and `catalogue`, which version is in force, and why the last that came was not taken; `program`, which
-    version of Dockvoice runs; `unknown_words`, what operators say and no form knows. A device that only replays has
-    none of the first three, and a mute one no speaker.
+    version of Dockvoice runs; `unknown_words`, what operators say and no form knows; `conditions`, how loud it is
+    there, what waits unsent and how much room is left. A device that only replays has none of the first three, and a
+    mute one no speaker.
     """
     said = {"state": state, "site": site, "device": device, "keyid": key.keyid, "public_key": key.pem.decode("ascii")}
     worn = {"microphone": microphone, "speaker": speaker, "work": work}
     known: dict[str, Any] = {part: dict(state) for part, state in worn.items() if state is not None}
     known |= {} if under_review is None else {"under_review": under_review}
     known |= {} if decisions_not_done is None else {"decisions_not_done": dict(decisions_not_done)}
+    known |= {} if conditions is None else dict(conditions)
     known |= {} if program is None else {"program": program}
     known |= {} if roster is None else {"roster": dict(roster)}
     known |= {} if catalogue is None else {"catalogue": dict(catalogue)}

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.audio.pcm import FULL_SCALE, is_narrow
-from edge.records import SAMPLE_RATE, Acoustics, Segment
+from edge.records import LOUD_DB, NOISY_DB, QUIET_DB, SAMPLE_RATE, Acoustics, Segment
 
 FRAME = SAMPLE_RATE // 50  # 20 ms: the slice whose loudness is measured.
 
@@ -125,10 +125,7 @@ def _first_peak(periodic: Floats) -> NDArray[np.int64]:
     return first
 
 
-QUIET_DB = -40.0  # Dictation into a headset is at -30 to -12 dBFS.
-LOUD_DB = -6.0  # Louder, and the next shout is clipped.
 CLIPPED = 0.001  # One sample in a thousand: it is heard as crackling.
-NOISY_DB = 12.0  # A headset's boom 2 cm from the mouth gives 20 dB and more amid machines.
 OTHERS = 0.3  # The share of another pitch from which somebody else was probably heard.
 
 

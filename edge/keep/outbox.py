@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -65,6 +66,14 @@ class Outbox:
         """How many events are still owed."""
         found = self._db.rows("SELECT n FROM tally WHERE what = 'owed'")
         return int(found[0]["n"]) if found else 0
+
+    def oldest(self) -> tuple[str, datetime] | None:
+        """The event that is owed longest, and when its entry was recorded; None where nothing is."""
+        found = self._db.rows(
+            "SELECT event_id, recorded_at FROM outbox JOIN entries USING (event_id) "
+            "WHERE settled_at IS NULL ORDER BY outbox.sequence LIMIT 1"
+        )
+        return (found[0]["event_id"], datetime.fromisoformat(found[0]["recorded_at"])) if found else None
 
     def how_many_sent(self) -> int:
         """Of the events that are owed, how many the broker took at least once."""

@@ -63,6 +63,9 @@ from edge.records.site import (
     operators_of,
 )
 from edge.records.sound import (
+    LOUD_DB,
+    NOISY_DB,
+    QUIET_DB,
     SAMPLE_BYTES,
     SAMPLE_RATE,
     Acoustics,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -38,6 +39,18 @@ class Acoustics:
     speech_seconds: float  # From the first to the last moment of speech.
     second_voice: float
     """The share of the voiced sound whose pitch is not that of the rest, 0 to 1: somebody else may be talking."""
+
+    @property
+    def noise_db(self) -> float:
+        """The loudness of what surrounds the voice, dB below full scale."""
+        return self.level_db - 10 * math.log10(1 + 10 ** (self.snr_db / 10))
+
+
+QUIET_DB = -40.0  # Dictation into a headset is at -30 to -12 dBFS.
+LOUD_DB = -6.0  # Louder, and the next shout is clipped.
+NOISY_DB = 12.0  # A headset's boom 2 cm from the mouth gives 20 dB and more amid machines.
+"""From here on somebody is told that the voice is too quiet, too loud, or hardly stands out from what surrounds it: who
+wears it by `dockvoice audio test`, the office by the console."""
 
 
 @dataclass(frozen=True, slots=True)

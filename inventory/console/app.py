@@ -29,6 +29,7 @@ from inventory.console.pages import (
     morning,
     people,
     reviews,
+    roster,
     search,
     sign_in,
     sounds,
@@ -41,20 +42,8 @@ from inventory.console.workplace import Workplace
 STATIC = Path(__file__).with_name("static")
 
 PAGES = (
-    entries,
-    reviews,
-    morning,
-    entry,
-    sounds,
-    trailers,
-    devices,
-    alarms,
-    search,
-    figures,
-    catalogue,
-    words,
-    drill,
-    people,
+    *(entries, reviews, morning, entry, sounds, trailers, devices, alarms, search, figures),
+    *(catalogue, words, roster, drill, people),
     deeds,
 )
 """In the order in which their tabs stand at the top. Each has WAYS, and a TAB or None."""

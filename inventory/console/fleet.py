@@ -9,9 +9,15 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from edge.records import LOUD_DB, NOISY_DB, QUIET_DB
 from inventory import statuses
+from inventory.master_kinds import RESERVED
+from inventory.roster import ROSTER
 from inventory.statuses import Status
 from inventory.tables import catalogue, devices
+
+BACKLOG = timedelta(minutes=10)
+"""What waits for longer at a device that has a link will not go by itself: a restart of the inventory takes less."""
 
 QUIET = frozenset({"muted"})  # A fault of the microphone that the operator himself wants.
 
@@ -43,14 +49,63 @@ class Device:
         return found + (["mute"] if self.said.get("speaker", {}).get("heard") is False else [])
 
     @property
+    def level(self) -> int | None:
+        """How loud the wearer speaks, dB below full scale; None: not known."""
+        return self._hearing.get("level_db")
+
+    @property
+    def noise(self) -> int | None:
+        """How loud the hall is, likewise."""
+        return self._hearing.get("noise_db")
+
+    @property
+    def _hearing(self) -> Mapping[str, int]:
+        """As it told last; of one that is away nothing, for the hall may be another one by now."""
+        return self.said.get("hearing", {}) if self.linked else {}
+
+    @property
+    def above(self) -> int | None:
+        """By how many dB the wearer is louder than the hall."""
+        return None if self.level is None or self.noise is None else self.level - self.noise
+
+    @property
+    def heard_how(self) -> str | None:
+        """How well the wearer is heard, as a code; None: not known."""
+        if self.level is None:
+            return None
+        if self.level < QUIET_DB:
+            return "too_quiet"
+        if self.level > LOUD_DB:
+            return "too_loud"
+        return "loud_hall" if self.above is not None and self.above < NOISY_DB else "well"
+
+    @property
+    def backlog(self) -> int | None:
+        """How many entries waited at the device when it said so last; None: it never did."""
+        found: int | None = self.said.get("backlog", {}).get("entries")
+        return found
+
+    @property
+    def waits_since(self) -> datetime | None:
+        """When the oldest of them was recorded, by the device's clock."""
+        told = self.said.get("backlog", {}).get("since")
+        return None if told is None else datetime.fromisoformat(told)
+
+    @property
     def versions(self) -> list[tuple[str, int | None, int | None, str | None]]:
         """Of each kind of master data: which version it runs, which was published, and why it declined one."""
         told: Mapping[str, Mapping[str, Any]] = self.said.get("catalogue", {})
         refused = {kind: one["refused"] for kind, one in told.items() if "refused" in one}
         return [
             (kind, told.get(kind, {}).get("version"), self.wanted.get(kind), refused.get(kind, {}).get("reason"))
-            for kind in sorted({*told, *self.wanted})
+            for kind in sorted({*told, *self.wanted} - RESERVED)
         ]
+
+    @property
+    def roster(self) -> tuple[int | None, int | None, str | None]:
+        """Which roster it runs, which was published from here, and why it declined the last that came."""
+        told: Mapping[str, Any] = self.said.get("roster", {})
+        return told.get("version"), self.wanted.get(ROSTER), told.get("refused")
 
     @property
     def outdated(self) -> list[str]:
@@ -59,21 +114,20 @@ class Device:
 
     def alarms(self, now: datetime, silent: timedelta) -> list[str]:
         """What somebody should look at, as codes."""
-        found = []
         last = self.since if self.since is not None and not self.linked else self.heard_at
-        if not self.linked and (last is None or now - last > silent):
-            found.append("silent")
-        if self.missing:
-            found.append("gap")
-        if not self.keys:
-            found.append("no_key")
-        if self.linked and set(self.faults) - QUIET:
-            found.append("fault")
-        if any(reason for *_, reason in self.versions) or "refused" in self.said.get("roster", {}):
-            found.append("declined")
-        if self.said.get("decisions_not_done"):
-            found.append("not_done")
-        return found
+        waits = self.waits_since
+        declined = any(reason for *_, reason in (*self.versions, self.roster))
+        amiss = {
+            "silent": not self.linked and (last is None or now - last > silent),
+            "gap": self.missing > 0,
+            "backlog": self.linked and waits is not None and now - waits > BACKLOG,
+            "no_key": not self.keys,
+            "fault": self.linked and bool(set(self.faults) - QUIET),
+            "unheard": self.heard_how not in {None, "well"},
+            "declined": declined,
+            "not_done": bool(self.said.get("decisions_not_done")),
+        }
+        return [code for code, holds in amiss.items() if holds]
 
 
 def known(transaction: Connection, enrolled: Iterable[tuple[str, str]]) -> list[Device]:

@@ -27,6 +27,8 @@ PAGES = {
     "/catalogue/north/docks?row=B": "docks",
     "/words": "Words",
     "/words/one?site=north&form=pallet-move&language=en&word=door&meaning=label/dock/": "door",
+    "/roster": "Roster",
+    "/roster/north?row=op-18": "Roster",
     "/drill": "Drill",
     "/people": "People",
     "/deeds": "Audit",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,9 +14,11 @@ from typing import Any
 
 import pytest
 
+from edge.agent import conditions
+from edge.agent.conditions import Conditions
 from edge.agent.delivery import Delivery
 from edge.config import Deliver, Mqtt, Settings, SettleBy
-from edge.deliver.events import Topics, encode, presence, receipt, recorded, untrusted
+from edge.deliver.events import Topics, encode, presence, read_status, receipt, recorded, timestamp, untrusted
 from edge.deliver.mqtt import Acknowledged, Delivered, Session, SessionEvent
 from edge.deliver.signed import ReviewDecision, signed_decision
 from edge.keep import device_key
@@ -305,6 +309,33 @@ def test_the_device_says_that_it_is_there_and_that_it_goes(
     delivering(delivery(desk, broker), lambda: until(lambda: bool(far_end.status), "no status"))
     until(lambda: len(far_end.status) >= 2, "it went without a word")
     assert [b'"online"' in far_end.status[0], b'"offline"' in far_end.status[1]] == [True, True]
+
+
+def test_what_waits_unsent_is_told_with_the_first_word_and_again_when_it_has_gone_behind_the_entries(
+    desk: JournalThread, broker: Mosquitto, far_end: FarEnd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PACE_S", "LOOK_S"):
+        monkeypatch.setattr(conditions, name, 0.3)
+    rows = [committed(desk, number) for number in range(3)]
+    (first, *_) = desk.now(lambda journal: journal.queries.entries(3))[::-1]
+    settings = Settings(site="hall", device="dock-1", deliver=Deliver(mqtt=Mqtt(host="127.0.0.1", port=broker.port)))
+    fares = Conditions()
+    fares.has_free(5_000_000_000)
+
+    def backlog() -> Any:
+        return [json.loads(one).get("backlog") for one in far_end.status]
+
+    def meanwhile() -> None:
+        far_end.wait_for_entries(3)
+        time.sleep(1)
+        assert backlog() == [{"entries": 3, "since": timestamp(first.recorded_at)}], "told once, as nothing changes"
+        for row in rows:
+            far_end.say(answer(row))
+        until(lambda: backlog()[-1] == {"entries": 0}, lambda: str(backlog()))
+
+    delivering(Delivery(settings, desk, tell=lambda _: None, beat=lambda: None, conditions=fares), meanwhile)
+    assert read_status(far_end.status[0], TOPICS)["disk_free_mb"] == 5000
+    until(lambda: backlog()[-1] is None, "of a device that has gone nothing is told")
 
 
 def test_an_order_that_the_broker_kept_is_not_obeyed_and_one_for_now_is(

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from edge.agent.conditions import FEWEST
 from edge.config import Mqtt
 from edge.deliver.mqtt import Delivered, Session, SessionEvent
 from tests.command import DOCKVOICE
@@ -140,6 +141,31 @@ def test_what_is_said_into_three_headsets_is_booked_for_three_devices(
         told = [(one.process.wait(ENDED_IN_S), one.end(), one.log.read_text())[2] for one in intruders]
         assert f"microphone left: is listened to by process {worn['left'].process.pid}" in told[0]
         assert f"device 'dock-c': this machine runs it already, by process {worn['right'].process.pid}" in told[1]
+
+
+def test_how_loud_the_wearer_and_the_hall_are_is_told_after_some_sentences_and_with_whatever_is_told(
+    shelf: Shelf, tmp_path: Path, repository: Path, free_port: Callable[[], int]
+) -> None:
+    port, clips = free_port(), repository / "tests/data/speech/demo"
+    with ExitStack() as held:
+        held.enter_context(Mosquitto(tmp_path / "broker", port))
+        watcher = Watcher(port)
+        held.callback(watcher.end)
+        worn = Worn(shelf, "left", "dock-a", port, tmp_path, DOCKVOICE_DELIVER__CONTROL="true")
+        held.callback(worn.end)
+        worn.notices.hear("READY=1", worn.log.read_text)
+        for number, (_, clip, *_) in enumerate([*SAID.values(), *SAID.values()][:FEWEST], 1):
+            shelf.air.say("left", clips / clip)
+            until(lambda number=number: len(worn.verdicts()) == number, worn.log.read_text)  # type: ignore[misc]
+        watcher.orders("dock-a", "mute")
+        until(watcher.sees("dock-a", muted=True), lambda: str(watcher.states))
+        watcher.orders("dock-a", "unmute")  # the numbers are those of the last look, up to a second ago
+        until(watcher.sees("dock-a", muted=False), lambda: str(watcher.states))
+        said = watcher.states[-1][1]
+        assert -40 < said["hearing"]["level_db"] < -5, said
+        assert said["hearing"]["noise_db"] < said["hearing"]["level_db"] - 12, said
+        assert said["disk_free_mb"] > 0
+        assert worn.end() == 0
 
 
 def test_a_fault_is_told_on_the_status_topic_and_by_the_command_and_mute_is_announced(

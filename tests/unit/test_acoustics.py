@@ -52,6 +52,7 @@ def test_the_noise_is_told_from_the_voice(snr_db: float) -> None:
     speech = voice(120, 2.0)
     noise = float(np.sqrt(np.mean(speech**2))) * 10 ** (-snr_db / 20)
     assert of(speech, noise).snr_db == pytest.approx(snr_db, abs=1.5)
+    assert of(speech, noise).noise_db == pytest.approx(20 * np.log10(noise), abs=1.5)
 
 
 def test_a_voice_half_as_loud_is_six_decibels_fainter() -> None:

@@ -116,6 +116,59 @@ def test_the_page_has_those_with_something_amiss_first_and_says_what(site: Conso
     assert "<html" not in german
 
 
+def test_how_the_wearer_is_heard_is_judged_by_level_and_by_what_surrounds_him(site: Console) -> None:
+    def judged(row: tuple[dict[str, int], str | None]) -> None:
+        hearing, wanted = row
+        told: dict[str, Any] = {"hearing": hearing} if hearing else {}
+        say(site, **told)
+        with site.place.open() as transaction:
+            (found,) = [one for one in fleet.known(transaction, [("north", "dock-3")]) if one.name == "dock-3"]
+        assert found.heard_how == wanted
+        assert ("unheard" in found.alarms(site.place.now(), timedelta(minutes=30))) == (wanted not in {None, "well"})
+
+    every(
+        {
+            "well": ({"level_db": -24, "noise_db": -50}, "well"),
+            "at the limit": ({"level_db": -24, "noise_db": -36}, "well"),
+            "drowned": ({"level_db": -24, "noise_db": -35}, "loud_hall"),
+            "quiet in a quiet hall": ({"level_db": -41, "noise_db": -70}, "too_quiet"),
+            "loud": ({"level_db": -5, "noise_db": -50}, "too_loud"),
+            "its gate is closed between words": ({"level_db": -24}, "well"),
+            "only talk beside it": ({"noise_db": -50}, None),
+            "an earlier version": ({}, None),
+        },
+        judged,
+    )
+
+
+def test_what_waits_at_a_device_is_shown_as_it_said_and_is_an_alarm_where_it_does_not_go_though_it_is_linked(
+    site: Console,
+) -> None:
+    say(site, backlog={"entries": 12, "since": "2026-11-22T07:51:00.000Z"}, disk_free_mb=21480)
+    say(site, device="dock-4", hearing={"level_db": -31, "noise_db": -40})
+    assert alarms(site) == {"dock-3": [], "dock-4": ["unheard"]}
+    site.later = timedelta(minutes=2)
+    assert alarms(site)["dock-3"] == ["backlog"]
+    with site.client("ana", Role.VIEWER) as browser:
+        page = browser.get("/devices").text
+        assert "entries wait too long" in browser.get("/alarms").text
+        for words in (
+            "At the device 12<br><small>since <time",
+            "21.5 GB of room",
+            "loud hall",
+            "hall -40 dBFS",
+            "9 dB above",
+        ):
+            assert words in page
+        assert page.count("not known") == 2, "neither has said what the other has"
+        say(site, "offline")
+        say(site, "offline", device="dock-4")
+        page = browser.get("/devices").text
+        assert "when it had a link" in page
+        assert "loud hall" not in page
+    assert alarms(site) == {"dock-3": [], "dock-4": []}
+
+
 def test_what_was_refused_and_put_aside_is_shown_as_text(site: Console, event: Read) -> None:
     odd = [
         b"\xff\xfe no JSON",

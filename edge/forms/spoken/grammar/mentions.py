@@ -340,7 +340,7 @@ class CountMentions:
         own = min((cost for _, other, cost in numbers.cardinals(at) if other == value), default=0.0)
         if own > 0 or self._is_behind_digits(path, at, count):
             return weights.OTHER
-        return weights.TORN if value < HUNDRED else weights.TORN_HUNDRED
+        return weights.TORN_HUNDRED if isinstance(value, int | float) and value >= HUNDRED else weights.TORN
 
     def _is_behind_digits(self, path: Path, at: int, count: UnitCount) -> bool:
         """Does a count that begins inside a usual one follow an id said digit by digit?"""

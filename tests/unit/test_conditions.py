@@ -1,0 +1,126 @@
+"""What a device tells of how loud it is there and of what waits: nothing too soon, nothing old, and not too often."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from edge.agent.conditions import FEWEST, LATELY_S, LATEST, PACE_S, Conditions
+from edge.records import Acoustics
+from tests.rows import every
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+def sound(level: float, noise: float) -> Acoustics:
+    snr = 10 * math.log10(10 ** ((level - noise) / 10) - 1)
+    return Acoustics(snr, level, clipped=0.0, speech_seconds=2.0, second_voice=0.0)
+
+
+def hears(device: Conditions, level: float, noise: float, now: float = 0, times: int = FEWEST, **more: Any) -> None:
+    for _ in range(times):
+        device.heard(sound(level, noise), now, dictated=more.get("dictated", True))
+
+
+def hearing(device: Conditions, now: float = 0) -> Any:
+    return device.known(now).get("hearing")
+
+
+@pytest.fixture
+def device() -> Conditions:
+    return Conditions()
+
+
+def test_of_few_utterances_nothing_is_told(device: Conditions) -> None:
+    hears(device, -24, -50, times=FEWEST - 1)
+    assert device.known(0) == {}
+    hears(device, -24, -50, times=1)
+    assert hearing(device) == {"level_db": -24, "noise_db": -50}
+
+
+def test_a_shout_and_a_slamming_gate_change_nothing(device: Conditions) -> None:
+    hears(device, -24, -50)
+    hears(device, -3, -12, times=2)
+    assert hearing(device) == {"level_db": -24, "noise_db": -50}
+
+
+def test_talk_beside_the_device_tells_of_the_hall_and_not_of_the_wearer(device: Conditions) -> None:
+    hears(device, -45, -50, dictated=False)
+    assert hearing(device) == {"noise_db": -50}
+
+
+def test_a_headset_that_sends_zeros_between_words_says_nothing_of_the_hall(device: Conditions) -> None:
+    hears(device, -24, -120)
+    assert hearing(device) == {"level_db": -24}
+
+
+def test_what_was_said_before_the_break_is_old_and_only_the_latest_counts(device: Conditions) -> None:
+    hears(device, -24, -50)
+    assert hearing(device, LATELY_S) is not None
+    assert hearing(device, LATELY_S + 1) is None
+    hears(device, -24, -50, now=LATELY_S, times=LATEST)
+    hears(device, -30, -40, now=LATELY_S, times=LATEST)
+    assert hearing(device, LATELY_S) == {"level_db": -30, "noise_db": -40}
+
+
+def test_what_is_on_its_way_is_no_backlog_and_what_is_found_at_the_start_is(device: Conditions) -> None:
+    device.owes(12, ("a", NOON), 0)
+    assert device.known(0)["backlog"] == {"entries": 12, "since": "2026-11-20T12:00:00.000Z"}
+    assert not device.is_to_look(1)
+    for oldest in ("b", "c"):  # each was confirmed before the next look
+        device.owes(1, (oldest, NOON), 10)
+        assert device.known(10)["backlog"] == {"entries": 0}
+    device.owes(2, ("c", NOON), 20)
+    assert device.known(20)["backlog"]["entries"] == 2
+    device.owes(0, None, 30)
+    assert device.known(30)["backlog"] == {"entries": 0}
+
+
+def told(device: Conditions, now: float = 0) -> None:
+    device.told(device.known(now), now)
+
+
+def is_news(device: Conditions, now: float) -> bool:
+    return device.is_news(device.known(now), now)
+
+
+def test_what_has_hardly_changed_is_no_news_and_nothing_is_within_a_minute(device: Conditions) -> None:
+    hears(device, -24, -50, times=LATEST)
+    device.owes(4, ("a", NOON), 0)
+    device.has_free(10_000_000_000)
+    assert is_news(device, 0)
+    told(device)
+    assert not is_news(device, PACE_S)
+    hears(device, -26, -48, times=LATEST)
+    device.owes(7, ("a", NOON), 10)
+    device.has_free(6_000_000_000)
+    assert not is_news(device, PACE_S)
+    device.owes(0, None, 20)
+    assert not is_news(device, PACE_S - 1)
+    assert is_news(device, PACE_S)
+
+
+def test_each_thing_is_news_when_it_changes_much() -> None:
+    def changes(change: Any) -> None:
+        one = Conditions()
+        hears(one, -24, -50, times=LATEST)
+        one.owes(4, ("a", NOON), 0)
+        one.has_free(10_000_000_000)
+        told(one)
+        change(one)
+        assert is_news(one, PACE_S)
+
+    every(
+        {
+            "quieter": lambda one: hears(one, -27, -50, times=LATEST),
+            "louder there": lambda one: hears(one, -24, -47, times=LATEST),
+            "the hall alone": lambda one: hears(one, -24, -50, times=LATEST, dictated=False),
+            "twice as many wait": lambda one: one.owes(8, ("a", NOON), 10),
+            "none waits": lambda one: one.owes(0, None, 10),
+            "half the room": lambda one: one.has_free(5_000_000_000),
+        },
+        changes,
+    )
