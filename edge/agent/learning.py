@@ -49,7 +49,9 @@ MOST_LOOKED_AT = 5000  # Utterances, the latest: a month of one headset.
 
 EVERY_S = 600.0  # How often it is counted: nobody adds a word sooner.
 
-REST_S = 0.05  # Between two utterances: whoever speaks meanwhile comes first, and a start takes no processor for it.
+FIRST_S = 60.0  # After the start, which is to hear its first word soon, and has the past in no hurry.
+
+REST_S = 0.05  # Between two utterances: whoever speaks meanwhile comes first.
 
 log = logging.getLogger(__name__)
 
@@ -237,6 +239,7 @@ class UnknownWords:
 
     async def run(self) -> None:
         """Count until cancelled."""
+        await asyncio.sleep(FIRST_S)
         while True:
             try:
                 await self.count()

@@ -197,8 +197,9 @@ def open_for_reading(path: Path) -> JournalDatabase:
 
     A read-only connection never checkpoints, so it cannot race the writer. Raises UnreadableInput when there is none.
     """
+    none = UnreadableInput(f"{path}: no such journal; name the state_directory of an agent that has run")
     if not path.is_file():
-        raise UnreadableInput(f"{path}: no such journal; name the state_directory of an agent that has run")
+        raise none
     with refusals(path):
         uri = f"{path.absolute().as_uri()}?mode=ro"
         db = _connected(sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False))
@@ -206,10 +207,13 @@ def open_for_reading(path: Path) -> JournalDatabase:
             schema.refuse_newer(db, path)
             if schema.pending(db):
                 raise UnreadableInput(f"{path}: was written by an older dockvoice; start the agent once to bring it up")
+            return JournalDatabase(db, path)
+        except FileNotFoundError:  # it was removed meanwhile
+            db.close()
+            raise none from None
         except BaseException:
             db.close()
             raise
-    return JournalDatabase(db, path)
 
 
 def check_at_work(path: Path) -> None:

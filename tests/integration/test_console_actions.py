@@ -81,7 +81,10 @@ def test_every_page_is_walked_and_every_action_done(
         _narrow_lists(page)
         _make_a_dossier(page, tmp_path)
         _decide(page)
+        _look_through_the_morning(page)
         _change_the_catalogue(page, tmp_path)
+        _give_a_word_its_meaning(page)
+        _say_who_may_sign_on(page, tmp_path)
         _drill(page, dock)
         _let_people_in_and_go(page)
         page.get_by_role("link", name="Audit").click()
@@ -122,7 +125,7 @@ def _sign_in_with_the_keyboard(page: Page) -> None:
 def _narrow_lists(page: Page) -> None:
     page.get_by_role("textbox", name="Trailer").fill("5501")
     page.get_by_role("button", name="Show").press("Enter")
-    expect(page.get_by_role("row")).to_have_count(6)
+    expect(page.get_by_role("row")).to_have_count(8)
     page.get_by_role("row").nth(1).get_by_role("link").first.press("Enter")
     expect(page.get_by_role("heading", name="History")).to_be_visible()
     page.get_by_text("The event as it was received").click()
@@ -175,10 +178,65 @@ def _decide(page: Page) -> None:
         without_barriers(page)
 
 
-def _change_the_catalogue(page: Page, directory: Path) -> None:
-    def why(form: str, said: str) -> None:
-        page.locator(f'form[action="/catalogue/{form}"]').first.get_by_label("Why, in your words").fill(said)
+def _look_through_the_morning(page: Page) -> None:
+    go_to(page, "Morning list")
+    right = page.get_by_role("button", name="Right")
+    before = right.count()
+    right.first.press("Enter")
+    expect(right).to_have_count(before - 1)
+    page.get_by_role("button", name="Put it back").press("Enter")
+    expect(right).to_have_count(before)
 
+
+def because(page: Page, action: str, said: str) -> None:
+    page.locator(f'form[action="{action}"]').first.get_by_label("Why, in your words").fill(said)
+
+
+def _give_a_word_its_meaning(page: Page) -> None:
+    go_to(page, "Words")
+    page.get_by_label("Another word").fill("gantry")
+    page.get_by_label("Form").select_option("pallet-move")
+    page.get_by_role("button", name="Give it a meaning").press("Enter")
+    page.get_by_label("It means").select_option("label/dock/")
+    page.get_by_role("button", name="See what would change").press("Enter")
+    without_barriers(page)
+    page.get_by_role("button", name="Add it").press("Enter")
+    expect(page.get_by_role("cell", name="gantry", exact=True)).to_be_visible()
+
+
+def _say_who_may_sign_on(page: Page, directory: Path) -> None:
+    operators = page.get_by_role("region", name="Operators")
+    go_to(page, "Roster")
+    page.get_by_role("link", name="north").press("Enter")
+    page.get_by_label("Name on record").fill("op-30")
+    page.get_by_label("Spoken names").fill("ida")
+    because(page, "/roster/edit", "begins on Monday")
+    page.get_by_role("button", name="Save as a new version").press("Enter")
+    expect(operators).to_contain_text("op-30")
+    page.get_by_role("link", name="Change: op-30").press("Enter")
+    because(page, "/roster/edit", "does not begin")
+    page.get_by_role("button", name="Take out").press("Enter")
+    expect(operators).not_to_contain_text("op-30")
+    file = directory / "roster.csv"
+    file.write_text("name,number\nop-31,3131\n")
+    page.locator('form[action="/roster/file"] [name=file]').set_input_files(file)
+    because(page, "/roster/file", "a new crew")
+    page.get_by_role("button", name="Import a file").press("Enter")
+    expect(operators).to_contain_text("op-31")
+    page.get_by_role("button", name="Publish to the devices").press("Enter")
+    expect(page.get_by_role("button", name="Publish to the devices")).to_have_count(0)
+    because(page, "/roster/take", "as the devices have it")
+    page.locator('form[action="/roster/take"] button').press("Enter")
+    expect(page.get_by_role("button", name="Publish to the devices")).to_be_visible()
+    because(page, "/roster/back", "the crew before")
+    page.get_by_role("button", name="Go back to it").first.press("Enter")
+    without_barriers(page)
+    because(page, "/roster/withdraw", "the devices' own settings again")
+    page.locator('form[action="/roster/withdraw"] button').press("Enter")
+    expect(operators).not_to_contain_text("op-31")
+
+
+def _change_the_catalogue(page: Page, directory: Path) -> None:
     def is_version(rows: int, what: str) -> None:
         expect(page.get_by_role("heading", name=f"Rows ({rows})")).to_be_visible()
         expect(page.get_by_role("region", name="History").get_by_role("row").nth(1)).to_contain_text(what)
@@ -188,26 +246,26 @@ def _change_the_catalogue(page: Page, directory: Path) -> None:
     page.get_by_role("button", name="Open", exact=True).press("Enter")
     page.get_by_role("link", name="Change: B").press("Enter")
     page.locator("[name=cell_spoken]").fill("dock bravo")
-    why("edit", "as it is called")
+    because(page, "/catalogue/edit", "as it is called")
     page.get_by_role("button", name="Save as a new version").press("Enter")
     is_version(4, "as it is called")
     page.locator("[name=cell_value]").fill("E")
     page.locator("[name=cell_spoken]").fill("dock e")
-    why("edit", "a new dock")
+    because(page, "/catalogue/edit", "a new dock")
     page.get_by_role("button", name="Save as a new version").press("Enter")
     is_version(5, "a new dock")
     page.get_by_role("link", name="Change: E").press("Enter")
-    why("edit", "not yet built")
+    because(page, "/catalogue/edit", "not yet built")
     without_barriers(page)
     page.get_by_role("button", name="Take this row out").press("Enter")
     is_version(4, "not yet built")
     file = directory / "docks.csv"
     file.write_text("value,spoken\nA,dock a\nB,dock b\n")
     page.get_by_label("All rows, with the columns").set_input_files(file)
-    why("file", "two are closed")
+    because(page, "/catalogue/file", "two are closed")
     page.get_by_role("button", name="Import a file").press("Enter")
     is_version(2, "two are closed")
-    page.locator('form[action="/catalogue/back"]').first.get_by_label("Why, in your words").fill("open again")
+    because(page, "/catalogue/back", "open again")
     page.get_by_role("button", name="Go back to it").first.press("Enter")
     is_version(4, "open again")
     without_barriers(page)

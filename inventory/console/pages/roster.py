@@ -102,9 +102,12 @@ def take_over(call: Call) -> Response:
     """Make a version of what the broker has: somebody published it by the command, or it was lost here."""
     if call.place.signer is None:
         return call.refused("catalogue.no_key", 409)
-    key = call.place.signer.public
+    key, site = call.place.signer.public, call.given.get("site", "")
+    with call.look() as transaction:
+        if site not in fleet.sites(transaction):
+            return call.refused("roster.unknown", 404, told=site)
     try:
-        there = catalogue_publishing.roster_at_broker(call.place.settings, call.given.get("site", ""), key)
+        there = catalogue_publishing.roster_at_broker(call.place.settings, site, key)
     except UnreadableInput as fault:
         return show_site(call, (str(fault),))
     source = f"what the broker had, version {there.version}"
