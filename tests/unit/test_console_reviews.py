@@ -179,7 +179,7 @@ def test_a_forged_decision_is_no_word_of_this_console(site: Console, broker: Bro
         sent(site, broker)
 
 
-EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{7*7}}"
+EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{7007*7007}}"
 
 
 def test_nothing_that_was_said_becomes_a_part_of_a_page(site: Console) -> None:
@@ -199,7 +199,7 @@ def test_nothing_that_was_said_becomes_a_part_of_a_page(site: Console) -> None:
     for shown in (refused.text, *(page(site, path, Role.ADMIN) for path in paths)):
         assert "<script>alert" not in shown
         assert "<img" not in shown
-        assert "49" not in shown.replace(identity(7, 21), "")
+        assert str(7007 * 7007) not in shown
     assert "&lt;script&gt;alert" in refused.text
 
 

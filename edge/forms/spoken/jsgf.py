@@ -130,11 +130,14 @@ def _value(field: FormField, catalogue: Catalogue) -> str:
 
 
 def _letters(field: FormField, catalogue: Catalogue) -> str:
-    """The letters that occur in the field's known values, each with its NATO word; of numbers alone there are none."""
+    """The letters that occur in the field's known values, each with its NATO word; of numbers alone, their digits.
+
+    The decoder takes JSGF's <VOID> for nothing said, and then hears all of the grammar wrong.
+    """
     known = catalogue.values(field.catalogue) if field.catalogue else field.choices
     characters = {character for value in known for character in value.lower()} or LETTERS
     possible = {letter: code for letter, code in NATO.items() if letter in characters}
-    return " | ".join(f"{letter} [as in {code}] | {code}" for letter, code in possible.items()) or "<VOID>"
+    return " | ".join(f"{letter} [as in {code}] | {code}" for letter, code in possible.items()) or "<digit>"
 
 
 def _either(words: Iterable[str]) -> str:
