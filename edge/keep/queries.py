@@ -194,12 +194,14 @@ class Queries:
         return kept_utterance(found[0]) if found else None
 
     def unread(self) -> Iterator[Utterance]:
-        """What was begun and has no verdict, oldest first, with its sound: after a crash, it is to be read again.
+        """What was begun and has no verdict, first begun first, with its sound: after a crash, it is to be read again.
 
+        The clock does not tell what was first: it may have been set between two utterances.
         A recording that the disk does not give back is logged and stays where it is: one of them must not make the
         agent deaf at every start.
         """
-        unread = "SELECT * FROM utterances WHERE outcome IS NULL AND review IS NULL ORDER BY heard_at, utterance_id"
+        # The plus lets SQLite look for the few in their index, and not walk through all in the order of their rows.
+        unread = "SELECT * FROM utterances WHERE outcome IS NULL AND review IS NULL ORDER BY +rowid"
         for row in self._db.rows(unread):
             try:
                 utterance = evidence.read(self._db.path.parent / row["audio_path"], row)

@@ -228,11 +228,11 @@ class TestHearing:
         assert journal.begin(said) == journal.begin(said)
         assert journal.queries.counts().heard == 1
 
-    def test_unread_is_oldest_first_with_its_sound(self, journal: Journal) -> None:
-        late, early = utterance(5), utterance(3)
-        journal.begin(late)
-        journal.begin(early)
-        assert list(journal.queries.unread()) == [early, late]
+    def test_unread_comes_with_its_sound_and_first_begun_first_whatever_the_clock_said(self, journal: Journal) -> None:
+        first, second = utterance(5), utterance(3)  # between the two, the clock was set back
+        journal.begin(first)
+        journal.begin(second)
+        assert list(journal.queries.unread()) == [first, second]
 
 
 class TestKnowing:
