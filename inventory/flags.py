@@ -92,7 +92,7 @@ class Flags:
         return found
 
 
-def of_entries(transaction: Connection, event_ids: Collection[str]) -> dict[str, list[Flag]]:
+def of_entries(transaction: Connection, event_ids: Collection[str] | Select[Any]) -> dict[str, list[Flag]]:
     """What rules say against each of these entries, and what became of it; none where none speaks against it."""
     found: dict[str, list[Flag]] = {}
     wanted = select(flags).where(flags.c.event_id.in_(event_ids)).order_by(flags.c.rule)

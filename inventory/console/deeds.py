@@ -82,7 +82,7 @@ def latest(transaction: Connection, limit: int, before: int | None = None) -> li
     return _noted(transaction, wanted if before is None else wanted.where(deeds.c.number < before))
 
 
-def about(transaction: Connection, what: Collection[str], only: Collection[str] = ()) -> list[Noted]:
+def about(transaction: Connection, what: Collection[str] | Select[Any], only: Collection[str] = ()) -> list[Noted]:
     """What was done about any of these, the first first; of these kinds, where some are given."""
     wanted = _NOTED.where(deeds.c.about.in_(what)).order_by(deeds.c.number)
     return _noted(transaction, wanted.where(deeds.c.deed.in_(only)) if only else wanted)

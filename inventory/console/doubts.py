@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, select
 
-from edge.hash_chain import parsed
 from inventory.console import deeds
 from inventory.console.deeds import Noted
 from inventory.console.filling import shown
 from inventory.console.listing import COLUMNS, ListedEntry
-from inventory.flags import FlagState, of_entries
-from inventory.tables import entries, events, flags
+from inventory.flags import Flag, FlagState, of_entries
+from inventory.records import data_of
+from inventory.tables import entries, events
 
 FLAGGED = 0.9  # A rule speaks against it: of two entries about one pallet, one is mostly wrong.
 RECOUNTED = 0.4  # It was counted twice, and not the same: the second one stands, and nobody knows which is right.
@@ -75,29 +75,30 @@ def of_time(transaction: Connection, since: datetime, until: datetime, device: t
     its.append(entries.c.state == "current")
     if device is not None:
         its += [entries.c.site == device[0], entries.c.device == device[1]]
-    flagged, corrected = _flagged(transaction, its), _corrected(transaction, its)
+    event_ids = select(entries.c.event_id).where(*its)
+    against, right = of_entries(transaction, event_ids), _right(transaction, event_ids)
+    corrected = _corrected(transaction, its)
     wanted = select(*COLUMNS, events.c.body).join(events, events.c.event_id == entries.c.event_id).where(*its)
     looked_at, found = 0, []
-    for row in transaction.execute(wanted).mappings():
+    for row in transaction.execute(wanted).mappings().all():
         looked_at += 1
+        flagged = against.get(row["event_id"], ())
         if why := sorted(_why(row, flagged, corrected), key=lambda one: -one.weight):
-            found.append(({column.name: row[column.name] for column in COLUMNS}, tuple(why)))
-    event_ids = [told["event_id"] for told, _ in found]
-    right, against = _right(transaction, event_ids), of_entries(transaction, event_ids)
-    listed = [
-        (ListedEntry(**told, replaced_by=None, flags=against.get(told["event_id"], ())), why) for told, why in found
-    ]
-    doubted = [Doubted(entry, why, right.get(entry.event_id)) for entry, why in listed if not entry.struck]
+            told = {column.name: row[column.name] for column in COLUMNS}
+            entry = ListedEntry(**told, replaced_by=None, flags=flagged)
+            found.append(Doubted(entry, tuple(why), right.get(entry.event_id)))
+    doubted = [one for one in found if not one.entry.struck]
     doubted.sort(key=lambda one: (-one.doubt, one.entry.arrival))
     return Doubts(looked_at, [one for one in doubted if not one.right], [one for one in doubted if one.right])
 
 
 def _why(
-    row: RowMapping, flagged: Mapping[str, str], corrected: Mapping[str, tuple[str | None, str | None]]
+    row: RowMapping, flagged: Collection[Flag], corrected: Mapping[str, tuple[str | None, str | None]]
 ) -> Iterator[Why]:
-    if (reason := flagged.get(row["event_id"])) is not None:
-        yield Why("flagged", FLAGGED, told=reason)
-    data: Mapping[str, Any] = parsed(row["body"]).get("data", {})
+    for flag in flagged:
+        if flag.state is FlagState.OPEN:
+            yield Why("flagged", FLAGGED, told=flag.reason)
+    data = data_of(row["body"])
     for name, first in data.get("counted_first", {}).items():
         if first != row["fields"].get(name):
             yield Why("recounted", RECOUNTED, name, shown(first))
@@ -111,24 +112,18 @@ def _why(
         yield Why("asked", ASKED * (row["answers"] - OFTEN + 1), told=str(row["answers"]))
 
 
-def _flagged(transaction: Connection, its: Collection[ColumnElement[bool]]) -> dict[str, str]:
-    """The reason of a rule against each entry about which nobody has decided."""
-    wanted = select(flags.c.event_id, flags.c.reason).join(entries, entries.c.event_id == flags.c.event_id)
-    rows = transaction.execute(wanted.where(flags.c.state == FlagState.OPEN.value, *its))
-    return {row.event_id: row.reason for row in rows}
-
-
 def _corrected(
     transaction: Connection, its: Collection[ColumnElement[bool]]
 ) -> dict[str, tuple[str | None, str | None]]:
     """Of each correction, who made it and who had said what it corrects."""
     earlier = entries.alias("earlier")
     wanted = select(entries.c.event_id, entries.c.operator, earlier.c.operator.label("before"))
-    rows = transaction.execute(wanted.join(earlier, earlier.c.event_id == entries.c.replaces).where(*its))
+    wanted = wanted.join(earlier, earlier.c.event_id == entries.c.replaces)
+    rows = transaction.execute(wanted.where(entries.c.replaces.is_not(None), *its))  # said, they are known to be few
     return {row.event_id: (row.operator, row.before) for row in rows}
 
 
-def _right(transaction: Connection, event_ids: Collection[str]) -> dict[str, Noted]:
+def _right(transaction: Connection, event_ids: Collection[str] | Select[Any]) -> dict[str, Noted]:
     """Who found which of them right, where nobody has put it back since."""
     found: dict[str, Noted] = {}
     for one in deeds.about(transaction, event_ids, (RIGHT, AGAIN)):

@@ -13,10 +13,10 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from edge.hash_chain import parsed
 from edge.records.master import Cells
 from inventory import statuses
 from inventory.catalogue import SiteCatalogue
+from inventory.records import data_of
 from inventory.reviews import Review
 from inventory.site_words import Saying, Speaking, fields_of_lists, word_of
 from inventory.statuses import Status
@@ -26,7 +26,7 @@ MOST_GROUPS = 100  # More than anybody looks at.
 
 MOST_REVIEWS = 200  # Open ones, the latest: those of a bad week.
 
-MOST_ENTRIES = 5000  # The latest, of one form: a month of ten headsets.
+MOST_ENTRIES = 3000  # The latest, of one form: a week of ten headsets.
 
 MOST_VALUES = 2000  # That were entered for a list that the inventory does not have.
 
@@ -136,7 +136,7 @@ def _page_of(review: Review) -> str:
 
 def _sentences(review: Review) -> list[str]:
     """What each interpreter heard."""
-    told = parsed(review.body).get("data", {}).get("readings", [])
+    told = data_of(review.body).get("readings", [])
     return list(dict.fromkeys(str(one["heard"]) for one in told if one.get("heard")))
 
 
@@ -160,13 +160,14 @@ def recorded(transaction: Connection, site: str, form: str) -> Iterator[Saying]:
     An entry carries no sentence, but the words heard for each of its fields.
     """
     its = (entries.c.form == form, entries.c.site == site, entries.c.state == "current")
-    wanted = select(entries.c.event_id, entries.c.fields, events.c.body)
+    wanted = select(entries.c.event_id, events.c.body)
     wanted = wanted.join(events, events.c.event_id == entries.c.event_id).where(*its)
-    for row in transaction.execute(wanted.order_by(entries.c.arrival.desc()).limit(MOST_ENTRIES)):
-        heard = parsed(row.body).get("data", {}).get("reading", {}).get("heard", {})
-        for name, words in heard.items():
-            if words and name in row.fields:
-                yield Saying(f"/entries/{row.event_id}", str(words), {name: row.fields[name]})
+    for row in transaction.execute(wanted.order_by(entries.c.arrival.desc()).limit(MOST_ENTRIES)).all():
+        data = data_of(row.body)
+        fields = data.get("fields", {})
+        for name, words in data.get("reading", {}).get("heard", {}).items():
+            if words and name in fields:
+                yield Saying(f"/entries/{row.event_id}", str(words), {name: fields[name]})
 
 
 def _entered(transaction: Connection, site: str, fields: Collection[str]) -> dict[str, list[str]]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
 
-from edge.hash_chain import parsed
 from inventory.console.filling import shown
+from inventory.records import data_of
 from inventory.reviews import Review
 
 
@@ -42,7 +42,7 @@ class Compared:
 
 def readings(review: Review) -> list[Read]:
     """Every reading that its device tells of. Devices of earlier versions tell of none."""
-    told = parsed(review.body).get("data", {}).get("readings", [])
+    told = data_of(review.body).get("readings", [])
     words = [str(one["heard"]).split() for one in told]
     return [
         Read(
@@ -66,7 +66,7 @@ def _marked(mine: Sequence[str], others: Sequence[Sequence[str]]) -> tuple[Word,
 
 def compared(review: Review, said: Sequence[Read]) -> list[Compared]:
     """Each field that is known, doubtful, heard or read, with what speaks against what stands."""
-    heard: Mapping[str, Any] = parsed(review.body).get("data", {}).get("heard", {})
+    heard: Mapping[str, Any] = data_of(review.body).get("heard", {})
     names = dict.fromkeys((*review.fields, *review.doubtful, *heard, *(name for one in said for name in one.fields)))
     return [
         Compared(

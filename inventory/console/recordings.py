@@ -8,11 +8,11 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from edge.hash_chain import parsed
 from inventory.clips import SignedSound
 from inventory.console.call import Call
 from inventory.console.people import Role
 from inventory.console.sounds import said_why, waveform
+from inventory.records import data_of
 from inventory.reviews import Review
 from inventory.tables import events, reviews
 
@@ -41,7 +41,7 @@ class Playable:
 
 def of_review(call: Call, review: Review) -> Playable:
     """The recording of what was put aside."""
-    said = parsed(review.body).get("data", {}).get("utterance", {})
+    said = data_of(review.body).get("utterance", {})
     return playable(call, _recorded(review.site, review.device, said))
 
 
@@ -70,7 +70,7 @@ def found(
     entered = select(events.c.body).where(events.c.event_id == event_id)
     table, wanted = (reviews, told) if event_id is None else (events, entered)
     row = transaction.execute(wanted.where(table.c.site == site, table.c.device == device)).first()
-    data = {} if row is None else parsed(row.body).get("data", {})
+    data = {} if row is None else data_of(row.body)
     for said in (data.get("utterance", {}), *data.get("support", [])):
         if said.get("id") == utterance_id:
             return _recorded(site, device, said)

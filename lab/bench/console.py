@@ -33,11 +33,14 @@ from sqlalchemy import Table, insert, text
 
 from edge.deliver.events import Topics, encode, status
 from edge.records import ExpectedLine, PlaceKind, ReceivingPlace
+from inventory.catalogue import SiteCatalogue
 from inventory.console import deeds
 from inventory.console.call import COOKIE
 from inventory.console.people import Role
+from inventory.roster import COLUMNS, ROSTER, kind_of
 from inventory.tables import devices, entries, events, refused, said
 from tests.console import Console, console, served
+from tests.console_story import put_aside
 from tests.databases import reader
 from tests.dictated import KEY, recorded
 from tests.postgresql import PostgreSQL
@@ -45,6 +48,7 @@ from tests.postgresql import PostgreSQL
 DEVICES = 200
 OPERATORS = 60
 PALLETS = 40  # Of one trailer.
+REVIEWS = 200  # Open ones: those of a bad week.
 DEEDS = 20_000  # Of people, on the console: two hundred a day for some months.
 DAYS = 30  # Over which the entries were said.
 AT_ONCE = 1000  # Rows of one INSERT.
@@ -77,6 +81,10 @@ PAGES = (
     "/entries/01919f3e-0001-7000-8000-00000000c350",
     "/reviews",
     "/catalogue",
+    "/roster",
+    "/roster/north",
+    "/words",
+    "/words/one?site=north&form=receive-notice&language=en&word=bundles&meaning=unit/quantity/CS",
     "/drill",
     "/people",
     "/deeds",
@@ -127,6 +135,14 @@ def fill(site: Console, number: int) -> None:
         transaction.execute(text("ANALYZE"))
     for n in range(DEVICES):
         site.store.statuses.heard(Topics("dockvoice", "north", f"dock-{n}"), _status(n, site.place.now()))
+    for n in range(REVIEWS):
+        readings = [{"interpreter": "vosk/small-en-us", "heard": f"pallet {n} twelve bundles", "fields": {}}]
+        put_aside(site, n + 1, form="receive-notice", readings=readings)
+    crew = [
+        (f"line {n}", dict(zip(COLUMNS, (f"op-{n}", str(100 + n), "", "", ""), strict=True))) for n in range(OPERATORS)
+    ]
+    crew_of = SiteCatalogue("north", site.place.open, site.place.now, of=lambda _: kind_of(site.place.forms))
+    crew_of.put(ROSTER, crew, "ana", "the early shift", "roster.csv")
     for first in range(0, DEEDS, AT_ONCE):
         with site.place.open() as transaction:
             for n in range(first, first + AT_ONCE):
@@ -137,7 +153,11 @@ def fill(site: Console, number: int) -> None:
 def _status(number: int, now: datetime) -> bytes:
     microphone = {"mode": "open", "muted": False, "faults": ["clipping"] if number % 9 == 0 else []}
     work = {"form": "receive-notice", "language": "en"}
-    told: dict[str, Any] = {"microphone": microphone, "work": work, "under_review": number % 3}
+    count = {"form": "receive-notice", "language": "en", "times": 9, "recorded": 4, "lacking": [], "last": f"{now:%F}"}
+    unknown = [{"said": f"{word} #", **count} for word in ("bundles", "doorway", f"gate{number}")]
+    told: dict[str, Any] = {
+        "microphone": microphone, "work": work, "under_review": number % 3, "unknown_words": unknown
+    }  # fmt: skip
     return encode(
         status("online", site="north", device=f"dock-{number}", key=KEY.public, time=now, program="0.1.0", **told)
     )
@@ -167,7 +187,10 @@ def _add(rows: Mapping[Table, list[dict[str, Any]]], n: int, at: datetime, chanc
     body = recorded(1, at=("north", device))
     body |= {"id": event_id, "sequence": str(n), "chain": "0" * 64, "signature": "0" * 128, "previous": "0" * 64}
     body["data"] |= {"form": form, "fields": fields, "operator": operator}
-    body["data"]["reading"]["confidence"] = {"quantity": round(chance.uniform(0.85, 1), 4)}
+    body["data"]["reading"] |= {
+        "confidence": {"quantity": round(chance.uniform(0.85, 1), 4)},
+        "heard": {"pallet_id": " ".join(str(100_000 + n)), "quantity": "twelve", "uom": "cases"},
+    }
     if before is not None:
         body["data"]["amends"] = before
     came = {"received_at": at + timedelta(seconds=chance.random() * 3), "arrival": n}
