@@ -138,8 +138,10 @@ class _Demo:
 
     def _open(self, running: ExitStack) -> None:
         """Let the inventory run, which announces the trailer, and behind it the office."""
-        self._inventory.enrol(self._state)
-        running.enter_context(self._inventory.running())
+        with ThreadPoolExecutor(1) as beside:
+            enrolling = beside.submit(self._inventory.enrol, self._state)
+            running.enter_context(self._inventory.running())
+            enrolling.result()
         notice = self._scratch / "notice.csv"
         notice.write_text(NOTICE, encoding="utf-8")
         self._inventory.expect(notice)

@@ -26,7 +26,7 @@ from edge.records import SAMPLE_RATE, Frame
 
 SILENCE = bytes(640)  # 20 ms of it, at 16 kHz and 16 bit.
 REACTION_S = 0.5  # People take as long; what comes within 0.4 s the device takes for no answer to what it just asked.
-CALM_S = 0.2  # More than there is between two breaths of one sentence, where nothing is asked.
+CALM_S = 0.1  # What was played is in the ear by then, a second breath too, where nothing is asked.
 UNHEARD_S = 2.0  # Far more than it takes on a busy machine to read what was said: then nothing was heard.
 LOOK_S = 0.02  # How often it is looked whether something has come about.
 
