@@ -10,7 +10,7 @@ from inventory.console.people import Role
 from tests.browser import barriers, browser, tab
 from tests.console import console, served
 from tests.console_dock import morning
-from tests.unit.test_console_words_page import COUNTED, SENTENCE, counts, waits
+from tests.integration.test_console_words_page import COUNTED, SENTENCE, counts, waits
 
 __all__ = ["browser"]
 
