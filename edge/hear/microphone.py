@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import queue
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from threading import Event, Lock
 from typing import Protocol
@@ -125,7 +125,7 @@ class Microphone:
         self._there: frozenset[str] = frozenset()
         self._looked = float("-inf")
         self._searched = float("-inf")
-        self._unseen: float | None = None  # Since when there is one that PortAudio could not look for.
+        self._unseen: Mapping[str, float] = {}  # Those that came and PortAudio could not look for, and since when.
         self._came = False
         self._position = 0
         self._deaf_s = 0.0
@@ -232,15 +232,15 @@ class Microphone:
         if now - self._looked < LOOK_EVERY_S:
             return
         before, self._there, self._looked = self._there, capture_devices(), now
-        if self._there - before and self._unseen is None:
-            self._unseen = now
+        still = {name: since for name, since in self._unseen.items() if name in self._there}
+        self._unseen = dict.fromkeys(self._there - before, now) | still
         changed = self._there != before or now - self._searched >= LOOK_ANYHOW_S
-        if not changed and self._unseen is None:
+        if not changed and not self._unseen:
             return
         self._searched = now
         if look_anew():
-            self._unseen = None
-        elif self._unseen is not None and now - self._unseen >= UNSEEN_S:
+            self._unseen = {}
+        elif any(now - since >= UNSEEN_S for since in self._unseen.values()):
             raise Unavailable(f"{self._told}: a microphone has come that can be opened only after a fresh start")
 
     def _open(self) -> None:

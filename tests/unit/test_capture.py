@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain, pairwise, repeat
+from itertools import chain, count, pairwise, repeat
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +95,24 @@ def test_a_device_that_only_a_fresh_start_can_open_is_a_reason_for_one(
     portaudio.present = False
     with pytest.raises(Unavailable, match="microphone headset: a microphone has come that can be opened only after"):
         next(listening("headset", 30, patient=True).frames())
+
+
+def test_a_device_that_came_and_went_again_is_no_reason_for_a_fresh_start(
+    portaudio: FakePortAudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = count()
+
+    def there() -> frozenset[str]:
+        if (look := next(looks)) > 20:  # much longer than it would be waited for
+            portaudio.present = True
+        return frozenset({"a card"}) if look == 1 else frozenset()
+
+    monkeypatch.setattr(microphone, "capture_devices", there)
+    monkeypatch.setattr(microphone, "look_anew", lambda: False)  # the speaker is open
+    monkeypatch.setattr(microphone, "LOOK_EVERY_S", 0)
+    monkeypatch.setattr(microphone, "UNSEEN_S", 0.1)
+    portaudio.present, portaudio.play = False, bringing(np.full(320, 5))
+    assert next(listening("headset", 30, patient=True).frames()).pcm[0] == 5
 
 
 def test_a_device_that_opens_a_moment_after_it_came_is_no_reason_for_a_fresh_start(
