@@ -28,7 +28,7 @@ ROOT = Path(__file__).parent.parent.parent
 MOVE = forms_in(ROOT / "schemas/forms")["pallet-move"]
 CATALOGUE = Catalogue.load(ROOT / "config/catalogue")
 
-READBACKS = sized(quick=2, test=8, nightly=8)
+READBACKS = 8
 """So many in a row, one after another, wherever it is not said how many."""
 
 NORMAL_DB, SOFT_DB = -20.0, -30.0
@@ -79,7 +79,7 @@ def test_without_the_guard_the_device_hears_itself() -> None:
 
 
 def test_readbacks_heard_at_minus_20_db_cause_no_utterance() -> None:
-    told = [one for language in LANGUAGES for one in readbacks(sized(quick=1, test=4, nightly=40), language)]
+    told = [one for language in LANGUAGES for one in readbacks(sized(test=4, nightly=40), language)]
     worn = alone(told)
     assert heard(worn) == []
     assert worn.stopped_at == []
@@ -152,7 +152,7 @@ def test_what_is_said_right_after_an_earcon_is_heard_from_the_first_word(leakage
     silence = np.zeros(1, dtype=np.int16)
     clips = sorted((ROOT / "tests/data/speech/conversation").glob("*.flac"))
     script: list[tuple[float, Sound, Sound | None, float]] = []
-    for number, clip in enumerate(clips[:: sized(quick=4, test=1, nightly=1)]):
+    for number, clip in enumerate(clips):
         said, _ = soundfile.read(clip, dtype="int16")
         said = said[np.flatnonzero(np.abs(said) > 1000)[0] - 400 :]
         script += [(1.0, rings, said, 0.2 + 0.1 * (number % 6)), (1.5, silence, None, 0.0)]
