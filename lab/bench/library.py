@@ -124,10 +124,16 @@ def clips(form: str, said: Mapping[str, Mapping[str, FieldValue]], voices: Seque
     )
 
 
-def _clip(form: str, text: str, fields: Mapping[str, FieldValue], voice: str) -> Clip:
+def said_by(voice: str, text: str) -> Path:
+    """The recording of what a voice says; it is kept."""
     audio = KEPT / f"{sha256(f'{voice} {text}'.encode()).hexdigest()[:16]}.flac"
     if not audio.exists():
         _keep(audio, TRIED[voice](text))
+    return audio
+
+
+def _clip(form: str, text: str, fields: Mapping[str, FieldValue], voice: str) -> Clip:
+    audio = said_by(voice, text)
     return Clip(
         audio=audio,
         form=form,

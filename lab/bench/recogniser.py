@@ -73,7 +73,7 @@ def main() -> None:
     waits, work, sound = [], 0.0, 0.0
     for clip in _clips(options.manifest, options.kinds, options.conditions):
         pcm = _pcm(options.manifest.parent / clip["audio"])
-        reading, wait, all_of_it = asyncio.run(_read(reader, form, pcm))
+        reading, wait, all_of_it = asyncio.run(read(reader, form.name, pcm))
         waits.append(wait)
         work, sound = work + all_of_it, sound + len(pcm) / SAMPLE_BYTES / SAMPLE_RATE
         _count(tallies[f"{clip['kind']} {clip['condition']}"], form, clip, reading, options.details)
@@ -124,10 +124,10 @@ def _pcm(path: Path) -> bytes:
     return bytes(samples.tobytes())
 
 
-async def _read(reader: Interpreter, form: Form, pcm: bytes) -> tuple[Reading, float, float]:
+async def read(reader: Interpreter, form: str, pcm: bytes) -> tuple[Reading, float, float]:
     """The reading, the seconds it took after the last frame, and the seconds of work in all."""
     segment = Segment(0, 0, len(pcm) // SAMPLE_BYTES, len(pcm) // SAMPLE_BYTES, Closing.SOURCE_ENDED, pcm)
-    utterance = Utterance("lab.bench", form.name, "lab.bench", datetime.now(UTC), segment)
+    utterance = Utterance("lab.bench", form, "lab.bench", datetime.now(UTC), segment)
     attention = reader.attend()
     began = time.perf_counter()
     for at in range(0, len(pcm), FRAME):

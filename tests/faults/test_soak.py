@@ -1,6 +1,6 @@
-"""Twenty seconds of steady load with faults and a planted leak, which is found; at night a minute without one, too.
+"""Twenty seconds of steady load with faults and a planted leak, which is found.
 
-`make soak` does it for half an hour.
+That without one nothing grows takes minutes to see, until caches are full: `make soak`, and ten of them each night.
 """
 
 from __future__ import annotations
@@ -10,13 +10,12 @@ from pathlib import Path
 import pytest
 
 from tests.faults.soak.slopes import Limit, Point, trend
-from tests.faults.soak.soak import FILES, LATENESS, MEMORY, soak
-from tests.tiers import sized
+from tests.faults.soak.soak import FILES, MEMORY, soak
 
 PACE_S = 0.05
 """Faster than in the long form, so that a leak of an utterance shows in seconds."""
 
-LEAKING_S, SOUND_S = 20.0, 60.0
+LEAKING_S = 20.0
 
 A_MEGABYTE = Limit("RSS", "MB", at_once=1.0, hourly=60.0, reason="")
 
@@ -42,16 +41,8 @@ def test_a_process_that_begins_anew_with_less_has_grown_all_the_same() -> None:
     assert (found.slope, found.seconds) == (1.0, 118.0)
 
 
-@pytest.mark.parametrize(
-    "leaking", sized(test=[True], nightly=[True, False]), ids={True: "leaking", False: "sound"}.get
-)
-def test_a_planted_leak_is_found_and_without_one_nothing_grows(leaking: bool, tmp_path: Path) -> None:
-    seconds = LEAKING_S if leaking else SOUND_S
-    soaked = soak(tmp_path, seconds, pace_s=PACE_S, leaking=leaking)
+def test_a_planted_leak_is_found(tmp_path: Path) -> None:
+    soaked = soak(tmp_path, LEAKING_S, pace_s=PACE_S, leaking=True)
     print(soaked)
     assert soaked.tally.exact
-    if leaking:
-        assert {("agent", MEMORY), ("agent", FILES)} <= set(soaked.growing), soaked
-    else:
-        # Lateness is told and not judged here: others may use the machine, and a minute is short.
-        assert [limit for _, limit in soaked.growing if limit not in LATENESS] == [], soaked
+    assert {("agent", MEMORY), ("agent", FILES)} <= set(soaked.growing), soaked

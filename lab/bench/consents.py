@@ -1,0 +1,86 @@
+"""How often a word is taken for an answer that it is not: `python -m lab.bench.consents [--words N] [--seed S]`.
+
+Common words of `tests/data/common_words.txt`, and those that sound like "yes" and "no", are said alone by voices of
+Debian's flite and heard as in a conversation. Told are the words from which a yes or no was understood as surely as
+the default policy demands, and whether "yes" and "no" themselves were. "know" sounds as "no" does, and "wrong" is one.
+Needs flite and the recogniser's weights.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+
+import soundfile
+
+from edge.agent.parts import assemble
+from edge.config import Settings, load
+from edge.ports import Interpreter
+from edge.records import Act
+from lab.bench.library import REPOSITORY, said_by
+from lab.bench.recogniser import read
+from lab.report.comparing import percent
+from lab.report.statistics import wilson
+
+WORDS = REPOSITORY / "tests" / "data" / "common_words.txt"
+
+ALIKE = (
+    "us", "guess", "chess", "guest", "this", "as", "is", "has", "his", "yet", "just", "dress", "press", "mess",
+    "less", "nest", "test", "west", "rest", "best",
+    "now", "know", "nor", "note", "new", "low", "go", "so", "oh", "nine", "knows", "gnome", "dough", "though",
+)  # fmt: skip
+"""Sounds of "yes" and "no" are in them."""
+
+ANSWERS = {"yes": Act.YES, "no": Act.NO}
+
+VOICES = ("flite-slt", "flite-awb", "flite-rms", "flite-kal", "flite-kal16")
+
+
+def main() -> None:
+    """Let them be said, and print what was understood."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--words", type=int, default=200, help="so many common words, besides those that sound alike")
+    parser.add_argument("--seed", type=int, default=7, help="by which they are chosen")
+    given = parser.parse_args()
+    settings = load(Settings, None, agree={"conversation": True})
+    parts = assemble(settings, live=False)
+    chosen = [*dict.fromkeys([*ALIKE, *common(given.words, given.seed)])]
+    ear = Ear(parts.interpreter, parts.form.name, parts.rules.demands.uncalibrated)
+    taken = [(word, voice, act) for word in chosen for voice in VOICES if (act := ear.answer(word, voice)) is not None]
+    for word, voice, act in taken:
+        print(f"{word!r} by {voice}: {act}")
+    said = len(chosen) * len(VOICES)
+    print(f"{len(taken)} of {said} words that are no answer were taken for one: {percent(wilson(len(taken), said))} %")
+    for answer, act in ANSWERS.items():
+        heard = [voice for voice in VOICES if ear.answer(answer, voice) is act]
+        print(f"{answer!r} was understood of {len(heard)} of {len(VOICES)} voices: {', '.join(heard) or 'none'}")
+
+
+def common(number: int, seed: int) -> Sequence[str]:
+    """So many of the common words, none of which is an answer."""
+    lines = map(str.strip, WORDS.read_text(encoding="utf-8").splitlines())
+    words = [line for line in lines if line and not line.startswith("#") and line not in ("yes", "no", "yeah", "nope")]
+    return Random(seed).sample(words, min(number, len(words)))  # noqa: S311 - chance, not secrecy
+
+
+@dataclass(frozen=True, slots=True)
+class Ear:
+    """The device's own, in a conversation."""
+
+    interpreter: Interpreter
+    form: str
+    sure: float  # From here on a word of an answer is heeded.
+
+    def answer(self, word: str, voice: str) -> Act | None:
+        """The yes or no that is understood where a voice says this word alone; None where none is."""
+        pcm, _ = soundfile.read(said_by(voice, word), dtype="int16")
+        reading, _, _ = asyncio.run(read(self.interpreter, self.form, pcm.tobytes()))
+        heeded = reading.act in ANSWERS.values() and all(one.confidence >= self.sure for one in reading.words)
+        return reading.act if heeded else None
+
+
+if __name__ == "__main__":
+    main()
