@@ -36,7 +36,7 @@ help:  ## What can be made
 demo: $(CACHE)/demo.stamp system-demo models  ## Recorded sentences become inventory rows, end to end
 	@DOCKVOICE_UNDERSTAND__MODELS_DIRECTORY=$(MODELS) $(BIN)/dockvoice demo
 
-quick: style  ## Tests, while working: style, logic, plays, a few examples of each property; a minute
+quick: style  ## Tests, while working: style, logic, plays, a few examples of each property; a minute and a half
 	TIER=quick $(PYTEST) -n $(THINKING) $(ARGS)
 
 test: ready  ## Tests, before sharing; what CI runs: every check, real servers and sound, a short form of each fault; some ten minutes
@@ -65,7 +65,7 @@ SOAK   ?= 10
 NOISY  ?= 2.5
 # All of it runs, whatever fails on the way. (By 5 pytest says that ARGS chose none of its tests.)
 nightly: export SEED := $(NIGHT)
-nightly: $(CACHE)/test.stamp $(CACHE)/node.stamp system-test system-voices models  ## Tests, at night: more of all, and every fault, with new seeds; SEED=… repeats a night; within an hour
+nightly: $(CACHE)/test.stamp $(CACHE)/node.stamp system-test system-voices models  ## Tests, at night: more of all, and every fault, with new seeds; SEED=… repeats a night; some two hours on two processors
 	@failed=; took=; \
 	part() { \
 		name=$$1; shift; began=$$(date +%s); "$$@" || [ $$? = 5 ] || failed="$$failed $$name"; \

@@ -48,7 +48,7 @@ def main() -> None:
     settings = load(Settings, None, agree={"conversation": True})
     parts = assemble(settings, live=False)
     chosen = [*dict.fromkeys([*ALIKE, *common(given.words, given.seed)])]
-    ear = Ear(parts.interpreter, parts.form.name, parts.rules.demands.uncalibrated)
+    ear = Answerable(parts.interpreter, parts.form.name, parts.rules.demands.uncalibrated)
     taken = [(word, voice, act) for word in chosen for voice in VOICES if (act := ear.answer(word, voice)) is not None]
     for word, voice, act in taken:
         print(f"{word!r} by {voice}: {act}")
@@ -67,7 +67,7 @@ def common(number: int, seed: int) -> Sequence[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Ear:
+class Answerable:
     """The device's own, in a conversation."""
 
     interpreter: Interpreter

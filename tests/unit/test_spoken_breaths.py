@@ -20,6 +20,8 @@ def words(said: str) -> list[Word]:
         ("six hundred", "and seventy two units"),
         ("seven thousand nine hundred", "uh forty eight units"),
         ("pallet seven one six eighty", "four units dock a"),
+        ("half", "a dozen units dock a"),
+        ("pallet seven four two half a", "dozen units dock a"),
         # 200 of pallet 120, maybe.
         ("pallet one hundred", "and twenty two hundred units dock a"),
     ],

@@ -7,6 +7,7 @@ from itertools import takewhile
 
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form, FormField, Spoken
+from edge.forms.spoken import numerals
 from edge.forms.spoken.commands import corrects, is_whole
 from edge.forms.spoken.folding import Phrase
 from edge.forms.spoken.grammar.lexicon import Role
@@ -37,9 +38,10 @@ def ends(words: Sequence[Word], language: Language = ENGLISH) -> Phrase:
 def are_one_number(before: Sequence[Word], after: Sequence[Word], language: Language = ENGLISH) -> bool:
     """Could one number be made of what the words before end with, and those after begin with: "sixty" | "two units"?
 
-    Where an "and" goes on with it, "one hundred" | "and twenty two hundred units", so may a part of those after.
+    Where an "and" goes on with it, "one hundred" | "and twenty two hundred units", so may a part of those after. What
+    the words before end with need be no number by itself: "half" | "a dozen units".
     """
-    head, tail = ends(before, language), begins(after, language)
+    head, tail = _said(before, language)[-numerals.LONGEST :], begins(after, language)
     between = _links(_said(after, language), language)
     return bool(tail) and (
         _reaches(head, tail, len(tail), language)
