@@ -68,7 +68,7 @@ def differing(text: str, form: str, language: str) -> Iterator[str]:
     random, spoken, under = Random(f"{SEED} {text}"), language_named(language), rules(form, language)
     for words in alternatives(text, form, spoken, random):
         together = understood(words, under.form, under.catalogue, spoken)
-        anew = replace(spoken, numerals=Numerals(spoken.table["numbers"]))
+        anew = replace(spoken, numerals=Numerals(spoken.table["numbers"], spaced=spoken.table["thousands"] == " "))
         alone = understood(words, replace(under.form), under.catalogue, anew)
         if said_of(together) != said_of(alone):
             yield " ".join(word.text for word in words)
