@@ -14,7 +14,7 @@ from tests.console import Broker, Console, Folder, console, served
 from tests.console_dock import morning
 from tests.console_story import doubtful, received
 from tests.dictated import identity
-from tests.unit.test_console_words_page import COUNTED, counts, waits
+from tests.integration.test_console_words_page import COUNTED, counts, waits
 
 HERE = Path(__file__).parent.parent / "docs" / "console"
 TABLET = {"width": 1024, "height": 600}
