@@ -3,9 +3,10 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -29,7 +30,18 @@ from edge.deliver.events import recorded
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.storage import DiskFull
-from edge.records import Acoustics, Closing, OutboxRow, Outcome, Reading, Receipt, ReceiptOutcome, Word
+from edge.records import (
+    Acoustics,
+    Closing,
+    Frame,
+    OutboxRow,
+    Outcome,
+    Reading,
+    Receipt,
+    ReceiptOutcome,
+    Utterance,
+    Word,
+)
 from edge.understand.llm.prompt import AtHand
 from edge.understand.proposal import proposal
 from tests.fakes import LoudnessScorer, ScriptedInterpreter, ScriptedSource, alone
@@ -385,6 +397,14 @@ def test_from_the_moment_that_he_is_heard_it_is_agreed_on_what_is_said_and_not_o
     tmp_path: Path, rules: Rules
 ) -> None:
     told: list[DictationEvent] = []
+    is_heard = Event()
+
+    class Waiting(ScriptedSource):
+        def frames(self) -> Iterator[Frame]:
+            """The second utterance is said when the device is heard."""
+            for number, frame in enumerate(super().frames()):
+                assert number < len(UTTERANCE) or is_heard.wait(60)
+                yield frame
 
     async def play(bench: Bench) -> None:
         dictation = dictated(bench, told)
@@ -394,11 +414,16 @@ def test_from_the_moment_that_he_is_heard_it_is_agreed_on_what_is_said_and_not_o
             assert len(told) == 1, "what was handed over before is concluded before"
             await bench.conversing.start()
 
+        def before(_: Utterance) -> None:
+            if not is_heard.is_set():
+                dictation.heard(begin)
+                is_heard.set()
+
         interpreter = dictation._at.readers.interpreter
         assert isinstance(interpreter, ScriptedInterpreter)
         interpreter.readings[1] = read(OTHER, rules)
-        interpreter._before = lambda _: None if told else dictation.heard(begin)
-        await take(dictation, [ScriptedSource(UTTERANCE * 2, name="microphone", live=True)])
+        interpreter._before = before
+        await take(dictation, [Waiting(UTTERANCE * 2, name="microphone", live=True)])
         assert dictation.converses
         assert bench.said == [Prompt.READBACK]
         assert await bench.say("yes") is not None
