@@ -68,7 +68,7 @@ def common(number: int, seed: int) -> Sequence[str]:
 
 @dataclass(frozen=True, slots=True)
 class Answerable:
-    """The device's own, in a conversation."""
+    """The device's ear, in a conversation."""
 
     interpreter: Interpreter
     form: str

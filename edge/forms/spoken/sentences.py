@@ -64,7 +64,7 @@ COMMANDS = 4
 """So often each command: together some 200 of more than 6,000 sentences."""
 ANSWERS = {"yes": 600, "no": 100}
 """So often these besides: they answer one readback in ten. Expected no more than a command, "yes" was heard as "us", or
-half, of two voices in five. Of 231 words said alone in five voices, 35 of them for their likeness, 12 of 1,155 are
+half, of two voices in five. Of 231 words said alone in five voices, 34 of them for their likeness, 12 of 1,155 are
 taken for a sure "yes": "guess", "chess", "mess" (`python -m lab.bench.consents`). More of "no" would be heard for less
 within a sentence: "twelve no fifteen"."""
 PER_FIELD = 150
