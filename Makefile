@@ -60,12 +60,12 @@ NIGHT := $(SEED)
 endif
 # What of the oracle a night has room for: other nights have other moments. The minutes of the soak, and the hours of
 # sound in which nobody dictates: four nights hear ten.
-ORACLE ?= --share 0.2
+ORACLE ?= --share 0.1
 SOAK   ?= 10
 NOISY  ?= 2.5
 # All of it runs, whatever fails on the way. (By 5 pytest says that ARGS chose none of its tests.)
 nightly: export SEED := $(NIGHT)
-nightly: $(CACHE)/test.stamp $(CACHE)/node.stamp system-test system-voices models  ## Tests, at night: more of all, and every fault, with new seeds; SEED=… repeats a night; some two hours on two processors
+nightly: $(CACHE)/test.stamp $(CACHE)/node.stamp system-test system-voices models  ## Tests, at night: more of all, and every fault, with new seeds; SEED=… repeats a night; an hour and a half on two processors
 	@failed=; took=; \
 	part() { \
 		name=$$1; shift; began=$$(date +%s); "$$@" || [ $$? = 5 ] || failed="$$failed $$name"; \

@@ -24,7 +24,7 @@ from tests.tiers import SEED, sized
 
 SPOKEN = [("en", "stock-count"), *((language, "pallet-move") for language in TONGUES if language in LANGUAGES)]
 
-ALTERNATIVES = sized(quick=2, test=6, nightly=15)
+ALTERNATIVES = sized(quick=2, test=6, nightly=8)
 LISTS = sized(test=1, nightly=10)
 
 SHIFTS = (0.0, 0.0, 0.01, 0.03, 0.1, 0.3, 0.6)
