@@ -1,4 +1,8 @@
-"""Receipts and news: the steps that count what the inventory answered, and tell the operator of a refusal."""
+"""Receipts and news: the steps that count what the inventory answered, and tell the operator of a refusal.
+
+A receipt comes here from `agent/settlement.py`, by way of the news that `agent/app.py` passes on and
+`agent/dialogue_steps.py` `answered`; where there is no dialogue, `agent/voice_output.py` says it.
+"""
 
 from __future__ import annotations
 
