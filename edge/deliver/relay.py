@@ -1,4 +1,6 @@
-"""The relay of the outbox: which rows to publish, when, and when to retry. Pure: events and the time come in, commands go out.
+"""The relay of the outbox: which rows to publish, when, and when to retry.
+
+Pure: events and the time come in, commands go out.
 
 It holds the oldest unsettled rows, at most as many as the window, and of each only when it is due to be sent. A row
 leaves when it is settled, and all rows are forgotten at a disconnect: the journal offers them again. So there is no

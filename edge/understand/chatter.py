@@ -1,4 +1,6 @@
-"""Chatter, or small talk: talk that is plainly not for the device. A grammar hears its words in anything that people say beside it.
+"""Chatter, or small talk: talk that is plainly not for the device.
+
+A grammar hears its words in anything that people say beside it.
 
 Better one question too many than dictation ignored in silence: whatever holds a word of the form, a correction, three
 figures in a row, or is as short as an answer, is not taken for talk.
