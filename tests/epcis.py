@@ -11,7 +11,6 @@ from typing import Any
 
 from jsonschema import Draft7Validator, FormatChecker
 
-from inventory.epcis.check import Checker
 from inventory.epcis.export import Export
 from inventory.epcis.history import Happened
 from inventory.epcis.mapping import EpcisMapping, load_mapping
@@ -109,16 +108,13 @@ def a_day() -> list[Happened]:
 
 
 def exported(
-    came: Iterable[Happened], names: EpcisMapping | None = None, known: Checker | None = None
+    came: Iterable[Happened], names: EpcisMapping | None = None, known: Iterable[Mapping[str, Any]] = ()
 ) -> tuple[dict[str, Any], list[tuple[int, str, str]], Export]:
     """The document, what was refused (number, code, reason), and the export itself."""
     refused: list[tuple[int, str, str]] = []
-    making = Export(
-        names or mapping(),
-        known or Checker(),
-        NOW,
-        lambda one, why: refused.append((one.sequence, why.code.value, why.told)),
-    )
+    making = Export(names or mapping(), NOW, lambda one, why: refused.append((one.sequence, why.code.value, why.told)))
+    for earlier in known:
+        making.learn(events(earlier))
     document: dict[str, Any] = json.loads("".join(making.lines(came)))
     return document, refused, making
 

@@ -22,10 +22,8 @@ from edge.terminal.tables import many
 from inventory.options import Config, Database, Given, Json, given_settings
 
 if TYPE_CHECKING:
-    from inventory.epcis.check import Checker
     from inventory.epcis.export import Tally
     from inventory.epcis.history import Happened
-    from inventory.epcis.mapping import EpcisMapping
     from inventory.epcis.naming import Unexported
 
 commands = typer.Typer(no_args_is_help=True)
@@ -73,8 +71,7 @@ def export(
     What stays out is told on stderr, with what to add to the mapping; with --json one object a line and entry: site,
     device, sequence, event_id, code and told, and a last one with the counts. Exit code 1 if anything was refused.
     """
-    from inventory.epcis.check import Checker  # noqa: PLC0415 - `dockvoice --help` waits for none of these
-    from inventory.epcis.export import Export  # noqa: PLC0415
+    from inventory.epcis.export import Export  # noqa: PLC0415 - `dockvoice --help` waits for none of these
     from inventory.epcis.mapping import load_mapping  # noqa: PLC0415
     from inventory.epcis.reading import happened, opened  # noqa: PLC0415
 
@@ -83,11 +80,10 @@ def export(
         raise typer.BadParameter(
             f"found {site!r}, the mapping has {', '.join(sorted(names.sites))}", param_hint="--site"
         )
-    checker = Checker(_zones(names))
-    for file in known or ():
-        _learn(checker, file)
     refusals = _Refusals(as_json)
-    making = Export(names, checker, datetime.now(UTC), refusals.take)
+    making = Export(names, datetime.now(UTC), refusals.take)
+    for file in known or ():
+        making.learn(_events(file))
     with opened(given_settings(context, config, database=database).database_url) as engine, _written(out) as sink:
         for line in making.lines(happened(engine, site)):
             sink.write(line)
@@ -134,10 +130,10 @@ def check(
         except (ZoneInfoNotFoundError, ValueError, OSError):
             allowed = "a name of the time zone database is allowed, such as Europe/Berlin"
             raise typer.BadParameter(f"found {zone!r}; {allowed}", param_hint="--zone") from None
-    checker = Checker({} if mapping is None else _zones(load_mapping(mapping)), zone)
+    checker = Checker({} if mapping is None else load_mapping(mapping).zones, zone)
     by_schema = None if schema is None else _validator(schema)
-    for file in known or ():
-        _learn(checker, file)
+    for event in (one for file in known or () for one in _events(file)):
+        checker.learn(event)
     wrong = 0
     for file in files:
         content = _read(file)
@@ -151,10 +147,6 @@ def check(
     _tell(files[-1], left, as_json=as_json)
     if wrong or left:
         raise typer.Exit(1)
-
-
-def _zones(mapping: EpcisMapping) -> dict[Any, str]:
-    return {place: site.zone for place, site in mapping.zones.items()}
 
 
 def _say(told: str) -> None:
@@ -181,14 +173,13 @@ def _read(file: Path) -> Any:
         raise UnreadableInput(f"{file}: {fault}; it must be an EPCIS document in JSON") from None
 
 
-def _learn(checker: Checker, file: Path) -> None:
+def _events(file: Path) -> list[dict[str, Any]]:
     content = _read(file)
     body = content.get("epcisBody") if isinstance(content, dict) else None
     events = body.get("eventList") if isinstance(body, dict) else None
     if not isinstance(events, list) or not all(isinstance(event, dict) for event in events):
         raise UnreadableInput(f"{file}: has no epcisBody with an eventList; name what was exported before")
-    for event in events:
-        checker.learn(event)
+    return events
 
 
 def _validator(file: Path) -> Any:

@@ -40,13 +40,22 @@ Refused = Callable[[Happened, Unexported], None]
 class Export:
     """One."""
 
-    def __init__(self, mapping: EpcisMapping, checker: Checker, now: datetime, refused: Refused) -> None:
-        """`checker` knows what earlier documents have told; `refused` is told of each thing that stays out."""
+    def __init__(self, mapping: EpcisMapping, now: datetime, refused: Refused) -> None:
+        """`refused` is told of each thing that stays out."""
         self.tally = Tally()
-        self._history = History(mapping)
-        self._checker = checker
+        self._told: dict[str, str] = {}
+        self._history = History(mapping, self._told)
+        self._checker = Checker(mapping.zones)
         self._now = now
         self._refused = refused
+
+    def learn(self, earlier: Iterable[EpcisEvent]) -> None:
+        """These events were told by an earlier document."""
+        for event in earlier:
+            self._checker.learn(event)
+            if "errorDeclaration" not in event:
+                content = {name: value for name, value in event.items() if name != "recordTime"}
+                self._told[str(event.get("eventID"))] = json.dumps(content)
 
     def lines(self, came: Iterable[Happened]) -> Iterator[str]:
         """The document, line by line; each event has one."""
@@ -62,12 +71,13 @@ class Export:
         for one in came:
             became = self._history.take(one)
             new = [event for event in became.events if self._checker.told_before(event) is not True]
+            not_known = [event for event in new if self._checker.told_before(event) is None]
             unsound = list(self._unsound(new))
             reasons = [*became.refusals, *unsound]
             self._count(one, became, reasons)
             if unsound or not (one.replaced or one.struck_at):
                 # What is replaced later is looked at again then; to remember all would fill the memory.
-                for event in new:
+                for event in not_known:
                     self._checker.forget(event)
             if unsound:
                 continue

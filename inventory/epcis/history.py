@@ -8,6 +8,7 @@ nothing of what EPCIS says becomes nothing, for then nothing was wrong.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,7 +19,7 @@ from edge.deliver.events import AMENDED, CANCELLED, RECORDED, timestamp
 from edge.hash_chain import parsed
 from inventory.epcis import vocabulary
 from inventory.epcis.mapping import EpcisMapping
-from inventory.epcis.naming import EntrySaid, EpcisEvent, Lack, Occasion, Unexported, named
+from inventory.epcis.naming import DAMAGED, MAIN, EntrySaid, EpcisEvent, Lack, Occasion, Unexported, identity, named
 from inventory.verify_dossier import moment
 
 WITHHELD_TOLD = "only its number came, for its broker would not take it; `dockvoice queue retry` there sends it again"
@@ -60,9 +61,14 @@ class _Standing:
 class History:
     """All events of a database, one after the other, as they arrived."""
 
-    def __init__(self, mapping: EpcisMapping) -> None:
-        """What is replaced later is remembered until then; nothing else is."""
+    def __init__(self, mapping: EpcisMapping, told: Mapping[str, str]) -> None:
+        """What is replaced later is remembered until then; nothing else is.
+
+        `told` are the events of earlier documents by their eventID, as JSON: what is declared wrong is what partners
+        were told, whatever the mapping says by now.
+        """
         self._mapping = mapping
+        self._told = told
         self._standing: dict[str, _Standing] = {}
 
     def take(self, one: Happened) -> Became:
@@ -89,7 +95,10 @@ class History:
         happened = when if old is None else old.when
         new = named(EntrySaid(one.event_id, one.site, data["form"], data["fields"], happened), self._mapping)
         before = {} if old is None else old.parts
-        parts = {name: before[name] if _same(before.get(name), part) else part for name, part in new.parts.items()}
+        told = self._of_earlier_documents(one) if one.replaced or one.struck_at else {}
+        parts = {
+            name: before[name] if _same(before.get(name), part) else part for name, part in new.parts.items()
+        } | told
         wrong = [(name, part) for name, part in before.items() if parts.get(name) is not part]
         events = [_declared(part, when, vocabulary.WRONG_DATA, _right(parts, before, name)) for name, part in wrong]
         events += [part for name, part in parts.items() if part is not before.get(name)]
@@ -98,7 +107,11 @@ class History:
             events += [_declared(part, decided, vocabulary.NEVER_HAPPENED) for part in parts.values()]
         elif one.replaced:
             self._standing[one.event_id] = _Standing(happened, parts)
-        return Became(tuple(events), new.refusals, unchanged=bool(parts) and not events)
+        return Became(tuple(events), () if told else new.refusals, unchanged=bool(parts) and not events)
+
+    def _of_earlier_documents(self, one: Happened) -> dict[str, EpcisEvent]:
+        names = {part: identity(one.event_id, part) for part in (MAIN, DAMAGED)}
+        return {part: json.loads(self._told[name]) for part, name in names.items() if name in self._told}
 
 
 _ALTERED = Unexported(

@@ -81,6 +81,8 @@ def checked(digits: str, length: int, called: str) -> str:
         raise NoKey(f"found {digits[:40]!r} with {len(digits)} digits, a {called} has {length}")
     if digits[-1] != check_digit(digits[:-1]):
         raise NoKey(f"found {digits}, whose check digit would be {check_digit(digits[:-1])}: a digit is wrong")
+    if not digits.strip("0"):
+        raise NoKey(f"found nothing but zeros, which name no {called}")
     return digits
 
 

@@ -143,7 +143,7 @@ class EpcisMapping(Section):
 
     @model_validator(mode="after")
     def _together(self) -> Self:
-        faults = [*self._prefixes(), *self._units(), *self._forms()]
+        faults = [*self._prefixes(), *self._units(), *self._forms(), *self._zones()]
         if faults:
             raise ValueError("; ".join(faults))
         return self
@@ -153,12 +153,25 @@ class EpcisMapping(Section):
         return link(key) if self.identifiers == "digital_link" else urn(key, self.company_prefixes)
 
     @cached_property
-    def zones(self) -> Mapping[Key, SiteNamed]:
-        """The site of each place that is named here, and of each site as a whole."""
-        found = {
-            place.key: site for site in self.sites.values() for of in site.places.values() for place in of.values()
-        }
-        return {**{Key(KeyKind.PLACE, site.gln): site for site in self.sites.values() if site.gln}, **found}
+    def zones(self) -> Mapping[Key, str]:
+        """The time zone of each place that is named here, and of each site as a whole."""
+        return {place: site.zone for _, site, place in self._places()}
+
+    def _places(self) -> Iterator[tuple[str, SiteNamed, Key]]:
+        """Where in the file a place is named, its site, and what it is called."""
+        for name, site in self.sites.items():
+            if site.gln:
+                yield f"sites.{name}", site, Key(KeyKind.PLACE, site.gln)
+            for field, named in site.places.items():
+                for value, place in named.items():
+                    yield f"sites.{name}.places.{field}.{value}", site, place.key
+
+    def _zones(self) -> Iterator[str]:
+        zones: dict[Key, str] = {}
+        for where, site, place in self._places():
+            if zones.setdefault(place, site.zone) != site.zone:
+                told = f"{place.digits} is in {zones[place]} at another site; a place has one time zone"
+                yield f"{where}: {told}: give this one a GLN or an extension of its own"
 
     def _prefixes(self) -> Iterator[str]:
         given = self.company_prefixes
@@ -167,20 +180,14 @@ class EpcisMapping(Section):
                 yield f"company_prefixes: {longer[0]} begins with {one}, so where is a key parted? Keep one"
         if self.identifiers == "urn":
             keys = [
-                (f"items.{item}.{unit}", KeyKind.CLASS, one)
+                (f"items.{item}.{unit}", Key(KeyKind.CLASS, one))
                 for item, of in self.items.items()
                 for unit, one in of.items()
             ]
-            keys += [(f"sites.{site}", KeyKind.PLACE, of.gln) for site, of in self.sites.items() if of.gln]
-            keys += [
-                (f"sites.{site}.places.{field}.{value}", KeyKind.PLACE, place.gln)
-                for site, of in self.sites.items()
-                for field, named in of.places.items()
-                for value, place in named.items()
-            ]
-            for where, kind, digits in keys:
+            keys += [(where, place) for where, _, place in self._places()]
+            for where, key in keys:
                 try:
-                    urn(Key(kind, digits), given)
+                    urn(key, given)
                 except NoKey as fault:
                     yield f'{where}: {fault}; add its prefix, or set identifiers = "digital_link"'
 

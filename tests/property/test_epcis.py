@@ -12,7 +12,7 @@ from inventory.epcis.keys import Key, KeyKind, NoKey, check_digit, link, read, u
 from inventory.epcis.mapping import EpcisMapping
 from tests.epcis import SAID, SSCC, events, exported, happened, mapping, with_urns
 
-ZONES = {place: site.zone for place, site in mapping().zones.items()}
+ZONES = mapping().zones
 
 numbers = st.one_of(
     st.integers(-2, 10**6), st.integers(), st.floats(), st.floats(0.5, 3), st.booleans(), st.text(max_size=5)
@@ -85,17 +85,19 @@ def test_whatever_becomes_of_entries_the_whole_document_holds_and_a_second_one_i
     fates = {f"{2 * at + 1:012x}": fate for at, (_, fate) in enumerate(story)}
     gone = {tail for tail, fate in fates.items() if fate in {"cancelled", "struck"}}
     assert not any(name.endswith(tail) for name in standing for tail in gone)
-    known = Checker()
-    for event in events(document):
-        known.learn(event)
-    assert events(exported(came, known=known)[0]) == []
+    assert events(exported(came, known=[document])[0]) == []
 
 
 suffixes = st.text("!\"%&'()*+,-./0123456789:;<=>?ABCXYZ_abcxyz", min_size=1, max_size=20)
 KINDS = {KeyKind.UNIT: 17, KeyKind.CLASS: 13, KeyKind.LOT: 13, KeyKind.ITEM: 13, KeyKind.PLACE: 12}
 
 
-@given(st.sampled_from([*KINDS]), st.text("0123456789", min_size=17, max_size=17), suffixes, st.integers(6, 12))
+@given(
+    st.sampled_from([*KINDS]),
+    st.text("0123456789", min_size=17, max_size=17).filter(lambda d: d[:12].strip("0")),
+    suffixes,
+    st.integers(6, 12),
+)
 def test_every_key_is_read_as_it_was_written(kind: KeyKind, digits: str, more: str, parted: int) -> None:
     body = digits[: KINDS[kind]]
     takes = kind in {KeyKind.LOT, KeyKind.ITEM, KeyKind.PLACE}

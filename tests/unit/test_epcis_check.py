@@ -9,7 +9,7 @@ from tests.epcis import mapping
 from tests.epcis_broken import broken, whole
 from tests.rows import every
 
-ZONES = {place: site.zone for place, site in mapping().zones.items()}
+ZONES = mapping().zones
 
 
 def found(document: object) -> list[tuple[str, str]]:

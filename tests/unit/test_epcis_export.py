@@ -24,6 +24,7 @@ URN = f"urn:uuid:{identity(1, 1)}"
 NAMELESS: Mapping[str, tuple[str, Mapping[str, Any], str, str]] = {
     "a pallet's own number": ("receive", RECEIVED | {"pallet_id": "742"}, "pallet", "'742' with 3 digits, a SSCC has 18; a number of your own is no EPC"),
     "an SSCC with a wrong digit": ("load", {"pallet_id": SSCC[:-1] + "7", "trailer": "5502"}, "pallet", "whose check digit would be 8"),
+    "a pallet of zeros": ("put-away", {"pallet_id": "0" * 18, "location": "A-01-02"}, "pallet", "nothing but zeros"),
     "no pallet": ("receive", {"quantity": 1, "uom": "CS", "item": "A100"}, "pallet", "no pallet was said"),
     "no item": ("receive", {"pallet_id": SSCC, "quantity": 24, "uom": "CS"}, "item", "no item was said; EPCIS needs its GTIN"),
     "an item without GTIN": ("receive", RECEIVED | {"item": "B7"}, "item", "'B7' has no GTIN in the mapping; add [items.B7]"),
@@ -328,10 +329,7 @@ def test_forms_that_are_nothing_for_partners_are_left_out_and_counted() -> None:
 def test_a_second_export_is_the_same_and_with_the_first_known_it_is_empty() -> None:
     first, again = exported(a_day())[0], exported(a_day())[0]
     assert first == again
-    known = Checker()
-    for event in events(first):
-        known.learn(event)
-    document, refused, making = exported(a_day(), known=known)
+    document, refused, making = exported(a_day(), known=[first])
     assert events(document) == []
     assert (refused, making.tally.before) == ([], len(events(first)))
 
@@ -339,33 +337,53 @@ def test_a_second_export_is_the_same_and_with_the_first_known_it_is_empty() -> N
 def test_what_is_corrected_between_two_exports_is_declared_in_the_second() -> None:
     standing = happened(1)
     first = exported([standing])[0]
-    known = Checker()
-    for event in events(first):
-        known.learn(event)
-    document, refused, _ = exported(corrected(RECEIVED, RECEIVED | {"quantity": 23}), known=known)
+    document, refused, _ = exported(corrected(RECEIVED, RECEIVED | {"quantity": 23}), known=[first])
     declared, right = events(document)
     assert refused == []
     assert declared["errorDeclaration"]["correctiveEventIDs"] == [right["eventID"]]
-    both = Checker()
-    assert [*both.document(first), *both.document(document), *both.rest()] == []
+    assert held(first, document) == []
     assert {one.rule for one in Checker().document(document)} == {"unknown_event"}
 
 
+def held(*documents: dict[str, Any]) -> list[str]:
+    """What is wrong with documents that are told one after the other."""
+    checker = Checker(mapping().zones)
+    return [str(one) for document in documents for one in checker.document(document)] + [*map(str, checker.rest())]
+
+
+OTHER_ITEMS = {"A100": {"CS": "09521321001008"}}
+
+
 def test_what_was_exported_is_never_exported_otherwise() -> None:
-    known = Checker()
-    for event in events(exported([happened(1)])[0]):
-        known.learn(event)
-    items = {"A100": {"CS": "09521321001008"}}
-    document, refused, _ = exported([happened(1)], mapped(items=items), known)
+    document, refused, _ = exported([happened(1)], mapped(items=OTHER_ITEMS), [exported([happened(1)])[0]])
     assert events(document) == []
     assert [code for _, code, _ in refused] == ["exported_otherwise"]
 
 
+@pytest.mark.parametrize("items", [OTHER_ITEMS, {}], ids=["named otherwise by now", "without a name by now"])
+def test_what_is_declared_wrong_is_what_was_told_whatever_the_mapping_says_by_now(items: dict[str, Any]) -> None:
+    fields = RECEIVED | {"damaged": 2}
+    first = exported([happened(1, fields=fields)])[0]
+    entry = happened(1, fields=fields, replaced=True)
+    gone, refused, _ = exported([entry, happened(2, "cancelled", of=1)], mapped(items=items), [first])
+    assert refused == []
+    assert [{**one, "errorDeclaration": None} for one in events(gone)] == [
+        {**one, "errorDeclaration": None} for one in events(first)
+    ]
+    assert held(first, gone) == []
+
+    other = happened(2, "amended", of=1, fields=fields | {"quantity": 23})
+    changed, refused, _ = exported([entry, other], mapped(items=items), [first])
+    declared = [one for one in events(changed) if "errorDeclaration" in one]
+    assert [{name: one[name] for name in one if name != "errorDeclaration"} for one in declared] == events(first)
+    assert bool(refused) == (items == {})
+    assert held(first, changed) == []
+
+
 def test_what_is_remembered_does_not_grow_with_what_stands() -> None:
-    known = Checker()
-    _, _, making = exported([happened(number) for number in range(1, 200)], known=known)
+    _, _, making = exported(happened(number) for number in range(1, 200))
     assert making.tally.events == 199
-    assert len(known._known) == 0
+    assert len(making._checker._known) == 0
     assert len(making._history._standing) == 0
 
 

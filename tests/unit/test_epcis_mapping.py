@@ -34,6 +34,12 @@ WRONG = {
     "a form that is left out, too": ('left_out = ["close-trailer"', 'left_out = ["load"', "left_out: load is a form below [forms] too"),
     "a site without GLN where the goods are": ('zone = "Europe/Berlin"\ngln = "9521321000018"\n', 'zone = "Europe/Berlin"\n', 'forms.receive.location: is "site", and sites.north has no gln'),
     "a read point that is a site": ('read_point = "dock"', 'read_point = "site"', "forms.pallet-move.read_point"),
+    "a place in two zones": (
+        "[sites.north.places.door]",
+        '[sites.south]\nzone = "Asia/Tokyo"\ngln = "9521321000018"\n[sites.north.places.door]',
+        "9521321000018 is in Europe/Berlin at another site; a place has one time zone",
+    ),
+    "a GTIN of zeros": ('EA = "9521321001008"', 'EA = "0000000000000"', "items.A100.EA: found nothing but zeros"),
     "no TOML": ("[items.A100]", "[items.A100", "is not TOML"),
     "a number of 5,000 digits": ('identifiers = "digital_link"', f"identifiers = {'9' * 5000}", "is not TOML"),
 }  # fmt: skip
