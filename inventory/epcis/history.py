@@ -1,0 +1,153 @@
+"""The events of the inventory in their order become those of EPCIS: what was said, and what of it was declared wrong.
+
+EPCIS events are never changed. What turns out to be wrong is said by the same event once more, with the same eventID
+and an `errorDeclaration`: since when, why, and which events tell it right (EPCIS 2.0, section 7.4.1.2; the reasons in
+CBV 2.0, section 7.5). So a correction becomes that and a new event, at the time of what is corrected; one that changes
+nothing of what EPCIS says becomes nothing, for then nothing was wrong.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from edge.deliver.events import AMENDED, CANCELLED, RECORDED, timestamp
+from edge.hash_chain import parsed
+from inventory.epcis import vocabulary
+from inventory.epcis.mapping import EpcisMapping
+from inventory.epcis.naming import DAMAGED, MAIN, EntrySaid, EpcisEvent, Lack, Occasion, Unexported, identity, named
+from inventory.verify_dossier import moment
+
+WITHHELD_TOLD = "only its number came, for its broker would not take it; `dockvoice queue retry` there sends it again"
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """An event of the inventory, and what became of its entry since."""
+
+    event_id: str
+    site: str
+    device: str
+    sequence: int
+    type: str
+    body: str = field(repr=False)
+    received_at: datetime
+    replaced: bool  # Whether its entry was amended or cancelled, so that what it became is needed again.
+    struck_at: datetime | None  # When a person decided that its entry does not count.
+
+
+@dataclass(frozen=True, slots=True)
+class Became:
+    """What one event of the inventory becomes."""
+
+    events: tuple[EpcisEvent, ...] = ()
+    refusals: tuple[Unexported, ...] = ()
+    left_out: str | None = None  # Its form, where that is nothing for partners.
+    unchanged: bool = False  # It corrects nothing that EPCIS says.
+
+
+@dataclass(slots=True)
+class _Standing:
+    """What stands of an entry that will be replaced."""
+
+    when: Occasion
+    parts: dict[str, EpcisEvent]
+
+
+class History:
+    """All events of a database, one after the other, as they arrived."""
+
+    def __init__(self, mapping: EpcisMapping, told: Mapping[str, str]) -> None:
+        """What is replaced later is remembered until then; nothing else is.
+
+        `told` are the events of earlier documents by their eventID, as JSON: what is declared wrong is what partners
+        were told, whatever the mapping says by now.
+        """
+        self._mapping = mapping
+        self._told = told
+        self._standing: dict[str, _Standing] = {}
+
+    def take(self, one: Happened) -> Became:
+        """What this event becomes."""
+        event = _whole(one)
+        if event is None:
+            return Became(refusals=(_ALTERED,))
+        data = event["data"]
+        if data["form"] in self._mapping.left_out:
+            return Became(left_out=data["form"])
+        when = Occasion(moment(event["time"]), one.received_at, event.get("clock") != "unsynchronised")
+        if one.type == RECORDED:
+            return self._made(one, data, when, None)
+        if one.type == AMENDED:
+            return self._made(one, data, when, self._standing.pop(str(data.get("amends")), None))
+        if one.type == CANCELLED:
+            old = self._standing.pop(str(data.get("cancels")), None)
+            gone = old.parts.values() if old else ()
+            return Became(tuple(_declared(part, when, vocabulary.NEVER_HAPPENED) for part in gone))
+        return Became(refusals=(Unexported(Lack.WITHHELD, WITHHELD_TOLD),))
+
+    def _made(self, one: Happened, data: Mapping[str, Any], when: Occasion, old: _Standing | None) -> Became:
+        """What an entry says; in the place of `old`, what of that was wrong."""
+        happened = when if old is None else old.when
+        new = named(EntrySaid(one.event_id, one.site, data["form"], data["fields"], happened), self._mapping)
+        before = {} if old is None else old.parts
+        told = self._of_earlier_documents(one) if one.replaced or one.struck_at else {}
+        parts = {
+            name: before[name] if _same(before.get(name), part) else part for name, part in new.parts.items()
+        } | told
+        wrong = [(name, part) for name, part in before.items() if parts.get(name) is not part]
+        events = [_declared(part, when, vocabulary.WRONG_DATA, _right(parts, before, name)) for name, part in wrong]
+        events += [part for name, part in parts.items() if part is not before.get(name)]
+        if one.struck_at is not None:
+            decided = Occasion(one.struck_at, one.struck_at, synchronised=True)
+            events += [_declared(part, decided, vocabulary.NEVER_HAPPENED) for part in parts.values()]
+        elif one.replaced:
+            self._standing[one.event_id] = _Standing(happened, parts)
+        return Became(tuple(events), () if told else new.refusals, unchanged=bool(parts) and not events)
+
+    def _of_earlier_documents(self, one: Happened) -> dict[str, EpcisEvent]:
+        names = {part: identity(one.event_id, part) for part in (MAIN, DAMAGED)}
+        return {part: json.loads(self._told[name]) for part, name in names.items() if name in self._told}
+
+
+_ALTERED = Unexported(
+    Lack.ALTERED, "it was altered in the database and is no event any more, as `dockvoice inventory audit verify` tells"
+)
+
+
+def _whole(one: Happened) -> dict[str, Any] | None:
+    """The event, if enough of one is left to be read."""
+    event = parsed(one.body)
+    data, kind = event.get("data"), event.get("type")
+    if not isinstance(data, dict) or not isinstance(data.get("form"), str):
+        return None
+    if kind in (RECORDED, AMENDED) and not isinstance(data.get("fields"), dict):
+        return None
+    try:
+        moment(event["time"])
+        UUID(one.event_id)
+    except (KeyError, TypeError, ValueError):
+        return None
+    return event
+
+
+def _same(old: EpcisEvent | None, new: EpcisEvent) -> bool:
+    """Whether both say the same, whatever they are called."""
+    return old is not None and {**old, "eventID": None} == {**new, "eventID": None}
+
+
+def _right(parts: Mapping[str, EpcisEvent], before: Mapping[str, EpcisEvent], name: str) -> tuple[str, ...]:
+    """What tells a part right: the same part of the correction, else all that is new in it."""
+    right = [parts[name]] if name in parts else [part for key, part in parts.items() if part is not before.get(key)]
+    return tuple(one["eventID"] for one in right)
+
+
+def _declared(event: EpcisEvent, when: Occasion, reason: str, right: tuple[str, ...] = ()) -> EpcisEvent:
+    """The event once more, as one that was wrong. All else in it is as it was: section 7.4.1.2 asks for that."""
+    since = when.recorded_at if when.synchronised else when.received_at
+    error: dict[str, Any] = {"declarationTime": timestamp(since), "reason": reason}
+    return {**event, "errorDeclaration": error | ({"correctiveEventIDs": list(right)} if right else {})}

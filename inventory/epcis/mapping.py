@@ -1,0 +1,253 @@
+"""The mapping file: what a site's places, items and documents are called where GS1's names are known.
+
+TOML, explained key by key in config/epcis.toml. Nothing in it has a default that says something of the site: what is
+not in it has no name, and what has no name is not exported.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, model_validator
+
+from edge.config import Section
+from edge.errors import ManyFaults, Misconfigured, UnreadableInput, plainly
+from inventory.epcis import vocabulary
+from inventory.epcis.keys import GLN, PREFIX, Key, KeyKind, NoKey, checked, gtin14, link, suffix, urn
+
+SHOWN = 60  # Characters of a wrong value that are repeated: enough to find it.
+SITE = "site"  # In `location`: the place is the site as a whole.
+
+
+def _gtin(digits: str) -> str:
+    return gtin14(digits)
+
+
+def _gln(digits: str) -> str:
+    return checked(digits, GLN, "GLN")
+
+
+def _extension(text: str) -> str:
+    return suffix(text, "extension of a GLN")
+
+
+def _prefix(digits: str) -> str:
+    if not PREFIX.fullmatch(digits):
+        raise ValueError("6 to 12 digits are allowed, in quotes")
+    return digits
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("a name of the time zone database is allowed, such as Europe/Berlin") from None
+    return name
+
+
+def _one_of(words: frozenset[str], standard: str) -> AfterValidator:
+    def known(word: str) -> str:
+        if word not in words:
+            raise ValueError(f"a word of {standard} is allowed: {', '.join(sorted(words))}")
+        return word
+
+    return AfterValidator(known)
+
+
+def _only_gln(given: Any) -> Any:
+    return {"gln": given} if isinstance(given, str) else given
+
+
+def _only_disposition(given: Any) -> Any:
+    return {"disposition": given} if isinstance(given, str) else given
+
+
+Gtin = Annotated[str, AfterValidator(_gtin)]
+Gln = Annotated[str, AfterValidator(_gln)]
+Step = Annotated[str, _one_of(vocabulary.BIZ_STEPS, "CBV 2.0's business steps")]
+Disposition = Annotated[str, _one_of(vocabulary.DISPOSITIONS, "CBV 2.0's dispositions")]
+
+
+class PlaceNamed(Section):
+    """A door or a location: a GLN, and which part of what the GLN names."""
+
+    gln: Gln
+    extension: Annotated[str, AfterValidator(_extension)] | None = None
+
+    @property
+    def key(self) -> Key:
+        """The place, as GS1 names it."""
+        return Key(KeyKind.PLACE, self.gln, self.extension or "")
+
+
+class SiteNamed(Section):
+    """`[sites.NAME]`: where devices of this site stand."""
+
+    zone: Annotated[str, AfterValidator(_zone)]
+    gln: Gln | None = None
+    places: dict[str, dict[str, Annotated[PlaceNamed, BeforeValidator(_only_gln)]]] = Field({})
+
+    def offset(self, moment: datetime) -> timedelta:
+        """By how much clocks on its walls were ahead of UTC at this moment, by the time zone database."""
+        found = moment.astimezone(ZoneInfo(self.zone)).utcoffset()
+        return found if found is not None else timedelta()
+
+
+class TransactionNamed(Section):
+    """`[[transactions]]`: a field of entries that names a document, such as a purchase order."""
+
+    field: str = Field(min_length=1)
+    type: Annotated[str, _one_of(vocabulary.TRANSACTION_TYPES, "CBV 2.0's types of business transactions")]
+    gln: Gln
+    values: dict[str, str] | None = None
+    optional: bool = False
+
+
+class Exceptional(Section):
+    """What an entry says that makes another thing of it."""
+
+    disposition: Disposition | None = None
+    step: Step | None = None
+
+
+class FormNamed(Section):
+    """`[forms.NAME]`: what an entry of this form is in EPCIS."""
+
+    kind: Literal["pallet", "goods", "pallet_with_goods"]
+    step: Step
+    disposition: Disposition | None = None
+    read_point: str | None = None
+    location: str | None = None
+    unit: str | None = Field(None, min_length=1)
+    fields: dict[Literal["pallet", "item", "quantity", "uom", "lot", "damaged"], str] = Field({})
+    exceptions: dict[str, dict[str, Annotated[Exceptional, BeforeValidator(_only_disposition)]]] = Field({})
+
+
+class EpcisMapping(Section):
+    """All of it."""
+
+    identifiers: Literal["digital_link", "urn"] = "digital_link"
+    company_prefixes: tuple[Annotated[str, AfterValidator(_prefix)], ...] = ()
+    unsynchronised: Literal["refuse", "received"] = "refuse"
+    sites: dict[str, SiteNamed] = Field(min_length=1)
+    items: dict[str, dict[str, Gtin]] = Field({})
+    transactions: tuple[TransactionNamed, ...] = ()
+    forms: dict[str, FormNamed] = Field(min_length=1)
+    left_out: frozenset[str] = frozenset()
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        faults = [*self._prefixes(), *self._units(), *self._forms(), *self._zones()]
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
+
+    def name(self, key: Key) -> str:
+        """The key as an address. Raises NoKey where its company prefix is not known and must be."""
+        return link(key) if self.identifiers == "digital_link" else urn(key, self.company_prefixes)
+
+    @cached_property
+    def zones(self) -> Mapping[Key, str]:
+        """The time zone of each place that is named here, and of each site as a whole."""
+        return {place: site.zone for _, site, place in self._places()}
+
+    def _places(self) -> Iterator[tuple[str, SiteNamed, Key]]:
+        """Where in the file a place is named, its site, and what it is called."""
+        for name, site in self.sites.items():
+            if site.gln:
+                yield f"sites.{name}", site, Key(KeyKind.PLACE, site.gln)
+            for field, named in site.places.items():
+                for value, place in named.items():
+                    yield f"sites.{name}.places.{field}.{value}", site, place.key
+
+    def _zones(self) -> Iterator[str]:
+        zones: dict[Key, str] = {}
+        for where, site, place in self._places():
+            if zones.setdefault(place, site.zone) != site.zone:
+                told = f"{place.digits} is in {zones[place]} at another site; a place has one time zone"
+                yield f"{where}: {told}: give this one a GLN or an extension of its own"
+
+    def _prefixes(self) -> Iterator[str]:
+        given = self.company_prefixes
+        for one in given:
+            if longer := [other for other in given if other != one and other.startswith(one)]:
+                yield f"company_prefixes: {longer[0]} begins with {one}, so where is a key parted? Keep one"
+        if self.identifiers == "urn":
+            keys = [
+                (f"items.{item}.{unit}", Key(KeyKind.CLASS, one))
+                for item, of in self.items.items()
+                for unit, one in of.items()
+            ]
+            keys += [(where, place) for where, _, place in self._places()]
+            for where, key in keys:
+                try:
+                    urn(key, given)
+                except NoKey as fault:
+                    yield f'{where}: {fault}; add its prefix, or set identifiers = "digital_link"'
+
+    def _units(self) -> Iterator[str]:
+        for item, units in self.items.items():
+            for unit, digits in units.items():
+                measured = Key(KeyKind.CLASS, digits).measured
+                if measured is True and unit not in vocabulary.MEASURES:
+                    yield f"items.{item}.{unit}: {digits} begins with 9: it is measured, and {unit} is no measure"
+                if measured is False and unit in vocabulary.MEASURES:
+                    yield f"items.{item}.{unit}: {digits} begins with {digits[0]}: it is counted, and {unit} measures"
+
+    def _forms(self) -> Iterator[str]:
+        if both := sorted(self.left_out & {*self.forms}):
+            yield f"left_out: {', '.join(both)} is a form below [forms] too; keep one"
+        for name, form in self.forms.items():
+            without = sorted(site for site, of in self.sites.items() if of.gln is None)
+            if form.location == SITE and without:
+                yield f'forms.{name}.location: is "site", and sites.{without[0]} has no gln; give it one'
+            if form.read_point == SITE:
+                yield f'forms.{name}.read_point: found "site", allowed is the name of a field, such as "door"'
+
+
+def load_mapping(path: Path) -> EpcisMapping:
+    """The mapping in this file. Raises UnreadableInput, or Misconfigured with every key at fault."""
+    content = _toml(path)
+    try:
+        return EpcisMapping.model_validate(content)
+    except ValidationError as found:
+        faults = list(dict.fromkeys(_told(path, one) for one in found.errors(include_url=False)))
+    told = "; ".join(faults)
+    raise ManyFaults(f"{told} (every key is explained in config/epcis.toml)", faults) from None
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # some editors begin a file with a byte order mark
+    except FileNotFoundError:
+        raise UnreadableInput(f"{path}: no such file; name the mapping with --mapping") from None
+    except (OSError, UnicodeDecodeError) as fault:
+        raise UnreadableInput(f"{path}: cannot be read ({plainly(fault)}); it must be TOML in UTF-8") from None
+    except (ValueError, RecursionError) as fault:  # TOMLDecodeError is a ValueError, and so is a number of 5,000 digits
+        raise Misconfigured(f"{path}: is not TOML: {fault}; mend that line") from None
+
+
+_NOUNS = ("Input ", "String ", "Value error, ", "Value ", "Assertion failed, ")
+
+
+def _told(path: Path, detail: Any) -> str:
+    """File, key, what was found, what is allowed."""
+    where = ".".join(str(step) for step in detail["loc"] if step != "[key]")
+    if detail["type"] == "missing":
+        return f"{path}: {where}: must be given"
+    if detail["type"] == "extra_forbidden":
+        return f"{path}: {where}: no such key"
+    words = detail["msg"]
+    for noun in _NOUNS:
+        words = words.removeprefix(noun)
+    found = detail["input"]
+    if not where or isinstance(found, BaseModel):  # it is about several keys, and names them
+        return f"{path}: {words}"
+    shown = f"{found!r}" if isinstance(found, str | int | float | bool) else type(found).__name__
+    return f"{path}: {where}: {words}" + ("" if words.startswith("found ") else f"; found {shown[:SHOWN]}")
