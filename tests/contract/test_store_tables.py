@@ -33,7 +33,7 @@ def test_consumers_that_start_together_make_the_tables_once(url: str) -> None:
 def test_tables_of_a_newer_version_are_left_alone(url: str, store: Store) -> None:
     with store._engine.begin() as transaction:
         transaction.execute(text("UPDATE dockvoice_inventory SET version = 99"))
-    with pytest.raises(Misconfigured, match="of version 99, this program's of 11"):
+    with pytest.raises(Misconfigured, match="of version 99, this program's of 12"):
         Store.open(url)
 
 
@@ -171,7 +171,8 @@ def test_tables_of_somebody_else_are_left_alone(url: str, store: Store) -> None:
         Misconfigured,
         match="dockvoice_announced, dockvoice_catalogue, dockvoice_clip_requests, dockvoice_clips, dockvoice_dossiers, "
         "dockvoice_expected, dockvoice_flags, "
-        "dockvoice_pallets, dockvoice_reviews, dockvoice_said, dockvoice_statuses, entries, events, refused, rejected "
+        "dockvoice_pallets, dockvoice_reviews, dockvoice_said, dockvoice_statuses, dockvoice_waiting, "
+        "entries, events, refused, rejected, stock_moves "
         "there are not Dock",
     ):
         Store.open(url)
