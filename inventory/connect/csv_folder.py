@@ -1,0 +1,89 @@
+"""The CSV folder: another system, or a person, drops files that are read, and fetches files that are written here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from datetime import UTC, datetime
+
+from pydantic import Field
+
+from edge.config import Place, Section
+from edge.errors import Misconfigured
+from inventory.connect.csv_in import Incoming
+from inventory.connect.csv_out import Closing, Format, Outgoing
+from inventory.connect.ports import Document, DocumentState, Posting, Pulled, TakenBack
+from inventory.connect.told import received, reversal_of, taken_back
+
+
+class CsvFolderSettings(Section):
+    """A folder that both sides reach."""
+
+    folder: Place = Field(description="the folder; in it `in` is read, and what is in `out` may be taken away")
+    format: Format = Field(Format.CSV, description="what is handed over: csv or xlsx")
+    batch_lines: int = Field(500, ge=1, le=100_000, description="a file is handed over with so many lines")
+    batch_s: float = Field(60, ge=0, le=86_400, description="or when its first line is so old, seconds")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class CsvFolder:
+    """Another system that reads and writes files."""
+
+    looks = True
+
+    def __init__(
+        self, name: str, settings: CsvFolderSettings, forms: Collection[str] = (), now: Callable[[], datetime] = _now
+    ) -> None:
+        """`forms` are the names of those that operators may be given. Raises Misconfigured."""
+        if settings.format is Format.XLSX:
+            _openpyxl(name)
+        self._settings = settings
+        self._out = Outgoing(
+            name, settings.folder, settings.format, Closing(settings.batch_lines, settings.batch_s), now
+        )
+        self._in = Incoming(name, settings.folder, forms, now)
+
+    def find(self, posting: Posting) -> Sequence[Document]:
+        """The line of the posting."""
+        self._out.close_batch(only_old=True)
+        file = self._out.file_of(posting.reference, posting)
+        if file is None:
+            return ()
+        back = self._out.file_of(reversal_of(posting), posting)
+        return (Document(posting.reference, back or file, DocumentState.REVERSED if back else DocumentState.DONE),)
+
+    def post(self, posting: Posting, draft: Document | None) -> Document:
+        """Write its line; there are no drafts."""
+        del draft
+        if self._out.file_of(posting.reference, posting) is None:
+            self._out.tell(received(posting))
+        return self.find(posting)[0]
+
+    def reverse(self, posting: Posting, document: Document, why: TakenBack) -> Document:
+        """Write a line that takes it back."""
+        if self._out.file_of(reversal_of(posting), posting) is None:
+            self._out.tell(taken_back(posting, why))
+        return next(iter(self.find(posting)), document)
+
+    def pull(self) -> Pulled:
+        """What was dropped. What waits to be handed over is handed over here, too, where it is old enough."""
+        self._out.close_batch(only_old=True)
+        return self._in.pull()
+
+    def tells(self) -> str:
+        """Which folder it is."""
+        return f"CSV folder {self._settings.folder}, {self._settings.format} files"
+
+    def close(self) -> None:
+        """Hand over what waits."""
+        self._out.close_batch()
+
+
+def _openpyxl(name: str) -> None:
+    try:
+        import openpyxl  # noqa: F401, PLC0415 - only who hands over such files needs it
+    except ModuleNotFoundError:
+        told = "format xlsx needs openpyxl; pip install 'dockvoice-inventory[excel]', or set format = \"csv\""
+        raise Misconfigured(f"{name}: {told}") from None

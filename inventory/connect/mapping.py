@@ -1,0 +1,48 @@
+"""What a site calls a thing, and what it is called in another system: only what somebody wrote down."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from inventory.connect.ports import Declined, Posting, Why
+
+
+def counted(posting: Posting) -> tuple[str, Decimal, Decimal]:
+    """The item, how many good ones, how many damaged. Raises Declined where one was not said, or it is nothing."""
+    if posting.item is None:
+        raise Declined(Why.ITEM_MISSING, "nothing says what is on the pallet: neither the entry nor a list")
+    if posting.quantity is None:
+        raise Declined(Why.QUANTITY_WRONG, "no quantity was said")
+    damaged = posting.damaged or Decimal(0)
+    if posting.quantity < 0 or damaged < 0 or posting.quantity + damaged == 0:
+        raise Declined(Why.QUANTITY_WRONG, f"{posting.quantity} and {damaged} damaged: nothing that could be received")
+    return posting.item, posting.quantity, damaged
+
+
+def unit_of(posting: Posting, units: Mapping[str, str]) -> str | None:
+    """The other system's name of the unit that was said; None: none was. Raises Declined."""
+    if posting.unit is None:
+        return None
+    if posting.unit not in units:
+        raise Declined(Why.UNIT_UNKNOWN, f"{posting.unit}: units does not say what it is called there")
+    return units[posting.unit]
+
+
+def place_of(posting: Posting, places: Mapping[str, str]) -> str | None:
+    """The other system's name of the place; None: wherever the order goes. Raises Declined.
+
+    Where no places are set a door is just the way in. Where some are, one that is not among them is a mistake.
+    """
+    if posting.place is None or not places:
+        return None
+    if posting.place not in places:
+        raise Declined(Why.PLACE_UNKNOWN, f"{posting.place}: places does not say what it is called there")
+    return places[posting.place]
+
+
+def order_of(posting: Posting) -> str:
+    """The order that it was received for. Raises Declined."""
+    if posting.order is None:
+        raise Declined(Why.ORDER_UNKNOWN, "no order was said, and there is nothing to receive it for")
+    return posting.order
