@@ -31,7 +31,7 @@ FIRST = 1  # The version that applied events as they came, in any order.
 
 VERSION = 11
 """Of the tables below. Raised with every change to them, so that an old program never writes into newer ones. How those
-of an earlier version become these is in migrations.py."""
+of an earlier version become these is in revisions/versions, a file for each."""
 
 
 class Moment(TypeDecorator[datetime]):
