@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, inspect, text
+from sqlalchemy import delete, inspect, text, update
 
 from edge.errors import Misconfigured, StorageFailed, Unavailable, UnreadableInput
+from inventory.migrations import newest
 from inventory.records import Applied, Duplicate, Early
 from inventory.store import Store
-from inventory.tables import catalogue, entries, events, flags, pallets
+from inventory.tables import VERSION, catalogue, entries, events, flags, pallets, versions
 from tests.databases import Read
 from tests.dictated import identity, recorded
 from tests.postgresql import PostgreSQL
@@ -105,6 +106,44 @@ def test_upgraded_tables_are_shaped_as_new_ones(url: str, store: Store, former: 
     assert shape(store) != new
     with closing(Store.open(url)) as upgraded:
         assert shape(upgraded) == new
+
+
+def test_consumers_that_start_together_bring_tables_up_to_date_once(url: str, store: Store, event: Read) -> None:
+    store.apply(event(recorded(1)))
+    new = shape(store)
+    make_first_version(store)
+    with ThreadPoolExecutor(6) as threads:
+        for opened in threads.map(lambda _: Store.open(url), range(6)):
+            opened.close()
+    assert shape(store) == new
+    assert store.count().rows == 1
+
+
+@pytest.mark.parametrize("version", range(4, VERSION))
+def test_from_each_version_it_goes_on_to_the_newest(tmp_path: Path, version: int) -> None:
+    url = f"sqlite:///{tmp_path / 'inventory.db'}"
+    with closing(Store.open(url)) as store, store._engine.begin() as transaction:
+        transaction.execute(update(versions).values(version=version))
+    Store.open(url).close()
+    with closing(Store.open(url, create=False)) as store, store._engine.begin() as transaction:
+        assert transaction.execute(text("SELECT version FROM dockvoice_inventory")).all() == [(VERSION,)]
+
+
+def test_the_version_of_the_tables_is_that_of_the_last_revision() -> None:
+    assert newest() == VERSION
+
+
+def test_an_upgrade_that_fails_changes_nothing(url: str, store: Store) -> None:
+    make_second_version(store)
+    with store._engine.begin() as transaction:  # somebody's own table where version 8 makes one
+        transaction.execute(text("DROP TABLE dockvoice_said"))
+        transaction.execute(text("CREATE TABLE dockvoice_said (note TEXT)"))
+    before = shape(store)
+    with pytest.raises((Misconfigured, Unavailable)):
+        Store.open(url)
+    assert shape(store) == before
+    with pytest.raises(Misconfigured, match="of version 2;"):
+        Store.open(url, create=False)
 
 
 def test_tables_of_the_second_version_are_put_in_order_and_go_on_from_there(url: str, event: Read) -> None:
