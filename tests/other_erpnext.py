@@ -138,10 +138,14 @@ class OtherErpNext:
         rows = [
             row
             for row in self.docs[doctype].values()
-            if all((row.get(name) == value) is (operator == "=") for name, operator, value in filters)
+            if all(self._matches(row.get(name), operator, value) for name, operator, value in filters)
         ]
         start, length = int(asked.get("limit_start", 0)), int(asked.get("limit_page_length", 20))
         return [{name: row.get(name) for name in fields} for row in rows[start : start + length if length else None]]
+
+    @staticmethod
+    def _matches(found: Any, operator: str, value: Any) -> bool:
+        return {"=": found == value, "in": isinstance(value, list) and found in value}[operator]
 
     def _made(self, order: str) -> Record:
         """A receipt of all that did not come yet, which is kept nowhere."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 
@@ -11,8 +12,10 @@ from edge.config import Place, Section
 from edge.errors import Misconfigured
 from inventory.connect.csv_in import Incoming
 from inventory.connect.csv_out import Closing, Format, Outgoing
-from inventory.connect.ports import Document, DocumentState, Posting, Pulled, TakenBack
+from inventory.connect.ports import Away, Document, DocumentState, Posting, Pulled, TakenBack
 from inventory.connect.told import received, reversal_of, taken_back
+
+log = logging.getLogger("inventory.connect")
 
 
 class CsvFolderSettings(Section):
@@ -77,8 +80,11 @@ class CsvFolder:
         return f"CSV folder {self._settings.folder}, {self._settings.format} files"
 
     def close(self) -> None:
-        """Hand over what waits."""
-        self._out.close_batch()
+        """Hand over what waits. Where that cannot be done now, the next start does it: it is on the disk."""
+        try:
+            self._out.close_batch()
+        except Away as fault:
+            log.warning("%s; what waits is handed over by the next start", fault)
 
 
 def _openpyxl(name: str) -> None:

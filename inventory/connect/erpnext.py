@@ -19,7 +19,7 @@ from pydantic import Field, SecretStr
 
 from edge.config import Place, Section
 from edge.errors import Misconfigured
-from inventory.connect.mapping import counted, order_of, place_of, unit_of
+from inventory.connect.mapping import OrderName, counted, order_of, place_of, unit_of
 from inventory.connect.ports import (
     Away,
     Declined,
@@ -83,6 +83,9 @@ class ErpNextSettings(Section):
     reference_field: Annotated[str, Field(pattern="^[a-z][a-z0-9_]+$")] = Field(
         "custom_dockvoice_reference", description="the field of purchase receipts that carries our reference"
     )
+    orders: Annotated[tuple[OrderName, ...], Field(min_length=1)] = Field(
+        ("{}",), description="what an order is called there, {} being what was said: PUR-ORD-2026-{}; several are tried"
+    )
     units: Mapping[str, str] = Field({}, description="what the units of our forms are called there: CS = 'Box'")
     places: Mapping[str, str] = Field({}, description="which warehouse a door leads to; unset: that of the order")
     damaged: str | None = Field(None, min_length=1, description="the warehouse for what came damaged; unset: refused")
@@ -130,10 +133,21 @@ class ErpNext:
         name = self._drafted(posting) if draft is None else draft.id
         try:
             self._ask("PUT", _path(RECEIPT, name), {"docstatus": SUBMITTED})
+        except NotThere:
+            raise self._vanished(name) from None
         except Declined:
             self._remove(name)  # Nobody should find a draft that we shall never finish.
             raise
-        return _document(self._get(RECEIPT, name))
+        return self._there(name)
+
+    def _there(self, name: str) -> Document:
+        try:
+            return _document(self._get(RECEIPT, name))
+        except NotThere:
+            raise self._vanished(name) from None
+
+    def _vanished(self, name: str) -> Away:
+        return Away(f"{self._name}: {self._web.address} spoke of a purchase receipt {name}, and has none")
 
     def _drafted(self, posting: Posting) -> str:
         self._prepare()
@@ -144,11 +158,8 @@ class ErpNext:
     def _made(self, posting: Posting) -> Record:
         """The receipt as ERPNext makes it of the order, with what was counted in the place of what was ordered."""
         code, quantity, damaged = counted(posting)
-        order = order_of(posting)
-        try:
-            made = self._ask("POST", f"/api/method/{MAKE}", {"source_name": order})["message"]
-        except NotThere:
-            raise Declined(Why.ORDER_UNKNOWN, f"ERPNext has no purchase order {order}") from None
+        order = self._order(order_of(posting, self._settings.orders))
+        made = self._ask("POST", f"/api/method/{MAKE}", {"source_name": order})["message"]
         lines = [one for one in made.get("items", []) if one.get("item_code") == code]
         if len(lines) != 1:
             raise self._not_on(order, code, several=bool(lines))
@@ -167,6 +178,13 @@ class ErpNext:
         if damaged:
             line["rejected_warehouse"] = self._for_damaged()
         return {**made, "items": [line], self._ref: posting.reference, "remarks": in_words(posting)}
+
+    def _order(self, called: Sequence[str]) -> str:
+        found = self._list(ORDER, [["name", "in", list(called)]], ["name"])
+        if len(found) != 1:
+            told = "which one is meant is nobody's guess" if found else "it has none of that name"
+            raise Declined(Why.ORDER_UNKNOWN, f"purchase order {' or '.join(called)} in ERPNext: {told}")
+        return str(found[0]["name"])
 
     def _not_on(self, order: str, code: str, *, several: bool) -> Declined:
         """Why an order gives no line, or none that is meant."""
@@ -222,8 +240,12 @@ class ErpNext:
         if document.state is DocumentState.DRAFT:
             self._remove(document.id)
             return Document(document.id, document.number, DocumentState.REVERSED)
-        self._ask("POST", f"/api/method/{CANCEL}", {"doctype": RECEIPT, "name": document.id})
-        return _document(self._get(RECEIPT, document.id))
+        try:
+            self._ask("POST", f"/api/method/{CANCEL}", {"doctype": RECEIPT, "name": document.id})
+        except Declined:
+            if self._there(document.id).state is not DocumentState.REVERSED:
+                raise  # Else it came twice, and the second time there was nothing to cancel.
+        return self._there(document.id)
 
     def _remove(self, name: str) -> None:
         try:

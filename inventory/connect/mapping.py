@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 from inventory.connect.ports import Declined, Posting, Why
 
@@ -41,8 +44,19 @@ def place_of(posting: Posting, places: Mapping[str, str]) -> str | None:
     return places[posting.place]
 
 
-def order_of(posting: Posting) -> str:
-    """The order that it was received for. Raises Declined."""
+def _order(given: str) -> str:
+    if given.count(SAID) != 1 or given.count("{") != 1 or given.count("}") != 1:
+        raise ValueError("{} must be in it once, for what was said: P{}")
+    return given
+
+
+SAID = "{}"
+OrderName = Annotated[str, AfterValidator(_order)]
+"""What an order is called there, where operators say its digits alone: `P{}`, `PUR-ORD-2026-{}`."""
+
+
+def order_of(posting: Posting, called: Sequence[str]) -> list[str]:
+    """What the order that it was received for may be called. Raises Declined where none was said."""
     if posting.order is None:
         raise Declined(Why.ORDER_UNKNOWN, "no order was said, and there is nothing to receive it for")
-    return posting.order
+    return [name.replace(SAID, posting.order) for name in called]

@@ -17,7 +17,7 @@ from pydantic import Field, SecretStr
 
 from edge.config import Place, Section
 from edge.errors import Misconfigured
-from inventory.connect.mapping import counted, order_of, place_of, unit_of
+from inventory.connect.mapping import OrderName, counted, order_of, place_of, unit_of
 from inventory.connect.odoo_rpc import OdooRpc, Record, Refused
 from inventory.connect.ports import (
     Away,
@@ -54,6 +54,9 @@ class OdooSettings(Section):
     key: SecretStr = Field(min_length=1, description="an API key of that user")
     reference_field: Annotated[str, Field(pattern="^x_[a-z0-9_]+$")] = Field(
         "x_dockvoice_reference", description="the field of transfers that carries our reference"
+    )
+    orders: Annotated[tuple[OrderName, ...], Field(min_length=1)] = Field(
+        ("{}",), description="what an order is called there, {} being what was said: P{}; several are tried"
     )
     units: Mapping[str, str] = Field({}, description="what the units of our forms are called there: CS = 'Case of 12'")
     places: Mapping[str, str] = Field({}, description="which location a door leads to: B = 'WH/Input'; unset: any")
@@ -116,12 +119,12 @@ class Odoo:
     def _begun(self, posting: Posting) -> int:
         """The transfer with what came: one request, so that it is there with its reference or not at all."""
         item, quantity, damaged = counted(posting)
-        order = order_of(posting)
+        orders = order_of(posting, self._settings.orders)
         product = self._product(item)
         if product["tracking"] != "none" and posting.lot is None:
             raise Declined(Why.LOT_MISSING, f"{item} is kept by lots in Odoo, and none was said")
-        picking = self._open(order, posting.reference)
-        move = self._move(picking, product, order)
+        picking = self._open(orders, posting.reference)
+        move = self._move(picking, product)
         line = {
             "picking_id": picking["id"],
             "move_id": move["id"],
@@ -165,30 +168,31 @@ class Odoo:
         values = {self._ref: False, "note": False, "move_line_ids": [[2, one["id"], 0] for one in lines]}
         self._rpc.call(PICKING, "write", [picking], values)
 
-    def _open(self, order: str, reference: str) -> Record:
-        wanted = [["origin", "=", order], ["picking_type_code", "=", "incoming"]]
-        there = self._rpc.found(PICKING, wanted, [*SHOWN, self._ref, "return_id"])
-        there = [one for one in there if not one["return_id"]]
+    def _open(self, orders: Sequence[str], reference: str) -> Record:
+        wanted = [["origin", "in", list(orders)], ["picking_type_code", "=", "incoming"], ["return_id", "=", False]]
+        there = self._rpc.found(PICKING, wanted, [*SHOWN, "origin", self._ref])
+        named = " or ".join(orders)
         if not there:
-            raise Declined(Why.ORDER_UNKNOWN, f"no transfer in Odoo has the source document {order}")
+            raise Declined(Why.ORDER_UNKNOWN, f"no transfer in Odoo has the source document {named}")
+        if len({one["origin"] for one in there}) > 1:
+            raise Declined(Why.ORDER_UNKNOWN, f"Odoo has {named}, and which one is meant is nobody's guess")
         waiting = [one for one in there if one["state"] in OPEN]
         if not waiting:
-            raise Declined(Why.ORDER_CLOSED, f"all of {order} was received or cancelled in Odoo")
+            raise Declined(Why.ORDER_CLOSED, f"all of {there[0]['origin']} was received or cancelled in Odoo")
         free = [one for one in waiting if one[self._ref] in {False, reference}]
         if not free:
-            by = waiting[0][self._ref]
-            raise Away(
-                f"{self._name}: {waiting[0]['name']} of {order} is taken by the entry {by}, which is not done yet"
-            )
+            first = waiting[0]
+            told = f"is taken by the entry {first[self._ref]}, which is not done yet"
+            raise Away(f"{self._name}: {first['name']} of {first['origin']} {told}")
         return free[0]
 
-    def _move(self, picking: Record, product: Record, order: str) -> Record:
+    def _move(self, picking: Record, product: Record) -> Record:
         wanted = [["picking_id", "=", picking["id"]], ["product_id", "=", product["id"]], ["state", "!=", CANCELLED]]
         found = self._rpc.found(MOVE, wanted, ["product_uom", "state"])
         if len(found) != 1:
             told = "is on several lines of" if found else "is not, or no more, on"
-            code = product["default_code"]
-            raise Declined(Why.OTHER if found else Why.ITEM_UNKNOWN, f"{code} {told} {picking['name']} of {order}")
+            where = f"{picking['name']} of {picking['origin']}"
+            raise Declined(Why.OTHER if found else Why.ITEM_UNKNOWN, f"{product['default_code']} {told} {where}")
         return found[0]
 
     # What things are called there

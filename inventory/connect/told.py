@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from edge.records import FieldValue, written
+from edge.records import written
 from inventory.connect.ports import Deed, Posting, TakenBack
 
 NUMBERS = ("quantity", "damaged")
@@ -86,5 +86,5 @@ def in_words(posting: Posting) -> str:
     return f"Dockvoice {posting.reference}: {', '.join(said)}; {who}, {moment(posting.recorded_at)}"
 
 
-def _written(value: FieldValue) -> str:
+def _written(value: Any) -> str:
     return written(tuple(value) if isinstance(value, list) else value)  # a list, as JSON has it

@@ -67,7 +67,7 @@ def test_whatever_is_no_answer_to_what_was_asked_is_tried_again(answer: httpx.Re
         ({"unit": "KGM"}, Why.UNIT_UNKNOWN, "A100 has no conversion for 'Kg' in ERPNext"),
         ({"unit": "EA", "quantity": Decimal(1)}, Why.UNIT_UNKNOWN, "which is no exact figure"),
         ({"order": None}, Why.ORDER_UNKNOWN, "no order was said"),
-        ({"order": "P99999"}, Why.ORDER_UNKNOWN, "ERPNext has no purchase order P99999"),
+        ({"order": "P99999"}, Why.ORDER_UNKNOWN, "purchase order P99999 in ERPNext: it has none of that name"),
         ({"place": "Q"}, Why.PLACE_UNKNOWN, "Q: places does not say what it is called there"),
         ({"damaged": Decimal(2)}, Why.OTHER, "damaged does not say where they go in ERPNext"),
     ],
@@ -129,6 +129,15 @@ def test_a_batch_is_made_where_there_is_none_and_asked_for_where_none_was_said(o
         erp.post(posting(number, item="L100", order="P00013", lot="L7", expiry="2027-03-31"), None)
     assert other.stock() == {("L100", "Stores", "L7"): Decimal(288)}
     assert other.docs["Batch"]["L7"]["expiry_date"] == "2027-03-31"
+
+
+def test_operators_say_the_digits_of_an_order_alone(other: OtherErpNext) -> None:
+    erp = connected(other, orders=("P{}", "Q{}"))
+    erp.post(posting(1, order="00012"), None)
+    assert other.stock() == {("A100", "Stores", ""): Decimal(288)}
+    other.order("Q00012", ("A100", 48, "Box"))
+    with pytest.raises(Declined, match="P00012 or Q00012 in ERPNext: which one is meant is nobody's guess"):
+        erp.post(posting(2, order="00012"), None)
 
 
 @pytest.mark.parametrize(("status", "received"), [("Closed", 0.0), ("To Bill", 48.0)])

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import ValidationError
 
 from edge.errors import Misconfigured
 from inventory.connect.odoo import Odoo, OdooSettings
@@ -132,6 +133,21 @@ def test_a_lot_goes_where_lots_are_kept_and_is_asked_for_there(other: OtherOdoo)
     assert found.value.why is Why.LOT_MISSING
     odoo.post(posting(1, item="L100", order="P00013", lot="L7"), None)
     assert other.stock() == {("L100", STOCK, "L7"): Decimal(288)}
+
+
+def test_operators_say_the_digits_of_an_order_alone(other: OtherOdoo) -> None:
+    odoo = connected(other, orders=("P{}", "Q{}"))
+    odoo.post(posting(1, order="00012"), None)
+    assert other.stock() == {("A100", STOCK, ""): Decimal(288)}
+    other.order("Q00012", (other.product("B200"), 48, 2))
+    with pytest.raises(Declined, match="Odoo has P00012 or Q00012, and which one is meant is nobody's guess"):
+        odoo.post(posting(2, order="00012"), None)
+
+
+@pytest.mark.parametrize("orders", [(), ("P",), ("{}{}",), ("P{0}",), ("P{order}",)])
+def test_a_name_of_orders_without_its_place_is_refused(orders: tuple[str, ...]) -> None:
+    with pytest.raises(ValidationError, match="orders"):
+        OdooSettings(url="http://odoo.example", database="wh", user="dock", key=KEY, orders=orders)
 
 
 def test_an_order_that_was_received_takes_no_more(other: OtherOdoo) -> None:
