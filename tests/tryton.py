@@ -1,4 +1,4 @@
-"""A real Tryton of the tests' own: its server beside a database on the tests' PostgreSQL, set up and looked at by proteus.
+"""A real Tryton of the tests' own: its server, its database on the tests' PostgreSQL, set up and looked at by proteus.
 
 To make its database takes a quarter of a minute, so a dump is kept in .cache, by the versions of what made it.
 """
@@ -10,7 +10,8 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from decimal import Decimal
@@ -32,11 +33,13 @@ PASSWORD, ADMIN_PASSWORD = "a-word-of-the-tests", "another-word-of-the-tests"
 SETUP_S, START_S = 900, 180
 """Making the database takes some 20 s, a start 3 s; this is for a machine that is busy with something else."""
 
-SETUP = 2
+SETUP = 3
 """Raised with every change to how the database is set up here, so that an old dump is not taken."""
 
-SUPPLIER, WAREHOUSE = "ACME", "WH"
-LOT_NEEDED = "A300"
+SUPPLIER = "ACME"
+LOT_NEEDED, LOT_NEEDED_LATER = "A300", "A500"
+DOORS = {"12": "DOCK-12", "14": "DOCK-14"}
+"""Each with the location where it unloads."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ PRODUCTS = (
     Made("A200", "Unit", False, Decimal("1.20")),
     Made(LOT_NEEDED, "Unit", True, Decimal("7.00")),
     Made("A400", "Kilogram", False, Decimal("0.80")),
+    Made(LOT_NEEDED_LATER, "Unit", False, Decimal("3.00")),
 )
 
 CASES = {"Case of 12": 12, "Case of 6": 6}
@@ -131,7 +135,7 @@ class Tryton:
             return getattr(fault, "code", None) is not None
 
     def _make(self, dump: Path) -> None:
-        bare = dump.with_suffix(".bare")
+        bare = dump.with_name(f"{_made_by()}.bare")
         if not bare.exists():
             self._install(bare)
         self._fill(bare)
@@ -145,10 +149,9 @@ class Tryton:
 
     def _install(self, bare: Path) -> None:
         self._empty()
-        update = [part for module in MODULES for part in ("-u", module)]
         command = ["-c", str(self._directory / "trytond.conf"), "-d", NAME, "--email", "dock@example.org", "-p"]
         done = subprocess.run(
-            [_program("trytond-admin"), *command, *update, "--activate-dependencies"],
+            [_program("trytond-admin"), *command, "-u", *MODULES, "--activate-dependencies"],
             env={**os.environ, "TRYTONPASSFILE": str(self._directory / "password")},
             capture_output=True,
             text=True,
@@ -177,16 +180,74 @@ class Tryton:
         config._CONFIG.current = self._proteus
         return self._proteus
 
+    def model(self, name: str) -> Any:
+        """One of its models, to find and change records."""
+        from proteus import Model
+
+        self.proteus()
+        return Model.get(name)
+
+    def announce(self, trailer: str, lines: Sequence[Line]) -> Any:
+        """A supplier shipment that is a draft, each of its moves on a package."""
+        (supplier,) = self.model("party.party").find([("code", "=", SUPPLIER)])
+        shipment = self.model("stock.shipment.in")(supplier=supplier, reference=trailer)
+        kinds = self.model("stock.package.type")
+        kind = next(iter(kinds.find([("name", "=", "Pallet")])), None)
+        if kind is None:
+            kind = kinds(name="Pallet")
+            kind.save()
+        (currency,) = self.model("currency.currency").find([("code", "=", "EUR")])
+        for line in lines:
+            package = self.model("stock.package")(number=line.pallet, type=kind)
+            package.save()
+            (product,) = self.model("product.product").find([("code", "=", line.item)])
+            (unit,) = self.model("product.uom").find([("name", "=", line.unit)])
+            move = shipment.incoming_moves.new(product=product, quantity=line.quantity, unit=unit)
+            move.from_location, move.to_location = supplier.supplier_location, shipment.warehouse_input
+            move.unit_price, move.currency, move.package = Decimal("1.5"), currency, package
+        shipment.save()
+        return shipment
+
+    def needs_lot(self, item: str, needs: bool = True) -> None:
+        """From now on, or no more."""
+        (template,) = self.model("product.template").find([("code", "=", item)])
+        template.lot_required = ["storage", "supplier"] if needs else []
+        template.save()
+
+    def shipments(self, reference: str) -> list[Any]:
+        return list(self.model("stock.shipment.in").find([("reference", "=", reference)]))
+
+    def moved(self) -> Counter[tuple[str, str, str | None, str]]:
+        """By product, unit, lot and location, what is there by all moves that are done. Through Tryton's own client."""
+        found: Counter[tuple[str, str, str | None, str]] = Counter()
+        for move in self.model("stock.move").find([("state", "=", "done")]):
+            key = move.product.code, move.unit.name, None if move.lot is None else move.lot.number
+            for location, sign in ((move.to_location, 1), (move.from_location, -1)):
+                if location.type == "storage":
+                    found[(*key, location.code)] += sign * move.quantity
+        return Counter({key: number for key, number in found.items() if number})
+
+    def quantity(self, item: str, location: str) -> float:
+        """What Tryton itself says that there is, in the unit in which the stock is kept."""
+        (place,) = self.model("stock.location").find([("code", "=", location)])
+        (product,) = self.model("product.product").find([("code", "=", item)])
+        with self.proteus().set_context(locations=[place.id], with_childs=False):
+            (found,) = self.model("product.product").find([("id", "=", product.id)])
+            return float(found.quantity)
+
 
 def _program(name: str) -> str:
     return str(Path(sys.executable).with_name(name))
 
 
+def _made_by() -> str:
+    return "-".join(version(one) for one in ("trytond", *(f"trytond-{one.replace('_', '-')}" for one in MODULES)))
+
+
 def _dump() -> Path:
-    made_by = "-".join(version(one) for one in ("trytond", *(f"trytond-{one.replace('_', '-')}" for one in MODULES)))
     directory = ROOT / ".cache" / "tryton"
     directory.mkdir(parents=True, exist_ok=True)
-    return directory / f"{made_by}-{SETUP}.sql"
+    return directory / f"{_made_by()}-{SETUP}.sql"
 
 
 def _set_up(settings: Any) -> None:
@@ -213,6 +274,7 @@ def _set_up(settings: Any) -> None:
     supplier = party(name="Acme", code=SUPPLIER)
     supplier.save()
     _products()
+    _locations()
     groups = Model.get("res.group")
     ours = user_model(name="Dockvoice", login=USER, password=PASSWORD)
     ours.companies.append(Model.get("company.company")(company.id))
@@ -229,7 +291,7 @@ def _products() -> None:
     uom = Model.get("product.uom")
     (unit,) = uom.find([("name", "=", "Unit")])
     for name, factor in CASES.items():
-        case = uom(name=name, symbol=name, category=unit.category, factor=float(factor), rate=1 / factor)
+        case = uom(name=name, symbol=name, category=unit.category, factor=float(factor), rate=round(1 / factor, 12))
         case.rounding, case.digits = 1.0, 0
         case.save()
     template_model = Model.get("product.template")
@@ -241,6 +303,25 @@ def _products() -> None:
         (product,) = template.products
         product.cost_price = one.price
         template.save()
+
+
+def _locations() -> None:
+    from proteus import Model
+
+    location = Model.get("stock.location")
+    (storage,) = location.find([("code", "=", "STO")])
+    for code in DOORS.values():
+        location(name=code, code=code, type="storage", parent=storage).save()
+
+
+@dataclass(frozen=True)
+class Line:
+    """A pallet as a supplier shipment announces it."""
+
+    pallet: str
+    item: str
+    quantity: float
+    unit: str
 
 
 @pytest.fixture(scope="session")
