@@ -81,6 +81,8 @@ class Other:
     def tells(self) -> str:
         return "other"
 
+    def hand_over(self) -> None: ...
+
     def close(self) -> None: ...
 
     def _begin(self, deed: str, posting: Posting) -> None:

@@ -145,7 +145,7 @@ class OtherErpNext:
 
     @staticmethod
     def _matches(found: Any, operator: str, value: Any) -> bool:
-        return {"=": found == value, "in": isinstance(value, list) and found in value}[operator]
+        return bool(found == value) if operator == "=" else found in value
 
     def _made(self, order: str) -> Record:
         """A receipt of all that did not come yet, which is kept nowhere."""

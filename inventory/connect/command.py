@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from inventory.settings import InventorySettings
 
 DIRECTORY = Path("/etc/dockvoice/connect")
+UNIT = "EA"  # In which an item is tried of which the other system says nothing.
 SHOWN = 20  # Postings that `status` lists, and orders that `try` does, of each connector.
 
 
@@ -96,6 +97,9 @@ def try_out(
     item: Annotated[str | None, typer.Option("--item", metavar="CODE", help="Of what the test receipt is.")] = None,
     lot: Annotated[str | None, typer.Option("--lot", metavar="LOT", help="Its lot, where it needs one.")] = None,
     place: Annotated[str | None, typer.Option("--place", metavar="DOOR", help="Where it is received.")] = None,
+    order: Annotated[
+        str | None, typer.Option("--order", metavar="ORDER", help="For which order, as it is said.")
+    ] = None,
     look_only: Annotated[bool, typer.Option("--look-only", help="Post nothing.")] = False,
 ) -> None:
     """Say who answers there and which orders are open, then post one test receipt of one unit and take it back.
@@ -111,13 +115,14 @@ def try_out(
             _tell_pulled(pulled)
             if look_only:
                 return
-            test = _test(at.settings.site, _item(pulled, item), lot, place)
+            test = _test(at.settings.site, _item(pulled, item), lot, place, order)
             say(f"test receipt: 1 {test.unit} of {test.item}, reference {test.reference}")
             made = connector.post(test, None)
-            _demand(connector.find(test), DocumentState.DONE, f"{made.number} is posted")
+            _demand(connector.find(test) if connector.looks else [made], DocumentState.DONE, f"{made.number} is posted")
             why = TakenBack(f"{test.reference}:test", False, None, test.recorded_at)
-            connector.reverse(test, made, why)
-            _demand(connector.find(test), DocumentState.REVERSED, f"{made.number} is taken back")
+            back = connector.reverse(test, made, why)
+            there = connector.find(test) if connector.looks else [back]
+            _demand(there, DocumentState.REVERSED, f"{back.number} is taken back")
         except (Away, Declined) as fault:
             raise Unfinished(f"{name}: {fault}") from None
 
@@ -214,6 +219,8 @@ def _tell_pulled(pulled: Pulled) -> None:
 
 
 def _item(pulled: Pulled, given: str | None) -> PulledItem:
+    if pulled.items is None and given is not None:  # Who says of no items may know this one.
+        return PulledItem(given, given, UNIT, (), lot_needed=False)
     items = pulled.items or ()
     found = [one for one in items if (one.code == given if given is not None else not one.lot_needed)]
     if not found:
@@ -222,7 +229,7 @@ def _item(pulled: Pulled, given: str | None) -> PulledItem:
     return found[0]
 
 
-def _test(site: str, item: PulledItem, lot: str | None, place: str | None) -> Posting:
+def _test(site: str, item: PulledItem, lot: str | None, place: str | None, order: str | None) -> Posting:
     return Posting(
         reference=f"test-{uuid4()}",
         amends=None,
@@ -243,7 +250,7 @@ def _test(site: str, item: PulledItem, lot: str | None, place: str | None) -> Po
         exception=None,
         place=place,
         trailer=None,
-        order=None,
+        order=order,
     )
 
 

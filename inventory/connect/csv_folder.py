@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from pydantic import Field
@@ -13,6 +13,7 @@ from edge.errors import Misconfigured
 from inventory.connect.csv_in import Incoming
 from inventory.connect.csv_out import Closing, Format, Outgoing
 from inventory.connect.ports import Away, Document, DocumentState, Posting, Pulled, TakenBack
+from inventory.connect.settings import ConnectionSettings
 from inventory.connect.told import received, reversal_of, taken_back
 
 log = logging.getLogger("inventory.connect")
@@ -24,7 +25,16 @@ class CsvFolderSettings(Section):
     folder: Place = Field(description="the folder; in it `in` is read, and what is in `out` may be taken away")
     format: Format = Field(Format.CSV, description="what is handed over: csv or xlsx")
     batch_lines: int = Field(500, ge=1, le=100_000, description="a file is handed over with so many lines")
+    operator_forms: tuple[str, ...] = Field(
+        (), description="forms that operators in dropped files may be given; unset: none is named there"
+    )
     batch_s: float = Field(60, ge=0, le=86_400, description="or when its first line is so old, seconds")
+
+
+class CsvConnection(ConnectionSettings):
+    """A connector to a CSV folder."""
+
+    csv: CsvFolderSettings
 
 
 def _now() -> datetime:
@@ -36,21 +46,18 @@ class CsvFolder:
 
     looks = True
 
-    def __init__(
-        self, name: str, settings: CsvFolderSettings, forms: Collection[str] = (), now: Callable[[], datetime] = _now
-    ) -> None:
-        """`forms` are the names of those that operators may be given. Raises Misconfigured."""
+    def __init__(self, name: str, settings: CsvFolderSettings, now: Callable[[], datetime] = _now) -> None:
+        """Raises Misconfigured where a library is missing."""
         if settings.format is Format.XLSX:
             _openpyxl(name)
         self._settings = settings
         self._out = Outgoing(
             name, settings.folder, settings.format, Closing(settings.batch_lines, settings.batch_s), now
         )
-        self._in = Incoming(name, settings.folder, forms, now)
+        self._in = Incoming(name, settings.folder, settings.operator_forms, now)
 
     def find(self, posting: Posting) -> Sequence[Document]:
         """The line of the posting."""
-        self._out.close_batch(only_old=True)
         file = self._out.file_of(posting.reference, posting)
         if file is None:
             return ()
@@ -71,9 +78,12 @@ class CsvFolder:
         return next(iter(self.find(posting)), document)
 
     def pull(self) -> Pulled:
-        """What was dropped. What waits to be handed over is handed over here, too, where it is old enough."""
-        self._out.close_batch(only_old=True)
+        """What was dropped."""
         return self._in.pull()
+
+    def hand_over(self) -> None:
+        """Close the batch where it is old enough, and hand it over."""
+        self._out.close_batch(only_old=True)
 
     def tells(self) -> str:
         """Which folder it is."""

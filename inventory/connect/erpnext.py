@@ -33,6 +33,7 @@ from inventory.connect.ports import (
     TakenBack,
     Why,
 )
+from inventory.connect.settings import ConnectionSettings
 from inventory.connect.told import in_words
 from inventory.connect.web import ANSWER_S, Address, Answer, Web, shortened
 
@@ -91,6 +92,12 @@ class ErpNextSettings(Section):
     damaged: str | None = Field(None, min_length=1, description="the warehouse for what came damaged; unset: refused")
     answer_s: float = Field(ANSWER_S, gt=0, le=120, description="so long an answer may take, seconds")
     ca_file: Place | None = Field(None, description="whose certificates are trusted, PEM; unset: the system's")
+
+
+class ErpNextConnection(ConnectionSettings):
+    """A connector to an ERPNext."""
+
+    erpnext: ErpNextSettings
 
 
 class NotThere(Declined):
@@ -257,7 +264,7 @@ class ErpNext:
 
     def pull(self) -> Pulled:
         """Items with their units. Orders in ERPNext name neither pallets nor trailers, so no list is made of them."""
-        codes = {name: code for code, name in self._settings.units.items()}
+        codes = {name: code for code, name in self._settings.units.items() if " " not in code}  # of every item
         items, omitted = [], []
         for found in self._names(ITEM, [["disabled", "=", 0], ["is_stock_item", "=", 1], ["has_variants", "=", 0]]):
             item = self._get(ITEM, found)
@@ -279,6 +286,9 @@ class ErpNext:
             if len(more) < PAGE:
                 break
         return found
+
+    def hand_over(self) -> None:
+        """Nothing is held back."""
 
     def tells(self) -> str:
         """Which site, and as whom."""

@@ -152,11 +152,15 @@ class Ledger:
         return f"connect:{self.name}"
 
     def due(self, most: int = 100) -> list[Owed]:
-        """What can be done now, the oldest first. Of a pallet only the oldest: what is said later of it comes later."""
+        """What can be done now, the oldest first. Of a pallet only the oldest: what is said later of it comes later.
+
+        What an entry stands in the place of is taken back before it, also where it named another pallet, or none.
+        """
         older = postings.alias("older")
+        replaced = select(entries.c.replaces).where(entries.c.event_id == postings.c.event_id).scalar_subquery()
         waits = exists().where(
             older.c.connector == self.name,
-            older.c.pallet == postings.c.pallet,
+            or_(older.c.pallet == postings.c.pallet, older.c.event_id == replaced),
             older.c.arrival < postings.c.arrival,
             older.c.state == PostingState.DUE.value,
         )

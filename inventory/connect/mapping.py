@@ -24,12 +24,13 @@ def counted(posting: Posting) -> tuple[str, Decimal, Decimal]:
 
 
 def unit_of(posting: Posting, units: Mapping[str, str]) -> str | None:
-    """The other system's name of the unit that was said; None: none was. Raises Declined."""
+    """The other system's name of the unit that was said, maybe for this item alone; None: none was. Raises Declined."""
     if posting.unit is None:
         return None
-    if posting.unit not in units:
-        raise Declined(Why.UNIT_UNKNOWN, f"{posting.unit}: units does not say what it is called there")
-    return units[posting.unit]
+    for name in (f"{posting.item} {posting.unit}", posting.unit):
+        if name in units:
+            return units[name]
+    raise Declined(Why.UNIT_UNKNOWN, f"{posting.unit}: units does not say what it is called there")
 
 
 def place_of(posting: Posting, places: Mapping[str, str]) -> str | None:

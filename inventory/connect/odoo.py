@@ -32,6 +32,7 @@ from inventory.connect.ports import (
     TakenBack,
     Why,
 )
+from inventory.connect.settings import ConnectionSettings
 from inventory.connect.told import in_words, reversal_of
 from inventory.connect.web import ANSWER_S, Address, Web
 
@@ -63,6 +64,12 @@ class OdooSettings(Section):
     damaged: str | None = Field(None, min_length=1, description="the location for what came damaged; unset: refused")
     answer_s: float = Field(ANSWER_S, gt=0, le=120, description="so long an answer may take, seconds")
     ca_file: Place | None = Field(None, description="whose certificates are trusted, PEM; unset: the system's")
+
+
+class OdooConnection(ConnectionSettings):
+    """A connector to an Odoo."""
+
+    odoo: OdooSettings
 
 
 class Odoo:
@@ -292,7 +299,7 @@ class Odoo:
     def pull(self) -> Pulled:
         """Items with their units. Transfers in Odoo name neither pallets nor trailers, so no list is made of them."""
         omitted: list[Omitted] = []
-        codes = {name: code for code, name in self._settings.units.items()}
+        codes = {name: code for code, name in self._settings.units.items() if " " not in code}  # of every item
         uoms = {one["id"]: one for one in self._rpc.found(UOM, [], self._uom_fields())}
         items = []
         for product in self._products():
@@ -320,6 +327,9 @@ class Odoo:
             if len(more) < PAGE:
                 break
         return found
+
+    def hand_over(self) -> None:
+        """Nothing is held back."""
 
     def tells(self) -> str:
         """Which Odoo, and as whom."""

@@ -118,6 +118,10 @@ class Connector(Protocol):
         """What the other system knows: orders that are to be received, items, operators. Changes nothing there."""
         ...
 
+    def hand_over(self) -> None:
+        """Called between two rounds, also where nothing is due: what was held back for company goes when it is time."""
+        ...
+
     def tells(self) -> str:
         """Who answers there, for a person, in one line: product, version, address, user. No secret."""
         ...

@@ -159,6 +159,7 @@ class Work:
         at = self._desk
         try:
             done = engine.round()
+            at.connector.hand_over()
             at.tell(ledger)
             self._pull()
         except (Away, Misconfigured, Unavailable) as fault:

@@ -72,5 +72,59 @@ def _tryton(settings: Any) -> Connector:
     return Tryton(settings.tryton)
 
 
-KINDS: Mapping[str, Kind] = {"tryton": Kind(_tryton_settings, _tryton)}
+def _odoo_settings() -> type[ConnectionSettings]:
+    from inventory.connect.odoo import OdooConnection  # noqa: PLC0415 - see above
+
+    return OdooConnection
+
+
+def _odoo(settings: Any) -> Connector:
+    from inventory.connect.odoo import Odoo  # noqa: PLC0415 - see above
+
+    return Odoo("odoo", settings.odoo)
+
+
+def _erpnext_settings() -> type[ConnectionSettings]:
+    from inventory.connect.erpnext import ErpNextConnection  # noqa: PLC0415 - see above
+
+    return ErpNextConnection
+
+
+def _erpnext(settings: Any) -> Connector:
+    from inventory.connect.erpnext import ErpNext  # noqa: PLC0415 - see above
+
+    return ErpNext("erpnext", settings.erpnext)
+
+
+def _webhook_settings() -> type[ConnectionSettings]:
+    from inventory.connect.webhook import WebhookConnection  # noqa: PLC0415 - see above
+
+    return WebhookConnection
+
+
+def _webhook(settings: Any) -> Connector:
+    from inventory.connect.webhook import Webhook  # noqa: PLC0415 - see above
+
+    return Webhook("webhook", settings.webhook)
+
+
+def _csv_settings() -> type[ConnectionSettings]:
+    from inventory.connect.csv_folder import CsvConnection  # noqa: PLC0415 - see above
+
+    return CsvConnection
+
+
+def _csv(settings: Any) -> Connector:
+    from inventory.connect.csv_folder import CsvFolder  # noqa: PLC0415 - see above
+
+    return CsvFolder("csv", settings.csv)
+
+
+KINDS: Mapping[str, Kind] = {
+    "tryton": Kind(_tryton_settings, _tryton),
+    "odoo": Kind(_odoo_settings, _odoo),
+    "erpnext": Kind(_erpnext_settings, _erpnext),
+    "csv": Kind(_csv_settings, _csv),
+    "webhook": Kind(_webhook_settings, _webhook),
+}
 """By the name that a connector has where its file says no other."""

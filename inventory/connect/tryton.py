@@ -130,6 +130,9 @@ class Tryton:
         """Let go of the connection."""
         self._session.close()
 
+    def hand_over(self) -> None:
+        """Nothing is held back."""
+
     def tells(self) -> str:
         """Who answers there."""
         version = self._session.version()

@@ -14,7 +14,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Any
 
 import httpx
 from pydantic import Field, SecretStr
@@ -22,12 +22,12 @@ from pydantic import Field, SecretStr
 from edge.config import Place, Section
 from edge.errors import Misconfigured
 from inventory.connect.ports import Away, Declined, Document, DocumentState, Posting, Pulled, TakenBack, Why
+from inventory.connect.settings import ConnectionSettings
 from inventory.connect.told import Telling, moment, parts, received, taken_back
 from inventory.connect.web import ANSWER_S, Address, Answer, Web, shortened
 
 PREFIX = "whsec_"
 LEAST_SECRET, MOST_SECRET = 24, 64  # Bytes, as the standard has it.
-MOST_SECRETS = 2  # The one in use, and the one before it while receivers change over.
 
 GONE = 410  # The receiver wants nothing more from here.
 REFUSED = 422  # It understood, and does not take this one.
@@ -44,12 +44,19 @@ class WebhookSettings(Section):
     """Where messages go, and what they are signed with."""
 
     url: Address = Field(description="where they are posted to")
-    secrets: Annotated[tuple[SecretStr, ...], Field(min_length=1, max_length=MOST_SECRETS)] = Field(
-        description="what they are signed with: whsec_ and base64; two while a receiver changes over"
+    secret: SecretStr = Field(description="what messages are signed with: whsec_ and base64")
+    old_secret: SecretStr | None = Field(
+        None, description="the one before it: both sign while a receiver changes over; unset: none"
     )
     proof: Proof = Field(Proof.STATUS, description="what shows that a message was taken over: status or echo")
     answer_s: float = Field(ANSWER_S, gt=0, le=120, description="so long an answer may take, seconds")
     ca_file: Place | None = Field(None, description="whose certificates are trusted, PEM; unset: the system's")
+
+
+class WebhookConnection(ConnectionSettings):
+    """A connector to a webhook."""
+
+    webhook: WebhookSettings
 
 
 class Webhook:
@@ -69,7 +76,8 @@ class Webhook:
         self._name = name
         self._settings = settings
         self._now = now
-        self._keys = [_key(name, secret.get_secret_value()) for secret in settings.secrets]
+        given = {"secret": settings.secret, "old_secret": settings.old_secret}
+        self._keys = [_key(name, which, one.get_secret_value()) for which, one in given.items() if one is not None]
         self._web = Web(name, settings.url, ca_file=settings.ca_file, within_s=settings.answer_s, transport=transport)
 
     def find(self, posting: Posting) -> Sequence[Document]:
@@ -90,6 +98,9 @@ class Webhook:
     def pull(self) -> Pulled:
         """Nothing: messages go one way."""
         return Pulled(None, None, None)
+
+    def hand_over(self) -> None:
+        """Nothing is held back."""
 
     def tells(self) -> str:
         """Where messages go; whether anybody is there shows with the first one."""
@@ -152,14 +163,14 @@ def signature(key: bytes, reference: str, stamp: str, body: bytes) -> str:
     return f"v1,{base64.b64encode(signed).decode()}"
 
 
-def _key(name: str, secret: str) -> bytes:
+def _key(name: str, which: str, secret: str) -> bytes:
     try:
         key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
     except binascii.Error:
         key = b""
     if not secret.startswith(PREFIX) or not LEAST_SECRET <= len(key) <= MOST_SECRET:
         raise Misconfigured(
-            f"{name}: secrets: one is none; allowed is {PREFIX} and {LEAST_SECRET} to {MOST_SECRET} bytes in base64: "
+            f"{name}: {which}: is none; allowed is {PREFIX} and {LEAST_SECRET} to {MOST_SECRET} bytes in base64: "
             f'`echo "{PREFIX}$(openssl rand -base64 32)"` makes one'
         )
     return key

@@ -12,7 +12,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -29,7 +29,7 @@ from inventory.connect.engine import Engine, Round
 from inventory.connect.erpnext import ErpNext, ErpNextSettings
 from inventory.connect.ledger import Ledger
 from inventory.connect.odoo import Odoo, OdooSettings
-from inventory.connect.ports import Connector, Posting
+from inventory.connect.ports import Away, Connector, Posting
 from inventory.connect.postings import posting
 from inventory.connect.webhook import Webhook, WebhookSettings
 from inventory.forms import load_forms, roles
@@ -139,7 +139,7 @@ class Posted:
                 engine = Engine(
                     self.ledger, connector, partial(self._posting, of), self.clock, left_alone_s=LEFT_ALONE_S
                 )
-                self._turns(engine)
+                self._turns(engine, connector)
                 connector.close()
             except Killed:
                 self.kills += 1
@@ -147,10 +147,13 @@ class Posted:
                 return
         raise AssertionError(f"it goes on for ever: {self.ledger.counts()}, {self.ledger.open(3)}")
 
-    def _turns(self, engine: Engine) -> None:
+    def _turns(self, engine: Engine, connector: Connector) -> None:
         while self.rounds < MOST_ROUNDS:
             self.rounds += 1
-            if engine.round() == Round():
+            done = engine.round()
+            with suppress(Away):  # as the service does: it looks again
+                connector.hand_over()
+            if done == Round():
                 waiting = [row.next_at for row in self.ledger.open(100) if row.state == "due"]
                 if not waiting:
                     return
@@ -258,7 +261,7 @@ class ReceivedMessages:
         return httpx.Response(200, json={"id": request.headers["webhook-id"]})
 
     def connector(self) -> Connector:
-        given = {"url": "http://wms.example/in", "secrets": [WHSEC], "proof": "echo"}
+        given = {"url": "http://wms.example/in", "secret": WHSEC, "proof": "echo"}
         return Webhook("wms", WebhookSettings.model_validate(given), transport=self.fault)
 
     def stands(self) -> Counter[Said]:

@@ -25,7 +25,7 @@ class Folder:
         self.files = self.opened()
 
     def opened(self) -> CsvFolder:
-        return CsvFolder("files", CsvFolderSettings(folder=self.path), ["receive"], lambda: self.now)
+        return CsvFolder("files", CsvFolderSettings(folder=self.path, operator_forms=("receive",)), lambda: self.now)
 
     def drop(self, name: str, text: str, *, quiet_s: float = 60) -> Path:
         (self.path / "in").mkdir(exist_ok=True)
