@@ -85,7 +85,7 @@ def expect(
             _publish(settings, store, store.expect(where, {_known(store, where, withdraw): ()}), signer)
         elif received:
             signer = signer_of(sign)
-            _publish(settings, store, store.expect_received(_pallets(settings)), signer)
+            _publish(settings, store, store.expect_received(pallet_fields(settings)), signer)
         else:
             _show(store.expected(), json_lines=json_lines)
 
@@ -123,7 +123,7 @@ def _known(store: Store, site: str, named: str) -> ReceivingPlace:
     return found[0]
 
 
-def _pallets(settings: InventorySettings) -> dict[str, str]:
+def pallet_fields(settings: InventorySettings) -> dict[str, str]:
     """Of each form whose entries are receipts, the field that names the pallet."""
     found = {}
     for name, form in load_forms(settings.forms).items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -87,6 +87,15 @@ class Store:
     def where(self) -> str:
         """The database, for a person: without its password."""
         return shown(self._engine.url)
+
+    @property
+    def engine(self) -> Engine:
+        """The database itself: one in a process, for whoever keeps tables of his own among these."""
+        return self._engine
+
+    def transaction(self) -> AbstractContextManager[Connection]:
+        """One transaction; raises Unavailable."""
+        return _in_one(self._engine)
 
     def close(self) -> None:
         """Let go of the database."""

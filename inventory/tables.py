@@ -301,6 +301,32 @@ flags = Table(
     Column("decided_at", Moment),
 )
 
+postings = Table(
+    "dockvoice_postings",
+    metadata,
+    # What each connector has made of an entry in the system that it posts into, and what it still owes.
+    Column("connector", Text, primary_key=True),
+    Column("event_id", Text, primary_key=True),
+    Column("site", Text, nullable=False),
+    Column("device", Text, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("arrival", BigInteger, nullable=False),  # In this order they are posted.
+    Column("pallet", Text),  # Of one pallet one after the other; None: it names none.
+    Column("state", Text, nullable=False),  # due, posted, declined, reversed or void.
+    Column("stands", Boolean, nullable=False),  # Whether its entry counted when that was last looked at.
+    Column("attempts", Integer, nullable=False),  # That failed in a row.
+    Column("next_at", Moment, nullable=False),  # Not before.
+    Column("begun_at", Moment),  # When a try was begun of which no end is known.
+    Column("document", Text),  # As the other system names it.
+    Column("number", Text),  # As its people name it.
+    Column("why", Text),  # The code of the last refusal.
+    Column("said", Text),  # What the other side said last, where it did not do it.
+    Column("told", Boolean, nullable=False),  # Whether the broker has the word of the refusal for the device.
+    Column("changed_at", Moment, nullable=False),
+    Index("dockvoice_postings_to_do", "connector", "state", "arrival"),
+    Index("dockvoice_postings_of_pallet", "connector", "pallet", "arrival"),
+)
+
 clips = Table(
     "dockvoice_clips",
     metadata,

@@ -131,6 +131,17 @@ class PostgreSQL:
         found = self._run("psql", *self._server_at, "--no-psqlrc", "-Atqc", statement, database)
         return found.strip()
 
+    def dump(self, database: str, to: Path) -> None:
+        """All of a database, as SQL; the file is whole or not there."""
+        partial = to.with_suffix(".partial")
+        partial.write_text(self._run("pg_dump", *self._server_at, "--no-owner", database))
+        partial.replace(to)
+
+    def restore(self, dump: Path, database: str) -> None:
+        """Into an empty database."""
+        # Read here: as the cluster's own user it may not be allowed to look into this directory.
+        self._run("psql", *self._server_at, "--no-psqlrc", "-q", "-v", "ON_ERROR_STOP=1", database, read=dump)
+
     def _url(self, database: str) -> str:
         return f"postgresql+psycopg://tester@127.0.0.1:{self.port}/{database}"
 
@@ -148,10 +159,17 @@ class PostgreSQL:
         ready = [str(self._programs / "pg_isready"), "--quiet", *self._server_at]
         return subprocess.run(ready, check=False, cwd=self._directory, **self._owner).returncode == 0
 
-    def _run(self, program: str, *arguments: str | Path) -> str:
+    def _run(self, program: str, *arguments: str | Path, read: Path | None = None) -> str:
         command = [str(self._programs / program), *map(str, arguments)]
         done = subprocess.run(
-            command, check=False, capture_output=True, text=True, cwd=self._directory, timeout=60, **self._owner
+            command,
+            check=False,
+            capture_output=True,
+            text=True,
+            cwd=self._directory,
+            timeout=60,
+            input=None if read is None else read.read_text(),
+            **self._owner,
         )
         assert done.returncode == 0, f"{program}: {done.stderr}"
         return done.stdout

@@ -34,7 +34,7 @@ from edge.agent.site_catalogue import Renewal
 from edge.agent.voice_output import AudibilityMonitor, VoiceOutput
 from edge.agent.watchdog import LATE_S, Heartbeats, Supervisor
 from edge.agent.workplaces import Workplaces
-from edge.agree.dialogue.events import Hardware, InventoryAnswered, Link, RosterTaken
+from edge.agree.dialogue.events import Hardware, InventoryAnswered, Link, PersonDecided, RosterTaken
 from edge.agree.dialogue.machine import Dialogue
 from edge.config import ClipPolicy
 from edge.errors import Unfinished
@@ -79,7 +79,7 @@ class _OperatorNews:
         if self._dialogue is not None:
             self._dialogue.post(RosterTaken(operators))
 
-    def tell(self, what: Hardware | InventoryAnswered) -> None:
+    def tell(self, what: Hardware | InventoryAnswered | PersonDecided) -> None:
         """Tell the operator, if anything can."""
         if self._dialogue is not None:
             self._dialogue.post(what)
@@ -171,7 +171,9 @@ class Agent:
         )
         """How the device listens; of no effect on recordings."""
         gate = self.headset.gate if live else None
-        self._decisions = Decisions(parts.settings, desk, self._conversing, self._delivery.written)
+        self._decisions = Decisions(
+            *(parts.settings, desk, self._conversing, self._delivery.written), beside=self._news.tell
+        )
         witness = None if self._conversing is None else witness_of(parts.settings)
         self._second = (
             None

@@ -98,6 +98,7 @@ class DialogueDriver:
         self._owed = owed
         self._tell = tell
         self._posted: asyncio.Queue[Happening] = asyncio.Queue()
+        self._untold: list[str] = []  # The utterances of which the journal owes the operator a word.
         self._turn = asyncio.Lock()
         self._stopping = False
         self._patience: float | None = None
@@ -139,7 +140,9 @@ class DialogueDriver:
         async with self._turn:
             self._carry_out(await self._desk(self._conversation.start))
             for one in await self._desk(lambda journal: journal.review.untold()):
-                await self._tell_decided(PersonDecided(one.utterance_id, Fate(one.fate), one.fields, form=one.form))
+                fate, _, why = one.fate.partition(":")
+                about = one.utterance_id, Fate(fate), one.fields
+                await self._tell_decided(PersonDecided(*about, form=one.form, why=why or None))
 
     async def happen(self, happening: Happening) -> OutboxRow | None:
         """Let it happen; the event that came of it, if one did. Raises StorageFailed."""
@@ -162,12 +165,21 @@ class DialogueDriver:
 
     async def _tell_decided(self, decided: PersonDecided) -> None:
         await self._happen(decided)
-        await self._desk(lambda journal: journal.review.word_given(decided.utterance_id))
+        self._untold.append(decided.utterance_id)
+        await self._note_what_was_told()
 
     async def _happen(self, happening: Happening) -> OutboxRow | None:
         if (began := self._conversation.shift_begun()) is not None:
             await self._step(began)
-        return await self._step(happening)
+        row = await self._step(happening)
+        await self._note_what_was_told()
+        return row
+
+    async def _note_what_was_told(self) -> None:
+        """What waits for a quiet moment is not told yet: where the power fails before, the next start tells it."""
+        while self._untold and not self._dialogue.has_news:
+            await self._desk(partial(_note_told, one=self._untold[0]))
+            del self._untold[0]
 
     async def _step(self, happening: Happening) -> OutboxRow | None:
         await self._desk(lambda journal: self._conversation.look_up(journal, happening))
@@ -264,3 +276,7 @@ class DialogueDriver:
             self._dialogue.told(time.perf_counter())
         if any(not isinstance(order, Hush) for order in heard):
             self._cut_off()  # asked to forget it: what was said over the device's words has led to something
+
+
+def _note_told(journal: Journal, one: str) -> None:
+    journal.review.word_given(one)

@@ -28,7 +28,7 @@ from edge.agent.site_catalogue import catalogue_at_start
 from edge.agree.dialogue.events import Fate, PersonDecided
 from edge.config import Settings
 from edge.deliver.events import MalformedMessage, Topics, withheld
-from edge.deliver.signed import ReviewDecision
+from edge.deliver.signed import PostingDeclined, ReviewDecision
 from edge.errors import (
     AlreadyRunning,
     DockvoiceError,
@@ -42,7 +42,7 @@ from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.outbox import HELD
 from edge.keep.signed import NotDone
-from edge.records import OutboxRow
+from edge.records import Act, OutboxRow
 
 SOCKET = "agent.sock"
 """In the state directory, while an agent runs. What an agent that was killed left there is made anew."""
@@ -74,7 +74,7 @@ class Done:
     def __str__(self) -> str:
         """For whoever decided."""
         if self.row is None:
-            return "given up"
+            return self.told.word if self.told.fate is Fate.DECLINED else "given up"
         values = ", ".join(f"{name} {value}" for name, value in self.told.fields.items())
         return f"is entry {self.row.sequence} ({values})"
 
@@ -112,7 +112,7 @@ def and_owe_word(journal: Journal, work: Callable[[Journal], Done]) -> Done:
     """Do it, and note in the same transaction that the operator is still to be told."""
     with journal.orders.at_once():
         done = work(journal)
-        journal.review.owe_word(done.told.utterance_id, done.told.fate)
+        journal.review.owe_word(done.told.utterance_id, done.told.word)
     return done
 
 
@@ -120,11 +120,32 @@ class Late(UnreadableInput):
     """What was decided about was decided before, or has changed since."""
 
 
-def carry_out_signed(journal: Journal, settings: Settings, order: ReviewDecision) -> Done:
+DECLINED = "declined"  # As the journal names it, among what persons decided.
+
+
+def take_declined(journal: Journal, word: PostingDeclined) -> Done:
+    """Keep that a system behind the inventory did not take an entry. It stands all the same.
+
+    Raises UnreadableInput where there is no such entry here, Late where something stands in its place by now.
+    """
+    found = journal.queries.entry(word.entry)
+    if found is None or found.act is Act.CANCEL:
+        raise UnreadableInput(f"{word.entry}: is no entry of this device")
+    if journal.queries.replaced(word.entry):
+        raise Late(f"{word.entry}: was corrected or cancelled since; nobody needs to be told")
+    history = journal.queries.history(word.entry)
+    journal.review.note(history, DECLINED, word.by, word.why)
+    about = history.utterance_id, Fate.DECLINED, found.fields
+    return Done(PersonDecided(*about, form=found.form, why=word.why), None)
+
+
+def carry_out_signed(journal: Journal, settings: Settings, order: ReviewDecision | PostingDeclined) -> Done:
     """Do what the inventory's side decided, if what it decided about is still open as it was told there.
 
     Raises Late where it is not.
     """
+    if isinstance(order, PostingDeclined):
+        return take_declined(journal, order)
     if (done := _entered_in_a_crash(journal, order)) is not None:
         return done
     if journal.review_log.open_event(order.utterance_id) != order.review:
@@ -138,9 +159,18 @@ class Decisions:
     """Decisions carried out by the agent that holds the journal, which sends the event that one makes."""
 
     def __init__(
-        self, settings: Settings, desk: JournalThread, talking: DialogueDriver | None, written: Callable[[], None]
+        self,
+        settings: Settings,
+        desk: JournalThread,
+        talking: DialogueDriver | None,
+        written: Callable[[], None],
+        beside: Callable[[PersonDecided], None] = lambda _: None,
     ) -> None:
-        """`talking` tells the operator, where entries are agreed; `written` hears that an event is owed."""
+        """`talking` tells the operator, where entries are agreed; `written` hears that an event is owed.
+
+        `beside` tells an operator with whom nothing is agreed what he must hear all the same.
+        """
+        self._beside = beside
         self._settings = settings
         self._desk = desk
         self._talking = talking
@@ -151,7 +181,7 @@ class Decisions:
         done = await self._carry_out(partial(carry_out, settings=self._settings, asked=asked))
         return f"{done}, sent by the agent that runs" if done.row is not None else str(done)
 
-    async def decide_signed(self, order: ReviewDecision, signature: str) -> Done:
+    async def decide_signed(self, order: ReviewDecision | PostingDeclined, signature: str) -> Done:
         """Carry out what the inventory's side decided, and note that its order is done."""
 
         def work(journal: Journal) -> Done:
@@ -166,6 +196,8 @@ class Decisions:
         done = await (self._desk(work) if talking is None else talking.between_steps(owing, lambda done: done.told))
         if done.row is not None:
             self._written()
+        if talking is None and done.told.fate is Fate.DECLINED:
+            self._beside(done.told)
         return done
 
 
@@ -189,8 +221,8 @@ def _entered_in_a_crash(journal: Journal, order: ReviewDecision) -> Done | None:
 async def take_signed(
     desk: JournalThread,
     came: asyncio.Event,
-    read: Callable[[bytes], ReviewDecision],
-    carry_out: Callable[[ReviewDecision, str], Awaitable[Done]],
+    read: Callable[[bytes], ReviewDecision | PostingDeclined],
+    carry_out: Callable[[ReviewDecision | PostingDeclined, str], Awaitable[Done]],
 ) -> None:
     """Carry out what the inventory's side decided and the journal keeps, until cancelled: first what a crash left.
 
@@ -209,21 +241,21 @@ async def _take_one(
     signature: str,
     body: str,
     desk: JournalThread,
-    read: Callable[[bytes], ReviewDecision],
-    carry_out: Callable[[ReviewDecision, str], Awaitable[Done]],
+    read: Callable[[bytes], ReviewDecision | PostingDeclined],
+    carry_out: Callable[[ReviewDecision | PostingDeclined, str], Awaitable[Done]],
 ) -> None:
     who = "the inventory's side"
 
     try:
         order = read(body.encode())  # once more: the key may be another one since
-        who = order.who
+        who = order.by if isinstance(order, PostingDeclined) else order.who
         done = await carry_out(order, signature)
     except (UnreadableInput, Unfinished, Misconfigured, MalformedMessage) as fault:
         why = NotDone.LATE if isinstance(fault, Late) else NotDone.REFUSED
         await desk(lambda journal: journal.orders.refuse(signature, why))
         logger.warning("%s decided, and it was not done: %s", who, fault)
     else:
-        logger.info("%s decided: %s %s", who, order.utterance_id, done)
+        logger.info("%s decided: %s %s", who, done.told.utterance_id, done)
 
 
 # Through the agent that holds the journal.

@@ -19,7 +19,7 @@ from edge.agree.decide import Rules, decide
 from edge.deliver.events import MalformedMessage, parsed, review
 from edge.deliver.mqtt import Delivered
 from edge.deliver.reason_codes import FAILURE
-from edge.deliver.signed import Forged, ReviewDecision, read_decision
+from edge.deliver.signed import Forged, PostingDeclined, ReviewDecision, read_decision, read_declined
 from edge.errors import Misconfigured, plainly
 from edge.hash_chain import SIGNATURE, PublicKey
 from edge.keep.journal import Journal
@@ -161,11 +161,12 @@ class DecisionInbox:
         """Whether the settings name a key whose decisions are taken."""
         return self._key is not None
 
-    def read(self, payload: bytes) -> ReviewDecision:
-        """What is decided for this device. Raises MalformedMessage, Forged."""
+    def read(self, payload: bytes) -> ReviewDecision | PostingDeclined:
+        """What is decided for this device, or was declined of it. Raises MalformedMessage, Forged."""
         if self._key is None:
             raise Forged("/signature: deliver.decisions_key names no key any more")
-        return read_decision(payload, self._source, self._key)
+        read = read_declined if "declined" in parsed(payload) else read_decision
+        return read(payload, self._source, self._key)
 
     async def take(self, message: Delivered) -> None:
         """Keep it, or count why not. When this returns the broker may forget it: a crash before brings it again."""

@@ -16,10 +16,11 @@ from typing import Any
 from edge.agent.dialogue_driver import DialogueDriver
 from edge.agent.dictation import Dictation
 from edge.agent.events import CaptureResumed, CaptureStopped, Decided, DictationEvent
-from edge.agree.dialogue.events import Hardware, InventoryAnswered
+from edge.agree.dialogue.events import Hardware, InventoryAnswered, PersonDecided
 from edge.agree.dialogue.orders import Adjust, Earcon, Hush, Prompt, Say, Sound
 from edge.agree.dialogue.questions import replies
 from edge.agree.dialogue.receipts import refusal
+from edge.agree.dialogue.review import declined
 from edge.audio.sound_server import playback_devices
 from edge.config import ReadBack, Speak, VoiceKind
 from edge.errors import DockvoiceError, Unavailable
@@ -209,11 +210,13 @@ class VoiceOutput:
         """Somebody holds the journal, or no longer. Not told by the dialogue, whose steps wait for it too."""
         self.happened(Hardware("storage_locked", healed=not begins))
 
-    def happened(self, what: Hardware | InventoryAnswered) -> None:
+    def happened(self, what: Hardware | InventoryAnswered | PersonDecided) -> None:
         """Tell an operator with whom nothing is agreed: a fault over everything else, a refusal in a quiet moment."""
         match what:
             case InventoryAnswered():
                 self._speaker.news(refusal(what), Sound(Earcon.REFUSED))
+            case PersonDecided():
+                self._speaker.news(declined({}, what), Sound(Earcon.REFUSED))
             case Hardware(code, healed=True):
                 self.order(Say(Prompt.HEALED, slots={"fault": code}))
             case Hardware(code):

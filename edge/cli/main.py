@@ -47,6 +47,7 @@ JOINING: dict[str, tuple[str, str]] = {
     "inventory": ("Apply each entry once, and answer with a receipt.", "dockvoice-inventory"),
     "console": ("Web pages for supervisors: what waits, who decides.", "dockvoice-inventory[console]"),
     "epcis": ("What was recorded as GS1 EPCIS 2.0 events, for partners.", "dockvoice-inventory"),
+    "connect": ("Post what was recorded into another system, once.", "dockvoice-inventory"),
     "demo": ("A trailer is received by voice, counted, and proved.", "dockvoice-lab[demo]"),
     "talk": ("The conversation with an operator, typed.", "dockvoice-lab"),
     "evaluate": ("Hear recordings whose truth is known, and count.", "dockvoice-lab"),

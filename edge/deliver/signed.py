@@ -29,6 +29,7 @@ LARGEST = 128_000  # Bytes of one message: what brokers in the cloud take.
 DECISION, LIST, ROSTER = "dockvoice.decision.v1", "dockvoice.expected.v1", "dockvoice.roster.v1"
 MASTER = "dockvoice.catalogue.v1"
 CLIP = "dockvoice.clip.v1"
+DECLINED = "dockvoice.declined.v1"
 """What the signed text begins with, by what it is: no signature of one can be taken for that of another."""
 
 MOST_LINES = 500  # Of one list. A trailer has some sixty places for pallets.
@@ -100,6 +101,30 @@ def read_decision(payload: bytes, source: str, key: PublicKey) -> ReviewDecision
     if message["source"] != source:
         raise MalformedMessage("/source: names another device")
     return ReviewDecision(**{name: message[name] for name in ReviewDecision.__dataclass_fields__})
+
+
+@dataclass(frozen=True, slots=True)
+class PostingDeclined:
+    """A system behind the inventory did not take an entry, which stands all the same."""
+
+    source: str  # The device, as events name it.
+    entry: str  # The event of the entry.
+    why: str  # A code: lot_missing. One that the device does not know is told as it is.
+    by: str  # Which connector says so.
+
+
+def signed_declined(word: PostingDeclined, signer: Signer, time: datetime) -> dict[str, Any]:
+    """The message, signed."""
+    said = {"source": word.source, "entry": word.entry, "declined": word.why, "by": word.by, "time": timestamp(time)}
+    return _sealed(said, DECLINED, signer)
+
+
+def read_declined(payload: bytes, source: str, key: PublicKey) -> PostingDeclined:
+    """What was declined of the device `source`, signed with `key`. Raises MalformedMessage, Forged."""
+    message = _opened(payload, DECLINED, "declined.schema.json", key)
+    if message["source"] != source:
+        raise MalformedMessage("/source: names another device")
+    return PostingDeclined(source, message["entry"], message["declined"], message["by"])
 
 
 @dataclass(frozen=True, slots=True)

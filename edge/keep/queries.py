@@ -112,7 +112,7 @@ class Counts:
 class Decision:
     """What a person decided."""
 
-    decision: str  # `retry`, `discard`, `stand` or `accept`.
+    decision: str  # `retry`, `discard`, `stand` or `accept`; `declined` by a connector, who says it.
     who: str
     reason: str | None  # In his words; of a `retry` why it was under review, where it was.
     decided_at: str
@@ -277,6 +277,11 @@ class Queries:
         """The entry of an event, and how far it has come; None for an event that is not of this journal."""
         found = self._db.rows(f"{ENTRY} WHERE e.event_id = ?", event_id)
         return kept_entry(found[0]) if found else None
+
+    def replaced(self, event_id: str) -> bool:
+        """Whether an entry was corrected or cancelled, by one that the inventory has not turned down."""
+        query = "SELECT 1 FROM entries e JOIN outbox o USING (event_id) WHERE e.replaces = ? AND o.state != 'refused'"
+        return bool(self._db.rows(query, event_id))
 
     def standing(self, form: str, since: datetime) -> tuple[Mapping[str, FieldValue], ...]:
         """The fields of what was recorded after `since` and stands: not replaced since then, nor refused."""

@@ -11,24 +11,32 @@ import pytest
 from pydantic import BaseModel, SecretStr
 
 from edge.config import Layered, Settings
+from inventory.connect.settings import KINDS
 from inventory.settings import InventorySettings
 
 UNITS = {
     "dockvoice@.service": "dockvoice@test.service",
     "dockvoice-inventory.service": "dockvoice-inventory.service",
     "dockvoice-console.service": "dockvoice-console.service",
+    "dockvoice-connect@.service": "dockvoice-connect@tryton.service",
 }
 """Each file with the name under which it runs."""
 
-EXPOSURE = {"dockvoice@.service": 20, "dockvoice-inventory.service": 12, "dockvoice-console.service": 12}
+EXPOSURE = {
+    "dockvoice@.service": 20,
+    "dockvoice-inventory.service": 12,
+    "dockvoice-console.service": 12,
+    "dockvoice-connect@.service": 12,
+}
 """Highest exposure allowed, in tenths as `--threshold` takes it (0 best, 100 worst).
 
 The agent's would be 0.4 less with ProtectClock=, which forbids to ask whether the clock is synchronised."""
 
-SETTINGS: dict[str, type[Layered]] = {
-    "dockvoice@.service": Settings,
-    "dockvoice-inventory.service": InventorySettings,
-    "dockvoice-console.service": InventorySettings,
+SETTINGS: dict[str, tuple[type[Layered], ...]] = {
+    "dockvoice@.service": (Settings,),
+    "dockvoice-inventory.service": (InventorySettings,),
+    "dockvoice-console.service": (InventorySettings,),
+    "dockvoice-connect@.service": (InventorySettings, *(kind.settings() for kind in KINDS.values())),
 }
 
 
@@ -106,9 +114,10 @@ def test_a_service_nobody_looks_after_never_gives_up(repository: Path, unit: str
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_every_secret_can_come_as_a_credential_and_none_must(repository: Path, unit: str) -> None:
-    model = SETTINGS[unit]
+    models = SETTINGS[unit]
     loaded = dict(value.split(":") for key, value in directives(repository, unit) if key == "LoadCredential")
-    assert set(loaded) == set(secrets(model, str(model.model_config["env_prefix"]).lower()))
+    named = (secrets(model, str(model.model_config["env_prefix"]).lower()) for model in models)
+    assert set(loaded) == {one for of in named for one in of}
     # With a slash it would be a path, and a missing file would keep the service from starting.
     assert [source for source in loaded.values() if "/" in source] == []
     # What systemd takes for the name of a credential: short ASCII without spaces, once %i is filled in.

@@ -316,6 +316,7 @@ def wondering(language: str) -> Walk:
     for fate in (Fate.RECORDED, Fate.CORRECTED, Fate.DROPPED):
         walk.take(PersonDecided("u0", fate, fields))
     walk.take(PersonDecided("u0", Fate.DROPPED))
+    walk.take(PersonDecided("u0", Fate.DECLINED, fields, why="lot_missing"))
     walk.ask(Command.HOW_MANY_WAITING)
     return walk
 

@@ -25,6 +25,7 @@ MESSAGES = {
     "entry-withheld": "events/entry-withheld.schema.json",
     "review": "review.schema.json",
     "decision": "decision.schema.json",
+    "declined": "declined.schema.json",
     "clip-request": "clip-request.schema.json",
     "clip": "clip.schema.json",
     "clip-offered": "clip.schema.json",

@@ -147,6 +147,7 @@ class Fate(StrEnum):
     RECORDED = "recorded"
     CORRECTED = "corrected"  # Recorded with other values than were understood.
     DROPPED = "dropped"
+    DECLINED = "declined"  # It stands, and the system that it was posted into does not take it: nobody decided that.
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +161,12 @@ class PersonDecided:
     entry: LastEntry | None = None  # What is on record by it.
     held: str | None = None  # The event that waited, where the inventory had turned one down.
     form: str | None = None  # The form of the fields; None: the one that is filled now.
+    why: str | None = None  # Of what was declined, the code of the reason.
+
+    @property
+    def word(self) -> str:
+        """As the journal keeps it until the operator has been told."""
+        return self.fate.value if self.why is None else f"{self.fate.value}:{self.why}"
 
 
 @dataclass(frozen=True, slots=True)

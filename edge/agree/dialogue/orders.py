@@ -156,6 +156,7 @@ class Prompt(StrEnum):
     DEFERRED = "deferred"
     REFUSED = "refused"
     DUPLICATE = "duplicate"
+    DECLINED = "declined"
     TROUBLE = "trouble"
     DELIVERING = "delivering"
     FAULT = "fault"

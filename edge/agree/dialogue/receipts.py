@@ -13,8 +13,8 @@ from edge.agree.dialogue.orders import Earcon, Order, Prompt, Say, Sound
 from edge.agree.dialogue.session import DialogueSession
 from edge.records import Act, ReceiptOutcome
 
-TURNED_DOWN = frozenset({Prompt.REFUSED, Prompt.DUPLICATE})
-"""News that the inventory does not have an entry: a sound of its own comes before it."""
+TURNED_DOWN = frozenset({Prompt.REFUSED, Prompt.DUPLICATE, Prompt.DECLINED})
+"""News that an entry was not taken, here or behind the inventory: a sound of its own comes before it."""
 
 
 def remember(session: DialogueSession, committed: Committed) -> list[Order]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from edge.agree.decide import NOTHING_KNOWN, Circumstances
@@ -13,7 +14,7 @@ from edge.agree.dialogue.questions import About, judged, likely_values
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import QUESTIONS, State
 from edge.agree.dialogue.terms import units_said
-from edge.records import Act, Confirmation, Draft
+from edge.records import Act, Confirmation, Draft, FieldValue
 
 
 def take_up_oldest(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -88,17 +89,30 @@ def put_aside(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     return [heard.noted_as_heeded(), *drafting.park(session)]
 
 
+OTHER = "other"  # The code of a reason that has no name here.
+
 _OFFICE = {Fate.RECORDED: Prompt.OFFICE_RECORDED, Fate.CORRECTED: Prompt.OFFICE_CORRECTED}
 
 
 def take_decision(session: DialogueSession, decided: PersonDecided) -> list[Order]:
-    """The office decided about what was put aside: nobody is asked about it any more, and the operator is told."""
+    """The office decided about what was put aside: nobody is asked about it any more, and the operator is told.
+
+    What a system behind the inventory declined stands as it is: the operator is told, and may correct it.
+    """
     recorded = session.recorded
+    if decided.fate is Fate.DECLINED:
+        session.news.untold.append(declined(session.identifiers_of(decided.fields, decided.form), decided))
+        return []
     if decided.entry is not None:
         recorded.entries.append(decided.entry)
     recorded.resolve(decided.held)
     session.news.untold.append(_told(session, decided))
     return _ask_no_more(session, decided.utterance_id)
+
+
+def declined(known: Mapping[str, FieldValue], told: PersonDecided) -> Say:
+    """What is told of an entry that was declined; `known` are the fields by which the thing is known, if it has any."""
+    return Say(Prompt.DECLINED, known or told.fields, {"reason": told.why or OTHER}, form=told.form)
 
 
 def _told(session: DialogueSession, decided: PersonDecided) -> Say:

@@ -1,0 +1,304 @@
+"""`dockvoice connect`: what was recorded is posted into another system. To list the commands loads no database."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import uuid4
+
+import typer
+from typer.core import TyperGroup
+
+from edge.config import load, shipped
+from edge.errors import Misconfigured, Unfinished, UnreadableInput
+from edge.terminal.tables import log_to, many, show
+from inventory.connect.ports import Away, Declined, Document, DocumentState, Posting, Pulled, PulledItem, TakenBack
+from inventory.options import Config, Database, Json, narrow, say, settings_of
+
+if TYPE_CHECKING:
+    from inventory.connect.ledger import Ledger
+    from inventory.connect.service import Desk
+    from inventory.connect.settings import ConnectionSettings
+    from inventory.settings import InventorySettings
+
+DIRECTORY = Path("/etc/dockvoice/connect")
+UNIT = "EA"  # In which an item is tried of which the other system says nothing.
+SHOWN = 20  # Postings that `status` lists, and orders that `try` does, of each connector.
+
+
+class Named(TyperGroup):
+    """`dockvoice connect NAME` is `dockvoice connect run NAME`."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command of that name; for any other word it is the name of a connector, which is run."""
+        is_name = bool(args) and args[0] not in self.commands and not args[0].startswith("-")
+        return super().resolve_command(ctx, ["run", *args] if is_name else args)
+
+
+commands = typer.Typer(cls=Named, no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The connector: its file is NAME.toml.")]
+File = Annotated[
+    Path | None,
+    typer.Option(
+        "--settings",
+        metavar="FILE",
+        readable=False,
+        help=f"The connector's settings; else NAME.toml in connect beside the inventory's, or in {DIRECTORY}.",
+    ),
+]
+
+
+@commands.callback(short_help="Post what was recorded into another system, once.")
+def connect() -> None:
+    """Post what devices record into another system: receipts, corrections, cancellations. Each once, whatever fails.
+
+    In an afternoon: copy config/connect/tryton.toml to /etc/dockvoice/connect/tryton.toml and fill it in, then
+
+        dockvoice connect try tryton       # who answers there, your open orders; one test receipt, taken back again
+        dockvoice connect run tryton       # posts, until it is stopped; `dockvoice connect tryton` is the same
+        dockvoice connect status           # what is posted, what waits, what was refused and why
+
+    It reads the inventory's own tables, so it needs the inventory's settings too (--config). Secrets belong into a
+    systemd credential or the environment: DOCKVOICE_CONNECT_TRYTON__PASSWORD.
+    """
+
+
+@commands.command(short_help="Post, until it is stopped.")
+def run(name: Name, file: File = None, config: Config = None, database: Database = None) -> None:
+    """Post what is owed, and what comes, until it is told to stop (Ctrl-C, or SIGTERM). It can be killed at any moment.
+
+    Before anything is posted it is looked whether it is there already, under the id of its event; afterwards whether it
+    is there now. What the other system does not take is flagged (`dockvoice inventory flags`), and the operator who
+    said it hears why. It is tried again when somebody says so: `dockvoice inventory flags stands EVENT --reason TEXT`.
+    """
+    settings, inventory = _settings(name, file, config, database)
+    log_to(sys.stderr, logging.INFO, "%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each request is for whoever debugs
+    from inventory.connect.service import serve  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
+
+    serve(name, settings, inventory)
+
+
+@commands.command("try", short_help="Who answers there; one test receipt, taken back.")
+def try_out(
+    name: Name,
+    file: File = None,
+    config: Config = None,
+    database: Database = None,
+    item: Annotated[str | None, typer.Option("--item", metavar="CODE", help="Of what the test receipt is.")] = None,
+    lot: Annotated[str | None, typer.Option("--lot", metavar="LOT", help="Its lot, where it needs one.")] = None,
+    place: Annotated[str | None, typer.Option("--place", metavar="DOOR", help="Where it is received.")] = None,
+    order: Annotated[
+        str | None, typer.Option("--order", metavar="ORDER", help="For which order, as it is said.")
+    ] = None,
+    look_only: Annotated[bool, typer.Option("--look-only", help="Post nothing.")] = False,
+) -> None:
+    """Say who answers there and which orders are open, then post one test receipt of one unit and take it back.
+
+    Both stay in the other system's books, as any receipt that was taken back does. Without --item it is the first item
+    that needs no lot.
+    """
+    with _desk(name, file, config, database) as at:
+        connector = at.connector
+        try:
+            say(connector.tells())
+            pulled = connector.pull()
+            _tell_pulled(pulled)
+            if look_only:
+                return
+            test = _test(at.settings.site, _item(pulled, item), lot, place, order)
+            say(f"test receipt: 1 {test.unit} of {test.item}, reference {test.reference}")
+            made = connector.post(test, None)
+            _demand(connector.find(test) if connector.looks else [made], DocumentState.DONE, f"{made.number} is posted")
+            why = TakenBack(f"{test.reference}:test", False, None, test.recorded_at)
+            back = connector.reverse(test, made, why)
+            there = connector.find(test) if connector.looks else [back]
+            _demand(there, DocumentState.REVERSED, f"{back.number} is taken back")
+        except (Away, Declined) as fault:
+            raise Unfinished(f"{name}: {fault}") from None
+
+
+@commands.command(short_help="What is there: open orders, items, operators.")
+def pull(
+    name: Name,
+    file: File = None,
+    config: Config = None,
+    database: Database = None,
+    publish: Annotated[
+        bool, typer.Option("--publish", help="Publish to the devices what the settings name under pull.")
+    ] = False,
+) -> None:
+    """Show what the other system knows: orders to be received by trailer, items with their units, operators.
+
+    With --publish the devices get it now, as they do every pull_minutes while the connector runs.
+    """
+    with _desk(name, file, config, database) as at:
+        try:
+            if publish:
+                for told in at.pull() or ["nothing has changed"]:
+                    say(told)
+            else:
+                _tell_pulled(at.connector.pull())
+        except (Away, Declined) as fault:
+            raise Unfinished(f"{name}: {fault}") from None
+
+
+@commands.command(short_help="What is posted, what waits, what was refused.")
+def status(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Only this connector.")] = None,
+    config: Config = None,
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Count the postings of each connector, and show what waits or was refused, the oldest first.
+
+    due: waits, or is tried again. posted. declined: a person must look. reversed: posted and taken back. void: nothing
+    needed to be posted. With --json one object for each connector, with what is open under "open".
+    """
+    from inventory.connect.ledger import Ledger, names  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
+    from inventory.store import Store  # noqa: PLC0415 - see above
+
+    inventory = settings_of(config, database=database)
+    store = Store.open(inventory.database_url, create=False)
+    try:
+        with store.transaction() as transaction:
+            there = names(transaction)
+        if name is not None and name not in there:
+            known = ", ".join(there) or "none"
+            raise UnreadableInput(f"{name}: has posted nothing yet; connectors that have: {known}")
+        for one in [name] if name is not None else there:
+            _tell_status(one, Ledger(one, "", (), store.transaction, lambda: datetime.now(UTC)), as_json=as_json)
+        if not there:
+            say("no connector has posted anything yet")
+    finally:
+        store.close()
+
+
+def _tell_status(name: str, ledger: Ledger, *, as_json: bool) -> None:
+    counts, found = ledger.counts(), ledger.open(SHOWN)
+    if as_json:
+        shown = ("event_id", "site", "device", "sequence", "pallet", "state", "attempts", "why", "said", "number")
+        rows = [{**{key: getattr(row, key) for key in shown}, "next_at": row.next_at.isoformat()} for row in found]
+        say(json.dumps({"connector": name, **counts, "open": rows}, ensure_ascii=False))
+        return
+    say(f"{name}: {', '.join(f'{number} {state}' for state, number in counts.items())}")
+    if not found:
+        return
+    table = narrow(many(len(found), "posting") + " open")
+    for heading in ("device", "number", "pallet", "state", "tries", "what was said"):
+        table.add_column(heading)
+    for row in found:
+        device = f"{row.site}/{row.device}"
+        table.add_row(device, str(row.sequence), row.pallet or "", row.state, str(row.attempts), row.said or "")
+    show(table)
+
+
+def _tell_pulled(pulled: Pulled) -> None:
+    for place, lines in (pulled.expected or {}).items():
+        say(f"{place}: {many(len(lines), 'line')} expected")
+        for line in lines[:SHOWN]:
+            lot = ", needs a lot" if line.lot_needed else ""
+            say(f"  pallet {line.pallet}: {line.quantity} {line.uom} of {line.item} ({line.notice}{lot})")
+    if pulled.items is not None:
+        say(many(len(pulled.items), "item"))
+    if pulled.operators is not None:
+        say(many(len(pulled.operators), "operator"))
+    for one in pulled.omitted[:SHOWN]:
+        say(f"left out: {one.what}: {one.why}")
+    if len(pulled.omitted) > SHOWN:
+        say(f"and {len(pulled.omitted) - SHOWN} more are left out")
+
+
+def _item(pulled: Pulled, given: str | None) -> PulledItem:
+    if pulled.items is None and given is not None:  # Who says of no items may know this one.
+        return PulledItem(given, given, UNIT, (), lot_needed=False)
+    items = pulled.items or ()
+    found = [one for one in items if (one.code == given if given is not None else not one.lot_needed)]
+    if not found:
+        what = f"--item {given}: there is no such item" if given else "there is no item that needs no lot"
+        raise UnreadableInput(f"{what}; there are {', '.join(one.code for one in items[:SHOWN]) or 'none'}")
+    return found[0]
+
+
+def _test(site: str, item: PulledItem, lot: str | None, place: str | None, order: str | None) -> Posting:
+    return Posting(
+        reference=f"test-{uuid4()}",
+        amends=None,
+        site=site,
+        device="test",
+        sequence=1,
+        operator=None,
+        recorded_at=datetime.now(UTC),
+        form="test",
+        fields={},
+        pallet=None,
+        item=item.code,
+        quantity=Decimal(1),
+        unit=item.base,
+        lot=lot,
+        expiry=None,
+        damaged=None,
+        exception=None,
+        place=place,
+        trailer=None,
+        order=order,
+    )
+
+
+def _demand(found: Any, state: DocumentState, told: str) -> None:
+    documents: list[Document] = list(found)
+    if [one.state for one in documents] != [state]:
+        there = ", ".join(f"{one.number} {one.state}" for one in documents) or "nothing"
+        raise Unfinished(f"it should say that {told}, and there is {there}; look there before anything else is posted")
+    say(told)
+
+
+def _settings(
+    name: str, file: Path | None, config: Path | None, database: str | None
+) -> tuple[ConnectionSettings, InventorySettings]:
+    from inventory.connect.settings import KINDS  # noqa: PLC0415 - `dockvoice --help` waits for no settings
+
+    inventory = settings_of(config, database=database)
+    path = file or _file_of(name, config)
+    kind = _kind(path) or name
+    if kind not in KINDS:
+        raise Misconfigured(f"{path}: kind is {kind!r}, allowed are {', '.join(KINDS)}; set kind")
+    return load(KINDS[kind].settings(), path), inventory
+
+
+def _file_of(name: str, config: Path | None) -> Path:
+    places = [*([config.parent / "connect"] if config is not None else []), DIRECTORY]
+    for directory in places:
+        if (path := directory / f"{name}.toml").exists():
+            return path
+    example = shipped("config") / "connect"
+    raise UnreadableInput(
+        f"{places[0] / name}.toml: no such file; copy one of {example}, fill it in, or name it with --settings"
+    )
+
+
+def _kind(path: Path) -> str | None:
+    """What a settings file says that it is. Whatever else is wrong with it, `load` says."""
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8-sig")).get("kind")
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, str) else None
+
+
+@contextmanager
+def _desk(name: str, file: Path | None, config: Path | None, database: str | None) -> Iterator[Desk]:
+    settings, inventory = _settings(name, file, config, database)
+    from inventory.connect.service import desk  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
+
+    with desk(name, settings, inventory) as at:
+        yield at

@@ -1,0 +1,105 @@
+"""The CSV folder: another system, or a person, drops files that are read, and fetches files that are written here."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from pydantic import Field
+
+from edge.config import Place, Section
+from edge.errors import Misconfigured
+from inventory.connect.csv_in import Incoming
+from inventory.connect.csv_out import Closing, Format, Outgoing
+from inventory.connect.ports import Away, Document, DocumentState, Posting, Pulled, TakenBack
+from inventory.connect.settings import ConnectionSettings
+from inventory.connect.told import received, reversal_of, taken_back
+
+log = logging.getLogger("inventory.connect")
+
+
+class CsvFolderSettings(Section):
+    """A folder that both sides reach."""
+
+    folder: Place = Field(description="the folder; in it `in` is read, and what is in `out` may be taken away")
+    format: Format = Field(Format.CSV, description="what is handed over: csv or xlsx")
+    batch_lines: int = Field(500, ge=1, le=100_000, description="a file is handed over with so many lines")
+    operator_forms: tuple[str, ...] = Field(
+        (), description="forms that operators in dropped files may be given; unset: none is named there"
+    )
+    batch_s: float = Field(60, ge=0, le=86_400, description="or when its first line is so old, seconds")
+
+
+class CsvConnection(ConnectionSettings):
+    """A connector to a CSV folder."""
+
+    csv: CsvFolderSettings
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class CsvFolder:
+    """Another system that reads and writes files."""
+
+    looks = True
+
+    def __init__(self, name: str, settings: CsvFolderSettings, now: Callable[[], datetime] = _now) -> None:
+        """Raises Misconfigured where a library is missing."""
+        if settings.format is Format.XLSX:
+            _openpyxl(name)
+        self._settings = settings
+        self._out = Outgoing(
+            name, settings.folder, settings.format, Closing(settings.batch_lines, settings.batch_s), now
+        )
+        self._in = Incoming(name, settings.folder, settings.operator_forms, now)
+
+    def find(self, posting: Posting) -> Sequence[Document]:
+        """The line of the posting."""
+        file = self._out.file_of(posting.reference, posting)
+        if file is None:
+            return ()
+        back = self._out.file_of(reversal_of(posting), posting)
+        return (Document(posting.reference, back or file, DocumentState.REVERSED if back else DocumentState.DONE),)
+
+    def post(self, posting: Posting, draft: Document | None) -> Document:
+        """Write its line; there are no drafts."""
+        del draft
+        if self._out.file_of(posting.reference, posting) is None:
+            self._out.tell(received(posting))
+        return self.find(posting)[0]
+
+    def reverse(self, posting: Posting, document: Document, why: TakenBack) -> Document:
+        """Write a line that takes it back."""
+        if self._out.file_of(reversal_of(posting), posting) is None:
+            self._out.tell(taken_back(posting, why))
+        return next(iter(self.find(posting)), document)
+
+    def pull(self) -> Pulled:
+        """What was dropped."""
+        return self._in.pull()
+
+    def hand_over(self) -> None:
+        """Close the batch where it is old enough, and hand it over."""
+        self._out.close_batch(only_old=True)
+
+    def tells(self) -> str:
+        """Which folder it is."""
+        return f"CSV folder {self._settings.folder}, {self._settings.format} files"
+
+    def close(self) -> None:
+        """Hand over what waits. Where that cannot be done now, the next start does it: it is on the disk."""
+        try:
+            self._out.close_batch()
+        except Away as fault:
+            log.warning("%s; what waits is handed over by the next start", fault)
+
+
+def _openpyxl(name: str) -> None:
+    try:
+        import openpyxl  # noqa: F401, PLC0415 - only who hands over such files needs it
+    except ModuleNotFoundError:
+        told = "format xlsx needs openpyxl; pip install 'dockvoice-inventory[excel]', or set format = \"csv\""
+        raise Misconfigured(f"{name}: {told}") from None

@@ -1,0 +1,256 @@
+"""The files that are dropped into the CSV folder: whole ones only, each taken whole or not at all, then archived.
+
+What a file is about its name says: `expected-4711.csv`, `items.csv`, `operators.csv`, `withdrawn.csv`. What was taken
+is kept apart, so that all of it is known again after a restart, whatever becomes of the archive.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from edge.config import LEVEL
+from edge.errors import UnreadableInput, plainly
+from edge.records import ExpectedLine, PlaceKind, ReceivingPlace
+from edge.records.master import CODE, FACTOR
+from inventory.connect.ports import Away, Omitted, Pulled, PulledItem, PulledUnit
+from inventory.expect import LAYOUT as EXPECTED
+from inventory.expect import read_file as read_expected
+from inventory.roster import read_file as read_operators
+from inventory.table_file import LONGEST, NAMED, Cells, FaultyFile, Layout, is_named, read_rows, strange
+
+SUFFIXES = (".csv", ".json")
+UNFINISHED = (".part", ".tmp", ".filepart", ".crdownload")  # As copying programs call what they have not finished.
+QUIET_S = 5.0  # A file that changed later than this is still being written by whoever does not rename it.
+
+ITEMS = Layout(
+    ("item", "title", "base", "lot_needed", "unit", "factor"),
+    ("item", "title", "base", "lot_needed"),
+    " once",
+    "one for each item, and one more for each further unit of it",
+    lambda _, value: "" if value is None else value,
+)
+WITHDRAWN = Layout(("trailer", "door"), (), " trailer or door", "one for each trailer or door", ITEMS.cell)
+YES_NO = {"yes": True, "no": False}
+
+Lines = Mapping[ReceivingPlace, Sequence[ExpectedLine]]
+
+
+class Incoming:
+    """What was dropped, and what stands of it. Used by one thread."""
+
+    def __init__(self, name: str, folder: Path, forms: Collection[str], now: Callable[[], datetime]) -> None:
+        """`forms` are the names of those that operators may be given."""
+        self._name, self._folder, self._forms, self._now = name, folder, forms, now
+        self._in, self._own = folder / "in", folder / ".dockvoice" / "taken"
+        self._kinds: Mapping[str, Callable[[Path], None]] = {
+            "expected": self._expected,
+            "withdrawn": self._withdrawn,
+            "items": lambda file: self._whole("items", file, lambda: read_items(file)),
+            "operators": lambda file: self._whole("operators", file, lambda: read_operators(file, self._forms)),
+        }
+
+    def pull(self) -> Pulled:
+        """Take what was dropped since, and tell what stands; what was refused is told once. Raises Away."""
+        if not self._folder.is_dir():
+            raise Away(f"{self._name}: {self._folder} is not there; mount it, or make it")
+        try:
+            for each in (self._in, self._in / "archive", self._in / "refused", self._own):
+                each.mkdir(parents=True, exist_ok=True)
+            omitted = [one for file in self._dropped() for one in self._taken(file)]
+            return Pulled(
+                expected=self._standing(),
+                items=self._latest("items", read_items),
+                operators=self._latest("operators", lambda file: read_operators(file, self._forms)),
+                omitted=omitted,
+            )
+        except OSError as fault:
+            raise Away(f"{self._name}: {fault.filename or self._folder}: {plainly(fault)}; mend it") from None
+
+    def _dropped(self) -> list[Path]:
+        """Whole files, the oldest first."""
+        found = []
+        for file in self._in.iterdir():
+            if file.name.startswith((".", "~")) or file.name.lower().endswith(UNFINISHED) or not file.is_file():
+                continue
+            changed = file.stat().st_mtime
+            if self._now().timestamp() - changed >= QUIET_S:
+                found.append((changed, file))
+        return [file for _, file in sorted(found)]
+
+    def _taken(self, file: Path) -> Iterator[Omitted]:
+        """Take a file whole, or refuse it whole and say why beside it."""
+        kind = next((one for one in self._kinds if file.name.lower().startswith(one)), None)
+        try:
+            if kind is None or file.suffix.lower() not in SUFFIXES:
+                known = ", ".join(f"{one}*.csv" for one in self._kinds)
+                raise UnreadableInput(f"{file}: what is in it? Its name must be one of {known}, or the same with .json")
+            self._kinds[kind](file)
+        except UnreadableInput as fault:
+            faults = fault.faults if isinstance(fault, FaultyFile) else (str(fault),)
+            moved = self._moved(file, "refused")
+            _durably(moved.with_name(f"{moved.name}.faults.txt"), "".join(f"{one}\n" for one in faults))
+            more = f"; and {len(faults) - 1} more, in {moved.name}.faults.txt" if len(faults) > 1 else ""
+            yield Omitted(f"file {file.name}", f"{faults[0]}{more}; nothing of it was taken")
+        else:
+            self._moved(file, "archive")
+
+    def _moved(self, file: Path, to: str) -> Path:
+        """Where it is now: under its own name, behind the moment, so that none takes the place of another."""
+        at = self._now().strftime("%Y%m%dT%H%M%S.%f")
+        return file.rename(self._in / to / f"{at}-{file.name}")
+
+    def _whole(self, kind: str, file: Path, read: Callable[[], Any]) -> None:
+        """A file that takes the place of the one before it."""
+        read()
+        suffix = file.suffix.lower()
+        _durably(self._own / f"{kind}{suffix}", file.read_text("utf-8-sig"))
+        for other in SUFFIXES:
+            if other != suffix:
+                (self._own / f"{kind}{other}").unlink(missing_ok=True)
+
+    def _latest(self, kind: str, read: Callable[[Path], Any]) -> Any:
+        found = [path for suffix in SUFFIXES if (path := self._own / f"{kind}{suffix}").exists()]
+        return read(max(found, key=lambda path: path.stat().st_mtime)) if found else None
+
+    def _standing(self) -> Lines | None:
+        """What was announced and not withdrawn; None: nothing was ever announced here."""
+        path = self._own / "expected.json"
+        if not path.exists():
+            return None
+        return read_expected(path) if path.read_text("utf-8").strip() != "[]" else {}
+
+    def _expected(self, file: Path) -> None:
+        self._announce(file, {**(self._standing() or {}), **read_expected(file)})
+
+    def _withdrawn(self, file: Path) -> None:
+        gone = read_withdrawn(file)
+        self._announce(file, {place: lines for place, lines in (self._standing() or {}).items() if place not in gone})
+
+    def _announce(self, file: Path, standing: Lines) -> None:
+        """Let this be what stands, all of it or nothing. Raises FaultyFile where two files contradict each other."""
+        rows = []
+        for place, lines in standing.items():
+            for line in lines:
+                cells = {key: value for key, value in asdict(line).items() if key in EXPECTED.columns}
+                rows.append({**cells, place.kind.value: place.name})
+        path = self._own / "expected.json"
+        part = path.with_name("expected.part.json")
+        _durably(part, json.dumps(rows, ensure_ascii=False))
+        if rows:
+            try:
+                read_expected(part)  # What two files say of one pallet is found here.
+            except FaultyFile as fault:
+                told = [one.partition(": ")[2] for one in fault.faults]
+                raise FaultyFile(file, [f"with what was announced before: {one}" for one in told]) from None
+        part.rename(path)
+
+
+def read_withdrawn(path: Path) -> Collection[ReceivingPlace]:
+    """The trailers and doors of which nothing is expected any more. Raises FaultyFile, UnreadableInput."""
+    faults: list[str] = []
+    found = []
+    for where, cells in read_rows(path, WITHDRAWN):
+        odd = list(strange(where, cells, WITHDRAWN))
+        places = [] if odd else [(kind, cells[kind]) for kind in PlaceKind if cells.get(kind)]
+        if not odd and (len(places) != 1 or not LEVEL.fullmatch(places[0][1])):
+            odd = [f"{where}, columns trailer and door: name one trailer, or one door, as the notice did"]
+        faults += odd
+        found += [ReceivingPlace(kind, name) for kind, name in places]
+    if faults:
+        raise FaultyFile(path, faults)
+    return found
+
+
+def read_items(path: Path) -> Sequence[PulledItem]:
+    """The items, with their units. Raises FaultyFile, UnreadableInput."""
+    rows = read_rows(path, ITEMS)
+    faults: list[str] = []
+    first: dict[str, tuple[str, Cells]] = {}
+    units: dict[str, dict[str, Decimal]] = {}
+    for where, cells in rows:
+        odd = list(strange(where, cells, ITEMS)) or list(_item_faults(where, cells, first, units))
+        faults += odd
+        if not odd:
+            first.setdefault(cells["item"], (where, cells))
+            of = units.setdefault(cells["item"], {})
+            if cells.get("unit"):
+                of[cells["unit"]] = Decimal(cells["factor"])
+    if not rows:
+        faults.append("holds no line; give one for each item")
+    if faults:
+        raise FaultyFile(path, faults)
+    return [
+        PulledItem(
+            item,
+            cells["title"],
+            cells["base"],
+            tuple(PulledUnit(code, factor) for code, factor in units[item].items()),
+            YES_NO[cells["lot_needed"]],
+        )
+        for item, (_, cells) in first.items()
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Allowed:
+    """What a column may hold."""
+
+    is_allowed: Callable[[str], object]
+    told: str
+
+
+_CODE = _Allowed(CODE.fullmatch, "allowed is a code of one to three capitals and digits: CS")
+_NAME = _Allowed(is_named, NAMED)
+ALLOWED = {
+    "item": _NAME,
+    "title": _NAME,
+    "base": _CODE,
+    "lot_needed": _Allowed(YES_NO.__contains__, "allowed are yes and no"),
+}
+
+
+def _item_faults(
+    where: str, cells: Cells, first: Mapping[str, tuple[str, Cells]], units: Mapping[str, Mapping[str, Decimal]]
+) -> Iterator[str]:
+    for column, one in ALLOWED.items():
+        if not one.is_allowed(found := cells.get(column, "")):
+            yield f"{where}, column {column}: found {found[:LONGEST]!r}; {one.told}"
+    yield from _unit_faults(where, cells, units.get(cells.get("item", ""), {}))
+    before, known = first.get(cells.get("item", ""), ("", cells))
+    yield from (
+        f"{where}, column {column}: {cells.get(column, '')!r} is another than in {before}, of the same item"
+        for column in ("title", "base", "lot_needed")
+        if cells.get(column) != known.get(column)
+    )
+
+
+def _unit_faults(where: str, cells: Cells, others: Mapping[str, Decimal]) -> Iterator[str]:
+    unit, factor = cells.get("unit", ""), cells.get("factor", "")
+    if unit and not CODE.fullmatch(unit):
+        yield f"{where}, column unit: found {unit[:LONGEST]!r}; {_CODE.told}"
+    if bool(unit) != bool(factor) or (factor and not FACTOR.fullmatch(factor)):
+        yield (
+            f"{where}, column factor: found {factor[:LONGEST]!r}; allowed is a number above 0 with 9 digits and 6 "
+            "places at most beside a unit, and nothing without one"
+        )
+    if unit and unit == cells.get("base"):
+        yield f"{where}, column unit: {unit!r} is the base unit itself; leave it and its factor empty"
+    if unit in others:
+        yield f"{where}, column unit: {unit!r} of this item stands here a second time; remove one of them"
+
+
+def _durably(path: Path, text: str) -> None:
+    """Whole, or as it was."""
+    part = path.with_name(f"{path.name}.part")
+    with part.open("w", encoding="utf-8", newline="") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    part.rename(path)

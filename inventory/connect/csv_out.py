@@ -1,0 +1,276 @@
+"""The files that the CSV folder hands over: each line is on the disk before it counts, each file whole when it is seen.
+
+Lines gather in a batch that nobody else looks at. When it is closed its references are noted, it is put by under the
+name that it will have, and then it is moved to where it is fetched from: after a kill between any two of these the next
+start goes on, and nothing is in two files. What fetches a file may remove it; the notes tell what was handed over.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from edge.errors import Misconfigured, plainly
+from edge.terminal.plain_text import is_plain
+from inventory.connect.ports import Away, Declined, Posting, Why
+from inventory.connect.told import NUMBERS, PARTS, Telling, moment, parts
+
+COLUMNS = (
+    "reference",
+    "deed",
+    "of",
+    "why",
+    "at",
+    "site",
+    "device",
+    "number",
+    "operator",
+    "recorded_at",
+    "form",
+    *PARTS,
+    "fields",
+)
+
+FORMULA = ("=", "+", "-", "@", "'")
+"""What a spreadsheet takes for the beginning of a formula, which may fetch and send; and what is put before one, so
+that whoever reads the file knows that the first of these was put there."""
+GUARD = "'"  # What spreadsheets themselves put before a cell that is text whatever it looks like.
+
+BATCH = "batch"  # In the notes: it waits in the batch, and is in no file yet.
+
+MOST_DAYS = 10  # Of which the notes are kept in memory: a device that was out of reach for a week is not read anew.
+
+Row = Mapping[str, str]
+
+
+class Format(StrEnum):
+    """What kind of file is handed over."""
+
+    CSV = "csv"
+    XLSX = "xlsx"  # In which a pallet's number keeps its zeros whatever opens it.
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """When a batch is closed."""
+
+    lines: int  # With so many.
+    seconds: float  # When it is so old.
+
+
+class Outgoing:
+    """The files for the other side. Used by one thread."""
+
+    def __init__(self, name: str, folder: Path, form: Format, closing: Closing, now: Callable[[], datetime]) -> None:
+        self._name, self._folder, self._form, self._closing, self._now = name, folder, form, closing, now
+        self._out, self._own = folder / "out", folder / ".dockvoice"
+        self._batch: list[Row] | None = None  # None: the disk is to be asked what is in it.
+        self._began = now()
+        self._notes: dict[str, dict[str, str]] = {}  # By the day of their postings: in which file a reference is.
+
+    def file_of(self, reference: str, posting: Posting) -> str | None:
+        """The file in which a reference that belongs to the posting is, or BATCH; None: nowhere. Raises Away."""
+        with self._at_the_disk() as batch:
+            if any(row["reference"] == reference for row in batch):
+                return BATCH
+            return self._day(moment(posting.recorded_at)[:10]).get(reference)
+
+    def tell(self, told: Telling) -> None:
+        """Put a line on the disk, and close the batch where it is full. Raises Away, Declined."""
+        row = _row(told)
+        with self._at_the_disk() as batch:
+            if not batch:
+                self._began = self._now()
+            _append(self._open, [row] if batch else [dict(zip(COLUMNS, COLUMNS, strict=True)), row])
+            batch.append(row)
+        if len(batch) >= self._closing.lines:
+            self.close_batch()
+
+    def close_batch(self, *, only_old: bool = False) -> None:
+        """Hand over what waits; with `only_old`, where it has waited long enough. Raises Away."""
+        with self._at_the_disk() as batch:
+            old = (self._now() - self._began).total_seconds() >= self._closing.seconds
+            if batch and (old or not only_old):
+                name = f"{batch[0]['at'].replace(':', '').replace('-', '')}-{batch[0]['reference']}.{self._form}"
+                self._note(name, batch)
+                self._put_by(name, batch)
+                batch.clear()
+            self._hand_over()
+
+    @property
+    def _open(self) -> Path:
+        return self._own / "batch.csv"
+
+    @property
+    def _by(self) -> Path:
+        return self._own / "put_by"
+
+    @contextmanager
+    def _at_the_disk(self) -> Iterator[list[Row]]:
+        """The lines of the batch. Where the disk fails, what is on it is read again the next time."""
+        if not self._folder.is_dir():  # It is not made here: what is not mounted would be written below its place.
+            self._batch = None
+            raise Away(f"{self._name}: {self._folder} is not there; mount it, or make it")
+        try:
+            if self._batch is None:
+                for each in (self._out, self._own, self._own / "written", self._by):
+                    each.mkdir(exist_ok=True)
+                self._notes.clear()
+                self._batch = self._left()
+            yield self._batch
+        except OSError as fault:
+            self._batch = None
+            raise Away(f"{self._name}: {fault.filename or self._folder}: {plainly(fault)}; mend it") from None
+
+    def _left(self) -> list[Row]:
+        """The whole lines of a batch; what a kill or a full disk left of the last one is cut off."""
+        for torn in self._by.glob("*.part"):
+            torn.unlink()
+        if not self._open.exists():
+            return []
+        with self._open.open("r+b") as file:
+            whole, end, _ = file.read().rpartition(b"\n")
+            file.truncate(len(whole + end))
+            os.fsync(file.fileno())
+        header, *rows = _cells(whole.decode("utf-8-sig")) or [[*COLUMNS]]
+        if tuple(header) != COLUMNS or any(len(row) != len(COLUMNS) for row in rows):
+            told = "is no batch of this version; move it away, and enter by hand what it holds"
+            raise Misconfigured(f"{self._name}: {self._open}: {told}")
+        self._began = self._now()
+        return [dict(zip(COLUMNS, row, strict=True)) for row in rows]
+
+    def _day(self, day: str) -> dict[str, str]:
+        """What is noted of the postings that were recorded that day."""
+        if day not in self._notes:
+            if len(self._notes) > MOST_DAYS:
+                self._notes.clear()
+            path = self._own / "written" / f"{day}.csv"
+            rows = _cells(path.read_text("utf-8")) if path.exists() else []
+            self._notes[day] = {row[0]: row[1] for row in rows if len(row) == 2}  # noqa: PLR2004 - reference, file
+        return self._notes[day]
+
+    def _note(self, name: str, batch: Sequence[Row]) -> None:
+        days: dict[str, list[Row]] = {}
+        for row in batch:
+            days.setdefault(row["recorded_at"][:10], []).append({"reference": row["reference"], "file": name})
+        for day, notes in days.items():
+            _append(self._own / "written" / f"{day}.csv", notes)
+            self._day(day).update({note["reference"]: name for note in notes})
+
+    def _put_by(self, name: str, batch: Sequence[Row]) -> None:
+        """Under the name that it will have; from then on there is no batch."""
+        if self._form is Format.CSV:
+            self._open.rename(self._by / name)
+        else:
+            part = self._by / f"{name}.part"
+            _write_xlsx(part, batch)
+            part.rename(self._by / name)
+            self._open.unlink()
+        _sync(self._by)
+        _sync(self._own)
+
+    def _hand_over(self) -> None:
+        for file in sorted(self._by.iterdir()):
+            file.rename(self._out / file.name)
+            _sync(self._out)
+
+
+def _row(told: Telling) -> Row:
+    """The cells of a line. Raises Declined for what no line can hold."""
+    posting = told.posting
+    found: dict[str, Any] = {
+        "reference": told.reference,
+        "deed": told.deed,
+        "of": told.of,
+        "why": told.why,
+        "at": moment(told.at),
+        "site": posting.site,
+        "device": posting.device,
+        "number": posting.sequence,
+        "operator": told.operator,
+        "recorded_at": moment(posting.recorded_at),
+        "form": posting.form,
+        **parts(posting),
+        "fields": json.dumps(dict(posting.fields), ensure_ascii=False, sort_keys=True),
+    }
+    row = {name: "" if found[name] is None else str(found[name]) for name in COLUMNS}
+    if odd := [name for name, text in row.items() if not is_plain(text)]:
+        raise Declined(Why.OTHER, f"{odd[0]}: holds a control character, which no line of a file can hold")
+    return {name: text if name in NUMBERS else guarded(text) for name, text in row.items()}
+
+
+def guarded(text: str) -> str:
+    """The text, so that no spreadsheet takes it for a formula. Whatever begins with ' lost nothing but that."""
+    return GUARD + text if text.lstrip().startswith(FORMULA) else text
+
+
+def unguarded(text: str) -> str:
+    """As it was said."""
+    return text[1:] if text.startswith(GUARD) and text[1:].lstrip().startswith(FORMULA) else text
+
+
+def _append(path: Path, rows: Sequence[Row]) -> None:
+    """Durably, or not at all; behind a line that a power cut left half, on a new one."""
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\r\n").writerows(row.values() for row in rows)
+    with path.open("a+b") as file:
+        before = file.seek(0, os.SEEK_END)
+        try:
+            file.write(_line_break(file, before) + text.getvalue().encode("utf-8"))
+            file.flush()
+            os.fsync(file.fileno())
+        except OSError:
+            file.truncate(before)
+            raise
+    if not before:
+        _sync(path.parent)
+
+
+def _line_break(file: BinaryIO, length: int) -> bytes:
+    if not length:
+        return b""
+    file.seek(length - 1)
+    return b"" if file.read(1) == b"\n" else b"\r\n"
+
+
+def _cells(text: str) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(text, newline="")))
+
+
+def _write_xlsx(path: Path, batch: Sequence[Row]) -> None:
+    """Every cell text as it was said, but for figures."""
+    from openpyxl import Workbook  # noqa: PLC0415 - what hands over CSV needs no such library
+    from openpyxl.cell import WriteOnlyCell  # noqa: PLC0415 - the same
+
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("entries")
+    sheet.append(COLUMNS)
+    for row in batch:
+        cells = []
+        for name, text in row.items():
+            cell = WriteOnlyCell(sheet, float(text) if name in NUMBERS and text else unguarded(text) or None)
+            if isinstance(cell.value, str):
+                cell.data_type = "s"  # Text, also where it begins with =.
+            cells.append(cell)
+        sheet.append(cells)
+    book.save(path)
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _sync(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

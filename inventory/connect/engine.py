@@ -1,0 +1,142 @@
+"""The loop of a connector: takes up what is owed, has it posted or taken back, looks what stands there, notes it.
+
+Between any two lines of it the process may be killed. What is known of a try that has no end is when it began: the
+other system may still be at work on it, so nothing is looked at before it must be done.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from edge.errors import Misconfigured, Unavailable
+from inventory.connect.ledger import Ledger, Owed
+from inventory.connect.ports import Away, Connector, Declined, Document, DocumentState, Posting, TakenBack
+from inventory.connect.steps import MOST_STEPS, Post, Reverse, Settled, next_step, wait_s
+
+log = logging.getLogger("inventory.connect")
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What one round came to."""
+
+    settled: int = 0
+    declined: int = 0
+    failed: int = 0
+    away: str | None = None  # What was met, where the other system seems to be gone: two in a row failed.
+
+
+class NothingCameOfIt(Away):
+    """It said that it was done, and it is not there."""
+
+
+class Engine:
+    """One connector over its ledger. For one thread."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        connector: Connector,
+        posting: Callable[[str], Posting],
+        now: Callable[[], datetime],
+        *,
+        left_alone_s: float,
+        not_received: frozenset[str] = frozenset({"refused"}),
+    ) -> None:
+        """`left_alone_s`: so long after it was asked for something the other system may still be at work on it.
+
+        `not_received` are exceptions with which a pallet was turned away: there is nothing to post.
+        """
+        self._ledger = ledger
+        self._connector = connector
+        self._posting = posting
+        self._now = now
+        self._left_alone = timedelta(seconds=left_alone_s)
+        self._not_received = not_received
+
+    def round(self, most: int = 100) -> Round:
+        """Do what can be done now, `most` postings at the most. Raises Unavailable, where our database is away.
+
+        What fails holds up nobody else, but that two which fail in a row end the round: then it is the other system.
+        Raises Misconfigured where nothing can be posted at all.
+        """
+        while self._ledger.take_up():
+            pass
+        settled = declined = failed = in_a_row = 0
+        for owed in self._ledger.due(most):
+            try:
+                settled += self._bring_about(owed)
+                in_a_row = 0
+            except Declined as why:
+                self._ledger.declined(owed, why)
+                log.warning("%s: declined: %s", owed.event_id, why)
+                declined, in_a_row = declined + 1, 0
+            except Away as fault:
+                failed, in_a_row = failed + 1, in_a_row + 1
+                self._wait(owed, fault)
+                if in_a_row > 1:
+                    return Round(settled, declined, failed, str(fault))
+            except (Misconfigured, Unavailable):
+                raise
+            except Exception as fault:  # a fault in a connector is this posting's until somebody mends it
+                log.exception("%s", owed.event_id)
+                failed += 1
+                self._wait(owed, Away(f"{type(fault).__name__} in the connector; see its log"))
+        return Round(settled, declined, failed)
+
+    def _wait(self, owed: Owed, fault: Away) -> None:
+        attempts = owed.attempts + 1
+        wait = timedelta(seconds=wait_s(attempts, fault.wait_s))
+        self._ledger.failed(owed.event_id, attempts, self._now() + wait, str(fault), known=False)
+        log.warning("%s: try %d: %s; again in %.0f s", owed.event_id, attempts, fault, wait.total_seconds())
+
+    def _bring_about(self, owed: Owed) -> bool:
+        """Have it as it should be; False where the other system is left alone for now."""
+        if owed.begun_at is not None and (until := owed.begun_at + self._left_alone) > self._now():
+            self._ledger.postponed(owed.event_id, until)
+            return False
+        posting = self._posting(owed.event_id)
+        stands = owed.stands and posting.exception not in self._not_received
+        found, done = self._found(posting, owed), None
+        for _ in range(MOST_STEPS):
+            step = next_step(found, stands=stands)
+            if isinstance(step, Settled) and found is not _UNKNOWN:
+                self._ledger.settled(owed.event_id, step.state, step.document)
+                return True
+            if isinstance(step, Settled):
+                step = Post(None)
+            if step == done:
+                raise NothingCameOfIt(f"{_told(step)}: the answer was that it is done, and it is not")
+            self._ledger.begins(owed.event_id)
+            answer, done = self._do(posting, step, owed), step
+            # Who cannot be asked is believed: its side drops what comes twice.
+            found = tuple(self._connector.find(posting)) if self._connector.looks else (answer,)
+        raise NothingCameOfIt(f"{posting.reference}: {MOST_STEPS} steps were done, and it is not as it should be")
+
+    def _found(self, posting: Posting, owed: Owed) -> Sequence[Document]:
+        """What stands there; of a side that cannot be asked, what the ledger knows."""
+        if self._connector.looks:
+            return tuple(self._connector.find(posting))
+        if owed.document is not None:
+            return (Document(owed.document, owed.number or owed.document, DocumentState.DONE),)
+        return _UNKNOWN if owed.begun_at is not None and not owed.stands else ()
+
+    def _do(self, posting: Posting, step: Post | Reverse, owed: Owed) -> Document:
+        if isinstance(step, Post):
+            return self._connector.post(posting, step.draft)
+        twice = f"{posting.reference}:twice:{step.document.id}"
+        why = owed.taken_back or TakenBack(twice, False, None, posting.recorded_at)
+        return self._connector.reverse(posting, step.document, why)
+
+
+_UNKNOWN: Sequence[Document] = []
+"""It may have been posted, and nobody can say: it is posted, which does nothing if it was, and then taken back."""
+
+
+def _told(step: Post | Reverse) -> str:
+    if isinstance(step, Reverse):
+        return f"taking {step.document.number} back"
+    return "posting" if step.draft is None else f"finishing {step.draft.number}"

@@ -1,0 +1,388 @@
+"""ERPNext 14 to 16: a receipt is a Purchase Receipt made from its Purchase Order and submitted; taken back, cancelled.
+
+Written from Frappe's and ERPNext's published source (frappe/api/v1.py, buying/doctype/purchase_order) and their REST
+documentation; no ERPNext could be run where this was made. Drafts of one order may be as many as somebody makes, by its
+authors' intent: so a receipt carries our reference in a field of its own, which ERPNext itself keeps unique.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Annotated, Any
+from urllib.parse import quote, urlencode
+
+import httpx
+from pydantic import Field, SecretStr
+
+from edge.config import Place, Section
+from edge.errors import Misconfigured
+from inventory.connect.mapping import OrderName, counted, order_of, place_of, unit_of
+from inventory.connect.ports import (
+    Away,
+    Declined,
+    Document,
+    DocumentState,
+    Omitted,
+    Posting,
+    Pulled,
+    PulledItem,
+    PulledUnit,
+    TakenBack,
+    Why,
+)
+from inventory.connect.settings import ConnectionSettings
+from inventory.connect.told import in_words
+from inventory.connect.web import ANSWER_S, Address, Answer, Web, shortened
+
+RECEIPT, ORDER, ITEM, BATCH = "Purchase Receipt", "Purchase Order", "Item", "Batch"
+MAKE = "erpnext.buying.doctype.purchase_order.purchase_order.make_purchase_receipt"
+CANCEL = "frappe.client.cancel"
+META = "frappe.desk.form.load.getdoctype"  # What every user's browser loads; fields themselves are the manager's.
+
+DRAFT, SUBMITTED = 0, 1  # Of `docstatus`; 2 is cancelled.
+SETTLED_STATES = frozenset({"Closed", "Completed", "Delivered", "Cancelled"})  # Of an order that takes no more.
+NOT_FOUND, CONFLICT, NOT_ALLOWED = 404, 409, frozenset({401, 403})
+PAGE = 500  # Items a request, so that an answer stays small.
+MOST_PLACES = 6  # Of a quantity: what was converted is exact, or it is not converted.
+
+TRY_AGAIN = frozenset(
+    {
+        "TimestampMismatchError",
+        "QueryDeadlockError",
+        "QueryTimeoutError",
+        "DocumentLockedError",
+        "SessionStopped",
+        "InReadOnlyMode",
+    }
+)
+"""Exceptions that speak of this moment, not of what was asked."""
+
+WHY: Mapping[str, Why] = {
+    "BatchExpiredError": Why.EXPIRED,
+    "BatchNegativeStockError": Why.QUANTITY_WRONG,
+    "ClosedAccountingPeriod": Why.ORDER_CLOSED,
+    "InvalidStatusError": Why.ORDER_CLOSED,
+    "OverAllowanceError": Why.QUANTITY_WRONG,
+    "StockFreezeError": Why.ORDER_CLOSED,
+    "StockOverReturnError": Why.QUANTITY_WRONG,
+    "UOMMustBeIntegerError": Why.QUANTITY_WRONG,
+}
+"""What an operator can be told of an exception of ERPNext's."""
+
+Record = Mapping[str, Any]
+
+
+class ErpNextSettings(Section):
+    """A site of ERPNext, and what things are called there."""
+
+    url: Address = Field(description="where the site is, without /api")
+    key: str = Field(min_length=1, description="the API key of a user of Stock")
+    secret: SecretStr = Field(min_length=1, description="its API secret")
+    reference_field: Annotated[str, Field(pattern="^[a-z][a-z0-9_]+$")] = Field(
+        "custom_dockvoice_reference", description="the field of purchase receipts that carries our reference"
+    )
+    orders: Annotated[tuple[OrderName, ...], Field(min_length=1)] = Field(
+        ("{}",), description="what an order is called there, {} being what was said: PUR-ORD-2026-{}; several are tried"
+    )
+    units: Mapping[str, str] = Field({}, description="what the units of our forms are called there: CS = 'Box'")
+    places: Mapping[str, str] = Field({}, description="which warehouse a door leads to; unset: that of the order")
+    damaged: str | None = Field(None, min_length=1, description="the warehouse for what came damaged; unset: refused")
+    answer_s: float = Field(ANSWER_S, gt=0, le=120, description="so long an answer may take, seconds")
+    ca_file: Place | None = Field(None, description="whose certificates are trusted, PEM; unset: the system's")
+
+
+class ErpNextConnection(ConnectionSettings):
+    """A connector to an ERPNext."""
+
+    erpnext: ErpNextSettings
+
+
+class NotThere(Declined):
+    """There is no such document."""
+
+
+class ErpNext:
+    """A site of ERPNext."""
+
+    looks = True
+
+    def __init__(self, name: str, settings: ErpNextSettings, *, transport: httpx.BaseTransport | None = None) -> None:
+        self._name, self._settings, self._ref = name, settings, settings.reference_field
+        self._prepared = False
+        self._web = Web(
+            name,
+            settings.url,
+            ca_file=settings.ca_file,
+            headers={
+                "authorization": f"token {settings.key}:{settings.secret.get_secret_value()}",
+                "accept": "application/json",
+                "content-type": "application/json",
+            },
+            within_s=settings.answer_s,
+            transport=transport,
+        )
+
+    # What stands there
+
+    def find(self, posting: Posting) -> Sequence[Document]:
+        """The purchase receipts that carry its reference."""
+        self._prepare()
+        found = self._list(RECEIPT, [[self._ref, "=", posting.reference]], ["name", "docstatus"])
+        return [_document(one) for one in found]
+
+    # What is posted
+
+    def post(self, posting: Posting, draft: Document | None) -> Document:
+        """Make the receipt from the order, keep it as a draft under our reference, and submit it."""
+        name = self._drafted(posting) if draft is None else draft.id
+        try:
+            self._ask("PUT", _path(RECEIPT, name), {"docstatus": SUBMITTED})
+        except NotThere:
+            raise self._vanished(name) from None
+        except Declined:
+            self._remove(name)  # Nobody should find a draft that we shall never finish.
+            raise
+        return self._there(name)
+
+    def _there(self, name: str) -> Document:
+        try:
+            return _document(self._get(RECEIPT, name))
+        except NotThere:
+            raise self._vanished(name) from None
+
+    def _vanished(self, name: str) -> Away:
+        return Away(f"{self._name}: {self._web.address} spoke of a purchase receipt {name}, and has none")
+
+    def _drafted(self, posting: Posting) -> str:
+        self._prepare()
+        receipt = self._made(posting)
+        said = self._ask("POST", _path(RECEIPT), receipt)
+        return str(said["data"]["name"])
+
+    def _made(self, posting: Posting) -> Record:
+        """The receipt as ERPNext makes it of the order, with what was counted in the place of what was ordered."""
+        code, quantity, damaged = counted(posting)
+        order = self._order(order_of(posting, self._settings.orders))
+        made = self._ask("POST", f"/api/method/{MAKE}", {"source_name": order})["message"]
+        lines = [one for one in made.get("items", []) if one.get("item_code") == code]
+        if len(lines) != 1:
+            raise self._not_on(order, code, several=bool(lines))
+        item = self._item(code)
+        factor = self._factor(posting, item, lines[0])
+        line = {
+            **lines[0],
+            "qty": _exact(quantity, factor),
+            "rejected_qty": _exact(damaged, factor),
+            "received_qty": _exact(quantity + damaged, factor),
+            **self._lot(posting, item),
+        }
+        line.pop("stock_qty", None)  # ERPNext reckons it, and the amounts, when it saves.
+        if (place := place_of(posting, self._settings.places)) is not None:
+            line["warehouse"] = place
+        if damaged:
+            line["rejected_warehouse"] = self._for_damaged()
+        return {**made, "items": [line], self._ref: posting.reference, "remarks": in_words(posting)}
+
+    def _order(self, called: Sequence[str]) -> str:
+        found = self._list(ORDER, [["name", "in", list(called)]], ["name"])
+        if len(found) != 1:
+            told = "which one is meant is nobody's guess" if found else "it has none of that name"
+            raise Declined(Why.ORDER_UNKNOWN, f"purchase order {' or '.join(called)} in ERPNext: {told}")
+        return str(found[0]["name"])
+
+    def _not_on(self, order: str, code: str, *, several: bool) -> Declined:
+        """Why an order gives no line, or none that is meant."""
+        if several:
+            return Declined(
+                Why.OTHER, f"{code} is on several lines of {order}, and which one is meant is nobody's guess"
+            )
+        found = self._get(ORDER, order)
+        if found.get("status") in SETTLED_STATES:
+            return Declined(Why.ORDER_CLOSED, f"{order} is {found['status']} in ERPNext")
+        if any(one.get("item_code") == code for one in found.get("items", [])):
+            return Declined(Why.ORDER_CLOSED, f"all of {code} on {order} was received in ERPNext")
+        return Declined(Why.ITEM_UNKNOWN, f"{code} is not on {order}")
+
+    def _item(self, code: str) -> Record:
+        try:
+            return self._get(ITEM, code)
+        except NotThere:
+            raise Declined(Why.ITEM_UNKNOWN, f"ERPNext has no item {code}") from None
+
+    def _factor(self, posting: Posting, item: Record, line: Record) -> Decimal:
+        """So many of the order's unit is one of the unit that was said, by the item's own table."""
+        said, ordered = unit_of(posting, self._settings.units), str(line.get("uom"))
+        if said is None:
+            raise Declined(Why.UNIT_UNKNOWN, "no unit was said, and which one is meant is nobody's guess")
+        if said == ordered:
+            return Decimal(1)
+        factors = {str(item.get("stock_uom")): Decimal(1), **_factors(item)}
+        if missing := [one for one in (said, ordered) if one not in factors]:
+            raise Declined(Why.UNIT_UNKNOWN, f"{posting.item} has no conversion for {missing[0]!r} in ERPNext")
+        return factors[said] / factors[ordered]
+
+    def _lot(self, posting: Posting, item: Record) -> Record:
+        """Its batch, made where ERPNext does not have it yet. What is kept without lots has it in the remarks."""
+        if not item.get("has_batch_no"):
+            return {}
+        if posting.lot is None:
+            raise Declined(Why.LOT_MISSING, f"{posting.item} is kept by batches in ERPNext, and no lot was said")
+        if not self._list(BATCH, [["name", "=", posting.lot], ["item", "=", posting.item]], ["name"]):
+            expiry = {"expiry_date": posting.expiry} if posting.expiry else {}
+            self._ask("POST", _path(BATCH), {"batch_id": posting.lot, "item": posting.item, **expiry})
+        return {"batch_no": posting.lot, "use_serial_batch_fields": 1}
+
+    def _for_damaged(self) -> str:
+        if self._settings.damaged is None:
+            raise Declined(Why.OTHER, "some came damaged, and damaged does not say where they go in ERPNext")
+        return self._settings.damaged
+
+    # What is taken back
+
+    def reverse(self, posting: Posting, document: Document, why: TakenBack) -> Document:
+        """Cancel it; a draft is deleted."""
+        if document.state is DocumentState.DRAFT:
+            self._remove(document.id)
+            return Document(document.id, document.number, DocumentState.REVERSED)
+        try:
+            self._ask("POST", f"/api/method/{CANCEL}", {"doctype": RECEIPT, "name": document.id})
+        except Declined:
+            if self._there(document.id).state is not DocumentState.REVERSED:
+                raise  # Else it came twice, and the second time there was nothing to cancel.
+        return self._there(document.id)
+
+    def _remove(self, name: str) -> None:
+        try:
+            self._ask("DELETE", _path(RECEIPT, name))
+        except NotThere:
+            return
+
+    # What is pulled
+
+    def pull(self) -> Pulled:
+        """Items with their units. Orders in ERPNext name neither pallets nor trailers, so no list is made of them."""
+        codes = {name: code for code, name in self._settings.units.items() if " " not in code}  # of every item
+        items, omitted = [], []
+        for found in self._names(ITEM, [["disabled", "=", 0], ["is_stock_item", "=", 1], ["has_variants", "=", 0]]):
+            item = self._get(ITEM, found)
+            if (base := codes.get(str(item.get("stock_uom")))) is None:
+                omitted.append(Omitted(f"item {found}", f"units does not name its unit {item.get('stock_uom')!r}"))
+                continue
+            units = tuple(
+                PulledUnit(codes[name], factor)
+                for name, factor in _factors(item).items()
+                if name in codes and name != item["stock_uom"]
+            )
+            items.append(PulledItem(found, str(item["item_name"]), base, units, bool(item.get("has_batch_no"))))
+        return Pulled(None, items, None, omitted)
+
+    def _names(self, doctype: str, filters: Sequence[Any]) -> Sequence[str]:
+        found: list[str] = []
+        while more := self._list(doctype, filters, ["name"], limit_start=len(found), limit_page_length=PAGE):
+            found += [str(one["name"]) for one in more]
+            if len(more) < PAGE:
+                break
+        return found
+
+    def hand_over(self) -> None:
+        """Nothing is held back."""
+
+    def tells(self) -> str:
+        """Which site, and as whom."""
+        self._prepare()
+        user = self._ask("GET", "/api/method/frappe.auth.get_logged_user")["message"]
+        return f"ERPNext at {self._settings.url}, {user}"
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._web.close()
+
+    # Its REST
+
+    def _prepare(self) -> None:
+        """Whether receipts have our field, and ERPNext keeps it unique. Raises Misconfigured."""
+        if self._prepared:
+            return
+        found = self._ask("GET", f"/api/method/{META}?{urlencode({'doctype': RECEIPT})}").get("docs", [])
+        fields = [field for one in found if one.get("name") == RECEIPT for field in one.get("fields", [])]
+        if not any(one.get("fieldname") == self._ref and one.get("unique") for one in fields):
+            raise Misconfigured(
+                f"{self._name}: purchase receipts in ERPNext have no unique field {self._ref}; add it once, as System "
+                "Manager: Customize Form, Purchase Receipt, a field of type Data with Unique and No Copy"
+            )
+        self._prepared = True
+
+    def _list(self, doctype: str, filters: Sequence[Any], fields: Sequence[str], **more: Any) -> list[Record]:
+        given = {"filters": json.dumps(filters), "fields": json.dumps(list(fields)), "order_by": "creation asc"}
+        found = self._ask("GET", f"{_path(doctype)}?{urlencode({'limit_page_length': 0, **given, **more})}")
+        return list(found["data"])
+
+    def _get(self, doctype: str, name: str) -> Record:
+        found: Record = self._ask("GET", _path(doctype, name))["data"]
+        return found
+
+    def _ask(self, method: str, path: str, said: Record | None = None) -> Record:
+        content = None if said is None else json.dumps(said).encode()
+        answer = self._web.ask(method, path, content=content)
+        found = answer.json()
+        if not answer.well:
+            raise self._fault(answer, found if isinstance(found, dict) else {})
+        if not isinstance(found, dict):
+            raise Away(f"{self._name}: {self._web.address}{path} answered {answer.status} and no JSON: {answer.told()}")
+        return found
+
+    def _fault(self, answer: Answer, found: Record) -> Exception:
+        exception = str(found.get("exc_type", ""))
+        told = _told(found) or answer.told() or "it says no more"
+        if answer.status in NOT_ALLOWED:
+            return Misconfigured(
+                f"{self._name}: ERPNext does not let this key in, or to this ({answer.status}): {told}"
+            )
+        if not exception or exception in TRY_AGAIN:  # What no Frappe wrote was written by something before it.
+            return Away(f"{self._name}: {self._web.address} answered {answer.status}: {told}")
+        if exception == "DoesNotExistError" or answer.status == NOT_FOUND:
+            return NotThere(Why.OTHER, told)
+        if answer.status == CONFLICT or exception == "UniqueValidationError":
+            # It is there already, by a try whose answer never came: whoever looks will find it.
+            return Away(f"{self._name}: {self._web.address} has it already: {told}")
+        return Declined(WHY.get(exception, Why.OTHER), told)
+
+
+def _document(receipt: Record) -> Document:
+    docstatus = receipt.get("docstatus")
+    if docstatus == DRAFT:
+        state = DocumentState.DRAFT
+    else:
+        state = DocumentState.DONE if docstatus == SUBMITTED else DocumentState.REVERSED
+    return Document(str(receipt["name"]), str(receipt["name"]), state)
+
+
+def _path(doctype: str, name: str | None = None) -> str:
+    return "/api/resource/" + "/".join(quote(one, safe="") for one in (doctype, name) if one is not None)
+
+
+def _factors(item: Record) -> Mapping[str, Decimal]:
+    """How many of the stock unit each unit of an item is."""
+    return {str(one["uom"]): Decimal(str(one["conversion_factor"])) for one in item.get("uoms", [])}
+
+
+def _exact(quantity: Decimal, factor: Decimal) -> float:
+    """In the order's unit. Raises Declined where that is no figure of few places: nothing is rounded."""
+    found = quantity * factor
+    if found != round(found, MOST_PLACES):
+        raise Declined(Why.UNIT_UNKNOWN, f"{quantity} come to {found:f} of the order's unit, which is no exact figure")
+    return float(found)
+
+
+def _told(found: Record) -> str:
+    """What Frappe shows its users: a list of JSON in JSON, with tags in it."""
+    try:
+        messages = [json.loads(one) for one in json.loads(found.get("_server_messages", "[]"))]
+    except (TypeError, ValueError):
+        messages = []
+    said = [str(one.get("message", "")) for one in messages if isinstance(one, dict)]
+    text = " ".join(said) or str(found.get("exception", "")).partition(": ")[2]
+    return shortened(re.sub(r"<[^>]*>", " ", text))

@@ -1,0 +1,340 @@
+"""The ledger of postings: what each connector owes for each entry, and what it has made of it. In our tables.
+
+What is owed is found by holding the entries against the ledger, never by following a number: of two events that are
+committed at once the later may be seen first, and what a cursor has passed it does not see again. All of them are held
+against it now and then, and in between those that came lately, so that ten million entries cost nothing each second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, insert, or_, select, update
+
+from edge.deliver.events import AMENDED, CANCELLED
+from inventory.connect.ports import Declined, Document, TakenBack
+from inventory.connect.steps import PostingState
+from inventory.records import data_of
+from inventory.tables import entries, events, flags, pallets, postings
+
+LATELY = 20_000
+"""Entries, of those that came last, that each look is at. A transaction that was open for longer than it took so many
+others to come is found by the next look at all of them."""
+
+ALL_EVERY = timedelta(minutes=10)
+MOST_AT_ONCE = 500  # Entries taken up in one look; the next one follows at once while there are more.
+SHOWN = 500  # Characters of what the other side said that are kept.
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """A posting on which something is to be done."""
+
+    event_id: str
+    site: str
+    device: str
+    sequence: int
+    pallet: str | None
+    state: PostingState
+    stands: bool  # Whether its entry counts; else what was posted is to be taken back.
+    attempts: int  # That failed in a row.
+    begun_at: datetime | None  # When a try was begun of which no end is known.
+    document: str | None  # What stands there for it, as far as is known.
+    number: str | None
+    taken_back: TakenBack | None
+
+
+class Ledger:
+    """That of one connector. Each deed is one transaction; all raise Unavailable."""
+
+    def __init__(
+        self,
+        name: str,
+        site: str,
+        forms: Collection[str],
+        transaction: Callable[[], AbstractContextManager[Connection]],
+        now: Callable[[], datetime],
+        since: datetime | None = None,
+    ) -> None:
+        """`forms` are those whose entries are posted; `since` leaves out what was received before."""
+        self.name = name
+        self._site = site
+        self._forms = sorted(forms)
+        self._transaction = transaction
+        self._now = now
+        self._since = since
+        self._all_at: datetime | None = None
+
+    # What is owed
+
+    def take_up(self) -> int:
+        """Enter what came and what was changed since; how many rows of the ledger that made or opened again."""
+        now = self._now()
+        every = self._all_at is None or now >= self._all_at
+        with self._transaction() as transaction:
+            lowest = 0 if every else _highest(transaction) - LATELY
+            changed = self._enter(transaction, lowest, now) + self._reopen(transaction, lowest, now)
+        if every and changed < MOST_AT_ONCE:
+            self._all_at = now + ALL_EVERY
+        return changed
+
+    def _enter(self, transaction: Connection, lowest: int, now: datetime) -> int:
+        is_there = exists().where(postings.c.connector == self.name, postings.c.event_id == entries.c.event_id)
+        wanted = (
+            select(entries.c.event_id, entries.c.device, entries.c.arrival, events.c.sequence, pallets.c.pallet)
+            .join(events, events.c.event_id == entries.c.event_id)
+            .outerjoin(pallets, pallets.c.event_id == entries.c.event_id)
+            .where(entries.c.site == self._site, entries.c.form.in_(self._forms), entries.c.arrival >= lowest)
+            .where(~is_there)
+            .order_by(entries.c.arrival)
+            .limit(MOST_AT_ONCE)
+        )
+        if self._since is not None:
+            wanted = wanted.where(events.c.received_at >= self._since)
+        rows = [
+            {
+                "connector": self.name,
+                "event_id": row.event_id,
+                "site": self._site,
+                "device": row.device,
+                "sequence": row.sequence,
+                "arrival": row.arrival,
+                "pallet": row.pallet,
+                "state": PostingState.DUE.value,
+                "stands": True,
+                "attempts": 0,
+                "next_at": now,
+                "changed_at": now,
+                "told": True,
+            }
+            for row in transaction.execute(wanted)
+        ]
+        if rows:
+            transaction.execute(insert(postings), rows)
+        return len(rows)
+
+    def _reopen(self, transaction: Connection, lowest: int, now: datetime) -> int:
+        """Those whose entry no longer counts, or counts again, or about which a person has decided."""
+        struck = exists().where(flags.c.event_id == postings.c.event_id, flags.c.state == "struck")
+        counts = and_(entries.c.state == "current", ~struck)
+        wanted = (
+            select(postings.c.event_id, counts.label("counts"))
+            .join(entries, entries.c.event_id == postings.c.event_id)
+            .where(postings.c.connector == self.name, counts != postings.c.stands)
+            .limit(MOST_AT_ONCE)
+        )
+        if lowest > 0:  # whatever was changed lately was changed by an event, or by a person
+            wanted = wanted.where(or_(postings.c.event_id.in_(_named_lately(transaction, lowest)), struck))
+        found = transaction.execute(wanted).all()
+        for row in found:
+            its = self._of(row.event_id)
+            transaction.execute(update(postings).where(*its).values(**_due(now), stands=bool(row.counts)))
+        return len(found) + self._tried_again(transaction, now)
+
+    def _tried_again(self, transaction: Connection, now: datetime) -> int:
+        """A person has said that what was declined stands: it is tried once more."""
+        said = exists().where(
+            flags.c.event_id == postings.c.event_id,
+            flags.c.rule == self.rule,
+            flags.c.state == "stands",
+            flags.c.decided_at > postings.c.changed_at,
+        )
+        declined = (postings.c.connector == self.name, postings.c.state == PostingState.DECLINED.value)
+        return transaction.execute(update(postings).where(*declined, said).values(**_due(now))).rowcount
+
+    @property
+    def rule(self) -> str:
+        """Under which what it declines is flagged."""
+        return f"connect:{self.name}"
+
+    def due(self, most: int = 100) -> list[Owed]:
+        """What can be done now, the oldest first. Of a pallet only the oldest: what is said later of it comes later.
+
+        What an entry stands in the place of is taken back before it, also where it named another pallet, or none.
+        """
+        older = postings.alias("older")
+        replaced = select(entries.c.replaces).where(entries.c.event_id == postings.c.event_id).scalar_subquery()
+        waits = exists().where(
+            older.c.connector == self.name,
+            or_(older.c.pallet == postings.c.pallet, older.c.event_id == replaced),
+            older.c.arrival < postings.c.arrival,
+            older.c.state == PostingState.DUE.value,
+        )
+        wanted = (
+            select(postings)
+            .where(postings.c.connector == self.name, postings.c.state == PostingState.DUE.value)
+            .where(postings.c.next_at <= self._now(), ~waits)
+            .order_by(postings.c.arrival, postings.c.event_id)
+            .limit(most)
+        )
+        with self._transaction() as transaction:
+            return [self._owed(transaction, row) for row in transaction.execute(wanted).all()]
+
+    def next_at(self) -> datetime | None:
+        """When the next of those that wait is to be tried."""
+        wanted = select(func.min(postings.c.next_at)).where(
+            postings.c.connector == self.name, postings.c.state == PostingState.DUE.value
+        )
+        with self._transaction() as transaction:
+            return transaction.execute(wanted).scalar()
+
+    def _owed(self, transaction: Connection, row: Row[Any]) -> Owed:
+        back = None if row.stands else _taken_back(transaction, row)
+        return Owed(
+            row.event_id,
+            row.site,
+            row.device,
+            row.sequence,
+            row.pallet,
+            PostingState(row.state),
+            row.stands,
+            row.attempts,
+            row.begun_at,
+            row.document,
+            row.number,
+            back,
+        )
+
+    # What became of it
+
+    def begins(self, event_id: str) -> None:
+        """Something is about to be changed over there: until its end is noted, nobody knows whether it was."""
+        self._note(event_id, begun_at=self._now())
+
+    def settled(self, event_id: str, state: PostingState, document: Document | None) -> None:
+        """It is as it should be. What a person had to look at is looked at."""
+        now = self._now()
+        posted = document is not None and state is PostingState.POSTED
+        kept = {"document": document.id if document is not None and posted else None}
+        kept |= {} if document is None else {"number": document.number}
+        values = {"state": state.value, "attempts": 0, "begun_at": None, "said": None, "why": None, "changed_at": now}
+        with self._transaction() as transaction:
+            transaction.execute(update(postings).where(*self._of(event_id)).values(**values, **kept, told=True))
+            its = (flags.c.event_id == event_id, flags.c.rule == self.rule, flags.c.state == "open")
+            word = {"state": "stands", "who": self.name, "why": f"{state.value} since", "decided_at": now}
+            transaction.execute(update(flags).where(*its).values(word))
+
+    def failed(self, event_id: str, attempts: int, again_at: datetime, said: str, *, known: bool) -> None:
+        """It is tried again then. `known`: nothing was changed over there."""
+        begun = {"begun_at": None} if known else {}
+        self._note(event_id, attempts=attempts, next_at=again_at, said=said[:SHOWN], **begun)
+
+    def postponed(self, event_id: str, again_at: datetime) -> None:
+        """Nothing was tried: it is looked at then."""
+        self._note(event_id, next_at=again_at)
+
+    def declined(self, owed: Owed, why: Declined) -> None:
+        """A person must look: it is flagged, and the operator's device is to be told."""
+        now, told = self._now(), str(why)[:SHOWN]
+        flag = {"event_id": owed.event_id, "rule": self.rule}
+        values = {"reason": f"{why.why.value}:{told}", "flagged_at": now, "state": "open", "who": None, "why": None}
+        noted = {"state": PostingState.DECLINED.value, "begun_at": None, "attempts": 0, "said": told}
+        with self._transaction() as transaction:
+            row = transaction.execute(select(postings).where(*self._of(owed.event_id))).one()
+            is_news = row.why != why.why.value  # what is tried once more and declined alike is no news at the dock
+            words = {**noted, "why": why.why.value, "changed_at": now, "told": row.told if not is_news else False}
+            transaction.execute(update(postings).where(*self._of(owed.event_id)).values(words))
+            known = (flags.c.event_id == owed.event_id, flags.c.rule == self.rule)
+            values = {**values, "decided_at": None}
+            if not transaction.execute(update(flags).where(*known).values(values)).rowcount:
+                transaction.execute(insert(flags).values(**flag, **values, site=owed.site, device=owed.device))
+
+    # What operators are to be told
+
+    def untold(self) -> Sequence[Row[Any]]:
+        """What was declined, of entries that stand, and their devices do not know of."""
+        wanted = (
+            select(postings.c.event_id, postings.c.site, postings.c.device, postings.c.why, postings.c.changed_at)
+            .where(postings.c.connector == self.name, postings.c.told.is_(False))
+            .where(postings.c.state == PostingState.DECLINED.value)
+            .order_by(postings.c.arrival)
+        )
+        with self._transaction() as transaction:
+            return transaction.execute(wanted).all()
+
+    def told(self, event_id: str) -> None:
+        """The broker has the word for the device."""
+        self._note(event_id, told=True)
+
+    # What people are told
+
+    def counts(self) -> dict[str, int]:
+        """How many postings are in each state."""
+        wanted = (
+            select(postings.c.state, func.count().label("number"))
+            .where(postings.c.connector == self.name)
+            .group_by(postings.c.state)
+        )
+        with self._transaction() as transaction:
+            found = {row.state: int(row.number) for row in transaction.execute(wanted)}
+        return {state.value: found.get(state.value, 0) for state in PostingState}
+
+    def open(self, most: int) -> Sequence[Row[Any]]:
+        """What waits or was declined, the oldest first."""
+        wanted = (
+            select(postings)
+            .where(postings.c.connector == self.name)
+            .where(postings.c.state.in_((PostingState.DUE.value, PostingState.DECLINED.value)))
+            .order_by(postings.c.arrival)
+            .limit(most)
+        )
+        with self._transaction() as transaction:
+            return transaction.execute(wanted).all()
+
+    def _note(self, event_id: str, **values: Any) -> None:
+        with self._transaction() as transaction:
+            transaction.execute(update(postings).where(*self._of(event_id)).values(values))
+
+    def _of(self, event_id: str) -> tuple[ColumnElement[bool], ...]:
+        return postings.c.connector == self.name, postings.c.event_id == event_id
+
+
+def names(transaction: Connection) -> list[str]:
+    """The connectors that have a ledger."""
+    return list(transaction.execute(select(postings.c.connector).distinct().order_by(postings.c.connector)).scalars())
+
+
+def _due(now: datetime) -> dict[str, Any]:
+    return {"state": PostingState.DUE.value, "attempts": 0, "next_at": now, "changed_at": now}
+
+
+def _highest(transaction: Connection) -> int:
+    return int(transaction.execute(select(func.max(events.c.arrival))).scalar() or 0)
+
+
+def _named_lately(transaction: Connection, lowest: int) -> list[str]:
+    """The entries that an event which came lately amends or cancels."""
+    wanted = select(events.c.body).where(events.c.arrival >= lowest, events.c.type.in_((AMENDED, CANCELLED)))
+    found = (data_of(body) for body in transaction.execute(wanted).scalars())
+    return [str(data.get("amends") or data.get("cancels")) for data in found]
+
+
+def _taken_back(transaction: Connection, row: Row[Any]) -> TakenBack:
+    """What says that the entry no longer counts: the entry in its place, the event that cancels it, or a person."""
+    after = select(entries.c.event_id, entries.c.operator, entries.c.recorded_at)
+    if (found := transaction.execute(after.where(entries.c.replaces == row.event_id)).first()) is not None:
+        return TakenBack(found.event_id, True, found.operator, found.recorded_at)
+    for body in _cancelling(transaction, row):
+        return body
+    its = (flags.c.event_id == row.event_id, flags.c.state == "struck")
+    struck = transaction.execute(select(flags.c.who, flags.c.decided_at).where(*its)).first()
+    if struck is None:
+        return TakenBack(f"{row.event_id}:cancelled", False, None, row.changed_at)
+    return TakenBack(f"{row.event_id}:struck", False, struck.who, struck.decided_at or row.changed_at)
+
+
+def _cancelling(transaction: Connection, row: Row[Any]) -> Iterator[TakenBack]:
+    wanted = (
+        select(events.c.event_id, events.c.body, events.c.received_at)
+        .where(events.c.site == row.site, events.c.device == row.device, events.c.type == CANCELLED)
+        .where(events.c.sequence > row.sequence)
+        .order_by(events.c.sequence)
+    )
+    for event in transaction.execute(wanted):
+        data = data_of(event.body)
+        if data.get("cancels") == row.event_id:
+            yield TakenBack(event.event_id, False, data.get("operator"), event.received_at)

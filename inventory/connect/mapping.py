@@ -1,0 +1,63 @@
+"""What a site calls a thing, and what it is called in another system: only what somebody wrote down."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+from inventory.connect.ports import Declined, Posting, Why
+
+
+def counted(posting: Posting) -> tuple[str, Decimal, Decimal]:
+    """The item, how many good ones, how many damaged. Raises Declined where one was not said, or it is nothing."""
+    if posting.item is None:
+        raise Declined(Why.ITEM_MISSING, "nothing says what is on the pallet: neither the entry nor a list")
+    if posting.quantity is None:
+        raise Declined(Why.QUANTITY_WRONG, "no quantity was said")
+    damaged = posting.damaged or Decimal(0)
+    if posting.quantity < 0 or damaged < 0 or posting.quantity + damaged == 0:
+        raise Declined(Why.QUANTITY_WRONG, f"{posting.quantity} and {damaged} damaged: nothing that could be received")
+    return posting.item, posting.quantity, damaged
+
+
+def unit_of(posting: Posting, units: Mapping[str, str]) -> str | None:
+    """The other system's name of the unit that was said, maybe for this item alone; None: none was. Raises Declined."""
+    if posting.unit is None:
+        return None
+    for name in (f"{posting.item} {posting.unit}", posting.unit):
+        if name in units:
+            return units[name]
+    raise Declined(Why.UNIT_UNKNOWN, f"{posting.unit}: units does not say what it is called there")
+
+
+def place_of(posting: Posting, places: Mapping[str, str]) -> str | None:
+    """The other system's name of the place; None: wherever the order goes. Raises Declined.
+
+    Where no places are set a door is just the way in. Where some are, one that is not among them is a mistake.
+    """
+    if posting.place is None or not places:
+        return None
+    if posting.place not in places:
+        raise Declined(Why.PLACE_UNKNOWN, f"{posting.place}: places does not say what it is called there")
+    return places[posting.place]
+
+
+def _order(given: str) -> str:
+    if given.count(SAID) != 1 or given.count("{") != 1 or given.count("}") != 1:
+        raise ValueError("{} must be in it once, for what was said: P{}")
+    return given
+
+
+SAID = "{}"
+OrderName = Annotated[str, AfterValidator(_order)]
+"""What an order is called there, where operators say its digits alone: `P{}`, `PUR-ORD-2026-{}`."""
+
+
+def order_of(posting: Posting, called: Sequence[str]) -> list[str]:
+    """What the order that it was received for may be called. Raises Declined where none was said."""
+    if posting.order is None:
+        raise Declined(Why.ORDER_UNKNOWN, "no order was said, and there is nothing to receive it for")
+    return [name.replace(SAID, posting.order) for name in called]

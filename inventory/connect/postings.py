@@ -1,0 +1,84 @@
+"""Postings out of entries: what an entry says, by what its form says of its fields, for whoever posts it.
+
+Nothing is guessed. Where the entry names no item, it is the one that was announced for its pallet, if one was and no
+other: the operator has counted that pallet against that list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from edge.records import exact
+from inventory.connect.ports import Posting
+from inventory.forms import Roles
+from inventory.tables import announced, entries, events
+
+PLACES = ("dock", "door", "location", "to_location", "place")
+"""What a field is called that says where a pallet was put, the first of them that the form has."""
+
+
+def posting(transaction: Connection, event_id: str, roles: Roles) -> Posting:
+    """What the entry of an event says."""
+    row = transaction.execute(
+        select(entries, events.c.sequence)
+        .join(events, events.c.event_id == entries.c.event_id)
+        .where(entries.c.event_id == event_id)
+    ).one()
+    fields: Mapping[str, Any] = row.fields
+    named = roles.get(row.form, {}).get("fields", {})
+
+    def of(role: str) -> Any:
+        return fields.get(named.get(role, role))
+
+    pallet, trailer = _text(of("pallet")), _text(of("trailer"))
+    return Posting(
+        reference=row.event_id,
+        amends=row.replaces,
+        site=row.site,
+        device=row.device,
+        sequence=row.sequence,
+        operator=row.operator,
+        recorded_at=row.recorded_at,
+        form=row.form,
+        fields=fields,
+        pallet=pallet,
+        item=_text(of("item")) or _announced(transaction, row.site, pallet, trailer),
+        quantity=_number(of("quantity")),
+        unit=_text(of("uom")),
+        lot=_text(of("lot")),
+        expiry=_text(of("expiry")),
+        damaged=_number(of("damaged")),
+        exception=_text(of("exception")),
+        place=next((_text(fields[name]) for name in PLACES if fields.get(name) is not None), None),
+        trailer=trailer,
+        order=_text(fields.get("order")),
+    )
+
+
+def _announced(transaction: Connection, site: str, pallet: str | None, trailer: str | None) -> str | None:
+    """The one item that was announced for the pallet last, at its trailer where it names one; None: none, or several.
+
+    By every list that was published: the pallet is on it still when it is posted, and may be on no list any more later.
+    """
+    if pallet is None:
+        return None
+    wanted = select(announced.c.place, announced.c.lines).where(announced.c.site == site)
+    if trailer is not None:
+        wanted = wanted.where(announced.c.place.in_((f"trailer/{trailer}",)) | announced.c.place.like("door/%"))
+    for row in transaction.execute(wanted.order_by(announced.c.written_at.desc(), announced.c.version.desc())):
+        items = {line["item"] for line in row.lines if line["pallet"] == pallet}
+        if items:
+            return str(items.pop()) if len(items) == 1 else None
+    return None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _number(value: object) -> Decimal | None:
+    return exact(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -1,0 +1,206 @@
+"""A connector at work: its loop, until it is told to stop. What is away is waited for, for as long as it takes."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from threading import Event
+from time import monotonic
+
+from edge.errors import Misconfigured, Unavailable, UnreadableInput
+from edge.hash_chain import Signer
+from edge.systemd_notify import Notifier
+from inventory.audit import signer_in
+from inventory.connect.alone import alone
+from inventory.connect.engine import Engine, Round
+from inventory.connect.ledger import Ledger
+from inventory.connect.ports import Away, Connector, Declined, Posting
+from inventory.connect.postings import posting
+from inventory.connect.pulling import Publishing
+from inventory.connect.settings import KINDS, ConnectionSettings
+from inventory.connect.steps import wait_s
+from inventory.connect.telling import tell_declined
+from inventory.forms import load_forms, roles
+from inventory.settings import InventorySettings
+from inventory.store import Store
+
+log = logging.getLogger("inventory.connect")
+
+
+def connector_of(name: str, settings: ConnectionSettings) -> Connector:
+    """The connector that the settings describe."""
+    return KINDS[settings.kind or name].connector(settings)
+
+
+def ledger_of(name: str, settings: ConnectionSettings, store: Store, now: Callable[[], datetime]) -> Ledger:
+    """What it owes, and has done."""
+    return Ledger(name, settings.site, settings.forms, store.transaction, now, settings.since)
+
+
+def signer_for(settings: ConnectionSettings, inventory: InventorySettings) -> Signer | None:
+    """Who signs what devices are told; None where no key is named. Raises UnreadableInput."""
+    key: Path | None = settings.key or inventory.console.key
+    return None if key is None else signer_in(key)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What one connector works with."""
+
+    name: str
+    settings: ConnectionSettings
+    inventory: InventorySettings
+    store: Store
+    connector: Connector
+    signer: Signer | None
+
+    def engine(self, ledger: Ledger, now: Callable[[], datetime]) -> Engine:
+        """Its loop."""
+        of = roles(load_forms(self.inventory.forms), self.settings.forms)
+        return Engine(
+            ledger,
+            self.connector,
+            partial(self._posting, of=of),
+            now,
+            left_alone_s=self.settings.left_alone_s,
+            not_received=frozenset(self.settings.not_received),
+        )
+
+    def _posting(self, event_id: str, of: dict[str, dict[str, object]]) -> Posting:
+        with self.store.transaction() as transaction:
+            return posting(transaction, event_id, of)
+
+    def tell(self, ledger: Ledger) -> None:
+        """Let devices know what was declined; what the broker does not take now goes later."""
+        if self.signer is None:
+            return
+        try:
+            if told := tell_declined(self.inventory, ledger, self.signer):
+                log.info("%d refusals are on their way to the devices", told)
+        except (Unavailable, Misconfigured) as fault:
+            log.warning("refusals are not told yet: %s", fault)
+
+    def pull(self) -> list[str]:
+        """Publish what the settings want pulled; a line for each thing. Raises Away, Misconfigured, Unavailable."""
+        if self.signer is None:
+            raise Misconfigured("nothing is published without a signature: name a key, or [console] key")
+        pulled = self.connector.pull()
+        publishing = Publishing(self.inventory, self.store, self.signer, self.name, self.settings.site)
+        told, wanted = [], self.settings.pull
+        omitted = list(pulled.omitted)
+        if "expected" in wanted:
+            lists, left_out = publishing.expected(pulled)
+            omitted += left_out
+            told += [f"{one.place}: version {one.version}, {len(one.lines)} lines" for one in lists]
+        if "items" in wanted and pulled.items is not None:
+            told += _published(partial(publishing.items, pulled.items))
+        if "operators" in wanted and pulled.operators is not None:
+            told += _published(partial(publishing.operators, pulled.operators))
+        for one in omitted:
+            log.info("left out: %s: %s", one.what, one.why)
+        return told
+
+
+def _published(publish: Callable[[], list[str]]) -> list[str]:
+    """What was published; where rows are wrong, nothing, and everything else all the same."""
+    try:
+        return publish()
+    except UnreadableInput as fault:
+        log.warning("not published: %s", fault)
+        return []
+
+
+@contextmanager
+def desk(name: str, settings: ConnectionSettings, inventory: InventorySettings) -> Iterator[Desk]:
+    """All that a connector works with, over the inventory's tables. Raises what opening them raises."""
+    signer = signer_for(settings, inventory)
+    with (
+        closing(Store.open(inventory.database_url, create=False)) as store,
+        closing(connector_of(name, settings)) as connector,
+    ):
+        yield Desk(name, settings, inventory, store, connector, signer)
+
+
+class Work:
+    """One connector's loop over its desk."""
+
+    def __init__(self, at: Desk, stopped: Event, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._desk = at
+        self._stopped = stopped
+        self._now = now
+        self._pull_at = 0.0
+        self._failed = 0
+
+    def run(self) -> None:
+        """Until it is told to stop. Raises AlreadyRunning; Unavailable where our database let go of it."""
+        at, notifier = self._desk, Notifier.from_environment()
+        ledger = ledger_of(at.name, at.settings, at.store, self._now)
+        engine = at.engine(ledger, self._now)
+        if at.signer is None:
+            log.warning("no key is named: operators hear of no refusal, and nothing is published to devices")
+        with alone(at.store.engine, at.name) as hold:
+            notifier.ready(f"posts entries of {at.settings.site}")
+            log.info("entries of %s are posted: %s", at.settings.site, ", ".join(at.settings.forms))
+            while not self._stopped.is_set():
+                hold.demand()
+                wait = self._turn(engine, ledger, notifier)
+                self._rest(wait, notifier)
+            notifier.stopping()
+        log.info("stopped")
+
+    def _turn(self, engine: Engine, ledger: Ledger, notifier: Notifier) -> float:
+        """Do what can be done; how long to wait then, seconds."""
+        at = self._desk
+        try:
+            done = engine.round()
+            at.connector.hand_over()
+            at.tell(ledger)
+            self._pull()
+        except (Away, Misconfigured, Unavailable) as fault:
+            return self._later(str(fault), notifier)
+        if done.away is not None:
+            return self._later(done.away, notifier)
+        self._failed = 0
+        if done != Round():
+            notifier.status(f"posted {done.settled}, declined {done.declined}, to be tried again {done.failed}")
+        return 0.0 if done.settled + done.declined else at.settings.poll_s
+
+    def _later(self, told: str, notifier: Notifier) -> float:
+        self._failed += 1
+        wait = wait_s(self._failed)
+        log.warning("%s; looked again in %.0f s", told, wait)
+        notifier.status(f"waits: {told}"[:200])
+        return wait
+
+    def _rest(self, seconds: float, notifier: Notifier) -> None:
+        """Wait, and let systemd know meanwhile that it is alive: an other side that is away is no fault of ours."""
+        until, period = monotonic() + seconds, notifier.period_s or seconds
+        notifier.alive()
+        while not self._stopped.wait(max(0.0, min(period, until - monotonic()))) and monotonic() < until:
+            notifier.alive()
+
+    def _pull(self) -> None:
+        at = self._desk
+        if not at.settings.pull or at.signer is None or monotonic() < self._pull_at:
+            return
+        self._pull_at = monotonic() + at.settings.pull_minutes * 60
+        try:
+            for told in at.pull():
+                log.info("%s", told)
+        except (Away, Declined, Misconfigured, Unavailable) as fault:  # what is posted does not wait for it
+            log.warning("nothing was pulled: %s", fault)
+
+
+def serve(name: str, settings: ConnectionSettings, inventory: InventorySettings) -> None:
+    """Post until SIGTERM or SIGINT. Must run in the main thread, where signals arrive."""
+    stopped = Event()
+    with desk(name, settings, inventory) as at:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda _number, _frame: stopped.set())
+        Work(at, stopped).run()

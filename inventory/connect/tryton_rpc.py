@@ -1,0 +1,177 @@
+"""Tryton's JSON-RPC: one session with one database, and its answers as our errors."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from http import HTTPStatus
+from typing import Any
+
+import httpx
+
+from edge.errors import Misconfigured
+from inventory.connect.ports import Away, Declined, Why
+
+CONNECT_S = 5.0  # A server that is there takes the connection by then.
+SHOWN = 300  # Characters of an answer that are told.
+PAGE = 1000  # Records of one answer: Tryton's own limit, as shipped, lies above.
+
+CLOSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+
+TRY_AGAIN = frozenset({"ConcurrencyException", "RateLimitException", "TimeOutException"})
+"""What Tryton says of a call that somebody else was in the way of."""
+
+Record = dict[str, Any]
+
+
+class Session:
+    """Calls to one database, as one user. Signs on when it must."""
+
+    def __init__(
+        self,
+        url: str,
+        database: str,
+        user: str,
+        password: str,
+        timeout_s: float,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self._at = url.rstrip("/")
+        self._database = database
+        self._user = user
+        self._password = password
+        self._authorization: str | None = None
+        self._numbers = itertools.count(1)
+        self._http = httpx.Client(
+            timeout=httpx.Timeout(timeout_s, connect=CONNECT_S), transport=transport, trust_env=False
+        )
+        self.context: Record = {}
+        """What each call is made in: the user's company and groups."""
+
+    @property
+    def where(self) -> str:
+        """The database, for a person."""
+        return f"{self._at}/{self._database} as {self._user}"
+
+    def close(self) -> None:
+        """Let go of the connection. The session at the server ends by itself."""
+        self._http.close()
+
+    def version(self) -> str:
+        """That of the server."""
+        return str(self._answer(self._post(f"{self._at}/rpc/", "common.server.version", []), "common.server.version"))
+
+    def sign_on(self) -> None:
+        """Begin a session. Raises Misconfigured where the user or the database is not known there, Away."""
+        answer = self._post(self._rpc, "common.db.login", [self._user, {"password": self._password}, "en"])
+        if answer.status_code in CLOSED:
+            raise Misconfigured(f"{self.where}: does not let this user in; mend user and password")
+        if answer.status_code == HTTPStatus.NOT_FOUND:
+            raise Misconfigured(f"{self.where}: has no such database; mend database")
+        uid, token = self._answer(answer, "common.db.login")[:2]
+        word = base64.b64encode(f"{self._user}:{uid}:{token}".encode()).decode()
+        self._authorization = f"Session {word}"
+        preferences = self._called("model.res.user.get_preferences", [True, {}])
+        self.context = {**preferences, "language": "en", "client": "dockvoice"}
+        if not self.context.get("company"):
+            raise Misconfigured(f"{self.where}: this user works for no company there; give it one")
+
+    def call(self, model: str, method: str, *arguments: Any, **context: Any) -> Any:
+        """What the method of a model answers. Raises Away, Declined, Misconfigured."""
+        if self._authorization is None:
+            self.sign_on()
+        return self._called(f"model.{model}.{method}", [*arguments, {**self.context, **context}])
+
+    def search(self, model: str, domain: Sequence[Any], fields: Sequence[str]) -> list[Record]:
+        """All records that match, the oldest first."""
+        found: list[Record] = []
+        while True:
+            page = self.call(model, "search_read", list(domain), len(found), PAGE, [["id", "ASC"]], list(fields))
+            found += page
+            if len(page) < PAGE:
+                return found
+
+    def methods(self) -> frozenset[str]:
+        """What can be called there: by that it is told which modules it has."""
+        if self._authorization is None:
+            self.sign_on()
+        return frozenset(self._called("system.listMethods", []))
+
+    @property
+    def _rpc(self) -> str:
+        return f"{self._at}/{self._database}/rpc/"
+
+    def _called(self, method: str, arguments: list[Any]) -> Any:
+        answer = self._post(self._rpc, method, arguments)
+        if (
+            answer.status_code == HTTPStatus.UNAUTHORIZED
+        ):  # the session has ended, as it does when nobody has called for a while
+            self._authorization = None
+            self.sign_on()
+            answer = self._post(self._rpc, method, arguments)
+        return self._answer(answer, method)
+
+    def _post(self, url: str, method: str, arguments: list[Any]) -> httpx.Response:
+        body = {"id": next(self._numbers), "method": method, "params": arguments}
+        headers = {"Content-Type": "application/json"}
+        if self._authorization is not None:
+            headers["Authorization"] = self._authorization
+        try:
+            return self._http.post(url, content=json.dumps(body, default=_written), headers=headers)
+        except httpx.InvalidURL:
+            raise Misconfigured(f"{self._at}: is no address; mend url") from None
+        except httpx.TimeoutException:
+            raise Away(f"{self._at}: gave no answer in time to {method}") from None
+        except httpx.HTTPError as fault:
+            raise Away(f"{self._at}: {type(fault).__name__}: {str(fault)[:SHOWN]}") from None
+
+    def _answer(self, answer: httpx.Response, method: str) -> Any:
+        told = f"{self._at}: {method}: HTTP {answer.status_code}"
+        if answer.status_code == HTTPStatus.TOO_MANY_REQUESTS or answer.is_server_error:
+            raise Away(told, wait_s=_seconds(answer.headers.get("Retry-After")))
+        if answer.status_code in CLOSED:
+            raise Misconfigured(f"{told}: this user may not call it; give it the groups that docs/connect.md names")
+        if answer.status_code != HTTPStatus.OK:
+            raise Misconfigured(f"{told}; is it a Tryton server of a series that docs/connect.md names?")
+        try:
+            said = json.loads(answer.content, object_hook=_read)
+        except ValueError:
+            raise Away(f"{told}: its answer is no JSON: {answer.text[:SHOWN]!r}") from None
+        if not isinstance(said, Mapping) or not {"result", "error"} & said.keys():
+            raise Away(f"{told}: its answer says nothing of a result")
+        if "error" in said:
+            raise _refusal(said["error"], method)
+        return said["result"]
+
+
+def _refusal(error: Any, method: str) -> Exception:
+    """What Tryton says against a call, as whoever called must take it."""
+    match error:
+        case [str(name), *_] if name in TRY_AGAIN:
+            return Away(f"{method}: {name}")
+        case ["UserError", [str(message), *rest]]:
+            more = f" ({rest[0]})" if rest and rest[0] else ""
+            return Declined(Why.OTHER, f"{message}{more}"[:SHOWN])
+        case ["UserWarning", [_, str(message), *_]]:
+            return Declined(Why.OTHER, f"Tryton warns, and a person must look: {message}"[:SHOWN])
+        case [str(told), *_]:
+            return Away(f"{method}: the server met a fault: {told[:SHOWN]}")
+        case _:
+            return Away(f"{method}: the server met a fault that it does not name")
+
+
+def _seconds(given: str | None) -> float | None:
+    return float(given) if given is not None and given.isdigit() else None
+
+
+def _written(value: object) -> Record:
+    if isinstance(value, Decimal):
+        return {"__class__": "Decimal", "decimal": str(value)}
+    raise TypeError(f"{type(value).__name__} is nothing that is sent to Tryton")
+
+
+def _read(said: Record) -> Any:
+    return Decimal(said["decimal"]) if said.get("__class__") == "Decimal" else said

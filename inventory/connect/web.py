@@ -1,0 +1,164 @@
+"""HTTP to another system: one request, its answer whole or `Away`, never longer than was agreed.
+
+A connector decides what an answer means. What means the same everywhere is decided here: nobody there, too slow, in
+trouble, or at another address.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import httpx
+from pydantic import AfterValidator
+
+from edge.errors import Misconfigured, plainly
+from edge.records.strict_json import NotStrict, strict
+from edge.terminal.plain_text import is_plain
+from inventory.connect.ports import Away
+
+ANSWER_S = 20.0  # Within 15 to 30 s, as Standard Webhooks has it: a slow ERP books a receipt in less.
+CONNECT_S = 5.0  # A machine that does not take a connection within this is not there.
+MOST_BYTES = 20_000_000  # Of one answer: ten thousand items with their units have five million.
+LONGEST_WAIT_S = 3600.0  # A Retry-After beyond this is taken for a mistake, or for ill will.
+TOLD = 300  # Characters of what another system says that a person is told.
+
+TRY_LATER = frozenset({408, 425, 429})  # With all from 500 on: the same request may well be taken later.
+
+
+def _address(given: str) -> str:
+    parts = urlsplit(given)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment or parts.username:
+        raise ValueError("an address without user or question mark is allowed, such as https://erp.example")
+    return given.rstrip("/")
+
+
+Address = Annotated[str, AfterValidator(_address)]
+"""Where another system is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was answered, whole."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+    @property
+    def well(self) -> bool:
+        """Whether the other side says that it was done."""
+        return 200 <= self.status < 300  # noqa: PLR2004 - as HTTP has it
+
+    def json(self) -> Any:
+        """What it says; None where it is no JSON."""
+        try:
+            return strict(self.body)
+        except NotStrict:
+            return None
+
+    def told(self) -> str:
+        """What it says, for a person, shortened."""
+        return shortened(self.body.decode("utf-8", "replace"))
+
+
+def shortened(text: str) -> str:
+    """What another system says, in one line of no great length, and without what steers a terminal."""
+    line = " ".join("".join(one if is_plain(one) else " " for one in text).split())
+    return line if len(line) <= TOLD else f"{line[:TOLD]}…"
+
+
+class Web:
+    """The connection to one system. Used by one thread."""
+
+    def __init__(
+        self,
+        name: str,
+        address: str,
+        *,
+        ca_file: Path | None = None,
+        headers: Mapping[str, str] | None = None,
+        within_s: float = ANSWER_S,
+        transport: httpx.BaseTransport | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`headers` go with every request, and are never told. Raises Misconfigured for a file of no certificates."""
+        self._name = name
+        self.address = address
+        self._within_s = within_s
+        self._clock = clock
+        timeout = httpx.Timeout(within_s, connect=min(CONNECT_S, within_s))
+        self._client = httpx.Client(
+            headers=dict(headers or {}),
+            timeout=timeout,
+            follow_redirects=False,  # a key goes to the address that was set, and nowhere else
+            verify=_trusted(name, ca_file, needed=transport is None and address.startswith("https")),
+            transport=transport,
+        )
+
+    def ask(
+        self, method: str, path: str = "", *, content: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """What is answered. Raises Away, and Misconfigured where the other side has moved."""
+        until = self._clock() + self._within_s
+        try:
+            with self._client.stream(method, self.address + path, content=content, headers=headers) as response:
+                body = bytearray()
+                for piece in response.iter_bytes():
+                    body += piece
+                    if self._clock() > until:
+                        raise Away(f"{self._name}: {self.address} took more than {self._within_s:g} s to answer")
+                    if len(body) > MOST_BYTES:
+                        raise Away(f"{self._name}: {self.address} answered more than {MOST_BYTES:,} bytes")
+                answer = Answer(response.status_code, response.headers, bytes(body))
+        except httpx.TimeoutException:
+            raise Away(f"{self._name}: {self.address} did not answer within {self._within_s:g} s") from None
+        except httpx.HTTPError as fault:
+            reason = shortened(str(fault)) or type(fault).__name__
+            raise Away(f"{self._name}: {self.address} cannot be asked ({reason})") from None
+        return self._looked_at(answer)
+
+    def _looked_at(self, answer: Answer) -> Answer:
+        if 300 <= answer.status < 400:  # noqa: PLR2004 - as HTTP has it
+            to = shortened(answer.headers.get("location", "nowhere"))
+            raise Misconfigured(f"{self._name}: {self.address} has moved to {to}; set its url to where it is now")
+        if answer.status in TRY_LATER or answer.status >= 500:  # noqa: PLR2004 - as HTTP has it
+            raise Away(
+                f"{self._name}: {self.address} answered {answer.status}: {answer.told() or 'nothing more'}",
+                wait_s=_asked_to_wait(answer.headers.get("retry-after")),
+            )
+        return answer
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._client.close()
+
+
+def _trusted(name: str, ca_file: Path | None, *, needed: bool) -> ssl.SSLContext:
+    if not needed:  # To read the system's takes longer than many a request.
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # Which trusts nobody.
+    try:
+        return ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
+    except OSError as fault:  # an ssl.SSLError is one
+        told = "holds no certificates" if isinstance(fault, ssl.SSLError) else plainly(fault)
+        raise Misconfigured(f"{name}: ca_file {ca_file}: {told}; name a file of certificates, PEM") from None
+
+
+def _asked_to_wait(given: str | None) -> float | None:
+    """Seconds, as Retry-After says them: a number, or a moment."""
+    if not given:
+        return None
+    try:
+        seconds = (
+            float(given) if given.isdigit() else (parsedate_to_datetime(given) - datetime.now(UTC)).total_seconds()
+        )
+    except (TypeError, ValueError):
+        return None
+    return min(max(seconds, 0.0), LONGEST_WAIT_S)

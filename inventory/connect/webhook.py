@@ -1,0 +1,189 @@
+"""A webhook: each thing that was received or taken back is one signed HTTP request, as Standard Webhooks has it.
+
+https://github.com/standard-webhooks/standard-webhooks, version 1.0.0. Nobody can look what stands behind a webhook: the
+receiver drops what comes twice under one `webhook-id`, and whoever answers 2xx has taken the message over.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from typing import Any
+
+import httpx
+from pydantic import Field, SecretStr
+
+from edge.config import Place, Section
+from edge.errors import Misconfigured
+from inventory.connect.ports import Away, Declined, Document, DocumentState, Posting, Pulled, TakenBack, Why
+from inventory.connect.settings import ConnectionSettings
+from inventory.connect.told import Telling, moment, parts, received, taken_back
+from inventory.connect.web import ANSWER_S, Address, Answer, Web, shortened
+
+PREFIX = "whsec_"
+LEAST_SECRET, MOST_SECRET = 24, 64  # Bytes, as the standard has it.
+
+GONE = 410  # The receiver wants nothing more from here.
+REFUSED = 422  # It understood, and does not take this one.
+
+
+class Proof(StrEnum):
+    """What shows that a message was taken over."""
+
+    STATUS = "status"  # 2xx, as the standard has it.
+    ECHO = "echo"  # 2xx with the message's id: whatever stands between and answers 200 by itself cannot know it.
+
+
+class WebhookSettings(Section):
+    """Where messages go, and what they are signed with."""
+
+    url: Address = Field(description="where they are posted to")
+    secret: SecretStr = Field(description="what messages are signed with: whsec_ and base64")
+    old_secret: SecretStr | None = Field(
+        None, description="the one before it: both sign while a receiver changes over; unset: none"
+    )
+    proof: Proof = Field(Proof.STATUS, description="what shows that a message was taken over: status or echo")
+    answer_s: float = Field(ANSWER_S, gt=0, le=120, description="so long an answer may take, seconds")
+    ca_file: Place | None = Field(None, description="whose certificates are trusted, PEM; unset: the system's")
+
+
+class WebhookConnection(ConnectionSettings):
+    """A connector to a webhook."""
+
+    webhook: WebhookSettings
+
+
+class Webhook:
+    """Another system that is told by messages."""
+
+    looks = False
+
+    def __init__(
+        self,
+        name: str,
+        settings: WebhookSettings,
+        *,
+        transport: httpx.BaseTransport | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """Raises Misconfigured for a secret that is none."""
+        self._name = name
+        self._settings = settings
+        self._now = now
+        given = {"secret": settings.secret, "old_secret": settings.old_secret}
+        self._keys = [_key(name, which, one.get_secret_value()) for which, one in given.items() if one is not None]
+        self._web = Web(name, settings.url, ca_file=settings.ca_file, within_s=settings.answer_s, transport=transport)
+
+    def find(self, posting: Posting) -> Sequence[Document]:
+        """Nothing: there is nobody who could be asked."""
+        del posting
+        return ()
+
+    def post(self, posting: Posting, draft: Document | None) -> Document:
+        """Send it."""
+        del draft
+        return self._send(received(posting), DocumentState.DONE)
+
+    def reverse(self, posting: Posting, document: Document, why: TakenBack) -> Document:
+        """Send that it is taken back."""
+        del document
+        return self._send(taken_back(posting, why), DocumentState.REVERSED)
+
+    def pull(self) -> Pulled:
+        """Nothing: messages go one way."""
+        return Pulled(None, None, None)
+
+    def hand_over(self) -> None:
+        """Nothing is held back."""
+
+    def tells(self) -> str:
+        """Where messages go; whether anybody is there shows with the first one."""
+        return f"webhook {self._settings.url}, Standard Webhooks 1.0.0, taken over by {self._settings.proof}"
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._web.close()
+
+    def _send(self, told: Telling, state: DocumentState) -> Document:
+        body = json.dumps(message(told), ensure_ascii=False, separators=(",", ":")).encode()
+        stamp = str(int(self._now()))
+        headers = {
+            "content-type": "application/json",
+            "webhook-id": told.reference,
+            "webhook-timestamp": stamp,
+            "webhook-signature": " ".join(signature(key, told.reference, stamp, body) for key in self._keys),
+        }
+        answer = self._web.ask("POST", content=body, headers=headers)
+        self._taken_over(told, answer)
+        return Document(told.posting.reference, told.reference, state)
+
+    def _taken_over(self, told: Telling, answer: Answer) -> None:
+        if answer.status == GONE:
+            told_so = "wants nothing more (410); remove this connector, or set its url"
+            raise Misconfigured(f"{self._name}: {self._settings.url} {told_so}")
+        if answer.status == REFUSED:
+            raise _declined(answer)
+        if not answer.well:
+            raise Away(f"{self._name}: {self._settings.url} answered {answer.status}: {answer.told() or '-'}")
+        if self._settings.proof is Proof.ECHO and told.reference not in _echoed(answer):
+            raise Away(
+                f"{self._name}: {self._settings.url} answered {answer.status} without the id {told.reference}, as a "
+                'header webhook-id or as `id` in JSON; let the receiver say it, or set proof = "status"'
+            )
+
+
+def message(told: Telling) -> dict[str, Any]:
+    """What a message says."""
+    posting = told.posting
+    data = {
+        "reference": told.reference,
+        "of": told.of,
+        "why": told.why,
+        "site": posting.site,
+        "device": posting.device,
+        "number": posting.sequence,
+        "operator": told.operator,
+        "recorded_at": moment(posting.recorded_at),
+        "form": posting.form,
+        **parts(posting),
+        "fields": dict(posting.fields),
+    }
+    return {"type": f"dockvoice.{told.deed}", "timestamp": moment(told.at), "data": data}
+
+
+def signature(key: bytes, reference: str, stamp: str, body: bytes) -> str:
+    """Of one key, as it stands in the header."""
+    signed = hmac.digest(key, f"{reference}.{stamp}.".encode() + body, hashlib.sha256)
+    return f"v1,{base64.b64encode(signed).decode()}"
+
+
+def _key(name: str, which: str, secret: str) -> bytes:
+    try:
+        key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
+    except binascii.Error:
+        key = b""
+    if not secret.startswith(PREFIX) or not LEAST_SECRET <= len(key) <= MOST_SECRET:
+        raise Misconfigured(
+            f"{name}: {which}: is none; allowed is {PREFIX} and {LEAST_SECRET} to {MOST_SECRET} bytes in base64: "
+            f'`echo "{PREFIX}$(openssl rand -base64 32)"` makes one'
+        )
+    return key
+
+
+def _declined(answer: Answer) -> Declined:
+    found = answer.json()
+    said = found if isinstance(found, dict) else {}
+    why = next((one for one in Why if one == said.get("reason")), Why.OTHER)
+    told = shortened(str(said.get("message") or "")) or answer.told() or "it says no more"
+    return Declined(why, told)
+
+
+def _echoed(answer: Answer) -> set[str]:
+    found = answer.json()
+    return {answer.headers.get("webhook-id", ""), str(found.get("id", "")) if isinstance(found, dict) else ""}

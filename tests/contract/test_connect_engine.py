@@ -1,0 +1,518 @@
+"""The loop of a connector against a system at its worst, on SQLite and on PostgreSQL: nothing lost, nothing twice."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, select, update
+
+from edge.deliver.events import Topics
+from edge.errors import AlreadyRunning, Misconfigured
+from inventory.connect import ledger as ledgers
+from inventory.connect.alone import alone
+from inventory.connect.engine import Engine
+from inventory.connect.ledger import Ledger
+from inventory.connect.ports import Document, DocumentState, Posting, Why
+from inventory.connect.postings import posting
+from inventory.connect.steps import LONGEST_S, Post, PostingState, Reverse, Settled, next_step, wait_s
+from inventory.flags import FlagState
+from inventory.forms import load_forms, roles
+from inventory.judge import Sound, judge
+from inventory.records import Applied
+from inventory.store import Store
+from inventory.tables import announced, entries, flags
+from tests.databases import KINDS, Read, database, reader
+from tests.dictated import amended, cancelled, identity, payload, recorded
+from tests.ledgers import Away, Books, Clock, Declined, Killed, Other
+
+LEFT_ALONE_S = 30.0
+SITE = "north"
+
+
+@pytest.fixture(params=KINDS)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    yield from database(request, tmp_path)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store(url: str, clock: Clock) -> Iterator[Store]:
+    with closing(Store.open(url, now=clock)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def event(repository: Path) -> Read:
+    return reader(repository)
+
+
+class Dock:
+    """Entries in the tables, and a connector that posts them."""
+
+    def __init__(self, store: Store, clock: Clock, event: Read, forms: Path) -> None:
+        self.store = store
+        self.clock = clock
+        self.books = Books()
+        self.other = Other(self.books)
+        self.ledger = Ledger("other", SITE, ["pallet-move"], store.transaction, clock)
+        self._event = event
+        self._roles = roles(load_forms(forms), ["pallet-move"])
+
+    def says(self, message: dict[str, Any]) -> str:
+        assert self.store.apply(self._event(message)) == Applied()
+        return str(message["id"])
+
+    def posting(self, event_id: str) -> Posting:
+        with self.store.transaction() as transaction:
+            return posting(transaction, event_id, self._roles)
+
+    def engine(self) -> Engine:
+        return Engine(self.ledger, self.other, self.posting, self.clock, left_alone_s=LEFT_ALONE_S)
+
+    def again(self) -> None:
+        """The process starts anew."""
+        self.ledger = Ledger("other", SITE, ["pallet-move"], self.store.transaction, self.clock)
+
+    def until_settled(self, tries: int = 60) -> None:
+        """Rounds, with whatever waits between them, until nothing is due."""
+        for _ in range(tries):
+            self.engine().round()
+            if not self.ledger.counts()["due"]:
+                return
+            self.clock.moves(LONGEST_S)
+        raise AssertionError(self.ledger.open(9))
+
+
+@pytest.fixture
+def dock(store: Store, clock: Clock, event: Read, repository: Path) -> Dock:
+    return Dock(store, clock, event, repository / "schemas" / "forms")
+
+
+def raising(fault: BaseException, deed: str, times: int = 1) -> Callable[[str, Posting], None]:
+    """Raises it at the first so many deeds of this kind."""
+    left = [times]
+
+    def hook(what: str, _: Posting) -> None:
+        if what == deed and left[0]:
+            left[0] -= 1
+            raise fault
+
+    return hook
+
+
+@pytest.mark.parametrize("deed", ["find", "post"])
+@pytest.mark.parametrize("where", ["before", "after"])
+def test_a_kill_at_any_moment_posts_once(dock: Dock, deed: str, where: str) -> None:
+    if (deed, where) == ("find", "after"):
+        deed = "post"
+    dock.says(recorded(1))
+    setattr(dock.other, where, raising(Killed(), deed))
+    with pytest.raises(Killed):
+        dock.engine().round()
+    dock.again()
+    dock.until_settled()
+    assert len(dock.books.standing(identity(1, 1))) == 1
+    assert dock.ledger.counts()["posted"] == 1
+
+
+def test_what_may_still_be_at_work_over_there_is_left_alone(dock: Dock) -> None:
+    dock.says(recorded(1))
+    dock.other.before = raising(Killed(), "post")
+    with pytest.raises(Killed):
+        dock.engine().round()
+    dock.again()
+    calls = len(dock.books.calls)
+    dock.clock.moves(LEFT_ALONE_S - 1)
+    dock.engine().round()
+    assert len(dock.books.calls) == calls  # not even looked at: what is found now may not be all
+    # Only now the other system is done with what the dead process asked for.
+    dock.other._put(dock.posting(identity(1, 1)), None)
+    dock.clock.moves(2)
+    dock.engine().round()
+    assert len(dock.books.standing(identity(1, 1))) == 1
+
+
+def test_it_answered_that_it_is_done_and_did_nothing(dock: Dock) -> None:
+    dock.says(recorded(1))
+    lies = [2]
+
+    def does(deed: str, _: Posting) -> int:
+        lies[0] -= deed == "post"
+        return 0 if deed == "post" and lies[0] >= 0 else 1
+
+    dock.other.does = does
+    done = dock.engine().round()
+    assert (done.settled, done.failed) == (0, 1)
+    (row,) = dock.ledger.open(9)
+    assert "the answer was that it is done, and it is not" in row.said
+    dock.until_settled()
+    assert len(dock.books.standing(identity(1, 1))) == 1
+
+
+@pytest.mark.parametrize("drafts", [False, True])
+def test_what_doubles_is_found_and_one_is_kept(dock: Dock, drafts: bool) -> None:
+    dock.says(recorded(1))
+    dock.other.leaves_drafts = drafts
+    dock.other.does = lambda deed, _: 2 if deed == "post" and len(dock.books.documents) == 0 else 1
+    dock.until_settled()
+    states = [one.state for _, one in dock.books.documents]
+    assert sorted(states) == ["done", "reversed"]
+    assert dock.books.stock == {"0742": Decimal(12)}
+
+
+def test_a_correction_takes_back_what_was_posted_and_posts_it_as_it_is(dock: Dock) -> None:
+    dock.says(recorded(1))
+    dock.until_settled()
+    dock.says(amended(2, 1, quantity=14))
+    dock.until_settled()
+    assert dock.books.stock == {"0742": Decimal(14)}
+    assert [one for one in dock.books.calls if one[0] != "find"] == [
+        ("post", identity(1, 1)),
+        ("reverse", identity(1, 1)),
+        ("post", identity(1, 2)),
+    ]
+    assert dock.books.posted[identity(1, 2)].amends == identity(1, 1)
+
+
+def test_a_cancellation_takes_it_back(dock: Dock) -> None:
+    dock.says(recorded(1))
+    dock.until_settled()
+    dock.says(cancelled(2, 1))
+    dock.until_settled()
+    assert dock.books.stock == {}
+    assert dock.ledger.counts() == {"due": 0, "posted": 0, "declined": 0, "reversed": 1, "void": 0}
+
+
+def test_what_was_taken_back_before_it_was_posted_never_is(dock: Dock) -> None:
+    dock.says(recorded(1))
+    dock.says(cancelled(2, 1))
+    dock.until_settled()
+    assert dock.books.documents == []
+    assert dock.ledger.counts()["void"] == 1
+
+
+def test_what_was_posted_by_a_killed_process_and_cancelled_meanwhile_is_taken_back(dock: Dock) -> None:
+    dock.says(recorded(1))
+    dock.other.after = raising(Killed(), "post")
+    with pytest.raises(Killed):
+        dock.engine().round()
+    dock.says(cancelled(2, 1))
+    dock.again()
+    dock.until_settled()
+    assert dock.books.stock == {}
+    assert dock.ledger.counts()["reversed"] == 1
+
+
+def test_what_one_declines_holds_up_no_other_and_is_flagged_once(dock: Dock) -> None:
+    for number in range(1, 11):
+        dock.says(recorded(number, pallet_id=f"{number:04}"))
+    refused = identity(1, 4)
+
+    def hook(deed: str, said: Posting) -> None:
+        if deed == "post" and said.reference == refused:
+            raise Declined(Why.LOT_MISSING, "Lot is required")
+
+    dock.other.before = hook
+    dock.engine().round()
+    assert dock.ledger.counts() | {"posted": 9, "declined": 1} == dock.ledger.counts()
+    (flag,) = dock.store.flags.all()
+    assert (flag.event_id, flag.rule, flag.reason) == (refused, "connect:other", "lot_missing:Lot is required")
+    assert [(row.event_id, row.why) for row in dock.ledger.untold()] == [(refused, "lot_missing")]
+    dock.ledger.told(refused)
+    dock.clock.moves(3600)
+    calls = len(dock.books.calls)
+    dock.engine().round()
+    assert len(dock.books.calls) == calls  # nobody asks again by himself
+
+    dock.store.flags.decide(refused, FlagState.STANDS, "ann", "I have entered the lot")
+    dock.clock.moves(1)
+    dock.engine().round()  # and it is declined once more, for the same reason
+    assert dock.ledger.untold() == []
+    assert dock.store.flags.all() != []
+    dock.other.before = lambda _deed, _posting: None
+    dock.clock.moves(1)
+    dock.store.flags.decide(refused, FlagState.STANDS, "ann", "now it is there")
+    dock.clock.moves(1)
+    dock.engine().round()
+    assert dock.ledger.counts()["posted"] == 10
+    assert dock.store.flags.all() == []
+
+
+def test_what_a_person_struck_is_taken_back_and_posted_anew_when_it_stands_again(dock: Dock) -> None:
+    first = dock.says(recorded(1))
+    dock.until_settled()
+    with dock.store.transaction() as transaction:
+        its = {"event_id": first, "rule": "stock", "site": SITE, "device": "dock-3", "reason": "not_received"}
+        transaction.execute(insert(flags).values(**its, flagged_at=dock.clock(), state="open"))
+    dock.store.flags.decide(first, FlagState.STRUCK, "ann", "said twice")
+    dock.until_settled()
+    assert dock.books.stock == {}
+    dock.clock.moves(1)
+    dock.store.flags.decide(first, FlagState.STANDS, "ann", "it was right")
+    dock.until_settled()
+    assert dock.books.stock == {"0742": Decimal(12)}
+
+
+def test_a_declined_entry_that_is_corrected_is_posted_as_it_is_now(dock: Dock) -> None:
+    first = dock.says(recorded(1))
+    dock.other.before = lambda deed, said: (
+        (_ for _ in ()).throw(Declined(Why.QUANTITY_WRONG, "no")) if deed == "post" and said.quantity == 12 else None
+    )
+    dock.engine().round()
+    dock.says(amended(2, 1, quantity=13))
+    dock.until_settled()
+    assert dock.books.stock == {"0742": Decimal(13)}
+    assert dock.ledger.counts() == {"due": 0, "posted": 1, "declined": 0, "reversed": 0, "void": 1}
+    assert first not in {flag.event_id for flag in dock.store.flags.all()}
+
+
+def test_an_hour_away_costs_few_calls_and_loses_nothing(dock: Dock) -> None:
+    for number in range(1, 41):
+        dock.says(recorded(number, pallet_id=f"{number:04}"))
+    dock.other.before = raising(Away("refused the connection"), "find", times=10**6)
+    until = dock.clock.now + timedelta(hours=1)
+    rounds = 0
+    while dock.clock.now < until:
+        done = dock.engine().round()
+        rounds += 1
+        assert done.settled == 0
+        dock.clock.moves(wait_s(rounds) if done.away else 1.0)
+    assert len(dock.books.calls) < 200
+    dock.other.before = lambda _deed, _posting: None
+    dock.until_settled()
+    assert len(dock.books.stock) == 40
+    assert all(len(dock.books.standing(identity(1, number))) == 1 for number in range(1, 41))
+
+
+def test_one_that_always_fails_holds_up_no_other(dock: Dock) -> None:
+    for number in range(1, 6):
+        dock.says(recorded(number, pallet_id=f"{number:04}"))
+
+    def hook(deed: str, said: Posting) -> None:
+        if deed == "post" and said.reference == identity(1, 1):
+            raise Away("HTTP 500")
+        if deed == "post" and said.reference == identity(1, 2):
+            raise KeyError("a fault of the connector's own")
+
+    dock.other.before = hook
+    for _ in range(3):
+        dock.engine().round()
+        dock.clock.moves(LONGEST_S)
+    assert dock.ledger.counts()["posted"] == 3
+    said = {row.event_id: row.said for row in dock.ledger.open(9)}
+    assert said[identity(1, 1)] == "HTTP 500"
+    assert "KeyError" in said[identity(1, 2)]
+
+
+def test_what_is_said_of_one_pallet_is_posted_in_its_order(dock: Dock) -> None:
+    dock.says(recorded(1, quantity=1))
+    dock.says(recorded(2, quantity=2))  # the same pallet
+    dock.says(recorded(3, pallet_id="0900"))
+    dock.other.before = raising(Away("HTTP 500"), "post")
+    dock.engine().round()
+    assert [one for one in dock.books.calls if one[0] == "post"] == [("post", identity(1, 1)), ("post", identity(1, 3))]
+    dock.until_settled()
+    posts = [reference for deed, reference in dock.books.calls if deed == "post"]
+    assert posts[-2:] == [identity(1, 1), identity(1, 2)]
+
+
+def test_a_fault_in_the_settings_ends_the_round_and_keeps_all_of_it_due(dock: Dock) -> None:
+    dock.says(recorded(1))
+    dock.says(recorded(2, pallet_id="0900"))
+    dock.other.before = raising(Misconfigured("no such warehouse"), "post")
+    with pytest.raises(Misconfigured):
+        dock.engine().round()
+    dock.until_settled()
+    assert len(dock.books.stock) == 2
+
+
+def test_who_cannot_be_asked_is_told_the_same_again_and_again_under_one_reference(dock: Dock) -> None:
+    dock.other.looks = False
+    dock.says(recorded(1))
+    dock.other.after = raising(Killed(), "post")
+    with pytest.raises(Killed):
+        dock.engine().round()
+    dock.again()
+    dock.until_settled()
+    posts = [reference for deed, reference in dock.books.calls if deed == "post"]
+    assert posts == [identity(1, 1)] * 2  # its side drops what comes twice
+    dock.says(cancelled(2, 1))
+    dock.until_settled()
+    assert dock.books.calls[-1] == ("reverse", identity(1, 1))
+
+
+def test_who_cannot_be_asked_and_may_have_it_gets_it_before_it_is_taken_back(dock: Dock) -> None:
+    dock.other.looks = False
+    dock.says(recorded(1))
+    dock.other.before = raising(Away("gave no answer in time"), "post")
+    dock.engine().round()
+    dock.says(cancelled(2, 1))
+    dock.until_settled()
+    assert [deed for deed, _ in dock.books.calls] == ["post", "post", "reverse"]
+
+
+def test_an_event_that_was_committed_late_is_found_though_later_ones_were_posted(dock: Dock) -> None:
+    first = dock.says(recorded(1))
+    dock.says(recorded(2, pallet_id="0900"))
+    with dock.store.transaction() as transaction:  # as a transaction that was open all the while
+        hidden = transaction.execute(select(entries).where(entries.c.event_id == first)).one()
+        transaction.execute(update(entries).where(entries.c.event_id == first).values(form="hidden"))
+    dock.until_settled()
+    assert len(dock.books.stock) == 1
+    with dock.store.transaction() as transaction:
+        transaction.execute(update(entries).where(entries.c.event_id == first).values(form=hidden.form))
+    dock.until_settled()
+    assert len(dock.books.stock) == 2
+
+
+def test_far_behind_the_latest_it_is_found_by_the_look_at_all(dock: Dock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledgers, "LATELY", 3)
+    first = dock.says(recorded(1))
+    with dock.store.transaction() as transaction:
+        transaction.execute(update(entries).where(entries.c.event_id == first).values(form="hidden"))
+    for number in range(2, 12):
+        dock.says(recorded(number, pallet_id=f"{number:04}"))
+    dock.until_settled()
+    with dock.store.transaction() as transaction:
+        transaction.execute(update(entries).where(entries.c.event_id == first).values(form="pallet-move"))
+    dock.engine().round()
+    assert len(dock.books.stock) == 10
+    dock.clock.moves(ledgers.ALL_EVERY.total_seconds() + 1)
+    dock.engine().round()
+    assert len(dock.books.stock) == 11
+
+
+def test_of_two_processes_one_works(url: str, store: Store) -> None:
+    with closing(Store.open(url)) as second, alone(store.engine, "other"):
+        with pytest.raises(AlreadyRunning, match="another process works on it"), alone(second.engine, "other"):
+            pass
+        with alone(second.engine, "another"):
+            pass
+    with closing(Store.open(url)) as second, alone(second.engine, "other") as hold:
+        hold.demand()
+
+
+SEEDS = range(6)
+
+
+class Said:
+    """What is said at a dock, by chance, and which entry stands for each pallet."""
+
+    def __init__(self, dock: Dock, chance: random.Random) -> None:
+        self._dock = dock
+        self._chance = chance
+        self._number = 0
+        self.standing: dict[int, int] = {}
+
+    def something(self) -> None:
+        self._number += 1
+        number = pallet = self._number
+        if not self.standing or self._chance.random() < 0.6:
+            self._dock.says(recorded(number, pallet_id=f"{pallet:04}", quantity=number))
+        else:
+            which = self._chance.choice(sorted(self.standing))
+            pallet = self.standing.pop(which)
+            if self._chance.random() < 0.5:
+                self._dock.says(cancelled(number, which))
+                return
+            self._dock.says(amended(number, which, pallet_id=f"{pallet:04}", quantity=number))
+        self.standing[number] = pallet
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_whatever_happens_the_books_are_those_of_the_dock_in_the_end(dock: Dock, seed: int) -> None:
+    """Entries, corrections and cancellations, and a system that kills, fails, lies, doubles and leaves drafts."""
+    chance = random.Random(seed)
+    dock.other.leaves_drafts = chance.random() < 0.5
+    said = Said(dock, chance)
+
+    def trouble(_deed: str, _posting: Posting) -> None:
+        roll = chance.random()
+        if roll < 0.08:
+            raise Killed
+        if roll < 0.2:
+            raise Away("trouble")
+
+    dock.other.before = dock.other.after = trouble
+    dock.other.does = lambda *_: chance.choices((0, 1, 2), (10, 80, 10))[0]
+    for _ in range(25):
+        for _ in range(chance.randrange(4)):
+            said.something()
+        try:
+            dock.engine().round()
+        except Killed:
+            dock.again()
+        dock.clock.moves(chance.choice((1, 40, 700)))
+    standing = said.standing
+    dock.other.before = dock.other.after = lambda _deed, _posting: None
+    dock.other.does = lambda *_: 1
+    dock.until_settled()
+    assert dock.books.stock == {f"{pallet:04}": Decimal(which) for which, pallet in standing.items()}
+    assert dock.ledger.counts()["posted"] == len(standing)
+
+
+def test_the_item_is_what_was_announced_for_the_pallet_and_nothing_where_that_is_in_doubt(
+    store: Store, clock: Clock, repository: Path
+) -> None:
+    of = roles(load_forms(repository / "schemas" / "forms"), ["receive-notice"])
+    message = recorded(1)
+    message["data"] |= {"form": "receive-notice"}
+    message["data"]["fields"] = {"pallet_id": "742", "quantity": 12, "uom": "CS", "trailer": "5501", "door": "12"}
+    forms = load_forms(repository / "schemas" / "forms")
+    judged = judge(payload(message), Topics("dockvoice", "north", "dock-3").entries, "dockvoice", forms)
+    assert isinstance(judged, Sound)
+    assert store.apply(judged.event) == Applied()
+
+    def item() -> str | None:
+        with store.transaction() as transaction:
+            return posting(transaction, message["id"], of).item
+
+    def announce(place: str, version: int, *items: str) -> None:
+        lines = [{"pallet": "742", "item": one} for one in items]
+        values = {"site": "north", "place": place, "version": version, "lines": lines, "written_at": clock()}
+        with store.transaction() as transaction:
+            transaction.execute(insert(announced).values(values))
+        clock.moves(1)
+
+    assert item() is None
+    announce("trailer/6600", 1, "A900")  # another trailer's
+    assert item() is None
+    announce("trailer/5501", 1, "A100")
+    assert item() == "A100"
+    announce("trailer/5501", 2, "A100", "A200")
+    assert item() is None
+
+
+def document(state: DocumentState, number: int = 1) -> Document:
+    return Document(f"doc,{number}", f"N{number}", state)
+
+
+def test_what_is_done_next_is_decided_by_what_stands_there() -> None:
+    draft, done, back = (document(state, at) for at, state in enumerate(DocumentState))
+    assert next_step([], stands=True) == Post(None)
+    assert next_step([draft], stands=True) == Post(draft)
+    assert next_step([done], stands=True) == Settled(PostingState.POSTED, done)
+    assert next_step([back], stands=True) == Post(None)
+    assert next_step([draft, done], stands=True) == Reverse(draft)
+    assert next_step([], stands=False) == Settled(PostingState.VOID, None)
+    assert next_step([draft], stands=False) == Reverse(draft)
+    assert next_step([back], stands=False) == Settled(PostingState.REVERSED, back)
+
+
+def test_waits_grow_and_end_and_heed_who_asks_for_more() -> None:
+    waits = [wait_s(tries) for tries in range(1, 40)]
+    assert waits == sorted(waits)
+    assert (waits[0], waits[-1]) == (2.0, LONGEST_S)
+    assert wait_s(1, asked=60) == 60
+    assert wait_s(1, asked=10**9) == LONGEST_S

@@ -1,0 +1,153 @@
+"""`dockvoice connect` with files and with messages, as a user runs it: real processes, a real receiver."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from standardwebhooks import Webhook as Receiver
+from typer.testing import CliRunner
+
+from edge.errors import Unfinished
+from inventory.connect.command import commands
+from inventory.forms import load_forms
+from inventory.judge import Sound, judge
+from inventory.settings import InventorySettings
+from inventory.store import Store
+from tests.dictated import cancelled, identity, payload, recorded
+from tests.waiting import until
+
+CONNECT = [sys.executable, "-c", "from inventory.connect.command import commands; commands(prog_name='connect')"]
+SECRET = "whsec_" + base64.b64encode(b"a secret of twenty-four bytes").decode()
+
+
+@dataclass
+class Site:
+    """The inventory's tables, with a connector's settings beside them."""
+
+    directory: Path
+    store: Store
+
+    def apply(self, event: dict[str, Any]) -> None:
+        event["data"]["form"] = event["subject"] = "receive"
+        if "fields" in event["data"]:
+            event["data"]["fields"] = {"pallet_id": "0742", "quantity": 24, "uom": "CS", "item": "A100"}
+        found = judge(
+            payload(event), "dockvoice/north/dock-3/entries", "dockvoice", load_forms(InventorySettings().forms)
+        )
+        assert isinstance(found, Sound), found
+        self.store.apply(found.event)
+
+    def settings(self, name: str, text: str) -> None:
+        (self.directory / "connect").mkdir(exist_ok=True)
+        (self.directory / "connect" / f"{name}.toml").write_text(
+            f'site = "north"\npoll_s = 0.05\nleft_alone_s = 0.1\n{text}'
+        )
+
+    @property
+    def options(self) -> list[str]:
+        return ["--config", str(self.directory / "inventory.toml")]
+
+    def run(self, *words: str) -> Result:
+        return CliRunner().invoke(commands, [*words, *self.options])
+
+    def log(self, name: str) -> Callable[[], str]:
+        return (self.directory / f"{name}.log").read_text
+
+    def running(self, name: str) -> subprocess.Popen[bytes]:
+        with (self.directory / f"{name}.log").open("ab") as log:
+            return subprocess.Popen([*CONNECT, "run", name, *self.options], stdout=log, stderr=log)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    url = f"sqlite:///{tmp_path / 'inventory.db'}"
+    (tmp_path / "inventory.toml").write_text(f'database = "{url}"\n')
+    with closing(Store.open(url)) as store:
+        yield Site(tmp_path, store)
+
+
+@dataclass
+class Messages:
+    """A receiver on a real socket. It is down until it is let up, and drops ids that it knows."""
+
+    up: bool = False
+    tried: int = 0
+    came: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+@pytest.fixture
+def receiver() -> Iterator[tuple[Messages, str]]:
+    messages = Messages()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            messages.tried += 1
+            if messages.up:
+                told = Receiver(SECRET).verify(body, dict(self.headers))
+                messages.came.setdefault(self.headers["webhook-id"], told)
+            self.send_response(204 if messages.up else 503)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)  # noqa: TID251 - of the test, joined below
+    thread.start()
+    yield messages, f"http://127.0.0.1:{server.server_address[1]}/in"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_files_are_tried_and_posted_as_a_user_does_it(site: Site) -> None:
+    share = site.directory / "share"
+    site.settings("csv", f'[csv]\nfolder = "{share}"\nbatch_s = 0\n')
+    missing = site.run("try", "csv", "--item", "A100")
+    assert isinstance(missing.exception, Unfinished)
+    assert "share is not there; mount it, or make it" in str(missing.exception)
+    share.mkdir()
+    tried = site.run("try", "csv", "--item", "A100")
+    assert tried.exit_code == 0, tried
+    assert "is taken back" in tried.stdout
+    before = {file.name for file in (share / "out").iterdir()}
+    site.apply(recorded(1))
+    with site.running("csv") as process:
+        until(lambda: len({*(share / "out").iterdir()}) > len(before), site.log("csv"))
+        process.send_signal(signal.SIGTERM)
+    (made,) = [file for file in (share / "out").iterdir() if file.name not in before]
+    with made.open(encoding="utf-8", newline="") as text:
+        (row,) = csv.DictReader(text)
+    assert (row["reference"], row["pallet"], row["quantity"], row["unit"]) == (identity(1, 1), "0742", "24", "CS")
+
+
+def test_messages_wait_for_a_receiver_that_is_down_and_come_once(site: Site, receiver: tuple[Messages, str]) -> None:
+    messages, url = receiver
+    site.settings("wms", f'kind = "webhook"\n[webhook]\nurl = "{url}"\nsecret = "{SECRET}"\n')
+    site.apply(recorded(1))
+    with site.running("wms") as process:
+        until(lambda: messages.tried >= 2, site.log("wms"))  # and once more, a little later
+        process.kill()
+    assert not messages.came
+    messages.up = True
+    with site.running("wms") as process:
+        until(lambda: len(messages.came) == 1, site.log("wms"))
+        site.apply(cancelled(2, 1))
+        until(lambda: len(messages.came) == 2, site.log("wms"))
+        process.send_signal(signal.SIGTERM)
+    told = [(one["type"], one["data"]["pallet"]) for one in messages.came.values()]
+    assert told == [("dockvoice.receipt", "0742"), ("dockvoice.reversal", "0742")]
+    assert SECRET not in site.log("wms")()

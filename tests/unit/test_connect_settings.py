@@ -1,0 +1,96 @@
+"""What a connector is told: each key is explained, a fault is named in one line, a secret is in no repr and no log."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from edge.config import load
+from edge.errors import Misconfigured, UnreadableInput
+from inventory.connect.command import commands
+from inventory.connect.settings import KINDS
+from tests.unit.test_inventory_settings import keys, tables
+
+WORD = "a-secret-of-the-tests"
+
+
+@pytest.fixture(params=list(KINDS))
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def file(repository: Path, kind: str) -> Path:
+    return repository / "config" / "connect" / f"{kind}.toml"
+
+
+def uncommented(file: Path) -> str:
+    return re.sub(r"^# ((?:\w+|\"\w+ \w+\") = )", r"\1", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
+
+
+def test_every_key_is_in_the_file_set_or_as_a_comment(file: Path, kind: str) -> None:
+    text = tables(re.sub(r"^\[\w+\.\w+\]$", "", file.read_text(encoding="utf-8"), flags=re.MULTILINE))
+    names = re.findall(r"^\[\w+\.(\w+)\]$", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    for table, key in keys(KINDS[kind].settings()):
+        assert key in names or len(re.findall(rf"^(?:# )?{key} = ", text[table], flags=re.MULTILINE)) == 1, (table, key)
+
+
+def test_the_file_with_all_that_it_shows_is_taken(file: Path, kind: str, tmp_path: Path) -> None:
+    path = tmp_path / f"{kind}.toml"
+    path.write_text(uncommented(file))
+    settings = load(KINDS[kind].settings(), path)
+    assert set(tomllib.loads(uncommented(file))) == set(type(settings).model_fields)
+    assert settings.kind == kind
+
+
+def test_a_secret_from_the_environment_is_told_nowhere(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKVOICE_CONNECT_TRYTON__PASSWORD", WORD)
+    settings = load(KINDS["tryton"].settings(), repository / "config" / "connect" / "tryton.toml")
+    assert WORD not in repr(settings)
+    assert WORD not in str(settings)
+    broken = tmp_path / "tryton.toml"
+    broken.write_text('site = "north"\n[tryton]\nurl = "http://x"\nuser = "a"\n')
+    with pytest.raises(Misconfigured, match=re.escape("tryton.database")) as caught:
+        load(KINDS["tryton"].settings(), broken)
+    assert WORD not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('sites = "north"', "sites: no such key"),
+        ('site = "a/b"', "site"),
+        ('site = "north"\npull = ["everything"]', "pull"),
+        ('site = "north"\n[tryton]\nlots = "guess"', "tryton.lots"),
+    ],
+)
+def test_a_fault_in_the_file_is_named_in_one_line(tmp_path: Path, content: str, said: str) -> None:
+    path = tmp_path / "tryton.toml"
+    path.write_text(content)
+    with pytest.raises(Misconfigured, match=re.escape(said)) as caught:
+        load(KINDS["tryton"].settings(), path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_name_without_a_file_and_a_kind_that_there_is_not_are_told(tmp_path: Path) -> None:
+    config = tmp_path / "inventory.toml"
+    config.write_text("")
+    missing = CliRunner().invoke(commands, ["tryton", "--config", str(config)])
+    assert isinstance(missing.exception, UnreadableInput)
+    assert f"{tmp_path}/connect/tryton.toml: no such file; copy one of" in str(missing.exception)
+    (tmp_path / "connect").mkdir()
+    (tmp_path / "connect" / "erp.toml").write_text('site = "north"\n')
+    unknown = CliRunner().invoke(commands, ["run", "erp", "--config", str(config)])
+    assert isinstance(unknown.exception, Misconfigured)
+    assert f"kind is 'erp', allowed are {', '.join(KINDS)}; set kind" in str(unknown.exception)
+
+
+def test_status_of_nothing_says_so_and_of_no_database_too(tmp_path: Path) -> None:
+    nowhere = CliRunner().invoke(commands, ["status", "--database", f"sqlite:///{tmp_path / 'none.db'}"])
+    assert isinstance(nowhere.exception, UnreadableInput)

@@ -1,0 +1,191 @@
+"""What a system behind the inventory did not take comes back into the operator's ear: once, in his language."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from edge.agent.dialogue_driver import Audible
+from edge.agent.review_decisions import Decisions, Late, carry_out_signed, take_signed
+from edge.agent.review_delivery import DecisionInbox
+from edge.agree.decide import Rules
+from edge.agree.dialogue.events import Fate, PersonDecided
+from edge.agree.dialogue.orders import Earcon, Prompt, Say, Sound
+from edge.agree.dialogue.review import declined
+from edge.config import Settings
+from edge.deliver.events import MalformedMessage, encode
+from edge.deliver.mqtt import Delivered
+from edge.deliver.signed import Forged, PostingDeclined, ReviewDecision, signed_decision, signed_declined
+from edge.errors import UnreadableInput
+from edge.hash_chain import Signer
+from edge.keep.journal import Journal
+from edge.keep.journal_thread import JournalThread
+from edge.speak.wording import LANGUAGES, Phrasing, codes
+from inventory.connect.ports import Why
+from tests.unit.test_dialogue_driver import OTHER, WHOLE, Bench
+
+SOURCE = "/sites/north/devices/dock-3"
+NOW = datetime(2026, 11, 22, 13, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def signer() -> Signer:
+    return Signer(Ed25519PrivateKey.generate())
+
+
+def inbox(desk: JournalThread, signer: Signer) -> DecisionInbox:
+    return DecisionInbox(signer.public, SOURCE, desk, lambda: None, lambda: None)
+
+
+def message(word: PostingDeclined, signer: Signer) -> bytes:
+    return encode(signed_declined(word, signer, NOW))
+
+
+def test_a_word_that_nobody_signed_for_this_device_and_for_this_is_none(tmp_path: Path, signer: Signer) -> None:
+    word = PostingDeclined(SOURCE, "01999f2e-7c1a-7b3e-9d2f-3c5a7e9b1d42", "lot_missing", "tryton")
+    other = Signer(Ed25519PrivateKey.generate())
+    with JournalThread(tmp_path) as desk:
+        read = inbox(desk, signer).read
+        assert read(message(word, signer)) == word
+        for payload, fault in (
+            (message(word, other), Forged),
+            (message(word, signer).replace(b"lot_missing", b"lot_unknown"), Forged),
+            (message(replace(word, source="/sites/north/devices/dock-4"), signer), MalformedMessage),
+            (message(word, signer).replace(b"lot_missing", b"Lot missing!"), MalformedMessage),
+        ):
+            with pytest.raises(fault):
+                read(payload)
+        decision = ReviewDecision(SOURCE, word.entry, word.entry, "discard", {}, "ann", "a test")
+        moved = {**signed_declined(word, signer, NOW), "signature": signed_decision(decision, signer, NOW)["signature"]}
+        with pytest.raises(Forged):  # a signature is made for one purpose
+            read(encode(moved))
+
+
+async def commit(bench: Bench, text: str) -> str:
+    await bench.say(text)
+    row = await bench.say("yes")
+    assert row is not None
+    return row.event_id
+
+
+async def take(desk: JournalThread, bench: Bench, word: PostingDeclined, signer: Signer, state: Path) -> None:
+    """As the agent does when the broker hands it over: kept, then carried out."""
+    at = inbox(desk, signer)
+    await at.take(Delivered("dockvoice/north/dock-3/decisions", message(word, signer), token=None))
+    decisions = Decisions(Settings(state_directory=state), desk, bench.conversing, lambda: None)
+    with suppress(TimeoutError):
+        await asyncio.wait_for(take_signed(desk, asyncio.Event(), at.read, decisions.decide_signed), 0.3)
+
+
+def told(bench: Bench) -> list[Say]:
+    return [order for order in bench.heard if isinstance(order, Say) and order.prompt is Prompt.DECLINED]
+
+
+def test_it_is_heard_when_nothing_is_open_and_once_however_often_it_comes(
+    tmp_path: Path, rules: Rules, signer: Signer
+) -> None:
+    async def play(desk: JournalThread) -> None:
+        bench = Bench(desk, rules, undo_s=60)
+        await bench.conversing.start()
+        word = PostingDeclined(SOURCE, await commit(bench, WHOLE), "lot_missing", "tryton")
+        await bench.say(OTHER)  # read back, and held: no time for news
+        await take(desk, bench, word, signer, tmp_path)
+        assert told(bench) == []
+        await bench.say("yes")
+        assert [(dict(say.fields), say.slots) for say in told(bench)] == [
+            ({"pallet_id": "742"}, {"reason": "lot_missing"})
+        ]
+        at = bench.heard.index(told(bench)[0])
+        assert bench.heard[at - 1] == Sound(Earcon.REFUSED)
+        await take(desk, bench, word, signer, tmp_path)
+        assert len(told(bench)) == 1
+        assert await desk(lambda journal: journal.orders.not_done()) == {"repeated": 1}
+        assert await desk(lambda journal: journal.outbox.unsettled()) == 2  # the entry stands
+
+    with JournalThread(tmp_path) as desk:
+        asyncio.run(play(desk))
+
+
+def test_a_power_cut_before_it_was_heard_loses_nothing_and_after_it_repeats_nothing(
+    tmp_path: Path, rules: Rules, signer: Signer
+) -> None:
+    words: list[PostingDeclined] = []
+
+    async def cut_off(desk: JournalThread) -> None:
+        bench = Bench(desk, rules, undo_s=60)
+        await bench.conversing.start()
+        words.append(PostingDeclined(SOURCE, await commit(bench, WHOLE), "lot_missing", "tryton"))
+        await bench.say(OTHER)
+        await take(desk, bench, words[0], signer, tmp_path)
+        assert told(bench) == []
+
+    async def next_start(desk: JournalThread) -> list[Audible]:
+        bench = Bench(desk, rules, undo_s=60)
+        await bench.conversing.start()
+        await bench.say("yes")
+        return bench.heard
+
+    with JournalThread(tmp_path) as desk:
+        asyncio.run(cut_off(desk))
+    heard = []
+    for _ in range(2):
+        with JournalThread(tmp_path) as desk:
+            heard.append(asyncio.run(next_start(desk)))
+    assert [sum(isinstance(one, Say) and one.prompt is Prompt.DECLINED for one in each) for each in heard] == [1, 0]
+
+
+def test_what_was_corrected_since_or_never_was_is_told_to_nobody(tmp_path: Path, rules: Rules, signer: Signer) -> None:
+    async def play(desk: JournalThread) -> str:
+        bench = Bench(desk, rules, undo_s=60)
+        await bench.conversing.start()
+        first = await commit(bench, WHOLE)
+        await bench.say("correction fourteen units")
+        await bench.say("yes")
+        return first
+
+    settings = Settings(state_directory=tmp_path)
+    with JournalThread(tmp_path) as desk:
+        first = asyncio.run(play(desk))
+    with Journal.open(tmp_path) as journal:
+        with pytest.raises(Late, match="was corrected or cancelled since"):
+            carry_out_signed(journal, settings, PostingDeclined(SOURCE, first, "lot_missing", "tryton"))
+        with pytest.raises(UnreadableInput, match="is no entry of this device"):
+            carry_out_signed(journal, settings, PostingDeclined(SOURCE, "nobody's", "lot_missing", "tryton"))
+
+
+def test_the_history_of_the_entry_says_who_declined_it_and_why(tmp_path: Path, rules: Rules, signer: Signer) -> None:
+    async def play(desk: JournalThread) -> str:
+        bench = Bench(desk, rules, undo_s=60)
+        await bench.conversing.start()
+        word = PostingDeclined(SOURCE, await commit(bench, WHOLE), "unit_unknown", "tryton")
+        await take(desk, bench, word, signer, tmp_path)
+        return word.entry
+
+    with JournalThread(tmp_path) as desk:
+        entry = asyncio.run(play(desk))
+    with Journal.open(tmp_path) as journal:
+        (decision,) = journal.queries.history(entry).decisions
+    assert (decision.decision, decision.who, decision.reason) == ("declined", "tryton", "unit_unknown")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_reason_has_a_name_in_every_language(language: str, rules: Rules) -> None:
+    names = codes("reasons", language)
+    assert {why.value for why in Why} <= names.keys()
+    phrasing = Phrasing(rules.form, language)
+    for why in (*Why, "something_new"):
+        say = declined({"pallet_id": "742"}, PersonDecided("1", Fate.DECLINED, {"pallet_id": "742"}, why=why))
+        spoken = phrasing.text(say)
+        assert "7 4 2" in spoken
+        assert names.get(why, "something new") in spoken
+
+
+def test_in_english_it_is_said_as_people_say_it(rules: Rules) -> None:
+    say = declined({"pallet_id": "742"}, PersonDecided("1", Fate.DECLINED, why="lot_missing"))
+    assert Phrasing(rules.form).text(say) == "pallet 7 4 2 was refused: lot missing."
