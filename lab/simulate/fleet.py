@@ -374,14 +374,17 @@ class Fleet:
             await asyncio.sleep(LOOK_S)
 
     async def _beat(self) -> None:
-        """Let each link say in time that it is there."""
+        """Let each link say in time that it is there, however late this is: as many as the clock demands."""
+        round_s = self.wanted.deliver.mqtt.keepalive_s / BEATS
+        began, done = time.monotonic(), 0
         while True:
-            pause = self.wanted.deliver.mqtt.keepalive_s / BEATS / len(self.stations)
-            for number, station in enumerate(self.stations):
+            demanded = int((time.monotonic() - began) / round_s * len(self.stations))
+            for number in range(max(done, demanded - len(self.stations)), demanded):
+                station = self.stations[number % len(self.stations)]
                 if station in self._up:
                     station.link.beat()
-                if number % HANDS == 0:
-                    await asyncio.sleep(pause * HANDS)
+            done = demanded
+            await asyncio.sleep(TURN_S)
 
     def _moment(self) -> Moment:
         said = self._backlog.entries + self._live.entries
