@@ -67,7 +67,7 @@ class KeyDirectory:
         self._places: dict[str, tuple[str, str]] = {}
         """By the file's name, of whom its key is."""
         self._bad: dict[str, int] = {}
-        """Files that are no key, and when the directory had changed as that was told: each change has them tried anew."""
+        """Files that are no key, and when the directory had changed as that was told: they are tried at each change."""
 
     def all(self) -> tuple[Enrolled, ...]:
         """Every key, by site, device and key id. A file that is no key lets nobody in, and is told in the log."""
