@@ -148,7 +148,8 @@ def _kinds(schema: Any, root: Mapping[str, Any]) -> frozenset[str]:
 
 def _length(kind: type, keeps: Callable[[int], bool]) -> Sure:
     def sized(value: Any) -> bool:
-        return type(value) is not kind or keeps(len(value))
+        held: Any = value
+        return type(value) is not kind or keeps(len(held))
 
     return sized
 
