@@ -8,8 +8,10 @@ enters any more. All of them stay, so that old signatures can be checked: `audit
 from __future__ import annotations
 
 import logging
+import os
 import re
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +25,9 @@ NAME = re.compile(
     rf"(?P<site>{_LEVEL})\.(?P<device>{_LEVEL})\.(?P<keyid>[0-9a-f]{{{KEYID_DIGITS}}})"
     r"(?:\.(?:upto-(?P<last>[0-9]{1,10})|(?P<revoked>revoked)))?\.pem"
 )
+TICK_NS = 50_000_000
+"""Files that are put in a directory within one tick of the kernel, some milliseconds, leave it with the same time."""
+
 DEVICE = re.compile(rf"(?P<site>{_LEVEL})/(?P<device>{_LEVEL})")
 
 
@@ -55,21 +60,24 @@ class KeyDirectory:
     def __init__(self, path: Path) -> None:
         """`path` need not be there yet."""
         self.path = path
-        self._seen: tuple[int, tuple[Enrolled, ...]] | None = None
+        self._changed: int | None = None
+        """When the directory had changed last as it was read; None: it may change again without a sign of it."""
+        self._devices: dict[tuple[str, str], dict[str, Enrolled]] = {}
+        """By site and device, then by the file's name: with ten thousand devices an event asks for one of them."""
+        self._places: dict[str, tuple[str, str]] = {}
+        """By the file's name, of whom its key is."""
+        self._bad: dict[str, int] = {}
+        """Files that are no key, and when the directory had changed as that was told: they are tried at each change."""
 
     def all(self) -> tuple[Enrolled, ...]:
         """Every key, by site, device and key id. A file that is no key lets nobody in, and is told in the log."""
-        try:
-            changed = self.path.stat().st_mtime_ns
-        except OSError:
-            return ()
-        if self._seen is None or self._seen[0] != changed:
-            self._seen = (changed, tuple(self._read()))
-        return self._seen[1]
+        self._look()
+        return tuple(self._devices[place][name] for name, place in sorted(self._places.items()))
 
     def of(self, site: str, device: str) -> Mapping[str, Enrolled]:
         """The keys of one device by their ids."""
-        return {one.keyid: one for one in self.all() if (one.site, one.device) == (site, device)}
+        self._look()
+        return {one.keyid: one for _, one in sorted(self._devices.get((site, device), {}).items())}
 
     def enrol(self, site: str, device: str, key: PublicKey) -> Enrolled:
         """Let the device's events in that are signed with this key. Raises Misconfigured, StorageFailed."""
@@ -114,20 +122,44 @@ class KeyDirectory:
         known = ", ".join(sorted({f"{one.site}/{one.device}" for one in self.all()})) or "none"
         raise UnreadableInput(f"{site}/{device}: {self.path} holds no key of it; it holds keys of {known}")
 
-    def _read(self) -> Iterator[Enrolled]:
-        for path in sorted(self.path.glob("*.pem")):
-            named = NAME.fullmatch(path.name)
-            try:
-                key = PublicKey.from_pem(path.read_bytes())
-            except (OSError, ValueError) as fault:
-                why = plainly(fault) if isinstance(fault, OSError) else "no Ed25519 public key in PEM"
-                log.warning("%s lets nobody in: %s", path, why)
+    def _look(self) -> None:
+        """Read what is new, and forget what is gone.
+
+        A file that was good is not read again: its name says whose key it is and which, and how far it counts.
+        """
+        try:
+            changed = self.path.stat().st_mtime_ns
+            if changed == self._changed:
+                return
+            names = {name for name in os.listdir(self.path) if name.endswith(".pem")}  # noqa: PTH208 - names alone
+        except OSError:
+            changed, names = 0, set()
+        for name in self._places.keys() - names:
+            place = self._places.pop(name)
+            del self._devices[place][name]
+        for name in sorted(names - self._places.keys()):
+            if self._bad.get(name) == changed:
                 continue
-            if named is None or named["keyid"] != key.keyid:
-                log.warning("%s lets nobody in: its name is not SITE.DEVICE.%s.pem; use `keys enrol`", path, key.keyid)
+            if (enrolled := self._read(self.path / name)) is None:
+                self._bad[name] = changed
                 continue
-            last = None if named["last"] is None else int(named["last"])
-            yield Enrolled(named["site"], named["device"], key.keyid, last, named["revoked"] is not None, key)
+            self._places[name] = place = (enrolled.site, enrolled.device)
+            self._devices.setdefault(place, {})[name] = enrolled
+        self._changed = changed if abs(time.time_ns() - changed) > TICK_NS else None
+
+    def _read(self, path: Path) -> Enrolled | None:
+        named = NAME.fullmatch(path.name)
+        try:
+            key = PublicKey.from_pem(path.read_bytes())
+        except (OSError, ValueError) as fault:
+            why = plainly(fault) if isinstance(fault, OSError) else "no Ed25519 public key in PEM"
+            log.warning("%s lets nobody in: %s", path, why)
+            return None
+        if named is None or named["keyid"] != key.keyid:
+            log.warning("%s lets nobody in: its name is not SITE.DEVICE.%s.pem; use `keys enrol`", path, key.keyid)
+            return None
+        last = None if named["last"] is None else int(named["last"])
+        return Enrolled(named["site"], named["device"], key.keyid, last, named["revoked"] is not None, key)
 
     def _write(self, enrolled: Enrolled) -> None:
         path = self.path / enrolled.file
@@ -138,7 +170,7 @@ class KeyDirectory:
             partial.replace(path)
         except OSError as fault:
             raise StorageFailed(f"{path}: cannot be written ({plainly(fault)}); name another keys_directory") from None
-        self._seen = None
+        self._changed = None
 
     def _rename(self, before: Enrolled, after: Enrolled) -> None:
         try:
@@ -147,7 +179,7 @@ class KeyDirectory:
             raise StorageFailed(
                 f"{self.path / before.file}: cannot be renamed ({plainly(fault)}); do it as the directory's owner"
             ) from None
-        self._seen = None
+        self._changed = None
 
 
 def device_named(given: str) -> tuple[str, str]:

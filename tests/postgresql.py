@@ -78,6 +78,12 @@ class PostgreSQL:
         """The database, as SQLAlchemy names it."""
         return self._url("inventory")
 
+    @property
+    def pid(self) -> int:
+        """The server, whose children its sessions are."""
+        assert self._server is not None
+        return self._server.pid
+
     @contextmanager
     def database(self) -> Iterator[str]:
         """The URL of another empty database beside it, dropped afterwards: each takes 7 MB."""

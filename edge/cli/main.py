@@ -54,6 +54,7 @@ JOINING: dict[str, tuple[str, str]] = {
     "reread": ("Let another model read what is on record.", "dockvoice-lab"),
     "record-truth": ("Record a set of your own for `dockvoice evaluate`.", "dockvoice-lab"),
     "retune": ("Fit thresholds and confidence to a set of your own.", "dockvoice-lab"),
+    "simulate": ("Thousands of devices at a broker, and what became of each entry.", "dockvoice-lab[simulate]"),
     "standin": ("Answer as the cloud models do: no key, no bill.", "dockvoice-lab[standin]"),
 }
 """Commands that join by an entry point where their distribution is installed: a line each, and its name."""

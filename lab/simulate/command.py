@@ -1,0 +1,243 @@
+"""`dockvoice simulate`: ten thousand devices on one machine, and what becomes of what they say."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from edge.cli.options import AsJson, Broker, Config, settings
+from edge.cli.output import EXIT_CODES, line, log_warnings
+from edge.errors import Misconfigured, StorageFailed, plainly
+from edge.hash_chain import Signer
+from edge.terminal.tables import SafeConsole, show
+from lab.simulate.device import SpeakingHabits
+from lab.simulate.wanted import HOUR_S, Need, Wanted, held_to_limits, needs
+
+if TYPE_CHECKING:
+    from lab.simulate.fleet import Moment
+
+TOLD_S = 10.0  # How often a line says how far it is, where there is no terminal to show it on.
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,40}")  # Of a run: the beginning of a topic level.
+
+EXTRA = {"psutil", "sqlalchemy"}
+"""The packages that it needs besides."""
+
+MOST = 1_000_000  # Devices: beyond it the numbers in their pallets' labels would repeat.
+
+USUAL = 60  # Entries of a device in an hour: a pallet a minute.
+
+commands = typer.Typer()
+
+
+@commands.command(short_help="Thousands of devices at a broker, and what became of each entry.", epilog=EXIT_CODES)
+def simulate(
+    devices: Annotated[int, typer.Option(min=1, max=MOST, help="How many.")] = 100,
+    rate: Annotated[
+        float | None, typer.Option(min=0, metavar="N", help="Entries a second, of all devices together.")
+    ] = None,
+    per_hour: Annotated[
+        float | None,
+        typer.Option(min=0, metavar="N", help="Instead: entries of each device in an hour; 60 without a backlog."),
+    ] = None,
+    seconds: Annotated[float, typer.Option("--for", min=0, metavar="SECONDS", help="How long they speak.")] = 60,
+    backlog: Annotated[int, typer.Option(min=0, metavar="N", help="Entries that each owes when it connects.")] = 0,
+    storm: Annotated[
+        float, typer.Option(min=0, metavar="N", help="Connections begun a second; 0: as fast as it goes.")
+    ] = 0,
+    cuts: Annotated[
+        float, typer.Option(min=0, max=60, metavar="SHARE", help="Share of the links that is cut in a minute: 0.1.")
+    ] = 0,
+    corrections: Annotated[
+        float, typer.Option(min=0, max=1, metavar="SHARE", help="Share of entries that correct the one before.")
+    ] = 0.04,
+    cancellations: Annotated[
+        float, typer.Option(min=0, max=1, metavar="SHARE", help="Share of entries that cancel the one before.")
+    ] = 0.01,
+    broker: Broker = None,
+    config: Config = None,
+    site: Annotated[str | None, typer.Option(help="The site that they are of.")] = None,
+    run: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="What their names begin with; unset: by chance. Never twice at an inventory."
+        ),
+    ] = None,
+    keys: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Put their public keys here first: the inventory's keys_directory."),
+    ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option(metavar="URL", envvar="DOCKVOICE_SIMULATE_DATABASE", help="Compare with the inventory's tables."),
+    ] = None,
+    watch: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=PID", help="Tell memory and processor of it too; repeatable.")
+    ] = None,
+    patience: Annotated[
+        float, typer.Option(min=1, metavar="SECONDS", help="Wait so long without any answer for what has none.")
+    ] = 60,
+    seed: Annotated[
+        int, typer.Option(help="Of what is said, by whom, and whose link is cut. Keys are always new.")
+    ] = 1,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Only tell what it would take of this machine and the broker.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Let thousands of simulated devices speak, and count what became of each entry.
+
+    Each has a name, a key, a signed chain of events and an MQTT session of its own; they are the product's own events
+    and relay, and what was sent is written down apart from it. Afterwards each entry must have one final receipt, and
+    with --database the inventory's table must say what was said.
+
+    FOR TEST INSTALLATIONS: what they say is booked. They are of site `simulated`, unless told otherwise, and take
+    their sessions and retained status along when they go; rows and keys stay with the inventory.
+
+    The inventory must know their keys: give it --keys as its keys_directory, or set trust_first_use there. Broker, TLS,
+    window and waits are those of a device's settings file. Exit code 1 if anything was lost, twice or is not what was
+    said.
+    """
+    log_warnings()
+    _demand_extra()
+    if rate is not None and per_hour is not None:
+        raise typer.BadParameter("--rate and --per-hour both say how much is said: give one")
+    if rate is None:
+        rate = devices * (per_hour if per_hour is not None else 0 if backlog else USUAL) / HOUR_S
+    wanted = Wanted(
+        devices=devices,
+        deliver=settings(config, broker).deliver,
+        site=_level("--site", site or "simulated"),
+        run=_level("--run", run or f"sim-{secrets.token_hex(3)}"),
+        rate=rate,
+        seconds=seconds if rate else 0,
+        backlog=backlog,
+        storm=storm,
+        cuts=cuts,
+        habits=_habits(corrections, cancellations),
+        seed=seed,
+        patience_s=patience,
+    )
+    if plan:
+        _tell_plan(needs(wanted), as_json=as_json)
+        return
+    held_to_limits(wanted)
+    if not _simulated(wanted, _watched(watch or ()), keys, database, as_json=as_json):
+        raise typer.Exit(1)
+
+
+def _simulated(
+    wanted: Wanted, watched: dict[str, int], keys: Path | None, database: str | None, *, as_json: bool
+) -> bool:
+    """Run it and tell; whether all of it holds."""
+    from lab.simulate.counted import compared  # noqa: PLC0415 - not installed with the laboratory alone
+    from lab.simulate.figures import shown  # noqa: PLC0415 - likewise
+    from lab.simulate.fleet import Fleet  # noqa: PLC0415 - likewise
+
+    with _progress() as tell:
+        fleet = Fleet(wanted, watched, lambda moment: tell(_told(moment, wanted.devices)))
+        if keys is not None:
+            began = time.monotonic()
+            enrol(keys, ((wanted.site, one.device.name, one.device.signer) for one in fleet.stations))
+            tell(f"{wanted.devices:,} keys written to {keys} in {time.monotonic() - began:.1f} s")
+        result = asyncio.run(fleet.run())
+        if database is not None:
+            tell("comparing with the database")
+            result = replace(result, database=compared(database, wanted.site, wanted.run, fleet.expected()))
+    if as_json:
+        line(json.dumps(result.told()))
+    else:
+        show(shown(result))
+    return result.whole
+
+
+def enrol(directory: Path, keys: Iterator[tuple[str, str, Signer]]) -> None:
+    """Put public keys where an inventory looks for them, under the names that it knows. Raises StorageFailed."""
+    path = directory
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for site, device, signer in keys:
+            path = directory / f"{site}.{device}.{signer.public.keyid}.pem"
+            path.write_bytes(signer.public.pem)
+    except OSError as fault:
+        raise StorageFailed(f"--keys: {path}: cannot be written ({plainly(fault)}); name another directory") from None
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str], None]]:
+    """Who says how far it is: one line that changes, or where there is no terminal a line now and then."""
+    console = SafeConsole(stderr=True, highlight=False)
+    if console.is_terminal:
+        with console.status("") as status:
+            yield status.update
+        return
+    told_at = -TOLD_S
+
+    def tell(text: str) -> None:
+        nonlocal told_at
+        if (now := time.monotonic()) - told_at >= TOLD_S:
+            told_at = now
+            console.print(text, soft_wrap=True)
+
+    yield tell
+
+
+def _told(moment: Moment, devices: int) -> str:
+    trouble = "" if moment.trouble is None or moment.connected == devices else f"; last trouble: {moment.trouble}"
+    return (
+        f"{moment.phase}: {moment.connected:,} of {devices:,} connected, {moment.said:,} said, "
+        f"{moment.answered:,} answered, {moment.cuts:,} links cut{trouble}"
+    )
+
+
+def _tell_plan(needed: Sequence[Need], *, as_json: bool) -> None:
+    if as_json:
+        line(json.dumps([asdict(one) for one in needed]))
+        return
+    table = Table("what it takes", box=SIMPLE_HEAD)
+    table.add_column("", justify="right")
+    table.add_column("what to do, or where it comes from")
+    for one in needed:
+        table.add_row(one.what, one.number, one.remedy)
+    show(table)
+
+
+def _level(option: str, given: str) -> str:
+    if NAME.fullmatch(given) is None:
+        raise typer.BadParameter(f"{option}: found {given!r}, allowed are letters, digits and -, for example sim-1")
+    return given
+
+
+def _habits(corrections: float, cancellations: float) -> SpeakingHabits:
+    if corrections + cancellations > 1:
+        raise typer.BadParameter("--corrections and --cancellations are shares of all entries: together at most 1")
+    return SpeakingHabits(corrections, cancellations)
+
+
+def _watched(given: Sequence[str]) -> dict[str, int]:
+    watched = {}
+    for one in given:
+        name, _, number = one.partition("=")
+        if not name or not number.isascii() or not number.isdigit():
+            raise typer.BadParameter(f"--watch: found {one!r}, allowed is NAME=PID, for example broker=4711")
+        watched[name] = int(number)
+    return watched
+
+
+def _demand_extra() -> None:
+    for name in EXTRA:
+        if find_spec(name) is None:
+            raise Misconfigured(f"simulate needs {name}, which is not installed; pip install 'dockvoice-lab[simulate]'")

@@ -1,0 +1,50 @@
+"""The ledger against the inventory's database, by the table that docs/inventory.md tells others to read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from sqlalchemy import JSON, create_engine, text
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+from edge.errors import Misconfigured, Unavailable
+from edge.terminal.plain_text import in_one_line
+from lab.simulate.figures import TableCompared
+from lab.simulate.ledger import Expected
+
+ROWS = text(
+    "SELECT event_id, state, fields, utterance_id, replaces FROM entries WHERE site = :site AND device LIKE :devices"
+).columns(fields=JSON)
+
+
+def compared(url: str, site: str, run: str, expected: Iterable[Expected]) -> TableCompared:
+    """What the table has of the devices of this run. Raises Misconfigured, Unavailable."""
+    try:
+        engine = create_engine(url)
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError):
+        raise Misconfigured(
+            "--database: is no URL of a database that can be read here; postgresql+psycopg://USER@HOST/NAME and "
+            "sqlite:////var/lib/…/inventory.db are, as the inventory's own setting has it"
+        ) from None
+    try:
+        with engine.connect() as connection:
+            found = connection.execute(ROWS, {"site": site, "devices": f"{run}-%"}).all()
+    except SQLAlchemyError as fault:
+        told = in_one_line(str(getattr(fault, "orig", None) or type(fault).__name__))
+        raise Unavailable(f"--database: cannot be read ({told}); is it the inventory's own?") from None
+    finally:
+        engine.dispose()
+    rows = {row.event_id: row for row in found}
+    utterances = Counter(row.utterance_id for row in found if row.replaces is None)
+    missing = altered = wrong_state = 0
+    known = set()
+    for one in expected:
+        known.add(one.event_id)
+        if (row := rows.get(one.event_id)) is None:
+            missing += 1
+            continue
+        altered += row.fields != one.fields
+        wrong_state += row.state != one.state
+    twice = sum(count - 1 for count in utterances.values()) + len(found) - len(rows)
+    return TableCompared(len(found), missing, altered, wrong_state, twice, len(rows.keys() - known))

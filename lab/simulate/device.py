@@ -1,0 +1,253 @@
+"""A simulated device, sans IO: events and the time come in, what is to be published comes out.
+
+What it says goes out as a device's does: the product's own events, audit chain, signatures and relay, whose window,
+waits and sending again it therefore has. It has no disk, and hears nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import secrets
+from collections import Counter, deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import uuid_utils
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from edge import config
+from edge.deliver.events import EARLY, UNTRUSTED, Early, Topics, encode, recorded, status
+from edge.deliver.relay import Alarm, Command, DeadLetter, Publish, Relay, Reopen, Sent, Settle, WantLast, WantRows
+from edge.hash_chain import CHAIN, GENESIS, Signer, sealed
+from edge.records import Act, Entry, FieldReading, Minted, OutboxRow, Reading, Receipt, ReceiptOutcome, Word
+from lab.simulate.ledger import AnswerHeard, DeviceLedger, SaidEntry
+
+FORM = "pallet-move"
+
+MOST = 99  # Of a quantity. The form takes more; sums stay small.
+
+READING = Reading(
+    "simulated",
+    FORM,
+    (Word("pallet", 0.0, 0.4, 1.0), Word("twelve", 0.4, 0.8, 0.99)),
+    {
+        "pallet_id": FieldReading("742", ("pallet", "seven", "four", "two"), 0.98),
+        "quantity": FieldReading(12, ("twelve", "units"), 1.0),
+        "dock": FieldReading("B", ("dock", "b"), 0.97),
+    },
+)
+"""What stands in each event as heard: as long as a real one, so that events are as large as real ones."""
+
+READING_TEXT = json.dumps({"interpreter": READING.interpreter})  # What a device would keep of it, to be hashed.
+
+REOPENED = "answered, and asked for again"
+"""The inventory lacks what it has answered: a loss, which a device would mend by sending it again. It is counted."""
+
+DEAD_LETTER = "never taken by the broker"
+
+SECONDS = 3.4  # Of sound for each entry.
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakingHabits:
+    """How often an operator corrects or takes back what was recorded last: shares of all entries."""
+
+    corrections: float = 0.0
+    cancellations: float = 0.0
+
+
+class SimulatedDevice:
+    """One device with a name, a key, a chain of events and a ledger of its own."""
+
+    def __init__(self, number: int, name: str, settings: config.Deliver, site: str) -> None:
+        self.number = number
+        self.topics = Topics(settings.prefix, site, name)
+        self.ledger = DeviceLedger(number)
+        self.faults: Counter[str] = Counter()
+        """What went wrong that nobody should see: strays, doubles, contradictions, alarms."""
+        self.reasons: Counter[str] = Counter()
+        """Why events were refused, or not believed to be this device's."""
+        self.signer = Signer(Ed25519PrivateKey.generate())
+        self._instance = f"1-{secrets.token_hex(8)}"
+        self._relay = Relay(settings)
+        self._link = GENESIS
+        self._owed: dict[str, OutboxRow] = {}
+        """What was made and is not settled, in the order of its numbers; the relay's window bounds it."""
+        self._made = 0
+        self._last: OutboxRow | None = None
+        self._standing = 0
+        """The number of the entry that a correction would be about; 0: there is none."""
+
+    @property
+    def name(self) -> str:
+        """By which the broker and the inventory know it."""
+        return self.topics.device
+
+    @property
+    def owes(self) -> bool:
+        """Whether anything that it said has no final receipt."""
+        return bool(self._owed) or self._made < len(self.ledger)
+
+    def status(self, *, online: bool) -> bytes:
+        """What it says of itself; offline it is its last will."""
+        site, device, key = self.topics.site, self.name, self.signer.public
+        if not online:
+            return encode(status("offline", site=site, device=device, key=key))
+        said = status(
+            "online",
+            site=site,
+            device=device,
+            key=key,
+            time=datetime.now(UTC),
+            microphone={"mode": "open", "muted": False, "faults": []},
+            speaker={"heard": True},
+            work={"form": FORM, "language": "en", "chosen": False},
+        )
+        return encode(said)
+
+    def say(
+        self, chance: random.Random, habits: SpeakingHabits, now: float, *, owed_at_start: bool = False
+    ) -> list[OutboxRow]:
+        """Its operator says something; what is to be published."""
+        act, replaces = Act.RECORD, 0
+        if self._standing:
+            drawn = chance.random()
+            if drawn < habits.corrections:
+                act, replaces = Act.AMEND, self._standing
+            elif drawn < habits.corrections + habits.cancellations:
+                act, replaces = Act.CANCEL, self._standing
+        quantity = 0 if act is Act.CANCEL else chance.randint(1, MOST)
+        self.ledger.said.append(SaidEntry(str(uuid_utils.uuid7()), act, replaces, quantity, owed_at_start, now))
+        self._standing = 0 if act is Act.CANCEL else len(self.ledger)
+        return self._do(self._relay.written(), now)
+
+    def connected(self, receive_maximum: int, now: float) -> list[OutboxRow]:
+        """The broker took it, and its subscriptions."""
+        return self._do(self._relay.connected(receive_maximum), now)
+
+    def disconnected(self, now: float) -> None:
+        """Its link is gone."""
+        self._do(self._relay.disconnected(), now)
+
+    def invited(self, now: float) -> list[OutboxRow]:
+        """An inventory says that it is there."""
+        return self._do(self._relay.invited(now), now)
+
+    def tick(self, now: float) -> list[OutboxRow]:
+        """Time has passed."""
+        due = self._relay.next_due(now)
+        return self._do(self._relay.tick(now), now) if due is not None and due <= 0 else []
+
+    def unsent(self, row: OutboxRow, now: float) -> None:
+        """What was to be published found no room at the broker."""
+        self._relay.unsent(row.event_id, now)
+
+    def sent(self, row: OutboxRow, now: float) -> None:
+        """It was published."""
+        said = self.ledger.of(row.sequence)
+        said.sendings += 1
+        said.sent_at = said.sent_at or now
+
+    def taken(self, event_id: str, reason_code: int, now: float) -> list[OutboxRow]:
+        """The broker's PUBACK."""
+        row = self._owed.get(event_id)
+        if row is not None:
+            said = self.ledger.of(row.sequence)
+            said.taken_at = said.taken_at or now
+        return self._do(self._relay.acknowledged(event_id, reason_code), now)
+
+    def answered(self, payload: bytes, now: float) -> tuple[SaidEntry | None, list[OutboxRow]]:
+        """The inventory's answer to an event: the entry, where it was the first that ends its duty; what is next.
+
+        It is not held against its schema, which a device does: ten thousand on one processor have no time for that.
+        """
+        try:
+            message: dict[str, Any] = json.loads(payload)
+            answer = AnswerHeard(
+                message["event_id"],
+                message["sequence"],
+                message["outcome"],
+                tuple(message["reasons"]),
+                message["time"],
+            )
+        except (ValueError, KeyError, TypeError):
+            self.faults["unreadable answer"] += 1
+            return None, []
+        if fault := self.ledger.heard(answer, now):
+            self.faults[fault] += 1
+        if answer.outcome == EARLY:
+            early = Early(answer.event_id, answer.sequence, message["expected"])
+            return None, self._do(self._relay.early(early, now), now)
+        if answer.outcome == UNTRUSTED:
+            self.reasons[answer.reasons[0].partition(":")[0]] += 1
+            return None, []
+        first = answer.event_id in self._owed
+        if answer.outcome == ReceiptOutcome.REFUSED and first:
+            self.reasons.update(answer.reasons)
+        receipt = Receipt(answer.event_id, ReceiptOutcome(answer.outcome), answer.reasons, message.get("handled", 0))
+        rows = self._do(self._relay.receipt(receipt), now)
+        return (self.ledger.of(answer.sequence) if first and not fault else None), rows
+
+    def _do(self, commands: Iterable[Command], now: float) -> list[OutboxRow]:
+        """Carry out what the relay orders; what is to be published."""
+        rows: list[OutboxRow] = []
+        waiting = deque(commands)
+        while waiting:
+            match waiting.popleft():
+                case Publish(row):
+                    rows.append(row)
+                case WantRows(at_most):
+                    waiting.extend(self._relay.offered(self._oldest(at_most), now))
+                case WantLast():
+                    waiting.extend(self._relay.asked(self._last, now))
+                case Settle(event_id):
+                    self._owed.pop(event_id, None)
+                case Reopen() | DeadLetter() | Alarm() as trouble:
+                    self.faults[_told(trouble)] += 1
+                case Sent():
+                    pass
+        return rows
+
+    def _oldest(self, at_most: int) -> list[OutboxRow]:
+        while len(self._owed) < at_most and self._made < len(self.ledger):
+            row = self._last = self._make(self._made + 1)
+            self._owed[row.event_id] = row
+            self._made += 1
+        return list(self._owed.values())[:at_most]
+
+    def _make(self, sequence: int) -> OutboxRow:
+        """The event with this number, tied to the one before it and signed."""
+        said = self.ledger.of(sequence)
+        fields = {} if said.act is Act.CANCEL else self.ledger.fields(sequence)
+        named = self.ledger.of(said.replaces).event_id if said.replaces else None
+        sound = secrets.token_hex(32)
+        entry = Entry(
+            str(uuid_utils.uuid7()),
+            FORM,
+            fields,
+            f"op-{self.number % 1000}",
+            datetime.now(UTC),
+            READING,
+            sound,
+            SECONDS,
+            said.act,
+            named,
+        )
+        minted = Minted(said.event_id, sequence, self._link, self._instance)
+        event = recorded(entry, minted, site=self.topics.site, device=self.name)
+        whole = sealed(event, self._link, sound, READING_TEXT, self.signer)
+        self._link = whole[CHAIN]
+        return OutboxRow(said.event_id, sequence, encode(whole).decode())
+
+
+def _told(trouble: Reopen | DeadLetter | Alarm) -> str:
+    match trouble:
+        case Reopen():
+            return REOPENED
+        case DeadLetter(reason=reason):
+            return f"{DEAD_LETTER}: {reason}"
+        case Alarm(meaning=meant):
+            return f"the broker refuses: {meant.name}"

@@ -1,0 +1,220 @@
+"""What a run measured, counted from moments: percentiles, rates, and the whole of it for programs and for people."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group
+from rich.table import Table
+
+from lab.simulate.device import REOPENED
+from lab.simulate.ledger import SaidEntry
+
+WORST = frozenset({"stray", "twice", "contradicted", REOPENED})
+"""Faults that no network and no broker excuses."""
+
+SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+
+
+class Spread:
+    """Durations, of which shares are told. Eight bytes each."""
+
+    def __init__(self) -> None:
+        self._all = array("d")
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def add(self, seconds: float) -> None:
+        """One more. The clock's own grain can make a short one negative: that is none at all."""
+        self._all.append(max(0.0, seconds))
+
+    def told(self) -> dict[str, float]:
+        """The shares and the longest, in milliseconds; nothing where there is nothing."""
+        if not self._all:
+            return {}
+        ordered = sorted(self._all)
+        shares = {name: ordered[min(len(ordered) - 1, int(len(ordered) * share))] for name, share in SHARES.items()}
+        return {name: round(seconds * 1000, 1) for name, seconds in {**shares, "max": ordered[-1]}.items()}
+
+
+@dataclass(slots=True)
+class Part:
+    """The entries of one kind: what was owed at the start, or what was said live."""
+
+    entries: int = 0
+    answered: int = 0
+    again: int = 0  # Sent more than once.
+    first_at: float = 0.0
+    last_at: float = 0.0
+    publish_to_puback: Spread = field(default_factory=Spread)
+    puback_to_receipt: Spread = field(default_factory=Spread)
+    publish_to_receipt: Spread = field(default_factory=Spread)
+    said_to_receipt: Spread = field(default_factory=Spread)
+
+    def take(self, said: SaidEntry) -> None:
+        """An entry has its first final receipt."""
+        self.answered += 1
+        self.again += said.sendings > 1
+        self.first_at = min(self.first_at or said.sent_at, said.sent_at)
+        self.last_at = max(self.last_at, said.answered_at)
+        # With a link that was cut in between the receipt can come of a sending whose PUBACK was lost.
+        if said.taken_at:
+            self.publish_to_puback.add(said.taken_at - said.sent_at)
+            self.puback_to_receipt.add(said.answered_at - said.taken_at)
+        self.publish_to_receipt.add(said.answered_at - said.sent_at)
+        if not said.owed_at_start:
+            self.said_to_receipt.add(said.answered_at - said.at)
+
+    def told(self) -> dict[str, Any]:
+        """For programs."""
+        seconds = self.last_at - self.first_at
+        return {
+            "entries": self.entries,
+            "answered": self.answered,
+            "sent_again": self.again,
+            "seconds": round(seconds, 2),
+            "per_second": round(self.answered / seconds, 1) if seconds > 0 else None,
+            "publish_to_puback_ms": self.publish_to_puback.told(),
+            "puback_to_receipt_ms": self.puback_to_receipt.told(),
+            "publish_to_receipt_ms": self.publish_to_receipt.told(),
+            "said_to_receipt_ms": self.said_to_receipt.told(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class TableCompared:
+    """The simulator's ledger against the inventory's table. All but `rows` must be 0."""
+
+    rows: int
+    missing: int  # Answered as applied, and not there.
+    altered: int  # There, and something else in it than was said.
+    wrong_state: int  # Standing where it was taken back, or the other way round.
+    twice: int  # Made from an utterance of which another entry was made too.
+    unknown: int  # Nobody said it, or nobody was told that it was applied.
+
+    @property
+    def holds(self) -> bool:
+        """Whether table and ledger say the same."""
+        return not (self.missing or self.altered or self.wrong_state or self.twice or self.unknown)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadResult:
+    """A run, and all that was seen of it."""
+
+    asked: Mapping[str, Any]
+    machine: Mapping[str, Any]
+    connect: Mapping[str, Any]
+    backlog: Mapping[str, Any] | None
+    live: Mapping[str, Any] | None
+    links: Mapping[str, int]  # Cuts, reconnections, sessions that the broker had forgotten.
+    outcomes: Mapping[str, int]
+    reasons: Mapping[str, int]
+    faults: Mapping[str, int]
+    lost: int  # Without a final receipt in the end; with a database those besides that were applied and are not there.
+    twice: int
+    processes: Mapping[str, Mapping[str, float]]
+    database: TableCompared | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether each entry came to one end, and the table says the same."""
+        bad = WORST & {name for name, count in self.faults.items() if count}
+        return not (self.lost or self.twice or bad) and (self.database is None or self.database.holds)
+
+    def told(self) -> dict[str, Any]:
+        """For programs."""
+        compared = None if self.database is None else {**asdict(self.database), "holds": self.database.holds}
+        return {**{name: getattr(self, name) for name in self.__slots__}, "database": compared, "whole": self.whole}
+
+
+def shown(result: LoadResult) -> Group:
+    """For people."""
+    parts = [_connecting(result), _ways(result), _ends(result)]
+    if result.processes:
+        parts.append(_processes(result.processes))
+    verdict = "Nothing lost, nothing twice." if result.whole else "NOT WHOLE: see above."
+    return Group(*parts, verdict)
+
+
+def _connecting(result: LoadResult) -> Table:
+    table = _table("what", "", title="Links")
+    connect = result.connect
+    table.add_row("devices connected", f"{connect['connected']:,} of {result.asked['devices']:,}")
+    table.add_row("all of them after", f"{connect['seconds']:,.1f} s ({connect['per_second']:,.0f} a second)")
+    spread = connect["handshake_ms"]
+    table.add_row("from the first packet to SUBACK", _spread(spread))
+    for name, count in result.links.items():
+        table.add_row(name, f"{count:,}")
+    return table
+
+
+def _ways(result: LoadResult) -> Table:
+    names = [name for name in ("backlog", "live") if getattr(result, name) is not None]
+    table = _table("entries", *("owed at the start" if name == "backlog" else "said live" for name in names))
+    parts: list[Mapping[str, Any]] = [getattr(result, name) for name in names]
+    for label, key in (
+        ("said", "entries"),
+        ("with a final receipt", "answered"),
+        ("sent more than once", "sent_again"),
+    ):
+        table.add_row(label, *(f"{part[key]:,}" for part in parts))
+    table.add_row("first sent to last answered", *(f"{part['seconds']:,.1f} s" for part in parts))
+    table.add_row("a second", *("-" if part["per_second"] is None else f"{part['per_second']:,.1f}" for part in parts))
+    for label, key in (
+        ("PUBLISH to PUBACK", "publish_to_puback_ms"),
+        ("PUBACK to receipt", "puback_to_receipt_ms"),
+        ("PUBLISH to receipt", "publish_to_receipt_ms"),
+        ("said to receipt", "said_to_receipt_ms"),
+    ):
+        table.add_row(label, *(_spread(part[key]) for part in parts))
+    return table
+
+
+def _ends(result: LoadResult) -> Table:
+    table = _table("in the end", "")
+    rows: Iterable[tuple[str, int]] = [
+        *((f"first answered: {name}", count) for name, count in sorted(result.outcomes.items())),
+        *((f"because: {name}", count) for name, count in sorted(result.reasons.items())),
+        *((f"fault: {name}", count) for name, count in sorted(result.faults.items())),
+        ("lost", result.lost),
+        ("twice", result.twice),
+    ]
+    for name, count in rows:
+        table.add_row(name, f"{count:,}")
+    if (compared := result.database) is not None:
+        for name, count in asdict(compared).items():
+            table.add_row(f"database: {name.replace('_', ' ')}", f"{count:,}")
+    return table
+
+
+def _processes(processes: Mapping[str, Mapping[str, float]]) -> Table:
+    table = _table("process", "MB before", "MB at most", "kB a device", "cores, mean", "processor s")
+    for name, one in processes.items():
+        table.add_row(
+            name,
+            f"{one['mb_before']:,.1f}",
+            f"{one['mb_most']:,.1f}",
+            f"{one['kb_per_device']:,.1f}",
+            f"{one['cores']:.2f}",
+            f"{one['processor_s']:,.1f}",
+        )
+    return table
+
+
+def _table(first: str, *others: str, title: str | None = None) -> Table:
+    table = Table(first, box=SIMPLE_HEAD, title=title)
+    for name in others:
+        table.add_column(name, justify="right")
+    return table
+
+
+def _spread(told: Mapping[str, float]) -> str:
+    if not told:
+        return "-"
+    return f"{told['p50']:,.1f} ms; 99 % {told['p99']:,.1f}; longest {told['max']:,.1f}"

@@ -1,0 +1,440 @@
+"""The run: all devices on one loop, connected, talking, cut off, brought to their end, and measured."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import psutil
+
+from edge.deliver.events import MEDIA_TYPE, MalformedMessage, Topics, read_presence
+from edge.deliver.mqtt_client import ANSWER_S, Waits, Will, check_host, check_privacy, explained, tls_context
+from edge.errors import Unavailable
+from edge.records import OutboxRow
+from lab.simulate.device import SimulatedDevice
+from lab.simulate.figures import LoadResult, Part, Spread
+from lab.simulate.ledger import Expected, SaidEntry
+from lab.simulate.link import Link
+from lab.simulate.processes import MB, Processes
+from lab.simulate.wanted import MINUTE_S, Wanted
+
+HANDS = 16
+"""So many connections are opened side by side: each waits for the broker's TCP and TLS handshakes in a thread."""
+
+TURN_S = 0.05  # How often it is looked how much is to be said: finer than anybody speaks, and little work.
+
+LOOK_S = 1.0  # How often it is looked after waits, links and who watches.
+
+PROCESSES_S = 5.0  # How often after memory: to add up what many processes share takes the kernel milliseconds.
+
+PATIENCE_S = 30.0
+"""So long a broker may take from TCP to SUBACK. A device has less, but no broker that 10,000 others ask as well."""
+
+BEATS = 3  # So often in a keepalive it is looked whether a link is to say that it is there.
+
+STATUS = "status"  # The tag of what a device says of itself: no event id looks like it.
+
+TRIES = 3
+"""So often the broker is looked for before it is said that there is none."""
+
+FAREWELL_S = 20.0  # How long the broker may take to let all of them go.
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """How far it has come, for whoever watches."""
+
+    phase: str
+    connected: int
+    said: int
+    answered: int
+    cuts: int
+    trouble: str | None
+
+
+class Station:
+    """A device at its link."""
+
+    def __init__(self, device: SimulatedDevice, fleet: Fleet) -> None:
+        self.device = device
+        self.asked_at: float | None = None
+        """When a connection was begun that does not stand yet."""
+        self.link = fleet.link(device, self)
+        self.waits = Waits(fleet.wanted.deliver.mqtt.reconnect_maximum_s)
+        self._fleet = fleet
+        self._met = False
+
+    def up(self, receive_maximum: int, *, session_present: bool) -> None:
+        """It is connected: it says so, and sends what it owes."""
+        now = time.monotonic()
+        self._fleet.came_up(self, now, forgotten=self._met and not session_present)
+        self._met, self.asked_at = True, None
+        self.waits.began()
+        self.link.publish(self.device.topics.status, self.device.status(online=True), tag=STATUS, retain=True)
+        self.publish(self.device.connected(receive_maximum, now))
+
+    def down(self, why: str) -> None:
+        """The link is gone; another one is wanted."""
+        self.asked_at = None
+        self.waits.ended()
+        self.device.disconnected(time.monotonic())
+        self._fleet.went_down(self, why)
+
+    def taken(self, tag: str, reason_code: int) -> None:
+        """PUBACK."""
+        if tag != STATUS:
+            self.publish(self.device.taken(tag, reason_code, time.monotonic()))
+
+    def came(self, topic: str, payload: bytes, *, retained: bool) -> None:
+        """A receipt, or an inventory's word that it is there."""
+        now = time.monotonic()
+        if topic == self.device.topics.receipts:
+            said, rows = self.device.answered(payload, now)
+            if said is not None:
+                self._fleet.answered(self, said)
+            self.publish(rows)
+        elif not retained:
+            try:
+                online = read_presence(payload)
+            except MalformedMessage:
+                self.device.faults["unreadable presence"] += 1
+                return
+            self.publish(self.device.invited(now) if online else [])
+
+    def say(self, *, owed_at_start: bool = False) -> None:
+        """Its operator says something."""
+        fleet = self._fleet
+        fleet.owing.add(self)
+        rows = self.device.say(fleet.chance, fleet.wanted.habits, time.monotonic(), owed_at_start=owed_at_start)
+        self.publish(rows)
+
+    def publish(self, rows: list[OutboxRow]) -> None:
+        """Send these; what finds no room at the broker goes with a later turn."""
+        for row in rows:
+            now = time.monotonic()
+            body = row.body.encode()
+            if self.link.publish(self.device.topics.entries, body, tag=row.event_id, content_type=MEDIA_TYPE):
+                self.device.sent(row, now)
+            else:
+                self.device.unsent(row, now)
+
+    def leave(self) -> None:
+        """Take back what the broker keeps of it, and go."""
+        self.link.publish(self.device.topics.status, b"", tag=STATUS, retain=True)
+        self.link.leave()
+
+
+class Fleet:
+    """All of them."""
+
+    def __init__(self, wanted: Wanted, watched: Mapping[str, int], tell: Callable[[Moment], None]) -> None:
+        """`watched` are ids of processes by their names. Raises Misconfigured for a broker that cannot be."""
+        mqtt = wanted.deliver.mqtt
+        check_host(mqtt)
+        check_privacy(mqtt)
+        self.wanted = wanted
+        self.chance = random.Random(wanted.seed)  # noqa: S311 - chance, not secrecy
+        self.owing: set[Station] = set()
+        self._tls = tls_context(mqtt)
+        self._tell = tell
+        self._machine = _machine()
+        self._processes = Processes(watched)
+        self._processes.begin(time.monotonic())
+        devices = (
+            SimulatedDevice(number, name, wanted.deliver, wanted.site) for number, name in enumerate(wanted.names())
+        )
+        self.stations = [Station(device, self) for device in devices]
+        self._up: dict[Station, None] = {}
+        """Those that are connected, in an order that chance can draw from."""
+        self._to_open: asyncio.Queue[Station] = asyncio.Queue()
+        self._counts: Counter[str] = Counter({"cuts": 0, "reconnections": 0, "sessions forgotten": 0})
+        self._handshakes = Spread()
+        self._backlog, self._live = Part(), Part()
+        self._trouble: str | None = None
+        self._phase = "connecting"
+        self._leaving = self._stopped = False
+        self._all_gone = asyncio.Event()
+
+    def link(self, device: SimulatedDevice, station: Station) -> Link:
+        """The session of a device."""
+        topics = device.topics
+        return Link(
+            self.wanted.deliver.mqtt,
+            station,
+            client_id=f"dockvoice-{topics.site}-{topics.device}",
+            topics=(topics.receipts, Topics.consumer(topics.prefix)),
+            will=Will(topics.status, device.status(online=False)),
+            tls=self._tls,
+        )
+
+    def expected(self) -> Iterator[Expected]:
+        """What the inventory's table must hold of them all."""
+        return (row for station in self.stations for row in station.device.ledger.expected())
+
+    # What stations tell.
+
+    def came_up(self, station: Station, now: float, *, forgotten: bool) -> None:
+        """A connection stands. `forgotten`: the broker did not know the session, though it should have."""
+        if station.asked_at is not None:
+            self._handshakes.add(now - station.asked_at)
+        self._counts["sessions forgotten"] += forgotten
+        self._up[station] = None
+
+    def went_down(self, station: Station, why: str) -> None:
+        """A connection has ended, or came to nothing."""
+        self._up.pop(station, None)
+        if self._leaving:
+            if not self._up:
+                self._all_gone.set()
+            return
+        self._trouble = why
+        self._counts["reconnections"] += 1
+        asyncio.get_running_loop().call_later(station.waits.next(), self._to_open.put_nowait, station)
+
+    def answered(self, station: Station, said: SaidEntry) -> None:
+        """An entry has its first final receipt."""
+        (self._backlog if said.owed_at_start else self._live).take(said)
+        if not station.device.owes:
+            self.owing.discard(station)
+
+    # The run.
+
+    async def run(self) -> LoadResult:
+        """All of it, until each entry has its receipt or patience ends. Raises Unavailable where no broker answers."""
+        with self._interruptible():
+            await self._look_for_broker()
+            async with asyncio.TaskGroup() as group:
+                beside = [group.create_task(work()) for work in (*[self._open] * HANDS, self._look_after, self._beat)]
+                connect = await self._connect()
+                cutting = group.create_task(self._cut())
+                await self._drain()
+                await self._talk()
+                cutting.cancel()
+                await self._settle()
+                processes = self._processes.told(len(self.stations), time.monotonic())
+                await self._leave()
+                for one in beside:
+                    one.cancel()
+        return self._result(connect, processes)
+
+    @contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        """Ctrl-C ends what is being done, and what was measured until then is told."""
+
+        def stop() -> None:
+            self._stopped = True
+
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+
+    async def _look_for_broker(self) -> None:
+        """Raises Unavailable where there is none: ten thousand need not find that out one by one."""
+        mqtt = self.wanted.deliver.mqtt
+        for left in reversed(range(TRIES)):
+            try:
+                async with asyncio.timeout(ANSWER_S):
+                    _, writer = await asyncio.open_connection(mqtt.host, mqtt.port)
+            except OSError as fault:  # of which TimeoutError is one
+                if not left:
+                    told = f"broker {mqtt.host}:{mqtt.port}: {explained(fault)}"
+                    raise Unavailable(f"{told}; start it, or name another one (--broker HOST:PORT)") from None
+                await asyncio.sleep(LOOK_S)
+            else:
+                writer.close()
+                return
+
+    async def _connect(self) -> dict[str, Any]:
+        """Let all connect, as fast as is wanted; what it took."""
+        for station in self.stations:
+            for _ in range(self.wanted.backlog):
+                station.say(owed_at_start=True)
+        self._backlog.entries = len(self.stations) * self.wanted.backlog
+        began = time.monotonic()
+        for number, station in enumerate(self.stations):
+            if self.wanted.storm and (ahead := began + number / self.wanted.storm - time.monotonic()) > 0:
+                await asyncio.sleep(ahead)
+            if self._stopped:
+                break
+            self._to_open.put_nowait(station)
+        await self._until(lambda: len(self._up) == len(self.stations), lambda: len(self._up))
+        seconds = time.monotonic() - began
+        self._processes.connected()
+        return {
+            "connected": len(self._up),
+            "seconds": round(seconds, 2),
+            "per_second": round(len(self._up) / seconds, 1),
+            "handshake_ms": self._handshakes.told(),
+            "trouble": None if len(self._up) == len(self.stations) else self._trouble,
+        }
+
+    async def _open(self) -> None:
+        """Open the connections that are wanted, one after another; others do so beside."""
+        while True:
+            station = await self._to_open.get()
+            station.asked_at = time.monotonic()
+            try:
+                await asyncio.to_thread(station.link.open)
+            except OSError as fault:
+                station.down(explained(fault))
+            else:
+                station.link.listen()
+
+    async def _drain(self) -> None:
+        """Wait until what was owed at the start is answered."""
+        self._phase = "draining the backlog"
+        await self._until(lambda: self._backlog.answered >= self._backlog.entries, lambda: self._backlog.answered)
+
+    async def _talk(self) -> None:
+        """Let operators speak, here and there, as much as is wanted."""
+        self._phase = "talking"
+        began = time.monotonic()
+        said = 0
+        while not self._stopped and (passed := time.monotonic() - began) < self.wanted.seconds:
+            for _ in range(int(passed * self.wanted.rate) - said):
+                self.chance.choice(self.stations).say()
+                said += 1
+            self._live.entries = said
+            await asyncio.sleep(TURN_S)
+
+    async def _cut(self) -> None:
+        """Cut links, drawn by chance."""
+        due = 0.0
+        while True:
+            await asyncio.sleep(LOOK_S)
+            due += self.wanted.cuts / MINUTE_S * len(self.stations) * LOOK_S
+            for station in self.chance.sample(list(self._up), min(int(due), len(self._up))):
+                station.link.cut()
+                self._counts["cuts"] += 1
+            due -= int(due)
+
+    async def _settle(self) -> None:
+        """Wait for the receipts of what was said last, and for links that are being opened again."""
+        self._phase = "waiting for the last receipts"
+        await self._until(
+            lambda: not self.owing and len(self._up) == len(self.stations),
+            lambda: self._backlog.answered + self._live.answered + len(self._up),
+        )
+
+    async def _until(self, done: Callable[[], bool], progress: Callable[[], int]) -> None:
+        """Wait until it is done, or nothing has gone on for as long as patience lasts, or somebody stops it."""
+        seen, since = progress(), time.monotonic()
+        while not (self._stopped or done()):
+            await asyncio.sleep(TURN_S)
+            now, came = time.monotonic(), progress()
+            if came != seen:
+                seen, since = came, now
+            elif now - since > self.wanted.patience_s:
+                return
+
+    async def _leave(self) -> None:
+        """Let all go, and the broker keep nothing of them."""
+        self._leaving, self._phase = True, "leaving"
+        if not self._up:
+            return
+        for number, station in enumerate(list(self._up)):
+            station.leave()
+            if number % HANDS == 0:
+                await asyncio.sleep(0)
+        with suppress(TimeoutError):  # those that are still here go as the process ends
+            async with asyncio.timeout(FAREWELL_S):
+                await self._all_gone.wait()
+
+    async def _look_after(self) -> None:
+        """Send what is due again, give up on connections that lead to nothing, and tell who watches."""
+        looked_at = 0.0
+        while True:
+            now = time.monotonic()
+            if now - looked_at >= PROCESSES_S:
+                looked_at = now
+                self._processes.look()
+            for station in list(self.owing):
+                if station in self._up:
+                    station.publish(station.device.tick(now))
+                if not station.device.owes:
+                    self.owing.discard(station)
+            for station in self.stations:
+                if station.asked_at is not None and now - station.asked_at > PATIENCE_S:
+                    station.link.cut()
+            self._tell(self._moment())
+            await asyncio.sleep(LOOK_S)
+
+    async def _beat(self) -> None:
+        """Let each link say in time that it is there, however late this is: as many as the clock demands."""
+        round_s = self.wanted.deliver.mqtt.keepalive_s / BEATS
+        began, done = time.monotonic(), 0
+        while True:
+            demanded = int((time.monotonic() - began) / round_s * len(self.stations))
+            for number in range(max(done, demanded - len(self.stations)), demanded):
+                station = self.stations[number % len(self.stations)]
+                if station in self._up:
+                    station.link.beat()
+            done = demanded
+            await asyncio.sleep(TURN_S)
+
+    def _moment(self) -> Moment:
+        said = self._backlog.entries + self._live.entries
+        answered = self._backlog.answered + self._live.answered
+        return Moment(self._phase, len(self._up), said, answered, self._counts["cuts"], self._trouble)
+
+    def _result(self, connect: Mapping[str, Any], processes: Mapping[str, Mapping[str, float]]) -> LoadResult:
+        outcomes: Counter[str] = Counter()
+        reasons: Counter[str] = Counter()
+        faults: Counter[str] = Counter()
+        for station in self.stations:
+            outcomes.update(station.device.ledger.outcomes())
+            reasons.update(station.device.reasons)
+            faults.update(station.device.faults)
+        wanted = self.wanted
+        return LoadResult(
+            asked={
+                "devices": wanted.devices,
+                "broker": f"{wanted.deliver.mqtt.host}:{wanted.deliver.mqtt.port}",
+                "site": wanted.site,
+                "run": wanted.run,
+                "rate": wanted.rate,
+                "seconds": wanted.seconds,
+                "backlog": wanted.backlog,
+                "storm": wanted.storm,
+                "cuts_per_minute": wanted.cuts,
+                **asdict(wanted.habits),
+                "window": wanted.deliver.window,
+                "seed": wanted.seed,
+            },
+            machine=self._machine,
+            connect=connect,
+            backlog=self._backlog.told() if wanted.backlog else None,
+            live=self._live.told() if wanted.rate else None,
+            links=dict(self._counts),
+            outcomes=outcomes,
+            reasons=reasons,
+            faults=faults,
+            lost=sum(station.device.ledger.unanswered() for station in self.stations),
+            twice=faults["twice"],
+            processes=processes,
+        )
+
+
+def _machine() -> dict[str, Any]:
+    """On which machine it is measured, and how busy that was before."""
+    return {
+        "processors": os.cpu_count(),
+        "memory_mb": round(psutil.virtual_memory().total / MB),
+        "load_before": round(os.getloadavg()[0], 2),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+    }

@@ -1,0 +1,167 @@
+"""One device's MQTT session on the loop: the product's own client, without the thread that each would have."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from typing import Any, Protocol
+
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from edge.config import Mqtt, MqttVersion
+from edge.deliver.mqtt_client import Will, cut, of_type, prepared
+
+RECEIVE_MAXIMUM = 65_535  # What holds in MQTT 5 where the broker names no receive maximum.
+
+
+class Listener(Protocol):
+    """Who is told what happens. All of it on the loop."""
+
+    def up(self, receive_maximum: int, *, session_present: bool) -> None:
+        """The broker took the connection and the subscriptions."""
+
+    def down(self, why: str) -> None:
+        """The connection has ended, or was refused."""
+
+    def taken(self, tag: str, reason_code: int) -> None:
+        """PUBACK for the publication with this tag."""
+
+    def came(self, topic: str, payload: bytes, *, retained: bool) -> None:
+        """A message, which the broker is told is here."""
+
+
+class Link:
+    """A persistent session of MQTT 5, clean start off, that is opened again by whoever has it."""
+
+    def __init__(
+        self,
+        settings: Mqtt,
+        listener: Listener,
+        *,
+        client_id: str,
+        topics: tuple[str, ...],
+        will: Will,
+        tls: ssl.SSLContext | None,
+    ) -> None:
+        self._listener = listener
+        self._topics = topics
+        self._tags: dict[int, str] = {}
+        self._receive_maximum = 0
+        self._present = False
+        self._refusal: str | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._writing = False
+        self.is_up = False
+        self._client = client = prepared(settings, MqttVersion.V5, client_id=client_id, tls=tls, will=will)
+        client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
+        client.on_publish = self._on_publish
+        client.on_message = self._on_message
+        client.on_disconnect = self._on_disconnect
+        client.on_socket_close = self._on_socket_close
+
+    def open(self) -> None:
+        """Open a connection. Waits for the handshakes, so it is for a thread. Raises OSError."""
+        self._tags.clear()
+        self._client.reconnect()
+
+    def listen(self) -> None:
+        """Go on with it on the loop."""
+        if (connection := self._client.socket()) is None:
+            self._listener.down("the broker closes the connection at once")
+            return
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(connection, self._read)
+        self._flush()
+
+    def publish(
+        self, topic: str, payload: bytes, *, tag: str, retain: bool = False, content_type: str | None = None
+    ) -> bool:
+        """Send now; False without a connection, or where the broker has as much as it takes."""
+        if not self.is_up or len(self._tags) >= self._receive_maximum:
+            return False
+        properties = None if content_type is None else of_type(content_type)
+        sent = self._client.publish(topic, payload, qos=1, retain=retain, properties=properties)
+        self._tags[sent.mid] = tag
+        self._flush()
+        return True
+
+    def beat(self) -> None:
+        """Time has passed: say that we are here, if it is time to, or notice that nobody is at the other end."""
+        if self._client.socket() is not None:
+            self._client.loop_misc()
+            self._flush()
+
+    def cut(self) -> None:
+        """End the connection without a word, as a dead spot does."""
+        cut(self._client)
+
+    def leave(self) -> None:
+        """Say farewell; the broker is to keep nothing of the session."""
+        forgetting = Properties(PacketTypes.DISCONNECT)  # type: ignore[no-untyped-call] # paho left it without any
+        forgetting.SessionExpiryInterval = 0
+        self._client.disconnect(properties=forgetting)
+        self._flush()
+
+    def _read(self) -> None:
+        self._client.loop_read()
+        # What TLS has decrypted already shows on no socket.
+        while isinstance(connection := self._client.socket(), ssl.SSLSocket) and connection.pending():
+            self._client.loop_read()
+        self._flush()
+
+    def _flush(self) -> None:
+        """Write what waits; what the network does not take goes when it does."""
+        if self._client.want_write():
+            self._client.loop_write()
+        connection, wanted = self._client.socket(), self._client.want_write()
+        if self._loop is None or connection is None or wanted == self._writing:
+            return
+        self._writing = wanted
+        if wanted:
+            self._loop.add_writer(connection, self._flush)
+        else:
+            self._loop.remove_writer(connection)
+
+    # What paho calls.
+
+    def _on_connect(self, _client: object, _userdata: object, flags: Any, reason: Any, properties: Any) -> None:
+        if reason.is_failure:
+            self._refusal = f"refuses the connection: {str(reason).lower()}"
+            return
+        self._client.drop_out_messages()
+        self._receive_maximum = getattr(properties, "ReceiveMaximum", RECEIVE_MAXIMUM)
+        self._present, self._refusal = flags.session_present, None
+        self._client.subscribe([(topic, 1) for topic in self._topics])
+
+    def _on_subscribe(
+        self, _client: object, _userdata: object, _mid: int, reasons: list[Any], _properties: object
+    ) -> None:
+        if denied := [topic for topic, one in zip(self._topics, reasons, strict=False) if one.is_failure]:
+            self._refusal = f"may not subscribe to {', '.join(denied)}; let the broker's access rules allow it"
+            self.cut()
+            return
+        self.is_up = True
+        self._listener.up(self._receive_maximum, session_present=self._present)
+
+    def _on_publish(self, _client: object, _userdata: object, mid: int, reason: Any, _properties: object) -> None:
+        if (tag := self._tags.pop(mid, None)) is not None:
+            self._listener.taken(tag, reason.value)
+
+    def _on_message(self, client: Any, _userdata: object, message: Any) -> None:
+        self._listener.came(message.topic, bytes(message.payload), retained=message.retain)
+        client.ack(message.mid, message.qos)
+
+    def _on_disconnect(
+        self, _client: object, _userdata: object, _flags: object, reason: Any, _properties: object
+    ) -> None:
+        self.is_up = False
+        self._tags.clear()
+        self._listener.down(self._refusal or f"connection lost ({str(reason).lower()})")
+
+    def _on_socket_close(self, _client: object, _userdata: object, connection: Any) -> None:
+        if self._loop is not None:
+            self._loop.remove_reader(connection)
+            self._loop.remove_writer(connection)
+        self._loop, self._writing = None, False

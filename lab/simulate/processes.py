@@ -1,0 +1,91 @@
+"""Memory and processor of the processes that take part: this one, and those that were named, with their children."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import psutil
+
+from edge.errors import UnreadableInput
+
+MB = 1_000_000
+
+SELF = "simulator"
+
+
+@dataclass(slots=True)
+class _Seen:
+    """One of them. A process that ends takes its processor time along, so that of children is kept by their ids."""
+
+    pid: int
+    before: float = 0.0
+    connected: float = 0.0
+    most: float = 0.0
+    processor: dict[int, float] = field(default_factory=dict)
+    processor_before: float = 0.0
+
+
+class Processes:
+    """What they take, from `begin` on."""
+
+    def __init__(self, named: Mapping[str, int]) -> None:
+        """`named` are the ids of processes besides this one. Raises UnreadableInput for one that there is not."""
+        self._seen = {name: _Seen(pid) for name, pid in {SELF: os.getpid(), **named}.items()}
+        for name, one in self._seen.items():
+            if not psutil.pid_exists(one.pid):
+                raise UnreadableInput(f"--watch {name}={one.pid}: there is no process with this number")
+        self._began = 0.0
+
+    def begin(self, now: float) -> None:
+        """Before anything is connected."""
+        self._began = now
+        self.look()
+        for one in self._seen.values():
+            one.before, one.processor_before = one.most, sum(one.processor.values())
+
+    def connected(self) -> None:
+        """All are connected: what each device takes is known."""
+        for one in self._seen.values():
+            one.connected = self._memory(one)
+
+    def look(self) -> None:
+        """Take what there is at this moment."""
+        for one in self._seen.values():
+            one.most = max(one.most, self._memory(one))
+
+    def told(self, devices: int, now: float) -> dict[str, dict[str, float]]:
+        """All of it."""
+        self.look()
+        seconds = max(now - self._began, 0.001)
+        told = {}
+        for name, one in self._seen.items():
+            spent = sum(one.processor.values()) - one.processor_before
+            told[name] = {
+                "mb_before": round(one.before / MB, 1),
+                "mb_connected": round(one.connected / MB, 1),
+                "mb_most": round(one.most / MB, 1),
+                "kb_per_device": round((one.connected - one.before) / devices / 1000, 1),
+                "processor_s": round(spent, 2),
+                "cores": round(spent / seconds, 3),
+            }
+        return told
+
+    def _memory(self, one: _Seen) -> float:
+        """Of the process and its children; what processes share is divided among them where the kernel tells."""
+        total = 0.0
+        try:
+            top = psutil.Process(one.pid)
+            children = [top, *(() if one.pid == os.getpid() else top.children(recursive=True))]
+        except psutil.NoSuchProcess:
+            return one.most  # it has ended: what it took stays told
+        for process in children:
+            try:
+                times = process.cpu_times()
+                one.processor[process.pid] = times.user + times.system
+                # PSS takes the kernel long; it matters only where processes share, as PostgreSQL's do.
+                total += process.memory_full_info().pss if len(children) > 1 else process.memory_info().rss
+            except (psutil.NoSuchProcess, psutil.AccessDenied):
+                continue
+        return total

@@ -1,0 +1,136 @@
+"""What a run is to be: how many devices, how much they say, what happens to their links; and what it takes.
+
+Pure but for what `held_to_limits` asks of the system.
+"""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+
+from edge.config import Deliver, Mqtt
+from edge.errors import Misconfigured
+from lab.simulate.device import SpeakingHabits
+
+BESIDES = 64
+"""Descriptors beyond one a device: the loop's own, a database to compare with, modules that are being read."""
+
+PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
+
+HOUR_S, MINUTE_S = 3600.0, 60.0
+
+KB_SIMULATOR, KB_BROKER = 30, 15
+"""Memory that a device takes here and in mosquitto 2.0, kB: measured with 10,000 (docs/scale.md), and rounded up."""
+
+KB_ENTRY = 0.5  # Of the ledger, for each entry that is said.
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A run, as it was asked for."""
+
+    devices: int
+    deliver: Deliver
+    site: str
+    run: str
+    """What the devices' names begin with: no two runs at one inventory may have the same."""
+    rate: float = 0.0  # Entries a second, of all devices together.
+    seconds: float = 0.0  # How long they are said.
+    backlog: int = 0  # Entries that each device owes when it connects.
+    storm: float = 0.0  # Connections begun a second; 0: as fast as they can be.
+    cuts: float = 0.0  # Share of the devices whose link is cut in a minute.
+    habits: SpeakingHabits = field(default_factory=SpeakingHabits)
+    seed: int = 0
+    patience_s: float = 60.0  # How long it is waited without any answer for what has none.
+
+    @property
+    def entries(self) -> int:
+        """How many will be said, about."""
+        return round(self.devices * self.backlog + self.rate * self.seconds)
+
+    def names(self) -> Iterator[str]:
+        """The names of the devices."""
+        width = len(str(self.devices - 1))
+        return (f"{self.run}-{number:0{width}d}" for number in range(self.devices))
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One thing that a run takes, and what to do about it."""
+
+    what: str
+    number: str
+    remedy: str
+
+
+def needs(wanted: Wanted) -> list[Need]:
+    """What the run takes of this machine, of the broker and of the inventory."""
+    mqtt, devices = wanted.deliver.mqtt, wanted.devices
+    on_the_way = devices * min(wanted.deliver.window, wanted.backlog or 1)
+    here = devices * KB_SIMULATOR + wanted.entries * KB_ENTRY
+    return [
+        Need(
+            "descriptors here", f"{descriptors(wanted):,}", "ulimit -n; raised by itself as far as the hard limit goes"
+        ),
+        Need("descriptors of the broker", f"{devices + BESIDES:,}", "ulimit -n, or LimitNOFILE= of its unit"),
+        Need("local ports", f"{devices:,}", f"{ports():,} are free to use: net.ipv4.ip_local_port_range"),
+        Need("memory here", f"{here / 1000:,.0f} MB", "measured, rounded up"),
+        Need(
+            "memory of the broker", f"{devices * KB_BROKER / 1000:,.0f} MB", "measured with mosquitto 2.0, rounded up"
+        ),
+        Need("connections of the broker", f"{devices:,}", "mosquitto: max_connections -1 (its default)"),
+        Need(
+            "messages that wait for the inventory",
+            f"{on_the_way:,}",
+            "mosquitto keeps 1,000 and drops the rest in silence: max_queued_messages 0, or as many",
+        ),
+        Need("pings a second", f"{devices / mqtt.keepalive_s:,.0f}", "deliver.mqtt.keepalive_s"),
+        Need("keys that the inventory knows", f"{devices:,}", "--keys DIR and keys_directory, or trust_first_use"),
+        Need("rows in the inventory", f"{wanted.entries:,}", f"of site {wanted.site}, devices {wanted.run}-…"),
+    ]
+
+
+def descriptors(wanted: Wanted) -> int:
+    """How many this process opens."""
+    return wanted.devices + BESIDES
+
+
+def ports() -> int:
+    """How many connections this machine can have to one address and port."""
+    try:
+        first, last = map(int, PORTS.read_text(encoding="ascii").split())
+    except (OSError, ValueError):
+        return 28_232  # Linux' default, where it does not say
+    return last - first + 1
+
+
+def held_to_limits(wanted: Wanted) -> None:
+    """Raise this process' limit of descriptors as far as it goes. Raises Misconfigured where that is not enough."""
+    needed = descriptors(wanted)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < needed:
+        most = hard if hard != resource.RLIM_INFINITY else needed
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (needed, max(needed, most)))  # beyond `hard` root may
+        except (ValueError, OSError):
+            raise Misconfigured(
+                f"--devices {wanted.devices}: takes {needed:,} file descriptors, and this process may open {hard:,} at "
+                f"most; raise it (ulimit -Hn {needed}, or LimitNOFILE= in its unit), or ask for fewer"
+            ) from None
+    if wanted.devices > ports() and not _many_addresses(wanted.deliver.mqtt):
+        raise Misconfigured(
+            f"--devices {wanted.devices}: one address of this machine has {ports():,} ports for connections to one "
+            "broker; widen net.ipv4.ip_local_port_range, or run it on several machines with a --run of its own each"
+        )
+
+
+def _many_addresses(mqtt: Mqtt) -> bool:
+    """Whether the broker's name may lead to several addresses: then the ports of one are no limit."""
+    try:
+        ip_address(mqtt.host)
+    except ValueError:
+        return mqtt.host != "localhost"
+    return False

@@ -1,0 +1,120 @@
+"""The directory of keys, which others change while the inventory looks into it, and which may hold those of many."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from edge.hash_chain import PublicKey, Signer
+from inventory.keys import KeyDirectory
+
+
+def key() -> PublicKey:
+    return Signer(Ed25519PrivateKey.generate()).public
+
+
+def put(directory: Path, device: str, end: str = "", *, one: PublicKey | None = None) -> Path:
+    """A file as somebody else puts it there."""
+    directory.mkdir(exist_ok=True)
+    one = one or key()
+    path = directory / f"north.{device}.{one.keyid}{end}.pem"
+    path.write_bytes(one.pem)
+    return path
+
+
+def states(keys: KeyDirectory, device: str) -> list[str]:
+    return [one.state for one in keys.of("north", device).values()]
+
+
+def test_keys_that_come_within_one_tick_of_the_clock_are_all_seen(tmp_path: Path) -> None:
+    keys = KeyDirectory(tmp_path / "keys")
+    assert keys.all() == ()
+    for number in range(200):
+        put(tmp_path / "keys", f"dock-{number}")
+        assert states(keys, f"dock-{number}") == ["good"]
+    assert len(keys.all()) == 200
+
+
+def test_a_key_that_is_revoked_or_gone_lets_nobody_in(tmp_path: Path) -> None:
+    path = put(tmp_path, "dock-3")
+    keys = KeyDirectory(tmp_path)
+    assert states(keys, "dock-3") == ["good"]
+    path.rename(path.with_name(path.name.replace(".pem", ".revoked.pem")))
+    assert states(keys, "dock-3") == ["revoked"]
+    path.with_name(path.name.replace(".pem", ".revoked.pem")).unlink()
+    assert (states(keys, "dock-3"), keys.all()) == ([], ())
+
+
+def test_the_directory_itself_may_go_and_come_back(tmp_path: Path) -> None:
+    held = tmp_path / "keys"
+    path = put(held, "dock-3")
+    keys = KeyDirectory(held)
+    assert states(keys, "dock-3") == ["good"]
+    path.unlink()
+    held.rmdir()
+    assert states(keys, "dock-3") == []
+    put(held, "dock-4")
+    assert (states(keys, "dock-3"), states(keys, "dock-4")) == ([], ["good"])
+
+
+def test_of_two_files_with_one_key_the_revoked_counts(tmp_path: Path) -> None:
+    one = key()
+    put(tmp_path, "dock-3", ".revoked", one=one)
+    keys = KeyDirectory(tmp_path)
+    assert states(keys, "dock-3") == ["revoked"]
+    put(tmp_path, "dock-3", one=one)
+    assert states(keys, "dock-3") == ["revoked"]
+
+
+def test_a_file_that_is_no_key_is_told_once_and_tried_again_when_something_changes(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    one = key()
+    half = tmp_path / f"north.dock-3.{one.keyid}.pem"
+    half.write_bytes(one.pem[:20])
+    keys = KeyDirectory(tmp_path)
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            assert states(keys, "dock-3") == []
+    assert caplog.text.count("lets nobody in") == 1
+    half.write_bytes(one.pem)
+    put(tmp_path, "dock-4")
+    assert states(keys, "dock-3") == ["good"]
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The files that are read, by name."""
+    read: list[str] = []
+    plain = Path.read_bytes
+
+    def counted(path: Path) -> bytes:
+        read.append(path.name)
+        return plain(path)
+
+    monkeypatch.setattr(Path, "read_bytes", counted)
+    return read
+
+
+def test_who_enrols_many_reads_each_key_once(tmp_path: Path, reads: list[str]) -> None:
+    keys = KeyDirectory(tmp_path / "keys")
+    for number in range(50):
+        keys.enrol("north", f"dock-{number}", key())
+        assert states(keys, f"dock-{number}") == ["good"]
+    assert len(keys.all()) == 50
+    assert len(reads) <= 50
+
+
+def test_an_event_of_one_device_does_not_go_through_the_keys_of_all(tmp_path: Path, reads: list[str]) -> None:
+    for number in range(50):
+        put(tmp_path, f"dock-{number}")
+    an_hour_ago = tmp_path.stat().st_mtime - 3600
+    os.utime(tmp_path, (an_hour_ago, an_hour_ago))
+    keys = KeyDirectory(tmp_path)
+    for number in range(50):
+        assert states(keys, f"dock-{number}") == ["good"]
+    assert len(reads) == 50
