@@ -46,6 +46,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 JOINING: dict[str, tuple[str, str]] = {
     "inventory": ("Apply each entry once, and answer with a receipt.", "dockvoice-inventory"),
     "console": ("Web pages for supervisors: what waits, who decides.", "dockvoice-inventory[console]"),
+    "api": ("A REST API of what was recorded, for other systems.", "dockvoice-inventory[console]"),
     "demo": ("A trailer is received by voice, counted, and proved.", "dockvoice-lab[demo]"),
     "talk": ("The conversation with an operator, typed.", "dockvoice-lab"),
     "evaluate": ("Hear recordings whose truth is known, and count.", "dockvoice-lab"),
