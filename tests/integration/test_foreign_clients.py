@@ -36,8 +36,9 @@ class Receiving:
 
     @property
     def told(self) -> list[dict[str, Any]]:
-        """What it has printed."""
-        return [json.loads(line) for line in self._log.read_text(encoding="utf-8").splitlines(keepends=True)]
+        """What it has printed, but for its complaints."""
+        lines = self._log.read_text(encoding="utf-8").splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
 
     def end(self) -> int:
         self._process.terminate()
