@@ -97,7 +97,7 @@ def _marked(given: str, kinds: tuple[type, ...]) -> str:
 
 def mark(given: str, kinds: tuple[type, ...]) -> Any:
     """What a cursor of ours says. Raises ValueError."""
-    told = "is no `next` of an answer; ask without it, or with one that was given"
+    told = "is no place that was given here; ask without it, or for `next` as it stands in an answer"
     try:
         found = json.loads(base64.b64decode(given + "=" * (-len(given) % 4), b"-_", validate=True))
     except ValueError:
@@ -114,6 +114,8 @@ def Cursor(*kinds: type) -> Any:  # noqa: N802 - it makes a type
     """The type of a parameter that says where a page begins."""
     return Annotated[
         str,
-        Field(max_length=1000, description="Where the page begins: the `cursor` of the one before, as it was given."),
+        Field(
+            max_length=1000, pattern="^[A-Za-z0-9_-]+$", description="Where the page begins: as it stands in a `next`."
+        ),
         AfterValidator(lambda given: _marked(given, kinds)),
     ]

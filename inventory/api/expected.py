@@ -49,7 +49,7 @@ class ExpectedLineGiven(Body):
     notice: Code = Field(description="The number of the notice or the order.", examples=["4550012"])
     pallet: Code = Field(description="As it stands on the label: a text, so that 007 stays 007.", examples=["742"])
     item: Code = Field(examples=["A100"])
-    quantity: float = Field(gt=0, lt=10**9, description="With 9 digits and 6 places at most.", examples=[24])
+    quantity: float = Field(ge=0.000001, lt=10**9, description="With 9 digits and 6 places at most.", examples=[24])
     uom: str = Field(
         pattern=f"^{CODE.pattern}$", description="The code of the unit, as forms list it.", examples=["CS"]
     )

@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 
 from edge.errors import DockvoiceError, Unavailable
 from edge.records.strict_json import NotStrict, strict
@@ -182,12 +182,13 @@ def _response(request: Request, way: Endpoint, answer: Answer) -> Response:
     return Response(body, answer.status, headers, JSON)
 
 
-async def nowhere(_: Request, fault: Exception) -> Response:
+async def nowhere(request: Request, fault: Exception) -> Response:
     """The answer to what leads nowhere."""
-    status = fault.status_code if isinstance(fault, HTTPException) else 500
-    if status == 405:  # noqa: PLR2004 - HTTP's "not by this method"
-        headers = getattr(fault, "headers", None) or {}
-        return Problem("wrong_method", f"allowed here: {headers.get('Allow', 'GET')}", headers=headers).response()
+    if isinstance(fault, HTTPException) and fault.status_code == 405:  # noqa: PLR2004 - HTTP's "not by this method"
+        # Each method of an address is a route of its own, and Starlette names those of the first one alone.
+        here = [one for one in request.app.routes if one.matches(request.scope)[0] is not Match.NONE]
+        allowed = ", ".join(sorted({method for one in here for method in one.methods}))
+        return Problem("wrong_method", f"allowed here: {allowed}", headers={"Allow": allowed}).response()
     return Problem("unknown", "nothing is at this address; /v1/openapi.json says what there is").response()
 
 

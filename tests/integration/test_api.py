@@ -222,6 +222,8 @@ def test_what_leads_nowhere_is_a_problem_too(erp: Program) -> None:
     ):
         answer = erp.request(method, path)
         assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json"), path
+    wrong = erp.post("/v1/sites/north/expected/trailer/5501")
+    assert wrong.headers["allow"] == "DELETE, GET, HEAD, PUT", "all of them, and not those of the first alone"
 
 
 @pytest.mark.parametrize(
@@ -238,7 +240,7 @@ def test_what_leads_nowhere_is_a_problem_too(erp: Program) -> None:
         (json.dumps({"lines": [LINE | {"quantity": "2"}]}), 400, "/lines/0/quantity"),
         (json.dumps({"lines": [LINE | {"pallet": 7}]}), 400, "/lines/0/pallet"),
         (json.dumps({"lines": [LINE | {"lot_needed": "yes"}]}), 400, "/lines/0/lot_needed"),
-        (json.dumps({"lines": [LINE | {"quantity": 0.00000001}]}), 422, "/lines/0/quantity"),
+        (json.dumps({"lines": [LINE | {"quantity": 1.23456789}]}), 422, "/lines/0/quantity"),
         (json.dumps({"lines": [LINE | {"item": "\u0007"}]}), 422, "/lines/0/item"),
         (json.dumps({"lines": [LINE, LINE]}), 422, "/lines/1/item"),
         (json.dumps({"lines": [LINE | {"pallet": str(n)} for n in range(501)]}), 422, None),

@@ -17,10 +17,16 @@ UNITS = {
     "dockvoice@.service": "dockvoice@test.service",
     "dockvoice-inventory.service": "dockvoice-inventory.service",
     "dockvoice-console.service": "dockvoice-console.service",
+    "dockvoice-api.service": "dockvoice-api.service",
 }
 """Each file with the name under which it runs."""
 
-EXPOSURE = {"dockvoice@.service": 20, "dockvoice-inventory.service": 12, "dockvoice-console.service": 12}
+EXPOSURE = {
+    "dockvoice@.service": 20,
+    "dockvoice-inventory.service": 12,
+    "dockvoice-console.service": 12,
+    "dockvoice-api.service": 12,
+}
 """Highest exposure allowed, in tenths as `--threshold` takes it (0 best, 100 worst).
 
 The agent's would be 0.4 less with ProtectClock=, which forbids to ask whether the clock is synchronised."""
@@ -29,6 +35,7 @@ SETTINGS: dict[str, type[Layered]] = {
     "dockvoice@.service": Settings,
     "dockvoice-inventory.service": InventorySettings,
     "dockvoice-console.service": InventorySettings,
+    "dockvoice-api.service": InventorySettings,
 }
 
 
