@@ -8,7 +8,7 @@ PIP     := $(BIN)/pip install --quiet --quiet --use-pep517 --no-compile
 MODELS  := $(CURDIR)/$(CACHE)/models
 PYTHON  ?= python3
 # Debian packages the tests start for real, and the sound library of the microphone.
-PACKAGES := mosquitto postgresql libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils openssl systemd strace procps chromium
+PACKAGES := mosquitto mosquitto-clients postgresql libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils openssl systemd strace procps chromium
 
 export DOCKVOICE_TEST_MODELS := $(MODELS)
 # Programs of this Makefile that other programs of it wait for print what they do, and not where.
@@ -48,9 +48,9 @@ test: ready  ## Tests, before sharing; what CI runs: every check, real servers a
 	TIER=test SOUND=many $(PYTEST) $(ARGS)
 	TIER=test SOUND=one $(PYTEST) -n $(SOUNDING) $(ARGS)
 
-# What has to be fetched is fetched side by side, Debian's packages and Python's; what fails is told, and ends it all.
+# What has to be fetched is fetched side by side, Debian's packages, Python's and Node's; what fails is told, and ends it all.
 ready:
-	@$(MAKE) --jobs 2 INSTALLED=$(CACHE)/test.stamp system-test models $(CACHE)/epcis2.stamp
+	@$(MAKE) --jobs 3 INSTALLED=$(CACHE)/test.stamp system-test models $(CACHE)/node.stamp $(CACHE)/epcis2.stamp
 
 # One seed for all of the night.
 ifeq ($(origin SEED),undefined)
@@ -65,7 +65,7 @@ SOAK   ?= 10
 NOISY  ?= 2.5
 # All of it runs, whatever fails on the way. (By 5 pytest says that ARGS chose none of its tests.)
 nightly: export SEED := $(NIGHT)
-nightly: $(CACHE)/test.stamp $(CACHE)/node.stamp system-test system-voices models  ## Tests, at night: more of all, and every fault, with new seeds; SEED=… repeats a night; an hour and a half on two processors
+nightly: $(CACHE)/test.stamp $(CACHE)/node.stamp $(CACHE)/node-red.stamp system-test system-voices models  ## Tests, at night: more of all, and every fault, with new seeds; SEED=… repeats a night; an hour and a half on two processors
 	@failed=; took=; \
 	part() { \
 		name=$$1; shift; began=$$(date +%s); "$$@" || [ $$? = 5 ] || failed="$$failed $$name"; \
@@ -165,10 +165,18 @@ $(CACHE)/test.stamp: $(PROJECTS) | $(BIN)/python
 	@$(PIP) --editable '.[microphone,dev]' --editable './inventory[console]' --editable './lab[demo,standin]'
 	@touch $@ $(CACHE)/demo.stamp
 
-# Validators that nobody here wrote, for the nights: Ajv, and AsyncAPI's parser.
-$(CACHE)/node.stamp: Makefile
+# Programs that nobody here wrote: validators of JSON Schema, AsyncAPI and OpenAPI, and clients of MQTT. Some eight seconds;
+# behind Debian's packages, of which Node may be one: apt serves one at a time.
+FOREIGN := ajv@8.20.0 ajv-formats@3.0.1 @asyncapi/parser@3.6.3 @readme/openapi-parser@9.0.0 mqtt@5.16.0 cloudevents@10.0.0
+
+$(CACHE)/node.stamp: Makefile | system-test
 	@npm --version >/dev/null 2>&1 || .ci/system-packages --need nodejs npm
-	@npm install --prefix $(CACHE)/node --no-audit --no-fund --silent ajv@8.20.0 @asyncapi/parser@3.6.3
+	@npm install --prefix $(CACHE)/node --no-audit --no-fund --silent $(FOREIGN)
+	@touch $@
+
+# Where our example of a flow is run, for the nights: a hundred megabytes.
+$(CACHE)/node-red.stamp: Makefile $(CACHE)/node.stamp
+	@npm install --prefix $(CACHE)/node-red --no-audit --no-fund --silent node-red@4.1.8
 	@touch $@
 
 # GS1's JSON Schema of EPCIS 2.0, which a package of others has in it. Unpacked only: a dependency of it is nowhere to be

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,8 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edge.config import LEVEL
-from edge.deliver.events import Topics
-from edge.deliver.signed import LARGEST, MOST_LINES, signed_list, size_of_list
+from edge.deliver.signed import LARGEST, MOST_LINES, size_of_list
 from edge.errors import UnreadableInput
 from edge.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace, plain
 from edge.terminal.tables import many, show
@@ -34,7 +32,7 @@ from inventory.options import (
     site_of,
     whole,
 )
-from inventory.table_file import LONGEST, NAMED, Cells, FaultyFile, Layout, is_named, read_rows, strange
+from inventory.table_file import LONGEST, NAMED, Cells, FaultyFile, Layout, Row, is_named, read_rows, strange
 
 if TYPE_CHECKING:
     from edge.hash_chain import Signer
@@ -91,17 +89,9 @@ def expect(
 
 
 def _publish(settings: InventorySettings, store: Store, lists: list[ExpectedList], signer: Signer) -> None:
-    """Send them, and note which the broker took: what it did not take goes with the next `--received`."""
-    from inventory.sending import send  # noqa: PLC0415 - `dockvoice --help` waits for no MQTT
+    from inventory.expected_publishing import publish  # noqa: PLC0415 - `dockvoice --help` waits for no MQTT
 
-    now = datetime.now(UTC)
-    messages = {
-        Topics.expected(settings.prefix, one.site, str(one.place)): signed_list(one, signer, now) for one in lists
-    }
-    for one, message in zip(lists, messages.values(), strict=True):
-        store.expect_signed(one, message, signer.public)
-    send(settings, "expect", messages, retain=True)
-    store.expect_sent(lists)
+    publish(settings, store, lists, signer)
     for one in lists:
         say(f"{one.site} {one.place}: version {one.version}, {_told(one)}")
     if not lists:
@@ -173,18 +163,23 @@ class _Checked:
 
 def read_file(path: Path) -> Mapping[ReceivingPlace, tuple[ExpectedLine, ...]]:
     """What is expected, by trailer or door. Raises FaultyFile, UnreadableInput."""
-    rows = read_rows(path, LAYOUT)
+    found, faults = places_of(read_rows(path, LAYOUT))
+    if faults:
+        raise FaultyFile(path, faults)
+    return found
+
+
+def places_of(rows: Sequence[Row]) -> tuple[Mapping[ReceivingPlace, tuple[ExpectedLine, ...]], list[str]]:
+    """What is expected by rows of a file, by trailer or door; and all that is wrong with them, a line each."""
     faults: list[str] = []
     checked = [line for where, cells in rows for line in _checked(where, cells, faults)]
     faults += _contradictions(checked)
     if not rows:
         faults.append("holds no line; give one for each item on each pallet")
-    if faults:
-        raise FaultyFile(path, faults)
     found: dict[ReceivingPlace, list[ExpectedLine]] = {}
     for one in checked:
         found.setdefault(one.place, []).append(one.line)
-    return {place: tuple(lines) for place, lines in found.items()}
+    return {place: tuple(lines) for place, lines in found.items()}, faults
 
 
 def _cell(name: str, value: Any) -> Any:

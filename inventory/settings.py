@@ -74,6 +74,17 @@ class ConsoleSettings(Section):
     proxy_header: str = Field("X-Remote-User", pattern="^[A-Za-z0-9-]+$", description="where that proxy says it")
 
 
+class ApiSettings(Section):
+    """`[api]`: what other systems' programs ask."""
+
+    host: str = Field("127.0.0.1", min_length=1, description="the address on which it listens")
+    port: int = Field(8089, ge=1, le=65535, description="the port on which it listens")
+    address: Annotated[str, AfterValidator(_web_address)] | None = Field(
+        None, description="how programs reach it, such as https://dock-api.example; unset: http, on host and port"
+    )
+    per_minute: float = Field(600, ge=1, le=1_000_000, description="requests of one token within a minute, at most")
+
+
 class ClipSettings(Section):
     """`[clips]`: the recordings that devices sent."""
 
@@ -128,6 +139,7 @@ class InventorySettings(Layered):
     consumer: ConsumerSettings = ConsumerSettings()
     dossier: DossierSettings = DossierSettings()
     console: ConsoleSettings = ConsoleSettings()
+    api: ApiSettings = ApiSettings()
     clips: ClipSettings = ClipSettings()
 
     @model_validator(mode="after")

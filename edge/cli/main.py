@@ -48,6 +48,7 @@ JOINING: dict[str, tuple[str, str]] = {
     "console": ("Web pages for supervisors: what waits, who decides.", "dockvoice-inventory[console]"),
     "epcis": ("What was recorded as GS1 EPCIS 2.0 events, for partners.", "dockvoice-inventory"),
     "connect": ("Post what was recorded into another system, once.", "dockvoice-inventory"),
+    "api": ("A REST API of what was recorded, for other systems.", "dockvoice-inventory[console]"),
     "demo": ("A trailer is received by voice, counted, and proved.", "dockvoice-lab[demo]"),
     "talk": ("The conversation with an operator, typed.", "dockvoice-lab"),
     "evaluate": ("Hear recordings whose truth is known, and count.", "dockvoice-lab"),

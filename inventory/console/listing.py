@@ -34,6 +34,7 @@ class Wanted:
     state: str | None = None
     since: datetime | None = None  # When it was said, by the device's clock.
     until: datetime | None = None
+    sites: tuple[str, ...] | None = None  # Of these alone.
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,9 @@ def _conditions(transaction: Connection, wanted: Wanted) -> list[ColumnElement[b
         found.append(entries.c.state == wanted.state)
     if wanted.device is not None:
         found += [entries.c.site == wanted.device[0], entries.c.device == wanted.device[1]]
+    if wanted.sites is not None:
+        # By no index: there is none that has the order too, and a site has a large share of all entries.
+        found.append(func.coalesce(entries.c.site, "").in_(wanted.sites))
     if wanted.since is not None or wanted.until is not None:
         found += _within(transaction, wanted.since, wanted.until)
     return found

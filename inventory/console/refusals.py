@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -38,12 +38,19 @@ class Rejection:
     received_at: datetime
 
 
-def refusals(transaction: Connection, most: int, before: tuple[datetime, str] | None = None) -> list[Refusal]:
-    """`most` of them, the latest first; those before a moment and an event."""
+def refusals(
+    transaction: Connection,
+    most: int,
+    before: tuple[datetime, str] | None = None,
+    sites: Collection[str] | None = None,
+) -> list[Refusal]:
+    """`most` of them, the latest first; those before a moment and an event, and of these sites alone."""
     query = select(refused).order_by(refused.c.received_at.desc(), refused.c.event_id.desc()).limit(most)
     if before is not None:
         query = query.where(refused.c.received_at <= before[0])
         query = query.where(tuple_(refused.c.received_at, refused.c.event_id) < tuple_(*before))
+    if sites is not None:
+        query = query.where(refused.c.site.in_(sites))
     return [
         Refusal(row.site, row.device, row.event_id, row.sequence, tuple(row.reasons), row.received_at, _data(row.body))
         for row in transaction.execute(query)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -12,7 +11,6 @@ from socket import socket
 import uvicorn
 from starlette.applications import Starlette
 
-from edge.errors import Unavailable
 from edge.hash_chain import Signer
 from inventory import database
 from inventory.audit import signer_in
@@ -27,14 +25,11 @@ from inventory.console.workplace import Workplace
 from inventory.forms import load_forms
 from inventory.keys import KeyDirectory
 from inventory.sending import send
+from inventory.serving import LOOPBACK, run, served_as
 from inventory.settings import InventorySettings
 from inventory.store import Store
 
 log = logging.getLogger("console")
-
-ENDING_S = 5  # So long an answer that is under way may take.
-
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 def serve(settings: InventorySettings, port: int | None = None) -> None:
@@ -58,27 +53,8 @@ def serve(settings: InventorySettings, port: int | None = None) -> None:
         )
         server = Server(create(place), ours.host, at)
         log.info("open %s", ours.address or f"http://{ours.host}:{at}")
-        for ending in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(ending, lambda *_: None)  # uvicorn ends by them, and then has them end the process too
-        try:
-            with _told_to_stop():
-                server.run()
-        except SystemExit:  # how uvicorn says that it cannot listen
-            told = f"{ours.host}:{at}: cannot be listened on; stop what does, or give another port"
-            raise Unavailable(told) from None
+        run(server)
         log.info("stopped")
-
-
-@contextmanager
-def _told_to_stop() -> Iterator[None]:
-    """To be told to stop is no fault: uvicorn, once it has, would raise the signal anew and end the process by it."""
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    before = {number: signal.signal(number, lambda _number, _frame: None) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 class Server(uvicorn.Server):
@@ -87,18 +63,7 @@ class Server(uvicorn.Server):
     def __init__(self, app: Starlette, host: str, port: int) -> None:
         """`app` is that of `create`; with port 0 the system chooses one."""
         self._live: Live = app.state.live
-        super().__init__(
-            uvicorn.Config(
-                app,
-                host=host,
-                port=port,
-                proxy_headers=False,  # whose word counts is decided by our own settings
-                server_header=False,
-                log_config=None,
-                access_log=False,
-                timeout_graceful_shutdown=ENDING_S,
-            )
-        )
+        super().__init__(served_as(app, host, port))
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         """End."""

@@ -130,15 +130,20 @@ def alone(transaction: Connection, key: int) -> None:
 
 def prepare(engine: Engine) -> None:
     """Make the console's tables if there are none. Raises Misconfigured for those of another version, Unavailable."""
+    made(engine, versions, VERSION, "console")
+
+
+def made(engine: Engine, versions: Table, version: int, whose: str) -> None:
+    """Make the tables beside the one that holds their version, if there are none. Raises as `prepare`."""
     with reported(engine.url), engine.begin() as transaction:
         alone(transaction, CREATING)
         if not inspect(transaction).has_table(versions.name):
-            metadata.create_all(transaction)
-            transaction.execute(insert(versions).values(version=VERSION))
+            versions.metadata.create_all(transaction)
+            transaction.execute(insert(versions).values(version=version))
         found = transaction.execute(select(versions.c.version)).scalar_one()
-        if found != VERSION:
+        if found != version:
             raise Misconfigured(
-                f"{shown(engine.url)}: the console's tables are of version {found}, this program's of {VERSION}; "
+                f"{shown(engine.url)}: the {whose}'s tables are of version {found}, this program's of {version}; "
                 "run the dockvoice that made them"
             )
 

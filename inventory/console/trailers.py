@@ -6,7 +6,7 @@ What a trailer's dossier says counts; this looks at no more than a list needs, o
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -41,14 +41,21 @@ class Trailer:
 
 
 def latest(
-    transaction: Connection, roles: Roles, most: int, before: tuple[int, At] | None = None, named: str | None = None
+    transaction: Connection,
+    roles: Roles,
+    most: int,
+    before: tuple[int, At] | None = None,
+    named: str | None = None,
+    sites: Collection[str] | None = None,
 ) -> list[Trailer]:
-    """`most` trailers that entries name, the one heard of last first; those before a place."""
+    """`most` trailers that entries name, the one heard of last first; those before a place, of these sites."""
     names = trailer_fields(roles)
     last = func.max(said.c.arrival)
     query = select(said.c.site, said.c.value, last.label("arrival")).where(said.c.field.in_(names))
     if named is not None:
         query = query.where(said.c.value == named)
+    if sites is not None:
+        query = query.where(said.c.site.in_(sites))
     query = query.group_by(said.c.site, said.c.value).order_by(last.desc(), said.c.site, said.c.value)
     if before is not None:
         arrival, (site, name) = before

@@ -1,4 +1,4 @@
-"""How fast the console's pages open over many entries, and what its live view takes while 200 devices report.
+"""How fast the console's pages open and the API answers over many entries, and what the live view takes of a core.
 
     python -m lab.bench.console [--entries 100000] [--database sqlite|postgresql] [--live 30]
 
@@ -30,15 +30,20 @@ from typing import Any
 
 import httpx
 from sqlalchemy import Table, insert, text
+from starlette.testclient import TestClient
 
 from edge.deliver.events import Topics, encode, status
 from edge.records import ExpectedLine, PlaceKind, ReceivingPlace
+from inventory.api.app import create
+from inventory.api.asking import cursor
+from inventory.api.tokens import Scope
 from inventory.catalogue import SiteCatalogue
 from inventory.console import deeds
 from inventory.console.call import COOKIE
 from inventory.console.people import Role
 from inventory.roster import COLUMNS, ROSTER, kind_of
 from inventory.tables import devices, entries, events, refused, said
+from tests.api import token
 from tests.console import Console, console, served
 from tests.console_story import put_aside
 from tests.databases import reader
@@ -92,6 +97,27 @@ PAGES = (
 )
 """Each page as somebody asks for it, and as it is hardest."""
 
+ASKED = (
+    "/v1/entries",
+    "/v1/entries?limit=1000",
+    "/v1/entries?site=north",
+    "/v1/entries?form=damage",
+    "/v1/entries?device=north/dock-7",
+    "/v1/entries?operator=nobody",
+    "/v1/entries?pallet=104242",
+    "/v1/entries?since=2026-11-01&until=2026-11-01",
+    f"/v1/entries?cursor={cursor([50_000, 'x'])}",
+    "/v1/events",
+    f"/v1/events?cursor={cursor([50_000, 'x'])}",
+    "/v1/entries/01919f3e-0001-7000-8000-00000000c350",
+    "/v1/trailers",
+    "/v1/sites/north/trailers/TR100",
+    "/v1/devices",
+    "/v1/refusals",
+    "/v1/sites/north/expected",
+)
+"""What programs ask of `dockvoice api`: pages of 100 where no limit is named."""
+
 
 def main() -> None:
     """Fill, measure and print."""
@@ -112,6 +138,9 @@ def main() -> None:
         print(f"{given.entries:,} entries on {given.database}, filled in {time.perf_counter() - began:.0f} s\n")
         print("| page | median ms | 90 of 100 within ms | of it processor ms |\n|---|--:|--:|--:|")
         for page, took, processor in opened(site, given.times):
+            cuts = quantiles(took, n=20, method="inclusive")
+            print(f"| `{page}` | {median(took):.0f} | {cuts[0]:.0f}-{cuts[18]:.0f} | {median(processor):.0f} |")
+        for page, took, processor in asked(site, given.times):
             cuts = quantiles(took, n=20, method="inclusive")
             print(f"| `{page}` | {median(took):.0f} | {cuts[0]:.0f}-{cuts[18]:.0f} | {median(processor):.0f} |")
         share = live(site, given.live)
@@ -214,15 +243,29 @@ def opened(site: Console, times: int) -> Iterator[tuple[str, list[float], list[f
     """How long the server took for each page, in milliseconds, and how much of it it was at work itself."""
     with site.client("ana", Role.ADMIN) as browser:
         for page in PAGES:
-            took, processor = [], []
-            for _ in range(times + 1):
-                began, at_work = time.perf_counter(), time.process_time()
-                answer = browser.get(page)
-                processor.append(1000 * (time.process_time() - at_work))
-                took.append(1000 * (time.perf_counter() - began))
-                if answer.status_code != 200:  # noqa: PLR2004 - HTTP's "here it is"
-                    raise SystemExit(f"{page}: {answer.status_code}")
-            yield page, took[1:], processor[1:]  # the first one compiles templates and statements
+            yield page, *_timed(browser, page, times)
+
+
+def asked(site: Console, times: int) -> Iterator[tuple[str, list[float], list[float]]]:
+    """The same of what programs ask; of tokens no limit holds here."""
+    clock = iter(range(0, 10**9, 60))
+    secret = token(site, "bench", north=Scope.READ)
+    app = create(site.place, lambda: float(next(clock)))
+    with TestClient(app, headers={"authorization": f"Bearer {secret}"}) as asking:
+        for page in ASKED:
+            yield page, *_timed(asking, page, times)
+
+
+def _timed(client: TestClient, page: str, times: int) -> tuple[list[float], list[float]]:
+    took, processor = [], []
+    for _ in range(times + 1):
+        began, at_work = time.perf_counter(), time.process_time()
+        answer = client.get(page)
+        processor.append(1000 * (time.process_time() - at_work))
+        took.append(1000 * (time.perf_counter() - began))
+        if answer.status_code != 200:  # noqa: PLR2004 - HTTP's "here it is"
+            raise SystemExit(f"{page}: {answer.status_code}: {answer.text[:300]}")
+    return took[1:], processor[1:]  # the first one compiles templates and statements
 
 
 def live(site: Console, seconds: int) -> float:

@@ -19,6 +19,7 @@ UNITS = {
     "dockvoice-inventory.service": "dockvoice-inventory.service",
     "dockvoice-console.service": "dockvoice-console.service",
     "dockvoice-connect@.service": "dockvoice-connect@tryton.service",
+    "dockvoice-api.service": "dockvoice-api.service",
 }
 """Each file with the name under which it runs."""
 
@@ -27,6 +28,7 @@ EXPOSURE = {
     "dockvoice-inventory.service": 12,
     "dockvoice-console.service": 12,
     "dockvoice-connect@.service": 12,
+    "dockvoice-api.service": 12,
 }
 """Highest exposure allowed, in tenths as `--threshold` takes it (0 best, 100 worst).
 
@@ -37,6 +39,7 @@ SETTINGS: dict[str, tuple[type[Layered], ...]] = {
     "dockvoice-inventory.service": (InventorySettings,),
     "dockvoice-console.service": (InventorySettings,),
     "dockvoice-connect@.service": (InventorySettings, *(kind.settings() for kind in KINDS.values())),
+    "dockvoice-api.service": (InventorySettings,),
 }
 
 

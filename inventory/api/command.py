@@ -1,0 +1,147 @@
+"""`dockvoice api`: what was recorded, for other systems' programs; and which of them may ask."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edge.terminal.tables import log_to, many, show
+from inventory.console.command import demand_extra
+from inventory.options import BrokerAt, Config, Database, Given, narrow, say, settings_of, whoever
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+commands = typer.Typer()
+tokens = typer.Typer(help="Which programs may ask, and at which sites.", no_args_is_help=True)
+commands.add_typer(tokens, name="token")
+
+
+@commands.callback(invoke_without_command=True, short_help="A REST API of what was recorded, for other systems.")
+def api(
+    context: typer.Context,
+    config: Config = None,
+    broker: BrokerAt = None,
+    database: Database = None,
+    port: Annotated[int | None, typer.Option("--port", min=1, max=65535, help="Over api.port.")] = None,
+) -> None:
+    """Answer other systems' programs: entries, events, trailers, devices, what waits; and take what is expected.
+
+    It stands beside `dockvoice inventory`, on the same settings file and the same database. First let a program in:
+
+        dockvoice api token add powerbi --read north
+
+    which shows a token, once. Then start it. What it answers is described in OpenAPI 3.1: /v1/openapi.json, or
+    `dockvoice api describe`. What programs write goes to the devices signed with console.key, and is in the console's
+    audit.
+
+    It listens on this machine alone. For other machines put a proxy in front that speaks https, and set api.address.
+    """
+    demand_extra()
+    context.obj = Given(config, database)
+    if context.invoked_subcommand is None:
+        from inventory.api.server import serve  # noqa: PLC0415 - `--help` waits for no web server
+
+        log_to(sys.stderr, logging.INFO, "%(asctime)s %(levelname)s %(message)s")
+        serve(settings_of(config, broker=broker, database=database), port)
+
+
+@commands.command(short_help="The description of the API, OpenAPI 3.1.")
+def describe(context: typer.Context) -> None:
+    """Print what the API answers, as OpenAPI 3.1: the same as /v1/openapi.json."""
+    from inventory.api.app import ENDPOINTS  # noqa: PLC0415 - as above
+    from inventory.api.document import document  # noqa: PLC0415
+
+    given = context.find_object(Given) or Given()
+    address = settings_of(given.config, database=given.database).api.address
+    say(json.dumps(document(ENDPOINTS, address), indent=2))
+
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Of the program, as it goes on record with what it does.")]
+Read = Annotated[
+    list[str] | None, typer.Option("--read", metavar="SITE", help="It may read there; may be given repeatedly.")
+]
+Write = Annotated[
+    list[str] | None, typer.Option("--write", metavar="SITE", help="It may read and write there; likewise.")
+]
+Days = Annotated[
+    int | None, typer.Option("--days", min=1, max=36_500, metavar="N", help="It ends after so many; unset: never.")
+]
+
+
+@tokens.command("add", short_help="Let a program ask: shows its token, once.")
+def token_add(context: typer.Context, name: Name, read: Read = None, write: Write = None, days: Days = None) -> None:
+    """Make a token and show it. It is kept nowhere: where it is lost, revoke it and make another one.
+
+    '*' is every site. Reading shows what operators said, under their names: give programs no more sites than they need.
+    """
+    from inventory.api.tokens import Scope, add  # noqa: PLC0415 - `--help` waits for no SQLAlchemy
+
+    grants = dict.fromkeys(read or (), Scope.READ) | dict.fromkeys(write or (), Scope.WRITE)
+    now = datetime.now(UTC)
+    told = {site: str(scope) for site, scope in grants.items()}
+    with _changing(context, "token_made", name, grants=told, days=days) as transaction:
+        ends_at = None if days is None else now + timedelta(days=days)
+        secret = add(transaction, name, grants, whoever(), now, ends_at)
+    typer.echo(f"{name}: this is its token; it is shown this once", err=True)
+    say(secret)
+
+
+@tokens.command("list", short_help="Which programs may ask.")
+def token_list(context: typer.Context) -> None:
+    """Show the tokens: never what they are, of which only a hash is kept."""
+    from inventory.api.tokens import every  # noqa: PLC0415 - as above
+
+    with _open(context, reads=True) as transaction:
+        found = every(transaction)
+    table = narrow(many(len(found), "token"))
+    for heading in ("name", "may", "made by", "made, UTC", "ends, UTC", "last used, UTC"):
+        table.add_column(heading)
+    for one in found:
+        grants = ", ".join(f"{scope} {site}" for site, scope in sorted(one.grants.items()))
+        moments = [f"{at:%Y-%m-%d %H:%M}" if at else "never" for at in (one.made_at, one.ends_at, one.used_at)]
+        table.add_row(one.name, grants, one.made_by, *moments)
+    show(table)
+
+
+@tokens.command("revoke", short_help="Let a program ask no more.")
+def token_revoke(context: typer.Context, name: Name) -> None:
+    """Let nobody ask with a token any more; it takes effect with the next request."""
+    from inventory.api.tokens import revoke  # noqa: PLC0415 - as above
+
+    with _changing(context, "token_revoked", name) as transaction:
+        revoke(transaction, name)
+    say(f"{name}: may ask no more")
+
+
+@contextmanager
+def _open(context: typer.Context, *, reads: bool = False) -> Iterator[Connection]:
+    from inventory.api.server import with_tokens  # noqa: PLC0415 - as above
+
+    given = context.find_object(Given) or Given()
+    with (
+        with_tokens(settings_of(given.config, database=given.database)) as opened,
+        opened.look() if reads else opened.open() as transaction,
+    ):
+        yield transaction
+
+
+@contextmanager
+def _changing(context: typer.Context, deed: str, name: str, **details: object) -> Iterator[Connection]:
+    """A change from this terminal, on record as every other."""
+    from inventory.console import deeds  # noqa: PLC0415 - as above
+    from inventory.console.server import signer_of  # noqa: PLC0415
+
+    given = context.find_object(Given) or Given()
+    signer = signer_of(settings_of(given.config, database=given.database))
+    with _open(context) as transaction:
+        yield transaction
+        done = deeds.Deed(whoever(), "terminal", deed, name, details)
+        deeds.note(transaction, done, datetime.now(UTC), signer)

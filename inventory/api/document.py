@@ -1,0 +1,177 @@
+"""The description: OpenAPI 3.1, made of the models that requests are held to and answers are written by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from inventory.api.enquiry import LARGEST, Endpoint
+from inventory.api.problems import KINDS, MEDIA_TYPE, ProblemDetails
+from inventory.api.tokens import Scope
+
+VERSION = "1.0.0"
+"""Of what is described. Members and endpoints may be added within a version; /v1 names it in every address."""
+
+ALWAYS = ("invalid_request", "no_token", "not_granted", "too_many", "fault", "away")
+WITH_BODY = ("too_large", "wrong_media_type")
+
+ABOUT = """What devices recorded, read and completed by other systems' programs. Each request carries a token,
+`Authorization: Bearer dockvoice_…`, which `dockvoice api token add` makes and shows once. Errors are problem details
+(RFC 9457), with the field that is wrong. Answers have an `ETag`: `If-None-Match` saves sending the same again, and
+`If-Match` keeps a program from writing over what it has not seen. Members may be added: pass over
+what you do not know."""
+
+
+def document(endpoints: Sequence[Endpoint], address: str | None = None) -> dict[str, Any]:
+    """The whole of it."""
+    models, schemas = _schemas(endpoints)
+    paths: dict[str, dict[str, Any]] = {}
+    for one in endpoints:
+        paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, models)
+    kinds = {kind for one in endpoints for kind in _problems(one)}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Dockvoice inventory",
+            "version": VERSION,
+            "description": " ".join(ABOUT.split()),
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": address or "/"}],
+        "security": [{"token": []}],
+        "tags": [{"name": name} for name in dict.fromkeys(one.group for one in endpoints)],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "schemas": schemas,
+            "responses": {kind: _problem(kind) for kind in KINDS if kind in kinds},
+        },
+    }
+
+
+Models = dict[Any, str]
+
+
+def _schemas(endpoints: Iterable[Endpoint]) -> tuple[Models, dict[str, Any]]:
+    """By model, where its schema is; and the schemas by their names, without what tells our classes apart."""
+    wanted: list[tuple[type[BaseModel], Literal["validation", "serialization"]]] = [(ProblemDetails, "serialization")]
+    for one in endpoints:
+        if isinstance(one.gives, type):
+            wanted.append((one.gives, "serialization"))
+        if one.takes is not None:
+            wanted.append((one.takes, "validation"))
+    found, told = models_json_schema(list(dict.fromkeys(wanted)), ref_template="#/components/schemas/{model}")
+    models = {model: str(schema["$ref"]) for (model, _), schema in found.items()}
+    names = {name: _named(name) for name in told["$defs"]}
+    schemas = {names[name]: _renamed(_open(name, schema), names) for name, schema in told["$defs"].items()}
+    return {model: _place(place, names) for model, place in models.items()}, dict(sorted(schemas.items()))
+
+
+def _named(name: str) -> str:
+    return name.removeprefix("Told").removesuffix("Details")
+
+
+def _place(reference: str, names: dict[str, str]) -> str:
+    before, _, name = reference.rpartition("/")
+    return f"{before}/{names[name]}"
+
+
+def _renamed(schema: Any, names: dict[str, str]) -> Any:
+    if isinstance(schema, list):
+        return [_renamed(one, names) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    # A title is the name of a class or a field of ours once more; a property that is called so is a schema.
+    found = {key: _renamed(one, names) for key, one in schema.items() if key != "title" or not isinstance(one, str)}
+    if isinstance(reference := found.get("$ref"), str):
+        found["$ref"] = _place(reference, names)
+    return found
+
+
+def _open(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """What is answered may have members more one day; what is sent may not have any that nobody knows."""
+    is_sent = name.endswith("Given")
+    return {key: one for key, one in schema.items() if is_sent or key != "additionalProperties"}
+
+
+def _operation(one: Endpoint, models: Models) -> dict[str, Any]:
+    if isinstance(one.gives, str):
+        content: dict[str, Any] = {one.gives: {"schema": {"type": "string", "format": "binary"}}}
+    else:
+        content = {"application/json": {"schema": {"$ref": models[one.gives]}}}
+    headers = {} if isinstance(one.gives, str) else {"ETag": {"schema": {"type": "string"}, "required": True}}
+    answers: dict[str, Any] = {
+        str(status): {"description": told, "content": content, "headers": headers}
+        for status, told in ({200: "Here it is"} | dict(one.also)).items()
+    }
+    if one.method == "GET":
+        answers["304"] = {"description": "It is as it was", "headers": headers}
+    answers |= {str(KINDS[kind][0]): {"$ref": f"#/components/responses/{kind}"} for kind in _problems(one)}
+    told = f"{one.more} " if one.more else ""
+    operation: dict[str, Any] = {
+        "operationId": one.name,
+        "summary": one.told,
+        "description": f"{told}The token may {one.scope} there.",
+        "tags": [one.group],
+        "parameters": [*_parameters(one), *_headers(one)],
+        "responses": dict(sorted(answers.items())),
+    }
+    if one.takes is not None:
+        body = {"application/json": {"schema": {"$ref": models[one.takes]}}}
+        operation["requestBody"] = {"required": True, "content": body, "description": f"{LARGEST:,} bytes at most."}
+    return operation
+
+
+def _problems(one: Endpoint) -> list[str]:
+    return [*ALWAYS, *(WITH_BODY if one.takes is not None else ()), *one.problems]
+
+
+def _parameters(one: Endpoint) -> list[dict[str, Any]]:
+    schema = one.asked.model_json_schema()
+    required = schema.get("required", [])
+    return [
+        {
+            "name": name,
+            "in": "path" if f"{{{name}}}" in one.path else "query",
+            "required": name in required,
+            **({"description": of["description"]} if "description" in of else {}),
+            "schema": _parameter(of),
+        }
+        for name, of in schema.get("properties", {}).items()
+    ]
+
+
+def _parameter(schema: dict[str, Any]) -> dict[str, Any]:
+    """Its schema. A parameter that is left out is none, and has no null."""
+    found = {key: one for key, one in schema.items() if key not in {"title", "description"}}
+    if found.get("default", "") is None:
+        del found["default"]
+    kinds = [kind for kind in found.get("anyOf", []) if kind != {"type": "null"}]
+    if len(kinds) == 1 and len(found.get("anyOf", [])) > 1:
+        del found["anyOf"]
+        found = {**kinds[0], **found}
+    return {key: one for key, one in found.items() if key != "description"}
+
+
+def _headers(one: Endpoint) -> list[dict[str, Any]]:
+    if one.method == "GET":
+        told = "The `ETag` of what you have: 304 is the answer where nothing has changed."
+        return [{"name": "If-None-Match", "in": "header", "description": told, "schema": {"type": "string"}}]
+    if one.scope is Scope.WRITE and "changed_meanwhile" in one.problems:
+        told = "The `ETag` of what you looked at: where it is another by now, nothing is written."
+        return [{"name": "If-Match", "in": "header", "description": told, "schema": {"type": "string"}}]
+    return []
+
+
+def _problem(kind: str) -> dict[str, Any]:
+    headers = {"too_many": "Retry-After", "away": "Retry-After", "no_token": "WWW-Authenticate"}
+    found: dict[str, Any] = {
+        "description": KINDS[kind][1],
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    if kind in headers:
+        found["headers"] = {headers[kind]: {"schema": {"type": "string"}}}
+    return found

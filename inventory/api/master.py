@@ -1,0 +1,305 @@
+"""Master data written by another system's program: docks, items and units of a site, and who may sign on there.
+
+It goes the way of the console's pages: held to the same rules, a version with who made it and why, signed, published.
+Rules and words stay with people: what they would change is looked at first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from functools import partial
+from typing import Annotated
+
+from pydantic import Field
+from sqlalchemy import Connection
+
+from edge.errors import Unavailable, UnreadableInput
+from edge.records.master import OF_RULES, OF_WORDS, Cells
+from inventory import catalogue_publishing
+from inventory.api.asking import Body, Query, Site, Text
+from inventory.api.enquiry import Answer, Endpoint, Enquiry
+from inventory.api.problems import Problem, Wrong, of_rows
+from inventory.api.publishing import demand_unchanged, publishing
+from inventory.api.tokens import Scope
+from inventory.api.told import ToldKinds, ToldMaster, ToldOperator, ToldRoster
+from inventory.catalogue import FaultyRows, SiteCatalogue, Version
+from inventory.console import fleet
+from inventory.master_kinds import kind_named
+from inventory.roster import COLUMNS, LAYOUT, ROSTER, kind_of, operators_of
+
+PEOPLES = frozenset({OF_RULES, OF_WORDS})
+"""Kinds that only people change."""
+
+MOST = 10_000  # Rows of a message: twice what is taken, so that the rule that is broken is told, and not this one.
+
+Reason = Annotated[Text, Field(description="Why, for whoever reads the history.", examples=["the night's run"])]
+Cell = Annotated[str, Field(max_length=1000)]
+
+
+class AskedSite(Query):
+    """Of which site."""
+
+    site: Site
+
+
+class AskedKind(Query):
+    """Which kind of master data."""
+
+    site: Site
+    kind: Annotated[str, Field(pattern="^[a-z][a-z0-9_.-]{0,62}$", examples=["docks", "items", "items.units"])]
+
+
+class MasterGiven(Body):
+    """All rows of a kind, in the place of those that were."""
+
+    reason: Reason
+    rows: list[dict[str, Cell]] = Field(
+        min_length=1,
+        max_length=MOST,
+        description="Of a list (docks, items): value, spoken, check. Of units (items.units): value, unit, factor, base",
+        examples=[[{"value": "A", "spoken": "dock alpha", "check": "61"}]],
+    )
+
+
+class OperatorGiven(Body):
+    """Somebody who may sign on: with a number, or by a spoken name."""
+
+    name: Text = Field(description="As it goes on record.")
+    number: str | None = Field(None, description="Two to six digits.", examples=["471"])
+    spoken: list[Text] = Field([], max_length=20)
+    language: str | None = Field(None, examples=["de"])
+    forms: list[Text] | None = Field(None, max_length=100, description="Which he may fill; null: all.")
+
+
+class RosterGiven(Body):
+    """Who may sign on, and nobody else."""
+
+    reason: Reason
+    operators: list[OperatorGiven] = Field(min_length=1, max_length=MOST)
+
+
+def kinds(of: Enquiry) -> Answer:
+    """Every kind of a site."""
+    with of.look() as transaction:
+        found = of.place.catalogue(of.asked.site, transaction).kinds()
+    return Answer(ToldKinds(kinds=[_told(one) for one in found]))
+
+
+def one_kind(of: Enquiry) -> Answer:
+    """The latest version of one."""
+    with of.look() as transaction:
+        found = _latest(of.place.catalogue(of.asked.site, transaction), of.asked.kind)
+    if found is None:
+        raise Problem("unknown", f"{of.asked.kind}: there is no such kind at {of.asked.site}")
+    return Answer(_told(found))
+
+
+def write_kind(of: Enquiry) -> Answer:
+    """Let a kind be these rows: a new version, where they say something new, and published."""
+    given: MasterGiven = of.taken
+    name: str = of.asked.kind
+    if name in PEOPLES:
+        raise Problem("not_granted", f"{name}: are changed by people, on the console or by `dockvoice inventory`")
+    try:
+        kind = kind_named(name)
+    except UnreadableInput as fault:
+        raise Problem("invalid_request", str(fault), [Wrong(detail=str(fault), parameter="kind")]) from None
+    known = ", ".join(kind.columns)
+    if odd := [(at, cell) for at, row in enumerate(given.rows) for cell in row if cell not in kind.columns]:
+        wrong = [Wrong(detail=f"is not known; allowed are {known}", pointer=f"/rows/{at}/{cell}") for at, cell in odd]
+        raise Problem("breaks_rules", f"{name}: holds columns that are not known; nothing was changed", wrong[:100])
+    rows = [(f"/rows/{at}", row) for at, row in enumerate(given.rows)]
+    cells = tuple(kind.of(row) for row in given.rows)
+
+    def make(versions: SiteCatalogue, before: Version | None) -> Version:
+        demand_unchanged(of, None if before is None else _told(before))
+        if before is not None and before.rows == cells:
+            return before
+        return versions.put(name, rows, of.token.who, given.reason, "API")
+
+    def publish() -> None:
+        if of.place.signer is not None:
+            catalogue_publishing.publish(of.place.settings, of.place.catalogue(of.asked.site), of.place.signer, [name])
+
+    made, sent = _written(of, of.place.catalogue, name, make, publish, "catalogue_changed", f"{of.asked.site}/{name}")
+    return Answer(_told(made), 200 if sent else 202)
+
+
+def roster(of: Enquiry) -> Answer:
+    """Who may sign on at a site, in its latest version here."""
+    with of.look() as transaction:
+        found = _latest(_rosters(of, of.asked.site, transaction), ROSTER)
+    if found is None:
+        raise Problem(
+            "unknown", f"{of.asked.site}: no roster was made here; `dockvoice inventory roster` may have sent one"
+        )
+    return Answer(_crew(of, found))
+
+
+def write_roster(of: Enquiry) -> Answer:
+    """Let these sign on, and nobody else."""
+    given: RosterGiven = of.taken
+    rows = [
+        (f"/operators/{at}", {name: LAYOUT.cell(name, getattr(one, name)) for name in COLUMNS})
+        for at, one in enumerate(given.operators)
+    ]
+    cells = tuple(kind_of(of.place.forms).of(row) for _, row in rows)
+
+    def make(versions: SiteCatalogue, before: Version | None) -> Version:
+        demand_unchanged(of, None if before is None else _crew(of, before))
+        if before is not None and before.rows == cells:
+            return before
+        return versions.put(ROSTER, rows, of.token.who, given.reason, "API")
+
+    def publish() -> None:
+        if of.place.signer is not None:
+            catalogue_publishing.publish_roster(of.place.settings, _rosters(of, of.asked.site), of.place.signer)
+
+    made, sent = _written(of, partial(_rosters, of), ROSTER, make, publish, "roster_changed", of.asked.site)
+    return Answer(_crew(of, made), 200 if sent else 202)
+
+
+def _written(
+    of: Enquiry,
+    versions: Callable[[str, Connection], SiteCatalogue],
+    name: str,
+    make: Callable[[SiteCatalogue, Version | None], Version],
+    publish: Callable[[], None],
+    deed: str,
+    about: str,
+) -> tuple[Version, bool]:
+    """The version that says so, and whether the broker has it. What it has not taken, the same request sends anew."""
+    site = of.asked.site
+    if of.place.signer is None:
+        raise Problem("not_possible", "console.key is not set: devices take nothing unsigned; name a private key there")
+    with publishing():
+        try:
+            with of.open() as transaction:
+                _demand_site(of, transaction)
+                before = _latest(versions(site, transaction), name)
+                made = make(versions(site, transaction), before)
+                if before is None or made.version != before.version:
+                    of.note(transaction, deed, about, version=made.version, what=made.what)
+        except FaultyRows as fault:
+            told = f"{name}: rows must be put right; nothing was changed"
+            raise Problem("breaks_rules", told, of_rows(fault.faults)) from None
+        if made.published_at is not None:
+            return made, True
+        try:
+            publish()
+        except Unavailable:
+            return made, False
+        with of.open() as transaction:
+            of.note(transaction, "published", about, version=made.version)
+            now = _latest(versions(site, transaction), name)
+        return now or made, True
+
+
+def _demand_site(of: Enquiry, transaction: Connection) -> None:
+    """A site that somebody granted by its name may be new; of any other a device must have been heard."""
+    if not of.token.names(of.asked.site) and of.asked.site not in fleet.sites(transaction):
+        raise Problem("unknown", f"{of.asked.site}: no device of such a site was ever heard; name it in the token")
+
+
+def _rosters(of: Enquiry, site: str, transaction: Connection | None = None) -> SiteCatalogue:
+    opens = of.place.open if transaction is None else lambda: nullcontext(transaction)
+    return SiteCatalogue(site, opens, of.place.now, of=lambda _: kind_of(of.place.forms))
+
+
+def _latest(versions: SiteCatalogue, name: str) -> Version | None:
+    return next(iter(versions.history(name)), None)
+
+
+def _told(one: Version) -> ToldMaster:
+    names = ("site", "kind", "version", "who", "reason", "what", "made_at", "published_at")
+    return ToldMaster(**{name: getattr(one, name) for name in names}, rows=[dict(row) for row in one.rows])
+
+
+def _crew(of: Enquiry, one: Version) -> ToldRoster:
+    rows: Sequence[Cells] = one.rows
+    shows = of.token.may(one.site, Scope.WRITE)  # whoever knows a number can sign on with it
+    operators = [
+        ToldOperator(
+            name=who.name,
+            number=who.number if shows else None,
+            spoken=list(who.spoken),
+            language=who.language,
+            forms=None if who.forms is None else list(who.forms),
+        )
+        for who in operators_of(rows)
+    ]
+    names = ("site", "version", "who", "reason", "made_at", "published_at")
+    return ToldRoster(**{name: getattr(one, name) for name in names}, operators=operators)
+
+
+AWAY = {202: "It is kept, and the broker has not taken it: send the same again, or publish it on the console"}
+WRITES = ("breaks_rules", "not_possible", "changed_meanwhile")
+
+ENDPOINTS = (
+    Endpoint(
+        "GET",
+        "/v1/sites/{site}/catalogue",
+        "listMasterData",
+        "Every kind of master data of a site",
+        kinds,
+        AskedSite,
+        ToldKinds,
+        group="Master data",
+    ),
+    Endpoint(
+        "GET",
+        "/v1/sites/{site}/catalogue/{kind}",
+        "getMasterData",
+        "One kind of master data: docks, items, items.units, rules, words",
+        one_kind,
+        AskedKind,
+        ToldMaster,
+        problems=("unknown",),
+        group="Master data",
+    ),
+    Endpoint(
+        "PUT",
+        "/v1/sites/{site}/catalogue/{kind}",
+        "putMasterData",
+        "Let a list or its units be these rows, and publish them",
+        write_kind,
+        AskedKind,
+        ToldMaster,
+        takes=MasterGiven,
+        scope=Scope.WRITE,
+        also=AWAY,
+        more=(
+            "Where the rows say nothing new, no version is made. Rules and words are changed by people alone: what "
+            "they would change is looked at first."
+        ),
+        problems=("unknown", *WRITES),
+        group="Master data",
+    ),
+    Endpoint(
+        "GET",
+        "/v1/sites/{site}/operators",
+        "getOperators",
+        "Who may sign on at a site",
+        roster,
+        AskedSite,
+        ToldRoster,
+        more="Personal data. Numbers are told only to a token that may write here.",
+        problems=("unknown",),
+        group="Master data",
+    ),
+    Endpoint(
+        "PUT",
+        "/v1/sites/{site}/operators",
+        "putOperators",
+        "Let these sign on, and nobody else",
+        write_roster,
+        AskedSite,
+        ToldRoster,
+        takes=RosterGiven,
+        scope=Scope.WRITE,
+        also=AWAY,
+        problems=("unknown", *WRITES),
+        group="Master data",
+    ),
+)
