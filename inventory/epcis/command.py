@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
-from edge.errors import Misconfigured, UnreadableInput, plainly
+from edge.errors import ManyFaults, Misconfigured, UnreadableInput, plainly
 from edge.records.strict_json import NotStrict, strict
 from edge.terminal.plain_text import in_one_line
 from edge.terminal.tables import many
@@ -74,8 +74,12 @@ def export(
     from inventory.epcis.export import Export  # noqa: PLC0415 - `dockvoice --help` waits for none of these
     from inventory.epcis.mapping import load_mapping  # noqa: PLC0415
     from inventory.epcis.reading import happened, opened  # noqa: PLC0415
+    from inventory.forms import fields_of, load_forms  # noqa: PLC0415
 
-    names = load_mapping(mapping)
+    names, settings = load_mapping(mapping), given_settings(context, config, database=database)
+    forms = {name: fields_of(form) for name, form in load_forms(settings.forms).items()}
+    if faults := [f"{mapping}: {fault}" for fault in names.unknown_fields(forms)]:
+        raise ManyFaults("; ".join(faults), faults)
     if site is not None and site not in names.sites:
         raise typer.BadParameter(
             f"found {site!r}, the mapping has {', '.join(sorted(names.sites))}", param_hint="--site"
@@ -84,7 +88,7 @@ def export(
     making = Export(names, datetime.now(UTC), refusals.take)
     for file in known or ():
         making.learn(_events(file))
-    with opened(given_settings(context, config, database=database).database_url) as engine, _written(out) as sink:
+    with opened(settings.database_url) as engine, _written(out) as sink:
         for line in making.lines(happened(engine, site)):
             sink.write(line)
     refusals.end()

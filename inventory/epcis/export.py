@@ -15,7 +15,7 @@ from datetime import datetime
 from edge.deliver.events import timestamp
 from inventory.epcis import vocabulary
 from inventory.epcis.check import Checker
-from inventory.epcis.history import Became, Happened, History
+from inventory.epcis.history import Happened, History, Retold
 from inventory.epcis.mapping import EpcisMapping
 from inventory.epcis.naming import EpcisEvent, Lack, Unexported
 
@@ -87,7 +87,7 @@ class Export:
             self.tally.declarations += sum("errorDeclaration" in event for event in new)
             yield from new
 
-    def _count(self, one: Happened, became: Became, reasons: list[Unexported]) -> None:
+    def _count(self, one: Happened, became: Retold, reasons: list[Unexported]) -> None:
         if became.left_out is not None:
             self.tally.left_out[became.left_out] += 1
         self.tally.unchanged += became.unchanged

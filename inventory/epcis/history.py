@@ -41,7 +41,7 @@ class Happened:
 
 
 @dataclass(frozen=True, slots=True)
-class Became:
+class Retold:
     """What one event of the inventory becomes."""
 
     events: tuple[EpcisEvent, ...] = ()
@@ -71,14 +71,14 @@ class History:
         self._told = told
         self._standing: dict[str, _Standing] = {}
 
-    def take(self, one: Happened) -> Became:
+    def take(self, one: Happened) -> Retold:
         """What this event becomes."""
         event = _whole(one)
         if event is None:
-            return Became(refusals=(_ALTERED,))
+            return Retold(refusals=(_ALTERED,))
         data = event["data"]
         if data["form"] in self._mapping.left_out:
-            return Became(left_out=data["form"])
+            return Retold(left_out=data["form"])
         when = Occasion(moment(event["time"]), one.received_at, event.get("clock") != "unsynchronised")
         if one.type == RECORDED:
             return self._made(one, data, when, None)
@@ -87,10 +87,10 @@ class History:
         if one.type == CANCELLED:
             old = self._standing.pop(str(data.get("cancels")), None)
             gone = old.parts.values() if old else ()
-            return Became(tuple(_declared(part, when, vocabulary.NEVER_HAPPENED) for part in gone))
-        return Became(refusals=(Unexported(Lack.WITHHELD, WITHHELD_TOLD),))
+            return Retold(tuple(_declared(part, when, vocabulary.NEVER_HAPPENED) for part in gone))
+        return Retold(refusals=(Unexported(Lack.WITHHELD, WITHHELD_TOLD),))
 
-    def _made(self, one: Happened, data: Mapping[str, Any], when: Occasion, old: _Standing | None) -> Became:
+    def _made(self, one: Happened, data: Mapping[str, Any], when: Occasion, old: _Standing | None) -> Retold:
         """What an entry says; in the place of `old`, what of that was wrong."""
         happened = when if old is None else old.when
         new = named(EntrySaid(one.event_id, one.site, data["form"], data["fields"], happened), self._mapping)
@@ -107,7 +107,7 @@ class History:
             events += [_declared(part, decided, vocabulary.NEVER_HAPPENED) for part in parts.values()]
         elif one.replaced:
             self._standing[one.event_id] = _Standing(happened, parts)
-        return Became(tuple(events), () if told else new.refusals, unchanged=bool(parts) and not events)
+        return Retold(tuple(events), () if told else new.refusals, unchanged=bool(parts) and not events)
 
     def _of_earlier_documents(self, one: Happened) -> dict[str, EpcisEvent]:
         names = {part: identity(one.event_id, part) for part in (MAIN, DAMAGED)}

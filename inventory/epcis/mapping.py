@@ -7,7 +7,7 @@ not in it has no name, and what has no name is not exported.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -157,6 +157,25 @@ class EpcisMapping(Section):
         """The time zone of each place that is named here, and of each site as a whole."""
         return {place: site.zone for _, site, place in self._places()}
 
+    def unknown_fields(self, forms: Mapping[str, Collection[str]]) -> Iterator[str]:
+        """Fields that the mapping names and no form has: what is spelt wrong here would be left out there, unseen.
+
+        `forms` has the fields of each form that is known.
+        """
+        known = {name: fields for name, fields in forms.items() if name in self.forms}
+        for name, fields in known.items():
+            form = self.forms[name]
+            named = {"read_point": form.read_point, "location": None if form.location == SITE else form.location}
+            named |= {f"fields.{role}": field for role, field in form.fields.items()}
+            named |= {f"exceptions.{field}": field for field in form.exceptions}
+            for key, field in named.items():
+                if field is not None and field not in fields:
+                    yield f"forms.{name}.{key}: found {field!r}, the form has {', '.join(sorted(fields))}"
+        every = {field for fields in known.values() for field in fields}
+        for at, one in enumerate(self.transactions):
+            if one.field not in every and len(known) == len(self.forms):
+                yield f"transactions.{at}.field: found {one.field!r}, no form has it"
+
     def _places(self) -> Iterator[tuple[str, SiteNamed, Key]]:
         """Where in the file a place is named, its site, and what it is called."""
         for name, site in self.sites.items():
@@ -250,4 +269,4 @@ def _told(path: Path, detail: Any) -> str:
     if not where or isinstance(found, BaseModel):  # it is about several keys, and names them
         return f"{path}: {words}"
     shown = f"{found!r}" if isinstance(found, str | int | float | bool) else type(found).__name__
-    return f"{path}: {where}: {words}" + ("" if words.startswith("found ") else f"; found {shown[:SHOWN]}")
+    return f"{path}: {where}: {words if words.startswith('found ') else f'found {shown[:SHOWN]}; {words}'}"

@@ -151,10 +151,17 @@ def test_what_cannot_be_is_told_in_a_line(tmp_path: Path, capfd: pytest.CaptureF
     url, there, broken_json = f"sqlite:///{tmp_path / 'inventory.db'}", tmp_path / "there", tmp_path / "broken"
     Store.open(url).close()
     there.touch()
+    misspelt = tmp_path / "misspelt.toml"
+    misspelt.write_text(
+        MAPPING.read_text(encoding="utf-8").replace('read_point = "dock"', 'read_point = "dok"'), encoding="utf-8"
+    )
     broken_json.write_text('{"a": 1, "a": 2}', encoding="utf-8")
     rows: dict[str, tuple[list[str | Path], int, str]] = {
         "no mapping": (["export", "--database", url], 2, "--mapping"),
         "an absent mapping": (["export", "--mapping", tmp_path / "no.toml"], 66, "no such file; name the mapping"),
+        "a field that no form has": (
+            ["export", "--mapping", misspelt, "--database", url], 78, "forms.pallet-move.read_point: found 'dok', the form has dock",
+        ),
         "no database": (["export", "--mapping", MAPPING, "--database", f"sqlite:///{tmp_path}/no.db"], 66, "no such database"),
         "a file that is there": (["export", "--mapping", MAPPING, "--database", url, "--out", there], 66, "exists already"),
         "a folder that is not": (

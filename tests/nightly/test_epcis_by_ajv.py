@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.epcis import SCHEMA, a_day, exported, with_urns
 from tests.epcis_broken import broken, whole
-from tests.nightly.test_foreign_validators import node
+from tests.integration.test_foreign_validators import node
 
 VALIDATE = """
 import {readFileSync} from "node:fs";

@@ -7,7 +7,8 @@ import pytest
 
 from edge.errors import Misconfigured, UnreadableInput
 from inventory.epcis.mapping import load_mapping
-from tests.epcis import MAPPING
+from inventory.forms import fields_of, load_forms
+from tests.epcis import MAPPING, ROOT, mapped, mapping
 from tests.rows import every
 
 # A line of the shipped file, what stands there instead, and what the error says of it.
@@ -18,15 +19,15 @@ WRONG = {
     "wrong check digit of a GTIN": ('EA = "9521321001008"', 'EA = "9521321001001"', "items.A100.EA: found 09521321001001, whose check digit would be 8"),
     "a case that weighs": ('CS = "19521321001005"', 'KGM = "19521321001005"', "begins with 1: it is counted, and KGM measures"),
     "a measured item that is counted": ('KGM = "99521321002008"', 'CS = "99521321002008"', "begins with 9: it is measured, and CS is no measure"),
-    "a zone that is none": ('zone = "Europe/Berlin"', 'zone = "Berlin"', "sites.north.zone: a name of the time zone database is allowed, such as Europe/Berlin; found 'Berlin'"),
+    "a zone that is none": ('zone = "Europe/Berlin"', 'zone = "Berlin"', "sites.north.zone: found 'Berlin'; a name of the time zone database is allowed, such as Europe/Berlin"),
     "no zone": ('zone = "Europe/Berlin"\n', "", "sites.north.zone: must be given"),
-    "a step of its own": ('step = "unloading"', 'step = "unload"', "forms.unload.step: a word of CBV 2.0's business steps is allowed"),
+    "a step of its own": ('step = "unloading"', 'step = "unload"', "forms.unload.step: found 'unload'; a word of CBV 2.0's business steps is allowed"),
     "a disposition of its own": ('wet = "damaged"', 'wet = "soaked"', "a word of CBV 2.0's dispositions is allowed"),
     "a kind of its own": ('kind = "pallet"\nstep = "unloading"', 'kind = "pallets"\nstep = "unloading"', "forms.unload.kind"),
-    "a type of its own": ('type = "po"', 'type = "order"', "transactions.0.type: a word of CBV 2.0's types"),
+    "a type of its own": ('type = "po"', 'type = "order"', "transactions.0.type: found 'order'; a word of CBV 2.0's types"),
     "an unknown key": ('identifiers = "digital_link"', 'identifier = "digital_link"', "identifier: no such key"),
     "an unknown way to write": ('identifiers = "digital_link"', 'identifiers = "web"', "identifiers"),
-    "a prefix too short": ('company_prefixes = ["9521321"]', 'company_prefixes = ["95213"]', "company_prefixes.0: 6 to 12 digits"),
+    "a prefix too short": ('company_prefixes = ["9521321"]', 'company_prefixes = ["95213"]', "company_prefixes.0: found '95213'; 6 to 12 digits"),
     "two prefixes, one in the other": ('company_prefixes = ["9521321"]', 'company_prefixes = ["9521321", "952132"]', "begins with 952132, so where is a key parted"),
     "urns without their prefix": ('identifiers = "digital_link"\n', 'identifiers = "urn"\n', None),
     "urns of unknown prefix": ('company_prefixes = ["9521321"]', 'company_prefixes = ["4012345"]', None),
@@ -101,3 +102,24 @@ def test_an_empty_file_names_nothing_and_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty.toml").write_text("", encoding="utf-8")
     with pytest.raises(Misconfigured, match=r"sites: must be given.*forms: must be given"):
         load_mapping(tmp_path / "empty.toml")
+
+
+def test_a_field_that_no_form_has_is_told_for_what_is_spelt_wrong_would_be_left_out_unseen() -> None:
+    forms = {name: fields_of(form) for name, form in load_forms(ROOT / "schemas" / "forms").items()}
+    assert [*mapping().unknown_fields(forms)] == []
+    receive = mapping().forms["receive"].model_dump()
+    wrong = {"read_point": "dor", "location": "sites", "fields": {"lot": "batch"}, "exceptions": {"excepton": {}}}
+    typed = mapped(
+        forms={**mapping().model_dump()["forms"], "receive": receive | wrong},
+        transactions=[{"field": "ordr", "type": "po", "gln": "9521321000018"}],
+    )
+    found = [*typed.unknown_fields(forms)]
+    assert [one.partition(":")[0] for one in found] == [
+        "forms.receive.read_point",
+        "forms.receive.location",
+        "forms.receive.fields.lot",
+        "forms.receive.exceptions.excepton",
+        "transactions.0.field",
+    ]
+    assert "found 'dor', the form has damaged, door" in found[0]
+    assert [*typed.unknown_fields({})] == [], "a form that is no more may still have entries"
