@@ -33,7 +33,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 FIRST = 1  # The version that applied events as they came, in any order.
 
-VERSION = 12
+VERSION = 13
 """Of the tables below. Raised with every change to them, so that an old program never writes into newer ones. How those
 of an earlier version become these is in revisions/versions, a file for each."""
 

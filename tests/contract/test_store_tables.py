@@ -33,7 +33,7 @@ def test_consumers_that_start_together_make_the_tables_once(url: str) -> None:
 def test_tables_of_a_newer_version_are_left_alone(url: str, store: Store) -> None:
     with store._engine.begin() as transaction:
         transaction.execute(text("UPDATE dockvoice_inventory SET version = 99"))
-    with pytest.raises(Misconfigured, match="of version 99, this program's of 12"):
+    with pytest.raises(Misconfigured, match="of version 99, this program's of 13"):
         Store.open(url)
 
 

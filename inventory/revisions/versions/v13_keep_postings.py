@@ -1,4 +1,4 @@
-"""Tables of version 11 to version 12, which keeps what connectors have posted into other systems."""
+"""Tables of version 12 to version 13, which keeps what connectors have posted into other systems."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from alembic import op
 
 from inventory.tables import metadata, postings
 
-revision, down_revision = "12", "11"
+revision, down_revision = "13", "12"
 
 
 def upgrade() -> None:
-    """From version 11 to version 12."""
+    """From version 12 to version 13."""
     metadata.create_all(op.get_bind(), tables=[postings])
