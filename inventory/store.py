@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -49,7 +49,10 @@ class Store:
     """The tables. Safe to use from several threads and several processes at once."""
 
     def __init__(self, engine: Engine, now: Callable[[], datetime], aside: Aside = ASIDE) -> None:
-        self._engine = engine
+        self.engine = engine
+        """The database itself: one in a process, for whoever keeps tables of his own among these."""
+        self.transaction = partial(_in_one, engine)
+        """One transaction; raises Unavailable."""
         self._reads = reading(engine)
         self._aside = aside
         self._now = now
@@ -58,7 +61,7 @@ class Store:
         self.batches = Batches(engine, now)
         """Many events at once."""
         self.statuses = Statuses(engine, now)
-        self.flags = Flags(partial(_in_one, engine), now)
+        self.flags = Flags(self.transaction, now)
         """What rules of the sites speak against."""
 
     @classmethod
@@ -86,24 +89,15 @@ class Store:
     @property
     def where(self) -> str:
         """The database, for a person: without its password."""
-        return shown(self._engine.url)
-
-    @property
-    def engine(self) -> Engine:
-        """The database itself: one in a process, for whoever keeps tables of his own among these."""
-        return self._engine
-
-    def transaction(self) -> AbstractContextManager[Connection]:
-        """One transaction; raises Unavailable."""
-        return _in_one(self._engine)
+        return shown(self.engine.url)
 
     def close(self) -> None:
         """Let go of the database."""
-        self._engine.dispose()
+        self.engine.dispose()
 
     def answers(self) -> None:
         """Ask the database for nothing. Raises Unavailable when it does not answer."""
-        with reported(self._engine.url), self._engine.begin() as transaction:
+        with reported(self.engine.url), self.engine.begin() as transaction:
             transaction.execute(select(1))
 
     def apply(self, event: Event | Unfit) -> Applying:
@@ -112,73 +106,73 @@ class Store:
         Raises Unavailable: then nothing was done, and it may be tried again. It is SiteFault where a trigger or table
         of the site's own is the reason: then it is this event alone.
         """
-        with reported(self._engine.url), self._engine.begin() as transaction:
+        with reported(self.engine.url), self.engine.begin() as transaction:
             return handle(transaction, event, self._now)
 
     def review(self, review: Review) -> Applied | Duplicate:
         """Keep what a device says of an utterance that it has put aside. Raises Unavailable."""
-        with reported(self._engine.url), self._engine.begin() as transaction:
+        with reported(self.engine.url), self.engine.begin() as transaction:
             return keep(transaction, review, self._now())
 
     def reviews(self, *, every: bool = False) -> list[Review]:
         """What waits for a person on the devices, the oldest first; with `every`, what was decided too."""
-        with reported(self._engine.url), self._reads.begin() as transaction:
+        with reported(self.engine.url), self._reads.begin() as transaction:
             return told(transaction, every=every)
 
     def expect(self, site: str, announced: Mapping[ReceivingPlace, Sequence[ExpectedLine]]) -> list[ExpectedList]:
         """Keep what is expected at these places, in the place of what was; the lists to publish. Raises Unavailable."""
-        with reported(self._engine.url), self._engine.begin() as transaction:
+        with reported(self.engine.url), self.engine.begin() as transaction:
             return [replaced(transaction, site, place, lines, self._now()) for place, lines in announced.items()]
 
     def expected(self) -> list[Kept]:
         """What is expected at each trailer and door, as it was published last. Raises Unavailable."""
-        with reported(self._engine.url), self._reads.begin() as transaction:
+        with reported(self.engine.url), self._reads.begin() as transaction:
             return kept(transaction)
 
     def expect_received(self, fields: Mapping[str, str]) -> list[ExpectedList]:
         """Mark what was received meanwhile; the lists to publish. `fields`: of each form, which names the pallet."""
-        with reported(self._engine.url), self._engine.begin() as transaction:
+        with reported(self.engine.url), self.engine.begin() as transaction:
             return marked(transaction, fields, self._now())
 
     def expect_sent(self, lists: Iterable[ExpectedList]) -> None:
         """Note that the broker took these. Raises Unavailable."""
-        with reported(self._engine.url), self._engine.begin() as transaction:
+        with reported(self.engine.url), self.engine.begin() as transaction:
             note_sent(transaction, lists)
 
     def expect_signed(self, one: ExpectedList, body: bytes, key: PublicKey) -> None:
         """Keep the list as it was signed, for dossiers. Raises Unavailable."""
-        with reported(self._engine.url), self._engine.begin() as transaction:
+        with reported(self.engine.url), self.engine.begin() as transaction:
             note_signed(transaction, one, body, key)
 
     def trailer_sites(self, trailer: str, roles: Roles) -> list[str]:
         """The sites at which anything is known of a trailer. Raises Unavailable."""
-        with reported(self._engine.url), self._reads.begin() as transaction:
+        with reported(self.engine.url), self._reads.begin() as transaction:
             return sites(transaction, trailer, roles)
 
     def gather(self, site: str, trailer: str, roles: Roles) -> Gathered:
         """All that is known of a trailer at a site, at one moment. Raises Unavailable."""
-        with reported(self._engine.url), self._reads.begin() as transaction:
+        with reported(self.engine.url), self._reads.begin() as transaction:
             return gather(transaction, site, trailer, roles)
 
     def dossiers_owed(self, roles: Roles) -> list[tuple[str, str, str]]:
         """Site, trailer and event of each standing closing of which no dossier was written. Raises Unavailable."""
-        with reported(self._engine.url), self._reads.begin() as transaction:
+        with reported(self.engine.url), self._reads.begin() as transaction:
             return owed(transaction, roles)
 
     def dossier_written(self, event_id: str, site: str, trailer: str, file: str, sha256: str) -> None:
         """Note that this closing's dossier was written. Raises Unavailable."""
-        with reported(self._engine.url), self._engine.begin() as transaction:
+        with reported(self.engine.url), self.engine.begin() as transaction:
             note_dossier(transaction, event_id, site, trailer, file, sha256, self._now())
 
     def catalogue(self, site: str, forms: Path | None = None) -> SiteCatalogue:
         """The master data of a site. `forms` is where those are that its words are held against."""
-        return SiteCatalogue(site, partial(_in_one, self._engine), self._now, forms)
+        return SiteCatalogue(site, self.transaction, self._now, forms)
 
     def keep_rejected(self, payload: bytes, topic: str, reason: str) -> None:
         """Put aside a message that cannot be answered, for as long as there is room. Raises Unavailable."""
         now = self._now()
         put = {"payload": payload[: self._aside.message], "topic": topic[:SHOWN], "reason": reason, "received_at": now}
-        with reported(self._engine.url), self._engine.begin() as transaction:
+        with reported(self.engine.url), self.engine.begin() as transaction:
             transaction.execute(insert(rejected).values(put))
             transaction.execute(delete(rejected).where(rejected.c.received_at < now - self._aside.kept))
             newer = func.sum(func.length(rejected.c.payload) + ROW).over(order_by=rejected.c.id.desc())
@@ -194,13 +188,13 @@ class Store:
             .order_by(events.c.arrival.desc(), events.c.event_id.desc())
             .limit(limit)
         )
-        with reported(self._engine.url), self._reads.begin() as transaction:
+        with reported(self.engine.url), self._reads.begin() as transaction:
             found = transaction.execute(latest).mappings().all()
         return [_row(mapping) for mapping in reversed(found)]
 
     def progress(self) -> list[Progress]:
         """How far the events of each device have come, by site and name."""
-        with reported(self._engine.url), self._reads.begin() as transaction:
+        with reported(self.engine.url), self._reads.begin() as transaction:
             found = transaction.execute(select(devices).order_by(devices.c.site, devices.c.device)).mappings().all()
         return [Progress(**{name: row[name] for name in Progress.__dataclass_fields__}) for row in found]
 
@@ -221,7 +215,7 @@ class Store:
         states = select(entries.c.state, func.count().label("number")).group_by(entries.c.state)
         # What an operator said becomes one entry; an amendment may well go back to the same utterance.
         beyond_first = func.count() - func.count(distinct(entries.c.utterance_id))
-        with reported(self._engine.url), self._reads.begin() as transaction:
+        with reported(self.engine.url), self._reads.begin() as transaction:
             by_state = {row.state: int(row.number) for row in transaction.execute(states)}
             return Counts(
                 rows=by_state.get("current", 0),

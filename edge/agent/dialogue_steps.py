@@ -136,7 +136,7 @@ class DialogueSteps:
 
     def look_up(self, journal: Journal, happening: Happening) -> None:
         """Let the dialogue know of the journal what it needs to know of what is about to happen."""
-        self._dialogue.owed = journal.outbox.unsettled()
+        self._dialogue.recorded.owed = journal.outbox.unsettled()
         if isinstance(happening, UtteranceHeard):
             now, asks = datetime.now().astimezone(), happening.reading.command in ASKING
             entries = journal.queries.on_record(now - AT_THE_DOOR, MOST_IN_A_DAY) if asks else ()
@@ -145,7 +145,7 @@ class DialogueSteps:
     def plan(self, happening: Happening) -> Planned:
         """Tell the dialogue; what it wants is to be recorded before anything else happens."""
         dialogue = self._dialogue
-        before, refused = (dialogue.draft, dialogue.operator, dialogue.context), dialogue.refused
+        before, refused = (dialogue.draft, dialogue.operator, dialogue.context), frozenset(dialogue.recorded.refused)
         orders = tuple(dialogue.take(happening))
         after = draft, operator, standing = dialogue.draft, dialogue.operator, dialogue.context
         changes = before != after or any(isinstance(order, Durable) for order in orders)
@@ -180,7 +180,7 @@ class DialogueSteps:
                     heard += self._filled(journal, order)
                 case _:
                     heard.append(order)
-        if mended := planned.refused - self._dialogue.refused:
+        if mended := planned.refused - self._dialogue.recorded.refused:
             # A crash before this leaves them to a person, who is told of what was recorded since.
             journal.review.put_right(mended, partial(withheld, reason=PUT_RIGHT))
         return Stepped(tuple(heard), row)

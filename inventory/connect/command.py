@@ -25,7 +25,7 @@ from inventory.options import Config, Database, Json, narrow, say, settings_of
 
 if TYPE_CHECKING:
     from inventory.connect.ledger import Ledger
-    from inventory.connect.service import Desk
+    from inventory.connect.service import ConnectorDesk
     from inventory.connect.settings import ConnectionSettings
     from inventory.settings import InventorySettings
 
@@ -34,7 +34,7 @@ UNIT = "EA"  # In which an item is tried of which the other system says nothing.
 SHOWN = 20  # Postings that `status` lists, and orders that `try` does, of each connector.
 
 
-class Named(TyperGroup):
+class NamedConnector(TyperGroup):
     """`dockvoice connect NAME` is `dockvoice connect run NAME`."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -43,7 +43,7 @@ class Named(TyperGroup):
         return super().resolve_command(ctx, ["run", *args] if is_name else args)
 
 
-commands = typer.Typer(cls=Named, no_args_is_help=True)
+commands = typer.Typer(cls=NamedConnector, no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The connector: its file is NAME.toml.")]
 File = Annotated[
@@ -296,7 +296,7 @@ def _kind(path: Path) -> str | None:
 
 
 @contextmanager
-def _desk(name: str, file: Path | None, config: Path | None, database: str | None) -> Iterator[Desk]:
+def _desk(name: str, file: Path | None, config: Path | None, database: str | None) -> Iterator[ConnectorDesk]:
     settings, inventory = _settings(name, file, config, database)
     from inventory.connect.service import desk  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
 

@@ -18,7 +18,7 @@ from pydantic import Field, SecretStr
 from edge.config import Place, Section
 from edge.errors import Misconfigured
 from inventory.connect.mapping import OrderName, counted, order_of, place_of, unit_of
-from inventory.connect.odoo_rpc import OdooRpc, Record, Refused
+from inventory.connect.odoo_rpc import OdooRefused, OdooRpc, Record
 from inventory.connect.ports import (
     Away,
     Declined,
@@ -30,7 +30,7 @@ from inventory.connect.ports import (
     PulledItem,
     PulledUnit,
     TakenBack,
-    Why,
+    WhyDeclined,
 )
 from inventory.connect.settings import ConnectionSettings
 from inventory.connect.told import in_words, reversal_of
@@ -118,7 +118,7 @@ class Odoo:
         picking = self._begun(posting) if draft is None else int(draft.id)
         try:
             self._validate(picking)
-        except Refused as refused:
+        except OdooRefused as refused:
             self._let_go(picking)
             raise Declined(_why(str(refused)), str(refused)) from None
         return self._document(self._again(picking))
@@ -129,7 +129,7 @@ class Odoo:
         orders = order_of(posting, self._settings.orders)
         product = self._product(item)
         if product["tracking"] != "none" and posting.lot is None:
-            raise Declined(Why.LOT_MISSING, f"{item} is kept by lots in Odoo, and none was said")
+            raise Declined(WhyDeclined.LOT_MISSING, f"{item} is kept by lots in Odoo, and none was said")
         picking = self._open(orders, posting.reference)
         move = self._move(picking, product)
         line = {
@@ -162,8 +162,8 @@ class Odoo:
         if self._again(picking)["state"] == DONE or not isinstance(asked, dict) or "res_model" not in asked:
             return  # Done; or not, which whoever looks will see.
         if asked["res_model"] != BACKORDER:
-            raise Refused(
-                Why.OTHER, f"Odoo asks {asked.get('name', '')!r} ({asked['res_model']}), which a person answers"
+            raise OdooRefused(
+                WhyDeclined.OTHER, f"Odoo asks {asked.get('name', '')!r} ({asked['res_model']}), which a person answers"
             )
         context = asked.get("context", {})
         wizard = self._rpc.call(BACKORDER, "create", {}, context=context)
@@ -180,12 +180,12 @@ class Odoo:
         there = self._rpc.found(PICKING, wanted, [*SHOWN, "origin", self._ref])
         named = " or ".join(orders)
         if not there:
-            raise Declined(Why.ORDER_UNKNOWN, f"no transfer in Odoo has the source document {named}")
+            raise Declined(WhyDeclined.ORDER_UNKNOWN, f"no transfer in Odoo has the source document {named}")
         if len({one["origin"] for one in there}) > 1:
-            raise Declined(Why.ORDER_UNKNOWN, f"Odoo has {named}, and which one is meant is nobody's guess")
+            raise Declined(WhyDeclined.ORDER_UNKNOWN, f"Odoo has {named}, and which one is meant is nobody's guess")
         waiting = [one for one in there if one["state"] in OPEN]
         if not waiting:
-            raise Declined(Why.ORDER_CLOSED, f"all of {there[0]['origin']} was received or cancelled in Odoo")
+            raise Declined(WhyDeclined.ORDER_CLOSED, f"all of {there[0]['origin']} was received or cancelled in Odoo")
         free = [one for one in waiting if one[self._ref] in {False, reference}]
         if not free:
             first = waiting[0]
@@ -199,7 +199,9 @@ class Odoo:
         if len(found) != 1:
             told = "is on several lines of" if found else "is not, or no more, on"
             where = f"{picking['name']} of {picking['origin']}"
-            raise Declined(Why.OTHER if found else Why.ITEM_UNKNOWN, f"{product['default_code']} {told} {where}")
+            raise Declined(
+                WhyDeclined.OTHER if found else WhyDeclined.ITEM_UNKNOWN, f"{product['default_code']} {told} {where}"
+            )
         return found[0]
 
     # What things are called there
@@ -232,14 +234,14 @@ class Odoo:
 
     def _product(self, item: str) -> Record:
         fields = ["default_code", "tracking", "uom_id"]
-        none = lambda told: Declined(Why.ITEM_UNKNOWN, f"{item} {told}")  # noqa: E731
+        none = lambda told: Declined(WhyDeclined.ITEM_UNKNOWN, f"{item} {told}")  # noqa: E731
         return self._one(PRODUCT, [["default_code", "=", item]], fields, none)
 
     def _unit(self, posting: Posting) -> int:
         unit = unit_of(posting, self._settings.units)
         if unit is None:
-            raise Declined(Why.UNIT_UNKNOWN, "no unit was said, and which one is meant is nobody's guess")
-        none = lambda told: Declined(Why.UNIT_UNKNOWN, f"the unit {unit!r} {told}")  # noqa: E731
+            raise Declined(WhyDeclined.UNIT_UNKNOWN, "no unit was said, and which one is meant is nobody's guess")
+        none = lambda told: Declined(WhyDeclined.UNIT_UNKNOWN, f"the unit {unit!r} {told}")  # noqa: E731
         return int(self._one(UOM, [["name", "=", unit]], ["name"], none)["id"])
 
     def _place(self, posting: Posting, picking: Record) -> int:
@@ -248,11 +250,11 @@ class Odoo:
 
     def _for_damaged(self) -> int:
         if self._settings.damaged is None:
-            raise Declined(Why.OTHER, "some came damaged, and damaged does not say where they go in Odoo")
+            raise Declined(WhyDeclined.OTHER, "some came damaged, and damaged does not say where they go in Odoo")
         return self._location(self._settings.damaged)
 
     def _location(self, name: str) -> int:
-        none = lambda told: Declined(Why.PLACE_UNKNOWN, f"the location {name!r} {told}")  # noqa: E731
+        none = lambda told: Declined(WhyDeclined.PLACE_UNKNOWN, f"the location {name!r} {told}")  # noqa: E731
         return int(self._one(LOCATION, [["complete_name", "=", name]], ["complete_name"], none)["id"])
 
     def _package(self, pallet: str) -> int:
@@ -276,8 +278,8 @@ class Odoo:
         returned = int(back[0]["id"]) if back else self._return(posting, picking)
         try:
             self._validate(returned)
-        except Refused as refused:
-            raise Declined(Why.OTHER, f"the return of {document.number}: {refused}") from None
+        except OdooRefused as refused:
+            raise Declined(WhyDeclined.OTHER, f"the return of {document.number}: {refused}") from None
         return self._document(self._again(picking), self._returns(posting))
 
     def _return(self, posting: Posting, picking: int) -> int:
@@ -366,6 +368,6 @@ def _id(value: Any) -> Any:
     return value[0] if isinstance(value, list) and value else value
 
 
-def _why(told: str) -> Why:
+def _why(told: str) -> WhyDeclined:
     """What an operator can be told of it. Odoo's words are in its user's language: only the plainest is looked for."""
-    return Why.LOT_MISSING if "Lot/Serial" in told else Why.OTHER
+    return WhyDeclined.LOT_MISSING if "Lot/Serial" in told else WhyDeclined.OTHER

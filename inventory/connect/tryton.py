@@ -28,10 +28,10 @@ from inventory.connect.ports import (
     PulledItem,
     PulledUnit,
     TakenBack,
-    Why,
+    WhyDeclined,
 )
 from inventory.connect.settings import ConnectionSettings
-from inventory.connect.tryton_rpc import Record, Session
+from inventory.connect.tryton_rpc import Record, TrytonSession
 from inventory.roster import NUMBER
 
 SHIPMENT, RETURN, MOVE = "stock.shipment.in", "stock.shipment.in.return", "stock.move"
@@ -122,7 +122,7 @@ class Tryton:
         password = settings.password.get_secret_value()
         address = (settings.url, settings.database, settings.user, password)
         self._settings = settings
-        self._session = Session(*address, settings.timeout_s, transport)
+        self._session = TrytonSession(*address, settings.timeout_s, transport)
         self._has_packages: bool | None = None
         self._of: _Warehouse | None = None
 
@@ -200,27 +200,31 @@ class Tryton:
     def _quantity(self, posting: Posting) -> Decimal:
         quantity, policy = posting.quantity, self._settings.damaged
         if quantity is None or quantity < 0:
-            raise Declined(Why.QUANTITY_WRONG, "says no quantity; correct the entry")
+            raise Declined(WhyDeclined.QUANTITY_WRONG, "says no quantity; correct the entry")
         odd = [f"{posting.damaged} damaged"] if posting.damaged else []
         odd += [posting.exception] if posting.exception else []
         if odd and policy == "decline":
-            raise Declined(Why.OTHER, f"{', '.join(odd)}: [tryton] damaged does not say what becomes of them")
+            raise Declined(WhyDeclined.OTHER, f"{', '.join(odd)}: [tryton] damaged does not say what becomes of them")
         if policy == "receive":
             quantity += posting.damaged or 0
         elif posting.exception:
             quantity = Decimal(0)
         if not quantity:
-            raise Declined(Why.QUANTITY_WRONG, "nothing of it is to be received; strike the entry, or correct it")
+            raise Declined(
+                WhyDeclined.QUANTITY_WRONG, "nothing of it is to be received; strike the entry, or correct it"
+            )
         return quantity
 
     def _product(self, code: str | None) -> _Product:
         if code is None:
-            raise Declined(Why.ITEM_MISSING, "names no item, and none was announced for its pallet; correct the entry")
+            raise Declined(
+                WhyDeclined.ITEM_MISSING, "names no item, and none was announced for its pallet; correct the entry"
+            )
         fields = ("code", "default_uom", "default_uom.category", "cost_price", "lot_required")
         found = self._session.search("product.product", [["code", "=", code]], fields)
         if len(found) != 1:
             known = "is no product's code there" if not found else f"is the code of {len(found)} products there"
-            raise Declined(Why.ITEM_UNKNOWN, f"item {code}: {known}; mend it there, or correct the entry")
+            raise Declined(WhyDeclined.ITEM_UNKNOWN, f"item {code}: {known}; mend it there, or correct the entry")
         (one,) = found
         category = one["default_uom."]["category"]
         needs = bool(one.get("lot_required"))
@@ -229,16 +233,18 @@ class Tryton:
     def _unit(self, posting: Posting, product: _Product) -> _Unit:
         code, units = posting.unit, self._settings.units
         if code is None:
-            raise Declined(Why.UNIT_UNKNOWN, "says no unit; correct the entry")
+            raise Declined(WhyDeclined.UNIT_UNKNOWN, "says no unit; correct the entry")
         name = units.get(f"{product.code} {code}") or units.get(code)
         if name is None:
-            raise Declined(Why.UNIT_UNKNOWN, f"unit {code} of {product.code}: [tryton] units does not say what it is")
+            raise Declined(
+                WhyDeclined.UNIT_UNKNOWN, f"unit {code} of {product.code}: [tryton] units does not say what it is"
+            )
         found = [one for one in self._units() if one.name == name]
         if not found:
-            raise Declined(Why.UNIT_UNKNOWN, f"unit {name!r}, which [tryton] units names: there is none there")
+            raise Declined(WhyDeclined.UNIT_UNKNOWN, f"unit {name!r}, which [tryton] units names: there is none there")
         unit = found[0]
         if unit.category != product.category:
-            raise Declined(Why.UNIT_UNKNOWN, f"{name!r} cannot be converted into the unit of {product.code}")
+            raise Declined(WhyDeclined.UNIT_UNKNOWN, f"{name!r} cannot be converted into the unit of {product.code}")
         return unit
 
     def _units(self) -> list[_Unit]:
@@ -250,7 +256,7 @@ class Tryton:
         if found:
             return int(found[0]["id"])
         if self._settings.lots == "known":
-            raise Declined(Why.LOT_UNKNOWN, f"lot {number} of {product.code}: there is none there")
+            raise Declined(WhyDeclined.LOT_UNKNOWN, f"lot {number} of {product.code}: there is none there")
         return int(self._session.call("stock.lot", "create", [{"number": number, "product": product.id}])[0])
 
     def _place(self, place: str | None) -> int | None:
@@ -260,10 +266,12 @@ class Tryton:
         code = places.get(place or ANY) or places.get(ANY)
         if code is None:
             told = "says no dock or door" if place is None else f"{place}: [tryton] places does not say what it is"
-            raise Declined(Why.PLACE_UNKNOWN, told)
+            raise Declined(WhyDeclined.PLACE_UNKNOWN, told)
         found = self._session.search("stock.location", [["code", "=", code], ["type", "=", "storage"]], ("code",))
         if len(found) != 1:
-            raise Declined(Why.PLACE_UNKNOWN, f"location {code!r}, which [tryton] places names: {len(found)} there")
+            raise Declined(
+                WhyDeclined.PLACE_UNKNOWN, f"location {code!r}, which [tryton] places names: {len(found)} there"
+            )
         return int(found[0]["id"])
 
     def _announced(self, posting: Posting, product: _Product) -> Record | None:
@@ -280,7 +288,9 @@ class Tryton:
             domain.append(["shipment.reference", "=", posting.trailer, SHIPMENT])
         found = self._session.search(MOVE, domain, ("shipment",))
         if len(found) > 1:
-            raise Declined(Why.OTHER, f"pallet {posting.pallet}: {posting.item} is announced {len(found)} times for it")
+            raise Declined(
+                WhyDeclined.OTHER, f"pallet {posting.pallet}: {posting.item} is announced {len(found)} times for it"
+            )
         return found[0] if found else None
 
     def _bought(self, posting: Posting, line: _Line) -> tuple[int, Record]:
@@ -296,10 +306,12 @@ class Tryton:
         code = self._settings.supplier
         if code is None:
             named = f"pallet {posting.pallet}" if posting.pallet else "it"
-            raise Declined(Why.ORDER_UNKNOWN, f"{named} is announced on no open supplier shipment there")
+            raise Declined(WhyDeclined.ORDER_UNKNOWN, f"{named} is announced on no open supplier shipment there")
         found = self._session.search("party.party", [["code", "=", code]], ("supplier_location",))
         if len(found) != 1:
-            raise Declined(Why.ORDER_UNKNOWN, f"supplier {code!r}, which [tryton] supplier names: {len(found)} there")
+            raise Declined(
+                WhyDeclined.ORDER_UNKNOWN, f"supplier {code!r}, which [tryton] supplier names: {len(found)} there"
+            )
         factor = next(one.factor for one in self._units() if one.id == line.product.unit)
         price = (line.product.cost * Decimal(repr(line.unit.factor)) / Decimal(repr(factor))).quantize(
             Decimal("0.0001")
@@ -311,7 +323,7 @@ class Tryton:
     def _understood(self, why: Declined, posting: Posting) -> Declined:
         """What Tryton says in its own words, as the operator can be told."""
         if posting.lot is None and self._product(posting.item).lot_needed:
-            return Declined(Why.LOT_MISSING, str(why))
+            return Declined(WhyDeclined.LOT_MISSING, str(why))
         return why
 
     # Taking back
@@ -363,7 +375,7 @@ class Tryton:
                 self._session.call(RETURN, button, [back])
         if self._read(RETURN, back, "state")["state"] == "waiting":
             raise Declined(
-                Why.OTHER,
+                WhyDeclined.OTHER,
                 f"{number} cannot be taken back: its goods are no longer where they were received; look there",
             )
 

@@ -48,7 +48,7 @@ def test_what_was_cancelled_is_not_counted_though_the_table_of_entries_says_so(d
     one, _ = dock.boxes
     said = one.record(pallet_id="1", quantity=24, uom="CS", trailer="5501")
     dock.hear(said, one.cancel(said), one.record(pallet_id="2", quantity=1, uom="CS", trailer="5501"))
-    with dock.store._engine.begin() as transaction:
+    with dock.store.engine.begin() as transaction:
         transaction.execute(update(entries).where(entries.c.event_id == said["id"]).values(state="current"))
     assert [line["pallet"] for line in dock.dossier().content["lines"]] == ["2"]
 
@@ -126,7 +126,7 @@ def test_each_list_is_kept_as_it_was_signed_first(dock: Dock) -> None:
     dock.announce(line("1"), line("2"))
     dock.store.expect_received({"receive-notice": "pallet_id"})
     dock.announce(line("1"), line("2", 5))
-    with dock.store._engine.begin() as transaction:
+    with dock.store.engine.begin() as transaction:
         rows = transaction.execute(announced.select().order_by(announced.c.version)).all()
     assert [len(row.lines) for row in rows] == [2, 2]
     assert [parsed(str(row.body).encode())["version"] for row in rows] == [row.version for row in rows]
@@ -140,7 +140,7 @@ def test_each_list_is_kept_as_it_was_signed_first(dock: Dock) -> None:
 
 def test_lists_from_before_they_were_kept_are_there_without_a_signature(url: str, dock: Dock) -> None:
     dock.announce(line("1"))
-    with dock.store._engine.begin() as transaction:
+    with dock.store.engine.begin() as transaction:
         transaction.execute(text("DROP TABLE dockvoice_announced"))
         transaction.execute(text("DROP TABLE dockvoice_dossiers"))
         transaction.execute(text("UPDATE dockvoice_inventory SET version = 6"))
@@ -163,7 +163,7 @@ def test_a_dossier_is_owed_for_each_closing_once(dock: Dock) -> None:
     for _ in range(2):  # another consumer may have written it
         dock.store.dossier_written(owed[0][2], SITE, "5501", "a.zip", "0" * 64)
     assert dock.store.dossiers_owed(dock.roles) == owed[1:]
-    with dock.store._engine.begin() as transaction:
+    with dock.store.engine.begin() as transaction:
         transaction.execute(delete(dossiers))
     assert dock.store.dossiers_owed(dock.roles) == owed
 

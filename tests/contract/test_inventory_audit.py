@@ -81,10 +81,10 @@ def verify(store: Store, keys: dict[str, PublicKey] | None = KNOWN, device: int 
 
 
 def attack(store: Store, change: Attack) -> None:
-    if store._engine.dialect.name == "sqlite":  # whoever owns the file is held up by no foreign key
-        with closing(store._engine.raw_connection()) as raw:
+    if store.engine.dialect.name == "sqlite":  # whoever owns the file is held up by no foreign key
+        with closing(store.engine.raw_connection()) as raw:
             raw.cursor().execute("PRAGMA foreign_keys = OFF")
-    with store._engine.begin() as transaction:
+    with store.engine.begin() as transaction:
         change(transaction)
 
 
@@ -330,7 +330,7 @@ def test_whatever_is_altered_in_any_column_is_found_but_for_what_the_page_lists(
     held_row(store)
     for table in metadata.sorted_tables:
         where = chosen.get(table.name, true())
-        with store._engine.begin() as transaction:
+        with store.engine.begin() as transaction:
             (found,) = transaction.execute(table.select().where(where)).mappings()
         for column in table.c:
             other = _other(found[column.name])

@@ -194,7 +194,7 @@ def test_what_no_database_can_hold_is_refused_rather_than_tried_for_ever(store: 
 def test_what_cannot_be_answered_is_kept_byte_for_byte(store: Store) -> None:
     store.keep_rejected(b"\x00\xff{", "dockvoice/north/dock-3/entries", "is not JSON")
     assert store.count().rejected == 1
-    with store._engine.begin() as transaction:
+    with store.engine.begin() as transaction:
         assert transaction.execute(text("SELECT payload FROM rejected")).scalar_one() == b"\x00\xff{"
 
 
@@ -204,7 +204,7 @@ def test_what_is_put_aside_is_bounded_in_size_number_and_age(url: str) -> None:
     with closing(Store.open(url, now=lambda: now[0], aside=aside)) as store:
         for number in range(100):
             store.keep_rejected(b"%03d" % number + b"x" * 5000, "t" * 60_000, "is not JSON")
-        with store._engine.begin() as transaction:
+        with store.engine.begin() as transaction:
             kept = transaction.execute(text("SELECT payload, topic FROM rejected ORDER BY id")).all()
         assert [bytes(payload)[:3] for payload, _ in kept] == [b"%03d" % number for number in range(94, 100)]
         assert {len(payload) for payload, _ in kept} == {1000}
@@ -251,7 +251,7 @@ def test_rows_stand_in_the_order_in_which_they_came_however_the_clock_is_set(url
 def test_a_server_that_counts_arrivals_anew_refuses_nothing(postgresql: PostgreSQL, event: Read) -> None:
     with postgresql.database() as url, closing(Store.open(url)) as store:
         store.apply(event(recorded(1)))
-        with store._engine.begin() as transaction:
+        with store.engine.begin() as transaction:
             transaction.execute(text("ALTER SEQUENCE event_arrivals RESTART"))
         assert store.apply(event(recorded(2))) == Applied()
 

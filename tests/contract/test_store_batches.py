@@ -34,7 +34,7 @@ def told(became: Sequence[Became] | None) -> list[Any]:
 
 def tables(store: Store) -> dict[str, list[tuple[Any, ...]]]:
     """All that is in the tables, but for the order of devices among each other."""
-    with store._engine.begin() as transaction:
+    with store.engine.begin() as transaction:
         return {
             table.name: sorted(
                 tuple(_plainly(row[column.name]) for column in table.c if column.name not in {"arrival", "id"})
@@ -52,7 +52,7 @@ def _plainly(value: Any) -> str:
 def order(store: Store) -> dict[tuple[str, str], list[int]]:
     """The numbers of each device as they arrived."""
     found: dict[tuple[str, str], list[int]] = {}
-    with store._engine.begin() as transaction:
+    with store.engine.begin() as transaction:
         for row in transaction.execute(select(events).order_by(events.c.arrival)):
             found.setdefault((row.site, row.device), []).append(row.sequence)
     return found
@@ -160,7 +160,7 @@ def test_one_that_cannot_be_stored_lets_nothing_be_done_at_once(store: Store, ev
 
 
 def test_a_sites_trigger_lets_nothing_be_done_at_once(store: Store, event: Read) -> None:
-    with store._engine.begin() as transaction:
+    with store.engine.begin() as transaction:
         if transaction.dialect.name == "sqlite":
             transaction.execute(
                 text(
@@ -297,7 +297,7 @@ def test_a_device_that_has_gone_far_ahead_is_told_where_to_begin(shared: Store, 
 def stock(store: Store) -> dict[str, int]:
     """What is there of each pallet."""
     summed = select(stock_moves.c.pallet, func.sum(stock_moves.c.quantity)).group_by(stock_moves.c.pallet)
-    with store._engine.begin() as transaction:
+    with store.engine.begin() as transaction:
         return {row[0]: int(row[1]) for row in transaction.execute(summed)}
 
 
@@ -317,7 +317,7 @@ def test_moves_sum_up_to_what_stands(store: Store, event: Read, at_once: bool) -
         for one in every:
             store.apply(one)
     assert stock(store) == {"11": 0, "22": 10, "33": 0}
-    with store._engine.begin() as transaction:
+    with store.engine.begin() as transaction:
         rows = transaction.execute(select(stock_moves).order_by(stock_moves.c.arrival, stock_moves.c.line)).all()
     assert [(int(row.quantity), row.entry == row.event_id) for row in rows] == [
         (10, True),
@@ -334,7 +334,7 @@ def test_tables_from_before_moves_get_those_of_the_entries_that_are_there(url: s
     for message in (recorded(1), amended(2, 1, quantity=7), recorded(3, pallet_id="99"), cancelled(4, 3)):
         store.apply(event(message))
     kept = tables(store)["stock_moves"]
-    with store._engine.begin() as transaction:
+    with store.engine.begin() as transaction:
         stock_moves.drop(transaction)
         transaction.execute(update(versions).values(version=11))
     with closing(Store.open(url)) as upgraded:

@@ -28,7 +28,7 @@ from inventory.applying import handle
 from inventory.store import Store
 
 store = Store.open(sys.argv[1])
-with store._engine.begin() as transaction:
+with store.engine.begin() as transaction:
     handle(transaction, pickle.load(sys.stdin.buffer), store._now)
     print("handled", flush=True)
     time.sleep(60)
@@ -53,7 +53,7 @@ def test_killed_in_a_transaction_nothing_is_half_applied(url: str, store: Store,
 
 def test_a_connection_lost_in_a_transaction_applies_nothing(postgresql: PostgreSQL, event: Read) -> None:
     with postgresql.database() as url, closing(Store.open(url)) as store:
-        transaction = store._engine.connect()
+        transaction = store.engine.connect()
         assert handle(transaction, event(recorded(1)), store._now) == Applied()
         pid = transaction.execute(text("SELECT pg_backend_pid()")).scalar_one()
         postgresql.execute(f"SELECT pg_terminate_backend({pid}, 5000)")
@@ -81,12 +81,12 @@ def test_after_an_outage_the_same_store_goes_on(event: Read) -> None:
 def test_a_server_that_answers_before_its_disk_did_is_told_not_to(postgresql: PostgreSQL) -> None:
     with postgresql.database() as url:
         postgresql.execute(f"ALTER DATABASE {url.rpartition('/')[2]} SET synchronous_commit = off")
-        with closing(Store.open(url)) as store, store._engine.begin() as transaction:
+        with closing(Store.open(url)) as store, store.engine.begin() as transaction:
             assert transaction.execute(text("SHOW synchronous_commit")).scalar_one() == "on"
 
 
 def test_sqlite_waits_for_the_disk_at_every_commit(tmp_path: Path) -> None:
-    with closing(Store.open(f"sqlite:///{tmp_path / 'i.db'}")) as store, store._engine.begin() as transaction:
+    with closing(Store.open(f"sqlite:///{tmp_path / 'i.db'}")) as store, store.engine.begin() as transaction:
         assert transaction.execute(text("PRAGMA synchronous")).scalar_one() == 2
         assert transaction.execute(text("PRAGMA journal_mode")).scalar_one() == "wal"
         assert transaction.execute(text("PRAGMA foreign_keys")).scalar_one() == 1
@@ -95,12 +95,12 @@ def test_sqlite_waits_for_the_disk_at_every_commit(tmp_path: Path) -> None:
 def test_a_full_disk_applies_nothing_and_is_tried_again(tmp_path: Path, event: Read) -> None:
     with closing(Store.open(f"sqlite:///{tmp_path / 'i.db'}")) as store:
         long = replace(event(recorded(1)), body=b'"' + b"x" * 100_000 + b'"')
-        with store._engine.begin() as transaction:
+        with store.engine.begin() as transaction:
             room = transaction.execute(text("PRAGMA page_count")).scalar_one()
             transaction.execute(text(f"PRAGMA max_page_count = {room + 1}"))
         with pytest.raises(Unavailable, match="full; see that the disk has room"):
             store.apply(long)
         assert store.count().events == 0
-        with store._engine.begin() as transaction:
+        with store.engine.begin() as transaction:
             transaction.execute(text("PRAGMA max_page_count = 100000"))
         assert store.apply(long) == Applied()

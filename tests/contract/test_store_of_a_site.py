@@ -27,13 +27,13 @@ TRIGGERS = {
 
 
 def execute(store: Store, *statements: str) -> None:
-    with store._engine.begin() as transaction:
+    with store.engine.begin() as transaction:
         for statement in statements:
             transaction.execute(text(statement))
 
 
 def put_trigger(store: Store, body: str) -> None:
-    if store._engine.dialect.name == "sqlite":
+    if store.engine.dialect.name == "sqlite":
         execute(store, f"CREATE TRIGGER sites AFTER INSERT ON entries BEGIN {body} END")
         return
     execute(
@@ -44,14 +44,14 @@ def put_trigger(store: Store, body: str) -> None:
 
 
 def mend(store: Store) -> None:
-    sqlite = store._engine.dialect.name == "sqlite"
+    sqlite = store.engine.dialect.name == "sqlite"
     execute(store, "DROP TRIGGER sites" if sqlite else "DROP TRIGGER sites ON entries")
 
 
 @pytest.mark.parametrize("which", TRIGGERS)
 def test_a_fault_of_a_sites_trigger_refuses_nothing(store: Store, event: Read, which: str) -> None:
     execute(store, STOCK, "INSERT INTO stock VALUES ('one', 1)")
-    put_trigger(store, TRIGGERS[which][store._engine.dialect.name != "sqlite"])
+    put_trigger(store, TRIGGERS[which][store.engine.dialect.name != "sqlite"])
     for _ in range(2):
         with pytest.raises(SiteFault, match="mend the trigger, table or rule of yours that says so"):
             store.apply(event(recorded(1)))
@@ -61,7 +61,7 @@ def test_a_fault_of_a_sites_trigger_refuses_nothing(store: Store, event: Read, w
 
 
 def test_a_rule_of_the_sites_on_our_table_refuses_nothing(store: Store, event: Read) -> None:
-    if store._engine.dialect.name == "sqlite":
+    if store.engine.dialect.name == "sqlite":
         execute(store, "CREATE UNIQUE INDEX sites ON entries (operator)")
     else:
         execute(store, "ALTER TABLE entries ADD CONSTRAINT sites UNIQUE (operator) DEFERRABLE INITIALLY DEFERRED")
@@ -70,13 +70,13 @@ def test_a_rule_of_the_sites_on_our_table_refuses_nothing(store: Store, event: R
         store.apply(event(recorded(2)))
     execute(
         store,
-        "DROP INDEX sites" if store._engine.dialect.name == "sqlite" else "ALTER TABLE entries DROP CONSTRAINT sites",
+        "DROP INDEX sites" if store.engine.dialect.name == "sqlite" else "ALTER TABLE entries DROP CONSTRAINT sites",
     )
     assert store.apply(event(recorded(2))) == Applied()
 
 
 def rejected(store: Store) -> list[tuple[str, str, bytes]]:
-    with store._engine.begin() as transaction:
+    with store.engine.begin() as transaction:
         return [tuple(row) for row in transaction.execute(text("SELECT topic, reason, payload FROM rejected"))]
 
 

@@ -31,7 +31,7 @@ def test_consumers_that_start_together_make_the_tables_once(url: str) -> None:
 
 
 def test_tables_of_a_newer_version_are_left_alone(url: str, store: Store) -> None:
-    with store._engine.begin() as transaction:
+    with store.engine.begin() as transaction:
         transaction.execute(text("UPDATE dockvoice_inventory SET version = 99"))
     with pytest.raises(Misconfigured, match="of version 99, this program's of 13"):
         Store.open(url)
@@ -39,7 +39,7 @@ def test_tables_of_a_newer_version_are_left_alone(url: str, store: Store) -> Non
 
 def make_second_version(store: Store) -> None:
     """Back to the tables of version 2, which had no order of arrival but the clock's."""
-    with store._engine.begin() as transaction:
+    with store.engine.begin() as transaction:
         for table in (catalogue, pallets, flags, postings):
             table.drop(transaction)
         transaction.execute(text("ALTER TABLE dockvoice_reviews DROP COLUMN told_again_at"))
@@ -53,7 +53,7 @@ def make_second_version(store: Store) -> None:
 def make_first_version(store: Store) -> None:
     """Back to the tables of version 1, which had no place for order and refusals either."""
     make_second_version(store)
-    with store._engine.begin() as transaction:
+    with store.engine.begin() as transaction:
         for change in ("DROP TABLE devices", "DROP TABLE refused", "UPDATE dockvoice_inventory SET version = 1"):
             transaction.execute(text(change))
 
@@ -62,7 +62,7 @@ def test_tables_of_the_first_version_are_brought_up_to_date(url: str, store: Sto
     for number in range(1, 7):
         store.apply(event(recorded(number)))
     store.apply(event(recorded(1, at=("south", "dock-1"))))
-    with store._engine.begin() as transaction:
+    with store.engine.begin() as transaction:
         for table in (entries, events):
             transaction.execute(delete(table).where(table.c.event_id == identity(1, 3)))
     make_first_version(store)
@@ -87,7 +87,7 @@ def test_tables_of_the_first_version_without_events_are_brought_up_to_date(url: 
 
 def shape(store: Store) -> dict[str, Any]:
     """What the database says its tables are made of."""
-    found = inspect(store._engine)
+    found = inspect(store.engine)
     return {
         "columns": {
             (name, column["name"]): (str(column["type"]), column["nullable"], column["default"])
@@ -95,7 +95,7 @@ def shape(store: Store) -> dict[str, Any]:
             for column in found.get_columns(name)
         },
         "indexes": {(name, index["name"]) for name in found.get_table_names() for index in found.get_indexes(name)},
-        "sequences": set(found.get_sequence_names()) if store._engine.dialect.name == "postgresql" else set(),
+        "sequences": set(found.get_sequence_names()) if store.engine.dialect.name == "postgresql" else set(),
     }
 
 
@@ -122,10 +122,10 @@ def test_consumers_that_start_together_bring_tables_up_to_date_once(url: str, st
 @pytest.mark.parametrize("version", range(4, VERSION))
 def test_from_each_version_it_goes_on_to_the_newest(tmp_path: Path, version: int) -> None:
     url = f"sqlite:///{tmp_path / 'inventory.db'}"
-    with closing(Store.open(url)) as store, store._engine.begin() as transaction:
+    with closing(Store.open(url)) as store, store.engine.begin() as transaction:
         transaction.execute(update(versions).values(version=version))
     Store.open(url).close()
-    with closing(Store.open(url, create=False)) as store, store._engine.begin() as transaction:
+    with closing(Store.open(url, create=False)) as store, store.engine.begin() as transaction:
         assert transaction.execute(text("SELECT version FROM dockvoice_inventory")).all() == [(VERSION,)]
 
 
@@ -135,7 +135,7 @@ def test_the_version_of_the_tables_is_that_of_the_last_revision() -> None:
 
 def test_an_upgrade_that_fails_changes_nothing(url: str, store: Store) -> None:
     make_second_version(store)
-    with store._engine.begin() as transaction:  # somebody's own table where version 8 makes one
+    with store.engine.begin() as transaction:  # somebody's own table where version 8 makes one
         transaction.execute(text("DROP TABLE dockvoice_said"))
         transaction.execute(text("CREATE TABLE dockvoice_said (note TEXT)"))
     before = shape(store)
@@ -165,14 +165,13 @@ def test_tables_of_the_second_version_are_put_in_order_and_go_on_from_there(url:
 
 
 def test_tables_of_somebody_else_are_left_alone(url: str, store: Store) -> None:
-    with store._engine.begin() as transaction:
+    with store.engine.begin() as transaction:
         transaction.execute(text("DROP TABLE dockvoice_inventory"))
     with pytest.raises(
         Misconfigured,
         match="dockvoice_announced, dockvoice_catalogue, dockvoice_clip_requests, dockvoice_clips, dockvoice_dossiers, "
-        "dockvoice_expected, dockvoice_flags, "
-        "dockvoice_pallets, dockvoice_postings, dockvoice_reviews, dockvoice_said, dockvoice_statuses, dockvoice_waiting, "
-        "entries, events, refused, rejected, stock_moves "
+        "dockvoice_expected, dockvoice_flags, dockvoice_pallets, dockvoice_postings, dockvoice_reviews, "
+        "dockvoice_said, dockvoice_statuses, dockvoice_waiting, entries, events, refused, rejected, stock_moves "
         "there are not Dock",
     ):
         Store.open(url)

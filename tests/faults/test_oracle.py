@@ -98,7 +98,7 @@ def test_a_transaction_open_in_postgresql_is_seen_once_it_locks_something(postgr
     with (
         postgresql.database() as url,
         closing(Store.open(url)) as store,
-        store._engine.connect() as connection,
+        store.engine.connect() as connection,
     ):
         connection.execute(text("SELECT count(*) FROM devices"))
         assert not writing_in_postgresql(postgresql)

@@ -169,7 +169,7 @@ def test_what_fails_is_told_and_tried_again_and_holds_up_nothing_else(
     settled(writer)
     assert not desk.folder.exists()  # not before its time
     dock.hear(one.record("close-trailer", trailer="88/../../x"))
-    with dock.store._engine.begin() as transaction:
+    with dock.store.engine.begin() as transaction:
         wrong = events.c.event_id == one.said[0]["id"]
         transaction.execute(update(events).where(wrong).values(body="gone"))
     assert "event 1 of north/dock-3: is none any more" in str(run(dock, "5501").exception)
@@ -181,7 +181,7 @@ def test_what_fails_is_told_and_tried_again_and_holds_up_nothing_else(
     settled(writer)
     (path,) = desk.folder.iterdir()
     assert path.name.startswith("north.88%2F..%2F..%2Fx.1.")
-    with dock.store._engine.begin() as transaction:
+    with dock.store.engine.begin() as transaction:
         body = json.dumps(one.said[0], ensure_ascii=False, separators=(",", ":"))
         transaction.execute(update(events).where(wrong).values(body=body))
     now[0] += RETRY_S[1]

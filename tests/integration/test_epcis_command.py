@@ -64,7 +64,7 @@ def strike(url: str, number: int) -> None:
         "device": "dock-3",
     }
     row |= {"reason": "already_received:dock-4", "flagged_at": at, "state": "open"}
-    with closing(Store.open(url)) as store, store._engine.begin() as transaction:
+    with closing(Store.open(url)) as store, store.engine.begin() as transaction:
         transaction.execute(insert(flags).values(**row))
     with closing(Store.open(url)) as store:
         store.flags.decide(identity(1, number), FlagState.STRUCK, "bo", "said twice")
@@ -131,7 +131,7 @@ def test_the_database_stays_as_it_is(
     a_real_day(url, repository)
 
     def all_of_it() -> list[Any]:
-        with closing(Store.open(url)) as store, store._engine.begin() as transaction:
+        with closing(Store.open(url)) as store, store.engine.begin() as transaction:
             return [transaction.execute(select(table)).all() for table in (events, entries, flags)]
 
     before = all_of_it()

@@ -94,7 +94,7 @@ def test_without_a_key_it_says_what_was_not_checked(store: Store) -> None:
 
 
 def test_a_broken_link_is_named(store: Store, pem: Path) -> None:
-    with store._engine.begin() as transaction:
+    with store.engine.begin() as transaction:
         transaction.execute(text("UPDATE events SET body = replace(body, 'op-17', 'op-18') WHERE sequence = 2"))
     told = run(store, "--key", pem)
     assert told.exit_code == 1
@@ -118,7 +118,7 @@ def test_faults_are_named(store: Store, pem: Path, tmp_path: Path) -> None:
 
 
 def test_no_device_and_no_event_are_no_proof(store: Store, pem: Path, tmp_path: Path) -> None:
-    with store._engine.begin() as transaction:
+    with store.engine.begin() as transaction:
         transaction.execute(text("DELETE FROM devices"))
     told = run(store, "--key", pem)
     assert told.exit_code == 1
@@ -126,7 +126,7 @@ def test_no_device_and_no_event_are_no_proof(store: Store, pem: Path, tmp_path: 
         "north/dock-3: events that hold: 0",
         "  MISSING: no row of `devices` says how far its events have come",
     ]
-    with store._engine.begin() as transaction:
+    with store.engine.begin() as transaction:
         for table in ("entries", "events"):
             transaction.execute(text(f"DELETE FROM {table}"))  # noqa: S608 - our own tables
     told = run(store, "--key", pem)
@@ -156,7 +156,7 @@ def test_a_known_break_is_acknowledged_and_the_chain_goes_on_behind_it(
     private = Ed25519PrivateKey.generate()
     auditor.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     public.write_bytes(PublicKey(private.public_key().public_bytes_raw()).pem)
-    with store._engine.begin() as transaction:
+    with store.engine.begin() as transaction:
         transaction.execute(text("UPDATE events SET body = replace(body, 'op-17', 'op-18') WHERE sequence = 1"))
     given = ("--reason", "a clerk tried it out", "--sign", auditor, "--key", pem)
     assert isinstance(acknowledge(store, "2", file, *given).exception, UnreadableInput)
@@ -170,7 +170,7 @@ def test_a_known_break_is_acknowledged_and_the_chain_goes_on_behind_it(
     assert "a clerk tried it out" in told.stdout
     assert run(store, *verified).exit_code == 1  # signed by nobody who is believed
     assert run(store, *verified, "--by", pem).exit_code == 1
-    with store._engine.begin() as transaction:
+    with store.engine.begin() as transaction:
         transaction.execute(text("UPDATE events SET body = replace(body, 'op-18', 'op-19') WHERE sequence = 1"))
     assert run(store, *verified, "--by", public).exit_code == 1
     file.write_text("{}\n")

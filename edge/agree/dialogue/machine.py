@@ -37,7 +37,7 @@ from edge.agree.dialogue.events import Deadline, Happening, UtteranceHeard, even
 from edge.agree.dialogue.merging import is_beside, names_another
 from edge.agree.dialogue.orders import Adjust, Earcon, Order, Say, Sound, StartTimer, StopTimer
 from edge.agree.dialogue.questions import About, Question
-from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, InReview, Manner, Works
+from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, InReview, Manner, Recorded, Works
 from edge.agree.dialogue.table import AGREEING, CLOSED, QUESTIONS, TABLE, Event, State, Step
 from edge.agree.expectations import NOTHING_EXPECTED
 from edge.forms.catalogue import Catalogue
@@ -314,18 +314,9 @@ class Dialogue:
         return frozenset(self._session.recorded.turned_down)
 
     @property
-    def owed(self) -> int:
-        """How many events are owed to the inventory."""
-        return self._session.recorded.owed
-
-    @owed.setter
-    def owed(self, count: int) -> None:
-        self._session.recorded.owed = count
-
-    @property
-    def refused(self) -> frozenset[str]:
-        """The events that the inventory turned down and that nothing has taken the place of."""
-        return frozenset(self._session.recorded.refused)
+    def recorded(self) -> Recorded:
+        """The entries on record that may still be spoken of, and how the inventory stands to them."""
+        return self._session.recorded
 
     @property
     def has_news(self) -> bool:
