@@ -108,11 +108,12 @@ class Tryton:
 
     def start(self) -> None:
         """Start the server and wait until it answers for the database."""
-        self._server = subprocess.Popen(
-            [_program("trytond"), "-c", str(self._directory / "trytond.conf"), "-d", NAME],
-            stdout=(self._directory / "log").open("ab"),
-            stderr=subprocess.STDOUT,
-        )
+        with (self._directory / "log").open("ab") as log:
+            self._server = subprocess.Popen(
+                [_program("trytond"), "-c", str(self._directory / "trytond.conf"), "-d", NAME],
+                stdout=log,
+                stderr=log,
+            )
         until(self._answers, lambda: f"Tryton does not answer: {self.log()}", START_S)
 
     def stop(self) -> None:
@@ -198,7 +199,9 @@ class Tryton:
             kind.save()
         (currency,) = self.model("currency.currency").find([("code", "=", "EUR")])
         for line in lines:
-            package = self.model("stock.package")(number=line.pallet, type=kind)
+            package = self.model("stock.package")(type=kind)
+            package.save()
+            package.number = line.pallet  # Tryton has given it one of its own sequence
             package.save()
             (product,) = self.model("product.product").find([("code", "=", line.item)])
             (unit,) = self.model("product.uom").find([("name", "=", line.unit)])

@@ -78,7 +78,7 @@ def run(name: Name, file: File = None, config: Config = None, database: Database
 
     Before anything is posted it is looked whether it is there already, under the id of its event; afterwards whether it
     is there now. What the other system does not take is flagged (`dockvoice inventory flags`), and the operator who
-    said it hears why. It is tried again when somebody says so: `dockvoice inventory flags stands EVENT --reason TEXT`.
+    said it hears why. It is tried again when somebody says so: `dockvoice inventory flags keep EVENT --reason TEXT`.
     """
     settings, inventory = _settings(name, file, config, database)
     log_to(sys.stderr, logging.INFO, "%(asctime)s %(levelname)s %(message)s")

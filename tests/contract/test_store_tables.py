@@ -16,7 +16,7 @@ from edge.errors import Misconfigured, StorageFailed, Unavailable, UnreadableInp
 from inventory.migrations import newest
 from inventory.records import Applied, Duplicate, Early
 from inventory.store import Store
-from inventory.tables import VERSION, catalogue, entries, events, flags, pallets, versions
+from inventory.tables import VERSION, catalogue, entries, events, flags, pallets, postings, versions
 from tests.databases import Read
 from tests.dictated import identity, recorded
 from tests.postgresql import PostgreSQL
@@ -33,14 +33,14 @@ def test_consumers_that_start_together_make_the_tables_once(url: str) -> None:
 def test_tables_of_a_newer_version_are_left_alone(url: str, store: Store) -> None:
     with store._engine.begin() as transaction:
         transaction.execute(text("UPDATE dockvoice_inventory SET version = 99"))
-    with pytest.raises(Misconfigured, match="of version 99, this program's of 11"):
+    with pytest.raises(Misconfigured, match="of version 99, this program's of 12"):
         Store.open(url)
 
 
 def make_second_version(store: Store) -> None:
     """Back to the tables of version 2, which had no order of arrival but the clock's."""
     with store._engine.begin() as transaction:
-        for table in (catalogue, pallets, flags):
+        for table in (catalogue, pallets, flags, postings):
             table.drop(transaction)
         transaction.execute(text("ALTER TABLE dockvoice_reviews DROP COLUMN told_again_at"))
         transaction.execute(text("DROP INDEX events_as_they_arrived"))
@@ -171,7 +171,7 @@ def test_tables_of_somebody_else_are_left_alone(url: str, store: Store) -> None:
         Misconfigured,
         match="dockvoice_announced, dockvoice_catalogue, dockvoice_clip_requests, dockvoice_clips, dockvoice_dossiers, "
         "dockvoice_expected, dockvoice_flags, "
-        "dockvoice_pallets, dockvoice_reviews, dockvoice_said, dockvoice_statuses, entries, events, refused, rejected "
+        "dockvoice_pallets, dockvoice_postings, dockvoice_reviews, dockvoice_said, dockvoice_statuses, entries, events, refused, rejected "
         "there are not Dock",
     ):
         Store.open(url)
