@@ -157,10 +157,12 @@ class Ledger:
         What an entry stands in the place of is taken back before it, also where it named another pallet, or none.
         """
         older = postings.alias("older")
-        replaced = select(entries.c.replaces).where(entries.c.event_id == postings.c.event_id).scalar_subquery()
+        replaced = select(entries.c.replaces).where(entries.c.event_id == postings.c.event_id)
         waits = exists().where(
             older.c.connector == self.name,
-            or_(older.c.pallet == postings.c.pallet, older.c.event_id == replaced),
+            or_(
+                older.c.pallet == postings.c.pallet, older.c.event_id == replaced.correlate(postings).scalar_subquery()
+            ),
             older.c.arrival < postings.c.arrival,
             older.c.state == PostingState.DUE.value,
         )

@@ -329,6 +329,19 @@ def test_what_is_said_of_one_pallet_is_posted_in_its_order(dock: Dock) -> None:
     assert posts[-2:] == [identity(1, 1), identity(1, 2)]
 
 
+def test_what_an_entry_replaces_is_taken_back_before_it_though_it_named_another_pallet(dock: Dock) -> None:
+    for number in (1, 2, 3):
+        dock.says(recorded(number, pallet_id=f"090{number}"))
+    dock.until_settled()
+    dock.says(amended(4, 2, pallet_id="0999"))
+    dock.other.before = raising(Away("HTTP 500"), "reverse")
+    dock.engine().round()
+    assert not dock.books.standing(identity(1, 4))
+    dock.until_settled()
+    assert dock.books.calls[-2:] == [("post", identity(1, 4)), ("find", identity(1, 4))]
+    assert {pallet for pallet, _ in dock.books.stock.items()} == {"0901", "0903", "0999"}
+
+
 def test_a_fault_in_the_settings_ends_the_round_and_keeps_all_of_it_due(dock: Dock) -> None:
     dock.says(recorded(1))
     dock.says(recorded(2, pallet_id="0900"))

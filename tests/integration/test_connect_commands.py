@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
 from standardwebhooks import Webhook as Receiver
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from edge.errors import Unfinished
 from inventory.connect.command import commands
