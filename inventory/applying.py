@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from edge.deliver.events import WITHHELD
 from edge.hash_chain import parsed
 from edge.records import FieldValue
-from inventory import flags
+from inventory import flags, stock
 from inventory.database import is_of_the_event
 from inventory.records import Applied, Applying, Duplicate, Early, Event, Refused, Unfit
 from inventory.tables import ARRIVALS, SEARCHED, devices, entries, events, refused, rejected, said
@@ -54,7 +54,7 @@ def handle(transaction: Connection, event: Event | Unfit, clock: Callable[[], da
     """Apply `event` or refuse it if it is its turn; else say what became of it before, or which number is expected."""
     handled, instance = _wait_for_turn(transaction, event, clock)
     now = clock()  # only here: what was handled later was received later
-    became = _known(transaction, event) or _new(transaction, event, handled, instance, now)
+    became = _known(transaction, event, now) or _new(transaction, event, handled, instance, now)
     if isinstance(became, Applied) and isinstance(event, Event):
         flags.look(transaction, event, now)
     # True of what was known, too: tables of the first version hold events beyond a refused one.
@@ -103,16 +103,16 @@ def _note(transaction: Connection, event: Event | Unfit, handled: int, instance:
     transaction.execute(noted.values(handled=handled, highest=highest, instance=instance, heard_at=now))
 
 
-def _known(transaction: Connection, event: Event | Unfit) -> Applying | None:
+def _known(transaction: Connection, event: Event | Unfit, now: datetime) -> Applying | None:
     """What is to be said of an event that came before; None of one that never did."""
     applied = select(events.c.type, events.c.body).where(*_itself(events, event))
     if (found := transaction.execute(applied).one_or_none()) is not None:
-        return _again(transaction, event, found.type, found.body)
+        return _again(transaction, event, found.type, found.body, now)
     reasons = transaction.execute(select(refused.c.reasons).where(*_itself(refused, event))).scalar()
     return None if reasons is None else Refused(tuple(reasons))
 
 
-def _again(transaction: Connection, event: Event | Unfit, kind: str, body: str) -> Applying:
+def _again(transaction: Connection, event: Event | Unfit, kind: str, body: str, now: datetime) -> Applying:
     if body.encode() == event.body:
         return Duplicate()
     if isinstance(event, Unfit):
@@ -121,7 +121,7 @@ def _again(transaction: Connection, event: Event | Unfit, kind: str, body: str) 
     if event.type == WITHHELD or json.loads(body) == json.loads(event.body):
         return Duplicate()
     if kind == WITHHELD:
-        return _attempt(transaction, event, _fill_in)
+        return _attempt(transaction, event, partial(_fill_in, now=now))
     return Refused(("conflicting_event",))
 
 
@@ -199,20 +199,22 @@ def _record(transaction: Connection, event: Event, now: datetime) -> None:
             arrival=ARRIVAL[transaction.dialect.name],
         )
     )
-    _change(transaction, event)
+    _change(transaction, event, now)
 
 
-def _fill_in(transaction: Connection, event: Event) -> None:
+def _fill_in(transaction: Connection, event: Event, now: datetime) -> None:
     """The entry that was withheld at first takes its place."""
     transaction.execute(update(events).where(*_itself(events, event)).values(type=event.type, body=event.body.decode()))
-    _change(transaction, event)
+    _change(transaction, event, now)
 
 
-def _change(transaction: Connection, event: Event) -> None:
+def _change(transaction: Connection, event: Event, now: datetime) -> None:
+    arrival = transaction.execute(select(events.c.arrival).where(events.c.event_id == event.event_id)).scalar_one()
     if event.replaces is not None:
         _end(transaction, event, event.replaces)
     if event.fields is not None:
-        _add(transaction, event, event.fields)
+        _add(transaction, event, event.fields, arrival)
+    stock.book(transaction, event, now, arrival)
 
 
 def _end(transaction: Connection, event: Event, named: str) -> None:
@@ -226,42 +228,52 @@ def _end(transaction: Connection, event: Event, named: str) -> None:
     raise _NotApplicable("unknown_event" if known is None else f"already_{known}")
 
 
-def _add(transaction: Connection, event: Event, fields: Mapping[str, FieldValue]) -> None:
-    arrival = transaction.execute(select(events.c.arrival).where(events.c.event_id == event.event_id)).scalar_one()
-    transaction.execute(
-        insert(entries).values(
-            event_id=event.event_id,
-            site=event.site,
-            device=event.device,
-            form=event.form,
-            fields=dict(fields),
-            operator=event.operator,
-            utterance_id=event.utterance_id,
-            recorded_at=event.recorded_at,
-            state="current",
-            replaces=event.replaces,
-            arrival=arrival,
-            answers=event.answers,
-        )
-    )
+def _add(transaction: Connection, event: Event, fields: Mapping[str, FieldValue], arrival: int) -> None:
+    transaction.execute(insert(entries).values(entry_row(event, fields, arrival)))
+    if texts := text_rows(event, fields, arrival):
+        transaction.execute(insert(said), texts)
+
+
+def entry_row(event: Event, fields: Mapping[str, FieldValue], arrival: int) -> dict[str, Any]:
+    """The row of an entry that stands."""
+    return {
+        "event_id": event.event_id,
+        "site": event.site,
+        "device": event.device,
+        "form": event.form,
+        "fields": dict(fields),
+        "operator": event.operator,
+        "utterance_id": event.utterance_id,
+        "recorded_at": event.recorded_at,
+        "state": "current",
+        "replaces": event.replaces,
+        "arrival": arrival,
+        "answers": event.answers,
+    }
+
+
+def text_rows(event: Event, fields: Mapping[str, FieldValue], arrival: int) -> list[dict[str, Any]]:
+    """The rows by which an entry is searched for."""
     texts = {name: one for name, one in fields.items() if isinstance(one, str) and len(one) <= SEARCHED}
-    if texts:
-        same = {"event_id": event.event_id, "site": event.site, "arrival": arrival}
-        transaction.execute(insert(said), [{**same, "field": name, "value": one} for name, one in texts.items()])
+    same = {"event_id": event.event_id, "site": event.site, "arrival": arrival}
+    return [{**same, "field": name, "value": one} for name, one in texts.items()]
 
 
 def _remember(transaction: Connection, event: Event | Unfit, refusal: Refused, now: datetime) -> None:
-    transaction.execute(
-        insert(refused).values(
-            event_id=event.event_id,
-            site=event.site,
-            device=event.device,
-            sequence=event.sequence,
-            reasons=list(refusal.reasons),
-            body=event.body,
-            received_at=now,
-        )
-    )
+    transaction.execute(insert(refused).values(refused_row(event, refusal, now)))
+
+
+def refused_row(event: Event | Unfit, refusal: Refused, now: datetime) -> dict[str, Any]:
+    """The row of an event that broke a rule."""
+    return {
+        "event_id": event.event_id,
+        "site": event.site,
+        "device": event.device,
+        "sequence": event.sequence,
+        "reasons": list(refusal.reasons),
+        "body": event.body,
+        "received_at": now,
+    }
 
 
 def _keep_copy(transaction: Connection, event: Event | Unfit, refusal: Refused, now: datetime) -> None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import islice, takewhile
 from queue import Empty, SimpleQueue
 from typing import Any, Literal
 
@@ -22,7 +23,6 @@ from edge.deliver.events import (
     early,
     encode,
     presence,
-    read_key,
     receipt,
     untrusted,
 )
@@ -33,12 +33,14 @@ from edge.systemd_notify import Notifier
 from inventory.admission import Untrusted, distrusted
 from inventory.database import SiteFault
 from inventory.forms import Forms
+from inventory.hearing import Hearing
 from inventory.judge import LARGEST, Judged, Sound, Unanswerable, Unsound, judge
 from inventory.keys import KeyDirectory
 from inventory.ports import Broker, ClipsDesk, Dossiers, ReviewShelf, Shelf, StatusShelf
 from inventory.pulse import Pulse
-from inventory.records import Applied, Applying, Duplicate, Early, Event, Refused, Unfit
+from inventory.records import Applied, Applying, Duplicate, Early, Event, Held, Refused, Unfit
 from inventory.reviews import read_review
+from inventory.together import Latecomers, Together
 
 log = logging.getLogger("inventory")
 
@@ -77,7 +79,8 @@ Inbox = SimpleQueue[SessionEvent | Wake]
 class _Answer:
     """A receipt that may be sent: what it speaks of is committed."""
 
-    to: Delivered
+    to: Delivered | None
+    """What it answers; None: the broker has been told of that before."""
     topic: str
     payload: bytes
     event_id: str
@@ -113,6 +116,7 @@ class Consumer:
         statuses: StatusShelf | None = None,
         dossiers: Dossiers | None = None,
         clips: ClipsDesk | None = None,
+        together: Together | None = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -125,11 +129,14 @@ class Consumer:
         self._put_off: dict[str, _PutOff] = {}  # By the topic on which it came.
         self._keys = keys
         self._trust_first_use = trust_first_use
+        self._hearing = Hearing(prefix, largest, keys, trust_first_use, statuses)
         self._largest = largest
         self._reviews = reviews
-        self._statuses = statuses
         self._dossiers = dossiers
         self._clips = clips
+        self._together = together
+        self._room = 0 if together is None else together.most
+        """So many receipts may be left to send while more is applied."""
         self._clip_news: deque[Delivered] = deque()
         """What devices say of recordings: dealt with where nothing else waits."""
         self._requests_at: float | None = None
@@ -146,6 +153,7 @@ class Consumer:
         self._retry_s = RETRY_S[0]
         self._systemd = Notifier.from_environment()
         self._pulse = Pulse(broker, shelf, clock, self._systemd)
+        self._latecomers = None if together is None else Latecomers(together, clock, self._systemd)
 
     def run(self) -> None:
         """Apply events until `stop`. Raises Unavailable if the broker cannot be reached at all, Misconfigured."""
@@ -181,7 +189,7 @@ class Consumer:
             return
 
     def _leisure_s(self) -> float:
-        if self._unsent:
+        if len(self._unsent) > self._room:
             return TURN_S
         due = [one.retry_at for one in self._put_off.values()]
         due += [self._retry_at] if self._waiting or self._clip_news else []
@@ -209,52 +217,78 @@ class Consumer:
                 log.warning("broker lost: %s; trying again", news.why)
                 self._systemd.status(f"broker lost: {news.why}")
             case Acknowledged(tag, reason_code) if reason_code >= DENIED:
-                self._tell_denied(tag, reason_code)
+                _tell_denied(self._prefix, self._client_id, tag, reason_code)
             case Acknowledged() | Wake():
                 return
 
-    def _tell_denied(self, tag: str, reason_code: int) -> None:
-        """The broker's rules keep something from going out."""
-        every = Topics.every(self._prefix)
-        if tag == PRESENCE:
-            log.warning(
-                "the broker lets nobody know that we are here (0x%02x): allow this user to publish %s, or devices "
-                "wait out their receipts after an outage",
-                *(reason_code, Topics.consumer(self._prefix, self._client_id)),
-            )
-        elif tag.startswith(CLIP):
-            log.warning(
-                "the broker passes on nothing about recordings (0x%02x): allow this user to publish %s and %s",
-                *(reason_code, every.clip_requests, every.clip_receipts),
-            )
-        else:
-            log.error(
-                "receipt for %s denied by the broker (0x%02x): allow this user to publish %s",
-                *(tag, reason_code, every.receipts),
-            )
-
     def _work(self) -> None:
-        """Bring one message to its end, or put it off while the broker or the database cannot take it."""
+        """Bring what can be done at once to its end, or put it off while the broker or the database cannot take it."""
         self._send()
-        if self._stopping or self._unsent or self._clock() < self._retry_at:
+        if self._stopping or len(self._unsent) > self._room or self._clock() < self._retry_at:
             return
         self._try_again()
-        if self._unsent:
+        if len(self._unsent) > self._room:
             return
         try:
             if not self._waiting:
                 self._look_after_clips()
                 return
-            self._settle_in_turn(self._waiting[0])
+            self._settle_first()
         except Unavailable as fault:
             self._retry_at = self._clock() + self._retry_s
             log.warning("kept for later, next try in %g s: %s", self._retry_s, fault)
             self._systemd.status(str(fault))
             self._retry_s = min(self._retry_s * 2, RETRY_S[1])
             return
-        self._waiting.popleft()
         self._retry_s = RETRY_S[0]
         self._send()
+
+    def _settle_first(self) -> None:
+        """Settle the first of what waits, and with it the entries behind it. Raises Unavailable."""
+        together, entries = self._together, list[Delivered]()
+        if together is not None:
+            most = islice(self._waiting, together.most)
+            entries = list(takewhile(lambda one: one.topic.endswith("/entries"), most))
+        if together is not None and (len(entries) > 1 or (entries and together.hold)):
+            self._settle_together(entries, together)
+        else:
+            self._settle_in_turn(self._waiting[0])
+            self._waiting.popleft()
+
+    def _settle_together(self, messages: list[Delivered], together: Together) -> None:
+        """Settle these. What is done is taken from what waits. Raises Unavailable."""
+        sound = [(message, judged) for message in messages if (judged := self._sifted(message)) is not None]
+        if not sound:
+            return
+        given = [judged.event for _, judged in sound]
+        became = together.shelf.apply_all(given, hold=together.hold)
+        if became is None:
+            log.warning("%d events are applied one by one: one of them cannot be applied with others", len(sound))
+            for message, _ in sound:
+                self._settle_in_turn(message)
+                self._waiting.popleft()
+            return
+        for number, (event, said) in enumerate(became):
+            # What waited for one of these comes behind them; the broker was told of it when it came.
+            self._conclude(sound[number][0] if number < len(sound) else None, event, said, logging.DEBUG)
+        for _ in sound:
+            self._waiting.popleft()
+        counted = Counter(type(one).__name__.lower() for _, one in became)
+        log.info("%d events: %s", len(became), ", ".join(f"{number} {what}" for what, number in counted.items()))
+
+    def _sifted(self, message: Delivered) -> Sound | Unsound | None:
+        """What may be applied with others; None, and settled, is what may not. Raises Unavailable."""
+        if message.topic in self._put_off:
+            self._settle_in_turn(message)
+        elif isinstance(judged := self._judged(message), Unanswerable):
+            self._put_aside(message, judged.reason)
+            self._broker.acknowledge(message)
+        elif (stranger := self._stranger(judged.event)) is None:
+            return judged
+        else:
+            self._turn_away(message, judged, stranger)
+        self._waiting.remove(message)
+        return None
 
     def _look_after_clips(self) -> None:
         """Nothing else waits: deal with one thing that concerns recordings. Raises Unavailable."""
@@ -330,8 +364,7 @@ class Consumer:
 
     def _settle(self, message: Delivered) -> None:
         if message.topic.endswith("/status"):
-            self._hear(message)
-            self._meet(message)
+            self._hearing.take(message)
             self._broker.acknowledge(message)
             return
         if message.topic.endswith("/reviews") and self._reviews is not None:
@@ -346,13 +379,18 @@ class Consumer:
                 if stranger := self._stranger(judged.event):
                     self._turn_away(message, judged, stranger)
                 else:
-                    self._apply(message, judged)
+                    self._conclude(message, judged.event, self._shelf.apply(judged.event))
 
-    def _apply(self, message: Delivered, judged: Sound | Unsound) -> None:
-        became = self._shelf.apply(judged.event)
-        self._answer(message, judged, became)
-        if self._dossiers is not None and isinstance(judged, Sound) and isinstance(became, Applied):
-            self._dossiers.applied(judged.event.form)
+    def _conclude(
+        self, message: Delivered | None, event: Event | Unfit, became: Applying | Held, level: int = logging.INFO
+    ) -> None:
+        """Answer what became of an event, and tell whoever waits for it."""
+        if not isinstance(became, Held):
+            self._answer(message, event, became, level)
+        elif message is not None:
+            self._broker.acknowledge(message)
+        if self._dossiers is not None and isinstance(event, Event) and isinstance(became, Applied):
+            self._dossiers.applied(event.form)
 
     def _judged(self, message: Delivered) -> Judged:
         return judge(message.payload, message.topic, self._prefix, self._forms, self._largest)
@@ -374,33 +412,10 @@ class Consumer:
         if stranger := self._stranger(word):
             self._turn_away(message, judged, stranger)
         else:
-            self._answer(message, judged, shelf.review(review))
+            self._answer(message, judged.event, shelf.review(review))
 
     def _stranger(self, event: Event | Unfit) -> Untrusted | None:
         return distrusted(event, self._keys.of(event.site, event.device))
-
-    def _hear(self, message: Delivered) -> None:
-        """A device says how it is. Whether it is its own word, the broker's rules say: it decides about nothing."""
-        if self._statuses is None:
-            return
-        try:
-            if len(message.payload) > self._largest:
-                raise MalformedMessage(f"message: found {len(message.payload):,} bytes, allowed are {self._largest:,}")
-            self._statuses.heard(Topics.of(self._prefix, message.topic), message.payload)
-        except MalformedMessage as fault:
-            log.warning("not kept of what came on %s: %s", message.topic[:SHOWN], fault)
-
-    def _meet(self, message: Delivered) -> None:
-        """A device says who it is: where the site trusts at first use, and no key of it is known, it is enrolled."""
-        if not self._trust_first_use:  # a subscription that the broker remembers from when the settings said so
-            return
-        try:
-            topics = Topics.of(self._prefix, message.topic)
-            if not self._keys.of(topics.site, topics.device):
-                key = self._keys.enrol(topics.site, topics.device, read_key(message.payload, topics))
-                log.warning("%s/%s: key %s trusted at first use", key.site, key.device, key.keyid)
-        except MalformedMessage as fault:
-            log.warning("nobody is trusted for what came on %s: %s", message.topic[:SHOWN], fault)
 
     def _turn_away(self, message: Delivered, judged: Sound | Unsound, stranger: Untrusted) -> None:
         """Answer that the event is taken for nobody's word; told, and put aside, once for each device and reason."""
@@ -418,13 +433,14 @@ class Consumer:
         self._shelf.keep_rejected(message.payload, message.topic, reason)
         log.warning("kept aside from %s: %s", message.topic[:SHOWN], reason)
 
-    def _answer(self, message: Delivered, judged: Sound | Unsound, became: Applying) -> None:
-        event = judged.event
-        level = logging.WARNING if isinstance(became, Refused) else logging.INFO
+    def _answer(
+        self, message: Delivered | None, event: Event | Unfit, became: Applying, level: int = logging.INFO
+    ) -> None:
         what = f"{event.event_id}, number {event.sequence} of {event.site}/{event.device}"
-        log.log(level, "%s: %s", what, _told(became))
+        log.log(logging.WARNING if isinstance(became, Refused) else level, "%s: %s", what, _told(became))
         answer = encode(_receipt(event, became, self._now()))
-        self._unsent.append(_Answer(message, judged.sender.receipts, answer, event.event_id))
+        topic = Topics(self._prefix, event.site, event.device).receipts
+        self._unsent.append(_Answer(message, topic, answer, event.event_id))
 
     def _send(self) -> None:
         """Send what is committed and not answered yet: as much as the broker takes, the rest at its next PUBACK."""
@@ -432,7 +448,8 @@ class Consumer:
             answer = self._unsent[0]
             if not self._broker.publish(answer.topic, answer.payload, tag=answer.event_id):
                 return
-            self._broker.acknowledge(answer.to)
+            if answer.to is not None:
+                self._broker.acknowledge(answer.to)
             self._unsent.popleft()
 
     def _look_after(self) -> None:
@@ -442,8 +459,32 @@ class Consumer:
                 "start the broker, or correct mqtt.host and mqtt.port (--broker HOST:PORT)"
             )
         self._pulse.beat()
+        if self._latecomers is not None and self._broker.connected:
+            for event, said in self._latecomers.given_up(self._now):
+                self._conclude(None, event, said)
         if self._dossiers is not None:
             self._dossiers.beat()
+
+
+def _tell_denied(prefix: str, client_id: str, tag: str, reason_code: int) -> None:
+    """The broker's rules keep something from going out."""
+    every = Topics.every(prefix)
+    if tag == PRESENCE:
+        log.warning(
+            "the broker lets nobody know that we are here (0x%02x): allow this user to publish %s, or devices "
+            "wait out their receipts after an outage",
+            *(reason_code, Topics.consumer(prefix, client_id)),
+        )
+    elif tag.startswith(CLIP):
+        log.warning(
+            "the broker passes on nothing about recordings (0x%02x): allow this user to publish %s and %s",
+            *(reason_code, every.clip_requests, every.clip_receipts),
+        )
+    else:
+        log.error(
+            "receipt for %s denied by the broker (0x%02x): allow this user to publish %s",
+            *(tag, reason_code, every.receipts),
+        )
 
 
 def _receipt(event: Event | Unfit, became: Applying, now: datetime) -> dict[str, Any]:

@@ -26,7 +26,6 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from edge.errors import DockvoiceError, Misconfigured, StorageFailed, Unavailable, UnreadableInput
-from inventory.migrations import upgrade
 from inventory.tables import FIRST, VERSION, entries, events, metadata, versions
 
 ALLOWED = "sqlite:////path/inventory.db or postgresql+psycopg://user@host/name"
@@ -159,7 +158,9 @@ def _see_version(transaction: Connection, url: URL, *, create: bool) -> None:
     version = int(transaction.execute(select(versions.c.version)).scalar() or 0)
     outdated = FIRST <= version < VERSION
     if outdated and create:
-        upgrade(transaction, version)
+        from inventory.migrations import upgrade  # noqa: PLC0415 - Alembic takes a quarter of a second to import
+
+        upgrade(transaction)
     elif outdated:
         raise Misconfigured(
             f"{shown(url)}: its tables are of version {version}; `dockvoice inventory` brings them up to date"

@@ -103,20 +103,29 @@ def of_entries(transaction: Connection, event_ids: Collection[str] | Select[Any]
 
 def look(transaction: Connection, event: Event, now: datetime) -> None:
     """Hold an entry that was just recorded against the rules of its site."""
-    named = {role: _text(event, CALLED[role]) for role in ("pallet", "trailer")}
-    if event.fields is None or (pallet := named["pallet"]) is None:
+    if (row := named(event, now)) is None:
         return
-    of = {"site": event.site, "device": event.device, "form": event.form}
-    transaction.execute(
-        insert(pallets).values(**of, event_id=event.event_id, pallet=pallet, trailer=named["trailer"], came_at=now)
-    )
-    for rule, reason, other in _broken(transaction, event, pallet, named["trailer"], now):
+    transaction.execute(insert(pallets).values(row))
+    for rule, reason, other in _broken(transaction, event, row["pallet"], row["trailer"], now):
         its = {"event_id": event.event_id, "site": event.site, "device": event.device}
         transaction.execute(
             insert(flags).values(
                 **its, rule=rule, reason=reason, other=other, flagged_at=now, state=FlagState.OPEN.value
             )
         )
+
+
+def named(event: Event, now: datetime) -> dict[str, Any] | None:
+    """The row by which rules find an entry; None where it names no pallet."""
+    if (pallet := _text(event, CALLED["pallet"])) is None:
+        return None
+    of = {"event_id": event.event_id, "site": event.site, "device": event.device, "form": event.form}
+    return {**of, "pallet": pallet, "trailer": _text(event, CALLED["trailer"]), "came_at": now}
+
+
+def speaks(transaction: Connection, site: str) -> bool:
+    """Whether any rule of the site's is on."""
+    return any(rule.on for rule in _rules(transaction, site).values())
 
 
 def _broken(
@@ -186,8 +195,10 @@ def _is(trailer: str | None) -> ColumnElement[bool]:
 
 def _text(event: Event, names: Collection[str]) -> str | None:
     """What the entry says in the first of these fields that it has."""
-    found = (value for name in names if isinstance(value := (event.fields or {}).get(name), str))
-    return next(found, None)
+    for name in names:
+        if isinstance(value := (event.fields or {}).get(name), str):
+            return value
+    return None
 
 
 def _flag(row: Row[Any]) -> Flag:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Protocol
 
 from edge.deliver.events import Topics
 from edge.deliver.mqtt import Delivered
 from inventory.clips import ToSend
-from inventory.records import Applied, Applying, Duplicate, Event, Unfit
+from inventory.records import Applied, Applying, Became, Duplicate, Event, Unfit, Waiting
 from inventory.reviews import Review
 
 
@@ -102,4 +104,20 @@ class Shelf(Protocol):
 
     def answers(self) -> None:
         """Raises Unavailable where the database is away."""
+        ...
+
+
+class BatchShelf(Protocol):
+    """The part of the store that a consumer needs to apply many events at once."""
+
+    def apply_all(self, given: Sequence[Event | Unfit], *, hold: bool) -> list[Became] | None:
+        """What becomes of these, and behind them of what waited for one; None: one by one. Raises Unavailable."""
+        ...
+
+    def overdue(self, patience: timedelta) -> list[Became]:
+        """What waited for so long in vain, and what need not wait any longer. Raises Unavailable."""
+        ...
+
+    def waiting(self) -> Waiting:
+        """What waits for its turn. Raises Unavailable."""
         ...

@@ -80,7 +80,23 @@ class Early:
     expected: int  # The first number of the device that is lacking here.
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Not this event's turn: it is kept here for a while, until those before it have come by another consumer."""
+
+
 Applying = Applied | Duplicate | Refused | Early  # What became of an event.
+
+Became = tuple[Event | Unfit, Applying | Held]  # Of which event.
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What is held because it came before its turn."""
+
+    events: int
+    devices: int
+    since: datetime | None  # When the oldest of it came.
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from inventory.forms import Forms, load_forms, roles
 from inventory.keys import KeyDirectory
 from inventory.settings import InventorySettings
 from inventory.store import Aside, Store
+from inventory.together import Together
 
 log = logging.getLogger("inventory")
 
@@ -34,6 +35,8 @@ def serve(settings: InventorySettings) -> None:
     largest = int(settings.message_kb * 1000)
     aside = Aside(largest, int(settings.rejected_mb * 1_000_000), timedelta(days=settings.rejected_days))
     keys, every = KeyDirectory(settings.keys), Topics.every(settings.prefix)
+    # What is retained, and what comes piece by piece in turn, goes to every consumer.
+    entries, reviews = (_shared(topic, settings.consumer.share) for topic in (every.entries, every.reviews))
     with closing(Store.open(settings.database_url, aside=aside)) as store:
         inbox: Inbox = Inbox()
         here = Topics.consumer(settings.prefix, settings.client_id)
@@ -41,10 +44,11 @@ def serve(settings: InventorySettings) -> None:
             settings.mqtt,
             client_id=settings.client_id,
             receive=inbox.put,
-            subscriptions=(every.status, every.entries) if settings.trust_first_use else (every.entries,),
-            wishes=(every.reviews, every.clips, *(() if settings.trust_first_use else (every.status,))),
+            subscriptions=(every.status, entries) if settings.trust_first_use else (entries,),
+            wishes=(reviews, every.clips, *(() if settings.trust_first_use else (every.status,))),
             will=Will(here, encode(presence("offline", settings.client_id))),
             manual_ack=True,
+            at_once=settings.consumer.batch,
         )
         dossiers = _dossiers(settings, store, forms, keys)
         consumer = Consumer(
@@ -60,6 +64,7 @@ def serve(settings: InventorySettings) -> None:
             reviews=store,
             statuses=store.statuses,
             dossiers=dossiers,
+            together=_together(settings, store),
             clips=ClipDesk(store, ClipFolder(settings.clips_folder, settings.clips.free_mb), settings.clips),
         )
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -71,6 +76,15 @@ def serve(settings: InventorySettings) -> None:
             if dossiers is not None:
                 dossiers.stop()
         log.info("stopped")
+
+
+def _shared(topic: str, name: str | None) -> str:
+    return topic if name is None else f"$share/{name}/{topic}"
+
+
+def _together(settings: InventorySettings, store: Store) -> Together:
+    ours = settings.consumer
+    return Together(store.batches, ours.batch, None if ours.share is None else timedelta(seconds=ours.hold_s))
 
 
 def _dossiers(settings: InventorySettings, store: Store, forms: Forms, keys: KeyDirectory) -> DossierWriter | None:

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from edge.config import Layered, Mqtt, Name, Place, Prefix, Section, shipped, state_place
+from edge.config import Layered, Mqtt, MqttVersion, Name, Place, Prefix, Section, shipped, state_place
 
 
 class DossierSettings(Section):
@@ -85,6 +85,20 @@ class ClipSettings(Section):
     )
 
 
+class ConsumerSettings(Section):
+    """`[consumer]`: how much is taken at once, and with whom it is shared."""
+
+    batch: int = Field(
+        500, ge=1, le=10_000, description="so many messages are on the way here at most, and are applied at once"
+    )
+    share: Name | None = Field(
+        None, description="consumers that name the same share the events among them; unset: each gets all"
+    )
+    hold_s: float = Field(
+        10, ge=0.1, le=600, description="what another of them has yet to bring is waited for so long, seconds"
+    )
+
+
 class InventorySettings(Layered):
     """Everything the receiving side can be told."""
 
@@ -111,9 +125,16 @@ class InventorySettings(Layered):
     rejected_mb: float = Field(50, ge=1, le=100_000, description="all that is put aside together, MB; the oldest goes")
     rejected_days: int = Field(30, ge=1, le=3650, description="what is put aside is kept for so long, days")
     mqtt: Mqtt = Mqtt()
+    consumer: ConsumerSettings = ConsumerSettings()
     dossier: DossierSettings = DossierSettings()
     console: ConsoleSettings = ConsoleSettings()
     clips: ClipSettings = ClipSettings()
+
+    @model_validator(mode="after")
+    def _can_share(self) -> Self:
+        if self.consumer.share is not None and self.mqtt.version is MqttVersion.V311:
+            raise ValueError("consumer.share is set, and mqtt.version is 3.1.1, which shares nothing; set 5 or auto")
+        return self
 
     repairs: ClassVar[str] = "every key is explained in config/inventory.toml"
 

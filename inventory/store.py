@@ -16,6 +16,7 @@ from edge.deliver.events import SHOWN
 from edge.hash_chain import PublicKey
 from edge.records import ExpectedLine, ExpectedList, ReceivingPlace
 from inventory.applying import handle
+from inventory.batch import Batches
 from inventory.catalogue import SiteCatalogue
 from inventory.clip_store import ClipStore
 from inventory.database import connect, parse, prepare, reading, reported, shown
@@ -54,6 +55,8 @@ class Store:
         self._now = now
         self.clips = ClipStore(engine, now)
         """The recordings that devices sent, and who asked to hear them."""
+        self.batches = Batches(engine, now)
+        """Many events at once."""
         self.statuses = Statuses(engine, now)
         self.flags = Flags(partial(_in_one, engine), now)
         """What rules of the sites speak against."""

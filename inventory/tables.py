@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import (
@@ -11,6 +12,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Connection,
     DateTime,
     Dialect,
     ForeignKey,
@@ -18,20 +20,22 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    Numeric,
     Sequence,
     Table,
     Text,
     TypeDecorator,
     UniqueConstraint,
+    event,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
 FIRST = 1  # The version that applied events as they came, in any order.
 
-VERSION = 11
+VERSION = 12
 """Of the tables below. Raised with every change to them, so that an old program never writes into newer ones. How those
-of an earlier version become these is in migrations.py."""
+of an earlier version become these is in revisions/versions, a file for each."""
 
 
 class Moment(TypeDecorator[datetime]):
@@ -52,6 +56,21 @@ class Moment(TypeDecorator[datetime]):
             return None
         found: datetime = value
         return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+class Amount(TypeDecorator[Decimal]):
+    """A number to be summed: exact on PostgreSQL. SQLite has no decimals, and sums fractions as doubles."""
+
+    impl = Numeric
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        """What the database keeps."""
+        return dialect.type_descriptor(Numeric(asdecimal=False) if dialect.name == "sqlite" else Numeric())
+
+    def process_result_value(self, value: Any, _dialect: Dialect) -> Decimal | None:
+        """From the database."""
+        return value if value is None or isinstance(value, Decimal) else Decimal(repr(value))
 
 
 Json = JSON().with_variant(JSONB(), "postgresql")
@@ -324,4 +343,53 @@ rejected = Table(
     Column("topic", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("received_at", Moment, nullable=False),
+)
+
+stock_moves = Table(
+    "stock_moves",
+    metadata,
+    # What each entry that counts something adds, and what corrections take back: inventory/stock.py. Rows only come.
+    Column("event_id", Text, primary_key=True),  # The event by which it moved.
+    Column("line", Integer, primary_key=True, autoincrement=False),
+    Column("entry", Text, nullable=False),  # What it is about: the entry of that event, or the one that it replaces.
+    Column("site", Text, nullable=False),
+    Column("device", Text, nullable=False),
+    Column("form", Text, nullable=False),
+    Column("pallet", Text),
+    Column("item", Text),
+    Column("unit", Text),
+    Column("lot", Text),
+    Column("location", Text),
+    Column("quantity", Amount, nullable=False),
+    Column("moved_at", Moment, nullable=False),
+    Column("arrival", BigInteger, nullable=False),
+    Index("stock_moves_of_pallet", "site", "pallet"),
+    Index("stock_moves_of_item", "site", "item"),
+    postgresql_partition_by="HASH (event_id)",
+)
+
+PARTITIONS = 8
+"""Of stock_moves on PostgreSQL: by its key, so that an event's rows are there once; a power of two splits evenly."""
+
+
+@event.listens_for(stock_moves, "after_create")
+def _partition(_table: Table, connection: Connection, **_options: object) -> None:
+    """A partitioned table holds nothing without its parts."""
+    if connection.dialect.name == "postgresql":
+        for number in range(PARTITIONS):
+            part = f"PARTITION OF stock_moves FOR VALUES WITH (MODULUS {PARTITIONS}, REMAINDER {number})"
+            connection.execute(text(f"CREATE TABLE stock_moves_{number} {part}"))
+
+
+waiting = Table(
+    "dockvoice_waiting",
+    metadata,
+    # Events that came before their turn, where several consumers share the work: they wait for what comes before them.
+    Column("site", Text, primary_key=True),
+    Column("device", Text, primary_key=True),
+    Column("sequence", BigInteger, primary_key=True),
+    Column("event_id", Text, primary_key=True),
+    Column("came_at", Moment, nullable=False, index=True),
+    Column("said", Json, nullable=False),  # What the judge made of it.
+    Column("body", LargeBinary, nullable=False),
 )

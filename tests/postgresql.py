@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Self, TypedDict
@@ -57,9 +57,13 @@ def _owner() -> Owner:
 
 
 class PostgreSQL:
-    """A cluster with an empty database `inventory`, from entering until leaving the context."""
+    """A cluster with an empty database `inventory`, from entering until leaving the context.
 
-    def __init__(self) -> None:
+    `options` are the server's own, over those of the tests.
+    """
+
+    def __init__(self, options: Mapping[str, str] | None = None) -> None:
+        self._options = OPTIONS | dict(options or {})
         self._held = ExitStack()
         self.port = self._held.enter_context(held_port())
         self._programs = _programs()
@@ -108,7 +112,7 @@ class PostgreSQL:
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
-        options = [part for name, value in OPTIONS.items() for part in ("-c", f"{name}={value}")]
+        options = [part for name, value in self._options.items() for part in ("-c", f"{name}={value}")]
         places = ["-D", str(self._data), "-p", str(self.port), "-k", str(self._directory)]
         command = [str(self._programs / "postgres"), *places, *options]
         with (self._directory / "log").open("ab") as log:

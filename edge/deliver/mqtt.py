@@ -123,10 +123,12 @@ class Session:
         wishes: Sequence[str] = (),
         will: Will | None = None,
         manual_ack: bool = False,
+        at_once: int | None = None,
     ) -> None:
         """Prepare; nothing is contacted yet. Raises Misconfigured: impossible host, open link, bad TLS files.
 
         `wishes` are topics that are subscribed to besides, and done without where the broker's rules forbid them.
+        `at_once` is how many messages may be on the way here (MQTT 5); None leaves that to the broker.
         """
         check_host(settings)
         check_privacy(settings)
@@ -138,6 +140,7 @@ class Session:
         self._wishes = tuple(wishes)
         self._will = will
         self._manual_ack = manual_ack
+        self._at_once = at_once
         self._version = Version(settings.version)
         self._waits = Waits(settings.reconnect_maximum_s)
         self._try = _Try(0, None)
@@ -222,7 +225,12 @@ class Session:
 
     def _open(self) -> None:
         self._client = client = prepared(
-            self._settings, self._version.now, client_id=self._client_id, tls=self._tls, will=self._will
+            self._settings,
+            self._version.now,
+            client_id=self._client_id,
+            tls=self._tls,
+            will=self._will,
+            at_once=self._at_once,
         )
         client.on_pre_connect = self._on_pre_connect
         client.on_connect_fail = self._on_connect_fail

@@ -53,9 +53,18 @@ class Watched(Client):
 
 
 def prepared(
-    settings: Mqtt, version: MqttVersion, *, client_id: str, tls: ssl.SSLContext | None, will: Will | None
+    settings: Mqtt,
+    version: MqttVersion,
+    *,
+    client_id: str,
+    tls: ssl.SSLContext | None,
+    will: Will | None,
+    at_once: int | None = None,
 ) -> Watched:
-    """A client that will connect as soon as its loop runs."""
+    """A client that will connect as soon as its loop runs.
+
+    An MQTT 5 broker sends no more than `at_once` messages before it has an acknowledgement; None leaves that to it.
+    """
     modern = version is MqttVersion.V5
     client = Watched(
         CallbackAPIVersion.VERSION2,
@@ -74,6 +83,8 @@ def prepared(
         client.will_set(will.topic, will.payload, qos=1, retain=True)
     if modern:
         keep = _properties(PacketTypes.CONNECT, SessionExpiryInterval=SESSION_EXPIRY_S)
+        if at_once is not None:
+            keep.ReceiveMaximum = at_once
         client.connect_async(settings.host, settings.port, settings.keepalive_s, clean_start=False, properties=keep)
     else:
         client.connect_async(settings.host, settings.port, settings.keepalive_s)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from inventory.judge import Sound, Unsound, judge
 from inventory.listening import ask
 from inventory.reviews import read_review
 from inventory.store import Store
-from inventory.tables import devices, entries, events, flags, metadata, pallets, refused
+from inventory.tables import devices, entries, events, flags, metadata, pallets, refused, stock_moves, waiting
 from inventory.tables import said as said_texts
 from tests.audit_page import audit_page
 from tests.databases import KINDS
@@ -325,6 +326,8 @@ def test_whatever_is_altered_in_any_column_is_found_but_for_what_the_page_lists(
     chosen = {"events": at(2), "entries": made_of(2), "refused": refused.c.sequence == 3}
     chosen["dockvoice_said"] = (said_texts.c.event_id == identity(1, 2)) & (said_texts.c.field == "dock")
     chosen[pallets.name] = pallets.c.event_id == identity(1, 2)
+    chosen[stock_moves.name] = stock_moves.c.event_id == identity(1, 2)
+    held_row(store)
     for table in metadata.sorted_tables:
         where = chosen.get(table.name, true())
         with store._engine.begin() as transaction:
@@ -341,6 +344,13 @@ def test_whatever_is_altered_in_any_column_is_found_but_for_what_the_page_lists(
     assert overlooked == audit_page(repository, "In the inventory")
 
 
+def held_row(store: Store) -> None:
+    """An event that waits for what comes before it; nothing is kept of its device but how far it has come."""
+    now = datetime.now(UTC)
+    row = {"site": "north", "device": "dock-3", "sequence": 99, "event_id": identity(1, 99), "came_at": now}
+    attack(store, lambda transaction: transaction.execute(insert(waiting).values(**row, said={}, body=b"{}")))
+
+
 def flagged(transaction: Connection) -> None:
     """An entry that a rule speaks against."""
     now = datetime.now(UTC)
@@ -355,7 +365,7 @@ def _set(table: Table, where: list[Any], values: dict[str, Any]) -> Attack:
 
 def _other(value: Any) -> Any:
     match value:
-        case int():
+        case int() | Decimal():
             return not value if isinstance(value, bool) else value + 100
         case datetime():
             return value + timedelta(days=1)

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, inspect, text
+from sqlalchemy import delete, inspect, text, update
 
 from edge.errors import Misconfigured, StorageFailed, Unavailable, UnreadableInput
+from inventory.migrations import newest
 from inventory.records import Applied, Duplicate, Early
 from inventory.store import Store
-from inventory.tables import catalogue, entries, events, flags, pallets
+from inventory.tables import VERSION, catalogue, entries, events, flags, pallets, versions
 from tests.databases import Read
 from tests.dictated import identity, recorded
 from tests.postgresql import PostgreSQL
@@ -32,7 +33,7 @@ def test_consumers_that_start_together_make_the_tables_once(url: str) -> None:
 def test_tables_of_a_newer_version_are_left_alone(url: str, store: Store) -> None:
     with store._engine.begin() as transaction:
         transaction.execute(text("UPDATE dockvoice_inventory SET version = 99"))
-    with pytest.raises(Misconfigured, match="of version 99, this program's of 11"):
+    with pytest.raises(Misconfigured, match="of version 99, this program's of 12"):
         Store.open(url)
 
 
@@ -107,6 +108,44 @@ def test_upgraded_tables_are_shaped_as_new_ones(url: str, store: Store, former: 
         assert shape(upgraded) == new
 
 
+def test_consumers_that_start_together_bring_tables_up_to_date_once(url: str, store: Store, event: Read) -> None:
+    store.apply(event(recorded(1)))
+    new = shape(store)
+    make_first_version(store)
+    with ThreadPoolExecutor(6) as threads:
+        for opened in threads.map(lambda _: Store.open(url), range(6)):
+            opened.close()
+    assert shape(store) == new
+    assert store.count().rows == 1
+
+
+@pytest.mark.parametrize("version", range(4, VERSION))
+def test_from_each_version_it_goes_on_to_the_newest(tmp_path: Path, version: int) -> None:
+    url = f"sqlite:///{tmp_path / 'inventory.db'}"
+    with closing(Store.open(url)) as store, store._engine.begin() as transaction:
+        transaction.execute(update(versions).values(version=version))
+    Store.open(url).close()
+    with closing(Store.open(url, create=False)) as store, store._engine.begin() as transaction:
+        assert transaction.execute(text("SELECT version FROM dockvoice_inventory")).all() == [(VERSION,)]
+
+
+def test_the_version_of_the_tables_is_that_of_the_last_revision() -> None:
+    assert newest() == VERSION
+
+
+def test_an_upgrade_that_fails_changes_nothing(url: str, store: Store) -> None:
+    make_second_version(store)
+    with store._engine.begin() as transaction:  # somebody's own table where version 8 makes one
+        transaction.execute(text("DROP TABLE dockvoice_said"))
+        transaction.execute(text("CREATE TABLE dockvoice_said (note TEXT)"))
+    before = shape(store)
+    with pytest.raises((Misconfigured, Unavailable)):
+        Store.open(url)
+    assert shape(store) == before
+    with pytest.raises(Misconfigured, match="of version 2;"):
+        Store.open(url, create=False)
+
+
 def test_tables_of_the_second_version_are_put_in_order_and_go_on_from_there(url: str, event: Read) -> None:
     noon = datetime(2026, 11, 20, 12, tzinfo=UTC)
     came = [("dock-3", 1, 0), ("dock-4", 1, 1), ("dock-3", 2, 9), ("dock-3", 3, 4), ("dock-4", 2, 6)]
@@ -132,7 +171,8 @@ def test_tables_of_somebody_else_are_left_alone(url: str, store: Store) -> None:
         Misconfigured,
         match="dockvoice_announced, dockvoice_catalogue, dockvoice_clip_requests, dockvoice_clips, dockvoice_dossiers, "
         "dockvoice_expected, dockvoice_flags, "
-        "dockvoice_pallets, dockvoice_reviews, dockvoice_said, dockvoice_statuses, entries, events, refused, rejected "
+        "dockvoice_pallets, dockvoice_reviews, dockvoice_said, dockvoice_statuses, dockvoice_waiting, "
+        "entries, events, refused, rejected, stock_moves "
         "there are not Dock",
     ):
         Store.open(url)

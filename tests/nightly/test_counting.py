@@ -1,0 +1,32 @@
+"""The counting proof at length: a hundred thousand events, and a consumer killed every second."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.counted import counted
+from tests.postgresql import PostgreSQL
+from tests.tiers import SEED
+
+EVENTS = int(os.environ.get("COUNTED_EVENTS", "100000"))
+"""Fewer, where somebody wants to see it in minutes."""
+
+
+@pytest.mark.timeout(4 * 3600)  # a consumer that is killed each second spends most of its life starting
+@pytest.mark.parametrize("consumers", [1, 2, 4])
+def test_sums_and_rows_are_those_of_the_ledger(tmp_path: Path, postgresql: PostgreSQL, consumers: int) -> None:
+    found = counted(
+        *(tmp_path, postgresql),
+        consumers=consumers,
+        events=EVENTS,
+        devices=200,
+        within=5000,
+        seed=SEED,
+        patience_s=3 * 3600,
+    )
+    assert found.compared["events"] == EVENTS
+    assert found.kills >= 1
+    print(found)
