@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
 from hashlib import sha256
-from math import isfinite
+from math import inf
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -252,15 +252,17 @@ class Checker:
         if not isinstance(right, list):
             yield Breach(at, Rule.SHAPE, f"found {_kind(right)}, a list is allowed")
             return
+        named: set[str] = set()
         for number, name in enumerate(right):
             here = f"{at}/{number}"
             if not isinstance(name, str) or not _is_event_id(name):
                 yield Breach(here, Rule.EVENT_ID, f"found {_shown(name)}, {EVENT_IDS}")
             elif name == own:
                 yield Breach(here, Rule.DECLARATION, "an event cannot tell itself right")
-            elif name in right[:number]:
+            elif name in named:
                 yield Breach(here, Rule.TWICE, f"{name} is named twice")
             else:
+                named.add(name)
                 self._right.setdefault(name, here)
 
 
@@ -284,12 +286,12 @@ def _members(found: Json, at: str, allowed: Collection[str], prefixes: Collectio
     for name in found:
         if name in allowed:
             continue
-        compact = COMPACT.fullmatch(name)
+        compact, here = COMPACT.fullmatch(name), f"{at}/{name[:SHOWN]}"
         if not ADDRESS.fullmatch(name):
             told = f"is no member here; allowed are {', '.join(sorted(allowed))}, and addresses of your own"
-            yield Breach(f"{at}/{name}", Rule.UNKNOWN, told)
+            yield Breach(here, Rule.UNKNOWN, told)
         elif compact and compact[1] not in {*prefixes, "urn"}:
-            yield Breach(f"{at}/{name}", Rule.CONTEXT, f"the prefix {compact[1]} is not declared in @context")
+            yield Breach(here, Rule.CONTEXT, f"the prefix {compact[1][:SHOWN]} is not declared in @context")
 
 
 def _times(event: Json, at: str, created: datetime | None) -> Breaches:
@@ -452,10 +454,13 @@ def _things(found: object, at: str) -> Breaches:
     if not isinstance(found, list):
         yield Breach(at, Rule.SHAPE, f"found {_kind(found)}, a list is allowed")
         return
+    named: set[str] = set()  # A list may have a hundred thousand.
     for number, one in enumerate(found):
         yield from _address(one, f"{at}/{number}", ONE_THING, "one thing")
-        if one in found[:number]:
-            yield Breach(f"{at}/{number}", Rule.TWICE, f"{_shown(one)} is named twice")
+        if isinstance(one, str):
+            if one in named:
+                yield Breach(f"{at}/{number}", Rule.TWICE, f"{_shown(one)} is named twice")
+            named.add(one)
 
 
 def _quantities(found: object, at: str) -> Breaches:
@@ -495,7 +500,8 @@ def _amount(one: Json, at: str) -> Breaches:
 
 
 def _positive(found: object) -> bool:
-    return isinstance(found, int | float) and not isinstance(found, bool) and isfinite(found) and found > 0
+    # Python takes whole numbers that no double holds, and `isfinite` of one is an error.
+    return isinstance(found, int | float) and not isinstance(found, bool) and 0 < found < inf
 
 
 def _measured(epc_class: object) -> bool | None:

@@ -91,18 +91,18 @@ class _Unnamed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedEntry:
     """What became of an entry: its events by their part, or why there are none."""
 
     parts: dict[str, EpcisEvent]
     refusals: tuple[Unexported, ...] = ()
 
 
-def named(said: EntrySaid, mapping: EpcisMapping) -> Named:
+def named(said: EntrySaid, mapping: EpcisMapping) -> NamedEntry:
     """The events of an entry, or every reason why it has none."""
     site, form = mapping.sites.get(said.site), mapping.forms.get(said.form)
     if site is None or form is None:
-        return Named({}, tuple(_unmapped(said, site, form)))
+        return NamedEntry({}, tuple(_unmapped(said, site, form)))
     refusals: list[Unexported] = []
     context: EpcisEvent = {}
     what: dict[str, EpcisEvent] = {}
@@ -116,8 +116,8 @@ def named(said: EntrySaid, mapping: EpcisMapping) -> Named:
     except _Unnamed as fault:
         refusals.append(fault.refusal)
     if refusals:
-        return Named({}, tuple(refusals))
-    return Named({part: _event(said.event_id, part, one, context) for part, one in what.items()})
+        return NamedEntry({}, tuple(refusals))
+    return NamedEntry({part: _event(said.event_id, part, one, context) for part, one in what.items()})
 
 
 def _unmapped(said: EntrySaid, site: SiteNamed | None, form: FormNamed | None) -> Iterator[Unexported]:

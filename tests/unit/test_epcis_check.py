@@ -90,3 +90,14 @@ def test_a_file_that_tells_the_same_again_breaks_no_rule_and_one_that_tells_othe
     assert [*checker.document(document), *checker.document(document)] == []
     document["epcisBody"]["eventList"][0]["bizStep"] = "storing"
     assert {one.rule for one in checker.document(document)} == {Rule.TWICE}
+
+
+def test_a_long_list_is_looked_at_once_and_a_number_that_no_double_holds_is_one() -> None:
+    document = whole()
+    event = next(one for one in document["epcisBody"]["eventList"] if one["type"] == "AggregationEvent")
+    event["childEPCs"] = [f"https://id.gs1.org/01/10614141123459/21/{number}" for number in range(20_000)]
+    event["childQuantityList"][0]["quantity"] = 10**400
+    document["epcisBody"]["eventList"] = [event]
+    assert found(document) == []
+    event["childQuantityList"][0]["quantity"] = -(10**400)
+    assert [rule for rule, _ in found(document)] == ["quantity"]
