@@ -34,7 +34,7 @@ UNIT = "EA"  # In which an item is tried of which the other system says nothing.
 SHOWN = 20  # Postings that `status` lists, and orders that `try` does, of each connector.
 
 
-class NamedConnector(TyperGroup):
+class Named(TyperGroup):
     """`dockvoice connect NAME` is `dockvoice connect run NAME`."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -43,7 +43,7 @@ class NamedConnector(TyperGroup):
         return super().resolve_command(ctx, ["run", *args] if is_name else args)
 
 
-commands = typer.Typer(cls=NamedConnector, no_args_is_help=True)
+commands = typer.Typer(cls=Named, no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The connector: its file is NAME.toml.")]
 File = Annotated[

@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 
 from edge.errors import Misconfigured, plainly
 from edge.terminal.plain_text import is_plain
-from inventory.connect.ports import Away, Declined, Posting, WhyDeclined
+from inventory.connect.ports import Away, Declined, Posting, Why
 from inventory.connect.told import NUMBERS, PARTS, Telling, moment, parts
 
 COLUMNS = (
@@ -204,7 +204,7 @@ def _row(told: Telling) -> Row:
     }
     row = {name: "" if found[name] is None else str(found[name]) for name in COLUMNS}
     if odd := [name for name, text in row.items() if not is_plain(text)]:
-        raise Declined(WhyDeclined.OTHER, f"{odd[0]}: holds a control character, which no line of a file can hold")
+        raise Declined(Why.OTHER, f"{odd[0]}: holds a control character, which no line of a file can hold")
     return {name: text if name in NUMBERS else guarded(text) for name, text in row.items()}
 
 

@@ -31,11 +31,11 @@ from inventory.connect.ports import (
     PulledItem,
     PulledUnit,
     TakenBack,
-    WhyDeclined,
+    Why,
 )
 from inventory.connect.settings import ConnectionSettings
 from inventory.connect.told import in_words
-from inventory.connect.web import ANSWER_S, Address, HttpAnswer, Web, shortened
+from inventory.connect.web import ANSWER_S, Address, Answer, Web, shortened
 
 RECEIPT, ORDER, ITEM, BATCH = "Purchase Receipt", "Purchase Order", "Item", "Batch"
 MAKE = "erpnext.buying.doctype.purchase_order.purchase_order.make_purchase_receipt"
@@ -60,15 +60,15 @@ TRY_AGAIN = frozenset(
 )
 """Exceptions that speak of this moment, not of what was asked."""
 
-WHY: Mapping[str, WhyDeclined] = {
-    "BatchExpiredError": WhyDeclined.EXPIRED,
-    "BatchNegativeStockError": WhyDeclined.QUANTITY_WRONG,
-    "ClosedAccountingPeriod": WhyDeclined.ORDER_CLOSED,
-    "InvalidStatusError": WhyDeclined.ORDER_CLOSED,
-    "OverAllowanceError": WhyDeclined.QUANTITY_WRONG,
-    "StockFreezeError": WhyDeclined.ORDER_CLOSED,
-    "StockOverReturnError": WhyDeclined.QUANTITY_WRONG,
-    "UOMMustBeIntegerError": WhyDeclined.QUANTITY_WRONG,
+WHY: Mapping[str, Why] = {
+    "BatchExpiredError": Why.EXPIRED,
+    "BatchNegativeStockError": Why.QUANTITY_WRONG,
+    "ClosedAccountingPeriod": Why.ORDER_CLOSED,
+    "InvalidStatusError": Why.ORDER_CLOSED,
+    "OverAllowanceError": Why.QUANTITY_WRONG,
+    "StockFreezeError": Why.ORDER_CLOSED,
+    "StockOverReturnError": Why.QUANTITY_WRONG,
+    "UOMMustBeIntegerError": Why.QUANTITY_WRONG,
 }
 """What an operator can be told of an exception of ERPNext's."""
 
@@ -190,38 +190,38 @@ class ErpNext:
         found = self._list(ORDER, [["name", "in", list(called)]], ["name"])
         if len(found) != 1:
             told = "which one is meant is nobody's guess" if found else "it has none of that name"
-            raise Declined(WhyDeclined.ORDER_UNKNOWN, f"purchase order {' or '.join(called)} in ERPNext: {told}")
+            raise Declined(Why.ORDER_UNKNOWN, f"purchase order {' or '.join(called)} in ERPNext: {told}")
         return str(found[0]["name"])
 
     def _not_on(self, order: str, code: str, *, several: bool) -> Declined:
         """Why an order gives no line, or none that is meant."""
         if several:
             return Declined(
-                WhyDeclined.OTHER, f"{code} is on several lines of {order}, and which one is meant is nobody's guess"
+                Why.OTHER, f"{code} is on several lines of {order}, and which one is meant is nobody's guess"
             )
         found = self._get(ORDER, order)
         if found.get("status") in SETTLED_STATES:
-            return Declined(WhyDeclined.ORDER_CLOSED, f"{order} is {found['status']} in ERPNext")
+            return Declined(Why.ORDER_CLOSED, f"{order} is {found['status']} in ERPNext")
         if any(one.get("item_code") == code for one in found.get("items", [])):
-            return Declined(WhyDeclined.ORDER_CLOSED, f"all of {code} on {order} was received in ERPNext")
-        return Declined(WhyDeclined.ITEM_UNKNOWN, f"{code} is not on {order}")
+            return Declined(Why.ORDER_CLOSED, f"all of {code} on {order} was received in ERPNext")
+        return Declined(Why.ITEM_UNKNOWN, f"{code} is not on {order}")
 
     def _item(self, code: str) -> Record:
         try:
             return self._get(ITEM, code)
         except NotThere:
-            raise Declined(WhyDeclined.ITEM_UNKNOWN, f"ERPNext has no item {code}") from None
+            raise Declined(Why.ITEM_UNKNOWN, f"ERPNext has no item {code}") from None
 
     def _factor(self, posting: Posting, item: Record, line: Record) -> Decimal:
         """So many of the order's unit is one of the unit that was said, by the item's own table."""
         said, ordered = unit_of(posting, self._settings.units), str(line.get("uom"))
         if said is None:
-            raise Declined(WhyDeclined.UNIT_UNKNOWN, "no unit was said, and which one is meant is nobody's guess")
+            raise Declined(Why.UNIT_UNKNOWN, "no unit was said, and which one is meant is nobody's guess")
         if said == ordered:
             return Decimal(1)
         factors = {str(item.get("stock_uom")): Decimal(1), **_factors(item)}
         if missing := [one for one in (said, ordered) if one not in factors]:
-            raise Declined(WhyDeclined.UNIT_UNKNOWN, f"{posting.item} has no conversion for {missing[0]!r} in ERPNext")
+            raise Declined(Why.UNIT_UNKNOWN, f"{posting.item} has no conversion for {missing[0]!r} in ERPNext")
         return factors[said] / factors[ordered]
 
     def _lot(self, posting: Posting, item: Record) -> Record:
@@ -229,9 +229,7 @@ class ErpNext:
         if not item.get("has_batch_no"):
             return {}
         if posting.lot is None:
-            raise Declined(
-                WhyDeclined.LOT_MISSING, f"{posting.item} is kept by batches in ERPNext, and no lot was said"
-            )
+            raise Declined(Why.LOT_MISSING, f"{posting.item} is kept by batches in ERPNext, and no lot was said")
         if not self._list(BATCH, [["name", "=", posting.lot], ["item", "=", posting.item]], ["name"]):
             expiry = {"expiry_date": posting.expiry} if posting.expiry else {}
             self._ask("POST", _path(BATCH), {"batch_id": posting.lot, "item": posting.item, **expiry})
@@ -239,7 +237,7 @@ class ErpNext:
 
     def _for_damaged(self) -> str:
         if self._settings.damaged is None:
-            raise Declined(WhyDeclined.OTHER, "some came damaged, and damaged does not say where they go in ERPNext")
+            raise Declined(Why.OTHER, "some came damaged, and damaged does not say where they go in ERPNext")
         return self._settings.damaged
 
     # What is taken back
@@ -336,7 +334,7 @@ class ErpNext:
             raise Away(f"{self._name}: {self._web.address}{path} answered {answer.status} and no JSON: {answer.told()}")
         return found
 
-    def _fault(self, answer: HttpAnswer, found: Record) -> Exception:
+    def _fault(self, answer: Answer, found: Record) -> Exception:
         exception = str(found.get("exc_type", ""))
         told = _told(found) or answer.told() or "it says no more"
         if answer.status in NOT_ALLOWED:
@@ -346,11 +344,11 @@ class ErpNext:
         if not exception or exception in TRY_AGAIN:  # What no Frappe wrote was written by something before it.
             return Away(f"{self._name}: {self._web.address} answered {answer.status}: {told}")
         if exception == "DoesNotExistError" or answer.status == NOT_FOUND:
-            return NotThere(WhyDeclined.OTHER, told)
+            return NotThere(Why.OTHER, told)
         if answer.status == CONFLICT or exception == "UniqueValidationError":
             # It is there already, by a try whose answer never came: whoever looks will find it.
             return Away(f"{self._name}: {self._web.address} has it already: {told}")
-        return Declined(WHY.get(exception, WhyDeclined.OTHER), told)
+        return Declined(WHY.get(exception, Why.OTHER), told)
 
 
 def _document(receipt: Record) -> Document:
@@ -375,9 +373,7 @@ def _exact(quantity: Decimal, factor: Decimal) -> float:
     """In the order's unit. Raises Declined where that is no figure of few places: nothing is rounded."""
     found = quantity * factor
     if found != round(found, MOST_PLACES):
-        raise Declined(
-            WhyDeclined.UNIT_UNKNOWN, f"{quantity} come to {found:f} of the order's unit, which is no exact figure"
-        )
+        raise Declined(Why.UNIT_UNKNOWN, f"{quantity} come to {found:f} of the order's unit, which is no exact figure")
     return float(found)
 
 

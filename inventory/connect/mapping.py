@@ -8,20 +8,18 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from inventory.connect.ports import Declined, Posting, WhyDeclined
+from inventory.connect.ports import Declined, Posting, Why
 
 
 def counted(posting: Posting) -> tuple[str, Decimal, Decimal]:
     """The item, how many good ones, how many damaged. Raises Declined where one was not said, or it is nothing."""
     if posting.item is None:
-        raise Declined(WhyDeclined.ITEM_MISSING, "nothing says what is on the pallet: neither the entry nor a list")
+        raise Declined(Why.ITEM_MISSING, "nothing says what is on the pallet: neither the entry nor a list")
     if posting.quantity is None:
-        raise Declined(WhyDeclined.QUANTITY_WRONG, "no quantity was said")
+        raise Declined(Why.QUANTITY_WRONG, "no quantity was said")
     damaged = posting.damaged or Decimal(0)
     if posting.quantity < 0 or damaged < 0 or posting.quantity + damaged == 0:
-        raise Declined(
-            WhyDeclined.QUANTITY_WRONG, f"{posting.quantity} and {damaged} damaged: nothing that could be received"
-        )
+        raise Declined(Why.QUANTITY_WRONG, f"{posting.quantity} and {damaged} damaged: nothing that could be received")
     return posting.item, posting.quantity, damaged
 
 
@@ -32,7 +30,7 @@ def unit_of(posting: Posting, units: Mapping[str, str]) -> str | None:
     for name in (f"{posting.item} {posting.unit}", posting.unit):
         if name in units:
             return units[name]
-    raise Declined(WhyDeclined.UNIT_UNKNOWN, f"{posting.unit}: units does not say what it is called there")
+    raise Declined(Why.UNIT_UNKNOWN, f"{posting.unit}: units does not say what it is called there")
 
 
 def place_of(posting: Posting, places: Mapping[str, str]) -> str | None:
@@ -43,7 +41,7 @@ def place_of(posting: Posting, places: Mapping[str, str]) -> str | None:
     if posting.place is None or not places:
         return None
     if posting.place not in places:
-        raise Declined(WhyDeclined.PLACE_UNKNOWN, f"{posting.place}: places does not say what it is called there")
+        raise Declined(Why.PLACE_UNKNOWN, f"{posting.place}: places does not say what it is called there")
     return places[posting.place]
 
 
@@ -61,5 +59,5 @@ OrderName = Annotated[str, AfterValidator(_order)]
 def order_of(posting: Posting, called: Sequence[str]) -> list[str]:
     """What the order that it was received for may be called. Raises Declined where none was said."""
     if posting.order is None:
-        raise Declined(WhyDeclined.ORDER_UNKNOWN, "no order was said, and there is nothing to receive it for")
+        raise Declined(Why.ORDER_UNKNOWN, "no order was said, and there is nothing to receive it for")
     return [name.replace(SAID, posting.order) for name in called]

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from edge.errors import Misconfigured
-from inventory.connect.ports import Away, Declined, WhyDeclined
+from inventory.connect.ports import Away, Declined, Why
 from inventory.connect.web import Web, shortened
 
 OLDEST, NEWEST = 17, 19
@@ -98,7 +98,7 @@ class OdooRpc:
         exception = str(data.get("name", "")).rpartition(".")[2]
         told = shortened(str(data.get("message", ""))) or "it says no more"
         if exception in REFUSALS:
-            return OdooRefused(WhyDeclined.OTHER, told)
+            return OdooRefused(Why.OTHER, told)
         if exception in RIGHTS:
             return Misconfigured(f"{self._name}: the user {self._user!r} may not do this in Odoo: {told}")
         # A transaction that met another one, a database that is being upgraded, a fault of Odoo's own.

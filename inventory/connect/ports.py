@@ -49,7 +49,7 @@ class Posting:
     order: str | None
 
 
-class PostingDeed(StrEnum):
+class Deed(StrEnum):
     """What a line of a file, or a message, says that has no documents to keep."""
 
     RECEIPT = "receipt"
@@ -186,7 +186,7 @@ class Away(DockvoiceError):
         self.wait_s = wait_s
 
 
-class WhyDeclined(StrEnum):
+class Why(StrEnum):
     """Why a posting was declined, as the operator's device can say it in its own language. Part of a signed message."""
 
     LOT_MISSING = "lot_missing"
@@ -210,7 +210,7 @@ class Declined(DockvoiceError):
 
     exit_code = 65
 
-    def __init__(self, why: WhyDeclined, told: str) -> None:
+    def __init__(self, why: Why, told: str) -> None:
         """`told`: for a person at the console, in the other system's own words; no secret."""
         super().__init__(told)
         self.why = why

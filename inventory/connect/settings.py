@@ -61,7 +61,7 @@ class ConnectorKind:
 
 
 def _tryton_settings() -> type[ConnectionSettings]:
-    from inventory.connect.tryton import TrytonConnection  # noqa: PLC0415 - who has another loads none of it
+    from inventory.connect.tryton_books import TrytonConnection  # noqa: PLC0415 - who has another loads none of it
 
     return TrytonConnection
 

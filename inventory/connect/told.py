@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from edge.records import written
-from inventory.connect.ports import Posting, PostingDeed, TakenBack
+from inventory.connect.ports import Deed, Posting, TakenBack
 
 NUMBERS = ("quantity", "damaged")
 PARTS = (
@@ -41,7 +41,7 @@ class Telling:
     """One thing to tell: that something was received, or is taken back."""
 
     reference: str
-    deed: PostingDeed
+    deed: Deed
     of: str | None  # The reference of what is corrected, or taken back.
     at: datetime  # When it was said.
     operator: str | None
@@ -51,14 +51,14 @@ class Telling:
 
 def received(posting: Posting) -> Telling:
     """That it was received."""
-    deed = PostingDeed.RECEIPT if posting.amends is None else PostingDeed.CORRECTION
+    deed = Deed.RECEIPT if posting.amends is None else Deed.CORRECTION
     return Telling(posting.reference, deed, posting.amends, posting.recorded_at, posting.operator, posting)
 
 
 def taken_back(posting: Posting, why: TakenBack) -> Telling:
     """That it is taken back."""
     told = "amended" if why.amended else "cancelled"
-    return Telling(reversal_of(posting), PostingDeed.REVERSAL, posting.reference, why.at, why.operator, posting, told)
+    return Telling(reversal_of(posting), Deed.REVERSAL, posting.reference, why.at, why.operator, posting, told)
 
 
 def moment(at: datetime) -> str:

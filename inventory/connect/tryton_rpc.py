@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from edge.errors import Misconfigured
-from inventory.connect.ports import Away, Declined, WhyDeclined
+from inventory.connect.ports import Away, Declined, Why
 
 CONNECT_S = 5.0  # A server that is there takes the connection by then.
 SHOWN = 300  # Characters of an answer that are told.
@@ -27,7 +27,7 @@ TRY_AGAIN = frozenset({"ConcurrencyException", "RateLimitException", "TimeOutExc
 Record = dict[str, Any]
 
 
-class TrytonSession:
+class RpcSession:
     """Calls to one database, as one user. Signs on when it must."""
 
     def __init__(
@@ -154,9 +154,9 @@ def _refusal(error: Any, method: str) -> Exception:
             return Away(f"{method}: {name}")
         case ["UserError", [str(message), *rest]]:
             more = f" ({rest[0]})" if rest and rest[0] else ""
-            return Declined(WhyDeclined.OTHER, f"{message}{more}"[:SHOWN])
+            return Declined(Why.OTHER, f"{message}{more}"[:SHOWN])
         case ["UserWarning", [_, str(message), *_]]:
-            return Declined(WhyDeclined.OTHER, f"Tryton warns, and a person must look: {message}"[:SHOWN])
+            return Declined(Why.OTHER, f"Tryton warns, and a person must look: {message}"[:SHOWN])
         case [str(told), *_]:
             return Away(f"{method}: the server met a fault: {told[:SHOWN]}")
         case _:

@@ -21,10 +21,10 @@ from pydantic import Field, SecretStr
 
 from edge.config import Place, Section
 from edge.errors import Misconfigured
-from inventory.connect.ports import Away, Declined, Document, DocumentState, Posting, Pulled, TakenBack, WhyDeclined
+from inventory.connect.ports import Away, Declined, Document, DocumentState, Posting, Pulled, TakenBack, Why
 from inventory.connect.settings import ConnectionSettings
 from inventory.connect.told import Telling, moment, parts, received, taken_back
-from inventory.connect.web import ANSWER_S, Address, HttpAnswer, Web, shortened
+from inventory.connect.web import ANSWER_S, Address, Answer, Web, shortened
 
 PREFIX = "whsec_"
 LEAST_SECRET, MOST_SECRET = 24, 64  # Bytes, as the standard has it.
@@ -33,7 +33,7 @@ GONE = 410  # The receiver wants nothing more from here.
 REFUSED = 422  # It understood, and does not take this one.
 
 
-class TakenOver(StrEnum):
+class ShownBy(StrEnum):
     """What shows that a message was taken over."""
 
     STATUS = "status"  # 2xx, as the standard has it.
@@ -48,7 +48,7 @@ class WebhookSettings(Section):
     old_secret: SecretStr | None = Field(
         None, description="the one before it: both sign while a receiver changes over; unset: none"
     )
-    proof: TakenOver = Field(TakenOver.STATUS, description="what shows that a message was taken over: status or echo")
+    proof: ShownBy = Field(ShownBy.STATUS, description="what shows that a message was taken over: status or echo")
     answer_s: float = Field(ANSWER_S, gt=0, le=120, description="so long an answer may take, seconds")
     ca_file: Place | None = Field(None, description="whose certificates are trusted, PEM; unset: the system's")
 
@@ -123,7 +123,7 @@ class Webhook:
         self._taken_over(told, answer)
         return Document(told.posting.reference, told.reference, state)
 
-    def _taken_over(self, told: Telling, answer: HttpAnswer) -> None:
+    def _taken_over(self, told: Telling, answer: Answer) -> None:
         if answer.status == GONE:
             told_so = "wants nothing more (410); remove this connector, or set its url"
             raise Misconfigured(f"{self._name}: {self._settings.url} {told_so}")
@@ -131,7 +131,7 @@ class Webhook:
             raise _declined(answer)
         if not answer.well:
             raise Away(f"{self._name}: {self._settings.url} answered {answer.status}: {answer.told() or '-'}")
-        if self._settings.proof is TakenOver.ECHO and told.reference not in _echoed(answer):
+        if self._settings.proof is ShownBy.ECHO and told.reference not in _echoed(answer):
             raise Away(
                 f"{self._name}: {self._settings.url} answered {answer.status} without the id {told.reference}, as a "
                 'header webhook-id or as `id` in JSON; let the receiver say it, or set proof = "status"'
@@ -176,14 +176,14 @@ def _key(name: str, which: str, secret: str) -> bytes:
     return key
 
 
-def _declined(answer: HttpAnswer) -> Declined:
+def _declined(answer: Answer) -> Declined:
     found = answer.json()
     said = found if isinstance(found, dict) else {}
-    why = next((one for one in WhyDeclined if one == said.get("reason")), WhyDeclined.OTHER)
+    why = next((one for one in Why if one == said.get("reason")), Why.OTHER)
     told = shortened(str(said.get("message") or "")) or answer.told() or "it says no more"
     return Declined(why, told)
 
 
-def _echoed(answer: HttpAnswer) -> set[str]:
+def _echoed(answer: Answer) -> set[str]:
     found = answer.json()
     return {answer.headers.get("webhook-id", ""), str(found.get("id", "")) if isinstance(found, dict) else ""}

@@ -19,7 +19,7 @@ from inventory.connect import ledger as ledgers
 from inventory.connect.alone import alone
 from inventory.connect.engine import Engine
 from inventory.connect.ledger import Ledger
-from inventory.connect.ports import Document, DocumentState, Posting, WhyDeclined
+from inventory.connect.ports import Document, DocumentState, Posting, Why
 from inventory.connect.postings import posting
 from inventory.connect.steps import LONGEST_S, Post, PostingState, Reverse, Settled, next_step, wait_s
 from inventory.flags import FlagState
@@ -221,7 +221,7 @@ def test_what_one_declines_holds_up_no_other_and_is_flagged_once(dock: Dock) -> 
 
     def hook(deed: str, said: Posting) -> None:
         if deed == "post" and said.reference == refused:
-            raise Declined(WhyDeclined.LOT_MISSING, "Lot is required")
+            raise Declined(Why.LOT_MISSING, "Lot is required")
 
     dock.other.before = hook
     dock.engine().round()
@@ -267,9 +267,7 @@ def test_what_a_person_struck_is_taken_back_and_posted_anew_when_it_stands_again
 def test_a_declined_entry_that_is_corrected_is_posted_as_it_is_now(dock: Dock) -> None:
     first = dock.says(recorded(1))
     dock.other.before = lambda deed, said: (
-        (_ for _ in ()).throw(Declined(WhyDeclined.QUANTITY_WRONG, "no"))
-        if deed == "post" and said.quantity == 12
-        else None
+        (_ for _ in ()).throw(Declined(Why.QUANTITY_WRONG, "no")) if deed == "post" and said.quantity == 12 else None
     )
     dock.engine().round()
     dock.says(amended(2, 1, quantity=13))

@@ -17,9 +17,9 @@ from pydantic import SecretStr
 
 from edge.errors import Misconfigured
 from edge.records import PlaceKind, ReceivingPlace
-from inventory.connect.ports import Away, Declined, DocumentState, Posting, TakenBack, WhyDeclined
+from inventory.connect.ports import Away, Declined, DocumentState, Posting, TakenBack, Why
 from inventory.connect.tryton import Tryton as Connector
-from inventory.connect.tryton import TrytonSettings
+from inventory.connect.tryton_books import TrytonSettings
 from tests.integration.test_office_decides import keys
 from tests.postgresql import PostgreSQL
 from tests.tryton import DOORS, LOT_NEEDED, NAME, PASSWORD, SUPPLIER, USER, Line, Tryton, tryton
@@ -97,19 +97,19 @@ def test_who_answers_there_and_who_is_not_let_in(tryton: Tryton, connector: Conn
 @pytest.mark.parametrize(
     ("changed", "why", "said"),
     [
-        ({"item": LOT_NEEDED, "unit": "EA"}, WhyDeclined.LOT_MISSING, "lot"),  # in Tryton's own words
-        ({"item": "A999"}, WhyDeclined.ITEM_UNKNOWN, "is no product's code there"),
-        ({"item": None}, WhyDeclined.ITEM_MISSING, "names no item"),
-        ({"unit": "KGM"}, WhyDeclined.UNIT_UNKNOWN, "cannot be converted"),
-        ({"unit": "XX"}, WhyDeclined.UNIT_UNKNOWN, "units does not say what it is"),
-        ({"unit": None}, WhyDeclined.UNIT_UNKNOWN, "says no unit"),
-        ({"quantity": None}, WhyDeclined.QUANTITY_WRONG, "says no quantity"),
-        ({"place": "99"}, WhyDeclined.PLACE_UNKNOWN, "99"),
-        ({"damaged": Decimal(2)}, WhyDeclined.OTHER, "does not say what becomes of them"),
+        ({"item": LOT_NEEDED, "unit": "EA"}, Why.LOT_MISSING, "lot"),  # in Tryton's own words
+        ({"item": "A999"}, Why.ITEM_UNKNOWN, "is no product's code there"),
+        ({"item": None}, Why.ITEM_MISSING, "names no item"),
+        ({"unit": "KGM"}, Why.UNIT_UNKNOWN, "cannot be converted"),
+        ({"unit": "XX"}, Why.UNIT_UNKNOWN, "units does not say what it is"),
+        ({"unit": None}, Why.UNIT_UNKNOWN, "says no unit"),
+        ({"quantity": None}, Why.QUANTITY_WRONG, "says no quantity"),
+        ({"place": "99"}, Why.PLACE_UNKNOWN, "99"),
+        ({"damaged": Decimal(2)}, Why.OTHER, "does not say what becomes of them"),
     ],
 )
 def test_what_it_cannot_be_is_declined_with_the_reason(
-    connector: Connector, changed: dict[str, Any], why: WhyDeclined, said: str
+    connector: Connector, changed: dict[str, Any], why: Why, said: str
 ) -> None:
     with pytest.raises(Declined, match=said) as caught:
         connector.post(posting(**changed), None)
@@ -184,7 +184,7 @@ def test_an_announced_pallet_is_taken_from_the_shipment_that_announced_it(tryton
     with closing(Connector(settings(tryton, supplier=None))) as strict:
         with pytest.raises(Declined, match="announced on no open supplier shipment") as caught:
             strict.post(posting(pallet="nobody's", trailer=trailer), None)
-        assert caught.value.why is WhyDeclined.ORDER_UNKNOWN
+        assert caught.value.why is Why.ORDER_UNKNOWN
         assert strict.post(posting(amends=said.reference), None).state is DocumentState.DONE  # as what it corrects
 
 

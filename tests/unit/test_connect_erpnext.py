@@ -10,7 +10,7 @@ import pytest
 
 from edge.errors import Misconfigured
 from inventory.connect.erpnext import ErpNext, ErpNextSettings
-from inventory.connect.ports import Away, Declined, DocumentState, Omitted, PulledItem, PulledUnit, WhyDeclined
+from inventory.connect.ports import Away, Declined, DocumentState, Omitted, PulledItem, PulledUnit, Why
 from tests.other_erpnext import KEY, REFERENCE, SECRET, OtherErpNext, Thrown
 from tests.postings import because, posting
 
@@ -58,22 +58,22 @@ def test_whatever_is_no_answer_to_what_was_asked_is_tried_again(answer: httpx.Re
 @pytest.mark.parametrize(
     ("said", "why", "told"),
     [
-        ({"item": None}, WhyDeclined.ITEM_MISSING, "nothing says what is on the pallet"),
-        ({"item": "C300"}, WhyDeclined.ITEM_UNKNOWN, "C300 is not on P00012"),
-        ({"quantity": None}, WhyDeclined.QUANTITY_WRONG, "no quantity was said"),
-        ({"quantity": Decimal(49)}, WhyDeclined.QUANTITY_WRONG, "This document is over limit by Qty"),
-        ({"unit": None}, WhyDeclined.UNIT_UNKNOWN, "no unit was said"),
-        ({"unit": "PL"}, WhyDeclined.UNIT_UNKNOWN, "PL: units does not say what it is called there"),
-        ({"unit": "KGM"}, WhyDeclined.UNIT_UNKNOWN, "A100 has no conversion for 'Kg' in ERPNext"),
-        ({"unit": "EA", "quantity": Decimal(1)}, WhyDeclined.UNIT_UNKNOWN, "which is no exact figure"),
-        ({"order": None}, WhyDeclined.ORDER_UNKNOWN, "no order was said"),
-        ({"order": "P99999"}, WhyDeclined.ORDER_UNKNOWN, "purchase order P99999 in ERPNext: it has none of that name"),
-        ({"place": "Q"}, WhyDeclined.PLACE_UNKNOWN, "Q: places does not say what it is called there"),
-        ({"damaged": Decimal(2)}, WhyDeclined.OTHER, "damaged does not say where they go in ERPNext"),
+        ({"item": None}, Why.ITEM_MISSING, "nothing says what is on the pallet"),
+        ({"item": "C300"}, Why.ITEM_UNKNOWN, "C300 is not on P00012"),
+        ({"quantity": None}, Why.QUANTITY_WRONG, "no quantity was said"),
+        ({"quantity": Decimal(49)}, Why.QUANTITY_WRONG, "This document is over limit by Qty"),
+        ({"unit": None}, Why.UNIT_UNKNOWN, "no unit was said"),
+        ({"unit": "PL"}, Why.UNIT_UNKNOWN, "PL: units does not say what it is called there"),
+        ({"unit": "KGM"}, Why.UNIT_UNKNOWN, "A100 has no conversion for 'Kg' in ERPNext"),
+        ({"unit": "EA", "quantity": Decimal(1)}, Why.UNIT_UNKNOWN, "which is no exact figure"),
+        ({"order": None}, Why.ORDER_UNKNOWN, "no order was said"),
+        ({"order": "P99999"}, Why.ORDER_UNKNOWN, "purchase order P99999 in ERPNext: it has none of that name"),
+        ({"place": "Q"}, Why.PLACE_UNKNOWN, "Q: places does not say what it is called there"),
+        ({"damaged": Decimal(2)}, Why.OTHER, "damaged does not say where they go in ERPNext"),
     ],
 )
 def test_what_has_no_place_there_is_declined_and_leaves_nothing(
-    other: OtherErpNext, said: dict[str, Any], why: WhyDeclined, told: str
+    other: OtherErpNext, said: dict[str, Any], why: Why, told: str
 ) -> None:
     with pytest.raises(Declined, match=told) as found:
         connected(other, places={"B": "Dock"}).post(posting(**said), None)
@@ -86,7 +86,7 @@ def test_what_erpnext_throws_is_told_in_its_words_without_its_tags(other: OtherE
     with pytest.raises(Declined) as found:
         connected(other).post(posting(), None)
     assert (found.value.why, str(found.value)) == (
-        WhyDeclined.ORDER_CLOSED,
+        Why.ORDER_CLOSED,
         "You cannot create a receipt within the closed period",
     )
     assert other.receipts() == []
@@ -124,7 +124,7 @@ def test_a_batch_is_made_where_there_is_none_and_asked_for_where_none_was_said(o
     erp = connected(other)
     with pytest.raises(Declined, match="kept by batches in ERPNext, and no lot was said") as found:
         erp.post(posting(1, item="L100", order="P00013"), None)
-    assert found.value.why is WhyDeclined.LOT_MISSING
+    assert found.value.why is Why.LOT_MISSING
     for number in (1, 2):
         erp.post(posting(number, item="L100", order="P00013", lot="L7", expiry="2027-03-31"), None)
     assert other.stock() == {("L100", "Stores", "L7"): Decimal(288)}
@@ -147,7 +147,7 @@ def test_an_order_that_takes_no_more_is_told_so(other: OtherErpNext, status: str
     order["items"][0]["received_qty"] = received
     with pytest.raises(Declined) as found:
         connected(other).post(posting(), None)
-    assert found.value.why is WhyDeclined.ORDER_CLOSED
+    assert found.value.why is Why.ORDER_CLOSED
 
 
 def test_an_item_on_two_lines_is_nobodys_guess(other: OtherErpNext) -> None:

@@ -9,8 +9,9 @@ import pytest
 from pydantic import ValidationError
 
 from edge.errors import Misconfigured
-from inventory.connect.odoo import Odoo, OdooSettings
-from inventory.connect.ports import Away, Declined, DocumentState, Omitted, PulledItem, PulledUnit, WhyDeclined
+from inventory.connect.odoo import Odoo
+from inventory.connect.odoo_names import OdooSettings
+from inventory.connect.ports import Away, Declined, DocumentState, Omitted, PulledItem, PulledUnit, Why
 from tests.other_odoo import DAMAGED, INPUT, KEY, REFERENCE, STOCK, OtherOdoo
 from tests.postings import because, posting
 
@@ -77,21 +78,21 @@ def test_a_user_without_rights_is_told_to_a_person() -> None:
 @pytest.mark.parametrize(
     ("said", "why", "told"),
     [
-        ({"item": None}, WhyDeclined.ITEM_MISSING, "nothing says what is on the pallet"),
-        ({"item": "B200"}, WhyDeclined.ITEM_UNKNOWN, "B200 is not known in Odoo"),
-        ({"item": "C300"}, WhyDeclined.ITEM_UNKNOWN, "C300 is not, or no more, on WH/IN/"),
-        ({"quantity": None}, WhyDeclined.QUANTITY_WRONG, "no quantity was said"),
-        ({"quantity": Decimal(0)}, WhyDeclined.QUANTITY_WRONG, "nothing that could be received"),
-        ({"unit": None}, WhyDeclined.UNIT_UNKNOWN, "no unit was said"),
-        ({"unit": "PL"}, WhyDeclined.UNIT_UNKNOWN, "PL: units does not say what it is called there"),
-        ({"order": None}, WhyDeclined.ORDER_UNKNOWN, "no order was said"),
-        ({"order": "P99999"}, WhyDeclined.ORDER_UNKNOWN, "no transfer in Odoo has the source document P99999"),
-        ({"place": "Q"}, WhyDeclined.PLACE_UNKNOWN, "Q: places does not say what it is called there"),
-        ({"damaged": Decimal(2)}, WhyDeclined.OTHER, "damaged does not say where they go in Odoo"),
+        ({"item": None}, Why.ITEM_MISSING, "nothing says what is on the pallet"),
+        ({"item": "B200"}, Why.ITEM_UNKNOWN, "B200 is not known in Odoo"),
+        ({"item": "C300"}, Why.ITEM_UNKNOWN, "C300 is not, or no more, on WH/IN/"),
+        ({"quantity": None}, Why.QUANTITY_WRONG, "no quantity was said"),
+        ({"quantity": Decimal(0)}, Why.QUANTITY_WRONG, "nothing that could be received"),
+        ({"unit": None}, Why.UNIT_UNKNOWN, "no unit was said"),
+        ({"unit": "PL"}, Why.UNIT_UNKNOWN, "PL: units does not say what it is called there"),
+        ({"order": None}, Why.ORDER_UNKNOWN, "no order was said"),
+        ({"order": "P99999"}, Why.ORDER_UNKNOWN, "no transfer in Odoo has the source document P99999"),
+        ({"place": "Q"}, Why.PLACE_UNKNOWN, "Q: places does not say what it is called there"),
+        ({"damaged": Decimal(2)}, Why.OTHER, "damaged does not say where they go in Odoo"),
     ],
 )
 def test_what_has_no_place_there_is_declined_and_changes_nothing(
-    other: OtherOdoo, said: dict[str, Any], why: WhyDeclined, told: str
+    other: OtherOdoo, said: dict[str, Any], why: Why, told: str
 ) -> None:
     other.product("C300")
     with pytest.raises(Declined, match=told) as found:
@@ -130,7 +131,7 @@ def test_a_lot_goes_where_lots_are_kept_and_is_asked_for_there(other: OtherOdoo)
     odoo = connected(other)
     with pytest.raises(Declined, match="L100 is kept by lots in Odoo, and none was said") as found:
         odoo.post(posting(1, item="L100", order="P00013"), None)
-    assert found.value.why is WhyDeclined.LOT_MISSING
+    assert found.value.why is Why.LOT_MISSING
     odoo.post(posting(1, item="L100", order="P00013", lot="L7"), None)
     assert other.stock() == {("L100", STOCK, "L7"): Decimal(288)}
 
@@ -155,7 +156,7 @@ def test_an_order_that_was_received_takes_no_more(other: OtherOdoo) -> None:
     odoo.post(posting(1, quantity=Decimal(48)), None)
     with pytest.raises(Declined, match=r"all of P00012 was received") as found:
         odoo.post(posting(2), None)
-    assert found.value.why is WhyDeclined.ORDER_CLOSED
+    assert found.value.why is Why.ORDER_CLOSED
 
 
 def test_a_product_on_two_lines_is_nobodys_guess(other: OtherOdoo) -> None:

@@ -27,7 +27,7 @@ from edge.hash_chain import Signer
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.speak.wording import LANGUAGES, Phrasing, codes
-from inventory.connect.ports import WhyDeclined
+from inventory.connect.ports import Why
 from tests.unit.test_dialogue_driver import OTHER, WHOLE, Bench
 
 SOURCE = "/sites/north/devices/dock-3"
@@ -177,9 +177,9 @@ def test_the_history_of_the_entry_says_who_declined_it_and_why(tmp_path: Path, r
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_reason_has_a_name_in_every_language(language: str, rules: Rules) -> None:
     names = codes("reasons", language)
-    assert {why.value for why in WhyDeclined} <= names.keys()
+    assert {why.value for why in Why} <= names.keys()
     phrasing = Phrasing(rules.form, language)
-    for why in (*WhyDeclined, "something_new"):
+    for why in (*Why, "something_new"):
         say = declined({"pallet_id": "742"}, PersonDecided("1", Fate.DECLINED, {"pallet_id": "742"}, why=why))
         spoken = phrasing.text(say)
         assert "7 4 2" in spoken
