@@ -53,7 +53,7 @@ class ConnectionSettings(Layered):
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ConnectorKind:
     """A kind of connector."""
 
     settings: Callable[[], type[ConnectionSettings]]
@@ -61,7 +61,7 @@ class Kind:
 
 
 def _tryton_settings() -> type[ConnectionSettings]:
-    from inventory.connect.tryton import TrytonConnection  # noqa: PLC0415 - who has another loads none of it
+    from inventory.connect.tryton_books import TrytonConnection  # noqa: PLC0415 - who has another loads none of it
 
     return TrytonConnection
 
@@ -72,5 +72,5 @@ def _tryton(settings: Any) -> Connector:
     return Tryton(settings.tryton)
 
 
-KINDS: Mapping[str, Kind] = {"tryton": Kind(_tryton_settings, _tryton)}
+KINDS: Mapping[str, ConnectorKind] = {"tryton": ConnectorKind(_tryton_settings, _tryton)}
 """By the name that a connector has where its file says no other."""
