@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -55,7 +55,11 @@ class Store:
         self.clips = ClipStore(engine, now)
         """The recordings that devices sent, and who asked to hear them."""
         self.statuses = Statuses(engine, now)
-        self.flags = Flags(partial(_in_one, engine), now)
+        self.engine = engine
+        """The database itself: one in a process, for whoever keeps tables of his own among these."""
+        self.transaction = partial(_in_one, engine)
+        """One transaction; raises Unavailable."""
+        self.flags = Flags(self.transaction, now)
         """What rules of the sites speak against."""
 
     @classmethod
@@ -84,15 +88,6 @@ class Store:
     def where(self) -> str:
         """The database, for a person: without its password."""
         return shown(self._engine.url)
-
-    @property
-    def engine(self) -> Engine:
-        """The database itself: one in a process, for whoever keeps tables of his own among these."""
-        return self._engine
-
-    def transaction(self) -> AbstractContextManager[Connection]:
-        """One transaction; raises Unavailable."""
-        return _in_one(self._engine)
 
     def close(self) -> None:
         """Let go of the database."""

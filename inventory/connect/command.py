@@ -25,7 +25,7 @@ from inventory.options import Config, Database, Json, narrow, say, settings_of
 
 if TYPE_CHECKING:
     from inventory.connect.ledger import Ledger
-    from inventory.connect.service import Desk
+    from inventory.connect.service import ConnectorDesk
     from inventory.connect.settings import ConnectionSettings
     from inventory.settings import InventorySettings
 
@@ -296,7 +296,7 @@ def _kind(path: Path) -> str | None:
 
 
 @contextmanager
-def _desk(name: str, file: Path | None, config: Path | None, database: str | None) -> Iterator[Desk]:
+def _desk(name: str, file: Path | None, config: Path | None, database: str | None) -> Iterator[ConnectorDesk]:
     settings, inventory = _settings(name, file, config, database)
     from inventory.connect.service import desk  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
 

@@ -50,7 +50,7 @@ def signer_for(settings: ConnectionSettings, inventory: InventorySettings) -> Si
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class ConnectorDesk:
     """What one connector works with."""
 
     name: str
@@ -117,20 +117,22 @@ def _published(publish: Callable[[], list[str]]) -> list[str]:
 
 
 @contextmanager
-def desk(name: str, settings: ConnectionSettings, inventory: InventorySettings) -> Iterator[Desk]:
+def desk(name: str, settings: ConnectionSettings, inventory: InventorySettings) -> Iterator[ConnectorDesk]:
     """All that a connector works with, over the inventory's tables. Raises what opening them raises."""
     signer = signer_for(settings, inventory)
     with (
         closing(Store.open(inventory.database_url, create=False)) as store,
         closing(connector_of(name, settings)) as connector,
     ):
-        yield Desk(name, settings, inventory, store, connector, signer)
+        yield ConnectorDesk(name, settings, inventory, store, connector, signer)
 
 
 class Work:
     """One connector's loop over its desk."""
 
-    def __init__(self, at: Desk, stopped: Event, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self, at: ConnectorDesk, stopped: Event, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
         self._desk = at
         self._stopped = stopped
         self._now = now

@@ -53,7 +53,7 @@ class ConnectionSettings(Layered):
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ConnectorKind:
     """A kind of connector."""
 
     settings: Callable[[], type[ConnectionSettings]]
@@ -61,7 +61,7 @@ class Kind:
 
 
 def _tryton_settings() -> type[ConnectionSettings]:
-    from inventory.connect.tryton import TrytonConnection  # noqa: PLC0415 - who has another loads none of it
+    from inventory.connect.tryton_books import TrytonConnection  # noqa: PLC0415 - who has another loads none of it
 
     return TrytonConnection
 
@@ -120,11 +120,11 @@ def _csv(settings: Any) -> Connector:
     return CsvFolder("csv", settings.csv)
 
 
-KINDS: Mapping[str, Kind] = {
-    "tryton": Kind(_tryton_settings, _tryton),
-    "odoo": Kind(_odoo_settings, _odoo),
-    "erpnext": Kind(_erpnext_settings, _erpnext),
-    "csv": Kind(_csv_settings, _csv),
-    "webhook": Kind(_webhook_settings, _webhook),
+KINDS: Mapping[str, ConnectorKind] = {
+    "tryton": ConnectorKind(_tryton_settings, _tryton),
+    "odoo": ConnectorKind(_odoo_settings, _odoo),
+    "erpnext": ConnectorKind(_erpnext_settings, _erpnext),
+    "csv": ConnectorKind(_csv_settings, _csv),
+    "webhook": ConnectorKind(_webhook_settings, _webhook),
 }
 """By the name that a connector has where its file says no other."""

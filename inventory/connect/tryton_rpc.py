@@ -27,7 +27,7 @@ TRY_AGAIN = frozenset({"ConcurrencyException", "RateLimitException", "TimeOutExc
 Record = dict[str, Any]
 
 
-class Session:
+class RpcSession:
     """Calls to one database, as one user. Signs on when it must."""
 
     def __init__(

@@ -171,7 +171,8 @@ def test_tables_of_somebody_else_are_left_alone(url: str, store: Store) -> None:
         Misconfigured,
         match="dockvoice_announced, dockvoice_catalogue, dockvoice_clip_requests, dockvoice_clips, dockvoice_dossiers, "
         "dockvoice_expected, dockvoice_flags, "
-        "dockvoice_pallets, dockvoice_postings, dockvoice_reviews, dockvoice_said, dockvoice_statuses, entries, events, refused, rejected "
+        "dockvoice_pallets, dockvoice_postings, dockvoice_reviews, dockvoice_said, dockvoice_statuses, "
+        "entries, events, refused, rejected "
         "there are not Dock",
     ):
         Store.open(url)

@@ -19,7 +19,7 @@ from edge.errors import Misconfigured
 from edge.records import PlaceKind, ReceivingPlace
 from inventory.connect.ports import Away, Declined, DocumentState, Posting, TakenBack, Why
 from inventory.connect.tryton import Tryton as Connector
-from inventory.connect.tryton import TrytonSettings
+from inventory.connect.tryton_books import TrytonSettings
 from tests.integration.test_office_decides import keys
 from tests.postgresql import PostgreSQL
 from tests.tryton import DOORS, LOT_NEEDED, NAME, PASSWORD, SUPPLIER, USER, Line, Tryton, tryton

@@ -328,11 +328,6 @@ class Dialogue:
         return frozenset(self._session.recorded.refused)
 
     @property
-    def has_news(self) -> bool:
-        """Whether something is kept to be told at the next quiet moment."""
-        return bool(self._session.news.untold)
-
-    @property
     def aside(self) -> InReview:
         """What waits for a person, as the journal has it."""
         return self._session.recorded.aside
