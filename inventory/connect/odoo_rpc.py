@@ -27,7 +27,7 @@ RIGHTS = frozenset({"AccessError", "AccessDenied"})
 Record = Mapping[str, Any]
 
 
-class Refused(Declined):
+class OdooRefused(Declined):
     """Odoo does not do what it was asked."""
 
 
@@ -98,7 +98,7 @@ class OdooRpc:
         exception = str(data.get("name", "")).rpartition(".")[2]
         told = shortened(str(data.get("message", ""))) or "it says no more"
         if exception in REFUSALS:
-            return Refused(Why.OTHER, told)
+            return OdooRefused(Why.OTHER, told)
         if exception in RIGHTS:
             return Misconfigured(f"{self._name}: the user {self._user!r} may not do this in Odoo: {told}")
         # A transaction that met another one, a database that is being upgraded, a fault of Odoo's own.

@@ -33,7 +33,7 @@ GONE = 410  # The receiver wants nothing more from here.
 REFUSED = 422  # It understood, and does not take this one.
 
 
-class Proof(StrEnum):
+class ShownBy(StrEnum):
     """What shows that a message was taken over."""
 
     STATUS = "status"  # 2xx, as the standard has it.
@@ -48,7 +48,7 @@ class WebhookSettings(Section):
     old_secret: SecretStr | None = Field(
         None, description="the one before it: both sign while a receiver changes over; unset: none"
     )
-    proof: Proof = Field(Proof.STATUS, description="what shows that a message was taken over: status or echo")
+    proof: ShownBy = Field(ShownBy.STATUS, description="what shows that a message was taken over: status or echo")
     answer_s: float = Field(ANSWER_S, gt=0, le=120, description="so long an answer may take, seconds")
     ca_file: Place | None = Field(None, description="whose certificates are trusted, PEM; unset: the system's")
 
@@ -131,7 +131,7 @@ class Webhook:
             raise _declined(answer)
         if not answer.well:
             raise Away(f"{self._name}: {self._settings.url} answered {answer.status}: {answer.told() or '-'}")
-        if self._settings.proof is Proof.ECHO and told.reference not in _echoed(answer):
+        if self._settings.proof is ShownBy.ECHO and told.reference not in _echoed(answer):
             raise Away(
                 f"{self._name}: {self._settings.url} answered {answer.status} without the id {told.reference}, as a "
                 'header webhook-id or as `id` in JSON; let the receiver say it, or set proof = "status"'

@@ -9,7 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from edge.errors import Misconfigured
-from inventory.connect.odoo import Odoo, OdooSettings
+from inventory.connect.odoo import Odoo
+from inventory.connect.odoo_names import OdooSettings
 from inventory.connect.ports import Away, Declined, DocumentState, Omitted, PulledItem, PulledUnit, Why
 from tests.other_odoo import DAMAGED, INPUT, KEY, REFERENCE, STOCK, OtherOdoo
 from tests.postings import because, posting
