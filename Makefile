@@ -19,7 +19,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo quick test ready nightly oracle soak accuracy library beside style check format system-demo system-test models clean
+.PHONY: help demo quick test ready nightly oracle soak accuracy library beside style check format system-demo system-test system-office models clean
 
 # What of the tests runs side by side: logic alone keeps a processor busy, what has servers and sound mostly waits.
 THINKING := auto
@@ -65,7 +65,7 @@ SOAK   ?= 10
 NOISY  ?= 2.5
 # All of it runs, whatever fails on the way. (By 5 pytest says that ARGS chose none of its tests.)
 nightly: export SEED := $(NIGHT)
-nightly: $(CACHE)/test.stamp $(CACHE)/node.stamp $(CACHE)/node-red.stamp $(CACHE)/epcis2.stamp system-test system-voices models  ## Tests, at night: more of all, and every fault, with new seeds; SEED=… repeats a night; an hour and a half on two processors
+nightly: $(CACHE)/test.stamp $(CACHE)/node.stamp $(CACHE)/node-red.stamp $(CACHE)/epcis2.stamp system-test system-voices system-office models  ## Tests, at night: more of all, and every fault, with new seeds; SEED=… repeats a night; an hour and a half on two processors
 	@failed=; took=; \
 	part() { \
 		name=$$1; shift; began=$$(date +%s); "$$@" || [ $$? = 5 ] || failed="$$failed $$name"; \
@@ -147,6 +147,10 @@ system-demo:
 # First the virtual environment, which may need a package of Debian's too: apt serves one at a time.
 system-test: | $(BIN)/python
 	@.ci/system-packages --need $(PACKAGES)
+
+# What opens the files that a connector hands over.
+system-office: | system-test
+	@.ci/system-packages --need libreoffice-calc-nogui
 
 $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) || { .ci/system-packages --need python3-venv && $(PYTHON) -m venv $(VENV); }

@@ -19,7 +19,7 @@ from inventory.settings import InventorySettings
 
 
 @dataclass(frozen=True, slots=True)
-class CatalogueDeclined:
+class Untaken:
     """Why a device did not take what came last of a kind."""
 
     reason: str  # old, forged, malformed or breaks_form; others may follow.
@@ -34,7 +34,7 @@ class Running:
     device: str
     online: bool
     versions: Mapping[str, int]  # By kind.
-    declined: Mapping[str, CatalogueDeclined]  # By kind.
+    declined: Mapping[str, Untaken]  # By kind.
 
     def lacks(self, wanted: Iterable[Version]) -> list[str]:
         """The kinds of which it runs another version than these: it is away, is about to take them, or declined."""
@@ -123,5 +123,5 @@ def status_of(topic: str, payload: bytes, prefix: str) -> Running | None:
         status["device"],
         status["state"] == "online",
         versions,
-        {kind: CatalogueDeclined(one["reason"], one.get("version"), one.get("told")) for kind, one in declined.items()},
+        {kind: Untaken(one["reason"], one.get("version"), one.get("told")) for kind, one in declined.items()},
     )

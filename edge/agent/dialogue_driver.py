@@ -17,7 +17,7 @@ from typing import TypeVar
 from edge.agent.dialogue_steps import DialogueSteps, Render, Stepped, at_hand
 from edge.agree.dialogue.events import Deadline, Fate, Happening, PersonDecided, SpeechBegan
 from edge.agree.dialogue.machine import Dialogue
-from edge.agree.dialogue.orders import Adjust, Hush, Say, Sound, StartTimer, StopTimer
+from edge.agree.dialogue.orders import Adjust, Hush, Prompt, Say, Sound, StartTimer, StopTimer
 from edge.agree.dialogue.questions import Question
 from edge.agree.dialogue.table import State
 from edge.forms.catalogue import Catalogue
@@ -39,6 +39,17 @@ LONGEST_S = 60.0
 usual settings takes half of it. Noise that never ends must not put it off for ever."""
 
 MOST_REPEATS = 3  # So often what is cut off by a noise is said again; where it is loud, each time would be cut off too.
+
+WORDS = frozenset(
+    {
+        Prompt.OFFICE_RECORDED,
+        Prompt.OFFICE_CORRECTED,
+        Prompt.OFFICE_DROPPED,
+        Prompt.OFFICE_DROPPED_ONE,
+        Prompt.DECLINED,
+    }
+)
+"""How an operator is told of what was decided beside him: all that is kept to be told is told at once."""
 
 LOOK_S = 0.1  # How often it is looked whether a deadline has come: nobody notices so little.
 Audible = Say | Sound | Hush | Adjust  # The orders that a voice carries out.
@@ -99,6 +110,7 @@ class DialogueDriver:
         self._tell = tell
         self._posted: asyncio.Queue[Happening] = asyncio.Queue()
         self._untold: list[str] = []  # The utterances of which the journal owes the operator a word.
+        self._gave_word = False  # Whether the last step told all that was kept to be told.
         self._turn = asyncio.Lock()
         self._stopping = False
         self._patience: float | None = None
@@ -164,22 +176,20 @@ class DialogueDriver:
             return done
 
     async def _tell_decided(self, decided: PersonDecided) -> None:
-        await self._happen(decided)
-        self._untold.append(decided.utterance_id)
-        await self._note_what_was_told()
+        await self._happen(decided, owed=decided.utterance_id)
 
-    async def _happen(self, happening: Happening) -> OutboxRow | None:
+    async def _happen(self, happening: Happening, owed: str | None = None) -> OutboxRow | None:
+        """`owed` is the utterance of which the journal owes the operator a word until he has been told."""
         if (began := self._conversation.shift_begun()) is not None:
             await self._step(began)
         row = await self._step(happening)
-        await self._note_what_was_told()
-        return row
-
-    async def _note_what_was_told(self) -> None:
-        """What waits for a quiet moment is not told yet: where the power fails before, the next start tells it."""
-        while self._untold and not self._dialogue.has_news:
+        self._untold += [] if owed is None else [owed]
+        # What waits for a quiet moment is not told yet: where the power fails before, the next start tells it.
+        while self._untold and self._gave_word:
             await self._desk(partial(_note_told, one=self._untold[0]))
             del self._untold[0]
+        self._gave_word = False
+        return row
 
     async def _step(self, happening: Happening) -> OutboxRow | None:
         await self._desk(lambda journal: self._conversation.look_up(journal, happening))
@@ -191,6 +201,7 @@ class DialogueDriver:
             lambda: self._desk(record), "the conversation waits", self._refused
         )
         self._carry_out(stepped, tuple(order for order in planned.orders if isinstance(order, Note | Park)))
+        self._gave_word |= any(isinstance(order, Say) and order.prompt in WORDS for order in stepped.orders)
         return stepped.row
 
     def post(self, happening: Happening) -> None:

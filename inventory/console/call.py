@@ -116,7 +116,7 @@ class Call:
     ) -> None:
         """Keep on record, in the transaction in which it is done, what this caller does."""
         name = "" if self.who is None else self.who.name
-        done = deeds.Deed(name, self.address, deed, about, details, recording)
+        done = deeds.NotedDeed(name, self.address, deed, about, details, recording)
         deeds.note(transaction, done, self.place.now(), self.place.signer)
 
     def has_token(self) -> bool:

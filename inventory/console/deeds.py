@@ -29,7 +29,7 @@ ANEW = timedelta(
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class NotedDeed:
     """What somebody did."""
 
     who: str
@@ -46,10 +46,10 @@ class Noted:
 
     number: int
     at: datetime
-    deed: Deed
+    deed: NotedDeed
 
 
-def note(transaction: Connection, deed: Deed, at: datetime, signer: Signer | None) -> None:
+def note(transaction: Connection, deed: NotedDeed, at: datetime, signer: Signer | None) -> None:
     """Keep it, in the transaction in which it is done."""
     alone(transaction, CHAINING)
     last = transaction.execute(select(deeds.c.number, deeds.c.link).order_by(deeds.c.number.desc()).limit(1)).first()
@@ -165,5 +165,5 @@ class Following:
             return self._on
 
 
-def _deed(said: Mapping[str, Any]) -> Deed:
-    return Deed(**{name: said[name] for name in Deed.__dataclass_fields__ if name in said})
+def _deed(said: Mapping[str, Any]) -> NotedDeed:
+    return NotedDeed(**{name: said[name] for name in NotedDeed.__dataclass_fields__ if name in said})

@@ -34,7 +34,7 @@ RIGHT, AGAIN = "looked_right", "looked_again"
 
 
 @dataclass(frozen=True, slots=True)
-class Why:
+class Doubt:
     """One reason to doubt an entry."""
 
     code: str  # flagged, recounted, colleague, unsure or asked, as words/*/morning.toml has them.
@@ -48,7 +48,7 @@ class Doubted:
     """An entry with why it is doubted, the weightiest first."""
 
     entry: ListedEntry
-    why: tuple[Why, ...]
+    why: tuple[Doubt, ...]
     right: Noted | None  # Who looked at it and found it right, where somebody has.
 
     @property
@@ -94,22 +94,22 @@ def of_time(transaction: Connection, since: datetime, until: datetime, device: t
 
 def _why(
     row: RowMapping, flagged: Collection[Flag], corrected: Mapping[str, tuple[str | None, str | None]]
-) -> Iterator[Why]:
+) -> Iterator[Doubt]:
     for flag in flagged:
         if flag.state is FlagState.OPEN:
-            yield Why("flagged", FLAGGED, told=flag.reason)
+            yield Doubt("flagged", FLAGGED, told=flag.reason)
     data = data_of(row["body"])
     for name, first in data.get("counted_first", {}).items():
         if first != row["fields"].get(name):
-            yield Why("recounted", RECOUNTED, name, shown(first))
+            yield Doubt("recounted", RECOUNTED, name, shown(first))
     mine, before = corrected.get(row["event_id"], (None, None))
     if mine is not None and before is not None and mine != before:
-        yield Why("colleague", COLLEAGUE, told=before)
+        yield Doubt("colleague", COLLEAGUE, told=before)
     name, sure = min(data.get("reading", {}).get("confidence", {}).items(), key=lambda one: one[1], default=("", 1.0))
     if sure < UNSURE:
-        yield Why("unsure", 1.0 - sure, name, f"{100 * sure:.0f}")
+        yield Doubt("unsure", 1.0 - sure, name, f"{100 * sure:.0f}")
     if row["answers"] >= OFTEN:
-        yield Why("asked", ASKED * (row["answers"] - OFTEN + 1), told=str(row["answers"]))
+        yield Doubt("asked", ASKED * (row["answers"] - OFTEN + 1), told=str(row["answers"]))
 
 
 def _corrected(

@@ -90,7 +90,7 @@ def _see_who(call: Call) -> str | None:
             return None
         started = sessions.begin(transaction, named, place.now(), call.lasting)
         call.who = sessions.of(transaction, started, place.now())
-        deed = deeds.Deed(named, address_of(place.settings.console, call.request), "signed_in", named)
+        deed = deeds.NotedDeed(named, address_of(place.settings.console, call.request), "signed_in", named)
         deeds.note(transaction, deed, place.now(), place.signer)
     return started
 

@@ -53,7 +53,7 @@ def test_of_many_who_decide_at_once_one_has_decided_and_the_others_are_told_who(
         try:
             with site.place.open() as transaction:
                 decisions.keep(transaction, review, "accept", {}, who, "why", ("topic", b"body"), site.place.now())
-                deed = deeds.Deed(who, "here", "decided", review.utterance_id)
+                deed = deeds.NotedDeed(who, "here", "decided", review.utterance_id)
                 deeds.note(transaction, deed, site.place.now(), KEY)
         except Taken as taken:
             return taken.first.who
@@ -105,7 +105,7 @@ def test_what_a_broker_forgot_goes_again_once_for_each_time_the_device_says_that
 def test_deeds_that_are_done_at_once_make_one_chain(site: Console) -> None:
     def do(number: int) -> None:
         with site.place.open() as transaction:
-            deeds.note(transaction, deeds.Deed(f"person-{number}", "here", "listened", ""), site.place.now(), KEY)
+            deeds.note(transaction, deeds.NotedDeed(f"person-{number}", "here", "listened", ""), site.place.now(), KEY)
 
     with ThreadPoolExecutor(AT_ONCE) as people:
         list(people.map(do, range(3 * AT_ONCE)))

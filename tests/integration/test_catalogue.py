@@ -35,7 +35,7 @@ from edge.keep.journal_thread import JournalThread
 from edge.keep.signed import SignedLists
 from edge.records.master import Cells, MasterData
 from inventory.catalogue import Version
-from inventory.catalogue_publishing import CatalogueDeclined, Running, publish, running, status_of
+from inventory.catalogue_publishing import Running, Untaken, publish, running, status_of
 from inventory.cli import commands
 from inventory.settings import InventorySettings
 from inventory.store import Store
@@ -190,7 +190,7 @@ def test_a_change_reaches_two_hundred_devices_one_that_was_off_and_not_one_that_
         Fleet(broker.port, there).work(lambda: all_run(second, away, odd) and bool(statuses[odd].declined))
         told = "form 'pallet-move': catalogue 'docks': '12' breaks the rules of field 'dock'; mend one of the two"
         assert statuses[odd].versions == {"docks": first.version}
-        assert statuses[odd].declined == {"docks": CatalogueDeclined("breaks_form", second.version, told)}
+        assert statuses[odd].declined == {"docks": Untaken("breaks_form", second.version, told)}
         assert statuses[odd].lacks([second]) == ["docks"]
         assert away not in statuses
         Fleet(broker.port, [device for device in devices if device.name == away]).work(lambda: all_run(second, odd))

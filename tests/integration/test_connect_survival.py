@@ -28,7 +28,8 @@ from inventory.connect.csv_folder import CsvFolder, CsvFolderSettings
 from inventory.connect.engine import Engine, Round
 from inventory.connect.erpnext import ErpNext, ErpNextSettings
 from inventory.connect.ledger import Ledger
-from inventory.connect.odoo import Odoo, OdooSettings
+from inventory.connect.odoo import Odoo
+from inventory.connect.odoo_names import OdooSettings
 from inventory.connect.ports import Away, Connector, Posting
 from inventory.connect.postings import posting
 from inventory.connect.webhook import Webhook, WebhookSettings

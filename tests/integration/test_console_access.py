@@ -210,7 +210,7 @@ def test_where_the_database_is_away_the_page_says_so_and_keeps_what_was_typed(si
 def test_a_deed_that_is_changed_or_removed_shows(site: Console) -> None:
     with site.place.open() as transaction:
         for number in range(4):
-            deeds.note(transaction, deeds.Deed("ana", "here", "decided", str(number)), site.place.now(), KEY)
+            deeds.note(transaction, deeds.NotedDeed("ana", "here", "decided", str(number)), site.place.now(), KEY)
         assert deeds.broken(transaction, KEY.public) is None
 
     def shows(row: tuple[str, int]) -> None:
@@ -242,7 +242,7 @@ def test_a_long_chain_is_followed_step_by_step_and_what_a_page_shows_at_once(sit
     lines = 2 * deeds.STEP + 50
     with site.place.open() as transaction:
         for number in range(lines):
-            deeds.note(transaction, deeds.Deed("ana", "here", "decided", str(number)), site.place.now(), KEY)
+            deeds.note(transaction, deeds.NotedDeed("ana", "here", "decided", str(number)), site.place.now(), KEY)
 
     def does(change: str) -> None:
         with site.engine.begin() as transaction:

@@ -319,11 +319,6 @@ class Dialogue:
         return self._session.recorded
 
     @property
-    def has_news(self) -> bool:
-        """Whether something is kept to be told at the next quiet moment."""
-        return bool(self._session.news.untold)
-
-    @property
     def aside(self) -> InReview:
         """What waits for a person, as the journal has it."""
         return self._session.recorded.aside

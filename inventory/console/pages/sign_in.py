@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 from inventory.console import people, sessions
 from inventory.console.call import COOKIE, LANGUAGE, Call, Way, cookie_name, ours
-from inventory.console.deeds import Deed, note
+from inventory.console.deeds import NotedDeed, note
 from inventory.console.people import Role
 from inventory.console.words import LANGUAGES
 
@@ -34,18 +34,18 @@ def sign_in(call: Call) -> Response:
         return _form(call, 403, call.word("sign_in.again"), there, name)
     with call.open() as transaction:
         if not sessions.may_try(transaction, name, call.address, place.now()):
-            note(transaction, Deed(name, call.address, "sign_in_held_up", name), place.now(), place.signer)
+            note(transaction, NotedDeed(name, call.address, "sign_in_held_up", name), place.now(), place.signer)
             minutes = int(sessions.WINDOW.total_seconds() // 60)
             return _form(call, 429, call.word("sign_in.too_often", minutes=minutes), there, name)
         kept = people.kept_password(transaction, name)
     if not people.is_password(kept, call.given.get("password", "")):
         with call.open() as transaction:
-            note(transaction, Deed(name, call.address, "sign_in_failed", name), place.now(), place.signer)
+            note(transaction, NotedDeed(name, call.address, "sign_in_failed", name), place.now(), place.signer)
         return _form(call, 401, call.word("sign_in.wrong"), there, name)
     with call.open() as transaction:
         sessions.succeeded(transaction, name, call.address)
         started = sessions.begin(transaction, name, place.now(), call.lasting)
-        note(transaction, Deed(name, call.address, "signed_in", name), place.now(), place.signer)
+        note(transaction, NotedDeed(name, call.address, "signed_in", name), place.now(), place.signer)
     response = RedirectResponse(ours(there), 303)
     call.keep_cookie(response, COOKIE, started)
     return response

@@ -1,0 +1,242 @@
+"""What is called how in a Tryton: products, units, lots, locations, by what the settings and the entries say.
+
+Nothing is guessed: what the settings do not name, or Tryton does not have, is declined with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from pydantic import Field, SecretStr
+
+from edge.config import Section
+from edge.errors import Misconfigured
+from inventory.connect.ports import Declined, Posting, Why
+from inventory.connect.settings import ConnectionSettings
+from inventory.connect.tryton_rpc import Record, RpcSession
+
+SHIPMENT, MOVE = "stock.shipment.in", "stock.move"
+ANY = "*"  # The place of whatever place has none of its own in the settings.
+
+
+class TrytonSettings(Section):
+    """`[tryton]`: where it is, and what is called how there."""
+
+    url: str = Field(description="its address: https://erp.example")
+    database: str = Field(min_length=1, description="its database")
+    user: str = Field(min_length=1, description="who posts there: a user of its own")
+    password: SecretStr = Field(description="of that user; better in $DOCKVOICE_CONNECT_TRYTON__PASSWORD")
+    timeout_s: float = Field(20, gt=0, le=300, description="so long an answer is waited for, seconds")
+    warehouse: str | None = Field(None, description="its code; unset: the only one there is")
+    supplier: str | None = Field(
+        None, description="code of the party from whom comes what nobody announced; unset: such a pallet is declined"
+    )
+    units: Mapping[str, str] = Field(
+        {}, description='by our code, or by item and code, the name of the unit there: {CS = "Case", "A200 CS" = "Box"}'
+    )
+    places: Mapping[str, str] = Field(
+        {},
+        description='by dock or door, the code of the location there; "*" for all others; empty: the warehouse\'s own',
+    )
+    lots: Literal["create", "known"] = Field("create", description="whether a lot is made that is not known there")
+    damaged: Literal["decline", "leave out", "receive"] = Field(
+        "decline", description="what becomes of damaged ones beside good ones, and of a pallet with an exception"
+    )
+
+
+class TrytonConnection(ConnectionSettings):
+    """A connector to a Tryton."""
+
+    tryton: TrytonSettings
+
+
+@dataclass(frozen=True, slots=True)
+class TrytonProduct:
+    """A product, as far as a receipt needs to know it."""
+
+    id: int
+    code: str
+    unit: int  # That its stock is kept in.
+    category: int
+    lot_needed: bool
+    cost: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class TrytonUnit:
+    """A unit, and how many of its category's it is."""
+
+    id: int
+    name: str
+    category: int
+    factor: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrytonWarehouse:
+    """A warehouse, with where goods come in and where they lie."""
+
+    id: int
+    input: int
+    storage: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrytonLine:
+    """What is received, in Tryton's terms."""
+
+    product: TrytonProduct
+    unit: TrytonUnit
+    quantity: float
+    lot: int | None
+    place: int | None  # None: the warehouse's own.
+
+
+class TrytonBooks:
+    """What there is in one database."""
+
+    def __init__(self, settings: TrytonSettings, session: RpcSession) -> None:
+        self._settings = settings
+        self._session = session
+        self._has_packages: bool | None = None
+        self._of: TrytonWarehouse | None = None
+
+    def line(self, posting: Posting) -> TrytonLine:
+        """Raises Declined for whatever is missing, or has no meaning there."""
+        product = self.product(posting.item)
+        quantity = self._quantity(posting)
+        unit = self._unit(posting, product)
+        lot = None if posting.lot is None else self._lot(product, posting.lot)  # Tryton says where it needs one
+        return TrytonLine(product, unit, float(quantity), lot, self._place(posting.place))
+
+    def _quantity(self, posting: Posting) -> Decimal:
+        quantity, policy = posting.quantity, self._settings.damaged
+        if quantity is None or quantity < 0:
+            raise Declined(Why.QUANTITY_WRONG, "says no quantity; correct the entry")
+        odd = [f"{posting.damaged} damaged"] if posting.damaged else []
+        odd += [posting.exception] if posting.exception else []
+        if odd and policy == "decline":
+            raise Declined(Why.OTHER, f"{', '.join(odd)}: [tryton] damaged does not say what becomes of them")
+        if policy == "receive":
+            quantity += posting.damaged or 0
+        elif posting.exception:
+            quantity = Decimal(0)
+        if not quantity:
+            raise Declined(Why.QUANTITY_WRONG, "nothing of it is to be received; strike the entry, or correct it")
+        return quantity
+
+    def product(self, code: str | None) -> TrytonProduct:
+        """The one of that code. Raises Declined."""
+        if code is None:
+            raise Declined(Why.ITEM_MISSING, "names no item, and none was announced for its pallet; correct the entry")
+        fields = ("code", "default_uom", "default_uom.category", "cost_price", "lot_required")
+        found = self._session.search("product.product", [["code", "=", code]], fields)
+        if len(found) != 1:
+            known = "is no product's code there" if not found else f"is the code of {len(found)} products there"
+            raise Declined(Why.ITEM_UNKNOWN, f"item {code}: {known}; mend it there, or correct the entry")
+        (one,) = found
+        category = one["default_uom."]["category"]
+        needs = bool(one.get("lot_required"))
+        return TrytonProduct(one["id"], code, one["default_uom"], category, needs, one["cost_price"] or Decimal(0))
+
+    def _unit(self, posting: Posting, product: TrytonProduct) -> TrytonUnit:
+        code, units = posting.unit, self._settings.units
+        if code is None:
+            raise Declined(Why.UNIT_UNKNOWN, "says no unit; correct the entry")
+        name = units.get(f"{product.code} {code}") or units.get(code)
+        if name is None:
+            raise Declined(Why.UNIT_UNKNOWN, f"unit {code} of {product.code}: [tryton] units does not say what it is")
+        found = [one for one in self.units() if one.name == name]
+        if not found:
+            raise Declined(Why.UNIT_UNKNOWN, f"unit {name!r}, which [tryton] units names: there is none there")
+        unit = found[0]
+        if unit.category != product.category:
+            raise Declined(Why.UNIT_UNKNOWN, f"{name!r} cannot be converted into the unit of {product.code}")
+        return unit
+
+    def units(self) -> list[TrytonUnit]:
+        """All units."""
+        found = self._session.search("product.uom", [], ("name", "category", "factor"))
+        return [TrytonUnit(one["id"], one["name"], one["category"], one["factor"]) for one in found]
+
+    def _lot(self, product: TrytonProduct, number: str) -> int:
+        found = self._session.search("stock.lot", [["number", "=", number], ["product", "=", product.id]], ("number",))
+        if found:
+            return int(found[0]["id"])
+        if self._settings.lots == "known":
+            raise Declined(Why.LOT_UNKNOWN, f"lot {number} of {product.code}: there is none there")
+        return int(self._session.call("stock.lot", "create", [{"number": number, "product": product.id}])[0])
+
+    def _place(self, place: str | None) -> int | None:
+        places = self._settings.places
+        if not places:
+            return None
+        code = places.get(place or ANY) or places.get(ANY)
+        if code is None:
+            told = "says no dock or door" if place is None else f"{place}: [tryton] places does not say what it is"
+            raise Declined(Why.PLACE_UNKNOWN, told)
+        found = self._session.search("stock.location", [["code", "=", code], ["type", "=", "storage"]], ("code",))
+        if len(found) != 1:
+            raise Declined(Why.PLACE_UNKNOWN, f"location {code!r}, which [tryton] places names: {len(found)} there")
+        return int(found[0]["id"])
+
+    def codes(self, item: str, units: Iterable[TrytonUnit]) -> Iterator[tuple[int, str]]:
+        """By the id of each unit that the settings name for an item, its code."""
+        by_name = {one.name: one.id for one in units}
+        given = self._settings.units
+        for key, name in given.items():
+            of, _, code = key.rpartition(" ")
+            overridden = not of and f"{item} {key}" in given
+            if of in {"", item} and not overridden and name in by_name:
+                yield by_name[name], code
+
+    @property
+    def company(self) -> int:
+        """For which the user works."""
+        if not self._session.context:
+            self._session.sign_on()
+        return int(self._session.context["company"])
+
+    def warehouse(self) -> TrytonWarehouse:
+        """That of the settings, or the only one. Raises Misconfigured."""
+        if self._of is None:
+            code = self._settings.warehouse
+            domain = [["type", "=", "warehouse"], *([["code", "=", code]] if code is not None else [])]
+            found = self._session.search("stock.location", domain, ("code", "input_location", "storage_location"))
+            if len(found) != 1:
+                there = ", ".join(str(one["code"]) for one in found) or "none"
+                raise Misconfigured(f"[tryton] warehouse: found {there}; name one of them by its code")
+            (one,) = found
+            self._of = TrytonWarehouse(one["id"], one["input_location"], one["storage_location"])
+        return self._of
+
+    def has_packages(self) -> bool:
+        """Whether its pallets can be announced."""
+        if self._has_packages is None:
+            self._has_packages = "model.stock.package.search_read" in self._session.methods()
+        return self._has_packages
+
+    def moves_of(self, shipment: int) -> list[Record]:
+        """The moves of a supplier shipment."""
+        fields = [
+            "product",
+            "product.code",
+            "product.lot_required",
+            "unit",
+            "quantity",
+            "lot",
+            "unit_price",
+            "currency",
+        ]
+        fields += ["from_location", "from_location.type", "origin", "state"]
+        fields += ["package", "package.number"] if self.has_packages() else []
+        found = self._session.search(MOVE, [["shipment", "=", f"{SHIPMENT},{shipment}"]], fields)
+        return [{**one, "from_location.type": one["from_location."]["type"]} for one in found]
+
+    def read(self, model: str, record: int, *fields: str) -> Record:
+        """Fields of one record."""
+        found = self._session.call(model, "read", [record], list(fields))
+        return dict(found[0])
