@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -42,6 +43,8 @@ DURABLE = {"fsync": "on", "shared_buffers": "512MB", "max_wal_size": "4GB"}
 DEVICES = 200
 
 BATCH = 500  # As a consumer takes them where its settings say nothing else.
+
+EACH = 4 * BATCH  # Applied to tables of each size.
 
 WRITTEN = (events, entries, said, pallets, stock_moves)
 """What an event makes rows in, in the order in which they may be written."""
@@ -75,20 +78,30 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     with PostgreSQL(DURABLE) as server, TemporaryDirectory(prefix="dockvoice-consumer-") as scratch:
-        made = judged(options.events)
-        ways = [*at_once(server, made, options.singly)]
-        stored = [*growing(server, options.stored)]
-        shared = [drained(server, Path(scratch, str(number)), number, options.backlog) for number in options.consumers]
+        ways = [*told(at_once(server, judged(options.events), options.singly))]
+        by = {one.way: one.a_second for one in ways}
+        tell(f"batches are {by['batches'] / by['a transaction an event']:.1f} times a transaction an event")
+        tell(f"batches are {by['batches'] / by['COPY']:.2f} of COPY")
+        stored = [*told(growing(server, options.stored))]
+        shared = [
+            *told(drained(server, Path(scratch, str(number)), number, options.backlog) for number in options.consumers)
+        ]
     if options.plot:
         options.plot.write_text(plot(shared, options.consumers), encoding="utf-8")
     if options.json:
         print(json.dumps({one.way: one.a_second for one in (*ways, *stored, *shared)}))
-        return
-    for one in (*ways, *stored, *shared):
-        print(f"{one.way:<44} {one.a_second:>9,.0f} events/s {one.seconds / one.events * 1e6:>9,.0f} µs an event")
-    by = {one.way: one.a_second for one in ways}
-    print(f"batches are {by['batches'] / by['a transaction an event']:.1f} times a transaction an event, and ", end="")
-    print(f"{by['batches'] / by['COPY']:.2f} of COPY")
+
+
+def told(rates: Iterable[Rate]) -> Iterator[Rate]:
+    """Each as soon as it is known: the whole takes long."""
+    for one in rates:
+        tell(f"{one.way:<40} {one.a_second:>9,.0f} events/s {one.seconds / one.events * 1e6:>9,.0f} µs an event")
+        yield one
+
+
+def tell(line: str) -> None:
+    """To a person; programs read the last line that `--json` prints."""
+    print(line, file=sys.stderr, flush=True)
 
 
 def judged(number: int, seed: int = 1, devices_: int = DEVICES) -> list[Event]:
@@ -120,11 +133,11 @@ def at_once(server: PostgreSQL, made: Sequence[Event], singly: int) -> Iterator[
 def growing(server: PostgreSQL, sizes: Sequence[int]) -> Iterator[Rate]:
     """Our batches, on tables that hold so many events already."""
     with empty(server) as (store, url):
-        held, ours = 0, judged(BATCH * 10 * len(sizes), seed=2)
+        held, ours = 0, judged(EACH * len(sizes), seed=2)
         for number, size in enumerate(sizes):
             fill(url, held, size)
             held = size
-            part = ours[BATCH * 10 * number : BATCH * 10 * (number + 1)]
+            part = ours[EACH * number : EACH * (number + 1)]
             yield timed(f"batches, {size:,} events stored", len(part), partial(in_batches, store, part))
 
 

@@ -1,0 +1,285 @@
+"""The loop with many events at once: what is done in which order, and that one of them hurts no other."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.deliver.mqtt import Connected, Delivered, Disconnected
+from edge.errors import Unavailable
+from inventory.consumer import Consumer, Inbox, Wake
+from inventory.database import SiteFault
+from inventory.forms import load_forms
+from inventory.keys import KeyDirectory
+from inventory.ports import BatchShelf, Broker, Shelf
+from inventory.records import Applied, Applying, Became, Early, Event, Held, Refused, Unfit, Waiting
+from inventory.together import Together
+from tests.dictated import ANOTHER, enrolled, payload, recorded, signed
+
+NOW = datetime(2026, 11, 20, 7, 15, 3, tzinfo=UTC)
+TOPIC = "dockvoice/north/{}/entries"
+
+
+class World(Broker, Shelf, BatchShelf):
+    """Broker and database at once; `deeds` is what was done, in order."""
+
+    connected = True
+    trouble: str | None = None
+
+    def __init__(self) -> None:
+        self.deeds: list[tuple[Any, ...]] = []
+        self.faults: list[Exception] = []
+        self.together = True
+        """Whether events may be applied together."""
+        self.kept_out: set[int] = set()
+        self.away_at: set[int] = set()
+        """At which events the database is away, once."""
+        self.released: list[Became] = []
+        self.late: list[Became] = []
+        self.held: set[int] = set()
+        self.room = 1000
+        self.s = 1000.0
+
+    # the broker
+
+    def start(self) -> None: ...
+
+    def stop(self, timeout_s: float) -> None: ...
+
+    def publish(self, topic: str, payload: bytes, *, tag: str, retain: bool = False) -> bool:
+        if retain:
+            return True
+        if self.room == 0:
+            return False
+        self.room -= 1
+        said = json.loads(payload)
+        self.deeds.append(("receipt", topic.split("/")[2], said["sequence"], said["outcome"]))
+        return True
+
+    def acknowledge(self, delivered: Delivered) -> None:
+        self.deeds.append(("acknowledge", delivered.token))
+
+    # the database
+
+    def apply(self, event: Event | Unfit) -> Applying:
+        self.deeds.append(("apply", event.sequence))
+        if event.sequence in self.away_at:
+            self.away_at.remove(event.sequence)
+            raise Unavailable("away")
+        if event.sequence in self.kept_out and event.device == "dock-3":
+            raise SiteFault("not on my watch")
+        return self._said(event)
+
+    def apply_all(self, given: Sequence[Event | Unfit], *, hold: bool) -> list[Became] | None:
+        self.deeds.append(("together", [one.sequence for one in given], hold))
+        if self.faults:
+            raise self.faults.pop(0)
+        if not self.together:
+            return None
+        became: list[Became] = [(one, Held() if one.sequence in self.held else self._said(one)) for one in given]
+        return became + self.released
+
+    @staticmethod
+    def _said(event: Event | Unfit) -> Applying:
+        return Applied() if isinstance(event, Event) else Refused(event.reasons)
+
+    def keep_rejected(self, payload: bytes, topic: str, reason: str) -> None:
+        self.deeds.append(("keep", payload))
+
+    def answers(self) -> None: ...
+
+    def overdue(self, patience: timedelta) -> list[Became]:
+        if self.faults:
+            raise self.faults.pop(0)
+        return [self.late.pop() for _ in self.late[:]]
+
+    def waiting(self) -> Waiting:
+        return Waiting(3, 2, NOW - timedelta(seconds=4))
+
+    def kinds(self) -> list[str]:
+        return [deed[0] for deed in self.deeds]
+
+
+class Loop:
+    """The consumer, turn by turn."""
+
+    def __init__(self, repository: Path, directory: Path, *, most: int = 10, patience: timedelta | None = None) -> None:
+        self.world = World()
+        self.inbox = Inbox()
+        self.consumer = Consumer(
+            self.world,
+            self.world,
+            load_forms(repository / "schemas" / "forms"),
+            self.inbox,
+            prefix="dockvoice",
+            keys=KeyDirectory(enrolled(directory / "keys", "north/dock-3", "north/dock-4")),
+            together=Together(self.world, most, patience),
+            clock=lambda: self.world.s,
+            now=lambda: NOW,
+        )
+        self.turn(Connected("5", 20, session_present=True))
+
+    def turn(self, *news: Any, seconds: float = 0) -> None:
+        """All of these come; the consumer works once."""
+        self.world.s += seconds
+        for one in (*news, Wake()):
+            self.inbox.put(one)
+        self.consumer._listen()
+        self.consumer._work()
+        self.consumer._look_after()
+
+
+@pytest.fixture
+def loop(repository: Path, tmp_path: Path) -> Loop:
+    return Loop(repository, tmp_path)
+
+
+@pytest.fixture
+def sharing(repository: Path, tmp_path: Path) -> Loop:
+    return Loop(repository, tmp_path, patience=timedelta(seconds=10))
+
+
+def came(number: int, device: str = "dock-3", **fields: Any) -> Delivered:
+    said = signed(recorded(number, at=("north", device), **fields))
+    return Delivered(TOPIC.format(device), said, token=number if device == "dock-3" else 100 + number)
+
+
+def event(number: int) -> Unfit:
+    return Unfit(f"01919f3e-0001-7000-8000-{number:012}", "north", "dock-4", number, b"{}", ("x",))
+
+
+def test_all_that_waits_is_applied_then_answered_then_acknowledged(loop: Loop) -> None:
+    loop.turn(came(1), came(1, "dock-4"), came(2))
+    assert loop.world.deeds == [
+        ("together", [1, 1, 2], False),
+        ("receipt", "dock-3", 1, "applied"),
+        ("acknowledge", 1),
+        ("receipt", "dock-4", 1, "applied"),
+        ("acknowledge", 101),
+        ("receipt", "dock-3", 2, "applied"),
+        ("acknowledge", 2),
+    ]
+
+
+def test_no_more_at_once_than_the_settings_say(repository: Path, tmp_path: Path) -> None:
+    loop = Loop(repository, tmp_path, most=2)
+    loop.turn(*(came(number) for number in range(1, 6)))
+    loop.turn()
+    assert [deed[1] for deed in loop.world.deeds if deed[0] == "together"] == [[1, 2], [3, 4]]
+
+
+def test_what_breaks_its_form_is_refused_among_the_others(loop: Loop) -> None:
+    loop.turn(came(1), came(2, quantity=0), came(3))
+    assert [deed[3] for deed in loop.world.deeds if deed[0] == "receipt"] == ["applied", "refused", "applied"]
+
+
+def test_strangers_and_what_is_no_event_hurt_no_other(loop: Loop) -> None:
+    rubbish = Delivered(TOPIC.format("dock-3"), b"hello", token=50)
+    stranger = Delivered(TOPIC.format("dock-3"), signed(recorded(2), ANOTHER), token=51)
+    unsigned = Delivered(TOPIC.format("dock-3"), payload(recorded(2)), token=52)
+    loop.turn(came(1), rubbish, stranger, unsigned, came(2))
+    assert ("together", [1, 2], False) in loop.world.deeds
+    assert [deed[3] for deed in loop.world.deeds if deed[0] == "receipt"] == [
+        *("untrusted", "untrusted"),
+        *("applied", "applied"),
+    ]
+    assert sorted(deed[1] for deed in loop.world.deeds if deed[0] == "acknowledge") == [1, 2, 50, 51, 52]
+    loop.turn()
+    assert loop.world.kinds().count("together") == 1, "nothing is left"
+
+
+def test_while_the_database_is_away_nothing_is_answered(loop: Loop) -> None:
+    loop.world.faults = [Unavailable("away")]
+    loop.turn(came(1), came(2))
+    assert loop.world.kinds() == ["together"]
+    loop.turn(came(3), seconds=0.1)
+    assert loop.world.kinds() == ["together"], "it is not asked again at once"
+    loop.turn(seconds=1)
+    assert [deed[1] for deed in loop.world.deeds if deed[0] == "acknowledge"] == [1, 2, 3]
+
+
+def test_where_one_stands_against_the_others_each_goes_by_itself(loop: Loop) -> None:
+    loop.world.together, loop.world.kept_out = False, {1}
+    loop.turn(came(1), came(2), came(1, "dock-4"), came(2, "dock-4"))
+    assert loop.world.kinds().count("apply") == 3, "2 of dock-3 waits behind 1"
+    assert [deed[1:] for deed in loop.world.deeds if deed[0] == "receipt"] == [
+        ("dock-4", 1, "applied"),
+        ("dock-4", 2, "applied"),
+    ]
+    assert [deed[1] for deed in loop.world.deeds if deed[0] == "acknowledge"] == [2, 101, 102]
+    loop.world.together = True
+    loop.turn(came(3), came(3, "dock-4"), came(4, "dock-4"))
+    assert ("together", [3, 4], False) in loop.world.deeds, "the device that waits spoils no other batch"
+
+
+def test_a_lost_database_in_the_middle_of_one_by_one_leaves_the_rest(loop: Loop) -> None:
+    loop.world.together, loop.world.away_at = False, {2}
+    loop.turn(came(1), came(2), came(3))
+    assert [deed for deed in loop.world.deeds if deed[0] == "apply"] == [("apply", 1), ("apply", 2)]
+    loop.turn(seconds=1)
+    assert [deed[1] for deed in loop.world.deeds if deed[0] == "apply"] == [1, 2, 2, 3]
+    assert [deed[1] for deed in loop.world.deeds if deed[0] == "acknowledge"] == [1, 2, 3]
+
+
+def test_what_the_broker_has_no_room_for_goes_on_later_and_work_goes_on_meanwhile(loop: Loop) -> None:
+    loop.world.room = 1
+    loop.turn(came(1), came(2))
+    loop.turn(came(3), came(4))
+    assert loop.world.kinds().count("together") == 2
+    loop.world.room = 100
+    loop.turn()
+    assert [deed[2] for deed in loop.world.deeds if deed[0] == "receipt"] == [1, 2, 3, 4]
+
+
+def test_what_is_held_is_acknowledged_without_an_answer(sharing: Loop) -> None:
+    sharing.world.held = {3}
+    sharing.turn(came(3), came(1))
+    assert sharing.world.deeds == [
+        ("together", [3, 1], True),
+        ("acknowledge", 3),
+        ("receipt", "dock-3", 1, "applied"),
+        ("acknowledge", 1),
+    ]
+
+
+def test_what_waited_for_an_event_is_answered_behind_it(sharing: Loop) -> None:
+    sharing.world.released = [(event(2), Applied()), (event(3), Refused(("x",)))]
+    sharing.turn(came(1))
+    assert sharing.world.deeds[1:] == [
+        ("receipt", "dock-3", 1, "applied"),
+        ("acknowledge", 1),
+        ("receipt", "dock-4", 2, "applied"),
+        ("receipt", "dock-4", 3, "refused"),
+    ]
+
+
+def test_what_waited_in_vain_is_told_to_its_device(sharing: Loop, caplog: pytest.LogCaptureFixture) -> None:
+    sharing.world.late = [(event(7), Early(expected=5))]
+    with caplog.at_level(logging.INFO):
+        sharing.turn(seconds=11)
+        sharing.turn()
+    assert sharing.world.deeds == [("receipt", "dock-4", 7, "early")]
+    assert "number 7 of north/dock-4: early, number 5 is expected" in caplog.text
+    assert "3 events of 2 devices wait for what comes before them, 4 s" in caplog.text
+
+
+def test_a_database_that_is_away_is_asked_again_for_what_waits(sharing: Loop, caplog: pytest.LogCaptureFixture) -> None:
+    sharing.world.faults, sharing.world.late = [Unavailable("gone")], [(event(7), Early(expected=5))]
+    sharing.turn(seconds=2)
+    assert "not looked at what waits for its turn: gone" in caplog.text
+    sharing.turn(seconds=2)
+    sharing.turn()
+    assert sharing.world.kinds() == ["receipt"]
+
+
+def test_with_the_connection_goes_what_was_not_settled(loop: Loop) -> None:
+    loop.world.faults = [Unavailable("away")]
+    loop.turn(came(1), came(2))
+    loop.turn(Disconnected("reset"), seconds=5)
+    assert loop.world.kinds() == ["together"]
