@@ -63,9 +63,11 @@ def marked(transaction: Connection, fields: Mapping[str, str], now: datetime) ->
     return found
 
 
-def kept(transaction: Connection) -> list[Kept]:
-    """Every list, by site and place; those without lines are withdrawn."""
+def kept(transaction: Connection, site: str | None = None, place: ReceivingPlace | None = None) -> list[Kept]:
+    """Every list, or those of a site, or of a place, by site and place; those without lines are withdrawn."""
     wanted = select(expected).order_by(expected.c.site, expected.c.place)
+    wanted = wanted if site is None else wanted.where(expected.c.site == site)
+    wanted = wanted if place is None else wanted.where(expected.c.place == str(place))
     return [Kept(_list(row), row.sent) for row in transaction.execute(wanted)]
 
 

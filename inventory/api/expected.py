@@ -65,8 +65,8 @@ class ExpectedGiven(Body):
 def lists(of: Enquiry) -> Answer:
     """What is expected at each trailer and door of a site."""
     with of.look() as transaction:
-        found = kept(transaction)
-    return Answer(ToldLists(expected=[_told(one) for one in found if one.expected.site == of.asked.site]))
+        found = kept(transaction, of.asked.site)
+    return Answer(ToldLists(expected=[_told(one) for one in found]))
 
 
 def one_list(of: Enquiry) -> Answer:
@@ -108,8 +108,7 @@ def _there(of: Enquiry) -> Kept | None:
 
 
 def _at(transaction: Connection, of: Enquiry) -> Kept | None:
-    place = (of.asked.site, _place(of))
-    return next((one for one in kept(transaction) if (one.expected.site, one.expected.place) == place), None)
+    return next(iter(kept(transaction, of.asked.site, _place(of))), None)
 
 
 def _publish(of: Enquiry, lines: Sequence[ExpectedLine], deed: str) -> Answer:

@@ -1,29 +1,15 @@
-"""Validators that nobody here wrote: Ajv, as it comes, and parsers of AsyncAPI and OpenAPI, as in the Makefile."""
+"""Parsers that nobody here wrote: of AsyncAPI and of OpenAPI, as the Makefile pins them."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from inventory.api.app import ENDPOINTS
 from tests.api import described
-from tests.unit.test_schemas import published
-
-COMPILE = """
-import {readFileSync} from "node:fs";
-import Ajv from "ajv/dist/2020.js";
-const said = [];
-const logger = {log: t => said.push(t), warn: t => said.push(t), error: t => said.push(t)};
-const schemas = JSON.parse(readFileSync(0));
-for (const [name, schema] of Object.entries(schemas)) {
-    try { new Ajv({logger}).compile(schema); } catch (fault) { said.push(`${name}: ${fault.message}`); }
-}
-console.log(JSON.stringify([Object.keys(schemas).length, said]));
-"""
+from tests.node import node
 
 PARSE = """
 import {Parser, fromFile} from "@asyncapi/parser";
@@ -42,22 +28,6 @@ const found = await dereference(JSON.parse(given));
 const operations = Object.values(found.paths).flatMap(one => Object.values(one)).map(one => one.operationId);
 console.log(JSON.stringify([found.openapi, operations]));
 """
-
-
-def node(repository: Path, program: str, *arguments: str, given: str = "") -> list[object]:
-    # Where its modules are found; a name of its own, since other tests ask too.
-    script = repository / ".cache" / "node" / f"asked-{os.getpid()}.mjs"
-    script.write_text(program)
-    ended = subprocess.run(["node", script, *arguments], input=given, capture_output=True, text=True, check=False)
-    script.unlink()
-    assert ended.returncode == 0, ended.stderr
-    said: list[object] = json.loads(ended.stdout)
-    return said
-
-
-def test_ajv_in_its_strict_mode_compiles_every_schema(repository: Path) -> None:
-    schemas = published(repository / "schemas")
-    assert node(repository, COMPILE, given=json.dumps(schemas)) == [len(schemas), []]
 
 
 def test_the_parser_of_asyncapi_finds_nothing_wrong(repository: Path) -> None:
