@@ -32,9 +32,11 @@ HANDS = 16
 
 TURN_S = 0.05  # How often it is looked how much is to be said: finer than anybody speaks, and little work.
 
-LOOK_S = 1.0  # How often it is looked after waits, links and who watches.
+LOOK_S = 1.0  # How often it is looked after who watches, and whose link is to be cut.
 
-PROCESSES_S = 5.0  # How often after memory: to add up what many processes share takes the kernel milliseconds.
+WAITS_S = 4.0
+"""How often after what is due again, links that do not come, and memory. A device's waits are 20 s and more, and to go
+through ten thousand devices, or what many processes share, takes tens of milliseconds."""
 
 PATIENCE_S = 30.0
 """So long a broker may take from TCP to SUBACK. A device has less, but no broker that 10,000 others ask as well."""
@@ -359,19 +361,21 @@ class Fleet:
         looked_at = 0.0
         while True:
             now = time.monotonic()
-            if now - looked_at >= PROCESSES_S:
+            if now - looked_at >= WAITS_S:
                 looked_at = now
                 self._processes.look()
-            for station in list(self.owing):
-                if station in self._up:
-                    station.publish(station.device.tick(now))
-                if not station.device.owes:
-                    self.owing.discard(station)
-            for station in self.stations:
-                if station.asked_at is not None and now - station.asked_at > PATIENCE_S:
-                    station.link.cut()
+                self._look_after_waits(now)
             self._tell(self._moment())
             await asyncio.sleep(LOOK_S)
+
+    def _look_after_waits(self, now: float) -> None:
+        for station in [one for one in self.owing if one in self._up]:
+            station.publish(station.device.tick(now))
+            if not station.device.owes:
+                self.owing.discard(station)
+        for station in self.stations:
+            if station.asked_at is not None and now - station.asked_at > PATIENCE_S:
+                station.link.cut()
 
     async def _beat(self) -> None:
         """Let each link say in time that it is there, however late this is: as many as the clock demands."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from paho.mqtt.packettypes import PacketTypes
@@ -51,7 +52,7 @@ class Link:
         self._present = False
         self._refusal: str | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._writing = False
+        self._writing = self._inside = False
         self.is_up = False
         self._client = client = prepared(settings, MqttVersion.V5, client_id=client_id, tls=tls, will=will)
         client.on_connect = self._on_connect
@@ -85,7 +86,7 @@ class Link:
         sent = self._client.publish(topic, payload, qos=1, retain=retain, properties=properties)
         self._tags[sent.mid] = tag
         self._flush()
-        return True
+        return self.is_up
 
     def beat(self) -> None:
         """Time has passed: say that we are here, if it is time to, or notice that nobody is at the other end."""
@@ -105,16 +106,28 @@ class Link:
         self._flush()
 
     def _read(self) -> None:
-        self._client.loop_read()
+        self._turn(self._client.loop_read)
         # What TLS has decrypted already shows on no socket.
         while isinstance(connection := self._client.socket(), ssl.SSLSocket) and connection.pending():
-            self._client.loop_read()
+            self._turn(self._client.loop_read)
         self._flush()
 
+    def _turn(self, step: Callable[[], object]) -> None:
+        self._inside = True
+        try:
+            step()
+        finally:
+            self._inside = False
+
     def _flush(self) -> None:
-        """Write what waits; what the network does not take goes when it does."""
+        """Write what waits; what the network does not take goes when it does.
+
+        Not while paho calls us: it would tell of a connection that breaks as it writes, and wait for itself for ever.
+        """
+        if self._inside:
+            return
         if self._client.want_write():
-            self._client.loop_write()
+            self._turn(self._client.loop_write)
         connection, wanted = self._client.socket(), self._client.want_write()
         if self._loop is None or connection is None or wanted == self._writing:
             return

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
+from edge.config import Mqtt
+from edge.deliver.mqtt_client import Will
 from inventory.store import Store
+from lab.simulate.link import Link
 from tests.command import dockvoice
 from tests.inventory import RunningInventory
 from tests.mosquitto import Mosquitto
@@ -60,3 +66,48 @@ def test_no_broker_is_told_with_what_to_do(free_port: Callable[[], int]) -> None
     done = dockvoice("simulate", "--devices", "2", "--broker", f"127.0.0.1:{free_port()}")
     assert done.returncode == 69
     assert "start it, or name another one (--broker HOST:PORT)" in done.stderr
+
+
+class Cutting:
+    """Cuts its link as it gets a message, and answers it all the same."""
+
+    def __init__(self, broker: Mosquitto) -> None:
+        self.lost = asyncio.Event()
+        will = Will("status", b"gone")
+        mqtt = Mqtt(host="127.0.0.1", port=broker.port)
+        self.link = Link(mqtt, self, client_id="cutting", topics=("echo",), will=will, tls=None)
+
+    def up(self, receive_maximum: int, *, session_present: bool) -> None:
+        assert receive_maximum
+        assert not session_present
+        self.link.publish("echo", b"hello", tag="1")
+
+    def down(self, why: str) -> None:
+        assert why
+        self.lost.set()
+
+    def taken(self, tag: str, reason_code: int) -> None:
+        assert (tag, reason_code) == ("1", 0)
+
+    def came(self, topic: str, payload: bytes, *, retained: bool) -> None:
+        assert (topic, payload, retained) == ("echo", b"hello", False)
+        self.link.cut()
+        for _ in range(3):
+            self.link.publish("elsewhere", b"answer", tag="2")
+
+
+@pytest.mark.timeout(60)
+def test_a_link_that_breaks_while_it_is_answered_on_does_not_stand_still(
+    tmp_path: Path, free_port: Callable[[], int]
+) -> None:
+    async def run(broker: Mosquitto) -> None:
+        one = Cutting(broker)
+        await asyncio.to_thread(one.link.open)
+        one.link.listen()
+        async with asyncio.timeout(30):
+            await one.lost.wait()
+        assert not one.link.is_up
+        assert not one.link.publish("echo", b"hello", tag="1")
+
+    with Mosquitto(tmp_path / "broker", free_port()) as broker:
+        asyncio.run(run(broker))
