@@ -143,5 +143,5 @@ def _changing(context: typer.Context, deed: str, name: str, **details: object) -
     signer = signer_of(settings_of(given.config, database=given.database))
     with _open(context) as transaction:
         yield transaction
-        done = deeds.Deed(whoever(), "terminal", deed, name, details)
+        done = deeds.NotedDeed(whoever(), "terminal", deed, name, details)
         deeds.note(transaction, done, datetime.now(UTC), signer)

@@ -44,7 +44,7 @@ class Enquiry:
 
     def note(self, transaction: Connection, deed: str, about: str, **details: Any) -> None:
         """Keep on record, in the chain of what people did on the console, what this program does."""
-        done = deeds.Deed(self.token.who, self.address, deed, about, details)
+        done = deeds.NotedDeed(self.token.who, self.address, deed, about, details)
         deeds.note(transaction, done, self.place.now(), self.place.signer)
 
     def sites(self, wanted: str | None) -> tuple[str, ...] | None:

@@ -175,7 +175,7 @@ def fill(site: Console, number: int) -> None:
     for first in range(0, DEEDS, AT_ONCE):
         with site.place.open() as transaction:
             for n in range(first, first + AT_ONCE):
-                deed = deeds.Deed(f"person-{n % 9}", "10.0.0.9", "listened", f"entry-{n}", {"reason": "a claim"})
+                deed = deeds.NotedDeed(f"person-{n % 9}", "10.0.0.9", "listened", f"entry-{n}", {"reason": "a claim"})
                 deeds.note(transaction, deed, site.place.now(), site.place.signer)
 
 

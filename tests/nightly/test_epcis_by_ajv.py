@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.epcis import SCHEMA, a_day, exported, with_urns
 from tests.epcis_broken import broken, whole
-from tests.integration.test_foreign_validators import node
+from tests.node import node
 
 VALIDATE = """
 import {readFileSync} from "node:fs";
