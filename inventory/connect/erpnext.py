@@ -35,7 +35,7 @@ from inventory.connect.ports import (
 )
 from inventory.connect.settings import ConnectionSettings
 from inventory.connect.told import in_words
-from inventory.connect.web import ANSWER_S, Address, Answer, Web, shortened
+from inventory.connect.web import ANSWER_S, Address, HttpAnswer, Web, shortened
 
 RECEIPT, ORDER, ITEM, BATCH = "Purchase Receipt", "Purchase Order", "Item", "Batch"
 MAKE = "erpnext.buying.doctype.purchase_order.purchase_order.make_purchase_receipt"
@@ -334,7 +334,7 @@ class ErpNext:
             raise Away(f"{self._name}: {self._web.address}{path} answered {answer.status} and no JSON: {answer.told()}")
         return found
 
-    def _fault(self, answer: Answer, found: Record) -> Exception:
+    def _fault(self, answer: HttpAnswer, found: Record) -> Exception:
         exception = str(found.get("exc_type", ""))
         told = _told(found) or answer.told() or "it says no more"
         if answer.status in NOT_ALLOWED:

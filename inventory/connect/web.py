@@ -45,7 +45,7 @@ Address = Annotated[str, AfterValidator(_address)]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """What was answered, whole."""
 
     status: int
@@ -105,7 +105,7 @@ class Web:
 
     def ask(
         self, method: str, path: str = "", *, content: bytes | None = None, headers: Mapping[str, str] | None = None
-    ) -> Answer:
+    ) -> HttpAnswer:
         """What is answered. Raises Away, and Misconfigured where the other side has moved."""
         until = self._clock() + self._within_s
         try:
@@ -117,7 +117,7 @@ class Web:
                         raise Away(f"{self._name}: {self.address} took more than {self._within_s:g} s to answer")
                     if len(body) > MOST_BYTES:
                         raise Away(f"{self._name}: {self.address} answered more than {MOST_BYTES:,} bytes")
-                answer = Answer(response.status_code, response.headers, bytes(body))
+                answer = HttpAnswer(response.status_code, response.headers, bytes(body))
         except httpx.TimeoutException:
             raise Away(f"{self._name}: {self.address} did not answer within {self._within_s:g} s") from None
         except httpx.HTTPError as fault:
@@ -125,7 +125,7 @@ class Web:
             raise Away(f"{self._name}: {self.address} cannot be asked ({reason})") from None
         return self._looked_at(answer)
 
-    def _looked_at(self, answer: Answer) -> Answer:
+    def _looked_at(self, answer: HttpAnswer) -> HttpAnswer:
         if 300 <= answer.status < 400:  # noqa: PLR2004 - as HTTP has it
             to = shortened(answer.headers.get("location", "nowhere"))
             raise Misconfigured(f"{self._name}: {self.address} has moved to {to}; set its url to where it is now")

@@ -24,7 +24,7 @@ from edge.errors import Misconfigured
 from inventory.connect.ports import Away, Declined, Document, DocumentState, Posting, Pulled, TakenBack, Why
 from inventory.connect.settings import ConnectionSettings
 from inventory.connect.told import Telling, moment, parts, received, taken_back
-from inventory.connect.web import ANSWER_S, Address, Answer, Web, shortened
+from inventory.connect.web import ANSWER_S, Address, HttpAnswer, Web, shortened
 
 PREFIX = "whsec_"
 LEAST_SECRET, MOST_SECRET = 24, 64  # Bytes, as the standard has it.
@@ -123,7 +123,7 @@ class Webhook:
         self._taken_over(told, answer)
         return Document(told.posting.reference, told.reference, state)
 
-    def _taken_over(self, told: Telling, answer: Answer) -> None:
+    def _taken_over(self, told: Telling, answer: HttpAnswer) -> None:
         if answer.status == GONE:
             told_so = "wants nothing more (410); remove this connector, or set its url"
             raise Misconfigured(f"{self._name}: {self._settings.url} {told_so}")
@@ -176,7 +176,7 @@ def _key(name: str, which: str, secret: str) -> bytes:
     return key
 
 
-def _declined(answer: Answer) -> Declined:
+def _declined(answer: HttpAnswer) -> Declined:
     found = answer.json()
     said = found if isinstance(found, dict) else {}
     why = next((one for one in Why if one == said.get("reason")), Why.OTHER)
@@ -184,6 +184,6 @@ def _declined(answer: Answer) -> Declined:
     return Declined(why, told)
 
 
-def _echoed(answer: Answer) -> set[str]:
+def _echoed(answer: HttpAnswer) -> set[str]:
     found = answer.json()
     return {answer.headers.get("webhook-id", ""), str(found.get("id", "")) if isinstance(found, dict) else ""}
