@@ -13,7 +13,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from importlib.metadata import version
 from pathlib import Path
@@ -38,6 +38,7 @@ SETUP = 3
 
 SUPPLIER = "ACME"
 LOT_NEEDED, LOT_NEEDED_LATER = "A300", "A500"
+PADDING = 5  # Digits of a package's number, as a label has them.
 DOORS = {"12": "DOCK-12", "14": "DOCK-14"}
 """Each with the location where it unloads."""
 
@@ -73,6 +74,7 @@ class Tryton:
         self.port = self._held.enter_context(held_port())
         self._directory = Path(self._held.enter_context(tempfile.TemporaryDirectory(prefix="dockvoice-tryton-")))
         self._proteus: Any = None
+        self._proteus_session: Any = None
 
     @property
     def url(self) -> str:
@@ -172,12 +174,15 @@ class Tryton:
 
     # What is looked at and changed there, as its own people would.
 
-    def proteus(self, user: str = "admin", password: str = ADMIN_PASSWORD) -> Any:
-        """Tryton's own client, connected as its administrator."""
+    def proteus(self) -> Any:
+        """Tryton's own client, as its administrator. In a session: to check a password takes a while, each time."""
         from proteus import config
 
         if self._proteus is None:
-            self._proteus = config.set_xmlrpc(f"http://{user}:{password}@127.0.0.1:{self.port}/{NAME}/rpc/")
+            at = f"http://127.0.0.1:{self.port}/{NAME}/rpc/"
+            session = config.set_xmlrpc_session(at, "admin", ADMIN_PASSWORD)
+            self._proteus = session.__enter__()  # no log-out: the server is gone by then
+            self._proteus_session = session
         config._CONFIG.current = self._proteus
         return self._proteus
 
@@ -188,8 +193,13 @@ class Tryton:
         self.proteus()
         return Model.get(name)
 
-    def announce(self, trailer: str, lines: Sequence[Line]) -> Any:
-        """A supplier shipment that is a draft, each of its moves on a package."""
+    def announce(self, trailer: str, lines: Sequence[Line]) -> list[Line]:
+        """A supplier shipment that is a draft, each move on a package. The lines, as Tryton numbers those."""
+        found: list[Line] = []
+        (sequence,) = self.model("ir.sequence").find([("name", "=", "Stock Package")])
+        if sequence.padding != PADDING:
+            sequence.padding = PADDING
+            sequence.save()
         (supplier,) = self.model("party.party").find([("code", "=", SUPPLIER)])
         shipment = self.model("stock.shipment.in")(supplier=supplier, reference=trailer)
         kinds = self.model("stock.package.type")
@@ -201,15 +211,14 @@ class Tryton:
         for line in lines:
             package = self.model("stock.package")(type=kind)
             package.save()
-            package.number = line.pallet  # Tryton has given it one of its own sequence
-            package.save()
+            found.append(replace(line, pallet=package.number))
             (product,) = self.model("product.product").find([("code", "=", line.item)])
             (unit,) = self.model("product.uom").find([("name", "=", line.unit)])
             move = shipment.incoming_moves.new(product=product, quantity=line.quantity, unit=unit)
             move.from_location, move.to_location = supplier.supplier_location, shipment.warehouse_input
             move.unit_price, move.currency, move.package = Decimal("1.5"), currency, package
         shipment.save()
-        return shipment
+        return found
 
     def needs_lot(self, item: str, needs: bool = True) -> None:
         """From now on, or no more."""
@@ -321,10 +330,10 @@ def _locations() -> None:
 class Line:
     """A pallet as a supplier shipment announces it."""
 
-    pallet: str
     item: str
     quantity: float
     unit: str
+    pallet: str = ""
 
 
 @pytest.fixture(scope="session")

@@ -61,7 +61,7 @@ class Device:
             site=SITE,
             device=name,
             state_directory=directory,
-            deliver={"decisions_key": key, "mqtt": {"host": "127.0.0.1", "port": broker, "reconnect_maximum_s": 0.5}},
+            deliver={"decisions_key": key, "mqtt": {"host": "127.0.0.1", "port": broker, "reconnect_maximum_s": 1}},
         )
         self._rules = receiving()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
@@ -70,8 +70,8 @@ class Device:
         self._stop: asyncio.Event | None = None
 
     def __enter__(self) -> Self:
-        self._running = self._thread.submit(asyncio.run, self._run())
-        until(lambda: self._loop is not None or self._running.done(), "the device did not start")
+        running = self._running = self._thread.submit(asyncio.run, self._run())
+        until(lambda: self._loop is not None or running.done(), "the device did not start")
         return self
 
     def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, at: TracebackType | None) -> None:

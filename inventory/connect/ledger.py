@@ -48,6 +48,17 @@ class Owed:
     taken_back: TakenBack | None
 
 
+@dataclass(frozen=True, slots=True)
+class Untold:
+    """What was declined, and the device does not know."""
+
+    event_id: str
+    site: str
+    device: str
+    why: str
+    changed_at: datetime
+
+
 class Ledger:
     """That of one connector. Each deed is one transaction; all raise Unavailable."""
 
@@ -247,7 +258,7 @@ class Ledger:
 
     # What operators are to be told
 
-    def untold(self) -> Sequence[Row[Any]]:
+    def untold(self) -> list[Untold]:
         """What was declined, of entries that stand, and their devices do not know of."""
         wanted = (
             select(postings.c.event_id, postings.c.site, postings.c.device, postings.c.why, postings.c.changed_at)
@@ -256,7 +267,7 @@ class Ledger:
             .order_by(postings.c.arrival)
         )
         with self._transaction() as transaction:
-            return transaction.execute(wanted).all()
+            return [Untold(*row) for row in transaction.execute(wanted)]
 
     def told(self, event_id: str) -> None:
         """The broker has the word for the device."""

@@ -158,29 +158,29 @@ def test_what_was_declined_for_want_of_a_lot_is_a_draft_that_its_people_can_fini
 
 
 def test_an_announced_pallet_is_taken_from_the_shipment_that_announced_it(tryton: Tryton, connector: Connector) -> None:
-    trailer, pallet = "T" + uuid4().hex[:6], uuid4().hex[:8]
-    tryton.announce(trailer, [Line(pallet, "A100", 24, "Case of 12"), Line(f"{pallet}B", LOT_NEEDED, 5, "Unit")])
+    trailer = "T" + uuid4().hex[:6]
+    one, other = tryton.announce(trailer, [Line("A100", 24, "Case of 12"), Line(LOT_NEEDED, 5, "Unit")])
     pulled = connector.pull()
     assert pulled.expected is not None
     lines = pulled.expected[ReceivingPlace(PlaceKind.TRAILER, trailer)]
-    assert sorted((one.pallet, one.item, one.quantity, one.uom, one.lot_needed) for one in lines) == [
-        (pallet, "A100", 24, "CS", False),
-        (f"{pallet}B", LOT_NEEDED, 5, "EA", True),
+    assert sorted((line.pallet, line.item, line.quantity, line.uom, line.lot_needed) for line in lines) == [
+        (one.pallet, "A100", 24, "CS", False),
+        (other.pallet, LOT_NEEDED, 5, "EA", True),
     ]
-    said = posting(pallet=pallet, trailer=trailer, quantity=Decimal(23))
+    said = posting(pallet=one.pallet, trailer=trailer, quantity=Decimal(23))
     connector.post(said, None)
     (shipment,) = tryton.shipments(said.reference)
-    (move,) = [one for one in shipment.moves if one.from_location.type == "supplier"]
-    assert (move.quantity, move.package.number, move.unit_price) == (23, pallet, Decimal("1.5"))
+    (move,) = [move for move in shipment.moves if move.from_location.type == "supplier"]
+    assert (move.quantity, move.package.number, move.unit_price) == (23, one.pallet, Decimal("1.5"))
     (announced,) = tryton.shipments(trailer)
-    assert [one.package.number for one in announced.moves] == [f"{pallet}B"]
-    lotless = posting(LOT_NEEDED, unit="EA", pallet=f"{pallet}B", trailer=trailer)
+    assert [move.package.number for move in announced.moves] == [other.pallet]
+    lotless = posting(LOT_NEEDED, unit="EA", pallet=other.pallet, trailer=trailer)
     with pytest.raises(Declined):
         connector.post(lotless, None)
     (draft,) = connector.find(lotless)
     connector.reverse(lotless, draft, WHY)
     (announced,) = tryton.shipments(trailer)
-    assert [one.package.number for one in announced.moves] == [f"{pallet}B"]  # it is awaited again
+    assert [move.package.number for move in announced.moves] == [other.pallet]  # it is awaited again
     with closing(Connector(settings(tryton, supplier=None))) as strict:
         with pytest.raises(Declined, match="announced on no open supplier shipment") as caught:
             strict.post(posting(pallet="nobody's", trailer=trailer), None)
@@ -192,8 +192,8 @@ def test_items_have_the_units_that_the_settings_name(connector: Connector) -> No
     pulled = connector.pull()
     assert pulled.items is not None
     items = {one.code: one for one in pulled.items}
-    assert [(unit.code, unit.factor) for unit in items["A100"].units] == [("CS", 12)]
-    assert [(unit.code, unit.factor) for unit in items["A200"].units] == [("CS", 6)]
+    assert [(unit.code, unit.factor) for unit in items["A100"].units] == [("CS", Decimal(12))]
+    assert [(unit.code, unit.factor) for unit in items["A200"].units] == [("CS", Decimal(6))]
     assert items["A400"].base == "KGM"
     assert [one.code for one in items.values() if one.lot_needed] == [LOT_NEEDED]
 
