@@ -21,7 +21,7 @@ from edge.agree.dialogue.events import Fate, PersonDecided
 from edge.cli.queue import commands
 from edge.config import Settings
 from edge.deliver.events import check_event, check_review
-from edge.deliver.signed import ReviewDecision
+from edge.deliver.signed import PostingDeclined, ReviewDecision
 from edge.errors import AlreadyRunning, DockvoiceError, Misconfigured, StorageFailed, Unfinished, UnreadableInput
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
@@ -298,7 +298,7 @@ def test_no_signed_decision_ends_the_agent_and_what_is_not_done_is_counted(
     orders = [ReviewDecision("", "", one, "discard", {}, "ann", "a test") for one in ("1", "2")]
     full = [True]
 
-    async def carry_out(_: ReviewDecision, __: str) -> Done:
+    async def carry_out(_: ReviewDecision | PostingDeclined, __: str) -> Done:
         if full:
             full.clear()
             raise DiskFull("no space left")
