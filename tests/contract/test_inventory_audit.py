@@ -23,7 +23,7 @@ from inventory.judge import Sound, Unsound, judge
 from inventory.listening import ask
 from inventory.reviews import read_review
 from inventory.store import Store
-from inventory.tables import devices, entries, events, flags, metadata, pallets, refused, stock_moves, waiting
+from inventory.tables import devices, entries, events, flags, metadata, pallets, postings, refused, stock_moves, waiting
 from inventory.tables import said as said_texts
 from tests.audit_page import audit_page
 from tests.databases import KINDS
@@ -328,6 +328,7 @@ def test_whatever_is_altered_in_any_column_is_found_but_for_what_the_page_lists(
     chosen[pallets.name] = pallets.c.event_id == identity(1, 2)
     chosen[stock_moves.name] = stock_moves.c.event_id == identity(1, 2)
     held_row(store)
+    attack(store, posted)
     for table in metadata.sorted_tables:
         where = chosen.get(table.name, true())
         with store.engine.begin() as transaction:
@@ -349,6 +350,22 @@ def held_row(store: Store) -> None:
     now = datetime.now(UTC)
     row = {"site": "north", "device": "dock-3", "sequence": 99, "event_id": identity(1, 99), "came_at": now}
     attack(store, lambda transaction: transaction.execute(insert(waiting).values(**row, said={}, body=b"{}")))
+
+
+def posted(transaction: Connection) -> None:
+    """An entry that a connector has posted."""
+    now = datetime.now(UTC)
+    its = {"connector": "tryton", "event_id": identity(1, 2), "site": "north", "device": "dock-3", "sequence": 2}
+    how = {
+        "arrival": 2,
+        "state": "posted",
+        "stands": True,
+        "attempts": 0,
+        "next_at": now,
+        "begun_at": now,
+        "told": True,
+    }
+    transaction.execute(insert(postings).values(**its, **how, changed_at=now))
 
 
 def flagged(transaction: Connection) -> None:
