@@ -22,7 +22,7 @@ PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 HOUR_S, MINUTE_S = 3600.0, 60.0
 
-KB_SIMULATOR, KB_BROKER = 30, 15
+KB_SIMULATOR, KB_BROKER = 25, 8
 """Memory that a device takes here and in mosquitto 2.0, kB: measured with 10,000 (docs/scale.md), and rounded up."""
 
 KB_ENTRY = 0.5  # Of the ledger, for each entry that is said.
