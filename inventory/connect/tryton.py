@@ -1,7 +1,8 @@
 """Tryton: each pallet is a supplier shipment of its own, received and done, under the id of its event.
 
-Where the pallet was announced (as a package on a supplier shipment that is still a draft), its move goes over from that
-shipment, with its price and its purchase; else it is received from the supplier of the settings, at the product's cost.
+Where the pallet was announced (as a package on a supplier shipment that is still a draft), it is received from that
+supplier at that price; else from the supplier of the settings, at the product's cost. The announcement stays as it is:
+Tryton lets no move go over from one shipment to another.
 What is taken back is a supplier return.
 """
 
@@ -86,16 +87,12 @@ class Tryton:
             at |= {"warehouse_input": line.place, "warehouse_storage": line.place}
         said = {"unit": line.unit.id, "quantity": line.quantity, "lot": line.lot}
         if announced is not None:
-            moves = [
-                ["add", [announced["id"]]],
-                ["write", [announced["id"]], said | {"to_location": at["warehouse_input"]}],
-            ]
             supplier = self._books.read(SHIPMENT, _referred(announced["shipment"]), "supplier")["supplier"]
+            bought = {name: announced[name] for name in ("unit_price", "currency", "from_location", "origin")}
         else:
             supplier, bought = self._bought(posting, line)
-            moved = {"from_location": bought.pop("from_location"), "to_location": at["warehouse_input"]}
-            own = {"product": line.product.id, "company": self._books.company}
-            moves = [["create", [said | own | moved | bought]]]
+        own = {"product": line.product.id, "company": self._books.company, "to_location": at["warehouse_input"]}
+        moves = [["create", [said | own | bought]]]
         return int(self._session.call(SHIPMENT, "create", [{**values, **at, "supplier": supplier, "moves": moves}])[0])
 
     def _bring_to_end(self, shipment: int) -> Document:
@@ -116,7 +113,8 @@ class Tryton:
         ]
         if posting.trailer is not None:
             domain.append(["shipment.reference", "=", posting.trailer, SHIPMENT])
-        found = self._session.search(MOVE, domain, ("shipment",))
+        wanted = ("shipment", "unit_price", "currency", "from_location", "origin")
+        found = self._session.search(MOVE, domain, wanted)
         if len(found) > 1:
             raise Declined(Why.OTHER, f"pallet {posting.pallet}: {posting.item} is announced {len(found)} times for it")
         return found[0] if found else None
@@ -163,7 +161,6 @@ class Tryton:
         shipment = _id(document)
         found = self._books.read(SHIPMENT, shipment, "number", "state", "supplier", "warehouse_storage")
         if found["state"] == "draft":
-            self._give_back(posting, shipment, found["supplier"])
             self._session.call(SHIPMENT, "cancel", [shipment])
             return _document(self._books.read(SHIPMENT, shipment, "number", "state"))
         if found["state"] == "received":
@@ -174,18 +171,6 @@ class Tryton:
         self._bring_back(back, found["number"])
         is_back = self._books.read(RETURN, back, "state")["state"] == "done"
         return _document(self._books.read(SHIPMENT, shipment, "number", "state"), is_back=is_back)
-
-    def _give_back(self, posting: Posting, shipment: int, supplier: int) -> None:
-        """What came over from the shipment that announced it goes back to that."""
-        if posting.trailer is None or not self._books.has_packages():
-            return
-        domain = [["reference", "=", posting.trailer], ["state", "=", "draft"], ["supplier", "=", supplier]]
-        announced = self._session.search(SHIPMENT, [*domain, ["id", "!=", shipment]], ("warehouse_input",))
-        moves = [one["id"] for one in self._books.moves_of(shipment) if one.get("package")]
-        if announced and moves:
-            to = announced[0]
-            values = {"shipment": f"{SHIPMENT},{to['id']}", "lot": None, "to_location": to["warehouse_input"]}
-            self._session.call(MOVE, "write", moves, values)
 
     def _make_return(self, shipment: int, reference: str, of: Record) -> int:
         (party,) = self._session.search("party.party", [["id", "=", of["supplier"]]], ("supplier_location",))
