@@ -96,7 +96,8 @@ def _correct_last(device: Device, ledger: dict[str, dict[str, Any]]) -> None:
     event = _last_of(device, ledger)
     said = ledger.pop(event)
     said["quantity"] += 1
-    after = device.says(f"correction {said['quantity']} {SPOKEN[said['uom']]}", "yes")
+    count = f"{said['quantity']} {SPOKEN[said['uom']]}"
+    after = device.says(f"correction {count}", count, "yes")  # it is not what was announced: he is asked to count again
     assert after, device.heard[-3:]
     ledger[after] = said
 
