@@ -85,7 +85,7 @@ WORDS = {
 
 ALIKE = {
     *("correct", "correction", "pause", "attention", "pallet", "no", "headset", "server", "site", "interruption", "on"),
-    *("scan", "scanner", "code", "gs", "in", "do", "minutes"),
+    *("scan", "scanner", "code", "gs", "in", "do", "lot", "minutes"),
 }
 """Words that another language has, too."""
 
