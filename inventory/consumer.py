@@ -58,6 +58,9 @@ CLIP = "clip "  # What the tag begins with of all that is about recordings.
 
 REQUESTS_S = 30.0  # How often it is looked for requests that somebody else could not hand to the broker.
 
+HEARS_S = 1.0
+"""So long entries go before what devices say of themselves, which the console shows a second later then."""
+
 LAST = 9_999_999_999  # Beyond every number of an entry.
 
 DENIED = 0x80  # MQTT 5 reason codes from here on are failures.
@@ -148,7 +151,7 @@ class Consumer:
         self._unsent: deque[_Answer] = deque()
         self._stopping = False
         self._was_connected = False
-        self._started = clock()
+        self._started = self._heard_at = clock()
         self._retry_at = self._started
         self._retry_s = RETRY_S[0]
         self._systemd = Notifier.from_environment()
@@ -192,11 +195,13 @@ class Consumer:
         if len(self._unsent) > self._room:
             return TURN_S
         due = [one.retry_at for one in self._put_off.values()]
-        due += [self._retry_at] if self._waiting or self._clip_news else []
+        due += [self._retry_at] if self._waiting or self._clip_news or self._hearing.waiting else []
         return min([TURN_S, *(max(0.0, at - self._clock()) for at in due)])
 
     def _take(self, news: SessionEvent | Wake) -> None:
         match news:
+            case Delivered(topic) if topic.endswith("/status"):
+                self._hearing.take(news)
             case Delivered(topic):
                 (self._clip_news if topic.endswith("/clips/chunks") else self._waiting).append(news)
             case Connected():
@@ -210,6 +215,7 @@ class Consumer:
             case Disconnected():
                 # They come again with the next connection, under other numbers: these can no longer be acknowledged.
                 self._waiting.clear()
+                self._hearing.forget()
                 self._clip_news.clear()
                 self._requests_at = None
                 self._unsent.clear()
@@ -230,10 +236,16 @@ class Consumer:
         if len(self._unsent) > self._room:
             return
         try:
-            if not self._waiting:
+            self._hearing.meet()
+            if self._hears():
+                for heard in self._hearing.keep():
+                    self._broker.acknowledge(heard)
+                self._heard_at = self._clock()
+            elif self._waiting:
+                self._settle_first()
+            else:
                 self._look_after_clips()
                 return
-            self._settle_first()
         except Unavailable as fault:
             self._retry_at = self._clock() + self._retry_s
             log.warning("kept for later, next try in %g s: %s", self._retry_s, fault)
@@ -242,6 +254,10 @@ class Consumer:
             return
         self._retry_s = RETRY_S[0]
         self._send()
+
+    def _hears(self) -> bool:
+        """Whether it is time to keep what devices say of themselves: where no entry waits, or has long gone first."""
+        return self._hearing.waiting and not (self._waiting and self._clock() < self._heard_at + HEARS_S)
 
     def _settle_first(self) -> None:
         """Settle the first of what waits, and with it the entries behind it. Raises Unavailable."""
@@ -363,10 +379,6 @@ class Consumer:
             log.info("%s: not said that we are %s", topic, state)
 
     def _settle(self, message: Delivered) -> None:
-        if message.topic.endswith("/status"):
-            self._hearing.take(message)
-            self._broker.acknowledge(message)
-            return
         if message.topic.endswith("/reviews") and self._reviews is not None:
             self._take_review(message, self._reviews)
             return

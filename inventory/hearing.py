@@ -3,50 +3,84 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from collections import deque
+from itertools import islice
 
 from edge.deliver.events import SHOWN, MalformedMessage, Topics, read_key
 from edge.deliver.mqtt import Delivered
 from inventory.keys import KeyDirectory
 from inventory.ports import StatusShelf
+from inventory.statuses import StatusWord
 
 log = logging.getLogger("inventory")
 
+AT_ONCE = 500
+"""So many are kept in one transaction: when a site's devices connect, an entry behind them waits for one of these."""
 
-@dataclass(frozen=True, slots=True)
+
 class Hearing:
-    """Listens to the status topics. Raises Unavailable where the database is away."""
+    """What came on the status topics, and is not kept yet. Entries are asked first: they pass it by."""
 
-    prefix: str
-    largest: int
-    keys: KeyDirectory
-    trust_first_use: bool
-    statuses: StatusShelf | None
+    def __init__(
+        self, prefix: str, largest: int, keys: KeyDirectory, trust_first_use: bool, statuses: StatusShelf | None
+    ) -> None:
+        self._prefix = prefix
+        self._largest = largest
+        self._keys = keys
+        self._trust_first_use = trust_first_use
+        self._statuses = statuses
+        self._unmet = deque[Delivered]()
+        self._unkept = deque[Delivered]()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether anything is not kept yet."""
+        return bool(self._unmet or self._unkept)
 
     def take(self, message: Delivered) -> None:
         """A device says how it is, and who."""
-        self._hear(message)
-        self._meet(message)
+        self._unmet.append(message)
 
-    def _hear(self, message: Delivered) -> None:
-        """Whether it is its own word, the broker's rules say: it decides about nothing."""
-        if self.statuses is None:
-            return
+    def forget(self) -> None:
+        """The broker tells all of it anew."""
+        self._unmet.clear()
+        self._unkept.clear()
+
+    def meet(self) -> None:
+        """Where the site trusts at first use, devices of which no key is known are enrolled. Raises StorageFailed."""
+        while self._unmet:
+            self._meet(self._unmet[0])
+            self._unkept.append(self._unmet.popleft())
+
+    def keep(self) -> list[Delivered]:
+        """Keep how they are: what the broker need not tell again. Raises Unavailable.
+
+        Whether it is a device's own word, the broker's rules say: it decides about nothing.
+        """
+        messages = list(islice(self._unkept, AT_ONCE))
+        words = [word for message in messages if (word := self._read(message)) is not None]
+        if self._statuses is not None and words:
+            self._statuses.heard(words)
+        for _ in messages:
+            self._unkept.popleft()
+        return messages
+
+    def _read(self, message: Delivered) -> StatusWord | None:
         try:
-            if len(message.payload) > self.largest:
-                raise MalformedMessage(f"message: found {len(message.payload):,} bytes, allowed are {self.largest:,}")
-            self.statuses.heard(Topics.of(self.prefix, message.topic), message.payload)
+            if len(message.payload) > self._largest:
+                raise MalformedMessage(f"message: found {len(message.payload):,} bytes, allowed are {self._largest:,}")
+            return StatusWord.read(message.payload, Topics.of(self._prefix, message.topic))
         except MalformedMessage as fault:
             log.warning("not kept of what came on %s: %s", message.topic[:SHOWN], fault)
+            return None
 
     def _meet(self, message: Delivered) -> None:
-        """Where the site trusts at first use, and no key of the device is known, it is enrolled."""
-        if not self.trust_first_use:  # a subscription that the broker remembers from when the settings said so
+        if not self._trust_first_use:  # a subscription that the broker remembers from when the settings said so
             return
         try:
-            topics = Topics.of(self.prefix, message.topic)
-            if not self.keys.of(topics.site, topics.device):
-                key = self.keys.enrol(topics.site, topics.device, read_key(message.payload, topics))
+            topics = Topics.of(self._prefix, message.topic)
+            if not self._keys.of(topics.site, topics.device):
+                key = self._keys.enrol(topics.site, topics.device, read_key(message.payload, topics))
                 log.warning("%s/%s: key %s trusted at first use", key.site, key.device, key.keyid)
         except MalformedMessage as fault:
             log.warning("nobody is trusted for what came on %s: %s", message.topic[:SHOWN], fault)

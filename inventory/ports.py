@@ -11,6 +11,7 @@ from edge.deliver.mqtt import Delivered
 from inventory.clips import ToSend
 from inventory.records import Applied, Applying, Became, Duplicate, Event, Unfit, Waiting
 from inventory.reviews import Review
+from inventory.statuses import StatusWord
 
 
 class Broker(Protocol):
@@ -54,8 +55,8 @@ class ReviewShelf(Protocol):
 class StatusShelf(Protocol):
     """Where a consumer keeps what devices say of themselves."""
 
-    def heard(self, topics: Topics, payload: bytes) -> None:
-        """Keep it; raises MalformedMessage, Unavailable."""
+    def heard(self, words: Sequence[StatusWord]) -> None:
+        """Keep all of it, in this order. Raises Unavailable."""
         ...
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, Engine, select
 
 from edge.deliver.events import MalformedMessage, Topics, read_status
 from edge.hash_chain import parsed
+from inventory import many
 from inventory.database import reported
 from inventory.tables import statuses
 
@@ -27,6 +28,23 @@ class Status:
     said: Mapping[str, Any]  # As in schemas/status.schema.json, from when it was online last; empty: never.
 
 
+@dataclass(frozen=True, slots=True)
+class StatusWord:
+    """What came on a device's status topic."""
+
+    site: str
+    device: str
+    state: str
+    said_at: datetime | None  # By the clock of the device; None: it does not say.
+    body: str
+
+    @classmethod
+    def read(cls, payload: bytes, topics: Topics) -> StatusWord:
+        """Raises MalformedMessage."""
+        said = read_status(payload, topics)
+        return cls(topics.site, topics.device, said["state"], _moment(said.get("time")), payload.decode())
+
+
 class Statuses:
     """What devices say of themselves, kept as it comes. Each deed is one transaction."""
 
@@ -34,27 +52,39 @@ class Statuses:
         self._engine = engine
         self._now = now
 
-    def heard(self, topics: Topics, payload: bytes) -> None:
-        """Keep what came on the status topic of a device. Raises MalformedMessage, Unavailable."""
+    def heard(self, words: Sequence[StatusWord]) -> None:
+        """Keep what came on the status topics of devices, in this order. Raises Unavailable."""
         with reported(self._engine.url), self._engine.begin() as transaction:
-            keep(transaction, topics, payload, self._now())
+            keep(transaction, words, self._now())
 
 
-def keep(transaction: Connection, topics: Topics, payload: bytes, now: datetime) -> None:
-    """Keep what came on a device's status topic. Raises MalformedMessage."""
-    said = read_status(payload, topics)
-    its = (statuses.c.site == topics.site, statuses.c.device == topics.device)
-    known = transaction.execute(select(statuses).where(*its).with_for_update()).one_or_none()
-    values: dict[str, Any] = {"state": said["state"]}
-    if said["state"] == "online":
-        # The broker tells it anew at each connection of ours: it is as old as it says, but from no future clock.
-        values |= {"heard_at": min(now, _moment(said.get("time"), now)), "online_body": payload.decode()}
-    if known is None or known.state != said["state"]:
-        values["since"] = values.get("heard_at", now)
-    if known is None:
-        transaction.execute(insert(statuses).values(site=topics.site, device=topics.device, **values))
-    else:
-        transaction.execute(update(statuses).where(*its).values(values))
+KEYS = ["site", "device"]
+
+
+def keep(transaction: Connection, words: Sequence[StatusWord], now: datetime) -> None:
+    """Keep what came on the status topics of devices, each after what came before it."""
+    first = {(word.site, word.device): word for word in reversed(words)}
+    rows = [
+        {"site": site, "device": device, "state": word.state, "since": _since(word, now)}
+        for (site, device), word in sorted(first.items())
+    ]
+    many.add_new(transaction, statuses, rows)
+    # All are locked in the order of their names: so two consumers never wait for each other.
+    locked = select(statuses).order_by(statuses.c.site, statuses.c.device).with_for_update()
+    found = many.among(transaction, locked, statuses, KEYS, sorted(first)).mappings()
+    known = {(row["site"], row["device"]): {**row} for row in found}
+    for word in words:
+        its = known[word.site, word.device]
+        if its["state"] != word.state:
+            its |= {"state": word.state, "since": _since(word, now)}
+        if word.state == "online":
+            its |= {"heard_at": _since(word, now), "online_body": word.body}
+    many.change(transaction, statuses, KEYS, list(known.values()))
+
+
+def _since(word: StatusWord, now: datetime) -> datetime:
+    """The broker tells an "online" anew at each connection of ours: it is as old as it says, but of no future clock."""
+    return now if word.state != "online" or word.said_at is None else min(now, word.said_at)
 
 
 def told(transaction: Connection) -> list[Status]:
@@ -66,8 +96,8 @@ def told(transaction: Connection) -> list[Status]:
     ]
 
 
-def _moment(text: str | None, otherwise: datetime) -> datetime:
+def _moment(text: str | None) -> datetime | None:
     try:
-        return otherwise if text is None else datetime.fromisoformat(text)
+        return None if text is None else datetime.fromisoformat(text)
     except ValueError:
         raise MalformedMessage("/time: is no moment of the calendar") from None

@@ -15,6 +15,7 @@ from inventory.catalogue import SiteCatalogue
 from inventory.forms import load_forms
 from inventory.judge import Sound, Unsound, judge
 from inventory.roster import COLUMNS, ROSTER, kind_of
+from inventory.statuses import StatusWord
 from inventory.tables import flags
 from tests.console import Console
 from tests.dictated import KEY, identity, payload, recorded
@@ -61,11 +62,10 @@ class Dock:
         """What it says of itself."""
         topics = Topics("dockvoice", "north", device)
         online = status("online", site="north", device=device, key=KEY.public, time=self._site.place.now())
-        self._site.store.statuses.heard(topics, payload(online | said))
+        self._site.store.statuses.heard([StatusWord.read(payload(online | said), topics)])
         if not linked:
-            self._site.store.statuses.heard(
-                topics, payload(status("offline", site="north", device=device, key=KEY.public))
-            )
+            offline = status("offline", site="north", device=device, key=KEY.public)
+            self._site.store.statuses.heard([StatusWord.read(payload(offline), topics)])
 
     def _send(self, event: dict[str, Any]) -> None:
         site, device = event["source"].split("/")[2::2]

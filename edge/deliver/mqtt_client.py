@@ -73,6 +73,7 @@ def prepared(
         clean_session=None if modern else False,
         manual_ack=True,  # always: paho would acknowledge even what the receiver could not take
     )
+    client.on_socket_open = _at_once
     client.max_inflight_messages = 0  # no limit of paho's own: beyond it, it would queue in silence
     secret = settings.password
     if settings.username is not None:
@@ -89,6 +90,12 @@ def prepared(
     else:
         client.connect_async(settings.host, settings.port, settings.keepalive_s)
     return client
+
+
+def _at_once(_client: Client, _userdata: object, link: object) -> None:
+    """Small packets do not wait for the acknowledgement of those before them (Nagle), which the other side delays."""
+    assert isinstance(link, socket.socket)  # noqa: S101 - paho's others are for transports that are not used here
+    link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def of_type(content_type: str) -> Properties:

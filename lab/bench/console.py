@@ -42,6 +42,7 @@ from inventory.console import deeds
 from inventory.console.call import COOKIE
 from inventory.console.people import Role
 from inventory.roster import COLUMNS, ROSTER, kind_of
+from inventory.statuses import StatusWord
 from inventory.tables import devices, entries, events, refused, said
 from tests.api import token
 from tests.console import Console, console, served
@@ -163,7 +164,7 @@ def fill(site: Console, number: int) -> None:
     with site.place.open() as transaction:
         transaction.execute(text("ANALYZE"))
     for n in range(DEVICES):
-        site.store.statuses.heard(Topics("dockvoice", "north", f"dock-{n}"), _status(n, site.place.now()))
+        site.store.statuses.heard([_status(n, site.place.now())])
     for n in range(REVIEWS):
         readings = [{"interpreter": "vosk/small-en-us", "heard": f"pallet {n} twelve bundles", "fields": {}}]
         put_aside(site, n + 1, form="receive-notice", readings=readings)
@@ -179,7 +180,7 @@ def fill(site: Console, number: int) -> None:
                 deeds.note(transaction, deed, site.place.now(), site.place.signer)
 
 
-def _status(number: int, now: datetime) -> bytes:
+def _status(number: int, now: datetime) -> StatusWord:
     microphone = {"mode": "open", "muted": False, "faults": ["clipping"] if number % 9 == 0 else []}
     work = {"form": "receive-notice", "language": "en"}
     count = {"form": "receive-notice", "language": "en", "times": 9, "recorded": 4, "lacking": [], "last": f"{now:%F}"}
@@ -187,9 +188,9 @@ def _status(number: int, now: datetime) -> bytes:
     told: dict[str, Any] = {
         "microphone": microphone, "work": work, "under_review": number % 3, "unknown_words": unknown
     }  # fmt: skip
-    return encode(
-        status("online", site="north", device=f"dock-{number}", key=KEY.public, time=now, program="0.1.0", **told)
-    )
+    at = Topics("dockvoice", "north", f"dock-{number}")
+    said = status("online", site=at.site, device=at.device, key=KEY.public, time=now, program="0.1.0", **told)
+    return StatusWord.read(encode(said), at)
 
 
 def _batches(now: datetime, number: int) -> Iterator[Mapping[Table, list[dict[str, Any]]]]:
@@ -284,9 +285,7 @@ def live(site: Console, seconds: int) -> float:
             if n % 3 == 0:
                 number = n // DEVICES + 1
                 site.store.apply(read(recorded(number, at=("north", device), pallet_id=str(700_000 + n))))
-            site.store.statuses.heard(
-                Topics("dockvoice", "north", f"dock-{n % DEVICES}"), _status(n % DEVICES, datetime.now(UTC))
-            )
+            site.store.statuses.heard([_status(n % DEVICES, datetime.now(UTC))])
             time.sleep(30 / DEVICES)
         share = (_processor_s(process.pid) - before) / (time.perf_counter() - began)
         ending.set()

@@ -37,10 +37,12 @@ BROKER = """\
 listener {port} 127.0.0.1
 allow_anonymous true
 max_queued_messages 0
+set_tcp_nodelay true
 log_type error
 log_type warning
 """
-"""mosquitto as it comes keeps 1,000 messages for the inventory, and drops what is beyond in silence."""
+"""mosquitto as it comes keeps 1,000 messages for the inventory, and drops what is beyond in silence. Without
+`set_tcp_nodelay` its receipt waits for the acknowledgement of its PUBACK, which Linux delays by 40 ms."""
 
 
 def main() -> None:

@@ -22,6 +22,7 @@ from inventory.forms import Forms, load_forms
 from inventory.judge import Sound, Unsound, judge
 from inventory.listening import ask
 from inventory.reviews import read_review
+from inventory.statuses import StatusWord
 from inventory.store import Store
 from inventory.tables import devices, entries, events, flags, metadata, pallets, postings, refused, stock_moves, waiting
 from inventory.tables import said as said_texts
@@ -313,7 +314,7 @@ def test_whatever_is_altered_in_any_column_is_found_but_for_what_the_page_lists(
     store.expect("north", {ReceivingPlace(PlaceKind.DOOR, "12"): [line]})
     at_dock_3 = Topics("dockvoice", "north", "dock-3")
     online = status("online", site="north", device="dock-3", key=KEY.public, time=datetime(2026, 11, 20, tzinfo=UTC))
-    store.statuses.heard(at_dock_3, payload(online))
+    store.statuses.heard([StatusWord.read(payload(online), at_dock_3)])
     store.dossier_written(identity(1, 1), "north", "5501", "5501.zip", "0" * 64)
     north = store.catalogue("north")
     north.sent([north.put("docks", [("line 2", {"value": "A"})], "ben", "begun", "docks.csv")])

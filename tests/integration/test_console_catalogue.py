@@ -14,6 +14,7 @@ from inventory import catalogue_publishing
 from inventory.catalogue import Version
 from inventory.console import deeds
 from inventory.console.people import Role
+from inventory.statuses import StatusWord
 from tests.console import CSRF, Console, console, send
 from tests.dictated import KEY, payload
 from tests.rows import every
@@ -32,7 +33,7 @@ def runs(site: Console, versions: dict[str, Any]) -> None:
     """A device says which versions it runs."""
     said = status("online", site="north", device="dock-3", key=KEY.public, time=site.place.now())
     told = {"catalogue": versions} if versions else {}
-    site.store.statuses.heard(Topics("dockvoice", "north", "dock-3"), payload(said | told))
+    site.store.statuses.heard([StatusWord.read(payload(said | told), Topics("dockvoice", "north", "dock-3"))])
 
 
 def history(site: Console) -> list[Version]:

@@ -14,7 +14,7 @@ from edge.deliver.events import MalformedMessage, Topics, status
 from inventory.console import fleet
 from inventory.console.people import Role
 from inventory.records import Unfit
-from inventory.statuses import Status, told
+from inventory.statuses import Status, StatusWord, told
 from tests.console import Console, console
 from tests.databases import Read, reader
 from tests.dictated import KEY, identity, payload, recorded
@@ -38,7 +38,7 @@ def say(site: Console, state: Any = "online", device: str = "dock-3", **said: An
     topics = Topics("dockvoice", "north", device)
     time = None if state == "offline" else said.pop("time", site.place.now())
     message = status(state, site="north", device=device, key=KEY.public, time=time)
-    site.store.statuses.heard(topics, payload(message | said))
+    site.store.statuses.heard([StatusWord.read(payload(message | said), topics)])
 
 
 def kept(site: Console) -> list[Status]:
@@ -75,7 +75,7 @@ def test_what_is_no_status_or_that_of_another_is_not_kept(site: Console) -> None
 
     def refused(message: dict[str, Any]) -> None:
         with pytest.raises(MalformedMessage):
-            site.store.statuses.heard(topics, payload(message))
+            site.store.statuses.heard([StatusWord.read(payload(message), topics)])
 
     every(
         [{}, sound | {"device": "dock-4"}, sound | {"state": "on fire"}, sound | {"time": "2026-02-30T00:00:00Z"}],

@@ -17,6 +17,7 @@ from edge.config import Mqtt
 from edge.deliver.events import Topics
 from edge.deliver.mqtt import Delivered, Session
 from inventory.console.people import Role
+from inventory.statuses import StatusWord
 from tests.browser import barriers, browser, tab
 from tests.console import Console, console, served
 from tests.dictated import KEY
@@ -41,7 +42,7 @@ class Office:
     def _hear(self, event: object) -> None:
         if isinstance(event, Delivered):
             self.said.append(json.loads(event.payload))
-            self._site.store.statuses.heard(Topics("dockvoice", "hall", "dock-1"), event.payload)
+            self._site.store.statuses.heard([StatusWord.read(event.payload, Topics("dockvoice", "hall", "dock-1"))])
 
     def runs(self, version: int) -> None:
         """Wait until the device has said that it runs it."""

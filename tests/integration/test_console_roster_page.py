@@ -18,6 +18,7 @@ from inventory.catalogue import SiteCatalogue, Version
 from inventory.console import deeds
 from inventory.console.people import Role
 from inventory.roster import ROSTER, kind_of
+from inventory.statuses import StatusWord
 from tests.console import CSRF, Console, console, send
 from tests.dictated import ANOTHER, KEY, payload
 from tests.rows import every
@@ -62,7 +63,7 @@ def runs(site: Console, roster: dict[str, Any]) -> None:
     """A device says which roster it runs."""
     said = status("online", site="north", device="dock-3", key=KEY.public, time=site.place.now())
     told = {"roster": roster} if roster else {}
-    site.store.statuses.heard(Topics("dockvoice", "north", "dock-3"), payload(said | told))
+    site.store.statuses.heard([StatusWord.read(payload(said | told), Topics("dockvoice", "north", "dock-3"))])
 
 
 def history(site: Console) -> list[Version]:

@@ -14,6 +14,7 @@ from inventory.catalogue import Version
 from inventory.console import deeds
 from inventory.console.people import Role
 from inventory.site_words import Becomes, Saying, Speaking
+from inventory.statuses import StatusWord
 from tests.console import Console, console, send
 from tests.console_story import apply, put_aside
 from tests.dictated import KEY, payload, recorded
@@ -44,7 +45,7 @@ def counts(site: Console, *words: dict[str, Any], device: str = "dock-3") -> Non
     """A device says what it has counted."""
     said = status("online", site="north", device=device, key=KEY.public, time=site.place.now())
     told = {"unknown_words": list(words)} if words else {}
-    site.store.statuses.heard(Topics("dockvoice", "north", device), payload(said | told))
+    site.store.statuses.heard([StatusWord.read(payload(said | told), Topics("dockvoice", "north", device))])
 
 
 def waits(site: Console, heard: str = SENTENCE, number: int = 1) -> None:

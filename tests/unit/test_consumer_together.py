@@ -11,22 +11,24 @@ from typing import Any
 
 import pytest
 
+from edge.deliver.events import encode, status
 from edge.deliver.mqtt import Connected, Delivered, Disconnected
 from edge.errors import Unavailable
 from inventory.consumer import Consumer, Inbox, Wake
 from inventory.database import SiteFault
 from inventory.forms import load_forms
 from inventory.keys import KeyDirectory
-from inventory.ports import BatchShelf, Broker, Shelf
+from inventory.ports import BatchShelf, Broker, Shelf, StatusShelf
 from inventory.records import Applied, Applying, Became, Early, Event, Held, Refused, Unfit, Waiting
+from inventory.statuses import StatusWord
 from inventory.together import Together
-from tests.dictated import ANOTHER, enrolled, payload, recorded, signed
+from tests.dictated import ANOTHER, KEY, enrolled, payload, recorded, signed
 
 NOW = datetime(2026, 11, 20, 7, 15, 3, tzinfo=UTC)
 TOPIC = "dockvoice/north/{}/entries"
 
 
-class World(Broker, Shelf, BatchShelf):
+class World(Broker, Shelf, BatchShelf, StatusShelf):
     """Broker and database at once; `deeds` is what was done, in order."""
 
     connected = True
@@ -89,6 +91,11 @@ class World(Broker, Shelf, BatchShelf):
     def _said(event: Event | Unfit) -> Applying:
         return Applied() if isinstance(event, Event) else Refused(event.reasons)
 
+    def heard(self, words: Sequence[StatusWord]) -> None:
+        self.deeds.append(("heard", [(word.device, word.state) for word in words]))
+        if self.faults:
+            raise self.faults.pop(0)
+
     def keep_rejected(self, payload: bytes, topic: str, reason: str) -> None:
         self.deeds.append(("keep", payload))
 
@@ -119,6 +126,7 @@ class Loop:
             self.inbox,
             prefix="dockvoice",
             keys=KeyDirectory(enrolled(directory / "keys", "north/dock-3", "north/dock-4")),
+            statuses=self.world,
             together=Together(self.world, most, patience),
             clock=lambda: self.world.s,
             now=lambda: NOW,
@@ -148,6 +156,11 @@ def sharing(repository: Path, tmp_path: Path) -> Loop:
 def came(number: int, device: str = "dock-3", **fields: Any) -> Delivered:
     said = signed(recorded(number, at=("north", device), **fields))
     return Delivered(TOPIC.format(device), said, token=number if device == "dock-3" else 100 + number)
+
+
+def says(state: Any, number: int, device: str = "dock-3") -> Delivered:
+    topic = f"dockvoice/north/{device}/status"
+    return Delivered(topic, encode(status(state, site="north", device=device, key=KEY.public)), token=200 + number)
 
 
 def event(number: int) -> Unfit:
@@ -283,3 +296,58 @@ def test_with_the_connection_goes_what_was_not_settled(loop: Loop) -> None:
     loop.turn(came(1), came(2))
     loop.turn(Disconnected("reset"), seconds=5)
     assert loop.world.kinds() == ["together"]
+
+
+# ---- what devices say of themselves ----
+
+
+def test_a_status_that_cannot_be_kept_is_told_again_by_the_broker_and_keeps_no_entry_out(loop: Loop) -> None:
+    loop.world.faults = [Unavailable("away")]
+    loop.turn(says("online", 1))
+    loop.turn(seconds=0.1)
+    assert loop.world.kinds() == ["heard"], "not acknowledged, and not tried at once"
+    loop.turn(came(1), seconds=1)
+    assert sorted(loop.world.kinds()) == ["acknowledge", "heard", "heard"]
+    loop.turn()
+    assert "together" not in loop.world.kinds()[:3]
+    assert loop.world.kinds()[3:] == ["apply", "receipt", "acknowledge"]
+
+
+def test_statuses_between_entries_divide_no_batch_and_come_after_them(loop: Loop) -> None:
+    loop.turn(came(1), says("online", 1), came(1, "dock-4"), says("online", 2, "dock-4"), came(2))
+    assert loop.world.deeds[0] == ("together", [1, 1, 2], False)
+    loop.turn()
+    assert loop.world.deeds[-3:] == [
+        ("heard", [("dock-3", "online"), ("dock-4", "online")]),
+        *(("acknowledge", 201), ("acknowledge", 202)),
+    ]
+
+
+def test_entries_without_end_leave_room_for_statuses_each_second(loop: Loop) -> None:
+    loop.turn()
+    loop.turn(says("online", 1), came(1), came(2), seconds=0.5)
+    loop.turn(came(3), came(4), seconds=0.4)
+    assert "heard" not in loop.world.kinds()
+    loop.turn(came(5), came(6), seconds=0.2)
+    assert loop.world.kinds().count("heard") == 1
+    loop.turn()
+    assert [deed[1] for deed in loop.world.deeds if deed[0] == "together"] == [[1, 2], [3, 4], [5, 6]]
+
+
+def test_what_is_no_status_of_its_device_hurts_no_other_and_does_not_come_again(loop: Loop) -> None:
+    rubbish = Delivered("dockvoice/north/dock-3/status", b"hello", token=50)
+    another = Delivered("dockvoice/north/dock-4/status", says("online", 1).payload, token=51)
+    large = Delivered("dockvoice/north/dock-3/status", b" " * 1_000_000, token=52)
+    loop.turn(says("online", 1), rubbish, another, large, says("offline", 2))
+    assert loop.world.deeds == [
+        ("heard", [("dock-3", "online"), ("dock-3", "offline")]),
+        *(("acknowledge", token) for token in (201, 50, 51, 52, 202)),
+    ]
+
+
+def test_statuses_of_a_broker_that_was_lost_are_left_to_come_again(loop: Loop) -> None:
+    loop.world.faults = [Unavailable("away")]
+    loop.turn(says("online", 1))
+    loop.turn(Disconnected("gone"))
+    loop.turn(seconds=10)
+    assert loop.world.kinds() == ["heard"]
