@@ -257,19 +257,24 @@ class _Batch:
         transaction, written = self._transaction, self._written
         applied = sorted(written.applied, key=attrgetter("place"))
         arrivals = _arrivals(transaction, len(applied))
-        made: set[str] = {one.event.event_id for one in applied}
-        # What stood before makes room first: a rule of the site's may let only one entry of a pallet stand.
-        ended = [{"event_id": one, "state": state} for one, state in written.ended.items()]
-        many.change(transaction, entries, ["event_id"], [row for row in ended if row["event_id"] not in made])
-        rows = _Rows(self._now)
-        for one, arrival in zip(applied, arrivals, strict=True):
-            rows.take(one.event, arrival, self._named)
-        for table, its in rows.of.items():
-            many.add(transaction, table, its)
-        many.add(transaction, refused, [refused_row(one.event, became, self._now) for one, became in written.refused])
-        many.change(transaction, entries, ["event_id"], [row for row in ended if row["event_id"] in made])
-        self._write_waiting()
-        many.change(transaction, devices, ["site", "device"], [self._device_row(at) for at in sorted(self._devices)])
+        with many.unanswered(transaction):
+            made: set[str] = {one.event.event_id for one in applied}
+            # What stood before makes room first: a rule of the site's may let only one entry of a pallet stand.
+            ended = [{"event_id": one, "state": state} for one, state in written.ended.items()]
+            many.change(transaction, entries, ["event_id"], [row for row in ended if row["event_id"] not in made])
+            rows = _Rows(self._now)
+            for one, arrival in zip(applied, arrivals, strict=True):
+                rows.take(one.event, arrival, self._named)
+            for table, its in rows.of.items():
+                many.add(transaction, table, its)
+            many.add(
+                transaction, refused, [refused_row(one.event, became, self._now) for one, became in written.refused]
+            )
+            many.change(transaction, entries, ["event_id"], [row for row in ended if row["event_id"] in made])
+            self._write_waiting()
+            many.change(
+                transaction, devices, ["site", "device"], [self._device_row(at) for at in sorted(self._devices)]
+            )
         self._prove_how_far()
 
     def _device_row(self, at: At) -> dict[str, Any]:
@@ -400,8 +405,10 @@ def _named(transaction: Connection, every: Iterable[_Came]) -> dict[str, _Named]
     wanted = select(entries.c.event_id, entries.c.site, entries.c.device, entries.c.state)
     found = many.among(transaction, wanted, entries, ["event_id"], names).all()
     moves = select(stock_moves).where(stock_moves.c.line == stock.ADDS)
+    # A column's name is no plain text to who writes JSON: he looks a microsecond at each.
     added = {
-        row["event_id"]: row for row in many.among(transaction, moves, stock_moves, ["event_id"], names).mappings()
+        row["event_id"]: {str(name): value for name, value in row.items()}
+        for row in many.among(transaction, moves, stock_moves, ["event_id"], names).mappings()
     }
     return {row.event_id: _Named(row.state, (row.site, row.device), added.get(row.event_id)) for row in found}
 

@@ -7,10 +7,12 @@ driver five times as long to write.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
+import psycopg
 from pydantic_core import to_json
 from sqlalchemy import (
     Column,
@@ -35,10 +37,28 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import DBAPIError
 
 from inventory.tables import Moment
 
 Row = Mapping[str, Any]
+
+
+@contextmanager
+def unanswered(transaction: Connection) -> Iterator[None]:
+    """Within, nothing waits for the answer to what is written; what stands against it is raised at the end.
+
+    So PostgreSQL writes rows while the next ones are made.
+    """
+    driver = transaction.connection.driver_connection
+    if not isinstance(driver, psycopg.Connection):
+        yield
+        return
+    try:
+        with driver.pipeline():
+            yield
+    except psycopg.Error as fault:  # it was met outside of SQLAlchemy, which would tell it so
+        raise DBAPIError.instance(None, None, fault, psycopg.Error, dialect=transaction.dialect) from fault
 
 
 def add(transaction: Connection, table: Table, rows: Sequence[Row]) -> None:

@@ -16,9 +16,6 @@ from tests.mosquitto import Mosquitto
 from tests.ports import held_port
 from tests.postgresql import PostgreSQL
 
-KILL_S = 1.0
-"""From one kill to the next, or as long as the killed one takes to be back at work."""
-
 BROKER = ("max_queued_messages 0", "max_inflight_messages 0")
 """Nothing is dropped by the broker while consumers are dead: what it drops comes again, but later."""
 
@@ -45,11 +42,13 @@ def counted(
     within: int,
     seed: int,
     patience_s: float = 120,
+    kill_s: float = 1.0,
     most_kills: int | None = None,
 ) -> Counted:
     """Send `events` one to three times, shuffled, to so many consumers, one of which is killed each second; compare.
 
-    `within` is how far an event may be from its place among all.
+    `within` is how far an event may be from its place among all; `kill_s` is from one kill to the next, or as long as
+    the killed one takes to be back at work.
     """
     fleet = Fleet(seed, devices)
     ledger = fleet.say(events)
@@ -65,7 +64,7 @@ def counted(
         ]
         wire = held.enter_context(Wire(broker.port))
         began = time.monotonic()
-        with killing(running, random.Random(seed), most_kills) as kills:
+        with killing(running, random.Random(seed), kill_s, most_kills) as kills:
             for one in copies:
                 wire.send(one)
             wire.settle(ledger, patience_s)
@@ -80,14 +79,16 @@ def shares(name: str, keys: Path) -> dict[str, str]:
 
 
 @contextmanager
-def killing(running: list[RunningInventory], chance: random.Random, most: int | None = None) -> Iterator[list[int]]:
-    """Kill one of them at random every second, and start it again, as systemd does; the processes that were killed."""
+def killing(
+    running: list[RunningInventory], chance: random.Random, every_s: float, most: int | None = None
+) -> Iterator[list[int]]:
+    """Kill one of them at random each time, and start it again, as systemd does; the processes that were killed."""
     over, killed = threading.Event(), list[int]()
     faults: list[BaseException] = []
 
     def kill() -> None:
         try:
-            while (most is None or len(killed) < most) and not over.wait(KILL_S):
+            while (most is None or len(killed) < most) and not over.wait(every_s):
                 victim = chance.choice(running)
                 killed.append(victim.pid)
                 victim.kill()

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from inventory.connect.ports import Declined, Document, DocumentState, Posting, Pulled, TakenBack, Why
+from inventory.connect.ports import Away, Declined, Document, DocumentState, Posting, Pulled, TakenBack, Why
 from inventory.connect.tryton_books import MOVE, SHIPMENT, TrytonBooks, TrytonLine, TrytonProduct, TrytonSettings
 from inventory.connect.tryton_pull import TrytonPull
 from inventory.connect.tryton_rpc import Record, RpcSession
@@ -93,13 +93,33 @@ class Tryton:
             supplier, bought = self._bought(posting, line)
         own = {"product": line.product.id, "company": self._books.company, "to_location": at["warehouse_input"]}
         moves = [["create", [said | own | bought]]]
-        return int(self._session.call(SHIPMENT, "create", [{**values, **at, "supplier": supplier, "moves": moves}])[0])
+        return self._create(SHIPMENT, {**values, **at, "supplier": supplier, "moves": moves})[0]
+
+    def _create(self, model: str, values: Record) -> list[int]:
+        """The draft under this reference: more than one where the call came twice. Its answer is not relied on."""
+        self._session.call(model, "create", [values])
+        wanted = [["reference", "=", values["reference"]], ["state", "=", "draft"]]
+        if not (found := self._session.search(model, wanted, ("state",))):
+            raise Away(f"the answer was that {model} {values['reference']} is made, and it is not there")
+        return [int(one["id"]) for one in found]
 
     def _bring_to_end(self, shipment: int) -> Document:
         for state, button in (("draft", "receive"), ("received", "do")):
-            if self._books.read(SHIPMENT, shipment, "state")["state"] == state:
-                self._session.call(SHIPMENT, button, [shipment])
+            self._press(SHIPMENT, shipment, state, button)
         return _document(self._books.read(SHIPMENT, shipment, "number", "state"))
+
+    def _press(self, model: str, record: int, state: str, button: str) -> None:
+        """Have it brought on from this state; where it is in another one, nothing is asked."""
+        if self._state(model, record) != state:
+            return
+        try:
+            self._session.call(model, button, [record])
+        except Declined:  # also where the call came twice, and was followed the first time
+            if self._state(model, record) == state:
+                raise
+
+    def _state(self, model: str, record: int) -> str:
+        return str(self._books.read(model, record, "state")["state"])
 
     def _announced(self, posting: Posting, product: TrytonProduct) -> Record | None:
         """The move that announced it, on a supplier shipment that is a draft."""
@@ -161,18 +181,19 @@ class Tryton:
         shipment = _id(document)
         found = self._books.read(SHIPMENT, shipment, "number", "state", "supplier", "warehouse_storage")
         if found["state"] == "draft":
-            self._session.call(SHIPMENT, "cancel", [shipment])
+            self._press(SHIPMENT, shipment, "draft", "cancel")
             return _document(self._books.read(SHIPMENT, shipment, "number", "state"))
-        if found["state"] == "received":
-            self._session.call(SHIPMENT, "do", [shipment])
+        self._press(SHIPMENT, shipment, "received", "do")
         reference = _return_of(posting.reference, found)
         known = self._session.search(RETURN, [["reference", "=", reference], ["state", "!=", "cancelled"]], ("state",))
-        back = int(known[0]["id"]) if known else self._make_return(shipment, reference, found)
+        back, *again = [int(one["id"]) for one in known] or self._make_return(shipment, reference, found)
+        for one in again:
+            self._press(RETURN, one, "draft", "cancel")
         self._bring_back(back, found["number"])
-        is_back = self._books.read(RETURN, back, "state")["state"] == "done"
+        is_back = self._state(RETURN, back) == "done"
         return _document(self._books.read(SHIPMENT, shipment, "number", "state"), is_back=is_back)
 
-    def _make_return(self, shipment: int, reference: str, of: Record) -> int:
+    def _make_return(self, shipment: int, reference: str, of: Record) -> list[int]:
         (party,) = self._session.search("party.party", [["id", "=", of["supplier"]]], ("supplier_location",))
         way = {"from_location": of["warehouse_storage"], "to_location": party["supplier_location"]}
         own = ("product", "unit", "quantity", "lot", "unit_price", "currency")
@@ -182,13 +203,12 @@ class Tryton:
             if one["from_location.type"] == "supplier"
         ]
         values = {"company": self._books.company, "supplier": of["supplier"], "reference": reference, **way}
-        return int(self._session.call(RETURN, "create", [{**values, "moves": [["create", moves]]}])[0])
+        return self._create(RETURN, {**values, "moves": [["create", moves]]})
 
     def _bring_back(self, back: int, number: str) -> None:
         for state, button in (("draft", "wait"), ("waiting", "assign_try"), ("assigned", "do")):
-            if self._books.read(RETURN, back, "state")["state"] == state:
-                self._session.call(RETURN, button, [back])
-        if self._books.read(RETURN, back, "state")["state"] == "waiting":
+            self._press(RETURN, back, state, button)
+        if self._state(RETURN, back) == "waiting":
             raise Declined(
                 Why.OTHER,
                 f"{number} cannot be taken back: its goods are no longer where they were received; look there",

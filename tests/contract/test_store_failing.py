@@ -64,6 +64,29 @@ def test_a_connection_lost_in_a_transaction_applies_nothing(postgresql: PostgreS
         assert store.apply(event(recorded(1))) == Applied()
 
 
+DIES = """
+CREATE FUNCTION dies() RETURNS trigger LANGUAGE plpgsql AS
+'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END';
+CREATE TRIGGER dies AFTER INSERT ON stock_moves EXECUTE FUNCTION dies()
+"""
+
+
+def test_a_connection_lost_in_a_batch_applies_nothing_and_is_the_databases_fault(
+    postgresql: PostgreSQL, event: Read
+) -> None:
+    with postgresql.database() as url, closing(Store.open(url)) as store:
+        given = [event(recorded(number)) for number in range(1, 60)]
+        with store.engine.begin() as site:
+            site.execute(text(DIES))
+        for _ in range(2):
+            with pytest.raises(Unavailable, match="inventory"):
+                store.batches.apply_all(given)
+        with store.engine.begin() as site:
+            site.execute(text("DROP TRIGGER dies ON stock_moves"))
+        assert store.count().events == 0
+        assert store.batches.apply_all(given) == [(one, Applied(one.sequence)) for one in given]
+
+
 def test_after_an_outage_the_same_store_goes_on(event: Read) -> None:
     with PostgreSQL() as own, closing(Store.open(own.url)) as store:
         store.apply(event(recorded(1)))

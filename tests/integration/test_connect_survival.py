@@ -19,6 +19,7 @@ from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -32,6 +33,8 @@ from inventory.connect.odoo import Odoo
 from inventory.connect.odoo_names import OdooSettings
 from inventory.connect.ports import Away, Connector, Posting
 from inventory.connect.postings import posting
+from inventory.connect.tryton import Tryton as TrytonConnector
+from inventory.connect.tryton_books import TrytonSettings
 from inventory.connect.webhook import Webhook, WebhookSettings
 from inventory.forms import load_forms, roles
 from inventory.judge import Sound, judge
@@ -51,6 +54,10 @@ from tests.other_faults import (
 )
 from tests.other_odoo import KEY as ODOO_KEY
 from tests.other_odoo import REFERENCE, OtherOdoo
+from tests.tiers import sized
+from tests.tryton import NAME, PASSWORD, SUPPLIER, USER, Tryton, tryton
+
+__all__ = ["tryton"]
 
 FORM = "receive"
 FORMS = load_forms(InventorySettings().forms)
@@ -77,7 +84,7 @@ class Other(Protocol):
         """A new one, as after a start of ours."""
         ...
 
-    def stands(self) -> Counter[Said]:
+    def stands(self, dock: Dock) -> Counter[Said]:
         """What stands there now, by pallet: each as often as it is there."""
         ...
 
@@ -90,18 +97,22 @@ class Dock:
     """The inventory's own tables, and what is to stand elsewhere."""
 
     store: Store
+    run: str = field(default_factory=lambda: uuid4().hex[:8])
+    """What its events begin with: a real server of all tests remembers those of others."""
     sequence: int = 0
     truth: dict[str, Said] = field(default_factory=dict)
+    pallets: dict[str, str] = field(default_factory=dict)
+    """Of every event that was ever said, the pallet."""
 
     def receives(self, pallet: int, cases: int, **fields: Any) -> str:
         return self._said(recorded(self._next()), pallet, cases, fields)
 
     def corrects(self, number: int, pallet: int, cases: int) -> str:
-        del self.truth[identity(1, number)]
+        del self.truth[self._id(identity(1, number))]
         return self._said(amended(self._next(), number), pallet, cases, {})
 
     def cancels(self, number: int) -> None:
-        del self.truth[identity(1, number)]
+        del self.truth[self._id(identity(1, number))]
         event = cancelled(self._next(), number)
         event["data"]["form"] = event["subject"] = FORM
         self._apply(event)
@@ -110,18 +121,27 @@ class Dock:
         self.sequence += 1
         return self.sequence
 
+    def _id(self, known: str) -> str:
+        return self.run + known[8:]
+
     def _said(self, event: dict[str, Any], pallet: int, cases: int, fields: dict[str, Any]) -> str:
         given = {"pallet_id": f"{pallet:04}", "quantity": cases, "uom": "CS", "item": "A100", "order": "00012"}
         event["data"] |= {"form": FORM, "fields": given | fields}
         event["subject"] = FORM
-        self._apply(event)
-        self.truth[event["id"]] = (f"{pallet:04}", Decimal(cases))
-        return str(event["id"])
+        said = self._apply(event)
+        self.pallets[said] = f"{pallet:04}"
+        self.truth[said] = (f"{pallet:04}", Decimal(cases))
+        return said
 
-    def _apply(self, event: dict[str, Any]) -> None:
+    def _apply(self, event: dict[str, Any]) -> str:
+        event["id"] = self._id(event["id"])
+        event["data"] |= {
+            name: self._id(event["data"][name]) for name in ("amends", "cancels") if name in event["data"]
+        }
         found = judge(payload(event), "dockvoice/north/dock-3/entries", "dockvoice", FORMS)
         assert isinstance(found, Sound), found
         self.store.apply(found.event)
+        return str(event["id"])
 
 
 class Posted:
@@ -181,7 +201,7 @@ def dock(tmp_path: Path, clock: Clock) -> Iterator[Dock]:
 
 
 class FakedOdoo:
-    def __init__(self, fault: Callable[..., Fault], clock: Clock, _: Path) -> None:
+    def __init__(self, fault: Callable[..., Fault], clock: Clock, _: pytest.FixtureRequest) -> None:
         self.there = OtherOdoo("18.0")
         self.there.uoms[2]["name"] = "Box"
         self.there.order("P00012", (self.there.product("A100"), 10_000, 2))
@@ -199,7 +219,7 @@ class FakedOdoo:
         given = {"url": "http://odoo.example", "database": "wh", "user": "dock", "key": ODOO_KEY, **NAMES}
         return Odoo("odoo", OdooSettings.model_validate(given), transport=self.fault)
 
-    def stands(self) -> Counter[Said]:
+    def stands(self, _: Dock) -> Counter[Said]:
         lines = self.there.tables["stock.move.line"].values()
         packages = self.there.tables[self.there.package_model]
         back = {one["return_id"][0] for one in self.there.pickings(picking_type_code="outgoing", state="done")}
@@ -219,7 +239,7 @@ class FakedOdoo:
 
 
 class FakedErpNext:
-    def __init__(self, fault: Callable[..., Fault], clock: Clock, _: Path) -> None:
+    def __init__(self, fault: Callable[..., Fault], clock: Clock, _: pytest.FixtureRequest) -> None:
         self.there = OtherErpNext()
         self.there.item("A100", Box=12)
         self.there.order("P00012", ("A100", 10_000, "Box"))
@@ -233,7 +253,7 @@ class FakedErpNext:
         given = {"url": "http://erp.example", "key": KEY, "secret": SECRET, **NAMES}
         return ErpNext("erpnext", ErpNextSettings.model_validate(given), transport=self.fault)
 
-    def stands(self) -> Counter[Said]:
+    def stands(self, _: Dock) -> Counter[Said]:
         assert not self.there.receipts(docstatus=0)  # no draft that nobody will finish
         done = self.there.receipts(docstatus=1)
         found = [
@@ -247,10 +267,47 @@ class FakedErpNext:
         return dock.receives(799, 5, order="99999")
 
 
+class RealTryton:
+    """The server itself, as its own client sees it."""
+
+    CHANGES = ("create", "receive", "do", "wait", "assign_try", "cancel")
+
+    def __init__(self, fault: Callable[..., Fault], clock: Clock, request: pytest.FixtureRequest) -> None:
+        self.server: Tryton = request.getfixturevalue("tryton")
+        self.fault = fault(httpx.HTTPTransport(), self._changes, clock)
+
+    def _changes(self, request: httpx.Request) -> bool:
+        model, _, method = str(json.loads(request.content)["method"]).rpartition(".")
+        return model.startswith("model.stock.shipment.in") and method in self.CHANGES
+
+    def connector(self) -> Connector:
+        given = {"url": self.server.url, "database": NAME, "user": USER, "password": PASSWORD, "supplier": SUPPLIER}
+        return TrytonConnector(TrytonSettings.model_validate({**given, "units": {"CS": "Case of 12"}}), self.fault)
+
+    def stands(self, dock: Dock) -> Counter[Said]:
+        ours = ("reference", "like", f"{dock.run}-%")
+        done = self.server.model("stock.shipment.in").find([ours, ("state", "=", "done")])
+        returns = self.server.model("stock.shipment.in.return").find([ours, ("state", "=", "done")])
+        back = Counter(str(one.reference) for one in returns)
+        assert max(back.values(), default=1) == 1
+        found = [one for one in done if f"{one.reference} {one.number}" not in back]
+        assert len(found) == len(done) - len(returns)
+        return Counter((dock.pallets[one.reference], _cases(one)) for one in found)
+
+    def refuses(self, dock: Dock) -> str:
+        return dock.receives(799, 5, item="A999")
+
+
+def _cases(shipment: Any) -> Decimal:
+    (move,) = [one for one in shipment.moves if one.from_location.type == "supplier"]
+    assert (move.product.code, move.unit.name, move.state) == ("A100", "Case of 12", "done")
+    return Decimal(str(move.quantity))
+
+
 class ReceivedMessages:
     """A receiver as the standard asks for: it verifies, and drops an id that it knows."""
 
-    def __init__(self, fault: Callable[..., Fault], clock: Clock, _: Path) -> None:
+    def __init__(self, fault: Callable[..., Fault], clock: Clock, _: pytest.FixtureRequest) -> None:
         self.messages: dict[str, dict[str, Any]] = {}
         self.fault = fault(httpx.MockTransport(self._receive), lambda _: True, clock)
 
@@ -265,7 +322,7 @@ class ReceivedMessages:
         given = {"url": "http://wms.example/in", "secret": WHSEC, "proof": "echo"}
         return Webhook("wms", WebhookSettings.model_validate(given), transport=self.fault)
 
-    def stands(self) -> Counter[Said]:
+    def stands(self, _: Dock) -> Counter[Said]:
         return _standing([message["data"] | {"deed": message["type"]} for message in self.messages.values()])
 
     def refuses(self, dock: Dock) -> str:
@@ -298,6 +355,7 @@ WRONG: dict[str, Callable[..., Fault]] = {
 OVER_HTTP: dict[str, tuple[type[Any], DoesNothing]] = {
     "odoo": (FakedOdoo, DoesNothing({"jsonrpc": "2.0", "id": 1, "result": True})),
     "erpnext": (FakedErpNext, DoesNothing({"data": {"name": "MAT-PRE-1", "docstatus": 1}, "message": {}})),
+    "tryton": (RealTryton, DoesNothing({"id": 1, "result": [999_999]})),
     "webhook": (ReceivedMessages, DoesNothing()),
 }
 
@@ -314,20 +372,25 @@ def all_that_is_said(dock: Dock, posted: Posted) -> None:
 
 
 def counted_there(dock: Dock, posted: Posted, other: Other, *, declined: int = 0) -> None:
-    assert other.stands() == Counter(dock.truth.values())
+    assert other.stands(dock) == Counter(dock.truth.values())
     counts = posted.ledger.counts()
     assert counts["due"] == 0
     assert counts["declined"] == declined
     assert counts["posted"] == len(dock.truth)
 
 
-@pytest.mark.parametrize("wrong", [*WRONG, "answers 200 and does nothing"])
-@pytest.mark.parametrize("name", OVER_HTTP)
+NOTHING = "answers 200 and does nothing"
+# The real server takes ten seconds for each: by day what it has answers of its own to.
+OF_TRYTON = sized(test=("doubles", NOTHING), nightly=(*WRONG, NOTHING))
+CELLS = [(name, wrong) for name in OVER_HTTP for wrong in (*WRONG, NOTHING) if name != "tryton" or wrong in OF_TRYTON]
+
+
+@pytest.mark.parametrize(("name", "wrong"), CELLS)
 def test_nothing_is_lost_and_nothing_is_there_twice(
-    dock: Dock, clock: Clock, tmp_path: Path, name: str, wrong: str
+    dock: Dock, clock: Clock, request: pytest.FixtureRequest, name: str, wrong: str
 ) -> None:
     kind, does_nothing = OVER_HTTP[name]
-    other = kind(WRONG.get(wrong, does_nothing), clock, tmp_path)
+    other = kind(WRONG.get(wrong, does_nothing), clock, request)
     posted, began = Posted(dock, other, clock), clock.now
     all_that_is_said(dock, posted)
     counted_there(dock, posted, other)
@@ -340,8 +403,10 @@ def test_nothing_is_lost_and_nothing_is_there_twice(
 
 
 @pytest.mark.parametrize("name", OVER_HTTP)
-def test_one_of_ten_that_is_refused_holds_up_no_other(dock: Dock, clock: Clock, tmp_path: Path, name: str) -> None:
-    other = OVER_HTTP[name][0](Fault, clock, tmp_path)
+def test_one_of_ten_that_is_refused_holds_up_no_other(
+    dock: Dock, clock: Clock, request: pytest.FixtureRequest, name: str
+) -> None:
+    other = OVER_HTTP[name][0](Fault, clock, request)
     for number in range(1, 10):
         dock.receives(740 + number, 10 + number)
     refused = other.refuses(dock)
@@ -350,7 +415,10 @@ def test_one_of_ten_that_is_refused_holds_up_no_other(dock: Dock, clock: Clock, 
     posted.until_nothing_is_due()
     counted_there(dock, posted, other, declined=1)
     (told,) = posted.ledger.open(5)
-    assert (told.event_id, told.why) == (refused, "item_unknown" if name == "webhook" else "order_unknown")
+    assert (told.event_id, told.why) == (refused, REFUSED.get(name, "order_unknown"))
+
+
+REFUSED = {"webhook": "item_unknown", "tryton": "item_unknown"}
 
 
 # The CSV folder: its faults are those of a disk and of a share
@@ -374,7 +442,7 @@ class Files:
                 self.lines += csv.DictReader(text)
             file.unlink()
 
-    def stands(self) -> Counter[Said]:
+    def stands(self, _: Dock) -> Counter[Said]:
         self.take()
         # It knows nothing of references: what comes twice would be counted twice.
         assert [count for count in Counter(one["reference"] for one in self.lines).values() if count > 1] == []

@@ -20,6 +20,7 @@ def test_sums_and_rows_are_those_of_the_ledger(tmp_path: Path, postgresql: Postg
         within=400,
         seed=2,
         patience_s=240,
+        kill_s=0.2,
         most_kills=4,
     )
     assert found.compared["events"] == 400
