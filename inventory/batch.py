@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine, Table, func, select, text
 from sqlalchemy.exc import DataError, IntegrityError
 
 from edge.hash_chain import parsed
-from inventory import flags, many, stock
+from inventory import flags, held, many, stock
 from inventory.applying import (
     OUT_OF_TURN,
     UNSTORABLE,
@@ -31,14 +31,7 @@ from inventory.applying import (
 )
 from inventory.database import SiteFault, reading, reported
 from inventory.records import Applied, Applying, Became, Duplicate, Early, Event, Held, Refused, Unfit, Waiting
-from inventory.tables import ARRIVALS, devices, entries, events, pallets, refused, said, stock_moves, waiting
-
-REACH = 1000
-"""An event is held if no more than so many of its device are lacking, and so many held: one that has gone far ahead is
-told to send again from where it should, and one gone mad fills no disk."""
-
-FOLLOWING = 50
-"""Of what waits so many follow at once: a device of which much is held would have all of it read for each event."""
+from inventory.tables import ARRIVALS, devices, entries, events, pallets, refused, said, stock_moves
 
 At = tuple[str, str]
 """Site and name of a device."""
@@ -125,7 +118,7 @@ class Batches:
     def waiting(self) -> Waiting:
         """What is held because it came before its turn."""
         with reported(self._engine.url), self._reads.begin() as transaction:
-            return how_much(transaction)
+            return held.how_much(transaction)
 
 
 def apply_all(
@@ -161,7 +154,8 @@ class _Batch:
         self._hold = hold
         self._devices = _locked(transaction, {one.at for one in given}, clock)
         self._now = clock()  # only here: what was handled later was received later
-        waited = _waiting(transaction, self._next(given)) if hold else []
+        following = held.following(transaction, self._next(given)) if hold else []
+        waited = [_Came(event, -1.0, was_held=True) for event in following]
         self.every = [*given, *waited]
         for one in waited:
             self._devices[one.at].held += 1
@@ -232,7 +226,7 @@ class _Batch:
         event = one.event
         if one.was_held:
             return Held()
-        if not self._hold or device.held >= REACH or event.sequence > device.handled + REACH:
+        if not self._hold or device.held >= held.REACH or event.sequence > device.handled + held.REACH:
             return Early(expected=device.handled + 1)
         device.held += 1
         self._written.held.append(one)
@@ -283,9 +277,9 @@ class _Batch:
         return {"site": at[0], "device": at[1], **its, "heard_at": self._now}
 
     def _write_waiting(self) -> None:
-        many.add_new(self._transaction, waiting, [_held_row(one.event, self._now) for one in self._written.held])
+        held.keep(self._transaction, (one.event for one in self._written.held), self._now)
         done = (one for one in self.every if one.was_held and not isinstance(one.became, Held | None))
-        _forget(self._transaction, [one.event for one in done])
+        held.forget(self._transaction, (one.event for one in done))
         for one in self.every:
             if one.was_held and one.became == Held():
                 one.became = None  # it waits on, and there is nothing to say
@@ -311,7 +305,7 @@ class _Batch:
             if one.became is None and not (one.was_held and self._waits_on(one)):
                 one.became = handle(self._transaction, one.event, self._clock)
                 if one.was_held:
-                    _forget(self._transaction, [one.event])
+                    held.forget(self._transaction, [one.event])
 
     def _waits_on(self, one: _Came) -> bool:
         return one.event.sequence > _handled(self._transaction, one.event) + 1
@@ -428,73 +422,15 @@ def _arrivals(transaction: Connection, number: int) -> list[int]:
     return [highest + one for one in range(1, number + 1)]
 
 
-# ---- what waits for its turn ----
-
-
 def overdue(transaction: Connection, clock: Callable[[], datetime], patience: timedelta) -> list[Became]:
-    """What has waited for so long without its turn coming, as early; and what became of it where its turn has come.
-
-    Its turn comes unseen where the one before it was applied by itself, by a consumer that holds nothing.
-    """
-    late = select(waiting).where(waiting.c.came_at < clock() - patience).order_by(waiting.c.came_at).limit(REACH)
-    found = transaction.execute(late.with_for_update(skip_locked=True)).mappings()
-    gone = [_event_of({**row}) for row in found]
-    _forget(transaction, gone)
+    """What has waited for so long without its turn coming, as early; and what became of it where its turn has come."""
+    gone = held.long_since(transaction, clock(), patience)
+    held.forget(transaction, gone)
     told: list[Became] = [(one, Early(expected=_handled(transaction, one) + 1)) for one in gone]
-    of_one = (devices.c.site == waiting.c.site) & (devices.c.device == waiting.c.device)
-    due = select(waiting).join(devices, of_one).where(waiting.c.sequence <= devices.c.handled + 1).limit(REACH)
-    rows = transaction.execute(due.with_for_update(of=waiting, skip_locked=True)).mappings()
-    turn = [_Came(_event_of({**row}), -1.0, was_held=True) for row in rows]
+    turn = [_Came(event, -1.0, was_held=True) for event in held.due(transaction)]
     return told + _made(_Batch(transaction, turn, clock, hold=True)) if turn else told
-
-
-def how_much(transaction: Connection) -> Waiting:
-    """What waits for its turn."""
-    counted = select(func.count(), func.min(waiting.c.came_at))
-    number, since = transaction.execute(counted).one()
-    of = select(waiting.c.site, waiting.c.device).distinct().subquery()
-    return Waiting(int(number), int(transaction.execute(select(func.count()).select_from(of)).scalar_one()), since)
-
-
-def _waiting(transaction: Connection, following: Mapping[At, int]) -> list[_Came]:
-    """What waits of these devices for the number before this one; but for what somebody is just giving up."""
-    keys = ["site", "device", "sequence"]
-    there = select(waiting.c.site, waiting.c.device, waiting.c.sequence).distinct()
-    found = many.among(transaction, there, waiting, keys, {(*at, number) for at, number in following.items()}).all()
-    near = [(row.site, row.device, row.sequence + ahead) for row in found for ahead in range(FOLLOWING)]
-    if not near:
-        return []
-    rows = many.among(transaction, select(waiting).with_for_update(skip_locked=True), waiting, keys, near).mappings()
-    return [_Came(_event_of({**row}), -1.0, was_held=True) for row in rows]
-
-
-def _forget(transaction: Connection, these: Iterable[Event | Unfit]) -> None:
-    keys = ("site", "device", "sequence", "event_id")
-    if rows := [{key: getattr(one, key) for key in keys} for one in these]:
-        many.remove(transaction, waiting, rows)
 
 
 def _handled(transaction: Connection, event: Event | Unfit) -> int:
     its = (devices.c.site == event.site, devices.c.device == event.device)
     return int(transaction.execute(select(devices.c.handled).where(*its)).scalar_one())
-
-
-OF_EVENT = ("type", "form", "utterance_id", "operator", "fields", "replaces", "instance", "answers")
-"""What an event says beside its place, as JSON keeps it."""
-
-
-def _held_row(event: Event | Unfit, now: datetime) -> dict[str, Any]:
-    place = {"site": event.site, "device": event.device, "sequence": event.sequence, "event_id": event.event_id}
-    what: dict[str, Any] = {"reasons": [*event.reasons]} if isinstance(event, Unfit) else {}
-    if isinstance(event, Event):
-        what = {name: getattr(event, name) for name in OF_EVENT} | {"recorded_at": event.recorded_at.isoformat()}
-    return {**place, "came_at": now, "said": what, "body": event.body}
-
-
-def _event_of(row: Mapping[str, Any]) -> Event | Unfit:
-    place = {name: row[name] for name in ("event_id", "site", "device", "sequence", "body")}
-    what = row["said"]
-    if "reasons" in what:
-        return Unfit(**place, reasons=tuple(what["reasons"]))
-    said_at = datetime.fromisoformat(what["recorded_at"])
-    return Event(**place, **{name: what[name] for name in OF_EVENT}, recorded_at=said_at)

@@ -14,23 +14,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice, takewhile
 from queue import Empty, SimpleQueue
-from typing import Any, Literal
+from typing import Literal
 
-from edge.deliver.events import (
-    SHOWN,
-    MalformedMessage,
-    Topics,
-    early,
-    encode,
-    presence,
-    receipt,
-    untrusted,
-)
+from edge.deliver.events import SHOWN, MalformedMessage, Topics, encode, presence, untrusted
 from edge.deliver.mqtt import Acknowledged, Connected, Delivered, Disconnected, SessionEvent
 from edge.errors import Unavailable
-from edge.records import ReceiptOutcome
 from edge.systemd_notify import Notifier
 from inventory.admission import Untrusted, distrusted
+from inventory.clip_news import ClipNews
 from inventory.database import SiteFault
 from inventory.forms import Forms
 from inventory.hearing import Hearing
@@ -38,7 +29,8 @@ from inventory.judge import LARGEST, Judged, Sound, Unanswerable, Unsound, judge
 from inventory.keys import KeyDirectory
 from inventory.ports import Broker, ClipsDesk, Dossiers, ReviewShelf, Shelf, StatusShelf
 from inventory.pulse import Pulse
-from inventory.records import Applied, Applying, Duplicate, Early, Event, Held, Refused, Unfit
+from inventory.receipts import DENIED, PRESENCE, answer_to, tell_denied, told
+from inventory.records import Applied, Applying, Event, Held, Refused, Unfit
 from inventory.reviews import read_review
 from inventory.together import Latecomers, Together
 
@@ -53,18 +45,10 @@ RETRY_S = (0.5, 30.0)  # First and longest wait before a database that did not a
 
 STOP_S = 5.0  # How long the last receipts and acknowledgements may take on the way out.
 
-PRESENCE = "presence"  # The tag of what is said of ourselves: no event id looks like it.
-CLIP = "clip "  # What the tag begins with of all that is about recordings.
-
-REQUESTS_S = 30.0  # How often it is looked for requests that somebody else could not hand to the broker.
-
 HEARS_S = 1.0
 """So long entries go before what devices say of themselves, which the console shows a second later then."""
 
 LAST = 9_999_999_999  # Beyond every number of an entry.
-
-DENIED = 0x80  # MQTT 5 reason codes from here on are failures.
-
 
 STRANGERS = 1000
 """Of so many strangers it is remembered that they were told; with more the log and the table begin anew."""
@@ -136,14 +120,10 @@ class Consumer:
         self._largest = largest
         self._reviews = reviews
         self._dossiers = dossiers
-        self._clips = clips
         self._together = together
         self._room = 0 if together is None else together.most
         """So many receipts may be left to send while more is applied."""
-        self._clip_news: deque[Delivered] = deque()
-        """What devices say of recordings: dealt with where nothing else waits."""
-        self._requests_at: float | None = None
-        self._again = False
+        self._clip_news = ClipNews(broker, clips, prefix, largest, clock)
         self._mistrusted: set[tuple[str, str, str]] = set()
         self._clock = clock
         self._now = now
@@ -195,15 +175,17 @@ class Consumer:
         if len(self._unsent) > self._room:
             return TURN_S
         due = [one.retry_at for one in self._put_off.values()]
-        due += [self._retry_at] if self._waiting or self._clip_news or self._hearing.waiting else []
+        due += [self._retry_at] if self._waiting or self._clip_news.first or self._hearing.waiting else []
         return min([TURN_S, *(max(0.0, at - self._clock()) for at in due)])
 
     def _take(self, news: SessionEvent | Wake) -> None:
         match news:
             case Delivered(topic) if topic.endswith("/status"):
                 self._hearing.take(news)
-            case Delivered(topic):
-                (self._clip_news if topic.endswith("/clips/chunks") else self._waiting).append(news)
+            case Delivered(topic) if topic.endswith("/clips/chunks"):
+                self._clip_news.take(news)
+            case Delivered():
+                self._waiting.append(news)
             case Connected():
                 self._was_connected = True
                 log.info(
@@ -211,19 +193,18 @@ class Consumer:
                 )
                 self._systemd.ready("connected")
                 self._say("online")
-                self._requests_at, self._again = self._clock(), True
+                self._clip_news.connected()
             case Disconnected():
                 # They come again with the next connection, under other numbers: these can no longer be acknowledged.
                 self._waiting.clear()
                 self._hearing.forget()
-                self._clip_news.clear()
-                self._requests_at = None
+                self._clip_news.forget()
                 self._unsent.clear()
                 self._put_off.clear()
                 log.warning("broker lost: %s; trying again", news.why)
                 self._systemd.status(f"broker lost: {news.why}")
             case Acknowledged(tag, reason_code) if reason_code >= DENIED:
-                _tell_denied(self._prefix, self._client_id, tag, reason_code)
+                tell_denied(self._prefix, self._client_id, tag, reason_code)
             case Acknowledged() | Wake():
                 return
 
@@ -308,37 +289,22 @@ class Consumer:
 
     def _look_after_clips(self) -> None:
         """Nothing else waits: deal with one thing that concerns recordings. Raises Unavailable."""
-        if (desk := self._clips) is None:
+        self._clip_news.ask()
+        if (message := self._clip_news.first) is None:
             return
-        if self._requests_at is not None and self._clock() >= self._requests_at:
-            for one in desk.to_send(again=self._again):
-                if self._broker.publish(one.topic, one.body, tag=f"{CLIP}{one.request}"):
-                    desk.sent(one.request)
-            self._requests_at, self._again = self._clock() + REQUESTS_S, False
-            desk.beat()
-        if self._clip_news:
-            try:
-                self._take_clip(self._clip_news[0], desk)
-            except SiteFault as fault:  # no entry waits for that: the device offers it again
-                log.warning("a recording cannot be kept: %s", fault)
-                self._broker.acknowledge(self._clip_news[0])
-            self._clip_news.popleft()
-            self._send()
-
-    def _take_clip(self, message: Delivered, desk: ClipsDesk) -> None:
+        answer: tuple[str, bytes, str] | None = None
         try:
-            sender = Topics.of(self._prefix, message.topic)
-            if len(message.payload) > self._largest:
-                raise MalformedMessage(f"message: found {len(message.payload):,} bytes, allowed are {self._largest:,}")
-            answer = desk.take(message.payload, sender)
+            answer = self._clip_news.answer(message)
         except MalformedMessage as fault:
             self._put_aside(message, str(fault))
-            self._broker.acknowledge(message)
-            return
+        except SiteFault as fault:  # no entry waits for that: the device offers it again
+            log.warning("a recording cannot be kept: %s", fault)
         if answer is None:
             self._broker.acknowledge(message)
         else:
-            self._unsent.append(_Answer(message, sender.clip_receipts, answer, f"{CLIP}{sender.source}"))
+            self._unsent.append(_Answer(message, *answer))
+        self._clip_news.settled()
+        self._send()
 
     def _settle_in_turn(self, message: Delivered) -> None:
         """Settle it, unless an event of its device was put off: that goes first. Raises Unavailable."""
@@ -449,8 +415,8 @@ class Consumer:
         self, message: Delivered | None, event: Event | Unfit, became: Applying, level: int = logging.INFO
     ) -> None:
         what = f"{event.event_id}, number {event.sequence} of {event.site}/{event.device}"
-        log.log(logging.WARNING if isinstance(became, Refused) else level, "%s: %s", what, _told(became))
-        answer = encode(_receipt(event, became, self._now()))
+        log.log(logging.WARNING if isinstance(became, Refused) else level, "%s: %s", what, told(became))
+        answer = encode(answer_to(event, became, self._now()))
         topic = Topics(self._prefix, event.site, event.device).receipts
         self._unsent.append(_Answer(message, topic, answer, event.event_id))
 
@@ -476,46 +442,3 @@ class Consumer:
                 self._conclude(None, event, said)
         if self._dossiers is not None:
             self._dossiers.beat()
-
-
-def _tell_denied(prefix: str, client_id: str, tag: str, reason_code: int) -> None:
-    """The broker's rules keep something from going out."""
-    every = Topics.every(prefix)
-    if tag == PRESENCE:
-        log.warning(
-            "the broker lets nobody know that we are here (0x%02x): allow this user to publish %s, or devices "
-            "wait out their receipts after an outage",
-            *(reason_code, Topics.consumer(prefix, client_id)),
-        )
-    elif tag.startswith(CLIP):
-        log.warning(
-            "the broker passes on nothing about recordings (0x%02x): allow this user to publish %s and %s",
-            *(reason_code, every.clip_requests, every.clip_receipts),
-        )
-    else:
-        log.error(
-            "receipt for %s denied by the broker (0x%02x): allow this user to publish %s",
-            *(tag, reason_code, every.receipts),
-        )
-
-
-def _receipt(event: Event | Unfit, became: Applying, now: datetime) -> dict[str, Any]:
-    match became:
-        case Applied(handled, latest):
-            return receipt(event.event_id, ReceiptOutcome.APPLIED, (), event.sequence, now, handled, latest)
-        case Duplicate(handled, latest):
-            return receipt(event.event_id, ReceiptOutcome.DUPLICATE, (), event.sequence, now, handled, latest)
-        case Refused(reasons, handled, latest):
-            return receipt(event.event_id, ReceiptOutcome.REFUSED, reasons, event.sequence, now, handled, latest)
-        case Early(expected):
-            return early(event.event_id, expected, event.sequence, now)
-
-
-def _told(became: Applying) -> str:
-    match became:
-        case Refused(reasons):
-            return f"refused: {', '.join(reasons)}"
-        case Early(expected):
-            return f"early, number {expected} is expected"
-        case _:
-            return type(became).__name__.lower()

@@ -26,7 +26,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 SITE = "north"
 SILENCE = "0" * 64  # The hash of a recording that nobody looks at here.
-AGAIN_S = 4.0  # So long a device waits for a receipt before it sends again.
+AGAIN_S = 4.0  # So long no receipt comes before devices send again: as with theirs, never while a queue still drains.
 WINDOW = 60  # So many events of a device are sent again at once.
 
 OF_WHAT = ("pallet", "item", "unit", "lot", "location")
@@ -103,8 +103,7 @@ class Fleet:
     def _event(self, name: str, sequence: int, own: list[str], ledger: Ledger) -> dict[str, Any]:
         chance = self._chance
         kind = chance.choices(["recorded", "amended", "cancelled"], [80, 12, 8])[0] if own else "recorded"
-        place = sha256(f"{name} {sequence}".encode()).hexdigest()
-        identity = f"{place[:8]}-{place[8:12]}-7{place[13:16]}-8{place[17:20]}-{place[20:32]}"
+        identity = _identity(len(ledger.events), f"{name} {sequence}")
         form, fields = self._fields()
         data: dict[str, Any] = {
             "form": form,
@@ -159,6 +158,12 @@ class Fleet:
         return sha256(raw).hexdigest()[:16]
 
 
+def _identity(number: int, chance: str) -> str:
+    """A UUID of version 7, as devices make them: by the millisecond, so those of an hour stand together in an index."""
+    at, rest = f"{0x0191_9F3E_0000 + number:012x}", sha256(chance.encode()).hexdigest()
+    return f"{at[:8]}-{at[8:]}-7{rest[:3]}-8{rest[3:6]}-{rest[6:18]}"
+
+
 def doubled(ledger: Ledger, chance: random.Random, within: int) -> list[Said]:
     """Each event one to three times, none further than `within` from its place among all."""
     placed = [
@@ -197,15 +202,15 @@ class Wire:
         self._client.publish(f"dockvoice/{SITE}/{one.device}/entries", one.body, qos=1)
 
     def settle(self, ledger: Ledger, within_s: float) -> None:
-        """Send again what is not settled, of each device the earliest, until all is."""
+        """Where no answer comes any more, send again what is not settled, of each device the earliest, until all is."""
         deadline = time.monotonic() + within_s
         while len(self.settled) < len(ledger.events):
             assert time.monotonic() < deadline, f"{len(self.settled)} of {len(ledger.events)}: {self.outcomes}"
-            before, until = len(self.settled), time.monotonic() + AGAIN_S
+            before, until = self.outcomes.total(), time.monotonic() + AGAIN_S
             with self._changed:
                 while time.monotonic() < until and len(self.settled) < len(ledger.events):
                     self._changed.wait(0.1)
-            if len(self.settled) == before or not before:
+            if self.outcomes.total() == before:
                 for one in self._owed(ledger):
                     self.send(one)
 

@@ -229,9 +229,11 @@ def _plain(value: Any) -> Any:
 
 
 FILL = """
-CREATE TEMPORARY TABLE made AS SELECT number, md5(number::text)::uuid::text AS id, 'old-' || number % 1000 AS device,
-    (number % 50000)::text AS pallet, number % 90 + 1 AS quantity, 'op-' || number % 30 AS operator
-    FROM generate_series(FIRST, LAST) AS number;
+CREATE TEMPORARY TABLE made AS SELECT number, 'old-' || number % 1000 AS device,
+    left(at, 8) || '-' || right(at, 4) || '-7' || left(rest, 3) || '-8' || substr(rest, 4, 3) || '-' || right(rest, 12)
+    AS id, (number % 50000)::text AS pallet, number % 90 + 1 AS quantity, 'op-' || number % 30 AS operator
+    FROM (SELECT number, lpad(to_hex(1700000000000 + number), 12, '0') AS at, md5(number::text) AS rest
+    FROM generate_series(FIRST, LAST) AS number) AS numbered;
 INSERT INTO events (event_id, site, device, sequence, type, body, received_at, arrival)
     SELECT id, 'north', device, number / 1000 + 1, 'dockvoice.entry.recorded.v1', repeat('x', 1400), now(),
     nextval('event_arrivals') FROM made;
@@ -249,7 +251,7 @@ INSERT INTO stock_moves (event_id, line, entry, site, device, form, pallet, loca
 DROP TABLE made;
 ANALYZE
 """
-"""Rows as events make them, of devices that nobody else speaks for."""
+"""Rows as events make them, of devices that nobody else speaks for; ids by the millisecond, as theirs are."""
 
 
 def fill(url: str, held: int, size: int) -> None:

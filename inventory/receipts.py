@@ -1,0 +1,63 @@
+"""Receipts: what a device is told of its event, and what to do where the broker lets nobody hear it."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from typing import Any
+
+from edge.deliver.events import Topics, early, receipt
+from edge.records import ReceiptOutcome
+from inventory.records import Applied, Applying, Duplicate, Early, Event, Refused, Unfit
+
+log = logging.getLogger("inventory")
+
+PRESENCE = "presence"  # The tag of what is said of ourselves: no event id looks like it.
+CLIP = "clip "  # What the tag begins with of all that is about recordings.
+
+DENIED = 0x80  # MQTT 5 reason codes from here on are failures.
+
+
+def tell_denied(prefix: str, client_id: str, tag: str, reason_code: int) -> None:
+    """The broker's rules keep something from going out."""
+    every = Topics.every(prefix)
+    if tag == PRESENCE:
+        log.warning(
+            "the broker lets nobody know that we are here (0x%02x): allow this user to publish %s, or devices "
+            "wait out their receipts after an outage",
+            *(reason_code, Topics.consumer(prefix, client_id)),
+        )
+    elif tag.startswith(CLIP):
+        log.warning(
+            "the broker passes on nothing about recordings (0x%02x): allow this user to publish %s and %s",
+            *(reason_code, every.clip_requests, every.clip_receipts),
+        )
+    else:
+        log.error(
+            "receipt for %s denied by the broker (0x%02x): allow this user to publish %s",
+            *(tag, reason_code, every.receipts),
+        )
+
+
+def answer_to(event: Event | Unfit, became: Applying, now: datetime) -> dict[str, Any]:
+    """The receipt."""
+    match became:
+        case Applied(handled, latest):
+            return receipt(event.event_id, ReceiptOutcome.APPLIED, (), event.sequence, now, handled, latest)
+        case Duplicate(handled, latest):
+            return receipt(event.event_id, ReceiptOutcome.DUPLICATE, (), event.sequence, now, handled, latest)
+        case Refused(reasons, handled, latest):
+            return receipt(event.event_id, ReceiptOutcome.REFUSED, reasons, event.sequence, now, handled, latest)
+        case Early(expected):
+            return early(event.event_id, expected, event.sequence, now)
+
+
+def told(became: Applying) -> str:
+    """For the log."""
+    match became:
+        case Refused(reasons):
+            return f"refused: {', '.join(reasons)}"
+        case Early(expected):
+            return f"early, number {expected} is expected"
+        case _:
+            return type(became).__name__.lower()
