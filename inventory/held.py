@@ -17,7 +17,8 @@ REACH = 1000
 told to send again from where it should, and one gone mad fills no disk."""
 
 FOLLOWING = 50
-"""Of what waits so many follow at once: a device of which much is held would have all of it read for each event."""
+"""Of what waits so many of a device follow at once, and REACH of all: where much is held, all of it would be read for
+each event. What is left follows as due."""
 
 OF_EVENT = ("type", "form", "utterance_id", "operator", "fields", "replaces", "instance", "answers")
 """What an event says beside its place, as JSON keeps it."""
@@ -44,7 +45,8 @@ def following(transaction: Connection, after: Mapping[tuple[str, str], int]) -> 
     near = [(row.site, row.device, row.sequence + ahead) for row in found for ahead in range(FOLLOWING)]
     if not near:
         return []
-    rows = many.among(transaction, select(waiting).with_for_update(skip_locked=True), waiting, KEYS, near).mappings()
+    wanted = select(waiting).order_by(waiting.c.sequence).limit(REACH).with_for_update(skip_locked=True)
+    rows = many.among(transaction, wanted, waiting, KEYS, near).mappings()
     return [_event({**row}) for row in rows]
 
 
