@@ -66,6 +66,8 @@ class Hearing:
         return messages
 
     def _read(self, message: Delivered) -> StatusWord | None:
+        if not message.payload:  # somebody has taken a retained word from the broker: of the device that says nothing
+            return None
         try:
             if len(message.payload) > self._largest:
                 raise MalformedMessage(f"message: found {len(message.payload):,} bytes, allowed are {self._largest:,}")
@@ -75,7 +77,9 @@ class Hearing:
             return None
 
     def _meet(self, message: Delivered) -> None:
-        if not self._trust_first_use:  # a subscription that the broker remembers from when the settings said so
+        if not (
+            self._trust_first_use and message.payload
+        ):  # a subscription that the broker remembers from when the settings said so
             return
         try:
             topics = Topics.of(self._prefix, message.topic)

@@ -345,6 +345,14 @@ def test_what_is_no_status_of_its_device_hurts_no_other_and_does_not_come_again(
     ]
 
 
+def test_a_status_that_somebody_removed_from_the_broker_says_nothing(
+    loop: Loop, caplog: pytest.LogCaptureFixture
+) -> None:
+    loop.turn(Delivered("dockvoice/north/dock-3/status", b"", token=50))
+    assert loop.world.deeds == [("acknowledge", 50)]
+    assert not caplog.records
+
+
 def test_statuses_of_a_broker_that_was_lost_are_left_to_come_again(loop: Loop) -> None:
     loop.world.faults = [Unavailable("away")]
     loop.turn(says("online", 1))
