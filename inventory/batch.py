@@ -30,7 +30,19 @@ from inventory.applying import (
     text_rows,
 )
 from inventory.database import SiteFault, reading, reported
-from inventory.records import Applied, Applying, Became, Duplicate, Early, Event, Held, Refused, Unfit, Waiting
+from inventory.records import (
+    Applied,
+    Applying,
+    Became,
+    Duplicate,
+    Early,
+    Event,
+    Held,
+    Refused,
+    Unfit,
+    Waiting,
+    WaitingOf,
+)
 from inventory.tables import ARRIVALS, devices, entries, events, pallets, refused, said, stock_moves, waiting
 
 REACH = 1000
@@ -126,6 +138,11 @@ class Batches:
         """What is held because it came before its turn."""
         with reported(self._engine.url), self._reads.begin() as transaction:
             return how_much(transaction)
+
+    def waiting_by_device(self) -> dict[At, WaitingOf]:
+        """The same, of each device of which something is held."""
+        with reported(self._engine.url), self._reads.begin() as transaction:
+            return of_whom(transaction)
 
 
 def apply_all(
@@ -454,6 +471,16 @@ def how_much(transaction: Connection) -> Waiting:
     number, since = transaction.execute(counted).one()
     of = select(waiting.c.site, waiting.c.device).distinct().subquery()
     return Waiting(int(number), int(transaction.execute(select(func.count()).select_from(of)).scalar_one()), since)
+
+
+def of_whom(transaction: Connection) -> dict[At, WaitingOf]:
+    """What waits for its turn, by device."""
+    of = (waiting.c.site, waiting.c.device)
+    counted = select(*of, func.count(), func.min(waiting.c.sequence), func.min(waiting.c.came_at)).group_by(*of)
+    return {
+        (site, device): WaitingOf(int(number), int(first), since)
+        for site, device, number, first, since in transaction.execute(counted)
+    }
 
 
 def _waiting(transaction: Connection, following: Mapping[At, int]) -> list[_Came]:
