@@ -97,22 +97,23 @@ class WantedStock:
 def sums(transaction: Connection, wanted: WantedStock, most: int, behind: Place | None = None) -> list[Standing] | None:
     """`most` of what stands that is not zero, those behind a place; None where no row of the site has that place.
 
-    They come in the order of their columns, in each of which nothing comes last.
+    They come in the order of their columns, in each of which nothing comes first. SQLite groups them so, and then reads
+    no further than the page.
     """
     rows = select(stock_moves).where(*_conditions(wanted)).subquery()
     columns = [rows.c[name] for name in OF_WHAT]
     exactly = func.sum if transaction.dialect.name == "postgresql" else func.exact_sum  # ours: inventory/database.py
     total, one_of_it = exactly(rows.c.quantity), func.min(rows.c.event_id + cast(rows.c.line, Text))
-    order = _order(columns)
+    order = [one.nulls_first() for one in columns]
     query = select(*columns, total.label("quantity"), one_of_it.label("place")).group_by(*columns).order_by(*order)
     if behind is not None:
         its = stock_moves.c.site == wanted.site, stock_moves.c.event_id == behind[0], stock_moves.c.line == behind[1]
         there = transaction.execute(
-            select(*_order([stock_moves.c[name] for name in OF_WHAT])).where(*its)
+            select(*_compared([stock_moves.c[name] for name in OF_WHAT])).where(*its)
         ).one_or_none()
         if there is None:
             return None
-        query = query.where(tuple_(*order) > tuple_(*there))
+        query = query.where(tuple_(*_compared(columns)) > tuple_(*there))
     found = transaction.execute(query.having(total != 0).limit(most))
     return [
         Standing(
@@ -133,9 +134,9 @@ def _conditions(wanted: WantedStock) -> list[ColumnElement[bool]]:
     return of
 
 
-def _order(columns: Sequence[ColumnElement[Any]]) -> list[ColumnElement[Any]]:
-    """By which two sums can be told apart and compared, also where they say nothing."""
-    return [by for one in columns for by in (case((one.is_(None), 1), else_=0), func.coalesce(one, ""))]
+def _compared(columns: Sequence[ColumnElement[Any]]) -> list[ColumnElement[Any]]:
+    """By which a place is found in that order; to a database nothing is neither before nor behind anything."""
+    return [by for one in columns for by in (case((one.is_(None), 0), else_=1), func.coalesce(one, ""))]
 
 
 def _made_by(event: Event, now: datetime, arrival: int | None) -> Move:

@@ -71,7 +71,7 @@ ENDPOINTS = (
         ToldStock,
         more=(
             "The sums of what entries add and corrections take back; those of zero are left out. In the order of "
-            "pallet, item, unit, lot and location; what names none comes last. Forms differ in what their quantity "
+            "pallet, item, unit, lot and location; what names none comes first. Forms differ in what their quantity "
             "means: name those that bring stock in `forms`. `at` is about when events were applied here: what moved "
             "before that moment is summed, or to the end of that day on the site's clock. Pages that are read while "
             "more comes are of one moment where `at` names it."

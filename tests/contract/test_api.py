@@ -188,7 +188,7 @@ def test_what_is_corrected_is_moved_and_what_comes_to_nothing_is_left_out(site: 
         ("745", "A100", "CS", None, None): 6,
         (None, "B200", None, None, None): 3,
     }
-    assert [one["pallet"] for one in asking.get(STOCK).json()["stock"]] == ["742", "743", "745", None]
+    assert [one["pallet"] for one in asking.get(STOCK).json()["stock"]] == [None, "742", "743", "745"]
 
 
 def test_fractions_are_summed_digit_by_digit(site: Console, repository: Path) -> None:
