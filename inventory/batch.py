@@ -30,7 +30,19 @@ from inventory.applying import (
     text_rows,
 )
 from inventory.database import SiteFault, reading, reported
-from inventory.records import Applied, Applying, Became, Duplicate, Early, Event, Held, Refused, Unfit, Waiting
+from inventory.records import (
+    Applied,
+    Applying,
+    Became,
+    Duplicate,
+    Early,
+    Event,
+    Held,
+    Refused,
+    Unfit,
+    Waiting,
+    WaitingOf,
+)
 from inventory.tables import ARRIVALS, devices, entries, events, pallets, refused, said, stock_moves
 
 At = tuple[str, str]
@@ -119,6 +131,11 @@ class Batches:
         """What is held because it came before its turn."""
         with reported(self._engine.url), self._reads.begin() as transaction:
             return held.how_much(transaction)
+
+    def waiting_by_device(self) -> dict[At, WaitingOf]:
+        """The same, of each device of which something is held."""
+        with reported(self._engine.url), self._reads.begin() as transaction:
+            return held.of_whom(transaction)
 
 
 def apply_all(

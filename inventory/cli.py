@@ -33,7 +33,7 @@ from inventory.settings import InventorySettings
 
 if TYPE_CHECKING:
     from edge.hash_chain import PublicKey
-    from inventory.records import Progress, Row
+    from inventory.records import Progress, Row, WaitingOf
     from inventory.store import Store
 
 commands = typer.Typer()
@@ -106,15 +106,20 @@ def count(context: typer.Context, config: Config = None, database: Database = No
 
     rows: entries that stand. amended, cancelled: entries that no longer do. events: events applied. repeated: entries
     beyond the first of one utterance, which must be 0. refused: events that broke a rule when it was their turn.
-    rejected: messages kept aside because they are not events, or used a number or an id that was had before.
+    rejected: messages kept aside because they are not events, or used a number or an id that was had before. waiting:
+    events that consumers who share the work hold until what comes before them is here, of how many devices, since when.
     """
     with looking(context, config, database) as store:
-        counts = asdict(store.count())
+        counts, waiting = asdict(store.count()), store.batches.waiting()
     if as_json:
-        say(json.dumps(counts))
+        since = None if waiting.since is None else timestamp(waiting.since)
+        say(json.dumps({**counts, "waiting": {**asdict(waiting), "since": since}}))
         return
     for name, number in counts.items():
         say(f"{name:<10}{number:>8}")
+    if waiting.since is not None:
+        of_whom = f"of {many(waiting.devices, 'device')}, since {waiting.since:%Y-%m-%d %H:%M:%S} UTC"
+        say(f"{'waiting':<10}{waiting.events:>8}  {of_whom}")
 
 
 Key = Annotated[
@@ -338,17 +343,19 @@ def gaps(context: typer.Context, config: Config = None, database: Database = Non
     """Show how far the events of each device have come, and which are missing.
 
     A device sends again what is missing, by itself, as soon as it can reach the broker. With --json one object a line:
-    site, device, handled (applied or refused, without a gap), highest (ever seen), missing ([from, to] or null) and
-    heard_at.
+    site, device, handled (applied or refused, without a gap), highest (ever seen), missing ([from, to] or null),
+    heard_at and held: how many events of those are here and wait for the ones before them, the number of the first, and
+    since when; or null.
     """
     with looking(context, config, database) as store:
-        found = store.progress()
+        found, held = store.progress(), store.batches.waiting_by_device()
     if json_lines:
         for progress in found:
+            waits = held.get((progress.site, progress.device))
             told = {**asdict(progress), "missing": progress.missing, "heard_at": timestamp(progress.heard_at)}
-            say(json.dumps(told))
+            say(json.dumps({**told, "held": waits and {**asdict(waits), "since": timestamp(waits.since)}}))
     else:
-        show(_gaps(found))
+        show(_gaps(found, held))
 
 
 def _consume(settings: InventorySettings) -> None:
@@ -380,17 +387,20 @@ def _table(found: list[Row]) -> Table:
     return table
 
 
-def _gaps(found: list[Progress]) -> Table:
+def _gaps(found: list[Progress], held: Mapping[tuple[str, str], WaitingOf]) -> Table:
     lacking = sum(progress.missing is not None for progress in found)
     table = narrow(f"{many(len(found), 'device')}, {lacking} with a gap")
-    for heading in ("device", "handled up to", "missing", "last heard, UTC"):
+    for heading in ("device", "handled up to", "missing", *(["held of these, UTC"] if held else []), "last heard, UTC"):
         table.add_column(heading)
     for progress in found:
         missing = "" if progress.missing is None else "{} to {}".format(*progress.missing)
+        waits = held.get((progress.site, progress.device))
+        told = "" if waits is None else f"{waits.events}, from {waits.first} on, since {waits.since:%Y-%m-%d %H:%M:%S}"
         table.add_row(
             f"{progress.site}/{progress.device}",
             str(progress.handled),
             missing,
+            *([told] if held else []),
             f"{progress.heard_at:%Y-%m-%d %H:%M:%S}",
         )
     return table

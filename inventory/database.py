@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from edge.errors import DockvoiceError, Misconfigured, StorageFailed, Unavailable, UnreadableInput
+from edge.records import exact
 from inventory.tables import FIRST, VERSION, entries, events, metadata, versions
 
 ALLOWED = "sqlite:////path/inventory.db or postgresql+psycopg://user@host/name"
@@ -87,6 +89,7 @@ def _sqlite(url: URL) -> Engine:
         connection.isolation_level = None  # so that sqlite3 leaves BEGIN to us
         for setting in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {setting}")
+        connection.create_aggregate("exact_sum", 1, _ExactSum)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -97,6 +100,21 @@ def _sqlite(url: URL) -> Engine:
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
     return engine
+
+
+class _ExactSum:
+    """SQLite's missing sum of decimals: its own adds fractions as doubles, so that 0.1 + 0.2 - 0.3 is not 0."""
+
+    def __init__(self) -> None:
+        self._sum = Decimal(0)
+
+    def step(self, value: float | None) -> None:
+        """One number more."""
+        self._sum += 0 if value is None else exact(value)
+
+    def finalize(self) -> int | str:
+        """The sum, digit by digit; 0 is a number, so that it can be compared with."""
+        return str(self._sum) if self._sum else 0
 
 
 def reading(engine: Engine) -> Engine:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from inventory import many
-from inventory.records import Event, Unfit, Waiting
+from inventory.records import Event, Unfit, Waiting, WaitingOf
 from inventory.tables import devices, waiting
 
 REACH = 1000
@@ -69,6 +69,16 @@ def how_much(transaction: Connection) -> Waiting:
     number, since = transaction.execute(select(func.count(), func.min(waiting.c.came_at))).one()
     of = select(waiting.c.site, waiting.c.device).distinct().subquery()
     return Waiting(int(number), int(transaction.execute(select(func.count()).select_from(of)).scalar_one()), since)
+
+
+def of_whom(transaction: Connection) -> dict[tuple[str, str], WaitingOf]:
+    """The same, of each device of which something waits."""
+    of = (waiting.c.site, waiting.c.device)
+    counted = select(*of, func.count(), func.min(waiting.c.sequence), func.min(waiting.c.came_at)).group_by(*of)
+    return {
+        (site, device): WaitingOf(int(number), int(first), since)
+        for site, device, number, first, since in transaction.execute(counted)
+    }
 
 
 def _row(event: Event | Unfit, now: datetime) -> dict[str, Any]:

@@ -100,6 +100,15 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingOf:
+    """What is held of one device."""
+
+    events: int
+    first: int  # The lowest number among them: all from the one expected up to it are lacking.
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """How far the events of one device have come."""
 

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from edge.errors import Unavailable
-from inventory.api import devices, entries, events, expected, master, trailers, waiting
+from inventory.api import devices, entries, events, expected, master, stock, trailers, waiting
 from inventory.api.document import document
 from inventory.api.enquiry import Endpoint
 from inventory.api.gate import Gate, broken, nowhere
@@ -25,7 +25,7 @@ from inventory.api.told import ToldHealth
 from inventory.console.headers import SafeHeaders
 from inventory.console.workplace import Workplace
 
-SUBJECTS = (entries, events, trailers, expected, waiting, devices, master)
+SUBJECTS = (entries, events, trailers, stock, expected, waiting, devices, master)
 
 ENDPOINTS: tuple[Endpoint, ...] = tuple(one for subject in SUBJECTS for one in subject.ENDPOINTS)
 

@@ -65,6 +65,17 @@ NAMED = f"^{LEVEL.pattern}$"
 
 Site = Annotated[str, Field(pattern=NAMED, description="The name of a site.", examples=["north"])]
 Text = Annotated[str, Field(min_length=1, max_length=SEARCHED), AfterValidator(_plain)]
+Forms = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=SEARCHED,
+        pattern="^[^,]+(,[^,]+)*$",
+        description="The names of forms, with a comma between; left out: every form.",
+        examples=["receive,receive-notice"],
+    ),
+    AfterValidator(_plain),
+]
 Device = Annotated[
     str,
     Field(

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,10 +13,12 @@ import typer
 
 from edge.terminal.tables import log_to, many, show
 from inventory.console.command import demand_extra
+from inventory.console.terminal import changing, opened
 from inventory.options import BrokerAt, Config, Database, Given, narrow, say, settings_of, whoever
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from inventory.console.tables import Books
+    from inventory.settings import InventorySettings
 
 commands = typer.Typer()
 tokens = typer.Typer(help="Which programs may ask, and at which sites.", no_args_is_help=True)
@@ -87,7 +88,7 @@ def token_add(context: typer.Context, name: Name, read: Read = None, write: Writ
     grants = dict.fromkeys(read or (), Scope.READ) | dict.fromkeys(write or (), Scope.WRITE)
     now = datetime.now(UTC)
     told = {site: str(scope) for site, scope in grants.items()}
-    with _changing(context, "token_made", name, grants=told, days=days) as transaction:
+    with changing(context, _books, "token_made", name, grants=told, days=days) as transaction:
         ends_at = None if days is None else now + timedelta(days=days)
         secret = add(transaction, name, grants, whoever(), now, ends_at)
     typer.echo(f"{name}: this is its token; it is shown this once", err=True)
@@ -99,7 +100,7 @@ def token_list(context: typer.Context) -> None:
     """Show the tokens: never what they are, of which only a hash is kept."""
     from inventory.api.tokens import every  # noqa: PLC0415 - as above
 
-    with _open(context, reads=True) as transaction:
+    with opened(context, _books, reads=True) as transaction:
         found = every(transaction)
     table = narrow(many(len(found), "token"))
     for heading in ("name", "may", "made by", "made, UTC", "ends, UTC", "last used, UTC"):
@@ -116,32 +117,12 @@ def token_revoke(context: typer.Context, name: Name) -> None:
     """Let nobody ask with a token any more; it takes effect with the next request."""
     from inventory.api.tokens import revoke  # noqa: PLC0415 - as above
 
-    with _changing(context, "token_revoked", name) as transaction:
+    with changing(context, _books, "token_revoked", name) as transaction:
         revoke(transaction, name)
     say(f"{name}: may ask no more")
 
 
-@contextmanager
-def _open(context: typer.Context, *, reads: bool = False) -> Iterator[Connection]:
+def _books(settings: InventorySettings) -> AbstractContextManager[Books]:
     from inventory.api.server import with_tokens  # noqa: PLC0415 - as above
 
-    given = context.find_object(Given) or Given()
-    with (
-        with_tokens(settings_of(given.config, database=given.database)) as opened,
-        opened.look() if reads else opened.open() as transaction,
-    ):
-        yield transaction
-
-
-@contextmanager
-def _changing(context: typer.Context, deed: str, name: str, **details: object) -> Iterator[Connection]:
-    """A change from this terminal, on record as every other."""
-    from inventory.console import deeds  # noqa: PLC0415 - as above
-    from inventory.console.server import signer_of  # noqa: PLC0415
-
-    given = context.find_object(Given) or Given()
-    signer = signer_of(settings_of(given.config, database=given.database))
-    with _open(context) as transaction:
-        yield transaction
-        done = deeds.NotedDeed(whoever(), "terminal", deed, name, details)
-        deeds.note(transaction, done, datetime.now(UTC), signer)
+    return with_tokens(settings)

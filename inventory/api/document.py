@@ -137,23 +137,23 @@ def _parameters(one: Endpoint) -> list[dict[str, Any]]:
             "name": name,
             "in": "path" if f"{{{name}}}" in one.path else "query",
             "required": name in required,
-            **({"description": of["description"]} if "description" in of else {}),
-            "schema": _parameter(of),
+            **({"description": of.pop("description")} if "description" in of else {}),
+            "schema": of,
         }
-        for name, of in schema.get("properties", {}).items()
+        for name, of in ((name, _parameter(of)) for name, of in schema.get("properties", {}).items())
     ]
 
 
 def _parameter(schema: dict[str, Any]) -> dict[str, Any]:
     """Its schema. A parameter that is left out is none, and has no null."""
-    found = {key: one for key, one in schema.items() if key not in {"title", "description"}}
+    found = {key: one for key, one in schema.items() if key != "title"}
     if found.get("default", "") is None:
         del found["default"]
     kinds = [kind for kind in found.get("anyOf", []) if kind != {"type": "null"}]
     if len(kinds) == 1 and len(found.get("anyOf", [])) > 1:
         del found["anyOf"]
         found = {**kinds[0], **found}
-    return {key: one for key, one in found.items() if key != "description"}
+    return found
 
 
 def _headers(one: Endpoint) -> list[dict[str, Any]]:

@@ -205,6 +205,23 @@ class ToldFlags(Page):
     flags: list[ToldFlag]
 
 
+class ToldSum(Reply):
+    """What stands of one thing: null is what entries did not say."""
+
+    pallet: str | None
+    item: str | None
+    unit: str | None = Field(description="What the quantity counts: the entries' `uom`, or `unit`.")
+    lot: str | None
+    location: str | None = Field(description="The entries' `location`, `dock` or `door`: the first that they have.")
+    quantity: int | float = Field(description="The sum, digit by digit.")
+
+
+class ToldStock(Page):
+    """Sums by pallet, item, unit, lot and location."""
+
+    stock: list[ToldSum]
+
+
 class ToldTrailer(Reply):
     """A trailer in a list."""
 

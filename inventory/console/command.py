@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,10 +14,12 @@ import typer
 
 from edge.errors import Misconfigured
 from edge.terminal.tables import log_to, many, show
-from inventory.options import BrokerAt, Config, Database, Given, narrow, say, settings_of, whoever
+from inventory.console.terminal import changing, opened
+from inventory.options import BrokerAt, Config, Database, Given, narrow, say, settings_of
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from inventory.console.tables import Books
+    from inventory.settings import InventorySettings
 
 commands = typer.Typer()
 users = typer.Typer(help="Who may sign in, and what they may do.", no_args_is_help=True)
@@ -77,7 +78,7 @@ def user_add(
 
     given = people.Role.named(role)
     password = None if by_proxy else _password()
-    with _changing(context, "added", name, role=str(given)) as transaction:
+    with changing(context, _books, "added", name, role=str(given)) as transaction:
         people.add(transaction, name, given, password, datetime.now(UTC))
     say(f"{name}: may sign in as {given}")
 
@@ -87,7 +88,7 @@ def user_list(context: typer.Context) -> None:
     """Show who may sign in, and what they may do."""
     from inventory.console import people  # noqa: PLC0415 - as above
 
-    with _open(context) as transaction:
+    with opened(context, _books) as transaction:
         found = people.everybody(transaction)
     table = narrow(many(len(found), "person", "people"))
     for heading in ("name", "role", "signs in"):
@@ -103,7 +104,7 @@ def user_role(context: typer.Context, name: Who, role: RoleNamed) -> None:
     from inventory.console import people  # noqa: PLC0415 - as above
 
     given = people.Role.named(role)
-    with _changing(context, "role_changed", name, role=str(given)) as transaction:
+    with changing(context, _books, "role_changed", name, role=str(given)) as transaction:
         people.change_role(transaction, name, given)
     say(f"{name}: is {given}")
 
@@ -114,7 +115,7 @@ def user_password(context: typer.Context, name: Who) -> None:
     from inventory.console import people, sessions  # noqa: PLC0415 - as above
 
     password = _password()
-    with _changing(context, "password_changed", name) as transaction:
+    with changing(context, _books, "password_changed", name) as transaction:
         people.change_password(transaction, name, password)
         sessions.forgive(transaction, name)
     say(f"{name}: has another password")
@@ -125,7 +126,7 @@ def user_remove(context: typer.Context, name: Who) -> None:
     """Let somebody sign in no more, and sign him out. What he did stays on record."""
     from inventory.console import people  # noqa: PLC0415 - as above
 
-    with _changing(context, "removed", name) as transaction:
+    with changing(context, _books, "removed", name) as transaction:
         people.remove(transaction, name)
     say(f"{name}: may sign in no more")
 
@@ -142,7 +143,7 @@ def audit_deeds(
     from inventory.console import deeds  # noqa: PLC0415
 
     public = None if key is None else audit.read_key(key)
-    with _open(context, reads=True) as transaction:
+    with opened(context, _books, reads=True) as transaction:
         broken, latest = deeds.broken(transaction, public), deeds.latest(transaction, 1)
     if broken is not None:
         say(f"BROKEN at {broken}: it was changed, removed or put in past the console")
@@ -156,31 +157,10 @@ def demand_extra() -> None:
         raise Misconfigured(f"{', '.join(missing)}: not installed; pip install 'dockvoice-inventory[console]'")
 
 
-@contextmanager
-def _open(context: typer.Context, *, reads: bool = False) -> Iterator[Connection]:
-    """The console's tables, which are made where there are none; with `reads`, only to look into."""
+def _books(settings: InventorySettings) -> AbstractContextManager[Books]:
     from inventory.console.server import books  # noqa: PLC0415 - as above
 
-    given = context.find_object(Given) or Given()
-    with (
-        books(settings_of(given.config, database=given.database)) as opened,
-        opened.look() if reads else opened.open() as transaction,
-    ):
-        yield transaction
-
-
-@contextmanager
-def _changing(context: typer.Context, deed: str, name: str, **details: str) -> Iterator[Connection]:
-    """A change from this terminal, on record as every other."""
-    from inventory.console import deeds  # noqa: PLC0415 - as above
-    from inventory.console.server import signer_of  # noqa: PLC0415
-
-    given = context.find_object(Given) or Given()
-    signer = signer_of(settings_of(given.config, database=given.database))
-    with _open(context) as transaction:
-        yield transaction
-        done = deeds.NotedDeed(whoever(), "terminal", deed, name, details)
-        deeds.note(transaction, done, datetime.now(UTC), signer)
+    return books(settings)
 
 
 def _password() -> str:

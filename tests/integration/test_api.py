@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 from openapi_spec_validator import validate
 from sqlalchemy import text
+from typer.testing import CliRunner, Result
 
 from edge.config import Mqtt
 from edge.deliver.signed import place_of, read_expected, read_master, read_roster
 from edge.errors import Unavailable
 from inventory.api import tables, tokens
 from inventory.api.app import ENDPOINTS, create
+from inventory.api.command import commands
 from inventory.api.tokens import Scope
 from inventory.console import deeds
 from inventory.sending import every_retained
@@ -99,6 +101,29 @@ def test_who_has_no_token_that_holds_is_told_so_and_nothing_else(site: Console) 
             assert answer.headers["www-authenticate"].startswith("Bearer")
             assert "dock-3" not in answer.text
             assert good not in answer.text
+
+
+def test_a_token_that_is_made_or_revoked_at_a_terminal_is_on_record(tmp_path: Path) -> None:
+    with console(tmp_path) as site:
+
+        def command(*words: str) -> Result:
+            return CliRunner().invoke(commands, ["--database", site.place.settings.database_url, "token", *words])
+
+        assert "there is no such token" in str(command("revoke", "powerbi").exception)
+        assert command("list").exit_code == 0
+        with site.place.look() as transaction:
+            assert deeds.latest(transaction, 10) == [], "what was not done, and what only looks"
+        made = command("add", "powerbi", "--read", "north", "--days", "3").stdout.strip()
+        assert "read north" in command("list").stdout
+        assert command("revoke", "powerbi").stdout == "powerbi: may ask no more\n"
+        with site.place.look() as transaction:
+            done = [one.deed for one in deeds.latest(transaction, 10)]
+    assert [(one.deed, one.about, one.address) for one in done] == [
+        ("token_revoked", "powerbi", "terminal"),
+        ("token_made", "powerbi", "terminal"),
+    ]
+    assert dict(done[1].details) == {"grants": {"north": "read"}, "days": 3}
+    assert made.splitlines()[-1] not in str(done)
 
 
 def test_a_token_holds_until_its_day(site: Console) -> None:

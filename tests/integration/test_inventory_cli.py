@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import shutil
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,9 @@ from edge.keep.device_key import KEY
 from inventory.cli import commands
 from inventory.forms import load_forms
 from inventory.judge import Sound, judge
+from inventory.records import Held
 from inventory.store import Store
+from tests.databases import reader
 from tests.dictated import amended, identity, payload, recorded
 
 
@@ -79,7 +82,8 @@ def test_options_may_stand_before_the_subcommand(database: str) -> None:
 
 def test_count(database: str) -> None:
     counts = {"rows": 2, "amended": 1, "cancelled": 0, "events": 3, "repeated": 0, "refused": 0, "rejected": 0}
-    assert json.loads(run("count", "--json", "--database", database).stdout) == counts
+    nothing = {"events": 0, "devices": 0, "since": None}
+    assert json.loads(run("count", "--json", "--database", database).stdout) == counts | {"waiting": nothing}
     assert [line.split() for line in run("count", "--database", database).stdout.splitlines()] == [
         [name, str(number)] for name, number in counts.items()
     ]
@@ -94,13 +98,52 @@ def test_the_help_of_count_tells_which_table_has_which_refusals() -> None:
 def test_gaps_as_json_lines(database: str) -> None:
     (told,) = [json.loads(line) for line in run("gaps", "--json", "--database", database).stdout.splitlines()]
     assert told.pop("heard_at").endswith("Z")
-    assert told == {"site": "north", "device": "dock-3", "handled": 3, "highest": 6, "missing": [4, 6]}
+    assert told == {"site": "north", "device": "dock-3", "handled": 3, "highest": 6, "missing": [4, 6], "held": None}
 
 
 def test_gaps_for_people(database: str) -> None:
     shown = run("gaps", "--database", database).stdout
     assert "1 device, 1 with a gap" in shown
     assert "4 to 6" in shown
+    assert "held" not in shown
+
+
+@pytest.fixture
+def held(database: str, repository: Path) -> str:
+    """Numbers 5 and 6 of the device wait for its 4, and the 2 of another for its 1: consumers share the work."""
+    read = reader(repository)
+    moments = iter([datetime(2026, 11, 22, 8, 0, n, tzinfo=UTC) for n in range(20)])
+    with closing(Store.open(database, now=lambda: next(moments))) as store:
+        for one in (recorded(6), recorded(5), recorded(2, at=("north", "dock-4"))):
+            assert [became for _, became in store.batches.apply_all([read(one)], hold=True) or ()] == [Held()]
+    return database
+
+
+def test_count_tells_what_waits_for_what_comes_before_it(held: str) -> None:
+    waits = json.loads(run("count", "--json", "--database", held).stdout)["waiting"]
+    since = waits.pop("since")
+    assert (waits, since[:17], since[-1]) == ({"events": 3, "devices": 2}, "2026-11-22T08:00:", "Z")
+    *_, line = run("count", "--database", held).stdout.splitlines()
+    assert line.split() == ["waiting", "3", "of", "2", "devices,", "since", "2026-11-22", since[11:19], "UTC"]
+
+
+def test_gaps_tell_what_is_held_behind_them(held: str) -> None:
+    lines = [json.loads(line) for line in run("gaps", "--json", "--database", held).stdout.splitlines()]
+    told = {line["device"]: line["held"] for line in lines}
+    assert [(one["events"], one["first"]) for one in told.values()] == [(2, 5), (1, 2)]
+    assert told["dock-3"]["since"] < told["dock-4"]["since"]
+    shown = " ".join(run("gaps", "--database", held).stdout.split())
+    assert "held of these, UTC" in shown
+    assert "2, from 5 on, since 2026-11-22 08:00:0" in shown
+
+
+def test_what_was_held_and_given_up_waits_no_more(held: str) -> None:
+    with closing(Store.open(held, now=lambda: datetime(2026, 11, 22, 9, tzinfo=UTC))) as store:
+        assert len(store.batches.overdue(timedelta(minutes=1))) == 3
+    assert json.loads(run("count", "--json", "--database", held).stdout)["waiting"]["events"] == 0
+    assert "waiting" not in run("count", "--database", held).stdout
+    lines = [json.loads(line) for line in run("gaps", "--json", "--database", held).stdout.splitlines()]
+    assert [(line["missing"], line["held"]) for line in lines] == [([4, 6], None), ([1, 2], None)]
 
 
 @pytest.mark.parametrize(

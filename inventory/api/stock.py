@@ -1,0 +1,81 @@
+"""Stock: what entries add and corrections take back, summed up; not what an inventory system knows beside that."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from inventory import stock
+from inventory.api.asking import Cursor, Forms, Limit, Query, Site, Text, Until, cursor, mark
+from inventory.api.enquiry import Answer, Endpoint, Enquiry
+from inventory.api.entries import next_page
+from inventory.api.problems import Problem, Wrong
+from inventory.api.told import ToldStock, ToldSum
+from inventory.stock import Standing, WantedStock
+
+PLACE = (str, int)  # Of a sum: the event and the line of one of its rows.
+
+FILTERS = ("pallet", "item", "lot", "location")
+
+
+class AskedStock(Query):
+    """Which stock."""
+
+    site: Site
+    pallet: Text | None = None
+    item: Text | None = None
+    lot: Text | None = None
+    location: Text | None = None
+    forms: Forms | None = None
+    at: Until | None = None
+    limit: Limit = 100
+    cursor: Cursor(*PLACE) | None = None  # type: ignore[valid-type] # it makes a type
+
+
+def stands(of: Enquiry) -> Answer:
+    """A page of the sums that are not zero."""
+    asked: AskedStock = of.asked
+    wanted = WantedStock(
+        site=asked.site,
+        said={name: said for name in FILTERS if (said := getattr(asked, name)) is not None},
+        forms=() if asked.forms is None else asked.forms.split(","),
+        until=asked.at,  # type: ignore[arg-type] # the validator made a moment of it
+    )
+    behind = None if asked.cursor is None else tuple(mark(asked.cursor, PLACE))
+    with of.look() as transaction:
+        found = stock.sums(transaction, wanted, asked.limit + 1, behind)
+    if found is None:
+        wrong = Wrong(detail="is no place at this site; ask without it", parameter="cursor")
+        raise Problem("invalid_request", "the address says what cannot be", [wrong])
+    page = found[: asked.limit]
+    following = next_page(of, cursor(page[-1].place)) if len(found) > asked.limit else None
+    return Answer(ToldStock(stock=[_told(one) for one in page], next=following))
+
+
+def _told(one: Standing) -> ToldSum:
+    said = {name: getattr(one, name) for name in stock.OF_WHAT}
+    return ToldSum(**said, quantity=_number(one.quantity))
+
+
+def _number(exactly: Decimal) -> int | float:
+    return int(exactly) if exactly == exactly.to_integral_value() else float(exactly)
+
+
+ENDPOINTS = (
+    Endpoint(
+        "GET",
+        "/v1/sites/{site}/stock",
+        "listStock",
+        "What stands of each pallet, item, unit, lot and location, as it was dictated",
+        stands,
+        AskedStock,
+        ToldStock,
+        more=(
+            "The sums of what entries add and corrections take back; those of zero are left out. In the order of "
+            "pallet, item, unit, lot and location; what names none comes first. Forms differ in what their quantity "
+            "means: name those that bring stock in `forms`. `at` is about when events were applied here: what moved "
+            "before that moment is summed, or to the end of that day on the site's clock. Pages that are read while "
+            "more comes are of one moment where `at` names it."
+        ),
+        group="Stock",
+    ),
+)
