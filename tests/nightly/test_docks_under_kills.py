@@ -36,8 +36,9 @@ def test_nothing_is_lost_and_nothing_is_there_twice(
     ):
 
         def kill() -> None:
+            victims: tuple[Mosquitto | RunningInventory, ...] = (one, broker, other)
             end = time.monotonic() + TALK_S
-            for victim in cycle((one, broker, other)):
+            for victim in cycle(victims):
                 if over.wait(chance.uniform(*KILLS_S)) or time.monotonic() > end:
                     return
                 victim.kill()
