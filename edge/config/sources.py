@@ -94,7 +94,7 @@ def told(error: ValidationError, keys: Mapping[Key, bool], origins: Origins) -> 
     for detail in error.errors(include_url=False):
         by_key.setdefault(_key(detail, keys), []).append(detail)
     return [
-        origins.fault(key, _words(key, details, keys))
+        origins.fault(key, _words(key, details, keys) + _best_in(key, details, keys, origins))
         for key, details in by_key.items()
         # A variable that names no key is told as a stray.
         if not (_unknown(details) and origins.fault(key, "").origin in {"environment", "credentials"})
@@ -129,6 +129,11 @@ def _words(key: Key, details: list[Any], keys: Mapping[Key, bool]) -> str:
     first, *others = dict.fromkeys(_plain(detail["msg"]) for detail in details)
     allowed = " or ".join([first, *(other.removeprefix("should be ") for other in others)])
     return allowed + (f", found {_shown(details[0]['input'])}" if keys.get(key) is False else "")
+
+
+def _best_in(key: Key, details: list[Any], keys: Mapping[Key, bool], origins: Origins) -> str:
+    lacks = details[0]["type"] == "missing" and keys.get(key)
+    return f"; a secret is best in ${origins.variable(key)} or a credential of that name" if lacks else ""
 
 
 def _plain(message: str) -> str:

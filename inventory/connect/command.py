@@ -20,7 +20,19 @@ from typer.core import TyperGroup
 from edge.config import load, shipped
 from edge.errors import Misconfigured, Unfinished, UnreadableInput
 from edge.terminal.tables import log_to, many, show
-from inventory.connect.ports import Away, Declined, Document, DocumentState, Posting, Pulled, PulledItem, TakenBack
+from inventory.connect.ports import (
+    TEST,
+    Away,
+    Declined,
+    Document,
+    DocumentState,
+    Posting,
+    Pulled,
+    PulledItem,
+    TakenBack,
+    Why,
+    left_out,
+)
 from inventory.options import Config, Database, Json, narrow, say, settings_of
 
 if TYPE_CHECKING:
@@ -32,6 +44,9 @@ if TYPE_CHECKING:
 DIRECTORY = Path("/etc/dockvoice/connect")
 UNIT = "EA"  # In which an item is tried of which the other system says nothing.
 SHOWN = 20  # Postings that `status` lists, and orders that `try` does, of each connector.
+
+ASKED_FOR = {Why.LOT_MISSING: "--lot", Why.PLACE_UNKNOWN: "--place"}
+"""By what a test receipt was declined for, what says it."""
 
 
 class Named(TyperGroup):
@@ -59,16 +74,18 @@ File = Annotated[
 
 @commands.callback(short_help="Post what was recorded into another system, once.")
 def connect() -> None:
-    """Post what devices record into another system: receipts, corrections, cancellations. Each once, whatever fails.
+    r"""Post what devices record into another system: receipts, corrections, cancellations. Each once, whatever fails.
 
-    In an afternoon: copy config/connect/tryton.toml to /etc/dockvoice/connect/tryton.toml and fill it in, then
+    In an afternoon: copy config/connect/tryton.toml to /etc/dockvoice/connect/tryton.toml and fill it in, then, each
+    with --config /etc/dockvoice/inventory.toml, for it reads the inventory's own tables:
 
-        dockvoice connect try tryton       # who answers there, your open orders; one test receipt, taken back again
-        dockvoice connect run tryton       # posts, until it is stopped; `dockvoice connect tryton` is the same
-        dockvoice connect status           # what is posted, what waits, what was refused and why
+    \b
+      dockvoice connect try tryton   # who answers, open orders; a test receipt
+      dockvoice connect run tryton   # posts, until it is stopped
+      dockvoice connect status       # posted, waiting, refused and why
 
-    It reads the inventory's own tables, so it needs the inventory's settings too (--config). Secrets belong into a
-    systemd credential or the environment: DOCKVOICE_CONNECT_TRYTON__PASSWORD.
+    `dockvoice connect tryton` is `run tryton`. Secrets belong into a systemd credential or the environment:
+    DOCKVOICE_CONNECT_TRYTON__PASSWORD.
     """
 
 
@@ -80,7 +97,7 @@ def run(name: Name, file: File = None, config: Config = None, database: Database
     is there now. What the other system does not take is flagged (`dockvoice inventory flags`), and the operator who
     said it hears why. It is tried again when somebody says so: `dockvoice inventory flags keep EVENT --reason TEXT`.
     """
-    settings, inventory = _settings(name, file, config, database)
+    settings, inventory, _ = _settings(name, file, config, database)
     log_to(sys.stderr, logging.INFO, "%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each request is for whoever debugs
     from inventory.connect.service import serve  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
@@ -109,22 +126,24 @@ def try_out(
     """
     with _desk(name, file, config, database) as at:
         connector = at.connector
+        say(connector.tells())
+        pulled = connector.pull()
+        _tell_pulled(pulled)
+        if look_only:
+            return
+        test = _test(at.settings.site, _item(pulled, item), lot, place, order)
+        say(f"test receipt: 1 {test.unit} of {test.item}, reference {test.reference}")
+        why = TakenBack(f"{test.reference}:test", False, None, test.recorded_at)
         try:
-            say(connector.tells())
-            pulled = connector.pull()
-            _tell_pulled(pulled)
-            if look_only:
-                return
-            test = _test(at.settings.site, _item(pulled, item), lot, place, order)
-            say(f"test receipt: 1 {test.unit} of {test.item}, reference {test.reference}")
             made = connector.post(test, None)
-            _demand(connector.find(test) if connector.looks else [made], DocumentState.DONE, f"{made.number} is posted")
-            why = TakenBack(f"{test.reference}:test", False, None, test.recorded_at)
-            back = connector.reverse(test, made, why)
-            there = connector.find(test) if connector.looks else [back]
-            _demand(there, DocumentState.REVERSED, f"{back.number} is taken back")
-        except (Away, Declined) as fault:
-            raise Unfinished(f"{name}: {fault}") from None
+        except Declined:
+            for draft in connector.find(test) if connector.looks else ():
+                connector.reverse(test, draft, why)
+            raise
+        _demand(connector.find(test) if connector.looks else [made], DocumentState.DONE, f"{made.number} is posted")
+        back = connector.reverse(test, made, why)
+        there = connector.find(test) if connector.looks else [back]
+        _demand(there, DocumentState.REVERSED, f"{back.number} is taken back")
 
 
 @commands.command(short_help="What is there: open orders, items, operators.")
@@ -142,14 +161,13 @@ def pull(
     With --publish the devices get it now, as they do every pull_minutes while the connector runs.
     """
     with _desk(name, file, config, database) as at:
-        try:
-            if publish:
-                for told in at.pull() or ["nothing has changed"]:
-                    say(told)
-            else:
-                _tell_pulled(at.connector.pull())
-        except (Away, Declined) as fault:
-            raise Unfinished(f"{name}: {fault}") from None
+        if not publish:
+            _tell_pulled(at.connector.pull())
+        elif not at.settings.pull:
+            raise Misconfigured("pull names nothing; name there what is published: expected, items, operators")
+        else:
+            for told in at.pull() or ["nothing has changed"]:
+                say(told)
 
 
 @commands.command(short_help="What is posted, what waits, what was refused.")
@@ -177,7 +195,7 @@ def status(
             raise UnreadableInput(f"{name}: has posted nothing yet; connectors that have: {known}")
         for one in [name] if name is not None else there:
             _tell_status(one, Ledger(one, "", (), store.transaction, lambda: datetime.now(UTC)), as_json=as_json)
-        if not there:
+        if not there and not as_json:
             say("no connector has posted anything yet")
     finally:
         store.close()
@@ -203,6 +221,8 @@ def _tell_status(name: str, ledger: Ledger, *, as_json: bool) -> None:
 
 
 def _tell_pulled(pulled: Pulled) -> None:
+    if pulled.expected is not None and not pulled.expected:
+        say("no open order: nothing is expected")
     for place, lines in (pulled.expected or {}).items():
         say(f"{place}: {many(len(lines), 'line')} expected")
         for line in lines[:SHOWN]:
@@ -212,10 +232,8 @@ def _tell_pulled(pulled: Pulled) -> None:
         say(many(len(pulled.items), "item"))
     if pulled.operators is not None:
         say(many(len(pulled.operators), "operator"))
-    for one in pulled.omitted[:SHOWN]:
-        say(f"left out: {one.what}: {one.why}")
-    if len(pulled.omitted) > SHOWN:
-        say(f"and {len(pulled.omitted) - SHOWN} more are left out")
+    for told in left_out(pulled.omitted):
+        say(told)
 
 
 def _item(pulled: Pulled, given: str | None) -> PulledItem:
@@ -224,14 +242,15 @@ def _item(pulled: Pulled, given: str | None) -> PulledItem:
     items = pulled.items or ()
     found = [one for one in items if (one.code == given if given is not None else not one.lot_needed)]
     if not found:
-        what = f"--item {given}: there is no such item" if given else "there is no item that needs no lot"
-        raise UnreadableInput(f"{what}; there are {', '.join(one.code for one in items[:SHOWN]) or 'none'}")
+        what = f"--item {given}: there is no such item" if given else "no item can be tried without a lot"
+        known = ", ".join(one.code for one in items[:SHOWN]) or "none; what was left out, and why, stands above"
+        raise UnreadableInput(f"{what}; name one with --item{'' if given else ' and --lot'}, there are: {known}")
     return found[0]
 
 
 def _test(site: str, item: PulledItem, lot: str | None, place: str | None, order: str | None) -> Posting:
     return Posting(
-        reference=f"test-{uuid4()}",
+        reference=f"{TEST}{uuid4()}",
         amends=None,
         site=site,
         device="test",
@@ -264,7 +283,7 @@ def _demand(found: Any, state: DocumentState, told: str) -> None:
 
 def _settings(
     name: str, file: Path | None, config: Path | None, database: str | None
-) -> tuple[ConnectionSettings, InventorySettings]:
+) -> tuple[ConnectionSettings, InventorySettings, Path]:
     from inventory.connect.settings import KINDS  # noqa: PLC0415 - `dockvoice --help` waits for no settings
 
     inventory = settings_of(config, database=database)
@@ -272,7 +291,7 @@ def _settings(
     kind = _kind(path) or name
     if kind not in KINDS:
         raise Misconfigured(f"{path}: kind is {kind!r}, allowed are {', '.join(KINDS)}; set kind")
-    return load(KINDS[kind].settings(), path), inventory
+    return load(KINDS[kind].settings(), path), inventory, path
 
 
 def _file_of(name: str, config: Path | None) -> Path:
@@ -297,8 +316,14 @@ def _kind(path: Path) -> str | None:
 
 @contextmanager
 def _desk(name: str, file: Path | None, config: Path | None, database: str | None) -> Iterator[ConnectorDesk]:
-    settings, inventory = _settings(name, file, config, database)
+    settings, inventory, path = _settings(name, file, config, database)
     from inventory.connect.service import desk  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
 
     with desk(name, settings, inventory) as at:
-        yield at
+        try:
+            yield at
+        except Misconfigured as fault:
+            raise Misconfigured(f"{name} ({path}): {fault}") from None
+        except (Away, Declined) as fault:
+            option = ASKED_FOR.get(fault.why) if isinstance(fault, Declined) else None
+            raise Unfinished(f"{name} ({path}): {fault}{f'; see {option}' if option else ''}") from None

@@ -7,7 +7,7 @@ any two of them. So each call of a connector may be repeated, and is told what t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -16,6 +16,9 @@ from typing import Protocol
 
 from edge.errors import DockvoiceError
 from edge.records import ExpectedLine, FieldValue, Operator, ReceivingPlace
+
+TEST = "test-"  # How the reference of a test receipt begins; behind it, as of all others, stands a UUID.
+NAMED = 5  # Of what was left out for one reason, so many are named.
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +162,18 @@ class Omitted:
 
     what: str  # `item A100`, `shipment SH-0017, line 2`
     why: str
+
+
+def left_out(omitted: Iterable[Omitted]) -> list[str]:
+    """For a person, in one line all that was left out for one reason: a unit without a code may leave out thousands."""
+    by_why: dict[str, list[str]] = {}
+    for one in omitted:
+        by_why.setdefault(one.why, []).append(one.what)
+    lines = []
+    for why, what in by_why.items():
+        more = f" and {len(what) - NAMED:,} more" if len(what) > NAMED else ""
+        lines.append(f"left out: {', '.join(what[:NAMED])}{more}: {why}")
+    return lines
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,12 @@ from time import monotonic
 from edge.errors import Misconfigured, Unavailable, UnreadableInput
 from edge.hash_chain import Signer
 from edge.systemd_notify import Notifier
+from edge.terminal.tables import many
 from inventory.audit import signer_in
 from inventory.connect.alone import alone
 from inventory.connect.engine import Engine, Round
 from inventory.connect.ledger import Ledger
-from inventory.connect.ports import Away, Connector, Declined, Posting
+from inventory.connect.ports import Away, Connector, Declined, Posting, left_out
 from inventory.connect.postings import posting
 from inventory.connect.pulling import Publishing
 from inventory.connect.settings import KINDS, ConnectionSettings
@@ -82,7 +83,7 @@ class ConnectorDesk:
             return
         try:
             if told := tell_declined(self.inventory, ledger, self.signer):
-                log.info("%d refusals are on their way to the devices", told)
+                log.info("refusals on their way to the devices: %d", told)
         except (Unavailable, Misconfigured) as fault:
             log.warning("refusals are not told yet: %s", fault)
 
@@ -95,15 +96,15 @@ class ConnectorDesk:
         told, wanted = [], self.settings.pull
         omitted = list(pulled.omitted)
         if "expected" in wanted:
-            lists, left_out = publishing.expected(pulled)
-            omitted += left_out
-            told += [f"{one.place}: version {one.version}, {len(one.lines)} lines" for one in lists]
+            lists, unfit = publishing.expected(pulled)
+            omitted += unfit
+            told += [f"{one.place}: version {one.version}, {many(len(one.lines), 'line')}" for one in lists]
         if "items" in wanted and pulled.items is not None:
             told += _published(partial(publishing.items, pulled.items))
         if "operators" in wanted and pulled.operators is not None:
             told += _published(partial(publishing.operators, pulled.operators))
-        for one in omitted:
-            log.info("left out: %s: %s", one.what, one.why)
+        for line in left_out(omitted):
+            log.info("%s", line)
         return told
 
 

@@ -53,6 +53,7 @@ class Tryton:
         """Who answers there."""
         version = self._session.version()
         self._session.sign_on()
+        self._books.demand()
         packages = "with packages" if self._books.has_packages() else "without packages: no pallet is announced there"
         return f"Tryton {version} at {self._session.where}, {packages}"
 
@@ -152,8 +153,11 @@ class Tryton:
         code = self._settings.supplier
         if code is None:
             named = f"pallet {posting.pallet}" if posting.pallet else "it"
-            raise Declined(Why.ORDER_UNKNOWN, f"{named} is announced on no open supplier shipment there")
-        found = self._session.search("party.party", [["code", "=", code]], ("supplier_location",))
+            raise Declined(
+                Why.ORDER_UNKNOWN,
+                f"{named} is announced on no open supplier shipment there, and [tryton] supplier names no party",
+            )
+        found = self._books.parties(code)
         if len(found) != 1:
             raise Declined(Why.ORDER_UNKNOWN, f"supplier {code!r}, which [tryton] supplier names: {len(found)} there")
         factor = next(one.factor for one in self._books.units() if one.id == line.product.unit)

@@ -17,6 +17,7 @@ from edge.errors import Misconfigured
 from inventory.connect.ports import Declined, Posting, Why
 from inventory.connect.settings import ConnectionSettings
 from inventory.connect.tryton_rpc import Record, RpcSession
+from inventory.connect.web import Address
 
 SHIPMENT, MOVE = "stock.shipment.in", "stock.move"
 ANY = "*"  # The place of whatever place has none of its own in the settings.
@@ -25,7 +26,7 @@ ANY = "*"  # The place of whatever place has none of its own in the settings.
 class TrytonSettings(Section):
     """`[tryton]`: where it is, and what is called how there."""
 
-    url: str = Field(description="its address: https://erp.example")
+    url: Address = Field(description="its address: https://erp.example")
     database: str = Field(min_length=1, description="its database")
     user: str = Field(min_length=1, description="who posts there: a user of its own")
     password: SecretStr = Field(description="of that user; better in $DOCKVOICE_CONNECT_TRYTON__PASSWORD")
@@ -103,6 +104,31 @@ class TrytonBooks:
         self._session = session
         self._has_packages: bool | None = None
         self._of: TrytonWarehouse | None = None
+
+    def demand(self) -> None:
+        """Raises Misconfigured with all that the settings name and Tryton does not have."""
+        self.warehouse()
+        given, there = self._settings, sorted(one.name for one in self.units())
+        wrong = [
+            f"[tryton.units] {code}: there is no unit {name!r}, there are {', '.join(there)}"
+            for code, name in given.units.items()
+            if name not in there
+        ]
+        storage = self._session.search("stock.location", [["type", "=", "storage"]], ("code", "name"))
+        known = sorted(one["code"] for one in storage if one["code"])
+        wrong += [
+            f"[tryton.places] {place}: there is no location {code!r}, there are {', '.join(known)}"
+            for place, code in given.places.items()
+            if code not in known
+        ]
+        if given.supplier is not None and len(self.parties(given.supplier)) != 1:
+            wrong.append(f"[tryton] supplier: there is no party of code {given.supplier!r}; enter its code there")
+        if wrong:
+            raise Misconfigured("; ".join(wrong))
+
+    def parties(self, code: str) -> list[Record]:
+        """Those of that code, each with where what it supplies comes from."""
+        return self._session.search("party.party", [["code", "=", code]], ("supplier_location",))
 
     def line(self, posting: Posting) -> TrytonLine:
         """Raises Declined for whatever is missing, or has no meaning there."""
@@ -207,8 +233,11 @@ class TrytonBooks:
             domain = [["type", "=", "warehouse"], *([["code", "=", code]] if code is not None else [])]
             found = self._session.search("stock.location", domain, ("code", "input_location", "storage_location"))
             if len(found) != 1:
-                there = ", ".join(str(one["code"]) for one in found) or "none"
-                raise Misconfigured(f"[tryton] warehouse: found {there}; name one of them by its code")
+                all_of = self._session.search("stock.location", [["type", "=", "warehouse"]], ("code",))
+                there = ", ".join(str(one["code"]) for one in all_of) or "none"
+                raise Misconfigured(
+                    f"[tryton] warehouse: found {code!r}, there are {there}; name one of them by its code"
+                )
             (one,) = found
             self._of = TrytonWarehouse(one["id"], one["input_location"], one["storage_location"])
         return self._of

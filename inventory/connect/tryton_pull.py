@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 from edge.config import LEVEL
 from edge.records import ExpectedLine, Operator, PlaceKind, ReceivingPlace
-from inventory.connect.ports import Omitted, Pulled, PulledItem, PulledUnit
+from inventory.connect.ports import TEST, Omitted, Pulled, PulledItem, PulledUnit
 from inventory.connect.tryton_books import SHIPMENT, TrytonBooks, TrytonUnit
 from inventory.connect.tryton_rpc import Record, RpcSession
 from inventory.roster import NUMBER
+
+OURS = re.compile(rf"({TEST})?[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}")
+"""The reference of a shipment that is a posting of ours, begun or declined: it announces nothing."""
 
 
 class TrytonPull:
@@ -35,7 +39,7 @@ class TrytonPull:
             code = one["code"] or ""
             base, codes = by_id[one["default_uom"]], dict(self._books.codes(code, units))
             if not code or base.id not in codes:
-                why = "has no code" if not code else f"[tryton] units gives {base.name!r} no code"
+                why = "has no code" if not code else f'[tryton] units names no {base.name!r}; add CODE = "{base.name}"'
                 omitted.append(Omitted(f"item {code or one['rec_name']}", why))
                 continue
             others = tuple(
@@ -51,6 +55,8 @@ class TrytonPull:
         found: dict[ReceivingPlace, list[ExpectedLine]] = {}
         for shipment in self._session.search(SHIPMENT, domain, ("number", "reference")):
             trailer, told = shipment["reference"] or "", f"shipment {shipment['number']}"
+            if OURS.fullmatch(trailer):
+                continue
             if not LEVEL.fullmatch(trailer):
                 omitted.append(Omitted(told, f"its reference {trailer!r} is no trailer's number"))
                 continue

@@ -19,6 +19,9 @@ CONNECT_S = 5.0  # A server that is there takes the connection by then.
 SHOWN = 300  # Characters of an answer that are told.
 PAGE = 1000  # Records of one answer: Tryton's own limit, as shipped, lies above.
 
+LOGIN = "common.db.login"
+"""Of a database that it does not have a server says so after half a minute: so long it waits for PostgreSQL."""
+
 CLOSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 TRY_AGAIN = frozenset({"ConcurrencyException", "RateLimitException", "TimeOutException"})
@@ -66,12 +69,12 @@ class RpcSession:
 
     def sign_on(self) -> None:
         """Begin a session. Raises Misconfigured where the user or the database is not known there, Away."""
-        answer = self._post(self._rpc, "common.db.login", [self._user, {"password": self._password}, "en"])
+        answer = self._post(self._rpc, LOGIN, [self._user, {"password": self._password}, "en"])
         if answer.status_code in CLOSED:
-            raise Misconfigured(f"{self.where}: does not let this user in; mend user and password")
+            raise Misconfigured(f"{self.where}: does not let this user in; mend [tryton] user and password")
         if answer.status_code == HTTPStatus.NOT_FOUND:
-            raise Misconfigured(f"{self.where}: has no such database; mend database")
-        uid, token = self._answer(answer, "common.db.login")[:2]
+            raise Misconfigured(f"{self.where}: has no such database; mend [tryton] database")
+        uid, token = self._answer(answer, LOGIN)[:2]
         word = base64.b64encode(f"{self._user}:{uid}:{token}".encode()).decode()
         self._authorization = f"Session {word}"
         preferences = self._called("model.res.user.get_preferences", [True, {}])
@@ -121,12 +124,16 @@ class RpcSession:
             headers["Authorization"] = self._authorization
         try:
             return self._http.post(url, content=json.dumps(body, default=_written), headers=headers)
-        except httpx.InvalidURL:
-            raise Misconfigured(f"{self._at}: is no address; mend url") from None
         except httpx.TimeoutException:
-            raise Away(f"{self._at}: gave no answer in time to {method}") from None
+            why = (
+                f"; without a database {self._database!r} it is silent: see [tryton] database"
+                if method == LOGIN
+                else ""
+            )
+            raise Away(f"{self._at}: gave no answer within {self._http.timeout.read:g} s to {method}{why}") from None
         except httpx.HTTPError as fault:
-            raise Away(f"{self._at}: {type(fault).__name__}: {str(fault)[:SHOWN]}") from None
+            told = f"{type(fault).__name__}: {str(fault)[:SHOWN]}"
+            raise Away(f"{self._at}: {told}; is the server at [tryton] url, and does it run?") from None
 
     def _answer(self, answer: httpx.Response, method: str) -> Any:
         told = f"{self._at}: {method}: HTTP {answer.status_code}"
