@@ -26,6 +26,10 @@ RECEIVE, MOVE = ("receive", "receive-notice", "unload"), ("put-away", "load")
 """The shipped forms by which pallets come, and by which those that are there are moved, where a rule names no other."""
 
 
+OF_SYSTEM = "connect:"
+"""How the rule of a flag begins that a connector made; behind it stands the connector's name."""
+
+
 class FlagState(StrEnum):
     """What became of a flag."""
 
@@ -49,6 +53,11 @@ class Flag:
     who: str | None  # Who decided, why and when.
     why: str | None
     decided_at: datetime | None
+
+    @property
+    def system(self) -> str:
+        """The connected system that declined the entry; empty where a rule of the site's speaks."""
+        return self.rule.removeprefix(OF_SYSTEM) if self.rule.startswith(OF_SYSTEM) else ""
 
     @property
     def struck(self) -> bool:

@@ -18,6 +18,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, inser
 from edge.deliver.events import AMENDED, CANCELLED
 from inventory.connect.ports import Declined, Document, TakenBack
 from inventory.connect.steps import PostingState
+from inventory.flags import OF_SYSTEM
 from inventory.records import data_of
 from inventory.tables import entries, events, flags, pallets, postings
 
@@ -160,7 +161,7 @@ class Ledger:
     @property
     def rule(self) -> str:
         """Under which what it declines is flagged."""
-        return f"connect:{self.name}"
+        return f"{OF_SYSTEM}{self.name}"
 
     def due(self, most: int = 100) -> list[Owed]:
         """What can be done now, the oldest first. Of a pallet only the oldest: what is said later of it comes later.

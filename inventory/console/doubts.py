@@ -37,9 +37,9 @@ RIGHT, AGAIN = "looked_right", "looked_again"
 class Doubt:
     """One reason to doubt an entry."""
 
-    code: str  # flagged, recounted, colleague, unsure or asked, as words/*/morning.toml has them.
+    code: str  # flagged, declined, recounted, colleague, unsure or asked, as words/*/morning.toml has them.
     weight: float  # How likely the entry is wrong for this alone.
-    field: str = ""  # Which field it is about, where it is about one.
+    field: str = ""  # Which field it is about, or which connected system declined it.
     told: str = ""  # What is told with it: the rule's reason, the first count, who it was, how sure, how often.
 
 
@@ -97,7 +97,8 @@ def _why(
 ) -> Iterator[Doubt]:
     for flag in flagged:
         if flag.state is FlagState.OPEN:
-            yield Doubt("flagged", FLAGGED, told=flag.reason)
+            code = "declined" if flag.system else "flagged"
+            yield Doubt(code, FLAGGED, flag.system, told=flag.reason)
     data = data_of(row["body"])
     for name, first in data.get("counted_first", {}).items():
         if first != row["fields"].get(name):

@@ -13,6 +13,7 @@ from sqlalchemy import insert, text
 
 from inventory.console import doubts
 from inventory.console.people import Role
+from inventory.flags import FlagState
 from inventory.tables import flags
 from tests.console import Console, console, send
 from tests.databases import KINDS, Read, database, reader
@@ -55,8 +56,8 @@ def doubted(site: Console) -> dict[int, list[tuple[str, str, str]]]:
     return {int(one.entry.event_id[-3:]): [(why.code, why.field, why.told) for why in one.why] for one in found.open}
 
 
-def flag(site: Console, number: int, state: str = "open") -> None:
-    said = {"rule": "duplicate_receive", "reason": "already_received:dock-4", "state": state}
+def flag(site: Console, number: int, state: str = "open", **said: str) -> None:
+    said = {"rule": "duplicate_receive", "reason": "already_received:dock-4", "state": state} | said
     with site.place.open() as transaction:
         own = {"event_id": identity(1, number), "site": "north", "device": "dock-3", "flagged_at": site.place.now()}
         transaction.execute(insert(flags).values(**own, **said))
@@ -87,6 +88,30 @@ def test_what_anything_speaks_against_is_doubted_the_most_first_and_nothing_else
         (7, [("colleague", "", "op-17")]),
         (4, [("asked", "", "4")]),
     ]
+
+
+@pytest.mark.parametrize(
+    ("language", "tag", "reason"),
+    [
+        ("en", "declined by tryton", "not taken by the connected system, lot missing: a lot, please"),
+        ("de", "von tryton abgelehnt", "vom verbundenen System nicht angenommen, Charge fehlt: a lot, please"),
+    ],
+)
+def test_what_a_connected_system_declined_names_it_with_the_reason_until_somebody_decides(
+    site: Console, event: Read, language: str, tag: str, reason: str
+) -> None:
+    site.store.apply(event(recorded(1)))
+    flag(site, 1, rule="connect:tryton", reason="lot_missing:a lot, please")
+    with site.client("ben", Role.REVIEWER) as browser:
+        browser.headers["accept-language"] = language
+        assert f"<li>tryton: {reason}</li>" in browser.get(f"/morning?{DAY}").text
+        for path in (f"/entries/{identity(1, 1)}", "/entries"):
+            page = browser.get(path).text
+            assert f">{tag}</span>" in page, path
+            assert reason in page, path
+        site.store.flags.decide(identity(1, 1), FlagState.STANDS, "ben", "the lot is entered")
+        assert doubted(site) == {}
+        assert tag not in browser.get("/entries").text
 
 
 def test_what_somebody_found_right_leaves_the_list_and_can_be_put_back(site: Console, event: Read) -> None:
