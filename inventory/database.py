@@ -7,6 +7,8 @@ waits, and comes again when a person has mended it.
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -44,6 +46,8 @@ POSTGRESQL = {
 
 BUSY_S = 10
 """How long a writer waits for another process's transaction on the same SQLite file; ours take milliseconds."""
+
+BUSY_LOOK_S = 0.01  # From one look at such a file to the next: to make the tables takes some ten of these.
 
 READS = "dockvoice_reads"
 """The option of an engine whose transactions change nothing."""
@@ -87,7 +91,8 @@ def _sqlite(url: URL) -> Engine:
     @event.listens_for(engine, "connect")
     def _durable(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # so that sqlite3 leaves BEGIN to us
-        for setting in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        _write_ahead(connection)
+        for setting in ("synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {setting}")
         connection.create_aggregate("exact_sum", 1, _ExactSum)
 
@@ -115,6 +120,20 @@ class _ExactSum:
     def finalize(self) -> int | str:
         """The sum, digit by digit; 0 is a number, so that it can be compared with."""
         return str(self._sum) if self._sum else 0
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Where two programs open a new file at once, SQLite refuses one of them without waiting for the other."""
+    patience_ends = time.monotonic() + BUSY_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as fault:
+            if fault.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > patience_ends:
+                raise
+            time.sleep(BUSY_LOOK_S)
+        else:
+            return
 
 
 def reading(engine: Engine) -> Engine:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -28,6 +29,20 @@ def test_consumers_that_start_together_make_the_tables_once(url: str) -> None:
             opened.close()
     with closing(Store.open(url, create=False)) as store:
         assert store.count().events == 0
+
+
+def test_a_new_file_that_somebody_writes_is_waited_for(tmp_path: Path) -> None:
+    with (
+        closing(sqlite3.connect(tmp_path / "inventory.db", isolation_level=None)) as other,
+        ThreadPoolExecutor() as one,
+    ):
+        other.execute("BEGIN IMMEDIATE")  # SQLite refuses at once to change the journal of such a file
+        other.execute("CREATE TABLE theirs (x)")
+        opening = one.submit(Store.open, f"sqlite:///{tmp_path / 'inventory.db'}")
+        with pytest.raises(TimeoutError):
+            opening.result(timeout=0.3)
+        other.execute("COMMIT")
+        opening.result().close()
 
 
 def test_tables_of_a_newer_version_are_left_alone(url: str, store: Store) -> None:
