@@ -118,6 +118,8 @@ def judged(number: int, seed: int = 1, devices_: int = DEVICES) -> list[Event]:
 
 def at_once(server: PostgreSQL, made: Sequence[Event], singly: int) -> Iterator[Rate]:
     """The ways beside each other; each in a database of its own, empty at first."""
+    with empty(server) as (store, _):
+        in_batches(store, made)  # who writes first has PostgreSQL make the files of its log, which others use again
     with empty(server) as (store, url):
         yield timed("batches", len(made), lambda: in_batches(store, made))
         rows = written(store)
