@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from importlib import import_module
@@ -98,5 +99,6 @@ def test_a_sentence_and_what_became_of_it_tell_nothing_of_what_was_said(form: Fo
     )
     assert dict(verdict.fields) == {"pallet_id": "742", "quantity": 12, "dock": "B"}
     for one in handed_on:
+        shown = re.sub(r" at 0x[0-9a-f]+", "", repr(one))  # where an object lies in memory is of chance
         for told in (*said.split()[1:6], "742", "12", "'B'", "'b'"):
-            assert told not in repr(one)
+            assert told not in shown
