@@ -219,9 +219,9 @@ class Consumer:
         try:
             self._hearing.meet()
             if self._hears():
+                self._heard_at = self._clock()  # whatever comes of it, entries go first again
                 for heard in self._hearing.keep():
                     self._broker.acknowledge(heard)
-                self._heard_at = self._clock()
             elif self._waiting:
                 self._settle_first()
             else:

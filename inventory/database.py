@@ -7,7 +7,6 @@ waits, and comes again when a person has mended it.
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,6 +45,8 @@ POSTGRESQL = {
 
 BUSY_S = 10
 """How long a writer waits for another process's transaction on the same SQLite file; ours take milliseconds."""
+
+SQLITE_BUSY = 5  # https://www.sqlite.org/rescode.html
 
 BUSY_LOOK_S = 0.01  # From one look at such a file to the next: to make the tables takes some ten of these.
 
@@ -91,7 +92,7 @@ def _sqlite(url: URL) -> Engine:
     @event.listens_for(engine, "connect")
     def _durable(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # so that sqlite3 leaves BEGIN to us
-        _write_ahead(connection)
+        _write_ahead(connection, engine.dialect.loaded_dbapi.OperationalError)
         for setting in ("synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {setting}")
         connection.create_aggregate("exact_sum", 1, _ExactSum)
@@ -122,14 +123,15 @@ class _ExactSum:
         return str(self._sum) if self._sum else 0
 
 
-def _write_ahead(connection: sqlite3.Connection) -> None:
+def _write_ahead(connection: Any, refusal: type[Exception]) -> None:
     """Where two programs open a new file at once, SQLite refuses one of them without waiting for the other."""
     patience_ends = time.monotonic() + BUSY_S
     while True:
         try:
             connection.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError as fault:
-            if fault.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > patience_ends:
+        except refusal as fault:
+            # The low byte is what kind of refusal it is: another program may also be recovering the file.
+            if getattr(fault, "sqlite_errorcode", 0) & 0xFF != SQLITE_BUSY or time.monotonic() > patience_ends:
                 raise
             time.sleep(BUSY_LOOK_S)
         else:

@@ -8,6 +8,7 @@ from itertools import islice
 
 from edge.deliver.events import SHOWN, MalformedMessage, Topics, read_key
 from edge.deliver.mqtt import Delivered
+from inventory.database import SiteFault
 from inventory.keys import KeyDirectory
 from inventory.ports import StatusShelf
 from inventory.statuses import StatusWord
@@ -60,10 +61,21 @@ class Hearing:
         messages = list(islice(self._unkept, AT_ONCE))
         words = [word for message in messages if (word := self._read(message)) is not None]
         if self._statuses is not None and words:
-            self._statuses.heard(words)
+            try:
+                self._statuses.heard(words)
+            except SiteFault:
+                self._keep_singly(words, self._statuses)
         for _ in messages:
             self._unkept.popleft()
         return messages
+
+    def _keep_singly(self, words: list[StatusWord], statuses: StatusShelf) -> None:
+        """What the site's own rules keep out is told, and left: the device says how it is again within a minute."""
+        for word in words:
+            try:
+                statuses.heard([word])
+            except SiteFault as fault:
+                log.warning("not kept of what %s/%s says of itself: %s", word.site, word.device, fault)
 
     def _read(self, message: Delivered) -> StatusWord | None:
         if not message.payload:  # somebody has taken a retained word from the broker: of the device that says nothing
@@ -77,9 +89,8 @@ class Hearing:
             return None
 
     def _meet(self, message: Delivered) -> None:
-        if not (
-            self._trust_first_use and message.payload
-        ):  # a subscription that the broker remembers from when the settings said so
+        # Without trust the subscription is one that the broker remembers from when the settings said so.
+        if not self._trust_first_use or not message.payload:
             return
         try:
             topics = Topics.of(self._prefix, message.topic)

@@ -40,6 +40,10 @@ class World(Broker, Shelf, BatchShelf, StatusShelf):
         self.together = True
         """Whether events may be applied together."""
         self.kept_out: set[int] = set()
+        self.locked = False
+        """Whether statuses cannot be kept now."""
+        self.unheard: set[str] = set()
+        """Devices whose statuses a rule of the site's keeps out."""
         self.away_at: set[int] = set()
         """At which events the database is away, once."""
         self.released: list[Became] = []
@@ -95,6 +99,10 @@ class World(Broker, Shelf, BatchShelf, StatusShelf):
         self.deeds.append(("heard", [(word.device, word.state) for word in words]))
         if self.faults:
             raise self.faults.pop(0)
+        if self.locked:
+            raise Unavailable("somebody else writes these tables")
+        if any(word.device in self.unheard for word in words):
+            raise SiteFault("not on my watch")
 
     def keep_rejected(self, payload: bytes, topic: str, reason: str) -> None:
         self.deeds.append(("keep", payload))
@@ -311,6 +319,27 @@ def test_a_status_that_cannot_be_kept_is_told_again_by_the_broker_and_keeps_no_e
     loop.turn()
     assert "together" not in loop.world.kinds()[:3]
     assert loop.world.kinds()[3:] == ["apply", "receipt", "acknowledge"]
+
+
+def test_a_status_that_a_rule_of_the_sites_keeps_out_holds_up_no_other_and_no_entry(loop: Loop) -> None:
+    loop.world.unheard = {"dock-3"}
+    loop.turn(says("online", 1), says("online", 2, "dock-4"))
+    assert loop.world.deeds[1:] == [
+        *(("heard", [(device, "online")]) for device in ("dock-3", "dock-4")),
+        *(("acknowledge", token) for token in (201, 202)),
+    ]
+    loop.turn(came(1), came(2))
+    assert loop.world.kinds().count("together") == 1
+
+
+def test_while_statuses_cannot_be_kept_entries_go_on(loop: Loop) -> None:
+    loop.world.locked = True
+    loop.turn(says("online", 1), seconds=2)
+    loop.turn(came(1), came(2), seconds=0.6)
+    assert loop.world.kinds()[:2] == ["heard", "together"]
+    loop.turn(came(3), came(4), seconds=2)  # what devices say of themselves has waited for long, and is tried in vain
+    loop.turn(seconds=0.6)
+    assert [kind for kind in loop.world.kinds() if kind in {"heard", "together"}][2:] == ["heard", "together"]
 
 
 def test_statuses_between_entries_divide_no_batch_and_come_after_them(loop: Loop) -> None:
