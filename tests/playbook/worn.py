@@ -35,6 +35,7 @@ class WornAgent:
             "STATE_DIRECTORY": str(self.state),
             "DELIVER__MQTT__PORT": str(broker_port),
             "UNDERSTAND__ENGINE": "vosk",
+            "UNDERSTAND__WITNESS": "false",  # made voices are strange to it: now and then it would ask in a play
             **({} if models is None else {"UNDERSTAND__MODELS_DIRECTORY": models}),
         }
         self._environment = {**seat.environment, **{f"DOCKVOICE_{name}": value for name, value in settings.items()}}
