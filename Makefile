@@ -24,6 +24,8 @@ unexport PYTHONDONTWRITEBYTECODE
 # What of the tests runs side by side: logic alone keeps a processor busy, what has servers and sound mostly waits.
 THINKING := auto
 WAITING  := 4
+# At night most of it is logic, and what waits is to find a processor when its time has come.
+BUSY     := 3
 # Files in which one program at a time hears and speaks; one with several programs at work has the machine for itself.
 SOUNDING := 2
 # More for pytest: make quick ARGS='-k relay'
@@ -59,10 +61,10 @@ else
 NIGHT := $(SEED)
 endif
 # What of the oracle a night has room for: other nights have other moments. The minutes of the soak, and the hours of
-# sound in which nobody dictates: four nights hear ten.
-ORACLE ?= --share 0.1
+# sound in which nobody dictates: ten nights hear ten.
+ORACLE ?= --share 0.05
 SOAK   ?= 10
-NOISY  ?= 2.5
+NOISY  ?= 1
 # All of it runs, whatever fails on the way. (By 5 pytest says that ARGS chose none of its tests.)
 nightly: export SEED := $(NIGHT)
 nightly: $(CACHE)/test.stamp $(CACHE)/node.stamp $(CACHE)/node-red.stamp $(CACHE)/epcis2.stamp system-test system-voices system-office models  ## Tests, at night: more of all, and every fault, with new seeds; SEED=… repeats a night; an hour and a half on two processors
@@ -73,7 +75,7 @@ nightly: $(CACHE)/test.stamp $(CACHE)/node.stamp $(CACHE)/node-red.stamp $(CACHE
 	}; \
 	echo "The seed of this night: $(NIGHT)"; \
 	export TIER=nightly; \
-	part tests env SOUND=none $(PYTEST) -n $(WAITING) --timeout 3600 $(ARGS); \
+	part tests env SOUND=none $(PYTEST) -n $(BUSY) --timeout 3600 $(ARGS); \
 	part plays env SOUND=many $(PYTEST) --timeout 3600 $(ARGS); \
 	part sound env SOUND=one $(PYTEST) -n $(SOUNDING) --timeout 3600 $(ARGS); \
 	unset TIER; \

@@ -5,10 +5,13 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from tests.counting import Fleet, Wire, compare, doubled
 from tests.inventory import RunningInventory
@@ -64,12 +67,12 @@ def counted(
         ]
         wire = held.enter_context(Wire(broker.port))
         began = time.monotonic()
-        with killing(running, random.Random(seed), kill_s, most_kills) as kills:
+        with Killing(running, random.Random(seed), kill_s, most_kills) as killing:
             for one in copies:
                 wire.send(one)
-            wire.settle(ledger, patience_s)
+            wire.settle(ledger, patience_s, killing.check)
         seconds = time.monotonic() - began
-        return Counted(consumers, len(copies), len(kills), seconds, compare(ledger, url), dict(wire.outcomes))
+        return Counted(consumers, len(copies), killing.kills, seconds, compare(ledger, url), dict(wire.outcomes))
 
 
 def shares(name: str, keys: Path) -> dict[str, str]:
@@ -78,30 +81,40 @@ def shares(name: str, keys: Path) -> dict[str, str]:
     return {f"DOCKVOICE_INVENTORY_{key}": value for key, value in (told | {"TRUST_FIRST_USE": "false"}).items()}
 
 
-@contextmanager
-def killing(
-    running: list[RunningInventory], chance: random.Random, every_s: float, most: int | None = None
-) -> Iterator[list[int]]:
-    """Kill one of them at random each time, and start it again, as systemd does; the processes that were killed."""
-    over, killed = threading.Event(), list[int]()
-    faults: list[BaseException] = []
+class Killing:
+    """Kills one of them at random each time, and starts it again, as systemd does."""
 
-    def kill() -> None:
-        try:
-            while (most is None or len(killed) < most) and not over.wait(every_s):
-                victim = chance.choice(running)
-                killed.append(victim.pid)
-                victim.kill()
-                victim.start()
-        except BaseException as fault:  # noqa: BLE001 - told by whoever waits for the thread
-            faults.append(fault)
+    def __init__(
+        self, running: Sequence[RunningInventory], chance: random.Random, every_s: float, most: int | None = None
+    ) -> None:
+        self.kills = 0
+        self._running = running
+        self._chance = chance
+        self._every_s = every_s
+        self._most = most
+        self._over = threading.Event()
+        self._work = ThreadPoolExecutor(1)
 
-    thread = threading.Thread(target=kill)  # noqa: TID251 - it is waited for, and what it raised is told
-    thread.start()
-    try:
-        yield killed
-    finally:
-        over.set()
-        thread.join()
-    if faults:
-        raise faults[0]
+    def __enter__(self) -> Self:
+        self._killed = self._work.submit(self._kill)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, at: TracebackType | None) -> None:
+        self._over.set()
+        self._work.shutdown()
+        if fault is None:
+            self._killed.result()
+
+    def check(self) -> None:
+        """Raise what has ended the killing: one of them may be dead for good."""
+        if self._killed.done():
+            self._killed.result()
+
+    def _kill(self) -> None:
+        while (self._most is None or self.kills < self._most) and not self._over.wait(self._every_s):
+            victim = self._chance.choice(self._running)
+            victim.kill()
+            self.kills += 1
+            victim.start(wait=False)
+            while not victim.comes_up():  # on a busy machine it may give up waiting for the broker
+                victim.start(wait=False)

@@ -11,7 +11,7 @@ import random
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from hashlib import sha256
@@ -201,11 +201,15 @@ class Wire:
         """Hand it to the broker."""
         self._client.publish(f"dockvoice/{SITE}/{one.device}/entries", one.body, qos=1)
 
-    def settle(self, ledger: Ledger, within_s: float) -> None:
-        """Where no answer comes any more, send again what is not settled, of each device the earliest, until all is."""
+    def settle(self, ledger: Ledger, within_s: float, going_on: Callable[[], None] = lambda: None) -> None:
+        """Where no answer comes any more, send again what is not settled, of each device the earliest, until all is.
+
+        `going_on` raises what keeps answers from coming.
+        """
         deadline = time.monotonic() + within_s
         while len(self.settled) < len(ledger.events):
             assert time.monotonic() < deadline, f"{len(self.settled)} of {len(ledger.events)}: {self.outcomes}"
+            going_on()
             before, until = self.outcomes.total(), time.monotonic() + AGAIN_S
             with self._changed:
                 while time.monotonic() < until and len(self.settled) < len(ledger.events):

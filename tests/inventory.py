@@ -95,6 +95,13 @@ class RunningInventory:
         assert self._notices is not None
         self._notices.hear(word, self.log.read_text)
 
+    def comes_up(self) -> bool:
+        """Wait until the latest run has subscribed; False where it ends instead, as one does that finds no broker."""
+        process, notices = self._process, self._notices
+        assert process is not None
+        assert notices is not None
+        return notices.hear("READY=1", self.log.read_text, lambda: process.poll() is not None)
+
     def stop(self) -> int:
         """End it as systemd would; its exit code."""
         return self._end(signal.SIGTERM)

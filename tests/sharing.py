@@ -41,7 +41,7 @@ GROUPS = {"standin": ("RunningStandin",), "postgresql": ("PostgreSQL", "KINDS", 
 Where a sound server only stands by and nobody judges what is heard, other tests may make it late.
 """
 
-ALONE = {"faults", "nightly", "playbook"}
+ALONE = {"faults", "playbook"}
 """Folders of tests that set nothing up together and go wherever there is room. Elsewhere a file stays whole."""
 
 

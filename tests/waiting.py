@@ -12,6 +12,8 @@ from typing import Self
 PATIENCE_S = 60.0
 """Everything waited for comes within a second or two; this is for a machine that is busy with something else."""
 
+LOOK_S = 0.5
+"""How often one who waits for a word looks whether anybody is left to say it."""
 
 Complaint = str | Callable[[], str]
 """What a test fails with: a callable where it can only be told then, as from a log."""
@@ -41,15 +43,21 @@ class Notices:
         self._socket.close()
         self._directory.cleanup()
 
-    def hear(self, word: str, complaint: Complaint) -> None:
-        """Return when the program said `word`, for example READY=1; what it said before that is gone."""
+    def hear(self, word: str, complaint: Complaint, ended: Callable[[], bool] = lambda: False) -> bool:
+        """Return when the program said `word`, for example READY=1; what it said before that is gone.
+
+        False where it never will, since it has `ended`.
+        """
         deadline = time.monotonic() + PATIENCE_S
-        self._socket.settimeout(PATIENCE_S)
-        try:
-            while word not in self._socket.recv(4096).decode().split("\n"):
-                assert time.monotonic() < deadline, _told(complaint)
-        except TimeoutError:
-            raise AssertionError(_told(complaint)) from None
+        self._socket.settimeout(LOOK_S)
+        while time.monotonic() < deadline:
+            try:
+                if word in self._socket.recv(4096).decode().split("\n"):
+                    return True
+            except TimeoutError:
+                if ended():
+                    return False
+        raise AssertionError(_told(complaint))
 
 
 def _told(complaint: Complaint) -> str:

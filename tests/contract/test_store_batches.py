@@ -21,6 +21,7 @@ from inventory.store import Store
 from inventory.tables import events, metadata, rejected, stock_moves, versions
 from tests.databases import Read
 from tests.dictated import amended, cancelled, identity, recorded
+from tests.tiers import sized
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 AT = [("north", "dock-3"), ("north", "dock-4"), ("south", "dock-1")]
@@ -117,7 +118,7 @@ class Sayings:
         return replace(event, instance=f"{self.instances[at]}-{at[1]}") if chance.random() < 0.7 else event
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(sized(test=2, nightly=6)))
 def test_a_batch_becomes_what_its_events_become_one_by_one(url: str, tmp_path: Path, event: Read, seed: int) -> None:
     sayings = Sayings(random.Random(seed), event)
     with (

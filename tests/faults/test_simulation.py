@@ -25,9 +25,9 @@ from tests.tiers import SEED, sized
 
 FIRST = sized(test=0, nightly=SEED)
 """By day always the same runs; each night has its own."""
-RUNS = sized(test=250, nightly=4_000)
-AT_ONCE = 250
-REAL_RUNS = sized(test=12, nightly=60)
+RUNS = sized(test=100, nightly=1_500)
+AT_ONCE = 100
+REAL_RUNS = sized(test=6, nightly=30)
 ENOUGH = 100
 """A planted fault is found within so many runs; most within ten."""
 

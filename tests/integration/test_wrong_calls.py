@@ -146,7 +146,7 @@ OTHERS = (
 )  # fmt: skip
 
 
-FILES_EACH = sized(test=2, nightly=len(SETTINGS))
+FILES_EACH = sized(test=1, nightly=len(SETTINGS))
 """So many of the broken files each command is called with: by day others than the command before it."""
 
 

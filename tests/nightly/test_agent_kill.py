@@ -22,8 +22,11 @@ from tests.mosquitto import Mosquitto
 from tests.tiers import SEED
 from tests.waiting import until
 
-KILLS = 4
+KILLS = 2
 """With a real recogniser. `make oracle` has five hundred, with somebody who needs no voice."""
+
+REPLAY_S = 600
+"""A whole replay takes some twenty seconds; this is for a machine that does other things all night."""
 
 Said = Counter[str]
 """Entries by their content, as a multiset: the same saying twice would count twice."""
@@ -58,13 +61,13 @@ class Device:
         self.log = directory / f"{name}.log"
 
     def replay(self) -> None:
-        ended = dockvoice(*self.command, timeout_s=600)
+        ended = dockvoice(*self.command, timeout_s=REPLAY_S)
         assert ended.returncode == 0, ended.stderr
 
     def killed_replay(self, lines: int, then_s: float) -> None:
         """Replay, and kill when `lines` utterances were told and `then_s` seconds more have passed."""
         process = started(self.command, self.log)
-        until(lambda: self._told() >= lines or process.poll() is not None, "the replay told nothing")
+        until(lambda: self._told() >= lines or process.poll() is not None, "the replay told nothing", REPLAY_S)
         assert self._told() >= lines, self.log.read_text()
         time.sleep(then_s)  # the random moment itself, not a wait for anything
         process.kill()

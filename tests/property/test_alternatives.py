@@ -25,7 +25,7 @@ from tests.tiers import SEED, sized
 SPOKEN = [("en", "stock-count"), *((language, "pallet-move") for language in TONGUES if language in LANGUAGES)]
 
 ALTERNATIVES = sized(quick=2, test=6, nightly=8)
-LISTS = sized(test=1, nightly=10)
+LISTS = sized(test=1, nightly=4)
 
 SHIFTS = (0.0, 0.0, 0.01, 0.03, 0.1, 0.3, 0.6)
 """Seconds by which what follows a word comes later: nothing that matters, and a pause of every length."""
@@ -82,5 +82,5 @@ def test_alternatives_are_read_as_alone(language: str, form: str) -> None:
 
 def test_sayings_of_the_table_are_read_as_alone_among_others_like_them() -> None:
     table = [one for one in sayings() if one.kind == "sentence" and one.form == "pallet-move"]
-    some = Random(SEED).sample(table, sized(quick=3, test=6, nightly=60))
+    some = Random(SEED).sample(table, sized(quick=3, test=6, nightly=30))
     assert [words for one in some for words in differing(one.said, one.form, one.language)] == []

@@ -59,13 +59,13 @@ OF_THE_FORMS = (
 TELLING = tuple(f"{NUMBERS} {LETTERS} {OF_THE_FORMS}".split())
 """Words that may say a value themselves, or what it is the value of."""
 
-FOREIGN = sized(quick=20, test=200, nightly=0)
-"""So many words are put in by day, each at a place drawn by chance; by night one in six of all, at every place."""
+FOREIGN = sized(quick=20, test=80, nightly=0)
+"""So many words are put in by day, each at a place drawn by chance; by night one in twelve of all, at every place."""
 
 SMALL = 300
 """So many of the most common words are drawn more often: those a reader may take for a part of the sentence."""
 
-CHANGES = sized(quick=20, test=200, nightly=2_500)
+CHANGES = sized(quick=20, test=80, nightly=1_000)
 """So many sentences with two words put in."""
 
 TOLD = 20
@@ -87,7 +87,7 @@ def recorded(text: str, form: str) -> dict[str, FieldValue] | None:
 def with_one_more(meant: Meant) -> Iterator[str]:
     said, foreign = meant.text.split(), [word for word in common_words() if word not in TELLING]
     if TIER is Tier.NIGHTLY:
-        places = [(word, at) for word in foreign[SEED % 6 :: 6] for at in range(len(said) + 1)]
+        places = [(word, at) for word in foreign[SEED % 12 :: 12] for at in range(len(said) + 1)]
     else:
         random = Random(f"{SEED} {meant.text}")
         places = [

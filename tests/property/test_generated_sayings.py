@@ -22,7 +22,7 @@ SPOKEN = [("en", "stock-count"), *((language, "pallet-move") for language in TON
 SENTENCES = sized(quick=40, test=100, nightly=2_500)
 """In one test: of 2,500 none takes a minute."""
 
-PARTS = sized(test=1, nightly=-(-30_000 // (SENTENCES * len(SPOKEN))))
+PARTS = sized(test=1, nightly=-(-15_000 // (SENTENCES * len(SPOKEN))))
 
 TOLD = 20
 """So many failures are told of each kind, and the others counted."""

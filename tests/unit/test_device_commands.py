@@ -60,14 +60,14 @@ def test_each_phrase_is_read_as_its_command_also_among_hesitations(code: str) ->
 
 def test_no_sentence_of_a_form_is_a_command(repository: Path, catalogue: Catalogue) -> None:
     for form in forms_in(repository / "schemas" / "forms").values():
-        for sentence in islice(sentences(form, catalogue, Random(7)), sized(quick=10, test=400, nightly=4000)):
+        for sentence in islice(sentences(form, catalogue, Random(7)), sized(quick=10, test=40, nightly=400)):
             reading = proposal("test", words(sentence.text), form, catalogue)
             assert reading.act in {Act.RECORD, Act.AMEND}, sentence.text
             assert command(words(sentence.text)) is None, sentence.text
 
 
 def test_no_whole_sentence_is_a_correction_however_it_begins(form: Form, catalogue: Catalogue) -> None:
-    for sentence in islice(sentences(form, catalogue, Random(8)), sized(quick=40, test=200, nightly=2000)):
+    for sentence in islice(sentences(form, catalogue, Random(8)), sized(quick=40, test=60, nightly=600)):
         reading = proposal("test", words(f"sorry {sentence.text}"), form, catalogue)
         whole = all(field.name in reading.fields for field in form.fields)
         # Of a few nobody can tell what they deny ("no one hundred and fifty"): those are said again.

@@ -199,7 +199,7 @@ SENTENCES = {
     "pl": "Paleta 742, dwanaście kartonów, rampa B",
     "pt": "Palete 742, doze caixas, doca B",
 }
-EVERY = sized(quick=4, test=1, nightly=1)
+EVERY = sized(quick=10, test=3, nightly=1)
 """One phrase in so many is typed."""
 CORRECTIONS = {"de": "nein", "fr": "non", "es": "no", "it": "scusa", "pl": "nie", "pt": "não"}
 
