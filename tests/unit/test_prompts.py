@@ -64,6 +64,7 @@ from edge.speak.wording import LANGUAGES, Phrasing, codes, prompts
 from edge.understand.stt.transcript_reader import TranscriptReader
 from tests.sayings import NOON
 from tests.shipped import form
+from tests.tiers import sized
 
 REPOSITORY = Path(__file__).parent.parent.parent
 MOVE = load_form(REPOSITORY / "schemas" / "forms" / "pallet-move.schema.json")
@@ -452,7 +453,7 @@ def all_said(language: str) -> Iterator[tuple[Prompt, str]]:
         yield from ((say.prompt, phrasing.text(say)) for say in walk.said)
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", LANGUAGES[:: sized(quick=3, test=1, nightly=1)])
 def test_the_walk_comes_past_every_prompt_and_each_is_whole(language: str) -> None:
     said = list(all_said(language))
     assert set(Prompt) - {prompt for prompt, _ in said} == set()

@@ -13,6 +13,7 @@ from edge.forms.model import Form
 from edge.forms.spoken import read_transcript
 from edge.records import FieldReading, FieldValue
 from tests.rows import every
+from tests.tiers import sized
 
 TABLES = Path(__file__).parent / "tables"
 NOTHING = "nothing"
@@ -66,7 +67,10 @@ def test_what_a_model_writes_becomes_these_fields(
     every(said.items(), becomes)
 
 
-LIBRARY = sorted(TABLES.glob("library_*.toml"))
+ONE_IN = sized(quick=4, test=1, nightly=1)
+"""One form of the library in so many."""
+
+LIBRARY = sorted(TABLES.glob("library_*.toml"))[::ONE_IN]
 FEWEST = 40  # In English.
 FEWEST_OF_ANOTHER = 12  # In two languages at least, besides English.
 
@@ -95,7 +99,9 @@ FIRST, OTHERS = (
 )
 
 
-@pytest.mark.parametrize(("name", "said"), [(name, {**said, **OTHERS[name]}) for name, said in FIRST.items()])
+@pytest.mark.parametrize(
+    ("name", "said"), [(name, {**said, **OTHERS[name]}) for name, said in list(FIRST.items())[::ONE_IN]]
+)
 def test_what_voices_say_for_a_form_of_the_library_is_read_as_its_truth(
     name: str, said: Mapping[str, Mapping[str, FieldValue]], forms: Mapping[str, Form], catalogue: Catalogue
 ) -> None:
