@@ -431,7 +431,7 @@ class Consumer:
             self._unsent.popleft()
 
     def _look_after(self) -> None:
-        if not self._was_connected and self._clock() - self._started > FIRST_CONNECTION_S:
+        if not (self._was_connected or self._broker.welcomed) and self._clock() - self._started > FIRST_CONNECTION_S:
             raise Unavailable(
                 f"{self._broker.trouble or 'the broker does not answer'}; given up after {FIRST_CONNECTION_S:g} s: "
                 "start the broker, or correct mqtt.host and mqtt.port (--broker HOST:PORT)"

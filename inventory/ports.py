@@ -23,6 +23,11 @@ class Broker(Protocol):
         ...
 
     @property
+    def welcomed(self) -> bool:
+        """Whether the broker has taken the connection; what it kept may come before messages can be sent."""
+        ...
+
+    @property
     def trouble(self) -> str | None:
         """Why the last try to connect failed."""
         ...

@@ -26,7 +26,9 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 SITE = "north"
 SILENCE = "0" * 64  # The hash of a recording that nobody looks at here.
-AGAIN_S = 4.0  # So long no receipt comes before devices send again: as with theirs, never while a queue still drains.
+AGAIN_S = (4.0, 120.0)
+"""So long no receipt comes before devices send again, at first and at most; each wait is twice the last. As with
+theirs: who sent again while a queue still drains would only make it longer."""
 WINDOW = 60  # So many events of a device are sent again at once.
 
 OF_WHAT = ("pallet", "item", "unit", "lot", "location")
@@ -206,14 +208,15 @@ class Wire:
 
         `going_on` raises what keeps answers from coming.
         """
-        deadline = time.monotonic() + within_s
+        deadline, patience_s = time.monotonic() + within_s, AGAIN_S[0]
         while len(self.settled) < len(ledger.events):
             assert time.monotonic() < deadline, f"{len(self.settled)} of {len(ledger.events)}: {self.outcomes}"
             going_on()
-            before, until = self.outcomes.total(), time.monotonic() + AGAIN_S
+            before, until = self.outcomes.total(), time.monotonic() + patience_s
             with self._changed:
                 while time.monotonic() < until and len(self.settled) < len(ledger.events):
                     self._changed.wait(0.1)
+            patience_s = AGAIN_S[0] if self.outcomes.total() > before else min(2 * patience_s, AGAIN_S[1])
             if self.outcomes.total() == before:
                 for one in self._owed(ledger):
                     self.send(one)

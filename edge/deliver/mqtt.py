@@ -43,8 +43,9 @@ RECEIVE_MAXIMUM = 65_535
 
 LARGEST = 268_435_460  # The largest packet that MQTT can express, bytes: section 2.1.4 of MQTT 5.
 
-PUBACK_S = 60.0
-"""A broker that answers pings, but so long no publication, has lost its way: a minute is beyond every slow link."""
+ANSWER_S = 60.0
+"""A broker that answers pings, but so long no publication or subscription, has lost its way: a minute is beyond every
+slow link."""
 
 UNSUPPORTED_VERSION = 132  # CONNACK 0x84; paho reports the MQTT 3.1.1 code 1 under this number too.
 
@@ -99,6 +100,7 @@ class _Try:
     silent: bool = False  # Whether patience did end.
     welcome: Connected | None = None  # What will be told once the subscriptions stand.
     early: list[MQTTMessage] = field(default_factory=list)  # What a session kept by the broker sends before that.
+    heard_at: float = 0.0  # When the last of it came, or the broker's greeting, on the monotonic clock.
     refusal: str | None = None  # What the broker did not allow.
     largest: int = LARGEST  # The broker's limit on packets, in bytes.
     over: bool = False  # paho can report one end twice.
@@ -156,6 +158,11 @@ class Session:
     def connected(self) -> bool:
         """Whether a publication would go out now."""
         return self._connected is not None
+
+    @property
+    def welcomed(self) -> bool:
+        """Whether the broker has taken the connection, be it that it sends what it kept before it answers anything."""
+        return self._try.welcome is not None and not self._try.over
 
     @property
     def trouble(self) -> str | None:
@@ -266,7 +273,10 @@ class Session:
         if due is not None and now >= due:
             self._try.silent = True
             cut(client)
-        elif self._connected is not None and now - self._on_the_way.since(now) >= PUBACK_S:
+        elif self._connected is None and self.welcomed and now - self._try.heard_at >= ANSWER_S:
+            self._try.refusal = f"{self._broker}: lives, but answers no subscription; restart it if that comes again"
+            cut(client)
+        elif self._connected is not None and now - self._on_the_way.since(now) >= ANSWER_S:
             # What has no PUBACK takes room for good, and may be sent again on another connection only.
             self._try.refusal = f"{self._broker}: lives, but acknowledges nothing; restart it if that comes again"
             cut(client)
@@ -287,6 +297,7 @@ class Session:
         limit = getattr(properties, "ReceiveMaximum", RECEIVE_MAXIMUM)
         self._try.largest = getattr(properties, "MaximumPacketSize", LARGEST)
         self._try.welcome = Connected(self._version.now.value, limit, flags.session_present)
+        self._try.heard_at = time.monotonic()
         if wanted := self._subscriptions + self._wishes:
             client.subscribe([(topic, 1) for topic in wanted])
         else:
@@ -313,6 +324,7 @@ class Session:
             return
         if self._connected is None:
             self._try.early.append(message)
+            self._try.heard_at = time.monotonic()
             return
         token = self._try.number * (RECEIVE_MAXIMUM + 1) + message.mid
         taken = self._tell(client, Delivered(message.topic, bytes(message.payload), token, message.retain))
@@ -360,7 +372,8 @@ class Session:
         self._connected, self._trouble = self._try.welcome, None
         self._waits.began()
         self._tell(client, self._connected)
-        for message in self._try.early:
+        early, self._try.early = self._try.early, []
+        for message in early:
             self._on_message(client, None, message)
 
     def _refused(self, reason: ReasonCode) -> None:

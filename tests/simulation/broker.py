@@ -67,6 +67,10 @@ class Client:
         return self.connection > 0
 
     @property
+    def welcomed(self) -> bool:
+        return self.connected
+
+    @property
     def trouble(self) -> str | None:
         return None if self.connected else "no connection"
 

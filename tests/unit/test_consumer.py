@@ -104,6 +104,7 @@ class ScriptedBroker(Broker):
     """Takes `room` receipts, then none until there is room again."""
 
     connected = True
+    welcomed = False
     trouble: str | None = None
 
     def __init__(self, world: World) -> None:
@@ -438,6 +439,14 @@ def test_a_broker_that_never_answers_ends_it_with_a_clear_line(run: Run, world: 
     with pytest.raises(Unavailable, match="localhost:1883: connection refused; given up after 20 s"):
         run(Pass(FIRST_CONNECTION_S + 2), connected=False)
     assert world.kinds == ["start", "stop"]
+
+
+def test_a_broker_that_sends_all_it_kept_before_it_answers_is_heard_to_the_end(
+    run: Run, world: World, broker: ScriptedBroker
+) -> None:
+    broker.welcomed = True
+    run(Pass(FIRST_CONNECTION_S * 3), CONNECTED, delivered(1), connected=False)
+    assert world.outcomes == ["applied"]
 
 
 def test_a_broker_that_went_away_later_is_waited_for(run: Run, world: World) -> None:

@@ -31,7 +31,7 @@ TOPIC = "dockvoice/north/{}/entries"
 class World(Broker, Shelf, BatchShelf, StatusShelf):
     """Broker and database at once; `deeds` is what was done, in order."""
 
-    connected = True
+    connected = welcomed = True
     trouble: str | None = None
 
     def __init__(self) -> None:
