@@ -11,7 +11,7 @@ import random
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from hashlib import sha256
@@ -198,6 +198,20 @@ class Wire:
     def __exit__(self, *_fault: object) -> None:
         self._client.disconnect()
         self._client.loop_stop()
+
+    def send_all(self, copies: Sequence[Said], ahead: int) -> None:
+        """Send them in their order, and so many more at most than are settled: a device has no more on the way."""
+        each = len(copies) / len({one.id for one in copies})
+        sent = 0
+
+        def has_room() -> bool:
+            return sent < len(self.settled) * each + ahead
+
+        for one in copies:
+            with self._changed:
+                self._changed.wait_for(has_room, AGAIN_S[1])
+            self.send(one)
+            sent += 1
 
     def send(self, one: Said) -> None:
         """Hand it to the broker."""
