@@ -289,7 +289,10 @@ class Session:
             return
         self._try.answer_due = None
         if reason.is_failure:
-            self._refused(reason)
+            remedy = REMEDIES.get(reason.value, "")
+            self._try.refusal = f"{self._broker}: refuses the connection: {str(reason).lower()}{remedy}"
+            if reason.value == UNSUPPORTED_VERSION:
+                self._version.unsupported()
             return
         self._version.accepted()
         client.drop_out_messages()
@@ -375,12 +378,6 @@ class Session:
         early, self._try.early = self._try.early, []
         for message in early:
             self._on_message(client, None, message)
-
-    def _refused(self, reason: ReasonCode) -> None:
-        remedy = REMEDIES.get(reason.value, "")
-        self._try.refusal = f"{self._broker}: refuses the connection: {str(reason).lower()}{remedy}"
-        if reason.value == UNSUPPORTED_VERSION:
-            self._version.unsupported()
 
     def _tell(self, client: Client, event: SessionEvent) -> bool:
         try:
