@@ -60,13 +60,6 @@ class MasterData:
         return not self.rows
 
 
-def columns_of(kind: str) -> tuple[str, ...]:
-    """Those of a kind."""
-    if kind.endswith(OF_UNITS):
-        return UNITS
-    return {OF_RULES: RULES, OF_WORDS: WORDS}.get(kind, LIST)
-
-
 def alternatives(cell: str) -> tuple[str, ...]:
     """The several things that one cell names."""
     return tuple(words.strip() for words in cell.split(BETWEEN) if words.strip())
