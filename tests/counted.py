@@ -72,8 +72,8 @@ def counted(
         wire = held.enter_context(Wire(broker.port))
         began = time.monotonic()
         with Killing(running, random.Random(seed), kill_s, most_kills) as killing:
-            wire.send_all(copies, ahead=2 * devices * WINDOW + 2 * within)
-            wire.settle(ledger, patience_s, killing.check)
+            on_the_way = 2 * (devices * WINDOW + within)
+            wire.settle(ledger, copies, patience_s, ahead=on_the_way, going_on=killing.check)
         seconds = time.monotonic() - began
         return Counted(consumers, len(copies), killing.kills, seconds, compare(ledger, url), dict(wire.outcomes))
 

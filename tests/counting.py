@@ -11,7 +11,7 @@ import random
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from hashlib import sha256
@@ -199,47 +199,49 @@ class Wire:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def send_all(self, copies: Sequence[Said], ahead: int) -> None:
-        """Send them in their order, and so many more at most than are settled: a device has no more on the way."""
-        each = len(copies) / len({one.id for one in copies})
-        sent = 0
-
-        def has_room() -> bool:
-            return sent < len(self.settled) * each + ahead
-
-        for one in copies:
-            with self._changed:
-                self._changed.wait_for(has_room, AGAIN_S[1])
-            self.send(one)
-            sent += 1
-
     def send(self, one: Said) -> None:
         """Hand it to the broker."""
         self._client.publish(f"dockvoice/{SITE}/{one.device}/entries", one.body, qos=1)
 
-    def settle(self, ledger: Ledger, within_s: float, going_on: Callable[[], None] = lambda: None) -> None:
-        """Where no answer comes any more, send again what is not settled, of each device the earliest, until all is.
+    def settle(
+        self,
+        ledger: Ledger,
+        copies: Sequence[Said],
+        within_s: float,
+        *,
+        ahead: int,
+        going_on: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Send the copies in their order, until all events are settled.
 
-        `going_on` raises what keeps answers from coming.
+        So many more at most than are settled: a device has no more on the way. Where no answer comes any more, what is
+        not settled is sent again, of each device the earliest. `going_on` raises what keeps answers from coming.
         """
-        deadline, patience_s = time.monotonic() + within_s, AGAIN_S[0]
+        deadline, patience_s, sent = time.monotonic() + within_s, AGAIN_S[0], 0
+        each = len(copies) / len(ledger.events)
         while len(self.settled) < len(ledger.events):
             assert time.monotonic() < deadline, f"{len(self.settled)} of {len(ledger.events)}: {self.outcomes}"
             going_on()
-            before, until = self.outcomes.total(), time.monotonic() + patience_s
-            with self._changed:
-                while time.monotonic() < until and len(self.settled) < len(ledger.events):
-                    self._changed.wait(0.1)
-            patience_s = AGAIN_S[0] if self.outcomes.total() > before else min(2 * patience_s, AGAIN_S[1])
-            if self.outcomes.total() == before:
-                for one in self._owed(ledger):
-                    self.send(one)
+            before, room = self.outcomes.total(), int(len(self.settled) * each) + ahead
+            for one in copies[sent:room]:
+                self.send(one)
+            sent = max(sent, min(room, len(copies)))
+            if self._hears_more_than(before, patience_s):
+                patience_s = AGAIN_S[0]
+                continue
+            patience_s = min(2 * patience_s, AGAIN_S[1])
+            for one in self._owed(ledger, {one.id for one in copies[:sent]}):
+                self.send(one)
 
-    def _owed(self, ledger: Ledger) -> Iterator[Said]:
-        sent = Counter[str]()
+    def _hears_more_than(self, before: int, within_s: float) -> bool:
+        with self._changed:
+            return self._changed.wait_for(lambda: self.outcomes.total() > before, within_s)
+
+    def _owed(self, ledger: Ledger, begun: Container[str]) -> Iterator[Said]:
+        again = Counter[str]()
         for one in ledger.events:
-            if one.id not in self.settled and sent[one.device] < WINDOW:
-                sent[one.device] += 1
+            if one.id in begun and one.id not in self.settled and again[one.device] < WINDOW:
+                again[one.device] += 1
                 yield one
 
     def _heard(self, _client: Client, _userdata: object, message: MQTTMessage) -> None:
