@@ -39,6 +39,7 @@ SETUP = 3
 SUPPLIER = "ACME"
 LOT_NEEDED, LOT_NEEDED_LATER = "A300", "A500"
 PADDING = 5  # Digits of a package's number, as a label has them.
+FIRST_PACKAGE = 74_210
 DOORS = {"12": "DOCK-12", "14": "DOCK-14"}
 """Each with the location where it unloads."""
 
@@ -198,7 +199,7 @@ class Tryton:
         found: list[Line] = []
         (sequence,) = self.model("ir.sequence").find([("name", "=", "Stock Package")])
         if sequence.padding != PADDING:
-            sequence.padding = PADDING
+            sequence.padding, sequence.number_next = PADDING, FIRST_PACKAGE
             sequence.save()
         (supplier,) = self.model("party.party").find([("code", "=", SUPPLIER)])
         shipment = self.model("stock.shipment.in")(supplier=supplier, reference=trailer)

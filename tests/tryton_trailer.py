@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import replace
 
 from edge.agree.dialogue.orders import Prompt
+from edge.agree.dialogue.questions import About
+from edge.agree.dialogue.table import State
+from edge.records import FieldValue
 from inventory.connect.steps import PostingState
+from lab.scribe.arrivals import Pallet
+from lab.scribe.wording import spelt
+from tests.hearing_device import Device
 from tests.tryton import LOT_NEEDED, LOT_NEEDED_LATER, Line, Tryton
-from tests.tryton_dock import Device, Dock, Expected, ledger_of
+from tests.tryton_dock import UNITS, Dock, Expected, ledger_of
 from tests.waiting import until
 
-LONGEST_S = 240.0  # A trailer takes some ten seconds; a busy machine, and waits after kills, much more.
+LONGEST_S = 240.0  # What takes seconds; a busy machine, and waits after kills, take much more.
 
-ITEMS = (("A100", "Case of 12", "CS"), ("A200", "Unit", "EA"), (LOT_NEEDED, "Unit", "EA"), ("A200", "Case of 12", "CS"))
-SPOKEN = {"CS": "cases", "EA": "pieces"}
+ITEMS = (("A100", "Case of 12"), ("A200", "Unit"), (LOT_NEEDED, "Unit"), ("A200", "Case of 12"))
+CODES = {unit: code for code, unit in UNITS.items()}
+
+PACES = (1.0, 1.3)
+"""So much slower than a voice of flite he speaks, each time anew: what was not understood is not said as before."""
+
+MOST_LINES = 20
+"""About one pallet, his answers among them; a made voice is asked about more often than a person's."""
 
 
 def receive(dock: Dock, tryton: Tryton, chance: random.Random, *, pallets: int, cuts: int, kills: int) -> None:
@@ -29,36 +41,40 @@ def receive(dock: Dock, tryton: Tryton, chance: random.Random, *, pallets: int, 
     )
     before = tryton.moved()
     items = {one.pallet: one.item for one in announced}
-    ledger: dict[str, dict[str, Any]] = {}
-    with dock.device("dock-1") as (ana, ana_wire), dock.device("dock-2") as (ben, ben_wire):
+    with dock.device("dock-1") as (first, first_wire), dock.device("dock-2") as (second, second_wire):
         dock.connector.start()
-        until(lambda: min(ana.expects, ben.expects) > 0, lambda: f"no list came: {dock.connector.log()}", LONGEST_S)
-        tryton.needs_lot(LOT_NEEDED_LATER)  # only now: the devices ask for no lot
-        try:
-            for device, door in ((ana, "12"), (ben, "14")):
-                device.says(f"trailer {_spelt(trailer)}, door {_spelt(door)}")
-            with _killing(dock, chance, kills):
-                at = {pallets * (number + 1) // (cuts + 1) for number in range(cuts)}
-                for number, line in enumerate(announced):
-                    device, door = ((ana, "12"), (ben, "14"))[number % 2]
-                    for wire in (ana_wire, ben_wire) if number in at else ():
-                        wire.down()
-                    said = _said(line, chance)
-                    event = _dictate(device, said)
-                    ledger[event] = {**said, "door": door}
-                    for wire in (ana_wire, ben_wire) if number - 2 in at else ():
-                        wire.up()
-                for wire in (ana_wire, ben_wire):
+        until(
+            lambda: min(first.expects, second.expects) > 0, lambda: f"no list came: {dock.connector.log()}", LONGEST_S
+        )
+        ana, ben = (Receiver(*one, chance.random()) for one in ((first, "rms"), (second, "slt")))
+        with _killing(dock, chance, kills), ThreadPoolExecutor(1) as beside:
+            share = len(announced) // 2
+            at = {share * (number + 1) // (cuts + 1) for number in range(cuts)}
+            others = beside.submit(_unload, ben, trailer, "14", announced[share:])
+            ana.stands_at(trailer, "12")
+            for number, line in enumerate(announced[:share]):
+                for wire in (first_wire, second_wire) if number in at else ():
+                    wire.down()
+                ana.receives(line)
+                for wire in (first_wire, second_wire) if number - 1 in at else ():
                     wire.up()
-                _cancel_last(ben, ledger)
-                _correct_last(ana, ledger)
-                wrong = _dictate(ben, {"pallet_id": refused.pallet, "quantity": 6, "uom": "EA"})
+            others.result()
+            for wire in (first_wire, second_wire):
+                wire.up()
+        ben.cancels_the_last()
+        ana.has_miscounted_the_last()
+        second_wire.down()
+        wrong = ben.receives(refused)
+        tryton.needs_lot(LOT_NEEDED_LATER)  # only now: the device would ask for one
+        try:
+            second_wire.up()
+            ledger = ana.ledger | {event: said for event, said in ben.ledger.items() if event != wrong}
             _see(dock, ledger, wrong)
-            until(lambda: bool(ben.spoken(Prompt.DECLINED)), lambda: f"not told: {dock.connector.log()}", LONGEST_S)
+            until(lambda: bool(second.spoken(Prompt.DECLINED)), lambda: f"not told: {dock.connector.log()}", LONGEST_S)
         finally:
             tryton.needs_lot(LOT_NEEDED_LATER, False)
-    assert ben.spoken(Prompt.DECLINED) == [f"pallet {_spelt(refused.pallet)} was refused: lot missing."]
-    assert ana.spoken(Prompt.DECLINED) == []
+    assert second.spoken(Prompt.DECLINED) == [f"pallet {' '.join(refused.pallet)} was refused: lot missing."]
+    assert first.spoken(Prompt.DECLINED) == []
     _compare(tryton, before, ledger_of(ledger, items))
     for event in ledger:
         assert len([one for one in tryton.shipments(event) if one.state == "done"]) == 1, event
@@ -67,46 +83,109 @@ def receive(dock: Dock, tryton: Tryton, chance: random.Random, *, pallets: int, 
     assert dock.connector.kills == kills
 
 
+def _unload(one: Receiver, trailer: str, door: str, pallets: Sequence[Line]) -> None:
+    one.stands_at(trailer, door)
+    for line in pallets:
+        one.receives(line)
+
+
 def _line(chance: random.Random) -> Line:
-    item, unit, _ = chance.choice(ITEMS)
+    item, unit = chance.choice(ITEMS)
     return Line(item, chance.randrange(6, 60), unit)
 
 
-def _said(line: Line, chance: random.Random) -> dict[str, Any]:
-    code = next(code for item, unit, code in ITEMS if (item, unit) == (line.item, line.unit))
-    said: dict[str, Any] = {"pallet_id": line.pallet, "quantity": int(line.quantity), "uom": code}
-    if line.item == LOT_NEEDED:
-        said["lot"] = str(chance.randrange(10_000, 99_999))
-    return said
+class Receiver:
+    """Who receives: he says what is before him, and answers what is asked, until it is on record. His own scribe."""
+
+    def __init__(self, device: Device, voice: str, seed: float) -> None:
+        """`voice` is one of flite's."""
+        self.ledger: dict[str, dict[str, FieldValue]] = {}
+        """What he meant, by the event that came of it."""
+        self._device = device
+        self._voice = voice
+        self._chance = random.Random(seed)
+        self._at = self._load = Pallet("", 0, "CS", "", "")
+
+    def stands_at(self, trailer: str, door: str) -> None:
+        self._at = replace(self._at, trailer=trailer, door=door)
+        self._converse(
+            self._at, ("trailer", "door"), over=lambda: self._device.read_back == {"trailer": trailer, "door": door}
+        )
+
+    def receives(self, line: Line) -> str:
+        """The event that came of it."""
+        lot = str(self._chance.randrange(10_000, 99_999)) if line.item == LOT_NEEDED else None
+        self._load = replace(self._at, pallet=line.pallet, quantity=int(line.quantity), uom=CODES[line.unit], lot=lot)
+        return self._records(("pallet_id", "quantity", *(("lot",) if lot else ())))
+
+    def has_miscounted_the_last(self) -> None:
+        """It is not what was announced: he is asked to count again."""
+        del self.ledger[self._device.rows[-1].event_id]
+        self._load = replace(self._load, quantity=self._load.quantity + 1)
+        self._records(("quantity",), cue="correction, ")
+
+    def cancels_the_last(self) -> None:
+        last = self._device.rows[-1].event_id
+        self._converse(self._load, (), cue="cancel")
+        del self.ledger[last]
+
+    def _records(self, names: Sequence[str], cue: str = "") -> str:
+        self._device.read_back = {}
+        self._converse(self._load, names, cue)
+        event = self._device.rows[-1].event_id
+        self.ledger[event] = self._load.fields()
+        return event
+
+    def _converse(
+        self, load: Pallet, names: Sequence[str], cue: str = "", over: Callable[[], bool] = lambda: False
+    ) -> None:
+        """He says these fields of it, and answers, until an event comes of it, or it is `over`."""
+        owed, line = len(self._device.rows), ""
+        for _ in range(MOST_LINES):
+            line = self._answer(load) or cue + ", ".join(_words(name, load) for name in names)
+            self._device.says(line, self._voice, self._chance.uniform(*PACES))
+            if over() or len(self._device.rows) > owed:
+                return
+        raise AssertionError(f"{names} of {load}: {line!r}, {self._device.stands}")
+
+    def _answer(self, load: Pallet) -> str:
+        """What he says to what he heard; nothing where he was not understood at all, and begins again."""
+        asked, meant = self._device.stands.question, load.fields()
+        if asked is None:
+            held = self._device.stands.state is State.HELD and self._device.read_back
+            return self._agree(self._device.read_back, load) if held else ""
+        field = str(asked.field)
+        match asked.about:
+            case About.FIELD | About.CHOICE:
+                return _words(field, load) if meant.get(field) else "cancel"
+            case About.FIELD_RIGHT:
+                return self._agree({field: asked.candidates[0]}, load)
+            case About.ENTRY_RIGHT:
+                return self._agree(asked.fields, load)
+            case _:
+                return self._yes() if asked.about is About.CANCEL else "no"
+
+    def _agree(self, heard: Mapping[str, FieldValue], load: Pallet) -> str:
+        wrong = [name for name, value in load.fields().items() if heard.get(name, value) != value]
+        return f"no, {_words(wrong[0], load)}" if wrong else self._yes()
+
+    def _yes(self) -> str:
+        return self._chance.choice(("yes", "correct", "yes, correct"))
 
 
-def _dictate(device: Device, said: dict[str, Any]) -> str:
-    lot = f", lot {_spelt(said['lot'])}" if "lot" in said else ""
-    event = device.says(f"pallet {_spelt(said['pallet_id'])}, {said['quantity']} {SPOKEN[said['uom']]}{lot}", "yes")
-    assert event, device.heard[-3:]
-    return event
+def _words(field: str, load: Pallet) -> str:
+    unit = {"CS": "cases", "EA": "pieces"}[load.uom]
+    return {
+        "pallet_id": f"pallet {spelt(load.pallet)}",
+        "quantity": f"{load.quantity} {unit}",
+        "uom": unit,
+        "lot": f"lot {spelt(load.lot or '')}",
+        "trailer": f"trailer {spelt(load.trailer)}",
+        "door": f"door {load.door}",
+    }[field]
 
 
-def _cancel_last(device: Device, ledger: dict[str, dict[str, Any]]) -> None:
-    device.says("cancel", "yes")
-    del ledger[_last_of(device, ledger)]
-
-
-def _correct_last(device: Device, ledger: dict[str, dict[str, Any]]) -> None:
-    event = _last_of(device, ledger)
-    said = ledger.pop(event)
-    said["quantity"] += 1
-    count = f"{said['quantity']} {SPOKEN[said['uom']]}"
-    after = device.says(f"correction {count}", count, "yes")  # it is not what was announced: he is asked to count again
-    assert after, device.heard[-3:]
-    ledger[after] = said
-
-
-def _last_of(device: Device, ledger: dict[str, dict[str, Any]]) -> str:
-    return next(row.event_id for row in reversed(device.rows) if row.event_id in ledger)
-
-
-def _see(dock: Dock, ledger: dict[str, dict[str, Any]], wrong: str) -> None:
+def _see(dock: Dock, ledger: Mapping[str, object], wrong: str) -> None:
     """Wait until all that was said is posted, what was taken back is, and what could not be is declined."""
 
     def states() -> dict[str, str]:
@@ -144,7 +223,3 @@ def _killing(dock: Dock, chance: random.Random, kills: int) -> Iterator[None]:
             yield
         finally:
             killing.result()
-
-
-def _spelt(text: str) -> str:
-    return " ".join(text)

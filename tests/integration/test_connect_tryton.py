@@ -198,4 +198,4 @@ def test_the_trailer_is_in_tryton_as_it_was_said_whatever_is_cut_and_killed(
     tryton: Tryton, postgresql: PostgreSQL, tmp_path: Path, free_port: Callable[[], int]
 ) -> None:
     with Dock(tmp_path, tryton, postgresql, free_port, keys(tmp_path)) as dock:
-        receive(dock, tryton, random.Random(20261122), pallets=8, cuts=1, kills=1)
+        receive(dock, tryton, random.Random(20261122), pallets=4, cuts=1, kills=1)

@@ -19,10 +19,11 @@ from inventory.judge import Sound, judge
 from inventory.settings import InventorySettings
 from inventory.store import Store
 from tests.dictated import payload, recorded
+from tests.hearing_device import SITE
 from tests.integration.test_office_decides import keys
 from tests.postgresql import PostgreSQL
 from tests.tryton import LOT_NEEDED, PASSWORD, SUPPLIER, Line, Tryton, tryton
-from tests.tryton_dock import SETTINGS, SITE, Dock
+from tests.tryton_dock import SETTINGS, Dock
 from tests.waiting import until
 
 __all__ = ["tryton"]
