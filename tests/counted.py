@@ -22,9 +22,12 @@ from tests.postgresql import PostgreSQL
 BROKER = ("max_queued_messages 0",)
 """Nothing is dropped by the broker while consumers are dead: what it drops comes again, but later."""
 
-WINDOW = 16
+ON_THE_WAY = 16
 """Events that a device has on the way, as in its settings. Without it a hundred thousand would wait at once, and for
 every consumer that comes back mosquitto 2.0.11 sends all that waits, whatever that says it takes."""
+
+COMES_UP_S = 600.0
+"""Before its subscription is answered a consumer is sent all that waits: a minute of it, on a busy machine."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +75,8 @@ def counted(
         wire = held.enter_context(Wire(broker.port))
         began = time.monotonic()
         with Killing(running, random.Random(seed), kill_s, most_kills) as killing:
-            on_the_way = 2 * (devices * WINDOW + within)
-            wire.settle(ledger, copies, patience_s, ahead=on_the_way, going_on=killing.check)
+            ahead = 2 * (devices * ON_THE_WAY + within)
+            wire.settle(ledger, copies, patience_s, ahead=ahead, going_on=killing.check)
         seconds = time.monotonic() - began
         return Counted(consumers, len(copies), killing.kills, seconds, compare(ledger, url), dict(wire.outcomes))
 
@@ -119,5 +122,5 @@ class Killing:
             victim.kill()
             self.kills += 1
             victim.start(wait=False)
-            while not victim.comes_up():  # on a busy machine it may give up waiting for the broker
+            while not victim.comes_up(COMES_UP_S):  # on a busy machine it may give up waiting for the broker
                 victim.start(wait=False)

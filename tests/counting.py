@@ -29,7 +29,7 @@ SILENCE = "0" * 64  # The hash of a recording that nobody looks at here.
 AGAIN_S = (4.0, 120.0)
 """So long no receipt comes before devices send again, at first and at most; each wait is twice the last. As with
 theirs: who sent again while a queue still drains would only make it longer."""
-WINDOW = 60  # So many events of a device are sent again at once.
+AGAIN = 60  # So many events of a device are sent again at once.
 
 OF_WHAT = ("pallet", "item", "unit", "lot", "location")
 """What quantities are summed by."""
@@ -240,7 +240,7 @@ class Wire:
     def _owed(self, ledger: Ledger, begun: Container[str]) -> Iterator[Said]:
         again = Counter[str]()
         for one in ledger.events:
-            if one.id in begun and one.id not in self.settled and again[one.device] < WINDOW:
+            if one.id in begun and one.id not in self.settled and again[one.device] < AGAIN:
                 again[one.device] += 1
                 yield one
 

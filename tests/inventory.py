@@ -95,12 +95,12 @@ class RunningInventory:
         assert self._notices is not None
         self._notices.hear(word, self.log.read_text)
 
-    def comes_up(self) -> bool:
+    def comes_up(self, seconds: float) -> bool:
         """Wait until the latest run has subscribed; False where it ends instead, as one does that finds no broker."""
         process, notices = self._process, self._notices
         assert process is not None
         assert notices is not None
-        return notices.hear("READY=1", self.log.read_text, lambda: process.poll() is not None)
+        return notices.hear("READY=1", self.log.read_text, lambda: process.poll() is not None, seconds)
 
     def stop(self) -> int:
         """End it as systemd would; its exit code."""

@@ -7,12 +7,13 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from inventory.store import Store
+from lab.scribe.arrivals import Pallet
 from tests.hearing_device import SITE, Device
 from tests.inventory import RunningInventory
 from tests.mosquitto import Mosquitto
@@ -130,10 +131,9 @@ KGM = "Kilogram"
 Expected = Counter[tuple[str, str, str | None, str]]
 
 
-def ledger_of(entries: Mapping[str, Mapping[str, Any]], items: Mapping[str, str]) -> Expected:
-    """What the scribe wrote down, in Tryton's words."""
+def ledger_of(loads: Iterable[Pallet], items: Mapping[str, str]) -> Expected:
+    """What the scribe wrote down, in Tryton's words; `items` are by pallet."""
     found: Expected = Counter()
-    for said in entries.values():
-        unit, place = UNITS[said["uom"]], DOORS[said["door"]]
-        found[items[said["pallet_id"]], unit, said.get("lot"), place] += said["quantity"]
+    for load in loads:
+        found[items[load.pallet], UNITS[load.uom], load.lot, DOORS[load.door]] += load.quantity
     return found

@@ -43,12 +43,18 @@ class Notices:
         self._socket.close()
         self._directory.cleanup()
 
-    def hear(self, word: str, complaint: Complaint, ended: Callable[[], bool] = lambda: False) -> bool:
+    def hear(
+        self,
+        word: str,
+        complaint: Complaint,
+        ended: Callable[[], bool] = lambda: False,
+        seconds: float = PATIENCE_S,
+    ) -> bool:
         """Return when the program said `word`, for example READY=1; what it said before that is gone.
 
         False where it never will, since it has `ended`.
         """
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + seconds
         self._socket.settimeout(LOOK_S)
         while time.monotonic() < deadline:
             try:

@@ -40,67 +40,67 @@ def welcomed_by(listener: socket.socket) -> Iterator[tuple[socket.socket, bytes]
         yield end, end.recv(1000)
 
 
-def test_the_connection_is_made_anew_and_room_is_there_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge.deliver.mqtt.ANSWER_S", 0.5)
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    """Where the broker listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(60)
+        yield listening
+
+
+@contextmanager
+def session(listener: socket.socket, *subscriptions: str) -> Iterator[tuple[Session, list[SessionEvent]]]:
+    """A device's session with it, and what the device hears of that."""
     heard: list[SessionEvent] = []
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(60)
-        settings = Mqtt(host="127.0.0.1", port=listener.getsockname()[1], version=MqttVersion.V5)
-        session = Session(settings, client_id="device", receive=heard.append)
-        session.start()
+    settings = Mqtt(host="127.0.0.1", port=listener.getsockname()[1], version=MqttVersion.V5)
+    made = Session(settings, client_id="device", receive=heard.append, subscriptions=subscriptions)
+    made.start()
+    yield made, heard
+    made.stop()
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.deliver.mqtt.ANSWER_S", 0.5)
+
+
+def test_the_connection_is_made_anew_and_room_is_there_again(listener: socket.socket) -> None:
+    with session(listener) as (device, heard):
         for _ in range(2):
             end, _ = listener.accept()
             with end:
                 end.recv(1000)
                 end.sendall(ONE_AT_A_TIME)
-                until(lambda: session.connected, "never connected")
-                assert session.publish("topic", b"first", tag="first")
-                assert not session.publish("topic", b"second", tag="second"), "there is no room for another one"
+                until(lambda: device.connected, "never connected")
+                assert device.publish("topic", b"first", tag="first")
+                assert not device.publish("topic", b"second", tag="second"), "there is no room for another one"
                 until(lambda: isinstance(heard[-1], Disconnected), "it waits for ever")
-        session.stop()
     assert kinds(heard) == [Connected, Disconnected] * 2
     assert isinstance(heard[1], Disconnected)
     assert "lives, but acknowledges nothing" in heard[1].why
 
 
-def test_a_subscription_that_is_never_answered_ends_the_connection_and_is_told(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("edge.deliver.mqtt.ANSWER_S", 0.5)
-    heard: list[SessionEvent] = []
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(60)
-        settings = Mqtt(host="127.0.0.1", port=listener.getsockname()[1], version=MqttVersion.V5)
-        session = Session(settings, client_id="device", receive=heard.append, subscriptions=["t"])
-        session.start()
+def test_a_subscription_that_is_never_answered_ends_the_connection_and_is_told(listener: socket.socket) -> None:
+    with session(listener, "t") as (device, heard):
         with welcomed_by(listener):
-            until(lambda: session.trouble is not None, "it waits for ever")
-        assert not session.welcomed
-        assert "lives, but answers no subscription" in str(session.trouble)
+            until(lambda: device.trouble is not None, "it waits for ever")
+        assert not device.welcomed
+        assert "lives, but answers no subscription" in str(device.trouble)
         with welcomed_by(listener) as (end, subscribe):
             end.sendall(suback(subscribe))
-            until(lambda: session.connected, "never connected")
-        session.stop()
+            until(lambda: device.connected, "never connected")
     assert heard[0] == Connected("5", 65_535, session_present=True)
 
 
-def test_all_that_was_kept_may_come_before_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge.deliver.mqtt.ANSWER_S", 0.5)
-    heard: list[SessionEvent] = []
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(60)
-        settings = Mqtt(host="127.0.0.1", port=listener.getsockname()[1], version=MqttVersion.V5)
-        session = Session(settings, client_id="device", receive=heard.append, subscriptions=["t"])
-        session.start()
-        with welcomed_by(listener) as (end, subscribe):
-            for number in range(1, 11):  # for twice as long as nothing at all would be waited for
-                end.sendall(publication(number))
-                time.sleep(0.1)
-            assert session.welcomed
-            assert heard == []
-            end.sendall(suback(subscribe))
-            until(lambda: len(heard) == 11, "what came early is not told")
-        session.stop()
+def test_all_that_was_kept_may_come_before_the_answer(listener: socket.socket) -> None:
+    with session(listener, "t") as (device, heard), welcomed_by(listener) as (end, subscribe):
+        for number in range(1, 11):  # for twice as long as nothing at all would be waited for
+            end.sendall(publication(number))
+            time.sleep(0.1)
+        assert device.welcomed
+        assert heard == []
+        end.sendall(suback(subscribe))
+        until(lambda: len(heard) == 11, "what came early is not told")
     assert kinds(heard)[:11] == [Connected, *[Delivered] * 10]
 
 
