@@ -35,10 +35,9 @@ WITH_SOUND = frozenset({Sound(os.environ["SOUND"])} if os.environ.get("SOUND") e
 PLAYS, MANY = ("with Shelf(", "with headset(", "with Theatre("), ("with Theatre(", "ExitStack()")
 """By the words in its file: what has sound, and what of this holds several programs at work."""
 
-GROUPS = {"standin": ("RunningStandin",), "postgresql": ("PostgreSQL", "KINDS", "store: Store")}
-"""What shares something dear, by the words in its file: a server starts once.
-
-Where a sound server only stands by and nobody judges what is heard, other tests may make it late.
+STANDIN = "RunningStandin"
+"""What names it, by the word in its file, asks one stand-in for the clouds, which starts once. A cluster of PostgreSQL
+is up in a second, and each process has its own: in one of them its tests would be what all wait for in the end.
 """
 
 ALONE = {"faults", "playbook"}
@@ -65,8 +64,7 @@ def sound(file: str) -> Sound:
 @cache
 def _shared(file: str) -> str:
     """What the tests of a file share with others, or the file itself."""
-    text = (ROOT / file).read_text(encoding="utf-8")
-    return next((name for name, words in GROUPS.items() if any(word in text for word in words)), file)
+    return STANDIN if STANDIN in (ROOT / file).read_text(encoding="utf-8") else file
 
 
 def folder(nodeid: str) -> str:

@@ -337,8 +337,8 @@ class Line:
     pallet: str = ""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def tryton(postgresql: PostgreSQL) -> Iterator[Tryton]:
-    """One server for all tests of a process that need one."""
+    """One server for all tests of a file that need one."""
     with Tryton(postgresql) as server:
         yield server

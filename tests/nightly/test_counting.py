@@ -11,8 +11,8 @@ from tests.counted import counted
 from tests.postgresql import PostgreSQL
 from tests.tiers import SEED
 
-EVENTS = int(os.environ.get("COUNTED_EVENTS", "20000"))
-"""What a night has room for, some ten minutes; a hundred thousand take six to twenty with each number of consumers."""
+EVENTS = int(os.environ.get("COUNTED_EVENTS", "10000"))
+"""What a night has room for; a hundred thousand take six to twenty with each number of consumers."""
 
 
 @pytest.mark.timeout(4 * 3600)  # a consumer that is killed each second spends most of its life starting

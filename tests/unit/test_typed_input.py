@@ -208,7 +208,7 @@ def values(reading: Reading) -> dict[str, FieldValue | None]:
     return {name: said.value for name, said in reading.fields.items()}
 
 
-@pytest.mark.parametrize("code", OTHERS)
+@pytest.mark.parametrize("code", OTHERS[:: sized(quick=3, test=1, nightly=1)])
 def test_every_command_can_be_typed_in_the_language_of_the_device_too(bench: Bench, code: str) -> None:
     language = language_named(code)
     for name, asked in NAMED.items():
