@@ -12,7 +12,7 @@ from tests.postgresql import PostgreSQL
 from tests.tiers import SEED
 
 EVENTS = int(os.environ.get("COUNTED_EVENTS", "10000"))
-"""What a night has room for; a hundred thousand take six to twenty with each number of consumers."""
+"""What a night has room for; a hundred thousand take six to twenty minutes with each number of consumers."""
 
 
 @pytest.mark.timeout(4 * 3600)  # a consumer that is killed each second spends most of its life starting
