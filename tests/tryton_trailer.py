@@ -32,8 +32,9 @@ PACES = (1.0, 1.3)
 MOST_LINES = 12
 """About one pallet, his answers among them: then he gives up."""
 
-ON_PAPER = 0.1
-"""Of the pallets of a trailer, at most: a made voice says a number of which no saying is understood."""
+ON_PAPER = 0.25
+"""Of the pallets of a trailer, at most: of some numbers no saying of a made voice is understood. With more of them it
+would hardly be a trailer that was said; what was not understood and is there all the same fails anyway."""
 
 
 def receive(dock: Dock, tryton: Tryton, chance: random.Random, *, pallets: int, cuts: int, kills: int) -> None:
@@ -86,9 +87,9 @@ def receive(dock: Dock, tryton: Tryton, chance: random.Random, *, pallets: int, 
     (flag,) = [one for one in dock.store.flags.all() if one.event_id == wrong]
     assert (flag.rule, flag.reason.partition(":")[0]) == ("connect:tryton", "lot_missing")
     assert dock.connector.kills == kills
-    on_paper = [*ana.on_paper, *ben.on_paper]
-    print(f"{len(ledger)} of {pallets} pallets in Tryton, one cancelled, one refused; not understood {len(on_paper)}")
-    assert len(on_paper) <= pallets * ON_PAPER
+    on_paper = len(ana.on_paper + ben.on_paper)
+    print(f"{len(ledger)} of {pallets} pallets in Tryton, one cancelled, one refused; not understood: {on_paper}")
+    assert on_paper <= pallets * ON_PAPER
 
 
 def _unload(one: Receiver, trailer: str, door: str, pallets: Sequence[Line]) -> None:
