@@ -41,7 +41,7 @@ demo: $(CACHE)/demo.stamp system-demo models  ## Recorded sentences become inven
 quick: style  ## Tests, while working: style, logic, plays, a few examples of each property; a minute and a half
 	TIER=quick $(PYTEST) -n $(THINKING) $(ARGS)
 
-test: ready  ## Tests, before sharing; what CI runs: every check, real servers and sound, a short form of each fault; a quarter of an hour
+test: ready  ## Tests, before sharing; what CI runs: every check, real servers and sound, a short form of each fault; some twenty minutes
 	@$(MAKE) style
 # Types and imports are checked beside what now and then waits: by itself that keeps one processor idle for half a minute.
 	@( $(BIN)/mypy; types=$$?; $(BIN)/lint-imports && exit $$types ) > $(CACHE)/check.txt 2>&1 & check=$$!; \

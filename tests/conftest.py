@@ -46,7 +46,7 @@ WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 """Of the processes that run tests, which this is."""
 
 SELDOM = 20_000
-"""So many objects more before garbage is looked for: with the usual 700 a tenth of the time goes there."""
+"""So many objects more before garbage is looked for: with the usual 700 up to a tenth of the time goes there."""
 
 # ---- tiers, and who runs what ----
 

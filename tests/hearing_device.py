@@ -74,7 +74,7 @@ class Air:
     def say(self, sound: Sound) -> None:
         """Returns when it was listened to."""
         self._said.put(sound)
-        self._said.join()
+        until(lambda: self._said.unfinished_tasks == 0, "nobody listens any more")
 
     def close(self) -> None:
         self._said.put(None)

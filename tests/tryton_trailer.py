@@ -32,7 +32,7 @@ PACES = (1.0, 1.3)
 MOST_LINES = 12
 """About one pallet, his answers among them: then he gives up."""
 
-ON_PAPER = 0.25
+ON_PAPER = 0.1
 """Of the pallets of a trailer, at most: of some numbers no saying of a made voice is understood. With more of them it
 would hardly be a trailer that was said; what was not understood and is there all the same fails anyway."""
 
