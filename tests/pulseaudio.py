@@ -40,7 +40,10 @@ pcm.{name} {{
 }}
 """
 
-OPTIONS = ("-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no", "--log-target=stderr")
+OPTIONS = (
+    *("-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no", "--log-target=stderr"),
+    "--disable-shm=yes",  # With it a client that leaves now and then ends the server: a fault of PulseAudio, issue 824.
+)
 
 RATE = 16_000
 TICK_S = 0.02

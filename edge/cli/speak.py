@@ -15,7 +15,7 @@ from edge.agree.dialogue.orders import Earcon
 from edge.cli.options import Config, settings
 from edge.cli.output import EXIT_CODES, log_warnings
 from edge.config import Settings, Speak, VoiceLanguage
-from edge.errors import StorageFailed
+from edge.errors import StorageFailed, Unavailable
 from edge.records import SAMPLE_RATE
 from edge.speak.earcons import Samples, earcon
 from edge.speak.loudspeaker import Loudspeaker
@@ -81,6 +81,11 @@ async def _play(sound: Samples, chosen: Speak) -> None:
         await loudspeaker.until_quiet()
         await asyncio.sleep(LAST_S)
         keeping.cancel()
+    if phrase is None or phrase.waiting:
+        raise Unavailable(
+            "speaker: it took no more sound before all was said; "
+            "see that it is plugged in and that the sound server runs, or set speak.device, and try again"
+        )
 
 
 def _write(sound: Samples, out: Path) -> None:

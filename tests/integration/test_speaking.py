@@ -194,6 +194,14 @@ def test_speak_plays_and_without_a_device_says_what_to_mend(worn: Headset, monke
         spoken = dockvoice("speak", "pallet 7 4 2", "--earcon", "fault")
         assert spoken.returncode == 0, spoken.stderr
         ring_at(after(listening, 0), Earcon.FAULT)
+        begins = len(listening.samples)
+        with ThreadPoolExecutor(1) as mouth:
+            speaking = mouth.submit(dockvoice, "speak", "pallet 7 4 2, twelve cases, dock bravo", "--earcon", "fault")
+            until(lambda: bool(max(listening.samples[begins:], default=0) > LOUD), "it says nothing")
+            worn.kill()
+            broken = speaking.result()
+        assert broken.returncode == 69, "what was not said counts as said"
+        assert "took no more sound before all was said" in broken.stderr
 
 
 def test_an_earpiece_that_appears_while_the_operator_speaks_is_used_from_then_on(
