@@ -6,13 +6,17 @@ import gc
 import os
 import socket
 import sqlite3
+import ssl
 import tempfile
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
+import typer.testing
 from xdist.remote import Producer
 
 from edge.agree.decide import Rules
@@ -192,6 +196,23 @@ def _tables_made_once() -> Iterator[None]:
 
     with closing(made), pytest.MonkeyPatch.context() as patched:
         patched.setattr(JournalDatabase, "migrate", migrate_or_copy)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _made_once() -> Iterator[None]:
+    """What takes long and never changes is made once in a process: trees of commands, and whom everybody trusts."""
+    make = ssl.create_default_context
+    public = {certifi.where(), os.environ.get("SSL_CERT_FILE")}
+    of_file = cache(lambda file: make(cafile=file))
+
+    def context(*purpose: Any, **given: Any) -> ssl.SSLContext:
+        is_public = not purpose and given.keys() == {"cafile"} and given["cafile"] in public - {None}
+        return of_file(given["cafile"]) if is_public else make(*purpose, **given)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(ssl, "create_default_context", context)
+        patched.setattr(typer.testing, "_get_command", cache(typer.testing._get_command))
         yield
 
 

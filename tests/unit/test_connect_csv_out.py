@@ -15,6 +15,7 @@ from inventory.connect.csv_folder import CsvFolder, CsvFolderSettings
 from inventory.connect.csv_out import COLUMNS, guarded, unguarded
 from inventory.connect.ports import Away, Declined, DocumentState, Posting
 from tests.postings import BEGAN, because, posting
+from tests.tiers import sized
 
 
 class Clock:
@@ -151,7 +152,7 @@ def tell_all(files: CsvFolder, wanted: list[Posting]) -> None:
     files.close()
 
 
-@pytest.mark.parametrize("form", ["csv", "xlsx"])
+@pytest.mark.parametrize("form", ["csv", "xlsx"][: sized(quick=1, test=2, nightly=2)])
 def test_killed_between_any_two_steps_each_line_is_in_one_file_once(
     tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:

@@ -62,23 +62,6 @@ def test_weights_that_cannot_be_loaded_are_named(form: Form, catalogue: Catalogu
         VoskInterpreter(tmp_path, form, catalogue, ())
 
 
-def test_without_weights_pocketsphinx_serves(form: Form, catalogue: Catalogue, tmp_path: Path) -> None:
-    assert recogniser(settings(tmp_path), form, catalogue).name == "pocketsphinx/en-us"
-
-
-def test_an_operator_whose_name_nobody_can_hear_keeps_no_device_from_listening(
-    form: Form, catalogue: Catalogue, tmp_path: Path
-) -> None:
-    names = ("Ana", "xqzvwt", "471")
-    reader = recogniser(settings(tmp_path), form, catalogue, converses=True, names=names)
-    assert reader.name == "pocketsphinx/en-us"
-
-
-def test_pocketsphinx_needs_no_model(form: Form, catalogue: Catalogue, tmp_path: Path) -> None:
-    chosen = settings(tmp_path, engine="pocketsphinx", model="huge")
-    assert recogniser(chosen, form, catalogue).name == "pocketsphinx/en-us"
-
-
 def test_without_pocketsphinx_it_is_said_what_to_do(
     form: Form, catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,10 +36,11 @@ class Worn:
         return self._pieces * PIECE / RATE / self._speed
 
     def brings(self, pcm: bytes, seconds: float, *, lost_every: int = 0) -> None:
+        level = sound_level(pcm)
         for number in range(round(seconds * 50 * self._speed)):
             self._pieces += 1
             lost = bool(lost_every) and number % lost_every == 0
-            self._note(self.health.heard(sound_level(pcm), self._pieces * PIECE, self.now, lost=lost))
+            self._note(self.health.heard(level, self._pieces * PIECE, self.now, lost=lost))
 
     def brings_nothing(self, seconds: float) -> None:
         for _ in range(round(seconds / 0.1)):

@@ -47,7 +47,7 @@ def entries(form: Form, count: int) -> list[dict[str, FieldValue]]:
     return made
 
 
-ONE_IN = sized(quick=20, test=4, nightly=1)
+ONE_IN = sized(quick=40, test=4, nightly=1)
 """While working, one entry in so many is read back, in each language others."""
 
 

@@ -10,13 +10,14 @@ from edge.forms.spoken import read_transcript
 from edge.forms.spoken.language import LANGUAGES, language_named
 from edge.forms.spoken.rough import around, rough_sentences, rough_words
 from tests.shipped import ROOT
+from tests.tiers import sized
 
 FORMS = forms_in(ROOT / "schemas" / "forms")
 CATALOGUE = Catalogue.load(ROOT / "config" / "catalogue")
 MOVE = FORMS["pallet-move"]
 
 
-@pytest.mark.parametrize("code", LANGUAGES)
+@pytest.mark.parametrize("code", LANGUAGES[:: sized(quick=3, test=1, nightly=1)])
 def test_they_hold_no_word_that_cannot_be_heard(code: str) -> None:
     language = language_named(code)
     said = [word for one, _ in rough_words(MOVE, CATALOGUE, language) for word in one.lower().split()]
@@ -34,7 +35,7 @@ def hash_of(word: str) -> int:
     return sum(word.encode())
 
 
-@pytest.mark.parametrize("code", LANGUAGES)
+@pytest.mark.parametrize("code", LANGUAGES[:: sized(quick=3, test=1, nightly=1)])
 def test_the_reader_finds_each_field_in_them(code: str) -> None:
     told = rough_sentences(MOVE, CATALOGUE, language_named(code), lambda _: True)[:8]
     found = {field for one in told for field in read_transcript(one, MOVE, CATALOGUE, code)}

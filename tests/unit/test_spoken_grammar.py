@@ -12,7 +12,6 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from pocketsphinx import Decoder
 
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
@@ -120,28 +119,10 @@ def test_some_sentences_leave_a_field_out_and_some_change_the_order(pallet_move:
     assert 0.05 < sum(phrase.startswith("dock") for phrase in said) / len(said) < 0.4
 
 
-def test_pocketsphinx_takes_the_grammar_and_every_word_of_it_is_in_its_dictionary(
-    form: Form, catalogue: Catalogue
-) -> None:
-    decoder = Decoder(lm=None, loglevel="FATAL")
-    decoder.add_jsgf_string("form", jsgf(form, catalogue))
-    unknown = {word for word in vocabulary(form, catalogue) if decoder.lookup_word(word) is None}
-    # Spellings that only transcripts of other recognisers carry; the grammar does not use them.
-    grammar = set(re.findall("[a-z]+", jsgf(form, catalogue)))
-    assert not unknown & grammar
-
-
 def test_without_commands_the_grammar_has_sentences_alone(form: Form, catalogue: Catalogue) -> None:
     grammar = jsgf(form, catalogue)
     assert "<command>" not in grammar
     assert "public <utterance> = <sentence>;" in grammar
-
-
-def test_pocketsphinx_knows_every_word_of_the_commands(form: Form, catalogue: Catalogue) -> None:
-    decoder = Decoder(lm=None, loglevel="FATAL")
-    decoder.add_jsgf_string("form", jsgf(form, catalogue, command_phrases(("ana",))))
-    said = {word for phrase in command_phrases(("ana",)) for word in phrase.split()}
-    assert [word for word in said if decoder.lookup_word(word) is None] == []
 
 
 def test_exceptions_and_check_digits_are_answers_too(repository: Path) -> None:

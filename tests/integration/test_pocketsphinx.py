@@ -1,21 +1,28 @@
+"""Pocketsphinx, which needs no weights from elsewhere: what it is told to expect, what it hears, and when it serves."""
+
 from __future__ import annotations
 
 import asyncio
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import soundfile
+from pocketsphinx import Decoder
 
 from edge.config import Settings, load
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import forms_in
 from edge.forms.model import Form
-from edge.forms.spoken import command_phrases
+from edge.forms.spoken import command_phrases, jsgf, vocabulary
 from edge.records import Act, Closing, Command, Reading, Segment, Utterance
+from edge.understand.local.factory import recogniser
 from edge.understand.local.pocketsphinx import PocketsphinxInterpreter
+from tests import shipped
 
 ASKED = {
     "yes": (Act.YES, None),
@@ -63,3 +70,26 @@ def test_commands_and_bare_answers_are_heard_where_entries_are_agreed(
 def test_a_sentence_alone_knows_no_command(form: Form, catalogue: Catalogue, repository: Path) -> None:
     audio = repository / "tests" / "data" / "speech" / "conversation" / "rms-yes.flac"
     assert heard(audio, PocketsphinxInterpreter(form, catalogue)).act is Act.RECORD
+
+
+@pytest.mark.parametrize("name", ["pallet-move", "stock-count"])
+def test_every_word_of_the_grammar_and_of_the_commands_is_in_its_dictionary(name: str, catalogue: Catalogue) -> None:
+    form, commands = shipped.form(name), command_phrases(("ana",))
+    decoder = Decoder(lm=None, loglevel="FATAL")
+    decoder.add_jsgf_string("form", jsgf(form, catalogue, commands))
+    # The vocabulary has spellings that only transcripts of other recognisers carry; the grammar does not use them.
+    words = {word for phrase in commands for word in phrase.split()}
+    words |= vocabulary(form, catalogue) & set(re.findall("[a-z]+", jsgf(form, catalogue)))
+    assert [word for word in words if decoder.lookup_word(word) is None] == []
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [{}, {"names": ("Ana", "xqzvwt", "471")}, {"engine": "pocketsphinx", "model": "huge"}],
+    ids=["without other weights", "an operator whose name nobody can hear", "it needs no model"],
+)
+def test_it_serves(form: Form, catalogue: Catalogue, tmp_path: Path, chosen: dict[str, Any]) -> None:
+    names = chosen.pop("names", ())
+    settings = load(Settings, None, understand={"models_directory": tmp_path, **chosen})
+    reader = recogniser(settings, form, catalogue, converses=bool(names), names=names)
+    assert reader.name == "pocketsphinx/en-us"
