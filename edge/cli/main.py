@@ -20,7 +20,7 @@ from typing import Annotated, Any, NoReturn, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
-from typer.main import get_group
+from typer.main import get_command_name, get_group
 
 from edge.cli.output import EXIT_CODES, line
 from edge.errors import DockvoiceError, Misconfigured, StorageFailed, closed_to_us, plainly
@@ -154,7 +154,8 @@ def commands(asked: str = "") -> TyperGroup:
 
 def command_of(name: str, module: typer.Typer) -> Any:
     """The command `name` among those of a `module`; where none is called so, they are a group under that name."""
-    stands_at_the_top = module.registered_callback is None and name in get_group(module).commands
+    named = {one.name or get_command_name(getattr(one.callback, "__name__", "")) for one in module.registered_commands}
+    stands_at_the_top = module.registered_callback is None and name in named
     parent = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
     parent.add_typer(module, name=None if stands_at_the_top else name)
     return get_group(parent).commands[name]

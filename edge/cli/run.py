@@ -115,8 +115,9 @@ def replay(
     with verdict, fields, reasons and timings.
     """
     log_warnings()
-    parts = assemble(settings(config, broker, state, form))
-    recordings = [RecordedSource(file) for file in files]
+    chosen = settings(config, broker, state, form)
+    recordings = [RecordedSource(file) for file in files]  # a wrong one is told before a recogniser is made
+    parts = assemble(chosen)
     names = {recording.name: str(recording.path) for recording in recordings}
     tell = teller(parts.form, names, as_json=as_json)
     asyncio.run(replayed(parts, recordings, tell, settle_within_s=wait))
