@@ -213,13 +213,13 @@ def _see_version(transaction: Connection, url: URL, *, create: bool) -> None:
 
 def _create(transaction: Connection, url: URL, *, create: bool) -> None:
     present = inspect(transaction)
-    if taken := [name for name in metadata.tables if present.has_table(name)]:
+    if taken := metadata.tables.keys() & {*present.get_table_names(), *present.get_view_names()}:
         raise Misconfigured(
             f"{shown(url)}: the tables {', '.join(sorted(taken))} there are not Dockvoice's; give another database"
         )
     if not create:
         raise Misconfigured(f"{shown(url)}: holds no tables of Dockvoice; `dockvoice inventory` makes them")
-    metadata.create_all(transaction)
+    metadata.create_all(transaction, checkfirst=False)
     transaction.execute(insert(versions).values(version=VERSION))
 
 
