@@ -22,8 +22,7 @@ from xdist.remote import Producer
 from edge.agree.decide import Rules
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
-from edge.keep import schema
-from edge.keep.database import JournalDatabase
+from edge.keep.database import JournalDatabase, applied
 from edge.keep.storage import refusals
 from tests import shipped
 from tests.ports import held_port
@@ -184,9 +183,9 @@ def _tables_made_once() -> Iterator[None]:
     made = sqlite3.connect(":memory:", check_same_thread=False)  # a journal is opened in a thread of its own
 
     def migrate_or_copy(journal: JournalDatabase) -> None:
-        if schema.has_tables(journal._db):
+        if applied(journal._db):
             migrate(journal)
-        elif schema.has_tables(made):
+        elif applied(made):
             with refusals(journal.path):
                 made.backup(journal._db)
         else:

@@ -1,17 +1,53 @@
-"""The SQLite file under the journal: opened safely, checked, and written in whole transactions only."""
+"""The SQLite file under the journal: its tables; opened safely, checked, and written in whole transactions only.
+
+utterances  what was heard, written before anything reads it; `outcome` is NULL until a verdict falls. `review` says why
+            a person must look at it first, `flag` why at its entry, which stands. `draft` is what was being
+            agreed when it was put aside. `evidence`: its recording is needed,
+            is spare, or was removed. `dated_at`: from when its age counts; `unknown`, which sorts behind every date,
+            while no clock that can be believed has seen it
+removals    the device's signed word that it removed a recording: there before the file goes, `unlinked` once it is gone
+entries     what operators meant: one row per accepted utterance, never changed. An entry that amends or cancels names
+            the event that it replaces; `support` lists the further utterances that it rests on
+rests_on    which entries name an utterance in their `support`: many may rest on what was said once for all
+audit       the chain over the entries' events (see `edge/hash_chain.py`), never changed
+outbox      each entry's event as published, and what became of it; owed until `settled_at`. Of a dead letter the
+            `tombstone` is published in the place of its `body`. What was turned down or is a dead letter waits for a
+            person, its recording with it; `reentered` names the event under which its entry was entered once more
+conversation  its one row is the draft that is being agreed with the operator, who is signed on, the context that was
+            said once for all entries, and his `work`: the form and the language that were changed to
+decisions   what a person decided about dead letters, flags and utterances under review, and why
+answers     what models gave for utterances: what it cost and, where it came after the verdict, the reading
+reviews     each change of what waits for a person, as it was told to the inventory; owed until `settled_at`
+reviews_removed   of those that were erased or removed the number and the link, signed
+orders      the signed decisions of the inventory's side, by their signatures; `body` stays until it is carried out
+expected    the latest list of what is expected at each trailer and door, as the inventory signed it
+roster      who may sign on at the site, likewise
+catalogue   the site's master data, by kind, likewise
+shifts      who signed on and off, and which breaks were taken; goes with what has outlived `keep.retention_days`
+clip_requests   who asked to hear which recording, as he signed it: the operator may ask who listened to him
+clips       the recordings that somebody beyond the device is to have; owed until `closed` says what became of it
+orders_not_done   how many of them were not done, by the reason
+tally       how many there are of what, kept by triggers: counting a million rows would hold up a commit
+
+All tables are STRICT: a number cannot slip in where an identifier belongs. JSON is kept as text, so that "007" stays
+"007". Times are ISO 8601 in UTC. A table is changed by adding a file to `migrations/`, never by editing one.
+"""
 
 from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from edge.errors import StorageFailed, Unfinished, UnreadableInput
-from edge.keep import schema
+from edge.errors import Misconfigured, StorageFailed, Unfinished, UnreadableInput
 from edge.keep.storage import PARTIAL, Damaged, damaged, refusals, sync_directory, sync_file
+
+if TYPE_CHECKING:
+    # Imported where tables are changed: with numpy, which it looks for, it takes longer than to list the queue.
+    from sqlite_utils import Database, Migrations
 
 Row = dict[str, Any]  # A row of a table, by column.
 JOURNAL = "journal.db"  # The journal's file in the state directory.
@@ -29,6 +65,29 @@ the start no longer, and is checked while the agent works (`check`)."""
 
 _COPY = "journal.before-{}.db"
 """The journal as it was before its tables were changed, should somebody want the older program back."""
+
+_SET = "journal"  # Under this name sqlite-utils notes in a journal which changes it has.
+
+_FILES = tuple(sorted((Path(__file__).parent / "migrations").glob("*.sql")))
+_CHANGES = {file.stem.partition("_")[2]: file for file in _FILES}
+"""What each change does, in the order in which they came: a file of SQL, which is never edited."""
+
+_VIEWS = {
+    "v_entries": """
+        SELECT e.sequence AS number, e.recorded_at, e.form, e.fields, e.operator, o.fate, o.attempts, o.settled_at,
+            e.replaces, u.heard_at, u.audio_path, u.evidence AS recording, e.event_id, e.utterance_id
+        FROM entries AS e LEFT JOIN outbox AS o USING (event_id) LEFT JOIN utterances AS u USING (utterance_id)
+        ORDER BY e.sequence DESC
+    """,
+    "v_utterances": """
+        SELECT u.heard_at, u.form, u.outcome, u.reasons, json_extract(u.reading, '$.interpreter') AS interpreter,
+            u.fields, u.ask, u.review, u.flag, e.sequence AS number, u.audio_path, u.evidence AS recording,
+            u.utterance_id
+        FROM utterances AS u LEFT JOIN entries AS e USING (utterance_id)
+        ORDER BY u.heard_at DESC
+    """,
+}
+"""For people and their programs; nothing here reads them. docs/journal.md tells what is in them."""
 
 
 class JournalDatabase:
@@ -123,18 +182,20 @@ class JournalDatabase:
 
     def migrate(self) -> None:
         """Bring the tables up to what this program knows, after a copy of older ones was made. Raises StorageFailed."""
-        if not (changes := schema.pending(self._db)):
+        if not (changes := _pending(self._db)):
             return
-        if schema.has_tables(self._db):
+        if applied(self._db):
             self._copy_before(changes[0])
-        from sqlite_utils import Database  # noqa: PLC0415 - it takes longer to import than a queue to list
+        from sqlite_utils import Database  # noqa: PLC0415 - see above
 
         # Plugins of sqlite-utils that happen to be installed have no business in the journal.
         changed = Database(self._db, strict=True, execute_plugins=False)
         with self.writing():
-            schema.drop_views(self._db)
-            schema.migrations().apply(changed)
-            schema.make_views(self._db)
+            for view in _VIEWS:  # a table cannot be made anew under a view of it
+                self._db.execute(f"DROP VIEW IF EXISTS {view}")
+            migrations().apply(changed)
+            for view, query in _VIEWS.items():
+                self._db.execute(f"CREATE VIEW {view} AS {query}")
 
     def close(self) -> None:
         """Let go of the file. Closing twice is harmless."""
@@ -181,7 +242,7 @@ def open_for_writing(path: Path) -> JournalDatabase:
             opened = JournalDatabase(db, path)
             if path.stat().st_size <= CHECKED_AT_ONCE:
                 opened.check()
-            schema.refuse_newer(db, path)
+            _refuse_newer(db, path)
             opened.migrate()
             # All that the log (WAL) holds is written once more: after a sync that failed, what is read back of it need
             # not be on the disk (https://lwn.net/Articles/752063/).
@@ -204,8 +265,8 @@ def open_for_reading(path: Path) -> JournalDatabase:
         uri = f"{path.absolute().as_uri()}?mode=ro"
         db = _connected(sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False))
         try:
-            schema.refuse_newer(db, path)
-            if schema.pending(db):
+            _refuse_newer(db, path)
+            if _pending(db):
                 raise UnreadableInput(f"{path}: was written by an older dockvoice; start the agent once to bring it up")
             return JournalDatabase(db, path)
         except FileNotFoundError:  # it was removed meanwhile
@@ -231,9 +292,60 @@ def check_at_work(path: Path) -> None:
         raise
 
 
+def migrations() -> Migrations:
+    """All changes, for sqlite-utils to apply."""
+    from sqlite_utils import Migrations  # noqa: PLC0415 - see above
+
+    made = Migrations(_SET)
+    for name, file in _CHANGES.items():
+        made(name=name)(_change(file))
+    return made
+
+
+def applied(db: sqlite3.Connection) -> list[str]:
+    """The changes that sqlite-utils has noted, in the order in which they were applied."""
+    noted = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '_sqlite_migrations'"
+    if db.execute(noted).fetchone() is None:
+        return []
+    rows = db.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = ? ORDER BY rowid", (_SET,))
+    return [name for (name,) in rows]
+
+
 def sqlite_version() -> str:
     """The version of SQLite that this program runs on."""
     return sqlite3.sqlite_version
+
+
+def _change(script: Path) -> Callable[[Database], None]:
+    """The script, to be carried out within the transaction.
+
+    sqlite-utils would look for the end of a statement at every character: a new journal took more than twice as long.
+    """
+
+    def run(db: Database) -> None:
+        statement = ""
+        for part in script.read_text(encoding="utf-8").rstrip("; \n").split(";"):
+            statement += f"{part};"
+            if sqlite3.complete_statement(statement):  # in a trigger or a comment a semicolon ends nothing
+                db.execute(statement)
+                statement = ""
+
+    return run
+
+
+def _refuse_newer(db: sqlite3.Connection, path: Path) -> None:
+    """Raise Misconfigured if a later version of this program has changed the tables of the journal at `path`."""
+    if unknown := [name for name in applied(db) if name not in _CHANGES]:
+        raise Misconfigured(
+            f"{path}: was written by a newer dockvoice (it has the change {unknown[0]}, unknown here); "
+            "install that version again, or name another state_directory"
+        )
+
+
+def _pending(db: sqlite3.Connection) -> list[str]:
+    """The changes that the tables still lack to be as this program knows them, in order."""
+    made = applied(db)
+    return [name for name in _CHANGES if name not in made]
 
 
 def _connected(db: sqlite3.Connection) -> sqlite3.Connection:

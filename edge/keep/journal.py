@@ -1,7 +1,7 @@
 """The journal: what was heard, what was meant and what is still owed, safe from a crash at any moment.
 
     state directory/
-        journal.db                               the tables (see schema.py)
+        journal.db                               the tables (see database.py)
         journal.lock                             held by the one process that writes
         entries.log                              each entry once more (see entry_log.py)
         journal.anchor                           where both begin, if not with the first entry (see removals.py)

@@ -27,7 +27,7 @@ from edge.deliver.signed import signed_master
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
 from edge.hash_chain import PublicKey, Signer
-from edge.keep import schema
+from edge.keep import database as journal_database
 from edge.keep.database import JournalDatabase
 from edge.keep.device_key import KEY
 from edge.keep.journal import Journal
@@ -76,7 +76,7 @@ class InMemory:
 
     def __init__(self, made: Path) -> None:
         database = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
-        database.executescript((Path(schema.__file__).parent / "migrations" / "17_catalogue.sql").read_text())
+        database.executescript((Path(journal_database.__file__).parent / "migrations" / "17_catalogue.sql").read_text())
         self.catalogue = SignedLists(JournalDatabase(database, made), "catalogue")
 
     def now(self, work: Callable[[Any], Any]) -> Any:

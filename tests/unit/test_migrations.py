@@ -17,9 +17,9 @@ from edge.errors import Misconfigured, StorageFailed, UnreadableInput
 from edge.hash_chain import PublicKey
 from edge.keep import database
 from edge.keep.audit import verify
+from edge.keep.database import migrations
 from edge.keep.journal import Journal
 from edge.keep.queries import Counts
-from edge.keep.schema import migrations
 from inventory.admission import distrusted
 from inventory.forms import load_forms
 from inventory.judge import Sound, judge
