@@ -16,7 +16,7 @@ from typing import Any
 
 import certifi
 import pytest
-import typer.testing
+import typer.main
 from xdist.remote import Producer
 
 from edge.agree.decide import Rules
@@ -211,7 +211,7 @@ def _made_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(ssl, "create_default_context", context)
-        patched.setattr(typer.testing, "_get_command", cache(typer.testing._get_command))
+        patched.setattr("typer.testing._get_command", cache(typer.main.get_command))
         yield
 
 

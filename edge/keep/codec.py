@@ -56,8 +56,9 @@ def reading_json(reading: Reading) -> str:
 
 
 def reading_of(stored: Mapping[str, Any]) -> Reading:
-    """A reading as it was stored, without its usage and its opinions."""
-    return _READING.validate_python({**stored, "usage": None, "opinions": ()})
+    """A reading as it was stored, with its opinions, without usage."""
+    opinions = tuple(map(reading_of, stored.get("opinions", ())))
+    return _READING.validate_python({**stored, "usage": None, "opinions": opinions})
 
 
 def reasons_json(verdict: Verdict) -> str:
@@ -83,7 +84,7 @@ def draft_json(draft: Draft | None) -> str | None:
 
 
 def draft_of(stored: str | None) -> Draft | None:
-    """A draft as it was stored, its reading without usage and opinions."""
+    """A draft as it was stored, its reading without usage."""
     if stored is None:
         return None
     row = json.loads(stored)

@@ -211,7 +211,7 @@ class Queries:
                 yield utterance
 
     def reading(self, utterance_id: str) -> Reading | None:
-        """What was read of an utterance when its verdict fell, without usage and opinions; None where nothing was."""
+        """What was read of an utterance when its verdict fell, without usage; None where nothing was."""
         found = self._db.rows("SELECT reading FROM utterances WHERE utterance_id = ?", utterance_id)
         stored = found[0]["reading"] if found else None
         return None if stored is None else reading_of(json.loads(stored))

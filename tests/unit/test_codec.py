@@ -35,16 +35,24 @@ WHOLE = replace(
     opinions=(Reading("o", "pallet-move", (), {}, NotUnderstood.TALK, Act.COMMAND, Command.HELP, deferrable=True),),
     deferrable=True,
 )
-HELD = Draft("u", "pallet-move", MEANT, "op-17", Act.AMEND, "e", ("v",), ("dock=B",), ("dock=B",))
+OPINIONS = (replace(WHOLE.opinions[0], deferrable=False),)
+HELD = Draft(
+    "u", "pallet-move", replace(MEANT, opinions=OPINIONS), "op-17", Act.AMEND, "e", ("v",), ("dock=B",), ("dock=B",)
+)
 
 
-def test_a_reading_is_read_without_its_usage_and_its_opinions() -> None:
-    assert reading_of(json.loads(READING)) == MEANT
+def test_a_reading_is_read_with_its_opinions_and_without_its_usage() -> None:
+    assert reading_of(json.loads(READING)) == replace(MEANT, opinions=OPINIONS)
+
+
+def test_a_reading_from_before_several_interpreters_read_is_one_alone() -> None:
+    older = {name: value for name, value in json.loads(READING).items() if name != "opinions"}
+    assert reading_of(older) == MEANT
 
 
 def test_a_reading_from_before_acts_and_commands_recorded_something() -> None:
     older = {name: value for name, value in json.loads(READING).items() if name not in {"act", "command"}}
-    assert reading_of(older) == replace(MEANT, act=Act.RECORD)
+    assert reading_of(older) == replace(MEANT, act=Act.RECORD, opinions=OPINIONS)
 
 
 def test_what_was_scanned_stays_marked_so() -> None:

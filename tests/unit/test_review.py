@@ -32,7 +32,7 @@ from edge.keep.readings import DEFERRED, UNREADABLE
 from edge.keep.storage import DiskFull
 from edge.records import Act, Because, FieldValue, Outcome, Reading, Reason, Verdict
 from tests.fakes import reading
-from tests.sayings import ACCEPT, FIELDS, READ, entry, render, utterance
+from tests.sayings import ACCEPT, ASK, FIELDS, READ, entry, render, utterance
 
 DEFER = Verdict(Outcome.DEFER, (Because(Reason.NO_MODEL),), {})
 HEARD = replace(reading(FIELDS), interpreter="openai/gpt-audio")
@@ -250,6 +250,20 @@ def test_what_a_model_answered_is_shown_in_a_line(state: Path) -> None:
     shown = CliRunner().invoke(commands, ["show", waiting(state), "--state", str(state)]).stdout
     told = " ".join(shown.split())
     assert "answer openai/gpt-audio, deferred: no words (pallet_id 007, quantity 12, dock B)" in told
+
+
+def test_the_office_is_told_what_each_of_a_panel_read(tmp_path: Path, rules: Rules) -> None:
+    panel = replace(HEARD, interpreter="panel", opinions=(HEARD, replace(READ, interpreter="vosk")))
+    told = renderer({rules.form.name: rules}.get, "north", "dock-b")
+    with Journal.open(tmp_path) as journal:
+        said = utterance(0)
+        journal.begin(said)
+        journal.put_under_review(said.utterance_id, panel, ASK, "unanswered")
+        assert journal.write_reviews(told) == 1
+        (row,) = journal.review_log.due(9)
+    readings = check_review(row.body.encode())["data"]["readings"]
+    assert [one["interpreter"] for one in readings] == [HEARD.interpreter, "vosk"]
+    assert [one["fields"]["dock"] for one in readings] == [["B"], ["B", "D"]]
 
 
 def test_a_signed_decision_is_carried_out_once_and_on_nothing_but_what_it_was_made_of(state: Path) -> None:
