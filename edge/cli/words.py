@@ -11,8 +11,6 @@ from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
 from rich.text import Text
 
 from edge.agent.learning import Change, Harm, Kind, trial, trial_heard, unknown_phrases, with_word
@@ -33,7 +31,7 @@ from edge.keep.journal import Journal
 from edge.keep.readings import ModelReadings, ReadBefore
 from edge.ports import Interpreter
 from edge.records import FieldValue, Verdict, written
-from edge.terminal.tables import many, show
+from edge.terminal.tables import folding, many, show
 from edge.understand.local.factory import recogniser
 
 MOST = 1000  # More than anybody looks at.
@@ -59,9 +57,7 @@ def unknown(
         for one in found:
             line(json.dumps(asdict(one), ensure_ascii=False))
         return
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for heading in ("said", "form", "times", "recorded", "lacking", "the latest"):
-        table.add_column(heading, overflow="fold")
+    table = folding("said", "form", "times", "recorded", "lacking", "the latest")
     for one in found:
         counts = (str(one.times), str(one.recorded))
         table.add_row(*map(Text, (one.phrase, one.form, *counts, ", ".join(one.lacking), one.examples[-1])))
@@ -165,9 +161,7 @@ def _tell(changes: Sequence[Change], looked_at: int, *, as_json: bool) -> None:
         for one in changes:
             line(json.dumps(asdict(one), ensure_ascii=False))
         return
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for heading in ("", "as it is", "with the word", "utterance"):
-        table.add_column(heading, overflow="fold")
+    table = folding("", "as it is", "with the word", "utterance")
     for one in changes[:MOST]:
         table.add_row(*map(Text, (one.harm, _values(one.before), _values(one.after), one.utterance_id)))
     if changes:
