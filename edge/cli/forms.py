@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -321,21 +322,15 @@ def _question(form: Form, name: str, reading: FieldReading) -> str:
 
 
 def _rules_of(given: Settings) -> Callable[[ReadBefore], Rules | None]:
-    known = dict[tuple[str, str | None], Rules | None]()
+    @cache
+    def rules_in(form: str, language: str | None) -> Rules | None:
+        try:
+            found = in_force(given, form)
+        except Misconfigured:  # the form is not here any more
+            return None
+        return found if language is None else replace(found, language=language_named(language))
 
-    def rules_of(one: ReadBefore) -> Rules | None:
-        key = one.form, one.language
-        if key not in known:
-            try:
-                found = in_force(given, one.form)
-            except Misconfigured:  # the form is not here any more
-                known[key] = None
-            else:
-                spoken = found.language if one.language is None else language_named(one.language)
-                known[key] = replace(found, language=spoken)
-        return known[key]
-
-    return rules_of
+    return lambda one: rules_in(one.form, one.language)
 
 
 def _is_of(one: ReadBefore, asked: Rules, given: Settings) -> bool:
