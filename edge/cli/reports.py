@@ -18,7 +18,7 @@ from edge.errors import UnreadableInput
 from edge.keep.journal import Journal
 from edge.keep.readings import Spent
 from edge.keep.shifts import WorkSpan
-from edge.terminal.tables import show
+from edge.terminal.tables import folding, show
 
 commands = typer.Typer()
 
@@ -100,9 +100,7 @@ def shifts(
 
 
 def _listed(found: Sequence[WorkSpan]) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for heading in ("operator", "what", "from", "to", "reason"):
-        table.add_column(heading, overflow="fold")
+    table = folding("operator", "what", "from", "to", "reason")
     for one in found:
         ended = "" if one.ended is None else _local(one.ended)
         table.add_row(one.operator, one.kind, _local(one.began), ended, one.reason or "")

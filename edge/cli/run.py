@@ -15,8 +15,7 @@ from edge.agent.dialogue_driver import STEPS
 from edge.agent.parts import Parts, assemble
 from edge.cli.options import AsJson, Broker, Config, FormName, State, Trace, Wait, settings
 from edge.cli.output import EXIT_CODES, line, log_warnings
-from edge.cli.present.json_lines import AgentLines, print_line
-from edge.cli.present.lines import discreet_teller, teller, with_dialogue
+from edge.cli.present.lines import AgentLines, discreet_teller, print_line, teller, with_dialogue
 from edge.cli.present.tables import counted
 from edge.cli.terminal import can_be_drawn_on, keys, outliving
 from edge.cli.watch.live import LiveView, tell_changes

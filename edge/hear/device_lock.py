@@ -11,9 +11,8 @@ import os
 import re
 import socket
 import struct
-from collections.abc import Mapping
-from types import TracebackType
-from typing import Self
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 
 from edge.errors import AlreadyRunning
 from edge.hash_chain import sha256
@@ -27,68 +26,52 @@ SERVERS = ("PULSE_SERVER", "PULSE_SOURCE", "PIPEWIRE_REMOTE", "XDG_RUNTIME_DIR")
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: process, user, group.
 
 
-class Claim:
-    """The right to `what`, held from `take` until `release` or until the process ends."""
+Claim = AbstractContextManager[None]
+"""The right to something, for as long as it is entered. Raises AlreadyRunning, naming the process that holds it."""
 
-    def __init__(self, what: str, told: str) -> None:
-        """`what` is the same text for the same thing; `told` begins the message for who comes second."""
-        self._address = f"\0dockvoice-{sha256(what)}"
-        self._told = told
-        self._socket: socket.socket | None = None
 
-    def take(self) -> Self:
-        """Raises AlreadyRunning, naming the process, where another one holds it."""
-        claiming = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+@contextmanager
+def _claim(what: str, told: str) -> Iterator[None]:
+    """`what` is the same text for the same thing; `told` begins the message for who comes second."""
+    address = f"\0dockvoice-{sha256(what)}"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as claiming:
         try:
-            claiming.bind(self._address)
+            claiming.bind(address)
             claiming.listen(1)
         except OSError as fault:
-            claiming.close()
             if fault.errno != errno.EADDRINUSE:
                 raise
-            raise AlreadyRunning(f"{self._told} by process {self._holder()}") from None
-        self._socket = claiming
-        return self
+            raise AlreadyRunning(f"{told} by process {_holder(address)}") from None
+        yield
 
-    def release(self) -> None:
-        """Give it free. Once is enough."""
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
 
-    def __enter__(self) -> Self:
-        return self.take()
-
-    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, at: TracebackType | None) -> None:
-        self.release()
-
-    def _holder(self) -> str:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
-            try:
-                asking.settimeout(1)
-                asking.connect(self._address)
-                told = asking.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-            except OSError:  # it has just let go, or many ask at once
-                return "unknown"
-            process, _, _ = _CREDENTIALS.unpack(told)
-            return str(process)
+def _holder(address: str) -> str:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
+        try:
+            asking.settimeout(1)
+            asking.connect(address)
+            told = asking.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+        except OSError:  # it has just let go, or many ask at once
+            return "unknown"
+        process, _, _ = _CREDENTIALS.unpack(told)
+        return str(process)
 
 
 def microphone_claim(name: str, environment: Mapping[str, str] = os.environ) -> Claim:
     """The claim to the device that PortAudio calls `name`. All devices of one sound card are one microphone."""
     card = CARD.search(name)
     if card is not None:
-        return Claim(f"card {card[1]}", f"microphone {name}: its sound card is in use")
+        return _claim(f"card {card[1]}", f"microphone {name}: its sound card is in use")
     server = " ".join(environment.get(variable, "") for variable in SERVERS)
-    return Claim(f"microphone {name} of {server}", f"microphone {name}: is listened to")
+    return _claim(f"microphone {name} of {server}", f"microphone {name}: is listened to")
 
 
 def source_claim(name: str, environment: Mapping[str, str] = os.environ) -> Claim:
     """The claim to the sound server's source of that name, whichever device it is reached through."""
     server = environment.get("PULSE_SERVER") or environment.get("XDG_RUNTIME_DIR", "")
-    return Claim(f"source {name} of {server}", f"microphone: the sound server's source {name} is listened to")
+    return _claim(f"source {name} of {server}", f"microphone: the sound server's source {name} is listened to")
 
 
 def identity_claim(way: str, device: str) -> Claim:
     """The claim to be the device of that name for the broker and topics that `way` names."""
-    return Claim(f"device {device} of {way}", f"device {device!r}: this machine runs it already,")
+    return _claim(f"device {device} of {way}", f"device {device!r}: this machine runs it already,")

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from typing import Any, TextIO
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.measure import Measurement
 from rich.segment import Segment
@@ -63,6 +64,12 @@ def show(told: RenderableType) -> None:
     else:
         console.width = _measured(console, told).maximum
     console.print(told)
+
+
+def folding(*headings: str) -> Table:
+    """A table without edges, whose cells may be broken anywhere: 80 columns are soon filled."""
+    columns = (Column(heading, overflow="fold") for heading in headings)
+    return Table(*columns, box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
 
 
 def _tables(told: RenderableType) -> Iterator[Table]:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from edge.agent import morning
+from edge.cli import morning
 from edge.cli.morning import commands
 from edge.config import Settings
 from edge.errors import Misconfigured, Unavailable

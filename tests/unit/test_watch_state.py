@@ -17,8 +17,7 @@ from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import Adjust, Hush, Say, Sound
 from edge.agree.dialogue.questions import About
 from edge.agree.dialogue.session import Manner
-from edge.cli.present.json_lines import AgentLines, Kept
-from edge.cli.present.lines import with_dialogue
+from edge.cli.present.lines import AgentLines, Kept, with_dialogue
 from edge.cli.present.meter import MeterReading
 from edge.cli.present.wording import MODES, OUTCOMES, QUESTIONS, REASONS, Tone
 from edge.cli.watch.layout import Picture

@@ -25,7 +25,7 @@ from edge.agree.dialogue.events import Deadline, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import Order, Prompt, Say
 from edge.agree.dialogue.table import State
-from edge.cli.present.json_lines import AgentLines
+from edge.cli.present.lines import AgentLines
 from edge.config import Endpoint, Settings, load
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue

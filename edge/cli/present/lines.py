@@ -1,9 +1,16 @@
-"""Lines for people: what a person is told as things happen. Colour only on a terminal."""
+"""Lines of what happens: text for people, in colour only on a terminal, and JSON for programs.
+
+The JSON is what `replay --json` and `run --json` print, and what `watch` draws. Each line of it is one object, told
+apart by its first key. Keys and lines may be added; none is taken away.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from rich.text import Text
 
@@ -11,12 +18,23 @@ from edge.agent.app import AgentTold
 from edge.agent.delivery import LinkChanged
 from edge.agent.dialogue_driver import Stands
 from edge.agent.events import AlreadyKept, CaptureResumed, CaptureStopped, Decided, SourceEnded
-from edge.cli.present.json_lines import event_fields, event_form, event_kind, event_line, print_line
+from edge.agent.headset import as_json as headset_line
+from edge.agree.decide import Rules
+from edge.agree.dialogue.orders import Say
+from edge.agree.dialogue.questions import judged
+from edge.cli.present.tables import entry_json
 from edge.cli.present.wording import OUTCOMES, STYLES, Tone
+from edge.config import Settings
 from edge.forms.model import Form
-from edge.records import Outcome, Verdict
-from edge.records.entry import Note
+from edge.keep.queries import Counts, KeptEntry
+from edge.records import SAMPLE_RATE, FieldValue, OutboxRow, Outcome, Reading, Verdict
+from edge.records.entry import Note, Park
+from edge.speak.wording import Phrasing
 from edge.terminal.tables import SafeConsole
+
+JsonLine = dict[str, Any]
+
+RESUMED: JsonLine = {"capture": "resumed"}
 
 REPEAT = "Please say it again."  # What the operator is asked when no field was understood.
 
@@ -139,3 +157,205 @@ def answer(form: Form, verdict: Verdict) -> str:
         case _:
             told = f"{more}  {why}" if more else why
     return f"{heading:9} {told}"
+
+
+# For programs.
+
+
+def print_line(line: JsonLine | None) -> None:
+    """Print a line, if there is one; whoever reads this reads along."""
+    if line is not None:
+        sys.stdout.write(json.dumps(line) + "\n")
+        sys.stdout.flush()
+
+
+def event_kind(row: OutboxRow) -> str:
+    """What the event does: recorded, amended or cancelled."""
+    return str(json.loads(row.body)["type"].split(".")[2])
+
+
+def event_fields(row: OutboxRow) -> dict[str, FieldValue]:
+    """The entry's values, as they are published; none in a cancellation."""
+    return dict(json.loads(row.body)["data"].get("fields", {}))
+
+
+def event_form(row: OutboxRow) -> str:
+    """The name of the entry's form, as it is published."""
+    return str(json.loads(row.body)["data"]["form"])
+
+
+def event_line(told: AgentTold, names: Mapping[str, str]) -> JsonLine | None:
+    """The line for something that happened; None where there is none. `names` gives a source's file name."""
+    match told:
+        case Decided():
+            return _decided(told, names)
+        case AlreadyKept(source, segment, kept):
+            return {
+                "source": names.get(source, source),
+                "utterance_id": kept.utterance_id,
+                "verdict": "already_kept",
+                "earlier_verdict": None if kept.verdict is None else kept.verdict.outcome,
+                "fields": dict(kept.fields),
+                "event_id": kept.event_id,
+                "timings": {"speech_start_s": segment.speech_start / SAMPLE_RATE},
+            }
+        case CaptureStopped() | CaptureResumed():
+            return {"capture": "stopped", "reason": told.reason} if isinstance(told, CaptureStopped) else RESUMED
+        case Stands(row=row) if row is not None:
+            return {"agreed": event_kind(row), "event_id": row.event_id, "fields": event_fields(row)}
+        case SourceEnded() | LinkChanged() | Stands():
+            return None
+        case _:
+            return headset_line(told)
+
+
+def _decided(told: Decided, names: Mapping[str, str]) -> JsonLine:
+    utterance, verdict, segment = told.utterance, told.verdict, told.utterance.segment
+    return {
+        "source": names.get(utterance.source, utterance.source),
+        "utterance_id": utterance.utterance_id,
+        "verdict": verdict.outcome,
+        "reasons": [str(reason) for reason in verdict.reasons],
+        "ask": verdict.ask,
+        "fields": dict(verdict.fields),
+        "transcript": told.reading.transcript,
+        "interpreter": told.reading.interpreter,
+        "event_id": None if told.row is None else told.row.event_id,
+        "replaces": told.replaces,
+        "timings": {
+            "speech_start_s": segment.speech_start / SAMPLE_RATE,
+            "speech_end_s": segment.speech_end / SAMPLE_RATE,
+            "closed_s": segment.closed / SAMPLE_RATE,
+            "compute_ms": round(told.compute_s * 1000, 1),
+        },
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What the journal holds, looked at now and then."""
+
+    counts: Counts
+    sent: int  # Of what is owed, how much the broker took.
+    in_review: int
+    latest: Sequence[KeptEntry]  # Newest first.
+
+
+class AgentLines:
+    """The lines of an agent that listens: those of its events, and what else there is to see of it."""
+
+    def __init__(self, settings: Settings, rules: Rules, forms: Mapping[str, Form] | None = None) -> None:
+        """`forms` are all, by name, of which something may be told; None: that of `rules` alone."""
+        self._settings = settings
+        self._rules = rules
+        self._forms = forms or {rules.form.name: rules.form}
+        self._language = settings.speak.language.value
+        self._phrasing = Phrasing(rules.form, self._language, self._forms)
+        self._parked: set[str] = set()
+        self._counted: JsonLine | None = None
+        self._entries: dict[int, JsonLine] = {}
+        self._trouble: str | None = None
+
+    def started(self) -> JsonLine:
+        """Who this is, and what the form's fields are called: the first line."""
+        settings, mqtt, form = self._settings, self._settings.deliver.mqtt, self._rules.form
+        return {
+            "agent": "started",
+            "device": settings.device,
+            "site": settings.site,
+            "operator": settings.operator,
+            "broker_address": f"{mqtt.host}:{mqtt.port}",
+            "listens_to": settings.hear.device,
+            "mode": settings.hear.mode,
+            "wake_phrase": settings.hear.wake_phrase,
+            "form": form.name,
+            "form_fields": _fields(form),
+        }
+
+    def event(self, told: AgentTold) -> Iterator[JsonLine]:
+        """The lines for something that happened."""
+        line = event_line(told, {})
+        match told:
+            case Decided(utterance, reading) if line is not None:
+                demanded = self._rules.demands.minimum
+                line["words"] = [{"text": word.text, "sure": word.confidence >= demanded} for word in reading.words]
+                line["read"] = _read(reading)
+                line["parked"] = utterance.utterance_id in self._parked
+            case Stands():
+                self._parked = {one.utterance_id for one in told.noted if isinstance(one, Park)} or self._parked
+                yield from self._changed_work(told.form, told.language or self._settings.speak.language.value)
+                yield self._dialogue(told)
+            case LinkChanged(up, what):
+                yield {"broker": "connected" if up else "lost", "what": what}
+            case SourceEnded():
+                yield {"agent": "stopping"}
+            case _:
+                pass
+        if line is not None:
+            yield line
+
+    def _changed_work(self, name: str | None, language: str) -> Iterator[JsonLine]:
+        """That another form is filled than was told last, or another language spoken."""
+        form = self._forms.get(name or "", self._rules.form)
+        if form is self._rules.form and language == self._language:
+            return
+        self._rules, self._language = replace(self._rules, form=form), language
+        self._phrasing = Phrasing(form, language, self._forms)
+        yield {"work": form.name, "language": language, "form_fields": _fields(form)}
+
+    def _dialogue(self, stands: Stands) -> JsonLine:
+        """Where the dialogue stands, what is being agreed, and what the device says."""
+        asked, draft = stands.question, stands.draft
+        read = {} if draft is None else _read(draft.reading)
+        said = " ".join(self._phrasing.text(order) for order in stands.told if isinstance(order, Say))
+        return {
+            "dialogue": stands.state,
+            "operator": stands.operator,
+            "standing": {name: one.value for name, one in stands.context.fields.items()},
+            "question": None
+            if asked is None
+            else {"about": asked.about, "field": asked.field, "candidates": list(asked.candidates)},
+            "read": read,
+            "doubts": [str(one) for one in judged(draft, self._rules).reasons] if draft is not None and read else [],
+            "said": said or None,
+            "number": None if stands.row is None else stands.row.sequence,
+        }
+
+    def changed(self, kept: Kept, trouble: str | None) -> Iterator[JsonLine]:
+        """What the journal holds that it did not when it was last asked; likewise why there is no connection."""
+        if trouble != self._trouble:
+            self._trouble = trouble
+            yield {"trouble": trouble}
+        counts = kept.counts
+        counted = {
+            "owed": counts.unsettled,
+            "sent": kept.sent,
+            "in_review": kept.in_review,
+            "refused": counts.refused,
+            "held": counts.held,
+            "in_inventory": counts.applied + counts.duplicate,
+        }
+        if counted != self._counted:
+            self._counted = counted
+            yield {"kept": counted}
+        entries = {one.sequence: self._entry(one) for one in reversed(kept.latest)}
+        yield from ({"entry": one} for number, one in entries.items() if one != self._entries.get(number))
+        self._entries = entries
+
+    def _entry(self, entry: KeptEntry) -> JsonLine:
+        form = self._forms.get(entry.form)
+        return {**entry_json(entry), "told": entry.form if form is None else form.readback(entry.fields)}
+
+
+def _fields(form: Form) -> list[JsonLine]:
+    """What the fields of a form are called."""
+    return [
+        {"name": one.name, "label": one.labels[0] if one.labels else one.name, "required": one.required}
+        | {"ask": one.ask}
+        for one in form.fields
+    ]
+
+
+def _read(reading: Reading) -> JsonLine:
+    """What was read for each field, and from which words."""
+    return {name: {"value": one.value, "words": " ".join(one.words)} for name, one in reading.fields.items()}

@@ -23,8 +23,7 @@ from edge.agent.parts import Parts
 from edge.agent.typed_input import pressed
 from edge.agree.dialogue.table import State
 from edge.cli.output import line as print_text
-from edge.cli.present.json_lines import AgentLines, JsonLine, Kept
-from edge.cli.present.lines import teller, with_dialogue
+from edge.cli.present.lines import AgentLines, JsonLine, Kept, teller, with_dialogue
 from edge.cli.present.meter import NO_SOUND, Meter, MeterReading
 from edge.cli.terminal import aside, keys, leave_screen, outliving
 from edge.cli.watch.keyboard import Keyboard, Pressed, Switch, TypedSentence
