@@ -85,7 +85,8 @@ def morning(
 
 def _bar() -> AbstractContextManager[Progress]:
     columns = ("[progress.description]{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=SafeConsole(stderr=True), transient=True)
+    console = SafeConsole(stderr=True)
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 @dataclass(frozen=True, slots=True)
