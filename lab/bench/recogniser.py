@@ -30,8 +30,7 @@ from edge.forms.spoken import phrases
 from edge.ports import Interpreter
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Closing, Reading, Segment, Utterance
 from edge.understand.local.factory import own_language, recogniser, vosk_weights
-from edge.understand.local.unmeasured import UnmeasuredVosk
-from edge.understand.local.vosk import VoskInterpreter
+from edge.understand.local.vosk import UnmeasuredVosk, VoskInterpreter
 
 FRAME = SAMPLE_RATE // 50 * SAMPLE_BYTES
 """Bytes in the 20 ms that the ear hands over at a time."""

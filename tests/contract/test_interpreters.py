@@ -33,8 +33,7 @@ from edge.understand.factory import Surroundings
 from edge.understand.factory import interpreter as configured
 from edge.understand.local.moonshine import MoonshineInterpreter
 from edge.understand.local.pocketsphinx import PocketsphinxInterpreter
-from edge.understand.local.unmeasured import UnmeasuredVosk
-from edge.understand.local.vosk import VoskInterpreter
+from edge.understand.local.vosk import UnmeasuredVosk, VoskInterpreter
 from edge.understand.local.weights import located, named
 from edge.understand.local.witness_process import WitnessProcess
 from edge.understand.remote.client import Clients

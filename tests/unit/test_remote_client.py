@@ -13,9 +13,8 @@ import pytest
 from edge.config import ClientSettings
 from edge.errors import Misconfigured, Unavailable
 from edge.understand.remote.breaker import FAILURES
-from edge.understand.remote.client import HOLD_S, Clients, ServiceAnswer
+from edge.understand.remote.client import HOLD_S, LARGEST_ANSWER, Clients, ServiceAnswer
 from edge.understand.remote.failures import AnswerFault, Barred, Garbled, OurFault, TryLater
-from edge.understand.remote.http import LARGEST_ANSWER
 from tests.services import KEY, Service, Slow, Wall, ask, client_for, failure, ok, status
 
 # ---- what an answer that is none means ----

@@ -19,8 +19,7 @@ from edge.understand.local.grammar_cache import sentences
 from edge.understand.local.incremental import Awaited, whole_entries
 from edge.understand.local.pocketsphinx import PocketsphinxInterpreter
 from edge.understand.local.pocketsphinx import knowing as pocketsphinx_knows
-from edge.understand.local.unmeasured import UnmeasuredVosk
-from edge.understand.local.vosk import VoskInterpreter
+from edge.understand.local.vosk import UnmeasuredVosk, VoskInterpreter
 from edge.understand.local.vosk import knowing as vosk_knows
 from edge.understand.local.weights import Model, located, named
 from edge.understand.local.weights import catalogue as known_models

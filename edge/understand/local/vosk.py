@@ -6,6 +6,10 @@ alike, and forget alternatives that are only a little behind.
 
 Each utterance is heard twice, once as it is and once a little slower. What is right stays when the voice is slowed
 down; many an error does not, though vosk itself is as sure of it as of anything.
+
+In a language whose weights nobody measured here, what it hears is read as a transcript is. How well such weights hear
+is not known, and how sure they are is their own view: so every value wants the operator's word for it ("pallet 7 4 2,
+right?").
 """
 
 from __future__ import annotations
@@ -25,13 +29,16 @@ import vosk
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
-from edge.forms.spoken import expected, preface, read
+from edge.forms.spoken import expected, preface, read, read_transcript
 from edge.forms.spoken.confusable import Rival, rivalry
-from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Expectation, FieldReading, FieldValue, Reading, Word
+from edge.forms.spoken.language import Language
+from edge.forms.spoken.rough import rough_sentences
+from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Expectation, FieldReading, FieldValue, Reading, Transcript, Word
 from edge.understand.local.confidence import VOSK, Alternative, Curve, most_likely
 from edge.understand.local.incremental import Awaited, ListeningAhead, Speculation, whole_entries
 from edge.understand.nearness import Loudness, Wearer
 from edge.understand.proposal import NOISE_S, UNKNOWN, breathed, proposed, refuse_unhearable, told_apart
+from edge.understand.stt.transcript_reader import TranscriptReader
 
 vosk.SetLogLevel(-1)  # else a page for every recogniser, on the standard error of whichever command is running
 
@@ -53,6 +60,9 @@ HUNDREDTHS = 2  # Decimals: vosk tells where a word is by frames of 0.03 s.
 SAID_IN_S = 0.3  # A word's place where only the order of words is known, with no pause between two.
 
 MOST_ALTERNATIVES = 20  # More never mattered: most of them say "uh" in other places.
+
+UNSURE = 0.0
+"""What stands for the confidence of a value that rests on no word, with weights that nobody measured: there is none."""
 
 
 class VoskInterpreter:
@@ -86,18 +96,17 @@ class VoskInterpreter:
         self._converses = converses
         self._awaited = awaited
         self._curves = curves
-        self._model = loaded(weights)
         knows = knowing(weights)
         refuse_unhearable(self.name, form, sentences, knows)
         grammar = json.dumps([*sentences * TIMES, *filter(knows, beside), UNKNOWN])
-        self._decoders = Decoders(partial(_listing, self._model, grammar))
+        self._decoders = _Decoders(partial(decoder, loaded(weights), grammar, MOST_ALTERNATIVES))
 
     def attend(self) -> ListeningAhead:
         """Begin to listen."""
         return ListeningAhead(self._begin, self._judge, self.speculation)
 
     def _begin(self) -> _Recogniser:
-        hearings = tuple(_Hearing(self._decoders, speed, self._labels) for speed in SPEEDS)
+        hearings = tuple(_AlternativesHearing(self._decoders, speed, self._labels) for speed in SPEEDS)
         return _Recogniser(hearings, self._understand, self._goes_on)
 
     def _judge(self, reading: Reading) -> Expectation:
@@ -145,12 +154,68 @@ class VoskInterpreter:
         return read(breathed(words, self._form, self._catalogue), self._form, self._catalogue)
 
 
+class UnmeasuredVosk:
+    """Reads utterances of one form in a language whose weights nobody measured here, as `VoskInterpreter` does."""
+
+    def __init__(
+        self,
+        weights: Path,
+        form: Form,
+        catalogue: Catalogue,
+        language: Language,
+        *,
+        names: Sequence[str] = (),
+        works: Sequence[str] = (),
+        converses: bool = False,
+        awaited: Awaited = whole_entries,
+    ) -> None:
+        """Load the weights. `names` are what operators sign on with, `works` the ways to name the forms at hand.
+
+        What the weights do not know is left out: `dockvoice doctor` tells what that is. Raises Misconfigured where the
+        weights cannot be loaded.
+        """
+        self.name = f"vosk/{weights.name}"
+        self.speculation = Speculation()
+        self._form = form
+        self._catalogue = catalogue
+        self._language = language
+        self._converses = converses
+        self._awaited = awaited
+        self._needed = frozenset(field.name for field in form.fields if field.required)
+        self._reader = TranscriptReader(form, catalogue, language.code)
+        told = rough_sentences(form, catalogue, language, knowing(weights), names, works)
+        self._decoders = _Decoders(partial(decoder, loaded(weights), json.dumps([*told, UNKNOWN])))
+
+    def attend(self) -> ListeningAhead:
+        """Begin to listen."""
+        return ListeningAhead(self._begin, self._judge, self.speculation)
+
+    def _begin(self) -> _WordsHearing:
+        return _WordsHearing(self._decoders, self._understand, self._goes_on)
+
+    def _judge(self, reading: Reading) -> Expectation:
+        known = (self._form, self._catalogue, self._language)
+        return expected(reading.words, reading.fields, *known, converses=self._converses, awaited=self._awaited())
+
+    def _goes_on(self, text: str) -> bool:
+        """Whether these words surely are not all: a field, and two still to be said."""
+        fields = read_transcript(text, self._form, self._catalogue, self._language.code)
+        awaited = self._awaited()
+        return bool(fields) and len((self._needed if awaited is None else frozenset(awaited)) - fields.keys()) > 1
+
+    def _understand(self, words: tuple[Word, ...], seconds: float) -> Reading:
+        text = " ".join(word.text for word in words)
+        read = self._reader.read(Transcript(self.name, text, None, words), UNSURE, seconds)
+        fields = {name: replace(field, confirmed=False) for name, field in read.fields.items()}
+        return replace(read, fields=fields)
+
+
 class _Recogniser:
     """One utterance, heard at each speed."""
 
     def __init__(
         self,
-        hearings: Sequence[_Hearing],
+        hearings: Sequence[_AlternativesHearing],
         understand: Callable[[Sequence[Sequence[Alternative]], Loudness], Reading],
         goes_on: Callable[[Sequence[str]], bool],
     ) -> None:
@@ -165,13 +230,13 @@ class _Recogniser:
             hearing.take(pcm)
 
     def goes_on(self) -> bool:
-        return self._goes_on(self._hearings[0].so_far())
+        return self._goes_on(self._hearings[0].so_far().split())
 
     def reading(self) -> Reading:
         return self._understand([hearing.alternatives() for hearing in self._hearings], self._loudness)
 
 
-class Decoders:
+class _Decoders:
     """Vosk's decoders of one grammar, each used again for another utterance when it has given its result.
 
     Vosk begins anew behind a result, and hears the next utterance as a decoder does that was made for it; to make one,
@@ -198,12 +263,12 @@ class Decoders:
         return self._made(), 0
 
 
-def _listing(model: Any, grammar: str) -> Any:
-    """A decoder that lists what else it may have been, with the words of each."""
-    decoder = vosk.KaldiRecognizer(model, SAMPLE_RATE, grammar)
-    decoder.SetWords(True)
-    decoder.SetMaxAlternatives(MOST_ALTERNATIVES)
-    return decoder
+def decoder(model: Any, grammar: str, alternatives: int = 0) -> Any:
+    """One that tells when each word was said, and how sure it is of it; or so many `alternatives`, if there are any."""
+    made = vosk.KaldiRecognizer(model, SAMPLE_RATE, grammar)
+    made.SetWords(True)
+    made.SetMaxAlternatives(alternatives)
+    return made
 
 
 class _Hearing:
@@ -213,38 +278,79 @@ class _Hearing:
     the same sentence; asked, it would begin another one.
     """
 
-    def __init__(self, decoders: Decoders, speed: float, labels: Collection[str]) -> None:
-        """`speed` is that of the voice: 0.5 is half as fast, and an octave lower. `labels` are as for `told_apart`."""
+    def __init__(self, decoders: _Decoders) -> None:
         self._decoders = decoders
         self._kaldi: Any = None
         self._before = self._samples = 0
+
+    def take(self, pcm: bytes) -> None:
+        self._begin()
+        self._kaldi.AcceptWaveform(pcm)
+        self._samples += len(pcm) // SAMPLE_BYTES
+
+    def so_far(self) -> str:
+        """The likeliest words of what it has worked on, which may lag by the last of them."""
+        return "" if self._kaldi is None else str(json.loads(self._kaldi.PartialResult())["partial"])
+
+    def _result(self) -> Mapping[str, Any]:
+        self._begin()  # for there may have been no sound at all
+        found: Mapping[str, Any] = json.loads(self._kaldi.FinalResult())
+        self._decoders.give_back(self._kaldi, self._before + self._samples)
+        self._kaldi = None
+        return found
+
+    def _begin(self) -> None:
+        if self._kaldi is None:
+            self._kaldi, self._before = self._decoders.take()
+
+    def _at(self, told: float) -> float:
+        """Seconds from the first sample of the utterance: vosk counts from the first that the decoder ever had."""
+        return round(told - self._before / SAMPLE_RATE, HUNDREDTHS)
+
+
+class _WordsHearing(_Hearing):
+    """The likeliest words, each as sure as the weights are of it."""
+
+    def __init__(
+        self,
+        decoders: _Decoders,
+        understand: Callable[[tuple[Word, ...], float], Reading],
+        goes_on: Callable[[str], bool],
+    ) -> None:
+        super().__init__(decoders)
+        self._understand = understand
+        self._goes_on = goes_on
+
+    def goes_on(self) -> bool:
+        return self._goes_on(self.so_far())
+
+    def reading(self) -> Reading:
+        said = self._result().get("result", ())
+        words = tuple(
+            Word(one["word"], max(0.0, self._at(one["start"])), max(0.0, self._at(one["end"])), min(1.0, one["conf"]))
+            for one in said
+        )
+        return self._understand(words, self._samples / SAMPLE_RATE)
+
+
+class _AlternativesHearing(_Hearing):
+    """The likeliest ways to hear it, at one speed of the voice."""
+
+    def __init__(self, decoders: _Decoders, speed: float, labels: Collection[str]) -> None:
+        """`speed` is that of the voice: 0.5 is half as fast, and an octave lower. `labels` are as for `told_apart`."""
+        super().__init__(decoders)
         self._speed = speed
         self._labels = labels
         self._stretch = soxr.ResampleStream(SAMPLE_RATE * speed, SAMPLE_RATE, 1, dtype="int16")
 
     def take(self, pcm: bytes) -> None:
-        self._accept(pcm if self._speed == 1 else self._stretched(pcm))
-
-    def so_far(self) -> list[str]:
-        """The likeliest words of what it has worked on, which may lag by the last of them."""
-        return [] if self._kaldi is None else json.loads(self._kaldi.PartialResult())["partial"].split()
+        super().take(pcm if self._speed == 1 else self._stretched(pcm))
 
     def alternatives(self) -> tuple[Alternative, ...]:
         if self._speed != 1:
-            self._accept(self._stretched(b"", last=True))
-        if self._kaldi is None:  # There was no sound at all.
-            self._kaldi, self._before = self._decoders.take()
-        found = json.loads(self._kaldi.FinalResult())["alternatives"]
-        heard = tuple(Alternative(one["confidence"], words) for one in found for words in self._ways(one))
-        self._decoders.give_back(self._kaldi, self._before + self._samples)
-        self._kaldi = None
-        return heard
-
-    def _accept(self, pcm: bytes) -> None:
-        if self._kaldi is None:
-            self._kaldi, self._before = self._decoders.take()
-        self._kaldi.AcceptWaveform(pcm)
-        self._samples += len(pcm) // SAMPLE_BYTES
+            super().take(self._stretched(b"", last=True))
+        found = self._result()["alternatives"]
+        return tuple(Alternative(one["confidence"], words) for one in found for words in self._ways(one))
 
     def _ways(self, alternative: Mapping[str, Any]) -> tuple[tuple[Word, ...], ...]:
         said = alternative.get("result", ())
@@ -254,8 +360,7 @@ class _Hearing:
         )
 
     def _at(self, told: float) -> float:
-        """Seconds from the first sample of the utterance: vosk counts from the first that the decoder ever had."""
-        return round(told - self._before / SAMPLE_RATE, HUNDREDTHS) * self._speed
+        return super()._at(told) * self._speed
 
     def _stretched(self, pcm: bytes, *, last: bool = False) -> bytes:
         return bytes(self._stretch.resample_chunk(np.frombuffer(pcm, np.int16), last=last).tobytes())

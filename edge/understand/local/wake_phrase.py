@@ -10,11 +10,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-import vosk
-
 from edge.errors import Misconfigured
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
-from edge.understand.local.vosk import loaded
+from edge.understand.local.vosk import decoder, loaded
 
 LONGEST_S = 3.0  # Whatever is spoken first in an utterance is over by then, pre-roll included.
 SURE = 0.9  # Vosk's confidence in each word of the phrase, 0 to 1.
@@ -38,8 +36,7 @@ class WakeWord:
 
     def spotted(self, pcm: bytes) -> int | None:
         """The sample index at which the phrase that `pcm` begins with ends; None where it begins otherwise."""
-        kaldi = vosk.KaldiRecognizer(self._model, SAMPLE_RATE, self._grammar)
-        kaldi.SetWords(True)
+        kaldi = decoder(self._model, self._grammar)
         kaldi.AcceptWaveform(pcm[: round(LONGEST_S * SAMPLE_RATE) * SAMPLE_BYTES])
         words: list[dict[str, Any]] = json.loads(kaldi.FinalResult()).get("result", [])
         first = words[: len(self._phrase)]

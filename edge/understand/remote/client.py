@@ -1,4 +1,4 @@
-"""Clients of services: retries with pauses, a circuit breaker, one deadline over all.
+"""Clients of services: connections, retries with pauses, a circuit breaker, one deadline over all.
 
 The only layer that retries: inside the time that the caller gives, with jitter, and honouring what the service says of
 when to come back. What comes back is an answer or a typed failure (`failures`).
@@ -9,15 +9,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from edge.config import ClientKind, ClientSettings
+import httpx
+
+from edge.config import EU_REGIONS, ClientKind, ClientSettings
+from edge.errors import Misconfigured
 from edge.understand.remote.breaker import Breaker, BreakerState
-from edge.understand.remote.failures import Barred, Failure, TryLater
-from edge.understand.remote.http import ConnectionPool, ServiceAnswer
+from edge.understand.remote.failures import AnswerFault, Barred, Failure, Garbled, TryLater, failure, request_id_of
+from edge.understand.remote.http import Credentials, ServiceAnswer
 
 __all__ = ["Client", "Clients", "ServiceAnswer"]
 
@@ -29,6 +33,14 @@ LONGEST_PAUSE_S = 2.0  # Between tries, where the service names no time of its o
 HOLD_S = 60.0
 """How long nothing is asked after a refusal that only a person can mend; then one request looks whether he has."""
 
+IDLE_S = 120.0  # How long an unused connection is kept: operators pause for a minute, and balancers cut after four.
+
+LARGEST_ANSWER = 8 * 1024 * 1024
+"""Bytes: twice a spoken reply of one minute, base64, which is the largest thing that is ever asked for."""
+
+WARM_S = 5.0  # The most that opening a connection may take at the start: a slow one is opened by the first utterance.
+_DONE = b"data: [DONE]"  # How OpenAI-shaped streams end, whether or not the connection does.
+
 
 class Client:
     """A connection to one service. It belongs to one event loop, and is closed there."""
@@ -38,7 +50,7 @@ class Client:
         name: str,
         settings: ClientSettings,
         *,
-        transport: Any = None,
+        transport: httpx.AsyncBaseTransport | None = None,
         clock: Callable[[], float] = time.monotonic,
         chance: Callable[[], float] = random.random,
     ) -> None:
@@ -50,7 +62,15 @@ class Client:
         self.settings = settings
         self._clock = clock
         self._chance = chance
-        self._connection = ConnectionPool(name, settings, clock, transport)
+        self._credentials = Credentials(name, settings, clock)
+        self._pool = httpx.AsyncClient(
+            base_url=settings.base_url,
+            verify=_trusted(name, settings),
+            http2=True,
+            timeout=None,  # noqa: S113 - each request has a deadline of its own, retries included
+            limits=httpx.Limits(max_connections=20, max_keepalive_connections=5, keepalive_expiry=IDLE_S),
+            transport=transport,
+        )
         self._breaker = Breaker()
         self._held: dict[str, tuple[float, Barred]] = {}
         self._last: Failure | None = None
@@ -81,11 +101,15 @@ class Client:
 
     async def warm(self) -> None:
         """Open a connection, so that the first utterance does not wait for one. Never fails: then that one does."""
-        await self._connection.warm()
+        try:
+            async with asyncio.timeout(WARM_S):
+                await self._pool.head("/")
+        except (httpx.HTTPError, TimeoutError) as fault:
+            logger.info("client %r: no connection yet (%s)", self.name, type(fault).__name__)
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self._connection.aclose()
+        await self._pool.aclose()
 
     def openai_path(self, operation: str, model: str) -> str:
         """Where an operation such as `chat/completions` is: at OpenAI, in an Azure deployment, or self-hosted."""
@@ -112,13 +136,61 @@ class Client:
         until = began + within_s
         for pause_s in self._pauses():
             try:
-                return await self._connection.ask(method, path, sent, began, until)
+                return await self._ask(method, path, sent, began, until)
             except TryLater as busy:
                 wait_s = max(pause_s, busy.retry_after_s or 0.0)
                 if loop.time() + wait_s >= until:
                     raise
             await asyncio.sleep(wait_s)
         raise AssertionError("the pauses never end")
+
+    async def _ask(self, method: str, path: str, sent: dict[str, Any], began: float, until: float) -> ServiceAnswer:
+        """Send a request that began at `began` and has until `until`, both by the loop's clock.
+
+        Raises TryLater, OurFault or Barred; Garbled for an answer that is far too large.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout_at(until):
+                identified = await self._credentials.identified()
+                async with self._pool.stream(method, path, auth=identified, **sent) as response:
+                    body = await self._body(response)
+        except TimeoutError:
+            raise TryLater(
+                self.name, f"no answer within {loop.time() - began:.1f} s; it is tried again later"
+            ) from None
+        except httpx.ConnectError as fault:
+            raise TryLater(self.name, f"cannot be reached ({fault}); is url right, and the network there?") from None
+        except httpx.HTTPError as fault:  # its text may quote what was sent
+            raise TryLater(self.name, f"the connection broke ({type(fault).__name__}); it is tried again") from None
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        if not response.is_success:
+            raise failure(self.name, response.status_code, headers, body)
+        self._refuse_abroad(headers)
+        return ServiceAnswer(
+            self.name, response.status_code, headers, body, request_id_of(headers), loop.time() - began
+        )
+
+    async def _body(self, response: httpx.Response) -> bytes:
+        body = bytearray()
+        stream = response.headers.get("content-type", "").startswith("text/event-stream")
+        async for piece in response.aiter_bytes():
+            body += piece
+            if len(body) > LARGEST_ANSWER:
+                raise Garbled(
+                    self.name, AnswerFault.TOO_LARGE, "it is larger than any answer", request_id_of(response.headers)
+                )
+            if stream and body.rstrip().endswith(_DONE):
+                break  # some servers keep the connection open behind it
+        return bytes(body)
+
+    def _refuse_abroad(self, headers: Mapping[str, str]) -> None:
+        """Azure says where it answered: a resource that forwards elsewhere is not what the operator agreed to."""
+        region = headers.get("x-ms-region", "").lower().replace(" ", "")
+        regions = EU_REGIONS.get(self.settings.kind)
+        if region and regions and self.settings.residency == "eu" and region not in regions:
+            told = f"residency is 'eu', but region {region[:40]!r} answered; use a deployment within the EU"
+            raise Barred(self.name, told, request_id_of(headers), concerns_key=True)
 
     def _pauses(self) -> Iterator[float]:
         """Half to one and a half times the mean, so that devices that failed together do not come back together."""
@@ -168,7 +240,19 @@ class Client:
             logger.error("%s; nothing is asked for %g s at a time until that is mended", barred, HOLD_S)
         self._held[subject] = (self._clock() + HOLD_S, barred)
         if barred.concerns_key:
-            self._connection.forget_token()
+            self._credentials.forget()
+
+
+def _trusted(name: str, settings: ClientSettings) -> ssl.SSLContext | bool:
+    if settings.ca_file is None:
+        return True
+    try:
+        return ssl.create_default_context(cafile=str(settings.ca_file))
+    except OSError as fault:  # ssl.SSLError is one
+        raise Misconfigured(
+            f"understand.clients.{name}.ca_file: {settings.ca_file} cannot be read as PEM ({fault.strerror or fault}); "
+            "name the file with the authority's certificate"
+        ) from None
 
 
 class Clients(Mapping[str, Client]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
@@ -20,19 +21,16 @@ TICKS = 10_000_000  # Offsets and durations are counted in steps of 100 ns.
 class AzureWire(TranscriberWire):
     """The service's own model for the language."""
 
-    prompt = ""  # this API takes none
-
     def __init__(self, model: str, expected: Expected) -> None:
         """`model` is only what goes on record: the region and the language settle which one it is."""
-        self.model = model
-        self._language = expected.regional
+        super().__init__(model, replace(expected, prompt=""))  # this API takes none
 
     def request(self, pcm: bytes) -> Request:
         """The sound as WAV, whose format the header must spell out."""
         return Request(
             PATH,
             content=wav(pcm),
-            params={"language": self._language, "format": "detailed", "profanity": "raw"},
+            params={"language": self.expected.regional, "format": "detailed", "profanity": "raw"},
             headers={"content-type": "audio/wav; codecs=audio/pcm; samplerate=16000", "accept": "application/json"},
         )
 

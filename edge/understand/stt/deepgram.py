@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -21,19 +22,17 @@ class DeepgramWire(TranscriberWire):
 
     def __init__(self, model: str, expected: Expected) -> None:
         """The language is told, and what is likely said."""
-        self.model = model
-        self._language = expected.short
-        self._terms = list(expected.phrases) if model.startswith(TERMS) else []
-        self.prompt = expected.prompt if self._terms else ""
+        super().__init__(model, expected if model.startswith(TERMS) else replace(expected, prompt=""))
 
     def request(self, pcm: bytes) -> Request:
         """The sound as FLAC. No figures are made of words: "seven four two, twelve" might come as 74212."""
+        terms = list(self.expected.phrases)
         params: dict[str, str | list[str]] = {
             "model": self.model,
-            "language": self._language,
+            "language": self.expected.short,
             "smart_format": "false",
             "numerals": "false",
-            **({"keyterm": self._terms} if self._terms else {}),
+            **({"keyterm": terms} if terms else {}),
         }
         return Request(PATH, content=flac(pcm), params=params, headers={"content-type": "audio/flac"})
 

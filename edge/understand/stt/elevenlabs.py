@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from edge.records import Word
-from edge.understand.stt.transcriber import Expected, PieceTranscript, Request, TranscriberWire, flac, likelihood
+from edge.understand.stt.transcriber import PieceTranscript, Request, TranscriberWire, flac, likelihood
 
 PATH = "/v1/speech-to-text"
 
@@ -19,24 +19,20 @@ LONGEST_TERM, MOST_WORDS = 50, 5
 class ScribeWire(TranscriberWire):
     """One model, for example `scribe_v2`."""
 
-    def __init__(self, model: str, expected: Expected) -> None:
-        """The language is told, so that it need not be guessed from a few words."""
-        self.model = model
-        self.prompt = expected.prompt
-        self._language = expected.short
-        fitting = (term for term in expected.phrases if len(term) <= LONGEST_TERM and len(term.split()) <= MOST_WORDS)
-        # scribe_v1 takes none.
-        self._terms = [] if model.startswith("scribe_v1") else list(fitting)
-
     def request(self, pcm: bytes) -> Request:
-        """The sound as FLAC; sounds that are no words are not to be written down."""
+        """The sound as FLAC; sounds that are no words are not to be written down.
+
+        The language is told, so that it need not be guessed from a few words.
+        """
+        known = () if self.model.startswith("scribe_v1") else self.expected.phrases  # scribe_v1 takes none
+        terms = [term for term in known if len(term) <= LONGEST_TERM and len(term.split()) <= MOST_WORDS]
         data: dict[str, str | list[str]] = {
             "model_id": self.model,
-            "language_code": self._language,
+            "language_code": self.expected.short,
             "tag_audio_events": "false",
             "timestamps_granularity": "word",
             "temperature": "0",
-            **({"keyterms": self._terms} if self._terms else {}),
+            **({"keyterms": terms} if terms else {}),
         }
         return Request(PATH, files={"file": ("utterance.flac", flac(pcm), "audio/flac")}, data=data)
 

@@ -17,26 +17,23 @@ class GoogleWire(TranscriberWire):
 
     def __init__(self, project: str, region: str, model: str, expected: Expected) -> None:
         """The client's own project and region."""
-        self.model = model
+        super().__init__(model, expected)
         self._path = f"/v2/projects/{project}/locations/{region}/recognizers/_:recognize"
-        self.prompt = expected.prompt
-        self._language = expected.regional
-        self._phrases = expected.phrases
 
     def request(self, pcm: bytes) -> Request:
         """The sound as FLAC, in base64 as JSON wants it."""
         config = {
             "model": self.model,
-            "languageCodes": [self._language],
+            "languageCodes": [self.expected.regional],
             "autoDecodingConfig": {},
             "features": {"enableWordConfidence": True, "enableWordTimeOffsets": True},
-            **({"adaptation": self._adaptation()} if self._phrases else {}),
+            **({"adaptation": self._adaptation()} if self.expected.phrases else {}),
         }
         return Request(self._path, json={"config": config, "content": base64.b64encode(flac(pcm)).decode()})
 
     def _adaptation(self) -> dict[str, Any]:
         """The words to expect, given along with the request (SpeechAdaptation of google-cloud-speech 2.41.0)."""
-        phrases = [{"value": phrase} for phrase in self._phrases]
+        phrases = [{"value": phrase} for phrase in self.expected.phrases]
         return {"phraseSets": [{"inlinePhraseSet": {"phrases": phrases}}]}
 
     def heard(self, answer: Any, seconds: float) -> PieceTranscript:

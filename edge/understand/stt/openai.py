@@ -30,10 +30,8 @@ class OpenAiWire(TranscriberWire):
 
     def __init__(self, path: str, model: str, expected: Expected, detail: Detail | None = None) -> None:
         """`detail` unset: as the model's name says."""
-        self.model = model
-        self.prompt = expected.prompt
+        super().__init__(model, expected)
         self._path = path
-        self._expected = expected
         self._detail = detail or _detail(model)
 
     def request(self, pcm: bytes) -> Request:
@@ -55,10 +53,10 @@ class OpenAiWire(TranscriberWire):
         migrating_from_whisper_to_gpt_transcribe), and lets those of the older ones pass without heeding them.
         """
         if self.model.lower().startswith("gpt-transcribe"):
-            words = list(self._expected.phrases)
-            return {"languages[]": [self._expected.short], **({"keywords[]": words} if words else {})}
-        prompt = {"prompt": self.prompt} if self.prompt else {}
-        return {"language": self._expected.short, "temperature": "0", **prompt}
+            words = list(self.expected.phrases)
+            return {"languages[]": [self.expected.short], **({"keywords[]": words} if words else {})}
+        prompt = {"prompt": self.expected.prompt} if self.expected.prompt else {}
+        return {"language": self.expected.short, "temperature": "0", **prompt}
 
     def heard(self, answer: Any, seconds: float) -> PieceTranscript:
         """The text, and how sure the model was of it."""
@@ -168,24 +166,21 @@ PATH = "/inference"  # Of examples/server of ggml-org/whisper.cpp.
 
 
 class WhisperCppWire(TranscriberWire):
-    """The one model that the server was started with: `model` is only what goes on record."""
+    """The one model that the server was started with: `model` is only what goes on record.
 
-    def __init__(self, model: str, expected: Expected) -> None:
-        """The server must know the language: a model whose name ends in `.en` knows English only."""
-        self.model = model
-        self.prompt = expected.prompt
-        self._language = expected.short
+    The server must know the language: a model whose name ends in `.en` knows English only.
+    """
 
     def request(self, pcm: bytes) -> Request:
         """The sound as WAV, the one container that it reads without ffmpeg."""
         data: dict[str, str | list[str]] = {
             "response_format": "verbose_json",
-            "language": self._language,
+            "language": self.expected.short,
             "temperature": "0.0",
             "temperature_inc": "0.0",  # no second try at a higher temperature: that is where it invents most
         }
-        if self.prompt:
-            data["prompt"] = self.prompt
+        if self.expected.prompt:
+            data["prompt"] = self.expected.prompt
         return Request(PATH, files={"file": ("utterance.wav", wav(pcm), "audio/wav")}, data=data)
 
     def heard(self, answer: Any, seconds: float) -> PieceTranscript:
@@ -200,21 +195,15 @@ MOST_WORDS = 100  # Words to expect that a request takes (https://docs.mistral.a
 class MistralWire(TranscriberWire):
     """One model, for example `voxtral-mini-transcribe-3-0`. It gives no confidence, and no times of words."""
 
-    def __init__(self, model: str, expected: Expected) -> None:
-        """The language is told, and what is likely said."""
-        self.model = model
-        self.prompt = expected.prompt
-        self._language = expected.short
-        # A word to expect has neither a comma nor a space in it; an underscore stands for one.
-        self._words = ["_".join(phrase.split()) for phrase in expected.phrases][:MOST_WORDS]
-
     def request(self, pcm: bytes) -> Request:
         """The sound as FLAC, with the language and the words to expect."""
+        # A word to expect has neither a comma nor a space in it; an underscore stands for one.
+        words = ["_".join(phrase.split()) for phrase in self.expected.phrases][:MOST_WORDS]
         data: dict[str, str | list[str]] = {
             "model": self.model,
-            "language": self._language,
+            "language": self.expected.short,
             "temperature": "0",
-            **({"context_bias": self._words} if self._words else {}),
+            **({"context_bias": words} if words else {}),
         }
         return Request(MISTRAL_PATH, files={"file": ("utterance.flac", flac(pcm), "audio/flac")}, data=data)
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import io
 import math
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -68,22 +69,24 @@ class PieceTranscript:
     model: str | None = None  # The model that answered, where the answer names it.
 
 
-class TranscriberWire(Protocol):
+class TranscriberWire(ABC):
     """How one service wants to be asked, and how it answers."""
 
-    model: str
-    prompt: str  # The words the model is told to expect; empty: none.
+    def __init__(self, model: str, expected: Expected) -> None:
+        """`expected` is what the service can be told of that."""
+        self.model = model
+        self.expected = expected
 
+    @abstractmethod
     def request(self, pcm: bytes) -> Request:
         """The request for a piece of sound."""
-        ...
 
+    @abstractmethod
     def heard(self, answer: Any, seconds: float) -> PieceTranscript:
         """What the answer, as decoded JSON, says of sound that lasts `seconds`.
 
         Raises pydantic's ValidationError where the answer has not the shape that the service documents.
         """
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,7 @@ class Expected:
     """What the operator is expected to speak."""
 
     language: str  # A tag such as "en" or "de-AT".
-    prompt: str = ""
+    prompt: str = ""  # The words the model is told to expect; empty: none.
 
     @property
     def phrases(self) -> tuple[str, ...]:
@@ -197,7 +200,7 @@ class CloudTranscriber(Transcriber):
             garbled = Garbled(self._client.name, AnswerFault.WRONG_SHAPE, where, answer.request_id)
             garbled.usage = with_cost(Usage(self._client.name, self._wire.model, audio_seconds=seconds), self._settings)
             raise garbled from None
-        disbelief = heard.hallucination or hallucination(heard.text, self._wire.prompt)
+        disbelief = heard.hallucination or hallucination(heard.text, self._wire.expected.prompt)
         return heard if disbelief is None else replace(heard, text="", words=(), hallucination=disbelief)
 
     def _transcript(self, said: Sequence[_Part], parts: Sequence[_Part]) -> Transcript:
