@@ -60,6 +60,20 @@ class Rules:
         """The policy with the site's own demand."""
         return self.policy.demanding(self.minimum_confidence)
 
+    @property
+    def identifiers(self) -> tuple[str, ...]:
+        """The fields by which a thing is known."""
+        return tuple(field.name for field in self.form.fields if field.identifier)
+
+    @property
+    def of_context(self) -> Rules:
+        """What it takes to be sure of what is said once for all entries."""
+        return dataclasses.replace(self, form=self.form.of_context)
+
+    def allow(self, field: FormField, value: FieldValue) -> bool:
+        """Whether the field can have this value, by the form and by the catalogue."""
+        return field.allows(value) and self.catalogue.knows(field.catalogue, value)
+
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
@@ -139,8 +153,7 @@ def _as_a_whole(reading: Reading, closing: Closing, rules: Rules, known: Circums
 
 def _too_fast(said: Mapping[str, FieldReading], acoustics: Acoustics, rules: Rules) -> bool:
     """Whether more was read than can have been said: a model that makes up an identifier makes up a long one."""
-    identifiers = [field for field in rules.form.fields if field.identifier and field.name in said]
-    values = (said[field.name].value for field in identifiers if not said[field.name].by_end)
+    values = (said[name].value for name in rules.identifiers if name in said and not said[name].by_end)
     digits = sum(character.isalnum() for value in values if value is not None for character in written(value))
     return digits * rules.demands.seconds_per_digit > acoustics.speech_seconds
 
@@ -169,16 +182,12 @@ def _candidates(field: FormField, said: FieldReading | None, reason: Reason, rul
     if said is None or reason in OPEN:
         return ()
     if said.value is None:
-        return () if said.runner_up is None or not _possible(field, said.runner_up, rules) else (said.runner_up,)
+        return () if said.runner_up is None or not rules.allow(field, said.runner_up) else (said.runner_up,)
     if reason in AS_HEARD and not said.rivals:
         return (said.value,)
     others = said.rivals or ((said.runner_up,) if said.runner_up is not None else ())
-    known = tuple(dict.fromkeys(value for value in (said.value, *others) if _possible(field, value, rules)))
+    known = tuple(dict.fromkeys(value for value in (said.value, *others) if rules.allow(field, value)))
     return known if others and len(known) <= A_CHOICE else ()
-
-
-def _possible(field: FormField, value: FieldValue, rules: Rules) -> bool:
-    return field.allows(value) and rules.catalogue.knows(field.catalogue, value)
 
 
 def _doubts(said: Mapping[str, FieldReading], rules: Rules, known: Circumstances) -> Iterator[Because]:
@@ -230,6 +239,6 @@ def _implausible(field: FormField, said: FieldReading, rules: Rules) -> Reason |
 
 def _recorded_already(values: Mapping[str, FieldValue], rules: Rules, known: Circumstances) -> str | None:
     """The last identifier of the form, where a recent entry has all of them alike."""
-    names = [field.name for field in rules.form.fields if field.identifier and field.name in values]
+    names = [name for name in rules.identifiers if name in values]
     alike = any(all(entry.get(name) == values[name] for name in names) for entry in known.recent)
     return names[-1] if names and alike else None

@@ -9,7 +9,7 @@ from itertools import islice
 from edge.agree.dialogue import drafting, works
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.merging import begins_astray, names_another, put_right
-from edge.agree.dialogue.orders import Order, Prompt, Say
+from edge.agree.dialogue.orders import Order, Prompt
 from edge.agree.dialogue.questions import About, Question, held, values_of
 from edge.agree.dialogue.session import DialogueSession
 from edge.forms.spoken import corrects
@@ -69,7 +69,7 @@ def object_to_last(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
         return cancel_last(session, heard)
     session.draft = _replacing_last(session, last, last.draft.reading, heard)
     noted = heard.noted(Verdict(Outcome.HOLD, (Because(Reason.ANSWER),), {}))
-    return [noted, _last_told(session, last), *session.ask(Question(About.WRONG))]
+    return [noted, session.last_told(last), *session.ask(Question(About.WRONG))]
 
 
 def cancel_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -146,11 +146,6 @@ def first_differing(
     known = {**session.identifiers_of(before), **before}
     differing = ((name, value) for name, value in known.items() if name in said and said[name] != value)
     return dict(islice(differing, 1))
-
-
-def _last_told(session: DialogueSession, last: LastEntry) -> Say:
-    """The entry that a question is about to be about."""
-    return session.told(Prompt.LAST_REFUSED if last.refused else Prompt.LAST_ENTRY, last)
 
 
 def _replacing_last(session: DialogueSession, last: LastEntry, reading: Reading, heard: UtteranceHeard) -> Draft:

@@ -112,8 +112,7 @@ def _answer_about_field(session: DialogueSession, heard: UtteranceHeard) -> list
 
 def _says_more(session: DialogueSession, said: Reading) -> bool:
     """Does it say more than what is asked for, and of what: enough for an entry of its own?"""
-    named = {field.name for field in session.rules.form.fields if field.identifier}
-    return bool(said.fields.keys() - named - {session.asked.field})
+    return bool(said.fields.keys() - {*session.rules.identifiers, session.asked.field})
 
 
 def _merge_answer(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:

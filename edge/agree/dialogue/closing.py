@@ -8,10 +8,9 @@ from dataclasses import replace
 from edge.agree.dialogue import answers, context, drafting, status, trailers
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.merging import marked, with_support
-from edge.agree.dialogue.orders import Order, Prompt, Say, Terms
-from edge.agree.dialogue.questions import About, Question, held, likely_values, values_of
+from edge.agree.dialogue.orders import Order, Prompt, Say
+from edge.agree.dialogue.questions import About, Question, held, values_of
 from edge.agree.dialogue.session import DialogueSession
-from edge.agree.dialogue.terms import units_said
 from edge.agree.received import missing
 from edge.forms.model import Expects
 from edge.records import (
@@ -78,10 +77,7 @@ def finish_first(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     asked = [session.put(session.question)] if session.question is not None else session.ask(session.is_entry_right)
     if session.manner.is_closing(draft) or draft.act is Act.CANCEL or session.about is About.ENTRY_RIGHT:
         return [noted, *asked]
-    values = likely_values(draft.reading)
-    terms = Terms(units_said(draft.reading, session.rules))
-    open_ = [Say(Prompt.UNFINISHED, session.identifiers_of(values) or values, terms=terms)] if values else []
-    return [noted, *open_, *asked]
+    return [noted, *drafting.unfinished(session, draft), *asked]
 
 
 def _told(session: DialogueSession, place: ReceivingPlace) -> list[Say]:

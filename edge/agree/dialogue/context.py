@@ -92,12 +92,7 @@ def _is_of_context(session: DialogueSession, said: Reading) -> bool:
         return draft.act is Act.CONTEXT
     if said.act is Act.AMEND:
         return said.fields.keys() <= set(session.context.untold)
-    return _names_things(form) and not _is_whole(said.fields, form)
-
-
-def _names_things(form: Form) -> bool:
-    """Are entries of the form known by a name of their own, such as a pallet's?"""
-    return any(field.identifier for field in form.fields)
+    return bool(session.rules.identifiers) and not _is_whole(said.fields, form)
 
 
 def _is_whole(fields: Mapping[str, FieldReading], form: Form) -> bool:
@@ -157,7 +152,7 @@ def _begins_entry(session: DialogueSession, said: Reading) -> bool:
         return True
     if draft is None or draft.act is Act.CONTEXT:
         return False
-    return names_another(draft.reading, said, rules) if _names_things(rules.form) else session.state is State.HELD
+    return names_another(draft.reading, said, rules) if rules.identifiers else session.state is State.HELD
 
 
 def _is_surely_held(session: DialogueSession) -> bool:
@@ -166,15 +161,11 @@ def _is_surely_held(session: DialogueSession) -> bool:
 
 def at_hand(session: DialogueSession) -> dict[str, FieldReading]:
     """What stands for an entry that is dictated now, as far as this form can have it."""
-    form, catalogue = session.rules.form, session.rules.catalogue
-    fields = _coming(session).fields
+    rules, fields = session.rules, _coming(session).fields
     return {
         name: fields[name]
-        for name in form.said_once
-        if name in fields
-        and (value := fields[name].value) is not None
-        and form[name].allows(value)
-        and catalogue.knows(form[name].catalogue, value)
+        for name in rules.form.said_once
+        if name in fields and (value := fields[name].value) is not None and rules.allow(rules.form[name], value)
     }
 
 
@@ -196,7 +187,7 @@ def readback(session: DialogueSession) -> Say:
     stands, untold = at_hand(session), session.context.untold
     taken = {name: one.value for name, one in draft.reading.fields.items() if one.is_taken and name not in untold}
     heard_before = {name for name, value in taken.items() if name in stands and stands[name].value == value}
-    known = heard_before if _names_things(session.rules.form) else set()
+    known = heard_before if session.rules.identifiers else set()
     if draft.act is not Act.RECORD:
         return Say(Prompt.READBACK_AMENDED, values)
     told = {name: value for name, value in values.items() if name not in known and name not in standing}
@@ -234,7 +225,7 @@ def begins_to_stand(session: DialogueSession, draft: Draft) -> dict[str, tuple[s
     """
     said_to: dict[str, tuple[str, ...]] = {name: (by,) for name, by in draft.stands}
     form, recorded = session.rules.form, session.recorded
-    dictated = draft.act is Act.RECORD and draft.form == form.name and _names_things(form)
+    dictated = draft.act is Act.RECORD and draft.form == form.name and session.rules.identifiers
     if not dictated or session.context or recorded.in_review(draft) or recorded.replaces_one(draft):
         return said_to
     by, fields = (draft.utterance_id, *draft.support), draft.reading.fields
@@ -313,7 +304,7 @@ def lasting(session: DialogueSession, draft: Draft, heard: UtteranceHeard) -> Dr
     if name not in form.said_once or name not in draft.reading.fields or draft.act is not Act.RECORD:
         return draft
     first = (
-        _names_things(form)
+        session.rules.identifiers
         and asked.why is Reason.FIELD_MISSING
         and name not in before
         and name not in session.context.fields
@@ -388,8 +379,3 @@ def _known(session: DialogueSession, context: StandingContext) -> dict[str, Fiel
     """What of it this form has words for."""
     names = {field.name for field in session.rules.form.fields}
     return {name: one.value for name, one in context.fields.items() if name in names and one.value is not None}
-
-
-def rules_of_context(rules: Rules) -> Rules:
-    """What it takes to be sure of what is said once."""
-    return replace(rules, form=rules.form.of_context)

@@ -57,10 +57,9 @@ def _ask_before_next(session: DialogueSession, heard: UtteranceHeard) -> list[Or
     named, own = session.identifiers_of(values_of(said)), values_of(draft.reading)
     if all(own.get(name) == value for name, value in values_of(said).items() if name not in named):
         return ask_if_corrects(session, heard)
-    before = [] if session.next is None else drafting.tell_parked(session, session.next.reading)
-    noted, kept = heard.noted(held(heard.verdict)), drafting.put_next(session, heard, said)
+    waits = drafting.let_wait(session, heard, said)
     session.next_is_own = True
-    return [noted, kept, *before, *session.ask(session.is_entry_right)]
+    return [*waits, *session.ask(session.is_entry_right)]
 
 
 def is_next_in_doubt(session: DialogueSession, heard: UtteranceHeard) -> bool:
@@ -68,8 +67,7 @@ def is_next_in_doubt(session: DialogueSession, heard: UtteranceHeard) -> bool:
     said, rules, own = heard.reading, session.rules, values_of(session.open_draft.reading)
     if any(doubt.reason is not Reason.FIELD_AMBIGUOUS for doubt in heard.verdict.reasons) or says_nothing(said):
         return False
-    identifiers = [one.name for one in rules.form.fields if one.identifier]
-    named = [(name, said.fields[name]) for name in identifiers if name in said.fields]
+    named = [(name, said.fields[name]) for name in rules.identifiers if name in said.fields]
     other = any(own.get(name, one.value) not in {one.value, *one.rivals} for name, one in named)
     return other and all(one.value is not None for one in said.fields.values())
 
@@ -131,8 +129,8 @@ def _surely_names_another(session: DialogueSession, said: Reading) -> bool:
 
 def _may_be_next(session: DialogueSession, said: Reading) -> bool:
     """Whether it may be another entry, where none is known by a name: all of what was said of it is said otherwise."""
-    form, own = session.rules.form, _own_values(session.open_draft)
-    if any(field.identifier for field in form.fields):
+    own = _own_values(session.open_draft)
+    if session.rules.identifiers:
         return False
     differing = [name for name, value in values_of(said).items() if name in own and own[name] != value]
     return len(differing) > 1
@@ -247,10 +245,11 @@ def withdraw_objection(session: DialogueSession, heard: UtteranceHeard) -> list[
 
 def set_aside(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
     """What answers nothing and names something unclearly; with more of it, it may be an entry, and goes to a person."""
-    return drafting.reject_answer(session, heard) if len(said.fields) == 1 else _put_aside_aloud(session, heard, said)
+    return drafting.reject_answer(session, heard) if len(said.fields) == 1 else put_aside_aloud(session, heard, said)
 
 
-def _put_aside_aloud(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
+def put_aside_aloud(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
+    """To a person with what may be of another thing; the operator is told, and the question put again."""
     again = drafting.reject_answer(session, heard)
     parked = Park(heard.utterance_id, drafting.UNANSWERED, values_of(said))
     return [parked, *drafting.tell_parked(session, said), *again[1:]]
@@ -265,7 +264,7 @@ def answer_about_other(session: DialogueSession, heard: UtteranceHeard) -> list[
         return drafting.reject_answer(session, heard)
     if begins_astray(said, session.rules):
         third = _may_name_third(session, other, said)
-        return _put_aside_aloud(session, heard, said) if third else drafting.reject_answer(session, heard)
+        return put_aside_aloud(session, heard, said) if third else drafting.reject_answer(session, heard)
     if other.utterance_id == session.open_draft.utterance_id:
         return _of_third(session, heard, said)
     return set_aside(session, heard, said) if names_unclearly(said, session.rules) else _of_other(session, heard, other)
@@ -294,9 +293,7 @@ def _of_third(session: DialogueSession, heard: UtteranceHeard, said: Reading) ->
     """Over the question whether it takes the place of the last entry: one more thing waits for its turn."""
     if not _surely_names_another(session, said) or session.entry_named(said) is not None:
         return drafting.reject_answer(session, heard)
-    before = [] if session.next is None else drafting.tell_parked(session, session.next.reading)
-    noted, kept = heard.noted(held(heard.verdict)), drafting.put_next(session, heard, said)
-    return [noted, kept, *before, session.put(session.asked)]
+    return [*drafting.let_wait(session, heard, said), session.put(session.asked)]
 
 
 def _answer_with_entry(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -331,7 +328,7 @@ def leave_cancelling(session: DialogueSession, heard: UtteranceHeard) -> list[Or
     said, dictated = heard.reading, heard.verdict.outcome in {Outcome.ACCEPT, Outcome.ASK}
     if not (dictated or said.fields) or context.begins_otherwise(said, session.rules):
         entry = _may_hold_entry(session, said)
-        return drafting.reject_answer(session, heard) if entry is None else _put_aside_aloud(session, heard, entry)
+        return drafting.reject_answer(session, heard) if entry is None else put_aside_aloud(session, heard, entry)
     named, recorded = session.identifiers_of(values_of(said)), session.entry_named(said)
     corrected = corrects(said.words, session.rules.language)
     if session.about is About.CLOSE and corrected and named and recorded is None:
@@ -397,7 +394,7 @@ def _go_back(session: DialogueSession, other: Draft, verdict: Verdict) -> list[O
 
     A "no" to the one is no yes to the other; and who was misheard is asked about what he said himself.
     """
-    before = [] if session.next is None else drafting.tell_parked(session, session.next.reading)
+    before = drafting.tell_next_parked(session)
     # In review since it was asked about.
     session.next, session.next_is_own, doubted = other, True, session.doubted
     orders = drafting.consider(session, session.open_draft, verdict, None)

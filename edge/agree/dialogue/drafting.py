@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edge.agree.decide import Circumstances
+from edge.agree.decide import Circumstances, Rules
 from edge.agree.dialogue import context
-from edge.agree.dialogue.events import UtteranceHeard
+from edge.agree.dialogue.events import Contradicted, UtteranceHeard
 from edge.agree.dialogue.merging import as_heard, completed, marked, names_another, says_number, with_support
 from edge.agree.dialogue.one_breath import two_in_one_breath, two_that_share
 from edge.agree.dialogue.orders import Earcon, Order, Prompt, Say, Sound, Terms
@@ -25,6 +25,8 @@ from edge.records import (
     Confirmation,
     Draft,
     Drop,
+    FieldReading,
+    FieldValue,
     LastEntry,
     Note,
     Outcome,
@@ -72,8 +74,8 @@ def judged_after(session: DialogueSession, draft: Draft, heard: UtteranceHeard) 
     """The verdict on the draft. That the thing is recorded already which it is a correction of says nothing."""
     known, last = heard.known, session.recorded.last
     if last is not None and session.recorded.replaces_one(draft):
-        names = [one.name for one in session.rules.form.fields if one.identifier]
-        recent = tuple(one for one in known.recent if any(one.get(name) != last.fields.get(name) for name in names))
+        of = session.rules.identifiers
+        recent = tuple(one for one in known.recent if any(one.get(name) != last.fields.get(name) for name in of))
         expected = _of_count(session, last, draft, known.expected)
         known = replace(known, recent=recent, expected=expected)
     return judged(draft, session.rules, known)
@@ -144,8 +146,8 @@ def consider(session: DialogueSession, draft: Draft, verdict: Verdict, heard: Ut
 def hold(session: DialogueSession) -> list[Order]:
     """The open draft is read back, and committed if nothing is said against it; and what else waits of the thing."""
     others = _otherwise_aside(session)
-    session.state = State.HELD
-    return session.hold(context.readback(session), *others)
+    session.question, session.state = None, State.HELD
+    return [*session.several([replace(context.readback(session), terms=session.terms()), *others])]
 
 
 def _otherwise_aside(session: DialogueSession) -> list[Say]:
@@ -246,6 +248,17 @@ def in_review_besides(session: DialogueSession) -> list[Order]:
     return tell_parked(session, asked.other.reading)
 
 
+def let_wait(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
+    """What was heard waits for its turn behind the open draft; what waited there stays in review, and that is told."""
+    before = tell_next_parked(session)
+    return [heard.noted(held(heard.verdict)), put_next(session, heard, said), *before]
+
+
+def tell_next_parked(session: DialogueSession) -> list[Order]:
+    """That what waits for its turn is not taken up, as something else takes that."""
+    return [] if session.next is None else tell_parked(session, session.next.reading)
+
+
 def put_next(session: DialogueSession, heard: UtteranceHeard, said: Reading, support: tuple[str, ...] = ()) -> Park:
     """An entry waits for its turn behind the open draft: in review, so that nothing loses it."""
     reading = replace(said, act=Act.RECORD)
@@ -273,10 +286,14 @@ def ask_to_finish(session: DialogueSession) -> list[Order]:
     if draft is None or asked is None or draft.act is Act.CANCEL or session.manner.is_closing(draft) or session.leaving:
         return []
     session.leaving = True
+    return [*unfinished(session, draft), session.put(asked)]
+
+
+def unfinished(session: DialogueSession, draft: Draft) -> list[Say]:
+    """What a question is about that is put once more: by what that is known, if by anything."""
     values = likely_values(draft.reading)
     terms = Terms(units_said(draft.reading, session.rules))
-    open_ = [Say(Prompt.UNFINISHED, session.identifiers_of(values) or values, terms=terms)] if values else []
-    return [*open_, session.put(asked)]
+    return [Say(Prompt.UNFINISHED, session.identifiers_of(values) or values, terms=terms)] if values else []
 
 
 def finish_open(session: DialogueSession) -> list[Order]:
@@ -329,6 +346,31 @@ def doubt(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         return ask_to_repeat(session, heard)
     again = session.ask(session.is_entry_right)
     return [heard.noted_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), *again]
+
+
+def ask_which(session: DialogueSession, heard: Contradicted) -> list[Order]:
+    """A second reader heard a value otherwise: ask "4744, or 474?", where it stands, and nobody has said yes to it.
+
+    Who has begun to speak is not asked over his words: it is too late then, as it is after the undo window.
+    """
+    draft = session.open_draft
+    if draft.utterance_id != heard.utterance_id or session.news.interrupted:
+        return []
+    fields = {name: _doubted(draft, name, *pair, session.rules) for name, pair in heard.otherwise.items()}
+    doubted = {name: said for name, said in fields.items() if said is not None}
+    draft = replace(draft, reading=replace(draft.reading, fields={**draft.reading.fields, **doubted}))
+    verdict = judged(draft, session.rules)
+    if not doubted or verdict.outcome is not Outcome.ASK:
+        return []
+    return [Sound(Earcon.QUESTION), *consider(session, draft, verdict, None)]
+
+
+def _doubted(draft: Draft, name: str, value: FieldValue, other: FieldValue, rules: Rules) -> FieldReading | None:
+    """The field with the other value beside its own; None where it is not in question."""
+    said = draft.reading.fields.get(name)
+    if said is None or said.value != value or marked(name, value) in {*draft.agreed, *draft.proved}:
+        return None
+    return replace(said, rivals=(other,)) if rules.allow(rules.form[name], other) else None
 
 
 # What is not understood, in any state.

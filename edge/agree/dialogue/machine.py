@@ -1,7 +1,7 @@
 """The dialogue machine, from a verdict to an agreed entry. Pure: events come in, orders go out.
 
 `table.py` has the table that says what is done about which event in which state. Each step that it names is a function
-of `drafting`, `contradictions`, `corrections`, `amendments`, `standing`, `answers`, `scans`, `review`, `receipts`,
+of `drafting`, `corrections`, `amendments`, `standing`, `answers`, `scans`, `review`, `receipts`,
 `context`, `shifts` or `status`, which changes the one `DialogueSession` and gives the orders. Whoever drives the
 dialogue puts the durable orders on disk first, all in one transaction, together with the draft as it is then; then he
 carries out the others. A driver whose disk refuses throws the dialogue away and begins again from what is on disk.
@@ -20,7 +20,6 @@ from edge.agree.dialogue import (
     answers,
     closing,
     context,
-    contradictions,
     corrections,
     drafting,
     receipts,
@@ -126,7 +125,7 @@ SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Ord
 OTHER_STEPS: Mapping[Step, Callable[[DialogueSession, Any], list[Order]]] = {
     Step.NOTHING: status.do_nothing,
     Step.DUE: drafting.end_undo_window,
-    Step.WHICH: contradictions.ask_which,
+    Step.WHICH: drafting.ask_which,
     Step.LAPSE: drafting.lapse,
     Step.LET_GO: status.end_pause_of_draft,
     Step.LISTEN: status.fall_silent,
@@ -407,7 +406,7 @@ def _with_context(session: DialogueSession, heard: UtteranceHeard, said: Reading
         return heard
     if meant.act is Act.CONTEXT:
         once = replace(meant, act=Act.RECORD)
-        verdict = decide(once, heard.closing, context.rules_of_context(session.rules), heard.known)
+        verdict = decide(once, heard.closing, session.rules.of_context, heard.known)
         return replace(heard, reading=meant, verdict=verdict)
     verdict = decide(meant, heard.closing, session.rules, heard.known)
     unheard = same is not said or context.must_be_heard(session, meant)

@@ -218,33 +218,39 @@ def with_support(draft: Draft, utterance_id: str) -> Draft:
 
 def names_another(before: Reading, said: Reading, rules: Rules) -> bool:
     """Does it name another thing than the one before, by any identifier of the form?"""
-    return _differ(before, said, [field.name for field in rules.form.fields if field.identifier])
+    return _differ(before, said, rules.identifiers)
 
 
 def is_of_another(before: Reading, said: Reading, rules: Rules) -> bool:
     """Is a whole sentence about something else? Where the form has no identifier, any other value says so."""
-    identifiers = [field.name for field in rules.form.fields if field.identifier]
-    return _differ(before, said, identifiers or [field.name for field in rules.form.fields])
+    return _differ(before, said, rules.identifiers or [field.name for field in rules.form.fields])
 
 
 def names_unclearly(said: Reading, rules: Rules) -> bool:
     """Does it name something by an identifier that was not understood? What it is of nobody knows then."""
-    named = (said.fields.get(field.name) for field in rules.form.fields if field.identifier)
-    return any(one is not None and one.value is None for one in named)
+    return any(name in said.fields and said.fields[name].value is None for name in rules.identifiers)
 
 
 def names_field(said: Reading, rules: Rules) -> str | None:
     """The one field whose label is said, and no value: "the dock is wrong"; None where it is asked for, or several."""
+    heard, matches = _matches(said, rules)
+    # "Don't go to dock C" and "the truck is at the dock" are about something else.
+    moods = {match.value for _, match in matches if match.role is Role.MOOD} - {"denials"}
+    if moods or _asks(matches) or any(rules.language.tells(token.text) for token in heard):
+        return None
+    named = {match.field for _, match in matches if match.role is Role.LABEL}
+    return named.pop() if len(named) == 1 else None
+
+
+def _matches(said: Reading, rules: Rules) -> tuple[Sequence[Token], list[tuple[int, Match]]]:
+    """The words, and every phrase in them that means something, with where it begins."""
     heard = tokens(said.words, rules.language)
     known = lexicon(rules.form, rules.catalogue, rules.language)
-    matches = [match for start in range(len(heard)) for match in known.matches(heard, start)]
-    # "Don't go to dock C" and "the truck is at the dock" are about something else.
-    moods = {match.value for match in matches if match.role is Role.MOOD} - {"denials"}
-    asks = any(match.role is Role.QUESTION for match in known.matches(heard, 0))
-    if moods or asks or any(rules.language.tells(token.text) for token in heard):
-        return None
-    named = {match.field for match in matches if match.role is Role.LABEL}
-    return named.pop() if len(named) == 1 else None
+    return heard, [(start, match) for start in range(len(heard)) for match in known.matches(heard, start)]
+
+
+def _asks(matches: Iterable[tuple[int, Match]]) -> bool:
+    return any(start == 0 and match.role is Role.QUESTION for start, match in matches)
 
 
 def _differ(before: Reading, said: Reading, names: Iterable[str]) -> bool:
@@ -361,13 +367,11 @@ def is_statement(said: Reading, rules: Rules) -> bool:
 def _told(said: Reading, rules: Rules) -> tuple[set[int], Sequence[Token], Sequence[set[Role]]]:
     """Which of the words say fields, the words, and what each of them may do in a sentence."""
     told = {fold(word) for one in said.fields.values() for word in one.words}
-    heard = tokens(said.words, rules.language)
-    known = lexicon(rules.form, rules.catalogue, rules.language)
+    heard, matches = _matches(said, rules)
     roles: list[set[Role]] = [set() for _ in heard]
-    for start in range(len(heard)):
-        for match in known.matches(heard, start):
-            for at in range(start, match.end):
-                roles[at].add(match.role)
+    for start, match in matches:
+        for at in range(start, match.end):
+            roles[at].add(match.role)
     return {at for at, token in enumerate(heard) if fold(token.heard) in told}, heard, roles
 
 
@@ -401,16 +405,13 @@ def is_beside(said: Reading, rules: Rules) -> bool:
     There are more ways to object than any list has. So talk is only what is put as a question, or to a "you", and
     holds no word in which people speak of an entry, of what they did, or of themselves.
     """
-    language = rules.language
-    heard = tokens(said.words, language)
+    language, (heard, matches) = rules.language, _matches(said, rules)
     if not heard:
         return bool(said.words)
-    known = lexicon(rules.form, rules.catalogue, language)
-    matches = [match for start in range(len(heard)) for match in known.matches(heard, start)]
-    asks = any(match.role is Role.QUESTION for match in known.matches(heard, 0))
+    asks = _asks(matches)
     objects = any(_are_in(heard, at, language.words["objections"]) for at in range(len(heard)))
     addresses = asks or any(_are_in(heard, at, language.words["addresses"]) for at in range(len(heard)))
-    meant = objects or any(match.role in FOR_THE_FORM or _is_mood_of_entry(match, asks=asks) for match in matches)
+    meant = objects or any(match.role in FOR_THE_FORM or _is_mood_of_entry(match, asks=asks) for _, match in matches)
     told = [token.text for token in heard if language.tells(token.text)]
     named = len(told) == 1 and len(heard) >= FEWEST_WITH_NAMES and not language.numerals.is_part(told[0])
     return len(heard) >= FEWEST_IN_TALK and addresses and not meant and (not told or named)

@@ -33,18 +33,16 @@ def two_that_share(said: Reading, rules: Rules) -> Two | None:
 
 def meant_of_two(both: Reading, said: Reading, rules: Rules) -> Two | None:
     """Of two in one breath the one that an answer names, and the other; None where it names neither."""
-    identifiers = [field.name for field in rules.form.fields if field.identifier]
     two = two_in_one_breath(both, rules)
-    if two is None or all(name not in said.fields or said.fields[name].value is None for name in identifiers):
+    if two is None or all(name not in said.fields or said.fields[name].value is None for name in rules.identifiers):
         return None
     return next((pair for pair in (two, two[::-1]) if not names_another(pair[0], said, rules)), None)
 
 
 def _most(parted: Iterator[Two], rules: Rules) -> Two | None:
-    identifiers = [field.name for field in rules.form.fields if field.identifier]
     best: tuple[int, Two | None] = (0, None)
     for two in parted:
-        named = all(_surely_named(one, identifiers) for one in two)
+        named = all(_surely_named(one, rules.identifiers) for one in two)
         values = sum(one.value is not None for part in two for one in part.fields.values())
         if named and values > best[0] and names_another(*two, rules):
             best = values, two

@@ -89,8 +89,7 @@ class Question:
 def judged(draft: Draft, rules: Rules, known: Circumstances = NOTHING_KNOWN) -> Verdict:
     """The verdict on a draft: what the operator said yes to stands, whatever else made it doubtful."""
     # What was measured of one utterance says nothing of a draft that rests on several: see `merging.as_heard`.
-    once = draft.act is Act.CONTEXT
-    of = replace(rules, form=rules.form.of_context) if once else rules
+    of = rules.of_context if draft.act is Act.CONTEXT else rules
     verdict = decide(draft.reading, Closing.PAUSE, of, replace(known, acoustics=None))
     if verdict.outcome is not Outcome.ASK:
         return verdict
@@ -243,12 +242,8 @@ def _candidates(said: FieldReading | None, reason: Reason, field: FormField, rul
         likely = (said.value, *(() if said.runner_up is None else (said.runner_up,)))
         if len(likely) == 1:
             return ()
-    known = tuple(dict.fromkeys(value for value in likely if _possible(value, field, rules)))
+    known = tuple(dict.fromkeys(value for value in likely if rules.allow(field, value)))
     return known if len(known) in {1, 2} and len(known) == len(set(likely)) else ()
-
-
-def _possible(value: FieldValue, field: FormField, rules: Rules) -> bool:
-    return rules.catalogue.knows(field.catalogue, value) and field.allows(value)
 
 
 def _unproved(draft: Draft, verdict: Verdict, rules: Rules) -> FormField | None:

@@ -10,10 +10,9 @@ from edge.agree.dialogue import context, drafting, status, works
 from edge.agree.dialogue.events import Fate, PersonDecided, UtteranceHeard
 from edge.agree.dialogue.merging import as_heard
 from edge.agree.dialogue.orders import Order, Prompt, Say, Terms
-from edge.agree.dialogue.questions import About, judged, likely_values
+from edge.agree.dialogue.questions import About, judged
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import QUESTIONS, State
-from edge.agree.dialogue.terms import units_said
 from edge.records import Act, Confirmation, Draft, FieldValue
 
 
@@ -66,13 +65,10 @@ def _ask_about(session: DialogueSession, draft: Draft, *, agreed: bool = False) 
     orders = drafting.consider(session, draft, verdict, None)
     if session.state is State.HELD and not agreed:  # nothing that lay aside is recorded by silence
         orders = session.ask(session.is_entry_right)
-    values = likely_values(draft.reading)
-    told = session.identifiers_of(values) or values
+    told = drafting.unfinished(session, draft)
     # A question that reads the entry back has said already what it is about.
-    spoken = session.asked.fields or session.asked.field in told
-    if spoken or not told:
-        return orders
-    return [Say(Prompt.UNFINISHED, told, terms=Terms(units_said(draft.reading, rules))), *orders]
+    spoken = session.asked.fields or any(session.asked.field in one.fields for one in told)
+    return orders if spoken else [*told, *orders]
 
 
 def tell_open(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:

@@ -10,10 +10,10 @@ from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.merging import names_another, with_fields, with_reading
 from edge.agree.dialogue.one_breath import meant_of_two
 from edge.agree.dialogue.orders import Earcon, Order, Prompt, Sound
-from edge.agree.dialogue.questions import About, values_of
+from edge.agree.dialogue.questions import About
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
-from edge.records import Confirmation, Draft, FieldReading, Park, Reading
+from edge.records import Confirmation, Draft, FieldReading, Reading
 
 SAME_S = 3.0
 """Whoever pulls the trigger twice does so within this, before he has heard what became of the first."""
@@ -31,8 +31,8 @@ def take_scan(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
             return [*drafting.drop(session), *drafting.begin_entry(session, heard)]
         case About.CLOSE:  # likewise the trailer is open
             return [*drafting.leave_open(session), *drafting.begin_entry(session, heard)]
-        case About.INSTEAD:
-            return _set_aside(session, heard)
+        case About.INSTEAD:  # for which of the two, or a third, nobody knows
+            return corrections.put_aside_aloud(session, heard, heard.reading)
         case _:
             return _join(session, heard)
 
@@ -49,7 +49,7 @@ def disputes_label(label: Reading, said: Reading, rules: Rules) -> bool:
 
     With more of the label in the entry, another identifier may be of another thing, whose lot this is not.
     """
-    identifiers = {field.name for field in rules.form.fields if field.identifier}
+    identifiers = set(rules.identifiers)
     known = [name for name, one in label.fields.items() if one.scanned]
     return bool(known) and identifiers.issuperset(known) and bool(identifiers & said.fields.keys())
 
@@ -61,18 +61,11 @@ def _is_same_pull(session: DialogueSession, heard: UtteranceHeard) -> bool:
     return heard.began - at <= SAME_S
 
 
-def _set_aside(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """A label while it is asked which of two things is meant: for which of them, or a third, nobody knows."""
-    parked = Park(heard.utterance_id, drafting.UNANSWERED, values_of(heard.reading))
-    again = drafting.reject_answer(session, heard)
-    return [parked, *drafting.tell_parked(session, heard.reading), *again[1:]]
-
-
 def _one_of_two(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
     """The label of one of the two that were said in one breath: that is meant. Any other is of neither."""
     draft = session.open_draft
     if (meant := meant_of_two(draft.reading, said, session.rules)) is None:
-        return _set_aside(session, heard)
+        return corrections.put_aside_aloud(session, heard, heard.reading)
     part, other = context.completed(session, meant[0]), meant[1]
     named = _with_label(with_reading(draft, part, heard.utterance_id), said, heard.utterance_id)
     return [*drafting.revise(session, heard, named), drafting.put_next(session, heard, other, (draft.utterance_id,))]
@@ -103,7 +96,7 @@ def _join(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 def _is_of_another(before: Reading, said: Reading, rules: Rules) -> bool:
     """Does the label name a thing that is none of those which the entry may be about?"""
-    pairs = ((before.fields.get(one.name), said.fields.get(one.name)) for one in rules.form.fields if one.identifier)
+    pairs = ((before.fields.get(name), said.fields.get(name)) for name in rules.identifiers)
     return any(
         old is not None and old.value is not None and new is not None and new.value not in {old.value, *old.rivals}
         for old, new in pairs

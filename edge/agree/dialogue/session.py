@@ -347,7 +347,7 @@ class DialogueSession:
                 units = units_said(self.draft.reading, self.rules)
                 return Terms({name: {**units.get(name, {}), **other.get(name, {})} for name in {**units, **other}})
             case _:
-                return self._terms()
+                return self.terms()
 
     def terms_on_record(self, event_id: str | None) -> Terms:
         """Those in which the entry of an event was dictated, or the one that it cancels, while that is remembered."""
@@ -363,19 +363,15 @@ class DialogueSession:
         form = self.works.named(entry.draft.form)
         return Terms() if form is None else Terms(units_said(entry.draft.reading, replace(self.rules, form=form)))
 
-    def hold(self, readback: Say, *besides: Say) -> list[Order]:
-        """The draft is read back, and committed if nothing is said against it; with what is to be told `besides`."""
-        self.question, self.state = None, State.HELD
-        return [*self.several([replace(readback, terms=self._terms()), *besides])]
-
-    def _terms(self) -> Terms:
+    def terms(self) -> Terms:
         """Those in which the open draft is told, beside what is recorded and what waits for a person."""
         draft, waiting = self.open_draft, self.recorded.aside.drafts
         aside = (values_of(one.reading) for one in waiting if one.utterance_id != draft.utterance_id)
         return terms(draft, [*(one.fields for one in self.recorded.entries), *aside], self.rules)
 
-    def told(self, prompt: Prompt, entry: LastEntry) -> Say:
-        """The order to tell an entry on record."""
+    def last_told(self, entry: LastEntry) -> Say:
+        """The order to tell the last entry."""
+        prompt = Prompt.LAST_REFUSED if entry.refused else Prompt.LAST_ENTRY
         if self.manner.is_closing(entry.draft):
             return Say(prompt, self.manner.as_told(entry.fields, self.rules.form))
         return Say(prompt, entry.fields, terms=self.terms_of(entry), form=entry.draft.form)

@@ -10,7 +10,7 @@ from edge.agree.dialogue import amendments, answers, context, corrections, draft
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.merging import as_heard, with_fields
 from edge.agree.dialogue.orders import Order, Prompt, Say
-from edge.agree.dialogue.questions import About, Question, held, judged, next_question, values_of
+from edge.agree.dialogue.questions import About, Question, judged, next_question, values_of
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import QUESTIONS, State
 from edge.forms.spoken import corrects, from_now_on
@@ -97,9 +97,8 @@ def _leave(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         return drafting.doubt(session, heard) if is_held else drafting.reject_answer(session, heard)
     if is_held and not session.doubted and not corrects(heard.reading.words, session.rules.language):
         return [*drafting.commit(session), *drafting.begin_entry(session, heard)]
-    before = [] if session.next is None else drafting.tell_parked(session, session.next.reading)
-    noted, kept = heard.noted(held(heard.verdict)), drafting.put_next(session, heard, heard.reading)
-    return [noted, kept, *before, *(session.ask(session.is_entry_right) if is_held else [session.put(session.asked)])]
+    waits = drafting.let_wait(session, heard, heard.reading)
+    return [*waits, *(session.ask(session.is_entry_right) if is_held else [session.put(session.asked)])]
 
 
 def object_to_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:

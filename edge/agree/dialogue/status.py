@@ -74,8 +74,7 @@ def tell_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     last = session.recorded.last or works.latest_elsewhere(session)
     if last is None:
         return [*note(session, heard), session.say(Prompt.NO_ENTRY)]
-    prompt = Prompt.LAST_REFUSED if last.refused else Prompt.LAST_ENTRY
-    return [*note(session, heard), session.repeatable(session.told(prompt, last))]
+    return [*note(session, heard), session.repeatable(session.last_told(last))]
 
 
 def tell_tally(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
