@@ -267,7 +267,8 @@ def entered(session: DialogueSession, draft: Draft) -> None:
     session.context = after = _with_draft(session, draft)
     told = {name for name, one in draft.reading.fields.items() if one.is_taken}
     # What holds again after one that was otherwise is told once more; so is what no readback has told.
-    anew = after.fields if differs else begun.keys() - dict(draft.stands) if session.state is not State.HELD else ()
+    said = dict(draft.stands) if session.state is not State.HELD else begun
+    anew = [*after.fields] if differs else [name for name in begun if name not in said]
     left = tuple(name for name in after.untold if name not in told and name not in anew)
     session.context = replace(after, untold=(*left, *anew))
 
