@@ -24,8 +24,7 @@ from edge.forms.catalogue import Catalogue
 from edge.forms.model import OWN_LANGUAGE, Form
 from edge.forms.spoken import read
 from edge.forms.spoken.language import language_named
-from edge.forms.spoken.reader import preface
-from edge.forms.spoken.unexplained import unexplained
+from edge.forms.spoken.reader import preface, unexplained
 from edge.forms.taught import add_word
 from edge.keep.journal import Journal
 from edge.keep.readings import ReadBefore

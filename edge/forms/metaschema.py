@@ -46,12 +46,35 @@ FIELD_NAME = "^[a-z][a-z0-9_]{0,62}$"
 FORM_NAME = "^[a-z0-9][a-z0-9-]{0,62}$"
 
 
+DESCRIBED = {"title": TEXT, "description": TEXT, "$comment": TEXT}
+
+
 def _object(required: list[str], properties: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": "object", "required": required, "properties": dict(properties), "additionalProperties": False}
 
 
 def _all_of(items: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": "array", "items": items, "minItems": 1, "uniqueItems": True}
+
+
+def _field(
+    kind: str,
+    voice: Mapping[str, Any],
+    written: Mapping[str, Any],
+    required: Iterable[str] = (),
+    before: Mapping[str, Any] | None = None,
+    **own: Any,
+) -> dict[str, Any]:
+    """The rules of a field: what all have, and its `own` keywords, those told `before` its type as well."""
+    return _object(
+        ["type", *required, "x-voice"],
+        {**DESCRIBED, **(before or {}), "type": {"const": kind}, **own, "x-voice": voice, "x-languages": written},
+    )
+
+
+def _between(least: str, most: str, size: Mapping[str, Any]) -> dict[str, Any]:
+    """`usual`: between which sizes nobody wonders about a value."""
+    return _object([least, most], {least: size, most: size})
 
 
 def _voice(spoken: list[Spoken], /, *required: str, **more: Any) -> dict[str, Any]:
@@ -84,7 +107,6 @@ def _written(*parts: str, both: Mapping[str, Any] | None = None, **more: Any) ->
     }
 
 
-DESCRIBED = {"title": TEXT, "description": TEXT, "$comment": TEXT}
 DATED = ("11", "15", "17")  # Identifiers of days.
 MEASURED = (NET_WEIGHT,)
 COUNTED = ("37",)
@@ -118,115 +140,76 @@ IDENTIFYING: dict[str, Any] = {
     "catalogue": TEXT,
     "check_digit": {"enum": [str(key) for key in Gs1]},
     "last_digits": {"type": "integer", "minimum": FEWEST_LAST},
-    "usual": _object(["minLength", "maxLength"], {"minLength": LENGTH, "maxLength": LENGTH}),
+    "usual": _between("minLength", "maxLength", LENGTH),
 }
 """How what names a thing is known."""
 
-STRING_FIELD = _object(
-    ["type", "x-voice"],
-    DESCRIBED
-    | LENGTHS
-    | _scan(one for one in SCANNABLE if one not in {*DATED, *MEASURED, *COUNTED})
-    | {
-        "type": {"const": "string"},
-        "enum": _all_of(TEXT),
-        "x-voice": _voice(
-            [Spoken.DIGITS, Spoken.ALPHANUMERIC, Spoken.LETTER, Spoken.ENUM, Spoken.DATE, Spoken.UNIT],
-            **IDENTIFYING,
-            exception={"type": "boolean"},
-            bare={"type": "boolean"},
-        ),
-        "x-languages": _written("labels", values=VALUES),
-    },
+STRING_FIELD = _field(
+    "string",
+    _voice(
+        [Spoken.DIGITS, Spoken.ALPHANUMERIC, Spoken.LETTER, Spoken.ENUM, Spoken.DATE, Spoken.UNIT],
+        **IDENTIFYING,
+        exception={"type": "boolean"},
+        bare={"type": "boolean"},
+    ),
+    _written("labels", values=VALUES),
+    before=LENGTHS | _scan(one for one in SCANNABLE if one not in {*DATED, *MEASURED, *COUNTED}),
+    enum=_all_of(TEXT),
 )
-DATE_FIELD = _object(
-    ["type", "format", "x-voice"],
-    DESCRIBED
-    | _scan(DATED)
-    | {
-        "type": {"const": "string"},
-        "format": {"const": "date"},
-        "x-voice": _voice(
-            [Spoken.DATE],
-            "order",
-            order={"enum": [str(order) for order in DayOrder]},
-            partial={"enum": [str(partial) for partial in Partial]},
-        ),
-        "x-languages": _written("labels"),
-    },
+DATE_FIELD = _field(
+    "string",
+    _voice(
+        [Spoken.DATE],
+        "order",
+        order={"enum": [str(order) for order in DayOrder]},
+        partial={"enum": [str(partial) for partial in Partial]},
+    ),
+    _written("labels"),
+    ["format"],
+    _scan(DATED),
+    format={"const": "date"},
 )
-UNIT_FIELD = _object(
-    ["type", "enum", "x-voice"],
-    DESCRIBED
-    | {
-        "type": {"const": "string"},
-        "enum": _all_of(
-            {
-                "type": "string",
-                "pattern": "^[A-Z0-9]{1,3}$",
-                "description": "a code of two or three capitals and digits: 'CS', as in UN/ECE Rec 20 and 21",
-            }
-        ),
-        "x-voice": _voice([Spoken.UNIT], "of", of={"type": "string"}, item={"type": "string"}),
-        "x-languages": _written("labels"),
-    },
+UNIT_FIELD = _field(
+    "string",
+    _voice([Spoken.UNIT], "of", of={"type": "string"}, item={"type": "string"}),
+    _written("labels"),
+    ["enum"],
+    enum=_all_of(
+        {
+            "type": "string",
+            "pattern": "^[A-Z0-9]{1,3}$",
+            "description": "a code of two or three capitals and digits: 'CS', as in UN/ECE Rec 20 and 21",
+        }
+    ),
 )
-INTEGER_FIELD = _object(
-    ["type", "x-voice"],
-    DESCRIBED
-    | _scan(COUNTED)
-    | {
-        "type": {"const": "integer"},
-        "minimum": {"type": "integer"},
-        "maximum": {"type": "integer"},
-        "x-voice": _voice(
-            [Spoken.CARDINAL],
-            units=UNITS,
-            usual=_object(["minimum", "maximum"], {"minimum": {"type": "integer"}, "maximum": {"type": "integer"}}),
-        ),
-        "x-languages": _written(
-            "labels", both={"units": UNITS_WRITTEN, "counted": _all_of(WRITTEN), "zero": UNITS_WRITTEN}
-        ),
-    },
+INTEGER_FIELD = _field(
+    "integer",
+    _voice([Spoken.CARDINAL], units=UNITS, usual=_between("minimum", "maximum", {"type": "integer"})),
+    _written("labels", both={"units": UNITS_WRITTEN, "counted": _all_of(WRITTEN), "zero": UNITS_WRITTEN}),
+    before=_scan(COUNTED),
+    minimum={"type": "integer"},
+    maximum={"type": "integer"},
 )
-NUMBER_FIELD = _object(
-    ["type", "multipleOf", "minimum", "maximum", "x-voice"],
-    DESCRIBED
-    | _scan(MEASURED)
-    | {
-        "type": {"const": "number"},
-        "multipleOf": {"type": "number", "minimum": PLACES},
-        "minimum": {"type": "number"},
-        "maximum": {"type": "number"},
-        "x-voice": _voice(
-            [Spoken.DECIMAL],
-            units=UNITS,
-            usual=_object(["minimum", "maximum"], {"minimum": {"type": "number"}, "maximum": {"type": "number"}}),
-        ),
-        "x-languages": _written("labels", both={"units": UNITS_WRITTEN}),
-    },
+NUMBER_FIELD = _field(
+    "number",
+    _voice([Spoken.DECIMAL], units=UNITS, usual=_between("minimum", "maximum", {"type": "number"})),
+    _written("labels", both={"units": UNITS_WRITTEN}),
+    ["multipleOf", "minimum", "maximum"],
+    _scan(MEASURED),
+    multipleOf={"type": "number", "minimum": PLACES},
+    minimum={"type": "number"},
+    maximum={"type": "number"},
 )
-BOOLEAN_FIELD = _object(
-    ["type", "x-voice"],
-    DESCRIBED
-    | {
-        "type": {"const": "boolean"},
-        "x-voice": _voice([Spoken.YES_NO]),
-        "x-languages": _written("labels", "true", "false"),
-    },
-)
-LIST_FIELD = _object(
-    ["type", "items", "minItems", "maxItems", "x-voice"],
-    DESCRIBED
-    | {
-        "type": {"const": "array"},
-        "items": _object(["type"], DESCRIBED | LENGTHS | {"type": {"const": "string"}}),
-        "minItems": {"type": "integer", "minimum": 1},
-        "maxItems": {"type": "integer", "minimum": 1, "maximum": MOST_LISTED},
-        "uniqueItems": {"type": "boolean"},
-        "x-voice": _voice([Spoken.DIGITS, Spoken.ALPHANUMERIC, Spoken.LETTER], **IDENTIFYING),
-        "x-languages": _written("labels"),
-    },
+BOOLEAN_FIELD = _field("boolean", _voice([Spoken.YES_NO]), _written("labels", "true", "false"))
+LIST_FIELD = _field(
+    "array",
+    _voice([Spoken.DIGITS, Spoken.ALPHANUMERIC, Spoken.LETTER], **IDENTIFYING),
+    _written("labels"),
+    ["items", "minItems", "maxItems"],
+    items=_object(["type"], DESCRIBED | LENGTHS | {"type": {"const": "string"}}),
+    minItems={"type": "integer", "minimum": 1},
+    maxItems={"type": "integer", "minimum": 1, "maximum": MOST_LISTED},
+    uniqueItems={"type": "boolean"},
 )
 KINDS: Mapping[str, Mapping[str, Any]] = {
     "string": STRING_FIELD,

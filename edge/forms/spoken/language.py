@@ -187,7 +187,7 @@ class Language:
         return frozenset(word for code in self.alphabet.code_words for word in code)
 
 
-def _apart(word: str, elided: Sequence[str]) -> str:
+def apart(word: str, elided: Sequence[str]) -> str:
     """A word without what is elided before it, or in two: "d'unités" is "unités", "un'unità" is "un unità"."""
     before, apostrophe, after = word.partition("'")
     if not elided or not apostrophe:
@@ -203,8 +203,8 @@ def _phrases(said: Sequence[str], elided: Sequence[str]) -> tuple[Phrase, ...]:
 def _ways(said: str, elided: Sequence[str]) -> tuple[Phrase, ...]:
     if not elided or "'" not in said:
         return (phrase(said),)
-    apart = " ".join(_apart(word, elided) for word in said.split())
-    return (phrase(said),) if apart == said or len(apart) == 1 else (phrase(said), phrase(apart))
+    parted = " ".join(apart(word, elided) for word in said.split())
+    return (phrase(said),) if parted == said or len(parted) == 1 else (phrase(said), phrase(parted))
 
 
 _DIRECTORY = files(__package__) / "languages"

@@ -30,14 +30,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
-from typing import Any, TypeVar
+from typing import Any
 
 from edge.forms.spoken.folding import Phrase, fold, phrase
 
 Words = Sequence[str]
-Key = TypeVar("Key", str, Phrase)
-Found = TypeVar("Found")
 
 LARGEST = 99_999
 """The largest count that is read: five digits, what a form's quantity may hold."""
@@ -147,20 +146,14 @@ class _Product:
     """A word that multiplies what stands before it."""
 
     def __init__(self, table: Mapping[str, Mapping[str, float]]) -> None:
-        self.bare = _folded(table.get("bare", {}))
-        self._one = _folded(table.get("one", {}))
-        self._few = _folded(table.get("few", {}))
-        self._teens = _folded(table.get("teens", {}))
-        self._many = _folded(table.get("many", {}))
-        self.words = frozenset({*self.bare, *self._one, *self._few, *self._teens, *self._many})
+        self._behind = {before: _folded(table.get(before, {})) for before in ("bare", "one", "few", "teens", "many")}
+        self.bare = self._behind["bare"]
+        self.words = frozenset[str]().union(*self._behind.values())
 
     def cost(self, value: int, word: str) -> float | None:
         """Of the word behind the value; None where nobody says so."""
-        if value == 1:
-            return self._one.get(word)
-        if value <= LARGEST_DIGIT:
-            return self._few.get(word)
-        return (self._teens if value < TWENTY else self._many).get(word)
+        several = "few" if value <= LARGEST_DIGIT else "teens" if value < TWENTY else "many"
+        return self._behind["one" if value == 1 else several].get(word)
 
 
 class _Cardinals:
@@ -489,18 +482,8 @@ class _Compounds:
         parts = cardinals.words | cardinals.joiners | digits.times.keys() | digits.zeros
         halved = {one[0] for one in self._half_within if len(one) == 1}
         self._compounded = {part: part for part in parts | halved} | _folded(table.get("bound", {}))
-        self._known: dict[str, Phrase] = {}
-
-    def morphemes(self, word: str) -> Phrase:
-        """The words of a number that is written as one; any other word as it is.
-
-        Hyphens write as one only what is one number: "quatre-vingt-douze", but not "seven-four-two".
-        """
-        if (known := self._known.get(word)) is None:
-            known = self._take_apart(word)
-            if len(self._known) < REMEMBERED:
-                self._known[word] = known
-        return known
+        self.morphemes = lru_cache(REMEMBERED)(self._morphemes)
+        """The words of a number that is written as one; any other word as it is."""
 
     def all_ways(self, word: str) -> Iterator[Phrase]:
         """All ways to take a word apart, long parts first."""
@@ -512,7 +495,8 @@ class _Compounds:
             else:
                 yield from ((part, *rest) for rest in self.all_ways(word[size:]))
 
-    def _take_apart(self, word: str) -> Phrase:
+    def _morphemes(self, word: str) -> Phrase:
+        """Hyphens write as one only what is one number: "quatre-vingt-douze", but not "seven-four-two"."""
         if "-" in word:
             parts = tuple(part for piece in word.split("-") if piece for part in self.morphemes(piece))
             return parts if len(parts) > 1 and self._is_number(parts) else (word,)
@@ -544,6 +528,8 @@ class Numerals:
         self._counts = _Counts(table, cardinals, digits, spaced=spaced)
         self._groups = _Groups(cardinals, digits, self._counts.beginnings)
         self._compounds = _Compounds(table, cardinals, digits, self._counts)
+        self.morphemes = self._compounds.morphemes
+        """The words of a number that is written as one; any other word as it is."""
         self.times = digits.times
         """What repeats the digit behind it, and how often: "double"."""
         self.spoilers = self._counts.spoilers
@@ -552,26 +538,25 @@ class Numerals:
         named = cardinals.words | digits.values.keys() | digits.times.keys()
         self._own = frozenset(named - self._joiners)
         self._matters = self._counts.beginnings | self._counts.further | cardinals.words | self._joiners
-        self._counted_runs: dict[Phrase, list[tuple[int, int, float]]] = {}
-        self._grouped_runs: dict[Phrase, list[Group]] = {}
-        self._parts: dict[str, bool] = {}
-
-    def morphemes(self, word: str) -> Phrase:
-        """The words of a number that is written as one; any other word as it is."""
-        return self._compounds.morphemes(word)
+        self.is_part = lru_cache(REMEMBERED)(self._is_part)
+        """Does the word belong to numbers, and is none of the small words between their parts?"""
+        self.counts_of = lru_cache(REMEMBERED)(self._counts_of)
+        """The counts that a run begins with: how many words, the value, the cost. The same runs are read often."""
+        self.groups_of = lru_cache(REMEMBERED)(self._groups_of)
+        """The groups of digits that a run begins with, each with how many words it has."""
+        self.counts = self._counts.at
+        """All ways to read a cardinal, 0 to 99,999, that begins at a word; the cheapest of those that agree."""
+        self.groups = self._groups.at
+        """All ways in which one group of digits of an identifier begins at a word."""
 
     def is_joiner(self, word: str) -> bool:
         """Does the word join the parts of a number: "and"?"""
         return word in self._joiners
 
-    def is_part(self, word: str) -> bool:
-        """Does the word belong to numbers, and is none of the small words between their parts?"""
-        if (known := self._parts.get(word)) is None:
-            # Of parts of numbers, though too large to be read as one: "hunderttausend".
-            ways = (parts for parts in self._compounds.all_ways(word) if len(parts) > 1)
-            known = word in self._own or len(self.morphemes(word)) > 1 or any(map(self._own.issuperset, ways))
-            _kept(self._parts, word, known)
-        return known
+    def _is_part(self, word: str) -> bool:
+        # Of parts of numbers, though too large to be read as one: "hunderttausend".
+        ways = (parts for parts in self._compounds.all_ways(word) if len(parts) > 1)
+        return word in self._own or len(self.morphemes(word)) > 1 or any(map(self._own.issuperset, ways))
 
     def run(self, words: Words, at: int) -> Phrase:
         """The word before `at`, and those from there on that matter to the numbers that begin at `at`."""
@@ -580,36 +565,12 @@ class Numerals:
             end += 1
         return (words[at - 1] if at else "", *words[at:end])
 
-    def counts_of(self, run: Phrase) -> list[tuple[int, int, float]]:
-        """The counts that a run begins with: how many words, the value, the cost. The same runs are read often."""
-        if (known := self._counted_runs.get(run)) is None:
-            found = self.counts(run, 1) if len(run) > 1 else ()
-            known = _kept(self._counted_runs, run, [(one.end - 1, one.value, one.cost) for one in found])
-        return known
+    def _counts_of(self, run: Phrase) -> list[tuple[int, int, float]]:
+        return [(one.end - 1, one.value, one.cost) for one in self.counts(run, 1)] if len(run) > 1 else []
 
-    def groups_of(self, run: Phrase) -> list[Group]:
-        """The groups of digits that a run begins with, each with how many words it has."""
-        if (known := self._grouped_runs.get(run)) is None:
-            found = self.groups(run, 1) if len(run) > 1 else ()
-            known = _kept(
-                self._grouped_runs, run, [Group(one.end - 1, one.text, one.cost, one.behind) for one in found]
-            )
-        return known
-
-    def counts(self, words: Words, at: int) -> list[Count]:
-        """All ways to read a cardinal, 0 to 99,999, that begins at `at`; the cheapest of those that agree."""
-        return self._counts.at(words, at)
-
-    def groups(self, words: Words, at: int) -> list[Group]:
-        """All ways in which one group of digits of an identifier begins at `at`."""
-        return self._groups.at(words, at)
-
-
-def _kept(known: dict[Key, Found], said: Key, found: Found) -> Found:
-    if len(known) >= REMEMBERED:
-        known.clear()
-    known[said] = found
-    return found
+    def _groups_of(self, run: Phrase) -> list[Group]:
+        found = self.groups(run, 1) if len(run) > 1 else ()
+        return [Group(one.end - 1, one.text, one.cost, one.behind) for one in found]
 
 
 def _folded(table: Mapping[str, Any]) -> dict[str, Any]:

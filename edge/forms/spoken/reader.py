@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
-from edge.forms.spoken.grammar.chart import Chart
+from edge.forms.spoken.grammar.chart import explanations
 from edge.forms.spoken.grammar.lexicon import Lexicon
 from edge.forms.spoken.grammar.meaning import Meaning, meaning, meaning_given
-from edge.forms.spoken.grammar.path import Path
+from edge.forms.spoken.grammar.path import Happens, Path
 from edge.forms.spoken.grammar.spans import Spans
 from edge.forms.spoken.grammar.tokens import Token, tokens
 from edge.forms.spoken.language import Language, language_named
@@ -26,6 +26,8 @@ REMEMBERED = 128
 """Utterances whose meaning is kept: the alternatives of one and the questions that are asked about each."""
 LEXICONS = 32
 """One for each form of a site in each of its languages."""
+FIGURE = "#"  # In phrases that nothing explains: a number, a digit or a spelt letter, whichever it was.
+LONGEST = 3  # Words of such a phrase: what is longer is talk, and nobody's name for a thing.
 
 
 def read(
@@ -89,6 +91,36 @@ def preface(
     return () if 0 < lasted_s <= longer_than_s else tuple(token.text for token in strange)
 
 
+def unexplained(words: Sequence[Word], form: Form, catalogue: Catalogue, language: Language) -> frozenset[str]:
+    """The phrases that nothing explains, as they stand beside figures: `door #`, `# colli`.
+
+    None of an utterance in which nothing of the form is said: that is talk.
+    """
+    meant, heard = understood(words, form, catalogue, language), _tokens(tuple(words), language)
+    events = meant.paths[0].events if meant.paths else ()
+    if not any(one.happens is Happens.MENTION for one in events):
+        return frozenset()
+    strange = {at for one in events if one.happens is Happens.STRANGER for at in range(one.start, one.end)}
+    figures = {at for at, token in enumerate(heard) if _is_figure(token.text, language)}
+    found: set[str] = set()
+    run: list[int] = []
+    for at in range(len(heard) + 1):
+        if at in strange - figures:
+            run.append(at)
+            continue
+        if 0 < len(run) <= LONGEST:
+            before, behind = run[0] - 1 in figures, at in figures
+            said = [FIGURE] * before + [heard[one].text for one in run] + [FIGURE] * behind
+            found |= {" ".join(said)} if before or behind else set()
+        run = []
+    return frozenset(found)
+
+
+def _is_figure(word: str, language: Language) -> bool:
+    spelt = len(word) == 1 or (word,) in language.alphabet.code_words
+    return spelt or word.isdigit() or language.numerals.is_part(word)
+
+
 def understood(
     words: Sequence[Word],
     form: Form,
@@ -129,8 +161,8 @@ def _understood(words: tuple[Word, ...], asking: _Asking) -> Meaning:
 def _explained(heard: tuple[Token, ...], asking: _Asking) -> tuple[Sequence[Path], bool]:
     """The explanations of tokens, which alternatives that differ in nothing but their times share."""
     form, catalogue, language, asked, held, correcting, today = asking
-    chart = Chart(Spans(heard, form, catalogue, language, lexicon(form, catalogue, language), today))
-    return chart.paths(asked, dict(held), correcting=correcting), chart.asks
+    spans = Spans(heard, form, catalogue, language, lexicon(form, catalogue, language), today)
+    return explanations(spans, asked, dict(held), correcting=correcting), spans.asks()
 
 
 @lru_cache(maxsize=REMEMBERED)

@@ -16,7 +16,7 @@ from edge.forms.model import Form
 from edge.forms.spoken.folding import fold
 from edge.forms.spoken.grammar.lexicon import Lexicon
 from edge.forms.spoken.grammar.tokens import is_compound
-from edge.forms.spoken.language import LETTERS, Language, language_named
+from edge.forms.spoken.language import LETTERS, Language, apart, language_named
 from edge.forms.spoken.reader import lexicon, preface, read
 from edge.records import FieldReading, FieldValue, Word
 
@@ -138,21 +138,13 @@ def _chunk(chunk: str, language: Language, known: Lexicon) -> Iterator[str]:
     asks = "?" if "?" in chunk[-2:] else ""
     parts = [
         part
-        for one in _parts(_without_thousands(_unelided(core, language), language), language)
+        for one in _parts(_without_thousands(apart(core, language.elided), language), language)
         for part in _spelt(one, known)
     ]
     for at, part in enumerate(parts):
         yield part + asks if asks and at == len(parts) - 1 else part
     if (mark := chunk.rstrip(QUOTES)[-1:]) in PAUSES:
         yield mark
-
-
-def _unelided(core: str, language: Language) -> str:
-    """French "d'unités" is "unités"; Italian "un'unità" is "un unità"."""
-    before, apostrophe, after = core.partition("'")
-    if not language.elided or not apostrophe:
-        return core
-    return after if before in language.elided else f"{before} {after}"
 
 
 def _without_thousands(core: str, language: Language) -> str:

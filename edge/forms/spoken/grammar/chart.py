@@ -18,7 +18,7 @@ from edge.forms.spoken.grammar.path import Happens, Path, Place, Story, Telling
 from edge.forms.spoken.grammar.phrases import SmallWords
 from edge.forms.spoken.grammar.spans import Spans
 from edge.forms.spoken.grammar.spelling import Speller
-from edge.forms.spoken.grammar.strays import Remarks, Strays
+from edge.forms.spoken.grammar.strays import Strays
 from edge.forms.spoken.grammar.tokens import ends_word
 from edge.records import FieldValue
 
@@ -26,71 +26,48 @@ PLACES = 6
 """Decimals of costs that are compared: the same, added up in another order, must be the same."""
 
 
-class Chart:
-    """The explanations of one utterance."""
+def explanations(
+    spans: Spans,
+    asked: str | None = None,
+    held: Mapping[str, FieldValue] | None = None,
+    *,
+    correcting: bool = False,
+) -> list[Path]:
+    """The whole explanations of an utterance, the cheapest first; none where there are more ways than are followed.
 
-    def __init__(self, spans: Spans) -> None:
-        self._spans = spans
-        self._counts = UnitCounts(self._spans)
-        self._remarks = Remarks(self._spans)
-        self.asks = self._spans.asks()
-        """Whether a question mark stands in it, but behind a remark such as "got it?"."""
-
-    def paths(
-        self,
-        asked: str | None = None,
-        held: Mapping[str, FieldValue] | None = None,
-        *,
-        correcting: bool = False,
-    ) -> list[Path]:
-        """The whole explanations, the cheapest first; none where there are more ways than are followed.
-
-        Args:
-            asked: The field whose bare value would answer a question.
-            held: The entry that a correction without more may be about.
-            correcting: Whether all that is said corrects it, with or without a cue.
-        """
-        answers = asked is not None or bool(held) or correcting
-        growth = _Growth(self._spans, self._counts, self._remarks, asked, held or {}, answers=answers)
-        growth.begin(Path(0.0, Place.START, None, "c" if correcting else "", None, (), Story(), 0))
-        budget = weights.BUDGET
-        while not (found := growth.within(budget)) and growth.left >= 0 and budget < weights.LARGEST_BUDGET:
-            budget += weights.RAISE
-        if found and (enough := found[0].cost + weights.RIVALRY) > budget:
-            found = growth.within(enough)
-        return found
+    Args:
+        spans: Its words.
+        asked: The field whose bare value would answer a question.
+        held: The entry that a correction without more may be about.
+        correcting: Whether all that is said corrects it, with or without a cue.
+    """
+    growth = _Growth(spans, asked, held or {}, correcting=correcting)
+    budget = weights.BUDGET
+    while not (found := growth.within(budget)) and growth.left >= 0 and budget < weights.LARGEST_BUDGET:
+        budget += weights.RAISE
+    if found and (enough := found[0].cost + weights.RIVALRY) > budget:
+        found = growth.within(enough)
+    return found
 
 
 class _Growth:
     """How explanations of one utterance grow, for what was asked."""
 
-    def __init__(
-        self,
-        spans: Spans,
-        counts: UnitCounts,
-        remarks: Remarks,
-        asked: str | None,
-        held: Mapping[str, FieldValue],
-        *,
-        answers: bool,
-    ) -> None:
+    def __init__(self, spans: Spans, asked: str | None, held: Mapping[str, FieldValue], *, correcting: bool) -> None:
         self._spans = spans
-        self._counts = counts
+        self._counts = UnitCounts(spans)
         self._tokens = spans.tokens
         self._agenda = Agenda(spans)
         self._speller = Speller(spans, self._agenda)
         self._mentions = Mentions(spans, self._agenda, self._speller, asked, held)
         self._counted = CountMentions(spans, self._agenda, self._mentions)
-        self._phrases = SmallWords(spans, counts, self._agenda, self._mentions, asked)
-        self._strays = Strays(spans, remarks, self._agenda)
-        self._beside = Beside(spans, answers=answers)
+        self._phrases = SmallWords(spans, self._counts, self._agenda, self._mentions, asked)
+        self._strays = Strays(spans, self._agenda)
+        self._beside = Beside(spans, answers=asked is not None or bool(held) or correcting)
         self._ends: list[Path] = []
         self.left = weights.MOST
         """How many more partial explanations may grow; below 0, none were found, and none will be."""
-
-    def begin(self, first: Path) -> None:
-        """Begin with a path."""
-        self._agenda.add(0, first)
+        self._agenda.add(0, Path(0.0, Place.START, None, "c" if correcting else "", None, (), Story(), 0))
 
     def within(self, budget: float) -> list[Path]:
         """The whole explanations that cost no more than the budget, which only grows, the cheapest first."""

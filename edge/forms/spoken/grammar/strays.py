@@ -122,10 +122,10 @@ class Remarks:
 class Strays:
     """The steps of one utterance over words that belong to nothing."""
 
-    def __init__(self, spans: Spans, remarks: Remarks, agenda: Agenda) -> None:
+    def __init__(self, spans: Spans, agenda: Agenda) -> None:
         self._spans = spans
         self._numbers = spans.numbers
-        self._remarks = remarks
+        self._remarks = Remarks(spans)
         self._agenda = agenda
         self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
         self._nots = spans.language.words["nots"]
