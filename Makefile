@@ -21,8 +21,9 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .PHONY: help demo quick test ready nightly oracle soak accuracy library beside style check format system-demo system-test system-office models clean
 
-# What of the tests runs side by side: logic alone keeps a processor busy, what has servers and sound mostly waits.
-THINKING := auto
+# What of the tests runs side by side: logic alone keeps a processor busy, but for a few tests that wait; what has servers
+# and sound mostly waits.
+THINKING := $(shell expr $$(nproc) + 1)
 WAITING  := 4
 # At night most of it is logic, and what waits is to find a processor when its time has come.
 BUSY     := 3
@@ -38,7 +39,7 @@ help:  ## What can be made
 demo: $(CACHE)/demo.stamp system-demo models  ## Recorded sentences become inventory rows, end to end
 	@DOCKVOICE_UNDERSTAND__MODELS_DIRECTORY=$(MODELS) $(BIN)/dockvoice demo
 
-quick: style  ## Tests, while working: style, logic, plays, a few examples of each property; a minute and a half
+quick: style  ## Tests, while working: style, logic, plays, a few examples of each property; a minute and a quarter
 	TIER=quick $(PYTEST) -n $(THINKING) $(ARGS)
 
 test: ready  ## Tests, before sharing; what CI runs: every check, real servers and sound, a short form of each fault; some twenty minutes

@@ -25,6 +25,7 @@ from edge.understand.stt.elevenlabs import ScribeWire
 from edge.understand.stt.openai import MistralWire, OpenAiWire
 from edge.understand.stt.transcriber import Expected
 from tests import shipped
+from tests.rows import each_of
 
 PCM = bytes(range(256)) * 125
 SAID = pytest.mark.parametrize("said", [PCM, "pallet seven four two"], ids=["sound", "text"])
@@ -85,7 +86,7 @@ def refuse_undocumented(body: dict[str, Any], published: str) -> None:
     assert len(list(checked["tools"])) == len(body["tools"])
 
 
-@pytest.mark.parametrize(
+@each_of(
     "wrong",
     [
         {"response_fromat": "json"},
@@ -134,7 +135,7 @@ def test_what_google_does_not_document_would_be_found() -> None:
 # ---- transcribing services ----
 
 
-@pytest.mark.parametrize("model", ["whisper-1", "gpt-4o-transcribe", "parakeet", "gpt-transcribe"])
+@each_of("model", ["whisper-1", "gpt-4o-transcribe", "parakeet", "gpt-transcribe"])
 def test_requests_for_a_transcript_are_those_of_openais_own_client(model: str) -> None:
     asked = OpenAiWire("/v1/audio/transcriptions", model, ENGLISH).request(PCM)
     # Lists are named with brackets in a form, and a form knows text only.

@@ -21,6 +21,7 @@ from inventory.tables import VERSION, catalogue, entries, events, flags, pallets
 from tests.databases import Read
 from tests.dictated import identity, recorded
 from tests.postgresql import PostgreSQL
+from tests.rows import each_of
 
 
 def test_consumers_that_start_together_make_the_tables_once(url: str) -> None:
@@ -206,7 +207,7 @@ def test_an_absent_server_is_named_without_the_password() -> None:
     assert "secret" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("url", "said"),
     [
         ("not a url secret", "is not a database URL"),

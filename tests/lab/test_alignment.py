@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-import pytest
-
 from lab.report.measures import aligned, confusions
+from tests.rows import each_of
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("truth", "heard", "pairs"),
     [
         ("", "", ()),

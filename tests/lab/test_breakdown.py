@@ -15,13 +15,14 @@ from lab.report.lines import Floored, Line
 from lab.scoring import Mark, read_manifest
 from lab.wordings import wording
 from tests.lab.details import TRUTH, heard, line
+from tests.rows import each_of
 
 
 def said(words: str) -> list[str]:
     return re.findall(r"[a-z']+", words.lower().replace("-", " "))
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("words", "values"),
     [
         ("pallet seven four two twelve units dock b", ("742", 12, "B")),
@@ -57,7 +58,7 @@ def test_without_vosk_there_is_no_floor(form: Form, catalogue: Catalogue, tmp_pa
         Floor(nowhere, form, catalogue)
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("text", "shown"),
     [
         ("pallet seven forty-two, twelve cases, dock B", "pallet …, … units, dock …"),

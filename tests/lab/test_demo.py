@@ -13,6 +13,7 @@ from lab.demo.command import Count, count
 from lab.demo.office import Office
 from lab.demo.servers import Broker, BrokerKind, Inventory
 from tests.command import called
+from tests.rows import each_of
 
 PALLET: dict[str, FieldValue] = {"pallet_id": "007", "quantity": 12, "uom": "CS"}
 OWED = {"a": PALLET, "b": PALLET}
@@ -22,7 +23,7 @@ def row(event_id: str, **changed: FieldValue) -> dict[str, Any]:
     return {"event_id": event_id, "fields": {**PALLET, **changed}}
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("rows", "expected"),
     [
         ([row("a")], Count(recorded=2, lost=1, doubled=0)),

@@ -3,13 +3,14 @@ from __future__ import annotations
 import pytest
 
 from lab.report.statistics import at_most, mcnemar, wilson
+from tests.rows import each_of
 
 
 def test_of_nothing_there_is_no_share() -> None:
     assert wilson(0, 0) is None
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("hits", "of", "least", "most"),
     [(0, 10, 0.0, 0.2775), (10, 10, 0.7225, 1.0), (95, 100, 0.8882, 0.9785), (1, 116, 0.0015, 0.0472)],
 )
@@ -20,12 +21,12 @@ def test_wilsons_interval_as_published_tables_give_it(hits: int, of: int, least:
     assert (found.least, found.most) == pytest.approx((least, most), abs=2e-4)
 
 
-@pytest.mark.parametrize(("events", "most"), [(0, 2.996), (1, 4.744), (2, 6.296), (10, 16.962)])
+@each_of(("events", "most"), [(0, 2.996), (1, 4.744), (2, 6.296), (10, 16.962)])
 def test_the_upper_bound_of_a_poisson_count(events: int, most: float) -> None:
     assert at_most(events) == pytest.approx(most, abs=1e-3)
 
 
-@pytest.mark.parametrize(("first", "second", "chance"), [(0, 0, 1.0), (5, 5, 1.0), (0, 5, 0.0625), (1, 9, 0.021484375)])
+@each_of(("first", "second", "chance"), [(0, 0, 1.0), (5, 5, 1.0), (0, 5, 0.0625), (1, 9, 0.021484375)])
 def test_mcnemar_counts_coin_tosses(first: int, second: int, chance: float) -> None:
     assert mcnemar(first, second) == pytest.approx(chance)
     assert mcnemar(second, first) == pytest.approx(chance)

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import pytest
-
 from lab.bench.library import amiss, by_form, by_voice, meets
 from lab.scoring import Mark
 from tests.lab.details import heard, line
+from tests.rows import each_of
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("right", "asked", "wrong", "met"), [(47, 3, 0, True), (46, 4, 0, False), (49, 0, 1, False), (199, 0, 1, True)]
 )
 def test_a_goal_is_met_where_enough_is_right_and_next_to_nothing_wrong(

@@ -11,9 +11,10 @@ from edge.cli.reports import moment
 from edge.config import Mode
 from edge.errors import Misconfigured, UnreadableInput
 from lab.evaluate_command import seats
+from tests.rows import each_of
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("mode", "interpreters", "second", "given"),
     [
         (None, None, None, {}),
@@ -26,7 +27,7 @@ def test_who_is_asked(mode: Mode | None, interpreters: str | None, second: str |
     assert seats(mode, interpreters, second) == given
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("mode", "interpreters", "complaint"),
     [
         (Mode.CLOUD_FIRST, None, "first is not set"),
@@ -50,7 +51,7 @@ def test_the_command_line_changes_the_seats_and_leaves_the_rest(tmp_path: Path) 
     assert (understand.mode, understand.first, understand.deadline_ms) == (Mode.CLOUD_FIRST, "audio", 900)
 
 
-@pytest.mark.parametrize(("told", "back"), [("7d", timedelta(days=7)), ("12h", timedelta(hours=12))])
+@each_of(("told", "back"), [("7d", timedelta(days=7)), ("12h", timedelta(hours=12))])
 def test_back_from_now(told: str, back: timedelta) -> None:
     before = datetime.now().astimezone() - back
     assert before <= moment(told) <= datetime.now().astimezone() - back
@@ -62,7 +63,7 @@ def test_a_day_begins_at_local_midnight() -> None:
     assert began.tzinfo is not None
 
 
-@pytest.mark.parametrize("told", ["yesterday", "", "d", "7w", "2026-13-01"])
+@each_of("told", ["yesterday", "", "d", "7w", "2026-13-01"])
 def test_what_is_no_moment_is_told(told: str) -> None:
     with pytest.raises(UnreadableInput, match="allowed is a day"):
         moment(told)

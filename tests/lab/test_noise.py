@@ -11,6 +11,7 @@ import soundfile
 from edge.hear.recording import RecordedSource
 from lab.bench.noise import KINDS, LEVEL, active_rms, mix, noise, within_full_scale
 from lab.noises import BABBLE, LOUDNESS_DB, SILENCE, InNoise, Made, babble, whole
+from tests.rows import each_of
 from tests.starting import run
 
 
@@ -35,7 +36,7 @@ def test_the_command_writes_what_the_function_makes(tmp_path: Path, repository: 
     np.testing.assert_allclose(written, within_full_scale(noise("clang", 1.5, 7)), atol=1 / 32_768)
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS))
+@each_of("kind", sorted(KINDS))
 def test_a_seed_gives_the_same_noise_at_a_level_of_its_own_another_seed_another(kind: str) -> None:
     once = noise(kind, 3, seed=1)
     np.testing.assert_array_equal(once, noise(kind, 3, seed=1))
@@ -55,7 +56,7 @@ def test_each_noise_sounds_like_its_name() -> None:
     assert loudest_hertz(noise("clang", 4, 1)) > 400
 
 
-@pytest.mark.parametrize("snr_db", [20, 10, 5, 0, -5])
+@each_of("snr_db", [20, 10, 5, 0, -5])
 def test_noise_lies_below_the_active_speech_by_the_ratio(snr_db: float) -> None:
     tone = 0.05 * np.sin(np.arange(16_000) / 5)
     speech = np.concatenate([tone, np.zeros(32_000)])  # pauses must not count
@@ -87,7 +88,7 @@ BY_FORKLIFT = (
 )
 
 
-@pytest.mark.parametrize("recipe", [IN_WIND, BY_FORKLIFT], ids=["wind", "forklift"])
+@each_of("recipe", [IN_WIND, BY_FORKLIFT], ids=["wind", "forklift"])
 def test_the_noisy_demo_clips_can_be_made_again(repository: Path, recipe: tuple[str, str, str, float, int]) -> None:
     made, clean, kind, snr_db, seed = recipe
     speech = repository / "tests/data/speech"
@@ -112,7 +113,7 @@ def test_babble_is_speech_played_backwards_and_never_forwards(monkeypatch: pytes
     assert rms(sound) == pytest.approx(LEVEL)
 
 
-@pytest.mark.parametrize("kind", ["wind", BABBLE])
+@each_of("kind", ["wind", BABBLE])
 def test_a_made_sound_is_a_source_of_its_own_name_length_and_loudness(kind: str) -> None:
     voices = [np.random.default_rng(1).standard_normal(8_000)]
     first, second = Made(kind, 2, 1, voices), Made(kind, 2, 2, voices)

@@ -23,6 +23,7 @@ from lab.retuning import ON_RECORD, KeptClip, Way, WayTried, chosen, lacking, tr
 from lab.scoring import Mark
 from tests.fakes import ScriptedInterpreter
 from tests.lab.test_rotation import TRUTH, clip
+from tests.rows import each_of
 from tests.sayings import utterance
 
 SPEAKERS = ("anna", "ben", "carl", "dora")
@@ -67,9 +68,7 @@ def test_what_is_wrong_at_a_site_is_asked_there(rules: Rules) -> None:
     assert best.right >= ways[0].right - 10
 
 
-@pytest.mark.parametrize(
-    ("clips", "condition", "better"), [(380, "clean", False), (381, "clean", True), (381, ON_RECORD, False)]
-)
+@each_of(("clips", "condition", "better"), [(380, "clean", False), (381, "clean", True), (381, ON_RECORD, False)])
 def test_less_is_asked_only_where_so_many_bear_it_out(clips: int, condition: str, better: bool, rules: Rules) -> None:
     """At work nobody knows that what was not corrected is right, however much there is of it."""
     one = clip("anna", 0.25, rules)

@@ -21,11 +21,12 @@ from lab.scribe.mishearing import NOISES, Noise, NoisyEar, heard
 from lab.scribe.prompted import SHORTEST, USUAL, Prompted, Prompting
 from lab.scribe.receiving import Receiving, closing, receiving
 from lab.scribe.wording import number
+from tests.rows import each_of
 
 LINE = "pallet seven four two, one hundred and sixteen cases, lot 20418"
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("noise", "changed", "doubted"),
     [
         (Noise(), False, set()),
@@ -57,7 +58,7 @@ class SteadyClock(Clock):
         return float(len(text.split()))
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("turns", "seconds", "last"),
     [
         ([Said("a b", first=True)], 2.0, 0.0),

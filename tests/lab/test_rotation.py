@@ -5,8 +5,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
-
 from edge.agent.events import Decided
 from edge.agree.decide import Rules, decide
 from edge.forms.spoken.confusable import Rival
@@ -15,6 +13,7 @@ from edge.understand.local.confidence import VOSK, Curve
 from lab.bench.rotation import GROUPS, rotated, table, verdict
 from lab.retuning import KeptClip, curves, judged, reads
 from lab.scoring import Clip, Mark
+from tests.rows import each_of
 
 TRUTH: Mapping[str, FieldValue] = {"pallet_id": "742", "quantity": 12, "dock": "B"}
 QUIET = Acoustics(level_db=-20, snr_db=40, clipped=0, second_voice=0, speech_seconds=3)
@@ -65,7 +64,7 @@ def test_a_speaker_is_judged_by_curves_of_the_others_alone(rules: Rules) -> None
     assert "beyond its goal at clean" in verdict(together, left_out)
 
 
-@pytest.mark.parametrize(("fallen", "met"), [(2, "met"), (3, "missed")])
+@each_of(("fallen", "met"), [(2, "met"), (3, "missed")])
 def test_right_may_fall_by_two_points(fallen: int, met: str, rules: Rules) -> None:
     every = [clip("anna", 0.9, rules) for _ in range(100)]
     before = [(one, Mark.RIGHT) for one in every]

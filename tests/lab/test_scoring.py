@@ -22,6 +22,7 @@ from edge.records import (
     Verdict,
 )
 from lab.scoring import Clip, Mark, Result, mark, read_manifest, tallies
+from tests.rows import each_of
 
 TRUTH: dict[str, FieldValue] = {"pallet_id": "007", "quantity": 12, "dock": "B"}
 
@@ -94,7 +95,7 @@ def test_a_manifest_keeps_leading_zeros_and_finds_audio_beside_itself(
     assert clip.audio == tmp_path / "a.flac"
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("truth", "heard", "expected"),
     [
         (TRUTH, [decided(Outcome.ACCEPT, {**TRUTH, "dock": "D"})], Mark.WRONG),
@@ -149,9 +150,7 @@ def test_a_condition_where_nothing_was_decided_has_figures_too() -> None:
     assert by_condition["clean"].as_json()["decision_ms_p95"] is None
 
 
-@pytest.mark.parametrize(
-    ("replaces", "dock", "became"), [("one", "B", Mark.RIGHT), ("one", "C", Mark.WRONG), (None, "B", Mark.WRONG)]
-)
+@each_of(("replaces", "dock", "became"), [("one", "B", Mark.RIGHT), ("one", "C", Mark.WRONG), (None, "B", Mark.WRONG)])
 def test_an_entry_that_was_amended_counts_as_what_it_became(replaces: str | None, dock: str, became: Mark) -> None:
     first, then = ({**TRUTH, "dock": said} for said in ("D", dock))
     heard = [

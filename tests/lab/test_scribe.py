@@ -17,6 +17,7 @@ from lab.scribe.device import Ledger
 from lab.scribe.shift import Trailer
 from lab.scribe.spoken import Aloud, Recorded, hearing, recordings
 from lab.scribe.wording import Load, sentence
+from tests.rows import each_of
 
 LOADS = [Load("742", 12, "B"), Load("743", 4, "C")]
 
@@ -80,7 +81,7 @@ def test_differences_are_told_by_field(books: Books) -> None:
     assert "742" in sentence(LOADS[0], Random(3)) or "seven four two" in sentence(LOADS[0], Random(3))
 
 
-@pytest.mark.parametrize("seed", ["20261121/1", "20261121/2", "20261121/3"])
+@each_of("seed", ["20261121/1", "20261121/2", "20261121/3"])
 def test_a_shift_ends_with_nothing_wrong_and_nothing_lost(seed: str) -> None:
     ledger, said = unloaded(seed)
     assert (ledger.wrong, ledger.lost) == ([], []), "\n".join(said)

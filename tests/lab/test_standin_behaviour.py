@@ -6,9 +6,10 @@ import pytest
 from pydantic import ValidationError
 
 from lab.standin.behaviour import PUBLISHED_P50_MS, PUBLISHED_P95_MS, Behaviour, Lie, Orders, published_ms
+from tests.rows import each_of
 
 
-@pytest.mark.parametrize(
+@each_of(
     "order",
     [
         {"status": 42},

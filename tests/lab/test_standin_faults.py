@@ -14,6 +14,7 @@ import pytest
 
 from edge.config import Settings, load
 from tests.command import dockvoice
+from tests.rows import each_of
 from tests.standin import KEY, RunningStandin
 
 CHAT = "/v1/chat/completions"
@@ -127,16 +128,14 @@ def test_its_command_prints_settings_that_load_and_stops_when_told(tmp_path: Pat
     assert client.key.get_secret_value() == "another"
 
 
-@pytest.mark.parametrize(
-    ("option", "told"), [(["--latency", "slow"], "published"), (["--host", "192.0.2.1"], "--port")]
-)
+@each_of(("option", "told"), [(["--latency", "slow"], "published"), (["--host", "192.0.2.1"], "--port")])
 def test_its_command_says_what_is_wrong(option: list[str], told: str) -> None:
     ended = dockvoice("standin", *option)
     assert ended.returncode in {2, 69}
     assert told in ended.stderr
 
 
-@pytest.mark.parametrize("package", ["uvicorn", "moonshine_voice"])
+@each_of("package", ["uvicorn", "moonshine_voice"])
 def test_its_command_names_the_extra_that_is_missing(package: str) -> None:
     without = f"import sys; sys.modules[{package!r}] = None; from edge.cli.main import main; main()"
     command = [sys.executable, "-c", without, "standin", "--port", "0"]

@@ -8,11 +8,13 @@ import socket
 import httpx
 import pytest
 
+from tests.rows import each_of
+
 ELSEWHERE = "192.0.2.1"
 """TEST-NET-1 of RFC 5737, which belongs to nobody."""
 
 
-@pytest.mark.parametrize("way", ["connect", "connect_ex"])
+@each_of("way", ["connect", "connect_ex"])
 def test_a_socket_cannot_leave_this_machine(way: str) -> None:
     with socket.socket() as plain, pytest.raises(AssertionError, match="tests stay on this machine"):
         getattr(plain, way)((ELSEWHERE, 443))

@@ -4,8 +4,6 @@ from functools import cache
 from random import Random
 from typing import Any
 
-import pytest
-
 from edge.config import Settings, load
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import forms_in
@@ -13,6 +11,7 @@ from edge.understand.llm.tool import not_understood_tool, tool_definition
 from lab.standin.behaviour import Lie
 from lab.standin.fabrications import lied
 from lab.standin.model import Answer, Call, Mind, Tool
+from tests.rows import each_of
 
 SPOKEN = "Hallet seven, four, two, twelve units, Doc B."
 SAYS = {"pallet_id": "742", "quantity": 12, "dock": "B"}
@@ -51,7 +50,7 @@ def test_words_that_are_nearly_the_form_s_are_read_as_the_form_s() -> None:
     assert values(only(mind().answer(SPOKEN, pallet_move(), must_call=True))) == SAYS
 
 
-@pytest.mark.parametrize(("said", "reason"), [("", "no_words"), ("Where did you put the tape gun?", "not_dictation")])
+@each_of(("said", "reason"), [("", "no_words"), ("Where did you put the tape gun?", "not_dictation")])
 def test_what_is_no_dictation_is_declined(said: str, reason: str) -> None:
     call = only(mind().answer(said, pallet_move(), must_call=True))
     assert (call.name, call.arguments["reason"]) == ("not_understood", reason)
@@ -92,7 +91,7 @@ ACTS = {
 }
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("said", "name", "arguments"),
     [
         ("Scratch that.", "cancel_entry", {"heard": "scratch that"}),
@@ -118,7 +117,7 @@ def lie(how: Lie, said: str = SPOKEN) -> Answer:
     return lied(how, honest, mind(), pallet_move(), "the prompt", Random(1))
 
 
-@pytest.mark.parametrize("seed", range(20))
+@each_of("seed", range(20))
 def test_fabricated_identifiers_are_plausible_and_were_not_said(seed: int) -> None:
     honest = mind().answer(SPOKEN, pallet_move(), must_call=True)
     call = only(lied(Lie.FABRICATE, honest, mind(), pallet_move(), "", Random(seed)))

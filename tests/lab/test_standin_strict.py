@@ -24,6 +24,7 @@ from openai.types.audio.transcription_create_params import TranscriptionCreatePa
 from openai.types.chat.completion_create_params import CompletionCreateParamsStreaming
 
 from lab.standin import documented
+from tests.rows import each_of
 from tests.shipped import ROOT
 from tests.standin import KEY, RunningStandin
 
@@ -38,7 +39,7 @@ def parameters(method: Any) -> set[str]:
     return set(inspect.signature(method).parameters) - OURS - OLD
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("table", "theirs"),
     [
         (documented.CHAT, get_type_hints(CompletionCreateParamsStreaming)),

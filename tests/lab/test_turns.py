@@ -13,6 +13,7 @@ from edge.records import SAMPLE_RATE, Word
 from lab.bench.pipelines import FixedPause, Pipeline, TakenTurn, Transcribed, installed
 from lab.bench.turns import CLIPS, OURS, Ended, chosen, ended, sounding, table, verdict
 from lab.scoring import Clip, Mark
+from tests.rows import each_of
 
 PAUSE_MS, TAIL_MS = 600, 200
 SENTENCE = "pallet seven four two twelve units dock b"
@@ -36,7 +37,7 @@ def heard(text: str, closed_s: float, whole_s: float = 0.1, behind_s: float = 0.
     return TakenTurn(0, closed, closed, 0.05), Transcribed(words, whole_s, behind_s)
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("turns", "mark", "waited_ms", "cut"),
     [
         ([heard(SENTENCE, 2.3)], Mark.RIGHT, 300, False),

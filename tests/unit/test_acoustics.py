@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from edge.hear.acoustics import measured
 from edge.records import SAMPLE_RATE, Acoustics, Closing, Segment
+from tests.rows import each_of
 
 Sound = NDArray[np.float64]
 
@@ -47,7 +48,7 @@ def test_an_utterance_without_speech_or_surroundings_is_measured_too() -> None:
     assert np.isfinite(alone.snr_db)
 
 
-@pytest.mark.parametrize("snr_db", [0.0, 5.0, 10.0, 20.0])
+@each_of("snr_db", [0.0, 5.0, 10.0, 20.0])
 def test_the_noise_is_told_from_the_voice(snr_db: float) -> None:
     speech = voice(120, 2.0)
     noise = float(np.sqrt(np.mean(speech**2))) * 10 ** (-snr_db / 20)
@@ -68,7 +69,7 @@ def test_the_length_of_the_speech_is_that_without_the_silence_around_it() -> Non
     assert of(voice(120, 1.25)).speech_seconds == pytest.approx(1.25)
 
 
-@pytest.mark.parametrize("pitch_hz", [85, 120, 210, 300])
+@each_of("pitch_hz", [85, 120, 210, 300])
 def test_one_voice_is_one_voice(pitch_hz: float) -> None:
     assert of(voice(pitch_hz, 2.0)).second_voice == 0.0
 

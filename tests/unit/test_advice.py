@@ -14,6 +14,7 @@ from edge.hear.endpointing import Closed, Endpointing
 from edge.hear.recording import RecordedSource
 from edge.hear.vad import scorer
 from edge.records import Segment
+from tests.rows import each_of
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ def test_there_is_nothing_to_be_done_about_good_sound(said: Segment) -> None:
     assert todo(said) == ""
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("gain_db", "noise", "told"),
     [
         (-40, 0, "very quiet: turn the gain up"),

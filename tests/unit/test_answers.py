@@ -16,7 +16,7 @@ from edge.records import SAMPLE_RATE, Reading
 from edge.understand.llm.interpreter import ModelReader
 from edge.understand.remote.client import Client
 from edge.understand.remote.failures import Garbled
-from tests.rows import every
+from tests.rows import each_of, every
 from tests.shipped import catalogue, form
 
 ROOT = Path(__file__).parent.parent.parent
@@ -126,9 +126,7 @@ def test_the_words_of_a_reading_are_those_of_its_fields_once() -> None:
     assert reading.words[-1].end <= len(SOUND) / 2 / SAMPLE_RATE
 
 
-@pytest.mark.parametrize(
-    "path", ["openai/clean.json", "openai-stream/clean.sse", "gemini/clean.json", "gemini-stream/clean.sse"]
-)
+@each_of("path", ["openai/clean.json", "openai-stream/clean.sse", "gemini/clean.json", "gemini-stream/clean.sse"])
 def test_an_answer_cut_off_anywhere_never_makes_another_record(path: str) -> None:
     def makes_no_other(cut: int) -> None:
         try:

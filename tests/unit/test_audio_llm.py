@@ -18,6 +18,7 @@ from edge.understand.llm.interpreter import AudioLlm, ModelReader
 from edge.understand.llm.prompt import Context
 from edge.understand.remote.client import Client, Clients
 from edge.understand.remote.failures import Garbled, TryLater
+from tests.rows import each_of
 from tests.shipped import catalogue, form
 
 Answering = Callable[[int, dict[str, Any]], httpx.Response]
@@ -88,7 +89,7 @@ DOCK: dict[str, Any] = {"dock": ("B", "dock b")}
 # ---- what is not sent ----
 
 
-@pytest.mark.parametrize("pcm", [b"", bytes(2), bytes(SAMPLE_RATE * 10), speech(0.09)], ids=len)
+@each_of("pcm", [b"", bytes(2), bytes(SAMPLE_RATE * 10), speech(0.09)], ids=len)
 def test_silence_and_less_than_a_word_are_not_sent(pcm: bytes) -> None:
     model = Model(lambda _number, _body: call(**PALLET))
     reading = read(model, pcm)
@@ -145,7 +146,7 @@ def test_pieces_that_differ_are_rivals_and_one_unsure_makes_it_unsure() -> None:
     assert reading.fields["quantity"].value is None
 
 
-@pytest.mark.parametrize("other", ["cancel_entry", "not_understood"])
+@each_of("other", ["cancel_entry", "not_understood"])
 def test_a_long_speech_that_is_not_dictation_all_through_is_not_understood(other: str) -> None:
     second = made(other, {"heard": "scratch that", "reason": "not_dictation"})
     answers = [call(**PALLET, **QUANTITY, **DOCK), second]
@@ -213,7 +214,7 @@ def test_an_interpreter_without_client_or_model_is_told() -> None:
         interpreter("a", unchecked)
 
 
-@pytest.mark.parametrize(("kind", "service"), [("gemini", "openai"), ("chat-audio", "gemini")])
+@each_of(("kind", "service"), [("gemini", "openai"), ("chat-audio", "gemini")])
 def test_a_model_that_is_asked_in_the_way_of_another_service_is_told(kind: str, service: str) -> None:
     reader = {"kind": kind, "client": "service", "model": "m"}
     told = rf"interpreters.a.kind: is {kind}, but client 'service' is of kind {service}; change one"

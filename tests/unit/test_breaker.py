@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-import pytest
-
 from edge.understand.remote.breaker import FAILURES, LONGEST_PAUSE_S, PAUSE_S, Breaker, BreakerState
+from tests.rows import each_of
 
 
 def opened(at: float = 0.0) -> Breaker:
@@ -62,7 +61,7 @@ def test_each_try_that_fails_doubles_the_pause_up_to_the_longest() -> None:
     assert pauses == [2 * PAUSE_S, 4 * PAUSE_S, 8 * PAUSE_S, LONGEST_PAUSE_S, LONGEST_PAUSE_S, LONGEST_PAUSE_S]
 
 
-@pytest.mark.parametrize("late", [1, 5])
+@each_of("late", [1, 5])
 def test_failures_of_requests_that_went_before_it_opened_add_nothing(late: int) -> None:
     breaker = opened()
     for _ in range(late):

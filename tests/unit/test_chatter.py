@@ -1,18 +1,17 @@
 from __future__ import annotations
 
-import pytest
-
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
 from edge.records import Word
 from edge.understand.chatter import is_chatter
+from tests.rows import each_of
 
 
 def words(text: str) -> list[Word]:
     return [Word(word, at, at + 0.9, 1.0) for at, word in enumerate(text.split())]
 
 
-@pytest.mark.parametrize(
+@each_of(
     "heard",
     [
         "",
@@ -34,7 +33,7 @@ def test_what_may_be_meant_for_the_device_is_no_talk(form: Form, catalogue: Cata
     assert not is_chatter(words(heard), form, catalogue)
 
 
-@pytest.mark.parametrize(
+@each_of(
     "heard",
     [
         "hundred two c going to as nine",

@@ -5,9 +5,10 @@ from random import Random
 import pytest
 
 from edge.forms.model import Gs1
+from tests.rows import each_of
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("value", "key"),
     [
         ("", Gs1.SSCC),
@@ -29,7 +30,7 @@ def test_what_is_no_key(value: str, key: Gs1) -> None:
 
 
 # The examples of the GS1 General Specifications and of everyday labels: an EAN-13, an EAN-8, a UPC-A, an ITF-14.
-@pytest.mark.parametrize(
+@each_of(
     ("value", "key"),
     [
         ("376130321109103420", Gs1.SSCC),
@@ -43,6 +44,6 @@ def test_what_is_a_key(value: str, key: Gs1) -> None:
     assert key.checked(value) == value
 
 
-@pytest.mark.parametrize("key", Gs1)
+@each_of("key", Gs1)
 def test_samples_are_keys(key: Gs1) -> None:
     assert all(key.holds(key.sample(Random(seed))) for seed in range(50))

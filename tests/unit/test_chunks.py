@@ -5,10 +5,10 @@ import random
 import wave
 
 import numpy as np
-import pytest
 
 from edge.records import SAMPLE_RATE
 from edge.understand.llm.chunks import pieces, wav
+from tests.rows import each_of
 
 
 def noise(seconds: float, loudness: int = 8000) -> bytes:
@@ -21,7 +21,7 @@ def spoken(*seconds: float) -> bytes:
     return b"".join(noise(length) + noise(0.4, 20) for length in seconds)
 
 
-@pytest.mark.parametrize("seconds", [0, 0.01, 4.99, 5])
+@each_of("seconds", [0, 0.01, 4.99, 5])
 def test_what_is_short_enough_stays_whole(seconds: float) -> None:
     assert pieces(noise(seconds), 5) == [noise(seconds)]
 

@@ -16,10 +16,11 @@ from edge.config import ClientSettings
 from edge.errors import Misconfigured
 from edge.understand.remote.client import HOLD_S, Client, ServiceAnswer
 from edge.understand.remote.failures import Barred, Failure, OurFault
+from tests.rows import each_of
 from tests.services import AZURE, KEY, Reply, Service, Wall, ask, client_for, failure, ok, status
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("settings", "name", "value"),
     [
         ({"kind": "openai"}, "authorization", f"Bearer {KEY}"),
@@ -96,7 +97,7 @@ def test_a_token_that_is_refused_is_asked_for_anew(tmp_path: Path) -> None:
     assert [asked.headers["authorization"] for asked in service.asked] == ["Bearer t1", "Bearer t2"]
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("command", "told"),
     [
         ("false", "token_command failed with 1"),
@@ -112,7 +113,7 @@ def test_a_token_command_that_gives_none_is_told(command: str, told: str) -> Non
     assert told in str(failed)
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("settings", "address"),
     [
         ({"kind": "openai"}, "https://api.openai.com/v1/chat/completions"),

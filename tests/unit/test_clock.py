@@ -13,6 +13,7 @@ import pytest
 
 from edge.agent.clock import RELEASED, STEP_S, VOUCHED_S, Clock, ClockWatch, Look, look
 from tests.faults.oracle import faults
+from tests.rows import each_of
 
 NOON = RELEASED + 1_000_000.0
 
@@ -22,7 +23,7 @@ def at(steady: float, *, ahead: float = 0.0, vouched: bool = True) -> Look:
     return Look(NOON + steady + ahead, steady, vouched)
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("first", "believed"),
     [
         (at(0), True),
@@ -37,9 +38,7 @@ def test_at_first_it_is_what_the_system_says_unless_that_cannot_be(first: Look, 
     assert ClockWatch(first).believed is believed
 
 
-@pytest.mark.parametrize(
-    ("by", "noticed"), [(STEP_S * 0.9, False), (STEP_S * 1.1, True), (-86_400.0, True), (-0.4, False)]
-)
+@each_of(("by", "noticed"), [(STEP_S * 0.9, False), (STEP_S * 1.1, True), (-86_400.0, True), (-0.4, False)])
 def test_a_step_is_told_once_and_what_a_daemon_adjusts_is_none(by: float, noticed: bool) -> None:
     watch = ClockWatch(at(0))
     steps = [watch.look(at(1)), watch.look(at(2, ahead=by)), watch.look(at(3, ahead=by))]

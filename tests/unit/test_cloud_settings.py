@@ -10,6 +10,7 @@ import pytest
 
 from edge.config import ClientSettings, KeyHeader, Settings, load
 from edge.errors import Misconfigured
+from tests.rows import each_of
 
 KEY = "sk-the-key-of-the-tests"
 Written = Callable[[str], Path]
@@ -125,7 +126,7 @@ def test_an_endpoint_within_the_union_is_taken(written: Written, text: str) -> N
     load(Settings, written(client(f"{text}\nresidency = 'eu'")))
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("kind", "region", "address"),
     [
         ("vertex", "global", "https://aiplatform.googleapis.com"),

@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 from edge.cli.main import COMMANDS, JOINING, command_of, commands
 from edge.errors import Misconfigured
+from tests.rows import each_of
 
 PROJECT = Path(__file__).parents[2]
 
@@ -30,7 +31,7 @@ def command(name: str) -> Any:
     return command_of(name, import_module(COMMANDS[name][1]).commands if name in COMMANDS else JOINED[name].load())
 
 
-@pytest.mark.parametrize("name", COMMANDS | JOINING)
+@each_of("name", COMMANDS | JOINING)
 def test_the_line_in_the_list_is_the_commands_own(name: str) -> None:
     assert command(name).get_short_help_str(limit=1000) == (COMMANDS | JOINING)[name][0]
     assert not command(name).hidden

@@ -7,6 +7,7 @@ import pytest
 from edge.records import FieldReading, FieldValue, Word
 from edge.understand.local.confidence import REACH, TEMPERATURE, Alternative, most_likely
 from edge.understand.proposal import UNKNOWN
+from tests.rows import each_of
 
 
 def words(text: str, confidence: float = 1.0) -> tuple[Word, ...]:
@@ -149,7 +150,7 @@ def test_what_is_far_behind_is_not_read() -> None:
     assert likely([[alternative("dock=B"), far]], unread)[1]["dock"].confidence == 1.0
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("instead", "sure"),
     [("full", False), ("fire", False), ("four", True), ("for", True), ("uh", True), (UNKNOWN, True), ("", True)],
 )

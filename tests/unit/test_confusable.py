@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-import pytest
-
 from edge.forms.spoken.confusable import Rival, rivalry, sound_alike, swallowed
 from edge.records import FieldValue
+from tests.rows import each_of
 
 LOST: list[tuple[FieldValue, FieldValue]] = [
     (60, 16),
@@ -21,13 +20,13 @@ LOST: list[tuple[FieldValue, FieldValue]] = [
 ]
 
 
-@pytest.mark.parametrize(("value", "rival"), LOST)
+@each_of(("value", "rival"), LOST)
 def test_noise_makes_the_lesser_of_two_and_not_the_greater(value: FieldValue, rival: FieldValue) -> None:
     assert swallowed(value, rival)
     assert not swallowed(rival, value)
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("value", "rival"),
     [(20, 12), (12, 20), (16, 17), ("742", "742"), ("742", "12"), ("007", "107"), ("100", "101"), ("B", "D"), (7, 700)],
 )
@@ -35,18 +34,18 @@ def test_other_values_do_not_come_about_so(value: FieldValue, rival: FieldValue)
     assert not swallowed(value, rival)
 
 
-@pytest.mark.parametrize(("one", "other"), [("B", "D"), ("E", "G"), ("Z", "C")])
+@each_of(("one", "other"), [("B", "D"), ("E", "G"), ("Z", "C")])
 def test_the_letters_of_the_e_set_sound_alike(one: str, other: str) -> None:
     assert sound_alike(one, other)
     assert sound_alike(other, one)
 
 
-@pytest.mark.parametrize(("one", "other"), [("A", "H"), ("B", "F"), (3, 3), ("742", "743")])
+@each_of(("one", "other"), [("A", "H"), ("B", "F"), (3, 3), ("742", "743")])
 def test_others_do_not(one: FieldValue, other: FieldValue) -> None:
     assert not sound_alike(one, other)
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("value", "other", "rival"),
     [
         ("B", None, Rival.NONE),

@@ -13,6 +13,7 @@ from inventory.connect.erpnext import ErpNext, ErpNextSettings
 from inventory.connect.ports import Away, Declined, DocumentState, Omitted, PulledItem, PulledUnit, Why
 from tests.other_erpnext import KEY, REFERENCE, SECRET, OtherErpNext, Thrown
 from tests.postings import because, posting
+from tests.rows import each_of
 
 UNITS = {"CS": "Box", "EA": "Nos", "KGM": "Kg"}
 
@@ -40,7 +41,7 @@ def test_without_a_unique_field_nothing_is_posted() -> None:
         connected(OtherErpNext(unique=False)).post(posting(), None)
 
 
-@pytest.mark.parametrize(
+@each_of(
     "answer",
     [
         httpx.Response(200, html="<html>bench is updating</html>"),

@@ -14,6 +14,7 @@ from inventory.connect.odoo_names import OdooSettings
 from inventory.connect.ports import Away, Declined, DocumentState, Omitted, PulledItem, PulledUnit, Why
 from tests.other_odoo import DAMAGED, INPUT, KEY, REFERENCE, STOCK, OtherOdoo
 from tests.postings import because, posting
+from tests.rows import each_of
 
 UNITS = {"CS": "Case of 12", "EA": "Units", "KGM": "kg"}
 VERSIONS = ("17.0", "18.0", "19.0+e")
@@ -31,7 +32,7 @@ def other(request: pytest.FixtureRequest) -> OtherOdoo:
     return there
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("there", "settings", "told"),
     [
         (OtherOdoo("16.0"), {}, r"is Odoo 16\.0; 17 to 19 are known here"),
@@ -44,7 +45,7 @@ def test_what_a_person_must_set_up_is_said(there: OtherOdoo, settings: dict[str,
         connected(there, **settings).find(posting())
 
 
-@pytest.mark.parametrize(
+@each_of(
     "answer",
     [
         httpx.Response(200, html="<html>Odoo is being upgraded</html>"),
@@ -145,7 +146,7 @@ def test_operators_say_the_digits_of_an_order_alone(other: OtherOdoo) -> None:
         odoo.post(posting(2, order="00012"), None)
 
 
-@pytest.mark.parametrize("orders", [(), ("P",), ("{}{}",), ("P{0}",), ("P{order}",)])
+@each_of("orders", [(), ("P",), ("{}{}",), ("P{0}",), ("P{order}",)])
 def test_a_name_of_orders_without_its_place_is_refused(orders: tuple[str, ...]) -> None:
     with pytest.raises(ValidationError, match="orders"):
         OdooSettings(url="http://odoo.example", database="wh", user="dock", key=KEY, orders=orders)
@@ -250,7 +251,7 @@ def test_a_report_that_odoo_shows_is_no_question() -> None:
     assert connected(other).post(posting(), None).state is DocumentState.DONE
 
 
-@pytest.mark.parametrize("asks", ["always", "never"])
+@each_of("asks", ["always", "never"])
 def test_where_odoo_does_not_ask_nothing_is_answered(asks: str) -> None:
     other = OtherOdoo("18.0", asks=asks)
     other.order("P00012", (other.product("A100"), 48, 2))

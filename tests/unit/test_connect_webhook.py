@@ -12,6 +12,7 @@ from edge.errors import Misconfigured
 from inventory.connect.ports import Away, Declined, DocumentState, Why
 from inventory.connect.webhook import Webhook, WebhookSettings
 from tests.postings import because, posting
+from tests.rows import each_of
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of twenty-four bytes").decode()
 OLD = "whsec_" + base64.b64encode(b"the one that was used before").decode()
@@ -39,13 +40,13 @@ def hook(other: Any, secret: str = SECRET, **settings: Any) -> Webhook:
     return Webhook("wms", given, transport=httpx.MockTransport(other))
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413, 429, 500, 502, 503, 504])
+@each_of("status", [400, 401, 403, 404, 409, 413, 429, 500, 502, 503, 504])
 def test_what_is_not_taken_is_sent_again_later(status: int) -> None:
     with pytest.raises(Away, match=f"answered {status}: overloaded"):
         hook(Other(status, b"overloaded")).post(posting(), None)
 
 
-@pytest.mark.parametrize(("asked", "wait_s"), [("120", 120.0), ("999999", 3600.0), ("soon", None)])
+@each_of(("asked", "wait_s"), [("120", 120.0), ("999999", 3600.0), ("soon", None)])
 def test_how_long_it_asks_to_be_left_alone_is_handed_on(asked: str, wait_s: float | None) -> None:
     with pytest.raises(Away) as found:
         hook(Other(503, retry_after=asked)).post(posting(), None)
@@ -64,7 +65,7 @@ def test_a_key_goes_nowhere_else() -> None:
     assert len(other.came) == 1
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("body", "why", "told"),
     [
         ({"reason": "lot_missing", "message": "A100 wants a lot"}, Why.LOT_MISSING, "A100 wants a lot"),
@@ -147,9 +148,7 @@ def test_a_reversal_never_has_the_id_of_what_stands_in_its_place() -> None:
     assert json.loads(other.came[1].content)["data"]["of"] == first.reference
 
 
-@pytest.mark.parametrize(
-    "secret", ["", "whsec_", "whsec_c2hvcnQ=", "c2VjcmV0IHdpdGhvdXQgYSBwcmVmaXggaXMgbm9uZQ==", "whsec_%%%"]
-)
+@each_of("secret", ["", "whsec_", "whsec_c2hvcnQ=", "c2VjcmV0IHdpdGhvdXQgYSBwcmVmaXggaXMgbm9uZQ==", "whsec_%%%"])
 def test_a_secret_that_is_none_is_refused_and_not_told(secret: str) -> None:
     with pytest.raises(Misconfigured, match=r"wms: secret: is none; allowed is whsec_ and 24 to 64 bytes") as found:
         hook(Other(), secret)

@@ -13,6 +13,7 @@ from edge.deliver.mqtt import Session
 from edge.deliver.mqtt_client import ANSWER_S, FIRST_ANSWER_S, Version, Waits, explained, namesake
 from edge.errors import Misconfigured
 from tests.mosquitto import Certificates
+from tests.rows import each_of
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 OPEN = "set tls = true, or insecure = true where nobody else can listen on the way"
 
 
-@pytest.mark.parametrize(
+@each_of(
     "settings",
     [
         {},
@@ -45,7 +46,7 @@ def refusal(**settings: Any) -> str:
     return str(refused.value)
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("settings", "told"),
     [
         ({"host": "a..b"}, "mqtt.host: 'a..b' can be no host name; give a name or an address"),
@@ -80,7 +81,7 @@ def test_no_secret_shows() -> None:
     assert "hush" not in f"{session!r} {vars(session)!r}"
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("fault", "told"),
     [
         (ConnectionRefusedError(111, "Connection refused"), "Connection refused"),
@@ -108,7 +109,7 @@ def test_auto_goes_from_5_to_3_1_1_and_back_until_one_is_accepted() -> None:
     assert version.now is MqttVersion.V311
 
 
-@pytest.mark.parametrize("wanted", [MqttVersion.V5, MqttVersion.V311])
+@each_of("wanted", [MqttVersion.V5, MqttVersion.V311])
 def test_a_version_that_was_asked_for_stays(wanted: MqttVersion) -> None:
     version = Version(wanted)
     for happens in (version.unsupported, version.dropped, version.dropped, version.dropped):
@@ -142,7 +143,7 @@ def test_a_connection_that_did_not_last_does_not_shorten_the_waits() -> None:
     assert waits.next() > 10
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("reason", "steady", "told"),
     [
         (142, True, "; another client calls itself 'north' too"),

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from edge.cli.output import line
 from edge.terminal.tables import log_to, many, show
+from tests.rows import each_of
 
 EVENT = "01a1f9f2-8818-7787-bfb7-bd638f6dbc01"
 
@@ -67,7 +68,7 @@ def test_what_stands_in_brackets_or_between_colons_is_shown(capsys: pytest.Captu
     assert ":cat:" in shown
 
 
-@pytest.mark.parametrize(("count", "told"), [(0, "0 devices"), (1, "1 device"), (2, "2 devices")])
+@each_of(("count", "told"), [(0, "0 devices"), (1, "1 device"), (2, "2 devices")])
 def test_one_is_not_told_as_many(count: int, told: str) -> None:
     assert many(count, "device") == told
 

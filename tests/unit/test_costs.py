@@ -8,6 +8,7 @@ from edge.config import InterpreterKind, InterpreterSettings
 from edge.records import Usage
 from edge.understand.prices import Budget, cost_usd
 from lab.reread import estimate_usd
+from tests.rows import each_of
 
 TODAY = date(2026, 11, 20)
 MINI = InterpreterSettings(kind=InterpreterKind.CHAT_AUDIO, text_in_usd=0.60, audio_in_usd=10, out_usd=2.40)
@@ -15,7 +16,7 @@ FREE = InterpreterSettings(kind=InterpreterKind.CHAT_AUDIO)
 WHISPER = InterpreterSettings(kind=InterpreterKind.CHAT_AUDIO, minute_usd=0.006)
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("usage", "prices", "usd"),
     [
         (Usage("c", "m", text_tokens_in=1_000_000), MINI, 0.60),

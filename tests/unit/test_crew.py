@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 from edge.agree.crew import meant, unknown
 from edge.forms.spoken.language import ENGLISH, language_named
 from edge.records import Operator
+from tests.rows import each_of
 
 ANA = Operator("op-17", "471", ("ana",))
 BEN = Operator("op-18", "4711", ("ben", "big ben"))
@@ -19,7 +18,7 @@ LEO = Operator("op-24", "104")
 CREW = (ANA, BEN, PEN, ZOE, DAN, MAX)
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("said", "name", "called"),
     [
         ("ana", "op-17", "ana"),
@@ -40,7 +39,7 @@ def test_who_is_surely_meant(said: str, name: str, called: str) -> None:
     assert found.sure == (said not in {"four seven one one", "4711", "forty seven eleven"})
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("said", "name", "asked"),
     [
         ("four seven one", "op-17", "4 7 1, ana"),  # the end of 4711 may be lost
@@ -59,7 +58,7 @@ def test_a_number_that_may_be_either_of_two_is_sure_of_neither() -> None:
     assert {one.operator.name: one.sure for one in found} == {"op-23": False, "op-24": False}
 
 
-@pytest.mark.parametrize(
+@each_of(
     "said", ["", "four", "four seven two", "zoe", "pen four seven one", "ana ben", "ana ana", "six two six two", "7"]
 )
 def test_nobody_is_meant_by_anything_else(said: str) -> None:

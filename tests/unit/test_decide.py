@@ -22,6 +22,7 @@ from edge.records import (
     Reason,
     Verdict,
 )
+from tests.rows import each_of
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,7 @@ def test_words_that_name_no_field_are_asked_again(rules: Rules) -> None:
     assert (verdict.outcome, verdict.reasons) == (Outcome.REPEAT, (Because(Reason.NOT_UNDERSTOOD),))
 
 
-@pytest.mark.parametrize("closing", [Closing.TOO_LONG, Closing.BROKEN_OFF])
+@each_of("closing", [Closing.TOO_LONG, Closing.BROKEN_OFF])
 def test_an_utterance_whose_end_was_not_heard_is_never_accepted(rules: Rules, closing: Closing) -> None:
     verdict = decide(reading(**WHOLE), closing, rules)
     assert (verdict.outcome, verdict.reasons) == (Outcome.REPEAT, (Because(Reason.CUT_SHORT),))
@@ -67,7 +68,7 @@ def test_a_missing_field_is_asked_for_and_the_others_stand(rules: Rules) -> None
     assert verdict.fields == {"pallet_id": "742", "quantity": 12}
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("name", "doubtful", "reason"),
     [
         ("quantity", said(12, rivals=(20,)), "field_ambiguous:quantity"),
@@ -97,7 +98,7 @@ def test_doubts_are_told_in_the_order_of_the_form_and_the_first_is_asked(rules: 
     )
 
 
-@pytest.mark.parametrize("closing", [Closing.PAUSE, Closing.SOURCE_ENDED])
+@each_of("closing", [Closing.PAUSE, Closing.SOURCE_ENDED])
 def test_a_whole_sure_and_valid_reading_is_accepted(rules: Rules, closing: Closing) -> None:
     verdict = decide(reading(**WHOLE), closing, rules)
     assert (verdict.outcome, verdict.reasons) == (Outcome.ACCEPT, (Because(Reason.COMPLETE),))
@@ -117,7 +118,7 @@ def test_talk_beside_the_device_is_ignored(rules: Rules) -> None:
     assert verdict.confirm is Confirmation.NONE
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("acoustics", "reason"),
     [
         (replace(QUIET_ROOM, level_db=-60.0), Reason.TOO_FAINT),
@@ -132,7 +133,7 @@ def test_sound_that_cannot_have_held_what_was_read_is_said_again(
     assert verdict.confirm is Confirmation.SAY_AGAIN
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("acoustics", "reason"),
     [
         (replace(QUIET_ROOM, snr_db=3.0), "too_noisy:dock"),
@@ -147,7 +148,7 @@ def test_in_poor_sound_a_field_must_be_surer(rules: Rules, acoustics: Acoustics,
     assert asked(decide(fairly_sure, Closing.PAUSE, balanced, Circumstances(acoustics))) == ("dock", [reason])
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("name", "heard", "reason", "candidates"),
     [
         ("quantity", rival(60, 16, 0.7), "confusable:quantity", (60, 16)),
@@ -166,7 +167,7 @@ def test_a_field_with_two_candidates_is_asked_for_by_both(
     assert (verdict.confirm, verdict.candidates) == (Confirmation.CHOICE, candidates)
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("name", "likelier", "rest", "confirm"),
     [
         ("quantity", 16, 60, Confirmation.EARCON),
@@ -185,7 +186,7 @@ def test_what_may_be_misheard_is_read_back_however_sure(
     assert (verdict.outcome, verdict.confirm) == (Outcome.ACCEPT, confirm)
 
 
-@pytest.mark.parametrize("runner_up", ["Z", "BB"])
+@each_of("runner_up", ["Z", "BB"])
 def test_what_cannot_be_is_not_offered_where_no_value_is_sure(rules: Rules, runner_up: str) -> None:
     heard = replace(said(None), runner_up=runner_up)
     verdict = decide(reading(**{**WHOLE, "dock": heard}), Closing.PAUSE, rules)
@@ -200,7 +201,7 @@ def test_the_one_value_that_the_words_may_mean_is_asked_about(rules: Rules) -> N
     assert "pallet_id" not in verdict.fields
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("heard", "confirm", "candidates"),
     [
         (said("B", 0.3), Confirmation.FIELD, ()),
@@ -233,10 +234,8 @@ def test_the_same_thing_again_is_asked_about(rules: Rules) -> None:
     assert decide(reading(**WHOLE), Closing.PAUSE, rules, other).outcome is Outcome.ACCEPT
 
 
-@pytest.mark.parametrize(
-    ("policy", "outcome"), [(STRICT, Outcome.ASK), (BALANCED, Outcome.ASK), (FAST, Outcome.ACCEPT)]
-)
-@pytest.mark.parametrize(("field", "value"), [("quantity", 90_000), ("pallet_id", "99"), ("pallet_id", "123456789")])
+@each_of(("policy", "outcome"), [(STRICT, Outcome.ASK), (BALANCED, Outcome.ASK), (FAST, Outcome.ACCEPT)])
+@each_of(("field", "value"), [("quantity", 90_000), ("pallet_id", "99"), ("pallet_id", "123456789")])
 def test_a_value_that_is_seldom_meant_is_asked_about(
     rules: Rules, policy: Policy, outcome: Outcome, field: str, value: FieldValue
 ) -> None:
@@ -248,7 +247,7 @@ def test_a_value_that_is_seldom_meant_is_asked_about(
         assert (verdict.confirm, verdict.candidates) == (Confirmation.SPOKEN_YES, (value,))
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("confidence", "confirms"),
     [
         (1.0, (Confirmation.EARCON, Confirmation.EARCON, Confirmation.EARCON)),
@@ -291,7 +290,7 @@ def test_a_field_that_must_be_confirmed_and_is_not_is_asked_for(rules: Rules) ->
     assert "pallet_id" not in verdict.fields
 
 
-@pytest.mark.parametrize("act", [act for act in Act if act is not Act.RECORD])
+@each_of("act", [act for act in Act if act is not Act.RECORD])
 def test_what_dictates_no_entry_makes_none(rules: Rules, act: Act) -> None:
     verdict = decide(replace(reading(**WHOLE), act=act), Closing.PAUSE, rules)
     assert (verdict.outcome, verdict.reasons) == (Outcome.REPEAT, (Because(Reason.NOT_UNDERSTOOD),))
@@ -308,7 +307,7 @@ DEFERRABLE = {
 }
 
 
-@pytest.mark.parametrize("name", DEFERRABLE)
+@each_of("name", DEFERRABLE)
 def test_what_a_model_may_yet_read_is_deferred_unless_it_is_sure(rules: Rules, name: str) -> None:
     read, outcome = DEFERRABLE[name]
     verdict = decide(replace(read, deferrable=True), Closing.PAUSE, rules)

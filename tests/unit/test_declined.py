@@ -28,6 +28,7 @@ from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.speak.wording import LANGUAGES, Phrasing, codes
 from inventory.connect.ports import Why
+from tests.rows import each_of
 from tests.unit.test_dialogue_driver import OTHER, WHOLE, Bench
 
 SOURCE = "/sites/north/devices/dock-3"
@@ -174,7 +175,7 @@ def test_the_history_of_the_entry_says_who_declined_it_and_why(tmp_path: Path, r
     assert (decision.decision, decision.who, decision.reason) == ("declined", "tryton", "unit_unknown")
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_of("language", LANGUAGES)
 def test_every_reason_has_a_name_in_every_language(language: str, rules: Rules) -> None:
     names = codes("reasons", language)
     assert {why.value for why in Why} <= names.keys()

@@ -5,8 +5,6 @@ from itertools import islice
 from pathlib import Path
 from random import Random
 
-import pytest
-
 from edge.agent.typed_input import typed
 from edge.agree.decide import Rules, decide
 from edge.forms.catalogue import Catalogue
@@ -28,6 +26,7 @@ from edge.forms.spoken.commands import BACK, CANCEL, NAMED
 from edge.forms.spoken.language import language_named
 from edge.records import Act, Closing, Command, NotUnderstood, Outcome, Reading, Word
 from edge.understand.proposal import proposal
+from tests.rows import each_of
 from tests.shipped import catalogue as catalogue_shipped
 from tests.shipped import form as shipped
 from tests.tiers import sized
@@ -37,7 +36,7 @@ def words(text: str, confidence: float = 1.0) -> list[Word]:
     return [Word(said, at * 0.4, at * 0.4 + 0.35, confidence) for at, said in enumerate(text.split())]
 
 
-@pytest.mark.parametrize("code", LANGUAGES)
+@each_of("code", LANGUAGES)
 def test_every_language_can_say_every_command_and_each_phrase_means_one(code: str) -> None:
     listed = language_named(code).commands
     assert {one.command for one in NAMED.values() if one.act is Act.COMMAND} == set(Command)
@@ -47,7 +46,7 @@ def test_every_language_can_say_every_command_and_each_phrase_means_one(code: st
     assert sorted(said) == sorted(set(said))
 
 
-@pytest.mark.parametrize("code", LANGUAGES)
+@each_of("code", LANGUAGES)
 def test_each_phrase_is_read_as_its_command_also_among_hesitations(code: str) -> None:
     language = language_named(code)
     hesitation = min(language.hesitations)
@@ -105,7 +104,7 @@ def test_what_is_asked_of_trailers_is_expected_where_there_are_some() -> None:
     assert asked.isdisjoint(command_phrases())
 
 
-@pytest.mark.parametrize("code", LANGUAGES)
+@each_of("code", LANGUAGES)
 def test_a_question_names_its_trailer_or_its_pallet(code: str) -> None:
     rules = Rules(shipped("receive-notice"), catalogue_shipped(), language=language_named(code))
     readings = [typed(said, rules) for said in ASKED[code]]
@@ -117,7 +116,7 @@ def test_a_question_names_its_trailer_or_its_pallet(code: str) -> None:
     assert named == [{"trailer": "5501"}, {"pallet_id": "742"}, {"pallet_id": "42"}, {"trailer": "5501"}]
 
 
-@pytest.mark.parametrize(
+@each_of(
     "said",
     [
         *("where does pallet 742 twelve cases go", "did I do pallet 742 twelve cases door 12", "where does pallet go"),
@@ -133,7 +132,7 @@ def test_what_is_asked_in_words_that_say_more_is_no_entry(said: str) -> None:
 SENTENCE = "pallet seven four two twelve units dock b"
 
 
-@pytest.mark.parametrize("before", ["[unk]", "eight"])
+@each_of("before", ["[unk]", "eight"])
 def test_a_breath_before_a_sentence_that_was_written_down_as_a_word_is_none(
     before: str, form: Form, catalogue: Catalogue
 ) -> None:
@@ -145,7 +144,7 @@ def test_a_breath_before_a_sentence_that_was_written_down_as_a_word_is_none(
     assert outcome is not Outcome.ACCEPT, "it took as long as a 'not'"
 
 
-@pytest.mark.parametrize(
+@each_of(
     "before",
     [
         *(
@@ -171,7 +170,7 @@ def test_a_sentence_after_words_that_belong_to_no_field_is_no_entry(
     assert reading.act is Act.RECORD
 
 
-@pytest.mark.parametrize(
+@each_of(
     "before",
     [
         *("okay so", "um", "moving", "i have", "please", "no", "no wait", "scratch that", "pallet uh", "dock b no"),
@@ -187,7 +186,7 @@ def test_a_sentence_after_words_that_say_nothing_is_whole(before: str, form: For
     }
 
 
-@pytest.mark.parametrize(
+@each_of(
     "said",
     [
         f"can you put {SENTENCE}",
@@ -208,7 +207,7 @@ def test_a_label_whose_value_is_missing_is_asked_for_all_the_same(form: Form, ca
     assert reading.fields["dock"].value == "B"
 
 
-@pytest.mark.parametrize("code", LANGUAGES)
+@each_of("code", LANGUAGES)
 def test_what_refuses_is_a_cancellation_by_itself_and_of_what_it_names(code: str) -> None:
     language = language_named(code)
     for phrase in (*language.commands["refusals"], *language.commands["deletions"]):
@@ -217,7 +216,7 @@ def test_what_refuses_is_a_cancellation_by_itself_and_of_what_it_names(code: str
         assert takes_back(words(f"{said} 742"), language) or phrase in language.cues, said
 
 
-@pytest.mark.parametrize("code", LANGUAGES)
+@each_of("code", LANGUAGES)
 def test_nothing_that_refuses_is_a_harmless_opening(code: str) -> None:
     language = language_named(code)
     harmless = {phrase for role in ("openings", "links", "tails") for phrase in language.words[role]}
@@ -225,14 +224,14 @@ def test_nothing_that_refuses_is_a_harmless_opening(code: str) -> None:
         assert harmless.isdisjoint(language.commands[name]), name
 
 
-@pytest.mark.parametrize("code", LANGUAGES)
+@each_of("code", LANGUAGES)
 def test_no_recogniser_is_told_to_expect_a_refusal(code: str) -> None:
     language = language_named(code)
     unexpected = {" ".join(phrase) for name in BACK for phrase in language.commands[name]}
     assert unexpected.isdisjoint(command_phrases(["ana"], language))
 
 
-@pytest.mark.parametrize("code", LANGUAGES)
+@each_of("code", LANGUAGES)
 def test_a_refusal_takes_back_what_is_open_and_no_more(code: str) -> None:
     listed = language_named(code).commands
     assert all(refuses(words(" ".join(one))) for one in listed["refusals"])
@@ -241,12 +240,12 @@ def test_a_refusal_takes_back_what_is_open_and_no_more(code: str) -> None:
         assert not refuses(words(" ".join(one))), one
 
 
-@pytest.mark.parametrize("said", ["please do not record that", "do not record that one", "okay forget about that one"])
+@each_of("said", ["please do not record that", "do not record that one", "okay forget about that one"])
 def test_a_refusal_is_never_talk_to_others(said: str, form: Form, catalogue: Catalogue) -> None:
     assert proposal("test", words(said), form, catalogue).not_understood is not NotUnderstood.TALK
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("said", "act", "asked"),
     [
         ("scratch that", Act.CANCEL, None),
@@ -266,7 +265,7 @@ def test_what_is_said_is_this_act(said: str, act: Act, asked: Command | None, fo
     assert (reading.act, reading.command, reading.not_understood) == (act, asked, None)
 
 
-@pytest.mark.parametrize("said", ["cancel the dock", "yes please come here", "no pallet", "help me out of here"])
+@each_of("said", ["cancel the dock", "yes please come here", "no pallet", "help me out of here"])
 def test_a_command_among_other_words_is_none(said: str) -> None:
     assert command(words(said)) is None
 
@@ -285,7 +284,7 @@ def test_whoever_signs_on_is_named() -> None:
     assert all("sign on" not in phrase for phrase in command_phrases())
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("code", "said", "meant"),
     [
         ("de", "beschädigt", "damaged"),

@@ -2,13 +2,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from edge.agree.dialogue.machine import OTHER_STEPS, SPEECH_STEPS
 from edge.agree.dialogue.orders import Prompt
 from edge.agree.dialogue.table import LEADS, TABLE, Event, State, Step, leads
 from edge.speak.wording import LANGUAGES, prompts
 from lab.dialogue_diagram import page
+from tests.rows import each_of
 
 
 def test_the_table_has_no_holes() -> None:
@@ -39,7 +38,7 @@ def test_the_page_shows_the_table(repository: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_of("language", LANGUAGES)
 def test_every_language_has_every_prompt_with_the_same_slots(language: str) -> None:
     english, ours = prompts("en"), prompts(language)
     for prompt in Prompt:

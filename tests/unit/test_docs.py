@@ -5,9 +5,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
 from tests.faults.oracle.scenarios import THEMES
+from tests.rows import each_of
 
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 STEP = re.compile(r"`((?:\w+/)*\w+\.py)`((?: `[\w.]+`)*)")
@@ -21,7 +20,7 @@ def pages() -> list[Path]:
     return [page for pattern in ours for page in ROOT.glob(pattern)]
 
 
-@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+@each_of("page", pages(), ids=lambda page: page.name)
 def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
     links = LINK.findall(page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
@@ -95,7 +94,7 @@ def test_no_class_has_more_methods_than_a_reader_can_hold() -> None:
     assert {name: count for name, count in methods.items() if count > MOST_METHODS} == {}
 
 
-@pytest.mark.parametrize("room", ["edge", "inventory", "lab"])
+@each_of("room", ["edge", "inventory", "lab"])
 def test_a_public_class_name_is_defined_once(room: str) -> None:
     public = {name: [one.path for one in found] for name, found in _classes().items() if not name.startswith("_")}
     here = {name: [path for path in paths if path.startswith(room)] for name, paths in public.items()}

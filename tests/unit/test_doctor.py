@@ -19,6 +19,7 @@ from edge.forms.spoken import command_phrases
 from edge.forms.spoken.language import language_named
 from edge.forms.spoken.rough import commands_by_name, rough_words
 from edge.understand.local import factory
+from tests.rows import each_of
 from tests.shipped import ROOT
 
 TODAY = date(2026, 11, 20)
@@ -74,7 +75,7 @@ def test_the_worst_counts() -> None:
     assert worst([warning, failed, WELL]) is Severity.FAILED
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("version", "level"),
     [
         ("3.6.23", Severity.WELL),
@@ -91,9 +92,7 @@ def test_versions_of_sqlite_that_two_writers_can_damage_are_named(version: str, 
     assert (found.todo is None) == (level is Severity.WELL)
 
 
-@pytest.mark.parametrize(
-    ("free", "level"), [(80e6, Severity.FAILED), (200e6, Severity.WARNING), (600e6, Severity.WELL)]
-)
+@each_of(("free", "level"), [(80e6, Severity.FAILED), (200e6, Severity.WARNING), (600e6, Severity.WELL)])
 def test_room_on_the_disk(free: int, level: Severity) -> None:
     assert doctor.disk("/var", int(free), alarm_mb=500, stop_mb=100).level is level
 
@@ -119,7 +118,7 @@ def seen(seconds: float = 0.1, *, is_there: bool | None = True, ends: date | Non
     return ModelSeen("audio", "gpt-audio-mini", "openai", seconds, is_there, ends)
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("model", "levels", "told"),
     [
         (seen(), [Severity.WELL], "gpt-audio-mini is there, 100 ms"),

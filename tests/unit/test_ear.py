@@ -15,6 +15,7 @@ from edge.hear.recording import RecordedSource
 from edge.hear.vad import scorer
 from edge.ports import Source, SpeechScorer
 from edge.records import Closing, Frame, Segment
+from tests.rows import each_of
 
 SPEECH = b"\x01\x00" * 320
 SILENCE = b"\x00\x00" * 320
@@ -88,7 +89,7 @@ def test_what_is_said_right_behind_a_loss_that_hides_a_word_is_not_whole_though_
     assert later.closing is Closing.PAUSE
 
 
-@pytest.mark.parametrize("line", ["...#####__......#####.....", ".....__#####.....", "...#####........__#####....."])
+@each_of("line", ["...#####__......#####.....", ".....__#####.....", "...#####........__#####....."])
 def test_what_begins_anew_behind_a_loss_is_whole(line: str) -> None:
     *_, last = closed(ear(line))
     assert last.closing is Closing.PAUSE
@@ -137,14 +138,14 @@ def test_the_talk_key_let_go_after_the_last_word_ends_the_utterance() -> None:
     assert closings_with(gate, "." * 20 + "#" * 30 + "." * 24, 51, talking=False) == [Closing.PAUSE]
 
 
-@pytest.mark.parametrize("shut_ms", [100, 600])
+@each_of("shut_ms", [100, 600])
 def test_what_goes_on_behind_a_brief_mute_is_torn_off(shut_ms: int) -> None:
     shut = shut_ms // 20
     line = "." * 20 + "#" * (140 + shut) + "." * 30
     assert closings_with(Gate(push_to_talk=False), line, 80, 80 + shut, muted=True) == [Closing.BROKEN_OFF] * 2
 
 
-@pytest.mark.parametrize("up_ms", [400, 1200])
+@each_of("up_ms", [400, 1200])
 def test_what_goes_on_behind_a_slip_off_the_talk_key_is_torn_off(up_ms: int) -> None:
     gate = Gate(push_to_talk=True)
     gate.talking = True
@@ -163,7 +164,7 @@ def test_the_first_sound_of_a_word_is_enough_to_be_torn_off() -> None:
     assert closings_with(Gate(push_to_talk=False), line, 21, 26, muted=True) == [Closing.BROKEN_OFF]
 
 
-@pytest.mark.parametrize("silent_ms", [300, 1000])
+@each_of("silent_ms", [300, 1000])
 def test_one_sentence_after_the_other_by_the_talk_key_is_whole(silent_ms: int) -> None:
     gate = Gate(push_to_talk=True)
     gate.talking = True

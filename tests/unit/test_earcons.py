@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from edge.agree.dialogue.orders import Earcon
 from edge.records import SAMPLE_RATE
 from edge.speak.earcons import PEAK_DB, earcon
+from tests.rows import each_of
 
 WINDOW = SAMPLE_RATE * 20 // 1000
 
@@ -32,12 +33,12 @@ def contour(which: Earcon) -> list[int]:
     return [int(np.abs(np.fft.rfft(piece, 4096)).argmax() * SAMPLE_RATE / 4096) for piece in loud]
 
 
-@pytest.mark.parametrize("which", list(Earcon))
+@each_of("which", list(Earcon))
 def test_no_earcon_is_louder_than_it_may_be(which: Earcon) -> None:
     assert np.abs(sound(which)).max() == pytest.approx(10 ** (PEAK_DB / 20), rel=0.01)
 
 
-@pytest.mark.parametrize("which", list(Earcon))
+@each_of("which", list(Earcon))
 def test_no_earcon_clicks(which: Earcon) -> None:
     wave = sound(which)
     assert abs(wave[0]) < 1e-3
@@ -47,7 +48,7 @@ def test_no_earcon_clicks(which: Earcon) -> None:
     assert spectrum[above].sum() / spectrum.sum() < 1e-4
 
 
-@pytest.mark.parametrize("which", list(Earcon))
+@each_of("which", list(Earcon))
 def test_every_tone_is_where_headsets_and_ears_are_good(which: Earcon) -> None:
     assert all(580 <= hertz <= 1800 for hertz in contour(which))
 

@@ -16,7 +16,7 @@ from edge.forms.scanned import AS_DELIVERED, Sending, read_scan
 from edge.forms.spoken import read as read_words
 from edge.records import ScanFault
 from tests.gs1_labels import GS, TODAY, Label, broken, keyed, valid
-from tests.rows import every
+from tests.rows import each_of, every
 
 NOTHING = Catalogue({})
 SSCC, GTIN = keyed("37613032110910342"), keyed("0400638133393")
@@ -118,7 +118,7 @@ def read(sent: str, form: Form, sending: Sending = AS_DELIVERED, catalogue: Cata
     return {name: None if one.rivals else one.value for name, one in fields.items()}
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("value", "today", "expected"),
     [
         ("270305", TODAY, date(2027, 3, 5)),
@@ -147,7 +147,7 @@ def test_a_text_that_is_made_to_be_cut_for_ever_is_given_up_at_once() -> None:
     assert elements(f"]C1{made}") is ScanFault.TWO_WAYS  # to look at every cut of it takes 12 seconds
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("sent", "sending", "fault"),
     [
         (f"]C1{PALLET}", AS_DELIVERED, ScanFault.CUT_SHORT),  # its end did not come

@@ -7,6 +7,7 @@ import pytest
 from edge.config import Endpoint
 from edge.hear.endpointing import Abandoned, Closed, Continued, EarEvent, Endpointing, Opened, Paused
 from edge.records import Closing, Expectation, Frame, Segment
+from tests.rows import each_of
 
 FRAME = 320
 
@@ -46,7 +47,7 @@ def test_silence_is_no_utterance() -> None:
     assert hear("." * 500) == []
 
 
-@pytest.mark.parametrize("line", ["#", "..#..#..#..#..", ".#" * 100])
+@each_of("line", ["#", "..#..#..#..#..", ".#" * 100])
 def test_speech_shorter_than_the_onset_opens_nothing(line: str) -> None:
     assert hear(line) == []
 
@@ -131,7 +132,7 @@ def test_the_end_of_the_source_closes_what_is_open() -> None:
     assert numbers(segment.pcm)[-1] == 7
 
 
-@pytest.mark.parametrize("before", ["####", "####.", "####....", "...."])
+@each_of("before", ["####", "####.", "####....", "...."])
 def test_after_the_end_nothing_is_left_even_where_sound_goes_on_soon_after(before: str) -> None:
     machine = Endpointing(Endpoint(**QUICK))
     for number, sound in enumerate(before):
@@ -189,7 +190,7 @@ def expecting(line: str, expectation: Expectation, **settings: int) -> list[EarE
     return events
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("expectation", "silent_ms"),
     [(Expectation.FINISHED, 220), (Expectation.EITHER, 500), (Expectation.MORE, 1500)],
 )

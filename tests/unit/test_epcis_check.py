@@ -2,12 +2,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from inventory.epcis.check import Checker, Rule
 from tests.epcis import mapping
 from tests.epcis_broken import broken, whole
-from tests.rows import every
+from tests.rows import each_of, every
 
 ZONES = mapping().zones
 
@@ -40,7 +38,7 @@ def test_every_rule_is_broken_by_one_of_them() -> None:
     assert {rule for rule, _ in broken().values()} == {str(rule) for rule in Rule}
 
 
-@pytest.mark.parametrize("content", [None, 7, "EPCISDocument", [], True])
+@each_of("content", [None, 7, "EPCISDocument", [], True])
 def test_what_is_no_document_is_told_as_such(content: object) -> None:
     assert [rule for rule, _ in found(content)] == ["shape"]
 

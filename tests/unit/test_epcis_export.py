@@ -8,15 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from inventory.epcis.check import Checker, Rule
 from inventory.epcis.history import Happened
 from inventory.epcis.mapping import EpcisMapping
 from inventory.epcis.naming import Lack
 from tests.dictated import identity
 from tests.epcis import RECEIVED, SAID, SSCC, a_day, events, exported, happened, mapped, mapping, with_urns
-from tests.rows import every
+from tests.rows import each_of, every
 
 URN = f"urn:uuid:{identity(1, 1)}"
 
@@ -110,7 +108,7 @@ def test_what_is_damaged_is_an_event_of_its_own() -> None:
     assert only == [damaged]
 
 
-@pytest.mark.parametrize("names", [mapping(), with_urns()], ids=["digital_link", "urn"])
+@each_of("names", [mapping(), with_urns()], ids=["digital_link", "urn"])
 def test_each_form_becomes_what_the_mapping_says(names: EpcisMapping) -> None:
     found = {}
     for form, fields in SAID.items():
@@ -360,7 +358,7 @@ def test_what_was_exported_is_never_exported_otherwise() -> None:
     assert [code for _, code, _ in refused] == ["exported_otherwise"]
 
 
-@pytest.mark.parametrize("items", [OTHER_ITEMS, {}], ids=["named otherwise by now", "without a name by now"])
+@each_of("items", [OTHER_ITEMS, {}], ids=["named otherwise by now", "without a name by now"])
 def test_what_is_declared_wrong_is_what_was_told_whatever_the_mapping_says_by_now(items: dict[str, Any]) -> None:
     fields = RECEIVED | {"damaged": 2}
     first = exported([happened(1, fields=fields)])[0]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from inventory.epcis.keys import Key, KeyKind, NoKey, check_digit, checked, gtin14, link, read, suffix, urn
-from tests.rows import every
+from tests.rows import each_of, every
 
 # Pairs that GS1's own texts show: TDS (0614141…), CBV and the examples of EPCIS (4012345…).
 ALIKE = {
@@ -73,7 +73,7 @@ def test_a_broken_key_is_told_with_what_is_wrong() -> None:
     every({address: (address, told) for address, told in BROKEN.items()}, look)
 
 
-@pytest.mark.parametrize("address", OTHERS)
+@each_of("address", OTHERS)
 def test_what_is_no_key_of_these_kinds_is_left_to_whoever_names_it_so(address: str) -> None:
     assert read(address) is None
 
@@ -107,7 +107,7 @@ def test_no_urn_is_made_where_nobody_knows_where_the_company_prefix_ends() -> No
         urn(Key(KeyKind.UNIT, "106141412345678908"), ("4012345",))
 
 
-@pytest.mark.parametrize("lot", ["", "a" * 21, "zwölf", "L 1", "L\n1", "L1\n", "L#1", "L~1"])
+@each_of("lot", ["", "a" * 21, "zwölf", "L 1", "L\n1", "L1\n", "L#1", "L~1"])
 def test_a_lot_that_gs1_cannot_write_is_none(lot: str) -> None:
     with pytest.raises(NoKey, match="1 to 20"):
         suffix(lot, "lot")

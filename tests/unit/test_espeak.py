@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from edge.errors import Misconfigured
 from edge.records import SAMPLE_RATE
 from edge.speak.voices import LANGUAGES, EspeakVoice
+from tests.rows import each_of
 
 READBACK = {
     "en": "Pallet 7 4 2, 12 units, dock B.",
@@ -58,13 +59,13 @@ def envelope(pcm: bytes) -> NDArray[np.float64]:
     return power**0.5
 
 
-@pytest.mark.parametrize("language", ["", "x", "tlh", "zz-ZZ"])
+@each_of("language", ["", "x", "tlh", "zz-ZZ"])
 def test_a_language_it_does_not_speak_is_refused_by_name(language: str) -> None:
     with pytest.raises(Misconfigured, match=r"found the language '.*'; it speaks en, de, fr, es, it"):
         spoken("hello", language)
 
 
-@pytest.mark.parametrize("text", ["", " ", "\n", "."])
+@each_of("text", ["", " ", "\n", "."])
 def test_a_text_without_words_makes_no_sound_that_is_heard(text: str) -> None:
     pcm = spoken(text)
     assert seconds(pcm) < 0.5
@@ -75,7 +76,7 @@ def test_all_languages_of_forms_are_spoken() -> None:
     assert READBACK.keys() == LANGUAGES.keys()
 
 
-@pytest.mark.parametrize("language", READBACK)
+@each_of("language", READBACK)
 def test_a_readback_is_audible_and_lasts_as_long_as_speech_does(language: str) -> None:
     pcm = spoken(READBACK[language], language)
     assert len(pcm) % 2 == 0
@@ -95,7 +96,7 @@ def test_more_words_last_longer_and_more_speed_shorter() -> None:
     assert seconds(spoken(READBACK["en"], pace=1.45)) < 0.85 * seconds(spoken(READBACK["en"]))
 
 
-@pytest.mark.parametrize(("asked", "kept"), [(-5.0, 80 / 165), (0.0, 80 / 165), (100.0, 450 / 165)])
+@each_of(("asked", "kept"), [(-5.0, 80 / 165), (0.0, 80 / 165), (100.0, 450 / 165)])
 def test_a_pace_beyond_what_it_takes_is_the_nearest_one(asked: float, kept: float) -> None:
     text = READBACK["en"]
     assert alike(spoken(text, pace=asked), spoken(text, pace=kept))

@@ -33,6 +33,7 @@ from edge.deliver.events import (
 )
 from edge.hash_chain import PublicKey
 from edge.records import Entry, FieldReading, Minted, Reading, Receipt, ReceiptOutcome, Word
+from tests.rows import each_of
 
 EVENT_ID = "01919f3e-7c1a-7d42-9b1f-2f6a0c5d8e11"
 UTTERANCE_ID = "01919f3e-7b00-7f10-8aa0-5c4d3e2f1a0b"
@@ -84,15 +85,15 @@ NOT_MESSAGES = {
 }
 
 
-@pytest.mark.parametrize("payload", NOT_MESSAGES, ids=[str(payload[:24]) for payload in NOT_MESSAGES])
-@pytest.mark.parametrize("read", [check_event, read_answer])
+@each_of("payload", NOT_MESSAGES, ids=[str(payload[:24]) for payload in NOT_MESSAGES])
+@each_of("read", [check_event, read_answer])
 def test_what_is_no_message_is_refused(read: Any, payload: bytes) -> None:
     with pytest.raises(MalformedMessage) as refused:
         read(payload)
     assert str(refused.value).startswith(NOT_MESSAGES[payload])
 
 
-@pytest.mark.parametrize("kind", [None, 7, [], {}, "dockvoice.entry.recorded.v2", ""])
+@each_of("kind", [None, 7, [], {}, "dockvoice.entry.recorded.v2", ""])
 def test_an_unknown_type_of_event_is_refused(kind: Any) -> None:
     with pytest.raises(MalformedMessage, match="/type: no known type of event; known are dockvoice"):
         check_event(encode(event(type=kind)))
@@ -127,7 +128,7 @@ BROKEN = [
 ]
 
 
-@pytest.mark.parametrize(("pointer", "value"), BROKEN)
+@each_of(("pointer", "value"), BROKEN)
 def test_a_broken_event_is_refused_with_the_pointer_and_without_its_content(pointer: str, value: Any) -> None:
     broken = deepcopy(event())
     *steps, last = pointer.split("/")[1:]
@@ -142,13 +143,13 @@ def test_a_broken_event_is_refused_with_the_pointer_and_without_its_content(poin
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize("value", [7, "00\0", ["007"], None])
+@each_of("value", [7, "00\0", ["007"], None])
 def test_a_list_holds_nothing_but_text(value: Any) -> None:
     with pytest.raises(MalformedMessage, match=r"^/data/fields/pallet_id/1: found "):
         check_event(encode(event_with({"pallet_id": ["007", value]})))
 
 
-@pytest.mark.parametrize("value", ["007", 12, 52.5, -18, 0.1, True, False, "2027-03-05", ["007", "008"]])
+@each_of("value", ["007", 12, 52.5, -18, 0.1, True, False, "2027-03-05", ["007", "008"]])
 def test_every_kind_of_value_is_read_as_it_was_published(value: Any) -> None:
     read = check_event(encode(event_with({"value": value})))["data"]["fields"]["value"]
     assert (type(read), read) == (type(value), value)
@@ -160,7 +161,7 @@ def event_with(fields: dict[str, Any]) -> dict[str, Any]:
     return other
 
 
-@pytest.mark.parametrize("member", list(event()))
+@each_of("member", list(event()))
 def test_no_member_of_an_event_may_be_missing(member: str) -> None:
     rest = {name: value for name, value in event().items() if name != member}
     with pytest.raises(MalformedMessage, match=rf"'{member}' is a required property|/type: no known type"):
@@ -222,7 +223,7 @@ def test_text_stays_readable_on_the_wire() -> None:
     assert encode({"operator": "Zoë"}) == '{"operator":"Zoë"}'.encode()
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("change", "told"),
     [
         ({"event_id": "1"}, "/event_id: found str"),
@@ -240,7 +241,7 @@ def test_a_broken_receipt_is_refused(change: dict[str, Any], told: str) -> None:
         read_answer(encode({**whole, **change}))
 
 
-@pytest.mark.parametrize("outcome", ReceiptOutcome)
+@each_of("outcome", ReceiptOutcome)
 def test_a_receipt_goes_and_comes(outcome: ReceiptOutcome) -> None:
     answer = receipt(EVENT_ID, outcome, ["field_invalid:dock"], 17, NOON)
     assert read_answer(encode(answer)) == Receipt(EVENT_ID, outcome, ("field_invalid:dock",))
@@ -250,7 +251,7 @@ def test_an_answer_that_settles_nothing_goes_and_comes() -> None:
     assert read_answer(encode(early(EVENT_ID, 14, 17, NOON))) == Early(EVENT_ID, sequence=17, expected=14)
 
 
-@pytest.mark.parametrize("expected", [None, 0, "14"])
+@each_of("expected", [None, 0, "14"])
 def test_an_early_answer_without_a_number_to_expect_is_refused(expected: object) -> None:
     broken = {**early(EVENT_ID, 14, 17, NOON), "expected": expected}
     with pytest.raises(MalformedMessage, match="/expected"):
@@ -292,7 +293,7 @@ def test_times_are_utc() -> None:
     assert timestamp(datetime(2026, 11, 20, 13, tzinfo=timezone(timedelta(hours=1)))) == "2026-11-20T12:00:00.000Z"
 
 
-@pytest.mark.parametrize(
+@each_of(
     "topic",
     [
         "",
@@ -328,12 +329,12 @@ def test_only_a_doubtful_clock_is_told_and_the_schema_takes_both() -> None:
         check_event(encode(event(clock="fine")))
 
 
-@pytest.mark.parametrize("order", ["mute", "unmute", "talk", "done"])
+@each_of("order", ["mute", "unmute", "talk", "done"])
 def test_an_order_to_the_headset_is_read(order: str) -> None:
     assert read_order(encode({"order": order, "from": "later"})) == order
 
 
-@pytest.mark.parametrize("payload", [b"", b"mute", b"{}", b'{"order": "shout"}', b'{"order": 1}'])
+@each_of("payload", [b"", b"mute", b"{}", b'{"order": "shout"}', b'{"order": 1}'])
 def test_what_is_no_order_is_refused(payload: bytes) -> None:
     with pytest.raises(MalformedMessage):
         read_order(payload)
@@ -346,7 +347,7 @@ def test_a_status_says_how_the_device_listens_where_it_does() -> None:
     assert {"microphone", "speaker"}.isdisjoint(status("offline", site="north", device="dock-3", key=KEY))
 
 
-@pytest.mark.parametrize("heard", [True, False])
+@each_of("heard", [True, False])
 def test_a_status_says_whether_the_operator_hears_the_device(heard: bool) -> None:
     said = status("online", site="north", device="dock-3", key=KEY, time=NOON, speaker={"heard": heard})
     assert said["speaker"] == {"heard": heard}

@@ -8,8 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from edge.agree.decide import Circumstances, Rules, decide
 from edge.agree.dialogue.events import Deadline, Happening, Started, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
@@ -41,6 +39,7 @@ from edge.records import (
 )
 from edge.speak.wording import Phrasing
 from edge.understand.stt.transcript_reader import TranscriptReader
+from tests.rows import each_of
 from tests.sayings import NOON
 
 REPOSITORY = Path(__file__).parents[2]
@@ -68,7 +67,7 @@ def expecting(*lists: tuple[ReceivingPlace, tuple[ExpectedLine, ...]]) -> Expect
 KNOWN = expecting((TRAILER, HERE), (ANOTHER, (replace(LINE, pallet="744"),)), (DOOR, (replace(LINE, pallet="745"),)))
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("said", "wanted"),
     [
         ({"pallet_id": "742", "quantity": 24, "uom": "CS"}, {}),
@@ -106,7 +105,7 @@ def test_what_is_asked_because_of_a_list(said: Mapping[str, FieldValue], wanted:
     assert objections(said, FORM, CATALOGUE, KNOWN) == wanted
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("said", "wanted"),
     [
         ({"quantity": 22, "damaged": 2}, {}),
@@ -171,7 +170,7 @@ class Shift:
                     pass
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("sentence", "asked"),
     [
         ("pallet 999, 24 cases, trailer 5501", "pallet 9 9 9 is not on the list. Correct?"),
@@ -194,7 +193,7 @@ def test_a_pallet_that_is_not_as_announced_is_asked_about_at_once_and_never_lost
             assert len(shift.parked) == 1  # Nobody answered: a person decides.
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("second", "wanted"),
     [("22 cases", 22), ("24 cases", 24), ("23", 23), ("pallet 742, 22 cases", 22), ("no, 24 cases", 24)],
 )
@@ -210,7 +209,7 @@ def test_a_count_that_differs_is_counted_again_and_the_second_count_stands(secon
     assert commit.draft.support == ("u2",)
 
 
-@pytest.mark.parametrize("confidence", [0.99, 1.0])
+@each_of("confidence", [0.99, 1.0])
 def test_a_second_count_that_comes_to_the_same_is_taken_wherever_the_first_was_said(confidence: float) -> None:
     shift = Shift()
     shift.say("22 cases, trailer 5501", confidence)
@@ -222,7 +221,7 @@ def test_a_second_count_that_comes_to_the_same_is_taken_wherever_the_first_was_s
     assert (commit.verdict.fields["quantity"], commit.draft.counted) == (22, (("quantity", 22),))
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("sentence", "asked"),
     [
         ("pallet 742, 22 cases, trailer 5501", "Count pallet 7 4 2 again."),
@@ -315,7 +314,7 @@ def test_a_correction_of_another_pallet_takes_no_first_count_along() -> None:
     assert shift.said[-1] == "Count pallet 7 4 7 again."
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("second", "asked"),
     [
         ("pallet 747, 23 cases", "Count pallet 7 4 7 again."),

@@ -11,6 +11,7 @@ import pytest
 from edge.errors import Misconfigured
 from edge.forms.loader import forms_in, load_form
 from edge.forms.model import Form
+from tests.rows import each_of
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -329,7 +330,7 @@ def test_the_shipped_forms_load_by_name(repository: Path) -> None:
 VALID: Mapping[str, object] = {"pallet_id": "007", "quantity": 12, "dock": "B"}
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("field", "value"),
     [
         ("pallet_id", 7),
@@ -361,13 +362,13 @@ def test_a_valid_entry_has_no_fault_and_keeps_its_leading_zeros(form: Form) -> N
     assert form.model.model_validate(dict(VALID)).model_dump() == VALID
 
 
-@pytest.mark.parametrize("name", ["pallet-move", "stock-count"])
+@each_of("name", ["pallet-move", "stock-count"])
 def test_a_shipped_form_is_a_json_schema_that_any_validator_takes(name: str, repository: Path) -> None:
     schema = dict(forms_in(repository / "schemas" / "forms")[name].schema)
     jsonschema.Draft202012Validator.check_schema(schema)
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("entry", "valid"),
     [(VALID, True), ({**VALID, "note": "x"}, False), ({**VALID, "pallet_id": 7}, False), ({"dock": "B"}, False)],
 )
@@ -392,7 +393,7 @@ def test_values_listed_in_the_form_are_the_only_ones(schema: dict[str, Any], tmp
     assert list(form.faults({**VALID, "dock": "C"})) == ["dock"]
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("entry", "told"),
     [
         ({"pallet_id": "007", "quantity": 12, "dock": "B"}, "pallet 0 0 7, 12 units, dock B"),
@@ -415,7 +416,7 @@ def test_a_field_tells_what_the_file_says_of_it(form: Form) -> None:
     assert (dock.catalogue, dock.ask, dock.required) == ("docks", "Which dock?", True)
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("field", "value", "allowed"),
     [
         ("pallet_id", "7", False),

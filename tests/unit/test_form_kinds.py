@@ -26,6 +26,7 @@ from edge.keep.codec import fields_of, to_json
 from edge.records import FieldValue, plain
 from edge.speak.wording import Readback
 from tests.numerals import ENGLISH
+from tests.rows import each_of
 from tests.shipped import form_in
 
 Change = Callable[[dict[str, Any]], object]
@@ -379,7 +380,7 @@ def test_yes_and_no_without_words_of_their_own_are_said_with_the_label(schema: d
     assert Readback(form, "de").line({"sealed": True}) == "Plombe ja"
 
 
-@pytest.mark.parametrize("name", ["cycle-count", "coffee"])
+@each_of("name", ["cycle-count", "coffee"])
 def test_what_is_made_of_a_form_keeps_its_rules_and_can_be_said(name: str, repository: Path) -> None:
     form = load_form(repository / "tests" / "data" / "forms" / f"{name}.schema.json")
     catalogue, random = Catalogue({}), Random(1)
@@ -409,7 +410,7 @@ def best(found: Sequence[tuple[int, float | str, float]], end: int) -> FieldValu
     return min((one for one in found if one[0] == end), key=lambda one: one[2])[1]
 
 
-@pytest.mark.parametrize("name", ["cycle-count", "coffee"])
+@each_of("name", ["cycle-count", "coffee"])
 def test_every_rule_of_a_grammar_is_there_and_every_word_known(name: str, repository: Path) -> None:
     form = load_form(repository / "tests" / "data" / "forms" / f"{name}.schema.json")
     grammar = jsgf(form, Catalogue({}), commands=["help"])

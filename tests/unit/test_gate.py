@@ -7,6 +7,7 @@ import pytest
 from edge.hear.gate import HELD_AT_MOST, LEAD, TAIL, Gate, Shut, WakePhrase
 from edge.hear.microphone_health import FaultKind, MicrophoneEvent, Noticed, Over
 from edge.records import Closing, Frame, Segment
+from tests.rows import each_of
 
 FRAME = 320
 
@@ -51,7 +52,7 @@ def test_mute_wins_over_the_talk_key() -> None:
 LIMIT = (HELD_AT_MOST + TAIL) // FRAME
 
 
-@pytest.mark.parametrize("muted", [False, True])
+@each_of("muted", [False, True])
 def test_a_talk_key_that_is_stuck_is_told_and_nothing_is_heard_until_it_is_let_go(*, muted: bool) -> None:
     told: list[MicrophoneEvent] = []
     gate = Gate(push_to_talk=True, tell=told.append)

@@ -14,6 +14,7 @@ from edge.understand.llm.wire import Ending, ModelQuestion, Tokens
 from edge.understand.remote.client import Client
 from edge.understand.remote.http import ServiceAnswer
 from tests import shipped
+from tests.rows import each_of
 
 PCM = bytes(3200)
 
@@ -40,7 +41,7 @@ def test_the_model_must_call_one_of_our_functions(form: Form) -> None:
     assert functions[0]["parametersJsonSchema"] == tools(form)[0]["function"]["parameters"]
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("model", "wanted", "told"),
     [
         ("gemini-2.5-flash", "none", {"thinkingBudget": 0}),
@@ -71,7 +72,7 @@ def test_without_system_prompt_it_goes_before_the_sound() -> None:
     assert said["text"].endswith("as a transcript:\nseven")
 
 
-@pytest.mark.parametrize(("streaming", "method"), [(False, "generateContent"), (True, "streamGenerateContent?alt=sse")])
+@each_of(("streaming", "method"), [(False, "generateContent"), (True, "streamGenerateContent?alt=sse")])
 def test_where_it_is_asked(streaming: bool, method: str) -> None:
     client = Client("google", ClientSettings(kind="gemini", key="k"))
     assert wire(streaming=streaming).path(client) == f"/v1beta/models/gemini-2.5-flash:{method}"
@@ -89,7 +90,7 @@ def test_tokens_are_counted_apart_and_thoughts_with_the_answer() -> None:
     assert wire().returned(answered({"candidates": candidates}))[1] == Tokens()
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("reason", "ending"),
     [("STOP", Ending.WHOLE), ("MAX_TOKENS", Ending.TRUNCATED), ("SAFETY", Ending.FILTERED), ("NEW", Ending.FILTERED)],
 )

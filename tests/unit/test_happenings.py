@@ -2,13 +2,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
 from edge.agree.decide import Circumstances, Rules, decide
 from edge.agree.dialogue.events import InventoryAnswered, UtteranceHeard, event_of
 from edge.agree.dialogue.table import Event
 from edge.records import Acoustics, Closing, Receipt, ReceiptOutcome, Word
 from edge.understand.proposal import proposal
+from tests.rows import each_of
 
 PLAIN = Acoustics(snr_db=30.0, level_db=-20.0, clipped=0.0, speech_seconds=1.5, second_voice=0.0)
 
@@ -21,7 +20,7 @@ def event(
     return event_of(UtteranceHeard("u", reading, decide(reading, closing, rules, known), closing, known), rules)
 
 
-@pytest.mark.parametrize("text", ["yes", "cancel", "no fifteen units", "dock b", "pallet seven four two", "grumble"])
+@each_of("text", ["yes", "cancel", "no fifteen units", "dock b", "pallet seven four two", "grumble"])
 def test_what_is_too_faint_or_cut_off_counts_for_nothing(text: str, rules: Rules) -> None:
     assert event(text, rules, replace(PLAIN, level_db=-60.0)) is Event.INDISTINCT
     assert event(text, rules, None, Closing.BROKEN_OFF) is Event.INDISTINCT
@@ -46,7 +45,7 @@ def test_a_command_that_is_not_heard_surely_is_not_acted_on(rules: Rules) -> Non
     assert event("cancel", rules) is Event.CANCEL
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("outcome", "reasons", "expected"),
     [
         (ReceiptOutcome.REFUSED, ("not_on_site",), Event.REFUSED),

@@ -32,6 +32,7 @@ from edge.hash_chain import (
     sealed,
     sha256,
 )
+from tests.rows import each_of
 
 AUDIO = "a" * 64
 KEY = Signer(Ed25519PrivateKey.from_private_bytes(bytes(32)))
@@ -114,7 +115,7 @@ ALTERED: dict[str, Forge] = {
 }
 
 
-@pytest.mark.parametrize("what", ALTERED)
+@each_of("what", ALTERED)
 def test_what_is_altered_is_found_where_it_was(what: str) -> None:
     rows = chained(signed, signed, signed, signed)
     rows[1] = ALTERED[what](rows[1])
@@ -122,7 +123,7 @@ def test_what_is_altered_is_found_where_it_was(what: str) -> None:
     assert broken(rows, None) == Broken(2, Wrong.ALTERED)
 
 
-@pytest.mark.parametrize("previous", [GENESIS, None, [], "c" * 64])
+@each_of("previous", [GENESIS, None, [], "c" * 64])
 def test_another_previous_link_is_out_of_place(previous: Any) -> None:
     rows = chained(signed, signed, signed)
     assert broken([rows[0], with_members(rows[1], previous=previous), rows[2]]) == Broken(2, Wrong.MISPLACED)
@@ -149,7 +150,7 @@ FORGED: dict[str, tuple[Forge, Wrong]] = {
 }
 
 
-@pytest.mark.parametrize("how", FORGED)
+@each_of("how", FORGED)
 def test_who_has_no_key_cannot_write_an_event(how: str) -> None:
     forge, wrong = FORGED[how]
     rows = chained(signed, signed, signed)
@@ -214,7 +215,7 @@ def test_all_signatures_stripped_and_all_linked_anew_is_found_at_the_first_event
     assert broken(chained(unsigned, unsigned)) == Broken(1, Wrong.UNSIGNED)
 
 
-@pytest.mark.parametrize(
+@each_of(
     "body",
     ['{"quantity": 99, "quantity": 12}', '{"data": {"quantity": 99, "quantity": 12}}', "[1]", "{", "[" * 100_000],
 )
@@ -257,13 +258,13 @@ def test_an_event_is_sealed_as_documented() -> None:
     KEY._private.public_key().verify(bytes.fromhex(made["signature"]), made["chain"].encode("ascii"))
 
 
-@pytest.mark.parametrize("event", [{"x": float("nan")}, {"x": float("inf")}, {"x": "\ud800"}])
+@each_of("event", [{"x": float("nan")}, {"x": float("inf")}, {"x": "\ud800"}])
 def test_what_has_no_canonical_spelling_is_refused(event: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"JSON compliant|surrogates"):
         canonical(event)
 
 
-@pytest.mark.parametrize("body", ["", "{", "[]", "1", b"\xff", "[" * 100_000])
+@each_of("body", ["", "{", "[]", "1", b"\xff", "[" * 100_000])
 def test_what_is_no_event_is_an_empty_one(body: str | bytes) -> None:
     assert parsed(body) == {}
 
@@ -274,7 +275,7 @@ def test_a_public_key_goes_through_pem_with_or_without_words_around_it() -> None
     assert PublicKey.from_pem(f"{KEY.public.keyid}\n{pem.decode()}".encode()) == KEY.public
 
 
-@pytest.mark.parametrize(
+@each_of(
     "pem",
     [
         b"",

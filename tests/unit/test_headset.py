@@ -11,6 +11,7 @@ from edge.agent.headset import Earshot, Headset, HeadsetTold, MicrophoneFault, M
 from edge.config import Hear, ListeningMode, Settings
 from edge.hear.microphone_health import FaultKind, MicrophoneEvent, Noticed, Over
 from edge.systemd_notify import Notifier
+from tests.rows import each_of
 
 
 class Seen:
@@ -82,7 +83,7 @@ def test_a_muted_headset_says_so_in_its_status() -> None:
     assert not seen.headset.gate.muted
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("mode", "status"),
     [
         (ListeningMode.OPEN, "listening"),

@@ -2,12 +2,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
 from edge.forms.spoken import read
 from edge.records import Word
 from edge.understand.proposal import told_apart
 from tests import shipped
+from tests.rows import each_of
 
 LABELS = frozenset({"pallet", "dock", "quantity"})
 
@@ -36,7 +35,7 @@ def test_nothing_said_is_nothing() -> None:
     assert told_apart(()) == ((),)
 
 
-@pytest.mark.parametrize(("silence", "meant"), [(0.0, "to"), (0.05, "to"), (0.15, "two"), (0.2, "two"), (0.5, "to")])
+@each_of(("silence", "meant"), [(0.0, "to"), (0.05, "to"), (0.15, "two"), (0.2, "two"), (0.5, "to")])
 def test_a_brief_to_that_ends_a_clause_is_the_digit(silence: float, meant: str) -> None:
     before, behind = said("pallet one five to", 0.18), said("dock delta", 0.0)
     apart = [
@@ -46,12 +45,12 @@ def test_a_brief_to_that_ends_a_clause_is_the_digit(silence: float, meant: str) 
     assert ways([*before, *apart]) == [f"pallet one five {meant} dock delta"]
 
 
-@pytest.mark.parametrize("seconds", [0.06, 0.15, 0.2])
+@each_of("seconds", [0.06, 0.15, 0.2])
 def test_a_brief_to_stays(seconds: float) -> None:
     assert told("pallet one six five to dock delta", seconds) == "pallet one six five to dock delta"
 
 
-@pytest.mark.parametrize("seconds", [0.27, 0.4])
+@each_of("seconds", [0.27, 0.4])
 def test_a_drawn_out_to_in_one_breath_with_a_digit_is_a_two(seconds: float) -> None:
     assert told("pallet one six five to dock delta", seconds) == "pallet one six five two dock delta"
 
@@ -60,7 +59,7 @@ def test_a_drawn_out_to_set_off_from_the_digit_stays() -> None:
     assert told("pallet one six five to dock delta", 0.4, pause_before=0.06) == "pallet one six five to dock delta"
 
 
-@pytest.mark.parametrize(
+@each_of(
     "text",
     [
         "to dock b",
@@ -75,7 +74,7 @@ def test_a_drawn_out_to_behind_anything_but_a_digit_stays(text: str) -> None:
     assert told(text, 0.4) == text
 
 
-@pytest.mark.parametrize("seconds", [0.22, 0.25, 0.29])
+@each_of("seconds", [0.22, 0.25, 0.29])
 def test_a_four_of_a_length_that_neither_has_is_either(seconds: float) -> None:
     heard = ways(said("pallet one six four dock b", seconds))
     assert heard == ["pallet one six for dock b", "pallet one six four dock b"]
@@ -90,12 +89,12 @@ def test_who_speaks_fast_says_a_brief_four() -> None:
     assert ways(fast) == ["pallet one six four dock b"]
 
 
-@pytest.mark.parametrize("seconds", [0.12, 0.18])
+@each_of("seconds", [0.12, 0.18])
 def test_a_four_too_brief_for_a_digit_before_a_word_is_a_for(seconds: float) -> None:
     assert told("pallet one six four dock b", seconds) == "pallet one six for dock b"
 
 
-@pytest.mark.parametrize("heard", ["for", "four"])
+@each_of("heard", ["for", "four"])
 def test_what_is_told_to_be_a_for_is_no_longer_than_one_so_that_no_digit_is_read_in_it(heard: str) -> None:
     (way,) = told_apart(said(f"pallet one six {heard} dock b", 0.18), LABELS)
     fields = read(way, shipped.form(), shipped.catalogue())
@@ -107,7 +106,7 @@ def test_a_for_of_a_length_that_neither_has_is_read_as_either() -> None:
     assert read(way, shipped.form(), shipped.catalogue())["pallet_id"].rivals == ("164",)
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("text", "seconds"),
     [
         ("pallet one six four dock b", 0.3),  # said as a digit is

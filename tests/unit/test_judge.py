@@ -12,6 +12,7 @@ from edge.errors import Misconfigured
 from inventory.forms import Forms, faults, load_forms
 from inventory.judge import Judged, Sound, Unanswerable, Unsound, judge
 from tests.dictated import amended, cancelled, identity, payload, recorded
+from tests.rows import each_of
 
 TOPIC = "dockvoice/north/dock-3/entries"
 
@@ -74,7 +75,7 @@ def cycle(repository: Path) -> Validator:
     return load_forms(repository / "tests" / "data" / "forms")["cycle-count"]
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("fields", "told"),
     [
         ({"weight": 2.55}, "/weight: breaks multipleOf 0.1"),

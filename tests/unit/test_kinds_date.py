@@ -2,13 +2,12 @@ from __future__ import annotations
 
 from datetime import date
 
-import pytest
-
 from edge.forms.model import DayOrder, Partial
 from edge.forms.spoken.folding import fold
 from edge.forms.spoken.kinds.date import Label, readings
 from edge.forms.spoken.kinds.phrases import SaysNumbers, table
 from tests.numerals import ENGLISH, GERMAN, SPANISH
+from tests.rows import each_of
 
 TODAY = date(2026, 11, 20)
 RIVALS = 3.0
@@ -25,7 +24,7 @@ def whole(text: str, label: Label = DMY, numerals: SaysNumbers = ENGLISH, langua
     return sorted(day for day, cost in costs.items() if cost <= min(costs.values()) + RIVALS)
 
 
-@pytest.mark.parametrize(
+@each_of(
     "text",
     [
         "", "march", "the", "the of march", "twenty twenty seven", "nine nine nine nine nine nine",
@@ -53,9 +52,7 @@ def test_without_today_there_is_no_day_whose_year_was_not_said() -> None:
     assert whole("end of june", unknown) == []
 
 
-@pytest.mark.parametrize(
-    "text", ["end of june", "march twenty twenty seven", "03/2027", "000327", "zero zero zero three two seven"]
-)
+@each_of("text", ["end of june", "march twenty twenty seven", "03/2027", "000327", "zero zero zero three two seven"])
 def test_a_month_without_a_day_is_none_where_the_form_says_so(text: str) -> None:
     assert whole(text, Label(DayOrder.DAY_MONTH_YEAR, Partial.NONE, TODAY)) == []
 
@@ -70,7 +67,7 @@ def test_every_end_is_told() -> None:
     assert (6, "2027-06-30", 0.0) in found
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("text", "day"),
     [
         ("the fifth of march twenty twenty seven", "2027-03-05"),
@@ -108,7 +105,7 @@ def test_a_date_is_read(text: str, day: str) -> None:
     assert whole(text) == [day]
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("text", "label", "day"),
     [
         ("zero three zero five two seven", MDY, "2027-03-05"),
@@ -123,7 +120,7 @@ def test_digits_are_read_in_the_order_of_the_label(text: str, label: Label, day:
     assert whole(text, label) == [day]
 
 
-@pytest.mark.parametrize(("year", "full"), [("75", "2075"), ("00", "2000"), ("26", "2026")])
+@each_of(("year", "full"), [("75", "2075"), ("00", "2000"), ("26", "2026")])
 def test_two_digits_are_the_year_that_is_nearest(year: str, full: str) -> None:
     assert whole(f"0503{year}") == [f"{full}-03-05"]
 
@@ -132,7 +129,7 @@ def test_a_year_of_the_last_century_is_none() -> None:
     assert whole("050376") == []
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("text", "numerals", "language", "day"),
     [
         ("funfter marz zweitausendsiebenundzwanzig", GERMAN, "de", "2027-03-05"),
@@ -152,7 +149,7 @@ def test_a_date_is_read_in_each_language(text: str, numerals: SaysNumbers, langu
     assert whole(fold(text), DMY, numerals, language) == [day]
 
 
-@pytest.mark.parametrize("code", ["en", "de", "fr", "es", "it", "pl", "pt"])
+@each_of("code", ["en", "de", "fr", "es", "it", "pl", "pt"])
 def test_each_language_has_every_month_and_thirty_one_days(code: str) -> None:
     dates = table(code)["dates"]
     assert (len(dates["months"]), len(dates["ordinals"])) == (12, 31)

@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-import pytest
-
 from edge.forms.spoken.kinds.decimal import readings
 from edge.forms.spoken.kinds.phrases import table
 from tests.numerals import ENGLISH, GERMAN
+from tests.rows import each_of
 
 EN = {**table("en"), "decimal": ".", "thousands": ","}
 DE = {**table("de"), "decimal": ",", "thousands": "."}
@@ -24,7 +23,7 @@ def whole_german(text: str, places: int = 1) -> list[float]:
     return [value for cost, value in sorted(found) if cost <= min(found)[0] + RIVALS]
 
 
-@pytest.mark.parametrize(
+@each_of(
     "text",
     [
         "", "point", "minus", "kilos", "two point", "point kilos", "two point minus five", "minus minus two",
@@ -53,7 +52,7 @@ def test_figures_that_another_language_writes_so_are_two_values() -> None:
     assert whole("52.125", places=1) == [52.125, 52125.0]
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("text", "values"),
     [
         ("two point five", [2.5]),
@@ -87,7 +86,7 @@ def test_a_decimal_is_read(text: str, values: list[float]) -> None:
     assert whole(text) == values
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("text", "values"),
     [
         ("zwei komma funf", [2.5]),

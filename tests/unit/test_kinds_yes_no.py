@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-import pytest
-
 from edge.forms.spoken.kinds.phrases import table
 from edge.forms.spoken.kinds.yes_no import Words, readings
+from tests.rows import each_of
 
 SEALED = Words(true=("sealed",), false=("not sealed", "unsealed", "seal broken"), labels=("sealed", "seal"))
 GERMAN = Words(true=("verplombt",), false=("nicht verplombt",), labels=("plombe",))
@@ -14,7 +13,7 @@ def said(text: str, at: int = 0, *, labelled: bool = False) -> list[tuple[int, b
     return [(end, value) for end, value, cost in sorted(found, key=lambda one: one[2]) if cost <= 3.0]
 
 
-@pytest.mark.parametrize("text", ["", "yes", "no", "not", "damaged", "seal", "broken seal", "not yes"])
+@each_of("text", ["", "yes", "no", "not", "damaged", "seal", "broken seal", "not yes"])
 def test_what_says_neither_is_none(text: str) -> None:
     assert said(text) == []
 
@@ -34,7 +33,7 @@ def test_a_label_with_its_answer_is_not_the_word_for_yes() -> None:
     assert said("seal no") == [(2, False)]
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("text", "value"),
     [("sealed", True), ("not sealed", False), ("unsealed", False), ("sealed yes", True), ("seal is yes", True)],
 )

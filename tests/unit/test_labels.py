@@ -7,6 +7,7 @@ from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
 from edge.forms.spoken import vocabulary
 from edge.understand.stt.transcript_reader import relabelled, sound, sounds_like
+from tests.rows import each_of
 
 
 @pytest.fixture(scope="module")
@@ -14,7 +15,7 @@ def known(form: Form) -> frozenset[str]:
     return vocabulary(form, Catalogue.load(load(Settings, None).catalogue_directory))
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("text", "spelt"),
     [
         ("Hallet 742, Doc Alpha.", "pallet 742, dock Alpha."),
@@ -31,7 +32,7 @@ def test_a_misspelt_label_is_spelt_as_the_form_has_it(form: Form, known: frozens
     assert relabelled(text, form, known) == spelt
 
 
-@pytest.mark.parametrize(
+@each_of(
     "text",
     [
         "take a break",  # sounds like dock

@@ -16,6 +16,7 @@ from edge.records import SAMPLE_RATE
 from edge.speak import loudspeaker as module
 from edge.speak.loudspeaker import Loudspeaker
 from edge.speak.mixer import Rank
+from tests.rows import each_of
 
 SOUND = np.full(SAMPLE_RATE, 1000, dtype=np.int16)
 
@@ -260,7 +261,7 @@ def test_the_ear_is_told_all_that_is_played_silence_included() -> None:
     with_speaker(card, test, taken=lambda _at, pcm: taken.append(pcm))
 
 
-@pytest.mark.parametrize(("rate", "channels"), [(16_000, 2), (44_100, 1), (48_000, 2)])
+@each_of(("rate", "channels"), [(16_000, 2), (44_100, 1), (48_000, 2)])
 def test_a_device_of_another_rate_or_with_two_channels_is_served_as_it_wants(rate: int, channels: int) -> None:
     card = Card(rate, channels)
 

@@ -11,6 +11,7 @@ from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
 from edge.forms.spoken.language import language_named
 from edge.records import Act, Closing, FieldReading, FieldValue, NotUnderstood, Outcome, Reading, Verdict, Word
+from tests.rows import each_of
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ def answered(
     return merged, decide(merged, Closing.PAUSE, rules)
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("answer", "closing"),
     [
         (reading(NotUnderstood.NO_WORDS), Closing.PAUSE),
@@ -73,7 +74,7 @@ def test_said_twice_and_read_alike_is_surer_than_once(rules: Rules) -> None:
     assert verdict.outcome is Outcome.ACCEPT
 
 
-@pytest.mark.parametrize("correcting", [False, True])
+@each_of("correcting", [False, True])
 def test_an_answer_that_differs_is_no_surer_than_it_was_heard(rules: Rules, correcting: bool) -> None:
     merged, verdict = answered(UNSURE_DOCK, reading(dock=said("D", 0.8)), rules, correcting=correcting)
     assert merged.fields["dock"].confidence == 0.8
@@ -167,14 +168,14 @@ def heard(line: str) -> Reading:
     )
 
 
-@pytest.mark.parametrize(("tag", "line"), [(tag, line) for tag, lines in OBJECTIONS.items() for line in lines])
+@each_of(("tag", "line"), [(tag, line) for tag, lines in OBJECTIONS.items() for line in lines])
 def test_what_objects_to_the_entry_in_any_words_is_never_taken_for_talk_beside_it(
     rules: Rules, tag: str, line: str
 ) -> None:
     assert not is_beside(heard(line), replace(rules, language=language_named(tag)))
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("tag", "line"),
     [
         ("en", "did you see the game"),

@@ -6,6 +6,7 @@ import pytest
 from edge.audio.pcm import SoundLevel, sound_level
 from edge.audio.sound_server import Routing
 from edge.hear.microphone_health import FaultKind, MicrophoneEvent, MicrophoneHealth, Noticed, Over
+from tests.rows import each_of
 
 RATE = 16_000
 PIECE = 320
@@ -57,7 +58,7 @@ class Worn:
         return [(type(event), event.fault) for _, event in self.seen]
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("sound", "fault"),
     [(ZEROS, FaultKind.DIGITAL_SILENCE), (FAINT, FaultKind.VERY_QUIET), (SQUARE, FaultKind.CLIPPING)],
 )
@@ -129,7 +130,7 @@ def test_a_source_that_sleeps_is_not_called_stuck() -> None:
     assert worn.faults == [(Noticed, FaultKind.SUSPENDED)]
 
 
-@pytest.mark.parametrize(("server_gone", "fault"), [(True, FaultKind.SERVER_GONE), (False, FaultKind.UNPLUGGED)])
+@each_of(("server_gone", "fault"), [(True, FaultKind.SERVER_GONE), (False, FaultKind.UNPLUGGED)])
 def test_a_stream_that_ended_is_over_with_the_first_sound_of_the_next(server_gone: bool, fault: FaultKind) -> None:
     worn = Worn()
     worn.brings(ROOM, 1)
@@ -142,7 +143,7 @@ def test_a_stream_that_ended_is_over_with_the_first_sound_of_the_next(server_gon
     assert worn.health.hears
 
 
-@pytest.mark.parametrize("speed", [48 / 44.1, 44.1 / 48, 1.5, 3.0, 0.5])
+@each_of("speed", [48 / 44.1, 44.1 / 48, 1.5, 3.0, 0.5])
 def test_another_rate_is_noticed_within_two_seconds_and_measured(speed: float) -> None:
     worn = Worn(speed=speed)
     worn.brings(ROOM, 3)

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 
 from edge.records import SAMPLE_RATE
 from edge.speak.mixer import FADE, LEAD, LOUDEST_DB, MOST_WAITING, SOFTEST_DB, Playing, Rank
+from tests.rows import each_of
 
 MS = SAMPLE_RATE // 1000
 BLOCK = 10 * MS
@@ -153,7 +153,7 @@ def test_a_reply_gives_way_to_none_of_the_news() -> None:
     assert runs(played(playing, 10))[0] == (1, 10)
 
 
-@pytest.mark.parametrize(("steps", "volume_db"), [(1, 3.0), (-2, -6.0), (99, LOUDEST_DB), (-99, SOFTEST_DB)])
+@each_of(("steps", "volume_db"), [(1, 3.0), (-2, -6.0), (99, LOUDEST_DB), (-99, SOFTEST_DB)])
 def test_louder_and_softer_are_steps_within_bounds(steps: int, volume_db: float) -> None:
     playing = Playing()
     assert playing.adjust(steps) == volume_db

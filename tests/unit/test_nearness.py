@@ -7,6 +7,7 @@ from edge.forms.spoken import read
 from edge.records import SAMPLE_RATE, Word
 from edge.understand.nearness import Loudness, Wearer
 from tests import shipped
+from tests.rows import each_of
 
 WORD_S = 0.3
 NEEDED = frozenset(field.name for field in shipped.form().fields if field.required)
@@ -27,7 +28,7 @@ def said(text: str) -> tuple[tuple[Word, ...], Loudness]:
     return tuple(words), loudness
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("heard", "own"),
     [
         ("pallet seven four two", "pallet seven four two"),
@@ -78,7 +79,7 @@ def test_words_are_the_wearers_by_how_loud_they_are(heard: str, own: str) -> Non
 WHOLE = "pallet seven four two twelve units dock-2 b-4"
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("heard", "left"),
     [
         (f"{WHOLE} ninety-12 units-13 dock-9", "pallet seven four two twelve units dock b"),

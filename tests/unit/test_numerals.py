@@ -9,7 +9,7 @@ from num2words import num2words
 from edge.forms.spoken.folding import fold
 from edge.forms.spoken.numerals import Count, Group
 from tests.numbers_said import LANGUAGES, counts, groups, numerals, words
-from tests.rows import every
+from tests.rows import each_of, every
 from tests.tiers import sized
 
 TABLE = tomllib.loads((Path(__file__).parent / "tables" / "numerals.toml").read_text(encoding="utf-8"))
@@ -23,12 +23,12 @@ STEP_OF_VARIANTS = sized(quick=397, test=97, nightly=1)
 """Belgium, Switzerland and Brazil say most numbers as the others do."""
 
 
-@pytest.mark.parametrize("code", LANGUAGES)
+@each_of("code", LANGUAGES)
 def test_no_count_of_all_the_words(code: str) -> None:
     assert {said: found for said in TABLE["no_count"][code] if (found := counts(code, said))} == {}
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("code", "said"),
     [
         ("en", "two and a half units"),
@@ -52,7 +52,7 @@ def test_a_fraction_begins_with_no_count_either(code: str, said: str) -> None:
     assert numerals(code).counts(words(code, said), 0) == []
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("code", "said", "at"),
     [
         ("en", "two point five units", 2),
@@ -67,12 +67,12 @@ def test_the_end_of_what_is_no_count_is_none(code: str, said: str, at: int) -> N
     assert numerals(code).counts(words(code, said), at) == []
 
 
-@pytest.mark.parametrize("code", LANGUAGES)
+@each_of("code", LANGUAGES)
 def test_not_one_group(code: str) -> None:
     assert {said: found for said in TABLE["no_group"][code] if (found := groups(code, said))} == {}
 
 
-@pytest.mark.parametrize("code", LANGUAGES)
+@each_of("code", LANGUAGES)
 def test_other_words_are_no_numbers(code: str) -> None:
     known = numerals(code)
 
@@ -85,7 +85,7 @@ def test_other_words_are_no_numbers(code: str) -> None:
     every(["pallet", "palette", "und", "and", "et", "y", "e", "i", "dock", "x-ray", "?", ""], is_no_number)
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("code", "word"),
     [
         ("en", "weight"),
@@ -110,7 +110,7 @@ def test_other_words_stay_whole(code: str, word: str) -> None:
     assert numerals(code).morphemes(word) == (word,)
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("code", "word", "parts"),
     [
         ("de", "siebenhundertzweiundvierzig", ("sieben", "hundert", "zwei", "und", "vierzig")),
@@ -131,7 +131,7 @@ def test_a_number_in_one_word(code: str, word: str, parts: tuple[str, ...]) -> N
     assert numerals(code).is_part(word) is (word in parts or len(parts) > 1)
 
 
-@pytest.mark.parametrize("code", LANGUAGES)
+@each_of("code", LANGUAGES)
 def test_each_count(code: str) -> None:
     every(TABLE["count"][code].items(), lambda row: is_read_as(code, *row))
 
@@ -142,7 +142,7 @@ def is_read_as(code: str, said: str, value: int) -> None:
     assert all(cost >= found[value] + 1 for other, cost in found.items() if other != value), found
 
 
-@pytest.mark.parametrize(
+@each_of(
     "said",
     [
         "one two",
@@ -166,7 +166,7 @@ def test_figures_that_begin_with_a_zero_name_something_and_count_nothing() -> No
     assert cost >= RIVALRY
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("code", "said", "most"),
     [
         ("en", "a hundred", 0.0),
@@ -186,7 +186,7 @@ def test_what_a_count_costs(code: str, said: str, most: float) -> None:
     assert list(counts(code, said).values()) == [most]
 
 
-@pytest.mark.parametrize(("code", "said"), [("de", "zwölf Paar"), ("es", "doce pares"), ("pl", "dwanaście par")])
+@each_of(("code", "said"), [("de", "zwölf Paar"), ("es", "doce pares"), ("pl", "dwanaście par")])
 def test_pairs_are_counted_like_other_units(code: str, said: str) -> None:
     assert Count(1, 12, 0.0) in numerals(code).counts(words(code, said), 0)
 
@@ -198,7 +198,7 @@ def test_all_ends_of_a_count() -> None:
     assert Count(5, 742, 0.0) in found
 
 
-@pytest.mark.parametrize("code", LANGUAGES)
+@each_of("code", LANGUAGES)
 def test_each_group(code: str) -> None:
     assert {said: list(groups(code, said)) for said in TABLE["group"][code]} == {
         said: [text] for said, text in TABLE["group"][code].items()
@@ -210,7 +210,7 @@ def test_a_number_of_hundreds_is_the_dearer_group() -> None:
     assert groups("en", "seven hundred and forty two")["742"] > 0
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("code", "said", "behind"),
     [
         ("en", "forty two", 4.0),  # nobody says so for 402

@@ -19,6 +19,7 @@ from edge.understand.llm.wire import ModelQuestion, Refused, Tokens
 from edge.understand.remote.failures import AnswerFault
 from edge.understand.remote.http import ServiceAnswer
 from tests import shipped
+from tests.rows import each_of
 
 PCM = bytes(range(256)) * 125
 
@@ -94,7 +95,7 @@ def test_a_transcript_is_marked_as_one_and_no_speech_is_asked_for() -> None:
     assert "audio" not in body
 
 
-@pytest.mark.parametrize(("streaming", "sound"), [(False, "wav"), (True, "pcm16")])
+@each_of(("streaming", "sound"), [(False, "wav"), (True, "pcm16")])
 def test_a_spoken_reply_is_asked_for_in_what_the_service_can_give(streaming: bool, sound: str) -> None:
     body = wire(voice="echo", streaming=streaming).body(ModelQuestion("Listen.", [], PCM))
     assert body["modalities"] == ["text", "audio"]
@@ -117,7 +118,7 @@ def test_the_spoken_reply_is_kept_and_a_broken_one_is_none() -> None:
     assert returned.spoken == b""
 
 
-@pytest.mark.parametrize("parts", [("AAAB", "AA=="), ("AAA=", "AQA="), ("AA", "ABAA==")])
+@each_of("parts", [("AAAB", "AA=="), ("AAA=", "AQA="), ("AA", "ABAA==")])
 def test_a_streamed_reply_is_put_together(parts: tuple[str, ...]) -> None:
     pieces = [{"choices": [{"index": 0, "delta": {"audio": {"data": part}}}]} for part in parts]
     end = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
@@ -142,7 +143,7 @@ def test_tokens_are_counted_apart() -> None:
     assert wire().returned(answered(called("{}")))[1] == Tokens()
 
 
-@pytest.mark.parametrize("usage", [{"prompt_tokens": "many"}, [], 7])
+@each_of("usage", [{"prompt_tokens": "many"}, [], 7])
 def test_a_count_that_is_none_is_refused(usage: Any) -> None:
     with pytest.raises(Refused) as caught:
         wire().returned(answered(called("{}") | {"usage": usage}))

@@ -20,6 +20,7 @@ from edge.errors import ManyFaults
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
 from edge.records import Act, Entry, Factor, FieldValue, Minted, Particulars, Reading, SiteTime
+from tests.rows import each_of
 
 SHIFTS = {"early": time(6), "late": time(14), "night": time(22)}
 BERLIN = SiteTime(ZoneInfo("Europe/Berlin"), time(6), SHIFTS)
@@ -27,7 +28,7 @@ AT_HALF_PAST_TWO = SiteTime(ZoneInfo("Europe/Berlin"), time(2, 30), {"one": time
 CHATHAM = SiteTime(ZoneInfo("Pacific/Chatham"))
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("site", "moment", "day", "shift", "offset"),
     [
         (
@@ -69,7 +70,7 @@ def test_a_business_day_never_goes_back() -> None:
     assert len(set(days)) == 366  # The first hours belong to the last day of the year before.
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("factor", "said", "wanted"),
     [
         ("12", 4, (48, "EA", 12)),
@@ -181,7 +182,7 @@ def test_without_a_factor_a_quantity_stays_as_it_was_said(
     assert event["type"] == RECORDED in SCHEMAS
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("member", "value"),
     [
         ("workday", {"business_day": "2026-11-19", "zone": "Europe/Berlin"}),

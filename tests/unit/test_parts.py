@@ -9,9 +9,10 @@ from edge.agent.parts import assemble, converses
 from edge.config import Settings
 from edge.errors import Misconfigured
 from edge.records.master import MasterData
+from tests.rows import each_of
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("conversation", "enabled", "live", "expected"),
     [
         ("auto", "auto", True, True),

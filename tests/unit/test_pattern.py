@@ -6,9 +6,10 @@ from random import Random
 import pytest
 
 from edge.forms.pattern import Shape
+from tests.rows import each_of
 
 
-@pytest.mark.parametrize(
+@each_of(
     "pattern",
     ["", "[0-9]", "^[0-9]", "[0-9]$", r"^\d$", "^[0-9]+$", "^[0-9]*$", "^(A|B)$", "^.$", "^[^A]$", "^[0-9]{3,2}$",
      "^[9-0]$", "^[A-Z$", "^[]$", "^A|B$", "^[0-9]{2,}$", "^(?=A)A$"],
@@ -18,7 +19,7 @@ def test_a_pattern_outside_the_subset_is_refused(pattern: str) -> None:
         Shape.read(pattern)
 
 
-@pytest.mark.parametrize(
+@each_of(
     "pattern", ["^[0-9]{2,18}$", "^[A-Z]$", "^[A-Z][0-9]{3,5}$", "^SKU-[A-F0-9_]{4}$", "^[A-C]?[0-9]{2}$", "^[A-]{2}$"]
 )
 def test_what_is_made_from_a_shape_matches_its_pattern(pattern: str) -> None:
@@ -29,7 +30,7 @@ def test_what_is_made_from_a_shape_matches_its_pattern(pattern: str) -> None:
     assert {character for text in made for character in text} <= shape.characters
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("pattern", "said", "joined"),
     [
         ("^[A-Z]-[0-9]{2}-[0-9]{2}$", "A120", None),

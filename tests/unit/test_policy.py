@@ -4,13 +4,12 @@ import re
 from dataclasses import fields, replace
 from pathlib import Path
 
-import pytest
-
 from edge.agree.policy import BALANCED, FAST, POLICIES, STRICT, Policy, demanded, is_safe
 from edge.config import PolicyName
 from edge.forms.loader import load_form
 from edge.forms.model import FormField, Gs1
 from edge.records import FieldReading, Reason
+from tests.rows import each_of
 
 ROW = re.compile(r"^\| `(\w+)`[^|]*\| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
 
@@ -39,14 +38,14 @@ def test_the_page_tells_of_every_reason_of_a_reading(repository: Path) -> None:
     assert [reason for reason in Reason if reason not in in_dialogue and f"`{reason}`" not in page] == []
 
 
-@pytest.mark.parametrize("policy", POLICIES.values())
+@each_of("policy", POLICIES.values())
 def test_no_doubt_makes_a_demand_less(policy: Policy) -> None:
     assert policy.minimum <= policy.poor <= 1
     assert policy.minimum <= policy.uncalibrated <= 1
     assert policy.minimum <= policy.alike <= 1
 
 
-@pytest.mark.parametrize(("stricter", "laxer"), [(STRICT, BALANCED), (BALANCED, FAST)])
+@each_of(("stricter", "laxer"), [(STRICT, BALANCED), (BALANCED, FAST)])
 def test_no_policy_is_stricter_in_one_row_and_laxer_in_another(stricter: Policy, laxer: Policy) -> None:
     more = (
         "minimum",

@@ -15,6 +15,7 @@ from edge.forms.spoken.vocabulary import NUMBER_WORDS
 from edge.records import Act
 from edge.understand.llm.prompt import HINTS, LONGEST, TURNS, Context, DialogueTurn, Leaks, ModelPrompt, instructions
 from edge.understand.llm.tool import tools
+from tests.rows import each_of
 
 FULL = Context(
     pending=("pallet_id", "quantity"),
@@ -80,7 +81,7 @@ def test_a_list_that_is_too_long_is_left_out_as_a_whole(form: Form) -> None:
     assert "Dock:" not in ModelPrompt(form, of({"docks": too_many})).text(Context())
 
 
-@pytest.mark.parametrize("name", ["pallet-move", "stock-count"])
+@each_of("name", ["pallet-move", "stock-count"])
 def test_all_together_is_far_below_what_models_take(name: str, repository: Path, catalogue: Catalogue) -> None:
     form = forms_in(repository / "schemas" / "forms")[name]
     whole = ModelPrompt(form, catalogue).text(FULL) + json.dumps(tools(form))

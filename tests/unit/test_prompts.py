@@ -8,8 +8,6 @@ from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
-import pytest
-
 from edge.agree.decide import Circumstances, Rules, decide
 from edge.agree.dialogue.events import (
     Committed,
@@ -62,6 +60,7 @@ from edge.records import (
 )
 from edge.speak.wording import LANGUAGES, Phrasing, codes, prompts
 from edge.understand.stt.transcript_reader import TranscriptReader
+from tests.rows import each_of
 from tests.sayings import NOON
 from tests.shipped import form
 from tests.tiers import sized
@@ -453,14 +452,14 @@ def all_said(language: str) -> Iterator[tuple[Prompt, str]]:
         yield from ((say.prompt, phrasing.text(say)) for say in walk.said)
 
 
-@pytest.mark.parametrize("language", LANGUAGES[:: sized(quick=3, test=1, nightly=1)])
+@each_of("language", LANGUAGES[:: sized(quick=3, test=1, nightly=1)])
 def test_the_walk_comes_past_every_prompt_and_each_is_whole(language: str) -> None:
     said = list(all_said(language))
     assert set(Prompt) - {prompt for prompt, _ in said} == set()
     assert [text for _, text in said if re.search(r"[{}_]|¿ ", text)] == []
 
 
-@pytest.mark.parametrize("language", OTHERS)
+@each_of("language", OTHERS)
 def test_no_english_is_left_over(language: str) -> None:
     english = dict(prompts("en")) | {(name, code): text for name in TABLES for code, text in codes(name, "en").items()}
     ours = dict(prompts(language)) | {
@@ -478,7 +477,7 @@ def words(text: str) -> set[str]:
     return {word for word in re.findall(r"[^\W\d_]+", re.sub(r"\{\w+\}", "", text).lower()) if len(word) > 1}
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_of("language", LANGUAGES)
 def test_what_is_said_is_short(language: str) -> None:
     """But for help, which who asks for it will listen to."""
     long = {
@@ -489,7 +488,7 @@ def test_what_is_said_is_short(language: str) -> None:
     assert long == {}
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_of("language", LANGUAGES)
 def test_what_help_tells_to_say_is_understood(language: str) -> None:
     spoken = language_named(language)
     listed = re.split(r"[.:] ", prompts(language)[Prompt.HELP])[-1].strip(".")
@@ -498,14 +497,14 @@ def test_what_help_tells_to_say_is_understood(language: str) -> None:
         assert command(heard, spoken) is not None or corrects(heard, spoken), said
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_of("language", LANGUAGES)
 def test_each_language_has_every_reason_that_the_inventory_gives(language: str) -> None:
     given = {*("wrong_source", "unknown_form", "invalid", "malformed", "conflicting_event", "sequence_reused")}
     given |= {*("unstorable", "unknown_event", "already_amended", "already_cancelled", "undeliverable")}
     assert given <= set(codes("reasons", language))
 
 
-@pytest.mark.parametrize("language", OTHERS)
+@each_of("language", OTHERS)
 def test_forms_that_are_shipped_ask_in_every_language(language: str) -> None:
     for path in (REPOSITORY / "schemas" / "forms").glob("*.schema.json"):
         for field in load_form(path).fields:

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
 from typer.testing import CliRunner
 
 from edge.cli.forms import commands
@@ -13,6 +12,7 @@ from edge.forms.spoken import LANGUAGES
 from edge.forms.spoken.grammar.lexicon import OF_FIELDS, Role
 from edge.forms.spoken.grammar.path import Happens
 from edge.forms.spoken.language import language_named
+from tests.rows import each_of
 
 
 def explained(text: str, *options: str) -> str:
@@ -94,6 +94,6 @@ def test_all_that_may_happen_and_every_role_has_its_words() -> None:
     assert SMALL.keys() | OF_FIELDS | {Role.QUESTION, Role.MOOD, Role.TAKEN_BACK} == set(Role)
 
 
-@pytest.mark.parametrize("code", LANGUAGES)
+@each_of("code", LANGUAGES)
 def test_every_mood_of_a_language_has_its_words(code: str) -> None:
     assert language_named(code).moods.keys() <= MOODS.keys()

@@ -3,12 +3,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
 from typer.testing import CliRunner
 
 from edge.cli.forms import commands
 from edge.cli.sayings import OUTCOMES
 from edge.records import Outcome
+from tests.rows import each_of
 from tests.shipped import FORMS
 
 HELD = {"pallet_id": "742", "quantity": 12, "dock": "B"}
@@ -26,7 +26,7 @@ def answered(text: str, **more: object) -> dict[str, Any]:
     return line
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("line", "error"),
     [
         ("nonsense", "line 1: it is not JSON: Expecting value, column 1; allowed: one object"),
@@ -65,14 +65,12 @@ def test_after_a_bad_line_the_rest_goes_on() -> None:
     assert found[2]["error"].startswith("line 3: ")
 
 
-@pytest.mark.parametrize(
-    "arguments", [("--lines", "dock B"), (), ("--lines", "--explain"), ("--lines", "--language", "xx")]
-)
+@each_of("arguments", [("--lines", "dock B"), (), ("--lines", "--explain"), ("--lines", "--language", "xx")])
 def test_options_that_do_not_go_together_are_wrong_usage(arguments: tuple[str, ...]) -> None:
     assert CliRunner().invoke(commands, ["read", *arguments], input="").exit_code == 2
 
 
-@pytest.mark.parametrize(
+@each_of(
     "text",
     ["pallet 742, twelve units or so, dock B", "pallet 742, twelve or thirteen units, dock B", "pallet 742, dock B"],
 )
@@ -120,9 +118,7 @@ def test_a_sentence_is_accepted() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("text", "command"), [("yes", "yes"), ("scratch that", "cancel"), ("how many waiting", "how_many_waiting")]
-)
+@each_of(("text", "command"), [("yes", "yes"), ("scratch that", "cancel"), ("how many waiting", "how_many_waiting")])
 def test_a_command(text: str, command: str) -> None:
     found = answered(text)
     assert (found["outcome"], found["command"], found["fields"]) == ("command", command, {})
@@ -164,7 +160,7 @@ def test_talk_over_an_entry_changes_nothing() -> None:
     assert "act" not in found
 
 
-@pytest.mark.parametrize("text", ["no, fifteen units", "no, fifteen", "fifteen units"])
+@each_of("text", ["no, fifteen units", "no, fifteen", "fifteen units"])
 def test_a_correction_of_an_entry(text: str) -> None:
     found = answered(text, held=HELD)
     assert (found["outcome"], found["act"], found["fields"]) == ("accept", "amend", {"quantity": 15})

@@ -22,7 +22,7 @@ from edge.forms.spoken.saying import value
 from edge.hear.microphone_health import FaultKind
 from edge.records import Draft, FieldValue
 from edge.speak.wording import LANGUAGES, LONGEST_SLOT, Phrasing, Readback, codes, prompts
-from tests.rows import every
+from tests.rows import each_of, every
 from tests.tiers import sized
 
 ROOT = Path(__file__).parent.parent.parent
@@ -69,14 +69,14 @@ def test_the_settings_offer_the_languages_that_there_are() -> None:
     assert {language.value for language in VoiceLanguage} == set(LANGUAGES)
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_of("language", LANGUAGES)
 def test_each_language_has_every_prompt_with_the_slots_of_the_english_one(language: str) -> None:
     for prompt, text in prompts(language).items():
         assert sorted(SLOTS.findall(text)) == sorted(SLOTS.findall(prompts("en")[prompt])), prompt
         assert "{" not in SLOTS.sub("", text), prompt
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_of("language", LANGUAGES)
 def test_each_language_names_every_fault_of_a_microphone(language: str) -> None:
     told = {fault.value for fault in FaultKind} | {"muted", "not_recording", "storage_locked"}
     assert set(codes("faults", language)) == set(codes("mended", language)) == told
@@ -85,7 +85,7 @@ def test_each_language_names_every_fault_of_a_microphone(language: str) -> None:
 READ_BACK = {"entry", "field", "standing"}
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_of("language", LANGUAGES)
 def test_every_slot_of_every_prompt_is_filled(language: str) -> None:
     def is_filled(prompt: Prompt) -> None:
         slots = {name: "besides" for name in SLOTS.findall(prompts(language)[prompt]) if name not in READ_BACK}
@@ -104,8 +104,8 @@ def test_every_slot_of_every_prompt_is_filled(language: str) -> None:
     every(Prompt, is_filled)
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+@each_of("language", LANGUAGES)
 def test_what_is_read_back_says_the_entry_it_was_made_from(form: Form, language: str) -> None:
     readback = Readback(form, language)
     for entry in some(entries(form, 60), language):
@@ -121,8 +121,8 @@ def test_what_is_read_back_says_the_entry_it_was_made_from(form: Form, language:
             assert sure.items() <= told.items(), line
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+@each_of("language", LANGUAGES)
 def test_what_is_said_twice_never_says_another_value(form: Form, language: str) -> None:
     for entry in some(entries(form, 30), language):
         line = Readback(form, language).line(entry)
@@ -130,7 +130,7 @@ def test_what_is_said_twice_never_says_another_value(form: Form, language: str) 
             assert said.value in {entry[name], None}, line
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("language", "name", "given", "clauses"),
     [
         ("en", "pallet_id", "007", ("pallet", "0 0 7")),
@@ -200,7 +200,7 @@ def test_a_prompt_comes_clause_by_clause_and_its_first_is_one_of_a_few() -> None
     assert phrasing.clauses(Say(Prompt.REPEAT))[0] in ready
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_of("language", LANGUAGES)
 def test_a_readback_begins_with_the_only_identifier_and_no_other_clause_is_without_its_label(language: str) -> None:
     def first(form: Form, prompt: Prompt = Prompt.READBACK) -> str:
         return Phrasing(form, language).clauses(Say(prompt, entries(form, 1)[0]))[0]
@@ -224,7 +224,7 @@ SAID = {
 }
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_of("language", LANGUAGES)
 def test_a_readback_has_the_unit_that_was_said_and_of_a_key_the_end(language: str) -> None:
     said, pallet, told = SAID[language]
     rules = Rules(MOVE, CATALOGUE, language=language_named(language))
@@ -246,7 +246,7 @@ def prompts_of(language: str) -> dict[str, str]:
     return tomllib.loads((ROOT / f"edge/speak/prompts/{language}.toml").read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("text", "told"),
     [
         ("pallet 742, twelve cases and three pieces, dock A", {12: "cases", 3: "pieces"}),

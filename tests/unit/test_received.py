@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.agree.received import Sums, ending_so, missing, named_place, of_place, summed
 from edge.forms.loader import load_form
 from edge.records import ExpectedLine, ExpectedList, FieldValue, PlaceKind, ReceivingPlace, StandingEntry
+from tests.rows import each_of
 from tests.sayings import NOON
 
 REPOSITORY = Path(__file__).parents[2]
@@ -29,7 +28,7 @@ def announced(*lines: ExpectedLine) -> Expectations:
     return Expectations([ExpectedList("north", TRAILER, 1, lines)])
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("entries", "wanted"),
     [
         ([], Sums(0, 0)),
@@ -87,7 +86,7 @@ def test_missing_is_what_nobody_has_received_as_far_as_is_known() -> None:
     assert missing(DOOR, expected, FORM, ()) is None, "of what nobody announced nothing is missing"
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("said", "fewest", "meant"),
     [
         ("742", 2, ("742",)),  # itself, though 8742 ends so

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import pytest
-
 from edge.config import Deliver, SettleBy
 from edge.deliver.events import Early
 from edge.deliver.reason_codes import ANSWERS, FAILURE, Consequence, Silence, meaning
@@ -27,6 +25,7 @@ from edge.deliver.relay import (
     WantRows,
 )
 from edge.records import OutboxRow, Receipt, ReceiptOutcome
+from tests.rows import each_of
 
 TIMEOUT_S = 20.0
 PACKET_TOO_LARGE = 149
@@ -84,8 +83,8 @@ def test_every_answer_is_known_with_its_consequence() -> None:
     assert [code for code in CODES if meaning(code).alarm] == [code for code in CODES if code >= FAILURE]
 
 
-@pytest.mark.parametrize("code", SOMEBODYS_FAULT)
-@pytest.mark.parametrize("settle", SettleBy)
+@each_of("code", SOMEBODYS_FAULT)
+@each_of("settle", SettleBy)
 def test_a_refused_publication_alarms_once_and_is_tried_again_after_growing_waits(settle: SettleBy, code: int) -> None:
     machine = relay(settle=settle)
     machine.offered(rows(1), now=0)
@@ -147,7 +146,7 @@ def test_a_second_connection_without_a_farewell_to_the_first_starts_anew_too() -
     assert published(machine.offered(rows(1), now=1)) == [1]
 
 
-@pytest.mark.parametrize(("window", "receive_maximum", "limit"), [(3, 20, 3), (3, 2, 2), (16, 1, 1)])
+@each_of(("window", "receive_maximum", "limit"), [(3, 20, 3), (3, 2, 2), (16, 1, 1)])
 def test_the_window_is_the_smaller_of_ours_and_the_brokers(window: int, receive_maximum: int, limit: int) -> None:
     machine = relay(window=window, receive_maximum=None)
     assert machine.connected(receive_maximum) == [WantRows(limit)]
@@ -176,7 +175,7 @@ def test_rows_go_in_the_order_of_their_sequence() -> None:
     assert published(machine.tick(TIMEOUT_S)) == [1, 2, 3]
 
 
-@pytest.mark.parametrize("outcome", ReceiptOutcome)
+@each_of("outcome", ReceiptOutcome)
 def test_any_receipt_settles_with_what_it_says(outcome: ReceiptOutcome) -> None:
     machine = relay()
     machine.offered(rows(1), now=0)
@@ -189,7 +188,7 @@ def test_a_receipt_that_comes_while_away_settles_all_the_same() -> None:
     assert machine.receipt(answer(1)) == [Settle("event-1", answer(1))]
 
 
-@pytest.mark.parametrize("code", [0, 16])
+@each_of("code", [0, 16])
 def test_a_puback_settles_only_where_there_are_no_receipts(code: int) -> None:
     for settle, command in ((SettleBy.RECEIPT, Sent("event-1")), (SettleBy.BROKER, Settle("event-1", None))):
         machine = relay(settle=settle)
@@ -205,7 +204,7 @@ def refused_until_it_is_enough(machine: Relay, code: int) -> list[Command]:
     return machine.acknowledged("event-1", code)
 
 
-@pytest.mark.parametrize("code", ITS_OWN_FAULT)
+@each_of("code", ITS_OWN_FAULT)
 def test_what_is_refused_for_its_content_while_others_are_taken_is_set_aside(code: int) -> None:
     machine = relay()
     machine.offered(rows(1, 2), now=0)
@@ -215,7 +214,7 @@ def test_what_is_refused_for_its_content_while_others_are_taken_is_set_aside(cod
     assert published(machine.offered(rows(1, 2), now=0)) == [1], "what goes in its place has the same number"
 
 
-@pytest.mark.parametrize("code", ITS_OWN_FAULT)
+@each_of("code", ITS_OWN_FAULT)
 def test_a_broker_that_refuses_everything_makes_no_dead_letters(code: int) -> None:
     machine = relay()
     machine.offered(rows(1, 2), now=0)
@@ -371,7 +370,7 @@ def test_an_inventory_that_contradicts_itself_starts_no_storm() -> None:
     assert sum(len(machine.early(one, now=1)) for one in answers) == 2
 
 
-@pytest.mark.parametrize("expected", [3, 4, 9])
+@each_of("expected", [3, 4, 9])
 def test_an_answer_that_makes_no_sense_changes_nothing(expected: int) -> None:
     machine = relay()
     machine.offered(rows(1, 2, 3), now=0)
@@ -527,7 +526,7 @@ def test_one_that_may_have_been_restored_is_asked_again_where_nothing_is_owed() 
     assert machine.offered([], now=9.0) == [WantLast()]
 
 
-@pytest.mark.parametrize("made", [relay(receive_maximum=None), relay(settle=SettleBy.BROKER)])
+@each_of("made", [relay(receive_maximum=None), relay(settle=SettleBy.BROKER)])
 def test_without_a_connection_or_receipts_it_is_no_news(made: Relay) -> None:
     assert made.invited(1.0) == []
 

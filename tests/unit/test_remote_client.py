@@ -15,12 +15,13 @@ from edge.errors import Misconfigured, Unavailable
 from edge.understand.remote.breaker import FAILURES
 from edge.understand.remote.client import HOLD_S, LARGEST_ANSWER, Clients, ServiceAnswer
 from edge.understand.remote.failures import AnswerFault, Barred, Garbled, OurFault, TryLater
+from tests.rows import each_of
 from tests.services import KEY, Service, Slow, Wall, ask, client_for, failure, ok, status
 
 # ---- what an answer that is none means ----
 
 
-@pytest.mark.parametrize("code", [408, 409, 425, 429, 500, 502, 503, 504, 529])
+@each_of("code", [408, 409, 425, 429, 500, 502, 503, 504, 529])
 def test_what_passes_by_itself_is_tried_again(code: int) -> None:
     service = Service(status(code), status(code), ok())
     answer = ask(client_for(service))[0]
@@ -29,14 +30,12 @@ def test_what_passes_by_itself_is_tried_again(code: int) -> None:
     assert len(service.asked) == 3
 
 
-@pytest.mark.parametrize(
-    "fault", [httpx.ConnectError("refused"), httpx.ReadError("reset"), httpx.RemoteProtocolError("x")]
-)
+@each_of("fault", [httpx.ConnectError("refused"), httpx.ReadError("reset"), httpx.RemoteProtocolError("x")])
 def test_a_connection_that_breaks_is_tried_again(fault: Exception) -> None:
     assert isinstance(ask(client_for(Service(fault, ok())))[0], ServiceAnswer)
 
 
-@pytest.mark.parametrize("code", [400, 413, 415, 422, 302])
+@each_of("code", [400, 413, 415, 422, 302])
 def test_what_is_our_fault_is_not_tried_again_and_names_the_request(code: int) -> None:
     service = Service(status(code, {"error": {"code": "invalid_audio"}}, x_request_id="req_9"))
     failed = failure(client_for(service))
@@ -47,7 +46,7 @@ def test_what_is_our_fault_is_not_tried_again_and_names_the_request(code: int) -
     assert len(service.asked) == 1
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("code", "body", "told"),
     [
         (401, None, "the key is refused; give a valid one"),
@@ -107,7 +106,7 @@ def test_a_service_that_wants_more_time_than_there_is_is_left_at_once() -> None:
     assert len(service.asked) == 1
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("headers", "waits"),
     [
         ({"retry_after": "7"}, 7),

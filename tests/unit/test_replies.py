@@ -2,13 +2,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from edge.agree.dialogue.orders import Earcon, Say, Sound
 from edge.agree.dialogue.questions import replies
 from edge.forms.loader import forms_in
 from edge.records import Because, Confirmation, FieldValue, Outcome, Reason, Verdict
 from edge.speak.wording import Phrasing
+from tests.rows import each_of
 
 MOVE = forms_in(Path(__file__).parent.parent.parent / "schemas/forms")["pallet-move"]
 ENTRY: dict[str, FieldValue] = {"pallet_id": "742", "quantity": 12, "dock": "A"}
@@ -28,7 +27,7 @@ def heard(told: Verdict, language: str = "en", *, always: bool = False) -> tuple
     return next(iter(sounds), None), " ".join(words)
 
 
-@pytest.mark.parametrize("outcome", [Outcome.IGNORE, Outcome.HEED, Outcome.CANCEL, Outcome.HOLD])
+@each_of("outcome", [Outcome.IGNORE, Outcome.HEED, Outcome.CANCEL, Outcome.HOLD])
 def test_what_is_no_dictation_is_answered_with_silence(outcome: Outcome) -> None:
     assert heard(verdict(outcome, Confirmation.NONE)) == (None, "")
 
@@ -41,7 +40,7 @@ def test_what_is_read_later_is_not_told_as_recorded() -> None:
     assert heard(verdict(Outcome.DEFER, Confirmation.NONE)) == (Earcon.HEARD, "Kept, to be read later.")
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("confirm", "always", "words"),
     [
         (Confirmation.READBACK, False, "7 4 2, 12 units, dock A."),
@@ -53,7 +52,7 @@ def test_an_entry_is_told_and_read_back_as_the_site_wants(confirm: Confirmation,
     assert heard(verdict(Outcome.ACCEPT, confirm), always=always) == (Earcon.STORED, words)
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("language", "confirm", "candidates", "words"),
     [
         ("en", Confirmation.FIELD, (), "How many units?"),

@@ -32,6 +32,7 @@ from edge.keep.readings import DEFERRED, UNREADABLE
 from edge.keep.storage import DiskFull
 from edge.records import Act, Because, FieldValue, Outcome, Reading, Reason, Verdict
 from tests.fakes import reading
+from tests.rows import each_of
 from tests.sayings import ACCEPT, ASK, FIELDS, READ, entry, render, utterance
 
 DEFER = Verdict(Outcome.DEFER, (Because(Reason.NO_MODEL),), {})
@@ -202,7 +203,7 @@ def test_an_unusual_value_is_meant_where_a_person_says_so(state: Path, rules: Ru
     assert accepted(state, rules, given) == {**FIELDS, **given}
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("assignment", "told"),
     [
         ("weight=heavy", "weight is a number, such as weight=2.5"),

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
-
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import forms_in
 from edge.forms.spoken import read_transcript
 from edge.forms.spoken.language import LANGUAGES, language_named
 from edge.forms.spoken.rough import around, rough_sentences, rough_words
+from tests.rows import each_of
 from tests.shipped import ROOT
 from tests.tiers import sized
 
@@ -17,7 +16,7 @@ CATALOGUE = Catalogue.load(ROOT / "config" / "catalogue")
 MOVE = FORMS["pallet-move"]
 
 
-@pytest.mark.parametrize("code", LANGUAGES[:: sized(quick=3, test=1, nightly=1)])
+@each_of("code", LANGUAGES[:: sized(quick=3, test=1, nightly=1)])
 def test_they_hold_no_word_that_cannot_be_heard(code: str) -> None:
     language = language_named(code)
     said = [word for one, _ in rough_words(MOVE, CATALOGUE, language) for word in one.lower().split()]
@@ -35,14 +34,14 @@ def hash_of(word: str) -> int:
     return sum(word.encode())
 
 
-@pytest.mark.parametrize("code", LANGUAGES[:: sized(quick=3, test=1, nightly=1)])
+@each_of("code", LANGUAGES[:: sized(quick=3, test=1, nightly=1)])
 def test_the_reader_finds_each_field_in_them(code: str) -> None:
     told = rough_sentences(MOVE, CATALOGUE, language_named(code), lambda _: True)[:8]
     found = {field for one in told for field in read_transcript(one, MOVE, CATALOGUE, code)}
     assert found == {field.name for field in MOVE.fields}
 
 
-@pytest.mark.parametrize("name", FORMS)
+@each_of("name", FORMS)
 def test_each_form_has_words_for_each_field(name: str) -> None:
     told = " ".join(meant for _, meant in rough_words(FORMS[name], CATALOGUE, language_named("pl")))
     assert [field.name for field in FORMS[name].fields if repr(field.name) not in told] == []

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from edge.audio.sound_server import Routing, routing
+from tests.rows import each_of
 
 
 def source(index: int, name: str, **more: Any) -> dict[str, Any]:
@@ -21,7 +22,7 @@ def listing(sources: list[dict[str, Any]], streams: list[dict[str, Any]]) -> byt
     return json.dumps({"sources": sources, "source_outputs": streams}).encode()
 
 
-@pytest.mark.parametrize("text", [b"", b"[]", b"{}", b"Connection refused"])
+@each_of("text", [b"", b"[]", b"{}", b"Connection refused"])
 def test_what_is_no_listing_is_refused(text: bytes) -> None:
     with pytest.raises(ValueError, match=r"no listing|Expecting"):
         routing(text, 1)

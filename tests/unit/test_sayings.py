@@ -9,10 +9,8 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 
-import pytest
-
 from edge.forms.spoken.folding import fold
-from tests.rows import every
+from tests.rows import each_of, every
 from tests.scribe import Grade, Saying, graded, sayings, spared
 from tests.shipped import ROOT
 from tests.tiers import sized
@@ -30,7 +28,7 @@ VOCABULARY = 4
 _graded = cache(graded)
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_of("language", LANGUAGES)
 def test_what_is_said_is_written_down_as_a_scribe_would_have(language: str) -> None:
     every([saying for saying in READ if saying.language == language], is_written_down)
 
@@ -42,7 +40,7 @@ def is_written_down(saying: Saying) -> None:
     assert grade is not Grade.ASKED or saying.said in spared(), f"needlessly asked: {told}"
 
 
-@pytest.mark.parametrize("kind", ["sentence", "number", "talk"])
+@each_of("kind", ["sentence", "number", "talk"])
 def test_what_a_scribe_would_record_at_once_is_recorded_at_once(kind: str) -> None:
     grades = Counter(_graded(saying)[0] for saying in READ if saying.kind == kind and saying.at_once)
     assert grades[Grade.RIGHT] >= AT_ONCE * grades.total(), grades

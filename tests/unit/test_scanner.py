@@ -19,6 +19,7 @@ from edge.hear import scanner
 from edge.hear.input_keys import CODES, EVENT, GRAB, NAMES
 from edge.hear.scanner import ALT_029, CONTROL_BRACKET, F8, IDLE_S, LONGEST, Keys, follow_scanner
 from tests.gs1_labels import GS, TODAY, valid
+from tests.rows import each_of
 from tests.unit.test_element_strings import LABELS
 
 SYN, KEY = 0, 1
@@ -74,7 +75,7 @@ def scans(strokes: Iterable[str], separator: str = F8) -> list[str]:
     return list(Keys(separator).take(events(*strokes)))
 
 
-@pytest.mark.parametrize("separator", SEPARATOR)
+@each_of("separator", SEPARATOR)
 def test_every_character_of_a_label_is_typed_as_it_is(separator: str) -> None:
     every = "".join(map(chr, range(32, 127)))
     sent = f"]C1{every}{GS}{every}\n"
@@ -102,13 +103,13 @@ def test_hundreds_of_labels_come_through_the_scanner_as_what_is_on_them_or_with_
         assert values == label.fields, label.sent
 
 
-@pytest.mark.parametrize("separator", SEPARATOR)
+@each_of("separator", SEPARATOR)
 def test_a_separator_that_is_typed_in_another_way_than_set_cannot_be_read(separator: str) -> None:
     other = next(one for one in SEPARATOR if one != separator)
     assert scans(typed(f"1{GS}2\n", separator), other) == [f"1{UNREADABLE}2\n"]
 
 
-@pytest.mark.parametrize(
+@each_of(
     "strokes",
     [
         ["+F5", "-F5"],
@@ -155,7 +156,7 @@ def test_what_has_no_end_is_handed_over_without_one() -> None:
     assert [len(scan) for scan in scans(typed("1" * (LONGEST + 5)))] == [LONGEST + 1]
 
 
-@pytest.mark.parametrize(("rest", "whole"), [("2117", False), ("]C12117", True)])
+@each_of(("rest", "whole"), [("2117", False), ("]C12117", True)])
 def test_the_rest_of_a_scan_that_was_cut_is_no_scan_of_its_own(rest: str, *, whole: bool) -> None:
     keys = Keys(F8)
     list(keys.take(events(*typed("10AB"))))

@@ -17,6 +17,7 @@ from edge.deliver.mqtt_client import SESSION_EXPIRY_S
 from edge.forms.loader import forms_in
 from edge.hash_chain import Chain, Chained, PublicKey, Span
 from edge.records.strict_json import SchemaValidator
+from tests.rows import each_of
 
 MESSAGES = {
     "entry-recorded": "events/entry-recorded.schema.json",
@@ -61,13 +62,13 @@ def load(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("name", SCHEMAS_WITH_EXAMPLES)
+@each_of("name", SCHEMAS_WITH_EXAMPLES)
 def test_the_invalid_example_fails(schemas: Path, name: str) -> None:
     validator = Draft202012Validator(load(schemas / SCHEMAS_WITH_EXAMPLES[name]))
     assert not validator.is_valid(load(schemas / "examples" / f"{name}.invalid.json"))
 
 
-@pytest.mark.parametrize("name", SCHEMAS_WITH_EXAMPLES)
+@each_of("name", SCHEMAS_WITH_EXAMPLES)
 def test_the_schema_is_valid_and_its_example_passes(schemas: Path, name: str) -> None:
     schema = load(schemas / SCHEMAS_WITH_EXAMPLES[name])
     Draft202012Validator.check_schema(schema)

@@ -19,6 +19,7 @@ from edge.errors import Unavailable
 from edge.records import Closing, Draft, Segment, Utterance, Word
 from edge.understand.local.witness_process import WitnessProcess
 from edge.understand.proposal import proposal
+from tests.rows import each_of
 
 SOUND = b"\x01\x00" * 1600
 HEARD = "pallet 474 for dock F, 12 units"
@@ -106,7 +107,7 @@ def test_what_is_held_is_heard_again_and_what_differs_is_told(rules: Rules) -> N
     assert desk.posted == [Contradicted("one", {"pallet_id": ("4744", "474")})]
 
 
-@pytest.mark.parametrize(("state", "draft_of"), [(State.ASKING, None), (State.IDLE, None), (State.HELD, "another")])
+@each_of(("state", "draft_of"), [(State.ASKING, None), (State.IDLE, None), (State.HELD, "another")])
 def test_what_is_not_held_is_not_heard_again(rules: Rules, state: State, draft_of: str | None) -> None:
     witness = Scripted()
 
@@ -200,7 +201,7 @@ def test_the_process_hears_one_sound_after_the_other() -> None:
     assert asked(ECHO, b"ab", b"", SOUND) == ["2 bytes", "0 bytes", "3200 bytes"]
 
 
-@pytest.mark.parametrize("program", ["raise SystemExit(3)", "print('no JSON', flush=True)", "print('{}', flush=True)"])
+@each_of("program", ["raise SystemExit(3)", "print('no JSON', flush=True)", "print('{}', flush=True)"])
 def test_a_process_that_answers_nothing_is_unavailable(program: str) -> None:
     with pytest.raises(Unavailable, match="the witness"):
         asked(program, SOUND)

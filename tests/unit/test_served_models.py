@@ -21,12 +21,13 @@ from edge.ports import Attention, Interpreter
 from edge.understand.factory import Surroundings, panel
 from edge.understand.remote.client import Client, Clients
 from edge.understand.remote.served_models import Answerer, Served, announced, family, served, vendors
+from tests.rows import each_of
 from tests.shipped import catalogue, form
 
 ENDS = re.compile(r"((?:\"[\w.-]+\",?\s*)+):\s*Announced\s+shutdown\s+date:\s*(\d{4}-\d{2}-\d{2})")
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("model", "its_family"),
     [
         ("gpt-audio-mini-2025-12-15", "gpt-audio-mini"),
@@ -104,7 +105,7 @@ DAY = int(datetime(2027, 3, 1, tzinfo=UTC).timestamp())
 AZURE = {"kind": "azure-openai", "url": "https://r.openai.azure.com", "key": "k"}
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("settings", "listed", "model", "is_there", "ends"),
     [
         (
@@ -187,14 +188,12 @@ class Silent(Interpreter):
         raise NotImplementedError
 
 
-@pytest.mark.parametrize(
-    ("second", "client"), [("gpt-audio-1.5-2026-02-23", "openai"), ("gpt-audio-1.5", "own"), ("", "cascade")]
-)
+@each_of(("second", "client"), [("gpt-audio-1.5-2026-02-23", "openai"), ("gpt-audio-1.5", "own"), ("", "cascade")])
 def test_a_second_reader_that_is_the_same_model_is_refused_through_whichever_client(second: str, client: str) -> None:
     with pytest.raises(Misconfigured, match="two readings of one model are one opinion"):
         seated(second, client)
 
 
-@pytest.mark.parametrize(("second", "client"), [("gpt-6-luna", "openai"), ("gpt-audio-1.5", "azure")])
+@each_of(("second", "client"), [("gpt-6-luna", "openai"), ("gpt-audio-1.5", "azure")])
 def test_another_model_is_seated(second: str, client: str) -> None:
     seated(second, client)  # an Azure deployment has any name; which model it is shows when it answers

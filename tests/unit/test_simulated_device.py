@@ -30,6 +30,7 @@ from lab.simulate.figures import LoadResult, Part
 from lab.simulate.ledger import SaidEntry
 from lab.simulate.wanted import Wanted, descriptors, held_to_limits, needs
 from tests.command import called
+from tests.rows import each_of
 
 SPEAKS, CORRECTS, CANCELS = SpeakingHabits(), SpeakingHabits(corrections=1), SpeakingHabits(cancellations=1)
 NOW = datetime(2026, 11, 22, 13, 0, tzinfo=UTC)
@@ -282,7 +283,7 @@ def test_a_correction_keeps_pallet_and_dock(up: SimulatedDevice) -> None:
     assert {(one["pallet_id"], one["dock"]) for one in others} == {(first["pallet_id"], first["dock"])}
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("url", "fault"),
     [("nowhere", Misconfigured), ("sqlite:////nowhere/inventory.db", Unavailable), ("sqlite://", Unavailable)],
 )

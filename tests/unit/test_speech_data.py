@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
 import soundfile
+
+from tests.rows import each_of
 
 KEYS = {"audio", "form", "fields", "condition", "speaker", "speech_end", "text", "kind", "redistributable"}
 
@@ -16,7 +17,7 @@ def manifest(directory: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (directory / "manifest.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
-@pytest.mark.parametrize("folder", ["demo", "set", "conversation", "trailer"])
+@each_of("folder", ["demo", "set", "conversation", "trailer"])
 def test_every_line_has_its_clip_and_every_clip_its_line(repository: Path, folder: str) -> None:
     directory = repository / "tests/data/speech" / folder
     clips = manifest(directory)
@@ -27,7 +28,7 @@ def test_every_line_has_its_clip_and_every_clip_its_line(repository: Path, folde
         assert clip["speech_end"] is None or 0 < clip["speech_end"] < len(sound) / rate, clip["audio"]
 
 
-@pytest.mark.parametrize("folder", ["demo", "set", "conversation", "trailer"])
+@each_of("folder", ["demo", "set", "conversation", "trailer"])
 def test_every_line_says_what_may_come_of_its_clip(repository: Path, folder: str) -> None:
     for clip in manifest(repository / "tests/data/speech" / folder):
         assert clip.keys() - {"heard", "noise", "line", "before"} == KEYS, clip["audio"]

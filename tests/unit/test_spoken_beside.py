@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
 from typer.testing import CliRunner
 
 from edge.cli.forms import commands
+from tests.rows import each_of
 
 WHOLE = {"pallet_id": "742", "quantity": 12, "dock": "B"}
 
@@ -88,7 +88,7 @@ def read(language: str, asked: str, *texts: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
-@pytest.mark.parametrize("where", TALK, ids=" ".join)
+@each_of("where", TALK, ids=" ".join)
 def test_a_value_among_other_words_is_taken_for_none(where: tuple[str, str]) -> None:
     taken = [text for text, found in zip(TALK[where], read(*where, *TALK[where]), strict=True) if changed(found)]
     assert not taken
@@ -98,7 +98,7 @@ def changed(found: dict[str, Any]) -> bool:
     return found["outcome"] == "accept" and bool(found["fields"])
 
 
-@pytest.mark.parametrize("where", ANSWERS, ids=" ".join)
+@each_of("where", ANSWERS, ids=" ".join)
 def test_a_value_among_words_of_an_answer_is_taken(where: tuple[str, str]) -> None:
     name = "quantity" if where[1] == "-" else where[1]
     found = {

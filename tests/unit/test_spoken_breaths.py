@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
-
 from edge.forms.spoken import are_one_number, begins, ends
 from edge.forms.spoken.language import language_named
 from edge.records import Word
+from tests.rows import each_of
 
 
 def words(said: str) -> list[Word]:
     return [Word(text, at * 0.4, at * 0.4 + 0.38, 1.0) for at, text in enumerate(said.split())]
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("before", "after"),
     [
         ("six hundred and", "seventy two units"),
@@ -30,7 +29,7 @@ def test_what_makes_one_number_together_may_have_been_one(before: str, after: st
     assert are_one_number(words(before), words(after))
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("before", "after"),
     [
         ("", "seventy two units"),

@@ -20,6 +20,7 @@ from edge.forms.model import Form
 from edge.forms.spoken import check, command_phrases, jsgf, phrases, vocabulary
 from edge.forms.spoken.vocabulary import ONES
 from tests import shipped
+from tests.rows import each_of
 
 once = cache(phrases)
 """Sampling takes most of a second, and gives the same each time."""
@@ -39,14 +40,14 @@ def docks(values: Mapping[str, tuple[str, ...]]) -> Catalogue:
     return Catalogue(MappingProxyType({"docks": MappingProxyType(dict(values))}))
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("values", "told"),
     [
         ({"AB": ()}, "'AB' breaks the rules of field 'dock'"),
         ({"A": (), "7": ()}, "'7' breaks the rules of field 'dock'"),
     ],
 )
-@pytest.mark.parametrize("make", [phrases, jsgf, check])
+@each_of("make", [phrases, jsgf, check])
 def test_a_known_value_that_breaks_the_form_is_told(
     make: Any, values: Mapping[str, tuple[str, ...]], told: str, pallet_move: Form
 ) -> None:

@@ -5,15 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
 from edge.forms.model import Form
 from edge.forms.spoken import read
 from edge.records import FieldReading, NotUnderstood, Word
 from edge.understand.proposal import proposal
-from tests.rows import every
+from tests.rows import each_of, every
 
 TABLES = Path(__file__).parent / "tables"
 BRIEF_WORDS = {"to", "for"}
@@ -45,7 +43,7 @@ def _told(reading: FieldReading) -> Any:
     return [reading.value, *reading.rivals] if reading.rivals else reading.value
 
 
-@pytest.mark.parametrize("name", ["pallet-move", "stock-count"])
+@each_of("name", ["pallet-move", "stock-count"])
 def test_what_is_said_becomes_these_fields(name: str, repository: Path, catalogue: Catalogue) -> None:
     form = load_form(repository / "schemas" / "forms" / f"{name}.schema.json")
 
@@ -70,7 +68,7 @@ def sure_of(say: str, unsure: str) -> list[Word]:
     return [Word(word.text, word.start, word.end, 0.4 if word.text == unsure else 1.0) for word in words(say)]
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("unsure", "field", "confidence"),
     [
         ("two", "pallet_id", 0.4),

@@ -12,7 +12,7 @@ from edge.forms.loader import load_form
 from edge.forms.model import Form
 from edge.forms.spoken import read_transcript
 from edge.records import FieldReading, FieldValue
-from tests.rows import every
+from tests.rows import each_of, every
 from tests.tiers import sized
 
 TABLES = Path(__file__).parent / "tables"
@@ -25,10 +25,7 @@ def tables() -> Iterator[tuple[str, Mapping[str, Any]]]:
         yield path.stem, tomllib.loads(path.read_text(encoding="utf-8"))
 
 
-def cases() -> Iterator[Any]:
-    for name, table in tables():
-        for theme, said in table["said"].items():
-            yield pytest.param(table, said, id=f"{name}: {theme}")
+CASES = {f"{name}: {theme}": (table, said) for name, table in tables() for theme, said in table["said"].items()}
 
 
 def told(form: Form, readings: Mapping[str, FieldReading]) -> str:
@@ -54,7 +51,7 @@ def catalogue(repository: Path) -> Catalogue:
     return Catalogue({**shipped.entries, **ours.entries}, {**shipped.checks, **ours.checks})
 
 
-@pytest.mark.parametrize(("table", "said"), list(cases()))
+@each_of(("table", "said"), CASES.values(), ids=CASES)
 def test_what_a_model_writes_becomes_these_fields(
     table: Mapping[str, Any], said: Mapping[str, str], forms: Mapping[str, Form], catalogue: Catalogue
 ) -> None:
@@ -75,7 +72,7 @@ FEWEST = 40  # In English.
 FEWEST_OF_ANOTHER = 12  # In two languages at least, besides English.
 
 
-@pytest.mark.parametrize("path", LIBRARY, ids=[path.stem for path in LIBRARY])
+@each_of("path", LIBRARY, ids=[path.stem for path in LIBRARY])
 def test_a_form_of_the_library_records_what_is_said_or_asks(
     path: Path, forms: Mapping[str, Form], catalogue: Catalogue
 ) -> None:
@@ -99,9 +96,7 @@ FIRST, OTHERS = (
 )
 
 
-@pytest.mark.parametrize(
-    ("name", "said"), [(name, {**said, **OTHERS[name]}) for name, said in list(FIRST.items())[::ONE_IN]]
-)
+@each_of(("name", "said"), [(name, {**said, **OTHERS[name]}) for name, said in list(FIRST.items())[::ONE_IN]])
 def test_what_voices_say_for_a_form_of_the_library_is_read_as_its_truth(
     name: str, said: Mapping[str, Mapping[str, FieldValue]], forms: Mapping[str, Form], catalogue: Catalogue
 ) -> None:

@@ -13,9 +13,10 @@ from edge.records.strict_json import (
     TooLarge,
     strict,
 )
+from tests.rows import each_of
 
 
-@pytest.mark.parametrize("text", ["", "{", '{"a":1,"a":1}', "NaN", "[1e999999999999999999999]", b"\xff", '"\\udc00"'])
+@each_of("text", ["", "{", '{"a":1,"a":1}', "NaN", "[1e999999999999999999999]", b"\xff", '"\\udc00"'])
 def test_what_json_leaves_open_is_refused(text: str | bytes) -> None:
     with pytest.raises(NotStrict):
         strict(text)
@@ -25,7 +26,7 @@ def test_json_as_the_services_write_it_is_read() -> None:
     assert strict(b'\n{"a": [1, 2.5, null, true, "\\ud83d\\udce6"]}\n') == {"a": [1, 2.5, None, True, "📦"]}
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("text", "why"),
     [
         ("{", NotJson),
@@ -55,7 +56,7 @@ def test_where_the_grammar_breaks_and_which_key_stands_twice_are_told_apart() ->
     assert doubled.value.key == "b"
 
 
-@pytest.mark.parametrize("text", ["[[[1]]]", "[[1234]]", "[[1.2345]]", "[[-123]]", "[[1e100]]"])
+@each_of("text", ["[[[1]]]", "[[1234]]", "[[1.2345]]", "[[-123]]", "[[1e100]]"])
 def test_limits_refuse_what_is_too_deep_or_too_long(text: str) -> None:
     assert strict(text) is not None
     with pytest.raises(TooLarge):

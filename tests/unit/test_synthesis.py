@@ -17,6 +17,7 @@ from edge.speak.loudspeaker import Loudspeaker
 from edge.speak.synthesis import FASTEST, SLOWEST, Phrases, Speaker
 from edge.speak.wording import Phrasing
 from tests.fakes import ScriptedVoice
+from tests.rows import each_of
 from tests.unit.test_loudspeaker import Card, seen
 
 MOVE = forms_in(Path(__file__).parent.parent.parent / "schemas/forms")["pallet-move"]
@@ -165,7 +166,7 @@ def test_news_waits_for_a_quiet_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     speaking(voice, test)
 
 
-@pytest.mark.parametrize(("what", "limit"), [(Command.FASTER, FASTEST), (Command.SLOWER, SLOWEST)])
+@each_of(("what", "limit"), [(Command.FASTER, FASTEST), (Command.SLOWER, SLOWEST)])
 def test_faster_and_slower_change_the_pace_within_bounds(what: Command, limit: float) -> None:
     async def test(speaker: Speaker, _: Card) -> None:
         speaker.order(Adjust(what))

@@ -11,6 +11,7 @@ from edge.ports import Voice
 from edge.records import SAMPLE_RATE
 from edge.speak.synthesis import BREATHS_MS, LOUDNESS_DB, NO_BREATH_MS, PEAK_DB, Phrases, shaped
 from tests.fakes import ScriptedVoice
+from tests.rows import each_of
 
 GONE = Unavailable("the service is gone")
 
@@ -76,12 +77,12 @@ def test_what_was_not_used_for_longest_is_forgotten_first() -> None:
     assert told.ready("two", 1.0) is None
 
 
-@pytest.mark.parametrize("silent", [b"", b"\x00\x00" * 800, b"\x01"])
+@each_of("silent", [b"", b"\x00\x00" * 800, b"\x01"])
 def test_no_sound_stays_no_sound(silent: bytes) -> None:
     assert len(shaped(silent, "dock B.")) == 0
 
 
-@pytest.mark.parametrize("amplitude", [200, 3000, 30_000])
+@each_of("amplitude", [200, 3000, 30_000])
 def test_every_voice_is_brought_to_one_loudness_and_none_overruns(amplitude: int) -> None:
     sound = shaped(pcm((amplitude, 300)), "pallet").astype(float)[100 : 280 * 16] / 32768
     assert 20 * np.log10(np.sqrt((sound**2).mean())) == pytest.approx(LOUDNESS_DB, abs=0.5)
@@ -90,9 +91,7 @@ def test_every_voice_is_brought_to_one_loudness_and_none_overruns(amplitude: int
     assert np.abs(shaped(spiky.tobytes(), "x")).max() <= 10 ** (PEAK_DB / 20) * 32768
 
 
-@pytest.mark.parametrize(
-    ("clause", "ms"), [("pallet", NO_BREATH_MS), ("dock B,", BREATHS_MS[","]), ("B.", BREATHS_MS["."])]
-)
+@each_of(("clause", "ms"), [("pallet", NO_BREATH_MS), ("dock B,", BREATHS_MS[","]), ("B.", BREATHS_MS["."])])
 def test_silence_around_the_words_is_replaced_by_the_breath_of_the_clause(clause: str, ms: int) -> None:
     sound = shaped(pcm((0, 200), (3000, 300), (0, 400)), clause)
     assert len(sound) * 1000 / SAMPLE_RATE == pytest.approx(300 + 5 + ms, abs=6)

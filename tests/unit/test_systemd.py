@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge.systemd_notify import Notifier
+from tests.rows import each_of
 
 DEADLINE_S = 5
 """A datagram on this machine takes microseconds; waiting longer means that none was sent."""
@@ -101,7 +102,7 @@ def test_a_line_break_in_the_status_does_not_begin_another_key(manager: Manager)
     assert manager.heard() == "STATUS=broker away READY=1"
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("environment", "period_s"),
     [
         ({}, None),

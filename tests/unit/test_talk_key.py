@@ -11,6 +11,7 @@ import pytest
 from edge.errors import Misconfigured
 from edge.hear import input_keys
 from edge.hear.input_keys import CODES, EVENT, code_of, follow_talk_key
+from tests.rows import each_of
 
 EV_KEY, F13, F14 = 1, 183, 184
 WITHIN_S = 20
@@ -74,13 +75,13 @@ def followed(*steps: Callable[[], object], talked: Sequence[bool], key: str = "K
     return told
 
 
-@pytest.mark.parametrize("key", ["KEY_TALK", "0", "768", "²"])
+@each_of("key", ["KEY_TALK", "0", "768", "²"])
 def test_a_key_that_linux_does_not_know_is_told(key: str) -> None:
     with pytest.raises(Misconfigured, match=f"'{key}': Linux knows no such key"):
         asyncio.run(follow_talk_key(key, Path("/dev/input/event0"), lambda _: None))
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("key", "code"),
     {
         "KEY_ESC": 1,

@@ -19,7 +19,7 @@ from edge.understand.stt.elevenlabs import ScribeWire
 from edge.understand.stt.google import GoogleWire
 from edge.understand.stt.openai import MistralWire, OpenAiWire, WhisperCppWire
 from edge.understand.stt.transcriber import Expected, TranscriberWire, flac, likelihood, spread
-from tests.rows import every
+from tests.rows import each_of, every
 
 PCM = b"\x00\x10\x00\xf0" * SAMPLE_RATE
 ENGLISH = Expected("en", "pallet, units, dock")
@@ -56,7 +56,7 @@ NO_ANSWERS: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize("name", WIRES)
+@each_of("name", WIRES)
 def test_an_answer_of_another_shape_is_refused_and_never_half_believed(name: str) -> None:
     def is_refused(answer: Any) -> None:
         with pytest.raises(ValidationError):
@@ -69,7 +69,7 @@ def test_google_tells_nothing_heard_by_leaving_the_results_out() -> None:
     assert WIRES["google"].heard({"metadata": {"totalBilledDuration": "2s"}}, 2.0).text == ""
 
 
-@pytest.mark.parametrize("name", WIRES)
+@each_of("name", WIRES)
 def test_the_sound_goes_along_whole(name: str) -> None:
     asked = WIRES[name].request(PCM)
     file = asked.files["file"][1] if asked.files else asked.content or base64.b64decode(asked.json["content"])
@@ -82,7 +82,7 @@ def test_flac_is_smaller_than_the_sound_itself() -> None:
     assert len(flac(PCM)) < len(PCM)
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("wire", "key"),
     [("openai whisper", "language"), ("whisper.cpp", "language"), ("scribe", "language_code")],
 )
@@ -92,7 +92,7 @@ def test_the_language_is_told(wire: str, key: str) -> None:
     assert data[key] == "en"
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("language", "short", "regional"),
     [("en", "en", "en-US"), ("de-AT", "de", "de-AT"), ("fr_CA", "fr", "fr-CA"), ("it", "it", "it-IT")],
 )
@@ -242,7 +242,7 @@ def test_google_words_have_times_in_seconds_with_zero_left_out() -> None:
     assert WIRES["google"].heard(answer, 2.0).words == ()
 
 
-@pytest.mark.parametrize("status", ["NoMatch", "InitialSilenceTimeout", "BabbleTimeout", "EndOfDictation"])
+@each_of("status", ["NoMatch", "InitialSilenceTimeout", "BabbleTimeout", "EndOfDictation"])
 def test_azure_without_a_match_heard_nothing(status: str) -> None:
     assert WIRES["azure"].heard({"RecognitionStatus": status, "Offset": 0, "Duration": 0}, 2.0).text == ""
 
@@ -273,7 +273,7 @@ def test_scribe_leaves_spaces_and_noises_out() -> None:
     assert heard.confidence == pytest.approx(math.exp(-0.5))
 
 
-@pytest.mark.parametrize("logprob", [0.1, 5.0, math.inf, math.nan])
+@each_of("logprob", [0.1, 5.0, math.inf, math.nan])
 def test_a_probability_above_one_is_no_certainty(logprob: float) -> None:
     assert likelihood(logprob) == 0.0
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 from edge.forms.spoken import expected, read
 from edge.records import Expectation, Word
 from tests import shipped
+from tests.rows import each_of
 
 
 def after(
@@ -18,7 +17,7 @@ def after(
     return expected(words, fields, form, catalogue, converses=converses, awaited=awaited)
 
 
-@pytest.mark.parametrize(
+@each_of(
     "said",
     [
         "",
@@ -42,13 +41,13 @@ PARTS = [
 ]
 
 
-@pytest.mark.parametrize("said", PARTS)
+@each_of("said", PARTS)
 def test_who_has_said_a_part_of_the_entry_goes_on(said: str) -> None:
     assert after(said) is Expectation.MORE
     assert after(said, converses=True, awaited=("pallet_id", "quantity", "dock")) is Expectation.MORE
 
 
-@pytest.mark.parametrize("said", PARTS)
+@each_of("said", PARTS)
 def test_who_has_said_what_was_left_is_waited_for_as_usual(said: str) -> None:
     assert after(said, converses=True, awaited=()) is Expectation.EITHER
 
@@ -58,7 +57,7 @@ def test_an_answer_is_whole() -> None:
     assert after("dock b", converses=True, awaited=("quantity",)) is Expectation.MORE
 
 
-@pytest.mark.parametrize(
+@each_of(
     "said",
     [
         "pallet",
@@ -81,7 +80,7 @@ def test_nobody_ends_in_the_middle_of_a_number_or_a_field(said: str) -> None:
     assert after(said) is Expectation.MORE
 
 
-@pytest.mark.parametrize(
+@each_of(
     "said",
     [
         "pallet seven four two twelve units dock b",
@@ -96,7 +95,7 @@ def test_a_complete_form_that_can_hold_no_more_is_finished(said: str) -> None:
     assert after(said) is Expectation.FINISHED
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("said", "expectation"),
     [
         ("yes", Expectation.FINISHED),
@@ -123,7 +122,7 @@ def test_in_a_conversation_whole_commands_and_corrections_are_finished_too(said:
         assert after(said) is not Expectation.FINISHED
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("said", "expectation"),
     [
         # "Wet" may follow, with a breath before it.

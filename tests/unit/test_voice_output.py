@@ -24,6 +24,7 @@ from edge.forms.scanned import AS_DELIVERED
 from edge.records import Closing
 from edge.speak.loudspeaker import Loudspeaker
 from edge.speak.synthesis import Phrases, Speaker
+from tests.rows import each_of
 
 MOVE = forms_in(Path(__file__).parent.parent.parent / "schemas/forms")["pallet-move"]
 RULES = Rules(MOVE, Catalogue({}))
@@ -123,7 +124,7 @@ def test_a_card_that_is_new_to_portaudio_is_found_by_a_blink(monkeypatch: pytest
     assert plug.blinks == 1
 
 
-@pytest.mark.parametrize("voice", [VoiceKind.OPENAI, VoiceKind.ELEVENLABS, VoiceKind.AZURE])
+@each_of("voice", [VoiceKind.OPENAI, VoiceKind.ELEVENLABS, VoiceKind.AZURE])
 def test_a_voice_of_a_service_needs_a_client(voice: VoiceKind) -> None:
     with pytest.raises(ValidationError, match="client"):
         Speak(voice=voice, model="m", speaker="s")
@@ -152,7 +153,7 @@ def test_what_is_wrong_with_a_label_is_told_where_nothing_is_agreed_too(monkeypa
     assert ordered == [Sound(Earcon.NOT_UNDERSTOOD), Say(Prompt.SCAN_FAULT, slots={"scan": "check_digit"})]
 
 
-@pytest.mark.parametrize("enabled", ["auto", True], ids=str)
+@each_of("enabled", ["auto", True], ids=str)
 def test_a_speaker_is_waited_for_where_the_settings_take_it_for_granted(enabled: bool | str) -> None:
     spoken = VoiceOutput(NOWHERE.model_copy(update={"enabled": enabled}), MOVE, {})
     assert spoken.is_waited_for is (enabled is True)

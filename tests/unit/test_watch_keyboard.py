@@ -1,16 +1,15 @@
 from __future__ import annotations
 
-import pytest
-
 from edge.cli.watch.keyboard import LONGEST_LINE, Keyboard, Pressed, Switch, TypedSentence
 from edge.records import Act, Command
+from tests.rows import each_of
 
 
 def pressed(keyboard: Keyboard, keys: str) -> list[Pressed]:
     return [what for key in keys if (what := keyboard.take(key)) is not None]
 
 
-@pytest.mark.parametrize("keys", ["\x1b[A", "\x1b[1;5C", "\x1b[3~", "\x1bOP", "\x1by", "\x00", "\t", "z", "\x7f"])
+@each_of("keys", ["\x1b[A", "\x1b[1;5C", "\x1b[3~", "\x1bOP", "\x1by", "\x00", "\t", "z", "\x7f"])
 def test_arrows_function_keys_and_letters_without_a_meaning_ask_nothing(keys: str) -> None:
     keyboard = Keyboard()
     assert pressed(keyboard, keys) == []

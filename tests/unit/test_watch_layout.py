@@ -4,13 +4,12 @@ import unicodedata
 from dataclasses import replace
 from itertools import product
 
-import pytest
 from rich.cells import cell_len
 
 from edge.cli.present.meter import MeterReading
 from edge.cli.present.wording import Tone, Worded
 from edge.cli.watch.layout import Badge, FieldRow, HeardLast, Picture, QueueRow, draw
-from tests.rows import every
+from tests.rows import each_of, every
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\r\n\x9b31m\u202e\u2028\t\x7f"
 """A title, an erased screen, a new line, 8-bit controls, writing turned around."""
@@ -43,7 +42,7 @@ def drawn(picture: Picture, width: int = 80, height: int = 24) -> str:
     return "\n".join(line.plain for line in draw(picture, width, height))
 
 
-@pytest.mark.parametrize("picture", [PICTURE, FULL], ids=["usual", "full"])
+@each_of("picture", [PICTURE, FULL], ids=["usual", "full"])
 def test_it_has_the_size_of_the_terminal_whatever_that_is(picture: Picture) -> None:
     def fits(size: tuple[int, int]) -> None:
         width, height = size
@@ -128,7 +127,7 @@ def test_the_bar_grows_with_the_level() -> None:
     assert 0 == bar(rms_db=-70) < bar(rms_db=-40) < bar(rms_db=-10)
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("sound", "told"),
     [
         (MeterReading(), "no sound"),
@@ -152,7 +151,7 @@ def test_the_end_of_the_line_is_what_is_seen_of_it_while_typing() -> None:
     assert "y yes" not in shown
 
 
-@pytest.mark.parametrize("width", [40, 60, 80])
+@each_of("width", [40, 60, 80])
 def test_all_counts_of_the_queue_are_told_on_a_narrow_terminal_too(width: int) -> None:
     words = ("12 owed (3 sent)", "2 in review", "1 refused", "1240 in the inventory")
     shown = drawn(replace(PICTURE, counts=tuple(map(Worded, words))), width)

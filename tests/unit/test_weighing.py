@@ -11,6 +11,7 @@ from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
 from edge.records import Act, Closing, Command, FieldReading, FieldValue, NotUnderstood, Outcome, Reading, Usage, Word
 from edge.understand.weighing import Seat, contradicts, is_settled, same, weigh
+from tests.rows import each_of
 
 SURE = 0.9
 TRUTH: dict[str, FieldValue] = {"pallet_id": "742", "quantity": 12, "dock": "B"}
@@ -105,7 +106,7 @@ PANEL = {
 }
 
 
-@pytest.mark.parametrize("name", PANEL)
+@each_of("name", PANEL)
 def test_what_a_panel_concludes(rules: Rules, name: str) -> None:
     opinions, expected = PANEL[name]
     assert told(rules, Mode.PANEL, opinions) == expected
@@ -122,8 +123,8 @@ CLOUD_FIRST = {
 }
 
 
-@pytest.mark.parametrize("mode", [Mode.CLOUD_FIRST, Mode.CASCADE])
-@pytest.mark.parametrize("name", CLOUD_FIRST)
+@each_of("mode", [Mode.CLOUD_FIRST, Mode.CASCADE])
+@each_of("name", CLOUD_FIRST)
 def test_what_is_concluded_where_the_model_counts(rules: Rules, mode: Mode, name: str) -> None:
     opinions, expected = CLOUD_FIRST[name]
     assert told(rules, mode, opinions) == expected
@@ -161,7 +162,7 @@ def test_words_that_mean_no_value_confirm_nothing(rules: Rules) -> None:
     assert told(rules, Mode.PANEL, {OURS: replace(unclear, fields=fields)}).startswith("defer")
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("act", "command", "alone_is_enough"),
     [
         (Act.CANCEL, None, False),
@@ -193,7 +194,7 @@ def test_all_opinions_are_kept_and_each_keeps_what_it_cost(rules: Rules) -> None
     assert weigh({OURS: said("d"), ONE: paid}, Mode.PANEL, rules.form, SURE).interpreter == "panel(a d)"
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("mode", "opinions", "settled"),
     [
         (Mode.CLOUD_FIRST, {OURS: said("d")}, False),
@@ -211,7 +212,7 @@ def test_waiting_ends_when_nothing_more_can_matter(
     assert is_settled(opinions, mode, rules.form, SURE) is settled
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("one", "other", "alike"),
     [
         ("LT-0391", "lt 0391", True),
@@ -227,7 +228,7 @@ def test_formatting_is_no_difference(one: FieldValue, other: FieldValue, *, alik
     assert same(one, other) is alike
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("late", "act", "contradiction"),
     [
         (said("a"), Act.RECORD, False),
@@ -245,9 +246,7 @@ def test_what_contradicts_an_entry(late: Reading, act: Act, *, contradiction: bo
     assert contradicts(late, act, TRUTH) is contradiction
 
 
-@pytest.mark.parametrize(
-    ("late", "contradiction"), [(did("a", Act.CANCEL), False), (did("a", Act.NO), False), (said("a"), True)]
-)
+@each_of(("late", "contradiction"), [(did("a", Act.CANCEL), False), (did("a", Act.NO), False), (said("a"), True)])
 def test_what_contradicts_a_cancellation(late: Reading, *, contradiction: bool) -> None:
     assert contradicts(late, Act.CANCEL, {}) is contradiction
 
@@ -259,7 +258,7 @@ def heard_by(model: str, who: str) -> Reading:
     return replace(said(who), usage=Usage("client", model))
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("one", "other", "outcome"),
     [
         ("gemini-3.5-flash-lite", "gpt-audio-1.5", "accept"),

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-import pytest
-
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
 from edge.records import FieldValue, Word
 from edge.understand.witness import contradicted
+from tests.rows import each_of
 
 Otherwise = dict[str, tuple[FieldValue, FieldValue]]
 
@@ -19,7 +18,7 @@ def spoken(text: str) -> tuple[Word, ...]:
     return tuple(words)
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("first", "heard", "otherwise"),
     [
         # What a recogniser of the form's words alone makes of other words, as vosk and moonshine heard them (dev2).
