@@ -163,8 +163,11 @@ def _listed(entry: StandingRecord, said: tuple[SaidFor, ...]) -> Listed:
 
 
 def _said(saying: PastSaying) -> SaidFor:
-    opinions = () if saying.reading is None else saying.reading.opinions
-    return SaidFor(saying.utterance_id, saying.reading, (*opinions, *saying.late))
+    if (recorded := saying.reading) is None:
+        return SaidFor(saying.utterance_id, None, saying.late)
+    # Where one of several decided, it is among them, and of long speech its pieces are: they say nothing besides.
+    others = (one for one in recorded.opinions if one.interpreter.partition(" (piece ")[0] != recorded.interpreter)
+    return SaidFor(saying.utterance_id, recorded, (*others, *saying.late))
 
 
 async def _read(readings: ModelReadings, utterance_id: str, reads: Interpreter) -> Reading | None:

@@ -141,6 +141,18 @@ def test_what_one_of_a_panel_heard_otherwise_is_doubted_before_any_model_is_aske
     assert (other.field, other.heard, other.interpreter) == ("dock", "C", "gpt")
 
 
+@pytest.mark.parametrize("own", [read(0.9, "gpt"), read(0.9, "gpt (piece 1 of 2)")], ids=["it alone", "in pieces"])
+def test_whoever_decided_is_not_counted_once_more_for_himself(tmp_path: Path, own: Reading) -> None:
+    other = read(0.95, dock="C")
+    with Journal.open(tmp_path) as journal:
+        said = utterance(0)
+        reading = replace(read(0.9, "gpt"), opinions=(own, other))
+        meant = replace(entry(said, journal.begin(said)), fields=MOVE, reading=reading)
+        journal.commit(meant, replace(ACCEPT, fields=MOVE), render)
+        (found,) = morning.known(journal.readings, NOON).entries
+    assert found.doubt.measure == measured(read(0.9, "gpt"), other)
+
+
 def test_no_model_is_asked_for_more_than_may_be_spent_nor_for_what_is_no_more(state: Path) -> None:
     paid = replace(read(0.95), usage=Usage("mine", "m", 0, 0, 0, 1.0, cost_usd=0.6))
     found = again(state, ScriptedInterpreter(*[paid] * 4))
