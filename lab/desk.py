@@ -22,7 +22,7 @@ from edge.forms.element_strings import SEPARATOR
 from edge.forms.model import Form
 from edge.forms.scanned import AS_DELIVERED, END, Sending
 from edge.keep.journal import Journal
-from edge.records import SCANNER, Acoustics, Closing, FieldValue, Reading, Receipt, Shift, Utterance
+from edge.records import SCANNER, Acoustics, Closing, Draft, FieldValue, Reading, Receipt, Shift, Utterance
 
 DESK_SCANNER = "typed at the desk"  # The name of a scanner that is none.
 
@@ -90,6 +90,18 @@ class Talk:
     def question(self) -> Question | None:
         """What is asked now."""
         return self._dialogue.question
+
+    @property
+    def open_draft(self) -> Draft | None:
+        """What is being agreed."""
+        return self._dialogue.draft
+
+    @property
+    def rests_on(self) -> frozenset[str]:
+        """The utterances on which rests what is open, and what stands for all entries."""
+        draft, stands = self._dialogue.draft, self._dialogue.context.fields.values()
+        own = () if draft is None else (draft.utterance_id, *draft.support)
+        return frozenset((*own, *(name for one in stands for name in one.said_in)))
 
     def start(self) -> Stepped:
         """Take up what is open in the journal; what was typed in vain goes to a person."""

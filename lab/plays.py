@@ -1,155 +1,126 @@
 """Plays: conversations as lines of JSON, each held afresh, and answered by what came of it.
 
-For a site that tries its own way of talking before anybody speaks it, and for whoever counts how such conversations
-end: `dockvoice talk --plays FILE`.
+For a site that tries its own way of talking before anybody speaks it, and for programs that hold conversations:
+`dockvoice talk --plays FILE`.
 """
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from functools import cache
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edge.agent.dialogue_steps import Render, Stepped
-from edge.agree.decide import Rules
-from edge.agree.dialogue.orders import Say
+from edge.agent.dialogue_steps import Render
 from edge.agree.dialogue.session import Manner
 from edge.forms.model import Form
-from edge.forms.scanned import AS_DELIVERED, Sending
 from edge.forms.spoken.language import language_named
 from edge.keep.journal import Journal
-from edge.records import Work
 from edge.records.strict_json import NotStrict, strict
-from edge.speak.wording import LANGUAGES, Phrasing
-from lab.desk import SCANNED, Talk, as_sent
+from edge.speak.wording import LANGUAGES
+from lab.rehearsal import Play, Rehearsal, WrongStep, expected, numbered
 
 JsonLine = dict[str, Any]
 
-WAIT = "/wait"  # Silence, until the device does something.
-
-KEYS = ("lines", "language", "form")
+KEYS = ("form", "hand", "language", "list", "operators")  # What may be said of a conversation.
 
 SWIFT = Path("/dev/shm")  # noqa: S108 - a directory in memory, where there is one: a play's journal is thrown away
 """A journal is flushed at each step; a disk takes some milliseconds for that, and memory none."""
-
-OF = ("amends", "cancels")  # How an event names the one that it is about.
 
 
 class WrongPlay(ValueError):
     """A line that is no play; its message says what was found, and what is allowed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Play:
-    """What an operator says, line by line."""
-
-    lines: tuple[str, ...]
-    rules: Rules
-    language: str
-    sending: Sending | None = None  # What a scanner sends, where one is at hand: a line that begins with ] is a label.
-    at_hand: tuple[Form, ...] = ()  # The forms that may be switched between, where the play names none.
-
-
-@dataclass(slots=True)
-class Acted:
-    """What came of a play."""
-
-    events: list[JsonLine] = field(default_factory=list)
-    said: list[str] = field(default_factory=list)
-    parked: int = 0  # The utterances that wait for a person at its end.
-
-
 def acted(
     lines: Iterable[bytes], usual: Play, forms: Mapping[str, Form], render: Render, manner: Manner
 ) -> Iterator[JsonLine]:
-    """What came of each line's play, in order; one that is no play is answered with its `error`.
+    """The answer to each line, in order; one that is no play is answered with its `error`.
 
+    `{"lines": [...]}` is a whole play. `{"begin": {...}}`, `{"line": ...}` and `{"end": true}` hold one step by step.
     `usual` holds for what a line does not say itself.
     """
     with _journals() as fresh:
+        stage = _Stage(usual, forms, lambda play: Rehearsal(play, fresh(), render, manner))
         for number, line in enumerate(lines, start=1):
             try:
-                play = _play(line, usual, forms)
-            except WrongPlay as fault:
+                yield stage.answer(line)
+            except (WrongPlay, WrongStep) as fault:
                 yield {"error": f"line {number}: {fault}"}
-                continue
-            with fresh() as journal:
-                came = act(play, journal, render, manner)
-            yield {"events": came.events, "parked": came.parked, "said": came.said}
+        stage.leave()
 
 
-def act(play: Play, journal: Journal, render: Render, manner: Manner) -> Acted:
-    """Hold the conversation of one play over a journal in which nothing is."""
-    sending = play.sending or AS_DELIVERED
-    device = Talk(play.rules, journal, render, time.monotonic, manner, sending=sending, forms=play.at_hand)
-    came, filled = Acted(), [play.rules.form]
-    ids: dict[str, int] = {}
+class _Stage:
+    """Where one conversation is held at a time."""
 
-    def tell(stepped: Stepped) -> None:
-        came.said += _said(stepped, play, filled[-1], device.rules.form)
-        filled.append(device.rules.form)
-        if stepped.row is not None:
-            event = json.loads(stepped.row.body)
-            ids[event["id"]] = stepped.row.sequence
-            data = event["data"]
-            told = {"sequence": stepped.row.sequence, "type": event["type"], "fields": data.get("fields", {})}
-            came.events.append(told | {name: ids[data[name]] for name in OF if name in data})
+    def __init__(self, usual: Play, forms: Mapping[str, Form], rehearsal: Callable[[Play], Rehearsal]) -> None:
+        self._usual = usual
+        self._forms = forms
+        self._made = rehearsal
+        self._held: Rehearsal | None = None
 
-    tell(device.start())
-    for line in play.lines:
-        if play.sending is not None and line.startswith(SCANNED):
-            tell(device.scan(as_sent(line)))
-        elif line != WAIT:
-            tell(device.say(line))
-        elif device.due is not None:
-            tell(device.expire())
-    came.parked = journal.review.how_many()
-    return came
+    def answer(self, typed: bytes) -> JsonLine:
+        """The answer to one line. Raises WrongPlay, WrongStep."""
+        match row := _row(typed):
+            case {"begin": dict(keys)}:
+                self.leave()
+                self._held = self._made(_play(keys, self._usual, self._forms))
+                return self._held.begin()
+            case {"line": str(line)}:
+                return self._open.step(line.strip())
+            case {"end": True}:
+                result = self._open.result()
+                self.leave()
+                return result
+            case {"lines": list(lines), **given} if all(isinstance(one, str) for one in lines):
+                return self._whole([one.strip() for one in lines], given)
+            case {"lines": found}:
+                raise WrongPlay(f"lines: found {found!r:.60}, allowed is a list of strings")
+            case _:
+                allowed = '{"lines": [...]}, {"begin": {...}}, {"line": "..."} or {"end": true}'
+                raise WrongPlay(f"found {', '.join(map(repr, row)) or 'nothing'}, allowed is {allowed}")
 
+    def leave(self) -> None:
+        """Let go of the conversation that is held, if one is."""
+        if self._held is not None:
+            self._held.close()
+            shutil.rmtree(self._held.directory)
+        self._held = None
 
-def _said(stepped: Stepped, play: Play, before: Form, after: Form) -> Iterator[str]:
-    """What the device says in a step; from where it changes the form on, of the form `after`."""
-    form = before
-    for order in stepped.orders:
-        if isinstance(order, Work):
-            form = after
-        elif isinstance(order, Say):
-            yield _phrasing(form, play.language, play.at_hand).text(order)
+    @property
+    def _open(self) -> Rehearsal:
+        if self._held is None:
+            raise WrongPlay('found a step, and no conversation is held; allowed is {"begin": {...}} before it')
+        return self._held
+
+    def _whole(self, lines: list[str], told: JsonLine) -> JsonLine:
+        self.leave()
+        self._held = held = self._made(_play(told, self._usual, self._forms))
+        try:
+            turns = [held.begin(), *(held.step(one) for one in lines)]
+            return {**held.result(), "turns": turns}
+        finally:
+            self.leave()
 
 
 @contextmanager
-def _journals() -> Iterator[Callable[[], Any]]:
-    """Makes a journal in which nothing is, as often as it is called: a copy of one, which is quicker than a new one."""
+def _journals() -> Iterator[Callable[[], Path]]:
+    """Makes the directory of a journal in which nothing is, as often as it is called: a copy, which is quicker."""
     within = SWIFT if SWIFT.is_dir() else None
     with tempfile.TemporaryDirectory(prefix="dockvoice-plays-", dir=within) as directory:
-        empty, copy = Path(directory) / "empty", Path(directory) / "play"
+        empty = Path(directory) / "empty"
         Journal.open(empty).close()
 
-        @contextmanager
-        def fresh() -> Iterator[Journal]:
-            shutil.copytree(empty, copy)
-            try:
-                with Journal.open(copy) as journal:
-                    yield journal
-            finally:
-                shutil.rmtree(copy)
+        def fresh() -> Path:
+            return Path(shutil.copytree(empty, Path(directory) / "play"))
 
         yield fresh
 
 
-@cache
-def _phrasing(form: Form, language: str, at_hand: tuple[Form, ...]) -> Phrasing:
-    return Phrasing(form, language, {one.name: one for one in at_hand})
-
-
-def _play(line: bytes, usual: Play, forms: Mapping[str, Form]) -> Play:
+def _row(line: bytes) -> JsonLine:
     try:
         row = strict(line)
     except NotStrict as fault:
@@ -158,16 +129,27 @@ def _play(line: bytes, usual: Play, forms: Mapping[str, Form]) -> Play:
         raise WrongPlay(
             f'found {type(row).__name__}, allowed is an object such as {{"lines": ["pallet 742", "/wait"]}}'
         )
-    if unknown := sorted(row.keys() - set(KEYS)):
-        raise WrongPlay(f"found the key {unknown[0]!r}, allowed are {', '.join(KEYS)}")
-    said = row.get("lines")
-    if not isinstance(said, list) or not all(isinstance(one, str) for one in said):
-        raise WrongPlay(f"lines: found {said!r:.60}, allowed is a list of strings")
-    language, name = row.get("language", usual.language), row.get("form", usual.rules.form.name)
+    return row
+
+
+def _play(told: JsonLine, usual: Play, forms: Mapping[str, Form]) -> Play:
+    if unknown := sorted(told.keys() - set(KEYS)):
+        raise WrongPlay(f"found the key {unknown[0]!r}, allowed are lines, {', '.join(KEYS)}")
+    hand = told.get("hand", [])
+    name = told.get("form", hand[0] if hand else usual.rules.form.name)
+    language = told.get("language", usual.language)
     if language not in LANGUAGES:
         raise WrongPlay(f"language: found {language!r:.60}, allowed are {', '.join(LANGUAGES)}")
-    if name not in forms:
-        raise WrongPlay(f"form: found {name!r:.60}, allowed are {', '.join(sorted(forms))}")
+    for one in (name, *hand):
+        if one not in forms:
+            raise WrongPlay(f"form: found {one!r:.60}, allowed are {', '.join(sorted(forms))}")
+    at_hand = tuple(forms[one] for one in hand)
+    if not at_hand and name == usual.rules.form.name:
+        at_hand = usual.at_hand
     rules = replace(usual.rules, form=forms[name], language=language_named(language))
-    at_hand = usual.at_hand if name == usual.rules.form.name else ()
-    return Play(tuple(one.strip() for one in said), rules, language, usual.sending, at_hand)
+    try:
+        lists = tuple(map(expected, told.get("list", ())))
+        operators = numbered(told["operators"]) if "operators" in told else usual.operators
+    except ValueError as fault:
+        raise WrongPlay(str(fault)) from fault
+    return Play(rules, language, usual.sending, at_hand, operators, lists)

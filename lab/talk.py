@@ -40,7 +40,8 @@ from edge.records import Work
 from edge.speak.wording import Phrasing
 from edge.terminal.tables import SafeConsole
 from lab.desk import SCANNED, Talk, as_sent
-from lab.plays import WAIT, Play, acted
+from lab.plays import acted
+from lab.rehearsal import WAIT, Play
 
 QUIT = "/quit"
 
@@ -82,8 +83,12 @@ def talk(
     place of the keyboard, and what it fills is agreed as what is said is.
 
     --plays holds many, each afresh: `{"lines": ["pallet 742, 12 units, dock B", "/wait"], "language": "en", "form":
-    "pallet-move"}` is answered by `{"events": [...], "parked": 0, "said": [...]}`: the events, how many utterances
-    wait for a person at the end, and what the device said. An event names the one that it amends or cancels by number.
+    "pallet-move"}` is answered by what came of it: `events`, the entries that stand (`stands`), what waits for a person
+    (`waits`, with why), what was taken back or not understood (`given_up`), and what the device said, in all and after
+    each line. `list` names what is announced ("trailer 5501: 742 24 CS A100"), `operators` who may sign on ("471 ana =
+    op-17"), `hand` the forms at hand. A line that begins with a slash is what happens beside the operator: /wait,
+    /scan, /list, /refuse, /accept, /discard, /cut, /lost, /back, /fail, /heal, /shift. To answer what is asked, hold
+    one step by step: `{"begin": {"form": "receive"}}`, then a `{"line": "..."}` at a time, then `{"end": true}`.
     """
     chosen = settings(config, state=state, form=form)
     filled, closes = form_named(chosen, chosen.forms.active), closing_form(chosen.forms_directory)
@@ -95,7 +100,7 @@ def talk(
     if plays is not None:
         sent = sending(chosen.scan) if scan else None
         forms = forms_in(chosen.forms_directory)
-        _act(plays, Play((), typed_in, language, sent, at_hand), forms, render, manner(chosen, closes))
+        _act(plays, Play(typed_in, language, sent, at_hand), forms, render, manner(chosen, closes))
         return
     with ExitStack() as opened:
         directory = state or Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="dockvoice-talk-")))

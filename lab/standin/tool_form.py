@@ -45,7 +45,12 @@ def _derived(name: str, schema: str) -> Form | None:
         "properties": fields,
         "required": list(fields),
         "additionalProperties": False,
-        "x-voice": {"name": words.replace(" ", "-"), "spoken_name": words, "readback": ", ".join(map(_held, fields))},
+        "x-voice": {
+            "name": words.replace(" ", "-"),
+            "spoken_name": words,
+            "readback": ", ".join(map(_held, fields)),
+            "identifies": list(fields)[:1],  # A tool says nothing of it, and nothing is corrected here.
+        },
     }
     # Through a file, so that it is the forms' own loader that says what a form is.
     with TemporaryDirectory() as directory:

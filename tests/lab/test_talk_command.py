@@ -135,7 +135,12 @@ def test_plays_are_held_afresh_and_answered_by_what_came_of_each(tmp_path: Path)
     amended, asked, parked, wrong = map(json.loads, told.stdout.splitlines())
     kinds = [(event["type"], event["fields"]["quantity"], event.get("amends")) for event in amended["events"]]
     assert kinds == [("dockvoice.entry.recorded.v1", 12, None), ("dockvoice.entry.amended.v1", 15, 1)]
-    assert asked == {"events": [], "parked": 0, "said": ["Welches Tor?"]}
+    assert (asked["events"], asked["waits"], asked["said"]) == ([], [], ["Welches Tor?"])
+    assert asked["open"] == {"pallet_id": "742", "quantity": 12}
+    assert [turn["said"] for turn in asked["turns"]] == [[], ["Welches Tor?"]]
+    assert [(one["fields"], one["why"], one["said"]) for one in parked["waits"]] == [
+        ({"pallet_id": "742", "quantity": 12}, "unanswered", ["pallet 742, 12 units"])
+    ]
     assert parked["parked"] == 1
     assert wrong == {"error": "line 4: lines: found 'pallet 742', allowed is a list of strings"}
     assert told.exit_code == 1
@@ -144,6 +149,44 @@ def test_plays_are_held_afresh_and_answered_by_what_came_of_each(tmp_path: Path)
     assert CliRunner().invoke(commands, ["--plays", str(kept)]).stdout == told.stdout
     none = CliRunner().invoke(commands, ["--plays", str(tmp_path / "none.jsonl")])
     assert "none.jsonl: No such file" in str(none.exception)
+
+
+def test_a_conversation_is_held_step_by_step_with_what_happens_beside_the_operator() -> None:
+    begin = {
+        "hand": ["receive-notice"],
+        "operators": "471 ana = op-17",
+        "list": ["trailer 5501: 742 24 CS A100"],
+    }
+    steps = ["sign on ana", "trailer 5501", "/wait", "pallet 742, 24 cases", "/wait", "/refuse 1 not_on_site"]
+    steps += [
+        "pallet 743, 10 cases",
+        "/cut",
+        "/wait",
+        "/wait",
+        "pallet 744, 5 cases",
+        "yes",
+        "/wait",
+        "/accept pallet_id 743, quantity 11",
+    ]
+    asked = [{"begin": begin}, *({"line": one} for one in steps), {"end": True}, {"line": "/wait"}]
+    told = CliRunner().invoke(commands, ["--plays", "-"], input="".join(f"{json.dumps(one)}\n" for one in asked))
+    *turns, came, late = map(json.loads, told.stdout.splitlines())
+    assert [turn["line"] for turn in turns] == ["", *steps]
+    assert turns[6]["said"] == ["Refused: pallet 7 4 2, 24 cases, trailer 5 5 0 1: not on site."]
+    assert [(one["fields"]["pallet_id"], one["fields"]["quantity"]) for one in came["stands"]] == [
+        ("744", 5),
+        ("743", 11),
+    ]
+    assert {one["operator"] for one in came["stands"]} <= {"op-17", None}
+    assert (came["waits"], came["given_up"], came["standing"]) == ([], [], {"trailer": "5501"})
+    assert "no conversation is held" in late["error"]
+
+
+def test_a_step_that_is_none_is_told() -> None:
+    told = CliRunner().invoke(commands, ["--plays", "-"], input='{"lines": ["/jump"]}\n{"lines": ["/refuse 9 late"]}\n')
+    jump, refused = map(json.loads, told.stdout.splitlines())
+    assert jump["error"].startswith("line 1: found the step '/jump', allowed are /wait ")
+    assert refused["error"].startswith("line 2: '/refuse 9 late'")
 
 
 def test_without_a_directory_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,319 @@
+"""A rehearsal: a conversation typed step by step, and what came of it: records, what waits for a person, what is gone.
+
+A step is what the operator says, or begins with a slash: what happens beside him. `STEPS` lists those.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from edge.agent.dialogue_steps import Render, Stepped
+from edge.agent.review import DeviceIdentity, Person, accept, stated
+from edge.agree.decide import Rules
+from edge.agree.dialogue.events import Fate, Hardware, Link, PersonDecided
+from edge.agree.dialogue.orders import Say
+from edge.agree.dialogue.session import MOST_ENTRIES, Manner
+from edge.agree.expectations import Expectations
+from edge.errors import UnreadableInput
+from edge.forms.model import Form
+from edge.forms.scanned import AS_DELIVERED, Sending
+from edge.keep.journal import Journal
+from edge.keep.queries import KeptUtterance
+from edge.records import (
+    ExpectedLine,
+    ExpectedList,
+    Operator,
+    Outcome,
+    PlaceKind,
+    Receipt,
+    ReceiptOutcome,
+    ReceivingPlace,
+    Shift,
+    Work,
+)
+from edge.speak.wording import Phrasing
+from lab.desk import SCANNED, Talk, as_sent
+
+Json = dict[str, Any]
+
+WAIT = "/wait"  # Silence, until the device does something.
+
+STEPS = (
+    f"{WAIT} silence, until the device does something",
+    "/scan TEXT a label is scanned",
+    "/list trailer 5501: 742 24 CS A100; 743 6 EA A200 lot; 744 5 CS A100 received   this is announced",
+    "/refuse NUMBER REASON the inventory refuses an event",
+    "/accept FIELD VALUE, FIELD VALUE the office accepts the oldest that waits, these values over what was read",
+    "/discard the office discards the oldest that waits",
+    "/cut the power is cut, and comes back",
+    "/lost, /back the network",
+    "/fail FAULT, /heal FAULT the headset",
+    "/shift NAME DATE another shift begins",
+)
+
+OF = ("amends", "cancels")  # How an event names the one that it is about.
+
+IN_OFFICE = "office"  # Who decides in a rehearsal about what waits for a person.
+
+
+class WrongStep(ValueError):
+    """A step that is none; its message says what was found, and what is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """What is so before a conversation."""
+
+    rules: Rules
+    language: str
+    sending: Sending | None = None  # What a scanner sends, where one is at hand: a line that begins with ] is a label.
+    at_hand: tuple[Form, ...] = ()  # The forms that may be switched between.
+    operators: tuple[Operator, ...] | None = None  # Who may sign on; None: as the settings say.
+    lists: tuple[ExpectedList, ...] = ()  # What is announced.
+
+
+@dataclass(slots=True)
+class Rehearsal:
+    """One conversation over a journal of its own."""
+
+    play: Play
+    directory: Path
+    render: Render
+    manner: Manner
+    _talk: Talk = field(init=False)
+    _journal: Journal = field(init=False)
+    _lists: dict[ReceivingPlace, ExpectedList] = field(init=False)
+    _shift: Shift | None = None
+    _form: Form = field(init=False)
+    _events: list[Json] = field(default_factory=list)
+    _ids: dict[str, int] = field(default_factory=dict)
+    _lines: dict[str, str] = field(default_factory=dict)  # By utterance, what was said.
+    said: list[str] = field(default_factory=list)  # All that the device said.
+
+    def __post_init__(self) -> None:
+        self._lists = {one.place: one for one in self.play.lists}
+        self._form = self.play.rules.form
+        if self.play.operators is not None:
+            self.manner = replace(self.manner, operators=self.play.operators)
+
+    def begin(self) -> Json:
+        """Come up; what the device says then."""
+        return self._turn("", self._start())
+
+    def _start(self) -> Stepped:
+        self._journal = Journal.open(self.directory)
+        self._talk = Talk(
+            *(self.play.rules, self._journal, self.render, time.monotonic, self.manner),
+            sending=self.play.sending or AS_DELIVERED,
+            forms=self.play.at_hand,
+            expected=lambda: Expectations(self._lists.values()),
+            shift=lambda: self._shift,
+        )
+        return self._talk.start()
+
+    def close(self) -> None:
+        """Leave the journal."""
+        self._journal.close()
+
+    def step(self, line: str) -> Json:
+        """Do what a line says; what came of it. Raises WrongStep."""
+        if line.startswith("/"):
+            word, _, rest = line.partition(" ")
+            does = getattr(self, f"_do_{word[1:]}", None)
+            if does is None:
+                raise WrongStep(f"found the step {word!r}, allowed are {'; '.join(STEPS)}")
+            try:
+                return self._turn(line, *does(rest.strip()))
+            except (ValueError, IndexError, KeyError, UnreadableInput) as fault:
+                raise WrongStep(f"{line!r:.120}: {fault}; allowed are {'; '.join(STEPS)}") from fault
+        if self.play.sending is not None and line.startswith(SCANNED):
+            return self._turn(line, *self._do_scan(line))
+        stepped = self._talk.say(line)
+        self._lines[self._talk.latest] = line
+        return self._turn(line, stepped)
+
+    def result(self) -> Json:
+        """What came of all of it."""
+        kept = [self._journal.queries.history(one) for one in self._lines]
+        entries = self._journal.queries.on_record(datetime.min.replace(tzinfo=UTC), MOST_ENTRIES)
+        waiting = self._journal.review.under_review()
+        drafts = {
+            one.utterance_id: one
+            for form in {one.form for one in waiting}
+            for one in self._journal.review.drafts(form, MOST_ENTRIES)
+        }
+        why = {one.utterance_id: one.review for one in kept}
+        rests = {one.utterance_id: [one.utterance_id] for one in waiting}
+        rests |= {name: [name, *one.support] for name, one in drafts.items() if name in rests}
+        draft = self._talk.open_draft
+        used = {name for one in kept if one.event_id is not None for name in (one.utterance_id, *one.support)}
+        used |= {name for names in rests.values() for name in names} | set(self._talk.rests_on)
+        return {
+            "events": self._events,
+            "stands": [
+                {
+                    "sequence": self._ids[one.event_id],
+                    "form": one.form,
+                    "operator": one.operator,
+                    "fields": dict(one.fields),
+                }
+                for one in reversed(entries)
+                if not one.refused
+            ],
+            "waits": [
+                {
+                    "form": one.form,
+                    "operator": drafts[one.utterance_id].operator if one.utterance_id in drafts else None,
+                    "fields": dict(one.fields),
+                    "why": why.get(one.utterance_id),
+                    "said": [self._lines[name] for name in rests[one.utterance_id] if name in self._lines],
+                }
+                for one in waiting
+            ],
+            "given_up": list(self._given_up(used)),
+            "said": self.said,
+            "parked": len(waiting),
+            "state": self._talk.state.value,
+            "standing": dict(self._talk.standing),
+            "open": None if draft is None else {name: one.value for name, one in draft.reading.fields.items()},
+        }
+
+    def _given_up(self, used: set[str]) -> Iterator[Json]:
+        """What was taken back, or not understood, or held a value that is nowhere."""
+        for name, line in self._lines.items():
+            reading = None if name in used else self._journal.queries.reading(name)
+            if reading is None or reading.command is not None:
+                continue
+            values = {one: said.value for one, said in reading.fields.items() if said.value is not None}
+            outcome = self._journal.queries.history(name).outcome
+            if outcome == Outcome.CANCEL:
+                yield {"said": [line], "fields": values, "why": "taken back"}
+            elif values or outcome == Outcome.REPEAT:
+                yield {"said": [line], "fields": values, "why": "not understood"}
+
+    # What happens beside the operator.
+
+    def _do_wait(self, _: str) -> Sequence[Stepped]:
+        return [] if self._talk.due is None else [self._talk.expire()]
+
+    def _do_scan(self, text: str) -> Sequence[Stepped]:
+        stepped = self._talk.scan(as_sent(text))
+        self._lines[self._talk.latest] = text
+        return [stepped]
+
+    def _do_list(self, text: str) -> Sequence[Stepped]:
+        announced = expected(text)
+        self._lists[announced.place] = announced
+        return []
+
+    def _do_refuse(self, text: str) -> Sequence[Stepped]:
+        number, reason = text.split(maxsplit=1)
+        event_id = {sequence: one for one, sequence in self._ids.items()}[int(number)]
+        return [self._talk.answer(Receipt(event_id, ReceiptOutcome.REFUSED, (reason,)))]
+
+    def _do_accept(self, text: str) -> Sequence[Stepped]:
+        office = DeviceIdentity("site", "device", None, clock_believed=True)
+        given = [pair.strip().replace(" ", "=", 1) for pair in text.split(",") if pair.strip()]
+        found = self._oldest()
+        rules = replace(self._talk.rules, form=self._form_named(found.form))
+        row = accept(self._journal, found.utterance_id, stated(given, rules.form), rules, Person(IN_OFFICE), office)
+        self._keep(row.event_id, row.sequence, json.loads(row.body))
+        (entry,) = self._journal.dialogue.entries(1)
+        fate = Fate.RECORDED if entry.fields == found.fields else Fate.CORRECTED
+        return [self._talk.tell(PersonDecided(found.utterance_id, fate, entry.fields, entry))]
+
+    def _do_discard(self, _: str) -> Sequence[Stepped]:
+        found = self._oldest()
+        self._journal.review.discard(found.utterance_id, IN_OFFICE, "rehearsed", lambda _: {})
+        return [self._talk.tell(PersonDecided(found.utterance_id, Fate.DROPPED, found.fields))]
+
+    def _do_cut(self, _: str) -> Sequence[Stepped]:
+        self.close()
+        return [self._start()]
+
+    def _do_lost(self, _: str) -> Sequence[Stepped]:
+        return [self._talk.tell(Link(up=False))]
+
+    def _do_back(self, _: str) -> Sequence[Stepped]:
+        return [self._talk.tell(Link(up=True))]
+
+    def _do_fail(self, fault: str) -> Sequence[Stepped]:
+        return [self._talk.tell(Hardware(fault))]
+
+    def _do_heal(self, fault: str) -> Sequence[Stepped]:
+        return [self._talk.tell(Hardware(fault, healed=True))]
+
+    def _do_shift(self, text: str) -> Sequence[Stepped]:
+        name, day = text.split()
+        self._shift = day, name
+        return [self._talk.tell(Link(up=True))]  # whatever happens next
+
+    def _oldest(self) -> KeptUtterance:
+        return self._journal.review.under_review()[0]
+
+    def _form_named(self, name: str) -> Form:
+        return next((one for one in self.play.at_hand if one.name == name), self.play.rules.form)
+
+    # What came of it.
+
+    def _turn(self, line: str, *steps: Stepped) -> Json:
+        before, first = len(self._events), len(self.said)
+        for stepped in steps:
+            self.said += self._texts(stepped)
+            if stepped.row is not None:
+                self._keep(stepped.row.event_id, stepped.row.sequence, json.loads(stepped.row.body))
+        state = self._talk.state.value
+        return {"line": line, "said": self.said[first:], "events": self._events[before:], "state": state}
+
+    def _keep(self, event_id: str, sequence: int, event: Json) -> None:
+        self._ids[event_id] = sequence
+        data = event["data"]
+        named = {name: self._ids.get(data[name]) for name in OF if name in data}
+        told = {"form": data.get("form"), "operator": data.get("operator"), "fields": data.get("fields", {})}
+        self._events.append({"sequence": sequence, "type": event["type"], **told, **named})
+
+    def _texts(self, stepped: Stepped) -> Iterator[str]:
+        """What the device says in a step; from where it changes the form on, of the other form."""
+        for order in stepped.orders:
+            if isinstance(order, Work):
+                self._form = self._talk.rules.form
+            elif isinstance(order, Say):
+                yield _phrasing(self._form, self.play.language, self.play.at_hand).text(order)
+
+
+@cache
+def _phrasing(form: Form, language: str, at_hand: tuple[Form, ...]) -> Phrasing:
+    return Phrasing(form, language, {one.name: one for one in at_hand})
+
+
+_ANNOUNCED = re.compile(r"(trailer|door) (\w+): *(.+)")
+
+
+def expected(text: str) -> ExpectedList:
+    """The list in `trailer 5501: 742 24 CS A100 lot; 743 6 EA A200 received`. Raises ValueError."""
+    found = _ANNOUNCED.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(f"found {text!r:.60}, allowed is {STEPS[2]}")
+    kind, name, lines = found.groups()
+    read = []
+    for line in lines.split(";"):
+        pallet, quantity, uom, item, *more = line.split()
+        lot, received = "lot" in more, "received" in more
+        read.append(ExpectedLine("N1", pallet, item, int(quantity), uom, lot_needed=lot, received=received))
+    return ExpectedList("site", ReceivingPlace(PlaceKind(kind), name), 1, tuple(read))
+
+
+def numbered(text: str) -> tuple[Operator, ...]:
+    """The operators in `471 ana = op-17, 82 ben = op-18`: number, spoken name, name on record. Raises ValueError."""
+    found = [re.fullmatch(r"\s*(\d+) (\w+) = (\S+)\s*", one) for one in text.split(",")]
+    if None in found:
+        raise ValueError(f"found {text!r:.60}, allowed is `471 ana = op-17, 82 ben = op-18`")
+    return tuple(Operator(who, number, (spoken,)) for number, spoken, who in (one.groups() for one in found if one))
