@@ -1,0 +1,85 @@
+"""The two laws, judged by what was said and what came of it alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tests.docklife.life import Life, Line
+from tests.docklife.things import Thing, Value
+
+FREE = frozenset({"uom", "recount"})  # What a device may make of the words for a count.
+
+
+def broken(life: Life) -> list[str]:
+    """Every breach of a law, in words."""
+    return [*_attribution(life), *_conservation(life)]
+
+
+def _attribution(life: Life) -> Iterator[str]:
+    """A record that stands has only values that were said of its own thing, or stand for all."""
+    contexts = [line.context for line in life.lines if line.context]
+    for record in life.result["stands"]:
+        fields: Mapping[str, Any] = record["fields"]
+        own = next((one for one in life.things if any(_may_be(fields, key) for key in _keys(life, one))), None)
+        if own is None:
+            yield f"attribution: {fields}: no such thing was said"
+            continue
+        said = _said_of(life, life.things.index(own), own)
+        for name, value in fields.items():
+            stands = any(context.get(name) == value for context in contexts)
+            if name not in own.key and name not in FREE and value not in said.get(name, ()) and not stands:
+                yield f"attribution: {fields}: {name} {value!r} was not said of it: {said}"
+
+
+def _keys(life: Life, own: Thing) -> Iterator[Mapping[str, Value]]:
+    """What the thing was called: by another name only until the right one was said."""
+    yield own.key
+    at = life.things.index(own)
+    wrong = [line for line in life.lines if line.thing == at and line.misnamed is not None]
+    if wrong and not any(line.names for line in life.lines if line.thing == at):
+        yield {**own.key, "pallet_id": str(wrong[0].misnamed)}
+
+
+def _may_be(fields: Mapping[str, Any], key: Mapping[str, Value]) -> bool:
+    """Is the record of this thing, though a part of its name may not have been said?"""
+    known = [name for name in key if name in fields]
+    return bool(known) and all(fields[name] == key[name] for name in known)
+
+
+def _said_of(life: Life, at: int, own: Thing) -> dict[str, set[Value]]:
+    said: dict[str, set[Value]] = {name: {value} for name, value in own.values.items()}
+    for line in life.lines:
+        if line.thing == at:
+            for name, value in line.values.items():
+                said.setdefault(name, set()).add(value)
+    first = life.first_values.get(at, {})
+    for name, value in first.items():
+        said.setdefault(name, set()).add(value)
+    return said
+
+
+def _is_of(fields: Mapping[str, Any], key: Mapping[str, Value]) -> bool:
+    return all(fields.get(name) == value for name, value in key.items())
+
+
+def _conservation(life: Life) -> Iterator[str]:
+    """What was said of a thing is on record, waits, was taken back, or was given up aloud."""
+    result = life.result
+    recorded = [event["fields"] for event in result["events"]]
+    for at, one in enumerate(life.things):
+        names = [line for line in life.lines if line.thing == at and (line.names or line.misnamed is not None)]
+        if not names or any(_is_of(fields, key) for fields in recorded for key in _keys(life, one)):
+            continue
+        texts = {line.text for line in life.lines if line.thing == at and not line.takes_back and not line.confirms}
+        waits = (texts & set(waiting["said"]) or _is_of(waiting["fields"], one.key) for waiting in result["waits"])
+        if any(waits) or any(line.takes_back for line in life.lines if line.thing == at):
+            continue
+        if not any(_given_up(life, line) for line in names):
+            yield f"conservation: {one.key}: said in {[line.text for line in names]}, and nowhere"
+
+
+def _given_up(life: Life, line: Line) -> bool:
+    """Was the operator told that nothing was made of the line?"""
+    turn = next(turn for one, turn in zip(life.lines, life.turns, strict=True) if one is line)
+    return bool(turn["said"]) and any(line.text in one["said"] for one in life.result["given_up"])
