@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from edge.agree.decide import Rules
-from edge.agree.dialogue.merging import BREATH_S, BreathBefore, names_another
+from edge.agree.dialogue.claims import differing
+from edge.agree.dialogue.merging import BREATH_S, BreathBefore
 from edge.forms.spoken import begins, corrects
 from edge.records import (
     SAMPLE_BYTES,
@@ -138,7 +139,7 @@ class Breaths:
         """Whoever names another thing has begun another entry, unless he takes back what he said."""
         if corrects(_words([*(one.reading.words for one in self._said[1:]), said.words]), rules.language):
             return False
-        return any(names_another(one.reading, said, rules) for one in self._said)
+        return any(differing(one.reading, said, rules.identifies) for one in self._said)
 
 
 def _is_unfinished(heard: Breath, verdict: Verdict) -> bool:

@@ -6,6 +6,7 @@ power is cut, the next start finds what was agreed and what was not, and asks fo
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -22,7 +23,7 @@ from edge.agree.dialogue.events import (
     UtteranceHeard,
 )
 from edge.agree.dialogue.machine import Dialogue
-from edge.agree.dialogue.orders import Order, Prompt, Say
+from edge.agree.dialogue.orders import Alarm, Order, Prompt, Say
 from edge.agree.dialogue.session import AT_THE_DOOR, MOST_ENTRIES, InReview, Manner
 from edge.agree.dialogue.table import State
 from edge.config import ReadBack, Settings
@@ -63,6 +64,8 @@ ASKING = frozenset(
 """The commands that ask about what stands on record."""
 MINUTE_S = 60
 MOST_ASKED = 50  # Of what waits for a person: more than anybody takes up by voice in a shift.
+
+logger = logging.getLogger(__name__)
 
 Render = Callable[[Entry, Minted], dict[str, Any]]  # Makes the event of an entry.
 
@@ -178,6 +181,8 @@ class DialogueSteps:
                     pass
                 case Say():
                     heard += self._filled(journal, order)
+                case Alarm(breach, trace):
+                    logger.error("conversation: %s of %s: put aside: %s", breach.law, ", ".join(breach.claims), trace)
                 case _:
                     heard.append(order)
         if mended := planned.refused - self._dialogue.recorded.refused:

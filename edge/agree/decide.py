@@ -38,7 +38,10 @@ OPEN = frozenset({Reason.FIELD_MISSING, Reason.FIELD_INVALID, Reason.NOT_IN_CATA
 ANNOUNCED_OTHERWISE = frozenset({Reason.NOT_EXPECTED, Reason.EXPECTED_ELSEWHERE, Reason.ALREADY_RECEIVED})
 """What a list of expected receipts says against an identifier: a yes settles it."""
 
-AS_HEARD = ANNOUNCED_OTHERWISE | {Reason.UNUSUAL, Reason.DOUBLE_COUNT, Reason.FIELD_UNCONFIRMED}
+AS_MEANT = ANNOUNCED_OTHERWISE | {Reason.UNUSUAL, Reason.DOUBLE_COUNT}
+"""What is odd about a value that was heard well: it is perhaps not meant."""
+
+AS_HEARD = AS_MEANT | {Reason.FIELD_UNCONFIRMED}
 """Doubts about whether the value is meant, not about which one was heard."""
 
 A_CHOICE = 2  # More candidates than two would not be listened to.
@@ -64,6 +67,11 @@ class Rules:
     def identifiers(self) -> tuple[str, ...]:
         """The fields by which a thing is known."""
         return tuple(field.name for field in self.form.fields if field.identifier)
+
+    @property
+    def identifies(self) -> tuple[str, ...]:
+        """The fields that say of which thing an entry is."""
+        return self.form.identifies
 
     @property
     def of_context(self) -> Rules:

@@ -13,14 +13,13 @@ from typing import Any
 
 from edge.agent.typed_input import LONGEST_LINE_BYTES, typed
 from edge.agree.decide import Rules, decide
+from edge.agree.dialogue.claims import differing
 from edge.agree.dialogue.merging import (
     among_talk,
     answer_to,
     begins_astray,
     is_beside,
-    is_of_another,
     is_plain,
-    names_another,
     with_answer,
 )
 from edge.agree.dialogue.questions import values_of
@@ -102,7 +101,7 @@ def _ordered_of(reading: Reading, held: Mapping[str, FieldValue] | None, saying:
     rules = saying.rules
     if reading.act is Act.CANCEL and held is not None and reading.fields:
         before = replace(reading, fields=_read_back(held))
-        if names_another(before, reading, rules):
+        if differing(before, reading, rules.identifies):
             return _told(Verdict(Outcome.REPEAT, (), {}), rules, why=["it names another than what was read back"])
     return {**_ordered(reading.command or reading.act, rules), "fields": values_of(reading)}
 
@@ -111,7 +110,7 @@ def _about_question(given: Reading, asked: str, saying: Saying) -> JsonLine:
     """The answer alone, or where it is told what is known of the entry, all of it."""
     rules, held = saying.rules, saying.held
     others = _read_back({name: value for name, value in (held or {}).items() if name != asked})
-    if len(given.fields) > 1 and names_another(replace(given, fields=others), given, rules):
+    if len(given.fields) > 1 and differing(replace(given, fields=others), given, rules.identifies):
         verdict = decide(given, Closing.PAUSE, rules)
         if verdict.outcome is not Outcome.ACCEPT:
             return _asked_whether("instead", given, saying)
@@ -144,13 +143,13 @@ def _about_held(reading: Reading, held: Mapping[str, FieldValue], saying: Saying
     if not reading.fields:
         doubted = "it may object to what was read back: silence records that no more"
         return _told(verdict, rules, why=[*_why(verdict, reading, saying), doubted])
-    if whole and is_of_another(before, reading, rules):
+    if whole and differing(before, reading, rules.identifies):
         return _told(verdict, rules, why=_why(verdict, reading, saying))
     takes_back = reading.act is Act.AMEND or corrects(reading.words, rules.language)
     strange = begins_astray(reading, rules) or not (takes_back or is_plain(reading, rules))
     if not whole and (strange or among_talk(reading, rules, held=held)):
         return _asked_whether("entry right", reading, saying)
-    if not whole and not takes_back and names_another(before, reading, rules):
+    if not whole and not takes_back and differing(before, reading, rules.identifies):
         return _asked_whether("instead", reading, saying)
     return _amended(reading, saying)
 

@@ -99,11 +99,18 @@ def form_of(schema: Any, name: str, where: str) -> Form:
         terminator=voice.get("terminator"),
         template=voice["readback"],
         schema=MappingProxyType(schema),
+        identifies=_identifies(schema),
         context=tuple(voice.get("context", ())),
         closes=voice.get("closes"),
         expects=MappingProxyType({Expects(part): name for part, name in voice.get("expects", {}).items()}),
         called=MappingProxyType(dict(_called(schema))),
     )
+
+
+def _identifies(schema: Mapping[str, Any]) -> tuple[str, ...]:
+    """The fields that say which thing an entry is about: the form names them, or they are required and name a thing."""
+    named = [name for name, one in schema["properties"].items() if one["x-voice"].get("identifier")]
+    return tuple(schema["x-voice"].get("identifies", [name for name in named if name in schema["required"]]))
 
 
 def _called(schema: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -213,6 +220,7 @@ def _sound(schema: Any, broken: Sequence[metaschema.Fault]) -> dict[str, Any]:
 def _contradictions(fields: Mapping[str, Any], schema: Mapping[str, Any], expected: str) -> Iterator[str]:
     """Faults between the parts of a document whose `fields` are in the subset; `expected`: how its file names it."""
     yield from _form_contradictions(schema, expected)
+    yield from _unidentified(fields, schema)
     yield from _words_shared(fields)
     yield from _bare_shared(fields)
     yield from _scans_shared(fields)
@@ -233,8 +241,9 @@ def _form_contradictions(schema: Mapping[str, Any], expected: str) -> Iterator[s
         yield f"#/required: {missing!r} is no field; fields: {', '.join(known)}"
     if isinstance(readback := voice.get("readback"), str):
         yield from _unreadable(readback, set(known), "#/x-voice/readback")
-    context, expects = voice.get("context"), voice.get("expects")
-    named = [("context", one) for one in (context if isinstance(context, list) else ())]
+    expects = voice.get("expects")
+    lists = {part: voice[part] for part in ("identifies", "context") if isinstance(voice.get(part), list)}
+    named = [(part, one) for part, listed in lists.items() for one in listed]
     named += [(f"expects/{part}", one) for part, one in (expects.items() if isinstance(expects, dict) else ())]
     closes = voice.get("closes")
     named += [("closes", closes)] if isinstance(closes, str) else []
@@ -245,6 +254,20 @@ def _form_contradictions(schema: Mapping[str, Any], expected: str) -> Iterator[s
         )
     for where, missing in [(where, field) for where, field in named if field not in known]:
         yield f"#/x-voice/{where}: {missing!r} is no field; fields: {', '.join(known)}"
+
+
+def _unidentified(fields: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[str]:
+    """That nothing says which thing an entry is about: then the next one could not be told from a correction."""
+    known, required, voice = schema.get("properties"), schema.get("required"), schema.get("x-voice")
+    parts = isinstance(known, dict) and isinstance(required, list) and isinstance(voice, dict)
+    if not parts or len(fields) < len(known) or "identifies" in voice:  # what is broken may be the field that does
+        return
+    if not any(name in required for name, one in fields.items() if one["x-voice"].get("identifier")):
+        yield (
+            "#/x-voice/identifies: found nothing, and no required field is an 'identifier'; allowed: one or more of "
+            f"{', '.join(known)}; name those by which one entry is told from the next: "
+            f'"identifies": ["{next(iter(known))}"]'
+        )
 
 
 def _unit_of(name: str, fields: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -254,6 +254,7 @@ FORM = {
                     "called": _all_of(WORDS),
                     "readback": TEXT,
                     "terminator": WORD,
+                    "identifies": _all_of({"type": "string"}),
                     "context": _all_of({"type": "string"}),
                     "closes": {"type": "string"},
                     "expects": _object(["pallet"], {str(part): {"type": "string"} for part in Expects}),

@@ -317,6 +317,8 @@ class Form:
     """The word that ends a sentence, which is confirmed where it is missing; None: a pause is enough."""
     template: str  # How a whole entry is read back: text around each field's own readback.
     schema: Mapping[str, Any]  # The JSON Schema as it stands in the file.
+    identifies: tuple[str, ...] = ()
+    """The fields that say which thing an entry is about: with another value of one it is about another thing."""
     context: tuple[str, ...] = ()  # The fields that say what an entry belongs to, such as trailer and order.
     expects: Mapping[Expects, str] = field(default_factory=dict)
     """The fields that are held against the lists of expected receipts, by what they are there."""
@@ -329,7 +331,13 @@ class Form:
         """The fields of the context that need not be said with each entry; none where an entry is about the first."""
         if not self.context or self[self.context[0]].identifier:
             return ()
-        return tuple(name for name in self.context if not self[name].identifier)
+        own = self.identifies if self.context_identifies else ()
+        return tuple(name for name in self.context if not self[name].identifier and name not in own)
+
+    @property
+    def context_identifies(self) -> bool:
+        """Does the context alone say of which thing an entry is? Then it is of that one."""
+        return set(self.identifies) <= set(self.context)
 
     @cached_property
     def of_context(self) -> Form:

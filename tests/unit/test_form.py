@@ -119,6 +119,14 @@ FAULTS: dict[str, tuple[Change, list[str]]] = {
         ),
         ["#/properties/state/x-languages/de", "'nass' already belongs to 'state'"],
     ),
+    "nothing that says which thing an entry is about": (
+        lambda s: (voice(s, "pallet_id").pop("identifier"), s["x-voice"].pop("identifies", None)),
+        ["#/x-voice/identifies", "found nothing", "pallet_id, quantity, dock", '"identifies": ["pallet_id"]'],
+    ),
+    "a thing known by a field that there is not": (
+        lambda s: s["x-voice"].update(identifies=["pallet"]),
+        ["#/x-voice/identifies", "'pallet' is no field"],
+    ),
     "a trailer closed by a field that there is not": (
         lambda s: s["x-voice"].update(closes="trailer"),
         ["#/x-voice/closes", "'trailer' is no field"],
@@ -375,6 +383,13 @@ def test_a_shipped_form_is_a_json_schema_that_any_validator_takes(name: str, rep
 def test_the_form_and_a_json_schema_validator_agree(entry: Mapping[str, object], valid: bool, form: Form) -> None:
     assert jsonschema.Draft202012Validator(dict(form.schema)).is_valid(entry) is valid
     assert (form.faults(entry) == {}) is valid
+
+
+def test_a_form_says_which_thing_an_entry_is_about(schema: dict[str, Any], tmp_path: Path) -> None:
+    schema["x-voice"]["identifies"] = ["pallet_id", "dock"]
+    assert load_form(written(schema, tmp_path)).identifies == ("pallet_id", "dock")
+    del schema["x-voice"]["identifies"]
+    assert load_form(written(schema, tmp_path)).identifies == ("pallet_id",)
 
 
 def test_optional_fields_may_be_left_out(schema: dict[str, Any], tmp_path: Path) -> None:

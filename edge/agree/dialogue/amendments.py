@@ -7,8 +7,9 @@ from dataclasses import replace
 from itertools import islice
 
 from edge.agree.dialogue import drafting, works
+from edge.agree.dialogue.claims import differing
 from edge.agree.dialogue.events import UtteranceHeard
-from edge.agree.dialogue.merging import begins_astray, names_another, put_right
+from edge.agree.dialogue.merging import begins_astray, put_right
 from edge.agree.dialogue.orders import Order, Prompt
 from edge.agree.dialogue.questions import About, Question, held, values_of
 from edge.agree.dialogue.session import DialogueSession
@@ -19,14 +20,16 @@ from edge.records import Act, Because, Draft, FieldValue, LastEntry, Outcome, Re
 def begin_or_replace_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """A sentence while nothing is open: a new entry, or the last one, where it begins by taking that back."""
     if not corrects(heard.reading.words, session.rules.language):
-        return drafting.begin_entry(session, heard)
+        return drafting.begin_entry(session, heard, alone=True)
     last, named = session.recorded.last, session.entry_named(heard.reading)
+    if named is None and session.was_named(heard.reading):
+        return _not_recorded(session, heard)
     if named is not None and drafting.takes_back(session, heard):
         # What stands for all entries now is not said of one before.
         own = {name: one for name, one in heard.reading.fields.items() if not one.is_taken}
         return correct_last(session, replace(heard, reading=replace(heard.reading, fields=own)))
     if last is None or session.manner.is_closing(last.draft):
-        return drafting.begin_entry(session, heard)
+        return drafting.begin_entry(session, heard, alone=True)
     draft = _replacing_last(session, last, replace(drafting.reading_of(session, heard), act=Act.RECORD), heard)
     verdict = drafting.judged_after(session, draft, heard)
     if drafting.takes_back(session, heard) and not names_another_than_last(session, draft):
@@ -39,6 +42,8 @@ def correct_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     """A correction while nothing is open: of the entry it names, else of the last. One refused is recorded anew."""
     said = drafting.reading_of(session, heard)
     named = session.entry_named(said)
+    if named is None and session.was_named(said):
+        return _not_recorded(session, heard)
     last = named or session.recorded.last
     if last is None or session.manner.is_closing(last.draft):
         elsewhere = works.tell_elsewhere(session) if last is None else []
@@ -54,10 +59,16 @@ def correct_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     said = put_right(before, said, session.rules)
     draft = _replacing_last(session, last, replace(before, fields={**before.fields, **said.fields}), heard)
     verdict = drafting.judged_after(session, draft, heard)
-    if len(said.fields) > 1 and names_another(before, said, session.rules):
+    if len(said.fields) > 1 and differing(before, said, session.rules.identifies):
         # "Correction, pallet 742, fifteen units" may well be of an entry before the last.
         return [heard.noted(held(verdict)), *ask_if_replaces_last(session, draft, verdict, said)]
     return drafting.begin_draft(session, heard, draft, verdict)
+
+
+def _not_recorded(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """What is to be corrected was cancelled, or waits for a person: nothing else is taken for it."""
+    named = session.identifiers_of(values_of(heard.reading))
+    return [heard.noted_as_heeded(), session.say(Prompt.NOT_RECORDED, named)]
 
 
 def object_to_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -83,6 +94,7 @@ def cancel_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         return [heard.noted_as_heeded(), told]
     standing = recorded.standing(last.event_id)
     if standing is None:
+        recorded.last = last
         return [heard.noted_as_heeded(), *give_up_refused_last(session)]
     if last.refused:
         recorded.mending = heard.utterance_id, last.event_id
@@ -122,7 +134,7 @@ def names_another_than_last(session: DialogueSession, draft: Draft) -> bool:
     last, rules = session.recorded.last, session.rules
     if last is None or draft.act is not Act.AMEND or not corrects(draft.reading.words, rules.language):
         return False
-    return names_another(last.draft.reading, draft.reading, rules)
+    return bool(differing(last.draft.reading, draft.reading, rules.identifies))
 
 
 def ask_if_replaces_last(session: DialogueSession, draft: Draft, verdict: Verdict, said: Reading) -> list[Order]:

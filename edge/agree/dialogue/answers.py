@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edge.agree.decide import Circumstances, Rules
-from edge.agree.dialogue import amendments, context, corrections, drafting, trailers
+from edge.agree.dialogue import amendments, context, corrections, drafting, next_or_instead, trailers
+from edge.agree.dialogue.claims import Relation, sounds_like, values_in
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.merging import (
     answer_to,
@@ -15,8 +16,6 @@ from edge.agree.dialogue.merging import (
     counted_again,
     cut_off,
     marked,
-    names_another,
-    names_unclearly,
     says_nothing,
     settled_by,
     unconfirmed,
@@ -33,7 +32,7 @@ from edge.agree.dialogue.scans import disputes_label
 from edge.agree.dialogue.session import DialogueSession
 from edge.forms.model import Expects, Spoken
 from edge.forms.spoken import are_one_number, begins, chosen, finds_nothing_wrong, proves
-from edge.records import Act, Draft, FieldReading, FieldValue, Note, Outcome, Reading, Reason
+from edge.records import Act, Draft, Drop, FieldReading, FieldValue, Outcome, Reading, Reason, written
 
 # What is said to a question for a value.
 
@@ -60,6 +59,8 @@ def take_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     match session.about:
         case About.INSTEAD:
             return corrections.answer_about_other(session, heard)
+        case About.NEXT_OR_INSTEAD:
+            return next_or_instead.answer(session, heard)
         case About.ENTRY_RIGHT if drafting.is_terminator(session, heard.reading.words):
             return take_yes(session, heard)
         case About.WRONG if finds_nothing_wrong(heard.reading.words, session.rules.language):
@@ -72,7 +73,8 @@ def take_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 def _is_rest_of_number(session: DialogueSession, heard: UtteranceHeard) -> bool:
     """Whether it begins with a number that answers nothing, or that makes one with what was said before it."""
-    said, name, rules = heard.reading, session.asked.field, session.rules
+    said, rules = heard.reading, session.rules
+    name = None if session.about is About.NEXT_OR_INSTEAD else session.asked.field
     if not begins(said.words, rules.language):
         return False
     if are_one_number(session.breath.words, said.words, rules.language):
@@ -105,26 +107,59 @@ def _answer_about_field(session: DialogueSession, heard: UtteranceHeard) -> list
         return drafting.reject_answer(session, heard)
     if session.asked.prompt is Prompt.ONE_BY_ONE:
         return _one_of_two(session, heard, said)
-    if names_unclearly(said, rules) and not rules.form[name].identifier and _says_more(session, said):
-        return corrections.set_aside(session, heard, said)
+    relation = _relation(session, heard, said)
+    if relation is Relation.UNCLEAR and (name not in rules.identifies or session.thing):
+        if _says_more(session, said):
+            return corrections.set_aside(session, heard, said)
+        # The name that was not understood says nothing against the one that was.
+        said = replace(said, fields={one: read for one, read in said.fields.items() if one not in rules.identifies})
+    if relation in {Relation.ANOTHER, Relation.NAME} and not disputes_label(session.open_draft.reading, said, rules):
+        return _take_another(session, heard, said, relation)
     return _merge_answer(session, heard, said)
 
 
 def _says_more(session: DialogueSession, said: Reading) -> bool:
     """Does it say more than what is asked for, and of what: enough for an entry of its own?"""
-    return bool(said.fields.keys() - {*session.rules.identifiers, session.asked.field})
+    return bool(said.fields.keys() - {*session.rules.identifies, session.asked.field})
+
+
+def _relation(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> Relation:
+    """What an answer is to the open claim. A name answers the question which one it is, or whether a cut one is all."""
+    relation, asked = session.relation(said), session.asked
+    name = str(asked.field)
+    if name not in session.rules.identifies or name not in said.fields:
+        return relation
+    denied = asked.prompt is Prompt.ASK_FIELD and relation is Relation.ANOTHER
+    asks_which = (
+        asked.about is About.FIELD or _goes_on_with(session, heard, name, said.fields[name])
+    ) and relation is Relation.NAME
+    return Relation.SAME if denied or asks_which else relation
+
+
+def _goes_on_with(session: DialogueSession, heard: UtteranceHeard, name: str, said: FieldReading) -> bool:
+    """Whether a name is a part of the one that is known, or that one in full: a pause had cut it, or a count ran in."""
+    known = values_in(session.open_draft.reading.fields.get(name))
+    pairs = [sorted((str(one), str(other)), key=len) for one in known for other in values_in(said)]
+    return any(long.startswith(short) for short, long in pairs) or _is_rest_of_number(session, heard)
+
+
+def _take_another(session: DialogueSession, heard: UtteranceHeard, said: Reading, relation: Relation) -> list[Order]:
+    """The next thing in the place of an answer; what may be the name of the open claim, said right, is asked."""
+    name, draft = str(session.asked.field), session.open_draft
+    if relation is Relation.NAME and drafting.takes_back(session, heard):
+        return drafting.revise(session, heard, with_fields(draft, said.fields, heard.utterance_id))
+    named = session.identifiers_of(values_of(said)).items()
+    known = values_of(draft.reading)
+    alike = any(of in known and sounds_like(written(value), written(known[of])) for of, value in named)
+    if relation is Relation.NAME and (name in session.rules.identifies or alike):
+        return next_or_instead.ask(session, heard, said)
+    return corrections.leave_for_next(session, heard)
 
 
 def _merge_answer(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
     draft, name, rules = session.open_draft, str(session.asked.field), session.rules
-    another = _names_another(session, said) and not disputes_label(draft.reading, said, rules)
-    if name not in said.fields or another:
-        if heard.verdict.outcome is Outcome.ACCEPT:
-            return corrections.leave_for_entry(session, heard)
-        if drafting.takes_back(session, heard):
-            return drafting.revise(session, heard, with_fields(draft, said.fields, heard.utterance_id))
-    if another and len(said.fields) > 1:
-        return corrections.ask_if_corrects(session, heard)
+    if name not in said.fields and drafting.takes_back(session, heard):
+        return drafting.revise(session, heard, with_fields(draft, said.fields, heard.utterance_id))
     if name in said.fields and _is_doubtful(session, heard, said.fields[name].value):
         said = unconfirmed(said, [name])
     was_no = session.asked.prompt is not None  # asked again, since what was offered was not meant
@@ -179,20 +214,9 @@ def _one_of_two(session: DialogueSession, heard: UtteranceHeard, said: Reading) 
         alone = said.fields.keys() == named.keys()
         orders = drafting.revise(session, heard, with_reading(draft, part if alone else said, heard.utterance_id))
         return [*orders, drafting.put_next(session, heard, other, (draft.utterance_id,))]
-    if heard.verdict.outcome is Outcome.ACCEPT:
-        return corrections.leave_for_entry(session, heard)
+    if heard.verdict.outcome is Outcome.ACCEPT or session.relation(said) is Relation.ANOTHER:
+        return corrections.leave_for_next(session, heard)
     return drafting.reject_answer(session, heard)
-
-
-def _names_another(session: DialogueSession, said: Reading) -> bool:
-    """Whether an answer names another thing, by an identifier that was not what is asked for.
-
-    That value is what is in doubt; but of what was recorded already it was heard surely which one it is.
-    """
-    asked, draft = session.asked, session.open_draft
-    sure = asked.why is Reason.DOUBLE_COUNT
-    others = {name: read for name, read in draft.reading.fields.items() if name != asked.field or sure}
-    return names_another(replace(draft.reading, fields=others), said, session.rules)
 
 
 def _is_doubtful(session: DialogueSession, heard: UtteranceHeard, value: FieldValue | None) -> bool:
@@ -236,7 +260,7 @@ def take_yes(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
             agreed = with_yes(draft, str(asked.field), asked.candidates[0], heard.utterance_id)
             return drafting.revise(session, heard, agreed)
         case About.INSTEAD if asked.other is not None:
-            return _merge_other(session, heard, asked.other)
+            return next_or_instead.take_instead(session, heard, asked.other)
         case About.CANCEL:
             return _agree_to_cancel(session, heard)
         case _ if drafting.judged_after(session, draft, heard).outcome is not Outcome.ACCEPT:
@@ -257,17 +281,6 @@ def _agree_to_cancel(session: DialogueSession, heard: UtteranceHeard) -> list[Or
     orders = [heard.noted_as_heeded(), *drafting.commit(session), session.say(Prompt.REOPENED, told)]
     context.begin_again(session, told, heard)
     return orders
-
-
-def _merge_other(session: DialogueSession, heard: UtteranceHeard, other: Draft) -> list[Order]:
-    """The other thing that was named corrects the open entry."""
-    named = {name: one for name, one in other.reading.fields.items() if not one.is_taken}
-    draft = with_fields(session.open_draft, named, other.utterance_id)
-    for support in other.support:
-        draft = with_support(draft, support)
-    noted = heard.noted_as_heeded()
-    said = Note(other.utterance_id, other.reading, noted.verdict)
-    return [noted, said, *drafting.consider(session, draft, drafting.judged_after(session, draft, heard), heard)]
 
 
 def take_no(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -309,6 +322,8 @@ def _doubt_count(session: DialogueSession, heard: UtteranceHeard, counted: str) 
 
 def ask_for_field(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """None of the values that were offered is meant."""
+    if session.about is About.NEXT_OR_INSTEAD:  # which of both is not meant?
+        return drafting.reject_answer(session, heard)
     asked = Question(About.FIELD, session.asked.field, prompt=Prompt.ASK_FIELD)
     return [heard.noted_as_heeded(), *session.ask(asked)]
 
@@ -325,6 +340,9 @@ def take_back_open(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
     """
     if session.about is About.CANCEL:
         return take_yes(session, heard)
+    if session.asked.other is not None and session.about is About.NEXT_OR_INSTEAD:
+        dropped = Drop(session.asked.other)  # it was said last
+        return [heard.noted_as_heeded(), dropped, session.say(Prompt.DROPPED), *session.ask(session.is_entry_right)]
     if session.about is About.CLOSE and session.identifiers_of(values_of(heard.reading)):
         return [*drafting.leave_open(session), *amendments.cancel_last(session, heard)]
     if session.about is About.CLOSE:
@@ -344,7 +362,7 @@ def never_mind(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     match session.about:
         case About.CANCEL:
             return take_no(session, heard)
-        case About.WRONG | About.INSTEAD:
+        case About.WRONG | About.INSTEAD | About.NEXT_OR_INSTEAD:
             return drafting.reject_answer(session, heard)
         case _ if session.recorded.in_review(session.open_draft):
             return [heard.noted_as_heeded(), *drafting.park(session)]

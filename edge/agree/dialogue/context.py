@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from edge.agree.decide import Rules
+from edge.agree.dialogue.claims import differing
 from edge.agree.dialogue.events import ShiftBegan, UtteranceHeard
-from edge.agree.dialogue.merging import begins_astray, is_statement, names_another, part_of, unconfirmed
+from edge.agree.dialogue.merging import begins_astray, is_statement, part_of, unconfirmed
 from edge.agree.dialogue.orders import Order, Prompt, Say
 from edge.agree.dialogue.questions import About, values_of
 from edge.agree.dialogue.session import DialogueSession
@@ -20,6 +21,7 @@ from edge.records import (
     Act,
     Because,
     Draft,
+    Drop,
     FieldReading,
     FieldValue,
     Note,
@@ -92,7 +94,7 @@ def _is_of_context(session: DialogueSession, said: Reading) -> bool:
         return draft.act is Act.CONTEXT
     if said.act is Act.AMEND:
         return said.fields.keys() <= set(session.context.untold)
-    return bool(session.rules.identifiers) and not _is_whole(said.fields, form)
+    return not form.context_identifies and not _is_whole(said.fields, form)
 
 
 def _is_whole(fields: Mapping[str, FieldReading], form: Form) -> bool:
@@ -152,7 +154,7 @@ def _begins_entry(session: DialogueSession, said: Reading) -> bool:
         return True
     if draft is None or draft.act is Act.CONTEXT:
         return False
-    return names_another(draft.reading, said, rules) if rules.identifiers else session.state is State.HELD
+    return bool(differing(draft.reading, said, rules.identifies))
 
 
 def _is_surely_held(session: DialogueSession) -> bool:
@@ -183,11 +185,12 @@ def readback(session: DialogueSession) -> Say:
     if draft.act is Act.CONTEXT:
         anew = session.context.fields.keys() - _with_draft(session, draft).fields.keys()
         return Say(Prompt.STANDING_ANEW if anew else Prompt.STANDING, values)
-    standing = {name: values[name] for name in begins_to_stand(session, draft) if name in values}
+    own = session.rules.identifies  # which the entry names by itself
+    standing = {name: values[name] for name in begins_to_stand(session, draft) if name in values and name not in own}
     stands, untold = at_hand(session), session.context.untold
     taken = {name: one.value for name, one in draft.reading.fields.items() if one.is_taken and name not in untold}
     heard_before = {name for name, value in taken.items() if name in stands and stands[name].value == value}
-    known = heard_before if session.rules.identifiers else set()
+    known = set() if session.rules.form.context_identifies else heard_before
     if draft.act is not Act.RECORD:
         return Say(Prompt.READBACK_AMENDED, values)
     told = {name: value for name, value in values.items() if name not in known and name not in standing}
@@ -199,7 +202,8 @@ def readback(session: DialogueSession) -> Say:
 def _differs(session: DialogueSession, draft: Draft) -> bool:
     """Does the entry say something of the context that stands for no other: another door, or one where none stands?"""
     said, stands = draft.reading.fields, at_hand(session)
-    own = (name for name in session.rules.form.said_once if name in said and stands)
+    form = session.rules.form
+    own = (name for name in form.said_once if name in said and stands and name not in form.identifies)
     return any(name not in stands or said[name].value != stands[name].value for name in own)
 
 
@@ -225,11 +229,13 @@ def begins_to_stand(session: DialogueSession, draft: Draft) -> dict[str, tuple[s
     """
     said_to: dict[str, tuple[str, ...]] = {name: (by,) for name, by in draft.stands}
     form, recorded = session.rules.form, session.recorded
-    dictated = draft.act is Act.RECORD and draft.form == form.name and session.rules.identifiers
-    if not dictated or session.context or recorded.in_review(draft) or recorded.replaces_one(draft):
+    dictated = draft.act is Act.RECORD and draft.form == form.name and not form.context_identifies
+    if not dictated or recorded.in_review(draft) or recorded.replaces_one(draft):
         return said_to
     by, fields = (draft.utterance_id, *draft.support), draft.reading.fields
-    own = (name for name in form.said_once if name in fields and not fields[name].is_taken)
+    # Who goes on to another trailer, where the next entry need not name it, does not mean the one before.
+    begins = form.said_once if not session.context else tuple(one for one in form.said_once if one in form.identifies)
+    own = (name for name in begins if name in fields and not fields[name].is_taken)
     # What a label says is of the pallet that it is on.
     return {name: by for name in own if not fields[name].scanned} | said_to
 
@@ -254,6 +260,15 @@ def settle(session: DialogueSession) -> list[Order]:
     session.close()
     session.breath.words = ()
     return [Note(draft.utterance_id, draft.reading, replace(SAID_FOR_ALL, fields=values_of(draft.reading)))]
+
+
+def keep(session: DialogueSession, draft: Draft) -> list[Order]:
+    """Nobody answered what was asked of the context: as it was read back it stands; what never was is no context."""
+    agreed = session.read_back
+    if agreed is None or agreed.utterance_id != draft.utterance_id:
+        return [Drop(draft)]
+    session.context = _with_draft(session, agreed)
+    return [Note(agreed.utterance_id, agreed.reading, replace(SAID_FOR_ALL, fields=values_of(agreed.reading)))]
 
 
 def entered(session: DialogueSession, draft: Draft) -> None:
@@ -305,7 +320,7 @@ def lasting(session: DialogueSession, draft: Draft, heard: UtteranceHeard) -> Dr
     if name not in form.said_once or name not in draft.reading.fields or draft.act is not Act.RECORD:
         return draft
     first = (
-        session.rules.identifiers
+        not form.context_identifies
         and asked.why is Reason.FIELD_MISSING
         and name not in before
         and name not in session.context.fields
@@ -332,6 +347,19 @@ def end(session: DialogueSession) -> list[Order]:
     values = standing_values(session)
     session.context = NOTHING_STANDS
     return [session.say(Prompt.STANDING_ENDED, values)] if values else []
+
+
+def leave(session: DialogueSession, said: Reading) -> None:
+    """What was said names a thing by the context, and is not on record: what follows may be of that one.
+
+    So "rear, minus nine" behind a trailer that was not understood is not taken for the one before.
+    """
+    named = {name for name in session.rules.identifies if name in said.fields and not said.fields[name].is_taken}
+    stands = session.context.fields
+    if left := named & stands.keys():
+        kept = {name: one for name, one in stands.items() if name not in left}
+        still = tuple(name for name in session.context.untold if name in kept)
+        session.context = replace(session.context, fields=kept, untold=still)
 
 
 def begin_again(session: DialogueSession, fields: Mapping[str, FieldValue], heard: UtteranceHeard) -> None:

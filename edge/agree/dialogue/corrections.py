@@ -1,17 +1,16 @@
-"""Corrections: the steps that tell a change of the open entry from the next entry, and from mere talk."""
+"""Corrections: the steps that change the open entry, or go on to the next one behind it."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from edge.agree.dialogue import amendments, context, drafting
+from edge.agree.dialogue import amendments, context, drafting, next_or_instead
+from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.merging import (
     among_talk,
     begins_astray,
-    is_of_another,
     is_plain,
-    names_another,
     names_field,
     names_unclearly,
     part_of,
@@ -26,74 +25,66 @@ from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
 from edge.forms.spoken import begins, corrects, read, without_cue
 from edge.forms.spoken.folding import fold
-from edge.records import Act, Confirmation, Draft, FieldValue, Note, Outcome, Park, Reading, Reason, Verdict
+from edge.records import Act, Draft, FieldValue, Outcome, Park, Reading
 
 # While an entry is held.
 
 
 def begin_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """A whole sentence while another entry is held: the next one, unless it takes that one back."""
-    draft = session.open_draft
-    if not is_of_another(draft.reading, heard.reading, session.rules):
+    relation = session.relation(heard.reading)
+    if relation in {Relation.NONE, Relation.SAME}:
         return _revise_whole(session, heard)
     if drafting.takes_back(session, heard):
-        return _drop_and_begin(session, heard)
+        return _correct_named(session, heard) or _drop_and_begin(session, heard)
     if corrects(heard.reading.words, session.rules.language):
-        return ask_if_corrects(session, heard)
-    if session.doubted:
-        return _ask_before_next(session, heard)
-    if heard.verdict.outcome is Outcome.ACCEPT:  # Held in any case: a step commits one entry.
-        heard = replace(heard, verdict=replace(heard.verdict, confirm=Confirmation.READBACK))
-    return [*drafting.commit(session), *drafting.begin_entry(session, heard)]
+        return ask_if_instead(session, heard)
+    if relation is Relation.NAME and next_or_instead.may_be_meant(session, heard.reading):
+        return next_or_instead.ask(session, heard, drafting.reading_of(session, heard))
+    return go_on(session, heard)
 
 
-def _ask_before_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """A whole sentence about another thing, over an entry that nobody has said is right: that is asked first.
+def go_on(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """The next thing: the held entry was read back, and is committed by it as by silence.
 
-    A yes says too that this one is no correction of it. Where it differs in nothing but which thing it is of, it may
-    well be one, said again as a whole: that is asked instead.
+    Where something over it may have been a "no", it is asked about again behind the next one.
     """
-    draft, said = session.open_draft, drafting.reading_of(session, heard)
-    named, own = session.identifiers_of(values_of(said)), values_of(draft.reading)
-    if all(own.get(name) == value for name, value in values_of(said).items() if name not in named):
-        return ask_if_corrects(session, heard)
-    waits = drafting.let_wait(session, heard, said)
-    session.next_is_own = True
-    return [*waits, *session.ask(session.is_entry_right)]
-
-
-def is_next_in_doubt(session: DialogueSession, heard: UtteranceHeard) -> bool:
-    """Whether it is a whole sentence that is of another thing, whichever of the values is meant that it may have."""
-    said, rules, own = heard.reading, session.rules, values_of(session.open_draft.reading)
-    if any(doubt.reason is not Reason.FIELD_AMBIGUOUS for doubt in heard.verdict.reasons) or says_nothing(said):
-        return False
-    named = [(name, said.fields[name]) for name in rules.identifiers if name in said.fields]
-    other = any(own.get(name, one.value) not in {one.value, *one.rivals} for name, one in named)
-    return other and all(one.value is not None for one in said.fields.values())
+    left = drafting.put_behind(session) if session.doubted else drafting.commit(session)
+    return [*left, *drafting.begin_entry(session, heard)]
 
 
 def correct_held(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """A part of a sentence while an entry is held: in words that are strange before it, it may be mere talk."""
-    draft, said = session.open_draft, _added(session, drafting.reading_of(session, heard))
-    takes_back = drafting.takes_back(session, heard)
-    if not takes_back and _surely_names_another(session, said):
-        return ask_if_corrects(session, heard)
+    said = _added(session, drafting.reading_of(session, heard))
+    relation, takes_back = session.relation(said), drafting.takes_back(session, heard)
+    if not takes_back and not begins_astray(said, session.rules):
+        if relation is Relation.ANOTHER:
+            return go_on(session, heard)
+        if relation is Relation.NAME:
+            return next_or_instead.ask(session, heard, said)
     if _may_be_talk(session, said, takes_back=takes_back):
         return drafting.doubt(session, heard)
-    another = names_another(draft.reading, said, session.rules)
-    recorded = len(said.fields) > 1 and session.entry_named(said) is not None
-    if (another and recorded) if takes_back else (another or _may_be_next(session, said)):
-        return ask_if_corrects(session, heard)
+    if takes_back and relation is Relation.ANOTHER and (named := _correct_named(session, heard)):
+        return named
     return _revise(session, heard, said)
 
 
-def _revise(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
-    """The open entry with what was said of it: without a "no" it may go on with "hmm, five zero seven" before it.
+def _correct_named(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """A correction of an entry on record, by its name: nothing is said against the held one. Nothing for any other."""
+    if session.entry_named(heard.reading) is None:
+        return []
+    own = {name: one for name, one in heard.reading.fields.items() if not one.is_taken}
+    left = drafting.put_behind(session) if session.doubted else drafting.commit(session)
+    return [*left, *amendments.correct_last(session, replace(heard, reading=replace(heard.reading, fields=own)))]
 
-    Then the entry is asked about until somebody says yes.
+
+def _revise(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
+    """The open entry with what was said of it: behind a number that was not understood it may be said of that.
+
+    Then the entry is asked about until the operator says yes.
     """
     draft = session.open_draft
-    goes_on = session.doubted_number and not drafting.takes_back(session, heard)
+    goes_on = session.doubted_number  # it may be said of what was not understood
     said = put_right(draft.reading, said, session.rules)
     revised = drafting.revise(session, heard, with_fields(draft, said.fields, heard.utterance_id))
     if not goes_on or session.state is not State.HELD:
@@ -119,21 +110,6 @@ def _added(session: DialogueSession, said: Reading) -> Reading:
         return said
     rest = part_of(said, said.words[1:], session.rules)
     return rest if rest.fields.keys() == said.fields.keys() else said
-
-
-def _surely_names_another(session: DialogueSession, said: Reading) -> bool:
-    """Whether another thing is named for sure: "okay, pallet 743" is nothing to be said again over pallet 742."""
-    sure = not any(said.fields[name].rivals for name in session.identifiers_of(values_of(said)))
-    return sure and names_another(session.open_draft.reading, said, session.rules)
-
-
-def _may_be_next(session: DialogueSession, said: Reading) -> bool:
-    """Whether it may be another entry, where none is known by a name: all of what was said of it is said otherwise."""
-    own = _own_values(session.open_draft)
-    if session.rules.identifiers:
-        return False
-    differing = [name for name, value in values_of(said).items() if name in own and own[name] != value]
-    return len(differing) > 1
 
 
 def of_held(session: DialogueSession, said: Reading) -> Reading:
@@ -180,29 +156,17 @@ def _drop_and_begin(session: DialogueSession, heard: UtteranceHeard) -> list[Ord
     return [*drafting.drop(session), *drafting.begin_entry(session, heard)]
 
 
-def ask_if_corrects(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """Whether what names another thing corrects the open entry, or begins the next: only the operator knows."""
+def ask_if_instead(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """Whether what names another thing behind a word of correction takes the place of the open entry."""
     # That nobody has said that it is right, or somebody that it is wrong, is not forgotten over another question.
     session.doubted = session.doubted or session.about in {About.ENTRY_RIGHT, About.WRONG}
-    said = replace(drafting.reading_of(session, heard), act=Act.RECORD)
-    stands = tuple((name, heard.utterance_id) for name in heard.stands)
-    other = Draft(heard.utterance_id, session.open_draft.form, said, session.who, stands=stands)
-    return [heard.noted(held(heard.verdict)), *_review_and_ask(session, other)]
-
-
-def _review_and_ask(session: DialogueSession, other: Draft) -> list[Order]:
-    """In review until it is answered what it was meant for: no end of this question may lose it."""
+    other = drafting.draft_of(session, heard)
     values = values_of(other.reading)
     before = amendments.first_differing(session, values_of(session.open_draft.reading), values)
     asked = Question(About.INSTEAD, fields=values, other=other, before=before)
-    besides = drafting.in_review_besides(session) if _is_third(session, other) else []
-    return [Park(other.utterance_id, drafting.UNANSWERED, values, other), *besides, *session.ask(asked)]
-
-
-def _is_third(session: DialogueSession, other: Draft) -> bool:
-    """Whether it was asked of another thing already, which is neither the open entry nor this."""
-    asked = session.asked.other
-    return asked is not None and asked.utterance_id != other.utterance_id
+    besides = drafting.in_review_besides(session)
+    parked = Park(other.utterance_id, drafting.UNANSWERED, values, other)
+    return [heard.noted(held(heard.verdict)), parked, *besides, *session.ask(asked)]
 
 
 # While a question is open: something else than its answer.
@@ -211,19 +175,26 @@ def _is_third(session: DialogueSession, other: Draft) -> bool:
 def answer_about_entry(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """A correction in the place of a yes or a no, or a new sentence."""
     said, draft = drafting.reading_of(session, heard), session.open_draft
-    if heard.verdict.outcome is Outcome.ACCEPT:
-        return _answer_with_entry(session, heard)
     if not said.fields or begins_astray(said, session.rules):
         return _ask_for_named(session, heard, said)
-    if names_unclearly(said, session.rules) and not drafting.takes_back(session, heard):
+    relation, takes_back = session.relation(said), drafting.takes_back(session, heard)
+    differs = relation in {Relation.ANOTHER, Relation.NAME}
+    if session.about is About.WRONG and session.recorded.replaces_one(draft) and differs:
+        whole = heard.verdict.outcome is Outcome.ACCEPT
+        changed = with_reading(draft, said, heard.utterance_id) if whole else None
+        changed = changed or with_fields(draft, said.fields, heard.utterance_id)
+        return [heard.noted_as_heeded(), *_ask_if_replaces(session, changed, heard)]
+    if heard.verdict.outcome is Outcome.ACCEPT:
+        return leave_for_next(session, heard) if differs else _revise_whole(session, heard)
+    if relation is Relation.UNCLEAR and not takes_back:
         return set_aside(session, heard, said)
-    another = names_another(draft.reading, said, session.rules)
-    if another and session.about is About.WRONG and session.recorded.replaces_one(draft):
-        changed = with_fields(draft, said.fields, heard.utterance_id)
-        return [heard.noted_as_heeded(), *_ask_if_instead(session, changed, heard)]
-    if another and not drafting.takes_back(session, heard):
-        return ask_if_corrects(session, heard)
-    return _revise(session, heard, said)
+    if not differs or takes_back:
+        return _revise(session, heard, said)
+    if session.about is About.WRONG:
+        return ask_if_instead(session, heard)
+    if relation is Relation.NAME:
+        return next_or_instead.ask(session, heard, said)
+    return leave_for_next(session, heard)
 
 
 def _ask_for_named(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
@@ -250,74 +221,40 @@ def set_aside(session: DialogueSession, heard: UtteranceHeard, said: Reading) ->
 
 def put_aside_aloud(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
     """To a person with what may be of another thing; the operator is told, and the question put again."""
-    again = drafting.reject_answer(session, heard)
     parked = Park(heard.utterance_id, drafting.UNANSWERED, values_of(said))
-    return [parked, *drafting.tell_parked(session, said), *again[1:]]
+    return [parked, *drafting.tell_parked(session, said), *drafting.put_again(session)]
 
 
 def answer_about_other(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """Neither yes nor no: what goes on with the other thing, or names one more, leaves the open entry as it is."""
+    """Neither yes nor no to whether another thing is meant instead."""
     said, other = drafting.reading_of(session, heard), session.asked.other
-    if heard.verdict.outcome is Outcome.ACCEPT:
-        return _answer_with_entry(session, heard)
-    if other is None or not said.fields:
+    if other is None or not said.fields or begins_astray(said, session.rules):
         return drafting.reject_answer(session, heard)
-    if begins_astray(said, session.rules):
-        third = _may_name_third(session, other, said)
-        return put_aside_aloud(session, heard, said) if third else drafting.reject_answer(session, heard)
-    if other.utterance_id == session.open_draft.utterance_id:
-        return _of_third(session, heard, said)
-    return set_aside(session, heard, said) if names_unclearly(said, session.rules) else _of_other(session, heard, other)
-
-
-def _of_other(session: DialogueSession, heard: UtteranceHeard, other: Draft) -> list[Order]:
-    """What goes on with the other thing; or with one more, which takes its place in the question."""
-    said, rules = drafting.reading_of(session, heard), session.rules
-    if names_another(other.reading, said, rules):
-        third = names_another(session.open_draft.reading, said, rules)
-        return ask_if_corrects(session, heard) if third else drafting.reject_answer(session, heard)
-    if drafting.takes_back(session, heard):
+    if session.relation(said) is Relation.ANOTHER and session.relation(said, other) is Relation.ANOTHER:
+        return leave_for_next(session, heard)
+    if heard.verdict.outcome is Outcome.ACCEPT and session.relation(said) is Relation.SAME:
+        return _revise_whole(session, heard)
+    beside = other.utterance_id != session.open_draft.utterance_id
+    if not beside or drafting.takes_back(session, heard) or session.relation(said, other) is not Relation.NONE:
         return drafting.reject_answer(session, heard)
     more = with_fields(other, said.fields, heard.utterance_id)
-    return [heard.noted_as_heeded(), *_review_and_ask(session, more)]
+    asked = replace(session.asked, other=more, fields=values_of(more.reading))
+    parked = Park(more.utterance_id, drafting.UNANSWERED, values_of(more.reading), more)
+    return [heard.noted_as_heeded(), parked, *session.ask(asked)]
 
 
-def _may_name_third(session: DialogueSession, other: Draft, said: Reading) -> bool:
-    """Whether it names neither the open entry nor the other thing, as far as it was understood."""
-    named = session.identifiers_of(likely_values(said))
-    known = (values_of(one.reading) for one in (session.open_draft, other))
-    return bool(named) and all(any(one.get(name, value) != value for name, value in named.items()) for one in known)
+def leave_for_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """The next thing in the place of an answer: the open claim is put aside, or asked about again behind that.
 
-
-def _of_third(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
-    """Over the question whether it takes the place of the last entry: one more thing waits for its turn."""
-    if not _surely_names_another(session, said) or session.entry_named(said) is not None:
-        return drafting.reject_answer(session, heard)
-    return [*drafting.let_wait(session, heard, said), session.put(session.asked)]
-
-
-def _answer_with_entry(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """A whole sentence in the place of an answer."""
-    if is_of_another(session.open_draft.reading, drafting.reading_of(session, heard), session.rules):
-        return leave_for_entry(session, heard)
-    return _revise_whole(session, heard)
-
-
-def leave_for_entry(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """Another whole sentence in the place of an answer: the open one goes to a person, this one goes on.
-
-    Not where it takes the open one back. What answers what is wrong with the last entry may take the place of that.
+    Not where a word of correction takes the open one back. What is still to be asked of an entry on record is left.
     """
-    replaces = session.recorded.replaces_one(session.open_draft)
-    if session.about is About.WRONG and replaces:
-        draft = with_reading(session.open_draft, drafting.reading_of(session, heard), heard.utterance_id)
-        return [heard.noted_as_heeded(), *_ask_if_instead(session, draft, heard)]
-    if drafting.takes_back(session, heard) and (session.about is not About.INSTEAD or replaces):
+    if drafting.takes_back(session, heard) and session.about is not About.INSTEAD:
         return _drop_and_begin(session, heard)
-    return [*drafting.park(session), *drafting.begin_entry(session, heard)]
+    left = drafting.put_behind(session) if session.asked.is_of_oddness else drafting.park(session)
+    return [*left, *drafting.begin_entry(session, heard)]
 
 
-def _ask_if_instead(session: DialogueSession, draft: Draft, heard: UtteranceHeard) -> list[Order]:
+def _ask_if_replaces(session: DialogueSession, draft: Draft, heard: UtteranceHeard) -> list[Order]:
     """What is said to be wrong with the last entry is what it is about: no silence turns one record into another."""
     said = drafting.reading_of(session, heard)
     return amendments.ask_if_replaces_last(session, draft, drafting.judged_after(session, draft, heard), said)
@@ -367,38 +304,11 @@ def leave_question(session: DialogueSession) -> list[Order]:
 
 
 def enter_separately(session: DialogueSession, other: Draft, heard: UtteranceHeard) -> list[Order]:
-    """It is an entry of its own. What it was said over is committed before it; what that lacks is asked first.
-
-    Only now it has what stands filled in: until here it may have been a correction, which says nothing of that.
-    """
-    beside = other.utterance_id != session.open_draft.utterance_id
-    before: list[Order] = []
-    if beside:
-        stays = drafting.judged_after(session, session.open_draft, heard)
-        if session.doubted or stays.outcome is not Outcome.ACCEPT:
-            return _go_back(session, other, stays)
-        before = drafting.commit(session)
-    else:
-        session.draft = session.recorded.mending = None
+    """It is an entry of its own, and no correction: what it was said over stays, and is agreed first."""
+    if other.utterance_id != session.open_draft.utterance_id:
+        return next_or_instead.take_next(session, heard, other)
+    session.draft = session.recorded.mending = None
     other = replace(other, reading=context.filled(session, other.reading))
-    verdict = replace(drafting.judged_after(session, other, heard), confirm=Confirmation.READBACK)
-    orders = drafting.consider(session, other, verdict, None)
-    if beside:  # It is agreed from here on, and waits for no other person.
-        return [Note(other.utterance_id, other.reading, held(verdict)), *before, *orders]
+    orders = drafting.consider(session, other, drafting.judged_after(session, other, heard, aloud=True), None)
     # The "no" may have meant all of it: silence would be no consent.
     return session.ask(session.is_entry_right) if session.state is State.HELD else orders
-
-
-def _go_back(session: DialogueSession, other: Draft, verdict: Verdict) -> list[Order]:
-    """The open entry stays open: it lacks something, or nobody had said that it is right. The other waits for its turn.
-
-    A "no" to the one is no yes to the other; and who was misheard is asked about what he said himself.
-    """
-    before = drafting.tell_next_parked(session)
-    # In review since it was asked about.
-    session.next, session.next_is_own, doubted = other, True, session.doubted
-    orders = drafting.consider(session, session.open_draft, verdict, None)
-    if session.state is State.HELD and doubted:
-        session.doubted = True
-        orders = session.ask(session.is_entry_right)
-    return [*before, *orders]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from edge.agree.decide import Circumstances, Rules
 from edge.agree.dialogue import context
+from edge.agree.dialogue.claims import Relation, values_in
 from edge.agree.dialogue.events import Contradicted, UtteranceHeard
-from edge.agree.dialogue.merging import as_heard, completed, marked, names_another, says_number, with_support
+from edge.agree.dialogue.merging import as_heard, completed, marked, says_number, with_support
 from edge.agree.dialogue.one_breath import two_in_one_breath, two_that_share
 from edge.agree.dialogue.orders import Earcon, Order, Prompt, Say, Sound, Terms
 from edge.agree.dialogue.questions import About, Question, held, judged, likely_values, next_question, values_of
@@ -70,11 +72,19 @@ def takes_back(session: DialogueSession, heard: UtteranceHeard) -> bool:
     return (bool(cues) or said.act is Act.AMEND) and all(word.confidence >= least for word in cues)
 
 
-def judged_after(session: DialogueSession, draft: Draft, heard: UtteranceHeard) -> Verdict:
-    """The verdict on the draft. That the thing is recorded already which it is a correction of says nothing."""
+def judged_after(session: DialogueSession, draft: Draft, heard: UtteranceHeard, *, aloud: bool = False) -> Verdict:
+    """The verdict on the draft. That the thing is recorded already which it is a correction of says nothing.
+
+    `aloud`: it is read back however sure it is, since a step commits one entry.
+    """
+    verdict = _judged_after(session, draft, heard)
+    return replace(verdict, confirm=Confirmation.READBACK) if aloud and verdict.outcome is Outcome.ACCEPT else verdict
+
+
+def _judged_after(session: DialogueSession, draft: Draft, heard: UtteranceHeard) -> Verdict:
     known, last = heard.known, session.recorded.last
     if last is not None and session.recorded.replaces_one(draft):
-        of = session.rules.identifiers
+        of = session.rules.identifies
         recent = tuple(one for one in known.recent if any(one.get(name) != last.fields.get(name) for name in of))
         expected = _of_count(session, last, draft, known.expected)
         known = replace(known, recent=recent, expected=expected)
@@ -103,17 +113,30 @@ def _is_terminated(session: DialogueSession, words: tuple[Word, ...]) -> bool:
 # A draft goes its way.
 
 
-def begin_entry(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """A new entry."""
+def draft_of(session: DialogueSession, heard: UtteranceHeard) -> Draft:
+    """What was heard, as a claim of its own."""
     reading = as_heard(replace(heard.reading, act=Act.RECORD), heard.known, session.rules)
     stands = tuple((name, heard.utterance_id) for name in heard.stands)
-    draft = Draft(heard.utterance_id, session.rules.form.name, reading, session.who, stands=stands)
+    return Draft(heard.utterance_id, session.rules.form.name, reading, session.who, stands=stands)
+
+
+def begin_entry(session: DialogueSession, heard: UtteranceHeard, *, alone: bool = False) -> list[Order]:
+    """A new entry, with what stands. It is held, unless it is `alone`: a step commits one entry."""
+    draft, verdict = draft_of(session, heard), heard.verdict
+    understood = any(values_in(one) for one in draft.reading.fields.values() if not one.is_taken)
+    if not understood and two_that_share(draft.reading, session.rules) is None:
+        return ask_to_repeat(session, heard)
+    draft = replace(draft, reading=context.filled(session, draft.reading))
+    if verdict.outcome is Outcome.ACCEPT and not alone:
+        verdict = replace(verdict, confirm=Confirmation.READBACK)
+    if draft.reading.fields.keys() != heard.reading.fields.keys() or heard.reading.act is not Act.RECORD:
+        verdict = judged_after(session, draft, heard, aloud=True)
     waited = session.next
-    if waited is None or names_another(waited.reading, reading, session.rules):
-        return begin_draft(session, heard, draft, heard.verdict)
+    if waited is None or session.relation(draft.reading, waited) is not Relation.SAME:
+        return begin_draft(session, heard, draft, verdict)
     session.next = None  # its turn has come: the operator has said it by himself
     said = Note(waited.utterance_id, waited.reading, heard.noted_as_heeded().verdict)
-    return [said, *begin_draft(session, heard, with_support(draft, waited.utterance_id), heard.verdict)]
+    return [said, *begin_draft(session, heard, with_support(draft, waited.utterance_id), verdict)]
 
 
 def begin_draft(session: DialogueSession, heard: UtteranceHeard, draft: Draft, verdict: Verdict) -> list[Order]:
@@ -136,6 +159,8 @@ def consider(session: DialogueSession, draft: Draft, verdict: Verdict, heard: Ut
     question = question or _whether_to_reopen(session, draft, verdict)
     if question is not None:
         return session.ask(question)
+    if draft.utterance_id in session.put_behind:  # another thing was said since: silence is no consent
+        return session.ask(session.is_entry_right)
     sure = verdict.confirm is Confirmation.EARCON and draft.act is not Act.CONTEXT
     told = session.manner.holds_sure or _otherwise_aside(session) or context.begins_to_stand(session, draft)
     if sure and not told:
@@ -147,6 +172,7 @@ def hold(session: DialogueSession) -> list[Order]:
     """The open draft is read back, and committed if nothing is said against it; and what else waits of the thing."""
     others = _otherwise_aside(session)
     session.question, session.state = None, State.HELD
+    session.read_back = session.open_draft if session.open_draft.act is Act.CONTEXT else None
     return [*session.several([replace(context.readback(session), terms=session.terms()), *others])]
 
 
@@ -194,7 +220,7 @@ def commit(session: DialogueSession) -> list[Order]:
 
 def _aside_of_it(session: DialogueSession, draft: Draft) -> list[Draft]:
     """What was put aside of the same thing, and was not taken up: it has been dictated again since."""
-    needed = {one.name for one in session.rules.form.fields if one.identifier and one.required}
+    needed = {one for one in session.rules.identifies if session.rules.form[one].required}
     named = session.identifiers_of(values_of(draft.reading))
     if not needed or draft.act is not Act.RECORD:
         return []
@@ -226,8 +252,11 @@ def park(session: DialogueSession) -> list[Order]:
     if session.manner.is_closing(draft) and draft.act is Act.RECORD:
         return leave_open(session)
     session.close()
-    if draft.act in {Act.CANCEL, Act.CONTEXT}:
+    if draft.act is Act.CONTEXT:
+        return [*context.keep(session, draft), session.say(Prompt.KEPT_AS_IT_IS), *besides]
+    if draft.act is Act.CANCEL:
         return [Drop(draft), session.say(Prompt.KEPT_AS_IT_IS), *besides]
+    context.leave(session, draft.reading)
     session.recorded.put_aside_since = session.recorded.put_aside_since or draft.act is Act.RECORD
     # Whoever decides about a correction must not make a second entry of it by a mere yes.
     kept = Park(draft.utterance_id, UNANSWERED, {} if draft.act is Act.AMEND else values, draft)
@@ -246,6 +275,19 @@ def in_review_besides(session: DialogueSession) -> list[Order]:
     if asked is None or asked.other is None or asked.other.utterance_id == draft.utterance_id:
         return []
     return tell_parked(session, asked.other.reading)
+
+
+def put_behind(session: DialogueSession) -> list[Order]:
+    """The open claim is asked about again behind the next one, once: in review until then, so that nothing loses it."""
+    draft, values = session.open_draft, session.values
+    if draft.act is not Act.RECORD or session.manner.is_closing(draft) or draft.utterance_id in session.put_behind:
+        return park(session)
+    besides = [*tell_next_parked(session), *in_review_besides(session)]
+    session.put_behind.add(draft.utterance_id)
+    context.leave(session, draft.reading)
+    session.close()
+    session.next, session.next_is_own = draft, False
+    return [Park(draft.utterance_id, UNANSWERED, values, draft), *besides]
 
 
 def let_wait(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
@@ -321,8 +363,8 @@ def drop(session: DialogueSession) -> list[Order]:
 
 
 def commit_on_yes(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """The operator says that the held entry is right."""
-    return [heard.noted_as_heeded(), *commit(session)]
+    """The operator says that the held entry is right. A yes to "say again" confirms nothing: it is read back first."""
+    return [heard.noted_as_heeded(), *(session.ask(session.is_entry_right) if session.doubted else commit(session))]
 
 
 def end_undo_window(session: DialogueSession, _: object) -> list[Order]:
@@ -378,6 +420,7 @@ def _doubted(draft: Draft, name: str, value: FieldValue, other: FieldValue, rule
 
 def ask_to_repeat(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """It was not understood."""
+    context.leave(session, heard.reading)
     return [heard.noted_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), session.say(Prompt.REPEAT)]
 
 
@@ -390,22 +433,29 @@ def tell_kept(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 
 def reject_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """What was said answers nothing."""
-    return [heard.noted_as_heeded(), *_put_again(session)]
+    """What was said answers nothing. Where it holds more, the operator is told that it was not got.
+
+    What names a thing is put aside by the audit.
+    """
+    fields = heard.reading.fields
+    named = any(values_in(fields[name]) for name in session.rules.identifies if name in fields)
+    context.leave(session, heard.reading)
+    given_up = [session.say(Prompt.REPEAT)] if fields and not named else []
+    return [heard.noted_as_heeded(), *put_again(session, given_up)]
 
 
 def reject_unheard(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """What was said was not heard well enough to answer anything."""
-    return [heard.noted_as_not_understood(), *_put_again(session)]
+    return [heard.noted_as_not_understood(), *put_again(session)]
 
 
-def _put_again(session: DialogueSession) -> list[Order]:
+def put_again(session: DialogueSession, given_up: Sequence[Say] = ()) -> list[Order]:
     """The same question; after too many answers that answer nothing, a person must look at it."""
     session.tries += 1
     if session.tries >= MOST_TRIES or session.question is None:
-        return park(session)
-    way_out = [Say(HELP[session.state])] if session.tries == MOST_TRIES - 1 else []
-    return [Sound(Earcon.NOT_UNDERSTOOD), *way_out, session.put(session.question)]
+        return [*given_up, *park(session)]
+    way_out = [Say(HELP[session.state])] if session.tries == MOST_TRIES - 1 else given_up
+    return [Sound(Earcon.NOT_UNDERSTOOD), *way_out, session.put_aloud()]
 
 
 def lapse(session: DialogueSession, _: object) -> list[Order]:
@@ -413,5 +463,5 @@ def lapse(session: DialogueSession, _: object) -> list[Order]:
     if session.lapsed or session.question is None:
         session.next_is_own = False  # nobody may be there to hear it read back
         return park(session)
-    session.lapsed = True
-    return [session.put(session.question)]
+    session.lapsed = not session.question.unspoken
+    return [session.put_aloud()]

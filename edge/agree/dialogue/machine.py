@@ -18,6 +18,7 @@ from edge.agree.decide import Rules, decide
 from edge.agree.dialogue import (
     amendments,
     answers,
+    claims,
     closing,
     context,
     corrections,
@@ -32,16 +33,16 @@ from edge.agree.dialogue import (
     trailers,
     works,
 )
+from edge.agree.dialogue.claims import differing
 from edge.agree.dialogue.events import Deadline, Happening, UtteranceHeard, event_of
-from edge.agree.dialogue.merging import is_beside, names_another
-from edge.agree.dialogue.orders import Adjust, Earcon, Order, Say, Sound, StartTimer, StopTimer
+from edge.agree.dialogue.merging import is_beside
+from edge.agree.dialogue.orders import Adjust, Alarm, Breach, Earcon, Order, Prompt, Say, Sound, StartTimer, StopTimer
 from edge.agree.dialogue.questions import About, Question
 from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, InReview, Manner, Recorded, Works
 from edge.agree.dialogue.table import AGREEING, CLOSED, QUESTIONS, TABLE, Event, State, Step
-from edge.agree.expectations import NOTHING_EXPECTED
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
-from edge.forms.spoken import courteous
+from edge.forms.spoken import corrects, courteous
 from edge.records import (
     Act,
     Commit,
@@ -354,16 +355,21 @@ class Dialogue:
     def take(self, happening: Happening) -> list[Order]:
         """What is to be done about `happening`, in order."""
         session = self._session
+        arrived: list[Order] = []
+        if isinstance(happening, UtteranceHeard) and _is_of_newcomer(session, happening):
+            arrived = shifts.sign_on_waiting(session)
+            happening = replace(happening, verdict=replace(happening.verdict, confirm=Confirmation.READBACK))
         before, question = session.state, session.question
         if isinstance(happening, UtteranceHeard):
             session.expected = happening.known.expected
             happening = _in_context(session, happening)
         event = _event(session, happening)
-        step = TABLE[before][event]
+        step, open_before, asked = TABLE[before][event], _open(session), _asked(session)
         if isinstance(happening, UtteranceHeard):
             orders = SPEECH_STEPS[step](session, happening)
         else:
             orders = OTHER_STEPS[step](session, happening)
+        orders, breaches = _audited(session, open_before, asked, orders, happening, event)
         changed = (before, question) != (session.state, session.question)
         if isinstance(happening, UtteranceHeard):
             _acknowledge(session, orders, event, changed=changed)
@@ -372,6 +378,9 @@ class Dialogue:
                 session.breath.remember(happening.reading, happening.ended, goes_on=goes_on)
         over = isinstance(happening, UtteranceHeard | Deadline)
         session.news.interrupted = event is Event.SPEAKING or (session.news.interrupted and not over)
+        orders = [*arrived, *orders]
+        if session.state is State.IDLE and session.arriving is not None:
+            orders += shifts.sign_on_waiting(session)
         if session.state is State.IDLE and session.next is not None:
             orders += review.take_up_next(session)
         if session.state in CLOSED and not session.news.interrupted:
@@ -381,8 +390,58 @@ class Dialogue:
         said = (order for order in reversed(orders) if isinstance(order, Say))
         session.spoken.latest = next(said, session.spoken.latest)
         orders += _timed(session, event, changed=changed)
-        self._trace(StepTrace(event, before, step, session.state, tuple(orders)))
-        return orders
+        trace = StepTrace(event, before, step, session.state, tuple(orders))
+        self._trace(trace)
+        return [*orders, *(Alarm(one, str(trace)) for one in breaches)]
+
+
+def _is_of_newcomer(session: DialogueSession, heard: UtteranceHeard) -> bool:
+    """Whether it begins the next thing while somebody waits to sign on over what is open: it is that operator's."""
+    if session.arriving is None or session.draft is None or heard.reading.act is not Act.RECORD:
+        return False
+    return session.relation(heard.reading) in {claims.Relation.ANOTHER, claims.Relation.NAME}
+
+
+def _open(session: DialogueSession) -> claims.Open:
+    """The entry at hand, what was said over it, and what waits behind it."""
+    other = None if session.question is None else session.question.other
+    closing = None if session.manner.closing is None else session.manner.closing.name
+    return claims.opened((session.draft, other, session.next), session.recorded.aside.drafts, closing)
+
+
+def _asked(session: DialogueSession) -> claims.Asked:
+    """What of the things that are at hand the open question asks."""
+    match session.question:
+        case None:
+            return claims.Asked()
+        case Question(about=About.INSTEAD | About.NEXT_OR_INSTEAD | About.WRONG):
+            return claims.Asked(names_both=True)
+        case Question(field=name, prompt=prompt):
+            both = prompt is Prompt.ONE_BY_ONE
+            return claims.Asked(frozenset({name}) if name is not None else frozenset(), names_both=both)
+
+
+def _audited(
+    session: DialogueSession,
+    before: claims.Open,
+    asked: claims.Asked,
+    orders: list[Order],
+    happening: Happening,
+    event: Event,
+) -> tuple[list[Order], Sequence[Breach]]:
+    """The orders of a step that keeps the laws of claims; what would break one is put aside."""
+    heard = None
+    if isinstance(happening, UtteranceHeard):
+        said, language = happening.reading, session.rules.language
+        counts = event in {Event.ENTRY, Event.PART, Event.SCANNED, Event.CORRECTION, Event.UNCLEAR}
+        amends = said.act is not Act.RECORD or corrects(said.words, language)
+        heard = claims.Heard(happening.utterance_id, said, amends, counts)
+    audited = claims.audit(before, _open(session), orders, heard, asked, session.rules.identifies)
+    if session.draft is not None and session.draft.utterance_id in audited.closed:
+        session.close()
+    if session.next is not None and session.next.utterance_id in audited.closed:
+        session.next = None
+    return audited.orders, audited.breaches
 
 
 def _in_context(session: DialogueSession, heard: UtteranceHeard) -> UtteranceHeard:
@@ -435,7 +494,9 @@ def _event(session: DialogueSession, happening: Happening) -> Event:
     if session.about is About.WRONG and event in _NOTHING and answers.answers_question(session, happening):
         return Event.UNCLEAR
     if event is Event.CANCEL and happening.reading.fields and session.state is not State.IDLE:
-        here = session.draft is not None and not names_another(session.draft.reading, happening.reading, session.rules)
+        here = session.draft is not None and not differing(
+            session.draft.reading, happening.reading, session.rules.identifies
+        )
         return event if here and session.about is not About.CANCEL else Event.INDISTINCT
     if event is Event.NOISE:
         return Event.UNCLEAR if answers.answers_question(session, happening) else event
@@ -459,16 +520,7 @@ def _over_readback(session: DialogueSession, heard: UtteranceHeard, event: Event
             return Event.YES
         if event is Event.UNCLEAR and is_beside(heard.reading, session.rules):
             return Event.NOISE
-    if event is Event.PART and session.state is State.HELD:
-        whole = _only_lists_object(session, heard) or corrections.is_next_in_doubt(session, heard)
-        return Event.ENTRY if whole else event
     return event
-
-
-def _only_lists_object(session: DialogueSession, heard: UtteranceHeard) -> bool:
-    """Whether it would be an entry, were nothing announced: what a list says of that is asked as it begins."""
-    unannounced = replace(heard.known, expected=NOTHING_EXPECTED)
-    return decide(heard.reading, heard.closing, session.rules, unannounced).outcome is Outcome.ACCEPT
 
 
 def _is_early(session: DialogueSession, heard: UtteranceHeard) -> bool:
@@ -484,7 +536,8 @@ def _is_early(session: DialogueSession, heard: UtteranceHeard) -> bool:
 def _acknowledge(session: DialogueSession, orders: list[Order], event: Event, *, changed: bool) -> None:
     """A sound comes first that says what became of the operator's words."""
     if event is not Event.NOISE and Sound(Earcon.NOT_UNDERSTOOD) not in orders:
-        asks = changed and (session.state in QUESTIONS or session.state is State.IDENTIFYING)
+        spoken = session.question is None or not session.question.unspoken
+        asks = changed and spoken and (session.state in QUESTIONS or session.state is State.IDENTIFYING)
         orders.insert(0, Sound(Earcon.QUESTION if asks else Earcon.HEARD))
 
 
@@ -511,5 +564,6 @@ def _deadline(session: DialogueSession) -> float | None:
     asks = state in AGREEING or state is State.IDENTIFYING
     news = bool(session.news.untold) and state is State.IDLE
     if asks or news or (state is State.PAUSED and session.draft is not None):
-        return manner.undo_s if state is State.HELD else manner.patience_s
+        unspoken = session.question is not None and session.question.unspoken
+        return manner.undo_s if state is State.HELD or unspoken else manner.patience_s
     return manner.idle_s if state in CLOSED and session.operator is not None else None

@@ -216,19 +216,9 @@ def with_support(draft: Draft, utterance_id: str) -> Draft:
 # Is it about the same thing?
 
 
-def names_another(before: Reading, said: Reading, rules: Rules) -> bool:
-    """Does it name another thing than the one before, by any identifier of the form?"""
-    return _differ(before, said, rules.identifiers)
-
-
-def is_of_another(before: Reading, said: Reading, rules: Rules) -> bool:
-    """Is a whole sentence about something else? Where the form has no identifier, any other value says so."""
-    return _differ(before, said, rules.identifiers or [field.name for field in rules.form.fields])
-
-
 def names_unclearly(said: Reading, rules: Rules) -> bool:
     """Does it name something by an identifier that was not understood? What it is of nobody knows then."""
-    return any(name in said.fields and said.fields[name].value is None for name in rules.identifiers)
+    return any(name in said.fields and said.fields[name].value is None for name in rules.identifies)
 
 
 def names_field(said: Reading, rules: Rules) -> str | None:
@@ -251,13 +241,6 @@ def _matches(said: Reading, rules: Rules) -> tuple[Sequence[Token], list[tuple[i
 
 def _asks(matches: Iterable[tuple[int, Match]]) -> bool:
     return any(start == 0 and match.role is Role.QUESTION for start, match in matches)
-
-
-def _differ(before: Reading, said: Reading, names: Iterable[str]) -> bool:
-    pairs = ((before.fields.get(name), said.fields.get(name)) for name in names)
-    return any(
-        old is not None and new is not None and new.value is not None and old.value != new.value for old, new in pairs
-    )
 
 
 def part_of(said: Reading, words: Sequence[Word], rules: Rules) -> Reading:

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from edge.agree.decide import Rules
-from edge.agree.dialogue.merging import names_another, part_of, unconfirmed
+from edge.agree.dialogue.claims import differing
+from edge.agree.dialogue.merging import part_of, unconfirmed
 from edge.forms.model import FormField
 from edge.forms.spoken.folding import fold
 from edge.records import Reading, Word
@@ -34,24 +35,24 @@ def two_that_share(said: Reading, rules: Rules) -> Two | None:
 def meant_of_two(both: Reading, said: Reading, rules: Rules) -> Two | None:
     """Of two in one breath the one that an answer names, and the other; None where it names neither."""
     two = two_in_one_breath(both, rules)
-    if two is None or all(name not in said.fields or said.fields[name].value is None for name in rules.identifiers):
+    if two is None or all(name not in said.fields or said.fields[name].value is None for name in rules.identifies):
         return None
-    return next((pair for pair in (two, two[::-1]) if not names_another(pair[0], said, rules)), None)
+    return next((pair for pair in (two, two[::-1]) if not differing(pair[0], said, rules.identifies)), None)
 
 
 def _most(parted: Iterator[Two], rules: Rules) -> Two | None:
     best: tuple[int, Two | None] = (0, None)
     for two in parted:
-        named = all(_surely_named(one, rules.identifiers) for one in two)
+        named = all(_surely_named(one, rules.identifies) for one in two)
         values = sum(one.value is not None for part in two for one in part.fields.values())
-        if named and values > best[0] and names_another(*two, rules):
+        if named and values > best[0] and differing(*two, rules.identifies):
             best = values, two
     return best[1]
 
 
-def _surely_named(part: Reading, identifiers: Sequence[str]) -> bool:
+def _surely_named(part: Reading, identifies: Sequence[str]) -> bool:
     """Does it name one thing for sure, and say more of it?"""
-    named = [part.fields[name] for name in identifiers if name in part.fields]
+    named = [part.fields[name] for name in identifies if name in part.fields]
     said = [one for one in part.fields.values() if not one.is_taken]
     return 0 < len(named) < len(said) and all(one.value is not None and not one.rivals for one in named)
 

@@ -52,6 +52,7 @@ class Prompt(StrEnum):
     CONFIRM_ENTRY = "confirm_entry"
     CONFIRM_CANCEL = "confirm_cancel"
     CONFIRM_INSTEAD = "confirm_instead"
+    NEXT_OR_INSTEAD = "next_or_instead"
     CONFIRM_CLOSE = "confirm_close"
     CONFIRM_REOPEN = "confirm_reopen"
     CLOSED = "closed"
@@ -227,4 +228,27 @@ class Adjust:
     what: Command
 
 
-Order = Durable | Say | Sound | Hush | StartTimer | StopTimer | Adjust
+class Law(StrEnum):
+    """The laws of `claims`."""
+
+    ATTRIBUTION = "attribution"
+    CONSERVATION = "conservation"
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """A law that a step would have broken, and the claims that were put aside instead."""
+
+    law: Law
+    claims: tuple[str, ...]  # The utterances that began them.
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """A law of the conversation would have been broken: to be logged with the step that would have broken it."""
+
+    breach: Breach
+    trace: str  # The step: names of states, steps, prompts and reasons, no word of what was said.
+
+
+Order = Durable | Say | Sound | Hush | StartTimer | StopTimer | Adjust | Alarm

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from edge.agree.decide import NOTHING_KNOWN, Circumstances, Rules, decide
+from edge.agree.decide import AS_MEANT, NOTHING_KNOWN, Circumstances, Rules, decide
 from edge.agree.dialogue.merging import marked
 from edge.agree.dialogue.one_breath import two_in_one_breath, two_that_share
 from edge.agree.dialogue.orders import Earcon, Prompt, Say, Sound
@@ -42,7 +42,8 @@ class About(StrEnum):
     FIELD_RIGHT = "field right"
     ENTRY_RIGHT = "entry right"
     CANCEL = "cancel"  # Whether the last entry is to be cancelled.
-    INSTEAD = "instead"  # Whether an identifier said while an entry is held corrects it, or begins the next one.
+    INSTEAD = "instead"  # Whether what names another thing behind a word of correction takes the place of the entry.
+    NEXT_OR_INSTEAD = "next or instead"  # Which of both a name is that was said alone.
     PROOF = "proof"
     WRONG = "wrong"  # What is wrong about the entry read back.
     CLOSE = "close"  # Whether a trailer is to be closed.
@@ -57,6 +58,7 @@ _STATES = {
     About.ENTRY_RIGHT: State.CONFIRMING,
     About.CANCEL: State.CONFIRMING,
     About.INSTEAD: State.CONFIRMING,
+    About.NEXT_OR_INSTEAD: State.CHOOSING,
     About.CLOSE: State.CONFIRMING,
     About.REOPEN: State.CONFIRMING,
     About.PROOF: State.PROVING,
@@ -75,6 +77,7 @@ class Question:
     check: int = 0  # Which of the place's check digits are asked for, counted from 0.
     checks: int = 1  # How many it has.
     other: Draft | None = None  # What begins the next entry, if it does not correct this one.
+    unspoken: bool = False  # What is said next may answer it: it is put when nothing is.
     before: Mapping[str, FieldValue] = dataclasses.field(default_factory=dict, repr=False)
     """Of INSTEAD: the field, by its value in the entry at hand, that differs from that of `fields`, if one does."""
     why: Reason | None = None  # Why a field is asked about.
@@ -84,6 +87,11 @@ class Question:
     def state(self) -> State:
         """Where the dialogue waits for its answer."""
         return _STATES[self.about]
+
+    @property
+    def is_of_oddness(self) -> bool:
+        """Whether it asks about a value that was heard well, and perhaps not meant."""
+        return self.about is About.REOPEN or (self.about is About.FIELD_RIGHT and self.why in AS_MEANT)
 
 
 def judged(draft: Draft, rules: Rules, known: Circumstances = NOTHING_KNOWN) -> Verdict:
@@ -137,6 +145,8 @@ def worded(asked: Question) -> Say:
     match asked.about:
         case About.FIELD:
             return _asking(asked)
+        case About.NEXT_OR_INSTEAD:
+            return Say(Prompt.NEXT_OR_INSTEAD, asked=asked.field, candidates=asked.candidates)
         case About.CHOICE:
             return Say(asked.prompt or Prompt.CHOOSE, asked=asked.field, candidates=asked.candidates[:2])
         case About.FIELD_RIGHT:

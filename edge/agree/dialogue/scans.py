@@ -6,14 +6,15 @@ from dataclasses import replace
 
 from edge.agree.decide import Rules
 from edge.agree.dialogue import context, corrections, drafting
+from edge.agree.dialogue.claims import differing
 from edge.agree.dialogue.events import UtteranceHeard
-from edge.agree.dialogue.merging import names_another, with_fields, with_reading
+from edge.agree.dialogue.merging import with_fields, with_reading
 from edge.agree.dialogue.one_breath import meant_of_two
 from edge.agree.dialogue.orders import Earcon, Order, Prompt, Sound
 from edge.agree.dialogue.questions import About
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
-from edge.records import Confirmation, Draft, FieldReading, Reading
+from edge.records import Draft, FieldReading, Reading
 
 SAME_S = 3.0
 """Whoever pulls the trigger twice does so within this, before he has heard what became of the first."""
@@ -25,7 +26,7 @@ def take_scan(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         return [heard.noted_as_heeded()]
     session.scanned = heard.reading.words, heard.began
     if session.state is State.IDLE:
-        return drafting.begin_entry(session, heard)
+        return drafting.begin_entry(session, heard, alone=True)
     match session.about:
         case About.CANCEL:  # the last entry stays, as it does where somebody goes on dictating
             return [*drafting.drop(session), *drafting.begin_entry(session, heard)]
@@ -49,7 +50,7 @@ def disputes_label(label: Reading, said: Reading, rules: Rules) -> bool:
 
     With more of the label in the entry, another identifier may be of another thing, whose lot this is not.
     """
-    identifiers = set(rules.identifiers)
+    identifiers = set(rules.identifies)
     known = [name for name, one in label.fields.items() if one.scanned]
     return bool(known) and identifiers.issuperset(known) and bool(identifiers & said.fields.keys())
 
@@ -77,30 +78,19 @@ def _join(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     if session.asked.prompt is Prompt.ONE_BY_ONE:
         return _one_of_two(session, heard, said)
     whole = session.state is State.HELD or session.about is About.ENTRY_RIGHT
-    if _is_of_another(draft.reading, said, session.rules):
+    if differing(draft.reading, said, session.rules.identifies):
         if session.state is State.HELD and not session.doubted:
-            if session.next is not None and not names_another(session.next.reading, said, session.rules):
+            if session.next is not None and not differing(session.next.reading, said, session.rules.identifies):
                 # Its turn has come, with all that was said of it.
                 session.next = _with_label(session.next, said, heard.utterance_id)
                 return [*drafting.commit(session), heard.noted_as_heeded()]
-            # Held in any case: a step commits one entry.
-            sure = replace(heard, verdict=replace(heard.verdict, confirm=Confirmation.READBACK))
-            return [*drafting.commit(session), *drafting.begin_entry(session, sure)]
+            return [*drafting.commit(session), *drafting.begin_entry(session, heard)]
         if whole or len(said.fields) > 1 or session.recorded.replaces_one(draft):
-            return corrections.ask_if_corrects(session, heard)
+            return corrections.ask_if_instead(session, heard)
     joined = _with_label(draft, said, heard.utterance_id)
     if joined.reading.fields == draft.reading.fields:
         return [heard.noted_as_heeded()]
     return drafting.revise(session, heard, joined)
-
-
-def _is_of_another(before: Reading, said: Reading, rules: Rules) -> bool:
-    """Does the label name a thing that is none of those which the entry may be about?"""
-    pairs = ((before.fields.get(name), said.fields.get(name)) for name in rules.identifiers)
-    return any(
-        old is not None and old.value is not None and new is not None and new.value not in {old.value, *old.rivals}
-        for old, new in pairs
-    )
 
 
 def _with_label(draft: Draft, label: Reading, utterance_id: str) -> Draft:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from edge.agree.crew import Meant
 from edge.agree.decide import Rules
+from edge.agree.dialogue import claims
 from edge.agree.dialogue.merging import BreathBefore
 from edge.agree.dialogue.orders import Order, Prompt, Say, Terms
 from edge.agree.dialogue.questions import About, Question, values_of, worded
@@ -236,6 +237,9 @@ class DialogueSession:
     lapsed: bool = False  # One deadline of the question has passed without an answer.
     next: Draft | None = None  # What was said in one breath with the draft, and is asked about behind it.
     next_is_own: bool = False  # It was said by itself, and does not correct the draft.
+    put_behind: set[str] = field(default_factory=set, repr=False)
+    """The claims that were put behind another one once: the next time they go to a person."""
+    read_back: Draft | None = None  # What stands for all entries, as it was read back last.
     expected: Expectations = NOTHING_EXPECTED
     """What was announced when something was heard last: what is taken up again is held against it too."""
     lately: Lately = NOT_LOOKED_UP
@@ -245,6 +249,7 @@ class DialogueSession:
     context: StandingContext = NOTHING_STANDS  # What was said once, and holds for each entry that says nothing else.
     shift: Shift | None = None  # Which it is at the site; None where that is not known.
     identifying: Identifying | None = None  # Who is asked about that signs on.
+    arriving: str | None = None  # What was said behind "sign on" over what was open: it is carried out behind that.
     leaving: bool = False  # Somebody signs on or off over what is open, and was asked to finish it first.
     tries: int = 0  # How many answers to the question answered nothing.
     challenges: int = 0  # How often check digits were asked for, of any place: signs with several are asked in turn.
@@ -283,16 +288,34 @@ class DialogueSession:
         return entry if entry is not None and known and entry.draft.operator == self.who else None
 
     def entry_named(self, said: Reading) -> LastEntry | None:
-        """The entry of whoever speaks that has all identifiers which were said."""
+        """The entry of whoever speaks that has all identifiers which were said: what stands, else what was refused."""
         named = self.identifiers_of(values_of(said))
-        owned = (one for one in self.recorded.stand() if named and self.owned(one) is not None)
-        return next((one for one in owned if all(one.fields.get(name) == named[name] for name in named)), None)
+        refused = (one for one in reversed(self.recorded.entries) if one.event_id in self.recorded.refused)
+        known = (*self.recorded.stand(), *(replace(one, refused=True) for one in refused))
+        owned = (one for one in known if named and self.owned(one) is not None and one.draft.act is not Act.CANCEL)
+        return next((one for one in owned if named.items() <= one.fields.items()), None)
+
+    def was_named(self, said: Reading) -> bool:
+        """Whether a thing was recorded or put aside here that has all identifiers which were said."""
+        named = self.identifiers_of(values_of(said))
+        known = [one.fields for one in self.recorded.entries]
+        known += [values_of(one.reading) for one in self.recorded.aside.drafts]
+        return bool(named) and any(named.items() <= one.items() for one in known)
 
     def identifiers_of(self, values: Mapping[str, FieldValue], form: str | None = None) -> dict[str, FieldValue]:
         """Those of the values by which the thing is known; by the fields of another form, where that is named."""
         of = self.rules.form if form is None else self.works.named(form)
-        names = (field.name for field in (() if of is None else of.fields) if field.identifier)
-        return {name: values[name] for name in names if name in values}
+        return {name: values[name] for name in (() if of is None else of.identifies) if name in values}
+
+    def relation(self, said: Reading, claim: Draft | None = None) -> claims.Relation:
+        """What was said is to the thing of a claim; None: of the open one."""
+        return claims.relation((claim or self.open_draft).reading, said, self.rules.identifies)
+
+    @property
+    def thing(self) -> dict[str, FieldValue]:
+        """The name of the open claim, as far as it was understood."""
+        fields = self.open_draft.reading.fields
+        return {name: one for name in self.rules.identifies for one in claims.values_in(fields.get(name))[:1]}
 
     @property
     def open_draft(self) -> Draft:
@@ -329,7 +352,12 @@ class DialogueSession:
         """This question is open now."""
         self.question, self.state, self.lapsed, self.leaving, self.tries = question, question.state, False, False, 0
         self.challenges += question.about is About.PROOF
-        return [self.put(question)]
+        return [] if question.unspoken else [self.put(question)]
+
+    def put_aloud(self) -> Say:
+        """The order to ask the open question, whether it was spoken before or not."""
+        self.question = replace(self.asked, unspoken=False)
+        return self.put(self.question)
 
     def put(self, question: Question) -> Say:
         """The order to ask it, also once more; of the open draft in the terms of whoever dictated that."""
@@ -342,7 +370,7 @@ class DialogueSession:
                 return Terms()
             case About.CANCEL:
                 return self.terms_on_record(self.draft.replaces)
-            case About.INSTEAD:
+            case About.INSTEAD | About.NEXT_OR_INSTEAD:
                 other = {} if question.other is None else units_said(question.other.reading, self.rules)
                 units = units_said(self.draft.reading, self.rules)
                 return Terms({name: {**units.get(name, {}), **other.get(name, {})} for name in {**units, **other}})

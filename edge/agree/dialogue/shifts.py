@@ -33,11 +33,23 @@ def sign_on(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         return [noted, Sound(Earcon.NOT_UNDERSTOOD), turned_away]
     leaves = [one.operator.name for one in candidates] != [session.who]
     if leaves and (unfinished := drafting.ask_to_finish(session)):
+        session.arriving = said
         return [noted, *unfinished]
+    return [noted, *_sign_on(session, candidates, form)]
+
+
+def sign_on_waiting(session: DialogueSession) -> list[Order]:
+    """What was open is finished, or left for the next thing: who wanted to sign on over it does now."""
+    said, session.arriving = session.arriving or "", None
+    candidates, form = _candidates(session, said)
+    return _sign_on(session, candidates, form) if candidates and session.operator is not None else []
+
+
+def _sign_on(session: DialogueSession, candidates: tuple[Meant, ...], form: str | None) -> list[Order]:
     if len(candidates) == 1 and candidates[0].sure:
-        return [noted, *drafting.finish_open(session), *_let_begin(session, candidates[0], form)]
+        return [*drafting.finish_open(session), *_let_begin(session, candidates[0], form)]
     back = session.state if session.draft is None else State.IDLE
-    return [noted, *drafting.finish_open(session), *_ask_about(session, Identifying(candidates, form, back))]
+    return [*drafting.finish_open(session), *_ask_about(session, Identifying(candidates, form, back))]
 
 
 def _said(session: DialogueSession, heard: UtteranceHeard) -> str:
@@ -69,7 +81,7 @@ def _let_begin(session: DialogueSession, who: Meant, form: str | None) -> list[O
         shifted = [*ends, Shifted(name, ShiftChange.ON)]
     ended = [] if before == name else context.end(session)
     session.operator, session.called, session.state = name, who.called, State.IDLE
-    session.on_break = session.identifying = None
+    session.on_break = session.identifying = session.arriving = None
     session.recorded.last = session.owned(session.recorded.last)
     chosen = take_rights(session, form)
     changed = [order for order in chosen if isinstance(order, Work)]  # before he is greeted: in his own language

@@ -87,8 +87,8 @@ class Step(StrEnum):
     NOTHING = "nothing"
     NOTE = "on record, and no more"
     BEGIN = "begin an entry"
-    NEXT = "commit the held entry, begin the next"
-    CORRECT = "correct the held entry"
+    NEXT = "commit the held entry, begin the next; where that may have been objected to, ask about it behind the next"
+    CORRECT = "correct the held entry; where another thing is named, begin the next, or wait whether it is the next"
     AMEND = "correct the last entry"
     ANSWER = "take the answer"
     SCAN = "begin an entry with the label, or join that to the open one; what differs is asked"
@@ -96,10 +96,10 @@ class Step(StrEnum):
     PROVE = "compare the check digits"
     AGREE = "take the yes"
     DISAGREE = "take the no"
-    NEITHER = "ask for the field instead"
+    NEITHER = "ask for the field instead; where a name may be of the next thing, ask again"
     WHICH = "ask which value was said"
     WHAT_IS_WRONG = "ask what is wrong"
-    COMMIT = "commit"
+    COMMIT = "commit; after something that was not understood, ask whether it is right"
     DUE = "commit; after something that was not understood, ask whether it is right"
     PUT_OFF = "tell that it is kept; then silence commits no more"
     DOUBT = "say again; a second time, ask whether it is right; silence commits no more"
@@ -178,7 +178,7 @@ LEADS: Mapping[Step, frozenset[State]] = MappingProxyType(
     {
         Step.BEGIN: AGREEING | IDLE,
         Step.NEXT: AGREEING | IDLE,
-        Step.CORRECT: AGREEING,
+        Step.CORRECT: AGREEING | IDLE,
         Step.AMEND: AGREEING | IDLE,
         Step.SET: AGREEING | IDLE,
         Step.ANSWER: AGREEING | IDLE,
@@ -186,10 +186,10 @@ LEADS: Mapping[Step, frozenset[State]] = MappingProxyType(
         Step.PROVE: AGREEING | IDLE,
         Step.AGREE: AGREEING | IDLE,
         Step.DISAGREE: AGREEING | IDLE,
-        Step.NEITHER: frozenset({State.ASKING}),
+        Step.NEITHER: frozenset({State.ASKING, State.IDLE}),
         Step.WHICH: QUESTIONS,
         Step.WHAT_IS_WRONG: frozenset({State.ASKING}),
-        Step.COMMIT: IDLE,
+        Step.COMMIT: IDLE | {State.CONFIRMING},
         Step.DUE: frozenset({State.CONFIRMING, State.IDLE}),
         Step.DOUBT: frozenset({State.CONFIRMING}),
         Step.ASK_AGAIN: IDLE,
@@ -241,6 +241,7 @@ MAY_STAY = frozenset(
         Step.UNUSED,
         Step.SWITCH,
         Step.DECIDED,
+        Step.NEITHER,
         Step.WHICH,
     }
 )

@@ -20,6 +20,8 @@ from edge.forms.spoken.commands import (
     proves,
     refuses,
     says_check,
+    says_instead,
+    says_next,
     takes_back,
     with_work,
     without_cue,

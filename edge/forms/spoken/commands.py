@@ -128,6 +128,21 @@ def chosen(words: Sequence[Word], language: Language = ENGLISH) -> int | None:
     return next((at for at, name in enumerate(("first", "second")) if said in language.commands[name]), None)
 
 
+def says_next(words: Sequence[Word], language: Language = ENGLISH) -> bool:
+    """Does the utterance say, before or behind all else, that a name is that of the next thing: "741 next"?"""
+    return _surrounds("next_one", words, language)
+
+
+def says_instead(words: Sequence[Word], language: Language = ENGLISH) -> bool:
+    """Does the utterance say, before or behind all else, that a name takes the place of another: "instead, 741"?"""
+    return _surrounds("instead_one", words, language)
+
+
+def _surrounds(name: str, words: Sequence[Word], language: Language) -> bool:
+    said = _plain(words, language)
+    return any(one in {said[: len(one)], said[-len(one) :]} for one in map(language.unelided, language.commands[name]))
+
+
 def finds_nothing_wrong(words: Sequence[Word], language: Language = ENGLISH) -> bool:
     """Does the utterance answer that nothing is wrong: "nothing", "it's fine", "okay"?"""
     nothing = {language.unelided(one) for one in language.commands["nothing"]}

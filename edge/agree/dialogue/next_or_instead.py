@@ -1,0 +1,109 @@
+"""Next or instead: another name, said alone over an entry that was read back.
+
+It may be the next thing, said in two breaths, or the name of that entry by an operator who was misheard and says it
+right. Neither is guessed: both stay claims, until values follow or the operator says which.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edge.agree.dialogue import context, drafting
+from edge.agree.dialogue.claims import Relation, differing, sounds_like, values_in
+from edge.agree.dialogue.events import UtteranceHeard
+from edge.agree.dialogue.merging import begins_astray, with_fields, with_support
+from edge.agree.dialogue.orders import Order
+from edge.agree.dialogue.questions import About, Question, held, values_of
+from edge.agree.dialogue.session import DialogueSession
+from edge.forms.spoken import says_instead, says_next
+from edge.records import Draft, FieldValue, Note, Outcome, Park, Reading, written
+
+
+def may_be_meant(session: DialogueSession, said: Reading) -> bool:
+    """Whether another name sounds like that of the open entry: who was misheard may say it right."""
+    now, before = _names(session, said)
+    return sounds_like(written(now), written(before))
+
+
+def ask(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
+    """Another name: what follows says which it is. What sounds like the name of the open entry is asked at once."""
+    name = differing(session.open_draft.reading, said, session.rules.identifies)[0]
+    at_once = session.question is not None or may_be_meant(session, said)
+    session.doubted = session.doubted or session.question is not None
+    other = drafting.draft_of(session, heard)
+    asked = Question(About.NEXT_OR_INSTEAD, name, _names(session, said), other=other, unspoken=not at_once)
+    parked = Park(other.utterance_id, drafting.UNANSWERED, values_of(other.reading), other)
+    return [heard.noted(held(heard.verdict)), parked, *session.ask(asked)]
+
+
+def _names(session: DialogueSession, said: Reading) -> tuple[FieldValue, FieldValue]:
+    """The name that was said, and that of the open entry."""
+    before = session.open_draft.reading
+    name = differing(before, said, session.rules.identifies)[0]
+    return values_in(said.fields[name])[0], values_in(before.fields[name])[0]
+
+
+def answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """What is said behind the name. Neither a yes nor a no answers."""
+    said, other = drafting.reading_of(session, heard), session.asked.other
+    if other is None:
+        return drafting.reject_answer(session, heard)
+    language = session.rules.language
+    alone = all(name in session.rules.identifies or one.is_taken for name, one in said.fields.items())
+    if alone and says_instead(said.words, language):
+        return take_instead(session, heard, other)
+    if alone and says_next(said.words, language) and session.relation(said, other) is not Relation.NAME:
+        return [heard.noted_as_heeded(), *take_next(session, heard, with_support(other, heard.utterance_id))]
+    if not said.fields or begins_astray(said, session.rules):
+        return drafting.reject_answer(session, heard)
+    return _goes_on(session, heard, said, other)
+
+
+def _goes_on(session: DialogueSession, heard: UtteranceHeard, said: Reading, other: Draft) -> list[Order]:
+    to_other, takes_back = session.relation(said, other), drafting.takes_back(session, heard)
+    own = {name: one for name, one in said.fields.items() if not one.is_taken}
+    alone = own.keys() <= set(session.rules.identifies)
+    if to_other in {Relation.NONE, Relation.SAME}:
+        if takes_back and to_other is Relation.SAME and alone:
+            return take_instead(session, heard, other)
+        known = values_of(session.open_draft.reading)
+        repeats = not session.asked.unspoken and all(known.get(name) == one.value for name, one in own.items())
+        if takes_back or alone or repeats:
+            return drafting.reject_answer(session, heard)
+        goes_on = with_fields(other, own, heard.utterance_id)
+        return [heard.noted_as_heeded(), *take_next(session, heard, goes_on)]
+    if session.relation(said) is Relation.SAME:  # the open one was right
+        told = drafting.in_review_besides(session)
+        revised = with_fields(session.open_draft, own, heard.utterance_id)
+        return [*told, *drafting.revise(session, heard, revised)]
+    if to_other in {Relation.ANOTHER, Relation.NAME}:
+        return [*drafting.park(session), *drafting.begin_entry(session, heard)]
+    return drafting.reject_answer(session, heard)
+
+
+def take_next(session: DialogueSession, heard: UtteranceHeard, other: Draft) -> list[Order]:
+    """It is the next thing: what was read back is committed; what may have been objected to is asked about behind it.
+
+    Only now it has what stands filled in: until here it may have been a correction, which says nothing of that.
+    """
+    stays = drafting.judged_after(session, session.open_draft, heard)
+    agreed = not session.doubted and stays.outcome is Outcome.ACCEPT
+    session.question = None  # answered
+    left = drafting.commit(session) if agreed else drafting.put_behind(session)
+    session.draft = None
+    other = replace(other, reading=context.filled(session, other.reading))
+    verdict = drafting.judged_after(session, other, heard, aloud=True)
+    orders = drafting.consider(session, other, verdict, None)
+    # It is agreed from here on, and waits for no other person.
+    return [Note(other.utterance_id, other.reading, held(verdict)), *left, *orders]
+
+
+def take_instead(session: DialogueSession, heard: UtteranceHeard, other: Draft) -> list[Order]:
+    """The other name is that of the open entry, which is read back anew."""
+    named = {name: one for name, one in other.reading.fields.items() if not one.is_taken}
+    draft = with_fields(session.open_draft, named, other.utterance_id)
+    for support in (*other.support, heard.utterance_id):
+        draft = with_support(draft, support)
+    noted = heard.noted_as_heeded()
+    meant = Note(other.utterance_id, other.reading, noted.verdict)
+    return [noted, meant, *drafting.consider(session, draft, drafting.judged_after(session, draft, heard), heard)]
