@@ -246,7 +246,10 @@ def _implausible(field: FormField, said: FieldReading, rules: Rules) -> Reason |
 
 
 def _recorded_already(values: Mapping[str, FieldValue], rules: Rules, known: Circumstances) -> str | None:
-    """The last identifier of the form, where a recent entry has all of them alike."""
+    """The first identifier of the form, where a recent entry is of the same thing: another place is another thing."""
     names = [name for name in rules.identifiers if name in values]
-    alike = any(all(entry.get(name) == values[name] for name in names) for entry in known.recent)
-    return names[-1] if names and alike else None
+    if not names or any(rules.form[name].required and name not in values for name in rules.identifies):
+        return None
+    of = [name for name in rules.identifies if name in values]
+    alike = any(all(entry.get(name, values[name]) == values[name] for name in of) for entry in known.recent)
+    return names[0] if alike else None

@@ -26,7 +26,13 @@ DIGIT = {word: str(digit) for digit, words in enumerate(DIGITS) for word in word
 TEEN = {word: str(number) for number, word in enumerate(TEENS.split(), start=10)}
 TEN = {word: str(number) for number, word in enumerate(TENS.split(), start=2)}
 
-CODED = {"alpha": "A", "bravo": "B", "charlie": "C", "delta": "D", "echo": "E", "foxtrot": "F"}
+CODED = {
+    word: word[0].upper()
+    for word in (
+        "alpha bravo charlie delta echo foxtrot golf hotel india juliett kilo lima mike november oscar papa quebec "
+        "romeo sierra tango uniform victor whiskey xray yankee zulu"
+    ).split()
+}
 
 HESITATIONS = {"uh", "um", "umm", "er", "erm", "äh", "ähm", "euh", "eh"}
 """Within a number they part nothing."""

@@ -190,7 +190,7 @@ def score(conversation: Json, result: Json) -> Score:
     things = [thing for kind in Kind for thing in things_of(conversation, kind)]
     records = [one for one in result["stands"] if one["form"] != CLOSING]
     of = _paired(things, records)
-    amiss = [one for at, one in enumerate(records) if not _is_right(scored, one, of.get(at), result)]
+    amiss = [one for at, one in enumerate(records) if not _is_right(scored, one, of.get(at), things, result)]
     on_record = {id(thing) for thing in of.values()}
     for thing in things:
         if thing.kind.is_demanded and id(thing) not in on_record and not any(map(thing.is_named_by, amiss)):
@@ -199,9 +199,14 @@ def score(conversation: Json, result: Json) -> Score:
     return scored
 
 
-def _is_right(scored: Score, record: Json, thing: Thing | None, result: Json) -> bool:
+def _is_right(
+    scored: Score, record: Json, thing: Thing | None, things: Sequence[Thing], result: Json
+) -> bool:
     """Hold one record against the thing that it is of; whether it is what was said."""
     faults = ["no such entry was said"] if thing is None else thing.contradicted(record)
+    if thing is not None and faults and thing.kind is not Kind.WAITS and _was_given_up(thing, things, result):
+        scored.short.append(f"{_shown(record)}: {'; '.join(faults)}; put right in words that were not taken, and told so")
+        return False
     if thing is None or faults or thing.kind is Kind.WAITS:
         scored.wrong.append(f"{_shown(record)}: {'; '.join(faults) or 'it may only wait'}")
         return False
@@ -213,6 +218,17 @@ def _is_right(scored: Score, record: Json, thing: Thing | None, result: Json) ->
     if thing.remark and not re.search(thing.remark, json.dumps([result["said"], record]), re.IGNORECASE):
         scored.untold.append(f"{thing}: nothing told of {thing.remark!r}")
     return True
+
+
+def _was_given_up(thing: Thing, things: Sequence[Thing], result: Json) -> bool:
+    """Whether words of this thing, or of none that is named, wait, or were not understood, and the device said so."""
+    given_up = [line for one in result["given_up"] if one["why"] == "not understood" for line in one["said"]]
+    for line in (*given_up, *(line for one in result["waits"] for line in one["said"])):
+        of = [other for other in things if other.is_in(line)]
+        told = any(turn["said"] for turn in result["turns"] if turn["line"] == line)
+        if told and (thing in of or not of):
+            return True
+    return False
 
 
 def _look_for(scored: Score, thing: Thing, things: Sequence[Thing], result: Json) -> None:

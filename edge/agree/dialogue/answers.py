@@ -56,6 +56,8 @@ def take_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         return corrections.leave_cancelling(session, heard)
     if _is_rest_of_number(session, heard):
         _doubt_cut_number(session)
+    if named := corrections.correct_named(session, heard):
+        return named
     match session.about:
         case About.INSTEAD:
             return corrections.answer_about_other(session, heard)
@@ -107,6 +109,8 @@ def _answer_about_field(session: DialogueSession, heard: UtteranceHeard) -> list
         return drafting.reject_answer(session, heard)
     if session.asked.prompt is Prompt.ONE_BY_ONE:
         return _one_of_two(session, heard, said)
+    if session.asked.is_of_oddness and name not in said.fields and any(not values_in(one) for one in said.fields.values()):
+        return drafting.reject_answer(session, heard)  # what was not understood says nothing of what was
     relation = _relation(session, heard, said)
     if relation is Relation.UNCLEAR and (name not in rules.identifies or session.thing):
         if _says_more(session, said):
@@ -168,6 +172,8 @@ def _merge_answer(session: DialogueSession, heard: UtteranceHeard, said: Reading
         draft = counted_again(draft, name)  # which may come to the same
     elif reading.fields == draft.reading.fields:  # what was known is said once more: the question is where it was
         return drafting.reject_answer(session, heard)
+    if name in rules.identifies and name in draft.reading.fields and not values_in(draft.reading.fields[name]):
+        session.needs_yes.add(draft.utterance_id)  # the name may be of the next thing: that of this one was not got
     return _settle(session, heard, with_support(replace(draft, reading=reading), heard.utterance_id))
 
 

@@ -54,12 +54,24 @@ def relation(claim: Reading, said: Reading, identifies: Sequence[str]) -> Relati
     more = own.keys() - set(identifies)
     if differing(claim, said, named):
         return Relation.ANOTHER if more else Relation.NAME
-    if any(not values_in(own[name]) for name in named):
-        return Relation.UNCLEAR
+    unclear = [name for name in named if not values_in(own[name])]
     anew = [name for name in named if not values_in(claim.fields.get(name))]
-    if more and anew and (any(name in claim.fields for name in anew) or differing(claim, said, more)):
+    known = any(name in claim.fields for name in anew if name not in unclear)
+    if more and anew and (known or any(_unlike(claim.fields.get(name), own[name]) for name in (*more, *unclear))):
         return Relation.ANOTHER
+    if unclear:
+        return Relation.UNCLEAR
     return Relation.SAME if named else Relation.NONE
+
+
+def _unlike(before: FieldReading | None, said: FieldReading) -> bool:
+    """Whether both say something, and not the same: where one was not understood, by the words."""
+    if before is None or not (before.words and said.words):
+        return False
+    if values_in(before) and values_in(said):
+        return not set(values_in(before)) & set(values_in(said))
+    long, short = sorted((before.words, said.words), key=len, reverse=True)
+    return not any(long[at : at + len(short)] == short for at in range(len(long)))
 
 
 def differing(claim: Reading, said: Reading, identifies: Iterable[str]) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ def begin_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     if relation in {Relation.NONE, Relation.SAME}:
         return _revise_whole(session, heard)
     if drafting.takes_back(session, heard):
-        return _correct_named(session, heard) or _drop_and_begin(session, heard)
+        return correct_named(session, heard) or _drop_and_begin(session, heard)
     if corrects(heard.reading.words, session.rules.language):
         return ask_if_instead(session, heard)
     if relation is Relation.NAME and next_or_instead.may_be_meant(session, heard.reading):
@@ -49,7 +49,9 @@ def go_on(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
     Where something over it may have been a "no", it is asked about again behind the next one.
     """
+    named = session.named_again
     left = drafting.put_behind(session) if session.doubted else drafting.commit(session)
+    session.named_again = named
     return [*left, *drafting.begin_entry(session, heard)]
 
 
@@ -64,17 +66,23 @@ def correct_held(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
             return next_or_instead.ask(session, heard, said)
     if _may_be_talk(session, said, takes_back=takes_back):
         return drafting.doubt(session, heard)
-    if takes_back and relation is Relation.ANOTHER and (named := _correct_named(session, heard)):
+    if named := correct_named(session, heard):
         return named
-    return _revise(session, heard, said)
+    revised = _revise(session, heard, said)
+    if said.fields.keys() < {*session.rules.identifies} and not takes_back:
+        said_in = (heard.utterance_id,)
+        session.named_again = {name: replace(one, said_in=said_in) for name, one in said.fields.items()}
+    return revised
 
 
-def _correct_named(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """A correction of an entry on record, by its name: nothing is said against the held one. Nothing for any other."""
-    if session.entry_named(heard.reading) is None:
+def correct_named(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """A correction of an entry on record, by its name: nothing is said against the open one. Nothing for any other."""
+    another = session.relation(heard.reading) is Relation.ANOTHER and not session.recorded.replaces_one(session.open_draft)
+    if not (another and drafting.takes_back(session, heard)) or session.entry_named(heard.reading) is None:
         return []
     own = {name: one for name, one in heard.reading.fields.items() if not one.is_taken}
-    left = drafting.put_behind(session) if session.doubted else drafting.commit(session)
+    is_held = session.question is None and not session.doubted
+    left = drafting.commit(session) if is_held else drafting.put_behind(session)
     return [*left, *amendments.correct_last(session, replace(heard, reading=replace(heard.reading, fields=own)))]
 
 

@@ -53,6 +53,7 @@ HELP = {
 """What can be said in each state: told who asks, and with a question that is put for the last time."""
 
 MOST_TRIES = 3  # So many answers to one question that answer nothing, and a person must look at it.
+SHORTEST_NAME = 3  # From so many digits on, what was said may well be the number of a thing.
 REOPENED = "reopened"  # What was agreed about a closed trailer, among the values that the operator said yes to.
 UNANSWERED = "unanswered"  # Why an utterance is under review: the question about it got no answer.
 
@@ -126,7 +127,8 @@ def begin_entry(session: DialogueSession, heard: UtteranceHeard, *, alone: bool 
     understood = any(values_in(one) for one in draft.reading.fields.values() if not one.is_taken)
     if not understood and two_that_share(draft.reading, session.rules) is None:
         return ask_to_repeat(session, heard)
-    draft = replace(draft, reading=context.filled(session, draft.reading))
+    named = replace(draft.reading, fields={**session.named_again, **draft.reading.fields})
+    draft = replace(draft, reading=context.filled(session, named))
     if verdict.outcome is Outcome.ACCEPT and not alone:
         verdict = replace(verdict, confirm=Confirmation.READBACK)
     if draft.reading.fields.keys() != heard.reading.fields.keys() or heard.reading.act is not Act.RECORD:
@@ -159,7 +161,7 @@ def consider(session: DialogueSession, draft: Draft, verdict: Verdict, heard: Ut
     question = question or _whether_to_reopen(session, draft, verdict)
     if question is not None:
         return session.ask(question)
-    if draft.utterance_id in session.put_behind:  # another thing was said since: silence is no consent
+    if draft.utterance_id in session.needs_yes:
         return session.ask(session.is_entry_right)
     sure = verdict.confirm is Confirmation.EARCON and draft.act is not Act.CONTEXT
     told = session.manner.holds_sure or _otherwise_aside(session) or context.begins_to_stand(session, draft)
@@ -280,10 +282,10 @@ def in_review_besides(session: DialogueSession) -> list[Order]:
 def put_behind(session: DialogueSession) -> list[Order]:
     """The open claim is asked about again behind the next one, once: in review until then, so that nothing loses it."""
     draft, values = session.open_draft, session.values
-    if draft.act is not Act.RECORD or session.manner.is_closing(draft) or draft.utterance_id in session.put_behind:
+    if draft.act is not Act.RECORD or session.manner.is_closing(draft) or draft.utterance_id in session.needs_yes:
         return park(session)
     besides = [*tell_next_parked(session), *in_review_besides(session)]
-    session.put_behind.add(draft.utterance_id)
+    session.needs_yes.add(draft.utterance_id)
     context.leave(session, draft.reading)
     session.close()
     session.next, session.next_is_own = draft, False
@@ -382,6 +384,8 @@ def doubt(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Something was said that may have been "no": the entry must not be committed as if nothing had been."""
     if (whole := completed(session.open_draft, session.breath.words, heard.reading, session.rules)) is not None:
         return revise(session, heard, whole)
+    if session.was_named(heard.reading) and session.relation(heard.reading) in {Relation.ANOTHER, Relation.NAME}:
+        return ask_to_repeat(session, heard)  # it is of an entry before, and says nothing against this one
     session.doubted_number |= says_number((word.text for word in heard.reading.words), session.rules)
     if not session.doubted:
         session.doubted = True
@@ -437,11 +441,12 @@ def reject_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order
 
     What names a thing is put aside by the audit.
     """
-    fields = heard.reading.fields
-    named = any(values_in(fields[name]) for name in session.rules.identifies if name in fields)
-    context.leave(session, heard.reading)
-    given_up = [session.say(Prompt.REPEAT)] if fields and not named else []
-    return [heard.noted_as_heeded(), *put_again(session, given_up)]
+    said, rules = heard.reading, session.rules
+    context.leave(session, said)
+    holds = said.fields or sum(rules.language.tells(word.text) for word in said.words) >= SHORTEST_NAME
+    if not holds or any(values_in(said.fields.get(name)) for name in rules.identifies):
+        return [heard.noted_as_heeded(), *put_again(session)]
+    return [heard.noted_as_not_understood(), *put_again(session, [session.say(Prompt.REPEAT)])]
 
 
 def reject_unheard(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:

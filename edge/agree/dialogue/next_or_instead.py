@@ -72,7 +72,7 @@ def _goes_on(session: DialogueSession, heard: UtteranceHeard, said: Reading, oth
             return drafting.reject_answer(session, heard)
         goes_on = with_fields(other, own, heard.utterance_id)
         return [heard.noted_as_heeded(), *take_next(session, heard, goes_on)]
-    if session.relation(said) is Relation.SAME:  # the open one was right
+    if session.relation(said) is Relation.SAME and session.asked.field in own:  # the open one was right
         told = drafting.in_review_besides(session)
         revised = with_fields(session.open_draft, own, heard.utterance_id)
         return [*told, *drafting.revise(session, heard, revised)]

@@ -22,6 +22,7 @@ from edge.records import (
     NOTHING_STANDS,
     Act,
     Draft,
+    FieldReading,
     FieldValue,
     LastEntry,
     Lately,
@@ -237,8 +238,10 @@ class DialogueSession:
     lapsed: bool = False  # One deadline of the question has passed without an answer.
     next: Draft | None = None  # What was said in one breath with the draft, and is asked about behind it.
     next_is_own: bool = False  # It was said by itself, and does not correct the draft.
-    put_behind: set[str] = field(default_factory=set, repr=False)
-    """The claims that were put behind another one once: the next time they go to a person."""
+    needs_yes: set[str] = field(default_factory=set, repr=False)
+    """The claims to which silence is no consent: put behind another one once, or named by an answer only."""
+    named_again: Mapping[str, FieldReading] = field(default_factory=dict, repr=False)
+    """The name of the held entry, said alone once more: of the next one, if that has other values and no such name."""
     read_back: Draft | None = None  # What stands for all entries, as it was read back last.
     expected: Expectations = NOTHING_EXPECTED
     """What was announced when something was heard last: what is taken up again is held against it too."""
@@ -347,6 +350,7 @@ class DialogueSession:
     def open(self, draft: Draft, verdict: Verdict) -> None:
         """This is agreed about now."""
         self.draft, self.verdict, self.doubted, self.doubted_number = draft, verdict, False, False
+        self.named_again = {}
 
     def ask(self, question: Question) -> list[Order]:
         """This question is open now."""
@@ -408,6 +412,7 @@ class DialogueSession:
         """Nothing is agreed about any more."""
         self.draft = self.verdict = self.question = None
         self.leaving = False
+        self.named_again = {}
         self.state = State.IDLE
 
     def say(self, prompt: Prompt, fields: Mapping[str, FieldValue] | None = None, **slots: str) -> Say:
