@@ -65,11 +65,11 @@ def relation(claim: Reading, said: Reading, identifies: Sequence[str]) -> Relati
 
 
 def _unlike(before: FieldReading | None, said: FieldReading) -> bool:
-    """Whether both say something, and not the same: where one was not understood, by the words."""
+    """Whether both say something, and not the same: of what was not understood, by the words."""
     if before is None or not (before.words and said.words):
         return False
-    if values_in(before) and values_in(said):
-        return not set(values_in(before)) & set(values_in(said))
+    if values_in(before):
+        return bool(values_in(said)) and not set(values_in(before)) & set(values_in(said))
     long, short = sorted((before.words, said.words), key=len, reverse=True)
     return not any(long[at : at + len(short)] == short for at in range(len(long)))
 

@@ -443,8 +443,10 @@ def reject_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order
     """
     said, rules = heard.reading, session.rules
     context.leave(session, said)
-    holds = said.fields or sum(rules.language.tells(word.text) for word in said.words) >= SHORTEST_NAME
-    if not holds or any(values_in(said.fields.get(name)) for name in rules.identifies):
+    told = [word.text for word in said.words if rules.language.tells(word.text)]
+    known = (" ".join(one.words) for one in session.open_draft.reading.fields.values())
+    anew = len(told) >= SHORTEST_NAME and not any(" ".join(told) in one for one in known)
+    if not (said.fields or anew) or any(values_in(said.fields.get(name)) for name in rules.identifies):
         return [heard.noted_as_heeded(), *put_again(session)]
     return [heard.noted_as_not_understood(), *put_again(session, [session.say(Prompt.REPEAT)])]
 
