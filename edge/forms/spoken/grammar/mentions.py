@@ -189,6 +189,9 @@ class Mentions:
         for field in self._yes_or_no:
             for end, value, cost in self._spans.unlabelled_yes_no(field, at):
                 self.listed(path, at, end, field.name, value, cost)
+        if not path.pending.strip("hnx"):
+            for end, name, code, cost in self._spans.codes(at):
+                self.say(path, at, end, name, code, cost + weights.ASKED, "a" if name in path.story.said else "")
         self._signed(path, at)
         if self._tokens[at].pause and not path.pending and self.is_behind_spelt(path):
             self._unitless(path, at)

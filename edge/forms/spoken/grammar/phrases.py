@@ -189,7 +189,12 @@ class SmallWords:
             self._mentions.say(path, at, match.end, unit.name, match.code, weights.ASKED, "b")
 
     def _value(self, path: Path, match: Match, at: int) -> None:
-        if self._fields[match.field].bare and path.state is not Place.LABELLED and not path.pending.strip("h"):
+        field = self._fields[match.field]
+        if path.state is Place.LABELLED or path.pending.strip("h"):
+            return
+        if field.unlabelled:
+            self._mentions.say(path, at, match.end, match.field, match.value, weights.ASKED, "")
+        elif field.bare:
             self._mentions.listed(path, at, match.end, match.field, match.value, 0.0)
 
     def _check(self, path: Path, match: Match, _at: int) -> None:
