@@ -177,6 +177,7 @@ def _field(name: str, keywords: Mapping[str, Any], schema: Mapping[str, Any]) ->
         factors_by=voice.get("item"),
         bare=voice.get("bare", False),
         unlabelled=voice.get("unlabelled", False),
+        source=voice.get("source", False),
         many=range(keywords["minItems"], keywords["maxItems"] + 1) if keywords["type"] == "array" else None,
         distinct=keywords.get("uniqueItems", False),
         scan=tuple(keywords.get("x-scan", ())),

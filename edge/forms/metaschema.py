@@ -152,6 +152,7 @@ STRING_FIELD = _field(
         exception={"type": "boolean"},
         bare={"type": "boolean"},
         unlabelled={"type": "boolean"},
+        source={"type": "boolean"},
     ),
     _written("labels", values=VALUES),
     before=LENGTHS | _scan(one for one in SCANNABLE if one not in {*DATED, *MEASURED, *COUNTED}),

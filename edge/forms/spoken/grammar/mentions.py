@@ -70,6 +70,13 @@ class Mentions:
         self, path: Path, at: int, end: int, name: str, value: FieldValue | None, cost: float, marks: str
     ) -> Path:
         """The path with a mention that its state and what is pending mark."""
+        if "t" in path.pending:
+            event = Telling(Happens.GOAL, value=value, start=path.since, end=end)
+            return (
+                path.dearer(self._implausible(name, value))
+                .telling(event)
+                ._replace(state=Place.BETWEEN, pending="", spelling=None)
+            )
         pending, before = path.pending, path.mentioned(name)
         dearer = 0.0 if "v" in marks else self._implausible(name, value)
         dearer += self._said_before(before, value, marks, pending, at)
