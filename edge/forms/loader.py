@@ -176,6 +176,8 @@ def _field(name: str, keywords: Mapping[str, Any], schema: Mapping[str, Any]) ->
         codes=MappingProxyType(codes),
         factors_by=voice.get("item"),
         bare=voice.get("bare", False),
+        unlabelled=voice.get("unlabelled", False),
+        source=voice.get("source", False),
         many=range(keywords["minItems"], keywords["maxItems"] + 1) if keywords["type"] == "array" else None,
         distinct=keywords.get("uniqueItems", False),
         scan=tuple(keywords.get("x-scan", ())),
@@ -476,6 +478,8 @@ def _voice_contradictions(keywords: Mapping[str, Any], where: str) -> Iterator[s
         yield f"{where}: has no way to be spoken: give its values in 'enum' or name a 'catalogue'"
     if "last_digits" in voice and "catalogue" not in voice:
         yield f"{where}/x-voice/last_digits: needs a 'catalogue', whose values it says by their last digits"
+    if voice.get("unlabelled") and ("catalogue" not in voice or voice["spoken"] != Spoken.ALPHANUMERIC):
+        yield f"{where}/x-voice/unlabelled: needs a 'catalogue' and is for what is spoken as {Spoken.ALPHANUMERIC}"
     if "check_digit" in voice and voice["spoken"] != Spoken.DIGITS:
         yield f"{where}/x-voice/check_digit: a GS1 key is spoken as {Spoken.DIGITS}, not as {voice['spoken']}"
     if voice.get("exception") and "enum" not in keywords:

@@ -151,6 +151,8 @@ STRING_FIELD = _field(
         **IDENTIFYING,
         exception={"type": "boolean"},
         bare={"type": "boolean"},
+        unlabelled={"type": "boolean"},
+        source={"type": "boolean"},
     ),
     _written("labels", values=VALUES),
     before=LENGTHS | _scan(one for one in SCANNABLE if one not in {*DATED, *MEASURED, *COUNTED}),

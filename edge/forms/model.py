@@ -182,6 +182,9 @@ class FormField:
     """Where another field holds the unit: unit words to its codes. `units` has the same words."""
     factors_by: str | None = None  # Of a unit: the field that says of which item, whose master data have the factors.
     bare: bool = False  # Its values are said without a label, and stand as any other value.
+    source: bool = False  # A place from which the thing of an entry comes: "to door nine" is where it goes on to.
+    unlabelled: bool = False
+    """What its catalogue knows is said without a label: a place by its code, anything by its names."""
     many: range | None = None  # How many values a list may hold; None: the field holds one value.
     distinct: bool = False  # No value of a list stands there twice.
     scan: tuple[str, ...] = ()  # The application identifiers of GS1, on a scanned label, whose value is this field's.

@@ -73,6 +73,7 @@ HAPPENS: Mapping[Happens, tuple[str, Tone]] = {
     Happens.HEDGE: ("makes the value before doubtful", Tone.OPEN),
     Happens.PORTION: ("one count may be a part of another", Tone.OPEN),
     Happens.TOTAL: ("may say all there is", Tone.OPEN),
+    Happens.GOAL: ("where it goes on to: not taken", Tone.QUIET),
     Happens.ASIDE: ("remark", Tone.QUIET),
     Happens.NAY: ("may deny all of it", Tone.OPEN),
 }

@@ -102,7 +102,7 @@ def _timed(pieces: Sequence[str], language: Language, known: Lexicon, confidence
             now, before = now + PAUSES[piece], ""
             continue
         length = 0.0 if piece == "-" else LENGTH
-        label = any(known.opens(fold(after)) for after in pieces[at + 1 : at + 2])
+        label = any(known.opens(fold(after)) or known.begins_code(after) for after in pieces[at + 1 : at + 2])
         if fold(piece) in language.homophones and (label or (len(before) > 1 and before.isdigit())):
             length = BRIEF  # Behind "742" the model would have written a digit as one.
         yield Word(piece, now, now + length, confidence)

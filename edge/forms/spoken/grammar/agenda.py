@@ -137,7 +137,10 @@ class Agenda:
         path = path.telling(event)
         # What is but like a label in sound is one only before a value.
         dearer = weights.STRANGER if self._words[event.start] in self._misheard else 0.0
-        return path._replace(state=Place.BETWEEN, cost=path.cost + dearer + (0.0 if unread else weights.FALSE_START))
+        pending = path.pending.replace("t", "")
+        return path._replace(
+            state=Place.BETWEEN, pending=pending, cost=path.cost + dearer + (0.0 if unread else weights.FALSE_START)
+        )
 
 
 def _gone(path: Path, event: Telling | None, cost: float, changes: Changes) -> Path:

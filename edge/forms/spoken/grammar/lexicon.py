@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form, FormField, Spoken
+from edge.forms.pattern import SEPARATORS
 from edge.forms.spoken.folding import Phrase, phrase
 from edge.forms.spoken.grammar import weights
 from edge.forms.spoken.grammar.tokens import Token
@@ -144,6 +145,17 @@ class Lexicon:
             field.name: frozenset(catalogue.values(field.catalogue)) for field in form.fields if field.catalogue
         }
         """By field, the values that its catalogue knows."""
+        self.codes = {
+            field.name: {"".join(one for one in value if one not in SEPARATORS): value for value in known}
+            for field in form.fields
+            if field.unlabelled and field.is_place and (known := self.values[field.name])
+        }
+        """By field that is said without its label, the values that its catalogue knows, by what is spelt of them."""
+        self.begun = {
+            name: frozenset(code[:size] for code in codes for size in range(1, len(code)))
+            for name, codes in self.codes.items()
+        }
+        """By such a field, what begins one of these."""
         self._items = {field.name: field.item for field in form.fields}
         self.implausible = lru_cache(REMEMBERED, typed=True)(self._implausible)
         """What it costs that a field has a value; the alternatives of one utterance share most of theirs."""
@@ -232,6 +244,11 @@ class Lexicon:
     def opens(self, word: str) -> bool:
         """Does a label begin with the word?"""
         return any(entry.use.role is Role.LABEL for entry in self._senses_of(word))
+
+    def begins_code(self, word: str) -> bool:
+        """Is the word a letter with which a value begins that is known without its label?"""
+        letter = self._language.alphabet.code_words.get((word,), word).upper()
+        return any(letter in begun for begun in self.begun.values()) and not letter.isdigit()
 
     def knows(self, word: str) -> bool:
         """Does a phrase begin with the word?"""

@@ -70,6 +70,13 @@ class Mentions:
         self, path: Path, at: int, end: int, name: str, value: FieldValue | None, cost: float, marks: str
     ) -> Path:
         """The path with a mention that its state and what is pending mark."""
+        if "t" in path.pending:
+            event = Telling(Happens.GOAL, value=value, start=path.since, end=end)
+            return (
+                path.dearer(self._implausible(name, value))
+                .telling(event)
+                ._replace(state=Place.BETWEEN, pending="", spelling=None)
+            )
         pending, before = path.pending, path.mentioned(name)
         dearer = 0.0 if "v" in marks else self._implausible(name, value)
         dearer += self._said_before(before, value, marks, pending, at)
@@ -189,6 +196,9 @@ class Mentions:
         for field in self._yes_or_no:
             for end, value, cost in self._spans.unlabelled_yes_no(field, at):
                 self.listed(path, at, end, field.name, value, cost)
+        if not path.pending.strip("hnx"):
+            for end, name, code, cost in self._spans.codes(at):
+                self.say(path, at, end, name, code, cost + weights.ASKED, "a" if name in path.story.said else "")
         self._signed(path, at)
         if self._tokens[at].pause and not path.pending and self.is_behind_spelt(path):
             self._unitless(path, at)

@@ -24,6 +24,7 @@ class Happens(StrEnum):
     NAY = "nay"  # "No" without a pause at the beginning: "no twelve units on pallet 742".
     PORTION = "portion"  # One count may be a part of another, or of one said before: "of those two damaged".
     TOTAL = "total"  # A count may be of all, what else is counted among it: "24 cases in total, two damaged".
+    GOAL = "goal"  # Where a thing goes on to, said of a field that tells where it comes from: "to door nine".
     ASIDE = "aside"  # A remark with figures, behind which the words go straight on.
     MOOD = "mood"  # A denial, a question, hearsay, the past, a wish.
 
@@ -122,7 +123,9 @@ class Path(NamedTuple):
     field: str | None
     """The field that was named last."""
     pending: str
-    """What the next mention will be marked with: `c`, `n`, `h`, `o`, `r`; `m` denies as "no" does, `x` a place."""
+    """What the next mention will be marked with: `c`, `n`, `h`, `o`, `r`; `m` denies as "no" does, `x` a place.
+
+    `t`: it is where the thing goes on to, and no mention at all."""
     spelling: Spelling | None
     events: tuple[Telling, ...]
     story: Story

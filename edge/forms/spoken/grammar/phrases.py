@@ -14,6 +14,9 @@ from edge.forms.spoken.grammar.mentions import Mentions
 from edge.forms.spoken.grammar.path import Happens, Path, Place, Telling, marked
 from edge.forms.spoken.grammar.spans import Spans
 
+LONGEST_GOAL = 3
+"""Words that lead to where a thing goes: "on to the"."""
+
 Step = Callable[["SmallWords", Path, Match, int], None]
 """What a path does at a token with a phrase that begins there."""
 
@@ -145,6 +148,7 @@ class SmallWords:
         self._agenda = agenda
         self._mentions = mentions
         self._asked = asked
+        self._once = frozenset(spans.form.said_once)
         self._links = _Links(spans, counts)
         self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
         self._language = spans.language
@@ -176,7 +180,15 @@ class SmallWords:
         again = path.state is Place.LABELLED and path.field == match.field
         opened = path if again else self._agenda.opened(path)
         cost = weights.RESTART if again else 0.0
-        self._agenda.go(opened, match.end, cost, state=Place.LABELLED, field=match.field, since=at)
+        pending = marked(opened.pending, "t") if self._leads_away(path, match, at) else opened.pending
+        self._agenda.go(opened, match.end, cost, state=Place.LABELLED, field=match.field, since=at, pending=pending)
+
+    def _leads_away(self, path: Path, match: Match, at: int) -> bool:
+        """Does a label name where a thing that was named goes on to, and not where it comes from: "to door nine"?"""
+        if not self._fields[match.field].source or path.story.said <= self._once:
+            return False
+        said = (tuple(self._words[start:at]) for start in range(max(0, at - LONGEST_GOAL), at))
+        return any(one in self._language.words["goals"] for one in said)
 
     def _unit(self, path: Path, match: Match, at: int) -> None:
         event = Telling(Happens.UNIT, match.field, start=at, end=match.end)
@@ -189,7 +201,12 @@ class SmallWords:
             self._mentions.say(path, at, match.end, unit.name, match.code, weights.ASKED, "b")
 
     def _value(self, path: Path, match: Match, at: int) -> None:
-        if self._fields[match.field].bare and path.state is not Place.LABELLED and not path.pending.strip("h"):
+        field = self._fields[match.field]
+        if path.state is Place.LABELLED or path.pending.strip("h"):
+            return
+        if field.unlabelled:
+            self._mentions.say(path, at, match.end, match.field, match.value, weights.ASKED, "")
+        elif field.bare:
             self._mentions.listed(path, at, match.end, match.field, match.value, 0.0)
 
     def _check(self, path: Path, match: Match, _at: int) -> None:

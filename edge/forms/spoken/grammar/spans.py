@@ -6,14 +6,14 @@ Partial explanations come to the same word in many ways, so that what it may be 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import DayOrder, Form, FormField, Spoken
 from edge.forms.spoken.folding import Phrase
 from edge.forms.spoken.grammar import weights
 from edge.forms.spoken.grammar.letters import letters
-from edge.forms.spoken.grammar.lexicon import Lexicon, Match, Role
+from edge.forms.spoken.grammar.lexicon import OF_FIELDS, Lexicon, Match, Role
 from edge.forms.spoken.grammar.path import Happens, Telling
 from edge.forms.spoken.grammar.tokens import Token, ends_word
 from edge.forms.spoken.kinds import date, decimal, yes_no
@@ -162,6 +162,10 @@ class Spans:
         self._today = today
         self._values: dict[tuple[str, int], list[tuple[int, FieldValue, float]]] = {}
         self._slips: dict[int, list[tuple[int, Telling]]] = {}
+        self._codes: dict[int, list[tuple[int, str, str, float]]] = {}
+        for at, found in enumerate(self.matches):
+            if found and self.codes(at):  # "To A zero one zero two": no article, and no letter of something else.
+                self.matches[at] = [one for one in found if one.role in OF_FIELDS]
 
     def _without_talk(self, found: list[Match]) -> list[Match]:
         """Phrases that begin at a token; a label that is other talk elsewhere ("trailer") is none before a value."""
@@ -269,6 +273,35 @@ class Spans:
                 return self._yes_no(field, at, labelled=True)
             case _:
                 return ()
+
+    def codes(self, at: int) -> list[tuple[int, str, str, float]]:
+        """The places that begin at a token and are known without a label: where each ends, its field, itself, its cost.
+
+        Nothing but the whole code of one that the catalogue knows.
+        """
+        if (known := self._codes.get(at)) is None:
+            known = self._codes[at] = [
+                (end, name, codes[text], cost)
+                for name, codes in self.lexicon.codes.items()
+                for end, text, cost in self._spelt_whole(codes.keys(), self.lexicon.begun[name], at)
+            ]
+        return known
+
+    def _spelt_whole(self, codes: Collection[str], begun: Collection[str], at: int) -> Iterator[tuple[int, str, float]]:
+        """The codes that are spelt from a token on, digits and letters; only what begins one is followed."""
+        reached = [(at, "", 0.0)]
+        while reached:
+            start, text, cost = reached.pop()
+            groups = [(one.end, one.text, one.cost) for one in self.numbers.digit_groups(start)]
+            if start < self.size and not self.tokens[start].inner:
+                groups += self.letters(start)
+            for end, group, dearer in groups:
+                pause = weights.PAUSED[self.tokens[start].pause_inside] if text else 0.0
+                longer = (end, text + group, cost + dearer + pause)
+                if text + group in codes and ends_word(self.tokens, end):
+                    yield longer
+                elif text + group in begun:
+                    reached.append(longer)
 
     def below_zero(self, at: int) -> Iterator[tuple[int, float, float]]:
         """The numbers that begin at a token and say by themselves that they are below zero."""
