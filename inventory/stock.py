@@ -21,6 +21,8 @@ from inventory.tables import stock_moves
 COUNTED = "quantity"
 """The field whose number is added."""
 
+REFUSED = "refused"  # The exception that says that nothing of it was taken: it adds nothing.
+
 OF_WHAT = {
     "pallet": ("pallet_id", "pallet"),
     "item": ("item",),
@@ -37,9 +39,10 @@ Move = dict[str, Any]
 
 
 def added(event: Event, now: datetime, arrival: int | None) -> Move | None:
-    """The row for what an entry adds; None where it counts nothing."""
-    counted = (event.fields or {}).get(COUNTED)
-    if isinstance(counted, bool) or not isinstance(counted, int | float):
+    """The row for what an entry adds; None where it counts nothing, or nothing of it was taken."""
+    fields = event.fields or {}
+    counted = fields.get(COUNTED)
+    if isinstance(counted, bool) or not isinstance(counted, int | float) or fields.get("exception") == REFUSED:
         return None
     return {
         **_made_by(event, now, arrival),

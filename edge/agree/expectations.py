@@ -80,6 +80,8 @@ def objections(
     item = form.expects.get(Expects.ITEM)
     if item is not None and item in values and not lines and expected.of(str(pallet)):
         asked[item] = Reason.NOT_EXPECTED
+    if item is not None and item not in values and len({line.item for line in lines}) > 1:
+        asked[item] = Reason.FIELD_MISSING  # which of them was counted nobody could tell
     lot, counted = form.expects.get(Expects.LOT), form.expects.get(Expects.QUANTITY)
     if lot is not None and lot not in values and lines and all(line.lot_needed for line in lines):
         asked[lot] = Reason.FIELD_MISSING

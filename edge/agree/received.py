@@ -13,7 +13,8 @@ from edge.agree.expectations import PLACES, Expectations
 from edge.forms.model import Expects, Form, FormField, Spoken
 from edge.records import FieldValue, PlaceKind, ReceivingPlace, StandingEntry, exact
 
-COUNTED = frozenset({Spoken.CARDINAL, Spoken.DECIMAL})
+REFUSED = "refused"
+"""What a field says of which nothing was taken in: an entry that says so is told, and summed up with no other."""
 
 MOST_ITEMS = 3  # More would not be listened to: then what all items come to is told by units alone.
 
@@ -22,8 +23,8 @@ MOST_ITEMS = 3  # More would not be listened to: then what all items come to is 
 class Sums:
     """What entries come to."""
 
-    entries: int
-    refused: int  # Of those besides that the inventory turned down.
+    things: int  # How many pallets; of a form that is of none: how many entries.
+    refused: int  # How many entries the inventory turned down.
     counts: tuple[Mapping[str, FieldValue], ...] = field(default=(), repr=False)
     """In the form's own fields: "240 cases of A100, 2 damaged", "12 pieces of A200"."""
     conditions: tuple[tuple[str, FieldValue, int], ...] = field(default=(), repr=False)
@@ -34,6 +35,13 @@ def place_field(form: Form, kind: PlaceKind) -> FormField | None:
     """The field of a form that names a trailer, or a door."""
     name = next((form.place_field(part) for part, other in PLACES.items() if other is kind), None)
     return None if name is None else form[name]
+
+
+def pallet_field(form: Form) -> str | None:
+    """The field that names a pallet; None where a form is of the trailer itself, as its temperatures are."""
+    first = next(iter(form.identifies), None)
+    places = {form.place_field(part) for part in PLACES}
+    return form.expects.get(Expects.PALLET) or (None if first in places else first)
 
 
 def named_place(form: Form, values: Mapping[str, FieldValue]) -> ReceivingPlace | None:
@@ -55,14 +63,21 @@ def of_place(entries: Iterable[StandingEntry], form: Form, place: ReceivingPlace
 
 def summed(entries: Sequence[StandingEntry], form: Form, expected: Expectations) -> Sums:
     """What the entries come to, by item, unit and condition."""
-    stand = [one.fields for one in entries if not one.refused]
+    standing = [one.fields for one in entries if not one.refused]
+    stand = [fields for fields in standing if not _is_turned_away(fields, form)]
     items = [_item(fields, form, expected) for fields in stand]
     by_item = len(set(items)) <= MOST_ITEMS and None not in items
     groups: dict[FieldValue | None, list[Mapping[str, FieldValue]]] = {}
     for fields, item in zip(stand, items, strict=True):
         groups.setdefault(item if by_item else None, []).append(fields)
     counts = [count for item, group in groups.items() for count in _counts(item, group, form)]
-    return Sums(len(stand), len(entries) - len(stand), tuple(counts), _conditions(stand, form))
+    pallet = pallet_field(form)
+    things = len(stand) if pallet is None else len({fields.get(pallet) for fields in stand})
+    return Sums(things, len(entries) - len(standing), tuple(counts), _conditions(standing, form))
+
+
+def _is_turned_away(fields: Mapping[str, FieldValue], form: Form) -> bool:
+    return any(fields.get(one.name) == REFUSED for one in _of_conditions(form))
 
 
 def _item(fields: Mapping[str, FieldValue], form: Form, expected: Expectations) -> FieldValue | None:
@@ -81,7 +96,8 @@ def _counts(
 ) -> Iterable[dict[str, FieldValue]]:
     """One for each unit of the quantity; what is counted besides, "two damaged", is of the unit of its entry."""
     quantity = form.expects.get(Expects.QUANTITY)
-    counted = [one for one in form.fields if one.spoken in COUNTED and one.many is None]
+    # What is measured, as a temperature, comes to nothing with another measurement.
+    counted = [one for one in form.fields if one.many is None and _adds_up(one, quantity)]
     main = next((one for one in counted if one.name == quantity), next(iter(counted), None))
     if main is None:
         return
@@ -97,6 +113,10 @@ def _counts(
             yield {**named, **sums, **({} if unit is None or code is None else {unit.name: code})}
 
 
+def _adds_up(field: FormField, quantity: str | None) -> bool:
+    return field.spoken is Spoken.CARDINAL or (field.spoken is Spoken.DECIMAL and field.name == quantity)
+
+
 def _sum(values: Iterable[FieldValue]) -> int | float:
     """Digit by digit: as doubles, a tenth and two tenths are no three tenths."""
     total = sum((exact(one) for one in values if isinstance(one, int | float)), Decimal())
@@ -105,9 +125,18 @@ def _sum(values: Iterable[FieldValue]) -> int | float:
 
 def _conditions(stand: Sequence[Mapping[str, FieldValue]], form: Form) -> tuple[tuple[str, FieldValue, int], ...]:
     """Of each field whose values are said by themselves ("wet"), how many entries have which."""
-    wrong = [one for one in form.fields if one.choices and one.unit_of is None and (one.exception or one.bare)]
-    found = ((one.name, value, sum(f.get(one.name) == value for f in stand)) for one in wrong for value in one.choices)
+    told = ((one.name, value) for one in _of_conditions(form) for value in one.choices)
+    found = ((name, value, sum(fields.get(name) == value for fields in stand)) for name, value in told)
     return tuple(row for row in found if row[2])
+
+
+def _of_conditions(form: Form) -> list[FormField]:
+    """The fields that say what is wrong with the whole: not what identifies it, as the place of a measurement does."""
+    return [
+        one
+        for one in form.fields
+        if one.choices and one.unit_of is None and (one.exception or one.bare) and one.name not in form.identifies
+    ]
 
 
 def missing(

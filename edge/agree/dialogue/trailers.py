@@ -15,7 +15,7 @@ from edge.agree.dialogue.questions import likely_values, values_of
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import AGREEING
 from edge.agree.expectations import Expectations
-from edge.agree.received import Sums, ending_so, missing, named_place, of_place, place_field, summed
+from edge.agree.received import Sums, ending_so, missing, named_place, of_place, pallet_field, place_field, summed
 from edge.forms.model import Expects, Form
 from edge.records import Act, FieldReading, FieldValue, Reading, ReceivingPlace, StandingEntry
 
@@ -140,7 +140,8 @@ def sums_told(session: DialogueSession, place: ReceivingPlace) -> list[Say]:
     """What was received at a place, by item, unit and condition; what was refused is told apart."""
     form = receiving(session)
     sums: Sums = summed(of_place(session.lately.entries, form, place), form, session.expected)
-    first = Say(Prompt.SUMS, as_field(session, place), {"count": str(sums.entries)})
+    told = Prompt.SUM_OF if pallet_field(form) is None else Prompt.SUMS
+    first = Say(told, as_field(session, place), {"count": str(sums.things)})
     counts = (Say(Prompt.SUM, counted, form=form.name) for counted in sums.counts)
     conditions = (
         Say(Prompt.SUM_OF, {name: value}, {"count": str(count)}, form=form.name)
