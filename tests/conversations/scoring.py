@@ -199,13 +199,13 @@ def score(conversation: Json, result: Json) -> Score:
     return scored
 
 
-def _is_right(
-    scored: Score, record: Json, thing: Thing | None, things: Sequence[Thing], result: Json
-) -> bool:
+def _is_right(scored: Score, record: Json, thing: Thing | None, things: Sequence[Thing], result: Json) -> bool:
     """Hold one record against the thing that it is of; whether it is what was said."""
     faults = ["no such entry was said"] if thing is None else thing.contradicted(record)
     if thing is not None and faults and thing.kind is not Kind.WAITS and _was_given_up(thing, things, result):
-        scored.short.append(f"{_shown(record)}: {'; '.join(faults)}; put right in words that were not taken, and told so")
+        scored.short.append(
+            f"{_shown(record)}: {'; '.join(faults)}; put right in words that were not taken, and told so"
+        )
         return False
     if thing is None or faults or thing.kind is Kind.WAITS:
         scored.wrong.append(f"{_shown(record)}: {'; '.join(faults) or 'it may only wait'}")

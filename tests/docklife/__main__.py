@@ -12,7 +12,8 @@ from random import Random
 
 from tests.docklife.device import Device
 from tests.docklife.laws import broken
-from tests.docklife.life import FORMS, SILENCE, Life, Line, beginning, held, lived
+from tests.docklife.life import FORMS, Life, Line, beginning, held
+from tests.docklife.operator import SILENCE, lived
 from tests.docklife.speech import LANGUAGES
 
 
@@ -114,9 +115,8 @@ def main() -> int:
     for name, times in sorted(total.breaches.items()):
         print(f"{times:6} {name}")
     asked = total.questions / max(1, total.things)
-    print(
-        f"seed {wanted.seed}: lives {total.lives}, things {total.things}, recorded {total.recorded}, waiting {total.waits}"
-    )
+    print(f"seed {wanted.seed}: lives {total.lives}, things {total.things}, recorded {total.recorded}, ", end="")
+    print(f"waiting {total.waits}")
     print(f"broken laws {sum(total.breaches.values())} in {len(total.broken)} lives; questions a thing {asked:.2f}")
     return 1 if total.broken else 0
 

@@ -58,6 +58,8 @@ def correct_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
         return drafting.ask_to_repeat(session, heard)
     said = put_right(before, said, session.rules)
     draft = _replacing_last(session, last, replace(before, fields={**before.fields, **said.fields}), heard)
+    if named is None and session.recorded.left_since:
+        session.needs_yes.add(draft.utterance_id)
     verdict = drafting.judged_after(session, draft, heard)
     if len(said.fields) > 1 and differing(before, said, session.rules.identifies):
         # "Correction, pallet 742, fifteen units" may well be of an entry before the last.

@@ -109,7 +109,11 @@ def _answer_about_field(session: DialogueSession, heard: UtteranceHeard) -> list
         return drafting.reject_answer(session, heard)
     if session.asked.prompt is Prompt.ONE_BY_ONE:
         return _one_of_two(session, heard, said)
-    if session.asked.is_of_oddness and name not in said.fields and any(not values_in(one) for one in said.fields.values()):
+    if (
+        session.asked.is_of_oddness
+        and name not in said.fields
+        and any(not values_in(one) for one in said.fields.values())
+    ):
         return drafting.reject_answer(session, heard)  # what was not understood says nothing of what was
     relation = _relation(session, heard, said)
     if relation is Relation.UNCLEAR and (name not in rules.identifies or session.thing):

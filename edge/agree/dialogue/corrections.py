@@ -77,7 +77,9 @@ def correct_held(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
 
 def correct_named(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """A correction of an entry on record, by its name: nothing is said against the open one. Nothing for any other."""
-    another = session.relation(heard.reading) is Relation.ANOTHER and not session.recorded.replaces_one(session.open_draft)
+    another = session.relation(heard.reading) is Relation.ANOTHER and not session.recorded.replaces_one(
+        session.open_draft
+    )
     if not (another and drafting.takes_back(session, heard)) or session.entry_named(heard.reading) is None:
         return []
     own = {name: one for name, one in heard.reading.fields.items() if not one.is_taken}

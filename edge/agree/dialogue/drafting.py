@@ -259,7 +259,7 @@ def park(session: DialogueSession) -> list[Order]:
     if draft.act is Act.CANCEL:
         return [Drop(draft), session.say(Prompt.KEPT_AS_IT_IS), *besides]
     context.leave(session, draft.reading)
-    session.recorded.put_aside_since = session.recorded.put_aside_since or draft.act is Act.RECORD
+    session.recorded.left_since = session.recorded.left_since or draft.act is Act.RECORD
     # Whoever decides about a correction must not make a second entry of it by a mere yes.
     kept = Park(draft.utterance_id, UNANSWERED, {} if draft.act is Act.AMEND else values, draft)
     return [kept, *tell_parked(session, draft.reading), *besides]
@@ -425,7 +425,15 @@ def _doubted(draft: Draft, name: str, value: FieldValue, other: FieldValue, rule
 def ask_to_repeat(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """It was not understood."""
     context.leave(session, heard.reading)
+    session.recorded.left_since |= _may_name(session, heard.reading)
     return [heard.noted_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), session.say(Prompt.REPEAT)]
+
+
+def _may_name(session: DialogueSession, said: Reading) -> bool:
+    """Whether a thing may have been named: its field is said, or so many digits."""
+    rules = session.rules
+    digits = sum(rules.language.tells(word.text) for word in said.words)
+    return digits >= SHORTEST_NAME or any(name in said.fields for name in rules.identifies)
 
 
 def tell_kept(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -443,10 +451,11 @@ def reject_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order
     """
     said, rules = heard.reading, session.rules
     context.leave(session, said)
-    told = [word.text for word in said.words if rules.language.tells(word.text)]
-    known = (" ".join(one.words) for one in session.open_draft.reading.fields.values())
-    anew = len(told) >= SHORTEST_NAME and not any(" ".join(told) in one for one in known)
-    if not (said.fields or anew) or any(values_in(said.fields.get(name)) for name in rules.identifies):
+    told = " ".join(word.text for word in said.words if rules.language.tells(word.text))
+    is_known = any(told in " ".join(one.words) for one in session.open_draft.reading.fields.values())
+    if not (said.fields or (_may_name(session, said) and not is_known)) or any(
+        values_in(said.fields.get(name)) for name in rules.identifies
+    ):
         return [heard.noted_as_heeded(), *put_again(session)]
     return [heard.noted_as_not_understood(), *put_again(session, [session.say(Prompt.REPEAT)])]
 

@@ -52,7 +52,7 @@ def _entry_before(session: DialogueSession) -> LastEntry | None:
     draft = session.draft
     if session.state is State.HELD and draft is not None and draft.act is not Act.CONTEXT:
         return LastEntry("", draft, session.values)
-    return None if session.recorded.put_aside_since else session.recorded.last
+    return None if session.recorded.left_since else session.recorded.last
 
 
 def _alike(session: DialogueSession, before: LastEntry, rest: Reading) -> list[str]:

@@ -104,7 +104,7 @@ class Recorded:
     """By form, what was last when another form was taken up."""
     entries: deque[LastEntry] = field(default_factory=lambda: deque(maxlen=MOST_ENTRIES), repr=False)
     """What was committed, the oldest first, cancellations too: what is asked by its number is looked up here."""
-    put_aside_since: bool = False  # An entry was put aside since the last one: "same again" is not of that before.
+    left_since: bool = False  # A thing was named since the last entry, and is not on record: what follows may be of it.
     owed: int = 0  # How many events are owed to the inventory.
     aside: InReview = field(default_factory=InReview)
     asked_again: set[str] = field(default_factory=set, repr=False)
