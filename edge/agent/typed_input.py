@@ -17,7 +17,7 @@ from edge.agree.decide import Rules
 from edge.config import Scan
 from edge.errors import UnreadableInput
 from edge.forms.scanned import AS_DELIVERED, Sending, read_scan
-from edge.forms.spoken import corrects, preface, read, takes_back
+from edge.forms.spoken import corrects, murmurs, preface, read, takes_back
 from edge.forms.spoken.commands import Asked, wording
 from edge.forms.spoken.language import Language
 from edge.forms.spoken.transcript import transcribed
@@ -106,8 +106,9 @@ def _read(text: str, rules: Rules, language: Language) -> Reading:
     fields = read(words, form, catalogue, language)
     before = preface(words, form, catalogue, language)
     reading = proposed(KEYBOARD, form, catalogue, words, fields, language, preface=before)
-    # Whoever types means the device: nothing of it is talk.
-    return _unclear(reading) if reading.not_understood is NotUnderstood.TALK else reading
+    # Whoever types means the device: nothing of it is talk, but for what says nothing at all.
+    talk = reading.not_understood is NotUnderstood.TALK and not murmurs(words, language)
+    return _unclear(reading) if talk else reading
 
 
 def _unclear(reading: Reading) -> Reading:

@@ -19,8 +19,10 @@ from edge.forms.spoken import (
     command,
     corrects,
     exception,
+    murmurs,
     preface,
     read,
+    says_next,
     takes_back,
     without_cue,
 )
@@ -136,7 +138,8 @@ def asked(
     ends = [word.text for word in words] == [form.terminator]  # ends a sentence, whatever it says elsewhere
     if (said := command(words, language)) is not None and not ends:
         return Reading(interpreter, form.name, tuple(words), {}, act=said.act, command=said.command)
-    talk = is_chatter(words, form, catalogue, language) and not takes_back(words, language)
+    nothing = murmurs(words, language) and not says_next(words, language) and not ends
+    talk = nothing or (is_chatter(words, form, catalogue, language) and not takes_back(words, language))
     reason = NotUnderstood.TALK if talk else NotUnderstood.NOT_DICTATION
     return Reading(interpreter, form.name, tuple(words), {}, reason)
 

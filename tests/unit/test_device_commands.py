@@ -15,6 +15,7 @@ from edge.forms.spoken import (
     command,
     command_phrases,
     corrects,
+    courteous,
     exception,
     proves,
     read,
@@ -22,7 +23,7 @@ from edge.forms.spoken import (
     sentences,
     takes_back,
 )
-from edge.forms.spoken.commands import BACK, CANCEL, NAMED
+from edge.forms.spoken.commands import BACK, CANCEL, NAMED, YES
 from edge.forms.spoken.language import language_named
 from edge.records import Act, Closing, Command, NotUnderstood, Outcome, Reading, Word
 from edge.understand.proposal import proposal
@@ -243,6 +244,39 @@ def test_a_refusal_takes_back_what_is_open_and_no_more(code: str) -> None:
 @each_of("said", ["please do not record that", "do not record that one", "okay forget about that one"])
 def test_a_refusal_is_never_talk_to_others(said: str, form: Form, catalogue: Catalogue) -> None:
     assert proposal("test", words(said), form, catalogue).not_understood is not NotUnderstood.TALK
+
+
+MURMURED = {
+    "en": ("yeah yeah okay go", "uh huh", "come on", "alright", "alright let's get started", "okay thanks mate cheers"),
+    "de": ("ja ja okay los", "na los", "alles klar danke", "komm schon"),
+    "fr": ("oui oui d'accord merci", "allez c'est parti", "bon allez"),
+    "es": ("sí sí vale venga", "venga ya", "vale gracias"),
+    "it": ("sì sì ok dai", "forza", "va bene grazie"),
+}
+
+
+@each_of("code", MURMURED)
+def test_what_agrees_to_nothing_and_asks_for_nothing_is_not_asked_about(code: str) -> None:
+    rules = Rules(shipped("receive"), catalogue_shipped(), language=language_named(code))
+    assert {typed(said, rules).not_understood for said in MURMURED[code]} == {NotUnderstood.TALK}
+
+
+@each_of("said", ["okay no", "okay stop", "go on", "go back", "okay scratch that", "come here", "okay twelve", "next"])
+def test_what_may_mean_something_is_no_murmur(said: str) -> None:
+    rules = Rules(shipped("receive"), catalogue_shipped())
+    assert typed(said, rules).not_understood is not NotUnderstood.TALK
+
+
+@each_of("said", ["correct correct", "yes correct", "yeah yeah yep"])
+def test_a_yes_said_again_is_one(said: str) -> None:
+    assert command(words(said)) == YES
+    assert not courteous(words(said))
+
+
+def test_what_points_at_a_thing_counts_none() -> None:
+    rules = Rules(shipped("receive"), catalogue_shipped())
+    held = {"trailer": "5501", "door": "4"}
+    assert read(words("no label on this one"), rules.form, rules.catalogue, held=held) == {}
 
 
 @each_of(

@@ -16,6 +16,7 @@ from edge.forms.spoken.commands import (
     cue,
     exception,
     finds_nothing_wrong,
+    murmurs,
     numbers_said,
     proves,
     refuses,

@@ -64,6 +64,8 @@ def command(words: Sequence[Word], language: Language = ENGLISH) -> Asked | None
     known = _known(language)
     if (asked := known.get(said)) is not None:
         return asked
+    if _made_of(said, _consents(language)):
+        return YES  # "Correct correct."
     for at in range(1, len(said)):
         asked = known.get(said[:at])
         if asked is not None and asked.command is Command.SIGN_ON:
@@ -112,8 +114,37 @@ def _exceptions(form: Form, language: Language) -> Iterator[tuple[str, FieldValu
 
 
 def courteous(words: Sequence[Word], language: Language = ENGLISH) -> bool:
-    """Is the utterance a courtesy and no more: "okay", "thank you"?"""
-    return _plain(words, language) in language.commands["courtesies"]
+    """Is the utterance courtesies and no more: "okay", "thank you", "yeah yeah okay"? A mere yes is none."""
+    said = _plain(words, language)
+    if said in language.commands["courtesies"]:
+        return True
+    return _made_of(said, _courtesies(language)) and not _made_of(said, _consents(language))
+
+
+def murmurs(words: Sequence[Word], language: Language = ENGLISH) -> bool:
+    """Does the utterance say nothing at all: hesitations, or what is said to oneself: "uh huh", "come on"?"""
+    said = _plain(words, language)
+    own = _courtesies(language) | frozenset(map(language.unelided, language.commands["murmurs"]))
+    return bool(words) and (not said or _made_of(said, own))
+
+
+@lru_cache
+def _consents(language: Language) -> frozenset[Phrase]:
+    return frozenset(map(language.unelided, language.commands["yes"]))
+
+
+@lru_cache
+def _courtesies(language: Language) -> frozenset[Phrase]:
+    return _consents(language) | frozenset(map(language.unelided, language.commands["courtesies"]))
+
+
+def _made_of(said: Phrase, phrases: frozenset[Phrase]) -> bool:
+    """Do the words consist of such phrases, one behind the other?"""
+    reached = {0}
+    for at in range(len(said)):
+        if at in reached:
+            reached |= {end for end in range(at + 1, len(said) + 1) if said[at:end] in phrases}
+    return len(said) in reached and bool(said)
 
 
 def chosen(words: Sequence[Word], language: Language = ENGLISH) -> int | None:

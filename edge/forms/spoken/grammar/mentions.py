@@ -191,7 +191,7 @@ class Mentions:
 
     def bare(self, path: Path, at: int) -> None:
         """A value without its label."""
-        for name, cost, marks in self._may_be(path, at):
+        for name, cost, marks in self._may_be(path, at) if not self._spans.points(at) else ():
             self.value(path, name, at, cost, marks)
         for field in self._yes_or_no:
             for end, value, cost in self._spans.unlabelled_yes_no(field, at):

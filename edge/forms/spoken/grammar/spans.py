@@ -221,6 +221,12 @@ class Spans:
             at = min(small)
         return False
 
+    def points(self, at: int) -> bool:
+        """Does a word that may be a number end what points at a thing: "this one"?"""
+        first = next((one for one in range(at, 0, -1) if self.tokens[one].pause > weights.SLIGHT), 0)
+        said = (tuple(self.words[start : at + 1]) for start in range(first, at))
+        return any(one in self.language.words["pointers"] for one in said)
+
     def tells_of_next(self, at: int, end: int) -> bool:
         """Are words that tell how something is said of the thing whose label follows at once: "full pallet 742"?"""
         follows = self.goes_straight_on(end) and any(match.role is Role.LABEL for match in self.matches[end])
