@@ -129,9 +129,8 @@ class Readback:
 
     def _field(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms) -> Clauses:
         """A field as it is told beside the others of its entry, one of which may be its unit."""
-        plain, again = self._plain(field, fields, terms), _again(fields[field.name], self._language)
-        # Temperatures are all alike, and one that is not is asked about: said twice it only tires.
-        return plain if again is None or _is_signed(field) else (*plain[:-1], f"{plain[-1]},", again)
+        plain, again = self._plain(field, fields, terms), _again(field, fields[field.name], self._language)
+        return plain if again is None else (*plain[:-1], f"{plain[-1]},", again)
 
     def listed(self, name: str, values: Sequence[FieldValue]) -> str:
         """Several values of a field, without its label: `7 4 2, 7 4 5`; long numbers by their ends, if those differ."""
@@ -156,7 +155,7 @@ class Readback:
         return self._text(self._form[name], {**known, name: value}, replace(terms, ends=frozenset()))
 
     def _text(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms = PLAIN) -> str:
-        again = _again(fields[field.name], self._language)
+        again = _again(field, fields[field.name], self._language)
         return ", ".join(filter(None, (self._once(field, fields, terms), again)))
 
     def line(self, fields: Mapping[str, FieldValue], *, twice: bool = True) -> str:
@@ -181,10 +180,6 @@ class Readback:
     def called(self, form: Form) -> str:
         """What a form is called."""
         return self._written(form.names(self._language.code)[0])
-
-    def example(self) -> str:
-        """An entry with no more than it must have, as an operator would say it: `pallet 7 4 2, 12 units`."""
-        return self.line(dict(_example(self._form)), twice=False)
 
     def odd(self, name: str, value: FieldValue) -> str:
         """What is not usual about a value: `Only 2 digits`."""
@@ -360,9 +355,12 @@ def _unit(units: tuple[str, ...], value: FieldValue) -> str:
     return next((unit for unit in shorter if len(unit) > ABBREVIATED), units[0])
 
 
-def _again(value: FieldValue, language: Language) -> str | None:
-    """The value in another way, where it is easily taken for another one."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
+def _again(field: FormField, value: FieldValue, language: Language) -> str | None:
+    """The value in another way, where it is easily taken for another one.
+
+    Not a temperature: those of a dock are all alike, and one that is not is asked about. Said twice it only tires.
+    """
+    if isinstance(value, int | float) and not isinstance(value, bool) and not _is_signed(field):
         whole, _, places = plain(abs(value)).partition(".")
         if not _easily_misheard(whole, language.code):
             return None
@@ -498,7 +496,7 @@ class Phrasing:
         """What the form and the language give a slot; else what the order has for it."""
         match name:
             case "example":
-                return self.readback.example()
+                return self.readback.line(dict(_example(self._form)), twice=False)
             case "odd" | "wrong" | "question" | "listed" if name not in say.slots:
                 return self._of_field(name, say)
             case "first" | "second" if say.asked is not None and len(say.candidates) > (at := ORDER[name]):

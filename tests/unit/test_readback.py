@@ -145,7 +145,7 @@ def test_what_is_said_twice_never_says_another_value(form: Form, language: str) 
         ("de", "quantity", 1, ("1 Stück",)),
         ("de", "dock", "B", ("Tor Berta",)),
         ("fr", "quantity", 1, ("1 unité",)),
-        ("fr", "dock", "D", ("quai Désiré",)),
+        ("fr", "dock", "D", ("quai D comme Désiré",)),
         ("es", "quantity", 65, ("65 unidades,", "6 5")),
         ("es", "quantity", 1, ("1 unidad",)),
         ("it", "quantity", 1, ("1 unità",)),
