@@ -181,6 +181,7 @@ def _field(name: str, keywords: Mapping[str, Any], schema: Mapping[str, Any]) ->
         many=range(keywords["minItems"], keywords["maxItems"] + 1) if keywords["type"] == "array" else None,
         distinct=keywords.get("uniqueItems", False),
         scan=tuple(keywords.get("x-scan", ())),
+        ask_beside=MappingProxyType(voice.get("ask_beside", {})),
     )
 
 
@@ -202,6 +203,8 @@ def _wording(given: Mapping[str, Any]) -> Wording:
         labels=tuple(given.get("labels", ())),
         units=tuple(units),
         ask=given.get("ask"),
+        ask_beside=MappingProxyType(given.get("ask_beside", {})),
+        readback=given.get("readback"),
         values=MappingProxyType({value: _ways(called) for value, called in given.get("values", {}).items()}),
         codes=MappingProxyType(units if isinstance(units, dict) else {}),
         true=tuple(given.get("true", ())),
@@ -230,6 +233,7 @@ def _contradictions(fields: Mapping[str, Any], schema: Mapping[str, Any], expect
         where = metaschema.pointer("properties", field)
         yield from _field_contradictions(keywords, where)
         yield from _unit_contradictions(field, keywords, fields, schema["properties"])
+        yield from _asked_beside(keywords, schema["properties"], where)
 
 
 def _form_contradictions(schema: Mapping[str, Any], expected: str) -> Iterator[str]:
@@ -308,6 +312,15 @@ def _unit_contradictions(
         said = {code for _, units in listed if isinstance(units, dict) for code in units.values()}
         for code in [code for code in unit["enum"] if code not in said]:
             yield f'{where}/units: no word says the code {code!r}; add one: "cases": "CS"'
+
+
+def _asked_beside(keywords: Mapping[str, Any], known: Mapping[str, Any], where: str) -> Iterator[str]:
+    """That a question hangs on a field which the form has not: it would never be put."""
+    told = {"x-voice": keywords["x-voice"]}
+    told |= {f"x-languages/{code}": wording for code, wording in keywords.get("x-languages", {}).items()}
+    for place, words in told.items():
+        for other in [name for name in words.get("ask_beside", {}) if name not in known]:
+            yield f"{where}/{place}/ask_beside: {other!r} is no field; fields: {', '.join(known)}"
 
 
 def _of(keywords: Any) -> Any:
@@ -454,6 +467,9 @@ def _field_contradictions(keywords: Mapping[str, Any], where: str) -> Iterator[s
     single = keywords.get("items", keywords)
     units = {"unit"} if voice.get("units") else set()
     yield from _unreadable(voice["readback"], {"value"} | units, f"{where}/x-voice/readback")
+    for code, wording in keywords.get("x-languages", {}).items():
+        if "readback" in wording:
+            yield from _unreadable(wording["readback"], {"value"} | units, f"{where}/x-languages/{code}/readback")
     yield from _upside_down(keywords, where)
     if "items" in keywords:
         yield from _upside_down(single, f"{where}/items")

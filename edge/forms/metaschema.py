@@ -49,6 +49,10 @@ FORM_NAME = "^[a-z0-9][a-z0-9-]{0,62}$"
 DESCRIBED = {"title": TEXT, "description": TEXT, "$comment": TEXT}
 
 
+ASKED_BESIDE = {"type": "object", "additionalProperties": TEXT, "minProperties": 1}
+"""The question for a field where another one was said already, by that one."""
+
+
 def _object(required: list[str], properties: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": "object", "required": required, "properties": dict(properties), "additionalProperties": False}
 
@@ -96,7 +100,7 @@ def _written(*parts: str, both: Mapping[str, Any] | None = None, **more: Any) ->
     `more` is for other languages than the field's own, whose words it has by itself; `both` for all of them.
     """
     wording = {**{part: _all_of(WRITTEN) for part in parts}, **(both or {})}
-    others = {**wording, "ask": TEXT, **more}
+    others = {**wording, "ask": TEXT, "readback": TEXT, **more}
     return {
         "type": "object",
         "properties": {
@@ -186,8 +190,17 @@ UNIT_FIELD = _field(
 )
 INTEGER_FIELD = _field(
     "integer",
-    _voice([Spoken.CARDINAL], units=UNITS, usual=_between("minimum", "maximum", {"type": "integer"})),
-    _written("labels", both={"units": UNITS_WRITTEN, "counted": _all_of(WRITTEN), "zero": UNITS_WRITTEN}),
+    _voice(
+        [Spoken.CARDINAL],
+        units=UNITS,
+        usual=_between("minimum", "maximum", {"type": "integer"}),
+        ask_beside=ASKED_BESIDE,
+    ),
+    _written(
+        "labels",
+        both={"units": UNITS_WRITTEN, "counted": _all_of(WRITTEN), "zero": UNITS_WRITTEN},
+        ask_beside=ASKED_BESIDE,
+    ),
     before=_scan(COUNTED),
     minimum={"type": "integer"},
     maximum={"type": "integer"},

@@ -124,6 +124,9 @@ class Wording:
     labels: tuple[str, ...]
     units: tuple[str, ...]
     ask: str | None = None  # The question for the field; None: its label asks.
+    ask_beside: Mapping[str, str] = field(default_factory=dict)
+    """The question where a certain other field was said already, by that field: "How many good ones?"."""
+    readback: str | None = None  # How the value is read back, as the field's own; None: its label, or its unit, tells.
     values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """What the values of an `enum` are called, where that is not the value itself; the first is read back."""
     codes: Mapping[str, str] = field(default_factory=dict)
@@ -188,6 +191,8 @@ class FormField:
     many: range | None = None  # How many values a list may hold; None: the field holds one value.
     distinct: bool = False  # No value of a list stands there twice.
     scan: tuple[str, ...] = ()  # The application identifiers of GS1, on a scanned label, whose value is this field's.
+    ask_beside: Mapping[str, str] = field(default_factory=dict)
+    """The question where a certain other field was said already, by that field: "How many good ones?"."""
 
     @property
     def longest(self) -> int | None:

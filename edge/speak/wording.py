@@ -6,9 +6,11 @@ so that a reply begins at once while the rest of it is still being made.
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from functools import cache
 from importlib.resources import files
@@ -17,7 +19,7 @@ from typing import Any
 
 from edge.agree.dialogue.orders import FEWEST_TOLD, Prompt, Say, Terms
 from edge.forms.model import Form, FormField, Spoken
-from edge.forms.pattern import SEPARATORS
+from edge.forms.pattern import SEPARATORS, Shape
 from edge.forms.spoken.confusable import E_SET, TEENS_OF_TENS
 from edge.forms.spoken.folding import fold
 from edge.forms.spoken.kinds.phrases import table
@@ -33,19 +35,6 @@ SIXTIES_AND_SEVENTIES = {"es": "67", "it": "67", "pt": "67", "pl": "59"}
 """By language, tens that sound alike: sesenta and setenta, sessanta and settanta, sessenta and setenta, alone or with
 ones; pięćdziesiąt and dziewięćdziesiąt."""
 
-ACCENTED = {
-    "casar": "Cäsar",
-    "celestin": "Célestin",
-    "desire": "Désiré",
-    "eugene": "Eugène",
-    "evora": "Évora",
-    "paris": "París",
-    "pawel": "Paweł",
-    "therese": "Thérèse",
-    "zoe": "Zoé",
-}
-"""Names of spelling alphabets as a voice must have them: where they are listened for, they stand without accents."""
-
 INTERNATIONAL = frozenset({"alfa", "juliett", "whisky", "xray"})
 """What an alphabet of a language has in another spelling of the international code words."""
 
@@ -58,6 +47,14 @@ ABBREVIATED = 3
 
 LANGUAGES = ("en", "de", "fr", "es", "it", "pl", "pt")  # Those in which the device speaks: a file of prompts each.
 
+CODED = E_SET | {"O"}  # Letters that sound like others, or like a nought.
+
+EXAMPLES = ("742", "5501", "310")
+"""What numbers in an example begin with."""
+
+A_DOZEN, A_FEW = 12, 4  # The count, and the measure, of an example.
+
+NOTHING: Mapping[str, FieldValue] = MappingProxyType({})
 PLAIN = Terms()
 Clauses = tuple[str, ...]  # Texts that are spoken one after the other with a short breath between them.
 
@@ -88,20 +85,27 @@ class Readback:
         self._form = form
         self._language = language_named(language)
         self.language = self._language.code
-        self._ending = str(_table(self._language.code)["ending"])
+        self._ending, self._letter = (str(_table(self._language.code)[name]) for name in ("ending", "letter"))
 
-    def entry(self, fields: Mapping[str, FieldValue], terms: Terms = PLAIN, *, brief: bool = False) -> Clauses:
+    def entry(
+        self,
+        fields: Mapping[str, FieldValue],
+        terms: Terms = PLAIN,
+        known: Mapping[str, FieldValue] = NOTHING,
+        *,
+        brief: bool = False,
+    ) -> Clauses:
         """The entry, or what is there of one, in the form's order: `("pallet", "7 4 2,", "12 units,", "dock A")`.
 
-        A `brief` one begins with the identifier itself, where the form has one and it comes first, tells the end of a
-        key where that is enough, and spells without its label what can be nothing else.
+        Of a key the end is told where that is enough. A `brief` one begins with the identifier itself, where the form
+        has one and it comes first, and spells without its label what can be nothing else. What is `known` besides is
+        not told, but the unit of what is.
         """
         there = [field for field in self._form.fields if self._form.by_itself(field, fields)]
-        told = [self._field(field, fields, terms) for field in there]
+        told = [self._field(field, {**known, **fields}, terms) for field in there]
         for at, field in enumerate(there if brief else ()):
-            if field.name in terms.ends:
-                told[at] = (self._end(str(fields[field.name])),)
-            elif (at == 0 and self._is_known_without_label(field)) or self._is_no_other(field, fields[field.name]):
+            is_first = at == 0 and self._is_known_without_label(field)
+            if field.name in terms.ends or is_first or self._is_no_other(field, fields[field.name]):
                 told[at] = told[at][-1:]
         ended = [(*clauses[:-1], f"{clauses[-1]},") for clauses in told[:-1]] + told[-1:]
         return tuple(clause for clauses in ended for clause in clauses)
@@ -125,8 +129,7 @@ class Readback:
 
     def _field(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms) -> Clauses:
         """A field as it is told beside the others of its entry, one of which may be its unit."""
-        value = fields[field.name]
-        plain, again = self._plain(field, fields, terms), _again(field, value, self._language)
+        plain, again = self._plain(field, fields, terms), _again(field, fields[field.name], self._language)
         return plain if again is None else (*plain[:-1], f"{plain[-1]},", again)
 
     def listed(self, name: str, values: Sequence[FieldValue]) -> str:
@@ -145,10 +148,11 @@ class Readback:
         )
         return tuple(opening[0] for opening in clauses if len(opening) > 1)
 
-    def text(self, name: str, value: FieldValue, terms: Terms = PLAIN) -> str:
-        """One field as a line of text: `15 units, 1 5`."""
-        field = self._form[name]
-        return self._text(field, {name: value}, terms)
+    def text(
+        self, name: str, value: FieldValue, terms: Terms = PLAIN, known: Mapping[str, FieldValue] = NOTHING
+    ) -> str:
+        """One field as a line of text: `15 units, 1 5`. What is `known` besides may be its unit."""
+        return self._text(self._form[name], {**known, name: value}, replace(terms, ends=frozenset()))
 
     def _text(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms = PLAIN) -> str:
         again = _again(field, fields[field.name], self._language)
@@ -162,20 +166,38 @@ class Readback:
             if self._form.by_itself(field, fields)
         )
 
-    def question(self, name: str) -> str:
-        """What asks for one field: the form's own question, or where it has none in this language, its label."""
+    def question(self, name: str, known: Mapping[str, FieldValue] = NOTHING) -> str:
+        """What asks for one field: the form's own question, or where it has none in this language, its label.
+
+        With what is `known` besides it may be another one: beside damaged ones it is asked how many are good.
+        """
         field = self._form[name]
         if self._language.code == "en":
-            return field.ask
-        return field.wording(self._language.code).ask or f"{self._label(field)}?"
+            return _beside(field.ask_beside, known) or field.ask
+        named = field.wording(self._language.code)
+        return _beside(named.ask_beside, known) or named.ask or f"{self._label(field)}?"
 
     def called(self, form: Form) -> str:
         """What a form is called."""
         return self._written(form.names(self._language.code)[0])
 
-    def labels(self) -> str:
-        """What an entry consists of: `pallet, quantity, dock`."""
-        return ", ".join(self._label(field) for field in self._form.fields if not field.exception)
+    def odd(self, name: str, value: FieldValue) -> str:
+        """What is not usual about a value: `Only 2 digits`."""
+        field, names = self._form[name], codes("odd", self._language.code)
+        side = "other" if field.usual is None else _beyond(value, field.usual.least, field.usual.most)
+        if side == "other" or not isinstance(value, str):
+            return names[side]
+        one, kind = len(value) == 1, "digits" if value.isdigit() else "characters"
+        return names["one" if one else f"{side}_{kind}"].format(count=len(value))
+
+    def wrong(self, name: str, value: FieldValue) -> str:
+        """Why a value cannot be: `Number too short`."""
+        field, names = self._form[name], codes("wrong", self._language.code)
+        side = _beyond(value, *_limits(field))
+        if side != "other" and isinstance(value, str):
+            return names[f"{side}_number"]
+        key = field.check_digit
+        return names["check_digit" if key is not None and len(str(value)) in key.lengths else side]
 
     def _label(self, field: FormField) -> str:
         labels = field.wording(self._language.code).labels
@@ -191,7 +213,8 @@ class Readback:
     def _plain(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms) -> Clauses:
         """Where a value is spelt, what stands before it comes apart: it is the same each time, and ready at once."""
         value, code = fields[field.name], self._form.unit_in(field.name, fields)
-        shown, said = self._shown(field, value), terms.units.get(field.name, {}).get(value)
+        shown = self._end(str(value)) if field.name in terms.ends else self._shown(field, value)
+        said = terms.units.get(field.name, {}).get(value)
         before, after = VALUE.split(self._template(field, value, code, said), maxsplit=1)
         if field.spoken in SPELT and before.strip():
             return before.strip(), f"{shown}{after}".strip()
@@ -211,8 +234,8 @@ class Readback:
                 return self._spelt(value)
             case Spoken.DATE:
                 return _day(value, self._language.code)
-            case Spoken.LETTER if value in E_SET:
-                return _code_word(value, self._language)  # which says the letter too, and in half the time of both
+            case Spoken.LETTER:
+                return self._spelt(value)
             case Spoken.UNIT:
                 return self._form[str(field.unit_of)].unit(0, value, self._language.code)
             case _:
@@ -223,19 +246,32 @@ class Readback:
         return str([*(named.true if value else named.false), *answers["yes" if value else "no"]][0])
 
     def _spelt(self, value: str) -> str:
-        """Character by character; a letter that sounds like others, or like a nought, as its code word.
+        """Character by character; its letters as code words, if one of them sounds like others, or like a nought.
 
-        A separator is a short breath: the dash of A-12-03 is not said, and would be taken for a minus.
+        Then all of them: who hears letters and code words by turns takes the words for something else. A code word that
+        stands for the only letter is said to explain it, where languages spell with the names of towns: what goes to
+        dock Barcelona goes to Barcelona. A separator is a short breath: the dash of A-12-03 is not said, and would be
+        taken for a minus.
         """
-        code = E_SET | {"O"}
-        parts = PARTS.split(value)
-        return ", ".join(
-            " ".join(_code_word(one, self._language) if one in code else one for one in part) for part in parts if part
-        )
+        letters = [one for one in value if one.isalpha()]
+        if not CODED.isdisjoint(letters):
+            words = {one: _code_word(one, self._language) for one in letters}
+            alone = {one: self._letter.format(letter=one, word=word) for one, word in words.items()}
+            told = alone if len(letters) == 1 else words
+            return ", ".join(" ".join(told.get(one, one) for one in part) for part in PARTS.split(value) if part)
+        return ", ".join(" ".join(part) for part in PARTS.split(value) if part)
 
     def _template(self, field: FormField, value: FieldValue, code: FieldValue | None, said: str | None) -> str:
         if self._language.code == "en":
-            return field.readback.replace("{unit}", _said_unit(field.units, value, said) or field.unit(value, code))
+            unit = _said_unit(field.units, value, said) or field.unit(value, code)
+            return (
+                f"{self._label(field)} {{value}}"
+                if field.codes and not unit
+                else field.readback.replace("{unit}", unit)
+            )
+        if (own := field.wording(self._language.code).readback) is not None:
+            units = field.wording(self._language.code).units
+            return own.replace("{unit}", _unit(units, value) if units else "")
         if field.codes:
             unit = "" if code is None else self._written(field.unit(value, code, self._language.code))
             return f"{{value}} {unit}" if unit else f"{self._label(field)} {{value}}"
@@ -246,6 +282,63 @@ class Readback:
         named = field.wording(self._language.code)
         speaks_for_itself = field.exception or field.bare or field.spoken is Spoken.UNIT or (named.true and named.false)
         return "{value}" if speaks_for_itself else f"{self._label(field)} {{value}}"
+
+
+def _beside(asked: Mapping[str, str], known: Mapping[str, FieldValue]) -> str | None:
+    return next((question for name, question in asked.items() if known.get(name)), None)
+
+
+def _is_signed(field: FormField) -> bool:
+    """May it be below zero, as a temperature?"""
+    return field.spoken is Spoken.DECIMAL and (field.least is None or field.least < 0)
+
+
+def _beyond(value: FieldValue, least: float, most: float) -> str:
+    """Whether a number, or the length of a text, is `low` or `high` for these limits; `other`: neither."""
+    size = len(value) if isinstance(value, str | tuple) else value
+    return "low" if size < least else "high" if size > most else "other"
+
+
+def _limits(field: FormField) -> tuple[float, float]:
+    """The least and the greatest size that the form allows a value."""
+    least, most = field.least, field.most
+    if (shape := field.shape) is not None:
+        least, most = max(shape.least, least or 0), min(shape.most, math.inf if most is None else most)
+    return -math.inf if least is None else least, math.inf if most is None else most
+
+
+def _example(form: Form) -> Iterator[tuple[str, FieldValue]]:
+    """A value for each field that an entry must have, and that anybody could say: no number twice."""
+    numbers = iter(EXAMPLES)
+    for field in form.fields:
+        if not field.required or field.many is not None:
+            continue
+        match field.spoken:
+            case Spoken.DIGITS | Spoken.ALPHANUMERIC if field.shape is not None:
+                yield field.name, _number_like(field.shape, next(numbers, EXAMPLES[0]))
+            case Spoken.LETTER:
+                yield field.name, "A"
+            case Spoken.CARDINAL | Spoken.DECIMAL:
+                least, most = _limits(field)
+                yield field.name, int(max(least, min(most, A_DOZEN if field.spoken is Spoken.CARDINAL else A_FEW)))
+            case Spoken.ENUM | Spoken.UNIT if field.choices:
+                yield field.name, field.choices[0]
+            case Spoken.YES_NO:
+                yield field.name, True
+            case _:  # what a catalogue lists, or a day
+                pass
+
+
+def _number_like(shape: Shape, digits: str) -> str:
+    """A number of this shape out of these digits; what may be left out is."""
+    at, made = 0, ""
+    for part in shape.parts:
+        count = min(part.most, max(part.least, len(digits) - at)) if part.least else 0
+        for _ in range(count):
+            wanted = digits[at % len(digits)]
+            made += wanted if wanted in part.characters else part.characters[0]
+            at += wanted in part.characters
+    return made
 
 
 def _said_unit(units: Mapping[str, str], value: FieldValue, said: str | None) -> str | None:
@@ -263,14 +356,16 @@ def _unit(units: tuple[str, ...], value: FieldValue) -> str:
 
 
 def _again(field: FormField, value: FieldValue, language: Language) -> str | None:
-    """The value in another way, where it is easily taken for another one."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    """The value in another way, where it is easily taken for another one.
+
+    Not a temperature: those of a dock are all alike, and one that is not is asked about. Said twice it only tires.
+    """
+    if isinstance(value, int | float) and not isinstance(value, bool) and not _is_signed(field):
         whole, _, places = plain(abs(value)).partition(".")
         if not _easily_misheard(whole, language.code):
             return None
-        said = table(language.code)["decimals"]
-        minus, point = [said["minus"][0]] * (value < 0), [said["points"][0]] if places else []
-        return " ".join([*minus, *whole, *point, *places])
+        point = [table(language.code)["decimals"]["points"][0]] if places else []
+        return " ".join([*whole, *point, *places])
     return None
 
 
@@ -302,17 +397,22 @@ def _code_word(letter: str, language: Language) -> str:
     own = (" ".join(words) for words, meant in language.alphabet.code_words.items() if meant == letter.lower())
     international = NATO[letter.lower()]
     name = next((word for word in own if word not in {international, *INTERNATIONAL}), None)
-    return international if name is None else ACCENTED.get(name, name.title())
+    # They are listened for without accents, which a voice must have.
+    written = {fold(word): word for words in language.table["letters"]["alphabets"] for word in words.split()}
+    return international if name is None else written.get(name, name).title()
 
 
 SLOT = re.compile(r"\{(\w+)\}")
 WORD = re.compile(r"\w")  # What a clause must have: the mark that opens a Spanish question is none.
 CLAUSE_ENDS = re.compile(r"(?<=[,.;:?!])\s+")
 
-SEPARATE = frozenset({"entry", "field", "standing"})  # Slots that are read back clause by clause.
+SEPARATE = frozenset({"entry", "field", "beside"})  # Slots that are read back clause by clause.
 BRIEF = frozenset(
-    {Prompt.READBACK, Prompt.READBACK_AMENDED, Prompt.READBACK_STANDING, Prompt.READBACK_ALONE}
-)  # What is heard with every entry.
+    {
+        *(Prompt.READBACK, Prompt.READBACK_AMENDED, Prompt.READBACK_STANDING, Prompt.READBACK_ALONE),
+        *(Prompt.CONFIRM_UNUSUAL, Prompt.CONFIRM_NOT_EXPECTED),
+    }
+)  # What is heard with every entry, or says first what is the matter with what follows.
 ORDER = {"first": 0, "second": 1}  # Which of the values offered a slot holds.
 
 LONG_NUMBER = 8
@@ -352,7 +452,11 @@ class Phrasing:
             before for text in self._texts.values() if (before := SLOT.split(text)[0].strip()) and before[-1] in ",:"
         }
         labels = set(self.readback.openings())
-        questions = {self.readback.question(field.name) for field in self._form.fields}
+        questions = {
+            self.readback.question(one.name, dict.fromkeys(said, 1))
+            for one in self._form.fields
+            for said in ((), one.ask_beside)
+        }
         return tuple(sorted(whole | opening | labels | questions))
 
     def _readback_of(self, say: Say) -> Readback:
@@ -368,11 +472,19 @@ class Phrasing:
             if number % 2 == 0:
                 yield part, False
             elif part in SEPARATE:
-                fields = say.standing if part == "standing" else say.fields
-                for clause in readback.entry(fields, say.terms, brief=say.prompt in BRIEF):
+                fields = say.beside if part == "beside" else self._asked(say)
+                for clause in readback.entry(fields, say.terms, say.known, brief=say.prompt in BRIEF):
                     yield clause, True
             else:
                 yield self._slot(part, say), False
+
+    def _asked(self, say: Say) -> Mapping[str, FieldValue]:
+        """What is told; of what is wrong with a thing, such as "wet", with the thing itself."""
+        named = [name for name in self._form.identifies if name in say.known]
+        if say.prompt is not Prompt.CONFIRM_FIELD or not named:
+            return say.fields
+        alone = all(self._form[name].exception or self._form[name].bare for name in say.fields)
+        return {**{name: say.known[name] for name in named}, **say.fields} if alone else say.fields
 
     def _slot(self, name: str, say: Say) -> str:
         told = self._own(name, say)
@@ -383,14 +495,13 @@ class Phrasing:
     def _own(self, name: str, say: Say) -> str | None:
         """What the form and the language give a slot; else what the order has for it."""
         match name:
-            case "labels":
-                return self.readback.labels()
-            case "question" | "listed" if say.asked is not None:
-                reader = self._readback_of(say)
-                return reader.question(say.asked) if name == "question" else reader.listed(say.asked, say.candidates)
+            case "example":
+                return self.readback.line(dict(_example(self._form)), twice=False)
+            case "odd" | "wrong" | "question" | "listed" if name not in say.slots:
+                return self._of_field(name, say)
             case "first" | "second" if say.asked is not None and len(say.candidates) > (at := ORDER[name]):
                 value, other = say.candidates[at], say.candidates[1 - at]
-                return self.readback.text(say.asked, self._telling(say.asked, value, other), say.terms)
+                return self.readback.text(say.asked, self._telling(say.asked, value, other), say.terms, say.known)
             case "fault" | "reason" | "scan" | "away" if name in say.slots:
                 healed = name == "fault" and say.prompt is Prompt.HEALED
                 return _called(say.slots[name], self._codes["mended" if healed else name])
@@ -401,6 +512,19 @@ class Phrasing:
             case _:
                 told = say.slots.get(name)
                 return told if told is None or name != "day" else _day(told, self.readback.language)
+
+    def _of_field(self, name: str, say: Say) -> str | None:
+        """What is said of the one field that is told, or asked for."""
+        reader, told = self._readback_of(say), next(iter(say.fields.items()), None)
+        match name:
+            case "odd" | "wrong" if told is not None:
+                return reader.odd(*told) if name == "odd" else reader.wrong(*told)
+            case "question" if say.asked is not None:
+                return reader.question(say.asked, say.known)
+            case "listed" if say.asked is not None:
+                return reader.listed(say.asked, say.candidates)
+            case _:
+                return None
 
     def _called(self, slot: str, forms: Sequence[str]) -> str:
         """What forms are called, all or the first or the others: `receiving, put away or counting`."""

@@ -173,9 +173,9 @@ class Shift:
 @each_of(
     ("sentence", "asked"),
     [
-        ("pallet 999, 24 cases, trailer 5501", "pallet 9 9 9 is not on the list. Correct?"),
+        ("pallet 999, 24 cases, trailer 5501", "Not on the list: 9 9 9. Take it?"),
         ("pallet 743, 24 cases", "pallet 7 4 3 was received already. Once more?"),
-        ("pallet 744, 24 cases, trailer 5501", "pallet 7 4 4 is expected elsewhere. Correct?"),
+        ("pallet 744, 24 cases, trailer 5501", "pallet 7 4 4 is for trailer 5 5 0 2. Take it here?"),
     ],
 )
 def test_a_pallet_that_is_not_as_announced_is_asked_about_at_once_and_never_lost(sentence: str, asked: str) -> None:
@@ -227,8 +227,8 @@ def test_a_second_count_that_comes_to_the_same_is_taken_wherever_the_first_was_s
         ("pallet 742, 22 cases, trailer 5501", "Count pallet 7 4 2 again."),
         ("22 cases on pallet 742", "Count pallet 7 4 2 again."),
         ("pallet 750, 24 cases", "Which lot?"),
-        ("pallet 999, 24 cases, trailer 5501", "pallet 9 9 9 is not on the list. Correct?"),
-        ("next one, pallet 744, 24 cases, trailer 5501", "pallet 7 4 4 is expected elsewhere. Correct?"),
+        ("pallet 999, 24 cases, trailer 5501", "Not on the list: 9 9 9. Take it?"),
+        ("next one, pallet 744, 24 cases, trailer 5501", "pallet 7 4 4 is for trailer 5 5 0 2. Take it here?"),
     ],
 )
 def test_a_whole_sentence_over_a_held_entry_is_the_next_one_whatever_a_list_says_of_it(
@@ -318,7 +318,7 @@ def test_a_correction_of_another_pallet_takes_no_first_count_along() -> None:
     ("second", "asked"),
     [
         ("pallet 747, 23 cases", "Count pallet 7 4 7 again."),
-        ("pallet 999, 23 cases, trailer 5501", "pallet 9 9 9 is not on the list. Correct?"),
+        ("pallet 999, 23 cases, trailer 5501", "Not on the list: 9 9 9. Take it?"),
         ("pallet 748, 23 cases", "pallet 7 4 8, 23 cases. Correct?"),  # of that nobody knows better
     ],
 )
@@ -378,7 +378,7 @@ def test_a_pallet_is_held_against_the_list_of_the_trailer_that_was_said_once() -
     shift = Shift()
     shift.say("trailer 5501")
     shift.say("pallet 744, 24 cases")
-    assert shift.said == ["trailer 5 5 0 1 from now on.", "pallet 7 4 4 is expected elsewhere. Correct?"]
+    assert shift.said == ["trailer 5 5 0 1 from now on.", "pallet 7 4 4 is for trailer 5 5 0 2. Take it here?"]
     shift.say("yes")
     shift.take(Deadline())
     (commit,) = shift.commits

@@ -349,9 +349,9 @@ def test_fifteen_digits_are_kept_and_told_without_an_exponent() -> None:
 
 READ_BACK = {
     "en": "location A, 1 2, 0 3, 4 cases, lot L 1 2 3 4, expiry 5 March 2027, 250.5 kilos, 2 5 0 point 5, "
-    "minus 18 degrees, minus 1 8, wet, not sealed, serials A 1 2 3 4, bravo 0 0 0 7",
+    "minus 18 degrees, wet, not sealed, serials A 1 2 3 4, bravo 0 0 0 7",
     "de": "Platz A, 1 2, 0 3, 4 Kisten, Charge L 1 2 3 4, Ablaufdatum 5. März 2027, 250,5 Kilo, 2 5 0 Komma 5, "
-    "minus 18 Grad, minus 1 8, nass, nicht verplombt, Seriennummern A 1 2 3 4, Berta 0 0 0 7",
+    "minus 18 Grad, nass, nicht verplombt, Seriennummern A 1 2 3 4, Berta 0 0 0 7",
 }
 
 
@@ -363,9 +363,9 @@ def test_an_entry_is_read_back_in_words_that_are_not_mistaken(language: str, lin
 def test_one_of_a_unit_is_one_and_an_unknown_unit_is_not_made_up(form: Form) -> None:
     told = Readback(form)
     assert told.line({"quantity": 1, "uom": "CS"}) == "1 case"
-    assert told.line({"quantity": 4}) == "4"
+    assert told.line({"quantity": 4}) == "quantity 4"
     assert told.line({"uom": "BX"}) == "boxes"
-    assert told.text("quantity", 12) == "12"
+    assert told.text("quantity", 12) == "quantity 12"
     assert form.readback({"quantity": 1, "uom": "BX"}) == "1 box"
     assert form.readback({"quantity": 4}) == "4"
 

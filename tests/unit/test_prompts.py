@@ -180,14 +180,21 @@ def moving(language: str) -> Walk:
     walk.ask(Act.CANCEL)
     walk.say(whole)
     walk.ask(Command.HELP)
-    walk.say(f"{pallet} 743")  # instead?
+    walk.say(f"{pallet} 743")  # next, or instead?
     walk.ask(Command.HELP)
+    walk.ask(Act.CANCEL)
+    walk.say(whole)
+    walk.say(f"{no}, {pallet} 743")
     walk.ask(Act.YES)
     walk.ask(Act.NO)  # what is wrong?
+    walk.ask(Command.HELP)
     walk.say(f"{no}, 15 {units}")
     walk.say("grmpf hmpf")
     walk.say("grmpf hmpf")  # correct?
     walk.ask(Act.YES)
+    walk.say(f"{no}, {pallet} 749")
+    walk.ask(Command.HELP)
+    walk.ask(Act.NO)
     walk.ask(Command.HOW_MANY_WAITING)
     walk.ask(Command.HOW_MANY_HERE)
     asked = walk.rules.language.table["commands"]["lookups"][0]

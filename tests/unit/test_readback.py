@@ -82,20 +82,20 @@ def test_each_language_names_every_fault_of_a_microphone(language: str) -> None:
     assert set(codes("faults", language)) == set(codes("mended", language)) == told
 
 
-READ_BACK = {"entry", "field", "standing"}
+READ_BACK = {"entry", "field", "beside"}
 
 
 @each_of("language", LANGUAGES)
 def test_every_slot_of_every_prompt_is_filled(language: str) -> None:
     def is_filled(prompt: Prompt) -> None:
-        slots = {name: "besides" for name in SLOTS.findall(prompts(language)[prompt]) if name not in READ_BACK}
+        slots = {name: "filled" for name in SLOTS.findall(prompts(language)[prompt]) if name not in READ_BACK}
         slots |= {"day": "2026-11-22"} if "day" in slots else {}
         works = (MOVE.name, COUNT.name)
-        said = Say(prompt, ENTRY, slots, works=works, standing=ENTRY)
+        said = Say(prompt, ENTRY, slots, works=works, beside=ENTRY)
         text = Phrasing(MOVE, language, {COUNT.name: COUNT}).text(said)
         assert "{" not in text
-        own = {"labels", "others", "listed", "day"}  # what the form and the language give them
-        assert all("besides" in text for name in slots if name not in own and "ork" not in name)
+        own = {"example", "others", "listed", "day"}  # what the form and the language give them
+        assert all("filled" in text for name in slots if name not in own and "ork" not in name)
         named = (MOVE, COUNT) if "orks}" in prompts(language)[prompt] else ()
         assert all(form.names(language)[0].lower() in text.lower() for form in named)
         if "{entry}" in prompts(language)[prompt]:
@@ -145,7 +145,7 @@ def test_what_is_said_twice_never_says_another_value(form: Form, language: str) 
         ("de", "quantity", 1, ("1 Stück",)),
         ("de", "dock", "B", ("Tor Berta",)),
         ("fr", "quantity", 1, ("1 unité",)),
-        ("fr", "dock", "D", ("quai Désiré",)),
+        ("fr", "dock", "D", ("quai D comme Désiré",)),
         ("es", "quantity", 65, ("65 unidades,", "6 5")),
         ("es", "quantity", 1, ("1 unidad",)),
         ("it", "quantity", 1, ("1 unità",)),

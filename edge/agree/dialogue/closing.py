@@ -111,11 +111,9 @@ def _agree_to_close(session: DialogueSession, heard: UtteranceHeard) -> list[Ord
     """It is closed: on record, and nothing that is dictated from now on is of it."""
     told = session.asked.fields
     session.draft = with_support(session.open_draft, heard.utterance_id)
-    stands = context.standing_values(session)
-    ended = context.end(session) if told.items() <= stands.items() else []
-    if len(stands) == len(told):  # that it is closed says enough
-        ended = []
-    return [heard.noted_as_heeded(), *drafting.commit(session), session.say(Prompt.CLOSED, told), *ended]
+    if told.items() <= context.standing_values(session).items():
+        context.end(session)  # that it is closed says enough
+    return [heard.noted_as_heeded(), *drafting.commit(session), session.say(Prompt.CLOSED, told)]
 
 
 # A trailer that is closed.

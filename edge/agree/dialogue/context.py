@@ -192,7 +192,8 @@ def readback(session: DialogueSession) -> Say:
     draft, values = session.open_draft, session.values
     if draft.act is Act.CONTEXT:
         anew = session.context.fields.keys() - _with_draft(session, draft).fields.keys()
-        return Say(Prompt.STANDING_ANEW if anew else Prompt.STANDING, values)
+        lost = next((name for name in session.rules.form.said_once if name in anew), None)
+        return Say(Prompt.STANDING_ANEW if lost else Prompt.STANDING, values, asked=lost)
     own = session.rules.identifies  # which the entry names by itself
     standing = {name: values[name] for name in begins_to_stand(session, draft) if name in values and name not in own}
     stands, untold = at_hand(session), session.context.untold
@@ -203,7 +204,7 @@ def readback(session: DialogueSession) -> Say:
         return Say(Prompt.READBACK_AMENDED, values)
     told = {name: value for name, value in values.items() if name not in known and name not in standing}
     if standing:
-        return Say(Prompt.READBACK_STANDING, told, standing=standing)
+        return Say(Prompt.READBACK_STANDING, told, beside=standing)
     return Say(Prompt.READBACK_ALONE if _differs(session, draft) else Prompt.READBACK, told)
 
 

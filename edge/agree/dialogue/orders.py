@@ -191,8 +191,10 @@ class Say:
     asked: str | None = None  # The field that is asked for, where the prompt asks for one.
     candidates: tuple[FieldValue, ...] = field(default=(), repr=False)  # The values of that field that are offered.
     terms: Terms = field(default_factory=Terms)
-    standing: Mapping[str, FieldValue] = field(default_factory=dict, repr=False)
-    """The slot of that name, read back in the same way: what holds from then on."""
+    beside: Mapping[str, FieldValue] = field(default_factory=dict, repr=False)
+    """The slot of that name, read back in the same way: what holds from then on, where it is expected."""
+    known: Mapping[str, FieldValue] = field(default_factory=dict, repr=False)
+    """What was said of the thing, told or not: a count is offered in its unit."""
     form: str | None = None  # The form of the fields; None: the one that is filled now.
     works: tuple[str, ...] = ()  # The forms that are named.
 

@@ -15,7 +15,7 @@ from edge.agree.dialogue.orders import Order, Prompt, Say, Terms
 from edge.agree.dialogue.questions import About, Question, values_of, worded
 from edge.agree.dialogue.table import State
 from edge.agree.dialogue.terms import terms, units_said
-from edge.agree.expectations import NOTHING_EXPECTED, Expectations
+from edge.agree.expectations import NOTHING_EXPECTED, Expectations, where_expected
 from edge.forms.model import Expects, Form
 from edge.forms.spoken.language import Language
 from edge.records import (
@@ -365,7 +365,10 @@ class DialogueSession:
 
     def put(self, question: Question) -> Say:
         """The order to ask it, also once more; of the open draft in the terms of whoever dictated that."""
-        return self.repeatable(replace(worded(question), terms=self._terms_of(question)))
+        say, known = worded(question), values_of(self.draft.reading) if self.draft is not None else {}
+        if say.prompt is Prompt.CONFIRM_ELSEWHERE:
+            say = replace(say, beside=where_expected(str(question.candidates[0]), self.rules.form, self.expected))
+        return self.repeatable(replace(say, known=known, terms=self._terms_of(question)))
 
     def _terms_of(self, question: Question) -> Terms:
         """Those of whoever dictated what the question tells."""

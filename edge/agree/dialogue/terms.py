@@ -78,7 +78,7 @@ def _known_by_end(draft: Draft, others: Sequence[Mapping[str, FieldValue]], rule
         if said is None or not isinstance(said.value, str) or not (one.identifier and _is_checked(one, said.value)):
             continue
         end = said.value[-TOLD_OF_END:]
-        alike = any(str(entry.get(one.name, "")).endswith(end) for entry in others)
+        alike = any(str(entry.get(one.name, "")).endswith(end) for entry in others if entry.get(one.name) != said.value)
         if said.confirmed and (said.scanned or not draft.support) and not alike:
             yield one.name
 
