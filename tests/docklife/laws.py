@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tests.docklife.life import Life, Line
+from tests.docklife.listener import spells, spells_all
 from tests.docklife.things import Thing, Value
 
 FREE = frozenset({"uom", "recount"})  # What a device may make of the words for a count.
@@ -28,8 +29,23 @@ def _attribution(life: Life) -> Iterator[str]:
         said = _said_of(life, life.things.index(own), own)
         for name, value in fields.items():
             stands = any(context.get(name) == value for context in contexts)
-            if name not in own.key and name not in FREE and value not in said.get(name, ()) and not stands:
+            if name in own.key or name in FREE or value in said.get(name, ()) or stands:
+                continue
+            if not _was_confirmed(life, own, value):
                 yield f"attribution: {fields}: {name} {value!r} was not said of it: {said}"
+
+
+def _was_confirmed(life: Life, own: Thing, value: Value) -> bool:
+    """Did somebody say yes to the value, read back with the name of the thing?"""
+    texts = (turn["said"][-1] for turn in life.turns if turn["said"])
+    read = [text.endswith("?") and spells_all(text, own) and spells(text, value) for text in texts]
+    heard = [bool(turn["said"]) for turn in life.turns]
+    asked = dict(zip((at for at, one in enumerate(heard) if one), read, strict=True))
+    for at, line in enumerate(life.lines):
+        before = next((one for one in range(at - 1, -1, -1) if heard[one]), None)
+        if line.confirms and before is not None and asked[before]:
+            return True
+    return False
 
 
 def _keys(life: Life, own: Thing) -> Iterator[Mapping[str, Value]]:
@@ -71,12 +87,23 @@ def _conservation(life: Life) -> Iterator[str]:
         names = [line for line in life.lines if line.thing == at and (line.names or line.misnamed is not None)]
         if not names or any(_is_of(fields, key) for fields in recorded for key in _keys(life, one)):
             continue
+        if _was_confirmed_as_another(life, at):
+            continue
         texts = {line.text for line in life.lines if line.thing == at and not line.takes_back and not line.confirms}
         waits = (texts & set(waiting["said"]) or _is_of(waiting["fields"], one.key) for waiting in result["waits"])
         if any(waits) or any(line.takes_back for line in life.lines if line.thing == at):
             continue
         if not any(_given_up(life, line) for line in names):
             yield f"conservation: {one.key}: said in {[line.text for line in names]}, and nowhere"
+
+
+def _was_confirmed_as_another(life: Life, at: int) -> bool:
+    """Did somebody say yes to the values of this thing, read back with the name of another one?"""
+    values = life.things[at].values.values()
+    others = (other for other in life.things if other is not life.things[at])
+    return any(
+        _was_confirmed(life, other, value) for other in others for value in values if not isinstance(value, bool)
+    )
 
 
 def _given_up(life: Life, line: Line) -> bool:

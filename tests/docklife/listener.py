@@ -71,14 +71,13 @@ class Listener:
         return Line(self._speech["yes"], at, confirms=True) if own or named else None
 
     def _objection(self, text: str, of: Thing, at: int) -> Line | None:
-        """What he says where another count is read back than his."""
-        if "quantity" not in of.answers:
-            return None
-        unit = of.answers["quantity"].split()[-1][:4].lower()
-        found = re.search(rf"\b(\d+) {unit}", text.lower())
-        if found is None or int(found[1]) == of.values["quantity"]:
-            return None
-        return Line(f"{self._speech['no']}, {of.answers['quantity']}", at)
+        """What he says where another count, or temperature, is read back than his."""
+        for name in ("quantity", "temperature"):
+            if name in of.answers and not spells(text, of.values[name]):
+                unit = of.answers[name].split()[-1][:4].lower()
+                if re.search(rf"\d {unit}", text.lower()):
+                    return Line(f"{self._speech['no']}, {of.answers[name]}", at)
+        return None
 
 
 def is_named(made: Thing, said: str) -> bool:

@@ -146,7 +146,7 @@ def _relation(session: DialogueSession, heard: UtteranceHeard, said: Reading) ->
 
 def _goes_on_with(session: DialogueSession, heard: UtteranceHeard, name: str, said: FieldReading) -> bool:
     """Whether a name is a part of the one that is known, or that one in full: a pause had cut it, or a count ran in."""
-    known = values_in(session.open_draft.reading.fields.get(name))
+    known = values_in(session.open_draft.reading.fields.get(name))[:1]
     pairs = [sorted((str(one), str(other)), key=len) for one in known for other in values_in(said)]
     return any(long.startswith(short) for short, long in pairs) or _is_rest_of_number(session, heard)
 
