@@ -137,11 +137,21 @@ def _relation(session: DialogueSession, heard: UtteranceHeard, said: Reading) ->
     name = str(asked.field)
     if name not in session.rules.identifies or name not in said.fields:
         return relation
+    before = session.open_draft.reading.fields.get(name)
+    if before is not None and not values_in(before) and _are_two_names(session, before, said.fields[name]):
+        return Relation.ANOTHER
     denied = asked.prompt is Prompt.ASK_FIELD and relation is Relation.ANOTHER
     asks_which = (
         asked.about is About.FIELD or _goes_on_with(session, heard, name, said.fields[name])
     ) and relation is Relation.NAME
     return Relation.SAME if denied or asks_which else relation
+
+
+def _are_two_names(session: DialogueSession, before: FieldReading, said: FieldReading) -> bool:
+    """Whether a whole number that was not understood is another one than this: no part of it, nor begun anew."""
+    tells = session.rules.language.tells
+    told, now = ([word for word in one.words if tells(word)] for one in (before, said))
+    return len(told) >= drafting.SHORTEST_NAME and told[: len(now)] != now and now[: len(told)] != told
 
 
 def _goes_on_with(session: DialogueSession, heard: UtteranceHeard, name: str, said: FieldReading) -> bool:

@@ -123,7 +123,7 @@ def draft_of(session: DialogueSession, heard: UtteranceHeard) -> Draft:
 
 def begin_entry(session: DialogueSession, heard: UtteranceHeard, *, alone: bool = False) -> list[Order]:
     """A new entry, with what stands. It is held, unless it is `alone`: a step commits one entry."""
-    draft, verdict = draft_of(session, heard), heard.verdict
+    draft, verdict = _with_bare_name(session, draft_of(session, heard)), heard.verdict
     understood = any(values_in(one) for one in draft.reading.fields.values() if not one.is_taken)
     if not understood and two_that_share(draft.reading, session.rules) is None:
         return ask_to_repeat(session, heard)
@@ -139,6 +139,22 @@ def begin_entry(session: DialogueSession, heard: UtteranceHeard, *, alone: bool 
     session.next = None  # its turn has come: the operator has said it by himself
     said = Note(waited.utterance_id, waited.reading, heard.noted_as_heeded().verdict)
     return [said, *begin_draft(session, heard, with_support(draft, waited.utterance_id), verdict)]
+
+
+def _with_bare_name(session: DialogueSession, draft: Draft) -> Draft:
+    """The claim with the digits of which nobody knows what they say as its name, not understood, where it has none.
+
+    "We got seven four six with, let me see, eighteen cases": another number behind that is another thing.
+    """
+    said, rules = draft.reading, session.rules
+    name = next(iter(rules.identifies), None)
+    told = {word for one in said.fields.values() if values_in(one) for word in one.words}
+    bare = [one for one in said.words if rules.language.tells(one.text) and one.text not in told]
+    if name is None or name in said.fields or not said.fields or len(bare) < SHORTEST_NAME:
+        return draft
+    words, least = tuple(one.text for one in bare), min(one.confidence for one in bare)
+    read = FieldReading(None, words, least, said_in=(draft.utterance_id,))
+    return replace(draft, reading=replace(said, fields={name: read, **said.fields}))
 
 
 def begin_draft(session: DialogueSession, heard: UtteranceHeard, draft: Draft, verdict: Verdict) -> list[Order]:

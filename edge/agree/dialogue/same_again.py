@@ -28,6 +28,8 @@ def as_before(session: DialogueSession, said: Reading) -> Reading:
     asked = session.question.field if session.about in {About.FIELD, About.CHOICE} and session.question else None
     found = likewise(said.words, rules.form, rules.language, asked)
     again = same_again(said.words, rules.language) if found is None and asked is None else None
+    if session.draft is not None and found is not None and found[0] in session.thing:
+        before = LastEntry("", session.draft, session.thing)  # "same location": that of the open entry
     if before is None or (found is None and again is None):
         return said
     told, words = found[1:] if found is not None else again or ((), ())
