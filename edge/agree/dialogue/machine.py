@@ -42,7 +42,7 @@ from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSes
 from edge.agree.dialogue.table import AGREEING, CLOSED, QUESTIONS, TABLE, Event, State, Step
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
-from edge.forms.spoken import corrects, courteous
+from edge.forms.spoken import cancels, corrects, courteous
 from edge.records import (
     Act,
     Commit,
@@ -491,6 +491,9 @@ def _event(session: DialogueSession, happening: Happening) -> Event:
     if (bidden := _who_or_what(session, happening, event)) is not None:
         return bidden
     event = _over_readback(session, happening, event)
+    if event is Event.UNCLEAR and _surely_cancels(session, happening.reading):
+        # With so much else beside it, it is asked: whether to cancel the last entry, or what is wrong with the held one.
+        event = {State.IDLE: Event.CANCEL, State.HELD: Event.NO}.get(session.state, event)
     if session.about is About.WRONG and event in _NOTHING and answers.answers_question(session, happening):
         return Event.UNCLEAR
     if event is Event.CANCEL and happening.reading.fields and session.state is not State.IDLE:
@@ -502,6 +505,11 @@ def _event(session: DialogueSession, happening: Happening) -> Event:
         return Event.UNCLEAR if answers.answers_question(session, happening) else event
     agrees = event is Event.YES or (event is Event.CANCEL and session.about is About.CANCEL)
     return Event.NOISE if agrees and _is_early(session, happening) else event
+
+
+def _surely_cancels(session: DialogueSession, said: Reading) -> bool:
+    least = session.rules.demands.uncalibrated
+    return all(one.confidence >= least for one in said.words) and cancels(said.words, session.rules.language)
 
 
 def _who_or_what(session: DialogueSession, heard: UtteranceHeard, event: Event) -> Event | None:

@@ -8,6 +8,7 @@ from edge.forms.spoken.commands import (
     WHERE,
     about,
     break_reason,
+    cancels,
     chosen,
     command,
     command_phrases,

@@ -232,6 +232,16 @@ def takes_back(words: Sequence[Word], language: Language = ENGLISH) -> bool:
     return any(known[one].act is Act.CANCEL for one in begun if one in known and one not in language.cues)
 
 
+def cancels(words: Sequence[Word], language: Language = ENGLISH) -> bool:
+    """Does a "no" go on to cancel, and to say why: "no, cancel that, that one stays here"? Nothing else is named."""
+    said, first = _plain(_unhesitating(words, language), language), _cue(words, language)
+    if not first or any(map(language.tells, said)):
+        return False
+    ways = {one for one, asked in _known(language).items() if asked == CANCEL}
+    begun = (said[at:end] for at in range(first + 1) for end in range(at + 1, len(said) + 1))
+    return any(part in ways for part in (*begun, *(said[at:] for at in range(first, len(said)))))
+
+
 def refuses(words: Sequence[Word]) -> bool:
     """Does a cancellation begin by taking back what is open and no more, in whichever language: "never mind"?"""
     spoken = map(language_named, LANGUAGES)
