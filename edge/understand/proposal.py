@@ -23,6 +23,7 @@ from edge.forms.spoken import (
     preface,
     read,
     says_next,
+    sets_right,
     takes_back,
     without_cue,
 )
@@ -79,7 +80,9 @@ def proposed(
     whole = all(field.name in fields for field in form.fields if field.required)
     if not fields or takes_back(words, language) or (whole and preface):
         return asked(interpreter, form, catalogue, words, language)
-    correction = corrects(words, language) and not whole and not _cue_is_value(words, fields, form, catalogue, language)
+    begins = corrects(words, language) and not whole
+    correction = begins and not _cue_is_value(words, fields, form, catalogue, language)
+    correction = correction or sets_right(words, language)
     if correction and not any(said.value is not None or said.runner_up is not None for said in fields.values()):
         return asked(interpreter, form, catalogue, words, language)  # "No, not dock D" says nothing of what is right.
     # A whole sentence stands for itself, however it begins.

@@ -19,13 +19,14 @@ from edge.forms.spoken import (
     exception,
     proves,
     read,
+    read_transcript,
     refuses,
     sentences,
     takes_back,
 )
 from edge.forms.spoken.commands import BACK, CANCEL, NAMED, YES
 from edge.forms.spoken.language import language_named
-from edge.records import Act, Closing, Command, NotUnderstood, Outcome, Reading, Word
+from edge.records import Act, Closing, Command, FieldValue, NotUnderstood, Outcome, Reading, Word
 from edge.understand.proposal import proposal
 from tests.rows import each_of
 from tests.shipped import catalogue as catalogue_shipped
@@ -244,6 +245,83 @@ def test_a_refusal_takes_back_what_is_open_and_no_more(code: str) -> None:
 @each_of("said", ["please do not record that", "do not record that one", "okay forget about that one"])
 def test_a_refusal_is_never_talk_to_others(said: str, form: Form, catalogue: Catalogue) -> None:
     assert proposal("test", words(said), form, catalogue).not_understood is not NotUnderstood.TALK
+
+
+RIGHT = {
+    "en": {
+        "pallet 742 was actually fourteen": ("742", 14),
+        "742 should be fourteen": ("742", 14),
+        "change 743 to eleven": ("743", 11),
+        "744 was wrong, it was nine": ("744", 9),
+        "pallet 742 is wrong, it's fourteen cases": ("742", 14),
+        "oh wait that was thirteen cases": (None, 13),
+    },
+    "de": {"Palette 742 waren eigentlich vierzehn": ("742", 14), "ändere 743 auf elf": ("743", 11)},
+    "fr": {"palette 742 c'était en fait quatorze": ("742", 14), "change la palette 743 en onze": ("743", 11)},
+    "es": {"palé 742 en realidad eran catorce": ("742", 14), "cambia el palé 743 a once": ("743", 11)},
+    "it": {"pallet 742 in realtà erano quattordici": ("742", 14), "cambia il pallet 743 in undici": ("743", 11)},
+}
+
+
+@each_of("code", RIGHT)
+def test_who_says_what_is_right_of_a_thing_corrects_it(code: str) -> None:
+    rules = Rules(shipped("receive"), catalogue_shipped(), language=language_named(code))
+    for said, meant in RIGHT[code].items():
+        reading = typed(said, rules)
+        values = {name: one.value for name, one in reading.fields.items()}
+        assert (reading.act, values.get("pallet_id"), values.get("quantity")) == (Act.AMEND, *meant), said
+
+
+@each_of(
+    "said",
+    [
+        *("pallet 742 should be at door twelve", "743 should have been 753", "pallet 742 was fourteen yesterday"),
+        *("pallet 742 should be 743", "there should be twelve cases", "pallet 742 was wrong, it should be 743"),
+    ],
+)
+def test_what_is_wished_or_told_sets_nothing_right(said: str) -> None:
+    assert typed(said, Rules(shipped("receive"), catalogue_shipped())).fields == {}
+
+
+DELETED = {
+    "en": ("delete pallet 743", "cancel 743"),
+    "de": ("Palette 743 löschen", "lösche Palette 743", "743 stornieren"),
+    "fr": ("annule la palette 743", "supprime la palette 743"),
+    "es": ("borra el palé 743", "cancela el palé 743"),
+    "it": ("cancella il pallet 743", "elimina il pallet 743"),
+}
+
+
+@each_of("code", DELETED)
+def test_a_verb_with_a_thing_deletes_that(code: str) -> None:
+    rules = Rules(shipped("receive"), catalogue_shipped(), language=language_named(code))
+    readings = [typed(said, rules) for said in DELETED[code]]
+    assert {(one.act, one.fields["pallet_id"].value) for one in readings} == {(Act.CANCEL, "743")}
+
+
+@each_of("said", ["pallet 742, scratch that", "scratch that, pallet 742", "pallet 742, delete"])
+def test_what_takes_back_behind_a_pause_deletes_nothing_that_is_named(said: str) -> None:
+    reading = typed(said, Rules(shipped("receive"), catalogue_shipped()))
+    assert reading.act is not Act.CANCEL or not reading.fields
+
+
+@each_of(
+    ("code", "said", "meant"),
+    [
+        ("en", "not ten, twelve", {"quantity": 12}),
+        ("de", "nicht zehn, zwölf", {"quantity": 12}),
+        ("fr", "pas dix, douze", {"quantity": 12}),
+        ("it", "non dieci, dodici", {"quantity": 12}),
+        ("en", "it's cartons", {"uom": "CT"}),
+        ("de", "es sind Kartons", {"uom": "CT"}),
+        ("es", "son cartones", {"uom": "CT"}),
+        ("it", "sono cartoni", {"uom": "CT"}),
+    ],
+)
+def test_what_was_read_back_is_put_right_in_few_words(code: str, said: str, meant: dict[str, FieldValue]) -> None:
+    held = {"pallet_id": "742", "quantity": 10, "uom": "CS"}
+    found = read_transcript(said, shipped("receive"), catalogue_shipped(), code, held=held)
+    assert {name: one.value for name, one in found.items()} == meant
 
 
 MURMURED = {

@@ -24,6 +24,7 @@ from edge.forms.spoken.commands import (
     says_check,
     says_instead,
     says_next,
+    sets_right,
     takes_back,
     with_work,
     without_cue,

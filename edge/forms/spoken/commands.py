@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from edge.forms.model import Form
 from edge.forms.spoken.folding import Phrase, phrase
+from edge.forms.spoken.grammar import weights
 from edge.forms.spoken.grammar.lexicon import ways
 from edge.forms.spoken.grammar.tokens import texts
 from edge.forms.spoken.language import ENGLISH, LANGUAGES, Language, language_named
@@ -54,6 +55,7 @@ REMEMBERED = 128
 """What somebody signs on with is held against each number of a roster, whole and in two parts."""
 BIDS = 3
 """So many ways to bid another work are a recogniser told to expect, the first of their list."""
+COMMA_S = next(seconds for seconds, length in weights.PAUSE_S if length == weights.COMMA)
 TWICE = 2
 """Said so often in one utterance, an exception needs no question."""
 
@@ -188,10 +190,16 @@ def about(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Asked, t
     """
     said, asking = _unhesitating(words, language), _asking(language)
     for size in range(len(said) - 1, 0, -1):
-        if (asked := asking.get(_plain(said[:size], language))) is not None:
-            return asked, _before(said[size:], _ENDS.get(asked), language)
-    named = _before(said, _ENDS[DONE], language)
-    return (DONE, named) if len(named) < len(said) else None
+        begun = _plain(said[:size], language)
+        if begun in language.cues and _pauses(said, size):
+            continue  # "Cancella, pallet 743."
+        if (asked := asking.get(begun)) is not None:
+            return asked, _before(said[size:], _ends(_ENDS.get(asked), language), language)
+    for asked, ends in ((DONE, _ends(_ENDS[DONE], language)), (CANCEL, _cancellations(language))):
+        named = _before(said, ends, language)
+        if len(named) < len(said) and not (asked == CANCEL and _pauses(said, len(named))):
+            return asked, named
+    return None
 
 
 _NAMING: Mapping[str, Asked] = {
@@ -211,15 +219,35 @@ _ENDS: Mapping[Asked, str] = {
 
 @lru_cache
 def _asking(language: Language) -> Mapping[Phrase, Asked]:
-    known = {one: asked for one, asked in _known(language).items() if asked == CANCEL and one not in language.cues}
+    known = {one: asked for one, asked in _known(language).items() if asked == CANCEL and not _only_cue(one, language)}
     naming = {said: asked for name, asked in _NAMING.items() for said in language.commands[name]}
     return {language.unelided(said): asked for said, asked in {**naming, **known}.items()}
 
 
-def _before(said: tuple[Word, ...], ends: str | None, language: Language) -> tuple[Word, ...]:
+def _pauses(said: Sequence[Word], at: int) -> bool:
+    """Is there a pause before a word, as a comma has one?"""
+    return said[at].start - said[at - 1].end >= COMMA_S
+
+
+def _only_cue(said: Phrase, language: Language) -> bool:
+    """Does a cancellation announce what is meant instead ("scratch that")? Not a verb with an object ("cancella")."""
+    return said in language.cues and said not in map(language.unelided, language.commands["deleting"])
+
+
+@lru_cache
+def _ends(name: str | None, language: Language) -> frozenset[Phrase]:
+    return frozenset() if name is None else frozenset(map(language.unelided, language.commands[name]))
+
+
+@lru_cache
+def _cancellations(language: Language) -> frozenset[Phrase]:
+    """What cancels an entry that is named at once before it, too: German "Palette 743 löschen"."""
+    return frozenset(one for name in ("cancel", "deletions") for one in _ends(name, language)) - language.cues
+
+
+def _before(said: tuple[Word, ...], ends: frozenset[Phrase], language: Language) -> tuple[Word, ...]:
     """The words before the longest of these ends, where they have one and there are words before it."""
-    behind = set() if ends is None else {language.unelided(one) for one in language.commands[ends]}
-    return next((said[:at] for at in range(1, len(said)) if _plain(said[at:], language) in behind), said)
+    return next((said[:at] for at in range(1, len(said)) if _plain(said[at:], language) in ends), said)
 
 
 def takes_back(words: Sequence[Word], language: Language = ENGLISH) -> bool:
@@ -249,8 +277,18 @@ def refuses(words: Sequence[Word]) -> bool:
 
 
 def corrects(words: Sequence[Word], language: Language = ENGLISH) -> bool:
-    """Does the utterance begin by taking something back: "no, fifteen units"?"""
-    return bool(cue(words, language))
+    """Does the utterance begin by taking something back: "no, fifteen units"? Or say what is right of a thing?"""
+    return bool(cue(words, language)) or sets_right(words, language)
+
+
+def sets_right(words: Sequence[Word], language: Language = ENGLISH) -> bool:
+    """Does the utterance say what is right of a thing that it names: "pallet 742 was actually fourteen"?"""
+    said, numerals = texts(words, language), language.numerals
+    changed = any(said[: len(one)] == one for one in language.words["changes"])
+    setting = {*language.words["sets"], *(language.words["sets_changed"] if changed else ())}
+    ends = {at + len(one) for at in range(1, len(said)) for one in setting if said[at : at + len(one)] == one}
+    ends |= {at + len(one) for at in ends for one in language.words["sets_again"] if said[at : at + len(one)] == one}
+    return any(said[end].isdigit() or numerals.is_part(said[end]) for end in ends if end < len(said))
 
 
 def cue(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Word, ...]:

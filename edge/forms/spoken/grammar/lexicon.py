@@ -38,6 +38,9 @@ class Role(IntEnum):
     HEDGE_BEFORE = auto()
     HEDGE_BEHIND = auto()
     CHOICE = auto()
+    SETS = auto()  # Behind a thing on record, before what is right of it: "was actually".
+    SETS_AGAIN = auto()  # Behind one of these: "was wrong, it was".
+    SETS_CHANGED = auto()  # Behind a thing that is to be changed: "to".
     RANGE = auto()  # Before the first of two numbers: "between".
     PORTION = auto()  # One count may be a part of another: "of which".
     TOTAL = auto()  # A count may be of all, other counts among it: "in total".
@@ -52,6 +55,8 @@ class Role(IntEnum):
 
 OF_FIELDS = frozenset({Role.LABEL, Role.UNIT, Role.VALUE})
 
+_BY_THEMSELVES = OF_FIELDS | {Role.SETS, Role.SETS_AGAIN, Role.SETS_CHANGED}
+"""What a phrase may be besides whatever else its words say: of "was actually", "was" tells of the past."""
 REMARKS = frozenset({Role.TAIL, Role.BEHIND, Role.OPENING, Role.ADJECTIVE, Role.LINK})
 OF_OTHERS = frozenset({Role.HEDGE_BEFORE, Role.HEDGE_BEHIND, Role.MOOD})
 OF_SEVERAL = ("portions", "totals")
@@ -77,6 +82,9 @@ _ROLES = {
     "vague": Role.VAGUE,
     "elsewhere": Role.ELSEWHERE,
     "checks": Role.CHECK,
+    "sets": Role.SETS,
+    "sets_again": Role.SETS_AGAIN,
+    "sets_changed": Role.SETS_CHANGED,
 }
 SLOT = "{"
 """How a slot of an aside begins: "order {code}"."""
@@ -224,9 +232,9 @@ class Lexicon:
         label = max((end for end in labels if not any(one.pause for one in tokens[at + 1 : end])), default=0)
         if label > at + 1:
             found = [match for match in found if match.end >= label or match.role in {Role.LABEL, Role.VALUE}]
-        small = [match for match in found if match.role not in OF_FIELDS]
+        small = [match for match in found if match.role not in _BY_THEMSELVES]
         longest = max((match.end for match in small if not self._is_number(tokens[match.end - 1].text)), default=0)
-        return [match for match in found if match.end >= longest or match.role in OF_FIELDS]
+        return [match for match in found if match.end >= longest or match.role in _BY_THEMSELVES]
 
     @staticmethod
     def _parted(token: Token, entry: Sense) -> bool:

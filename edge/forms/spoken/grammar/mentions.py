@@ -39,10 +39,12 @@ class Mentions:
         self._held = held
         self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
         self._implausible = spans.lexicon.implausible
+        self._named = next((field.name for field in spans.form.fields if field.identifier and field.required), None)
         self._yes_or_no = [field for field in spans.form.fields if field.spoken is Spoken.YES_NO]
         counted = {field.name for field in spans.form.fields if field.units}
         # Where one count has units of measure, the others are known by their own words: "short".
         self._counted = {name for name in counted if spans.form.unit_field(name) is not None} or counted
+        self._measured = [name for name in counted if spans.form.unit_field(name) is not None] or list(counted)[:1]
         below = [field for field in spans.form.fields if field.spoken is Spoken.DECIMAL and (field.least or 0) < 0]
         self._below_zero = below[0] if len(below) == 1 else None
 
@@ -91,7 +93,7 @@ class Mentions:
         if before is not None and corrects and self._may_go_on(name, before.value, value, path.cue, at):
             marks = marked(marks, "s")
         start = at if "b" in marks or path.since > at or path.field != name else path.since
-        cue = path.cue if "c" in pending else (0, 0)
+        cue = path.cue if {"c", "w"} & set(pending) else (0, 0)
         if (echoed := self._echoed(path, name, value, start)) is not None:
             path, marks = path.telling(Telling(Happens.HEDGE, echoed, start=at, end=end)), marked(marks, "s")
         event = Telling(Happens.MENTION, name, value, marked(marks, *pending), cost, start, end, at, cue)
@@ -196,16 +198,23 @@ class Mentions:
         for field in self._yes_or_no:
             for end, value, cost in self._spans.unlabelled_yes_no(field, at):
                 self.listed(path, at, end, field.name, value, cost)
-        if not path.pending.strip("hnx"):
-            for end, name, code, cost in self._spans.codes(at):
-                self.say(path, at, end, name, code, cost + weights.ASKED, "a" if name in path.story.said else "")
+        self._known(path, at)
         self._signed(path, at)
         if self._tokens[at].pause and not path.pending and self.is_behind_spelt(path):
             self._unitless(path, at)
 
-    def may_be_bare(self, path: Path, name: str) -> bool:
+    def _known(self, path: Path, at: int) -> None:
+        """What the catalogue knows as a whole, and the name of a thing that is put right: "742 should be fourteen"."""
+        if path.state is Place.START and self._named is not None:
+            for end, number in self._spans.named(at):
+                self.say(path, at, end, self._named, number, weights.ASKED, "")
+        if not path.pending.strip("hnx"):
+            for end, name, code, cost in self._spans.codes(at):
+                self.say(path, at, end, name, code, cost + weights.ASKED, "a" if name in path.story.said else "")
+
+    def may_be_bare(self, path: Path, name: str, *, alone: bool) -> bool:
         """May a value of the field be said alone: as the answer to its question, or to correct what was said of it?"""
-        if name == self._asked:
+        if name == self._asked or (alone and name in self._held):
             return True
         return "c" in path.pending and (name in path.story.said or name in self._held)
 
@@ -226,6 +235,9 @@ class Mentions:
         """The fields that a bare value may be of here: name, cost, marks."""
         asked, last, pending = self._asked, path.field, path.pending
         said = path.story.said
+        if "w" in pending:
+            yield from ((name, weights.ASKED, "b") for name in self._measured)
+            return
         if asked is not None and (asked not in said or pending):
             yield asked, weights.ASKED, "b"
         if "r" in pending or "o" in pending:
@@ -248,6 +260,8 @@ class Mentions:
         field, token = self._fields[name], self._tokens[at]
         if path.last is None or path.last.happens is not Happens.MENTION:
             return False
+        if "n" in path.last.marks and path.last.end == at and "b" in path.last.marks and token.pause:
+            return True  # "Not ten, twelve."
         listed = token.dash and len(self._words[at - 1]) > 1  # "742-743" may be two; "7-4-2" is spelt.
         apart = path.state is Place.SAID and (token.pause > 0 or listed)
         return (apart or field.many is not None) and (field.spoken is not Spoken.CARDINAL or name == self._asked)

@@ -125,6 +125,7 @@ class Path(NamedTuple):
     pending: str
     """What the next mention will be marked with: `c`, `n`, `h`, `o`, `r`; `m` denies as "no" does, `x` a place.
 
+    `w`: it is what is right of a thing on record ("was actually").
     `t`: it is where the thing goes on to, and no mention at all."""
     spelling: Spelling | None
     events: tuple[Telling, ...]

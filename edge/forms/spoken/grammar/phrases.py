@@ -197,7 +197,8 @@ class SmallWords:
             cost = weights.LOST_COUNT - (1.0 if self._tokens[at].pause else 0.0)
         self._agenda.happen(self._agenda.opened(path), event, cost, state=Place.BETWEEN)
         unit = self._spans.form.unit_field(match.field)
-        if unit is not None and match.code is not None and self._mentions.may_be_bare(path, unit.name):
+        alone = path.state is Place.START and match.end == self._spans.size  # "It's cartons."
+        if unit is not None and match.code is not None and self._mentions.may_be_bare(path, unit.name, alone=alone):
             self._mentions.say(path, at, match.end, unit.name, match.code, weights.ASKED, "b")
 
     def _value(self, path: Path, match: Match, at: int) -> None:
@@ -230,6 +231,8 @@ class SmallWords:
 
     def _link(self, path: Path, match: Match, at: int) -> None:
         """A small word between two values, which may have been a part of what stands before it, a digit or a letter."""
+        if self._changes(path, at, match.end):
+            return
         several = path.field is not None and self._fields[path.field].many is not None
         labelled = path.state is Place.LABELLED
         expected = {path.field if path.pending or several else self._asked, path.field if labelled else None}
@@ -303,6 +306,30 @@ class SmallWords:
         begun = opened.cue[0] if opened.cue[1] == at else at
         self._agenda.go(opened, end, weights.CUE, pending=pending, cue=(begun, end))
 
+    def _sets(self, path: Path, match: Match, at: int) -> None:
+        """What says what is right of a thing that was named: "pallet 742 was actually fourteen"."""
+        last = path.last
+        named = path.state is Place.SAID and last is not None and self._fields[str(last.field)].identifier
+        changed = match.role is Role.SETS_CHANGED
+        if named and len(path.story.said) == 1 and self._spans.sets(match, changed=changed):
+            self._agenda.go(path, match.end, weights.CUE, state=Place.BETWEEN, pending="w", cue=(at, match.end))
+
+    def _sets_again(self, path: Path, match: Match, at: int) -> None:
+        if "w" in path.pending and path.cue[1] == at:
+            self._agenda.go(path, match.end, weights.LINK, cue=(path.cue[0], match.end))
+
+    def _sets_changed(self, path: Path, match: Match, at: int) -> None:
+        if self._changes(path, at, match.end):
+            self._sets(path, match, at)
+
+    def _changes(self, path: Path, at: int, end: int) -> bool:
+        """Do words stand between a thing that is to be changed and what it is to be: "change 743 to eleven"?"""
+        last = path.last
+        if last is None or last.end != at or tuple(self._words[at:end]) not in self._language.words["sets_changed"]:
+            return False
+        first = path.events[0] is last and last.cue[0] == 0
+        return first and tuple(self._words[: last.cue[1]]) in self._language.words["changes"]
+
     def _repeat(self, path: Path, match: Match, _at: int) -> None:
         if self._asked is not None and path.state is Place.START:
             self._agenda.go(path, match.end, weights.REPEAT)
@@ -337,7 +364,7 @@ class SmallWords:
             self._agenda.happen(opened, event, weights.HEDGE, state=Place.BETWEEN, pending=pending)
 
     def _choice(self, path: Path, match: Match, at: int) -> None:
-        if path.state is not Place.SAID:
+        if path.state is not Place.SAID or self._changes(path, at, match.end):
             return
         if not (path.pending and self._spans.may_be_letter(str(path.field), at, match.end)):
             cost = weights.OTHER if self._words[at] in self._language.separators else weights.CHOICE
@@ -376,6 +403,9 @@ class SmallWords:
         Role.TAIL: _tail,
         Role.CUE: _cue,
         Role.REPEAT: _repeat,
+        Role.SETS: _sets,
+        Role.SETS_AGAIN: _sets_again,
+        Role.SETS_CHANGED: _sets_changed,
         Role.CONTRAST: _contrast,
         Role.HEDGE_BEFORE: _hedge_before,
         Role.HEDGE_BEHIND: _hedge_behind,

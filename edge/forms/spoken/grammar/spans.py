@@ -21,6 +21,8 @@ from edge.forms.spoken.language import LETTERS, Language
 from edge.forms.spoken.numerals import Group
 from edge.records import FieldValue
 
+SHORTEST_NAME = 100
+"""From here on a number without a unit may be that of another thing: "742 should be 743"."""
 LONGEST_HEAD = 3
 """Words of a number before its "and": "one thousand and"."""
 
@@ -159,6 +161,10 @@ class Spans:
         for at, found in enumerate(self.matches):
             if len(found) > 1:
                 self.matches[at] = self._without_hedge(self._without_talk(found))
+        for at in range(1, len(tokens)):
+            counts = self.words[at - 1].isdigit() or language.numerals.is_part(self.words[at - 1])
+            if counts and any(map(self.sets, self.matches[at])):
+                self.matches[at] = [one for one in self.matches[at] if one.role is not Role.MOOD]
         self._today = today
         self._values: dict[tuple[str, int], list[tuple[int, FieldValue, float]]] = {}
         self._slips: dict[int, list[tuple[int, Telling]]] = {}
@@ -166,6 +172,35 @@ class Spans:
         for at, found in enumerate(self.matches):
             if found and self.codes(at):  # "To A zero one zero two": no article, and no letter of something else.
                 self.matches[at] = [one for one in found if one.role in OF_FIELDS]
+
+    def sets(self, match: Match, *, changed: bool = False) -> bool:
+        """Is a phrase before a count, or once more before one, one that says what is right of a thing?"""
+        end = match.end
+        if match.role is not (Role.SETS_CHANGED if changed else Role.SETS) or end >= self.size:
+            return False
+        further = {one.end for one in self.matches[end] if one.role is Role.SETS_AGAIN}
+        return any(map(self._is_count, {end, *further}))
+
+    def _is_count(self, at: int) -> bool:
+        """Is a number a count by its size or its unit? "Seven four three" is another thing."""
+        for end, value, cost in self.numbers.cardinals(at):
+            unit = end < self.size and any(match.role is Role.UNIT for match in self.matches[end])
+            if cost < weights.DIGITWISE and (unit or (value < SHORTEST_NAME and not self.numbers.begins(end))):
+                return True
+        return False
+
+    def named(self, at: int) -> Iterator[tuple[int, str]]:
+        """The number that names a thing without its label, before what is right of it: "742 should be fourteen"."""
+        changed = tuple(self.words[:at]) in self.language.words["changes"]
+        reached = [(at, "")] if at == 0 or changed else []
+        while reached:
+            start, text = reached.pop()
+            for group in self.numbers.digit_groups(start):
+                if group.end >= self.size:
+                    continue
+                if any(self.sets(match, changed=changed) for match in self.matches[group.end]):
+                    yield group.end, text + group.text
+                reached.append((group.end, text + group.text))
 
     def _without_talk(self, found: list[Match]) -> list[Match]:
         """Phrases that begin at a token; a label that is other talk elsewhere ("trailer") is none before a value."""
