@@ -249,6 +249,14 @@ FAULTS: dict[str, tuple[Change, list[str]]] = {
         lambda s: voice(s, "dock").update(readback="dock {vaule}"),
         ["#/properties/dock/x-voice/readback", "{vaule}", "{value}"],
     ),
+    "a readback in another language with a placeholder nobody fills": (
+        lambda s: s["properties"]["dock"]["x-languages"]["de"].update(readback="Tor {vaule}"),
+        ["#/properties/dock/x-languages/de/readback", "{vaule}", "{value}"],
+    ),
+    "a question beside a field that does not exist": (
+        lambda s: voice(s, "quantity").update(ask_beside={"door": "How many at the door?"}),
+        ["#/properties/quantity/x-voice/ask_beside", "'door'", "pallet_id"],
+    ),
     "a readback that reaches into a value": (
         lambda s: voice(s, "dock").update(readback="{value.__class__}"),
         ["#/properties/dock/x-voice/readback", "stands for nothing"],

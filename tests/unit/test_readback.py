@@ -15,7 +15,7 @@ from edge.agree.dialogue.terms import terms, units_said
 from edge.config import VoiceLanguage
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import forms_in, load_form
-from edge.forms.model import Form
+from edge.forms.model import Form, Gs1
 from edge.forms.spoken import read_transcript
 from edge.forms.spoken.language import language_named
 from edge.forms.spoken.saying import value
@@ -287,3 +287,119 @@ def test_codes_are_spoken_as_words_and_long_reasons_cut() -> None:
     assert phrasing.text(Say(Prompt.FAULT, slots={"fault": "muted"})) == "Attention: the microphone is muted."
     assert "not on site" in phrasing.text(Say(Prompt.REFUSED, ENTRY, {"reason": "not_on_site"}))
     assert len(phrasing.text(Say(Prompt.REFUSED, ENTRY, {"reason": "x" * 5000}))) < LONGEST_SLOT + 100
+
+
+NOTICE, HEAT = FORMS["receive-notice"], FORMS["temperature"]
+
+
+@each_of(
+    ("language", "fields", "told"),
+    [
+        ("en", {"pallet_id": "15"}, "Only 2 digits: pallet 1 5. Right?"),
+        ("en", {"trailer": "MSCU6639870"}, "11 characters: mike sierra charlie uniform 6 6 3 9 8 7 0. Right?"),
+        ("en", {"quantity": 99000}, "Very high: 99000 cases. Right?"),
+        ("de", {"pallet_id": "15"}, "Nur 2 Ziffern: Palette 1 5. Stimmt das?"),
+        ("fr", {"pallet_id": "15"}, "Seulement 2 chiffres : palette 1 5. C'est juste ?"),
+        ("es", {"pallet_id": "15"}, "Solo 2 cifras: palé 1 5. ¿Es correcto?"),
+        ("it", {"pallet_id": "15"}, "Solo 2 cifre: pallet 1 5. Giusto?"),
+    ],
+)
+def test_what_is_odd_about_a_value_is_said(language: str, fields: dict[str, FieldValue], told: str) -> None:
+    assert Phrasing(NOTICE, language).text(Say(Prompt.CONFIRM_UNUSUAL, fields, known={"uom": "CS"})) == told
+
+
+@each_of(
+    ("form", "name", "value", "told"),
+    [
+        (NOTICE, "trailer", "55", "Number too short: trailer 5 5. Which trailer?"),
+        (
+            NOTICE,
+            "trailer",
+            "123456789012345",
+            "Number too long: trailer 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5. Which trailer?",
+        ),
+        (NOTICE, "trailer", "55A", "Not possible: trailer 5 5 A. Which trailer?"),
+        (NOTICE, "quantity", 100000, "Too high: 100000 cases. How many?"),
+        (FORMS["damage"], "quantity", -1, "Too low: minus 1 cases. How many?"),
+    ],
+)
+def test_why_a_value_cannot_be_is_said(form: Form, name: str, value: FieldValue, told: str) -> None:
+    say = Say(Prompt.ASK_IMPOSSIBLE, {name: value}, asked=name, known={"uom": "CS"})
+    assert Phrasing(form).text(say) == told
+
+
+def test_a_wrong_check_digit_is_said() -> None:
+    checked = replace(NOTICE, fields=(replace(NOTICE["pallet_id"], check_digit=Gs1.SSCC), *NOTICE.fields[1:]))
+    say = Say(Prompt.ASK_IMPOSSIBLE, {"pallet_id": f"{SSCC[:-1]}1"}, asked="pallet_id")
+    assert Phrasing(checked).text(say).startswith("Wrong check digit: pallet 3 7 6 1")
+
+
+@each_of(
+    ("known", "told"),
+    [
+        ({"uom": "CS"}, ("10 cases, or 24 cases?", "How many?")),
+        ({}, ("quantity 10, or quantity 24?", "How many?")),
+        ({"uom": "EA", "damaged": 2}, ("10 pieces, or 24 pieces?", "How many good ones?")),
+    ],
+)
+def test_counts_are_offered_in_their_unit_and_good_ones_asked_for_beside_damaged(
+    known: dict[str, FieldValue], told: tuple[str, str]
+) -> None:
+    phrasing = Phrasing(NOTICE)
+    offered = Say(Prompt.CHOOSE, asked="quantity", candidates=(10, 24), known=known)
+    assert (phrasing.text(offered), phrasing.text(Say(Prompt.ASK_FIELD, asked="quantity", known=known))) == told
+
+
+def test_what_is_wrong_with_a_thing_is_asked_with_the_thing() -> None:
+    say = Say(Prompt.CONFIRM_FIELD, {"exception": "wet"}, known={"pallet_id": "742", "quantity": 12})
+    assert Phrasing(NOTICE).text(say) == "pallet 7 4 2, wet?"
+    assert Phrasing(NOTICE).text(replace(say, fields={"quantity": 12}, known={"uom": "BX"})) == "12 boxes?"
+
+
+def test_a_temperature_is_said_once() -> None:
+    say = Say(Prompt.READBACK, {"trailer": "5501", "temperature": -18.0})
+    assert Phrasing(HEAT).text(say) == "trailer 5 5 0 1, minus 18 degrees."
+    weight = replace(HEAT["temperature"], least=0.0)
+    assert "18 degrees, 1 8" in Phrasing(replace(HEAT, fields=(weight,))).text(
+        Say(Prompt.READBACK, {"temperature": 18})
+    )
+
+
+@each_of("language", LANGUAGES)
+def test_damaged_ones_are_told_as_more_than_the_good_ones(language: str) -> None:
+    said = {"en": "plus", "de": "dazu", "fr": "plus", "es": "además", "it": "inoltre", "pl": "oraz", "pt": "mais"}[
+        language
+    ]
+    entry: dict[str, FieldValue] = {"pallet_id": "742", "quantity": 38, "uom": "CS", "damaged": 2}
+    for name in ("receive", "receive-notice", "cycle-count"):
+        assert f" {said} 2 " in Readback(FORMS[name], language).line(entry), name
+    line = Readback(NOTICE, language).line(entry, twice=False)
+    assert read_transcript(line, NOTICE, CATALOGUE, language)["damaged"].value == 2
+
+
+@each_of(
+    ("language", "told"),
+    [
+        ("en", ("dock A", "dock bravo", "mike sierra charlie uniform")),
+        ("de", ("Tor A", "Tor Berta", "Martha Samuel Cäsar Ulrich")),
+        ("fr", ("quai A", "quai B comme Berthe", "Marcel Suzanne Célestin Ursule")),
+        ("es", ("muelle A", "muelle B como Barcelona", "Madrid Sábado Carmen Ulises")),
+        ("it", ("banchina A", "banchina B come Bologna", "Milano Savona Como Udine")),
+    ],
+)
+def test_letters_are_spelled_in_one_way_and_no_dock_is_a_town(language: str, told: tuple[str, str, str]) -> None:
+    move, notice = Readback(MOVE, language), Readback(NOTICE, language)
+    docks = [" ".join(move.field("dock", letter)) for letter in "AB"]
+    assert (*docks, notice.field("trailer", "MSCU663")[-1].removesuffix(" 6 6 3")) == told
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+@each_of("language", LANGUAGES)
+def test_help_gives_an_entry_of_the_form_to_copy(form: Form, language: str) -> None:
+    phrasing = Phrasing(form, language)
+    before, behind = prompts(language)[Prompt.HELP].split("{example}")
+    example = phrasing.text(Say(Prompt.HELP)).removeprefix(before).removesuffix(behind)
+    said = read_transcript(example, form, CATALOGUE, language)
+    demanded = {one.name for one in form.fields if one.required}
+    assert said.keys() <= demanded, example
+    assert set(form.identifies) & demanded <= said.keys(), example
