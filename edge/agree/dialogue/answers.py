@@ -186,7 +186,8 @@ def _merge_answer(session: DialogueSession, heard: UtteranceHeard, said: Reading
         draft = counted_again(draft, name)  # which may come to the same
     elif reading.fields == draft.reading.fields:  # what was known is said once more: the question is where it was
         return drafting.reject_answer(session, heard)
-    if name in rules.identifies and name in draft.reading.fields and not values_in(draft.reading.fields[name]):
+    alone = said.fields.keys() <= {*rules.identifies}
+    if alone and name in rules.identifies[:1] and not values_in(draft.reading.fields.get(name)):
         session.needs_yes.add(draft.utterance_id)  # the name may be of the next thing: that of this one was not got
     return _settle(session, heard, with_support(replace(draft, reading=reading), heard.utterance_id))
 
@@ -278,6 +279,8 @@ def take_yes(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
             return _fill_yes_no(session, heard, yes=True)
         case About.FIELD_RIGHT:
             agreed = with_yes(draft, str(asked.field), asked.candidates[0], heard.utterance_id)
+            if asked.field in session.rules.identifies:
+                session.needs_yes.discard(draft.utterance_id)
             return drafting.revise(session, heard, agreed)
         case About.INSTEAD if asked.other is not None:
             return next_or_instead.take_instead(session, heard, asked.other)

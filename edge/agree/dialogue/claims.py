@@ -43,17 +43,21 @@ def values_in(said: FieldReading | None) -> tuple[FieldValue, ...]:
     return tuple(one for one in (likely, *said.rivals) if one is not None)
 
 
-def relation(claim: Reading, said: Reading, identifies: Sequence[str]) -> Relation:
+def relation(claim: Reading, said: Reading, identifies: Sequence[str], needed: Collection[str] = ()) -> Relation:
     """What `said` is to a claim. What was filled in from the context says nothing by itself.
 
     A whole sentence that names a thing is of another one, too, where the name of the claim was not understood, or where
-    it has no name yet and other values.
+    it has no name yet and other values; and where it has other values, and leaves out a part of the name that is
+    `needed`: "item A100, 26 pieces" over what was counted elsewhere.
     """
     own = {name: one for name, one in said.fields.items() if not one.is_taken}
     named = [name for name in identifies if name in own]
     more = own.keys() - set(identifies)
     if differing(claim, said, named):
         return Relation.ANOTHER if more else Relation.NAME
+    left_out = any(values_in(claim.fields.get(name)) for name in needed if name not in own)
+    if named and left_out and differing(claim, said, more):
+        return Relation.ANOTHER
     unclear = [name for name in named if not values_in(own[name])]
     anew = [name for name in named if not values_in(claim.fields.get(name))]
     known = any(name in claim.fields for name in anew if name not in unclear)

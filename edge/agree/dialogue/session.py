@@ -312,7 +312,9 @@ class DialogueSession:
 
     def relation(self, said: Reading, claim: Draft | None = None) -> claims.Relation:
         """What was said is to the thing of a claim; None: of the open one."""
-        return claims.relation((claim or self.open_draft).reading, said, self.rules.identifies)
+        form = self.rules.form
+        needed = [name for name in form.identifies if form[name].required]
+        return claims.relation((claim or self.open_draft).reading, said, form.identifies, needed)
 
     @property
     def thing(self) -> dict[str, FieldValue]:
