@@ -126,6 +126,8 @@ class Wording:
     ask: str | None = None  # The question for the field; None: its label asks.
     values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """What the values of an `enum` are called, where that is not the value itself; the first is read back."""
+    verbs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What says a value of an `enum` as a deed, before the thing that it is done to: "refuse pallet 744"."""
     codes: Mapping[str, str] = field(default_factory=dict)
     """Unit words to codes, where another field holds the unit; the first word of a code is for several."""
     true: tuple[str, ...] = ()  # What says that a field of yes and no is true, without its label: "sealed".
@@ -328,6 +330,9 @@ class Form:
     closes: str | None = None  # The field that names the trailer that an entry closes; None: it is no form for that.
     called: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By language, what the work is called, the first as the device says it."""
+
+    undone: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By language, the verbs that undo the work, before the thing that they undo it for or behind it: "unload"."""
 
     @cached_property
     def said_once(self) -> tuple[str, ...]:
