@@ -103,7 +103,8 @@ def form_of(schema: Any, name: str, where: str) -> Form:
         context=tuple(voice.get("context", ())),
         closes=voice.get("closes"),
         expects=MappingProxyType({Expects(part): name for part, name in voice.get("expects", {}).items()}),
-        called=MappingProxyType(dict(_called(schema))),
+        called=MappingProxyType(dict(_of_languages("called", schema))),
+        undone=MappingProxyType(dict(_of_languages("undone", schema))),
     )
 
 
@@ -113,10 +114,10 @@ def _identifies(schema: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(schema["x-voice"].get("identifies", [name for name in named if name in schema["required"]]))
 
 
-def _called(schema: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """What the work is called, by language."""
-    yield OWN_LANGUAGE, tuple(schema["x-voice"].get("called", ()))
-    yield from ((code, tuple(given["called"])) for code, given in schema.get("x-languages", {}).items())
+def _of_languages(name: str, schema: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Words for the work as a whole, by language: what it is called, what undoes it."""
+    yield OWN_LANGUAGE, tuple(schema["x-voice"].get(name, ()))
+    yield from ((code, tuple(given.get(name, ()))) for code, given in schema.get("x-languages", {}).items())
 
 
 def _text(path: Path) -> str:
@@ -206,6 +207,7 @@ def _wording(given: Mapping[str, Any]) -> Wording:
         ask_beside=MappingProxyType(given.get("ask_beside", {})),
         readback=given.get("readback"),
         values=MappingProxyType({value: _ways(called) for value, called in given.get("values", {}).items()}),
+        verbs=MappingProxyType({value: _ways(called) for value, called in given.get("verbs", {}).items()}),
         codes=MappingProxyType(units if isinstance(units, dict) else {}),
         true=tuple(given.get("true", ())),
         false=tuple(given.get("false", ())),

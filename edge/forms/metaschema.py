@@ -158,7 +158,7 @@ STRING_FIELD = _field(
         unlabelled={"type": "boolean"},
         source={"type": "boolean"},
     ),
-    _written("labels", values=VALUES),
+    _written("labels", both={"verbs": VALUES}, values=VALUES),
     before=LENGTHS | _scan(one for one in SCANNABLE if one not in {*DATED, *MEASURED, *COUNTED}),
     enum=_all_of(TEXT),
 )
@@ -267,6 +267,7 @@ FORM = {
                     },
                     "spoken_name": WORDS,
                     "called": _all_of(WORDS),
+                    "undone": _all_of(WORDS),
                     "readback": TEXT,
                     "terminator": WORD,
                     "identifies": _all_of({"type": "string"}),
@@ -277,7 +278,11 @@ FORM = {
             ),
             "x-languages": _object(
                 [],
-                {code: _object(["called"], {"called": _all_of(WRITTEN)}) for code in LANGUAGES if code != OWN_LANGUAGE},
+                {
+                    code: _object(["called"], {"called": _all_of(WRITTEN), "undone": _all_of(WRITTEN)})
+                    for code in LANGUAGES
+                    if code != OWN_LANGUAGE
+                },
             ),
         },
     ),

@@ -129,6 +129,8 @@ class Wording:
     readback: str | None = None  # How the value is read back, as the field's own; None: its label, or its unit, tells.
     values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """What the values of an `enum` are called, where that is not the value itself; the first is read back."""
+    verbs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What says a value of an `enum` as a deed, before the thing that it is done to: "refuse pallet 744"."""
     codes: Mapping[str, str] = field(default_factory=dict)
     """Unit words to codes, where another field holds the unit; the first word of a code is for several."""
     true: tuple[str, ...] = ()  # What says that a field of yes and no is true, without its label: "sealed".
@@ -333,6 +335,9 @@ class Form:
     closes: str | None = None  # The field that names the trailer that an entry closes; None: it is no form for that.
     called: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By language, what the work is called, the first as the device says it."""
+
+    undone: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By language, the verbs that undo the work, before the thing that they undo it for or behind it: "unload"."""
 
     @cached_property
     def said_once(self) -> tuple[str, ...]:

@@ -106,7 +106,7 @@ def asked_of(words: Sequence[Word], form: Form, catalogue: Catalogue, language: 
     whole = command(words, language)
     if whole is not None and (whole == TALLY or whole.command in OF_TRAILERS):
         return Reading("", form.name, tuple(words), {}, act=whole.act, command=whole.command)
-    if (said := about(words, language)) is None:
+    if (said := about(words, language, form.undone.get(language.code, ()))) is None:
         return None
     order, named = said
     names = [field.name for field in form.fields if _may_name(order, field, form)]

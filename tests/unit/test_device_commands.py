@@ -299,6 +299,25 @@ def test_a_verb_with_a_thing_deletes_that(code: str) -> None:
     assert {(one.act, one.fields["pallet_id"].value) for one in readings} == {(Act.CANCEL, "743")}
 
 
+UNDONE = {
+    "en": ("unload pallet 742", "take off pallet 742"),
+    "de": ("Palette 742 abladen", "Palette 742 wieder runter"),
+    "fr": ("décharge la palette 742",),
+    "es": ("descarga el palé 742",),
+    "it": ("scarica il pallet 742",),
+}
+
+
+@each_of("code", UNDONE)
+def test_the_verb_that_undoes_a_work_cancels_its_entry(code: str) -> None:
+    load, unload = (
+        Rules(shipped(name), catalogue_shipped(), language=language_named(code)) for name in ("load", "unload")
+    )
+    assert {typed(said, load).act for said in UNDONE[code]} == {Act.CANCEL}
+    assert {typed(said, load).fields["pallet_id"].value for said in UNDONE[code]} == {"742"}
+    assert Act.CANCEL not in {typed(said, unload).act for said in UNDONE[code]}
+
+
 @each_of("said", ["pallet 742, scratch that", "scratch that, pallet 742", "pallet 742, delete"])
 def test_what_takes_back_behind_a_pause_deletes_nothing_that_is_named(said: str) -> None:
     reading = typed(said, Rules(shipped("receive"), catalogue_shipped()))

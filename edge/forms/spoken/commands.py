@@ -183,19 +183,22 @@ def finds_nothing_wrong(words: Sequence[Word], language: Language = ENGLISH) -> 
     return any(courteous(said, language) or _plain(said, language) in nothing for said in ways if said)
 
 
-def about(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Asked, tuple[Word, ...]] | None:
+def about(
+    words: Sequence[Word], language: Language = ENGLISH, undone: Sequence[str] = ()
+) -> tuple[Asked, tuple[Word, ...]] | None:
     """What is asked about that which is named behind it, and those words: "delete", "did I do"; None for no such.
 
-    Or before it, or between: "trailer 5501 is done", "where does 742 go".
+    Or before it, or between: "trailer 5501 is done", "where does 742 go". `undone`: verbs that undo a form's work.
     """
-    said, asking = _unhesitating(words, language), _asking(language)
+    said, undoing = _unhesitating(words, language), frozenset(language.unelided(phrase(one)) for one in undone)
+    asking = {**_asking(language), **dict.fromkeys(undoing, CANCEL)}
     for size in range(len(said) - 1, 0, -1):
         begun = _plain(said[:size], language)
         if begun in language.cues and _pauses(said, size):
             continue  # "Cancella, pallet 743."
         if (asked := asking.get(begun)) is not None:
             return asked, _before(said[size:], _ends(_ENDS.get(asked), language), language)
-    for asked, ends in ((DONE, _ends(_ENDS[DONE], language)), (CANCEL, _cancellations(language))):
+    for asked, ends in ((DONE, _ends(_ENDS[DONE], language)), (CANCEL, _cancellations(language) | undoing)):
         named = _before(said, ends, language)
         if len(named) < len(said) and not (asked == CANCEL and _pauses(said, len(named))):
             return asked, named

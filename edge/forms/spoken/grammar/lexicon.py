@@ -26,6 +26,7 @@ class Role(IntEnum):
     LABEL = auto()  # Opens a field.
     UNIT = auto()  # Makes the number before it the value of a field.
     VALUE = auto()  # Says a listed value of a field.
+    DEED = auto()  # Says one as what is done to the thing behind it: "refuse".
     OPENING = auto()
     LINK = auto()
     WITHIN = auto()
@@ -55,7 +56,7 @@ class Role(IntEnum):
 
 OF_FIELDS = frozenset({Role.LABEL, Role.UNIT, Role.VALUE})
 
-_BY_THEMSELVES = OF_FIELDS | {Role.SETS, Role.SETS_AGAIN, Role.SETS_CHANGED}
+_BY_THEMSELVES = OF_FIELDS | {Role.DEED, Role.SETS, Role.SETS_AGAIN, Role.SETS_CHANGED}
 """What a phrase may be besides whatever else its words say: of "was actually", "was" tells of the past."""
 REMARKS = frozenset({Role.TAIL, Role.BEHIND, Role.OPENING, Role.ADJECTIVE, Role.LINK})
 OF_OTHERS = frozenset({Role.HEDGE_BEFORE, Role.HEDGE_BEHIND, Role.MOOD})
@@ -129,7 +130,7 @@ class Lexicon:
         self.has_several_counts = sum(field.spoken is Spoken.CARDINAL for field in form.fields) > 1
         own = [*_of_form(form, catalogue, language), *_zeros(form, language)]
         self._own = _by_first(own, language)
-        self._counting = _by_first(_counting(form, language), language)
+        self._counting = _by_first([*_counting(form, language), *_deeds(form, language)], language)
         units = {phrase(unit) for field in form.fields for unit in field.wording(language.code).units}
         # What says nothing elsewhere may be a word of this form: "sealed", "large", "of boxes".
         self._taken = {said for said, _ in own} | _yes_and_no(form, language)
@@ -337,6 +338,13 @@ def _counting(form: Form, language: Language) -> Iterator[tuple[Phrase, Use]]:
     """What says whose a count is besides its units, and what it may be elsewhere too: "thirty-eight good"."""
     for field in form.fields:
         yield from ((phrase(said), Use(Role.UNIT, field.name)) for said in field.wording(language.code).counted)
+
+
+def _deeds(form: Form, language: Language) -> Iterator[tuple[Phrase, Use]]:
+    """What says a value as a deed, and denies elsewhere: "refuse"."""
+    for field in form.fields:
+        for value, ways_to_say in field.wording(language.code).verbs.items():
+            yield from ((phrase(said), Use(Role.DEED, field.name, value)) for said in ways_to_say)
 
 
 def _signs(form: Form, language: Language) -> set[Phrase]:

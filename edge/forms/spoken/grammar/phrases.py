@@ -210,6 +210,11 @@ class SmallWords:
         elif field.bare:
             self._mentions.listed(path, at, match.end, match.field, match.value, 0.0)
 
+    def _deed(self, path: Path, match: Match, at: int) -> None:
+        """A value said as a deed, at the beginning, before the thing that it is done to: "refuse pallet 744"."""
+        if path.state is Place.START and self._spans.names_next(match.end):
+            self._mentions.say(path, at, match.end, match.field, match.value, weights.ASKED, "")
+
     def _check(self, path: Path, match: Match, _at: int) -> None:
         """Check digits or the check word of the place that was said."""
         last = path.last
@@ -396,6 +401,7 @@ class SmallWords:
         Role.LABEL: _label,
         Role.UNIT: _unit,
         Role.VALUE: _value,
+        Role.DEED: _deed,
         Role.OPENING: _opening,
         Role.LINK: _link,
         Role.WITHIN: _within,

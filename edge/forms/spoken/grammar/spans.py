@@ -256,6 +256,18 @@ class Spans:
             at = min(small)
         return False
 
+    def names_next(self, at: int) -> bool:
+        """Does the label of what a thing is known by follow, by small words or at once: "the pallet"?"""
+        reached = [at]
+        while reached:
+            here = reached.pop()
+            for match in self.matches[here] if here < self.size and not self.tokens[here].pause else ():
+                if match.role is Role.LABEL and self.fields[match.field].identifier:
+                    return True
+                if match.role is Role.LINK:
+                    reached.append(match.end)
+        return False
+
     def points(self, at: int) -> bool:
         """Does a word that may be a number end what points at a thing: "this one"?"""
         first = next((one for one in range(at, 0, -1) if self.tokens[one].pause > weights.SLIGHT), 0)
