@@ -38,7 +38,8 @@ def _attribution(life: Life) -> Iterator[str]:
 def _was_confirmed(life: Life, own: Thing, value: Value) -> bool:
     """Did somebody say yes to the value, read back with the name of the thing?"""
     texts = (turn["said"][-1] for turn in life.turns if turn["said"])
-    read = [text.endswith("?") and spells_all(text, own) and spells(text, value) for text in texts]
+    is_flag = isinstance(value, bool)  # which is told in words of its own
+    read = [text.endswith("?") and spells_all(text, own) and (is_flag or spells(text, value)) for text in texts]
     heard = [bool(turn["said"]) for turn in life.turns]
     asked = dict(zip((at for at, one in enumerate(heard) if one), read, strict=True))
     for at, line in enumerate(life.lines):

@@ -232,6 +232,7 @@ def set_aside(session: DialogueSession, heard: UtteranceHeard, said: Reading) ->
 def put_aside_aloud(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
     """To a person with what may be of another thing; the operator is told, and the question put again."""
     parked = Park(heard.utterance_id, drafting.UNANSWERED, values_of(said))
+    session.recorded.left_since = True
     return [parked, *drafting.tell_parked(session, said), *drafting.put_again(session)]
 
 

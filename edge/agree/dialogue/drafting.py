@@ -159,6 +159,7 @@ def _with_bare_name(session: DialogueSession, draft: Draft) -> Draft:
 
 def begin_draft(session: DialogueSession, heard: UtteranceHeard, draft: Draft, verdict: Verdict) -> list[Order]:
     """A draft that `heard` began."""
+    session.recorded.left_since = False
     return [heard.noted(held(verdict)), *consider(session, draft, verdict, heard)]
 
 
@@ -473,6 +474,7 @@ def reject_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order
         values_in(said.fields.get(name)) for name in rules.identifies
     ):
         return [heard.noted_as_heeded(), *put_again(session)]
+    session.recorded.left_since |= _may_name(session, said)
     return [heard.noted_as_not_understood(), *put_again(session, [session.say(Prompt.REPEAT)])]
 
 

@@ -27,7 +27,7 @@ def remember(session: DialogueSession, committed: Committed) -> list[Order]:
     if not is_here:  # another form was taken up over it
         recorded.left[entry.draft.form] = None if cancels else entry
     elif not cancels:
-        recorded.last, recorded.left_since = session.owned(entry), False
+        recorded.last = session.owned(entry)
     elif recorded.last is None or recorded.standing(recorded.last.event_id) == entry.draft.replaces:
         recorded.cancelled = entry.event_id, recorded.last
         recorded.last = None
