@@ -117,6 +117,18 @@ def _check_digit(payload: str) -> int:
     return gs1_standard_check_digit(payload)
 
 
+_OF_LETTERS = dict(zip(ascii_uppercase, (one for one in range(10, 39) if one % 11), strict=True))
+"""What a letter counts for in the check digit of a container."""
+
+
+def is_container(value: str) -> bool:
+    """Is it the number of a freight container by ISO 6346, whose check digit fits: four letters and seven digits?"""
+    if re.fullmatch("[A-Z]{3}[UJZ][0-9]{7}", value) is None:
+        return False
+    worth = (_OF_LETTERS.get(one) or int(one) for one in value[:-1])
+    return sum(one << at for at, one in enumerate(worth)) % 11 % 10 == int(value[-1])
+
+
 @dataclass(frozen=True, slots=True)
 class Wording:
     """The words that belong to one field in one language."""
@@ -264,12 +276,12 @@ class FormField:
             yield lambda value: value not in self.choices
 
     def is_usual(self, value: FieldValue) -> bool:
-        """Does nobody wonder about a value: by its size, or since it is a GS1 key whose check digit fits?"""
+        """Does nobody wonder about a value: by its size, or as a key of GS1 or a container whose check digit fits?"""
         if isinstance(value, tuple):
             return all(self.item.is_usual(one) for one in value)
         if self.usual is None or _size(value) in self.usual:
             return True
-        return isinstance(value, str) and any(key.holds(value) for key in Gs1)
+        return isinstance(value, str) and (is_container(value) or any(key.holds(value) for key in Gs1))
 
     def wording(self, language: str) -> Wording:
         """The field's words in one language; where the form has none, those of English."""

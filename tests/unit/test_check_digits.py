@@ -4,8 +4,9 @@ from random import Random
 
 import pytest
 
-from edge.forms.model import Gs1
+from edge.forms.model import Gs1, is_container
 from tests.rows import each_of
+from tests.shipped import form as shipped
 
 
 @each_of(
@@ -47,3 +48,22 @@ def test_what_is_a_key(value: str, key: Gs1) -> None:
 @each_of("key", Gs1)
 def test_samples_are_keys(key: Gs1) -> None:
     assert all(key.holds(key.sample(Random(seed))) for seed in range(50))
+
+
+@each_of(
+    ("value", "fits"),
+    [
+        ("CSQU3054383", True),
+        ("TOLU4734787", True),
+        ("HLXU2008419", True),
+        ("CSQU3054384", False),
+        ("CSQU3045383", False),  # two digits changed places
+        ("CSQU305438", False),
+        ("CSQA3054383", False),  # no freight container
+        ("5501", False),
+    ],
+)
+def test_nobody_wonders_about_a_container_whose_check_digit_fits(value: str, fits: bool) -> None:
+    trailer = shipped("gate-in")["trailer"]
+    assert is_container(value) == fits
+    assert trailer.is_usual(value) == (fits or value == "5501")
