@@ -293,7 +293,7 @@ NEXT = {
         "en": "next",
         "de": "nächste",
         "fr": "ensuite|suivant",
-        "es": "continuación|siguiente",
+        "es": "continuación|sigue|siguiente",
         "it": "prossimo",
     }.items()
 }
