@@ -90,10 +90,11 @@ def objections(
     return asked
 
 
-def where_expected(pallet: str, form: Form, expected: Expectations) -> dict[str, FieldValue]:
-    """The trailer, or the door, for which a pallet is announced and not received, by the form's field for it."""
+def where_expected(values: Mapping[str, FieldValue], form: Form, expected: Expectations) -> dict[str, FieldValue]:
+    """The trailer, or the door, for which the pallet is announced and not received, by the form's field for it."""
     fields = {kind: form.place_field(part) for part, kind in PLACES.items()}
-    announced = ((fields[place.kind], place.name) for place, line in expected.of(pallet) if not line.received)
+    lines = expected.of(str(values.get(form.expects.get(Expects.PALLET, ""))))
+    announced = ((fields[place.kind], place.name) for place, line in lines if not line.received)
     return next(({field: name} for field, name in announced if field is not None), {})
 
 

@@ -468,6 +468,8 @@ class Phrasing:
     def _parts(self, say: Say) -> Iterator[tuple[str, bool]]:
         """Texts, each with whether a clause begins with it."""
         readback = self._readback_of(say)
+        if say.prompt is Prompt.CONFIRM_ELSEWHERE and not say.beside:  # the list may have been withdrawn meanwhile
+            say = replace(say, prompt=Prompt.CONFIRM_NOT_EXPECTED)
         for number, part in enumerate(SLOT.split(self._texts[say.prompt])):
             if number % 2 == 0:
                 yield part, False

@@ -181,14 +181,14 @@ def test_a_refusal_of_the_inventory_is_told_with_its_reason_and_corrected(
         await operator.hears(refused)
         assert operator.sounds[-1] is Earcon.REFUSED
         await operator.type("how many waiting")
-        await operator.hears("0 offen, 1 abgelehnt.")
+        await operator.hears("1 abgelehnt, 0 noch nicht gesendet.")
         await operator.type("no nine units")
         await operator.hears("7 4 2, 9 Stück, Tor Berta.")
         await operator.type("yes")
         await asyncio.to_thread(until, lambda: len(inventory.rows()) == 1, "the corrected entry is no row")
         await operator.is_settled()
         await operator.type("how many waiting")
-        await operator.hears("Nichts offen.")
+        await operator.hears("Alles gesendet.")
         assert operator.said.count(refused) == 1
 
     environment = {"DOCKVOICE_INVENTORY_FORMS_DIRECTORY": str(strict)}
@@ -209,7 +209,7 @@ def test_what_somebody_else_has_recorded_is_told_and_stays_among_what_waits(brok
         await asyncio.to_thread(warehouse.refuse, "already_recorded:dock-4", ReceiptOutcome.DUPLICATE)
         await operator.hears("Already there: pallet 7 4 2, 12 units, dock bravo: recorded by dock-4.")
         await operator.type("how many waiting")
-        await operator.hears("0 waiting, 1 refused.")
+        await operator.hears("1 refused, 0 not sent yet.")
 
     warehouse = Warehouse(broker.port)
     try:
@@ -228,13 +228,13 @@ def test_an_event_that_came_twice_is_no_news(
         await operator.hears("7 4 2, 12 units, dock bravo.")
         await operator.type("yes")
         await operator.type("how many waiting")
-        await operator.hears("1 waiting.")
+        await operator.hears("1 not sent yet.")
 
     async def ask(operator: Shift) -> None:
         await asyncio.to_thread(until, settled, "no receipt came")
         await operator.type("how many waiting")
-        await operator.hears("Nothing waiting.")
-        assert operator.said == ["Nothing waiting."]
+        await operator.hears("All sent.")
+        assert operator.said == ["All sent."]
 
     def settled() -> bool:
         with Journal.inspect(tmp_path / "state") as journal:

@@ -64,7 +64,7 @@ def test_whom_an_admin_adds_on_the_page_a_device_at_work_lets_in_and_whom_he_tak
         await operator.type("sign on four seven one")
         await operator.hears("Hello ana.")
         let_in.set()
-        await operator.hears("ana is no more on the roster.")
+        await operator.hears("ana is no longer on the roster.")
 
     def dock() -> None:
         agree = {"conversation": True, "undo_s": 1}

@@ -170,7 +170,7 @@ def test_a_running_agent_lets_in_who_is_on_the_roster_and_signs_off_who_is_on_it
         await operator.hears("Which dock?")
         publish(HERE, signed_roster(replace(ROSTER, version=6, operators=(BEN,)), office, NOW))
         await operator.type("dock B")
-        await operator.hears("ana is no more on the roster.")
+        await operator.hears("ana is no longer on the roster.")
         await operator.hears("1 recorded.")
 
     async def work_without_a_broker(operator: Shift) -> None:

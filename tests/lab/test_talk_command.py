@@ -37,7 +37,7 @@ def test_it_is_typed_in_the_language_in_which_the_device_speaks(monkeypatch: pyt
     told = typed("Palette 742, zwölf Stück, Tor B", "nein, fünfzehn Stück", "ja", "wie viele warten").stdout
     assert "device    7 4 2, 15 Stück, 1 5, Tor Berta." in told
     assert '"quantity": 15' in told
-    assert "device    1 offen." in told
+    assert "device    1 noch nicht gesendet." in told
 
 
 def test_each_step_is_shown_before_what_comes_of_it_where_that_is_asked() -> None:

@@ -308,6 +308,12 @@ def test_what_is_odd_about_a_value_is_said(language: str, fields: dict[str, Fiel
     assert Phrasing(NOTICE, language).text(Say(Prompt.CONFIRM_UNUSUAL, fields, known={"uom": "CS"})) == told
 
 
+def test_where_a_pallet_is_expected_is_told_if_that_is_known() -> None:
+    say = Say(Prompt.CONFIRM_ELSEWHERE, {"pallet_id": "744"}, beside={"trailer": "5502"})
+    assert Phrasing(NOTICE).text(say) == "pallet 7 4 4 is for trailer 5 5 0 2. Take it here?"
+    assert Phrasing(NOTICE).text(replace(say, beside={})) == "Not on the list: pallet 7 4 4. Take it?"
+
+
 @each_of(
     ("form", "name", "value", "told"),
     [

@@ -193,8 +193,7 @@ class Say:
     terms: Terms = field(default_factory=Terms)
     beside: Mapping[str, FieldValue] = field(default_factory=dict, repr=False)
     """The slot of that name, read back in the same way: what holds from then on, where it is expected."""
-    known: Mapping[str, FieldValue] = field(default_factory=dict, repr=False)
-    """What was said of the thing, told or not: a count is offered in its unit."""
+    known: Mapping[str, FieldValue] = field(default_factory=dict, repr=False)  # What was said of it, told or not.
     form: str | None = None  # The form of the fields; None: the one that is filled now.
     works: tuple[str, ...] = ()  # The forms that are named.
 

@@ -163,10 +163,8 @@ def worded(asked: Question) -> Say:
 
 def _asking(asked: Question) -> Say:
     """The question for a field, with why it is put where something was said for it."""
-    if asked.prompt is Prompt.COUNT_AGAIN:
-        return Say(asked.prompt, asked.fields, asked=asked.field)
     if asked.prompt is not None:
-        return Say(asked.prompt, asked=asked.field, candidates=asked.candidates)
+        return Say(asked.prompt, asked.fields, asked=asked.field, candidates=asked.candidates)
     refused = _REFUSED.get(asked.why)
     if refused is not None and asked.fields:
         return Say(refused, asked.fields, asked=asked.field)

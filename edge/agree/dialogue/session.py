@@ -367,10 +367,9 @@ class DialogueSession:
 
     def put(self, question: Question) -> Say:
         """The order to ask it, also once more; of the open draft in the terms of whoever dictated that."""
-        say, known = worded(question), values_of(self.draft.reading) if self.draft is not None else {}
-        if say.prompt is Prompt.CONFIRM_ELSEWHERE:
-            say = replace(say, beside=where_expected(str(question.candidates[0]), self.rules.form, self.expected))
-        return self.repeatable(replace(say, known=known, terms=self._terms_of(question)))
+        known = values_of(self.draft.reading) if self.draft is not None else {}
+        beside = where_expected(known, self.rules.form, self.expected)
+        return self.repeatable(replace(worded(question), known=known, beside=beside, terms=self._terms_of(question)))
 
     def _terms_of(self, question: Question) -> Terms:
         """Those of whoever dictated what the question tells."""
