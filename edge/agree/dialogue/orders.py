@@ -97,6 +97,7 @@ class Prompt(StrEnum):
     SUMS = "sums"
     SUM = "sum"
     SUM_OF = "sum_of"
+    SUMS_RECORDED = "sums_recorded"
     SUM_REFUSED = "sum_refused"
     ASIDE_LISTED = "aside_listed"
     ASIDE_MANY = "aside_many"

@@ -140,7 +140,7 @@ def sums_told(session: DialogueSession, place: ReceivingPlace) -> list[Say]:
     """What was received at a place, by item, unit and condition; what was refused is told apart."""
     form = receiving(session)
     sums: Sums = summed(of_place(session.lately.entries, form, place), form, session.expected)
-    told = Prompt.SUM_OF if pallet_field(form) is None else Prompt.SUMS
+    told = Prompt.SUMS_RECORDED if pallet_field(form) is None else Prompt.SUMS
     first = Say(told, as_field(session, place), {"count": str(sums.things)})
     counts = (Say(Prompt.SUM, counted, form=form.name) for counted in sums.counts)
     conditions = (
