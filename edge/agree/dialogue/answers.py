@@ -186,6 +186,7 @@ def _merge_answer(session: DialogueSession, heard: UtteranceHeard, said: Reading
         draft = counted_again(draft, name)  # which may come to the same
     elif reading.fields == draft.reading.fields:  # what was known is said once more: the question is where it was
         return drafting.reject_answer(session, heard)
+    session.join(said, draft)
     alone = said.fields.keys() <= {*rules.identifies}
     if alone and name in rules.identifies[:1] and not values_in(draft.reading.fields.get(name)):
         session.needs_yes.add(draft.utterance_id)  # the name may be of the next thing: that of this one was not got

@@ -55,8 +55,7 @@ def relation(claim: Reading, said: Reading, identifies: Sequence[str], needed: C
     more = own.keys() - set(identifies)
     if differing(claim, said, named):
         return Relation.ANOTHER if more else Relation.NAME
-    left_out = any(values_in(claim.fields.get(name)) for name in needed if name not in own)
-    if named and left_out and differing(claim, said, more):
+    if differing(claim, said, more) and is_partly_named(claim, said, needed):
         return Relation.ANOTHER
     unclear = [name for name in named if not values_in(own[name])]
     anew = [name for name in named if not values_in(claim.fields.get(name))]
@@ -66,6 +65,13 @@ def relation(claim: Reading, said: Reading, identifies: Sequence[str], needed: C
     if unclear:
         return Relation.UNCLEAR
     return Relation.SAME if named else Relation.NONE
+
+
+def is_partly_named(claim: Reading, said: Reading, needed: Iterable[str]) -> bool:
+    """Whether a part of the name of a claim is said once more, and the rest of what is `needed` of it is left out."""
+    known = {name for name in needed if values_in(claim.fields.get(name))}
+    own = {name for name, one in said.fields.items() if not one.is_taken}
+    return bool(known & own) and not known <= own and not own <= known
 
 
 def _unlike(before: FieldReading | None, said: FieldReading) -> bool:

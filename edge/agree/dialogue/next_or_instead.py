@@ -70,6 +70,7 @@ def _goes_on(session: DialogueSession, heard: UtteranceHeard, said: Reading, oth
         repeats = not session.asked.unspoken and all(known.get(name) == one.value for name, one in own.items())
         if takes_back or alone or repeats:
             return drafting.reject_answer(session, heard)
+        session.join(said, other)
         goes_on = with_fields(other, own, heard.utterance_id)
         return [heard.noted_as_heeded(), *take_next(session, heard, goes_on)]
     if session.relation(said) is Relation.SAME and session.asked.field in own:  # the open one was right

@@ -312,9 +312,18 @@ class DialogueSession:
 
     def relation(self, said: Reading, claim: Draft | None = None) -> claims.Relation:
         """What was said is to the thing of a claim; None: of the open one."""
+        return claims.relation((claim or self.open_draft).reading, said, self.rules.identifies, self._needed)
+
+    @property
+    def _needed(self) -> list[str]:
+        """The identifying fields that an entry must have."""
         form = self.rules.form
-        needed = [name for name in form.identifies if form[name].required]
-        return claims.relation((claim or self.open_draft).reading, said, form.identifies, needed)
+        return [name for name in form.identifies if form[name].required]
+
+    def join(self, said: Reading, claim: Draft) -> None:
+        """What was said is joined to a claim: where it names that in part, another may be meant, and it needs a yes."""
+        if claims.is_partly_named(claim.reading, said, self._needed):
+            self.needs_yes.add(claim.utterance_id)
 
     @property
     def thing(self) -> dict[str, FieldValue]:
