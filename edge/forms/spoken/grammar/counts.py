@@ -45,6 +45,8 @@ class UnitCounts:
         self._tokens, self._words = spans.tokens, spans.words
         self._language = spans.language
         self._decimals = any(field.spoken is Spoken.DECIMAL for field in spans.form.fields)
+        measured = (field.name for field in spans.form.fields if spans.form.unit_field(field.name) is not None)
+        self._measured = next(measured, None)  # Where a count has a unit of its own, another one is unknown.
         self._known: dict[int, list[UnitCount]] = {}
 
     def at(self, at: int) -> list[UnitCount]:
@@ -161,6 +163,8 @@ class UnitCounts:
                 if match.role is Role.UNIT and self._spans.fields[match.field].types(values[-1]):
                     told = marked(so_marked, "s") if self._leads_elsewhere(here, match.end) else so_marked
                     yield UnitCount(match.end, match.field, values, so_far, told, match.code)
+                elif match.role is Role.OTHER_UNIT and self._measured is not None:
+                    yield UnitCount(match.end, self._measured, values, so_far, marked(so_marked, "s"))
                 elif (dearer := BEFORE_UNITS.get(match.role)) is not None:
                     reached.append((match.end, so_far + dearer[0], marked(so_marked, *dearer[1])))
             if here == at and self._is_strange(here):
