@@ -94,7 +94,7 @@ class UnitCounts:
         for end, value, cost, marks in self._numbers_at(at):
             yield from self._with_unit(end, (value,), cost, marks)
             if end < len(self._tokens):
-                yield from self._twice(end, value, cost, marks)
+                yield from self._twice(end, value, cost, marks, parted=self._tokens[at].pause >= weights.COMMA)
                 yield from self._range(end, value, cost, marks)
                 yield from self._second(end, value, cost, marks)
 
@@ -111,12 +111,13 @@ class UnitCounts:
             found.append((at + 1, meant.value, weights.HOMOPHONE, "b"))
         return found
 
-    def _twice(self, at: int, value: FieldValue, cost: float, marks: str) -> Iterator[UnitCount]:
-        """The number said again, behind a pause: "twelve, one two, units"."""
+    def _twice(self, at: int, value: FieldValue, cost: float, marks: str, *, parted: bool) -> Iterator[UnitCount]:
+        """The number said again, behind a pause: "twelve, one two, units". `parted`: the first is of nothing before."""
         for end, other, more in self._numbers.cardinals(at) if self._tokens[at].pause else ():
             if other == value and max(cost, more) < weights.ODD:
                 # In figures and in words it is said twice for certain; else it may have been two counts.
                 sure = self._words[at - 1].isdigit() != self._words[at].isdigit()
+                sure |= parted and self._tokens[at].pause >= weights.COMMA  # ", twelve, twelve units."
                 again = marks if sure else marked(marks, "s")
                 yield from self._with_unit(end, (value,), min(cost, more) + weights.TWICE, again)
 
