@@ -158,7 +158,7 @@ STRING_FIELD = _field(
         unlabelled={"type": "boolean"},
         source={"type": "boolean"},
     ),
-    _written("labels", both={"verbs": VALUES}, values=VALUES),
+    _written("labels", both={"verbs": VALUES, "values": VALUES}),
     before=LENGTHS | _scan(one for one in SCANNABLE if one not in {*DATED, *MEASURED, *COUNTED}),
     enum=_all_of(TEXT),
 )

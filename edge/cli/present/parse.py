@@ -36,6 +36,7 @@ SMALL: Mapping[Role, str] = {
     Role.HEDGE_BEFORE: "makes the next value doubtful",
     Role.HEDGE_BEHIND: "makes the value before doubtful",
     Role.CHOICE: "between two values",
+    Role.OTHER_UNIT: "unit that the form does not have",
     Role.DEED: "what is done to the next thing",
     Role.SETS: "says what is right of a thing",
     Role.SETS_AGAIN: "says what is right of a thing",

@@ -45,6 +45,8 @@ class UnitCounts:
         self._tokens, self._words = spans.tokens, spans.words
         self._language = spans.language
         self._decimals = any(field.spoken is Spoken.DECIMAL for field in spans.form.fields)
+        measured = (field.name for field in spans.form.fields if spans.form.unit_field(field.name) is not None)
+        self._measured = next(measured, None)  # Where a count has a unit of its own, another one is unknown.
         self._known: dict[int, list[UnitCount]] = {}
 
     def at(self, at: int) -> list[UnitCount]:
@@ -92,7 +94,7 @@ class UnitCounts:
         for end, value, cost, marks in self._numbers_at(at):
             yield from self._with_unit(end, (value,), cost, marks)
             if end < len(self._tokens):
-                yield from self._twice(end, value, cost, marks)
+                yield from self._twice(end, value, cost, marks, parted=self._tokens[at].pause >= weights.COMMA)
                 yield from self._range(end, value, cost, marks)
                 yield from self._second(end, value, cost, marks)
 
@@ -109,12 +111,13 @@ class UnitCounts:
             found.append((at + 1, meant.value, weights.HOMOPHONE, "b"))
         return found
 
-    def _twice(self, at: int, value: FieldValue, cost: float, marks: str) -> Iterator[UnitCount]:
-        """The number said again, behind a pause: "twelve, one two, units"."""
+    def _twice(self, at: int, value: FieldValue, cost: float, marks: str, *, parted: bool) -> Iterator[UnitCount]:
+        """The number said again, behind a pause: "twelve, one two, units". `parted`: the first is of nothing before."""
         for end, other, more in self._numbers.cardinals(at) if self._tokens[at].pause else ():
             if other == value and max(cost, more) < weights.ODD:
                 # In figures and in words it is said twice for certain; else it may have been two counts.
                 sure = self._words[at - 1].isdigit() != self._words[at].isdigit()
+                sure |= parted and self._tokens[at].pause >= weights.COMMA  # ", twelve, twelve units."
                 again = marks if sure else marked(marks, "s")
                 yield from self._with_unit(end, (value,), min(cost, more) + weights.TWICE, again)
 
@@ -161,6 +164,8 @@ class UnitCounts:
                 if match.role is Role.UNIT and self._spans.fields[match.field].types(values[-1]):
                     told = marked(so_marked, "s") if self._leads_elsewhere(here, match.end) else so_marked
                     yield UnitCount(match.end, match.field, values, so_far, told, match.code)
+                elif match.role is Role.OTHER_UNIT and self._measured is not None:
+                    yield UnitCount(match.end, self._measured, values, so_far, marked(so_marked, "s"))
                 elif (dearer := BEFORE_UNITS.get(match.role)) is not None:
                     reached.append((match.end, so_far + dearer[0], marked(so_marked, *dearer[1])))
             if here == at and self._is_strange(here):

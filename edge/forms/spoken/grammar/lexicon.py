@@ -25,6 +25,7 @@ class Role(IntEnum):
 
     LABEL = auto()  # Opens a field.
     UNIT = auto()  # Makes the number before it the value of a field.
+    OTHER_UNIT = auto()  # A unit that the form does not have: the number before it counts.
     VALUE = auto()  # Says a listed value of a field.
     DEED = auto()  # Says one as what is done to the thing behind it: "refuse".
     OPENING = auto()
@@ -56,7 +57,7 @@ class Role(IntEnum):
 
 OF_FIELDS = frozenset({Role.LABEL, Role.UNIT, Role.VALUE})
 
-_BY_THEMSELVES = OF_FIELDS | {Role.DEED, Role.SETS, Role.SETS_AGAIN, Role.SETS_CHANGED}
+_BY_THEMSELVES = OF_FIELDS | {Role.DEED, Role.OTHER_UNIT, Role.SETS, Role.SETS_AGAIN, Role.SETS_CHANGED}
 """What a phrase may be besides whatever else its words say: of "was actually", "was" tells of the past."""
 REMARKS = frozenset({Role.TAIL, Role.BEHIND, Role.OPENING, Role.ADJECTIVE, Role.LINK})
 OF_OTHERS = frozenset({Role.HEDGE_BEFORE, Role.HEDGE_BEHIND, Role.MOOD})
@@ -83,6 +84,7 @@ _ROLES = {
     "vague": Role.VAGUE,
     "elsewhere": Role.ELSEWHERE,
     "checks": Role.CHECK,
+    "other_units": Role.OTHER_UNIT,
     "sets": Role.SETS,
     "sets_again": Role.SETS_AGAIN,
     "sets_changed": Role.SETS_CHANGED,
@@ -201,7 +203,9 @@ class Lexicon:
         if said in self._never or (role in {Role.PORTION, Role.TOTAL} and not self._relating):
             return False
         # "License plate" is other talk where no label, a "trailer" by itself may be that also where it is one.
-        if said in self._taken and (role in REMARKS or (role is Role.MOOD and len(said) > 1)):
+        if said in self._taken and (
+            role in REMARKS or role is Role.OTHER_UNIT or (role is Role.MOOD and len(said) > 1)
+        ):
             return False
         return not ((said in self._valued and role in OF_OTHERS) or (role in REMARKS and said in self._relating))
 
