@@ -267,8 +267,9 @@ def _form_contradictions(schema: Mapping[str, Any], expected: str) -> Iterator[s
 def _unidentified(fields: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[str]:
     """That nothing says which thing an entry is about: then the next one could not be told from a correction."""
     known, required, voice = schema.get("properties"), schema.get("required"), schema.get("x-voice")
-    parts = isinstance(known, dict) and isinstance(required, list) and isinstance(voice, dict)
-    if not parts or len(fields) < len(known) or "identifies" in voice:  # what is broken may be the field that does
+    if not (isinstance(known, dict) and isinstance(required, list) and isinstance(voice, dict)):
+        return
+    if len(fields) < len(known) or "identifies" in voice:  # what is broken may be the field that does
         return
     if not any(name in required for name, one in fields.items() if one["x-voice"].get("identifier")):
         yield (

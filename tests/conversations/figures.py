@@ -28,10 +28,34 @@ TEN = {word: str(number) for number, word in enumerate(TENS.split(), start=2)}
 
 CODED = {
     word: word[0].upper()
-    for word in (
-        "alpha bravo charlie delta echo foxtrot golf hotel india juliett kilo lima mike november oscar papa quebec "
-        "romeo sierra tango uniform victor whiskey xray yankee zulu"
-    ).split()
+    for word in [
+        "alpha",
+        "bravo",
+        "charlie",
+        "delta",
+        "echo",
+        "foxtrot",
+        "golf",
+        "hotel",
+        "india",
+        "juliett",
+        "kilo",
+        "lima",
+        "mike",
+        "november",
+        "oscar",
+        "papa",
+        "quebec",
+        "romeo",
+        "sierra",
+        "tango",
+        "uniform",
+        "victor",
+        "whiskey",
+        "xray",
+        "yankee",
+        "zulu",
+    ]
 }
 
 HESITATIONS = {"uh", "um", "umm", "er", "erm", "äh", "ähm", "euh", "eh"}

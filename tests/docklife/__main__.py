@@ -16,7 +16,6 @@ from tests.docklife.life import FORMS, Life, Line, beginning, held
 from tests.docklife.operator import SILENCE, lived
 from tests.docklife.speech import LANGUAGES
 
-
 ALARM = "conversation_breach"  # Why something waits that a step would have lost, or mixed with another thing.
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from random import Random
 
 from tests.docklife.device import Device
@@ -85,6 +85,7 @@ class Operator:
         made = self._dock.thing()
         self._life.things.append(made)
         at = len(self._life.things) - 1
+        ways: tuple[Callable[[Thing, int], Iterator[Line]], ...]
         ways = (self._whole, self._whole, self._in_breaths, self._forgetting, self._mumbled, self._restarted)
         ways += (self._misheard,) if self._listens and "pallet_id" in made.key else ()
         yield from self._random.choice(ways)(made, at)

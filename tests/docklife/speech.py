@@ -186,10 +186,10 @@ WORDS: dict[str, dict[str, str]] = {
 }
 
 CHATTER = {
-    "en": ["thanks", "okay", "yeah yeah go", "come on", "hey mike put it over there", "hang on a second", "good", "ok next",
-           "sorry what", "no not you", "did you see the game", "one sec", "right", "let me see", "busy today"],
-    "de": ["danke", "okay", "ja ja mach schon", "komm schon", "hey Mike stell das da rüber", "Moment mal", "gut", "weiter",
-           "wie bitte", "nein dich meine ich nicht", "hast du das Spiel gesehen", "viel los heute"],
+    "en": ["thanks", "okay", "yeah yeah go", "come on", "hey mike put it over there", "hang on a second", "good",
+           "ok next", "sorry what", "no not you", "did you see the game", "one sec", "right", "let me see", "busy today"],
+    "de": ["danke", "okay", "ja ja mach schon", "komm schon", "hey Mike stell das da rüber", "Moment mal", "gut",
+           "weiter", "wie bitte", "nein dich meine ich nicht", "hast du das Spiel gesehen", "viel los heute"],
     "fr": ["merci", "d'accord", "oui oui vas-y", "allez", "eh Marc mets ça là-bas", "une seconde", "bien", "quoi",
            "non pas toi", "tu as vu le match", "ça n'arrête pas"],
     "es": ["gracias", "vale", "sí sí venga", "vamos", "oye Juan ponlo ahí", "un momento", "bien", "qué dices",

@@ -72,7 +72,9 @@ class Dock:
 
     def _counted(self, unit: str, code: str | None) -> tuple[dict[str, Value], dict[str, str]]:
         quantity = self.random.randint(2, 60)
-        values: dict[str, Value] = {"quantity": quantity} | ({} if code is None else {"uom": code})
+        values: dict[str, Value] = {"quantity": quantity}
+        if code is not None:
+            values["uom"] = code
         return values, {"quantity": f"{self.speech.count(quantity)} {self.speech[unit]}"}
 
     def _received(self) -> Thing:

@@ -338,7 +338,7 @@ def test_what_takes_back_behind_a_pause_deletes_nothing_that_is_named(said: str)
     ],
 )
 def test_what_was_read_back_is_put_right_in_few_words(code: str, said: str, meant: dict[str, FieldValue]) -> None:
-    held = {"pallet_id": "742", "quantity": 10, "uom": "CS"}
+    held: dict[str, FieldValue] = {"pallet_id": "742", "quantity": 10, "uom": "CS"}
     found = read_transcript(said, shipped("receive"), catalogue_shipped(), code, held=held)
     assert {name: one.value for name, one in found.items()} == meant
 

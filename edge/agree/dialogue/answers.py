@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from edge.agree.decide import Circumstances, Rules
@@ -34,6 +35,8 @@ from edge.forms.model import Expects, Spoken
 from edge.forms.spoken import are_one_number, begins, chosen, finds_nothing_wrong, proves
 from edge.records import Act, Draft, Drop, FieldReading, FieldValue, Outcome, Reading, Reason, written
 
+Answering = Callable[[DialogueSession, UtteranceHeard], list[Order]]
+
 # What is said to a question for a value.
 
 
@@ -56,21 +59,21 @@ def take_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         return corrections.leave_cancelling(session, heard)
     if _is_rest_of_number(session, heard):
         _doubt_cut_number(session)
-    if named := corrections.correct_named(session, heard):
-        return named
+    answered: Answering
     match session.about:
         case About.INSTEAD:
-            return corrections.answer_about_other(session, heard)
+            answered = corrections.answer_about_other
         case About.NEXT_OR_INSTEAD:
-            return next_or_instead.answer(session, heard)
+            answered = next_or_instead.answer
         case About.ENTRY_RIGHT if drafting.is_terminator(session, heard.reading.words):
-            return take_yes(session, heard)
+            answered = take_yes
         case About.WRONG if finds_nothing_wrong(heard.reading.words, session.rules.language):
-            return corrections.withdraw_objection(session, heard)
+            answered = corrections.withdraw_objection
         case About.WRONG | About.ENTRY_RIGHT:
-            return corrections.answer_about_entry(session, heard)
+            answered = corrections.answer_about_entry
         case _:
-            return _answer_about_field(session, heard)
+            answered = _answer_about_field
+    return corrections.correct_named(session, heard) or answered(session, heard)
 
 
 def _is_rest_of_number(session: DialogueSession, heard: UtteranceHeard) -> bool:
@@ -104,17 +107,10 @@ def _answer_about_field(session: DialogueSession, heard: UtteranceHeard) -> list
     if session.about is About.CHOICE and value is not None:
         return _settle(session, heard, with_yes(session.open_draft, name, value, heard.utterance_id))
     said = as_heard(_answered(session, heard), Circumstances(heard.known.acoustics), rules)
-    counted = begins(said.words, rules.language) and not values_of(said)
-    if not said.fields or (name not in said.fields and begins_astray(said, rules) and not counted):
+    if _answers_nothing(session, said):
         return drafting.reject_answer(session, heard)
     if session.asked.prompt is Prompt.ONE_BY_ONE:
         return _one_of_two(session, heard, said)
-    if (
-        session.asked.is_of_oddness
-        and name not in said.fields
-        and any(not values_in(one) for one in said.fields.values())
-    ):
-        return drafting.reject_answer(session, heard)  # what was not understood says nothing of what was
     relation = _relation(session, heard, said)
     if relation is Relation.UNCLEAR and (name not in rules.identifies or session.thing):
         if _says_more(session, said):
@@ -124,6 +120,15 @@ def _answer_about_field(session: DialogueSession, heard: UtteranceHeard) -> list
     if relation in {Relation.ANOTHER, Relation.NAME} and not disputes_label(session.open_draft.reading, said, rules):
         return _take_another(session, heard, said, relation)
     return _merge_answer(session, heard, said)
+
+
+def _answers_nothing(session: DialogueSession, said: Reading) -> bool:
+    """Whether an answer has nothing of what is asked, but talk, or what says nothing of what was understood."""
+    if not said.fields or session.asked.field in said.fields:
+        return not said.fields
+    counted = begins(said.words, session.rules.language) and not values_of(said)
+    unclear = session.asked.is_of_oddness and not all(map(values_in, said.fields.values()))
+    return unclear or (begins_astray(said, session.rules) and not counted)
 
 
 def _says_more(session: DialogueSession, said: Reading) -> bool:

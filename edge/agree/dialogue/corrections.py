@@ -189,22 +189,19 @@ def answer_about_entry(session: DialogueSession, heard: UtteranceHeard) -> list[
         return _ask_for_named(session, heard, said)
     relation, takes_back = session.relation(said), drafting.takes_back(session, heard)
     differs = relation in {Relation.ANOTHER, Relation.NAME}
+    whole = heard.verdict.outcome is Outcome.ACCEPT
     if session.about is About.WRONG and session.recorded.replaces_one(draft) and differs:
-        whole = heard.verdict.outcome is Outcome.ACCEPT
         changed = with_reading(draft, said, heard.utterance_id) if whole else None
         changed = changed or with_fields(draft, said.fields, heard.utterance_id)
         return [heard.noted_as_heeded(), *_ask_if_replaces(session, changed, heard)]
-    if heard.verdict.outcome is Outcome.ACCEPT:
-        return leave_for_next(session, heard) if differs else _revise_whole(session, heard)
-    if relation is Relation.UNCLEAR and not takes_back:
+    if relation is Relation.UNCLEAR and not (takes_back or whole):
         return set_aside(session, heard, said)
-    if not differs or takes_back:
-        return _revise(session, heard, said)
-    if session.about is About.WRONG:
+    if not differs or (takes_back and not whole):
+        return _revise_whole(session, heard) if whole else _revise(session, heard, said)
+    if session.about is About.WRONG and not whole:
         return ask_if_instead(session, heard)
-    if relation is Relation.NAME:
-        return next_or_instead.ask(session, heard, said)
-    return leave_for_next(session, heard)
+    is_name = relation is Relation.NAME and not whole
+    return next_or_instead.ask(session, heard, said) if is_name else leave_for_next(session, heard)
 
 
 def _ask_for_named(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:

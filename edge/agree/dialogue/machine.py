@@ -355,10 +355,7 @@ class Dialogue:
     def take(self, happening: Happening) -> list[Order]:
         """What is to be done about `happening`, in order."""
         session = self._session
-        arrived: list[Order] = []
-        if isinstance(happening, UtteranceHeard) and _is_of_newcomer(session, happening):
-            arrived = shifts.sign_on_waiting(session)
-            happening = replace(happening, verdict=replace(happening.verdict, confirm=Confirmation.READBACK))
+        arrived, happening = _with_newcomer(session, happening)
         before, question = session.state, session.question
         if isinstance(happening, UtteranceHeard):
             session.expected = happening.known.expected
@@ -378,15 +375,7 @@ class Dialogue:
                 session.breath.remember(happening.reading, happening.ended, goes_on=goes_on)
         over = isinstance(happening, UtteranceHeard | Deadline)
         session.news.interrupted = event is Event.SPEAKING or (session.news.interrupted and not over)
-        orders = [*arrived, *orders]
-        if session.state is State.IDLE and session.arriving is not None:
-            orders += shifts.sign_on_waiting(session)
-        if session.state is State.IDLE and session.next is not None:
-            orders += review.take_up_next(session)
-        if session.state in CLOSED and not session.news.interrupted:
-            orders += shifts.keep_to_roster(session)
-        if session.state is State.IDLE and not session.news.interrupted:
-            orders += receipts.tell_news(session)
+        orders = [*arrived, *orders, *_what_waited(session)]
         said = (order for order in reversed(orders) if isinstance(order, Say))
         session.spoken.latest = next(said, session.spoken.latest)
         orders += _timed(session, event, changed=changed)
@@ -395,11 +384,29 @@ class Dialogue:
         return [*orders, *(Alarm(one, str(trace)) for one in breaches)]
 
 
-def _is_of_newcomer(session: DialogueSession, heard: UtteranceHeard) -> bool:
-    """Whether it begins the next thing while somebody waits to sign on over what is open: it is that operator's."""
-    if session.arriving is None or session.draft is None or heard.reading.act is not Act.RECORD:
-        return False
-    return session.relation(heard.reading) in {claims.Relation.ANOTHER, claims.Relation.NAME}
+def _what_waited(session: DialogueSession) -> list[Order]:
+    """What has waited until nothing was open: who signs on, what was put behind, the roster, and the news."""
+    orders: list[Order] = []
+    if session.state is State.IDLE and session.arriving is not None:
+        orders += shifts.sign_on_waiting(session)
+    if session.state is State.IDLE and session.next is not None:
+        orders += review.take_up_next(session)
+    if session.state in CLOSED and not session.news.interrupted:
+        orders += shifts.keep_to_roster(session)
+    if session.state is State.IDLE and not session.news.interrupted:
+        orders += receipts.tell_news(session)
+    return orders
+
+
+def _with_newcomer(session: DialogueSession, happening: Happening) -> tuple[list[Order], Happening]:
+    """Who waits to sign on over what is open does so before the next thing is begun: it is that operator's."""
+    if not isinstance(happening, UtteranceHeard) or session.arriving is None or session.draft is None:
+        return [], happening
+    another = session.relation(happening.reading) in {claims.Relation.ANOTHER, claims.Relation.NAME}
+    if happening.reading.act is not Act.RECORD or not another:
+        return [], happening
+    verdict = replace(happening.verdict, confirm=Confirmation.READBACK)
+    return shifts.sign_on_waiting(session), replace(happening, verdict=verdict)
 
 
 def _open(session: DialogueSession) -> claims.Open:
@@ -492,7 +499,7 @@ def _event(session: DialogueSession, happening: Happening) -> Event:
         return bidden
     event = _over_readback(session, happening, event)
     if event is Event.UNCLEAR and _surely_cancels(session, happening.reading):
-        # With so much else beside it, it is asked: whether to cancel the last entry, or what is wrong with the held one.
+        # With so much else beside it, it is asked: whether to cancel the last one, or what is wrong with the held one.
         event = {State.IDLE: Event.CANCEL, State.HELD: Event.NO}.get(session.state, event)
     if session.about is About.WRONG and event in _NOTHING and answers.answers_question(session, happening):
         return Event.UNCLEAR

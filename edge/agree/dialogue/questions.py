@@ -145,10 +145,9 @@ def worded(asked: Question) -> Say:
     match asked.about:
         case About.FIELD:
             return _asking(asked)
-        case About.NEXT_OR_INSTEAD:
-            return Say(Prompt.NEXT_OR_INSTEAD, asked=asked.field, candidates=asked.candidates)
-        case About.CHOICE:
-            return Say(asked.prompt or Prompt.CHOOSE, asked=asked.field, candidates=asked.candidates[:2])
+        case About.CHOICE | About.NEXT_OR_INSTEAD:
+            prompt = asked.prompt or (Prompt.CHOOSE if asked.about is About.CHOICE else Prompt.NEXT_OR_INSTEAD)
+            return Say(prompt, asked=asked.field, candidates=asked.candidates[:2])
         case About.FIELD_RIGHT:
             prompt = _WHETHER.get(asked.why, Prompt.CONFIRM_FIELD)
             return Say(prompt, {str(asked.field): asked.candidates[0]})

@@ -217,7 +217,9 @@ def _take_up(session: DialogueSession, draft: Draft) -> list[Order]:
     orders = drafting.consider(session, draft, verdict, None)
     if session.state is not State.HELD:
         return orders
-    session.needs_yes.add(draft.utterance_id)  # what is said next may be of a thing that was named in the dark
+    # What is said next may be of a thing that was named in the dark.
+    session.needs_yes.add(draft.utterance_id)
+    context.leave(session, draft.reading)
     return session.ask(replace(session.is_entry_right, prompt=Prompt.RESTORED))
 
 
