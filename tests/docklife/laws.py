@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.docklife.life import Life, Line
 from tests.docklife.listener import spells, spells_all
+from tests.docklife.speech import WORDS
 from tests.docklife.things import Thing, Value
 
 FREE = frozenset({"uom", "recount"})  # What a device may make of the words for a count.
@@ -38,8 +39,7 @@ def _attribution(life: Life) -> Iterator[str]:
 def _was_confirmed(life: Life, own: Thing, value: Value) -> bool:
     """Did somebody say yes to the value, read back with the name of the thing?"""
     texts = (turn["said"][-1] for turn in life.turns if turn["said"])
-    is_flag = isinstance(value, bool)  # which is told in words of its own
-    read = [text.endswith("?") and spells_all(text, own) and (is_flag or spells(text, value)) for text in texts]
+    read = [text.endswith("?") and spells_all(text, own) and _tells(text, value, life) for text in texts]
     heard = [bool(turn["said"]) for turn in life.turns]
     asked = dict(zip((at for at, one in enumerate(heard) if one), read, strict=True))
     for at, line in enumerate(life.lines):
@@ -96,6 +96,12 @@ def _conservation(life: Life) -> Iterator[str]:
             continue
         if not any(_given_up(life, line) for line in names):
             yield f"conservation: {one.key}: said in {[line.text for line in names]}, and nowhere"
+
+
+def _tells(text: str, value: Value, life: Life) -> bool:
+    """Does a text say the value, in the words of the language? A yes or no of a form is told in words of its own."""
+    own = WORDS[life.begin["language"]].get(str(value))
+    return isinstance(value, bool) or spells(text, value) or (own is not None and own[:4].lower() in text.lower())
 
 
 def _was_confirmed_as_another(life: Life, at: int) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from edge.agree.decide import Circumstances, Rules
 from edge.agree.dialogue import amendments, context, corrections, drafting, next_or_instead, trailers
-from edge.agree.dialogue.claims import Relation, sounds_like, values_in
+from edge.agree.dialogue.claims import Relation, differing, sounds_like, values_in
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.merging import (
     answer_to,
@@ -140,7 +140,8 @@ def _relation(session: DialogueSession, heard: UtteranceHeard, said: Reading) ->
     """What an answer is to the open claim. A name answers the question which one it is, or whether a cut one is all."""
     relation, asked = session.relation(said), session.asked
     name = str(asked.field)
-    if name not in session.rules.identifies or name not in said.fields:
+    differs = differing(session.open_draft.reading, said, session.rules.identifies)
+    if name not in session.rules.identifies or name not in said.fields or {*differs} - {name}:
         return relation
     before = session.open_draft.reading.fields.get(name)
     if before is not None and not values_in(before) and _are_two_names(session, before, said.fields[name]):
@@ -161,7 +162,7 @@ def _are_two_names(session: DialogueSession, before: FieldReading, said: FieldRe
 
 def _goes_on_with(session: DialogueSession, heard: UtteranceHeard, name: str, said: FieldReading) -> bool:
     """Whether a name is a part of the one that is known, or that one in full: a pause had cut it, or a count ran in."""
-    known = values_in(session.open_draft.reading.fields.get(name))[:1]
+    known = (session.asked.candidates or values_in(session.open_draft.reading.fields.get(name)))[:1]
     pairs = [sorted((str(one), str(other)), key=len) for one in known for other in values_in(said)]
     return any(long.startswith(short) for short, long in pairs) or _is_rest_of_number(session, heard)
 

@@ -219,6 +219,7 @@ def _take_up(session: DialogueSession, draft: Draft) -> list[Order]:
         return orders
     # What is said next may be of a thing that was named in the dark.
     session.needs_yes.add(draft.utterance_id)
+    session.recorded.left_since = True
     context.leave(session, draft.reading)
     return session.ask(replace(session.is_entry_right, prompt=Prompt.RESTORED))
 
