@@ -96,11 +96,23 @@ def _revise(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> l
     draft = session.open_draft
     goes_on = session.doubted_number  # it may be said of what was not understood
     said = put_right(draft.reading, said, session.rules)
-    revised = drafting.revise(session, heard, with_fields(draft, said.fields, heard.utterance_id))
+    changed = with_fields(draft, said.fields, heard.utterance_id)
+    if drafting.takes_back(session, heard) and (denied := _denied(session, said)):
+        session.needs_yes.add(draft.utterance_id)
+        left = {name: one for name, one in changed.reading.fields.items() if name not in denied}
+        changed = replace(changed, reading=replace(changed.reading, fields=left))
+    revised = drafting.revise(session, heard, changed)
     if not goes_on or session.state is not State.HELD:
         return revised
     session.doubted = session.doubted_number = True
     return [heard.noted_as_heeded(), *session.ask(session.is_entry_right)]
+
+
+def _denied(session: DialogueSession, said: Reading) -> set[str]:
+    """The fields that need not be said and whose value a "no" may deny: "no, not wet", over what is wet."""
+    held, form = values_of(session.open_draft.reading), session.rules.form
+    unclear = {name: one.runner_up for name, one in said.fields.items() if one.value is None and not one.rivals}
+    return {name for name, one in unclear.items() if one == held.get(name, ()) and not form[name].required}
 
 
 def _may_be_talk(session: DialogueSession, said: Reading, *, takes_back: bool) -> bool:

@@ -507,7 +507,7 @@ def _event(session: DialogueSession, happening: Happening) -> Event:
         here = session.draft is not None and not differing(
             session.draft.reading, happening.reading, session.rules.identifies
         )
-        return event if here and session.about is not About.CANCEL else Event.INDISTINCT
+        return event if here else Event.INDISTINCT
     if event is Event.NOISE:
         return Event.UNCLEAR if answers.answers_question(session, happening) else event
     agrees = event is Event.YES or (event is Event.CANCEL and session.about is About.CANCEL)
