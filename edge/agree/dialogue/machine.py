@@ -532,7 +532,8 @@ def _over_readback(session: DialogueSession, heard: UtteranceHeard, event: Event
         return Event.CORRECTION
     if event in _LITTLE and (session.state is State.HELD or session.about is About.ENTRY_RIGHT):
         if courteous(heard.reading.words, session.rules.language):
-            return Event.YES
+            # It is no consent to what a yes alone confirms.
+            return Event.NOISE if session.open_draft.utterance_id in session.needs_yes else Event.YES
         if event is Event.UNCLEAR and is_beside(heard.reading, session.rules):
             return Event.NOISE
     return event
