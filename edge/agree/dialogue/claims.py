@@ -211,11 +211,18 @@ def _is_mixed(
     changed = {name for one in own for name in differing(one.reading, claim.reading, identifies)}
     if any(not _may_change(name, own, claim, heard, asked) for name in changed):
         return True
-    said = set() if heard is None else {*heard.reading.fields}
+    said = set() if heard is None else {*heard.reading.fields, *_read_in(heard, claim)}
     known = {name for one in own for name in one.reading.fields} | said | asked.fields
     # A correction has the values of the entry that it corrects; what is taken up again, those that it had.
     begun = bool(own) or (heard is not None and claim.utterance_id == heard.utterance_id and not heard.corrects)
     return begun and any(name not in known and not one.said_in for name, one in claim.reading.fields.items())
+
+
+def _read_in(heard: Heard, claim: Draft) -> set[str]:
+    """The fields of a claim whose words are those of the utterance: an answer is read for what was asked."""
+    told = {word.text.strip(".,;:!?").lower() for word in heard.reading.words}
+    read = claim.reading.fields.items()
+    return {name for name, one in read if one.words and {word.lower() for word in one.words} <= told}
 
 
 def _may_change(name: str, own: Iterable[Draft], claim: Draft, heard: Heard | None, asked: Asked) -> bool:
