@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.table import QUESTIONS, TABLE, Event, State, Step, leads
 
 _INTRODUCTION = """\
@@ -152,6 +153,28 @@ B", "/wait"]}`, is one, and is answered by the events that came of it, how many 
 All of this goes on in English, German, French, Spanish, Italian, Polish or Portuguese
 ([speaking.md](speaking.md)).
 
+## Claims
+
+What is said of one thing is a *claim*: its values, the utterances in which they were said, and the fields of the form
+that say which thing it is. Each step is held to two laws (`edge/agree/dialogue/claims.py`). *Attribution*: a claim
+keeps its thing; it gets another one only by a word of correction, by the answer to a question for that field, or by a
+yes to a question that named both, and no value passes from one claim to another. *Conservation*: a claim ends recorded,
+put aside for a person, taken back by the operator, or given up aloud; until then it is open. A step that would break a
+law does not: what it would have lost or mixed is put aside (`conversation_breach`), and the log has the step.
+
+Another name, said alone, is *next or instead*: "pallet 743" over pallet 742 may be the next one, said in two breaths,
+or 742 said right. Neither is guessed. Both stay; what follows says which it is: values go with the next one, "no, 743"
+is instead. Where the two sound alike, or a question is open, it is asked: "743 next, or 743 instead of 742?" A yes or a
+no answers nothing there. With no answer both go to a person.
+
+What is open when the next thing begins, and was not agreed, is asked about again behind it, once; a second time it is
+put aside. To some claims silence is no consent (`needs_yes`): those asked about again behind the next entry, those
+named by an answer alone or in part, and those named while the device paused. They are asked, and recorded by a yes.
+
+What was said is to the open claim one of these:
+
+{claims}
+
 ## What leads from state to state
 
 "Pause", "sign on" and "sign off" lead from almost everywhere to the same state, and are left out here.
@@ -166,7 +189,40 @@ Each row is an event, each column a state. In brackets: where it may lead, if no
 
 def page() -> str:
     """The whole page."""
-    return "\n".join([_INTRODUCTION, "```mermaid", *_diagram(), "```", _TABLE, *_table(), ""])
+    introduction = _INTRODUCTION.replace("{claims}", "\n".join(_claims()))
+    return "\n".join([introduction, "```mermaid", *_diagram(), "```", _TABLE, *_table(), ""])
+
+
+RELATIONS: Mapping[Relation, tuple[str, str]] = {
+    Relation.NONE: (
+        "it adds to the claim, or corrects it, and that is read back anew; what may be mere talk is asked back",
+        "it is the answer, and adds what else it says",
+    ),
+    Relation.SAME: (
+        "as above; a whole sentence says the claim anew",
+        "as above; what was known already is no answer, and the question is put again",
+    ),
+    Relation.ANOTHER: (
+        "the next begins; the claim is recorded, or asked about behind it; behind a word of correction it is asked",
+        "the next begins; the claim is asked about again behind it, once",
+    ),
+    Relation.NAME: (
+        "next or instead: both stay until it is said which; with a word of correction it is the name of the claim",
+        "where it may be the name of the claim, said right, next or instead is asked; else the next begins",
+    ),
+    Relation.UNCLEAR: (
+        "nothing is changed; it is to be said again, and silence records no more",
+        "what says more than the answer is put aside aloud; else its name says nothing, and the rest is the answer",
+    ),
+}
+"""What is done with what was said, over a claim that was read back and over one about which a question is open."""
+
+
+def _claims() -> Iterator[str]:
+    yield "| what was said | read back and held | a question is open |"
+    yield "|---|---|---|"
+    for relation, (held, asked) in RELATIONS.items():
+        yield f"| **{relation}** | {held} | {asked} |"
 
 
 def _diagram() -> Iterator[str]:

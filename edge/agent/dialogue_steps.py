@@ -23,7 +23,7 @@ from edge.agree.dialogue.events import (
     UtteranceHeard,
 )
 from edge.agree.dialogue.machine import Dialogue
-from edge.agree.dialogue.orders import Alarm, Order, Prompt, Say
+from edge.agree.dialogue.orders import LawAlarm, Order, Prompt, Say
 from edge.agree.dialogue.session import AT_THE_DOOR, MOST_ENTRIES, InReview, Manner
 from edge.agree.dialogue.table import State
 from edge.config import ReadBack, Settings
@@ -181,7 +181,7 @@ class DialogueSteps:
                     pass
                 case Say():
                     heard += self._filled(journal, order)
-                case Alarm(breach, trace):
+                case LawAlarm(breach, trace):
                     logger.error("conversation: %s of %s: put aside: %s", breach.law, ", ".join(breach.claims), trace)
                 case _:
                     heard.append(order)

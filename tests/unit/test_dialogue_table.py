@@ -2,11 +2,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.machine import OTHER_STEPS, SPEECH_STEPS
 from edge.agree.dialogue.orders import Prompt
 from edge.agree.dialogue.table import LEADS, TABLE, Event, State, Step, leads
 from edge.speak.wording import LANGUAGES, prompts
-from lab.dialogue_diagram import page
+from lab.dialogue_diagram import RELATIONS, page
 from tests.rows import each_of
 
 
@@ -30,6 +31,10 @@ def test_every_step_is_taken_somewhere() -> None:
 
 def test_every_step_of_the_table_can_be_done() -> None:
     assert SPEECH_STEPS.keys() | OTHER_STEPS.keys() == set(Step)
+
+
+def test_what_is_done_is_told_of_all_that_may_be_said_of_a_claim() -> None:
+    assert list(RELATIONS) == list(Relation)
 
 
 def test_the_page_shows_the_table(repository: Path) -> None:

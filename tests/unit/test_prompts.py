@@ -372,6 +372,18 @@ def unloading(language: str) -> Walk:
     walk.look_up()
     walk.say(f"{where} pallet 742", expected=Expectations(lists[1:]))
     _close(walk, Expectations(lists[:1]), Expectations([replace(lists[0], lines=lines[:2])]))
+    walk.said += _of_trailer(language).said
+    return walk
+
+
+def _of_trailer(language: str) -> Walk:
+    """How much there is of a form that names no pallet: its entries are counted."""
+    reads = form("temperature")
+    walk = Walk(reads, language)
+    walk.look_up()
+    draft = Draft("u-5501", reads.name, Reading("test", reads.name, (), {}))
+    walk.take(Committed(LastEntry("e1", draft, {"trailer": "5501"})))
+    walk.ask(Command.HOW_MANY_ON_TRAILER)
     return walk
 
 

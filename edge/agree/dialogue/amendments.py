@@ -12,7 +12,7 @@ from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.merging import begins_astray, put_right
 from edge.agree.dialogue.orders import Order, Prompt
 from edge.agree.dialogue.questions import About, Question, held, values_of
-from edge.agree.dialogue.session import DialogueSession
+from edge.agree.dialogue.session import DialogueSession, last_told
 from edge.forms.spoken import corrects
 from edge.records import Act, Because, Draft, FieldValue, LastEntry, Outcome, Reading, Reason, Verdict
 
@@ -82,7 +82,7 @@ def object_to_last(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
         return cancel_last(session, heard)
     session.draft = _replacing_last(session, last, last.draft.reading, heard)
     noted = heard.noted(Verdict(Outcome.HOLD, (Because(Reason.ANSWER),), {}))
-    return [noted, session.last_told(last), *session.ask(Question(About.WRONG))]
+    return [noted, last_told(session, last), *session.ask(Question(About.WRONG))]
 
 
 def cancel_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:

@@ -17,8 +17,8 @@ since no order leaves the dialogue before it was audited.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from edge.agree.dialogue.orders import Breach, Law, Order, Prompt, Say
@@ -117,10 +117,10 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedFor:
     """The question that was open before a step."""
 
-    fields: frozenset[str] = frozenset()  # The fields whose value it asked for, or offered.
+    fields: frozenset[str] = field(default=frozenset(), repr=False)  # Those whose value it asked for, or offered.
     names_both: bool = False  # It named the thing of the claim and another one.
 
 
@@ -129,12 +129,14 @@ class Audited:
     """A step that keeps both laws."""
 
     orders: list[Order]
-    closed: frozenset[str] = frozenset()  # The claims that must not stay open: a law would be broken in them.
+    closed: frozenset[str] = field(default=frozenset(), repr=False)  # The claims that must not stay open.
     breaches: tuple[Breach, ...] = ()
 
 
 GIVES_UP = frozenset({Prompt.REPEAT, Prompt.NOT_RECORDED, Prompt.NOTHING_TO_CORRECT, Prompt.NOTHING_TO_CANCEL})
 """What tells the operator that nothing was made of what he said."""
+
+PUTS_ASIDE = frozenset({Prompt.PARKED, Prompt.PARKED_ENTRY})
 
 BREACH = "conversation_breach"  # Why a claim waits for a person that a step would have lost, or mixed with another.
 
@@ -144,8 +146,9 @@ class Open:
     """What is open at one moment."""
 
     claims: tuple[Draft, ...] = ()
-    resting: frozenset[str] = frozenset()  # The utterances on which anything rests that is open.
-    waiting: frozenset[str] = frozenset()  # The utterances that wait for a person, whether they are open or not.
+    resting: frozenset[str] = field(default=frozenset(), repr=False)  # The utterances on which anything open rests.
+    waiting: frozenset[str] = field(default=frozenset(), repr=False)
+    """The utterances that wait for a person, whether they are open or not."""
 
 
 def opened(drafts: Iterable[Draft | None], aside: Iterable[Draft], closing: str | None) -> Open:
@@ -164,7 +167,7 @@ def audit(
     after: Open,
     orders: Sequence[Order],
     heard: Heard | None,
-    asked: Asked,
+    asked: AskedFor,
     identifies: Sequence[str],
 ) -> Audited:
     """The step with these orders, in which what would break a law is put aside."""
@@ -172,9 +175,11 @@ def audit(
     mixed = {
         one.utterance_id
         for one in (*after.claims, *committed)
-        if _is_mixed(one, {claim.utterance_id: claim for claim in before.claims}, heard, asked, identifies)
+        if one not in before.claims and _is_mixed(one, before.claims, heard, asked, identifies)
     }
     kept = [order for order in orders if not (isinstance(order, Commit) and order.draft.utterance_id in mixed)]
+    if mixed:  # what is read back or asked of it would be of nothing that is open
+        kept = [order for order in kept if not isinstance(order, Say) or order.prompt in {*GIVES_UP, *PUTS_ASIDE}]
     noted = {order.utterance_id for order in kept if isinstance(order, Note)}
     rest = {name for one in (*after.claims, *committed) if one.utterance_id in mixed for name in _utterances(one)}
     ended = {
@@ -204,28 +209,23 @@ def _utterances(claim: Draft) -> tuple[str, ...]:
 
 
 def _is_mixed(
-    claim: Draft, before: Mapping[str, Draft], heard: Heard | None, asked: Asked, identifies: Sequence[str]
+    claim: Draft, before: Iterable[Draft], heard: Heard | None, asked: AskedFor, identifies: Sequence[str]
 ) -> bool:
     """Whether the claim has another thing than what was said for it, or values that were said for another one."""
-    own = [before[name] for name in _utterances(claim) if name in before]
+    own = [one for one in before if one.utterance_id in _utterances(claim)]
     changed = {name for one in own for name in differing(one.reading, claim.reading, identifies)}
     if any(not _may_change(name, own, claim, heard, asked) for name in changed):
         return True
-    said = set() if heard is None else {*heard.reading.fields, *_read_in(heard, claim)}
+    words = set() if heard is None else {word.text for word in heard.reading.words}
+    said = {name for name, one in claim.reading.fields.items() if one.words and words.issuperset(one.words)}
+    said |= set() if heard is None else {*heard.reading.fields}
     known = {name for one in own for name in one.reading.fields} | said | asked.fields
     # A correction has the values of the entry that it corrects; what is taken up again, those that it had.
     begun = bool(own) or (heard is not None and claim.utterance_id == heard.utterance_id and not heard.corrects)
     return begun and any(name not in known and not one.said_in for name, one in claim.reading.fields.items())
 
 
-def _read_in(heard: Heard, claim: Draft) -> set[str]:
-    """The fields of a claim whose words are those of the utterance: an answer is read for what was asked."""
-    told = {word.text.strip(".,;:!?").lower() for word in heard.reading.words}
-    read = claim.reading.fields.items()
-    return {name for name, one in read if one.words and {word.lower() for word in one.words} <= told}
-
-
-def _may_change(name: str, own: Iterable[Draft], claim: Draft, heard: Heard | None, asked: Asked) -> bool:
+def _may_change(name: str, own: Iterable[Draft], claim: Draft, heard: Heard | None, asked: AskedFor) -> bool:
     """Whether the thing of a claim may become another one: never by what merely was said next."""
     if heard is not None and (heard.corrects or name in asked.fields or asked.names_both):
         return True
@@ -250,8 +250,8 @@ def _parked(orders: Iterable[Order]) -> list[Draft]:
     return [order.draft for order in orders if isinstance(order, Park) and order.draft is not None]
 
 
-def _put_aside(name: str, reading: Reading, claim: Draft | None, identifies: Iterable[str]) -> list[Order]:
-    values = {field: one.value for field, one in reading.fields.items() if one.value is not None}
-    likely = {field: one.runner_up for field, one in reading.fields.items() if one.runner_up is not None} | values
-    named = {field: likely[field] for field in identifies if field in likely}
-    return [Park(name, BREACH, values, claim), Say(Prompt.PARKED_ENTRY, named) if named else Say(Prompt.PARKED)]
+def _put_aside(utterance_id: str, reading: Reading, claim: Draft | None, identifies: Iterable[str]) -> list[Order]:
+    values = {name: one.value for name, one in reading.fields.items() if one.value is not None}
+    likely = {name: one.runner_up for name, one in reading.fields.items() if one.runner_up is not None} | values
+    named = {name: likely[name] for name in identifies if name in likely}
+    return [Park(utterance_id, BREACH, values, claim), Say(Prompt.PARKED_ENTRY, named) if named else Say(Prompt.PARKED)]

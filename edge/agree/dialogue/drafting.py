@@ -13,7 +13,7 @@ from edge.agree.dialogue.merging import as_heard, completed, marked, says_number
 from edge.agree.dialogue.one_breath import two_in_one_breath, two_that_share
 from edge.agree.dialogue.orders import Earcon, Order, Prompt, Say, Sound, Terms
 from edge.agree.dialogue.questions import About, Question, held, judged, likely_values, next_question, values_of
-from edge.agree.dialogue.session import DialogueSession
+from edge.agree.dialogue.session import DialogueSession, terms_at_hand
 from edge.agree.dialogue.table import State
 from edge.agree.dialogue.terms import units_said
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
@@ -192,7 +192,7 @@ def hold(session: DialogueSession) -> list[Order]:
     others = _otherwise_aside(session)
     session.question, session.state = None, State.HELD
     session.read_back = session.open_draft if session.open_draft.act is Act.CONTEXT else None
-    return [*session.several([replace(context.readback(session), terms=session.terms()), *others])]
+    return [*session.several([replace(context.readback(session), terms=terms_at_hand(session)), *others])]
 
 
 def _otherwise_aside(session: DialogueSession) -> list[Say]:

@@ -36,7 +36,7 @@ from edge.agree.dialogue import (
 from edge.agree.dialogue.claims import differing
 from edge.agree.dialogue.events import Deadline, Happening, UtteranceHeard, event_of
 from edge.agree.dialogue.merging import is_beside
-from edge.agree.dialogue.orders import Adjust, Alarm, Breach, Earcon, Order, Prompt, Say, Sound, StartTimer, StopTimer
+from edge.agree.dialogue.orders import Adjust, Earcon, LawAlarm, Order, Prompt, Say, Sound, StartTimer, StopTimer
 from edge.agree.dialogue.questions import About, Question
 from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, InReview, Manner, Recorded, Works
 from edge.agree.dialogue.table import AGREEING, CLOSED, QUESTIONS, TABLE, Event, State, Step
@@ -366,7 +366,8 @@ class Dialogue:
             orders = SPEECH_STEPS[step](session, happening)
         else:
             orders = OTHER_STEPS[step](session, happening)
-        orders, breaches = _audited(session, open_before, asked, orders, happening, event)
+        audited = _audited(session, open_before, asked, orders, happening, event)
+        orders = audited.orders
         changed = (before, question) != (session.state, session.question)
         if isinstance(happening, UtteranceHeard):
             _acknowledge(session, orders, event, changed=changed)
@@ -381,7 +382,7 @@ class Dialogue:
         orders += _timed(session, event, changed=changed)
         trace = StepTrace(event, before, step, session.state, tuple(orders))
         self._trace(trace)
-        return [*orders, *(Alarm(one, str(trace)) for one in breaches)]
+        return [*orders, *(LawAlarm(one, str(trace)) for one in audited.breaches)]
 
 
 def _what_waited(session: DialogueSession) -> list[Order]:
@@ -416,26 +417,26 @@ def _open(session: DialogueSession) -> claims.Open:
     return claims.opened((session.draft, other, session.next), session.recorded.aside.drafts, closing)
 
 
-def _asked(session: DialogueSession) -> claims.Asked:
+def _asked(session: DialogueSession) -> claims.AskedFor:
     """What of the things that are at hand the open question asks."""
     match session.question:
         case None:
-            return claims.Asked()
+            return claims.AskedFor()
         case Question(about=About.INSTEAD | About.NEXT_OR_INSTEAD | About.WRONG):
-            return claims.Asked(names_both=True)
+            return claims.AskedFor(names_both=True)
         case Question(field=name, prompt=prompt):
             both = prompt is Prompt.ONE_BY_ONE
-            return claims.Asked(frozenset({name}) if name is not None else frozenset(), names_both=both)
+            return claims.AskedFor(frozenset({name}) if name is not None else frozenset(), names_both=both)
 
 
 def _audited(
     session: DialogueSession,
     before: claims.Open,
-    asked: claims.Asked,
+    asked: claims.AskedFor,
     orders: list[Order],
     happening: Happening,
     event: Event,
-) -> tuple[list[Order], Sequence[Breach]]:
+) -> claims.Audited:
     """The orders of a step that keeps the laws of claims; what would break one is put aside."""
     heard = None
     if isinstance(happening, UtteranceHeard):
@@ -448,7 +449,7 @@ def _audited(
         session.close()
     if session.next is not None and session.next.utterance_id in audited.closed:
         session.next = None
-    return audited.orders, audited.breaches
+    return audited
 
 
 def _in_context(session: DialogueSession, heard: UtteranceHeard) -> UtteranceHeard:

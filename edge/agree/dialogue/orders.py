@@ -242,15 +242,15 @@ class Breach:
     """A law that a step would have broken, and the claims that were put aside instead."""
 
     law: Law
-    claims: tuple[str, ...]  # The utterances that began them.
+    claims: tuple[str, ...] = field(repr=False)  # The utterances that began them.
 
 
 @dataclass(frozen=True, slots=True)
-class Alarm:
+class LawAlarm:
     """A law of the conversation would have been broken: to be logged with the step that would have broken it."""
 
     breach: Breach
-    trace: str  # The step: names of states, steps, prompts and reasons, no word of what was said.
+    trace: str = field(repr=False)  # The step: names of states, steps, prompts and reasons, no word of what was said.
 
 
-Order = Durable | Say | Sound | Hush | StartTimer | StopTimer | Adjust | Alarm
+Order = Durable | Say | Sound | Hush | StartTimer | StopTimer | Adjust | LawAlarm

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from edge.agree.dialogue.events import Committed, InventoryAnswered, Link
 from edge.agree.dialogue.orders import Earcon, Order, Prompt, Say, Sound
-from edge.agree.dialogue.session import DialogueSession
+from edge.agree.dialogue.session import DialogueSession, terms_on_record
 from edge.records import Act, ReceiptOutcome
 
 TURNED_DOWN = frozenset({Prompt.REFUSED, Prompt.DUPLICATE, Prompt.DECLINED})
@@ -59,7 +59,7 @@ def keep_news(session: DialogueSession, happening: InventoryAnswered | Link) -> 
         return []
     if happening.receipt.event_id not in session.recorded.refused:  # receipts may come more than once
         told = refusal(happening)
-        session.news.untold.append(replace(told, terms=session.terms_on_record(happening.receipt.event_id)))
+        session.news.untold.append(replace(told, terms=terms_on_record(session, happening.receipt.event_id)))
     return count(session, happening)
 
 

@@ -11,7 +11,7 @@ from edge.agree.dialogue.events import Fate, PersonDecided, UtteranceHeard
 from edge.agree.dialogue.merging import as_heard
 from edge.agree.dialogue.orders import Order, Prompt, Say, Terms
 from edge.agree.dialogue.questions import About, judged
-from edge.agree.dialogue.session import DialogueSession
+from edge.agree.dialogue.session import DialogueSession, terms_of
 from edge.agree.dialogue.table import QUESTIONS, State
 from edge.records import Act, Confirmation, Draft, FieldValue
 
@@ -114,7 +114,7 @@ def declined(known: Mapping[str, FieldValue], told: PersonDecided) -> Say:
 def _told(session: DialogueSession, decided: PersonDecided) -> Say:
     form = decided.form
     if decided.fate in _OFFICE:
-        terms = Terms() if decided.entry is None else session.terms_of(decided.entry)
+        terms = Terms() if decided.entry is None else terms_of(session, decided.entry)
         return Say(_OFFICE[decided.fate], decided.fields, terms=terms, form=form)
     known = session.identifiers_of(decided.fields, form)
     return Say(Prompt.OFFICE_DROPPED, known, form=form) if known else Say(Prompt.OFFICE_DROPPED_ONE)

@@ -252,7 +252,8 @@ class DialogueSession:
     context: StandingContext = NOTHING_STANDS  # What was said once, and holds for each entry that says nothing else.
     shift: Shift | None = None  # Which it is at the site; None where that is not known.
     identifying: Identifying | None = None  # Who is asked about that signs on.
-    arriving: str | None = None  # What was said behind "sign on" over what was open: it is carried out behind that.
+    arriving: str | None = field(default=None, repr=False)
+    """What was said behind "sign on" over what was open: it is carried out behind that."""
     leaving: bool = False  # Somebody signs on or off over what is open, and was asked to finish it first.
     tries: int = 0  # How many answers to the question answered nothing.
     challenges: int = 0  # How often check digits were asked for, of any place: signs with several are asked in turn.
@@ -378,48 +379,7 @@ class DialogueSession:
         """The order to ask it, also once more; of the open draft in the terms of whoever dictated that."""
         known = values_of(self.draft.reading) if self.draft is not None else {}
         beside = where_expected(known, self.rules.form, self.expected)
-        return self.repeatable(replace(worded(question), known=known, beside=beside, terms=self._terms_of(question)))
-
-    def _terms_of(self, question: Question) -> Terms:
-        """Those of whoever dictated what the question tells."""
-        match question.about:
-            case _ if self.draft is None:
-                return Terms()
-            case About.CANCEL:
-                return self.terms_on_record(self.draft.replaces)
-            case About.INSTEAD | About.NEXT_OR_INSTEAD:
-                other = {} if question.other is None else units_said(question.other.reading, self.rules)
-                units = units_said(self.draft.reading, self.rules)
-                return Terms({name: {**units.get(name, {}), **other.get(name, {})} for name in {**units, **other}})
-            case _:
-                return self.terms()
-
-    def terms_on_record(self, event_id: str | None) -> Terms:
-        """Those in which the entry of an event was dictated, or the one that it cancels, while that is remembered."""
-        entry = next((one for one in self.recorded.entries if one.event_id == event_id), None)
-        if entry is None:
-            return Terms()
-        if entry.draft.act is Act.CANCEL:
-            return self.terms_on_record(entry.draft.replaces)
-        return self.terms_of(entry)
-
-    def terms_of(self, entry: LastEntry) -> Terms:
-        """Those in which an entry was dictated, whichever form at hand it is of."""
-        form = self.works.named(entry.draft.form)
-        return Terms() if form is None else Terms(units_said(entry.draft.reading, replace(self.rules, form=form)))
-
-    def terms(self) -> Terms:
-        """Those in which the open draft is told, beside what is recorded and what waits for a person."""
-        draft, waiting = self.open_draft, self.recorded.aside.drafts
-        aside = (values_of(one.reading) for one in waiting if one.utterance_id != draft.utterance_id)
-        return terms(draft, [*(one.fields for one in self.recorded.entries), *aside], self.rules)
-
-    def last_told(self, entry: LastEntry) -> Say:
-        """The order to tell the last entry."""
-        prompt = Prompt.LAST_REFUSED if entry.refused else Prompt.LAST_ENTRY
-        if self.manner.is_closing(entry.draft):
-            return Say(prompt, self.manner.as_told(entry.fields, self.rules.form))
-        return Say(prompt, entry.fields, terms=self.terms_of(entry), form=entry.draft.form)
+        return self.repeatable(replace(worded(question), known=known, beside=beside, terms=_terms_of(self, question)))
 
     def close(self) -> None:
         """Nothing is agreed about any more."""
@@ -440,3 +400,49 @@ class DialogueSession:
         """Orders that "say again" repeats together."""
         self.spoken.again = tuple(says)
         return says
+
+
+def _terms_of(session: DialogueSession, question: Question) -> Terms:
+    """Those of whoever dictated what the question tells."""
+    match question.about:
+        case _ if session.draft is None:
+            return Terms()
+        case About.CANCEL:
+            return terms_on_record(session, session.draft.replaces)
+        case About.INSTEAD | About.NEXT_OR_INSTEAD:
+            other = {} if question.other is None else units_said(question.other.reading, session.rules)
+            units = units_said(session.draft.reading, session.rules)
+            return Terms({name: {**units.get(name, {}), **other.get(name, {})} for name in {**units, **other}})
+        case _:
+            return terms_at_hand(session)
+
+
+def terms_on_record(session: DialogueSession, event_id: str | None) -> Terms:
+    """Those in which the entry of an event was dictated, or the one that it cancels, while that is remembered."""
+    entry = next((one for one in session.recorded.entries if one.event_id == event_id), None)
+    if entry is None:
+        return Terms()
+    if entry.draft.act is Act.CANCEL:
+        return terms_on_record(session, entry.draft.replaces)
+    return terms_of(session, entry)
+
+
+def terms_of(session: DialogueSession, entry: LastEntry) -> Terms:
+    """Those in which an entry was dictated, whichever form at hand it is of."""
+    form = session.works.named(entry.draft.form)
+    return Terms() if form is None else Terms(units_said(entry.draft.reading, replace(session.rules, form=form)))
+
+
+def terms_at_hand(session: DialogueSession) -> Terms:
+    """Those in which the open draft is told, beside what is recorded and what waits for a person."""
+    draft, waiting = session.open_draft, session.recorded.aside.drafts
+    aside = (values_of(one.reading) for one in waiting if one.utterance_id != draft.utterance_id)
+    return terms(draft, [*(one.fields for one in session.recorded.entries), *aside], session.rules)
+
+
+def last_told(session: DialogueSession, entry: LastEntry) -> Say:
+    """The order to tell the last entry."""
+    prompt = Prompt.LAST_REFUSED if entry.refused else Prompt.LAST_ENTRY
+    if session.manner.is_closing(entry.draft):
+        return Say(prompt, session.manner.as_told(entry.fields, session.rules.form))
+    return Say(prompt, entry.fields, terms=terms_of(session, entry), form=entry.draft.form)

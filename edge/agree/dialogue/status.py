@@ -8,7 +8,7 @@ from edge.agree.dialogue import amendments, context, drafting, shifts, works
 from edge.agree.dialogue.events import Hardware, Started, UtteranceHeard
 from edge.agree.dialogue.orders import Adjust, Earcon, Hush, Order, Prompt, Say, Sound
 from edge.agree.dialogue.questions import About, Question, judged, values_of
-from edge.agree.dialogue.session import DialogueSession
+from edge.agree.dialogue.session import DialogueSession, last_told
 from edge.agree.dialogue.table import QUESTIONS, State
 from edge.forms.spoken import break_reason
 from edge.records import Act, Because, Command, Confirmation, Draft, Drop, Outcome, Park, Reason, Verdict
@@ -74,7 +74,7 @@ def tell_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     last = session.recorded.last or works.latest_elsewhere(session)
     if last is None:
         return [*note(session, heard), session.say(Prompt.NO_ENTRY)]
-    return [*note(session, heard), session.repeatable(session.last_told(last))]
+    return [*note(session, heard), session.repeatable(last_told(session, last))]
 
 
 def tell_tally(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:

@@ -12,7 +12,7 @@ from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.merging import given, is_one_of
 from edge.agree.dialogue.orders import FEWEST_TOLD, Order, Prompt, Say
 from edge.agree.dialogue.questions import likely_values, values_of
-from edge.agree.dialogue.session import DialogueSession
+from edge.agree.dialogue.session import DialogueSession, terms_on_record
 from edge.agree.dialogue.table import AGREEING
 from edge.agree.expectations import Expectations
 from edge.agree.received import Sums, ending_so, missing, named_place, of_place, pallet_field, place_field, summed
@@ -242,7 +242,7 @@ def _known(session: DialogueSession, name: str) -> Iterable[str]:
 
 def _recorded(session: DialogueSession, entry: StandingEntry) -> Say:
     """An entry as it stands: who dictated it if somebody else did, when if it was not just now, and its state."""
-    ago, last = session.lately.now - entry.recorded_at, session.terms_on_record(entry.event_id)
+    ago, last = session.lately.now - entry.recorded_at, terms_on_record(session, entry.event_id)
     if entry.refused:
         return Say(Prompt.RECORDED_REFUSED, entry.fields, terms=last)
     if entry.owed and session.news.cut_off:

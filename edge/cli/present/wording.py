@@ -108,6 +108,7 @@ QUESTIONS = {
     "entry right": "whether the entry is right",
     "cancel": "whether to cancel the last entry",
     "instead": "whether that corrects the entry, or begins the next",
+    "next or instead": "whether that is the next, or the name of the entry",
     "proof": "for the check digits of the {field}",
     "wrong": "what is wrong",
     "close": "whether to close the trailer",

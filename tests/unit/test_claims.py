@@ -1,0 +1,289 @@
+"""The kernel of the dialogue: what an utterance is to a claim, and which steps would break one of its two laws."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from edge.agree.decide import Rules
+from edge.agree.dialogue import machine
+from edge.agree.dialogue.claims import (
+    BREACH,
+    AskedFor,
+    Audited,
+    Heard,
+    Open,
+    Relation,
+    audit,
+    differing,
+    opened,
+    relation,
+    sounds_like,
+)
+from edge.agree.dialogue.events import UtteranceHeard
+from edge.agree.dialogue.machine import Dialogue
+from edge.agree.dialogue.orders import Law, LawAlarm, Order, Prompt, Say
+from edge.agree.dialogue.session import DialogueSession
+from edge.agree.dialogue.table import State, Step
+from edge.records import (
+    Act,
+    Because,
+    Commit,
+    Draft,
+    Drop,
+    FieldReading,
+    FieldValue,
+    Note,
+    Outcome,
+    Park,
+    Reading,
+    Reason,
+    Verdict,
+    Word,
+)
+from tests.conversing import heard
+from tests.rows import each_of
+
+IDENTIFIES = ("item", "location")
+UNCLEAR = FieldReading(None, ("mumble",), 0.4)
+HEEDED = Verdict(Outcome.HEED, (Because(Reason.ANSWER),), {})
+ACCEPTED = Verdict(Outcome.ACCEPT, (Because(Reason.COMPLETE),), {})
+
+Said = dict[str, FieldValue | FieldReading]
+
+
+def said(fields: Said, act: Act = Act.RECORD) -> Reading:
+    """What was read: a value, or how it was heard."""
+    read = {
+        name: one if isinstance(one, FieldReading) else FieldReading(one, (str(one),), 0.94)
+        for name, one in fields.items()
+    }
+    words = tuple(Word(word, 0.0, 0.3, 0.94) for one in read.values() for word in one.words)
+    return Reading("test", "stock-count", words, read, act=act)
+
+
+def claim(name: str, *support: str, **fields: FieldValue | FieldReading) -> Draft:
+    return Draft(name, "stock-count", said(fields), support=support)
+
+
+def either(*values: FieldValue) -> FieldReading:
+    """One of them was said, nobody knows which."""
+    return FieldReading(None, tuple(map(str, values)), 0.5, rivals=values)
+
+
+TAKEN = FieldReading("B2", (), 1.0, said_in=("u0",))
+
+
+@each_of(
+    ("before", "now", "wanted"),
+    [
+        ({"item": "A100"}, {"quantity": 12}, Relation.NONE),
+        ({"item": "A100"}, {}, Relation.NONE),
+        ({"item": "A100", "location": "B1"}, {"location": TAKEN, "quantity": 12}, Relation.NONE),  # nobody said it
+        ({"item": "A100"}, {"item": "A100"}, Relation.SAME),
+        ({"item": "A100"}, {"item": "A100", "quantity": 12}, Relation.SAME),
+        ({"item": either("A100", "A200")}, {"item": "A200"}, Relation.SAME),
+        ({"item": "A100"}, {"location": "B1"}, Relation.SAME),  # the part of the name that it lacked
+        ({"quantity": 12}, {"item": "A100"}, Relation.SAME),  # the name that it lacked
+        ({"item": "A100"}, {"item": "A200"}, Relation.NAME),
+        ({"item": "A100", "location": "B1"}, {"item": "A100", "location": "B2"}, Relation.NAME),
+        ({"item": "A100"}, {"item": "A200", "quantity": 12}, Relation.ANOTHER),
+        ({"item": either("A100", "A200")}, {"item": "A300", "quantity": 12}, Relation.ANOTHER),
+        ({"quantity": 12}, {"item": "A100", "quantity": 9}, Relation.ANOTHER),  # no name yet, and another value
+        ({"quantity": 12}, {"item": "A100", "quantity": 12}, Relation.SAME),
+        ({"item": UNCLEAR}, {"item": "A100", "quantity": 9}, Relation.ANOTHER),
+        ({"item": "A100", "location": "B1", "quantity": 9}, {"item": "A100", "quantity": 26}, Relation.ANOTHER),
+        ({"item": "A100", "location": "B1"}, {"item": "A100", "quantity": 26}, Relation.SAME),
+        ({"item": "A100"}, {"item": UNCLEAR}, Relation.UNCLEAR),
+        ({"item": "A100"}, {"item": UNCLEAR, "quantity": 12}, Relation.UNCLEAR),
+    ],
+)
+def test_what_is_said_is_to_the_thing_of_a_claim(before: Said, now: Said, wanted: Relation) -> None:
+    assert relation(said(before), said(now), IDENTIFIES, IDENTIFIES) is wanted
+
+
+@each_of(
+    ("one", "other", "alike"),
+    [
+        *(("742", "742", True), ("742", "743", True), ("742", "7420", True), ("742", "42", True)),
+        *(("742", "724", True), ("742", "472", True), ("A100", "A1000", True), ("742", "7042", True), ("", "7", True)),
+        *(("742", "751", False), ("742", "274", False), ("742", "74200", False), ("742", "7", False)),
+    ],
+)
+def test_names_sound_alike_that_one_slip_of_the_ear_tells_apart(one: str, other: str, alike: bool) -> None:
+    assert (sounds_like(one, other), sounds_like(other, one)) == (alike, alike)
+
+
+@each_of(
+    ("before", "now", "wanted"),
+    [
+        ({"item": "A100"}, {"item": "A200"}, ("item",)),
+        ({"item": "A100", "location": "B1"}, {"location": "B2", "item": "A200"}, ("item", "location")),
+        ({"item": "A100", "quantity": 9}, {"item": "A100", "quantity": 12}, ()),  # a count names nothing
+        ({"item": "A100"}, {"location": "B1"}, ()),
+        ({"item": either("A100", "A200")}, {"item": either("A200", "A300")}, ()),
+        ({"item": "A100"}, {"item": UNCLEAR}, ()),
+    ],
+)
+def test_names_differ_where_both_have_values_and_none_in_common(before: Said, now: Said, wanted: Sequence[str]) -> None:
+    assert differing(said(before), said(now), IDENTIFIES) == wanted
+
+
+# ---- the laws ----
+
+FIRST = claim("u1", item="A100", quantity=9)
+
+
+def open_now(*claims: Draft) -> Open:
+    return opened(claims, (), None)
+
+
+def audited(
+    before: Sequence[Draft],
+    after: Sequence[Draft],
+    *orders: Order,
+    now: Said | None = None,
+    corrects: bool = False,
+    asked: AskedFor | None = None,
+) -> Audited:
+    """A step; `now` is what was said, in the utterance u2."""
+    spoken = None if now is None else Heard("u2", said(now), corrects, True)
+    return audit(open_now(*before), open_now(*after), orders, spoken, asked or AskedFor(), IDENTIFIES)
+
+
+@each_of(
+    ("after", "order"),
+    [
+        ((FIRST,), None),
+        ((claim("u1", "u2", item="A100", quantity=9, location="B1"),), None),
+        ((claim("u2", "u1", item="A100", quantity=9),), None),  # another one rests on it
+        ((), Commit(FIRST, ACCEPTED)),
+        ((), Park("u1", "unanswered", {}, FIRST)),
+        ((), Drop(FIRST)),
+        ((), Drop(claim("u3", "u1"))),
+    ],
+    ids=str,
+)
+def test_a_claim_that_stays_or_ends_in_one_of_the_known_ways_is_no_breach(
+    after: Sequence[Draft], order: Order | None
+) -> None:
+    orders = [] if order is None else [order]
+    assert audited((FIRST,), after, *orders, now={"location": "B1"} if after else None) == Audited(orders)
+
+
+def test_what_was_said_of_a_thing_is_given_up_aloud_or_is_a_breach() -> None:
+    for prompt in (Prompt.REPEAT, Prompt.NOT_RECORDED):
+        assert audited((), (), Say(prompt), now={"item": "A100"}).breaches == ()
+    found = audited((), (), Note("u2", said({}), HEEDED), Say(Prompt.HELP), now={"item": "A100", "quantity": 12})
+    assert found.orders == [
+        Park("u2", BREACH, {"item": "A100", "quantity": 12}, None),
+        Say(Prompt.PARKED_ENTRY, {"item": "A100"}),
+        Say(Prompt.HELP),
+    ]
+    assert [one.law for one in found.breaches] == []
+
+
+def test_a_claim_that_vanishes_is_parked_and_told() -> None:
+    sound, noted = Say(Prompt.HELP), Note("u2", said({}), HEEDED)
+    found = audited((FIRST,), (), noted, sound, now={"quantity": 12})
+    assert found.orders == [
+        noted,
+        Park("u1", BREACH, {"item": "A100", "quantity": 9}, FIRST),
+        Say(Prompt.PARKED_ENTRY, {"item": "A100"}),
+        sound,
+    ]
+    assert [(one.law, one.claims) for one in found.breaches] == [(Law.CONSERVATION, ("u1",))]
+
+
+def test_a_claim_without_a_name_that_vanishes_is_told_without_one() -> None:
+    nameless = claim("u1", quantity=9)
+    found = audited((nameless,), ())
+    assert found.orders == [Park("u1", BREACH, {"quantity": 9}, nameless), Say(Prompt.PARKED)]
+
+
+def test_a_value_that_was_said_of_one_claim_is_not_carried_to_another() -> None:
+    other, mixed = claim("u2", item="A200"), claim("u2", item="A200", quantity=9)
+    for after, orders in (((mixed, FIRST), ()), ((FIRST,), (Commit(mixed, ACCEPTED),))):
+        found = audited((other, FIRST), after, *orders, Say(Prompt.READBACK))
+        assert found.closed == {"u2"}
+        assert [(one.law, one.claims) for one in found.breaches] == [(Law.ATTRIBUTION, ("u2",))]
+        assert found.orders == [Park("u2", BREACH, {"item": "A200"}, other), Say(Prompt.PARKED_ENTRY, {"item": "A200"})]
+    begun = audited((FIRST,), (FIRST, mixed), now={"item": "A200"})
+    assert begun.closed == {"u2"}
+    assert Park("u2", BREACH, {"item": "A200"}, None) in begun.orders
+
+
+def test_a_value_that_was_said_or_stands_or_was_asked_for_is_of_the_claim() -> None:
+    other = claim("u2", item="A200", quantity=9)
+    assert audited((), (other,), now={"item": "A200", "quantity": 9}).breaches == ()
+    # An answer is read by what was asked: "9" alone is a count then.
+    heard_otherwise: Said = {"item": "A200", "location": FieldReading(None, ("9",), 0.4)}
+    assert audited((), (other,), now=heard_otherwise).breaches == ()
+    assert audited((), (claim("u2", item="A200", location=TAKEN),), now={"item": "A200"}).breaches == ()
+    one = claim("u1", "u2", item="A100", quantity=9, location="B1")
+    assert audited((FIRST,), (one,), now={}, asked=AskedFor(frozenset({"location"}))).breaches == ()
+
+
+@each_of(
+    ("corrects", "asked", "kept"),
+    [
+        (False, AskedFor(), False),
+        (False, AskedFor(frozenset({"quantity"})), False),
+        (True, AskedFor(), True),
+        (False, AskedFor(frozenset({"item"})), True),
+        (False, AskedFor(names_both=True), True),
+    ],
+)
+def test_a_claim_gets_another_thing_only_by_a_correction_an_answer_or_a_yes(
+    corrects: bool, asked: AskedFor, kept: bool
+) -> None:
+    changed = claim("u1", "u2", item="A300", quantity=9)
+    found = audited((FIRST,), (changed,), now={"item": "A300"}, corrects=corrects, asked=asked)
+    if kept:
+        assert found == Audited([])
+        return
+    assert ({*found.closed}, [one.law for one in found.breaches]) == ({"u1"}, [Law.ATTRIBUTION])
+    assert {order.utterance_id for order in found.orders if isinstance(order, Park)} == {"u1", "u2"}
+
+
+def test_a_name_that_goes_on_is_the_same_name() -> None:
+    whole = claim("u1", "u2", item="A1004", quantity=9)
+    assert audited((FIRST,), (whole,), now={"item": "4"}).breaches == ()
+
+
+def test_a_claim_that_waited_for_a_person_before_its_turn_waits_on_where_it_would_be_mixed() -> None:
+    other, mixed = claim("u2", item="A200"), claim("u2", item="A200", quantity=9)
+    found = audited((FIRST, other), (FIRST, mixed))
+    assert (found.orders, {*found.closed}) == ([], {"u2"})
+
+
+def test_what_is_said_for_all_entries_and_a_cancellation_are_no_claims() -> None:
+    for one in (replace(FIRST, act=Act.CONTEXT), replace(FIRST, act=Act.CANCEL), replace(FIRST, form="close-trailer")):
+        assert opened((one,), (), "close-trailer").claims == ()
+
+
+def test_a_step_that_loses_a_claim_parks_it_and_raises_the_alarm_with_the_step(
+    monkeypatch: pytest.MonkeyPatch, rules: Rules
+) -> None:
+    def forgets(session: DialogueSession, _: UtteranceHeard) -> list[Order]:
+        session.close()
+        return []
+
+    for step in (Step.CORRECT, Step.NEXT, Step.DOUBT, Step.COMMIT, Step.WHAT_IS_WRONG):
+        monkeypatch.setattr(machine, "SPEECH_STEPS", {**machine.SPEECH_STEPS, step: forgets})
+    dialogue = Dialogue(rules)
+    for number, text in enumerate(("no, fifteen units", "pallet 743, nine units, dock C", "grmpf hmpf", "yes", "no")):
+        begun = f"b{number}"
+        dialogue.take(heard(begun, "pallet 742, twelve units, dock B", rules))
+        assert dialogue.state is State.HELD
+        orders = dialogue.take(heard(f"u{number}", text, rules))
+        parked = {order.utterance_id: order.why for order in orders if isinstance(order, Park)}
+        assert parked[begun] == BREACH
+        assert Say(Prompt.PARKED_ENTRY, {"pallet_id": "742"}) in orders
+        (alarm,) = (order for order in orders if isinstance(order, LawAlarm))
+        assert (alarm.breach.law, begun in alarm.breach.claims) == (Law.CONSERVATION, True)
+        assert "held -> idle" in alarm.trace
+        assert f"Park({BREACH})" in alarm.trace
+        assert (dialogue.state, dialogue.draft) == (State.IDLE, None)
