@@ -269,16 +269,20 @@ class FormField:
             yield lambda value: _size(value) > most
         if (pattern := self.pattern) is not None:
             yield lambda value: re.fullmatch(pattern, value) is None
-        if (check_digit := self.check_digit) is not None:
-            yield lambda value: not check_digit.holds(value)
-        if self.usual is not None and self.kind == "string":  # a number that may be that of many things
-            yield lambda value: is_container(value) is False
+        if self.kind == "string":
+            yield self._has_wrong_check_digit
         if (step := self.step) is not None:
             yield lambda value: exact(value) % step != 0
         if self.spoken is Spoken.DATE:
             yield lambda value: not is_date(value)
         if self.choices:
             yield lambda value: value not in self.choices
+
+    def _has_wrong_check_digit(self, value: str) -> bool:
+        """By the key that it is; where one wonders about the unusual, by the container that it may be."""
+        if self.check_digit is not None:
+            return not self.check_digit.holds(value)
+        return self.usual is not None and is_container(value) is False
 
     def is_usual(self, value: FieldValue) -> bool:
         """Does nobody wonder about a value: by its size, or as a key of GS1 or a container whose check digit fits?"""

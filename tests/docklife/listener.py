@@ -61,7 +61,8 @@ class Listener:
         """A yes to what is so, of any of his things; what is not so is put right."""
         things = self._life.things
         said = next((line.context for line in reversed(self._life.lines) if line.context), {})
-        if said and all(spells(text, value) for value in said.values()) and not re.search(r"\d [^\W\d]", text):
+        is_of_pallet = self._speech["pallet"].lower() in text.lower()
+        if said and not is_of_pallet and all(spells(text, value) for value in said.values()):
             return Line(self._speech["yes"], at)  # where he is
         of = next((one for one in reversed(things) if spells_all(text, one)), None)
         if of is not None:

@@ -50,7 +50,8 @@ def go_on(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     Where something over it may have been a "no", it is asked about again behind the next one.
     """
     named = session.named_again
-    left = drafting.put_behind(session) if session.doubted else drafting.commit(session)
+    is_doubtful = session.doubted or not session.nameless <= heard.reading.fields.keys()
+    left = drafting.put_behind(session) if is_doubtful else drafting.commit(session)
     session.named_again = named
     return [*left, *drafting.begin_entry(session, heard)]
 
@@ -69,6 +70,8 @@ def correct_held(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     if named := correct_named(session, heard):
         return named
     revised = _revise(session, heard, said)
+    if relation is Relation.NONE and not takes_back and session.state is State.HELD:
+        session.nameless = frozenset(name for name in said.fields if session.rules.form[name].required)
     if said.fields.keys() < {*session.rules.identifies} and not takes_back:
         said_in = (heard.utterance_id,)
         session.named_again = {name: replace(one, said_in=said_in) for name, one in said.fields.items()}
