@@ -9,7 +9,7 @@ from edge.forms.spoken.grammar import weights
 from edge.forms.spoken.grammar.agenda import Agenda
 from edge.forms.spoken.grammar.counts import UnitCount
 from edge.forms.spoken.grammar.path import Happens, Path, Place, Telling, marked
-from edge.forms.spoken.grammar.spans import Spans
+from edge.forms.spoken.grammar.spans import Spans, named
 from edge.forms.spoken.grammar.spelling import Speller
 from edge.forms.spoken.grammar.tokens import ends_word
 from edge.records import FieldValue
@@ -206,7 +206,7 @@ class Mentions:
     def _known(self, path: Path, at: int) -> None:
         """What the catalogue knows as a whole, and the name of a thing that is put right: "742 should be fourteen"."""
         if path.state is Place.START and self._named is not None:
-            for end, number in self._spans.named(at):
+            for end, number in named(self._spans, at):
                 self.say(path, at, end, self._named, number, weights.ASKED, "")
         if not path.pending.strip("hnx"):
             for end, name, code, cost in self._spans.codes(at):

@@ -12,7 +12,9 @@ from edge.forms.spoken.grammar.counts import UnitCounts
 from edge.forms.spoken.grammar.lexicon import OF_FIELDS, Match, Role
 from edge.forms.spoken.grammar.mentions import Mentions
 from edge.forms.spoken.grammar.path import Happens, Path, Place, Telling, marked
-from edge.forms.spoken.grammar.spans import Spans
+from edge.forms.spoken.grammar.spans import Spans, names_next, sets
+
+SETTING = frozenset({Role.SETS, Role.SETS_AGAIN, Role.SETS_CHANGED})
 
 LONGEST_GOAL = 3
 """Words that lead to where a thing goes: "on to the"."""
@@ -39,6 +41,13 @@ class _Links:
             or self._breaks_off(path, match, at)
             or self._explains(path, at)
         )
+
+    def leads_away(self, path: Path, match: Match, at: int) -> bool:
+        """Does a label name where a thing that was named goes on to, and not where it comes from: "to door nine"?"""
+        if not self._fields[match.field].source or path.story.said <= frozenset(self._spans.form.said_once):
+            return False
+        said = (tuple(self._words[start:at]) for start in range(max(0, at - LONGEST_GOAL), at))
+        return any(one in self._language.words["goals"] for one in said)
 
     def _sounds_like_digit(self, path: Path, at: int) -> bool:
         """May a word have been meant as a number behind a value that is not spelt?"""
@@ -137,6 +146,37 @@ class _Links:
         return tuple(self._words[last.end : at]) in self._language.words["links"]
 
 
+class _PuttingRight:
+    """What says what is right of a thing that was named: "pallet 742 was actually fourteen", "change 743 to eleven"."""
+
+    def __init__(self, spans: Spans, agenda: Agenda) -> None:
+        self._spans = spans
+        self._agenda = agenda
+
+    def go(self, path: Path, match: Match, at: int) -> None:
+        """Go on behind the phrase."""
+        if match.role is not Role.SETS_AGAIN:
+            self._begin(path, match, at)
+        elif "w" in path.pending and path.cue[1] == at:
+            self._agenda.go(path, match.end, weights.LINK, cue=(path.cue[0], match.end))
+
+    def _begin(self, path: Path, match: Match, at: int) -> None:
+        last, changed = path.last, match.role is Role.SETS_CHANGED
+        if path.state is not Place.SAID or last is None or (changed and not self.changes(path, at, match.end)):
+            return
+        named = self._spans.fields[str(last.field)].identifier and len(path.story.said) == 1
+        if named and sets(self._spans, match, changed=changed):
+            self._agenda.go(path, match.end, weights.CUE, state=Place.BETWEEN, pending="w", cue=(at, match.end))
+
+    def changes(self, path: Path, at: int, end: int) -> bool:
+        """Do words stand between a thing that is to be changed and what it is to be: "change 743 to eleven"?"""
+        last, words, known = path.last, self._spans.words, self._spans.language.words
+        if last is None or last.end != at or tuple(words[at:end]) not in known["sets_changed"]:
+            return False
+        first = path.events[0] is last and last.cue[0] == 0
+        return first and tuple(words[: last.cue[1]]) in known["changes"]
+
+
 class SmallWords:
     """The steps of one utterance over phrases that mean something."""
 
@@ -148,8 +188,8 @@ class SmallWords:
         self._agenda = agenda
         self._mentions = mentions
         self._asked = asked
-        self._once = frozenset(spans.form.said_once)
         self._links = _Links(spans, counts)
+        self._right = _PuttingRight(spans, agenda)
         self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
         self._language = spans.language
 
@@ -158,6 +198,8 @@ class SmallWords:
         for match in self._spans.matches[at]:
             if (step := self._STEPS.get(match.role)) is not None:
                 step(self, self._swallowing(path, match, at), match, at)
+            elif match.role in SETTING:
+                self._right.go(self._swallowing(path, match, at), match, at)
 
     def _swallowing(self, path: Path, match: Match, at: int) -> Path:
         """The path, its value in doubt where small words behind a label hold a digit: "pallet one second two three".
@@ -180,15 +222,8 @@ class SmallWords:
         again = path.state is Place.LABELLED and path.field == match.field
         opened = path if again else self._agenda.opened(path)
         cost = weights.RESTART if again else 0.0
-        pending = marked(opened.pending, "t") if self._leads_away(path, match, at) else opened.pending
+        pending = marked(opened.pending, "t") if self._links.leads_away(path, match, at) else opened.pending
         self._agenda.go(opened, match.end, cost, state=Place.LABELLED, field=match.field, since=at, pending=pending)
-
-    def _leads_away(self, path: Path, match: Match, at: int) -> bool:
-        """Does a label name where a thing that was named goes on to, and not where it comes from: "to door nine"?"""
-        if not self._fields[match.field].source or path.story.said <= self._once:
-            return False
-        said = (tuple(self._words[start:at]) for start in range(max(0, at - LONGEST_GOAL), at))
-        return any(one in self._language.words["goals"] for one in said)
 
     def _unit(self, path: Path, match: Match, at: int) -> None:
         event = Telling(Happens.UNIT, match.field, start=at, end=match.end)
@@ -202,18 +237,18 @@ class SmallWords:
             self._mentions.say(path, at, match.end, unit.name, match.code, weights.ASKED, "b")
 
     def _value(self, path: Path, match: Match, at: int) -> None:
+        """A value by itself; or as a deed, at the beginning, before the thing it is done to: "refuse pallet 744"."""
         field = self._fields[match.field]
+        if match.role is Role.DEED:
+            if path.state is Place.START and names_next(self._spans, match.end):
+                self._mentions.say(path, at, match.end, match.field, match.value, weights.ASKED, "")
+            return
         if path.state is Place.LABELLED or path.pending.strip("h"):
             return
         if field.unlabelled:
             self._mentions.say(path, at, match.end, match.field, match.value, weights.ASKED, "")
         elif field.bare:
             self._mentions.listed(path, at, match.end, match.field, match.value, 0.0)
-
-    def _deed(self, path: Path, match: Match, at: int) -> None:
-        """A value said as a deed, at the beginning, before the thing that it is done to: "refuse pallet 744"."""
-        if path.state is Place.START and self._spans.names_next(match.end):
-            self._mentions.say(path, at, match.end, match.field, match.value, weights.ASKED, "")
 
     def _check(self, path: Path, match: Match, _at: int) -> None:
         """Check digits or the check word of the place that was said."""
@@ -236,7 +271,7 @@ class SmallWords:
 
     def _link(self, path: Path, match: Match, at: int) -> None:
         """A small word between two values, which may have been a part of what stands before it, a digit or a letter."""
-        if self._changes(path, at, match.end):
+        if self._right.changes(path, at, match.end):
             return
         several = path.field is not None and self._fields[path.field].many is not None
         labelled = path.state is Place.LABELLED
@@ -311,30 +346,6 @@ class SmallWords:
         begun = opened.cue[0] if opened.cue[1] == at else at
         self._agenda.go(opened, end, weights.CUE, pending=pending, cue=(begun, end))
 
-    def _sets(self, path: Path, match: Match, at: int) -> None:
-        """What says what is right of a thing that was named: "pallet 742 was actually fourteen"."""
-        last = path.last
-        named = path.state is Place.SAID and last is not None and self._fields[str(last.field)].identifier
-        changed = match.role is Role.SETS_CHANGED
-        if named and len(path.story.said) == 1 and self._spans.sets(match, changed=changed):
-            self._agenda.go(path, match.end, weights.CUE, state=Place.BETWEEN, pending="w", cue=(at, match.end))
-
-    def _sets_again(self, path: Path, match: Match, at: int) -> None:
-        if "w" in path.pending and path.cue[1] == at:
-            self._agenda.go(path, match.end, weights.LINK, cue=(path.cue[0], match.end))
-
-    def _sets_changed(self, path: Path, match: Match, at: int) -> None:
-        if self._changes(path, at, match.end):
-            self._sets(path, match, at)
-
-    def _changes(self, path: Path, at: int, end: int) -> bool:
-        """Do words stand between a thing that is to be changed and what it is to be: "change 743 to eleven"?"""
-        last = path.last
-        if last is None or last.end != at or tuple(self._words[at:end]) not in self._language.words["sets_changed"]:
-            return False
-        first = path.events[0] is last and last.cue[0] == 0
-        return first and tuple(self._words[: last.cue[1]]) in self._language.words["changes"]
-
     def _repeat(self, path: Path, match: Match, _at: int) -> None:
         if self._asked is not None and path.state is Place.START:
             self._agenda.go(path, match.end, weights.REPEAT)
@@ -369,7 +380,7 @@ class SmallWords:
             self._agenda.happen(opened, event, weights.HEDGE, state=Place.BETWEEN, pending=pending)
 
     def _choice(self, path: Path, match: Match, at: int) -> None:
-        if path.state is not Place.SAID or self._changes(path, at, match.end):
+        if path.state is not Place.SAID or self._right.changes(path, at, match.end):
             return
         if not (path.pending and self._spans.may_be_letter(str(path.field), at, match.end)):
             cost = weights.OTHER if self._words[at] in self._language.separators else weights.CHOICE
@@ -401,7 +412,7 @@ class SmallWords:
         Role.LABEL: _label,
         Role.UNIT: _unit,
         Role.VALUE: _value,
-        Role.DEED: _deed,
+        Role.DEED: _value,
         Role.OPENING: _opening,
         Role.LINK: _link,
         Role.WITHIN: _within,
@@ -409,9 +420,6 @@ class SmallWords:
         Role.TAIL: _tail,
         Role.CUE: _cue,
         Role.REPEAT: _repeat,
-        Role.SETS: _sets,
-        Role.SETS_AGAIN: _sets_again,
-        Role.SETS_CHANGED: _sets_changed,
         Role.CONTRAST: _contrast,
         Role.HEDGE_BEFORE: _hedge_before,
         Role.HEDGE_BEHIND: _hedge_behind,

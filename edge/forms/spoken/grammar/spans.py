@@ -163,7 +163,7 @@ class Spans:
                 self.matches[at] = self._without_hedge(self._without_talk(found))
         for at in range(1, len(tokens)):
             counts = self.words[at - 1].isdigit() or language.numerals.is_part(self.words[at - 1])
-            if counts and any(map(self.sets, self.matches[at])):
+            if counts and any(sets(self, one) for one in self.matches[at]):
                 self.matches[at] = [one for one in self.matches[at] if one.role is not Role.MOOD]
         self._today = today
         self._values: dict[tuple[str, int], list[tuple[int, FieldValue, float]]] = {}
@@ -172,35 +172,6 @@ class Spans:
         for at, found in enumerate(self.matches):
             if found and self.codes(at):  # "To A zero one zero two": no article, and no letter of something else.
                 self.matches[at] = [one for one in found if one.role in OF_FIELDS]
-
-    def sets(self, match: Match, *, changed: bool = False) -> bool:
-        """Is a phrase before a count, or once more before one, one that says what is right of a thing?"""
-        end = match.end
-        if match.role is not (Role.SETS_CHANGED if changed else Role.SETS) or end >= self.size:
-            return False
-        further = {one.end for one in self.matches[end] if one.role is Role.SETS_AGAIN}
-        return any(map(self._is_count, {end, *further}))
-
-    def _is_count(self, at: int) -> bool:
-        """Is a number a count by its size or its unit? "Seven four three" is another thing."""
-        for end, value, cost in self.numbers.cardinals(at):
-            unit = end < self.size and any(match.role is Role.UNIT for match in self.matches[end])
-            if cost < weights.DIGITWISE and (unit or (value < SHORTEST_NAME and not self.numbers.begins(end))):
-                return True
-        return False
-
-    def named(self, at: int) -> Iterator[tuple[int, str]]:
-        """The number that names a thing without its label, before what is right of it: "742 should be fourteen"."""
-        changed = tuple(self.words[:at]) in self.language.words["changes"]
-        reached = [(at, "")] if at == 0 or changed else []
-        while reached:
-            start, text = reached.pop()
-            for group in self.numbers.digit_groups(start):
-                if group.end >= self.size:
-                    continue
-                if any(self.sets(match, changed=changed) for match in self.matches[group.end]):
-                    yield group.end, text + group.text
-                reached.append((group.end, text + group.text))
 
     def _without_talk(self, found: list[Match]) -> list[Match]:
         """Phrases that begin at a token; a label that is other talk elsewhere ("trailer") is none before a value."""
@@ -254,18 +225,6 @@ class Spans:
             if not small:
                 return False
             at = min(small)
-        return False
-
-    def names_next(self, at: int) -> bool:
-        """Does the label of what a thing is known by follow, by small words or at once: "the pallet"?"""
-        reached = [at]
-        while reached:
-            here = reached.pop()
-            for match in self.matches[here] if here < self.size and not self.tokens[here].pause else ():
-                if match.role is Role.LABEL and self.fields[match.field].identifier:
-                    return True
-                if match.role is Role.LINK:
-                    reached.append(match.end)
         return False
 
     def points(self, at: int) -> bool:
@@ -336,25 +295,9 @@ class Spans:
             known = self._codes[at] = [
                 (end, name, codes[text], cost)
                 for name, codes in self.lexicon.codes.items()
-                for end, text, cost in self._spelt_whole(codes.keys(), self.lexicon.begun[name], at)
+                for end, text, cost in _spelt_whole(self, codes.keys(), self.lexicon.begun[name], at)
             ]
         return known
-
-    def _spelt_whole(self, codes: Collection[str], begun: Collection[str], at: int) -> Iterator[tuple[int, str, float]]:
-        """The codes that are spelt from a token on, digits and letters; only what begins one is followed."""
-        reached = [(at, "", 0.0)]
-        while reached:
-            start, text, cost = reached.pop()
-            groups = [(one.end, one.text, one.cost) for one in self.numbers.digit_groups(start)]
-            if start < self.size and not self.tokens[start].inner:
-                groups += self.letters(start)
-            for end, group, dearer in groups:
-                pause = weights.PAUSED[self.tokens[start].pause_inside] if text else 0.0
-                longer = (end, text + group, cost + dearer + pause)
-                if text + group in codes and ends_word(self.tokens, end):
-                    yield longer
-                elif text + group in begun:
-                    reached.append(longer)
 
     def below_zero(self, at: int) -> Iterator[tuple[int, float, float]]:
         """The numbers that begin at a token and say by themselves that they are below zero."""
@@ -414,3 +357,67 @@ class Spans:
                 if match.role is Role.CUE
             ]
         return known
+
+
+def sets(spans: Spans, match: Match, *, changed: bool = False) -> bool:
+    """Is a phrase before a count, or once more before one, one that says what is right of a thing?"""
+    end = match.end
+    if match.role is not (Role.SETS_CHANGED if changed else Role.SETS) or end >= spans.size:
+        return False
+    further = {one.end for one in spans.matches[end] if one.role is Role.SETS_AGAIN}
+    return any(_is_count(spans, one) for one in {end, *further})
+
+
+def _is_count(spans: Spans, at: int) -> bool:
+    """Is a number a count by its size or its unit? "Seven four three" is another thing."""
+    for end, value, cost in spans.numbers.cardinals(at):
+        unit = end < spans.size and any(match.role is Role.UNIT for match in spans.matches[end])
+        if cost < weights.DIGITWISE and (unit or (value < SHORTEST_NAME and not spans.numbers.begins(end))):
+            return True
+    return False
+
+
+def named(spans: Spans, at: int) -> Iterator[tuple[int, str]]:
+    """The number that names a thing without its label, before what is right of it: "742 should be fourteen"."""
+    changed = tuple(spans.words[:at]) in spans.language.words["changes"]
+    reached = [(at, "")] if at == 0 or changed else []
+    while reached:
+        start, text = reached.pop()
+        for group in spans.numbers.digit_groups(start):
+            if group.end >= spans.size:
+                continue
+            if any(sets(spans, match, changed=changed) for match in spans.matches[group.end]):
+                yield group.end, text + group.text
+            reached.append((group.end, text + group.text))
+
+
+def names_next(spans: Spans, at: int) -> bool:
+    """Does the label of what a thing is known by follow, by small words or at once: "the pallet"?"""
+    reached = [at]
+    while reached:
+        here = reached.pop()
+        for match in spans.matches[here] if here < spans.size and not spans.tokens[here].pause else ():
+            if match.role is Role.LABEL and spans.fields[match.field].identifier:
+                return True
+            if match.role is Role.LINK:
+                reached.append(match.end)
+    return False
+
+
+def _spelt_whole(
+    spans: Spans, codes: Collection[str], begun: Collection[str], at: int
+) -> Iterator[tuple[int, str, float]]:
+    """The codes that are spelt from a token on, digits and letters; only what begins one is followed."""
+    reached = [(at, "", 0.0)]
+    while reached:
+        start, text, cost = reached.pop()
+        groups = [(one.end, one.text, one.cost) for one in spans.numbers.digit_groups(start)]
+        if start < spans.size and not spans.tokens[start].inner:
+            groups += spans.letters(start)
+        for end, group, dearer in groups:
+            pause = weights.PAUSED[spans.tokens[start].pause_inside] if text else 0.0
+            longer = (end, text + group, cost + dearer + pause)
+            if text + group in codes and ends_word(spans.tokens, end):
+                yield longer
+            elif text + group in begun:
+                reached.append(longer)
