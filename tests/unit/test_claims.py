@@ -259,6 +259,12 @@ def test_a_claim_that_waited_for_a_person_before_its_turn_waits_on_where_it_woul
     assert (found.orders, {*found.closed}) == ([], {"u2"})
 
 
+def test_what_waits_for_its_turn_waits_for_a_person_also_where_nothing_is_at_hand() -> None:
+    before = opened((None, None, FIRST), (), None)
+    assert (before.claims, {*before.waiting}) == ((FIRST,), {"u1"})
+    assert audit(before, open_now(), (), None, AskedFor(), IDENTIFIES) == Audited([])
+
+
 def test_what_is_said_for_all_entries_and_a_cancellation_are_no_claims() -> None:
     for one in (replace(FIRST, act=Act.CONTEXT), replace(FIRST, act=Act.CANCEL), replace(FIRST, form="close-trailer")):
         assert opened((one,), (), "close-trailer").claims == ()

@@ -151,7 +151,7 @@ class Open:
     """The utterances that wait for a person, whether they are open or not."""
 
 
-def opened(drafts: Iterable[Draft | None], aside: Iterable[Draft], closing: str | None) -> Open:
+def opened(drafts: Sequence[Draft | None], aside: Iterable[Draft], closing: str | None) -> Open:
     """What is open: the draft at hand, first, and what waits for its turn, which a person may as well decide about.
 
     What stands for all entries, a cancellation and the end of a trailer are about no thing, and no claims.
@@ -159,7 +159,7 @@ def opened(drafts: Iterable[Draft | None], aside: Iterable[Draft], closing: str 
     found = [one for one in drafts if one is not None]
     about = (one for one in found if one.act in {Act.RECORD, Act.AMEND} and one.form != closing)
     resting = frozenset(name for one in found for name in _utterances(one))
-    return Open(tuple(about), resting, frozenset(one.utterance_id for one in (*found[1:], *aside)))
+    return Open(tuple(about), resting, frozenset(one.utterance_id for one in (*drafts[1:], *aside) if one is not None))
 
 
 def audit(
