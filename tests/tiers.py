@@ -28,7 +28,7 @@ class Tier(StrEnum):
 
 
 _QUICK = ("unit", "playbook", "property")
-_TEST = (*_QUICK, "conversations", "lab", "contract", "integration", "faults")
+_TEST = (*_QUICK, "conversations", "docklife", "lab", "contract", "integration", "faults")
 FOLDERS = {Tier.QUICK: _QUICK, Tier.TEST: _TEST, Tier.NIGHTLY: (*_TEST, "nightly")}
 """What a tier runs where no path is named."""
 

@@ -121,10 +121,13 @@ _OF_LETTERS = dict(zip(ascii_uppercase, (one for one in range(10, 39) if one % 1
 """What a letter counts for in the check digit of a container."""
 
 
-def is_container(value: str) -> bool:
-    """Is it the number of a freight container by ISO 6346, whose check digit fits: four letters and seven digits?"""
+def is_container(value: str) -> bool | None:
+    """Does the check digit of a freight container fit, by ISO 6346? None for what is no such number.
+
+    That has four letters, the last of which tells that it is one, and seven digits.
+    """
     if re.fullmatch("[A-Z]{3}[UJZ][0-9]{7}", value) is None:
-        return False
+        return None
     worth = (_OF_LETTERS.get(one) or int(one) for one in value[:-1])
     return sum(one << at for at, one in enumerate(worth)) % 11 % 10 == int(value[-1])
 
@@ -266,8 +269,8 @@ class FormField:
             yield lambda value: _size(value) > most
         if (pattern := self.pattern) is not None:
             yield lambda value: re.fullmatch(pattern, value) is None
-        if (check_digit := self.check_digit) is not None:
-            yield lambda value: not check_digit.holds(value)
+        if self.kind == "string":
+            yield self._has_wrong_check_digit
         if (step := self.step) is not None:
             yield lambda value: exact(value) % step != 0
         if self.spoken is Spoken.DATE:
@@ -275,13 +278,19 @@ class FormField:
         if self.choices:
             yield lambda value: value not in self.choices
 
+    def _has_wrong_check_digit(self, value: str) -> bool:
+        """By the key that it is; where one wonders about the unusual, by the container that it may be."""
+        if self.check_digit is not None:
+            return not self.check_digit.holds(value)
+        return self.usual is not None and is_container(value) is False
+
     def is_usual(self, value: FieldValue) -> bool:
         """Does nobody wonder about a value: by its size, or as a key of GS1 or a container whose check digit fits?"""
         if isinstance(value, tuple):
             return all(self.item.is_usual(one) for one in value)
         if self.usual is None or _size(value) in self.usual:
             return True
-        return isinstance(value, str) and (is_container(value) or any(key.holds(value) for key in Gs1))
+        return isinstance(value, str) and (is_container(value) is True or any(key.holds(value) for key in Gs1))
 
     def wording(self, language: str) -> Wording:
         """The field's words in one language; where the form has none, those of English."""

@@ -202,10 +202,9 @@ def score(conversation: Json, result: Json) -> Score:
 def _is_right(scored: Score, record: Json, thing: Thing | None, things: Sequence[Thing], result: Json) -> bool:
     """Hold one record against the thing that it is of; whether it is what was said."""
     faults = ["no such entry was said"] if thing is None else thing.contradicted(record)
-    if thing is not None and faults and thing.kind is not Kind.WAITS and _was_given_up(thing, things, result):
-        scored.short.append(
-            f"{_shown(record)}: {'; '.join(faults)}; put right in words that were not taken, and told so"
-        )
+    if faults and (thing is None or thing.kind is not Kind.WAITS) and _was_given_up(thing, things, result):
+        told = "put right, or taken back, in words that were not taken, and told so"
+        scored.short.append(f"{_shown(record)}: {'; '.join(faults)}; {told}")
         return False
     if thing is None or faults or thing.kind is Kind.WAITS:
         scored.wrong.append(f"{_shown(record)}: {'; '.join(faults) or 'it may only wait'}")
@@ -220,13 +219,16 @@ def _is_right(scored: Score, record: Json, thing: Thing | None, things: Sequence
     return True
 
 
-def _was_given_up(thing: Thing, things: Sequence[Thing], result: Json) -> bool:
-    """Whether words of this thing, or of none that is named, wait, or were not understood, and the device said so."""
-    given_up = [line for one in result["given_up"] if one["why"] == "not understood" for line in one["said"]]
+def _was_given_up(thing: Thing | None, things: Sequence[Thing], result: Json) -> bool:
+    """Whether words of this thing, or of none that is named, wait, or were given up, and the device said so.
+
+    None: a thing that the truth does not have, as it was taken back.
+    """
+    given_up = [line for one in result["given_up"] for line in one["said"]]
     for line in (*given_up, *(line for one in result["waits"] for line in one["said"])):
         of = [other for other in things if other.is_in(line)]
         told = any(turn["said"] for turn in result["turns"] if turn["line"] == line)
-        if told and (thing in of or not of):
+        if told and (not of or (thing is not None and thing in of)):
             return True
     return False
 

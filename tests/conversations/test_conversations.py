@@ -6,8 +6,10 @@ import pytest
 
 from tests.conversations.scoring import HERE, Kind, Score, held, read, score, things_of
 
-AS_A_CLERK = 42
+AS_A_CLERK = 69
 """Per cent of the conversations that end as a clerk's, as reached last: it is raised with the dialogue."""
+AS_A_CLERK_BLIND = 19
+"""The same of `blind.jsonl`, whose lines go on whatever the device asks: what it asks about then waits for a person."""
 
 
 @pytest.fixture(scope="module")
@@ -39,5 +41,7 @@ def test_no_record_and_no_figure_is_wrong(scores: list[Score]) -> None:
 
 def test_so_many_end_as_a_clerks(scores: list[Score]) -> None:
     """The share that leaves behind what a clerk would have written down."""
-    judged = [one for one in scores if one.judged]
-    assert 100 * sum(one.as_a_clerk for one in judged) >= AS_A_CLERK * len(judged)
+    of = {one["id"]: file.stem for file in HERE.glob("*.jsonl") for one in read([file])}
+    for blind, least in ((True, AS_A_CLERK_BLIND), (False, AS_A_CLERK)):
+        judged = [one for one in scores if one.judged and (of[one.name] == "blind") is blind]
+        assert 100 * sum(one.as_a_clerk for one in judged) >= least * len(judged)

@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from random import Random
@@ -104,8 +105,8 @@ def shown(life: Life, number: int) -> str:
     return "\n".join((*rows, *(f"  !! {one}" for one in broken(life))))
 
 
-def main() -> int:
-    """Hold lives, print what they came to; 1 where a law was broken."""
+def wanted_by(arguments: Sequence[str]) -> argparse.Namespace:
+    """What the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lives", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=7)
@@ -116,7 +117,12 @@ def main() -> int:
     parser.add_argument("--alarms", action="store_true", help="show the lives, too, in which the dialogue alarmed")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--show", type=int, default=10, help="so many of the lives that break a law")
-    wanted = parser.parse_args()
+    return parser.parse_args(arguments)
+
+
+def main() -> int:
+    """Hold lives, print what they came to; 1 where a law was broken."""
+    wanted = wanted_by(sys.argv[1:])
     total = of(wanted)
     for text in total.broken[: wanted.show]:
         print(text, end="\n\n")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from tests.docklife.life import Life, Line
@@ -38,14 +38,16 @@ def _attribution(life: Life) -> Iterator[str]:
 
 def _was_confirmed(life: Life, own: Thing, value: Value) -> bool:
     """Did somebody say yes to the value, read back with the name of the thing?"""
-    texts = (turn["said"][-1] for turn in life.turns if turn["said"])
-    read = [text.endswith("?") and spells_all(text, own) and _tells(text, value, life) for text in texts]
-    heard = [bool(turn["said"]) for turn in life.turns]
-    asked = dict(zip((at for at, one in enumerate(heard) if one), read, strict=True))
-    for at, line in enumerate(life.lines):
-        before = next((one for one in range(at - 1, -1, -1) if heard[one]), None)
-        if line.confirms and before is not None and asked[before]:
+    return _was_agreed(life, lambda text: spells_all(text, own) and _tells(text, value, life))
+
+
+def _was_agreed(life: Life, says: Callable[[str], bool]) -> bool:
+    """Did somebody say yes to a question that says so: the last text before it?"""
+    question = ""
+    for line, turn in zip(life.lines, life.turns, strict=True):
+        if line.confirms and question.endswith("?") and says(question):
             return True
+        question = turn["said"][-1] if turn["said"] else question
     return False
 
 
@@ -54,7 +56,8 @@ def _keys(life: Life, own: Thing) -> Iterator[Mapping[str, Value]]:
     yield own.key
     at = life.things.index(own)
     wrong = [line for line in life.lines if line.thing == at and line.misnamed is not None]
-    if wrong and not any(line.names for line in life.lines if line.thing == at):
+    named = any(line.names for line in life.lines if line.thing == at)
+    if wrong and (not named or _was_agreed(life, lambda text: spells(text, str(wrong[0].misnamed)))):
         yield {**own.key, "pallet_id": str(wrong[0].misnamed)}
 
 

@@ -51,16 +51,19 @@ class Listener:
 
     def _field(self, text: str, made: Thing, at: int) -> Line | None:
         """The value that is asked for."""
-        if text.count(",") > 1 and not self._hears("again", text):  # a whole entry, read back
-            return None
+        read_back = text.count(",") > 1 and not self._hears("again", text)  # a whole entry
         for name, asked in self._heard["fields"].items():
-            if re.search(asked, text, re.IGNORECASE) and name in made.answers:
+            if re.search(asked, text, re.IGNORECASE) and name in made.answers and (name == "check" or not read_back):
                 return Line(made.answers[name], at, names=name in made.key and len(made.key) == 1)
         return None
 
     def _agreement(self, text: str, made: Thing, at: int) -> Line | None:
         """A yes to what is so, of any of his things; what is not so is put right."""
         things = self._life.things
+        said = next((line.context for line in reversed(self._life.lines) if line.context), {})
+        is_of_pallet = self._speech["pallet"].lower() in text.lower()
+        if said and not is_of_pallet and all(spells(text, value) for value in said.values()):
+            return Line(self._speech["yes"], at)  # where he is
         of = next((one for one in reversed(things) if spells_all(text, one)), None)
         if of is not None:
             return self._objection(text, of, things.index(of)) or Line(self._speech["yes"], at, confirms=True)

@@ -187,7 +187,8 @@ WORDS: dict[str, dict[str, str]] = {
 
 CHATTER = {
     "en": ["thanks", "okay", "yeah yeah go", "come on", "hey mike put it over there", "hang on a second", "good",
-           "ok next", "sorry what", "no not you", "did you see the game", "one sec", "right", "let me see", "busy today"],
+           "ok next", "sorry what", "no not you", "did you see the game", "one sec", "right",
+           "let me see", "busy today"],
     "de": ["danke", "okay", "ja ja mach schon", "komm schon", "hey Mike stell das da rüber", "Moment mal", "gut",
            "weiter", "wie bitte", "nein dich meine ich nicht", "hast du das Spiel gesehen", "viel los heute"],
     "fr": ["merci", "d'accord", "oui oui vas-y", "allez", "eh Marc mets ça là-bas", "une seconde", "bien", "quoi",

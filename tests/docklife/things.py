@@ -11,10 +11,8 @@ from tests.docklife.speech import Speech
 
 Value = str | int | float | bool
 
-SLOTS = {
-    row["value"]: row["check"]
-    for row in csv.DictReader((Path(__file__).parents[2] / "config/catalogue/slots.csv").open(encoding="utf-8"))
-}
+_SLOTS = (Path(__file__).parents[2] / "config/catalogue/slots.csv").read_text(encoding="utf-8")
+SLOTS = {row["value"]: row["check"] for row in csv.DictReader(_SLOTS.splitlines())}
 ITEMS = ("A100", "A200", "B714", "B715")
 PLACES = tuple(f"{row}{number:02}" for row in "AB" for number in (1, 2, 3, 4))
 POSITIONS = ("front", "middle", "rear")

@@ -172,7 +172,7 @@ def strict(repository: Path, tmp_path: Path) -> Path:
 def test_a_refusal_of_the_inventory_is_told_with_its_reason_and_corrected(
     broker: Mosquitto, postgresql: PostgreSQL, strict: Path, tmp_path: Path
 ) -> None:
-    refused = "Abgelehnt: Palette 7 4 2, 12 Stück, Tor Berta: gegen die Regeln des Bestands."
+    refused = "Abgelehnt: Palette 7 4 2, 12 Stück, Tor Berta: gegen die Regeln des Lagersystems."
 
     async def play(operator: Shift) -> None:
         await operator.type(WHOLE)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,7 @@ from tests.fakes import ScriptedInterpreter, reading
 
 TRUTH: dict[str, FieldValue] = {"pallet_id": "0126", "quantity": 9, "dock": "B"}
 SPOKEN = Path(__file__).parent.parent / "data/speech/demo/02-pallet-0126-nine-units-dock-bravo.flac"
+NUMBERS = count()
 NOTHING = reading(not_understood=NotUnderstood.NOT_DICTATION)
 
 
@@ -63,7 +65,9 @@ def parts(repository: Path) -> Parts:
 def decided(said: Reading, verdict: Verdict) -> Decided:
     pcm = b"".join(frame.pcm for frame in RecordedSource(SPOKEN).frames())
     segment = Segment(0, 8_000, 61_000, 66_000, Closing.PAUSE, pcm[: 64_200 * SAMPLE_BYTES])
-    utterance = Utterance("first", "pallet-move", "sha256:x", datetime(2026, 1, 1, tzinfo=UTC), segment)
+    utterance = Utterance(
+        f"utterance-{next(NUMBERS)}", "pallet-move", "sha256:x", datetime(2026, 1, 1, tzinfo=UTC), segment
+    )
     return Decided(utterance, said, verdict, None, 0.05)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -247,7 +248,7 @@ def test_a_refusal_is_never_talk_to_others(said: str, form: Form, catalogue: Cat
     assert proposal("test", words(said), form, catalogue).not_understood is not NotUnderstood.TALK
 
 
-RIGHT = {
+RIGHT: Mapping[str, Mapping[str, tuple[str | None, int]]] = {
     "en": {
         "pallet 742 was actually fourteen": ("742", 14),
         "742 should be fourteen": ("742", 14),

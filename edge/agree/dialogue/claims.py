@@ -193,7 +193,7 @@ def audit(
     over = (
         {}
         if heard is None or heard.utterance_id in {*ended, *lost}
-        else _left_over(heard, after.claims, kept, identifies, mixed)
+        else _left_over(heard, (*after.claims, *_parked(kept)), kept, identifies, mixed)
     )
     kept = [order for order in kept if not (isinstance(order, Note) and order.utterance_id in {*lost, *over})]
     spoken = next((at for at, order in enumerate(kept) if isinstance(order, Say)), len(kept))
@@ -244,6 +244,10 @@ def _left_over(
     told = any(isinstance(order, Say) and order.prompt in GIVES_UP for order in orders)
     holds = heard.counts and said.act in {Act.RECORD, Act.AMEND} and names
     return {heard.utterance_id: said} if (holds and not (told or known)) or (mixed and said.fields) else {}
+
+
+def _parked(orders: Iterable[Order]) -> list[Draft]:
+    return [order.draft for order in orders if isinstance(order, Park) and order.draft is not None]
 
 
 def _put_aside(utterance_id: str, reading: Reading, claim: Draft | None, identifies: Iterable[str]) -> list[Order]:

@@ -50,7 +50,8 @@ def go_on(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     Where something over it may have been a "no", it is asked about again behind the next one.
     """
     named = session.named_again
-    left = drafting.put_behind(session) if session.doubted else drafting.commit(session)
+    is_doubtful = session.doubted or not session.nameless <= heard.reading.fields.keys()
+    left = drafting.put_behind(session) if is_doubtful else drafting.commit(session)
     session.named_again = named
     return [*left, *drafting.begin_entry(session, heard)]
 
@@ -69,6 +70,8 @@ def correct_held(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     if named := correct_named(session, heard):
         return named
     revised = _revise(session, heard, said)
+    if relation is Relation.NONE and not takes_back and session.state is State.HELD:
+        session.nameless = frozenset(name for name in said.fields if session.rules.form[name].required)
     if said.fields.keys() < {*session.rules.identifies} and not takes_back:
         said_in = (heard.utterance_id,)
         session.named_again = {name: replace(one, said_in=said_in) for name, one in said.fields.items()}
@@ -96,11 +99,23 @@ def _revise(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> l
     draft = session.open_draft
     goes_on = session.doubted_number  # it may be said of what was not understood
     said = put_right(draft.reading, said, session.rules)
-    revised = drafting.revise(session, heard, with_fields(draft, said.fields, heard.utterance_id))
+    changed = with_fields(draft, said.fields, heard.utterance_id)
+    if drafting.takes_back(session, heard) and (denied := _denied(session, said)):
+        session.needs_yes.add(draft.utterance_id)
+        left = {name: one for name, one in changed.reading.fields.items() if name not in denied}
+        changed = replace(changed, reading=replace(changed.reading, fields=left))
+    revised = drafting.revise(session, heard, changed)
     if not goes_on or session.state is not State.HELD:
         return revised
     session.doubted = session.doubted_number = True
     return [heard.noted_as_heeded(), *session.ask(session.is_entry_right)]
+
+
+def _denied(session: DialogueSession, said: Reading) -> set[str]:
+    """The fields that need not be said and whose value a "no" may deny: "no, not wet", over what is wet."""
+    held, form = values_of(session.open_draft.reading), session.rules.form
+    unclear = {name: one.runner_up for name, one in said.fields.items() if one.value is None and not one.rivals}
+    return {name for name, one in unclear.items() if one == held.get(name, ()) and not form[name].required}
 
 
 def _may_be_talk(session: DialogueSession, said: Reading, *, takes_back: bool) -> bool:

@@ -508,7 +508,7 @@ def _event(session: DialogueSession, happening: Happening) -> Event:
         here = session.draft is not None and not differing(
             session.draft.reading, happening.reading, session.rules.identifies
         )
-        return event if here and session.about is not About.CANCEL else Event.INDISTINCT
+        return event if here else Event.INDISTINCT
     if event is Event.NOISE:
         return Event.UNCLEAR if answers.answers_question(session, happening) else event
     agrees = event is Event.YES or (event is Event.CANCEL and session.about is About.CANCEL)
@@ -533,7 +533,8 @@ def _over_readback(session: DialogueSession, heard: UtteranceHeard, event: Event
         return Event.CORRECTION
     if event in _LITTLE and (session.state is State.HELD or session.about is About.ENTRY_RIGHT):
         if courteous(heard.reading.words, session.rules.language):
-            return Event.YES
+            # It is no consent to what a yes alone confirms.
+            return Event.NOISE if session.open_draft.utterance_id in session.needs_yes else Event.YES
         if event is Event.UNCLEAR and is_beside(heard.reading, session.rules):
             return Event.NOISE
     return event

@@ -242,6 +242,8 @@ class DialogueSession:
     """The claims to which silence is no consent: put behind another one once, or named by an answer only."""
     named_again: Mapping[str, FieldReading] = field(default_factory=dict, repr=False)
     """The name of the held entry, said alone once more: of the next one, if that has other values and no such name."""
+    nameless: frozenset[str] = frozenset()
+    """What the held entry needs and was said last without a name and a word of correction: it may be of the next."""
     read_back: Draft | None = None  # What stands for all entries, as it was read back last.
     expected: Expectations = NOTHING_EXPECTED
     """What was announced when something was heard last: what is taken up again is held against it too."""
@@ -362,7 +364,7 @@ class DialogueSession:
     def open(self, draft: Draft, verdict: Verdict) -> None:
         """This is agreed about now."""
         self.draft, self.verdict, self.doubted, self.doubted_number = draft, verdict, False, False
-        self.named_again = {}
+        self.named_again, self.nameless = {}, frozenset()
 
     def ask(self, question: Question) -> list[Order]:
         """This question is open now."""
@@ -385,7 +387,7 @@ class DialogueSession:
         """Nothing is agreed about any more."""
         self.draft = self.verdict = self.question = None
         self.leaving = False
-        self.named_again = {}
+        self.named_again, self.nameless = {}, frozenset()
         self.state = State.IDLE
 
     def say(self, prompt: Prompt, fields: Mapping[str, FieldValue] | None = None, **slots: str) -> Say:

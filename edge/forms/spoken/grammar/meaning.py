@@ -215,7 +215,9 @@ class Said:
     def _say_another(self, event: Telling) -> None:
         earlier = self.values[-1] if self.values else None
         restart = isinstance(earlier, str) and isinstance(event.value, str) and event.value.startswith(earlier)
-        if restart and "a" in event.marks:
+        # Behind a pause, too, with its label and nothing between: "pallet six four, pallet six four six".
+        behind = [one.end for one in self.standing[-1:]] == [event.start] and "b" not in event.marks
+        if restart and ("a" in event.marks or behind):
             self.values[-1:] = [event.value]
             self.standing = [event]
         else:
