@@ -123,6 +123,7 @@ def openings(world: World) -> dict[str, tuple[Line, ...]]:
         "instead": (whole, Line(f"correction, {other.entry}", corrects=True)),
         "in doubt": (Line(one.entry, sure=0.3),),
         "the next behind a doubted one": (whole, mumble, Line(other.part)),
+        "paused without a name": (Line(", ".join(one.values)), Line("pause")),
         "paused": (Line(one.part if len(one.values) > 1 else one.named), Line("pause")),
     }
     found["paused, and one waits"] = (whole, mumble, Line(other.entry), Line("pause"))

@@ -21,7 +21,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from edge.agree.dialogue.orders import Breach, Law, Order, Prompt, Say
+from edge.agree.dialogue.orders import Breach, Earcon, Law, Order, Prompt, Say, Sound
 from edge.records import Act, Commit, Draft, Drop, FieldReading, FieldValue, Note, Park, Reading
 
 
@@ -235,14 +235,16 @@ def _may_change(name: str, own: Iterable[Draft], claim: Draft, heard: Heard | No
 
 
 def _left_over(
-    heard: Heard, after: Iterable[Draft], orders: Iterable[Order], identifies: Sequence[str], mixed: Collection[str]
+    heard: Heard, after: Iterable[Draft], orders: Sequence[Order], identifies: Sequence[str], mixed: Collection[str]
 ) -> dict[str, Reading]:
     """What was heard of a thing of which nothing is open, and of which nothing became, nor was the operator told so."""
     said = heard.reading
-    names = any(values_in(said.fields[name]) for name in identifies if name in said.fields)
-    known = any(not differing(claim.reading, said, identifies) for claim in after)
+    names = [name for name in identifies if values_in(said.fields.get(name))]
+    again = Sound(Earcon.NOT_UNDERSTOOD) in orders  # with which a question is put again, also for a name
+    here = [one.reading for one in after if again or any(values_in(one.reading.fields.get(name)) for name in names)]
+    known = any(not differing(one, said, identifies) for one in here)
     told = any(isinstance(order, Say) and order.prompt in GIVES_UP for order in orders)
-    holds = heard.counts and said.act in {Act.RECORD, Act.AMEND} and names
+    holds = heard.counts and said.act in {Act.RECORD, Act.AMEND} and bool(names)
     return {heard.utterance_id: said} if (holds and not (told or known)) or (mixed and said.fields) else {}
 
 

@@ -242,7 +242,7 @@ class DialogueSession:
     """The claims to which silence is no consent: put behind another one once, or named by an answer only."""
     named_again: Mapping[str, FieldReading] = field(default_factory=dict, repr=False)
     """The name of the held entry, said alone once more: of the next one, if that has other values and no such name."""
-    nameless: frozenset[str] = frozenset()
+    nameless: frozenset[str] = field(default=frozenset(), repr=False)
     """What the held entry needs and was said last without a name and a word of correction: it may be of the next."""
     read_back: Draft | None = None  # What stands for all entries, as it was read back last.
     expected: Expectations = NOTHING_EXPECTED
