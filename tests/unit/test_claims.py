@@ -24,7 +24,7 @@ from edge.agree.dialogue.claims import (
 )
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
-from edge.agree.dialogue.orders import Law, LawAlarm, Order, Prompt, Say
+from edge.agree.dialogue.orders import Earcon, Law, LawAlarm, Order, Prompt, Say, Sound
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State, Step
 from edge.records import (
@@ -157,7 +157,7 @@ def audited(
     ("after", "order"),
     [
         ((FIRST,), None),
-        ((claim("u1", "u2", item="A100", quantity=9, location="B1"),), None),
+        ((claim("u1", "u2", item="A100", quantity=9),), None),
         ((claim("u2", "u1", item="A100", quantity=9),), None),  # another one rests on it
         ((), Commit(FIRST, ACCEPTED)),
         ((), Park("u1", "unanswered", {}, FIRST)),
@@ -170,7 +170,7 @@ def test_a_claim_that_stays_or_ends_in_one_of_the_known_ways_is_no_breach(
     after: Sequence[Draft], order: Order | None
 ) -> None:
     orders = [] if order is None else [order]
-    assert audited((FIRST,), after, *orders, now={"location": "B1"} if after else None) == Audited(orders)
+    assert audited((FIRST,), after, *orders, now={"quantity": 9} if after else None) == Audited(orders)
 
 
 def test_what_was_said_of_a_thing_is_given_up_aloud_or_is_a_breach() -> None:
@@ -183,6 +183,14 @@ def test_what_was_said_of_a_thing_is_given_up_aloud_or_is_a_breach() -> None:
         Say(Prompt.HELP),
     ]
     assert [one.law for one in found.breaches] == []
+
+
+def test_a_name_said_over_a_claim_without_one_is_no_more_known_than_any_other() -> None:
+    nameless, name = claim("u1", quantity=9), Note("u2", said({}), HEEDED)
+    found = audited((nameless,), (nameless,), name, now={"item": "A100"}, corrects=True)
+    assert found.orders == [Park("u2", BREACH, {"item": "A100"}, None), Say(Prompt.PARKED_ENTRY, {"item": "A100"})]
+    refused: list[Order] = [name, Sound(Earcon.NOT_UNDERSTOOD), Say(Prompt.ASK_FIELD)]  # asked again
+    assert audited((nameless,), (nameless,), *refused, now={"item": "A100"}).orders == refused
 
 
 def test_a_claim_that_vanishes_is_parked_and_told() -> None:
@@ -257,6 +265,12 @@ def test_a_claim_that_waited_for_a_person_before_its_turn_waits_on_where_it_woul
     other, mixed = claim("u2", item="A200"), claim("u2", item="A200", quantity=9)
     found = audited((FIRST, other), (FIRST, mixed))
     assert (found.orders, {*found.closed}) == ([], {"u2"})
+
+
+def test_what_waits_for_its_turn_waits_for_a_person_also_where_nothing_is_at_hand() -> None:
+    before = opened((None, None, FIRST), (), None)
+    assert (before.claims, {*before.waiting}) == ((FIRST,), {"u1"})
+    assert audit(before, open_now(), (), None, AskedFor(), IDENTIFIES) == Audited([])
 
 
 def test_what_is_said_for_all_entries_and_a_cancellation_are_no_claims() -> None:

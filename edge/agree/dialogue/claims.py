@@ -21,7 +21,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from edge.agree.dialogue.orders import Breach, Law, Order, Prompt, Say
+from edge.agree.dialogue.orders import Breach, Earcon, Law, Order, Prompt, Say, Sound
 from edge.records import Act, Commit, Draft, Drop, FieldReading, FieldValue, Note, Park, Reading
 
 
@@ -151,7 +151,7 @@ class Open:
     """The utterances that wait for a person, whether they are open or not."""
 
 
-def opened(drafts: Iterable[Draft | None], aside: Iterable[Draft], closing: str | None) -> Open:
+def opened(drafts: Sequence[Draft | None], aside: Iterable[Draft], closing: str | None) -> Open:
     """What is open: the draft at hand, first, and what waits for its turn, which a person may as well decide about.
 
     What stands for all entries, a cancellation and the end of a trailer are about no thing, and no claims.
@@ -159,7 +159,7 @@ def opened(drafts: Iterable[Draft | None], aside: Iterable[Draft], closing: str 
     found = [one for one in drafts if one is not None]
     about = (one for one in found if one.act in {Act.RECORD, Act.AMEND} and one.form != closing)
     resting = frozenset(name for one in found for name in _utterances(one))
-    return Open(tuple(about), resting, frozenset(one.utterance_id for one in (*found[1:], *aside)))
+    return Open(tuple(about), resting, frozenset(one.utterance_id for one in (*drafts[1:], *aside) if one is not None))
 
 
 def audit(
@@ -235,14 +235,16 @@ def _may_change(name: str, own: Iterable[Draft], claim: Draft, heard: Heard | No
 
 
 def _left_over(
-    heard: Heard, after: Iterable[Draft], orders: Iterable[Order], identifies: Sequence[str], mixed: Collection[str]
+    heard: Heard, after: Iterable[Draft], orders: Sequence[Order], identifies: Sequence[str], mixed: Collection[str]
 ) -> dict[str, Reading]:
     """What was heard of a thing of which nothing is open, and of which nothing became, nor was the operator told so."""
     said = heard.reading
-    names = any(values_in(said.fields[name]) for name in identifies if name in said.fields)
-    known = any(not differing(claim.reading, said, identifies) for claim in after)
+    names = [name for name in identifies if values_in(said.fields.get(name))]
+    again = Sound(Earcon.NOT_UNDERSTOOD) in orders  # with which a question is put again, also for a name
+    here = [one.reading for one in after if again or any(values_in(one.reading.fields.get(name)) for name in names)]
+    known = any(not differing(one, said, identifies) for one in here)
     told = any(isinstance(order, Say) and order.prompt in GIVES_UP for order in orders)
-    holds = heard.counts and said.act in {Act.RECORD, Act.AMEND} and names
+    holds = heard.counts and said.act in {Act.RECORD, Act.AMEND} and bool(names)
     return {heard.utterance_id: said} if (holds and not (told or known)) or (mixed and said.fields) else {}
 
 
