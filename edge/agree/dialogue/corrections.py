@@ -69,10 +69,11 @@ def correct_held(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
         return drafting.doubt(session, heard)
     if named := correct_named(session, heard):
         return named
+    again = said.fields.keys() < {*session.rules.identifies} and said.fields.keys() <= session.thing.keys()
     revised = _revise(session, heard, said)
     if relation is Relation.NONE and not takes_back and session.state is State.HELD:
         session.nameless = frozenset(name for name in said.fields if session.rules.form[name].required)
-    if said.fields.keys() < {*session.rules.identifies} and not takes_back:
+    if again and not takes_back:
         said_in = (heard.utterance_id,)
         session.named_again = {name: replace(one, said_in=said_in) for name, one in said.fields.items()}
     return revised

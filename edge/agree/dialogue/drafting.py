@@ -230,6 +230,8 @@ def commit(session: DialogueSession) -> list[Order]:
     settled = [one for one in _aside_of_it(session, draft) if _says_no_other(one, verdict)]
     for one in settled:
         draft = with_support(draft, one.utterance_id)
+    # What was said before another thing is not what a nameless correction is of.
+    session.recorded.left_since |= draft.utterance_id in session.needs_yes
     context.entered(session, session.open_draft)
     session.close()
     session.breath.words = ()
