@@ -145,10 +145,16 @@ that a person would not have asked. With `--speech MANIFEST` each pallet is a re
 noise, which the device hears. With `--notices` trailers are received against notices, and what the inventory has then
 is held against what was meant; how long that takes beside other ways of working is in [rivals.md](rivals.md).
 
+`python -m tests.docklife --lives 1000 --seed 7` holds random dock life against the two laws below: operators who listen,
+and others who go on whatever is asked, in five languages and every form; `--cut` cuts the power at a random line. It knows
+nothing of the product but `dockvoice talk --plays -`. `python -m tests.conversations` plays conversations of real dock
+work, each with what a clerk had written down, and prints what was lost, what is wrong, and how many end as the clerk's.
+
 See a conversation step by step: `dockvoice talk --trace` shows what happened, the state before and after, the step of
 the table below and what was ordered; `dockvoice run --trace` logs the same, with no word of what was said.
 `dockvoice talk --plays FILE` holds many conversations at once: each line, `{"lines": ["pallet 742, twelve units, dock
-B", "/wait"]}`, is one, and is answered by the events that came of it, how many were put aside, and what was said.
+B", "/wait"]}`, is one, and is answered by the events that came of it, what waits for a person and why, what was given up
+aloud, and what was said; or a line at a time (`dockvoice talk --help`).
 
 All of this goes on in English, German, French, Spanish, Italian, Polish or Portuguese
 ([speaking.md](speaking.md)).
@@ -169,7 +175,8 @@ no answers nothing there. With no answer both go to a person.
 
 What is open when the next thing begins, and was not agreed, is asked about again behind it, once; a second time it is
 put aside. To some claims silence is no consent (`needs_yes`): those asked about again behind the next entry, those
-named by an answer alone or in part, and those named while the device paused. They are asked, and recorded by a yes.
+named by an answer alone or in part, those that were open when the power was cut, and what a nameless correction of an
+entry on record may not have been meant for. They are read back with their name, and recorded by a yes.
 
 What was said is to the open claim one of these:
 
