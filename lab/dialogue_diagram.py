@@ -145,16 +145,16 @@ that a person would not have asked. With `--speech MANIFEST` each pallet is a re
 noise, which the device hears. With `--notices` trailers are received against notices, and what the inventory has then
 is held against what was meant; how long that takes beside other ways of working is in [rivals.md](rivals.md).
 
-`python -m tests.docklife --lives 1000 --seed 7` holds random dock life against the two laws below: operators who listen,
-and others who go on whatever is asked, in five languages and every form; `--cut` cuts the power at a random line. It knows
-nothing of the product but `dockvoice talk --plays -`. `python -m tests.conversations` plays conversations of real dock
-work, each with what a clerk had written down, and prints what was lost, what is wrong, and how many end as the clerk's.
+`python -m tests.docklife --lives 1000 --seed 7` holds random dock life against the two laws below: operators who
+listen, and others who go on whatever is asked, in five languages and every form; `--cut` cuts the power at a random
+line. It knows nothing of the product but `dockvoice talk --plays -`. `python -m tests.conversations` plays real dock
+work, each conversation with what a clerk had written down: what was lost, what is wrong, how many end as the clerk's.
 
 See a conversation step by step: `dockvoice talk --trace` shows what happened, the state before and after, the step of
 the table below and what was ordered; `dockvoice run --trace` logs the same, with no word of what was said.
 `dockvoice talk --plays FILE` holds many conversations at once: each line, `{"lines": ["pallet 742, twelve units, dock
-B", "/wait"]}`, is one, and is answered by the events that came of it, what waits for a person and why, what was given up
-aloud, and what was said; or a line at a time (`dockvoice talk --help`).
+B", "/wait"]}`, is one, and is answered by the events that came of it, what waits for a person and why, what was given
+up aloud, and what was said; or a line at a time (`dockvoice talk --help`).
 
 All of this goes on in English, German, French, Spanish, Italian, Polish or Portuguese
 ([speaking.md](speaking.md)).
