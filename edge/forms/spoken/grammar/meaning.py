@@ -172,7 +172,7 @@ class Said:
         # What was unclear about a value that a correction took the place of is of no matter any more.
         self.doubtful |= any(event.end > self.replaced for event in self.beside)
         numbers = self.of.spoken in SPELT or self.of.spoken in COUNTED
-        if numbers and any(map(self._is_part, self.beside)):
+        if numbers and any(map(self._is_part, [one for one in self.beside if one.end > self.replaced])):
             self.values, self.parts = [], self.values  # What may be a part of a number only is not to be asked about.
         # One of two, of which the other was no value of this: "three times four cases".
         alone = len(self.values) == 1 and self.of.spoken in COUNTED
@@ -231,6 +231,8 @@ class Said:
         if "b" not in event.marks and event.value == self.values[-1] and "a" in self.standing[-1].marks:
             # Said again with its label, the second one settles it: "dock b ... d, dock d".
             self.values = [event.value]
+        if "b" not in event.marks and len(self.values) == 1 and event.value == self.values[0]:
+            self.replaced = event.start  # and what stood between was begun anew with it
         if "a" in event.marks and self.of.spoken in SPELT and len(set(str(event.value))) == 1:
             self.values = [None]  # "0, 0, 0, 000" may be one number as well as one said twice.
         self.standing.append(event)

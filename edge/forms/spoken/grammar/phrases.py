@@ -365,6 +365,8 @@ class SmallWords:
         ranges = any(one.role is Role.RANGE and one.end == match.end for one in self._spans.matches[at])
         if ranges and self._counts.at(at):
             return  # "Between two and four degrees" says nothing of a place.
+        if any(one.role is Role.VALUE and one.end >= match.end for one in self._spans.matches[at]):
+            return  # "Behind" is a value of the form, and no place of something else.
         self._agenda.go(path, match.end, weights.DENIED, pending=marked(path.pending, "x"))
 
     def _hedge_before(self, path: Path, match: Match, _at: int) -> None:
