@@ -193,9 +193,8 @@ def _merge_answer(session: DialogueSession, heard: UtteranceHeard, said: Reading
     elif reading.fields == draft.reading.fields:  # what was known is said once more: the question is where it was
         return drafting.reject_answer(session, heard)
     session.join(said, draft)
-    alone = said.fields.keys() <= {*rules.identifies} and name in rules.identifies[:1]
-    after = session.recorded.last is not None or session.recorded.aside.drafts
-    if alone and (after or name in draft.reading.fields) and not values_in(draft.reading.fields.get(name)):
+    after = session.recorded.last is not None or session.recorded.aside.drafts or name in draft.reading.fields
+    if after and name in rules.identifies[:1] and not values_in(draft.reading.fields.get(name)):
         # The name may be of the next thing: that of this one was not got, or it is a part of the one before.
         session.needs_yes.add(draft.utterance_id)
     return _settle(session, heard, with_support(replace(draft, reading=reading), heard.utterance_id))

@@ -214,13 +214,13 @@ def _take_up(session: DialogueSession, draft: Draft) -> list[Order]:
     verdict = replace(judged(draft, rules), confirm=Confirmation.READBACK)
     if amendments.names_another_than_last(session, draft):
         return amendments.ask_if_replaces_last(session, draft, verdict, draft.reading)
+    # What is said next may be of a thing that was named in the dark.
+    session.recorded.left_since = True
+    context.leave(session, draft.reading)
     orders = drafting.consider(session, draft, verdict, None)
     if session.state is not State.HELD:
         return orders
-    # What is said next may be of a thing that was named in the dark.
     session.needs_yes.add(draft.utterance_id)
-    session.recorded.left_since = True
-    context.leave(session, draft.reading)
     return session.ask(replace(session.is_entry_right, prompt=Prompt.RESTORED))
 
 
