@@ -104,6 +104,25 @@ def test_what_is_said_is_to_the_thing_of_a_claim(before: Said, now: Said, wanted
     assert relation(said(before), said(now), IDENTIFIES, IDENTIFIES) is wanted
 
 
+def test_a_part_of_a_name_with_another_value_is_another_thing_where_the_rest_is_needed() -> None:
+    held = said({"item": "A100", "location": "A04", "quantity": 61})
+    again = said({"item": "A100", "quantity": 26})
+    assert relation(held, again, IDENTIFIES, IDENTIFIES) is Relation.ANOTHER
+    assert relation(held, again, IDENTIFIES, ("item",)) is Relation.SAME
+    assert relation(held, said({"item": "A100", "quantity": 61}), IDENTIFIES, IDENTIFIES) is Relation.SAME
+
+
+def test_names_that_were_not_understood_are_told_apart_by_their_words() -> None:
+    def unread(*words: str) -> FieldReading:
+        return FieldReading(None, words, 0.9)
+
+    bags, drums = unread("seven", "four", "two", "twelve"), unread("seven", "four", "three", "forty")
+    count, other = unread("twelve", "bags"), unread("forty", "drums")
+    claim = said({"item": bags, "quantity": count})
+    assert relation(claim, said({"item": drums, "quantity": other}), IDENTIFIES) is Relation.ANOTHER
+    assert relation(claim, said({"item": bags, "quantity": count}), IDENTIFIES) is Relation.UNCLEAR
+
+
 @each_of(
     ("one", "other", "alike"),
     [

@@ -13,6 +13,7 @@ from edge.forms.loader import forms_in, load_form
 from edge.forms.model import Form
 from edge.forms.spoken import (
     LANGUAGES,
+    cancels,
     command,
     command_phrases,
     corrects,
@@ -241,6 +242,22 @@ def test_a_refusal_takes_back_what_is_open_and_no_more(code: str) -> None:
     assert refuses(words("please never mind about that one"))
     for one in (*listed["deletions"], *listed["cancel"]):
         assert not refuses(words(" ".join(one))), one
+
+
+@each_of(
+    ("code", "said", "meant"),
+    [
+        ("en", "no cancel that that one stays on the floor", True),
+        ("fr", "non annule elle n'est pas pour ce client", True),
+        ("it", "no quella resta giù cancella", True),
+        ("de", "nee streich die letzte die bleibt hier stehen", True),
+        ("en", "cancel my appointment tomorrow", False),  # nobody said no
+        ("en", "no scratch that seven four three", False),  # what is meant instead follows
+        ("en", "no he is not here", False),
+    ],
+)
+def test_a_no_may_go_on_to_cancel_and_to_say_why(code: str, said: str, meant: bool) -> None:
+    assert cancels(words(said), language_named(code)) is meant
 
 
 @each_of("said", ["please do not record that", "do not record that one", "okay forget about that one"])

@@ -57,6 +57,30 @@ def test_what_entries_come_to(entries: list[StandingEntry], wanted: Sums) -> Non
     assert summed(entries, FORM, NOTHING_EXPECTED) == wanted
 
 
+def test_a_pallet_of_two_items_is_one_pallet() -> None:
+    entries = [entry("742", 12, item="A100"), entry("742", 10, item="A200")]
+    assert summed(entries, FORM, NOTHING_EXPECTED).things == 1
+
+
+def test_what_was_refused_is_told_and_is_no_part_of_what_was_received() -> None:
+    receive = load_form(REPOSITORY / "schemas" / "forms" / "receive.schema.json")
+    entries = [
+        StandingEntry(one, "receive", {"pallet_id": one, "quantity": 12, "uom": "CS", **more}, None, NOON)
+        for one, more in {"742": {}, "743": {"exception": "refused"}}.items()
+    ]
+    counts = ({"quantity": 12, "uom": "CS"},)
+    assert summed(entries, receive, NOTHING_EXPECTED) == Sums(1, 0, counts, (("exception", "refused", 1),))
+
+
+def test_temperatures_are_never_added_up() -> None:
+    reefer = load_form(REPOSITORY / "schemas" / "forms" / "temperature.schema.json")
+    entries = [
+        StandingEntry(where, "temperature", {"trailer": "5501", "position": where, "temperature": degrees}, None, NOON)
+        for where, degrees in {"front": -18.0, "rear": -12.0}.items()
+    ]
+    assert summed(entries, reefer, NOTHING_EXPECTED) == Sums(2, 0)
+
+
 def test_more_items_than_anybody_listens_to_are_told_by_units_alone() -> None:
     entries = [entry(str(700 + at), 1, item=item) for at, item in enumerate(("A100", "A200", "A300", "A400"))]
     assert summed(entries, FORM, NOTHING_EXPECTED).counts == ({"quantity": 4, "uom": "CS"},)

@@ -266,7 +266,7 @@ def takes_back(words: Sequence[Word], language: Language = ENGLISH) -> bool:
 def cancels(words: Sequence[Word], language: Language = ENGLISH) -> bool:
     """Does a "no" go on to cancel, and to say why: "no, cancel that, that one stays here"? Nothing else is named."""
     said, first = _plain(_unhesitating(words, language), language), _cue(words, language)
-    if not first or any(map(language.tells, said)):
+    if not first or sum(map(language.tells, said)) > 1:  # "that one stays here" holds a number
         return False
     ways = {one for one, asked in _known(language).items() if asked == CANCEL}
     begun = (said[at:end] for at in range(first + 1) for end in range(at + 1, len(said) + 1))
