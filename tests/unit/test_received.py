@@ -68,7 +68,7 @@ def test_what_was_refused_is_told_and_is_no_part_of_what_was_received() -> None:
         StandingEntry(one, "receive", {"pallet_id": one, "quantity": 12, "uom": "CS", **more}, None, NOON)
         for one, more in {"742": {}, "743": {"exception": "refused"}}.items()
     ]
-    counts = ({"quantity": 12, "uom": "CS"},)
+    counts: tuple[dict[str, FieldValue], ...] = ({"quantity": 12, "uom": "CS"},)
     assert summed(entries, receive, NOTHING_EXPECTED) == Sums(1, 0, counts, (("exception", "refused", 1),))
 
 
