@@ -10,6 +10,8 @@ from tests.docklife.listener import spells, spells_all
 from tests.docklife.speech import WORDS
 from tests.docklife.things import Thing, Value
 
+UNITS = frozenset({"CS", "EA"})  # They are told in words of their own.
+
 FREE = frozenset({"uom", "recount"})  # What a device may make of the words for a count.
 
 
@@ -108,11 +110,12 @@ def _tells(text: str, value: Value, life: Life) -> bool:
 
 
 def _was_confirmed_as_another(life: Life, at: int) -> bool:
-    """Did somebody say yes to the values of this thing, read back with the name of another one?"""
-    values = life.things[at].values.values()
+    """Did somebody say yes to all values of this thing, read back with the name of another one?"""
+    values = [value for value in life.things[at].values.values() if not isinstance(value, bool) and value not in UNITS]
     others = (other for other in life.things if other is not life.things[at])
-    return any(
-        _was_confirmed(life, other, value) for other in others for value in values if not isinstance(value, bool)
+    return bool(values) and any(
+        {*values} - {*other.values.values()} and all(_was_confirmed(life, other, value) for value in values)
+        for other in others
     )
 
 
