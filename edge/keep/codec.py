@@ -126,7 +126,7 @@ def receipt_json(receipt: Receipt | None) -> str | None:
 def _written(reading: Reading) -> dict[str, Any]:
     # That it may be deferred belongs to the moment, and is not kept. Its fields may be a Mapping that is no dict.
     whole = replace(reading, fields=dict(reading.fields), opinions=())
-    written: dict[str, Any] = _READING.dump_python(whole, mode="json", exclude={"deferrable"})
+    written: dict[str, Any] = _READING.dump_python(whole, mode="json", exclude={"deferrable", "unrecorded"})
     for field in written["fields"].values():
         _field_written(field)
     return {**written, "opinions": [_written(opinion) for opinion in reading.opinions]}

@@ -201,6 +201,8 @@ class Reading:
     opinions: tuple[Reading, ...] = ()
     """The readings it was made from, where several interpreters read the same utterance."""
     deferrable: bool = False  # No model beyond this device answered: one that does later may read more of it.
+    unrecorded: Mapping[str, FieldReading] = field(default_factory=dict)
+    """What was surely said of a thing where that is no entry: "pallet 742 does not scan", "pallet 742 was fourteen"."""
 
     @property
     def scanned(self) -> bool:

@@ -28,10 +28,14 @@ from edge.forms.spoken import (
     without_cue,
 )
 from edge.forms.spoken.commands import Asked
+from edge.forms.spoken.grammar.meaning import Meaning
 from edge.forms.spoken.language import ENGLISH, Language
+from edge.forms.spoken.reader import understood
 from edge.forms.spoken.transcript import BRIEF
 from edge.records import Act, FieldReading, NotUnderstood, Reading, Word
 from edge.understand.chatter import is_chatter
+
+PAST, DENIALS = "past", "denials"  # Moods of a language's table.
 
 UNKNOWN = "[unk]"  # What a recogniser writes for speech that is none of the words it listens for.
 
@@ -70,16 +74,21 @@ def proposed(
 ) -> Reading:
     """The reading of `words`, which were read to `fields`; the `preface` is those before the first that are of none.
 
-    A whole sentence with a preface is to be said again: "don't record pallet 742, twelve units, dock B" is no entry,
-    and of words beyond its grammar a recogniser makes any others.
+    A whole sentence with a preface is in doubt about its thing: "don't record pallet 742, twelve units, dock B" is no
+    entry, and of words beyond its grammar a recogniser makes any others. Within its name they may change that: "pallet
+    ending four two" is to be said again.
     """
     if all(word.text == UNKNOWN for word in words):
         return Reading(interpreter, form.name, tuple(words), {}, NotUnderstood.NO_WORDS)
     if (entry := asked_of(words, form, catalogue, language)) is not None:
         return replace(entry, interpreter=interpreter)
     whole = all(field.name in fields for field in form.fields if field.required)
-    if not fields or takes_back(words, language) or (whole and preface):
+    astray = whole and preface
+    meant = understood(words, form, catalogue, language)
+    if not fields or takes_back(words, language) or (astray and not meant.begins_astray):
         return asked(interpreter, form, catalogue, words, language)
+    if astray:
+        return Reading(interpreter, form.name, tuple(words), _unconfirmed(fields, form.identifies or fields))
     begins = corrects(words, language) and not whole
     correction = begins and not _cue_is_value(words, fields, form, catalogue, language)
     correction = correction or sets_right(words, language)
@@ -88,6 +97,10 @@ def proposed(
     # A whole sentence stands for itself, however it begins.
     act = Act.AMEND if correction else Act.RECORD
     return Reading(interpreter, form.name, tuple(words), fields, act=act)
+
+
+def _unconfirmed(fields: Mapping[str, FieldReading], names: Collection[str]) -> dict[str, FieldReading]:
+    return {name: replace(one, confirmed=one.confirmed and name not in names) for name, one in fields.items()}
 
 
 def _cue_is_value(
@@ -143,8 +156,21 @@ def asked(
         return Reading(interpreter, form.name, tuple(words), {}, act=said.act, command=said.command)
     nothing = murmurs(words, language) and not says_next(words, language) and not ends
     talk = nothing or (is_chatter(words, form, catalogue, language) and not takes_back(words, language))
-    reason = NotUnderstood.TALK if talk else NotUnderstood.NOT_DICTATION
-    return Reading(interpreter, form.name, tuple(words), {}, reason)
+    if talk:
+        return Reading(interpreter, form.name, tuple(words), {}, NotUnderstood.TALK)
+    return _unrecorded(interpreter, form, understood(words, form, catalogue, language), tuple(words))
+
+
+def _unrecorded(interpreter: str, form: Form, meant: Meaning, words: tuple[Word, ...]) -> Reading:
+    """What is no entry as it was said, with what it surely says of a thing: of one denied, no more than which one."""
+    named = {name: one for name in form.identifies if (one := meant.unrecorded.get(name)) is not None and _is_one(one)}
+    said = {PAST: {**meant.unrecorded, **named}, DENIALS: named}.get(meant.mood or "", {}) if named else {}
+    return Reading(interpreter, form.name, words, {}, NotUnderstood.NOT_DICTATION, unrecorded=said)
+
+
+def _is_one(said: FieldReading) -> bool:
+    """Whether it can only be this one, though it may be in doubt."""
+    return not said.rivals and not (said.value is None and said.runner_up is None)
 
 
 def refuse_unhearable(interpreter: str, form: Form, phrases: Iterable[str], knows: Callable[[str], bool]) -> None:

@@ -121,7 +121,8 @@ def _agreed(came: Sequence[Reading], form: Form, sure_from: float) -> Reading:
     understood = [one for one in came if one.not_understood is None]
     reason = _not_understood(came, understood)
     if reason is not None:
-        return Reading(name, form.name, words, {}, reason)
+        alike = all(_says_the_same(one, came[0]) for one in came)
+        return Reading(name, form.name, words, {}, reason, unrecorded=came[0].unrecorded if alike else {})
     names = dict.fromkeys(name for one in understood for name in one.fields)
     return replace(
         understood[0],
@@ -129,6 +130,12 @@ def _agreed(came: Sequence[Reading], form: Form, sure_from: float) -> Reading:
         words=words,
         fields={field: _field(field, came, form, sure_from) for field in names},
     )
+
+
+def _says_the_same(one: Reading, other: Reading) -> bool:
+    """Whether both say the same of a thing, where that is no entry."""
+    told, besides = one.unrecorded, other.unrecorded
+    return told.keys() == besides.keys() and all(said.value == besides[name].value for name, said in told.items())
 
 
 def _not_understood(came: Sequence[Reading], understood: Sequence[Reading]) -> NotUnderstood | ScanFault | None:

@@ -97,10 +97,20 @@ def _conservation(life: Life) -> Iterator[str]:
             continue
         texts = {line.text for line in life.lines if line.thing == at and not line.takes_back and not line.confirms}
         waits = (texts & set(waiting["said"]) or _is_of(waiting["fields"], one.key) for waiting in result["waits"])
-        if any(waits) or any(line.takes_back for line in life.lines if line.thing == at):
+        if any(waits) or any(line.takes_back for line in life.lines if line.thing == at) or _was_dropped(life, one):
             continue
         if not any(_given_up(life, line) for line in names):
             yield f"conservation: {one.key}: said in {[line.text for line in names]}, and nowhere"
+
+
+def _was_dropped(life: Life, own: Thing) -> bool:
+    """Did somebody take back what the question before named: "forget that", to "pallet 742. Correct?"?"""
+    question = ""
+    for line, turn in zip(life.lines, life.turns, strict=True):
+        if line.takes_back and question.endswith("?") and spells_all(question, own):
+            return True
+        question = turn["said"][-1] if turn["said"] else question
+    return False
 
 
 def _tells(text: str, value: Value, life: Life) -> bool:

@@ -71,6 +71,8 @@ class Listener:
             return Line(f"{self._speech['no']}, {made.name}", at, names=True)
         own = any(spells(text, value) for value in (*made.key.values(), *made.values.values()))
         named = any(part.split()[-1].lower() in text.lower() for part in made.parts)
+        if not own and self._hears("denied", text) and any(one is True for one in made.values.values()):
+            return Line(self._speech["no"], at)  # "Not sealed?", of what is
         return Line(self._speech["yes"], at, confirms=True) if own or named else None
 
     def _objection(self, text: str, of: Thing, at: int) -> Line | None:

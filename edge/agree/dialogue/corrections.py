@@ -16,6 +16,7 @@ from edge.agree.dialogue.merging import (
     part_of,
     put_right,
     says_nothing,
+    unconfirmed,
     with_fields,
     with_reading,
 )
@@ -50,10 +51,29 @@ def go_on(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     Where something over it may have been a "no", it is asked about again behind the next one.
     """
     named = session.named_again
-    is_doubtful = session.doubted or not session.nameless <= heard.reading.fields.keys()
-    left = drafting.put_behind(session) if is_doubtful else drafting.commit(session)
+    left = _leave_held(session, heard.reading)
     session.named_again = named
     return [*left, *drafting.begin_entry(session, heard)]
+
+
+def _leave_held(session: DialogueSession, said: Reading) -> list[Order]:
+    is_doubtful = session.doubted or not session.nameless <= said.fields.keys()
+    return drafting.put_behind(session) if is_doubtful else drafting.commit(session)
+
+
+def keep_named(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """What is no entry as it was said, and is of another thing: to a person with it, and the operator is told."""
+    named = replace(heard, reading=replace(heard.reading, fields=heard.reading.unrecorded, not_understood=None))
+    draft = drafting.draft_of(session, named)
+    if session.draft is None:
+        left = []
+    elif session.state is State.HELD:
+        left = _leave_held(session, named.reading)
+    else:
+        left = leave_question(session) if context.is_between_entries(session) else _leave_asked(session)
+    session.recorded.left_since = True  # a nameless correction may be of it
+    parked = Park(heard.utterance_id, drafting.UNANSWERED, values_of(named.reading), draft)
+    return [*left, parked, *drafting.tell_parked(session, named.reading)]
 
 
 def correct_held(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -136,6 +156,26 @@ def _added(session: DialogueSession, said: Reading) -> Reading:
         return said
     rest = part_of(said, said.words[1:], session.rules)
     return rest if rest.fields.keys() == said.fields.keys() else said
+
+
+def name_of(session: DialogueSession, said: Reading) -> Reading:
+    """Which thing is named by what is no entry."""
+    named = {name: one for name, one in said.unrecorded.items() if name in session.rules.identifies}
+    return replace(said, fields=named)
+
+
+def of_known(session: DialogueSession, said: Reading) -> Reading:
+    """The reading, as a correction where it tells how it was with the open thing, or one on record: "742 was 14".
+
+    That may as well be told of another time: what it changes wants a yes.
+    """
+    named = name_of(session, said)
+    more = said.unrecorded.keys() - named.fields.keys()
+    is_open = session.draft is not None and session.relation(named) is Relation.SAME
+    if not (named.fields and more) or not (is_open or session.entry_named(named)):
+        return said
+    asked = [name for name in more if session.rules.form[name].unit_of not in more]
+    return unconfirmed(replace(said, fields=said.unrecorded, act=Act.AMEND, not_understood=None, unrecorded={}), asked)
 
 
 def of_held(session: DialogueSession, said: Reading) -> Reading:
@@ -274,8 +314,11 @@ def leave_for_next(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
     """
     if drafting.takes_back(session, heard) and session.about is not About.INSTEAD:
         return _drop_and_begin(session, heard)
-    left = drafting.put_behind(session) if session.asked.is_of_oddness else drafting.park(session)
-    return [*left, *drafting.begin_entry(session, heard)]
+    return [*_leave_asked(session), *drafting.begin_entry(session, heard)]
+
+
+def _leave_asked(session: DialogueSession) -> list[Order]:
+    return drafting.put_behind(session) if session.asked.is_of_oddness else drafting.park(session)
 
 
 def _ask_if_replaces(session: DialogueSession, draft: Draft, heard: UtteranceHeard) -> list[Order]:

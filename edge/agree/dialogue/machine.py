@@ -75,6 +75,7 @@ SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Ord
     Step.DISAGREE: answers.take_no,
     Step.NEITHER: answers.ask_for_field,
     Step.WHAT_IS_WRONG: answers.ask_what_is_wrong,
+    Step.KEEP: corrections.keep_named,
     Step.COMMIT: drafting.commit_on_yes,
     Step.DOUBT: drafting.doubt,
     Step.NOT_UNDERSTOOD: drafting.ask_to_repeat,
@@ -461,7 +462,8 @@ def _in_context(session: DialogueSession, heard: UtteranceHeard) -> UtteranceHea
         return _with_context(session, heard, heard.reading, heard.reading)
     if session.state not in QUESTIONS and session.breath.is_long_ago(heard.began):
         session.breath.words = ()
-    said = corrections.of_held(session, session.breath.continued(heard.reading, session.rules))
+    said = corrections.of_known(session, session.breath.continued(heard.reading, session.rules))
+    said = corrections.of_held(session, said)
     same = trailers.by_its_end(session, same_again.as_before(session, said), heard.known.expected)
     return _with_context(session, heard, said, same)
 
@@ -515,15 +517,24 @@ def _event(session: DialogueSession, happening: Happening) -> Event:
     return Event.NOISE if agrees and _is_early(session, happening) else event
 
 
+def _names_another(session: DialogueSession, said: Reading) -> bool:
+    """Whether what is no entry names a thing, and not the open one."""
+    least, named = session.rules.demands.uncalibrated, corrections.name_of(session, said)
+    sure = bool(named.fields) and all(one.confidence >= least for one in named.fields.values())
+    return sure and (session.draft is None or session.relation(named) is claims.Relation.NAME)
+
+
 def _surely_cancels(session: DialogueSession, said: Reading) -> bool:
     least = session.rules.demands.uncalibrated
     return all(one.confidence >= least for one in said.words) and cancels(said.words, session.rules.language)
 
 
 def _who_or_what(session: DialogueSession, heard: UtteranceHeard, event: Event) -> Event | None:
-    """The column for what says who works, or which work it is, and is no command that is heard surely."""
+    """The column for what says who works, which work it is, or what it is about, and is no entry nor a sure command."""
     if event is Event.UNCLEAR and shifts.may_sign_on(session, heard):
         return Event.DOUBTED_SIGN_ON
+    if event is Event.UNCLEAR and _names_another(session, heard.reading):
+        return Event.NAMED
     return Event.SWITCH if works.bids_work(session, heard) else None
 
 

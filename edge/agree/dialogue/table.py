@@ -34,6 +34,9 @@ class Event(StrEnum):
     SCAN_FAULT = "scan fault"  # A label was read, and fills nothing.
     CORRECTION = "correction"  # "No, fifteen units"; also an exception of the form, as "damaged".
     UNCLEAR = "unclear"  # Words that name no field.
+    NAMED = (
+        "named"  # No entry as it was said, but surely of another thing than the open one: "pallet 742 does not scan".
+    )
     INDISTINCT = "indistinct"
     """Cut off, or too faint, too fast or too long to be what was read of it: that counts for nothing."""
     NOISE = "noise"  # No words.
@@ -102,6 +105,7 @@ class Step(StrEnum):
     COMMIT = "commit; after something that was not understood, ask whether it is right"
     DUE = "commit; after something that was not understood, ask whether it is right"
     PUT_OFF = "tell that it is kept; then silence commits no more"
+    KEEP = "leave what is open as for the next entry, park what was said in review"
     DOUBT = "say again; a second time, ask whether it is right; silence commits no more"
     NOT_UNDERSTOOD = "say again"
     ASK_AGAIN = "ask again"
@@ -182,6 +186,7 @@ LEADS: Mapping[Step, frozenset[State]] = MappingProxyType(
         Step.AMEND: AGREEING | IDLE,
         Step.SET: AGREEING | IDLE,
         Step.ANSWER: AGREEING | IDLE,
+        Step.KEEP: IDLE,
         Step.SCAN: AGREEING | IDLE,
         Step.PROVE: AGREEING | IDLE,
         Step.AGREE: AGREEING | IDLE,
@@ -251,6 +256,7 @@ _ALWAYS = {
     Event.SCANNED: Step.SCAN,
     Event.SCAN_FAULT: Step.SCAN_FAULT,
     Event.NOISE: Step.NOTE,
+    Event.NAMED: Step.KEEP,
     Event.DEFERRED: Step.DEFER,
     Event.SAY_AGAIN: Step.SAY_AGAIN,
     Event.HOW_MANY_WAITING: Step.TELL_WAITING,
@@ -312,6 +318,7 @@ _AWAY = {
     Event.CONTEXT: Step.TURN_AWAY,
     Event.CORRECTION: Step.NOTE,
     Event.UNCLEAR: Step.NOTE,
+    Event.NAMED: Step.NOTE,
     Event.INDISTINCT: Step.NOTE,
     Event.CANCEL: Step.NOTE,
     Event.NEVER_MIND: Step.NOTE,

@@ -43,10 +43,18 @@ class Meaning:
     fields: Mapping[str, FieldReading]
     mood: str | None
     """Why it is no record, where it is none."""
+    unrecorded: Mapping[str, FieldReading]
+    """What its mood keeps from being recorded."""
     preface: tuple[int, ...]
     """The tokens before the first field that belong to none."""
     paths: Sequence[Path]
     """The explanations it rests on, the cheapest first."""
+
+    @property
+    def begins_astray(self) -> bool:
+        """Whether its preface is over before anything is said of the form."""
+        first = next((event.start for event in self.paths[0].events if event.happens in NAMING), 0)
+        return bool(self.preface) and max(self.preface) < first
 
 
 def meaning(
@@ -54,13 +62,15 @@ def meaning(
 ) -> Meaning:
     """What the explanations come to, the cheapest first. `asks`: a question mark stands behind them."""
     if not paths:
-        return Meaning({}, "too many ways to understand it", (), ())
+        return Meaning({}, "too many ways to understand it", {}, (), ())
     best = paths[0]
     rivals = [path for path in paths if path.cost < best.cost + RIVALRY]
     mood = _mood(rivals, form, asks=asks)
-    says_something = not mood and _says_something(rivals, tokens, language)
-    fields = _fields(rivals, tokens, form) if says_something else {}
-    return Meaning(fields, mood, _preface(best), rivals)
+    says_something = _says_something(rivals, tokens, language)
+    moody = [path for path in rivals if any(event.happens is Happens.MOOD for event in path.events)]
+    recorded = _fields(rivals, tokens, form) if says_something and not mood else {}
+    unrecorded = _fields(moody or rivals, tokens, form) if says_something and mood else {}
+    return Meaning(recorded, mood, unrecorded, _preface(best), rivals)
 
 
 def meaning_given(
