@@ -164,7 +164,8 @@ def asked(
 def _unrecorded(interpreter: str, form: Form, meant: Meaning, words: tuple[Word, ...]) -> Reading:
     """What is no entry as it was said, with what it surely says of a thing: of one denied, no more than which one."""
     named = {name: one for name in form.identifies if (one := meant.unrecorded.get(name)) is not None and _is_one(one)}
-    said = {PAST: {**meant.unrecorded, **named}, DENIALS: named}.get(meant.mood or "", {}) if named else {}
+    more = meant.unrecorded if meant.unrecorded.keys() - named.keys() else {}
+    said = {PAST: more, DENIALS: named}.get(meant.mood or "", {}) if named else {}
     return Reading(interpreter, form.name, words, {}, NotUnderstood.NOT_DICTATION, unrecorded=said)
 
 

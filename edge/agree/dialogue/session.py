@@ -381,7 +381,10 @@ class DialogueSession:
         """The order to ask it, also once more; of the open draft in the terms of whoever dictated that."""
         known = values_of(self.draft.reading) if self.draft is not None else {}
         beside = where_expected(known, self.rules.form, self.expected)
-        return self.repeatable(replace(worded(question), known=known, beside=beside, terms=_terms_of(self, question)))
+        say = worded(question)
+        if say.prompt is Prompt.CONFIRM_FIELD and (self.open_draft.support or self.open_draft.act is Act.AMEND):
+            say = replace(say, fields={**self.identifiers_of(known), **say.fields})  # more was said since it was named
+        return self.repeatable(replace(say, known=known, beside=beside, terms=_terms_of(self, question)))
 
     def close(self) -> None:
         """Nothing is agreed about any more."""
