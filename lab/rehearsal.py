@@ -19,7 +19,6 @@ from edge.agent.dialogue_steps import Render, Stepped
 from edge.agent.review import DeviceIdentity, Person, accept, stated
 from edge.agree.decide import Rules
 from edge.agree.dialogue.events import Fate, Hardware, Link, PersonDecided
-from edge.agree.dialogue.orders import Say
 from edge.agree.dialogue.session import MOST_ENTRIES, Manner
 from edge.agree.expectations import Expectations
 from edge.errors import UnreadableInput
@@ -39,6 +38,7 @@ from edge.records import (
     Shift,
     Work,
 )
+from edge.records.speech import Say
 from edge.speak.wording import Phrasing
 from lab.desk import SCANNED, Talk, as_sent
 

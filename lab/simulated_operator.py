@@ -18,7 +18,7 @@ from edge.agent.parts import Parts, dictation, take
 from edge.agree.decide import Circumstances
 from edge.agree.dialogue.events import Committed, Deadline, Happening, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
-from edge.agree.dialogue.orders import Order, Prompt, Say
+from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.questions import About, Question
 from edge.agree.dialogue.session import Manner
 from edge.agree.dialogue.table import State
@@ -27,6 +27,7 @@ from edge.hear.recording import RecordedSource
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Source
 from edge.records import SAMPLE_RATE, Act, Commit, Draft, FieldValue, LastEntry, Outcome, Park
+from edge.records.speech import Prompt, Say
 from edge.speak.voices import WORDS_PER_MINUTE
 from edge.speak.wording import Phrasing
 from lab.noises import whole

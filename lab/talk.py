@@ -25,7 +25,6 @@ from edge.agent.particulars import shift
 from edge.agent.parts import form_named, forms_at_hand, rules
 from edge.agent.typed_input import sending
 from edge.agree.dialogue.machine import StepTrace
-from edge.agree.dialogue.orders import Adjust, Hush, Say, Sound
 from edge.agree.dialogue.session import Manner
 from edge.cli.options import Config, FormName, State, Trace, settings
 from edge.cli.output import EXIT_CODES, line
@@ -37,6 +36,7 @@ from edge.forms.model import Form
 from edge.forms.spoken.language import language_named
 from edge.keep.journal import Journal
 from edge.records import Work
+from edge.records.speech import Adjust, Hush, Say, Sound
 from edge.speak.wording import Phrasing
 from edge.terminal.tables import SafeConsole
 from lab.desk import SCANNED, Talk, as_sent

@@ -25,7 +25,6 @@ from edge.agent.dialogue_driver import Audible, DialogueDriver, Stands
 from edge.agent.parts import assemble, dictation, renderer, take
 from edge.agent.review_decisions import Decisions, take_signed
 from edge.agree.dialogue.machine import Dialogue
-from edge.agree.dialogue.orders import Prompt, Say
 from edge.agree.dialogue.session import Manner
 from edge.agree.dialogue.table import State
 from edge.audio.pcm import Framing
@@ -33,6 +32,7 @@ from edge.config import Settings
 from edge.hear.recording import RecordedSource
 from edge.keep.journal_thread import JournalThread
 from edge.records import SAMPLE_RATE, FieldValue, Frame, OutboxRow
+from edge.records.speech import Prompt, Say
 from edge.speak.wording import Phrasing
 from lab.noises import whole
 from lab.scribe.device import READ_BACK

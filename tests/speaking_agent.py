@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.agree.dialogue.orders import Earcon
 from edge.records import SAMPLE_RATE
+from edge.records.speech import Earcon
 from edge.speak.earcons import earcon
 from tests.command import DOCKVOICE
 from tests.earpiece import DEVICE, Earpiece

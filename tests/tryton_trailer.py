@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 
-from edge.agree.dialogue.orders import Prompt
 from edge.agree.dialogue.questions import About
 from edge.agree.dialogue.table import State
 from edge.records import FieldValue
+from edge.records.speech import Prompt
 from inventory.connect.steps import PostingState
 from lab.scribe.arrivals import Pallet
 from lab.scribe.wording import spelt

@@ -23,7 +23,7 @@ from edge.agree.dialogue.events import (
     UtteranceHeard,
 )
 from edge.agree.dialogue.machine import Dialogue
-from edge.agree.dialogue.orders import LawAlarm, Order, Prompt, Say
+from edge.agree.dialogue.orders import LawAlarm, Order
 from edge.agree.dialogue.session import AT_THE_DOOR, MOST_ENTRIES, InReview, Manner
 from edge.agree.dialogue.table import State
 from edge.config import ReadBack, Settings
@@ -52,6 +52,7 @@ from edge.records import (
     StandingContext,
     operators_of,
 )
+from edge.records.speech import Prompt, Say
 from edge.understand.llm.prompt import AtHand
 
 MOST_IN_A_DAY = 5_000  # One every seventeen seconds, day and night.

@@ -17,7 +17,6 @@ from edge.agent.dialogue_driver import DialogueDriver
 from edge.agent.dictation import Dictation
 from edge.agent.events import CaptureResumed, CaptureStopped, Decided, DictationEvent
 from edge.agree.dialogue.events import Hardware, InventoryAnswered, PersonDecided
-from edge.agree.dialogue.orders import Adjust, Earcon, Hush, Prompt, Say, Sound
 from edge.agree.dialogue.questions import replies
 from edge.agree.dialogue.receipts import refusal
 from edge.agree.dialogue.review import declined
@@ -28,6 +27,7 @@ from edge.forms.model import Form
 from edge.hear.echo import EchoSuppressed, OwnVoice
 from edge.ports import SpeechScorer
 from edge.records import Reading, ScanFault
+from edge.records.speech import Adjust, Earcon, Hush, Prompt, Say, Sound
 from edge.speak.loudspeaker import Lookout, Loudspeaker
 from edge.speak.synthesis import PaceOf, Phrases, Speaker
 from edge.speak.voices import EspeakVoice, azure_voice, elevenlabs_voice, openai_voice

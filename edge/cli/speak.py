@@ -11,12 +11,12 @@ import soundfile
 import typer
 
 from edge.agent.voice_output import phrases
-from edge.agree.dialogue.orders import Earcon
 from edge.cli.options import Config, settings
 from edge.cli.output import EXIT_CODES, log_warnings
 from edge.config import Settings, Speak, VoiceLanguage
 from edge.errors import StorageFailed, Unavailable
 from edge.records import SAMPLE_RATE
+from edge.records.speech import Earcon
 from edge.speak.earcons import Samples, earcon
 from edge.speak.loudspeaker import Loudspeaker
 from edge.speak.mixer import Rank

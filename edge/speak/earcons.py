@@ -15,8 +15,8 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.agree.dialogue.orders import Earcon
 from edge.records import SAMPLE_RATE
+from edge.records.speech import Earcon
 
 Samples = NDArray[np.int16]
 

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from edge.agree.dialogue.orders import Adjust, Earcon, Hush, Say, Sound
 from edge.errors import DockvoiceError, Unavailable
 from edge.ports import Voice
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Command
+from edge.records.speech import Adjust, Earcon, Hush, Say, Sound
 from edge.speak.earcons import Samples, earcon
 from edge.speak.loudspeaker import Loudspeaker
 from edge.speak.mixer import MOST_WAITING, Phrase, Rank

@@ -17,7 +17,6 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
 
-from edge.agree.dialogue.orders import FEWEST_TOLD, Prompt, Say, Terms
 from edge.forms.model import Form, FormField, Spoken
 from edge.forms.pattern import SEPARATORS, Shape
 from edge.forms.spoken.confusable import E_SET, TEENS_OF_TENS
@@ -25,6 +24,7 @@ from edge.forms.spoken.folding import fold
 from edge.forms.spoken.kinds.phrases import table
 from edge.forms.spoken.language import NATO, Language, language_named
 from edge.records import FieldValue, plain
+from edge.records.speech import FEWEST_TOLD, Prompt, Say, Terms
 
 SPELT = frozenset({Spoken.DIGITS, Spoken.ALPHANUMERIC})  # Kinds whose values are read back character by character.
 

@@ -21,13 +21,13 @@ from statistics import median, quantiles
 
 import numpy as np
 
-from edge.agree.dialogue.orders import Earcon, Prompt, Say, Sound
 from edge.config import shipped
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import forms_in
 from edge.forms.model import Form
 from edge.forms.spoken.saying import value
 from edge.records import FieldValue
+from edge.records.speech import Earcon, Prompt, Say, Sound
 from edge.speak.earcons import earcon
 from edge.speak.loudspeaker import Loudspeaker
 from edge.speak.synthesis import Phrases, Speaker

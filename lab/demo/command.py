@@ -22,11 +22,11 @@ import typer
 
 from edge.agent.dialogue_driver import Stands
 from edge.agent.parts import Parts, assemble
-from edge.agree.dialogue.orders import Say
 from edge.cli.output import EXIT_CODES, log_warnings
 from edge.config import Settings, load
 from edge.errors import Misconfigured
 from edge.keep.journal_thread import JournalThread
+from edge.records.speech import Say
 from edge.speak.wording import Phrasing
 from edge.terminal.tables import SafeConsole, many
 from lab.demo.door import Door

@@ -21,9 +21,9 @@ from typing import Annotated
 import typer
 
 from edge.agree.decide import Rules
-from edge.agree.dialogue.orders import Prompt, Say
 from edge.agree.dialogue.session import Manner
 from edge.cli.output import log_warnings
+from edge.records.speech import Prompt, Say
 from edge.speak.wording import Phrasing
 from lab.report.statistics import Z_95, wilson
 from lab.scribe.arrivals import USUAL, arrival

@@ -12,7 +12,6 @@ from typing import Protocol
 
 from edge.agent.dialogue_steps import Stepped
 from edge.agree.decide import Rules
-from edge.agree.dialogue.orders import Prompt, Say
 from edge.agree.dialogue.questions import Question
 from edge.agree.dialogue.session import Manner
 from edge.agree.dialogue.table import State
@@ -20,6 +19,7 @@ from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.deliver.events import recorded
 from edge.keep.journal import Journal
 from edge.records import FieldValue, Receipt
+from edge.records.speech import Prompt, Say
 from lab.desk import Talk
 
 SITE, DEVICE = "dock", "dock-1"

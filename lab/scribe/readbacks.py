@@ -15,7 +15,6 @@ from statistics import median, quantiles
 
 import typer
 
-from edge.agree.dialogue.orders import Prompt, Say, Terms
 from edge.config import shipped
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import forms_in
@@ -23,6 +22,7 @@ from edge.forms.model import Form, Gs1
 from edge.forms.spoken.folding import fold
 from edge.forms.spoken.saying import value
 from edge.records import SAMPLE_RATE, FieldValue
+from edge.records.speech import Prompt, Say, Terms
 from edge.speak.synthesis import BREATHS_MS, Phrases
 from edge.speak.voices import EspeakVoice
 from edge.speak.wording import LANGUAGES, Phrasing

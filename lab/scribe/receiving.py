@@ -16,7 +16,6 @@ from random import Random
 
 from edge.agent.parts import form_named, rules
 from edge.agree.decide import Rules
-from edge.agree.dialogue.orders import Prompt, Say
 from edge.agree.dialogue.questions import Question
 from edge.agree.dialogue.session import Manner
 from edge.agree.dialogue.table import State
@@ -25,6 +24,7 @@ from edge.forms.catalogue import Catalogue
 from edge.forms.loader import closing_form
 from edge.forms.model import Form
 from edge.records import FieldValue, Reason
+from edge.records.speech import Prompt, Say
 from lab.scribe import wording
 from lab.scribe.arrivals import MISTAKES, USUAL, Case, Pallet, arrival
 from lab.scribe.device import PALLETS, PATIENCE, DeviceAtHand, Ledger

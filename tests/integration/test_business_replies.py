@@ -22,7 +22,6 @@ import pytest
 from edge.agent.app import Agent, AgentTold
 from edge.agent.dialogue_driver import Stands
 from edge.agent.parts import Parts, form_named
-from edge.agree.dialogue.orders import Earcon, Say, Sound
 from edge.config import Mqtt, Settings
 from edge.deliver.events import MEDIA_TYPE, Topics
 from edge.deliver.mqtt import Session
@@ -33,6 +32,7 @@ from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.ports import StoppableSource
 from edge.records import ExpectedLine, Frame, PlaceKind, ReceiptOutcome, ReceivingPlace
+from edge.records.speech import Earcon, Say, Sound
 from edge.speak.wording import Phrasing
 from inventory import sending
 from inventory.console.people import Role

@@ -11,12 +11,12 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from edge.agree.dialogue.orders import Earcon, Prompt, Say
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import forms_in
 from edge.forms.spoken.saying import value
 from edge.hear.echo import Clocked, OwnVoice
 from edge.records import SAMPLE_RATE, Frame
+from edge.records.speech import Earcon, Prompt, Say
 from edge.speak.earcons import earcon
 from edge.speak.synthesis import Phrases
 from edge.speak.voices import EspeakVoice

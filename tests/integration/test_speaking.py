@@ -18,10 +18,10 @@ import pytest
 from numpy.typing import NDArray
 
 from edge.agent.parts import assemble
-from edge.agree.dialogue.orders import Earcon
 from edge.config import Settings, load
 from edge.ports import Interpreter
 from edge.records import SAMPLE_RATE, Closing, FieldValue, Segment, Utterance
+from edge.records.speech import Earcon
 from edge.speak.earcons import earcon
 from tests.command import answer, dockvoice
 from tests.earpiece import DEVICE, declare, earpiece, plug_in
@@ -45,9 +45,8 @@ SPEAK = """
 import asyncio, json, sys
 from pathlib import Path
 from edge.speak.loudspeaker import Loudspeaker
-from edge.agree.dialogue.orders import Earcon, Say, Sound
+from edge.records.speech import Earcon, Prompt, Say, Sound
 from edge.speak.wording import Phrasing
-from edge.agree.dialogue.orders import Prompt
 from edge.speak.synthesis import Speaker
 from edge.config import Speak, shipped
 from edge.forms.loader import forms_in

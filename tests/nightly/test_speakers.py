@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.agree.dialogue.orders import Earcon
 from edge.audio.sound_server import NULL_SINK
 from edge.records import SAMPLE_RATE
+from edge.records.speech import Earcon
 from tests.earpiece import DEVICE, earpiece, plug_in
 from tests.pulseaudio import Headset, headset
 from tests.speaking_agent import CLIP, LOUD, after, at_work, is_greeted, is_read_back, leak, ring_at

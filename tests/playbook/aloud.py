@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from edge.agree.dialogue.orders import Earcon
+from edge.records.speech import Earcon
 from tests.command import dockvoice
 from tests.playbook.listener import Listener, Reader, in_words
 from tests.playbook.script import DOES, Line

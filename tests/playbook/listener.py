@@ -15,8 +15,8 @@ import numpy as np
 import vosk
 from numpy.typing import NDArray
 
-from edge.agree.dialogue.orders import Earcon
 from edge.records import SAMPLE_RATE
+from edge.records.speech import Earcon
 from edge.speak.earcons import SCORES, earcon
 from tests.earpiece import Earpiece
 from tests.speakers import english

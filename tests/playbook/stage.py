@@ -11,7 +11,6 @@ from edge.agent.dialogue_steps import Stepped
 from edge.agent.review import DeviceIdentity, Person, accept, stated
 from edge.agree.decide import Rules
 from edge.agree.dialogue.events import Contradicted, Fate, Hardware, Link, PersonDecided, RosterTaken, SpeechBegan
-from edge.agree.dialogue.orders import Adjust, Hush, Say, Sound
 from edge.agree.dialogue.session import Manner
 from edge.agree.dialogue.table import AGREEING, State
 from edge.agree.expectations import Expectations
@@ -40,6 +39,7 @@ from edge.records import (
     Work,
     operators_of,
 )
+from edge.records.speech import Adjust, Hush, Say, Sound
 from edge.speak.wording import Phrasing
 from edge.understand.proposal import proposal
 from edge.understand.stt.transcript_reader import TranscriptReader

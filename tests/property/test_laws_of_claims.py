@@ -17,11 +17,12 @@ from edge.agree.decide import Rules, decide
 from edge.agree.dialogue.claims import GIVES_UP, values_in
 from edge.agree.dialogue.events import Committed, Deadline, Happening, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
-from edge.agree.dialogue.orders import Earcon, LawAlarm, Order, Say, Sound
+from edge.agree.dialogue.orders import LawAlarm, Order
 from edge.agree.dialogue.table import AGREEING, State
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
 from edge.records import Act, Closing, Commit, Draft, Drop, FieldReading, FieldValue, LastEntry, Note, Park, Reading
+from edge.records.speech import Earcon, Say, Sound
 from tests.conversing import heard
 from tests.rows import each_of, every
 from tests.shipped import ROOT, form

@@ -8,7 +8,7 @@ import pytest
 
 from edge.agent import voice_output
 from edge.agent.voice_output import AudibilityMonitor
-from edge.agree.dialogue.orders import Prompt, Say, Sound
+from edge.records.speech import Prompt, Say, Sound
 
 
 class Voice:

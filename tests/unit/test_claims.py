@@ -24,7 +24,7 @@ from edge.agree.dialogue.claims import (
 )
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
-from edge.agree.dialogue.orders import Earcon, Law, LawAlarm, Order, Prompt, Say, Sound
+from edge.agree.dialogue.orders import Law, LawAlarm, Order
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State, Step
 from edge.records import (
@@ -43,6 +43,7 @@ from edge.records import (
     Verdict,
     Word,
 )
+from edge.records.speech import Earcon, Prompt, Say, Sound
 from tests.conversing import heard
 from tests.rows import each_of
 

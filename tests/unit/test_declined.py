@@ -16,7 +16,6 @@ from edge.agent.review_decisions import Decisions, Late, carry_out_signed, take_
 from edge.agent.review_delivery import DecisionInbox
 from edge.agree.decide import Rules
 from edge.agree.dialogue.events import Fate, PersonDecided
-from edge.agree.dialogue.orders import Earcon, Prompt, Say, Sound
 from edge.agree.dialogue.review import declined
 from edge.config import Settings
 from edge.deliver.events import MalformedMessage, encode
@@ -26,6 +25,7 @@ from edge.errors import UnreadableInput
 from edge.hash_chain import Signer
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
+from edge.records.speech import Earcon, Prompt, Say, Sound
 from edge.speak.wording import LANGUAGES, Phrasing, codes
 from inventory.connect.ports import Why
 from tests.rows import each_of

@@ -23,7 +23,6 @@ from edge.agree.decide import Circumstances, Rules, decide
 from edge.agree.dialogue.events import Deadline, Happening, Hardware, InventoryAnswered, Link, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.merging import BREATH_S
-from edge.agree.dialogue.orders import Earcon, Hush, Prompt, Say, Sound
 from edge.agree.dialogue.session import REACTION_S, Manner
 from edge.config import Endpoint, Settings
 from edge.deliver.events import recorded
@@ -42,6 +41,7 @@ from edge.records import (
     Utterance,
     Word,
 )
+from edge.records.speech import Earcon, Hush, Prompt, Say, Sound
 from edge.understand.llm.prompt import AtHand
 from edge.understand.proposal import proposal
 from tests.fakes import LoudnessScorer, ScriptedInterpreter, ScriptedSource, alone

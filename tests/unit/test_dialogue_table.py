@@ -4,8 +4,8 @@ from pathlib import Path
 
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.machine import OTHER_STEPS, SPEECH_STEPS
-from edge.agree.dialogue.orders import Prompt
 from edge.agree.dialogue.table import LEADS, TABLE, Event, State, Step, leads
+from edge.records.speech import Prompt
 from edge.speak.wording import LANGUAGES, prompts
 from lab.dialogue_diagram import RELATIONS, page
 from tests.rows import each_of

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge.agree.dialogue.orders import Earcon
 from edge.records import SAMPLE_RATE
+from edge.records.speech import Earcon
 from edge.speak.earcons import PEAK_DB, earcon
 from tests.rows import each_of
 

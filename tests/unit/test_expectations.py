@@ -11,7 +11,6 @@ from typing import Any
 from edge.agree.decide import Circumstances, Rules, decide
 from edge.agree.dialogue.events import Deadline, Happening, Started, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
-from edge.agree.dialogue.orders import Prompt, Say
 from edge.agree.dialogue.questions import next_question
 from edge.agree.dialogue.session import InReview
 from edge.agree.expectations import Expectations, objections
@@ -37,6 +36,7 @@ from edge.records import (
     Transcript,
     Word,
 )
+from edge.records.speech import Prompt, Say
 from edge.speak.wording import Phrasing
 from edge.understand.stt.transcript_reader import TranscriptReader
 from tests.rows import each_of

@@ -24,7 +24,6 @@ from edge.agree.dialogue.events import (
     UtteranceHeard,
 )
 from edge.agree.dialogue.machine import Dialogue
-from edge.agree.dialogue.orders import Prompt, Say
 from edge.agree.dialogue.session import InReview, Manner
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.forms.catalogue import Catalogue
@@ -58,6 +57,7 @@ from edge.records import (
     Transcript,
     Word,
 )
+from edge.records.speech import Prompt, Say
 from edge.speak.wording import LANGUAGES, Phrasing, codes, prompts
 from edge.understand.stt.transcript_reader import TranscriptReader
 from tests.rows import each_of

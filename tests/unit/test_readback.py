@@ -10,7 +10,6 @@ import pytest
 
 from edge.agent.typed_input import typed
 from edge.agree.decide import Rules
-from edge.agree.dialogue.orders import Prompt, Say, Terms
 from edge.agree.dialogue.terms import terms, units_said
 from edge.config import VoiceLanguage
 from edge.forms.catalogue import Catalogue
@@ -21,6 +20,7 @@ from edge.forms.spoken.language import language_named
 from edge.forms.spoken.saying import value
 from edge.hear.microphone_health import FaultKind
 from edge.records import Draft, FieldValue
+from edge.records.speech import Prompt, Say, Terms
 from edge.speak.wording import LANGUAGES, LONGEST_SLOT, Phrasing, Readback, codes, prompts
 from tests.rows import each_of, every
 from tests.tiers import sized

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edge.agree.dialogue.orders import Earcon, Say, Sound
 from edge.agree.dialogue.questions import replies
 from edge.forms.loader import forms_in
 from edge.records import Because, Confirmation, FieldValue, Outcome, Reason, Verdict
+from edge.records.speech import Earcon, Say, Sound
 from edge.speak.wording import Phrasing
 from tests.rows import each_of
 

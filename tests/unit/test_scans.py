@@ -11,7 +11,6 @@ from edge.agent.dialogue_steps import Stepped
 from edge.agent.dictation import INTERRUPTED
 from edge.agent.typed_input import scanned_utterance
 from edge.agree.decide import Rules
-from edge.agree.dialogue.orders import Earcon, Prompt, Say, Sound
 from edge.agree.dialogue.scans import SAME_S
 from edge.agree.dialogue.session import Manner
 from edge.agree.dialogue.table import State
@@ -23,6 +22,7 @@ from edge.keep import evidence
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.records import SCANNER, Operator, Outcome, ScanFault
+from edge.records.speech import Earcon, Prompt, Say, Sound
 from edge.speak.wording import Phrasing, codes
 from lab.desk import Talk
 from tests import shipped

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from edge.agree.dialogue.orders import Adjust, Earcon, Hush, Prompt, Say, Sound
 from edge.errors import Misconfigured, Unavailable
 from edge.forms.loader import forms_in
 from edge.records import Command, FieldValue
+from edge.records.speech import Adjust, Earcon, Hush, Prompt, Say, Sound
 from edge.speak import synthesis as module
 from edge.speak.loudspeaker import Loudspeaker
 from edge.speak.synthesis import FASTEST, SLOWEST, Phrases, Speaker

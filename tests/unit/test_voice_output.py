@@ -14,7 +14,6 @@ from edge.agent.typed_input import scanned, scanned_utterance
 from edge.agent.voice_output import VoiceOutput
 from edge.agree.decide import Rules, decide
 from edge.agree.dialogue.events import Hardware
-from edge.agree.dialogue.orders import Earcon, Hush, Prompt, Say, Sound
 from edge.audio.sound_server import PlaybackSink
 from edge.config import Speak, VoiceKind
 from edge.errors import Unavailable
@@ -22,6 +21,7 @@ from edge.forms.catalogue import Catalogue
 from edge.forms.loader import forms_in
 from edge.forms.scanned import AS_DELIVERED
 from edge.records import Closing
+from edge.records.speech import Earcon, Hush, Prompt, Say, Sound
 from edge.speak.loudspeaker import Loudspeaker
 from edge.speak.synthesis import Phrases, Speaker
 from tests.rows import each_of

@@ -14,7 +14,6 @@ from edge.agent.typed_input import KEYBOARD, typed
 from edge.agree.decide import Rules, decide
 from edge.agree.dialogue.events import Deadline, Happening, Started, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
-from edge.agree.dialogue.orders import Adjust, Hush, Say, Sound
 from edge.agree.dialogue.questions import About
 from edge.agree.dialogue.session import Manner
 from edge.cli.present.lines import AgentLines, Kept, with_dialogue
@@ -28,6 +27,7 @@ from edge.forms.catalogue import Catalogue
 from edge.keep.outbox import OutboxState
 from edge.keep.queries import Counts, KeptEntry
 from edge.records import Act, Closing, FieldValue, Note, OutboxRow, Outcome, Park, Reading, Reason, Word
+from edge.records.speech import Adjust, Hush, Say, Sound
 from tests.sayings import NOON, utterance
 from tests.shipped import form_in
 

@@ -23,7 +23,7 @@ from edge.agent.workplaces import AtFirstUse, Unheard, Workplace, Workplaces
 from edge.agree.decide import Rules, decide
 from edge.agree.dialogue.events import Deadline, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
-from edge.agree.dialogue.orders import Order, Prompt, Say
+from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.table import State
 from edge.cli.present.lines import AgentLines
 from edge.config import Endpoint, Settings, load
@@ -36,6 +36,7 @@ from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Source
 from edge.records import Closing, Commit, Frame, NotUnderstood, Reading, Work
+from edge.records.speech import Prompt, Say
 from edge.understand.local import factory
 from tests.fakes import LoudnessScorer, ScriptedInterpreter, ScriptedSource
 from tests.shipped import ROOT

@@ -27,13 +27,14 @@ from edge.agree.dialogue.merging import (
     with_yes,
 )
 from edge.agree.dialogue.one_breath import meant_of_two
-from edge.agree.dialogue.orders import Earcon, Order, Prompt, Sound
+from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.questions import About, Question, judged, proof, values_of
 from edge.agree.dialogue.scans import disputes_label
 from edge.agree.dialogue.session import DialogueSession
 from edge.forms.model import Expects, Spoken
 from edge.forms.spoken import are_one_number, begins, chosen, finds_nothing_wrong, proves
 from edge.records import Act, Draft, Drop, FieldReading, FieldValue, Outcome, Reading, Reason, written
+from edge.records.speech import Earcon, Prompt, Sound
 
 Answering = Callable[[DialogueSession, UtteranceHeard], list[Order]]
 

@@ -21,8 +21,9 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from edge.agree.dialogue.orders import Breach, Earcon, Law, Order, Prompt, Say, Sound
+from edge.agree.dialogue.orders import Breach, Law, Order
 from edge.records import Act, Commit, Draft, Drop, FieldReading, FieldValue, Note, Park, Reading
+from edge.records.speech import Earcon, Prompt, Say, Sound
 
 
 class Relation(StrEnum):

@@ -8,7 +8,7 @@ from dataclasses import replace
 from edge.agree.dialogue import answers, context, drafting, status, trailers
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.merging import marked, with_support
-from edge.agree.dialogue.orders import Order, Prompt, Say
+from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.questions import About, Question, held, values_of
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.received import missing
@@ -29,6 +29,7 @@ from edge.records import (
     StandingEntry,
     Verdict,
 )
+from edge.records.speech import Prompt, Say
 
 
 def close(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:

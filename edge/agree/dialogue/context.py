@@ -9,7 +9,7 @@ from edge.agree.decide import Rules
 from edge.agree.dialogue.claims import differing
 from edge.agree.dialogue.events import ShiftBegan, UtteranceHeard
 from edge.agree.dialogue.merging import begins_astray, is_statement, part_of, unconfirmed
-from edge.agree.dialogue.orders import Order, Prompt, Say
+from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.questions import About, values_of
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import AGREEING, State
@@ -32,6 +32,7 @@ from edge.records import (
     Verdict,
     Word,
 )
+from edge.records.speech import Prompt, Say
 
 SAID_FOR_ALL = Verdict(Outcome.HEED, (Because(Reason.CONTEXT),), {})  # On what is said once for all entries.
 

@@ -20,13 +20,14 @@ from edge.agree.dialogue.merging import (
     with_fields,
     with_reading,
 )
-from edge.agree.dialogue.orders import Order, Prompt
+from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.questions import About, Question, held, likely_values, values_of
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
 from edge.forms.spoken import begins, corrects, read, without_cue
 from edge.forms.spoken.folding import fold
 from edge.records import Act, Draft, FieldValue, Outcome, Park, Reading
+from edge.records.speech import Prompt
 
 # While an entry is held.
 

@@ -11,7 +11,7 @@ from edge.agree.dialogue.claims import Relation, values_in
 from edge.agree.dialogue.events import Contradicted, UtteranceHeard
 from edge.agree.dialogue.merging import as_heard, completed, marked, says_number, with_support
 from edge.agree.dialogue.one_breath import two_in_one_breath, two_that_share
-from edge.agree.dialogue.orders import Earcon, Order, Prompt, Say, Sound, Terms
+from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.questions import About, Question, held, judged, likely_values, next_question, values_of
 from edge.agree.dialogue.session import DialogueSession, terms_at_hand
 from edge.agree.dialogue.table import State
@@ -38,6 +38,7 @@ from edge.records import (
     Verdict,
     Word,
 )
+from edge.records.speech import Earcon, Prompt, Say, Sound, Terms
 
 HELP = {
     State.SIGNED_OFF: Prompt.HELP_SIGNED_OFF,

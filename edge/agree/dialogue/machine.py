@@ -36,7 +36,7 @@ from edge.agree.dialogue import (
 from edge.agree.dialogue.claims import differing
 from edge.agree.dialogue.events import Deadline, Happening, UtteranceHeard, event_of
 from edge.agree.dialogue.merging import is_beside
-from edge.agree.dialogue.orders import Adjust, Earcon, LawAlarm, Order, Prompt, Say, Sound, StartTimer, StopTimer
+from edge.agree.dialogue.orders import LawAlarm, Order, StartTimer, StopTimer
 from edge.agree.dialogue.questions import About, Question
 from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, InReview, Manner, Recorded, Works
 from edge.agree.dialogue.table import AGREEING, CLOSED, QUESTIONS, TABLE, Event, State, Step
@@ -60,6 +60,7 @@ from edge.records import (
     StandingContext,
     Work,
 )
+from edge.records.speech import Adjust, Earcon, Prompt, Say, Sound
 
 SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Order]]] = {
     Step.NOTE: status.note,

@@ -10,7 +10,6 @@ from enum import StrEnum
 from edge.agree.decide import AS_MEANT, NOTHING_KNOWN, Circumstances, Rules, decide
 from edge.agree.dialogue.merging import marked
 from edge.agree.dialogue.one_breath import two_in_one_breath, two_that_share
-from edge.agree.dialogue.orders import Earcon, Prompt, Say, Sound
 from edge.agree.dialogue.table import State
 from edge.forms.model import Expects, FormField
 from edge.forms.spoken import says_check
@@ -27,6 +26,7 @@ from edge.records import (
     Reason,
     Verdict,
 )
+from edge.records.speech import Earcon, Prompt, Say, Sound
 
 UNSETTLED_BY_YES = frozenset(
     {Reason.FIELD_MISSING, Reason.FIELD_AMBIGUOUS, Reason.FIELD_INVALID, Reason.NOT_IN_CATALOGUE}

@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edge.agree.dialogue.events import Committed, InventoryAnswered, Link
-from edge.agree.dialogue.orders import Earcon, Order, Prompt, Say, Sound
+from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.session import DialogueSession, terms_on_record
 from edge.records import Act, ReceiptOutcome
+from edge.records.speech import Earcon, Prompt, Say, Sound
 
 TURNED_DOWN = frozenset({Prompt.REFUSED, Prompt.DUPLICATE, Prompt.DECLINED})
 """News that an entry was not taken, here or behind the inventory: a sound of its own comes before it."""

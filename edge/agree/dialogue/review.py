@@ -9,11 +9,12 @@ from edge.agree.decide import NOTHING_KNOWN, Circumstances
 from edge.agree.dialogue import context, drafting, status, works
 from edge.agree.dialogue.events import Fate, PersonDecided, UtteranceHeard
 from edge.agree.dialogue.merging import as_heard
-from edge.agree.dialogue.orders import Order, Prompt, Say, Terms
+from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.questions import About, judged
 from edge.agree.dialogue.session import DialogueSession, terms_of
 from edge.agree.dialogue.table import QUESTIONS, State
 from edge.records import Act, Confirmation, Draft, FieldValue
+from edge.records.speech import Prompt, Say, Terms
 
 
 def take_up_oldest(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:

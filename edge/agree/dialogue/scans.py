@@ -10,11 +10,12 @@ from edge.agree.dialogue.claims import differing
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.merging import with_fields, with_reading
 from edge.agree.dialogue.one_breath import meant_of_two
-from edge.agree.dialogue.orders import Earcon, Order, Prompt, Sound
+from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.questions import About
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
 from edge.records import Draft, FieldReading, Reading
+from edge.records.speech import Earcon, Prompt, Sound
 
 SAME_S = 3.0
 """Whoever pulls the trigger twice does so within this, before he has heard what became of the first."""

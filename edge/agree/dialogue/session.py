@@ -11,7 +11,7 @@ from edge.agree.crew import Meant
 from edge.agree.decide import Rules
 from edge.agree.dialogue import claims
 from edge.agree.dialogue.merging import BreathBefore
-from edge.agree.dialogue.orders import Order, Prompt, Say, Terms
+from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.questions import About, Question, values_of, worded
 from edge.agree.dialogue.table import State
 from edge.agree.dialogue.terms import terms, units_said
@@ -33,6 +33,7 @@ from edge.records import (
     Verdict,
     Word,
 )
+from edge.records.speech import Prompt, Say, Terms
 
 MOST_EXTENSIONS = 3  # So often a deadline is put off because somebody begins to speak; noise must not do so for ever.
 

@@ -7,11 +7,12 @@ from dataclasses import replace
 from edge.agree.crew import Meant, meant, unknown
 from edge.agree.dialogue import context, drafting, works
 from edge.agree.dialogue.events import RosterTaken, UtteranceHeard
-from edge.agree.dialogue.orders import Earcon, Order, Prompt, Say, Sound
+from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.session import DialogueSession, Identifying
 from edge.agree.dialogue.table import State
 from edge.forms.spoken import command, with_work
 from edge.records import Command, Operator, Park, Reason, ShiftChange, Shifted, Work
+from edge.records.speech import Earcon, Prompt, Say, Sound
 
 RELIEVED, NOT_LISTED, UNUSED = "relieved", "not_listed", "unused"
 """Why a shift ended, where its operator did not sign off: another signed on, the roster changed, nobody spoke."""

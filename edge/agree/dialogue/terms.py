@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from edge.agree.decide import Rules
-from edge.agree.dialogue.orders import Terms
 from edge.forms.model import FormField, Gs1
 from edge.forms.spoken import read_transcript
 from edge.forms.spoken.folding import fold
 from edge.records import Draft, FieldReading, FieldValue, Reading
+from edge.records.speech import Terms
 
 TOLD_OF_END = 4
 """The last digits by which a label is found. With the check digit right, a wrong one before them is found out too."""

@@ -10,7 +10,7 @@ from edge.agree.decide import Rules
 from edge.agree.dialogue import context, drafting, status
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.merging import given, is_one_of
-from edge.agree.dialogue.orders import FEWEST_TOLD, Order, Prompt, Say
+from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.questions import likely_values, values_of
 from edge.agree.dialogue.session import DialogueSession, terms_on_record
 from edge.agree.dialogue.table import AGREEING
@@ -18,6 +18,7 @@ from edge.agree.expectations import Expectations
 from edge.agree.received import Sums, ending_so, missing, named_place, of_place, pallet_field, place_field, summed
 from edge.forms.model import Expects, Form
 from edge.records import Act, FieldReading, FieldValue, Reading, ReceivingPlace, StandingEntry
+from edge.records.speech import FEWEST_TOLD, Prompt, Say
 
 MOST_LISTED = 3  # So many numbers are told of more: nobody keeps a fourth in mind.
 

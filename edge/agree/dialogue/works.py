@@ -7,13 +7,14 @@ from dataclasses import replace
 
 from edge.agree.dialogue import drafting
 from edge.agree.dialogue.events import UtteranceHeard
-from edge.agree.dialogue.orders import Earcon, Order, Prompt, Say, Sound
+from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
 from edge.forms.model import Form
 from edge.forms.spoken import work_named
 from edge.forms.spoken.language import language_named
 from edge.records import Act, LastEntry, Outcome, Reason, Work
+from edge.records.speech import Earcon, Prompt, Say, Sound
 
 _OTHERWISE = frozenset({Act.CANCEL, Act.YES, Act.NO, Act.COMMAND})  # What says something else, as a whole.
 

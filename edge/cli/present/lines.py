@@ -20,7 +20,6 @@ from edge.agent.dialogue_driver import Stands
 from edge.agent.events import AlreadyKept, CaptureResumed, CaptureStopped, Decided, SourceEnded
 from edge.agent.headset import as_json as headset_line
 from edge.agree.decide import Rules
-from edge.agree.dialogue.orders import Say
 from edge.agree.dialogue.questions import judged
 from edge.cli.present.tables import entry_json
 from edge.cli.present.wording import OUTCOMES, STYLES, Tone
@@ -29,6 +28,7 @@ from edge.forms.model import Form
 from edge.keep.queries import Counts, KeptEntry
 from edge.records import SAMPLE_RATE, FieldValue, OutboxRow, Outcome, Reading, Verdict
 from edge.records.entry import Note, Park
+from edge.records.speech import Say
 from edge.speak.wording import Phrasing
 from edge.terminal.tables import SafeConsole
 
