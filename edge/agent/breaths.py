@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
+from edge.agree.cut_numbers import BREATH_S, BreathBefore
 from edge.agree.decide import Rules
-from edge.agree.dialogue.claims import differing
-from edge.agree.dialogue.merging import BREATH_S, BreathBefore
+from edge.agree.readings import differing
 from edge.forms.spoken import begins, corrects
 from edge.records import (
     SAMPLE_BYTES,

@@ -13,16 +13,9 @@ from typing import Any
 
 from edge.agent.typed_input import LONGEST_LINE_BYTES, typed
 from edge.agree.decide import Rules, decide
-from edge.agree.dialogue.claims import differing
-from edge.agree.dialogue.merging import (
-    among_talk,
-    answer_to,
-    begins_astray,
-    is_beside,
-    is_plain,
-    with_answer,
-)
-from edge.agree.dialogue.questions import values_of
+from edge.agree.merging import answer_to, with_answer
+from edge.agree.off_talk import among_talk, begins_astray, is_beside, is_plain
+from edge.agree.readings import differing, values_of
 from edge.cli.present.wording import MOODS, QUESTIONS, REASONS, because
 from edge.forms.model import Form
 from edge.forms.spoken import LANGUAGES, corrects, courteous, read

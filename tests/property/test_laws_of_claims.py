@@ -14,11 +14,12 @@ from itertools import product
 import pytest
 
 from edge.agree.decide import Rules, decide
-from edge.agree.dialogue.claims import GIVES_UP, values_in
+from edge.agree.dialogue.claims import GIVES_UP
 from edge.agree.dialogue.events import Committed, Deadline, Happening, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import LawAlarm, Order
 from edge.agree.dialogue.table import AGREEING, State
+from edge.agree.readings import values_in
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
 from edge.records import Act, Closing, Commit, Draft, Drop, FieldReading, FieldValue, LastEntry, Note, Park, Reading

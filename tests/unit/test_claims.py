@@ -17,7 +17,6 @@ from edge.agree.dialogue.claims import (
     Open,
     Relation,
     audit,
-    differing,
     opened,
     relation,
     sounds_like,
@@ -27,6 +26,7 @@ from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import Law, LawAlarm, Order
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State, Step
+from edge.agree.readings import differing
 from edge.records import (
     Act,
     Because,

@@ -19,10 +19,10 @@ from edge.agent.ear import Ear
 from edge.agent.events import Decided, DictationEvent
 from edge.agent.parts import take
 from edge.agent.review_decisions import Done, Resolution, and_owe_word, carry_out
+from edge.agree.cut_numbers import BREATH_S
 from edge.agree.decide import Circumstances, Rules, decide
 from edge.agree.dialogue.events import Deadline, Happening, Hardware, InventoryAnswered, Link, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
-from edge.agree.dialogue.merging import BREATH_S
 from edge.agree.dialogue.session import REACTION_S, Manner
 from edge.config import Endpoint, Settings
 from edge.deliver.events import recorded

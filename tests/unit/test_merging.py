@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from edge.agree.decide import Rules, decide
-from edge.agree.dialogue.merging import is_beside, with_answer
-from edge.agree.dialogue.one_breath import MOST_WORDS, two_that_share
+from edge.agree.merging import with_answer
+from edge.agree.off_talk import is_beside
+from edge.agree.one_breath import MOST_WORDS, two_that_share
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
 from edge.forms.spoken.language import language_named

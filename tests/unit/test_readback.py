@@ -10,7 +10,7 @@ import pytest
 
 from edge.agent.typed_input import typed
 from edge.agree.decide import Rules
-from edge.agree.dialogue.terms import terms, units_said
+from edge.agree.terms import terms, units_said
 from edge.config import VoiceLanguage
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import forms_in, load_form

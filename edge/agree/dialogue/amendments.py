@@ -7,12 +7,13 @@ from dataclasses import replace
 from itertools import islice
 
 from edge.agree.dialogue import drafting, works
-from edge.agree.dialogue.claims import differing
 from edge.agree.dialogue.events import UtteranceHeard
-from edge.agree.dialogue.merging import begins_astray, put_right
 from edge.agree.dialogue.orders import Order
-from edge.agree.dialogue.questions import About, Question, held, values_of
+from edge.agree.dialogue.questions import About, Question, held
 from edge.agree.dialogue.session import DialogueSession, last_told
+from edge.agree.merging import put_right
+from edge.agree.off_talk import begins_astray
+from edge.agree.readings import differing, values_of
 from edge.forms.spoken import corrects
 from edge.records import Act, Because, Draft, FieldValue, LastEntry, Outcome, Reading, Reason, Verdict
 from edge.records.speech import Prompt

@@ -5,32 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from edge.agree.cut_numbers import begins_in_doubt, cut_off
 from edge.agree.decide import Circumstances, Rules
 from edge.agree.dialogue import amendments, context, corrections, drafting, next_or_instead, trailers
-from edge.agree.dialogue.claims import Relation, differing, sounds_like, values_in
+from edge.agree.dialogue.claims import Relation, sounds_like
 from edge.agree.dialogue.events import UtteranceHeard
-from edge.agree.dialogue.merging import (
+from edge.agree.dialogue.orders import Order
+from edge.agree.dialogue.questions import About, Question, judged, proof
+from edge.agree.dialogue.scans import disputes_label
+from edge.agree.dialogue.session import DialogueSession
+from edge.agree.merging import (
     answer_to,
     as_heard,
-    begins_astray,
-    begins_in_doubt,
     counted_again,
-    cut_off,
     marked,
-    says_nothing,
     settled_by,
-    unconfirmed,
     with_answer,
     with_fields,
     with_reading,
     with_support,
     with_yes,
 )
-from edge.agree.dialogue.one_breath import meant_of_two
-from edge.agree.dialogue.orders import Order
-from edge.agree.dialogue.questions import About, Question, judged, proof, values_of
-from edge.agree.dialogue.scans import disputes_label
-from edge.agree.dialogue.session import DialogueSession
+from edge.agree.off_talk import begins_astray
+from edge.agree.one_breath import meant_of_two
+from edge.agree.readings import differing, says_nothing, unconfirmed, values_in, values_of
 from edge.forms.model import Expects, Spoken
 from edge.forms.spoken import are_one_number, begins, chosen, finds_nothing_wrong, proves
 from edge.records import Act, Draft, Drop, FieldReading, FieldValue, Outcome, Reading, Reason, written

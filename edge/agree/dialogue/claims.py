@@ -22,7 +22,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from edge.agree.dialogue.orders import Breach, Law, Order
-from edge.records import Act, Commit, Draft, Drop, FieldReading, FieldValue, Note, Park, Reading
+from edge.agree.readings import differing, values_in
+from edge.records import Act, Commit, Draft, Drop, FieldReading, Note, Park, Reading
 from edge.records.speech import Earcon, Prompt, Say, Sound
 
 
@@ -34,14 +35,6 @@ class Relation(StrEnum):
     ANOTHER = "another thing"  # And at least one value of it.
     NAME = "another thing, by name alone"
     UNCLEAR = "unclear"  # It names something, and what is not understood.
-
-
-def values_in(said: FieldReading | None) -> tuple[FieldValue, ...]:
-    """All values that a field may have by what was said, the likeliest first; none where nothing is known of it."""
-    if said is None:
-        return ()
-    likely = said.runner_up if said.value is None else said.value
-    return tuple(one for one in (likely, *said.rivals) if one is not None)
 
 
 def relation(claim: Reading, said: Reading, identifies: Sequence[str], needed: Collection[str] = ()) -> Relation:
@@ -83,12 +76,6 @@ def _unlike(before: FieldReading | None, said: FieldReading) -> bool:
         return bool(values_in(said)) and not set(values_in(before)) & set(values_in(said))
     long, short = sorted((before.words, said.words), key=len, reverse=True)
     return not any(long[at : at + len(short)] == short for at in range(len(long)))
-
-
-def differing(claim: Reading, said: Reading, identifies: Iterable[str]) -> tuple[str, ...]:
-    """The identifying fields of which both have values, and none in common."""
-    pairs = ((name, values_in(claim.fields.get(name)), values_in(said.fields.get(name))) for name in identifies)
-    return tuple(name for name, before, after in pairs if before and after and not set(before) & set(after))
 
 
 def sounds_like(one: str, other: str) -> bool:

@@ -7,10 +7,11 @@ from dataclasses import replace
 
 from edge.agree.dialogue import answers, context, drafting, status, trailers
 from edge.agree.dialogue.events import UtteranceHeard
-from edge.agree.dialogue.merging import marked, with_support
 from edge.agree.dialogue.orders import Order
-from edge.agree.dialogue.questions import About, Question, held, values_of
+from edge.agree.dialogue.questions import About, Question, held
 from edge.agree.dialogue.session import DialogueSession
+from edge.agree.merging import marked, with_support
+from edge.agree.readings import values_of
 from edge.agree.received import missing
 from edge.forms.model import Expects
 from edge.records import (

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from edge.agree.decide import Rules
-from edge.agree.dialogue.claims import differing
 from edge.agree.dialogue.events import ShiftBegan, UtteranceHeard
-from edge.agree.dialogue.merging import begins_astray, is_statement, part_of, unconfirmed
 from edge.agree.dialogue.orders import Order
-from edge.agree.dialogue.questions import About, values_of
+from edge.agree.dialogue.questions import About
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import AGREEING, State
+from edge.agree.off_talk import begins_astray, is_statement
+from edge.agree.readings import differing, part_of, unconfirmed, values_of
 from edge.forms.model import Form
 from edge.forms.spoken import corrects, from_now_on, preface
 from edge.forms.spoken.folding import fold

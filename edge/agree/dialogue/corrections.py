@@ -7,23 +7,13 @@ from dataclasses import replace
 from edge.agree.dialogue import amendments, context, drafting, next_or_instead
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.events import UtteranceHeard
-from edge.agree.dialogue.merging import (
-    among_talk,
-    begins_astray,
-    is_plain,
-    names_field,
-    names_unclearly,
-    part_of,
-    put_right,
-    says_nothing,
-    unconfirmed,
-    with_fields,
-    with_reading,
-)
 from edge.agree.dialogue.orders import Order
-from edge.agree.dialogue.questions import About, Question, held, likely_values, values_of
+from edge.agree.dialogue.questions import About, Question, held
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
+from edge.agree.merging import put_right, with_fields, with_reading
+from edge.agree.off_talk import among_talk, begins_astray, is_plain, names_field
+from edge.agree.readings import likely_values, names_unclearly, part_of, says_nothing, unconfirmed, values_of
 from edge.forms.spoken import begins, corrects, read, without_cue
 from edge.forms.spoken.folding import fold
 from edge.records import Act, Draft, FieldValue, Outcome, Park, Reading

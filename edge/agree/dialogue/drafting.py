@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from edge.agree.cut_numbers import completed
 from edge.agree.decide import Circumstances, Rules
 from edge.agree.dialogue import context
-from edge.agree.dialogue.claims import Relation, values_in
+from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.events import Contradicted, UtteranceHeard
-from edge.agree.dialogue.merging import as_heard, completed, marked, says_number, with_support
-from edge.agree.dialogue.one_breath import two_in_one_breath, two_that_share
 from edge.agree.dialogue.orders import Order
-from edge.agree.dialogue.questions import About, Question, held, judged, likely_values, next_question, values_of
+from edge.agree.dialogue.questions import About, Question, held, judged, next_question
 from edge.agree.dialogue.session import DialogueSession, terms_at_hand
 from edge.agree.dialogue.table import State
-from edge.agree.dialogue.terms import units_said
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
+from edge.agree.merging import as_heard, marked, says_number, with_support
+from edge.agree.one_breath import two_in_one_breath, two_that_share
+from edge.agree.readings import likely_values, values_in, values_of
+from edge.agree.terms import units_said
 from edge.forms.model import Expects
 from edge.forms.spoken import cue
 from edge.forms.spoken.folding import fold

@@ -33,13 +33,13 @@ from edge.agree.dialogue import (
     trailers,
     works,
 )
-from edge.agree.dialogue.claims import differing
 from edge.agree.dialogue.events import Deadline, Happening, UtteranceHeard, event_of
-from edge.agree.dialogue.merging import is_beside
 from edge.agree.dialogue.orders import LawAlarm, Order, StartTimer, StopTimer
 from edge.agree.dialogue.questions import About, Question
 from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, InReview, Manner, Recorded, Works
 from edge.agree.dialogue.table import AGREEING, CLOSED, QUESTIONS, TABLE, Event, State, Step
+from edge.agree.off_talk import is_beside
+from edge.agree.readings import differing
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
 from edge.forms.spoken import cancels, corrects, courteous

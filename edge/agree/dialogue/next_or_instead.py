@@ -9,12 +9,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edge.agree.dialogue import context, drafting
-from edge.agree.dialogue.claims import Relation, differing, sounds_like, values_in
+from edge.agree.dialogue.claims import Relation, sounds_like
 from edge.agree.dialogue.events import UtteranceHeard
-from edge.agree.dialogue.merging import begins_astray, with_fields, with_support
 from edge.agree.dialogue.orders import Order
-from edge.agree.dialogue.questions import About, Question, held, values_of
+from edge.agree.dialogue.questions import About, Question, held
 from edge.agree.dialogue.session import DialogueSession
+from edge.agree.merging import with_fields, with_support
+from edge.agree.off_talk import begins_astray
+from edge.agree.readings import differing, values_in, values_of
 from edge.forms.spoken import says_instead, says_next
 from edge.records import Draft, FieldValue, Note, Outcome, Park, Reading, written
 

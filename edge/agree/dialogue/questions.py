@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from edge.agree.decide import AS_MEANT, NOTHING_KNOWN, Circumstances, Rules, decide
-from edge.agree.dialogue.merging import marked
-from edge.agree.dialogue.one_breath import two_in_one_breath, two_that_share
 from edge.agree.dialogue.table import State
+from edge.agree.merging import marked
+from edge.agree.one_breath import two_in_one_breath, two_that_share
+from edge.agree.readings import values_of
 from edge.forms.model import Expects, FormField
 from edge.forms.spoken import says_check
 from edge.records import (
@@ -22,7 +23,6 @@ from edge.records import (
     FieldReading,
     FieldValue,
     Outcome,
-    Reading,
     Reason,
     Verdict,
 )
@@ -192,17 +192,6 @@ _PLAIN = {
     About.CLOSE: Prompt.CONFIRM_CLOSE,
     About.REOPEN: Prompt.CONFIRM_REOPEN,
 }
-
-
-def values_of(reading: Reading) -> dict[str, FieldValue]:
-    """The values of the fields that have one, in doubt or not."""
-    return {name: said.value for name, said in reading.fields.items() if said.value is not None}
-
-
-def likely_values(reading: Reading) -> dict[str, FieldValue]:
-    """As `values_of`, and where a field has none, the one that its words may mean."""
-    may_be = {name: said.runner_up for name, said in reading.fields.items() if said.runner_up is not None}
-    return may_be | values_of(reading)
 
 
 def held(verdict: Verdict) -> Verdict:

@@ -8,11 +8,11 @@ from dataclasses import replace
 from edge.agree.decide import NOTHING_KNOWN, Circumstances
 from edge.agree.dialogue import context, drafting, status, works
 from edge.agree.dialogue.events import Fate, PersonDecided, UtteranceHeard
-from edge.agree.dialogue.merging import as_heard
 from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.questions import About, judged
 from edge.agree.dialogue.session import DialogueSession, terms_of
 from edge.agree.dialogue.table import QUESTIONS, State
+from edge.agree.merging import as_heard
 from edge.records import Act, Confirmation, Draft, FieldValue
 from edge.records.speech import Prompt, Say, Terms
 

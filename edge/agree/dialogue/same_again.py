@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from edge.agree.decide import Rules
 from edge.agree.dialogue import context
-from edge.agree.dialogue.merging import part_of
 from edge.agree.dialogue.questions import About
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
+from edge.agree.readings import part_of
 from edge.forms.model import FormField, Spoken
 from edge.forms.spoken import likewise, preface, same_again
 from edge.forms.spoken.folding import fold

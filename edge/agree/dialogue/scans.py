@@ -6,14 +6,14 @@ from dataclasses import replace
 
 from edge.agree.decide import Rules
 from edge.agree.dialogue import context, corrections, drafting
-from edge.agree.dialogue.claims import differing
 from edge.agree.dialogue.events import UtteranceHeard
-from edge.agree.dialogue.merging import with_fields, with_reading
-from edge.agree.dialogue.one_breath import meant_of_two
 from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.questions import About
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
+from edge.agree.merging import with_fields, with_reading
+from edge.agree.one_breath import meant_of_two
+from edge.agree.readings import differing
 from edge.records import Draft, FieldReading, Reading
 from edge.records.speech import Earcon, Prompt, Sound
 

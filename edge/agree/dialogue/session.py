@@ -8,14 +8,15 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from edge.agree.crew import Meant
+from edge.agree.cut_numbers import BreathBefore
 from edge.agree.decide import Rules
 from edge.agree.dialogue import claims
-from edge.agree.dialogue.merging import BreathBefore
 from edge.agree.dialogue.orders import Order
-from edge.agree.dialogue.questions import About, Question, values_of, worded
+from edge.agree.dialogue.questions import About, Question, worded
 from edge.agree.dialogue.table import State
-from edge.agree.dialogue.terms import terms, units_said
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations, where_expected
+from edge.agree.readings import values_in, values_of
+from edge.agree.terms import terms, units_said
 from edge.forms.model import Expects, Form
 from edge.forms.spoken.language import Language
 from edge.records import (
@@ -333,7 +334,7 @@ class DialogueSession:
     def thing(self) -> dict[str, FieldValue]:
         """The name of the open claim, as far as it was understood."""
         fields = self.open_draft.reading.fields
-        return {name: one for name in self.rules.identifies for one in claims.values_in(fields.get(name))[:1]}
+        return {name: one for name in self.rules.identifies for one in values_in(fields.get(name))[:1]}
 
     @property
     def open_draft(self) -> Draft:

@@ -8,11 +8,12 @@ from dataclasses import replace
 from edge.agree.decide import NOTHING_KNOWN, Circumstances
 from edge.agree.dialogue import amendments, answers, context, corrections, drafting, status
 from edge.agree.dialogue.events import UtteranceHeard
-from edge.agree.dialogue.merging import as_heard, with_fields
 from edge.agree.dialogue.orders import Order
-from edge.agree.dialogue.questions import About, Question, judged, next_question, values_of
+from edge.agree.dialogue.questions import About, Question, judged, next_question
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import QUESTIONS, State
+from edge.agree.merging import as_heard, with_fields
+from edge.agree.readings import values_of
 from edge.forms.spoken import corrects, from_now_on
 from edge.records import Act, Draft, FieldReading, Outcome, Verdict
 from edge.records.speech import Prompt, Say

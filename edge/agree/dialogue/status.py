@@ -7,9 +7,10 @@ from dataclasses import replace
 from edge.agree.dialogue import amendments, context, drafting, shifts, works
 from edge.agree.dialogue.events import Hardware, Started, UtteranceHeard
 from edge.agree.dialogue.orders import Order
-from edge.agree.dialogue.questions import About, Question, judged, values_of
+from edge.agree.dialogue.questions import About, Question, judged
 from edge.agree.dialogue.session import DialogueSession, last_told
 from edge.agree.dialogue.table import QUESTIONS, State
+from edge.agree.readings import values_of
 from edge.forms.spoken import break_reason
 from edge.records import Act, Because, Command, Confirmation, Draft, Drop, Outcome, Park, Reason, Verdict
 from edge.records.speech import Adjust, Earcon, Hush, Prompt, Say, Sound

@@ -9,12 +9,12 @@ from datetime import timedelta
 from edge.agree.decide import Rules
 from edge.agree.dialogue import context, drafting, status
 from edge.agree.dialogue.events import UtteranceHeard
-from edge.agree.dialogue.merging import given, is_one_of
 from edge.agree.dialogue.orders import Order
-from edge.agree.dialogue.questions import likely_values, values_of
 from edge.agree.dialogue.session import DialogueSession, terms_on_record
 from edge.agree.dialogue.table import AGREEING
 from edge.agree.expectations import Expectations
+from edge.agree.merging import given, is_one_of
+from edge.agree.readings import likely_values, values_of
 from edge.agree.received import Sums, ending_so, missing, named_place, of_place, pallet_field, place_field, summed
 from edge.forms.model import Expects, Form
 from edge.records import Act, FieldReading, FieldValue, Reading, ReceivingPlace, StandingEntry

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from edge.agree.decide import Rules
-from edge.agree.dialogue.claims import differing
-from edge.agree.dialogue.merging import part_of, unconfirmed
+from edge.agree.readings import differing, part_of, unconfirmed
 from edge.forms.model import FormField
 from edge.forms.spoken.folding import fold
 from edge.records import Reading, Word

@@ -1,0 +1,93 @@
+"""Cut numbers: a pause in a sentence may part a number, of which neither half counts by itself. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from edge.agree.decide import Rules
+from edge.agree.readings import unconfirmed
+from edge.forms.spoken import are_one_number, begins, ends, read
+from edge.forms.spoken.folding import Phrase, fold
+from edge.records import Draft, FieldReading, NotUnderstood, Reading, Word
+
+BREATH_S = 4.0  # Who pauses for longer in the middle of a sentence begins it anew.
+
+
+@dataclass(slots=True)
+class BreathBefore:
+    """What was said last, where it may have been cut off in the middle of an entry."""
+
+    words: tuple[Word, ...] = ()
+    ended: float | None = None  # When that was said, in seconds of one clock; None where that is not known.
+
+    def is_just_before(self, began: float) -> bool:
+        """Whether what began at this time surely is the same sentence."""
+        return self.ended is not None and 0 <= began - self.ended <= BREATH_S
+
+    def is_long_ago(self, began: float | None) -> bool:
+        """Whether what began at this time surely is another sentence."""
+        return began is not None and self.ended is not None and began > self.ended + BREATH_S
+
+    def remember(self, said: Reading, ended: float | None, *, goes_on: bool = False) -> bool:
+        """This was said last, unless it is a cough, or words that nobody knows: whether it is.
+
+        What has fields is no beginning of anything, unless it `goes_on` with an entry that is asked about.
+        """
+        if not said.words or said.not_understood is NotUnderstood.NO_WORDS:
+            return False
+        self.words, self.ended = () if said.fields and not goes_on else said.words, ended
+        return True
+
+    def continued(self, said: Reading, rules: Rules) -> Reading:
+        """The reading, in which a count is to be confirmed whose beginning may be what was said before."""
+        if not are_one_number(self.words, said.words, rules.language):
+            return said
+        return unconfirmed(said, _counted_first(said, rules))
+
+
+def begins_in_doubt(said: Reading, rules: Rules) -> bool:
+    """Does the number that it begins with make no value of its field, "eight five two twelve units", or belong to none?
+
+    "Oh, dock A": a zero, maybe, of what was said before.
+    """
+    counted = _counted_first(said, rules)
+    return not counted or any(said.fields[name].value is None for name in counted)
+
+
+def _counted_first(said: Reading, rules: Rules) -> tuple[str, ...]:
+    """The fields that the number at the beginning may count."""
+    number = begins(said.words, rules.language)
+    return tuple(name for name, one in said.fields.items() if number and _is_counted(one, number))
+
+
+def _is_counted(said: FieldReading, number: Phrase) -> bool:
+    """Does the field begin with the number, as it was written: "ninety-three", "dreiundneunzig", "a dozen"?"""
+    first = [fold(word) for word in said.words[:2]]
+    return first[:1] != [] and (first[0] in number or any(number[0] in word for word in first))
+
+
+def cut_off(reading: Reading, before: Sequence[Word], rules: Rules) -> tuple[str, ...]:
+    """The fields whose value is a number that the words `before` end with: it may have had an end of its own."""
+    last = tuple(word for word in ends(before, rules.language) if rules.language.tells(word))[-1:]
+    return tuple(name for name, one in reading.fields.items() if last and tuple(map(fold, one.words[-1:])) == last)
+
+
+def completed(draft: Draft, before: Sequence[Word], said: Reading, rules: Rules) -> Draft | None:
+    """The draft with the number that a pause cut in two, to be confirmed: "two hundred" | "and fifty"; or None."""
+    if said.fields or not are_one_number(before, said.words, rules.language):
+        return None
+    whole = one_after_the_other(before, said.words)
+    for name in cut_off(draft.reading, before, rules):
+        heard = read(whole, rules.form, rules.catalogue, rules.language, asked=name).get(name)
+        if heard is not None and heard.value is not None and not heard.rivals:
+            fields = {**draft.reading.fields, name: replace(heard, confirmed=False)}
+            return replace(draft, reading=replace(draft.reading, fields=fields))
+    return None
+
+
+def one_after_the_other(before: Sequence[Word], after: Sequence[Word]) -> tuple[Word, ...]:
+    """The words of two breaths as if no pause had been between them."""
+    end, start = before[-1].end, after[0].start
+    moved = (replace(word, start=word.start - start + end, end=word.end - start + end) for word in after)
+    return (*before, *moved)

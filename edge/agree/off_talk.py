@@ -1,0 +1,132 @@
+"""Off-talk: what is said around the values of a sentence, and whether it is meant for the device at all. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from edge.agree.decide import Rules
+from edge.forms.spoken import preface, read
+from edge.forms.spoken.folding import Phrase, fold
+from edge.forms.spoken.grammar.lexicon import Match, Role
+from edge.forms.spoken.grammar.tokens import Token, tokens
+from edge.forms.spoken.reader import lexicon
+from edge.records import FieldValue, Reading
+
+
+def names_field(said: Reading, rules: Rules) -> str | None:
+    """The one field whose label is said, and no value: "the dock is wrong"; None where it is asked for, or several."""
+    heard, matches = _matches(said, rules)
+    # "Don't go to dock C" and "the truck is at the dock" are about something else.
+    moods = {match.value for _, match in matches if match.role is Role.MOOD} - {"denials"}
+    if moods or _asks(matches) or any(rules.language.tells(token.text) for token in heard):
+        return None
+    named = {match.field for _, match in matches if match.role is Role.LABEL}
+    return named.pop() if len(named) == 1 else None
+
+
+def _matches(said: Reading, rules: Rules) -> tuple[Sequence[Token], list[tuple[int, Match]]]:
+    """The words, and every phrase in them that means something, with where it begins."""
+    heard = tokens(said.words, rules.language)
+    known = lexicon(rules.form, rules.catalogue, rules.language)
+    return heard, [(start, match) for start in range(len(heard)) for match in known.matches(heard, start)]
+
+
+def _asks(matches: Iterable[tuple[int, Match]]) -> bool:
+    return any(start == 0 and match.role is Role.QUESTION for start, match in matches)
+
+
+def begins_astray(said: Reading, rules: Rules) -> bool:
+    """Do words go before the first field that belong to none: "where is dock C", "not dock C", "zero eight, dock A"?"""
+    return bool(preface(said.words, rules.form, rules.catalogue, rules.language))
+
+
+PLAIN = frozenset({Role.WITHIN, Role.REPEAT, Role.CUE, Role.CONTRAST})
+"""What may stand around a field by which somebody puts right what was read back: "it's fifteen units, not twelve"."""
+
+
+def is_plain(said: Reading, rules: Rules) -> bool:
+    """Is nothing said but fields: "dock D", and not "I am going to dock D"?"""
+    told, heard, roles = _told(said, rules)
+    return all(at in told or roles[at] & PLAIN for at in range(len(heard)))
+
+
+BEFORE, BEHIND = PLAIN | {Role.OPENING, Role.LINK}, PLAIN - {Role.WITHIN} | {Role.TAIL}
+"""What may stand before and behind fields that are said for their own sake: "I'm at door twelve please"."""
+
+
+def is_statement(said: Reading, rules: Rules) -> bool:
+    """Is it said where somebody is: "next trailer is 5503, at door 12", not "door twelve is full" nor "bring 5503"?"""
+    told, heard, roles = _told(said, rules)
+    last = max(told, default=0)
+    if any((token.text,) in rules.language.words["moves"] for at, token in enumerate(heard) if at not in told):
+        return False
+    return all(at in told or roles[at] & (BEFORE if at < last else BEHIND) for at in range(len(heard)))
+
+
+def _told(said: Reading, rules: Rules) -> tuple[set[int], Sequence[Token], Sequence[set[Role]]]:
+    """Which of the words say fields, the words, and what each of them may do in a sentence."""
+    told = {fold(word) for one in said.fields.values() for word in one.words}
+    heard, matches = _matches(said, rules)
+    roles: list[set[Role]] = [set() for _ in heard]
+    for start, match in matches:
+        for at in range(start, match.end):
+            roles[at].add(match.role)
+    return {at for at, token in enumerate(heard) if fold(token.heard) in told}, heard, roles
+
+
+def among_talk(
+    said: Reading, rules: Rules, *, asked: str | None = None, held: Mapping[str, FieldValue] | None = None
+) -> list[str]:
+    """The fields whose values stand among other words than those of an answer or a correction: "no, I'm at dock C"."""
+    answered = read(said.words, rules.form, rules.catalogue, rules.language, asked=asked, held=held)
+    doubted = {name for name, one in said.fields.items() if one.value is None}  # and so is the unit of such a count
+    return [
+        name
+        for name, one in said.fields.items()
+        if one.value is not None
+        and name in answered
+        and answered[name].value is None
+        and rules.form[name].unit_of not in doubted
+    ]
+
+
+FOR_THE_FORM = frozenset({Role.LABEL, Role.UNIT, Role.VALUE, Role.CUE, Role.CONTRAST, Role.TAKEN_BACK})
+"""What may be said of an entry: its words, and whatever may take them back."""
+
+
+FEWEST_IN_TALK = 3  # A word or two that nobody knows may be a "no" that was misheard.
+
+
+FEWEST_WITH_NAMES = 4  # From so many words on, one that may stand for a letter does not: "right mike see you at lunch".
+
+
+def is_beside(said: Reading, rules: Rules) -> bool:
+    """Are the words plainly of nothing in an entry: a hesitation, or talk to somebody else?
+
+    There are more ways to object than any list has. So talk is only what is put as a question, or to a "you", and
+    holds no word in which people speak of an entry, of what they did, or of themselves.
+    """
+    language, (heard, matches) = rules.language, _matches(said, rules)
+    if not heard:
+        return bool(said.words)
+    asks = _asks(matches)
+    objects = any(_are_in(heard, at, language.words["objections"]) for at in range(len(heard)))
+    addresses = asks or any(_are_in(heard, at, language.words["addresses"]) for at in range(len(heard)))
+    meant = objects or any(match.role in FOR_THE_FORM or _is_mood_of_entry(match, asks=asks) for _, match in matches)
+    told = [token.text for token in heard if language.tells(token.text)]
+    named = len(told) == 1 and len(heard) >= FEWEST_WITH_NAMES and not language.numerals.is_part(told[0])
+    return len(heard) >= FEWEST_IN_TALK and addresses and not meant and (not told or named)
+
+
+def _are_in(heard: Sequence[Token], at: int, phrases: Collection[Phrase]) -> bool:
+    """Do the words begin one of the phrases there? A part before or behind an apostrophe is a word too: "it's"."""
+    said = tuple(token.text for token in heard[at:])
+    parts = {(part,) for part in said[0].split("'")}
+    return any(said[: len(one)] == one or one in parts for one in phrases)
+
+
+def _is_mood_of_entry(match: Match, *, asks: bool) -> bool:
+    """Whether a mood may take an entry back: "they want it elsewhere" may, "did you see that" may not."""
+    if match.role is not Role.MOOD or match.value == "strangers":
+        return False
+    return match.value == "denials" or not asks
