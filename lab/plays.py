@@ -6,6 +6,7 @@ For a site that tries its own way of talking before anybody speaks it, and for p
 
 from __future__ import annotations
 
+import gc
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -44,6 +45,7 @@ def acted(
     `usual` holds for what a line does not say itself.
     """
     with _journals() as fresh:
+        gc.freeze()  # as the agent does once it is ready
         stage = _Stage(usual, forms, lambda play: Rehearsal(play, fresh(), render, manner))
         for number, line in enumerate(lines, start=1):
             try:

@@ -58,7 +58,10 @@ def _surely_named(part: Reading, identifies: Sequence[str]) -> bool:
 
 def _one_behind_the_other(said: Reading, rules: Rules) -> Iterator[Two]:
     for at in range(1, len(said.words)):
-        yield part_of(said, said.words[:at], rules), part_of(said, said.words[at:], rules)
+        last = part_of(said, said.words[at:], rules)
+        # Where one thing is said its end names none: then what stands before need not be read.
+        if _surely_named(last, rules.identifies):
+            yield part_of(said, said.words[:at], rules), last
 
 
 def _named_together(said: Reading, rules: Rules) -> Iterator[Two]:

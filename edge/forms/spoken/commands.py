@@ -15,7 +15,7 @@ from edge.forms.model import Form
 from edge.forms.spoken.folding import Phrase, phrase
 from edge.forms.spoken.grammar import weights
 from edge.forms.spoken.grammar.lexicon import ways
-from edge.forms.spoken.grammar.tokens import texts
+from edge.forms.spoken.grammar.tokens import plain_texts, texts
 from edge.forms.spoken.language import ENGLISH, LANGUAGES, Language, language_named
 from edge.records import Act, Command, FieldReading, FieldValue, Word
 
@@ -191,12 +191,12 @@ def about(
     Or before it, or between: "trailer 5501 is done", "where does 742 go". `undone`: verbs that undo a form's work.
     """
     said, undoing = _unhesitating(words, language), frozenset(language.unelided(phrase(one)) for one in undone)
-    asking = {**_asking(language), **dict.fromkeys(undoing, CANCEL)}
+    asking, (plain, begins) = _asking(language), plain_texts(said, language)
     for size in range(len(said) - 1, 0, -1):
-        begun = _plain(said[:size], language)
+        begun = plain[: begins[size]]
         if begun in language.cues and _pauses(said, size):
             continue  # "Cancella, pallet 743."
-        if (asked := asking.get(begun)) is not None:
+        if (asked := CANCEL if begun in undoing else asking.get(begun)) is not None:
             return asked, _before(said[size:], _ends(_ENDS.get(asked), language), language)
     for asked, ends in ((DONE, _ends(_ENDS[DONE], language)), (CANCEL, _cancellations(language) | undoing)):
         named = _before(said, ends, language)
@@ -250,7 +250,8 @@ def _cancellations(language: Language) -> frozenset[Phrase]:
 
 def _before(said: tuple[Word, ...], ends: frozenset[Phrase], language: Language) -> tuple[Word, ...]:
     """The words before the longest of these ends, where they have one and there are words before it."""
-    return next((said[:at] for at in range(1, len(said)) if _plain(said[at:], language) in ends), said)
+    plain, begins = plain_texts(said, language)
+    return next((said[:at] for at in range(1, len(said)) if plain[begins[at] :] in ends), said)
 
 
 def takes_back(words: Sequence[Word], language: Language = ENGLISH) -> bool:
@@ -281,17 +282,26 @@ def refuses(words: Sequence[Word]) -> bool:
 
 def corrects(words: Sequence[Word], language: Language = ENGLISH) -> bool:
     """Does the utterance begin by taking something back: "no, fifteen units"? Or say what is right of a thing?"""
-    return bool(cue(words, language)) or sets_right(words, language)
+    return _cue(_unhesitating(words, language), language) > 0 or sets_right(words, language)
 
 
 def sets_right(words: Sequence[Word], language: Language = ENGLISH) -> bool:
     """Does the utterance say what is right of a thing that it names: "pallet 742 was actually fourteen"?"""
     said, numerals = texts(words, language), language.numerals
-    changed = any(said[: len(one)] == one for one in language.words["changes"])
-    setting = {*language.words["sets"], *(language.words["sets_changed"] if changed else ())}
-    ends = {at + len(one) for at in range(1, len(said)) for one in setting if said[at : at + len(one)] == one}
+    setting = _setting(language, changed=any(said[: len(one)] == one for one in language.words["changes"]))
+    begun = ((at, one) for at in range(1, len(said)) for one in setting.get(said[at], ()))
+    ends = {at + len(one) for at, one in begun if said[at : at + len(one)] == one}
     ends |= {at + len(one) for at in ends for one in language.words["sets_again"] if said[at : at + len(one)] == one}
     return any(said[end].isdigit() or numerals.is_part(said[end]) for end in ends if end < len(said))
+
+
+@lru_cache
+def _setting(language: Language, *, changed: bool) -> Mapping[str, Sequence[Phrase]]:
+    """What stands before what is right of a thing, by its first word."""
+    setting: dict[str, list[Phrase]] = {}
+    for one in (*language.words["sets"], *(language.words["sets_changed"] if changed else ())):
+        setting.setdefault(one[0], []).append(one)
+    return setting
 
 
 def cue(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Word, ...]:
@@ -480,9 +490,17 @@ def _unhesitating(words: Sequence[Word], language: Language) -> tuple[Word, ...]
 def _cue(words: Sequence[Word], language: Language) -> int:
     """How many words at the beginning are a cue; the longest counts."""
     begun: Phrase = ()
-    longest = 0
+    longest, most = 0, _most_in_cue(language)
     for size, word in enumerate(words, start=1):
         begun += texts((word,), language)
+        if len(begun) > most:
+            break
         if begun in language.cues:
             longest = size
     return longest
+
+
+@lru_cache
+def _most_in_cue(language: Language) -> int:
+    """How many words the longest cue has."""
+    return max(map(len, language.cues))

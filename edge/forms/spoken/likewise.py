@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from edge.forms.model import Form
 from edge.forms.spoken.folding import Phrase, phrase
-from edge.forms.spoken.grammar.tokens import texts
+from edge.forms.spoken.grammar.tokens import plain_texts
 from edge.forms.spoken.language import Language
 from edge.records import Word
 
@@ -22,7 +22,7 @@ def likewise(
     Only at the beginning or the end of what is said: so no words come to stand together that did not. To the question
     for a place, which is `asked`, "the same" is enough.
     """
-    if asked is not None and form[asked].is_place and _plain(words, language) in _alone(language):
+    if asked is not None and form[asked].is_place and plain_texts(words, language)[0] in _alone(language):
         return asked, words, ()
     found = _parted(words, _ways(form, language), language)
     return None if found is None else (found[0], *found[1])
@@ -42,17 +42,14 @@ def same_again(words: Sequence[Word], language: Language) -> Parted | None:
 
 def _parted(words: Sequence[Word], ways: Mapping[Phrase, str], language: Language) -> tuple[str, Parted] | None:
     """What one of the ways stands for with which the words end or begin; the longest counts."""
+    said, begins = plain_texts(words, language)
     for at in range(len(words)):
-        if (meant := ways.get(_plain(words[at:], language))) is not None:
+        if (meant := ways.get(said[begins[at] :])) is not None:
             return meant, (words[at:], words[:at])
     for at in range(len(words), 0, -1):
-        if (meant := ways.get(_plain(words[:at], language))) is not None:
+        if (meant := ways.get(said[: begins[at]])) is not None:
             return meant, (words[:at], words[at:])
     return None
-
-
-def _plain(words: Sequence[Word], language: Language) -> Phrase:
-    return language.unelided(texts(words, language))
 
 
 @lru_cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import takewhile
 
 from edge.forms.catalogue import Catalogue
@@ -11,7 +12,7 @@ from edge.forms.spoken import numerals
 from edge.forms.spoken.commands import corrects, is_whole
 from edge.forms.spoken.folding import Phrase
 from edge.forms.spoken.grammar.lexicon import Role
-from edge.forms.spoken.grammar.tokens import Token, tokens
+from edge.forms.spoken.grammar.tokens import Token, texts, tokens
 from edge.forms.spoken.language import ENGLISH, Language
 from edge.forms.spoken.reader import lexicon
 from edge.records import Expectation, FieldReading, Word
@@ -26,13 +27,12 @@ LONGEST = 5
 
 def begins(words: Sequence[Word], language: Language = ENGLISH) -> Phrase:
     """The number that the words begin with, but for hesitations and links; empty where they begin with none."""
-    said = _said(words, language)
-    return _number(said[len(_links(said, language)) :], language)
+    return _links_and_number(words, language)[1]
 
 
 def ends(words: Sequence[Word], language: Language = ENGLISH) -> Phrase:
     """The number that the words end with, or what they end with of one; empty where they end with none."""
-    return _number(reversed(_said(words, language)), language)[::-1]
+    return _number(reversed(texts(words, language)), language)[::-1]
 
 
 def are_one_number(before: Sequence[Word], after: Sequence[Word], language: Language = ENGLISH) -> bool:
@@ -41,11 +41,12 @@ def are_one_number(before: Sequence[Word], after: Sequence[Word], language: Lang
     Where an "and" goes on with it, "one hundred" | "and twenty two hundred units", so may a part of those after. What
     the words before end with need be no number by itself: "half" | "a dozen units".
     """
-    head, tail = _said(before, language)[-numerals.LONGEST :], begins(after, language)
-    between = _links(_said(after, language), language)
-    return bool(tail) and (
-        _reaches(head, tail, len(tail), language)
-        or (bool(between) and _reaches(head, between + tail, len(between) + 1, language))
+    between, tail = _links_and_number(after, language)
+    if not tail:
+        return False
+    head = texts(before, language)[-numerals.LONGEST :]
+    return _reaches(head, tail, len(tail), language) or (
+        bool(between) and _reaches(head, between + tail, len(between) + 1, language)
     )
 
 
@@ -55,14 +56,16 @@ def _reaches(head: Phrase, tail: Phrase, least: int, language: Language) -> bool
     return any(count.end >= len(head) + least and count.cost < UNLIKELY for count in found)
 
 
-def _links(said: Phrase, language: Language) -> Phrase:
-    """The links at the beginning, but for those that are numbers."""
-    links = {*language.words["links"], *language.words["openings"]}
-    return tuple(takewhile(lambda word: (word,) in links and not _is_number(word, language), said))
+def _links_and_number(words: Sequence[Word], language: Language) -> tuple[Phrase, Phrase]:
+    """The links at the beginning, but for those that are numbers, and the number that follows."""
+    said, links = texts(words, language), _linking(language)
+    between = tuple(takewhile(lambda word: (word,) in links and not _is_number(word, language), said))
+    return between, _number(said[len(between) :], language)
 
 
-def _said(words: Sequence[Word], language: Language) -> Phrase:
-    return tuple(token.text for token in tokens(words, language))
+@lru_cache
+def _linking(language: Language) -> frozenset[Phrase]:
+    return frozenset((*language.words["links"], *language.words["openings"]))
 
 
 def _number(said: Iterable[str], language: Language) -> Phrase:

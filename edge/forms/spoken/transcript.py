@@ -102,11 +102,16 @@ def _timed(pieces: Sequence[str], language: Language, known: Lexicon, confidence
             now, before = now + PAUSES[piece], ""
             continue
         length = 0.0 if piece == "-" else LENGTH
-        label = any(known.opens(fold(after)) or known.begins_code(after) for after in pieces[at + 1 : at + 2])
-        if fold(piece) in language.homophones and (label or (len(before) > 1 and before.isdigit())):
+        behind_figures = len(before) > 1 and before.isdigit()
+        if fold(piece) in language.homophones and (behind_figures or _opens(pieces[at + 1 : at + 2], known)):
             length = BRIEF  # Behind "742" the model would have written a digit as one.
         yield Word(piece, now, now + length, confidence)
         now, before = now + length, piece
+
+
+def _opens(pieces: Sequence[str], known: Lexicon) -> bool:
+    """Does a field begin with any of these?"""
+    return any(known.opens(fold(piece)) or known.begins_code(piece) for piece in pieces)
 
 
 def _pieces(text: str, language: Language, known: Lexicon) -> Iterator[str]:

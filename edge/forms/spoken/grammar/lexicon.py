@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum, auto
 from functools import lru_cache
 from typing import NamedTuple
@@ -133,10 +133,9 @@ class Lexicon:
         own = [*_of_form(form, catalogue, language), *_zeros(form, language)]
         self._own = _by_first(own, language)
         self._counting = _by_first([*_counting(form, language), *_deeds(form, language)], language)
-        units = {phrase(unit) for field in form.fields for unit in field.wording(language.code).units}
+        self._units = {phrase(unit) for field in form.fields for unit in field.wording(language.code).units}
         # What says nothing elsewhere may be a word of this form: "sealed", "large", "of boxes".
         self._taken = {said for said, _ in own} | _yes_and_no(form, language)
-        self._taken |= {(*adjective, *unit) for adjective in language.words["adjectives"] for unit in units}
         # Spanish "roto" says a value by itself: it hedges nothing else and is no other talk.
         self._valued = {said for said, use in own if use.role in {Role.VALUE, Role.NOTHING}}
         self._valued |= _yes_and_no(form, language)
@@ -178,8 +177,8 @@ class Lexicon:
         self.slotted: dict[str, dict[str, list[Phrase]]] = {}
         """Asides that begin with a slot ("{number} minutes ago"), by the slot and the word behind it, if any."""
         labels = {phrase(label) for field in form.fields for label in field.wording(language.code).labels}
-        for aside in language.words["asides"]:
-            if _names(aside, labels) or _counts(aside, units):
+        for aside, openings, counted in _asides(language):
+            if not (labels.isdisjoint(openings) and self._units.isdisjoint(counted)):
                 continue  # What is a remark elsewhere is a field of this form.
             if aside[0].startswith(SLOT):
                 second = aside[1] if len(aside) > 1 else ""
@@ -203,11 +202,15 @@ class Lexicon:
         if said in self._never or (role in {Role.PORTION, Role.TOTAL} and not self._relating):
             return False
         # "License plate" is other talk where no label, a "trailer" by itself may be that also where it is one.
-        if said in self._taken and (
-            role in REMARKS or role is Role.OTHER_UNIT or (role is Role.MOOD and len(said) > 1)
-        ):
+        elsewhere = role in REMARKS or role is Role.OTHER_UNIT or (role is Role.MOOD and len(said) > 1)
+        if elsewhere and (said in self._taken or self._is_unit(said)):
             return False
         return not ((said in self._valued and role in OF_OTHERS) or (role in REMARKS and said in self._relating))
+
+    def _is_unit(self, said: Phrase) -> bool:
+        """Is it a unit of the form behind an adjective: "full cases"?"""
+        adjectives = self._language.words["adjectives"]
+        return any(said[at:] in self._units and said[:at] in adjectives for at in range(1, len(said)))
 
     def _implausible(self, name: str, value: FieldValue | None) -> float:
         field = self._items[name]
@@ -268,18 +271,24 @@ class Lexicon:
         return bool(self._senses_of(word))
 
 
-def _names(aside: Phrase, labels: Collection[Phrase]) -> bool:
-    """Does a label stand at its beginning, or before its slot: "off trailer {code}"?"""
-    sizes = range(1, len(aside) + 1)
+@lru_cache(maxsize=len(LANGUAGES))
+def _asides(language: Language) -> Sequence[tuple[Phrase, frozenset[Phrase], frozenset[Phrase]]]:
+    """Each aside, where a label would make a field of it and where a unit would.
+
+    A label at its beginning, or before its slot: "off trailer {code}"; a unit behind that: "{number} kilos".
+    """
+    return [(aside, frozenset(_openings(aside)), frozenset(_behind_slots(aside))) for aside in language.words["asides"]]
+
+
+def _openings(aside: Phrase) -> Iterator[Phrase]:
+    yield from (aside[:size] for size in range(1, len(aside) + 1))
     slots = [at for at, word in enumerate(aside) if word.startswith(SLOT)]
-    before_slots = (aside[at - size : at] for at in slots for size in range(1, at + 1))
-    return any(aside[:size] in labels for size in sizes) or any(one in labels for one in before_slots)
+    yield from (aside[at - size : at] for at in slots for size in range(1, at + 1))
 
 
-def _counts(aside: Phrase, units: Collection[Phrase]) -> bool:
-    """Does a number stand before a unit in it: "{number} kilos"?"""
+def _behind_slots(aside: Phrase) -> Iterator[Phrase]:
     behind = (aside[at + 1 :] for at, word in enumerate(aside) if word.startswith(SLOT))
-    return any(rest[:size] in units for rest in behind for size in range(1, len(rest) + 1))
+    yield from (rest[:size] for rest in behind for size in range(1, len(rest) + 1))
 
 
 def _opened(said: Phrase, use: Use, language: Language) -> tuple[str, Sense]:

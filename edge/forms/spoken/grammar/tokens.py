@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import accumulate, chain
 from statistics import median
 
 from edge.forms.spoken.folding import Phrase, fold
@@ -91,6 +92,15 @@ def tokens(words: Sequence[Word], language: Language) -> tuple[Token, ...]:
 def texts(words: Sequence[Word], language: Language) -> Phrase:
     """The words of the tokens alone: no word of an utterance changes what another one is compared as."""
     return tuple(text for word in words for text in _texts(word.text, language))
+
+
+def plain_texts(words: Sequence[Word], language: Language) -> tuple[Phrase, list[int]]:
+    """The same without elisions, and where each word begins among them; the last number is where they end.
+
+    So any part of an utterance is a part of the whole, and is compared without being read anew.
+    """
+    said = [language.unelided(_texts(word.text, language)) for word in words]
+    return tuple(chain.from_iterable(said)), [0, *accumulate(map(len, said))]
 
 
 @lru_cache(maxsize=REMEMBERED)
