@@ -6,10 +6,10 @@ import pytest
 
 from tests.conversations.scoring import HERE, Kind, Score, held, read, score, things_of
 
-AS_A_CLERK = 69
+AS_A_CLERK = 72
 """Per cent of the conversations that end as a clerk's, as reached last: it is raised with the dialogue."""
-AS_A_CLERK_BLIND = 19
-"""The same of `blind.jsonl`, whose lines go on whatever the device asks: what it asks about then waits for a person."""
+AS_A_CLERK_BLIND = 16
+"""The same of `blind.jsonl` and `blind2.jsonl`, whose lines go on whatever the device asks: what it asks about then waits for a person."""
 
 
 @pytest.fixture(scope="module")
@@ -43,5 +43,5 @@ def test_so_many_end_as_a_clerks(scores: list[Score]) -> None:
     """The share that leaves behind what a clerk would have written down."""
     of = {one["id"]: file.stem for file in HERE.glob("*.jsonl") for one in read([file])}
     for blind, least in ((True, AS_A_CLERK_BLIND), (False, AS_A_CLERK)):
-        judged = [one for one in scores if one.judged and (of[one.name] == "blind") is blind]
+        judged = [one for one in scores if one.judged and of[one.name].startswith("blind") is blind]
         assert 100 * sum(one.as_a_clerk for one in judged) >= least * len(judged)

@@ -50,11 +50,12 @@ def as_before(session: DialogueSession, said: Reading) -> Reading:
 
 
 def _entry_before(session: DialogueSession) -> LastEntry | None:
-    """The entry that is held, as if it was recorded; else the last of whoever speaks, if none was put aside since."""
+    """The entry that is held, as if it was recorded; else the last of whoever speaks, if that is what was said last."""
     draft = session.draft
     if session.state is State.HELD and draft is not None and draft.act is not Act.CONTEXT:
         return LastEntry("", draft, session.values)
-    return None if session.recorded.left_since else session.recorded.last
+    is_asked = draft is not None and draft.act is Act.RECORD
+    return None if is_asked or session.recorded.left_since else session.recorded.last
 
 
 def _alike(session: DialogueSession, before: LastEntry, rest: Reading) -> list[str]:
