@@ -24,8 +24,9 @@ def as_before(session: DialogueSession, said: Reading) -> Reading:
     """
     if said.act is not Act.RECORD or not said.words:
         return said
-    rules, before = session.rules, _entry_before(session)
+    rules = session.rules
     asked = session.question.field if session.about in {About.FIELD, About.CHOICE} and session.question else None
+    before = _entry_before(session, asked)
     found = likewise(said.words, rules.form, rules.language, asked)
     again = same_again(said.words, rules.language) if found is None and asked is None else None
     if session.draft is not None and found is not None and found[0] in session.thing:
@@ -49,13 +50,16 @@ def as_before(session: DialogueSession, said: Reading) -> Reading:
     return replace(said, fields=fields, not_understood=None)
 
 
-def _entry_before(session: DialogueSession) -> LastEntry | None:
-    """The entry that is held, as if it was recorded; else the last of whoever speaks, if that is what was said last."""
+def _entry_before(session: DialogueSession, asked: str | None) -> LastEntry | None:
+    """The entry that is held, as if it was recorded; else the last of whoever speaks, if that is what was said last.
+
+    What answers the question for a field is said of the open one: then it is the last before that.
+    """
     draft = session.draft
     if session.state is State.HELD and draft is not None and draft.act is not Act.CONTEXT:
         return LastEntry("", draft, session.values)
-    is_asked = draft is not None and draft.act is Act.RECORD
-    return None if is_asked or session.recorded.left_since else session.recorded.last
+    is_open = asked is None and draft is not None and draft.act is Act.RECORD
+    return None if is_open or session.recorded.left_since else session.recorded.last
 
 
 def _alike(session: DialogueSession, before: LastEntry, rest: Reading) -> list[str]:
