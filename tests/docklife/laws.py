@@ -26,6 +26,8 @@ def _attribution(life: Life) -> Iterator[str]:
     for record in life.result["stands"]:
         fields: Mapping[str, Any] = record["fields"]
         own = next((one for one in life.things if any(_may_be(fields, key) for key in _keys(life, one))), None)
+        if own is None and _was_agreed_to_be(life, fields):
+            continue
         if own is None:
             yield f"attribution: {fields}: no such thing was said"
             continue
@@ -41,6 +43,13 @@ def _attribution(life: Life) -> Iterator[str]:
 def _was_confirmed(life: Life, own: Thing, value: Value) -> bool:
     """Did somebody say yes to the value, read back with the name of the thing?"""
     return _was_agreed(life, lambda text: spells_all(text, own) and _tells(text, value, life))
+
+
+def _was_agreed_to_be(life: Life, fields: Mapping[str, Any]) -> bool:
+    """Did somebody say yes to all that a thing of this form is known by, read back together?"""
+    key = [name for name in life.things[0].key if name in fields]
+    words = WORDS[life.begin["language"]]
+    return _was_agreed(life, lambda text: all(spells(text, words.get(str(fields[name]), fields[name])) for name in key))
 
 
 def _was_agreed(life: Life, says: Callable[[str], bool]) -> bool:
