@@ -119,7 +119,7 @@ class DialogueSteps:
         """Take the conversation up where the journal says that it stood."""
         kept = journal.dialogue.kept()
         work = self._dialogue.resume(kept.work, kept.operator)
-        self._dialogue.aside = self._in_review(journal)
+        self._dialogue.recorded.aside = self._in_review(journal)
         last = journal.dialogue.last_entry()
         entries = tuple(journal.dialogue.entries(MOST_ENTRIES))
         held = {one.event_id: one.replaces for one in journal.review.held()}
@@ -134,8 +134,8 @@ class DialogueSteps:
         return replace(stepped, orders=(*work, *stepped.orders))
 
     def _in_review(self, journal: Journal) -> InReview:
-        drafts = journal.review.drafts(self._dialogue.form, MOST_ASKED)
-        elsewhere = (form for form in journal.review.forms() if form != self._dialogue.form)
+        drafts = journal.review.drafts(self._dialogue.rules.form.name, MOST_ASKED)
+        elsewhere = (form for form in journal.review.forms() if form != self._dialogue.rules.form.name)
         return InReview(journal.review.how_many(), tuple(drafts), tuple(elsewhere))
 
     def look_up(self, journal: Journal, happening: Happening) -> None:
@@ -169,7 +169,7 @@ class DialogueSteps:
         if planned.changes or planned.decided:
             orders = [order for order in planned.orders if isinstance(order, Durable)]
             row = journal.turn(orders, planned.draft, planned.operator, self._render, planned.context)
-            self._dialogue.aside = self._in_review(journal)
+            self._dialogue.recorded.aside = self._in_review(journal)
         heard: list[Order] = []
         for order in planned.orders:
             match order:
@@ -199,7 +199,9 @@ class DialogueSteps:
             case Say(Prompt.LISTENED):
                 return _listened(journal, self._dialogue.who)
             case Say(Prompt.TALLY, fields):
-                return [replace(say, slots={"count": str(_recorded_today(journal, self._dialogue.form, fields))})]
+                return [
+                    replace(say, slots={"count": str(_recorded_today(journal, self._dialogue.rules.form.name, fields))})
+                ]
             case _:
                 return [say]
 
@@ -255,7 +257,7 @@ def at_hand(dialogue: Dialogue) -> AtHand:
         pending=tuple(name for name, said in known.items() if said.value is not None),
         asked=None if question is None else question.field,
         confirming=dialogue.state is State.CONFIRMING,
-        last=dialogue.last is not None,
+        last=dialogue.recorded.last is not None,
         standing=tuple(dialogue.context.fields),
     )
 

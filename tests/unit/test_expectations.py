@@ -339,7 +339,7 @@ def test_what_is_taken_up_again_is_counted_again_too() -> None:
     shift.take(Deadline())
     (parked,) = shift.parked
     assert parked.draft is not None
-    shift.dialogue.aside = InReview(1, (parked.draft,))
+    shift.dialogue.recorded.aside = InReview(1, (parked.draft,))
     shift.say("what is open")
     assert shift.said[-1] == "Count pallet 7 4 2 again."
 

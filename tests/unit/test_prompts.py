@@ -219,7 +219,7 @@ def moving(language: str) -> Walk:
 def _refused(walk: Walk) -> None:
     """The inventory does not take the last entry; then questions about other ones."""
     pallet, units, dock, correction, _ = WORDS[walk.language]
-    last = walk.dialogue.last
+    last = walk.dialogue.recorded.last
     assert last is not None
     walk.take(InventoryAnswered(Receipt(last.event_id, ReceiptOutcome.REFUSED, ("not_on_site",)), {"pallet_id": "742"}))
     walk.ask(Command.HOW_MANY_WAITING)
@@ -315,10 +315,10 @@ def wondering(language: str) -> Walk:
     walk.take(Deadline())
     before = FieldReading("742", (), 1.0)
     told = {"pallet_id": before, "quantity": FieldReading(15, (), 1.0)}
-    walk.dialogue.aside = InReview(1, (Draft("u-before", MOVE.name, Reading("test", MOVE.name, (), told)),))
+    walk.dialogue.recorded.aside = InReview(1, (Draft("u-before", MOVE.name, Reading("test", MOVE.name, (), told)),))
     walk.say(f"{pallet} 742, 12 {units}, {dock} B")
     walk.ask(Act.CANCEL)
-    walk.dialogue.aside = InReview(2)
+    walk.dialogue.recorded.aside = InReview(2)
     fields: Mapping[str, FieldValue] = {"pallet_id": "742", "quantity": 12, "dock": "B"}
     for fate in (Fate.RECORDED, Fate.CORRECTED, Fate.DROPPED):
         walk.take(PersonDecided("u0", fate, fields))
@@ -363,9 +363,9 @@ def unloading(language: str) -> Walk:
     for expected in (Expectations(lists[:1]), Expectations([replace(lists[0], lines=lines[:2])])):
         walk.ask(Command.WHAT_IS_LEFT, expected=expected)
     walk.look_up(entry, replace(entry, refused=True))
-    walk.dialogue.aside = InReview(5, tuple(_unagreed(one) for one in ("742", "743", "744", "745", None)))
+    walk.dialogue.recorded.aside = InReview(5, tuple(_unagreed(one) for one in ("742", "743", "744", "745", None)))
     walk.ask(Command.HOW_MANY_ON_TRAILER)
-    walk.dialogue.aside = InReview(1, (_unagreed("743"),))
+    walk.dialogue.recorded.aside = InReview(1, (_unagreed("743"),))
     walk.ask(Command.WHAT_IS_LEFT, expected=Expectations([replace(lists[0], lines=lines[:1])]))
     for pallet in ("42", "743", "744", "999"):
         walk.say(f"{where} pallet {pallet}", expected=Expectations(lists[:1]))
@@ -389,7 +389,7 @@ def _of_trailer(language: str) -> Walk:
 
 def _close(walk: Walk, *expected: Expectations) -> None:
     """A trailer is closed, and opened again."""
-    walk.dialogue.aside = InReview()
+    walk.dialogue.recorded.aside = InReview()
     for announced, answer in zip(expected, (Act.NO, Act.YES), strict=True):
         walk.ask(Command.TRAILER_DONE, expected=announced)
         walk.ask(answer)
@@ -439,7 +439,7 @@ def changing(language: str) -> Walk:
     walk.ask(Command.WHICH_WORK)
     walk.ask(Act.CANCEL)
     walk.say(bid.replace("*", "grmpf"))
-    walk.dialogue.aside = InReview(1, elsewhere=(MOVE.name,))
+    walk.dialogue.recorded.aside = InReview(1, elsewhere=(MOVE.name,))
     walk.ask(Command.WHAT_IS_OPEN)
     unheard = Reading("none", CHECK.name, (), {}, NotUnderstood.UNHEARD_LANGUAGE)
     walk.take(UtteranceHeard("x", unheard, decide(unheard, Closing.PAUSE, walk.rules)))

@@ -111,7 +111,7 @@ class Device:
         driver = self.agent._conversing
         assert driver is not None
         async with driver._turn:
-            for order in driver._dialogue.resume(Work(driver._dialogue.form, language), None):
+            for order in driver._dialogue.resume(Work(driver._dialogue.rules.form.name, language), None):
                 assert isinstance(order, Work)
                 driver._take_up(order)
 

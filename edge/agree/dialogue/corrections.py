@@ -175,8 +175,6 @@ def of_held(session: DialogueSession, said: Reading) -> Reading:
     read_back = wrong or session.state is State.HELD or session.about is About.ENTRY_RIGHT
     if said.fields or said.act is not Act.RECORD or not said.words or not read_back:
         return said
-    if session.draft is None:  # the last entry is on record: "what is wrong?" opened no draft
-        return said
     rules, entry = session.rules, _own_values(session.open_draft)
     fields = read(said.words, rules.form, rules.catalogue, rules.language, held=entry, correcting=wrong)
     return replace(said, fields=fields, act=Act.AMEND, not_understood=None) if fields else said

@@ -9,7 +9,7 @@ carries out the others. A driver whose disk refuses throws the dialogue away and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any
@@ -33,10 +33,10 @@ from edge.agree.dialogue import (
     trailers,
     works,
 )
-from edge.agree.dialogue.events import Deadline, Happening, UtteranceHeard, event_of
+from edge.agree.dialogue.events import Deadline, Happening, Started, UtteranceHeard, event_of
 from edge.agree.dialogue.orders import LawAlarm, Order, StartTimer, StopTimer
 from edge.agree.dialogue.questions import About, Question
-from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, InReview, Manner, Recorded, Works
+from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, Manner, Recorded, Works
 from edge.agree.dialogue.table import AGREEING, CLOSED, QUESTIONS, TABLE, Event, State, Step
 from edge.agree.off_talk import is_beside
 from edge.agree.readings import differing
@@ -48,7 +48,6 @@ from edge.records import (
     Commit,
     Confirmation,
     Draft,
-    LastEntry,
     Lately,
     Note,
     Operator,
@@ -146,25 +145,6 @@ OTHER_STEPS: Mapping[Step, Callable[[DialogueSession, Any], list[Order]]] = {
     Step.RESTORE: status.restore,
 }
 """How the others are taken. The table gives each of these only the kind of happening that it takes."""
-
-_QUIET = frozenset(
-    {
-        Event.NOISE,
-        Event.SPEAKING,
-        Event.CONTRADICTED,
-        Event.COMMITTED,
-        Event.SETTLED,
-        Event.REFUSED,
-        Event.DECIDED,
-        Event.TROUBLE,
-        Event.DELIVERING,
-        Event.FAULT,
-        Event.HEALED,
-        Event.SHIFT_BEGAN,
-        Event.ROSTER,
-    }
-)
-"""Events that put off no deadline by themselves: the operator has no part in them."""
 
 _TOLD: Mapping[type, str] = {
     Note: "verdict.outcome",
@@ -271,11 +251,6 @@ class Dialogue:
         return self._session.rules.form.name, self._session.works.language
 
     @property
-    def form(self) -> str:
-        """The name of the form that it fills."""
-        return self._session.rules.form.name
-
-    @property
     def draft(self) -> Draft | None:
         """What is being agreed."""
         return self._session.draft
@@ -306,28 +281,9 @@ class Dialogue:
         return self._session.who
 
     @property
-    def last(self) -> LastEntry | None:
-        """What "cancel" and "correction" are about while there is no draft."""
-        return self._session.recorded.last
-
-    @property
-    def turned_down(self) -> frozenset[str]:
-        """The events that the inventory turned down, as far as is known."""
-        return frozenset(self._session.recorded.turned_down)
-
-    @property
     def recorded(self) -> Recorded:
         """The entries on record that may still be spoken of, and how the inventory stands to them."""
         return self._session.recorded
-
-    @property
-    def aside(self) -> InReview:
-        """What waits for a person, as the journal has it."""
-        return self._session.recorded.aside
-
-    @aside.setter
-    def aside(self, found: InReview) -> None:
-        self._session.recorded.aside = found
 
     def looked_up(self, lately: Lately) -> None:
         """What stands on record now: the next happening asks for it."""
@@ -342,10 +298,6 @@ class Dialogue:
     def crew(self, operators: tuple[Operator, ...] | None) -> None:
         self._session.manner = replace(self._session.manner, operators=operators)
         self._session.state = self._session.resting
-
-    def taken(self, event_ids: Iterable[str]) -> None:
-        """The inventory has these, also where it had turned them down: it was mended, or restored, and asked again."""
-        self._session.recorded.taken(event_ids)
 
     def told(self, at: float) -> None:
         """The device is told to speak, at this time of the driver's clock. A question put once more is no new one."""
@@ -376,12 +328,12 @@ class Dialogue:
             goes_on = session.state in QUESTIONS
             if not happening.reading.scanned:
                 session.breath.remember(happening.reading, happening.ended, goes_on=goes_on)
-        over = isinstance(happening, UtteranceHeard | Deadline)
-        session.news.interrupted = event is Event.SPEAKING or (session.news.interrupted and not over)
+        acts = isinstance(happening, UtteranceHeard | Deadline | Started)  # The operator has a part in it, or had.
+        session.news.interrupted = event is Event.SPEAKING or (session.news.interrupted and not acts)
         orders = [*arrived, *orders, *_what_waited(session)]
         said = (order for order in reversed(orders) if isinstance(order, Say))
         session.spoken.latest = next(said, session.spoken.latest)
-        orders += _timed(session, event, changed=changed)
+        orders += _timed(session, event, anew=changed or (acts and event is not Event.NOISE))
         trace = StepTrace(event, before, step, session.state, tuple(orders))
         self._trace(trace)
         return [*orders, *(LawAlarm(one, str(trace)) for one in audited.breaches)]
@@ -570,18 +522,21 @@ def _acknowledge(session: DialogueSession, orders: list[Order], event: Event, *,
         orders.insert(0, Sound(Earcon.QUESTION if asks else Earcon.HEARD))
 
 
-def _timed(session: DialogueSession, event: Event, *, changed: bool) -> list[Order]:
-    """Nothing waits for ever: whatever is open has a deadline, which speech puts off and noise does not."""
+def _timed(session: DialogueSession, event: Event, *, anew: bool) -> list[Order]:
+    """Nothing waits for ever: whatever is open has a deadline, which speech puts off and noise does not.
+
+    It is counted `anew` behind each change, and behind whatever the operator has a part in.
+    """
     timer, seconds = session.timer, _deadline(session)
     if seconds is None:
         stopping, timer.runs = timer.runs, False
         return [StopTimer()] if stopping else []
     if event is Event.SPEAKING:
         timer.extensions -= 1
-    elif changed or event not in _QUIET:
+    elif anew:
         timer.extensions = MOST_EXTENSIONS
     put_off = event is Event.SPEAKING and timer.extensions >= 0
-    if timer.runs and timer.seconds == seconds and not (changed or event not in _QUIET or put_off):
+    if timer.runs and timer.seconds == seconds and not (anew or put_off):
         return []
     timer.runs, timer.seconds = True, seconds
     return [StartTimer(seconds)]

@@ -29,10 +29,8 @@ def take_scan(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     if session.state is State.IDLE:
         return drafting.begin_entry(session, heard, alone=True)
     match session.about:
-        case About.CANCEL:  # the last entry stays, as it does where somebody goes on dictating
-            return [*drafting.drop(session), *drafting.begin_entry(session, heard)]
-        case About.CLOSE:  # likewise the trailer is open
-            return [*drafting.leave_open(session), *drafting.begin_entry(session, heard)]
+        case About.CANCEL | About.CLOSE:  # the last entry stays, or all, as where somebody goes on dictating
+            return [*corrections.leave_question(session), *drafting.begin_entry(session, heard)]
         case About.INSTEAD:  # for which of the two, or a third, nobody knows
             return corrections.put_aside_aloud(session, heard, heard.reading)
         case _:

@@ -381,7 +381,7 @@ class DialogueSession:
 
     def put(self, question: Question) -> Say:
         """The order to ask it, also once more; of the open draft in the terms of whoever dictated that."""
-        known = values_of(self.draft.reading) if self.draft is not None else {}
+        known = values_of(self.open_draft.reading)
         beside = where_expected(known, self.rules.form, self.expected)
         say = worded(question)
         if say.prompt is Prompt.CONFIRM_FIELD and (self.open_draft.support or self.open_draft.act is Act.AMEND):
@@ -412,13 +412,11 @@ class DialogueSession:
 def _terms_of(session: DialogueSession, question: Question) -> Terms:
     """Those of whoever dictated what the question tells."""
     match question.about:
-        case _ if session.draft is None:
-            return Terms()
         case About.CANCEL:
-            return terms_on_record(session, session.draft.replaces)
+            return terms_on_record(session, session.open_draft.replaces)
         case About.INSTEAD | About.NEXT_OR_INSTEAD:
             other = {} if question.other is None else units_said(question.other.reading, session.rules)
-            units = units_said(session.draft.reading, session.rules)
+            units = units_said(session.open_draft.reading, session.rules)
             return Terms({name: {**units.get(name, {}), **other.get(name, {})} for name in {**units, **other}})
         case _:
             return terms_at_hand(session)
