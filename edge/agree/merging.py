@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from edge.agree.decide import ANNOUNCED_OTHERWISE, Circumstances, Rules, decide
 from edge.agree.off_talk import among_talk
-from edge.agree.readings import unconfirmed
+from edge.agree.readings import says_nothing, unconfirmed
 from edge.forms.spoken import corrects, read, read_given, without_cue
 from edge.forms.spoken.folding import fold
 from edge.forms.spoken.grammar.meaning import as_corrected
@@ -34,7 +34,7 @@ def as_heard(reading: Reading, known: Circumstances, rules: Rules) -> Reading:
 def answer_to(name: str, reading: Reading, rules: Rules) -> Reading:
     """What was said, as an answer to the question for a field: a bare "fifteen" is that field's value."""
     said = replace(reading, act=Act.RECORD)
-    if any(one.value is not None or one.runner_up is not None for one in said.fields.values()):
+    if not says_nothing(said):
         return unconfirmed(said, among_talk(said, rules, asked=name))
     words = without_cue(said.words, rules.language)
     if not words:

@@ -21,6 +21,11 @@ def likely_values(reading: Reading) -> dict[str, FieldValue]:
     return may_be | values_of(reading)
 
 
+def own(reading: Reading) -> Reading:
+    """The reading without what stands for all entries, which was filled in."""
+    return replace(reading, fields={name: one for name, one in reading.fields.items() if not one.is_taken})
+
+
 def values_in(said: FieldReading | None) -> tuple[FieldValue, ...]:
     """All values that a field may have by what was said, the likeliest first; none where nothing is known of it."""
     if said is None:
@@ -42,7 +47,7 @@ def names_unclearly(said: Reading, rules: Rules) -> bool:
 
 def says_nothing(said: Reading) -> bool:
     """Does no field have a value that may be meant: "not dock D"?"""
-    return not any(one.value is not None or one.runner_up is not None for one in said.fields.values())
+    return not likely_values(said)
 
 
 def part_of(said: Reading, words: Sequence[Word], rules: Rules) -> Reading:

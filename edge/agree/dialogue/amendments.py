@@ -13,7 +13,7 @@ from edge.agree.dialogue.questions import About, Question, held
 from edge.agree.dialogue.session import DialogueSession, last_told
 from edge.agree.merging import put_right
 from edge.agree.off_talk import begins_astray
-from edge.agree.readings import differing, values_of
+from edge.agree.readings import differing, own, values_of
 from edge.forms.spoken import corrects
 from edge.records import Act, Because, Draft, FieldValue, LastEntry, Outcome, Reading, Reason, Verdict
 from edge.records.speech import Prompt
@@ -28,8 +28,7 @@ def begin_or_replace_last(session: DialogueSession, heard: UtteranceHeard) -> li
         return _not_recorded(session, heard)
     if named is not None and drafting.takes_back(session, heard):
         # What stands for all entries now is not said of one before.
-        own = {name: one for name, one in heard.reading.fields.items() if not one.is_taken}
-        return correct_last(session, replace(heard, reading=replace(heard.reading, fields=own)))
+        return correct_last(session, replace(heard, reading=own(heard.reading)))
     if last is None or session.manner.is_closing(last.draft):
         return drafting.begin_entry(session, heard, alone=True)
     draft = _replacing_last(session, last, replace(drafting.reading_of(session, heard), act=Act.RECORD), heard)

@@ -13,10 +13,18 @@ from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
 from edge.agree.merging import put_right, with_fields, with_reading
 from edge.agree.off_talk import among_talk, begins_astray, is_plain, names_field
-from edge.agree.readings import likely_values, names_unclearly, part_of, says_nothing, unconfirmed, values_of
+from edge.agree.readings import (
+    likely_values,
+    names_unclearly,
+    own,
+    part_of,
+    says_nothing,
+    unconfirmed,
+    values_of,
+)
 from edge.forms.spoken import begins, corrects, read, without_cue
 from edge.forms.spoken.folding import fold
-from edge.records import Act, Draft, FieldValue, Outcome, Park, Reading
+from edge.records import Act, Draft, Outcome, Park, Reading
 from edge.records.speech import Prompt
 
 # While an entry is held.
@@ -97,10 +105,9 @@ def correct_named(session: DialogueSession, heard: UtteranceHeard) -> list[Order
     )
     if not (another and drafting.takes_back(session, heard)) or session.entry_named(heard.reading) is None:
         return []
-    own = {name: one for name, one in heard.reading.fields.items() if not one.is_taken}
     is_held = session.question is None and not session.doubted
     left = drafting.commit(session) if is_held else drafting.put_behind(session)
-    return [*left, *amendments.correct_last(session, replace(heard, reading=replace(heard.reading, fields=own)))]
+    return [*left, *amendments.correct_last(session, replace(heard, reading=own(heard.reading)))]
 
 
 def _revise(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
@@ -137,7 +144,7 @@ def _may_be_talk(session: DialogueSession, said: Reading, *, takes_back: bool) -
         return True
     if not takes_back and (not is_plain(said, rules) or names_unclearly(said, rules)):
         return True
-    return bool(among_talk(said, rules, held=_own_values(session.open_draft)))
+    return bool(among_talk(said, rules, held=values_of(own(session.open_draft.reading))))
 
 
 def _added(session: DialogueSession, said: Reading) -> Reading:
@@ -175,15 +182,10 @@ def of_held(session: DialogueSession, said: Reading) -> Reading:
     read_back = wrong or session.state is State.HELD or session.about is About.ENTRY_RIGHT
     if said.fields or said.act is not Act.RECORD or not said.words or not read_back:
         return said
-    rules, entry = session.rules, _own_values(session.open_draft)
+    # A bare "no, fourteen" is no other door than the one that stands.
+    rules, entry = session.rules, values_of(own(session.open_draft.reading))
     fields = read(said.words, rules.form, rules.catalogue, rules.language, held=entry, correcting=wrong)
     return replace(said, fields=fields, act=Act.AMEND, not_understood=None) if fields else said
-
-
-def _own_values(draft: Draft) -> dict[str, FieldValue]:
-    """What was said of the entry itself: a bare "no, fourteen" is no other door than the one that stands."""
-    taken = {name for name, one in draft.reading.fields.items() if one.is_taken}
-    return {name: value for name, value in values_of(draft.reading).items() if name not in taken}
 
 
 def counts_anew(session: DialogueSession, heard: UtteranceHeard) -> bool:
@@ -236,9 +238,11 @@ def answer_about_entry(session: DialogueSession, heard: UtteranceHeard) -> list[
     differs = relation in {Relation.ANOTHER, Relation.NAME}
     whole = heard.verdict.outcome is Outcome.ACCEPT
     if session.about is About.WRONG and session.recorded.replaces_one(draft) and differs:
-        changed = with_reading(draft, said, heard.utterance_id) if whole else None
-        changed = changed or with_fields(draft, said.fields, heard.utterance_id)
-        return [heard.noted_as_heeded(), *_ask_if_replaces(session, changed, heard)]
+        # What is said to be wrong with the last entry is what it is about: no silence turns one record into another.
+        by = heard.utterance_id
+        changed = with_reading(draft, said, by) if whole else with_fields(draft, said.fields, by)
+        verdict = drafting.judged_after(session, changed, heard)
+        return [heard.noted_as_heeded(), *amendments.ask_if_replaces_last(session, changed, verdict, said)]
     if relation is Relation.UNCLEAR and not (takes_back or whole):
         return set_aside(session, heard, said)
     if not differs or (takes_back and not whole):
@@ -308,12 +312,6 @@ def leave_for_next(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
 
 def _leave_asked(session: DialogueSession) -> list[Order]:
     return drafting.put_behind(session) if session.asked.is_of_oddness else drafting.park(session)
-
-
-def _ask_if_replaces(session: DialogueSession, draft: Draft, heard: UtteranceHeard) -> list[Order]:
-    """What is said to be wrong with the last entry is what it is about: no silence turns one record into another."""
-    said = drafting.reading_of(session, heard)
-    return amendments.ask_if_replaces_last(session, draft, drafting.judged_after(session, draft, heard), said)
 
 
 def leave_cancelling(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:

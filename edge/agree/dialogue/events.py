@@ -42,7 +42,6 @@ _OUTCOMES = {
     Outcome.IGNORE: Event.NOISE,
     Outcome.DEFER: Event.DEFERRED,
 }
-_WHATEVER_IT_SOUNDED_LIKE = frozenset({Outcome.IGNORE, Outcome.DEFER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,7 @@ class UtteranceHeard:
         """What it is to the dialogue. What is not a field, and not heard surely, is not acted on."""
         said = self.reading
         unheard = said.not_understood is NotUnderstood.UNHEARD_LANGUAGE
-        if unheard or self.verdict.outcome in _WHATEVER_IT_SOUNDED_LIKE:
+        if unheard or self.verdict.outcome in {Outcome.IGNORE, Outcome.DEFER}:
             return Event.UNHEARD if unheard else _OUTCOMES[self.verdict.outcome]
         if self.is_indistinct(rules):
             return Event.INDISTINCT

@@ -16,7 +16,7 @@ from edge.agree.dialogue.questions import About, Question, held
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.merging import with_fields, with_support
 from edge.agree.off_talk import begins_astray
-from edge.agree.readings import differing, values_in, values_of
+from edge.agree.readings import differing, own, values_in, values_of
 from edge.forms.spoken import says_instead, says_next
 from edge.records import Draft, FieldValue, Note, Outcome, Park, Reading, written
 
@@ -51,7 +51,7 @@ def answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     if other is None:
         return drafting.reject_answer(session, heard)
     language = session.rules.language
-    alone = all(name in session.rules.identifies or one.is_taken for name, one in said.fields.items())
+    alone = own(said).fields.keys() <= set(session.rules.identifies)
     if alone and says_instead(said.words, language):
         return take_instead(session, heard, other)
     if alone and says_next(said.words, language) and session.relation(said, other) is not Relation.NAME:
@@ -63,21 +63,21 @@ def answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 def _goes_on(session: DialogueSession, heard: UtteranceHeard, said: Reading, other: Draft) -> list[Order]:
     to_other, takes_back = session.relation(said, other), drafting.takes_back(session, heard)
-    own = {name: one for name, one in said.fields.items() if not one.is_taken}
-    alone = own.keys() <= set(session.rules.identifies)
+    fields = own(said).fields
+    alone = fields.keys() <= set(session.rules.identifies)
     if to_other in {Relation.NONE, Relation.SAME}:
         if takes_back and to_other is Relation.SAME and alone:
             return take_instead(session, heard, other)
         known = values_of(session.open_draft.reading)
-        repeats = not session.asked.unspoken and all(known.get(name) == one.value for name, one in own.items())
+        repeats = not session.asked.unspoken and all(known.get(name) == one.value for name, one in fields.items())
         if takes_back or alone or repeats:
             return drafting.reject_answer(session, heard)
         session.join(said, other)
-        goes_on = with_fields(other, own, heard.utterance_id)
+        goes_on = with_fields(other, fields, heard.utterance_id)
         return [heard.noted_as_heeded(), *take_next(session, heard, goes_on)]
-    if session.relation(said) is Relation.SAME and session.asked.field in own:  # the open one was right
+    if session.relation(said) is Relation.SAME and session.asked.field in fields:  # the open one was right
         told = drafting.in_review_besides(session)
-        revised = with_fields(session.open_draft, own, heard.utterance_id)
+        revised = with_fields(session.open_draft, fields, heard.utterance_id)
         return [*told, *drafting.revise(session, heard, revised)]
     if to_other in {Relation.ANOTHER, Relation.NAME}:
         return [*drafting.park(session), *drafting.begin_entry(session, heard)]
@@ -103,8 +103,7 @@ def take_next(session: DialogueSession, heard: UtteranceHeard, other: Draft) -> 
 
 def take_instead(session: DialogueSession, heard: UtteranceHeard, other: Draft) -> list[Order]:
     """The other name is that of the open entry, which is read back anew."""
-    named = {name: one for name, one in other.reading.fields.items() if not one.is_taken}
-    draft = with_fields(session.open_draft, named, other.utterance_id)
+    draft = with_fields(session.open_draft, own(other.reading).fields, other.utterance_id)
     for support in (*other.support, heard.utterance_id):
         draft = with_support(draft, support)
     noted = heard.noted_as_heeded()

@@ -46,7 +46,8 @@ def count(session: DialogueSession, answered: InventoryAnswered) -> list[Order]:
     if not receipt.turned_down:
         recorded.taken({receipt.event_id})
         return []
-    recorded.refuse(receipt.event_id, answered.replaces)
+    recorded.refused.add(receipt.event_id)
+    recorded.turned_down[receipt.event_id] = answered.replaces
     if recorded.last is None and recorded.cancelled is not None and recorded.cancelled[0] == receipt.event_id:
         recorded.last = session.owned(recorded.cancelled[1])  # there is still something to cancel
     recorded.mark_last()

@@ -147,11 +147,6 @@ class Recorded:
         """Whether the draft takes the place of an entry on record."""
         return draft.replaces is not None or (self.mending is not None and self.mending[0] == draft.utterance_id)
 
-    def refuse(self, event_id: str, replaces: str | None) -> None:
-        """The inventory turned down an event, which was to replace another."""
-        self.refused.add(event_id)
-        self.turned_down[event_id] = replaces
-
     def resolve(self, refused: str | None) -> None:
         """Something has taken the place of a refused event, and so of what that was to replace; or nothing will."""
         while refused is not None:
