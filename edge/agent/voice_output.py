@@ -10,14 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 from edge.agent.dialogue_driver import DialogueDriver
 from edge.agent.dictation import Dictation
 from edge.agent.events import CaptureResumed, CaptureStopped, Decided, DictationEvent
 from edge.agree.dialogue.events import Hardware, InventoryAnswered, PersonDecided
-from edge.agree.dialogue.questions import replies
+from edge.agree.dialogue.questions import about_field, worded
 from edge.agree.dialogue.receipts import refusal
 from edge.agree.dialogue.review import declined
 from edge.audio.sound_server import playback_devices
@@ -26,7 +26,7 @@ from edge.errors import DockvoiceError, Unavailable
 from edge.forms.model import Form
 from edge.hear.echo import EchoSuppressed, OwnVoice
 from edge.ports import SpeechScorer
-from edge.records import Reading, ScanFault
+from edge.records import Confirmation, Outcome, Reading, ScanFault, Verdict
 from edge.records.speech import Adjust, Earcon, Hush, Prompt, Say, Sound
 from edge.speak.loudspeaker import Lookout, Loudspeaker
 from edge.speak.synthesis import PaceOf, Phrases, Speaker
@@ -43,6 +43,35 @@ LOOK_EVERY_S = 1.0  # How often it is looked whether a speaker has appeared: 5 m
 AGAIN_S = 30.0
 """A fault that comes and goes is put into words once in so long; each time its sound is heard. A voice that failed is
 asked again after the same while."""
+
+
+SOUNDS = {
+    Outcome.ACCEPT: Earcon.STORED,
+    Outcome.ASK: Earcon.QUESTION,
+    Outcome.REPEAT: Earcon.NOT_UNDERSTOOD,
+    Outcome.DEFER: Earcon.HEARD,
+}
+"""What is heard at once. Noise and talk are answered with silence."""
+
+
+def replies(verdict: Verdict, *, always: bool) -> Iterator[Sound | Say]:
+    """The reply to a verdict where nobody holds a conversation: a sound, and what is said after it.
+
+    `always`: entries heard surely are read back too.
+    """
+    if verdict.outcome in SOUNDS:
+        yield Sound(SOUNDS[verdict.outcome])
+    match verdict.outcome:
+        case Outcome.ACCEPT if always or verdict.confirm is not Confirmation.EARCON:
+            yield Say(Prompt.READBACK, verdict.fields)
+        case Outcome.ASK if verdict.ask is not None:
+            yield worded(about_field(verdict.ask, verdict.candidates, verdict.reasons[0].reason))
+        case Outcome.REPEAT:
+            yield Say(Prompt.REPEAT)
+        case Outcome.DEFER:
+            yield Say(Prompt.DEFERRED)
+        case _:
+            pass
 
 
 async def _not_at_all() -> bool:

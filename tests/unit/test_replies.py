@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edge.agree.dialogue.questions import replies
+from edge.agent.voice_output import replies
 from edge.forms.loader import forms_in
 from edge.records import Because, Confirmation, FieldValue, Outcome, Reason, Verdict
 from edge.records.speech import Earcon, Say, Sound

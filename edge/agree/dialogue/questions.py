@@ -1,9 +1,9 @@
-"""Questions about a draft before it may be held, the shortest that settles a doubt; replies where none can be asked."""
+"""Questions about a draft before it may be held, the shortest that settles a doubt."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -26,7 +26,7 @@ from edge.records import (
     Reason,
     Verdict,
 )
-from edge.records.speech import Earcon, Prompt, Say, Sound
+from edge.records.speech import Prompt, Say
 
 UNSETTLED_BY_YES = frozenset(
     {Reason.FIELD_MISSING, Reason.FIELD_AMBIGUOUS, Reason.FIELD_INVALID, Reason.NOT_IN_CATALOGUE}
@@ -253,32 +253,3 @@ def _unproved(draft: Draft, verdict: Verdict, rules: Rules) -> FormField | None:
         ):
             return one
     return None
-
-
-SOUNDS = {
-    Outcome.ACCEPT: Earcon.STORED,
-    Outcome.ASK: Earcon.QUESTION,
-    Outcome.REPEAT: Earcon.NOT_UNDERSTOOD,
-    Outcome.DEFER: Earcon.HEARD,
-}
-"""What is heard at once. Noise and talk are answered with silence."""
-
-
-def replies(verdict: Verdict, *, always: bool) -> Iterator[Sound | Say]:
-    """The reply to a verdict where nobody holds a conversation: a sound, and what is said after it.
-
-    `always`: entries heard surely are read back too.
-    """
-    if verdict.outcome in SOUNDS:
-        yield Sound(SOUNDS[verdict.outcome])
-    match verdict.outcome:
-        case Outcome.ACCEPT if always or verdict.confirm is not Confirmation.EARCON:
-            yield Say(Prompt.READBACK, verdict.fields)
-        case Outcome.ASK if verdict.ask is not None:
-            yield worded(about_field(verdict.ask, verdict.candidates, verdict.reasons[0].reason))
-        case Outcome.REPEAT:
-            yield Say(Prompt.REPEAT)
-        case Outcome.DEFER:
-            yield Say(Prompt.DEFERRED)
-        case _:
-            pass
