@@ -17,6 +17,9 @@ from tests.docklife.life import FORMS, Life, Line, beginning, held
 from tests.docklife.operator import SILENCE, lived
 from tests.docklife.speech import LANGUAGES
 
+LIVES_OF_A_DEVICE = 1000
+"""A device takes as long to start as to live forty lives; in smaller shares the processes would end together sooner."""
+
 ALARM = "conversation_breach"  # Why something waits that a step would have lost, or mixed with another thing.
 
 
@@ -137,7 +140,7 @@ def main() -> int:
 
 def of(wanted: argparse.Namespace) -> Count:
     """What all lives come to, in several processes."""
-    share = max(1, min(200, wanted.lives // wanted.processes))
+    share = max(1, min(LIVES_OF_A_DEVICE, wanted.lives // wanted.processes))
     starts = range(0, wanted.lives, share)
     total = Count()
     with ProcessPoolExecutor(wanted.processes) as pool:
