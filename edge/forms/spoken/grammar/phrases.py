@@ -162,7 +162,8 @@ class _PuttingRight:
 
     def _begin(self, path: Path, match: Match, at: int) -> None:
         last, changed = path.last, match.role is Role.SETS_CHANGED
-        if path.state is not Place.SAID or last is None or (changed and not self.changes(path, at, match.end)):
+        said = path.state is Place.SAID and last is not None and last.happens is Happens.MENTION
+        if last is None or not said or (changed and not self.changes(path, at, match.end)):
             return
         named = self._spans.fields[str(last.field)].identifier and len(path.story.said) == 1
         if named and sets(self._spans, match, changed=changed):
