@@ -306,7 +306,7 @@ def _unit_contradictions(
         (f"x-languages/{code}/{part}", wording[part])
         for code, wording in keywords.get("x-languages", {}).items()
         for part in ("units", "zero")
-        if part in wording
+        if part in wording and not (part == "zero" and isinstance(wording[part], list))  # "none good" of no unit
     ]
     claimed = any(name == _of(others) for one, others in known.items() if one not in fields)
     for place, units in () if claimed else listed:  # what is broken may be the field that holds the unit

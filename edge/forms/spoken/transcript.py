@@ -40,6 +40,8 @@ NUMBER = re.compile(r"\b[nN](?:[º°]\.?|r\.|o\.(?=\s*[0-9]))\s*(?=[0-9])|№\s*
 """Short for "number", before a number."""
 MIXED = re.compile(r"(?=.*[0-9])(?=.*[a-z])[0-9a-z]+")
 """A code, or a number with its unit: "B714", "12pcs"."""
+CONTAINER = re.compile(r"\b([A-Z]{4}) (?=[0-9]{6,7}\b)")
+"""The letters of a container or a domestic trailer, apart from its figures: "JBHU 234561" is spelt."""
 ORDINAL = re.compile(r"[0-9]+(?:st|nd|rd|th)")
 FRACTION = re.compile(r"[1-9]/[2-9]")
 BELOW_ONE = re.compile(r"[.,][0-9]")
@@ -121,7 +123,7 @@ def _pieces(text: str, language: Language, known: Lexicon) -> Iterator[str]:
     if language.thousands == " ":  # A whole number so written is found by the grammar, which knows what else it may be.
         text = re.sub(rf"(?<![0-9])[1-9][0-9]{{0,2}}(?: [0-9]{{3}})+(?={language.decimal}[0-9])", _joined, text)
     text = re.sub(r"\s+\?", "?", text)  # As French sets it.
-    text = NUMBER.sub("", text.replace(APOSTROPHE, "'"))
+    text = CONTAINER.sub(r"\1", NUMBER.sub("", text.replace(APOSTROPHE, "'")))
     for chunk in text.lower().split():
         yield from _chunk(chunk, language, known)
 

@@ -127,7 +127,7 @@ class Agenda:
             column.later.append(_Later(cost, path, event, changes))
             column.cheapest = min(column.cheapest, cost)
 
-    def opened(self, path: Path) -> Path:
+    def opened(self, path: Path, cost: float = weights.FALSE_START) -> Path:
         """The path, a label before that got no value set down as such."""
         if path.state is not Place.LABELLED:
             return path
@@ -138,9 +138,7 @@ class Agenda:
         # What is but like a label in sound is one only before a value.
         dearer = weights.STRANGER if self._words[event.start] in self._misheard else 0.0
         pending = path.pending.replace("t", "")
-        return path._replace(
-            state=Place.BETWEEN, pending=pending, cost=path.cost + dearer + (0.0 if unread else weights.FALSE_START)
-        )
+        return path._replace(state=Place.BETWEEN, pending=pending, cost=path.cost + dearer + (0.0 if unread else cost))
 
 
 def _gone(path: Path, event: Telling | None, cost: float, changes: Changes) -> Path:

@@ -89,6 +89,8 @@ _ROLES = {
     "sets_again": Role.SETS_AGAIN,
     "sets_changed": Role.SETS_CHANGED,
 }
+VOWELS = frozenset("aeiouy")
+"""A label without any is an abbreviation, and may be said letter by letter: "L P N"."""
 SLOT = "{"
 """How a slot of an aside begins: "order {code}"."""
 
@@ -332,12 +334,20 @@ def _of_form(form: Form, catalogue: Catalogue, language: Language) -> Iterator[t
         wording = field.wording(language.code)
         for unit in wording.units:
             yield phrase(unit), Use(Role.UNIT, field.name, code=wording.codes.get(unit))
-        for label in map(phrase, wording.labels):
+        for label in _with_spelt(map(phrase, wording.labels)):
             yield label, Use(Role.LABEL, field.name)
             for other in misheard.get(label[0], ()):
                 yield (other, *label[1:]), Use(Role.LABEL, field.name)
         for said, value in listed(field, catalogue, language).items():
             yield phrase(said), Use(Role.VALUE, field.name, value)
+
+
+def _with_spelt(labels: Iterable[Phrase]) -> Iterator[Phrase]:
+    """The labels, and those that are abbreviations letter by letter as well."""
+    for label in labels:
+        yield label
+        if len(label) == 1 and label[0].isalpha() and not VOWELS & set(label[0]):
+            yield tuple(label[0])
 
 
 def _zeros(form: Form, language: Language) -> Iterator[tuple[Phrase, Use]]:

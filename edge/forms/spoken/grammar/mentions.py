@@ -200,7 +200,7 @@ class Mentions:
                 self.listed(path, at, end, field.name, value, cost)
         self._known(path, at)
         self._signed(path, at)
-        if self._tokens[at].pause and not path.pending and self.is_behind_spelt(path):
+        if not path.pending.strip("h") and self.is_behind_spelt(path):
             self._unitless(path, at)
 
     def _known(self, path: Path, at: int) -> None:
@@ -271,12 +271,37 @@ class Mentions:
         return path.state is Place.SAID and self._fields[str(path.field)].spoken in SPELT
 
     def _unitless(self, path: Path, at: int) -> None:
-        """A count whose unit was not heard sounds like the end of the id before it: "seven four two | twelve"."""
-        said = path.story.said
+        """A count whose unit was not heard sounds like the end of the id before it: "seven four two | twelve".
+
+        A hedge may stand between: "seven four two, maybe twenty".
+        """
+        said, last = path.story.said, path.last
+        if last is None or last.happens is not Happens.MENTION:
+            return
+        pause = max(token.pause for token in self._tokens[last.end : at + 1])
+        if not pause:
+            return
         for name in self._counted - {*said, self._asked}:
             for end, value, cost in self._numbers.cardinals(at):
                 if value >= SMALLEST_COUNT and ends_word(self._tokens, end):
-                    self.say(path, at, end, name, value, cost + weights.UNITLESS, "u")
+                    apart = pause >= weights.COMMA and cost < weights.DIGITWISE and self._is_apart(last, at, value)
+                    # Of a temperature "minus" may be what was not heard.
+                    apart &= self._fields[name].spoken is Spoken.CARDINAL
+                    dearer = weights.UNITLESS_APART if apart else weights.UNITLESS
+                    self.say(path, at, end, name, value, cost + dearer, "u")
+
+    def _is_apart(self, spelt: Telling, at: int, value: int) -> bool:
+        """Is an id whole, and the number behind it said in another style, and neither another id nor the end of a word?
+
+        It is whole that is usual, and written in figures or said digit by digit in one breath.
+        """
+        field, begin = self._fields[str(spelt.field)], spelt.start if spelt.basis is None else spelt.basis
+        said = range(begin, spelt.end)
+        figures = len(said) == 1 and self._words[begin].isdigit()
+        singly = len(said) >= SINGLY and all(self._numbers.is_digit(one) for one in said)
+        one_breath = all(self._tokens[one].pause_inside <= weights.SHORT for one in said[1:])
+        another = field.item.is_usual(str(value)) or self._numbers.are_one(spelt.end - 1, at)
+        return (figures or singly) and one_breath and field.item.is_usual(str(spelt.value)) and not another
 
 
 class CountMentions:
@@ -292,18 +317,25 @@ class CountMentions:
     def say(self, path: Path, count: UnitCount, at: int) -> None:
         """A number with its unit, which begins at a token."""
         if path.state is Place.LABELLED and path.field != count.field:
-            path = self._agenda.opened(path)
+            path = self._agenda.opened(path, self._unvalued(path, count, at))
         marks = marked(count.marks, "o") if "o" in path.pending or len(count.values) > 1 else count.marks
         cost = count.cost + self._crowded(path, at, count.cost)
         straight_on = path.state is Place.SAID and not self._tokens[at].pause
         dearer = self._joined(path, at)
         dearer += weights.OTHER if self._is_torn_off(path, count, straight_on=straight_on) else 0.0
+        dearer += weights.CHANCE if self._is_said_twice(path, at, count.values[-1]) else 0.0
         if straight_on:
             cost += weights.LINK
             dearer += self._torn(path, at, count)
         last_marks = marked(marks, "s") if self._may_lack_its_beginning(path, at, count.cost) else marks
         path = self._with_others(path, count, at, marks).dearer(dearer)
         self._mentions.say(path, at, count.end, count.field, count.values[-1], cost, last_marks)
+
+    def _unvalued(self, path: Path, count: UnitCount, at: int) -> float:
+        """What it costs that a label before a count has no value: little where only a pause stands between."""
+        apart = self._tokens[at].pause >= weights.COMMA and not path.pending and path.field not in path.story.said
+        things = self._fields[str(path.field)].identifier and count.cost < weights.DIGITWISE
+        return weights.UNNUMBERED if apart and things else weights.FALSE_START
 
     def _with_others(self, path: Path, count: UnitCount, at: int, marks: str) -> Path:
         """The path, told what a count says besides its last value: its unit, and other numbers that it may be."""
@@ -323,6 +355,19 @@ class CountMentions:
         if path.pending or path.state is not Place.SAID or last is None or path.field != count.field:
             return False
         return straight_on or ("b" in last.marks and "n" not in last.marks)
+
+    def _is_said_twice(self, path: Path, at: int, said: FieldValue | None) -> bool:
+        """Does an id end, behind a pause, in the words of the count: "seven four two, uh twelve, twelve cases"?"""
+        last = path.last
+        if last is None or last.end != at or not self._mentions.is_behind_spelt(path):
+            return False
+        sizes = (end - at for end, value, _ in self._numbers.cardinals(at) if SMALLEST_COUNT <= value == said)
+        return any(
+            path.since < at - size
+            and self._words[at - size : at] == self._words[at : at + size]
+            and self._tokens[at - size].pause >= weights.COMMA
+            for size in sizes
+        )
 
     def _crowded(self, path: Path, at: int, cost: float) -> float:
         """What it costs to say a count digit by digit with no long pause behind an id."""

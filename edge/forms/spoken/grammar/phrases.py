@@ -218,6 +218,12 @@ class SmallWords:
     # Fields.
 
     def _label(self, path: Path, match: Match, at: int) -> None:
+        """A label; what stands behind labels as well ("number") only where a clause begins: no "phone number"."""
+        named = self._fields[match.field].identifier
+        if named and tuple(self._words[at : match.end]) in self._language.words["within"]:
+            begins = (path.state is Place.START and not path.events) or self._tokens[at].pause >= weights.COMMA
+            if path.state is Place.LABELLED or not begins:
+                return
         if self._links.may_be_unit(path, match, at):
             path = path.telling(Telling(Happens.HEDGE, path.field, start=at, end=match.end))
         again = path.state is Place.LABELLED and path.field == match.field
@@ -386,8 +392,14 @@ class SmallWords:
         if path.state is not Place.SAID or self._right.changes(path, at, match.end):
             return
         if not (path.pending and self._spans.may_be_letter(str(path.field), at, match.end)):
-            cost = weights.OTHER if self._words[at] in self._language.separators else weights.CHOICE
+            other = self._words[at] in self._language.separators or self._hedges_next(path, match, at)
+            cost = weights.OTHER if other else weights.CHOICE
             self._agenda.go(path, match.end, cost, pending=marked(path.pending, "o"))
+
+    def _hedges_next(self, path: Path, match: Match, at: int) -> bool:
+        """Does a word behind an id and a pause rather hedge the count that follows: "742, maybe twenty"?"""
+        roles = {one.role for one in self._spans.matches[at] if one.end == match.end}
+        return Role.HEDGE_BEFORE in roles and self._tokens[at].pause > 0 and self._mentions.is_behind_spelt(path)
 
     # What makes it no record.
 

@@ -85,6 +85,8 @@ class Speller:
         cost = group.cost + (0.0 if pause >= weights.SHORT else spelling.cut)
         cost += weights.WHOLE if digits_before and whole else 0.0
         cost += self._uneven(at, pause) if spelling.groups else self._headless(at)
+        if word == AMBIGUOUS and field.spoken is Spoken.ALPHANUMERIC and spelling.text:
+            cost += weights.OTHER_KIND if spelling.text[-1].isdigit() != text.isdigit() else 0.0
         singles = spelling.singles and len(text) == 1
         paused, spared = _paused(spelling, pause, singles=singles)
         cost += paused
@@ -92,7 +94,9 @@ class Speller:
         # three four" for 2034 from 20034.
         doubtful = word in self._homophones or (spelling.round and digits_before)
         # So may two whole values: "pallet 742 743".
-        doubtful |= field.item.usual is not None and all(map(field.item.is_usual, (spelling.text, text)))
+        item = field.item
+        parts = (spelling.text, text)
+        doubtful |= item.usual is not None and all(item.allows(one) and item.is_usual(one) for one in parts)
         return cost, Spelling(
             spelling.start,
             spelling.cost + cost,

@@ -69,21 +69,24 @@ def tokens(words: Sequence[Word], language: Language) -> tuple[Token, ...]:
     found: list[Token] = []
     end: float | None = None
     hesitated = dash = False
+    waited = 0
     for word in words:
         said = word.text.strip().lower()
         if said == "-":
             dash = True
             continue
-        pause = 0 if end is None else _pause(word.start - end)
+        pause = waited = max(waited, 0 if end is None else _pause(word.start - end))
         end = word.end
         pieces = _pieces(said, language)
         hesitates = bool(pieces) and all(folded in language.hesitations for _, folded in pieces)
         if hesitates:
             hesitated = True
         elif pieces:
+            # A silence before the hesitation parts what is said as one behind it does: "742, uh twelve".
             pause = max(pause, SHORT) if hesitated else pause
             found += _parts(word, pieces, language, pause, dash=dash, hesitated=hesitated)
             hesitated = dash = False
+            waited = 0
         if said.endswith(QUESTION_MARK) and found:
             found[-1] = replace(found[-1], asks=True)
     return _with_finals(found, language)

@@ -59,6 +59,9 @@ CHOICE = 0.5
 DENIED = 0.5
 FALSE_START = 4.0
 """A label without a value."""
+UNNUMBERED = 2.0
+"""The label of a thing, a pause, and a count with its unit: "new pallet, twelve cases" says no number of the pallet.
+Less than `RIVALRY` below a unit without its number (`LOST_COUNT`) behind a number that may be a usual id."""
 SLIP = 0.5
 """A bare number that a correction takes back at once: "twelve, no, fifteen units"."""
 AGAIN = 0.5
@@ -73,6 +76,8 @@ and the "t" of "eight" or the onset of "oh" is a frame of silence too. Of 48 slo
 ("eight eight five")."""
 TWICE = 1.0
 """A count said twice before its unit: "twelve, twelve units"."""
+CHANCE = 3.0
+"""An id that ends behind a pause in the very words of the count that follows: of a hundred one does by chance."""
 OTHER = 4.0
 """Another value behind the first, with nothing that announces it."""
 UNMENTIONED = 4.0
@@ -87,6 +92,8 @@ UNUSUAL, UNKNOWN, FORBIDDEN = 0.5, 1.5, 2.5
 """A value whose length or size is not usual; that no catalogue knows; that the form does not allow."""
 UNITLESS = 2.0
 """A count without its unit behind an id."""
+UNITLESS_APART = 0.5
+"""The same where a comma parts it from a whole id of another style: "seven four two, twelve"."""
 BRIEF_S = 0.16
 """Seconds that "to" lasts at most where it is a preposition: 0.09 to 0.15 in 52 measured; a final "two" had 0.4."""
 LOOSE = 5.0
@@ -131,6 +138,8 @@ MOOD_PHRASE = 2.0
 """One of several words: "there is no", "no one". Hardly ever do they stand beside one another by chance."""
 QUESTION = 0.5
 """A question, by the words that begin it."""
+OTHER_KIND = 0.5
+"""An "o" that is a zero behind a letter, or a letter behind a figure."""
 HOMOPHONE = 2.0
 """A word that sounds like the number or letter that fits."""
 ODD = 3.0
