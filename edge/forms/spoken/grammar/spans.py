@@ -407,10 +407,12 @@ def names_next(spans: Spans, at: int) -> bool:
 def _spelt_whole(
     spans: Spans, codes: Collection[str], begun: Collection[str], at: int
 ) -> Iterator[tuple[int, str, float]]:
-    """The codes that are spelt from a token on, digits and letters; only what begins one is followed."""
+    """The codes spelt from a token on, digits and letters, "dash" between; only what begins one is followed."""
     reached = [(at, "", 0.0)]
     while reached:
         start, text, cost = reached.pop()
+        if text and spans.goes_straight_on(start) and spans.words[start] in spans.language.separators:
+            start, cost = start + 1, cost + weights.LINK
         groups = [(one.end, one.text, one.cost) for one in spans.numbers.digit_groups(start)]
         if start < spans.size and not spans.tokens[start].inner:
             groups += spans.letters(start)
