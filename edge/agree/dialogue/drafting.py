@@ -132,10 +132,12 @@ def begin_entry(session: DialogueSession, heard: UtteranceHeard, *, alone: bool 
         return ask_to_repeat(session, heard)
     named = replace(draft.reading, fields={**session.named_again, **draft.reading.fields})
     draft = replace(draft, reading=context.filled(session, named))
-    if session.recorded.left_since and any(
-        name in draft.reading.fields and draft.reading.fields[name].is_taken for name in session.rules.identifies
-    ):  # it may be of what was named since, and not of what stands
-        session.needs_yes.add(draft.utterance_id)
+    if session.recorded.left_since:  # it may be of what was named since, and not of what stands
+        taken = {
+            name for name in session.rules.identifies if name in (own := draft.reading.fields) and own[name].is_taken
+        }
+        left = {name: one for name, one in draft.reading.fields.items() if name not in taken}
+        draft = replace(draft, reading=replace(draft.reading, fields=left))
     if verdict.outcome is Outcome.ACCEPT and not alone:
         verdict = replace(verdict, confirm=Confirmation.READBACK)
     if draft.reading.fields.keys() != heard.reading.fields.keys() or heard.reading.act is not Act.RECORD:
