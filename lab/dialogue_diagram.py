@@ -43,7 +43,9 @@ network: "what is left?" or "what is missing on trailer 5501?" names the announc
 far as it has heard; "how many on this trailer?", or "so far", sums up what was recorded of it in the last day, by item,
 unit and condition, whoever dictated it, what was refused apart; "where does 742 go?" and "did I do 742?" tell what is
 on record of that pallet, when and by whom, what waits for a person, or where it is expected. No announced figure is
-told. The last two digits are enough to ask, where one pallet ends so. Nothing in a question becomes a record.
+told. The last two digits are enough to ask, where one pallet ends so. Nothing in a question becomes a record. "What was
+the seal on 5501?" tells the whole entry, "read me the last three" the last ones of whoever asks, "how many today?" what
+his shift came to, and "what am I missing?" what the open entry lacks, else what is left.
 
 The last four digits or more of a pallet that is announced for the trailer at hand are that pallet in an entry as well,
 and are read back in full; where several end so, it is asked which ("pallet 103420, or 583420?"). Where the words may be
@@ -54,7 +56,8 @@ doubt stays as it was said.
 what is missing, and asks "Close trailer 5501?". A yes, and nothing else, puts the closing on record: an entry of the
 form `close-trailer`, whose evidence is what was said and the yes; then what holds for all entries ends. What was read
 back just before is recorded first; what is open otherwise is to be finished first. "What is open" takes up what was put
-aside; whatever else is dictated leaves the trailer open, and that is told. After it, "cancel" or "not done yet" asks
+aside; whatever else is dictated leaves the trailer open, and that is told. "That's all" ends a trailer where nothing is
+open, and is a courtesy elsewhere. After it, "cancel" or "not done yet" asks
 whether to open the trailer again, and cancels the closing. A pallet of a trailer that was closed within a day is asked
 about: "Trailer 5501 is closed. Open it again?"
 
@@ -69,16 +72,18 @@ begins to hold with that entry, and its readback says so; to correct or cancel t
 It is filled in before anything is judged, so that lists and catalogues see it. Over an open entry it is taken for those
 behind: what was read back is committed, what is asked is asked again. An entry said while what stands is itself in
 question waits for its turn, and is asked about then. A "no" behind it, before any entry, asks what is wrong with it.
+Over words that nobody understood it is asked about; a whole entry that says nothing else of it agrees to it all the
+same, and has it read back. Who goes back to a trailer within a day is at the door again that all his pallets there say.
 What changed is read back once, with the next entry. It ends with the trailer, the operator or the shift, told once.
 
 "Same again" takes all that the entry before had, its item too, but for the number that it is known by, what was found
 of it alone (an exception, how many are damaged or short), what is said besides and what stands; the readback has it
 all. Behind one that was put aside it takes nothing.
 
-Politeness is no objection: "okay", "thanks" or "copy that" over an entry that was read back is a yes. A hesitation is
-not for the device, nor are three words and more that are put as a question or to a "you" ("did you see the game") and
-hold none of the form, of an entry or of oneself. Whatever else nobody understood may have been a "no", for there are
-more ways to object than any list has: then silence commits no more, and it is asked.
+Politeness is no objection: "okay", "thanks" or "copy that" over an entry that was read back is a yes. A hesitation, as
+"hang on", is not for the device, nor are three words and more that are put as a question or to a "you" ("did you see
+the game") and hold none of the form, of an entry or of oneself. Whatever else nobody understood may have been a "no",
+for there are more ways to object than any list has: then silence commits no more, and it is asked.
 
 Whatever goes to a person is said, by its number if that was heard ("pallet 742 put aside for review"), and counted in
 "how many waiting" and when somebody signs off. Who signs on or off over an open question is asked once to finish it.
@@ -99,8 +104,9 @@ beside it. A lot that is needed is asked for. A device without a speaker asks no
 Where [several forms are at hand](forms.md#several-forms-at-hand), "switch to counting" fills another one from then on,
 "counting" by itself does where nothing is open, and whoever signs on is asked which it is to be, unless he says so in
 the same breath. Neither counts within a sentence, or where the words give a field a value. What is open is finished
-first; who says it twice puts it aside. Each entry stays of its own form: it is told in the words of that, and to
-correct or cancel one of another form than is filled, the operator is told to switch to it. "Which work" tells it.
+first, and the other is filled behind it; who says it twice puts it aside. Each entry stays of its own form: it is told
+in the words of that, and to correct or cancel one of another form than is filled, the operator is told to switch to it.
+"Which work" tells it.
 
 A label that is scanned ([scanners.md](scanners.md)) begins an entry, answers, or adds to what is open; what differs
 from what was said is asked ("pallet 742 scanned, pallet 724 said. Which?"). Over an entry that was read back the label

@@ -196,6 +196,8 @@ class DialogueSteps:
         match say:
             case Say(Prompt.GOODBYE, _, slots):
                 return [say, *_totals(journal, slots["name"])]
+            case Say(Prompt.TOTAL, _, slots):
+                return _totals(journal, slots["name"]) or [_say(Prompt.TOTAL_NONE)]
             case Say(Prompt.LISTENED):
                 return _listened(journal, self._dialogue.who)
             case Say(Prompt.TALLY, fields):

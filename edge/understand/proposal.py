@@ -142,7 +142,7 @@ def _may_name(order: Asked, field: FormField, form: Form) -> bool:
     stands = field.name in form.places_received
     if order in {LEFT, DONE}:
         return stands
-    return field.is_place or stands if order == TALLY else field.identifier
+    return field.is_place or stands if order == TALLY else field.name in form.identifies
 
 
 def asked(

@@ -9,7 +9,9 @@ from tests.conversations.scoring import HERE, Kind, Score, held, read, score, th
 AS_A_CLERK = 72
 """Per cent of the conversations that end as a clerk's, as reached last: it is raised with the dialogue."""
 AS_A_CLERK_BLIND = 16
-"""The same of `blind.jsonl` and `blind2.jsonl`, whose lines go on whatever the device asks: what it asks about then waits for a person."""
+"""The same of `blind.jsonl` and `blind2.jsonl`, whose lines go on whatever the device asks.
+
+What it asks about then waits for a person."""
 
 
 @pytest.fixture(scope="module")

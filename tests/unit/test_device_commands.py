@@ -13,20 +13,23 @@ from edge.forms.loader import forms_in, load_form
 from edge.forms.model import Form
 from edge.forms.spoken import (
     LANGUAGES,
+    about,
     cancels,
     command,
     command_phrases,
     corrects,
     courteous,
     exception,
+    presented,
     proves,
     read,
     read_transcript,
     refuses,
     sentences,
     takes_back,
+    work_named,
 )
-from edge.forms.spoken.commands import BACK, CANCEL, NAMED, YES
+from edge.forms.spoken.commands import BESIDES, CANCEL, LAST, NAMED, YES
 from edge.forms.spoken.language import language_named
 from edge.records import Act, Closing, Command, FieldValue, NotUnderstood, Outcome, Reading, Word
 from edge.understand.proposal import proposal
@@ -45,8 +48,8 @@ def test_every_language_can_say_every_command_and_each_phrase_means_one(code: st
     listed = language_named(code).commands
     assert {one.command for one in NAMED.values() if one.act is Act.COMMAND} == set(Command)
     assert {one.act for one in NAMED.values()} == {Act.YES, Act.NO, Act.CANCEL, Act.COMMAND}
-    assert all(listed[name] for name in (*NAMED, *BACK))
-    said = [phrase for name in (*NAMED, *BACK) for phrase in listed[name]]
+    assert all(listed[name] for name in (*NAMED, *BESIDES))
+    said = [phrase for name in (*NAMED, *BESIDES) for phrase in listed[name]]
     assert sorted(said) == sorted(set(said))
 
 
@@ -59,6 +62,34 @@ def test_each_phrase_is_read_as_its_command_also_among_hesitations(code: str) ->
             said = " ".join(phrase)
             assert command(words(said), language) == asked, said
             assert command(words(f"{hesitation} {said} {hesitation}"), language) == asked, said
+
+
+@each_of("code", LANGUAGES)
+def test_what_one_of_its_fields_was_is_asked_of_the_entry_named_behind(code: str) -> None:
+    language = language_named(code)
+    for way in language.table["commands"]["parts"]:
+        asked, named = about(words(f"{way.replace('*', 'xxx')} 5501"), language) or (None, ())
+        assert asked == LAST, way
+        assert [one.text for one in named] == ["5501"], way
+
+
+@each_of("code", LANGUAGES)
+def test_who_names_himself_is_known_by_what_follows(code: str) -> None:
+    language = language_named(code)
+    for way in language.table["commands"]["presents"]:
+        assert presented(words(f"{way} ana"), language) == "ana"
+    assert presented(words("ana"), language) == "ana"
+
+
+@each_of("code", LANGUAGES)
+def test_a_work_is_gone_back_to_by_its_name_alone(code: str, repository: Path) -> None:
+    language, forms = language_named(code), forms_in(repository / "schemas" / "forms").values()
+    name = next(iter(forms)).names(code)[0]
+    for way in language.table["works"]["back"]:
+        bid = work_named(words(way.replace("*", name)), forms, language)
+        assert bid is not None, way
+        assert (bid.role, bid.form) == ("back", next(iter(forms)).name), way
+        assert work_named(words(way.replace("*", "xxx")), forms, language) is None, way
 
 
 def test_no_sentence_of_a_form_is_a_command(repository: Path, catalogue: Catalogue) -> None:
@@ -224,14 +255,14 @@ def test_what_refuses_is_a_cancellation_by_itself_and_of_what_it_names(code: str
 def test_nothing_that_refuses_is_a_harmless_opening(code: str) -> None:
     language = language_named(code)
     harmless = {phrase for role in ("openings", "links", "tails") for phrase in language.words[role]}
-    for name in ("no", "cancel", *BACK):
+    for name in ("no", "cancel", *(name for name, asked in BESIDES.items() if asked == CANCEL)):
         assert harmless.isdisjoint(language.commands[name]), name
 
 
 @each_of("code", LANGUAGES)
 def test_no_recogniser_is_told_to_expect_a_refusal(code: str) -> None:
     language = language_named(code)
-    unexpected = {" ".join(phrase) for name in BACK for phrase in language.commands[name]}
+    unexpected = {" ".join(phrase) for name in BESIDES for phrase in language.commands[name]}
     assert unexpected.isdisjoint(command_phrases(["ana"], language))
 
 

@@ -36,7 +36,7 @@ def test_a_command_made_of_long_talk_is_none(rules: Rules) -> None:
     talk = replace(PLAIN, speech_seconds=6.0)
     assert event("yes", rules, talk) is Event.INDISTINCT
     assert event("cancel", rules, talk) is Event.INDISTINCT
-    assert event("how many waiting", rules, replace(PLAIN, speech_seconds=3.5)) is Event.HOW_MANY_WAITING
+    assert event("how many waiting", rules, replace(PLAIN, speech_seconds=3.5)) is Event.ASKED
     assert event("pallet seven four two", rules, talk) is Event.PART
 
 

@@ -53,7 +53,7 @@ def correct_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     if named is not None and named != session.recorded.last and alone:
         # No more than which one: what is to become of it is asked.
         session.recorded.last = named
-        return object_to_last(session, heard)
+        return object_to_last(session, heard, Prompt.RECORDED)
     session.recorded.last, before = last, last.draft.reading
     if begins_astray(said, session.rules):
         return drafting.ask_to_repeat(session, heard)
@@ -74,7 +74,7 @@ def _not_recorded(session: DialogueSession, heard: UtteranceHeard) -> list[Order
     return [heard.noted_as_heeded(), session.say(Prompt.NOT_RECORDED, named)]
 
 
-def object_to_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def object_to_last(session: DialogueSession, heard: UtteranceHeard, told: Prompt = Prompt.LAST_ENTRY) -> list[Order]:
     """A "no" that came too late for the undo window: what was recorded over it may be wrong."""
     last = session.recorded.last
     if last is None:
@@ -83,7 +83,7 @@ def object_to_last(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
         return cancel_last(session, heard)
     session.draft = _replacing_last(session, last, last.draft.reading, heard)
     noted = heard.noted(Verdict(Outcome.HOLD, (Because(Reason.ANSWER),), {}))
-    return [noted, last_told(session, last), *session.ask(Question(About.WRONG))]
+    return [noted, last_told(session, last, told), *session.ask(Question(About.WRONG))]
 
 
 def cancel_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:

@@ -43,7 +43,7 @@ def _ask(session: DialogueSession, heard: UtteranceHeard, place: ReceivingPlace 
     if form is None or form.closes is None or session.rules.form.place_field(Expects.TRAILER) is None:
         return drafting.ask_to_repeat(session, heard)
     if place is None or place.kind is not PlaceKind.TRAILER:
-        return trailers.which_place(session, heard)
+        return [*status.note(session, heard), *session.several(trailers.which_place(session))]
     if session.recorded.closing_of(place.name, session.manner, session.lately.now) is not None:
         return [*status.note(session, heard), session.say(Prompt.CLOSED, trailers.as_field(session, place))]
     said = heard.reading
@@ -84,11 +84,11 @@ def finish_first(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
 
 def _told(session: DialogueSession, place: ReceivingPlace) -> list[Say]:
     """What was received, what waits for a person, and what is missing."""
-    aside = trailers.put_aside_of(session, place)
+    numbers, aside = trailers.put_aside_of(session, place)
     lacking = missing(place, session.expected, trailers.receiving(session), session.lately.entries) or ()
-    numbers = [one for one in lacking if one not in aside.numbers]
-    gone = trailers.listed(session, Prompt.MISSING, Prompt.MISSING_MANY, numbers)
-    return [*trailers.sums_told(session, place), *aside.told, *gone]
+    gone = [one for one in lacking if one not in numbers]
+    told = trailers.listed(session, Prompt.MISSING, Prompt.MISSING_MANY, gone)
+    return [*trailers.sums_told(session, place), *aside, *told]
 
 
 def _agreed(fields: Mapping[str, FieldValue]) -> Verdict:

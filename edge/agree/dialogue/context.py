@@ -9,7 +9,7 @@ from edge.agree.decide import Rules
 from edge.agree.dialogue.events import ShiftBegan, UtteranceHeard
 from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.questions import About
-from edge.agree.dialogue.session import DialogueSession
+from edge.agree.dialogue.session import AT_THE_DOOR, DialogueSession
 from edge.agree.dialogue.table import AGREEING, State
 from edge.agree.off_talk import begins_astray, is_statement
 from edge.agree.readings import differing, part_of, unconfirmed, values_of
@@ -192,9 +192,10 @@ def readback(session: DialogueSession) -> Say:
     """The open draft as it is read back: of what stands only what has changed, and plainly what holds for how long."""
     draft, values = session.open_draft, session.values
     if draft.act is Act.CONTEXT:
-        anew = session.context.fields.keys() - _with_draft(session, draft).fields.keys()
-        lost = next((name for name in session.rules.form.said_once if name in anew), None)
-        return Say(Prompt.STANDING_ANEW if lost else Prompt.STANDING, values, asked=lost)
+        old, new = session.context.fields, _with_draft(session, draft).fields
+        lost = next((name for name in session.rules.form.said_once if name in old and name not in new), None)
+        told = {name: one.value for name, one in new.items() if one.value is not None and old.get(name) is not one}
+        return Say(Prompt.STANDING_ANEW if lost else Prompt.STANDING, told, asked=lost)
     own = session.rules.identifies  # which the entry names by itself
     standing = {name: values[name] for name in begins_to_stand(session, draft) if name in values and name not in own}
     stands, untold = at_hand(session), session.context.untold
@@ -226,10 +227,31 @@ def _with_draft(session: DialogueSession, draft: Draft) -> StandingContext:
     if draft.act is Act.CONTEXT:
         by = (draft.utterance_id, *draft.support)
         said = {name: replace(one, said_in=one.said_in or by) for name, one in fields.items() if one.value is not None}
+        said = {**_stood_before(session, said), **said}
         return changed(session, said, untold=tuple(said))
     lasting = {name: by for name, by in begins_to_stand(session, draft).items() if name in fields}
     said = {name: replace(fields[name], said_in=by) for name, by in lasting.items() if fields[name].value is not None}
     return changed(session, said) if said else session.context
+
+
+def _stood_before(session: DialogueSession, said: Mapping[str, FieldReading]) -> dict[str, FieldReading]:
+    """What stood for a trailer that is gone back to, by all that the operator recorded of it lately: its door.
+
+    Not of one that was closed since, nor what its entries say differently.
+    """
+    (head, *others), stands, recorded = session.rules.form.said_once, session.context.fields, session.recorded
+    if head not in said or (head in stands and stands[head].value == said[head].value):
+        return {}
+    if recorded.closing_of(str(said[head].value), session.manner, session.lately.now) is not None:
+        return {}
+    since = session.lately.now - AT_THE_DOOR
+    own = [one for one in recorded.stand() if session.owned(one) and one.fields.get(head) == said[head].value]
+    own = [one for one in own if one.recorded_at is not None and one.recorded_at > since]
+    if not own:
+        return {}
+    read, by = own[0].draft.reading.fields, (own[0].draft.utterance_id,)
+    alike = [name for name in others if name in read and {one.fields.get(name) for one in own} == {read[name].value}]
+    return {name: replace(read[name], words=(), said_in=read[name].said_in or by) for name in alike}
 
 
 def begins_to_stand(session: DialogueSession, draft: Draft) -> dict[str, tuple[str, ...]]:

@@ -13,15 +13,7 @@ from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
 from edge.agree.merging import put_right, with_fields, with_reading
 from edge.agree.off_talk import among_talk, begins_astray, is_plain, names_field
-from edge.agree.readings import (
-    likely_values,
-    names_unclearly,
-    own,
-    part_of,
-    says_nothing,
-    unconfirmed,
-    values_of,
-)
+from edge.agree.readings import likely_values, names_unclearly, own, part_of, says_nothing, unconfirmed, values_of
 from edge.forms.spoken import begins, corrects, read, without_cue
 from edge.forms.spoken.folding import fold
 from edge.records import Act, Draft, Outcome, Park, Reading

@@ -12,7 +12,7 @@ from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.events import Contradicted, UtteranceHeard
 from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.questions import About, Question, held, judged, next_question
-from edge.agree.dialogue.session import DialogueSession, terms_at_hand
+from edge.agree.dialogue.session import Behind, DialogueSession, terms_at_hand
 from edge.agree.dialogue.table import State
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.agree.merging import as_heard, marked, says_number, with_support
@@ -352,12 +352,15 @@ def tell_parked(session: DialogueSession, said: Reading) -> list[Order]:
     return [session.say(Prompt.PARKED_ENTRY, one) for one in each]
 
 
-def ask_to_finish(session: DialogueSession) -> list[Order]:
-    """Whoever leaves, or changes the work, is asked once to finish what is open: its question is put again."""
+def ask_to_finish(session: DialogueSession, behind: Behind | None = None) -> list[Order]:
+    """Whoever leaves, or changes the work, is asked once to finish what is open: its question is put again.
+
+    What he wants is carried out `behind` that.
+    """
     draft, asked = session.draft, session.question
     if draft is None or asked is None or draft.act is Act.CANCEL or session.manner.is_closing(draft) or session.leaving:
         return []
-    session.leaving = True
+    session.leaving, session.behind = True, behind
     return [*unfinished(session, draft), session.put(asked)]
 
 

@@ -14,7 +14,6 @@ from edge.records import (
     Act,
     Because,
     Closing,
-    Command,
     Draft,
     FieldValue,
     LastEntry,
@@ -30,7 +29,8 @@ from edge.records import (
     Verdict,
 )
 
-ADJUSTING = frozenset({Command.LOUDER, Command.SOFTER, Command.FASTER, Command.SLOWER})
+_BY_NAME = {one.value: one for one in Event} | dict.fromkeys(("louder", "softer", "faster", "slower"), Event.ADJUST)
+"""By its name, what a command is; any other is a question to the device."""
 
 WORD_S = 1.0  # Nobody takes longer for a word of a command; most take a third of it.
 INHALING_S = 1.0  # What may be taken for speech around a command: a breath, the end of a noise.
@@ -75,7 +75,7 @@ class UtteranceHeard:
         if said.command is None:
             forgets = said.act is Act.CANCEL and refuses(said.words)
             return Event.NEVER_MIND if forgets else _ACTS.get(said.act, Event.UNCLEAR)
-        return Event.ADJUST if said.command in ADJUSTING else Event(said.command.value.replace("_", " "))
+        return _BY_NAME.get(said.command.value.replace("_", " "), Event.ASKED)
 
     def is_indistinct(self, rules: Rules) -> bool:
         """Whether it was cut off, or is too faint or too fast to be the operator's, whatever was read of it."""
@@ -239,6 +239,8 @@ _ALONE: Mapping[type, Event] = {
     PersonDecided: Event.DECIDED,
     ShiftBegan: Event.SHIFT_BEGAN,
     RosterTaken: Event.ROSTER,
+    Link: Event.LINK,
+    Hardware: Event.FAULT,
     Started: Event.STARTED,
 }
 
@@ -252,9 +254,5 @@ def event_of(happening: Happening, rules: Rules) -> Event:
             return happening.event(rules)
         case InventoryAnswered(receipt):
             return Event.REFUSED if receipt.turned_down else Event.SETTLED
-        case Link(up):
-            return Event.DELIVERING if up else Event.TROUBLE
-        case Hardware(healed=healed):
-            return Event.HEALED if healed else Event.FAULT
         case _:
             return _ALONE[type(happening)]

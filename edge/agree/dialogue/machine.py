@@ -45,6 +45,7 @@ from edge.forms.model import Form
 from edge.forms.spoken import cancels, corrects, courteous
 from edge.records import (
     Act,
+    Command,
     Commit,
     Confirmation,
     Draft,
@@ -60,6 +61,30 @@ from edge.records import (
     Work,
 )
 from edge.records.speech import Adjust, Earcon, Prompt, Say, Sound
+
+ANSWERS: Mapping[Command, status.Telling] = {
+    Command.SAY_AGAIN: status.again,
+    Command.HOW_MANY_WAITING: status.waiting,
+    Command.WHAT_IS_OPEN: status.waiting,  # While nobody works; else it is taken up.
+    Command.HOW_MANY_HERE: trailers.tally,
+    Command.HOW_MANY_ON_TRAILER: trailers.sums,
+    Command.WHAT_IS_LEFT: trailers.left,
+    Command.WHERE_TO: trailers.where,
+    Command.LAST_ENTRY: trailers.last,
+    Command.WHERE_AM_I: standing.told,
+    Command.WHICH_WORK: works.told,
+    Command.WHO_LISTENED: lambda *_: [Say(Prompt.LISTENED)],
+    Command.RESUME: lambda *_: [Say(Prompt.LISTENING)],
+    Command.HELP: status.help_,
+}
+"""What is told of what is asked."""
+
+
+def _tell(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """What is told to a question, and nothing else changes; to what is no command, what helps most."""
+    asked = heard.reading.command or (Command.HELP if session.state is State.SIGNED_OFF else Command.LAST_ENTRY)
+    return [*status.note(session, heard), *session.several(ANSWERS[asked](session, heard))]
+
 
 SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Order]]] = {
     Step.NOTE: status.note,
@@ -89,25 +114,15 @@ SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Ord
     Step.DEFER: drafting.tell_kept,
     Step.PUT_OFF: drafting.put_off,
     Step.TURN_AWAY: status.turn_away,
-    Step.SAY_AGAIN: status.say_again,
-    Step.TELL_WAITING: status.tell_waiting,
-    Step.TELL_TALLY: trailers.tell_tally,
-    Step.TELL_SUMS: trailers.tell_sums,
-    Step.TELL_LEFT: trailers.tell_left,
-    Step.TELL_WHERE: trailers.tell_where,
+    Step.TELL: _tell,
     Step.CLOSE: closing.close,
     Step.CLOSE_NEXT: closing.close_next,
     Step.FINISH_FIRST: closing.finish_first,
     Step.TAKE_UP: review.take_up_oldest,
     Step.TELL_OPEN: review.tell_open,
     Step.PUT_ASIDE: review.put_aside,
-    Step.TELL_LAST: trailers.tell_last,
     Step.SET: standing.take,
-    Step.TELL_STANDING: standing.tell,
-    Step.HELP: status.tell_help,
     Step.PAUSE: status.pause,
-    Step.PAUSE_FOR: status.pause_for,
-    Step.NOT_PAUSED: status.tell_listening,
     Step.RESUME: status.resume,
     Step.ADJUST: status.adjust_voice,
     Step.SIGN_ON: shifts.sign_on,
@@ -117,15 +132,13 @@ SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Ord
     Step.WHO_AGAIN: shifts.ask_who_again,
     Step.SIGN_OFF: shifts.sign_off,
     Step.SWITCH: works.switch,
-    Step.TELL_WORK: works.tell,
     Step.ASK_WORK: works.ask,
-    Step.TELL_LISTENED: status.tell_listened,
     Step.NOT_HEARD_HERE: works.tell_unheard,
 }
 """How each step is taken that answers what the operator said."""
 
 OTHER_STEPS: Mapping[Step, Callable[[DialogueSession, Any], list[Order]]] = {
-    Step.NOTHING: status.do_nothing,
+    Step.NOTHING: lambda *_: [],
     Step.DUE: drafting.end_undo_window,
     Step.WHICH: drafting.ask_which,
     Step.LAPSE: drafting.lapse,
@@ -136,12 +149,10 @@ OTHER_STEPS: Mapping[Step, Callable[[DialogueSession, Any], list[Order]]] = {
     Step.NEWS: receipts.keep_news,
     Step.DECIDED: review.take_decision,
     Step.ALARM: status.alarm,
-    Step.ALARM_HELD: status.alarm_and_ask,
     Step.NEW_SHIFT: context.end_with_shift,
     Step.UNUSED: shifts.sign_off_unused,
     Step.NOBODY: shifts.leave_unasked,
     Step.ROSTER: shifts.take_roster,
-    Step.NEW_CREW: shifts.take_new_crew,
     Step.RESTORE: status.restore,
 }
 """How the others are taken. The table gives each of these only the kind of happening that it takes."""
@@ -342,8 +353,10 @@ class Dialogue:
 def _what_waited(session: DialogueSession) -> list[Order]:
     """What has waited until nothing was open: who signs on, what was put behind, the roster, and the news."""
     orders: list[Order] = []
-    if session.state is State.IDLE and session.arriving is not None:
-        orders += shifts.sign_on_waiting(session)
+    behind = session.behind
+    if session.state is State.IDLE and behind is not None and (behind.newcomer or session.next is None):
+        session.behind = None
+        orders += behind.carry_out()
     if session.state is State.IDLE and session.next is not None:
         orders += review.take_up_next(session)
     if session.state in CLOSED and not session.news.interrupted:
@@ -355,13 +368,15 @@ def _what_waited(session: DialogueSession) -> list[Order]:
 
 def _with_newcomer(session: DialogueSession, happening: Happening) -> tuple[list[Order], Happening]:
     """Who waits to sign on over what is open does so before the next thing is begun: it is that operator's."""
-    if not isinstance(happening, UtteranceHeard) or session.arriving is None or session.draft is None:
+    behind = session.behind
+    if not isinstance(happening, UtteranceHeard) or behind is None or not behind.newcomer or session.draft is None:
         return [], happening
     another = session.relation(happening.reading) in {claims.Relation.ANOTHER, claims.Relation.NAME}
     if happening.reading.act is not Act.RECORD or not another:
         return [], happening
     verdict = replace(happening.verdict, confirm=Confirmation.READBACK)
-    return shifts.sign_on_waiting(session), replace(happening, verdict=verdict)
+    session.behind = None
+    return behind.carry_out(), replace(happening, verdict=verdict)
 
 
 def _open(session: DialogueSession) -> claims.Open:
@@ -453,6 +468,9 @@ def _event(session: DialogueSession, happening: Happening) -> Event:
         return event
     if (bidden := _who_or_what(session, happening, event)) is not None:
         return bidden
+    if event is Event.TRAILER_DONE and courteous(happening.reading.words, session.rules.language):
+        # "That's all" ends a trailer where one is being unloaded; over what was read back it is content with that.
+        event = event if session.state is State.IDLE and trailers.standing(session) is not None else Event.NOISE
     event = _over_readback(session, happening, event)
     if event is Event.UNCLEAR and _surely_cancels(session, happening.reading):
         # With so much else beside it, it is asked: whether to cancel the last one, or what is wrong with the held one.
@@ -486,6 +504,8 @@ def _who_or_what(session: DialogueSession, heard: UtteranceHeard, event: Event) 
     """The column for what says who works, which work it is, or what it is about, and is no entry nor a sure command."""
     if event is Event.UNCLEAR and shifts.may_sign_on(session, heard):
         return Event.DOUBTED_SIGN_ON
+    if event is Event.UNCLEAR and session.state is State.SIGNED_OFF and shifts.names_operator(session, heard):
+        return Event.ASKED
     if event is Event.UNCLEAR and _names_another(session, heard.reading):
         return Event.NAMED
     return Event.SWITCH if works.bids_work(session, heard) else None

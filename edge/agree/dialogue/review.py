@@ -26,7 +26,7 @@ def take_up_oldest(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
     if not drafts:
         elsewhere = [form for form in session.works.open if form.name in session.recorded.aside.elsewhere]
         told = [works.named(session, Prompt.ASIDE_ELSEWHERE, *elsewhere)] if elsewhere else []
-        return [*status.tell_waiting(session, heard), *told]
+        return [*status.note(session, heard), *session.several([*status.waiting(session, heard), *told])]
     asked = session.recorded.asked_again
     if all(one.utterance_id in asked for one in drafts):
         asked.clear()

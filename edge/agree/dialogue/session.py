@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -86,6 +86,14 @@ class Identifying:
     candidates: tuple[Meant, ...]  # The first is asked about.
     form: str | None  # What he said besides that he does.
     back: State  # Where it leads when it is none of them.
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """What somebody wants over what is open, to sign on or to change the work: it is carried out behind that."""
+
+    carry_out: Callable[[], list[Order]]
+    newcomer: bool  # Whether another speaks from then on: whatever is dictated next is his.
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,8 +259,7 @@ class DialogueSession:
     context: StandingContext = NOTHING_STANDS  # What was said once, and holds for each entry that says nothing else.
     shift: Shift | None = None  # Which it is at the site; None where that is not known.
     identifying: Identifying | None = None  # Who is asked about that signs on.
-    arriving: str | None = field(default=None, repr=False)
-    """What was said behind "sign on" over what was open: it is carried out behind that."""
+    behind: Behind | None = field(default=None, repr=False)
     leaving: bool = False  # Somebody signs on or off over what is open, and was asked to finish it first.
     tries: int = 0  # How many answers to the question answered nothing.
     challenges: int = 0  # How often check digits were asked for, of any place: signs with several are asked in turn.
@@ -440,9 +447,9 @@ def terms_at_hand(session: DialogueSession) -> Terms:
     return terms(draft, [*(one.fields for one in session.recorded.entries), *aside], session.rules)
 
 
-def last_told(session: DialogueSession, entry: LastEntry) -> Say:
-    """The order to tell the last entry."""
-    prompt = Prompt.LAST_REFUSED if entry.refused else Prompt.LAST_ENTRY
+def last_told(session: DialogueSession, entry: LastEntry, prompt: Prompt = Prompt.LAST_ENTRY) -> Say:
+    """The order to tell the last entry, or by another prompt one before."""
+    prompt = Prompt.LAST_REFUSED if entry.refused else prompt
     if session.manner.is_closing(entry.draft):
         return Say(prompt, session.manner.as_told(entry.fields, session.rules.form))
     return Say(prompt, entry.fields, terms=terms_of(session, entry), form=entry.draft.form)

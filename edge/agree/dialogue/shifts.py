@@ -8,9 +8,9 @@ from edge.agree.crew import Meant, meant, unknown
 from edge.agree.dialogue import context, drafting, works
 from edge.agree.dialogue.events import RosterTaken, UtteranceHeard
 from edge.agree.dialogue.orders import Order
-from edge.agree.dialogue.session import DialogueSession, Identifying
+from edge.agree.dialogue.session import Behind, DialogueSession, Identifying
 from edge.agree.dialogue.table import State
-from edge.forms.spoken import command, with_work
+from edge.forms.spoken import command, presented, with_work
 from edge.records import Command, Operator, Park, Reason, ShiftChange, Shifted, Work
 from edge.records.speech import Earcon, Prompt, Say, Sound
 
@@ -25,7 +25,7 @@ MINUTE_S = 60
 def sign_on(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Somebody says who speaks from now on."""
     noted, said = heard.noted_as_heeded(Reason.COMMAND), _said(session, heard)
-    candidates, form = _candidates(session, said)
+    candidates, _ = _candidates(session, said)
     if not candidates:
         name = unknown(said, session.rules.language)
         told = session.say(Prompt.UNKNOWN_OPERATOR, operator=name) if name else session.say(Prompt.HELP_SIGNED_OFF)
@@ -33,20 +33,17 @@ def sign_on(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     if (turned_away := _turned_away(session, candidates)) is not None:
         return [noted, Sound(Earcon.NOT_UNDERSTOOD), turned_away]
     leaves = [one.operator.name for one in candidates] != [session.who]
-    if leaves and (unfinished := drafting.ask_to_finish(session)):
-        session.arriving = said
+    behind = Behind(lambda: _sign_on(session, said), newcomer=True)
+    if leaves and (unfinished := drafting.ask_to_finish(session, behind)):
         return [noted, *unfinished]
-    return [noted, *_sign_on(session, candidates, form)]
+    return [noted, *_sign_on(session, said)]
 
 
-def sign_on_waiting(session: DialogueSession) -> list[Order]:
-    """What was open is finished, or left for the next thing: who wanted to sign on over it does now."""
-    said, session.arriving = session.arriving or "", None
+def _sign_on(session: DialogueSession, said: str) -> list[Order]:
+    """Sign on who is meant, as the roster is now, or ask whether it is he."""
     candidates, form = _candidates(session, said)
-    return _sign_on(session, candidates, form) if candidates and session.operator is not None else []
-
-
-def _sign_on(session: DialogueSession, candidates: tuple[Meant, ...], form: str | None) -> list[Order]:
+    if not candidates:
+        return []
     if len(candidates) == 1 and candidates[0].sure:
         return [*drafting.finish_open(session), *_let_begin(session, candidates[0], form)]
     back = session.state if session.draft is None else State.IDLE
@@ -82,7 +79,7 @@ def _let_begin(session: DialogueSession, who: Meant, form: str | None) -> list[O
         shifted = [*ends, Shifted(name, ShiftChange.ON)]
     ended = [] if before == name else context.end(session)
     session.operator, session.called, session.state = name, who.called, State.IDLE
-    session.on_break = session.identifying = session.arriving = None
+    session.on_break = session.identifying = session.behind = None
     session.recorded.last = session.owned(session.recorded.last)
     chosen = take_rights(session, form)
     changed = [order for order in chosen if isinstance(order, Work)]  # before he is greeted: in his own language
@@ -92,11 +89,13 @@ def _let_begin(session: DialogueSession, who: Meant, form: str | None) -> list[O
 
 def _turned_away(session: DialogueSession, candidates: tuple[Meant, ...]) -> Say | None:
     """That none of those who may be meant may fill any form of this device; None where one may."""
-    for one in candidates:
-        forms = one.operator.forms
-        if forms is None or any(form.name in forms for form in session.works.forms):
-            return None
+    if any(_has_work(session, one.operator) for one in candidates):
+        return None
     return session.say(Prompt.NO_WORK, operator=candidates[0].called)
+
+
+def _has_work(session: DialogueSession, operator: Operator) -> bool:
+    return operator.forms is None or any(form.name in operator.forms for form in session.works.forms)
 
 
 def take_rights(session: DialogueSession, form: str | None = None) -> list[Order]:
@@ -143,6 +142,11 @@ def may_sign_on(session: DialogueSession, heard: UtteranceHeard) -> bool:
     if said.command is not Command.SIGN_ON or said.not_understood is not None or session.draft is not None:
         return False
     return session.manner.operators is not None and bool(_candidates(session, _said(session, heard))[0])
+
+
+def names_operator(session: DialogueSession, heard: UtteranceHeard) -> bool:
+    """Whether the words are the name or the number of an operator, and no more: "it's ana"."""
+    return bool(_named(session, presented(heard.reading.words, session.rules.language)))
 
 
 def ask_who(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -226,7 +230,7 @@ def sign_off_unused(session: DialogueSession, _: object) -> list[Order]:
 def _leave(session: DialogueSession, why: str | None, *put: Order) -> list[Order]:
     """Nobody is signed on any more; `put` are the orders by which something was put aside just now."""
     name, called, ended = session.operator, session.called or _called(session), context.end(session)
-    session.operator = session.called = session.identifying = session.on_break = None
+    session.operator = session.called = session.identifying = session.on_break = session.behind = None
     session.state = State.SIGNED_OFF
     session.recorded.last = session.owned(session.recorded.last)
     if name is None:
@@ -261,28 +265,22 @@ def go_away(session: DialogueSession, reason: str | None) -> list[Order]:
     return [told] if session.who is None else [Shifted(session.who, ShiftChange.BREAK, reason), told]
 
 
-def tell_aside(session: DialogueSession, *more: Order) -> list[Order]:
+def tell_aside(session: DialogueSession, *more: Order) -> list[Say]:
     """How many utterances wait for a person, with those that these orders put aside."""
     there = {one.utterance_id for one in session.recorded.aside.drafts}
     new = {order.utterance_id for order in more if isinstance(order, Park)} - there
     count = session.recorded.aside.count + len(new)
-    return [session.say(Prompt.ASIDE, count=str(count))] if count else []
+    return [Say(Prompt.ASIDE, slots={"count": str(count)})] if count else []
 
 
 # The roster changes.
 
 
 def take_roster(session: DialogueSession, taken: RosterTaken) -> list[Order]:
-    """Who may sign on has changed: whoever may no more finishes what is open first."""
+    """Who may sign on has changed: whoever may no more finishes what is open first. Where it names nobody, all may."""
     session.manner = replace(session.manner, operators=taken.operators)
+    session.state = session.resting if session.state is State.SIGNED_OFF else session.state
     return []
-
-
-def take_new_crew(session: DialogueSession, taken: RosterTaken) -> list[Order]:
-    """The same while nobody is signed on: where nobody is named any more, nobody needs to be."""
-    orders = take_roster(session, taken)
-    session.state = session.resting
-    return orders
 
 
 def keep_to_roster(session: DialogueSession) -> list[Order]:
@@ -292,9 +290,7 @@ def keep_to_roster(session: DialogueSession) -> list[Order]:
     stays = session.works.allowed == allowed(session) and session.works.language == _spoken(session)
     if session.signed_on is None or stays:
         return []
-    if session.signed_on.forms is not None and not any(
-        one.name in session.signed_on.forms for one in session.works.forms
-    ):
+    if not _has_work(session, session.signed_on):
         called = session.called or session.operator or ""
         return [session.say(Prompt.NO_WORK, operator=called), *_leave(session, NOT_LISTED)]
     chosen = session.rules.form.name if session.works.chosen else None

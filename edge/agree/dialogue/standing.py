@@ -11,9 +11,9 @@ from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.questions import About, Question, judged, next_question
 from edge.agree.dialogue.session import DialogueSession
-from edge.agree.dialogue.table import QUESTIONS, State
+from edge.agree.dialogue.table import State
 from edge.agree.merging import as_heard, with_fields
-from edge.agree.readings import values_of
+from edge.agree.readings import differing, values_of
 from edge.forms.spoken import corrects, from_now_on
 from edge.records import Act, Draft, FieldReading, Outcome, Verdict
 from edge.records.speech import Prompt, Say
@@ -97,10 +97,26 @@ def _leave(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     is_held = session.state is State.HELD
     if heard.reading.act is not Act.RECORD:
         return drafting.doubt(session, heard) if is_held else drafting.reject_answer(session, heard)
-    if is_held and not session.doubted and not corrects(heard.reading.words, session.rules.language):
+    if _agrees(session, heard) and not corrects(heard.reading.words, session.rules.language):
         return [*drafting.commit(session), *drafting.begin_entry(session, heard)]
     waits = drafting.let_wait(session, heard, heard.reading)
     return [*waits, *(session.ask(session.is_entry_right) if is_held else [session.put(session.asked)])]
+
+
+def _agrees(session: DialogueSession, heard: UtteranceHeard) -> bool:
+    """Whether an entry agrees to the context that was read back before it, as silence does.
+
+    After words that nobody understood only a whole one does, which says nothing else of the context: it has that read
+    back once more.
+    """
+    if session.state is State.HELD and not session.doubted:
+        return True
+    said, context_, rules = heard.reading, session.open_draft.reading, session.rules
+    if session.state is not State.HELD and session.about is not About.ENTRY_RIGHT:
+        return False
+    whole = {**context_.fields, **said.fields}
+    is_whole = all(one.name in whole for one in rules.form.fields if one.required)
+    return is_whole and not differing(context_, said, rules.form.said_once)
 
 
 def object_to_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -116,10 +132,7 @@ def object_to_last(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
     return [noted, session.say(Prompt.STANDING_NOW, values_of(reading)), *session.ask(Question(About.WRONG))]
 
 
-def tell(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """The operator asks where he is: what stands; then the question once more, if one is open."""
+def told(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
+    """What stands for all entries; then the question once more, if one is open."""
     values = context.standing_values(session)
-    told = Say(Prompt.STANDING_NOW, values) if values else Say(Prompt.STANDING_NONE)
-    if session.question is None or session.state not in QUESTIONS:
-        return [*status.note(session, heard), session.repeatable(told)]
-    return [*status.note(session, heard), told, session.put(session.question)]
+    return [Say(Prompt.STANDING_NOW, values) if values else Say(Prompt.STANDING_NONE), *status.asked_again(session)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from edge.agree.dialogue import amendments, context, drafting, shifts, works
@@ -11,17 +12,14 @@ from edge.agree.dialogue.questions import About, Question, judged
 from edge.agree.dialogue.session import DialogueSession, last_told
 from edge.agree.dialogue.table import QUESTIONS, State
 from edge.agree.readings import values_of
-from edge.forms.spoken import break_reason
+from edge.forms.spoken import FEW, break_reason, is_among
 from edge.records import Act, Because, Command, Confirmation, Draft, Drop, Outcome, Park, Reason, Verdict
 from edge.records.speech import Adjust, Earcon, Hush, Prompt, Say, Sound
 
 UNASKED = frozenset({State.SIGNED_OFF, State.IDENTIFYING, State.PAUSED, State.CHOOSING_WORK})
 """States in which what is dictated is put aside."""
 
-
-def do_nothing(_: DialogueSession, __: object) -> list[Order]:
-    """It is of no matter here."""
-    return []
+MOST_TOLD = 3  # So many of the last entries are told: nobody keeps a fourth in mind.
 
 
 # What the operator said, and what the device is asked.
@@ -45,68 +43,58 @@ def turn_away(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 
 def _why_away(session: DialogueSession) -> Say:
-    match session.state:
-        case State.PAUSED:
-            return session.say(Prompt.PAUSED)
-        case State.IDENTIFYING:
-            return shifts.question(session)
-        case State.CHOOSING_WORK:
-            return works.which(session)
-        case _:
-            return session.say(Prompt.SIGN_ON_FIRST)
+    asks = {State.IDENTIFYING: shifts.question, State.CHOOSING_WORK: works.which}.get(session.state)
+    if asks is not None:
+        return asks(session)
+    return session.say(Prompt.PAUSED if session.state is State.PAUSED else Prompt.SIGN_ON_FIRST)
 
 
-def say_again(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """The operator wants to hear what was said last, and all of it."""
-    again = session.spoken.again or (Say(Prompt.NOTHING_SAID),)
-    whole = [replace(one, terms=replace(one.terms, ends=frozenset())) for one in again]
-    return [*note(session, heard), *session.several(whole)]
+Telling = Callable[[DialogueSession, UtteranceHeard], Sequence[Say]]
 
 
-def tell_waiting(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """The operator asks how many events wait for the inventory."""
+def again(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
+    """What was said last, and all of it."""
+    said = session.spoken.again or (Say(Prompt.NOTHING_SAID),)
+    return [replace(one, terms=replace(one.terms, ends=frozenset())) for one in said]
+
+
+def waiting(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
+    """How many events wait for the inventory."""
     owed, refused = session.recorded.owed, len(session.recorded.refused)
     prompt = Prompt.WAITING_REFUSED if refused else Prompt.WAITING if owed else Prompt.WAITING_NONE
-    told = session.say(prompt, count=str(owed), refused=str(refused))
-    return [*note(session, heard), told, *shifts.tell_aside(session)]
+    return [Say(prompt, slots={"count": str(owed), "refused": str(refused)}), *shifts.tell_aside(session)]
 
 
-def tell_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """The operator asks for the last entry."""
-    last = session.recorded.last or works.latest_elsewhere(session)
-    if last is None:
-        return [*note(session, heard), session.say(Prompt.NO_ENTRY)]
-    return [*note(session, heard), session.repeatable(last_told(session, last))]
+def last(session: DialogueSession, heard: UtteranceHeard) -> list[Say]:
+    """The last entry, or the last few."""
+    if is_among(FEW, heard.reading.words, session.rules.language):
+        own = [one for one in session.recorded.stand() if session.owned(one) is not None][:MOST_TOLD]
+        return [last_told(session, one, Prompt.RECORDED) for one in reversed(own)] or [Say(Prompt.NO_ENTRY)]
+    entry = session.recorded.last or works.latest_elsewhere(session)
+    return [Say(Prompt.NO_ENTRY) if entry is None else last_told(session, entry)]
 
 
-def tell_tally(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """The operator asks how many entries of today are for a place: that which he names, or that of his last entry."""
-    named, last = values_of(heard.reading), session.recorded.last
-    if not named and last is not None:
+def tally(session: DialogueSession, heard: UtteranceHeard) -> list[Say]:
+    """How many entries of today are for a place: that which is named, or that of the last entry."""
+    named, entry = values_of(heard.reading), session.recorded.last
+    if not named and entry is not None:
         places = (field.name for field in session.rules.form.fields if field.is_place)
-        named = {name: last.fields[name] for name in places if name in last.fields}
-    if len(named) != 1:  # a form may have no place, or two
-        return [*note(session, heard), session.say(Prompt.NO_ENTRY)]
-    return [*note(session, heard), session.say(Prompt.TALLY, named)]
+        named = {name: entry.fields[name] for name in places if name in entry.fields}
+    # A form may have no place, or two.
+    return [Say(Prompt.TALLY, named) if len(named) == 1 else Say(Prompt.NO_ENTRY)]
 
 
-def tell_help(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def help_(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
     """What can be said here; then the question once more, for that is what help was needed with."""
     if session.state is State.CHOOSING_WORK:
-        return works.tell(session, heard)
-    if session.question is None or session.state not in QUESTIONS:
-        return [*note(session, heard), session.say(drafting.HELP[session.state])]
-    return [*note(session, heard), Say(drafting.HELP[session.state]), session.put(session.question)]
+        return [works.which(session)]
+    return [Say(drafting.HELP[session.state]), *asked_again(session)]
 
 
-def tell_listening(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """The operator bids it go on, and it was not paused."""
-    return [*note(session, heard), session.say(Prompt.LISTENING)]
-
-
-def tell_listened(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """The operator asks who in the office has listened to him: the journal knows."""
-    return [*note(session, heard), session.say(Prompt.LISTENED)]
+def asked_again(session: DialogueSession) -> list[Say]:
+    """The open question once more, behind an answer to something else."""
+    is_open = session.question is not None and session.state in QUESTIONS
+    return [session.put(session.asked)] if is_open else []
 
 
 def adjust_voice(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -124,24 +112,29 @@ def fall_silent(session: DialogueSession, _: object) -> list[Order]:
 # What the journal and the inventory tell.
 
 
-def alarm(_: DialogueSession, hardware: Hardware) -> list[Order]:
-    """A fault of the headset came, or went. "Say again" does not repeat it: that is about the work."""
+def alarm(session: DialogueSession, hardware: Hardware) -> list[Order]:
+    """A fault of the headset came, or went. "Say again" does not repeat it: that is about the work.
+
+    Who has it while an entry is held may not have heard that read back.
+    """
     slots = {"fault": hardware.fault}
     if hardware.healed:
         return [Say(Prompt.HEALED, slots=slots)]
-    return [Sound(Earcon.FAULT), Say(Prompt.FAULT, slots=slots, priority=True)]
-
-
-def alarm_and_ask(session: DialogueSession, hardware: Hardware) -> list[Order]:
-    """A fault while an entry is held: the operator may not have heard it read back."""
-    return [*alarm(session, hardware), *session.ask(session.is_entry_right)]
+    asked = session.ask(session.is_entry_right) if session.state is State.HELD else []
+    return [Sound(Earcon.FAULT), Say(Prompt.FAULT, slots=slots, priority=True), *asked]
 
 
 # Pauses, who speaks, and a device that comes up again.
 
 
 def pause(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """The operator wants not to be listened to. What is asked waits for a while; what is held is committed."""
+    """The operator wants not to be listened to. What is asked waits for a while; what is held is committed.
+
+    Who is away already and says why else begins another break.
+    """
+    reason = break_reason(heard.reading.words, session.rules.language)
+    if session.state is State.PAUSED and reason in {None, session.on_break}:
+        return note(session, heard)
     orders: list[Order] = []
     if session.state is State.HELD and session.doubted:
         session.question = session.is_entry_right
@@ -150,16 +143,7 @@ def pause(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     if session.draft is not None and (session.draft.act is Act.CANCEL or session.manner.is_closing(session.draft)):
         orders = drafting.park(session)
     session.state = State.PAUSED
-    reason = break_reason(heard.reading.words, session.rules.language)
     return [heard.noted_as_heeded(Reason.COMMAND), *orders, *shifts.go_away(session, reason)]
-
-
-def pause_for(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """The operator says that he is away while he is; another reason than before begins another break."""
-    reason = break_reason(heard.reading.words, session.rules.language)
-    if reason in {None, session.on_break}:
-        return note(session, heard)
-    return [heard.noted_as_heeded(Reason.COMMAND), *shifts.go_away(session, reason)]
 
 
 def resume(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:

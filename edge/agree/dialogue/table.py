@@ -46,18 +46,10 @@ class Event(StrEnum):
     NEVER_MIND = "never mind"  # What takes back what is open, and nothing that is recorded.
     YES = "yes"
     NO = "no"
-    SAY_AGAIN = "say again"
-    HOW_MANY_WAITING = "how many waiting"
-    HOW_MANY_HERE = "how many here"
-    HOW_MANY_ON_TRAILER = "how many on trailer"
-    WHAT_IS_LEFT = "what is left"
-    WHERE_TO = "where to"
+    ASKED = "asked"  # "How many waiting", "what is left", "say again", "help": what is told changes nothing.
     TRAILER_DONE = "trailer done"
     WHAT_IS_OPEN = "what is open"
     PUT_ASIDE = "put aside"
-    LAST_ENTRY = "last entry"
-    WHERE_AM_I = "where am i"
-    HELP = "help"
     PAUSE = "pause"
     RESUME = "resume"
     ADJUST = "adjust"  # Louder, softer, faster, slower.
@@ -65,8 +57,6 @@ class Event(StrEnum):
     DOUBTED_SIGN_ON = "doubted sign on"  # A number or a name of the roster that was not heard surely.
     SIGN_OFF = "sign off"
     ROSTER = "roster"  # Who may sign on has changed.
-    WHICH_WORK = "which work"
-    WHO_LISTENED = "who listened"
     SWITCH = "switch"  # "Switch to counting"; where nothing is open, "counting".
     UNHEARD = "unheard"  # Sound in a language for which no recogniser is here.
     SPEAKING = "speaking"  # The operator began to speak, over the device's voice or not.
@@ -76,11 +66,9 @@ class Event(StrEnum):
     SETTLED = "settled"
     REFUSED = "refused"  # The inventory refused an event, or has the same from somebody else.
     DECIDED = "decided"  # A person in the office decided about what waited for one.
-    TROUBLE = "trouble"  # The inventory cannot be reached.
-    DELIVERING = "delivering"  # It can again.
+    LINK = "link"  # The inventory cannot be reached, or can again.
     SHIFT_BEGAN = "shift began"  # Another shift of the site, or another day.
-    FAULT = "fault"  # The headset or the microphone fails.
-    HEALED = "healed"
+    FAULT = "fault"  # The headset or the microphone fails, or works again.
     STARTED = "started"  # The device came up, with what was open when it went down.
 
 
@@ -118,27 +106,17 @@ class Step(StrEnum):
     TAKE_BACK = "ask whether to cancel the last entry"
     DEFER = "tell that it is kept"
     TURN_AWAY = "park it in review, tell why"
-    SAY_AGAIN = "say the last thing again"
-    TELL_WAITING = "tell how many wait"
-    TELL_TALLY = "tell how much there is of the trailer, or how many entries of today are for a place"
-    TELL_SUMS = "tell how much was received of the trailer"
-    TELL_LEFT = "tell which announced pallets nobody has received"
-    TELL_WHERE = "tell where a pallet goes, or is"
+    TELL = "tell what is asked; the last entry, where nothing is"
     CLOSE = "tell what was received of the trailer, ask whether to close it"
     CLOSE_NEXT = "commit the held entry, tell what was received of the trailer, ask whether to close it"
     FINISH_FIRST = "ask to finish what is open"
     TAKE_UP = "ask again about the oldest that was put aside; where there is none, tell how many wait"
     TELL_OPEN = "say again what is asked, or was read back"
     PUT_ASIDE = "park it in review"
-    TELL_LAST = "tell the last entry"
     SET = "read back what holds from now on; over an open entry for those behind it"
-    TELL_STANDING = "tell what holds for all entries"
     NEW_SHIFT = "end what holds for all entries, tell it at the next quiet moment"
-    HELP = "tell what can be said"
-    PAUSE = "close what is held, pause"
-    PAUSE_FOR = "on record; another reason begins another break"
+    PAUSE = "close what is held, pause; another reason begins another break"
     UNUSED = "sign off whoever has said nothing for long"
-    NOT_PAUSED = "tell that it listens"
     RESUME = "go on"
     ADJUST = "adjust the voice"
     SIGN_ON = "ask to finish what is open, else close it, sign on; ask whether it is he, where that is in doubt"
@@ -147,13 +125,10 @@ class Step(StrEnum):
     SOMEBODY_ELSE = "ask about the next who may be meant, else leave it"
     WHO_AGAIN = "ask again whether it is he; after three times, leave it"
     NOBODY = "leave it"
-    ROSTER = "take it; who is no more on it is signed off as soon as nothing is open"
-    NEW_CREW = "take it; nobody need sign on where it names nobody"
+    ROSTER = "take it; sign off who is no more on it, as soon as nothing is open; who names nobody lets all"
     SIGN_OFF = "ask to finish what is open, else close it, sign off"
     SWITCH = "ask to finish what is open, else close it, fill the other form; ask which, where none is called so"
-    TELL_WORK = "tell which work it is"
     ASK_WORK = "ask which work it is to be"
-    TELL_LISTENED = "tell who listened to what he said, when and why"
     NOT_HEARD_HERE = "tell that this language is not heard here"
     LISTEN = "fall silent, give time"
     LET_GO = "park what was open"
@@ -161,8 +136,7 @@ class Step(StrEnum):
     COUNT = "count it"
     NEWS = "tell it at the next quiet moment"
     DECIDED = "close what was asked about it, tell it at the next quiet moment"
-    ALARM = "tell it at once"
-    ALARM_HELD = "tell it at once, ask whether the held entry is right"
+    ALARM = "tell it at once; where an entry is held that may not have been heard, ask whether it is right"
     RESTORE = "ask again for what was open"
 
 
@@ -178,79 +152,58 @@ CLOSED = IDLE | CHOOSING_WORK  # States in which somebody is signed on, and noth
 
 UNLED = CLOSED | {State.SIGNED_OFF, State.PAUSED}  # States in which nothing is asked of an entry.
 
-LEADS: Mapping[Step, frozenset[State]] = MappingProxyType(
+STAYS: frozenset[None] = frozenset({None})  # The state stays, at times at least.
+
+LEADS: Mapping[Step, frozenset[State | None]] = MappingProxyType(
     {
         Step.BEGIN: AGREEING | IDLE,
         Step.NEXT: AGREEING | IDLE,
         Step.CORRECT: AGREEING | IDLE,
         Step.AMEND: AGREEING | IDLE,
-        Step.SET: AGREEING | IDLE,
+        Step.SET: STAYS | AGREEING | IDLE,
         Step.ANSWER: AGREEING | IDLE,
         Step.KEEP: IDLE,
-        Step.SCAN: AGREEING | IDLE,
+        Step.SCAN: STAYS | AGREEING | IDLE,
         Step.PROVE: AGREEING | IDLE,
         Step.AGREE: AGREEING | IDLE,
         Step.DISAGREE: AGREEING | IDLE,
-        Step.NEITHER: frozenset({State.ASKING, State.IDLE}),
-        Step.WHICH: QUESTIONS,
+        Step.NEITHER: STAYS | frozenset({State.ASKING, State.IDLE}),
+        Step.WHICH: STAYS | QUESTIONS,
         Step.WHAT_IS_WRONG: frozenset({State.ASKING}),
         Step.COMMIT: IDLE | {State.CONFIRMING},
         Step.DUE: frozenset({State.CONFIRMING, State.IDLE}),
-        Step.DOUBT: frozenset({State.CONFIRMING}),
-        Step.ASK_AGAIN: IDLE,
-        Step.NOT_HEARD: IDLE,
-        Step.LAPSE: IDLE,
+        Step.DOUBT: STAYS | frozenset({State.CONFIRMING}),
+        Step.ASK_AGAIN: STAYS | IDLE,
+        Step.NOT_HEARD: STAYS | IDLE,
+        Step.LAPSE: STAYS | IDLE,
         Step.DROP: frozenset({State.CONFIRMING, State.IDLE}),
-        Step.FORGET: IDLE,
+        Step.FORGET: STAYS | IDLE,
         Step.GIVE_UP: frozenset({State.CONFIRMING, State.IDLE}),
         Step.OBJECT: frozenset({State.ASKING, State.IDLE}),
         Step.TAKE_BACK: frozenset({State.CONFIRMING, State.IDLE}),
         Step.TAKE_UP: QUESTIONS | IDLE,
-        Step.TELL_OPEN: QUESTIONS | IDLE,
-        Step.CLOSE: frozenset({State.CONFIRMING}),
+        Step.TELL_OPEN: STAYS | QUESTIONS | IDLE,
+        Step.CLOSE: STAYS | frozenset({State.CONFIRMING}),
         Step.CLOSE_NEXT: frozenset({State.CONFIRMING, State.IDLE}),
         Step.PUT_ASIDE: IDLE,
-        Step.DECIDED: frozenset({State.IDLE, State.CONFIRMING}),
+        Step.DECIDED: STAYS | frozenset({State.IDLE, State.CONFIRMING}),
         Step.PAUSE: frozenset({State.PAUSED}),
         Step.RESUME: AGREEING | IDLE | CHOOSING_WORK,
-        Step.SIGN_ON: frozenset({State.IDLE, State.IDENTIFYING, State.CHOOSING_WORK}),
+        Step.SIGN_ON: STAYS | frozenset({State.IDLE, State.IDENTIFYING, State.CHOOSING_WORK}),
         Step.WHO: frozenset({State.IDENTIFYING}),
         Step.SIGN_ON_ASKED: IDLE | CHOOSING_WORK,
         Step.SOMEBODY_ELSE: UNLED | {State.IDENTIFYING},
         Step.WHO_AGAIN: UNLED | {State.IDENTIFYING},
         Step.NOBODY: UNLED,
-        Step.NEW_CREW: IDLE | CHOOSING_WORK,
-        Step.SWITCH: IDLE,
-        Step.SIGN_OFF: frozenset({State.SIGNED_OFF}),
-        Step.UNUSED: frozenset({State.SIGNED_OFF}),
-        Step.ALARM_HELD: frozenset({State.CONFIRMING}),
+        Step.ROSTER: STAYS | CLOSED,
+        Step.SWITCH: STAYS | IDLE,
+        Step.SIGN_OFF: STAYS | frozenset({State.SIGNED_OFF}),
+        Step.UNUSED: STAYS | frozenset({State.SIGNED_OFF}),
+        Step.ALARM: STAYS | frozenset({State.CONFIRMING}),
         Step.RESTORE: AGREEING | UNLED,
     }
 )
 """The states a step may lead to. A step that is not named here leads nowhere: the state stays."""
-
-MAY_STAY = frozenset(
-    {
-        Step.SCAN,
-        Step.TELL_OPEN,
-        Step.CLOSE,
-        Step.SET,
-        Step.ASK_AGAIN,
-        Step.NOT_HEARD,
-        Step.DOUBT,
-        Step.LAPSE,
-        Step.FORGET,
-        Step.SIGN_ON,
-        Step.SIGN_OFF,
-        Step.NEW_CREW,
-        Step.UNUSED,
-        Step.SWITCH,
-        Step.DECIDED,
-        Step.NEITHER,
-        Step.WHICH,
-    }
-)
-"""Steps that lead somewhere else at times, and at times nowhere."""
 
 _ALWAYS = {
     Event.SCANNED: Step.SCAN,
@@ -258,29 +211,19 @@ _ALWAYS = {
     Event.NOISE: Step.NOTE,
     Event.NAMED: Step.KEEP,
     Event.DEFERRED: Step.DEFER,
-    Event.SAY_AGAIN: Step.SAY_AGAIN,
-    Event.HOW_MANY_WAITING: Step.TELL_WAITING,
-    Event.HOW_MANY_HERE: Step.TELL_TALLY,
-    Event.HOW_MANY_ON_TRAILER: Step.TELL_SUMS,
-    Event.WHAT_IS_LEFT: Step.TELL_LEFT,
-    Event.WHERE_TO: Step.TELL_WHERE,
+    Event.ASKED: Step.TELL,
     Event.TRAILER_DONE: Step.FINISH_FIRST,
     Event.WHAT_IS_OPEN: Step.TELL_OPEN,
     Event.PUT_ASIDE: Step.PUT_ASIDE,
-    Event.LAST_ENTRY: Step.TELL_LAST,
     Event.CONTEXT: Step.SET,
-    Event.WHERE_AM_I: Step.TELL_STANDING,
     Event.SHIFT_BEGAN: Step.NEW_SHIFT,
-    Event.HELP: Step.HELP,
     Event.PAUSE: Step.PAUSE,
-    Event.RESUME: Step.NOT_PAUSED,
+    Event.RESUME: Step.TELL,
     Event.ADJUST: Step.ADJUST,
     Event.SIGN_ON: Step.SIGN_ON,
     Event.DOUBTED_SIGN_ON: Step.WHO,
     Event.SIGN_OFF: Step.SIGN_OFF,
     Event.ROSTER: Step.ROSTER,
-    Event.WHICH_WORK: Step.TELL_WORK,
-    Event.WHO_LISTENED: Step.TELL_LISTENED,
     Event.SWITCH: Step.SWITCH,
     Event.UNHEARD: Step.NOT_HEARD_HERE,
     Event.SPEAKING: Step.LISTEN,
@@ -290,10 +233,8 @@ _ALWAYS = {
     Event.SETTLED: Step.COUNT,
     Event.REFUSED: Step.NEWS,
     Event.DECIDED: Step.DECIDED,
-    Event.TROUBLE: Step.NEWS,
-    Event.DELIVERING: Step.NEWS,
+    Event.LINK: Step.NEWS,
     Event.FAULT: Step.ALARM,
-    Event.HEALED: Step.ALARM,
     Event.STARTED: Step.NOTHING,
 }
 """What is done in most states; the rows below differ from it, and add what the operator dictates and answers."""
@@ -325,7 +266,7 @@ _AWAY = {
     Event.YES: Step.NOTE,
     Event.NO: Step.NOTE,
     Event.DEFERRED: Step.TURN_AWAY,
-    Event.WHAT_IS_OPEN: Step.TELL_WAITING,
+    Event.WHAT_IS_OPEN: Step.TELL,
     Event.PUT_ASIDE: Step.NOTE,
     Event.TRAILER_DONE: Step.NOTE,
     Event.SWITCH: Step.NOTE,
@@ -339,7 +280,6 @@ TABLE: Mapping[State, Mapping[Event, Step]] = MappingProxyType(
             Event.PAUSE: Step.NOTE,
             Event.RESUME: Step.NOTE,
             Event.SIGN_OFF: Step.NOTE,
-            Event.ROSTER: Step.NEW_CREW,
             Event.STARTED: Step.RESTORE,
         },
         State.IDLE: {
@@ -350,7 +290,7 @@ TABLE: Mapping[State, Mapping[Event, Step]] = MappingProxyType(
             Event.UNCLEAR: Step.NOT_UNDERSTOOD,
             Event.INDISTINCT: Step.NOT_UNDERSTOOD,
             Event.CANCEL: Step.TAKE_BACK,
-            Event.NEVER_MIND: Step.TELL_LAST,
+            Event.NEVER_MIND: Step.TELL,
             Event.WHAT_IS_OPEN: Step.TAKE_UP,
             Event.TRAILER_DONE: Step.CLOSE,
             Event.PUT_ASIDE: Step.NOTE,
@@ -372,9 +312,9 @@ TABLE: Mapping[State, Mapping[Event, Step]] = MappingProxyType(
             Event.NO: Step.WHAT_IS_WRONG,
             Event.DEFERRED: Step.PUT_OFF,
             Event.TRAILER_DONE: Step.CLOSE_NEXT,
+            Event.RESUME: Step.NOTE,
             Event.DEADLINE: Step.DUE,
             Event.CONTRADICTED: Step.WHICH,
-            Event.FAULT: Step.ALARM_HELD,
         },
         State.ASKING: {
             **_ALWAYS,
@@ -402,7 +342,6 @@ TABLE: Mapping[State, Mapping[Event, Step]] = MappingProxyType(
         State.PAUSED: {
             **_ALWAYS,
             **_AWAY,
-            Event.PAUSE: Step.PAUSE_FOR,
             Event.RESUME: Step.RESUME,
             Event.UNHEARD: Step.NOTE,
             Event.DEADLINE: Step.LET_GO,
@@ -427,6 +366,4 @@ TABLE: Mapping[State, Mapping[Event, Step]] = MappingProxyType(
 
 def leads(state: State, event: Event) -> frozenset[State]:
     """Where the step for `event` in `state` may lead."""
-    step = TABLE[state][event]
-    stays = frozenset({state}) if step not in LEADS or step in MAY_STAY else frozenset()
-    return LEADS.get(step, frozenset()) | stays
+    return frozenset(state if one is None else one for one in LEADS.get(TABLE[state][event], STAYS))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 
 from edge.agree.decide import Rules
-from edge.agree.dialogue import context, drafting, status
+from edge.agree.dialogue import context, status
 from edge.agree.dialogue.events import UtteranceHeard
-from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.session import DialogueSession, terms_on_record
 from edge.agree.dialogue.table import AGREEING
 from edge.agree.expectations import Expectations
@@ -17,10 +16,9 @@ from edge.agree.merging import given, is_one_of
 from edge.agree.readings import likely_values, values_of
 from edge.agree.received import Sums, ending_so, missing, named_place, of_place, pallet_field, place_field, summed
 from edge.forms.model import Expects, Form
+from edge.forms.spoken import LACKING, TODAY, is_among
 from edge.records import Act, FieldReading, FieldValue, Reading, ReceivingPlace, StandingEntry
 from edge.records.speech import FEWEST_TOLD, Prompt, Say
-
-MOST_LISTED = 3  # So many numbers are told of more: nobody keeps a fourth in mind.
 
 FEWEST_ASKED = 2  # So many last characters say in a question which pallet is meant: nothing comes of it but an answer.
 
@@ -53,12 +51,9 @@ def asked_of(session: DialogueSession, heard: UtteranceHeard) -> ReceivingPlace 
     return named_place(session.rules.form, values_of(heard.reading)) or standing(session)
 
 
-def which_place(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def which_place(session: DialogueSession) -> list[Say]:
     """Nobody has said yet which trailer stands there."""
-    if not session.rules.form.places_received:
-        return drafting.ask_to_repeat(session, heard)
-    named = session.rules.form.places_received[0]
-    return [*status.note(session, heard), session.repeatable(Say(Prompt.ASK_FIELD, asked=named))]
+    return [Say(Prompt.ASK_FIELD, asked=session.rules.form.places_received[0])]
 
 
 def as_field(session: DialogueSession, place: ReceivingPlace) -> dict[str, FieldValue]:
@@ -106,35 +101,38 @@ def _announced_of(
 # What is left, and how much there is.
 
 
-def tell_left(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """The operator asks what is left: of the pallets that were announced, those that nobody has received."""
+def left(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
+    """Of the pallets that were announced, those that nobody has received; or what the open entry still lacks."""
     form = receiving(session)
+    if session.question is not None and is_among(LACKING, heard.reading.words, session.rules.language):
+        return status.asked_again(session)
     if not form.places_received:
-        return status.tell_waiting(session, heard)
+        return status.waiting(session, heard)
     if (place := asked_of(session, heard)) is None:
-        return which_place(session, heard)
-    fields, aside = as_field(session, place), put_aside_of(session, place)
+        return which_place(session)
+    fields, (numbers, aside) = as_field(session, place), put_aside_of(session, place)
     lacking = missing(place, session.expected, form, session.lately.entries)
     if lacking is None:
-        return [*status.note(session, heard), session.say(Prompt.NOT_ANNOUNCED, fields)]
-    told = listed(session, Prompt.LEFT, Prompt.LEFT_MANY, [one for one in lacking if one not in aside.numbers])
-    return [*status.note(session, heard), *session.several([*(told or [Say(Prompt.LEFT_NONE, fields)]), *aside.told])]
+        return [Say(Prompt.NOT_ANNOUNCED, fields)]
+    told = listed(session, Prompt.LEFT, Prompt.LEFT_MANY, [one for one in lacking if one not in numbers])
+    return [*(told or [Say(Prompt.LEFT_NONE, fields)]), *aside]
 
 
-def tell_sums(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """The operator asks how much of the trailer was received so far, by whomever at this device."""
+def sums(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
+    """How much of the trailer was received so far, by whomever at this device."""
     if (place := asked_of(session, heard)) is None:
-        return which_place(session, heard)
-    told = [*sums_told(session, place), *put_aside_of(session, place).told]
-    return [*status.note(session, heard), *session.several(told)]
+        return which_place(session) if session.rules.form.places_received else [Say(Prompt.REPEAT)]
+    return [*sums_told(session, place), *put_aside_of(session, place)[1]]
 
 
-def tell_tally(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """How many so far: of the trailer, where one is named or stands there; else of the dock."""
+def tally(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
+    """How many so far: of the shift, where that is asked; of the trailer that is named or stands; else of the dock."""
     form, named = session.rules.form, values_of(heard.reading)
+    if session.operator is not None and is_among(TODAY, heard.reading.words, session.rules.language):
+        return [Say(Prompt.TOTAL, slots={"name": session.operator})]
     if named_place(form, named) is not None or (not named and standing(session) is not None):
-        return tell_sums(session, heard)
-    return status.tell_tally(session, heard)
+        return sums(session, heard)
+    return status.tally(session, heard)
 
 
 def sums_told(session: DialogueSession, place: ReceivingPlace) -> list[Say]:
@@ -152,31 +150,23 @@ def sums_told(session: DialogueSession, place: ReceivingPlace) -> list[Say]:
     return [first, *counts, *conditions, *refused]
 
 
-@dataclass(frozen=True, slots=True)
-class Aside:
-    """What waits for a person of what is received at a place."""
-
-    numbers: tuple[str, ...] = field(repr=False)
-    told: tuple[Say, ...]
-
-
-def put_aside_of(session: DialogueSession, place: ReceivingPlace) -> Aside:
-    """Whatever is not known to be of another place may be of this one."""
+def put_aside_of(session: DialogueSession, place: ReceivingPlace) -> tuple[tuple[str, ...], list[Say]]:
+    """What waits for a person, by its numbers and as it is told: whatever is not known to be of another place."""
     form, pallet = session.rules.form, session.rules.form.expects.get(Expects.PALLET)
     values = [likely_values(one.reading) for one in session.recorded.aside.drafts if one.act is Act.RECORD]
     here = [one for one in values if named_place(form, one) in {None, place}]
     numbers = tuple(str(one[pallet]) for one in here if pallet is not None and pallet in one)
     without = len(here) - len(numbers)
     unknown = [Say(Prompt.ASIDE, slots={"count": str(without)})] if without else []
-    return Aside(numbers, (*listed(session, Prompt.ASIDE_LISTED, Prompt.ASIDE_MANY, numbers), *unknown))
+    return numbers, [*listed(session, Prompt.ASIDE_LISTED, Prompt.ASIDE_MANY, numbers), *unknown]
 
 
 def listed(session: DialogueSession, few: Prompt, many: Prompt, numbers: Sequence[str]) -> list[Say]:
     """So many, and their numbers, or the first of them; nothing for none."""
     if not numbers:
         return []
-    prompt = few if len(numbers) <= MOST_LISTED else many
-    form, first = receiving(session), tuple(numbers[:MOST_LISTED])
+    prompt = few if len(numbers) <= status.MOST_TOLD else many
+    form, first = receiving(session), tuple(numbers[: status.MOST_TOLD])
     slots = {"count": str(len(numbers))}
     return [Say(prompt, slots=slots, asked=form.expects[Expects.PALLET], candidates=first, form=form.name)]
 
@@ -184,18 +174,16 @@ def listed(session: DialogueSession, few: Prompt, many: Prompt, numbers: Sequenc
 # One pallet.
 
 
-def tell_where(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """The operator asks where a pallet goes, or is: the one that he names, else the one at hand."""
+def where(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
+    """Where a pallet goes, or is: the one that is named, else the one at hand."""
     named = session.identifiers_of(values_of(heard.reading)) or _at_hand(session)
-    if not named:
-        return [*status.note(session, heard), session.say(Prompt.NO_ENTRY)]
-    return _tell_of(session, heard, named, Prompt.NOTHING_KNOWN)
+    return [_told_of(session, named, Prompt.NOTHING_KNOWN) if named else Say(Prompt.NO_ENTRY)]
 
 
-def tell_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """The operator asks for the last entry, or for one by its number."""
+def last(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
+    """The last entry, or one by its number."""
     named = session.identifiers_of(values_of(heard.reading))
-    return _tell_of(session, heard, named, Prompt.NOT_RECORDED) if named else status.tell_last(session, heard)
+    return [_told_of(session, named, Prompt.NOT_RECORDED)] if named else status.last(session, heard)
 
 
 def _at_hand(session: DialogueSession) -> dict[str, FieldValue]:
@@ -205,26 +193,21 @@ def _at_hand(session: DialogueSession) -> dict[str, FieldValue]:
     return {} if last is None else session.identifiers_of(last.fields)
 
 
-def _tell_of(
-    session: DialogueSession, heard: UtteranceHeard, named: Mapping[str, FieldValue], unknown: Prompt
-) -> list[Order]:
+def _told_of(session: DialogueSession, named: Mapping[str, FieldValue], unknown: Prompt) -> Say:
     """What this device knows of one thing, by its records, by what waits for a person, by what was announced."""
     form, meant = session.rules.form, dict(named)
     name, said = next(iter(named.items()))
     if isinstance(said, str):
         ways = ending_so(said, _known(session, name), FEWEST_ASKED)
         if len(ways) > 1:
-            several = Say(Prompt.ENDS_ALIKE, asked=name, candidates=ways[:2])
-            return [*status.note(session, heard), session.repeatable(several)]
+            return Say(Prompt.ENDS_ALIKE, asked=name, candidates=ways[:2])
         meant[name] = ways[0]
     recorded = next((one for one in session.lately.entries if one.form == form.name and _is(one.fields, meant)), None)
     if recorded is not None:
-        told = _recorded(session, recorded)
-    elif any(_is(likely_values(one.reading), meant) for one in session.recorded.aside.drafts):
-        told = Say(Prompt.PARKED_ENTRY, meant)
-    else:
-        told = _announced(session, meant, unknown)
-    return [*status.note(session, heard), session.repeatable(told)]
+        return _recorded(session, recorded)
+    if any(_is(likely_values(one.reading), meant) for one in session.recorded.aside.drafts):
+        return Say(Prompt.PARKED_ENTRY, meant)
+    return _announced(session, meant, unknown)
 
 
 def _is(fields: Mapping[str, FieldValue], meant: Mapping[str, FieldValue]) -> bool:
@@ -244,20 +227,21 @@ def _known(session: DialogueSession, name: str) -> Iterable[str]:
 def _recorded(session: DialogueSession, entry: StandingEntry) -> Say:
     """An entry as it stands: who dictated it if somebody else did, when if it was not just now, and its state."""
     ago, last = session.lately.now - entry.recorded_at, terms_on_record(session, entry.event_id)
+    by, at = str(entry.operator), entry.recorded_at.astimezone(session.lately.now.tzinfo)
+    slots: dict[str, str] = {}
     if entry.refused:
-        return Say(Prompt.RECORDED_REFUSED, entry.fields, terms=last)
-    if entry.owed and session.news.cut_off:
-        return Say(Prompt.RECORDED_UNSENT, entry.fields, terms=last)
-    if entry.operator not in {None, session.who}:
-        return Say(
-            Prompt.RECORDED_BY, entry.fields, {"operator": session.manner.called(str(entry.operator))}, terms=last
-        )
-    if ago < JUST_NOW:
-        return Say(Prompt.RECORDED, entry.fields, terms=last)
-    if ago < THIS_HOUR:
-        return Say(Prompt.RECORDED_AGO, entry.fields, {"minutes": str(ago // JUST_NOW)}, terms=last)
-    at = entry.recorded_at.astimezone(session.lately.now.tzinfo)
-    return Say(Prompt.RECORDED_AT, entry.fields, {"time": f"{at:%H:%M}"}, terms=last)
+        prompt = Prompt.RECORDED_REFUSED
+    elif entry.owed and session.news.cut_off:
+        prompt = Prompt.RECORDED_UNSENT
+    elif entry.operator not in {None, session.who}:
+        prompt, slots = Prompt.RECORDED_BY, {"operator": session.manner.called(by)}
+    elif ago < JUST_NOW:
+        prompt = Prompt.RECORDED
+    elif ago < THIS_HOUR:
+        prompt, slots = Prompt.RECORDED_AGO, {"minutes": str(ago // JUST_NOW)}
+    else:
+        prompt, slots = Prompt.RECORDED_AT, {"time": f"{at:%H:%M}"}
+    return Say(prompt, entry.fields, slots, terms=last)
 
 
 def _announced(session: DialogueSession, meant: Mapping[str, FieldValue], unknown: Prompt) -> Say:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from edge.agree.dialogue import drafting
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.orders import Order
-from edge.agree.dialogue.session import DialogueSession
+from edge.agree.dialogue.session import Behind, DialogueSession
 from edge.agree.dialogue.table import State
 from edge.forms.model import Form
 from edge.forms.spoken import work_named
@@ -41,7 +41,7 @@ def bids_work(session: DialogueSession, heard: UtteranceHeard) -> bool:
     if heard.is_indistinct(rules) or any(word.confidence < rules.demands.uncalibrated for word in said.words):
         return False
     asked = session.state is State.CHOOSING_WORK
-    return bid.role == "switch" or asked or (bid.role == "name" and session.state is State.IDLE)
+    return bid.role == "switch" or asked or (bid.role != "bid" and session.state is State.IDLE)
 
 
 def switch(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -56,12 +56,18 @@ def switch(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     if form not in session.works.open:
         return [noted, Sound(Earcon.NOT_UNDERSTOOD), named(session, Prompt.NOT_ALLOWED, form)]
     if form is session.rules.form and session.works.chosen:
+        session.behind = None
         return [noted, named(session, Prompt.WORK, form)]
-    if unfinished := drafting.ask_to_finish(session):
+    if unfinished := drafting.ask_to_finish(session, Behind(lambda: _fill(session, form.name), newcomer=False)):
         return [noted, *unfinished]
-    closed = drafting.finish_open(session)
-    taken = take_up(session, Work(form.name, session.works.language))
-    return [noted, *closed, *taken, named(session, Prompt.WORK, form)]
+    return [noted, *_fill(session, form.name)]
+
+
+def _fill(session: DialogueSession, form: str) -> list[Order]:
+    """Another form is filled from now on, and what is open is closed."""
+    closed, session.behind = drafting.finish_open(session), None
+    taken = take_up(session, Work(form, session.works.language))
+    return [*closed, *taken, named(session, Prompt.WORK, session.rules.form)]
 
 
 def take_up(session: DialogueSession, work: Work) -> list[Order]:
@@ -124,13 +130,13 @@ def ask(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     return [heard.noted_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), asked]
 
 
-def tell(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """The operator asks which work it is."""
-    noted, form = heard.noted_as_heeded(Reason.COMMAND), session.rules.form
+def told(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
+    """Which work it is, or the question for it."""
+    form = session.rules.form
     others = [one for one in session.works.open if one is not form]
     if session.state is State.CHOOSING_WORK:
-        return [noted, which(session)]
-    return [noted, named(session, Prompt.WORK_NOW if others else Prompt.ONLY_WORK, form, *others)]
+        return [which(session)]
+    return [named(session, Prompt.WORK_NOW if others else Prompt.ONLY_WORK, form, *others)]
 
 
 def latest_elsewhere(session: DialogueSession) -> LastEntry | None:

@@ -2,9 +2,12 @@
 
 from edge.forms.spoken.commands import (
     DONE,
+    FEW,
+    LACKING,
     LEFT,
     OF_TRAILERS,
     TALLY,
+    TODAY,
     WHERE,
     about,
     break_reason,
@@ -17,8 +20,10 @@ from edge.forms.spoken.commands import (
     cue,
     exception,
     finds_nothing_wrong,
+    is_among,
     murmurs,
     numbers_said,
+    presented,
     proves,
     refuses,
     says_check,

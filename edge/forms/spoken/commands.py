@@ -43,9 +43,11 @@ NAMED: Mapping[str, Asked] = {"yes": YES, "no": NO, "cancel": CANCEL} | {
     str(command): Asked(Act.COMMAND, command) for command in Command
 }
 """By the name of a list in a language's file, what its phrases ask."""
-BACK = ("refusals", "deletions")
-"""More ways to cancel. No recogniser is told to expect these: words that a grammar holds are heard in others, and all
-of them begin what no entry is made of anyway."""
+FEW, TODAY, LACKING = "last_few", "tallies_of_today", "lacking"
+"""Lists of ways to ask for the last entries, how many there are of today, and what the open entry still lacks."""
+BESIDES: Mapping[str, Asked] = {"refusals": CANCEL, "deletions": CANCEL, FEW: LAST, TODAY: TALLY, LACKING: LEFT}
+"""More ways to ask. No recogniser is told to expect these: words that a grammar holds are heard in others, and all of
+them begin what no entry is made of anyway."""
 UNEXPECTED = frozenset({Command.HOW_MANY_HERE, Command.WHICH_WORK})
 """No recogniser is told to expect these either: nearly all words of the first are those of sentences, and the second is
 for devices with several forms at hand (`work_phrases`)."""
@@ -53,6 +55,7 @@ EXPECTED = 4
 """So many ways to say each command are a recogniser told to expect, the first of its list."""
 REMEMBERED = 128
 """What somebody signs on with is held against each number of a roster, whole and in two parts."""
+LONGEST_PART = 3  # Words of what a field is called, in a question for it: "the trailer's seal number".
 BIDS = 3
 """So many ways to bid another work are a recogniser told to expect, the first of their list."""
 COMMA_S = next(seconds for seconds, length in weights.PAUSE_S if length == weights.COMMA)
@@ -73,6 +76,18 @@ def command(words: Sequence[Word], language: Language = ENGLISH) -> Asked | None
         if asked is not None and asked.command is Command.SIGN_ON:
             return Asked(asked.act, asked.command, " ".join(said[at:]))
     return None
+
+
+def presented(words: Sequence[Word], language: Language = ENGLISH) -> str:
+    """Whom the utterance names as who speaks, if it names anybody: "ana", "it's ana"."""
+    said = _plain(words, language)
+    ways = map(language.unelided, language.commands["presents"])
+    return " ".join(said[max((len(one) for one in ways if said[: len(one)] == one), default=0) :])
+
+
+def is_among(name: str, words: Sequence[Word], language: Language = ENGLISH) -> bool:
+    """Is the utterance as a whole in this list of commands?"""
+    return _plain(words, language) in {language.unelided(one) for one in language.commands[name]}
 
 
 def break_reason(words: Sequence[Word], language: Language = ENGLISH) -> str | None:
@@ -191,7 +206,9 @@ def about(
     Or before it, or between: "trailer 5501 is done", "where does 742 go". `undone`: verbs that undo a form's work.
     """
     said, undoing = _unhesitating(words, language), frozenset(language.unelided(phrase(one)) for one in undone)
-    asking, (plain, begins) = _asking(language), plain_texts(said, language)
+    asking, (plain, begins) = {**_asking(language), **dict.fromkeys(undoing, CANCEL)}, plain_texts(said, language)
+    if (named := _of_which(said, language)) is not None:
+        return LAST, named
     for size in range(len(said) - 1, 0, -1):
         begun = plain[: begins[size]]
         if begun in language.cues and _pauses(said, size):
@@ -202,6 +219,17 @@ def about(
         named = _before(said, ends, language)
         if len(named) < len(said) and not (asked == CANCEL and _pauses(said, len(named))):
             return asked, named
+    return None
+
+
+def _of_which(said: tuple[Word, ...], language: Language) -> tuple[Word, ...] | None:
+    """What is named behind a question for a part of its entry: "what was the seal on trailer 5501"."""
+    words = _plain(said, language)
+    for way in language.table["commands"]["parts"]:
+        before, after = (language.unelided(phrase(part)) for part in way.split("*"))
+        for at in range(len(before) + 1, len(before) + LONGEST_PART + 1) if words[: len(before)] == before else ():
+            if words[at : at + len(after)] == after and len(words) == len(said) > at + len(after):
+                return said[at + len(after) :]
     return None
 
 
@@ -453,7 +481,7 @@ def wording(asked: Asked, language: Language = ENGLISH) -> str:
 
 @lru_cache
 def _known(language: Language) -> Mapping[Phrase, Asked]:
-    known = {said: CANCEL for name in BACK for said in language.commands[name]}
+    known = {said: asked for name, asked in BESIDES.items() for said in language.commands[name]}
     known |= {said: PAUSE for ways_to_say in language.breaks.values() for said in ways_to_say}
     known |= {said: asked for name, asked in NAMED.items() for said in language.commands[name]}
     return {language.unelided(said): asked for said, asked in known.items()}
