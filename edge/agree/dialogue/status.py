@@ -182,7 +182,10 @@ def restore(session: DialogueSession, started: Started) -> list[Order]:
     told += context.take_up(session, started.context)
     session.on_break = None if session.state is State.SIGNED_OFF else started.on_break
     if started.draft is not None:  # whoever is asked is no more away
-        return [*told, *shifts.come_back(session), *_take_up(session, started.draft)]
+        # What was to be asked about behind it waits for a person now.
+        others = recorded.aside.count - recorded.in_review(started.draft)
+        besides = [Say(Prompt.ASIDE, slots={"count": str(others)})] if others else []
+        return [*told, *besides, *shifts.come_back(session), *_take_up(session, started.draft)]
     if session.on_break is not None:
         session.state = State.PAUSED
         return [*told, session.say(Prompt.PAUSED_FOR, away=session.on_break)]
