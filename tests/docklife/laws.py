@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.docklife.life import Life, Line
 from tests.docklife.listener import spells, spells_all
-from tests.docklife.speech import WORDS
+from tests.docklife.speech import SAID_BACK, WORDS
 from tests.docklife.things import Thing, Value
 
 UNITS = frozenset({"CS", "EA"})  # They are told in words of their own.
@@ -36,13 +36,19 @@ def _attribution(life: Life) -> Iterator[str]:
             stands = any(context.get(name) == value for context in contexts)
             if name in own.key or name in FREE or value in said.get(name, ()) or stands:
                 continue
-            if not _was_confirmed(life, own, value):
+            if not _was_confirmed(life, own, value, fields):
                 yield f"attribution: {fields}: {name} {value!r} was not said of it: {said}"
 
 
-def _was_confirmed(life: Life, own: Thing, value: Value) -> bool:
-    """Did somebody say yes to the value, read back with the name of the thing?"""
-    return _was_agreed(life, lambda text: spells_all(text, own) and _tells(text, value, life))
+def _was_confirmed(life: Life, own: Thing, value: Value, record: Mapping[str, Any] | None = None) -> bool:
+    """Did somebody say yes to the value, read back with the name of the thing, or the one under which it stands?"""
+    named = [record[name] for name in own.key if record is not None and name in record]
+    words = WORDS[life.begin["language"]]
+
+    def is_named(text: str) -> bool:
+        return bool(named) and all(spells(text, words.get(str(one), one)) for one in named)
+
+    return _was_agreed(life, lambda text: (spells_all(text, own) or is_named(text)) and _tells(text, value, life))
 
 
 def _was_agreed_to_be(life: Life, fields: Mapping[str, Any]) -> bool:
@@ -124,8 +130,9 @@ def _was_dropped(life: Life, own: Thing) -> bool:
 
 def _tells(text: str, value: Value, life: Life) -> bool:
     """Does a text say the value, in the words of the language? A yes or no of a form is told in words of its own."""
-    own = WORDS[life.begin["language"]].get(str(value))
-    return isinstance(value, bool) or spells(text, value) or (own is not None and own[:4].lower() in text.lower())
+    code = life.begin["language"]
+    own = [one[str(value)] for one in (WORDS[code], SAID_BACK.get(code, {})) if str(value) in one]
+    return isinstance(value, bool) or spells(text, value) or any(one[:4].lower() in text.lower() for one in own)
 
 
 def _was_confirmed_as_another(life: Life, at: int) -> bool:
