@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-from pathlib import Path
-
 import pytest
 
 from tests.docklife.__main__ import of, wanted_by
@@ -20,20 +17,3 @@ def test_no_life_breaks_a_law(cut: tuple[str, ...]) -> None:
     lived = of(wanted_by(["--lives", str(LIVES), "--seed", str(SEED), *cut]))
     assert lived.lives == LIVES
     assert not lived.broken, "\n\n".join(lived.broken)
-
-
-def test_who_lives_here_knows_nothing_of_the_product() -> None:
-    """No module of the product is imported: what is tested is a process at the end of a pipe."""
-    imported = {
-        name.split(".")[0]
-        for file in Path(__file__).parent.glob("*.py")
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-        for name in (
-            [one.name for one in node.names]
-            if isinstance(node, ast.Import)
-            else [node.module or ""]
-            if isinstance(node, ast.ImportFrom)
-            else []
-        )
-    }
-    assert imported & {"edge", "inventory", "lab"} == set()
