@@ -169,7 +169,7 @@ def _goes_on_with(session: DialogueSession, heard: UtteranceHeard, name: str, sa
 def _take_another(session: DialogueSession, heard: UtteranceHeard, said: Reading, relation: Relation) -> list[Order]:
     """The next thing in the place of an answer; what may be the name of the open claim, said right, is asked."""
     name, draft = str(session.asked.field), session.open_draft
-    if relation is Relation.NAME and drafting.takes_back(session, heard):
+    if relation is Relation.NAME and drafting.takes_back(session, heard) and corrections.may_rename(session, said):
         return drafting.revise(session, heard, with_fields(draft, said.fields, heard.utterance_id))
     named = session.identifiers_of(values_of(said)).items()
     known = values_of(draft.reading)
@@ -238,9 +238,9 @@ def _one_of_two(session: DialogueSession, heard: UtteranceHeard, said: Reading) 
     draft, rules = session.open_draft, session.rules
     named = session.identifiers_of(values_of(said))
     if (meant := meant_of_two(draft.reading, said, rules)) is not None:
-        part, other = context.completed(session, meant[0]), meant[1]
-        alone = said.fields.keys() == named.keys()
-        orders = drafting.revise(session, heard, with_reading(draft, part if alone else said, heard.utterance_id))
+        other = meant[1]
+        part = context.completed(session, meant[0] if said.fields.keys() == named.keys() else said)
+        orders = drafting.revise(session, heard, with_reading(draft, part, heard.utterance_id))
         return [*orders, drafting.put_next(session, heard, other, (draft.utterance_id,))]
     if heard.verdict.outcome is Outcome.ACCEPT or session.relation(said) is Relation.ANOTHER:
         return corrections.leave_for_next(session, heard)
@@ -370,8 +370,11 @@ def take_back_open(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
     """
     if session.about is About.CANCEL:
         return take_yes(session, heard)
-    if session.asked.other is not None and session.about is About.NEXT_OR_INSTEAD:
-        dropped = Drop(session.asked.other)  # it was said last
+    if (other := session.asked.other) is not None and session.about is About.NEXT_OR_INSTEAD:
+        if session.thing.items() & session.identifiers_of(values_of(heard.reading)).items():  # "cancel pallet 742"
+            taken = next_or_instead.take_next(session, heard, other, left=[Drop(session.open_draft)])
+            return [heard.noted_as_heeded(), session.say(Prompt.DROPPED), *taken]
+        dropped = Drop(other)  # it was said last
         return [heard.noted_as_heeded(), dropped, session.say(Prompt.DROPPED), *session.ask(session.is_entry_right)]
     if session.about is About.CLOSE and session.identifiers_of(values_of(heard.reading)):
         return [*drafting.leave_open(session), *amendments.cancel_last(session, heard)]

@@ -78,6 +78,19 @@ def _unlike(before: FieldReading | None, said: FieldReading) -> bool:
     return not any(long[at : at + len(short)] == short for at in range(len(long)))
 
 
+def may_rename(claim: Reading, said: Reading, identifies: Sequence[str]) -> bool:
+    """Whether a word of correction gives a claim another name by itself: nothing else is said, or all of it again.
+
+    With other values it may as well be of another thing, and is asked, by both names.
+    """
+    before, now = (
+        {name: values_in(one) for name, one in of.fields.items() if not one.is_taken and name not in identifies}
+        for of in (claim, said)
+    )
+    alike = {name for name in before.keys() & now.keys() if set(before[name]) & set(now[name])}
+    return before.keys() & now.keys() == alike and (before.keys() == alike or now.keys() == alike)
+
+
 def sounds_like(one: str, other: str) -> bool:
     """Whether an ear may take one name for the other: a character more, less or another, or two in each other's place.
 
@@ -101,6 +114,7 @@ class Heard:
     utterance_id: str
     reading: Reading
     corrects: bool  # It holds a word of correction, or is one.
+    renames: bool  # That may be of the name of the open claim: see `may_rename`.
     counts: bool  # It was heard well enough to count.
 
 
@@ -215,7 +229,7 @@ def _is_mixed(
 
 def _may_change(name: str, own: Iterable[Draft], claim: Draft, heard: Heard | None, asked: AskedFor) -> bool:
     """Whether the thing of a claim may become another one: never by what merely was said next."""
-    if heard is not None and (heard.corrects or name in asked.fields or asked.names_both):
+    if heard is not None and (heard.renames or name in asked.fields or asked.names_both):
         return True
     after = {str(one) for one in values_in(claim.reading.fields[name])}
     parts = {str(value) for one in own for value in values_in(one.reading.fields.get(name))}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edge.agree.dialogue import amendments, context, drafting, next_or_instead
+from edge.agree.dialogue import amendments, claims, context, drafting, next_or_instead
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.orders import Order
@@ -28,7 +28,9 @@ def begin_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     if relation in {Relation.NONE, Relation.SAME}:
         return _revise_whole(session, heard)
     if drafting.takes_back(session, heard):
-        return correct_named(session, heard) or _drop_and_begin(session, heard)
+        return correct_named(session, heard) or (
+            _drop_and_begin(session, heard) if may_rename(session, heard.reading) else ask_if_instead(session, heard)
+        )
     if corrects(heard.reading.words, session.rules.language):
         return ask_if_instead(session, heard)
     if relation is Relation.NAME and next_or_instead.may_be_meant(session, heard.reading):
@@ -78,7 +80,7 @@ def correct_held(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
             return next_or_instead.ask(session, heard, said)
     if _may_be_talk(session, said, takes_back=takes_back):
         return drafting.doubt(session, heard)
-    if named := correct_named(session, heard):
+    if named := correct_named(session, heard) or _ask_if_renamed(session, heard, said):
         return named
     again = said.fields.keys() < {*session.rules.identifies} and said.fields.keys() <= session.thing.keys()
     revised = _revise(session, heard, said)
@@ -90,16 +92,28 @@ def correct_held(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     return revised
 
 
+def may_rename(session: DialogueSession, said: Reading) -> bool:
+    """Whether a correction may give the open claim another name without a question: of no entry that is known."""
+    draft = session.draft
+    if draft is None or session.recorded.replaces_one(draft) or session.was_named(said):
+        return draft is None
+    return claims.may_rename(draft.reading, said, session.rules.identifies)
+
+
 def correct_named(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """A correction of an entry on record, by its name: nothing is said against the open one. Nothing for any other."""
-    another = session.relation(heard.reading) is Relation.ANOTHER and not session.recorded.replaces_one(
-        session.open_draft
-    )
+    another = session.relation(heard.reading) is Relation.ANOTHER
     if not (another and drafting.takes_back(session, heard)) or session.entry_named(heard.reading) is None:
         return []
     is_held = session.question is None and not session.doubted
     left = drafting.commit(session) if is_held else drafting.put_behind(session)
     return [*left, *amendments.correct_last(session, replace(heard, reading=own(heard.reading)))]
+
+
+def _ask_if_renamed(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
+    """Whether a correction with another name is of the open entry, where that may be of another thing."""
+    differs = session.relation(said) in {Relation.ANOTHER, Relation.NAME}
+    return ask_if_instead(session, heard) if differs and not may_rename(session, said) else []
 
 
 def _revise(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
@@ -210,8 +224,8 @@ def ask_if_instead(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
     # That nobody has said that it is right, or somebody that it is wrong, is not forgotten over another question.
     session.doubted = session.doubted or session.about in {About.ENTRY_RIGHT, About.WRONG}
     other = drafting.draft_of(session, heard)
-    values = values_of(other.reading)
-    before = amendments.first_differing(session, values_of(session.open_draft.reading), values)
+    values = likely_values(other.reading)
+    before = amendments.first_differing(session, likely_values(session.open_draft.reading), values)
     asked = Question(About.INSTEAD, fields=values, other=other, before=before)
     besides = drafting.in_review_besides(session)
     parked = Park(other.utterance_id, drafting.UNANSWERED, values, other)
@@ -237,10 +251,11 @@ def answer_about_entry(session: DialogueSession, heard: UtteranceHeard) -> list[
         return [heard.noted_as_heeded(), *amendments.ask_if_replaces_last(session, changed, verdict, said)]
     if relation is Relation.UNCLEAR and not (takes_back or whole):
         return set_aside(session, heard, said)
+    is_asked = not may_rename(session, said) if takes_back else session.about is About.WRONG
+    if differs and is_asked and not whole:
+        return ask_if_instead(session, heard)
     if not differs or (takes_back and not whole):
         return _revise_whole(session, heard) if whole else _revise(session, heard, said)
-    if session.about is About.WRONG and not whole:
-        return ask_if_instead(session, heard)
     is_name = relation is Relation.NAME and not whole
     return next_or_instead.ask(session, heard, said) if is_name else leave_for_next(session, heard)
 
@@ -297,7 +312,8 @@ def leave_for_next(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
 
     Not where a word of correction takes the open one back. What is still to be asked of an entry on record is left.
     """
-    if drafting.takes_back(session, heard) and session.about is not About.INSTEAD:
+    takes_back = drafting.takes_back(session, heard) and may_rename(session, heard.reading)
+    if takes_back and session.about is not About.INSTEAD:
         return _drop_and_begin(session, heard)
     return [*_leave_asked(session), *drafting.begin_entry(session, heard)]
 

@@ -146,6 +146,9 @@ def begin_entry(session: DialogueSession, heard: UtteranceHeard, *, alone: bool 
     if waited is None or session.relation(draft.reading, waited) is not Relation.SAME:
         return begin_draft(session, heard, draft, verdict)
     session.next = None  # its turn has come: the operator has said it by himself
+    known = values_of(draft.reading)
+    if any(known.get(name, value) != value for name, value in values_of(waited.reading).items()):
+        return [*tell_parked(session, waited.reading), *begin_draft(session, heard, draft, verdict)]
     said = Note(waited.utterance_id, waited.reading, heard.noted_as_heeded().verdict)
     return [said, *begin_draft(session, heard, with_support(draft, waited.utterance_id), verdict)]
 
@@ -463,7 +466,7 @@ def ask_to_repeat(session: DialogueSession, heard: UtteranceHeard) -> list[Order
 def _may_name(session: DialogueSession, said: Reading) -> bool:
     """Whether a thing may have been named: its field is said, or so many digits."""
     rules = session.rules
-    digits = sum(rules.language.tells(word.text) for word in said.words)
+    digits = sum(len(word.text) if word.text.isdigit() else rules.language.tells(word.text) for word in said.words)
     return digits >= SHORTEST_NAME or any(name in said.fields for name in rules.identifies)
 
 
@@ -493,8 +496,9 @@ def reject_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order
 
 
 def reject_unheard(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """What was said was not heard well enough to answer anything."""
-    return [heard.noted_as_not_understood(), *put_again(session)]
+    """What was said was not heard well enough to answer anything, or cancels another entry than the open one."""
+    told = [session.say(Prompt.REPEAT)] if heard.reading.act is Act.CANCEL and heard.reading.fields else []
+    return [heard.noted_as_not_understood(), *put_again(session, told)]
 
 
 def put_again(session: DialogueSession, given_up: Sequence[Say] = ()) -> list[Order]:

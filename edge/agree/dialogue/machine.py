@@ -327,11 +327,12 @@ class Dialogue:
             happening = _in_context(session, happening)
         event = _event(session, happening)
         step, open_before, asked = TABLE[before][event], _open(session), _asked(session)
+        heard = _heard(session, happening, event)
         if isinstance(happening, UtteranceHeard):
             orders = SPEECH_STEPS[step](session, happening)
         else:
             orders = OTHER_STEPS[step](session, happening)
-        audited = _audited(session, open_before, asked, orders, happening, event)
+        audited = _audited(session, open_before, asked, orders, heard)
         orders = audited.orders
         changed = (before, question) != (session.state, session.question)
         if isinstance(happening, UtteranceHeard):
@@ -398,21 +399,25 @@ def _asked(session: DialogueSession) -> claims.AskedFor:
             return claims.AskedFor(frozenset({name}) if name is not None else frozenset(), names_both=both)
 
 
+def _heard(session: DialogueSession, happening: Happening, event: Event) -> claims.Heard | None:
+    """What the laws ask of an utterance, before anything is done about it."""
+    if not isinstance(happening, UtteranceHeard):
+        return None
+    said, language = happening.reading, session.rules.language
+    counts = event in {Event.ENTRY, Event.PART, Event.SCANNED, Event.CORRECTION, Event.UNCLEAR}
+    amends = said.act is not Act.RECORD or corrects(said.words, language)
+    renames = amends and corrections.may_rename(session, said)
+    return claims.Heard(happening.utterance_id, said, amends, renames, counts)
+
+
 def _audited(
     session: DialogueSession,
     before: claims.Open,
     asked: claims.AskedFor,
     orders: list[Order],
-    happening: Happening,
-    event: Event,
+    heard: claims.Heard | None,
 ) -> claims.Audited:
     """The orders of a step that keeps the laws of claims; what would break one is put aside."""
-    heard = None
-    if isinstance(happening, UtteranceHeard):
-        said, language = happening.reading, session.rules.language
-        counts = event in {Event.ENTRY, Event.PART, Event.SCANNED, Event.CORRECTION, Event.UNCLEAR}
-        amends = said.act is not Act.RECORD or corrects(said.words, language)
-        heard = claims.Heard(happening.utterance_id, said, amends, counts)
     audited = claims.audit(before, _open(session), orders, heard, asked, session.rules.identifies)
     if session.draft is not None and session.draft.utterance_id in audited.closed:
         session.close()

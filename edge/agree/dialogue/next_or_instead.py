@@ -32,7 +32,7 @@ def ask(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[
     name = differing(session.open_draft.reading, said, session.rules.identifies)[0]
     at_once = session.question is not None or may_be_meant(session, said)
     session.doubted = session.doubted or session.question is not None
-    other = drafting.draft_of(session, heard)
+    other = drafting.draft_of(session, replace(heard, reading=said))  # a number alone names it, as an answer does
     asked = Question(About.NEXT_OR_INSTEAD, name, _names(session, said), other=other, unspoken=not at_once)
     parked = Park(other.utterance_id, drafting.UNANSWERED, values_of(other.reading), other)
     return [heard.noted(held(heard.verdict)), parked, *session.ask(asked)]
@@ -84,15 +84,20 @@ def _goes_on(session: DialogueSession, heard: UtteranceHeard, said: Reading, oth
     return drafting.reject_answer(session, heard)
 
 
-def take_next(session: DialogueSession, heard: UtteranceHeard, other: Draft) -> list[Order]:
+def take_next(
+    session: DialogueSession, heard: UtteranceHeard, other: Draft, left: list[Order] | None = None
+) -> list[Order]:
     """It is the next thing: what was read back is committed; what may have been objected to is asked about behind it.
+
+    `left`: what becomes of the open one instead.
 
     Only now it has what stands filled in: until here it may have been a correction, which says nothing of that.
     """
     stays = drafting.judged_after(session, session.open_draft, heard)
     agreed = not session.doubted and stays.outcome is Outcome.ACCEPT
     session.question = None  # answered
-    left = drafting.commit(session) if agreed else drafting.put_behind(session)
+    if left is None:
+        left = drafting.commit(session) if agreed else drafting.put_behind(session)
     session.draft = None
     other = replace(other, reading=context.filled(session, other.reading))
     verdict = drafting.judged_after(session, other, heard, aloud=True)
