@@ -49,7 +49,7 @@ his shift came to, and "what am I missing?" what the open entry lacks, else what
 
 The last four digits or more of a pallet that is announced for the trailer at hand are that pallet in an entry as well,
 and are read back in full; where several end so, it is asked which ("pallet 103420, or 583420?"). Where the words may be
-two numbers, 743 or 74330, and the list has one of them that nobody has received, it is that one; what was heard beyond
+two numbers, 77 or 7720, and the list has one of them that nobody has received, it is that one; what was heard beyond
 doubt stays as it was said.
 
 "Trailer done", or "trailer 5501 is done", tells what was received of it, by item and condition, what was put aside and

@@ -9,7 +9,7 @@ from edge.forms.spoken.grammar import weights
 from edge.forms.spoken.grammar.agenda import Agenda
 from edge.forms.spoken.grammar.counts import UnitCount
 from edge.forms.spoken.grammar.path import Happens, Path, Place, Telling, marked
-from edge.forms.spoken.grammar.spans import Spans, named
+from edge.forms.spoken.grammar.spans import LONGEST_HEAD, Spans, named
 from edge.forms.spoken.grammar.spelling import Speller
 from edge.forms.spoken.grammar.tokens import ends_word
 from edge.records import FieldValue
@@ -321,7 +321,7 @@ class CountMentions:
         marks = marked(count.marks, "o") if "o" in path.pending or len(count.values) > 1 else count.marks
         cost = count.cost + self._crowded(path, at, count.cost)
         straight_on = path.state is Place.SAID and not self._tokens[at].pause
-        dearer = self._joined(path, at)
+        dearer = self._joined(path, at, count)
         dearer += weights.OTHER if self._is_torn_off(path, count, straight_on=straight_on) else 0.0
         dearer += weights.CHANCE if self._is_said_twice(path, at, count.values[-1]) else 0.0
         if straight_on:
@@ -376,13 +376,15 @@ class CountMentions:
             return 0.0
         return weights.CROWDED if pause < weights.SHORT else weights.DIGITWISE
 
-    def _joined(self, path: Path, at: int) -> float:
+    def _joined(self, path: Path, at: int, count: UnitCount) -> float:
         """What it costs that the words between two values may join them to one: "seven hundred and | twelve"."""
         last = path.last
         between = last is not None and last.happens is Happens.MENTION and 0 < last.end < at
         if last is None or not between or not self._numbers.are_inside_one(last.end, at):
             return 0.0
-        return weights.JOINER if self._fields[str(path.field)].spoken in SPELT else weights.OTHER
+        if self._fields[str(path.field)].spoken not in SPELT or self._is_behind_digits(path, at, count):
+            return weights.OTHER
+        return weights.JOINER
 
     def _may_lack_its_beginning(self, path: Path, at: int, cost: float) -> bool:
         """May what stands before a count have been a part of it: "two [unk] hundred units", "one | oh one units"?"""
@@ -412,11 +414,14 @@ class CountMentions:
         return weights.TORN_HUNDRED if isinstance(value, int | float) and value >= HUNDRED else weights.TORN
 
     def _is_behind_digits(self, path: Path, at: int, count: UnitCount) -> bool:
-        """Does a count that begins inside a usual one follow an id said digit by digit?"""
-        first = at - 1 - SINGLY
-        if first < path.since or self._numbers.is_digit(at - 1):
-            return False
-        usual = self._fields[count.field].is_usual
-        if not any(end == count.end and usual(value) for end, value, _ in self._numbers.cardinals(at - 1)):
-            return False
-        return all(len(self._words[one]) == 1 or self._numbers.is_digit(one) for one in range(first, at - 1))
+        """Does a count begin inside a usual one, said in one breath, that follows an id said digit by digit?"""
+        usual, numbers = self._fields[count.field].is_usual, self._numbers
+        ends = {end for end, value, _ in numbers.cardinals(at) if value == count.values[0]}
+        for begin in range(max(path.since + SINGLY, at - LONGEST_HEAD), at):
+            before, inside = range(begin - SINGLY, begin), range(begin, at)
+            # A word that is drawn out may be the last of the id.
+            if numbers.is_digit(begin) or any(self._tokens[one].final for one in inside):
+                continue
+            if any(end in ends and cost == 0 and usual(value) for end, value, cost in numbers.cardinals(begin)):
+                return all(len(self._words[one]) == 1 or numbers.is_digit(one) for one in before)
+        return False
