@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum, auto
 from functools import lru_cache
+from itertools import product
 from typing import NamedTuple
 
 from edge.forms.catalogue import Catalogue
@@ -163,12 +164,20 @@ class Lexicon:
             if field.unlabelled and field.is_place and (known := self.values[field.name])
         }
         """By field that is said without its label, the values that its catalogue knows, by what is spelt of them."""
+        self._items = {field.name: field.item for field in form.fields}
+        self.shortened = {
+            name: {said: fit for said, fit in _shortened(known).items() if not self._may_be_of_another(name, said)}
+            for name, known in self.values.items()
+            if name in self.shapes and form[name].is_place
+        }
+        """By place, what is spelt of values without leading zeros, and all values that it may be: "A101"."""
         self.begun = {
-            name: frozenset(code[:size] for code in codes for size in range(1, len(code)))
+            name: frozenset(
+                code[:size] for code in (*codes, *self.shortened.get(name, ())) for size in range(1, len(code))
+            )
             for name, codes in self.codes.items()
         }
-        """By such a field, what begins one of these."""
-        self._items = {field.name: field.item for field in form.fields}
+        """By field that is said without its label, what begins one of its codes, whole or shortened."""
         self.implausible = lru_cache(REMEMBERED, typed=True)(self._implausible)
         """What it costs that a field has a value; the alternatives of one utterance share most of theirs."""
         self.sounding_like: dict[str, str] = {
@@ -221,6 +230,9 @@ class Lexicon:
         cost = 0.0 if field.is_usual(value) else weights.UNUSUAL
         return cost + (weights.UNKNOWN if name in self.values and str(value) not in self.values[name] else 0.0)
 
+    def _may_be_of_another(self, name: str, said: str) -> bool:
+        return any(item.allows(said) for other, item in self._items.items() if other != name)
+
     def matches(self, tokens: Sequence[Token], at: int) -> list[Match]:
         """Every phrase that begins with the token `at`."""
         token = tokens[at]
@@ -271,6 +283,23 @@ class Lexicon:
     def knows(self, word: str) -> bool:
         """Does a phrase begin with the word?"""
         return bool(self._senses_of(word))
+
+
+def _shortened(values: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """What is spelt of values where parts go without their leading zeros, and the values that each may be.
+
+    Not what begins another value, of which the end may not have been heard, and no digits alone, which may be a count.
+    """
+    parted = {value: "".join(" " if one in SEPARATORS else one for one in value).split() for value in sorted(values)}
+    whole = {"".join(parts) for parts in parted.values()}
+    begun = {code[:size] for code in whole for size in range(1, len(code) + 1)}
+    found: dict[str, tuple[str, ...]] = {}
+    for value, parts in parted.items():
+        ways = product(*({part, part.lstrip("0") or part} for part in parts))
+        for said in {"".join(way) for way in ways} - begun:
+            if not said.isdigit():
+                found[said] = (*found.get(said, ()), value)
+    return found
 
 
 @lru_cache(maxsize=len(LANGUAGES))

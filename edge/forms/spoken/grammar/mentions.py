@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from edge.forms.model import SPELT, Spoken
+from edge.forms.pattern import SEPARATORS
 from edge.forms.spoken.grammar import weights
 from edge.forms.spoken.grammar.agenda import Agenda
 from edge.forms.spoken.grammar.counts import UnitCount
 from edge.forms.spoken.grammar.path import Happens, Path, Place, Telling, marked
-from edge.forms.spoken.grammar.spans import LONGEST_HEAD, Spans, named
+from edge.forms.spoken.grammar.spans import LONGEST_HEAD, Spans, leads_to_place, named
 from edge.forms.spoken.grammar.spelling import Speller
 from edge.forms.spoken.grammar.tokens import ends_word
 from edge.records import FieldValue
 
+NUMBERS = SPELT | {Spoken.CARDINAL, Spoken.DECIMAL, Spoken.DATE}
+"""How fields are spoken of which a value may be a number without more."""
 SINGLY = 3
 """Digits said one by one, from which on the speaker is taken to say the whole id so: "one nine four eighty six cases"
 is 194 and 86, since nobody who says "one nine four" goes on with "eighty" for the digits 8 and 0."""
@@ -40,6 +43,9 @@ class Mentions:
         self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
         self._implausible = spans.lexicon.implausible
         self._named = next((field.name for field in spans.form.fields if field.identifier and field.required), None)
+        # A number that is said before a place can be nothing else, where nothing else of the form has one.
+        others = {field.name for field in spans.form.fields if field.spoken in NUMBERS} - set(spans.lexicon.codes)
+        self._put = self._named if others == {self._named} else None
         self._yes_or_no = [field for field in spans.form.fields if field.spoken is Spoken.YES_NO]
         counted = {field.name for field in spans.form.fields if field.units}
         # Where one count has units of measure, the others are known by their own words: "short".
@@ -61,8 +67,22 @@ class Mentions:
         spelling = path.spelling
         if spelling is None:
             return
+        name = str(path.field)
+        corrects = "b" in spelling.marks and "c" in path.pending
         for without, value, cost in self._speller.ended(path, spelling):
-            yield self._said(without, spelling.start, at, str(path.field), value, spelling.cost + cost, spelling.marks)
+            whole = self._with_new_end(path, name, spelling.text) if value is None and corrects else value
+            yield self._said(without, spelling.start, at, name, whole, spelling.cost + cost, spelling.marks)
+
+    def _with_new_end(self, path: Path, name: str, said: str) -> str | None:
+        """The place with its last parts replaced, if the catalogue has it: A-02-02 by "zero two zero three"."""
+        before, shape = path.mentioned(name), self._spans.lexicon.shapes.get(name)
+        old = self._held.get(name) if before is None else before.value
+        if shape is None or not isinstance(old, str):
+            return None
+        known = self._spans.lexicon.values.get(name, frozenset())
+        ends = (at + 1 for at, one in enumerate(old) if one in SEPARATORS)
+        replaced = {f"{old[:end]}{rest}" for end in ends if (rest := _as_parted(said, old[end:])) is not None}
+        return next((one for one in replaced if one in known), None)
 
     def say(self, path: Path, at: int, end: int, name: str, value: FieldValue | None, cost: float, marks: str) -> None:
         """A value of a field, from the token `at` to before `end`."""
@@ -208,6 +228,8 @@ class Mentions:
         if path.state is Place.START and self._named is not None:
             for end, number in named(self._spans, at):
                 self.say(path, at, end, self._named, number, weights.ASKED, "")
+        if path.state is Place.START and self._put is not None and leads_to_place(self._spans, at):
+            self.value(path, self._put, at, weights.ASKED, "")
         if not path.pending.strip("hnx"):
             for end, name, code, cost in self._spans.codes(at):
                 self.say(path, at, end, name, code, cost + weights.ASKED, "a" if name in path.story.said else "")
@@ -302,6 +324,13 @@ class Mentions:
         one_breath = all(self._tokens[one].pause_inside <= weights.SHORT for one in said[1:])
         another = field.item.is_usual(str(value)) or self._numbers.are_one(spelt.end - 1, at)
         return (figures or singly) and one_breath and field.item.is_usual(str(spelt.value)) and not another
+
+
+def _as_parted(said: str, like: str) -> str | None:
+    """What was said, separators put in where the old part has them; None where it is of another length."""
+    rest = iter(said)
+    sized = len(said) == sum(one not in SEPARATORS for one in like)
+    return "".join(one if one in SEPARATORS else next(rest) for one in like) if sized else None
 
 
 class CountMentions:

@@ -6,7 +6,7 @@ Partial explanations come to the same word in many ways, so that what it may be 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import DayOrder, Form, FormField, Spoken
@@ -289,13 +289,13 @@ class Spans:
     def codes(self, at: int) -> list[tuple[int, str, str, float]]:
         """The places that begin at a token and are known without a label: where each ends, its field, itself, its cost.
 
-        Nothing but the whole code of one that the catalogue knows.
+        Nothing but the whole code of one that the catalogue knows, or all that it may be without its leading zeros.
         """
         if (known := self._codes.get(at)) is None:
             known = self._codes[at] = [
-                (end, name, codes[text], cost)
-                for name, codes in self.lexicon.codes.items()
-                for end, text, cost in _spelt_whole(self, codes.keys(), self.lexicon.begun[name], at)
+                (end, name, code, cost)
+                for name in self.lexicon.codes
+                for end, code, cost in _spelt_whole(self, name, at)
             ]
         return known
 
@@ -391,6 +391,21 @@ def named(spans: Spans, at: int) -> Iterator[tuple[int, str]]:
             reached.append((group.end, text + group.text))
 
 
+def leads_to_place(spans: Spans, at: int) -> bool:
+    """Do digits begin at a token, and by small words lead to a place that is known without a label: "742 to A"?"""
+    ends, reached = set[int](), {at}
+    while reached:
+        reached = {group.end for one in reached for group in spans.numbers.digit_groups(one)} - ends
+        ends |= reached
+    links = (match.end for end in ends if end < spans.size for match in spans.matches[end])
+    before = spans.language.words["before_places"]
+    return any(
+        end < spans.size and tuple(spans.words[start:end]) in before and spans.codes(end)
+        for end in links
+        for start in ends
+    )
+
+
 def names_next(spans: Spans, at: int) -> bool:
     """Does the label of what a thing is known by follow, by small words or at once: "the pallet"?"""
     reached = [at]
@@ -404,13 +419,13 @@ def names_next(spans: Spans, at: int) -> bool:
     return False
 
 
-def _spelt_whole(
-    spans: Spans, codes: Collection[str], begun: Collection[str], at: int
-) -> Iterator[tuple[int, str, float]]:
+def _spelt_whole(spans: Spans, name: str, at: int) -> Iterator[tuple[int, str, float]]:
     """The codes spelt from a token on, digits and letters, "dash" between; only what begins one is followed."""
-    reached = [(at, "", 0.0)]
+    codes, begun = spans.lexicon.codes[name], spans.lexicon.begun[name]
+    shortened = spans.lexicon.shortened.get(name, {})
+    reached = [(at, "", 0.0, True)]
     while reached:
-        start, text, cost = reached.pop()
+        start, text, cost, singly = reached.pop()
         if text and spans.goes_straight_on(start) and spans.words[start] in spans.language.separators:
             start, cost = start + 1, cost + weights.LINK
         groups = [(one.end, one.text, one.cost) for one in spans.numbers.digit_groups(start)]
@@ -418,8 +433,10 @@ def _spelt_whole(
             groups += spans.letters(start)
         for end, group, dearer in groups:
             pause = weights.PAUSED[spans.tokens[start].pause_inside] if text else 0.0
-            longer = (end, text + group, cost + dearer + pause)
-            if text + group in codes and ends_word(spans.tokens, end):
-                yield longer
-            elif text + group in begun:
-                reached.append(longer)
+            said, cost_of_said = text + group, cost + dearer + pause
+            one_by_one = singly and len(group) == 1
+            if ends_word(spans.tokens, end) and (said in codes or one_by_one):
+                fit = (codes[said],) if said in codes else shortened.get(said, ())
+                yield from ((end, code, cost_of_said) for code in fit)
+            if said in begun:
+                reached.append((end, said, cost_of_said, one_by_one))

@@ -146,7 +146,9 @@ class Speller:
         shape = self._spans.lexicon.shapes.get(field.name)
         said = spelling.text if shape is None else shape.joined(spelling.text)
         without = Path(path.cost + cost, Place.SAID, path.field, path.pending, None, *path[5:])
-        for value in (None,) if said is None else _expanded(said, field, self._spans.catalogue):
+        # Digit by digit leading zeros are left out; "A ten one" is another place than "A one oh one".
+        fit = self._spans.lexicon.shortened.get(field.name, {}).get(spelling.text, ()) if spelling.singles else ()
+        for value in (fit or (None,)) if said is None else _expanded(said, field, self._spans.catalogue):
             yield without, value, cost
 
 
