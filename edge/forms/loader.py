@@ -9,7 +9,7 @@ no fault of another one.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from string import Formatter
 from types import MappingProxyType
@@ -145,7 +145,15 @@ def _field(name: str, keywords: Mapping[str, Any], schema: Mapping[str, Any]) ->
     voice = keywords["x-voice"]
     least, most = ("minimum", "maximum") if keywords["type"] in {"integer", "number"} else ("minLength", "maxLength")
     single = keywords.get("items", keywords)
-    codes = voice.get("units", {}) if _unit_of(name, schema["properties"]) is not None else {}
+    unit = _unit_of(name, schema["properties"])
+    codes = voice.get("units", {}) if unit is not None else {}
+    languages = {code: _wording(wording) for code, wording in keywords.get("x-languages", {}).items()}
+    if unit is not None:
+        named = {OWN_LANGUAGE: Wording((), ()), **languages}
+        languages = {
+            code: _with_units(one, code, unit["enum"], codes if code == OWN_LANGUAGE else {})
+            for code, one in named.items()
+        }
     return FormField(
         name=name,
         title=keywords.get("title", name),
@@ -158,9 +166,7 @@ def _field(name: str, keywords: Mapping[str, Any], schema: Mapping[str, Any]) ->
         catalogue=voice.get("catalogue"),
         check_digit=Gs1(voice["check_digit"]) if "check_digit" in voice else None,
         last_digits=voice.get("last_digits"),
-        languages=MappingProxyType(
-            {code: _wording(wording) for code, wording in keywords.get("x-languages", {}).items()}
-        ),
+        languages=MappingProxyType(languages),
         ask=voice["ask"],
         readback=voice["readback"],
         required=name in schema["required"],
@@ -214,6 +220,17 @@ def _wording(given: Mapping[str, Any]) -> Wording:
         counted=tuple(given.get("counted", ())),
         zero=MappingProxyType(zero if isinstance(zero, dict) else dict.fromkeys(zero, "")),
     )
+
+
+def _with_units(wording: Wording, language: str, codes: Sequence[str], own: Mapping[str, str]) -> Wording:
+    """The words of a count in a language, and for codes that none of these says, those that all forms share.
+
+    `own`: what is said in this language besides. A word that the form has itself keeps its meaning.
+    """
+    said, shared = {**own, **wording.codes}, language_named(language).units
+    unsaid = [code for code in codes if code not in said.values()]
+    more = {word: code for code in unsaid for word in shared.get(code, ()) if word not in said}
+    return replace(wording, units=(*wording.units, *more), codes=MappingProxyType({**wording.codes, **more}))
 
 
 def _sound(schema: Any, broken: Sequence[metaschema.Fault]) -> dict[str, Any]:
@@ -313,6 +330,7 @@ def _unit_contradictions(
         yield from _code_faults(units, unit, metaschema.pointer("properties", name) + f"/{place}")
     if unit is not None:
         said = {code for _, units in listed if isinstance(units, dict) for code in units.values()}
+        said |= language_named(OWN_LANGUAGE).units.keys()
         for code in [code for code in unit["enum"] if code not in said]:
             yield f'{where}/units: no word says the code {code!r}; add one: "cases": "CS"'
 

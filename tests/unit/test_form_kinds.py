@@ -20,6 +20,7 @@ from edge.forms.model import DayOrder, Form, Partial, Spoken
 from edge.forms.spoken import check, jsgf, vocabulary
 from edge.forms.spoken.kinds import date, decimal
 from edge.forms.spoken.kinds.phrases import table
+from edge.forms.spoken.language import LANGUAGES, language_named
 from edge.forms.spoken.saying import said, value
 from edge.hash_chain import canonical, parsed
 from edge.keep.codec import fields_of, to_json
@@ -368,6 +369,19 @@ def test_one_of_a_unit_is_one_and_an_unknown_unit_is_not_made_up(form: Form) -> 
     assert told.text("quantity", 12) == "quantity 12"
     assert form.readback({"quantity": 1, "uom": "BX"}) == "1 box"
     assert form.readback({"quantity": 4}) == "4"
+
+
+def test_every_language_has_words_for_the_units_that_forms_share(repository: Path) -> None:
+    quantity = form_in(repository / "schemas/forms/receive.schema.json")["quantity"]
+    codes = language_named("en").units.keys()
+    assert codes == {"BG", "BE", "BJ", "DR", "PU", "RO", "SA"}
+    for code in LANGUAGES:
+        units = language_named(code).units
+        words = [word for ways in units.values() for word in ways]
+        assert units.keys() == codes
+        assert len(set(words)) == len(words)
+        assert [quantity.unit(12, one, code) for one in codes] == [units[one][0] for one in codes]
+        assert [quantity.unit(1, one, code) for one in codes] == [units[one][:2][-1] for one in codes]
 
 
 def test_yes_and_no_without_words_of_their_own_are_said_with_the_label(schema: dict[str, Any], tmp_path: Path) -> None:

@@ -111,12 +111,17 @@ def test_a_value_that_exists_keeps_its_words_from_becoming_labels(forms: Any) ->
 
 def test_a_unit_says_which_it_means(forms: Any, catalogue: Catalogue) -> None:
     told = refused(forms["receive-notice"], catalogue, CRATES | {"means": "XX"})
-    assert "'crates': as a unit of 'quantity' it means one of CS, CT, BX, EA; found 'XX'" in told
+    assert (
+        "'crates': as a unit of 'quantity' it means one of CS, CT, BX, EA, BG, BE, BJ, DR, PU, RO, SA; found 'XX'"
+        in told
+    )
     told = refused(forms["pallet-move"], catalogue, DOOR_IS_DOCK | {"as": "unit", "field": "quantity", "means": "CS"})
     assert "no field of the form holds the unit of 'quantity'; leave 'means' empty" in told
-    learned = taught(forms["receive-notice"], [CRATES], catalogue)
+    learned = taught(forms["receive-notice"], [CRATES, CRATES | {"word": "sacks"}], catalogue)
     said = read_transcript("pallet 742, twelve crates", learned, catalogue)
     assert (said["quantity"].value, said["uom"].value) == (12, "CS")
+    said = read_transcript("pallet 742, twelve sacks", learned, catalogue)
+    assert said["uom"].value == "CS", "a word of the site keeps its meaning"
 
 
 def test_every_fault_is_told_at_once_and_rows_of_other_forms_are_not_ours(forms: Any, catalogue: Catalogue) -> None:

@@ -126,6 +126,11 @@ class Language:
         """By name, the ways to say each command, the first of them as it is shown."""
         return {name: _phrases(said, self.elided) for name, said in self.table["commands"].items()}
 
+    @property
+    def units(self) -> Mapping[str, Sequence[str]]:
+        """By code, the words of units that forms share: for several, for one, and others."""
+        return dict(self.table["units"])
+
     @cached_property
     def breaks(self) -> Mapping[str, tuple[Phrase, ...]]:
         """By the code of a reason, the ways to say that one goes away for it."""

@@ -159,7 +159,7 @@ def _sentence(form: Form, fields: list[FormField], catalogue: Catalogue, random:
         say = _put_right if field.name == corrected else _mention
         said = field
         if (unit := form.unit_field(field.name)) is not None:
-            code = random.choice(unit.choices)
+            code = random.choice([one for one in unit.choices if one in field.codes.values()])
             truth[unit.name], said = code, _counted_in(code, field)
         parts.append(say(truth[field.name], said, form, catalogue, random))
     parts.append(_chosen(CLOSINGS, random))
