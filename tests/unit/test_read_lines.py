@@ -183,3 +183,20 @@ def test_form_and_language_are_those_of_the_line_or_of_the_options() -> None:
     count, move = told(german, plain, options=("--language", "de-AT"))
     assert count["fields"] == {"item": "B714", "quantity": 12}
     assert move["fields"] == HELD
+
+
+@each_of(
+    ("language", "text"),
+    [
+        ("en", "pallet seven four six, four layers of six"),
+        ("en", "pallet seven four six, four layers of six cases"),
+        ("de", "Palette 746, vier Lagen zu sechs"),
+        ("fr", "palette 746, quatre couches de six"),
+        ("es", "palé 746, cuatro capas de seis"),
+        ("it", "pallet 746, quattro strati di sei"),
+        ("pt", "palete 746, quatro camadas de seis"),
+    ],
+)
+def test_layers_and_how_many_each_has_are_asked_as_their_product(language: str, text: str) -> None:
+    asked = answered(text, form="receive", language=language)
+    assert (asked["ask"], asked["candidates"], asked["fields"]["pallet_id"]) == ("quantity", [24], "746")

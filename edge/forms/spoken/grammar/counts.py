@@ -55,6 +55,7 @@ class UnitCounts:
             return []
         if (known := self._known.get(at)) is None:
             known = self._known[at] = [*self._none(at), *self._unsaid(at), *self._some(at), *self._anew(at)]
+            known += self._layered(at)
         return known
 
     def _none(self, at: int) -> Iterator[UnitCount]:
@@ -120,6 +121,24 @@ class UnitCounts:
                 sure |= parted and self._tokens[at].pause >= weights.COMMA  # ", twelve, twelve units."
                 again = marks if sure else marked(marks, "s")
                 yield from self._with_unit(end, (value,), min(cost, more) + weights.TWICE, again)
+
+    def _layered(self, at: int) -> Iterator[UnitCount]:
+        """Layers and how many each has, for their product: "four layers of six" are 24 where the last one is full."""
+        for end, layers, cost in self._numbers.cardinals(at):
+            link = end + 1
+            if (*self._words[end:link],) not in self._language.words["layers"]:
+                continue
+            for each in self._spans.matches[link] if link < len(self._tokens) else ():
+                if (*self._words[link : each.end],) in self._language.words["between_counts"]:
+                    for last, size, more in self._numbers.cardinals(each.end):
+                        yield from self._product(last, layers * size, cost + more + weights.LINK)
+
+    def _product(self, at: int, value: int, cost: float) -> Iterator[UnitCount]:
+        """A count that is to be confirmed, with its unit, or without one where nothing follows at once."""
+        counts = list(self._with_unit(at, (value,), cost, "h"))
+        yield from counts
+        if not counts and self._measured is not None and not self._spans.goes_straight_on(at):
+            yield UnitCount(at, self._measured, (value,), cost + weights.LINK, "h")
 
     def _anew(self, at: int) -> Iterator[UnitCount]:
         """A number broken off behind its first words and begun anew: "four, four thousand nine hundred boxes"."""

@@ -293,6 +293,7 @@ class SmallWords:
             path = path.telling(Telling(Happens.PORTION, start=at, end=match.end))
         if self._links.multiplies(path, match, at):
             between = {**between, "pending": marked(path.pending, "h")}
+            cost += weights.OTHER  # What each layer has is no count of all.
         self._agenda.go(path, match.end, cost, **between)
 
     def _portion(self, path: Path, match: Match, at: int) -> None:
