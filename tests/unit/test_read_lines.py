@@ -185,6 +185,20 @@ def test_form_and_language_are_those_of_the_line_or_of_the_options() -> None:
     assert move["fields"] == HELD
 
 
+def test_a_remark_with_a_number_behind_a_comma_puts_the_id_in_doubt() -> None:
+    asked = answered("pallet seven four three, stop two", form="load")
+    assert (asked["ask"], asked["candidates"]) == ("pallet_id", ["743"])
+    touching = answered("pallet seven four stop two", form="load")
+    assert (touching["ask"], touching["candidates"]) == ("pallet_id", []), "the words may be digits of it"
+
+
+def test_a_strange_word_before_a_container_leaves_it_in_doubt_where_its_check_digit_fits() -> None:
+    asked = answered("container maersk M S K U one two three four five six five, seal intact", form="gate-in")
+    assert (asked["ask"], asked["candidates"], asked["fields"]) == ("trailer", ["MSKU1234565"], {"sealed": True})
+    wrong = answered("container maersk M S K U one two three four five six six, seal intact", form="gate-in")
+    assert (wrong["outcome"], wrong["fields"]) == ("repeat", {})
+
+
 @each_of(
     ("language", "text"),
     [

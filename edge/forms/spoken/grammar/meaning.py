@@ -13,10 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from edge.forms.model import SPELT, Form, FormField, Spoken
-from edge.forms.spoken.grammar.path import Happens, Path, Telling
+from edge.forms.model import SPELT, Form, FormField, Spoken, is_container
+from edge.forms.spoken.grammar.path import Happens, Path, Telling, marked
 from edge.forms.spoken.grammar.tokens import Token
-from edge.forms.spoken.grammar.weights import ODD, RIVALRY
+from edge.forms.spoken.grammar.weights import COMMA, ODD, RIVALRY
 from edge.forms.spoken.language import Language
 from edge.records import FieldReading, FieldValue
 
@@ -129,7 +129,13 @@ def _preface(best: Path) -> tuple[int, ...]:
     first = [best.events[at] for at in mentions if best.events[at].start == best.events[mentions[0]].start]
     counts = any(isinstance(event.value, int) for event in first)  # its unit is told before it
     loose = LOOSE if counts else LOOSE | {Happens.SLIP}
-    astray = (event for event in before if event.happens in loose or event.field in later - {None})
+    # "Container maersk MSKU1234565": the check digit of a container tells that no word before it is a part of it.
+    labelled = {event.field for event in first if isinstance(event.value, str) and is_container(event.value)}
+    astray = (
+        event
+        for event in before
+        if (event.happens in loose and event.field not in labelled) or event.field in later - {None}
+    )
     return tuple(at for event in astray for at in range(event.start, event.end))
 
 
@@ -193,6 +199,8 @@ class Said:
 
     def _is_part(self, beside: Telling) -> bool:
         """Do words that belong to nothing make a value one that may be but a part?"""
+        if "r" in beside.marks and self.of.spoken in SPELT:
+            return False
         return _is_of_number(beside) or self._goes_on(beside) or self._divides(beside)
 
     def _goes_on(self, strange: Telling) -> bool:
@@ -377,9 +385,15 @@ class _Telling:
                     self.of(event.field).beside.append(event)
             case Happens.STRANGER | Happens.NUMBER | Happens.SLIP:
                 for name in self._beside(at, event):
-                    self.of(name).beside.append(event)
+                    self.of(name).beside.append(self._marked(event))
             case _:
                 pass
+
+    def _marked(self, event: Telling) -> Telling:
+        """What belongs to nothing, marked `r` where it is of a remark: strange words behind a comma, "stop two"."""
+        start, _ = self._loose.around(event)
+        remark = self._tokens[start].pause >= COMMA and not self._loose.holds_number(start, start + 1)
+        return event._replace(marks=marked(event.marks, "r")) if remark else event
 
     def _mention(self, at: int, event: Telling) -> None:
         name = str(event.field)

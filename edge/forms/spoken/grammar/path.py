@@ -39,7 +39,8 @@ class Telling(NamedTuple):
     """Of a mention, each a letter: `c` corrects, `n` is denied, `h` is hedged, `o` is one of two, `s` holds a strange
     word, `b` is bare, `r` is announced as a repetition, `a` said again, `e` of another field than the last,
     `u` a count without its unit, `v` one without a number, `z` one that a word says is zero.
-    Of a stranger: `p` has a pause before it, `t` is of a number ("minus", "double")."""
+    Of a stranger: `p` has a pause before it, `t` is of a number ("minus", "double"). Of what belongs to nothing: `r` is
+    of a remark."""
     cost: float = 0.0
     start: int = 0
     end: int = 0
