@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from edge.agree.decide import Rules
-from edge.agree.readings import differing, part_of, unconfirmed
-from edge.forms.model import FormField
+from edge.agree.readings import differing, part_of, unconfirmed, values_in
+from edge.forms.model import FormField, Spoken
 from edge.forms.spoken.folding import fold
-from edge.records import Reading, Word
+from edge.records import FieldValue, Reading, Word
 
 Two = tuple[Reading, Reading]
 
@@ -37,6 +37,20 @@ def meant_of_two(both: Reading, said: Reading, rules: Rules) -> Two | None:
     if two is None or all(name not in said.fields or said.fields[name].value is None for name in rules.identifies):
         return None
     return next((pair for pair in (two, two[::-1]) if not differing(pair[0], said, rules.identifies)), None)
+
+
+def named_apart(said: Reading, rules: Rules) -> tuple[FieldValue, ...]:
+    """The names of several things, each said by itself: with its label, or each with a value of its own."""
+    for name in rules.identifies:
+        one = said.fields.get(name)
+        values = values_in(one)
+        if one is None or len(values) == 1 or not values:
+            continue
+        labels = sum(_label(fold(word), rules) is not None for word in one.words)
+        besides = any(field.value is None or field.rivals for other, field in said.fields.items() if other != name)
+        if labels >= len(values) or (rules.form[name].spoken is Spoken.ENUM and besides):
+            return values
+    return ()
 
 
 def _most(parted: Iterator[Two], rules: Rules) -> Two | None:

@@ -237,7 +237,9 @@ def _one_of_two(session: DialogueSession, heard: UtteranceHeard, said: Reading) 
     """One of the two that were said in one breath: by its number, or said anew with all that is known of it."""
     draft, rules = session.open_draft, session.rules
     named = session.identifiers_of(values_of(said))
-    if (meant := meant_of_two(draft.reading, said, rules)) is not None:
+    told = {word for one in said.fields.values() for word in one.words}
+    more = any(rules.language.tells(word.text) and word.text not in told for word in heard.reading.words)
+    if (meant := meant_of_two(draft.reading, said, rules)) is not None and not more:
         other = meant[1]
         part = context.completed(session, meant[0] if said.fields.keys() == named.keys() else said)
         orders = drafting.revise(session, heard, with_reading(draft, part, heard.utterance_id))

@@ -134,6 +134,17 @@ def completed(session: DialogueSession, said: Reading) -> Reading:
     return replace(said, fields={**said.fields, **taken}, not_understood=None)
 
 
+def moved(session: DialogueSession, said: Reading) -> Reading:
+    """The entry that goes to another trailer than the open one was on, without what stood for that."""
+    head, *others = session.rules.form.said_once or ("",)
+    before = None if session.draft is None else session.draft.reading.fields.get(head)
+    now = said.fields.get(head)
+    if before is None or now is None or before.value == now.value:
+        return said
+    left = {name: one for name, one in said.fields.items() if name not in others or not one.is_taken}
+    return replace(said, fields=left)
+
+
 def begins_otherwise(said: Reading, rules: Rules) -> bool:
     """Do words go before it of which nobody knows what they say: "don't record pallet 742"? "Same again" is known."""
     alike = any(one.said_in for one in said.fields.values())

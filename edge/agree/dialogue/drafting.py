@@ -16,7 +16,7 @@ from edge.agree.dialogue.session import Behind, DialogueSession, terms_at_hand
 from edge.agree.dialogue.table import State
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.agree.merging import as_heard, marked, says_number, with_support
-from edge.agree.one_breath import two_in_one_breath, two_that_share
+from edge.agree.one_breath import named_apart, two_in_one_breath, two_that_share
 from edge.agree.readings import likely_values, values_in, values_of
 from edge.agree.terms import units_said
 from edge.forms.model import Expects
@@ -130,6 +130,13 @@ def begin_entry(session: DialogueSession, heard: UtteranceHeard, *, alone: bool 
     understood = any(values_in(one) for one in draft.reading.fields.values() if not one.is_taken)
     if not understood and two_that_share(draft.reading, session.rules) is None:
         return ask_to_repeat(session, heard)
+    several = named_apart(draft.reading, session.rules)
+    asked_apart = verdict.ask in session.rules.identifiers and two_in_one_breath(draft.reading, session.rules)
+    if several and not asked_apart:  # who answers for one would drop the others
+        name = next(one for one in session.rules.identifies if several[0] in values_in(draft.reading.fields.get(one)))
+        session.recorded.left_since = True
+        aside = [session.say(Prompt.PARKED_ENTRY, {name: one}) for one in several]
+        return [Park(heard.utterance_id, UNANSWERED, values_of(draft.reading), draft), *aside]
     named = replace(draft.reading, fields={**session.named_again, **draft.reading.fields})
     draft = replace(draft, reading=context.filled(session, named))
     if session.recorded.left_since:  # it may be of what was named since, and not of what stands
@@ -138,6 +145,7 @@ def begin_entry(session: DialogueSession, heard: UtteranceHeard, *, alone: bool 
         }
         left = {name: one for name, one in draft.reading.fields.items() if name not in taken}
         draft = replace(draft, reading=replace(draft.reading, fields=left))
+        session.needs_yes |= {draft.utterance_id} if taken else set()  # a name that answers may be of the next thing
     if verdict.outcome is Outcome.ACCEPT and not alone:
         verdict = replace(verdict, confirm=Confirmation.READBACK)
     if draft.reading.fields.keys() != heard.reading.fields.keys() or heard.reading.act is not Act.RECORD:
@@ -176,7 +184,8 @@ def begin_draft(session: DialogueSession, heard: UtteranceHeard, draft: Draft, v
 
 
 def revise(session: DialogueSession, heard: UtteranceHeard, draft: Draft) -> list[Order]:
-    """The open draft has become this one by what was heard."""
+    """The open draft has become this one by what was heard; on another trailer, without the door of the one before."""
+    draft = replace(draft, reading=context.moved(session, draft.reading))
     return [heard.noted_as_heeded(), *consider(session, draft, judged_after(session, draft, heard), heard)]
 
 

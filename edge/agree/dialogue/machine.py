@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any
 
+from edge.agree.bare_names import with_bare_name
 from edge.agree.decide import Rules, decide
 from edge.agree.dialogue import (
     amendments,
@@ -437,6 +438,9 @@ def _in_context(session: DialogueSession, heard: UtteranceHeard) -> UtteranceHea
         session.breath.words = ()
     said = corrections.of_known(session, session.breath.continued(heard.reading, session.rules))
     said = corrections.of_held(session, said)
+    asked = None if session.question is None else session.question.field
+    if session.draft is not None and session.draft.act is not Act.CONTEXT and asked not in session.rules.identifies:
+        said = with_bare_name(said, session.draft.reading, session.rules)
     same = trailers.by_its_end(session, same_again.as_before(session, said), heard.known.expected)
     return _with_context(session, heard, said, same)
 

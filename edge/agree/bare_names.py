@@ -1,0 +1,66 @@
+"""Bare names: a number without its label that names another thing, "743, three cases" said over pallet 742. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from edge.agree.decide import Rules
+from edge.agree.readings import own, part_of, values_in
+from edge.forms.spoken import read
+from edge.records import Act, FieldReading, FieldValue, Reading, Word, written
+
+SHORTEST_NAME = 3  # From so many digits on, what was said may well be the number of a thing.
+
+COMMA_S = 0.25  # A silence from which two numbers are two: that of a comma, as in `grammar.weights`.
+
+
+def with_bare_name(said: Reading, claim: Reading, rules: Rules) -> Reading:
+    """The reading, in which digits that no field has are the name, in doubt, of the thing of which the rest is said.
+
+    The name of the open claim names no other one, and says nothing else: it is left out.
+    """
+    name = next(iter(rules.identifies), None)
+    if name is None or name in own(said).fields or not said.words or said.act not in {Act.RECORD, Act.AMEND}:
+        return said
+    for start, end in _digits(said.words, rules):
+        words = said.words[start:end]
+        named = read(words, rules.form, rules.catalogue, rules.language, asked=name).get(name)
+        value = None if named is None or named.rivals else named.value
+        if value is None or len(written(value)) < SHORTEST_NAME or _is_of_field(said, words, value):
+            continue
+        rest = part_of(said, (*said.words[:start], *said.words[end:]), rules)
+        if not own(rest).fields:
+            continue
+        least = min(word.confidence for word in words)
+        bare = FieldReading(None, tuple(word.text for word in words), least, runner_up=value)
+        fields = rest.fields if value in values_in(claim.fields.get(name)) else {name: bare, **rest.fields}
+        return replace(rest, words=said.words, fields=fields)
+    return said
+
+
+def _digits(words: Sequence[Word], rules: Rules) -> Iterator[tuple[int, int]]:
+    """Where digits stand that are said one by one, or written as one number, without a pause."""
+    start = 0
+    for at in range(len(words) + 1):
+        goes_on = at < len(words) and _is_digit(words[at].text, rules)
+        if goes_on and (at == start or words[at].start - words[at - 1].end < COMMA_S):
+            continue
+        if at > start:
+            yield start, at
+        start = at if goes_on else at + 1
+
+
+def _is_digit(word: str, rules: Rules) -> bool:
+    bare = word.strip(".,;:!?").casefold()
+    return bare.isdigit() or any(len(one.text) == 1 for one in rules.language.numerals.groups([bare], 0))
+
+
+def _is_of_field(said: Reading, words: Sequence[Word], value: FieldValue) -> bool:
+    """Whether these digits are those of a field that is understood: a seal, an order, a count."""
+    told = {word.text for word in words}
+    return any(
+        (written(value) in one if isinstance(one, str) else written(value) == written(one)) and told <= {*field.words}
+        for field in own(said).fields.values()
+        for one in values_in(field)
+    )
