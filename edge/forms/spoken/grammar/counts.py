@@ -20,6 +20,7 @@ BEFORE_UNITS = {
 """What may stand between a number and its unit: what it costs, and how it marks the count."""
 
 
+DIGIT = 9  # The largest.
 WHERE = frozenset({Role.LINK, Role.ELSEWHERE})  # The phrases that say where something is: "over there".
 
 
@@ -113,14 +114,18 @@ class UnitCounts:
         return found
 
     def _twice(self, at: int, value: FieldValue, cost: float, marks: str, *, parted: bool) -> Iterator[UnitCount]:
-        """The number said again, behind a pause: "twelve, one two, units". `parted`: the first is of nothing before."""
-        for end, other, more in self._numbers.cardinals(at) if self._tokens[at].pause else ():
+        """The number said again, behind a pause: "twelve, one two, units". `parted`: the first is of nothing before.
+
+        Or in figures and in words: "two 2 cases".
+        """
+        # In figures and in words it is said twice for certain; else it may have been two counts.
+        sure = self._words[at - 1].isdigit() != self._words[at].isdigit()
+        for end, other, more in self._numbers.cardinals(at) if self._tokens[at].pause or sure else ():
             if other == value and max(cost, more) < weights.ODD:
-                # In figures and in words it is said twice for certain; else it may have been two counts.
-                sure = self._words[at - 1].isdigit() != self._words[at].isdigit()
-                sure |= parted and self._tokens[at].pause >= weights.COMMA  # ", twelve, twelve units."
-                again = marks if sure else marked(marks, "s")
-                yield from self._with_unit(end, (value,), min(cost, more) + weights.TWICE, again)
+                apart = parted and self._tokens[at].pause >= weights.COMMA  # ", twelve, twelve units."
+                again = marks if sure or apart else marked(marks, "s")
+                dearer = weights.TWICE if other > DIGIT else weights.TWICE_DIGIT
+                yield from self._with_unit(end, (value,), min(cost, more) + dearer, again)
 
     def _layered(self, at: int) -> Iterator[UnitCount]:
         """Layers and how many each has, for their product: "four layers of six" are 24 where the last one is full."""

@@ -76,6 +76,9 @@ and the "t" of "eight" or the onset of "oh" is a frame of silence too. Of 48 slo
 ("eight eight five")."""
 TWICE = 1.0
 """A count said twice before its unit: "twelve, twelve units"."""
+TWICE_DIGIT = 2.0
+"""The same of a digit, of which the first may as well be the last of an id: a comma before that costs `RIVALRY` more
+than saying a number twice (`TWICE`), and must cost less."""
 CHANCE = 3.0
 """An id that ends behind a pause in the very words of the count that follows: of a hundred one does by chance."""
 OTHER = 4.0
