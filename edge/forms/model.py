@@ -132,6 +132,14 @@ def is_container(value: str) -> bool | None:
     return sum(one << at for at, one in enumerate(worth)) % 11 % 10 == int(value[-1])
 
 
+MARKED_BY_CARRIER = re.compile("[A-Z]{3}[A-IK-TV-Y][0-9]{5,6}")
+"""A trailer as its carrier marks it: its Standard Carrier Alpha Code and five or six figures, "XPOL530121".
+
+The code has two to four letters, by NMFTA; here it is one of four, since fewer are not told from other codes. A last
+letter U, J or Z is kept for containers by ISO 6346: with six figures that is one whose check digit is missing.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Wording:
     """The words that belong to one field in one language."""
@@ -285,12 +293,18 @@ class FormField:
         return self.usual is not None and is_container(value) is False
 
     def is_usual(self, value: FieldValue) -> bool:
-        """Does nobody wonder about a value: by its size, or as a key of GS1 or a container whose check digit fits?"""
+        """Does nobody wonder about a value: by its size, or as a key of GS1, a container or a trailer with its carrier?
+
+        Of a key and of a container the check digit fits.
+        """
         if isinstance(value, tuple):
             return all(self.item.is_usual(one) for one in value)
         if self.usual is None or _size(value) in self.usual:
             return True
-        return isinstance(value, str) and (is_container(value) is True or any(key.holds(value) for key in Gs1))
+        if not isinstance(value, str):
+            return False
+        marked = is_container(value) is True or MARKED_BY_CARRIER.fullmatch(value) is not None
+        return marked or any(key.holds(value) for key in Gs1)
 
     def wording(self, language: str) -> Wording:
         """The field's words in one language; where the form has none, those of English."""

@@ -68,3 +68,17 @@ def test_a_container_is_taken_where_its_check_digit_fits_and_else_is_none(value:
     assert is_container(value) is fits
     assert trailer.allows(value) is (fits is not False)
     assert trailer.is_usual(value) is (fits is True or value == "5501")
+
+
+@each_of(
+    ("value", "usual"),
+    [
+        ("XPOL530121", True),
+        ("XPOL53012", True),
+        ("XPOL5301210", False),
+        ("JBHU234561", False),  # it may be a container without its check digit
+        ("5301215501", False),  # two numbers run together
+    ],
+)
+def test_a_trailer_marked_by_its_carrier_is_usual(value: str, usual: bool) -> None:
+    assert shipped("gate-in")["trailer"].is_usual(value) is usual
