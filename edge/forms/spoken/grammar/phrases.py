@@ -135,6 +135,11 @@ class _Links:
             end > at + 1 and all(self._spans.goes_straight_on(one) for one in range(at + 1, end + 1)) for end in ends
         )
 
+    def says_how(self, path: Path, match: Match, at: int) -> bool:
+        """Does "full" or "closed" say that there is no room at the place before it? Units it may be said of."""
+        counts = path.field is not None and self._fields[path.field].spoken is Spoken.CARDINAL
+        return not counts and tuple(self._words[at : match.end]) in self._language.words["adjectives"]
+
     def touches(self, path: Path, at: int) -> bool:
         """Stands nothing but small words, and no pause, between a value and the token: "dock B is full"?"""
         if path.state is Place.SAID:
@@ -318,21 +323,16 @@ class SmallWords:
         return not any(other.role in remarks for other in self._spans.matches[at] if other.end == match.end)
 
     def _behind(self, path: Path, match: Match, at: int) -> None:
-        if path.state is Place.SAID and not self._says_how(path, match, at):
+        if path.state is Place.SAID and not self._links.says_how(path, match, at):
             measured = path.field is not None and self._fields[path.field].spoken is Spoken.DECIMAL
             if measured and tuple(self._words[at : match.end]) in self._language.words["each"]:
                 # "Ten kilos each" is the weight of one.
                 path = path.telling(Telling(Happens.HEDGE, path.field, start=at, end=match.end))
             self._agenda.go(path, match.end, weights.LINK)
 
-    def _says_how(self, path: Path, match: Match, at: int) -> bool:
-        """Does "full" or "closed" say that there is no room at the place before it? Units it may be said of."""
-        counts = path.field is not None and self._fields[path.field].spoken is Spoken.CARDINAL
-        return not counts and tuple(self._words[at : match.end]) in self._language.words["adjectives"]
-
     def _tail(self, path: Path, match: Match, at: int) -> None:
         """A remark; one that asks ("got it?") makes no question of what it is about."""
-        if self._links.touches(path, at) and self._says_how(path, match, at):
+        if self._links.touches(path, at) and self._links.says_how(path, match, at):
             return
         begins = self._tokens[at].pause or at == 0
         parted = begins and not self._spans.goes_straight_on(match.end)
