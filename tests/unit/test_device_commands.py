@@ -519,3 +519,12 @@ def test_check_digits_are_proved_by_themselves_alone() -> None:
 def test_what_is_no_word_of_the_form_and_no_command_is_not_dictation(form: Form, catalogue: Catalogue) -> None:
     reading: Reading = proposal("test", words("green door"), form, catalogue)
     assert reading.not_understood is NotUnderstood.NOT_DICTATION
+
+
+def test_a_word_for_a_count_of_zero_takes_nothing_back() -> None:
+    counts = shipped("cycle-count")["quantity"]
+    for language in map(language_named, LANGUAGES):
+        for said in counts.wording(language.code).zero:
+            heard = words(said)
+            assert command(heard, language) != CANCEL, f"{language.code}: {said}"
+            assert not takes_back(heard, language), f"{language.code}: {said}"
