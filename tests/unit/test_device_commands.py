@@ -14,6 +14,7 @@ from edge.forms.model import Form
 from edge.forms.spoken import (
     LANGUAGES,
     about,
+    behind_sign_on,
     cancels,
     command,
     command_phrases,
@@ -528,3 +529,23 @@ def test_a_word_for_a_count_of_zero_takes_nothing_back() -> None:
             heard = words(said)
             assert command(heard, language) != CANCEL, f"{language.code}: {said}"
             assert not takes_back(heard, language), f"{language.code}: {said}"
+
+
+@each_of(
+    ("said", "behind"),
+    [
+        ("début de service ben", "ben"),
+        ("euh début de service euh ben", "euh ben"),
+        ("je me connecte comme ana", "ana"),
+        ("début de service", ""),
+        ("palette 742", ""),
+    ],
+)
+def test_what_stands_behind_sign_on_is_there_with_what_hesitates(said: str, behind: str) -> None:
+    assert behind_sign_on(words(said), language_named("fr")) == behind
+
+
+def test_the_longest_way_to_sign_on_leaves_the_name() -> None:
+    asked = command(words("je me connecte comme ana"), language_named("fr"))
+    assert asked is not None
+    assert asked.name == "ana"

@@ -10,7 +10,7 @@ from edge.agree.dialogue.events import RosterTaken, UtteranceHeard
 from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.session import Behind, DialogueSession, Identifying
 from edge.agree.dialogue.table import State
-from edge.forms.spoken import command, presented, with_work
+from edge.forms.spoken import behind_sign_on, command, presented, with_work
 from edge.records import Command, Operator, Park, Reason, ShiftChange, Shifted, Work
 from edge.records.speech import Earcon, Prompt, Say, Sound
 
@@ -51,8 +51,11 @@ def _sign_on(session: DialogueSession, said: str) -> list[Order]:
 
 
 def _said(session: DialogueSession, heard: UtteranceHeard) -> str:
-    """The words behind "sign on"."""
-    asked = command(heard.reading.words, session.rules.language)
+    """The words behind "sign on", and what hesitates too where the roster has it as a name: French "ben"."""
+    operators, language = session.manner.operators, session.rules.language
+    if operators is not None and meant(said := behind_sign_on(heard.reading.words, language), operators, language):
+        return said
+    asked = command(heard.reading.words, language)
     return (asked.name if asked is not None else None) or ""
 
 

@@ -10,6 +10,7 @@ from edge.forms.spoken.commands import (
     TODAY,
     WHERE,
     about,
+    behind_sign_on,
     break_reason,
     cancels,
     chosen,

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as attribute
 from functools import lru_cache
+from itertools import chain
 
 from edge.forms.model import Form
 from edge.forms.spoken.folding import Phrase, phrase
@@ -71,11 +72,25 @@ def command(words: Sequence[Word], language: Language = ENGLISH) -> Asked | None
         return asked
     if _made_of(said, _consents(language)):
         return YES  # "Correct correct."
-    for at in range(1, len(said)):
+    for at in range(len(said) - 1, 0, -1):
         asked = known.get(said[:at])
         if asked is not None and asked.command is Command.SIGN_ON:
             return Asked(asked.act, asked.command, " ".join(said[at:]))
     return None
+
+
+def behind_sign_on(words: Sequence[Word], language: Language = ENGLISH) -> str:
+    """What is said behind "sign on", with what else means nothing: French "ben" is a name too. Empty where nothing is.
+
+    Only a roster tells whether it is.
+    """
+    known = _known(language)
+    for size in range(len(words), 0, -1):
+        asked = known.get(_plain(words[:size], language))
+        whole = bool(_plain(words[size - 1 : size], language))  # No filler ends it.
+        if whole and asked is not None and asked.command is Command.SIGN_ON:
+            return " ".join(chain.from_iterable(phrase(word.text) for word in words[size:]))
+    return ""
 
 
 def presented(words: Sequence[Word], language: Language = ENGLISH) -> str:
