@@ -105,6 +105,8 @@ class FieldReading:
     by_end: bool = False  # Only its last characters were said, and one thing that is announced ends so.
     said_in: tuple[str, ...] = ()
     """The utterances in which it was said for several entries, where that is not this one; its words are in theirs."""
+    denied: tuple[FieldValue, ...] = field(default=(), repr=False)
+    """What the same utterance says that the value is not, or takes back: "not the 627, the 742"; "742, no, 743"."""
 
     @property
     def is_taken(self) -> bool:

@@ -12,6 +12,8 @@ from edge.forms.spoken import read
 from edge.records import FieldReading, NotUnderstood, Word
 from edge.understand.proposal import proposal
 from tests.rows import each_of, every
+from tests.shipped import catalogue as catalogue_shipped
+from tests.shipped import form as shipped
 
 TABLES = Path(__file__).parent / "tables"
 BRIEF_WORDS = {"to", "for"}
@@ -121,3 +123,26 @@ def test_talk_before_an_entry_puts_what_stands_beside_it_in_doubt_and_nothing_el
     talk, entry = "we talked about it all day long | " * 6, "pallet seven four two | twelve units | dock b"
     said = read(words(talk + entry), form, catalogue)
     assert told(said) == {"pallet_id": "?", "quantity": 12, "dock": "B"}
+
+
+@each_of(
+    ("say", "denied"),
+    [
+        ("pallet seven four two | twelve units", ()),
+        ("pallet seven four two | no | seven four three", ("742",)),
+        ("not pallet six two seven | pallet seven four two", ("627",)),
+        ("zero two seven | no | pallet seven four two | twelve units", ("027",)),
+        ("pallet seven four two | no | seven four two", ()),
+    ],
+)
+def test_what_a_value_is_not_is_told_beside_it(
+    say: str, denied: tuple[str, ...], form: Form, catalogue: Catalogue
+) -> None:
+    assert read(words(say), form, catalogue)["pallet_id"].denied == denied
+
+
+def test_a_slip_is_of_the_count_and_not_of_its_unit() -> None:
+    receive = shipped("receive")
+    said = read(words("pallet seven four two | two hundred and sixty no fifty cases"), receive, catalogue_shipped())
+    assert (said["quantity"].value, said["quantity"].rivals) == (50, (250,))
+    assert (said["quantity"].denied, said["uom"].denied) == ((260,), ())

@@ -16,7 +16,7 @@ from itertools import pairwise
 from edge.forms.model import SPELT, Form, FormField, Spoken, is_container
 from edge.forms.spoken.grammar.path import Happens, Path, Telling, marked
 from edge.forms.spoken.grammar.tokens import Token
-from edge.forms.spoken.grammar.weights import COMMA, ODD, RIVALRY
+from edge.forms.spoken.grammar.weights import COMMA, DIGITWISE, ODD, RIVALRY
 from edge.forms.spoken.language import Language
 from edge.records import FieldReading, FieldValue
 
@@ -148,6 +148,8 @@ class Said:
     """The one that stands, and others that may; empty where only a label was said."""
     doubtful: bool = False
     denied: list[FieldValue | None] = field(default_factory=list)
+    taken_back: list[FieldValue | None] = field(default_factory=list)
+    """Values that a correction took the place of."""
     events: list[Telling] = field(default_factory=list)
     """All that was said of it, what was corrected as well."""
     standing: list[Telling] = field(default_factory=list)
@@ -175,6 +177,8 @@ class Said:
             self._say_another(event)
         else:
             self._say_again(event)
+        if slip is not None:
+            self.taken_back.append(slip.value)
         if slip is not None and isinstance(slip.value, int) and isinstance(event.value, int):
             self.values += _completed(slip.value, event.value)
 
@@ -221,6 +225,8 @@ class Said:
 
     def _replace(self, event: Telling) -> None:
         sure = True
+        if "c" in event.marks:
+            self.taken_back += self.values
         if self.of.many is not None:
             self.values = self._put_right_in_list(event)
         elif self.values and "c" in event.marks:
@@ -401,8 +407,21 @@ class _Telling:
             # Whoever begins again with another thing says all of it again.
             for said in self.fields.values():
                 said.begun_anew = True
-        before = self._events[at - 1] if at else None
-        self.of(name).mention(event, before if before is not None and before.happens is Happens.SLIP else None)
+        self.of(name).mention(event, self._slip(at, event))
+
+    def _slip(self, at: int, event: Telling) -> Telling | None:
+        """The bare number that a mention corrects, as the field has one: of an id, with the zeros it begins with."""
+        of = self._form[str(event.field)]
+        # The unit of a count is told before it, and has the same place.
+        before = next((one for one in reversed(self._events[:at]) if one.start != event.start), None)
+        if before is None or before.happens is not Happens.SLIP or of.unit_of is not None:
+            return None
+        figures, digits = self._tokens[before.start].text, before.end - before.start
+        if of.spoken not in SPELT:
+            return before
+        if digits == 1 and figures.isdigit():
+            return before._replace(value=figures)
+        return before._replace(value=str(before.value).zfill(digits if before.cost >= DIGITWISE else 0))
 
     def _label(self, at: int, event: Telling) -> None:
         name = str(event.field)
@@ -509,6 +528,11 @@ def _reading(told: Sequence[Said | None], tokens: Sequence[Token]) -> FieldReadi
     saying = [said for said in told if said is not None]
     values = list(dict.fromkeys(value for said in saying for value in said.values if value is not None))
     unsure = any(None in said.values or said.doubtful for said in saying)
+    # Where they agree on the value, the others may take back but a part of the same: "4, 2, no".
+    not_so = [
+        value for said in saying for value in (*said.denied, *said.taken_back) if len(values) != 1 or said is saying[0]
+    ]
+    denied = tuple(value for value in dict.fromkeys(not_so) if value is not None and value not in values)
     missing = any(said is None or not said.values for said in told)
     events = [event for said in saying for event in (*said.events, *said.beside)]
     heard = tuple(tokens[at].heard for at in _wordwise(tokens, _words(events)))
@@ -517,10 +541,10 @@ def _reading(told: Sequence[Said | None], tokens: Sequence[Token]) -> FieldReadi
     if not {part for said in saying for part in said.parts} <= set(values):
         values = []  # Of those that it may be nobody can name all.
     if not values:
-        return FieldReading(None, heard, sure)
+        return FieldReading(None, heard, sure, denied=denied)
     if len(values) == 1 and (unsure or missing):
-        return FieldReading(None, heard, sure, runner_up=values[0])
-    return FieldReading(values[0], heard, sure, rivals=tuple(values[1:]))
+        return FieldReading(None, heard, sure, runner_up=values[0], denied=denied)
+    return FieldReading(values[0], heard, sure, rivals=tuple(values[1:]), denied=denied)
 
 
 def _words(events: Sequence[Telling]) -> set[int]:
