@@ -87,8 +87,15 @@ def may_rename(claim: Reading, said: Reading, identifies: Sequence[str]) -> bool
         {name: values_in(one) for name, one in of.fields.items() if not one.is_taken and name not in identifies}
         for of in (claim, said)
     )
+    denied = {str(value) for name in identifies if name in said.fields for value in said.fields[name].denied}
+    if denied - _names(claim, identifies):
+        return False  # "627 no, 742" is not of 743
     alike = {name for name in before.keys() & now.keys() if set(before[name]) & set(now[name])}
     return before.keys() & now.keys() == alike and (before.keys() == alike or now.keys() == alike)
+
+
+def _names(claim: Reading, identifies: Iterable[str]) -> set[str]:
+    return {str(value) for name in identifies for value in values_in(claim.fields.get(name))}
 
 
 def sounds_like(one: str, other: str) -> bool:
