@@ -29,7 +29,9 @@ def begin_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         return _revise_whole(session, heard)
     if drafting.takes_back(session, heard):
         return correct_named(session, heard) or (
-            _drop_and_begin(session, heard) if may_rename(session, heard.reading) else ask_if_instead(session, heard)
+            _drop_and_begin(session, heard)
+            if may_rename(session, heard.reading, whole=True)
+            else ask_if_instead(session, heard)
         )
     if corrects(heard.reading.words, session.rules.language):
         return ask_if_instead(session, heard)
@@ -92,12 +94,16 @@ def correct_held(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     return revised
 
 
-def may_rename(session: DialogueSession, said: Reading) -> bool:
-    """Whether a correction may give the open claim another name without a question: of no entry that is known."""
+def may_rename(session: DialogueSession, said: Reading, *, whole: bool = False) -> bool:
+    """Whether a correction may give the open claim another name without a question: of no entry that is known.
+
+    A whole sentence says all of it anew, where its name sounds like the one that was read back.
+    """
     draft = session.draft
     if draft is None or session.recorded.replaces_one(draft) or session.was_named(said):
         return draft is None
-    return claims.may_rename(draft.reading, said, session.rules.identifies)
+    alike = whole and next_or_instead.may_be_meant(session, said)
+    return alike or claims.may_rename(draft.reading, said, session.rules.identifies)
 
 
 def correct_named(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
