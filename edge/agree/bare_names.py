@@ -39,6 +39,11 @@ def with_bare_name(said: Reading, claim: Reading, rules: Rules) -> Reading:
     return said
 
 
+def is_long(value: FieldValue | None) -> bool:
+    """Whether a number has as many digits as a name."""
+    return isinstance(value, int) and not isinstance(value, bool) and len(written(value)) >= SHORTEST_NAME
+
+
 def _digits(words: Sequence[Word], rules: Rules) -> Iterator[tuple[int, int]]:
     """Where digits stand that are said one by one, or written as one number, without a pause."""
     start = 0

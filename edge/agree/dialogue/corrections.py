@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from edge.agree.bare_names import is_long
 from edge.agree.dialogue import amendments, claims, context, drafting, next_or_instead
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.events import UtteranceHeard
@@ -14,7 +15,7 @@ from edge.agree.dialogue.table import State
 from edge.agree.merging import put_right, with_fields, with_reading
 from edge.agree.off_talk import among_talk, begins_astray, is_plain, names_field
 from edge.agree.readings import likely_values, names_unclearly, own, part_of, says_nothing, unconfirmed, values_of
-from edge.forms.spoken import begins, corrects, read, without_cue
+from edge.forms.spoken import begins, corrects, cue, read, without_cue
 from edge.forms.spoken.folding import fold
 from edge.records import Act, Draft, Outcome, Park, Reading
 from edge.records.speech import Prompt
@@ -130,6 +131,13 @@ def _revise(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> l
     draft = session.open_draft
     goes_on = session.doubted_number  # it may be said of what was not understood
     said = put_right(draft.reading, said, session.rules)
+    # A count as long as a name, without its unit, may be the name of the next thing: "no, 951".
+    language = session.rules.language
+    cues = {word.text for word in cue(heard.reading.words, language)}
+    long = (name for name, one in said.fields.items() if is_long(one.value) and session.rules.form[name].units)
+    said = unconfirmed(
+        said, [name for name in long if all(word in cues or language.tells(word) for word in said.fields[name].words)]
+    )
     changed = with_fields(draft, said.fields, heard.utterance_id)
     if drafting.takes_back(session, heard) and (denied := _denied(session, said)):
         session.needs_yes.add(draft.utterance_id)
