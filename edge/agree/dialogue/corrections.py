@@ -236,7 +236,7 @@ def _drop_and_begin(session: DialogueSession, heard: UtteranceHeard) -> list[Ord
 def ask_if_instead(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Whether what names another thing behind a word of correction takes the place of the open entry."""
     # That nobody has said that it is right, or somebody that it is wrong, is not forgotten over another question.
-    session.doubted = session.doubted or session.about in {About.ENTRY_RIGHT, About.WRONG}
+    session.doubted |= session.about in {About.ENTRY_RIGHT, About.WRONG} or drafting.takes_back(session, heard)
     other = drafting.draft_of(session, heard)
     values = likely_values(other.reading)
     before = amendments.first_differing(session, likely_values(session.open_draft.reading), values)

@@ -182,9 +182,11 @@ def restore(session: DialogueSession, started: Started) -> list[Order]:
     told += context.take_up(session, started.context)
     session.on_break = None if session.state is State.SIGNED_OFF else started.on_break
     if started.draft is not None:  # whoever is asked is no more away
-        # What was to be asked about behind it waits for a person now.
-        others = recorded.aside.count - recorded.in_review(started.draft)
-        besides = [Say(Prompt.ASIDE, slots={"count": str(others)})] if others else []
+        # What was to be asked about behind it waits for a person now: the last of it is told by its name.
+        others = [one for one in recorded.aside.drafts if one.utterance_id != started.draft.utterance_id]
+        besides = [] if not others else drafting.tell_parked(session, others[-1].reading)
+        if len(others) > 1:
+            besides += [Say(Prompt.ASIDE, slots={"count": str(len(others))})]
         return [*told, *besides, *shifts.come_back(session), *_take_up(session, started.draft)]
     if session.on_break is not None:
         session.state = State.PAUSED
