@@ -169,21 +169,21 @@ All of this goes on in English, German, French, Spanish, Italian, Polish or Port
 
 What is said of one thing is a *claim*: its values, the utterances in which they were said, and the fields of the form
 that say which thing it is. Each step is held to two laws (`edge/agree/dialogue/claims.py`). *Attribution*: a claim
-keeps its thing; it gets another one only by a word of correction with which nothing else is said, or all of it again, by
-the answer to a question for that field, or by a yes to a question that named both, and no value passes from one claim to
-another. A word of correction with other values, of a thing that is known, or that denies another name than the claim's,
-is asked: "526 instead of 418?". *Conservation*: a claim ends recorded,
-put aside for a person, taken back by the operator, or given up aloud; until then it is open. A step that would break a
-law does not: what it would have lost or mixed is put aside (`conversation_breach`), and the log has the step.
+keeps its thing; it gets another one only by a word of correction with which nothing else is said, or all of it again,
+by the answer to a question for that field, or by a yes to a question that named both, and no value passes from one
+claim to another. A word of correction with other values, of a thing that is known, or that denies another name than
+the claim's, is asked: "526 instead of 418?". *Conservation*: a claim ends recorded, put aside for a person, taken back
+by the operator, or given up aloud; until then it is open. A step that would break a law does not: what it would have
+lost or mixed is put aside (`conversation_breach`), and the log has the step.
 
 Another name, said alone, is *next or instead*: "pallet 743" over pallet 742 may be the next one, said in two breaths,
 or 742 said right. Neither is guessed. Both stay; what follows says which it is: values go with the next one, "no, 743"
 is instead. Where the two sound alike, or a question is open, it is asked: "743 next, or 743 instead of 742?" A yes or a
 no answers nothing there. With no answer both go to a person.
 
-Digits that no field has name another thing, in doubt, and take the rest of the sentence with them: "743, three cases" over
-pallet 742 is asked as "pallet 743?". Several things in one breath that cannot be asked one by one are put aside, each by
-its name. "Same again" is of what was said last, and of nothing where that is asked about.
+Digits that no field has name another thing, in doubt, and take the rest of the sentence with them: "743, three cases"
+over pallet 742 is asked as "pallet 743?". Several things in one breath that cannot be asked one by one are put aside,
+each by its name. "Same again" is of what was said last, and of nothing where that is asked about.
 
 What is open when the next thing begins, and was not agreed, is asked about again behind it, once; a second time it is
 put aside. To some claims silence is no consent (`needs_yes`): those asked about again behind the next entry, those

@@ -5,9 +5,9 @@ of the form (`Form.identifies`), which say of which thing. An utterance that hol
 The steps of the dialogue propose what becomes of it; `audit` compares the claims before a step with those after it and
 with its orders, and holds two laws:
 
-*Attribution*: a claim keeps its thing. It gets another one only by a word of correction with which nothing else is said,
-or all of it again (`may_rename`), by the answer to a question for that very field, or by a yes to a question that named
-both; no value passes from one claim to another.
+*Attribution*: a claim keeps its thing. It gets another one only by a word of correction with which nothing else is
+said, or all of it again (`may_rename`), by the answer to a question for that very field, or by a yes to a question
+that named both; no value passes from one claim to another.
 
 *Conservation*: a claim ends in exactly one of: recorded, put aside for a person, taken back by the operator, given up
 aloud. Until then it is open.
