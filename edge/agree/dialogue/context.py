@@ -92,18 +92,19 @@ def _is_of_context(session: DialogueSession, said: Reading) -> bool:
     """
     draft, form = session.draft, session.rules.form
     if draft is not None and not is_between_entries(session):
-        return draft.act is Act.CONTEXT or _goes_elsewhere(draft, said, session.rules)
+        return draft.act is Act.CONTEXT or _goes_elsewhere(session, draft, said)
     if said.act is Act.AMEND:
         return said.fields.keys() <= set(session.context.untold)
     return not form.context_identifies and not _is_whole(said.fields, form)
 
 
-def _goes_elsewhere(draft: Draft, said: Reading, rules: Rules) -> bool:
+def _goes_elsewhere(session: DialogueSession, draft: Draft, said: Reading) -> bool:
     """Is another trailer and its door said over an entry that named neither? Then who speaks has gone there."""
-    head = next(iter(rules.form.said_once), "")
+    head = next(iter(session.rules.form.said_once), "")
     before = draft.reading.fields.get(head)
-    moves = head in said.fields and len(said.fields) > 1 and before is not None and before.is_taken
-    return moves and said.act is Act.RECORD and not corrects(said.words, rules.language)
+    stood = head in session.context.fields if before is None else before.is_taken
+    moves = head in said.fields and len(said.fields) > 1 and stood
+    return moves and said.act is Act.RECORD and not corrects(said.words, session.rules.language)
 
 
 def _is_whole(fields: Mapping[str, FieldReading], form: Form) -> bool:
