@@ -531,16 +531,24 @@ def _unhesitating(words: Sequence[Word], language: Language) -> tuple[Word, ...]
 
 
 def _cue(words: Sequence[Word], language: Language) -> int:
-    """How many words at the beginning are a cue; the longest counts."""
+    """How many words at the beginning are a cue; the longest counts. Who goes "back to" something corrects nothing."""
     begun: Phrase = ()
     longest, most = 0, _most_in_cue(language)
     for size, word in enumerate(words, start=1):
         begun += texts((word,), language)
+        if begun in _returns(language):
+            return 0
         if len(begun) > most:
             break
         if begun in language.cues:
             longest = size
     return longest
+
+
+@lru_cache
+def _returns(language: Language) -> frozenset[Phrase]:
+    """What stands before that to which somebody goes back."""
+    return frozenset(language.unelided(phrase(one.partition("*")[0])) for one in language.table["works"]["back"])
 
 
 @lru_cache
