@@ -182,10 +182,10 @@ def restore(session: DialogueSession, started: Started) -> list[Order]:
     told += context.take_up(session, started.context)
     session.on_break = None if session.state is State.SIGNED_OFF else started.on_break
     if started.draft is not None:  # whoever is asked is no more away
-        # What was to be asked about behind it waits for a person now: the last of it is told by its name.
+        # What was to be asked about behind it waits for a person now: the last of it are told by their names.
         others = [one for one in recorded.aside.drafts if one.utterance_id != started.draft.utterance_id]
-        besides = [] if not others else drafting.tell_parked(session, others[-1].reading)
-        if len(others) > 1:
+        besides = [say for one in others[-MOST_TOLD:] for say in drafting.tell_parked(session, one.reading)]
+        if len(others) > MOST_TOLD:
             besides += [Say(Prompt.ASIDE, slots={"count": str(len(others))})]
         return [*told, *besides, *shifts.come_back(session), *_take_up(session, started.draft)]
     if session.on_break is not None:
