@@ -299,7 +299,7 @@ def park(session: DialogueSession) -> list[Order]:
     if draft.act is Act.CANCEL:
         return [Drop(draft), session.say(Prompt.KEPT_AS_IT_IS), *besides]
     context.leave(session, draft.reading)
-    session.recorded.left_since = session.recorded.left_since or draft.act is Act.RECORD
+    session.recorded.left_since |= draft.act is Act.RECORD or bool(besides)
     # Whoever decides about a correction must not make a second entry of it by a mere yes.
     kept = Park(draft.utterance_id, UNANSWERED, {} if draft.act is Act.AMEND else values, draft)
     return [kept, *tell_parked(session, draft.reading), *besides]
