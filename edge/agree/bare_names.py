@@ -1,4 +1,4 @@
-"""Bare names: a number without its label that names another thing, "743, three cases" said over pallet 742. Pure."""
+"""Bare names: digits without a label that name another thing, "743, three cases" said over pallet 742. Pure."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from dataclasses import replace
 from edge.agree.decide import Rules
 from edge.agree.readings import own, part_of, values_in
 from edge.forms.spoken import read
+from edge.forms.spoken.grammar.weights import COMMA, PAUSE_S
 from edge.records import Act, FieldReading, FieldValue, Reading, Word, written
 
 SHORTEST_NAME = 3  # From so many digits on, what was said may well be the number of a thing.
 
-COMMA_S = 0.25  # A silence from which two numbers are two: that of a comma, as in `grammar.weights`.
+COMMA_S = next(seconds for seconds, pause in PAUSE_S if pause == COMMA)  # A silence from which two numbers are two.
 
 
 def with_bare_name(said: Reading, claim: Reading, rules: Rules) -> Reading:
@@ -44,11 +45,32 @@ def is_long(value: FieldValue | None) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and len(written(value)) >= SHORTEST_NAME
 
 
+def with_unclear_name(said: Reading, utterance_id: str, rules: Rules) -> Reading:
+    """The reading with the digits of which nobody knows what they say as its name, not understood, where it has none.
+
+    "We got seven four six with, let me see, eighteen cases": another number behind that is another thing.
+    """
+    name = next(iter(rules.identifies), None)
+    told = {word for one in said.fields.values() if values_in(one) for word in one.words}
+    bare = [one for one in said.words if rules.language.tells(one.text) and one.text not in told]
+    if name is None or name in said.fields or not said.fields or len(bare) < SHORTEST_NAME:
+        return said
+    words, least = tuple(one.text for one in bare), min(one.confidence for one in bare)
+    return replace(said, fields={name: FieldReading(None, words, least, said_in=(utterance_id,)), **said.fields})
+
+
+def digits_besides(words: Sequence[Word], value: FieldValue, rules: Rules) -> bool:
+    """Whether other digits are said beside those of a value: "743 is nine", of 743; not "the first one"."""
+    runs = ["".join(_digit(word.text, rules) for word in words[start:end]) for start, end in _digits(words, rules)]
+    own = [run for run in runs if run in written(value)]
+    return any(len(run) >= SHORTEST_NAME for run in own) and len(own) < len(runs)
+
+
 def _digits(words: Sequence[Word], rules: Rules) -> Iterator[tuple[int, int]]:
     """Where digits stand that are said one by one, or written as one number, without a pause."""
     start = 0
     for at in range(len(words) + 1):
-        goes_on = at < len(words) and _is_digit(words[at].text, rules)
+        goes_on = at < len(words) and _digit(words[at].text, rules) != ""
         if goes_on and (at == start or words[at].start - words[at - 1].end < COMMA_S):
             continue
         if at > start:
@@ -56,9 +78,11 @@ def _digits(words: Sequence[Word], rules: Rules) -> Iterator[tuple[int, int]]:
         start = at if goes_on else at + 1
 
 
-def _is_digit(word: str, rules: Rules) -> bool:
+def _digit(word: str, rules: Rules) -> str:
+    """The digit that a word says, or the digits that are written; none for any other word."""
     bare = word.strip(".,;:!?").casefold()
-    return bare.isdigit() or any(len(one.text) == 1 for one in rules.language.numerals.groups([bare], 0))
+    groups = (one.text for one in rules.language.numerals.groups([bare], 0))
+    return bare if bare.isdigit() else next((one for one in groups if len(one) == 1), "")
 
 
 def _is_of_field(said: Reading, words: Sequence[Word], value: FieldValue) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from edge.agree.bare_names import SHORTEST_NAME, digits_besides
 from edge.agree.cut_numbers import begins_in_doubt, cut_off
 from edge.agree.decide import Circumstances, Rules
 from edge.agree.dialogue import amendments, context, corrections, drafting, next_or_instead, trailers
@@ -156,7 +157,7 @@ def _are_two_names(session: DialogueSession, before: FieldReading, said: FieldRe
     """Whether a whole number that was not understood is another one than this: no part of it, nor begun anew."""
     tells = session.rules.language.tells
     told, now = ([word for word in one.words if tells(word)] for one in (before, said))
-    return len(told) >= drafting.SHORTEST_NAME and told[: len(now)] != now and now[: len(told)] != told
+    return len(told) >= SHORTEST_NAME and told[: len(now)] != now and now[: len(told)] != told
 
 
 def _goes_on_with(session: DialogueSession, heard: UtteranceHeard, name: str, said: FieldReading) -> bool:
@@ -237,11 +238,11 @@ def _one_of_two(session: DialogueSession, heard: UtteranceHeard, said: Reading) 
     """One of the two that were said in one breath: by its number, or said anew with all that is known of it."""
     draft, rules = session.open_draft, session.rules
     named = session.identifiers_of(values_of(said))
-    told = {word for one in said.fields.values() for word in one.words}
-    more = any(rules.language.tells(word.text) and word.text not in told for word in heard.reading.words)
-    if (meant := meant_of_two(draft.reading, said, rules)) is not None and not more:
-        other = meant[1]
-        part = context.completed(session, meant[0] if said.fields.keys() == named.keys() else said)
+    meant, alone = meant_of_two(draft.reading, said, rules), said.fields.keys() == named.keys()
+    if meant is not None and alone and any(digits_besides(said.words, one, rules) for one in named.values()):
+        return drafting.put_again(session, [session.say(Prompt.REPEAT)])  # "no, 743 is nine"
+    if meant is not None:
+        part, other = context.completed(session, meant[0] if alone else said), meant[1]
         orders = drafting.revise(session, heard, with_reading(draft, part, heard.utterance_id))
         return [*orders, drafting.put_next(session, heard, other, (draft.utterance_id,))]
     if heard.verdict.outcome is Outcome.ACCEPT or session.relation(said) is Relation.ANOTHER:

@@ -256,6 +256,7 @@ def answer_about_entry(session: DialogueSession, heard: UtteranceHeard) -> list[
         return _ask_for_named(session, heard, said)
     relation, takes_back = session.relation(said), drafting.takes_back(session, heard)
     differs = relation in {Relation.ANOTHER, Relation.NAME}
+    differs |= relation is Relation.NONE and not takes_back and _was_named_in_the_dark(session)
     whole = heard.verdict.outcome is Outcome.ACCEPT
     if session.about is About.WRONG and session.recorded.replaces_one(draft) and differs:
         # What is said to be wrong with the last entry is what it is about: no silence turns one record into another.
@@ -272,6 +273,13 @@ def answer_about_entry(session: DialogueSession, heard: UtteranceHeard) -> list[
         return _revise_whole(session, heard) if whole else _revise(session, heard, said)
     is_name = relation is Relation.NAME and not whole
     return next_or_instead.ask(session, heard, said) if is_name else leave_for_next(session, heard)
+
+
+def _was_named_in_the_dark(session: DialogueSession) -> bool:
+    """Whether another thing waits besides the one that was open when the power was cut: values may be of that."""
+    asked, draft = session.asked, session.open_draft
+    waits = any(one.utterance_id != draft.utterance_id for one in session.recorded.aside.drafts)
+    return asked.prompt is Prompt.RESTORED and waits
 
 
 def _ask_for_named(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:

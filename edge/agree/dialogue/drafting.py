@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from edge.agree.bare_names import SHORTEST_NAME, with_unclear_name
 from edge.agree.cut_numbers import completed
 from edge.agree.decide import Circumstances, Rules
 from edge.agree.dialogue import context
@@ -56,7 +57,6 @@ HELP = {
 """What can be said in each state: told who asks, and with a question that is put for the last time."""
 
 MOST_TRIES = 3  # So many answers to one question that answer nothing, and a person must look at it.
-SHORTEST_NAME = 3  # From so many digits on, what was said may well be the number of a thing.
 REOPENED = "reopened"  # What was agreed about a closed trailer, among the values that the operator said yes to.
 UNANSWERED = "unanswered"  # Why an utterance is under review: the question about it got no answer.
 
@@ -126,26 +126,15 @@ def draft_of(session: DialogueSession, heard: UtteranceHeard) -> Draft:
 
 def begin_entry(session: DialogueSession, heard: UtteranceHeard, *, alone: bool = False) -> list[Order]:
     """A new entry, with what stands. It is held, unless it is `alone`: a step commits one entry."""
-    draft, verdict = _with_bare_name(session, draft_of(session, heard)), heard.verdict
+    draft, verdict = draft_of(session, heard), heard.verdict
+    draft = replace(draft, reading=with_unclear_name(draft.reading, draft.utterance_id, session.rules))
     understood = any(values_in(one) for one in draft.reading.fields.values() if not one.is_taken)
     if not understood and two_that_share(draft.reading, session.rules) is None:
         return ask_to_repeat(session, heard)
-    several = named_apart(draft.reading, session.rules)
-    asked_apart = verdict.ask in session.rules.identifiers and two_in_one_breath(draft.reading, session.rules)
-    if several and not asked_apart:  # who answers for one would drop the others
-        name = next(one for one in session.rules.identifies if several[0] in values_in(draft.reading.fields.get(one)))
-        session.recorded.left_since = True
-        aside = [session.say(Prompt.PARKED_ENTRY, {name: one}) for one in several]
-        return [Park(heard.utterance_id, UNANSWERED, values_of(draft.reading), draft), *aside]
+    if apart := _put_apart(session, draft, verdict):
+        return apart
     named = replace(draft.reading, fields={**session.named_again, **draft.reading.fields})
-    draft = replace(draft, reading=context.filled(session, named))
-    if session.recorded.left_since:  # it may be of what was named since, and not of what stands
-        taken = {
-            name for name in session.rules.identifies if name in (own := draft.reading.fields) and own[name].is_taken
-        }
-        left = {name: one for name, one in draft.reading.fields.items() if name not in taken}
-        draft = replace(draft, reading=replace(draft.reading, fields=left))
-        session.needs_yes |= {draft.utterance_id} if taken else set()  # a name that answers may be of the next thing
+    draft = _without_name_that_stands(session, replace(draft, reading=context.filled(session, named)))
     if verdict.outcome is Outcome.ACCEPT and not alone:
         verdict = replace(verdict, confirm=Confirmation.READBACK)
     if draft.reading.fields.keys() != heard.reading.fields.keys() or heard.reading.act is not Act.RECORD:
@@ -161,20 +150,27 @@ def begin_entry(session: DialogueSession, heard: UtteranceHeard, *, alone: bool 
     return [said, *begin_draft(session, heard, with_support(draft, waited.utterance_id), verdict)]
 
 
-def _with_bare_name(session: DialogueSession, draft: Draft) -> Draft:
-    """The claim with the digits of which nobody knows what they say as its name, not understood, where it has none.
+def _put_apart(session: DialogueSession, draft: Draft, verdict: Verdict) -> list[Order]:
+    """Several things in one breath that are not asked one by one, to a person: an answer for one drops the others."""
+    rules, fields = session.rules, draft.reading.fields
+    several = named_apart(draft.reading, rules)
+    if not several or (verdict.ask in rules.identifiers and two_in_one_breath(draft.reading, rules)):
+        return []
+    name = next(one for one in rules.identifies if several[0] in values_in(fields.get(one)))
+    session.recorded.left_since = True
+    told = [session.say(Prompt.PARKED_ENTRY, {name: one}) for one in several]
+    return [Park(draft.utterance_id, UNANSWERED, values_of(draft.reading), draft), *told]
 
-    "We got seven four six with, let me see, eighteen cases": another number behind that is another thing.
-    """
-    said, rules = draft.reading, session.rules
-    name = next(iter(rules.identifies), None)
-    told = {word for one in said.fields.values() if values_in(one) for word in one.words}
-    bare = [one for one in said.words if rules.language.tells(one.text) and one.text not in told]
-    if name is None or name in said.fields or not said.fields or len(bare) < SHORTEST_NAME:
+
+def _without_name_that_stands(session: DialogueSession, draft: Draft) -> Draft:
+    """The claim without a name from the context, where another was named since: it may be of that, and needs a yes."""
+    fields = draft.reading.fields
+    taken = {name for name in session.rules.identifies if name in fields and fields[name].is_taken}
+    if not (taken and session.recorded.left_since):
         return draft
-    words, least = tuple(one.text for one in bare), min(one.confidence for one in bare)
-    read = FieldReading(None, words, least, said_in=(draft.utterance_id,))
-    return replace(draft, reading=replace(said, fields={name: read, **said.fields}))
+    session.needs_yes.add(draft.utterance_id)
+    left = {name: one for name, one in fields.items() if name not in taken}
+    return replace(draft, reading=replace(draft.reading, fields=left))
 
 
 def begin_draft(session: DialogueSession, heard: UtteranceHeard, draft: Draft, verdict: Verdict) -> list[Order]:
