@@ -6,11 +6,36 @@ tells it to you: what other keys signed is not believed. Prints a line for each 
 
 import hashlib
 import json
+import re
 import sys
 import zipfile
+import zlib
+from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+LARGEST = {"txt": 1_000_000, "pub": 32, "json": 20_000_000, "flac": 100_000_000}
+"""Bytes of a member, by the end of its name: many times what a device writes, and what any machine has room for."""
+
+MEMBER = re.compile(
+    r"README\.txt|keys/[0-9a-f]{16}\.pub"
+    r"|[0-9]{10}/(?:event\.json|reading\.json|audio\.flac|support/[A-Za-z0-9_-]{1,100}\.flac)"
+)
+"""The only names that a member may have."""
+
+LONGEST = 80  # Characters of a name that is told; in a file that somebody made there may be any number.
+
+HEADER = 30  # Bytes before the name of a member, where it lies in the file.
+
+
+class Tampered(Exception):
+    """It is not as a device wrote it; nothing more of it can be looked at."""
+
+
+def printable(text: object) -> str:
+    """The text, for any terminal: what stands in a file that somebody made moves no cursor and turns no line round."""
+    return "".join(letter if " " <= letter <= "~" else "?" for letter in str(text)[:LONGEST])
 
 
 def unrepeated(pairs: list) -> dict:
@@ -25,6 +50,44 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def see(members: list[zipfile.ZipInfo]) -> None:
+    """Raise Tampered for every trick that a ZIP file allows."""
+    names: set[str] = set()
+    events = {one.filename.removesuffix("event.json") for one in members if one.filename.endswith("/event.json")}
+    end, before = 0, ""
+    for one in sorted(members, key=lambda member: member.header_offset):
+        name = printable(one.orig_filename)
+        if not MEMBER.fullmatch(one.filename) or one.filename != one.orig_filename:
+            raise Tampered(f"{name}: is no name of a member, and nobody signed it")
+        if one.filename[0].isdigit() and one.filename[:11] not in events:
+            raise Tampered(f"{name}: belongs to no event, and nobody signed it")
+        if one.filename in names:
+            raise Tampered(f"{name}: is in it twice")
+        if one.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+            raise Tampered(f"{name}: is compressed in a way that no device uses")
+        if one.header_offset != end:
+            place = f"in the same place as {before}" if one.header_offset < end else "behind something unsigned"
+            raise Tampered(f"{name}: lies {place}; it may be a bomb")
+        if one.file_size > (largest := LARGEST[name.rpartition(".")[2]]):
+            raise Tampered(f"{name}: claims {one.file_size:,} bytes, of {largest:,} at most; it may be a bomb")
+        names.add(one.filename)
+        end, before = one.header_offset + HEADER + len(one.filename) + one.compress_size, name
+
+
+def content(bundle: zipfile.ZipFile, name: str) -> bytes:
+    """A member, and no more of it than it says it has. Raises Tampered where it cannot be read, KeyError for none."""
+    member = bundle.getinfo(name)
+    try:
+        with bundle.open(member) as file:
+            found = file.read(member.file_size + 1)
+            file.read(1)  # at its end its checksum is looked at
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, OSError, EOFError, ValueError) as broken:
+        raise Tampered(f"{printable(name)}: is damaged: {type(broken).__name__}") from None
+    if len(found) != member.file_size:
+        raise Tampered(f"{printable(name)}: is damaged: it has another size than it says")
+    return found
+
+
 def fault(event: dict, key: bytes, reading: bytes, recording: bytes | None, believed: list[str]) -> str | None:
     """What is wrong with an event, its reading or its recording; None where nothing is."""
     hashed = {name: value for name, value in event.items() if name not in ("chain", "signature")}
@@ -33,7 +96,7 @@ def fault(event: dict, key: bytes, reading: bytes, recording: bytes | None, beli
     if sha256(f"{event['previous']}\n{sha256(text.encode())}\n{audio}\n".encode()) != event["chain"]:
         return "the event was altered"
     if event["keyid"] != sha256(key)[:16] or event["keyid"] not in believed:
-        return f"it is signed with a key that is not believed, {event['keyid']}"
+        return f"it is signed with a key that is not believed, {printable(event['keyid'])}"
     try:
         signature = bytes.fromhex(event["signature"])
         Ed25519PublicKey.from_public_bytes(key).verify(signature, event["chain"].encode())
@@ -44,43 +107,66 @@ def fault(event: dict, key: bytes, reading: bytes, recording: bytes | None, beli
     return None if recording is None or sha256(recording) == audio else "the recording was altered"
 
 
+def support_fault(bundle: zipfile.ZipFile, names: list[str], folder: str, event: dict) -> str | None:
+    """What is wrong with the recordings of answers and corrections that are here; None where nothing is."""
+    answers = {f"{folder}support/{one['id']}.flac": one["audio_sha256"] for one in event["data"].get("support", [])}
+    here = (name for name in names if name.startswith(folder + "support/"))
+    altered = any(answers.get(name) != sha256(content(bundle, name)) for name in here)
+    return "the recording of an answer or a correction was altered" if altered else None
+
+
 def check(bundle: zipfile.ZipFile, believed: list[str]) -> bool:
-    """Tell of each event of the bundle; whether all of them hold."""
-    names, links, good = bundle.namelist(), {}, True
-    if len(set(names)) < len(names):
-        raise zipfile.BadZipFile
+    """Tell of each event of the bundle; whether all of them hold. Raises Tampered."""
+    see(bundle.infolist())
+    names, links, ids, good = bundle.namelist(), {}, set(), True
     for folder in sorted(name.removesuffix("event.json") for name in names if name.endswith("/event.json")):
-        recording = bundle.read(folder + "audio.flac") if folder + "audio.flac" in names else None
+        recording = content(bundle, folder + "audio.flac") if folder + "audio.flac" in names else None
         try:
-            event = json.loads(bundle.read(folder + "event.json"), object_pairs_hook=unrepeated)
-            key, number = bundle.read(f"keys/{event['keyid']}.pub"), int(event["sequence"])
-            wrong = fault(event, key, bundle.read(folder + "reading.json"), recording, believed)
-            answers = {
-                f"{folder}support/{one['id']}.flac": one["audio_sha256"] for one in event["data"].get("support", [])
-            }
-            if any(
-                answers.get(name) != sha256(bundle.read(name)) for name in names if name.startswith(folder + "support/")
-            ):
-                wrong = wrong or "the recording of an answer or a correction was altered"
-            previous, link = event["previous"], event["chain"]
-        except (ValueError, KeyError, TypeError, RecursionError) as missing:
+            event = json.loads(content(bundle, folder + "event.json"), object_pairs_hook=unrepeated)
+            key, number = content(bundle, f"keys/{event['keyid']}.pub"), int(event["sequence"])
+            wrong = fault(event, key, content(bundle, folder + "reading.json"), recording, believed)
+            wrong = wrong or support_fault(bundle, names, folder, event)
+            previous, link, named = event["previous"], event["chain"], str(event["id"])
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as missing:
             print(folder, "is no signed event with its key and its reading:", type(missing).__name__)  # noqa: T201
             good = False
             continue
+        if not wrong and (named in ids or f"{number:010}/" != folder):
+            wrong = "the same event is in it under another number"
         if not wrong and links.get(number - 1, previous) != previous:
             wrong = "it does not continue the event before it"
         links[number], good = link, good and not wrong
-        print(number, wrong or ("holds" if recording else "holds, without its recording"))  # noqa: T201
+        ids.add(named)
+        print(int(folder[:-1]), wrong or ("holds" if recording else "holds, without its recording"))  # noqa: T201
     return good and bool(links)
 
 
-if __name__ == "__main__":
-    if not sys.argv[1:]:
+def main(arguments: list[str]) -> int:
+    """What is said on the command line; the exit code."""
+    if not arguments:
         print("usage: python verify_bundle.py BUNDLE.zip KEYID [KEYID ...]", file=sys.stderr)  # noqa: T201
-        sys.exit(2)
+        return 2
     try:
-        sys.exit(0 if check(zipfile.ZipFile(sys.argv[1]), sys.argv[2:]) else 1)
-    except (OSError, zipfile.BadZipFile, KeyError, TypeError, ValueError, AttributeError, RecursionError) as broken:
+        if not Path(arguments[0]).is_file():
+            raise Tampered("is no file")
+        with zipfile.ZipFile(arguments[0]) as bundle:
+            return 0 if check(bundle, arguments[1:]) else 1
+    except (
+        Tampered,
+        OSError,
+        zipfile.BadZipFile,
+        NotImplementedError,
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        RecursionError,
+    ) as broken:
         # Whatever is missing or doubled in it, or is not what it should be, it proves nothing.
-        print(f"{sys.argv[1]!r}: is no whole bundle: {type(broken).__name__}", file=sys.stderr)  # noqa: T201
-        sys.exit(1)
+        why = str(broken) if isinstance(broken, Tampered) else type(broken).__name__
+        print(f"{arguments[0]!a}: is no whole bundle: {why}", file=sys.stderr)  # noqa: T201
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

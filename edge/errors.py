@@ -57,7 +57,7 @@ def plainly(fault: OSError | UnicodeError) -> str:
 
 def closed_to_us(fault: PermissionError) -> UnreadableInput:
     """A file that this user may not touch, whatever was to be done with it."""
-    return UnreadableInput(f"{fault.filename}: {plainly(fault)}; run this as the user whose file it is (sudo -u)")
+    return UnreadableInput(f"{fault.filename}: {plainly(fault)}; run this as the user whose file it is (runuser -u)")
 
 
 class AlreadyRunning(DockvoiceError):

@@ -134,6 +134,7 @@ class Wrong(StrEnum):
     ENTRY_ALTERED = "entry_altered"
     ROW_ALTERED = "row_altered"
     STATE_ALTERED = "state_altered"
+    STOCK_ALTERED = "stock_altered"
     LOG_ALTERED = "log_altered"
     UNCOMMITTED = "uncommitted"
     REMOVAL_FORGED = "removal_forged"
@@ -159,6 +160,8 @@ _TOLD = {
     Wrong.ENTRY_ALTERED: "the entry made of it was altered or removed",
     Wrong.ROW_ALTERED: "the row that keeps it names another id, number, device, kind or key than the event does",
     Wrong.STATE_ALTERED: "its entry stands or does not, or replaces another, against what the events say",
+    Wrong.STOCK_ALTERED: "what it moved in stock was altered, removed or put in: `stock_moves` does not say what the "
+    "events do",
     Wrong.LOG_ALTERED: "its second copy, in entries.log, is missing or says something else",
     Wrong.UNCOMMITTED: "is in entries.log alone: its commit failed just now, or its rows were removed; the next start "
     "of the agent enters it",
@@ -327,9 +330,12 @@ def acknowledgement_line(one: Acknowledgement) -> str:
 
 
 def canonical(event: Mapping[str, Any]) -> bytes:
-    """The event in the one spelling that is hashed. Raises ValueError for NaN and lone surrogates."""
+    """The event in the one spelling that is hashed. Raises ValueError for NaN, lone surrogates and one too deep."""
     hashed = {name: value for name, value in event.items() if name not in UNHASHED}
-    return json.dumps(hashed, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    try:
+        return json.dumps(hashed, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def event_sha256(event: Mapping[str, Any]) -> str:
@@ -388,7 +394,10 @@ def is_word_of(event: Mapping[str, Any], key: PublicKey, vouching: Iterable[Publ
     if not (isinstance(chain, str) and chain.isascii() and isinstance(signature, str)):
         return False
     if withheld:
-        own, text = event.get(WITHHELD_SIGNATURE), withheld_text(event)
+        try:
+            own, text = event.get(WITHHELD_SIGNATURE), withheld_text(event)
+        except ValueError:
+            return False
         vouches = isinstance(own, str) and any(one.signed(text, own) for one in vouching)
         return vouches and key.signed(chain, signature)
     return chain == _link_of_itself(event) and key.signed(chain, signature)

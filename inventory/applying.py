@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from edge.deliver.events import WITHHELD
 from edge.hash_chain import parsed
 from edge.records import FieldValue
-from inventory import flags, stock
+from inventory import continuity, flags, stock
 from inventory.database import is_of_the_event
 from inventory.records import Applied, Applying, Duplicate, Early, Event, Refused, Unfit
 from inventory.tables import ARRIVALS, SEARCHED, devices, entries, events, refused, rejected, said
@@ -59,10 +59,13 @@ def handle(transaction: Connection, event: Event | Unfit, clock: Callable[[], da
         flags.look(transaction, event, now)
     # True of what was known, too: tables of the first version hold events beyond a refused one.
     if event.sequence == handled + 1 and not is_superseded(event.instance, instance):
+        continuity.look(transaction, event, handled, now)
         handled += 1
         instance = event.instance or instance
     elif isinstance(became, Refused) and OUT_OF_TURN & {*became.reasons}:
         _keep_copy(transaction, event, became, now)
+    if continuity.jumps(event, handled):
+        continuity.tell_jump(transaction, event, handled, now)
     _note(transaction, event, handled, instance, now)
     if isinstance(became, Early):
         return became
@@ -98,7 +101,8 @@ def _wait_for_turn(
 
 
 def _note(transaction: Connection, event: Event | Unfit, handled: int, instance: str | None, now: datetime) -> None:
-    highest = case((devices.c.highest < event.sequence, event.sequence), else_=devices.c.highest)
+    come = 0 if continuity.jumps(event, handled) else event.sequence
+    highest = case((devices.c.highest < come, come), else_=devices.c.highest)
     noted = update(devices).where(*_of_device(devices, event))
     transaction.execute(noted.values(handled=handled, highest=highest, instance=instance, heard_at=now))
 

@@ -5,13 +5,16 @@ What a device cannot show by itself, this can: it had the events before anybody 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge import hash_chain
+from edge import hash_chain, plain_file
+from edge.config import user_named
 from edge.deliver.events import Topics
 from edge.errors import UnreadableInput
 from edge.hash_chain import (
@@ -29,12 +32,15 @@ from edge.hash_chain import (
     parsed,
     sha256,
 )
+from edge.records.instants import in_utc
 from edge.terminal.plain_text import printable
+from inventory.keys import NAME
 from inventory.records import Progress
 
 if TYPE_CHECKING:
+    from inventory.stock import Move
     from inventory.store import Store
-    from inventory.trail import Came
+    from inventory.trail import Came, Moved
 
 KEY_FILES = "*.pem"  # The files of a directory of keys.
 
@@ -53,6 +59,7 @@ class Report:
     withheld: tuple[int, ...] = ()  # Events of which only the seal is here, and nobody has acknowledged it.
     refused: tuple[int, ...] = ()  # Events that were refused: no entry was made of them.
     stray_entries: int = 0  # Entries that no event stands behind.
+    stray_moves: int = 0  # Rows of the stock moves that no event stands behind.
     out_of_turn: int = 0
     """Events before the first number, or behind the last one in turn, which nothing shows to be whole."""
     known: bool = True  # Whether the table of devices knows it.
@@ -61,9 +68,9 @@ class Report:
 
     @property
     def whole(self) -> bool:
-        """Whether there is something, and nothing wrong with it that nobody acknowledged."""
-        amiss = self.broken or self.withheld or self.stray_entries or self.out_of_turn or not self.known
-        return not amiss and bool(self.events or self.acknowledged)
+        """Whether there is something, all of it was checked, and nothing is wrong with it that nobody acknowledged."""
+        amiss = self.broken or self.withheld or self.stray_entries or self.stray_moves or self.out_of_turn
+        return self.checked and self.known and not amiss and bool(self.events or self.acknowledged)
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
@@ -72,10 +79,10 @@ class Report:
 
     def lines(self) -> Iterator[str]:
         """For people."""
-        unchecked = "" if self.checked else "; no key was given, so the signatures are not checked"
-        yield f"{self.site}/{self.device}: events that hold: {self.events}{unchecked}"
+        whose, names = ("events that hold", "signed with") if self.checked else ("links that hold", "names key")
+        yield f"{self.site}/{self.device}: {whose}: {self.events}"
         for span in self.spans:
-            yield f"  {span.first} to {span.last}: {f'signed with {span.keyid}' if span.keyid else 'not signed'}"
+            yield f"  {span.first} to {span.last}: {f'{names} {span.keyid}' if span.keyid else 'not signed'}"
         if self.refused:
             yield f"  refused, so that no entry was made of them: {_numbers(self.refused)}"
         for one in self.acknowledged:
@@ -84,14 +91,21 @@ class Report:
         yield from self._amiss()
 
     def _amiss(self) -> Iterator[str]:
+        if not self.checked:
+            yield (
+                "  NOT CHECKED: no key is enrolled or given, and no signature was looked at: whoever owns the database "
+                "can have written all of it; give --key or --keys"
+            )
         if not self.known:
             yield "  MISSING: no row of `devices` says how far its events have come"
         if self.withheld:
             yield f"  WITHHELD: {_numbers(self.withheld)}: {Wrong.WITHHELD.told}"
-        if self.stray_entries:
-            yield f"  STRAY: entries without an event behind them: {self.stray_entries}"
-        if self.out_of_turn:
-            yield f"  OUT OF TURN: events before the first number or behind the last one handled: {self.out_of_turn}"
+        counted = {
+            "STRAY: entries without an event behind them": self.stray_entries,
+            "STRAY: rows of `stock_moves` without an event behind them": self.stray_moves,
+            "OUT OF TURN: events before the first number or behind the last one handled": self.out_of_turn,
+        }
+        yield from (f"  {told}: {number}" for told, number in counted.items() if number)
         if self.broken is not None:
             yield f"  BROKEN at {self.broken.sequence}: {self.broken.wrong.told}"
         if not (self.events or self.broken or self.acknowledged):
@@ -132,6 +146,7 @@ class _Audit:
         self._links = Chain(keys, unsigned_until)
         self._known = known
         self._states = _States()
+        self._stock = _Stock()
         self._withheld: list[int] = []
         self._refused: list[int] = []
         self._found: str | None = None
@@ -157,6 +172,7 @@ class _Audit:
             tuple(self._withheld),
             tuple(self._refused),
             beside.entries,
+            beside.moves,
             beside.out_of_turn,
             known,
             tuple(self._known.met),
@@ -166,20 +182,24 @@ class _Audit:
     def _followed(self, came: Came) -> Broken | None:
         """What is wrong with an event and not known; None where the chain goes on behind it."""
         chained = _chained(came, self._links.link)
-        while wrong := self._links.wrong_with(chained) or self._row_wrong(came, chained.event) or _entry_wrong(came):
+        while wrong := self._links.wrong_with(chained) or self._kept_wrong(came, chained.event):
             broken = Broken(self._links.last + 1, wrong)
-            if not self._excused(broken, _found(came, self._links.link)):
+            if not self._excused(broken, _found(came, self._links.link, wrong)):
                 return broken
             if not self._links.excuse(wrong, chained):
-                self._states.take(came)
+                self._take(came)
                 return None
         if came.withheld and not self._excused(Broken(came.sequence, Wrong.WITHHELD), _found(came, chained.previous)):
             self._withheld.append(came.sequence)
         if not came.applied:
             self._refused.append(came.sequence)
-        self._states.take(came)
+        self._take(came)
         self._links.grow(chained)
         return None
+
+    def _take(self, came: Came) -> None:
+        self._states.take(came)
+        self._stock.take(came)
 
     def _at_the_end(self) -> Iterator[tuple[Broken, str]]:
         """What only shows when all events were seen."""
@@ -193,6 +213,10 @@ class _Audit:
         if not known and (self._found is None or broken.wrong is not Wrong.WITHHELD):
             self._found = found  # of what ends the audit, else of the first one withheld
         return known
+
+    def _kept_wrong(self, came: Came, event: Mapping[str, Any]) -> Wrong | None:
+        """Whether what is kept of an event says the same as itself."""
+        return self._row_wrong(came, event) or _entry_wrong(came) or self._stock.wrong_with(came)
 
     def _row_wrong(self, came: Came, event: Mapping[str, Any]) -> Wrong | None:
         """Whether the row that keeps an event says the same of it as itself."""
@@ -230,6 +254,57 @@ class _States:
         return iter(sorted(found))
 
 
+class _Stock:
+    """What the events of a device moved: by the table of stock moves, and by what they say."""
+
+    def __init__(self) -> None:
+        self._ended: dict[str, Move | None] = {}
+        """Of each entry that stands no more: what it added."""
+
+    def take(self, came: Came) -> None:
+        """One event more."""
+        if came.entered is not None and came.entered.state != "current":
+            self._ended[came.event_id] = _added(came)
+
+    def wrong_with(self, came: Came) -> Wrong | None:
+        """Whether the rows that the event made say anything else than the events."""
+        if not _is_moved(came.added, _added(came)):
+            return Wrong.STOCK_ALTERED
+        named = self._named(came)
+        if named is not None and named not in self._ended:
+            return None  # it is made to stand, which is told at the end
+        before = None if named is None else self._ended[named]
+        back = None if before is None else {**before, "quantity": -before["quantity"]}
+        return None if _is_moved(came.taken_back, back) else Wrong.STOCK_ALTERED
+
+    def _named(self, came: Came) -> str | None:
+        said = _data(parsed(came.body)) if came.applied and not came.withheld else {}
+        named = said.get("amends") or said.get("cancels")
+        return None if named is None else str(named)
+
+
+def _added(came: Came) -> Move | None:
+    """What the entry adds, by what its event says."""
+    from inventory import stock  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
+
+    event = parsed(came.body)
+    said = _data(event) if came.applied and not came.withheld else {}
+    its = stock.counted(said["fields"]) if "fields" in said else None
+    if its is None:
+        return None
+    site, device = event["source"].split("/")[2::2]
+    return {"entry": came.event_id, "site": site, "device": device, "form": said["form"], **its}
+
+
+def _is_moved(kept: Moved | None, said: Move | None) -> bool:
+    if kept is None or said is None:
+        return kept is said
+    try:
+        return {**kept, "quantity": Decimal(str(kept["quantity"]))} == said
+    except InvalidOperation:  # what somebody wrote there is no number
+        return False
+
+
 def devices(store: Store, name: str | None) -> list[Progress]:
     """The device called `name`, as site/device; all that anything is of, without a name.
 
@@ -245,16 +320,39 @@ def devices(store: Store, name: str | None) -> list[Progress]:
     return [every[name]]
 
 
-def read_keys(files: Iterable[Path], directory: Path | None) -> dict[str, PublicKey] | None:
-    """The public keys in these files and in the directory's *.pem, by key id; None where no key is named.
+@dataclass(frozen=True, slots=True)
+class Believed:
+    """The keys that may have signed."""
 
-    Raises UnreadableInput.
+    enrolled: Mapping[tuple[str, str], Mapping[str, PublicKey]]
+    """By site and device, then by key id: a file that is named as enrolled ones are counts for its device alone."""
+    anyones: Mapping[str, PublicKey]  # Of files whose names do not say whose they are.
+    awaited: frozenset[str]  # The ids of all but those that were revoked: each of these should have signed something.
+
+    def of(self, site: str, device: str) -> dict[str, PublicKey]:
+        """Those that may have signed events of this device, by key id."""
+        return {**self.anyones, **self.enrolled.get((site, device), {})}
+
+
+def believed(files: Iterable[Path], directory: Path | None, ours: Path) -> Believed | None:
+    """The public keys in these files and in the directory's *.pem; where none is named, those enrolled in `ours`.
+
+    None where no key is there either. Raises UnreadableInput.
     """
-    named = [*files, *(sorted(directory.glob(KEY_FILES)) if directory else ())]
-    if directory is not None and not named:
+    given = [*files, *(sorted(directory.glob(KEY_FILES)) if directory else ())]
+    if directory is not None and not given:
         raise UnreadableInput(f"{directory}: holds no {KEY_FILES}; `dockvoice audit key` on a device prints its key")
-    found = map(read_key, named)
-    return {key.keyid: key for key in found} if named else None
+    enrolled: dict[tuple[str, str], dict[str, PublicKey]] = {}
+    anyones, awaited = dict[str, PublicKey](), set[str]()
+    for path in given or sorted(ours.glob(KEY_FILES)):
+        key, named = read_key(path), NAME.fullmatch(path.name)
+        if named is None or named["keyid"] != key.keyid:
+            anyones[key.keyid] = key
+        else:
+            enrolled.setdefault((named["site"], named["device"]), {})[key.keyid] = key
+        if named is None or named["revoked"] is None:
+            awaited.add(key.keyid)
+    return Believed(enrolled, anyones, frozenset(awaited)) if enrolled or anyones else None
 
 
 def read_acknowledgements(path: Path | None) -> list[Acknowledgement]:
@@ -273,9 +371,14 @@ def signer_in(path: Path) -> Signer:
     """Who holds the Ed25519 private key in a file, in PEM. Raises UnreadableInput for a file that is no such key."""
     make = "`openssl genpkey -algorithm ed25519` makes one"
     try:
-        return Signer.from_pem(path.read_bytes())
+        return Signer.from_pem(plain_file.content(path))
+    except FileNotFoundError:
+        raise UnreadableInput(f"{path}: no such file; {make}") from None
+    except PermissionError:
+        user = user_named(os.geteuid())
+        raise UnreadableInput(f"{path}: may not be read by {user}, who runs this; `chown {user}: {path}`") from None
     except OSError as fault:
-        raise UnreadableInput(f"{path}: {fault.strerror}; {make}") from None
+        raise UnreadableInput(f"{path}: {fault.strerror}; name the file of a private key") from None
     except ValueError:
         raise UnreadableInput(f"{path}: is no Ed25519 private key in PEM without a password; {make}") from None
 
@@ -283,7 +386,7 @@ def signer_in(path: Path) -> Signer:
 def read_key(path: Path) -> PublicKey:
     """The public key in a file. Raises UnreadableInput."""
     try:
-        return PublicKey.from_pem(path.read_bytes())
+        return PublicKey.from_pem(plain_file.content(path))
     except OSError as fault:
         raise UnreadableInput(f"{path}: {fault.strerror}; give what `dockvoice audit key` printed") from None
     except ValueError:
@@ -343,13 +446,14 @@ def _moment(text: str) -> datetime | None:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else in_utc(moment)
 
 
-def _found(came: Came, link: str) -> str:
+def _found(came: Came, link: str, wrong: Wrong | None = None) -> str:
     """A hash of what an acknowledgement is about."""
     body = came.body.decode(errors="replace") if isinstance(came.body, bytes) else came.body
-    return sha256(f"{came.sequence}\n{link}\n{body}\n{came.entered}\n")
+    moved = f"{came.added}\n{came.taken_back}\n" if wrong is Wrong.STOCK_ALTERED else ""
+    return sha256(f"{came.sequence}\n{link}\n{body}\n{came.entered}\n{moved}")
 
 
 def _numbers(numbers: Sequence[int]) -> str:

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine, Table, func, select, text
 from sqlalchemy.exc import DataError, IntegrityError
 
 from edge.hash_chain import parsed
-from inventory import flags, held, many, stock
+from inventory import continuity, flags, held, many, stock
 from inventory.applying import (
     OUT_OF_TURN,
     UNSTORABLE,
@@ -29,6 +29,7 @@ from inventory.applying import (
     refused_row,
     text_rows,
 )
+from inventory.continuity import Seal
 from inventory.database import SiteFault, reading, reported
 from inventory.records import (
     Applied,
@@ -56,6 +57,8 @@ class _Device:
     handled: int
     highest: int
     instance: str | None
+    link: str | None = None
+    """Of the last event handled, which the next one continues; None: not known."""
     held: int = 0  # Of its events, how many are held.
     singly: bool = False
     """Whether the rest of its events goes one by one."""
@@ -178,9 +181,17 @@ class _Batch:
             self._devices[one.at].held += 1
         self._known, self._refused = _read(transaction, self.every)
         self._named = _named(transaction, self.every)
+        self._look_at_links()
         self._ruled = {site for site in _sites(self.every) if flags.speaks(transaction, site)}
         self._written = _Written()
         self._proofs: list[tuple[_Came, int]] = []
+
+    def _look_at_links(self) -> None:
+        """Of the devices whose next event is among these, the link that it continues."""
+        turn = {one.at for one in self.every if one.event.sequence == self._devices[one.at].handled + 1}
+        found = continuity.links(self._transaction, [(*at, self._devices[at].handled) for at in turn])
+        for (site, device, _), link in found.items():
+            self._devices[site, device].link = link
 
     def _next(self, given: Iterable[_Came]) -> dict[At, int]:
         """The first number of each device that is neither handled nor among these."""
@@ -201,21 +212,32 @@ class _Batch:
                 if not device.singly:
                     one.became = self._plainly(one, device)
                     device.singly = one.became is None
-                device.highest = max(device.highest, one.event.sequence)
+                if not continuity.jumps(one.event, device.handled):
+                    device.highest = max(device.highest, one.event.sequence)
 
     def _plainly(self, one: _Came, device: _Device) -> Applying | Held | None:
         event = one.event
         if event.event_id in self._known or (*one.at, event.event_id) in self._refused:
             return self._again(one, device)
-        if event.sequence <= device.handled or is_superseded(event.instance, device.instance):
+        of_another = is_superseded(event.instance, device.instance) or continuity.jumps(event, device.handled)
+        if event.sequence <= device.handled or of_another:
             return None
         if event.sequence > device.handled + 1:
             return self._too_soon(one, device)
-        if isinstance(event, Event) and event.site in self._ruled and flags.named(event, self._now) is not None:
-            return None  # a rule is to look at what stands when it comes
+        seal = continuity.seal_of(event.body)
+        return self._in_turn(one, device, seal.link) if self._is_plain(event, device, seal) else None
+
+    def _is_plain(self, event: Event | Unfit, device: _Device, seal: Seal) -> bool:
+        """Whether it continues its chain, and no rule is to look at what stands when it comes."""
+        ruled = isinstance(event, Event) and event.site in self._ruled and flags.named(event, self._now) is not None
+        return continuity.continues(device.link, seal) and not ruled
+
+    def _in_turn(self, one: _Came, device: _Device, link: str | None) -> Applied | Refused:
+        event = one.event
         reasons = event.reasons if isinstance(event, Unfit) else self._change(one, event)
         device.handled = event.sequence
         device.instance = event.instance or device.instance
+        device.link = link
         if reasons:
             became = Refused(reasons)
             self._written.refused.append((one, became))

@@ -20,6 +20,7 @@ from edge.errors import UnreadableInput
 from edge.hash_chain import PublicKey
 from edge.records.master import OF_WORDS, Cells, MasterData, Row
 from inventory.master_kinds import RESERVED, Kind, faults_of, kind_named
+from inventory.numbering import next_version, see_taken
 from inventory.tables import catalogue
 
 
@@ -97,7 +98,7 @@ class SiteCatalogue:
         `of` makes a kind of its name: the roster is kept so too.
         """
         self.site = site
-        self._forms = forms
+        self.forms = forms
         self._transaction = transaction
         self._now = now
         self._of_name = of
@@ -192,9 +193,10 @@ class SiteCatalogue:
             return self._put(transaction, self._of_name(kind), [], who, reason, "withdrawn", empty_ok=True)
 
     def signed(self, one: Version, body: bytes, key: PublicKey) -> None:
-        """Note how a version was signed."""
+        """Note how a version was signed that is about to be sent. Raises RefusedByDevices."""
         said = {"body": body.decode(), "public_key": key.raw.hex()}
         with self._transaction() as transaction:
+            see_taken(transaction, self.site, one.kind, one.version)
             transaction.execute(update(catalogue).where(*_itself(one)).values(said))
 
     def sent(self, versions: Collection[Version]) -> list[Version]:
@@ -248,24 +250,34 @@ class SiteCatalogue:
             known = {one["value"] for one in listed.rows} or None  # none here: it is a file on the devices
         if (rows or not empty_ok) and (faults := faults_of(kind, rows, known)):
             raise FaultyRows(kind.name, faults)
-        if kind.name == OF_WORDS and self._forms and (unfit := _unfit(rows, self._forms, self._kinds(transaction))):
-            raise FaultyRows(kind.name, unfit)
+        if faults := _unfit(self.forms, kind, rows, lambda: self._kinds(transaction)):
+            raise FaultyRows(kind.name, faults)
         cells = tuple(kind.of(one) for _, one in rows)
         told = f"{what}: {difference(kind, before.rows, cells).told}"
         now = self._now()
-        # By the clock, so that a database that was lost does not begin again below what devices have seen.
-        version = max(int(now.timestamp()), before.version + 1, above + 1)
+        version = max(next_version(transaction, self.site, kind.name, now), above + 1)
         made = Version(self.site, kind.name, version, cells, who, reason.strip(), told, now, None, None)
         said = {name: getattr(made, name) for name in ("site", "kind", "version", "who", "reason", "what", "made_at")}
         transaction.execute(insert(catalogue).values(**said, rows=[dict(one) for one in cells]))
         return made
 
 
-def _unfit(rows: Sequence[Row], forms: Path, there: Sequence[Version]) -> list[str]:
-    """What of the words does not fit the forms and the values that exist."""
-    from inventory.site_words import words_faults  # noqa: PLC0415 - who keeps entries loads no grammar
+def unfit(catalogue: SiteCatalogue, one: Version) -> list[str]:
+    """What of a version devices would refuse, since it does not fit their forms; a line for each row."""
+    kind = kind_named(one.kind)
+    rows = [(f"row {kind.known_by(cells)!r}", cells) for cells in one.rows]
+    return _unfit(catalogue.forms, kind, rows, catalogue.kinds)
 
-    return words_faults(rows, forms, {one.kind: one.rows for one in there if one.rows})
+
+def _unfit(forms: Path | None, kind: Kind, rows: Sequence[Row], there: Callable[[], Sequence[Version]]) -> list[str]:
+    """What of words or of a list's values does not fit the forms; `there`: the kinds that there are."""
+    if forms is None or not rows or not (kind.name == OF_WORDS or kind.is_list):
+        return []
+    from inventory.site_words import list_faults, words_faults  # noqa: PLC0415 - who keeps entries loads no grammar
+
+    if kind.is_list:
+        return list_faults(kind.name, rows, forms)
+    return words_faults(rows, forms, {one.kind: one.rows for one in there() if one.rows})
 
 
 def _with(kind: Kind, rows: Mapping[str, Cells], key: str, cells: Mapping[str, str]) -> list[tuple[str, Cells]]:

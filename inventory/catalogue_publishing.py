@@ -12,7 +12,7 @@ from edge.deliver.signed import signed_master, signed_roster
 from edge.errors import UnreadableInput
 from edge.hash_chain import PublicKey, Signer
 from edge.records import Roster
-from inventory.catalogue import SiteCatalogue, Version
+from inventory.catalogue import FaultyRows, SiteCatalogue, Version, unfit
 from inventory.roster import ROSTER, operators_of, taken
 from inventory.sending import every_retained, retained, send
 from inventory.settings import InventorySettings
@@ -51,10 +51,13 @@ def publish(
 ) -> list[Version]:
     """Sign and send the current versions that were not published yet, of these kinds; of all without any.
 
-    A version before that was never published is not sent any more. Raises Unavailable, Misconfigured: then it can be
-    tried again.
+    A version before that was never published is not sent any more. Raises RefusedByDevices, and FaultyRows for what
+    devices would refuse: then nothing is sent; Unavailable, Misconfigured: then it can be tried again.
     """
     now, waiting = datetime.now(UTC), unpublished(catalogue, kinds)
+    for one in waiting:
+        if faults := unfit(catalogue, one):
+            raise FaultyRows(one.kind, faults)
     messages = {
         Topics.catalogue(settings.prefix, one.site, one.kind): signed_master(one.data, signer, now) for one in waiting
     }
@@ -68,7 +71,8 @@ def publish(
 def publish_roster(settings: InventorySettings, versions: SiteCatalogue, signer: Signer) -> list[Version]:
     """Sign and send the current roster of a site, if it was not published yet, as `dockvoice inventory roster` does.
 
-    Raises UnreadableInput where the broker has one from elsewhere that nobody took over; Unavailable, Misconfigured.
+    Raises UnreadableInput where the broker has one from elsewhere that nobody took over, or devices have a later one;
+    Unavailable, Misconfigured.
     """
     latest, *before = versions.history(ROSTER) or [versions.current(ROSTER)]
     if latest.published_at is not None:

@@ -15,24 +15,36 @@ import typer
 from rich.progress import Progress as Bar
 from rich.table import Table
 
+from edge import plain_file
 from edge.deliver.events import timestamp
-from edge.errors import UnreadableInput
+from edge.errors import DockvoiceError, UnreadableInput
 from edge.hash_chain import Acknowledgement, Broken, KnownFaults, Wrong, acknowledgement_line
 from edge.terminal.tables import SafeConsole, log_to, many, show
 from inventory import audit
 from inventory.catalogue_commands import catalogue_commands
 from inventory.clip_commands import clip_commands
+from inventory.device_commands import device_commands
 from inventory.dossier_command import dossier
 from inventory.expect import expect
 from inventory.flag_commands import flag_commands
 from inventory.keys import KeyDirectory, device_named
-from inventory.options import Config, Database, Given, Json, looking, narrow, say, settings_of, whoever
+from inventory.options import (
+    Config,
+    Database,
+    Given,
+    Json,
+    given_settings,
+    looking,
+    narrow,
+    say,
+    settings_of,
+    whoever,
+)
 from inventory.review_commands import review_commands
 from inventory.roster_command import roster
 from inventory.settings import InventorySettings
 
 if TYPE_CHECKING:
-    from edge.hash_chain import PublicKey
     from inventory.records import Progress, Row, WaitingOf
     from inventory.store import Store
 
@@ -41,6 +53,7 @@ audits = typer.Typer(help="Show that what the devices wrote was not changed afte
 commands.add_typer(audits, name="audit")
 keys_commands = typer.Typer(help="Which devices may enter, and with which keys.", no_args_is_help=True)
 commands.add_typer(keys_commands, name="keys")
+commands.add_typer(device_commands, name="devices")
 commands.add_typer(review_commands, name="review")
 commands.add_typer(catalogue_commands, name="catalogue")
 commands.add_typer(flag_commands, name="flags")
@@ -125,7 +138,10 @@ def count(context: typer.Context, config: Config = None, database: Database = No
 Key = Annotated[
     list[Path] | None, typer.Option("--key", metavar="FILE", help="A device's public key; may be given repeatedly.")
 ]
-Keys = Annotated[Path | None, typer.Option("--keys", metavar="DIR", help="All public keys, *.pem, in there.")]
+Keys = Annotated[
+    Path | None,
+    typer.Option("--keys", metavar="DIR", help="All public keys, *.pem, in there; unset: those enrolled here."),
+]
 UnsignedUntil = Annotated[
     int,
     typer.Option(
@@ -158,11 +174,15 @@ def audit_verify(
 
     Names the first event with which something is wrong. Exit code 1 for that, and for what nothing shows to be whole:
     an entry that the device withheld, an entry without an event, events out of turn, a device without events, a key
-    that signed none. `dockvoice audit key` on a device prints its public key. Where keys are given, none but they may
-    have signed, and every event must be; without any, signatures are not checked.
+    that signed none. None but the keys that are given may have signed, else those that are enrolled here, each for its
+    own device, and every event must be signed. Where no key is there at all, nothing is checked but links, and that is
+    1 too. `dockvoice audit key` on a device prints its public key.
     """
-    known = audit.read_keys(key or (), keys)
-    words, trusted = audit.read_acknowledgements(acknowledged), audit.read_keys(by or (), None) or {}
+    known = _believed(context, config, key, keys)
+    words, trusted = (
+        audit.read_acknowledgements(acknowledged),
+        {one.keyid: one for one in map(audit.read_key, by or ())},
+    )
     with looking(context, config, database) as store:
         reports = [
             _audited(store, of, known, unsigned_until, KnownFaults(words, trusted, f"{of.site}/{of.device}"))
@@ -171,7 +191,8 @@ def audit_verify(
     for report in reports:
         say(json.dumps(report.as_json()) if as_json else "\n".join(report.lines()))
     signed = {span.keyid for report in reports for span in report.spans}
-    idle = [] if device or known is None or any(report.broken for report in reports) else sorted({*known} - signed)
+    looked_at_all = not device and not any(report.broken for report in reports)
+    idle = sorted(known.awaited - signed) if known is not None and looked_at_all else []
     for keyid in idle:
         nothing = {"whole": False, "keyid": keyid, "events": 0}
         say(json.dumps(nothing) if as_json else f"{keyid}: NO EVENT is signed with this key")
@@ -198,7 +219,8 @@ def audit_acknowledge(
 ) -> None:
     """Say that what `verify` finds wrong at this event is known, and why: from then on it goes on behind it.
 
-    Give the same keys as to `verify`. It excuses what is wrong there now, and nothing that is changed afterwards.
+    Give the same keys as to `verify`, or none as there. It excuses what is wrong there now, and nothing that is changed
+    afterwards.
     `openssl genpkey -algorithm ed25519` makes a private key, and `openssl pkey -pubout` the public one of it, for
     `verify --acknowledged FILE --by PUBLIC.pem`.
     """
@@ -207,7 +229,7 @@ def audit_acknowledge(
     known = KnownFaults(words, {signer.public.keyid: signer.public}, device)
     with looking(context, config, database) as store:
         (of,) = audit.devices(store, device)
-        report = _audited(store, of, audit.read_keys(key or (), keys), unsigned_until, known)
+        report = _audited(store, of, _believed(context, config, key, keys), unsigned_until, known)
     wrong = report.broken or next((Broken(number, Wrong.WITHHELD) for number in report.withheld), None)
     if wrong is None or wrong.sequence != sequence or report.found is None:
         at = "nothing is wrong" if wrong is None else f"the first thing wrong is at {wrong.sequence}"
@@ -215,17 +237,24 @@ def audit_acknowledge(
     who, at = whoever(), timestamp(datetime.now(UTC))
     word = Acknowledgement(device, sequence, wrong.wrong, report.found, who, reason, at).signed(signer)
     try:
-        with file.open("a", encoding="utf-8") as kept:
-            kept.write(acknowledgement_line(word))
+        with plain_file.private(file, "a") as kept:
+            kept.write(acknowledgement_line(word).encode())
     except OSError as fault:
         raise UnreadableInput(f"{file}: {fault.strerror}; name a file that can be written") from None
     typer.echo(f"{device} {sequence}: acknowledged; {wrong.wrong.told}")
 
 
+def _believed(
+    context: typer.Context, config: Path | None, key: list[Path] | None, keys: Path | None
+) -> audit.Believed | None:
+    return audit.believed(key or (), keys, given_settings(context, config).keys)
+
+
 def _audited(
-    store: Store, of: Progress, keys: Mapping[str, PublicKey] | None, unsigned_until: int, known: KnownFaults
+    store: Store, of: Progress, believed: audit.Believed | None, unsigned_until: int, known: KnownFaults
 ) -> audit.Report:
     """The audit of one device, with a bar on a terminal."""
+    keys = None if believed is None else believed.of(of.site, of.device)
     console = SafeConsole(stderr=True)
     with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(f"{of.site}/{of.device}", total=of.handled)
@@ -254,6 +283,26 @@ def keys_enrol(
     key = audit.read_key(file)
     enrolled = _keys(context, config, directory).enrol(*_device(device), key)
     say(f"{enrolled.site}/{enrolled.device}: enters with key {enrolled.keyid}")
+    if floors := _floors(context, config, enrolled.site):
+        named = ", ".join(f"{json.dumps(name) if '/' in name else name} = {one}" for name, one in floors.items())
+        say(f"for [deliver] of its settings, so that it takes nothing older: floors = {{ {named} }}")
+
+
+def _floors(context: typer.Context, config: Path | None, site: str) -> dict[str, int]:
+    """The versions that were published last at a site, as a device's settings name them; none without a database."""
+    try:
+        with looking(context, config, None) as store:
+            from inventory.numbering import floors  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
+
+            with store.transaction() as transaction:
+                found = floors(transaction, site)
+            lists = [
+                one.expected.version for one in store.expected() if one.expected.site == site and one.expected.lines
+            ]
+    except DockvoiceError:  # keys are files, and enrolled also where no database is at hand
+        return {}
+    named = {name if name == "roster" else f"catalogue/{name}": one for name, one in sorted(found.items())}
+    return named | ({"expected": min(lists)} if lists else {})
 
 
 @keys_commands.command("rotate", short_help="Take a new key in the place of a device's others.")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge import plain_file
 from edge.deliver.events import timestamp
 from edge.errors import StorageFailed, UnreadableInput, plainly
 from edge.terminal.tables import many, show
@@ -94,7 +95,8 @@ def clips_save(
     with looking(context, config, database) as store:
         heard = hear(store, ClipFolder(settings.clips_folder), _sounds(store, which)[0])
     try:
-        file.write_bytes(heard)
+        with plain_file.private(file, "w") as made:
+            made.write(heard)
     except OSError as fault:
         raise StorageFailed(f"{file}: {plainly(fault)}; name a file that can be written") from None
 

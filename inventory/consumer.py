@@ -20,7 +20,7 @@ from edge.deliver.events import SHOWN, MalformedMessage, Topics, encode, presenc
 from edge.deliver.mqtt import Acknowledged, Connected, Delivered, Disconnected, SessionEvent
 from edge.errors import Unavailable
 from edge.systemd_notify import Notifier
-from inventory.admission import Untrusted, distrusted
+from inventory.admission import Distrust, Untrusted, distrusted
 from inventory.clip_news import ClipNews
 from inventory.database import SiteFault
 from inventory.forms import Forms
@@ -116,7 +116,7 @@ class Consumer:
         self._put_off: dict[str, _PutOff] = {}  # By the topic on which it came.
         self._keys = keys
         self._trust_first_use = trust_first_use
-        self._hearing = Hearing(prefix, largest, keys, trust_first_use, statuses)
+        self._hearing = Hearing(prefix, largest, keys, trust_first_use, statuses, clock)
         self._largest = largest
         self._reviews = reviews
         self._dossiers = dossiers
@@ -194,6 +194,7 @@ class Consumer:
                 self._systemd.ready("connected")
                 self._say("online")
                 self._clip_news.connected()
+                self._hearing.connected()
             case Disconnected():
                 # They come again with the next connection, under other numbers: these can no longer be acknowledged.
                 self._waiting.clear()
@@ -225,6 +226,7 @@ class Consumer:
             elif self._waiting:
                 self._settle_first()
             else:
+                self._hearing.miss()
                 self._look_after_clips()
                 return
         except Unavailable as fault:
@@ -390,7 +392,10 @@ class Consumer:
         if stranger := self._stranger(word):
             self._turn_away(message, judged, stranger)
         else:
-            self._answer(message, judged.event, shelf.review(review))
+            became = shelf.review(review)
+            self._answer(message, judged.event, became)
+            if self._dossiers is not None and isinstance(became, Applied):
+                self._dossiers.reviewed(review)
 
     def _stranger(self, event: Event | Unfit) -> Untrusted | None:
         return distrusted(event, self._keys.of(event.site, event.device))
@@ -402,7 +407,9 @@ class Consumer:
         if seen not in self._mistrusted:
             if len(self._mistrusted) >= STRANGERS:
                 self._mistrusted.clear()
-            self._put_aside(message, f"untrusted:{stranger.reason}")
+            whose = ", ".join("/".join(at) for at in self._keys.holders(stranger.keyid or ""))
+            elsewhere = f", the key of {whose}" if stranger.why is Distrust.UNKNOWN_KEY and whose else ""
+            self._put_aside(message, f"untrusted:{stranger.reason}{elsewhere}")
             self._mistrusted.add(seen)
         answer = encode(untrusted(event.event_id, stranger.reason, event.sequence, self._now()))
         self._unsent.append(_Answer(message, judged.sender.receipts, answer, event.event_id))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from edge.config import create_directory, create_file
 from edge.errors import DockvoiceError, Misconfigured, StorageFailed, Unavailable, UnreadableInput
 from edge.records import exact
 from inventory.tables import FIRST, VERSION, entries, events, metadata, versions
@@ -156,6 +157,8 @@ def _postgresql(url: URL) -> Engine:
         connection.execute(
             "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
         )
+        # The driver has no day before the year 1 or after 9999, and clocks of a server elsewhere than UTC show some.
+        connection.execute("SELECT set_config('timezone', 'UTC', false)")
         connection.commit()
 
     return engine
@@ -182,11 +185,12 @@ def _see_file(path: Path, *, create: bool) -> None:
     if not create and not path.exists():
         raise UnreadableInput(f"{path}: no such database; `dockvoice inventory` makes it, or name another one")
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # What operators said is for nobody else; SQLite gives its other files the same mode. One that is there stays as
-        # it is: a site may let others read it.
+        create_directory(path.parent)
+        # What operators said is for nobody else; SQLite gives its other files the same mode, and where root makes them
+        # the same owner. One that is there stays as it is: a site may let others read it.
         if create and not path.exists():
-            path.touch(mode=0o600)
+            with suppress(FileExistsError):  # another process was sooner
+                create_file(path)
     except OSError as fault:
         raise StorageFailed(
             f"{path.parent}: cannot be made ({fault.strerror}); make it, or give another database"

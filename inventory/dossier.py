@@ -14,7 +14,7 @@ The same inputs give the same bytes.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,7 @@ from edge.hash_chain import PublicKey, Signer
 from inventory.dossier_page import page
 from inventory.keys import Enrolled
 from inventory.verify_dossier import (
+    AS_SAID,
     CONTENT,
     FORMAT,
     PAGE,
@@ -58,6 +59,9 @@ class Clips:
 
 NO_CLIPS = Clips()
 
+Issue = Callable[[dict[str, Any], Mapping[str, bytes]], dict[str, Any] | None]
+"""What stands in dossier.json of its version, by what else stands there and the files that it rests on."""
+
 
 @dataclass(frozen=True, slots=True)
 class Dossier:
@@ -74,9 +78,12 @@ def made(
     signer: Signer,
     language: str,
     clips: Clips = NO_CLIPS,
+    issue: Issue = lambda _content, _files: None,
 ) -> Dossier:
-    """The dossier of a visit. `enrolled` are the keys that the inventory vouches for."""
+    """The dossier of a visit. `enrolled` are the keys that the inventory vouches for, `issue` counts its versions."""
     content, files = collected(visit, of, enrolled, language, clips)
+    if (told := issue(content, files)) is not None:
+        content["issue"] = told
     files[PAGE] = page(content, files, signer.public.keyid).encode()
     files[README] = TOLD.encode()
     content["files"] = {name: sha256(one) for name, one in files.items()}
@@ -110,6 +117,7 @@ def collected(
     closing = None if visit.closing is None else of.story.root(visit.closing)
     content: dict[str, Any] = {
         "dossier": FORMAT,
+        "parted_by": AS_SAID,
         "site": of.site,
         "trailer": of.trailer,
         "language": language,
@@ -118,7 +126,7 @@ def collected(
             "number": visit.number,
             "of": len(of.visits()),
             "began": timestamp(visit.began),
-            "closed_at": None if closing is None else timestamp(closing.moment),
+            "closed_at": None if closing is None else timestamp(closing.in_force_at),
             "after": None if visit.after is None else visit.after.id,
             "closing": None if visit.closing is None else visit.closing.id,
         },
@@ -140,7 +148,7 @@ def collected(
             for clip in sorted(needed)
         },
     }
-    content |= Reckoning(content, files).told()
+    content |= Reckoning.of(content, files).told()
     return content, files
 
 

@@ -80,11 +80,13 @@ def dossier(
     enrolled = KeyDirectory(settings.keys).all()
     needed = {clip for one in chosen.said for clip in one.recordings} | {one.audio_sha256 for one in chosen.reviews}
     clips = clips_in(bundle or (), needed)
-    content, _ = dossiers.collected(chosen, gathered, enrolled, wording, clips)
+    content, files = dossiers.collected(chosen, gathered, enrolled, wording, clips)
     made: dict[str, str] = {}
     if out is not None and key is not None:
         signer = audit.signer_in(key)
-        file = dossiers.made(chosen, gathered, enrolled, signer, wording, clips).file
+        with looking(context, config, database) as store:
+            content["issue"] = store.issues.issued(gathered.site, trailer, chosen, content, files)
+        file = dossiers.made(chosen, gathered, enrolled, signer, wording, clips, lambda *_: content["issue"]).file
         _write(out, file)
         made = {"file": str(out), "sha256": hashlib.sha256(file).hexdigest(), "keyid": signer.public.keyid}
     if as_json:
@@ -112,14 +114,16 @@ def _site(store: Store, trailer: str, of: Roles, given: str | None) -> str:
 
 
 def _visit(of: Gathered, named: str | None) -> Visit:
-    """The visit of this number or day; without one, the latest of which there is an entry, or else the latest."""
+    """The visit of this number or day; without one, the latest of which an entry stands, or else the latest."""
     from inventory.dossier_page import local_day  # noqa: PLC0415
+    from inventory.visits import shown  # noqa: PLC0415
 
     visits = of.visits()
-    if not visits:
+    latest = shown(visits, of)
+    if latest is None:
         raise UnreadableInput(f"{of.trailer}: nothing of this trailer is known at {of.site}")
     if named is None:
-        return ([one for one in visits if one.said] or visits)[-1]
+        return latest
 
     def days(one: Visit) -> tuple[str, str]:
         times = [one.began.isoformat(), *(of.story.root(said).moment.isoformat() for said in one.said)]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime, tzinfo
-from html import escape
+from datetime import UTC, tzinfo
+from html import escape as in_html
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from edge.records.instants import in_zone, shown
+from edge.terminal.plain_text import in_one_line
 from inventory.verify_dossier import (
     DETAILS,
     Json,
@@ -107,6 +109,7 @@ class _Page:
             "visit": words("visit_of", number=visit["number"], of=visit["of"]),
             "began": self._time(visit["began"]),
             "closed": closed,
+            **_issue(self._of, self._words),
             "as_of": self._time(self._of["as_of"]),
             "notices": escape(", ".join(notices)) or words("none"),
             "key": f"<code>{escape(self._keyid)}</code>",
@@ -118,6 +121,7 @@ class _Page:
     def _notes(self) -> Iterator[str]:
         figures = self._of["figures"]
         notes = [] if self._of["visit"]["closing"] else [self._word("open_note")]
+        notes += map(escape, _changed(self._of, self._words))
         if figures["reviews"]["open"]:
             notes.append(self._word("review_note", count=figures["reviews"]["open"]))
         notes += [
@@ -228,7 +232,8 @@ class _Page:
         rows = []
         for listed in self._of["reviews"]:
             event = parsed(self._files[listed["file"]])
-            data, at = event["data"], timestamp_of(event["data"]["utterance"]["id"])
+            data, began = event["data"], heard_at(event["data"]["utterance"]["id"])
+            at = str(event["time"]) if began is None else began.isoformat()
             fields = ", ".join(self._field(data["form"], name, value) for name, value in data["fields"].items())
             fault = self._fault(event)
             state = self._word(f"review_{data['state']}")
@@ -321,15 +326,43 @@ class _Page:
         return _value(value).replace(".", self._words["decimal"]).replace("-", "\u2212")
 
     def _time(self, text: str) -> str:
-        return f'<time datetime="{escape(text)}">{moment(text).astimezone(self._zone):%Y-%m-%d %H:%M:%S}</time>'
+        return f'<time datetime="{escape(text)}">{shown(moment(text), self._zone)}</time>'
 
     def _fault(self, event: Json) -> str | None:
         return seal_fault(event, self._keys.get((event.get("source"), event.get("keyid"))))
 
 
-def timestamp_of(utterance_id: str) -> str:
-    """When an utterance began, as `moment` reads it."""
-    return heard_at(utterance_id).isoformat()
+def escape(text: str) -> str:
+    """Anybody's words in a page: no markup, and nothing that turns its direction or is not seen."""
+    return in_html(in_one_line(text))
+
+
+def _issue(content: Json, words: Mapping[str, str]) -> dict[str, str]:
+    if (issue := content.get("issue")) is None:
+        return {}
+    version = issue["version"]
+    later = escape(words["issue_later"].format(version=version, before=version - 1))
+    return {"issue": "1" if version == 1 else later}
+
+
+def _changed(content: Json, words: Mapping[str, str]) -> Iterator[str]:
+    """What is another figure than in the version before, and which sentences came since."""
+    issue = content.get("issue")
+    if issue is None or issue["changed"] is None:
+        return
+    changed, numbers = issue["changed"], {one["file"]: n for n, one in enumerate(content["events"], 1)}
+    told = [f"{words['number']} {numbers[file]}" for file in changed["added"] if file in numbers]
+    for name, one in changed["figures"].items():
+        if name in (*FIGURES, *BESIDE):
+            before, now = (_units(one[when] or {}, words) or "0" for when in ("before", "now"))
+            told.append(f"{words[name]} {before} → {now}")
+    what = "; ".join(told) or "; ".join(changed["added"] + changed["other"] + changed["gone"])
+    yield words["issue_note"].format(before=issue["version"] - 1, what=what)
+
+
+def _units(units: Json, words: Mapping[str, str]) -> str:
+    told = ((_value(quantity).replace(".", words["decimal"]), unit) for unit, quantity in units.items())
+    return ", ".join(f"{quantity} {unit}".strip() for quantity, unit in told)
 
 
 def _is_more(value: object) -> bool:
@@ -351,5 +384,4 @@ def _zone(name: str | None) -> tzinfo:
 
 def local_day(text: str, zone: str | None) -> str:
     """The day of a moment by the clock on the site's wall."""
-    at: datetime = moment(text).astimezone(_zone(zone))
-    return at.date().isoformat()
+    return in_zone(moment(text), _zone(zone)).date().isoformat()

@@ -132,15 +132,22 @@ def pallet_fields(settings: InventorySettings) -> dict[str, str]:
 def _show(found: list[Kept], *, json_lines: bool) -> None:
     if json_lines:
         for one in found:
-            told = {**asdict(one.expected), "place": str(one.expected.place), "sent": one.sent}
+            told = {**asdict(one.expected), "place": str(one.expected.place), "sent": one.sent, "by": dict(one.sources)}
             say(json.dumps(told, ensure_ascii=False))
         return
     table = narrow(many(len(found), "place"))
-    for heading in ("site", "place", "version", "lines", "sent"):
+    for heading in ("site", "place", "version", "lines", "sent", "by"):
         table.add_column(heading)
     for one in found:
         of = one.expected
-        table.add_row(of.site, str(of.place), str(of.version), _told(of), "yes" if one.sent else "no")
+        table.add_row(
+            of.site,
+            str(of.place),
+            str(of.version),
+            _told(of),
+            "yes" if one.sent else "no",
+            ", ".join(sorted({*one.sources.values()})),
+        )
     show(table)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -30,12 +30,21 @@ class Kept:
 
     expected: ExpectedList
     sent: bool
+    sources: Mapping[str, str] = field(default_factory=dict)  # Who published each notice; of old lists nobody knows.
 
 
 def replaced(
-    transaction: Connection, site: str, place: ReceivingPlace, lines: Sequence[ExpectedLine], now: datetime
+    transaction: Connection,
+    site: str,
+    place: ReceivingPlace,
+    lines: Sequence[ExpectedLine],
+    now: datetime,
+    sources: Mapping[str, str] | str,
 ) -> ExpectedList:
-    """The list that takes the place of the one there was; without lines, it withdraws that."""
+    """The list that takes the place of the one there was; without lines, it withdraws that.
+
+    `sources`: who published each notice, or one who published all of them.
+    """
     before = _found(transaction, site, place)
     notices = {line.notice for line in ([] if before is None else _lines(before))}
     goes_on = before is not None and any(line.notice in notices for line in lines)
@@ -45,6 +54,8 @@ def replaced(
     made = _written(transaction, ExpectedList(site, place, _next(before, now), marked), since)
     values = {"site": site, "place": str(place), "version": made.version, "written_at": now}
     transaction.execute(insert(announced).values(**values, lines=[asdict(line) for line in marked]))
+    named = {line.notice: sources if isinstance(sources, str) else sources.get(line.notice) for line in marked}
+    transaction.execute(update(expected).where(*_of(site, place)).values(sources=named))
     return made
 
 
@@ -68,7 +79,8 @@ def kept(transaction: Connection, site: str | None = None, place: ReceivingPlace
     wanted = select(expected).order_by(expected.c.site, expected.c.place)
     wanted = wanted if site is None else wanted.where(expected.c.site == site)
     wanted = wanted if place is None else wanted.where(expected.c.place == str(place))
-    return [Kept(_list(row), row.sent) for row in transaction.execute(wanted)]
+    rows = transaction.execute(wanted)
+    return [Kept(_list(row), row.sent, {of: one for of, one in (row.sources or {}).items() if one}) for row in rows]
 
 
 def note_sent(transaction: Connection, lists: Iterable[ExpectedList]) -> None:
@@ -89,6 +101,18 @@ def published(transaction: Connection, place: ReceivingPlace) -> list[Announced]
     """Every list that was published for a place of this name, at whatever site, the oldest first."""
     wanted = select(announced).where(announced.c.place == str(place)).order_by(announced.c.site, announced.c.version)
     return [Announced(_list(row), row.written_at, row.body, row.public_key) for row in transaction.execute(wanted)]
+
+
+def published_at(transaction: Connection, places: Collection[tuple[str, str]]) -> list[Announced]:
+    """Every list that was published for these places, each with its site, the oldest first."""
+    sites, names = {site for site, _ in places}, {name for _, name in places}
+    wanted = select(announced).where(announced.c.site.in_(sites), announced.c.place.in_(names))
+    rows = transaction.execute(wanted.order_by(announced.c.version))
+    return [
+        Announced(_list(row), row.written_at, row.body, row.public_key)
+        for row in rows
+        if (row.site, row.place) in places
+    ]
 
 
 def _received(transaction: Connection, of: ExpectedList, fields: Mapping[str, str], since: datetime) -> set[str]:

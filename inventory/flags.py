@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, insert, select, u
 
 from edge.errors import UnreadableInput
 from edge.records.master import OF_RULES, alternatives
+from inventory.continuity import OF_DEVICE
 from inventory.forms import CALLED
 from inventory.master_kinds import DUPLICATE, STOCK
 from inventory.records import Event
@@ -78,8 +79,8 @@ class Flags:
         """What nobody has decided yet, of entries that stand, the oldest first; with `every`, all."""
         wanted = select(flags).order_by(flags.c.flagged_at, flags.c.event_id, flags.c.rule)
         if not every:
-            standing = (flags.c.event_id == entries.c.event_id) & (entries.c.state == "current")
-            wanted = wanted.join(entries, standing).where(flags.c.state == FlagState.OPEN)
+            wanted = wanted.outerjoin(entries, flags.c.event_id == entries.c.event_id)
+            wanted = wanted.where(flags.c.state == FlagState.OPEN, concerns())
         with self._transaction() as transaction:
             return [_flag(row) for row in transaction.execute(wanted)]
 
@@ -99,6 +100,11 @@ class Flags:
                 f"{event_id}: no rule speaks against it; `dockvoice inventory flags list` shows which"
             )
         return found
+
+
+def concerns() -> ColumnElement[bool]:
+    """Whether a flag that is open concerns anybody, where its entry is joined to it: that stands, or none is needed."""
+    return (entries.c.state == "current") | flags.c.rule.in_(OF_DEVICE)
 
 
 def of_entries(transaction: Connection, event_ids: Collection[str] | Select[Any]) -> dict[str, list[Flag]]:

@@ -15,6 +15,7 @@ from jsonschema.exceptions import SchemaError, ValidationError
 from jsonschema.protocols import Validator
 from jsonschema.validators import extend
 
+from edge import plain_file
 from edge.errors import Misconfigured
 from edge.records import exact
 from edge.records.strict_json import SchemaValidator
@@ -49,7 +50,7 @@ def load_forms(directory: Path) -> Forms:
 
 def _validator(path: Path) -> Validator:
     try:
-        schema = json.loads(path.read_text(encoding="utf-8"))
+        schema = json.loads(plain_file.content(path).decode("utf-8"))
         Draft202012Validator.check_schema(schema)
     except OSError as fault:
         raise Misconfigured(f"{path}: cannot be read ({fault.strerror}); mend its permissions") from None

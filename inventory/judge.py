@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from edge.deliver.events import REVIEW, MalformedMessage, Topics, check_event
+from edge.deliver.events import AMENDED, CANCELLED, REVIEW, MalformedMessage, Topics, check_event
 from edge.records import INSTANCE
 from inventory.forms import Forms, faults
-from inventory.records import Event, Unfit
+from inventory.records import MALFORMED, Event, Unfit
 
 EVENT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """What a receipt may name: the `event_id` of schemas/receipt.schema.json."""
+
+NAMING = {AMENDED: "amends", CANCELLED: "cancels"}
+"""The member that names the entry which an event changes, by the type of the event. In another one it means nothing."""
 
 SEQUENCE = re.compile(r"[1-9][0-9]{0,9}")  # The `sequence` of schemas/events.
 
@@ -67,7 +70,9 @@ def judge(payload: bytes, topic: str, prefix: str, forms: Forms, largest: int = 
 
 
 def _event(message: dict[str, Any], payload: bytes, sender: Topics) -> Event:
-    data = message["data"]
+    data, naming = message["data"], NAMING.get(message["type"])
+    if odd := [name for name in NAMING.values() if name in data and name != naming]:
+        raise MalformedMessage(f"/data/{odd[0]}: belongs to no event of this type")
     return Event(
         event_id=message["id"],
         site=sender.site,
@@ -80,7 +85,7 @@ def _event(message: dict[str, Any], payload: bytes, sender: Topics) -> Event:
         operator=data.get("operator"),
         body=payload,
         fields=_values(data["fields"]) if "fields" in data else None,
-        replaces=data.get("amends") or data.get("cancels"),
+        replaces=None if naming is None else data[naming],
         instance=message.get(INSTANCE),
         answers=len(data.get("support", ())),
     )
@@ -125,7 +130,7 @@ def _malformed(payload: bytes, sender: Topics, fault: str) -> Unsound | Unanswer
         return Unanswerable(fault)
     if not (isinstance(sequence, str) and SEQUENCE.fullmatch(sequence)):
         return Unanswerable(fault)
-    return _unsound(sender, event_id, int(sequence), payload, (f"malformed:{fault}",))
+    return _unsound(sender, event_id, int(sequence), payload, (f"{MALFORMED}:{fault}",))
 
 
 def _unsound(sender: Topics, event_id: str, sequence: int, payload: bytes, reasons: tuple[str, ...]) -> Unsound:

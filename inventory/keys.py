@@ -2,7 +2,7 @@
 
 `north.dock-3.9f86d081884c7d65.pem` is a key of device dock-3 of site north. One that was replaced ends in
 `.upto-417.pem`: it signed events up to that number. One that was revoked ends in `.revoked.pem`: nothing signed with it
-enters any more. All of them stay, so that old signatures can be checked: `audit verify --keys` takes the directory.
+enters any more. All of them stay, so that old signatures can be checked: `audit verify` takes the directory.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from edge import plain_file
+from edge.config import create_directory, create_file
 from edge.errors import Misconfigured, StorageFailed, UnreadableInput, plainly
 from edge.hash_chain import KEYID_DIGITS, PublicKey
 
@@ -66,6 +68,8 @@ class KeyDirectory:
         """By site and device, then by the file's name: with ten thousand devices an event asks for one of them."""
         self._places: dict[str, tuple[str, str]] = {}
         """By the file's name, of whom its key is."""
+        self._holders: dict[str, set[tuple[str, str]]] = {}
+        """By key id, whose it is: of one device, where nobody copied it."""
         self._bad: dict[str, int] = {}
         """Files that are no key, and when the directory had changed as that was told: they are tried at each change."""
 
@@ -79,9 +83,19 @@ class KeyDirectory:
         self._look()
         return {one.keyid: one for _, one in sorted(self._devices.get((site, device), {}).items())}
 
+    def holders(self, keyid: str) -> list[tuple[str, str]]:
+        """Site and name of each device that has or had this key; more than one where somebody copied it."""
+        self._look()
+        return sorted(self._holders.get(keyid, ()))
+
     def enrol(self, site: str, device: str, key: PublicKey) -> Enrolled:
         """Let the device's events in that are signed with this key. Raises Misconfigured, StorageFailed."""
         known = self.of(site, device).get(key.keyid)
+        if others := [at for at in self.holders(key.keyid) if at != (site, device)]:
+            raise Misconfigured(
+                f"{self.path}: {key.keyid} is the key of {'/'.join(others[0])}, and says which device signed; give "
+                f"{site}/{device} one of its own: move its device.key away and start it"
+            )
         if known is not None and known.state != "good":
             raise Misconfigured(
                 f"{self.path / known.file}: this key of {site}/{device} is {known.state}; give the device a new one: "
@@ -136,7 +150,9 @@ class KeyDirectory:
             changed, names = 0, set()
         for name in self._places.keys() - names:
             place = self._places.pop(name)
-            del self._devices[place][name]
+            gone = self._devices[place].pop(name)
+            if all(one.keyid != gone.keyid for one in self._devices[place].values()):
+                self._holders[gone.keyid].discard(place)
         for name in sorted(names - self._places.keys()):
             if self._bad.get(name) == changed:
                 continue
@@ -145,12 +161,24 @@ class KeyDirectory:
                 continue
             self._places[name] = place = (enrolled.site, enrolled.device)
             self._devices.setdefault(place, {})[name] = enrolled
+            self._hold(enrolled)
         self._changed = changed if abs(time.time_ns() - changed) > TICK_NS else None
+
+    def _hold(self, enrolled: Enrolled) -> None:
+        holders, place = self._holders.setdefault(enrolled.keyid, set()), (enrolled.site, enrolled.device)
+        if holders - {place} and place not in holders:
+            others = ", ".join("/".join(one) for one in sorted(holders))
+            log.warning(
+                "%s: this key of %s/%s is that of %s too: events of one can pass for the other's; give each its own "
+                "(`keys rotate`)",
+                *(self.path / enrolled.file, *place, others),
+            )
+        holders.add(place)
 
     def _read(self, path: Path) -> Enrolled | None:
         named = NAME.fullmatch(path.name)
         try:
-            key = PublicKey.from_pem(path.read_bytes())
+            key = PublicKey.from_pem(plain_file.content(path))
         except (OSError, ValueError) as fault:
             why = plainly(fault) if isinstance(fault, OSError) else "no Ed25519 public key in PEM"
             log.warning("%s lets nobody in: %s", path, why)
@@ -165,8 +193,9 @@ class KeyDirectory:
         path = self.path / enrolled.file
         partial = path.with_suffix(".partial")  # no *.pem: never read with less than all of it
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            partial.write_bytes(enrolled.key.pem)
+            create_directory(self.path, 0o777)
+            partial.unlink(missing_ok=True)
+            create_file(partial, enrolled.key.pem, 0o666)
             partial.replace(path)
         except OSError as fault:
             raise StorageFailed(f"{path}: cannot be written ({plainly(fault)}); name another keys_directory") from None

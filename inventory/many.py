@@ -106,7 +106,10 @@ def remove(transaction: Connection, table: Table, rows: Sequence[Row]) -> None:
 def among(transaction: Connection, wanted: Select[Any], table: Table, keys: Sequence[str], of: Collection[Any]) -> Any:
     """What `wanted` finds in the rows of `table` whose `keys` are one of these tuples."""
     if transaction.dialect.name != "postgresql":
-        return transaction.execute(wanted.where(tuple_(*(table.c[key] for key in keys)).in_(list(of))))
+        # SQLite reads the whole table for a list of tuples; joined, each row is looked up.
+        given = func.json_each(bindparam("every", type_=Text)).table_valued("value", name="given")
+        its = (table.c[key] == func.json_extract(given.c.value, f"$[{n}]") for n, key in enumerate(keys))
+        return transaction.execute(wanted.where(*its), {"every": to_json([*{*of}]).decode()})
     rows = [dict(zip(keys, one, strict=True)) for one in of]
     source = _source(table, tuple(keys))
     met = wanted.where(tuple_(*(table.c[key] for key in keys)).in_(select(*source.c)))

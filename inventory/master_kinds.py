@@ -29,7 +29,8 @@ from edge.records.master import (
 )
 from inventory.table_file import LONGEST, FaultyFile, Layout, read_rows, strange
 
-RESERVED = frozenset({"roster"})  # Who may sign on has messages and pages of its own: `inventory/roster.py`.
+RESERVED = frozenset({"roster", "roster.sent"})
+"""Who may sign on has messages and pages of its own: `inventory/roster.py`."""
 
 DUPLICATE, STOCK = "duplicate", "stock"
 """The rules that a site may turn on: the same pallet twice on a trailer, more moved than is there."""
@@ -56,6 +57,11 @@ class Kind:
     def listed_in(self) -> str | None:
         """For units, the list whose values they are of."""
         return self.name.removesuffix(OF_UNITS) if self.name.endswith(OF_UNITS) else None
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it is a list of values that fields of forms are filled from."""
+        return self.columns == LIST
 
     def known_by(self, cells: Cells) -> str:
         """What a person calls the row: `A`, `A100 CS`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Protocol
 
@@ -64,6 +64,10 @@ class StatusShelf(Protocol):
         """Keep all of it, in this order. Raises Unavailable."""
         ...
 
+    def missed(self, heard: Collection[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Take for away all that were linked and are not among these. Raises Unavailable."""
+        ...
+
 
 class ClipsDesk(Protocol):
     """Where a consumer keeps what devices say of recordings."""
@@ -86,10 +90,14 @@ class ClipsDesk(Protocol):
 
 
 class Dossiers(Protocol):
-    """Who writes what a trailer brought, when it is closed."""
+    """Who writes what a trailer brought, when it is closed, and again when more is known of it."""
 
     def applied(self, form: str) -> None:
         """An event of this form was applied."""
+        ...
+
+    def reviewed(self, review: Review) -> None:
+        """A device said what waits for a person, or what became of it."""
         ...
 
     def beat(self) -> None:

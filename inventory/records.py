@@ -11,6 +11,9 @@ from pydantic_core import from_json
 
 from edge.records import FieldValue
 
+MALFORMED = "malformed"
+"""The reason why an event is refused that has not the shape of its schema; behind it stands where."""
+
 
 @dataclass(frozen=True, slots=True)
 class Event:

@@ -17,8 +17,22 @@ from edge.errors import UnreadableInput
 from edge.records import Roster
 from edge.terminal.tables import many, show
 from inventory.forms import load_forms
-from inventory.options import BrokerAt, Config, Json, Sign, given_settings, narrow, say, signer_of, site_of, whole
-from inventory.roster import read_file, taken
+from inventory.options import (
+    BrokerAt,
+    Config,
+    Database,
+    Json,
+    Sign,
+    given_settings,
+    looking,
+    narrow,
+    say,
+    signer_of,
+    site_of,
+    whoever,
+    whole,
+)
+from inventory.roster import ROSTER, read_file, taken
 
 if TYPE_CHECKING:
     from edge.hash_chain import PublicKey
@@ -40,6 +54,7 @@ def roster(
     withdraw: Withdraw = False,
     broker: BrokerAt = None,
     config: Config = None,
+    database: Database = None,
     json_lines: Json = False,
 ) -> None:
     """Publish who may sign on at a site: devices take it at once, keep it, and let nobody else work.
@@ -48,9 +63,9 @@ def roster(
     parted by ;), language, forms (which he may fill, parted by ;). Only the name, and a number or a spoken one, must be
     given. It is checked as a whole: where anything is wrong nothing is published. It takes the place of the one before.
     Devices take it where deliver.decisions_key names the public half of your key. Without FILE and --withdraw: what the
-    broker has for that site. It is kept nowhere else: keep the file.
+    broker has for that site. Keep the file: the inventory's database notes the version that was sent, and no name.
     """
-    settings = given_settings(context, config, broker=broker)
+    settings = given_settings(context, config, broker=broker, database=database)
     where = site_of(site)
     if file is None and not withdraw:
         _show(settings, where, None if sign is None else signer_of(sign).public, json_lines=json_lines)
@@ -59,12 +74,16 @@ def roster(
         raise typer.BadParameter("give FILE or --withdraw, not both")
     operators = () if file is None else whole(partial(read_file, forms=load_forms(settings.forms)), file)
     signer = signer_of(sign)
-    from inventory.sending import retained, send  # noqa: PLC0415 - `dockvoice --help` waits for no MQTT
+    from inventory.numbering import number_sent, see_taken  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
+    from inventory.sending import retained, send  # noqa: PLC0415 - nor for MQTT
 
-    now = datetime.now(UTC)
-    before = taken(retained(settings, "roster", Topics.roster(settings.prefix, where)), where, signer.public)
-    # By the clock, so that a broker that lost it does not begin again below what devices have seen.
-    version = max(int(now.timestamp()), 0 if before is None else before.version + 1)
+    now, before = datetime.now(UTC), None
+    with looking(context, config, database) as store:
+        before = taken(retained(settings, "roster", Topics.roster(settings.prefix, where)), where, signer.public)
+        above = 0 if before is None else before.version
+        with store.transaction() as transaction:
+            version = number_sent(transaction, where, ROSTER, whoever(), above, now)
+            see_taken(transaction, where, ROSTER, version)
     after = Roster(where, version, operators)
     send(settings, "roster", {Topics.roster(settings.prefix, where): signed_roster(after, signer, now)}, retain=True)
     say(f"{where}: version {version}, {many(len(operators), 'operator') if operators else 'withdrawn'}")

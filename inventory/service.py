@@ -29,6 +29,7 @@ def serve(settings: InventorySettings) -> None:
 
     Raises Misconfigured, Unavailable or StorageFailed where it cannot begin, or go on.
     """
+    settings.demand_owner()
     forms = load_forms(settings.forms)
     if settings.mqtt.exposed:
         log.warning("mqtt.insecure: %s; set tls = true, with a broker that has a certificate", settings.mqtt.exposed)

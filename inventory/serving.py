@@ -1,20 +1,100 @@
-"""Serving: a web application until the process is told to stop, for the console and for the API."""
+"""Serving: a web application until the process is told to stop, for the console and for the API.
+
+A request that is never sent to its end costs whoever sends it nothing. So there is a bound to how many of these there
+are, and to how long each takes: for one more, the oldest is closed. Whoever means to ask has asked within milliseconds.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import resource
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
+import h11
 import uvicorn
 from starlette.applications import Starlette
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from edge.errors import Unavailable
 
 ENDING_S = 5  # So long an answer that is under way may take.
 
+MOST_CONNECTIONS = 500
+"""At once: hundreds of browsers that are told what changes. Half of the files that the process may open, where that is
+less; the others are the database's and ours."""
+
+UNFINISHED = 1 / 4  # Of these, requests that are not here yet as a whole, and connections on which none has begun.
+
+HEAD_S = 10  # So long the head of a request may take.
+BODY_S = 60  # And its body: 2 MB, over a link of 300 kbit/s.
+
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+def most_connections() -> int:
+    """How many connections there may be at once; a request on one more is answered with 503."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MOST_CONNECTIONS if files == resource.RLIM_INFINITY else min(MOST_CONNECTIONS, files // 2)
+
+
+class Bounded(H11Protocol):
+    """A connection as uvicorn has it, closed where its request takes too long to come, or too many are coming."""
+
+    awaited: Any = None  # The head or the body, and behind which request; nothing while one is answered.
+    since = 0.0  # When that began, by the clock of the loop.
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
+        """Somebody has connected."""
+        super().connection_made(transport)
+        self._await()
+        every = [one for one in self.connections if isinstance(one, Bounded)]
+        coming = [one for one in every if one.awaited is not None and not one.transport.is_closing()]
+        if len(coming) > most_connections() * UNFINISHED:
+            min(coming, key=lambda one: one.since).transport.abort()
+
+    def handle_events(self) -> None:
+        """Something has come, or what was answered is followed by the next."""
+        super().handle_events()
+        self._await()
+
+    def send_400_response(self, msg: str) -> None:
+        """What has come is no HTTP. Whoever was reading it is told that nothing more comes, and answers nobody."""
+        under_way: RequestResponseCycle | None = self.cycle
+        if under_way is not None and not under_way.response_complete:
+            under_way.disconnected = True
+            under_way.message_event.set()
+        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            super().send_400_response(msg)
+        else:
+            self.transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It is over."""
+        self._set(None, 0)
+        super().connection_lost(exc)
+
+    def _await(self) -> None:
+        theirs = self.conn.their_state
+        if theirs is h11.IDLE:
+            self._set((theirs, self.cycle), HEAD_S)
+        elif theirs is h11.SEND_BODY:
+            self._set((theirs, self.cycle), BODY_S)
+        else:
+            self._set(None, 0)
+
+    def _set(self, awaited: Any, seconds: float) -> None:
+        if awaited == self.awaited:
+            return
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self.awaited, self.since, self._deadline = awaited, self.loop.time(), None
+        if awaited is not None:
+            self._deadline = self.loop.call_later(seconds, self.transport.abort)
 
 
 def served_as(app: Starlette, host: str, port: int) -> uvicorn.Config:
@@ -27,6 +107,10 @@ def served_as(app: Starlette, host: str, port: int) -> uvicorn.Config:
         server_header=False,
         log_config=None,
         access_log=False,
+        http=Bounded,
+        ws="none",
+        limit_concurrency=most_connections(),
+        backlog=int(most_connections() * UNFINISHED),  # so many are accepted in one go, before any can be closed
         timeout_graceful_shutdown=ENDING_S,
     )
 

@@ -16,7 +16,21 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from edge.config import Layered, Mqtt, MqttVersion, Name, Place, Prefix, Section, shipped, state_place
+from edge.config import (
+    Layered,
+    Mqtt,
+    MqttVersion,
+    Name,
+    Place,
+    Prefix,
+    Section,
+    Unit,
+    demand_owner,
+    is_of_a_service,
+    shipped,
+    state_place,
+    units,
+)
 
 
 class DossierSettings(Section):
@@ -70,8 +84,18 @@ class ConsoleSettings(Section):
     per_operator: bool = Field(
         False, description="whether figures are shown of single operators; else of five together at the least"
     )
-    proxy: str | None = Field(None, min_length=1, description="the address of a proxy that says who has signed in")
-    proxy_header: str = Field("X-Remote-User", pattern="^[A-Za-z0-9-]+$", description="where that proxy says it")
+    proxy: str | None = Field(
+        None, min_length=1, description="the address of the proxy before it; limits go by the addresses that this saw"
+    )
+    proxy_header: str | None = Field(
+        None, pattern="^[A-Za-z0-9-]+$", description="the header in which that proxy says who has signed in at it"
+    )
+
+    @model_validator(mode="after")
+    def _believed(self) -> Self:
+        if self.proxy_header is not None and self.proxy is None:
+            raise ValueError("proxy_header is set without proxy: anybody could send it; name the proxy's address")
+        return self
 
 
 class ApiSettings(Section):
@@ -123,7 +147,8 @@ class InventorySettings(Layered):
         None, min_length=1, description="SQLAlchemy URL; unset: the file inventory.db in the state directory"
     )
     state_directory: Place | None = Field(
-        None, description="where inventory.db is; unset: $STATE_DIRECTORY, else ~/.local/state/dockvoice"
+        None,
+        description="where inventory.db is; unset: $STATE_DIRECTORY, else the unit's, else ~/.local/state/dockvoice",
     )
     forms_directory: Place | None = Field(None, description="where *.schema.json are; unset: the shipped forms")
     keys_directory: Place | None = Field(
@@ -149,11 +174,24 @@ class InventorySettings(Layered):
         return self
 
     repairs: ClassVar[str] = "every key is explained in config/inventory.toml"
+    unit: ClassVar[Unit | None] = Unit(
+        settings=units.SETTINGS,
+        state=units.STATE / "dockvoice-inventory",
+        credentials={
+            ("database",): "dockvoice-inventory.database",
+            ("mqtt", "password"): "dockvoice-inventory.mqtt-password",
+        },
+    )
 
     @property
     def state(self) -> Path:
         """Where the embedded database lies."""
-        return self.state_directory or state_place()
+        return self.state_directory or state_place(self.unit_state)
+
+    def demand_owner(self) -> None:
+        """Raise Misconfigured where root would serve from a service's own directory, and leave there what is root's."""
+        if is_of_a_service(self.state):
+            demand_owner(self.state)
 
     @property
     def database_url(self) -> str:

@@ -23,6 +23,7 @@ from edge.forms.spoken.grammar.tokens import texts
 from edge.forms.spoken.language import LANGUAGES, Language, language_named
 from edge.forms.spoken.reader import FIGURE, read, unexplained
 from edge.forms.spoken.transcript import transcribed
+from edge.forms.spoken.vocabulary import value_faults
 from edge.forms.taught import AlreadyKnown, add_word, taught
 from edge.records import Word
 from edge.records.master import LABEL, OF_RULES, OF_WORDS, UNIT, Cells, Row
@@ -165,6 +166,22 @@ def words_faults(rows: Sequence[Row], directory: Path, lists: Mapping[str, Seque
     for name in dict.fromkeys(cells["form"] for cells in words):
         found += _faults(forms[name], words, catalogue) if name in forms else []
     return found
+
+
+def list_faults(kind: str, rows: Sequence[Row], directory: Path) -> list[str]:
+    """What devices would refuse of a list: each of its values with which a form could not be filled, by its row."""
+    where = {cells["value"]: at for at, cells in rows}
+    catalogue = _catalogue(json.dumps({kind: [dict(cells) for _, cells in rows]}, sort_keys=True))
+    found: dict[tuple[str, str], list[str]] = {}
+    for name, form in spoken_forms(directory).items():
+        for one in (its for its in form.fields if its.catalogue == kind):
+            for value, told in value_faults(one, catalogue):
+                found.setdefault((value, told), []).append(name)
+    order = {value: at for at, value in enumerate(where)}
+    return [
+        f"{where[value]}, column value: {told}: devices that fill {', '.join(forms)} would take none of the list"
+        for (value, told), forms in sorted(found.items(), key=lambda one: order[one[0][0]])
+    ]
 
 
 def spoken_forms(directory: Path) -> Mapping[str, Form]:

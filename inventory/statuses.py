@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,7 +22,7 @@ class Status:
 
     site: str
     device: str
-    state: str  # online or offline
+    state: str  # online, offline; told of no other
     since: datetime  # When it was heard here that this is its state.
     heard_at: datetime | None  # When it last said anything of itself; None: never.
     said: Mapping[str, Any]  # As in schemas/status.schema.json, from when it was online last; empty: never.
@@ -44,6 +44,11 @@ class StatusWord:
         said = read_status(payload, topics)
         return cls(topics.site, topics.device, said["state"], _moment(said.get("time")), payload.decode())
 
+    @classmethod
+    def cleared(cls, topics: Topics) -> StatusWord:
+        """Of a device whose word somebody took from the broker: nobody can say any more that it has a link."""
+        return cls(topics.site, topics.device, "offline", None, "")
+
 
 class Statuses:
     """What devices say of themselves, kept as it comes. Each deed is one transaction."""
@@ -57,8 +62,19 @@ class Statuses:
         with reported(self._engine.url), self._engine.begin() as transaction:
             keep(transaction, words, self._now())
 
+    def missed(self, heard: Collection[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Take for away those that were linked and of which the broker keeps no word any more. Raises Unavailable."""
+        with reported(self._engine.url), self._engine.begin() as transaction:
+            linked = select(statuses.c.site, statuses.c.device).where(statuses.c.state == "online")
+            lost = sorted({(row.site, row.device) for row in transaction.execute(linked)} - {*heard})
+            away = {"state": "offline", "since": self._now()}
+            many.change(transaction, statuses, KEYS, [{"site": site, "device": name, **away} for site, name in lost])
+        return lost
+
 
 KEYS = ["site", "device"]
+
+RETIRED = "retired"  # The state of a device that somebody took out of service: it is told of nowhere.
 
 
 def keep(transaction: Connection, words: Sequence[StatusWord], now: datetime) -> None:
@@ -88,12 +104,19 @@ def _since(word: StatusWord, now: datetime) -> datetime:
 
 
 def told(transaction: Connection) -> list[Status]:
-    """Every device that was ever heard on its status topic, by site and name."""
-    rows = transaction.execute(select(statuses).order_by(statuses.c.site, statuses.c.device))
+    """Every device that was ever heard on its status topic and is in service, by site and name."""
+    in_service = select(statuses).where(statuses.c.state != RETIRED)
+    rows = transaction.execute(in_service.order_by(statuses.c.site, statuses.c.device))
     return [
         Status(row.site, row.device, row.state, row.since, row.heard_at, parsed(row.online_body or "{}"))
         for row in rows
     ]
+
+
+def retired(transaction: Connection) -> set[tuple[str, str]]:
+    """Site and name of those that were taken out of service."""
+    wanted = select(statuses.c.site, statuses.c.device).where(statuses.c.state == RETIRED)
+    return {(row.site, row.device) for row in transaction.execute(wanted)}
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -40,18 +40,17 @@ Move = dict[str, Any]
 
 def added(event: Event, now: datetime, arrival: int | None) -> Move | None:
     """The row for what an entry adds; None where it counts nothing, or nothing of it was taken."""
-    fields = event.fields or {}
-    counted = fields.get(COUNTED)
-    if isinstance(counted, bool) or not isinstance(counted, int | float) or fields.get("exception") == REFUSED:
+    if (its := counted(event.fields or {})) is None:
         return None
-    return {
-        **_made_by(event, now, arrival),
-        "line": ADDS,
-        "entry": event.event_id,
-        "form": event.form,
-        "quantity": exact(counted),
-        **{column: _said(event.fields or {}, names) for column, names in OF_WHAT.items()},
-    }
+    return {**_made_by(event, now, arrival), "line": ADDS, "entry": event.event_id, "form": event.form, **its}
+
+
+def counted(fields: Mapping[str, FieldValue]) -> Move | None:
+    """How much of what an entry with these values adds; None where it counts nothing, or nothing of it was taken."""
+    number = fields.get(COUNTED)
+    if isinstance(number, bool) or not isinstance(number, int | float) or fields.get("exception") == REFUSED:
+        return None
+    return {"quantity": exact(number), **{column: _said(fields, names) for column, names in OF_WHAT.items()}}
 
 
 def taken_back(before: Mapping[str, Any], event: Event, now: datetime, arrival: int | None) -> Move:

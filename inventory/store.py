@@ -23,12 +23,13 @@ from inventory.database import connect, parse, prepare, reading, reported, shown
 from inventory.expected import Kept, kept, marked, note_sent, note_signed, replaced
 from inventory.flags import Flags
 from inventory.forms import Roles
+from inventory.issues import Issues, note_filed
 from inventory.records import Applied, Applying, Counts, Duplicate, Event, Progress, Row, Unfit
 from inventory.reviews import Review, keep, told
 from inventory.statuses import Statuses
 from inventory.tables import devices, entries, events, refused, rejected
 from inventory.trail import Came, Strays, names, strays, trail
-from inventory.visits import Gathered, gather, note_dossier, owed, sites
+from inventory.visits import Gathered, gather, owed, sites
 
 ROW = 500  # Bytes that a row of `rejected` takes beside its payload, at most: a million empty messages are bounded too.
 
@@ -61,6 +62,8 @@ class Store:
         self.batches = Batches(engine, now)
         """Many events at once."""
         self.statuses = Statuses(engine, now)
+        self.issues = Issues(self.transaction, now)
+        """The versions of dossiers."""
         self.flags = Flags(self.transaction, now)
         """What rules of the sites speak against."""
 
@@ -119,10 +122,16 @@ class Store:
         with reported(self.engine.url), self._reads.begin() as transaction:
             return told(transaction, every=every)
 
-    def expect(self, site: str, announced: Mapping[ReceivingPlace, Sequence[ExpectedLine]]) -> list[ExpectedList]:
-        """Keep what is expected at these places, in the place of what was; the lists to publish. Raises Unavailable."""
+    def expect(
+        self, site: str, announced: Mapping[ReceivingPlace, Sequence[ExpectedLine]], source: str = "expect"
+    ) -> list[ExpectedList]:
+        """Keep what is expected at these places, in the place of what was; the lists to publish. Raises Unavailable.
+
+        `source`: who publishes them.
+        """
         with reported(self.engine.url), self.engine.begin() as transaction:
-            return [replaced(transaction, site, place, lines, self._now()) for place, lines in announced.items()]
+            now = self._now()
+            return [replaced(transaction, site, place, lines, now, source) for place, lines in announced.items()]
 
     def expected(self) -> list[Kept]:
         """What is expected at each trailer and door, as it was published last. Raises Unavailable."""
@@ -159,10 +168,10 @@ class Store:
         with reported(self.engine.url), self._reads.begin() as transaction:
             return owed(transaction, roles)
 
-    def dossier_written(self, event_id: str, site: str, trailer: str, file: str, sha256: str) -> None:
-        """Note that this closing's dossier was written. Raises Unavailable."""
+    def dossier_written(self, event_id: str, site: str, trailer: str, file: str, sha256: str, version: int = 1) -> None:
+        """Note that this version of this closing's dossier was written. Raises Unavailable."""
         with reported(self.engine.url), self.engine.begin() as transaction:
-            note_dossier(transaction, event_id, site, trailer, file, sha256, self._now())
+            note_filed(transaction, event_id, site, trailer, file, sha256, version, self._now())
 
     def catalogue(self, site: str, forms: Path | None = None) -> SiteCatalogue:
         """The master data of a site. `forms` is where those are that its words are held against."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edge import plain_file
 from edge.errors import UnreadableInput, plainly
 from edge.records.strict_json import NotStrict, strict
 from edge.terminal.plain_text import is_plain
@@ -21,7 +22,7 @@ LONGEST = 64  # Characters of a number or a code; an SSCC has 18, GS1 allows 30 
 Cells = Mapping[str, Any]  # By their columns; what is no text in JSON comes as it is, and is a fault.
 Row = tuple[str, Cells]  # Where in the file it stands, and what it says.
 
-NAMED = f"allowed are 1 to {LONGEST} characters, none of them a control character"
+NAMED = f"allowed are 1 to {LONGEST} characters, none of them a control or an invisible character"
 
 
 class FaultyFile(UnreadableInput):
@@ -69,7 +70,7 @@ def _text(path: Path) -> str:
         if (size := path.stat().st_size) > LARGEST:
             raise UnreadableInput(f"{path}: has {size:,} bytes; {LARGEST:,} at most; split it")
         # utf-8-sig: spreadsheets put a byte order mark before the header.
-        return path.read_text(encoding="utf-8-sig")
+        return plain_file.content(path, LARGEST).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as fault:
         raise UnreadableInput(f"{path}: cannot be read ({plainly(fault)}); it must be CSV or JSON in UTF-8") from None
 

@@ -31,9 +31,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from edge.records.instants import in_utc
+
 FIRST = 1  # The version that applied events as they came, in any order.
 
-VERSION = 13
+VERSION = 14
 """Of the tables below. Raised with every change to them, so that an old program never writes into newer ones. How those
 of an earlier version become these is in revisions/versions, a file for each."""
 
@@ -48,14 +50,14 @@ class Moment(TypeDecorator[datetime]):
         """To the database."""
         if value is None or dialect.name != "sqlite":
             return value
-        return value.astimezone(UTC).replace(tzinfo=None)
+        return in_utc(value).replace(tzinfo=None)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         """From the database."""
         if value is None:
             return None
         found: datetime = value
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else in_utc(found)
 
 
 class Amount(TypeDecorator[Decimal]):
@@ -185,7 +187,7 @@ statuses = Table(
     # What a device, or the broker in its place, said last of its connection and of itself.
     Column("site", Text, primary_key=True),
     Column("device", Text, primary_key=True),
-    Column("state", Text, nullable=False),  # online or offline
+    Column("state", Text, nullable=False),  # online, offline or retired
     Column("since", Moment, nullable=False),  # When it was heard here that this is its state.
     Column("heard_at", Moment),  # When the device last said anything of itself.
     Column("online_body", Text),  # What it said of itself when it was online last: a last will says nothing of it.
@@ -225,6 +227,9 @@ expected = Table(
     Column("lines", Json, nullable=False),  # None: it is withdrawn.
     Column("since", Moment, nullable=False),  # What came before that was no receipt of these.
     Column("sent", Boolean, nullable=False),  # Whether the broker took this version.
+    Column(
+        "sources", Json
+    ),  # Who published each notice: `expect`, `api`, `connect NAME`; None: from before that was kept.
 )
 
 announced = Table(
@@ -244,13 +249,26 @@ announced = Table(
 dossiers = Table(
     "dockvoice_dossiers",
     metadata,
-    # What the inventory has written by itself, by the entry that closed the trailer.
+    # The latest version of the dossier of each closed visit, by the entry that closed it: inventory/issues.py.
     Column("event_id", Text, primary_key=True),
     Column("site", Text, nullable=False),
     Column("trailer", Text, nullable=False),
-    Column("file", Text, nullable=False),
+    Column("file", Text, nullable=False),  # That the inventory has written by itself; "": none, somebody asked for one.
     Column("sha256", Text, nullable=False),
     Column("written_at", Moment, nullable=False),
+    Column("version", Integer, nullable=False, server_default=text("1")),
+    Column("filed", Integer, nullable=False, server_default=text("1")),  # The version of that file; 0: there is none.
+    Column("waits", Integer, nullable=False, server_default=text("0")),  # How much a person was left to decide then.
+    Column("kept", Json),  # What it rests on, and what it comes to; None: an earlier program wrote it.
+    Index("dockvoice_dossiers_of_trailer", "trailer", "site"),
+)
+
+dossiers_looked = Table(
+    "dockvoice_dossiers_looked",
+    metadata,
+    # Up to which event it was looked whether a dossier that was written rests on something else now.
+    Column("what", Text, primary_key=True),
+    Column("arrival", BigInteger, nullable=False),
 )
 
 catalogue = Table(

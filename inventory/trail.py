@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Engine, RowMapping, Select, Text, cast, exists, func, or_, select, union
+from sqlalchemy import (
+    ColumnElement,
+    Engine,
+    Join,
+    RowMapping,
+    Select,
+    Table,
+    Text,
+    cast,
+    exists,
+    func,
+    or_,
+    select,
+    union,
+)
 
 from edge.deliver.events import WITHHELD
 from inventory.database import reported
-from inventory.tables import entries, events, refused
+from inventory.stock import ADDS, OF_WHAT, TAKES_BACK
+from inventory.tables import entries, events, refused, stock_moves
 
 PAGE = 1000  # Rows read in one transaction: it must not keep a consumer waiting.
 
@@ -32,6 +47,10 @@ class Entered:
     replaces: str | None
 
 
+Moved = dict[str, str | None]
+"""A row of the stock moves, as text: what it is about, and how many of what."""
+
+
 @dataclass(frozen=True, slots=True)
 class Came:
     """An event of a device."""
@@ -43,6 +62,8 @@ class Came:
     withheld: bool  # Whether the device kept its entry back.
     applied: bool  # Otherwise it was refused.
     entered: Entered | None  # The entry made of it; None where there is none.
+    added: Moved | None = None  # What the table of stock moves says that it added, and took back.
+    taken_back: Moved | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +72,10 @@ class Strays:
 
     entries: int  # Entries that no applied event of the device stands behind.
     out_of_turn: int  # Events before the first number, or behind the last one that was handled.
+    moves: int  # Rows of the stock moves that no applied event of the device stands behind.
 
     def __bool__(self) -> bool:
-        return self != Strays(0, 0)
+        return self != Strays(0, 0, 0)
 
 
 _ENTERED = [
@@ -61,12 +83,17 @@ _ENTERED = [
     for column in map(entries.c.__getitem__, Entered.__dataclass_fields__)
 ]
 
+MOVED = ("entry", "site", "device", "form", *OF_WHAT, "quantity")
+_MOVES = {"added": stock_moves.alias("added"), "taken_back": stock_moves.alias("taken_back")}
+_LINES = {"added": ADDS, "taken_back": TAKES_BACK}
+_MOVED = [cast(table.c[name], Text).label(f"{line}_{name}") for line, table in _MOVES.items() for name in MOVED]
+
 
 def trail(engine: Engine, site: str, device: str, upto: int) -> Iterator[Came]:
     """The events of the device from the first one to number `upto`. Raises Unavailable."""
     applied = (
-        select(events.c.sequence, events.c.event_id, events.c.type, events.c.body, *_ENTERED)
-        .outerjoin(entries, entries.c.event_id == events.c.event_id)
+        select(events.c.sequence, events.c.event_id, events.c.type, events.c.body, *_ENTERED, *_MOVED)
+        .select_from(_with_moves(events.outerjoin(entries, entries.c.event_id == events.c.event_id)))
         .where(events.c.site == site, events.c.device == device, events.c.sequence <= upto)
     )
     turned_down = select(refused.c.sequence, refused.c.event_id, refused.c.body).where(
@@ -81,10 +108,10 @@ def trail(engine: Engine, site: str, device: str, upto: int) -> Iterator[Came]:
 
 def strays(engine: Engine, site: str, device: str, upto: int) -> Strays:
     """What is under the device's name beside its trail to number `upto`. Raises Unavailable."""
-    behind_it = exists().where(
-        events.c.event_id == entries.c.event_id, events.c.site == entries.c.site, events.c.device == entries.c.device
+    made_of_none, moved_by_none = (
+        select(func.count()).select_from(table).where(table.c.site == site, table.c.device == device, ~_stood_on(table))
+        for table in (entries, stock_moves)
     )
-    unfounded = select(func.count()).select_from(entries).where(entries.c.site == site, entries.c.device == device)
     out_of_turn = [
         select(func.count())
         .select_from(table)
@@ -93,14 +120,29 @@ def strays(engine: Engine, site: str, device: str, upto: int) -> Strays:
     ]
     with reported(engine.url), engine.begin() as transaction:
         return Strays(
-            int(transaction.execute(unfounded.where(~behind_it)).scalar_one()),
+            int(transaction.execute(made_of_none).scalar_one()),
             sum(int(transaction.execute(count).scalar_one()) for count in out_of_turn),
+            int(transaction.execute(moved_by_none).scalar_one()),
         )
+
+
+def _stood_on(table: Table) -> ColumnElement[bool]:
+    """Whether an applied event stands behind a row; a stock move of a third line has none, for no event makes one."""
+    its = (events.c.event_id == table.c.event_id, events.c.site == table.c.site, events.c.device == table.c.device)
+    lines = [table.c.line.in_(_LINES.values())] if table is stock_moves else []
+    return exists().where(*its, *lines)
+
+
+def _with_moves(found: Join) -> Join:
+    """The rows with what their events moved in stock beside them."""
+    for line, table in _MOVES.items():
+        found = found.outerjoin(table, (table.c.event_id == events.c.event_id) & (table.c.line == _LINES[line]))
+    return found
 
 
 def names(engine: Engine) -> set[tuple[str, str]]:
     """Site and name of every device that anything in the tables is of. Raises Unavailable."""
-    every = union(*(select(table.c.site, table.c.device) for table in (events, refused, entries)))
+    every = union(*(select(table.c.site, table.c.device) for table in (events, refused, entries, stock_moves)))
     with reported(engine.url), engine.begin() as transaction:
         return {(row.site, row.device) for row in transaction.execute(every)}
 
@@ -121,7 +163,12 @@ def _applied(row: RowMapping) -> Came:
     if row["entered_form"] is not None:
         entered = Entered(**{name: row[f"entered_{name}"] for name in Entered.__dataclass_fields__})
     kept_back = row["type"] == WITHHELD
-    return Came(row["sequence"], row["event_id"], row["type"], row["body"], kept_back, applied=True, entered=entered)
+    came = Came(row["sequence"], row["event_id"], row["type"], row["body"], kept_back, applied=True, entered=entered)
+    return replace(came, added=_moved(row, "added"), taken_back=_moved(row, "taken_back"))
+
+
+def _moved(row: RowMapping, line: str) -> Moved | None:
+    return None if row[f"{line}_entry"] is None else {name: row[f"{line}_{name}"] for name in MOVED}
 
 
 def _refused(row: RowMapping) -> Came:

@@ -23,17 +23,20 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 FORMAT = "dockvoice.dossier.v1"
 """What a dossier says it is, and what its signed text begins with: no signature of anything else can be one of it."""
+
+EVIDENCE = ("events", "refused", "reviews", "lists")  # The folders of what the figures rest on.
 
 CONTENT, PAGE, SIGNATURE, README = "dossier.json", "index.html", "SIGNATURE", "README.txt"
 
@@ -45,9 +48,19 @@ MEMBER = re.compile(
 
 LARGEST = 1_000_000_000  # Bytes of a dossier: some thousand recordings. It is read as a whole.
 
+PIECE = 1_000_000  # Bytes that are read at once.
+
 LONGEST = 400  # Characters of a line that is told; in a file that somebody made there may be any number.
 
 DIGITS = 15  # That a number keeps in any reader of JSON.
+
+AS_SAID = "said"
+"""What a dossier says of how visits are parted: by when things were said. Older ones: by when they were recorded."""
+
+RECORDED_WITHIN = timedelta(minutes=10)
+"""A closing that was recorded so soon behind its last word was in force then; one later, decided by somebody, from its
+word on: in ten minutes no trailer leaves and is back, and no question of a device stays open as long. An id that was
+made so long before its event was recorded was not made with it, and tells nothing."""
 
 LIST_SIGNED_AS = "dockvoice.expected.v1"  # What the signed text of a list of expected receipts begins with.
 
@@ -76,6 +89,14 @@ def packed(files: Mapping[str, bytes]) -> bytes:
         body += struct.pack("<4s5H3I2H", b"PK\x03\x04", 20, 0, 0, 0, 0x21, *of) + name.encode("ascii") + content
     end = struct.pack("<4s4H2IH", b"PK\x05\x06", 0, 0, len(files), len(files), len(directory), len(body), 0)
     return bytes(body + directory + end)
+
+
+def up_to(size: int, file: BinaryIO) -> bytes:
+    """What the file holds, as far as `size`: a buffer of that size would be made at once, however small the file is."""
+    found = bytearray()
+    while len(found) < size and (more := file.read(min(PIECE, size - len(found)))):
+        found += more
+    return bytes(found)
 
 
 def unpacked(data: bytes) -> dict[str, bytes]:
@@ -110,8 +131,10 @@ def _see_members(members: list[zipfile.ZipInfo], size: int) -> None:
         if one.compress_type != zipfile.ZIP_STORED or one.file_size != one.compress_size:
             raise Tampered(f"{one.filename}: is compressed, which nothing in a dossier is; it may be a bomb")
         seen.add(one.filename)
-    if sum(one.file_size for one in members) > size:
-        raise Tampered("its members are larger than the file: they overlap; it may be a bomb")
+    placed = sorted(members, key=lambda one: one.header_offset)
+    overlap = any(one.header_offset + one.file_size > other.header_offset for one, other in pairwise(placed))
+    if overlap or sum(one.file_size for one in members) > size:
+        raise Tampered("its members lie in one place, or are larger than the file: they overlap; it may be a bomb")
 
 
 def parsed(content: bytes) -> Json:
@@ -198,6 +221,33 @@ def list_fault(message: Json, key: bytes | None) -> str | None:
     return None if signed else "its signature was not made for it"
 
 
+# Versions
+
+
+def evidence(files: Mapping[str, bytes]) -> dict[str, str]:
+    """The SHA-256 of all that the figures rest on: recordings, keys and the page are beside it."""
+    return {name: sha256(one) for name, one in files.items() if name.split("/")[0] in EVIDENCE}
+
+
+def basis_of(hashes: Mapping[str, str]) -> str:
+    """One hash of all that: of two versions it differs, of one it is always the same."""
+    return sha256("".join(f"{name} {one}\n" for name, one in sorted(hashes.items())).encode())
+
+
+def changes(before: Mapping[str, str], now: Mapping[str, str], figures_before: Json, figures: Json) -> Json:
+    """What another version rests on besides, no more, or in another form, and what it comes to instead."""
+    return {
+        "added": sorted({*now} - {*before}),
+        "gone": sorted({*before} - {*now}),
+        "other": sorted(name for name in {*before} & {*now} if before[name] != now[name]),
+        "figures": {
+            name: {"before": figures_before.get(name), "now": value}
+            for name, value in figures.items()
+            if figures_before.get(name) != value
+        },
+    }
+
+
 # What was said
 
 
@@ -207,6 +257,7 @@ class Said:
 
     event: Json = field(repr=False)
     received_at: str
+    as_recorded: bool = False  # In a dossier from before visits were parted by what was said.
 
     @property
     def id(self) -> str:
@@ -226,7 +277,8 @@ class Said:
     @property
     def data(self) -> Json:
         """What it says."""
-        return dict(self.event["data"])
+        found: Json = self.event["data"]
+        return found
 
     @property
     def form(self) -> str:
@@ -243,11 +295,27 @@ class Said:
         """When it was said; where the device's clock is doubtful, when the inventory had it."""
         return moment(self.received_at if "clock" in self.event else self.event["time"])
 
+    @property
+    def said_at(self) -> datetime:
+        """When it began to be said: what was put aside, and decided later, was said long before it was recorded."""
+        return self.moment if "clock" in self.event else min(_began(self) or self.moment, self.moment)
+
+    @property
+    def in_force_at(self) -> datetime:
+        """From when on a closing closes: recorded, or where somebody decided it later, said."""
+        return self.moment if "clock" in self.event else _in_force(self, self.moment)
+
     def before(self, other: "Said") -> bool:
-        """Whether it was said before the other, or is it: on one device by their numbers, else by the clocks."""
-        if self.source == other.source:
-            return self.number <= other.number
-        return self.moment <= other.moment
+        """Whether it was said before the other was in force, or is it.
+
+        On one device by the clock that it had, unless that was set meanwhile: then by their numbers.
+        """
+        if self.source != other.source:
+            return self.said_at <= other.in_force_at
+        numbered, began, made, others = self.number <= other.number, _began(self), heard_at(self.id), heard_at(other.id)
+        if began is None or made is None or others is None or numbered != (made <= others):
+            return numbered
+        return min(began, made) <= _in_force(other, others)
 
     @property
     def recordings(self) -> list[str]:
@@ -256,15 +324,43 @@ class Said:
         return [str(one["audio_sha256"]) for one in (data["utterance"], *data.get("support", []))]
 
 
+def _began(of: Said) -> datetime | None:
+    return next(iter(_spoken(of)), None)
+
+
+def _in_force(of: Said, recorded: datetime) -> datetime:
+    last = max(_spoken(of), default=recorded)
+    return last if recorded - last > RECORDED_WITHIN else recorded
+
+
+def _spoken(of: Said) -> list[datetime]:
+    """When each sentence of it began, first its own; none where the ids were made by another clock."""
+    made, data = heard_at(of.id), of.data
+    if of.as_recorded or made is None or moment(of.event["time"]) - made > RECORDED_WITHIN:
+        return []
+    times = [heard_at(str(one["id"])) for one in (data["utterance"], *data.get("support", []))]
+    return [] if None in times else [one for one in times if one is not None]
+
+
 def moment(text: str) -> datetime:
     """A moment as events write it."""
     found = datetime.fromisoformat(text)
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def heard_at(utterance_id: str) -> datetime:
-    """When an utterance began, by the clock of its device: its id is a UUIDv7, which begins with the milliseconds."""
-    return datetime.fromtimestamp(int(utterance_id.replace("-", "")[:12], 16) / 1000, UTC)
+def heard_at(identity: str) -> datetime | None:
+    """When an utterance began, or an event was numbered, by its device's clock; None where the id does not tell.
+
+    A UUIDv7 begins with the milliseconds.
+    """
+    try:
+        began = int(identity.replace("-", "")[:12], 16) / 1000
+        return datetime.fromtimestamp(began, UTC) if identity[14] == "7" else None
+    except (ValueError, IndexError, OverflowError, OSError):
+        return None
+
+
+TRAILER_ALONE = {"trailer": "trailer"}  # The roles in a form of which nothing is known.
 
 
 class Story:
@@ -282,7 +378,9 @@ class Story:
 
     def role(self, one: Said, role: str) -> str | None:
         """Which field of its form has this role."""
-        return dict(self.forms.get(one.form, {}).get("fields", {"trailer": "trailer"})).get(role)
+        of = self.forms.get(one.form)
+        found: str | None = (TRAILER_ALONE if of is None else of.get("fields", TRAILER_ALONE)).get(role)
+        return found
 
     def kind(self, one: Said) -> str:
         """What its form is for: receipt, damage, closing, other."""
@@ -321,7 +419,7 @@ class Story:
             for one in self.said
             if self.kind(one) == "closing" and self.stands(one) and self.trailer(one) == trailer
         ]
-        return sorted(found, key=lambda one: (self.root(one).moment, one.source, self.root(one).number))
+        return sorted(found, key=lambda one: (self.root(one).in_force_at, one.source, self.root(one).number))
 
 
 # What it comes to
@@ -358,7 +456,7 @@ def _sum(parts: Iterable[Units]) -> Units:
     total: Units = {}
     for part in parts:
         for unit, quantity in part.items():
-            total[unit] = total.get(unit, Fraction(0)) + quantity
+            total[unit] = total[unit] + quantity if unit in total else quantity
     return total
 
 
@@ -442,21 +540,27 @@ REFUSED = "refused"  # The exception that says that nothing of the pallet was ta
 class Reckoning:
     """The figures of one visit, from its events and its lists alone."""
 
-    def __init__(self, dossier: Json, contents: Mapping[str, bytes]) -> None:
-        """Of `dossier` only what the figures are made of is looked at."""
-        self.trailer = str(dossier["trailer"])
-        self.story = Story(read_events(dossier, contents), dossier["forms"])
-        after = self.story.by_id.get(dossier["visit"]["after"] or "")
+    def __init__(
+        self,
+        trailer: str,
+        story: Story,
+        lists: Iterable[Json],
+        reviews: Iterable[Json] = (),
+        refused: int = 0,
+        after: str | None = None,
+    ) -> None:
+        """`after`: the event that closed the visit before, which is in the story and in no figure."""
+        self.trailer = trailer
+        self.story = story
+        former = self.story.by_id.get(after or "")
         self._former = (
             set()
-            if after is None
-            else {one.id for one in self.story.said if self.story.root(one) is self.story.root(after)}
+            if former is None
+            else {one.id for one in self.story.said if self.story.root(one) is self.story.root(former)}
         )
-        self.lists = sorted(
-            (parsed(contents[one["file"]]) for one in dossier["lists"]), key=lambda one: int(one["version"])
-        )
-        self.reviews = [parsed(contents[one["file"]]) for one in dossier["reviews"]]
-        self.refused = len(dossier["refused"])
+        self.lists = sorted(lists, key=lambda one: int(one["version"]))
+        self.reviews = list(reviews)
+        self.refused = refused
         self.current = [one for one in self.story.said if one.id not in self._former]
         self.standing = [
             one for one in self.current if self.story.stands(one) and self.story.trailer(one) == self.trailer
@@ -465,18 +569,37 @@ class Reckoning:
         self._factors = Factors()
         self._lines: dict[tuple[str, str | None], Line] = {}
 
+    @classmethod
+    def of(cls, dossier: Json, contents: Mapping[str, bytes]) -> "Reckoning":
+        """Of a dossier, of which only what the figures are made of is looked at."""
+        lists = (parsed(contents[one["file"]]) for one in dossier["lists"])
+        reviews = (parsed(contents[one["file"]]) for one in dossier["reviews"])
+        story = Story(read_events(dossier, contents), dossier["forms"])
+        beside = (len(dossier["refused"]), dossier["visit"]["after"])
+        return cls(str(dossier["trailer"]), story, lists, reviews, *beside)
+
     def told(self) -> Json:
         """The lines and the figures, as they stand in dossier.json."""
+        lines = self.lines()
+        return {"lines": lines, "figures": self._figures(lines)}
+
+    def lines(self) -> list[Json]:
+        """What each item on each pallet comes to. To be asked once."""
         for one in self.announced or ():
             line = self._line(str(one["pallet"]), str(one["item"]))
             line.notices.add(str(one["notice"]))
             line.expected = _sum([line.expected, {str(one["uom"]): _exact(one["quantity"]) or Fraction(0)}])
         for said in self.standing:
             self._take(said)
-        lines = [
+        return [
             self._line_told(line) for _, line in sorted(self._lines.items(), key=lambda at: (at[0][0], at[0][1] or ""))
         ]
-        return {"lines": lines, "figures": self._figures(lines)}
+
+    @property
+    def received(self) -> set[str]:
+        """The pallets of which a receipt stands."""
+        receipts = (one for one in self.standing if self.story.kind(one) == "receipt")
+        return {pallet for one in receipts if (pallet := self._pallet(one)) is not None}
 
     def _announced(self) -> list[Json] | None:
         """What the receipts are held against: the latest list; None where there is none.
@@ -494,7 +617,7 @@ class Reckoning:
     def _begun(self, lines: list[Json], by: datetime) -> bool:
         pallets = {str(line["pallet"]) for line in lines}
         receipts = (one for one in self.standing if self.story.kind(one) == "receipt")
-        return any(self._pallet(one) in pallets and self.story.root(one).moment <= by for one in receipts)
+        return any(self._pallet(one) in pallets and self.story.root(one).said_at <= by for one in receipts)
 
     def _pallet(self, said: Said) -> str | None:
         value = self.story.value(said, "pallet")
@@ -590,12 +713,11 @@ class Reckoning:
             return _told(_sum({unit: abs(quantity) for unit, quantity in one.items()} for one in told))
 
         beyond = _sum(_read(total(name, "not_announced")) for name in ("good", "damaged", "refused"))
-        receipts = [one for one in self.standing if self.story.kind(one) == "receipt"]
         is_open = [one["data"]["state"] == "open" for one in self.reviews]
         return {
             "pallets": {
                 "expected": len({line["pallet"] for line in lines if line["expected"]}),
-                "received": len({self._pallet(one) for one in receipts} - {None}),
+                "received": len(self.received),
             },
             "lines": {status: sum(line["status"] == status for line in lines) for status in STATUSES},
             "expected": total("expected"),
@@ -631,7 +753,8 @@ COMPARED = ("as_expected", "over", "short")
 
 def read_events(dossier: Json, contents: Mapping[str, bytes]) -> list[Said]:
     """The events of a dossier, in the order in which the inventory had them."""
-    return [Said(parsed(contents[one["file"]]), str(one["received_at"])) for one in dossier["events"]]
+    as_recorded = dossier.get("parted_by") != AS_SAID
+    return [Said(parsed(contents[one["file"]]), str(one["received_at"]), as_recorded) for one in dossier["events"]]
 
 
 # Whether it holds
@@ -657,8 +780,8 @@ class Bounds:
 
     def hold_moment(self, at: datetime) -> bool:
         """Whether what no device numbered is of the visit."""
-        began = self.after is None or at > self.after.moment
-        return began and (self.closing is None or at <= self.closing.moment)
+        began = self.after is None or at > self.after.in_force_at
+        return began and (self.closing is None or at <= self.closing.in_force_at)
 
 
 class Check:
@@ -716,6 +839,7 @@ class Check:
         self._clips(events)
         self._visit(events)
         self._figures()
+        self._version()
 
     def _signature(self) -> None:
         seal, content = parsed(self._files[SIGNATURE]), self._files[CONTENT]
@@ -738,11 +862,11 @@ class Check:
         self.faults += [f"{name}: was put in" for name in sorted(ours - {*listed})]
         altered = [name for name in sorted(ours & {*listed}) if sha256(self._files[name]) != listed[name]]
         self.faults += [f"{name}: was altered or exchanged" for name in altered]
-        listing = [one["file"] for part in ("events", "refused", "reviews", "lists") for one in self.dossier[part]]
+        listing = [one["file"] for part in EVIDENCE for one in self.dossier[part]]
         named = {*listing}
         if len(named) < len(listing):
             self.faults.append(f"{CONTENT}: names a file twice")
-        there = {name for name in ours if name.split("/")[0] in ("events", "refused", "reviews", "lists")}
+        there = {name for name in ours if name.split("/")[0] in EVIDENCE}
         self.faults += [
             f"{name}: stands in one of the two alone, the file or {CONTENT}" for name in sorted(named ^ there)
         ]
@@ -836,7 +960,7 @@ class Check:
         self.faults += [f"{name}: is of another visit" for name, at in times.items() if not bounds.hold_moment(at)]
         self._beside(story, trailer, site)
         closed = None if visit["closed_at"] is None else moment(str(visit["closed_at"]))
-        if closed != (None if bounds.closing is None else bounds.closing.moment):
+        if closed != (None if bounds.closing is None else bounds.closing.in_force_at):
             self.faults.append("visit: it was closed at another moment than it says")
         came = [moment(str(one["received_at"])) for part in ("events", "refused") for one in self.dossier[part]]
         if moment(self.dossier["as_of"]) != max([*came, *times.values()]):
@@ -859,11 +983,27 @@ class Check:
                 self.faults.append(f"{one['file']}: is of another trailer")
 
     def _figures(self) -> None:
-        counted = Reckoning(self.dossier, self._files).told()
+        counted = Reckoning.of(self.dossier, self._files).told()
         wrong = [fault for part in ("figures", "lines") for fault in _unlike(part, self.dossier[part], counted[part])]
         self.faults += wrong
         if not wrong:
             self.told.append("figures: as the events and the lists give them")
+
+    def _version(self) -> None:
+        """What it says of its version must be of this file; what the version before was, only that one shows."""
+        issue = self.dossier.get("issue")
+        if issue is None:
+            return
+        hashes = evidence(self._files)
+        if issue["basis"] != basis_of(hashes):
+            self.faults.append("version: it is that of another dossier: this one rests on something else")
+        if not isinstance(issue["version"], int) or issue["version"] < 1 or self.dossier["visit"]["closing"] is None:
+            self.faults.append("version: only a closed visit has one, from 1 on")
+        changed = issue["changed"] or {"added": [], "gone": [], "other": [], "figures": {}}
+        if not {*changed["added"], *changed["other"]} <= {*hashes} or {*changed["gone"]} & {*hashes}:
+            self.faults.append("version: it says of other files that they were changed")
+        if any(one["now"] != self.dossier["figures"].get(name) for name, one in changed["figures"].items()):
+            self.faults.append("version: it says that the figures are others than they are")
 
 
 def _named(one: Said) -> str:
@@ -900,6 +1040,7 @@ def summary(dossier: Json) -> Iterator[str]:
     visit, figures = dossier["visit"], dossier["figures"]
     state = f"closed at {visit['closed_at']}" if visit["closing"] else "still open"
     yield f"trailer {dossier['trailer']} at {dossier['site']}, visit {visit['number']} of {visit['of']}, {state}"
+    yield from _version_told(dossier.get("issue"))
     pallets = figures["pallets"]
     yield f"pallets: {pallets['expected']} expected, {pallets['received']} received"
     for name in QUANTITIES:
@@ -913,6 +1054,29 @@ def summary(dossier: Json) -> Iterator[str]:
         yield f"waiting for a person: {figures['reviews']['open']}"
     for gap in dossier["still_to_come"]:
         yield f"not here yet: numbers {gap['from']} to {gap['to']} of {gap['device']}"
+
+
+def _version_told(issue: Json | None) -> Iterator[str]:
+    if issue is None:
+        return
+    place = "" if issue["replaces"] is None else f", in the place of the one that rests on {issue['replaces'][:16]}"
+    yield f"version {issue['version']}, rests on {issue['basis'][:16]}{place}"
+    changed = issue["changed"] or {}
+    for name in ("added", "gone", "other"):
+        for file in changed.get(name, ()):
+            yield f"changed: {file}: {CHANGED[name]}"
+    for name, one in changed.get("figures", {}).items():
+        yield f"changed: {name.replace('_', ' ')}: {_flat(one['before'])}; now {_flat(one['now'])}"
+
+
+CHANGED = {"added": "new", "gone": "no longer of this visit", "other": "says something else"}
+"""What became of a file since the version before."""
+
+
+def _flat(figure: Any) -> str:
+    if not isinstance(figure, dict):
+        return "nothing" if figure is None else str(figure)
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in figure.items() if value) or "nothing"
 
 
 def main(arguments: list[str]) -> int:
@@ -929,7 +1093,7 @@ def main(arguments: list[str]) -> int:
     given = parser.parse_args(arguments)
     try:
         with given.dossier.open("rb") as file:
-            data = file.read(LARGEST + 1)
+            data = up_to(LARGEST + 1, file)
     except OSError as fault:
         print(f"{given.dossier}: {fault.strerror}")  # noqa: T201
         return 1

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, false, insert, or_, select
+from sqlalchemy import Connection, and_, false, or_, select
 
 from edge.deliver.events import AMENDED, CANCELLED, timestamp
 from edge.deliver.signed import unsigned_list
 from edge.errors import UnreadableInput
 from edge.hash_chain import parsed
 from edge.records import PlaceKind, ReceivingPlace
-from inventory.expected import Announced, published
+from inventory.expected import Announced, published, published_at
 from inventory.forms import Roles, trailer_fields
 from inventory.records import Progress
 from inventory.reviews import Review, told
@@ -58,8 +59,8 @@ class Visit:
     @property
     def began(self) -> datetime:
         """When it was announced, or the first entry was made."""
-        times = [*(one.moment for one in self.said), *(one.time for one in self.lists)]
-        times += [*(one.said.moment for one in self.refused), *(heard_at(one.utterance_id) for one in self.reviews)]
+        times = [*(one.said_at for one in self.said), *(one.time for one in self.lists)]
+        times += [*(one.said.said_at for one in self.refused), *map(_put_aside_at, self.reviews)]
         return min(times)
 
 
@@ -82,17 +83,20 @@ class Gathered:
         closings = self.story.closings(self.trailer)
         roots = [self.story.root(one) for one in closings]
         parts = [Visit(0, None, None) for _ in range(len(roots) + 1)]
+        where: dict[str, int] = {}
         for said in self.story.said:
             root = self.story.root(said)
             at = next((n for n, end in enumerate(roots) if root.before(end)), len(roots))
             parts[at].said.append(said)
+            where[said.id] = at
         for turned_down in self.refused:
             at = next((n for n, end in enumerate(roots) if turned_down.said.before(end)), len(roots))
             parts[at].refused.append(turned_down)
         for one in self.lists:
             parts[_at(one.time, roots)].lists.append(one)
         for review in self.reviews:
-            parts[_at(heard_at(review.utterance_id), roots)].reviews.append(review)
+            at = where.get(review.entry or "", _at(_put_aside_at(review), roots))
+            parts[at].reviews.append(review)
         return self._joined(parts, closings)
 
     def _joined(self, parts: list[Visit], closings: list[Said]) -> list[Visit]:
@@ -116,8 +120,22 @@ class Gathered:
         return visits
 
 
+def shown(found: list[Visit], of: Gathered) -> Visit | None:
+    """The visit that is meant where none is named: the latest of which an entry stands, or else the latest."""
+    story = of.story
+    standing = [
+        one for one in found if any(story.stands(said) and story.trailer(said) == of.trailer for said in one.said)
+    ]
+    chosen = standing or [one for one in found if one.said] or found
+    return chosen[-1] if chosen else None
+
+
 def _at(time: datetime, closings: list[Said]) -> int:
-    return next((n for n, end in enumerate(closings) if time <= end.moment), len(closings))
+    return next((n for n, end in enumerate(closings) if time <= end.in_force_at), len(closings))
+
+
+def _put_aside_at(review: Review) -> datetime:
+    return heard_at(review.utterance_id) or review.told_at
 
 
 def sites(transaction: Connection, trailer: str, roles: Roles) -> list[str]:
@@ -150,6 +168,63 @@ def gather(transaction: Connection, site: str, trailer: str, roles: Roles, *, to
     holding = trailer.encode() if to_look_at and trailer.isascii() and trailer.isalnum() else b""
     turned_down = _refused(transaction, site, trailer, roles, holding)
     return Gathered(site, trailer, roles, story, bodies, lists, reviews, turned_down, known)
+
+
+def glance(
+    transaction: Connection, places: Collection[tuple[str, str]], roles: Roles
+) -> dict[tuple[str, str], Gathered]:
+    """Of many trailers at once, by site and number, what their visits are parted and counted by, for a list.
+
+    Nothing of what waits for a person, was refused or is still to come; and found by what searches go by.
+    """
+    rows = _rows_of(transaction, {name for _, name in places}, roles)
+    lists = _lists_of(transaction, places)
+    found = {}
+    for site in {site for site, _ in places}:
+        every = Story([_said(row, site) for row in rows if row.site == site], roles)
+        by_root: dict[str, list[Said]] = defaultdict(list)
+        named: dict[str | None, set[str]] = defaultdict(set)
+        for one in every.said:
+            root = every.root(one).id
+            by_root[root].append(one)
+            named[every.trailer(one)].add(root)
+        for name in (name for its, name in places if its == site):
+            story = Story([one for root in sorted(named[name]) for one in by_root[root]], roles)
+            found[site, name] = Gathered(site, name, roles, story, {}, lists[site, name], [], [], [])
+    return found
+
+
+def _rows_of(transaction: Connection, trailers: Collection[str], roles: Roles) -> list[Any]:
+    """The events of entries that name one of these, with what they replace and what replaces them."""
+    wanted = _EVENT.add_columns(entries.c.state, entries.c.replaces).join(
+        entries, entries.c.event_id == events.c.event_id
+    )
+    its = (texts.c.value.in_(trailers), texts.c.field.in_(trailer_fields(roles)))
+    new = list(transaction.execute(wanted.where(entries.c.event_id.in_(select(texts.c.event_id).where(*its)))))
+    found: dict[str, Any] = {}
+    while new:
+        found.update((row.event_id, row) for row in new)
+        before = [row.replaces for row in new if row.replaces is not None and row.replaces not in found]
+        amended = [row.event_id for row in new if row.state == "amended"]
+        others = or_(entries.c.event_id.in_(before), entries.c.replaces.in_(amended))
+        new = list(transaction.execute(wanted.where(others))) if before or amended else []
+        new = [row for row in new if row.event_id not in found]
+    ended = [row for row in found.values() if row.state == "cancelled"]
+    for site, device in {(row.site, row.device) for row in ended}:
+        first = min(row.sequence for row in ended if (row.site, row.device) == (site, device))
+        of_device = (events.c.site == site, events.c.device == device, events.c.type == CANCELLED)
+        for row in transaction.execute(_EVENT.where(*of_device, events.c.sequence > first)):
+            if _replaces(row.body) in found:
+                found[row.event_id] = row
+    return sorted(found.values(), key=lambda row: (row.arrival, row.event_id))
+
+
+def _lists_of(transaction: Connection, places: Collection[tuple[str, str]]) -> dict[tuple[str, str], list[Listed]]:
+    found: dict[tuple[str, str], list[Listed]] = {at: [] for at in places}
+    each = {(site, str(ReceivingPlace(PlaceKind.TRAILER, name))): (site, name) for site, name in places}
+    for one in published_at(transaction, each):
+        found[each[one.expected.site, str(one.expected.place)]].append(_listed(one))
+    return found
 
 
 def _names(trailer: str, roles: Roles) -> Any:
@@ -246,7 +321,8 @@ def _is_whole(event: dict[str, Any]) -> bool:
         return False
     try:
         moment(event["time"])
-        return int(event["sequence"]) > 0 and bool(Said(event, event["time"]).recordings)
+        said = Said(event, event["time"])
+        return int(event["sequence"]) > 0 and bool(said.recordings) and said.said_at <= said.moment
     except (KeyError, TypeError, ValueError):
         return False
 
@@ -267,24 +343,15 @@ def _reviews(transaction: Connection, site: str, trailer: str, story: Story, lis
 
 
 def owed(transaction: Connection, roles: Roles) -> list[tuple[str, str, str]]:
-    """Site, trailer and event of each standing closing of which no dossier was written, as they arrived."""
+    """Site, trailer and event of each standing closing of which no dossier was written, or an earlier version."""
     closing = {form: str(of["fields"]["trailer"]) for form, of in roles.items() if of["kind"] == "closing"}
     wanted = (
         select(entries.c.site, entries.c.form, entries.c.fields, entries.c.event_id)
         .join(events, events.c.event_id == entries.c.event_id)
         .outerjoin(dossiers, dossiers.c.event_id == entries.c.event_id)
-        .where(entries.c.form.in_(closing), entries.c.state == "current", dossiers.c.event_id.is_(None))
+        .where(entries.c.form.in_(closing), entries.c.state == "current")
+        .where(or_(dossiers.c.event_id.is_(None), dossiers.c.filed < dossiers.c.version))
         .order_by(events.c.arrival)
     )
     found = [(row.site, row.fields.get(closing[row.form]), row.event_id) for row in transaction.execute(wanted)]
     return [(site, str(trailer), event_id) for site, trailer, event_id in found if trailer is not None]
-
-
-def note_dossier(
-    transaction: Connection, event_id: str, site: str, trailer: str, file: str, sha256: str, now: datetime
-) -> None:
-    """Remember what was written, so that it is not written again; another consumer may have done so first."""
-    its = transaction.execute(select(dossiers.c.event_id).where(dossiers.c.event_id == event_id)).scalar()
-    if its is None:
-        values = {"event_id": event_id, "site": site, "trailer": trailer, "file": file, "sha256": sha256}
-        transaction.execute(insert(dossiers).values(**values, written_at=now))

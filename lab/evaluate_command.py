@@ -16,16 +16,18 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from edge.cli.options import AsJson, Config, settings
-from edge.cli.output import EXIT_CODES, line, log_warnings
+from edge.cli.output import EXIT_CODES, aside, line, log_warnings
 from edge.config import Mode, PolicyName, Settings
 from edge.errors import StorageFailed, UnreadableInput
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
 from edge.terminal.tables import SafeConsole, show
+from edge.understand.local.factory import ears
 from lab import printed
 from lab.evaluate import Scored, Sounding, in_noise, made_noise, recorded, with_fixed_pause
 from lab.evaluate import evaluate as evaluated
 from lab.floor import weights
 from lab.noises import ratios
+from lab.operator_speech import demand_voice
 from lab.report import breakdown, figures, goals, made_with, page
 from lab.report.comparing import Table, compare, markdown
 from lab.report.goals import Fixed
@@ -118,7 +120,7 @@ def evaluate(
     if manifest is None:
         raise typer.BadParameter("name a manifest, or two files after --compare", param_hint="MANIFEST")
     asked = settings(config, understand=seats(mode, interpreters, second), policy=policy)
-    _demand_writable(details, report)
+    _demand(details, report, voice=operator)
     clips = read_manifest(manifest)
     clips = clips if speakers is None else of_half(clips, speakers)
     if not clips:
@@ -127,6 +129,7 @@ def evaluate(
     sounds = [*recorded(clips), *noisy, *(made_noise(noise_hours, clips) if noise_hours else ())]
     plain = weights(asked) is not None if floor is None else floor
     scored = _heard(asked, sounds, Habits(attentive, read_back) if operator else None, floor=plain)
+    aside(f"heard by {ears(asked)}; whose reading counts: {asked.understand.mode}")
     lines = tuple(as_line(one.result, one.conversation, one.floor, one.wording) for one in scored)
     fixed = None if beside_fixed is None else _fixed(asked, sounds, beside_fixed)
     if details is not None:
@@ -141,8 +144,10 @@ def evaluate(
         _tell(scored, lines, fixed, as_json=as_json)
 
 
-def _demand_writable(*files: Path | None) -> None:
-    """Before hours of hearing, not after them."""
+def _demand(*files: Path | None, voice: bool) -> None:
+    """What is written and who speaks, before hours of hearing, not after them."""
+    if voice:
+        demand_voice()
     for file in filter(None, files):
         try:
             file.open("a").close()

@@ -16,6 +16,7 @@ import numpy as np
 
 from edge.agree.dialogue.questions import About, Question
 from edge.audio.pcm import Framing, floats
+from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form, FormField
 from edge.forms.spoken import saying
@@ -71,6 +72,14 @@ async def spoken(text: str, speaker: str, seed: int) -> Sound:
     voice = _voice(speaker, seed)
     pieces = [piece async for piece in voice.say(text, LANGUAGE, SAY_WITHIN_S)]
     return floats(b"".join(pieces)).astype(np.float64)
+
+
+def demand_voice() -> None:
+    """Raise Misconfigured where the operator could say nothing: before hours of hearing, not after them."""
+    try:
+        EspeakVoice()
+    except Misconfigured as fault:
+        raise Misconfigured(f"--operator: he answers with {fault}") from None
 
 
 def _voice(speaker: str, seed: int) -> EspeakVoice:

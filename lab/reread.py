@@ -31,6 +31,7 @@ from edge.keep.journal import Journal
 from edge.keep.readings import ModelReadings, PastUtterance
 from edge.ports import Interpreter
 from edge.records import FieldValue, Outcome, Usage, Verdict
+from edge.records.instants import in_zone
 from edge.terminal.tables import SafeConsole, many, show
 from edge.understand.factory import Surroundings, interpreter
 from edge.understand.local.factory import recogniser
@@ -230,7 +231,7 @@ def comparison(compared: Sequence[Compared]) -> Group:
     table = Table("heard at", "", "on record", "read now", box=SIMPLE_HEAD)
     different = [one for one in compared if one.differing or one.trouble]
     for one in different:
-        when = one.heard_at.astimezone().strftime("%m-%d %H:%M:%S")
+        when = in_zone(one.heard_at, None).strftime("%m-%d %H:%M:%S")
         for name in one.differing:
             table.add_row(when, name, *(Text(_cell(side, name)) for side in (one.before, one.after)))
             when = ""

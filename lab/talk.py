@@ -27,7 +27,7 @@ from edge.agent.typed_input import sending
 from edge.agree.dialogue.machine import StepTrace
 from edge.agree.dialogue.session import Manner
 from edge.cli.options import Config, FormName, State, Trace, settings
-from edge.cli.output import EXIT_CODES, line
+from edge.cli.output import EXIT_CODES, aside, line
 from edge.deliver.events import Topics, recorded
 from edge.errors import UnreadableInput
 from edge.forms.catalogue import Catalogue
@@ -113,6 +113,7 @@ def talk(
             *(typed_in, journal, render, time.monotonic, way, traced, sending(chosen.scan), at_hand),
             shift=shift(chosen),
         )
+        aside("typed: no recogniser hears it, and no voice says it")
         _converse(talking, screen, scans=scan)
 
 

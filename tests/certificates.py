@@ -16,6 +16,19 @@ from cryptography.x509.oid import NameOID
 
 DAY = timedelta(days=1)
 
+SIGNS = x509.KeyUsage(
+    key_cert_sign=True,
+    crl_sign=True,
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    encipher_only=False,
+    decipher_only=False,
+)
+"""What an authority's key is for: RFC 5280, 4.2.1.3."""
+
 HERE = ("127.0.0.1", "localhost")
 
 
@@ -28,16 +41,21 @@ class Issued:
 
 
 class Authority:
-    """Who signs certificates; its own is in `issued`."""
+    """Who signs certificates; its own is in `issued`.
 
-    def __init__(self, directory: Path, name: str = "test authority") -> None:
+    `lax`: as many recipes have it, without the extensions that Python asks for from 3.13 on.
+    """
+
+    def __init__(self, directory: Path, name: str = "test authority", *, lax: bool = False) -> None:
         directory.mkdir(parents=True, exist_ok=True)
-        self._directory = directory
+        self._directory, self._lax = directory, lax
         self._name = _named(name)
         self._key = ec.generate_private_key(ec.SECP256R1())
-        itself = _begun(self._name, self._name, self._key).add_extension(
-            x509.BasicConstraints(ca=True, path_length=None), critical=True
-        )
+        itself = _begun(self._name, self._name, self._key)
+        if not lax:
+            its_key = x509.SubjectKeyIdentifier.from_public_key(self._key.public_key())
+            itself = itself.add_extension(its_key, critical=False).add_extension(SIGNS, critical=True)
+        itself = itself.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         self.issued = self._written("authority", itself, self._key, self._key)
 
     def sign(
@@ -56,6 +74,10 @@ class Authority:
         key = ec.generate_private_key(ec.SECP256R1())
         subject = _named(name)
         unsigned = _begun(subject, subject if alone else self._name, key, ends)
+        if not self._lax:
+            signer = (key if alone else self._key).public_key()
+            by = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer)
+            unsigned = unsigned.add_extension(by, critical=False)
         if hosts:
             unsigned = unsigned.add_extension(x509.SubjectAlternativeName(list(map(_host, hosts))), critical=False)
         return self._written(file or name, unsigned, key, key if alone else self._key)

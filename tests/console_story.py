@@ -51,7 +51,7 @@ def apply(site: Console, *events: dict[str, Any]) -> None:
     forms = load_forms(Path(__file__).parent.parent / "schemas" / "forms")
     previous = GENESIS
     for event in events:
-        whole = sealed(event, previous, event["data"]["utterance"]["audio_sha256"], "", KEY)
+        whole = sealed(event, previous, "0" * 64, "", KEY)  # of the recording that each event names, in whatever shape
         previous = whole["chain"]
         judged = judge(payload(whole), DEVICE.entries, "dockvoice", forms)
         assert isinstance(judged, Sound | Unsound), judged

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge.deliver.events import REVIEW, REVIEW_DATA
 from edge.hash_chain import GENESIS, Signer, sealed
-from inventory.keys import KeyDirectory, device_named
+from inventory.keys import device_named
 
 AT_DOCK_3 = ("north", "dock-3")
 """A site and a device."""
@@ -81,10 +81,11 @@ def signed(event: dict[str, Any], key: Signer = KEY) -> bytes:
 
 
 def enrolled(directory: Path, *devices: str) -> Path:
-    """`directory`, in which the key of the tests is enrolled for these devices, SITE/DEVICE."""
-    keys = KeyDirectory(directory)
+    """`directory`, in which the key of the tests is put for these devices, SITE/DEVICE: all of them have the one."""
+    directory.mkdir(parents=True, exist_ok=True)
     for device in devices:
-        keys.enrol(*device_named(device), KEY.public)
+        site, name = device_named(device)
+        (directory / f"{site}.{name}.{KEY.public.keyid}.pem").write_bytes(KEY.public.pem)
     return directory
 
 

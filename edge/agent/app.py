@@ -12,6 +12,7 @@ import gc
 import logging
 import signal
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -54,6 +55,20 @@ logger = logging.getLogger(__name__)
 BETWEEN_S = 0.1  # How often it is seen whether nothing is open: nobody notices so little.
 
 AgentTold = DictationEvent | LinkChanged | HeadsetTold | Stands  # What an agent tells whoever watches it.
+
+
+@contextmanager
+def kept() -> Iterator[None]:
+    """Within, what is loaded by now stays.
+
+    Looking through it for garbage would take a tenth of a second, as a rule while somebody waits for his words to be
+    read. Behind, it is looked through: what a library finds at its end, it takes for leaked.
+    """
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 class _OperatorNews:
@@ -326,16 +341,14 @@ class Agent:
             await self._conversing.start()
             self._parts.past.follow(self._conversing.at_hand)
         self._begun.set()
-        # What is loaded by now stays: looking through it for garbage would take a tenth of a second, as a rule while
-        # somebody waits for his words to be read.
-        gc.freeze()
-        async with asyncio.TaskGroup() as group:
-            working = (self._conversing, self._audience, self._second)
-            beside = [group.create_task(one.run()) for one in working if one is not None]
-            beside.append(group.create_task(self._works.prepare()))
-            await take(self._dictation, sources)
-            for task in beside:
-                task.cancel()
+        with kept():
+            async with asyncio.TaskGroup() as group:
+                working = (self._conversing, self._audience, self._second)
+                beside = [group.create_task(one.run()) for one in working if one is not None]
+                beside.append(group.create_task(self._works.prepare()))
+                await take(self._dictation, sources)
+                for task in beside:
+                    task.cancel()
 
     async def _dictate_with_models(self, sources: Iterable[Source], afterwards: LateReadings) -> None:
         """The same with a panel at work; nobody asks a model any more when its connections are closed."""

@@ -52,6 +52,7 @@ from edge.records import (
     StandingContext,
     operators_of,
 )
+from edge.records.instants import in_zone
 from edge.records.speech import Prompt, Say
 from edge.understand.llm.prompt import AtHand
 
@@ -233,7 +234,7 @@ def _listened(journal: Journal, operator: str | None) -> list[Say]:
     """Who listened last to what this operator said, when and why; and how often anybody did."""
     if (last := journal.clips.listened(operator)) is None:
         return [_say(Prompt.LISTENED_NONE)]
-    at, times = last.at.astimezone(), [_say(Prompt.LISTENED_TIMES, count=str(last.times))] if last.times > 1 else []
+    at, times = in_zone(last.at, None), [_say(Prompt.LISTENED_TIMES, count=str(last.times))] if last.times > 1 else []
     said = {"who": last.who, "time": f"{at:%H:%M}", "why": last.reason}
     if at.date() == datetime.now().astimezone().date():
         return [*times, Say(Prompt.LISTENED, slots=said)]

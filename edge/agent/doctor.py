@@ -30,7 +30,7 @@ from edge.forms.spoken.rough import commands_by_name, rough_words
 from edge.hear.capture import microphones
 from edge.hear.input_keys import NAMES, KeyDevice
 from edge.keep.codec import to_time
-from edge.keep.database import JOURNAL, sqlite_version
+from edge.keep.database import JOURNAL, Outdated, sqlite_version
 from edge.keep.journal import Journal
 from edge.keep.outbox import OutboxState
 from edge.understand.local import pocketsphinx, vosk, weights
@@ -336,7 +336,11 @@ async def _sqlite() -> Iterable[Finding]:
 async def _journal(settings: Settings) -> Iterable[Finding]:
     if not (settings.state / JOURNAL).exists():
         return [Finding("journal", Severity.WELL, f"none yet in {settings.state}; the first start makes it")]
-    await asyncio.to_thread(Journal.check, settings.state)
+    try:
+        await asyncio.to_thread(Journal.check, settings.state)
+    except Outdated as found:
+        told, _, todo = str(found).partition("; ")
+        return [Finding("journal", Severity.WARNING, told, todo)]
     with Journal.inspect(settings.state) as journal:
         journal.successor.demand_none()
         journal.outbox.demand_owner(Topics(settings.deliver.prefix, settings.site, settings.device).source)

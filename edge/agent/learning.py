@@ -29,6 +29,7 @@ from edge.forms.taught import add_word
 from edge.keep.journal import Journal
 from edge.keep.readings import ReadBefore
 from edge.records import Closing, FieldValue, Outcome, Reading, Verdict
+from edge.records.instants import in_utc
 from edge.understand.proposal import proposed
 from edge.understand.weighing import same
 
@@ -138,7 +139,7 @@ def _phrase(phrase: str, form: str, language: str, found: list[ReadBefore], lack
     recorded = sum(one.event_id is not None for one in found)
     examples = tuple(one.utterance_id for one in found[-EXAMPLES:])
     names = tuple(name for name, _ in lacking.most_common())
-    days = (one.heard_at.astimezone(UTC).date().isoformat() for one in found if one.heard_at is not None)
+    days = (in_utc(one.heard_at).date().isoformat() for one in found if one.heard_at is not None)
     last = max(days, default=None)
     return UnknownPhrase(phrase, form, len(found), recorded, names, examples, language, last)
 

@@ -43,6 +43,7 @@ from edge.keep.journal_thread import JournalThread
 from edge.keep.readings import keep_reply
 from edge.ports import Interpreter, Source
 from edge.records import Entry, Minted, Particulars, Segment, Work
+from edge.records.instants import in_zone
 from edge.records.master import MasterData
 from edge.understand.llm.prompt import Past
 from edge.understand.local import moonshine
@@ -376,7 +377,7 @@ def wake(settings: Settings, awaits: Callable[[], bool] = lambda: False) -> Call
 async def budget(settings: Settings, desk: JournalThread) -> Budget:
     """What models may cost today, and what they have cost."""
     today = local_day()
-    midnight = datetime.combine(today, datetime.min.time()).astimezone()
+    midnight = in_zone(datetime.combine(today, datetime.min.time()), None)
     spent = await desk(lambda journal: journal.readings.spent_usd(midnight))
     return Budget(settings.understand.daily_budget_usd, today, spent)
 

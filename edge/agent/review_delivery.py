@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from edge import plain_file
 from edge.agree.decide import Rules, decide
 from edge.deliver.events import MalformedMessage, parsed, review
 from edge.deliver.mqtt import Delivered
@@ -200,7 +201,7 @@ def pinned_key(path: Path | None) -> PublicKey | None:
     if path is None:
         return None
     try:
-        return PublicKey.from_pem(path.read_bytes())
+        return PublicKey.from_pem(plain_file.content(path))
     except (OSError, ValueError) as fault:
         why = plainly(fault) if isinstance(fault, OSError) else f"holds {fault}"
         raise Misconfigured(f"deliver.decisions_key: {path}: {why}; name an Ed25519 public key in PEM") from None

@@ -98,8 +98,11 @@ class SignedInbox(Generic[One]):
         took: Callable[[str, One], None],
         refused: Callable[[Refusal], None] = lambda _: None,
         admit: Callable[[str, One], Awaitable[None]] = _admit_all,
+        floor: Callable[[str], int] = lambda _: 0,
     ) -> None:
         """`key` is whose word is taken; without one none is. `beat` is called while one waits for room.
+
+        Of what is published about something, `floor` is the lowest version that is taken.
 
         `took` hears which is the latest now, `refused` why one was not taken. `admit` looks at one that is signed and
         newer before it is kept, and raises NotAdmitted.
@@ -112,6 +115,7 @@ class SignedInbox(Generic[One]):
         self._took = took
         self._refused = refused
         self._admit = admit
+        self._floor = floor
         self.carries = published.carries
         self.latest: dict[str, One] = {} if key is None else desk.now(partial(self._kept_from, key=key))
 
@@ -150,6 +154,12 @@ class SignedInbox(Generic[One]):
 
     async def _keep(self, about: str, one: One, body: str) -> None:
         kind, kept = self._published.kind, None if one.withdrawn else body
+        if one.version < (floor := self._floor(about)):
+            logger.warning(
+                "%s: a %s of version %d is not taken: deliver.floors begins at %d", about, kind, one.version, floor
+            )
+            self._refused(Refusal("old", about, one.version))
+            return
         if (known := self.latest.get(about)) is None or one.version > known.version:
             try:
                 await self._admit(about, one)
@@ -175,7 +185,10 @@ class SignedInbox(Generic[One]):
         found = {}
         for about, body in self._published.lists(journal).bodies(self._site):
             try:
-                found[about] = self._published.read(body.encode(), about, key)
+                one = self._published.read(body.encode(), about, key)
+                if one.version < (floor := self._floor(about)):
+                    raise MalformedMessage(f"/version: {one.version} is below {floor}, where deliver.floors begins")
+                found[about] = one
             except ValueError as fault:  # MalformedMessage, or a name that somebody wrote into the file
                 logger.warning(
                     "%s: the %s that is kept is set aside: %s", in_one_line(about), self._published.kind, fault
@@ -208,7 +221,8 @@ class ExpectedReceipts:
             read=read,
             lists=lambda journal: journal.expected,
         )
-        self.inbox = SignedInbox(lists, site, key, desk, beat, took=self._took)
+        floor = settings.deliver.floor("expected")
+        self.inbox = SignedInbox(lists, site, key, desk, beat, took=self._took, floor=lambda _: floor)
         self._at_hand = Expectations(self.inbox.latest.values())
 
     def at_hand(self) -> Expectations:
@@ -244,7 +258,10 @@ class SiteCrew:
         self._settled = operators_of(settings.agree.operators) or None
         self._changed = changed
         self._refusal: str | None = None
-        self.inbox = SignedInbox(roster, site, key, desk, beat, took=self._took, refused=self._refused)
+        floor = settings.deliver.floor(ROSTER)
+        self.inbox = SignedInbox(
+            roster, site, key, desk, beat, took=self._took, refused=self._refused, floor=lambda _: floor
+        )
 
     def operators(self) -> tuple[Operator, ...] | None:
         """Who may sign on; None: nobody needs to."""
@@ -274,7 +291,8 @@ def operators_at_start(settings: Settings) -> tuple[Operator, ...] | None:
     try:
         with Journal.inspect(settings.state) as journal:
             bodies = dict(journal.roster.bodies(settings.site))
-        return read_roster(bodies[ROSTER].encode(), settings.site, key).operators
+        one = read_roster(bodies[ROSTER].encode(), settings.site, key)
+        return settled if one.version < settings.deliver.floor(ROSTER) else one.operators
     except (UnreadableInput, KeyError, MalformedMessage):  # no journal, an older one, no roster, or another key's
         return settled
 

@@ -85,7 +85,15 @@ class SiteCatalogue(Generic[Made]):
         self._made: Made | None = None
         self._refusals: dict[str, Refusal] = {}
         self.inbox = SignedInbox(
-            published, site, key, desk, beat, took=self._took, refused=self._refused, admit=self._admit
+            published,
+            site,
+            key,
+            desk,
+            beat,
+            took=self._took,
+            refused=self._refused,
+            admit=self._admit,
+            floor=partial(_floor, settings),
         )
 
     def status(self) -> dict[str, Any] | None:
@@ -150,7 +158,13 @@ def published_at_start(settings: Settings) -> tuple[MasterData, ...]:
     except UnreadableInput:  # no journal, or an older one
         return ()
     read = partial(_read, settings.site, key)
-    return tuple(one for kind, body in bodies if (one := read(kind, body)) is not None)
+    found = (read(kind, body) for kind, body in bodies)
+    return tuple(one for one in found if one is not None and one.version >= _floor(settings, one.kind))
+
+
+def _floor(settings: Settings, kind: str) -> int:
+    """The lowest version of a kind that is taken."""
+    return settings.deliver.floor(f"catalogue/{kind}")
 
 
 def _read(site: str, key: PublicKey, kind: str, body: str) -> MasterData | None:

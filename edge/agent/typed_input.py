@@ -34,6 +34,7 @@ from edge.records import (
     Segment,
     Utterance,
 )
+from edge.records.instants import in_zone
 from edge.understand.proposal import proposed
 
 KEYBOARD = "keyboard"  # The source of what was typed, as it goes on record.
@@ -72,7 +73,7 @@ class Readers:
 
 def scanned(utterance: Utterance, rules: Rules, sending: Sending) -> Reading:
     """What the scanner sent, read. The two digits of a year are counted from the day of the scan."""
-    today = utterance.heard_at.astimezone().date()
+    today = in_zone(utterance.heard_at, None).date()
     return read_scan(utterance.typed or "", rules.form, rules.catalogue, today, sending)
 
 

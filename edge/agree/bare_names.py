@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from edge.agree.decide import Rules
 from edge.agree.readings import own, part_of, values_in
+from edge.forms.pattern import SEPARATORS
 from edge.forms.spoken import read
 from edge.forms.spoken.grammar.weights import COMMA, PAUSE_S
 from edge.records import Act, FieldReading, FieldValue, Reading, Word, written
@@ -89,7 +90,13 @@ def _is_of_field(said: Reading, words: Sequence[Word], value: FieldValue) -> boo
     """Whether these digits are those of a field that is understood: a seal, an order, a count."""
     told = {word.text for word in words}
     return any(
-        (written(value) in one if isinstance(one, str) else written(value) == written(one)) and told <= {*field.words}
+        (written(value) in _joined(one) if isinstance(one, str) else written(value) == written(one))
+        and told <= {*field.words}
         for field in own(said).fields.values()
         for one in values_in(field)
     )
+
+
+def _joined(value: str) -> str:
+    """A value as it is said, without what nobody says between its parts: "A0102" of A-01-02."""
+    return "".join(character for character in value if character not in SEPARATORS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from edge.agree.decide import Rules
-from edge.forms.spoken import preface, read
+from edge.forms.spoken import corrects, preface, read
 from edge.forms.spoken.folding import Phrase, fold
 from edge.forms.spoken.grammar.lexicon import Match, Role
 from edge.forms.spoken.grammar.tokens import Token, tokens
@@ -50,7 +50,7 @@ def is_plain(said: Reading, rules: Rules) -> bool:
     return all(at in told or roles[at] & PLAIN for at in range(len(heard)))
 
 
-BEFORE, BEHIND = PLAIN | {Role.OPENING, Role.LINK}, PLAIN - {Role.WITHIN} | {Role.TAIL}
+BEFORE, BEHIND = PLAIN | {Role.OPENING, Role.BEGINNING, Role.LINK}, PLAIN - {Role.WITHIN} | {Role.TAIL}
 """What may stand before and behind fields that are said for their own sake: "I'm at door twelve please"."""
 
 
@@ -110,12 +110,28 @@ def is_beside(said: Reading, rules: Rules) -> bool:
     if not heard:
         return bool(said.words)
     asks = _asks(matches)
-    objects = any(_are_in(heard, at, language.words["objections"]) for at in range(len(heard)))
     addresses = asks or any(_are_in(heard, at, language.words["addresses"]) for at in range(len(heard)))
-    meant = objects or any(match.role in FOR_THE_FORM or _is_mood_of_entry(match, asks=asks) for _, match in matches)
+    meant = any(_is_of_entry(match, asks=asks) for _, match in matches) or _objects(heard, rules)
     told = [token.text for token in heard if language.tells(token.text)]
     named = len(told) == 1 and len(heard) >= FEWEST_WITH_NAMES and not language.numerals.is_part(told[0])
     return len(heard) >= FEWEST_IN_TALK and addresses and not meant and (not told or named)
+
+
+TAKING_BACK = frozenset({Role.CONTRAST, Role.TAKEN_BACK})
+
+
+def takes_something_back(said: Reading, rules: Rules) -> bool:
+    """Does it begin with a word of correction, or hold one that denies: "I was wrong", "that's not the one"?"""
+    denies = any(match.role in TAKING_BACK for _, match in _matches(said, rules)[1])
+    return not is_beside(said, rules) and (denies or corrects(said.words, rules.language))
+
+
+def _is_of_entry(match: Match, *, asks: bool) -> bool:
+    return match.role in FOR_THE_FORM or _is_mood_of_entry(match, asks=asks)
+
+
+def _objects(heard: Sequence[Token], rules: Rules) -> bool:
+    return any(_are_in(heard, at, rules.language.words["objections"]) for at in range(len(heard)))
 
 
 def _are_in(heard: Sequence[Token], at: int, phrases: Collection[Phrase]) -> bool:

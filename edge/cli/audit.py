@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
+from edge import plain_file
 from edge.cli.options import AsJson, Config, State, login, settings
 from edge.cli.output import EXIT_CODES, line
 from edge.errors import Unfinished, UnreadableInput, plainly
@@ -118,6 +119,10 @@ def audit_erase(
 
     if sum(given is not None for given in (operator, entry, before)) != 1:
         raise typer.BadParameter("give one of --operator, --entry and --before")
+    if not all(given.strip() for given in (operator, entry) if given is not None):
+        raise typer.BadParameter(
+            "found nothing; give the operator's name, as `dockvoice queue list` shows it, or an id"
+        )
     who, tombstone = login(), partial(withheld, reason="erased")
     with Journal.open(settings(config, state=state).state) as journal:
         erasing = journal.erasing
@@ -172,7 +177,9 @@ def audit_export(
         raise typer.BadParameter("give event ids, --all or --trailer")
     with Journal.inspect(settings(config, state=state).state) as journal:
         trail = journal.trail
-        events = trail.events() if not event_ids else [_signed(trail, event_id) for event_id in event_ids]
+        events = (
+            trail.events() if not event_ids else [_signed(trail, event_id) for event_id in dict.fromkeys(event_ids)]
+        )
         if trailer is not None:
             wanted = of_trailer(trail, trailer)
             if not wanted:
@@ -212,7 +219,7 @@ def _progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
 
 def _public_key(path: Path) -> PublicKey:
     try:
-        return PublicKey.from_pem(path.read_bytes())
+        return PublicKey.from_pem(plain_file.content(path))
     except OSError as fault:
         raise UnreadableInput(f"{path}: {plainly(fault)}; give what `dockvoice audit key` printed") from None
     except ValueError:

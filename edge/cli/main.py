@@ -13,10 +13,10 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from importlib import import_module
-from typing import Annotated, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -25,6 +25,9 @@ from typer.main import get_command_name, get_group
 from edge.cli.output import EXIT_CODES, line
 from edge.errors import DockvoiceError, Misconfigured, StorageFailed, closed_to_us, plainly
 from edge.terminal.plain_text import in_one_line
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("Listen to the microphone until stopped.", "edge.cli.run"),
@@ -122,7 +125,7 @@ def _unprinted(fault: OSError) -> StorageFailed:
 def commands(asked: str = "") -> TyperGroup:
     """All commands; those of entry points only where the one `asked` is none of ours: to look for them takes time.
 
-    Raises Misconfigured, naming what to install, if it is one that could join.
+    Raises Misconfigured, naming what to install, if it is one that could join, or if what joins is of another version.
     """
     app = typer.Typer(
         name="dockvoice",
@@ -141,7 +144,9 @@ def commands(asked: str = "") -> TyperGroup:
         return group
     from importlib.metadata import entry_points
 
-    joined = {command.name: command.load for command in entry_points(group="dockvoice.commands")}
+    found = entry_points(group="dockvoice.commands")
+    _see_versions(found)
+    joined = {command.name: command.load for command in found}
     for name, (summary, distribution) in JOINING.items():
         if load := joined.pop(name, None):
             group.add_command(DeferredCommand(name, summary, load))
@@ -150,6 +155,18 @@ def commands(asked: str = "") -> TyperGroup:
     for name in joined.keys() - COMMANDS.keys():
         group.add_command(command_of(name, joined[name]()), name)
     return group
+
+
+def _see_versions(found: Iterable[EntryPoint]) -> None:
+    """Raise Misconfigured where a distribution of ours is of another version: what it imports may be missing here."""
+    from importlib.metadata import version
+
+    ours = {distribution.partition("[")[0] for _, distribution in JOINING.values()}
+    for name, other in {(one.dist.name, one.dist.version) for one in found if one.dist is not None}:
+        if name in ours and other != (own := version("dockvoice")):
+            raise Misconfigured(
+                f"{name} is of version {other}, dockvoice of {own}; install both wheels of one version, in one command"
+            )
 
 
 def command_of(name: str, module: typer.Typer) -> Any:

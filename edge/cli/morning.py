@@ -32,6 +32,7 @@ from edge.keep.journal import Journal
 from edge.keep.readings import ModelReadings, PastSaying, StandingRecord
 from edge.ports import Interpreter
 from edge.records import Reading, Usage, written
+from edge.records.instants import in_zone
 from edge.terminal.tables import SafeConsole, folding, many, show
 from edge.understand.doubt import Doubt, SaidFor, doubt
 from edge.understand.factory import Surroundings, interpreter
@@ -219,7 +220,7 @@ def listed(found: MorningList, limit: int, name: str | None) -> Group:
     for one in found.entries[:limit]:
         entry = one.entry
         values = " ".join(f"{field}={written(value)}" for field, value in entry.fields.items())
-        when = entry.recorded_at.astimezone().strftime("%m-%d %H:%M")
+        when = in_zone(entry.recorded_at, None).strftime("%m-%d %H:%M")
         otherwise = "; ".join(_told(one))
         row = (f"{one.doubt.measure:.2f}", when, str(entry.sequence), f"{entry.form} {values}", otherwise)
         table.add_row(*map(Text, row))

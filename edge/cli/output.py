@@ -28,3 +28,10 @@ def line(text: str) -> None:
     """Print a line, or several."""
     if sys.stdout is not None:  # None: the program was started without one
         sys.stdout.write(in_lines(text) + "\n")
+
+
+def aside(text: str) -> None:
+    """Tell something beside what a command prints: on stderr, so that no program reads it for an answer."""
+    if sys.stderr is not None:
+        sys.stderr.write(in_lines(text) + "\n")
+        sys.stderr.flush()

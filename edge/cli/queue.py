@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge import plain_file
 from edge.cli.options import AsJson, Broker, Config, State, Wait, login, settings
 from edge.cli.output import EXIT_CODES, line, log_warnings
 from edge.cli.present import tables
@@ -197,7 +198,7 @@ def queue_export(
 ) -> None:
     """Write every entry with its event, what became of it, and the path and hash of its recording.
 
-    Works beside a running agent.
+    The file is for its owner only: it says who said what. Works beside a running agent.
     """
     with Journal.inspect(settings(config, state=state).state) as journal:
         lines = (json.dumps(asdict(found), ensure_ascii=False) for found in journal.queries.histories())
@@ -213,9 +214,9 @@ def _write(lines: Iterable[str], file: Path, *, force: bool) -> int:
     """Write a file; how many lines it has."""
     written = 0
     try:
-        with file.open("w" if force else "x", encoding="utf-8") as out:
+        with plain_file.private(file, "w" if force else "x") as out:
             for told in lines:
-                out.write(told + "\n")
+                out.write(f"{told}\n".encode())
                 written += 1
     except FileExistsError:
         raise UnreadableInput(f"{file}: exists already; name another file, or write over it with --force") from None

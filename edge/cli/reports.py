@@ -18,6 +18,7 @@ from edge.errors import UnreadableInput
 from edge.keep.journal import Journal
 from edge.keep.readings import Spent
 from edge.keep.shifts import WorkSpan
+from edge.records.instants import in_zone
 from edge.terminal.tables import folding, show
 
 commands = typer.Typer()
@@ -49,7 +50,7 @@ def moment(told: str) -> datetime:
     try:
         if told[:-1].isdecimal() and told.isascii() and told[-1] in units:
             return datetime.now().astimezone() - timedelta(**{units[told[-1]]: int(told[:-1])})
-        return datetime.fromisoformat(told).astimezone()
+        return in_zone(datetime.fromisoformat(told), None)
     except (ValueError, OverflowError):
         raise UnreadableInput(
             f"--since: found {told[:SHOWN]!r}, allowed is a day (2026-11-20), a time (2026-11-20T06:00), 7d or 12h"
@@ -108,4 +109,4 @@ def _listed(found: Sequence[WorkSpan]) -> Table:
 
 
 def _local(moment: str) -> str:
-    return datetime.fromisoformat(moment).astimezone().strftime("%Y-%m-%d %H:%M")
+    return in_zone(datetime.fromisoformat(moment), None).strftime("%Y-%m-%d %H:%M")

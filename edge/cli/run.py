@@ -14,7 +14,7 @@ from edge.agent.app import replay as replayed
 from edge.agent.dialogue_driver import STEPS
 from edge.agent.parts import Parts, assemble
 from edge.cli.options import AsJson, Broker, Config, FormName, State, Trace, Wait, settings
-from edge.cli.output import EXIT_CODES, line, log_warnings
+from edge.cli.output import EXIT_CODES, aside, line, log_warnings
 from edge.cli.present.lines import AgentLines, discreet_teller, print_line, teller, with_dialogue
 from edge.cli.present.tables import counted
 from edge.cli.terminal import can_be_drawn_on, keys, outliving
@@ -59,6 +59,7 @@ def run(
         if as_json:
             asyncio.run(_listened_as_json(parts, desk))
             return
+        aside(f"hears with {parts.interpreter.name}")
         discreet = not sys.stdout.isatty()  # a log is no place for what operators say
         tell = discreet_teller() if discreet else teller(parts.form, {}, as_json=False, known=parts.forms)
         asyncio.run(listened(Agent(parts, desk, outliving(tell), live=True)))

@@ -10,6 +10,7 @@ import numpy as np
 import soundfile
 import typer
 
+from edge import plain_file
 from edge.agent.voice_output import phrases
 from edge.cli.options import Config, settings
 from edge.cli.output import EXIT_CODES, log_warnings
@@ -90,7 +91,7 @@ async def _play(sound: Samples, chosen: Speak) -> None:
 
 def _write(sound: Samples, out: Path) -> None:
     try:
-        with out.open("wb") as file:
+        with plain_file.private(out, "w") as file:
             soundfile.write(file, sound, SAMPLE_RATE, format="WAV", subtype="PCM_16")
     except OSError as fault:
         raise StorageFailed(f"{out}: cannot be written ({fault.strerror}); name another file") from None

@@ -1,7 +1,7 @@
 """Settings: a TOML file, the environment and systemd credentials become one frozen value, or every fault at once.
 
 `settings` says what may be set, with its tables in `sections` and `models`; `sources` how files, environment and
-credentials are laid over each other and how what is wrong is told; `places` where the shipped files and a broker are.
+credentials are laid over each other and how what is wrong is told; `units` what systemd's units add to their files.
 The rooms import from here.
 """
 
@@ -55,3 +55,4 @@ from edge.config.sections import (
 )
 from edge.config.settings import Settings, broker_address, shipped, state_place
 from edge.config.sources import Layered, load
+from edge.config.units import Unit, create_directory, create_file, demand_owner, is_of_a_service, user_named

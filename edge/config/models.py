@@ -372,7 +372,9 @@ class Understand(Section):
     engine: Engine | Literal["auto"] = Field("auto", description="auto: vosk where its weights are, else pocketsphinx")
     model: Name = Field("small-en-us", description="which weights of `dockvoice models list` vosk uses")
     models_directory: Place | None = Field(
-        None, description="where weights are kept; unset: models in $CACHE_DIRECTORY, else in ~/.cache/dockvoice"
+        None,
+        description="where weights are kept; unset: models in $CACHE_DIRECTORY, else in the unit's, "
+        "else in ~/.cache/dockvoice",
     )
     calibration: dict[TableName, CurveSettings] = Field(
         default_factory=dict, description="a site's own curves of confidence, by the kind of the likeliest other value"

@@ -35,7 +35,9 @@ Place = Annotated[Path, BeforeValidator(_named_place)]  # A file or a directory.
 
 def _plain(name: str) -> str:
     if not is_plain(name) or len(name) > LONGEST:
-        raise ValueError(f"letters, digits, marks and blanks are allowed, {LONGEST} at most, no control characters")
+        raise ValueError(
+            f"letters, digits, marks and blanks are allowed, {LONGEST} at most, no control or invisible characters"
+        )
     return name
 
 
@@ -447,10 +449,17 @@ class Deliver(Section):
     decisions_key: Place | None = Field(
         None, description="public key (PEM) of who decides, announces and names operators for a site; unset: nobody"
     )
+    floors: dict[str, Annotated[int, Field(ge=0)]] | None = Field(
+        None, description="the lowest version taken of roster, expected and catalogue/KIND; unset: any"
+    )
     clips: ClipPolicy = Field(
         ClipPolicy.ON_REQUEST, description="which recordings are sent: none, those asked for, or what is unclear too"
     )
     mqtt: Mqtt = Mqtt()
+
+    def floor(self, name: str) -> int:
+        """The lowest version that is taken of what `floors` calls so."""
+        return (self.floors or {}).get(name, 0)
 
     @model_validator(mode="after")
     def _settles_on_a_word(self) -> Self:

@@ -15,9 +15,11 @@ from urllib.parse import urlsplit
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from edge.config import units
 from edge.config.models import GOOGLE_WIRE, ClientSettings, InterpreterKind, InterpreterSettings, Mode, Understand
 from edge.config.sections import Agree, Deliver, Forms, Hear, Keep, Name, Person, Place, Scan, Speak, Watch, Workdays
 from edge.config.sources import Key, Layered
+from edge.config.units import Unit
 from edge.errors import Misconfigured
 
 
@@ -30,7 +32,8 @@ class Settings(Layered):
     device: Name = Field("device", description="this device's name, unique on the site: it owns a sequence of events")
     operator: Person | None = Field(None, description="who speaks, as it goes on record; unset: nobody is named")
     state_directory: Place | None = Field(
-        None, description="journal and recordings; unset: $STATE_DIRECTORY, else ~/.local/state/dockvoice"
+        None,
+        description="journal and recordings; unset: $STATE_DIRECTORY, else the unit's, else ~/.local/state/dockvoice",
     )
     workday: Workdays = Workdays()
     hear: Hear = Hear()
@@ -46,6 +49,12 @@ class Settings(Layered):
     repairs: ClassVar[str] = "every key is explained in config/edge.toml"
     # The inventory may run on the same machine, and the tests tell themselves where the weights are.
     foreign: ClassVar[tuple[str, ...]] = ("DOCKVOICE_INVENTORY_", "DOCKVOICE_TEST_")
+    unit: ClassVar[Unit | None] = Unit(
+        settings=units.SETTINGS,
+        state=units.STATE / "dockvoice" / "%i",
+        cache=Path("/var/cache/dockvoice"),
+        credentials={("deliver", "mqtt", "password"): "dockvoice.%i.mqtt-password"},
+    )
 
     def contradictions(self) -> Iterator[tuple[Key, str]]:
         """Interpreters and transcribers that name what nobody has set up."""
@@ -67,7 +76,7 @@ class Settings(Layered):
     @property
     def state(self) -> Path:
         """Where the journal and the recordings are kept."""
-        return self.state_directory or state_place()
+        return self.state_directory or state_place(self.unit_state)
 
     @property
     def models(self) -> Path:
@@ -79,6 +88,8 @@ class Settings(Layered):
         """Where things are kept that can be fetched or made again."""
         if given := os.environ.get("CACHE_DIRECTORY"):
             return Path(given.split(":")[0])
+        if self.unit_cache:
+            return self.unit_cache
         if given := os.environ.get("XDG_CACHE_HOME"):
             return Path(given) / "dockvoice"
         try:
@@ -141,11 +152,16 @@ def shipped(name: str) -> Path:
     raise Misconfigured(f"{tree}: the shipped {name} are missing; install dockvoice again")
 
 
-def state_place() -> Path:
-    """Where state is kept if no setting says otherwise: $STATE_DIRECTORY, as systemd gives it, else the user's own."""
+def state_place(of_unit: Path | None = None) -> Path:
+    """Where state is kept if no setting says otherwise: $STATE_DIRECTORY, as systemd gives it, else the user's own.
+
+    Before that comes the directory of the unit that the settings file belongs to.
+    """
     # systemd gives a colon-separated list when a unit names several; the first is ours.
     if given := os.environ.get("STATE_DIRECTORY"):
         return Path(given.split(":")[0])
+    if of_unit:
+        return of_unit
     return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "dockvoice"
 
 

@@ -18,7 +18,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import BaseModel, PrivateAttr, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -28,7 +28,9 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from edge.errors import Misconfigured, UnreadableInput, plainly
+from edge import plain_file
+from edge.config.units import Unit, secret
+from edge.errors import Misconfigured, UnreadableInput
 
 Key = tuple[str, ...]  # The way to a key through the tables that hold it: `("deliver", "mqtt", "port")`.
 SHOWN = 60  # Characters of a wrong value that are repeated: enough to find it, and the message stays one line.
@@ -188,6 +190,27 @@ class Layered(BaseSettings):
     repairs: ClassVar[str] = "see config/"  # What ends a message about a fault: where to read on.
     foreign: ClassVar[tuple[str, ...]] = ()
     """Beginnings of variables that share the prefix and are meant for another program."""
+    unit: ClassVar[Unit | None] = None
+    """What systemd starts with these settings."""
+
+    _instance: str | None = PrivateAttr(None)
+
+    def read_from(self, path: Path | None) -> None:
+        """Take on the directories of the unit that reads the settings file `path`, if one does."""
+        self._instance = None if self.unit is None else self.unit.instance(path)
+
+    @property
+    def unit_state(self) -> Path | None:
+        """Where the unit that reads this settings file keeps its state; None where none does."""
+        return self._of_the_unit(self.unit.state if self.unit else None)
+
+    @property
+    def unit_cache(self) -> Path | None:
+        """Where it keeps what can be fetched or made again."""
+        return self._of_the_unit(self.unit.cache if self.unit else None)
+
+    def _of_the_unit(self, place: Path | None) -> Path | None:
+        return Path(str(place).replace("%i", self._instance)) if place and self._instance else None
 
     def contradictions(self) -> Iterator[tuple[Key, str]]:
         """What is wrong between keys that are each right by themselves: the key to mend, and what to say of it."""
@@ -212,7 +235,7 @@ class _Credentials(EnvSettingsSource):
     """systemd's `LoadCredential=`: each file of $CREDENTIALS_DIRECTORY is named as the variable would be."""
 
     def _load_env_vars(self) -> dict[str, str | None]:
-        return {name.lower(): _secret(path) for name, path in _credentials(self.env_prefix).items()}
+        return {name.lower(): secret(path) for name, path in _credentials(self.env_prefix).items()}
 
 
 S = TypeVar("S", bound=Layered)
@@ -225,21 +248,59 @@ def load(model: type[S], path: Path | None, **overrides: Any) -> S:
     file, variable and key at fault.
     """
     content = _anchored(model, _toml(path), path.absolute().parent) if path is not None else {}
+    content = _with_secrets(model, path, content)
     origins = _origins(model, path, overrides)
     keys = dict(_keys(model, lambda table: named(table, (content, overrides), origins)))
     faults = strays(keys, origins)
     layers: dict[str, Any] = {**overrides, BENEATH: content}
     try:
         settings = model(**layers)
+        settings.read_from(path)
     except ValidationError as fault:
         faults += told(fault, keys, origins)
     except SettingsError as fault:  # A variable's text is not the JSON its key takes: a stray, or a key that is a list.
         faults = faults or [ConfigFault("environment", str(fault))]
+    except RecursionError:  # A variable or a credential is JSON without an end.
+        faults += list(_too_deep(origins)) or [ConfigFault("environment", "a value is nested too deeply")]
     else:
         faults += [origins.fault(key, words) for key, words in settings.contradictions()]
         if not faults:
             return settings
     raise Misconfigured(f"{line(faults)} ({model.repairs})") from None
+
+
+def _too_deep(origins: Origins) -> Iterator[ConfigFault]:
+    """The variables and credentials that no program can take apart."""
+    given = [("environment", name, os.environ.get(name, "")) for name in origins.variables.values()]
+    given += [("credentials", name, secret(Path(file))) for name, file in origins.credentials.items()]
+    for origin, name, text in given:
+        try:
+            json.loads(text)
+        except RecursionError:
+            yield ConfigFault(origin, f"{name}: is nested too deeply; no key takes such a value")
+        except ValueError:
+            continue
+
+
+def _with_secrets(model: type[Layered], path: Path | None, content: dict[str, Any]) -> dict[str, Any]:
+    """The file's content, and over it the secrets that systemd would hand to the unit that reads it."""
+    instance = None if model.unit is None else model.unit.instance(path)
+    if model.unit is None or instance is None or os.environ.get("CREDENTIALS_DIRECTORY"):
+        return content
+    for key, value in model.unit.secrets(instance):
+        if key[0] in model.model_fields:
+            _lay(content, key, value)
+    return content
+
+
+def _lay(content: dict[str, Any], key: Key, value: str) -> None:
+    """Put a value where its key is; not below what should be a table and is none, which is told as the file's fault."""
+    table, *below = key
+    if not below:
+        content[table] = value
+    elif isinstance(inside := content.get(table, {}), dict):
+        content[table] = dict(inside)
+        _lay(content[table], tuple(below), value)
 
 
 def _origins(model: type[Layered], path: Path | None, overrides: Mapping[str, Any]) -> Origins:
@@ -263,20 +324,10 @@ def _credentials(prefix: str) -> dict[str, Path]:
     return {name: path for name, path in named.items() if name.startswith(prefix.upper())}
 
 
-def _secret(path: Path) -> str:
-    try:
-        # An editor ends a file with a line break, and some with a carriage return before it: neither is the secret's.
-        return path.read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as fault:
-        raise Misconfigured(
-            f"credential {path}: cannot be read ({plainly(fault)}); write it again as UTF-8 text"
-        ) from None
-
-
 def _toml(path: Path) -> dict[str, Any]:
     try:
         # utf-8-sig: some editors on Windows begin a file with a byte order mark.
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        return tomllib.loads(plain_file.content(path).decode("utf-8-sig").replace("\r\n", "\n"))
     except FileNotFoundError:
         raise UnreadableInput(f"{path}: no such file; name another with --config") from None
     except OSError as fault:

@@ -31,7 +31,9 @@ from edge.records import (
     Recording,
     ReviewChange,
 )
+from edge.records.instants import in_utc
 from edge.records.strict_json import (
+    DEEPEST,
     DuplicateKey,
     NotFinite,
     NotJson,
@@ -39,6 +41,7 @@ from edge.records.strict_json import (
     NotText,
     Overflow,
     SchemaValidator,
+    depth,
     strict,
 )
 from edge.records.sure_schema import Sure, surely
@@ -461,7 +464,7 @@ def timestamp(moment: datetime) -> str:
     """RFC 3339 in UTC with milliseconds, for example `2026-11-20T07:15:02.417Z`. Raises ValueError without a zone."""
     if moment.tzinfo is None:
         raise ValueError(f"{moment} has no time zone: events carry UTC")
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return in_utc(moment).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def encode(message: dict[str, Any]) -> bytes:
@@ -576,7 +579,9 @@ def _surely(name: str) -> Sure:
 
 
 def check(message: dict[str, Any], name: str) -> None:
-    """Raise MalformedMessage where the message breaks the schema in the file of this name."""
+    """Raise MalformedMessage where the message breaks the schema in the file of this name, or is nested too deeply."""
+    if depth(message) > DEEPEST:  # a schema lets further members stand, which may hold anything
+        raise MalformedMessage(f"message: is nested too deeply; {DEEPEST} levels are the most")
     if _surely(name)(message):
         return
     fault = best_match(validator(name).iter_errors(message))

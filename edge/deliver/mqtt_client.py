@@ -162,13 +162,22 @@ _EXPIRED, _OTHER_HOST = (
     "; mqtt.host must be a name that the certificate gives",
 )
 
+_LAX = (
+    "; Python verifies strictly from 3.13 on: sign it anew with what it lacks, as docs/install.md (The broker) does, "
+    "or the authority, if it is that one's"
+)
+
 UNTRUSTED = {
+    **dict.fromkeys(range(80, 94), _LAX),
     9: "; it is not valid yet: set the clock of this machine, or of the one that made it",
     10: _EXPIRED,
     62: _OTHER_HOST,
     64: _OTHER_HOST,
 }
-"""What to do about a certificate, by OpenSSL's X509_V_ERR code (x509_vfy.h); the others want an authority."""
+"""What to do about a certificate, by OpenSSL's X509_V_ERR code (x509_vfy.h); the others want an authority.
+
+80 to 93, from PATHLEN_INVALID_FOR_NON_CA to EXTENSIONS_REQUIRE_VERSION_3, are what X509_V_FLAG_X509_STRICT asks for.
+"""
 
 
 class Version:

@@ -33,9 +33,10 @@ from edge.forms.model import (
     Wording,
 )
 from edge.forms.pattern import SEPARATORS, Shape
-from edge.forms.spoken.folding import phrase
-from edge.forms.spoken.language import CODE_WORDS, Language, language_named
-from edge.records import DECIMAL_DIGITS, exact
+from edge.forms.spoken.commands import command
+from edge.forms.spoken.folding import Phrase, phrase
+from edge.forms.spoken.language import CODE_WORDS, LANGUAGES, Language, language_named
+from edge.records import DECIMAL_DIGITS, Word, exact
 from edge.records.strict_json import DuplicateKey, Limits, NotJson, NotStrict, strict
 
 LIMITS = Limits(depth=50, integer=50, fraction=50)
@@ -105,6 +106,7 @@ def form_of(schema: Any, name: str, where: str) -> Form:
         expects=MappingProxyType({Expects(part): name for part, name in voice.get("expects", {}).items()}),
         called=MappingProxyType(dict(_of_languages("called", schema))),
         undone=MappingProxyType(dict(_of_languages("undone", schema))),
+        openings=MappingProxyType(dict(_of_languages("openings", schema))),
     )
 
 
@@ -246,11 +248,12 @@ def _contradictions(fields: Mapping[str, Any], schema: Mapping[str, Any], expect
     yield from _form_contradictions(schema, expected)
     yield from _unidentified(fields, schema)
     yield from _words_shared(fields)
+    yield from _opening_faults(fields, schema)
     yield from _bare_shared(fields)
     yield from _scans_shared(fields)
     for field, keywords in fields.items():
         where = metaschema.pointer("properties", field)
-        yield from _field_contradictions(keywords, where)
+        yield from _field_contradictions(keywords, where, spells=_spells(fields))
         yield from _unit_contradictions(field, keywords, fields, schema["properties"])
         yield from _asked_beside(keywords, schema["properties"], where)
 
@@ -424,12 +427,13 @@ def _words_shared(fields: Mapping[str, Any]) -> Iterator[str]:
 
 def _words_shared_in(language: Language, fields: Mapping[str, Any]) -> Iterator[str]:
     owner: dict[str, str] = {}
+    spells = _spells(fields)
     for field, keywords in fields.items():
         for said in _words_in(language.code, field, keywords):
             if said.words in owner and (owner[said.words] != field or not said.may_be_label):
                 yield f"{said.where}: {said.words!r} already belongs to {owner[said.words]!r}"
             owner.setdefault(said.words, field)
-            for word in said.taken(language):
+            for word in said.taken(language, spells=spells):
                 yield f"{said.where}: {said.words!r} cannot open a field: {word!r} is a number, a letter or a filler"
 
 
@@ -444,10 +448,10 @@ class _Said:
     may_be_label: bool = False
     """What says yes, or is a unit, may be the label as well: "sealed: yes", "two short" and "short two"."""
 
-    def taken(self, language: Language) -> list[str]:
-        """Words in it that the language needs for itself, where that makes it useless."""
+    def taken(self, language: Language, *, spells: bool) -> list[str]:
+        """Words in it that the language needs for itself, where that makes it useless; of a form that `spells`."""
         said = phrase(self.words)
-        taken = [word for word in said if _reserved(language, word)]
+        taken = [word for word in said if _reserved(language, word, spells=spells)]
         if self.is_value:  # "no milk": its other words tell it apart
             return taken if len(taken) == len(said) else []
         # Behind a number "kilo" is no letter.
@@ -479,11 +483,55 @@ def _units(where: str, units: Iterable[str], labels: Collection[str]) -> Iterato
     yield from (_Said(where, words, is_unit=True, may_be_label=words in labels) for words in units)
 
 
-def _reserved(language: Language, word: str) -> bool:
+def _spells(fields: Mapping[str, Any]) -> bool:
+    """Whether a value of the form may hold letters, which are said by the words of spelling alphabets."""
+    return any(one["x-voice"]["spoken"] in {Spoken.LETTER, Spoken.ALPHANUMERIC} for one in fields.values())
+
+
+def _reserved(language: Language, word: str, *, spells: bool) -> bool:
+    """Whether the language needs a word for itself.
+
+    What only spells a letter is the form's to use. Where the form `spells`, the NATO alphabet is not: everybody spells
+    by that, and by "sugar" hardly anybody.
+    """
+    if language.spells(word):
+        return spells and any(word in code for code in CODE_WORDS)
     return word in language.hesitations or (word,) in language.cues or language.tells(word)
 
 
-def _field_contradictions(keywords: Mapping[str, Any], where: str) -> Iterator[str]:
+def _opening_faults(fields: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[str]:
+    """Phrases with which no entry can begin, since they say something else."""
+    voice, others = schema.get("x-voice"), schema.get("x-languages")
+    listed = {OWN_LANGUAGE: ("#/x-voice/openings", voice)}
+    for code, told in others.items() if isinstance(others, dict) else ():
+        if code in LANGUAGES:
+            listed[code] = (f"#/x-languages/{code}/openings", told)
+    for code, (where, told) in listed.items():
+        openings = told.get("openings") if isinstance(told, dict) else None
+        for opening in openings if isinstance(openings, list) else ():
+            if isinstance(opening, str):
+                fault = _opening_fault(phrase(opening), fields, language_named(code))
+                yield from () if fault is None else (f"{where}: {opening!r} {fault}",)
+
+
+def _opening_fault(opening: Phrase, fields: Mapping[str, Any], language: Language) -> str | None:
+    said = {opening[at:end] for end in range(1, len(opening) + 1) for at in range(end)}
+    for field, keywords in fields.items():
+        own = {phrase(one.words) for one in _words_in(language.code, field, keywords)}
+        own |= {tuple(words.split()) for words in _said_alone(keywords, language.code)}
+        if held := own & said:
+            return f"holds {' '.join(min(held))!r}, which belongs to {field!r}; leave that out"
+    for word in opening:
+        if _reserved(language, word, spells=True):
+            return f"holds {word!r}, which is a number, a letter, a filler or a correction; leave that out"
+    if denials := said.intersection(language.moods["denials"]):
+        return f"holds {' '.join(min(denials))!r}, which says that something is not so; name another"
+    if command([Word(word, at, at + 1.0, 1.0) for at, word in enumerate(opening)], language) is not None:
+        return "is a command to the device; name another"
+    return None
+
+
+def _field_contradictions(keywords: Mapping[str, Any], where: str, *, spells: bool) -> Iterator[str]:
     voice = keywords["x-voice"]
     single = keywords.get("items", keywords)
     units = {"unit"} if voice.get("units") else set()
@@ -497,14 +545,14 @@ def _field_contradictions(keywords: Mapping[str, Any], where: str) -> Iterator[s
     if keywords["type"] == "number":
         yield from _inexact(keywords, where)
     yield from _upside_down(voice.get("usual", {}), f"{where}/x-voice/usual")
-    yield from _voice_contradictions(keywords, where)
+    yield from _voice_contradictions(keywords, where, spells=spells)
     yield from _unknown_values(keywords, f"{where}/x-languages")
     if "pattern" in single:
         of = f"{where}/items" if "items" in keywords else where
         yield from _pattern_faults(single["pattern"], voice["spoken"], f"{of}/pattern")
 
 
-def _voice_contradictions(keywords: Mapping[str, Any], where: str) -> Iterator[str]:
+def _voice_contradictions(keywords: Mapping[str, Any], where: str, *, spells: bool) -> Iterator[str]:
     """Faults between how a field is spoken and what it holds."""
     voice = keywords["x-voice"]
     if "usual" in voice and voice["spoken"] in {Spoken.LETTER, Spoken.ENUM}:
@@ -521,10 +569,10 @@ def _voice_contradictions(keywords: Mapping[str, Any], where: str) -> Iterator[s
         yield f"{where}/x-voice/check_digit: a GS1 key is spoken as {Spoken.DIGITS}, not as {voice['spoken']}"
     if voice.get("exception") and "enum" not in keywords:
         yield f"{where}/x-voice/exception: needs an 'enum', whose values are said by themselves"
-    yield from _bare_faults(keywords, f"{where}/x-voice/bare")
+    yield from _bare_faults(keywords, f"{where}/x-voice/bare", spells=spells)
 
 
-def _bare_faults(keywords: Mapping[str, Any], where: str) -> Iterator[str]:
+def _bare_faults(keywords: Mapping[str, Any], where: str, *, spells: bool) -> Iterator[str]:
     voice = keywords["x-voice"]
     if not voice.get("bare"):
         return
@@ -535,7 +583,7 @@ def _bare_faults(keywords: Mapping[str, Any], where: str) -> Iterator[str]:
     if voice.get("exception"):
         yield f"{where}: stands beside 'exception', whose values are said without a label too; remove one"
     for words in _said_alone(keywords, OWN_LANGUAGE):
-        if words and all(_reserved(language_named(OWN_LANGUAGE), word) for word in words.split()):
+        if words and all(_reserved(language_named(OWN_LANGUAGE), word, spells=spells) for word in words.split()):
             yield (
                 f"{where}: {words!r} cannot be said without a label: it is nothing but numbers, letters or fillers; "
                 "rename it, or remove 'bare'"

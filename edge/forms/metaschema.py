@@ -35,6 +35,13 @@ WRITTEN = {
 }
 """What a transcript may carry."""
 
+OPENING = {
+    **WRITTEN,
+    "pattern": WRITTEN["pattern"].replace(")*$", "){1,5}$"),
+    "description": "two to six words in small letters: 'can i get'",
+}
+"""With what an entry begins. One word is too little to tell it from talk: "want"."""
+
 UNIT = {
     "type": "string",
     "pattern": "^(?:[a-z]+(?: [a-z]+)*|[A-Z0-9]{1,3})$",
@@ -268,6 +275,7 @@ FORM = {
                     "spoken_name": WORDS,
                     "called": _all_of(WORDS),
                     "undone": _all_of(WORDS),
+                    "openings": _all_of(OPENING),
                     "readback": TEXT,
                     "terminator": WORD,
                     "identifies": _all_of({"type": "string"}),
@@ -279,7 +287,10 @@ FORM = {
             "x-languages": _object(
                 [],
                 {
-                    code: _object(["called"], {"called": _all_of(WRITTEN), "undone": _all_of(WRITTEN)})
+                    code: _object(
+                        ["called"],
+                        {"called": _all_of(WRITTEN), "undone": _all_of(WRITTEN), "openings": _all_of(OPENING)},
+                    )
                     for code in LANGUAGES
                     if code != OWN_LANGUAGE
                 },

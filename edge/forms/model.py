@@ -374,6 +374,9 @@ class Form:
     undone: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By language, the verbs that undo the work, before the thing that they undo it for or behind it: "unload"."""
 
+    openings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By language, phrases with which an entry begins, and which then neither ask nor wish: "can i get"."""
+
     @cached_property
     def said_once(self) -> tuple[str, ...]:
         """The fields of the context that need not be said with each entry; none where an entry is about the first."""

@@ -66,6 +66,11 @@ def microphone_claim(name: str, environment: Mapping[str, str] = os.environ) -> 
     return _claim(f"microphone {name} of {server}", f"microphone {name}: is listened to")
 
 
+def is_card(name: str) -> bool:
+    """Whether PortAudio means a sound card by that name, and no way to a sound server: `default`, `pulse`."""
+    return CARD.search(name) is not None
+
+
 def source_claim(name: str, environment: Mapping[str, str] = os.environ) -> Claim:
     """The claim to the sound server's source of that name, whichever device it is reached through."""
     server = environment.get("PULSE_SERVER") or environment.get("XDG_RUNTIME_DIR", "")

@@ -19,7 +19,7 @@ from edge.audio.portaudio import look_anew
 from edge.audio.sound_server import Gone, Routing, SoundServer, capture_devices
 from edge.errors import Unavailable
 from edge.hear.capture import LossWatch, NotOpened, Piece, Stream, device_named, unopened
-from edge.hear.device_lock import microphone_claim, source_claim
+from edge.hear.device_lock import is_card, microphone_claim, source_claim
 from edge.hear.microphone_health import FaultKind, MicrophoneEvent, MicrophoneHealth
 from edge.records import SAMPLE_RATE, Frame
 
@@ -247,11 +247,23 @@ class Microphone:
         found = device_named(self._device)
         if not self._name:
             self._name = str(found["name"])
-            self._claims.enter_context(microphone_claim(self._name))
+            self._claim()
         self._stream = Stream.open(found)
         self._came = True
         if self._blinks.is_set():  # since it was being opened: there was none yet to be ended
             self._stream.hand_off.put(None)
+
+    def _claim(self) -> None:
+        """The right to the microphone: by its source where that is known, since one name leads to all of a server."""
+        wanted = self._health.wanted
+        if wanted is None or is_card(self._name):
+            self._claims.enter_context(microphone_claim(self._name))
+        else:
+            self._claim_source(wanted)
+
+    def _claim_source(self, name: str) -> None:
+        self._claimed = True
+        self._claims.enter_context(source_claim(name))
 
     def _look_anew(self) -> None:
         look_anew()
@@ -328,8 +340,7 @@ class Microphone:
         if found.source is None or wanted is None:
             return
         if found.source == wanted and not self._claimed:
-            self._claimed = True
-            self._claims.enter_context(source_claim(wanted))
+            self._claim_source(wanted)
         if found.source != wanted and wanted in found.sources and found.stream is not None:
             self._server.move(found.stream, wanted)
 

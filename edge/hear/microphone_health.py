@@ -249,7 +249,8 @@ class MicrophoneHealth:
         wanted = self.wanted or "any microphone"
         gone = "" if self.wanted in routing.sources else ", which is gone; connect it again"
         return self._begin(
-            FaultKind.REROUTED, f"the sound server records from {routing.source}, not from {wanted}{gone}"
+            FaultKind.REROUTED,
+            f"hears another source: the sound server records from {routing.source}, not from {wanted}{gone}",
         )
 
     def absent(self, why: str) -> list[MicrophoneEvent]:

@@ -22,6 +22,7 @@ from edge.records import (
     StandingContext,
     Verdict,
 )
+from edge.records.instants import in_utc
 
 _READING = TypeAdapter(Reading)
 _DRAFT = TypeAdapter(Draft)
@@ -42,7 +43,7 @@ def fields_of(stored: str) -> dict[str, FieldValue]:
 
 def to_time(moment: datetime) -> str:
     """ISO 8601 in UTC with microseconds: as text it sorts by time."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+    return in_utc(moment).isoformat(timespec="microseconds")
 
 
 def now() -> str:

@@ -90,6 +90,10 @@ _VIEWS = {
 """For people and their programs; nothing here reads them. docs/journal.md tells what is in them."""
 
 
+class Outdated(UnreadableInput):
+    """The journal lacks what this program's next start adds: nothing is wrong with it."""
+
+
 class JournalDatabase:
     """A connection to the journal's database: it reads rows, and changes them in whole transactions."""
 
@@ -267,7 +271,7 @@ def open_for_reading(path: Path) -> JournalDatabase:
         try:
             _refuse_newer(db, path)
             if _pending(db):
-                raise UnreadableInput(f"{path}: was written by an older dockvoice; start the agent once to bring it up")
+                raise Outdated(f"{path}: was written by an older dockvoice; start the agent once to bring it up")
             return JournalDatabase(db, path)
         except FileNotFoundError:  # it was removed meanwhile
             db.close()

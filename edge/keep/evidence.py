@@ -13,13 +13,14 @@ import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from edge.errors import StorageFailed
 from edge.keep.storage import PARTIAL, make_directory, refusals, replacing, sync_directory
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Closing, Segment, Utterance
+from edge.records.instants import in_utc
 
 EVIDENCE = "evidence"  # The directory of recordings inside the state directory; in it, one directory per UTC day.
 NEW = "new"  # The directory, beside the days, of recordings that have no row in the journal yet.
@@ -44,7 +45,7 @@ def describe(utterance: Utterance) -> dict[str, str | int]:
         "utterance_id": utterance.utterance_id,
         "form": utterance.form,
         "source": utterance.source,
-        "heard_at": utterance.heard_at.astimezone(UTC).isoformat(timespec="microseconds"),
+        "heard_at": in_utc(utterance.heard_at).isoformat(timespec="microseconds"),
         "start": segment.start,
         "speech_start": segment.speech_start,
         "speech_end": segment.speech_end,
@@ -107,7 +108,7 @@ def write(directory: Path, utterance: Utterance, *, is_new: bool = True) -> Evid
 
 def place(utterance: Utterance) -> Path:
     """Where its recording belongs, relative to the state directory."""
-    return Path(EVIDENCE) / f"{utterance.heard_at.astimezone(UTC):%Y-%m-%d}" / f"{utterance.utterance_id}.flac"
+    return Path(EVIDENCE) / f"{in_utc(utterance.heard_at):%Y-%m-%d}" / f"{utterance.utterance_id}.flac"
 
 
 def put_in_place(recording: Path, final: Path) -> None:

@@ -24,6 +24,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from edge import hash_chain
+from edge.config import demand_owner, is_of_a_service
 from edge.errors import Misconfigured, StorageFailed
 from edge.hash_chain import PublicKey, Signer
 from edge.keep import device_key, evidence
@@ -195,8 +196,11 @@ class Journal(JournalReader):
         """The journal in `directory`: made if there is none, brought up to date, checked and complete.
 
         Recordings that a crash left without a row become unread utterances; a broken journal is set aside and rebuilt
-        (see recovery.py). Raises AlreadyRunning, StorageFailed, and Misconfigured for a journal of a newer version.
+        (see recovery.py). Raises AlreadyRunning, StorageFailed, and Misconfigured for a journal of a newer version, and
+        where root would write in a service's.
         """
+        if is_of_a_service(directory):
+            demand_owner(directory)
         with ExitStack() as opened:
             with refusals(directory):
                 make_directory(directory)

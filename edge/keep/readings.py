@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from edge import plain_file
 from edge.errors import StorageFailed
 from edge.keep import evidence
 from edge.keep.codec import fields_of, now, reading_json, reading_of, reasons_json, to_json, to_time
@@ -291,7 +292,8 @@ def keep_reply(state: Path, utterance_id: str, wav: bytes) -> None:
     directory, moment = state / REPLIES, datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (directory / f"{moment}-{utterance_id}.wav").write_bytes(wav)
+        with plain_file.private(directory / f"{moment}-{utterance_id}.wav") as file:
+            file.write(wav)
         for outlived in sorted(directory.glob("*.wav"))[:-REPLIES_KEPT]:
             outlived.unlink(missing_ok=True)
     except OSError as fault:

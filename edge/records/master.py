@@ -84,7 +84,7 @@ def _value_faults(value: str, cells: Cells) -> Iterator[tuple[str, str]]:
     if not value:
         yield "value", "is empty"
     if not is_plain(value):
-        yield "value", f"{value!r} holds control characters, which no entry may hold"
+        yield "value", f"{value!r} holds control characters or invisible ones, which no entry may hold"
     for words in alternatives(cells.get("spoken", "")):
         if not SPOKEN.fullmatch(words):
             yield "spoken", f"{words!r} must be words in small letters, alternatives separated by |"

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from edge.records.instants import in_utc, in_zone
 from edge.records.reading import DECIMAL_DIGITS, FieldValue, exact
 
 
@@ -38,7 +39,7 @@ class SiteTime:
         Each begins at one moment. Where the clock is put back over its beginning, that is the first time; where it is
         put forward over it, as much later as the clock was put forward, as RFC 5545 has it for calendars.
         """
-        here = moment.astimezone(self.zone)
+        here = in_zone(moment, self.zone)
         days = (here.date() - timedelta(days=1), here.date())
         day = max(day for day in days if day == days[0] or self._beginning(day, self.day_begins) <= moment)
         begun = [(self._beginning(day, at), name) for day in days for name, at in self.shifts.items()]
@@ -48,7 +49,7 @@ class SiteTime:
 
     def _beginning(self, day: date, at: time) -> datetime:
         # In UTC: moments of one zone are compared by the wall clock, which reads the same twice when it is put back.
-        return datetime.combine(day, at, self.zone).astimezone(UTC)
+        return in_utc(datetime.combine(day, at, self.zone))
 
 
 @dataclass(frozen=True, slots=True)

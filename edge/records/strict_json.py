@@ -26,6 +26,10 @@ from jsonschema.validators import extend
 DEEP = "it is nested too deeply"
 LONG = "it holds a number that is too long"
 
+DEEPEST = 32
+"""Objects and lists in one another, of what a device or another program sends: an event has six. Python, Pydantic and
+each reader of ours end at a depth of its own, and what one had taken another could not tell."""
+
 
 class NotStrict(ValueError):
     """The text is not JSON as it is read here. No message quotes the text, which may be an operator's speech."""
@@ -92,7 +96,7 @@ def strict(text: str | bytes, limits: Limits = UNLIMITED) -> Any:
             parse_int=lambda digits: _integer(_short(digits, limits.integer)),
             parse_float=lambda digits: _finite(_short(digits, limits.fraction)),
         )
-        if limits.depth < math.inf and _depth(found) > limits.depth:
+        if limits.depth < math.inf and depth(found) > limits.depth:
             raise TooLarge(DEEP)
         # Written again at once: JSON can name one half of a pair of surrogates, which nothing could keep.
         json.dumps(found, ensure_ascii=False).encode()
@@ -139,13 +143,29 @@ def _short(digits: str, longest: float) -> str:
     return digits
 
 
-def _depth(node: Any) -> int:
+def depth(node: Any) -> int:
+    """How many objects and lists are in one another, with the innermost value."""
     deepest, level = 0, [node]
     while level:
         deepest += 1
         lists = [list(one.values()) if isinstance(one, dict) else one for one in level if isinstance(one, dict | list)]
         level = [child for one in lists for child in one]
     return deepest
+
+
+def shallow(node: Any, deepest: int = DEEPEST) -> Any:
+    """The same, with an ellipsis for what is nested deeper: kept long ago, or refused for it."""
+    return node if depth(node) <= deepest else _cut(node, deepest)
+
+
+def _cut(node: Any, left: int) -> Any:
+    if not isinstance(node, dict | list):
+        return node
+    if left <= 1:
+        return "…"
+    if isinstance(node, dict):
+        return {name: _cut(one, left - 1) for name, one in node.items()}
+    return [_cut(one, left - 1) for one in node]
 
 
 _PIECE = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|\$", re.DOTALL)

@@ -33,7 +33,7 @@ def is_chatter(words: Sequence[Word], form: Form, catalogue: Catalogue, language
     said = tokens(words, language)
     known = lexicon(form, catalogue, language)
     roles = {match.role for at in range(len(said)) for match in known.matches(said, at)}
-    if len(words) < FEWEST_WORDS or roles & {Role.LABEL, Role.UNIT, Role.CUE}:
+    if len(words) < FEWEST_WORDS or roles & {Role.LABEL, Role.UNIT, Role.CUE, Role.BEGINNING}:
         return False
     strange = sum(not language.tells(token.text) for token in said)
     figures = (token.text not in language.common and language.numerals.is_part(token.text) for token in said)

@@ -8,7 +8,7 @@ from statistics import median
 
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form, FormField
+from edge.forms.model import OWN_LANGUAGE, Form, FormField
 from edge.forms.spoken import (
     DONE,
     LEFT,
@@ -180,7 +180,8 @@ def refuse_unhearable(interpreter: str, form: Form, phrases: Iterable[str], know
     Recognisers leave such words out in silence, and then nobody could ever say what they stand for.
     """
     own = (phrase for field in form.fields for phrase in (*field.labels, *field.units))
-    words = set(" ".join((*phrases, *own)).split())  # a few hundred, each of them in many sentences
+    begun = form.openings.get(OWN_LANGUAGE, ())
+    words = set(" ".join((*phrases, *own, *begun)).split())  # a few hundred, each of them in many sentences
     if unknown := sorted(word for word in words if not knows(word)):
         raise Misconfigured(
             f"form {form.name!r}: {interpreter} does not know the words {', '.join(unknown)}, and cannot hear them; "

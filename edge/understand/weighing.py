@@ -2,7 +2,8 @@
 
 Pure: which interpreters were asked, and how long they were waited for, is the panel's business (`panel.py`). Nothing is
 averaged or voted for by sureness, because a model that invents is sure of it. An identifier that must be confirmed is
-confirmed by another interpreter that heard the same, and by nothing else.
+confirmed by another interpreter that heard the same, and by nothing else. In no mode does a model overrule what the
+device's own recogniser surely heard: where the two differ, the operator is asked.
 """
 
 from __future__ import annotations
@@ -44,24 +45,33 @@ def weigh(
 ) -> Reading:
     """The one reading to decide about, made of the `opinions` there are.
 
-    `sure_from` (0 to 1) is the confidence from which a dissenting opinion counts against two that agree.
-    `out_of_reach`: models beyond this device were asked, and none answered in time.
+    `sure_from` (0 to 1) is the confidence from which a dissenting opinion counts: in a panel against two that agree,
+    elsewhere the device's own against the model's. `out_of_reach`: models beyond this device were asked, and none
+    answered in time.
     """
     came = [opinions[seat] for seat in sorted(opinions)]
     if not came:
         return Reading("none", form.name, (), {}, deferrable=out_of_reach)
-    reading = _agreed(independent(came), form, sure_from) if mode is Mode.PANEL else came[0]
+    if mode is Mode.PANEL:
+        reading = _agreed(independent(came), form, sure_from)
+    else:
+        reading = _held_against(came[0], opinions.get(Seat.ON_DEVICE), sure_from)
     others = tuple(came) if len(came) > 1 or mode is Mode.PANEL else ()
     return replace(reading, opinions=others, usage=None if others else reading.usage, deferrable=out_of_reach)
 
 
 def is_settled(opinions: Mapping[Seat, Reading], mode: Mode, form: Form, sure_from: float) -> bool:
-    """Whether no opinion that is still to come could be needed: in a panel, when everything said is confirmed."""
+    """Whether no opinion that is still to come could be needed.
+
+    That is, in a panel, when everything said is confirmed; where a model's word counts, when that is there, and the
+    device's own, which it is held against.
+    """
     match mode:
         case Mode.ON_DEVICE:
             return Seat.ON_DEVICE in opinions
         case Mode.CLOUD_FIRST | Mode.CASCADE:
-            return Seat.FIRST in opinions
+            first = opinions.get(Seat.FIRST)
+            return first is not None and (first.not_understood is not None or Seat.ON_DEVICE in opinions)
         case Mode.PANEL:
             ears = independent([opinions[seat] for seat in sorted(opinions)])
             return len(ears) >= ENOUGH and _is_confirmed(weigh(opinions, mode, form, sure_from))
@@ -130,6 +140,29 @@ def _agreed(came: Sequence[Reading], form: Form, sure_from: float) -> Reading:
         words=words,
         fields={field: _field(field, came, form, sure_from) for field in names},
     )
+
+
+def _held_against(first: Reading, own: Reading | None, sure_from: float) -> Reading:
+    """The reading that counts, with what the device's own recogniser surely heard otherwise as doubt about it."""
+    if own is None or own is first or {first.not_understood, own.not_understood} != {None}:
+        return first
+    if (first.act, first.command) != (own.act, own.command) and _is_sure(own, sure_from):
+        return Reading(first.interpreter, first.form, first.words, {}, NotUnderstood.NOT_DICTATION)
+    fields = dict(first.fields)
+    for name, heard in own.fields.items():
+        if heard.value is None or heard.rivals or heard.confidence < sure_from:
+            continue
+        if (read := fields.get(name)) is None:
+            fields[name] = replace(heard, confirmed=False)
+        elif not _alike(read.value, heard.value):
+            fields[name] = replace(read, rivals=tuple(dict.fromkeys((*read.rivals, heard.value))))
+    return replace(first, fields=fields)
+
+
+def _is_sure(reading: Reading, sure_from: float) -> bool:
+    """Whether all was surely heard: each value, or each word where there is none."""
+    heard = [one.confidence for one in reading.fields.values()] or [word.confidence for word in reading.words]
+    return bool(heard) and min(heard) >= sure_from
 
 
 def _says_the_same(one: Reading, other: Reading) -> bool:

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInf
 from pydantic_core import PydanticCustomError
 
 from edge.config import LEVEL
+from edge.records.instants import in_utc
 from edge.terminal.plain_text import is_plain
 from inventory.tables import SEARCHED
 
@@ -96,9 +97,10 @@ Limit = Annotated[int, Field(ge=1, le=MOST, description=f"How many of one page, 
 State = Literal["current", "amended", "cancelled"]
 
 
-def cursor(mark: Sequence[str | int]) -> str:
+def cursor(mark: Sequence[str | int | datetime]) -> str:
     """Where the next page begins, so that nobody takes it apart."""
-    return base64.urlsafe_b64encode(json.dumps(list(mark), separators=(",", ":")).encode()).decode().rstrip("=")
+    said = [one.isoformat() if isinstance(one, datetime) else one for one in mark]
+    return base64.urlsafe_b64encode(json.dumps(said, separators=(",", ":")).encode()).decode().rstrip("=")
 
 
 def _marked(given: str, kinds: tuple[type, ...]) -> str:
@@ -107,18 +109,28 @@ def _marked(given: str, kinds: tuple[type, ...]) -> str:
 
 
 def mark(given: str, kinds: tuple[type, ...]) -> Any:
-    """What a cursor of ours says. Raises ValueError."""
+    """What a cursor of ours says: numbers, texts and moments, as `kinds` has them. Raises ValueError."""
     told = "is no place that was given here; ask without it, or for `next` as it stands in an answer"
     try:
         found = json.loads(base64.b64decode(given + "=" * (-len(given) % 4), b"-_", validate=True))
-    except ValueError:
+        if not (isinstance(found, list) and len(found) == len(kinds)):
+            raise ValueError(told)
+        return [_marks(one, kind) for one, kind in zip(found, kinds, strict=True)]
+    except (ValueError, RecursionError):
         raise ValueError(told) from None
-    ours = isinstance(found, list) and [type(one) for one in found] == list(kinds)
-    if not ours or any(isinstance(one, int) and not 0 <= one < 10**DIGITS for one in found):
-        raise ValueError(told)
-    if any(isinstance(one, str) and not (one.isprintable() and len(one) <= SEARCHED) for one in found):
-        raise ValueError(told)
-    return found
+
+
+def _marks(one: Any, kind: type) -> Any:
+    """One part of a place as it is compared with a column. Raises ValueError."""
+    whole = type(one) is int and 0 <= one < 10**DIGITS
+    text = isinstance(one, str) and one.isprintable() and len(one) <= SEARCHED
+    if not (whole if kind is int else text):
+        raise ValueError
+    if kind is not datetime:
+        return one
+    if (moment := datetime.fromisoformat(one)).tzinfo is None:
+        raise ValueError
+    return in_utc(moment)
 
 
 def Cursor(*kinds: type) -> Any:  # noqa: N802 - it makes a type

@@ -8,10 +8,12 @@ lower number have ended: they hold a lock on the sequence that the numbers are o
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from sqlalchemy import Connection, column, select, table, text, tuple_
 
 from edge.hash_chain import parsed
+from edge.records.strict_json import shallow
 from inventory.api.asking import Cursor, Limit, Query, Site, cursor, mark
 from inventory.api.enquiry import Answer, Endpoint, Enquiry
 from inventory.api.entries import next_page
@@ -48,8 +50,13 @@ def arrived(of: Enquiry) -> Answer:
         rows = transaction.execute(wanted.order_by(events.c.arrival, events.c.event_id).limit(asked.limit + 1)).all()
     page = rows[: asked.limit]
     last = cursor([page[-1].arrival, page[-1].event_id] if page else place)
-    told = [ToldArrival(arrival=row.arrival, received_at=row.received_at, event=parsed(row.body)) for row in page]
+    told = [_told(row) for row in page]
     return Answer(ToldEvents(events=told, next=next_page(of, last), more=len(rows) > asked.limit))
+
+
+def _told(row: Any) -> ToldArrival:
+    event = shallow(parsed(row.body))  # what an earlier version applied may be deeper than JSON is written here
+    return ToldArrival(arrival=row.arrival, received_at=row.received_at, event=event)
 
 
 def horizon(of: Enquiry) -> int | None:

@@ -121,7 +121,7 @@ def _publish(of: Enquiry, lines: Sequence[ExpectedLine], deed: str) -> Answer:
             demand_unchanged(of, None if there is None else _told(there))
             if there is not None and there.sent and _says_the_same(there, lines):
                 return Answer(_told(there))
-            made = replaced(transaction, of.asked.site, _place(of), lines, of.place.now())
+            made = replaced(transaction, of.asked.site, _place(of), lines, of.place.now(), "api")
             of.note(transaction, deed, f"{made.site}/{made.place}", version=made.version, lines=len(lines))
         try:
             expected_publishing.publish(of.place.settings, Store(of.place.books.engine, of.place.now), [made], signer)

@@ -20,7 +20,8 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 
 from edge.errors import DockvoiceError, Unavailable
-from edge.records.strict_json import NotStrict, strict
+from edge.records.strict_json import DEEPEST, NotStrict, strict
+from edge.records.strict_json import Limits as JsonLimits
 from inventory.api import tokens
 from inventory.api.asking import Body
 from inventory.api.enquiry import LARGEST, Answer, Endpoint, Enquiry, demand
@@ -34,6 +35,8 @@ from inventory.console.workplace import Workplace
 log = logging.getLogger("api")
 
 JSON = "application/json"
+
+DEEP = JsonLimits(depth=DEEPEST)
 
 STRANGERS_PER_MINUTE, STRANGERS_AT_ONCE = 2, 30
 """How often an address may come with a token that is none: behind it may be a whole office with an old one."""
@@ -58,26 +61,33 @@ class Gate:
 
         async def endpoint(request: Request) -> Response:
             try:
+                token = await run_in_threadpool(self._admitted, request, way)
                 given = await _body(request) if way.takes is not None else b""
+                return await run_in_threadpool(self._answered, request, way, given, token)
             except Problem as problem:
                 return problem.response()
-            return await run_in_threadpool(self._answered, request, way, given)
+            except ClientDisconnect:
+                log.info("%s %s: whoever sent it went away before its end", request.method, way.path)
+                return Problem("invalid_request", "the message was cut off").response()
+            except Unavailable as fault:
+                log.warning("%s %s: %s", request.method, way.path, fault)
+                told = "the database or the broker does not answer; try again"
+                return Problem("away", told, headers={"Retry-After": "5"}).response()
+            except DockvoiceError as fault:
+                log.warning("%s %s: %s", request.method, way.path, fault)
+                return Problem("not_possible", str(fault)).response()
 
         return Route(way.path, endpoint, methods=[way.method])
 
-    def _answered(self, request: Request, way: Endpoint, given: bytes) -> Response:
-        try:
-            token = self._token(request)
-            answer = way.answer(self._call(request, way, given, token))
-        except Problem as problem:
-            return problem.response()
-        except Unavailable as fault:
-            log.warning("%s %s: %s", request.method, way.path, fault)
-            told = "the database or the broker does not answer; try again"
-            return Problem("away", told, headers={"Retry-After": "5"}).response()
-        except DockvoiceError as fault:
-            log.warning("%s %s: %s", request.method, way.path, fault)
-            return Problem("not_possible", str(fault)).response()
+    def _admitted(self, request: Request, way: Endpoint) -> Token:
+        """Whose token it is, before anything that it carries is read. Raises Problem, Unavailable."""
+        token = self._token(request)
+        if way.takes is not None and (site := request.path_params.get("site")) is not None:
+            demand(token, site, way.scope)
+        return token
+
+    def _answered(self, request: Request, way: Endpoint, given: bytes, token: Token) -> Response:
+        answer = way.answer(self._call(request, way, given, token))
         if way.scope is Scope.WRITE:
             log.info("%s: %s %s: %s", token.who, request.method, request.url.path, answer.status)
         return _response(request, way, answer)
@@ -143,24 +153,21 @@ def _too_many(told: str, wait_s: float) -> Problem:
 
 
 async def _body(request: Request) -> bytes:
-    """What is sent, as far as it may be. Raises Problem."""
+    """What is sent, as far as it may be. Raises Problem, and ClientDisconnect where it was not sent to its end."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != JSON:
         raise Problem("wrong_media_type", f"found {kind[:60]!r}, allowed is {JSON}")
     found = bytearray()
-    try:
-        async for part in request.stream():
-            found += part
-            if len(found) > LARGEST:
-                raise Problem("too_large", f"it has more than {LARGEST:,} bytes, which are the most; split it")
-    except ClientDisconnect:
-        raise Problem("invalid_request", "the message was cut off") from None
+    async for part in request.stream():
+        found += part
+        if len(found) > LARGEST:
+            raise Problem("too_large", f"it has more than {LARGEST:,} bytes, which are the most; split it")
     return bytes(found)
 
 
 def _taken(kind: type[Body], given: bytes) -> Any:
     try:
-        found = strict(given.decode())
+        found = strict(given.decode(), DEEP)
     except (NotStrict, UnicodeDecodeError) as fault:
         told = str(fault) if isinstance(fault, NotStrict) else "it is not UTF-8"
         raise Problem("invalid_request", f"the message is no JSON: {told}") from None

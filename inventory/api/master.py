@@ -26,6 +26,7 @@ from inventory.api.told import ToldKinds, ToldMaster, ToldOperator, ToldRoster
 from inventory.catalogue import FaultyRows, SiteCatalogue, Version
 from inventory.console import fleet
 from inventory.master_kinds import kind_named
+from inventory.numbering import RefusedByDevices
 from inventory.roster import COLUMNS, LAYOUT, ROSTER, kind_of, operators_of
 
 PEOPLES = frozenset({OF_RULES, OF_WORDS})
@@ -190,6 +191,8 @@ def _written(
             publish()
         except Unavailable:
             return made, False
+        except RefusedByDevices as fault:
+            raise Problem("not_possible", str(fault)) from None
         with of.open() as transaction:
             of.note(transaction, "published", about, version=made.version)
             now = _latest(versions(site, transaction), name)

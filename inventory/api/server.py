@@ -24,6 +24,7 @@ log = logging.getLogger("api")
 
 def serve(settings: InventorySettings, port: int | None = None) -> None:
     """Answer until SIGTERM or SIGINT. Raises Misconfigured, Unavailable or StorageFailed where it cannot begin."""
+    settings.demand_owner()
     ours, signer = settings.api, signer_of(settings)
     at = port or ours.port
     if signer is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from typing import Literal
 from urllib.parse import quote
 
@@ -16,6 +17,7 @@ from inventory.api.told import ToldTrailer, ToldTrailers, ToldVisit, ToldVisitSh
 from inventory.audit import signer_in
 from inventory.console import trailers as listed
 from inventory.console.trailers import Trailer
+from inventory.issues import issued
 from inventory.visits import Gathered, Visit
 
 PLACE = (int, str, str)  # Of a trailer in the list: the last arrival, its site, its number.
@@ -33,7 +35,7 @@ class AskedTrailers(Query):
 
 
 class AskedTrailer(Query):
-    """Which visit of which trailer; the latest of which there is an entry, where none is named."""
+    """Which visit of which trailer; the latest of which an entry stands, where none is named."""
 
     site: Site
     trailer: Text
@@ -65,7 +67,7 @@ def trailers(of: Enquiry) -> Answer:
 def trailer(of: Enquiry) -> Answer:
     """Every line of a visit, and what it came to."""
     gathered, found = _visits(of, to_look_at=True)
-    chosen = _chosen(of, found)
+    chosen = _chosen(of, gathered, found)
     content, _ = dossier.collected(chosen, gathered, of.place.keys.all(), "en")
     told = [ToldVisitShort(number=one.number, began=one.began, closed=one.closing is not None) for one in found]
     names = ("site", "trailer", "visit", "as_of", "lines", "figures", "still_to_come")
@@ -78,9 +80,10 @@ def make_dossier(of: Enquiry) -> Answer:
     if (key := of.place.settings.dossier.key) is None:
         raise Problem("not_possible", "dossier.key is not set: nothing goes out unsigned; name a private key there")
     gathered, found = _visits(of)
-    chosen = _chosen(of, found)
-    made = dossier.made(chosen, gathered, of.place.keys.all(), signer_in(key), asked.language).file
+    chosen = _chosen(of, gathered, found)
     with of.open() as transaction:
+        issue = partial(issued, transaction, asked.site, asked.trailer, chosen, now=of.place.now())
+        made = dossier.made(chosen, gathered, of.place.keys.all(), signer_in(key), asked.language, issue=issue).file
         sha256 = hashlib.sha256(made).hexdigest()
         of.note(transaction, "dossier_made", asked.trailer, site=asked.site, visit=chosen.number, sha256=sha256)
     file = quote(f"{asked.site}.{asked.trailer}.{chosen.number}.zip", safe="")
@@ -94,12 +97,12 @@ def _visits(of: Enquiry, *, to_look_at: bool = False) -> tuple[Gathered, list[Vi
     return gathered, gathered.visits()
 
 
-def _chosen(of: Enquiry, found: list[Visit]) -> Visit:
+def _chosen(of: Enquiry, gathered: Gathered, found: list[Visit]) -> Visit:
     asked: AskedTrailer = of.asked
     if asked.visit is not None:
         chosen = next((one for one in found if one.number == asked.visit), None)
     else:
-        chosen = next(reversed([one for one in found if one.said] or found), None)
+        chosen = visits.shown(found, gathered)
     if chosen is None:
         raise Problem("unknown", f"{asked.trailer}: no list and no entry of {asked.site} names this trailer or visit")
     return chosen
@@ -112,8 +115,8 @@ def _told(one: Trailer) -> ToldTrailer:
         state=one.state,
         announced=sorted(one.announced),
         received=sorted(one.received),
-        missing=sorted(one.announced - one.received),
-        not_announced=sorted(one.received - one.announced) if one.announced else [],
+        missing=sorted(one.missing),
+        not_announced=sorted(one.beyond),
         entries=one.entries,
         last=one.last,
     )

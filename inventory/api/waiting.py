@@ -12,12 +12,14 @@ from inventory.api.enquiry import Answer, Endpoint, Enquiry
 from inventory.api.entries import next_page
 from inventory.api.told import ToldFlag, ToldFlags, ToldRefusal, ToldRefusals, ToldReview, ToldReviews
 from inventory.console import refusals as turned_down
+from inventory.flags import concerns
 from inventory.reviews import Review
 from inventory.tables import entries as meant
 from inventory.tables import flags as spoken
 from inventory.tables import reviews as put_aside
 
-PLACE = (str, str)  # A moment, an event.
+PLACE = (datetime, str)  # And an event.
+FLAG_PLACE = (datetime, str, str)  # And a rule.
 
 
 class AskedPage(Query):
@@ -37,7 +39,7 @@ class AskedReviews(AskedPage):
 class AskedFlags(AskedPage):
     """Which flags."""
 
-    cursor: Cursor(str, str, str) | None = None  # type: ignore[valid-type] # as above
+    cursor: Cursor(*FLAG_PLACE) | None = None  # type: ignore[valid-type] # as above
     state: Literal["open", "stands", "struck", "every"] = "open"
 
 
@@ -49,40 +51,39 @@ def reviews(of: Enquiry) -> Answer:
     if asked.state == "open":
         wanted = wanted.where(put_aside.c.state == "open")
     if asked.cursor is not None:
-        wanted = wanted.where(tuple_(*order) > tuple_(*_moment(mark(asked.cursor, PLACE))))
+        wanted = wanted.where(tuple_(*order) > tuple_(*mark(asked.cursor, PLACE)))
     with of.look() as transaction:
         rows = transaction.execute(wanted.limit(asked.limit + 1)).mappings().all()
     names = [name for name in Review.__dataclass_fields__ if name in ToldReview.model_fields]
     page = [ToldReview(**{name: row[name] for name in names}) for row in rows[: asked.limit]]
-    following = [page[-1].told_at.isoformat(), page[-1].event_id] if len(rows) > asked.limit else None
-    return Answer(ToldReviews(reviews=page, next=following and next_page(of, cursor(following))))
+    last = page[-1] if len(rows) > asked.limit else None
+    following = last and next_page(of, cursor([last.told_at, last.event_id]))
+    return Answer(ToldReviews(reviews=page, next=following))
 
 
 def flags(of: Enquiry) -> Answer:
-    """What rules speak against, the oldest first; open ones only of entries that stand."""
+    """What rules speak against, the oldest first; open ones only of entries that stand, or of devices."""
     asked: AskedFlags = of.asked
     order = (spoken.c.flagged_at, spoken.c.event_id, spoken.c.rule)
     wanted = _of_sites(select(spoken), spoken.c.site, of).order_by(*order)
     if asked.state == "open":
-        standing = (spoken.c.event_id == meant.c.event_id) & (meant.c.state == "current")
-        wanted = wanted.join(meant, standing)
+        wanted = wanted.outerjoin(meant, spoken.c.event_id == meant.c.event_id).where(concerns())
     if asked.state != "every":
         wanted = wanted.where(spoken.c.state == asked.state)
     if asked.cursor is not None:
-        wanted = wanted.where(tuple_(*order) > tuple_(*_moment(mark(asked.cursor, (str, str, str)))))
+        wanted = wanted.where(tuple_(*order) > tuple_(*mark(asked.cursor, FLAG_PLACE)))
     with of.look() as transaction:
         rows = transaction.execute(wanted.limit(asked.limit + 1)).all()
     page = [ToldFlag.model_validate(row) for row in rows[: asked.limit]]
     last = page[-1] if len(rows) > asked.limit else None
-    following = last and next_page(of, cursor([last.flagged_at.isoformat(), last.event_id, last.rule]))
+    following = last and next_page(of, cursor([last.flagged_at, last.event_id, last.rule]))
     return Answer(ToldFlags(flags=page, next=following))
 
 
 def refusals(of: Enquiry) -> Answer:
     """Events that were not applied, the latest first."""
     asked: AskedPage = of.asked
-    place = None if asked.cursor is None else _moment(mark(asked.cursor, PLACE))
-    before = None if place is None else (place[0], place[1])
+    before = None if asked.cursor is None else tuple(mark(asked.cursor, PLACE))
     with of.look() as transaction:
         found = turned_down.refusals(transaction, asked.limit + 1, before, of.sites(asked.site))
     page = [
@@ -90,17 +91,14 @@ def refusals(of: Enquiry) -> Answer:
                     reasons=list(one.reasons), said=dict(one.said))
         for one in found[: asked.limit]
     ]  # fmt: skip
-    following = [page[-1].received_at.isoformat(), page[-1].event_id] if len(found) > asked.limit else None
-    return Answer(ToldRefusals(refusals=page, next=following and next_page(of, cursor(following))))
+    last = page[-1] if len(found) > asked.limit else None
+    following = last and next_page(of, cursor([last.received_at, last.event_id]))
+    return Answer(ToldRefusals(refusals=page, next=following))
 
 
 def _of_sites(wanted: Select[Any], site: Any, of: Enquiry) -> Select[Any]:
     sites = of.sites(of.asked.site)
     return wanted if sites is None else wanted.where(site.in_(sites))
-
-
-def _moment(place: list[str]) -> tuple[Any, ...]:
-    return datetime.fromisoformat(place[0]), *place[1:]
 
 
 ENDPOINTS = (

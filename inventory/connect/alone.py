@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import fcntl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 from zlib import crc32
 
 from sqlalchemy import Connection, Engine, text
 
+from edge.config import create_file
 from edge.errors import AlreadyRunning, Unavailable, plainly
 from inventory.database import reported, shown
 
@@ -69,6 +70,8 @@ def alone(engine: Engine, name: str) -> Iterator[Hold]:
 @contextmanager
 def _beside(path: Path) -> Iterator[IO[bytes]]:
     try:
+        with suppress(FileExistsError):
+            create_file(path, mode=0o666)
         file = path.open("ab")
     except OSError as fault:
         raise Unavailable(f"{path}: {plainly(fault)}; let this user write there") from None

@@ -17,6 +17,7 @@ from uuid import uuid4
 import typer
 from typer.core import TyperGroup
 
+from edge import plain_file
 from edge.config import load, shipped
 from edge.errors import Misconfigured, Unfinished, UnreadableInput
 from edge.terminal.tables import log_to, many, show
@@ -158,11 +159,14 @@ def pull(
 ) -> None:
     """Show what the other system knows: orders to be received by trailer, items with their units, operators.
 
-    With --publish the devices get it now, as they do every pull_minutes while the connector runs.
+    It says beforehand which lists would be published and which notices withdrawn: only such as this connector itself
+    has published. With --publish the devices get it now, as they do every pull_minutes while the connector runs.
     """
     with _desk(name, file, config, database) as at:
         if not publish:
-            _tell_pulled(at.connector.pull())
+            pulled = at.connector.pull()
+            _tell_pulled(pulled)
+            _tell_planned(at, pulled)
         elif not at.settings.pull:
             raise Misconfigured("pull names nothing; name there what is published: expected, items, operators")
         else:
@@ -233,6 +237,16 @@ def _tell_pulled(pulled: Pulled) -> None:
     if pulled.operators is not None:
         say(many(len(pulled.operators), "operator"))
     for told in left_out(pulled.omitted):
+        say(told)
+
+
+def _tell_planned(at: ConnectorDesk, pulled: Pulled) -> None:
+    if "expected" not in at.settings.pull:
+        return
+    plan = at.plan(pulled)
+    for told in plan.told() or ["no list that is published would change"]:
+        say(f"with --publish: {told}" if plan.lists else told)
+    for told in left_out(plan.omitted):
         say(told)
 
 
@@ -308,8 +322,8 @@ def _file_of(name: str, config: Path | None) -> Path:
 def _kind(path: Path) -> str | None:
     """What a settings file says that it is. Whatever else is wrong with it, `load` says."""
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8-sig")).get("kind")
-    except (OSError, ValueError):
+        found = tomllib.loads(plain_file.content(path).decode("utf-8-sig")).get("kind")
+    except (OSError, ValueError, RecursionError):
         return None
     return found if isinstance(found, str) else None
 

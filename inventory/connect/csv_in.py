@@ -6,6 +6,8 @@ is kept apart, so that all of it is known again after a restart, whatever become
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -15,13 +17,17 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from edge import plain_file
 from edge.config import LEVEL
 from edge.errors import UnreadableInput, plainly
 from edge.records import ExpectedLine, PlaceKind, ReceivingPlace
 from edge.records.master import CODE, FACTOR
+from edge.records.strict_json import NotStrict, strict
 from inventory.connect.ports import Away, Omitted, Pulled, PulledItem, PulledUnit
+from inventory.connect.shared_folder import OWN, READ, SHARED, folder, hand_over, is_file, text
 from inventory.expect import LAYOUT as EXPECTED
 from inventory.expect import read_file as read_expected
+from inventory.roster import LAYOUT as OPERATORS
 from inventory.roster import read_file as read_operators
 from inventory.table_file import LONGEST, NAMED, Cells, FaultyFile, Layout, is_named, read_rows, strange
 
@@ -38,6 +44,8 @@ ITEMS = Layout(
 )
 WITHDRAWN = Layout(("trailer", "door"), (), " trailer or door", "one for each trailer or door", ITEMS.cell)
 YES_NO = {"yes": True, "no": False}
+LAYOUTS = {"expected": EXPECTED, "withdrawn": WITHDRAWN, "items": ITEMS, "operators": OPERATORS}
+COPY = "dropped"  # What the copy of a file is called while it is looked at.
 
 Lines = Mapping[ReceivingPlace, Sequence[ExpectedLine]]
 
@@ -61,8 +69,11 @@ class Incoming:
         if not self._folder.is_dir():
             raise Away(f"{self._name}: {self._folder} is not there; mount it, or make it")
         try:
-            for each in (self._in, self._in / "archive", self._in / "refused", self._own):
-                each.mkdir(parents=True, exist_ok=True)
+            folder(self._in, SHARED)
+            for each in ("archive", "refused"):
+                folder(self._in / each, READ)
+            for own in (self._own.parent, self._own):
+                folder(own, OWN)
             omitted = [one for file in self._dropped() for one in self._taken(file)]
             return Pulled(
                 expected=self._standing(),
@@ -77,9 +88,9 @@ class Incoming:
         """Whole files, the oldest first."""
         found = []
         for file in self._in.iterdir():
-            if file.name.startswith((".", "~")) or file.name.lower().endswith(UNFINISHED) or not file.is_file():
+            if file.name.startswith((".", "~")) or file.name.lower().endswith(UNFINISHED) or not is_file(file):
                 continue
-            changed = file.stat().st_mtime
+            changed = file.lstat().st_mtime
             if self._now().timestamp() - changed >= QUIET_S:
                 found.append((changed, file))
         return [file for _, file in sorted(found)]
@@ -91,15 +102,37 @@ class Incoming:
             if kind is None or file.suffix.lower() not in SUFFIXES:
                 known = ", ".join(f"{one}*.csv" for one in self._kinds)
                 raise UnreadableInput(f"{file}: what is in it? Its name must be one of {known}, or the same with .json")
-            self._kinds[kind](file)
+            self._read(kind, file)
         except UnreadableInput as fault:
             faults = fault.faults if isinstance(fault, FaultyFile) else (str(fault),)
             moved = self._moved(file, "refused")
-            _durably(moved.with_name(f"{moved.name}.faults.txt"), "".join(f"{one}\n" for one in faults))
+            told = moved.with_name(f"{moved.name}.faults.txt")
+            _durably(told, "".join(f"{one}\n" for one in faults))
+            hand_over(told)
             more = f"; and {len(faults) - 1} more, in {moved.name}.faults.txt" if len(faults) > 1 else ""
             yield Omitted(f"file {file.name}", f"{faults[0]}{more}; nothing of it was taken")
         else:
             self._moved(file, "archive")
+
+    def _read(self, kind: str, file: Path) -> None:
+        """Take what is in the file now: looked at is a copy that nobody else can exchange."""
+        copy = self._own / f"{COPY}{file.suffix.lower()}"
+        try:
+            _durably(copy, text(file, "utf-8-sig"))
+            _demand_columns(copy, LAYOUTS[kind])
+            self._kinds[kind](copy)
+        except (OSError, UnicodeDecodeError) as fault:
+            if isinstance(fault, OSError) and fault.filename != str(file):
+                raise
+            raise UnreadableInput(
+                f"{file}: cannot be read ({plainly(fault)}); it must be CSV or JSON in UTF-8"
+            ) from None
+        except FaultyFile as fault:
+            raise FaultyFile(file, [one.removeprefix(f"{copy}: ") for one in fault.faults]) from None
+        except UnreadableInput as fault:
+            raise UnreadableInput(str(fault).replace(str(copy), str(file))) from None
+        finally:
+            copy.unlink(missing_ok=True)
 
     def _moved(self, file: Path, to: str) -> Path:
         """Where it is now: under its own name, behind the moment, so that none takes the place of another."""
@@ -110,21 +143,21 @@ class Incoming:
         """A file that takes the place of the one before it."""
         read()
         suffix = file.suffix.lower()
-        _durably(self._own / f"{kind}{suffix}", file.read_text("utf-8-sig"))
+        _durably(self._own / f"{kind}{suffix}", text(file))
         for other in SUFFIXES:
             if other != suffix:
                 (self._own / f"{kind}{other}").unlink(missing_ok=True)
 
     def _latest(self, kind: str, read: Callable[[Path], Any]) -> Any:
-        found = [path for suffix in SUFFIXES if (path := self._own / f"{kind}{suffix}").exists()]
+        found = [path for suffix in SUFFIXES if is_file(path := self._own / f"{kind}{suffix}")]
         return read(max(found, key=lambda path: path.stat().st_mtime)) if found else None
 
     def _standing(self) -> Lines | None:
         """What was announced and not withdrawn; None: nothing was ever announced here."""
         path = self._own / "expected.json"
-        if not path.exists():
+        if not is_file(path):
             return None
-        return read_expected(path) if path.read_text("utf-8").strip() != "[]" else {}
+        return read_expected(path) if text(path).strip() != "[]" else {}
 
     def _expected(self, file: Path) -> None:
         self._announce(file, {**(self._standing() or {}), **read_expected(file)})
@@ -150,6 +183,25 @@ class Incoming:
                 told = [one.partition(": ")[2] for one in fault.faults]
                 raise FaultyFile(file, [f"with what was announced before: {one}" for one in told]) from None
         part.rename(path)
+
+
+def _demand_columns(path: Path, layout: Layout) -> None:
+    """Raise UnreadableInput where it names others than ours, without a word of what it says: it may be any file."""
+    try:
+        found = strict(text(path)) if path.suffix == ".json" else [_header(path)]
+    except (NotStrict, csv.Error):
+        return  # which whoever reads it tells
+    rows = found if isinstance(found, list) else []
+    for at, row in enumerate(row for row in rows if isinstance(row, dict | list)):
+        unknown = [place for place, name in enumerate(row, 1) if name not in layout.columns]
+        if unknown:
+            where = f"/{at}: name" if path.suffix == ".json" else "line 1: column"
+            allowed = ", ".join(layout.columns)
+            raise UnreadableInput(f"{path}: {where} {unknown[0]} is not known; allowed are {allowed}")
+
+
+def _header(path: Path) -> list[str]:
+    return [cell.strip() for cell in next(csv.reader(io.StringIO(text(path), newline=""), strict=True), [])]
 
 
 def read_withdrawn(path: Path) -> Collection[ReceivingPlace]:
@@ -246,11 +298,12 @@ def _unit_faults(where: str, cells: Cells, others: Mapping[str, Decimal]) -> Ite
         yield f"{where}, column unit: {unit!r} of this item stands here a second time; remove one of them"
 
 
-def _durably(path: Path, text: str) -> None:
-    """Whole, or as it was."""
+def _durably(path: Path, written: str) -> None:
+    """Whole, or as it was; for us alone."""
     part = path.with_name(f"{path.name}.part")
-    with part.open("w", encoding="utf-8", newline="") as file:
-        file.write(text)
+    part.unlink(missing_ok=True)
+    with plain_file.private(part) as file:
+        file.write(written.encode())
         file.flush()
         os.fsync(file.fileno())
     part.rename(path)

@@ -22,6 +22,7 @@ from typing import Any, BinaryIO
 from edge.errors import Misconfigured, plainly
 from edge.terminal.plain_text import is_plain
 from inventory.connect.ports import Away, Declined, Posting, Why
+from inventory.connect.shared_folder import OWN, SHARED, folder, hand_over, is_file, text
 from inventory.connect.told import NUMBERS, PARTS, Telling, moment, parts
 
 COLUMNS = (
@@ -122,8 +123,9 @@ class Outgoing:
             raise Away(f"{self._name}: {self._folder} is not there; mount it, or make it")
         try:
             if self._batch is None:
-                for each in (self._out, self._own, self._own / "written", self._by):
-                    each.mkdir(exist_ok=True)
+                folder(self._out, SHARED)
+                for own in (self._own, self._own / "written", self._by):
+                    folder(own, OWN)
                 self._notes.clear()
                 self._batch = self._left()
             yield self._batch
@@ -135,7 +137,7 @@ class Outgoing:
         """The whole lines of a batch; what a kill or a full disk left of the last one is cut off."""
         for torn in self._by.glob("*.part"):
             torn.unlink()
-        if not self._open.exists():
+        if not is_file(self._open):
             return []
         with self._open.open("r+b") as file:
             whole, end, _ = file.read().rpartition(b"\n")
@@ -154,7 +156,7 @@ class Outgoing:
             if len(self._notes) > MOST_DAYS:
                 self._notes.clear()
             path = self._own / "written" / f"{day}.csv"
-            rows = _cells(path.read_text("utf-8")) if path.exists() else []
+            rows = _cells(text(path)) if is_file(path) else []
             self._notes[day] = {row[0]: row[1] for row in rows if len(row) == 2}  # noqa: PLR2004 - reference, file
         return self._notes[day]
 
@@ -180,6 +182,7 @@ class Outgoing:
 
     def _hand_over(self) -> None:
         for file in sorted(self._by.iterdir()):
+            hand_over(file)
             file.rename(self._out / file.name)
             _sync(self._out)
 
@@ -203,29 +206,29 @@ def _row(told: Telling) -> Row:
         "fields": json.dumps(dict(posting.fields), ensure_ascii=False, sort_keys=True),
     }
     row = {name: "" if found[name] is None else str(found[name]) for name in COLUMNS}
-    if odd := [name for name, text in row.items() if not is_plain(text)]:
+    if odd := [name for name, cell in row.items() if not is_plain(cell)]:
         raise Declined(Why.OTHER, f"{odd[0]}: holds a control character, which no line of a file can hold")
-    return {name: text if name in NUMBERS else guarded(text) for name, text in row.items()}
+    return {name: cell if name in NUMBERS else guarded(cell) for name, cell in row.items()}
 
 
-def guarded(text: str) -> str:
+def guarded(cell: str) -> str:
     """The text, so that no spreadsheet takes it for a formula. Whatever begins with ' lost nothing but that."""
-    return GUARD + text if text.lstrip().startswith(FORMULA) else text
+    return GUARD + cell if cell.lstrip().startswith(FORMULA) else cell
 
 
-def unguarded(text: str) -> str:
+def unguarded(cell: str) -> str:
     """As it was said."""
-    return text[1:] if text.startswith(GUARD) and text[1:].lstrip().startswith(FORMULA) else text
+    return cell[1:] if cell.startswith(GUARD) and cell[1:].lstrip().startswith(FORMULA) else cell
 
 
 def _append(path: Path, rows: Sequence[Row]) -> None:
     """Durably, or not at all; behind a line that a power cut left half, on a new one."""
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\r\n").writerows(row.values() for row in rows)
+    lines = io.StringIO(newline="")
+    csv.writer(lines, lineterminator="\r\n").writerows(row.values() for row in rows)
     with path.open("a+b") as file:
         before = file.seek(0, os.SEEK_END)
         try:
-            file.write(_line_break(file, before) + text.getvalue().encode("utf-8"))
+            file.write(_line_break(file, before) + lines.getvalue().encode("utf-8"))
             file.flush()
             os.fsync(file.fileno())
         except OSError:
@@ -242,8 +245,8 @@ def _line_break(file: BinaryIO, length: int) -> bytes:
     return b"" if file.read(1) == b"\n" else b"\r\n"
 
 
-def _cells(text: str) -> list[list[str]]:
-    return list(csv.reader(io.StringIO(text, newline="")))
+def _cells(found: str) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(found, newline="")))
 
 
 def _write_xlsx(path: Path, batch: Sequence[Row]) -> None:
@@ -256,8 +259,8 @@ def _write_xlsx(path: Path, batch: Sequence[Row]) -> None:
     sheet.append(COLUMNS)
     for row in batch:
         cells = []
-        for name, text in row.items():
-            cell = WriteOnlyCell(sheet, float(text) if name in NUMBERS and text else unguarded(text) or None)
+        for name, said in row.items():
+            cell = WriteOnlyCell(sheet, float(said) if name in NUMBERS and said else unguarded(said) or None)
             if isinstance(cell.value, str):
                 cell.data_type = "s"  # Text, also where it begins with =.
             cells.append(cell)

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from edge.errors import Misconfigured, Unavailable
 from inventory.connect.ledger import Ledger, Owed
-from inventory.connect.ports import Away, Connector, Declined, Document, DocumentState, Posting, TakenBack
+from inventory.connect.ports import Away, Connector, Declined, Document, DocumentState, Posting, TakenBack, Unset
 from inventory.connect.steps import MOST_STEPS, Post, Reverse, Settled, next_step, wait_s
 
 log = logging.getLogger("inventory.connect")
@@ -71,9 +71,8 @@ class Engine:
                 settled += self._bring_about(owed)
                 in_a_row = 0
             except Declined as why:
-                self._ledger.declined(owed, why)
-                log.warning("%s: declined: %s", owed.event_id, why)
-                declined, in_a_row = declined + 1, 0
+                waits = self._refused(owed, why)
+                declined, failed, in_a_row = declined + (not waits), failed + waits, 0
             except Away as fault:
                 failed, in_a_row = failed + 1, in_a_row + 1
                 self._wait(owed, fault)
@@ -86,6 +85,18 @@ class Engine:
                 failed += 1
                 self._wait(owed, Away(f"{type(fault).__name__} in the connector; see its log"))
         return Round(settled, declined, failed)
+
+    def _refused(self, owed: Owed, why: Declined) -> bool:
+        """Note it; whether it waits for the settings, and nobody else is to look."""
+        if not isinstance(why, Unset):
+            self._ledger.declined(owed, why)
+            log.warning("%s: declined: %s", owed.event_id, why)
+            return False
+        attempts = owed.attempts + 1
+        again = self._now() + timedelta(seconds=wait_s(attempts))
+        self._ledger.failed(owed.event_id, attempts, again, str(why), known=False, settings=True)
+        log.warning("%s: the settings of %s: %s; it is posted once they say so", owed.event_id, self._ledger.name, why)
+        return True
 
     def _wait(self, owed: Owed, fault: Away) -> None:
         attempts = owed.attempts + 1

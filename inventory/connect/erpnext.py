@@ -31,6 +31,7 @@ from inventory.connect.ports import (
     PulledItem,
     PulledUnit,
     TakenBack,
+    Unset,
     Why,
 )
 from inventory.connect.settings import ConnectionSettings
@@ -89,7 +90,7 @@ class ErpNextSettings(Section):
     )
     units: Mapping[str, str] = Field({}, description="what the units of our forms are called there: CS = 'Box'")
     places: Mapping[str, str] = Field({}, description="which warehouse a door leads to; unset: that of the order")
-    damaged: str | None = Field(None, min_length=1, description="the warehouse for what came damaged; unset: refused")
+    damaged: str | None = Field(None, min_length=1, description="the warehouse for what came damaged; unset: it waits")
     answer_s: float = Field(ANSWER_S, gt=0, le=120, description="so long an answer may take, seconds")
     ca_file: Place | None = Field(None, description="whose certificates are trusted, PEM; unset: the system's")
 
@@ -237,7 +238,7 @@ class ErpNext:
 
     def _for_damaged(self) -> str:
         if self._settings.damaged is None:
-            raise Declined(Why.OTHER, "some came damaged, and damaged does not say where they go in ERPNext")
+            raise Unset(Why.OTHER, "some came damaged, and damaged does not say where they go in ERPNext")
         return self._settings.damaged
 
     # What is taken back

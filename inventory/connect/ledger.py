@@ -30,6 +30,8 @@ ALL_EVERY = timedelta(minutes=10)
 MOST_AT_ONCE = 500  # Entries taken up in one look; the next one follows at once while there are more.
 SHOWN = 500  # Characters of what the other side said that are kept.
 
+SETTINGS = "settings"  # Why a posting waits: those who keep the connector's settings must look, and nobody else.
+
 
 @dataclass(frozen=True, slots=True)
 class Owed:
@@ -232,9 +234,12 @@ class Ledger:
             word = {"state": "stands", "who": self.name, "why": f"{state.value} since", "decided_at": now}
             transaction.execute(update(flags).where(*its).values(word))
 
-    def failed(self, event_id: str, attempts: int, again_at: datetime, said: str, *, known: bool) -> None:
-        """It is tried again then. `known`: nothing was changed over there."""
-        begun = {"begun_at": None} if known else {}
+    def failed(
+        self, event_id: str, attempts: int, again_at: datetime, said: str, *, known: bool, settings: bool = False
+    ) -> None:
+        """It is tried again then. `known`: nothing was changed over there; `settings`: they must say more first."""
+        begun: dict[str, Any] = {"begun_at": None} if known else {}
+        begun |= {"why": SETTINGS} if settings else {}
         self._note(event_id, attempts=attempts, next_at=again_at, said=said[:SHOWN], **begun)
 
     def postponed(self, event_id: str, again_at: datetime) -> None:

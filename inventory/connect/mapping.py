@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from inventory.connect.ports import Declined, Posting, Why
+from inventory.connect.ports import Declined, Posting, Unset, Why
 
 
 def counted(posting: Posting) -> tuple[str, Decimal, Decimal]:
@@ -30,7 +30,7 @@ def unit_of(posting: Posting, units: Mapping[str, str]) -> str | None:
     for name in (f"{posting.item} {posting.unit}", posting.unit):
         if name in units:
             return units[name]
-    raise Declined(Why.UNIT_UNKNOWN, f"{posting.unit}: units does not say what it is called there")
+    raise Unset(Why.UNIT_UNKNOWN, f"{posting.unit}: units does not say what it is called there")
 
 
 def place_of(posting: Posting, places: Mapping[str, str]) -> str | None:

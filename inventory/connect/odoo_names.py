@@ -11,7 +11,7 @@ from edge.config import Place, Section
 from edge.errors import Misconfigured
 from inventory.connect.mapping import OrderName, place_of, unit_of
 from inventory.connect.odoo_rpc import OdooRpc, Record
-from inventory.connect.ports import Declined, Posting, Why
+from inventory.connect.ports import Declined, Posting, Unset, Why
 from inventory.connect.web import ANSWER_S, Address
 
 PICKING, MOVE, LINE, PRODUCT, UOM = "stock.picking", "stock.move", "stock.move.line", "product.product", "uom.uom"
@@ -33,7 +33,7 @@ class OdooSettings(Section):
     )
     units: Mapping[str, str] = Field({}, description="what the units of our forms are called there: CS = 'Case of 12'")
     places: Mapping[str, str] = Field({}, description="which location a door leads to: B = 'WH/Input'; unset: any")
-    damaged: str | None = Field(None, min_length=1, description="the location for what came damaged; unset: refused")
+    damaged: str | None = Field(None, min_length=1, description="the location for what came damaged; unset: it waits")
     answer_s: float = Field(ANSWER_S, gt=0, le=120, description="so long an answer may take, seconds")
     ca_file: Place | None = Field(None, description="whose certificates are trusted, PEM; unset: the system's")
 
@@ -95,7 +95,7 @@ class OdooNames:
     def for_damaged(self) -> int:
         """The location for what came damaged. Raises Declined."""
         if self._settings.damaged is None:
-            raise Declined(Why.OTHER, "some came damaged, and damaged does not say where they go in Odoo")
+            raise Unset(Why.OTHER, "some came damaged, and damaged does not say where they go in Odoo")
         return self._location(self._settings.damaged)
 
     def _location(self, name: str) -> int:

@@ -229,3 +229,10 @@ class Declined(DockvoiceError):
         """`told`: for a person at the console, in the other system's own words; no secret."""
         super().__init__(told)
         self.why = why
+
+
+class Unset(Declined):
+    """The connector's settings do not say what this one posting needs. Whoever keeps them must look, and nobody else.
+
+    It waits, and goes by itself once the settings say so: no operator said anything wrong, and no pallet is amiss.
+    """

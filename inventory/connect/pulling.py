@@ -6,18 +6,20 @@ site's catalogue, operators as versions of its roster. What did not change is no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from edge.deliver.events import Topics
 from edge.deliver.signed import LARGEST, MOST_LINES, signed_list, size_of_list
 from edge.hash_chain import Signer
-from edge.records import ExpectedLine, ExpectedList, Operator, PlaceKind, ReceivingPlace, plain
+from edge.records import ExpectedLine, ExpectedList, Operator, ReceivingPlace, plain
+from edge.terminal.tables import many
 from inventory.catalogue import SiteCatalogue
 from inventory.catalogue_publishing import publish, publish_roster
 from inventory.connect.ports import Omitted, Pulled, PulledItem
 from inventory.expect import CODE, pallet_fields
+from inventory.expected import Kept, kept, replaced
 from inventory.forms import load_forms
 from inventory.roster import ROSTER, kind_of
 from inventory.sending import send
@@ -28,6 +30,87 @@ REASON = "pulled from the other system"
 ITEMS, UNITS = "items", "items.units"
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a pull would change in what is expected at a site."""
+
+    lists: Mapping[ReceivingPlace, Sequence[ExpectedLine]] = field(default_factory=dict)  # Those that differ, whole.
+    sources: Mapping[ReceivingPlace, Mapping[str, str]] = field(default_factory=dict)
+    withdrawn: Mapping[ReceivingPlace, Sequence[str]] = field(default_factory=dict)  # By place, its notices.
+    omitted: Sequence[Omitted] = ()
+
+    def told(self) -> list[str]:
+        """For a person, a line each: what is published, then what is withdrawn."""
+        lists = [f"{place}: {many(len(lines), 'line')}" for place, lines in self.lists.items() if lines]
+        return lists + self.withdrawals()
+
+    def withdrawals(self) -> list[str]:
+        """A line for each place at which something is withdrawn."""
+        return [
+            f"{place}: withdrawn: {'notice' if len(notices) == 1 else 'notices'} {', '.join(notices)}"
+            for place, notices in self.withdrawn.items()
+        ]
+
+
+def source_of(name: str) -> str:
+    """Under what name a connector's lists are kept."""
+    return f"connect {name}"
+
+
+def planned(known: Iterable[Kept], pulled: Mapping[ReceivingPlace, Sequence[ExpectedLine]], source: str) -> Plan:
+    """What of `pulled` is to be published, and which notices this `source` has withdrawn.
+
+    Notices of other sources stay as they are: those of a person, of the API and of other connectors. Of a list from
+    before sources were kept those are taken for its own that it announces now.
+    """
+    omitted: list[Omitted] = []
+    lists: dict[ReceivingPlace, Sequence[ExpectedLine]] = {}
+    sources: dict[ReceivingPlace, Mapping[str, str]] = {}
+    withdrawn: dict[ReceivingPlace, Sequence[str]] = {}
+    there = {one.expected.place: one for one in known}
+    for place in {**pulled, **there}:
+        lines, before = pulled.get(place, ()), there[place].expected.lines if place in there else ()
+        by = dict(there[place].sources) if place in there else {}
+        news = {line.notice for line in lines}
+        ours = {line.notice for line in before if by.get(line.notice, source if line.notice in news else "") == source}
+        others = [line for line in before if line.notice not in ours]
+        own = [line for line in before if line.notice in ours and line.received and not _same(line, lines)]
+        own = own if place in pulled else []
+        fitting = [*others, *_fitting(place, [*own, *_beside(place, lines, others, by, omitted)], omitted)]
+        if len(fitting) > MOST_LINES or size_of_list(fitting) > LARGEST:
+            omitted.append(Omitted(str(place), f"has {len(fitting):,} lines; {MOST_LINES} at most"))
+        elif _as_announced(before) != _as_announced(fitting):
+            lists[place] = fitting
+            sources[place] = {of: one for of, one in by.items() if of not in ours} | {
+                line.notice: source for line in fitting if line not in others
+            }
+            if gone := sorted(ours - {line.notice for line in fitting}):
+                withdrawn[place] = gone
+    return Plan(lists, sources, withdrawn, omitted)
+
+
+def _as_announced(lines: Sequence[ExpectedLine]) -> list[ExpectedLine]:
+    return sorted((replace(line, received=False) for line in lines), key=lambda one: (one.notice, one.pallet, one.item))
+
+
+def _beside(
+    place: ReceivingPlace,
+    lines: Sequence[ExpectedLine],
+    others: Sequence[ExpectedLine],
+    by: Mapping[str, str],
+    omitted: list[Omitted],
+) -> Iterator[ExpectedLine]:
+    """Those that nobody else has announced already."""
+    for line in lines:
+        first = next((one for one in others if (one.pallet, one.item) == (line.pallet, line.item)), None)
+        if first is None:
+            yield line
+        elif replace(first, received=False) != line:
+            whose = by.get(first.notice, "somebody before sources were kept")
+            told = f"is announced by {whose} already, in notice {first.notice}, and stays as it is there"
+            omitted.append(Omitted(f"{place}, pallet {line.pallet}, item {line.item}", told))
+
+
 class Publishing:
     """What one connector pulls, on its way to the devices of a site."""
 
@@ -36,35 +119,24 @@ class Publishing:
         self._store = store
         self._signer = signer
         self._name = name
+        self._source = source_of(name)
         self._site = site
 
-    def expected(self, pulled: Pulled) -> tuple[list[ExpectedList], list[Omitted]]:
-        """Publish the lists that differ; those that were published, and what could not be."""
+    def expected(self, pulled: Pulled) -> tuple[list[ExpectedList], Plan]:
+        """Publish the lists that differ; those that were published, and what was planned."""
         if pulled.expected is None:
-            return [], []
-        omitted: list[Omitted] = []
-        known = {one.expected.place: one.expected for one in self._store.expected() if one.expected.site == self._site}
-        changed: dict[ReceivingPlace, Sequence[ExpectedLine]] = {}
-        for place, lines in pulled.expected.items():
-            before = known[place].lines if place in known else ()
-            after = [*(line for line in before if line.received and not _same(line, lines)), *lines]
-            fitting = list(_fitting(place, after, omitted))
-            if len(fitting) > MOST_LINES or size_of_list(fitting) > LARGEST:
-                omitted.append(Omitted(str(place), f"has {len(fitting):,} lines; {MOST_LINES} at most"))
-            elif [replace(line, received=False) for line in before] != [
-                replace(line, received=False) for line in fitting
-            ]:
-                changed[place] = fitting
-        gone = [
-            place
-            for place, one in known.items()
-            if place.kind is PlaceKind.TRAILER and one.lines and place not in pulled.expected
-        ]
-        lists = self._store.expect(self._site, changed | dict.fromkeys(gone, ()))
+            return [], Plan()
+        with self._store.transaction() as transaction:
+            plan = planned(kept(transaction, self._site), pulled.expected, self._source)
+            now = datetime.now(UTC)
+            lists = [
+                replaced(transaction, self._site, place, lines, now, plan.sources[place])
+                for place, lines in plan.lists.items()
+            ]
         lists += [one for one in self._store.expect_received(pallet_fields(self._settings)) if one.site == self._site]
         latest = {one.place: one for one in lists}
         self._send(list(latest.values()))
-        return list(latest.values()), omitted
+        return list(latest.values()), plan
 
     def _send(self, lists: list[ExpectedList]) -> None:
         now = datetime.now(UTC)

@@ -21,9 +21,9 @@ from inventory.audit import signer_in
 from inventory.connect.alone import alone
 from inventory.connect.engine import Engine, Round
 from inventory.connect.ledger import Ledger
-from inventory.connect.ports import Away, Connector, Declined, Posting, left_out
+from inventory.connect.ports import Away, Connector, Declined, Posting, Pulled, left_out
 from inventory.connect.postings import posting
-from inventory.connect.pulling import Publishing
+from inventory.connect.pulling import Plan, Publishing, planned, source_of
 from inventory.connect.settings import KINDS, ConnectionSettings
 from inventory.connect.steps import wait_s
 from inventory.connect.telling import tell_declined
@@ -96,9 +96,11 @@ class ConnectorDesk:
         told, wanted = [], self.settings.pull
         omitted = list(pulled.omitted)
         if "expected" in wanted:
-            lists, unfit = publishing.expected(pulled)
-            omitted += unfit
+            lists, plan = publishing.expected(pulled)
+            omitted += plan.omitted
             told += [f"{one.place}: version {one.version}, {many(len(one.lines), 'line')}" for one in lists]
+            for line in plan.withdrawals():
+                log.warning("%s, since %s has it no more", line, self.name)
         if "items" in wanted and pulled.items is not None:
             told += _published(partial(publishing.items, pulled.items))
         if "operators" in wanted and pulled.operators is not None:
@@ -106,6 +108,13 @@ class ConnectorDesk:
         for line in left_out(omitted):
             log.info("%s", line)
         return told
+
+    def plan(self, pulled: Pulled) -> Plan:
+        """What publishing it would change in what is expected; nothing where the settings want none of it published."""
+        if "expected" not in self.settings.pull or pulled.expected is None:
+            return Plan()
+        known = [one for one in self.store.expected() if one.expected.site == self.settings.site]
+        return planned(known, pulled.expected, source_of(self.name))
 
 
 def _published(publish: Callable[[], list[str]]) -> list[str]:
@@ -202,6 +211,7 @@ class Work:
 
 def serve(name: str, settings: ConnectionSettings, inventory: InventorySettings) -> None:
     """Post until SIGTERM or SIGINT. Must run in the main thread, where signals arrive."""
+    inventory.demand_owner()
     stopped = Event()
     with desk(name, settings, inventory) as at:
         for number in (signal.SIGTERM, signal.SIGINT):

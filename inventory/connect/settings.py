@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from edge.config import Layered, Name, Place
+from edge.config import Layered, Name, Place, Unit, demand_owner, units
 from inventory.connect.ports import Connector
 
 
@@ -50,6 +50,16 @@ class ConnectionSettings(Layered):
     )
 
     repairs: ClassVar[str] = "every key is explained in config/connect/"
+    unit: ClassVar[Unit | None] = Unit(
+        settings=units.SETTINGS / "connect",
+        credentials={
+            ("tryton", "password"): "dockvoice-connect.%i.tryton-password",
+            ("odoo", "key"): "dockvoice-connect.%i.odoo-key",
+            ("erpnext", "secret"): "dockvoice-connect.%i.erpnext-secret",
+            ("webhook", "secret"): "dockvoice-connect.%i.webhook-secret",
+            ("webhook", "old_secret"): "dockvoice-connect.%i.webhook-old-secret",
+        },
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +127,8 @@ def _csv_settings() -> type[ConnectionSettings]:
 def _csv(settings: Any) -> Connector:
     from inventory.connect.csv_folder import CsvFolder  # noqa: PLC0415 - see above
 
+    if settings.csv.folder.is_dir():  # what is not mounted is waited for
+        demand_owner(settings.csv.folder)
     return CsvFolder("csv", settings.csv)
 
 

@@ -7,11 +7,12 @@ the same with `-reversal` behind it, for the event that takes it back may be the
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from edge.records import written
+from edge.records.instants import in_utc
 from inventory.connect.ports import Deed, Posting, TakenBack
 
 NUMBERS = ("quantity", "damaged")
@@ -63,7 +64,7 @@ def taken_back(posting: Posting, why: TakenBack) -> Telling:
 
 def moment(at: datetime) -> str:
     """As files and messages have it."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return in_utc(at).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def figure(value: Decimal) -> str:

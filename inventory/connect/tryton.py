@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from inventory.connect.ports import Away, Declined, Document, DocumentState, Posting, Pulled, TakenBack, Why
+from inventory.connect.ports import Away, Declined, Document, DocumentState, Posting, Pulled, TakenBack, Unset, Why
 from inventory.connect.tryton_books import MOVE, SHIPMENT, TrytonBooks, TrytonLine, TrytonProduct, TrytonSettings
 from inventory.connect.tryton_pull import TrytonPull
 from inventory.connect.tryton_rpc import Record, RpcSession
@@ -153,13 +153,13 @@ class Tryton:
         code = self._settings.supplier
         if code is None:
             named = f"pallet {posting.pallet}" if posting.pallet else "it"
-            raise Declined(
+            raise Unset(
                 Why.ORDER_UNKNOWN,
                 f"{named} is announced on no open supplier shipment there, and [tryton] supplier names no party",
             )
         found = self._books.parties(code)
         if len(found) != 1:
-            raise Declined(Why.ORDER_UNKNOWN, f"supplier {code!r}, which [tryton] supplier names: {len(found)} there")
+            raise Unset(Why.ORDER_UNKNOWN, f"supplier {code!r}, which [tryton] supplier names: {len(found)} there")
         factor = next(one.factor for one in self._books.units() if one.id == line.product.unit)
         price = (line.product.cost * Decimal(repr(line.unit.factor)) / Decimal(repr(factor))).quantize(
             Decimal("0.0001")

@@ -14,7 +14,7 @@ from pydantic import Field, SecretStr
 
 from edge.config import Section
 from edge.errors import Misconfigured
-from inventory.connect.ports import Declined, Posting, Why
+from inventory.connect.ports import Declined, Posting, Unset, Why
 from inventory.connect.settings import ConnectionSettings
 from inventory.connect.tryton_rpc import Record, RpcSession
 from inventory.connect.web import Address
@@ -43,8 +43,8 @@ class TrytonSettings(Section):
         description='by dock or door, the code of the location there; "*" for all others; empty: the warehouse\'s own',
     )
     lots: Literal["create", "known"] = Field("create", description="whether a lot is made that is not known there")
-    damaged: Literal["decline", "leave out", "receive"] = Field(
-        "decline", description="what becomes of damaged ones beside good ones, and of a pallet with an exception"
+    damaged: Literal["decline", "leave out", "receive"] | None = Field(
+        None, description="what becomes of damaged ones beside good ones, and of a pallet with an exception"
     )
 
 
@@ -144,8 +144,10 @@ class TrytonBooks:
             raise Declined(Why.QUANTITY_WRONG, "says no quantity; correct the entry")
         odd = [f"{posting.damaged} damaged"] if posting.damaged else []
         odd += [posting.exception] if posting.exception else []
+        if odd and policy is None:
+            raise Unset(Why.OTHER, f"{', '.join(odd)}: [tryton] damaged does not say what becomes of them")
         if odd and policy == "decline":
-            raise Declined(Why.OTHER, f"{', '.join(odd)}: [tryton] damaged does not say what becomes of them")
+            raise Declined(Why.OTHER, f"{', '.join(odd)}: look at the pallet; [tryton] damaged wants a person to")
         if policy == "receive":
             quantity += posting.damaged or 0
         elif posting.exception:
@@ -174,10 +176,10 @@ class TrytonBooks:
             raise Declined(Why.UNIT_UNKNOWN, "says no unit; correct the entry")
         name = units.get(f"{product.code} {code}") or units.get(code)
         if name is None:
-            raise Declined(Why.UNIT_UNKNOWN, f"unit {code} of {product.code}: [tryton] units does not say what it is")
+            raise Unset(Why.UNIT_UNKNOWN, f"unit {code} of {product.code}: [tryton] units does not say what it is")
         found = [one for one in self.units() if one.name == name]
         if not found:
-            raise Declined(Why.UNIT_UNKNOWN, f"unit {name!r}, which [tryton] units names: there is none there")
+            raise Unset(Why.UNIT_UNKNOWN, f"unit {name!r}, which [tryton] units names: there is none there")
         unit = found[0]
         if unit.category != product.category:
             raise Declined(Why.UNIT_UNKNOWN, f"{name!r} cannot be converted into the unit of {product.code}")
@@ -206,7 +208,7 @@ class TrytonBooks:
             raise Declined(Why.PLACE_UNKNOWN, told)
         found = self._session.search("stock.location", [["code", "=", code], ["type", "=", "storage"]], ("code",))
         if len(found) != 1:
-            raise Declined(Why.PLACE_UNKNOWN, f"location {code!r}, which [tryton] places names: {len(found)} there")
+            raise Unset(Why.PLACE_UNKNOWN, f"location {code!r}, which [tryton] places names: {len(found)} there")
         return int(found[0]["id"])
 
     def codes(self, item: str, units: Iterable[TrytonUnit]) -> Iterator[tuple[int, str]]:

@@ -67,7 +67,7 @@ def user_add(
     role: RoleNamed = "viewer",
     *,
     by_proxy: Annotated[
-        bool, typer.Option("--by-proxy", help="No password: console.proxy says who it is (OIDC, LDAP).")
+        bool, typer.Option("--by-proxy", help="No password: the proxy says who it is, in console.proxy_header.")
     ] = False,
 ) -> None:
     """Let somebody sign in. The password is asked for; or it is the first line of what comes by a pipe.

@@ -22,6 +22,9 @@ from inventory.console.tables import alone, deeds
 NO_RECORDING = "0" * 64
 CHAINING = 0x64656564  # "deed": under this lock a link is added, for two would both follow the same one.
 
+SIGNED_IN = "signed_in"
+SIGN_INS = 50  # So many of somebody's are looked at: some weeks.
+
 STEP = 200  # Lines that are followed at one look: some 50 ms, and a page waits for it.
 ANEW = timedelta(
     hours=1
@@ -86,6 +89,12 @@ def about(transaction: Connection, what: Collection[str] | Select[Any], only: Co
     """What was done about any of these, the first first; of these kinds, where some are given."""
     wanted = _NOTED.where(deeds.c.about.in_(what)).order_by(deeds.c.number)
     return _noted(transaction, wanted.where(deeds.c.deed.in_(only)) if only else wanted)
+
+
+def has_signed_in(transaction: Connection, name: str, address: str) -> bool:
+    """Whether one of somebody's latest sign-ins was from this address."""
+    wanted = _NOTED.where(deeds.c.about == name, deeds.c.deed == SIGNED_IN).order_by(deeds.c.number.desc())
+    return any(one.deed.address == address for one in _noted(transaction, wanted.limit(SIGN_INS)))
 
 
 _NOTED = select(deeds.c.number, deeds.c.at, deeds.c.body)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select
 
 from edge.records import LOUD_DB, NOISY_DB, QUIET_DB
 from inventory import statuses
+from inventory.continuity import CHAIN_BROKEN, NUMBER_JUMPS, alarmed
 from inventory.master_kinds import RESERVED
 from inventory.roster import ROSTER
 from inventory.statuses import Status
@@ -36,6 +37,7 @@ class Device:
     said: Mapping[str, Any] = field(repr=False)  # As in schemas/status.schema.json.
     keys: int  # Enrolled for it.
     wanted: Mapping[str, int] = field(default_factory=dict)  # The version of each kind that was published.
+    odd: Collection[str] = ()  # What does not continue in its events, and nobody has decided about: `continuity`.
 
     @property
     def missing(self) -> int:
@@ -89,7 +91,10 @@ class Device:
     def waits_since(self) -> datetime | None:
         """When the oldest of them was recorded, by the device's clock."""
         told = self.said.get("backlog", {}).get("since")
-        return None if told is None else datetime.fromisoformat(told)
+        try:
+            return None if told is None else datetime.fromisoformat(told)
+        except ValueError:  # the schema knows the shape only; there is no thirtieth of February
+            return None
 
     @property
     def versions(self) -> list[tuple[str, int | None, int | None, str | None]]:
@@ -114,11 +119,13 @@ class Device:
 
     def alarms(self, now: datetime, silent: timedelta) -> list[str]:
         """What somebody should look at, as codes."""
-        last = self.since if self.since is not None and not self.linked else self.heard_at
+        last = max((one for one in (self.since, self.heard_at) if one is not None), default=None)
         waits = self.waits_since
         declined = any(reason for *_, reason in (*self.versions, self.roster))
         amiss = {
             "silent": not self.linked and (last is None or now - last > silent),
+            "chain": CHAIN_BROKEN in self.odd,
+            "number": NUMBER_JUMPS in self.odd,
             "gap": self.missing > 0,
             "backlog": self.linked and waits is not None and now - waits > BACKLOG,
             "no_key": not self.keys,
@@ -137,14 +144,21 @@ def known(transaction: Connection, enrolled: Iterable[tuple[str, str]]) -> list[
         keys[at] = keys.get(at, 0) + 1
     said = {(one.site, one.device): one for one in statuses.told(transaction)}
     came = {(row.site, row.device): row for row in transaction.execute(select(devices))}
-    published = _published(transaction)
+    published, odd = _published(transaction), alarmed(transaction)
     return [
-        _device(at, said.get(at), came.get(at), keys.get(at, 0), published.get(at[0], {}))
-        for at in sorted({*keys, *said, *came})
+        _device(at, said.get(at), came.get(at), keys.get(at, 0), published.get(at[0], {}), odd.get(at, ()))
+        for at in sorted({*keys, *said, *came} - (statuses.retired(transaction) - keys.keys()))
     ]
 
 
-def _device(at: tuple[str, str], said: Status | None, came: Any, keys: int, wanted: Mapping[str, int]) -> Device:
+def _device(
+    at: tuple[str, str],
+    said: Status | None,
+    came: Any,
+    keys: int,
+    wanted: Mapping[str, int],
+    odd: Collection[str],
+) -> Device:
     times = (None if said is None else said.heard_at, None if came is None else came.heard_at)
     heard: list[datetime] = [one for one in times if one is not None]
     return Device(
@@ -158,6 +172,7 @@ def _device(at: tuple[str, str], said: Status | None, came: Any, keys: int, want
         said={} if said is None else said.said,
         keys=keys,
         wanted=wanted,
+        odd=odd,
     )
 
 

@@ -7,12 +7,12 @@ What changes something carries the token of the session, and comes from a page o
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
+from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
@@ -29,19 +29,40 @@ def route(place: Workplace, tabs: tuple[Tab, ...], way: Way) -> Route:
     """The way as Starlette has it."""
 
     async def endpoint(request: Request) -> Response:
-        given: Mapping[str, str] = {}
-        files: Mapping[str, bytes] = {}
-        if way.changes:
-            if not 0 <= _length(request) <= way.largest:
-                return Response("too large", 413)
-            form = await request.form(max_files=1, max_fields=300)
-            given = {name: value for name, value in form.multi_items() if isinstance(value, str)}
-            files = {name: await value.read() for name, value in form.multi_items() if isinstance(value, UploadFile)}
-            await form.close()
-        call = Call(place, request, given, files, tabs=tabs)
+        if way.changes and not 0 <= _length(request) <= way.largest:
+            return Response("too large", 413)
+        call = Call(place, request, {}, {}, tabs=tabs)
+        try:
+            # Of who has not signed in nothing is read, unless it is the sign-in.
+            if way.changes and (way.role is None or await run_in_threadpool(_may_send, call)):
+                await _read(call)
+        except ClientDisconnect:
+            log.info("%s: the browser went away before it had sent all", way.path)
+            return Response(status_code=400)  # that nobody gets
         return await run_in_threadpool(_answered, call, way)
 
     return Route(way.path, endpoint, methods=["POST"] if way.changes else ["GET"])
+
+
+async def _read(call: Call) -> None:
+    """Take what the form sends. Raises ClientDisconnect."""
+    form = await call.request.form(max_files=1, max_fields=300)
+    call.given = {name: value for name, value in form.multi_items() if isinstance(value, str)}
+    call.files = {name: await value.read() for name, value in form.multi_items() if isinstance(value, UploadFile)}
+    await form.close()
+
+
+def _may_send(call: Call) -> bool:
+    """Whether somebody who has signed in sends it. Where nobody can know, what was typed is kept for another try."""
+    try:
+        with call.look() as transaction:
+            token = call.request.cookies.get(cookie_name(call.place, COOKIE))
+            return (
+                told_by_proxy(call.place.settings.console, call.request) is not None
+                or sessions.of(transaction, token, call.place.now()) is not None
+            )
+    except Unavailable:
+        return True
 
 
 def _length(request: Request) -> int:
@@ -82,17 +103,24 @@ def _see_who(call: Call) -> str | None:
     named = told_by_proxy(place.settings.console, call.request)
     with call.look() as transaction:
         call.who = sessions.of(transaction, token, place.now())
-    if named is None or (call.who is not None and call.who.name == named):
-        return None
+        if named is None or (call.who is not None and call.who.name == named):
+            return None
+        if not _is_by_proxy(transaction, named):  # its word signs nobody in, nor over to another
+            call.who = None if call.who is None or _is_by_proxy(transaction, call.who.name) else call.who
+            return None
     call.who = None
     with call.open() as transaction:
-        if people.known(transaction, named) is None:
-            return None
         started = sessions.begin(transaction, named, place.now(), call.lasting)
         call.who = sessions.of(transaction, started, place.now())
-        deed = deeds.NotedDeed(named, address_of(place.settings.console, call.request), "signed_in", named)
+        deed = deeds.NotedDeed(named, address_of(place.settings.console, call.request), deeds.SIGNED_IN, named)
         deeds.note(transaction, deed, place.now(), place.signer)
     return started
+
+
+def _is_by_proxy(transaction: Connection, name: str) -> bool:
+    """Whether it is somebody who was added for the proxy. Who has a password signs in with it and in no other way."""
+    colleague = people.known(transaction, name)
+    return colleague is not None and not colleague.by_password
 
 
 def _to_sign_in(request: Request) -> Response:
@@ -108,4 +136,4 @@ def is_ours(request: Request) -> bool:
     if (site := request.headers.get("sec-fetch-site")) is not None:
         return site in {"same-origin", "none"}
     origin = request.headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == request.headers.get("host")
+    return origin is None or origin.partition("://")[2] == request.headers.get("host")

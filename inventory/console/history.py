@@ -11,7 +11,9 @@ from sqlalchemy import Connection, select
 
 from edge.deliver.events import CANCELLED, WITHHELD
 from edge.hash_chain import CHAIN, GENESIS, KEYID, PREVIOUS, SIGNATURE, is_word_of, parsed
+from edge.records.strict_json import shallow
 from inventory.keys import KeyDirectory
+from inventory.records import MALFORMED
 from inventory.tables import entries, events, refused
 
 MOST = 200  # Corrections of one thing that are shown: nobody has made so many.
@@ -45,8 +47,9 @@ class Step:
 
     @property
     def data(self) -> Mapping[str, Any]:
-        """What it says."""
-        found: Mapping[str, Any] = self.event.get("data", {})
+        """What it says, in the shape that its schema has; nothing where it has another."""
+        is_malformed = any(one.startswith(MALFORMED) for one in self.reasons)
+        found: Mapping[str, Any] = {} if is_malformed else self.event.get("data", {})
         return found
 
     @property
@@ -65,7 +68,7 @@ def step(transaction: Connection, keys: KeyDirectory, event_id: str) -> Step | N
     kind = row.type.split(".")[2]
     proof = _proof(transaction, keys, row.site, row.device, row.sequence, said)
     at = (row.event_id, row.site, row.device, row.sequence)
-    return Step(*at, kind, row.state, said, row.received_at, (), proof)
+    return Step(*at, kind, row.state, shallow(said), row.received_at, (), proof)
 
 
 def _refused(transaction: Connection, keys: KeyDirectory, event_id: str) -> Step | None:
@@ -75,7 +78,7 @@ def _refused(transaction: Connection, keys: KeyDirectory, event_id: str) -> Step
     said = parsed(row.body)
     proof = _proof(transaction, keys, row.site, row.device, row.sequence, said)
     at = (row.event_id, row.site, row.device, row.sequence)
-    return Step(*at, "refused", None, said, row.received_at, tuple(row.reasons), proof)
+    return Step(*at, "refused", None, shallow(said), row.received_at, tuple(row.reasons), proof)
 
 
 def life(transaction: Connection, keys: KeyDirectory, event_id: str) -> list[Step]:

@@ -14,7 +14,7 @@ def is_proxy(settings: ConsoleSettings, request: Request) -> bool:
 
 def told_by_proxy(settings: ConsoleSettings, request: Request) -> str | None:
     """Who has signed in at the proxy, as it says; None where it says nothing, or somebody else says it."""
-    if not is_proxy(settings, request):
+    if settings.proxy_header is None or not is_proxy(settings, request):
         return None
     said = request.headers.getlist(settings.proxy_header)
     return said[0] if len(said) == 1 and said[0] else None  # two of them: one is the browser's own
@@ -25,5 +25,5 @@ def address_of(settings: ConsoleSettings, request: Request) -> str:
     here = request.client.host if request.client is not None else "unknown"
     if not is_proxy(settings, request):
         return here
-    forwarded = request.headers.get("x-forwarded-for", "")
+    forwarded = ",".join(request.headers.getlist("x-forwarded-for"))  # some proxies add a line of their own
     return forwarded.rpartition(",")[2].strip()[:64] or here  # the last one is the proxy's own word

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, or_, select, tuple_
 
+from edge.records.instants import in_utc
 from inventory.console.decisions import Decided
 from inventory.reviews import Review
 from inventory.tables import reviews
@@ -52,7 +53,7 @@ def _place(after: str | None) -> tuple[datetime, str] | None:
         told_at = datetime.fromisoformat(moment)
     except ValueError:
         return None
-    return None if told_at.tzinfo is None else (told_at, event_id)
+    return None if told_at.tzinfo is None else (in_utc(told_at), event_id)
 
 
 def outcomes(transaction: Connection, decided: Sequence[Decided]) -> list[Outcome]:

@@ -11,7 +11,10 @@ from typing import Any
 from sqlalchemy import Connection, func, select, tuple_
 
 from edge.hash_chain import parsed
-from inventory.tables import refused, rejected
+from edge.records.strict_json import shallow
+from inventory.connect.ledger import SETTINGS
+from inventory.connect.steps import PostingState
+from inventory.tables import postings, refused, rejected
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,23 @@ class Rejection:
     reason: str
     size: int
     received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """What the settings of a connector do not say, and how many postings wait for it."""
+
+    connector: str
+    said: str
+    number: int
+
+
+def unset(transaction: Connection) -> list[Lacking]:
+    """Of every connector, what its settings lack."""
+    waits = (postings.c.state == PostingState.DUE.value, postings.c.why == SETTINGS)
+    wanted = select(postings.c.connector, postings.c.said, func.count()).where(*waits)
+    by = (postings.c.connector, postings.c.said)
+    return [Lacking(*row) for row in transaction.execute(wanted.group_by(*by).order_by(*by))]
 
 
 def refusals(
@@ -67,7 +87,7 @@ def rejections(transaction: Connection, most: int, before: int | None = None) ->
 
 
 def _data(body: bytes) -> Mapping[str, Any]:
-    data = parsed(body).get("data")
+    data = shallow(parsed(body)).get("data")
     if not isinstance(data, dict):
         return {}
     # Half a character, which JSON can hold, stands on no page.

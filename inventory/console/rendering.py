@@ -12,6 +12,9 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from edge.records.instants import in_zone, shown
+from edge.terminal.plain_text import in_lines
+
 TEMPLATES = Path(__file__).with_name("templates")
 
 
@@ -23,6 +26,7 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=visible,
     )
     made.filters["value"] = value
     made.filters["lasting"] = lasting
@@ -38,9 +42,16 @@ def time(moment: datetime | None, zone: ZoneInfo) -> Markup:
     """A moment for a person of the site, and for programs."""
     if moment is None:
         return Markup("")
-    there = moment.astimezone(zone)
+    there = in_zone(moment, zone).isoformat(timespec="seconds")
     # Nothing in it is anybody's words, and a page has hundreds: it is not escaped piece by piece.
-    return Markup(f'<time datetime="{there.isoformat(timespec="seconds")}">{there:%Y-%m-%d %H:%M:%S}</time>')  # noqa: S704
+    return Markup(f'<time datetime="{there}">{shown(moment, zone)}</time>')  # noqa: S704
+
+
+def visible(given: Any) -> Any:
+    """What is put into a page, with what turns its direction or is not seen written out: names stay what they are."""
+    if not isinstance(given, str) or (written := in_lines(given)) == given:
+        return given
+    return Markup(written) if isinstance(given, Markup) else written  # noqa: S704 - no letter of markup is added
 
 
 def value(given: object) -> str:

@@ -15,7 +15,7 @@ from edge.hash_chain import Signer
 from inventory import database
 from inventory.audit import signer_in
 from inventory.clip_folder import ClipFolder
-from inventory.console import tables
+from inventory.console import people, tables
 from inventory.console.app import create
 from inventory.console.device_sounds import DeviceSounds
 from inventory.console.live import Live
@@ -26,7 +26,7 @@ from inventory.forms import load_forms
 from inventory.keys import KeyDirectory
 from inventory.sending import send
 from inventory.serving import LOOPBACK, run, served_as
-from inventory.settings import InventorySettings
+from inventory.settings import ConsoleSettings, InventorySettings
 from inventory.store import Store
 
 log = logging.getLogger("console")
@@ -34,6 +34,7 @@ log = logging.getLogger("console")
 
 def serve(settings: InventorySettings, port: int | None = None) -> None:
     """Serve pages until SIGTERM or SIGINT. Raises Misconfigured, Unavailable or StorageFailed where it cannot begin."""
+    settings.demand_owner()
     ours = settings.console
     at, signer = port or ours.port, signer_of(settings)
     if signer is None:
@@ -41,6 +42,7 @@ def serve(settings: InventorySettings, port: int | None = None) -> None:
     if ours.host not in LOOPBACK and not (ours.address or "").startswith("https:"):
         log.warning("console.host is %s without https: passwords can be read on the way; use a proxy", ours.host)
     with books(settings) as opened:
+        _tell_of_people(opened, ours)
         place = Workplace(
             settings,
             opened,
@@ -55,6 +57,19 @@ def serve(settings: InventorySettings, port: int | None = None) -> None:
         log.info("open %s", ours.address or f"http://{ours.host}:{at}")
         run(server)
         log.info("stopped")
+
+
+def _tell_of_people(books: Books, ours: ConsoleSettings) -> None:
+    """Say in the log who signs in otherwise than the settings suggest."""
+    with books.look() as transaction:
+        everybody = people.everybody(transaction)
+    by_proxy = ", ".join(one.name for one in everybody if not one.by_password)
+    by_password = ", ".join(one.name for one in everybody if one.by_password)
+    if by_proxy and ours.proxy_header is None:
+        log.warning("console.proxy_header is not set: %s, added with --by-proxy, cannot sign in; name it", by_proxy)
+    if by_password and ours.proxy_header is not None:
+        told = "%s signs nobody in who has a password: %s go on using theirs; for the proxy add them with --by-proxy"
+        log.warning(told, ours.proxy_header, by_password)
 
 
 class Server(uvicorn.Server):

@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, true
 
 from inventory.console.people import Role
 from inventory.console.tables import alone, attempts, people, sessions
@@ -15,7 +15,8 @@ from inventory.console.tables import alone, attempts, people, sessions
 WINDOW = timedelta(minutes=15)
 PER_NAME = 8  # Wrong passwords for one name within the window: a person has remembered it by then, or asks for another.
 TRYING = 0x74727973  # "trys": under this lock they are counted, for two would both be the last one.
-PER_ADDRESS = 30  # From one address: behind it may be a whole office.
+PER_ADDRESS = 30  # From one address: behind it may be a whole office. From then on it is slowed down.
+SLOWED = timedelta(seconds=10)  # Between two tries from such an address: 90 in a window, of one name 8 as always.
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +59,27 @@ def end(transaction: Connection, session: SignedIn) -> None:
     transaction.execute(delete(sessions).where(sessions.c.token_sha256 == session.token_sha256))
 
 
-def may_try(transaction: Connection, name: str, address: str, now: datetime) -> bool:
-    """Whether a password may be tried.
+def held_up(transaction: Connection, name: str, address: str, now: datetime, *, known_there: bool) -> timedelta:
+    """How long whoever has this name must wait before a password may be tried from there; nothing: now, and it counts.
 
-    It counts as wrong until `succeeded` says otherwise: no two that come at once are both the last one.
+    It counts as wrong until `succeeded` says otherwise: no two that come at once are both the last one. `known_there`:
+    the person has signed in from this address before, and waits for nobody else's tries, neither for his name from
+    elsewhere nor for other names from there.
     """
     alone(transaction, TRYING)
     transaction.execute(delete(attempts).where(attempts.c.at <= now - WINDOW))
-    mine = select(func.count()).select_from(attempts)
-    by_name = transaction.execute(mine.where(attempts.c.name == name)).scalar_one()
-    by_address = transaction.execute(mine.where(attempts.c.address == address)).scalar_one()
-    if by_name >= PER_NAME or by_address >= PER_ADDRESS:
-        return False
+    of_name, from_there = attempts.c.name == name, attempts.c.address == address
+    if _tries(transaction, of_name, from_there if known_there else true()) >= PER_NAME:
+        return WINDOW
+    is_many = not known_there and _tries(transaction, from_there) >= PER_ADDRESS
+    if is_many and _tries(transaction, from_there, attempts.c.at > now - SLOWED):
+        return SLOWED
     transaction.execute(insert(attempts).values(name=name, address=address, at=now))
-    return True
+    return timedelta()
+
+
+def _tries(transaction: Connection, *which: ColumnElement[bool]) -> int:
+    return transaction.execute(select(func.count()).select_from(attempts).where(*which)).scalar_one()
 
 
 def succeeded(transaction: Connection, name: str, address: str) -> None:

@@ -1,21 +1,21 @@
 """Trailers as a list shows them: what is announced, what came, and whether they are closed.
 
-What a trailer's dossier says counts; this looks at no more than a list needs, of as many trailers as it shows.
+Of each the visit that its page shows, counted as its dossier counts; of as many trailers as the list shows.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection, and_, func, or_, select
 
 from edge.records import PlaceKind
 from inventory.forms import Roles, trailer_fields
-from inventory.tables import entries, expected, said
+from inventory.tables import events, expected, said
+from inventory.verify_dossier import Reckoning, Story, parsed
+from inventory.visits import glance, shown
 
 At = tuple[str, str]
 """Site and number of a trailer."""
@@ -28,11 +28,14 @@ class Trailer:
     site: str
     name: str
     arrival: int = 0  # Of the last entry that names it.
-    announced: set[str] = field(default_factory=set)  # Pallets.
+    announced: set[str] = field(default_factory=set)  # Pallets; here and below.
     received: set[str] = field(default_factory=set)
+    missing: set[str] = field(default_factory=set)
+    beyond: set[str] = field(default_factory=set)  # Received, and not announced.
     entries: int = 0  # That stand.
     last: datetime | None = None
     closed: bool = False
+    visit: int | None = None  # Which one, where it is not the one that its page shows by itself.
 
     @property
     def state(self) -> str:
@@ -62,13 +65,12 @@ def latest(
         behind = or_(said.c.site > site, and_(said.c.site == site, said.c.value > name))
         query = query.having(or_(last < arrival, and_(last == arrival, behind)))
     found = {(row.site, row.value): Trailer(*row) for row in transaction.execute(query.limit(most))}
-    _announce(transaction, found)
-    _count(transaction, found, roles)
+    _look_closer(transaction, found, roles)
     return list(found.values())
 
 
 def awaited(transaction: Connection, roles: Roles, named: str | None = None) -> list[Trailer]:
-    """Those that are announced, and that no entry names yet. Devices know 200 lists at most."""
+    """Those that are announced, and of which no entry came since. Devices know 200 lists at most."""
     listed = select(expected.c.site, expected.c.place, expected.c.since)
     rows = listed.where(expected.c.place.startswith(f"{PlaceKind.TRAILER}/", autoescape=True))
     found: dict[At, Trailer] = {}
@@ -76,46 +78,48 @@ def awaited(transaction: Connection, roles: Roles, named: str | None = None) -> 
         name = str(row.place).partition("/")[2]
         if named in {None, name}:
             found[row.site, name] = Trailer(row.site, name, last=row.since)
-    there = select(said.c.site, said.c.value).where(
-        said.c.field.in_(trailer_fields(roles)), said.c.value.in_([name for _, name in found])
-    )
-    for begun in transaction.execute(there.distinct()):
-        found.pop((begun.site, begun.value), None)
+    _without_begun(transaction, found, roles)
     _announce(transaction, found)  # only now: of a list, its lines are by far the most
     return [one for one in found.values() if one.announced]
+
+
+def _without_begun(transaction: Connection, of: dict[At, Trailer], roles: Roles) -> None:
+    """Leave those of which nothing came, or nothing since they were closed and announced again."""
+    its = (said.c.field.in_(trailer_fields(roles)), said.c.value.in_([name for _, name in of]))
+    there = select(said.c.site, said.c.value, func.max(events.c.received_at).label("came"))
+    there = there.join(events, events.c.event_id == said.c.event_id).where(*its)
+    again = {}
+    for row in transaction.execute(there.group_by(said.c.site, said.c.value)):
+        at = (row.site, row.value)
+        one = of.pop(at, None)
+        if one is not None and one.last is not None and row.came < one.last:
+            again[at] = one
+    for at, gathered in glance(transaction, again, roles).items() if again else ():
+        found = gathered.visits()
+        if found[-1].lists and not found[-1].said:
+            of[at] = again[at]
+            of[at].visit = found[-1].number
 
 
 def _announce(transaction: Connection, of: dict[At, Trailer]) -> None:
     places = {f"{PlaceKind.TRAILER}/{name}": name for _, name in of}
     for row in transaction.execute(select(expected).where(expected.c.place.in_(places))):
         if (one := of.get((row.site, places[row.place]))) is not None:
-            one.announced = {str(line["pallet"]) for line in row.lines or ()}
+            one.announced = one.missing = {str(line["pallet"]) for line in row.lines or ()}
 
 
-def _count(transaction: Connection, of: dict[At, Trailer], roles: Roles) -> None:
-    names, numbers = trailer_fields(roles), {name for _, name in of}
-    wanted = (
-        select(entries, said.c.value.label("trailer"))
-        .join(said, said.c.event_id == entries.c.event_id)
-        .where(said.c.field.in_(names), said.c.value.in_(numbers))
-        .order_by(entries.c.arrival)
-    )
-    of_each: dict[At, list[Any]] = defaultdict(list)
-    for row in transaction.execute(wanted):
-        of_each[row.site, row.trailer].append(row)
-    for at, rows in of_each.items():
-        if at in of:
-            _count_one(of[at], rows, roles)
-
-
-def _count_one(one: Trailer, rows: Iterable[Any], roles: Roles) -> None:
-    for row in rows:
-        role = roles.get(row.form, {"kind": "other", "fields": {}})
-        one.last = row.recorded_at
-        if row.state == "current":
-            one.entries += 1
-            if role["kind"] == "receipt" and (pallet := row.fields.get(role["fields"].get("pallet"))) is not None:
-                one.received.add(str(pallet))
-        if row.replaces is None and row.state != "cancelled":
-            # What corrects an entry belongs to the visit of that one, and opens no trailer again.
-            one.closed = role["kind"] == "closing"
+def _look_closer(transaction: Connection, of: dict[At, Trailer], roles: Roles) -> None:
+    """Count the visit that the page of each shows, as that page does."""
+    for at, gathered in glance(transaction, of, roles).items():
+        visit = shown(gathered.visits(), gathered)
+        if visit is None:
+            continue
+        one, lists = of[at], (parsed(listed.body) for listed in visit.lists)
+        reckoning = Reckoning(gathered.trailer, Story(visit.said, roles), lists)
+        lines = reckoning.lines()
+        one.announced = {line["pallet"] for line in lines if line["expected"]}
+        one.missing = {line["pallet"] for line in lines if line["status"] == "missing"}
+        one.beyond = {line["pallet"] for line in lines if line["status"] == "not_announced"}
+        one.received = reckoning.received
+        one.entries, one.closed = len(reckoning.standing), visit.closing is not None
+        one.last = max((said.moment for said in visit.said), default=one.last)

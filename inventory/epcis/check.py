@@ -16,7 +16,7 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import partial
 from hashlib import sha256
@@ -25,6 +25,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from edge.records.instants import in_zone
 from inventory.epcis import vocabulary
 from inventory.epcis.keys import GLN, Key, KeyKind, NoKey, checked, read
 
@@ -210,11 +211,10 @@ class Checker:
             return
         sign, hours, minutes = parts[1], parts[2] or parts[4], parts[3] or parts[5]
         ahead = timedelta(hours=int(hours), minutes=int(minutes)) * (-1 if sign == "-" else 1)
-        try:
-            true = moment.astimezone(ZoneInfo(zone)).utcoffset()
-        except OverflowError:  # within hours of the years 1 and 9999, when no clock says anything
+        there = in_zone(moment, ZoneInfo(zone))
+        if there.tzinfo is UTC:  # within hours of the years 1 and 9999, when no clock there says anything
             return
-        if true != ahead:
+        if (true := there.utcoffset()) != ahead:
             yield Breach(at, Rule.ZONE, f"found {found}, but clocks in {zone} were {_signed(true)} then")
 
     def _zone_of(self, event: Json) -> str | None:

@@ -9,12 +9,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
+from edge import plain_file
 from edge.errors import ManyFaults, Misconfigured, UnreadableInput, plainly
 from edge.records.strict_json import NotStrict, strict
 from edge.terminal.plain_text import in_one_line
@@ -221,7 +223,7 @@ def _written(out: Path | None) -> Iterator[TextIO]:
         raise UnreadableInput(f"{out}: exists already; name another file")
     part = out.with_name(f"{out.name}.part")
     try:
-        with part.open("w", encoding="utf-8") as sink:
+        with TextIOWrapper(plain_file.private(part, "w"), encoding="utf-8") as sink:
             yield sink
         part.replace(out)
     except OSError as fault:

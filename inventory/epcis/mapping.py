@@ -16,8 +16,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
+from edge import plain_file
 from edge.config import Section
 from edge.errors import ManyFaults, Misconfigured, UnreadableInput, plainly
+from edge.records.instants import in_zone
 from inventory.epcis import vocabulary
 from inventory.epcis.keys import GLN, PREFIX, Key, KeyKind, NoKey, checked, gtin14, link, suffix, urn
 
@@ -95,7 +97,7 @@ class SiteNamed(Section):
 
     def offset(self, moment: datetime) -> timedelta:
         """By how much clocks on its walls were ahead of UTC at this moment, by the time zone database."""
-        found = moment.astimezone(ZoneInfo(self.zone)).utcoffset()
+        found = in_zone(moment, ZoneInfo(self.zone)).utcoffset()
         return found if found is not None else timedelta()
 
 
@@ -243,7 +245,9 @@ def load_mapping(path: Path) -> EpcisMapping:
 
 def _toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # some editors begin a file with a byte order mark
+        return tomllib.loads(
+            plain_file.content(path).decode("utf-8-sig")
+        )  # some editors begin a file with a byte order mark
     except FileNotFoundError:
         raise UnreadableInput(f"{path}: no such file; name the mapping with --mapping") from None
     except (OSError, UnicodeDecodeError) as fault:

@@ -80,6 +80,7 @@ class Office:
             **self._inventory.environment,
             "DOCKVOICE_INVENTORY_CONSOLE__HOST": "127.0.0.1",
             "DOCKVOICE_INVENTORY_CONSOLE__KEY": str(self._inventory.private_key),
+            "DOCKVOICE_INVENTORY_DOSSIER__KEY": str(self._inventory.private_key),
         }
         process = self._running.enter_context(started(command, self._log, settings))
         wait_until(lambda: accepts(self._port), process, "the console", self._log)

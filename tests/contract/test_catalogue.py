@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from edge.deliver.events import Topics, status
 from edge.errors import UnreadableInput
 from edge.hash_chain import PublicKey
 from edge.records.master import Row
 from inventory.catalogue import FaultyRows, Outdated, SiteCatalogue
+from inventory.numbering import RefusedByDevices, floors, number_sent
+from inventory.statuses import StatusWord
 from inventory.store import Store
-from tests.dictated import ANOTHER
+from tests.dictated import ANOTHER, KEY, payload
 
 NOW = datetime(2026, 11, 20, 7, tzinfo=UTC)
 FIRST = int(NOW.timestamp())
@@ -117,3 +120,54 @@ def test_what_is_wrong_is_told_and_makes_no_version(
         deed(north)
     assert told in str(caught.value)
     assert north.kinds() == before == north.history("items")
+
+
+def says_that_it_has(store: Store, version: int, device: str = "dock-3") -> None:
+    topics = Topics("dockvoice", "north", device)
+    said = status("online", site="north", device=device, key=KEY.public)
+    told = {"roster": {"version": version}, "catalogue": {"docks": {"version": version}}}
+    store.statuses.heard([StatusWord.read(payload(said | told), topics)])
+
+
+def test_versions_count_on_from_what_was_sent_and_from_what_devices_have(url: str) -> None:
+    """A clock that was wrong, a broker that lost its store, a database that was lost: nothing begins again below."""
+    now = [NOW + timedelta(days=3650)]
+    with closing(Store.open(url, now=lambda: now[0])) as store:
+        north = store.catalogue("north")
+
+        def sent(above: int = 0, site: str = "north") -> int:
+            with store.transaction() as transaction:
+                return number_sent(transaction, site, "roster", "ben", above, now[0])
+
+        ahead = sent()
+        now[0] = NOW
+        assert sent() == ahead + 1
+        assert sent(ahead + 7) == ahead + 8
+        assert sent(site="south") == int(NOW.timestamp())
+        assert north.put("docks", [("line 2", {"value": "A"})], "ben", "begun", "x.csv").version == int(NOW.timestamp())
+        says_that_it_has(store, ahead + 50)
+        assert sent() == ahead + 51
+        assert north.put("docks", [("line 2", {"value": "B"})], "ben", "more", "x.csv").version == ahead + 51
+        assert north.kinds()[0].kind == "docks"  # the roster is none of these
+        assert len(north.kinds()) == 1
+        with store.transaction() as transaction:
+            assert floors(transaction, "north") == {"roster": ahead + 51}  # the docks were not published yet
+
+
+def test_a_version_that_devices_would_refuse_is_not_published_without_a_word(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with closing(Store.open(url, now=lambda: NOW)) as store:
+        north = store.catalogue("north")
+        made = north.put("docks", [("line 2", {"value": "A"})], "ben", "begun", "x.csv")
+        north.signed(made, b"{}", KEY.public)
+        says_that_it_has(store, made.version + 5)
+        told = rf"1 device would refuse version {made.version} as old \(dock-3 has {made.version + 5}\)"
+        with pytest.raises(RefusedByDevices, match=told):
+            north.signed(made, b"{}", KEY.public)
+        north.signed(north.rollback("docks", made.version, "ben", "devices have a later one"), b"{}", KEY.public)
+        says_that_it_has(store, 9_000_000_000_000_000)  # a status carries no signature, and must not use them up
+        again = north.rollback("docks", made.version, "ben", "once more")
+        assert again.version < 3_000_000_000
+        north.signed(again, b"{}", KEY.public)
+        assert "says that it has a version that nobody made" in caplog.text

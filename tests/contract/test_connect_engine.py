@@ -19,9 +19,10 @@ from inventory.connect import ledger as ledgers
 from inventory.connect.alone import alone
 from inventory.connect.engine import Engine
 from inventory.connect.ledger import Ledger
-from inventory.connect.ports import Document, DocumentState, Posting, Why
+from inventory.connect.ports import Document, DocumentState, Posting, Unset, Why
 from inventory.connect.postings import posting
 from inventory.connect.steps import LONGEST_S, Post, PostingState, Reverse, Settled, next_step, wait_s
+from inventory.console.refusals import unset
 from inventory.flags import FlagState
 from inventory.forms import load_forms, roles
 from inventory.judge import Sound, judge
@@ -529,3 +530,30 @@ def test_waits_grow_and_end_and_heed_who_asks_for_more() -> None:
     assert (waits[0], waits[-1]) == (2.0, LONGEST_S)
     assert wait_s(1, asked=60) == 60
     assert wait_s(1, asked=10**9) == LONGEST_S
+
+
+def test_what_the_settings_do_not_say_waits_for_them_and_lands_in_no_inbox(dock: Dock) -> None:
+    first = dock.says(recorded(1))
+    other = dock.says(recorded(2, pallet_id="0001"))
+    lacking = Unset(Why.OTHER, "2 damaged: [tryton] damaged does not say what becomes of them")
+
+    def hook(deed: str, said: Posting) -> None:
+        if deed == "post" and said.reference == first:
+            raise lacking
+
+    dock.other.before = hook
+    dock.engine().round()
+    assert dock.ledger.counts() | {"posted": 1, "due": 1, "declined": 0} == dock.ledger.counts()
+    (row,) = dock.ledger.open(9)
+    assert (row.event_id, row.why, row.said) == (first, "settings", str(lacking))
+    assert dock.store.flags.all() == []  # of the supervisor
+    assert dock.ledger.untold() == []  # and of the operator
+    assert dock.books.standing(other)
+    with dock.store.transaction() as transaction:
+        assert [(one.connector, one.said, one.number) for one in unset(transaction)] == [("other", str(lacking), 1)]
+    dock.other.before = lambda _deed, _posting: None  # the settings say it now, and it was started again
+    dock.again()
+    dock.until_settled()
+    assert dock.ledger.counts()["posted"] == 2
+    with dock.store.transaction() as transaction:
+        assert unset(transaction) == []

@@ -117,7 +117,7 @@ def test_deeds_that_are_done_at_once_make_one_chain(site: Console) -> None:
 def test_passwords_that_are_tried_at_once_are_counted_all(site: Console) -> None:
     def attempt(_: int) -> bool:
         with site.place.open() as transaction:
-            return sessions.may_try(transaction, "ana", "10.0.0.9", site.place.now())
+            return not sessions.held_up(transaction, "ana", "10.0.0.9", site.place.now(), known_there=False)
 
     with ThreadPoolExecutor(AT_ONCE) as people:
         allowed = list(people.map(attempt, range(3 * AT_ONCE)))

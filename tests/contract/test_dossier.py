@@ -10,9 +10,10 @@ import pytest
 from sqlalchemy import delete, text, update
 
 from edge.records import PlaceKind, ReceivingPlace
+from inventory.console.trailers import latest
 from inventory.store import Store
 from inventory.tables import announced, dossiers, entries
-from inventory.verify_dossier import CONTENT, PAGE, Check, parsed, unpacked
+from inventory.verify_dossier import CONTENT, PAGE, Check, parsed, read_events, unpacked
 from tests.trailer import INVENTORY, SITE, Dock, line, scene
 
 KEYID = INVENTORY.public.keyid
@@ -183,3 +184,97 @@ def test_a_device_that_has_not_sent_all_is_named(dock: Dock) -> None:
     made = dock.dossier()
     assert made.content["still_to_come"] == [{"device": "dock-3", "from": 2, "to": 3}]
     assert "Numbers 2 to 3 of dock-3 have not come yet" in unpacked(made.file)[PAGE].decode()
+
+
+def decided_late(dock: Dock) -> Dock:
+    """As the demo ends: one pallet is recorded, one put aside; the trailer is closed, and then that one is decided."""
+    one, _ = dock.boxes
+    dock.announce(line("742"), line("743", 30))
+    dock.clock.on()
+    aside = one.review(pallet_id="743", trailer="5501")
+    dock.put_aside(one, aside)
+    dock.hear(
+        one.record(pallet_id="742", quantity=24, uom="CS", trailer="5501"), one.record("close-trailer", trailer="5501")
+    )
+    dock.clock.on(60)
+    said = {"utterance": parsed(aside)["data"]["utterance"]}
+    decided = one.record(pallet_id="743", quantity=30, uom="CS", trailer="5501", data=said)
+    dock.hear(decided)
+    dock.put_aside(one, one.review("recorded", of=decided, pallet_id="743", trailer="5501"))
+    return dock
+
+
+def test_what_was_said_before_the_closing_and_decided_later_belongs_to_the_closed_visit(dock: Dock) -> None:
+    (visit,) = decided_late(dock).gathered().visits()
+    assert (visit.number, visit.closing is not None, [one.state for one in visit.reviews]) == (1, True, ["recorded"])
+    made = dock.dossier()
+    assert Check(made.file, KEYID).faults == []
+    assert made.content["figures"]["pallets"] == {"expected": 2, "received": 2}
+    assert (made.content["figures"]["missing"], made.content["figures"]["reviews"]["open"]) == ({}, 0)
+
+
+def test_the_list_counts_as_the_dossier_counts(dock: Dock) -> None:
+    decided_late(dock)
+    with dock.store.engine.begin() as transaction:
+        (listed,) = latest(transaction, dock.roles, 5)
+    assert (listed.state, listed.entries) == ("closed", 3)
+    assert (listed.announced, listed.received) == ({"742", "743"}, {"742", "743"})
+    assert (listed.missing, listed.beyond) == (set(), set())
+
+
+def test_what_another_device_heard_before_the_closing_and_was_decided_later_belongs_to_it(dock: Dock) -> None:
+    one, two = dock.boxes
+    dock.clock.on()
+    said = {"utterance": parsed(two.review(pallet_id="743", trailer="5501"))["data"]["utterance"]}
+    dock.hear(one.record("close-trailer", trailer="5501"))
+    dock.clock.on(60)
+    dock.hear(two.record(pallet_id="743", quantity=30, uom="CS", trailer="5501", data=said))
+    assert [one.closing is not None for one in dock.gathered().visits()] == [True]
+    assert Check(dock.dossier().file, KEYID).faults == []
+
+
+def test_a_closing_that_was_decided_later_closes_from_when_it_was_said(dock: Dock) -> None:
+    one, _ = dock.boxes
+    say = {"uom": "CS", "trailer": "5501"}
+    dock.hear(one.record(pallet_id="1", quantity=1, **say))
+    dock.clock.on()
+    closing_said = {"utterance": parsed(one.review(trailer="5501"))["data"]["utterance"]}
+    dock.clock.on(60 * 6)
+    dock.announce(line("2"))  # it is back in the afternoon
+    dock.hear(one.record(pallet_id="2", quantity=2, **say))
+    dock.clock.on(60)
+    dock.hear(one.record("close-trailer", trailer="5501", data=closing_said))
+    before, now = dock.gathered().visits()
+    assert (before.closing is not None, now.closing) == (True, None)
+    then, later = dock.dossier(visit=0), dock.dossier(visit=1)
+    assert [[one["pallet"] for one in made.content["lines"]] for made in (then, later)] == [["1"], ["2"]]
+    assert Check(then.file, KEYID).faults == Check(later.file, KEYID).faults == []
+
+
+def test_a_clock_that_was_set_back_moves_nothing_into_the_visit_before(dock: Dock) -> None:
+    one, _ = dock.boxes
+    say = {"uom": "CS", "trailer": "5501"}
+    dock.hear(one.record(pallet_id="1", quantity=1, **say), one.record("close-trailer", trailer="5501"))
+    dock.clock.on(-60)
+    dock.hear(one.record(pallet_id="2", quantity=2, **say))
+    assert [[said.number for said in visit.said] for visit in dock.gathered().visits()] == [[1, 2], [3]]
+
+
+def test_a_question_that_stays_open_over_the_closing_parts_nothing(dock: Dock) -> None:
+    one, _ = dock.boxes
+    dock.clock.on()
+    closing_said = {"utterance": parsed(one.review(trailer="5501"))["data"]["utterance"]}
+    dock.hear(one.record(pallet_id="1", quantity=1, uom="CS", trailer="5501"))
+    dock.clock.on(2)
+    dock.hear(one.record("close-trailer", trailer="5501", data=closing_said))
+    (visit,) = dock.gathered().visits()
+    assert [said.number for said in visit.said] == [1, 2]
+
+
+def test_a_dossier_from_before_is_held_to_the_rule_of_its_time(dock: Dock) -> None:
+    decided_late(dock)
+    content = dock.dossier().content
+    assert [one.as_recorded for one in read_events(content, unpacked(dock.dossier().file))] == [False] * 3
+    del content["parted_by"]
+    first, closing, decided = read_events(content, unpacked(dock.dossier().file))
+    assert (first.before(closing), decided.before(closing)) == (True, False)

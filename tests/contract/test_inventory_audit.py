@@ -23,8 +23,21 @@ from inventory.judge import Sound, Unsound, judge
 from inventory.listening import ask
 from inventory.reviews import read_review
 from inventory.statuses import StatusWord
+from inventory.stock import ADDS, TAKES_BACK
 from inventory.store import Store
-from inventory.tables import devices, entries, events, flags, metadata, pallets, postings, refused, stock_moves, waiting
+from inventory.tables import (
+    devices,
+    dossiers_looked,
+    entries,
+    events,
+    flags,
+    metadata,
+    pallets,
+    postings,
+    refused,
+    stock_moves,
+    waiting,
+)
 from inventory.tables import said as said_texts
 from tests.audit_page import audit_page
 from tests.databases import KINDS
@@ -97,6 +110,25 @@ def made_of(sequence: int) -> Any:
     return entries.c.event_id == identity(1, sequence)
 
 
+def moved_by(sequence: int) -> Any:
+    return stock_moves.c.event_id == identity(1, sequence)
+
+
+def moves(sequence: int, line: int, **values: Any) -> Attack:
+    its = moved_by(sequence), stock_moves.c.line == line
+    return lambda transaction: transaction.execute(update(stock_moves).where(*its).values(**values))
+
+
+def moved_besides(of: int, **values: Any) -> Attack:
+    """A row more, like that of an event."""
+
+    def put_in(transaction: Connection) -> None:
+        found = transaction.execute(stock_moves.select().where(moved_by(of), stock_moves.c.line == ADDS))
+        transaction.execute(insert(stock_moves).values({**found.mappings().one(), **values}))
+
+    return put_in
+
+
 def body(change: Callable[[str], str]) -> Attack:
     def altered(transaction: Connection) -> None:
         found = transaction.execute(events.select().where(at(2))).one().body
@@ -111,6 +143,7 @@ def both(*attacks: Attack) -> Attack:
 
 def deleted(sequence: int) -> Attack:
     return both(
+        lambda transaction: transaction.execute(delete(stock_moves).where(moved_by(sequence))),
         lambda transaction: transaction.execute(delete(entries).where(made_of(sequence))),
         lambda transaction: transaction.execute(delete(events).where(at(sequence))),
     )
@@ -226,9 +259,23 @@ ATTACKS: dict[str, tuple[Attack, Broken]] = {
         lambda transaction: transaction.execute(update(refused).values(event_id=identity(1, 9))),
         Broken(3, Wrong.ROW_ALTERED),
     ),
+    "a thousand more in stock": (moves(4, ADDS, quantity=1015), Broken(4, Wrong.STOCK_ALTERED)),
+    "less taken back than was there": (moves(4, TAKES_BACK, quantity=-2), Broken(4, Wrong.STOCK_ALTERED)),
+    "what was cancelled not taken back": (
+        lambda transaction: transaction.execute(delete(stock_moves).where(moved_by(5))),
+        Broken(5, Wrong.STOCK_ALTERED),
+    ),
+    "what was taken back moved elsewhere": (moves(5, TAKES_BACK, location="C"), Broken(5, Wrong.STOCK_ALTERED)),
+    "a stock move of another form": (moves(2, ADDS, form="other"), Broken(2, Wrong.STOCK_ALTERED)),
+    "a stock move at another site": (moves(2, ADDS, site="south"), Broken(2, Wrong.STOCK_ALTERED)),
+    "a stock move put to a cancellation": (
+        moved_besides(4, event_id=identity(1, 5)),
+        Broken(5, Wrong.STOCK_ALTERED),
+    ),
     "the device given another name": (
         lambda transaction: [
-            transaction.execute(update(table).values(device="dock-4")) for table in (devices, events, refused, entries)
+            transaction.execute(update(table).values(device="dock-4"))
+            for table in (devices, events, refused, entries, stock_moves)
         ],
         Broken(1, Wrong.ROW_ALTERED),
     ),
@@ -252,6 +299,9 @@ COUNTED: dict[str, tuple[Attack, dict[str, Any]]] = {
         invented,
         {"stray_entries": 1},
     ),
+    "a stock move of an event that nobody sent": (moved_besides(4, event_id=identity(1, 8)), {"stray_moves": 1}),
+    "a third stock move of an event": (moved_besides(4, line=2), {"stray_moves": 1}),
+    "a stock move of the refused event": (moved_besides(4, event_id=identity(1, 3)), {"stray_moves": 1}),
     "an event before the first": (
         lambda transaction: transaction.execute(
             insert(events).values(
@@ -269,6 +319,7 @@ COUNTED: dict[str, tuple[Attack, dict[str, Any]]] = {
     ),
     "an event turned into one that was withheld": (
         both(
+            lambda transaction: transaction.execute(delete(stock_moves).where(moved_by(4))),
             lambda transaction: transaction.execute(delete(entries).where(made_of(4))),
             lambda transaction: transaction.execute(update(entries).where(made_of(2)).values(state="current")),
             lambda transaction: transaction.execute(
@@ -330,6 +381,7 @@ def test_whatever_is_altered_in_any_column_is_found_but_for_what_the_page_lists(
     chosen[stock_moves.name] = stock_moves.c.event_id == identity(1, 2)
     held_row(store)
     attack(store, posted)
+    attack(store, lambda transaction: transaction.execute(insert(dossiers_looked).values(what="visits", arrival=1)))
     for table in metadata.sorted_tables:
         where = chosen.get(table.name, true())
         with store.engine.begin() as transaction:

@@ -11,9 +11,13 @@ from typing import Any
 import pytest
 
 from edge.deliver.events import Topics, status
+from inventory import retiring
+from inventory.console import fleet
+from inventory.reviews import read_review
 from inventory.statuses import StatusWord, told
 from inventory.store import Store
-from tests.dictated import KEY, payload
+from tests.databases import Read
+from tests.dictated import KEY, payload, recorded, reviewed, signed
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -69,3 +73,47 @@ def test_consumers_that_hear_the_same_devices_in_other_orders_wait_for_none(stor
         for one in done:
             one.result(timeout=60)
     assert len(kept(store)) == 200
+
+
+def test_who_was_linked_and_is_told_of_no_more_is_away(store: Store) -> None:
+    store.statuses.heard([word("online", "dock-1", -8), word("online", "dock-2", -8), word("offline", "dock-3")])
+    assert store.statuses.missed({("north", "dock-2")}) == [("north", "dock-1")]
+    assert [(name, state) for name, state, *_ in kept(store)] == [
+        ("dock-1", "offline"),
+        ("dock-2", "online"),
+        ("dock-3", "offline"),
+    ]
+    assert store.statuses.missed({("north", "dock-2")}) == []
+
+
+def test_of_a_device_that_is_retired_nothing_is_told_until_it_is_enrolled_again(store: Store, event: Read) -> None:
+    store.apply(event(recorded(1)))
+    store.statuses.heard([word("online", "dock-3"), word("online", "ghost")])
+    at, ghost = ("north", "dock-3"), ("north", "ghost")
+    with store.transaction() as transaction:
+        assert [retiring.unknown(transaction), retiring.owed(transaction, at).told] == [[ghost], ""]
+        retiring.retire(transaction, at, NOON, enrolled=True)
+        retiring.retire(transaction, ghost, NOON, enrolled=False)
+        assert fleet.known(transaction, []) == []
+        assert retiring.unknown(transaction) == []
+        (back,) = fleet.known(transaction, [at])
+    assert (back.linked, back.handled, len(store.rows())) == (False, 1, 1)
+    store.statuses.heard([word("online", "dock-3")])
+    with store.transaction() as transaction:
+        assert [one.linked for one in fleet.known(transaction, [at])] == [True]
+        assert not retiring.is_known(transaction, ghost)
+
+
+def test_what_a_device_still_has_is_known_before_it_is_retired(store: Store, event: Read) -> None:
+    store.apply(event(recorded(1)))
+    store.apply(event(recorded(5)))
+    said = status("online", site="north", device="dock-3", key=KEY.public) | {"backlog": {"entries": 7}}
+    store.statuses.heard([StatusWord.read(payload(said), Topics("dockvoice", "north", "dock-3"))])
+    store.review(read_review(signed(reviewed(1)), Topics("dockvoice", "north", "dock-3")))
+    with store.transaction() as transaction:
+        found = retiring.owed(transaction, ("north", "dock-3"))
+    assert found == retiring.LeftBehind(missing=4, backlog=7, reviews=1)
+    assert found.told == "4 events are missing, 7 entries wait on it, 1 of its utterances wait for a person"
+    with store.transaction() as transaction:
+        retiring.retire(transaction, ("north", "dock-3"), NOON, enrolled=True)
+    assert store.reviews() == []

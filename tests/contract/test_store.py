@@ -8,11 +8,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from sqlalchemy import text
 
-from edge.deliver.events import Topics
+from edge.deliver.events import Topics, timestamp
 from edge.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
 from inventory.records import Applied, Counts, Duplicate, Refused
 from inventory.reviews import read_review
@@ -20,6 +21,17 @@ from inventory.store import ROW, Aside, Store
 from tests.databases import Read
 from tests.dictated import amended, cancelled, identity, payload, recorded, reviewed, signed
 from tests.postgresql import PostgreSQL
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
+def test_every_moment_comes_back_whatever_the_servers_time_zone(url: str, zone: str, event: Read) -> None:
+    """PostgreSQL tells a moment in the zone of its session, where the year 1 may be one before Christ."""
+    beside = "" if url.startswith("sqlite") else f"?options=-c%20timezone%3D{quote(zone, safe='')}"
+    moments = ["0001-01-01T00:00:00.000Z", "9999-12-31T23:59:59.999Z"]
+    with closing(Store.open(url + beside)) as store:
+        for number, moment in enumerate(moments, 1):
+            store.apply(event(recorded(number) | {"time": moment}))
+        assert sorted(timestamp(row.recorded_at) for row in store.rows()) == moments
 
 
 def test_an_event_becomes_one_row_with_its_leading_zeros(store: Store, event: Read) -> None:

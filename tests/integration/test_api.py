@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from edge.deliver.signed import place_of, read_expected, read_master, read_roste
 from edge.errors import Unavailable
 from inventory.api import tables, tokens
 from inventory.api.app import ENDPOINTS, create
+from inventory.api.asking import cursor
 from inventory.api.command import commands
 from inventory.api.tokens import Scope
 from inventory.console import deeds
@@ -26,7 +28,8 @@ from inventory.sending import every_retained
 from tests.api import Program, described, program, token
 from tests.console import Console, console
 from tests.console_dock import morning
-from tests.dictated import KEY, identity
+from tests.console_story import apply
+from tests.dictated import KEY, identity, recorded
 from tests.mosquitto import Mosquitto
 from tests.rows import every
 
@@ -234,6 +237,59 @@ def test_a_parameter_that_cannot_be_is_named(erp: Program, query: str, parameter
     assert "dockvoice_secret" not in answer.text
 
 
+WAITING = ("/v1/reviews", "/v1/refusals", "/v1/flags")
+ODD = ("a", "2026-02-30T00:00:00+00:00", "2026-11-22", "2026-11-22T08:00:00", "2026-W47", "", "9" * 200, 5, None, ["x"])
+BEYOND = ("9999-12-31T23:59:59+14:00", "9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00")
+
+
+@pytest.mark.parametrize("path", WAITING)
+def test_a_place_in_time_that_cannot_be_is_told_and_any_that_can_be_is_taken(erp: Program, path: str) -> None:
+    behind = ["x", "y"] if path.endswith("flags") else ["x"]
+
+    def asked(place: Any) -> int:
+        return int(erp.get(path, params={"cursor": cursor([place, *behind])}).status_code)
+
+    assert [asked(one) for one in ODD] == [400] * len(ODD)
+    assert [asked(one) for one in BEYOND] == [200] * len(BEYOND)
+    deep = base64.urlsafe_b64encode(b"[" * 700).decode().rstrip("=")
+    assert erp.get(path, params={"cursor": deep}).status_code == 400
+
+
+def test_what_was_refused_for_its_depth_or_shape_hides_nothing_else(tmp_path: Path) -> None:
+    with console(tmp_path, mqtt=NOBODY) as site:
+        events = [recorded(number) for number in range(1, 5)]
+        events[0]["data"]["reading"]["confidence"] = nested(900)
+        events[1]["data"]["fields"] = {"pallet_id": nested(900)}
+        events[2]["data"] = "nothing"
+        events[3]["data"]["fields"]["quantity"] = 0
+        apply(site, *events)
+        erp = program(site)
+        answers = [erp.get("/v1/refusals", params={"limit": limit}) for limit in (1, 3, 1000)]
+        assert [len(one.json()["refusals"]) for one in answers] == [1, 3, 4]
+        assert "…" in answers[-1].text
+        for number in range(1, 5):
+            assert erp.get(f"/v1/entries/{identity(1, number)}").status_code == 200
+
+
+def test_an_event_that_an_earlier_version_applied_stops_no_reader(tmp_path: Path) -> None:
+    with console(tmp_path, mqtt=NOBODY) as site:
+        apply(site, recorded(1), recorded(2))
+        with site.engine.begin() as transaction:
+            body = json.dumps(recorded(1) | {"further": nested(900)})
+            its = {"body": body, "id": identity(1, 1)}
+            transaction.execute(text("UPDATE events SET body = :body WHERE event_id = :id"), its)
+        erp = program(site)
+        assert len(erp.get("/v1/events").json()["events"]) == 2
+        assert erp.get(f"/v1/entries/{identity(1, 1)}").status_code == 200
+
+
+def nested(levels: int) -> list[Any]:
+    found: list[Any] = []
+    for _ in range(levels):
+        found = [found]
+    return found
+
+
 def test_what_leads_nowhere_is_a_problem_too(erp: Program) -> None:
     for method, path, status in (
         ("GET", "/v1/nothing", 404),
@@ -257,6 +313,7 @@ def test_what_leads_nowhere_is_a_problem_too(erp: Program) -> None:
         ("{", 400, None),
         ('{"lines": [], "lines": []}', 400, None),
         ("[" * 3000, 400, None),
+        ("[" * 500 + "]" * 500, 400, None),
         ("\udcff", 400, None),
         ('{"lines": []}', 400, "/lines"),
         ('{"lines": [{}]}', 400, "/lines/0/notice"),
@@ -390,6 +447,17 @@ def test_an_entry_comes_with_its_history_and_its_proof(erp: Program) -> None:
     assert life["stands"] == life["history"][1]["event_id"]
     assert life["history"][0]["event"]["id"] == corrected
     assert {one["proof"]["fault"] for one in life["history"]} == {"unsigned"}, "these tests write their events unsigned"
+
+
+def test_a_trailer_in_the_list_counts_as_its_visit_does(erp: Program) -> None:
+    listed = erp.get("/v1/trailers").json()["trailers"]
+    assert len(listed) == 3
+    for one in listed:
+        visit = erp.get(f"/v1/sites/{one['site']}/trailers/{one['trailer']}").json()
+        counted = {"expected": len(one["announced"]), "received": len(one["received"])}
+        assert visit["figures"]["pallets"] == counted, one["trailer"]
+        missing = {line["pallet"] for line in visit["lines"] if line["status"] == "missing"}
+        assert missing == {*one["missing"]}
 
 
 def test_refusals_flags_devices_and_trailers_are_told_as_the_console_has_them(erp: Program) -> None:

@@ -73,7 +73,8 @@ def test_what_was_altered_on_the_device_is_whole_in_the_inventory(
     assert ended.returncode == 1
     assert "BROKEN at 2: the event, its link or the hash of its recording was altered" in ended.stdout
     database = f"sqlite:///{tmp_path / 'inventory' / 'inventory.db'}"
-    assert dockvoice("inventory", "audit", "verify", "--database", database).returncode == 0
+    enrolled = ("--keys", inventory.keys, "--device", "site/device")
+    assert dockvoice("inventory", "audit", "verify", "--database", database, *enrolled).returncode == 0
 
 
 def test_a_device_with_a_spoilt_key_does_not_start(tmp_path: Path, repository: Path) -> None:

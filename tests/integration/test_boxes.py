@@ -34,8 +34,10 @@ extra for those who work on the source tree, the other."""
 def wanted(repository: Path, without: set[str]) -> Iterator[str]:
     """What the distributions and all of their extras require, but for extras `without` and what this tree makes."""
     for tree in (".", "inventory", "lab"):
-        project = tomllib.loads((repository / tree / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-        extras = {"": project["dependencies"], **project.get("optional-dependencies", {})}
+        told = tomllib.loads((repository / tree / "pyproject.toml").read_text(encoding="utf-8"))
+        project, hooks = told["project"], told["tool"]["hatch"].get("metadata", {}).get("hooks", {})
+        always = project.get("dependencies") or hooks["custom"].get("dependencies", [])
+        extras = {"": always, **project.get("optional-dependencies", {})}
         for needs in (needs for extra, needs in extras.items() if extra not in without):
             yield from (need for need in needs if not Requirement(need).name.startswith("dockvoice"))
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import struct
 import subprocess
 import sys
 import warnings
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -246,6 +248,99 @@ def test_unsigned_events_are_left_out(journal: Journal, tmp_path: Path) -> None:
     assert export(journal.trail, trail, tmp_path / "signed.zip") == Bundled(events=1, unsigned=1, silent=0)
     assert EVENT in parts(tmp_path / "signed.zip")
     assert "0000000001/event.json" not in parts(tmp_path / "signed.zip")
+
+
+def test_nothing_in_a_bundle_steers_the_terminal(whole: Path, keyid: str, check: Check, tmp_path: Path) -> None:
+    for name in ("\x1b[1A\x1b[2K99 holds\n100 holds/event.json", "\u202e0000000009/event.json", "x" * 60_000):
+        checked = check(zipped({**parts(whole), name: b"{}"}, tmp_path / "forged.zip"), keyid)
+        told = checked.stdout + checked.stderr
+        assert refused(checked)
+        assert (len(told) < 500, told.count("\n")) == (True, 1)
+        assert told.isascii()
+        assert told.strip().isprintable()
+    event = json.loads(parts(whole)[EVENT])
+    keys = {f"keys/{keyid}.pub": parts(whole)[f"keys/{keyid}.pub"]}
+    strange = json.dumps({**event, "keyid": "\x1b[2J" * 1000}).encode()
+    checked = check(zipped({**keys, EVENT: strange, READING: b""}, tmp_path / "forged.zip"), keyid)
+    assert (refused(checked), checked.stdout.strip().isprintable()) == (True, True)
+
+
+def test_what_no_device_put_into_it_is_refused(whole: Path, keyid: str, check: Check, tmp_path: Path) -> None:
+    for name, told in {
+        "index.html": "is no name of a member",
+        "../../x": "is no name of a member",
+        "0000000002/notes.txt": "is no name of a member",
+        "0000000002/": "is no name of a member",
+        "0000000009/audio.flac": "belongs to no event",
+        "0000000009/support/a.flac": "belongs to no event",
+    }.items():
+        checked = check(zipped({**parts(whole), name: b"x"}, tmp_path / "stray.zip"), keyid)
+        assert (refused(checked), checked.stdout) == (True, "")
+        assert told in checked.stderr
+
+
+def test_an_event_stands_for_itself_once(whole: Path, keyid: str, check: Check, tmp_path: Path) -> None:
+    good = parts(whole)
+    again = {name.replace("0000000002", "0000000007"): content for name, content in good.items()}
+    checked = check(zipped({**good, **again}, tmp_path / "twice.zip"), keyid)
+    assert refused(checked)
+    assert checked.stdout.splitlines()[3:] == ["7 the same event is in it under another number"]
+
+
+def limited(repository: Path, path: Path, keyid: str) -> subprocess.CompletedProcess[str]:
+    """The check with 600 MB of address space."""
+    script = repository / "docs" / "verify_bundle.py"
+    return subprocess.run(
+        ["bash", "-c", 'ulimit -v 600000; exec "$@"', "bash", sys.executable, "-I", str(script), str(path), keyid],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_a_bomb_is_told_whatever_it_claims(whole: Path, keyid: str, repository: Path, tmp_path: Path) -> None:
+    claims = 700_000_000
+    deflated = zlib.compressobj(9, zlib.DEFLATED, -15)
+    bomb = b"".join([*(deflated.compress(bytes(1_000_000)) for _ in range(claims // 1_000_000)), deflated.flush()])
+    for size, told in ((claims, "claims 700,000,000 bytes, of 100,000,000 at most"), (50_000_000, "is damaged")):
+        path = tmp_path / "bomb.zip"
+        with ZipFile(path, "w") as made:
+            for name, content in parts(whole).items():
+                made.writestr(name, bomb if name == RECORDING else content)
+        data = path.read_bytes()
+        for header, method, sizes in ((b"PK\3\4", 8, 18), (b"PK\1\2", 10, 20)):
+            at = data.index(RECORDING.encode(), data.index(header, data.index(b"PK\1\2") if header[2] == 1 else 0))
+            at -= 30 if header[2] == 3 else 46
+            there = struct.pack("<2I", len(bomb), size)
+            data = data[: at + method] + struct.pack("<H", 8) + data[at + method + 2 :]
+            data = data[: at + sizes] + there + data[at + sizes + 8 :]
+        path.write_bytes(data)
+        checked = limited(repository, path, keyid)
+        assert (refused(checked), told in checked.stderr, checked.stderr.count("\n")) == (True, True, 1), checked
+
+
+def test_a_damaged_member_is_told_in_a_line(whole: Path, keyid: str, check: Check, tmp_path: Path) -> None:
+    data = whole.read_bytes()
+    at = data.index(EVENT.encode()) + len(EVENT) + 20  # within what is deflated
+    for bit in range(8):
+        (tmp_path / "damaged.zip").write_bytes(flipped(data, at, 1 << bit))
+        checked = check(tmp_path / "damaged.zip", keyid)
+        assert refused(checked)
+        assert "Traceback" not in checked.stderr
+        assert checked.stderr.count("\n") <= 1
+
+
+def test_members_that_lie_in_one_place_are_refused_without_a_warning(
+    whole: Path, keyid: str, check: Check, tmp_path: Path
+) -> None:
+    data = whole.read_bytes()
+    with ZipFile(whole) as bundle:
+        first, second = (bundle.getinfo(f"000000000{number}/audio.flac").header_offset for number in (1, 2))
+    (tmp_path / "overlapping.zip").write_bytes(data.replace(struct.pack("<I", second), struct.pack("<I", first)))
+    checked = check(tmp_path / "overlapping.zip", keyid)
+    assert (refused(checked), checked.stderr.count("\n"), checked.stdout) == (True, 1, "")
+    assert "lies in the same place as" in checked.stderr
 
 
 def test_a_file_that_is_there_is_not_overwritten(journal: Journal, whole: Path) -> None:

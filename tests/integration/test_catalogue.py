@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import delete
 from typer.testing import CliRunner
 
 from edge.agent.delivery import Delivery
@@ -39,6 +40,7 @@ from inventory.catalogue_publishing import Running, Untaken, publish, running, s
 from inventory.cli import commands
 from inventory.settings import InventorySettings
 from inventory.store import Store
+from inventory.tables import catalogue as versions
 from tests.dictated import ANOTHER
 from tests.fakes import ScriptedInterpreter
 from tests.integration.test_business_replies import Shift, shift
@@ -354,6 +356,14 @@ def test_the_inventorys_command_imports_shows_and_goes_back(tmp_path: Path, brok
     assert f"{file}: line 2, column spoken: 'Blue' must be words in small letters" in told
     assert f"{file}: line 3, column value: 'A' stands here a second time" in told
     assert "2 faults; nothing was changed" in told
+    file.write_text("value,spoken\nA,\nN1,north one\n", encoding="utf-8")
+    told = run("import", "docks", str(file), "--reason", "x", fails=True)
+    assert f"{file}: line 3, column value: 'N1' breaks the rules of field 'dock'" in told
+    with closing(Store.open(url)) as store:  # by a program that did not look
+        store.catalogue("hall").put("docks", [("", {"value": "N1", "spoken": "north one"})], "ana", "x", "old.csv")
+    assert "row 'N1', column value: 'N1' breaks the rules of field 'dock'" in run("publish", *signed, fails=True)
+    with closing(Store.open(url)) as store, store.transaction() as transaction:
+        transaction.execute(delete(versions))
     file.write_text("value,spoken\nA,blue door\nB,\n", encoding="utf-8")
     assert "no device has it yet" in run("import", "docks", str(file), "--reason", "begun")
     assert "published, 2 rows" in run("publish", *signed)

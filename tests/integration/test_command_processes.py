@@ -57,7 +57,7 @@ def test_to_look_into_the_queue_imports_no_agent(tmp_path: Path) -> None:
     Journal.open(tmp_path).close()
     found = loaded("queue", "list", "--state", str(tmp_path))
     rooms = {name.split(".")[1] for name in found if name.startswith("edge.")}
-    assert rooms <= {"cli", "config", "terminal", "errors", "forms", "hash_chain", "keep", "records"}
+    assert rooms <= {"cli", "config", "terminal", "errors", "forms", "hash_chain", "keep", "plain_file", "records"}
     assert not found & (HEAVY - {"cryptography", "pydantic"})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import os
 import signal
 import subprocess
 import sys
@@ -20,12 +21,16 @@ from standardwebhooks import Webhook as Receiver
 from typer.testing import CliRunner, Result
 
 from edge.errors import Unfinished
+from edge.keep import device_key
+from edge.keep.device_key import KEY
+from inventory.cli import commands as inventory_commands
 from inventory.connect.command import commands
 from inventory.forms import load_forms
 from inventory.judge import Sound, judge
 from inventory.settings import InventorySettings
 from inventory.store import Store
 from tests.dictated import cancelled, identity, payload, recorded
+from tests.mosquitto import Mosquitto
 from tests.waiting import until
 
 CONNECT = [sys.executable, "-c", "from inventory.connect.command import commands; commands(prog_name='connect')"]
@@ -150,3 +155,43 @@ def test_messages_wait_for_a_receiver_that_is_down_and_come_once(site: Site, rec
     told = [(one["type"], one["data"]["pallet"]) for one in messages.came.values()]
     assert told == [("dockvoice.receipt", "0742"), ("dockvoice.reversal", "0742")]
     assert SECRET not in site.log("wms")()
+
+
+EXPECTED = "notice,trailer,door,pallet,item,quantity,uom,lot_needed\n"
+
+
+def test_a_pull_says_beforehand_what_it_would_change_and_withdraws_only_its_own(
+    site: Site, free_port: Callable[[], int], caplog: pytest.LogCaptureFixture
+) -> None:
+    share, asn = site.directory / "share", site.directory / "asn.csv"
+    (share / "in").mkdir(parents=True)
+    device_key.of(site.directory)
+    asn.write_text(f"{EXPECTED}ASN1,5501,,1,A100,24,CS,no\nASN2,5502,,2,A100,24,CS,no\n")
+
+    def drop(name: str, text: str) -> None:
+        (share / "in" / name).write_text(text)
+        os.utime(share / "in" / name, (1, 1))
+
+    def there() -> dict[str, int]:
+        return {str(one.expected.place): len(one.expected.lines) for one in site.store.expected()}
+
+    with Mosquitto(site.directory / "broker", free_port(), persistent=True) as broker:
+        config = site.directory / "inventory.toml"
+        config.write_text(f"{config.read_text()}[mqtt]\nport = {broker.port}\n")
+        sign = f'key = "{site.directory / KEY}"'
+        site.settings("csv", f'pull = ["expected"]\n{sign}\n[csv]\nfolder = "{share}"\n')
+        published = ("expect", str(asn), "--site", "north", "--sign", str(site.directory / KEY))
+        assert CliRunner().invoke(inventory_commands, [*published, *site.options]).exit_code == 0
+        drop("expected.csv", f"{EXPECTED}SH1,700123,,9,A100,24,CS,no\n")
+        looked = site.run("pull", "csv").stdout
+        assert there() == {"trailer/5501": 1, "trailer/5502": 1}
+        assert site.run("pull", "csv", "--publish").exit_code == 0
+        assert there() == {"trailer/5501": 1, "trailer/5502": 1, "trailer/700123": 1}
+        assert "with --publish: trailer/700123: 1 line\n" in looked
+        assert "withdrawn" not in looked
+        drop("withdrawn.csv", "trailer,door\n700123,\n")
+        assert "with --publish: trailer/700123: withdrawn: notice SH1" in site.run("pull", "csv").stdout
+        assert site.run("pull", "csv", "--publish").exit_code == 0
+        assert there() == {"trailer/5501": 1, "trailer/5502": 1, "trailer/700123": 0}
+    told = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+    assert "trailer/700123: withdrawn: notice SH1, since csv has it no more" in told

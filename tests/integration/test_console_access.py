@@ -32,9 +32,9 @@ def site(tmp_path: Path) -> Iterator[Console]:
         yield found
 
 
-def add(site: Console, name: str = "ana", role: Role = Role.ADMIN) -> None:
+def add(site: Console, name: str = "ana", role: Role = Role.ADMIN, password: str | None = PASSWORD) -> None:
     with site.place.open() as transaction:
-        people.add(transaction, name, role, PASSWORD, site.place.now())
+        people.add(transaction, name, role, password, site.place.now())
 
 
 def sign_in(browser: TestClient, name: str = "ana", password: str = PASSWORD, **given: str) -> Any:
@@ -115,9 +115,57 @@ def test_after_too_many_wrong_passwords_the_right_one_waits_too(site: Console) -
 
 def test_one_address_cannot_try_name_after_name(site: Console) -> None:
     with site.place.open() as transaction:
-        tried = [sessions.may_try(transaction, f"name-{number}", "10.0.0.9", site.place.now()) for number in range(31)]
-        assert tried == [True] * sessions.PER_ADDRESS + [False]
-        assert sessions.may_try(transaction, "name-1", "10.0.0.8", site.place.now())
+
+        def waits(name: str, address: str = "10.0.0.9") -> timedelta:
+            return sessions.held_up(transaction, name, address, site.place.now(), known_there=False)
+
+        tried = [waits(f"name-{number}") for number in range(sessions.PER_ADDRESS + 1)]
+        assert tried == [timedelta()] * sessions.PER_ADDRESS + [sessions.SLOWED]
+        assert not waits("name-1", "10.0.0.8")
+        site.later = sessions.SLOWED
+        assert [waits("name-40"), waits("name-41")] == [timedelta(), sessions.SLOWED], "one in ten seconds goes on"
+
+
+def test_a_guesser_of_invented_names_locks_nobody_out_who_signed_in_there_before(site: Console) -> None:
+    """All of them come by one proxy, which the settings do not name."""
+    for name in ("ana", "ben"):
+        add(site, name)
+    with site.client() as browser:
+        assert sign_in(browser, "ana").status_code == 303
+        send(browser, "/sign-out")
+        answers = [sign_in(browser, f"nobody-{number}", "wrong") for number in range(35)]
+        assert [one.status_code for one in answers] == [401] * sessions.PER_ADDRESS + [429] * 5
+        assert "Try again in 10 seconds" in answers[-1].text
+        assert sign_in(browser, "ana", "wrong").status_code == 401, "a wrong one is no right one for that"
+        assert sign_in(browser, "ana").status_code == 303
+        send(browser, "/sign-out")
+        assert sign_in(browser, "ben").status_code == 429
+        site.later = sessions.SLOWED
+        assert sign_in(browser, "ben").status_code == 303, "who is new there waits for seconds"
+
+
+def test_who_signed_in_there_before_waits_for_nobody_who_guesses_elsewhere(tmp_path: Path) -> None:
+    with console(tmp_path, proxy="testclient") as site:
+        add(site)
+
+        def tries(address: str, password: str = "wrong") -> int:  # noqa: S107 - a wrong one
+            with site.client(None, Role.ADMIN, **{"x-forwarded-for": address}) as browser:
+                return int(sign_in(browser, "ana", password).status_code)
+
+        assert tries("10.0.0.1", PASSWORD) == 303
+        assert [tries("10.0.0.9") for _ in range(9)] == [401] * 8 + [429], "by the address that the proxy saw"
+        assert tries("10.0.0.2", PASSWORD) == 429, "so no name is guessed from address after address"
+        assert tries("10.0.0.1", PASSWORD) == 303
+        assert [tries("10.0.0.1") for _ in range(9)] == [401] * 8 + [429]
+
+
+def test_the_address_is_what_the_proxy_wrote_last_also_in_a_line_of_its_own(tmp_path: Path) -> None:
+    with console(tmp_path, proxy="10.0.0.1", proxy_header="X-Remote-User") as site:
+        add(site, password=None)
+        lines = [("x-remote-user", "ana"), ("x-forwarded-for", "6.6.6.6"), ("x-forwarded-for", "10.9.8.7")]
+        assert asked(site, "10.0.0.1", lines).status_code == 200
+        with site.place.open() as transaction:
+            assert [one.deed.address for one in deeds.latest(transaction, 1)] == ["10.9.8.7"]
 
 
 def test_a_name_that_nobody_has_is_answered_as_a_wrong_password_is(site: Console) -> None:
@@ -139,6 +187,7 @@ def test_what_changes_something_carries_the_token_and_comes_from_a_page_of_ours(
         assert token is not None
         mine = {"csrf": token[1]}
         foreign = [{"origin": "https://elsewhere.example"}, {"sec-fetch-site": "cross-site"}, {"origin": "null"}]
+        foreign += [{"origin": "http://[::1"}, {"origin": "testserver"}]
         every([({}, {}), ({"csrf": "guessed"}, {}), ({"csrf": "é"}, {}), *((mine, one) for one in foreign)], is_refused)
         assert browser.get("/sign-out").status_code == 405
         assert browser.post("/sign-out", data=mine, headers={"origin": "http://testserver"}).status_code == 303
@@ -176,23 +225,75 @@ def test_what_a_form_may_send_is_bounded(site: Console) -> None:
 
 
 def test_a_proxy_is_believed_from_its_own_address_alone(tmp_path: Path) -> None:
-    with console(tmp_path, proxy="10.0.0.1", address="https://dock.example") as site:
-        add(site)
+    with console(tmp_path, proxy="10.0.0.1", proxy_header="X-Remote-User", address="https://dock.example") as site:
+        add(site, "ana", password=None)
         header = {"x-remote-user": "ana", "x-forwarded-for": "6.6.6.6, 10.9.8.7"}
-
-        def asked(address: str, headers: Any) -> Any:
-            app, base = create(site.place), "https://dock.example"
-            with TestClient(app, base, client=(address, 1), follow_redirects=False) as browser:
-                return browser.get("/deeds", headers=headers)
-
-        answer = asked("10.0.0.1", header)
+        answer = asked(site, "10.0.0.1", header)
         assert answer.status_code == 200
         assert "__Host-dockvoice=" in answer.headers["set-cookie"]
         assert "Secure" in answer.headers["set-cookie"]
         assert "10.9.8.7" in answer.text
-        assert asked("10.0.0.2", header).status_code == 303
-        assert asked("10.0.0.1", {"x-remote-user": "mallory"}).status_code == 303
-        assert asked("10.0.0.1", [("x-remote-user", "mallory"), ("x-remote-user", "ana")]).status_code == 303
+        assert asked(site, "10.0.0.2", header).status_code == 303
+        assert asked(site, "10.0.0.1", {"x-remote-user": "mallory"}).status_code == 303
+        assert asked(site, "10.0.0.1", [("x-remote-user", "mallory"), ("x-remote-user", "ana")]).status_code == 303
+
+
+def asked(site: Console, address: str, headers: Any) -> Any:
+    """The page of the audit, as a request from that address with these headers gets it."""
+    app, base = create(site.place), "https://dock.example"
+    with TestClient(app, base, client=(address, 1), follow_redirects=False) as browser:
+        return browser.get("/deeds", headers=headers)
+
+
+def test_where_the_settings_name_no_header_none_signs_anybody_in(tmp_path: Path) -> None:
+    """To name the proxy is for its addresses and for limits."""
+    with console(tmp_path, proxy="10.0.0.1", address="https://dock.example") as site:
+        add(site, "ana")
+        add(site, "ben", password=None)
+        for name in ("ana", "ben"):
+            assert asked(site, "10.0.0.1", {"x-remote-user": name}).status_code == 303
+        assert done(site) == []
+
+
+def test_no_header_signs_in_who_has_a_password(tmp_path: Path) -> None:
+    with console(tmp_path, proxy="testclient", proxy_header="X-Remote-User") as site:
+        add(site, "ana")
+        add(site, "ben", password=None)
+        with site.client(None, Role.ADMIN, **{"x-remote-user": "ana"}) as browser:
+            assert browser.get("/people").status_code == 303
+            assert sign_in(browser, "ana").status_code == 303
+            assert browser.get("/people").status_code == 200, "with the password he is in, behind that proxy too"
+            browser.headers["x-remote-user"] = "somebody-else"
+            assert browser.get("/people").status_code == 200
+            browser.headers["x-remote-user"] = "ben"
+            assert "ben" in browser.get("/people").text
+            browser.headers["x-remote-user"] = "somebody-else"
+            assert browser.get("/people").status_code == 303, "a cookie of the proxy's counts for whom the proxy names"
+    assert done(site) == ["ana signed_in", "ben signed_in"]
+
+
+def test_a_header_without_a_proxy_that_says_it_is_refused() -> None:
+    with pytest.raises(ValueError, match="proxy_header is set without proxy"):
+        InventorySettings.model_validate({"console": {"proxy_header": "X-Remote-User"}})
+
+
+@pytest.mark.parametrize(
+    ("header", "told"),
+    [
+        (None, "console.proxy_header is not set: ben, added with --by-proxy, cannot sign in"),
+        ("X-Remote-User", "X-Remote-User signs nobody in who has a password: ana go on using theirs"),
+    ],
+)
+def test_who_cannot_sign_in_as_the_settings_suggest_is_told_at_the_start(
+    tmp_path: Path, header: str | None, told: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with console(tmp_path, proxy="10.0.0.1", proxy_header=header) as site:
+        add(site, "ana")
+        add(site, "ben", password=None)
+        monkeypatch.setattr("inventory.console.server.run", lambda _: None)
+        serve(site.place.settings)
+    assert told in caplog.text
+    assert len([one for one in caplog.records if "proxy_header" in one.message or "X-Remote" in one.message]) == 1
 
 
 def test_where_the_database_is_away_the_page_says_so_and_keeps_what_was_typed(site: Console) -> None:

@@ -8,6 +8,7 @@ import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,18 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from edge.records import ExpectedLine, PlaceKind, ReceivingPlace
 from inventory.console import deeds
 from inventory.console.people import Role
+from inventory.dossier import made
 from inventory.settings import DossierSettings
+from inventory.store import Store
+from inventory.verify_dossier import parsed
 from tests.console import Console, console, send
 from tests.databases import Read, reader
 from tests.dictated import amended, cancelled, identity, recorded
 from tests.rows import every
+from tests.trailer import INVENTORY, Clock, Dock, line
+
+BEFORE = datetime(2026, 11, 20, 6, tzinfo=UTC)
+"""The lists come before what is said: an hour before the moment that the events of the tests have."""
 
 
 @pytest.fixture
@@ -50,7 +58,8 @@ def received(number: int, trailer: str, pallet: str, quantity: int = 24, **also:
 
 def announce(site: Console, trailer: str, *pallets: str) -> None:
     lines = [ExpectedLine("4550012", pallet, "A100", 24, "CS", lot_needed=False) for pallet in pallets]
-    site.store.expect("north", {ReceivingPlace(PlaceKind.TRAILER, trailer): lines})
+    before = Store(site.store.engine, lambda: BEFORE)
+    before.expect("north", {ReceivingPlace(PlaceKind.TRAILER, trailer): lines})
 
 
 def listed(browser: Any, path: str = "/trailers/part") -> list[str]:
@@ -169,3 +178,49 @@ def test_a_dossier_is_made_by_a_reviewer_signed_and_on_record(tmp_path: Path, ev
     assert [(one.who, one.about, one.details["sha256"]) for one in done] == [
         ("ana", "5501", hashlib.sha256(made.content).hexdigest())
     ]
+
+
+def placed(site: Console) -> Dock:
+    """Devices whose clock the tests have, beside the console of these tables."""
+    return Dock(Store(site.store.engine, clock := Clock()), site.place.forms, clock)
+
+
+def test_list_page_and_dossier_count_one_visit(site: Console) -> None:
+    dock = placed(site)
+    one, _ = dock.boxes
+    told = {"item": "A100", "uom": "CS", "trailer": "5501"}
+    dock.announce(line("742"), line("743", 30))
+    aside = parsed(one.review(pallet_id="743", trailer="5501"))["data"]["utterance"]
+    dock.clock.on()
+    dock.hear(one.record(pallet_id="742", quantity=24, **told), one.record("close-trailer", trailer="5501"))
+    dock.clock.on(60)
+    dock.hear(one.record(pallet_id="743", quantity=30, data={"utterance": aside}, **told))
+    dock.announce(line("800"), trailer="5502")
+    with site.client("ana", Role.VIEWER) as browser:
+        assert listed(browser) == ["5502 announced 1 0 1 0 0", "5501 closed 2 2 0 0 3"]
+        page = browser.get("/trailers/north/5501").text
+        assert browser.get("/trailers/north/5501?visit=2").status_code == 404
+    assert ": 2 / 2</p>" in page
+    content = made(*dossier_of(dock)).content
+    assert content["figures"]["pallets"] == {"expected": 2, "received": 2}
+
+
+def dossier_of(dock: Dock) -> tuple[Any, ...]:
+    gathered = dock.gathered()
+    return gathered.visits()[-1], gathered, dock.keys, INVENTORY, "en"
+
+
+def test_a_trailer_that_is_announced_again_waits_with_its_new_list(site: Console) -> None:
+    dock = placed(site)
+    one, _ = dock.boxes
+    dock.announce(line("742"))
+    told = {"item": "A100", "uom": "CS", "trailer": "5501"}
+    dock.hear(one.record(pallet_id="742", quantity=24, **told), one.record("close-trailer", trailer="5501"))
+    dock.clock.on(60)
+    dock.announce(line("800", notice="4550099"), line("801", notice="4550099"))
+    with site.client("ana", Role.VIEWER) as browser:
+        assert listed(browser) == ["5501 announced 2 0 2 0 0", "5501 closed 1 1 0 0 2"]
+        assert 'href="/trailers/north/5501?visit=2"' in browser.get("/trailers/part").text
+        assert "0 / 2</p>" in browser.get("/trailers/north/5501?visit=2").text
+        dock.hear(one.record(pallet_id="800", quantity=24, **told))
+        assert listed(browser) == ["5501 open 2 1 1 0 1"]

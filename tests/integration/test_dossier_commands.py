@@ -5,21 +5,25 @@ from __future__ import annotations
 import errno
 import json
 import logging
+import subprocess
+import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from sqlalchemy import update
+from sqlalchemy import null, update
 from typer.testing import CliRunner, Result
 
 from edge.errors import DockvoiceError
 from inventory.cli import commands
-from inventory.dossier_desk import RETRY_S, Desk, DossierWriter
+from inventory.dossier import made
+from inventory.dossier_desk import LOOK_S, RETRY_S, Desk, DossierWriter
 from inventory.keys import KeyDirectory
-from inventory.tables import events
-from inventory.verify_dossier import Check
+from inventory.tables import dossiers, events
+from inventory.verify_dossier import Check, Json, parsed
 from tests.rows import every
 from tests.trailer import INVENTORY, Dock, line, scene
 from tests.waiting import until
@@ -31,7 +35,8 @@ KEYID = INVENTORY.public.keyid
 def dock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Dock]:
     made = Dock.at(f"sqlite:///{tmp_path / 'inventory.db'}", tmp_path / "forms")
     for one in made.keys:
-        KeyDirectory(tmp_path / "keys").enrol(one.site, one.device, one.key)
+        (tmp_path / "keys").mkdir(exist_ok=True)
+        (tmp_path / "keys" / one.file).write_bytes(one.key.pem)  # both of the tests have the same
     private = INVENTORY._private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     (tmp_path / "inventory.key").write_bytes(private)
     monkeypatch.setenv("DOCKVOICE_INVENTORY_FORMS_DIRECTORY", str(tmp_path / "forms"))
@@ -224,3 +229,124 @@ def test_a_database_that_is_away_is_asked_again(
     now[0] += RETRY_S[0]
     settled(writer)
     assert len(list(desk.folder.iterdir())) == 1
+
+
+def decided(dock: Dock) -> tuple[dict[str, Any], Callable[[], None]]:
+    """A trailer is closed while a pallet waits for a person; what was put aside, and what it takes to decide it."""
+    one, _ = dock.boxes
+    dock.announce(line("742"), line("743", 30))
+    dock.clock.on()
+    aside = one.review(pallet_id="743", trailer="5501")
+    dock.put_aside(one, aside)
+    said = one.record(pallet_id="742", quantity=24, uom="CS", trailer="5501")
+    dock.hear(said, one.record("close-trailer", trailer="5501"))
+
+    def decide() -> None:
+        dock.clock.on(60)
+        heard = {"utterance": parsed(aside)["data"]["utterance"]}
+        entry = one.record(pallet_id="743", quantity=30, uom="CS", trailer="5501", data=heard)
+        dock.hear(entry)
+        dock.put_aside(one, one.review("recorded", of=entry, pallet_id="743", trailer="5501"))
+
+    return said, decide
+
+
+def read(path: Path) -> Check:
+    found = Check(path.read_bytes(), KEYID)
+    assert found.faults == []
+    return found
+
+
+def test_what_comes_of_a_closed_visit_later_is_in_another_version_that_says_what_changed(
+    desk: Desk, dock: Dock, repository: Path
+) -> None:
+    said, decide = decided(dock)
+    assert (desk.write_owed(), desk.write_owed()) == (0, 0)
+    (first,) = desk.folder.iterdir()
+    decide()
+    now = [0.0]
+    writer = DossierWriter(desk, lambda: now[0])
+    settled(writer)
+    second = next(path for path in desk.folder.iterdir() if path != first)
+    assert second.name == first.name.replace(".zip", ".v2.zip")
+    before, after = read(first).dossier["issue"], read(second).dossier["issue"]
+    assert (before["version"], before["replaces"], before["changed"]) == (1, None, None)
+    assert (after["version"], after["replaces"]) == (2, before["basis"])
+    assert after["changed"]["added"] == ["events/dock-3.0000000003.json"]
+    assert len(after["changed"]["other"]) == 1
+    assert after["changed"]["figures"]["missing"] == {"before": {"CS": 30}, "now": {}}
+    shown = subprocess.run(
+        [sys.executable, "-I", repository / "inventory" / "verify_dossier.py", second, KEYID],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert f"version 2, rests on {after['basis'][:16]}, in the place of the one that rests on" in shown
+    assert "changed: events/dock-3.0000000003.json: new" in shown
+    assert "changed: missing: CS 30; now nothing" in shown
+
+    dock.hear(dock.boxes[0].cancel(said))
+    writer.applied("receive-notice")
+    settled(writer)
+    assert len(list(desk.folder.iterdir())) == 2  # more may come at once: it is one version
+    now[0] += LOOK_S
+    settled(writer)
+    assert any(path.name.endswith(".v3.zip") for path in desk.folder.iterdir())
+    assert "Geändert seit Fassung 2: Nr. 4" in page_of(next(desk.folder.glob("*.v3.zip")))
+
+
+def page_of(path: Path) -> str:
+    return zipfile.ZipFile(path).read("index.html").decode()
+
+
+def test_whoever_asks_gets_the_version_that_the_visit_is_at(desk: Desk, dock: Dock, tmp_path: Path) -> None:
+    _, decide = decided(dock)
+    for name in ("a", "b"):
+        assert run(dock, "5501", "--out", tmp_path / f"{name}.zip", "--sign", tmp_path / "inventory.key").exit_code == 0
+    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+    decide()
+    assert run(dock, "5501", "--out", tmp_path / "c.zip", "--sign", tmp_path / "inventory.key").exit_code == 0
+    assert [read(tmp_path / f"{name}.zip").dossier["issue"]["version"] for name in "ac"] == [1, 2]
+    assert desk.write_owed() == 0
+    (written,) = desk.folder.iterdir()
+    assert read(written).dossier["issue"] == read(tmp_path / "c.zip").dossier["issue"]
+
+
+def test_what_an_earlier_program_wrote_is_written_anew_only_for_something_new(desk: Desk, dock: Dock) -> None:
+    said, _ = decided(dock)
+    desk.write_owed()
+    with dock.store.engine.begin() as transaction:
+        transaction.execute(update(dossiers).values(kept=null()))
+    dock.clock.on()
+    dock.hear(dock.boxes[1].record(pallet_id="1", quantity=1, uom="CS", trailer="5501"))  # the next visit
+    assert desk.write_owed() == 0
+    assert len(list(desk.folder.iterdir())) == 1
+    with dock.store.engine.begin() as transaction:
+        transaction.execute(update(dossiers).values(kept=null()))
+    dock.clock.on()
+    dock.hear(dock.boxes[0].amend(said, quantity=23))
+    assert desk.write_owed() == 0
+    (second,) = desk.folder.glob("*.v2.zip")
+    assert (read(second).dossier["issue"]["replaces"], read(second).dossier["issue"]["changed"]) == (None, None)
+
+
+def test_a_version_that_its_maker_altered_is_named(desk: Desk, dock: Dock) -> None:
+    _, decide = decided(dock)
+    gathered = dock.gathered()
+    (visit,) = gathered.visits()
+
+    def checked(**wrong: Any) -> list[str]:
+        def issue(content: Json, files: Mapping[str, bytes]) -> Json | None:
+            told = dock.store.issues.issued(gathered.site, "5501", visit, content, files)
+            return told and told | wrong
+
+        return Check(made(visit, gathered, dock.keys, INVENTORY, "en", issue=issue).file, KEYID).faults
+
+    decide()
+    assert checked() == []
+    none: Json = {"added": [], "gone": [], "other": [], "figures": {}}
+    assert ["version" in fault for fault in checked(basis="0" * 64)] == [True]
+    assert ["from 1 on" in fault for fault in checked(version=0)] == [True]
+    assert ["other files" in fault for fault in checked(changed=none | {"added": ["events/x.json"]})] == [True]
+    wrong = {"missing": {"before": {}, "now": {"CS": 7}}}
+    assert ["figures" in fault for fault in checked(changed=none | {"figures": wrong})] == [True]

@@ -19,6 +19,7 @@ from edge.keep.device_key import KEY
 from inventory.cli import commands
 from inventory.forms import load_forms
 from inventory.judge import Sound, judge
+from inventory.keys import KeyDirectory
 from inventory.store import Store
 from tests.dictated import payload, recorded
 
@@ -42,6 +43,13 @@ def store(tmp_path: Path, repository: Path, key: Signer) -> Iterator[Store]:
             assert isinstance(judged, Sound)
             opened.apply(judged.event)
         yield opened
+
+
+@pytest.fixture(autouse=True)
+def enrolled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KeyDirectory:
+    """Where the inventory keeps the keys of its devices: none yet."""
+    monkeypatch.setenv("DOCKVOICE_INVENTORY_KEYS_DIRECTORY", str(tmp_path / "keys"))
+    return KeyDirectory(tmp_path / "keys")
 
 
 @pytest.fixture
@@ -80,6 +88,7 @@ def test_one_device_for_programs(store: Store, key: Signer, pem: Path) -> None:
         "withheld": [],
         "refused": [],
         "stray_entries": 0,
+        "stray_moves": 0,
         "out_of_turn": 0,
         "known": True,
         "acknowledged": [],
@@ -87,10 +96,59 @@ def test_one_device_for_programs(store: Store, key: Signer, pem: Path) -> None:
     }
 
 
-def test_without_a_key_it_says_what_was_not_checked(store: Store) -> None:
+def test_without_any_key_nothing_is_whole_and_it_says_what_was_not_checked(store: Store, key: Signer) -> None:
     told = run(store, "--device", "south/dock-1")
-    assert told.exit_code == 0
-    assert "events that hold: 1; no key was given, so the signatures are not checked" in told.stdout
+    assert told.exit_code == 1
+    first, second, third = told.stdout.splitlines()
+    assert (first, second) == ("south/dock-1: links that hold: 1", f"  1 to 1: names key {key.public.keyid}")
+    assert third.startswith("  NOT CHECKED: no key is enrolled or given")
+
+
+def test_the_enrolled_keys_are_used_where_none_is_given_each_for_its_own_device(
+    store: Store, key: Signer, enrolled: KeyDirectory
+) -> None:
+    enrolled.enrol("north", "dock-3", key.public)
+    told = run(store)
+    assert told.exit_code == 1
+    assert told.stdout.splitlines() == [
+        "north/dock-3: events that hold: 2",
+        f"  1 to 2: signed with {key.public.keyid}",
+        "south/dock-1: events that hold: 0",
+        "  BROKEN at 1: is signed with a key that is not known here",
+    ]
+    assert run(store, "--device", "north/dock-3").exit_code == 0
+
+
+def relinked(store: Store, *, stripped: bool) -> None:
+    """Every event says another operator, every link is made again, and no key is needed for that."""
+    with store.engine.begin() as transaction:
+        link = GENESIS
+        for row in transaction.execute(
+            text("SELECT event_id, body FROM events WHERE site = 'north' ORDER BY sequence")
+        ):
+            event = {**json.loads(row.body.replace("op-17", "op-18")), "previous": link}
+            if stripped:
+                del event["signature"], event["keyid"]
+            link = event["chain"] = hash_chain.link(link, event, "0" * 64)
+            its = {"body": payload(event).decode(), "of": row.event_id}
+            transaction.execute(text("UPDATE events SET body = :body WHERE event_id = :of"), its)
+        transaction.execute(text("UPDATE entries SET operator = 'op-18' WHERE site = 'north'"))
+
+
+@pytest.mark.parametrize(
+    ("stripped", "told"),
+    [(True, "BROKEN at 1: carries no signature"), (False, "BROKEN at 1: its signature was not made for it")],
+)
+def test_a_record_that_was_written_anew_is_never_called_whole(
+    store: Store, key: Signer, enrolled: KeyDirectory, *, stripped: bool, told: str
+) -> None:
+    relinked(store, stripped=stripped)
+    unchecked = run(store, "--device", "north/dock-3")
+    assert (unchecked.exit_code, "NOT CHECKED" in unchecked.stdout) == (1, True)
+    assert "signed with" not in unchecked.stdout
+    enrolled.enrol("north", "dock-3", key.public)
+    checked = run(store, "--device", "north/dock-3")
+    assert (checked.exit_code, told in checked.stdout) == (1, True)
 
 
 def test_a_broken_link_is_named(store: Store, pem: Path) -> None:
@@ -127,7 +185,7 @@ def test_no_device_and_no_event_are_no_proof(store: Store, pem: Path, tmp_path: 
         "  MISSING: no row of `devices` says how far its events have come",
     ]
     with store.engine.begin() as transaction:
-        for table in ("entries", "events"):
+        for table in ("entries", "events", "stock_moves"):
             transaction.execute(text(f"DELETE FROM {table}"))  # noqa: S608 - our own tables
     told = run(store, "--key", pem)
     assert told.exit_code == 1

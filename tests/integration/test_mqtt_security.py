@@ -282,7 +282,7 @@ def test_with_the_access_rules_of_the_manual_a_device_speaks_for_itself_and_for_
     repository: Path, tmp_path: Path, free_port: Callable[[], int], pki: Pki, alarms: Alarms
 ) -> None:
     manual = (repository / "docs" / "install.md").read_text(encoding="utf-8")
-    rules = manual.split("```acl\n")[1].split("```")[0].replace("/north/", "/hall/")
+    rules = manual.split("dockvoice.acl <<'END'\n")[1].split("END\n")[0].replace("/north/", "/hall/")
     inventory = pki.ours.sign("inventory")
     environment = {
         "DOCKVOICE_INVENTORY_MQTT__TLS": "true",

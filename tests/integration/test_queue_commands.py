@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
+import stat
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -192,3 +194,16 @@ def test_what_models_leave_behind_waits_for_a_person_too(state: Path) -> None:
     assert [one for one in told(state, "list", "--held") if "flag" in one] == []
     (found,) = told(state, "show", "3")
     assert (found["flag"], found["decisions"][0]["decision"], found["state"]) == (None, "stand", "waiting")
+
+
+def test_an_export_is_for_its_owner_alone_whatever_the_umask_is(state: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    before = os.umask(0o022)
+    try:
+        assert run(state, "export", str(out)).exit_code == 0
+        assert stat.S_IMODE(out.stat().st_mode) == 0o600
+        out.chmod(0o644)
+        assert run(state, "export", str(out), "--force").exit_code == 0
+        assert stat.S_IMODE(out.stat().st_mode) == 0o600
+    finally:
+        os.umask(before)

@@ -21,6 +21,7 @@ from edge.keep.device_key import KEY
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.records import Operator, Roster, operators_of
+from inventory.store import Store
 from tests.command import dockvoice
 from tests.dictated import ANOTHER
 from tests.integration.test_business_replies import Shift, shift
@@ -36,8 +37,8 @@ HERE = Topics.roster("dockvoice", "hall")
 SETTLED = operators_of({"zoe": "op-20"})
 
 
-def receiving(tmp_path: Path, port: int, desk: JournalThread, heard: list[Any] | None = None) -> Delivery:
-    deliver = Deliver(decisions_key=tmp_path / "office.pem", mqtt=Mqtt(host="127.0.0.1", port=port))
+def receiving(tmp_path: Path, port: int, desk: JournalThread, heard: list[Any] | None = None, **more: Any) -> Delivery:
+    deliver = Deliver(decisions_key=tmp_path / "office.pem", mqtt=Mqtt(host="127.0.0.1", port=port), **more)
     agree = Agree(operators={"zoe": "op-20"})
     settings = Settings(site="hall", device="dock-1", deliver=deliver, agree=agree)
     crew = (lambda _: None) if heard is None else heard.append
@@ -130,10 +131,65 @@ def test_the_roster_is_known_after_a_restart_without_a_network_and_no_older_one_
         assert receiving(tmp_path, broker.port, desk).roster.operators() == SETTLED
 
 
+def tables(tmp_path: Path) -> str:
+    """Those of an inventory, which have nothing in them."""
+    url = f"sqlite:///{tmp_path / 'inventory.db'}"
+    Store.open(url).close()
+    return url
+
+
+def test_after_a_wrong_clock_and_a_lost_broker_store_a_device_takes_what_is_published_all_the_same(
+    tmp_path: Path, broker: Mosquitto, office: Signer, publish: Callable[[str, bytes], None], told: Callable[[], Any]
+) -> None:
+    """The version is that of a clock ten years ahead; the broker then loses what it kept."""
+    ahead, (first, second) = 2_110_775_435, ("op-17,471,,,\n", "op-18,82,,,\n")
+    for name, rows in (("both.csv", first + second), ("one.csv", second)):
+        (tmp_path / name).write_text("name,number,spoken,language,forms\n" + rows, encoding="utf-8")
+    at = ("--site", "hall", "--broker", f"127.0.0.1:{broker.port}", "--sign", tmp_path / KEY)
+
+    def roster(name: str) -> str:
+        done = dockvoice("inventory", "roster", tmp_path / name, *at, "--database", tables(tmp_path))
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    with JournalThread(tmp_path / "state") as desk:
+        taking = receiving(tmp_path, broker.port, desk)
+
+        def meanwhile() -> None:
+            publish(HERE, signed_roster(replace(ROSTER, version=ahead), office, NOW))
+            until(lambda: told() == {"version": ahead}, "not taken")
+            assert f"version {ahead + 1}," in roster("both.csv")
+            until(lambda: told() == {"version": ahead + 1}, "not taken")
+            publish(HERE, b"")
+            assert f"version {ahead + 2}," in roster("one.csv")
+            until(lambda: told() == {"version": ahead + 2}, "refused")
+            assert [one.name for one in taking.roster.operators() or ()] == ["op-18"]
+
+        while_running(taking, meanwhile)
+
+
+def test_a_fresh_device_takes_nothing_older_than_its_settings_say(
+    tmp_path: Path, broker: Mosquitto, office: Signer, publish: Callable[[str, bytes], None], told: Callable[[], Any]
+) -> None:
+    publish(HERE, signed_roster(ROSTER, office, NOW))  # one that somebody kept, with operators who are gone
+    with JournalThread(tmp_path / "state") as desk:
+        taking = receiving(tmp_path, broker.port, desk, floors={"roster": 6})
+
+        def meanwhile() -> None:
+            until(lambda: told() == {"refused": "old"}, "not refused")
+            assert taking.roster.operators() == SETTLED
+            publish(HERE, signed_roster(replace(ROSTER, version=6, operators=(BEN,)), office, NOW))
+            until(lambda: told() == {"version": 6}, "not taken")
+
+        while_running(taking, meanwhile)
+        assert receiving(tmp_path, 1, desk, floors={"roster": 7}).roster.operators() == SETTLED  # raised since
+
+
 def test_the_inventorys_command_reaches_the_device(tmp_path: Path, broker: Mosquitto, office: Signer) -> None:
     file, heard = tmp_path / "roster.csv", list[Any]()
     file.write_text("name,number,spoken,language,forms\nop-17,471,ana,es,pallet-move\nop-18,,ben,,\n", encoding="utf-8")
-    at = ("--site", "hall", "--broker", f"127.0.0.1:{broker.port}", "--sign", str(tmp_path / KEY))
+    to = ("--site", "hall", "--broker", f"127.0.0.1:{broker.port}")
+    at = (*to, "--sign", str(tmp_path / KEY), "--database", tables(tmp_path))
 
     def roster(*arguments: str) -> str:
         done = dockvoice("inventory", "roster", *arguments, *at)

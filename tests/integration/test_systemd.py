@@ -127,6 +127,27 @@ def test_every_secret_can_come_as_a_credential_and_none_must(repository: Path, u
     assert all(re.fullmatch(r"[a-z%.-]+", source) for source in loaded.values())
 
 
+@pytest.mark.parametrize("unit", UNITS)
+def test_a_settings_file_of_a_unit_means_its_directories_and_secrets(repository: Path, unit: str) -> None:
+    given = directives(repository, unit)
+    instance = UNITS[unit].removesuffix(".service").rpartition("@")[2]
+    (start,) = (value for key, value in given if key == "ExecStart")
+    file = Path(start.partition("--config ")[2].replace("%i", instance))
+    own = SETTINGS[unit][0].unit  # a connector reads the inventory's, and one of its own
+    assert own is not None
+    named = own.instance(file)
+    assert named == file.stem, "the settings file of the unit is one of its own"
+    told = dict(given)
+    assert str(own.state).replace("%i", named) == f"/var/lib/{told['StateDirectory'].replace('%i', instance)}"
+    assert own.cache == (Path("/var/cache") / told["CacheDirectory"] if "CacheDirectory" in told else None)
+    stored: dict[str, str] = {}
+    for model in SETTINGS[unit]:
+        assert model.unit is not None
+        prefix = str(model.model_config["env_prefix"]).lower()
+        stored |= {prefix + "__".join(key): name for key, name in model.unit.credentials.items()}
+    assert stored == dict(value.split(":") for key, value in given if key == "LoadCredential")
+
+
 def test_the_users_of_the_units_are_those_that_are_made(repository: Path, tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()
     made = subprocess.run(

@@ -30,6 +30,7 @@ SAID = {
 """By headset: the device that it belongs to, what is said into it, and the pallet and quantity that it says."""
 
 ENDED_IN_S = 60
+NOT_NOW = 75
 
 
 class Worn:
@@ -64,6 +65,7 @@ class Worn:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(ENDED_IN_S)
+        assert "leaked" not in self.log.read_text()  # by a library of Python's, of what was not let go
         self.notices.__exit__(None, None, None)
         return code
 
@@ -141,6 +143,35 @@ def test_what_is_said_into_three_headsets_is_booked_for_three_devices(
         told = [(one.process.wait(ENDED_IN_S), one.end(), one.log.read_text())[2] for one in intruders]
         assert f"microphone left: is listened to by process {worn['left'].process.pid}" in told[0]
         assert f"device 'dock-c': this machine runs it already, by process {worn['right'].process.pid}" in told[1]
+
+
+def test_two_devices_that_reach_one_sound_server_by_one_name_have_each_its_source(
+    shelf: Shelf, tmp_path: Path, repository: Path, free_port: Callable[[], int]
+) -> None:
+    port, name = free_port(), "left"  # one way to the server, as "default" is
+    clips = repository / "tests/data/speech/demo"
+    with ExitStack() as held:
+        held.enter_context(Mosquitto(tmp_path / "broker", port))
+        worn = {}
+        for source in ("middle", "right"):
+            device, *_ = SAID[source]
+            worn[source] = Worn(shelf, name, device, port, tmp_path, DOCKVOICE_HEAR__SOURCE=source)
+            held.callback(worn[source].end)
+        for source, one in worn.items():
+            one.notices.hear("READY=1", one.log.read_text)
+            until(lambda source=source: shelf.is_heard(source), one.log.read_text)  # type: ignore[misc]
+        third = Worn(shelf, name, "dock-d", port, tmp_path, DOCKVOICE_HEAR__SOURCE="right")
+        assert third.process.wait(ENDED_IN_S) == NOT_NOW, third.log.read_text()
+        third.end()
+        assert (
+            f"the sound server's source right is listened to by process {worn['right'].process.pid}"
+            in third.log.read_text()
+        )
+        for source, one in worn.items():
+            shelf.air.say(source, clips / SAID[source][1])
+            until(lambda one=one: bool(one.verdicts()), one.log.read_text)  # type: ignore[misc]
+            (said,) = one.verdicts()
+            assert said["fields"]["pallet_id"] == SAID[source][2], one.log.read_text()
 
 
 def test_how_loud_the_wearer_and_the_hall_are_is_told_after_some_sentences_and_with_whatever_is_told(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import venv
@@ -14,9 +15,11 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.version import Version
 
 from edge.cli.main import JOINING
 from edge.forms.spoken import LANGUAGES
+from hatch_build import PARTS
 
 AGENT, INVENTORY, LAB = "dockvoice", "dockvoice_inventory", "dockvoice_lab"
 
@@ -47,6 +50,36 @@ def alone(wheels: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory) 
 def joined(wheels: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An environment with all of them."""
     return environment(tmp_path_factory.mktemp("joined"), *wheels.values(), extras=("", "console", "demo", "standin"))
+
+
+@pytest.fixture(scope="module")
+def next_wheels(wheels: Mapping[str, Path], tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
+    """Agent and inventory as they are once somebody has changed a line of the agent."""
+    with (tree / "edge" / "errors.py").open("a", encoding="utf-8") as file:
+        file.write("\n# Changed.\n")
+    directory = tmp_path_factory.mktemp("next")
+    command = [*PIP, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(directory)]
+    subprocess.run([*command, str(tree), str(tree / "inventory")], check=True)
+    return {wheel.name.partition("-")[0]: wheel for wheel in directory.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def tree(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the wheels are made of, without its history, as it lies in an archive."""
+    copy = tmp_path_factory.mktemp("tree")
+    for part in (*PARTS, "hatch_build.py", ".gitignore"):
+        (copy / part).parent.mkdir(parents=True, exist_ok=True)
+        if (repository / part).is_dir():
+            shutil.copytree(repository / part, copy / part, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(repository / part, copy / part)
+    return copy
+
+
+def version_of(tree: Path) -> str:
+    """What would be built there."""
+    told = [sys.executable, "-c", "import hatch_build; print(hatch_build.version())"]
+    return subprocess.run(told, cwd=tree, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def environment(directory: Path, *wheels: Path, extras: tuple[str, ...] = ("",)) -> Path:
@@ -114,6 +147,48 @@ def test_they_are_of_one_version_and_require_each_other_in_it(joined: Path) -> N
     for other in ("dockvoice-inventory", "dockvoice-lab"):
         assert ours[other].version == version
         assert f"dockvoice=={version}" in (ours[other].requires or ())
+
+
+def test_other_contents_are_of_another_version_and_the_same_of_the_same(repository: Path, tree: Path) -> None:
+    here, archive = Version(version_of(repository)), Version(version_of(tree))
+    assert here.local == archive.local, "it is of the contents, wherever they lie"
+    (tree / "PKG-INFO").write_text(f"Metadata-Version: 2.4\nName: dockvoice\nVersion: {here}\n", encoding="utf-8")
+    assert version_of(tree) == str(here), "an sdist is of the version that it says"
+    (tree / "PKG-INFO").unlink()
+    changed = tree / "inventory" / "console" / "static" / "changed.css"
+    changed.write_text("/* nobody committed it */", encoding="utf-8")
+    assert Version(version_of(tree)).local != here.local
+    changed.unlink()
+
+
+def test_an_upgrade_replaces_all_of_them(
+    wheels: Mapping[str, Path], next_wheels: Mapping[str, Path], run: Run, tmp_path: Path
+) -> None:
+    box = environment(tmp_path / "box", wheels[AGENT], wheels[INVENTORY])
+    into = [*PIP, "--python", str(box / "bin" / "python"), "install", "--no-index", "--no-compile"]
+    half = subprocess.run([*into, str(next_wheels[INVENTORY])], capture_output=True, text=True, check=False)
+    assert half.returncode != 0, "without the agent's it is refused"
+    assert run(box, "inventory", "count").returncode == 66, "and the old ones go on"
+    subprocess.run([*into, str(next_wheels[AGENT]), str(next_wheels[INVENTORY])], check=True)
+    (packages,) = box.glob("lib/python*/site-packages")
+    versions = {one.version for one in distributions(path=[str(packages)]) if one.name.startswith("dockvoice")}
+    assert versions == {next_wheels[AGENT].name.split("-")[1]}
+    assert run(box, "inventory", "count").returncode == 66
+
+
+def test_half_an_upgrade_is_told_in_one_line(
+    wheels: Mapping[str, Path], next_wheels: Mapping[str, Path], run: Run, tmp_path: Path
+) -> None:
+    box = environment(tmp_path / "box", wheels[AGENT], wheels[INVENTORY])
+    into = [*PIP, "--python", str(box / "bin" / "python"), "install", "--no-index", "--no-deps", "--no-compile"]
+    subprocess.run([*into, str(next_wheels[AGENT])], check=True)
+    for command in ("inventory count", "--version"):
+        ran = run(box, *command.split())
+        (line,) = ran.stderr.splitlines()
+        assert (ran.returncode, ran.stdout) == (78, "")
+        old, new = (one[AGENT].name.split("-")[1] for one in (wheels, next_wheels))
+        assert line.startswith(f"dockvoice: dockvoice-inventory is of version {old}, dockvoice of {new}; install")
+    assert run(box, "forms", "list").returncode == 0, "the dock goes on"
 
 
 @pytest.mark.parametrize(("command", "told"), [("forms list", "pallet-move"), ("models list", "small-en-us")])

@@ -6,6 +6,7 @@ In the process of the tests, so that a row costs milliseconds. To add one, add i
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import cycle, islice
@@ -122,6 +123,8 @@ OTHERS = (
     *(Call(f"inventory audit verify --key TMP/{name} --database sqlite:////TMP/inventory.db", NO_INPUT, name)
       for name in FILES),
     Call("inventory audit verify --keys TMP/keys-none --database sqlite:////TMP/inventory.db", NO_INPUT, "keys-none"),
+    *(Call(f"audit erase {of} {blank} --state TMP/state", USAGE, "found nothing")
+      for of in ("--operator", "--entry") for blank in ("", "\t")),
     Call("inventory audit verify --device a/b --database sqlite:////TMP/inventory.db", NO_INPUT, "no event ever"),
     # Sound that is none
     *(Call(f"replay TMP/{name} --state TMP/other", NO_INPUT, name) for name in (*FILES, "no-such.wav", "state")),
@@ -134,6 +137,11 @@ OTHERS = (
     Call("queue export TMP/none/out --state TMP/state", DISK, "out"),
     Call("queue export TMP/binary --state TMP/state", NO_INPUT, "exists already"),
     Call("audit export 1 TMP/none/out.zip --state TMP/state", {NO_INPUT, DISK}),
+    # Settings that have no end, or are no file: every command
+    *(Call(f"{command} --config /dev/zero", NO_INPUT, "/dev/zero: cannot be read (is no regular file)")
+      for command in CONFIGURED),
+    Call("queue list --config TMP/fifo", NO_INPUT, "fifo: cannot be read (is no regular file)"),
+    Call("queue list --config TMP/large.toml", NO_INPUT, "large.toml: cannot be read (has more than 1,000,000 bytes)"),
     # Words that mean nothing
     *(Call(f"forms tool {name}", CONFIG, "not among the forms") for name in ("x", "../x", "", "é")),
     *(Call(f"forms read --language {tag} x", USAGE, "--language") for tag in ("x", "", "en\nde")),
@@ -172,6 +180,8 @@ def tmp(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, text in WHOLE.items():
         (tmp / name).write_text(text)
     (tmp / "good.toml").touch()
+    (tmp / "large.toml").write_text("#" * 1_000_001)
+    os.mkfifo(tmp / "fifo")
     (tmp / "key.pem").write_bytes(KEY.public.pem)
     (tmp / "broken.mp3").write_bytes(b"ID3\x04\0\0\0\0\0\0" + b"\xff\xfb\x90\x44" + b"\0" * 40 + bytes(range(200)))
     soundfile.write(tmp / "good.wav", np.zeros(16_000), 16_000)
@@ -207,3 +217,24 @@ def test_each_wrong_call_ends_in_words(
             assert said.startswith("dockvoice: ")
 
     every({f"{at}: {call.line[:70]}": call for at, call in enumerate(CALLS)}, ends_in_words)
+
+
+def test_a_variable_that_is_nested_without_end_is_named_in_a_line(
+    tmp: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def ends_in_words(given: tuple[str, str]) -> None:
+        variable, line = given
+        monkeypatch.setenv(variable, "[" * 100_000)
+        code, said = end_of(line, tmp, monkeypatch, capfd)
+        monkeypatch.delenv(variable)
+        assert code == CONFIG, said[-2000:]
+        assert said.count("\n") == 1, said[-2000:]
+        assert f"{variable}: is nested too deeply" in said
+
+    every(
+        [
+            ("DOCKVOICE_AGREE__OPERATORS", "queue list"),
+            ("DOCKVOICE_INVENTORY_DOSSIER__RECEIPTS", "inventory count"),
+        ],
+        ends_in_words,
+    )

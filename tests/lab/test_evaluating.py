@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
+from edge.speak import voices
 from lab.report.lines import read_lines
-from tests.command import dockvoice
+from tests.command import called, dockvoice
 
 CLIPS = 3
 
@@ -52,9 +54,24 @@ def test_a_run_leaves_figures_details_and_a_page_and_is_compared_with_another(fe
     assert (found["clips"], found["changed"], found["mcnemar_p"]) == (2 * CLIPS, [], 1.0)
 
 
+def test_an_operator_without_a_voice_is_told_of_before_anything_is_heard(
+    few: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "espeakng_loader", None)
+    voices._library.cache_clear()
+    ended = called("evaluate", str(few), "--operator", capfd=capfd)
+    assert (ended.returncode, ended.stdout) == (78, "")
+    assert ended.stderr == (
+        "dockvoice: --operator: he answers with espeak-ng: espeakng-loader is missing; pip install 'dockvoice[voice]'\n"
+    )
+
+
 def test_tables_can_be_had_as_markdown(few: Path) -> None:
     ended = dockvoice("evaluate", few, "--markdown", "--policy", "strict")
     assert ended.returncode == 0, ended.stderr
+    assert "heard by vosk/small-en-us; whose reading counts: on-device\n" in ended.stderr or (
+        "stands in" in ended.stderr and "heard by pocketsphinx/en-us; " in ended.stderr
+    )
     assert "### By condition" in ended.stdout
     assert "### By kind of field" in ended.stdout
 

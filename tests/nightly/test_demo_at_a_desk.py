@@ -48,5 +48,13 @@ def test_the_case_that_the_demo_ends_with_is_heard_decided_and_carried_out(brows
         assert "7 4 3, 31 cases" in terminal.wait_for("office")
         expect(page.locator("#fate")).to_contain_text("It is recorded (by the office)")
         assert terminal.process.poll() is None
+        page.goto(f"{address}/trailers/demo/5501")
+        expect(page.locator("main")).to_contain_text("closed")
+        expect(page.locator("main")).to_contain_text("8 / 8")
+        assert "no notice" not in page.locator("main").inner_text()
+        page.goto(f"{address}/trailers/demo/5501?visit=2")
+        expect(page.locator("h1")).not_to_contain_text("5501", timeout=PLAY_S * 1000)
         terminal.press("\n")
         assert terminal.ended() == 0, told()
+        assert "Dossier, version 2: it holds" in told()
+        assert "missing" in told()

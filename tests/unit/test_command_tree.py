@@ -53,7 +53,8 @@ def joining(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     """Let a package be installed that has a command, under these names."""
     module = typer.Typer()
     module.command("others", help="Of another package.")(lambda: None)
-    entries = [SimpleNamespace(name=name, load=lambda: module) for name in names]
+    other = SimpleNamespace(name="somebody-elses", version="7")
+    entries = [SimpleNamespace(name=name, load=lambda: module, dist=other) for name in names]
     monkeypatch.setattr("importlib.metadata.entry_points", lambda group: entries)
 
 

@@ -1,4 +1,5 @@
 import os
+import stat
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 from edge.records import ExpectedLine, Operator, PlaceKind, ReceivingPlace
 from inventory.connect.csv_folder import CsvFolder, CsvFolderSettings
 from inventory.connect.ports import Away, PulledItem, PulledUnit
-from tests.postings import BEGAN
+from tests.postings import BEGAN, posting
 
 EXPECTED = "notice,trailer,door,pallet,item,quantity,uom,lot_needed\n"
 ITEMS = "item,title,base,lot_needed,unit,factor\n"
@@ -191,3 +192,92 @@ def test_a_kill_before_a_file_is_archived_takes_it_once_more_and_changes_nothing
     assert pulled.expected == {TRAILER: (ExpectedLine("45", "742", "A100", 24, "CS", True),)}
     assert [*pulled.omitted] == []
     assert folder.names("archive") == ["expected-1.csv"]
+
+
+FOREIGN = "Sup3rS3cretPassword"
+
+
+def test_no_link_is_followed_and_nothing_that_is_no_file_is_opened(folder: Folder, tmp_path: Path) -> None:
+    secret = tmp_path / "token"
+    secret.write_text(f"{FOREIGN}\n")
+    folder.files.pull()
+    (folder.path / "in" / "items-a.csv").symlink_to(secret)
+    (folder.path / "in" / "expected-b.json").symlink_to(secret)
+    (folder.path / "in" / "items-d.csv").symlink_to("/dev/zero")
+    os.mkfifo(folder.path / "in" / "items-c.csv")
+    folder.now += timedelta(days=400)
+    pulled = folder.files.pull()
+    assert (pulled.items, [*pulled.omitted], folder.names("refused")) == (None, [], [])
+    own = folder.path / ".dockvoice" / "taken" / "items.csv"
+    own.symlink_to(secret)
+    assert folder.files.pull().items is None
+
+
+def test_a_file_that_becomes_a_link_while_it_is_taken_is_not_followed(
+    folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = tmp_path / "token"
+    secret.write_text(f"{FOREIGN}\n")
+    file = folder.drop("items.csv", ITEMS)
+    folder.now += timedelta(days=1)
+    monkeypatch.setattr("inventory.connect.csv_in.is_file", lambda path: path == file)
+    file.unlink()
+    file.symlink_to(secret)
+    os.utime(file, (1, 1), follow_symlinks=False)
+    (omitted,) = folder.files.pull().omitted
+    assert "is a link, which is not followed here" in omitted.why
+    assert FOREIGN not in omitted.why
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("items.csv", f"{FOREIGN}\nroot:x:0:0\n"),
+        ("items.csv", f"item,title,base,lot_needed,{FOREIGN}\n"),
+        ("expected.csv", f"{FOREIGN}\n"),
+        ("operators.csv", f"{FOREIGN},{FOREIGN}\n"),
+        ("withdrawn.json", f'[{{"{FOREIGN}": 1}}]'),
+        ("items.json", FOREIGN),
+        ("items.csv", f'"{FOREIGN}'),
+    ],
+)
+def test_what_another_file_says_stands_in_no_fault_and_no_log(folder: Folder, name: str, text: str) -> None:
+    """A hard link may lead to any file that the connector can read: of what is not laid out as ours nothing is told."""
+    folder.drop(name, text)
+    (omitted,) = folder.files.pull().omitted
+    faults = [one for one in (folder.path / "in" / "refused").iterdir() if one.name.endswith(".faults.txt")]
+    assert FOREIGN not in omitted.why
+    assert [FOREIGN in one.read_text() for one in faults] == [False]
+
+
+def test_the_folders_group_can_fetch_and_drop_under_the_umask_of_the_unit(folder: Folder) -> None:
+    before = os.umask(0o077)
+    try:
+        folder.files.pull()
+        folder.files.post(posting(1), None)
+        folder.files.close()
+        folder.drop("items.csv", "nonsense\n")
+        folder.files.pull()
+    finally:
+        os.umask(before)
+
+    def mode(path: Path) -> str:
+        return f"{stat.S_IMODE(path.stat().st_mode):o}"
+
+    (made,) = (folder.path / "out").iterdir()
+    (faults,) = (folder.path / "in" / "refused").glob("*.faults.txt")
+    assert [mode(folder.path / name) for name in ("out", "in", "in/refused", "in/archive", ".dockvoice")] == [
+        *("770", "770", "750", "750", "700"),
+    ]
+    assert (mode(made), mode(faults)) == ("640", "640")
+
+
+def test_a_folder_of_ours_that_is_a_link_is_told(folder: Folder, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (folder.path / ".dockvoice").symlink_to(elsewhere)
+    with pytest.raises(Away, match="is a link or a file, where a folder must be"):
+        folder.files.pull()
+    with pytest.raises(Away, match="is a link or a file"):
+        folder.files.post(posting(1), None)
+    assert [*elsewhere.iterdir()] == []

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import ssl
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from edge.config import Mqtt, MqttVersion
 from edge.deliver.mqtt import Session
 from edge.deliver.mqtt_client import ANSWER_S, FIRST_ANSWER_S, Version, Waits, explained, namesake
 from edge.errors import Misconfigured
+from tests.certificates import HERE, Authority
 from tests.mosquitto import Certificates
 from tests.rows import each_of
 
@@ -156,3 +159,34 @@ def test_a_namesake_is_named_where_it_is_the_likely_cause(reason: int, steady: b
     found = namesake(reason, "north", steady=steady)
     assert found.startswith(told)
     assert ("give each a name of its own" in found) == bool(told)
+
+
+def handshake(directory: Path, *, lax: bool) -> None:
+    """A client that verifies as Python does from 3.13 on, and a server, in memory. Raises what the client raises."""
+    authority = Authority(directory, lax=lax)
+    issued = authority.sign("localhost", HERE)
+    client = ssl.create_default_context(cafile=str(authority.issued.certificate))
+    client.verify_flags |= ssl.VERIFY_X509_STRICT
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(issued.certificate, issued.key)
+    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ends = [
+        client.wrap_bio(back, there, server_hostname="localhost"),
+        server.wrap_bio(there, back, server_side=True),
+    ]
+    for end in ends * 4:  # more turns than a handshake has
+        with suppress(ssl.SSLWantReadError):
+            end.do_handshake()
+
+
+def test_a_certificate_made_by_the_tests_recipe_holds_under_strict_verification(tmp_path: Path) -> None:
+    handshake(tmp_path, lax=False)
+
+
+def test_what_strict_verification_lacks_is_named_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(ssl.SSLCertVerificationError) as refused:
+        handshake(tmp_path, lax=True)
+    told = explained(refused.value)
+    assert "Missing" in told or "does not include key usage" in told, told
+    assert "Python verifies strictly from 3.13 on: sign it anew" in told
+    assert "docs/install.md" in told

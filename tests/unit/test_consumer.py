@@ -12,6 +12,7 @@ from queue import Empty
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge.deliver.events import MalformedMessage, Topics, encode, status
 from edge.deliver.mqtt import Acknowledged, Connected, Delivered, Disconnected, SessionEvent
@@ -357,6 +358,9 @@ def test_two_members_take_no_number(run: Run, world: World) -> None:
     assert "apply" not in world.kinds
 
 
+THIRD = Signer(Ed25519PrivateKey.from_private_bytes(bytes([3] * 32)))
+
+
 def shows(key: Signer, device: str = "dock-9", topic: str = STATUS) -> Delivered:
     return Delivered(topic, encode(status("online", site="north", device=device, key=key.public)), token=9)
 
@@ -366,7 +370,7 @@ def shows(key: Signer, device: str = "dock-9", topic: str = STATUS) -> Delivered
     [
         ([shows(ANOTHER)], True, ["applied"]),
         ([shows(ANOTHER)], False, ["untrusted"]),
-        ([shows(KEY), shows(ANOTHER)], True, ["untrusted"]),  # the first use is the first
+        ([shows(THIRD), shows(ANOTHER)], True, ["untrusted"]),  # the first use is the first
         ([shows(ANOTHER, device="dock-8")], True, ["untrusted"]),  # nobody speaks for another
         ([Delivered(STATUS, b"{}", token=9)], True, ["untrusted"]),
     ],
@@ -376,6 +380,15 @@ def test_trust_at_first_use_is_the_sites_own_decision(
 ) -> None:
     run(*before, stranger(1, device="dock-9"), trusting=trusting)
     assert world.outcomes == outcomes
+
+
+def test_the_key_of_one_device_is_not_trusted_for_another_and_that_is_told(
+    run: Run, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    run(shows(KEY), stranger(1, KEY, device="dock-9"), trusting=True)
+    assert world.outcomes == ["untrusted"]
+    assert f"untrusted:unknown_key:{KEY.public.keyid}, the key of north/dock-3" in caplog.text
+    assert "nobody is trusted for what came on" in caplog.text
 
 
 def waits(caplog: pytest.LogCaptureFixture) -> list[object]:

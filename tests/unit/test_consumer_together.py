@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -104,6 +104,10 @@ class World(Broker, Shelf, BatchShelf, StatusShelf):
         if any(word.device in self.unheard for word in words):
             raise SiteFault("not on my watch")
 
+    def missed(self, heard: Collection[tuple[str, str]]) -> list[tuple[str, str]]:
+        self.deeds.append(("missed", sorted(heard)))
+        return [("north", "dock-8")]
+
     def keep_rejected(self, payload: bytes, topic: str, reason: str) -> None:
         self.deeds.append(("keep", payload))
 
@@ -126,6 +130,7 @@ class Loop:
 
     def __init__(self, repository: Path, directory: Path, *, most: int = 10, patience: timedelta | None = None) -> None:
         self.world = World()
+        self.keys = directory / "keys"
         self.inbox = Inbox()
         self.consumer = Consumer(
             self.world,
@@ -374,12 +379,44 @@ def test_what_is_no_status_of_its_device_hurts_no_other_and_does_not_come_again(
     ]
 
 
-def test_a_status_that_somebody_removed_from_the_broker_says_nothing(
+def test_a_device_whose_status_somebody_removed_from_the_broker_is_away(
     loop: Loop, caplog: pytest.LogCaptureFixture
 ) -> None:
     loop.turn(Delivered("dockvoice/north/dock-3/status", b"", token=50))
-    assert loop.world.deeds == [("acknowledge", 50)]
-    assert not caplog.records
+    assert loop.world.deeds == [("heard", [("dock-3", "offline")]), ("acknowledge", 50)]
+    assert "not kept" not in caplog.text
+
+
+def test_a_device_of_which_the_broker_keeps_no_word_any_more_is_away(
+    loop: Loop, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its status was removed while nobody listened."""
+    loop.turn(says("online", 1), seconds=30)
+    loop.turn(seconds=31)
+    loop.turn(seconds=100)
+    assert [deed[1] for deed in loop.world.deeds if deed[0] == "missed"] == [[("north", "dock-3")]]
+    assert "1 devices were linked, and the broker keeps no word of them any more: north/dock-8" in caplog.text
+
+
+def test_what_a_device_says_that_nobody_enrolled_is_not_kept_and_told_once(
+    loop: Loop, caplog: pytest.LogCaptureFixture
+) -> None:
+    ghosts = [says("online", number, f"ghost-{number}") for number in range(1, 41)]
+    for _ in range(3):  # the broker tells them again at each connection
+        loop.turn(*ghosts, says("online", 1))
+        loop.turn()
+    heard = [deed[1] for deed in loop.world.deeds if deed[0] == "heard"]
+    assert {name for words in heard for name, _ in words} == {"dock-3"}
+    assert sum(deed[0] == "acknowledge" for deed in loop.world.deeds) == 3 * 41
+    told = [record.getMessage() for record in caplog.records if "none of them is enrolled" in record.getMessage()]
+    assert len(told) == 1
+    assert told[0].startswith("40 devices say how they are")
+
+
+def test_what_a_device_says_whose_key_was_revoked_is_not_kept(loop: Loop) -> None:
+    KeyDirectory(loop.keys).revoke("north", "dock-3", None)
+    loop.turn(says("online", 1), says("online", 2, "dock-4"))
+    assert loop.world.deeds[0] == ("heard", [("dock-4", "online")])
 
 
 def test_statuses_of_a_broker_that_was_lost_are_left_to_come_again(loop: Loop) -> None:

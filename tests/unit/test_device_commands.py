@@ -252,6 +252,26 @@ def test_what_refuses_is_a_cancellation_by_itself_and_of_what_it_names(code: str
         assert takes_back(words(f"{said} 742"), language) or phrase in language.cues, said
 
 
+KEPT = {  # By language, what leaves an entry as it is, and what may say that or let go of it.
+    "en": (("leave it like that", "leave it as it is"), ("leave it", "leave it at twelve", "leave that")),
+    "de": (("lass es so", "das bleibt so"), ("lass es", "lass es bei zwölf", "lassen wir es")),
+    "fr": (("laisse comme ça",), ("laisse", "laisse ça", "laisse à douze")),
+    "es": (("déjalo así", "déjalo como está"), ("déjalo", "déjalo en doce", "no vale")),
+    "it": (("lascia così", "va bene così"), ("lascialo a dodici",)),
+    "pl": (("zostaw tak", "niech tak zostanie"), ("zostaw", "zostaw dwanaście")),
+    "pt": (("deixa assim", "deixa como está"), ("deixa", "deixa em doze", "não vale")),
+}
+
+
+@each_of("code", LANGUAGES)
+def test_what_leaves_an_entry_as_it_is_drops_none(code: str) -> None:
+    language, (content, unclear) = language_named(code), KEPT[code]
+    assert [said for said in content if not courteous(words(said), language)] == []
+    dropped = [said for said in (*content, *unclear) if command(words(said), language) == CANCEL]
+    assert dropped == []
+    assert [said for said in (*content, *unclear) if takes_back(words(said), language)] == []
+
+
 @each_of("code", LANGUAGES)
 def test_nothing_that_refuses_is_a_harmless_opening(code: str) -> None:
     language = language_named(code)

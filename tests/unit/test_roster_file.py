@@ -31,6 +31,14 @@ def refused(directory: Path, content: str, name: str = "roster.csv") -> str:
         ("", "line 1: header is ''; it must name each of name once, and number or spoken"),
         ("colour," + HEADER, "line 1: column 'colour' is not known; allowed are name, number"),
         (HEADER, "holds no line; give one for each operator, or withdraw the roster with --withdraw"),
+        (
+            HEADER + "op\u200b-17,471,ana,,\n",
+            "line 2, column name: found 'op\\u200b-17'; allowed are 1 to 64 characters",
+        ),
+        (
+            HEADER + "op-17,471,a\U000e0041na,,\n",
+            "column spoken: found 'a\\U000e0041na'; allowed are 1 to 64 characters",
+        ),
         (HEADER + ",471,ana,,\n", "line 2, column name: found ''; allowed are 1 to 64 characters"),
         (HEADER + "op\u202e17,471,ana,,\n", "line 2, column name: found 'op\\u202e17'"),
         *[

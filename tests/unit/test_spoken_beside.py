@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from typer.testing import CliRunner
@@ -64,6 +65,94 @@ ANSWERS: dict[tuple[str, str], dict[str, object]] = {
     ("pt", "quantity"): {"são doze": 12, "doze por favor": 12},
 }
 
+HELD: dict[str, dict[str, object]] = {
+    "receive": {"pallet_id": "742", "quantity": 12, "uom": "CS"},
+    "damage": {"pallet_id": "742", "quantity": 2, "uom": "CS", "damage": "wet"},
+    "load": {"pallet_id": "742", "trailer": "5502"},
+    "gate-in": {"trailer": "5501", "sealed": True},
+    "put-away": {"pallet_id": "742", "location": "B-02-02"},
+    "cycle-count": {"location": "A-01-01", "quantity": 12},
+}
+
+DENIED = {  # Form, language, field that was asked for ("-": none, the whole entry is held); what says what is not so.
+    ("receive", "es", "-"): (
+        "que no son trece",
+        "que no es el siete cuatro tres",
+        "que no son cajas",
+        "no son seis",
+        "no es seis",
+        "no eran seis",
+        "pero no trece",
+        "no no son trece",
+        "quita dos cajas",
+        "borra dos cajas",
+        "tacha dos cajas",
+        "quita dos",
+    ),
+    ("damage", "es", "-"): ("que no está aplastado", "no aplastado", "quita aplastado"),
+    ("load", "es", "-"): ("que no es el remolque cinco cinco cero uno",),
+    ("gate-in", "es", "sealed"): ("que no está precintado", "que no está roto", "no roto"),
+    ("receive", "it", "-"): (
+        "macché tredici",
+        "macché tredici casse",
+        "macché il sette quattro tre",
+        "togli due casse",
+        "cancella due casse",
+        "togli due",
+    ),
+    ("gate-in", "it", "sealed"): ("macché sigillato", "macché rotto"),
+    ("receive", "pt", "-"): (
+        "que não são treze",
+        "não são treze",
+        "mas não treze",
+        "risca duas caixas",
+        "apaga duas caixas",
+        "tira duas caixas",
+    ),
+    ("gate-in", "pt", "sealed"): ("que não está lacrado", "não rompido"),
+    ("receive", "pl", "-"): ("jednak nie trzynaście", "nie trzynaście", "skreśl dwa kartony", "usuń dwa kartony"),
+    ("receive", "de", "-"): ("doch nicht dreizehn", "streichen zwei kisten", "streich zwei kisten"),
+    ("receive", "en", "-"): ("scratch two cases", "strike two cases", "delete two cases", "remove two"),
+    ("receive", "fr", "-"): ("efface deux caisses", "enlève deux caisses"),
+}
+
+A: dict[str, object] = {"location": "A-01-02"}
+NONE: dict[str, object] = {"quantity": 0, "uom": "EA"}
+
+CORRECTED: dict[tuple[str, str, str], dict[str, dict[str, object]]] = {  # The same, and what is so instead, or answers.
+    ("receive", "es", "-"): {
+        "no seis": {"quantity": 6},
+        "no, son seis": {"quantity": 6},
+        "que no, seis": {"quantity": 6},
+        "borra eso dos cajas": {"quantity": 2},
+        "borra, dos cajas": {"quantity": 2},
+    },
+    ("gate-in", "es", "sealed"): {"no, roto": {"sealed": False}},
+    ("receive", "it", "-"): {
+        "macché, tredici": {"quantity": 13},
+        "no tredici": {"quantity": 13},
+        "cancella, tredici": {"quantity": 13},
+    },
+    ("receive", "pt", "-"): {"não treze": {"quantity": 13}},
+    ("cycle-count", "en", "quantity"): {"none": NONE, "empty": NONE},
+    ("cycle-count", "de", "quantity"): {"kein einziger": NONE, "leer": NONE},
+    ("cycle-count", "fr", "quantity"): {"vide": NONE, "aucune caisse": {"quantity": 0, "uom": "CS"}},
+    ("cycle-count", "es", "quantity"): {"ninguna": NONE, "ninguno": NONE, "ninguna caja": {"quantity": 0, "uom": "CS"}},
+    ("cycle-count", "it", "quantity"): {"nessuno": NONE, "nessuna cassa": {"quantity": 0, "uom": "CS"}},
+    ("cycle-count", "pl", "quantity"): {"pusto": NONE},
+    ("cycle-count", "pt", "quantity"): {"nenhuma": NONE, "nenhuma caixa": {"quantity": 0, "uom": "CS"}},
+    ("put-away", "en", "location"): {"put it to a zero one zero two": A, "location a zero one zero two": A},
+    ("put-away", "de", "location"): {"stell sie auf a null eins null zwei": A, "platz a null eins null zwei": A},
+    ("put-away", "fr", "location"): {"mets-la en a zéro un zéro deux": A, "emplacement a zéro un zéro deux": A},
+    ("put-away", "es", "location"): {"ponlo en a cero uno cero dos": A, "ubicación a cero uno cero dos": A},
+    ("put-away", "it", "location"): {"mettilo in a zero uno zero due": A, "ubicazione a zero uno zero due": A},
+    ("put-away", "pl", "location"): {"postaw na a zero jeden zero dwa": A},
+    ("put-away", "pt", "location"): {"põe em a zero um zero dois": A, "localização a zero um zero dois": A},
+    ("receive", "pl", "-"): {"skreśl, trzynaście kartonów": {"quantity": 13, "uom": "CT"}},
+    ("receive", "de", "-"): {"doch nicht, dreizehn": {"quantity": 13}},
+    ("receive", "en", "-"): {"scratch that two cases": {"quantity": 2}, "scratch, two cases": {"quantity": 2}},
+}
+
 TWICE = (
     "pallet 742 fifteen one five pieces dock b",
     "pallet 742 15 15 pieces dock b",
@@ -79,11 +168,13 @@ ONCE = {
 }
 
 
-def read(language: str, asked: str, *texts: str) -> list[dict[str, Any]]:
-    held = WHOLE if asked == "-" else {name: value for name, value in WHOLE.items() if name != asked}
+def read(
+    language: str, asked: str, *texts: str, form: str = "pallet-move", whole: Mapping[str, object] = WHOLE
+) -> list[dict[str, Any]]:
+    held = whole if asked == "-" else {name: value for name, value in whole.items() if name != asked}
     lines = ({"text": text, "asked": None if asked == "-" else asked, "held": held} for text in texts)
     given = "".join(json.dumps(line) + "\n" for line in lines)
-    result = CliRunner().invoke(commands, ["read", "--lines", "--form", "pallet-move", "--language", language], given)
+    result = CliRunner().invoke(commands, ["read", "--lines", "--form", form, "--language", language], given)
     assert result.exit_code == 0, result.output
     return [json.loads(line) for line in result.stdout.splitlines()]
 
@@ -105,6 +196,28 @@ def test_a_value_among_words_of_an_answer_is_taken(where: tuple[str, str]) -> No
         text: one["fields"].get(name) for text, one in zip(ANSWERS[where], read(*where, *ANSWERS[where]), strict=True)
     }
     assert found == ANSWERS[where]
+
+
+@each_of("where", DENIED, ids=" ".join)
+def test_what_is_denied_or_taken_off_in_one_breath_corrects_nothing(where: tuple[str, str, str]) -> None:
+    assert not {text: fields for text, fields in taken(where, *DENIED[where]).items() if fields}
+
+
+@each_of("where", CORRECTED, ids=" ".join)
+def test_what_is_so_instead_corrects_behind_a_pause_or_a_word_that_only_corrects(where: tuple[str, str, str]) -> None:
+    assert taken(where, *CORRECTED[where]) == CORRECTED[where]
+
+
+def taken(where: tuple[str, str, str], *texts: str) -> dict[str, dict[str, object]]:
+    """What each changes of the entry that is held, or answers of it; nothing where it is not accepted."""
+    form, language, asked = where
+    found = zip(texts, read(language, asked, *texts, form=form, whole=HELD[form]), strict=True)
+    return {
+        text: {name: value for name, value in one["fields"].items() if HELD[form].get(name) != value or name == asked}
+        if one["outcome"] == "accept"
+        else {}
+        for text, one in found
+    }
 
 
 def whole(*texts: str) -> list[dict[str, Any]]:

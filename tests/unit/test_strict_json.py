@@ -11,6 +11,7 @@ from edge.records.strict_json import (
     NotText,
     Overflow,
     TooLarge,
+    shallow,
     strict,
 )
 from tests.rows import each_of
@@ -65,3 +66,13 @@ def test_limits_refuse_what_is_too_deep_or_too_long(text: str) -> None:
 
 def test_limits_take_what_is_just_within_them() -> None:
     assert strict('[{"a": -12}, 0.25]', Limits(depth=3, integer=3, fraction=4)) == [{"a": -12}, 0.25]
+
+
+def test_of_what_is_nested_too_deeply_the_outer_levels_are_told() -> None:
+    whole = {"a": [1, {"b": [2, {}]}], "c": "d"}
+    assert shallow(whole) is whole
+    assert shallow(whole, 3) == {"a": [1, "…"], "c": "d"}
+    deep: list[object] = []
+    for _ in range(5000):
+        deep = [deep]
+    assert str(shallow(deep)).count("[") == 31

@@ -112,8 +112,44 @@ def test_what_a_panel_concludes(rules: Rules, name: str) -> None:
     assert told(rules, Mode.PANEL, opinions) == expected
 
 
+UNLIKE_QUANTITY = "ask field_ambiguous:quantity"
+
+
+def unclear(who: str) -> Reading:
+    """A reading whose quantity may be another one."""
+    reading = said(who)
+    return replace(reading, fields={**reading.fields, "quantity": FieldReading(20, ("twenty",), 1.0, rivals=(12,))})
+
+
 CLOUD_FIRST = {
-    "the model counts, right or wrong": ({ONE: said("a"), OURS: said("d", pallet_id="743")}, "accept"),
+    "the model counts where the device is not sure": (
+        {ONE: said("a"), OURS: said("d", 0.8, pallet_id="743", quantity=20, dock=None)},
+        "accept",
+    ),
+    "the device surely heard another identifier": (
+        {ONE: said("a", pallet_id="7777"), OURS: said("d")},
+        "ask field_ambiguous:pallet_id",
+    ),
+    "the device surely heard another count": ({ONE: said("a", quantity=4999), OURS: said("d")}, UNLIKE_QUANTITY),
+    "the device surely heard what the model left out": (
+        {ONE: said("a", dock=None), OURS: said("d")},
+        "ask field_unconfirmed:dock",
+    ),
+    "formatting is no difference": ({ONE: said("a"), OURS: said("d", dock="b")}, "accept"),
+    "what the device could not make one value of": ({ONE: said("a"), OURS: unclear("d")}, "accept"),
+    "the device did not understand": ({ONE: said("a"), OURS: declined("d")}, "accept"),
+    "the device surely heard an entry, the model a yes": (
+        {ONE: did("a", Act.YES), OURS: said("d")},
+        "repeat not_understood",
+    ),
+    "the model an entry, the device surely a cancel": (
+        {ONE: said("a"), OURS: replace(did("d", Act.CANCEL), words=(Word("cancel", 0, 1, 1.0),))},
+        "repeat not_understood",
+    ),
+    "the model an entry, the device perhaps a cancel": (
+        {ONE: said("a"), OURS: replace(did("d", Act.CANCEL), words=(Word("cancel", 0, 1, 0.6),))},
+        "accept",
+    ),
     "the model heard nothing": ({ONE: declined("a"), OURS: said("d")}, "ignore no_speech"),
     "without the model, the device where it is sure": ({OURS: said("d")}, "accept"),
     "without the model, and the device is unsure": (
@@ -128,6 +164,13 @@ CLOUD_FIRST = {
 def test_what_is_concluded_where_the_model_counts(rules: Rules, mode: Mode, name: str) -> None:
     opinions, expected = CLOUD_FIRST[name]
     assert told(rules, mode, opinions) == expected
+
+
+@each_of("mode", [Mode.CLOUD_FIRST, Mode.CASCADE])
+def test_where_the_model_counts_what_the_device_surely_heard_is_offered_too(rules: Rules, mode: Mode) -> None:
+    reading = weigh({ONE: said("a", pallet_id="7777"), OURS: said("d")}, mode, rules.form, SURE)
+    verdict = decide(reading, Closing.PAUSE, rules)
+    assert (verdict.ask, verdict.candidates) == ("pallet_id", ("7777", "742"))
 
 
 def test_alone_the_device_asks_and_never_defers(rules: Rules) -> None:
@@ -199,6 +242,8 @@ def test_all_opinions_are_kept_and_each_keeps_what_it_cost(rules: Rules) -> None
     [
         (Mode.CLOUD_FIRST, {OURS: said("d")}, False),
         (Mode.CLOUD_FIRST, {ONE: declined("a")}, True),
+        (Mode.CLOUD_FIRST, {ONE: said("a")}, False),
+        (Mode.CLOUD_FIRST, {ONE: said("a"), OURS: said("d", pallet_id="743")}, True),
         (Mode.PANEL, {OURS: said("d")}, False),
         (Mode.PANEL, {ONE: said("a"), OURS: said("d")}, True),
         (Mode.PANEL, {ONE: said("a"), OURS: said("d", pallet_id="743")}, False),

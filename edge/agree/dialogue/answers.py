@@ -27,11 +27,11 @@ from edge.agree.merging import (
     with_support,
     with_yes,
 )
-from edge.agree.off_talk import begins_astray
+from edge.agree.off_talk import begins_astray, takes_something_back
 from edge.agree.one_breath import meant_of_two
 from edge.agree.readings import differing, says_nothing, unconfirmed, values_in, values_of
 from edge.forms.model import Expects, Spoken
-from edge.forms.spoken import are_one_number, begins, chosen, finds_nothing_wrong, proves
+from edge.forms.spoken import are_one_number, begins, chosen, finds_nothing_wrong, proves, without_cue
 from edge.records import Act, Draft, Drop, FieldReading, FieldValue, Outcome, Reading, Reason, written
 from edge.records.speech import Earcon, Prompt, Sound
 
@@ -57,23 +57,28 @@ def take_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Something that is neither a yes nor a no, nor a command."""
     if context.is_between_entries(session):  # there is no number of which this might be the rest
         return corrections.leave_cancelling(session, heard)
+    if corrected := corrections.correct_named(session, heard):
+        return corrected
     if _is_rest_of_number(session, heard):
         _doubt_cut_number(session)
-    answered: Answering
+    return _answering(session, heard)(session, heard)
+
+
+def _answering(session: DialogueSession, heard: UtteranceHeard) -> Answering:
+    """How the open question takes it."""
     match session.about:
         case About.INSTEAD:
-            answered = corrections.answer_about_other
+            return corrections.answer_about_other
         case About.NEXT_OR_INSTEAD:
-            answered = next_or_instead.answer
+            return next_or_instead.answer
         case About.ENTRY_RIGHT if drafting.is_terminator(session, heard.reading.words):
-            answered = take_yes
+            return take_yes
         case About.WRONG if finds_nothing_wrong(heard.reading.words, session.rules.language):
-            answered = corrections.withdraw_objection
+            return corrections.withdraw_objection
         case About.WRONG | About.ENTRY_RIGHT:
-            answered = corrections.answer_about_entry
+            return corrections.answer_about_entry
         case _:
-            answered = _answer_about_field
-    return corrections.correct_named(session, heard) or answered(session, heard)
+            return _answer_about_field
 
 
 def _is_rest_of_number(session: DialogueSession, heard: UtteranceHeard) -> bool:
@@ -111,6 +116,11 @@ def _answer_about_field(session: DialogueSession, heard: UtteranceHeard) -> list
         return drafting.reject_answer(session, heard)
     if session.asked.prompt is Prompt.ONE_BY_ONE:
         return _one_of_two(session, heard, said)
+    return corrections.nameless(session, heard, said) or _take_value(session, heard, said)
+
+
+def _take_value(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
+    name, rules = str(session.asked.field), session.rules
     relation = _relation(session, heard, said)
     if relation is Relation.UNCLEAR and (name not in rules.identifies or session.thing):
         if _says_more(session, said):
@@ -128,7 +138,8 @@ def _answers_nothing(session: DialogueSession, said: Reading) -> bool:
         return not said.fields
     counted = begins(said.words, session.rules.language) and not values_of(said)
     unclear = session.asked.is_of_oddness and not all(map(values_in, said.fields.values()))
-    return unclear or (begins_astray(said, session.rules) and not counted)
+    behind_cue = replace(said, words=without_cue(said.words, session.rules.language))
+    return unclear or (begins_astray(behind_cue, session.rules) and not counted)
 
 
 def _says_more(session: DialogueSession, said: Reading) -> bool:
@@ -193,6 +204,8 @@ def _merge_answer(session: DialogueSession, heard: UtteranceHeard, said: Reading
     elif reading.fields == draft.reading.fields:  # what was known is said once more: the question is where it was
         return drafting.reject_answer(session, heard)
     session.join(said, draft)
+    if heard.verdict.outcome is Outcome.ACCEPT and session.relation(said) is Relation.SAME:
+        session.needs_yes.discard(draft.utterance_id)  # all of it is said anew
     after = session.recorded.last is not None or session.recorded.aside.drafts or name in draft.reading.fields
     if after and name in rules.identifies[:1] and not values_in(draft.reading.fields.get(name)):
         # The name may be of the next thing: that of this one was not got, or it is a part of the one before.
@@ -263,6 +276,8 @@ def compare_check_digits(session: DialogueSession, heard: UtteranceHeard) -> lis
     asked, draft, rules = session.asked, session.open_draft, session.rules
     if heard.reading.fields:
         return take_answer(session, heard)
+    if takes_something_back(heard.reading, rules):  # "not that location"
+        return drafting.reject_answer(session, heard)
     ((name, value),) = asked.fields.items()
     checks = rules.catalogue.checks_of(str(rules.form[name].catalogue), str(value))
     if proves(heard.reading.words, checks[asked.check], rules.language):

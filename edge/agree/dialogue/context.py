@@ -14,7 +14,7 @@ from edge.agree.dialogue.table import AGREEING, State
 from edge.agree.off_talk import begins_astray, is_statement
 from edge.agree.readings import differing, part_of, unconfirmed, values_of
 from edge.forms.model import Form
-from edge.forms.spoken import corrects, from_now_on, preface
+from edge.forms.spoken import corrects, from_now_on, points_at_last, preface
 from edge.forms.spoken.folding import fold
 from edge.records import (
     NOTHING_STANDS,
@@ -52,7 +52,8 @@ def understood(session: DialogueSession, said: Reading) -> tuple[Reading, tuple[
         return filled(session, said), ()
     alone, told = _lasting(session, said)
     if alone.fields.keys() <= set(once) and (told or _is_of_context(session, alone)):
-        if not is_statement(alone, session.rules) or begins_astray(alone, session.rules):
+        is_pointing = points_at_last(alone.words, session.rules.language)
+        if is_pointing or not is_statement(alone, session.rules) or begins_astray(alone, session.rules):
             alone = unconfirmed(alone, list(alone.fields))  # "take it to door thirteen" may be said to anybody
         return replace(alone, words=said.words, act=Act.CONTEXT, not_understood=None), ()
     stands = tuple(name for name in _next_to(alone, told) if name in once)

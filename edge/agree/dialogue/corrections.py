@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from edge.agree.bare_names import is_long
@@ -9,15 +10,24 @@ from edge.agree.dialogue import amendments, claims, context, drafting, next_or_i
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.orders import Order
-from edge.agree.dialogue.questions import About, Question, held
+from edge.agree.dialogue.questions import OF_VALUE, About, Question, held
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
-from edge.agree.merging import put_right, with_fields, with_reading
+from edge.agree.merging import answer_to, put_right, with_fields, with_reading, with_support
 from edge.agree.off_talk import among_talk, begins_astray, is_plain, names_field
-from edge.agree.readings import likely_values, names_unclearly, own, part_of, says_nothing, unconfirmed, values_of
-from edge.forms.spoken import begins, corrects, cue, read, without_cue
+from edge.agree.readings import (
+    likely_values,
+    names_unclearly,
+    own,
+    part_of,
+    says_nothing,
+    unconfirmed,
+    values_of,
+)
+from edge.forms.model import Spoken
+from edge.forms.spoken import begins, corrects, cue, of_last_one, read, without_cue
 from edge.forms.spoken.folding import fold
-from edge.records import Act, Draft, Outcome, Park, Reading
+from edge.records import Act, Draft, FieldReading, Outcome, Park, Reading
 from edge.records.speech import Prompt
 
 # While an entry is held.
@@ -108,13 +118,30 @@ def may_rename(session: DialogueSession, said: Reading, *, whole: bool = False) 
 
 
 def correct_named(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """A correction of an entry on record, by its name: nothing is said against the open one. Nothing for any other."""
+    """A correction of an entry on record, by its name: nothing is said against the open one. Nothing for any other.
+
+    Over a question it is recorded as it is read back, and the question put again: what is said next answers that.
+    """
     another = session.relation(heard.reading) is Relation.ANOTHER
     if not (another and drafting.takes_back(session, heard)) or session.entry_named(heard.reading) is None:
         return []
-    is_held = session.question is None and not session.doubted
-    left = drafting.commit(session) if is_held else drafting.put_behind(session)
-    return [*left, *amendments.correct_last(session, replace(heard, reading=own(heard.reading)))]
+    correction = replace(heard, reading=own(heard.reading))
+    if session.question is None:
+        left = drafting.put_behind(session) if session.doubted else drafting.commit(session)
+        return [*left, *amendments.correct_last(session, correction)]
+    draft, verdict, question = session.open_draft, session.verdict, session.asked
+    session.close()
+    corrected = amendments.correct_last(session, correction)
+    asks = session.draft is not None and session.state is not State.HELD
+    if asks:
+        amended = session.draft, session.verdict, session.question, session.state
+        session.draft, session.verdict, session.question = draft, verdict, question
+        left = drafting.put_behind(session)
+        session.draft, session.verdict, session.question, session.state = amended
+        return [*left, *corrected]
+    committed = [] if session.draft is None else drafting.commit(session)
+    session.draft, session.verdict = draft, verdict
+    return [*corrected, *committed, *session.ask(question)]
 
 
 def _ask_if_renamed(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
@@ -138,6 +165,9 @@ def _revise(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> l
     said = unconfirmed(
         said, [name for name in long if all(word in cues or language.tells(word) for word in said.fields[name].words)]
     )
+    said = unconfirmed(said, _of_another(draft.reading, said))
+    if not drafting.takes_back(session, heard) and _says_other(session, said):
+        session.needs_yes.add(draft.utterance_id)  # without a word of correction it may be said besides
     changed = with_fields(draft, said.fields, heard.utterance_id)
     if drafting.takes_back(session, heard) and (denied := _denied(session, said)):
         session.needs_yes.add(draft.utterance_id)
@@ -148,6 +178,21 @@ def _revise(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> l
         return revised
     session.doubted = session.doubted_number = True
     return [heard.noted_as_heeded(), *session.ask(session.is_entry_right)]
+
+
+def _says_other(session: DialogueSession, said: Reading) -> bool:
+    """Whether it has other values in several fields: "two cases wet" over three that are crushed."""
+    known, form = values_of(own(session.open_draft.reading)), session.rules.form
+    units = {field.name for field in form.fields if field.unit_of}
+    changed = {name for name, value in values_of(said).items() if name in known and known[name] != value}
+    return len(changed - units - set(form.identifies)) > 1
+
+
+def _of_another(before: Reading, said: Reading) -> list[str]:
+    """The fields in which it denies another value than the entry has: "not twelve, thirteen" over ten."""
+    known = {name: one.value for name, one in before.fields.items() if one.value is not None}
+    pairs = ((name, known[name], one) for name, one in said.fields.items() if name in known and one.value is not None)
+    return [name for name, value, one in pairs if one.denied and value not in one.denied]
 
 
 def _denied(session: DialogueSession, said: Reading) -> set[str]:
@@ -197,15 +242,67 @@ def of_known(session: DialogueSession, said: Reading) -> Reading:
 
 
 def of_held(session: DialogueSession, said: Reading) -> Reading:
-    """The reading, as a correction of the entry that was read back where it is one: "not B, D", "actually fifteen"."""
+    """The reading, as a correction of the open entry where it is one: "not B, D", "actually fifteen"."""
+    if session.about in OF_VALUE:
+        return _of_asked(session, said)
     wrong = session.about is About.WRONG
     read_back = wrong or session.state is State.HELD or session.about is About.ENTRY_RIGHT
     if said.fields or said.act is not Act.RECORD or not said.words or not read_back:
         return said
     # A bare "no, fourteen" is no other door than the one that stands.
-    rules, entry = session.rules, values_of(own(session.open_draft.reading))
-    fields = read(said.words, rules.form, rules.catalogue, rules.language, held=entry, correcting=wrong)
+    fields = _read_against(session, said, correcting=wrong)
     return replace(said, fields=fields, act=Act.AMEND, not_understood=None) if fields else said
+
+
+_BEHIND_LAST = OF_VALUE | {About.INSTEAD, About.NEXT_OR_INSTEAD, About.CLOSE, About.REOPEN}
+"""Questions over which "the last one" is the one before the open entry; over a readback it is that one."""
+
+
+def of_last(session: DialogueSession, said: Reading) -> Reading:
+    """The reading, as a correction of the entry before where it is one by its words: "the last one was eleven"."""
+    last, draft, rules = session.recorded.last, session.draft, session.rules
+    pointing = of_last_one(said.words, rules.language)
+    is_behind = draft is None or (session.about in _BEHIND_LAST and not session.recorded.replaces_one(draft))
+    if last is None or not pointing or not is_behind:
+        return said
+    fields = read(said.words, rules.form, rules.catalogue, rules.language, held=last.fields, correcting=True)
+    if not fields or fields.keys() & set(rules.identifies):
+        return said
+    words = tuple(word.text for word in pointing)
+    named = {name: FieldReading(value, words, 1.0) for name, value in session.identifiers_of(last.fields).items()}
+    return replace(said, fields={**named, **fields}, act=Act.AMEND, not_understood=None)
+
+
+def _of_asked(session: DialogueSession, said: Reading) -> Reading:
+    """The reading, as a correction of what is known already, over a question for something else: "no, rear"."""
+    name, takes_back = str(session.asked.field), corrects(said.words, session.rules.language)
+    is_answer = session.rules.form[name].spoken is not Spoken.YES_NO  # to that any "no" is one
+    is_answer = is_answer and name in answer_to(name, said, session.rules).fields
+    is_value = any(one.value is not None for one in said.fields.values())
+    if is_answer or is_value or said.act not in {Act.RECORD, Act.AMEND}:
+        return said
+    fields = _read_against(session, said, correcting=takes_back)
+    objects = takes_back or any(one.value is None and one.denied for one in fields.values())
+    if name in fields or not objects or not fields.keys() <= session.open_draft.reading.fields.keys():
+        return said
+    return replace(said, fields=fields, act=Act.AMEND, not_understood=None) if fields else said
+
+
+def nameless(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
+    """The open thing is not the one that is known, "it's not 742": it is asked which. Nothing for what says no such."""
+    fields = session.open_draft.reading.fields
+    denied = {name for name, one in said.fields.items() if one.value is None and session.thing.get(name) in one.denied}
+    if not denied:
+        return []
+    left = {name: one for name, one in fields.items() if name not in denied}
+    draft = replace(session.open_draft, reading=replace(session.open_draft.reading, fields=left))
+    return drafting.revise(session, heard, with_support(draft, heard.utterance_id))
+
+
+def _read_against(session: DialogueSession, said: Reading, *, correcting: bool) -> Mapping[str, FieldReading]:
+    """The values that it says of the open entry, against those that are known of it."""
+    rules, entry = session.rules, values_of(own(session.open_draft.reading))
+    return read(said.words, rules.form, rules.catalogue, rules.language, held=entry, correcting=correcting)
 
 
 def counts_anew(session: DialogueSession, heard: UtteranceHeard) -> bool:

@@ -12,11 +12,12 @@ from edge.agree.dialogue import context
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.events import Contradicted, UtteranceHeard
 from edge.agree.dialogue.orders import Order
-from edge.agree.dialogue.questions import About, Question, held, judged, next_question
+from edge.agree.dialogue.questions import OF_VALUE, About, Question, held, judged, next_question
 from edge.agree.dialogue.session import Behind, DialogueSession, terms_at_hand
 from edge.agree.dialogue.table import State
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.agree.merging import as_heard, marked, says_number, with_support
+from edge.agree.off_talk import takes_something_back
 from edge.agree.one_breath import named_apart, two_in_one_breath, two_that_share
 from edge.agree.readings import likely_values, values_in, values_of
 from edge.agree.terms import units_said
@@ -484,20 +485,29 @@ def tell_kept(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 
 def reject_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """What was said answers nothing. Where it holds more, the operator is told that it was not got.
+    """What was said answers nothing. Where it holds a value or a number, the operator is told that it was not got.
 
-    What names a thing is put aside by the audit.
+    It may have been said against the entry, too: then that wants a yes. What names a thing is put aside by the audit.
     """
-    said, rules = heard.reading, session.rules
+    said, rules, draft = heard.reading, session.rules, session.open_draft
     context.leave(session, said)
-    told = " ".join(word.text for word in said.words if rules.language.tells(word.text))
-    is_known = any(told in " ".join(one.words) for one in session.open_draft.reading.fields.values())
-    if not (said.fields or (_may_name(session, said) and not is_known)) or any(
-        values_in(said.fields.get(name)) for name in rules.identifies
-    ):
+    told = [word.text for word in said.words if rules.language.tells(word.text)]
+    is_known = told and any(" ".join(told) in " ".join(one.words) for one in draft.reading.fields.values())
+    is_command = said.act not in {Act.RECORD, Act.AMEND}
+    if session.about in OF_VALUE and not is_command and takes_something_back(said, rules):
+        session.needs_yes.add(draft.utterance_id)
+    named = any(values_in(said.fields.get(name)) for name in rules.identifies)
+    if named or is_known or is_command or not (said.fields or _may_count(told, rules)):
         return [heard.noted_as_heeded(), *put_again(session)]
     session.recorded.left_since |= _may_name(session, said)
     return [heard.noted_as_not_understood(), *put_again(session, [session.say(Prompt.REPEAT)])]
+
+
+def _may_count(told: Sequence[str], rules: Rules) -> bool:
+    """Whether a number is said, and not "one" alone: "the green one"."""
+    return says_number(told, rules) and (
+        len(told) > 1 or [one.value for one in rules.language.numerals.counts([fold(told[0])], 0)] != [1]
+    )
 
 
 def reject_unheard(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:

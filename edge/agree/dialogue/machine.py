@@ -115,6 +115,7 @@ SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Ord
     Step.DEFER: drafting.tell_kept,
     Step.PUT_OFF: drafting.put_off,
     Step.TURN_AWAY: status.turn_away,
+    Step.NOT_TAKEN: status.tell_not_taken,
     Step.TELL: _tell,
     Step.CLOSE: closing.close,
     Step.CLOSE_NEXT: closing.close_next,
@@ -437,7 +438,7 @@ def _in_context(session: DialogueSession, heard: UtteranceHeard) -> UtteranceHea
     if session.state not in QUESTIONS and session.breath.is_long_ago(heard.began):
         session.breath.words = ()
     said = corrections.of_known(session, session.breath.continued(heard.reading, session.rules))
-    said = corrections.of_held(session, said)
+    said = corrections.of_held(session, corrections.of_last(session, said))
     asked = None if session.question is None else session.question.field
     if session.draft is not None and session.draft.act is not Act.CONTEXT and asked not in session.rules.identifies:
         said = with_bare_name(said, session.draft.reading, session.rules)

@@ -50,6 +50,9 @@ class About(StrEnum):
     REOPEN = "reopen"  # Whether a closed one, of which the entry is, is to be opened again.
 
 
+OF_VALUE = frozenset({About.FIELD, About.CHOICE, About.FIELD_RIGHT, About.PROOF})
+"""Questions for a value of the open entry, or whether that is right."""
+
 _STATES = {
     About.FIELD: State.ASKING,
     About.WRONG: State.ASKING,

@@ -42,6 +42,11 @@ def turn_away(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     return [parked, Sound(Earcon.NOT_UNDERSTOOD), *told, _why_away(session)]
 
 
+def tell_not_taken(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """What is said of an entry on record while nothing is taken: it stays as it is, and the operator is told why."""
+    return [heard.noted_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), _why_away(session)]
+
+
 def _why_away(session: DialogueSession) -> Say:
     asks = {State.IDENTIFYING: shifts.question, State.CHOOSING_WORK: works.which}.get(session.state)
     if asks is not None:

@@ -106,6 +106,7 @@ class Step(StrEnum):
     TAKE_BACK = "ask whether to cancel the last entry"
     DEFER = "tell that it is kept"
     TURN_AWAY = "park it in review, tell why"
+    NOT_TAKEN = "tell why nothing is taken"
     TELL = "tell what is asked; the last entry, where nothing is"
     CLOSE = "tell what was received of the trailer, ask whether to close it"
     CLOSE_NEXT = "commit the held entry, tell what was received of the trailer, ask whether to close it"
@@ -257,9 +258,9 @@ _AWAY = {
     Event.SCANNED: Step.TURN_AWAY,
     Event.PART: Step.TURN_AWAY,
     Event.CONTEXT: Step.TURN_AWAY,
-    Event.CORRECTION: Step.NOTE,
+    Event.CORRECTION: Step.NOT_TAKEN,
     Event.UNCLEAR: Step.NOTE,
-    Event.NAMED: Step.NOTE,
+    Event.NAMED: Step.NOT_TAKEN,
     Event.INDISTINCT: Step.NOTE,
     Event.CANCEL: Step.NOTE,
     Event.NEVER_MIND: Step.NOTE,

@@ -18,6 +18,7 @@ from edge.agree.received import Sums, ending_so, missing, named_place, of_place,
 from edge.forms.model import Expects, Form
 from edge.forms.spoken import LACKING, TODAY, is_among
 from edge.records import Act, FieldReading, FieldValue, Reading, ReceivingPlace, StandingEntry
+from edge.records.instants import in_zone
 from edge.records.speech import FEWEST_TOLD, Prompt, Say
 
 FEWEST_ASKED = 2  # So many last characters say in a question which pallet is meant: nothing comes of it but an answer.
@@ -227,7 +228,7 @@ def _known(session: DialogueSession, name: str) -> Iterable[str]:
 def _recorded(session: DialogueSession, entry: StandingEntry) -> Say:
     """An entry as it stands: who dictated it if somebody else did, when if it was not just now, and its state."""
     ago, last = session.lately.now - entry.recorded_at, terms_on_record(session, entry.event_id)
-    by, at = str(entry.operator), entry.recorded_at.astimezone(session.lately.now.tzinfo)
+    by, at = str(entry.operator), in_zone(entry.recorded_at, session.lately.now.tzinfo)
     slots: dict[str, str] = {}
     if entry.refused:
         prompt = Prompt.RECORDED_REFUSED

@@ -25,6 +25,7 @@ from edge.records import FieldReading, Word, written
 
 SMALL: Mapping[Role, str] = {
     Role.OPENING: "opening",
+    Role.BEGINNING: "begins an entry of this form",
     Role.LINK: "link",
     Role.WITHIN: "between label and value",
     Role.ADJECTIVE: "between number and unit",

@@ -13,6 +13,7 @@ from edge.cli.present.wording import changing
 from edge.keep.queries import Counts, KeptEntry, KeptUtterance
 from edge.keep.review import Flagged
 from edge.records import FieldValue, written
+from edge.records.instants import in_zone
 
 
 def entries(kept: Sequence[KeptEntry]) -> Table:
@@ -23,7 +24,7 @@ def entries(kept: Sequence[KeptEntry]) -> Table:
     for entry in kept:
         table.add_row(
             str(entry.sequence),
-            entry.recorded_at.astimezone().strftime("%Y-%m-%d %H:%M:%S"),
+            in_zone(entry.recorded_at, None).strftime("%Y-%m-%d %H:%M:%S"),
             _meant(entry, numbers),
             " ".join((entry.state, *entry.reasons)),
             f"{entry.attempts}x",

@@ -18,6 +18,7 @@ from rich.text import Text
 from edge.audio.pcm import BOTTOM_DB
 from edge.cli.present.meter import NO_SOUND, MeterReading, cells
 from edge.cli.present.wording import STYLES, Tone, Worded
+from edge.terminal.plain_text import is_plain
 
 GUTTER = 14  # Columns before what is told: its heading.
 NARROWEST_WITH_HEADINGS = 50  # Columns below which headings are left out.
@@ -143,9 +144,13 @@ _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Categories of Unicode: controls, formats, surrogates, private and unassigned characters, separators of lines."""
 
 
+def _is_safe(character: str) -> bool:
+    return is_plain(character) and unicodedata.category(character) not in _UNSAFE
+
+
 def _safe(text: Text, width: int, *, ascii_only: bool) -> Text:
     """The same without controls and without what turns the direction of writing around, and no wider than `width`."""
-    text.plain = "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) in _UNSAFE else c for c in text.plain)
+    text.plain = "".join(c if _is_safe(c) else "\N{REPLACEMENT CHARACTER}" for c in text.plain)
     text.truncate(width, overflow="ellipsis")
     if ascii_only:
         text.plain = text.plain.translate(ASCII).encode("ascii", "replace").decode()

@@ -24,6 +24,8 @@ from edge.forms.spoken.commands import (
     is_among,
     murmurs,
     numbers_said,
+    of_last_one,
+    points_at_last,
     presented,
     proves,
     refuses,

@@ -364,6 +364,19 @@ def without_cue(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Wo
     return left
 
 
+def of_last_one(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Word, ...]:
+    """The words with which it corrects the entry before: "the last one was eleven"; none where it does not."""
+    announced = cue(words, language)
+    said = texts(announced, language)
+    return announced if any(said[-len(one) :] == one for one in language.words["last_one"]) else ()
+
+
+def points_at_last(words: Sequence[Word], language: Language = ENGLISH) -> bool:
+    """Does it begin with what may be of the entry before, and of the coming one: "the last one, dock five"?"""
+    said = texts(_unhesitating(words, language), language)
+    return any(said[: len(one) - 1] == one[:-1] for one in language.words["last_one"])
+
+
 def says_check(words: Sequence[str], language: Language = ENGLISH) -> bool:
     """Do the words of a place hold its check digits too: "dock B, check four seven"?"""
     said = tuple(one for word in words for one in phrase(word))

@@ -80,7 +80,8 @@ def jsgf(form: Form, catalogue: Catalogue, commands: Sequence[str] = ()) -> str:
         rules |= _field_rules(field, catalogue) if field.spoken is not Spoken.UNIT else {}
     rules["mention"] = " | ".join(f"<{one.name}>" for one in form.fields if one.spoken is not Spoken.UNIT)
     # One loop rather than so many mentions: each copy of the number rules would cost a decoder as much again.
-    rules["sentence"] = f"[{_either(OPENINGS)}] ([<cue>] <mention>)+ [{_either(CLOSINGS)}]"
+    openings = (*OPENINGS, *form.openings.get(OWN_LANGUAGE, ()))
+    rules["sentence"] = f"[{_either(openings)}] ([<cue>] <mention>)+ [{_either(CLOSINGS)}]"
     if commands:
         rules |= _replies(form, catalogue, commands)
     said = " | ".join(f"<{rule}>" for rule in ("sentence", *REPLIES) if rule in rules)

@@ -163,7 +163,7 @@ class Language:
     @cached_property
     def cues(self) -> frozenset[Phrase]:
         """What announces that the next mention of a field replaces the one before."""
-        return frozenset(self._said_as("cues"))
+        return frozenset((*self._said_as("cues"), *self._said_as("last_one")))
 
     def unelided(self, words: Phrase) -> Phrase:
         """As a transcript has them, without what is elided before a word: "est ça" for "c'est ça"."""
@@ -185,6 +185,10 @@ class Language:
         if any(character.isdigit() for character in word):
             return True
         return word in LETTERS or word in self._spelling or self.numerals.is_part(word)
+
+    def spells(self, word: str) -> bool:
+        """Does the word spell a letter, and is no letter, number or common word itself: "sugar", "delta"?"""
+        return word in self._spelling and word not in (LETTERS | self.common) and not self.numerals.is_part(word)
 
     @cached_property
     def _spelling(self) -> frozenset[str]:

@@ -19,6 +19,7 @@ from edge.forms.spoken.folding import fold, phrase
 from edge.forms.spoken.grammar.lexicon import listed
 from edge.forms.spoken.kinds.phrases import table, words_of
 from edge.forms.spoken.language import CODE_WORDS, LETTERS, Language
+from edge.forms.spoken.sentences import BEGUN
 from edge.forms.spoken.vocabulary import COUNTED, SECTIONS, SPELT
 from edge.records import Command
 
@@ -58,10 +59,12 @@ def rough_sentences(
     random = Random(SEED)  # noqa: S311 - a sample, nothing secret
     fields = [one for one in form.fields if one.spoken is not Spoken.UNIT]
     said = {one.name: _Ways(one, catalogue, language, knows, random) for one in fields}
+    openings = list(filter(knows, form.openings.get(language.code, ())))
     told = []
     for _ in range(SENTENCES):
         order = fields if random.random() < IN_ORDER else random.sample(fields, len(fields))
-        told.append(" ".join(said[one.name].labelled() for one in order))
+        begun = [random.choice(openings)] if openings and random.random() < BEGUN else []
+        told.append(" ".join([*begun, *(said[one.name].labelled() for one in order)]))
     cues = [cue for cue in language.table["words"]["cues"] if knows(cue)] or [""]
     for ways in said.values():
         for _ in range(ANSWERS):
@@ -80,6 +83,7 @@ def rough_words(form: Form, catalogue: Catalogue, language: Language) -> Iterato
             yield from (
                 (said, f"{value!r} of {field.name!r}") for said, value in listed(field, catalogue, language).items()
             )
+    yield from ((said, "what an entry begins with") for said in form.openings.get(language.code, ()))
     if any(field.spoken in COUNTED for field in form.fields):
         yield from ((said, f"the number {value}") for value, said in _numbers(language))
 

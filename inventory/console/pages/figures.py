@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from starlette.responses import Response
 
+from edge.records.instants import in_utc, in_zone
 from inventory.console import asked, figures, listing
 from inventory.console.call import Call, Tab, Way
 from inventory.console.figures import Figures, Sum
@@ -59,7 +60,7 @@ def show(call: Call) -> Response:
     """A day or a week until today, or of the day asked for."""
     span = asked.text(call, "span")
     days = SPANS.get(span or "", 1)
-    day = (asked.moment(call, "day") or call.place.now()).astimezone(call.place.zone).date()
+    day = in_zone(asked.moment(call, "day") or call.place.now(), call.place.zone).date()
     first, end = (_midnight(day + timedelta(days=n), call.place.zone) for n in (1 - days, 1))
     per_operator = call.place.settings.console.per_operator
     with call.look() as transaction:
@@ -91,7 +92,7 @@ def show(call: Call) -> Response:
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:
-    return datetime.combine(day, time(), zone).astimezone(UTC)
+    return in_utc(datetime.combine(day, time(), zone))
 
 
 def _charts(of: Figures) -> list[Chart]:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from starlette.responses import RedirectResponse, Response
 
+from edge.records.instants import in_zone
 from inventory.console import asked, doubts, listing
 from inventory.console.call import Call, Tab, Way, ours
 from inventory.console.people import Role
@@ -39,7 +40,7 @@ def _time(call: Call) -> tuple[datetime, datetime]:
     day = asked.moment(call, "day")
     if day is None:
         return call.place.now() - DAY, call.place.now()
-    first = day.astimezone(call.place.zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    first = in_zone(day, call.place.zone).replace(hour=0, minute=0, second=0, microsecond=0)
     return first, first + DAY  # on the clock of the site, which may be changed within
 
 

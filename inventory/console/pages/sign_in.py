@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import secrets
+from datetime import timedelta
 
 from starlette.responses import RedirectResponse, Response
 
 from inventory.console import people, sessions
 from inventory.console.call import COOKIE, LANGUAGE, Call, Way, cookie_name, ours
-from inventory.console.deeds import NotedDeed, note
+from inventory.console.deeds import SIGNED_IN, NotedDeed, has_signed_in, note
 from inventory.console.people import Role
 from inventory.console.words import LANGUAGES
 
@@ -33,10 +34,10 @@ def sign_in(call: Call) -> Response:
     if not cookie or not secrets.compare_digest(cookie.encode(), call.given.get("form", "").encode()):
         return _form(call, 403, call.word("sign_in.again"), there, name)
     with call.open() as transaction:
-        if not sessions.may_try(transaction, name, call.address, place.now()):
+        known = has_signed_in(transaction, name, call.address)
+        if wait := sessions.held_up(transaction, name, call.address, place.now(), known_there=known):
             note(transaction, NotedDeed(name, call.address, "sign_in_held_up", name), place.now(), place.signer)
-            minutes = int(sessions.WINDOW.total_seconds() // 60)
-            return _form(call, 429, call.word("sign_in.too_often", minutes=minutes), there, name)
+            return _form(call, 429, _to_wait(call, wait), there, name)
         kept = people.kept_password(transaction, name)
     if not people.is_password(kept, call.given.get("password", "")):
         with call.open() as transaction:
@@ -45,7 +46,7 @@ def sign_in(call: Call) -> Response:
     with call.open() as transaction:
         sessions.succeeded(transaction, name, call.address)
         started = sessions.begin(transaction, name, place.now(), call.lasting)
-        note(transaction, NotedDeed(name, call.address, "signed_in", name), place.now(), place.signer)
+        note(transaction, NotedDeed(name, call.address, SIGNED_IN, name), place.now(), place.signer)
     response = RedirectResponse(ours(there), 303)
     call.keep_cookie(response, COOKIE, started)
     return response
@@ -68,6 +69,12 @@ def choose_language(call: Call) -> Response:
     if (wanted := call.given.get("language")) in LANGUAGES:
         call.keep_cookie(response, LANGUAGE, str(wanted), YEAR_S)
     return response
+
+
+def _to_wait(call: Call, wait: timedelta) -> str:
+    if wait < timedelta(minutes=1):
+        return call.word("sign_in.slower", seconds=int(wait.total_seconds()))
+    return call.word("sign_in.too_often", minutes=int(wait.total_seconds() // 60))
 
 
 def _form(call: Call, status: int, told: str, there: str, name: str = "") -> Response:

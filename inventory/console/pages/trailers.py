@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -14,6 +15,7 @@ from inventory.console import asked, trailers
 from inventory.console.call import Call, Tab, Way
 from inventory.console.people import Role
 from inventory.dossier_page import words_of
+from inventory.issues import issued
 from inventory.tables import SEARCHED
 from inventory.visits import Gathered, Visit
 
@@ -50,7 +52,7 @@ def show_one(call: Call) -> Response:
     """Every line of a visit, what it came to, and the visits before."""
     site, name = call.request.path_params["site"], call.request.path_params["trailer"]
     gathered, found = _visits(call, site, name, to_look_at=True)
-    chosen = _chosen(found, asked.number(call, "visit"))
+    chosen = _chosen(gathered, found, asked.number(call, "visit"))
     if gathered is None or chosen is None:
         return call.refused("trailers.unknown", 404, trailer=name)
     content, _ = dossier.collected(chosen, gathered, call.place.keys.all(), call.language)
@@ -73,11 +75,13 @@ def make_dossier(call: Call) -> Response:
     if key is None:
         return call.refused("trailers.no_key", 409)
     gathered, found = _visits(call, site, name)
-    chosen = _chosen(found, asked.whole(number))
+    chosen = _chosen(gathered, found, asked.whole(number))
     if gathered is None or chosen is None:
         return call.refused("trailers.unknown", 404, trailer=name)
-    made = dossier.made(chosen, gathered, call.place.keys.all(), signer_in(key), call.language).file
     with call.open() as transaction:
+        issue = partial(issued, transaction, site, name, chosen, now=call.place.now())
+        keys = call.place.keys.all()
+        made = dossier.made(chosen, gathered, keys, signer_in(key), call.language, issue=issue).file
         sha256 = hashlib.sha256(made).hexdigest()
         call.note(transaction, "dossier_made", name, site=site, visit=chosen.number, sha256=sha256)
     file = quote(f"{site}.{name}.{chosen.number}.zip", safe="")
@@ -92,12 +96,11 @@ def _visits(call: Call, site: str, name: str, *, to_look_at: bool = False) -> tu
     return gathered, gathered.visits()
 
 
-def _chosen(found: list[Visit], number: int | None) -> Visit | None:
-    """That of a number; without one, the latest of which there is an entry, or else the latest."""
-    if number is not None:
+def _chosen(gathered: Gathered | None, found: list[Visit], number: int | None) -> Visit | None:
+    """That of a number, or the one that is meant without."""
+    if number is not None or gathered is None:
         return next((one for one in found if one.number == number), None)
-    with_entries = [one for one in found if one.said] or found
-    return with_entries[-1] if with_entries else None
+    return visits.shown(found, gathered)
 
 
 TAB = Tab("/trailers", "trailers.title", Role.VIEWER)

@@ -16,7 +16,7 @@ from edge.forms.spoken.grammar.spans import Spans
 from edge.forms.spoken.grammar.weights import COMMA
 from edge.forms.spoken.language import Language
 
-_CORRECTING = ("cues", "contrasts", "repeats")
+_CORRECTING = ("cues", "last_one", "contrasts", "repeats")
 """Roles of words that correct or confirm: they say what the value is for."""
 _CHOICE = ("choices",)
 """Between two values alone: "to" is one of "ten to twelve"."""

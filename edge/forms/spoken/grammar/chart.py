@@ -55,7 +55,7 @@ class _Growth:
 
     def __init__(self, spans: Spans, asked: str | None, held: Mapping[str, FieldValue], *, correcting: bool) -> None:
         self._spans = spans
-        self._counts = UnitCounts(spans)
+        self._counts = UnitCounts(spans, asked)
         self._tokens = spans.tokens
         self._agenda = Agenda(spans)
         self._speller = Speller(spans, self._agenda)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from edge.forms.model import Spoken
 from edge.forms.spoken.grammar import weights
-from edge.forms.spoken.grammar.lexicon import Role
+from edge.forms.spoken.grammar.lexicon import Match, Role
 from edge.forms.spoken.grammar.path import marked
 from edge.forms.spoken.grammar.spans import Spans
 from edge.records import FieldValue
@@ -40,7 +40,9 @@ class UnitCount(NamedTuple):
 class UnitCounts:
     """The numbers with units in one utterance."""
 
-    def __init__(self, spans: Spans) -> None:
+    def __init__(self, spans: Spans, asked: str | None) -> None:
+        """`asked`: the field whose count would answer a question."""
+        self._asked = spans.fields.get(str(asked))
         self._spans = spans
         self._numbers = spans.numbers
         self._tokens, self._words = spans.tokens, spans.words
@@ -56,7 +58,7 @@ class UnitCounts:
             return []
         if (known := self._known.get(at)) is None:
             known = self._known[at] = [*self._none(at), *self._unsaid(at), *self._some(at), *self._anew(at)]
-            known += self._layered(at)
+            known += [*self._layered(at), *self._none_answered(at)]
         return known
 
     def _none(self, at: int) -> Iterator[UnitCount]:
@@ -66,6 +68,18 @@ class UnitCounts:
             for count in self._with_unit(at + 1, (0,), 0.0, ""):
                 if self._spans.fields[count.field].allows(0) and not count.marks:
                     yield count._replace(values=(0,), cost=count.cost + weights.NONE)
+
+    def _none_answered(self, at: int) -> Iterator[UnitCount]:
+        """The answer that there are none, with a unit or with nothing else: "none", "none, cases"."""
+        field, size = self._asked, len(self._words)
+        if field is None or field.spoken is not Spoken.CARDINAL or not field.allows(0) or at > 0:
+            return
+        for said in self._language.words["none"]:
+            if tuple(self._words[: len(said)]) == said:
+                code = next(iter(field.wording(self._language.code).zero.values()), None)
+                counts = [UnitCount(len(said), field.name, (0,), weights.ASKED, "z" if code else "", code or None)]
+                counts += self._with_unit(len(said), (0,), weights.ASKED, "") if len(said) < size else ()
+                yield from (one for one in counts if one.end == size and one.field == field.name)
 
     def _unsaid(self, at: int) -> Iterator[UnitCount]:
         """What says a count without a number: "empty", which is none of it; "a few cases", which is no count."""
@@ -128,15 +142,24 @@ class UnitCounts:
                 yield from self._with_unit(end, (value,), min(cost, more) + dearer, again)
 
     def _layered(self, at: int) -> Iterator[UnitCount]:
-        """Layers and how many each has, for their product: "four layers of six" are 24 where the last one is full."""
+        """Layers and how many each has, for their product: "four layers of six" are 24 where the last one is full.
+
+        "Three times twelve" too.
+        """
         for end, layers, cost in self._numbers.cardinals(at):
             link = end + 1
             if (*self._words[end:link],) not in self._language.words["layers"]:
                 continue
             for each in self._spans.matches[link] if link < len(self._tokens) else ():
                 if (*self._words[link : each.end],) in self._language.words["between_counts"]:
-                    for last, size, more in self._numbers.cardinals(each.end):
-                        yield from self._product(last, layers * size, cost + more + weights.LINK)
+                    yield from self._times(each.end, layers, cost)
+        for end, times, cost in self._numbers.multipliers(at):
+            yield from self._times(end, times, cost)
+
+    def _times(self, at: int, times: int, cost: float) -> Iterator[UnitCount]:
+        """The products of a number and one that begins at a token."""
+        for last, size, more in self._numbers.cardinals(at):
+            yield from self._product(last, times * size, cost + more + weights.LINK)
 
     def _product(self, at: int, value: int, cost: float) -> Iterator[UnitCount]:
         """A count that is to be confirmed, with its unit, or without one where nothing follows at once."""
@@ -185,7 +208,7 @@ class UnitCounts:
                 continue
             so_far += weights.BEFORE_UNIT * weights.PAUSED[self._tokens[here].pause]
             for match in self._spans.matches[here]:
-                if match.role is Role.UNIT and self._spans.fields[match.field].types(values[-1]):
+                if match.role is Role.UNIT and self._is_of(values[-1], here, match):
                     told = marked(so_marked, "s") if self._leads_elsewhere(here, match.end) else so_marked
                     yield UnitCount(match.end, match.field, values, so_far, told, match.code)
                 elif match.role is Role.OTHER_UNIT and self._measured is not None:
@@ -194,6 +217,13 @@ class UnitCounts:
                     reached.append((match.end, so_far + dearer[0], marked(so_marked, *dearer[1])))
             if here == at and self._is_strange(here):
                 reached.append((here + 1, so_far + weights.STRANGE_ADJECTIVE, marked(so_marked, "s")))
+
+    def _is_of(self, value: FieldValue | None, at: int, unit: Match) -> bool:
+        """May a unit be that of a value before it, and no part of what puts that below zero: "degrees below zero"?"""
+        field = self._spans.fields[unit.field]
+        ends = (end for end in self._numbers.ends_below_zero(at) if field.spoken is Spoken.DECIMAL and end > unit.end)
+        below = any(self._numbers.begins(end - 1) or not self._spans.goes_straight_on(end) for end in ends)
+        return field.types(value) and not below
 
     def _leads_elsewhere(self, at: int, end: int) -> bool:
         """Do the words of a unit begin a longer phrase that says where: "ten over there", "six over on the left"?"""

@@ -30,6 +30,7 @@ class Role(IntEnum):
     VALUE = auto()  # Says a listed value of a field.
     DEED = auto()  # Says one as what is done to the thing behind it: "refuse".
     OPENING = auto()
+    BEGINNING = auto()  # What a form begins its entries with, where one begins: "can i get".
     LINK = auto()
     WITHIN = auto()
     ADJECTIVE = auto()
@@ -74,6 +75,7 @@ _ROLES = {
     "goods": Role.BEHIND,
     "tails": Role.TAIL,
     "cues": Role.CUE,
+    "last_one": Role.CUE,
     "repeats": Role.REPEAT,
     "contrasts": Role.CONTRAST,
     "hedges_before": Role.HEDGE_BEFORE,
@@ -92,6 +94,8 @@ _ROLES = {
 }
 VOWELS = frozenset("aeiouy")
 """A label without any is an abbreviation, and may be said letter by letter: "L P N"."""
+LONGEST_BEFORE = 3
+"""Words of what is said before an entry: "all right then"."""
 SLOT = "{"
 """How a slot of an aside begins: "order {code}"."""
 
@@ -136,12 +140,18 @@ class Lexicon:
         own = [*_of_form(form, catalogue, language), *_zeros(form, language)]
         self._own = _by_first(own, language)
         self._counting = _by_first([*_counting(form, language), *_deeds(form, language)], language)
+        begun = list(_beginnings(form, language))
+        self._begun = _by_first(begun, language)
+        self._before = frozenset(language.words["openings"]) if begun else frozenset()
         self._units = {phrase(unit) for field in form.fields for unit in field.wording(language.code).units}
         # What says nothing elsewhere may be a word of this form: "sealed", "large", "of boxes".
         self._taken = {said for said, _ in own} | _yes_and_no(form, language)
         # Spanish "roto" says a value by itself: it hedges nothing else and is no other talk.
         self._valued = {said for said, use in own if use.role in {Role.VALUE, Role.NOTHING}}
         self._valued |= _yes_and_no(form, language)
+        counts = {field.name for field in form.fields if field.spoken is Spoken.CARDINAL}
+        # "Faltan dos cajas" counts what is short, where a form does.
+        self._counting_before = {said for said, use in own if use.role is Role.LABEL and use.field in counts}
         self._never = _signs(form, language)
         if any(field.factors_by is not None for field in form.fields):
             self._never |= set(language.words["goods"])  # What is in the cases is a value here, and no remark.
@@ -202,7 +212,7 @@ class Lexicon:
         if (known := self._senses.get(word)) is None:
             small = _of_language(self._language).get(word, ())
             around = (sense for said, sense in small if self._is_around(said, sense.use.role))
-            own, counting = self._own.get(word, ()), self._counting.get(word, ())
+            own, counting = self._own.get(word, ()), (*self._counting.get(word, ()), *self._begun.get(word, ()))
             known = tuple(dict.fromkeys((*(sense for _, sense in own), *around, *(sense for _, sense in counting))))
             if known:  # any word may be asked about
                 self._senses[word] = known
@@ -215,6 +225,8 @@ class Lexicon:
         # "License plate" is other talk where no label, a "trailer" by itself may be that also where it is one.
         elsewhere = role in REMARKS or role is Role.OTHER_UNIT or (role is Role.MOOD and len(said) > 1)
         if elsewhere and (said in self._taken or self._is_unit(said)):
+            return False
+        if role is Role.HEDGE_BEFORE and said in self._counting_before:
             return False
         return not ((said in self._valued and role in OF_OTHERS) or (role in REMARKS and said in self._relating))
 
@@ -248,6 +260,8 @@ class Lexicon:
             else:
                 if end == len(tokens) or not tokens[end].inner:
                     found.append(Match(end, *entry.use))
+        if any(match.role is Role.BEGINNING for match in found):
+            found = self._begun_here(found, tokens, at)
         # Of the small words the longest phrase counts: "over to" is no "over". But "no one" may be "no, one ...".
         # And the beginning of a label is neither: "off trailer", "damaged count".
         labels = [match.end for match in found if match.role is Role.LABEL]
@@ -257,6 +271,21 @@ class Lexicon:
         small = [match for match in found if match.role not in _BY_THEMSELVES]
         longest = max((match.end for match in small if not self._is_number(tokens[match.end - 1].text)), default=0)
         return [match for match in found if match.end >= longest or match.role in _BY_THEMSELVES]
+
+    def _begun_here(self, found: list[Match], tokens: Sequence[Token], at: int) -> list[Match]:
+        """What a form's beginning is where a sentence begins, in place of what it asks or wishes; elsewhere none."""
+        if not self._begins(tokens, at):
+            return [match for match in found if match.role is not Role.BEGINNING]
+        end = max(match.end for match in found if match.role is Role.BEGINNING)
+        kept = {*OF_FIELDS, Role.BEGINNING}
+        return [match for match in found if match.end > end or match.role in kept]
+
+    def _begins(self, tokens: Sequence[Token], at: int) -> bool:
+        """Does a sentence begin at a token, or behind nothing but "okay" and the like?"""
+        if at == 0 or tokens[at].pause >= weights.STOP:
+            return True
+        said = (tuple(token.text for token in tokens[start:at]) for start in range(max(0, at - LONGEST_BEFORE), at))
+        return any(one in self._before and self._begins(tokens, at - len(one)) for one in said)
 
     @staticmethod
     def _parted(token: Token, entry: Sense) -> bool:
@@ -397,6 +426,12 @@ def _deeds(form: Form, language: Language) -> Iterator[tuple[Phrase, Use]]:
     for field in form.fields:
         for value, ways_to_say in field.wording(language.code).verbs.items():
             yield from ((phrase(said), Use(Role.DEED, field.name, value)) for said in ways_to_say)
+
+
+def _beginnings(form: Form, language: Language) -> Iterator[tuple[Phrase, Use]]:
+    """With what the form's entries begin, as a recogniser writes it and as a transcript is read."""
+    for said in map(phrase, form.openings.get(language.code, ())):
+        yield from ((way, Use(Role.BEGINNING)) for way in dict.fromkeys((said, language.unelided(said))))
 
 
 def _signs(form: Form, language: Language) -> set[Phrase]:

@@ -345,6 +345,8 @@ class CountMentions:
 
     def say(self, path: Path, count: UnitCount, at: int) -> None:
         """A number with its unit, which begins at a token."""
+        if self._is_labelled(path, count, at):
+            self._mentions.say(path, at, count.end, str(path.field), count.values[-1], count.cost, count.marks)
         if path.state is Place.LABELLED and path.field != count.field:
             path = self._agenda.opened(path, self._unvalued(path, count, at))
         marks = marked(count.marks, "o") if "o" in path.pending or len(count.values) > 1 else count.marks
@@ -359,6 +361,14 @@ class CountMentions:
         last_marks = marked(marks, "s") if self._may_lack_its_beginning(path, at, count.cost) else marks
         path = self._with_others(path, count, at, marks).dearer(dearer)
         self._mentions.say(path, at, count.end, count.field, count.values[-1], cost, last_marks)
+
+    def _is_labelled(self, path: Path, count: UnitCount, at: int) -> bool:
+        """Is a count behind the label of another one that one's, told in units: Spanish "falta una caja"?"""
+        if path.state is not Place.LABELLED or path.field == count.field or self._tokens[at].pause:
+            return False
+        both = self._fields[str(path.field)].spoken, self._fields[count.field].spoken
+        plain = both == (Spoken.CARDINAL, Spoken.CARDINAL) and len(count.values) == 1
+        return plain and self._form.unit_field(str(path.field)) is None and count.code is not None
 
     def _unvalued(self, path: Path, count: UnitCount, at: int) -> float:
         """What it costs that a label before a count has no value: little where only a pause stands between."""

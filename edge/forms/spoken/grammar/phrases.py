@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import ClassVar
 
 from edge.forms.model import SPELT, Spoken
@@ -123,17 +123,55 @@ class _Links:
         counted = self._fields[str(last.field)].spoken is Spoken.CARDINAL
         return counted and said in self._language.words["between_counts"] and bool(self._counts.at(match.end))
 
-    def may_deny(self, at: int) -> bool:
-        """May a cue and what follows at once say what is not so: Spanish "no es catorce", Polish "nie czternaście"?"""
-        if (self._words[at],) not in self._language.words["nots"] or not self._spans.goes_straight_on(at + 1):
+    def may_deny(self, match: Match, at: int) -> bool:
+        """May a cue and what follows at once say what is not so: Spanish "pero no trece", Polish "nie trzynaście"?"""
+        nots, bare, last = self._language.words["nots"], self._language.words["bare_nots"], match.end - 1
+        if last > at and (self._words[last],) in nots and self._spans.goes_straight_on(match.end):
+            contrasts = tuple(self._words[at : match.end]) in self._language.words["contrasts"]
+            return (contrasts or (self._words[last],) in bare) and self._numbers.begins(match.end)
+        if (self._words[at],) not in nots or not self._spans.goes_straight_on(at + 1):
             return False
         said = self._numbers.begins(at + 1) or any(one.role is Role.LABEL for one in self._spans.matches[at + 1])
-        if said and (self._words[at],) in self._language.words["bare_nots"]:
+        if said and (self._words[at],) in bare:
             return True
-        ends = (one.end for one in self._spans.matches[at] if one.role is Role.MOOD and one.value == "denials")
-        return any(
-            end > at + 1 and all(self._spans.goes_straight_on(one) for one in range(at + 1, end + 1)) for end in ends
-        )
+        return self._spans.begins_bare(at + 1) or any(end > at + 1 for end in self._denials(at))
+
+    def denied_from(self, match: Match, at: int) -> int | None:
+        """Where the value begins that a cue denies, all in one breath: "no son trece", "que no es el 743".
+
+        What is no cue by itself needs no verb, German "doch nicht dreizehn", nor what scoffs: Italian "macché tredici".
+        A verb that deletes takes off what it names: Spanish "quita dos cajas".
+        """
+        breath = next((one for one in range(at + 1, match.end) if not self._spans.goes_straight_on(one)), match.end)
+        begins = (one for one in range(at, breath) if (self._words[one],) in self._language.words["nots"])
+        ends = [end for begin in begins for end in self._denials(begin) if end >= match.end]
+        if (self._only_denies(match.end - 1) or self.deletes(match, at)) and self._spans.goes_straight_on(match.end):
+            ends.append(match.end)
+        return next((end for end in ends if self._leads_to_value(end)), None)
+
+    def deletes(self, match: Match, at: int) -> bool:
+        """Is a cue a verb that deletes what is named behind it: "scratch"?"""
+        return tuple(self._words[at : match.end]) in self._language.commands["deleting"]
+
+    def _only_denies(self, at: int) -> bool:
+        """Does a word deny what follows at once, wherever it stands: "not", and not "no", which corrects too?"""
+        said = (self._words[at],)
+        known = self._language.words
+        return said in known["contrasts"] and said in self._language.moods["denials"] and said not in known["nots"]
+
+    def _denials(self, at: int) -> Iterator[int]:
+        """Where denials of several words end that begin at a token, with more behind them and no pause."""
+        for one in self._spans.matches[at]:
+            denies = one.role is Role.MOOD and one.value == "denials" and one.end > at + 1
+            if denies and all(self._spans.goes_straight_on(inside) for inside in range(at + 1, one.end + 1)):
+                yield one.end
+
+    def _leads_to_value(self, at: int) -> bool:
+        """Does a number, a label, a unit or a value begin at a token, or behind a small word there: "el 743"?"""
+        small = (one.end for one in self._spans.matches[at] if one.role is Role.LINK)
+        begins = [at, *(end for end in small if self._spans.goes_straight_on(end))]
+        of_fields = (one.role in OF_FIELDS for here in begins for one in self._spans.matches[here])
+        return any(self._numbers.begins(here) or self._spans.begins_bare(here) for here in begins) or any(of_fields)
 
     def says_how(self, path: Path, match: Match, at: int) -> bool:
         """Does "full" or "closed" say that there is no room at the place before it? Units it may be said of."""
@@ -344,8 +382,14 @@ class SmallWords:
     def _cue(self, path: Path, match: Match, at: int) -> None:
         """What announces a correction; "no" before a count may deny all that follows."""
         end = match.end
+        if not path.events and (value := self._links.denied_from(match, at)) is not None:
+            self._agenda.go(path, value, weights.DENIED, pending=marked(path.pending, "n"))
+            mood = Telling(Happens.MOOD, value="denials", start=at, end=value)
+            self._agenda.happen(path, mood, weights.MOOD if value == end else weights.MOOD_PHRASE)
+            return
         pending = marked(path.pending.replace("n", "").replace("m", ""), "c")
-        if not path.events and self._links.may_deny(at):
+        takes_off = self._links.deletes(match, at) and self._spans.goes_straight_on(end)
+        if takes_off if path.events else self._links.may_deny(match, at):
             pending = marked(pending, "h")
         opened = self._agenda.opened(path)
         denies = not path.events and tuple(self._words[at:end]) in self._language.words["contrasts"]
@@ -430,6 +474,7 @@ class SmallWords:
         Role.VALUE: _value,
         Role.DEED: _value,
         Role.OPENING: _opening,
+        Role.BEGINNING: _opening,
         Role.LINK: _link,
         Role.WITHIN: _within,
         Role.BEHIND: _behind,

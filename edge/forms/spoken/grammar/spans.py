@@ -17,12 +17,15 @@ from edge.forms.spoken.grammar.lexicon import OF_FIELDS, Lexicon, Match, Role
 from edge.forms.spoken.grammar.path import Happens, Telling
 from edge.forms.spoken.grammar.tokens import Token, ends_word
 from edge.forms.spoken.kinds import date, decimal, yes_no
+from edge.forms.spoken.kinds.phrases import ends
 from edge.forms.spoken.language import LETTERS, Language
 from edge.forms.spoken.numerals import Group
 from edge.records import FieldValue
 
 SHORTEST_NAME = 100
 """From here on a number without a unit may be that of another thing: "742 should be 743"."""
+LONGEST_FACTOR = 2
+"""Digits of a number that another one is multiplied by; "742 times twelve" is no sum."""
 LONGEST_HEAD = 3
 """Words of a number before its "and": "one thousand and"."""
 
@@ -38,6 +41,7 @@ class Numbers:
         self._cardinals: dict[int, list[tuple[int, int, float]]] = {}
         self._groups: dict[int, list[Group]] = {}
         self._ends: dict[int, list[int]] = {}
+        self._multipliers = language.words["multipliers"]
 
     def cardinals(self, at: int) -> list[tuple[int, int, float]]:
         """The whole numbers that begin at a token: where each ends, its value, its cost."""
@@ -66,8 +70,24 @@ class Numbers:
                 Group(at + one.end, one.text, one.cost + self._pauses(at, at + one.end), one.behind)
                 for one in found
                 if ends_word(self._tokens, at + one.end)
+                and not (len(one.text) <= LONGEST_FACTOR and self._multiplies(at + one.end))
             ]
         return known
+
+    def multipliers(self, at: int) -> Iterator[tuple[int, int, float]]:
+        """The numbers at a token that another one is multiplied by: where that begins, the value, its cost."""
+        longest = range(at + 1, min(at + LONGEST_HEAD + 1, len(self._words)))
+        for end in filter(self._multiplies, longest):
+            found = self._numerals.counts_of(("", *self._words[at:end]))
+            yield from ((end + 1, value, cost) for size, value, cost in found if at + size == end)
+
+    def _multiplies(self, at: int) -> bool:
+        """Does a word multiply the number before it, all in one breath: "three times twelve"?"""
+        if at + 1 >= len(self._words) or (self._words[at],) not in self._multipliers:
+            return False
+        paused = self._tokens[at].pause or self._tokens[at + 1].pause
+        behind = self._words[at + 1]
+        return not paused and (behind.isdigit() or self._numerals.is_part(behind))
 
     def _pauses(self, at: int, end: int) -> float:
         """What the pauses inside one number cost: fewer pause there than between the digits of an id."""
@@ -118,6 +138,10 @@ class Numbers:
     def decimals(self, at: int) -> list[tuple[int, float, float]]:
         """The numbers with places that begin at a token."""
         return decimal.readings(self._words, at, self._numerals, self._table)
+
+    def ends_below_zero(self, at: int) -> Iterator[int]:
+        """Where what makes a number one below zero ends that begins at a token behind it."""
+        yield from ends(self._words, at, self._table["decimals"]["below"])
 
     def proofs(self, check: str, at: int) -> Iterator[int]:
         """Where a check word or check digits end that begin at a token."""
@@ -177,6 +201,7 @@ class Spans:
         """Phrases that begin at a token; a label that is other talk elsewhere ("trailer") is none before a value."""
         labels = {match.end for match in found if match.role is Role.LABEL}
         valued = {end for end in labels if self.numbers.begins(end) or (end < self.size and any(self.letters(end)))}
+        valued |= {end + 1 for end in valued if not _begins_label(self, end + 1)}  # "Falta una": one is short.
         return [match for match in found if match.role is not Role.MOOD or match.end not in valued] if valued else found
 
     def _without_hedge(self, found: list[Match]) -> list[Match]:
@@ -199,8 +224,13 @@ class Spans:
         return at < self.size and not self.tokens[at].pause
 
     def asks(self) -> bool:
-        """Does a question mark stand in the utterance, but behind a remark such as "got it?"."""
-        return any(token.asks and not self._only_checks(at) for at, token in enumerate(self.tokens))
+        """Does a question mark stand in the utterance, but behind a remark such as "got it?"?
+
+        And not behind what begins an entry: "can i get twelve units?".
+        """
+        return any(
+            token.asks and not self._only_checks(at) and not _is_begun(self, at) for at, token in enumerate(self.tokens)
+        )
 
     def _only_checks(self, at: int) -> bool:
         """Does a remark end at the token that only makes sure of being heard, and no "right?" either?"""
@@ -377,6 +407,11 @@ def _is_count(spans: Spans, at: int) -> bool:
     return False
 
 
+def _begins_label(spans: Spans, at: int) -> bool:
+    """Does the label of a field begin at a token?"""
+    return at < spans.size and any(match.role is Role.LABEL for match in spans.matches[at])
+
+
 def named(spans: Spans, at: int) -> Iterator[tuple[int, str]]:
     """The number that names a thing without its label, before what is right of it: "742 should be fourteen"."""
     changed = tuple(spans.words[:at]) in spans.language.words["changes"]
@@ -404,6 +439,12 @@ def leads_to_place(spans: Spans, at: int) -> bool:
         for end in links
         for start in ends
     )
+
+
+def _is_begun(spans: Spans, at: int) -> bool:
+    """Does the form's own beginning of an entry stand before a token, in its sentence: "can i get"?"""
+    first = next((one + 1 for one in range(at - 1, -1, -1) if spans.tokens[one].asks), 0)
+    return any(match.role is Role.BEGINNING for start in range(first, at) for match in spans.matches[start])
 
 
 def names_next(spans: Spans, at: int) -> bool:

@@ -141,6 +141,8 @@ class Speller:
         """A path whose value ends here: without it, the values that it may be, and what ending there costs."""
         if not spelling.groups or spelling.joined:
             return
+        if spelling.groups == 1 and "b" in spelling.marks and self._words[spelling.start] in self._homophones:
+            return  # Bare and alone it is the word that it sounds like: "non, pas toi".
         field = self._spans.fields[str(path.field)]
         cost = spelling.spared if spelling.groups < weights.ENUMERATION else 0.0
         shape = self._spans.lexicon.shapes.get(field.name)

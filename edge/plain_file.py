@@ -1,0 +1,57 @@
+"""Plain files: what others named is read to a limit, what was said is written for its owner alone.
+
+What is no regular file is not read: a device or a pipe may have no end. Everything that goes wrong is an OSError.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+SETTINGS = 1_000_000
+"""Bytes of a file of settings, of a key or of a form, at most: a hundred times what any has."""
+
+_HOW = {"x": os.O_EXCL, "w": os.O_TRUNC, "a": os.O_APPEND}
+
+
+class Unfit(OSError):
+    """It is there, and not to be read."""
+
+    def __init__(self, path: Path, told: str) -> None:
+        super().__init__(errno.EINVAL, told, str(path))
+
+
+def content(path: Path, most: int = SETTINGS, *, follow: bool = True) -> bytes:
+    """What is in a regular file of `most` bytes at the most; without `follow` none that a link leads to."""
+    how = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY | (0 if follow else os.O_NOFOLLOW)
+    try:
+        descriptor = os.open(path, how)
+    except OSError as fault:
+        if fault.errno == errno.ELOOP and not follow:
+            raise Unfit(path, "is a link, which is not followed here") from None
+        raise
+    with os.fdopen(descriptor, "rb") as file:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not stat.S_ISREG(mode):
+            raise Unfit(path, "is no regular file")
+        found = file.read(most + 1)
+    if len(found) > most:
+        raise Unfit(path, f"has more than {most:,} bytes")
+    return found
+
+
+def private(path: Path, how: str = "x") -> BinaryIO:
+    """A file to write to, for its owner only whatever the umask is: x a new one, w over it, a behind what is in it."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | _HOW[how], 0o600)
+    try:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.fchmod(descriptor, 0o600)
+        return os.fdopen(descriptor, "ab" if how == "a" else "wb")
+    except BaseException:
+        os.close(descriptor)
+        raise

@@ -1,0 +1,34 @@
+"""Instants on the clock of a zone. Every instant that may be stored has one here, also in the years 1 and 9999.
+
+A clock west of Greenwich has no year 1 to show its first hours in, one east of it no year 10000. Such an instant comes
+from a device whose clock is wrong, or that is not ours; what lists it among others must not end over it.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, tzinfo
+
+FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+
+def in_zone(instant: datetime, zone: tzinfo | None) -> datetime:
+    """It by the clock of the zone (None: of this machine); by UTC's where that clock has no such day."""
+    try:
+        return instant.astimezone(zone)
+    except (OverflowError, ValueError):
+        return in_utc(instant)
+
+
+def in_utc(instant: datetime) -> datetime:
+    """It by UTC's clock; the first or the last instant that this has, where it lies beyond."""
+    try:
+        return instant.astimezone(UTC)
+    except (OverflowError, ValueError):
+        return LAST if instant.year == LAST.year else FIRST
+
+
+def shown(instant: datetime, zone: tzinfo) -> str:
+    """It for people of the zone, `2026-11-22 08:00:00`; where UTC's clock tells it, that stands behind it."""
+    there = in_zone(instant, zone)
+    beside = "" if there.tzinfo is zone else " UTC"
+    return f"{there.replace(tzinfo=None).isoformat(' ', 'seconds')}{beside}"  # %Y would write the year 1 as 1

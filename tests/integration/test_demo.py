@@ -1,0 +1,48 @@
+"""The demo as a user runs it: each broker, each recogniser, each story to its end."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.command import called, dockvoice
+
+WITHIN_S = 240  # A conversation in real time, on a machine that does something else besides: by itself a minute.
+
+
+@pytest.mark.parametrize("broker", ["mosquitto", "embedded"])
+@pytest.mark.parametrize("engine", ["vosk", "pocketsphinx"])
+def test_a_trailer_is_received_counted_and_proved(engine: str, broker: str) -> None:
+    if engine == "vosk" and "DOCKVOICE_UNDERSTAND__MODELS_DIRECTORY" not in os.environ:
+        pytest.skip("the weights of vosk are not here")
+    ended = dockvoice("demo", "--engine", engine, "--with", broker, timeout_s=WITHIN_S)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert f"Recogniser: {engine}/" in ended.stdout
+    assert ("It stands in for vosk" in ended.stdout) is (engine == "pocketsphinx")
+    assert "Dossier: it holds" in ended.stdout
+    assert "lost 0, doubled 0" in ended.stdout
+    assert " for a reviewer: http://127.0.0.1:" in ended.stdout
+
+
+def test_weights_that_are_not_here_are_told_before_anything_is_played(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKVOICE_UNDERSTAND__MODELS_DIRECTORY", str(tmp_path))
+    ended = called("demo", "--engine", "vosk", capfd=capfd)
+    assert (ended.returncode, ended.stdout) == (78, "")
+    assert ended.stderr == (
+        f"dockvoice: understand.model = 'small-en-us': its weights are not in {tmp_path}; "
+        "run `dockvoice models get small-en-us`, or set understand.engine to 'auto' or 'pocketsphinx'\n"
+    )
+
+
+def test_where_nothing_can_stand_in_that_is_told_too(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKVOICE_UNDERSTAND__MODELS_DIRECTORY", str(tmp_path))
+    monkeypatch.setattr("edge.understand.local.factory.is_here", lambda: False)
+    ended = called("demo", capfd=capfd)
+    assert (ended.returncode, ended.stdout) == (78, "")
+    assert "`dockvoice models get small-en-us`; pocketsphinx, which could stand in, is not installed" in ended.stderr

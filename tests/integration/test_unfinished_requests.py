@@ -1,0 +1,167 @@
+"""Requests that are never sent to their end, many of them, by nobody in particular."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+import uvicorn
+
+from inventory import serving
+from inventory.api import tables
+from inventory.api.app import create
+from inventory.serving import served_as
+from tests.api import token
+from tests.console import Console, console, served
+from tests.waiting import until
+
+SOON_S = 20  # Far less than uvicorn would wait, which is for ever; far more than what is awaited takes.
+
+FORM = b"content-type: application/x-www-form-urlencoded\r\ncontent-length: 1000\r\n\r\nname="
+SLOW = b"content-type: application/json\r\ncontent-length: 1000\r\n\r\n{"
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Console]:
+    monkeypatch.setattr(serving, "MOST_CONNECTIONS", 40)
+    with console(tmp_path) as found:
+        yield found
+
+
+@contextmanager
+def asked(site: Console) -> Iterator[str]:
+    """The API: its address."""
+    tables.prepare(site.engine)
+    server = uvicorn.Server(served_as(create(site.place), "127.0.0.1", 0))
+    with ThreadPoolExecutor(1) as running:
+        ended = running.submit(server.run)
+        try:
+            until(lambda: server.started or ended.done(), "the API did not start")
+            (listening,) = server.servers[0].sockets
+            yield "http://{}:{}".format(*listening.getsockname())
+        finally:
+            server.should_exit = True
+    ended.result()
+
+
+def half(address: str, sent: bytes) -> socket.socket:
+    """A connection on which so much was sent."""
+    place = urlsplit(address)
+    made = socket.create_connection((place.hostname, place.port or 0), timeout=SOON_S)
+    made.sendall(sent)
+    return made
+
+
+def answer(of: socket.socket) -> bytes:
+    """What comes until it is closed from there; fails where it is not."""
+    found = b""
+    try:
+        while part := of.recv(10_000):
+            found += part
+    except ConnectionResetError:
+        pass
+    return found
+
+
+def head(method: str, path: str, more: bytes = b"") -> bytes:
+    return f"{method} {path} HTTP/1.1\r\nhost: there\r\n".encode() + more
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"", head("GET", "/sign-in"), head("POST", "/sign-in", FORM)],
+    ids=["nothing", "half a head", "half a body"],
+)
+def test_what_is_not_sent_to_its_end_in_time_is_closed(
+    site: Console, sent: bytes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(serving, "HEAD_S", 0.3)
+    monkeypatch.setattr(serving, "BODY_S", 0.3)
+    caplog.set_level(logging.INFO)
+    with served(site) as address, half(address, sent) as unfinished:
+        assert answer(unfinished) == b""
+        assert httpx.get(f"{address}/sign-in").status_code == 200
+    assert not [one for one in caplog.records if one.exc_info]
+
+
+def test_who_begins_many_requests_and_ends_none_keeps_nobody_else_from_asking(site: Console) -> None:
+    """Three times as many as there may be connections: the oldest go, whatever they have begun."""
+    begun = (b"", head("GET", "/sign-in"), head("POST", "/sign-in", FORM))
+    with served(site) as address, ExitStack() as opened, asked(site) as api:
+        for number in range(120):
+            opened.enter_context(half(address, begun[number % 3]))
+            opened.enter_context(half(api, head("PUT", "/v1/sites/north/operators", SLOW)))
+        for _ in range(5):
+            assert httpx.get(f"{address}/sign-in", timeout=SOON_S).status_code == 200
+            assert httpx.get(f"{api}/health", timeout=SOON_S).status_code == 200
+
+
+def test_who_has_no_token_is_answered_before_he_has_sent_anything(site: Console) -> None:
+    with asked(site) as address, half(address, head("PUT", "/v1/sites/north/operators", SLOW)) as unfinished:
+        assert unfinished.recv(100).startswith(b"HTTP/1.1 401 ")
+
+
+def test_who_has_not_signed_in_is_answered_before_he_has_sent_anything(site: Console) -> None:
+    sent = head(
+        "POST", "/people", b"content-type: application/x-www-form-urlencoded\r\ncontent-length: 1000\r\n\r\nname="
+    )
+    with served(site) as address, half(address, sent) as unfinished:
+        assert unfinished.recv(100).startswith(b"HTTP/1.1 303 ")
+
+
+def test_a_browser_that_goes_away_while_it_sends_leaves_one_line_in_the_log(
+    site: Console, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    with served(site) as address:
+        for _ in range(3):
+            half(address, head("POST", "/sign-in", FORM)).close()
+        gone = "/sign-in: the browser went away before it had sent all"
+        until(lambda: [one.getMessage() for one in caplog.records].count(gone) == 3, "it was not told")
+        time.sleep(0.1)
+    assert "Traceback" not in caplog.text
+
+
+def test_a_program_that_goes_away_while_it_sends_leaves_one_line_in_the_log(
+    site: Console, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    bearer = f"authorization: Bearer {token(site)}\r\n".encode()
+    with asked(site) as address:
+        half(address, head("PUT", "/v1/sites/north/operators", bearer + SLOW)).close()
+        gone = "PUT /v1/sites/{site}/operators: whoever sent it went away before its end"
+        until(lambda: gone in caplog.text, "it was not told")
+    assert "Traceback" not in caplog.text
+
+
+@pytest.mark.parametrize("path", ["/v1/sites/north/operators", "/nothing"])
+@pytest.mark.parametrize("more", [b"", b"1\r\nn\r\n"], ids=["at once", "behind a part"])
+def test_a_body_that_is_no_http_leaves_no_traceback(
+    site: Console, more: bytes, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    chunked = b"content-type: application/json\r\ntransfer-encoding: chunked\r\n"
+    bearer = f"authorization: Bearer {token(site)}\r\n\r\n".encode()
+    sent = head("PUT", path, chunked + bearer + more + b"no length\r\n")
+    with asked(site) as address:
+        for _ in range(3):
+            with half(address, sent) as broken:
+                assert answer(broken).startswith(b"HTTP/1.1 400 ")
+        assert httpx.get(f"{address}/health").status_code == 200
+    assert not [one for one in caplog.records if one.exc_info]
+
+
+def test_more_whole_requests_than_there_may_be_are_told_to_come_later(site: Console) -> None:
+    cookie = f"cookie: dockvoice={site.signed_in('ana')}\r\n\r\n".encode()
+    with served(site) as address, ExitStack() as opened:
+        told = [opened.enter_context(half(address, head("GET", "/live", cookie))).recv(12) for _ in range(45)]
+        assert told[:39] == [b"HTTP/1.1 200"] * 39
+        assert told[-1] == b"HTTP/1.1 503"

@@ -1,0 +1,168 @@
+"""Words of daily life in a form: those of spelling alphabets, and phrases with which an entry begins."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from edge.agree.decide import Rules, decide
+from edge.errors import ManyFaults
+from edge.forms.catalogue import Catalogue
+from edge.forms.loader import form_of, load_form
+from edge.forms.model import Form
+from edge.forms.spoken import jsgf, sentences, vocabulary
+from edge.forms.spoken.language import ENGLISH, language_named
+from edge.forms.spoken.rough import rough_sentences
+from edge.forms.spoken.transcript import transcribed
+from edge.records import Closing, FieldValue, NotUnderstood, Outcome
+from edge.understand.llm.prompt import Context, ModelPrompt
+from edge.understand.proposal import proposal
+from tests.rows import each_of
+
+NO_CATALOGUE = Catalogue.of({})
+LATTE: dict[str, FieldValue] = {"size": "small", "drink": "latte", "sugar": 2}
+
+
+@pytest.fixture(scope="module")
+def schema(repository: Path) -> dict[str, Any]:
+    text = (repository / "tests" / "data" / "forms" / "drink-order.schema.json").read_text(encoding="utf-8")
+    document: dict[str, Any] = json.loads(text)
+    return document
+
+
+@pytest.fixture(scope="module")
+def form(repository: Path) -> Form:
+    return load_form(repository / "tests" / "data" / "forms" / "drink-order.schema.json")
+
+
+def with_table(schema: dict[str, Any]) -> dict[str, Any]:
+    """The form with a field that is a letter."""
+    voice = {"labels": ["table"], "spoken": "letter", "ask": "Which table?", "readback": "table {value}"}
+    table = {"type": "string", "pattern": "^[A-Z]$", "x-voice": voice}
+    return schema | {"properties": schema["properties"] | {"table": table}}
+
+
+def decided(text: str, form: Form, language: str = "en") -> tuple[Outcome, dict[str, FieldValue]]:
+    spoken = language_named(language)
+    words = transcribed(text, form, NO_CATALOGUE, spoken)
+    reading = proposal("test", words, form, NO_CATALOGUE, spoken)
+    verdict = decide(reading, Closing.PAUSE, Rules(form, NO_CATALOGUE, 0.5, language=spoken))
+    return verdict.outcome, dict(verdict.fields)
+
+
+@each_of(
+    ("text", "fields"),
+    [
+        ("small latte, two sugars", LATTE),
+        ("small latte, sugar two", LATTE),
+        ("Can I get a small latte with two sugars?", LATTE),
+        ("okay, give me a small latte, two sugars please", LATTE),
+        ("I'd like a small latte with one sugar, no, two sugars.", LATTE),
+        ("give me a brown sugar latte", {"drink": "latte", "roast": "brown sugar"}),
+    ],
+)
+def test_an_entry_begins_as_the_form_says_and_has_sugar_in_it(
+    text: str, fields: dict[str, FieldValue], form: Form
+) -> None:
+    assert decided(text, form) == (Outcome.ACCEPT, fields)
+
+
+def test_other_languages_have_beginnings_of_their_own(form: Form) -> None:
+    assert decided("Ich hätte gern kaffee, groß, zwei zucker", form, "de")[0] is Outcome.ACCEPT
+    assert decided("give me kaffee", form, "de")[0] is not Outcome.ACCEPT
+
+
+@each_of(
+    "text",
+    [
+        "can you get a latte",
+        "don't give me a latte",
+        "do you have latte?",
+        "i want a latte",
+        "small latte, give me",
+        "is there latte?",
+    ],
+)
+def test_what_the_form_does_not_name_asks_and_wishes_as_before(text: str, form: Form) -> None:
+    assert decided(text, form)[0] is not Outcome.ACCEPT
+
+
+def test_without_its_beginnings_the_same_form_takes_them_for_questions_and_wishes(schema: dict[str, Any]) -> None:
+    voice = {key: told for key, told in schema["x-voice"].items() if key != "openings"}
+    plain = form_of(schema | {"x-voice": voice}, "drink-order", "drink-order")
+    assert decided("can i get a small latte with two sugars", plain)[0] is not Outcome.ACCEPT
+    assert decided("give me a small latte", plain)[0] is not Outcome.ACCEPT
+
+
+def test_what_begins_as_an_entry_is_no_talk(form: Form) -> None:
+    said = transcribed("can i get something to eat over here", form, NO_CATALOGUE, ENGLISH)
+    assert proposal("test", said, form, NO_CATALOGUE, ENGLISH).not_understood is NotUnderstood.NOT_DICTATION
+
+
+@each_of(
+    ("text", "outcome", "fields"),
+    [
+        ("latte, table sugar", Outcome.ACCEPT, {"drink": "latte", "table": "S"}),
+        ("latte, table s as in sugar, sugar two", Outcome.ACCEPT, {"drink": "latte", "table": "S", "sugar": 2}),
+        ("latte, two sugar, table b", Outcome.ACCEPT, {"drink": "latte", "table": "B", "sugar": 2}),
+        # Table S, or sugar two: whichever was not said whole is asked.
+        ("latte, table sugar two", Outcome.ASK, {"drink": "latte"}),
+    ],
+)
+def test_sugar_is_a_letter_where_a_letter_is_possible(
+    text: str, outcome: Outcome, fields: dict[str, FieldValue], schema: dict[str, Any]
+) -> None:
+    assert decided(text, form_of(with_table(schema), "drink-order", "drink-order")) == (outcome, fields)
+
+
+def test_the_words_by_which_everybody_spells_open_no_field_of_a_form_that_is_spelt(schema: dict[str, Any]) -> None:
+    def labelled(document: dict[str, Any]) -> dict[str, Any]:
+        roast = document["properties"]["roast"]
+        golf = roast | {"x-voice": roast["x-voice"] | {"labels": ["golf"]}}
+        return document | {"properties": document["properties"] | {"roast": golf}}
+
+    assert form_of(labelled(schema), "drink-order", "drink-order")["roast"].labels == ("golf",)
+    with pytest.raises(ManyFaults, match="'golf' cannot open a field"):
+        form_of(labelled(with_table(schema)), "drink-order", "drink-order")
+
+
+@each_of(
+    ("opening", "told"),
+    [
+        ("give", "#/x-voice/openings/0: found 'give'; allowed: two to six words in small letters: 'can i get'"),
+        ("give me coffee", "#/x-voice/openings: 'give me coffee' holds 'coffee', which belongs to 'drink'"),
+        ("give me the size", "'give me the size' holds 'size', which belongs to 'size'"),
+        ("give me two", "'give me two' holds 'two', which is a number, a letter, a filler or a correction"),
+        ("no give me", "'no give me' holds 'no', which is a number, a letter, a filler or a correction"),
+        ("do not record", "'do not record' holds 'do not', which says that something is not so"),
+        ("sign me off", "'sign me off' is a command to the device"),
+        ("Give Me", "found 'Give Me'; allowed: two to six words"),
+    ],
+)
+def test_what_no_entry_can_begin_with_is_told(opening: str, told: str, schema: dict[str, Any]) -> None:
+    with pytest.raises(ManyFaults) as caught:
+        form_of(schema | {"x-voice": schema["x-voice"] | {"openings": [opening]}}, "drink-order", "drink-order")
+    assert told in str(caught.value)
+
+
+def test_openings_of_another_language_are_told_where_they_stand(schema: dict[str, Any]) -> None:
+    german = {"de": {"called": ["kaffee"], "openings": ["gib mir zucker"]}}
+    with pytest.raises(ManyFaults, match="#/x-languages/de/openings: 'gib mir zucker' holds 'zucker'"):
+        form_of(schema | {"x-languages": german}, "drink-order", "drink-order")
+
+
+def test_recognisers_and_models_are_told_with_what_an_entry_begins(form: Form) -> None:
+    endless = sentences(form, NO_CATALOGUE, Random(1))
+    said = [next(endless).text for _ in range(100)]
+    begun = [sum(text.startswith(one) for text in said) for one in form.openings["en"]]
+    assert min(begun) > 0
+    assert 30 < sum(begun) < 70
+    assert {"give", "can", "i'd", "sugar"} <= vocabulary(form, NO_CATALOGUE)
+    assert "can i get" in jsgf(form, NO_CATALOGUE)
+    rough = rough_sentences(form, NO_CATALOGUE, language_named("de"), lambda _: True)
+    assert any(text.startswith("ich hätte gern") for text in rough)
+    assert "give me, can i get, i'd like" in ModelPrompt(form, NO_CATALOGUE).text(Context())

@@ -1,0 +1,51 @@
+"""Instants by the clock of a zone, from the first that there is to the last."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
+
+from edge.config import shipped
+from edge.records.instants import FIRST, LAST, in_utc, in_zone, shown
+from tests.rows import each_of, every
+
+WEST, EAST = ZoneInfo("America/New_York"), ZoneInfo("Asia/Tokyo")
+
+
+@each_of("zone", [WEST, EAST, UTC, ZoneInfo("Pacific/Kiritimati"), ZoneInfo("Etc/GMT+12"), None])
+def test_every_instant_has_a_clock_in_every_zone(zone: ZoneInfo | None) -> None:
+    ends = [timezone(timedelta(hours=hours)) for hours in (-23, 0, 23)]
+    naive = [end.replace(tzinfo=None) for end in (FIRST, LAST)]  # of this machine's own zone
+    odd = [*naive, *(end.replace(tzinfo=there) for end in (FIRST, LAST) for there in ends)]
+
+    def is_told(instant: datetime) -> None:
+        found = in_zone(instant, zone)
+        assert found.tzinfo is not None
+        assert abs(in_utc(found) - in_utc(instant)) < timedelta(days=2)
+        if zone is not None:
+            assert re.fullmatch(r"(000[12]|9999)-\d\d-\d\d \d\d:\d\d:\d\d( UTC)?", shown(instant, zone))
+
+    every(odd, is_told)
+
+
+def test_what_no_clock_there_shows_is_told_by_utc_and_says_so() -> None:
+    assert shown(FIRST, WEST) == "0001-01-01 00:00:00 UTC"
+    assert shown(FIRST, EAST) == "0001-01-01 09:18:59"
+    assert shown(LAST, EAST) == "9999-12-31 23:59:59 UTC"
+    assert shown(LAST, WEST) == "9999-12-31 18:59:59"
+    assert shown(datetime(2026, 7, 1, 12, tzinfo=UTC), WEST) == "2026-07-01 08:00:00"
+
+
+def test_there_is_one_way_from_zone_to_zone() -> None:
+    """Only what the clock says now needs no care."""
+    root = shipped("schemas").parent
+    found = [
+        f"{path.relative_to(root)}:{number}"
+        for room in ("edge", "inventory")
+        for path in sorted((root / room).rglob("*.py"))
+        if path.name != "instants.py"
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if ".astimezone(" in re.sub(r"now\((UTC)?\)\.astimezone\(\)", "", line)
+    ]
+    assert found == []
