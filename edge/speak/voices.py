@@ -34,7 +34,12 @@ takes longer. At these no language has more than six, fewer than anybody speaks.
 """
 SLOWEST, FASTEST = 80, 450  # What espeak-ng takes for a speed (`speak_lib.h`, `espeakRATE`).
 
-_RETRIEVAL = 1  # AUDIO_OUTPUT_RETRIEVAL: samples come to the callback, and no sound card is touched
+_SYNCHRONOUS = 2
+"""AUDIO_OUTPUT_SYNCHRONOUS: samples come to the callback within the call, and no sound card is touched.
+
+AUDIO_OUTPUT_RETRIEVAL does the same from a thread of the library's own, whose queue hangs now and then on a busy
+machine (espeak-ng issue 996): the voice would be silent for ever. It took three times as long besides.
+"""
 _DONT_EXIT = 0x8000  # espeakINITIALIZE_DONT_EXIT: without it, missing data ends the whole process
 _RATE = 1  # espeakRATE
 _CHARACTERS = 1  # POS_CHARACTER
@@ -84,7 +89,7 @@ class _Library:
     def __init__(self, path: str, data_path: str) -> None:
         self._espeak = ctypes.CDLL(path)
         data = data_path.encode()
-        self._rate = self._espeak.espeak_Initialize(_RETRIEVAL, 0, data, _DONT_EXIT)
+        self._rate = self._espeak.espeak_Initialize(_SYNCHRONOUS, 0, data, _DONT_EXIT)
         if self._rate <= 0:
             raise Misconfigured(f"espeak-ng: its data in {data.decode()} cannot be read; install espeakng-loader again")
         self._turn = Lock()
@@ -99,7 +104,6 @@ class _Library:
             self._told("espeak_SetParameter", _RATE, words_per_minute, 0)
             said = text.encode() + b"\0"
             self._told("espeak_Synth", said, ctypes.c_size_t(len(said)), 0, _CHARACTERS, 0, _UTF8, None, None)
-            self._told("espeak_Synchronize")
         return self._resampled(b"".join(pieces))
 
     def _told(self, function: str, *arguments: Any) -> None:

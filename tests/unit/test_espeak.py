@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -122,3 +124,17 @@ def test_what_is_said_at_the_same_time_does_not_mix() -> None:
 
 def test_marks_of_other_languages_and_of_markup_are_read_and_change_nothing_else() -> None:
     assert seconds(spoken("dock B <break time='9s'/> [[bee]] & \N{SNOWMAN}")) < 12.0
+
+
+THREADS_BESIDE_THE_VOICE = """
+import os
+from edge.speak import voices
+before = len(os.listdir("/proc/self/task"))
+pcm = voices._library().speak("Pallet 7 4 2.", "en-us", 165)
+print(len(pcm) > 16_000, len(os.listdir("/proc/self/task")) - before)
+"""
+
+
+def test_the_library_speaks_within_the_call_and_starts_no_thread_whose_queue_could_hang() -> None:
+    ended = subprocess.run([sys.executable, "-c", THREADS_BESIDE_THE_VOICE], capture_output=True, text=True, check=True)
+    assert ended.stdout.split() == ["True", "0"]
