@@ -39,7 +39,7 @@ from edge.agree.dialogue.orders import LawAlarm, Order, StartTimer, StopTimer
 from edge.agree.dialogue.questions import About, Question
 from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, Manner, Recorded, Works
 from edge.agree.dialogue.table import AGREEING, CLOSED, QUESTIONS, TABLE, Event, State, Step
-from edge.agree.off_talk import is_beside
+from edge.agree.off_talk import is_beside, is_of_entry
 from edge.agree.readings import differing
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
@@ -115,7 +115,6 @@ SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Ord
     Step.DEFER: drafting.tell_kept,
     Step.PUT_OFF: drafting.put_off,
     Step.TURN_AWAY: status.turn_away,
-    Step.NOT_TAKEN: status.tell_not_taken,
     Step.TELL: _tell,
     Step.CLOSE: closing.close,
     Step.CLOSE_NEXT: closing.close_next,
@@ -516,7 +515,8 @@ def _who_or_what(session: DialogueSession, heard: UtteranceHeard, event: Event) 
         return Event.DOUBTED_SIGN_ON
     if event is Event.UNCLEAR and session.state is State.SIGNED_OFF and shifts.names_operator(session, heard):
         return Event.ASKED
-    if event is Event.UNCLEAR and _names_another(session, heard.reading):
+    away = session.state in status.UNASKED and is_of_entry(heard.reading, session.rules)
+    if event is Event.UNCLEAR and (away or _names_another(session, heard.reading)):
         return Event.NAMED
     return Event.SWITCH if works.bids_work(session, heard) else None
 

@@ -34,17 +34,14 @@ def note(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 
 def turn_away(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """Dictated while nothing is taken."""
+    """Dictated, or said of an entry on record, while nothing is taken: its values wait for a person."""
+    if not heard.reading.fields:
+        return [heard.noted_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), _why_away(session)]
     said = replace(drafting.reading_of(session, heard), act=Act.RECORD)
     draft = Draft(heard.utterance_id, session.rules.form.name, said)
     parked = Park(heard.utterance_id, Reason.NOT_LISTENING, heard.verdict.fields, draft)
     told = drafting.tell_parked(session, heard.reading)
     return [parked, Sound(Earcon.NOT_UNDERSTOOD), *told, _why_away(session)]
-
-
-def tell_not_taken(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """What is said of an entry on record while nothing is taken: it stays as it is, and the operator is told why."""
-    return [heard.noted_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), _why_away(session)]
 
 
 def _why_away(session: DialogueSession) -> Say:

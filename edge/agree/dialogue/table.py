@@ -105,8 +105,7 @@ class Step(StrEnum):
     GIVE_UP = "drop it; if it says what is wrong with the last entry, ask whether to cancel that"
     TAKE_BACK = "ask whether to cancel the last entry"
     DEFER = "tell that it is kept"
-    TURN_AWAY = "park it in review, tell why"
-    NOT_TAKEN = "tell why nothing is taken"
+    TURN_AWAY = "park its values in review, tell why"
     TELL = "tell what is asked; the last entry, where nothing is"
     CLOSE = "tell what was received of the trailer, ask whether to close it"
     CLOSE_NEXT = "commit the held entry, tell what was received of the trailer, ask whether to close it"
@@ -258,9 +257,9 @@ _AWAY = {
     Event.SCANNED: Step.TURN_AWAY,
     Event.PART: Step.TURN_AWAY,
     Event.CONTEXT: Step.TURN_AWAY,
-    Event.CORRECTION: Step.NOT_TAKEN,
+    Event.CORRECTION: Step.TURN_AWAY,
     Event.UNCLEAR: Step.NOTE,
-    Event.NAMED: Step.NOT_TAKEN,
+    Event.NAMED: Step.TURN_AWAY,
     Event.INDISTINCT: Step.NOTE,
     Event.CANCEL: Step.NOTE,
     Event.NEVER_MIND: Step.NOTE,
