@@ -28,11 +28,16 @@ def may_be_meant(session: DialogueSession, said: Reading) -> bool:
 
 
 def ask(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
-    """Another name: what follows says which it is. What sounds like the name of the open entry is asked at once."""
+    """Another name: what follows says which it is. What sounds like the name of the open entry is asked at once.
+
+    "Next pallet 743" says it by itself.
+    """
     name = differing(session.open_draft.reading, said, session.rules.identifies)[0]
     at_once = session.question is not None or may_be_meant(session, said)
     session.doubted = session.doubted or session.question is not None
     other = drafting.draft_of(session, replace(heard, reading=said))  # a number alone names it, as an answer does
+    if says_next(said.words, session.rules.language):
+        return take_next(session, heard, other)
     asked = Question(About.NEXT_OR_INSTEAD, name, _names(session, said), other=other, unspoken=not at_once)
     parked = Park(other.utterance_id, drafting.UNANSWERED, values_of(other.reading), other)
     return [heard.noted(held(heard.verdict)), parked, *session.ask(asked)]
@@ -64,16 +69,18 @@ def answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 def _goes_on(session: DialogueSession, heard: UtteranceHeard, said: Reading, other: Draft) -> list[Order]:
     to_other, takes_back = session.relation(said, other), drafting.takes_back(session, heard)
     fields = own(said).fields
-    alone = fields.keys() <= set(session.rules.identifies)
+    alone = fields.keys() <= {session.asked.field}
     if to_other in {Relation.NONE, Relation.SAME}:
         if takes_back and to_other is Relation.SAME and alone:
             return take_instead(session, heard, other)
-        known = values_of(session.open_draft.reading)
-        repeats = not session.asked.unspoken and all(known.get(name) == one.value for name, one in fields.items())
-        if takes_back or alone or repeats:
+        if takes_back or alone:
             return drafting.reject_answer(session, heard)
         session.join(said, other)
         goes_on = with_fields(other, fields, heard.utterance_id)
+        known = values_of(session.open_draft.reading)
+        # Who says the open entry once more, by another name, may be putting that right: it is asked about behind this.
+        repeats = not session.asked.unspoken and all(known.get(name) == one.value for name, one in fields.items())
+        session.doubted = session.doubted or repeats
         return [heard.noted_as_heeded(), *take_next(session, heard, goes_on)]
     if session.relation(said) is Relation.SAME and session.asked.field in fields:  # the open one was right
         told = drafting.in_review_besides(session)

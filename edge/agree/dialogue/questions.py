@@ -13,7 +13,7 @@ from edge.agree.merging import marked
 from edge.agree.one_breath import two_in_one_breath, two_that_share
 from edge.agree.readings import values_of
 from edge.forms.model import Expects, FormField
-from edge.forms.spoken import says_check
+from edge.forms.spoken import holds_check
 from edge.records import (
     Act,
     Because,
@@ -248,11 +248,12 @@ def _candidates(said: FieldReading | None, reason: Reason, field: FormField, rul
 def _unproved(draft: Draft, verdict: Verdict, rules: Rules) -> FormField | None:
     for one in rules.form.fields:
         value = verdict.fields.get(one.name)
-        if one.catalogue is None or value is None or not rules.catalogue.checks_of(one.catalogue, str(value)):
+        checks = () if one.catalogue is None or value is None else rules.catalogue.checks_of(one.catalogue, str(value))
+        if not checks:
             continue
         said = draft.reading.fields.get(one.name)
         if marked(one.name, value) not in draft.proved and not (
-            said is not None and (said.is_taken or says_check(said.words, rules.language))
+            said is not None and (said.is_taken or holds_check(said.words, checks, rules.language))
         ):
             return one
     return None

@@ -6,7 +6,7 @@ were. So nothing that names a field of a form is ever a command. The wordings st
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as attribute
 from functools import lru_cache
@@ -377,10 +377,14 @@ def points_at_last(words: Sequence[Word], language: Language = ENGLISH) -> bool:
     return any(said[: len(one) - 1] == one[:-1] for one in language.words["last_one"])
 
 
-def says_check(words: Sequence[str], language: Language = ENGLISH) -> bool:
-    """Do the words of a place hold its check digits too: "dock B, check four seven"?"""
+def holds_check(words: Sequence[str], checks: Collection[str], language: Language = ENGLISH) -> bool:
+    """Do the words of a place hold one of its `checks` too, behind a word that announces it: "dock B, check 47"?"""
     said = tuple(one for word in words for one in phrase(word))
-    return any(said[at : at + len(one)] == one for one in language.words["checks"] for at in range(len(said)))
+    cues = [
+        at + len(one) for one in language.words["checks"] for at in range(len(said)) if said[at:][: len(one)] == one
+    ]
+    told = [said[at:end] for at in cues for end in range(at + 1, len(said) + 1)]
+    return any(check == " ".join(one) or check in _spelt(one, language) for check in checks for one in told)
 
 
 def proves(words: Sequence[Word], check: str, language: Language = ENGLISH) -> bool:

@@ -306,10 +306,15 @@ class SmallWords:
         if path.state is not Place.SAID or last is None:
             return
         catalogue = self._fields[str(path.field)].catalogue
-        for check in self._spans.catalogue.checks_of(catalogue, str(last.value)) if catalogue is not None else ():
-            for end in self._numbers.proofs(check, match.end):
-                told = path._replace(events=(*path.events[:-1], last._replace(end=end)))
-                self._agenda.go(told, end, 0.0, state=Place.BETWEEN)
+        checks = () if catalogue is None else self._spans.catalogue.checks_of(catalogue, str(last.value))
+        ends = {end for check in checks for end in self._numbers.proofs(check, match.end)}
+        cost = 0.0 if ends else weights.WRONG_CHECK
+        if not ends:
+            lengths = {len(check) for check in checks if check.isdigit()}
+            ends = {end for length in lengths for end, _ in self._numbers.digits(length, match.end)}
+        for end in ends:
+            told = path._replace(events=(*path.events[:-1], last._replace(end=end)))
+            self._agenda.go(told, end, cost, state=Place.BETWEEN)
 
     # Words around a value.
 

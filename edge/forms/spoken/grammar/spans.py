@@ -148,14 +148,19 @@ class Numbers:
         words = tuple(check.split())
         if tuple(self._words[at : at + len(words)]) == words:
             yield at + len(words)
-        reached = {at: ""}
+        yield from (end for end, text in self.digits(len(check), at) if text == check)
+
+    def digits(self, count: int, at: int) -> Iterator[tuple[int, str]]:
+        """The so many digits that begin at a token: where they end, and which they are."""
+        reached = {(at, "")}
         while reached:
-            start, text = reached.popitem()
+            start, text = reached.pop()
             for group in self.digit_groups(start):
-                if (joined := text + group.text) == check:
-                    yield group.end
-                elif check.startswith(joined):
-                    reached[group.end] = joined
+                joined = text + group.text
+                if len(joined) == count:
+                    yield group.end, joined
+                elif len(joined) < count:
+                    reached.add((group.end, joined))
 
 
 class Spans:
