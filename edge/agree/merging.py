@@ -187,7 +187,9 @@ def with_reading(draft: Draft, reading: Reading, utterance_id: str) -> Draft:
 def with_yes(draft: Draft, name: str, value: FieldValue, utterance_id: str) -> Draft:
     """The draft, to one value of which the operator said yes, or that he said by a yes or a no."""
     said = draft.reading.fields.get(name, FieldReading(value, (), 1.0))
-    sure = replace(said, value=value, rivals=(), confirmed=True, scanned=said.scanned and value == said.value)
+    sure = replace(
+        said, value=value, rivals=(), unexplained=(), confirmed=True, scanned=said.scanned and value == said.value
+    )
     agreed = (*draft.agreed, marked(name, value))
     return replace(with_fields(draft, {name: sure}, utterance_id), agreed=agreed)
 

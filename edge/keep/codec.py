@@ -135,7 +135,7 @@ def _written(reading: Reading) -> dict[str, Any]:
 
 def _field_written(field: dict[str, Any]) -> dict[str, Any]:
     """What most fields have not is left out: a reading is written as it was before there was such a thing."""
-    for name in ("scanned", "said_in", "by_end", "denied"):
+    for name in ("scanned", "said_in", "by_end", "denied", "unexplained"):
         if not field[name]:
             del field[name]
     return field

@@ -107,6 +107,8 @@ class FieldReading:
     """The utterances in which it was said for several entries, where that is not this one; its words are in theirs."""
     denied: tuple[FieldValue, ...] = field(default=(), repr=False)
     """What the same utterance says that the value is not, or takes back: "not the 627, the 742"; "742, no, 743"."""
+    unexplained: tuple[str, ...] = field(default=(), repr=False, compare=False)
+    """The words beside it that mean nothing for the form, for which the value is in doubt: "leaking"."""
 
     @property
     def is_taken(self) -> bool:

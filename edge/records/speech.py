@@ -40,6 +40,7 @@ class Prompt(StrEnum):
     CHOOSE_SCANNED = "choose_scanned"
     ONE_BY_ONE = "one_by_one"
     CONFIRM_FIELD = "confirm_field"
+    CONFIRM_WITHOUT = "confirm_without"  # As CONFIRM_FIELD, with the words beside the value that were not understood.
     CONFIRM_AGAIN = "confirm_again"
     CONFIRM_UNUSUAL = "confirm_unusual"
     CONFIRM_NOT_EXPECTED = "confirm_not_expected"
@@ -167,6 +168,10 @@ class Prompt(StrEnum):
 
 FEWEST_TOLD = 4
 """So many of the last digits of a long number are told: by three nobody finds a label."""
+
+
+CONFIRMING = frozenset({Prompt.CONFIRM_FIELD, Prompt.CONFIRM_WITHOUT})
+"""They ask whether the value of a field is right."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from edge.forms.spoken.folding import fold
 from edge.forms.spoken.kinds.phrases import table
 from edge.forms.spoken.language import NATO, Language, language_named
 from edge.records import FieldValue, plain
-from edge.records.speech import FEWEST_TOLD, Prompt, Say, Terms
+from edge.records.speech import CONFIRMING, FEWEST_TOLD, Prompt, Say, Terms
 
 SPELT = frozenset({Spoken.DIGITS, Spoken.ALPHANUMERIC})  # Kinds whose values are read back character by character.
 
@@ -483,7 +483,7 @@ class Phrasing:
     def _asked(self, say: Say) -> Mapping[str, FieldValue]:
         """What is told; of what is wrong with a thing, such as "wet", with the thing itself."""
         named = [name for name in self._form.identifies if name in say.known]
-        if say.prompt is not Prompt.CONFIRM_FIELD or not named:
+        if say.prompt not in CONFIRMING or not named:
             return say.fields
         alone = all(self._form[name].exception or self._form[name].bare for name in say.fields)
         return {**{name: say.known[name] for name in named}, **say.fields} if alone else say.fields

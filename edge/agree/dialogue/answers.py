@@ -281,8 +281,8 @@ def compare_check_digits(session: DialogueSession, heard: UtteranceHeard) -> lis
     ((name, value),) = asked.fields.items()
     checks = rules.catalogue.checks_of(str(rules.form[name].catalogue), str(value))
     if proves(heard.reading.words, checks[asked.check], rules.language):
-        proved = replace(draft, proved=(*draft.proved, marked(name, value)))
-        return drafting.revise(session, heard, with_support(proved, heard.utterance_id))
+        heard_so = with_yes(draft, name, value, heard.utterance_id)
+        return drafting.revise(session, heard, replace(heard_so, proved=(*draft.proved, marked(name, value))))
     tries = session.tries + 1
     if tries >= drafting.MOST_TRIES:
         return [heard.noted_as_heeded(), *drafting.park(session)]

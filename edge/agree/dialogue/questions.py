@@ -84,6 +84,8 @@ class Question:
     before: Mapping[str, FieldValue] = dataclasses.field(default_factory=dict, repr=False)
     """Of INSTEAD: the field, by its value in the entry at hand, that differs from that of `fields`, if one does."""
     why: Reason | None = None  # Why a field is asked about.
+    unexplained: tuple[str, ...] = dataclasses.field(default=(), repr=False)
+    """Of FIELD_RIGHT: the words for which the value is in doubt. A yes records it without them, so they are told."""
     prompt: Prompt | None = None  # Other words than usual.
 
     @property
@@ -119,10 +121,18 @@ def next_question(draft: Draft, verdict: Verdict, rules: Rules, turn: int, *, en
     `turn` chooses among the check digits of a place; `ended` says that the form's terminator, if it has one, was said.
     """
     if verdict.outcome is Outcome.ASK:
-        return _doubt(draft, verdict, rules)
+        asked = _doubt(draft, verdict, rules)
+        # Who says what is on its sign says that the place was heard right, too.
+        signed = asked.about is About.FIELD_RIGHT and asked.why not in _WHETHER and _checks(asked, rules)
+        return proof(str(asked.field), asked.candidates[0], rules, turn) if signed else asked
     if (place := _unproved(draft, verdict, rules)) is not None:
         return proof(place.name, verdict.fields[place.name], rules, turn)
     return None if ended else Question(About.ENTRY_RIGHT, fields=verdict.fields)
+
+
+def _checks(asked: Question, rules: Rules) -> tuple[str, ...]:
+    catalogue = rules.form[str(asked.field)].catalogue
+    return () if catalogue is None else rules.catalogue.checks_of(catalogue, str(asked.candidates[0]))
 
 
 def proof(name: str, value: FieldValue, rules: Rules, turn: int) -> Question:
@@ -152,8 +162,7 @@ def worded(asked: Question) -> Say:
             prompt = asked.prompt or (Prompt.CHOOSE if asked.about is About.CHOICE else Prompt.NEXT_OR_INSTEAD)
             return Say(prompt, asked=asked.field, candidates=asked.candidates[:2])
         case About.FIELD_RIGHT:
-            prompt = _WHETHER.get(asked.why, Prompt.CONFIRM_FIELD)
-            return Say(prompt, {str(asked.field): asked.candidates[0]})
+            return _offering(asked)
         case About.INSTEAD if asked.before:
             ((name, before),) = asked.before.items()
             return Say(Prompt.CONFIRM_INSTEAD, asked=name, candidates=(asked.fields[name], before))
@@ -161,6 +170,14 @@ def worded(asked: Question) -> Say:
             return Say(Prompt.PROVE_SET, asked.fields, {"set": str(asked.check + 1)})
         case _:
             return Say(asked.prompt or _PLAIN[asked.about], asked.fields)
+
+
+def _offering(asked: Question) -> Say:
+    """The question whether a value is right, with the words that were not understood beside it."""
+    value = {str(asked.field): asked.candidates[0]}
+    if asked.unexplained and asked.why not in _WHETHER:
+        return Say(Prompt.CONFIRM_WITHOUT, value, {"words": " ".join(asked.unexplained)})
+    return Say(_WHETHER.get(asked.why, Prompt.CONFIRM_FIELD), value)
 
 
 def _asking(asked: Question) -> Say:
@@ -226,10 +243,12 @@ def _doubt(draft: Draft, verdict: Verdict, rules: Rules) -> Question:
         of = {pallet: values_of(draft.reading)[pallet]}  # which may be in doubt itself, and is asked about then
         return Question(About.FIELD, name, fields=of, why=why, prompt=Prompt.COUNT_AGAIN)
     candidates = verdict.candidates or _candidates(said, why, field, rules)
-    asked = about_field(name, candidates, why, None if said is None else said.value)
-    if asked.about is About.CHOICE and said is not None and said.scanned:
+    if said is None:
+        return about_field(name, candidates, why)
+    asked = about_field(name, candidates, why, said.value)
+    if asked.about is About.CHOICE and said.scanned:
         return replace(asked, prompt=Prompt.CHOOSE_SCANNED)
-    return asked
+    return replace(asked, unexplained=said.unexplained)
 
 
 def _candidates(said: FieldReading | None, reason: Reason, field: FormField, rules: Rules) -> tuple[FieldValue, ...]:
@@ -248,12 +267,10 @@ def _candidates(said: FieldReading | None, reason: Reason, field: FormField, rul
 def _unproved(draft: Draft, verdict: Verdict, rules: Rules) -> FormField | None:
     for one in rules.form.fields:
         value = verdict.fields.get(one.name)
-        checks = () if one.catalogue is None or value is None else rules.catalogue.checks_of(one.catalogue, str(value))
-        if not checks:
+        if one.catalogue is None or value is None or marked(one.name, value) in draft.proved:
             continue
-        said = draft.reading.fields.get(one.name)
-        if marked(one.name, value) not in draft.proved and not (
-            said is not None and (said.is_taken or holds_check(said.words, checks, rules.language))
-        ):
+        checks, said = rules.catalogue.checks_of(one.catalogue, str(value)), draft.reading.fields.get(one.name)
+        known = said is not None and (said.is_taken or holds_check(said.words, checks, rules.language))
+        if checks and not known:
             return one
     return None

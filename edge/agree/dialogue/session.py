@@ -34,7 +34,7 @@ from edge.records import (
     Verdict,
     Word,
 )
-from edge.records.speech import Prompt, Say, Terms
+from edge.records.speech import CONFIRMING, Prompt, Say, Terms
 
 MOST_EXTENSIONS = 3  # So often a deadline is put off because somebody begins to speak; noise must not do so for ever.
 
@@ -386,7 +386,7 @@ class DialogueSession:
         known = values_of(self.open_draft.reading)
         beside = where_expected(known, self.rules.form, self.expected)
         say = worded(question)
-        if say.prompt is Prompt.CONFIRM_FIELD and (self.open_draft.support or self.open_draft.act is Act.AMEND):
+        if say.prompt in CONFIRMING and (self.open_draft.support or self.open_draft.act is Act.AMEND):
             say = replace(say, fields={**self.identifiers_of(known), **say.fields})  # more was said since it was named
         return self.repeatable(replace(say, known=known, beside=beside, terms=_terms_of(self, question)))
 

@@ -325,7 +325,13 @@ TABLE: Mapping[State, Mapping[Event, Step]] = MappingProxyType(
         },
         State.CHOOSING: {**_ALWAYS, **_ANSWERED, Event.NO: Step.NEITHER},
         State.CONFIRMING: {**_ALWAYS, **_ANSWERED, Event.YES: Step.AGREE, Event.NO: Step.DISAGREE},
-        State.PROVING: {**_ALWAYS, **_ANSWERED, Event.UNCLEAR: Step.PROVE, Event.PART: Step.PROVE},
+        State.PROVING: {
+            **_ALWAYS,
+            **_ANSWERED,
+            Event.UNCLEAR: Step.PROVE,
+            Event.PART: Step.PROVE,
+            Event.NO: Step.NEITHER,
+        },
         State.IDENTIFYING: {
             **_ALWAYS,
             **_AWAY,

@@ -156,6 +156,8 @@ class Said:
     """What the values rest on."""
     beside: list[Telling] = field(default_factory=list)
     """Words that belong to nothing, and may have belonged to this."""
+    unexplained: list[Telling] = field(default_factory=list)
+    """The same, and a unit, or a word that denies, without what it is of."""
     replaced: int = 0
     """The token at which the value that stands took the place of another one."""
     parts: list[FieldValue | None] = field(default_factory=list)
@@ -387,13 +389,22 @@ class _Telling:
                 self._label(at, event)
             case Happens.HEDGE | Happens.DANGLING | Happens.UNIT | Happens.STRANGER if event.field is not None:
                 self.of(event.field).doubtful = True
+                if event.happens is not Happens.HEDGE:
+                    self.of(event.field).unexplained.append(self._in_full(event))
                 if event.happens is Happens.STRANGER:
                     self.of(event.field).beside.append(event)
             case Happens.STRANGER | Happens.NUMBER | Happens.SLIP:
                 for name in self._beside(at, event):
                     self.of(name).beside.append(self._marked(event))
+                    self.of(name).unexplained.append(event)
             case _:
                 pass
+
+    def _in_full(self, event: Telling) -> Telling:
+        """Of a denial or a correction of nothing, which is told where the words end, all that stands behind a value."""
+        if event.happens is not Happens.DANGLING or self._said is None:
+            return event
+        return event._replace(start=self._said.end, end=len(self._tokens))
 
     def _marked(self, event: Telling) -> Telling:
         """What belongs to nothing, marked `r` where it is of a remark: strange words behind a comma, "stop two"."""
@@ -543,7 +554,9 @@ def _reading(told: Sequence[Said | None], tokens: Sequence[Token]) -> FieldReadi
     if not values:
         return FieldReading(None, heard, sure, denied=denied)
     if len(values) == 1 and (unsure or missing):
-        return FieldReading(None, heard, sure, runner_up=values[0], denied=denied)
+        strange = next((said.unexplained for said in saying if said.unexplained), ())
+        unexplained = tuple(tokens[at].heard for at in _wordwise(tokens, _words(strange)))
+        return FieldReading(None, heard, sure, runner_up=values[0], denied=denied, unexplained=unexplained)
     return FieldReading(values[0], heard, sure, rivals=tuple(values[1:]), denied=denied)
 
 

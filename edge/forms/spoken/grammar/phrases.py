@@ -308,12 +308,12 @@ class SmallWords:
         catalogue = self._fields[str(path.field)].catalogue
         checks = () if catalogue is None else self._spans.catalogue.checks_of(catalogue, str(last.value))
         ends = {end for check in checks for end in self._numbers.proofs(check, match.end)}
-        cost = 0.0 if ends else weights.WRONG_CHECK
+        cost, marks = (0.0, last.marks) if ends else (weights.WRONG_CHECK, marked(last.marks, "s"))
         if not ends:
             lengths = {len(check) for check in checks if check.isdigit()}
             ends = {end for length in lengths for end, _ in self._numbers.digits(length, match.end)}
         for end in ends:
-            told = path._replace(events=(*path.events[:-1], last._replace(end=end)))
+            told = path._replace(events=(*path.events[:-1], last._replace(end=end, marks=marks)))
             self._agenda.go(told, end, cost, state=Place.BETWEEN)
 
     # Words around a value.

@@ -52,8 +52,8 @@ WHOLE = 2.0
 """A number of hundreds beside other digits of one value."""
 DASHED = 3.5
 """A dash between two numbers of several digits in one value: it may be a range, or a list."""
-WRONG_CHECK = 1.0
-"""Check digits that are not those of the place: they were misheard, or read at another one, and are asked for."""
+WRONG_CHECK = 3.5
+"""Check digits that are not those of the place, which then is in doubt; those of another one tell which was meant."""
 CUE = 0.4
 HEDGE = 0.5
 REPEAT = 0.3
