@@ -274,15 +274,15 @@ def _is_doubtful(session: DialogueSession, heard: UtteranceHeard, value: FieldVa
 def compare_check_digits(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """What was said is what stands on the sign of the place, or the operator is at another one."""
     asked, draft, rules = session.asked, session.open_draft, session.rules
+    ((name, value),) = asked.fields.items()
+    checks = rules.catalogue.checks_of(str(rules.form[name].catalogue), str(value))
+    if proves(without_cue(heard.reading.words, rules.language), checks[asked.check], rules.language):
+        heard_so = with_yes(draft, name, value, heard.utterance_id)
+        return drafting.revise(session, heard, replace(heard_so, proved=(*draft.proved, marked(name, value))))
     if heard.reading.fields:
         return take_answer(session, heard)
     if takes_something_back(heard.reading, rules):  # "not that location"
         return drafting.reject_answer(session, heard)
-    ((name, value),) = asked.fields.items()
-    checks = rules.catalogue.checks_of(str(rules.form[name].catalogue), str(value))
-    if proves(heard.reading.words, checks[asked.check], rules.language):
-        heard_so = with_yes(draft, name, value, heard.utterance_id)
-        return drafting.revise(session, heard, replace(heard_so, proved=(*draft.proved, marked(name, value))))
     tries = session.tries + 1
     if tries >= drafting.MOST_TRIES:
         return [heard.noted_as_heeded(), *drafting.park(session)]

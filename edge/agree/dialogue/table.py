@@ -330,6 +330,7 @@ TABLE: Mapping[State, Mapping[Event, Step]] = MappingProxyType(
             **_ANSWERED,
             Event.UNCLEAR: Step.PROVE,
             Event.PART: Step.PROVE,
+            Event.CORRECTION: Step.PROVE,
             Event.NO: Step.NEITHER,
         },
         State.IDENTIFYING: {
