@@ -100,11 +100,10 @@ def _is_of_context(session: DialogueSession, said: Reading) -> bool:
 
 
 def _goes_elsewhere(session: DialogueSession, draft: Draft, said: Reading) -> bool:
-    """Is another trailer and its door said over an entry that named neither? Then who speaks has gone there."""
-    head = next(iter(session.rules.form.said_once), "")
-    before = draft.reading.fields.get(head)
-    stood = head in session.context.fields if before is None else before.is_taken
-    moves = head in said.fields and len(said.fields) > 1 and stood
+    """Is another trailer or door said over an entry that named none? Then who speaks has gone there."""
+    own, stands = draft.reading.fields, session.context.fields
+    stood = all(own[name].is_taken if name in own else name in stands for name in said.fields)
+    moves = stood and any(name in stands and one.value != stands[name].value for name, one in said.fields.items())
     return moves and said.act is Act.RECORD and not corrects(said.words, session.rules.language)
 
 
