@@ -224,6 +224,19 @@ def test_what_a_form_may_send_is_bounded(site: Console) -> None:
         assert browser.post("/sign-out", content=iter([b"csrf=x"])).status_code == 413  # no word of its length
 
 
+def test_a_form_that_is_no_text_is_refused_whatever_it_says_of_how_it_is_written(site: Console) -> None:
+    said = ("", "\\ud800", "xn--\\", "a")
+    parts = "".join(f'--B\r\ncontent-disposition: form-data; name="{one}"\r\n\r\n{one}\r\n' for one in said)
+
+    def is_refused(written: str) -> None:
+        with site.client("ana") as browser:
+            kind = {"content-type": f"multipart/form-data; boundary=B; charset={written}"}
+            for path in ("/sign-in", "/people"):
+                assert browser.post(path, content=f"{parts}--B--", headers=kind).status_code == 400
+
+    every(["undefined", "punycode", "unicode_escape", "raw_unicode_escape"], is_refused)
+
+
 def test_a_proxy_is_believed_from_its_own_address_alone(tmp_path: Path) -> None:
     with console(tmp_path, proxy="10.0.0.1", proxy_header="X-Remote-User", address="https://dock.example") as site:
         add(site, "ana", password=None)
