@@ -14,6 +14,9 @@ from typing import BinaryIO
 SETTINGS = 1_000_000
 """Bytes of a file of settings, of a key or of a form, at most: a hundred times what any has."""
 
+LINES = 100_000_000
+"""Bytes of a file of many records, one or more a line, as programs write them: a hundred thousand events with room."""
+
 _HOW = {"x": os.O_EXCL, "w": os.O_TRUNC, "a": os.O_APPEND}
 
 
@@ -43,6 +46,13 @@ def content(path: Path, most: int = SETTINGS, *, follow: bool = True) -> bytes:
     if len(found) > most:
         raise Unfit(path, f"has more than {most:,} bytes")
     return found
+
+
+def see_regular(*paths: Path | None) -> None:
+    """See that these, which another library opens by their names, are plain files; a pipe would hold it up for ever."""
+    for path in paths:
+        if path is not None:
+            content(path)
 
 
 def private(path: Path, how: str = "x") -> BinaryIO:

@@ -360,7 +360,7 @@ def read_acknowledgements(path: Path | None) -> list[Acknowledgement]:
     if path is None:
         return []
     try:
-        return hash_chain.read_acknowledgements(path.read_text(encoding="utf-8"))
+        return hash_chain.read_acknowledgements(plain_file.content(path).decode("utf-8"))
     except OSError as fault:
         raise UnreadableInput(f"{path}: {fault.strerror}; name the file that `acknowledge` wrote") from None
     except ValueError as fault:

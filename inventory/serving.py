@@ -1,7 +1,8 @@
 """Serving: a web application until the process is told to stop, for the console and for the API.
 
-A request that is never sent to its end costs whoever sends it nothing. So there is a bound to how many of these there
-are, and to how long each takes: for one more, the oldest is closed. Whoever means to ask has asked within milliseconds.
+A request that is never sent to its end costs whoever sends it nothing, and neither does an answer that is never taken.
+So there is a bound to how many of these there are, and to how long each takes: for one more, the oldest is closed.
+Whoever means to ask has asked within milliseconds.
 """
 
 from __future__ import annotations
@@ -27,10 +28,15 @@ MOST_CONNECTIONS = 500
 """At once: hundreds of browsers that are told what changes. Half of the files that the process may open, where that is
 less; the others are the database's and ours."""
 
-UNFINISHED = 1 / 4  # Of these, requests that are not here yet as a whole, and connections on which none has begun.
+UNFINISHED = 1 / 4
+"""Of these: requests that are not here as a whole, answers that nobody takes, connections on which none has begun."""
 
 HEAD_S = 10  # So long the head of a request may take.
 BODY_S = 60  # And its body: 2 MB, over a link of 300 kbit/s.
+TAKEN_S = 60  # So long an answer may wait to be taken: 64 kB, behind what the system holds.
+
+LAST_S = ENDING_S - 1
+"""So long at the end each of these still has: uvicorn would break off whoever waits for them, with a traceback each."""
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -42,9 +48,9 @@ def most_connections() -> int:
 
 
 class Bounded(H11Protocol):
-    """A connection as uvicorn has it, closed where its request takes too long to come, or too many are coming."""
+    """A connection as uvicorn has it, closed where it is waited for too long, or too many are waited for."""
 
-    awaited: Any = None  # The head or the body, and behind which request; nothing while one is answered.
+    awaited: Any = None  # The head, the body, or that an answer is taken, of which request; else nothing.
     since = 0.0  # When that began, by the clock of the loop.
     _deadline: asyncio.TimerHandle | None = None
 
@@ -61,6 +67,22 @@ class Bounded(H11Protocol):
         """Something has come, or what was answered is followed by the next."""
         super().handle_events()
         self._await()
+
+    def pause_writing(self) -> None:
+        """Whoever has asked takes nothing of the answer."""
+        super().pause_writing()
+        self._await()
+
+    def resume_writing(self) -> None:
+        """He takes it."""
+        super().resume_writing()
+        self._await()
+
+    def shutdown(self) -> None:
+        """The process ends."""
+        super().shutdown()
+        if self.awaited is not None:
+            self.loop.call_later(LAST_S, self.transport.abort)
 
     def send_400_response(self, msg: str) -> None:
         """What has come is no HTTP. Whoever was reading it is told that nothing more comes, and answers nobody."""
@@ -80,7 +102,9 @@ class Bounded(H11Protocol):
 
     def _await(self) -> None:
         theirs = self.conn.their_state
-        if theirs is h11.IDLE:
+        if self.flow.write_paused:
+            self._set(("taken", self.cycle), TAKEN_S)
+        elif theirs is h11.IDLE:
             self._set((theirs, self.cycle), HEAD_S)
         elif theirs is h11.SEND_BODY:
             self._set((theirs, self.cycle), BODY_S)

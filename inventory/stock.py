@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Text, case, cast, func, insert, select, tuple_
+from sqlalchemy import BigInteger, ColumnElement, Connection, Text, case, cast, func, insert, literal, select, tuple_
 
 from edge.records import FieldValue, exact
 from inventory.records import Event
@@ -109,7 +109,8 @@ def sums(transaction: Connection, wanted: WantedStock, most: int, behind: Place 
     order = [one.nulls_first() for one in columns]
     query = select(*columns, total.label("quantity"), one_of_it.label("place")).group_by(*columns).order_by(*order)
     if behind is not None:
-        its = stock_moves.c.site == wanted.site, stock_moves.c.event_id == behind[0], stock_moves.c.line == behind[1]
+        line = literal(behind[1], BigInteger)  # a number that somebody made up may be larger than any line's
+        its = stock_moves.c.site == wanted.site, stock_moves.c.event_id == behind[0], stock_moves.c.line == line
         there = transaction.execute(
             select(*_compared([stock_moves.c[name] for name in OF_WHAT])).where(*its)
         ).one_or_none()

@@ -18,6 +18,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
+from edge import plain_file
 from edge.agent.events import Decided
 from edge.errors import UnreadableInput, plainly
 from edge.records import SAMPLE_RATE, FieldValue, Outcome
@@ -71,7 +72,7 @@ def read_manifest(path: Path) -> tuple[Clip, ...]:
     Raises UnreadableInput naming the file, the line and the key at fault.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = plain_file.content(path, plain_file.LINES).decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as fault:
         raise UnreadableInput(f"{path}: cannot be read ({plainly(fault)}); name a manifest of JSON lines") from None
     clips = tuple(_clip(path, number, line) for number, line in enumerate(lines, 1) if line.strip())

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
+from edge import plain_file
 from edge.agent.ear import listen
 from edge.audio.pcm import floats
 from edge.config import Endpoint, Vad
@@ -233,7 +234,8 @@ class TruthSet:
         if not self.manifest.exists():
             return
         try:
-            for number, text in enumerate(self.manifest.read_text(encoding="utf-8").splitlines(), 1):
+            lines = plain_file.content(self.manifest, plain_file.LINES).decode("utf-8").splitlines()
+            for number, text in enumerate(lines, 1):
                 line = json.loads(text)
                 if line["form"] != self._form:
                     raise UnreadableInput(

@@ -17,6 +17,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties, VariableByteIntegers
 from paho.mqtt.reasoncodes import ReasonCode
 
+from edge import plain_file
 from edge.config import Mqtt, MqttVersion
 from edge.errors import Misconfigured
 
@@ -332,11 +333,13 @@ def tls_context(settings: Mqtt) -> ssl.SSLContext | None:
     if not settings.tls:
         return None
     try:
+        plain_file.see_regular(settings.ca_file)
         context = ssl.create_default_context(cafile=settings.ca_file)
     except OSError as fault:
         raise Misconfigured(f"mqtt.ca_file: {settings.ca_file}: {explained(fault)}; it must hold PEM") from None
     if settings.certificate_file is not None:
         try:
+            plain_file.see_regular(settings.certificate_file, settings.key_file)
             # The empty password keeps OpenSSL from asking for one on a terminal nobody sits at.
             context.load_cert_chain(settings.certificate_file, settings.key_file, password="")
         except OSError as fault:

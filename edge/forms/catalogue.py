@@ -15,9 +15,11 @@ import csv
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from io import StringIO
 from pathlib import Path
 from types import MappingProxyType
 
+from edge import plain_file
 from edge.errors import Misconfigured, plainly
 from edge.records import Factor, FieldValue
 from edge.records.master import (
@@ -137,9 +139,9 @@ Line = tuple[int, list[str]]  # Its number and its cells.
 def _lines(path: Path) -> list[Line]:
     try:
         # utf-8-sig: spreadsheets put a byte order mark before the header.
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            return [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+        text = plain_file.content(path, plain_file.LINES).decode("utf-8-sig")
+        reader = csv.reader(StringIO(text, newline=""), strict=True)
+        return [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
     except (OSError, UnicodeDecodeError) as fault:
         raise Misconfigured(f"{path}: cannot be read ({plainly(fault)}); it must be CSV in UTF-8") from None
     except csv.Error as fault:

@@ -15,6 +15,7 @@ from string import Formatter
 from types import MappingProxyType
 from typing import Any
 
+from edge import plain_file
 from edge.errors import ManyFaults, Misconfigured, plainly
 from edge.forms import metaschema
 from edge.forms.model import (
@@ -124,7 +125,7 @@ def _of_languages(name: str, schema: Mapping[str, Any]) -> Iterator[tuple[str, t
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return plain_file.content(path).decode("utf-8")
     except FileNotFoundError:
         raise Misconfigured(f"{path}: no such file; a form is a file named NAME{SUFFIX}") from None
     except (OSError, UnicodeDecodeError) as fault:

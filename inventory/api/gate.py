@@ -29,7 +29,7 @@ from inventory.api.limits import Limits
 from inventory.api.problems import Problem, Wrong, of_validation
 from inventory.api.tags import is_among, tag_of
 from inventory.api.tokens import Scope, Token
-from inventory.console.proxy import address_of
+from inventory.console.proxy import address_of, line_of
 from inventory.console.workplace import Workplace
 
 log = logging.getLogger("api")
@@ -93,7 +93,7 @@ class Gate:
         return _response(request, way, answer)
 
     def _token(self, request: Request) -> Token:
-        address = address_of(self._place.settings.console, request)
+        line = line_of(address_of(self._place.settings.console, request))
         kind, _, secret = request.headers.get("authorization", "").partition(" ")
         now = self._place.now()
         found = None
@@ -102,7 +102,7 @@ class Gate:
                 found = tokens.of(transaction, secret.strip(), now)
         if found is None:
             # Whoever has a token that holds is answered, whatever others try from behind the same proxy.
-            if (wait := self._strangers.wait_s(address)) > 0:
+            if (wait := self._strangers.wait_s(line)) > 0:
                 raise _too_many("too many requests from this address without a token that holds", wait)
             told = "give a token, `Authorization: Bearer dockvoice_…`; `dockvoice api token add` makes one"
             raise Problem("no_token", told, headers={"WWW-Authenticate": 'Bearer realm="dockvoice"'})

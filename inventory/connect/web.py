@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import httpx
 from pydantic import AfterValidator
 
+from edge import plain_file
 from edge.errors import Misconfigured, plainly
 from edge.records.strict_json import NotStrict, strict
 from edge.terminal.plain_text import is_plain
@@ -145,6 +146,7 @@ def _trusted(name: str, ca_file: Path | None, *, needed: bool) -> ssl.SSLContext
     if not needed:  # To read the system's takes longer than many a request.
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # Which trusts nobody.
     try:
+        plain_file.see_regular(ca_file)
         return ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
     except OSError as fault:  # an ssl.SSLError is one
         told = "holds no certificates" if isinstance(fault, ssl.SSLError) else plainly(fault)

@@ -91,10 +91,10 @@ def about(transaction: Connection, what: Collection[str] | Select[Any], only: Co
     return _noted(transaction, wanted.where(deeds.c.deed.in_(only)) if only else wanted)
 
 
-def has_signed_in(transaction: Connection, name: str, address: str) -> bool:
-    """Whether one of somebody's latest sign-ins was from this address."""
+def signed_in_from(transaction: Connection, name: str) -> list[str]:
+    """From which addresses somebody's latest sign-ins were."""
     wanted = _NOTED.where(deeds.c.about == name, deeds.c.deed == SIGNED_IN).order_by(deeds.c.number.desc())
-    return any(one.deed.address == address for one in _noted(transaction, wanted.limit(SIGN_INS)))
+    return [one.deed.address for one in _noted(transaction, wanted.limit(SIGN_INS))]
 
 
 _NOTED = select(deeds.c.number, deeds.c.at, deeds.c.body)

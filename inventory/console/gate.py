@@ -24,11 +24,15 @@ from inventory.console.workplace import Workplace
 
 log = logging.getLogger("console")
 
+NUL = "\0"  # No text of PostgreSQL holds it, which would be told as a database that does not answer.
+
 
 def route(place: Workplace, tabs: tuple[Tab, ...], way: Way) -> Route:
     """The way as Starlette has it."""
 
     async def endpoint(request: Request) -> Response:
+        if any(NUL in str(one) for one in request.path_params.values()):
+            return Response("Not Found", 404)  # as where no way leads
         if way.changes and not 0 <= _length(request) <= way.largest:
             return Response("too large", 413)
         call = Call(place, request, {}, {}, tabs=tabs)
@@ -39,17 +43,24 @@ def route(place: Workplace, tabs: tuple[Tab, ...], way: Way) -> Route:
         except ClientDisconnect:
             log.info("%s: the browser went away before it had sent all", way.path)
             return Response(status_code=400)  # that nobody gets
+        except UnicodeError:
+            return Response("the form holds what is no text; our pages send it in UTF-8", 400)
         return await run_in_threadpool(_answered, call, way)
 
     return Route(way.path, endpoint, methods=["POST"] if way.changes else ["GET"])
 
 
 async def _read(call: Call) -> None:
-    """Take what the form sends. Raises ClientDisconnect."""
+    """Take what the form sends. Raises ClientDisconnect, and UnicodeError for what is no text.
+
+    Whoever sends several parts names how they are written, and may name what makes characters that are none.
+    """
     form = await call.request.form(max_files=1, max_fields=300)
     call.given = {name: value for name, value in form.multi_items() if isinstance(value, str)}
     call.files = {name: await value.read() for name, value in form.multi_items() if isinstance(value, UploadFile)}
     await form.close()
+    if NUL.encode() in "".join((*call.given, *call.given.values())).encode():
+        raise UnicodeError
 
 
 def _may_send(call: Call) -> bool:

@@ -172,7 +172,7 @@ def _tell(file: Path, breaches: list[tuple[str, str, str]], *, as_json: bool) ->
 
 def _read(file: Path) -> Any:
     try:
-        return strict(file.read_bytes())
+        return strict(plain_file.content(file, plain_file.LINES))
     except OSError as fault:
         raise UnreadableInput(f"{file}: cannot be read ({plainly(fault)}); name a file of EPCIS events") from None
     except NotStrict as fault:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from edge import plain_file
 from edge.agent.events import Decided
 from edge.errors import UnreadableInput, plainly
 from edge.records import SAMPLE_RATE, FieldReading, FieldValue, Outcome, Reading
@@ -246,7 +247,7 @@ def write_lines(file: Path, lines: Sequence[Line]) -> None:
 def read_lines(file: Path) -> tuple[Line, ...]:
     """A file of details as `--details` wrote it. Raises UnreadableInput naming file, line and key at fault."""
     try:
-        texts = file.read_text(encoding="utf-8").splitlines()
+        texts = plain_file.content(file, plain_file.LINES).decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as fault:
         raise UnreadableInput(f"{file}: cannot be read ({plainly(fault)}); name a file that --details wrote") from None
     return tuple(_line(file, number, text) for number, text in enumerate(texts, 1) if text.strip())

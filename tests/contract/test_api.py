@@ -167,6 +167,7 @@ def test_stock_that_cannot_be_asked_for_is_refused_by_the_parameter(site: Consol
         ("limit=0", "limit"),
         ("cursor=WzFd", "cursor"),
         (f"cursor={elsewhere}", "cursor"),
+        (f"cursor={cursor([identity(1, 1), 10**18 - 1])}", "cursor"),
         ("site=south", "site"),
     ):
         answer = asking.get(f"{STOCK}?{query}")

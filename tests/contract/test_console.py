@@ -43,6 +43,14 @@ def site(url: str, tmp_path: Path) -> Iterator[Console]:
         yield found
 
 
+def test_a_character_that_no_database_holds_is_no_database_that_does_not_answer(site: Console) -> None:
+    with site.client("ana", Role.ADMIN) as browser:
+        for path in ("/entries/%00", "/reviews/north/%00/x", "/sounds/north/dock-3/%00", "/trailers/north/a%00b"):
+            assert browser.get(path).status_code == 404
+        for path in ("/sign-in", "/catalogue/publish", "/drill/begin"):
+            assert send(browser, path, site="north", kind="docks", name="\0", form="\0").status_code == 400
+
+
 def test_of_many_who_decide_at_once_one_has_decided_and_the_others_are_told_who(site: Console) -> None:
     (review,) = site.store.reviews()
     together = Barrier(AT_ONCE)

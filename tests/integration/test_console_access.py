@@ -168,6 +168,33 @@ def test_the_address_is_what_the_proxy_wrote_last_also_in_a_line_of_its_own(tmp_
             assert [one.deed.address for one in deeds.latest(transaction, 1)] == ["10.9.8.7"]
 
 
+def test_a_guesser_with_many_ports_or_many_addresses_of_one_line_is_one(tmp_path: Path) -> None:
+    with console(tmp_path, proxy="testclient") as site:
+
+        def last_of(addresses: list[str]) -> int:
+            codes = list[int]()
+            for number, address in enumerate(addresses):
+                with site.client(None, Role.ADMIN, **{"x-forwarded-for": address}) as browser:
+                    codes.append(int(sign_in(browser, f"nobody-{number}", "wrong").status_code))
+            assert codes[0] == 401
+            return codes[-1]
+
+        many = range(1, sessions.PER_ADDRESS + 2)
+        assert last_of([f"10.0.0.1:{number}" for number in many]) == 429
+        assert last_of([f"[2001:db8:0:1::9]:{number}" for number in many]) == 429
+        assert last_of([f"2001:db8:0:2::{number:x}" for number in many]) == 429
+
+
+def test_an_address_is_one_however_it_is_written(tmp_path: Path) -> None:
+    """A console that listens on IPv6 too sees an IPv4 proxy by a mapped address."""
+    with console(tmp_path, proxy="10.0.0.1", proxy_header="X-Remote-User") as site:
+        add(site, password=None)
+        lines = [("x-remote-user", "ana"), ("x-forwarded-for", "[2001:DB8:0::7]:443")]
+        assert asked(site, "::ffff:10.0.0.1", lines).status_code == 200
+        with site.place.open() as transaction:
+            assert [one.deed.address for one in deeds.latest(transaction, 1)] == ["2001:db8::7"]
+
+
 def test_a_name_that_nobody_has_is_answered_as_a_wrong_password_is(site: Console) -> None:
     add(site)
     with site.client() as browser:
@@ -222,6 +249,19 @@ def test_what_a_form_may_send_is_bounded(site: Console) -> None:
     with site.client("ana") as browser:
         assert browser.post("/sign-out", data={"csrf": "x" * 200_000}).status_code == 413
         assert browser.post("/sign-out", content=iter([b"csrf=x"])).status_code == 413  # no word of its length
+
+
+def test_a_form_that_is_no_text_is_refused_whatever_it_says_of_how_it_is_written(site: Console) -> None:
+    said = ("", "\\ud800", "xn--\\", "a")
+    parts = "".join(f'--B\r\ncontent-disposition: form-data; name="{one}"\r\n\r\n{one}\r\n' for one in said)
+
+    def is_refused(written: str) -> None:
+        with site.client("ana") as browser:
+            kind = {"content-type": f"multipart/form-data; boundary=B; charset={written}"}
+            for path in ("/sign-in", "/people"):
+                assert browser.post(path, content=f"{parts}--B--", headers=kind).status_code == 400
+
+    every(["undefined", "punycode", "unicode_escape", "raw_unicode_escape"], is_refused)
 
 
 def test_a_proxy_is_believed_from_its_own_address_alone(tmp_path: Path) -> None:

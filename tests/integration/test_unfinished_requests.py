@@ -1,4 +1,4 @@
-"""Requests that are never sent to their end, many of them, by nobody in particular."""
+"""Requests that are never sent to their end, and answers that are never taken: many, by nobody in particular."""
 
 from __future__ import annotations
 
@@ -102,6 +102,62 @@ def test_who_begins_many_requests_and_ends_none_keeps_nobody_else_from_asking(si
         for _ in range(5):
             assert httpx.get(f"{address}/sign-in", timeout=SOON_S).status_code == 200
             assert httpx.get(f"{api}/health", timeout=SOON_S).status_code == 200
+
+
+SCRIPT = "/static/htmx.min.js"
+
+
+def untaken(address: str, path: str, times: int) -> socket.socket:
+    """A connection on which something was asked for so many times, with room for hardly anything of the answers."""
+    place = urlsplit(address)
+    made = socket.socket()
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    made.settimeout(SOON_S)
+    made.connect((place.hostname, place.port))
+    made.sendall(head("GET", path, b"\r\n") * times)
+    return made
+
+
+def test_what_is_not_taken_in_time_is_closed(
+    site: Console, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(serving, "TAKEN_S", 0.3)
+    times = 500  # 25 MB: the system holds some of it for whoever sends
+    with served(site) as address:
+        size = len(httpx.get(f"{address}{SCRIPT}").content)
+        with untaken(address, SCRIPT, times) as asked_for:
+            time.sleep(2)
+            assert len(answer(asked_for)) < times * size
+    assert not [one for one in caplog.records if one.exc_info]
+
+
+def test_who_asks_for_much_and_takes_nothing_keeps_nobody_else_from_asking(site: Console) -> None:
+    with served(site) as address, ExitStack() as opened, asked(site) as api:
+        for _ in range(60):
+            opened.enter_context(untaken(address, SCRIPT, 500)).recv(1)  # it has begun to answer
+            opened.enter_context(untaken(api, "/v1/openapi.json", 200)).recv(1)
+        wanted = [f"{address}/sign-in"] * 6 + [f"{api}/health"] * 6
+
+        def is_answered() -> bool:
+            with ThreadPoolExecutor(6) as browser:  # as many connections as one opens
+                return all(one.status_code == 200 for one in browser.map(httpx.get, wanted))
+
+        until(is_answered, "others are kept from asking")
+
+
+def test_what_is_unfinished_at_the_end_leaves_one_line_in_the_log(
+    site: Console, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(serving, "LAST_S", 0.3)
+    caplog.set_level(logging.INFO)
+    bearer = f"authorization: Bearer {token(site)}\r\n".encode()
+    with ExitStack() as opened, served(site) as address, asked(site) as api:
+        opened.enter_context(half(address, head("POST", "/sign-in", FORM)))
+        opened.enter_context(half(api, head("PUT", "/v1/sites/north/operators", bearer + SLOW)))
+        opened.enter_context(untaken(address, SCRIPT, 200))
+        time.sleep(0.5)
+    assert not [one for one in caplog.records if one.exc_info]
+    assert caplog.text.count("went away before") == 2
 
 
 def test_who_has_no_token_is_answered_before_he_has_sent_anything(site: Console) -> None:

@@ -142,6 +142,16 @@ OTHERS = (
       for command in CONFIGURED),
     Call("queue list --config TMP/fifo", NO_INPUT, "fifo: cannot be read (is no regular file)"),
     Call("queue list --config TMP/large.toml", NO_INPUT, "large.toml: cannot be read (has more than 1,000,000 bytes)"),
+    # Other files that have no end, or are no file: wherever a command or a setting names one
+    Call("forms check TMP/sparse", CONFIG, "has more than 1,000,000 bytes"),
+    *(Call(f"{command} {file}", NO_INPUT, told)
+      for command in ("epcis check", "evaluate", "inventory audit verify --acknowledged")
+      for file, told in (("/dev/zero", "is no regular file"), ("TMP/fifo", "is no regular file"),
+                         ("TMP/sparse", "bytes"))),
+    *(Call(f"evaluate --compare TMP/{name} TMP/{name}", NO_INPUT, name) for name in ("fifo", "sparse")),
+    Call("forms list --config TMP/forms-fifo.toml", CONFIG, "is no regular file"),
+    *(Call(f"inventory --config TMP/{name}-fifo.toml", CONFIG, "is no regular file")
+      for name in ("ca", "certificate", "key")),
     # Words that mean nothing
     *(Call(f"forms tool {name}", CONFIG, "not among the forms") for name in ("x", "../x", "", "é")),
     *(Call(f"forms read --language {tag} x", USAGE, "--language") for tag in ("x", "", "en\nde")),
@@ -182,6 +192,15 @@ def tmp(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (tmp / "good.toml").touch()
     (tmp / "large.toml").write_text("#" * 1_000_001)
     os.mkfifo(tmp / "fifo")
+    with (tmp / "sparse").open("wb") as sparse:
+        sparse.truncate(60 * 2**30)
+    (tmp / "forms-fifo").mkdir()
+    os.mkfifo(tmp / "forms-fifo" / "a.schema.json")
+    (tmp / "forms-fifo.toml").write_text('[forms]\ndirectory = "forms-fifo"\n')
+    files = {"ca": "ca_file = 'fifo'", "certificate": "certificate_file = 'fifo'"}
+    files["key"] = "certificate_file = 'key.pem'\nkey_file = 'fifo'"
+    for name, told in files.items():
+        (tmp / f"{name}-fifo.toml").write_text(f"[mqtt]\ntls = true\n{told}\n")
     (tmp / "key.pem").write_bytes(KEY.public.pem)
     (tmp / "broken.mp3").write_bytes(b"ID3\x04\0\0\0\0\0\0" + b"\xff\xfb\x90\x44" + b"\0" * 40 + bytes(range(200)))
     soundfile.write(tmp / "good.wav", np.zeros(16_000), 16_000)

@@ -17,6 +17,7 @@ from typing import Any, Self
 
 import httpx
 
+from edge import plain_file
 from edge.config import EU_REGIONS, ClientKind, ClientSettings
 from edge.errors import Misconfigured
 from edge.understand.remote.breaker import Breaker, BreakerState
@@ -247,6 +248,7 @@ def _trusted(name: str, settings: ClientSettings) -> ssl.SSLContext | bool:
     if settings.ca_file is None:
         return True
     try:
+        plain_file.see_regular(settings.ca_file)
         return ssl.create_default_context(cafile=str(settings.ca_file))
     except OSError as fault:  # ssl.SSLError is one
         raise Misconfigured(

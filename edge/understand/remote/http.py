@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
+from edge import plain_file
 from edge.config import ClientKind, ClientSettings, KeyHeader
 from edge.errors import Misconfigured
 from edge.records.strict_json import NotStrict, strict
@@ -69,7 +70,7 @@ class Credentials:
 
     def _read(self, file: Path) -> str:
         try:
-            return file.read_text(encoding="ascii")
+            return plain_file.content(file).decode("ascii")
         except (OSError, UnicodeDecodeError) as fault:
             reason = fault.strerror if isinstance(fault, OSError) else "not ASCII text"
             raise self._barred(f"token_file {file} cannot be read ({reason}); renew it") from None

@@ -9,8 +9,9 @@ from starlette.responses import RedirectResponse, Response
 
 from inventory.console import people, sessions
 from inventory.console.call import COOKIE, LANGUAGE, Call, Way, cookie_name, ours
-from inventory.console.deeds import SIGNED_IN, NotedDeed, has_signed_in, note
+from inventory.console.deeds import SIGNED_IN, NotedDeed, note, signed_in_from
 from inventory.console.people import Role
+from inventory.console.proxy import line_of
 from inventory.console.words import LANGUAGES
 
 FORM = "dockvoice-form"
@@ -33,9 +34,10 @@ def sign_in(call: Call) -> Response:
     cookie = call.request.cookies.get(cookie_name(place, FORM), "")
     if not cookie or not secrets.compare_digest(cookie.encode(), call.given.get("form", "").encode()):
         return _form(call, 403, call.word("sign_in.again"), there, name)
+    line = line_of(call.address)
     with call.open() as transaction:
-        known = has_signed_in(transaction, name, call.address)
-        if wait := sessions.held_up(transaction, name, call.address, place.now(), known_there=known):
+        known = line in map(line_of, signed_in_from(transaction, name))
+        if wait := sessions.held_up(transaction, name, line, place.now(), known_there=known):
             note(transaction, NotedDeed(name, call.address, "sign_in_held_up", name), place.now(), place.signer)
             return _form(call, 429, _to_wait(call, wait), there, name)
         kept = people.kept_password(transaction, name)
@@ -44,7 +46,7 @@ def sign_in(call: Call) -> Response:
             note(transaction, NotedDeed(name, call.address, "sign_in_failed", name), place.now(), place.signer)
         return _form(call, 401, call.word("sign_in.wrong"), there, name)
     with call.open() as transaction:
-        sessions.succeeded(transaction, name, call.address)
+        sessions.succeeded(transaction, name, line)
         started = sessions.begin(transaction, name, place.now(), call.lasting)
         note(transaction, NotedDeed(name, call.address, SIGNED_IN, name), place.now(), place.signer)
     response = RedirectResponse(ours(there), 303)
