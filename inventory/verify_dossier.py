@@ -106,6 +106,7 @@ def unpacked(data: bytes) -> dict[str, bytes]:
             members = bundle.infolist()
             _see_members(members, len(data))
             files = {one.filename: bundle.read(one) for one in members}
+        as_packed = packed(files)
     except (
         zipfile.BadZipFile,
         NotImplementedError,
@@ -116,7 +117,7 @@ def unpacked(data: bytes) -> dict[str, bytes]:
         struct.error,
     ) as broken:
         raise Tampered(f"is no whole ZIP file: {type(broken).__name__}") from None
-    if packed(files) != data:
+    if as_packed != data:
         raise Tampered("is not packed as an inventory packs it: something stands before, between or behind its members")
     return files
 
@@ -1109,6 +1110,8 @@ def main(arguments: list[str]) -> int:
         "--not-before", metavar="MOMENT", type=moment, help="it must rest on what came up to then, or later"
     )
     given = parser.parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # what it holds may be in letters that a terminal does not have
     try:
         with given.dossier.open("rb") as file:
             data = up_to(LARGEST + 1, file)
