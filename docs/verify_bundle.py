@@ -7,10 +7,12 @@ tells it to you: what other keys signed is not believed. Prints a line for each 
 import hashlib
 import json
 import re
+import struct
 import sys
 import zipfile
 import zlib
 from pathlib import Path
+from typing import BinaryIO
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -26,7 +28,15 @@ MEMBER = re.compile(
 
 LONGEST = 80  # Characters of a name that is told; in a file that somebody made there may be any number.
 
+READMES = {
+    "28ba82cdb8d71ddae48618c0a8a695a36cd9bac0ee6c22263d75c914fd22ef01",
+    "09348049b44591962f83a36f6b316eb8aeb7ededf6e9ad38ae5ad65a51d1ca05",
+}
+"""The SHA-256 of each README that devices write: nobody signs it, and it tells people what to do."""
+
 HEADER = 30  # Bytes before the name of a member, where it lies in the file.
+
+FAR = 0x7FFFFFFF  # Places from here on are written in 64 bits, as more members than 65,535 are counted in 64.
 
 
 class Tampered(Exception):
@@ -50,12 +60,38 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def headers(one: zipfile.ZipInfo) -> tuple[bytes, bytes]:
+    """What a device writes of a member: where it lies in the file, and in the directory behind all of them."""
+    year, month, day, hour, minute, second = one.date_time
+    when = (hour << 11 | minute << 5 | second // 2, (year - 1980) << 9 | month << 5 | day)
+    of = (0, one.compress_type, *when, one.CRC, one.compress_size, one.file_size, len(one.filename))
+    far = struct.pack("<2HQ", 1, 8, one.header_offset) if one.header_offset > FAR else b""
+    version, place = (45, 0xFFFFFFFF) if far else (20, one.header_offset)  # 3: made under Unix, by its owner alone
+    beside = (len(far), 0, 0, 0, 0o600 << 16, place)
+    name = one.filename.encode("ascii")
+    return (
+        struct.pack("<4sH4H3I2H", b"PK\3\4", 20, *of, 0) + name,
+        struct.pack("<4s2H4H3I5H2I", b"PK\1\2", 3 << 8 | version, version, *of, *beside) + name + far,
+    )
+
+
+def directory(members: list[zipfile.ZipInfo], at: int) -> bytes:
+    """What stands behind these members in a file that a device wrote."""
+    listed = b"".join(headers(one)[1] for one in members)
+    number, large = min(len(members), 0xFFFF), b""
+    if len(members) > number or max(len(listed), at) > FAR:
+        of = (len(members), len(members), len(listed), at)
+        large = struct.pack("<4sQ2H2I4Q", b"PK\6\6", 44, 45, 45, 0, 0, *of)
+        large += struct.pack("<4sIQI", b"PK\6\7", 0, at + len(listed), 1)
+    of = (number, number, min(len(listed), 0xFFFFFFFF), min(at, 0xFFFFFFFF))
+    return listed + large + struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, *of, 0)
+
+
 def see(members: list[zipfile.ZipInfo]) -> None:
-    """Raise Tampered for every trick that a ZIP file allows."""
+    """Raise Tampered for a member that no device puts into a bundle."""
     names: set[str] = set()
     events = {one.filename.removesuffix("event.json") for one in members if one.filename.endswith("/event.json")}
-    end, before = 0, ""
-    for one in sorted(members, key=lambda member: member.header_offset):
+    for one in members:
         name = printable(one.orig_filename)
         if not MEMBER.fullmatch(one.filename) or one.filename != one.orig_filename:
             raise Tampered(f"{name}: is no name of a member, and nobody signed it")
@@ -65,13 +101,25 @@ def see(members: list[zipfile.ZipInfo]) -> None:
             raise Tampered(f"{name}: is in it twice")
         if one.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
             raise Tampered(f"{name}: is compressed in a way that no device uses")
-        if one.header_offset != end:
-            place = f"in the same place as {before}" if one.header_offset < end else "behind something unsigned"
-            raise Tampered(f"{name}: lies {place}; it may be a bomb")
         if one.file_size > (largest := LARGEST[name.rpartition(".")[2]]):
             raise Tampered(f"{name}: claims {one.file_size:,} bytes, of {largest:,} at most; it may be a bomb")
         names.add(one.filename)
-        end, before = one.header_offset + HEADER + len(one.filename) + one.compress_size, name
+
+
+def see_places(members: list[zipfile.ZipInfo], file: BinaryIO) -> None:
+    """Raise Tampered for every other trick of a ZIP file: what one program reads in it, each other does too."""
+    end, before = 0, ""
+    for one in sorted(members, key=lambda member: member.header_offset):
+        if one.header_offset != end:
+            place = f"in the same place as {before}" if one.header_offset < end else "behind something unsigned"
+            raise Tampered(f"{one.filename}: lies {place}; it may be a bomb")
+        file.seek(end)
+        if file.read(HEADER + len(one.filename)) != headers(one)[0]:
+            raise Tampered(f"{one.filename}: says something else of itself than the directory; others may go by that")
+        end, before = one.header_offset + HEADER + len(one.filename) + one.compress_size, one.filename
+    file.seek(end)
+    if file.read(len(behind := directory(members, end)) + 1) != behind:
+        raise Tampered("its directory is none that a device wrote, or something stands before or behind it")
 
 
 def content(bundle: zipfile.ZipFile, name: str) -> bytes:
@@ -115,10 +163,21 @@ def support_fault(bundle: zipfile.ZipFile, names: list[str], folder: str, event:
     return "the recording of an answer or a correction was altered" if altered else None
 
 
-def check(bundle: zipfile.ZipFile, believed: list[str]) -> bool:
-    """Tell of each event of the bundle; whether all of them hold. Raises Tampered."""
+def see_unsigned(bundle: zipfile.ZipFile, names: list[str]) -> None:
+    """Raise Tampered where the README or a key that no event may name is not as a device writes it."""
+    for name in names:
+        if name == "README.txt" and sha256(content(bundle, name)) not in READMES:
+            raise Tampered("README.txt: was altered, and what it tells to do nobody signed")
+        if name.startswith("keys/") and name != f"keys/{sha256(content(bundle, name))[:16]}.pub":
+            raise Tampered(f"{printable(name)}: is another key")
+
+
+def check(bundle: zipfile.ZipFile, file: BinaryIO, believed: list[str]) -> bool:
+    """Tell of each event of the bundle, which is this file; whether all of them hold. Raises Tampered."""
     see(bundle.infolist())
+    see_places(bundle.infolist(), file)
     names, links, ids, good = bundle.namelist(), {}, set(), True
+    see_unsigned(bundle, names)
     for folder in sorted(name.removesuffix("event.json") for name in names if name.endswith("/event.json")):
         recording = content(bundle, folder + "audio.flac") if folder + "audio.flac" in names else None
         try:
@@ -149,8 +208,8 @@ def main(arguments: list[str]) -> int:
     try:
         if not Path(arguments[0]).is_file():
             raise Tampered("is no file")
-        with zipfile.ZipFile(arguments[0]) as bundle:
-            return 0 if check(bundle, arguments[1:]) else 1
+        with Path(arguments[0]).open("rb") as file, zipfile.ZipFile(file) as bundle:
+            return 0 if check(bundle, file, arguments[1:]) else 1
     except (
         Tampered,
         OSError,
@@ -161,6 +220,7 @@ def main(arguments: list[str]) -> int:
         ValueError,
         AttributeError,
         RecursionError,
+        struct.error,
     ) as broken:
         # Whatever is missing or doubled in it, or is not what it should be, it proves nothing.
         why = str(broken) if isinstance(broken, Tampered) else type(broken).__name__

@@ -8,9 +8,8 @@ from datetime import UTC, tzinfo
 from html import escape as in_html
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from edge.records.instants import in_zone, shown
+from edge.records.instants import in_zone, shown, zone_named
 from edge.terminal.plain_text import in_one_line
 from inventory.verify_dossier import (
     DETAILS,
@@ -377,8 +376,8 @@ def _value(value: Any) -> str:
 
 def _zone(name: str | None) -> tzinfo:
     try:
-        return UTC if name is None else ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
+        return UTC if name is None else zone_named(name)
+    except ValueError:
         return UTC
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
@@ -31,6 +30,7 @@ from edge.config import (
     state_place,
     units,
 )
+from edge.records.instants import zone_named
 
 
 class DossierSettings(Section):
@@ -54,11 +54,7 @@ class DossierSettings(Section):
 
 
 def _time_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError("a name of the time zone database is allowed, such as Europe/Berlin") from None
-    return name
+    return zone_named(name).key
 
 
 def _web_address(given: str) -> str:

@@ -106,6 +106,7 @@ def unpacked(data: bytes) -> dict[str, bytes]:
             members = bundle.infolist()
             _see_members(members, len(data))
             files = {one.filename: bundle.read(one) for one in members}
+        as_packed = packed(files)
     except (
         zipfile.BadZipFile,
         NotImplementedError,
@@ -116,7 +117,7 @@ def unpacked(data: bytes) -> dict[str, bytes]:
         struct.error,
     ) as broken:
         raise Tampered(f"is no whole ZIP file: {type(broken).__name__}") from None
-    if packed(files) != data:
+    if as_packed != data:
         raise Tampered("is not packed as an inventory packs it: something stands before, between or behind its members")
     return files
 
@@ -358,6 +359,11 @@ def heard_at(identity: str) -> datetime | None:
         return datetime.fromtimestamp(began, UTC) if identity[14] == "7" else None
     except (ValueError, IndexError, OverflowError, OSError):
         return None
+
+
+def put_aside_at(review: Json) -> datetime:
+    """When something that waits for a person, or did, was said."""
+    return heard_at(str(review["data"]["utterance"]["id"])) or moment(str(review["time"]))
 
 
 TRAILER_ALONE = {"trailer": "trailer"}  # The roles in a form of which nothing is known.
@@ -760,23 +766,35 @@ def read_events(dossier: Json, contents: Mapping[str, bytes]) -> list[Said]:
 # Whether it holds
 
 
+def part_of(said: Said, ends: list[Said]) -> int:
+    """Which part what was said first by this event is of: each ends with one of `ends`, the last one is open.
+
+    What closes a part is the end of it, by whichever clock. Anything else is of the first one that had not ended then.
+    """
+    closes = (number for number, end in enumerate(ends) if end.id == said.id)
+    within = (number for number, end in enumerate(ends) if said.before(end))
+    return next(closes, next(within, len(ends)))
+
+
 @dataclass(frozen=True)
 class Bounds:
     """From behind the closing of the visit before to the closing of this one; without one, it is open."""
 
     after: Said | None
     closing: Said | None
+    ends: list[Said]  # All that close the trailer, in their order; of each what was said first.
 
     @classmethod
-    def of(cls, story: Story, after: str | None, closing: str | None) -> "Bounds":
-        """Between these closings, by their ids; what was said first of each counts."""
-        ends = [None if one is None else story.root(story.by_id[one]) for one in (after, closing)]
-        return cls(*ends)
+    def of(cls, story: Story, trailer: str, after: str | None, closing: str | None) -> "Bounds":
+        """Between these closings of the trailer, by their ids; what was said first of each counts."""
+        begins, closes = (None if one is None else story.root(story.by_id[one]) for one in (after, closing))
+        return cls(begins, closes, [story.root(one) for one in story.closings(trailer)])
 
     def hold(self, root: Said) -> bool:
         """Whether an entry that was said first by this event is of the visit."""
-        began = self.after is None or not root.before(self.after)
-        return began and (self.closing is None or root.before(self.closing))
+        part = part_of(root, self.ends)
+        began = self.after is None or part > part_of(self.after, self.ends)
+        return began and (self.closing is None or part <= part_of(self.closing, self.ends))
 
     def hold_moment(self, at: datetime) -> bool:
         """Whether what no device numbered is of the visit."""
@@ -943,7 +961,7 @@ class Check:
             self.dossier["visit"],
             str(self.dossier["trailer"]),
         )
-        bounds = Bounds.of(story, visit["after"], visit["closing"])
+        bounds = Bounds.of(story, trailer, visit["after"], visit["closing"])
         ours, site = {one.id for one in story.of_trailer(trailer)}, f"/sites/{self.dossier['site']}/"
         ends = [one for one in (visit["after"], visit["closing"]) if one is not None]
         closings = [one.id for one in story.closings(trailer)]
@@ -963,7 +981,8 @@ class Check:
         if closed != (None if bounds.closing is None else bounds.closing.in_force_at):
             self.faults.append("visit: it was closed at another moment than it says")
         came = [moment(str(one["received_at"])) for part in ("events", "refused") for one in self.dossier[part]]
-        if moment(self.dossier["as_of"]) != max([*came, *times.values()]):
+        aside = [put_aside_at(parsed(self._files[one["file"]])) for one in self.dossier["reviews"]]
+        if moment(self.dossier["as_of"]) != max([*came, *times.values()], default=min(aside, default=None)):
             self.faults.append(f"{CONTENT}: says that it rests on what came up to another moment than its events did")
 
     def _beside(self, story: Story, trailer: str, site: str) -> None:
@@ -1091,6 +1110,8 @@ def main(arguments: list[str]) -> int:
         "--not-before", metavar="MOMENT", type=moment, help="it must rest on what came up to then, or later"
     )
     given = parser.parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # what it holds may be in letters that a terminal does not have
     try:
         with given.dossier.open("rb") as file:
             data = up_to(LARGEST + 1, file)

@@ -21,7 +21,7 @@ from inventory.records import Progress
 from inventory.reviews import Review, told
 from inventory.tables import devices, dossiers, entries, events, refused
 from inventory.tables import said as texts
-from inventory.verify_dossier import Said, Story, heard_at, moment
+from inventory.verify_dossier import Said, Story, heard_at, moment, part_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +86,11 @@ class Gathered:
         where: dict[str, int] = {}
         for said in self.story.said:
             root = self.story.root(said)
-            at = next((n for n, end in enumerate(roots) if root.before(end)), len(roots))
+            at = part_of(root, roots)
             parts[at].said.append(said)
             where[said.id] = at
         for turned_down in self.refused:
-            at = next((n for n, end in enumerate(roots) if turned_down.said.before(end)), len(roots))
-            parts[at].refused.append(turned_down)
+            parts[part_of(turned_down.said, roots)].refused.append(turned_down)
         for one in self.lists:
             parts[_at(one.time, roots)].lists.append(one)
         for review in self.reviews:
@@ -100,18 +99,20 @@ class Gathered:
         return self._joined(parts, closings)
 
     def _joined(self, parts: list[Visit], closings: list[Said]) -> list[Visit]:
-        """A trailer that is closed once more, with nothing between, was closed by the later word."""
+        """A trailer that is closed once more, with no entry and no list between, was closed by the later word."""
         visits: list[Visit] = []
         after: Said | None = None
         for part, closing in zip(parts, [*closings, None], strict=True):
             own = {
                 one.id for one in part.said if closing is not None and self.story.root(one) is self.story.root(closing)
             }
-            nothing = {one.id for one in part.said} == own and not (part.lists or part.reviews or part.refused)
-            if nothing and closing is None:
+            nothing = {one.id for one in part.said} == own and not part.lists
+            if nothing and closing is None and not (part.reviews or part.refused):
                 continue
-            if nothing and visits:
+            if nothing and closing is not None and visits:
                 visits[-1].said += part.said
+                visits[-1].reviews += part.reviews
+                visits[-1].refused += part.refused
                 visits[-1].closing = closing
             else:
                 part.number, part.after, part.closing = len(visits) + 1, after, closing

@@ -7,7 +7,6 @@ from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
     AfterValidator,
@@ -20,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from edge.records.instants import zone_named
 from edge.terminal.plain_text import LONGEST, is_plain
 
 
@@ -85,11 +85,7 @@ class Agree(Section):
 
 
 def _time_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: it names a directory of the database
-        raise ValueError("a name of the time zone database is allowed, such as Europe/Berlin") from None
-    return name
+    return zone_named(name).key
 
 
 TimeOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]  # By the clock on the wall.

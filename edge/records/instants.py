@@ -7,6 +7,7 @@ from a device whose clock is wrong, or that is not ours; what lists it among oth
 from __future__ import annotations
 
 from datetime import UTC, datetime, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
@@ -32,3 +33,11 @@ def shown(instant: datetime, zone: tzinfo) -> str:
     there = in_zone(instant, zone)
     beside = "" if there.tzinfo is zone else " UTC"
     return f"{there.replace(tzinfo=None).isoformat(' ', 'seconds')}{beside}"  # %Y would write the year 1 as 1
+
+
+def zone_named(name: str) -> ZoneInfo:
+    """The zone that the time zone database calls so. Raises ValueError, which says what is allowed."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: it names a directory of the database
+        raise ValueError("a name of the time zone database is allowed, such as Europe/Berlin") from None

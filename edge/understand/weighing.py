@@ -150,12 +150,13 @@ def _held_against(first: Reading, own: Reading | None, sure_from: float) -> Read
         return Reading(first.interpreter, first.form, first.words, {}, NotUnderstood.NOT_DICTATION)
     fields = dict(first.fields)
     for name, heard in own.fields.items():
-        if heard.value is None or heard.rivals or heard.confidence < sure_from:
+        if heard.value is None or heard.confidence < sure_from:
             continue
+        either = (heard.value, *heard.rivals)  # of two that sound alike the model may say which
         if (read := fields.get(name)) is None:
             fields[name] = replace(heard, confirmed=False)
-        elif not _alike(read.value, heard.value):
-            fields[name] = replace(read, rivals=tuple(dict.fromkeys((*read.rivals, heard.value))))
+        elif not any(_alike(read.value, one) for one in either):
+            fields[name] = replace(read, rivals=tuple(dict.fromkeys((*read.rivals, *either))))
     return replace(first, fields=fields)
 
 

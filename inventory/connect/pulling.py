@@ -100,14 +100,17 @@ def _beside(
     by: Mapping[str, str],
     omitted: list[Omitted],
 ) -> Iterator[ExpectedLine]:
-    """Those that nobody else has announced already."""
+    """Those that nobody else has announced already, in notices that nobody else has: whose one is, it was once."""
     for line in lines:
-        first = next((one for one in others if (one.pallet, one.item) == (line.pallet, line.item)), None)
+        same = (one for one in others if (one.pallet, one.item) == (line.pallet, line.item))
+        first = next(same, next((one for one in others if one.notice == line.notice), None))
         if first is None:
             yield line
         elif replace(first, received=False) != line:
             whose = by.get(first.notice, "somebody before sources were kept")
             told = f"is announced by {whose} already, in notice {first.notice}, and stays as it is there"
+            if (first.pallet, first.item) != (line.pallet, line.item):
+                told = f"notice {line.notice} is announced by {whose} already, and a notice is of one of them alone"
             omitted.append(Omitted(f"{place}, pallet {line.pallet}, item {line.item}", told))
 
 

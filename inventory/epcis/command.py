@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
 from edge import plain_file
 from edge.errors import ManyFaults, Misconfigured, UnreadableInput, plainly
+from edge.records.instants import zone_named
 from edge.records.strict_json import NotStrict, strict
 from edge.terminal.plain_text import in_one_line
 from edge.terminal.tables import many
@@ -132,9 +132,8 @@ def check(
 
     if zone is not None:
         try:
-            ZoneInfo(zone)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            allowed = "a name of the time zone database is allowed, such as Europe/Berlin"
+            zone_named(zone)
+        except ValueError as allowed:
             raise typer.BadParameter(f"found {zone!r}; {allowed}", param_hint="--zone") from None
     checker = Checker({} if mapping is None else load_mapping(mapping).zones, zone)
     by_schema = None if schema is None else _validator(schema)

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
 from edge import plain_file
 from edge.config import Section
 from edge.errors import ManyFaults, Misconfigured, UnreadableInput, plainly
-from edge.records.instants import in_zone
+from edge.records.instants import in_zone, zone_named
 from inventory.epcis import vocabulary
 from inventory.epcis.keys import GLN, PREFIX, Key, KeyKind, NoKey, checked, gtin14, link, suffix, urn
 
@@ -46,11 +46,7 @@ def _prefix(digits: str) -> str:
 
 
 def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError("a name of the time zone database is allowed, such as Europe/Berlin") from None
-    return name
+    return zone_named(name).key
 
 
 def _one_of(words: frozenset[str], standard: str) -> AfterValidator:
@@ -95,10 +91,13 @@ class SiteNamed(Section):
     gln: Gln | None = None
     places: dict[str, dict[str, Annotated[PlaceNamed, BeforeValidator(_only_gln)]]] = Field({})
 
-    def offset(self, moment: datetime) -> timedelta:
-        """By how much clocks on its walls were ahead of UTC at this moment, by the time zone database."""
-        found = in_zone(moment, ZoneInfo(self.zone)).utcoffset()
-        return found if found is not None else timedelta()
+    def offset(self, moment: datetime) -> timedelta | None:
+        """By how much clocks on its walls were ahead of UTC at this moment, by the time zone database.
+
+        None within hours of the years 1 and 9999, where no clock there says anything.
+        """
+        there = in_zone(moment, ZoneInfo(self.zone))
+        return None if there.tzinfo is UTC else there.utcoffset()
 
 
 class TransactionNamed(Section):

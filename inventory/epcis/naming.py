@@ -157,10 +157,8 @@ def _when(said: EntrySaid, mapping: EpcisMapping, site: SiteNamed, _: FormNamed)
 
 def offset(site: SiteNamed, moment: datetime) -> str:
     """How far the site's clocks were ahead of UTC: `+02:00`. Raises where no such member can say it."""
-    try:
-        ahead = site.offset(moment)
-    except OverflowError:  # within hours of the years 1 and 9999
-        raise _Unnamed(Lack.OFFSET, f"{moment} has no time in {site.zone}; set the device's clock") from None
+    if (ahead := site.offset(moment)) is None:
+        raise _Unnamed(Lack.OFFSET, f"{moment} has no time in {site.zone}; set the device's clock")
     minutes, seconds = divmod(abs(ahead), timedelta(minutes=1))
     if seconds or abs(ahead) > MOST_OFFSET:
         raise _Unnamed(

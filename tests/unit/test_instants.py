@@ -6,8 +6,10 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from edge.config import shipped
-from edge.records.instants import FIRST, LAST, in_utc, in_zone, shown
+from edge.records.instants import FIRST, LAST, in_utc, in_zone, shown, zone_named
 from tests.rows import each_of, every
 
 WEST, EAST = ZoneInfo("America/New_York"), ZoneInfo("Asia/Tokyo")
@@ -35,6 +37,16 @@ def test_what_no_clock_there_shows_is_told_by_utc_and_says_so() -> None:
     assert shown(LAST, EAST) == "9999-12-31 23:59:59 UTC"
     assert shown(LAST, WEST) == "9999-12-31 18:59:59"
     assert shown(datetime(2026, 7, 1, 12, tzinfo=UTC), WEST) == "2026-07-01 08:00:00"
+
+
+def test_what_is_no_zone_is_told_whatever_the_database_has_by_that_name() -> None:
+    assert zone_named("Europe/Berlin") is ZoneInfo("Europe/Berlin")
+
+    def is_none(name: str) -> None:
+        with pytest.raises(ValueError, match="a name of the time zone database is allowed"):
+            zone_named(name)
+
+    every(["America", "", "..", "/etc/localtime", "zone.tab", "Europe/Berlin/x", "x" * 300, "a\0b"], is_none)
 
 
 def test_there_is_one_way_from_zone_to_zone() -> None:

@@ -173,6 +173,18 @@ def test_where_the_model_counts_what_the_device_surely_heard_is_offered_too(rule
     assert (verdict.ask, verdict.candidates) == ("pallet_id", ("7777", "742"))
 
 
+@each_of("mode", [Mode.CLOUD_FIRST, Mode.CASCADE])
+@each_of(("model", "asked"), [("7777", "pallet_id"), ("742", None), ("743", None)])
+def test_of_two_values_that_the_device_surely_heard_the_model_may_say_which_and_no_third(
+    rules: Rules, mode: Mode, model: str, asked: str | None
+) -> None:
+    either = said("d")
+    heard = replace(either.fields["pallet_id"], rivals=("743",))
+    own = replace(either, fields={**either.fields, "pallet_id": heard})
+    verdict = decide(weigh({ONE: said("a", pallet_id=model), OURS: own}, mode, rules.form, SURE), Closing.PAUSE, rules)
+    assert (verdict.outcome, verdict.ask) == (Outcome.ASK if asked else Outcome.ACCEPT, asked)
+
+
 def test_alone_the_device_asks_and_never_defers(rules: Rules) -> None:
     assert told(rules, Mode.ON_DEVICE, {OURS: said("d", 0.5)}).startswith("ask field_unsure")
 
