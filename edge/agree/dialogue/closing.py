@@ -9,7 +9,7 @@ from edge.agree.dialogue import answers, context, drafting, status, trailers
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.questions import About, Question, held
-from edge.agree.dialogue.session import DialogueSession
+from edge.agree.dialogue.session import Behind, DialogueSession
 from edge.agree.merging import marked, with_support
 from edge.agree.readings import values_of
 from edge.agree.received import missing
@@ -67,17 +67,32 @@ def close_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         return finish_first(session, heard)
     place = trailers.asked_of(session, heard)  # while that entry still says where it is
     if draft.act is not Act.CONTEXT:
-        entries = (one for one in session.lately.entries if one.event_id != draft.replaces)
-        latest = StandingEntry("", draft.form, verdict.fields, draft.operator, session.lately.now)
-        session.lately = replace(session.lately, entries=(latest, *entries))
+        _count(session, "", draft, verdict.fields)
     return [*drafting.commit(session), *_ask(session, heard, place)]
 
 
+def _count(session: DialogueSession, event_id: str, draft: Draft, fields: Mapping[str, FieldValue]) -> None:
+    """What is committed since it was last looked what stands on record."""
+    entries = (one for one in session.lately.entries if one.event_id not in {event_id, draft.replaces})
+    latest = StandingEntry(event_id, draft.form, fields, draft.operator, session.lately.now)
+    session.lately = replace(session.lately, entries=(latest, *entries))
+
+
+def _close_behind(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    last = session.recorded.last
+    if last is not None and last.draft.act is not Act.CANCEL and not last.refused:
+        _count(session, last.event_id, last.draft, last.fields)
+    return close(session, heard)
+
+
 def finish_first(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """What is open is to be agreed first: its question is put again, behind what it is about."""
+    """What is open is to be agreed first: its question is put again, and the trailer is closed behind it."""
     noted, draft = heard.noted_as_heeded(Reason.COMMAND), session.open_draft
     asked = [session.put(session.question)] if session.question is not None else session.ask(session.is_entry_right)
-    if session.manner.is_closing(draft) or draft.act is Act.CANCEL or session.about is About.ENTRY_RIGHT:
+    if session.manner.is_closing(draft) or draft.act is Act.CANCEL:
+        return [noted, *asked]
+    session.behind = Behind(lambda: _close_behind(session, heard), newcomer=False, counts=True)
+    if session.about is About.ENTRY_RIGHT:
         return [noted, *asked]
     return [noted, *drafting.unfinished(session, draft), *asked]
 

@@ -37,7 +37,7 @@ from edge.agree.dialogue import (
 from edge.agree.dialogue.events import Deadline, Happening, Started, UtteranceHeard, event_of
 from edge.agree.dialogue.orders import LawAlarm, Order, StartTimer, StopTimer
 from edge.agree.dialogue.questions import About, Question
-from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, Manner, Recorded, Works
+from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, Behind, DialogueSession, Manner, Recorded, Works
 from edge.agree.dialogue.table import AGREEING, CLOSED, QUESTIONS, TABLE, Event, State, Step
 from edge.agree.off_talk import is_beside, is_of_entry
 from edge.agree.readings import differing
@@ -343,7 +343,7 @@ class Dialogue:
                 session.breath.remember(happening.reading, happening.ended, goes_on=goes_on)
         acts = isinstance(happening, UtteranceHeard | Deadline | Started)  # The operator has a part in it, or had.
         session.news.interrupted = event is Event.SPEAKING or (session.news.interrupted and not acts)
-        orders = [*arrived, *orders, *_what_waited(session)]
+        orders = [*arrived, *orders, *_what_waited(session, orders)]
         said = (order for order in reversed(orders) if isinstance(order, Say))
         session.spoken.latest = next(said, session.spoken.latest)
         orders += _timed(session, event, anew=changed or (acts and event is not Event.NOISE))
@@ -352,11 +352,12 @@ class Dialogue:
         return [*orders, *(LawAlarm(one, str(trace)) for one in audited.breaches)]
 
 
-def _what_waited(session: DialogueSession) -> list[Order]:
+def _what_waited(session: DialogueSession, before: Sequence[Order]) -> list[Order]:
     """What has waited until nothing was open: who signs on, what was put behind, the roster, and the news."""
     orders: list[Order] = []
     behind = session.behind
-    if session.state is State.IDLE and behind is not None and (behind.newcomer or session.next is None):
+    commits = any(isinstance(order, Commit) for order in before)
+    if behind is not None and not (commits and behind.counts) and _is_due(session, behind):
         session.behind = None
         orders += behind.carry_out()
     if session.state is State.IDLE and session.next is not None:
@@ -366,6 +367,10 @@ def _what_waited(session: DialogueSession) -> list[Order]:
     if session.state is State.IDLE and not session.news.interrupted:
         orders += receipts.tell_news(session)
     return orders
+
+
+def _is_due(session: DialogueSession, behind: Behind) -> bool:
+    return session.state is State.IDLE and (behind.newcomer or session.next is None)
 
 
 def _with_newcomer(session: DialogueSession, happening: Happening) -> tuple[list[Order], Happening]:

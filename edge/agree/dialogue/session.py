@@ -90,10 +90,11 @@ class Identifying:
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """What somebody wants over what is open, to sign on or to change the work: it is carried out behind that."""
+    """What somebody wants over what is open, to sign on, to change the work or to close a trailer: for behind that."""
 
     carry_out: Callable[[], list[Order]]
     newcomer: bool  # Whether another speaks from then on: whatever is dictated next is his.
+    counts: bool = False  # Whether it tells what is on record: what is just committed must be.
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,7 @@ class Step(StrEnum):
     TELL = "tell what is asked; the last entry, where nothing is"
     CLOSE = "tell what was received of the trailer, ask whether to close it"
     CLOSE_NEXT = "commit the held entry, tell what was received of the trailer, ask whether to close it"
-    FINISH_FIRST = "ask to finish what is open"
+    FINISH_FIRST = "ask to finish what is open, and close the trailer behind that"
     TAKE_UP = "ask again about the oldest that was put aside; where there is none, tell how many wait"
     TELL_OPEN = "say again what is asked, or was read back"
     PUT_ASIDE = "park it in review"
