@@ -181,11 +181,22 @@ def _revise(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> l
 
 
 def _says_other(session: DialogueSession, said: Reading) -> bool:
-    """Whether it has other values in several fields: "two cases wet" over three that are crushed."""
+    """Whether it has other values in several fields: "two cases wet" over three that are crushed.
+
+    Or in one, where the name was said last: the values of the next thing then come before its name, too.
+    """
     known, form = values_of(own(session.open_draft.reading)), session.rules.form
     units = {field.name for field in form.fields if field.unit_of}
     changed = {name for name, value in values_of(said).items() if name in known and known[name] != value}
-    return len(changed - units - set(form.identifies)) > 1
+    return len(changed - units - set(form.identifies)) > (0 if _was_named_last(session) else 1)
+
+
+def _was_named_last(session: DialogueSession) -> bool:
+    """Whether the name of the open entry was said in another utterance than the one that began it."""
+    reading = session.open_draft.reading
+    began = {fold(word.text) for word in reading.words}
+    names = [reading.fields[name] for name in session.rules.identifies if name in reading.fields]
+    return any(fold(word) not in began for one in names for word in one.words)
 
 
 def _of_another(before: Reading, said: Reading) -> list[str]:
