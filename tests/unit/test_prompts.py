@@ -227,6 +227,8 @@ def _refused(walk: Walk) -> None:
     walk.say(f"{pallet} 744, 9 {units}")
     walk.ask(Command.HELP)
     walk.ask(Act.CANCEL)
+    walk.say(f"{pallet} 746, 9 {units} grmpf, {dock} B")  # without that?
+    walk.ask(Act.CANCEL)
     walk.say(f"{pallet} 745, 9 {units}, {dock} B, {dock} D")
     walk.ask(Command.HELP)
     walk.say("D")
