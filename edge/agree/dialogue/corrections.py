@@ -27,6 +27,7 @@ from edge.agree.readings import (
 from edge.forms.model import Spoken
 from edge.forms.spoken import begins, corrects, cue, of_last_one, read, without_cue
 from edge.forms.spoken.folding import fold
+from edge.forms.spoken.grammar.tokens import tokens
 from edge.records import Act, Draft, FieldReading, Outcome, Park, Reading
 from edge.records.speech import Prompt
 
@@ -194,7 +195,7 @@ def _says_other(session: DialogueSession, said: Reading) -> bool:
 def _was_named_last(session: DialogueSession) -> bool:
     """Whether the name of the open entry was said in another utterance than the one that began it."""
     reading = session.open_draft.reading
-    began = {fold(word.text) for word in reading.words}
+    began = {fold(token.heard) for token in tokens(reading.words, session.rules.language)}
     names = [reading.fields[name] for name in session.rules.identifies if name in reading.fields]
     return any(fold(word) not in began for one in names for word in one.words)
 

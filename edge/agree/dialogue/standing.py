@@ -35,8 +35,12 @@ def take(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     if draft.act is Act.CONTEXT:
         return _go_on(session, heard, draft)
     if session.state is State.HELD and not session.doubted:
-        orders = drafting.commit(session)  # as before the next entry
-        return [*orders, *_begin(session, heard)]
+        # As before the next entry; but one field alone may be meant to put right what was read back.
+        said, language = heard.reading, session.rules.language
+        lasts = len(said.fields) > 1 or from_now_on(said.words, language) is not None
+        alone = not lasts and said.fields.keys() <= draft.reading.fields.keys()
+        left = drafting.put_behind(session) if alone else drafting.commit(session)
+        return [*left, *_begin(session, heard)]
     if session.asked.field in heard.reading.fields and session.about in _TAKING:
         return answers.take_answer(session, replace(_as_answer(session, heard), stands=tuple(heard.reading.fields)))
     return _set_besides(session, heard)
