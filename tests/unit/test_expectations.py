@@ -174,7 +174,7 @@ class Shift:
     ("sentence", "asked"),
     [
         ("pallet 999, 24 cases, trailer 5501", "Not on the list: 9 9 9. Take it?"),
-        ("pallet 743, 24 cases", "pallet 7 4 3 was received already. Once more?"),
+        ("pallet 743, 24 cases", "pallet 7 4 3 was received already. Receive it twice?"),
         ("pallet 744, 24 cases, trailer 5501", "pallet 7 4 4 is for trailer 5 5 0 2. Take it here?"),
     ],
 )

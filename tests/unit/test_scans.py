@@ -132,7 +132,7 @@ def test_the_same_label_after_it_was_recorded_is_asked_about(desk: Desk) -> None
     desk.say("twelve units, dock B")
     desk.say("yes")
     [told] = desk.scan(PALLET)
-    assert told.endswith("is recorded already. Once more?")
+    assert told.endswith("is recorded already. Record it twice?")
 
 
 def test_a_label_and_a_voice_that_differ_are_asked_about(desk: Desk) -> None:
