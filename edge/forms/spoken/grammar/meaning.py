@@ -168,6 +168,9 @@ class Said:
     def mention(self, event: Telling, slip: Telling | None) -> None:
         """The field is said to have a value; `slip` is the bare number that this corrects."""
         self.events += [event] if slip is None else [slip, event]
+        if "s" in event.marks and event.cue[0] < event.cue[1] <= event.start:
+            # It was put right in strange words: "wait, there is one more".
+            self.unexplained.append(event._replace(start=event.cue[0], end=event.start))
         if "n" in event.marks:
             self.denied.append(event.value)
             self.doubtful |= "h" in event.marks
