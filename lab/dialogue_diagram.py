@@ -16,8 +16,9 @@ How an entry is agreed with the operator. This page is written from the table in
 
 An entry that is complete is read back and *held* for the undo window: "no, fifteen units" corrects it, "scratch that"
 drops it, "yes" or silence or the next sentence commits it; where something was said that nobody understood, silence
-does not, and the entry is asked about. What is missing or in doubt is asked, one question at a
-time. A question that gets no answer is put once more; then the utterance goes to a person (`dockvoice queue list
+does not, and the entry is asked about. What is missing or in doubt is asked, one question at a time; words beside a
+value that nobody understood are told with it ("I did not get: leaking. 12 cases?"), for a yes records the value without
+them. A question that gets no answer is put once more; then the utterance goes to a person (`dockvoice queue list
 --held`). Nothing waits for ever, and nothing is committed that was not read back while somebody could object: after a
 power cut or a fault of the headset, what was held is asked again.
 
@@ -55,11 +56,11 @@ doubt stays as it was said.
 "Trailer done", or "trailer 5501 is done", tells what was received of it, by item and condition, what was put aside and
 what is missing, and asks "Close trailer 5501?". A yes, and nothing else, puts the closing on record: an entry of the
 form `close-trailer`, whose evidence is what was said and the yes; then what holds for all entries ends. What was read
-back just before is recorded first; what is open otherwise is to be finished first. "What is open" takes up what was put
-aside; whatever else is dictated leaves the trailer open, and that is told. "That's all" ends a trailer where nothing is
-open, and is a courtesy elsewhere. After it, "cancel" or "not done yet" asks
-whether to open the trailer again, and cancels the closing. A pallet of a trailer that was closed within a day is asked
-about: "Trailer 5501 is closed. Open it again?"
+back just before is recorded first; what is open otherwise is finished first, and the trailer closed behind it. "What is
+open" takes up what was put aside; whatever else is dictated leaves the trailer open, and that is told. "That's all"
+ends a trailer where nothing is open, and is a courtesy elsewhere. After it, "cancel" or "not done yet" asks whether to
+open the trailer again, and cancels the closing. A pallet of a trailer that was closed within a day is asked about:
+"Trailer 5501 is closed. Open it again?"
 
 "Same dock", at the beginning or the end of what is said or to the question for the dock, is the dock of the last record
 of whoever speaks, and is read back as any value; while an entry is held and a whole one follows, of that. Where there
@@ -70,11 +71,12 @@ names no more than that, while nothing is open, or that says "from now on", is r
 about as an entry is, and holds for each one that says nothing else of it. What an entry says of it while nothing stands
 begins to hold with that entry, and its readback says so; to correct or cancel that corrects it, or tells it once more.
 It is filled in before anything is judged, so that lists and catalogues see it. Over an open entry it is taken for those
-behind: what was read back is committed, what is asked is asked again. An entry said while what stands is itself in
-question waits for its turn, and is asked about then. A "no" behind it, before any entry, asks what is wrong with it.
-Over words that nobody understood it is asked about; a whole entry that says nothing else of it agrees to it all the
-same, and has it read back. Who goes back to a trailer within a day is at the door again that all his pallets there say.
-What changed is read back once, with the next entry. It ends with the trailer, the operator or the shift, told once.
+behind: what was read back is committed, or asked about where one field alone was said; what is asked is asked again. An
+entry said while what stands is itself in question waits for its turn, and is asked about then. A "no" behind it, before
+any entry, asks what is wrong with it. Over words that nobody understood it is asked about; a whole entry that says
+nothing else of it agrees to it all the same, and has it read back. Who goes back to a trailer within a day is at the
+door again that all his pallets there say. What changed is read back once, with the next entry. It ends with the
+trailer, the operator or the shift, told once.
 
 "Same again" takes all that the entry before had, its item too, but for the number that it is known by, what was found
 of it alone (an exception, how many are damaged or short), what is said besides and what stands; the readback has it
