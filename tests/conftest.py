@@ -245,6 +245,12 @@ def free_port() -> Iterator[Callable[[], int]]:
 
 
 @pytest.fixture(scope="session")
+def pocketsphinx() -> None:
+    """What stands on that recogniser is left out, and said to be, where it has no wheel."""
+    pytest.importorskip("pocketsphinx", reason="pocketsphinx has no wheel for this Python")
+
+
+@pytest.fixture(scope="session")
 def repository() -> Path:
     """The root of the checkout."""
     return Path(__file__).parent.parent

@@ -15,14 +15,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
-from tests.machine import as_root
+from tests.machine import as_root, end, first_process
 from tests.machine import refusal as machine_refusal
 from tests.waiting import until
 
 ROOT = Path(__file__).parent.parent
 
-DEBIAN = Path(os.environ.get("DOCKVOICE_TEST_DEBIAN", ROOT / ".cache" / "debian"))
-"""What mmdebstrap made."""
+DEBIANS = Path(os.environ.get("DOCKVOICE_TEST_DEBIAN", ROOT / ".cache" / "debian"))
+"""What mmdebstrap made, each under the name of its release."""
 
 TREE = "/usr/src/dockvoice"
 """Where the source tree lies there."""
@@ -49,10 +49,10 @@ ENVIRONMENT = {
 """That of a root shell in which nobody has set anything."""
 
 
-def refusal() -> str:
-    """Why none can be booted here; empty where one can."""
-    if not DEBIAN.is_dir():
-        return f"{DEBIAN}: no such directory; `make debian` makes it"
+def refusal(release: str) -> str:
+    """Why that Debian cannot be booted here; empty where it can."""
+    if not (DEBIANS / release).is_dir():
+        return f"{DEBIANS / release}: no such directory; `make debian` makes it"
     if shutil.which("systemd-nspawn") is None:
         return "systemd-nspawn: not installed; Debian has it in systemd-container"
     return machine_refusal()
@@ -61,8 +61,9 @@ def refusal() -> str:
 class FreshDebian:
     """As a context manager it is booted on entry, and gone on exit."""
 
-    def __init__(self, directory: Path, shown: Mapping[str, Path]) -> None:
+    def __init__(self, release: str, directory: Path, shown: Mapping[str, Path]) -> None:
         """`directory` takes what is written: two gigabytes. `shown` are directories here, by their place there."""
+        self._disk = DEBIANS / release
         self._directory = directory
         self._log = directory / "boot.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -74,7 +75,8 @@ class FreshDebian:
         self._binds += [f"--bind-ro={path}:{place}" for place, path in shown.items()]
 
     def __enter__(self) -> Self:
-        command = ["unshare", "--mount", "sh", "-euc", _BOOT, "sh", str(self._directory), str(DEBIAN), *self._binds]
+        places = [str(self._directory), str(self._disk)]
+        command = ["unshare", "--mount", "sh", "-euc", _BOOT, "sh", *places, *self._binds]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [*as_root(), *command], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
@@ -116,21 +118,15 @@ class FreshDebian:
     def _is_up(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, self._log.read_text(errors="replace")[-3000:]
-        found = subprocess.run(
-            ["pgrep", "--parent", str(self._process.pid)], capture_output=True, text=True, check=False
-        ).stdout.split()
-        if not found:
+        self._first = first_process(self._process)
+        if self._first == 0:
             return False
-        self._first = int(found[0])
         state = self.run("systemctl is-system-running || true", at="/").stdout.strip()
         return state in {"running", "degraded"}
 
     def _end(self) -> None:
         assert self._process is not None
-        if self._first:
-            subprocess.run([*as_root(), "kill", "-KILL", str(self._first)], check=False)
-        self._process.kill()
-        self._process.wait()
+        end(self._process)
 
 
 def _lay_tree(place: Path) -> None:

@@ -16,6 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import psutil
+
 from tests.waiting import until
 
 BOOT_S = 60
@@ -100,6 +102,24 @@ def as_root() -> list[str]:
     return [] if os.geteuid() == 0 else ["sudo", "--non-interactive"]
 
 
+def first_process(booting: subprocess.Popen[bytes]) -> int:
+    """The systemd that it began, by itself or through sudo, which puts processes between; 0 where there is none yet."""
+    try:
+        begun = psutil.Process(booting.pid).children(recursive=True)
+        return next((one.pid for one in begun if one.name() == "systemd"), 0)
+    except psutil.NoSuchProcess:
+        return 0
+
+
+def end(booting: subprocess.Popen[bytes]) -> None:
+    """Kill it with all that it began: root's processes, also where it was sudo that was started."""
+    if booting.poll() is None:
+        begun = [one.pid for one in psutil.Process(booting.pid).children(recursive=True)]
+        kill = [*as_root(), "kill", "-KILL", *map(str, [*begun, booting.pid])]
+        subprocess.run(kill, check=False, capture_output=True)  # with the first of them most are gone
+    booting.wait()
+
+
 class Machine:
     """As a context manager it is booted on entry, and gone on exit.
 
@@ -163,21 +183,14 @@ class Machine:
     def _is_up(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, self._log.read_text()[-3000:]
-        found = subprocess.run(
-            ["pgrep", "--full", "--parent", str(self._process.pid), "systemd --unit=machine.target"],
-            capture_output=True,
-            text=True,
-            check=False,
-        ).stdout.split()
-        if not found:
-            return False
-        self._first = int(found[0])
-        return self.run("systemctl", "is-active", "machine.target", check=False).strip() == "active"
+        self._first = first_process(self._process)
+        return (
+            self._first != 0 and self.run("systemctl", "is-active", "machine.target", check=False).strip() == "active"
+        )
 
     def _end(self) -> None:
         assert self._process is not None
-        self._process.kill()  # and with it, by --kill-child, the first process there, and with that all
-        self._process.wait()
+        end(self._process)
         # Its groups are empty as soon as the last process is gone.
         sweep = (
             'mount -t cgroup2 cgroup2 "$1"; for try in 1 2 3 4 5 6 7 8 9; do '

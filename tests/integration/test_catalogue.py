@@ -6,7 +6,7 @@ import asyncio
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -76,8 +76,9 @@ def delivering(directory: Path, port: int, desk: JournalThread, forms: tuple[For
 class InMemory:
     """A journal's desk for one of very many devices: what is taken is in the same table, and on no disk."""
 
-    def __init__(self, made: Path) -> None:
-        database = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
+    def __init__(self, made: Path, opened: ExitStack) -> None:
+        memory = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
+        database = opened.enter_context(closing(memory))
         database.executescript((Path(journal_database.__file__).parent / "migrations" / "17_catalogue.sql").read_text())
         self.catalogue = SignedLists(JournalDatabase(database, made), "catalogue")
 
@@ -94,7 +95,15 @@ class InMemory:
 class Device:
     """One of very many: its way from the message to what it works with, and its status."""
 
-    def __init__(self, name: str, directory: Path, files: Catalogue, key: PublicKey, forms: tuple[Form, ...]) -> None:
+    def __init__(
+        self,
+        name: str,
+        directory: Path,
+        files: Catalogue,
+        key: PublicKey,
+        forms: tuple[Form, ...],
+        opened: ExitStack,
+    ) -> None:
         self.name = name
         self._key = key
         works_with = [files]
@@ -104,7 +113,7 @@ class Device:
             lambda catalogue: works_with.__setitem__(0, catalogue),
             lambda: works_with[0].versions,
         )
-        desk: Any = InMemory(directory / "office.pem")
+        desk: Any = InMemory(directory / "office.pem", opened)
         self.catalogue = SiteCatalogue(settings, key, desk, lambda: None, renewal)
 
     @property
@@ -166,8 +175,20 @@ def statuses(broker: Mosquitto) -> Iterator[dict[str, Running]]:
     session.stop()
 
 
+@pytest.fixture
+def opened() -> Iterator[ExitStack]:
+    """What is open until the test has ended."""
+    with ExitStack() as stack:
+        yield stack
+
+
 def test_a_change_reaches_two_hundred_devices_one_that_was_off_and_not_one_that_cannot_take_it_and_is_rolled_back(
-    tmp_path: Path, broker: Mosquitto, office: Signer, statuses: dict[str, Running], repository: Path
+    tmp_path: Path,
+    broker: Mosquitto,
+    office: Signer,
+    statuses: dict[str, Running],
+    repository: Path,
+    opened: ExitStack,
 ) -> None:
     url = f"sqlite:///{tmp_path / 'inventory.db'}"
     settings = InventorySettings(database=SecretStr(url), mqtt=Mqtt(host="127.0.0.1", port=broker.port))
@@ -175,7 +196,8 @@ def test_a_change_reaches_two_hundred_devices_one_that_was_off_and_not_one_that_
     strict = form_named(Settings(), "pallet-move")  # whose docks are letters
     names = [f"dock-{number}" for number in range(200)]
     odd, away = names[3], names[7]
-    devices = [Device(name, tmp_path, files, office.public, (strict,) if name == odd else ()) for name in names]
+    forms = {odd: (strict,)}
+    devices = [Device(name, tmp_path, files, office.public, forms.get(name, ()), opened) for name in names]
 
     def all_run(wanted: Version, *others: str) -> bool:
         runs = {name: one.versions.get("docks") for name, one in dict(statuses).items()}

@@ -309,7 +309,7 @@ def test_no_header_signs_in_who_has_a_password(tmp_path: Path) -> None:
             assert "ben" in browser.get("/people").text
             browser.headers["x-remote-user"] = "somebody-else"
             assert browser.get("/people").status_code == 303, "a cookie of the proxy's counts for whom the proxy names"
-    assert done(site) == ["ana signed_in", "ben signed_in"]
+        assert done(site) == ["ana signed_in", "ben signed_in"]
 
 
 def test_a_header_without_a_proxy_that_says_it_is_refused() -> None:

@@ -14,7 +14,9 @@ WITHIN_S = 240  # A conversation in real time, on a machine that does something 
 
 @pytest.mark.parametrize("broker", ["mosquitto", "embedded"])
 @pytest.mark.parametrize("engine", ["vosk", "pocketsphinx"])
-def test_a_trailer_is_received_counted_and_proved(engine: str, broker: str) -> None:
+def test_a_trailer_is_received_counted_and_proved(engine: str, broker: str, request: pytest.FixtureRequest) -> None:
+    if engine == "pocketsphinx":
+        request.getfixturevalue(engine)
     if engine == "vosk" and "DOCKVOICE_UNDERSTAND__MODELS_DIRECTORY" not in os.environ:
         pytest.skip("the weights of vosk are not here")
     ended = dockvoice("demo", "--engine", engine, "--with", broker, timeout_s=WITHIN_S)

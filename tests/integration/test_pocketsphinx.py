@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import soundfile
-from pocketsphinx import Decoder
 
 from edge.config import Settings, load
 from edge.errors import Misconfigured
@@ -23,6 +22,8 @@ from edge.records import Act, Closing, Command, Reading, Segment, Utterance
 from edge.understand.local.factory import recogniser
 from edge.understand.local.pocketsphinx import PocketsphinxInterpreter
 from tests import shipped
+
+pocketsphinx = pytest.importorskip("pocketsphinx")
 
 ASKED = {
     "yes": (Act.YES, None),
@@ -75,7 +76,7 @@ def test_a_sentence_alone_knows_no_command(form: Form, catalogue: Catalogue, rep
 @pytest.mark.parametrize("name", ["pallet-move", "stock-count"])
 def test_every_word_of_the_grammar_and_of_the_commands_is_in_its_dictionary(name: str, catalogue: Catalogue) -> None:
     form, commands = shipped.form(name), command_phrases(("ana",))
-    decoder = Decoder(lm=None, loglevel="FATAL")
+    decoder = pocketsphinx.Decoder(lm=None, loglevel="FATAL")
     decoder.add_jsgf_string("form", jsgf(form, catalogue, commands))
     # The vocabulary has spellings that only transcripts of other recognisers carry; the grammar does not use them.
     words = {word for phrase in commands for word in phrase.split()}

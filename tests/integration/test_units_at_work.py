@@ -172,11 +172,14 @@ def test_the_sandbox_leaves_what_is_needed_and_nothing_else(machine: Machine) ->
         "made code": "done",
         "secrets": {"dockvoice_deliver__mqtt__password": SECRETS["dock-b"]},
     }
+    made = probed["inventory"].pop("made code")
+    assert made in {"EPERM", "EACCES"}, (
+        "by a filter of systemd's own, or by the kernel, which newer ones ask (Debian 13)"
+    )
     assert probed["inventory"] == denied | {
         "groups": ["dockvoice-inventory"],
         "card": "ENOENT",
         "keyboard": "ENOENT",
-        "made code": "EPERM",
         "secrets": {"dockvoice_inventory_mqtt__password": SECRETS["inventory"]},
     }
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from random import Random
 
@@ -32,8 +33,10 @@ class Books(Trailer):
 
 
 @pytest.fixture
-def books(tmp_path: Path) -> Books:
-    return Books(shipped(), tmp_path, Random(1))
+def books(tmp_path: Path) -> Iterator[Books]:
+    trailer = Books(shipped(), tmp_path, Random(1))
+    with closing(trailer.device.journal):
+        yield trailer
 
 
 @pytest.mark.parametrize(

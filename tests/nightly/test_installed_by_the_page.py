@@ -83,13 +83,13 @@ class Reader:
         assert [block.heading for block in self._left[:1]] == ([before] if before else [])
 
 
-@pytest.fixture
-def box(repository: Path, tmp_path: Path) -> Iterator[FreshDebian]:
-    if why := refusal():
+@pytest.fixture(params=["bookworm", "trixie"])
+def box(request: pytest.FixtureRequest, repository: Path, tmp_path: Path) -> Iterator[FreshDebian]:
+    if why := refusal(request.param):
         pytest.skip(f"no Debian can be booted here: {why}")
     models = Path(os.environ["DOCKVOICE_UNDERSTAND__MODELS_DIRECTORY"]).resolve()
     shown = {"/mnt/models": models, "/mnt/speech": repository / "tests" / "data" / "speech" / "demo"}
-    with FreshDebian(tmp_path, shown) as booted:
+    with FreshDebian(request.param, tmp_path, shown) as booted:
         yield booted
 
 

@@ -481,6 +481,7 @@ def test_tuning_a_file_that_the_archive_lacks_is_a_fault(address: str, tmp_path:
         get(tiny(archive(f"{address}/tiny.zip"), tuned={"conf/none.conf": ("--x",)}), tmp_path, unheard)
 
 
+@pytest.mark.usefixtures("pocketsphinx")
 def test_weights_inside_a_python_package_are_always_here(tmp_path: Path) -> None:
     place = located(named("en-us"), tmp_path)
     assert place is not None

@@ -32,6 +32,7 @@ def test_entries_are_agreed_where_somebody_can_hear_the_device(
     assert converses(settings, live=live) is expected
 
 
+@pytest.mark.usefixtures("pocketsphinx")
 def test_parts_are_made_anew_of_what_is_published_and_not_of_what_a_form_cannot_be_filled_with(tmp_path: Path) -> None:
     settings = Settings(state_directory=tmp_path, understand={"engine": "pocketsphinx"})
     begun = assemble(settings)

@@ -297,6 +297,7 @@ def test_a_recogniser_is_made_when_it_is_first_listened_with_and_once(rules: Rul
     assert len(made) == 1
 
 
+@pytest.mark.usefixtures("pocketsphinx")
 def test_a_model_that_is_set_up_for_a_language_hears_it_and_nobody_else_does() -> None:
     interpreters = {
         "english": {"kind": "chat-audio", "client": "openai", "model": "gpt-audio"},
@@ -336,6 +337,7 @@ def test_two_forms_of_one_name_are_not_at_hand_together(tmp_path: Path) -> None:
         assemble(load(Settings, None, forms=forms, understand={"engine": "pocketsphinx"}), live=True)
 
 
+@pytest.mark.usefixtures("pocketsphinx")
 def test_a_language_is_heard_on_the_device_where_weights_for_it_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
