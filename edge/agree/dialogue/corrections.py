@@ -365,10 +365,8 @@ def answer_about_entry(session: DialogueSession, heard: UtteranceHeard) -> list[
         return _ask_for_named(session, heard, said)
     relation, takes_back = session.relation(said), drafting.takes_back(session, heard)
     differs = relation in {Relation.ANOTHER, Relation.NAME}
-    unnamed = relation is Relation.NONE or (
-        relation is Relation.SAME and not {*session.rules.identifies[:1]} & said.fields.keys()
-    )
-    differs |= unnamed and not takes_back and _was_named_in_the_dark(session)
+    named = differs or bool({*session.rules.identifies[:1]} & said.fields.keys())
+    differs |= not (named or takes_back or relation is Relation.UNCLEAR) and _was_named_in_the_dark(session)
     whole = heard.verdict.outcome is Outcome.ACCEPT
     if session.about is About.WRONG and session.recorded.replaces_one(draft) and differs:
         # What is said to be wrong with the last entry is what it is about: no silence turns one record into another.

@@ -37,7 +37,7 @@ from edge.agree.dialogue import (
 from edge.agree.dialogue.events import Deadline, Happening, Started, UtteranceHeard, event_of
 from edge.agree.dialogue.orders import LawAlarm, Order, StartTimer, StopTimer
 from edge.agree.dialogue.questions import About, Question
-from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, Behind, DialogueSession, Manner, Recorded, Works
+from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, Manner, Recorded, Works
 from edge.agree.dialogue.table import AGREEING, CLOSED, QUESTIONS, TABLE, Event, State, Step
 from edge.agree.off_talk import is_beside, is_of_entry
 from edge.agree.readings import differing
@@ -357,7 +357,8 @@ def _what_waited(session: DialogueSession, before: Sequence[Order]) -> list[Orde
     orders: list[Order] = []
     behind = session.behind
     commits = any(isinstance(order, Commit) for order in before)
-    if behind is not None and not (commits and behind.counts) and _is_due(session, behind):
+    is_due = behind is not None and not (commits and behind.counts) and (behind.newcomer or session.next is None)
+    if behind is not None and is_due and session.state is State.IDLE:
         session.behind = None
         orders += behind.carry_out()
     if session.state is State.IDLE and session.next is not None:
@@ -367,10 +368,6 @@ def _what_waited(session: DialogueSession, before: Sequence[Order]) -> list[Orde
     if session.state is State.IDLE and not session.news.interrupted:
         orders += receipts.tell_news(session)
     return orders
-
-
-def _is_due(session: DialogueSession, behind: Behind) -> bool:
-    return session.state is State.IDLE and (behind.newcomer or session.next is None)
 
 
 def _with_newcomer(session: DialogueSession, happening: Happening) -> tuple[list[Order], Happening]:
