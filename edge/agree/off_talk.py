@@ -126,7 +126,7 @@ def takes_something_back(said: Reading, rules: Rules) -> bool:
     return not is_beside(said, rules) and (denies or corrects(said.words, rules.language))
 
 
-def is_of_entry(said: Reading, rules: Rules) -> bool:
+def mentions_entry(said: Reading, rules: Rules) -> bool:
     """Does it hold part of a number beside a field's name or a word of correction: "pallet 742 was fourteen"?"""
     heard, matches = _matches(said, rules)
     named = any(match.role in {Role.LABEL, *TAKING_BACK} for _, match in matches)

@@ -91,7 +91,8 @@ def finish_first(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     asked = [session.put(session.question)] if session.question is not None else session.ask(session.is_entry_right)
     if session.manner.is_closing(draft) or draft.act is Act.CANCEL:
         return [noted, *asked]
-    session.behind = Behind(lambda: _close_behind(session, heard), newcomer=False, counts=True)
+    if session.behind is None:  # who waits to sign on comes first
+        session.behind = Behind(lambda: _close_behind(session, heard), newcomer=False, counts=True)
     if session.about is About.ENTRY_RIGHT:
         return [noted, *asked]
     return [noted, *drafting.unfinished(session, draft), *asked]

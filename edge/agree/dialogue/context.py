@@ -102,10 +102,11 @@ def _is_of_context(session: DialogueSession, said: Reading) -> bool:
 def _goes_elsewhere(session: DialogueSession, draft: Draft, said: Reading) -> bool:
     """Is another trailer or door said over an entry that named none? Then who speaks has gone there.
 
-    Where the trailer alone is the name of an entry, it may as well be the next one, or that of this.
+    Where the trailer alone is the name of an entry, it may as well be the next one, or that of this. Over a correction
+    one field alone is of that.
     """
     own, stands = draft.reading.fields, session.context.fields
-    if len(said.fields) == 1 and said.fields.keys() <= set(session.rules.identifies):
+    if len(said.fields) == 1 and (draft.act is not Act.RECORD or said.fields.keys() <= set(session.rules.identifies)):
         return False
     stood = all(own[name].is_taken if name in own else name in stands for name in said.fields)
     moves = stood and any(name in stands and one.value != stands[name].value for name, one in said.fields.items())

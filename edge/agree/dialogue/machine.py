@@ -39,7 +39,7 @@ from edge.agree.dialogue.orders import LawAlarm, Order, StartTimer, StopTimer
 from edge.agree.dialogue.questions import About, Question
 from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, Manner, Recorded, Works
 from edge.agree.dialogue.table import AGREEING, CLOSED, QUESTIONS, TABLE, Event, State, Step
-from edge.agree.off_talk import is_beside, is_of_entry
+from edge.agree.off_talk import is_beside, mentions_entry
 from edge.agree.readings import differing
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
@@ -517,7 +517,7 @@ def _who_or_what(session: DialogueSession, heard: UtteranceHeard, event: Event) 
         return Event.DOUBTED_SIGN_ON
     if event is Event.UNCLEAR and session.state is State.SIGNED_OFF and shifts.names_operator(session, heard):
         return Event.ASKED
-    away = session.state in status.UNASKED and is_of_entry(heard.reading, session.rules)
+    away = session.state in status.UNASKED and mentions_entry(heard.reading, session.rules)
     if event is Event.UNCLEAR and (away or _names_another(session, heard.reading)):
         return Event.NAMED
     return Event.SWITCH if works.bids_work(session, heard) else None
