@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -25,6 +24,7 @@ from edge.keep.journal_thread import JournalThread
 from edge.records import Entry, Minted
 from tests.inventory import RunningInventory
 from tests.mosquitto import Mosquitto
+from tests.ports import held_port
 
 DRAIN_S = 30.0
 """Unless all is delivered before: a million would take the better part of an hour."""
@@ -43,7 +43,8 @@ def drained(journal: Path) -> dict[str, float]:
     """Deliver what the journal in this directory owes, for a while: how fast it went, and the memory it took."""
     with (
         TemporaryDirectory() as scratch,
-        Mosquitto(Path(scratch, "broker"), _free_port()) as broker,
+        held_port() as port,
+        Mosquitto(Path(scratch, "broker"), port) as broker,
         RunningInventory(broker.port, Path(scratch, "inventory")),
     ):
         command = [sys.executable, "-m", "lab.bench.draining", str(journal), str(broker.port)]
@@ -74,12 +75,6 @@ async def _look(desk: JournalThread) -> int:
     owed = await desk(lambda journal: journal.outbox.unsettled())
     print(json.dumps({"at": time.monotonic(), "owed": owed, "rss": psutil.Process().memory_info().rss}), flush=True)
     return owed
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def main(directory: Path, port: int) -> None:

@@ -11,8 +11,9 @@ from edge.errors import Misconfigured, Unavailable
 from edge.records import FieldValue
 from lab.demo.command import Count, count
 from lab.demo.office import Office
-from lab.demo.servers import Broker, BrokerKind, Inventory
+from lab.demo.servers import Broker, BrokerKind, Inventory, free_port
 from tests.command import called
+from tests.ports import held_port
 from tests.rows import each_of
 
 PALLET: dict[str, FieldValue] = {"pallet_id": "007", "quantity": 12, "uom": "CS"}
@@ -92,3 +93,12 @@ def test_a_case_that_does_not_wait_is_told_with_its_address(tmp_path: Path, monk
         office.password = "another"  # noqa: S105 - of nobody
         with pytest.raises(Unavailable, match=": 401"):
             office.see_that_it_can_be_decided("/reviews/demo/demo/x")
+
+
+def test_a_server_of_the_demo_has_a_port_that_no_outgoing_connection_gets(monkeypatch: pytest.MonkeyPatch) -> None:
+    outgoing = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    assert free_port() < outgoing
+    with held_port() as port:
+        monkeypatch.setattr("lab.demo.servers.PORTS", range(port, port + 1))
+        with pytest.raises(Unavailable, match=f"each port from {port} to {port} is in use"):
+            free_port()
