@@ -247,7 +247,7 @@ class MicrophoneHealth:
             return self._end(FaultKind.REROUTED)
         self.zeros.explain()
         wanted = self.wanted or "any microphone"
-        gone = "" if self.wanted in routing.sources else ", which is gone; connect it again"
+        gone = "" if self.wanted in {None, *routing.sources} else ", which is gone; connect it again"
         return self._begin(
             FaultKind.REROUTED,
             f"hears another source: the sound server records from {routing.source}, not from {wanted}{gone}",

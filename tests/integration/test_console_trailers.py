@@ -23,6 +23,7 @@ from inventory.dossier import made
 from inventory.settings import DossierSettings
 from inventory.store import Store
 from inventory.verify_dossier import parsed
+from tests.api import program
 from tests.console import Console, console, send
 from tests.databases import Read, reader
 from tests.dictated import amended, cancelled, identity, recorded
@@ -185,7 +186,7 @@ def placed(site: Console) -> Dock:
     return Dock(Store(site.store.engine, clock := Clock()), site.place.forms, clock)
 
 
-def test_list_page_and_dossier_count_one_visit(site: Console) -> None:
+def test_list_page_api_and_dossier_count_one_visit(site: Console) -> None:
     dock = placed(site)
     one, _ = dock.boxes
     told = {"item": "A100", "uom": "CS", "trailer": "5501"}
@@ -201,6 +202,12 @@ def test_list_page_and_dossier_count_one_visit(site: Console) -> None:
         page = browser.get("/trailers/north/5501").text
         assert browser.get("/trailers/north/5501?visit=2").status_code == 404
     assert ": 2 / 2</p>" in page
+    erp = program(site)
+    listed_there = {one["trailer"]: one for one in erp.get("/v1/trailers").json()["trailers"]}
+    assert (listed_there["5501"]["state"], listed_there["5501"]["missing"]) == ("closed", [])
+    visit = erp.get("/v1/sites/north/trailers/5501").json()
+    assert [one["number"] for one in visit["visits"]] == [1]
+    assert visit["figures"]["pallets"] == {"expected": 2, "received": 2}
     content = made(*dossier_of(dock)).content
     assert content["figures"]["pallets"] == {"expected": 2, "received": 2}
 

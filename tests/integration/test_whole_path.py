@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -55,5 +56,6 @@ def test_what_is_spoken_into_the_microphone_becomes_a_row(
     (row,) = inventory.rows()
     assert row["fields"] == {"pallet_id": "5451", "quantity": 4, "dock": "A"}
     assert row["event_id"] in log.read_text()
+    assert re.search("^hears with .*vosk/small-en-us", log.read_text(), re.MULTILINE)
     assert "nothing is read back" in log.read_text(), "with a speaker the entry would be agreed with the operator first"
     assert "pallet" not in log.read_text(), "a log is no place for what operators say"

@@ -32,6 +32,10 @@ def test_an_entry_is_read_back_corrected_recorded_and_cancelled() -> None:
     assert told.index("dockvoice.entry.recorded.v1") < told.index("dockvoice.entry.cancelled.v1")
 
 
+def test_what_hears_and_says_it_is_told_in_a_line() -> None:
+    assert "typed: no recogniser hears it, and no voice says it" in typed("/wait").stderr.splitlines()
+
+
 def test_it_is_typed_in_the_language_in_which_the_device_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKVOICE_SPEAK__LANGUAGE", "de")
     told = typed("Palette 742, zwölf Stück, Tor B", "nein, fünfzehn Stück", "ja", "wie viele warten").stdout

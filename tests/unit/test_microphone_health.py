@@ -193,7 +193,8 @@ def test_the_first_source_is_another_microphone_where_the_settings_name_one() ->
 def test_what_is_played_somewhere_is_nobodys_microphone() -> None:
     worn = Worn()
     worn.routed(Routing("speakers.monitor", 1, is_monitor=True, sources=BOTH))
-    assert "not from any microphone" in worn.health.faults[FaultKind.REROUTED]
+    told = "hears another source: the sound server records from speakers.monitor, not from any microphone"
+    assert worn.health.faults[FaultKind.REROUTED] == told
     worn.routed(Routing("ours", 1, sources=BOTH))
     assert worn.health.hears
 
