@@ -59,8 +59,9 @@ def create(place: Workplace, every_s: float = live.EVERY_S) -> Starlette:
     told = live.Live(looking, every_s)
     sending = None if place.send is None else dispatch.Dispatch(place, place.send, every_s)
 
-    def hear(_: Call) -> Response:
-        return StreamingResponse(told.heard(), media_type="text/event-stream", headers={"x-accel-buffering": "no"})
+    def hear(call: Call) -> Response:
+        who = "" if call.who is None else call.who.name
+        return StreamingResponse(told.heard(who), media_type="text/event-stream", headers={"x-accel-buffering": "no"})
 
     @asynccontextmanager
     async def at_work(_: Starlette) -> AsyncIterator[None]:

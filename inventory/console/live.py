@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 
 from sqlalchemy import Connection, Executable, func, select
 
 from edge.errors import DockvoiceError
 from inventory.console.tables import decisions
+from inventory.serving import most_connections
 from inventory.tables import devices, events, refused, rejected, reviews, statuses
 
 log = logging.getLogger("console")
 
 EVERY_S = 1.0  # How often it is looked: what is said at a dock is on the page before anybody asks for it.
+MOST_SHARE = 1 / 2  # Of all connections: the others are for who asks, and for who signs in.
 BEAT_S = 15.0  # So often something is said to a browser: proxies close what is silent for a minute.
 LASTING_S = 300.0  # Then a browser comes again, and it is seen anew who asks.
 
@@ -47,7 +50,7 @@ class Live:
         """`looking` is called in a thread. It may raise."""
         self._looking = looking
         self._every_s = every_s
-        self._browsers: set[_Browser] = set()
+        self._browsers: dict[_Browser, str] = {}  # And who looks at it, the one that came first first.
         self._come = asyncio.Event()
         self._ended = False
 
@@ -83,21 +86,29 @@ class Live:
         self._ended = True
         self.tell("end")
 
-    async def heard(self) -> AsyncIterator[bytes]:
-        """What one browser hears, as server-sent events, until it is time to come again."""
+    async def heard(self, who: str) -> AsyncIterator[bytes]:
+        """What one browser hears, as server-sent events, until it is time to come again.
+
+        Where there are too many, the first one of whoever has most of them is let go.
+        """
         browser = _Browser()
         for name in MARKS:  # between its page and this, or while it was not connected, anything may have changed
             browser.tell(name)
-        self._browsers.add(browser)
+        self._browsers[browser] = who
+        if len(self._browsers) > most_connections() * MOST_SHARE:
+            ((most, _),) = Counter(self._browsers.values()).most_common(1)
+            first = next(one for one, its in self._browsers.items() if its == most)
+            del self._browsers[first]
+            first.tell("end")
         self._come.set()
         until = asyncio.get_running_loop().time() + LASTING_S
         try:
             yield b"retry: 2000\n: here\n\n"
-            while asyncio.get_running_loop().time() < until and not self._ended:
+            while asyncio.get_running_loop().time() < until and not self._ended and browser in self._browsers:
                 names = await browser.next(BEAT_S)
                 yield "".join(f"event: {name}\ndata: {name}\n\n" for name in names).encode() or b": here\n\n"
         finally:
-            self._browsers.discard(browser)
+            self._browsers.pop(browser, None)
 
 
 class _Browser:

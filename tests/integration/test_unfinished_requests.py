@@ -18,6 +18,7 @@ import uvicorn
 from inventory import serving
 from inventory.api import tables
 from inventory.api.app import create
+from inventory.console import live
 from inventory.serving import served_as
 from tests.api import token
 from tests.console import Console, console, served
@@ -215,9 +216,38 @@ def test_a_body_that_is_no_http_leaves_no_traceback(
     assert not [one for one in caplog.records if one.exc_info]
 
 
-def test_more_whole_requests_than_there_may_be_are_told_to_come_later(site: Console) -> None:
-    cookie = f"cookie: dockvoice={site.signed_in('ana')}\r\n\r\n".encode()
+def listening(site: Console, address: str, name: str) -> socket.socket:
+    """Somebody's page, which is told what changes."""
+    cookie = f"cookie: dockvoice={site.signed_in(name)}\r\n\r\n".encode()
+    return half(address, head("GET", "/live", cookie))
+
+
+def test_who_opens_page_after_page_keeps_nobody_else_from_asking(site: Console) -> None:
+    """Three times as many as there may be connections: of the one who has most, the first go."""
+    with served(site) as address, ExitStack() as opened, listening(site, address, "ben") as other:
+        for _ in range(120):
+            opened.enter_context(listening(site, address, "ana")).recv(1)
+        assert httpx.get(f"{address}/sign-in", timeout=SOON_S).status_code == 200
+        opened.close()
+        other.settimeout(1)
+        assert b"event: end" not in answer_so_far(other)
+
+
+def answer_so_far(of: socket.socket) -> bytes:
+    found = b""
+    try:
+        while part := of.recv(10_000):
+            found += part
+    except TimeoutError:
+        return found
+    return found + b"event: end"
+
+
+def test_more_whole_requests_than_there_may_be_are_told_to_come_later(
+    site: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "MOST_SHARE", 2)
     with served(site) as address, ExitStack() as opened:
-        told = [opened.enter_context(half(address, head("GET", "/live", cookie))).recv(12) for _ in range(45)]
+        told = [opened.enter_context(listening(site, address, "ana")).recv(12) for _ in range(45)]
         assert told[:39] == [b"HTTP/1.1 200"] * 39
         assert told[-1] == b"HTTP/1.1 503"
