@@ -35,6 +35,7 @@ from edge.records.instants import in_utc
 from edge.records.strict_json import (
     DEEPEST,
     DuplicateKey,
+    Limits,
     NotFinite,
     NotJson,
     NotStrict,
@@ -46,6 +47,9 @@ from edge.records.strict_json import (
 )
 from edge.records.sure_schema import Sure, surely
 from edge.terminal.plain_text import in_one_line, spoken
+
+NUMBERS = Limits(size=10**18)
+"""No message counts or measures more: beyond it columns, floats and JSON's readers end, each at a bound of its own."""
 
 MEDIA_TYPE = "application/cloudevents+json"  # Content type of a CloudEvents event in structured JSON mode.
 
@@ -551,7 +555,7 @@ def validator(name: str) -> Draft202012Validator:
 def parsed(payload: bytes) -> dict[str, Any]:
     """The JSON object in `payload`, which names nothing twice and can be kept. Raises MalformedMessage."""
     try:
-        message = strict(payload.decode())
+        message = strict(payload.decode(), NUMBERS)
     except (NotStrict, UnicodeDecodeError) as fault:
         raise MalformedMessage(f"message: {_refused(fault)}") from None
     if not isinstance(message, dict):

@@ -81,6 +81,7 @@ class Limits:
     depth: float = math.inf  # Objects and lists in one another.
     integer: float = math.inf  # Characters of a number.
     fraction: float = math.inf  # Characters of a number with a point or an exponent.
+    size: float = math.inf  # How far from 0 a number may be, however it is written.
 
 
 UNLIMITED = Limits()
@@ -93,8 +94,8 @@ def strict(text: str | bytes, limits: Limits = UNLIMITED) -> Any:
             text,
             object_pairs_hook=_unrepeated,
             parse_constant=_not_finite,
-            parse_int=lambda digits: _integer(_short(digits, limits.integer)),
-            parse_float=lambda digits: _finite(_short(digits, limits.fraction)),
+            parse_int=lambda digits: _integer(_short(digits, limits.integer), limits.size),
+            parse_float=lambda digits: _finite(_short(digits, limits.fraction), limits.size),
         )
         if limits.depth < math.inf and depth(found) > limits.depth:
             raise TooLarge(DEEP)
@@ -124,17 +125,20 @@ def _not_finite(name: str) -> NoReturn:
     raise NotFinite(name)
 
 
-def _finite(digits: str) -> float:
-    if not math.isfinite(number := float(digits)):
+def _finite(digits: str, most: float) -> float:
+    if not math.isfinite(number := float(digits)) or abs(number) > most:
         raise Overflow(digits)
     return number
 
 
-def _integer(digits: str) -> int:
+def _integer(digits: str, most: float) -> int:
     try:
-        return int(digits)
+        number = int(digits)
     except ValueError:  # Python takes no more than 4,300 digits
         raise TooLarge(LONG) from None
+    if abs(number) > most:
+        raise TooLarge(LONG)
+    return number
 
 
 def _short(digits: str, longest: float) -> str:

@@ -52,6 +52,12 @@ def alarms(site: Console) -> Mapping[str, list[str]]:
     return {one.name: one.alarms(site.place.now(), timedelta(minutes=30)) for one in found}
 
 
+@pytest.mark.parametrize("said", [{"disk_free_mb": 10**400}, {"under_review": 1e308}, {"backlog": {"entries": 1e300}}])
+def test_a_number_beyond_all_that_is_counted_hides_no_device(site: Console, said: dict[str, Any]) -> None:
+    with pytest.raises(MalformedMessage, match="holds a number too large"):
+        say(site, **said)
+
+
 def test_the_last_word_of_a_device_is_kept_and_what_it_said_of_itself_outlives_its_last_will(site: Console) -> None:
     say(site, under_review=2, time=NOON - timedelta(minutes=5))
     site.later = timedelta(minutes=1)

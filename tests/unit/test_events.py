@@ -79,6 +79,7 @@ NOT_MESSAGES = {
     b'{"type": NaN}': "message: NaN is not JSON",
     b'{"type": -Infinity}': "message: -Infinity is not JSON",
     b'{"type": 1e999}': "message: holds a number too large",
+    b'{"type": 1e19}': "message: holds a number too large",
     b'{"type": ' + b"9" * 5000 + b"}": "message: holds a number too large",
     b"[" * 100_000: "message: holds a number too large, or is nested too deeply",
     rb'{"type": "\ud800"}': "message: is not UTF-8",
