@@ -23,6 +23,7 @@ from edge.errors import UnreadableInput, plainly
 from edge.records import ExpectedLine, PlaceKind, ReceivingPlace
 from edge.records.master import CODE, FACTOR
 from edge.records.strict_json import NotStrict, strict
+from edge.terminal.plain_text import printable
 from inventory.connect.ports import Away, Omitted, Pulled, PulledItem, PulledUnit
 from inventory.connect.shared_folder import OWN, READ, SHARED, folder, hand_over, is_file, text
 from inventory.expect import LAYOUT as EXPECTED
@@ -45,6 +46,7 @@ ITEMS = Layout(
 WITHDRAWN = Layout(("trailer", "door"), (), " trailer or door", "one for each trailer or door", ITEMS.cell)
 YES_NO = {"yes": True, "no": False}
 LAYOUTS = {"expected": EXPECTED, "withdrawn": WITHDRAWN, "items": ITEMS, "operators": OPERATORS}
+LONGEST_NAME = 200  # Bytes that are left of a file's name: with what is put before and behind it a folder takes 255.
 COPY = "dropped"  # What the copy of a file is called while it is looked at.
 
 Lines = Mapping[ReceivingPlace, Sequence[ExpectedLine]]
@@ -104,13 +106,13 @@ class Incoming:
                 raise UnreadableInput(f"{file}: what is in it? Its name must be one of {known}, or the same with .json")
             self._read(kind, file)
         except UnreadableInput as fault:
-            faults = fault.faults if isinstance(fault, FaultyFile) else (str(fault),)
+            faults = [printable(one) for one in (fault.faults if isinstance(fault, FaultyFile) else (str(fault),))]
             moved = self._moved(file, "refused")
             told = moved.with_name(f"{moved.name}.faults.txt")
             _durably(told, "".join(f"{one}\n" for one in faults))
             hand_over(told)
-            more = f"; and {len(faults) - 1} more, in {moved.name}.faults.txt" if len(faults) > 1 else ""
-            yield Omitted(f"file {file.name}", f"{faults[0]}{more}; nothing of it was taken")
+            more = f"; and {len(faults) - 1} more, in {printable(told.name)}" if len(faults) > 1 else ""
+            yield Omitted(f"file {printable(file.name)}", f"{faults[0]}{more}; nothing of it was taken")
         else:
             self._moved(file, "archive")
 
@@ -137,7 +139,8 @@ class Incoming:
     def _moved(self, file: Path, to: str) -> Path:
         """Where it is now: under its own name, behind the moment, so that none takes the place of another."""
         at = self._now().strftime("%Y%m%dT%H%M%S.%f")
-        return file.rename(self._in / to / f"{at}-{file.name}")
+        name = os.fsdecode(os.fsencode(file.name)[-LONGEST_NAME:])
+        return file.rename(self._in / to / f"{at}-{name}")
 
     def _whole(self, kind: str, file: Path, read: Callable[[], Any]) -> None:
         """A file that takes the place of the one before it."""

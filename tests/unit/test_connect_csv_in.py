@@ -71,6 +71,28 @@ def test_a_file_that_is_still_being_copied_is_left_until_it_is_quiet(folder: Fol
     assert folder.files.pull().expected == {TRAILER: (ExpectedLine("45", "742", "A100", 24, "CS", True),)}
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        (b"items-\xff.csv", "items-\ufffd.csv"),
+        (b"items-\x1b[2J\n\xe2\x80\xaegnp.csv", "items-\ufffd[2J\ufffd\ufffdgnp.csv"),
+        (b"items-" + b"a" * 245 + b".csv", "items-" + "a" * 245 + ".csv"),
+    ],
+    ids=["no text", "no plain text", "as long as may be"],
+)
+@pytest.mark.parametrize(("says", "to"), [("x\n", "refused"), (ITEMS + "A100,Tea,CS,no,,\n", "archive")])
+def test_a_file_is_taken_or_refused_whatever_it_is_called(
+    folder: Folder, name: bytes, shown: str, says: str, to: str
+) -> None:
+    folder.drop(os.fsdecode(name), says)
+    pulled = folder.files.pull()
+    assert [one.what for one in pulled.omitted] == ([f"file {shown}"] if to == "refused" else [])
+    assert (pulled.items is None) == (to == "refused")
+    assert [file for file in (folder.path / "in").iterdir() if file.is_file()] == []
+    for told in (folder.path / "in" / "refused").glob("*.faults.txt"):
+        assert told.read_text("utf-8").startswith(f"{folder.path}/in/{shown}: ")
+
+
 def test_a_bad_row_is_named_and_nothing_of_its_file_is_taken(folder: Folder) -> None:
     folder.drop("expected-1.csv", EXPECTED + "45,5501,,742,A100,24,CS,yes\n45,5501,,743,A100,many,CS,yes\n")
     pulled = folder.files.pull()
