@@ -47,6 +47,7 @@ def devices_retire(
     keys = KeyDirectory(settings.keys)
     with looking(context, config, database) as store:
         found = _unknown(store, keys) if unknown else [_named(one) for one in device or ()]
+        _see_known(store, keys, found)
         if not anyway:
             _see_owed(store, found)
         for at in found:
@@ -76,6 +77,16 @@ def _unknown(store: Store, keys: KeyDirectory) -> list[At]:
         return [at for at in retiring.unknown(transaction) if not keys.of(*at)]
 
 
+def _see_known(store: Store, keys: KeyDirectory, found: list[At]) -> None:
+    from inventory import retiring  # noqa: PLC0415 - see above
+
+    with store.transaction() as transaction:
+        lacking = ["/".join(at) for at in found if not (keys.of(*at) or retiring.is_known(transaction, at))]
+    if lacking:
+        told = f"{', '.join(lacking[:SHOWN])}: nothing is known of it"
+        raise UnreadableInput(f"{told}, and nobody is retired; `/v1/devices` and the console list them")
+
+
 def _see_owed(store: Store, found: list[At]) -> None:
     from inventory import retiring  # noqa: PLC0415 - see above
 
@@ -93,8 +104,6 @@ def _retire(store: Store, keys: KeyDirectory, at: At) -> None:
 
     enrolled = bool(keys.of(*at))
     with store.transaction() as transaction:
-        if not (enrolled or retiring.is_known(transaction, at)):
-            raise UnreadableInput(f"{'/'.join(at)}: nothing is known of it; `/v1/devices` and the console list them")
         retiring.retire(transaction, at, datetime.now(UTC), enrolled=enrolled)
     if enrolled:  # behind the other: whatever is said between is not kept once this is done
         keys.revoke(*at, None)

@@ -108,6 +108,12 @@ def test_nothing_is_lost_without_a_word(store: Store, keys: KeyDirectory, event:
 
 def test_what_nobody_knows_cannot_be_retired(store: Store) -> None:
     assert isinstance(retire(store, "127.0.0.1:1", "north/dock-9").exception, UnreadableInput)
+
+
+def test_where_one_is_not_known_none_is_retired(store: Store, keys: KeyDirectory) -> None:
+    ended = retire(store, "127.0.0.1:1", "north/dock-3", "north/dock-9")
+    assert str(ended.exception).startswith("north/dock-9: nothing is known of it, and nobody is retired; ")
+    assert told_of(store, keys) == ["dock-3", "ghost-1", "ghost-2"]
     for wrong in ((), ("--unknown", "north/dock-3"), ("north",)):
         assert retire(store, "127.0.0.1:1", *wrong).exit_code == 2
 
