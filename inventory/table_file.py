@@ -12,7 +12,7 @@ from typing import Any
 
 from edge import plain_file
 from edge.errors import UnreadableInput, plainly
-from edge.records.strict_json import NotStrict, strict
+from edge.records.strict_json import DEEPEST, Limits, NotStrict, strict
 from edge.terminal.plain_text import is_plain
 
 LARGEST = 20_000_000  # Bytes of a file: a hundred thousand lines, more than any site gets in a day.
@@ -94,7 +94,7 @@ def _csv_rows(path: Path, layout: Layout) -> list[Row]:
 
 def _json_rows(path: Path, layout: Layout) -> list[Row]:
     try:
-        found = strict(_text(path))
+        found = strict(_text(path), Limits(depth=DEEPEST))
     except NotStrict as fault:
         raise UnreadableInput(f"{path}: {fault}; it must be a list of objects in JSON") from None
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):

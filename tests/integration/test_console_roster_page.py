@@ -81,6 +81,16 @@ def upload(browser: Any, content: bytes, name: str = "x.csv") -> Any:
     return browser.post("/roster/file", data={"csrf": token[1], "name": name, **NORTH}, files={"file": ("x", content)})
 
 
+@pytest.mark.parametrize("column", ["name", "forms"])
+def test_what_is_nested_too_deeply_is_told_at_whatever_depth(site: Console, column: str) -> None:
+    """Each reader of it ends at a depth of its own: what the first one takes, the next may not."""
+    with site.client("ana") as browser:
+        for levels in (33, *range(900, 1000, 2)):
+            nested = "[" * levels + "]" * levels
+            answer = upload(browser, f'[{{"{column}": {nested}}}]'.encode(), "x.json")
+            assert (answer.status_code, "nested too deeply" in answer.text) == (409, True), levels
+
+
 def test_what_is_faulty_changes_nothing_and_each_fault_is_told_with_its_line(site: Console) -> None:
     with site.client("ana") as browser:
         upload(browser, FILE)
