@@ -6,10 +6,11 @@ What a device cannot show by itself, this can: it had the events before anybody 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
     from inventory.stock import Move
     from inventory.store import Store
     from inventory.trail import Came, Moved
+
+NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?")
+"""As a database writes one: what Python takes for one besides, 1_2 or other scripts' digits, SQL adds up as another."""
 
 KEY_FILES = "*.pem"  # The files of a directory of keys.
 
@@ -299,10 +303,8 @@ def _added(came: Came) -> Move | None:
 def _is_moved(kept: Moved | None, said: Move | None) -> bool:
     if kept is None or said is None:
         return kept is said
-    try:
-        return {**kept, "quantity": Decimal(str(kept["quantity"]))} == said
-    except InvalidOperation:  # what somebody wrote there is no number
-        return False
+    quantity = str(kept["quantity"])
+    return NUMBER.fullmatch(quantity) is not None and {**kept, "quantity": Decimal(quantity)} == said
 
 
 def devices(store: Store, name: str | None) -> list[Progress]:

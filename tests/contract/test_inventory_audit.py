@@ -356,6 +356,17 @@ def test_what_breaks_no_chain_is_counted(store: Store, what: str) -> None:
     assert not report.whole
 
 
+@pytest.mark.parametrize("quantity", ["1_5", "\u0661\u0665", "+15x", "NaN"])
+def test_a_quantity_that_sql_adds_up_as_another_one_is_found(store: Store, quantity: str) -> None:
+    """SQLite keeps any text where a number should be, and Python takes some of these for 15."""
+    if store.engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL keeps numbers alone")
+    its = {"quantity": quantity, "event": identity(1, 4), "line": ADDS}
+    put = text("UPDATE stock_moves SET quantity = :quantity WHERE event_id = :event AND line = :line")
+    attack(store, lambda transaction: transaction.execute(put, its))
+    assert verify(store).broken == Broken(4, Wrong.STOCK_ALTERED)
+
+
 def test_whatever_is_altered_in_any_column_is_found_but_for_what_the_page_lists(store: Store, repository: Path) -> None:
     """One column of one row after the other, and back."""
     store.keep_rejected(b"rubbish", "a topic", "a reason")
