@@ -144,17 +144,24 @@ def _agreed(came: Sequence[Reading], form: Form, sure_from: float) -> Reading:
 
 def _held_against(first: Reading, own: Reading | None, sure_from: float) -> Reading:
     """The reading that counts, with what the device's own recogniser surely heard otherwise as doubt about it."""
-    if own is None or own is first or {first.not_understood, own.not_understood} != {None}:
+    if own is None or own is first or first.not_understood is not None:
         return first
-    if (first.act, first.command) != (own.act, own.command) and _is_sure(own, sure_from):
+    said = own.fields or own.unrecorded  # of what is no entry it may still surely say which thing it is about
+    if own.not_understood is not None and not said:
+        return first
+    # Of two that sound alike the model may say which.
+    sure = {
+        name: (one.value, *one.rivals)
+        for name, one in said.items()
+        if one.value is not None and one.confidence >= sure_from
+    }
+    another = (first.act, first.command) != (own.act, own.command)
+    if another and (_is_sure(own, sure_from) or sure.keys() - first.fields):
         return Reading(first.interpreter, first.form, first.words, {}, NotUnderstood.NOT_DICTATION)
     fields = dict(first.fields)
-    for name, heard in own.fields.items():
-        if heard.value is None or heard.confidence < sure_from:
-            continue
-        either = (heard.value, *heard.rivals)  # of two that sound alike the model may say which
+    for name, either in sure.items():
         if (read := fields.get(name)) is None:
-            fields[name] = replace(heard, confirmed=False)
+            fields[name] = replace(said[name], confirmed=False)
         elif not any(_alike(read.value, one) for one in either):
             fields[name] = replace(read, rivals=tuple(dict.fromkeys((*read.rivals, *either))))
     return replace(first, fields=fields)

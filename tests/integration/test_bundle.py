@@ -303,14 +303,14 @@ def test_a_bomb_is_told_whatever_it_claims(whole: Path, keyid: str, repository: 
     claims = 700_000_000
     deflated = zlib.compressobj(9, zlib.DEFLATED, -15)
     bomb = b"".join([*(deflated.compress(bytes(1_000_000)) for _ in range(claims // 1_000_000)), deflated.flush()])
-    for size, told in ((claims, "claims 700,000,000 bytes, of 100,000,000 at most"), (50_000_000, "is damaged")):
+    for size, told in ((claims, "claims 700,000,000 bytes, of 20,000,000 at most"), (5_000_000, "is damaged")):
         path = tmp_path / "bomb.zip"
         with ZipFile(path, "w") as made:
             for name, content in parts(whole).items():
-                made.writestr(name, bomb if name == RECORDING else content)
+                made.writestr(name, bomb if name == READING else content)
         data = path.read_bytes()
         for header, method, sizes in ((b"PK\3\4", 8, 18), (b"PK\1\2", 10, 20)):
-            at = data.index(RECORDING.encode(), data.index(header, data.index(b"PK\1\2") if header[2] == 1 else 0))
+            at = data.index(READING.encode(), data.index(header, data.index(b"PK\1\2") if header[2] == 1 else 0))
             at -= 30 if header[2] == 3 else 46
             there = struct.pack("<2I", len(bomb), size)
             data = data[: at + method] + struct.pack("<H", 8) + data[at + method + 2 :]
@@ -318,6 +318,39 @@ def test_a_bomb_is_told_whatever_it_claims(whole: Path, keyid: str, repository: 
         path.write_bytes(data)
         checked = limited(repository, path, keyid)
         assert (refused(checked), told in checked.stderr, checked.stderr.count("\n")) == (True, True, 1), checked
+
+
+def deflated(parts: Parts, path: Path, hidden: bytes = b"", also: str = "never") -> Path:
+    """As a device writes it, but for what is hidden behind each text's end, and for a recording that is deflated."""
+    body, directory = b"", b""
+    for name, content in parts.items():
+        pressed = zlib.compressobj(9, zlib.DEFLATED, -15)
+        packed, method = content, int(not name.endswith(".flac") or name == also) * 8
+        if method:
+            packed = pressed.compress(content) + pressed.flush() + hidden
+        of = (0, method, 0, 0x21, zlib.crc32(content), len(packed), len(content), len(name))
+        beside = (*[0] * 3, 0, 0o600 << 16, len(body))
+        directory += struct.pack("<4s2H4H3I5H2I", b"PK\1\2", 3 << 8 | 20, 20, *of, *beside) + name.encode()
+        body += struct.pack("<4sH4H3I2H", b"PK\3\4", 20, *of, 0) + name.encode() + packed
+    end = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, len(parts), len(parts), len(directory), len(body), 0)
+    path.write_bytes(body + directory + end)
+    return path
+
+
+def test_nothing_is_hidden_behind_what_is_deflated(whole: Path, keyid: str, check: Check, tmp_path: Path) -> None:
+    good = parts(whole)
+    assert check(deflated(good, tmp_path / "good.zip"), keyid).stdout == "1 holds\n2 holds\n3 holds\n"
+    checked = check(deflated(good, tmp_path / "hidden.zip", b"<script>"), keyid)
+    assert (refused(checked), checked.stdout, "is damaged" in checked.stderr) == (True, "", True)
+
+
+def test_no_recording_is_deflated_and_a_hundred_times_as_large(
+    whole: Path, keyid: str, check: Check, tmp_path: Path
+) -> None:
+    bomb = {**parts(whole), RECORDING: bytes(99_000_000)}
+    checked = check(deflated(bomb, tmp_path / "bomb.zip", also=RECORDING), keyid)
+    assert (refused(checked), checked.stdout) == (True, "")
+    assert "is compressed in a way that no device uses" in checked.stderr
 
 
 def test_a_damaged_member_is_told_in_a_line(whole: Path, keyid: str, check: Check, tmp_path: Path) -> None:

@@ -121,6 +121,17 @@ def unclear(who: str) -> Reading:
     return replace(reading, fields={**reading.fields, "quantity": FieldReading(20, ("twenty",), 1.0, rivals=(12,))})
 
 
+def half_sure(who: str) -> Reading:
+    """A reading of which the count was not surely heard."""
+    reading = said(who)
+    return replace(reading, fields={**reading.fields, "quantity": FieldReading(12, ("twelve",), 0.5)})
+
+
+def no_entry(who: str) -> Reading:
+    """Something of a pallet: "pallet 742 does not scan"."""
+    return replace(declined(who, CHATTER), unrecorded={"pallet_id": FieldReading("742", ("742",), 1.0)})
+
+
 CLOUD_FIRST = {
     "the model counts where the device is not sure": (
         {ONE: said("a"), OURS: said("d", 0.8, pallet_id="743", quantity=20, dock=None)},
@@ -141,6 +152,22 @@ CLOUD_FIRST = {
     "the device surely heard an entry, the model a yes": (
         {ONE: did("a", Act.YES), OURS: said("d")},
         "repeat not_understood",
+    ),
+    "the device surely heard a dock of an entry, and a count perhaps, the model a yes": (
+        {ONE: did("a", Act.YES), OURS: half_sure("d")},
+        "repeat not_understood",
+    ),
+    "the device surely heard a dock of a correction, and a count perhaps, the model the same as an entry": (
+        {ONE: said("a"), OURS: replace(half_sure("d"), act=Act.AMEND)},
+        "accept",
+    ),
+    "the device surely heard that another pallet does not scan, the model an entry": (
+        {ONE: said("a", pallet_id="7777"), OURS: no_entry("d")},
+        "ask field_ambiguous:pallet_id",
+    ),
+    "the device surely heard something of a pallet that is no entry, the model an entry of it": (
+        {ONE: said("a"), OURS: no_entry("d")},
+        "accept",
     ),
     "the model an entry, the device surely a cancel": (
         {ONE: said("a"), OURS: replace(did("d", Act.CANCEL), words=(Word("cancel", 0, 1, 1.0),))},
@@ -164,6 +191,15 @@ CLOUD_FIRST = {
 def test_what_is_concluded_where_the_model_counts(rules: Rules, mode: Mode, name: str) -> None:
     opinions, expected = CLOUD_FIRST[name]
     assert told(rules, mode, opinions) == expected
+
+
+@each_of("mode", [Mode.CLOUD_FIRST, Mode.CASCADE])
+@each_of("act", [Act.YES, Act.NO, Act.CANCEL])
+def test_where_the_device_surely_heard_a_value_no_model_makes_an_answer_of_it(
+    rules: Rules, mode: Mode, act: Act
+) -> None:
+    weighed = weigh({ONE: did("a", act), OURS: half_sure("d")}, mode, rules.form, SURE)
+    assert weighed.not_understood is CHATTER
 
 
 @each_of("mode", [Mode.CLOUD_FIRST, Mode.CASCADE])
