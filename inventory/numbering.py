@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, insert, select, update
 
 from edge.errors import UnreadableInput
 from edge.terminal.tables import many
@@ -51,11 +51,22 @@ def number_sent(transaction: Connection, site: str, kind: str, who: str, above: 
     return version
 
 
+def note_taken(transaction: Connection, site: str, kind: str, version: int, now: datetime) -> None:
+    """The broker took a version that `number_sent` has numbered."""
+    its = (catalogue.c.site == site, catalogue.c.kind == kind + SENT, catalogue.c.version == version)
+    transaction.execute(update(catalogue).where(*its).values(published_at=now))
+
+
 def see_taken(transaction: Connection, site: str, kind: str, version: int) -> None:
     """See that no device would refuse this version as older than what it has. Raises RefusedByDevices.
 
     A version that nobody can have made is told in the log, and holds nothing up.
     """
+    if (sent := floors(transaction, site).get(kind, 0)) > version:
+        raise RefusedByDevices(
+            f"{site} {kind}: version {sent} was sent since, and devices that have it would refuse {version} as old; "
+            "nothing was sent: make it anew, which counts on from there, and publish that"
+        )
     above = {name: has for name, has in _run_by_devices(transaction, site, kind).items() if has > version}
     if beyond := [name for name, has in above.items() if has > FARTHEST]:
         log.warning("%s %s: %s: says that it has a version that nobody made: look at it", site, kind, ", ".join(beyond))
@@ -69,8 +80,8 @@ def see_taken(transaction: Connection, site: str, kind: str, version: int) -> No
 
 def floors(transaction: Connection, site: str) -> dict[str, int]:
     """The version of each kind that was published last, also of the roster: older ones are nothing for a device."""
-    sent = catalogue.c.published_at.is_not(None) | catalogue.c.kind.like(f"%{SENT}")
-    wanted = select(catalogue.c.kind, func.max(catalogue.c.version)).where(catalogue.c.site == site, sent)
+    sent = (catalogue.c.site == site, catalogue.c.published_at.is_not(None))
+    wanted = select(catalogue.c.kind, func.max(catalogue.c.version)).where(*sent)
     found: dict[str, int] = {}
     for kind, version in transaction.execute(wanted.group_by(catalogue.c.kind)):
         name = kind.removesuffix(SENT)

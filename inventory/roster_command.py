@@ -74,7 +74,7 @@ def roster(
         raise typer.BadParameter("give FILE or --withdraw, not both")
     operators = () if file is None else whole(partial(read_file, forms=load_forms(settings.forms)), file)
     signer = signer_of(sign)
-    from inventory.numbering import number_sent, see_taken  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
+    from inventory import numbering  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
     from inventory.sending import retained, send  # noqa: PLC0415 - nor for MQTT
 
     now, before = datetime.now(UTC), None
@@ -82,10 +82,12 @@ def roster(
         before = taken(retained(settings, "roster", Topics.roster(settings.prefix, where)), where, signer.public)
         above = 0 if before is None else before.version
         with store.transaction() as transaction:
-            version = number_sent(transaction, where, ROSTER, whoever(), above, now)
-            see_taken(transaction, where, ROSTER, version)
-    after = Roster(where, version, operators)
-    send(settings, "roster", {Topics.roster(settings.prefix, where): signed_roster(after, signer, now)}, retain=True)
+            version = numbering.number_sent(transaction, where, ROSTER, whoever(), above, now)
+            numbering.see_taken(transaction, where, ROSTER, version)
+        message = signed_roster(Roster(where, version, operators), signer, now)
+        send(settings, "roster", {Topics.roster(settings.prefix, where): message}, retain=True)
+        with store.transaction() as transaction:
+            numbering.note_taken(transaction, where, ROSTER, version, now)
     say(f"{where}: version {version}, {many(len(operators), 'operator') if operators else 'withdrawn'}")
 
 

@@ -430,6 +430,10 @@ class ClipPolicy(StrEnum):
     UNCLEAR = "unclear"
 
 
+FLOORED = r"^(roster|expected|catalogue/.+)$"
+"""Of what a lowest version may be said: under another name it would hold for nothing."""
+
+
 class Deliver(Section):
     """The way to the inventory."""
 
@@ -445,7 +449,7 @@ class Deliver(Section):
     decisions_key: Place | None = Field(
         None, description="public key (PEM) of who decides, announces and names operators for a site; unset: nobody"
     )
-    floors: dict[str, Annotated[int, Field(ge=0)]] | None = Field(
+    floors: dict[Annotated[str, Field(pattern=FLOORED)], Annotated[int, Field(ge=0)]] | None = Field(
         None, description="the lowest version taken of roster, expected and catalogue/KIND; unset: any"
     )
     clips: ClipPolicy = Field(

@@ -14,7 +14,7 @@ from edge.errors import UnreadableInput
 from edge.hash_chain import PublicKey
 from edge.records.master import Row
 from inventory.catalogue import FaultyRows, Outdated, SiteCatalogue
-from inventory.numbering import RefusedByDevices, floors, number_sent
+from inventory.numbering import RefusedByDevices, floors, note_taken, number_sent
 from inventory.statuses import StatusWord
 from inventory.store import Store
 from tests.dictated import ANOTHER, KEY, payload
@@ -151,7 +151,24 @@ def test_versions_count_on_from_what_was_sent_and_from_what_devices_have(url: st
         assert north.kinds()[0].kind == "docks"  # the roster is none of these
         assert len(north.kinds()) == 1
         with store.transaction() as transaction:
-            assert floors(transaction, "north") == {"roster": ahead + 51}  # the docks were not published yet
+            note_taken(transaction, "north", "roster", ahead + 1, NOW)
+            # Of the roster no broker took a later one, and the docks were not published yet.
+            assert floors(transaction, "north") == {"roster": ahead + 1}
+
+
+def test_what_a_later_one_was_sent_of_is_not_published_without_a_word(url: str) -> None:
+    """The roster of the console, made before one that the command sent: no device has said yet what it has."""
+    with closing(Store.open(url, now=lambda: NOW)) as store:
+        north = store.catalogue("north")
+        made = north.put("docks", [("line 2", {"value": "A"})], "ben", "begun", "x.csv")
+        with store.transaction() as transaction:
+            later = number_sent(transaction, "north", "docks", "ben", 0, NOW)
+        north.signed(made, b"{}", KEY.public)  # no broker took the later one
+        with store.transaction() as transaction:
+            note_taken(transaction, "north", "docks", later, NOW)
+        with pytest.raises(RefusedByDevices, match=f"version {later} was sent since"):
+            north.signed(made, b"{}", KEY.public)
+        north.signed(north.rollback("docks", made.version, "ben", "a later one was sent"), b"{}", KEY.public)
 
 
 def test_a_version_that_devices_would_refuse_is_not_published_without_a_word(

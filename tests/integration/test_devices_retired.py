@@ -18,7 +18,7 @@ from edge.hash_chain import Signer
 from inventory.cli import commands
 from inventory.console import fleet
 from inventory.keys import KeyDirectory
-from inventory.numbering import number_sent
+from inventory.numbering import note_taken, number_sent
 from inventory.statuses import StatusWord
 from inventory.store import Store
 from tests.databases import Read, reader
@@ -127,6 +127,7 @@ def test_who_is_enrolled_is_told_below_which_versions_nothing_is_to_be_taken(
     north.sent([docks])
     with store.transaction() as transaction:
         roster = number_sent(transaction, "north", "roster", "ben", docks.version, datetime.now(UTC))
+        note_taken(transaction, "north", "roster", roster, datetime.now(UTC))
     (tmp_path / "dock-4.pem").write_bytes(ANOTHER.public.pem)
     ended = CliRunner().invoke(commands, ["keys", "enrol", "north/dock-4", str(tmp_path / "dock-4.pem")])
     told = ended.stdout.splitlines()[1]

@@ -439,3 +439,11 @@ def values_of(settings: object, key: tuple[str, ...]) -> Iterator[bool]:
             yield from values_of(table, key[1:])
     else:
         yield from values_of(getattr(settings, key[0]), key[1:])
+
+
+def test_a_lowest_version_is_said_of_what_there_is(written: Written) -> None:
+    """Under a name that is none it would hold for nothing, and a fresh device would take what is older."""
+    for name in ("docks", "rosters", "catalogue/", "catalogue"):
+        assert name in refused(written(f'[deliver]\nfloors = {{ "{name}" = 5 }}\n'))
+    known = written('[deliver]\nfloors = { roster = 5, expected = 6, "catalogue/items.units" = 7 }\n')
+    assert load(Settings, known).deliver.floor("catalogue/items.units") == 7
