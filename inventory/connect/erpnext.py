@@ -73,6 +73,9 @@ WHY: Mapping[str, Why] = {
 }
 """What an operator can be told of an exception of ERPNext's."""
 
+NAMES_NOTHING = "LinkValidationError"
+"""What it throws where a receipt names what is not there: all else in it is ERPNext's own, or was looked for before."""
+
 Record = Mapping[str, Any]
 
 
@@ -349,6 +352,8 @@ class ErpNext:
         if answer.status == CONFLICT or exception == "UniqueValidationError":
             # It is there already, by a try whose answer never came: whoever looks will find it.
             return Away(f"{self._name}: {self._web.address} has it already: {told}")
+        if exception == NAMES_NOTHING:
+            return Unset(Why.PLACE_UNKNOWN, f"a warehouse that the settings name: {told}")
         return Declined(WHY.get(exception, Why.OTHER), told)
 
 

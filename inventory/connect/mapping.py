@@ -34,14 +34,15 @@ def unit_of(posting: Posting, units: Mapping[str, str]) -> str | None:
 
 
 def place_of(posting: Posting, places: Mapping[str, str]) -> str | None:
-    """The other system's name of the place; None: wherever the order goes. Raises Declined.
+    """The other system's name of the place; None: wherever the order goes. Raises Unset.
 
-    Where no places are set a door is just the way in. Where some are, one that is not among them is a mistake.
+    Where no places are set a door is just the way in. Where some are, one that is not among them is lacking there: the
+    device has taken it for a door.
     """
     if posting.place is None or not places:
         return None
     if posting.place not in places:
-        raise Declined(Why.PLACE_UNKNOWN, f"{posting.place}: places does not say what it is called there")
+        raise Unset(Why.PLACE_UNKNOWN, f"{posting.place}: places does not say what it is called there")
     return places[posting.place]
 
 

@@ -84,7 +84,7 @@ class OdooNames:
         unit = unit_of(posting, self._settings.units)
         if unit is None:
             raise Declined(Why.UNIT_UNKNOWN, "no unit was said, and which one is meant is nobody's guess")
-        none = lambda told: Declined(Why.UNIT_UNKNOWN, f"the unit {unit!r} {told}")  # noqa: E731
+        none = lambda told: Unset(Why.UNIT_UNKNOWN, f"the unit {unit!r}, which units names, {told}")  # noqa: E731
         return int(self._one(UOM, [["name", "=", unit]], ["name"], none)["id"])
 
     def place(self, posting: Posting, picking: Record) -> int:
@@ -99,7 +99,7 @@ class OdooNames:
         return self._location(self._settings.damaged)
 
     def _location(self, name: str) -> int:
-        none = lambda told: Declined(Why.PLACE_UNKNOWN, f"the location {name!r} {told}")  # noqa: E731
+        none = lambda told: Unset(Why.PLACE_UNKNOWN, f"the location {name!r}, which the settings name, {told}")  # noqa: E731
         return int(self._one(LOCATION, [["complete_name", "=", name]], ["complete_name"], none)["id"])
 
     def package(self, pallet: str) -> int:

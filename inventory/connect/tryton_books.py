@@ -203,9 +203,10 @@ class TrytonBooks:
         if not places:
             return None
         code = places.get(place or ANY) or places.get(ANY)
+        if code is None and place is None:
+            raise Declined(Why.PLACE_UNKNOWN, "says no dock or door")
         if code is None:
-            told = "says no dock or door" if place is None else f"{place}: [tryton] places does not say what it is"
-            raise Declined(Why.PLACE_UNKNOWN, told)
+            raise Unset(Why.PLACE_UNKNOWN, f"{place}: [tryton] places does not say what it is")
         found = self._session.search("stock.location", [["code", "=", code], ["type", "=", "storage"]], ("code",))
         if len(found) != 1:
             raise Unset(Why.PLACE_UNKNOWN, f"location {code!r}, which [tryton] places names: {len(found)} there")

@@ -10,7 +10,7 @@ import pytest
 
 from edge.errors import Misconfigured
 from inventory.connect.erpnext import ErpNext, ErpNextSettings
-from inventory.connect.ports import Away, Declined, DocumentState, Omitted, PulledItem, PulledUnit, Why
+from inventory.connect.ports import Away, Declined, DocumentState, Omitted, PulledItem, PulledUnit, Unset, Why
 from tests.other_erpnext import KEY, REFERENCE, SECRET, OtherErpNext, Thrown
 from tests.postings import because, posting
 from tests.rows import each_of
@@ -91,6 +91,15 @@ def test_what_erpnext_throws_is_told_in_its_words_without_its_tags(other: OtherE
         "You cannot create a receipt within the closed period",
     )
     assert other.receipts() == []
+
+
+def test_what_the_settings_lack_or_name_wrongly_is_no_operators_fault(other: OtherErpNext) -> None:
+    for settings, told in (({"units": {}}, "CS: units"), ({"places": {"A": "Dock"}}, "B: places")):
+        with pytest.raises(Unset, match=told):
+            connected(other, **settings).post(posting(), None)
+    other.thrown = Thrown(417, "LinkValidationError", "Could not find Row #1: Accepted Warehouse: Rampe")
+    with pytest.raises(Unset, match="a warehouse that the settings name: Could not find Row #1"):
+        connected(other, places={"B": "Rampe"}).post(posting(), None)
 
 
 def test_a_receipt_is_part_of_its_order(other: OtherErpNext) -> None:

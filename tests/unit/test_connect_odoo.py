@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from edge.errors import Misconfigured
 from inventory.connect.odoo import Odoo
 from inventory.connect.odoo_names import OdooSettings
-from inventory.connect.ports import Away, Declined, DocumentState, Omitted, PulledItem, PulledUnit, Why
+from inventory.connect.ports import Away, Declined, DocumentState, Omitted, PulledItem, PulledUnit, Unset, Why
 from tests.other_odoo import DAMAGED, INPUT, KEY, REFERENCE, STOCK, OtherOdoo
 from tests.postings import because, posting
 from tests.rows import each_of
@@ -101,6 +101,23 @@ def test_what_has_no_place_there_is_declined_and_changes_nothing(
     assert found.value.why is why
     assert other.stock() == {}
     assert [one[REFERENCE] for one in other.pickings()] == [False]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said", "told"),
+    [
+        ({"units": {"CS": "Kiste"}}, {}, "the unit 'Kiste', which units names, is not known in Odoo"),
+        ({"places": {"B": "WH/Rampe"}}, {}, "the location 'WH/Rampe', which the settings name, is not known in Odoo"),
+        ({"damaged": "WH/Bruch"}, {"damaged": Decimal(2)}, "the location 'WH/Bruch'"),
+        ({"places": {"A": "WH/Input"}}, {}, "B: places does not say what it is called there"),
+        ({"units": {}}, {}, "CS: units does not say what it is called there"),
+    ],
+)
+def test_what_the_settings_lack_or_name_wrongly_is_no_operators_fault(
+    other: OtherOdoo, settings: dict[str, Any], said: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(Unset, match=told):
+        connected(other, **settings).post(posting(**said), None)
 
 
 def test_a_receipt_is_part_of_its_order_and_the_rest_stays_open(other: OtherOdoo) -> None:
