@@ -159,8 +159,9 @@ def pull(
 ) -> None:
     """Show what the other system knows: orders to be received by trailer, items with their units, operators.
 
-    It says beforehand which lists would be published and which notices withdrawn: only such as this connector itself
-    has published. With --publish the devices get it now, as they do every pull_minutes while the connector runs.
+    It says beforehand which lists would be published, which notices withdrawn, and what would change of items and
+    operators: only such as this connector itself has published are taken out. With --publish the devices get it now,
+    as they do every pull_minutes while the connector runs.
     """
     with _desk(name, file, config, database) as at:
         if not publish:
@@ -241,6 +242,8 @@ def _tell_pulled(pulled: Pulled) -> None:
 
 
 def _tell_planned(at: ConnectorDesk, pulled: Pulled) -> None:
+    for told in at.changes(pulled):
+        say(f"with --publish: {told}")
     if "expected" not in at.settings.pull:
         return
     plan = at.plan(pulled)

@@ -15,16 +15,18 @@ from edge.deliver.signed import LARGEST, MOST_LINES, signed_list, size_of_list
 from edge.hash_chain import Signer
 from edge.records import ExpectedLine, ExpectedList, Operator, ReceivingPlace, plain
 from edge.terminal.tables import many
-from inventory.catalogue import SiteCatalogue
+from inventory.catalogue import SiteCatalogue, Version, difference
 from inventory.catalogue_publishing import publish, publish_roster
 from inventory.connect.ports import Omitted, Pulled, PulledItem
 from inventory.expect import CODE, pallet_fields
 from inventory.expected import Kept, kept, replaced
 from inventory.forms import load_forms
+from inventory.master_kinds import Kind
 from inventory.roster import ROSTER, kind_of
 from inventory.sending import send
 from inventory.settings import InventorySettings
 from inventory.store import Store
+from inventory.table_file import Cells
 
 REASON = "pulled from the other system"
 ITEMS, UNITS = "items", "items.units"
@@ -155,42 +157,90 @@ class Publishing:
     def items(self, items: Sequence[PulledItem]) -> list[str]:
         """Publish the items and their units, where they differ; what was done, a line each. Raises FaultyRows."""
         catalogue = self._store.catalogue(self._site, self._settings.forms)
-        history = catalogue.history(ITEMS)
-        known = {row["value"]: row for row in history[0].rows} if history else {}
-        rows = [{**known.get(one.code, {}), "value": one.code} for one in items]  # what it is called here stays
-        units = [
-            {"value": one.code, "unit": unit.code, "factor": plain(float(unit.factor)), "base": one.base}
-            for one in items
-            for unit in one.units
-        ]
-        told = [self._put(catalogue, ITEMS, rows), self._put(catalogue, UNITS, units)]
-        if any(told):
+        told = self._put(catalogue, of_items(catalogue, items, self._source))
+        if told:
             publish(self._settings, catalogue, self._signer, (ITEMS, UNITS))
-        return [one for one in told if one]
+        return told
 
     def operators(self, operators: Sequence[Operator]) -> list[str]:
         """Publish who may sign on, where it differs; what each may do here stays as it is. Raises FaultyRows."""
-        forms = load_forms(self._settings.forms)
-        versions = SiteCatalogue(
-            self._site, self._store.transaction, lambda: datetime.now(UTC), of=lambda _: kind_of(set(forms))
-        )
-        history = versions.history(ROSTER)
-        known = {row["name"]: row for row in history[0].rows} if history else {}
-        rows = [{**known.get(one.name, {}), "name": one.name, "number": one.number or ""} for one in operators]
-        told = self._put(versions, ROSTER, rows)
+        versions = rosters(self._settings, self._store, self._site)
+        told = self._put(versions, of_operators(versions, operators, self._source))
         if told:
             publish_roster(self._settings, versions, self._signer)
-        return [told] if told else []
+        return told
 
-    def _put(self, catalogue: SiteCatalogue, kind: str, rows: Sequence[dict[str, str]]) -> str | None:
-        """Make a version of these rows, if there is any and it differs."""
-        history = catalogue.history(kind)
-        cells = [{name: cell for name, cell in row.items() if cell} for row in rows]
-        if not cells or (history and [dict(row) for row in history[0].rows] == cells):
-            return None
-        listed = [(f"row {row['value'] if 'value' in row else row['name']!r}", row) for row in cells]
-        made = catalogue.put(kind, listed, f"connect {self._name}", REASON, self._name)
-        return f"{kind}: version {made.version}, {made.what}"
+    def _put(self, catalogue: SiteCatalogue, wanted: Mapping[str, Sequence[Cells]]) -> list[str]:
+        """Make a version of the rows of each kind that differ."""
+        told = []
+        for kind, rows in wanted.items():
+            listed = [(f"row {row['value'] if 'value' in row else row['name']!r}", row) for row in rows]
+            made = catalogue.put(kind, listed, self._source, REASON, self._name)
+            told.append(f"{kind}: version {made.version}, {made.what}")
+        return told
+
+
+def rosters(settings: InventorySettings, store: Store, site: str) -> SiteCatalogue:
+    """The versions of a site's roster."""
+    forms = set(load_forms(settings.forms))
+    return SiteCatalogue(site, store.transaction, lambda: datetime.now(UTC), of=lambda _: kind_of(forms))
+
+
+def of_items(catalogue: SiteCatalogue, items: Sequence[PulledItem], source: str) -> dict[str, list[Cells]]:
+    """The rows of the items and of their units, of what differs; those of others stay. None at all withdraw nothing."""
+    if not items:
+        return {}
+    history = catalogue.history(ITEMS)
+    known = {row["value"]: row for row in history[0].rows} if history else {}
+    rows: list[Cells] = [
+        {**known.get(one.code, {}), "value": one.code} for one in items
+    ]  # what it is called here stays
+    units: list[Cells] = [
+        {"value": one.code, "unit": unit.code, "factor": plain(float(unit.factor)), "base": one.base}
+        for one in items
+        for unit in one.units
+    ]
+    rows += _of_others(history, "value", rows, source)
+    there, units_before = {row["value"] for row in rows}, catalogue.history(UNITS)
+    units += [row for row in _of_others(units_before, "value unit", units, source) if row["value"] in there]
+    return _differing(history, ITEMS, rows) | _differing(units_before, UNITS, units)
+
+
+def of_operators(versions: SiteCatalogue, operators: Sequence[Operator], source: str) -> dict[str, list[Cells]]:
+    """The rows of who may sign on, if they differ; those of others stay. None at all withdraw nobody."""
+    if not operators:
+        return {}
+    history = versions.history(ROSTER)
+    known = {row["name"]: row for row in history[0].rows} if history else {}
+    rows: list[Cells] = [{**known.get(one.name, {}), "name": one.name, "number": one.number or ""} for one in operators]
+    return _differing(history, ROSTER, rows + _of_others(history, "name", rows, source))
+
+
+def changes(catalogue: SiteCatalogue, kind: Kind, rows: Sequence[Cells]) -> str:
+    """What these rows would change, for a person; what they take out is named."""
+    history = catalogue.history(kind.name)
+    differs = difference(kind, history[0].rows if history else (), rows)
+    gone = f" ({', '.join(differs.removed)})" if differs.removed else ""
+    return f"{kind.name}: {differs.told}{gone}"
+
+
+def _of_others(history: Sequence[Version], key: str, ours: Sequence[Cells], source: str) -> list[Cells]:
+    """The rows of the latest version that somebody else has put there, and that are none of ours."""
+
+    def known_by(row: Cells) -> tuple[str, ...]:
+        return tuple(row.get(column, "") for column in key.split())
+
+    whose: dict[tuple[str, ...], str] = {}
+    for one in reversed(history):
+        whose = {known_by(row): whose.get(known_by(row), one.who) for row in one.rows}
+    named, latest = {known_by(row) for row in ours}, history[0].rows if history else ()
+    return [dict(row) for row in latest if known_by(row) not in named and whose[known_by(row)] != source]
+
+
+def _differing(history: Sequence[Version], kind: str, rows: Sequence[Cells]) -> dict[str, list[Cells]]:
+    """The rows by their kind, if there is any and they are not those of the latest version."""
+    cells: list[Cells] = [{name: cell for name, cell in row.items() if cell} for row in rows]
+    return {} if not cells or (history and [dict(row) for row in history[0].rows] == cells) else {kind: cells}
 
 
 def _same(line: ExpectedLine, lines: Sequence[ExpectedLine]) -> bool:

@@ -23,11 +23,22 @@ from inventory.connect.engine import Engine, Round
 from inventory.connect.ledger import Ledger
 from inventory.connect.ports import Away, Connector, Declined, Posting, Pulled, left_out
 from inventory.connect.postings import posting
-from inventory.connect.pulling import Plan, Publishing, planned, source_of
+from inventory.connect.pulling import (
+    Plan,
+    Publishing,
+    changes,
+    of_items,
+    of_operators,
+    planned,
+    rosters,
+    source_of,
+)
 from inventory.connect.settings import KINDS, ConnectionSettings
 from inventory.connect.steps import wait_s
 from inventory.connect.telling import tell_declined
 from inventory.forms import load_forms, roles
+from inventory.master_kinds import kind_named
+from inventory.roster import kind_of
 from inventory.settings import InventorySettings
 from inventory.store import Store
 
@@ -115,6 +126,19 @@ class ConnectorDesk:
             return Plan()
         known = [one for one in self.store.expected() if one.expected.site == self.settings.site]
         return planned(known, pulled.expected, source_of(self.name))
+
+    def changes(self, pulled: Pulled) -> list[str]:
+        """What publishing it would change of items, units and operators, a line each."""
+        site, source, wanted, told = self.settings.site, source_of(self.name), self.settings.pull, []
+        if "items" in wanted and pulled.items is not None:
+            catalogue = self.store.catalogue(site, self.inventory.forms)
+            items = of_items(catalogue, pulled.items, source)
+            told += [changes(catalogue, kind_named(kind), rows) for kind, rows in items.items()]
+        if "operators" in wanted and pulled.operators is not None:
+            versions = rosters(self.inventory, self.store, site)
+            roster = of_operators(versions, pulled.operators, source)
+            told += [changes(versions, kind_of(()), rows) for rows in roster.values()]
+        return told
 
 
 def _published(publish: Callable[[], list[str]]) -> list[str]:

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,12 @@ from typer.testing import CliRunner, Result
 from edge.errors import Unfinished
 from edge.keep import device_key
 from edge.keep.device_key import KEY
+from inventory.catalogue import SiteCatalogue
 from inventory.cli import commands as inventory_commands
 from inventory.connect.command import commands
 from inventory.forms import load_forms
 from inventory.judge import Sound, judge
+from inventory.roster import kind_of
 from inventory.settings import InventorySettings
 from inventory.store import Store
 from tests.dictated import cancelled, identity, payload, recorded
@@ -195,3 +198,47 @@ def test_a_pull_says_beforehand_what_it_would_change_and_withdraws_only_its_own(
         assert there() == {"trailer/5501": 1, "trailer/5502": 1, "trailer/700123": 0}
     told = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
     assert "trailer/700123: withdrawn: notice SH1, since csv has it no more" in told
+
+
+def test_a_pull_takes_out_only_the_items_and_operators_that_it_has_put_there(
+    site: Site, free_port: Callable[[], int]
+) -> None:
+    share = site.directory / "share"
+    (share / "in").mkdir(parents=True)
+    device_key.of(site.directory)
+    at = site.store.catalogue("north")
+    at.put("items", [("line 2", {"value": "B900"})], "ben", "begun", "x.csv")
+    at.put("items.units", [("line 2", {"value": "B900", "unit": "CS", "factor": "9", "base": "EA"})], "b", "r", "x.csv")
+
+    def drop(**files: str) -> str:
+        for name, text in files.items():
+            path = share / "in" / f"{name}.csv"
+            path.write_text(text)
+            os.utime(path, (1, 1))
+        looked = site.run("pull", "csv")
+        assert looked.exit_code == 0, looked
+        assert site.run("pull", "csv", "--publish").exit_code == 0
+        return looked.stdout
+
+    with Mosquitto(site.directory / "broker", free_port(), persistent=True) as broker:
+        config = site.directory / "inventory.toml"
+        config.write_text(f"{config.read_text()}[mqtt]\nport = {broker.port}\n")
+        sign = f'key = "{site.directory / KEY}"'
+        site.settings("csv", f'pull = ["items", "operators"]\n{sign}\n[csv]\nfolder = "{share}"\n')
+        rosters_of(site).put("roster", [("line 2", {"name": "zoe", "number": "471"})], "ben", "begun", "x.csv")
+        looked = drop(items=f"{ITEMS}A100,A,EA,no,CS,12\nA200,B,EA,no,,\n", operators=f"{ROSTER}eva,12,,,\nkim,13,,,\n")
+        assert "with --publish: items: 2 added\n" in looked
+        assert "with --publish: roster: 2 added\n" in looked
+        looked = drop(items=f"{ITEMS}A200,B,EA,no,,\n", operators=f"{ROSTER}kim,13,,,\n")
+        assert "with --publish: items: 1 removed (A100)\n" in looked
+        assert "with --publish: roster: 1 removed (eva)\n" in looked
+    assert [row["value"] for row in at.current("items").rows] == ["A200", "B900"]
+    assert [row["value"] for row in at.current("items.units").rows] == ["B900"]
+    assert [row["name"] for row in rosters_of(site).history("roster")[0].rows] == ["kim", "zoe"]
+
+
+ITEMS, ROSTER = "item,title,base,lot_needed,unit,factor\n", "name,number,spoken,language,forms\n"
+
+
+def rosters_of(site: Site) -> SiteCatalogue:
+    return SiteCatalogue("north", site.store.transaction, lambda: datetime.now(UTC), of=lambda _: kind_of(()))
