@@ -275,9 +275,15 @@ def _unfit(forms: Path | None, kind: Kind, rows: Sequence[Row], there: Callable[
         return []
     from inventory.site_words import list_faults, words_faults  # noqa: PLC0415 - who keeps entries loads no grammar
 
-    if kind.is_list:
-        return list_faults(kind.name, rows, forms)
-    return words_faults(rows, forms, {one.kind: one.rows for one in there() if one.rows})
+    before = {one.kind: one.rows for one in there() if one.rows}
+    if not kind.is_list:
+        return words_faults(rows, forms, before)
+    # Words of the site that fitted the list as it was may not fit it any more: then devices take none of it.
+    words = [(f"word {one['word']!r}", one) for one in before.get(OF_WORDS, ())]
+    after = before | {kind.name: tuple(cells for _, cells in rows)}
+    known = words_faults(words, forms, before) if words else []
+    new = words_faults(words, forms, after) if words else []
+    return [*list_faults(kind.name, rows, forms), *(told for told in new if told not in known)]
 
 
 def _with(kind: Kind, rows: Mapping[str, Cells], key: str, cells: Mapping[str, str]) -> list[tuple[str, Cells]]:

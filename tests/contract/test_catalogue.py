@@ -15,6 +15,7 @@ from edge.hash_chain import PublicKey
 from edge.records.master import Row
 from inventory.catalogue import FaultyRows, Outdated, SiteCatalogue
 from inventory.numbering import RefusedByDevices, floors, note_taken, number_sent
+from inventory.settings import InventorySettings
 from inventory.statuses import StatusWord
 from inventory.store import Store
 from tests.dictated import ANOTHER, KEY, payload
@@ -188,3 +189,14 @@ def test_a_version_that_devices_would_refuse_is_not_published_without_a_word(
         assert again.version < 3_000_000_000
         north.signed(again, b"{}", KEY.public)
         assert "says that it has a version that nobody made" in caplog.text
+
+
+def test_a_list_that_does_not_fit_the_words_of_the_site_is_refused_at_the_import(store: Store) -> None:
+    """The word was taught first: devices would take none of a list in which it is the name of a value."""
+    north = store.catalogue("north", InventorySettings().forms)
+    north.put("docks", rows(A), "ben", "begun", "docks.csv")
+    word = {"form": "pallet-move", "field": "pallet_id", "as": "label", "word": "bay", "language": "en"}
+    north.put("words", rows(word), "ben", "what we call it", "words.csv")
+    with pytest.raises(FaultyRows, match="'bay': says 'C' of 'dock' already"):
+        north.put("docks", rows(A, B, {"value": "C", "spoken": "bay"}), "ben", "a new door", "docks.csv")
+    assert north.put("docks", rows(A, B, {"value": "C", "spoken": "yard"}), "ben", "a new door", "docks.csv").rows
