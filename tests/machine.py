@@ -62,6 +62,8 @@ grep -q alsa run/devices || sed -i 's/^Character.*/&\\n116 alsa/' run/devices
 mount --bind run/devices proc/devices
 # Nothing of this machine's own is started there, and nothing of its own is mounted.
 : > etc/machine-id && : > etc/fstab
+# It has never been booted: where this machine was, systemd would make no users.
+rm -f etc/.updated var/.updated
 rm -rf lib/systemd/system/*.wants etc/systemd/system
 mkdir -p etc/systemd/system/sysinit.target.wants
 for unit in sysusers.service tmpfiles-setup.service journald.service journald.socket; do

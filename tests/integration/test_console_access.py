@@ -259,7 +259,9 @@ def test_a_form_that_is_no_text_is_refused_whatever_it_says_of_how_it_is_written
         with site.client("ana") as browser:
             kind = {"content-type": f"multipart/form-data; boundary=B; charset={written}"}
             for path in ("/sign-in", "/people"):
-                assert browser.post(path, content=f"{parts}--B--", headers=kind).status_code == 400
+                # Python 3.13 makes text of this punycode; then it lacks what a page of ours sends along.
+                refusals = {400, 403} if written == "punycode" else {400}
+                assert browser.post(path, content=f"{parts}--B--", headers=kind).status_code in refusals
 
     every(["undefined", "punycode", "unicode_escape", "raw_unicode_escape"], is_refused)
 
