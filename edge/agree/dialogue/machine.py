@@ -75,7 +75,7 @@ ANSWERS: Mapping[Command, status.Telling] = {
     Command.WHERE_AM_I: standing.told,
     Command.WHICH_WORK: works.told,
     Command.WHO_LISTENED: lambda *_: [Say(Prompt.LISTENED)],
-    Command.RESUME: lambda *_: [Say(Prompt.LISTENING)],
+    Command.RESUME: lambda session, _: [Say(Prompt.LISTENING), *session.asked_again()],
     Command.HELP: status.help_,
 }
 """What is told of what is asked."""

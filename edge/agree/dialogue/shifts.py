@@ -297,8 +297,7 @@ def keep_to_roster(session: DialogueSession) -> list[Order]:
         called = session.called or session.operator or ""
         return [session.say(Prompt.NO_WORK, operator=called), *_leave(session, NOT_LISTED)]
     chosen = session.rules.form.name if session.works.chosen else None
-    goes_on = chosen if chosen in (allowed(session) or {chosen}) else None
-    return take_rights(session, goes_on)
+    return take_rights(session, chosen if chosen in (allowed(session) or {chosen}) else None)
 
 
 def _dismiss(session: DialogueSession) -> list[Order]:

@@ -126,8 +126,7 @@ def which(session: DialogueSession) -> Say:
 
 def ask(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Nothing else is to be done before it is known which work it is."""
-    asked = which(session)
-    return [heard.noted_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), asked]
+    return [heard.noted_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), which(session)]
 
 
 def told(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
