@@ -99,7 +99,7 @@ def see(members: list[zipfile.ZipInfo]) -> None:
             raise Tampered(f"{name}: belongs to no event, and nobody signed it")
         if one.filename in names:
             raise Tampered(f"{name}: is in it twice")
-        kind = name.rpartition(".")[2]
+        kind = one.filename.rpartition(".")[2]
         if one.file_size > (largest := LARGEST[kind]):
             raise Tampered(f"{name}: claims {one.file_size:,} bytes, of {largest:,} at most; it may be a bomb")
         # A recording is compressed as it is; and nothing that is deflated gets much larger.

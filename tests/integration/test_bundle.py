@@ -344,6 +344,14 @@ def test_nothing_is_hidden_behind_what_is_deflated(whole: Path, keyid: str, chec
     assert (refused(checked), checked.stdout, "is damaged" in checked.stderr) == (True, "", True)
 
 
+def test_an_answer_with_a_name_as_long_as_may_be_is_looked_at(
+    whole: Path, keyid: str, check: Check, tmp_path: Path
+) -> None:
+    long = {**parts(whole), f"0000000002/support/{'a' * 100}.flac": b"of no answer"}
+    told = "1 holds\n2 the recording of an answer or a correction was altered\n3 holds\n"
+    assert check(deflated(long, tmp_path / "long.zip"), keyid).stdout == told
+
+
 def test_no_recording_is_deflated_and_a_hundred_times_as_large(
     whole: Path, keyid: str, check: Check, tmp_path: Path
 ) -> None:
