@@ -9,6 +9,7 @@ from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import (
+    Cast,
     ColumnElement,
     Engine,
     Join,
@@ -16,13 +17,13 @@ from sqlalchemy import (
     Select,
     Table,
     Text,
-    cast,
     exists,
     func,
     or_,
     select,
     union,
 )
+from sqlalchemy.ext.compiler import compiles
 
 from edge.deliver.events import WITHHELD
 from inventory.database import reported
@@ -78,15 +79,33 @@ class Strays:
         return self != Strays(0, 0, 0)
 
 
+class _Written(Cast[str]):
+    """What is written in a column, as text."""
+
+    inherit_cache = True
+
+
+@compiles(_Written)
+def _cast(element: _Written, compiler: Any, **options: Any) -> str:
+    return str(compiler.visit_cast(element, **options))
+
+
+@compiles(_Written, "sqlite")
+def _unless_bytes(element: _Written, compiler: Any, **options: Any) -> str:
+    """SQLite takes bytes in any column. As text they read as they should, and nobody who asks for that finds them."""
+    column, said = compiler.process(element.clause, **options), compiler.visit_cast(element, **options)
+    return f"CASE typeof({column}) WHEN 'blob' THEN char(0) || hex({column}) ELSE {said} END"
+
+
 _ENTERED = [
-    cast(column, Text).label(f"entered_{column.name}")
+    _Written(column, Text).label(f"entered_{column.name}")
     for column in map(entries.c.__getitem__, Entered.__dataclass_fields__)
 ]
 
 MOVED = ("entry", "site", "device", "form", *OF_WHAT, "quantity")
 _MOVES = {"added": stock_moves.alias("added"), "taken_back": stock_moves.alias("taken_back")}
 _LINES = {"added": ADDS, "taken_back": TAKES_BACK}
-_MOVED = [cast(table.c[name], Text).label(f"{line}_{name}") for line, table in _MOVES.items() for name in MOVED]
+_MOVED = [_Written(table.c[name], Text).label(f"{line}_{name}") for line, table in _MOVES.items() for name in MOVED]
 
 
 def trail(engine: Engine, site: str, device: str, upto: int) -> Iterator[Came]:

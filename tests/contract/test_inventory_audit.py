@@ -367,6 +367,18 @@ def test_a_quantity_that_sql_adds_up_as_another_one_is_found(store: Store, quant
     assert verify(store).broken == Broken(4, Wrong.STOCK_ALTERED)
 
 
+@pytest.mark.parametrize("column", ["stock_moves.quantity", "stock_moves.pallet", "stock_moves.site", "entries.site"])
+def test_what_stands_there_as_bytes_is_found(store: Store, column: str) -> None:
+    """SQLite keeps bytes in any column: nobody who asks for that text finds them, and no sum is made of them."""
+    if store.engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL keeps what a column is for alone")
+    table, _, name = column.partition(".")
+    put = text(f"UPDATE {table} SET {name} = CAST({name} AS BLOB) WHERE event_id = :event")  # noqa: S608 - ours
+    attack(store, lambda transaction: transaction.execute(put, {"event": identity(1, 4)}))
+    wrong = Wrong.ENTRY_ALTERED if table == "entries" else Wrong.STOCK_ALTERED
+    assert verify(store).broken == Broken(4, wrong)
+
+
 def test_whatever_is_altered_in_any_column_is_found_but_for_what_the_page_lists(store: Store, repository: Path) -> None:
     """One column of one row after the other, and back."""
     store.keep_rejected(b"rubbish", "a topic", "a reason")
