@@ -56,6 +56,9 @@ Attack = Callable[[Connection], object]
 on_one_kind = pytest.mark.parametrize("url", sized(test=KINDS[:1], nightly=KINDS), indirect=True)
 """By day the other kind is shown what is altered in any column, and the rest of this file."""
 
+on_sqlite = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+"""PostgreSQL keeps in a column only what it is for."""
+
 
 @pytest.fixture
 def store(url: str, forms: Forms) -> Iterator[Store]:
@@ -356,22 +359,20 @@ def test_what_breaks_no_chain_is_counted(store: Store, what: str) -> None:
     assert not report.whole
 
 
+@on_sqlite
 @pytest.mark.parametrize("quantity", ["1_5", "\u0661\u0665", "+15x", "NaN"])
 def test_a_quantity_that_sql_adds_up_as_another_one_is_found(store: Store, quantity: str) -> None:
     """SQLite keeps any text where a number should be, and Python takes some of these for 15."""
-    if store.engine.dialect.name != "sqlite":
-        pytest.skip("PostgreSQL keeps numbers alone")
     its = {"quantity": quantity, "event": identity(1, 4), "line": ADDS}
     put = text("UPDATE stock_moves SET quantity = :quantity WHERE event_id = :event AND line = :line")
     attack(store, lambda transaction: transaction.execute(put, its))
     assert verify(store).broken == Broken(4, Wrong.STOCK_ALTERED)
 
 
+@on_sqlite
 @pytest.mark.parametrize("column", ["stock_moves.quantity", "stock_moves.pallet", "stock_moves.site", "entries.site"])
 def test_what_stands_there_as_bytes_is_found(store: Store, column: str) -> None:
     """SQLite keeps bytes in any column: nobody who asks for that text finds them, and no sum is made of them."""
-    if store.engine.dialect.name != "sqlite":
-        pytest.skip("PostgreSQL keeps what a column is for alone")
     table, _, name = column.partition(".")
     put = text(f"UPDATE {table} SET {name} = CAST({name} AS BLOB) WHERE event_id = :event")  # noqa: S608 - ours
     attack(store, lambda transaction: transaction.execute(put, {"event": identity(1, 4)}))

@@ -75,7 +75,10 @@ ANSWERS: Mapping[Command, status.Telling] = {
     Command.WHERE_AM_I: standing.told,
     Command.WHICH_WORK: works.told,
     Command.WHO_LISTENED: lambda *_: [Say(Prompt.LISTENED)],
-    Command.RESUME: lambda session, _: [Say(Prompt.LISTENING), *session.asked_again()],
+    Command.RESUME: lambda session, _: [  # A yes behind it is to the question, which is put again.
+        Say(Prompt.LISTENING),
+        *(session.put(one) for one in (session.question,) if one is not None and not one.unspoken),
+    ],
     Command.HELP: status.help_,
 }
 """What is told of what is asked."""

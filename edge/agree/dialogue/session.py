@@ -382,10 +382,6 @@ class DialogueSession:
         self.question = replace(self.asked, unspoken=False)
         return self.put(self.question)
 
-    def asked_again(self) -> list[Say]:
-        """The open question once more, if it was spoken: a yes to something else that is said is no answer to it."""
-        return [] if self.question is None or self.question.unspoken else [self.put(self.question)]
-
     def put(self, question: Question) -> Say:
         """The order to ask it, also once more; of the open draft in the terms of whoever dictated that."""
         known = values_of(self.open_draft.reading)
