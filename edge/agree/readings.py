@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from edge.agree.decide import Rules
-from edge.forms.spoken import read
-from edge.records import FieldReading, FieldValue, Reading, Word
+from edge.forms.spoken import read, without_of_those
+from edge.forms.spoken.folding import fold
+from edge.records import Act, FieldReading, FieldValue, Reading, Word
 
 
 def values_of(reading: Reading) -> dict[str, FieldValue]:
@@ -48,6 +49,35 @@ def names_unclearly(said: Reading, rules: Rules) -> bool:
 def says_nothing(said: Reading) -> bool:
     """Does no field have a value that may be meant: "not dock D"?"""
     return not likely_values(said)
+
+
+def of_those(said: Reading, rules: Rules) -> Reading:
+    """The reading, as a correction where it counts some of the things counted before: "two of those were damaged"."""
+    words = without_of_those(said.words, rules.language)
+    if len(words) == len(said.words) or said.command is not None:
+        return said
+    part = part_of(said, words, rules)
+    # They are neither all of them, nor another thing.
+    others = part.fields.keys() & {*rules.identifies, *(one.name for one in rules.form.fields if one.required)}
+    return said if others or not part.fields else replace(part, act=Act.AMEND)
+
+
+def only_adds(said: Reading, known: Mapping[str, FieldValue], rules: Rules) -> bool:
+    """Does it say surely what is not known of an entry, and too little to be one: "pallet 742, two damaged"?"""
+    values, fields = values_of(own(said)), own(said).fields
+    more = values.keys() - {*rules.identifies}
+    whole = all(one.name in said.fields for one in rules.form.fields if one.required)
+    sure = said.act is Act.RECORD and values.keys() == fields.keys()
+    return sure and bool(more) and not whole and not more & known.keys()
+
+
+def without_joining(said: Reading, claim: Reading, rules: Rules) -> Reading:
+    """The reading without the "and" before what was not said of the claim yet: "and two damaged"."""
+    joins = rules.language.words["joins"]
+    if not said.fields or said.fields.keys() & claim.fields.keys() or (fold(said.words[0].text),) not in joins:
+        return said
+    rest = part_of(said, said.words[1:], rules)
+    return rest if rest.fields.keys() == said.fields.keys() else said
 
 
 def part_of(said: Reading, words: Sequence[Word], rules: Rules) -> Reading:

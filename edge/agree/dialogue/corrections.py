@@ -18,11 +18,13 @@ from edge.agree.off_talk import among_talk, begins_astray, is_plain, names_field
 from edge.agree.readings import (
     likely_values,
     names_unclearly,
+    only_adds,
     own,
     part_of,
     says_nothing,
     unconfirmed,
     values_of,
+    without_joining,
 )
 from edge.forms.model import Spoken
 from edge.forms.spoken import begins, corrects, cue, of_last_one, read, without_cue
@@ -30,8 +32,6 @@ from edge.forms.spoken.folding import fold
 from edge.forms.spoken.grammar.tokens import tokens
 from edge.records import Act, Draft, FieldReading, Outcome, Park, Reading
 from edge.records.speech import Prompt
-
-# While an entry is held.
 
 
 def begin_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -85,7 +85,7 @@ def keep_named(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 def correct_held(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """A part of a sentence while an entry is held: in words that are strange before it, it may be mere talk."""
-    said = _added(session, drafting.reading_of(session, heard))
+    said = without_joining(drafting.reading_of(session, heard), session.open_draft.reading, session.rules)
     relation, takes_back = session.relation(said), drafting.takes_back(session, heard)
     if not takes_back and not begins_astray(said, session.rules):
         if relation is Relation.ANOTHER:
@@ -224,15 +224,6 @@ def _may_be_talk(session: DialogueSession, said: Reading, *, takes_back: bool) -
     return bool(among_talk(said, rules, held=values_of(own(session.open_draft.reading))))
 
 
-def _added(session: DialogueSession, said: Reading) -> Reading:
-    """The reading without the "and" before what was not said of the entry yet: "and two damaged"."""
-    known, joins = session.open_draft.reading.fields, session.rules.language.words["joins"]
-    if not said.fields or said.fields.keys() & known.keys() or (fold(said.words[0].text),) not in joins:
-        return said
-    rest = part_of(said, said.words[1:], session.rules)
-    return rest if rest.fields.keys() == said.fields.keys() else said
-
-
 def name_of(session: DialogueSession, said: Reading) -> Reading:
     """Which thing is named by what is no entry."""
     named = {name: one for name, one in said.unrecorded.items() if name in session.rules.identifies}
@@ -251,6 +242,14 @@ def of_known(session: DialogueSession, said: Reading) -> Reading:
         return said
     asked = [name for name in more if session.rules.form[name].unit_of not in more]
     return unconfirmed(replace(said, fields=said.unrecorded, act=Act.AMEND, not_understood=None, unrecorded={}), asked)
+
+
+def of_recorded(session: DialogueSession, said: Reading) -> Reading:
+    """The reading, as a correction where it only adds to an entry on record: "pallet 742, two damaged"."""
+    last, form = session.entry_named(said), session.rules.form.name
+    if last is None or last.refused or last.draft.form != form or session.draft is not None:
+        return said
+    return replace(said, act=Act.AMEND) if only_adds(said, last.fields, session.rules) else said
 
 
 def of_held(session: DialogueSession, said: Reading) -> Reading:
@@ -277,7 +276,8 @@ def of_last(session: DialogueSession, said: Reading) -> Reading:
     is_behind = draft is None or (session.about in _BEHIND_LAST and not session.recorded.replaces_one(draft))
     if last is None or not pointing or not is_behind:
         return said
-    fields = read(said.words, rules.form, rules.catalogue, rules.language, held=last.fields, correcting=True)
+    entry = values_of(own(last.draft.reading))
+    fields = read(said.words, rules.form, rules.catalogue, rules.language, held=entry, correcting=True)
     if not fields or fields.keys() & set(rules.identifies):
         return said
     words = tuple(word.text for word in pointing)

@@ -40,7 +40,7 @@ from edge.agree.dialogue.questions import About, Question
 from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, Manner, Recorded, Works
 from edge.agree.dialogue.table import AGREEING, CLOSED, QUESTIONS, TABLE, Event, State, Step
 from edge.agree.off_talk import is_beside, mentions_entry
-from edge.agree.readings import differing
+from edge.agree.readings import differing, of_those
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
 from edge.forms.spoken import cancels, corrects, courteous
@@ -441,7 +441,8 @@ def _in_context(session: DialogueSession, heard: UtteranceHeard) -> UtteranceHea
         return _with_context(session, heard, heard.reading, heard.reading)
     if session.state not in QUESTIONS and session.breath.is_long_ago(heard.began):
         session.breath.words = ()
-    said = corrections.of_known(session, session.breath.continued(heard.reading, session.rules))
+    said = session.breath.continued(of_those(heard.reading, session.rules), session.rules)
+    said = corrections.of_recorded(session, corrections.of_known(session, said))
     said = corrections.of_held(session, corrections.of_last(session, said))
     asked = None if session.question is None else session.question.field
     if session.draft is not None and session.draft.act is not Act.CONTEXT and asked not in session.rules.identifies:

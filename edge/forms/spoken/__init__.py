@@ -36,6 +36,7 @@ from edge.forms.spoken.commands import (
     takes_back,
     with_work,
     without_cue,
+    without_of_those,
     work_named,
     work_phrases,
 )

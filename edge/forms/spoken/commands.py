@@ -366,9 +366,19 @@ def without_cue(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Wo
 
 def of_last_one(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Word, ...]:
     """The words with which it corrects the entry before: "the last one was eleven"; none where it does not."""
-    announced = cue(words, language)
+    announced, pointing = cue(words, language), (*language.words["last_one"], *language.words["that_one"])
     said = texts(announced, language)
-    return announced if any(said[-len(one) :] == one for one in language.words["last_one"]) else ()
+    return announced if any(said[-len(one) :] == one for one in pointing) else ()
+
+
+def without_of_those(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Word, ...]:
+    """The words without what points at the things counted before: "two damaged" of "two of those were damaged"."""
+    said, starts = plain_texts(words, language)
+    ways = sorted(language.words["of_those"], key=len, reverse=True)
+    inner = starts[1:-1]  # A count stands before it, a word of the form behind.
+    found = ((at, at + len(one)) for at in inner for one in ways if said[at : at + len(one)] == one)
+    begins, ends = next(((at, end) for at, end in found if end in inner), (0, 0))
+    return tuple(one for one, at in zip(words, starts, strict=False) if not begins <= at < ends)
 
 
 def points_at_last(words: Sequence[Word], language: Language = ENGLISH) -> bool:
