@@ -33,7 +33,6 @@ from edge.keep.journal import Journal
 from edge.keep.review import PUT_RIGHT
 from edge.records import (
     Act,
-    Command,
     Commit,
     Draft,
     Drop,
@@ -50,6 +49,7 @@ from edge.records import (
     Shift,
     Shifted,
     StandingContext,
+    Trait,
     operators_of,
 )
 from edge.records.instants import in_zone
@@ -57,13 +57,6 @@ from edge.records.speech import Prompt, Say
 from edge.understand.llm.prompt import AtHand
 
 MOST_IN_A_DAY = 5_000  # One every seventeen seconds, day and night.
-ASKING = frozenset(
-    {
-        *(Command.LAST_ENTRY, Command.HOW_MANY_HERE, Command.HOW_MANY_ON_TRAILER, Command.WHAT_IS_LEFT),
-        *(Command.WHERE_TO, Command.TRAILER_DONE),
-    }
-)
-"""The commands that ask about what stands on record."""
 MINUTE_S = 60
 MOST_ASKED = 50  # Of what waits for a person: more than anybody takes up by voice in a shift.
 
@@ -143,7 +136,8 @@ class DialogueSteps:
         """Let the dialogue know of the journal what it needs to know of what is about to happen."""
         self._dialogue.recorded.owed = journal.outbox.unsettled()
         if isinstance(happening, UtteranceHeard):
-            now, asks = datetime.now().astimezone(), happening.reading.command in ASKING
+            now, asked = datetime.now().astimezone(), happening.reading.command
+            asks = asked is not None and Trait.OF_RECORD in asked.traits
             entries = journal.queries.on_record(now - AT_THE_DOOR, MOST_IN_A_DAY) if asks else ()
             self._dialogue.looked_up(Lately(now, entries))
 

@@ -4,6 +4,7 @@ All are frozen values. Sound is 16 kHz mono 16-bit little-endian PCM throughout;
 counted from the first sample of the source, so that a recording and a microphone keep the same time.
 """
 
+from edge.records.command import Command, Trait
 from edge.records.entry import (
     INSTANCE,
     NOTHING_STANDS,
@@ -38,7 +39,6 @@ from edge.records.reading import (
     DECIMAL_DIGITS,
     SCANNER,
     Act,
-    Command,
     FieldReading,
     FieldValue,
     Hallucination,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
+from edge.records.command import Command
 from edge.records.sound import Usage
 
 
@@ -161,33 +162,6 @@ class Act(StrEnum):
     YES = "yes"
     NO = "no"
     COMMAND = "command"  # Asked something of the device: `command` says what.
-
-
-class Command(StrEnum):
-    """What an operator can ask of the device."""
-
-    SAY_AGAIN = "say_again"
-    HOW_MANY_WAITING = "how_many_waiting"
-    HOW_MANY_HERE = "how_many_here"
-    HOW_MANY_ON_TRAILER = "how_many_on_trailer"
-    WHAT_IS_LEFT = "what_is_left"
-    WHERE_TO = "where_to"
-    TRAILER_DONE = "trailer_done"
-    WHAT_IS_OPEN = "what_is_open"
-    PUT_ASIDE = "put_aside"
-    LAST_ENTRY = "last_entry"
-    WHERE_AM_I = "where_am_i"
-    HELP = "help"
-    PAUSE = "pause"
-    RESUME = "resume"
-    LOUDER = "louder"
-    SOFTER = "softer"
-    FASTER = "faster"
-    SLOWER = "slower"
-    SIGN_ON = "sign_on"
-    SIGN_OFF = "sign_off"
-    WHICH_WORK = "which_work"
-    WHO_LISTENED = "who_listened"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from edge.forms.model import OWN_LANGUAGE, Form, FormField
 from edge.forms.spoken import (
     DONE,
     LEFT,
-    OF_TRAILERS,
     TALLY,
     WHERE,
     about,
@@ -32,7 +31,7 @@ from edge.forms.spoken.grammar.meaning import Meaning
 from edge.forms.spoken.language import ENGLISH, Language
 from edge.forms.spoken.reader import understood
 from edge.forms.spoken.transcript import BRIEF
-from edge.records import Act, FieldReading, NotUnderstood, Reading, Word
+from edge.records import Act, FieldReading, NotUnderstood, Reading, Trait, Word
 from edge.understand.chatter import is_chatter
 
 PAST, DENIALS = "past", "denials"  # Moods of a language's table.
@@ -117,7 +116,7 @@ def asked_of(words: Sequence[Word], form: Form, catalogue: Catalogue, language: 
     Or about a place: "how many on dock B", "how many on this dock", "what is left on trailer 5501".
     """
     whole = command(words, language)
-    if whole is not None and (whole == TALLY or whole.command in OF_TRAILERS):
+    if whole is not None and (whole == TALLY or (whole.command and Trait.OF_TRAILER in whole.command.traits)):
         return Reading("", form.name, tuple(words), {}, act=whole.act, command=whole.command)
     if (said := about(words, language, form.undone.get(language.code, ()))) is None:
         return None

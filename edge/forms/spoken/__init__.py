@@ -5,7 +5,6 @@ from edge.forms.spoken.commands import (
     FEW,
     LACKING,
     LEFT,
-    OF_TRAILERS,
     TALLY,
     TODAY,
     WHERE,

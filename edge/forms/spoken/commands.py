@@ -18,7 +18,7 @@ from edge.forms.spoken.grammar import weights
 from edge.forms.spoken.grammar.lexicon import ways
 from edge.forms.spoken.grammar.tokens import plain_texts, texts
 from edge.forms.spoken.language import ENGLISH, LANGUAGES, Language, language_named
-from edge.records import Act, Command, FieldReading, FieldValue, Word
+from edge.records import Act, Command, FieldReading, FieldValue, Trait, Word
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,6 @@ TALLY = Asked(Act.COMMAND, Command.HOW_MANY_HERE)
 LEFT = Asked(Act.COMMAND, Command.WHAT_IS_LEFT)
 WHERE = Asked(Act.COMMAND, Command.WHERE_TO)
 DONE = Asked(Act.COMMAND, Command.TRAILER_DONE)
-OF_TRAILERS = frozenset({Command.WHAT_IS_LEFT, Command.HOW_MANY_ON_TRAILER, Command.WHERE_TO, Command.TRAILER_DONE})
-"""What is asked while a trailer is unloaded. Its wordings hold labels of forms, and are no entries all the same."""
 NAMED: Mapping[str, Asked] = {"yes": YES, "no": NO, "cancel": CANCEL} | {
     str(command): Asked(Act.COMMAND, command) for command in Command
 }
@@ -49,9 +47,6 @@ FEW, TODAY, LACKING = "last_few", "tallies_of_today", "lacking"
 BESIDES: Mapping[str, Asked] = {"refusals": CANCEL, "deletions": CANCEL, FEW: LAST, TODAY: TALLY, LACKING: LEFT}
 """More ways to ask. No recogniser is told to expect these: words that a grammar holds are heard in others, and all of
 them begin what no entry is made of anyway."""
-UNEXPECTED = frozenset({Command.HOW_MANY_HERE, Command.WHICH_WORK})
-"""No recogniser is told to expect these either: nearly all words of the first are those of sentences, and the second is
-for devices with several forms at hand (`work_phrases`)."""
 EXPECTED = 4
 """So many ways to say each command are a recogniser told to expect, the first of its list."""
 REMEMBERED = 128
@@ -492,7 +487,8 @@ def command_phrases(
     plain: list[str] = []
     signing: list[str] = []
     for name, asked in NAMED.items():
-        if asked.command in UNEXPECTED or (asked.command in OF_TRAILERS and not trailers):
+        traits = Trait(0) if asked.command is None else asked.command.traits
+        if Trait.UNEXPECTED in traits or (Trait.OF_TRAILER in traits and not trailers):
             continue
         ways_to_say = [" ".join(said) for said in language.commands[name][:EXPECTED]]
         (signing if asked.command is Command.SIGN_ON else plain).extend(ways_to_say)

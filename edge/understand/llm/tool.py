@@ -20,30 +20,7 @@ NOT_UNDERSTOOD = "not_understood"
 
 YES, NO = "yes", "no"  # What `answer` may hold.
 
-COMMANDS = {
-    Command.SAY_AGAIN: "say the last thing again",
-    Command.HOW_MANY_WAITING: "tell how many entries still wait to be sent",
-    Command.HOW_MANY_HERE: "tell how many entries of today are for the same place as the last one",
-    Command.HOW_MANY_ON_TRAILER: "tell how much of the trailer that stands at the door was received so far",
-    Command.WHAT_IS_LEFT: "tell which announced pallets were not received yet",
-    Command.WHERE_TO: "tell where the pallet at hand goes",
-    Command.TRAILER_DONE: "the trailer is empty, or all of it was received",
-    Command.WHAT_IS_OPEN: "go on with what was put aside, or tell what is still open",
-    Command.PUT_ASIDE: "put aside, for a person to look at, what is being asked about",
-    Command.LAST_ENTRY: "tell the last entry",
-    Command.WHERE_AM_I: "tell which trailer, door or order all entries are for now",
-    Command.HELP: "tell what can be said",
-    Command.PAUSE: "stop listening for a while",
-    Command.RESUME: "listen again",
-    Command.LOUDER: "speak louder",
-    Command.SOFTER: "speak more softly",
-    Command.FASTER: "speak faster",
-    Command.SLOWER: "speak more slowly",
-    Command.SIGN_ON: "a worker begins his shift",
-    Command.SIGN_OFF: "a worker ends his shift",
-    Command.WHICH_WORK: "tell which work is being done",
-    Command.WHO_LISTENED: "tell who in the office listened to what the worker said",
-}
+COMMANDS = {command: command.meaning for command in Command}
 
 REASONS = {
     NotUnderstood.NO_WORDS: "there is sound, but no word can be made out",
