@@ -95,6 +95,8 @@ def test_its_help_tells_how_each_line_is_counted(capsys: pytest.CaptureFixture[s
     assert "How each line is counted" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("above", "below"), [("edge", "inventory"), ("edge", "lab"), ("inventory", "lab")])
+@pytest.mark.parametrize(
+    ("above", "below"), [("edge", "inventory"), ("edge", "lab"), ("inventory", "lab"), ("lab", "tests")]
+)
 def test_no_package_imports_one_above_it(above: str, below: str) -> None:
     assert Count(HERE).crossing(above, below) == []

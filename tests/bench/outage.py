@@ -1,6 +1,6 @@
 """What comes through after an outage, and when: this device beside a mosquitto bridge and beside bare paho, in one run.
 
-    python -m lab.bench.outage [--events 2000] [--rate 20] [--outage 50]
+    python -m tests.bench.outage [--events 2000] [--rate 20] [--outage 50]
 
 Each has a mosquitto of its own, as it comes, which is killed before the first event is made and is back after the
 outage; events are made all the while, one after another at the rate. Bare paho publishes to that broker, with its own
@@ -33,7 +33,7 @@ from edge.agent.delivery import Delivery
 from edge.config import Deliver, Mqtt, Settings
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
-from lab.bench.draining import DEVICE, SITE, as_said
+from tests.bench.draining import DEVICE, SITE, as_said
 from tests.inventory import RunningInventory
 from tests.mosquitto import Mosquitto
 from tests.ports import held_port
@@ -99,11 +99,11 @@ def main() -> None:
 def by_device(directory: Path, outage: Outage) -> Found:
     """The agent's delivery, in a process of its own, and a real inventory."""
     with broker(directory) as central, RunningInventory(central.port, directory / "inventory"):
-        command = [sys.executable, "-m", "lab.bench.outage", "--device", str(directory / "state"), str(central.port)]
+        command = [sys.executable, "-m", "tests.bench.outage", "--device", str(directory / "state"), str(central.port)]
         more = ["--events", str(outage.events), "--rate", str(outage.rate)]
         database = directory / "inventory" / "inventory.db"
 
-        with subprocess.Popen([*command, *more], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as agent:  # noqa: S603 - it is ours
+        with subprocess.Popen([*command, *more], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as agent:
             said = iter(agent.stdout or ())
             next(said)  # it is connected
 

@@ -1,6 +1,6 @@
 """How fast the console's pages open and the API answers over many entries, and what the live view takes of a core.
 
-    python -m lab.bench.console [--entries 100000] [--database sqlite|postgresql] [--live 30]
+    python -m tests.bench.console [--entries 100000] [--database sqlite|postgresql] [--live 30]
 
 Fills a database of its own, asks for each page again and again, and prints how long the server took: the median, with
 the times between which 90 of 100 lie, and how long this process was at work in it: on SQLite all of it, on PostgreSQL
@@ -194,7 +194,7 @@ def _status(number: int, now: datetime) -> StatusWord:
 
 
 def _batches(now: datetime, number: int) -> Iterator[Mapping[Table, list[dict[str, Any]]]]:
-    chance = random.Random(17)  # noqa: S311 - the same data each time
+    chance = random.Random(17)
     step = timedelta(days=DAYS) / number
     for first in range(1, number + 1, AT_ONCE):
         rows: dict[Table, list[dict[str, Any]]] = {events: [], entries: [], said: [], refused: []}
@@ -264,7 +264,7 @@ def _timed(client: TestClient, page: str, times: int) -> tuple[list[float], list
         answer = client.get(page)
         processor.append(1000 * (time.process_time() - at_work))
         took.append(1000 * (time.perf_counter() - began))
-        if answer.status_code != 200:  # noqa: PLR2004 - HTTP's "here it is"
+        if answer.status_code != 200:
             raise SystemExit(f"{page}: {answer.status_code}: {answer.text[:300]}")
     return took[1:], processor[1:]  # the first one compiles templates and statements
 
@@ -316,10 +316,10 @@ def _processor_s(pid: int) -> float:
 @contextmanager
 def _apart(site: Console) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """The console in a process of its own, on the same database."""
-    code = "import sys; from lab.bench import console; console.serve(sys.argv[1], sys.argv[2])"
+    code = "import sys; from tests.bench import console; console.serve(sys.argv[1], sys.argv[2])"
     url = site.place.settings.database_url
     command = [sys.executable, "-c", code, url, str(Path(site.place.keys.path).parent)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - this file
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield (process.stdout or sys.stdin).readline().strip(), process
         finally:

@@ -1,4 +1,4 @@
-"""How soon commands answer, and an agent is ready for its first word: `python -m lab.bench.startup [--runs 20]`.
+"""How soon commands answer, and an agent is ready for its first word: `python -m tests.bench.startup [--runs 20]`.
 
 Each run is a process of its own, with modules compiled before, as an installation has them. The journal holds entries.
 An agent is ready when it tells systemd so: sound has come, of silence here, in the place of a microphone's. At its
@@ -102,7 +102,7 @@ def main() -> None:
 def answered(arguments: list[str], environment: Mapping[str, str]) -> Start:
     """Run a command to its end."""
     began = time.monotonic()
-    child = subprocess.Popen(  # noqa: S603 - our own program
+    child = subprocess.Popen(
         [sys.executable, "-m", "edge", *arguments], env=dict(environment), stdout=subprocess.DEVNULL
     )
     _, status, used = os.wait4(child.pid, 0)
@@ -123,7 +123,7 @@ def ready(state: Path, environment: Mapping[str, str]) -> Start:
         told.bind(address)
         told.settimeout(PATIENCE_S)
         began = time.monotonic()
-        child = subprocess.Popen(  # noqa: S603 - our own program
+        child = subprocess.Popen(
             [sys.executable, "-c", AGENT, state],
             env={**environment, "NOTIFY_SOCKET": address},
             stderr=subprocess.DEVNULL,
@@ -156,7 +156,7 @@ def interval(count: int) -> int | None:
     below, outside = 0.0, None
     for rank in range(count):
         below += comb(count, rank) / 2**count
-        if below > 0.025:  # noqa: PLR2004 - what 95 % leaves on each side
+        if below > 0.025:
             break
         outside = rank
     return outside

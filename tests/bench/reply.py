@@ -1,4 +1,4 @@
-"""How soon the device answers: `python -m lab.bench.reply [--entries N] [--language en]`.
+"""How soon the device answers: `python -m tests.bench.reply [--entries N] [--language en]`.
 
 Entries are told as an agent tells them: the earcon, then the readback. A null sink of a sound server of our own takes
 the sound, and its monitor is recorded: the earcon is found there, taken away sample by sample, and what is left begins
@@ -65,7 +65,7 @@ async def measure(listening: Earpiece, language: str, count: int, seed: int) -> 
     loudspeaker = Loudspeaker(DEVICE, left=lambda _number, at: left.append(at))
     await loudspeaker.open()
     speaker = Speaker(loudspeaker, Phrases(EspeakVoice, language), Phrasing(form, language))
-    replies, random = Replies(), Random(seed)  # noqa: S311 - chance is seeded on purpose
+    replies, random = Replies(), Random(seed)
     async with asyncio.TaskGroup() as group:
         beside = [group.create_task(work) for work in (loudspeaker.keep_open(), speaker.run())]
         await asyncio.sleep(2)  # as in an agent: labels and prompts are made before the first utterance

@@ -1,6 +1,6 @@
 """How many docks one machine carries: `dockvoice simulate` at a mosquitto and inventories of its own, in one run.
 
-    python -m lab.bench.devices [--devices 10000] [--backlog 1] [--rate 20] [--seconds 60] [--cuts 0.05] [--storm 300]
+    python -m tests.bench.devices [--devices 10000] [--backlog 1] [--rate 20] [--seconds 60] [--cuts 0.05] [--storm 300]
                                 [--database postgresql] [--consumers 1] [--keepalive 60] [--trust]
 
 Prints the table of docs/scale.md. Broker, database, inventories and devices share this machine: what it says of a rate
@@ -88,7 +88,7 @@ def measured(given: argparse.Namespace, scratch: Path, held: ExitStack) -> dict[
     options = [part for name, value in asked.items() for part in (f"--{name}", str(value))]
     watching = [part for name, pid in watched.items() for part in ("--watch", f"{name}={pid}")]
     command = [sys.executable, "-m", "edge", "simulate", *options, *watching, "--json"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603 - it is ours
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     told: dict[str, Any] = json.loads(done.stdout)
     return told
 
@@ -113,7 +113,7 @@ def broker(scratch: Path) -> Iterator[tuple[int, int]]:
         settings = scratch / "mosquitto.conf"
         settings.write_text(BROKER.format(port=port), encoding="utf-8")
         with (scratch / "mosquitto.log").open("ab") as log:
-            process = subprocess.Popen([program, "-c", str(settings)], stdout=log, stderr=log)  # noqa: S603 - it is ours
+            process = subprocess.Popen([program, "-c", str(settings)], stdout=log, stderr=log)
         try:
             until(lambda: _accepts(port), "mosquitto takes no connections", START_S)
             yield port, process.pid

@@ -1,6 +1,6 @@
 """What a long backlog costs: opening, committing, asking, delivering and memory, with many entries owed against none.
 
-    python -m lab.bench.queue [--rows 1000000] [--directory DIR]
+    python -m tests.bench.queue [--rows 1000000] [--directory DIR]
 
 Makes a journal of so many unsettled entries in a scratch directory (about 6 GB for a million), and prints a table.
 What is delivered from "none" are the entries that were committed to it to be timed.
@@ -26,7 +26,7 @@ from edge.keep import device_key
 from edge.keep.database import JOURNAL, JournalDatabase
 from edge.keep.entry_log import EntryLog, Rows, enter, rows_of
 from edge.keep.journal import Journal
-from lab.bench.draining import as_said, drained
+from tests.bench.draining import as_said, drained
 from tests.sayings import ACCEPT, entry, utterance
 
 COMMITS = 500
@@ -80,7 +80,7 @@ def made(rows: int, key: Signer) -> Iterator[Rows]:
         said = utterance()
         meant = entry(said, journal.begin(said))
         journal.commit(meant, ACCEPT, as_said(meant))
-        pattern = json.dumps(rows_of(journal._db, 1))  # noqa: SLF001 - the rows as they are, no copy of them
+        pattern = json.dumps(rows_of(journal._db, 1))
     event_id = json.loads(pattern)["entries"]["event_id"]
     previous = GENESIS
     for number in range(1, rows + 1):
@@ -115,7 +115,7 @@ def _id(kind: int, number: int) -> str:
 def ready(directory: Path) -> dict[str, float]:
     """What it takes until an agent could begin."""
     command = [sys.executable, "-c", AGENT, str(directory)]
-    seconds, rss_kb = map(float, subprocess.check_output(command, text=True).split())  # noqa: S603 - it is ours
+    seconds, rss_kb = map(float, subprocess.check_output(command, text=True).split())
     return {"start to ready, s": seconds, "RSS, MB": rss_kb / 1024}
 
 

@@ -1,4 +1,4 @@
-"""How many events a second the inventory applies: `python -m lab.bench.consumer [options]`.
+"""How many events a second the inventory applies: `python -m tests.bench.consumer [options]`.
 
 One PostgreSQL that writes to the disk what it calls written, in one run: the rows of an event in a transaction of their
 own, by plain INSERTs; our batches; and COPY of the same rows into the same tables, which is as fast as these take them.
