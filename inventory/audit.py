@@ -39,9 +39,9 @@ from inventory.keys import NAME
 from inventory.records import Progress
 
 if TYPE_CHECKING:
+    from inventory.queries.trail import Came, Moved
     from inventory.stock import Move
     from inventory.store import Store
-    from inventory.trail import Came, Moved
 
 NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?")
 """As a database writes one: what Python takes for one besides, 1_2 or other scripts' digits, SQL adds up as another."""

@@ -24,11 +24,11 @@ from inventory.expected import Kept, kept, marked, note_sent, note_signed, repla
 from inventory.flags import Flags
 from inventory.forms import Roles
 from inventory.issues import Issues, note_filed
+from inventory.queries.trail import Came, Strays, names, strays, trail
 from inventory.records import Applied, Applying, Counts, Duplicate, Event, Progress, Row, Unfit
 from inventory.reviews import Review, keep, told
 from inventory.statuses import Statuses
 from inventory.tables import devices, entries, events, refused, rejected
-from inventory.trail import Came, Strays, names, strays, trail
 from inventory.visits import Gathered, gather, owed, sites
 
 ROW = 500  # Bytes that a row of `rejected` takes beside its payload, at most: a million empty messages are bounded too.

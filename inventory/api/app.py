@@ -22,8 +22,8 @@ from inventory.api.enquiry import Endpoint
 from inventory.api.gate import Gate, broken, nowhere
 from inventory.api.problems import Problem
 from inventory.api.told import ToldHealth
-from inventory.console.headers import SafeHeaders
 from inventory.console.workplace import Workplace
+from inventory.web.headers import SafeHeaders
 
 SUBJECTS = (entries, events, trailers, stock, expected, waiting, devices, master)
 

@@ -13,11 +13,11 @@ import typer
 
 from edge.terminal.tables import log_to, many, show
 from inventory.console.command import demand_extra
-from inventory.console.terminal import changing, opened
 from inventory.options import BrokerAt, Config, Database, Given, narrow, say, settings_of, whoever
+from inventory.web.terminal import changing, opened
 
 if TYPE_CHECKING:
-    from inventory.console.tables import Books
+    from inventory.console_tables import Books
     from inventory.settings import InventorySettings
 
 commands = typer.Typer()

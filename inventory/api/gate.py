@@ -29,8 +29,8 @@ from inventory.api.limits import Limits
 from inventory.api.problems import Problem, Wrong, of_validation
 from inventory.api.tags import is_among, tag_of
 from inventory.api.tokens import Scope, Token
-from inventory.console.proxy import address_of, line_of
 from inventory.console.workplace import Workplace
+from inventory.web.proxy import address_of, line_of
 
 log = logging.getLogger("api")
 

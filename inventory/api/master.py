@@ -24,9 +24,9 @@ from inventory.api.publishing import demand_unchanged, publishing
 from inventory.api.tokens import Scope
 from inventory.api.told import ToldKinds, ToldMaster, ToldOperator, ToldRoster
 from inventory.catalogue import FaultyRows, SiteCatalogue, Version
-from inventory.console import fleet
 from inventory.master_kinds import kind_named
 from inventory.numbering import RefusedByDevices
+from inventory.queries import fleet
 from inventory.roster import COLUMNS, LAYOUT, ROSTER, kind_of, operators_of
 
 PEOPLES = frozenset({OF_RULES, OF_WORDS})

@@ -12,12 +12,12 @@ import uvicorn
 from inventory.api import tables
 from inventory.api.app import create
 from inventory.console.server import books, signer_of
-from inventory.console.tables import Books
 from inventory.console.workplace import Workplace
+from inventory.console_tables import Books
 from inventory.forms import load_forms
 from inventory.keys import KeyDirectory
-from inventory.serving import LOOPBACK, run, served_as
 from inventory.settings import InventorySettings
+from inventory.web.serving import LOOPBACK, run, served_as
 
 log = logging.getLogger("api")
 

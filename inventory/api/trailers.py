@@ -15,9 +15,9 @@ from inventory.api.problems import Problem
 from inventory.api.tokens import Scope
 from inventory.api.told import ToldTrailer, ToldTrailers, ToldVisit, ToldVisitShort
 from inventory.audit import signer_in
-from inventory.console import trailers as listed
-from inventory.console.trailers import Trailer
 from inventory.issues import issued
+from inventory.queries import trailers as listed
+from inventory.queries.trailers import Trailer
 from inventory.visits import Gathered, Visit
 
 PLACE = (int, str, str)  # Of a trailer in the list: the last arrival, its site, its number.

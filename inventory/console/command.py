@@ -14,11 +14,11 @@ import typer
 
 from edge.errors import Misconfigured
 from edge.terminal.tables import log_to, many, show
-from inventory.console.terminal import changing, opened
 from inventory.options import BrokerAt, Config, Database, Given, narrow, say, settings_of
+from inventory.web.terminal import changing, opened
 
 if TYPE_CHECKING:
-    from inventory.console.tables import Books
+    from inventory.console_tables import Books
     from inventory.settings import InventorySettings
 
 commands = typer.Typer()
@@ -139,8 +139,7 @@ def audit_deeds(
     ] = None,
 ) -> None:
     """Follow the record of what people did on the console. Exit code 1 where a line was changed, removed or put in."""
-    from inventory import audit  # noqa: PLC0415 - as above
-    from inventory.console import deeds  # noqa: PLC0415
+    from inventory import audit, deeds  # noqa: PLC0415 - as above
 
     public = None if key is None else audit.read_key(key)
     with opened(context, _books, reads=True) as transaction:

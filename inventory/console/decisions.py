@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, and_, exists, insert, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
-from inventory.console.tables import decisions
+from inventory.console_tables import decisions
 from inventory.reviews import Review
 from inventory.tables import reviews
 

@@ -13,11 +13,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, select
 
-from inventory.console import deeds
-from inventory.console.deeds import Noted
+from inventory import deeds
 from inventory.console.filling import shown
-from inventory.console.listing import COLUMNS, ListedEntry
+from inventory.deeds import Noted
 from inventory.flags import Flag, FlagState, of_entries
+from inventory.queries.listing import COLUMNS, ListedEntry
 from inventory.records import data_of
 from inventory.tables import entries, events
 

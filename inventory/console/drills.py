@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, distinct, func, insert, select, update
 
-from inventory.console.tables import drills
+from inventory.console_tables import drills
 from inventory.tables import devices, entries
 
 

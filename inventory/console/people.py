@@ -13,7 +13,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import Connection, delete, insert, select, update
 
 from edge.errors import Misconfigured, UnreadableInput
-from inventory.console.tables import people, sessions
+from inventory.console_tables import people, sessions
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,62}")
 """It goes into decisions, on record, and into what an operator is told."""

@@ -12,22 +12,23 @@ import uvicorn
 from starlette.applications import Starlette
 
 from edge.hash_chain import Signer
+from inventory import console_tables as tables
 from inventory import database
 from inventory.audit import signer_in
 from inventory.clip_folder import ClipFolder
-from inventory.console import people, tables
+from inventory.console import people
 from inventory.console.app import create
 from inventory.console.device_sounds import DeviceSounds
 from inventory.console.live import Live
 from inventory.console.sounds import NoSounds, Sounds
-from inventory.console.tables import Books
 from inventory.console.workplace import Workplace
+from inventory.console_tables import Books
 from inventory.forms import load_forms
 from inventory.keys import KeyDirectory
 from inventory.sending import send
-from inventory.serving import LOOPBACK, run, served_as
 from inventory.settings import ConsoleSettings, InventorySettings
 from inventory.store import Store
+from inventory.web.serving import LOOPBACK, run, served_as
 
 log = logging.getLogger("console")
 

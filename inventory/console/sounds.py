@@ -15,7 +15,7 @@ import soundfile
 from sqlalchemy import Connection, select
 
 from inventory.clips import SignedSound
-from inventory.console.tables import deeds
+from inventory.console_tables import deeds
 
 log = logging.getLogger("console")
 

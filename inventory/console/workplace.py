@@ -13,9 +13,9 @@ from sqlalchemy import Connection
 
 from edge.hash_chain import Signer
 from inventory.catalogue import SiteCatalogue
-from inventory.console.deeds import Following
 from inventory.console.sounds import NoSounds, Sounds
-from inventory.console.tables import Books
+from inventory.console_tables import Books
+from inventory.deeds import Following
 from inventory.forms import Forms, Roles, roles
 from inventory.keys import KeyDirectory
 from inventory.settings import InventorySettings

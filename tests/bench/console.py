@@ -34,11 +34,11 @@ from starlette.testclient import TestClient
 
 from edge.deliver.events import Topics, encode, status
 from edge.records import ExpectedLine, PlaceKind, ReceivingPlace
+from inventory import deeds
 from inventory.api.app import create
 from inventory.api.asking import cursor
 from inventory.api.tokens import Scope
 from inventory.catalogue import SiteCatalogue
-from inventory.console import deeds
 from inventory.console.call import COOKIE
 from inventory.console.people import Role
 from inventory.roster import COLUMNS, ROSTER, kind_of

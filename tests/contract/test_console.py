@@ -18,9 +18,10 @@ from sqlalchemy.exc import DBAPIError
 from edge.deliver.clips import CHUNK, ClipChunk, ClipMessage, ClipOffered, chunks_of, clip_message
 from edge.deliver.events import Topics
 from edge.deliver.signed import read_clip_request
+from inventory import deeds
 from inventory.clip_desk import ClipDesk
 from inventory.clip_folder import ClipFolder
-from inventory.console import decisions, deeds, sessions
+from inventory.console import decisions, sessions
 from inventory.console.decisions import Taken
 from inventory.console.device_sounds import DeviceSounds
 from inventory.console.dispatch import Dispatch

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import delete, text, update
 
 from edge.records import PlaceKind, ReceivingPlace
-from inventory.console.trailers import latest
+from inventory.queries.trailers import latest
 from inventory.store import Store
 from inventory.tables import announced, dossiers, entries
 from inventory.verify_dossier import CONTENT, PAGE, Check, parsed, read_events, unpacked

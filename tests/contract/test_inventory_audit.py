@@ -543,7 +543,7 @@ def test_a_whole_copy(store: Store) -> None:
 
 
 def test_a_long_copy_is_read_in_pages(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("inventory.trail.PAGE", 2)
+    monkeypatch.setattr("inventory.queries.trail.PAGE", 2)
     assert verify(store).events == 5
 
 

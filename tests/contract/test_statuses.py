@@ -12,7 +12,7 @@ import pytest
 
 from edge.deliver.events import Topics, status
 from inventory import retiring
-from inventory.console import fleet
+from inventory.queries import fleet
 from inventory.reviews import read_review
 from inventory.statuses import StatusWord, told
 from inventory.store import Store

@@ -18,12 +18,12 @@ from typer.testing import CliRunner, Result
 from edge.config import Mqtt
 from edge.deliver.signed import place_of, read_expected, read_master, read_roster
 from edge.errors import Unavailable
+from inventory import deeds
 from inventory.api import tables, tokens
 from inventory.api.app import ENDPOINTS, create
 from inventory.api.asking import cursor
 from inventory.api.command import commands
 from inventory.api.tokens import Scope
-from inventory.console import deeds
 from inventory.sending import every_retained
 from tests.api import Program, described, program, token
 from tests.console import Console, console
@@ -368,7 +368,7 @@ def test_a_fault_of_ours_is_in_the_log_and_in_no_answer(
     def breaks(*_: object, **__: object) -> Any:
         raise RuntimeError("the inside of it")
 
-    monkeypatch.setattr("inventory.console.listing.latest", breaks)
+    monkeypatch.setattr("inventory.queries.listing.latest", breaks)
     answer = erp.get("/v1/entries")
     assert answer.status_code == 500
     assert answer.headers["content-type"] == "application/problem+json"

@@ -10,9 +10,8 @@ import pytest
 
 from edge.deliver.events import Topics, status
 from edge.errors import Unavailable
-from inventory import catalogue_publishing
+from inventory import catalogue_publishing, deeds
 from inventory.catalogue import Version
-from inventory.console import deeds
 from inventory.console.people import Role
 from inventory.statuses import StatusWord
 from tests.console import CSRF, Console, console, send

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from edge.deliver.events import MalformedMessage, Topics, status
-from inventory.console import fleet
 from inventory.console.people import Role
+from inventory.queries import fleet
 from inventory.records import Unfit
 from inventory.statuses import Status, StatusWord, told
 from tests.console import Console, console

@@ -13,9 +13,8 @@ from edge.deliver.events import Topics, status
 from edge.deliver.signed import read_roster, signed_roster
 from edge.errors import Unavailable
 from edge.records import Operator, Roster
-from inventory import catalogue_publishing
+from inventory import catalogue_publishing, deeds
 from inventory.catalogue import SiteCatalogue, Version
-from inventory.console import deeds
 from inventory.console.people import Role
 from inventory.roster import ROSTER, kind_of
 from inventory.statuses import StatusWord

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from edge.records import ExpectedLine, PlaceKind, ReceivingPlace
-from inventory.console import deeds
+from inventory import deeds
 from inventory.console.people import Role
 from inventory.dossier import made
 from inventory.settings import DossierSettings

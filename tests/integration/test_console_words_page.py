@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from edge.deliver.events import Topics, status
-from inventory import catalogue_publishing
+from inventory import catalogue_publishing, deeds
 from inventory.catalogue import Version
-from inventory.console import deeds
 from inventory.console.people import Role
 from inventory.site_words import Becomes, Saying, Speaking
 from inventory.statuses import StatusWord

@@ -16,9 +16,9 @@ from edge.deliver.events import Topics, status
 from edge.errors import Unfinished, UnreadableInput
 from edge.hash_chain import Signer
 from inventory.cli import commands
-from inventory.console import fleet
 from inventory.keys import KeyDirectory
 from inventory.numbering import note_taken, number_sent
+from inventory.queries import fleet
 from inventory.statuses import StatusWord
 from inventory.store import Store
 from tests.databases import Read, reader

@@ -15,9 +15,10 @@ from starlette.responses import RedirectResponse, Response
 from edge.errors import UnreadableInput
 from inventory import catalogue_publishing
 from inventory.catalogue import FaultyRows, SiteCatalogue, Version
-from inventory.console import asked, fleet
+from inventory.console import asked
 from inventory.console.call import Call, Tab, Way
 from inventory.console.people import Role
+from inventory.queries import fleet
 from inventory.roster import BETWEEN, COLUMNS, LANGUAGES, LAYOUT, ROSTER, kind_of, rows_of
 from inventory.table_file import read_rows
 

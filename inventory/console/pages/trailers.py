@@ -11,11 +11,12 @@ from starlette.responses import Response
 
 from inventory import dossier, visits
 from inventory.audit import signer_in
-from inventory.console import asked, trailers
+from inventory.console import asked
 from inventory.console.call import Call, Tab, Way
 from inventory.console.people import Role
 from inventory.dossier_page import words_of
 from inventory.issues import issued
+from inventory.queries import trailers
 from inventory.tables import SEARCHED
 from inventory.visits import Gathered, Visit
 

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Select, insert, select
 
 from edge.deliver.events import timestamp
 from edge.hash_chain import GENESIS, PublicKey, Signer, link, parsed
-from inventory.console.tables import alone, deeds
+from inventory.console_tables import alone, deeds
 
 NO_RECORDING = "0" * 64
 CHAINING = 0x64656564  # "deed": under this lock a link is added, for two would both follow the same one.

@@ -15,7 +15,7 @@ from inventory.settings import InventorySettings
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from inventory.console.tables import Books
+    from inventory.console_tables import Books
 
 Opens = Callable[[InventorySettings], "AbstractContextManager[Books]"]
 """Opens the database, with the tables that the command is about; they are made where there are none."""
@@ -35,7 +35,7 @@ def opened(context: typer.Context, opens: Opens, *, reads: bool = False) -> Iter
 @contextmanager
 def changing(context: typer.Context, opens: Opens, deed: str, about: str, **details: object) -> Iterator[Connection]:
     """A change from this terminal, on record as every other."""
-    from inventory.console import deeds  # noqa: PLC0415 - `--help` waits for no SQLAlchemy
+    from inventory import deeds  # noqa: PLC0415 - `--help` waits for no SQLAlchemy
     from inventory.console.server import signer_of  # noqa: PLC0415 - nor for a web server
 
     given = context.find_object(Given) or Given()
