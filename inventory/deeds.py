@@ -7,6 +7,7 @@ is about. Where the console has a key, it signs each.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -17,7 +18,11 @@ from sqlalchemy import Connection, Select, insert, select
 
 from edge.deliver.events import timestamp
 from edge.hash_chain import GENESIS, PublicKey, Signer, link, parsed
-from inventory.console_tables import alone, deeds
+from inventory.books import alone
+from inventory.console_tables import deeds
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,62}")
+"""Of a person or a program: it goes on record, into decisions, and into what an operator is told."""
 
 NO_RECORDING = "0" * 64
 CHAINING = 0x64656564  # "deed": under this lock a link is added, for two would both follow the same one.

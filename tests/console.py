@@ -19,6 +19,7 @@ from edge.errors import Unavailable
 from edge.hash_chain import Signer
 from inventory import console_tables as tables
 from inventory import database
+from inventory.books import Books
 from inventory.clips import SignedSound
 from inventory.console import people, sessions
 from inventory.console.app import create
@@ -27,7 +28,6 @@ from inventory.console.people import Role
 from inventory.console.server import Server
 from inventory.console.sounds import NoSounds, Sounds
 from inventory.console.workplace import Send, Workplace
-from inventory.console_tables import Books
 from inventory.forms import load_forms
 from inventory.keys import KeyDirectory
 from inventory.settings import InventorySettings

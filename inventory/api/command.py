@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge.terminal.tables import log_to, many, show
-from inventory.console.command import demand_extra
 from inventory.options import BrokerAt, Config, Database, Given, narrow, say, settings_of, whoever
-from inventory.web.terminal import changing, opened
+from inventory.web.terminal import changing, demand_extra, opened
 
 if TYPE_CHECKING:
-    from inventory.console_tables import Books
+    from inventory.books import Books
     from inventory.settings import InventorySettings
 
 commands = typer.Typer()

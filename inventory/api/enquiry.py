@@ -14,14 +14,14 @@ from inventory import deeds
 from inventory.api.asking import Body, Query
 from inventory.api.problems import Problem
 from inventory.api.tokens import Scope, Token
-from inventory.console.workplace import Workplace
+from inventory.web.resources import Resources
 
 
 @dataclass(frozen=True, slots=True)
 class Enquiry:
     """What the function that answers is given."""
 
-    place: Workplace
+    place: Resources
     token: Token
     asked: Any  # Of the way's own model, as is `taken`.
     taken: Any

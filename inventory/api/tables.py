@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Engine, Integer, MetaData, Table, Text
 
-from inventory.console_tables import made
+from inventory.books import made
 from inventory.tables import Json, Moment
 
 VERSION = 1

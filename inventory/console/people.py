@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
@@ -14,9 +13,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from edge.errors import Misconfigured, UnreadableInput
 from inventory.console_tables import people, sessions
-
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,62}")
-"""It goes into decisions, on record, and into what an operator is told."""
+from inventory.deeds import NAME
 
 SHORTEST = 12  # Characters of a password: short ones are guessed whatever else stands in the way (NIST SP 800-63B).
 LONGEST = 1000  # Nobody types more; who sends more wants the processor busy.

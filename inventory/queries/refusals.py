@@ -12,8 +12,7 @@ from sqlalchemy import Connection, func, select, tuple_
 
 from edge.hash_chain import parsed
 from edge.records.strict_json import shallow
-from inventory.connect.ledger import SETTINGS
-from inventory.connect.steps import PostingState
+from inventory.records import LACKS_SETTINGS, PostingState
 from inventory.tables import postings, refused, rejected
 
 
@@ -52,7 +51,7 @@ class Lacking:
 
 def unset(transaction: Connection) -> list[Lacking]:
     """Of every connector, what its settings lack."""
-    waits = (postings.c.state == PostingState.DUE.value, postings.c.why == SETTINGS)
+    waits = (postings.c.state == PostingState.DUE.value, postings.c.why == LACKS_SETTINGS)
     wanted = select(postings.c.connector, postings.c.said, func.count()).where(*waits)
     by = (postings.c.connector, postings.c.said)
     return [Lacking(*row) for row in transaction.execute(wanted.group_by(*by).order_by(*by))]

@@ -9,7 +9,8 @@ from starlette.responses import RedirectResponse, Response
 from edge.errors import Misconfigured, UnreadableInput
 from inventory.console import people, sessions
 from inventory.console.call import Call, Tab, Way
-from inventory.console.people import NAME, SHORTEST, Role
+from inventory.console.people import SHORTEST, Role
+from inventory.deeds import NAME
 
 ROLES = tuple(Role)
 
