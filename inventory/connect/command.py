@@ -301,7 +301,7 @@ def _demand(found: Any, state: DocumentState, told: str) -> None:
 def _settings(
     name: str, file: Path | None, config: Path | None, database: str | None
 ) -> tuple[ConnectionSettings, InventorySettings, Path]:
-    from inventory.connect.settings import KINDS  # noqa: PLC0415 - `dockvoice --help` waits for no settings
+    from inventory.connect.kinds import KINDS  # noqa: PLC0415 - `dockvoice --help` waits for no settings
 
     inventory = settings_of(config, database=database)
     path = file or _file_of(name, config)

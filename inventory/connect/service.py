@@ -20,6 +20,7 @@ from edge.terminal.tables import many
 from inventory.audit import signer_in
 from inventory.connect.alone import alone
 from inventory.connect.engine import Engine, Round
+from inventory.connect.kinds import KINDS
 from inventory.connect.ledger import Ledger
 from inventory.connect.ports import Away, Connector, Declined, Posting, Pulled, left_out
 from inventory.connect.postings import posting
@@ -33,7 +34,7 @@ from inventory.connect.pulling import (
     rosters,
     source_of,
 )
-from inventory.connect.settings import KINDS, ConnectionSettings
+from inventory.connect.settings import ConnectionSettings
 from inventory.connect.steps import wait_s
 from inventory.connect.telling import tell_declined
 from inventory.forms import load_forms, roles
