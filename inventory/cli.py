@@ -25,7 +25,7 @@ from inventory.catalogue_commands import catalogue_commands
 from inventory.clip_commands import clip_commands
 from inventory.device_commands import device_commands
 from inventory.dossier_command import dossier
-from inventory.expect import expect
+from inventory.expect_command import expect
 from inventory.flag_commands import flag_commands
 from inventory.keys import KeyDirectory, device_named
 from inventory.options import (

@@ -21,8 +21,8 @@ from inventory.api.problems import Problem, of_rows
 from inventory.api.publishing import demand_unchanged, publishing
 from inventory.api.tokens import Scope
 from inventory.api.told import ToldLine, ToldList, ToldLists
-from inventory.expect import CODE, places_of
 from inventory.expected import Kept, kept, replaced
+from inventory.expected_file import CODE, places_of
 from inventory.store import Store
 from inventory.table_file import LONGEST
 

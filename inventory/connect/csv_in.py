@@ -26,8 +26,8 @@ from edge.records.strict_json import NotStrict, strict
 from edge.terminal.plain_text import printable
 from inventory.connect.ports import Away, Omitted, Pulled, PulledItem, PulledUnit
 from inventory.connect.shared_folder import OWN, READ, SHARED, folder, hand_over, is_file, text
-from inventory.expect import LAYOUT as EXPECTED
-from inventory.expect import read_file as read_expected
+from inventory.expected_file import LAYOUT as EXPECTED
+from inventory.expected_file import read_file as read_expected
 from inventory.roster import LAYOUT as OPERATORS
 from inventory.roster import read_file as read_operators
 from inventory.table_file import LONGEST, NAMED, Cells, FaultyFile, Layout, is_named, read_rows, strange

@@ -18,9 +18,9 @@ from edge.terminal.tables import many
 from inventory.catalogue import SiteCatalogue, Version, difference
 from inventory.catalogue_publishing import publish, publish_roster
 from inventory.connect.ports import Omitted, Pulled, PulledItem
-from inventory.expect import CODE, pallet_fields
 from inventory.expected import Kept, kept, replaced
-from inventory.forms import load_forms
+from inventory.expected_file import CODE
+from inventory.forms import load_forms, pallet_fields
 from inventory.master_kinds import Kind
 from inventory.roster import ROSTER, kind_of
 from inventory.sending import send
@@ -138,7 +138,9 @@ class Publishing:
                 replaced(transaction, self._site, place, lines, now, plan.sources[place])
                 for place, lines in plan.lists.items()
             ]
-        lists += [one for one in self._store.expect_received(pallet_fields(self._settings)) if one.site == self._site]
+        lists += [
+            one for one in self._store.expect_received(pallet_fields(self._settings.forms)) if one.site == self._site
+        ]
         latest = {one.place: one for one in lists}
         self._send(list(latest.values()))
         return list(latest.values()), plan

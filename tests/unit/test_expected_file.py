@@ -12,7 +12,7 @@ from edge.deliver.signed import LARGEST, MOST_LINES
 from edge.errors import UnreadableInput
 from edge.records import ExpectedLine, PlaceKind, ReceivingPlace
 from inventory import table_file
-from inventory.expect import read_file
+from inventory.expected_file import read_file
 from inventory.table_file import FaultyFile
 
 HEADER = "notice,trailer,door,pallet,item,quantity,uom,lot_needed\n"
