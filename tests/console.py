@@ -17,10 +17,8 @@ from starlette.testclient import TestClient
 from edge.config import Mqtt, shipped
 from edge.errors import Unavailable
 from edge.hash_chain import Signer
-from inventory import console_tables as tables
-from inventory import database
-from inventory.books import Books
-from inventory.clips import SignedSound
+from inventory.audit.keys import KeyDirectory
+from inventory.clips.clips import SignedSound
 from inventory.console import people, sessions
 from inventory.console.app import create
 from inventory.console.call import COOKIE
@@ -29,9 +27,11 @@ from inventory.console.server import Server
 from inventory.console.sounds import NoSounds, Sounds
 from inventory.console.workplace import Send, Workplace
 from inventory.forms import load_forms
-from inventory.keys import KeyDirectory
+from inventory.repository import Store
 from inventory.settings import InventorySettings
-from inventory.store import Store
+from inventory.store import console_tables as tables
+from inventory.store import database
+from inventory.store.books import Books
 from tests.dictated import KEY, enrolled
 from tests.waiting import until
 

@@ -11,12 +11,12 @@ from sqlalchemy import insert
 
 from edge.deliver.events import Topics, status, timestamp
 from edge.records import ExpectedLine, PlaceKind, ReceivingPlace
-from inventory.catalogue import SiteCatalogue
 from inventory.forms import load_forms
-from inventory.judge import Sound, Unsound, judge
-from inventory.roster import COLUMNS, ROSTER, kind_of
-from inventory.statuses import StatusWord
-from inventory.tables import flags
+from inventory.ingest.judge import Sound, Unsound, judge
+from inventory.site.catalogue import SiteCatalogue
+from inventory.site.roster import COLUMNS, ROSTER, kind_of
+from inventory.store.statuses import StatusWord
+from inventory.store.tables import flags
 from tests.console import Console
 from tests.dictated import KEY, identity, payload, recorded
 

@@ -10,10 +10,10 @@ from typing import Any
 from pydantic import BaseModel
 from sqlalchemy import Connection
 
-from inventory import deeds
 from inventory.api.asking import Body, Query
 from inventory.api.problems import Problem
 from inventory.api.tokens import Scope, Token
+from inventory.audit import deeds
 from inventory.web.resources import Resources
 
 

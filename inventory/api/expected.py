@@ -14,17 +14,17 @@ from sqlalchemy import Connection
 
 from edge.errors import Unavailable
 from edge.records import ExpectedLine, PlaceKind, ReceivingPlace, plain
-from inventory import expected_publishing
 from inventory.api.asking import Body, Query, Site
 from inventory.api.enquiry import Answer, Endpoint, Enquiry
 from inventory.api.problems import Problem, of_rows
 from inventory.api.publishing import demand_unchanged, publishing
 from inventory.api.tokens import Scope
 from inventory.api.told import ToldLine, ToldList, ToldLists
-from inventory.expected import Kept, kept, replaced
-from inventory.expected_file import CODE, places_of
-from inventory.store import Store
-from inventory.table_file import LONGEST
+from inventory.repository import Store
+from inventory.site import expected_publishing
+from inventory.site.expected import Kept, kept, replaced
+from inventory.site.expected_file import CODE, places_of
+from inventory.site.table_file import LONGEST
 
 Code = Annotated[str, Field(min_length=1, max_length=LONGEST)]
 

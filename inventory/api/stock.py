@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from inventory import stock
 from inventory.api.asking import Cursor, Forms, Limit, Query, Site, Text, Until, cursor, mark
 from inventory.api.enquiry import Answer, Endpoint, Enquiry
 from inventory.api.entries import next_page
 from inventory.api.problems import Problem, Wrong
 from inventory.api.told import ToldStock, ToldSum
-from inventory.stock import Standing, WantedStock
+from inventory.store import stock
+from inventory.store.stock import Standing, WantedStock
 
 PLACE = (str, int)  # Of a sum: the event and the line of one of its rows.
 

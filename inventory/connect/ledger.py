@@ -17,9 +17,9 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, inser
 
 from edge.deliver.events import AMENDED, CANCELLED
 from inventory.connect.ports import Declined, Document, TakenBack
-from inventory.flags import OF_SYSTEM
 from inventory.records import LACKS_SETTINGS, PostingState, data_of
-from inventory.tables import entries, events, flags, pallets, postings
+from inventory.reviews.flags import OF_SYSTEM
+from inventory.store.tables import entries, events, flags, pallets, postings
 
 LATELY = 20_000
 """Entries, of those that came last, that each look is at. A transaction that was open for longer than it took so many

@@ -15,18 +15,18 @@ from edge.deliver.signed import LARGEST, MOST_LINES, signed_list, size_of_list
 from edge.hash_chain import Signer
 from edge.records import ExpectedLine, ExpectedList, Operator, ReceivingPlace, plain
 from edge.terminal.tables import many
-from inventory.catalogue import SiteCatalogue, Version, difference
-from inventory.catalogue_publishing import publish, publish_roster
 from inventory.connect.ports import Omitted, Pulled, PulledItem
-from inventory.expected import Kept, kept, replaced
-from inventory.expected_file import CODE
 from inventory.forms import load_forms, pallet_fields
-from inventory.master_kinds import Kind
-from inventory.roster import ROSTER, kind_of
-from inventory.sending import send
+from inventory.repository import Store
 from inventory.settings import InventorySettings
-from inventory.store import Store
-from inventory.table_file import Cells
+from inventory.site.catalogue import SiteCatalogue, Version, difference
+from inventory.site.catalogue_publishing import publish, publish_roster
+from inventory.site.expected import Kept, kept, replaced
+from inventory.site.expected_file import CODE
+from inventory.site.master_kinds import Kind
+from inventory.site.roster import ROSTER, kind_of
+from inventory.site.sending import send
+from inventory.site.table_file import Cells
 
 REASON = "pulled from the other system"
 ITEMS, UNITS = "items", "items.units"

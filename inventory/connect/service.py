@@ -17,7 +17,7 @@ from edge.errors import Misconfigured, Unavailable, UnreadableInput
 from edge.hash_chain import Signer
 from edge.systemd_notify import Notifier
 from edge.terminal.tables import many
-from inventory.audit import signer_in
+from inventory.audit.audit import signer_in
 from inventory.connect.alone import alone
 from inventory.connect.engine import Engine, Round
 from inventory.connect.kinds import KINDS
@@ -38,10 +38,10 @@ from inventory.connect.settings import ConnectionSettings
 from inventory.connect.steps import wait_s
 from inventory.connect.telling import tell_declined
 from inventory.forms import load_forms, roles
-from inventory.master_kinds import kind_named
-from inventory.roster import kind_of
+from inventory.repository import Store
 from inventory.settings import InventorySettings
-from inventory.store import Store
+from inventory.site.master_kinds import kind_named
+from inventory.site.roster import kind_of
 
 log = logging.getLogger("inventory.connect")
 

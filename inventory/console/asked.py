@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from inventory.console.call import Call
 from inventory.queries.listing import Place, Wanted
-from inventory.tables import SEARCHED
+from inventory.store.tables import SEARCHED
 
 STATES = ("current", "amended", "cancelled")
 

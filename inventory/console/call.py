@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from inventory import deeds
+from inventory.audit import deeds
 from inventory.console.people import Role
 from inventory.console.rendering import rendered, time
 from inventory.console.sessions import SignedIn

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge.terminal.tables import log_to, many, show
-from inventory.options import BrokerAt, Config, Database, Given, narrow, say, settings_of
+from inventory.cli.options import BrokerAt, Config, Database, Given, narrow, say, settings_of
 from inventory.web.terminal import changing, demand_extra, opened
 
 if TYPE_CHECKING:
-    from inventory.books import Books
     from inventory.settings import InventorySettings
+    from inventory.store.books import Books
 
 commands = typer.Typer()
 users = typer.Typer(help="Who may sign in, and what they may do.", no_args_is_help=True)
@@ -135,7 +135,7 @@ def audit_deeds(
     ] = None,
 ) -> None:
     """Follow the record of what people did on the console. Exit code 1 where a line was changed, removed or put in."""
-    from inventory import audit, deeds  # noqa: PLC0415 - as above
+    from inventory.audit import audit, deeds  # noqa: PLC0415 - as above
 
     public = None if key is None else audit.read_key(key)
     with opened(context, _books, reads=True) as transaction:

@@ -6,10 +6,10 @@ import logging
 
 from edge.errors import Unavailable
 from edge.hash_chain import Signer
-from inventory import listening
-from inventory.clip_folder import ClipFolder, NoSound
-from inventory.clips import SignedSound
-from inventory.store import Store
+from inventory.clips import listening
+from inventory.clips.clip_folder import ClipFolder, NoSound
+from inventory.clips.clips import SignedSound
+from inventory.repository import Store
 
 log = logging.getLogger("console")
 

@@ -17,7 +17,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from edge.errors import Unavailable
-from inventory import deeds
+from inventory.audit import deeds
 from inventory.console import people, sessions
 from inventory.console.call import COOKIE, Call, Tab, Way, cookie_name
 from inventory.console.workplace import Workplace

@@ -12,8 +12,8 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import Connection, delete, insert, select, update
 
 from edge.errors import Misconfigured, UnreadableInput
-from inventory.console_tables import people, sessions
-from inventory.deeds import NAME
+from inventory.audit.deeds import NAME
+from inventory.store.console_tables import people, sessions
 
 SHORTEST = 12  # Characters of a password: short ones are guessed whatever else stands in the way (NIST SP 800-63B).
 LONGEST = 1000  # Nobody types more; who sends more wants the processor busy.

@@ -10,8 +10,8 @@ import uvicorn
 from starlette.applications import Starlette
 
 from edge.hash_chain import Signer
-from inventory.books import Books
-from inventory.clip_folder import ClipFolder
+from inventory.audit.keys import KeyDirectory
+from inventory.clips.clip_folder import ClipFolder
 from inventory.console import people
 from inventory.console.app import create
 from inventory.console.device_sounds import DeviceSounds
@@ -19,10 +19,10 @@ from inventory.console.live import Live
 from inventory.console.sounds import NoSounds, Sounds
 from inventory.console.workplace import Workplace
 from inventory.forms import load_forms
-from inventory.keys import KeyDirectory
-from inventory.sending import send
+from inventory.repository import Store
 from inventory.settings import ConsoleSettings, InventorySettings
-from inventory.store import Store
+from inventory.site.sending import send
+from inventory.store.books import Books
 from inventory.web.resources import books, signer_of
 from inventory.web.serving import LOOPBACK, run, served_as
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from inventory.audit.deeds import Following
 from inventory.console.sounds import NoSounds, Sounds
-from inventory.deeds import Following
 from inventory.web.resources import Resources
 
 Send = Callable[[Mapping[str, bytes]], None]

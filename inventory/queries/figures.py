@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import BigInteger, ColumnElement, Connection, case, cast, func, select
 
 from edge.records.instants import in_zone
-from inventory.tables import entries, events
+from inventory.store.tables import entries, events
 
 SMALLEST = 5
 """Operators that a figure is of together, at the least."""

@@ -10,12 +10,12 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from edge.records import LOUD_DB, NOISY_DB, QUIET_DB
-from inventory import statuses
-from inventory.continuity import CHAIN_BROKEN, NUMBER_JUMPS, alarmed
-from inventory.master_kinds import RESERVED
-from inventory.roster import ROSTER
-from inventory.statuses import Status
-from inventory.tables import catalogue, devices
+from inventory.reviews.continuity import CHAIN_BROKEN, NUMBER_JUMPS, alarmed
+from inventory.site.master_kinds import RESERVED
+from inventory.site.roster import ROSTER
+from inventory.store import statuses
+from inventory.store.statuses import Status
+from inventory.store.tables import catalogue, devices
 
 BACKLOG = timedelta(minutes=10)
 """What waits for longer at a device that has a link will not go by itself: a restart of the inventory takes less."""

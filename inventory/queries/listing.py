@@ -14,9 +14,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, func, select, tuple_
 
 from edge.records import FieldValue
-from inventory.flags import Flag, of_entries
 from inventory.forms import Roles
-from inventory.tables import devices, entries, said
+from inventory.reviews.flags import Flag, of_entries
+from inventory.store.tables import devices, entries, said
 
 Place = tuple[int, str]
 """Of an entry in the list: its arrival, and its event, for two may have arrived as the same number."""

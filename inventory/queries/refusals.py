@@ -13,7 +13,7 @@ from sqlalchemy import Connection, func, select, tuple_
 from edge.hash_chain import parsed
 from edge.records.strict_json import shallow
 from inventory.records import LACKS_SETTINGS, PostingState
-from inventory.tables import postings, refused, rejected
+from inventory.store.tables import postings, refused, rejected
 
 
 @dataclass(frozen=True, slots=True)

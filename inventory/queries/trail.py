@@ -26,9 +26,9 @@ from sqlalchemy import (
 from sqlalchemy.ext.compiler import compiles
 
 from edge.deliver.events import WITHHELD
-from inventory.database import reported
-from inventory.stock import ADDS, OF_WHAT, TAKES_BACK
-from inventory.tables import entries, events, refused, stock_moves
+from inventory.store.database import reported
+from inventory.store.stock import ADDS, OF_WHAT, TAKES_BACK
+from inventory.store.tables import entries, events, refused, stock_moves
 
 PAGE = 1000  # Rows read in one transaction: it must not keep a consumer waiting.
 

@@ -12,10 +12,10 @@ from datetime import datetime
 from sqlalchemy import Connection, and_, func, or_, select
 
 from edge.records import PlaceKind
+from inventory.dossier.visits import glance, shown
 from inventory.forms import Roles, trailer_fields
-from inventory.tables import events, expected, said
+from inventory.store.tables import events, expected, said
 from inventory.verify_dossier import Reckoning, Story, parsed
-from inventory.visits import glance, shown
 
 At = tuple[str, str]
 """Site and number of a trailer."""

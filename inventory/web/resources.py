@@ -12,13 +12,13 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from edge.hash_chain import Signer
-from inventory import console_tables, database
-from inventory.audit import signer_in
-from inventory.books import Books
-from inventory.catalogue import SiteCatalogue
+from inventory.audit.audit import signer_in
+from inventory.audit.keys import KeyDirectory
 from inventory.forms import Forms, Roles, roles
-from inventory.keys import KeyDirectory
 from inventory.settings import InventorySettings
+from inventory.site.catalogue import SiteCatalogue
+from inventory.store import console_tables, database
+from inventory.store.books import Books
 
 
 @dataclass(frozen=True)

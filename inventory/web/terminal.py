@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import typer
 
 from edge.errors import Misconfigured
-from inventory.options import Given, settings_of, whoever
+from inventory.cli.options import Given, settings_of, whoever
 from inventory.settings import InventorySettings
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from inventory.books import Books
+    from inventory.store.books import Books
 
 Opens = Callable[[InventorySettings], "AbstractContextManager[Books]"]
 """Opens the database, with the tables that the command is about; they are made where there are none."""
@@ -46,7 +46,7 @@ def opened(context: typer.Context, opens: Opens, *, reads: bool = False) -> Iter
 @contextmanager
 def changing(context: typer.Context, opens: Opens, deed: str, about: str, **details: object) -> Iterator[Connection]:
     """A change from this terminal, on record as every other."""
-    from inventory import deeds  # noqa: PLC0415 - `--help` waits for no SQLAlchemy
+    from inventory.audit import deeds  # noqa: PLC0415 - `--help` waits for no SQLAlchemy
     from inventory.web.resources import signer_of  # noqa: PLC0415 - as above
 
     given = context.find_object(Given) or Given()

@@ -14,9 +14,9 @@ from edge.config import shipped
 from edge.deliver.events import RECORDED, Topics
 from edge.records import ExpectedLine, FieldValue, Receipt, ReceiptOutcome, ReceivingPlace
 from inventory.forms import Forms, load_forms
-from inventory.judge import Sound, judge
+from inventory.ingest.judge import Sound, judge
 from inventory.records import Applied, Event
-from inventory.store import Store
+from inventory.repository import Store
 from lab.scribe.device import DEVICE, SITE, DeviceAtHand
 
 TOPICS = Topics("dockvoice", SITE, DEVICE)

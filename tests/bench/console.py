@@ -34,16 +34,16 @@ from starlette.testclient import TestClient
 
 from edge.deliver.events import Topics, encode, status
 from edge.records import ExpectedLine, PlaceKind, ReceivingPlace
-from inventory import deeds
 from inventory.api.app import create
 from inventory.api.asking import cursor
 from inventory.api.tokens import Scope
-from inventory.catalogue import SiteCatalogue
+from inventory.audit import deeds
 from inventory.console.call import COOKIE
 from inventory.console.people import Role
-from inventory.roster import COLUMNS, ROSTER, kind_of
-from inventory.statuses import StatusWord
-from inventory.tables import devices, entries, events, refused, said
+from inventory.site.catalogue import SiteCatalogue
+from inventory.site.roster import COLUMNS, ROSTER, kind_of
+from inventory.store.statuses import StatusWord
+from inventory.store.tables import devices, entries, events, refused, said
 from tests.api import token
 from tests.console import Console, console, served
 from tests.console_story import put_aside

@@ -26,10 +26,10 @@ from sqlalchemy import select
 from edge.config import shipped
 from edge.deliver.events import Topics
 from inventory.forms import load_forms
-from inventory.judge import Sound, judge
+from inventory.ingest.judge import Sound, judge
 from inventory.records import Event
-from inventory.store import Store
-from inventory.tables import devices, entries, events, pallets, said, stock_moves
+from inventory.repository import Store
+from inventory.store.tables import devices, entries, events, pallets, said, stock_moves
 from tests.counted import BROKER, shares
 from tests.counting import SITE, Fleet, Wire
 from tests.inventory import RunningInventory

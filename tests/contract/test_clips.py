@@ -15,12 +15,12 @@ import pytest
 from edge.deliver.clips import CHUNK, ClipChunk, ClipGone, ClipMessage, ClipOffered, Unsent, chunks_of, clip_message
 from edge.deliver.events import MalformedMessage, Topics
 from edge.errors import Unavailable, UnreadableInput
-from inventory.clip_desk import ClipDesk
-from inventory.clip_folder import ClipFolder, NoSound
-from inventory.clips import ClipState, SignedSound
-from inventory.listening import ask, hear
+from inventory.clips.clip_desk import ClipDesk
+from inventory.clips.clip_folder import ClipFolder, NoSound
+from inventory.clips.clips import ClipState, SignedSound
+from inventory.clips.listening import ask, hear
+from inventory.repository import Store
 from inventory.settings import ClipSettings
-from inventory.store import Store
 from tests.databases import Read
 from tests.dictated import KEY, recorded
 

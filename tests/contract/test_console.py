@@ -18,18 +18,18 @@ from sqlalchemy.exc import DBAPIError
 from edge.deliver.clips import CHUNK, ClipChunk, ClipMessage, ClipOffered, chunks_of, clip_message
 from edge.deliver.events import Topics
 from edge.deliver.signed import read_clip_request
-from inventory import deeds
-from inventory.clip_desk import ClipDesk
-from inventory.clip_folder import ClipFolder
+from inventory.audit import deeds
+from inventory.clips.clip_desk import ClipDesk
+from inventory.clips.clip_folder import ClipFolder
 from inventory.console import decisions, sessions
 from inventory.console.decisions import Taken
 from inventory.console.device_sounds import DeviceSounds
 from inventory.console.dispatch import Dispatch
 from inventory.console.people import Role
-from inventory.reviews import read_review
+from inventory.repository import Store
+from inventory.reviews.reviews import read_review
 from inventory.settings import ClipSettings
-from inventory.store import Store
-from inventory.tables import events
+from inventory.store.tables import events
 from tests.console import FLAC, Broker, Console, console, send
 from tests.databases import Read
 from tests.dictated import AT_DOCK_3, KEY, amended, identity, recorded, reviewed, signed

@@ -11,8 +11,8 @@ from sqlalchemy import delete, text, update
 
 from edge.records import PlaceKind, ReceivingPlace
 from inventory.queries.trailers import latest
-from inventory.store import Store
-from inventory.tables import announced, dossiers, entries
+from inventory.repository import Store
+from inventory.store.tables import announced, dossiers, entries
 from inventory.verify_dossier import CONTENT, PAGE, Check, parsed, read_events, unpacked
 from tests.trailer import INVENTORY, SITE, Dock, line, scene
 

@@ -17,15 +17,15 @@ from edge import hash_chain
 from edge.deliver.events import WITHHELD, Topics, status, withheld
 from edge.hash_chain import Acknowledgement, Broken, KnownFaults, PublicKey, Signer, Span, Wrong
 from edge.records import ExpectedLine, PlaceKind, ReceivingPlace
-from inventory import audit
+from inventory.audit import audit
+from inventory.clips.listening import ask
 from inventory.forms import Forms, load_forms
-from inventory.judge import Sound, Unsound, judge
-from inventory.listening import ask
-from inventory.reviews import read_review
-from inventory.statuses import StatusWord
-from inventory.stock import ADDS, TAKES_BACK
-from inventory.store import Store
-from inventory.tables import (
+from inventory.ingest.judge import Sound, Unsound, judge
+from inventory.repository import Store
+from inventory.reviews.reviews import read_review
+from inventory.store.statuses import StatusWord
+from inventory.store.stock import ADDS, TAKES_BACK
+from inventory.store.tables import (
     devices,
     dossiers_looked,
     entries,
@@ -38,7 +38,7 @@ from inventory.tables import (
     stock_moves,
     waiting,
 )
-from inventory.tables import said as said_texts
+from inventory.store.tables import said as said_texts
 from tests.audit_page import audit_page
 from tests.databases import KINDS
 from tests.dictated import amended, cancelled, identity, payload, recorded, reviewed, signed

@@ -16,8 +16,8 @@ from sqlalchemy import text
 from edge.deliver.events import Topics, timestamp
 from edge.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
 from inventory.records import Applied, Counts, Duplicate, Refused
-from inventory.reviews import read_review
-from inventory.store import ROW, Aside, Store
+from inventory.repository import ROW, Aside, Store
+from inventory.reviews.reviews import read_review
 from tests.databases import Read
 from tests.dictated import amended, cancelled, identity, payload, recorded, reviewed, signed
 from tests.postgresql import PostgreSQL

@@ -31,10 +31,10 @@ from edge.keep import device_key
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.records import OutboxRow
-from inventory.clip_folder import ClipFolder, NoSound
-from inventory.clips import Asked, Clip, ClipState, SignedSound
-from inventory.listening import ask, hear
-from inventory.store import Store
+from inventory.clips.clip_folder import ClipFolder, NoSound
+from inventory.clips.clips import Asked, Clip, ClipState, SignedSound
+from inventory.clips.listening import ask, hear
+from inventory.repository import Store
 from tests.dictated import ANOTHER
 from tests.integration.test_business_replies import WHOLE, Shift, shift
 from tests.inventory import RunningInventory

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from starlette.testclient import TestClient
 
 from edge.errors import Misconfigured, Unavailable
-from inventory import deeds
+from inventory.audit import deeds
 from inventory.console import people, sessions
 from inventory.console.app import create
 from inventory.console.call import COOKIE

@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import text
 
 from inventory.console.people import Role
-from inventory.flags import FlagState
 from inventory.queries import listing
 from inventory.queries.listing import Wanted
+from inventory.reviews.flags import FlagState
 from tests.console import Console, console
 from tests.console_dock import Dock
 from tests.databases import Read, reader

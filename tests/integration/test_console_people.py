@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from inventory import deeds
+from inventory.audit import deeds
 from inventory.console import people
 from inventory.console.command import commands
 from inventory.console.people import Role

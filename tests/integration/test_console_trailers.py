@@ -17,11 +17,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from edge.records import ExpectedLine, PlaceKind, ReceivingPlace
-from inventory import deeds
+from inventory.audit import deeds
 from inventory.console.people import Role
-from inventory.dossier import made
+from inventory.dossier.dossier import made
+from inventory.repository import Store
 from inventory.settings import DossierSettings
-from inventory.store import Store
 from inventory.verify_dossier import parsed
 from tests.api import program
 from tests.console import Console, console, send

@@ -7,11 +7,11 @@ from datetime import timedelta
 
 from starlette.responses import RedirectResponse, Response
 
+from inventory.audit.deeds import SIGNED_IN, NotedDeed, note, signed_in_from
 from inventory.console import people, sessions
 from inventory.console.call import COOKIE, LANGUAGE, Call, Way, cookie_name, ours
 from inventory.console.people import Role
 from inventory.console.words import LANGUAGES
-from inventory.deeds import SIGNED_IN, NotedDeed, note, signed_in_from
 from inventory.web.proxy import line_of
 
 FORM = "dockvoice-form"
