@@ -17,7 +17,6 @@ from starlette.testclient import TestClient
 from edge.config import Mqtt, shipped
 from edge.errors import Unavailable
 from edge.hash_chain import Signer
-from inventory.audit.keys import KeyDirectory
 from inventory.clips.clips import SignedSound
 from inventory.console import people, sessions
 from inventory.console.app import create
@@ -32,6 +31,7 @@ from inventory.settings import InventorySettings
 from inventory.store import console_tables as tables
 from inventory.store import database
 from inventory.store.books import Books
+from inventory.store.keys import KeyDirectory
 from tests.dictated import KEY, enrolled
 from tests.waiting import until
 

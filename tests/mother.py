@@ -29,7 +29,7 @@ MODULES = (
     "edge.keep.journal",
     "edge.understand.local.factory",
     "inventory.cli.main",
-    "inventory.ingest.service",
+    "inventory.cli.service",
     "lab.evaluate_command",
     "lab.standin.server",
     "pytest",

@@ -17,13 +17,13 @@ from edge.deliver.events import AMENDED, CANCELLED, RECORDED, REVIEW, REVIEW_DAT
 from edge.deliver.signed import signed_list
 from edge.hash_chain import GENESIS, Signer
 from edge.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
-from inventory.audit.keys import Enrolled
 from inventory.dossier.dossier import NO_CLIPS, Clips, Dossier, made
 from inventory.dossier.visits import Gathered, Listed
 from inventory.forms import Forms, Roles, load_forms, roles
 from inventory.ingest.judge import Sound, Unsound, judge
 from inventory.repository import Store
 from inventory.reviews.reviews import Review, read_review
+from inventory.store.keys import Enrolled
 from inventory.verify_dossier import Said, Story
 from tests.dictated import payload
 

@@ -11,10 +11,10 @@ import uvicorn
 
 from inventory.api import tables
 from inventory.api.app import create
-from inventory.audit.keys import KeyDirectory
 from inventory.forms import load_forms
 from inventory.settings import InventorySettings
 from inventory.store.books import Books
+from inventory.store.keys import KeyDirectory
 from inventory.web.resources import Resources, books, signer_of
 from inventory.web.serving import LOOPBACK, run, served_as
 

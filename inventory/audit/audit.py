@@ -35,8 +35,8 @@ from edge.hash_chain import (
 )
 from edge.records.instants import in_utc
 from edge.terminal.plain_text import printable
-from inventory.audit.keys import NAME
 from inventory.records import Progress
+from inventory.store.keys import NAME
 
 if TYPE_CHECKING:
     from inventory.queries.trail import Came, Moved

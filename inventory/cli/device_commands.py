@@ -9,8 +9,8 @@ import typer
 from edge.deliver.events import Topics
 from edge.errors import Misconfigured, Unavailable, Unfinished, UnreadableInput
 from edge.terminal.tables import many
-from inventory.audit.keys import KeyDirectory, device_named
 from inventory.cli.options import BrokerAt, Config, Database, given_settings, looking, say
+from inventory.store.keys import KeyDirectory, device_named
 
 if TYPE_CHECKING:
     from inventory.repository import Store

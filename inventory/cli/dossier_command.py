@@ -12,9 +12,9 @@ import typer
 
 from edge.errors import UnreadableInput, plainly
 from inventory.audit import audit
-from inventory.audit.keys import KeyDirectory
 from inventory.cli.options import Config, Database, Json, given_settings, looking, say
 from inventory.forms import load_forms
+from inventory.store.keys import KeyDirectory
 
 if TYPE_CHECKING:
     from inventory.dossier.visits import Gathered, Visit

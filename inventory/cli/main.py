@@ -21,7 +21,6 @@ from edge.errors import DockvoiceError, UnreadableInput
 from edge.hash_chain import Acknowledgement, Broken, KnownFaults, Wrong, acknowledgement_line
 from edge.terminal.tables import SafeConsole, log_to, many, show
 from inventory.audit import audit
-from inventory.audit.keys import KeyDirectory, device_named
 from inventory.cli.catalogue_commands import catalogue_commands
 from inventory.cli.clip_commands import clip_commands
 from inventory.cli.device_commands import device_commands
@@ -43,6 +42,7 @@ from inventory.cli.options import (
 from inventory.cli.review_commands import review_commands
 from inventory.cli.roster_command import roster
 from inventory.settings import InventorySettings
+from inventory.store.keys import KeyDirectory, device_named
 
 if TYPE_CHECKING:
     from inventory.records import Progress, Row, WaitingOf
@@ -408,7 +408,7 @@ def gaps(context: typer.Context, config: Config = None, database: Database = Non
 
 
 def _consume(settings: InventorySettings) -> None:
-    from inventory.ingest.service import serve  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
+    from inventory.cli.service import serve  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
 
     serve(settings)
 

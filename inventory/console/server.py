@@ -10,7 +10,6 @@ import uvicorn
 from starlette.applications import Starlette
 
 from edge.hash_chain import Signer
-from inventory.audit.keys import KeyDirectory
 from inventory.clips.clip_folder import ClipFolder
 from inventory.console import people
 from inventory.console.app import create
@@ -23,6 +22,7 @@ from inventory.repository import Store
 from inventory.settings import ConsoleSettings, InventorySettings
 from inventory.site.sending import send
 from inventory.store.books import Books
+from inventory.store.keys import KeyDirectory
 from inventory.web.resources import books, signer_of
 from inventory.web.serving import LOOPBACK, run, served_as
 

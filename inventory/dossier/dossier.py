@@ -20,9 +20,9 @@ from typing import Any
 
 from edge.deliver.events import timestamp
 from edge.hash_chain import PublicKey, Signer
-from inventory.audit.keys import Enrolled
 from inventory.dossier.dossier_page import page
 from inventory.dossier.visits import Gathered, Visit
+from inventory.store.keys import Enrolled
 from inventory.verify_dossier import (
     AS_SAID,
     CONTENT,

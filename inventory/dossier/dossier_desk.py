@@ -20,13 +20,13 @@ from urllib.parse import quote
 
 from edge.errors import DockvoiceError, plainly
 from edge.hash_chain import Signer
-from inventory.audit.keys import KeyDirectory
 from inventory.dossier.dossier import collected, made
 from inventory.dossier.issues import At
 from inventory.dossier.visits import Gathered, Visit
 from inventory.forms import Roles, trailer_fields
 from inventory.repository import Store
 from inventory.reviews.reviews import Review
+from inventory.store.keys import KeyDirectory
 
 log = logging.getLogger("inventory")
 

@@ -13,8 +13,8 @@ from enum import StrEnum
 
 from edge.deliver.events import WITHHELD, MalformedMessage, parsed
 from edge.hash_chain import KEYID, KEYID_DIGITS, is_word_of
-from inventory.audit.keys import Enrolled
 from inventory.records import Event, Unfit
+from inventory.store.keys import Enrolled
 
 
 class Distrust(StrEnum):

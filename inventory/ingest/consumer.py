@@ -20,7 +20,6 @@ from edge.deliver.events import SHOWN, MalformedMessage, Topics, encode, presenc
 from edge.deliver.mqtt import Acknowledged, Connected, Delivered, Disconnected, SessionEvent
 from edge.errors import Unavailable
 from edge.systemd_notify import Notifier
-from inventory.audit.keys import KeyDirectory
 from inventory.forms import Forms
 from inventory.ingest.admission import Distrust, Untrusted, distrusted
 from inventory.ingest.clip_news import ClipNews
@@ -33,6 +32,7 @@ from inventory.ingest.together import Latecomers, Together
 from inventory.records import Applied, Applying, Event, Held, Refused, Unfit
 from inventory.reviews.reviews import read_review
 from inventory.store.database import SiteFault
+from inventory.store.keys import KeyDirectory
 
 log = logging.getLogger("inventory")
 

@@ -11,9 +11,9 @@ from itertools import islice
 from edge.deliver.events import SHOWN, MalformedMessage, Topics, read_key
 from edge.deliver.mqtt import Delivered
 from edge.errors import Misconfigured
-from inventory.audit.keys import KeyDirectory
 from inventory.ingest.ports import StatusShelf
 from inventory.store.database import SiteFault
+from inventory.store.keys import KeyDirectory
 from inventory.store.statuses import StatusWord
 
 log = logging.getLogger("inventory")

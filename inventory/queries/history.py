@@ -12,8 +12,8 @@ from sqlalchemy import Connection, select
 from edge.deliver.events import CANCELLED, WITHHELD
 from edge.hash_chain import CHAIN, GENESIS, KEYID, PREVIOUS, SIGNATURE, is_word_of, parsed
 from edge.records.strict_json import shallow
-from inventory.audit.keys import KeyDirectory
 from inventory.records import MALFORMED
+from inventory.store.keys import KeyDirectory
 from inventory.store.tables import entries, events, refused
 
 MOST = 200  # Corrections of one thing that are shown: nobody has made so many.

@@ -13,12 +13,12 @@ from sqlalchemy import Connection
 
 from edge.hash_chain import Signer
 from inventory.audit.audit import signer_in
-from inventory.audit.keys import KeyDirectory
 from inventory.forms import Forms, Roles, roles
 from inventory.settings import InventorySettings
 from inventory.site.catalogue import SiteCatalogue
 from inventory.store import console_tables, database
 from inventory.store.books import Books
+from inventory.store.keys import KeyDirectory
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ from edge.config import Deliver
 from edge.deliver.events import Topics, status
 from edge.errors import Unfinished, UnreadableInput
 from edge.hash_chain import Signer
-from inventory.audit.keys import KeyDirectory
 from inventory.cli.main import commands
 from inventory.queries import fleet
 from inventory.repository import Store
 from inventory.site.numbering import note_taken, number_sent
+from inventory.store.keys import KeyDirectory
 from inventory.store.statuses import StatusWord
 from tests.databases import Read, reader
 from tests.dictated import ANOTHER, KEY, payload, recorded

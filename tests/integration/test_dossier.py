@@ -14,8 +14,8 @@ from zipfile import ZipFile
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from edge.keep import device_key
-from inventory.audit.keys import KeyDirectory
 from inventory.forms import load_forms
+from inventory.store.keys import KeyDirectory
 from tests.command import DOCKVOICE, dockvoice
 from tests.dictated import payload
 from tests.integration.test_inventory import Device

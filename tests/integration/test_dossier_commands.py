@@ -18,10 +18,10 @@ from sqlalchemy import null, update
 from typer.testing import CliRunner, Result
 
 from edge.errors import DockvoiceError
-from inventory.audit.keys import KeyDirectory
 from inventory.cli.main import commands
 from inventory.dossier.dossier import made
 from inventory.dossier.dossier_desk import LOOK_S, RETRY_S, Desk, DossierWriter
+from inventory.store.keys import KeyDirectory
 from inventory.store.tables import dossiers, events
 from inventory.verify_dossier import Check, Json, parsed
 from tests.rows import every

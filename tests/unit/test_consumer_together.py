@@ -14,13 +14,13 @@ import pytest
 from edge.deliver.events import encode, status
 from edge.deliver.mqtt import Connected, Delivered, Disconnected
 from edge.errors import Unavailable
-from inventory.audit.keys import KeyDirectory
 from inventory.forms import load_forms
 from inventory.ingest.consumer import Consumer, Inbox, Wake
 from inventory.ingest.ports import BatchShelf, Broker, Shelf, StatusShelf
 from inventory.ingest.together import Together
 from inventory.records import Applied, Applying, Became, Early, Event, Held, Refused, Unfit, Waiting
 from inventory.store.database import SiteFault
+from inventory.store.keys import KeyDirectory
 from inventory.store.statuses import StatusWord
 from tests.dictated import ANOTHER, KEY, enrolled, payload, recorded, signed
 

@@ -26,10 +26,10 @@ from edge.keep.journal import Journal
 from edge.keep.outbox import OutboxState
 from edge.keep.retention import Reserve
 from edge.records import Act, FieldValue, OutboxRow, Receipt, ReceiptOutcome
-from inventory.audit.keys import Enrolled
 from inventory.forms import load_forms
 from inventory.ingest.admission import distrusted
 from inventory.ingest.judge import Unanswerable, judge
+from inventory.store.keys import Enrolled
 from tests.sayings import ACCEPT, FIELDS, entry, utterance
 from tests.shipped import ROOT
 

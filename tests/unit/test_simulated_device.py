@@ -19,10 +19,10 @@ from edge.deliver.events import early, encode, receipt, untrusted
 from edge.errors import Misconfigured, StorageFailed, Unavailable
 from edge.hash_chain import CHAIN, PREVIOUS, is_word_of
 from edge.records import Act, OutboxRow, ReceiptOutcome
-from inventory.audit.keys import KeyDirectory
 from inventory.forms import load_forms
 from inventory.ingest.judge import Sound, judge
 from inventory.repository import Store
+from inventory.store.keys import KeyDirectory
 from lab.simulate.command import enrol
 from lab.simulate.counted import compared
 from lab.simulate.device import DEAD_LETTER, REOPENED, SimulatedDevice, SpeakingHabits

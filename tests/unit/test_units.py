@@ -14,12 +14,12 @@ from edge.errors import Misconfigured, UnreadableInput
 from edge.hash_chain import Signer
 from edge.keep.journal import Journal
 from inventory.audit.audit import signer_in
-from inventory.audit.keys import KeyDirectory
 from inventory.connect.alone import alone
 from inventory.connect.settings import ConnectionSettings
 from inventory.connect.tryton_books import TrytonConnection
 from inventory.settings import InventorySettings
 from inventory.store.database import connect, parse, prepare
+from inventory.store.keys import KeyDirectory
 
 NOBODY = 65534
 

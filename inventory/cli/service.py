@@ -11,7 +11,6 @@ from edge.deliver.events import Topics, encode, presence
 from edge.deliver.mqtt import Session
 from edge.deliver.mqtt_client import Will
 from inventory.audit.audit import signer_in
-from inventory.audit.keys import KeyDirectory
 from inventory.clips.clip_desk import ClipDesk
 from inventory.clips.clip_folder import ClipFolder
 from inventory.dossier.dossier_desk import Desk, DossierWriter
@@ -20,6 +19,7 @@ from inventory.ingest.consumer import Consumer, Inbox
 from inventory.ingest.together import Together
 from inventory.repository import Aside, Store
 from inventory.settings import InventorySettings
+from inventory.store.keys import KeyDirectory
 
 log = logging.getLogger("inventory")
 
