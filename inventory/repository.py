@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -16,9 +15,7 @@ from edge.deliver.events import SHOWN
 from edge.hash_chain import PublicKey
 from edge.records import ExpectedLine, ExpectedList, ReceivingPlace
 from inventory.clips.clip_store import ClipStore
-from inventory.dossier.issues import Issues, note_filed
-from inventory.dossier.visits import Gathered, gather, owed, sites
-from inventory.forms import Roles
+from inventory.dossier.issues import Issues
 from inventory.ingest.applying import handle
 from inventory.ingest.batch import Batches
 from inventory.queries.trail import Came, Strays, names, strays, trail
@@ -27,7 +24,7 @@ from inventory.reviews.flags import Flags
 from inventory.reviews.reviews import Review, keep, told
 from inventory.site.catalogue import SiteCatalogue
 from inventory.site.expected import Kept, kept, marked, note_sent, note_signed, replaced
-from inventory.store.database import connect, parse, prepare, reading, reported, shown
+from inventory.store.database import connect, in_one, parse, prepare, reading, reported, shown
 from inventory.store.statuses import Statuses
 from inventory.store.tables import devices, entries, events, refused, rejected
 
@@ -52,7 +49,7 @@ class Store:
     def __init__(self, engine: Engine, now: Callable[[], datetime], aside: Aside = ASIDE) -> None:
         self.engine = engine
         """The database itself: one in a process, for whoever keeps tables of his own among these."""
-        self.transaction = partial(_in_one, engine)
+        self.transaction = partial(in_one, engine)
         """One transaction; raises Unavailable."""
         self._reads = reading(engine)
         self._aside = aside
@@ -62,8 +59,8 @@ class Store:
         self.batches = Batches(engine, now)
         """Many events at once."""
         self.statuses = Statuses(engine, now)
-        self.issues = Issues(self.transaction, now)
-        """The versions of dossiers."""
+        self.issues = Issues(engine, now)
+        """Dossiers: what they rest on, which are owed, and their versions."""
         self.flags = Flags(self.transaction, now)
         """What rules of the sites speak against."""
 
@@ -153,26 +150,6 @@ class Store:
         with reported(self.engine.url), self.engine.begin() as transaction:
             note_signed(transaction, one, body, key)
 
-    def trailer_sites(self, trailer: str, roles: Roles) -> list[str]:
-        """The sites at which anything is known of a trailer. Raises Unavailable."""
-        with reported(self.engine.url), self._reads.begin() as transaction:
-            return sites(transaction, trailer, roles)
-
-    def gather(self, site: str, trailer: str, roles: Roles) -> Gathered:
-        """All that is known of a trailer at a site, at one moment. Raises Unavailable."""
-        with reported(self.engine.url), self._reads.begin() as transaction:
-            return gather(transaction, site, trailer, roles)
-
-    def dossiers_owed(self, roles: Roles) -> list[tuple[str, str, str]]:
-        """Site, trailer and event of each standing closing of which no dossier was written. Raises Unavailable."""
-        with reported(self.engine.url), self._reads.begin() as transaction:
-            return owed(transaction, roles)
-
-    def dossier_written(self, event_id: str, site: str, trailer: str, file: str, sha256: str, version: int = 1) -> None:
-        """Note that this version of this closing's dossier was written. Raises Unavailable."""
-        with reported(self.engine.url), self.engine.begin() as transaction:
-            note_filed(transaction, event_id, site, trailer, file, sha256, version, self._now())
-
     def catalogue(self, site: str, forms: Path | None = None) -> SiteCatalogue:
         """The master data of a site. `forms` is where those are that its words are held against."""
         return SiteCatalogue(site, self.transaction, self._now, forms)
@@ -235,13 +212,6 @@ class Store:
                 refused=_one(transaction, select(func.count()).select_from(refused)),
                 rejected=_one(transaction, select(func.count()).select_from(rejected)),
             )
-
-
-@contextmanager
-def _in_one(engine: Engine) -> Iterator[Connection]:
-    """One transaction."""
-    with reported(engine.url), engine.begin() as transaction:
-        yield transaction
 
 
 def _row(found: RowMapping) -> Row:

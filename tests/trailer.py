@@ -194,7 +194,7 @@ class Dock:
         self.store.review(read_review(body, Topics("dockvoice", SITE, box.name)))
 
     def gathered(self, trailer: str = "5501") -> Gathered:
-        return self.store.gather(SITE, trailer, self.roles)
+        return self.store.issues.gather(SITE, trailer, self.roles)
 
     def dossier(
         self, trailer: str = "5501", visit: int = -1, *, clips: Clips = NO_CLIPS, language: str = "en"

@@ -50,7 +50,7 @@ def clips_ask(
     with looking(context, config, database) as store:
         for sound in _sounds(store, which):
             hand_over = lambda topic, payload: send(settings, "clips", {topic: payload})  # noqa: E731
-            clip = ask(store, hand_over, signer, settings.prefix, sound, who, reason)
+            clip = ask(store.clips, hand_over, signer, settings.prefix, sound, who, reason)
             say(f"{sound.utterance_id}: {clip.state}; `clips list` shows how far it has come")
 
 
@@ -93,7 +93,7 @@ def clips_save(
 
     settings = given_settings(context, config, database=database)
     with looking(context, config, database) as store:
-        heard = hear(store, ClipFolder(settings.clips_folder), _sounds(store, which)[0])
+        heard = hear(store.clips, ClipFolder(settings.clips_folder), _sounds(store, which)[0])
     try:
         with plain_file.private(file, "w") as made:
             made.write(heard)

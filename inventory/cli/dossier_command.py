@@ -75,7 +75,7 @@ def dossier(
         raise typer.BadParameter("must be given, or dossier.key be set: nothing goes out unsigned", param_hint="--sign")
     of = roles(load_forms(settings.forms), settings.dossier.receipts, settings.dossier.damages)
     with looking(context, config, database) as store:
-        gathered = store.gather(_site(store, trailer, of, site), trailer, of)
+        gathered = store.issues.gather(_site(store, trailer, of, site), trailer, of)
     chosen = _visit(gathered, visit)
     enrolled = KeyDirectory(settings.keys).all()
     needed = {clip for one in chosen.said for clip in one.recordings} | {one.audio_sha256 for one in chosen.reviews}
@@ -101,7 +101,7 @@ def dossier(
 
 
 def _site(store: Store, trailer: str, of: Roles, given: str | None) -> str:
-    known = store.trailer_sites(trailer, of)
+    known = store.issues.sites(trailer, of)
     if given is not None and given in known:
         return given
     if len(known) == 1 and given is None:

@@ -66,7 +66,7 @@ def serve(settings: InventorySettings) -> None:
             statuses=store.statuses,
             dossiers=dossiers,
             together=_together(settings, store),
-            clips=ClipDesk(store, ClipFolder(settings.clips_folder, settings.clips.free_mb), settings.clips),
+            clips=ClipDesk(store.clips, ClipFolder(settings.clips_folder, settings.clips.free_mb), settings.clips),
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: consumer.stop())
@@ -94,4 +94,4 @@ def _dossiers(settings: InventorySettings, store: Store, forms: Forms, keys: Key
     if ours.folder is None or ours.key is None:
         return None
     of = roles(forms, ours.receipts, ours.damages)
-    return DossierWriter(Desk(store, of, keys, signer_in(ours.key), ours.folder, ours.language))
+    return DossierWriter(Desk(store.issues, of, keys, signer_in(ours.key), ours.folder, ours.language))

@@ -23,8 +23,8 @@ from edge.deliver.clips import (
 from edge.deliver.events import Topics
 from edge.errors import plainly
 from inventory.clips.clip_folder import MB, ClipFolder
+from inventory.clips.clip_store import ClipStore
 from inventory.clips.clips import ClipState, SignedSound, ToSend
-from inventory.repository import Store
 from inventory.settings import ClipSettings
 
 log = logging.getLogger("inventory")
@@ -40,12 +40,12 @@ class ClipDesk:
 
     def __init__(
         self,
-        store: Store,
+        clips: ClipStore,
         folder: ClipFolder,
         settings: ClipSettings,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._store = store
+        self._clips = clips
         self._folder = folder
         self._settings = settings
         self._now = now
@@ -57,11 +57,11 @@ class ClipDesk:
         said = read_clip(payload, sender)
         match said:
             case RequestNoted(_, request):
-                self._store.clips.noted(sender.site, sender.device, request)
+                self._clips.noted(sender.site, sender.device, request)
                 return None
             case ClipGone(utterance_id, why):
                 log.info("%s of %s: no sound comes: %s", utterance_id, sender.source, why)
-                return clip_receipt(self._store.clips.gone(sender.site, sender.device, said), self._now())
+                return clip_receipt(self._clips.gone(sender.site, sender.device, said), self._now())
             case _:
                 answer = self._kept(sender, said)
                 self._look(sender, answer)
@@ -69,11 +69,11 @@ class ClipDesk:
 
     def to_send(self, *, again: bool) -> list[ToSend]:
         """The requests that are to be handed to the broker; `again`: also those that may have been lost on the way."""
-        return self._store.clips.to_send(self._now() - AGAIN if again else None)
+        return self._clips.to_send(self._now() - AGAIN if again else None)
 
     def sent(self, request: str) -> None:
         """The broker has this request. Raises Unavailable."""
-        self._store.clips.sent(request)
+        self._clips.sent(request)
 
     def beat(self) -> None:
         """To be called now and then: what has outlived its time goes. Raises Unavailable."""
@@ -88,9 +88,9 @@ class ClipDesk:
             if (lacks := self._folder.lacks(size)) and not self._make_room(lacks, size):
                 return self._put_off(said.utterance_id, f"less than {self._settings.free_mb:g} MB are free")
             if isinstance(said, ClipOffered):
-                answer = self._store.clips.offered(sender.site, sender.device, said)
+                answer = self._clips.offered(sender.site, sender.device, said)
             else:
-                answer = self._store.clips.arrived(sender.site, sender.device, said, self._folder)
+                answer = self._clips.arrived(sender.site, sender.device, said, self._folder)
         except OSError as fault:
             return self._put_off(said.utterance_id, plainly(fault))
         self._told = False
@@ -98,7 +98,7 @@ class ClipDesk:
 
     def _make_room(self, lacks: int, size: int) -> bool:
         """Let the oldest go, as much as is wanting."""
-        here = sum(one.kept for one in self._store.clips.all(ClipState.HERE))
+        here = sum(one.kept for one in self._clips.all(ClipState.HERE))
         if here < lacks:
             return False
         self._tidy(budget=here - lacks)
@@ -121,13 +121,13 @@ class ClipDesk:
     def _tidy(self, budget: int | None = None) -> None:
         self._tidied = self._now()
         most = int(self._settings.budget_mb * MB) if budget is None else budget
-        self._remove(self._store.clips.outlived(timedelta(days=self._settings.days), most))
+        self._remove(self._clips.outlived(timedelta(days=self._settings.days), most))
 
     def _sweep(self) -> None:
         """What a crash left between the row and the file; and what somebody took out of the folder."""
-        here = self._store.clips.all(ClipState.HERE)
+        here = self._clips.all(ClipState.HERE)
         try:
-            self._folder.sweep([one.sound for one in (*here, *self._store.clips.all(ClipState.ARRIVING))])
+            self._folder.sweep([one.sound for one in (*here, *self._clips.all(ClipState.ARRIVING))])
         except OSError as fault:
             log.warning("%s: %s", self._folder.folder, plainly(fault))
 

@@ -16,8 +16,8 @@ from edge.errors import Unavailable, UnreadableInput
 from edge.hash_chain import Signer
 from edge.terminal.plain_text import in_one_line
 from inventory.clips.clip_folder import ClipFolder, NoSound
+from inventory.clips.clip_store import ClipStore
 from inventory.clips.clips import LOST, Clip, ClipState, SignedSound, ToSend
-from inventory.repository import Store
 
 log = logging.getLogger("inventory")
 
@@ -25,7 +25,7 @@ LONGEST = 200  # Characters of a name and of a reason: the operator hears both.
 
 
 def ask(
-    store: Store,
+    clips: ClipStore,
     publish: Callable[[str, bytes], object],
     signer: Signer,
     prefix: str,
@@ -51,24 +51,24 @@ def ask(
         request = ClipRequest(topics.source, *told)
         return request, ToSend(request.request, topics.clip_requests, signed_clip_request(request, signer))
 
-    clip, sending = store.clips.ask(sound, signed)
+    clip, sending = clips.ask(sound, signed)
     try:
         publish(sending.topic, sending.body)
     except Unavailable as fault:
         log.warning("%s: a request for its sound goes out later: %s", sound.utterance_id, fault)
     else:
-        store.clips.sent(sending.request)
+        clips.sent(sending.request)
     return clip
 
 
-def hear(store: Store, folder: ClipFolder, sound: SignedSound) -> bytes:
+def hear(clips: ClipStore, folder: ClipFolder, sound: SignedSound) -> bytes:
     """The sound, a FLAC file, hash checked. Raises NoSound; where its file is lost, `ask` lets it come once more."""
-    clip = store.clips.clip(sound)
+    clip = clips.clip(sound)
     if clip is None:
         raise NoSound(f"{sound.utterance_id}: nobody has asked for it")
     try:
         return folder.read(clip)
     except NoSound:
         if clip.state is ClipState.HERE:
-            store.clips.removed(sound, LOST)
+            clips.removed(sound, LOST)
         raise

@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 
 from edge.hash_chain import Signer
 from inventory.clips.clip_folder import ClipFolder
+from inventory.clips.clip_store import ClipStore
 from inventory.console import people
 from inventory.console.app import create
 from inventory.console.device_sounds import DeviceSounds
@@ -18,7 +19,6 @@ from inventory.console.live import Live
 from inventory.console.sounds import NoSounds, Sounds
 from inventory.console.workplace import Workplace
 from inventory.forms import load_forms
-from inventory.repository import Store
 from inventory.settings import ConsoleSettings, InventorySettings
 from inventory.site.sending import send
 from inventory.store.books import Books
@@ -87,4 +87,4 @@ def _sounds(settings: InventorySettings, books: Books, signer: Signer | None) ->
     if signer is None:
         return NoSounds()
     folder = ClipFolder(settings.clips_folder, settings.clips.free_mb)
-    return DeviceSounds(Store(books.engine, lambda: datetime.now(UTC)), folder, signer, settings.prefix)
+    return DeviceSounds(ClipStore(books.engine, lambda: datetime.now(UTC)), folder, signer, settings.prefix)

@@ -21,10 +21,9 @@ from urllib.parse import quote
 from edge.errors import DockvoiceError, plainly
 from edge.hash_chain import Signer
 from inventory.dossier.dossier import collected, made
-from inventory.dossier.issues import At
+from inventory.dossier.issues import At, Issues
 from inventory.dossier.visits import Gathered, Visit
 from inventory.forms import Roles, trailer_fields
-from inventory.repository import Store
 from inventory.reviews.reviews import Review
 from inventory.store.keys import KeyDirectory
 
@@ -41,7 +40,7 @@ SHOWN = 100  # Characters of a trailer's number in the name of its file: file sy
 class Desk:
     """What dossiers are written with, and where."""
 
-    store: Store
+    issues: Issues
     roles: Roles
     keys: KeyDirectory
     signer: Signer
@@ -54,8 +53,8 @@ class Desk:
         Each failure is told in the log. `named`: trailers of which devices said that something was decided; `waiting`:
         look also where something was left to a person.
         """
-        owed = {(site, trailer) for site, trailer, _ in self.store.dossiers_owed(self.roles)}
-        looked = self.store.issues.looked(self.roles, named, waiting=waiting)
+        owed = {(site, trailer) for site, trailer, _ in self.issues.owed(self.roles)}
+        looked = self.issues.looked(self.roles, named, waiting=waiting)
         failed = 0
         for site, trailer in sorted(owed | {*looked.trailers}):
             try:
@@ -70,27 +69,27 @@ class Desk:
                 log.exception("dossier of trailer %s", trailer)
                 failed += 1
         if not failed:
-            self.store.issues.note_looked(looked.arrival)
+            self.issues.note_looked(looked.arrival)
         return failed
 
     def _write_all(self, site: str, trailer: str) -> None:
-        gathered, keys = self.store.gather(site, trailer, self.roles), self.keys.all()
+        gathered, keys = self.issues.gather(site, trailer, self.roles), self.keys.all()
         for visit in gathered.visits():
             if visit.closing is None:
                 continue
-            if not self.store.issues.is_filed(visit, *collected(visit, gathered, keys, self.language)):
+            if not self.issues.is_filed(visit, *collected(visit, gathered, keys, self.language)):
                 self._write(gathered, visit, visit.closing.id)
 
     def _write(self, gathered: Gathered, visit: Visit, closing: str) -> None:
         site, trailer = gathered.site, gathered.trailer
-        issue = partial(self.store.issues.issued, site, trailer, visit)
+        issue = partial(self.issues.issued, site, trailer, visit)
         dossier = made(visit, gathered, self.keys.all(), self.signer, self.language, issue=issue)
         version = int(dossier.content["issue"]["version"])
         later = "" if version == 1 else f".v{version}"
         path = self.folder / f"{site}.{quote(trailer, safe='')[:SHOWN]}.{visit.number}.{closing}{later}.zip"
         _put(path, dossier.file)
         sha256 = hashlib.sha256(dossier.file).hexdigest()
-        self.store.dossier_written(closing, site, trailer, path.name, sha256, version)
+        self.issues.written(closing, site, trailer, path.name, sha256, version)
         log.info("dossier of trailer %s, visit %d, version %d: %s", trailer, visit.number, version, path)
 
 

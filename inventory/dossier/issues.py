@@ -7,16 +7,17 @@ recordings that are given with it make no other version.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Engine, Row, func, insert, select, update
 
-from inventory.dossier.visits import Visit
+from inventory.dossier.visits import Gathered, Visit, gather, owed, sites
 from inventory.forms import Roles, trailer_fields
 from inventory.records import data_of
+from inventory.store.database import in_one, reading
 from inventory.store.tables import dossiers, dossiers_looked, entries, events, said
 from inventory.verify_dossier import Json, basis_of, changes, evidence, moment
 
@@ -139,11 +140,30 @@ def _named_since(transaction: Connection, roles: Roles, arrival: int) -> set[At]
 class Issues:
     """The versions of dossiers, each deed a transaction of its own. Raises Unavailable."""
 
-    def __init__(
-        self, transaction: Callable[[], AbstractContextManager[Connection]], now: Callable[[], datetime]
-    ) -> None:
-        self._transaction = transaction
+    def __init__(self, engine: Engine, now: Callable[[], datetime]) -> None:
+        self._transaction = partial(in_one, engine)
+        self._look = partial(in_one, reading(engine))
         self._now = now
+
+    def sites(self, trailer: str, roles: Roles) -> list[str]:
+        """The sites at which anything is known of a trailer."""
+        with self._look() as transaction:
+            return sites(transaction, trailer, roles)
+
+    def gather(self, site: str, trailer: str, roles: Roles) -> Gathered:
+        """All that is known of a trailer at a site, at one moment."""
+        with self._look() as transaction:
+            return gather(transaction, site, trailer, roles)
+
+    def owed(self, roles: Roles) -> list[tuple[str, str, str]]:
+        """Site, trailer and event of each standing closing of which no dossier was written."""
+        with self._look() as transaction:
+            return owed(transaction, roles)
+
+    def written(self, event_id: str, site: str, trailer: str, file: str, sha256: str, version: int = 1) -> None:
+        """Note that this version of this closing's dossier was written."""
+        with self._transaction() as transaction:
+            note_filed(transaction, event_id, site, trailer, file, sha256, version, self._now())
 
     def looked(self, roles: Roles, named: Iterable[At], *, waiting: bool) -> Looked:
         """The trailers of which something came that their dossiers may lack."""

@@ -139,6 +139,13 @@ def _write_ahead(connection: Any, refusal: type[Exception]) -> None:
             return
 
 
+@contextmanager
+def in_one(engine: Engine) -> Iterator[Connection]:
+    """One transaction. Raises Unavailable."""
+    with reported(engine.url), engine.begin() as transaction:
+        yield transaction
+
+
 def reading(engine: Engine) -> Engine:
     """The same database, on the same connections, for transactions that only read: on SQLite no writer waits for them.
 

@@ -171,8 +171,8 @@ def test_a_recording_is_asked_of_its_device_with_the_reason_and_plays_when_it_ha
     site: Console, event: Read, tmp_path: Path
 ) -> None:
     folder = ClipFolder(tmp_path / "clips")
-    site.place = replace(site.place, sounds=DeviceSounds(site.store, folder, KEY, "dockvoice"))
-    desk = ClipDesk(site.store, folder, ClipSettings(free_mb=0), site.place.now)
+    site.place = replace(site.place, sounds=DeviceSounds(site.store.clips, folder, KEY, "dockvoice"))
+    desk = ClipDesk(site.store.clips, folder, ClipSettings(free_mb=0), site.place.now)
     said, sha256 = recorded(1), hashlib.sha256(FLAC).hexdigest()
     said["data"]["utterance"]["audio_sha256"] = sha256
     site.store.apply(event(said))

@@ -132,7 +132,7 @@ def test_recordings_go_in_from_the_bundles_that_are_named(dock: Dock, tmp_path: 
 
 @pytest.fixture
 def desk(dock: Dock, tmp_path: Path) -> Desk:
-    return Desk(dock.store, dock.roles, KeyDirectory(tmp_path / "keys"), INVENTORY, tmp_path / "out", "de")
+    return Desk(dock.store.issues, dock.roles, KeyDirectory(tmp_path / "keys"), INVENTORY, tmp_path / "out", "de")
 
 
 def settled(writer: DossierWriter) -> None:
