@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -12,8 +12,6 @@ from typing import Any, Self
 from sqlalchemy import Connection, Engine, RowMapping, delete, distinct, func, insert, select
 
 from edge.deliver.events import SHOWN
-from edge.hash_chain import PublicKey
-from edge.records import ExpectedLine, ExpectedList, ReceivingPlace
 from inventory.clips.clip_store import ClipStore
 from inventory.dossier.issues import Issues
 from inventory.ingest.applying import handle
@@ -23,7 +21,7 @@ from inventory.records import Applied, Applying, Counts, Duplicate, Event, Progr
 from inventory.reviews.flags import Flags
 from inventory.reviews.reviews import Review, keep, told
 from inventory.site.catalogue import SiteCatalogue
-from inventory.site.expected import Kept, kept, marked, note_sent, note_signed, replaced
+from inventory.site.expected import ExpectedLists
 from inventory.store.database import connect, in_one, parse, prepare, reading, reported, shown
 from inventory.store.statuses import Statuses
 from inventory.store.tables import devices, entries, events, refused, rejected
@@ -59,6 +57,7 @@ class Store:
         self.batches = Batches(engine, now)
         """Many events at once."""
         self.statuses = Statuses(engine, now)
+        self.lists = ExpectedLists(engine, now)
         self.issues = Issues(engine, now)
         """Dossiers: what they rest on, which are owed, and their versions."""
         self.flags = Flags(self.transaction, now)
@@ -118,37 +117,6 @@ class Store:
         """What waits for a person on the devices, the oldest first; with `every`, what was decided too."""
         with reported(self.engine.url), self._reads.begin() as transaction:
             return told(transaction, every=every)
-
-    def expect(
-        self, site: str, announced: Mapping[ReceivingPlace, Sequence[ExpectedLine]], source: str = "expect"
-    ) -> list[ExpectedList]:
-        """Keep what is expected at these places, in the place of what was; the lists to publish. Raises Unavailable.
-
-        `source`: who publishes them.
-        """
-        with reported(self.engine.url), self.engine.begin() as transaction:
-            now = self._now()
-            return [replaced(transaction, site, place, lines, now, source) for place, lines in announced.items()]
-
-    def expected(self) -> list[Kept]:
-        """What is expected at each trailer and door, as it was published last. Raises Unavailable."""
-        with reported(self.engine.url), self._reads.begin() as transaction:
-            return kept(transaction)
-
-    def expect_received(self, fields: Mapping[str, str]) -> list[ExpectedList]:
-        """Mark what was received meanwhile; the lists to publish. `fields`: of each form, which names the pallet."""
-        with reported(self.engine.url), self.engine.begin() as transaction:
-            return marked(transaction, fields, self._now())
-
-    def expect_sent(self, lists: Iterable[ExpectedList]) -> None:
-        """Note that the broker took these. Raises Unavailable."""
-        with reported(self.engine.url), self.engine.begin() as transaction:
-            note_sent(transaction, lists)
-
-    def expect_signed(self, one: ExpectedList, body: bytes, key: PublicKey) -> None:
-        """Keep the list as it was signed, for dossiers. Raises Unavailable."""
-        with reported(self.engine.url), self.engine.begin() as transaction:
-            note_signed(transaction, one, body, key)
 
     def catalogue(self, site: str, forms: Path | None = None) -> SiteCatalogue:
         """The master data of a site. `forms` is where those are that its words are held against."""

@@ -187,8 +187,8 @@ class Dock:
     def announce(self, *lines: ExpectedLine, trailer: str = "5501", sign: Signer = OFFICE) -> None:
         self.clock.on()
         place = ReceivingPlace(PlaceKind.TRAILER, trailer)
-        for one in self.store.expect(SITE, {place: lines}):
-            self.store.expect_signed(one, signed_list(one, sign, self.clock.now), sign.public)
+        for one in self.store.lists.replace(SITE, {place: lines}):
+            self.store.lists.note_signed(one, signed_list(one, sign, self.clock.now), sign.public)
 
     def put_aside(self, box: Box, body: bytes) -> None:
         self.store.review(read_review(body, Topics("dockvoice", SITE, box.name)))

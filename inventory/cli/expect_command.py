@@ -72,21 +72,21 @@ def expect(
         if file is not None:
             announced = whole(read_file, file)
             where, signer = site_of(site), signer_of(sign)
-            _publish(settings, store, store.expect(where, announced), signer)
+            _publish(settings, store, store.lists.replace(where, announced), signer)
         elif withdraw is not None:
             where, signer = site_of(site), signer_of(sign)
-            _publish(settings, store, store.expect(where, {_known(store, where, withdraw): ()}), signer)
+            _publish(settings, store, store.lists.replace(where, {_known(store, where, withdraw): ()}), signer)
         elif received:
             signer = signer_of(sign)
-            _publish(settings, store, store.expect_received(pallet_fields(settings.forms)), signer)
+            _publish(settings, store, store.lists.mark_received(pallet_fields(settings.forms)), signer)
         else:
-            _show(store.expected(), json_lines=json_lines)
+            _show(store.lists.all(), json_lines=json_lines)
 
 
 def _publish(settings: InventorySettings, store: Store, lists: list[ExpectedList], signer: Signer) -> None:
     from inventory.site.expected_publishing import publish  # noqa: PLC0415 - `dockvoice --help` waits for no MQTT
 
-    publish(settings, store, lists, signer)
+    publish(settings, store.lists, lists, signer)
     for one in lists:
         say(f"{one.site} {one.place}: version {one.version}, {_told(one)}")
     if not lists:
@@ -100,7 +100,7 @@ def _told(one: ExpectedList) -> str:
 
 def _known(store: Store, site: str, named: str) -> ReceivingPlace:
     """The place whose list is to be withdrawn."""
-    known = [one.expected.place for one in store.expected() if one.expected.site == site and one.expected.lines]
+    known = [one.expected.place for one in store.lists.all() if one.expected.site == site and one.expected.lines]
     found = [place for place in known if str(place) == named]
     if not found:
         there = ", ".join(map(str, known)) or "none"

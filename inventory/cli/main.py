@@ -297,7 +297,7 @@ def _floors(context: typer.Context, config: Path | None, site: str) -> dict[str,
             with store.transaction() as transaction:
                 found = floors(transaction, site)
             lists = [
-                one.expected.version for one in store.expected() if one.expected.site == site and one.expected.lines
+                one.expected.version for one in store.lists.all() if one.expected.site == site and one.expected.lines
             ]
     except DockvoiceError:  # keys are files, and enrolled also where no database is at hand
         return {}

@@ -125,7 +125,7 @@ class ConnectorDesk:
         """What publishing it would change in what is expected; nothing where the settings want none of it published."""
         if "expected" not in self.settings.pull or pulled.expected is None:
             return Plan()
-        known = [one for one in self.store.expected() if one.expected.site == self.settings.site]
+        known = [one for one in self.store.lists.all() if one.expected.site == self.settings.site]
         return planned(known, pulled.expected, source_of(self.name))
 
     def changes(self, pulled: Pulled) -> list[str]:

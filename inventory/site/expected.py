@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Engine, Row, insert, select, update
 
 from edge.hash_chain import PublicKey
 from edge.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
+from inventory.store.database import in_one, reading
 from inventory.store.tables import announced, entries, events, expected
 
 
@@ -31,6 +33,46 @@ class Kept:
     expected: ExpectedList
     sent: bool
     sources: Mapping[str, str] = field(default_factory=dict)  # Who published each notice; of old lists nobody knows.
+
+
+class ExpectedLists:
+    """The lists of one database, each deed a transaction of its own. Raises Unavailable."""
+
+    def __init__(self, engine: Engine, now: Callable[[], datetime]) -> None:
+        self._transaction = partial(in_one, engine)
+        self._look = partial(in_one, reading(engine))
+        self._now = now
+
+    def replace(
+        self, site: str, announced: Mapping[ReceivingPlace, Sequence[ExpectedLine]], source: str = "expect"
+    ) -> list[ExpectedList]:
+        """Keep what is expected at these places, in the place of what was; the lists to publish.
+
+        `source`: who publishes them.
+        """
+        with self._transaction() as transaction:
+            now = self._now()
+            return [replaced(transaction, site, place, lines, now, source) for place, lines in announced.items()]
+
+    def all(self) -> list[Kept]:
+        """What is expected at each trailer and door, as it was published last."""
+        with self._look() as transaction:
+            return kept(transaction)
+
+    def mark_received(self, fields: Mapping[str, str]) -> list[ExpectedList]:
+        """Mark what was received meanwhile; the lists to publish. `fields`: of each form, which names the pallet."""
+        with self._transaction() as transaction:
+            return marked(transaction, fields, self._now())
+
+    def note_sent(self, lists: Iterable[ExpectedList]) -> None:
+        """Note that the broker took these."""
+        with self._transaction() as transaction:
+            note_sent(transaction, lists)
+
+    def note_signed(self, one: ExpectedList, body: bytes, key: PublicKey) -> None:
+        """Keep the list as it was signed, for dossiers."""
+        with self._transaction() as transaction:
+            note_signed(transaction, one, body, key)
 
 
 def replaced(

@@ -160,7 +160,7 @@ def fill(site: Console, number: int) -> None:
         if transaction.dialect.name == "postgresql":
             transaction.execute(text(f"SELECT setval('event_arrivals', {number + 1})"))
     lines = [ExpectedLine("4550012", str(100_000 + n), "A100", 24, "CS", lot_needed=False) for n in range(PALLETS)]
-    site.store.expect("north", {ReceivingPlace(PlaceKind.TRAILER, f"TR{n}"): lines for n in range(100, 300)})
+    site.store.lists.replace("north", {ReceivingPlace(PlaceKind.TRAILER, f"TR{n}"): lines for n in range(100, 300)})
     with site.place.open() as transaction:
         transaction.execute(text("ANALYZE"))
     for n in range(DEVICES):

@@ -386,7 +386,7 @@ def test_whatever_is_altered_in_any_column_is_found_but_for_what_the_page_lists(
     for _ in range(2):  # it is told again at each connection
         store.review(read_review(signed(reviewed(1)), Topics("dockvoice", "north", "dock-3")))
     line = ExpectedLine("4550012", "742", "A1", 2, "CS", lot_needed=False)
-    store.expect("north", {ReceivingPlace(PlaceKind.DOOR, "12"): [line]})
+    store.lists.replace("north", {ReceivingPlace(PlaceKind.DOOR, "12"): [line]})
     at_dock_3 = Topics("dockvoice", "north", "dock-3")
     online = status("online", site="north", device="dock-3", key=KEY.public, time=datetime(2026, 11, 20, tzinfo=UTC))
     store.statuses.heard([StatusWord.read(payload(online), at_dock_3)])

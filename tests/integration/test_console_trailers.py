@@ -60,7 +60,7 @@ def received(number: int, trailer: str, pallet: str, quantity: int = 24, **also:
 def announce(site: Console, trailer: str, *pallets: str) -> None:
     lines = [ExpectedLine("4550012", pallet, "A100", 24, "CS", lot_needed=False) for pallet in pallets]
     before = Store(site.store.engine, lambda: BEFORE)
-    before.expect("north", {ReceivingPlace(PlaceKind.TRAILER, trailer): lines})
+    before.lists.replace("north", {ReceivingPlace(PlaceKind.TRAILER, trailer): lines})
 
 
 def listed(browser: Any, path: str = "/trailers/part") -> list[str]:
