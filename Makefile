@@ -19,7 +19,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo quick test ready nightly oracle soak accuracy library beside style check format system-demo system-test system-office system-debian debian models clean
+.PHONY: help demo quick test ready nightly oracle soak accuracy library beside count style check format system-demo system-test system-office system-debian debian models clean
 
 # What of the tests runs side by side: logic alone keeps a processor busy, but for a few tests that wait; what has servers
 # and sound mostly waits.
@@ -125,6 +125,9 @@ beside: models  ## From the last word to the decision, beside pipecat, livekit a
 	@[ -x $(BESIDE)/bin/python ] || $(PYTHON) -m venv $(BESIDE)
 	@$(BESIDE)/bin/pip install --quiet . './lab[beside]'
 	@DOCKVOICE_UNDERSTAND__MODELS_DIRECTORY=$(MODELS) $(BESIDE)/bin/python -m lab.bench.turns $(filter-out $(OWN),$(SPEECH))
+
+count: | $(BIN)/python  ## How large it is, and how coupled, beside where it began and its goals; ARGS=--help tells how
+	@$(BIN)/python -m tests.count $(ARGS)
 
 style: $(CACHE)/test.stamp
 	$(BIN)/ruff check

@@ -16,7 +16,7 @@ from jsonschema.protocols import Validator
 from jsonschema.validators import extend
 
 from edge import plain_file
-from edge.errors import Misconfigured
+from edge.errors import Misconfigured, UnreadableInput
 from edge.records import exact
 from edge.records.strict_json import SchemaValidator
 
@@ -141,6 +141,22 @@ def _counts(field: object) -> str | None:
     """The field whose unit this one is."""
     voice = field.get("x-voice", {}) if isinstance(field, Mapping) else {}
     return voice.get("of") if isinstance(voice, Mapping) else None
+
+
+def pallet_fields(directory: Path) -> dict[str, str]:
+    """Of each form whose entries are receipts, the field that names the pallet."""
+    found = {}
+    for name, form in load_forms(directory).items():
+        schema = form.schema if isinstance(form.schema, Mapping) else {}  # `true` is a schema too
+        expects = schema.get("x-voice", {}).get("expects", {})
+        if "pallet" in expects:
+            found[name] = str(expects["pallet"])
+    if not found:
+        raise UnreadableInput(
+            f"{directory}: no form says which of its fields is the pallet; set x-voice.expects in one "
+            "(schemas/README.md)"
+        )
+    return found
 
 
 def trailer_fields(of: Roles) -> list[str]:

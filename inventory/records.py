@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from pydantic_core import from_json
@@ -169,3 +170,17 @@ def data_of(body: str | bytes) -> Mapping[str, Any]:
         return {}
     data = event.get("data") if isinstance(event, dict) else None
     return data if isinstance(data, dict) else {}
+
+
+class PostingState(StrEnum):
+    """How a posting stands in the ledger."""
+
+    DUE = "due"  # Something is to be done: it was not tried yet, or is tried again.
+    POSTED = "posted"
+    DECLINED = "declined"  # A person must look: in the other system, in the mapping, or at the pallet.
+    REVERSED = "reversed"  # It was posted, and is taken back.
+    VOID = "void"  # Nothing was ever posted, and nothing needs to be.
+
+
+LACKS_SETTINGS = "settings"
+"""Why a posting is due and waits: the settings of its connector must say more first."""

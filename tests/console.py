@@ -17,20 +17,21 @@ from starlette.testclient import TestClient
 from edge.config import Mqtt, shipped
 from edge.errors import Unavailable
 from edge.hash_chain import Signer
-from inventory import database
-from inventory.clips import SignedSound
-from inventory.console import people, sessions, tables
+from inventory.clips.clips import SignedSound
+from inventory.console import people, sessions
 from inventory.console.app import create
 from inventory.console.call import COOKIE
 from inventory.console.people import Role
 from inventory.console.server import Server
 from inventory.console.sounds import NoSounds, Sounds
-from inventory.console.tables import Books
 from inventory.console.workplace import Send, Workplace
 from inventory.forms import load_forms
-from inventory.keys import KeyDirectory
+from inventory.repository import Store
 from inventory.settings import InventorySettings
-from inventory.store import Store
+from inventory.store import console_tables as tables
+from inventory.store import database
+from inventory.store.books import Books
+from inventory.store.keys import KeyDirectory
 from tests.dictated import KEY, enrolled
 from tests.waiting import until
 

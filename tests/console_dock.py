@@ -11,12 +11,12 @@ from sqlalchemy import insert
 
 from edge.deliver.events import Topics, status, timestamp
 from edge.records import ExpectedLine, PlaceKind, ReceivingPlace
-from inventory.catalogue import SiteCatalogue
 from inventory.forms import load_forms
-from inventory.judge import Sound, Unsound, judge
-from inventory.roster import COLUMNS, ROSTER, kind_of
-from inventory.statuses import StatusWord
-from inventory.tables import flags
+from inventory.ingest.judge import Sound, Unsound, judge
+from inventory.site.catalogue import SiteCatalogue
+from inventory.site.roster import COLUMNS, ROSTER, kind_of
+from inventory.store.statuses import StatusWord
+from inventory.store.tables import flags
 from tests.console import Console
 from tests.dictated import KEY, identity, payload, recorded
 
@@ -77,7 +77,7 @@ class Dock:
 def morning(site: Console) -> Dock:
     """One trailer closed, one open, one to come; three devices, of which one is away and one has a fault."""
     lines = [ExpectedLine("4550012", str(742 + n), "A100", 24, "CS", lot_needed=False) for n in range(6)]
-    site.store.expect("north", {ReceivingPlace(PlaceKind.TRAILER, name): lines for name in ("5501", "5502")})
+    site.store.lists.replace("north", {ReceivingPlace(PlaceKind.TRAILER, name): lines for name in ("5501", "5502")})
     dock = Dock(site)
     crew = ("ana", "ben", "cem", "dora", "emil", "fay")
     for n in range(40):

@@ -8,8 +8,8 @@ from typing import Any
 from edge.deliver.events import Topics
 from edge.hash_chain import GENESIS, sealed
 from inventory.forms import load_forms
-from inventory.judge import Sound, Unsound, judge
-from inventory.reviews import read_review
+from inventory.ingest.judge import Sound, Unsound, judge
+from inventory.reviews.reviews import read_review
 from tests.console import Console
 from tests.dictated import AT_DOCK_3, KEY, amended, payload, recorded, reviewed, signed
 

@@ -10,7 +10,7 @@ import pytest
 
 from edge.deliver.events import Topics
 from inventory.forms import load_forms
-from inventory.judge import Sound, judge
+from inventory.ingest.judge import Sound, judge
 from inventory.records import Event
 from tests.dictated import payload
 from tests.postgresql import PostgreSQL

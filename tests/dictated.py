@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge.deliver.events import REVIEW, REVIEW_DATA
 from edge.hash_chain import GENESIS, Signer, sealed
-from inventory.keys import device_named
+from inventory.store.keys import device_named
 
 AT_DOCK_3 = ("north", "dock-3")
 """A site and a device."""

@@ -11,8 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from inventory.cli import _plain
-from inventory.store import Store
+from inventory.cli.main import _plain
+from inventory.repository import Store
 from tests.command import DOCKVOICE
 from tests.dictated import enrolled
 from tests.starting import Started

@@ -17,14 +17,14 @@ from edge.deliver.events import AMENDED, CANCELLED, RECORDED, REVIEW, REVIEW_DAT
 from edge.deliver.signed import signed_list
 from edge.hash_chain import GENESIS, Signer
 from edge.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
-from inventory.dossier import NO_CLIPS, Clips, Dossier, made
+from inventory.dossier.dossier import NO_CLIPS, Clips, Dossier, made
+from inventory.dossier.visits import Gathered, Listed
 from inventory.forms import Forms, Roles, load_forms, roles
-from inventory.judge import Sound, Unsound, judge
-from inventory.keys import Enrolled
-from inventory.reviews import Review, read_review
-from inventory.store import Store
+from inventory.ingest.judge import Sound, Unsound, judge
+from inventory.repository import Store
+from inventory.reviews.reviews import Review, read_review
+from inventory.store.keys import Enrolled
 from inventory.verify_dossier import Said, Story
-from inventory.visits import Gathered, Listed
 from tests.dictated import payload
 
 SITE = "north"
@@ -187,14 +187,14 @@ class Dock:
     def announce(self, *lines: ExpectedLine, trailer: str = "5501", sign: Signer = OFFICE) -> None:
         self.clock.on()
         place = ReceivingPlace(PlaceKind.TRAILER, trailer)
-        for one in self.store.expect(SITE, {place: lines}):
-            self.store.expect_signed(one, signed_list(one, sign, self.clock.now), sign.public)
+        for one in self.store.lists.replace(SITE, {place: lines}):
+            self.store.lists.note_signed(one, signed_list(one, sign, self.clock.now), sign.public)
 
     def put_aside(self, box: Box, body: bytes) -> None:
         self.store.review(read_review(body, Topics("dockvoice", SITE, box.name)))
 
     def gathered(self, trailer: str = "5501") -> Gathered:
-        return self.store.gather(SITE, trailer, self.roles)
+        return self.store.issues.gather(SITE, trailer, self.roles)
 
     def dossier(
         self, trailer: str = "5501", visit: int = -1, *, clips: Clips = NO_CLIPS, language: str = "en"

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Self
 
-from inventory.store import Store
+from inventory.repository import Store
 from lab.scribe.arrivals import Pallet
 from tests.hearing_device import SITE, Device
 from tests.inventory import RunningInventory

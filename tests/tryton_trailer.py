@@ -13,7 +13,7 @@ from edge.agree.dialogue.questions import About
 from edge.agree.dialogue.table import State
 from edge.records import FieldValue
 from edge.records.speech import Prompt
-from inventory.connect.steps import PostingState
+from inventory.records import PostingState
 from lab.scribe.arrivals import Pallet
 from lab.scribe.wording import spelt
 from tests.hearing_device import Device

@@ -218,7 +218,7 @@ class Distrusted:
     """The inventory's answer to an event that it does not take for the word of its device. No receipt: it is owed."""
 
     event_id: str
-    reason: str  # As inventory/admission.py has them: `unknown_key:9f86d081884c7d65`.
+    reason: str  # As inventory/ingest/admission.py has them: `unknown_key:9f86d081884c7d65`.
 
 
 def recorded(

@@ -22,15 +22,15 @@ from inventory.api.enquiry import Endpoint
 from inventory.api.gate import Gate, broken, nowhere
 from inventory.api.problems import Problem
 from inventory.api.told import ToldHealth
-from inventory.console.headers import SafeHeaders
-from inventory.console.workplace import Workplace
+from inventory.web.headers import SafeHeaders
+from inventory.web.resources import Resources
 
 SUBJECTS = (entries, events, trailers, stock, expected, waiting, devices, master)
 
 ENDPOINTS: tuple[Endpoint, ...] = tuple(one for subject in SUBJECTS for one in subject.ENDPOINTS)
 
 
-def create(place: Workplace, clock: Callable[[], float] = time.monotonic) -> Starlette:
+def create(place: Resources, clock: Callable[[], float] = time.monotonic) -> Starlette:
     """The API on tables that are there. `clock` counts the seconds between requests."""
     gate = Gate(place, clock)
     told = json.dumps(document(ENDPOINTS, place.settings.api.address)).encode()
@@ -55,6 +55,6 @@ def create(place: Workplace, clock: Callable[[], float] = time.monotonic) -> Sta
     )
 
 
-def _look(place: Workplace) -> None:
+def _look(place: Resources) -> None:
     with place.look():
         pass

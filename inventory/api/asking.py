@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 from edge.config import LEVEL
 from edge.records.instants import in_utc
 from edge.terminal.plain_text import is_plain
-from inventory.tables import SEARCHED
+from inventory.store.tables import SEARCHED
 
 MOST = 1000  # Of one page: a message of some 500 kB.
 DIGITS = 18  # Of a number that every database has.

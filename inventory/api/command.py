@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge.terminal.tables import log_to, many, show
-from inventory.console.command import demand_extra
-from inventory.console.terminal import changing, opened
-from inventory.options import BrokerAt, Config, Database, Given, narrow, say, settings_of, whoever
+from inventory.cli.options import BrokerAt, Config, Database, Given, narrow, say, settings_of, whoever
+from inventory.web.terminal import changing, demand_extra, opened
 
 if TYPE_CHECKING:
-    from inventory.console.tables import Books
     from inventory.settings import InventorySettings
+    from inventory.store.books import Books
 
 commands = typer.Typer()
 tokens = typer.Typer(help="Which programs may ask, and at which sites.", no_args_is_help=True)

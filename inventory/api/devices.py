@@ -7,8 +7,8 @@ from datetime import timedelta
 from inventory.api.asking import Query, Site
 from inventory.api.enquiry import Answer, Endpoint, Enquiry
 from inventory.api.told import ToldDevice, ToldDevices, ToldVersion
-from inventory.console import fleet
-from inventory.console.fleet import Device
+from inventory.queries import fleet
+from inventory.queries.fleet import Device
 
 
 class AskedDevices(Query):

@@ -13,15 +13,15 @@ from sqlalchemy import Connection
 from inventory.api.asking import Body, Query
 from inventory.api.problems import Problem
 from inventory.api.tokens import Scope, Token
-from inventory.console import deeds
-from inventory.console.workplace import Workplace
+from inventory.audit import deeds
+from inventory.web.resources import Resources
 
 
 @dataclass(frozen=True, slots=True)
 class Enquiry:
     """What the function that answers is given."""
 
-    place: Workplace
+    place: Resources
     token: Token
     asked: Any  # Of the way's own model, as is `taken`.
     taken: Any

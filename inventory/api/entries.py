@@ -10,9 +10,9 @@ from inventory.api.enquiry import Answer, Endpoint, Enquiry, demand
 from inventory.api.problems import Problem
 from inventory.api.tokens import Scope
 from inventory.api.told import ToldEntries, ToldEntry, ToldFlag, ToldLife, ToldProof, ToldStep
-from inventory.console import history, listing
-from inventory.console.listing import ListedEntry, Wanted
-from inventory.flags import Flag, of_entries
+from inventory.queries import history, listing
+from inventory.queries.listing import ListedEntry, Wanted
+from inventory.reviews.flags import Flag, of_entries
 
 PLACE = (int, str)  # Of an entry: its arrival, its event.
 

@@ -18,7 +18,7 @@ from inventory.api.asking import Cursor, Limit, Query, Site, cursor, mark
 from inventory.api.enquiry import Answer, Endpoint, Enquiry
 from inventory.api.entries import next_page
 from inventory.api.told import ToldArrival, ToldEvents
-from inventory.tables import ARRIVALS, events
+from inventory.store.tables import ARRIVALS, events
 
 PLACE = (int, str)
 

@@ -14,17 +14,16 @@ from sqlalchemy import Connection
 
 from edge.errors import Unavailable
 from edge.records import ExpectedLine, PlaceKind, ReceivingPlace, plain
-from inventory import expected_publishing
 from inventory.api.asking import Body, Query, Site
 from inventory.api.enquiry import Answer, Endpoint, Enquiry
 from inventory.api.problems import Problem, of_rows
 from inventory.api.publishing import demand_unchanged, publishing
 from inventory.api.tokens import Scope
 from inventory.api.told import ToldLine, ToldList, ToldLists
-from inventory.expect import CODE, places_of
-from inventory.expected import Kept, kept, replaced
-from inventory.store import Store
-from inventory.table_file import LONGEST
+from inventory.site import expected_publishing
+from inventory.site.expected import ExpectedLists, Kept, kept, replaced
+from inventory.site.expected_file import CODE, places_of
+from inventory.site.table_file import LONGEST
 
 Code = Annotated[str, Field(min_length=1, max_length=LONGEST)]
 
@@ -124,7 +123,9 @@ def _publish(of: Enquiry, lines: Sequence[ExpectedLine], deed: str) -> Answer:
             made = replaced(transaction, of.asked.site, _place(of), lines, of.place.now(), "api")
             of.note(transaction, deed, f"{made.site}/{made.place}", version=made.version, lines=len(lines))
         try:
-            expected_publishing.publish(of.place.settings, Store(of.place.books.engine, of.place.now), [made], signer)
+            expected_publishing.publish(
+                of.place.settings, ExpectedLists(of.place.books.engine, of.place.now), [made], signer
+            )
         except Unavailable:
             return Answer(_told(Kept(made, sent=False)), 202)
         return Answer(_told(Kept(made, sent=True)))

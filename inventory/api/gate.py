@@ -29,8 +29,8 @@ from inventory.api.limits import Limits
 from inventory.api.problems import Problem, Wrong, of_validation
 from inventory.api.tags import is_among, tag_of
 from inventory.api.tokens import Scope, Token
-from inventory.console.proxy import address_of, line_of
-from inventory.console.workplace import Workplace
+from inventory.web.proxy import address_of, line_of
+from inventory.web.resources import Resources
 
 log = logging.getLogger("api")
 
@@ -50,7 +50,7 @@ MOST_PARAMETERS = 50
 class Gate:
     """The one before a workplace's ways."""
 
-    def __init__(self, place: Workplace, clock: Callable[[], float]) -> None:
+    def __init__(self, place: Resources, clock: Callable[[], float]) -> None:
         """`place` is where they are answered; `clock` gives seconds that never go back."""
         self._place = place
         self._limits = Limits(place.settings.api.per_minute, AT_ONCE, clock)

@@ -16,18 +16,18 @@ from sqlalchemy import Connection
 
 from edge.errors import Unavailable, UnreadableInput
 from edge.records.master import OF_RULES, OF_WORDS, Cells
-from inventory import catalogue_publishing
 from inventory.api.asking import Body, Query, Site, Text
 from inventory.api.enquiry import Answer, Endpoint, Enquiry
 from inventory.api.problems import Problem, Wrong, of_rows
 from inventory.api.publishing import demand_unchanged, publishing
 from inventory.api.tokens import Scope
 from inventory.api.told import ToldKinds, ToldMaster, ToldOperator, ToldRoster
-from inventory.catalogue import FaultyRows, SiteCatalogue, Version
-from inventory.console import fleet
-from inventory.master_kinds import kind_named
-from inventory.numbering import RefusedByDevices
-from inventory.roster import COLUMNS, LAYOUT, ROSTER, kind_of, operators_of
+from inventory.queries import fleet
+from inventory.site import catalogue_publishing
+from inventory.site.catalogue import FaultyRows, SiteCatalogue, Version
+from inventory.site.master_kinds import kind_named
+from inventory.site.numbering import RefusedByDevices
+from inventory.site.roster import COLUMNS, LAYOUT, ROSTER, kind_of, operators_of
 
 PEOPLES = frozenset({OF_RULES, OF_WORDS})
 """Kinds that only people change."""

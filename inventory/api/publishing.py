@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from inventory.api.enquiry import Enquiry
 from inventory.api.problems import Problem
 from inventory.api.tags import is_among, tag_of
-from inventory.sending import SEND_S
+from inventory.site.sending import SEND_S
 
 ONE_AT_A_TIME = Lock()
 """Two under one name at the broker would throw each other out."""

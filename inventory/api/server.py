@@ -11,13 +11,12 @@ import uvicorn
 
 from inventory.api import tables
 from inventory.api.app import create
-from inventory.console.server import books, signer_of
-from inventory.console.tables import Books
-from inventory.console.workplace import Workplace
 from inventory.forms import load_forms
-from inventory.keys import KeyDirectory
-from inventory.serving import LOOPBACK, run, served_as
 from inventory.settings import InventorySettings
+from inventory.store.books import Books
+from inventory.store.keys import KeyDirectory
+from inventory.web.resources import Resources, books, signer_of
+from inventory.web.serving import LOOPBACK, run, served_as
 
 log = logging.getLogger("api")
 
@@ -32,7 +31,7 @@ def serve(settings: InventorySettings, port: int | None = None) -> None:
     if ours.host not in LOOPBACK and not (ours.address or "").startswith("https:"):
         log.warning("api.host is %s without https: tokens can be read on the way; use a proxy", ours.host)
     with with_tokens(settings) as opened:
-        place = Workplace(
+        place = Resources(
             settings, opened, load_forms(settings.forms), KeyDirectory(settings.keys), signer, lambda: datetime.now(UTC)
         )
         log.info("ask %s/v1/openapi.json", ours.address or f"http://{ours.host}:{at}")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from inventory import stock
 from inventory.api.asking import Cursor, Forms, Limit, Query, Site, Text, Until, cursor, mark
 from inventory.api.enquiry import Answer, Endpoint, Enquiry
 from inventory.api.entries import next_page
 from inventory.api.problems import Problem, Wrong
 from inventory.api.told import ToldStock, ToldSum
-from inventory.stock import Standing, WantedStock
+from inventory.queries import stock
+from inventory.queries.stock import Standing, WantedStock
+from inventory.store.stock import OF_WHAT
 
 PLACE = (str, int)  # Of a sum: the event and the line of one of its rows.
 
@@ -52,7 +53,7 @@ def stands(of: Enquiry) -> Answer:
 
 
 def _told(one: Standing) -> ToldSum:
-    said = {name: getattr(one, name) for name in stock.OF_WHAT}
+    said = {name: getattr(one, name) for name in OF_WHAT}
     return ToldSum(**said, quantity=_number(one.quantity))
 
 

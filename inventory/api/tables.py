@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Engine, Integer, MetaData, Table, Text
 
-from inventory.console.tables import made
-from inventory.tables import Json, Moment
+from inventory.store.books import made
+from inventory.store.tables import Json, Moment
 
 VERSION = 1
 """Of the table below, counted apart from the inventory's and the console's: both run with no API beside them."""

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 from edge.config import LEVEL
 from edge.errors import Misconfigured, UnreadableInput
 from inventory.api.tables import tokens
-from inventory.console.people import NAME
+from inventory.audit.deeds import NAME
 
 BEGINS = "dockvoice_"
 """What each token begins with, so that whoever looks through files for leaked secrets finds it."""

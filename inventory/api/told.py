@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from inventory.flags import FlagState
+from inventory.reviews.flags import FlagState
 
 Values = dict[str, Any]
 """By the name of the field, as the form has them."""

@@ -7,18 +7,18 @@ from functools import partial
 from typing import Literal
 from urllib.parse import quote
 
-from inventory import dossier, visits
 from inventory.api.asking import Cursor, Limit, Query, Site, Text, cursor, mark
 from inventory.api.enquiry import Answer, Endpoint, Enquiry
 from inventory.api.entries import next_page
 from inventory.api.problems import Problem
 from inventory.api.tokens import Scope
 from inventory.api.told import ToldTrailer, ToldTrailers, ToldVisit, ToldVisitShort
-from inventory.audit import signer_in
-from inventory.console import trailers as listed
-from inventory.console.trailers import Trailer
-from inventory.issues import issued
-from inventory.visits import Gathered, Visit
+from inventory.audit.audit import signer_in
+from inventory.dossier import dossier, visits
+from inventory.dossier.issues import issued
+from inventory.dossier.visits import Gathered, Visit
+from inventory.queries import trailers as listed
+from inventory.queries.trailers import Trailer
 
 PLACE = (int, str, str)  # Of a trailer in the list: the last arrival, its site, its number.
 

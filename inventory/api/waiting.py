@@ -11,12 +11,12 @@ from inventory.api.asking import Cursor, Limit, Query, Site, cursor, mark
 from inventory.api.enquiry import Answer, Endpoint, Enquiry
 from inventory.api.entries import next_page
 from inventory.api.told import ToldFlag, ToldFlags, ToldRefusal, ToldRefusals, ToldReview, ToldReviews
-from inventory.console import refusals as turned_down
-from inventory.flags import concerns
-from inventory.reviews import Review
-from inventory.tables import entries as meant
-from inventory.tables import flags as spoken
-from inventory.tables import reviews as put_aside
+from inventory.queries import refusals as turned_down
+from inventory.reviews.flags import concerns
+from inventory.reviews.reviews import Review
+from inventory.store.tables import entries as meant
+from inventory.store.tables import flags as spoken
+from inventory.store.tables import reviews as put_aside
 
 PLACE = (datetime, str)  # And an event.
 FLAG_PLACE = (datetime, str, str)  # And a rule.

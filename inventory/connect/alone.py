@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, text
 
 from edge.config import create_file
 from edge.errors import AlreadyRunning, Unavailable, plainly
-from inventory.database import reported, shown
+from inventory.store.database import reported, shown
 
 CONNECTORS = 0x646F636C
 """The first half of the advisory locks on PostgreSQL ("docl" in ASCII); the second is the name's checksum."""

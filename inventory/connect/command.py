@@ -21,6 +21,7 @@ from edge import plain_file
 from edge.config import load, shipped
 from edge.errors import Misconfigured, Unfinished, UnreadableInput
 from edge.terminal.tables import log_to, many, show
+from inventory.cli.options import Config, Database, Json, narrow, say, settings_of
 from inventory.connect.ports import (
     TEST,
     Away,
@@ -34,7 +35,6 @@ from inventory.connect.ports import (
     Why,
     left_out,
 )
-from inventory.options import Config, Database, Json, narrow, say, settings_of
 
 if TYPE_CHECKING:
     from inventory.connect.ledger import Ledger
@@ -188,7 +188,7 @@ def status(
     needed to be posted. With --json one object for each connector, with what is open under "open".
     """
     from inventory.connect.ledger import Ledger, names  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
-    from inventory.store import Store  # noqa: PLC0415 - see above
+    from inventory.repository import Store  # noqa: PLC0415 - see above
 
     inventory = settings_of(config, database=database)
     store = Store.open(inventory.database_url, create=False)
@@ -301,7 +301,7 @@ def _demand(found: Any, state: DocumentState, told: str) -> None:
 def _settings(
     name: str, file: Path | None, config: Path | None, database: str | None
 ) -> tuple[ConnectionSettings, InventorySettings, Path]:
-    from inventory.connect.settings import KINDS  # noqa: PLC0415 - `dockvoice --help` waits for no settings
+    from inventory.connect.kinds import KINDS  # noqa: PLC0415 - `dockvoice --help` waits for no settings
 
     inventory = settings_of(config, database=database)
     path = file or _file_of(name, config)

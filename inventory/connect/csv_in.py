@@ -26,11 +26,11 @@ from edge.records.strict_json import NotStrict, strict
 from edge.terminal.plain_text import printable
 from inventory.connect.ports import Away, Omitted, Pulled, PulledItem, PulledUnit
 from inventory.connect.shared_folder import OWN, READ, SHARED, folder, hand_over, is_file, text
-from inventory.expect import LAYOUT as EXPECTED
-from inventory.expect import read_file as read_expected
-from inventory.roster import LAYOUT as OPERATORS
-from inventory.roster import read_file as read_operators
-from inventory.table_file import LONGEST, NAMED, Cells, FaultyFile, Layout, is_named, read_rows, strange
+from inventory.site.expected_file import LAYOUT as EXPECTED
+from inventory.site.expected_file import read_file as read_expected
+from inventory.site.roster import LAYOUT as OPERATORS
+from inventory.site.roster import read_file as read_operators
+from inventory.site.table_file import LONGEST, NAMED, Cells, FaultyFile, Layout, is_named, read_rows, strange
 
 SUFFIXES = (".csv", ".json")
 UNFINISHED = (".part", ".tmp", ".filepart", ".crdownload")  # As copying programs call what they have not finished.

@@ -17,10 +17,9 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, inser
 
 from edge.deliver.events import AMENDED, CANCELLED
 from inventory.connect.ports import Declined, Document, TakenBack
-from inventory.connect.steps import PostingState
-from inventory.flags import OF_SYSTEM
-from inventory.records import data_of
-from inventory.tables import entries, events, flags, pallets, postings
+from inventory.records import LACKS_SETTINGS, PostingState, data_of
+from inventory.reviews.flags import OF_SYSTEM
+from inventory.store.tables import entries, events, flags, pallets, postings
 
 LATELY = 20_000
 """Entries, of those that came last, that each look is at. A transaction that was open for longer than it took so many
@@ -29,8 +28,6 @@ others to come is found by the next look at all of them."""
 ALL_EVERY = timedelta(minutes=10)
 MOST_AT_ONCE = 500  # Entries taken up in one look; the next one follows at once while there are more.
 SHOWN = 500  # Characters of what the other side said that are kept.
-
-SETTINGS = "settings"  # Why a posting waits: those who keep the connector's settings must look, and nobody else.
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +236,7 @@ class Ledger:
     ) -> None:
         """It is tried again then. `known`: nothing was changed over there; `settings`: they must say more first."""
         begun: dict[str, Any] = {"begun_at": None} if known else {}
-        begun |= {"why": SETTINGS} if settings else {}
+        begun |= {"why": LACKS_SETTINGS} if settings else {}
         self._note(event_id, attempts=attempts, next_at=again_at, said=said[:SHOWN], **begun)
 
     def postponed(self, event_id: str, again_at: datetime) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, select
 from edge.records import exact
 from inventory.connect.ports import Posting
 from inventory.forms import Roles
-from inventory.tables import announced, entries, events
+from inventory.store.tables import announced, entries, events
 
 PLACES = ("dock", "door", "location", "to_location", "place")
 """What a field is called that says where a pallet was put, the first of them that the form has."""

@@ -10,23 +10,22 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from edge.deliver.events import Topics
-from edge.deliver.signed import LARGEST, MOST_LINES, signed_list, size_of_list
+from edge.deliver.signed import LARGEST, MOST_LINES, size_of_list
 from edge.hash_chain import Signer
 from edge.records import ExpectedLine, ExpectedList, Operator, ReceivingPlace, plain
 from edge.terminal.tables import many
-from inventory.catalogue import SiteCatalogue, Version, difference
-from inventory.catalogue_publishing import publish, publish_roster
 from inventory.connect.ports import Omitted, Pulled, PulledItem
-from inventory.expect import CODE, pallet_fields
-from inventory.expected import Kept, kept, replaced
-from inventory.forms import load_forms
-from inventory.master_kinds import Kind
-from inventory.roster import ROSTER, kind_of
-from inventory.sending import send
+from inventory.forms import load_forms, pallet_fields
+from inventory.repository import Store
 from inventory.settings import InventorySettings
-from inventory.store import Store
-from inventory.table_file import Cells
+from inventory.site.catalogue import SiteCatalogue, Version, difference
+from inventory.site.catalogue_publishing import publish, publish_roster
+from inventory.site.expected import Kept, kept, replaced
+from inventory.site.expected_file import CODE
+from inventory.site.expected_publishing import publish as publish_lists
+from inventory.site.master_kinds import Kind
+from inventory.site.roster import ROSTER, kind_of
+from inventory.site.table_file import Cells
 
 REASON = "pulled from the other system"
 ITEMS, UNITS = "items", "items.units"
@@ -138,21 +137,13 @@ class Publishing:
                 replaced(transaction, self._site, place, lines, now, plan.sources[place])
                 for place, lines in plan.lists.items()
             ]
-        lists += [one for one in self._store.expect_received(pallet_fields(self._settings)) if one.site == self._site]
+        received = self._store.lists.mark_received(pallet_fields(self._settings.forms))
+        lists += [one for one in received if one.site == self._site]
         latest = {one.place: one for one in lists}
-        self._send(list(latest.values()))
+        if latest:
+            sender = f"connect-{self._name}"
+            publish_lists(self._settings, self._store.lists, list(latest.values()), self._signer, sender)
         return list(latest.values()), plan
-
-    def _send(self, lists: list[ExpectedList]) -> None:
-        now = datetime.now(UTC)
-        messages = {}
-        for one in lists:
-            message = signed_list(one, self._signer, now)
-            self._store.expect_signed(one, message, self._signer.public)
-            messages[Topics.expected(self._settings.prefix, one.site, str(one.place))] = message
-        if messages:
-            send(self._settings, f"connect-{self._name}", messages, retain=True)
-            self._store.expect_sent(lists)
 
     def items(self, items: Sequence[PulledItem]) -> list[str]:
         """Publish the items and their units, where they differ; what was done, a line each. Raises FaultyRows."""

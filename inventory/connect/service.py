@@ -17,9 +17,10 @@ from edge.errors import Misconfigured, Unavailable, UnreadableInput
 from edge.hash_chain import Signer
 from edge.systemd_notify import Notifier
 from edge.terminal.tables import many
-from inventory.audit import signer_in
+from inventory.audit.audit import signer_in
 from inventory.connect.alone import alone
 from inventory.connect.engine import Engine, Round
+from inventory.connect.kinds import KINDS
 from inventory.connect.ledger import Ledger
 from inventory.connect.ports import Away, Connector, Declined, Posting, Pulled, left_out
 from inventory.connect.postings import posting
@@ -33,14 +34,14 @@ from inventory.connect.pulling import (
     rosters,
     source_of,
 )
-from inventory.connect.settings import KINDS, ConnectionSettings
+from inventory.connect.settings import ConnectionSettings
 from inventory.connect.steps import wait_s
 from inventory.connect.telling import tell_declined
 from inventory.forms import load_forms, roles
-from inventory.master_kinds import kind_named
-from inventory.roster import kind_of
+from inventory.repository import Store
 from inventory.settings import InventorySettings
-from inventory.store import Store
+from inventory.site.master_kinds import kind_named
+from inventory.site.roster import kind_of
 
 log = logging.getLogger("inventory.connect")
 
@@ -124,7 +125,7 @@ class ConnectorDesk:
         """What publishing it would change in what is expected; nothing where the settings want none of it published."""
         if "expected" not in self.settings.pull or pulled.expected is None:
             return Plan()
-        known = [one for one in self.store.expected() if one.expected.site == self.settings.site]
+        known = [one for one in self.store.lists.all() if one.expected.site == self.settings.site]
         return planned(known, pulled.expected, source_of(self.name))
 
     def changes(self, pulled: Pulled) -> list[str]:

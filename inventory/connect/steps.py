@@ -8,24 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from inventory.connect.ports import Document, DocumentState
+from inventory.records import PostingState
 
 FIRST_S, LONGEST_S = 2.0, 600.0
 """Waits before what failed is tried again, doubled each time. Ten minutes: nobody in an office waits longer unasked."""
 
 MOST_STEPS = 8  # For one posting in one go: a system that doubles all it is told must not keep us for ever.
-
-
-class PostingState(StrEnum):
-    """How a posting stands in the ledger."""
-
-    DUE = "due"  # Something is to be done: it was not tried yet, or is tried again.
-    POSTED = "posted"
-    DECLINED = "declined"  # A person must look: in the other system, in the mapping, or at the pallet.
-    REVERSED = "reversed"  # It was posted, and is taken back.
-    VOID = "void"  # Nothing was ever posted, and nothing needs to be.
 
 
 SETTLED = frozenset({PostingState.POSTED, PostingState.REVERSED, PostingState.VOID})

@@ -6,8 +6,8 @@ from edge.deliver.events import Topics, encode
 from edge.deliver.signed import PostingDeclined, signed_declined
 from edge.hash_chain import Signer
 from inventory.connect.ledger import Ledger
-from inventory.sending import send
 from inventory.settings import InventorySettings
+from inventory.site.sending import send
 
 
 def tell_declined(settings: InventorySettings, ledger: Ledger, signer: Signer) -> int:

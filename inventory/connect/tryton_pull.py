@@ -11,7 +11,7 @@ from edge.records import ExpectedLine, Operator, PlaceKind, ReceivingPlace
 from inventory.connect.ports import TEST, Omitted, Pulled, PulledItem, PulledUnit
 from inventory.connect.tryton_books import SHIPMENT, TrytonBooks, TrytonUnit
 from inventory.connect.tryton_rpc import Record, RpcSession
-from inventory.roster import NUMBER
+from inventory.site.roster import NUMBER
 
 OURS = re.compile(rf"({TEST})?[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}")
 """The reference of a shipment that is a posting of ours, begun or declined: it announces nothing."""

@@ -16,7 +16,6 @@ from starlette.staticfiles import StaticFiles
 from inventory.console import dispatch, live
 from inventory.console.call import Call, Tab, Way
 from inventory.console.gate import route
-from inventory.console.headers import SafeHeaders
 from inventory.console.pages import (
     alarms,
     catalogue,
@@ -38,6 +37,7 @@ from inventory.console.pages import (
 )
 from inventory.console.people import Role
 from inventory.console.workplace import Workplace
+from inventory.web.headers import SafeHeaders
 
 STATIC = Path(__file__).with_name("static")
 

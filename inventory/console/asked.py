@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
 from inventory.console.call import Call
-from inventory.console.listing import Place, Wanted
-from inventory.tables import SEARCHED
+from inventory.queries.listing import Place, Wanted
+from inventory.store.tables import SEARCHED
 
 STATES = ("current", "amended", "cancelled")
 

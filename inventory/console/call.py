@@ -13,13 +13,13 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from inventory.console import deeds
+from inventory.audit import deeds
 from inventory.console.people import Role
-from inventory.console.proxy import address_of
 from inventory.console.rendering import rendered, time
 from inventory.console.sessions import SignedIn
 from inventory.console.words import LANGUAGES, chosen, word, word_or
 from inventory.console.workplace import Workplace
+from inventory.web.proxy import address_of
 
 COOKIE = "dockvoice"
 LANGUAGE = "dockvoice-language"

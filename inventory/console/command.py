@@ -6,26 +6,22 @@ import logging
 import sys
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge.errors import Misconfigured
 from edge.terminal.tables import log_to, many, show
-from inventory.console.terminal import changing, opened
-from inventory.options import BrokerAt, Config, Database, Given, narrow, say, settings_of
+from inventory.cli.options import BrokerAt, Config, Database, Given, narrow, say, settings_of
+from inventory.web.terminal import changing, demand_extra, opened
 
 if TYPE_CHECKING:
-    from inventory.console.tables import Books
     from inventory.settings import InventorySettings
+    from inventory.store.books import Books
 
 commands = typer.Typer()
 users = typer.Typer(help="Who may sign in, and what they may do.", no_args_is_help=True)
 commands.add_typer(users, name="user")
-
-EXTRA = ("argon2", "jinja2", "multipart", "starlette", "uvicorn")  # What the extra [console] installs.
 
 
 @commands.callback(invoke_without_command=True, short_help="Web pages for supervisors: what waits, who decides.")
@@ -139,8 +135,7 @@ def audit_deeds(
     ] = None,
 ) -> None:
     """Follow the record of what people did on the console. Exit code 1 where a line was changed, removed or put in."""
-    from inventory import audit  # noqa: PLC0415 - as above
-    from inventory.console import deeds  # noqa: PLC0415
+    from inventory.audit import audit, deeds  # noqa: PLC0415 - as above
 
     public = None if key is None else audit.read_key(key)
     with opened(context, _books, reads=True) as transaction:
@@ -151,14 +146,8 @@ def audit_deeds(
     say(f"whole: {latest[0].number if latest else 0} deeds hold")
 
 
-def demand_extra() -> None:
-    """Raise Misconfigured where what the pages are made with is not installed."""
-    if missing := [name for name in EXTRA if find_spec(name) is None]:
-        raise Misconfigured(f"{', '.join(missing)}: not installed; pip install 'dockvoice-inventory[console]'")
-
-
 def _books(settings: InventorySettings) -> AbstractContextManager[Books]:
-    from inventory.console.server import books  # noqa: PLC0415 - as above
+    from inventory.web.resources import books  # noqa: PLC0415 - as above
 
     return books(settings)
 

@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, and_, exists, insert, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
-from inventory.console.tables import decisions
-from inventory.reviews import Review
-from inventory.tables import reviews
+from inventory.reviews.reviews import Review
+from inventory.store.console_tables import decisions
+from inventory.store.tables import reviews
 
 AGAIN = timedelta(minutes=10)
 """A device that is there answers within seconds. One that has not for so long may never have taken it."""

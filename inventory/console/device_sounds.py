@@ -6,10 +6,10 @@ import logging
 
 from edge.errors import Unavailable
 from edge.hash_chain import Signer
-from inventory import listening
-from inventory.clip_folder import ClipFolder, NoSound
-from inventory.clips import SignedSound
-from inventory.store import Store
+from inventory.clips import listening
+from inventory.clips.clip_folder import ClipFolder, NoSound
+from inventory.clips.clip_store import ClipStore
+from inventory.clips.clips import SignedSound
 
 log = logging.getLogger("console")
 
@@ -17,26 +17,26 @@ log = logging.getLogger("console")
 class DeviceSounds:
     """Where recordings are had from: as `dockvoice inventory` has them. Each call is a transaction of its own."""
 
-    def __init__(self, store: Store, folder: ClipFolder, signer: Signer, prefix: str) -> None:
+    def __init__(self, clips: ClipStore, folder: ClipFolder, signer: Signer, prefix: str) -> None:
         """`signer` signs who listens, and why: devices take nobody else's word."""
-        self._store = store
+        self._clips = clips
         self._folder = folder
         self._signer = signer
         self._prefix = prefix
 
     def ask(self, recording: SignedSound, who: str, reason: str) -> None:
         """Keep the request. The inventory that runs sends it: no page waits for a broker."""
-        listening.ask(self._store, _left_to_the_inventory, self._signer, self._prefix, recording, who, reason)
+        listening.ask(self._clips, _left_to_the_inventory, self._signer, self._prefix, recording, who, reason)
 
     def state(self, recording: SignedSound) -> str:
         """How far it has come."""
-        clip = self._store.clips.clip(recording)
+        clip = self._clips.clip(recording)
         return "unasked" if clip is None else str(clip.state)
 
     def hear(self, recording: SignedSound) -> bytes | None:
         """The FLAC file, hash checked."""
         try:
-            return listening.hear(self._store, self._folder, recording)
+            return listening.hear(self._clips, self._folder, recording)
         except NoSound as fault:
             log.info("%s", fault)
             return None

@@ -13,13 +13,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, select
 
-from inventory.console import deeds
-from inventory.console.deeds import Noted
+from inventory.audit import deeds
+from inventory.audit.deeds import Noted
 from inventory.console.filling import shown
-from inventory.console.listing import COLUMNS, ListedEntry
-from inventory.flags import Flag, FlagState, of_entries
+from inventory.queries.listing import COLUMNS, ListedEntry
 from inventory.records import data_of
-from inventory.tables import entries, events
+from inventory.reviews.flags import Flag, FlagState, of_entries
+from inventory.store.tables import entries, events
 
 FLAGGED = 0.9  # A rule speaks against it: of two entries about one pallet, one is mostly wrong.
 RECOUNTED = 0.4  # It was counted twice, and not the same: the second one stands, and nobody knows which is right.

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, distinct, func, insert, select, update
 
-from inventory.console.tables import drills
-from inventory.tables import devices, entries
+from inventory.store.console_tables import drills
+from inventory.store.tables import devices, entries
 
 
 @dataclass(frozen=True, slots=True)

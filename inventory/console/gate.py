@@ -17,10 +17,11 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from edge.errors import Unavailable
-from inventory.console import deeds, people, sessions
+from inventory.audit import deeds
+from inventory.console import people, sessions
 from inventory.console.call import COOKIE, Call, Tab, Way, cookie_name
-from inventory.console.proxy import address_of, told_by_proxy
 from inventory.console.workplace import Workplace
+from inventory.web.proxy import address_of, told_by_proxy
 
 log = logging.getLogger("console")
 

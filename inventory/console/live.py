@@ -14,9 +14,9 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from sqlalchemy import Connection, Executable, func, select
 
 from edge.errors import DockvoiceError
-from inventory.console.tables import decisions
-from inventory.serving import most_connections
-from inventory.tables import devices, events, refused, rejected, reviews, statuses
+from inventory.store.console_tables import decisions
+from inventory.store.tables import devices, events, refused, rejected, reviews, statuses
+from inventory.web.serving import most_connections
 
 log = logging.getLogger("console")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
@@ -13,10 +12,8 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import Connection, delete, insert, select, update
 
 from edge.errors import Misconfigured, UnreadableInput
-from inventory.console.tables import people, sessions
-
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,62}")
-"""It goes into decisions, on record, and into what an operator is told."""
+from inventory.audit.deeds import NAME
+from inventory.store.console_tables import people, sessions
 
 SHORTEST = 12  # Characters of a password: short ones are guessed whatever else stands in the way (NIST SP 800-63B).
 LONGEST = 1000  # Nobody types more; who sends more wants the processor busy.

@@ -14,13 +14,13 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from edge.records.master import Cells
-from inventory import statuses
-from inventory.catalogue import SiteCatalogue
 from inventory.records import data_of
-from inventory.reviews import Review
-from inventory.site_words import Saying, Speaking, fields_of_lists, word_of
-from inventory.statuses import Status
-from inventory.tables import entries, events, reviews, said
+from inventory.reviews.reviews import Review
+from inventory.site.catalogue import SiteCatalogue
+from inventory.site.site_words import Saying, Speaking, fields_of_lists, word_of
+from inventory.store import statuses
+from inventory.store.statuses import Status
+from inventory.store.tables import entries, events, reviews, said
 
 MOST_GROUPS = 100  # More than anybody looks at.
 

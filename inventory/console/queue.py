@@ -10,8 +10,8 @@ from sqlalchemy import Connection, func, or_, select, tuple_
 
 from edge.records.instants import in_utc
 from inventory.console.decisions import Decided
-from inventory.reviews import Review
-from inventory.tables import reviews
+from inventory.reviews.reviews import Review
+from inventory.store.tables import reviews
 
 PAGE = 50  # Reviews of one page.
 LATELY = 20  # Decisions that are shown beside it.

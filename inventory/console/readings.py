@@ -9,7 +9,7 @@ from typing import Any
 
 from inventory.console.filling import shown
 from inventory.records import data_of
-from inventory.reviews import Review
+from inventory.reviews.reviews import Review
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,13 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from inventory.clips import SignedSound
+from inventory.clips.clips import SignedSound
 from inventory.console.call import Call
 from inventory.console.people import Role
 from inventory.console.sounds import said_why, waveform
 from inventory.records import data_of
-from inventory.reviews import Review
-from inventory.tables import events, reviews
+from inventory.reviews.reviews import Review
+from inventory.store.tables import events, reviews
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from socket import socket
 
@@ -12,22 +10,21 @@ import uvicorn
 from starlette.applications import Starlette
 
 from edge.hash_chain import Signer
-from inventory import database
-from inventory.audit import signer_in
-from inventory.clip_folder import ClipFolder
-from inventory.console import people, tables
+from inventory.clips.clip_folder import ClipFolder
+from inventory.clips.clip_store import ClipStore
+from inventory.console import people
 from inventory.console.app import create
 from inventory.console.device_sounds import DeviceSounds
 from inventory.console.live import Live
 from inventory.console.sounds import NoSounds, Sounds
-from inventory.console.tables import Books
 from inventory.console.workplace import Workplace
 from inventory.forms import load_forms
-from inventory.keys import KeyDirectory
-from inventory.sending import send
-from inventory.serving import LOOPBACK, run, served_as
 from inventory.settings import ConsoleSettings, InventorySettings
-from inventory.store import Store
+from inventory.site.sending import send
+from inventory.store.books import Books
+from inventory.store.keys import KeyDirectory
+from inventory.web.resources import books, signer_of
+from inventory.web.serving import LOOPBACK, run, served_as
 
 log = logging.getLogger("console")
 
@@ -86,25 +83,8 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-@contextmanager
-def books(settings: InventorySettings) -> Iterator[Books]:
-    """The database, with the inventory's tables and the console's."""
-    engine = database.connect(database.parse(settings.database_url))
-    try:
-        database.prepare(engine, create=True)
-        tables.prepare(engine)
-        yield Books(engine)
-    finally:
-        engine.dispose()
-
-
 def _sounds(settings: InventorySettings, books: Books, signer: Signer | None) -> Sounds:
     if signer is None:
         return NoSounds()
     folder = ClipFolder(settings.clips_folder, settings.clips.free_mb)
-    return DeviceSounds(Store(books.engine, lambda: datetime.now(UTC)), folder, signer, settings.prefix)
-
-
-def signer_of(settings: InventorySettings) -> Signer | None:
-    """Who signs decisions. Raises UnreadableInput for a key that is none."""
-    return None if settings.console.key is None else signer_in(settings.console.key)
+    return DeviceSounds(ClipStore(books.engine, lambda: datetime.now(UTC)), folder, signer, settings.prefix)

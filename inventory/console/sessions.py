@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, true
 
 from inventory.console.people import Role
-from inventory.console.tables import alone, attempts, people, sessions
+from inventory.store.books import alone
+from inventory.store.console_tables import attempts, people, sessions
 
 WINDOW = timedelta(minutes=15)
 PER_NAME = 8  # Wrong passwords for one name within the window: a person has remembered it by then, or asks for another.

@@ -14,8 +14,8 @@ import numpy as np
 import soundfile
 from sqlalchemy import Connection, select
 
-from inventory.clips import SignedSound
-from inventory.console.tables import deeds
+from inventory.clips.clips import SignedSound
+from inventory.store.console_tables import deeds
 
 log = logging.getLogger("console")
 

@@ -21,7 +21,7 @@ from edge.records.instants import zone_named
 from edge.records.strict_json import NotStrict, strict
 from edge.terminal.plain_text import in_one_line
 from edge.terminal.tables import many
-from inventory.options import Config, Database, Given, Json, given_settings
+from inventory.cli.options import Config, Database, Given, Json, given_settings
 
 if TYPE_CHECKING:
     from inventory.epcis.export import Tally

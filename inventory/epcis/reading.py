@@ -8,10 +8,10 @@ from typing import Any
 
 from sqlalchemy import Engine, Select, func, select
 
-from inventory.database import connect, parse, prepare, reading, reported
 from inventory.epcis.history import Happened
-from inventory.flags import FlagState
-from inventory.tables import entries, events, flags
+from inventory.reviews.flags import FlagState
+from inventory.store.database import connect, parse, prepare, reading, reported
+from inventory.store.tables import entries, events, flags
 
 AT_ONCE = 1000  # Rows that are fetched at once: a few megabytes, however many there are.
 

@@ -95,7 +95,7 @@ def demo(
     log_warnings()
     if find_spec("inventory") is None:
         raise Misconfigured("demo: the inventory is not installed; pip install 'dockvoice-lab[demo]'")
-    from inventory.console.command import demand_extra  # noqa: PLC0415 - the inventory may not be there
+    from inventory.web.terminal import demand_extra  # noqa: PLC0415 - the inventory may not be there
 
     demand_extra()
     with tempfile.TemporaryDirectory(prefix="dockvoice-demo-") as directory:

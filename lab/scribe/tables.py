@@ -14,9 +14,9 @@ from edge.config import shipped
 from edge.deliver.events import RECORDED, Topics
 from edge.records import ExpectedLine, FieldValue, Receipt, ReceiptOutcome, ReceivingPlace
 from inventory.forms import Forms, load_forms
-from inventory.judge import Sound, judge
+from inventory.ingest.judge import Sound, judge
 from inventory.records import Applied, Event
-from inventory.store import Store
+from inventory.repository import Store
 from lab.scribe.device import DEVICE, SITE, DeviceAtHand
 
 TOPICS = Topics("dockvoice", SITE, DEVICE)
@@ -43,7 +43,7 @@ class Tables:
 
     def announce(self, announced: Mapping[ReceivingPlace, Sequence[ExpectedLine]]) -> None:
         """The notices of the day."""
-        self._store.expect(SITE, announced)
+        self._store.lists.replace(SITE, announced)
         self._publish()
 
     def receive_elsewhere(self, entries: Iterable[Mapping[str, FieldValue]]) -> None:
@@ -84,5 +84,5 @@ class Tables:
 
     def _publish(self) -> None:
         """The device gets the lists as they are now."""
-        self._store.expect_received({self._form: "pallet_id"})
-        self._device.expected = Expectations(one.expected for one in self._store.expected())
+        self._store.lists.mark_received({self._form: "pallet_id"})
+        self._device.expected = Expectations(one.expected for one in self._store.lists.all())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from inventory.store import Store
+from inventory.repository import Store
 from tests.databases import KINDS, Read, database, reader
 
 

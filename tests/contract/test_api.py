@@ -16,7 +16,7 @@ from sqlalchemy import insert, text
 from inventory.api.app import ENDPOINTS
 from inventory.api.asking import cursor
 from inventory.api.tokens import Scope
-from inventory.tables import events
+from inventory.store.tables import events
 from tests import databases
 from tests.api import Program, program
 from tests.console import Console, console

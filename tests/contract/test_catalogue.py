@@ -13,11 +13,11 @@ from edge.deliver.events import Topics, status
 from edge.errors import UnreadableInput
 from edge.hash_chain import PublicKey
 from edge.records.master import Row
-from inventory.catalogue import FaultyRows, Outdated, SiteCatalogue
-from inventory.numbering import RefusedByDevices, floors, note_taken, number_sent
+from inventory.repository import Store
 from inventory.settings import InventorySettings
-from inventory.statuses import StatusWord
-from inventory.store import Store
+from inventory.site.catalogue import FaultyRows, Outdated, SiteCatalogue
+from inventory.site.numbering import RefusedByDevices, floors, note_taken, number_sent
+from inventory.store.statuses import StatusWord
 from tests.dictated import ANOTHER, KEY, payload
 
 NOW = datetime(2026, 11, 20, 7, tzinfo=UTC)

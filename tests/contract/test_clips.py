@@ -15,12 +15,12 @@ import pytest
 from edge.deliver.clips import CHUNK, ClipChunk, ClipGone, ClipMessage, ClipOffered, Unsent, chunks_of, clip_message
 from edge.deliver.events import MalformedMessage, Topics
 from edge.errors import Unavailable, UnreadableInput
-from inventory.clip_desk import ClipDesk
-from inventory.clip_folder import ClipFolder, NoSound
-from inventory.clips import ClipState, SignedSound
-from inventory.listening import ask, hear
+from inventory.clips.clip_desk import ClipDesk
+from inventory.clips.clip_folder import ClipFolder, NoSound
+from inventory.clips.clips import ClipState, SignedSound
+from inventory.clips.listening import ask, hear
+from inventory.repository import Store
 from inventory.settings import ClipSettings
-from inventory.store import Store
 from tests.databases import Read
 from tests.dictated import KEY, recorded
 
@@ -43,7 +43,7 @@ class Office:
 
     @property
     def desk(self) -> ClipDesk:
-        return ClipDesk(self.store, self.folder, self.settings, lambda: self.now)
+        return ClipDesk(self.store.clips, self.folder, self.settings, lambda: self.now)
 
     def entered(self, number: int = 1) -> SignedSound:
         """The recording of an entry of the device, which it has signed."""
@@ -62,7 +62,16 @@ class Office:
     def asked(self, sound: SignedSound, who: str = "ana") -> bool:
         """Ask to hear it; whether the device is to send it."""
         sent: list[bytes] = []
-        ask(self.store, lambda _, body: sent.append(body), KEY, "dockvoice", sound, who, "pallet 742", lambda: self.now)
+        ask(
+            self.store.clips,
+            lambda _, body: sent.append(body),
+            KEY,
+            "dockvoice",
+            sound,
+            who,
+            "pallet 742",
+            lambda: self.now,
+        )
         return bool(json.loads(sent[0])["sound"])
 
     def come(self, sound: SignedSound, upto: int = CHUNKS) -> str | None:
@@ -103,7 +112,7 @@ def test_chunks_are_kept_once_and_in_order_over_restarts_and_half_written_ones(o
     file.write_bytes(file.read_bytes() + b"half of a chunk that was cut off")
     assert office.said(offer(sound)) == "wanted 2"
     assert office.come(sound) == "here"
-    assert hear(office.store, office.folder, sound) == DATA
+    assert hear(office.store.clips, office.folder, sound) == DATA
     assert office.said(offer(sound)) == office.said(chunk(sound, 1)) == "here"
     assert not office.asked(sound, "ben"), "it would be sent twice"
 
@@ -119,7 +128,7 @@ def test_a_folder_that_was_emptied_makes_it_begin_anew_and_what_was_here_is_aske
     (file,) = office.folder.folder.iterdir()
     file.write_bytes(DATA[:-1])
     with pytest.raises(NoSound, match="is not what the device sent"):
-        hear(office.store, office.folder, sound)
+        hear(office.store.clips, office.folder, sound)
     assert office.state(sound) == "removed lost"
     assert office.asked(sound)
     assert office.come(sound) == "here"
@@ -201,7 +210,7 @@ def test_what_is_not_what_was_signed_is_never_taken_for_it(
     assert office.said(lie(sound)) == answer
     assert office.state(sound) == ("rejected hash_differs" if answer == "rejected" else "arriving")
     with pytest.raises(NoSound):
-        hear(office.store, office.folder, sound)
+        hear(office.store.clips, office.folder, sound)
     assert list(office.folder.folder.iterdir()) == [] or answer == "later"
 
 
@@ -231,7 +240,7 @@ def test_a_request_that_no_broker_took_goes_out_later_and_one_that_nobody_noted_
         raise Unavailable("the broker is away")
 
     sound = office.entered()
-    ask(office.store, away, KEY, "dockvoice", sound, "ana", "pallet 742", lambda: office.now)
+    ask(office.store.clips, away, KEY, "dockvoice", sound, "ana", "pallet 742", lambda: office.now)
     (unsent,) = office.desk.to_send(again=False)
     assert unsent.topic == SENDER.clip_requests
     office.desk.sent(unsent.request)
@@ -250,7 +259,7 @@ def test_who_cannot_be_told_to_the_operator_asks_for_nothing(office: Office, sai
     sound = office.entered()
     for who, reason in ((said, "pallet 742"), ("ana", said)):
         with pytest.raises(UnreadableInput, match="allowed is one line of 1 to 200"):
-            ask(office.store, lambda *_: None, KEY, "dockvoice", sound, who, reason)
+            ask(office.store.clips, lambda *_: None, KEY, "dockvoice", sound, who, reason)
     assert office.state(sound) == "unknown"
     assert office.store.clips.listened(sound) == []
     assert office.store.clips.all(ClipState.ASKED) == []

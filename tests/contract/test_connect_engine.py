@@ -21,14 +21,14 @@ from inventory.connect.engine import Engine
 from inventory.connect.ledger import Ledger
 from inventory.connect.ports import Document, DocumentState, Posting, Unset, Why
 from inventory.connect.postings import posting
-from inventory.connect.steps import LONGEST_S, Post, PostingState, Reverse, Settled, next_step, wait_s
-from inventory.console.refusals import unset
-from inventory.flags import FlagState
+from inventory.connect.steps import LONGEST_S, Post, Reverse, Settled, next_step, wait_s
 from inventory.forms import load_forms, roles
-from inventory.judge import Sound, judge
-from inventory.records import Applied
-from inventory.store import Store
-from inventory.tables import announced, entries, flags
+from inventory.ingest.judge import Sound, judge
+from inventory.queries.refusals import unset
+from inventory.records import Applied, PostingState
+from inventory.repository import Store
+from inventory.reviews.flags import FlagState
+from inventory.store.tables import announced, entries, flags
 from tests.databases import KINDS, Read, database, reader
 from tests.dictated import amended, cancelled, identity, payload, recorded
 from tests.ledgers import Away, Books, Clock, Declined, Killed, Other

@@ -18,17 +18,18 @@ from sqlalchemy.exc import DBAPIError
 from edge.deliver.clips import CHUNK, ClipChunk, ClipMessage, ClipOffered, chunks_of, clip_message
 from edge.deliver.events import Topics
 from edge.deliver.signed import read_clip_request
-from inventory.clip_desk import ClipDesk
-from inventory.clip_folder import ClipFolder
-from inventory.console import decisions, deeds, sessions
+from inventory.audit import deeds
+from inventory.clips.clip_desk import ClipDesk
+from inventory.clips.clip_folder import ClipFolder
+from inventory.console import decisions, sessions
 from inventory.console.decisions import Taken
 from inventory.console.device_sounds import DeviceSounds
 from inventory.console.dispatch import Dispatch
 from inventory.console.people import Role
-from inventory.reviews import read_review
+from inventory.repository import Store
+from inventory.reviews.reviews import read_review
 from inventory.settings import ClipSettings
-from inventory.store import Store
-from inventory.tables import events
+from inventory.store.tables import events
 from tests.console import FLAC, Broker, Console, console, send
 from tests.databases import Read
 from tests.dictated import AT_DOCK_3, KEY, amended, identity, recorded, reviewed, signed
@@ -170,8 +171,8 @@ def test_a_recording_is_asked_of_its_device_with_the_reason_and_plays_when_it_ha
     site: Console, event: Read, tmp_path: Path
 ) -> None:
     folder = ClipFolder(tmp_path / "clips")
-    site.place = replace(site.place, sounds=DeviceSounds(site.store, folder, KEY, "dockvoice"))
-    desk = ClipDesk(site.store, folder, ClipSettings(free_mb=0), site.place.now)
+    site.place = replace(site.place, sounds=DeviceSounds(site.store.clips, folder, KEY, "dockvoice"))
+    desk = ClipDesk(site.store.clips, folder, ClipSettings(free_mb=0), site.place.now)
     said, sha256 = recorded(1), hashlib.sha256(FLAC).hexdigest()
     said["data"]["utterance"]["audio_sha256"] = sha256
     site.store.apply(event(said))

@@ -11,10 +11,10 @@ import pytest
 
 from edge import hash_chain
 from edge.hash_chain import GENESIS
-from inventory.console import fleet
-from inventory.flags import FlagState
+from inventory.queries import fleet
 from inventory.records import Applied, Applying, Early, Event, Held
-from inventory.store import Store
+from inventory.repository import Store
+from inventory.reviews.flags import FlagState
 from tests.databases import Read
 from tests.dictated import KEY, cancelled, identity, recorded
 

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import delete, text, update
 
 from edge.records import PlaceKind, ReceivingPlace
-from inventory.console.trailers import latest
-from inventory.store import Store
-from inventory.tables import announced, dossiers, entries
+from inventory.queries.trailers import latest
+from inventory.repository import Store
+from inventory.store.tables import announced, dossiers, entries
 from inventory.verify_dossier import CONTENT, PAGE, Check, parsed, read_events, unpacked
 from tests.trailer import INVENTORY, SITE, Dock, line, scene
 
@@ -41,8 +41,8 @@ def test_everything_of_a_trailer_is_gathered_and_nothing_else(dock: Dock) -> Non
         "counted_twice": 1,
         "turned_down": 0,
     }
-    assert dock.store.trailer_sites("5501", dock.roles) == [SITE]
-    assert dock.store.trailer_sites("9", dock.roles) == []
+    assert dock.store.issues.sites("5501", dock.roles) == [SITE]
+    assert dock.store.issues.sites("9", dock.roles) == []
 
 
 def test_what_was_cancelled_is_not_counted_though_the_table_of_entries_says_so(dock: Dock) -> None:
@@ -125,7 +125,7 @@ def test_a_review_counts_for_its_trailer_its_entry_or_an_announced_pallet(dock: 
 
 def test_each_list_is_kept_as_it_was_signed_first(dock: Dock) -> None:
     dock.announce(line("1"), line("2"))
-    dock.store.expect_received({"receive-notice": "pallet_id"})
+    dock.store.lists.mark_received({"receive-notice": "pallet_id"})
     dock.announce(line("1"), line("2", 5))
     with dock.store.engine.begin() as transaction:
         rows = transaction.execute(announced.select().order_by(announced.c.version)).all()
@@ -146,7 +146,7 @@ def test_lists_from_before_they_were_kept_are_there_without_a_signature(url: str
         transaction.execute(text("DROP TABLE dockvoice_dossiers"))
         transaction.execute(text("UPDATE dockvoice_inventory SET version = 6"))
     with closing(Store.open(url)) as upgraded:
-        gathered = upgraded.gather(SITE, "5501", dock.roles)
+        gathered = upgraded.issues.gather(SITE, "5501", dock.roles)
     assert [one.public_key for one in gathered.lists] == [None]
     faults = Check(dock.dossier().file, KEYID).faults
     assert [fault.split(": ", 1)[1] for fault in faults] == [
@@ -159,22 +159,22 @@ def test_a_dossier_is_owed_for_each_closing_once(dock: Dock) -> None:
     scene(dock)
     taken_back = two.record("close-trailer", trailer="88")
     dock.hear(taken_back, two.cancel(taken_back), one.record("close-trailer", trailer="77"))
-    owed = dock.store.dossiers_owed(dock.roles)
+    owed = dock.store.issues.owed(dock.roles)
     assert [(site, trailer) for site, trailer, _ in owed] == [(SITE, "5501"), (SITE, "77")]
     for _ in range(2):  # another consumer may have written it
-        dock.store.dossier_written(owed[0][2], SITE, "5501", "a.zip", "0" * 64)
-    assert dock.store.dossiers_owed(dock.roles) == owed[1:]
+        dock.store.issues.written(owed[0][2], SITE, "5501", "a.zip", "0" * 64)
+    assert dock.store.issues.owed(dock.roles) == owed[1:]
     with dock.store.engine.begin() as transaction:
         transaction.execute(delete(dossiers))
-    assert dock.store.dossiers_owed(dock.roles) == owed
+    assert dock.store.issues.owed(dock.roles) == owed
 
 
 def test_a_list_of_a_door_or_of_another_site_is_none_of_the_trailer(dock: Dock) -> None:
     door = ReceivingPlace(PlaceKind.DOOR, "5501")
-    dock.store.expect(SITE, {door: [line("1")]})
-    dock.store.expect("south", {ReceivingPlace(PlaceKind.TRAILER, "5501"): [line("1")]})
+    dock.store.lists.replace(SITE, {door: [line("1")]})
+    dock.store.lists.replace("south", {ReceivingPlace(PlaceKind.TRAILER, "5501"): [line("1")]})
     assert dock.gathered().visits() == []
-    assert dock.store.trailer_sites("5501", dock.roles) == ["south"]
+    assert dock.store.issues.sites("5501", dock.roles) == ["south"]
 
 
 def test_a_device_that_has_not_sent_all_is_named(dock: Dock) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from edge.errors import UnreadableInput
-from inventory.flags import FlagState
 from inventory.records import Applied, Duplicate, Event
-from inventory.store import Store
+from inventory.repository import Store
+from inventory.reviews.flags import FlagState
 from tests.databases import Read
 from tests.dictated import amended, cancelled, identity, recorded
 

@@ -17,15 +17,15 @@ from edge import hash_chain
 from edge.deliver.events import WITHHELD, Topics, status, withheld
 from edge.hash_chain import Acknowledgement, Broken, KnownFaults, PublicKey, Signer, Span, Wrong
 from edge.records import ExpectedLine, PlaceKind, ReceivingPlace
-from inventory import audit
+from inventory.audit import audit
+from inventory.clips.listening import ask
 from inventory.forms import Forms, load_forms
-from inventory.judge import Sound, Unsound, judge
-from inventory.listening import ask
-from inventory.reviews import read_review
-from inventory.statuses import StatusWord
-from inventory.stock import ADDS, TAKES_BACK
-from inventory.store import Store
-from inventory.tables import (
+from inventory.ingest.judge import Sound, Unsound, judge
+from inventory.repository import Store
+from inventory.reviews.reviews import read_review
+from inventory.store.statuses import StatusWord
+from inventory.store.stock import ADDS, TAKES_BACK
+from inventory.store.tables import (
     devices,
     dossiers_looked,
     entries,
@@ -38,7 +38,7 @@ from inventory.tables import (
     stock_moves,
     waiting,
 )
-from inventory.tables import said as said_texts
+from inventory.store.tables import said as said_texts
 from tests.audit_page import audit_page
 from tests.databases import KINDS
 from tests.dictated import amended, cancelled, identity, payload, recorded, reviewed, signed
@@ -386,16 +386,16 @@ def test_whatever_is_altered_in_any_column_is_found_but_for_what_the_page_lists(
     for _ in range(2):  # it is told again at each connection
         store.review(read_review(signed(reviewed(1)), Topics("dockvoice", "north", "dock-3")))
     line = ExpectedLine("4550012", "742", "A1", 2, "CS", lot_needed=False)
-    store.expect("north", {ReceivingPlace(PlaceKind.DOOR, "12"): [line]})
+    store.lists.replace("north", {ReceivingPlace(PlaceKind.DOOR, "12"): [line]})
     at_dock_3 = Topics("dockvoice", "north", "dock-3")
     online = status("online", site="north", device="dock-3", key=KEY.public, time=datetime(2026, 11, 20, tzinfo=UTC))
     store.statuses.heard([StatusWord.read(payload(online), at_dock_3)])
-    store.dossier_written(identity(1, 1), "north", "5501", "5501.zip", "0" * 64)
+    store.issues.written(identity(1, 1), "north", "5501", "5501.zip", "0" * 64)
     north = store.catalogue("north")
     north.sent([north.put("docks", [("line 2", {"value": "A"})], "ben", "begun", "docks.csv")])
     attack(store, flagged)
     (sound,) = store.clips.sounds(identity(1, 1))
-    ask(store, lambda *_: None, KEY, "dockvoice", sound, "ana", "pallet 742")
+    ask(store.clips, lambda *_: None, KEY, "dockvoice", sound, "ana", "pallet 742")
     store.clips.noted("north", "dock-3", store.clips.listened(sound)[0].request)
     attack(store, without_constraints)
     overlooked: dict[str, set[str]] = {}
@@ -543,7 +543,7 @@ def test_a_whole_copy(store: Store) -> None:
 
 
 def test_a_long_copy_is_read_in_pages(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("inventory.trail.PAGE", 2)
+    monkeypatch.setattr("inventory.queries.trail.PAGE", 2)
     assert verify(store).events == 5
 
 

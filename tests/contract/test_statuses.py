@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from edge.deliver.events import Topics, status
-from inventory import retiring
-from inventory.console import fleet
-from inventory.reviews import read_review
-from inventory.statuses import StatusWord, told
-from inventory.store import Store
+from inventory.queries import fleet
+from inventory.repository import Store
+from inventory.reviews.reviews import read_review
+from inventory.site import retiring
+from inventory.store.statuses import StatusWord, told
 from tests.databases import Read
 from tests.dictated import KEY, payload, recorded, reviewed, signed
 

@@ -16,8 +16,8 @@ from sqlalchemy import text
 from edge.deliver.events import Topics, timestamp
 from edge.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
 from inventory.records import Applied, Counts, Duplicate, Refused
-from inventory.reviews import read_review
-from inventory.store import ROW, Aside, Store
+from inventory.repository import ROW, Aside, Store
+from inventory.reviews.reviews import read_review
 from tests.databases import Read
 from tests.dictated import amended, cancelled, identity, payload, recorded, reviewed, signed
 from tests.postgresql import PostgreSQL
@@ -51,37 +51,41 @@ def test_a_list_of_expected_receipts_is_replaced_marked_and_withdrawn(url: str, 
     next_one = replace(mine, pallet="0743")
     fields = {"pallet-move": "pallet_id"}
     with closing(Store.open(url, now=lambda: now)) as store:
+        lists = store.lists
         store.apply(event(recorded(1)))  # a pallet of this number came before anything was announced
         now += timedelta(hours=1)
-        (first,) = store.expect("north", {place: [mine, next_one]})
+        (first,) = lists.replace("north", {place: [mine, next_one]})
         assert first == ExpectedList("north", place, int(now.timestamp()), (mine, next_one))
-        assert store.expect("south", {place: [mine]})[0].site == "south"
-        assert store.expect_received(fields) == [first, *[one.expected for one in store.expected()[1:]]]  # none sent
-        store.expect_sent([one.expected for one in store.expected()])
-        assert store.expect_received(fields) == []
+        assert lists.replace("south", {place: [mine]})[0].site == "south"
+        assert lists.mark_received(fields) == [
+            first,
+            *[one.expected for one in lists.all()[1:]],
+        ]  # none sent
+        lists.note_sent([one.expected for one in lists.all()])
+        assert lists.mark_received(fields) == []
 
         now += timedelta(hours=1)
         store.apply(event(recorded(2)))
-        (marked,) = store.expect_received(fields)
+        (marked,) = lists.mark_received(fields)
         assert (marked.site, marked.version) == ("north", first.version + 1 * 3600 * 2 - 3600)
         assert [line.received for line in marked.lines] == [True, False]
-        assert store.expect_received({}) != []  # no form says so any more
-        (marked,) = store.expect_received(fields)
+        assert lists.mark_received({}) != []  # no form says so any more
+        (marked,) = lists.mark_received(fields)
         assert [line.received for line in marked.lines] == [True, False]
 
-        (again,) = store.expect("north", {place: [mine, replace(next_one, quantity=2.5)]})  # the same notice, mended
+        (again,) = lists.replace("north", {place: [mine, replace(next_one, quantity=2.5)]})  # the same notice, mended
         assert [line.received for line in again.lines] == [True, False]
         assert again.version > marked.version
         store.apply(event(cancelled(3, 2)))
-        undone = store.expect_received(fields)
+        undone = lists.mark_received(fields)
         assert [line.received for line in undone[0].lines] == [False, False]
 
-        (withdrawn,) = store.expect("north", {place: []})
+        (withdrawn,) = lists.replace("north", {place: []})
         assert (withdrawn.lines, withdrawn.version > undone[0].version) == ((), True)
-        (back,) = store.expect("north", {place: [replace(mine, notice="4550013")]})  # another trailer of that number
-        store.expect_sent([back])
-        assert (back.version > withdrawn.version, store.expect_received(fields)) == (True, [])
-        assert store.expect("north", {other: [mine]})[0].place == other
+        (back,) = lists.replace("north", {place: [replace(mine, notice="4550013")]})  # another trailer of that number
+        lists.note_sent([back])
+        assert (back.version > withdrawn.version, lists.mark_received(fields)) == (True, [])
+        assert lists.replace("north", {other: [mine]})[0].place == other
 
 
 def test_of_a_review_the_latest_word_counts_whenever_it_comes(store: Store) -> None:

@@ -17,8 +17,8 @@ from sqlalchemy import func, select, text, update
 
 from edge.deliver.events import withheld
 from inventory.records import Applied, Applying, Became, Duplicate, Early, Event, Held, Refused, Unfit
-from inventory.store import Store
-from inventory.tables import events, metadata, rejected, stock_moves, versions
+from inventory.repository import Store
+from inventory.store.tables import events, metadata, rejected, stock_moves, versions
 from tests.databases import Read
 from tests.dictated import amended, cancelled, identity, recorded
 from tests.tiers import sized

@@ -14,9 +14,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from edge.errors import Unavailable
-from inventory.applying import handle
+from inventory.ingest.applying import handle
 from inventory.records import Applied, Counts, Duplicate
-from inventory.store import Store
+from inventory.repository import Store
 from tests.databases import Read
 from tests.dictated import amended, recorded
 from tests.postgresql import PostgreSQL
@@ -24,8 +24,8 @@ from tests.starting import Started
 
 PAUSED_IN_A_TRANSACTION = """
 import pickle, sys, time
-from inventory.applying import handle
-from inventory.store import Store
+from inventory.ingest.applying import handle
+from inventory.repository import Store
 
 store = Store.open(sys.argv[1])
 with store.engine.begin() as transaction:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 import pytest
 from sqlalchemy import text
 
-from inventory.database import SiteFault
 from inventory.records import Applied, Applying, Early, Refused
-from inventory.store import Store
+from inventory.repository import Store
+from inventory.store.database import SiteFault
 from tests.databases import Read
 from tests.dictated import recorded
 

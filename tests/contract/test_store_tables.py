@@ -14,10 +14,10 @@ import pytest
 from sqlalchemy import delete, inspect, text, update
 
 from edge.errors import Misconfigured, StorageFailed, Unavailable, UnreadableInput
-from inventory.migrations import newest
 from inventory.records import Applied, Duplicate, Early
-from inventory.store import Store
-from inventory.tables import VERSION, catalogue, entries, events, flags, pallets, postings, versions
+from inventory.repository import Store
+from inventory.store.migrations import newest
+from inventory.store.tables import VERSION, catalogue, entries, events, flags, pallets, postings, versions
 from tests.databases import Read
 from tests.dictated import identity, recorded
 from tests.postgresql import PostgreSQL

@@ -11,7 +11,7 @@ from time import monotonic, sleep
 
 from edge.deliver.events import withheld
 from inventory.records import Applied, Applying, Counts, Duplicate, Early, Event, Refused, Unfit
-from inventory.store import Store
+from inventory.repository import Store
 from tests.databases import Read
 from tests.dictated import amended, cancelled, identity, recorded
 from tests.tiers import sized

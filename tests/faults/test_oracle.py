@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from inventory.store import Store
+from inventory.repository import Store
 from tests.faults.oracle.ledger import Noted, Tally, count, fields
 from tests.faults.oracle.powercut import Disk
 from tests.faults.oracle.run import Scenario

@@ -23,8 +23,8 @@ from inventory.api.app import ENDPOINTS, create
 from inventory.api.asking import cursor
 from inventory.api.command import commands
 from inventory.api.tokens import Scope
-from inventory.console import deeds
-from inventory.sending import every_retained
+from inventory.audit import deeds
+from inventory.site.sending import every_retained
 from tests.api import Program, described, program, token
 from tests.console import Console, console
 from tests.console_dock import morning
@@ -64,7 +64,7 @@ def secret(morning_there: Console) -> str:
 
 @pytest.fixture
 def erp(morning_there: Console, secret: str, monkeypatch: pytest.MonkeyPatch) -> Program:
-    monkeypatch.setattr("inventory.sending.SEND_S", 0.1)  # there is no broker, and nobody waits for one
+    monkeypatch.setattr("inventory.site.sending.SEND_S", 0.1)  # there is no broker, and nobody waits for one
     return Program(
         create(morning_there.place), headers={"authorization": f"Bearer {secret}"}, raise_server_exceptions=False
     )
@@ -368,7 +368,7 @@ def test_a_fault_of_ours_is_in_the_log_and_in_no_answer(
     def breaks(*_: object, **__: object) -> Any:
         raise RuntimeError("the inside of it")
 
-    monkeypatch.setattr("inventory.console.listing.latest", breaks)
+    monkeypatch.setattr("inventory.queries.listing.latest", breaks)
     answer = erp.get("/v1/entries")
     assert answer.status_code == 500
     assert answer.headers["content-type"] == "application/problem+json"
@@ -379,7 +379,7 @@ def test_a_fault_of_ours_is_in_the_log_and_in_no_answer(
 def test_no_token_and_nothing_that_was_said_stands_in_a_log(
     site: Console, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inventory.sending.SEND_S", 0.1)
+    monkeypatch.setattr("inventory.site.sending.SEND_S", 0.1)
     caplog.set_level(logging.DEBUG)
     secret = token(site)
     asking = Program(create(site.place), headers={"authorization": f"Bearer {secret}"})
@@ -568,7 +568,7 @@ def test_what_people_decide_is_written_by_no_program(erp: Program, kind: str) ->
 def test_what_the_broker_does_not_take_is_kept_and_goes_with_the_same_request_later(
     tmp_path: Path, free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inventory.sending.SEND_S", 0.3)
+    monkeypatch.setattr("inventory.site.sending.SEND_S", 0.3)
     port = free_port()
     with console(tmp_path, mqtt=Mqtt(host="127.0.0.1", port=port)) as site:
         asking = program(site)

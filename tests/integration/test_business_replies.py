@@ -34,12 +34,12 @@ from edge.ports import StoppableSource
 from edge.records import ExpectedLine, Frame, PlaceKind, ReceiptOutcome, ReceivingPlace
 from edge.records.speech import Earcon, Say, Sound
 from edge.speak.wording import Phrasing
-from inventory import sending
 from inventory.console.people import Role
-from inventory.keys import KeyDirectory
-from inventory.reviews import Review
+from inventory.repository import Store
+from inventory.reviews.reviews import Review
 from inventory.settings import InventorySettings
-from inventory.store import Store
+from inventory.site import sending
+from inventory.store.keys import KeyDirectory
 from tests.command import dockvoice
 from tests.console import console, send
 from tests.fakes import ScriptedInterpreter

@@ -35,12 +35,12 @@ from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.signed import SignedLists
 from edge.records.master import Cells, MasterData
-from inventory.catalogue import Version
-from inventory.catalogue_publishing import Running, Untaken, publish, running, status_of
-from inventory.cli import commands
+from inventory.cli.main import commands
+from inventory.repository import Store
 from inventory.settings import InventorySettings
-from inventory.store import Store
-from inventory.tables import catalogue as versions
+from inventory.site.catalogue import Version
+from inventory.site.catalogue_publishing import Running, Untaken, publish, running, status_of
+from inventory.store.tables import catalogue as versions
 from tests.dictated import ANOTHER
 from tests.fakes import ScriptedInterpreter
 from tests.integration.test_business_replies import Shift, shift

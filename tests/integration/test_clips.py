@@ -31,10 +31,10 @@ from edge.keep import device_key
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.records import OutboxRow
-from inventory.clip_folder import ClipFolder, NoSound
-from inventory.clips import Asked, Clip, ClipState, SignedSound
-from inventory.listening import ask, hear
-from inventory.store import Store
+from inventory.clips.clip_folder import ClipFolder, NoSound
+from inventory.clips.clips import Asked, Clip, ClipState, SignedSound
+from inventory.clips.listening import ask, hear
+from inventory.repository import Store
 from tests.dictated import ANOTHER
 from tests.integration.test_business_replies import WHOLE, Shift, shift
 from tests.inventory import RunningInventory
@@ -137,7 +137,7 @@ class Stage:
         return self.store.clips.sounds(event_id)[0]
 
     def ask(self, sound: SignedSound, who: str = "ana", reason: str = WHY) -> Clip:
-        return ask(self.store, self.wire.say, self.office, "dockvoice", sound, who, reason)
+        return ask(self.store.clips, self.wire.say, self.office, "dockvoice", sound, who, reason)
 
     def is_(self, state: ClipState, sound: SignedSound) -> None:
         until(lambda: self.clip(sound).state is state, lambda: f"{self.clip(sound)}\n{self.inventory.log.read_text()}")
@@ -148,7 +148,7 @@ class Stage:
         return found
 
     def heard_whole(self, sound: SignedSound) -> bool:
-        return hashlib.sha256(hear(self.store, self.folder, sound)).hexdigest() == sound.audio_sha256
+        return hashlib.sha256(hear(self.store.clips, self.folder, sound)).hexdigest() == sound.audio_sha256
 
 
 @pytest.fixture
@@ -185,7 +185,7 @@ def test_what_was_asked_for_comes_once_and_the_journal_knows_who_listened(stage:
         sound = stage.sound(row)
         assert stage.store.clips.clip(sound) is None
         with pytest.raises(NoSound, match="nobody has asked"):
-            hear(stage.store, stage.folder, sound)
+            hear(stage.store.clips, stage.folder, sound)
         assert stage.desk.now(lambda journal: journal.clips.listened("op-17")) is None
         assert stage.ask(sound).state is ClipState.ASKED
         stage.is_(ClipState.HERE, sound)
@@ -435,7 +435,7 @@ def test_what_is_not_the_recording_that_was_signed_is_rejected(stage: Stage) -> 
     assert stage.clip(sound).why == "hash_differs"
     until(lambda: list(stage.folder.folder.iterdir()) == [], "what was rejected is still there")
     with pytest.raises(NoSound, match="rejected, hash_differs"):
-        hear(stage.store, stage.folder, sound)
+        hear(stage.store.clips, stage.folder, sound)
     stage.ask(sound)  # the device itself has the right one
     while_running(stage.device(), lambda: stage.is_(ClipState.HERE, sound))
 

@@ -62,7 +62,7 @@ def test_to_look_into_the_queue_imports_no_agent(tmp_path: Path) -> None:
 
 
 def test_the_help_loads_no_database() -> None:
-    without = "import sys; sys.modules['sqlalchemy'] = None; from inventory.cli import commands; commands()"
+    without = "import sys; sys.modules['sqlalchemy'] = None; from inventory.cli.main import commands; commands()"
     helped = subprocess.run([sys.executable, "-c", without, "--help"], capture_output=True, text=True, check=False)
     assert helped.returncode == 0, helped.stderr
 

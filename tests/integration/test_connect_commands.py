@@ -24,14 +24,14 @@ from typer.testing import CliRunner, Result
 from edge.errors import Unfinished
 from edge.keep import device_key
 from edge.keep.device_key import KEY
-from inventory.catalogue import SiteCatalogue
-from inventory.cli import commands as inventory_commands
+from inventory.cli.main import commands as inventory_commands
 from inventory.connect.command import commands
 from inventory.forms import load_forms
-from inventory.judge import Sound, judge
-from inventory.roster import kind_of
+from inventory.ingest.judge import Sound, judge
+from inventory.repository import Store
 from inventory.settings import InventorySettings
-from inventory.store import Store
+from inventory.site.catalogue import SiteCatalogue
+from inventory.site.roster import kind_of
 from tests.dictated import cancelled, identity, payload, recorded
 from tests.mosquitto import Mosquitto
 from tests.waiting import until
@@ -176,7 +176,7 @@ def test_a_pull_says_beforehand_what_it_would_change_and_withdraws_only_its_own(
         os.utime(share / "in" / name, (1, 1))
 
     def there() -> dict[str, int]:
-        return {str(one.expected.place): len(one.expected.lines) for one in site.store.expected()}
+        return {str(one.expected.place): len(one.expected.lines) for one in site.store.lists.all()}
 
     with Mosquitto(site.directory / "broker", free_port(), persistent=True) as broker:
         config = site.directory / "inventory.toml"

@@ -37,9 +37,9 @@ from inventory.connect.tryton import Tryton as TrytonConnector
 from inventory.connect.tryton_books import TrytonSettings
 from inventory.connect.webhook import Webhook, WebhookSettings
 from inventory.forms import load_forms, roles
-from inventory.judge import Sound, judge
+from inventory.ingest.judge import Sound, judge
+from inventory.repository import Store
 from inventory.settings import InventorySettings
-from inventory.store import Store
 from tests.dictated import amended, cancelled, identity, payload, recorded
 from tests.other_erpnext import KEY, SECRET, OtherErpNext
 from tests.other_faults import (

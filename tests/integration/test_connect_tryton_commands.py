@@ -12,12 +12,12 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from edge.errors import Misconfigured, Unfinished
-from inventory.cli import commands as inventory_commands
+from inventory.cli.main import commands as inventory_commands
 from inventory.connect.command import commands
 from inventory.forms import load_forms
-from inventory.judge import Sound, judge
+from inventory.ingest.judge import Sound, judge
+from inventory.repository import Store
 from inventory.settings import InventorySettings
-from inventory.store import Store
 from tests.dictated import payload, recorded
 from tests.hearing_device import SITE
 from tests.integration.test_office_decides import keys

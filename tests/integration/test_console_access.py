@@ -15,7 +15,8 @@ from sqlalchemy import text
 from starlette.testclient import TestClient
 
 from edge.errors import Misconfigured, Unavailable
-from inventory.console import deeds, people, sessions
+from inventory.audit import deeds
+from inventory.console import people, sessions
 from inventory.console.app import create
 from inventory.console.call import COOKIE
 from inventory.console.people import Role

@@ -22,9 +22,9 @@ from inventory.console.app import PAGES
 from inventory.console.call import Way
 from inventory.console.pages import sign_in, sounds
 from inventory.console.people import Role
-from inventory.reviews import read_review
-from inventory.sending import send
+from inventory.reviews.reviews import read_review
 from inventory.settings import DossierSettings
+from inventory.site.sending import send
 from tests.browser import barriers, browser, tab
 from tests.console import PASSWORD, Console, Folder, console, served
 from tests.console_dock import Dock, morning

@@ -10,11 +10,11 @@ import pytest
 
 from edge.deliver.events import Topics, status
 from edge.errors import Unavailable
-from inventory import catalogue_publishing
-from inventory.catalogue import Version
-from inventory.console import deeds
+from inventory.audit import deeds
 from inventory.console.people import Role
-from inventory.statuses import StatusWord
+from inventory.site import catalogue_publishing
+from inventory.site.catalogue import Version
+from inventory.store.statuses import StatusWord
 from tests.console import CSRF, Console, console, send
 from tests.dictated import KEY, payload
 from tests.rows import every

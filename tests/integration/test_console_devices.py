@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from edge.deliver.events import MalformedMessage, Topics, status
-from inventory.console import fleet
 from inventory.console.people import Role
+from inventory.queries import fleet
 from inventory.records import Unfit
-from inventory.statuses import Status, StatusWord, told
+from inventory.store.statuses import Status, StatusWord, told
 from tests.console import Console, console
 from tests.databases import Read, reader
 from tests.dictated import KEY, identity, payload, recorded

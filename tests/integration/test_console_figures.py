@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from inventory.console import figures
 from inventory.console.pages.figures import round_steps
 from inventory.console.people import Role
 from inventory.console.rendering import lasting
+from inventory.queries import figures
 from tests.console import console
 from tests.databases import KINDS, Read, database, reader
 from tests.dictated import amended, cancelled, recorded

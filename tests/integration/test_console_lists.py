@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from inventory.console import listing
-from inventory.console.listing import Wanted
 from inventory.console.people import Role
-from inventory.flags import FlagState
+from inventory.queries import listing
+from inventory.queries.listing import Wanted
+from inventory.reviews.flags import FlagState
 from tests.console import Console, console
 from tests.console_dock import Dock
 from tests.databases import Read, reader

@@ -13,8 +13,8 @@ from sqlalchemy import insert, text
 
 from inventory.console import doubts
 from inventory.console.people import Role
-from inventory.flags import FlagState
-from inventory.tables import flags
+from inventory.reviews.flags import FlagState
+from inventory.store.tables import flags
 from tests.console import Console, console, send
 from tests.databases import KINDS, Read, database, reader
 from tests.dictated import amended, cancelled, identity, recorded

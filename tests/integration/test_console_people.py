@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from inventory.console import deeds, people
+from inventory.audit import deeds
+from inventory.console import people
 from inventory.console.command import commands
 from inventory.console.people import Role
 from tests.console import PASSWORD, Console, console, send

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from edge.deliver.signed import Forged, read_decision
 from inventory.console.people import Role
-from inventory.reviews import read_review
+from inventory.reviews.reviews import read_review
 from tests.console import FLAC, Broker, Console, Folder, console, send
 from tests.console_story import DEVICE, put_aside
 from tests.dictated import KEY, identity, reviewed, signed

@@ -17,7 +17,7 @@ from edge.config import Mqtt
 from edge.deliver.events import Topics
 from edge.deliver.mqtt import Delivered, Session
 from inventory.console.people import Role
-from inventory.statuses import StatusWord
+from inventory.store.statuses import StatusWord
 from tests.browser import barriers, browser, tab
 from tests.console import Console, console, served
 from tests.dictated import KEY

@@ -13,12 +13,12 @@ from edge.deliver.events import Topics, status
 from edge.deliver.signed import read_roster, signed_roster
 from edge.errors import Unavailable
 from edge.records import Operator, Roster
-from inventory import catalogue_publishing
-from inventory.catalogue import SiteCatalogue, Version
-from inventory.console import deeds
+from inventory.audit import deeds
 from inventory.console.people import Role
-from inventory.roster import ROSTER, kind_of
-from inventory.statuses import StatusWord
+from inventory.site import catalogue_publishing
+from inventory.site.catalogue import SiteCatalogue, Version
+from inventory.site.roster import ROSTER, kind_of
+from inventory.store.statuses import StatusWord
 from tests.console import CSRF, Console, console, send
 from tests.dictated import ANOTHER, KEY, payload
 from tests.rows import every

@@ -17,11 +17,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from edge.records import ExpectedLine, PlaceKind, ReceivingPlace
-from inventory.console import deeds
+from inventory.audit import deeds
 from inventory.console.people import Role
-from inventory.dossier import made
+from inventory.dossier.dossier import made
+from inventory.repository import Store
 from inventory.settings import DossierSettings
-from inventory.store import Store
 from inventory.verify_dossier import parsed
 from tests.api import program
 from tests.console import Console, console, send
@@ -60,7 +60,7 @@ def received(number: int, trailer: str, pallet: str, quantity: int = 24, **also:
 def announce(site: Console, trailer: str, *pallets: str) -> None:
     lines = [ExpectedLine("4550012", pallet, "A100", 24, "CS", lot_needed=False) for pallet in pallets]
     before = Store(site.store.engine, lambda: BEFORE)
-    before.expect("north", {ReceivingPlace(PlaceKind.TRAILER, trailer): lines})
+    before.lists.replace("north", {ReceivingPlace(PlaceKind.TRAILER, trailer): lines})
 
 
 def listed(browser: Any, path: str = "/trailers/part") -> list[str]:

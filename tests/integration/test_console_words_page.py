@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from edge.deliver.events import Topics, status
-from inventory import catalogue_publishing
-from inventory.catalogue import Version
-from inventory.console import deeds
+from inventory.audit import deeds
 from inventory.console.people import Role
-from inventory.site_words import Becomes, Saying, Speaking
-from inventory.statuses import StatusWord
+from inventory.site import catalogue_publishing
+from inventory.site.catalogue import Version
+from inventory.site.site_words import Becomes, Saying, Speaking
+from inventory.store.statuses import StatusWord
 from tests.console import Console, console, send
 from tests.console_story import apply, put_aside
 from tests.dictated import KEY, payload, recorded

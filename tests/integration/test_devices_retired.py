@@ -15,12 +15,12 @@ from edge.config import Deliver
 from edge.deliver.events import Topics, status
 from edge.errors import Unfinished, UnreadableInput
 from edge.hash_chain import Signer
-from inventory.cli import commands
-from inventory.console import fleet
-from inventory.keys import KeyDirectory
-from inventory.numbering import note_taken, number_sent
-from inventory.statuses import StatusWord
-from inventory.store import Store
+from inventory.cli.main import commands
+from inventory.queries import fleet
+from inventory.repository import Store
+from inventory.site.numbering import note_taken, number_sent
+from inventory.store.keys import KeyDirectory
+from inventory.store.statuses import StatusWord
 from tests.databases import Read, reader
 from tests.dictated import ANOTHER, KEY, payload, recorded
 from tests.mosquitto import Mosquitto
@@ -34,7 +34,7 @@ def event(repository: Path) -> Read:
 @pytest.fixture
 def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KeyDirectory:
     monkeypatch.setenv("DOCKVOICE_INVENTORY_KEYS_DIRECTORY", str(tmp_path / "keys"))
-    monkeypatch.setattr("inventory.sending.SEND_S", 2.0)
+    monkeypatch.setattr("inventory.site.sending.SEND_S", 2.0)
     found = KeyDirectory(tmp_path / "keys")
     found.enrol("north", "dock-3", KEY.public)
     return found

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from edge.keep import device_key
 from inventory.forms import load_forms
-from inventory.keys import KeyDirectory
+from inventory.store.keys import KeyDirectory
 from tests.command import DOCKVOICE, dockvoice
 from tests.dictated import payload
 from tests.integration.test_inventory import Device

@@ -18,11 +18,11 @@ from sqlalchemy import null, update
 from typer.testing import CliRunner, Result
 
 from edge.errors import DockvoiceError
-from inventory.cli import commands
-from inventory.dossier import made
-from inventory.dossier_desk import LOOK_S, RETRY_S, Desk, DossierWriter
-from inventory.keys import KeyDirectory
-from inventory.tables import dossiers, events
+from inventory.cli.main import commands
+from inventory.dossier.dossier import made
+from inventory.dossier.dossier_desk import LOOK_S, RETRY_S, Desk, DossierWriter
+from inventory.store.keys import KeyDirectory
+from inventory.store.tables import dossiers, events
 from inventory.verify_dossier import Check, Json, parsed
 from tests.rows import every
 from tests.trailer import INVENTORY, Dock, line, scene
@@ -132,7 +132,7 @@ def test_recordings_go_in_from_the_bundles_that_are_named(dock: Dock, tmp_path: 
 
 @pytest.fixture
 def desk(dock: Dock, tmp_path: Path) -> Desk:
-    return Desk(dock.store, dock.roles, KeyDirectory(tmp_path / "keys"), INVENTORY, tmp_path / "out", "de")
+    return Desk(dock.store.issues, dock.roles, KeyDirectory(tmp_path / "keys"), INVENTORY, tmp_path / "out", "de")
 
 
 def settled(writer: DossierWriter) -> None:
@@ -203,7 +203,7 @@ def test_a_disk_that_is_full_half_way_leaves_nothing_and_costs_nothing(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("inventory.dossier_desk.os.fsync", full)
+        patched.setattr("inventory.dossier.dossier_desk.os.fsync", full)
         assert desk.write_owed() == 1
     assert "No space left on device" in caplog.text
     assert list(desk.folder.iterdir()) == []

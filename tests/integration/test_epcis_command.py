@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select
 
-from inventory.flags import FlagState
 from inventory.records import Applied
-from inventory.store import Store
-from inventory.tables import entries, events, flags
+from inventory.repository import Store
+from inventory.reviews.flags import FlagState
+from inventory.store.tables import entries, events, flags
 from tests.command import called, dockvoice
 from tests.databases import KINDS, database, reader
 from tests.dictated import amended, cancelled, identity, recorded

@@ -25,7 +25,7 @@ from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.signed import Taken
 from edge.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
-from inventory.store import Store
+from inventory.repository import Store
 from tests.command import dockvoice
 from tests.dictated import ANOTHER
 from tests.mosquitto import Mosquitto

@@ -18,7 +18,7 @@ from edge.config import Mqtt
 from edge.deliver.events import Distrusted, Early, Topics, read_answer
 from edge.deliver.mqtt import Delivered, Session, SessionEvent
 from inventory.records import Counts
-from inventory.store import Store
+from inventory.repository import Store
 from tests.databases import KINDS, database
 from tests.dictated import amended, cancelled, identity, recorded, signed
 from tests.inventory import RunningInventory

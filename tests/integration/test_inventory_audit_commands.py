@@ -16,11 +16,11 @@ from edge.errors import UnreadableInput
 from edge.hash_chain import GENESIS, PublicKey, Signer
 from edge.keep import device_key
 from edge.keep.device_key import KEY
-from inventory.cli import commands
+from inventory.cli.main import commands
 from inventory.forms import load_forms
-from inventory.judge import Sound, judge
-from inventory.keys import KeyDirectory
-from inventory.store import Store
+from inventory.ingest.judge import Sound, judge
+from inventory.repository import Store
+from inventory.store.keys import KeyDirectory
 from tests.dictated import payload, recorded
 
 

@@ -12,11 +12,11 @@ from typer.testing import CliRunner, Result
 from edge.errors import Misconfigured, UnreadableInput
 from edge.keep import device_key
 from edge.keep.device_key import KEY
-from inventory.cli import commands
+from inventory.cli.main import commands
 from inventory.forms import load_forms
-from inventory.judge import Sound, judge
+from inventory.ingest.judge import Sound, judge
 from inventory.records import Held
-from inventory.store import Store
+from inventory.repository import Store
 from tests.databases import reader
 from tests.dictated import amended, identity, payload, recorded
 

@@ -28,7 +28,7 @@ from edge.deliver.events import recorded
 from edge.deliver.mqtt import Session
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
-from inventory.keys import KeyDirectory
+from inventory.store.keys import KeyDirectory
 from tests.certificates import HERE, Authority
 from tests.inventory import RunningInventory
 from tests.mosquitto import Certificates, Mosquitto

@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from edge.deliver.events import Topics, status
 from inventory.api.app import ENDPOINTS
 from inventory.console.app import PAGES
-from inventory.reviews import read_review
+from inventory.reviews.reviews import read_review
 from inventory.settings import DossierSettings
-from inventory.statuses import StatusWord
+from inventory.store.statuses import StatusWord
 from tests.api import program
 from tests.console import Console, console, send
 from tests.console_story import DEVICE, apply

@@ -21,7 +21,7 @@ from edge.keep.device_key import KEY
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.records import Operator, Roster, operators_of
-from inventory.store import Store
+from inventory.repository import Store
 from tests.command import dockvoice
 from tests.dictated import ANOTHER
 from tests.integration.test_business_replies import Shift, shift

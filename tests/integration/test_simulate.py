@@ -12,7 +12,7 @@ import pytest
 
 from edge.config import Mqtt
 from edge.deliver.mqtt_client import Will
-from inventory.store import Store
+from inventory.repository import Store
 from lab.simulate.link import Link
 from tests.command import dockvoice
 from tests.inventory import RunningInventory

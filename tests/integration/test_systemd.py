@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel, SecretStr
 
 from edge.config import Layered, Settings
-from inventory.connect.settings import KINDS
+from inventory.connect.kinds import KINDS
 from inventory.settings import InventorySettings
 
 UNITS = {

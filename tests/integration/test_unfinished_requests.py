@@ -15,11 +15,11 @@ import httpx
 import pytest
 import uvicorn
 
-from inventory import serving
 from inventory.api import tables
 from inventory.api.app import create
 from inventory.console import live
-from inventory.serving import served_as
+from inventory.web import serving
+from inventory.web.serving import served_as
 from tests.api import token
 from tests.console import Console, console, served
 from tests.waiting import until

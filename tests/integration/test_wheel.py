@@ -137,7 +137,7 @@ def test_a_wheel_holds_one_package_without_tests_and_weights(
     names = [name for name in zipfile.ZipFile(wheels[name]).namelist() if ".dist-info/" not in name]
     assert {name.split("/")[0] for name in names} == {package}
     assert not [name for name in names if name.endswith((".mdl", ".fst", ".onnx"))]
-    assert not [name for name in names if name.startswith("lab/bench/")], "these borrow from the tests"
+    assert not [name for name in names if name.startswith("lab/bench/")], "these need the source tree"
 
 
 def test_they_are_of_one_version_and_require_each_other_in_it(joined: Path) -> None:

@@ -17,7 +17,7 @@ import pytest
 import soundfile
 
 from edge.keep.journal import Journal
-from inventory.store import Store
+from inventory.repository import Store
 from tests.command import called
 from tests.dictated import KEY
 from tests.rows import every

@@ -12,11 +12,11 @@ from edge.config import shipped
 from edge.deliver.events import Topics
 from edge.deliver.mqtt import Delivered
 from edge.errors import Unavailable
-from inventory.consumer import Consumer, Inbox, Wake
 from inventory.forms import Forms, load_forms
-from inventory.judge import Judged, judge
-from inventory.keys import KeyDirectory
+from inventory.ingest.consumer import Consumer, Inbox, Wake
+from inventory.ingest.judge import Judged, judge
 from inventory.records import Applied, Applying, Event, Unfit
+from inventory.store.keys import KeyDirectory
 from tests.simulation.broker import Broker, Client
 from tests.simulation.outbox import Note
 from tests.simulation.shelf import Tables

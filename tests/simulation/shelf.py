@@ -18,8 +18,8 @@ from sqlalchemy.pool import StaticPool
 from edge.deliver.events import WITHHELD
 from edge.records import FieldValue
 from inventory.records import Applied, Applying, Duplicate, Early, Event, Refused, Unfit
-from inventory.store import Store
-from inventory.tables import VERSION, metadata, versions
+from inventory.repository import Store
+from inventory.store.tables import VERSION, metadata, versions
 
 Row = tuple[int, dict[str, FieldValue]]
 """A number of the device, and what stands in the inventory under it."""
@@ -156,7 +156,7 @@ class RealTables:
 
 
 def _engine() -> Engine:
-    """As `inventory.database` makes it, but in memory: what a process commits outlives it there in the same way."""
+    """As `inventory.store.database` makes it, but in memory: what a process commits outlives it there too."""
     engine = create_engine("sqlite://", poolclass=StaticPool)
 
     @event.listens_for(engine, "connect")

@@ -13,10 +13,10 @@ from typer.testing import CliRunner
 from edge.deliver.events import withheld
 from edge.errors import DockvoiceError, Misconfigured, UnreadableInput
 from edge.hash_chain import GENESIS, sealed, vouched
-from inventory.admission import distrusted
-from inventory.cli import commands
-from inventory.keys import KeyDirectory
+from inventory.cli.main import commands
+from inventory.ingest.admission import distrusted
 from inventory.records import Unfit
+from inventory.store.keys import KeyDirectory
 from tests.dictated import ANOTHER, KEY, identity, payload, recorded, signed
 
 THEIRS, OURS = ANOTHER.public.keyid, KEY.public.keyid

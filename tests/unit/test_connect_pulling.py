@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from edge.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
 from inventory.connect.pulling import planned
-from inventory.expected import Kept
+from inventory.site.expected import Kept
 
 OURS, OTHER = "connect tryton", "connect files"
 

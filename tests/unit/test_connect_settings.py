@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from edge.config import load
 from edge.errors import Misconfigured, UnreadableInput
 from inventory.connect.command import commands
-from inventory.connect.settings import KINDS
+from inventory.connect.kinds import KINDS
 from tests.unit.test_inventory_settings import keys, tables
 
 WORD = "a-secret-of-the-tests"

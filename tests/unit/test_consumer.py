@@ -18,14 +18,14 @@ from edge.deliver.events import MalformedMessage, Topics, encode, status
 from edge.deliver.mqtt import Acknowledged, Connected, Delivered, Disconnected, SessionEvent
 from edge.errors import Misconfigured, Unavailable
 from edge.hash_chain import Signer
-from inventory.clips import ToSend
-from inventory.consumer import FIRST_CONNECTION_S, Consumer, Inbox, Wake
-from inventory.database import SiteFault
+from inventory.clips.clips import ToSend
 from inventory.forms import load_forms
-from inventory.keys import KeyDirectory
-from inventory.ports import Broker, ClipsDesk, ReviewShelf, Shelf
+from inventory.ingest.consumer import FIRST_CONNECTION_S, Consumer, Inbox, Wake
+from inventory.ingest.ports import Broker, ClipsDesk, ReviewShelf, Shelf
 from inventory.records import Applied, Applying, Duplicate, Early, Event, Refused, Unfit
-from inventory.reviews import Review
+from inventory.reviews.reviews import Review
+from inventory.store.database import SiteFault
+from inventory.store.keys import KeyDirectory
 from tests.dictated import ANOTHER, KEY, enrolled, identity, payload, recorded, reviewed, signed
 
 TOPIC = "dockvoice/north/dock-3/entries"

@@ -14,14 +14,14 @@ import pytest
 from edge.deliver.events import encode, status
 from edge.deliver.mqtt import Connected, Delivered, Disconnected
 from edge.errors import Unavailable
-from inventory.consumer import Consumer, Inbox, Wake
-from inventory.database import SiteFault
 from inventory.forms import load_forms
-from inventory.keys import KeyDirectory
-from inventory.ports import BatchShelf, Broker, Shelf, StatusShelf
+from inventory.ingest.consumer import Consumer, Inbox, Wake
+from inventory.ingest.ports import BatchShelf, Broker, Shelf, StatusShelf
+from inventory.ingest.together import Together
 from inventory.records import Applied, Applying, Became, Early, Event, Held, Refused, Unfit, Waiting
-from inventory.statuses import StatusWord
-from inventory.together import Together
+from inventory.store.database import SiteFault
+from inventory.store.keys import KeyDirectory
+from inventory.store.statuses import StatusWord
 from tests.dictated import ANOTHER, KEY, enrolled, payload, recorded, signed
 
 NOW = datetime(2026, 11, 20, 7, 15, 3, tzinfo=UTC)

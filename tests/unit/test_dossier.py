@@ -21,8 +21,8 @@ from jsonschema import Draft202012Validator
 
 from edge import hash_chain
 from edge.hash_chain import Signer
-from inventory.dossier import Clips
-from inventory.dossier_page import LANGUAGES, page, words_of
+from inventory.dossier.dossier import Clips
+from inventory.dossier.dossier_page import LANGUAGES, page, words_of
 from inventory.forms import Forms, load_forms
 from inventory.verify_dossier import (
     CONTENT,

@@ -11,9 +11,9 @@ import pytest
 from edge.deliver.signed import LARGEST, MOST_LINES
 from edge.errors import UnreadableInput
 from edge.records import ExpectedLine, PlaceKind, ReceivingPlace
-from inventory import table_file
-from inventory.expect import read_file
-from inventory.table_file import FaultyFile
+from inventory.site import table_file
+from inventory.site.expected_file import read_file
+from inventory.site.table_file import FaultyFile
 
 HEADER = "notice,trailer,door,pallet,item,quantity,uom,lot_needed\n"
 GOOD = "4550012,5501,,0742,A100,24,CS,yes\n"

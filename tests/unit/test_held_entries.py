@@ -26,10 +26,10 @@ from edge.keep.journal import Journal
 from edge.keep.outbox import OutboxState
 from edge.keep.retention import Reserve
 from edge.records import Act, FieldValue, OutboxRow, Receipt, ReceiptOutcome
-from inventory.admission import distrusted
 from inventory.forms import load_forms
-from inventory.judge import Unanswerable, judge
-from inventory.keys import Enrolled
+from inventory.ingest.admission import distrusted
+from inventory.ingest.judge import Unanswerable, judge
+from inventory.store.keys import Enrolled
 from tests.sayings import ACCEPT, FIELDS, entry, utterance
 from tests.shipped import ROOT
 

@@ -8,7 +8,7 @@ import pytest
 
 from edge.errors import Unavailable
 from edge.systemd_notify import Notifier
-from inventory.pulse import PATIENCE_S, Pulse
+from inventory.ingest.pulse import PATIENCE_S, Pulse
 
 ALIVE = b"WATCHDOG=1"
 

@@ -37,7 +37,7 @@ from edge.records import (
     Verdict,
 )
 from inventory.forms import load_forms
-from inventory.judge import Sound, judge
+from inventory.ingest.judge import Sound, judge
 from tests.sayings import ACCEPT, FIELDS, NOON, READ, utterance
 
 HELD = replace(ACCEPT, outcome=Outcome.HOLD)

@@ -10,7 +10,7 @@ from jsonschema.protocols import Validator
 
 from edge.errors import Misconfigured
 from inventory.forms import Forms, faults, load_forms
-from inventory.judge import Judged, Sound, Unanswerable, Unsound, judge
+from inventory.ingest.judge import Judged, Sound, Unanswerable, Unsound, judge
 from tests.dictated import amended, cancelled, identity, payload, recorded
 from tests.rows import each_of
 

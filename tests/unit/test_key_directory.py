@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from edge import plain_file
 from edge.errors import Misconfigured
 from edge.hash_chain import PublicKey, Signer
-from inventory.keys import KeyDirectory
+from inventory.store.keys import KeyDirectory
 
 
 def key() -> PublicKey:

@@ -20,12 +20,12 @@ from edge.keep.audit import verify
 from edge.keep.database import migrations
 from edge.keep.journal import Journal
 from edge.keep.queries import Counts
-from inventory.admission import distrusted
 from inventory.forms import load_forms
-from inventory.judge import Sound, judge
-from inventory.keys import Enrolled
+from inventory.ingest.admission import distrusted
+from inventory.ingest.judge import Sound, judge
 from inventory.records import Applied
-from inventory.store import Store
+from inventory.repository import Store
+from inventory.store.keys import Enrolled
 from tests.sayings import ACCEPT, entry, render, utterance
 
 TABLES = {"utterances", "entries", "audit", "outbox", "decisions", "answers", "tally", "conversation", "removals"}

@@ -61,8 +61,8 @@ EXPORTS = {
     "edge/cli/queue.py": "_write",
     "edge/cli/speak.py": "_write",
     "edge/keep/readings.py": "keep_reply",
-    "inventory/cli.py": "audit_acknowledge",
-    "inventory/clip_commands.py": "clips_save",
+    "inventory/cli/main.py": "audit_acknowledge",
+    "inventory/cli/clip_commands.py": "clips_save",
     "inventory/epcis/command.py": "_written",
 }
 """What writes a file that says who said what, or has his voice; bundles and dossiers have tests of their own."""

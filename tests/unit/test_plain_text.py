@@ -8,7 +8,7 @@ import pytest
 
 from edge.config import Settings
 from edge.terminal.plain_text import in_lines, in_one_line, is_plain, printable, spoken
-from inventory.dossier_page import escape
+from inventory.dossier.dossier_page import escape
 from tests.rows import each_of
 
 ODD = (

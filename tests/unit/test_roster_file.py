@@ -10,8 +10,8 @@ import pytest
 from edge.deliver.signed import MOST_OPERATORS
 from edge.errors import UnreadableInput
 from edge.records import Operator
-from inventory.roster import read_file
-from inventory.table_file import FaultyFile
+from inventory.site.roster import read_file
+from inventory.site.table_file import FaultyFile
 
 HEADER = "name,number,spoken,language,forms\n"
 FORMS = ("pallet-move", "stock-count")

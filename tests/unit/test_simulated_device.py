@@ -20,9 +20,9 @@ from edge.errors import Misconfigured, StorageFailed, Unavailable
 from edge.hash_chain import CHAIN, PREVIOUS, is_word_of
 from edge.records import Act, OutboxRow, ReceiptOutcome
 from inventory.forms import load_forms
-from inventory.judge import Sound, judge
-from inventory.keys import KeyDirectory
-from inventory.store import Store
+from inventory.ingest.judge import Sound, judge
+from inventory.repository import Store
+from inventory.store.keys import KeyDirectory
 from lab.simulate.command import enrol
 from lab.simulate.counted import compared
 from lab.simulate.device import DEAD_LETTER, REOPENED, SimulatedDevice, SpeakingHabits

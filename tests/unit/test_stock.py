@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from inventory.records import Event
-from inventory.stock import added
+from inventory.store.stock import added
 from tests.rows import each_of
 from tests.sayings import NOON
 

@@ -13,13 +13,13 @@ from edge.config import Layered, Settings, create_directory, create_file, demand
 from edge.errors import Misconfigured, UnreadableInput
 from edge.hash_chain import Signer
 from edge.keep.journal import Journal
-from inventory.audit import signer_in
+from inventory.audit.audit import signer_in
 from inventory.connect.alone import alone
 from inventory.connect.settings import ConnectionSettings
 from inventory.connect.tryton_books import TrytonConnection
-from inventory.database import connect, parse, prepare
-from inventory.keys import KeyDirectory
 from inventory.settings import InventorySettings
+from inventory.store.database import connect, parse, prepare
+from inventory.store.keys import KeyDirectory
 
 NOBODY = 65534
 

@@ -6,10 +6,11 @@ from typing import Any
 
 from starlette.responses import Response
 
-from inventory.console import asked, refusals
+from inventory.console import asked
 from inventory.console.call import Call, Tab, Way
 from inventory.console.pages.devices import amiss
 from inventory.console.people import Role
+from inventory.queries import refusals
 
 MOST = 30  # Lines of each list on one page.
 

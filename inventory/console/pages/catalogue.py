@@ -11,14 +11,15 @@ from urllib.parse import quote
 from starlette.responses import RedirectResponse, Response
 
 from edge.errors import UnreadableInput
-from inventory import catalogue_publishing
-from inventory.catalogue import FaultyRows, SiteCatalogue, Version
-from inventory.console import asked, fleet
+from inventory.console import asked
 from inventory.console.call import Call, Tab, Way
 from inventory.console.people import Role
-from inventory.master_kinds import kind_named, read_kind
-from inventory.numbering import RefusedByDevices
-from inventory.table_file import FaultyFile
+from inventory.queries import fleet
+from inventory.site import catalogue_publishing
+from inventory.site.catalogue import FaultyRows, SiteCatalogue, Version
+from inventory.site.master_kinds import kind_named, read_kind
+from inventory.site.numbering import RefusedByDevices
+from inventory.site.table_file import FaultyFile
 
 LARGEST = 2_000_000  # Bytes of a file: many times what brokers take of one kind.
 

@@ -8,7 +8,8 @@ from sqlalchemy import Connection
 from starlette.responses import Response
 
 from edge.hash_chain import PublicKey
-from inventory.console import asked, deeds
+from inventory.audit import deeds
+from inventory.console import asked
 from inventory.console.call import Call, Tab, Way
 from inventory.console.people import Role
 

@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy import Connection
 from starlette.responses import Response
 
-from inventory.console import fleet
 from inventory.console.call import Call, Tab, Way
-from inventory.console.fleet import Device
 from inventory.console.people import Role
+from inventory.queries import fleet
+from inventory.queries.fleet import Device
 
 
 def show(call: Call) -> Response:

@@ -6,9 +6,10 @@ from typing import Any
 
 from starlette.responses import RedirectResponse, Response
 
-from inventory.console import asked, drills, listing
+from inventory.console import asked, drills
 from inventory.console.call import Call, Tab, Way
 from inventory.console.people import Role
+from inventory.queries import listing
 
 MOST = 20  # Drills that are shown.
 

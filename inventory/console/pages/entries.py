@@ -6,9 +6,10 @@ from typing import Any
 
 from starlette.responses import Response
 
-from inventory.console import asked, listing
+from inventory.console import asked
 from inventory.console.call import Call, Tab, Way
 from inventory.console.people import Role
+from inventory.queries import listing
 
 MOST = 50  # Entries of one page: what a supervisor looks over, and a tablet shows without waiting.
 

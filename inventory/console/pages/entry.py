@@ -7,12 +7,13 @@ from datetime import datetime
 
 from starlette.responses import Response
 
-from inventory.console import decisions, deeds
+from inventory.audit import deeds
+from inventory.console import decisions
 from inventory.console.call import Call, Way
-from inventory.console.history import Step, life
 from inventory.console.people import Role
 from inventory.console.recordings import Playable, of_event
-from inventory.flags import of_entries
+from inventory.queries.history import Step, life
+from inventory.reviews.flags import of_entries
 
 MOST_DEEDS = 50  # Lines, the latest, of what was done on the console about it.
 

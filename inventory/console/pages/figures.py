@@ -11,10 +11,11 @@ from zoneinfo import ZoneInfo
 from starlette.responses import Response
 
 from edge.records.instants import in_utc, in_zone
-from inventory.console import asked, figures, listing
+from inventory.console import asked
 from inventory.console.call import Call, Tab, Way
-from inventory.console.figures import Figures, Sum
 from inventory.console.people import Role
+from inventory.queries import figures, listing
+from inventory.queries.figures import Figures, Sum
 
 SPANS = {"day": 1, "week": 7}
 """Days that the page shows."""

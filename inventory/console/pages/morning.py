@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from starlette.responses import RedirectResponse, Response
 
 from edge.records.instants import in_zone
-from inventory.console import asked, doubts, listing
+from inventory.console import asked, doubts
 from inventory.console.call import Call, Tab, Way, ours
 from inventory.console.people import Role
+from inventory.queries import listing
 
 MOST = 20  # Entries of one page: what somebody looks through in ten minutes.
 

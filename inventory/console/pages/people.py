@@ -7,9 +7,10 @@ from typing import Any
 from starlette.responses import RedirectResponse, Response
 
 from edge.errors import Misconfigured, UnreadableInput
+from inventory.audit.deeds import NAME
 from inventory.console import people, sessions
 from inventory.console.call import Call, Tab, Way
-from inventory.console.people import NAME, SHORTEST, Role
+from inventory.console.people import SHORTEST, Role
 
 ROLES = tuple(Role)
 

@@ -13,8 +13,8 @@ from inventory.console.filling import Filled, blanks, filled, shown
 from inventory.console.people import Role
 from inventory.console.readings import compared, readings
 from inventory.console.recordings import of_review
-from inventory.deciding import message
-from inventory.reviews import Review, one
+from inventory.reviews.deciding import message
+from inventory.reviews.reviews import Review, one
 
 DECISIONS = ("accept", "correct", "discard")
 LONGEST_REASON = 200  # Characters: the operator may hear it.

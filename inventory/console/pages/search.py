@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from inventory.console import asked, listing
+from inventory.console import asked
 from inventory.console.call import Call, Tab, Way
-from inventory.console.listing import Wanted
 from inventory.console.people import Role
+from inventory.queries import listing
+from inventory.queries.listing import Wanted
 
 MOST = 50  # Entries of one page.
 

@@ -7,12 +7,12 @@ from datetime import timedelta
 
 from starlette.responses import RedirectResponse, Response
 
+from inventory.audit.deeds import SIGNED_IN, NotedDeed, note, signed_in_from
 from inventory.console import people, sessions
 from inventory.console.call import COOKIE, LANGUAGE, Call, Way, cookie_name, ours
-from inventory.console.deeds import SIGNED_IN, NotedDeed, note, signed_in_from
 from inventory.console.people import Role
-from inventory.console.proxy import line_of
 from inventory.console.words import LANGUAGES
+from inventory.web.proxy import line_of
 
 FORM = "dockvoice-form"
 """The cookie that a sign-in must carry back, as its form does: who has no session has no token yet."""

@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 from edge.errors import DockvoiceError, Unavailable
 from edge.terminal.plain_text import is_plain
-from inventory.clips import SignedSound
+from inventory.clips.clips import SignedSound
 from inventory.console.call import Call, Way, ours
 from inventory.console.people import Role
 from inventory.console.recordings import found, playable

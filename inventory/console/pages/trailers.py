@@ -9,15 +9,16 @@ from urllib.parse import quote, urlencode
 
 from starlette.responses import Response
 
-from inventory import dossier, visits
-from inventory.audit import signer_in
-from inventory.console import asked, trailers
+from inventory.audit.audit import signer_in
+from inventory.console import asked
 from inventory.console.call import Call, Tab, Way
 from inventory.console.people import Role
-from inventory.dossier_page import words_of
-from inventory.issues import issued
-from inventory.tables import SEARCHED
-from inventory.visits import Gathered, Visit
+from inventory.dossier import dossier, visits
+from inventory.dossier.dossier_page import words_of
+from inventory.dossier.issues import issued
+from inventory.dossier.visits import Gathered, Visit
+from inventory.queries import trailers
+from inventory.store.tables import SEARCHED
 
 MOST = 30  # Trailers of one page.
 

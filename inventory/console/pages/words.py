@@ -12,11 +12,12 @@ from starlette.responses import RedirectResponse, Response
 
 from edge.errors import Misconfigured, UnreadableInput
 from edge.records.master import OF_WORDS, Cells, word_faults
-from inventory.catalogue import FaultyRows, SiteCatalogue
-from inventory.console import asked, fleet, phrases
+from inventory.console import asked, phrases
 from inventory.console.call import Call, Tab, Way
 from inventory.console.people import Role
-from inventory.site_words import SPOKEN_IN, Becomes, Change, Speaking, Trial
+from inventory.queries import fleet
+from inventory.site.catalogue import FaultyRows, SiteCatalogue
+from inventory.site.site_words import SPOKEN_IN, Becomes, Change, Speaking, Trial
 
 GIVEN = ("site", "form", "language", "word", "meaning")
 """What a word is known by, as it stands in the address of its page."""

@@ -18,8 +18,8 @@ from edge.hash_chain import Wrong
 from edge.keep import audit as device_audit
 from edge.keep import device_key
 from edge.keep.journal import Journal
-from inventory import audit as inventory_audit
-from inventory.store import Store
+from inventory.audit import audit as inventory_audit
+from inventory.repository import Store
 from tests.faults.oracle.faults import Clock, killed_at, small_disk
 from tests.faults.oracle.ledger import Tally
 from tests.faults.oracle.run import Run

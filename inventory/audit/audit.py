@@ -1,0 +1,469 @@
+"""The audit of the inventory's copy: is each event what its device wrote and signed, and the entry what it says?
+
+What a device cannot show by itself, this can: it had the events before anybody could change them on the device.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edge import hash_chain, plain_file
+from edge.config import user_named
+from edge.deliver.events import Topics
+from edge.errors import UnreadableInput
+from edge.hash_chain import (
+    CHAIN,
+    PREVIOUS,
+    Acknowledgement,
+    Broken,
+    Chain,
+    Chained,
+    KnownFaults,
+    PublicKey,
+    Signer,
+    Span,
+    Wrong,
+    parsed,
+    sha256,
+)
+from edge.records.instants import in_utc
+from edge.terminal.plain_text import printable
+from inventory.records import Progress
+from inventory.store.keys import NAME
+
+if TYPE_CHECKING:
+    from inventory.queries.trail import Came, Moved
+    from inventory.repository import Store
+    from inventory.store.stock import Move
+
+NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?")
+"""As a database writes one: what Python takes for one besides, 1_2 or other scripts' digits, SQL adds up as another."""
+
+KEY_FILES = "*.pem"  # The files of a directory of keys.
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an audit found of one device."""
+
+    site: str
+    device: str
+    events: int  # How many hold; refused ones count.
+    broken: Broken | None
+    """The first event with which something is wrong, and where the audit ended; None when all of it is whole."""
+    spans: tuple[Span, ...]  # Who signed what.
+    checked: bool  # Whether there were keys to check the signatures with.
+    withheld: tuple[int, ...] = ()  # Events of which only the seal is here, and nobody has acknowledged it.
+    refused: tuple[int, ...] = ()  # Events that were refused: no entry was made of them.
+    stray_entries: int = 0  # Entries that no event stands behind.
+    stray_moves: int = 0  # Rows of the stock moves that no event stands behind.
+    out_of_turn: int = 0
+    """Events before the first number, or behind the last one in turn, which nothing shows to be whole."""
+    known: bool = True  # Whether the table of devices knows it.
+    acknowledged: tuple[Acknowledgement, ...] = ()  # What is wrong and known.
+    found: str | None = None  # SHA-256 of what was found where it is broken, or withheld first: for an acknowledgement.
+
+    @property
+    def whole(self) -> bool:
+        """Whether there is something, all of it was checked, and nothing is wrong with it that nobody acknowledged."""
+        amiss = self.broken or self.withheld or self.stray_entries or self.stray_moves or self.out_of_turn
+        return self.checked and self.known and not amiss and bool(self.events or self.acknowledged)
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        broken = None if self.broken is None else {**asdict(self.broken), "told": self.broken.wrong.told}
+        return {"whole": self.whole, **asdict(self), "broken": broken}
+
+    def lines(self) -> Iterator[str]:
+        """For people."""
+        whose, names = ("events that hold", "signed with") if self.checked else ("links that hold", "names key")
+        yield f"{self.site}/{self.device}: {whose}: {self.events}"
+        for span in self.spans:
+            yield f"  {span.first} to {span.last}: {f'{names} {span.keyid}' if span.keyid else 'not signed'}"
+        if self.refused:
+            yield f"  refused, so that no entry was made of them: {_numbers(self.refused)}"
+        for one in self.acknowledged:
+            why = f"{printable(one.who)}, {one.at}: {printable(one.reason)}"
+            yield f"  KNOWN at {one.sequence}: {Wrong(one.wrong).told} ({why})"
+        yield from self._amiss()
+
+    def _amiss(self) -> Iterator[str]:
+        if not self.checked:
+            yield (
+                "  NOT CHECKED: no key is enrolled or given, and no signature was looked at: whoever owns the database "
+                "can have written all of it; give --key or --keys"
+            )
+        if not self.known:
+            yield "  MISSING: no row of `devices` says how far its events have come"
+        if self.withheld:
+            yield f"  WITHHELD: {_numbers(self.withheld)}: {Wrong.WITHHELD.told}"
+        counted = {
+            "STRAY: entries without an event behind them": self.stray_entries,
+            "STRAY: rows of `stock_moves` without an event behind them": self.stray_moves,
+            "OUT OF TURN: events before the first number or behind the last one handled": self.out_of_turn,
+        }
+        yield from (f"  {told}: {number}" for told, number in counted.items() if number)
+        if self.broken is not None:
+            yield f"  BROKEN at {self.broken.sequence}: {self.broken.wrong.told}"
+        if not (self.events or self.broken or self.acknowledged):
+            yield "  NO EVENT: there is nothing that could be whole"
+
+
+def verify(
+    store: Store,
+    of: Progress,
+    keys: Mapping[str, PublicKey] | None,
+    tell: Callable[[int], None] = lambda _: None,
+    *,
+    unsigned_until: int = 0,
+    known: KnownFaults | None = None,
+) -> Report:
+    """Follow the events of a device from the first one until something is wrong that is not known, or to the last one.
+
+    `keys` are the keys that may have signed, by key id; None leaves the signatures unchecked. `unsigned_until` is the
+    last event from before events were signed. `tell` hears after each event how many hold. Raises Unavailable.
+    """
+    return _Audit(store, of, keys, unsigned_until, known or KnownFaults((), {})).made(tell)
+
+
+class _Audit:
+    """The audit of one device under way."""
+
+    def __init__(
+        self,
+        store: Store,
+        of: Progress,
+        keys: Mapping[str, PublicKey] | None,
+        unsigned_until: int,
+        known: KnownFaults,
+    ) -> None:
+        self._store = store
+        self._of = of
+        self._checked = keys is not None
+        self._links = Chain(keys, unsigned_until)
+        self._known = known
+        self._states = _States()
+        self._stock = _Stock()
+        self._withheld: list[int] = []
+        self._refused: list[int] = []
+        self._found: str | None = None
+
+    def made(self, tell: Callable[[int], None]) -> Report:
+        """The report at its end."""
+        broken = None
+        for came in self._store.trail(self._of.site, self._of.device, self._of.handled):
+            if (broken := self._followed(came)) is not None:
+                break
+            tell(self._links.last)
+        if broken is None:
+            broken = next((one for one in self._at_the_end() if not self._excused(*one)), (None, None))[0]
+        known = (self._of.site, self._of.device) in {(of.site, of.device) for of in self._store.progress()}
+        beside = self._store.strays(self._of.site, self._of.device, self._of.handled if known else 0)
+        return Report(
+            self._of.site,
+            self._of.device,
+            self._links.held,
+            broken,
+            tuple(self._links.spans),
+            self._checked,
+            tuple(self._withheld),
+            tuple(self._refused),
+            beside.entries,
+            beside.moves,
+            beside.out_of_turn,
+            known,
+            tuple(self._known.met),
+            self._found,
+        )
+
+    def _followed(self, came: Came) -> Broken | None:
+        """What is wrong with an event and not known; None where the chain goes on behind it."""
+        chained = _chained(came, self._links.link)
+        while wrong := self._links.wrong_with(chained) or self._kept_wrong(came, chained.event):
+            broken = Broken(self._links.last + 1, wrong)
+            if not self._excused(broken, _found(came, self._links.link, wrong)):
+                return broken
+            if not self._links.excuse(wrong, chained):
+                self._take(came)
+                return None
+        if came.withheld and not self._excused(Broken(came.sequence, Wrong.WITHHELD), _found(came, chained.previous)):
+            self._withheld.append(came.sequence)
+        if not came.applied:
+            self._refused.append(came.sequence)
+        self._take(came)
+        self._links.grow(chained)
+        return None
+
+    def _take(self, came: Came) -> None:
+        self._states.take(came)
+        self._stock.take(came)
+
+    def _at_the_end(self) -> Iterator[tuple[Broken, str]]:
+        """What only shows when all events were seen."""
+        if self._links.last < self._of.handled:
+            yield Broken(self._links.last + 1, Wrong.MISSING), sha256(f"{self._links.link}\n{self._of.handled}\n")
+        for sequence, told in self._states.wrong():
+            yield Broken(sequence, Wrong.STATE_ALTERED), sha256(told)
+
+    def _excused(self, broken: Broken, found: str) -> bool:
+        known = self._known.excuses(broken, lambda: found)
+        if not known and (self._found is None or broken.wrong is not Wrong.WITHHELD):
+            self._found = found  # of what ends the audit, else of the first one withheld
+        return known
+
+    def _kept_wrong(self, came: Came, event: Mapping[str, Any]) -> Wrong | None:
+        """Whether what is kept of an event says the same as itself."""
+        return self._row_wrong(came, event) or _entry_wrong(came) or self._stock.wrong_with(came)
+
+    def _row_wrong(self, came: Came, event: Mapping[str, Any]) -> Wrong | None:
+        """Whether the row that keeps an event says the same of it as itself."""
+        named = (event.get("id"), event.get("sequence"))
+        same = named == (came.event_id, str(came.sequence))
+        if came.applied:
+            source = Topics("", self._of.site, self._of.device).source
+            same = same and (event.get("source"), event.get("type")) == (source, came.type)
+        return None if same else Wrong.ROW_ALTERED
+
+
+class _States:
+    """Which entries stand: by the table, and by what the events say that amend and cancel them."""
+
+    def __init__(self) -> None:
+        self._said: dict[str, tuple[int, str]] = {}
+        self._kept: dict[str, tuple[int, str]] = {}
+
+    def take(self, came: Came) -> None:
+        """One event more."""
+        if came.entered is not None and came.entered.state != "current":
+            self._kept[came.event_id] = (came.sequence, came.entered.state)
+        data = _data(parsed(came.body)) if came.applied else {}
+        for name, state in (("amends", "amended"), ("cancels", "cancelled")):
+            if name in data:
+                self._said[str(data[name])] = (came.sequence, state)
+
+    def wrong(self) -> Iterator[tuple[int, str]]:
+        """Where the two differ: the number of the event, and both."""
+        found = []
+        for event_id in self._said.keys() | self._kept.keys():
+            said, kept = self._said.get(event_id), self._kept.get(event_id)
+            if said is None or kept is None or said[1] != kept[1]:
+                found.append(((said or kept or (0, ""))[0], f"{event_id} {said} {kept}"))
+        return iter(sorted(found))
+
+
+class _Stock:
+    """What the events of a device moved: by the table of stock moves, and by what they say."""
+
+    def __init__(self) -> None:
+        self._ended: dict[str, Move | None] = {}
+        """Of each entry that stands no more: what it added."""
+
+    def take(self, came: Came) -> None:
+        """One event more."""
+        if came.entered is not None and came.entered.state != "current":
+            self._ended[came.event_id] = _added(came)
+
+    def wrong_with(self, came: Came) -> Wrong | None:
+        """Whether the rows that the event made say anything else than the events."""
+        if not _is_moved(came.added, _added(came)):
+            return Wrong.STOCK_ALTERED
+        named = self._named(came)
+        if named is not None and named not in self._ended:
+            return None  # it is made to stand, which is told at the end
+        before = None if named is None else self._ended[named]
+        back = None if before is None else {**before, "quantity": -before["quantity"]}
+        return None if _is_moved(came.taken_back, back) else Wrong.STOCK_ALTERED
+
+    def _named(self, came: Came) -> str | None:
+        said = _data(parsed(came.body)) if came.applied and not came.withheld else {}
+        named = said.get("amends") or said.get("cancels")
+        return None if named is None else str(named)
+
+
+def _added(came: Came) -> Move | None:
+    """What the entry adds, by what its event says."""
+    from inventory.store import stock  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
+
+    event = parsed(came.body)
+    said = _data(event) if came.applied and not came.withheld else {}
+    its = stock.counted(said["fields"]) if "fields" in said else None
+    if its is None:
+        return None
+    site, device = event["source"].split("/")[2::2]
+    return {"entry": came.event_id, "site": site, "device": device, "form": said["form"], **its}
+
+
+def _is_moved(kept: Moved | None, said: Move | None) -> bool:
+    if kept is None or said is None:
+        return kept is said
+    quantity = str(kept["quantity"])
+    return NUMBER.fullmatch(quantity) is not None and {**kept, "quantity": Decimal(quantity)} == said
+
+
+def devices(store: Store, name: str | None) -> list[Progress]:
+    """The device called `name`, as site/device; all that anything is of, without a name.
+
+    One that the table of devices does not know has come nowhere. Raises UnreadableInput, Unavailable.
+    """
+    every = {f"{of.site}/{of.device}": of for of in store.progress()}
+    for site, device in sorted(store.names()):
+        every.setdefault(f"{site}/{device}", Progress(site, device, 0, 0, datetime.fromtimestamp(0, UTC)))
+    if name is None:
+        return list(every.values())
+    if name not in every:
+        raise UnreadableInput(f"--device {name}: no event ever came from it; there are {', '.join(every) or 'none'}")
+    return [every[name]]
+
+
+@dataclass(frozen=True, slots=True)
+class Believed:
+    """The keys that may have signed."""
+
+    enrolled: Mapping[tuple[str, str], Mapping[str, PublicKey]]
+    """By site and device, then by key id: a file that is named as enrolled ones are counts for its device alone."""
+    anyones: Mapping[str, PublicKey]  # Of files whose names do not say whose they are.
+    awaited: frozenset[str]  # The ids of all but those that were revoked: each of these should have signed something.
+
+    def of(self, site: str, device: str) -> dict[str, PublicKey]:
+        """Those that may have signed events of this device, by key id."""
+        return {**self.anyones, **self.enrolled.get((site, device), {})}
+
+
+def believed(files: Iterable[Path], directory: Path | None, ours: Path) -> Believed | None:
+    """The public keys in these files and in the directory's *.pem; where none is named, those enrolled in `ours`.
+
+    None where no key is there either. Raises UnreadableInput.
+    """
+    given = [*files, *(sorted(directory.glob(KEY_FILES)) if directory else ())]
+    if directory is not None and not given:
+        raise UnreadableInput(f"{directory}: holds no {KEY_FILES}; `dockvoice audit key` on a device prints its key")
+    enrolled: dict[tuple[str, str], dict[str, PublicKey]] = {}
+    anyones, awaited = dict[str, PublicKey](), set[str]()
+    for path in given or sorted(ours.glob(KEY_FILES)):
+        key, named = read_key(path), NAME.fullmatch(path.name)
+        if named is None or named["keyid"] != key.keyid:
+            anyones[key.keyid] = key
+        else:
+            enrolled.setdefault((named["site"], named["device"]), {})[key.keyid] = key
+        if named is None or named["revoked"] is None:
+            awaited.add(key.keyid)
+    return Believed(enrolled, anyones, frozenset(awaited)) if enrolled or anyones else None
+
+
+def read_acknowledgements(path: Path | None) -> list[Acknowledgement]:
+    """What is acknowledged in this file; nothing without one. Raises UnreadableInput."""
+    if path is None:
+        return []
+    try:
+        return hash_chain.read_acknowledgements(plain_file.content(path).decode("utf-8"))
+    except OSError as fault:
+        raise UnreadableInput(f"{path}: {fault.strerror}; name the file that `acknowledge` wrote") from None
+    except ValueError as fault:
+        raise UnreadableInput(f"{path}: {fault}; name the file that `acknowledge` wrote") from None
+
+
+def signer_in(path: Path) -> Signer:
+    """Who holds the Ed25519 private key in a file, in PEM. Raises UnreadableInput for a file that is no such key."""
+    make = "`openssl genpkey -algorithm ed25519` makes one"
+    try:
+        return Signer.from_pem(plain_file.content(path))
+    except FileNotFoundError:
+        raise UnreadableInput(f"{path}: no such file; {make}") from None
+    except PermissionError:
+        user = user_named(os.geteuid())
+        raise UnreadableInput(f"{path}: may not be read by {user}, who runs this; `chown {user}: {path}`") from None
+    except OSError as fault:
+        raise UnreadableInput(f"{path}: {fault.strerror}; name the file of a private key") from None
+    except ValueError:
+        raise UnreadableInput(f"{path}: is no Ed25519 private key in PEM without a password; {make}") from None
+
+
+def read_key(path: Path) -> PublicKey:
+    """The public key in a file. Raises UnreadableInput."""
+    try:
+        return PublicKey.from_pem(plain_file.content(path))
+    except OSError as fault:
+        raise UnreadableInput(f"{path}: {fault.strerror}; give what `dockvoice audit key` printed") from None
+    except ValueError:
+        raise UnreadableInput(f"{path}: is no Ed25519 public key; give what `dockvoice audit key` printed") from None
+
+
+def _chained(came: Came, link: str) -> Chained:
+    """The event as the chain takes it. One from before events were signed does not name what it continues."""
+    event = parsed(came.body)
+    return Chained(
+        sequence=came.sequence,
+        previous=str(event.get(PREVIOUS, link)),
+        link=str(event.get(CHAIN)),
+        event=event,
+        audio_sha256=_recording(event),
+        withheld=came.withheld,
+    )
+
+
+def _recording(event: Mapping[str, Any]) -> str:
+    utterance = _data(event).get("utterance")
+    # Where there is none a link cannot rest on it, which is found when the link is made again.
+    return str(utterance.get("audio_sha256")) if isinstance(utterance, dict) else ""
+
+
+def _data(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    data = event.get("data")
+    return data if isinstance(data, dict) else {}
+
+
+def _entry_wrong(came: Came) -> Wrong | None:
+    """Whether the entry says anything else than the event it was made of."""
+    event = parsed(came.body)
+    said = _data(event) if came.applied and not came.withheld else {}
+    made = came.entered
+    if made is None or "fields" not in said:
+        return None if made is None and "fields" not in said else Wrong.ENTRY_ALTERED
+    site, device = event["source"].split("/")[2::2]
+    expected = (site, device, said["form"], said["operator"], said["utterance"]["id"], said.get("amends"))
+    found = (made.site, made.device, made.form, made.operator, made.utterance_id, made.replaces)
+    same = expected == found and _plain(said["fields"]) == _plain(parsed(made.fields))
+    return None if same and _moment(event["time"]) == _moment(made.recorded_at) else Wrong.ENTRY_ALTERED
+
+
+def _plain(value: Any) -> Any:
+    """A value as it may be compared: a database may give back 2.0 as 2, but true is no 1."""
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    return (isinstance(value, bool), value)
+
+
+def _moment(text: str) -> datetime | None:
+    """A time as an event or a database writes it; None for what is none."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else in_utc(moment)
+
+
+def _found(came: Came, link: str, wrong: Wrong | None = None) -> str:
+    """A hash of what an acknowledgement is about."""
+    body = came.body.decode(errors="replace") if isinstance(came.body, bytes) else came.body
+    moved = f"{came.added}\n{came.taken_back}\n" if wrong is Wrong.STOCK_ALTERED else ""
+    return sha256(f"{came.sequence}\n{link}\n{body}\n{came.entered}\n{moved}")
+
+
+def _numbers(numbers: Sequence[int]) -> str:
+    """Numbers in a row, the first and the last of each row."""
+    rows: list[list[int]] = []
+    for number in numbers:
+        if rows and rows[-1][-1] == number - 1:
+            rows[-1][1:] = [number]
+        else:
+            rows.append([number])
+    return ", ".join(" to ".join(map(str, row)) for row in rows)

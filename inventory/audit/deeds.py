@@ -1,0 +1,183 @@
+"""Deeds: who did what on the console, when and from where, in a chain that shows it where one is changed or removed.
+
+A link is made as those of the devices are (`edge.hash_chain`): over the link before it, the deed, and the recording it
+is about. Where the console has a key, it signs each.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from threading import Lock
+from typing import Any
+
+from sqlalchemy import Connection, Select, insert, select
+
+from edge.deliver.events import timestamp
+from edge.hash_chain import GENESIS, PublicKey, Signer, link, parsed
+from inventory.store.books import alone
+from inventory.store.console_tables import deeds
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,62}")
+"""Of a person or a program: it goes on record, into decisions, and into what an operator is told."""
+
+NO_RECORDING = "0" * 64
+CHAINING = 0x64656564  # "deed": under this lock a link is added, for two would both follow the same one.
+
+SIGNED_IN = "signed_in"
+SIGN_INS = 50  # So many of somebody's are looked at: some weeks.
+
+STEP = 200  # Lines that are followed at one look: some 50 ms, and a page waits for it.
+ANEW = timedelta(
+    hours=1
+)  # Then it is followed from its first line again: what was followed may have been changed since.
+
+
+@dataclass(frozen=True, slots=True)
+class NotedDeed:
+    """What somebody did."""
+
+    who: str
+    address: str  # From where.
+    deed: str  # A code: `signed_in`, `decided`, `listened`.
+    about: str  # The event, the utterance or the person it was done to; empty where there is none.
+    details: Mapping[str, Any] = field(default_factory=dict)
+    recording: str = NO_RECORDING  # SHA-256 of the recording it is about.
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A deed as it is kept."""
+
+    number: int
+    at: datetime
+    deed: NotedDeed
+
+
+def note(transaction: Connection, deed: NotedDeed, at: datetime, signer: Signer | None) -> None:
+    """Keep it, in the transaction in which it is done."""
+    alone(transaction, CHAINING)
+    last = transaction.execute(select(deeds.c.number, deeds.c.link).order_by(deeds.c.number.desc()).limit(1)).first()
+    number, previous = (1, GENESIS) if last is None else (last.number + 1, last.link)
+    said = {
+        "number": number,
+        "at": timestamp(at),
+        "who": deed.who,
+        "address": deed.address,
+        "deed": deed.deed,
+        "about": deed.about,
+        "details": dict(deed.details),
+        "recording": deed.recording,
+        "keyid": None if signer is None else signer.public.keyid,
+    }
+    own = link(previous, said, deed.recording)
+    row = {
+        **{name: said[name] for name in ("number", "who", "deed", "about", "keyid")},
+        "at": at,
+        "body": json.dumps(said, ensure_ascii=False),
+        "link": own,
+        "signature": None if signer is None else signer.sign(own),
+    }
+    transaction.execute(insert(deeds).values(row))
+
+
+def latest(transaction: Connection, limit: int, before: int | None = None) -> list[Noted]:
+    """The last ones, the latest first; those before a number, where it is given."""
+    wanted = _NOTED.order_by(deeds.c.number.desc()).limit(limit)
+    return _noted(transaction, wanted if before is None else wanted.where(deeds.c.number < before))
+
+
+def about(transaction: Connection, what: Collection[str] | Select[Any], only: Collection[str] = ()) -> list[Noted]:
+    """What was done about any of these, the first first; of these kinds, where some are given."""
+    wanted = _NOTED.where(deeds.c.about.in_(what)).order_by(deeds.c.number)
+    return _noted(transaction, wanted.where(deeds.c.deed.in_(only)) if only else wanted)
+
+
+def signed_in_from(transaction: Connection, name: str) -> list[str]:
+    """From which addresses somebody's latest sign-ins were."""
+    wanted = _NOTED.where(deeds.c.about == name, deeds.c.deed == SIGNED_IN).order_by(deeds.c.number.desc())
+    return [one.deed.address for one in _noted(transaction, wanted.limit(SIGN_INS))]
+
+
+_NOTED = select(deeds.c.number, deeds.c.at, deeds.c.body)
+
+
+def _noted(transaction: Connection, wanted: Select[Any]) -> list[Noted]:
+    return [Noted(row.number, row.at, _deed(parsed(row.body))) for row in transaction.execute(wanted)]
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """How far the chain was followed."""
+
+    number: int = 0  # To this line it holds.
+    link: str = GENESIS
+    signed: bool = False  # Whether a line up to there is: then none behind it may be unsigned.
+    broken: int | None = None  # The first line that was changed, removed or put in.
+
+
+START = Followed()
+
+
+def follow(transaction: Connection, key: PublicKey | None, on: Followed = START, most: int = STEP) -> Followed:
+    """Follow it from there on, for so many lines at most.
+
+    With `key` all that name it must be signed with it, and none behind the first may be unsigned.
+    """
+    wanted = select(deeds).where(deeds.c.number > on.number).order_by(deeds.c.number).limit(most)
+    for row in transaction.execute(wanted):
+        number, said = on.number + 1, parsed(row.body)
+        told = tuple(said.get(name) for name in ("number", "who", "deed", "about", "keyid"))
+        fits = told == (number, row.who, row.deed, row.about, row.keyid) and said.get("at") == timestamp(row.at)
+        fits = fits and row.number == number and row.link == link(on.link, said, str(said.get("recording")))
+        if key is not None and row.keyid == key.keyid:
+            fits = fits and key.signed(row.link, row.signature or "")
+        if not fits or (on.signed and row.signature is None):
+            return replace(on, broken=number)
+        on = Followed(number, row.link, on.signed or row.signature is not None)
+    return on
+
+
+def broken(transaction: Connection, key: PublicKey | None) -> int | None:
+    """The number of the first deed that was changed, removed or put in; None where all hold."""
+    on = follow(transaction, key)
+    while on.broken is None and (further := follow(transaction, key, on)) != on:
+        on = further
+    return on.broken
+
+
+def broken_among(transaction: Connection, key: PublicKey | None, shown: Sequence[Noted]) -> int | None:
+    """The same of what a page shows, held against the line before it."""
+    if not shown:
+        return None
+    first = min(one.number for one in shown) - 1
+    row = transaction.execute(select(deeds.c.link, deeds.c.signature).where(deeds.c.number == first)).one_or_none()
+    if row is None and first:
+        return first
+    on = START if row is None else Followed(first, row.link, row.signature is not None)
+    return follow(transaction, key, on, len(shown)).broken
+
+
+class Following:
+    """How far one console has followed the chain: each look goes on from there. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._on = START
+        self._began: datetime | None = None
+
+    def further(self, transaction: Connection, key: PublicKey | None, now: datetime) -> Followed:
+        """Follow it for a step; from its first line again where that was long ago."""
+        with self._lock:
+            if self._began is None or now - self._began > ANEW:
+                self._on, self._began = START, now
+            if self._on.broken is None:
+                self._on = follow(transaction, key, self._on)
+            return self._on
+
+
+def _deed(said: Mapping[str, Any]) -> NotedDeed:
+    return NotedDeed(**{name: said[name] for name in NotedDeed.__dataclass_fields__ if name in said})

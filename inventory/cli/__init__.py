@@ -1,0 +1,1 @@
+"""The commands of `dockvoice inventory`, and the options that all commands of the inventory share."""

@@ -1,0 +1,304 @@
+"""`dockvoice inventory catalogue`: a site's docks, items, units, rules and words, their history, for its devices."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from edge.deliver.events import timestamp
+from edge.errors import UnreadableInput
+from edge.terminal.tables import many, show
+from inventory.cli.options import (
+    BrokerAt,
+    Config,
+    Database,
+    Json,
+    Sign,
+    given_settings,
+    looking,
+    narrow,
+    say,
+    signer_of,
+    site_of,
+    whoever,
+)
+
+if TYPE_CHECKING:
+    from inventory.settings import InventorySettings
+    from inventory.site.catalogue import SiteCatalogue, Version
+
+catalogue_commands = typer.Typer(help="A site's docks, items, rules and words, for its devices.", no_args_is_help=True)
+
+Site = Annotated[str | None, typer.Option("--site", metavar="SITE", help="Whose they are.")]
+Kind = Annotated[str, typer.Argument(metavar="KIND", help="For example docks, items.units, rules or words.")]
+Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, in your words; kept with your name.")]
+Number = Annotated[int, typer.Argument(metavar="VERSION", min=1, help="Its number, as `history` shows it.")]
+
+
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """One site's catalogue, and the settings by which it is published."""
+
+    settings: InventorySettings
+    catalogue: SiteCatalogue
+
+    def publish_if_signed(self, made: Version, sign: Path | None) -> None:
+        """Send what was made, where a key is given; say what came of it."""
+        say(f"{made.site} {made.kind}: version {made.version}, {made.what}")
+        if sign is None:
+            then = f"dockvoice inventory catalogue publish {made.kind} --site {made.site} --sign FILE"
+            say(f"no device has it yet: {then}")
+        else:
+            self.publish([made.kind], sign)
+
+    def publish(self, kinds: list[str], sign: Path | None) -> None:
+        """Send the current versions that were not sent yet."""
+        from inventory.site.catalogue_publishing import publish  # noqa: PLC0415 - `dockvoice --help` waits for no MQTT
+
+        sent = publish(self.settings, self.catalogue, signer_of(sign), kinds)
+        for one in sent:
+            say(f"{one.site} {one.kind}: version {one.version} published, {_size(one)}")
+        if not sent:
+            say("nothing is to be published: the broker has taken every current version")
+
+
+@contextmanager
+def _desk(
+    context: typer.Context,
+    site: str | None,
+    config: Path | None,
+    database: str | None,
+    broker: str | None = None,
+    sign: Path | None = None,
+) -> Iterator[_Desk]:
+    if sign is not None:
+        signer_of(sign)  # a key that is none is told before anything is changed
+    settings = given_settings(context, config, broker=broker, database=database)
+    with looking(context, config, database) as store:
+        yield _Desk(settings, store.catalogue(site_of(site), settings.forms))
+
+
+@catalogue_commands.command("import", short_help="Take a file in the place of what there was.")
+def catalogue_import(
+    context: typer.Context,
+    kind: Kind,
+    file: Annotated[Path, typer.Argument(metavar="FILE", readable=False, help="Its rows, CSV or JSON.")],
+    reason: Why,
+    site: Site = None,
+    sign: Sign = None,
+    broker: BrokerAt = None,
+    config: Config = None,
+    database: Database = None,
+) -> None:
+    """Make a version of what FILE says, in the place of what there was of this kind; with --sign, publish it.
+
+    A list has a line for each value: value, spoken (other ways to say it, parted by |), check (the word or the digits
+    on its sign); units have value, unit, factor and base; rules have rule, on, hours and forms; words have form, field,
+    as (label or unit), means (of a unit, its code), word and language. The file is checked as a whole: where anything
+    is wrong each fault is told, and nothing is changed.
+    """
+    from inventory.site.catalogue import FaultyRows  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
+    from inventory.site.master_kinds import kind_named, read_kind  # noqa: PLC0415 - as above
+    from inventory.site.table_file import FaultyFile  # noqa: PLC0415 - as above
+
+    try:
+        rows = read_kind(kind_named(kind), file)
+        with _desk(context, site, config, database, broker, sign) as desk:
+            made = desk.catalogue.put(kind, rows, whoever(), reason, file.name)
+            desk.publish_if_signed(made, sign)
+    except (FaultyRows, FaultyFile) as found:
+        for fault in found.faults:
+            say(fault if isinstance(found, FaultyFile) else f"{file}: {fault}")
+        raise UnreadableInput(f"{file}: {many(len(found.faults), 'fault')}; nothing was changed") from None
+
+
+@catalogue_commands.command("show", short_help="What there is, or the rows of one kind.")
+def catalogue_show(
+    context: typer.Context,
+    kind: Annotated[
+        str | None, typer.Argument(metavar="[KIND]", help="Its rows; unset: every kind, by version.")
+    ] = None,
+    site: Site = None,
+    config: Config = None,
+    database: Database = None,
+    json_lines: Json = False,
+) -> None:
+    """Show the current versions, or the rows of one."""
+    with _desk(context, site, config, database) as desk:
+        found = desk.catalogue.kinds() if kind is None else [desk.catalogue.current(kind)]
+    if kind is None:
+        _show(found, json_lines=json_lines)
+    elif json_lines:
+        say(json.dumps({**_plain(found[0]), "rows": found[0].rows}, ensure_ascii=False))
+    else:
+        _show_rows(found[0])
+
+
+@catalogue_commands.command("history", short_help="Every version of a kind: who, when, why, what.")
+def catalogue_history(
+    context: typer.Context,
+    kind: Kind,
+    site: Site = None,
+    config: Config = None,
+    database: Database = None,
+    json_lines: Json = False,
+) -> None:
+    """Show every version of a kind, the newest first: who made it, when, why, and what was done."""
+    with _desk(context, site, config, database) as desk:
+        desk.catalogue.current(kind)
+        found = desk.catalogue.history(kind)
+    _show(found, json_lines=json_lines)
+
+
+@catalogue_commands.command("diff", short_help="What one version says otherwise than another.")
+def catalogue_diff(
+    context: typer.Context,
+    kind: Kind,
+    before: Annotated[int, typer.Argument(metavar="A", min=1, help="The one version.")],
+    after: Annotated[int, typer.Argument(metavar="B", min=1, help="The other.")],
+    site: Site = None,
+    config: Config = None,
+    database: Database = None,
+) -> None:
+    """Show what version B says otherwise than version A: + for what is new in it, - for what is gone."""
+    with _desk(context, site, config, database) as desk:
+        found = desk.catalogue.differ(kind, before, after)
+    lines = [("-", one) for one in found.removed.values()] + [("+", one) for one in found.added.values()]
+    lines += [line for old, new in found.changed.values() for line in (("-", old), ("+", new))]
+    for sign, cells in lines:
+        say(f"{sign} {_told(cells)}")
+    say(found.told)
+
+
+@catalogue_commands.command("publish", short_help="Send the devices what was changed.")
+def catalogue_publish(
+    context: typer.Context,
+    kind: Annotated[
+        str | None, typer.Argument(metavar="[KIND]", help="Only this one; unset: all that changed.")
+    ] = None,
+    site: Site = None,
+    sign: Sign = None,
+    broker: BrokerAt = None,
+    config: Config = None,
+    database: Database = None,
+) -> None:
+    """Sign the current versions that no broker took yet, and hand them to it: devices take them as they come by."""
+    with _desk(context, site, config, database, broker, sign) as desk:
+        if kind is not None:
+            desk.catalogue.current(kind)
+        desk.publish([] if kind is None else [kind], sign)
+
+
+@catalogue_commands.command("rollback", short_help="Go back to what an older version said.")
+def catalogue_rollback(
+    context: typer.Context,
+    kind: Kind,
+    version: Number,
+    reason: Why,
+    site: Site = None,
+    sign: Sign = None,
+    broker: BrokerAt = None,
+    config: Config = None,
+    database: Database = None,
+) -> None:
+    """Make a version that says what an older one said; with --sign, publish it. Its number is the highest."""
+    with _desk(context, site, config, database, broker, sign) as desk:
+        desk.publish_if_signed(desk.catalogue.rollback(kind, version, whoever(), reason), sign)
+
+
+@catalogue_commands.command("withdraw", short_help="Let devices go by their own files again.")
+def catalogue_withdraw(
+    context: typer.Context,
+    kind: Kind,
+    reason: Why,
+    site: Site = None,
+    sign: Sign = None,
+    broker: BrokerAt = None,
+    config: Config = None,
+    database: Database = None,
+) -> None:
+    """Make a version without rows; with --sign, publish it: devices go by their own files again."""
+    with _desk(context, site, config, database, broker, sign) as desk:
+        desk.publish_if_signed(desk.catalogue.withdraw(kind, whoever(), reason), sign)
+
+
+@catalogue_commands.command("devices", short_help="Which version each device runs, or why it refused.")
+def catalogue_devices(
+    context: typer.Context,
+    site: Site = None,
+    broker: BrokerAt = None,
+    config: Config = None,
+    database: Database = None,
+    json_lines: Json = False,
+) -> None:
+    """Show which version of each kind every device of the site runs, as it has said last, and what it refused."""
+    from inventory.site.catalogue_publishing import running  # noqa: PLC0415 - `dockvoice --help` waits for no MQTT
+
+    with _desk(context, site, config, database, broker) as desk:
+        wanted = [one for one in map(desk.catalogue.published, (of.kind for of in desk.catalogue.kinds())) if one]
+        found = running(desk.settings, desk.catalogue.site)
+    if json_lines:
+        for one in found:
+            declined = {
+                kind: {"reason": of.reason, "version": of.version, "told": of.told} for kind, of in one.declined.items()
+            }
+            told = {"device": one.device, "online": one.online, "versions": dict(one.versions), "refused": declined}
+            say(json.dumps({**told, "lacks": one.lacks(wanted)}, ensure_ascii=False))
+        return
+    behind = [one for one in found if one.lacks(wanted)]
+    table = narrow(f"{many(len(found), 'device')}, {len(behind)} behind")
+    for heading in ("device", "state", "runs", "lacks", "refused"):
+        table.add_column(heading)
+    for one in found:
+        refused = (f"{kind}: {of.reason}" + (f", {of.told}" if of.told else "") for kind, of in one.declined.items())
+        runs = (f"{kind} {version}" for kind, version in one.versions.items())
+        state = "online" if one.online else "offline"
+        table.add_row(one.device, state, "\n".join(runs), "\n".join(one.lacks(wanted)), "\n".join(refused))
+    show(table)
+
+
+def _show(found: list[Version], *, json_lines: bool) -> None:
+    if json_lines:
+        for one in found:
+            say(json.dumps(_plain(one), ensure_ascii=False))
+        return
+    table = narrow(many(len(found), "version"))
+    for heading in ("kind", "version", "rows", "by", "made, UTC", "what", "why", "published"):
+        table.add_column(heading)
+    for one in found:
+        made = (one.who, f"{one.made_at:%Y-%m-%d %H:%M}", one.what, one.reason)
+        table.add_row(
+            one.kind, str(one.version), str(len(one.rows)), *made, "no" if one.published_at is None else "yes"
+        )
+    show(table)
+
+
+def _show_rows(one: Version) -> None:
+    from inventory.site.master_kinds import kind_named  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
+
+    table = narrow(f"{one.kind}: version {one.version}, {_size(one)}")
+    columns = kind_named(one.kind).columns
+    for column in columns:
+        table.add_column(column)
+    for row in one.rows:
+        table.add_row(*(row.get(column, "") for column in columns))
+    show(table)
+
+
+def _size(one: Version) -> str:
+    return many(len(one.rows), "row") if one.rows else "withdrawn"
+
+
+def _told(cells: Mapping[str, str]) -> str:
+    return " ".join(f"{column}={cell}" for column, cell in cells.items())
+
+
+def _plain(one: Version) -> dict[str, Any]:
+    moments = {"made_at": timestamp(one.made_at), "published_at": one.published_at and timestamp(one.published_at)}
+    return {name: getattr(one, name) for name in ("site", "kind", "version", "who", "reason", "what")} | moments

@@ -1,0 +1,130 @@
+"""`dockvoice inventory clips`: listen to what was said; which recordings are here, and who has asked for them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edge import plain_file
+from edge.deliver.events import timestamp
+from edge.errors import StorageFailed, UnreadableInput, plainly
+from edge.terminal.tables import many, show
+from inventory.cli.options import BrokerAt, Config, Database, Json, given_settings, looking, narrow, say, whoever
+
+if TYPE_CHECKING:
+    from inventory.clips.clips import SignedSound
+    from inventory.repository import Store
+
+clip_commands = typer.Typer(help="Listen to what was said at the devices.", no_args_is_help=True)
+
+Which = Annotated[str, typer.Argument(metavar="ID", help="Of an entry's event, or of an utterance.")]
+Sign = Annotated[Path, typer.Option("--sign", metavar="FILE", readable=False, help="Your private key: Ed25519, PEM.")]
+Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, in your words; the operator may hear it.")]
+
+
+@clip_commands.command("ask", short_help="Ask a device for the sound of what was said.")
+def clips_ask(
+    context: typer.Context,
+    which: Which,
+    sign: Sign,
+    reason: Why,
+    broker: BrokerAt = None,
+    config: Config = None,
+    database: Database = None,
+) -> None:
+    """Let the device send what was said for an entry, or one utterance, to the inventory that runs.
+
+    The device must name your public key in deliver.decisions_key. It keeps your name and your reason in its journal,
+    and tells the operator who asks "who listened to me?". Say it again each time you listen, also to what is here.
+    """
+    from inventory.audit.audit import signer_in  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
+    from inventory.clips.listening import ask  # noqa: PLC0415 - likewise
+    from inventory.site.sending import send  # noqa: PLC0415 - likewise
+
+    settings, signer = given_settings(context, config, broker=broker, database=database), signer_in(sign)
+    who = whoever()
+    with looking(context, config, database) as store:
+        for sound in _sounds(store, which):
+            hand_over = lambda topic, payload: send(settings, "clips", {topic: payload})  # noqa: E731
+            clip = ask(store.clips, hand_over, signer, settings.prefix, sound, who, reason)
+            say(f"{sound.utterance_id}: {clip.state}; `clips list` shows how far it has come")
+
+
+@clip_commands.command("list", short_help="Which recordings came, or are to come.")
+def clips_list(
+    context: typer.Context, config: Config = None, database: Database = None, json_lines: Json = False
+) -> None:
+    """Show the recordings that were asked for, or came by themselves, the newest first, and how far each has come.
+
+    asked, arriving, here; gone: the device has none, or sends none, and says why; rejected: what came is not what it
+    had signed; removed: it was here. With --json one object a line.
+    """
+    with looking(context, config, database) as store:
+        found = store.clips.all()
+    if json_lines:
+        for one in found:
+            say(json.dumps({**asdict(one), "changed_at": timestamp(one.changed_at)}))
+        return
+    table = narrow(many(len(found), "recording"))
+    for heading in ("device", "since, UTC", "state", "chunks", "utterance"):
+        table.add_column(heading)
+    for one in found:
+        state = one.state if one.why is None else f"{one.state}: {one.why}"
+        of = f"{one.have}/{one.chunks}" if one.chunks else ""
+        table.add_row(f"{one.site}/{one.device}", f"{one.changed_at:%Y-%m-%d %H:%M:%S}", state, of, one.utterance_id)
+    show(table)
+
+
+@clip_commands.command("save", short_help="Put the sound of what was said into a file.")
+def clips_save(
+    context: typer.Context,
+    which: Which,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What is to be made: a FLAC file.")],
+    config: Config = None,
+    database: Database = None,
+) -> None:
+    """Put the sound of an utterance that is here into a file, if it still is what its device signed."""
+    from inventory.clips.clip_folder import ClipFolder  # noqa: PLC0415 - as above
+    from inventory.clips.listening import hear  # noqa: PLC0415 - as above
+
+    settings = given_settings(context, config, database=database)
+    with looking(context, config, database) as store:
+        heard = hear(store.clips, ClipFolder(settings.clips_folder), _sounds(store, which)[0])
+    try:
+        with plain_file.private(file, "w") as made:
+            made.write(heard)
+    except OSError as fault:
+        raise StorageFailed(f"{file}: {plainly(fault)}; name a file that can be written") from None
+
+
+@clip_commands.command("who", short_help="Who asked to hear it, when and why.")
+def clips_who(
+    context: typer.Context, which: Which, config: Config = None, database: Database = None, json_lines: Json = False
+) -> None:
+    """Show who asked to hear what was said, the newest first, and since when the device's journal knows of it."""
+    with looking(context, config, database) as store:
+        found = [(sound, one) for sound in _sounds(store, which) for one in store.clips.listened(sound)]
+    if json_lines:
+        for sound, one in found:
+            noted = None if one.noted_at is None else timestamp(one.noted_at)
+            told = {"who": one.who, "reason": one.reason, "asked_at": timestamp(one.asked_at), "noted_at": noted}
+            say(json.dumps({"utterance_id": sound.utterance_id, "request": one.request, **told}, ensure_ascii=False))
+        return
+    table = narrow(many(len(found), "time", "times"))
+    for heading in ("who", "asked, UTC", "the device knows", "reason"):
+        table.add_column(heading)
+    for _, one in found:
+        noted = "not yet" if one.noted_at is None else f"since {one.noted_at:%H:%M:%S}"
+        table.add_row(one.who, f"{one.asked_at:%Y-%m-%d %H:%M:%S}", noted, one.reason)
+    show(table)
+
+
+def _sounds(store: Store, which: str) -> list[SignedSound]:
+    found = store.clips.sounds(which)
+    if not found:
+        raise UnreadableInput(f"{which}: is no event and no utterance here; `rows --json` and `review list` tell ids")
+    return found

@@ -1,0 +1,120 @@
+"""`dockvoice inventory devices`: devices that are gone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edge.deliver.events import Topics
+from edge.errors import Misconfigured, Unavailable, Unfinished, UnreadableInput
+from edge.terminal.tables import many
+from inventory.cli.options import BrokerAt, Config, Database, given_settings, looking, say
+from inventory.store.keys import KeyDirectory, device_named
+
+if TYPE_CHECKING:
+    from inventory.repository import Store
+    from inventory.settings import InventorySettings
+    from inventory.site.retiring import At
+
+device_commands = typer.Typer(help="Devices that are gone.", no_args_is_help=True)
+
+Which = Annotated[
+    list[str] | None, typer.Argument(metavar="SITE/DEVICE", help="For example north/dock-3; several too.")
+]
+
+
+@device_commands.command("retire", short_help="Forget how a device is: it is gone for good.")
+def devices_retire(
+    context: typer.Context,
+    device: Which = None,
+    unknown: Annotated[
+        bool, typer.Option("--unknown", help="All that have no key and sent no event: who has no key is none of ours.")
+    ] = False,
+    anyway: Annotated[bool, typer.Option("--anyway", help="Also where something of it has not come.")] = False,
+    broker: BrokerAt = None,
+    config: Config = None,
+    database: Database = None,
+) -> None:
+    """Take a device out of the console and the API, revoke its keys, and take its status from the broker.
+
+    What it recorded stays, and so do its keys, with which `audit verify` checks it. Where events, entries or utterances
+    that wait for a person are known to be on it still, nothing is done without --anyway. Enrolled again, it is back.
+    """
+    if bool(device) == unknown:
+        raise typer.BadParameter("give SITE/DEVICE or --unknown")
+    settings = given_settings(context, config, broker=broker, database=database)
+    keys = KeyDirectory(settings.keys)
+    with looking(context, config, database) as store:
+        found = _unknown(store, keys) if unknown else [_named(one) for one in device or ()]
+        _see_known(store, keys, found)
+        if not anyway:
+            _see_owed(store, found)
+        for at in found:
+            _retire(store, keys, at)
+    say(
+        f"retired: {', '.join('/'.join(at) for at in found[:SHOWN])}"
+        if len(found) <= SHOWN
+        else f"retired: {many(len(found), 'device')}"
+    )
+    _clear(settings, found)
+
+
+SHOWN = 20  # So many are named.
+
+
+def _named(given: str) -> At:
+    try:
+        return device_named(given)
+    except ValueError as fault:
+        raise typer.BadParameter(str(fault), param_hint="SITE/DEVICE") from None
+
+
+def _unknown(store: Store, keys: KeyDirectory) -> list[At]:
+    from inventory.site import retiring  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
+
+    with store.transaction() as transaction:
+        return [at for at in retiring.unknown(transaction) if not keys.of(*at)]
+
+
+def _see_known(store: Store, keys: KeyDirectory, found: list[At]) -> None:
+    from inventory.site import retiring  # noqa: PLC0415 - see above
+
+    with store.transaction() as transaction:
+        lacking = ["/".join(at) for at in found if not (keys.of(*at) or retiring.is_known(transaction, at))]
+    if lacking:
+        told = f"{', '.join(lacking[:SHOWN])}: nothing is known of it"
+        raise UnreadableInput(f"{told}, and nobody is retired; `/v1/devices` and the console list them")
+
+
+def _see_owed(store: Store, found: list[At]) -> None:
+    from inventory.site import retiring  # noqa: PLC0415 - see above
+
+    with store.transaction() as transaction:
+        lost = [("/".join(at), owed) for at in found if (owed := retiring.owed(transaction, at))]
+    if lost:
+        told = "; ".join(f"{name}: {owed.told}" for name, owed in lost[:SHOWN])
+        raise Unfinished(f"{told}: let it send them first, or say --anyway, and they are lost here; nobody is retired")
+
+
+def _retire(store: Store, keys: KeyDirectory, at: At) -> None:
+    from datetime import UTC, datetime  # noqa: PLC0415
+
+    from inventory.site import retiring  # noqa: PLC0415 - see above
+
+    enrolled = bool(keys.of(*at))
+    with store.transaction() as transaction:
+        retiring.retire(transaction, at, datetime.now(UTC), enrolled=enrolled)
+    if enrolled:  # behind the other: whatever is said between is not kept once this is done
+        keys.revoke(*at, None)
+
+
+def _clear(settings: InventorySettings, found: list[At]) -> None:
+    """Take what they said from the broker; it is not believed any more, but others may listen."""
+    from inventory.site.sending import send  # noqa: PLC0415 - `dockvoice --help` waits for no MQTT
+
+    topics = {Topics(settings.prefix, *at).status: b"" for at in found}
+    try:
+        send(settings, "retire", topics, retain=True)
+    except (Unavailable, Misconfigured) as fault:
+        say(f"its status stays at the broker, and nobody here believes it: {fault}" if found else str(fault))

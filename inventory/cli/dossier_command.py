@@ -1,0 +1,150 @@
+"""`dockvoice inventory dossier`: everything of a trailer's visit, told, or in one signed file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edge.errors import UnreadableInput, plainly
+from inventory.audit import audit
+from inventory.cli.options import Config, Database, Json, given_settings, looking, say
+from inventory.forms import load_forms
+from inventory.store.keys import KeyDirectory
+
+if TYPE_CHECKING:
+    from inventory.dossier.visits import Gathered, Visit
+    from inventory.forms import Roles
+    from inventory.repository import Store
+
+Trailer = Annotated[str, typer.Argument(metavar="TRAILER", help="Its number, as it was said: 5501.")]
+Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="The file to make; none may be there yet.")]
+Bundles = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--bundle",
+        metavar="FILE",
+        readable=False,
+        help="A bundle of a device: its recordings go into the dossier. May be given repeatedly.",
+    ),
+]
+Which = Annotated[str | None, typer.Option("--visit", metavar="N|DATE", help="Which visit; the latest, if not given.")]
+Site = Annotated[str | None, typer.Option("--site", metavar="SITE", help="Where, if the trailer is known at several.")]
+Sign = Annotated[
+    Path | None,
+    typer.Option("--sign", metavar="FILE", readable=False, help="The inventory's private key; over dossier.key."),
+]
+Language = Annotated[str | None, typer.Option("--language", metavar="CODE", help="What the page is in: en, de, fr ….")]
+
+
+def dossier(
+    context: typer.Context,
+    trailer: Trailer,
+    out: Out = None,
+    bundle: Bundles = None,
+    visit: Which = None,
+    site: Site = None,
+    sign: Sign = None,
+    language: Language = None,
+    config: Config = None,
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Tell what a trailer was to bring and what it brought; with --out, write all of it into one signed file.
+
+    A visit lasts from its first notice, or its first entry behind the closing before, to the entry that closes the
+    trailer; until then it is still open. Recordings are people's voices: they go in only from the bundles that you name
+    (`dockvoice audit export --trailer` on a device). Whoever gets the file checks it with verify_dossier.py.
+    """
+    from inventory.dossier import dossier as dossiers  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
+    from inventory.dossier.device_bundle import clips_in  # noqa: PLC0415
+    from inventory.dossier.dossier_page import LANGUAGES  # noqa: PLC0415
+    from inventory.forms import roles  # noqa: PLC0415
+    from inventory.verify_dossier import summary  # noqa: PLC0415
+
+    settings = given_settings(context, config, database=database)
+    wording = language or settings.dossier.language
+    if wording not in LANGUAGES:
+        raise typer.BadParameter(f"found {wording!r}, allowed are {', '.join(LANGUAGES)}", param_hint="--language")
+    key = sign or settings.dossier.key
+    if out is not None and key is None:
+        raise typer.BadParameter("must be given, or dossier.key be set: nothing goes out unsigned", param_hint="--sign")
+    of = roles(load_forms(settings.forms), settings.dossier.receipts, settings.dossier.damages)
+    with looking(context, config, database) as store:
+        gathered = store.issues.gather(_site(store, trailer, of, site), trailer, of)
+    chosen = _visit(gathered, visit)
+    enrolled = KeyDirectory(settings.keys).all()
+    needed = {clip for one in chosen.said for clip in one.recordings} | {one.audio_sha256 for one in chosen.reviews}
+    clips = clips_in(bundle or (), needed)
+    content, files = dossiers.collected(chosen, gathered, enrolled, wording, clips)
+    made: dict[str, str] = {}
+    if out is not None and key is not None:
+        signer = audit.signer_in(key)
+        with looking(context, config, database) as store:
+            content["issue"] = store.issues.issued(gathered.site, trailer, chosen, content, files)
+        file = dossiers.made(chosen, gathered, enrolled, signer, wording, clips, lambda *_: content["issue"]).file
+        _write(out, file)
+        made = {"file": str(out), "sha256": hashlib.sha256(file).hexdigest(), "keyid": signer.public.keyid}
+    if as_json:
+        say(json.dumps({**content, **made}, ensure_ascii=False))
+        return
+    for line in summary(content):
+        say(line)
+    if out is not None:
+        states = [*content["clips"].values()]
+        say(f"signed with the key {made['keyid']}: tell this id to whoever is to check it")
+        say(f"{out}: written, as of {content['as_of']}, with {states.count('given')} of {len(states)} recordings")
+
+
+def _site(store: Store, trailer: str, of: Roles, given: str | None) -> str:
+    known = store.issues.sites(trailer, of)
+    if given is not None and given in known:
+        return given
+    if len(known) == 1 and given is None:
+        return known[0]
+    if not known:
+        raise UnreadableInput(
+            f"{trailer}: no list and no entry names this trailer; `inventory rows` shows what there is"
+        )
+    raise UnreadableInput(f"{trailer}: it is known at {', '.join(known)}; say which with --site")
+
+
+def _visit(of: Gathered, named: str | None) -> Visit:
+    """The visit of this number or day; without one, the latest of which an entry stands, or else the latest."""
+    from inventory.dossier.dossier_page import local_day  # noqa: PLC0415
+    from inventory.dossier.visits import shown  # noqa: PLC0415
+
+    visits = of.visits()
+    latest = shown(visits, of)
+    if latest is None:
+        raise UnreadableInput(f"{of.trailer}: nothing of this trailer is known at {of.site}")
+    if named is None:
+        return latest
+
+    def days(one: Visit) -> tuple[str, str]:
+        times = [one.began.isoformat(), *(of.story.root(said).moment.isoformat() for said in one.said)]
+        zone = next((said.data["workday"]["zone"] for said in one.said if "workday" in said.data), None)
+        found = [local_day(time, zone) for time in times]
+        return min(found), max(found)
+
+    found = [one for one in visits if named == str(one.number) or days(one)[0] <= named <= days(one)[1]]
+    if len(found) != 1:
+        there = "; ".join(f"{one.number}: {' to '.join(dict.fromkeys(days(one)))}" for one in visits)
+        raise UnreadableInput(f"--visit {named}: is {len(found)} of the visits of {of.trailer}, which are {there}")
+    return found[0]
+
+
+def _write(path: Path, file: bytes) -> None:
+    """A new file, readable by its owner only: it says who said what."""
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as made:
+            made.write(file)
+    except FileExistsError:
+        raise UnreadableInput(f"{path}: exists already; name another file") from None
+    except OSError as fault:
+        path.unlink(missing_ok=True)
+        raise UnreadableInput(f"{path}: cannot be written ({plainly(fault)}); name another file") from None

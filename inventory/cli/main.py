@@ -1,0 +1,455 @@
+"""`dockvoice inventory`: the receiving side's commands. To list them loads no database."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.progress import Progress as Bar
+from rich.table import Table
+
+from edge import plain_file
+from edge.deliver.events import timestamp
+from edge.errors import DockvoiceError, UnreadableInput
+from edge.hash_chain import Acknowledgement, Broken, KnownFaults, Wrong, acknowledgement_line
+from edge.terminal.tables import SafeConsole, log_to, many, show
+from inventory.audit import audit
+from inventory.cli.catalogue_commands import catalogue_commands
+from inventory.cli.clip_commands import clip_commands
+from inventory.cli.device_commands import device_commands
+from inventory.cli.dossier_command import dossier
+from inventory.cli.expect_command import expect
+from inventory.cli.flag_commands import flag_commands
+from inventory.cli.options import (
+    Config,
+    Database,
+    Given,
+    Json,
+    given_settings,
+    looking,
+    narrow,
+    say,
+    settings_of,
+    whoever,
+)
+from inventory.cli.review_commands import review_commands
+from inventory.cli.roster_command import roster
+from inventory.settings import InventorySettings
+from inventory.store.keys import KeyDirectory, device_named
+
+if TYPE_CHECKING:
+    from inventory.records import Progress, Row, WaitingOf
+    from inventory.repository import Store
+
+commands = typer.Typer()
+audits = typer.Typer(help="Show that what the devices wrote was not changed afterwards.", no_args_is_help=True)
+commands.add_typer(audits, name="audit")
+keys_commands = typer.Typer(help="Which devices may enter, and with which keys.", no_args_is_help=True)
+commands.add_typer(keys_commands, name="keys")
+commands.add_typer(device_commands, name="devices")
+commands.add_typer(review_commands, name="review")
+commands.add_typer(catalogue_commands, name="catalogue")
+commands.add_typer(flag_commands, name="flags")
+commands.add_typer(clip_commands, name="clips")
+commands.command("expect", short_help="What is expected at trailers and doors, for the devices.")(expect)
+commands.command("roster", short_help="Who may sign on at a site, for its devices.")(roster)
+
+commands.command("dossier", short_help="What a trailer was to bring and brought, in one signed file.")(dossier)
+
+MOST = 9_999_999_999  # The highest number of an event: ten digits, as schemas/events has them.
+
+
+@commands.callback(invoke_without_command=True, short_help="Apply each entry once, and answer with a receipt.")
+def inventory(
+    context: typer.Context,
+    config: Config = None,
+    broker: Annotated[
+        str | None, typer.Option("--broker", metavar="HOST:PORT", help="The MQTT broker, for example localhost:1883.")
+    ] = None,
+    database: Database = None,
+) -> None:
+    """Receive entries from the broker, apply each one once, and answer with a receipt.
+
+    Without a subcommand it runs until it is told to stop (Ctrl-C, or SIGTERM), and can be stopped at any moment: what
+    it had not committed comes again. With no --database the entries go to an SQLite file, inventory.db in the state
+    directory. `rows`, `count` and `gaps` look into the tables, also while it runs.
+
+    Options win over the environment (DOCKVOICE_INVENTORY_MQTT__HOST and so on), which wins over the file.
+    """
+    context.obj = Given(config, database)
+    if context.invoked_subcommand is None:
+        log_to(sys.stderr, logging.INFO, "%(asctime)s %(levelname)s %(message)s")
+        _consume(settings_of(config, broker=broker, database=database))
+
+
+@commands.command(short_help="Show the entries in the order in which they came.")
+def rows(
+    context: typer.Context,
+    config: Config = None,
+    database: Database = None,
+    json_lines: Json = False,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, max=MOST, metavar="N", help="Only the latest N.")
+    ] = None,
+) -> None:
+    """Show the entries in the order in which they came, amended and cancelled ones included.
+
+    With --json one object a line: event_id, site, device, sequence, form, fields, operator, recorded_at, received_at,
+    state (current, amended or cancelled) and replaces.
+    """
+    with looking(context, config, database) as store:
+        found = store.rows(limit)
+    if json_lines:
+        for row in found:
+            say(json.dumps(_plain(row), ensure_ascii=False))
+    else:
+        show(_table(found))
+
+
+@commands.command()
+def count(context: typer.Context, config: Config = None, database: Database = None, as_json: Json = False) -> None:
+    """Count what is in the tables.
+
+    rows: entries that stand. amended, cancelled: entries that no longer do. events: events applied. repeated: entries
+    beyond the first of one utterance, which must be 0. refused: events that broke a rule when it was their turn.
+    rejected: messages kept aside because they are not events, or used a number or an id that was had before. waiting:
+    events that consumers who share the work hold until what comes before them is here, of how many devices, since when.
+    """
+    with looking(context, config, database) as store:
+        counts, waiting = asdict(store.count()), store.batches.waiting()
+    if as_json:
+        since = None if waiting.since is None else timestamp(waiting.since)
+        say(json.dumps({**counts, "waiting": {**asdict(waiting), "since": since}}))
+        return
+    for name, number in counts.items():
+        say(f"{name:<10}{number:>8}")
+    if waiting.since is not None:
+        of_whom = f"of {many(waiting.devices, 'device')}, since {waiting.since:%Y-%m-%d %H:%M:%S} UTC"
+        say(f"{'waiting':<10}{waiting.events:>8}  {of_whom}")
+
+
+Key = Annotated[
+    list[Path] | None, typer.Option("--key", metavar="FILE", help="A device's public key; may be given repeatedly.")
+]
+Keys = Annotated[
+    Path | None,
+    typer.Option("--keys", metavar="DIR", help="All public keys, *.pem, in there; unset: those enrolled here."),
+]
+UnsignedUntil = Annotated[
+    int,
+    typer.Option(
+        "--unsigned-until", min=0, metavar="NUMBER", help="The last event from before events were signed; none else."
+    ),
+]
+
+
+@audits.command("verify", short_help="Is what each device sent still as it was signed?")
+def audit_verify(
+    context: typer.Context,
+    device: Annotated[
+        str | None, typer.Option("--device", metavar="SITE/DEVICE", help="Only this one; without: all of them.")
+    ] = None,
+    key: Key = None,
+    keys: Keys = None,
+    unsigned_until: UnsignedUntil = 0,
+    acknowledged: Annotated[
+        Path | None, typer.Option("--acknowledged", metavar="FILE", help="What is known to be wrong.")
+    ] = None,
+    by: Annotated[
+        list[Path] | None,
+        typer.Option("--by", metavar="FILE", help="The public key of who may acknowledge; may be given repeatedly."),
+    ] = None,
+    config: Config = None,
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Follow the events of each device as they came: links, signatures, gaps, and the entries made of them.
+
+    Names the first event with which something is wrong. Exit code 1 for that, and for what nothing shows to be whole:
+    an entry that the device withheld, an entry without an event, events out of turn, a device without events, a key
+    that signed none. None but the keys that are given may have signed, else those that are enrolled here, each for its
+    own device, and every event must be signed. Where no key is there at all, nothing is checked but links, and that is
+    1 too. `dockvoice audit key` on a device prints its public key.
+    """
+    known = _believed(context, config, key, keys)
+    words, trusted = (
+        audit.read_acknowledgements(acknowledged),
+        {one.keyid: one for one in map(audit.read_key, by or ())},
+    )
+    with looking(context, config, database) as store:
+        reports = [
+            _audited(store, of, known, unsigned_until, KnownFaults(words, trusted, f"{of.site}/{of.device}"))
+            for of in audit.devices(store, device)
+        ]
+    for report in reports:
+        say(json.dumps(report.as_json()) if as_json else "\n".join(report.lines()))
+    signed = {span.keyid for report in reports for span in report.spans}
+    looked_at_all = not device and not any(report.broken for report in reports)
+    idle = sorted(known.awaited - signed) if known is not None and looked_at_all else []
+    for keyid in idle:
+        nothing = {"whole": False, "keyid": keyid, "events": 0}
+        say(json.dumps(nothing) if as_json else f"{keyid}: NO EVENT is signed with this key")
+    if not reports and not as_json:
+        say("NO EVENT of any device is here")
+    if idle or not reports or not all(report.whole for report in reports):
+        raise typer.Exit(1)
+
+
+@audits.command("acknowledge", short_help="What is wrong there is known: go on behind it.")
+def audit_acknowledge(
+    context: typer.Context,
+    sequence: Annotated[int, typer.Argument(metavar="NUMBER", help="Where `verify` finds something wrong.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What is known to be wrong; a line is added to it.")],
+    *,
+    device: Annotated[str, typer.Option("--device", metavar="SITE/DEVICE", help="Of which device.")],
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, in your words; kept with your name.")],
+    sign: Annotated[Path, typer.Option("--sign", metavar="FILE", help="Your private key: Ed25519, PEM.")],
+    key: Key = None,
+    keys: Keys = None,
+    unsigned_until: UnsignedUntil = 0,
+    config: Config = None,
+    database: Database = None,
+) -> None:
+    """Say that what `verify` finds wrong at this event is known, and why: from then on it goes on behind it.
+
+    Give the same keys as to `verify`, or none as there. It excuses what is wrong there now, and nothing that is changed
+    afterwards.
+    `openssl genpkey -algorithm ed25519` makes a private key, and `openssl pkey -pubout` the public one of it, for
+    `verify --acknowledged FILE --by PUBLIC.pem`.
+    """
+    signer = audit.signer_in(sign)
+    words = audit.read_acknowledgements(file if file.exists() else None)
+    known = KnownFaults(words, {signer.public.keyid: signer.public}, device)
+    with looking(context, config, database) as store:
+        (of,) = audit.devices(store, device)
+        report = _audited(store, of, _believed(context, config, key, keys), unsigned_until, known)
+    wrong = report.broken or next((Broken(number, Wrong.WITHHELD) for number in report.withheld), None)
+    if wrong is None or wrong.sequence != sequence or report.found is None:
+        at = "nothing is wrong" if wrong is None else f"the first thing wrong is at {wrong.sequence}"
+        raise UnreadableInput(f"{sequence}: {at}; `dockvoice inventory audit verify` tells what can be acknowledged")
+    who, at = whoever(), timestamp(datetime.now(UTC))
+    word = Acknowledgement(device, sequence, wrong.wrong, report.found, who, reason, at).signed(signer)
+    try:
+        with plain_file.private(file, "a") as kept:
+            kept.write(acknowledgement_line(word).encode())
+    except OSError as fault:
+        raise UnreadableInput(f"{file}: {fault.strerror}; name a file that can be written") from None
+    typer.echo(f"{device} {sequence}: acknowledged; {wrong.wrong.told}")
+
+
+def _believed(
+    context: typer.Context, config: Path | None, key: list[Path] | None, keys: Path | None
+) -> audit.Believed | None:
+    return audit.believed(key or (), keys, given_settings(context, config).keys)
+
+
+def _audited(
+    store: Store, of: Progress, believed: audit.Believed | None, unsigned_until: int, known: KnownFaults
+) -> audit.Report:
+    """The audit of one device, with a bar on a terminal."""
+    keys = None if believed is None else believed.of(of.site, of.device)
+    console = SafeConsole(stderr=True)
+    with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(f"{of.site}/{of.device}", total=of.handled)
+        tell = lambda done: bar.update(task, completed=done)  # noqa: E731
+        return audit.verify(store, of, keys, tell, unsigned_until=unsigned_until, known=known)
+
+
+Directory = Annotated[
+    Path | None,
+    typer.Option("--directory", metavar="DIR", help="Where the keys are, over the settings."),
+]
+Which = Annotated[str, typer.Argument(metavar="SITE/DEVICE", help="For example north/dock-3.")]
+KeyFile = Annotated[
+    Path, typer.Argument(metavar="FILE", readable=False, help="What `dockvoice audit key` printed on the device.")
+]
+
+
+@keys_commands.command("enrol", short_help="Let a device enter.")
+def keys_enrol(
+    context: typer.Context, device: Which, file: KeyFile, config: Config = None, directory: Directory = None
+) -> None:
+    """Take the events of a device that are signed with this key. Works beside a running inventory, at once.
+
+    `dockvoice audit key` on the device prints its key and the key's id: compare the id with the one that is told here.
+    """
+    key = audit.read_key(file)
+    enrolled = _keys(context, config, directory).enrol(*_device(device), key)
+    say(f"{enrolled.site}/{enrolled.device}: enters with key {enrolled.keyid}")
+    if floors := _floors(context, config, enrolled.site):
+        named = ", ".join(f"{json.dumps(name) if '/' in name else name} = {one}" for name, one in floors.items())
+        say(f"for [deliver] of its settings, so that it takes nothing older: floors = {{ {named} }}")
+
+
+def _floors(context: typer.Context, config: Path | None, site: str) -> dict[str, int]:
+    """The versions that were published last at a site, as a device's settings name them; none without a database."""
+    try:
+        with looking(context, config, None) as store:
+            from inventory.site.numbering import floors  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
+
+            with store.transaction() as transaction:
+                found = floors(transaction, site)
+            lists = [
+                one.expected.version for one in store.lists.all() if one.expected.site == site and one.expected.lines
+            ]
+    except DockvoiceError:  # keys are files, and enrolled also where no database is at hand
+        return {}
+    named = {name if name == "roster" else f"catalogue/{name}": one for name, one in sorted(found.items())}
+    return named | ({"expected": min(lists)} if lists else {})
+
+
+@keys_commands.command("rotate", short_help="Take a new key in the place of a device's others.")
+def keys_rotate(
+    context: typer.Context,
+    device: Which,
+    file: KeyFile,
+    upto: Annotated[
+        int | None,
+        typer.Option(
+            "--upto",
+            metavar="N",
+            min=0,
+            max=MOST,
+            help="The last number that the old key signed; unset: as handled here.",
+        ),
+    ] = None,
+    config: Config = None,
+    database: Database = None,
+    directory: Directory = None,
+) -> None:
+    """Take a new key in the place of a device's others, which count for what they signed before and for nothing later.
+
+    Let the device send what it owes first (`dockvoice queue unsettled`), then move its device.key away and start it.
+    """
+    key = audit.read_key(file)
+    site, name = _device(device)
+    if upto is None:
+        with looking(context, config, database) as store:
+            found = [of.handled for of in store.progress() if (of.site, of.device) == (site, name)]
+        upto = found[0] if found else 0
+    keys = _keys(context, config, directory)
+    enrolled = keys.rotate(site, name, key, upto)
+    upto = max((one.last for one in keys.of(site, name).values() if one.last is not None), default=upto)
+    say(f"{device}: enters with key {enrolled.keyid}; its keys before count up to number {upto}")
+
+
+@keys_commands.command("revoke", short_help="Let a device, or one of its keys, enter no more.")
+def keys_revoke(
+    context: typer.Context,
+    device: Which,
+    keyid: Annotated[str | None, typer.Option("--keyid", metavar="ID", help="This key; unset: all it has.")] = None,
+    config: Config = None,
+    directory: Directory = None,
+) -> None:
+    """Let nothing more enter that is signed with the key: it was stolen, or the device is gone. Takes effect at once.
+
+    What was applied before stays, and its signatures can still be checked.
+    """
+    gone = _keys(context, config, directory).revoke(*_device(device), keyid)
+    say(f"{device}: revoked {', '.join(one.keyid for one in gone) or 'before; nothing to do'}")
+
+
+@keys_commands.command("list", short_help="Which devices may enter, and with which keys.")
+def keys_list(
+    context: typer.Context, config: Config = None, directory: Directory = None, json_lines: Json = False
+) -> None:
+    """Show the keys that are enrolled. With --json one object a line: site, device, keyid, state and public_key."""
+    found = _keys(context, config, directory).all()
+    if json_lines:
+        for one in found:
+            told = {name: getattr(one, name) for name in ("site", "device", "keyid", "state")}
+            say(json.dumps({**told, "public_key": one.key.pem.decode("ascii")}))
+        return
+    table = narrow(many(len(found), "key"))
+    for heading in ("device", "key", "state"):
+        table.add_column(heading)
+    for one in found:
+        table.add_row(f"{one.site}/{one.device}", one.keyid, one.state)
+    show(table)
+
+
+def _device(given: str) -> tuple[str, str]:
+    try:
+        return device_named(given)
+    except ValueError as fault:
+        raise typer.BadParameter(str(fault), param_hint="SITE/DEVICE") from None
+
+
+def _keys(context: typer.Context, config: Path | None, directory: Path | None) -> KeyDirectory:
+    given = context.find_object(Given) or Given()
+    return KeyDirectory(directory or settings_of(config or given.config).keys)
+
+
+@commands.command(short_help="How far each device has come, and what is missing.")
+def gaps(context: typer.Context, config: Config = None, database: Database = None, json_lines: Json = False) -> None:
+    """Show how far the events of each device have come, and which are missing.
+
+    A device sends again what is missing, by itself, as soon as it can reach the broker. With --json one object a line:
+    site, device, handled (applied or refused, without a gap), highest (ever seen), missing ([from, to] or null),
+    heard_at and held: how many events of those are here and wait for the ones before them, the number of the first, and
+    since when; or null.
+    """
+    with looking(context, config, database) as store:
+        found, held = store.progress(), store.batches.waiting_by_device()
+    if json_lines:
+        for progress in found:
+            waits = held.get((progress.site, progress.device))
+            told = {**asdict(progress), "missing": progress.missing, "heard_at": timestamp(progress.heard_at)}
+            say(json.dumps({**told, "held": waits and {**asdict(waits), "since": timestamp(waits.since)}}))
+    else:
+        show(_gaps(found, held))
+
+
+def _consume(settings: InventorySettings) -> None:
+    from inventory.cli.service import serve  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
+
+    serve(settings)
+
+
+def _plain(row: Row) -> dict[str, object]:
+    moments = {"recorded_at": timestamp(row.recorded_at), "received_at": timestamp(row.received_at)}
+    return {**asdict(row), **moments}
+
+
+def _table(found: list[Row]) -> Table:
+    table = narrow(many(len(found), "entry", "entries"))
+    signed = any(row.operator for row in found)  # where nobody signs on, the room is the entries'
+    for heading in ("device", "number", "recorded, UTC", "entry", *(["operator"] if signed else []), "state"):
+        table.add_column(heading)
+    for row in found:
+        values = " ".join(f"{name}={value}" for name, value in row.fields.items())
+        table.add_row(
+            f"{row.site}/{row.device}",
+            str(row.sequence),
+            f"{row.recorded_at:%Y-%m-%d %H:%M:%S}",
+            f"{row.form} {values}",
+            *([row.operator or ""] if signed else []),
+            row.state,
+        )
+    return table
+
+
+def _gaps(found: list[Progress], held: Mapping[tuple[str, str], WaitingOf]) -> Table:
+    lacking = sum(progress.missing is not None for progress in found)
+    table = narrow(f"{many(len(found), 'device')}, {lacking} with a gap")
+    for heading in ("device", "handled up to", "missing", *(["held of these, UTC"] if held else []), "last heard, UTC"):
+        table.add_column(heading)
+    for progress in found:
+        missing = "" if progress.missing is None else "{} to {}".format(*progress.missing)
+        waits = held.get((progress.site, progress.device))
+        told = "" if waits is None else f"{waits.events}, from {waits.first} on, since {waits.since:%Y-%m-%d %H:%M:%S}"
+        table.add_row(
+            f"{progress.site}/{progress.device}",
+            str(progress.handled),
+            missing,
+            *([told] if held else []),
+            f"{progress.heard_at:%Y-%m-%d %H:%M:%S}",
+        )
+    return table

@@ -1,0 +1,133 @@
+"""What the inventory's commands share: options, settings, a look into the tables, lines and tables for people."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from edge.config import LEVEL, broker_address, load
+from edge.errors import UnreadableInput
+from edge.terminal.plain_text import in_lines
+from inventory.settings import InventorySettings
+from inventory.site.table_file import FaultyFile
+
+if TYPE_CHECKING:
+    from edge.hash_chain import Signer
+    from inventory.repository import Store
+
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        "-c",
+        metavar="FILE",
+        readable=False,
+        help="Settings file; every key is explained in config/inventory.toml.",
+    ),
+]
+Database = Annotated[
+    str | None,
+    typer.Option(
+        "--database",
+        metavar="URL",
+        help="SQLAlchemy URL: sqlite:////path/inventory.db or postgresql+psycopg://user@host/name. "
+        "A password in it can be seen by every user of the machine: better in DOCKVOICE_INVENTORY_DATABASE.",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table for people.")]
+Sign = Annotated[
+    Path | None, typer.Option("--sign", metavar="FILE", readable=False, help="Your private key: Ed25519, PEM.")
+]
+BrokerAt = Annotated[str | None, typer.Option("--broker", metavar="HOST:PORT", help="The MQTT broker.")]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The options before the subcommand; those behind it win."""
+
+    config: Path | None = None
+    database: str | None = None
+
+
+@contextmanager
+def looking(context: typer.Context, config: Path | None, database: str | None) -> Iterator[Store]:
+    """The tables that the settings name, to look into."""
+    settings = given_settings(context, config, database=database)
+    from inventory.repository import Store  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
+
+    with closing(Store.open(settings.database_url, create=False)) as store:
+        yield store
+
+
+def given_settings(
+    context: typer.Context, config: Path | None, *, broker: str | None = None, database: str | None = None
+) -> InventorySettings:
+    """The settings that the options before and behind the subcommand name."""
+    given = context.find_object(Given) or Given()
+    return settings_of(config or given.config, broker=broker, database=database or given.database)
+
+
+def settings_of(config: Path | None, *, broker: str | None = None, database: str | None = None) -> InventorySettings:
+    """The settings, with what the command line says over them."""
+    overrides: dict[str, Any] = {}
+    if broker is not None:
+        overrides["mqtt"] = broker_address(broker)
+    if database is not None:
+        overrides["database"] = database
+    return load(InventorySettings, config, **overrides)
+
+
+def say(told: str) -> None:
+    """Tell whoever called the command; what came from outside cannot steer a terminal."""
+    typer.echo(in_lines(told))
+
+
+def narrow(title: str) -> Table:
+    """A table without edges and with one blank between columns: 80 of them, or 60, are soon filled."""
+    return Table(
+        title=title, title_justify="left", box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0)
+    )
+
+
+def whoever() -> str:
+    """Who calls the command, as it goes on record."""
+    return os.environ.get("SUDO_USER") or getpass.getuser()
+
+
+def site_of(given: str | None) -> str:
+    """The site whose devices are meant. Raises typer.BadParameter."""
+    if given is None or not LEVEL.fullmatch(given):
+        raise typer.BadParameter(f"found {given!r}, allowed is the name of the devices' site", param_hint="--site")
+    return given
+
+
+def signer_of(given: Path | None) -> Signer:
+    """Who signs it. Raises typer.BadParameter, and what reading a key raises."""
+    if given is None:
+        raise typer.BadParameter("must be given: devices take it only with a signature", param_hint="--sign")
+    from inventory.audit.audit import signer_in  # noqa: PLC0415 - `dockvoice --help` waits for no cryptography
+
+    return signer_in(given)
+
+
+def whole(read: Callable[[Path], T], file: Path) -> T:
+    """What a file says, if nothing in it is wrong; else its faults, a line each. Raises UnreadableInput."""
+    try:
+        return read(file)
+    except FaultyFile as found:
+        if len(found.faults) == 1:
+            raise
+        for fault in found.faults:
+            say(fault)
+        raise UnreadableInput(f"{file}: {len(found.faults)} faults; nothing was published") from None

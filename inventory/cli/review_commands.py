@@ -1,0 +1,133 @@
+"""`dockvoice inventory review`: what waits for a person on the devices, shown, and decided about from here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edge.errors import UnreadableInput
+from edge.terminal.tables import many, show
+from inventory.audit import audit
+from inventory.cli.options import BrokerAt, Config, Database, Json, given_settings, looking, narrow, say, whoever
+
+review_commands = typer.Typer(help="What waits for a person on the devices.", no_args_is_help=True)
+
+
+@review_commands.command("list", short_help="What waits for a person on the devices.")
+def review_list(
+    context: typer.Context,
+    config: Config = None,
+    database: Database = None,
+    json_lines: Json = False,
+    every: Annotated[bool, typer.Option("--all", help="Also what was decided, and how.")] = False,
+) -> None:
+    """Show what the devices have put aside for a person, with what is known of it, the oldest first.
+
+    A device tells it again at each connection. `dockvoice queue accept` and `discard` on the device decide about it,
+    also while its agent runs; so does its operator, who asks "what is open?". With --json one object a line.
+    """
+    from inventory.reviews.reviews import as_json  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
+
+    with looking(context, config, database) as store:
+        found = store.reviews(every=every)
+    if json_lines:
+        for one in found:
+            say(json.dumps(as_json(one), ensure_ascii=False))
+        return
+    table = narrow(many(len(found), "review"))
+    for heading in ("device", "told, UTC", "state", "known", "doubtful", "utterance"):
+        table.add_column(heading)
+    for one in found:
+        table.add_row(
+            f"{one.site}/{one.device}",
+            f"{one.told_at:%Y-%m-%d %H:%M:%S}",
+            one.state if one.decided_by is None else f"{one.state} by {one.decided_by}",
+            f"{one.form} " + " ".join(f"{name}={value}" for name, value in one.fields.items()),
+            " ".join(f"{name}:{why}" for name, why in one.doubtful.items()) or one.reason or "",
+            one.utterance_id,
+        )
+    show(table)
+
+
+Utterance = Annotated[str, typer.Argument(metavar="UTTERANCE", help="Its id, as `review list` shows it.")]
+Sign = Annotated[Path, typer.Option("--sign", metavar="FILE", readable=False, help="Your private key: Ed25519, PEM.")]
+Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, in your words; kept with your name.")]
+
+
+def _plainly(decision: str, short_help: str, told: str) -> None:
+    """A command that decides without more: accept and discard differ in a word."""
+
+    @review_commands.command(decision, short_help=short_help, help=told)
+    def decide(
+        context: typer.Context,
+        utterance: Utterance,
+        sign: Sign,
+        reason: Why,
+        broker: BrokerAt = None,
+        config: Config = None,
+        database: Database = None,
+    ) -> None:
+        _decide(context, decision, utterance, (), sign, reason, broker, config, database)
+
+
+_plainly(
+    "accept",
+    "It is as it was understood.",
+    """Let the device record it as it was understood. The device must name the public key in deliver.decisions_key.
+
+    The device takes a decision once, while it is still open there as it is shown here, and tells the operator; `review
+    list --all` shows what became of it. `openssl genpkey -algorithm ed25519` makes a key.
+    """,
+)
+
+
+@review_commands.command("correct", short_help="It is with these values.")
+def review_correct(
+    context: typer.Context,
+    utterance: Utterance,
+    field: Annotated[list[str], typer.Option(metavar="NAME=VALUE", help="What was said; repeatable.")],
+    sign: Sign,
+    reason: Why,
+    broker: BrokerAt = None,
+    config: Config = None,
+    database: Database = None,
+) -> None:
+    """Let the device record it with these values over what was understood; else as `accept`."""
+    _decide(context, "correct", utterance, field, sign, reason, broker, config, database)
+
+
+_plainly("discard", "It is given up.", "Let the device give it up; else as `accept`.")
+
+
+def _decide(
+    context: typer.Context,
+    decision: str,
+    utterance: str,
+    fields: Sequence[str],
+    sign: Path,
+    reason: str,
+    broker: str | None,
+    config: Path | None,
+    database: str | None,
+) -> None:
+    from inventory.reviews.deciding import message  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
+    from inventory.site.sending import send  # noqa: PLC0415 - nor for MQTT
+
+    signer = audit.signer_in(sign)
+    values = dict(one.partition("=")[::2] for one in fields)
+    if wrong := [one for one in fields if "=" not in one or not one.partition("=")[2]]:
+        raise typer.BadParameter(f"found {wrong[0]!r}, allowed is NAME=VALUE", param_hint="--field")
+    with looking(context, config, database) as store:
+        found = [one for one in store.reviews() if one.utterance_id == utterance]
+    if not found:
+        raise UnreadableInput(f"{utterance}: waits on no device; `dockvoice inventory review list` shows what does")
+    (review,) = found
+    settings = given_settings(context, config, broker=broker, database=database)
+    topic, body = message(review, decision, values, whoever(), reason, signer, settings.prefix, datetime.now(UTC))
+    send(settings, "review", {topic: body})
+    say(f"{utterance}: sent to {review.site}/{review.device}; `review list --all` shows what became of it")

@@ -1,0 +1,97 @@
+"""The receiving side put together: broker, forms, database and the loop between them."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from contextlib import closing
+from datetime import timedelta
+
+from edge.deliver.events import Topics, encode, presence
+from edge.deliver.mqtt import Session
+from edge.deliver.mqtt_client import Will
+from inventory.audit.audit import signer_in
+from inventory.clips.clip_desk import ClipDesk
+from inventory.clips.clip_folder import ClipFolder
+from inventory.dossier.dossier_desk import Desk, DossierWriter
+from inventory.forms import Forms, load_forms, roles
+from inventory.ingest.consumer import Consumer, Inbox
+from inventory.ingest.together import Together
+from inventory.repository import Aside, Store
+from inventory.settings import InventorySettings
+from inventory.store.keys import KeyDirectory
+
+log = logging.getLogger("inventory")
+
+
+def serve(settings: InventorySettings) -> None:
+    """Apply events until SIGTERM or SIGINT. Must run in the main thread, where signals arrive.
+
+    Raises Misconfigured, Unavailable or StorageFailed where it cannot begin, or go on.
+    """
+    settings.demand_owner()
+    forms = load_forms(settings.forms)
+    if settings.mqtt.exposed:
+        log.warning("mqtt.insecure: %s; set tls = true, with a broker that has a certificate", settings.mqtt.exposed)
+    largest = int(settings.message_kb * 1000)
+    aside = Aside(largest, int(settings.rejected_mb * 1_000_000), timedelta(days=settings.rejected_days))
+    keys, every = KeyDirectory(settings.keys), Topics.every(settings.prefix)
+    # What is retained, and what comes piece by piece in turn, goes to every consumer.
+    entries, reviews = (_shared(topic, settings.consumer.share) for topic in (every.entries, every.reviews))
+    with closing(Store.open(settings.database_url, aside=aside)) as store:
+        inbox: Inbox = Inbox()
+        here = Topics.consumer(settings.prefix, settings.client_id)
+        session = Session(
+            settings.mqtt,
+            client_id=settings.client_id,
+            receive=inbox.put,
+            subscriptions=(every.status, entries) if settings.trust_first_use else (entries,),
+            wishes=(reviews, every.clips, *(() if settings.trust_first_use else (every.status,))),
+            will=Will(here, encode(presence("offline", settings.client_id))),
+            manual_ack=True,
+            at_once=settings.consumer.batch,
+        )
+        dossiers = _dossiers(settings, store, forms, keys)
+        consumer = Consumer(
+            session,
+            store,
+            forms,
+            inbox,
+            prefix=settings.prefix,
+            client_id=settings.client_id,
+            keys=keys,
+            trust_first_use=settings.trust_first_use,
+            largest=largest,
+            reviews=store,
+            statuses=store.statuses,
+            dossiers=dossiers,
+            together=_together(settings, store),
+            clips=ClipDesk(store.clips, ClipFolder(settings.clips_folder, settings.clips.free_mb), settings.clips),
+        )
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda _number, _frame: consumer.stop())
+        log.info("entries of %s go to %s", ", ".join(forms), store.where)
+        try:
+            consumer.run()
+        finally:
+            if dossiers is not None:
+                dossiers.stop()
+        log.info("stopped")
+
+
+def _shared(topic: str, name: str | None) -> str:
+    return topic if name is None else f"$share/{name}/{topic}"
+
+
+def _together(settings: InventorySettings, store: Store) -> Together:
+    ours = settings.consumer
+    return Together(store.batches, ours.batch, None if ours.share is None else timedelta(seconds=ours.hold_s))
+
+
+def _dossiers(settings: InventorySettings, store: Store, forms: Forms, keys: KeyDirectory) -> DossierWriter | None:
+    """Who writes dossiers; None where the settings name no folder. Raises UnreadableInput for a key that is none."""
+    ours = settings.dossier
+    if ours.folder is None or ours.key is None:
+        return None
+    of = roles(forms, ours.receipts, ours.damages)
+    return DossierWriter(Desk(store.issues, of, keys, signer_in(ours.key), ours.folder, ours.language))

@@ -1,0 +1,1 @@
+"""Recordings that devices send: where they are kept, who hears them."""

@@ -1,0 +1,139 @@
+"""The desk of clips: what a device says of a recording, kept and answered; requests on their way; room on the disk.
+
+It works in the consumer's loop, behind all entries. A full disk costs the clip its turn and no entry: the device offers
+it again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from edge.deliver.clips import (
+    Answer,
+    ClipChunk,
+    ClipGone,
+    ClipOffered,
+    ClipReceipt,
+    RequestNoted,
+    clip_receipt,
+    read_clip,
+)
+from edge.deliver.events import Topics
+from edge.errors import plainly
+from inventory.clips.clip_folder import MB, ClipFolder
+from inventory.clips.clip_store import ClipStore
+from inventory.clips.clips import ClipState, SignedSound, ToSend
+from inventory.settings import ClipSettings
+
+log = logging.getLogger("inventory")
+
+AGAIN = timedelta(days=7)
+"""A request that no device has noted goes again at each connection for so long: as long as a broker keeps its copy."""
+
+TIDY_S = timedelta(minutes=10)  # How often it is looked what has outlived its time, besides after each clip.
+
+
+class ClipDesk:
+    """For the consumer's thread."""
+
+    def __init__(
+        self,
+        clips: ClipStore,
+        folder: ClipFolder,
+        settings: ClipSettings,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._clips = clips
+        self._folder = folder
+        self._settings = settings
+        self._now = now
+        self._tidied: datetime | None = None
+        self._told = False
+
+    def take(self, payload: bytes, sender: Topics) -> bytes | None:
+        """Keep what the device says; the answer to it. Raises MalformedMessage, Unavailable."""
+        said = read_clip(payload, sender)
+        match said:
+            case RequestNoted(_, request):
+                self._clips.noted(sender.site, sender.device, request)
+                return None
+            case ClipGone(utterance_id, why):
+                log.info("%s of %s: no sound comes: %s", utterance_id, sender.source, why)
+                return clip_receipt(self._clips.gone(sender.site, sender.device, said), self._now())
+            case _:
+                answer = self._kept(sender, said)
+                self._look(sender, answer)
+                return clip_receipt(answer, self._now())
+
+    def to_send(self, *, again: bool) -> list[ToSend]:
+        """The requests that are to be handed to the broker; `again`: also those that may have been lost on the way."""
+        return self._clips.to_send(self._now() - AGAIN if again else None)
+
+    def sent(self, request: str) -> None:
+        """The broker has this request. Raises Unavailable."""
+        self._clips.sent(request)
+
+    def beat(self) -> None:
+        """To be called now and then: what has outlived its time goes. Raises Unavailable."""
+        if self._tidied is None:
+            self._sweep()
+        if self._tidied is None or self._now() - self._tidied >= TIDY_S:
+            self._tidy()
+
+    def _kept(self, sender: Topics, said: ClipOffered | ClipChunk) -> ClipReceipt:
+        try:
+            size = said.bytes if isinstance(said, ClipOffered) else len(said.data)
+            if (lacks := self._folder.lacks(size)) and not self._make_room(lacks, size):
+                return self._put_off(said.utterance_id, f"less than {self._settings.free_mb:g} MB are free")
+            if isinstance(said, ClipOffered):
+                answer = self._clips.offered(sender.site, sender.device, said)
+            else:
+                answer = self._clips.arrived(sender.site, sender.device, said, self._folder)
+        except OSError as fault:
+            return self._put_off(said.utterance_id, plainly(fault))
+        self._told = False
+        return answer
+
+    def _make_room(self, lacks: int, size: int) -> bool:
+        """Let the oldest go, as much as is wanting."""
+        here = sum(one.kept for one in self._clips.all(ClipState.HERE))
+        if here < lacks:
+            return False
+        self._tidy(budget=here - lacks)
+        return not self._folder.lacks(size)
+
+    def _put_off(self, utterance_id: str, why: str) -> ClipReceipt:
+        if not self._told:
+            log.warning("%s: no clip can be kept: %s; devices offer theirs again", self._folder.folder, why)
+        self._told = True
+        return ClipReceipt(utterance_id, Answer.LATER)
+
+    def _look(self, sender: Topics, answer: ClipReceipt) -> None:
+        if answer.answer is Answer.HERE:
+            log.info("%s of %s: its sound is here", answer.utterance_id, sender.source)
+            self._tidy()
+        elif answer.answer is Answer.REJECTED:
+            log.error("%s of %s: rejected: what came is not what it signed", answer.utterance_id, sender.source)
+            self._remove([SignedSound(sender.site, sender.device, answer.utterance_id, "")])
+
+    def _tidy(self, budget: int | None = None) -> None:
+        self._tidied = self._now()
+        most = int(self._settings.budget_mb * MB) if budget is None else budget
+        self._remove(self._clips.outlived(timedelta(days=self._settings.days), most))
+
+    def _sweep(self) -> None:
+        """What a crash left between the row and the file; and what somebody took out of the folder."""
+        here = self._clips.all(ClipState.HERE)
+        try:
+            self._folder.sweep([one.sound for one in (*here, *self._clips.all(ClipState.ARRIVING))])
+        except OSError as fault:
+            log.warning("%s: %s", self._folder.folder, plainly(fault))
+
+    def _remove(self, sounds: list[SignedSound]) -> None:
+        for sound in sounds:
+            try:
+                self._folder.remove(sound)
+            except OSError as fault:
+                log.warning("%s: %s; it goes at the next start", self._folder.folder, plainly(fault))

@@ -1,0 +1,97 @@
+"""The folder of clips: the sound that devices sent, a file for each utterance, whole only where the table says so.
+
+The name of a file is a hash of whose it is: nothing that came over the network becomes a path.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Collection
+from pathlib import Path
+
+from edge.errors import UnreadableInput, plainly
+from inventory.clips.clips import Clip, ClipState, SignedSound
+
+MB = 1_000_000  # Bytes.
+SUFFIX = ".flac"
+
+
+class NoSound(UnreadableInput):
+    """There is nothing to hear; the line says why."""
+
+
+class ClipFolder:
+    """The files. Safe for several processes where each holds the row of a clip while it writes it."""
+
+    def __init__(self, folder: Path, free_mb: float = 0) -> None:
+        """`free_mb`: so much of its disk is left to everything else."""
+        self.folder = folder
+        self._free = int(free_mb * MB)
+
+    def lacks(self, size: int) -> int:
+        """How many bytes of room are wanting for so many more. Raises OSError."""
+        self._make()
+        return max(0, size + self._free - shutil.disk_usage(self.folder).free)
+
+    def append(self, sound: SignedSound, offset: int, data: bytes) -> bool:
+        """Put these bytes behind the first `offset`, safe on the disk; False where so many are not there.
+
+        What stands behind them, of a try that was cut off, goes. Raises OSError.
+        """
+        self._make()
+        path = self._path(sound)
+        is_new = not path.exists()
+        with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b") as file:
+            if file.seek(0, os.SEEK_END) < offset:
+                return False
+            file.truncate(offset)
+            file.seek(offset)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if is_new:
+            directory = os.open(self.folder, os.O_RDONLY)
+            try:
+                os.fsync(directory)
+            finally:
+                os.close(directory)
+        return True
+
+    def is_as_signed(self, sound: SignedSound) -> bool:
+        """Whether the file is the recording that its device signed. Raises OSError."""
+        with self._path(sound).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == sound.audio_sha256
+
+    def remove(self, sound: SignedSound) -> None:
+        """Delete what there is of it. Raises OSError."""
+        self._path(sound).unlink(missing_ok=True)
+
+    def read(self, clip: Clip) -> bytes:
+        """The sound, a FLAC file, as its device signed it. Raises NoSound."""
+        if clip.state is not ClipState.HERE:
+            why = f", {clip.why}" if clip.why else ""
+            raise NoSound(f"{clip.utterance_id}: is not here ({clip.state}{why})")
+        path = self._path(clip.sound)
+        try:
+            sound = path.read_bytes()
+        except OSError as fault:
+            raise NoSound(f"{path}: {plainly(fault)}; ask for it once more") from None
+        if hashlib.sha256(sound).hexdigest() != clip.audio_sha256:
+            raise NoSound(f"{path}: is not what the device sent; ask for it once more")
+        return sound
+
+    def sweep(self, wanted: Collection[SignedSound]) -> None:
+        """Delete what belongs to none of these. Raises OSError."""
+        names = {self._path(sound).name for sound in wanted}
+        for path in self.folder.glob(f"*{SUFFIX}"):
+            if path.name not in names:
+                path.unlink(missing_ok=True)
+
+    def _path(self, sound: SignedSound) -> Path:
+        whose = f"{sound.site}\n{sound.device}\n{sound.utterance_id}"
+        return self.folder / f"{hashlib.sha256(whose.encode()).hexdigest()}{SUFFIX}"
+
+    def _make(self) -> None:
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)

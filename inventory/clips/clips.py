@@ -1,0 +1,316 @@
+"""Clips: the recordings that devices sent, how far each has come, and who asked to hear it.
+
+The sound is a file (`clip_folder.py`); the row, which is written behind it, says how much of the file is safe. Nobody
+else writes the file while the row is locked.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Protocol
+
+from sqlalchemy import Connection, RowMapping, insert, or_, select, update
+
+from edge.deliver.clips import Answer, ClipChunk, ClipGone, ClipOffered, ClipReceipt
+from edge.deliver.signed import ClipRequest
+from inventory.store.tables import clip_requests, clips, entries, events, reviews
+
+HASH_DIFFERS = "hash_differs"  # What came is not what the device had signed.
+OUTLIVED, MADE_ROOM, LOST = "outlived", "made_room", "lost"  # Why a recording that was here is not.
+
+
+class ClipState(StrEnum):
+    """How far a recording has come."""
+
+    ASKED = "asked"  # Its device is asked for it.
+    ARRIVING = "arriving"
+    HERE = "here"
+    GONE = "gone"  # The device has none, or sends none, and says why.
+    REJECTED = "rejected"  # What came is not what the device had signed.
+    REMOVED = "removed"  # It was here.
+
+
+COMING = (ClipState.ASKED, ClipState.ARRIVING)
+
+STALLED = timedelta(minutes=10)
+"""What has not come on for so long is asked for anew by who wants to hear it next: a restored copy of these tables may
+wait for what its device has long sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedSound:
+    """The recording of one utterance, as its device signed it."""
+
+    site: str
+    device: str
+    utterance_id: str
+    audio_sha256: str
+    seconds: float = field(default=0.0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """How far the recording of one utterance has come."""
+
+    site: str
+    device: str
+    utterance_id: str
+    audio_sha256: str
+    state: ClipState
+    why: str | None
+    have: int  # Chunks that are safe here.
+    chunks: int  # That there are; 0 where the device has not said.
+    kept: int  # Bytes of those that are here.
+    bytes: int  # Of the whole.
+    changed_at: datetime
+
+    @property
+    def sound(self) -> SignedSound:
+        """What it is of."""
+        return SignedSound(self.site, self.device, self.utterance_id, self.audio_sha256)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Somebody wanted to hear it."""
+
+    request: str
+    who: str
+    reason: str = field(repr=False)
+    asked_at: datetime
+    noted_at: datetime | None  # When the device said that this is in its journal; None: it has not yet.
+
+
+@dataclass(frozen=True, slots=True)
+class ToSend:
+    """A request that is to be handed to the broker."""
+
+    request: str
+    topic: str
+    body: bytes = field(repr=False)
+
+
+class Files(Protocol):
+    """Where the sound is put."""
+
+    def append(self, sound: SignedSound, offset: int, data: bytes) -> bool:
+        """Put bytes behind the first `offset`; False where so many are not there."""
+        ...
+
+    def is_as_signed(self, sound: SignedSound) -> bool:
+        """Whether what is there has the SHA-256 that was signed."""
+        ...
+
+
+def sounds(transaction: Connection, which: str) -> list[SignedSound]:
+    """The recordings that an entry rests on, by the id of its event, or that of one utterance; none where unknown."""
+    of_event = transaction.execute(
+        select(events.c.site, events.c.device, events.c.body).where(events.c.event_id == which)
+    ).one_or_none()
+    if of_event is not None:
+        data = json.loads(of_event.body)["data"]
+        said = [data["utterance"], *data.get("support", [])]
+        return [_sound(of_event.site, of_event.device, one) for one in said]
+    told = select(reviews.c.site, reviews.c.device, reviews.c.body).where(reviews.c.utterance_id == which)
+    entered = select(events.c.site, events.c.device, events.c.body).join(
+        entries, entries.c.event_id == events.c.event_id
+    )
+    for query in (entered.where(entries.c.utterance_id == which).limit(1), told.limit(1)):
+        for row in transaction.execute(query):
+            return [_sound(row.site, row.device, json.loads(row.body)["data"]["utterance"])]
+    return []
+
+
+def _sound(site: str, device: str, said: Mapping[str, Any]) -> SignedSound:
+    return SignedSound(site, device, said["id"], said["audio_sha256"], said["audio_seconds"])
+
+
+def clip(transaction: Connection, sound: SignedSound) -> Clip | None:
+    """How far it has come; None where nobody asked for it, and no device sent it."""
+    row = transaction.execute(select(clips).where(*_its(sound))).mappings().one_or_none()
+    return None if row is None else _clip(row)
+
+
+def known(transaction: Connection, state: ClipState | None) -> list[Clip]:
+    """All of them, or those in this state, the newest first."""
+    wanted = select(clips).order_by(clips.c.changed_at.desc(), clips.c.utterance_id)
+    rows = transaction.execute(wanted if state is None else wanted.where(clips.c.state == state.value)).mappings()
+    return [_clip(row) for row in rows]
+
+
+def listened(transaction: Connection, sound: SignedSound) -> list[Asked]:
+    """Who asked to hear it, the newest first."""
+    its = (clip_requests.c.site == sound.site, clip_requests.c.device == sound.device)
+    wanted = select(clip_requests).where(*its, clip_requests.c.utterance_id == sound.utterance_id)
+    rows = transaction.execute(wanted.order_by(clip_requests.c.asked_at.desc(), clip_requests.c.request)).mappings()
+    return [Asked(**{name: row[name] for name in Asked.__dataclass_fields__}) for row in rows]
+
+
+def is_wanted(transaction: Connection, sound: SignedSound, now: datetime) -> bool:
+    """Whether its device is to send it: it is neither here nor on its way. From now on it is."""
+    row = _locked(transaction, sound)
+    if row is not None and row["audio_sha256"] == sound.audio_sha256:
+        if row["state"] == ClipState.HERE:
+            return False
+        if row["state"] in COMING:
+            return bool(row["changed_at"] < now - STALLED)
+    anew = {"state": ClipState.ASKED.value, "why": None, "have": 0, "chunks": 0, "kept": 0, "bytes": 0}
+    _put(transaction, sound, row, {**anew, "audio_sha256": sound.audio_sha256}, now)
+    return True
+
+
+def note_request(
+    transaction: Connection, sound: SignedSound, request: ClipRequest, sending: ToSend, now: datetime
+) -> None:
+    """Keep who asks, as it was signed."""
+    row = {"site": sound.site, "device": sound.device, "utterance_id": sound.utterance_id}
+    row |= {"request": request.request, "who": request.who, "reason": request.reason}
+    said = {"asked_at": now, "sent": False, "topic": sending.topic, "body": sending.body.decode()}
+    transaction.execute(insert(clip_requests).values({**row, **said}))
+
+
+def to_send(transaction: Connection, since: datetime | None) -> list[ToSend]:
+    """The requests that no broker took yet; besides, those since then that no device has noted, for brokers forget."""
+    unsent = clip_requests.c.sent.is_(False)
+    unnoted = clip_requests.c.noted_at.is_(None) & (clip_requests.c.asked_at >= since) if since else unsent
+    wanted = select(clip_requests).where(or_(unsent, unnoted)).order_by(clip_requests.c.asked_at)
+    return [ToSend(row.request, row.topic, row.body.encode()) for row in transaction.execute(wanted)]
+
+
+def sent(transaction: Connection, request: str) -> None:
+    """The broker has this request."""
+    transaction.execute(update(clip_requests).where(clip_requests.c.request == request).values(sent=True))
+
+
+def noted(transaction: Connection, site: str, device: str, request: str, now: datetime) -> None:
+    """The device has this request in its journal."""
+    its = (clip_requests.c.request == request, clip_requests.c.site == site, clip_requests.c.device == device)
+    unnoted = (*its, clip_requests.c.noted_at.is_(None))
+    transaction.execute(update(clip_requests).where(*unnoted).values(noted_at=now, sent=True))
+
+
+def gone(transaction: Connection, site: str, device: str, said: ClipGone, now: datetime) -> ClipReceipt:
+    """The device says why it does not come. What is here already stays."""
+    sound = SignedSound(site, device, said.utterance_id, "")
+    row = _locked(transaction, sound)
+    if row is not None and row["state"] in COMING:
+        _put(transaction, sound, row, {"state": ClipState.GONE.value, "why": said.why.value}, now)
+    return ClipReceipt(said.utterance_id, Answer.NOTED)
+
+
+def offered(transaction: Connection, site: str, device: str, said: ClipOffered, now: datetime) -> ClipReceipt:
+    """The device has it: how much of it is here."""
+    sound = SignedSound(site, device, said.utterance_id, said.audio_sha256)
+    row = _locked(transaction, sound)
+    match _objection(transaction, sound, row):
+        case None if row is not None and (row["chunks"], row["bytes"]) == (said.chunks, said.bytes):
+            return ClipReceipt(said.utterance_id, Answer.WANTED, row["have"])
+        case None:
+            sized = {"chunks": said.chunks, "bytes": said.bytes, "have": 0, "kept": 0}
+            _put(transaction, sound, row, {**sized, "state": ClipState.ARRIVING.value, "why": None}, now)
+            return ClipReceipt(said.utterance_id, Answer.WANTED, 0)
+        case Answer.REJECTED:
+            return _reject(transaction, sound, row, now)
+        case answer:
+            return ClipReceipt(said.utterance_id, answer)
+
+
+def _objection(transaction: Connection, sound: SignedSound, row: RowMapping | None) -> Answer | None:
+    """Why no chunk of it is wanted; None where the next one is."""
+    if row is None:
+        signed = {one.audio_sha256 for one in _told(transaction, sound)}
+        return None if sound.audio_sha256 in signed else Answer.REJECTED if signed else Answer.LATER
+    same = row["audio_sha256"] == sound.audio_sha256
+    if row["state"] in COMING:
+        return None if same else Answer.REJECTED
+    return Answer.HERE if same and row["state"] == ClipState.HERE else Answer.UNWANTED
+
+
+def arrived(
+    transaction: Connection, site: str, device: str, said: ClipChunk, files: Files, now: datetime
+) -> ClipReceipt:
+    """A chunk came: it is kept if it is the next one. Raises OSError, and then nothing is changed."""
+    sound = SignedSound(site, device, said.utterance_id, said.audio_sha256)
+    row = _locked(transaction, sound)
+    if row is None or row["state"] != ClipState.ARRIVING or row["chunks"] != said.chunks:
+        objection = _objection(transaction, sound, row)
+        return ClipReceipt(said.utterance_id, objection or Answer.LATER)  # it is to be offered first
+    if said.number != row["have"] + 1:
+        return ClipReceipt(said.utterance_id, Answer.WANTED, row["have"])
+    kept = row["kept"] + len(said.data)
+    if row["audio_sha256"] != said.audio_sha256 or kept > row["bytes"]:
+        return _reject(transaction, sound, row, now)
+    if not files.append(sound, row["kept"], said.data):
+        _put(transaction, sound, row, {"have": 0, "kept": 0}, now)  # the file was lost: from the beginning
+        return ClipReceipt(said.utterance_id, Answer.WANTED, 0)
+    whole = said.number == row["chunks"]
+    if whole and not files.is_as_signed(sound):
+        return _reject(transaction, sound, row, now)
+    state = ClipState.HERE if whole else ClipState.ARRIVING
+    _put(transaction, sound, row, {"have": said.number, "kept": kept, "state": state.value}, now)
+    return ClipReceipt(said.utterance_id, Answer.HERE if whole else Answer.WANTED, said.number)
+
+
+def removed(transaction: Connection, sound: SignedSound, why: str, now: datetime) -> None:
+    """What was here is not any more."""
+    row = _locked(transaction, sound)
+    if row is not None and row["state"] == ClipState.HERE:
+        _put(transaction, sound, row, {"state": ClipState.REMOVED.value, "why": why}, now)
+
+
+def outlived(transaction: Connection, now: datetime, kept: timedelta, budget: int) -> list[SignedSound]:
+    """Mark as removed what is older than `kept`, and the oldest beyond so many bytes; their files may go."""
+    staying = 0
+    going: list[tuple[Clip, str]] = []
+    for one in [*known(transaction, ClipState.ARRIVING), *known(transaction, ClipState.HERE)]:
+        staying += one.kept
+        if one.changed_at < now - kept:
+            going.append((one, OUTLIVED))
+        elif one.state is ClipState.HERE and staying > budget:
+            going.append((one, MADE_ROOM))
+    for one, why in going:
+        values = {"state": ClipState.REMOVED.value, "why": why, "changed_at": now}
+        transaction.execute(update(clips).where(*_its(one.sound)).values(values))
+    return [one.sound for one, _ in going]
+
+
+def _reject(transaction: Connection, sound: SignedSound, row: RowMapping | None, now: datetime) -> ClipReceipt:
+    _put(transaction, sound, row, {"state": ClipState.REJECTED.value, "why": HASH_DIFFERS}, now)
+    return ClipReceipt(sound.utterance_id, Answer.REJECTED)
+
+
+def _told(transaction: Connection, sound: SignedSound) -> Sequence[SignedSound]:
+    """The recording of this utterance, as its device has told it in an event or a review."""
+    found = sounds(transaction, sound.utterance_id)
+    return [one for one in found if (one.site, one.device) == (sound.site, sound.device)]
+
+
+def _locked(transaction: Connection, sound: SignedSound) -> RowMapping | None:
+    return transaction.execute(select(clips).where(*_its(sound)).with_for_update()).mappings().one_or_none()
+
+
+def _put(
+    transaction: Connection, sound: SignedSound, row: RowMapping | None, values: Mapping[str, Any], now: datetime
+) -> None:
+    if row is not None:
+        transaction.execute(update(clips).where(*_its(sound)).values({**values, "changed_at": now}))
+        return
+    whose = {"site": sound.site, "device": sound.device, "utterance_id": sound.utterance_id}
+    anew = {"audio_sha256": sound.audio_sha256, "why": None, "have": 0, "chunks": 0, "kept": 0, "bytes": 0}
+    transaction.execute(insert(clips).values({**whose, **anew, **values, "changed_at": now}))
+
+
+def _its(sound: SignedSound) -> tuple[Any, ...]:
+    return (
+        clips.c.site == sound.site,
+        clips.c.device == sound.device,
+        clips.c.utterance_id == sound.utterance_id,
+    )
+
+
+def _clip(row: RowMapping) -> Clip:
+    return Clip(**{**{name: row[name] for name in Clip.__dataclass_fields__}, "state": ClipState(row["state"])})

@@ -1,0 +1,74 @@
+"""Listening: who wants to hear what was said asks here, each time; the device's journal knows of each.
+
+The sound comes once. Whoever listens later is told to the device all the same: "who listened to me?" has an answer.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from edge.deliver.events import Topics, timestamp
+from edge.deliver.signed import ClipRequest, signed_clip_request
+from edge.errors import Unavailable, UnreadableInput
+from edge.hash_chain import Signer
+from edge.terminal.plain_text import in_one_line
+from inventory.clips.clip_folder import ClipFolder, NoSound
+from inventory.clips.clip_store import ClipStore
+from inventory.clips.clips import LOST, Clip, ClipState, SignedSound, ToSend
+
+log = logging.getLogger("inventory")
+
+LONGEST = 200  # Characters of a name and of a reason: the operator hears both.
+
+
+def ask(
+    clips: ClipStore,
+    publish: Callable[[str, bytes], object],
+    signer: Signer,
+    prefix: str,
+    sound: SignedSound,
+    who: str,
+    reason: str,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Clip:
+    """Say to the device that somebody listens, and let it send the sound where it is not here; how far it has come.
+
+    `publish` hands a message to the broker. Where that raises Unavailable, the inventory that runs sends it later.
+    Raises UnreadableInput for a name or a reason that cannot be told, Unavailable where the database does not answer.
+    """
+    for name, said in (("who", who), ("reason", reason)):
+        if not said.strip() or len(said) > LONGEST or in_one_line(said) != said:
+            raise UnreadableInput(
+                f"{name}: found {len(said)} characters, allowed is one line of 1 to {LONGEST}: the operator is told"
+            )
+    topics = Topics(prefix, sound.site, sound.device)
+
+    def signed(*, wanted: bool) -> tuple[ClipRequest, ToSend]:
+        told = (str(uuid.uuid4()), sound.utterance_id, sound.audio_sha256, wanted, who, reason, timestamp(now()))
+        request = ClipRequest(topics.source, *told)
+        return request, ToSend(request.request, topics.clip_requests, signed_clip_request(request, signer))
+
+    clip, sending = clips.ask(sound, signed)
+    try:
+        publish(sending.topic, sending.body)
+    except Unavailable as fault:
+        log.warning("%s: a request for its sound goes out later: %s", sound.utterance_id, fault)
+    else:
+        clips.sent(sending.request)
+    return clip
+
+
+def hear(clips: ClipStore, folder: ClipFolder, sound: SignedSound) -> bytes:
+    """The sound, a FLAC file, hash checked. Raises NoSound; where its file is lost, `ask` lets it come once more."""
+    clip = clips.clip(sound)
+    if clip is None:
+        raise NoSound(f"{sound.utterance_id}: nobody has asked for it")
+    try:
+        return folder.read(clip)
+    except NoSound:
+        if clip.state is ClipState.HERE:
+            clips.removed(sound, LOST)
+        raise

@@ -1,0 +1,190 @@
+"""The dossier of a trailer: everything of one visit in one signed file, which inventory/verify_dossier.py checks.
+
+    dossier.json              what was expected and received, and which files it rests on, with their SHA-256
+    SIGNATURE                 of dossier.json, by the inventory's key
+    index.html                the same to read and to print
+    events/dock-3.0000000017.json   an event as its device published it, byte for byte; refused/ and reviews/ likewise
+    lists/1795158902.json     a list of what was expected, as it was signed
+    keys/ef319b84d3168ddb.pub whose signatures these are
+    clips/2c26….flac          what was said, where somebody gave it
+
+The same inputs give the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from edge.deliver.events import timestamp
+from edge.hash_chain import PublicKey, Signer
+from inventory.dossier.dossier_page import page
+from inventory.dossier.visits import Gathered, Visit
+from inventory.store.keys import Enrolled
+from inventory.verify_dossier import (
+    AS_SAID,
+    CONTENT,
+    FORMAT,
+    PAGE,
+    README,
+    SIGNATURE,
+    Reckoning,
+    Said,
+    moment,
+    packed,
+    parsed,
+    sha256,
+    signed_text,
+    written,
+)
+
+TOLD = (
+    "What a trailer brought, signed by the inventory: index.html is for people, dossier.json for programs.\n"
+    "Unpack the file to listen to the recordings from index.html. inventory/verify_dossier.py of Dockvoice, which you\n"
+    "should have from elsewhere than this file, checks all of it; docs/dossier.md says how to do it by other means.\n"
+)
+"""The README of each dossier."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clips:
+    """Recordings that somebody gave, by their SHA-256."""
+
+    given: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    gone: Collection[str] = frozenset()
+    """Those that their device no longer had when it made the bundle."""
+
+
+NO_CLIPS = Clips()
+
+Issue = Callable[[dict[str, Any], Mapping[str, bytes]], dict[str, Any] | None]
+"""What stands in dossier.json of its version, by what else stands there and the files that it rests on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dossier:
+    """One, made."""
+
+    content: dict[str, Any] = field(repr=False)  # What stands in dossier.json.
+    file: bytes = field(repr=False)
+
+
+def made(
+    visit: Visit,
+    of: Gathered,
+    enrolled: Iterable[Enrolled],
+    signer: Signer,
+    language: str,
+    clips: Clips = NO_CLIPS,
+    issue: Issue = lambda _content, _files: None,
+) -> Dossier:
+    """The dossier of a visit. `enrolled` are the keys that the inventory vouches for, `issue` counts its versions."""
+    content, files = collected(visit, of, enrolled, language, clips)
+    if (told := issue(content, files)) is not None:
+        content["issue"] = told
+    files[PAGE] = page(content, files, signer.public.keyid).encode()
+    files[README] = TOLD.encode()
+    content["files"] = {name: sha256(one) for name, one in files.items()}
+    files[CONTENT] = written(content)
+    seal = {"keyid": signer.public.keyid, "public_key": signer.public.raw.hex(), "signs": FORMAT}
+    files[SIGNATURE] = written({**seal, "signature": signer.sign(signed_text(files[CONTENT]))})
+    return Dossier(content, packed(files))
+
+
+def collected(
+    visit: Visit, of: Gathered, enrolled: Iterable[Enrolled], language: str, clips: Clips = NO_CLIPS
+) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """What stands in dossier.json, but for the hashes, and the files that it rests on."""
+    before = [] if visit.after is None else [one for one in of.story.said if _same(of, one, visit.after)]
+    said = [*before, *visit.said]
+    files: dict[str, bytes] = {}
+    for one in said:
+        files[_file("events", one)] = of.bodies[one.id]
+    for turned_down in visit.refused:
+        files[_file("refused", turned_down.said)] = turned_down.body
+    for review in visit.reviews:
+        files[f"reviews/{review.device}.{review.utterance_id}.json"] = review.body.encode()
+    for listed in visit.lists:
+        files[f"lists/{listed.version}.json"] = listed.body
+    vouched = _keys(visit, said, of.site, enrolled)
+    files.update((f"keys/{key.keyid}.pub", key.raw) for _, key in vouched)
+    needed = {clip for one in said for clip in one.recordings} | {one.audio_sha256 for one in visit.reviews}
+    files.update((f"clips/{clip}.flac", clips.given[clip]) for clip in needed & {*clips.given})
+    forms = {one.form for one in said} | {one.said.form for one in visit.refused} | {one.form for one in visit.reviews}
+    came = [one.received_at for one in said] + [one.said.received_at for one in visit.refused]
+    closing = None if visit.closing is None else of.story.root(visit.closing)
+    content: dict[str, Any] = {
+        "dossier": FORMAT,
+        "parted_by": AS_SAID,
+        "site": of.site,
+        "trailer": of.trailer,
+        "language": language,
+        "zone": _zone(visit.said),
+        "visit": {
+            "number": visit.number,
+            "of": len(of.visits()),
+            "began": timestamp(visit.began),
+            "closed_at": None if closing is None else timestamp(closing.in_force_at),
+            "after": None if visit.after is None else visit.after.id,
+            "closing": None if visit.closing is None else visit.closing.id,
+        },
+        "as_of": timestamp(max([*map(moment, came), *(one.time for one in visit.lists)], default=visit.began)),
+        "forms": {form: _worded(of.roles[form], language) for form in sorted(forms) if form in of.roles},
+        "events": [{"file": _file("events", one), "received_at": one.received_at} for one in said],
+        "refused": [
+            {"file": _file("refused", one.said), "received_at": one.said.received_at, "reasons": list(one.reasons)}
+            for one in visit.refused
+        ],
+        "reviews": [{"file": f"reviews/{one.device}.{one.utterance_id}.json"} for one in visit.reviews],
+        "lists": [{"file": f"lists/{one.version}.json"} for one in visit.lists],
+        "still_to_come": [
+            {"device": one.device, "from": one.missing[0], "to": one.missing[1]} for one in of.gaps if one.missing
+        ],
+        "keys": [{"device": source, "keyid": key.keyid} for source, key in vouched],
+        "clips": {
+            clip: "given" if clip in clips.given else "gone" if clip in clips.gone else "not_given"
+            for clip in sorted(needed)
+        },
+    }
+    content |= Reckoning.of(content, files).told()
+    return content, files
+
+
+def _worded(form: Mapping[str, Any], language: str) -> dict[str, Any]:
+    """A form with what its fields are called in this language, else in English."""
+    return {**form, "titles": {name: titles.get(language, titles["en"]) for name, titles in form["titles"].items()}}
+
+
+def _same(of: Gathered, one: Said, closing: Said) -> bool:
+    return of.story.root(one) is of.story.root(closing)
+
+
+def _file(folder: str, said: Said) -> str:
+    return f"{folder}/{said.source.rsplit('/', 1)[-1]}.{said.number:010}.json"
+
+
+def _keys(
+    visit: Visit, said: Iterable[Said], site: str, enrolled: Iterable[Enrolled]
+) -> list[tuple[str | None, PublicKey]]:
+    """Whose signatures are in it: by the device, or nobody of a list's."""
+    events = [one.event for one in said] + [one.said.event for one in visit.refused]
+    events += [parsed(one.body.encode()) for one in visit.reviews]
+    named = {(str(event.get("source")), str(event.get("keyid"))) for event in events}
+    found: dict[tuple[str | None, str], PublicKey] = {}
+    for one in enrolled:
+        source = f"/sites/{one.site}/devices/{one.device}"
+        if one.site == site and (source, one.keyid) in named:
+            found[source, one.keyid] = one.key
+    for listed in visit.lists:
+        if listed.public_key is not None:
+            key = PublicKey(bytes.fromhex(listed.public_key))
+            found[None, key.keyid] = key
+    return [(source, found[source, keyid]) for source, keyid in sorted(found, key=lambda at: (at[0] or "", at[1]))]
+
+
+def _zone(said: Iterable[Said]) -> str | None:
+    """The site's time zone, as most of its devices have it."""
+    zones = Counter(str(one.data["workday"]["zone"]) for one in said if "workday" in one.data)
+    return min(zones, key=lambda zone: (-zones[zone], zone)) if zones else None

@@ -1,0 +1,176 @@
+"""The desk where the inventory writes a trailer's dossier by itself, as soon as the trailer is closed.
+
+What comes of a closed visit later is in another version, in a file of its own.
+It works beside the loop that answers devices: no full disk, no lost share and no fault in a dossier keeps a receipt
+waiting. What is owed stands in the database, so it is written after a restart too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from urllib.parse import quote
+
+from edge.errors import DockvoiceError, plainly
+from edge.hash_chain import Signer
+from inventory.dossier.dossier import collected, made
+from inventory.dossier.issues import At, Issues
+from inventory.dossier.visits import Gathered, Visit
+from inventory.forms import Roles, trailer_fields
+from inventory.reviews.reviews import Review
+from inventory.store.keys import KeyDirectory
+
+log = logging.getLogger("inventory")
+
+RETRY_S = (5.0, 600.0)  # First and longest wait before what failed is tried again; doubled each time.
+
+LOOK_S = 5.0  # So long several corrections of a closed visit may take that are to be one version of its dossier.
+
+SHOWN = 100  # Characters of a trailer's number in the name of its file: file systems take 255 in all.
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What dossiers are written with, and where."""
+
+    issues: Issues
+    roles: Roles
+    keys: KeyDirectory
+    signer: Signer
+    folder: Path
+    language: str
+
+    def write_owed(self, named: Iterable[At] = (), *, waiting: bool = False) -> int:
+        """Write each dossier that is owed, and each that lacks what came since; how many could not be.
+
+        Each failure is told in the log. `named`: trailers of which devices said that something was decided; `waiting`:
+        look also where something was left to a person.
+        """
+        owed = {(site, trailer) for site, trailer, _ in self.issues.owed(self.roles)}
+        looked = self.issues.looked(self.roles, named, waiting=waiting)
+        failed = 0
+        for site, trailer in sorted(owed | {*looked.trailers}):
+            try:
+                self._write_all(site, trailer)
+            except OSError as fault:
+                log.warning("dossier of trailer %s: %s: %s", trailer, self.folder, plainly(fault))
+                failed += 1
+            except DockvoiceError as fault:
+                log.warning("dossier of trailer %s: %s", trailer, fault)
+                failed += 1
+            except Exception:  # whatever it is, the other trailers' are written, and it is tried again
+                log.exception("dossier of trailer %s", trailer)
+                failed += 1
+        if not failed:
+            self.issues.note_looked(looked.arrival)
+        return failed
+
+    def _write_all(self, site: str, trailer: str) -> None:
+        gathered, keys = self.issues.gather(site, trailer, self.roles), self.keys.all()
+        for visit in gathered.visits():
+            if visit.closing is None:
+                continue
+            if not self.issues.is_filed(visit, *collected(visit, gathered, keys, self.language)):
+                self._write(gathered, visit, visit.closing.id)
+
+    def _write(self, gathered: Gathered, visit: Visit, closing: str) -> None:
+        site, trailer = gathered.site, gathered.trailer
+        issue = partial(self.issues.issued, site, trailer, visit)
+        dossier = made(visit, gathered, self.keys.all(), self.signer, self.language, issue=issue)
+        version = int(dossier.content["issue"]["version"])
+        later = "" if version == 1 else f".v{version}"
+        path = self.folder / f"{site}.{quote(trailer, safe='')[:SHOWN]}.{visit.number}.{closing}{later}.zip"
+        _put(path, dossier.file)
+        sha256 = hashlib.sha256(dossier.file).hexdigest()
+        self.issues.written(closing, site, trailer, path.name, sha256, version)
+        log.info("dossier of trailer %s, visit %d, version %d: %s", trailer, visit.number, version, path)
+
+
+def _put(path: Path, content: bytes) -> None:
+    """The whole file or none, for its owner only, safe on the disk."""
+    partial = path.with_name(f".{path.name}.partial")  # not *.zip: nobody takes half of it
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+class DossierWriter:
+    """Has the desk write when a trailer was closed, and again later where it could not. For the consumer's thread."""
+
+    def __init__(self, desk: Desk, clock: Callable[[], float] = time.monotonic) -> None:
+        self._desk = desk
+        self._clock = clock
+        self._closing = {form for form, of in desk.roles.items() if of["kind"] == "closing"}
+        self._due_at: float | None = clock()  # A trailer may have been closed when nobody wrote.
+        self._wait_s = RETRY_S[0]
+        self._named: set[At] = set()
+        self._begun: tuple[set[At], bool] = (set(), False)  # What the desk was told to look at last.
+        self._decided = True  # What was decided when nobody listened is looked for once.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="dossiers")
+        self._writing: Future[int] | None = None
+
+    def applied(self, form: str) -> None:
+        """An event of this form was applied."""
+        self._due(0 if form in self._closing else LOOK_S)
+
+    def reviewed(self, review: Review) -> None:
+        """A device said what waits for a person, or what became of it."""
+        names = trailer_fields(self._desk.roles)
+        self._named |= {(review.site, str(review.fields[name])) for name in names if name in review.fields}
+        self._decided = True
+        self._due(LOOK_S)
+
+    def _due(self, within_s: float) -> None:
+        at = self._clock() + within_s
+        self._due_at = at if self._due_at is None else min(self._due_at, at)
+
+    def beat(self) -> None:
+        """To be called at every turn: never waits."""
+        if self._writing is not None:
+            if not self._writing.done():
+                return
+            self._look_back(self._writing)
+            self._writing = None
+        if self._due_at is not None and self._clock() >= self._due_at:
+            self._due_at = None
+            named, decided, self._named, self._decided = self._named, self._decided, set(), False
+            self._begun = named, decided
+            self._writing = self._thread.submit(self._desk.write_owed, named, waiting=decided)
+
+    def stop(self) -> None:
+        """Begin nothing more; what is being written is finished."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _look_back(self, done: Future[int]) -> None:
+        try:
+            failed = done.result()
+        except DockvoiceError as fault:  # the database is away: what is owed could not even be asked
+            log.warning("dossiers: %s", fault)
+            failed = 1
+        if not failed:
+            self._wait_s = RETRY_S[0]
+            return
+        self._named, self._decided = self._named | self._begun[0], self._decided or self._begun[1]
+        log.warning("%d of the dossiers owed could not be written; next try in %g s", failed, self._wait_s)
+        if self._due_at is None:
+            self._due_at = self._clock() + self._wait_s
+        self._wait_s = min(self._wait_s * 2, RETRY_S[1])

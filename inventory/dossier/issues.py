@@ -1,0 +1,186 @@
+"""Which version of its dossier a closed visit is at: the next one as soon as it rests on anything else.
+
+A version is counted by what the dossier rests on: events, what was refused or put aside, lists. Its language and the
+recordings that are given with it make no other version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, func, insert, select, update
+
+from inventory.dossier.visits import Gathered, Visit, gather, owed, sites
+from inventory.forms import Roles, trailer_fields
+from inventory.records import data_of
+from inventory.store.database import in_one, reading
+from inventory.store.tables import dossiers, dossiers_looked, entries, events, said
+from inventory.verify_dossier import Json, basis_of, changes, evidence, moment
+
+At = tuple[str, str]
+"""Site and number of a trailer."""
+
+
+def issued(
+    transaction: Connection,
+    site: str,
+    trailer: str,
+    visit: Visit,
+    content: Json,
+    files: Mapping[str, bytes],
+    now: datetime,
+) -> Json | None:
+    """What a dossier of the visit says of its version, which is on record from now on; None of one still open."""
+    if visit.closing is None:
+        return None
+    before = _latest(transaction, visit)
+    told = _next(before, visit, content, files)
+    kept = {"files": evidence(files), "figures": content["figures"], "issue": told}
+    values = {"version": told["version"], "kept": kept, "waits": content["figures"]["reviews"]["open"]}
+    its = dossiers.c.event_id == visit.closing.id
+    if before is None or before.event_id != visit.closing.id:
+        row = {"event_id": visit.closing.id, "site": site, "trailer": trailer, "file": "", "sha256": ""}
+        transaction.execute(insert(dossiers).values(**row, **values, filed=0, written_at=now))
+    elif before.version != told["version"] or before.kept is None:
+        transaction.execute(update(dossiers).where(its).values(values))
+    return told
+
+
+def note_filed(
+    transaction: Connection, event_id: str, site: str, trailer: str, file: str, sha256: str, version: int, now: datetime
+) -> None:
+    """Remember what was written, so that it is not written again; another consumer may have done so first."""
+    values = {"file": file, "sha256": sha256, "filed": version, "written_at": now}
+    if not transaction.execute(update(dossiers).where(dossiers.c.event_id == event_id).values(values)).rowcount:
+        transaction.execute(insert(dossiers).values(event_id=event_id, site=site, trailer=trailer, **values))
+
+
+def is_filed(transaction: Connection, visit: Visit, content: Json, files: Mapping[str, bytes]) -> bool:
+    """Whether the inventory has written the version that the visit is at."""
+    before = _latest(transaction, visit)
+    if before is None or visit.closing is None or before.event_id != visit.closing.id:
+        return False
+    return bool(_next(before, visit, content, files)["version"] == before.filed)
+
+
+def _latest(transaction: Connection, visit: Visit) -> Row[Any] | None:
+    ids = [one.id for one in visit.said]
+    wanted = select(dossiers).where(dossiers.c.event_id.in_(ids)).order_by(dossiers.c.version.desc())
+    return transaction.execute(wanted.limit(1)).one_or_none()
+
+
+def _next(before: Row[Any] | None, visit: Visit, content: Json, files: Mapping[str, bytes]) -> Json:
+    basis = basis_of(evidence(files))
+    if before is None:
+        return {"version": 1, "basis": basis, "replaces": None, "changed": None}
+    if before.kept is None:  # Written by a program that kept nothing of it but the file's hash.
+        came = [moment(one.received_at) for one in visit.said] + [moment(one.said.received_at) for one in visit.refused]
+        version = before.version + (max(came) > before.written_at)
+        return {"version": version, "basis": basis, "replaces": None, "changed": None}
+    told: Json = before.kept["issue"]
+    if told["basis"] == basis:
+        return told
+    changed = changes(before.kept["files"], evidence(files), before.kept["figures"], content["figures"])
+    return {"version": before.version + 1, "basis": basis, "replaces": told["basis"], "changed": changed}
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """Which trailers with a dossier something came of, and up to where that was looked at."""
+
+    trailers: Collection[At]
+    arrival: int
+
+
+def looked(transaction: Connection, roles: Roles, named: Iterable[At], *, waiting: bool) -> Looked:
+    """Of what came since the last look, and of these; with `waiting`, also where something was left to a person."""
+    newest = int(transaction.execute(select(func.max(events.c.arrival))).scalar() or 0)
+    before = transaction.execute(select(dossiers_looked.c.arrival)).scalar()
+    found = {*named}
+    if before is not None and before < newest:
+        found |= _named_since(transaction, roles, before)
+    has_one = select(dossiers.c.site, dossiers.c.trailer, func.max(dossiers.c.waits).label("waits"))
+    has_one = has_one.group_by(dossiers.c.site, dossiers.c.trailer)
+    has_one = has_one if waiting else has_one.where(dossiers.c.trailer.in_({name for _, name in found}))
+    rows = transaction.execute(has_one) if waiting or found else ()
+    ours = {(row.site, row.trailer) for row in rows if (row.site, row.trailer) in found or (waiting and row.waits)}
+    return Looked(ours, newest)
+
+
+def note_looked(transaction: Connection, arrival: int) -> None:
+    """All up to here was looked at, and written."""
+    if not transaction.execute(update(dossiers_looked).values(arrival=arrival)).rowcount:
+        transaction.execute(insert(dossiers_looked).values(what="events", arrival=arrival))
+
+
+def _named_since(transaction: Connection, roles: Roles, arrival: int) -> set[At]:
+    """The trailers that came up in events since, and those of the entries that these replace or cancel."""
+    names = trailer_fields(roles)
+    found: set[At] = set()
+    replaced: set[str] = set()
+    since = select(events.c.site, events.c.event_id, events.c.body).where(events.c.arrival > arrival)
+    for row in transaction.execute(since):
+        data = data_of(row.body)
+        for part in (data.get("fields"), data.get("context")):
+            of = part if isinstance(part, dict) else {}
+            found |= {(row.site, str(of[name])) for name in names if of.get(name) is not None}
+        replaced |= {str(data[name]) for name in ("amends", "cancels") if name in data}
+    while replaced:
+        its = select(said.c.site, said.c.value).where(said.c.event_id.in_(replaced), said.c.field.in_(names))
+        found |= {(row.site, row.value) for row in transaction.execute(its)}
+        further = select(entries.c.replaces).where(entries.c.event_id.in_(replaced), entries.c.replaces.is_not(None))
+        replaced = {*transaction.execute(further).scalars()}
+    return found
+
+
+class Issues:
+    """The versions of dossiers, each deed a transaction of its own. Raises Unavailable."""
+
+    def __init__(self, engine: Engine, now: Callable[[], datetime]) -> None:
+        self._transaction = partial(in_one, engine)
+        self._look = partial(in_one, reading(engine))
+        self._now = now
+
+    def sites(self, trailer: str, roles: Roles) -> list[str]:
+        """The sites at which anything is known of a trailer."""
+        with self._look() as transaction:
+            return sites(transaction, trailer, roles)
+
+    def gather(self, site: str, trailer: str, roles: Roles) -> Gathered:
+        """All that is known of a trailer at a site, at one moment."""
+        with self._look() as transaction:
+            return gather(transaction, site, trailer, roles)
+
+    def owed(self, roles: Roles) -> list[tuple[str, str, str]]:
+        """Site, trailer and event of each standing closing of which no dossier was written."""
+        with self._look() as transaction:
+            return owed(transaction, roles)
+
+    def written(self, event_id: str, site: str, trailer: str, file: str, sha256: str, version: int = 1) -> None:
+        """Note that this version of this closing's dossier was written."""
+        with self._transaction() as transaction:
+            note_filed(transaction, event_id, site, trailer, file, sha256, version, self._now())
+
+    def looked(self, roles: Roles, named: Iterable[At], *, waiting: bool) -> Looked:
+        """The trailers of which something came that their dossiers may lack."""
+        with self._transaction() as transaction:
+            return looked(transaction, roles, named, waiting=waiting)
+
+    def note_looked(self, arrival: int) -> None:
+        """All that came up to here is in dossiers."""
+        with self._transaction() as transaction:
+            note_looked(transaction, arrival)
+
+    def is_filed(self, visit: Visit, content: Json, files: Mapping[str, bytes]) -> bool:
+        """Whether the version that a closed visit is at was written."""
+        with self._transaction() as transaction:
+            return is_filed(transaction, visit, content, files)
+
+    def issued(self, site: str, trailer: str, visit: Visit, content: Json, files: Mapping[str, bytes]) -> Json | None:
+        """What a dossier says of its version, which is on record from now on."""
+        with self._transaction() as transaction:
+            return issued(transaction, site, trailer, visit, content, files, self._now())

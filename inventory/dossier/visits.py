@@ -1,0 +1,358 @@
+"""The visits of a trailer: what is in the tables of it, parted where it was closed; numbers come back next month."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, and_, false, or_, select
+
+from edge.deliver.events import AMENDED, CANCELLED, timestamp
+from edge.deliver.signed import unsigned_list
+from edge.errors import UnreadableInput
+from edge.hash_chain import parsed
+from edge.records import PlaceKind, ReceivingPlace
+from inventory.forms import Roles, trailer_fields
+from inventory.records import Progress
+from inventory.reviews.reviews import Review, told
+from inventory.site.expected import Announced, published, published_at
+from inventory.store.tables import devices, dossiers, entries, events, refused
+from inventory.store.tables import said as texts
+from inventory.verify_dossier import Said, Story, heard_at, moment, part_of
+
+
+@dataclass(frozen=True, slots=True)
+class TurnedDown:
+    """An event of the trailer that was refused."""
+
+    said: Said
+    device: str
+    body: bytes = field(repr=False)
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A list that announced something for the trailer."""
+
+    version: int
+    time: datetime
+    body: bytes = field(repr=False)  # The message, signed where its signature is known.
+    public_key: str | None
+
+
+@dataclass(slots=True)
+class Visit:
+    """One visit, from behind the closing before to its own closing; without one, it is open."""
+
+    number: int
+    after: Said | None
+    closing: Said | None
+    said: list[Said] = field(default_factory=list)
+    lists: list[Listed] = field(default_factory=list)
+    reviews: list[Review] = field(default_factory=list)
+    refused: list[TurnedDown] = field(default_factory=list)
+
+    @property
+    def began(self) -> datetime:
+        """When it was announced, or the first entry was made."""
+        times = [*(one.said_at for one in self.said), *(one.time for one in self.lists)]
+        times += [*(one.said.said_at for one in self.refused), *map(_put_aside_at, self.reviews)]
+        return min(times)
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """All that is in the tables of a trailer at a site."""
+
+    site: str
+    trailer: str
+    roles: Roles
+    story: Story
+    bodies: dict[str, bytes] = field(repr=False)  # Of each event, as it came.
+    lists: list[Listed]
+    reviews: list[Review]
+    refused: list[TurnedDown]
+    gaps: list[Progress]  # Devices of the site of which events are still to come.
+
+    def visits(self) -> list[Visit]:
+        """Its visits, the first one first."""
+        closings = self.story.closings(self.trailer)
+        roots = [self.story.root(one) for one in closings]
+        parts = [Visit(0, None, None) for _ in range(len(roots) + 1)]
+        where: dict[str, int] = {}
+        for said in self.story.said:
+            root = self.story.root(said)
+            at = part_of(root, roots)
+            parts[at].said.append(said)
+            where[said.id] = at
+        for turned_down in self.refused:
+            parts[part_of(turned_down.said, roots)].refused.append(turned_down)
+        for one in self.lists:
+            parts[_at(one.time, roots)].lists.append(one)
+        for review in self.reviews:
+            at = where.get(review.entry or "", _at(_put_aside_at(review), roots))
+            parts[at].reviews.append(review)
+        return self._joined(parts, closings)
+
+    def _joined(self, parts: list[Visit], closings: list[Said]) -> list[Visit]:
+        """A trailer that is closed once more, with no entry and no list between, was closed by the later word."""
+        visits: list[Visit] = []
+        after: Said | None = None
+        for part, closing in zip(parts, [*closings, None], strict=True):
+            own = {
+                one.id for one in part.said if closing is not None and self.story.root(one) is self.story.root(closing)
+            }
+            nothing = {one.id for one in part.said} == own and not part.lists
+            if nothing and closing is None and not (part.reviews or part.refused):
+                continue
+            if nothing and closing is not None and visits:
+                visits[-1].said += part.said
+                visits[-1].reviews += part.reviews
+                visits[-1].refused += part.refused
+                visits[-1].closing = closing
+            else:
+                part.number, part.after, part.closing = len(visits) + 1, after, closing
+                visits.append(part)
+            after = closing
+        return visits
+
+
+def shown(found: list[Visit], of: Gathered) -> Visit | None:
+    """The visit that is meant where none is named: the latest of which an entry stands, or else the latest."""
+    story = of.story
+    standing = [
+        one for one in found if any(story.stands(said) and story.trailer(said) == of.trailer for said in one.said)
+    ]
+    chosen = standing or [one for one in found if one.said] or found
+    return chosen[-1] if chosen else None
+
+
+def _at(time: datetime, closings: list[Said]) -> int:
+    return next((n for n, end in enumerate(closings) if time <= end.in_force_at), len(closings))
+
+
+def _put_aside_at(review: Review) -> datetime:
+    return heard_at(review.utterance_id) or review.told_at
+
+
+def sites(transaction: Connection, trailer: str, roles: Roles) -> list[str]:
+    """Where anything is known of a trailer."""
+    place = ReceivingPlace(PlaceKind.TRAILER, trailer)
+    found = set(transaction.execute(select(entries.c.site).where(_names(trailer, roles)).distinct()).scalars())
+    return sorted(found | {one.expected.site for one in published(transaction, place)})
+
+
+def gather(transaction: Connection, site: str, trailer: str, roles: Roles, *, to_look_at: bool = False) -> Gathered:
+    """All that is in the tables of this trailer, at one moment.
+
+    `to_look_at`: for a page, and not for a file that proves something. Then the entries are found by what searches go
+    by, which no audit looks at, and not by reading every one.
+    """
+    names = _is_said(site, trailer, roles) if to_look_at else (entries.c.site == site) & _names(trailer, roles)
+    rows = _rows(transaction, site, names)
+    every = Story([_said(row, site) for row in rows], roles)
+    story = Story(every.of_trailer(trailer), roles)
+    place = ReceivingPlace(PlaceKind.TRAILER, trailer)
+    lists = [_listed(one) for one in published(transaction, place) if one.expected.site == site]
+    late = select(devices).where(devices.c.site == site, devices.c.highest > devices.c.handled)
+    known = [
+        Progress(**{name: row[name] for name in Progress.__dataclass_fields__})
+        for row in transaction.execute(late.order_by(devices.c.device)).mappings()
+    ]
+    bodies = {row.event_id: row.body.encode() for row in rows}
+    reviews = _reviews(transaction, site, trailer, story, lists)
+    # A page looks only at what was refused that holds the number as it is; a file also at what holds it written oddly.
+    holding = trailer.encode() if to_look_at and trailer.isascii() and trailer.isalnum() else b""
+    turned_down = _refused(transaction, site, trailer, roles, holding)
+    return Gathered(site, trailer, roles, story, bodies, lists, reviews, turned_down, known)
+
+
+def glance(
+    transaction: Connection, places: Collection[tuple[str, str]], roles: Roles
+) -> dict[tuple[str, str], Gathered]:
+    """Of many trailers at once, by site and number, what their visits are parted and counted by, for a list.
+
+    Nothing of what waits for a person, was refused or is still to come; and found by what searches go by.
+    """
+    rows = _rows_of(transaction, {name for _, name in places}, roles)
+    lists = _lists_of(transaction, places)
+    found = {}
+    for site in {site for site, _ in places}:
+        every = Story([_said(row, site) for row in rows if row.site == site], roles)
+        by_root: dict[str, list[Said]] = defaultdict(list)
+        named: dict[str | None, set[str]] = defaultdict(set)
+        for one in every.said:
+            root = every.root(one).id
+            by_root[root].append(one)
+            named[every.trailer(one)].add(root)
+        for name in (name for its, name in places if its == site):
+            story = Story([one for root in sorted(named[name]) for one in by_root[root]], roles)
+            found[site, name] = Gathered(site, name, roles, story, {}, lists[site, name], [], [], [])
+    return found
+
+
+def _rows_of(transaction: Connection, trailers: Collection[str], roles: Roles) -> list[Any]:
+    """The events of entries that name one of these, with what they replace and what replaces them."""
+    wanted = _EVENT.add_columns(entries.c.state, entries.c.replaces).join(
+        entries, entries.c.event_id == events.c.event_id
+    )
+    its = (texts.c.value.in_(trailers), texts.c.field.in_(trailer_fields(roles)))
+    new = list(transaction.execute(wanted.where(entries.c.event_id.in_(select(texts.c.event_id).where(*its)))))
+    found: dict[str, Any] = {}
+    while new:
+        found.update((row.event_id, row) for row in new)
+        before = [row.replaces for row in new if row.replaces is not None and row.replaces not in found]
+        amended = [row.event_id for row in new if row.state == "amended"]
+        others = or_(entries.c.event_id.in_(before), entries.c.replaces.in_(amended))
+        new = list(transaction.execute(wanted.where(others))) if before or amended else []
+        new = [row for row in new if row.event_id not in found]
+    ended = [row for row in found.values() if row.state == "cancelled"]
+    for site, device in {(row.site, row.device) for row in ended}:
+        first = min(row.sequence for row in ended if (row.site, row.device) == (site, device))
+        of_device = (events.c.site == site, events.c.device == device, events.c.type == CANCELLED)
+        for row in transaction.execute(_EVENT.where(*of_device, events.c.sequence > first)):
+            if _replaces(row.body) in found:
+                found[row.event_id] = row
+    return sorted(found.values(), key=lambda row: (row.arrival, row.event_id))
+
+
+def _lists_of(transaction: Connection, places: Collection[tuple[str, str]]) -> dict[tuple[str, str], list[Listed]]:
+    found: dict[tuple[str, str], list[Listed]] = {at: [] for at in places}
+    each = {(site, str(ReceivingPlace(PlaceKind.TRAILER, name))): (site, name) for site, name in places}
+    for one in published_at(transaction, each):
+        found[each[one.expected.site, str(one.expected.place)]].append(_listed(one))
+    return found
+
+
+def _names(trailer: str, roles: Roles) -> Any:
+    return or_(*(entries.c.fields[name].as_string() == trailer for name in trailer_fields(roles)))
+
+
+_EVENT = select(
+    events.c.event_id,
+    events.c.site,
+    events.c.device,
+    events.c.sequence,
+    events.c.body,
+    events.c.received_at,
+    events.c.arrival,
+)
+
+
+def _is_said(site: str, trailer: str, roles: Roles) -> Any:
+    its = (texts.c.value == trailer, texts.c.site == site, texts.c.field.in_(trailer_fields(roles)))
+    named = select(texts.c.event_id).where(*its)
+    return entries.c.event_id.in_(named)
+
+
+def _rows(transaction: Connection, site: str, names: Any) -> list[Any]:
+    """The events that name the trailer, what these amend, and what amends or cancels them; as they arrived."""
+    wanted = _EVENT.join(entries, entries.c.event_id == events.c.event_id)
+    found = {row.event_id: row for row in transaction.execute(wanted.where(names))}
+    new = list(found.values())
+    while new:
+        named = {replaced for row in new if (replaced := _replaces(row.body)) is not None}
+        new = _new(transaction, site, named, found) if named else []
+    first: dict[str, int] = {}
+    for row in found.values():
+        first[row.device] = min(row.sequence, first.get(row.device, row.sequence))
+    # By what the events say, not by what the table of entries says of them: that is what a dossier proves.
+    each = (and_(events.c.device == device, events.c.sequence > number) for device, number in first.items())
+    later = _EVENT.where(events.c.site == site, events.c.type.in_((AMENDED, CANCELLED)), or_(false(), *each))
+    for row in transaction.execute(later.order_by(events.c.device, events.c.sequence)):
+        if _replaces(row.body) in found:
+            found.setdefault(row.event_id, row)
+    return sorted(found.values(), key=lambda row: (row.arrival, row.event_id))
+
+
+def _new(transaction: Connection, site: str, named: set[str], found: dict[str, Any]) -> list[Any]:
+    # The site is looked at here: SQLite would read every event of it, and not those that are named.
+    rows = transaction.execute(_EVENT.where(events.c.event_id.in_(named)))
+    new = [row for row in rows if row.site == site and row.event_id not in found]
+    found.update((row.event_id, row) for row in new)
+    return new
+
+
+def _said(row: Any, site: str) -> Said:
+    event = parsed(row.body)
+    if not _is_whole(event):
+        raise UnreadableInput(
+            f"event {row.sequence} of {site}/{row.device}: is none any more; it was altered in the database, as "
+            "`dockvoice inventory audit verify` tells: put it back from a copy"
+        )
+    return Said(event, timestamp(row.received_at))
+
+
+def _replaces(body: str) -> str | None:
+    data = parsed(body).get("data")
+    return (data.get("amends") or data.get("cancels")) if isinstance(data, dict) else None
+
+
+def _listed(one: Announced) -> Listed:
+    if one.body is None:
+        return Listed(one.expected.version, one.written_at, unsigned_list(one.expected, one.written_at), None)
+    return Listed(one.expected.version, moment(parsed(one.body)["time"]), one.body.encode(), one.public_key)
+
+
+def _refused(transaction: Connection, site: str, trailer: str, roles: Roles, holding: bytes) -> list[TurnedDown]:
+    wanted = select(refused).where(refused.c.site == site).order_by(refused.c.device, refused.c.sequence)
+    found = []
+    for row in transaction.execute(wanted):
+        if holding not in row.body:
+            continue
+        event, nobody = parsed(row.body), Story((), roles)
+        said = Said(event, timestamp(row.received_at))
+        if _is_whole(event) and nobody.trailer(said) == trailer:
+            found.append(TurnedDown(said, row.device, row.body, tuple(row.reasons)))
+    return found
+
+
+def _is_whole(event: dict[str, Any]) -> bool:
+    """Whether it says enough of itself to be shown: what was refused may have any shape."""
+    data = event.get("data")
+    if not (isinstance(data, dict) and isinstance(data.get("form"), str)):
+        return False
+    parts = (data.get("fields", {}), data.get("context", {}), data.get("utterance"))
+    named = ("id", "source", "sequence", "time")
+    if not (all(isinstance(part, dict) for part in parts) and all(isinstance(event.get(n), str) for n in named)):
+        return False
+    try:
+        moment(event["time"])
+        said = Said(event, event["time"])
+        return int(event["sequence"]) > 0 and bool(said.recordings) and said.said_at <= said.moment
+    except (KeyError, TypeError, ValueError):
+        return False
+
+
+def _reviews(transaction: Connection, site: str, trailer: str, story: Story, lists: Iterable[Listed]) -> list[Review]:
+    """What was put aside of the trailer: it says so, or became an entry of it, or is of a pallet announced for it."""
+    entered = {one.id for one in story.said}
+    pallets = {str(line["pallet"]) for one in lists for line in parsed(one.body)["lines"]}
+    found = []
+    for one in told(transaction, every=True):
+        fields = dict(story.forms.get(one.form, {}).get("fields", {}))
+        named = one.fields.get(fields.get("trailer", "trailer"))
+        pallet = one.fields.get(fields.get("pallet", "pallet"))
+        ours = str(named) == trailer if named is not None else one.state == "open" and str(pallet) in pallets
+        if one.site == site and (ours or one.entry in entered):
+            found.append(one)
+    return found
+
+
+def owed(transaction: Connection, roles: Roles) -> list[tuple[str, str, str]]:
+    """Site, trailer and event of each standing closing of which no dossier was written, or an earlier version."""
+    closing = {form: str(of["fields"]["trailer"]) for form, of in roles.items() if of["kind"] == "closing"}
+    wanted = (
+        select(entries.c.site, entries.c.form, entries.c.fields, entries.c.event_id)
+        .join(events, events.c.event_id == entries.c.event_id)
+        .outerjoin(dossiers, dossiers.c.event_id == entries.c.event_id)
+        .where(entries.c.form.in_(closing), entries.c.state == "current")
+        .where(or_(dossiers.c.event_id.is_(None), dossiers.c.filed < dossiers.c.version))
+        .order_by(events.c.arrival)
+    )
+    found = [(row.site, row.fields.get(closing[row.form]), row.event_id) for row in transaction.execute(wanted)]
+    return [(site, str(trailer), event_id) for site, trailer, event_id in found if trailer is not None]

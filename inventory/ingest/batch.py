@@ -1,0 +1,469 @@
+"""Many events in one transaction: what `applying` does with each, in a dozen statements for all of them.
+
+What is plain (its turn, known word by word, before its turn, broken by its form) is decided here, from what was read at
+once; whatever is not goes through `applying.handle`, in the same transaction, and what follows of its device with it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from itertools import count
+from operator import attrgetter
+from typing import Any
+
+from pydantic_core import PydanticSerializationError
+from sqlalchemy import Connection, Engine, Table, func, select, text
+from sqlalchemy.exc import DataError, IntegrityError
+
+from edge.hash_chain import parsed
+from inventory.ingest import held
+from inventory.ingest.applying import OUT_OF_TURN, UNSTORABLE, entry_row, handle, is_superseded, refused_row, text_rows
+from inventory.records import (
+    Applied,
+    Applying,
+    Became,
+    Duplicate,
+    Early,
+    Event,
+    Held,
+    Refused,
+    Unfit,
+    Waiting,
+    WaitingOf,
+)
+from inventory.reviews import continuity, flags
+from inventory.reviews.continuity import Seal
+from inventory.store import many, stock
+from inventory.store.database import SiteFault, reading, reported
+from inventory.store.tables import ARRIVALS, devices, entries, events, pallets, refused, said, stock_moves
+
+At = tuple[str, str]
+"""Site and name of a device."""
+
+
+@dataclass(slots=True)
+class _Device:
+    """How far a device has come, as the batch goes on."""
+
+    handled: int
+    highest: int
+    instance: str | None
+    link: str | None = None
+    """Of the last event handled, which the next one continues; None: not known."""
+    held: int = 0  # Of its events, how many are held.
+    singly: bool = False
+    """Whether the rest of its events goes one by one."""
+
+
+@dataclass(slots=True)
+class _Came:
+    """An event of the batch."""
+
+    event: Event | Unfit
+    place: float  # Where in the batch.
+    was_held: bool = False
+    became: Applying | Held | None = None
+
+    @property
+    def at(self) -> At:
+        """Of which device."""
+        return self.event.site, self.event.device
+
+
+@dataclass(slots=True)
+class _Named:
+    """An entry that a correction names."""
+
+    state: str
+    of: At
+    move: Mapping[str, Any] | None
+    """What it added to the stock."""
+
+
+@dataclass(slots=True)
+class _Written:
+    """What is to be written, by what it is."""
+
+    applied: list[_Came] = field(default_factory=list)
+    refused: list[tuple[_Came, Refused]] = field(default_factory=list)
+    held: list[_Came] = field(default_factory=list)
+    ended: dict[str, str] = field(default_factory=dict)
+    """Entries that no longer stand: their state."""
+
+
+class Batches:
+    """Many events at once. Each deed is one transaction; all raise Unavailable: then nothing was done."""
+
+    def __init__(self, engine: Engine, now: Callable[[], datetime]) -> None:
+        self._engine = engine
+        self._reads = reading(engine)
+        self._now = now
+
+    def apply_all(self, given: Sequence[Event | Unfit], *, hold: bool = False) -> list[Became] | None:
+        """Apply all of these or refuse them: what became of each, in their order.
+
+        None, with nothing done, where one of them, or a trigger of the site's, stands against it: then they are to be
+        applied one by one. With `hold`, what comes before its turn is held, and what waited for one of these comes
+        behind them in the answer.
+        """
+        try:
+            with reported(self._engine.url):
+                try:
+                    with self._engine.begin() as transaction:
+                        return apply_all(transaction, given, self._now, hold=hold)
+                except (DataError, IntegrityError, PydanticSerializationError, *UNSTORABLE):
+                    return None
+        except SiteFault:
+            return None
+
+    def overdue(self, patience: timedelta) -> list[Became]:
+        """What was held for so long in vain, and is held no more, as early; and what need not wait any longer."""
+        with reported(self._engine.url), self._engine.begin() as transaction:
+            return overdue(transaction, self._now, patience)
+
+    def waiting(self) -> Waiting:
+        """What is held because it came before its turn."""
+        with reported(self._engine.url), self._reads.begin() as transaction:
+            return held.how_much(transaction)
+
+    def waiting_by_device(self) -> dict[At, WaitingOf]:
+        """The same, of each device of which something is held."""
+        with reported(self._engine.url), self._reads.begin() as transaction:
+            return held.of_whom(transaction)
+
+
+def apply_all(
+    transaction: Connection, given: Sequence[Event | Unfit], clock: Callable[[], datetime], *, hold: bool
+) -> list[Became]:
+    """What becomes of these, in their order; with `hold`, behind them what waited for one of them.
+
+    An error means that one of them cannot be applied so: then nothing was, and they are to be applied one by one.
+    """
+    came = [_Came(event, place) for place, event in enumerate(given)]
+    return _made(_Batch(transaction, came, clock, hold=hold))
+
+
+def _made(batch: _Batch) -> list[Became]:
+    batch.decide()
+    batch.write()
+    batch.apply_singly()
+    batch.prove()
+    return [(one.event, one.became) for one in batch.every if one.became is not None]
+
+
+class _Batch:
+    def __init__(
+        self,
+        transaction: Connection,
+        given: list[_Came],
+        clock: Callable[[], datetime],
+        *,
+        hold: bool,
+    ) -> None:
+        self._transaction = transaction
+        self._clock = clock
+        self._hold = hold
+        self._devices = _locked(transaction, {one.at for one in given}, clock)
+        self._now = clock()  # only here: what was handled later was received later
+        following = held.following(transaction, self._next(given)) if hold else []
+        waited = [_Came(event, -1.0, was_held=True) for event in following]
+        self.every = [*given, *waited]
+        for one in waited:
+            self._devices[one.at].held += 1
+        self._known, self._refused = _read(transaction, self.every)
+        self._named = _named(transaction, self.every)
+        self._look_at_links()
+        self._ruled = {site for site in _sites(self.every) if flags.speaks(transaction, site)}
+        self._written = _Written()
+        self._proofs: list[tuple[_Came, int]] = []
+
+    def _look_at_links(self) -> None:
+        """Of the devices whose next event is among these, the link that it continues."""
+        turn = {one.at for one in self.every if one.event.sequence == self._devices[one.at].handled + 1}
+        found = continuity.links(self._transaction, [(*at, self._devices[at].handled) for at in turn])
+        for (site, device, _), link in found.items():
+            self._devices[site, device].link = link
+
+    def _next(self, given: Iterable[_Came]) -> dict[At, int]:
+        """The first number of each device that is neither handled nor among these."""
+        there = {(*one.at, one.event.sequence) for one in given}
+        runs = {at: count(device.handled + 1) for at, device in self._devices.items()}
+        return {at: next(number for number in run if (*at, number) not in there) for at, run in runs.items()}
+
+    def decide(self) -> None:
+        """What becomes of each, those of a device in the order of their number."""
+        queues: dict[At, list[_Came]] = defaultdict(list)
+        for one in self.every:
+            queues[one.at].append(one)
+        for at in sorted(queues):
+            place, device = -1.0, self._devices[at]
+            for one in sorted(queues[at], key=lambda one: one.event.sequence):
+                # What waited came behind the one that it waited for.
+                one.place = place = max(place, -1.0 if one.was_held else one.place)
+                if not device.singly:
+                    one.became = self._plainly(one, device)
+                    device.singly = one.became is None
+                if not continuity.jumps(one.event, device.handled):
+                    device.highest = max(device.highest, one.event.sequence)
+
+    def _plainly(self, one: _Came, device: _Device) -> Applying | Held | None:
+        event = one.event
+        if event.event_id in self._known or (*one.at, event.event_id) in self._refused:
+            return self._again(one, device)
+        of_another = is_superseded(event.instance, device.instance) or continuity.jumps(event, device.handled)
+        if event.sequence <= device.handled or of_another:
+            return None
+        if event.sequence > device.handled + 1:
+            return self._too_soon(one, device)
+        seal = continuity.seal_of(event.body)
+        return self._in_turn(one, device, seal.link) if self._is_plain(event, device, seal) else None
+
+    def _is_plain(self, event: Event | Unfit, device: _Device, seal: Seal) -> bool:
+        """Whether it continues its chain, and no rule is to look at what stands when it comes."""
+        ruled = isinstance(event, Event) and event.site in self._ruled and flags.named(event, self._now) is not None
+        return continuity.continues(device.link, seal) and not ruled
+
+    def _in_turn(self, one: _Came, device: _Device, link: str | None) -> Applied | Refused:
+        event = one.event
+        reasons = event.reasons if isinstance(event, Unfit) else self._change(one, event)
+        device.handled = event.sequence
+        device.instance = event.instance or device.instance
+        device.link = link
+        if reasons:
+            became = Refused(reasons)
+            self._written.refused.append((one, became))
+            self._refused[*one.at, event.event_id] = reasons
+            return replace(became, handled=device.handled)
+        self._written.applied.append(one)
+        self._known[event.event_id] = (*one.at, event.body)
+        return Applied(device.handled)
+
+    def _again(self, one: _Came, device: _Device) -> Applying | None:
+        """What came before, word by word, or was refused; None where that is to be looked at."""
+        event = one.event
+        if event.sequence == device.handled + 1:
+            return None
+        reasons = self._refused.get((*one.at, event.event_id))
+        if reasons is not None and OUT_OF_TURN & {*reasons}:
+            return None
+        if reasons is None and self._known[event.event_id] != (*one.at, event.body):
+            return None
+        if device.handled > event.sequence:
+            self._proofs.append((one, device.handled))
+        return Duplicate(device.handled) if reasons is None else Refused(reasons, device.handled)
+
+    def _too_soon(self, one: _Came, device: _Device) -> Early | Held:
+        event = one.event
+        if one.was_held:
+            return Held()
+        if not self._hold or device.held >= held.REACH or event.sequence > device.handled + held.REACH:
+            return Early(expected=device.handled + 1)
+        device.held += 1
+        self._written.held.append(one)
+        return Held()
+
+    def _change(self, one: _Came, event: Event) -> tuple[str, ...]:
+        """Note which entry it ends and which it makes; why it cannot."""
+        if event.replaces is not None:
+            named = self._named.get(event.replaces)
+            if named is None or named.of != one.at:
+                return ("unknown_event",)
+            if named.state != "current":
+                return (f"already_{named.state}",)
+            named.state = "cancelled" if event.fields is None else "amended"
+            self._written.ended[event.replaces] = named.state
+        if event.fields is not None:
+            self._named[event.event_id] = _Named("current", one.at, stock.added(event, self._now, None))
+        return ()
+
+    def write(self) -> None:
+        """Write all of it, each table at once."""
+        transaction, written = self._transaction, self._written
+        applied = sorted(written.applied, key=attrgetter("place"))
+        arrivals = _arrivals(transaction, len(applied))
+        with many.unanswered(transaction):
+            made: set[str] = {one.event.event_id for one in applied}
+            # What stood before makes room first: a rule of the site's may let only one entry of a pallet stand.
+            ended = [{"event_id": one, "state": state} for one, state in written.ended.items()]
+            many.change(transaction, entries, ["event_id"], [row for row in ended if row["event_id"] not in made])
+            rows = _Rows(self._now)
+            for one, arrival in zip(applied, arrivals, strict=True):
+                rows.take(one.event, arrival, self._named)
+            for table, its in rows.of.items():
+                many.add(transaction, table, its)
+            many.add(
+                transaction, refused, [refused_row(one.event, became, self._now) for one, became in written.refused]
+            )
+            many.change(transaction, entries, ["event_id"], [row for row in ended if row["event_id"] in made])
+            self._write_waiting()
+            many.change(
+                transaction, devices, ["site", "device"], [self._device_row(at) for at in sorted(self._devices)]
+            )
+        self._prove_how_far()
+
+    def _device_row(self, at: At) -> dict[str, Any]:
+        device = self._devices[at]
+        its = {"handled": device.handled, "highest": device.highest, "instance": device.instance}
+        return {"site": at[0], "device": at[1], **its, "heard_at": self._now}
+
+    def _write_waiting(self) -> None:
+        held.keep(self._transaction, (one.event for one in self._written.held), self._now)
+        done = (one for one in self.every if one.was_held and not isinstance(one.became, Held | None))
+        held.forget(self._transaction, (one.event for one in done))
+        for one in self.every:
+            if one.was_held and one.became == Held():
+                one.became = None  # it waits on, and there is nothing to say
+
+    def _prove_how_far(self) -> None:
+        """Show to devices whose word is old the event up to which they have come."""
+        bodies = {(*one.at, one.event.sequence): one.event.body for one, _ in self._written.refused}
+        bodies |= {(*one.at, one.event.sequence): one.event.body for one in self._written.applied}
+        lacking = {(*one.at, handled) for one, handled in self._proofs} - {*bodies}
+        for table in (events, refused):
+            wanted = select(table.c.site, table.c.device, table.c.sequence, table.c.body)
+            keys = ["site", "device", "sequence"]
+            for row in many.among(self._transaction, wanted, table, keys, lacking) if lacking else ():
+                bodies.setdefault((row.site, row.device, row.sequence), row.body)
+        for one, handled in self._proofs:
+            latest = parsed(body) or None if (body := bodies.get((*one.at, handled))) is not None else None
+            if isinstance(one.became, Duplicate | Refused):
+                one.became = replace(one.became, latest=latest)
+
+    def apply_singly(self) -> None:
+        """What is not plain."""
+        for one in sorted((one for one in self.every if self._devices[one.at].singly), key=attrgetter("place")):
+            if one.became is None and not (one.was_held and self._waits_on(one)):
+                one.became = handle(self._transaction, one.event, self._clock)
+                if one.was_held:
+                    held.forget(self._transaction, [one.event])
+
+    def _waits_on(self, one: _Came) -> bool:
+        return one.event.sequence > _handled(self._transaction, one.event) + 1
+
+    def prove(self) -> None:
+        """Let what the site checks at the end of a transaction speak now."""
+        if self._transaction.dialect.name == "postgresql":
+            self._transaction.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
+
+
+@dataclass(slots=True)
+class _Rows:
+    """The rows that applied events make, by table, in the order in which they may be written."""
+
+    now: datetime
+    of: dict[Table, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+
+    def __post_init__(self) -> None:
+        for table in (events, entries, said, pallets, stock_moves):
+            self.of[table] = []
+
+    def take(self, event: Event | Unfit, arrival: int, named: Mapping[str, _Named]) -> None:
+        """The rows of one event."""
+        assert isinstance(event, Event)  # noqa: S101 - what is unfit is refused
+        self.of[events].append(_event_row(event, arrival, self.now))
+        if event.replaces is not None and (before := named[event.replaces].move) is not None:
+            self.of[stock_moves].append(stock.taken_back(before, event, self.now, arrival))
+        if event.fields is None:
+            return
+        self.of[entries].append(entry_row(event, event.fields, arrival))
+        self.of[said] += text_rows(event, event.fields, arrival)
+        self.of[pallets] += [row] if (row := flags.named(event, self.now)) is not None else []
+        if (move := named[event.event_id].move) is not None:
+            self.of[stock_moves].append({**move, "arrival": arrival})
+
+
+def _event_row(event: Event, arrival: int, now: datetime) -> dict[str, Any]:
+    return {
+        "event_id": event.event_id,
+        "site": event.site,
+        "device": event.device,
+        "sequence": event.sequence,
+        "type": event.type,
+        "body": event.body.decode(),
+        "received_at": now,
+        "arrival": arrival,
+    }
+
+
+def _locked(transaction: Connection, wanted: Collection[At], clock: Callable[[], datetime]) -> dict[At, _Device]:
+    """How far these devices have come. Until the transaction ends, nobody else handles an event of theirs.
+
+    All are locked in the order of their names, and rows that are not there are made before the first is locked: so two
+    consumers never wait for each other.
+    """
+    if not wanted:
+        return {}
+    begun = {"handled": 0, "highest": 0, "heard_at": clock()}
+    new = [{"site": site, "device": device, **begun} for site, device in sorted(wanted)]
+    many.add_new(transaction, devices, new)
+    every = select(devices).order_by(devices.c.site, devices.c.device).with_for_update()
+    found = many.among(transaction, every, devices, ["site", "device"], sorted(wanted))
+    return {(row.site, row.device): _Device(int(row.handled), int(row.highest), row.instance) for row in found}
+
+
+Known = dict[str, tuple[str, str, bytes]]
+"""By event id: site, device and body of what was applied."""
+
+
+def _read(transaction: Connection, every: Sequence[_Came]) -> tuple[Known, dict[tuple[str, str, str], tuple[str, ...]]]:
+    """What is known of these events: applied, or refused."""
+    if not every:
+        return {}, {}
+    applied = select(events.c.event_id, events.c.site, events.c.device, events.c.body)
+    ids = {(one.event.event_id,) for one in every}
+    known = {
+        row.event_id: (row.site, row.device, row.body.encode())
+        for row in many.among(transaction, applied, events, ["event_id"], ids)
+    }
+    keys = ["site", "device", "event_id"]
+    wanted = select(refused.c.site, refused.c.device, refused.c.event_id, refused.c.reasons)
+    turned_down = many.among(transaction, wanted, refused, keys, {(*one.at, one.event.event_id) for one in every})
+    return known, {(row.site, row.device, row.event_id): tuple(row.reasons) for row in turned_down}
+
+
+def _named(transaction: Connection, every: Iterable[_Came]) -> dict[str, _Named]:
+    """The entries that corrections among these events name."""
+    names = {(one.event.replaces,) for one in every if isinstance(one.event, Event) and one.event.replaces is not None}
+    if not names:
+        return {}
+    wanted = select(entries.c.event_id, entries.c.site, entries.c.device, entries.c.state)
+    found = many.among(transaction, wanted, entries, ["event_id"], names).all()
+    moves = select(stock_moves).where(stock_moves.c.line == stock.ADDS)
+    # A column's name is no plain text to who writes JSON: he looks a microsecond at each.
+    added = {
+        row["event_id"]: {str(name): value for name, value in row.items()}
+        for row in many.among(transaction, moves, stock_moves, ["event_id"], names).mappings()
+    }
+    return {row.event_id: _Named(row.state, (row.site, row.device), added.get(row.event_id)) for row in found}
+
+
+def _sites(every: Iterable[_Came]) -> set[str]:
+    return {one.event.site for one in every}
+
+
+def _arrivals(transaction: Connection, number: int) -> list[int]:
+    """So many numbers in the order of arrival."""
+    if not number:
+        return []
+    if transaction.dialect.name == "postgresql":
+        drawn = select(ARRIVALS.next_value()).select_from(func.generate_series(1, number))
+        return sorted(transaction.execute(drawn).scalars())
+    highest = int(transaction.execute(select(func.coalesce(func.max(events.c.arrival), 0))).scalar_one())
+    return [highest + one for one in range(1, number + 1)]
+
+
+def overdue(transaction: Connection, clock: Callable[[], datetime], patience: timedelta) -> list[Became]:
+    """What has waited for so long without its turn coming, as early; and what became of it where its turn has come."""
+    gone = held.long_since(transaction, clock(), patience)
+    held.forget(transaction, gone)
+    told: list[Became] = [(one, Early(expected=_handled(transaction, one) + 1)) for one in gone]
+    turn = [_Came(event, -1.0, was_held=True) for event in held.due(transaction)]
+    return told + _made(_Batch(transaction, turn, clock, hold=True)) if turn else told
+
+
+def _handled(transaction: Connection, event: Event | Unfit) -> int:
+    its = (devices.c.site == event.site, devices.c.device == event.device)
+    return int(transaction.execute(select(devices.c.handled).where(*its)).scalar_one())

@@ -1,0 +1,451 @@
+"""The loop of the receiving side: commit, then the receipt, then the acknowledgement to the broker, in that order.
+
+Whatever is interrupted comes again: unacknowledged messages from the broker, unanswered events from the device. The
+store makes sure that coming again changes nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import islice, takewhile
+from queue import Empty, SimpleQueue
+from typing import Literal
+
+from edge.deliver.events import SHOWN, MalformedMessage, Topics, encode, presence, untrusted
+from edge.deliver.mqtt import Acknowledged, Connected, Delivered, Disconnected, SessionEvent
+from edge.errors import Unavailable
+from edge.systemd_notify import Notifier
+from inventory.forms import Forms
+from inventory.ingest.admission import Distrust, Untrusted, distrusted
+from inventory.ingest.clip_news import ClipNews
+from inventory.ingest.hearing import Hearing
+from inventory.ingest.judge import LARGEST, Judged, Sound, Unanswerable, Unsound, judge
+from inventory.ingest.ports import Broker, ClipsDesk, Dossiers, ReviewShelf, Shelf, StatusShelf
+from inventory.ingest.pulse import Pulse
+from inventory.ingest.receipts import DENIED, PRESENCE, answer_to, tell_denied, told
+from inventory.ingest.together import Latecomers, Together
+from inventory.records import Applied, Applying, Event, Held, Refused, Unfit
+from inventory.reviews.reviews import read_review
+from inventory.store.database import SiteFault
+from inventory.store.keys import KeyDirectory
+
+log = logging.getLogger("inventory")
+
+TURN_S = 1.0  # The loop turns at least this often, so that the watchdog is fed and a broker that never came is noticed.
+
+FIRST_CONNECTION_S = 20.0
+"""A broker that starts together with us has answered by then; after that a person, or systemd, should know."""
+
+RETRY_S = (0.5, 30.0)  # First and longest wait before a database that did not answer is asked again; doubled each time.
+
+STOP_S = 5.0  # How long the last receipts and acknowledgements may take on the way out.
+
+HEARS_S = 1.0
+"""So long entries go before what devices say of themselves, which the console shows a second later then."""
+
+LAST = 9_999_999_999  # Beyond every number of an entry.
+
+STRANGERS = 1000
+"""Of so many strangers it is remembered that they were told; with more the log and the table begin anew."""
+
+
+class Wake:
+    """In the queue: look whether to stop."""
+
+
+Inbox = SimpleQueue[SessionEvent | Wake]
+"""From the threads of the broker's session, and from signals, to the loop. Its `put` is safe in both."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """A receipt that may be sent: what it speaks of is committed."""
+
+    to: Delivered | None
+    """What it answers; None: the broker has been told of that before."""
+    topic: str
+    payload: bytes
+    event_id: str
+
+
+@dataclass(slots=True)
+class _PutOff:
+    """An event that something of the site's own keeps out: those of its device wait behind it, and no other's."""
+
+    message: Delivered
+    retry_at: float
+    wait_s: float
+    behind: bool = False
+    """Whether others of the device were turned away meanwhile. It sends them again: it has no receipt for them."""
+
+
+class Consumer:
+    """Takes one message after another until it is told to stop. All of it but `stop` belongs to one thread."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        shelf: Shelf,
+        forms: Forms,
+        inbox: Inbox,
+        *,
+        prefix: str,
+        client_id: str = "dockvoice-inventory",
+        keys: KeyDirectory,
+        trust_first_use: bool = False,
+        largest: int = LARGEST,
+        reviews: ReviewShelf | None = None,
+        statuses: StatusShelf | None = None,
+        dossiers: Dossiers | None = None,
+        clips: ClipsDesk | None = None,
+        together: Together | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._broker = broker
+        self._shelf = shelf
+        self._forms = forms
+        self._inbox = inbox
+        self._prefix = prefix
+        self._client_id = client_id
+        self._put_off: dict[str, _PutOff] = {}  # By the topic on which it came.
+        self._keys = keys
+        self._trust_first_use = trust_first_use
+        self._hearing = Hearing(prefix, largest, keys, trust_first_use, statuses, clock)
+        self._largest = largest
+        self._reviews = reviews
+        self._dossiers = dossiers
+        self._together = together
+        self._room = 0 if together is None else together.most
+        """So many receipts may be left to send while more is applied."""
+        self._clip_news = ClipNews(broker, clips, prefix, largest, clock)
+        self._mistrusted: set[tuple[str, str, str]] = set()
+        self._clock = clock
+        self._now = now
+        self._waiting: deque[Delivered] = deque()
+        self._unsent: deque[_Answer] = deque()
+        self._stopping = False
+        self._was_connected = False
+        self._started = self._heard_at = clock()
+        self._retry_at = self._started
+        self._retry_s = RETRY_S[0]
+        self._systemd = Notifier.from_environment()
+        self._pulse = Pulse(broker, shelf, clock, self._systemd)
+        self._latecomers = None if together is None else Latecomers(together, clock, self._systemd)
+
+    def run(self) -> None:
+        """Apply events until `stop`. Raises Unavailable if the broker cannot be reached at all, Misconfigured."""
+        if not self._keys.all() and not self._trust_first_use:
+            log.warning(
+                "%s holds no key: nothing is applied until one is enrolled (`dockvoice inventory keys enrol`)",
+                self._keys.path,
+            )
+        self._broker.start()
+        try:
+            while not self._stopping:
+                self._listen()
+                self._work()
+                self._look_after()
+        finally:
+            self._systemd.stopping()
+            if self._broker.connected:
+                self._say("offline")
+            self._broker.stop(STOP_S)
+
+    def stop(self) -> None:
+        """Finish the message in hand, then leave `run`. May be called from a signal handler or another thread."""
+        self._stopping = True
+        self._inbox.put(Wake())
+
+    def _listen(self) -> None:
+        """Wait for the next news, then take all there is."""
+        try:
+            self._take(self._inbox.get(timeout=self._leisure_s()))
+            while True:
+                self._take(self._inbox.get_nowait())
+        except Empty:
+            return
+
+    def _leisure_s(self) -> float:
+        if len(self._unsent) > self._room:
+            return TURN_S
+        due = [one.retry_at for one in self._put_off.values()]
+        due += [self._retry_at] if self._waiting or self._clip_news.first or self._hearing.waiting else []
+        return min([TURN_S, *(max(0.0, at - self._clock()) for at in due)])
+
+    def _take(self, news: SessionEvent | Wake) -> None:
+        match news:
+            case Delivered(topic) if topic.endswith("/status"):
+                self._hearing.take(news)
+            case Delivered(topic) if topic.endswith("/clips/chunks"):
+                self._clip_news.take(news)
+            case Delivered():
+                self._waiting.append(news)
+            case Connected():
+                self._was_connected = True
+                log.info(
+                    "connected to the broker (%s), listening to %s", news.protocol, Topics.every(self._prefix).entries
+                )
+                self._systemd.ready("connected")
+                self._say("online")
+                self._clip_news.connected()
+                self._hearing.connected()
+            case Disconnected():
+                # They come again with the next connection, under other numbers: these can no longer be acknowledged.
+                self._waiting.clear()
+                self._hearing.forget()
+                self._clip_news.forget()
+                self._unsent.clear()
+                self._put_off.clear()
+                log.warning("broker lost: %s; trying again", news.why)
+                self._systemd.status(f"broker lost: {news.why}")
+            case Acknowledged(tag, reason_code) if reason_code >= DENIED:
+                tell_denied(self._prefix, self._client_id, tag, reason_code)
+            case Acknowledged() | Wake():
+                return
+
+    def _work(self) -> None:
+        """Bring what can be done at once to its end, or put it off while the broker or the database cannot take it."""
+        self._send()
+        if self._stopping or len(self._unsent) > self._room or self._clock() < self._retry_at:
+            return
+        self._try_again()
+        if len(self._unsent) > self._room:
+            return
+        try:
+            self._hearing.meet()
+            if self._hears():
+                self._heard_at = self._clock()  # whatever comes of it, entries go first again
+                for heard in self._hearing.keep():
+                    self._broker.acknowledge(heard)
+            elif self._waiting:
+                self._settle_first()
+            else:
+                self._hearing.miss()
+                self._look_after_clips()
+                return
+        except Unavailable as fault:
+            self._retry_at = self._clock() + self._retry_s
+            log.warning("kept for later, next try in %g s: %s", self._retry_s, fault)
+            self._systemd.status(str(fault))
+            self._retry_s = min(self._retry_s * 2, RETRY_S[1])
+            return
+        self._retry_s = RETRY_S[0]
+        self._send()
+
+    def _hears(self) -> bool:
+        """Whether it is time to keep what devices say of themselves: where no entry waits, or has long gone first."""
+        return self._hearing.waiting and not (self._waiting and self._clock() < self._heard_at + HEARS_S)
+
+    def _settle_first(self) -> None:
+        """Settle the first of what waits, and with it the entries behind it. Raises Unavailable."""
+        together, entries = self._together, list[Delivered]()
+        if together is not None:
+            most = islice(self._waiting, together.most)
+            entries = list(takewhile(lambda one: one.topic.endswith("/entries"), most))
+        if together is not None and (len(entries) > 1 or (entries and together.hold)):
+            self._settle_together(entries, together)
+        else:
+            self._settle_in_turn(self._waiting[0])
+            self._waiting.popleft()
+
+    def _settle_together(self, messages: list[Delivered], together: Together) -> None:
+        """Settle these. What is done is taken from what waits. Raises Unavailable."""
+        sound = [(message, judged) for message in messages if (judged := self._sifted(message)) is not None]
+        if not sound:
+            return
+        given = [judged.event for _, judged in sound]
+        became = together.shelf.apply_all(given, hold=together.hold)
+        if became is None:
+            log.warning("%d events are applied one by one: one of them cannot be applied with others", len(sound))
+            for message, _ in sound:
+                self._settle_in_turn(message)
+                self._waiting.popleft()
+            return
+        for number, (event, said) in enumerate(became):
+            # What waited for one of these comes behind them; the broker was told of it when it came.
+            self._conclude(sound[number][0] if number < len(sound) else None, event, said, logging.DEBUG)
+        for _ in sound:
+            self._waiting.popleft()
+        counted = Counter(type(one).__name__.lower() for _, one in became)
+        log.info("%d events: %s", len(became), ", ".join(f"{number} {what}" for what, number in counted.items()))
+
+    def _sifted(self, message: Delivered) -> Sound | Unsound | None:
+        """What may be applied with others; None, and settled, is what may not. Raises Unavailable."""
+        if message.topic in self._put_off:
+            self._settle_in_turn(message)
+        elif isinstance(judged := self._judged(message), Unanswerable):
+            self._put_aside(message, judged.reason)
+            self._broker.acknowledge(message)
+        elif (stranger := self._stranger(judged.event)) is None:
+            return judged
+        else:
+            self._turn_away(message, judged, stranger)
+        self._waiting.remove(message)
+        return None
+
+    def _look_after_clips(self) -> None:
+        """Nothing else waits: deal with one thing that concerns recordings. Raises Unavailable."""
+        self._clip_news.ask()
+        if (message := self._clip_news.first) is None:
+            return
+        answer: tuple[str, bytes, str] | None = None
+        try:
+            answer = self._clip_news.answer(message)
+        except MalformedMessage as fault:
+            self._put_aside(message, str(fault))
+        except SiteFault as fault:  # no entry waits for that: the device offers it again
+            log.warning("a recording cannot be kept: %s", fault)
+        if answer is None:
+            self._broker.acknowledge(message)
+        else:
+            self._unsent.append(_Answer(message, *answer))
+        self._clip_news.settled()
+        self._send()
+
+    def _settle_in_turn(self, message: Delivered) -> None:
+        """Settle it, unless an event of its device was put off: that goes first. Raises Unavailable."""
+        if (first := self._put_off.get(message.topic)) is not None:
+            # Without an answer: its device sends it again, and the broker has room for what others send.
+            first.behind = first.behind or message.payload != first.message.payload
+            self._broker.acknowledge(message)
+            return
+        try:
+            self._settle(message)
+        except SiteFault as fault:
+            self._put_off[message.topic] = _PutOff(message, self._clock() + RETRY_S[0], RETRY_S[0])
+            log.warning("%s waits, and all that follows of its device; others go on: %s", message.topic, fault)
+            self._systemd.status(str(fault))
+
+    def _try_again(self) -> None:
+        """Settle one event that was put off, if its time has come."""
+        for topic, one in list(self._put_off.items()):
+            if self._clock() < one.retry_at:
+                continue
+            try:
+                self._settle(one.message)
+            except Unavailable as fault:
+                one.wait_s = min(one.wait_s * 2, RETRY_S[1])
+                one.retry_at = self._clock() + one.wait_s
+                log.warning("%s still waits, next try in %g s: %s", topic, one.wait_s, fault)
+            else:
+                del self._put_off[topic]
+                log.warning("%s: goes on", topic)
+                if one.behind:
+                    self._say("online")
+            return
+
+    def _say(self, state: Literal["online", "offline"]) -> None:
+        """Tell the devices, which then send what they owe."""
+        topic, said = Topics.consumer(self._prefix, self._client_id), presence(state, self._client_id, self._now())
+        if not self._broker.publish(topic, encode(said), tag=PRESENCE, retain=True):
+            log.info("%s: not said that we are %s", topic, state)
+
+    def _settle(self, message: Delivered) -> None:
+        if message.topic.endswith("/reviews") and self._reviews is not None:
+            self._take_review(message, self._reviews)
+            return
+        judged = self._judged(message)
+        match judged:
+            case Unanswerable():
+                self._put_aside(message, judged.reason)
+                self._broker.acknowledge(message)
+            case Sound() | Unsound():
+                if stranger := self._stranger(judged.event):
+                    self._turn_away(message, judged, stranger)
+                else:
+                    self._conclude(message, judged.event, self._shelf.apply(judged.event))
+
+    def _conclude(
+        self, message: Delivered | None, event: Event | Unfit, became: Applying | Held, level: int = logging.INFO
+    ) -> None:
+        """Answer what became of an event, and tell whoever waits for it."""
+        if not isinstance(became, Held):
+            self._answer(message, event, became, level)
+        elif message is not None:
+            self._broker.acknowledge(message)
+        if self._dossiers is not None and isinstance(event, Event) and isinstance(became, Applied):
+            self._dossiers.applied(event.form)
+
+    def _judged(self, message: Delivered) -> Judged:
+        return judge(message.payload, message.topic, self._prefix, self._forms, self._largest)
+
+    def _take_review(self, message: Delivered, shelf: ReviewShelf) -> None:
+        """What a device says of what it has put aside, if it is the device's own word."""
+        try:
+            sender = Topics.of(self._prefix, message.topic)
+            if len(message.payload) > self._largest:
+                raise MalformedMessage(f"message: found {len(message.payload):,} bytes, allowed are {self._largest:,}")
+            review = read_review(message.payload, sender)
+        except MalformedMessage as fault:
+            self._put_aside(message, str(fault))
+            self._broker.acknowledge(message)
+            return
+        # Reviews have numbers of their own: a key that was replaced up to a number of entries vouches for none of them.
+        word = Unfit(review.event_id, sender.site, sender.device, LAST, message.payload, ())
+        judged = Unsound(sender, replace(word, sequence=review.sequence))
+        if stranger := self._stranger(word):
+            self._turn_away(message, judged, stranger)
+        else:
+            became = shelf.review(review)
+            self._answer(message, judged.event, became)
+            if self._dossiers is not None and isinstance(became, Applied):
+                self._dossiers.reviewed(review)
+
+    def _stranger(self, event: Event | Unfit) -> Untrusted | None:
+        return distrusted(event, self._keys.of(event.site, event.device))
+
+    def _turn_away(self, message: Delivered, judged: Sound | Unsound, stranger: Untrusted) -> None:
+        """Answer that the event is taken for nobody's word; told, and put aside, once for each device and reason."""
+        event = judged.event
+        seen = (event.site, event.device, stranger.reason)
+        if seen not in self._mistrusted:
+            if len(self._mistrusted) >= STRANGERS:
+                self._mistrusted.clear()
+            whose = ", ".join("/".join(at) for at in self._keys.holders(stranger.keyid or ""))
+            elsewhere = f", the key of {whose}" if stranger.why is Distrust.UNKNOWN_KEY and whose else ""
+            self._put_aside(message, f"untrusted:{stranger.reason}{elsewhere}")
+            self._mistrusted.add(seen)
+        answer = encode(untrusted(event.event_id, stranger.reason, event.sequence, self._now()))
+        self._unsent.append(_Answer(message, judged.sender.receipts, answer, event.event_id))
+
+    def _put_aside(self, message: Delivered, reason: str) -> None:
+        self._shelf.keep_rejected(message.payload, message.topic, reason)
+        log.warning("kept aside from %s: %s", message.topic[:SHOWN], reason)
+
+    def _answer(
+        self, message: Delivered | None, event: Event | Unfit, became: Applying, level: int = logging.INFO
+    ) -> None:
+        what = f"{event.event_id}, number {event.sequence} of {event.site}/{event.device}"
+        log.log(logging.WARNING if isinstance(became, Refused) else level, "%s: %s", what, told(became))
+        answer = encode(answer_to(event, became, self._now()))
+        topic = Topics(self._prefix, event.site, event.device).receipts
+        self._unsent.append(_Answer(message, topic, answer, event.event_id))
+
+    def _send(self) -> None:
+        """Send what is committed and not answered yet: as much as the broker takes, the rest at its next PUBACK."""
+        while self._unsent:
+            answer = self._unsent[0]
+            if not self._broker.publish(answer.topic, answer.payload, tag=answer.event_id):
+                return
+            if answer.to is not None:
+                self._broker.acknowledge(answer.to)
+            self._unsent.popleft()
+
+    def _look_after(self) -> None:
+        if not (self._was_connected or self._broker.welcomed) and self._clock() - self._started > FIRST_CONNECTION_S:
+            raise Unavailable(
+                f"{self._broker.trouble or 'the broker does not answer'}; given up after {FIRST_CONNECTION_S:g} s: "
+                "start the broker, or correct mqtt.host and mqtt.port (--broker HOST:PORT)"
+            )
+        self._pulse.beat()
+        if self._latecomers is not None and self._broker.connected:
+            for event, said in self._latecomers.given_up(self._now):
+                self._conclude(None, event, said)
+        if self._dossiers is not None:
+            self._dossiers.beat()

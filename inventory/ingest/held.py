@@ -1,0 +1,98 @@
+"""Held events: those that came before their turn, in the table dockvoice_waiting, until what they wait for has come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from inventory.records import Event, Unfit, Waiting, WaitingOf
+from inventory.store import many
+from inventory.store.tables import devices, waiting
+
+REACH = 1000
+"""An event is held if no more than so many of its device are lacking, and so many held: one that has gone far ahead is
+told to send again from where it should, and one gone mad fills no disk."""
+
+FOLLOWING = 50
+"""Of what waits so many of a device follow at once, and REACH of all: where much is held, all of it would be read for
+each event. What is left follows as due."""
+
+OF_EVENT = ("type", "form", "utterance_id", "operator", "fields", "replaces", "instance", "answers")
+"""What an event says beside its place, as JSON keeps it."""
+
+KEYS = ["site", "device", "sequence"]
+
+
+def keep(transaction: Connection, these: Iterable[Event | Unfit], now: datetime) -> None:
+    """Let them wait."""
+    many.add_new(transaction, waiting, [_row(one, now) for one in these])
+
+
+def forget(transaction: Connection, these: Iterable[Event | Unfit]) -> None:
+    """They wait no more."""
+    keys = (*KEYS, "event_id")
+    if rows := [{key: getattr(one, key) for key in keys} for one in these]:
+        many.remove(transaction, waiting, rows)
+
+
+def following(transaction: Connection, after: Mapping[tuple[str, str], int]) -> list[Event | Unfit]:
+    """What waits of these devices for the number before this one; but for what somebody is just giving up."""
+    there = select(waiting.c.site, waiting.c.device, waiting.c.sequence).distinct()
+    found = many.among(transaction, there, waiting, KEYS, {(*at, number) for at, number in after.items()}).all()
+    near = [(row.site, row.device, row.sequence + ahead) for row in found for ahead in range(FOLLOWING)]
+    if not near:
+        return []
+    wanted = select(waiting).order_by(waiting.c.sequence).limit(REACH).with_for_update(skip_locked=True)
+    rows = many.among(transaction, wanted, waiting, KEYS, near).mappings()
+    return [_event({**row}) for row in rows]
+
+
+def long_since(transaction: Connection, now: datetime, patience: timedelta) -> list[Event | Unfit]:
+    """What has waited for so long without its turn coming."""
+    late = select(waiting).where(waiting.c.came_at < now - patience).order_by(waiting.c.came_at).limit(REACH)
+    return [_event({**row}) for row in transaction.execute(late.with_for_update(skip_locked=True)).mappings()]
+
+
+def due(transaction: Connection) -> list[Event | Unfit]:
+    """What waits though its turn has come: a consumer that holds nothing applied the one before it."""
+    of_one = (devices.c.site == waiting.c.site) & (devices.c.device == waiting.c.device)
+    found = select(waiting).join(devices, of_one).where(waiting.c.sequence <= devices.c.handled + 1).limit(REACH)
+    rows = transaction.execute(found.with_for_update(of=waiting, skip_locked=True)).mappings()
+    return [_event({**row}) for row in rows]
+
+
+def how_much(transaction: Connection) -> Waiting:
+    """How many events of how many devices wait, and since when."""
+    number, since = transaction.execute(select(func.count(), func.min(waiting.c.came_at))).one()
+    of = select(waiting.c.site, waiting.c.device).distinct().subquery()
+    return Waiting(int(number), int(transaction.execute(select(func.count()).select_from(of)).scalar_one()), since)
+
+
+def of_whom(transaction: Connection) -> dict[tuple[str, str], WaitingOf]:
+    """The same, of each device of which something waits."""
+    of = (waiting.c.site, waiting.c.device)
+    counted = select(*of, func.count(), func.min(waiting.c.sequence), func.min(waiting.c.came_at)).group_by(*of)
+    return {
+        (site, device): WaitingOf(int(number), int(first), since)
+        for site, device, number, first, since in transaction.execute(counted)
+    }
+
+
+def _row(event: Event | Unfit, now: datetime) -> dict[str, Any]:
+    place = {"site": event.site, "device": event.device, "sequence": event.sequence, "event_id": event.event_id}
+    what: dict[str, Any] = {"reasons": [*event.reasons]} if isinstance(event, Unfit) else {}
+    if isinstance(event, Event):
+        what = {name: getattr(event, name) for name in OF_EVENT} | {"recorded_at": event.recorded_at.isoformat()}
+    return {**place, "came_at": now, "said": what, "body": event.body}
+
+
+def _event(row: Mapping[str, Any]) -> Event | Unfit:
+    place = {name: row[name] for name in ("event_id", "site", "device", "sequence", "body")}
+    what = row["said"]
+    if "reasons" in what:
+        return Unfit(**place, reasons=tuple(what["reasons"]))
+    said_at = datetime.fromisoformat(what["recorded_at"])
+    return Event(**place, **{name: what[name] for name in OF_EVENT}, recorded_at=said_at)

@@ -1,0 +1,45 @@
+"""The watchdog of systemd, fed only while there is reason to."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from edge.errors import Unavailable
+from edge.systemd_notify import Notifier
+from inventory.ingest.ports import Broker, Shelf
+
+log = logging.getLogger("inventory")
+
+PATIENCE_S = 300.0
+"""So long a broker or a database may be away before the watchdog is left unfed, and systemd tries a fresh process."""
+
+
+class Pulse:
+    """Feeds systemd's watchdog while the loop turns and neither broker nor database has been away for too long."""
+
+    def __init__(self, broker: Broker, shelf: Shelf, clock: Callable[[], float], systemd: Notifier) -> None:
+        self._broker = broker
+        self._shelf = shelf
+        self._clock = clock
+        self._systemd = systemd
+        self._next = self._broker_seen = self._shelf_seen = clock()
+
+    def beat(self) -> None:
+        """To be called at every turn."""
+        if self._systemd.period_s is None or self._clock() < self._next:
+            return
+        self._next = self._clock() + self._systemd.period_s
+        self._look()
+        if self._clock() - min(self._broker_seen, self._shelf_seen) < PATIENCE_S:
+            self._systemd.alive()
+
+    def _look(self) -> None:
+        if self._broker.connected:
+            self._broker_seen = self._clock()
+        try:
+            self._shelf.answers()
+        except Unavailable as fault:
+            log.warning("database: %s", fault)
+        else:
+            self._shelf_seen = self._clock()

@@ -1,0 +1,195 @@
+"""The fleet: how each device is, from what it says of itself, what came from it, and what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from edge.records import LOUD_DB, NOISY_DB, QUIET_DB
+from inventory.reviews.continuity import CHAIN_BROKEN, NUMBER_JUMPS, alarmed
+from inventory.site.master_kinds import RESERVED
+from inventory.site.roster import ROSTER
+from inventory.store import statuses
+from inventory.store.statuses import Status
+from inventory.store.tables import catalogue, devices
+
+BACKLOG = timedelta(minutes=10)
+"""What waits for longer at a device that has a link will not go by itself: a restart of the inventory takes less."""
+
+QUIET = frozenset({"muted"})  # A fault of the microphone that the operator himself wants.
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One device, as the inventory knows it."""
+
+    site: str
+    name: str
+    linked: bool
+    since: datetime | None  # When its link came up or was lost; None: it never said.
+    heard_at: datetime | None  # When anything last came from it.
+    handled: int
+    highest: int
+    said: Mapping[str, Any] = field(repr=False)  # As in schemas/status.schema.json.
+    keys: int  # Enrolled for it.
+    wanted: Mapping[str, int] = field(default_factory=dict)  # The version of each kind that was published.
+    odd: Collection[str] = ()  # What does not continue in its events, and nobody has decided about: `continuity`.
+
+    @property
+    def missing(self) -> int:
+        """How many of its events have not come, as far as it has sent later ones."""
+        return max(0, self.highest - self.handled)
+
+    @property
+    def faults(self) -> list[str]:
+        """What is wrong with its microphone and its speaker, as codes."""
+        found = list(self.said.get("microphone", {}).get("faults", ()))
+        return found + (["mute"] if self.said.get("speaker", {}).get("heard") is False else [])
+
+    @property
+    def level(self) -> int | None:
+        """How loud the wearer speaks, dB below full scale; None: not known."""
+        return self._hearing.get("level_db")
+
+    @property
+    def noise(self) -> int | None:
+        """How loud the hall is, likewise."""
+        return self._hearing.get("noise_db")
+
+    @property
+    def _hearing(self) -> Mapping[str, int]:
+        """As it told last; of one that is away nothing, for the hall may be another one by now."""
+        return self.said.get("hearing", {}) if self.linked else {}
+
+    @property
+    def above(self) -> int | None:
+        """By how many dB the wearer is louder than the hall."""
+        return None if self.level is None or self.noise is None else self.level - self.noise
+
+    @property
+    def heard_how(self) -> str | None:
+        """How well the wearer is heard, as a code; None: not known."""
+        if self.level is None:
+            return None
+        if self.level < QUIET_DB:
+            return "too_quiet"
+        if self.level > LOUD_DB:
+            return "too_loud"
+        return "loud_hall" if self.above is not None and self.above < NOISY_DB else "well"
+
+    @property
+    def backlog(self) -> int | None:
+        """How many entries waited at the device when it said so last; None: it never did."""
+        found: int | None = self.said.get("backlog", {}).get("entries")
+        return found
+
+    @property
+    def waits_since(self) -> datetime | None:
+        """When the oldest of them was recorded, by the device's clock."""
+        told = self.said.get("backlog", {}).get("since")
+        try:
+            return None if told is None else datetime.fromisoformat(told)
+        except ValueError:  # the schema knows the shape only; there is no thirtieth of February
+            return None
+
+    @property
+    def versions(self) -> list[tuple[str, int | None, int | None, str | None]]:
+        """Of each kind of master data: which version it runs, which was published, and why it declined one."""
+        told: Mapping[str, Mapping[str, Any]] = self.said.get("catalogue", {})
+        refused = {kind: one["refused"] for kind, one in told.items() if "refused" in one}
+        return [
+            (kind, told.get(kind, {}).get("version"), self.wanted.get(kind), refused.get(kind, {}).get("reason"))
+            for kind in sorted({*told, *self.wanted} - RESERVED)
+        ]
+
+    @property
+    def roster(self) -> tuple[int | None, int | None, str | None]:
+        """Which roster it runs, which was published from here, and why it declined the last that came."""
+        told: Mapping[str, Any] = self.said.get("roster", {})
+        return told.get("version"), self.wanted.get(ROSTER), told.get("refused")
+
+    @property
+    def outdated(self) -> list[str]:
+        """The kinds of which it runs another version than was published."""
+        return [kind for kind, runs, wanted, _ in self.versions if wanted is not None and runs != wanted]
+
+    def alarms(self, now: datetime, silent: timedelta) -> list[str]:
+        """What somebody should look at, as codes."""
+        last = max((one for one in (self.since, self.heard_at) if one is not None), default=None)
+        waits = self.waits_since
+        declined = any(reason for *_, reason in (*self.versions, self.roster))
+        amiss = {
+            "silent": not self.linked and (last is None or now - last > silent),
+            "chain": CHAIN_BROKEN in self.odd,
+            "number": NUMBER_JUMPS in self.odd,
+            "gap": self.missing > 0,
+            "backlog": self.linked and waits is not None and now - waits > BACKLOG,
+            "no_key": not self.keys,
+            "fault": self.linked and bool(set(self.faults) - QUIET),
+            "unheard": self.heard_how not in {None, "well"},
+            "declined": declined,
+            "not_done": bool(self.said.get("decisions_not_done")),
+        }
+        return [code for code, holds in amiss.items() if holds]
+
+
+def known(transaction: Connection, enrolled: Iterable[tuple[str, str]]) -> list[Device]:
+    """Every device that was ever heard of, or that has a key, by site and name. `enrolled`: of each key."""
+    keys: dict[tuple[str, str], int] = {}
+    for at in enrolled:
+        keys[at] = keys.get(at, 0) + 1
+    said = {(one.site, one.device): one for one in statuses.told(transaction)}
+    came = {(row.site, row.device): row for row in transaction.execute(select(devices))}
+    published, odd = _published(transaction), alarmed(transaction)
+    return [
+        _device(at, said.get(at), came.get(at), keys.get(at, 0), published.get(at[0], {}), odd.get(at, ()))
+        for at in sorted({*keys, *said, *came} - (statuses.retired(transaction) - keys.keys()))
+    ]
+
+
+def _device(
+    at: tuple[str, str],
+    said: Status | None,
+    came: Any,
+    keys: int,
+    wanted: Mapping[str, int],
+    odd: Collection[str],
+) -> Device:
+    times = (None if said is None else said.heard_at, None if came is None else came.heard_at)
+    heard: list[datetime] = [one for one in times if one is not None]
+    return Device(
+        site=at[0],
+        name=at[1],
+        linked=said is not None and said.state == "online",
+        since=None if said is None else said.since,
+        heard_at=max(heard, default=None),
+        handled=0 if came is None else came.handled,
+        highest=0 if came is None else came.highest,
+        said={} if said is None else said.said,
+        keys=keys,
+        wanted=wanted,
+        odd=odd,
+    )
+
+
+def _published(transaction: Connection) -> dict[str, dict[str, int]]:
+    """By site: of each kind, the version that devices are to run."""
+    columns = (catalogue.c.site, catalogue.c.kind, catalogue.c.version)
+    rows = transaction.execute(
+        select(*columns).where(catalogue.c.published_at.is_not(None)).order_by(catalogue.c.version)
+    )
+    found: dict[str, dict[str, int]] = {}
+    for row in rows:
+        found.setdefault(row.site, {})[row.kind] = row.version
+    return found
+
+
+def sites(transaction: Connection) -> list[str]:
+    """Every site of which a device was heard, or that has a catalogue."""
+    found = {row.site for row in transaction.execute(select(devices.c.site).distinct())}
+    found |= {row.site for row in transaction.execute(select(catalogue.c.site).distinct())}
+    return sorted(found | {one.site for one in statuses.told(transaction)})

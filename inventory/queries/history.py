@@ -1,0 +1,139 @@
+"""The history of an entry: what it replaced and what replaced it, and the proof of each event."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from edge.deliver.events import CANCELLED, WITHHELD
+from edge.hash_chain import CHAIN, GENESIS, KEYID, PREVIOUS, SIGNATURE, is_word_of, parsed
+from edge.records.strict_json import shallow
+from inventory.records import MALFORMED
+from inventory.store.keys import KeyDirectory
+from inventory.store.tables import entries, events, refused
+
+MOST = 200  # Corrections of one thing that are shown: nobody has made so many.
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What shows that an event is what its device wrote."""
+
+    fault: str | None  # A code of words/*/entry.toml; None where it holds.
+    keyid: str
+    chain: str
+    previous: str
+    signature: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One event in the life of an entry."""
+
+    event_id: str
+    site: str
+    device: str
+    sequence: int
+    kind: str  # recorded, amended, cancelled, withheld, refused.
+    state: str | None  # Of its entry: current, amended, cancelled; None where it makes none.
+    event: Mapping[str, Any] = field(repr=False)
+    received_at: datetime
+    reasons: tuple[str, ...]  # Why it was refused.
+    proof: Proof
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """What it says, in the shape that its schema has; nothing where it has another."""
+        is_malformed = any(one.startswith(MALFORMED) for one in self.reasons)
+        found: Mapping[str, Any] = {} if is_malformed else self.event.get("data", {})
+        return found
+
+    @property
+    def replaces(self) -> str | None:
+        """The event whose entry this one changes."""
+        return self.data.get("amends") or self.data.get("cancels")
+
+
+def step(transaction: Connection, keys: KeyDirectory, event_id: str) -> Step | None:
+    """One event, applied or refused; None where there is none of the id."""
+    wanted = select(events, entries.c.state).outerjoin(entries, entries.c.event_id == events.c.event_id)
+    row = transaction.execute(wanted.where(events.c.event_id == event_id)).one_or_none()
+    if row is None:
+        return _refused(transaction, keys, event_id)
+    said = parsed(row.body)
+    kind = row.type.split(".")[2]
+    proof = _proof(transaction, keys, row.site, row.device, row.sequence, said)
+    at = (row.event_id, row.site, row.device, row.sequence)
+    return Step(*at, kind, row.state, shallow(said), row.received_at, (), proof)
+
+
+def _refused(transaction: Connection, keys: KeyDirectory, event_id: str) -> Step | None:
+    row = transaction.execute(select(refused).where(refused.c.event_id == event_id).limit(1)).one_or_none()
+    if row is None:
+        return None
+    said = parsed(row.body)
+    proof = _proof(transaction, keys, row.site, row.device, row.sequence, said)
+    at = (row.event_id, row.site, row.device, row.sequence)
+    return Step(*at, "refused", None, shallow(said), row.received_at, tuple(row.reasons), proof)
+
+
+def life(transaction: Connection, keys: KeyDirectory, event_id: str) -> list[Step]:
+    """All events of the thing that this one is about, the first one first; empty where there is none of the id."""
+    here = step(transaction, keys, event_id)
+    if here is None:
+        return []
+    steps = [here]
+    while len(steps) < MOST and steps[0].replaces is not None:
+        before = step(transaction, keys, steps[0].replaces)
+        if before is None or before.event_id in {one.event_id for one in steps}:
+            break
+        steps.insert(0, before)
+    while len(steps) < MOST and (following := _following(transaction, steps[-1])) is not None:
+        behind = step(transaction, keys, following)
+        if behind is None or behind.event_id in {one.event_id for one in steps}:
+            break
+        steps.append(behind)
+    return steps
+
+
+def _following(transaction: Connection, of: Step) -> str | None:
+    amended = select(entries.c.event_id).where(entries.c.replaces == of.event_id, entries.c.device == of.device)
+    if (found := transaction.execute(amended.limit(1)).scalar()) is not None:
+        return str(found)
+    if of.state != "cancelled":
+        return None
+    named = events.c.body.contains(f'"cancels":"{of.event_id}"', autoescape=True)
+    its = (events.c.site == of.site, events.c.device == of.device, events.c.sequence > of.sequence)
+    cancelled = select(events.c.event_id).where(*its, events.c.type == CANCELLED, named)
+    found = transaction.execute(cancelled.limit(1)).scalar()
+    return None if found is None else str(found)
+
+
+def _proof(
+    transaction: Connection, keys: KeyDirectory, site: str, device: str, sequence: int, said: Mapping[str, Any]
+) -> Proof:
+    keyid, enrolled = str(said.get(KEYID, "")), keys.of(site, device)
+    previous = str(said.get(PREVIOUS, ""))
+    seal = (keyid, str(said.get(CHAIN, "")), previous, str(said.get(SIGNATURE, "")))
+    if not keyid:
+        return Proof("unsigned", *seal)
+    if keyid not in enrolled:
+        return Proof("unknown_key", *seal)
+    vouching = [one.key for one in enrolled.values() if not one.revoked]
+    if not is_word_of(said, enrolled[keyid].key, vouching, withheld=said.get("type") == WITHHELD):
+        return Proof("altered", *seal)
+    before = _chain_of(transaction, site, device, sequence - 1) if sequence > 1 else GENESIS
+    return Proof(None if before is None or before == previous else "misplaced", *seal)
+
+
+def _chain_of(transaction: Connection, site: str, device: str, sequence: int) -> str | None:
+    """The link of an event; None where it is not here, or has none."""
+    for table in (events, refused):
+        its = (table.c.site == site, table.c.device == device, table.c.sequence == sequence)
+        for row in transaction.execute(select(table.c.body).where(*its).limit(1)):
+            return parsed(row.body).get(CHAIN)
+    return None

@@ -1,0 +1,144 @@
+"""Lists of entries, the latest first: by form, device, operator, trailer, pallet and time; read page by page.
+
+By the order of arrival, which is the order of nobody's clock. However many entries there are, a page reads as many as
+it shows: each filter has an index that has that order too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, func, select, tuple_
+
+from edge.records import FieldValue
+from inventory.forms import Roles
+from inventory.reviews.flags import Flag, of_entries
+from inventory.store.tables import devices, entries, said
+
+Place = tuple[int, str]
+"""Of an entry in the list: its arrival, and its event, for two may have arrived as the same number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a list is to hold; None: whatever it is."""
+
+    form: str | None = None
+    device: tuple[str, str] | None = None  # Site and name.
+    operator: str | None = None
+    trailer: str | None = None
+    pallet: str | None = None
+    state: str | None = None
+    since: datetime | None = None  # When it was said, by the device's clock.
+    until: datetime | None = None
+    sites: tuple[str, ...] | None = None  # Of these alone.
+
+
+@dataclass(frozen=True, slots=True)
+class ListedEntry:
+    """An entry in a list."""
+
+    event_id: str
+    site: str
+    device: str
+    form: str
+    fields: Mapping[str, FieldValue]
+    operator: str | None
+    recorded_at: datetime
+    state: str
+    replaces: str | None  # The entry that it corrects.
+    replaced_by: str | None  # The one that corrects it.
+    arrival: int
+    answers: int
+    utterance_id: str
+    flags: Sequence[Flag]  # What rules of the site speak against it.
+
+    @property
+    def struck(self) -> bool:
+        """Whether somebody has struck it: it stands here as its device signed it, and does not count."""
+        return any(flag.struck for flag in self.flags)
+
+    @property
+    def place(self) -> Place:
+        """Where it stands."""
+        return self.arrival, self.event_id
+
+
+COLUMNS = [entries.c[name] for name in ListedEntry.__dataclass_fields__ if name not in {"replaced_by", "flags"}]
+
+
+def latest(
+    transaction: Connection, wanted: Wanted, roles: Roles, most: int, before: Place | None = None
+) -> list[ListedEntry]:
+    """`most` of what is wanted, the latest first; those before a place."""
+    query = select(*COLUMNS).where(*_conditions(transaction, wanted))
+    if before is not None:
+        query = query.where(tuple_(entries.c.arrival, entries.c.event_id) < tuple_(*before))
+    named = {"trailer": wanted.trailer, "pallet": wanted.pallet}
+    searched = {role: value for role, value in named.items() if value is not None}
+    for role, value in searched.items():
+        query = query.where(entries.c.event_id.in_(_saying(value, fields_of(roles, role))))
+    # A pallet is on few entries: those are looked up and put in order, and no index is followed through all of them.
+    order = (entries.c.arrival + 0, entries.c.event_id) if searched else (entries.c.arrival, entries.c.event_id)
+    rows = transaction.execute(query.order_by(*(one.desc() for one in order)).limit(most)).mappings().all()
+    after = _replaced_by(transaction, [row["event_id"] for row in rows if row["state"] == "amended"])
+    against = of_entries(transaction, [row["event_id"] for row in rows])
+    return [
+        ListedEntry(**row, replaced_by=after.get(row["event_id"]), flags=against.get(row["event_id"], ()))
+        for row in rows
+    ]
+
+
+def fields_of(roles: Roles, role: str) -> list[str]:
+    """Every name that the field of a role has in some form."""
+    return sorted({str(one["fields"][role]) for one in roles.values() if role in one["fields"]} | {role})
+
+
+def _saying(value: str, fields: list[str]) -> Select[Any]:
+    return select(said.c.event_id).where(said.c.value == value, said.c.field.in_(fields))
+
+
+def _conditions(transaction: Connection, wanted: Wanted) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if wanted.form is not None:
+        found.append(entries.c.form == wanted.form)
+    if wanted.operator is not None:
+        found.append(entries.c.operator == wanted.operator)
+    if wanted.state is not None:
+        found.append(entries.c.state == wanted.state)
+    if wanted.device is not None:
+        found += [entries.c.site == wanted.device[0], entries.c.device == wanted.device[1]]
+    if wanted.sites is not None:
+        # By no index: there is none that has the order too, and a site has a large share of all entries.
+        found.append(func.coalesce(entries.c.site, "").in_(wanted.sites))
+    if wanted.since is not None or wanted.until is not None:
+        found += _within(transaction, wanted.since, wanted.until)
+    return found
+
+
+def _within(transaction: Connection, since: datetime | None, until: datetime | None) -> list[ColumnElement[bool]]:
+    """Those of a time, and between which places they stand: an old hour is not looked for among all that came since."""
+    said_then = [] if since is None else [entries.c.recorded_at >= since]
+    said_then += [] if until is None else [entries.c.recorded_at < until]
+    first, last = transaction.execute(
+        select(func.min(entries.c.arrival), func.max(entries.c.arrival)).where(*said_then)
+    ).one()
+    if first is None:
+        return [entries.c.arrival < 0]
+    return [*said_then, entries.c.arrival.between(first, last)]
+
+
+def _replaced_by(transaction: Connection, amended: list[str]) -> dict[str, str]:
+    if not amended:
+        return {}
+    found = select(entries.c.replaces, entries.c.event_id).where(entries.c.replaces.in_(amended))
+    return {row.replaces: row.event_id for row in transaction.execute(found)}
+
+
+def devices_known(transaction: Connection) -> list[tuple[str, str]]:
+    """Site and name of every device, for whoever chooses one."""
+    found = select(devices.c.site, devices.c.device).order_by(devices.c.site, devices.c.device)
+    return [(row.site, row.device) for row in transaction.execute(found)]

@@ -1,0 +1,93 @@
+"""Refusals: events that were not applied, and messages that were put aside, the latest first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, select, tuple_
+
+from edge.hash_chain import parsed
+from edge.records.strict_json import shallow
+from inventory.records import LACKS_SETTINGS, PostingState
+from inventory.store.tables import postings, refused, rejected
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An event that was not applied, and never will be as it stands."""
+
+    site: str
+    device: str
+    event_id: str
+    sequence: int
+    reasons: tuple[str, ...]
+    received_at: datetime
+    said: Mapping[str, Any]  # Its data, as far as it is JSON: what was refused may have any shape.
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A message of which nobody could be told what became."""
+
+    id: int
+    topic: str
+    reason: str
+    size: int
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """What the settings of a connector do not say, and how many postings wait for it."""
+
+    connector: str
+    said: str
+    number: int
+
+
+def unset(transaction: Connection) -> list[Lacking]:
+    """Of every connector, what its settings lack."""
+    waits = (postings.c.state == PostingState.DUE.value, postings.c.why == LACKS_SETTINGS)
+    wanted = select(postings.c.connector, postings.c.said, func.count()).where(*waits)
+    by = (postings.c.connector, postings.c.said)
+    return [Lacking(*row) for row in transaction.execute(wanted.group_by(*by).order_by(*by))]
+
+
+def refusals(
+    transaction: Connection,
+    most: int,
+    before: tuple[datetime, str] | None = None,
+    sites: Collection[str] | None = None,
+) -> list[Refusal]:
+    """`most` of them, the latest first; those before a moment and an event, and of these sites alone."""
+    query = select(refused).order_by(refused.c.received_at.desc(), refused.c.event_id.desc()).limit(most)
+    if before is not None:
+        query = query.where(refused.c.received_at <= before[0])
+        query = query.where(tuple_(refused.c.received_at, refused.c.event_id) < tuple_(*before))
+    if sites is not None:
+        query = query.where(refused.c.site.in_(sites))
+    return [
+        Refusal(row.site, row.device, row.event_id, row.sequence, tuple(row.reasons), row.received_at, _data(row.body))
+        for row in transaction.execute(query)
+    ]
+
+
+def rejections(transaction: Connection, most: int, before: int | None = None) -> list[Rejection]:
+    """`most` of them, the latest first; those before a number."""
+    size = func.length(rejected.c.payload)
+    query = select(rejected.c.id, rejected.c.topic, rejected.c.reason, size, rejected.c.received_at)
+    if before is not None:
+        query = query.where(rejected.c.id < before)
+    return [Rejection(*row) for row in transaction.execute(query.order_by(rejected.c.id.desc()).limit(most))]
+
+
+def _data(body: bytes) -> Mapping[str, Any]:
+    data = shallow(parsed(body)).get("data")
+    if not isinstance(data, dict):
+        return {}
+    # Half a character, which JSON can hold, stands on no page.
+    return dict(json.loads(json.dumps(data, ensure_ascii=False).encode("utf-8", "replace")))

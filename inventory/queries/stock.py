@@ -1,0 +1,86 @@
+"""The stock as it was dictated: sums of its moves."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Connection, Text, case, cast, func, literal, select, tuple_
+
+from inventory.store.stock import OF_WHAT
+from inventory.store.tables import stock_moves
+
+Place = tuple[str, int]
+"""Of a sum among the others: one of its rows, by event and line. What it is the sum of may be any text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What stands of one thing: what all rows that say the same of it come to."""
+
+    pallet: str | None
+    item: str | None
+    unit: str | None
+    lot: str | None
+    location: str | None
+    quantity: Decimal
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class WantedStock:
+    """Which rows are summed."""
+
+    site: str
+    said: Mapping[str, str]  # By column of `OF_WHAT`: what it says.
+    forms: Collection[str] = ()  # Of these alone; none: of every form.
+    until: datetime | None = None  # What moved before then.
+
+
+def sums(transaction: Connection, wanted: WantedStock, most: int, behind: Place | None = None) -> list[Standing] | None:
+    """`most` of what stands that is not zero, those behind a place; None where no row of the site has that place.
+
+    They come in the order of their columns, in each of which nothing comes first. SQLite groups them so, and then reads
+    no further than the page.
+    """
+    rows = select(stock_moves).where(*_conditions(wanted)).subquery()
+    columns = [rows.c[name] for name in OF_WHAT]
+    exactly = func.sum if transaction.dialect.name == "postgresql" else func.exact_sum  # ours: store/database.py
+    total, one_of_it = exactly(rows.c.quantity), func.min(rows.c.event_id + cast(rows.c.line, Text))
+    order = [one.nulls_first() for one in columns]
+    query = select(*columns, total.label("quantity"), one_of_it.label("place")).group_by(*columns).order_by(*order)
+    if behind is not None:
+        line = literal(behind[1], BigInteger)  # a number that somebody made up may be larger than any line's
+        its = stock_moves.c.site == wanted.site, stock_moves.c.event_id == behind[0], stock_moves.c.line == line
+        there = transaction.execute(
+            select(*_compared([stock_moves.c[name] for name in OF_WHAT])).where(*its)
+        ).one_or_none()
+        if there is None:
+            return None
+        query = query.where(tuple_(*_compared(columns)) > tuple_(*there))
+    found = transaction.execute(query.having(total != 0).limit(most))
+    return [
+        Standing(
+            **{name: row[name] for name in OF_WHAT},
+            quantity=Decimal(row["quantity"]),
+            place=(row["place"][:-1], int(row["place"][-1])),
+        )
+        for row in found.mappings()
+    ]
+
+
+def _conditions(wanted: WantedStock) -> list[ColumnElement[bool]]:
+    of = [stock_moves.c.site == wanted.site, *(stock_moves.c[name] == value for name, value in wanted.said.items())]
+    if wanted.forms:
+        of.append(stock_moves.c.form.in_(wanted.forms))
+    if wanted.until is not None:
+        of.append(stock_moves.c.moved_at < wanted.until)
+    return of
+
+
+def _compared(columns: Sequence[ColumnElement[Any]]) -> list[ColumnElement[Any]]:
+    """By which a place is found in that order; to a database nothing is neither before nor behind anything."""
+    return [by for one in columns for by in (case((one.is_(None), 0), else_=1), func.coalesce(one, ""))]

@@ -1,0 +1,194 @@
+"""The events of one device as they came, applied or refused, in the order of their number."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from operator import attrgetter
+from typing import Any
+
+from sqlalchemy import (
+    Cast,
+    ColumnElement,
+    Engine,
+    Join,
+    RowMapping,
+    Select,
+    Table,
+    Text,
+    exists,
+    func,
+    or_,
+    select,
+    union,
+)
+from sqlalchemy.ext.compiler import compiles
+
+from edge.deliver.events import WITHHELD
+from inventory.store.database import reported
+from inventory.store.stock import ADDS, OF_WHAT, TAKES_BACK
+from inventory.store.tables import entries, events, refused, stock_moves
+
+PAGE = 1000  # Rows read in one transaction: it must not keep a consumer waiting.
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """What stands in the table of entries for an event, as text: whoever altered it may have written anything."""
+
+    site: str
+    device: str
+    form: str
+    fields: str
+    operator: str | None
+    utterance_id: str
+    recorded_at: str
+    state: str
+    replaces: str | None
+
+
+Moved = dict[str, str | None]
+"""A row of the stock moves, as text: what it is about, and how many of what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """An event of a device."""
+
+    sequence: int
+    event_id: str
+    type: str | None  # As its row says; None of one that was refused, for that its body alone says.
+    body: str | bytes  # As it came.
+    withheld: bool  # Whether the device kept its entry back.
+    applied: bool  # Otherwise it was refused.
+    entered: Entered | None  # The entry made of it; None where there is none.
+    added: Moved | None = None  # What the table of stock moves says that it added, and took back.
+    taken_back: Moved | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Strays:
+    """What is in the tables under a device's name and in no trail of its."""
+
+    entries: int  # Entries that no applied event of the device stands behind.
+    out_of_turn: int  # Events before the first number, or behind the last one that was handled.
+    moves: int  # Rows of the stock moves that no applied event of the device stands behind.
+
+    def __bool__(self) -> bool:
+        return self != Strays(0, 0, 0)
+
+
+class _Written(Cast[str]):
+    """What is written in a column, as text."""
+
+    inherit_cache = True
+
+
+@compiles(_Written)
+def _cast(element: _Written, compiler: Any, **options: Any) -> str:
+    return str(compiler.visit_cast(element, **options))
+
+
+@compiles(_Written, "sqlite")
+def _unless_bytes(element: _Written, compiler: Any, **options: Any) -> str:
+    """SQLite takes bytes in any column. As text they read as they should, and nobody who asks for that finds them."""
+    column, said = compiler.process(element.clause, **options), compiler.visit_cast(element, **options)
+    return f"CASE typeof({column}) WHEN 'blob' THEN char(0) || hex({column}) ELSE {said} END"
+
+
+_ENTERED = [
+    _Written(column, Text).label(f"entered_{column.name}")
+    for column in map(entries.c.__getitem__, Entered.__dataclass_fields__)
+]
+
+MOVED = ("entry", "site", "device", "form", *OF_WHAT, "quantity")
+_MOVES = {"added": stock_moves.alias("added"), "taken_back": stock_moves.alias("taken_back")}
+_LINES = {"added": ADDS, "taken_back": TAKES_BACK}
+_MOVED = [_Written(table.c[name], Text).label(f"{line}_{name}") for line, table in _MOVES.items() for name in MOVED]
+
+
+def trail(engine: Engine, site: str, device: str, upto: int) -> Iterator[Came]:
+    """The events of the device from the first one to number `upto`. Raises Unavailable."""
+    applied = (
+        select(events.c.sequence, events.c.event_id, events.c.type, events.c.body, *_ENTERED, *_MOVED)
+        .select_from(_with_moves(events.outerjoin(entries, entries.c.event_id == events.c.event_id)))
+        .where(events.c.site == site, events.c.device == device, events.c.sequence <= upto)
+    )
+    turned_down = select(refused.c.sequence, refused.c.event_id, refused.c.body).where(
+        refused.c.site == site, refused.c.device == device, refused.c.sequence <= upto
+    )
+    return heapq.merge(
+        map(_applied, _paged(engine, applied, events.c.sequence)),
+        map(_refused, _paged(engine, turned_down, refused.c.sequence)),
+        key=attrgetter("sequence"),
+    )
+
+
+def strays(engine: Engine, site: str, device: str, upto: int) -> Strays:
+    """What is under the device's name beside its trail to number `upto`. Raises Unavailable."""
+    made_of_none, moved_by_none = (
+        select(func.count()).select_from(table).where(table.c.site == site, table.c.device == device, ~_stood_on(table))
+        for table in (entries, stock_moves)
+    )
+    out_of_turn = [
+        select(func.count())
+        .select_from(table)
+        .where(table.c.site == site, table.c.device == device, or_(table.c.sequence < 1, table.c.sequence > upto))
+        for table in (events, refused)
+    ]
+    with reported(engine.url), engine.begin() as transaction:
+        return Strays(
+            int(transaction.execute(made_of_none).scalar_one()),
+            sum(int(transaction.execute(count).scalar_one()) for count in out_of_turn),
+            int(transaction.execute(moved_by_none).scalar_one()),
+        )
+
+
+def _stood_on(table: Table) -> ColumnElement[bool]:
+    """Whether an applied event stands behind a row; a stock move of a third line has none, for no event makes one."""
+    its = (events.c.event_id == table.c.event_id, events.c.site == table.c.site, events.c.device == table.c.device)
+    lines = [table.c.line.in_(_LINES.values())] if table is stock_moves else []
+    return exists().where(*its, *lines)
+
+
+def _with_moves(found: Join) -> Join:
+    """The rows with what their events moved in stock beside them."""
+    for line, table in _MOVES.items():
+        found = found.outerjoin(table, (table.c.event_id == events.c.event_id) & (table.c.line == _LINES[line]))
+    return found
+
+
+def names(engine: Engine) -> set[tuple[str, str]]:
+    """Site and name of every device that anything in the tables is of. Raises Unavailable."""
+    every = union(*(select(table.c.site, table.c.device) for table in (events, refused, entries, stock_moves)))
+    with reported(engine.url), engine.begin() as transaction:
+        return {(row.site, row.device) for row in transaction.execute(every)}
+
+
+def _paged(engine: Engine, wanted: Select[Any], number: Any) -> Iterator[RowMapping]:
+    last = 0
+    while True:
+        with reported(engine.url), engine.begin() as transaction:
+            page = transaction.execute(wanted.where(number > last).order_by(number).limit(PAGE)).mappings().all()
+        if not page:
+            return
+        yield from page
+        last = page[-1]["sequence"]
+
+
+def _applied(row: RowMapping) -> Came:
+    entered = None
+    if row["entered_form"] is not None:
+        entered = Entered(**{name: row[f"entered_{name}"] for name in Entered.__dataclass_fields__})
+    kept_back = row["type"] == WITHHELD
+    came = Came(row["sequence"], row["event_id"], row["type"], row["body"], kept_back, applied=True, entered=entered)
+    return replace(came, added=_moved(row, "added"), taken_back=_moved(row, "taken_back"))
+
+
+def _moved(row: RowMapping, line: str) -> Moved | None:
+    return None if row[f"{line}_entry"] is None else {name: row[f"{line}_{name}"] for name in MOVED}
+
+
+def _refused(row: RowMapping) -> Came:
+    return Came(row["sequence"], row["event_id"], None, row["body"], withheld=False, applied=False, entered=None)

@@ -1,0 +1,125 @@
+"""Trailers as a list shows them: what is announced, what came, and whether they are closed.
+
+Of each the visit that its page shows, counted as its dossier counts; of as many trailers as the list shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Connection, and_, func, or_, select
+
+from edge.records import PlaceKind
+from inventory.dossier.visits import glance, shown
+from inventory.forms import Roles, trailer_fields
+from inventory.store.tables import events, expected, said
+from inventory.verify_dossier import Reckoning, Story, parsed
+
+At = tuple[str, str]
+"""Site and number of a trailer."""
+
+
+@dataclass(slots=True)
+class Trailer:
+    """One in the list."""
+
+    site: str
+    name: str
+    arrival: int = 0  # Of the last entry that names it.
+    announced: set[str] = field(default_factory=set)  # Pallets; here and below.
+    received: set[str] = field(default_factory=set)
+    missing: set[str] = field(default_factory=set)
+    beyond: set[str] = field(default_factory=set)  # Received, and not announced.
+    entries: int = 0  # That stand.
+    last: datetime | None = None
+    closed: bool = False
+    visit: int | None = None  # Which one, where it is not the one that its page shows by itself.
+
+    @property
+    def state(self) -> str:
+        """Announced, open or closed."""
+        return "closed" if self.closed else "open" if self.entries else "announced"
+
+
+def latest(
+    transaction: Connection,
+    roles: Roles,
+    most: int,
+    before: tuple[int, At] | None = None,
+    named: str | None = None,
+    sites: Collection[str] | None = None,
+) -> list[Trailer]:
+    """`most` trailers that entries name, the one heard of last first; those before a place, of these sites."""
+    names = trailer_fields(roles)
+    last = func.max(said.c.arrival)
+    query = select(said.c.site, said.c.value, last.label("arrival")).where(said.c.field.in_(names))
+    if named is not None:
+        query = query.where(said.c.value == named)
+    if sites is not None:
+        query = query.where(said.c.site.in_(sites))
+    query = query.group_by(said.c.site, said.c.value).order_by(last.desc(), said.c.site, said.c.value)
+    if before is not None:
+        arrival, (site, name) = before
+        behind = or_(said.c.site > site, and_(said.c.site == site, said.c.value > name))
+        query = query.having(or_(last < arrival, and_(last == arrival, behind)))
+    found = {(row.site, row.value): Trailer(*row) for row in transaction.execute(query.limit(most))}
+    _look_closer(transaction, found, roles)
+    return list(found.values())
+
+
+def awaited(transaction: Connection, roles: Roles, named: str | None = None) -> list[Trailer]:
+    """Those that are announced, and of which no entry came since. Devices know 200 lists at most."""
+    listed = select(expected.c.site, expected.c.place, expected.c.since)
+    rows = listed.where(expected.c.place.startswith(f"{PlaceKind.TRAILER}/", autoescape=True))
+    found: dict[At, Trailer] = {}
+    for row in transaction.execute(rows.order_by(expected.c.since.desc())):
+        name = str(row.place).partition("/")[2]
+        if named in {None, name}:
+            found[row.site, name] = Trailer(row.site, name, last=row.since)
+    _without_begun(transaction, found, roles)
+    _announce(transaction, found)  # only now: of a list, its lines are by far the most
+    return [one for one in found.values() if one.announced]
+
+
+def _without_begun(transaction: Connection, of: dict[At, Trailer], roles: Roles) -> None:
+    """Leave those of which nothing came, or nothing since they were closed and announced again."""
+    its = (said.c.field.in_(trailer_fields(roles)), said.c.value.in_([name for _, name in of]))
+    there = select(said.c.site, said.c.value, func.max(events.c.received_at).label("came"))
+    there = there.join(events, events.c.event_id == said.c.event_id).where(*its)
+    again = {}
+    for row in transaction.execute(there.group_by(said.c.site, said.c.value)):
+        at = (row.site, row.value)
+        one = of.pop(at, None)
+        if one is not None and one.last is not None and row.came < one.last:
+            again[at] = one
+    for at, gathered in glance(transaction, again, roles).items() if again else ():
+        found = gathered.visits()
+        if found[-1].lists and not found[-1].said:
+            of[at] = again[at]
+            of[at].visit = found[-1].number
+
+
+def _announce(transaction: Connection, of: dict[At, Trailer]) -> None:
+    places = {f"{PlaceKind.TRAILER}/{name}": name for _, name in of}
+    for row in transaction.execute(select(expected).where(expected.c.place.in_(places))):
+        if (one := of.get((row.site, places[row.place]))) is not None:
+            one.announced = one.missing = {str(line["pallet"]) for line in row.lines or ()}
+
+
+def _look_closer(transaction: Connection, of: dict[At, Trailer], roles: Roles) -> None:
+    """Count the visit that the page of each shows, as that page does."""
+    for at, gathered in glance(transaction, of, roles).items():
+        visit = shown(gathered.visits(), gathered)
+        if visit is None:
+            continue
+        one, lists = of[at], (parsed(listed.body) for listed in visit.lists)
+        reckoning = Reckoning(gathered.trailer, Story(visit.said, roles), lists)
+        lines = reckoning.lines()
+        one.announced = {line["pallet"] for line in lines if line["expected"]}
+        one.missing = {line["pallet"] for line in lines if line["status"] == "missing"}
+        one.beyond = {line["pallet"] for line in lines if line["status"] == "not_announced"}
+        one.received = reckoning.received
+        one.entries, one.closed = len(reckoning.standing), visit.closing is not None
+        one.last = max((said.moment for said in visit.said), default=one.last)

@@ -1,0 +1,30 @@
+"""Deciding: what somebody decides about a review, as the message that its device takes. The only way that there is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from edge.deliver.events import Topics, encode
+from edge.deliver.signed import ReviewDecision, signed_decision
+from edge.hash_chain import Signer
+from inventory.reviews.reviews import Review
+
+
+def message(
+    review: Review,
+    decision: str,
+    values: Mapping[str, str],
+    who: str,
+    reason: str,
+    signer: Signer,
+    prefix: str,
+    now: datetime,
+) -> tuple[str, bytes]:
+    """Its topic, and what is published there: never retained.
+
+    `decision` is accept, correct or discard; `values` go over what was understood, as the form's fields take them.
+    """
+    topics = Topics(prefix, review.site, review.device)
+    told = ReviewDecision(topics.source, review.event_id, review.utterance_id, decision, values, who, reason)
+    return topics.decisions, encode(signed_decision(told, signer, now))

@@ -1,0 +1,221 @@
+"""Flags: entries that a rule of the site's speaks against. They are recorded all the same, and a person decides.
+
+Whoever said it stood before the pallet, and nothing that was said is lost: so a rule refuses nothing. Which rules are
+on is in the site's catalogue (`rules`), and counts from when it is published.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, insert, select, update
+
+from edge.errors import UnreadableInput
+from edge.records.master import OF_RULES, alternatives
+from inventory.forms import CALLED
+from inventory.records import Event
+from inventory.reviews.continuity import OF_DEVICE
+from inventory.site.master_kinds import DUPLICATE, STOCK
+from inventory.store.tables import catalogue, entries, flags, pallets
+
+RECEIVE, MOVE = ("receive", "receive-notice", "unload"), ("put-away", "load")
+"""The shipped forms by which pallets come, and by which those that are there are moved, where a rule names no other."""
+
+
+OF_SYSTEM = "connect:"
+"""How the rule of a flag begins that a connector made; behind it stands the connector's name."""
+
+
+class FlagState(StrEnum):
+    """What became of a flag."""
+
+    OPEN = "open"  # Nobody has decided.
+    STANDS = "stands"  # The entry counts.
+    STRUCK = "struck"  # It does not.
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """What a rule says against one entry."""
+
+    event_id: str
+    rule: str
+    site: str
+    device: str
+    reason: str  # A code with what it is about: `already_received:dock-4`.
+    other: str | None  # The event of the entry that it is held against.
+    flagged_at: datetime
+    state: FlagState
+    who: str | None  # Who decided, why and when.
+    why: str | None
+    decided_at: datetime | None
+
+    @property
+    def system(self) -> str:
+        """The connected system that declined the entry; empty where a rule of the site's speaks."""
+        return self.rule.removeprefix(OF_SYSTEM) if self.rule.startswith(OF_SYSTEM) else ""
+
+    @property
+    def struck(self) -> bool:
+        """Whether its entry does not count."""
+        return self.state is FlagState.STRUCK
+
+
+class Flags:
+    """Those of all sites. Each deed is one transaction; all raise Unavailable."""
+
+    def __init__(
+        self, transaction: Callable[[], AbstractContextManager[Connection]], now: Callable[[], datetime]
+    ) -> None:
+        self._transaction = transaction
+        self._now = now
+
+    def all(self, *, every: bool = False) -> list[Flag]:
+        """What nobody has decided yet, of entries that stand, the oldest first; with `every`, all."""
+        wanted = select(flags).order_by(flags.c.flagged_at, flags.c.event_id, flags.c.rule)
+        if not every:
+            wanted = wanted.outerjoin(entries, flags.c.event_id == entries.c.event_id)
+            wanted = wanted.where(flags.c.state == FlagState.OPEN, concerns())
+        with self._transaction() as transaction:
+            return [_flag(row) for row in transaction.execute(wanted)]
+
+    def decide(self, event_id: str, state: FlagState, who: str, why: str) -> list[Flag]:
+        """Decide about an entry: whether it stands or is struck. Raises UnreadableInput where it is not flagged.
+
+        It can be decided anew; the latest word counts.
+        """
+        if not why.strip():
+            raise UnreadableInput(f"{event_id}: no reason is given; say why")
+        said = {"state": state.value, "who": who, "why": why.strip(), "decided_at": self._now()}
+        with self._transaction() as transaction:
+            transaction.execute(update(flags).where(flags.c.event_id == event_id).values(said))
+            found = [_flag(row) for row in transaction.execute(select(flags).where(flags.c.event_id == event_id))]
+        if not found:
+            raise UnreadableInput(
+                f"{event_id}: no rule speaks against it; `dockvoice inventory flags list` shows which"
+            )
+        return found
+
+
+def concerns() -> ColumnElement[bool]:
+    """Whether a flag that is open concerns anybody, where its entry is joined to it: that stands, or none is needed."""
+    return (entries.c.state == "current") | flags.c.rule.in_(OF_DEVICE)
+
+
+def of_entries(transaction: Connection, event_ids: Collection[str] | Select[Any]) -> dict[str, list[Flag]]:
+    """What rules say against each of these entries, and what became of it; none where none speaks against it."""
+    found: dict[str, list[Flag]] = {}
+    wanted = select(flags).where(flags.c.event_id.in_(event_ids)).order_by(flags.c.rule)
+    for row in transaction.execute(wanted):
+        found.setdefault(row.event_id, []).append(_flag(row))
+    return found
+
+
+def look(transaction: Connection, event: Event, now: datetime) -> None:
+    """Hold an entry that was just recorded against the rules of its site."""
+    if (row := named(event, now)) is None:
+        return
+    transaction.execute(insert(pallets).values(row))
+    for rule, reason, other in _broken(transaction, event, row["pallet"], row["trailer"], now):
+        its = {"event_id": event.event_id, "site": event.site, "device": event.device}
+        transaction.execute(
+            insert(flags).values(
+                **its, rule=rule, reason=reason, other=other, flagged_at=now, state=FlagState.OPEN.value
+            )
+        )
+
+
+def named(event: Event, now: datetime) -> dict[str, Any] | None:
+    """The row by which rules find an entry; None where it names no pallet."""
+    if (pallet := _text(event, CALLED["pallet"])) is None:
+        return None
+    of = {"event_id": event.event_id, "site": event.site, "device": event.device, "form": event.form}
+    return {**of, "pallet": pallet, "trailer": _text(event, CALLED["trailer"]), "came_at": now}
+
+
+def speaks(transaction: Connection, site: str) -> bool:
+    """Whether any rule of the site's is on."""
+    return any(rule.on for rule in _rules(transaction, site).values())
+
+
+def _broken(
+    transaction: Connection, event: Event, pallet: str, trailer: str | None, now: datetime
+) -> Iterator[tuple[str, str, str | None]]:
+    """The rules that speak against it, each with the reason and the other entry."""
+    on = _rules(transaction, event.site)
+    receive = (on.get(DUPLICATE) or _Rule(False, 0, ())).forms or RECEIVE
+    its = _standing(event, pallet)
+    if (rule := on.get(DUPLICATE)) is not None and rule.on and event.form in receive:
+        others = its.where(pallets.c.device != event.device, pallets.c.form.in_(receive), _is(trailer))
+        if (other := _latest(transaction, others, rule.since(now))) is not None:
+            yield DUPLICATE, f"already_received:{other.device}", other.event_id
+    if (rule := on.get(STOCK)) is not None and rule.on and event.form in (rule.forms or MOVE):
+        came = _latest(transaction, its.where(pallets.c.form.in_(receive)), rule.since(now))
+        if came is None:
+            yield STOCK, "not_received", None
+        elif trailer is not None:  # what is put on a trailer is there no more
+            gone = its.where(pallets.c.form == event.form)
+            if (other := _latest(transaction, gone, came.came_at)) is not None:
+                yield STOCK, f"already_loaded:{other.device}", other.event_id
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    on: bool
+    hours: int
+    forms: tuple[str, ...]
+
+    def since(self, now: datetime) -> datetime:
+        """From when on what came is looked at."""
+        return now - timedelta(hours=self.hours)
+
+
+def _rules(transaction: Connection, site: str) -> dict[str, _Rule]:
+    """The rules of a site as they were published last; none where none were."""
+    its = (catalogue.c.site == site, catalogue.c.kind == OF_RULES, catalogue.c.published_at.is_not(None))
+    rows = transaction.execute(
+        select(catalogue.c.rows).where(*its).order_by(catalogue.c.version.desc()).limit(1)
+    ).scalar()
+    return {
+        one["rule"]: _Rule(one["on"] == "yes", int(one["hours"]), alternatives(one.get("forms", "")))
+        for one in rows or ()
+    }
+
+
+def _standing(event: Event, pallet: str) -> Select[Any]:
+    """The entries that stand and name the pallet, but for this one and the one that it amends."""
+    itself: Collection[str] = [event.event_id, *([event.replaces] if event.replaces else [])]
+    return (
+        select(pallets)
+        .join(entries, entries.c.event_id == pallets.c.event_id)
+        .where(pallets.c.site == event.site, pallets.c.pallet == pallet, entries.c.state == "current")
+        .where(pallets.c.event_id.not_in(itself))
+        .order_by(pallets.c.came_at.desc())
+        .limit(1)
+    )
+
+
+def _latest(transaction: Connection, wanted: Select[Any], since: datetime) -> Row[Any] | None:
+    return transaction.execute(wanted.where(pallets.c.came_at >= since)).one_or_none()
+
+
+def _is(trailer: str | None) -> ColumnElement[bool]:
+    return pallets.c.trailer.is_(None) if trailer is None else pallets.c.trailer == trailer
+
+
+def _text(event: Event, names: Collection[str]) -> str | None:
+    """What the entry says in the first of these fields that it has."""
+    for name in names:
+        if isinstance(value := (event.fields or {}).get(name), str):
+            return value
+    return None
+
+
+def _flag(row: Row[Any]) -> Flag:
+    told = {name: getattr(row, name) for name in Flag.__dataclass_fields__}
+    return Flag(**{**told, "state": FlagState(row.state)})

@@ -1,0 +1,119 @@
+"""Reviews: what devices have put aside for a person, and what became of it, as far as they have told.
+
+Of each utterance the latest word counts, whenever it comes: the one of the later life of the device's journal, and of
+one life the one with the higher number.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, insert, select, update
+
+from edge.deliver.events import MalformedMessage, Topics, check_review
+from edge.records import INSTANCE
+from inventory.records import Applied, Duplicate
+from inventory.store.tables import reviews
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What a device says of one utterance."""
+
+    site: str
+    device: str
+    utterance_id: str
+    event_id: str
+    life: int  # Which life of the device's journal.
+    sequence: int  # Of the reviews of the device.
+    state: str  # As in schemas/review.schema.json: open, recorded, answered, dropped, retried.
+    form: str
+    operator: str | None
+    reason: str | None  # Why it waits.
+    decided_by: str | None  # The operator or the office, where it is decided.
+    entry: str | None  # The event of the entry that it became.
+    fields: Mapping[str, Any] = field(repr=False)
+    doubtful: Mapping[str, str] = field(repr=False)  # Of each field that lacks a value or is in doubt, why.
+    audio_sha256: str
+    told_at: datetime
+    body: str = field(repr=False)  # As it was received.
+
+
+def read_review(payload: bytes, sender: Topics) -> Review:
+    """What the device `sender` says. Raises MalformedMessage."""
+    event = check_review(payload)
+    if event["source"] != sender.source:
+        raise MalformedMessage("/source: names another device than the topic")
+    try:
+        told_at = datetime.fromisoformat(event["time"])
+    except ValueError:
+        raise MalformedMessage("/time: is no moment of the calendar") from None
+    data = event["data"]
+    return Review(
+        site=sender.site,
+        device=sender.device,
+        utterance_id=data["utterance"]["id"],
+        event_id=event["id"],
+        life=int(str(event.get(INSTANCE, "0")).partition("-")[0]),
+        sequence=int(event["sequence"]),
+        state=data["state"],
+        form=data["form"],
+        operator=data["operator"],
+        reason=data.get("reason"),
+        decided_by=data.get("by"),
+        entry=data.get("event_id"),
+        fields=data["fields"],
+        doubtful={one["field"]: one["reason"] for one in reversed(data.get("doubtful", []))},
+        audio_sha256=data["utterance"]["audio_sha256"],
+        told_at=told_at,
+        body=payload.decode(),
+    )
+
+
+def keep(transaction: Connection, review: Review, now: datetime) -> Applied | Duplicate:
+    """Keep the latest word on the utterance; of one that is known, that it came once more."""
+    its = (
+        reviews.c.site == review.site,
+        reviews.c.device == review.device,
+        reviews.c.utterance_id == review.utterance_id,
+    )
+    row = {name: getattr(review, name) for name in Review.__dataclass_fields__}
+    row |= {"fields": dict(review.fields), "doubtful": dict(review.doubtful)}
+    known = transaction.execute(select(reviews.c.life, reviews.c.sequence).where(*its).with_for_update()).one_or_none()
+    if known is None:
+        transaction.execute(insert(reviews).values(row))
+    elif (known.life, known.sequence) >= (review.life, review.sequence):
+        if (known.life, known.sequence) == (review.life, review.sequence):
+            transaction.execute(update(reviews).where(*its).values(told_again_at=now))
+        return Duplicate()
+    else:
+        transaction.execute(update(reviews).where(*its).values(row | {"told_again_at": None}))
+    return Applied()
+
+
+def told(transaction: Connection, *, every: bool) -> list[Review]:
+    """What waits for a person, the oldest first; with `every`, what was decided too."""
+    wanted = select(reviews).order_by(reviews.c.told_at, reviews.c.event_id)
+    return _read(transaction, wanted if every else wanted.where(reviews.c.state == "open"))
+
+
+def one(transaction: Connection, site: str, device: str, utterance_id: str) -> Review | None:
+    """The latest word on one utterance."""
+    its = (reviews.c.site == site, reviews.c.device == device, reviews.c.utterance_id == utterance_id)
+    found = _read(transaction, select(reviews).where(*its))
+    return found[0] if found else None
+
+
+def _read(transaction: Connection, wanted: Select[Any]) -> list[Review]:
+    rows = transaction.execute(wanted).mappings()
+    return [Review(**{name: row[name] for name in Review.__dataclass_fields__}) for row in rows]
+
+
+def as_json(review: Review) -> dict[str, Any]:
+    """For programs: all but the event itself."""
+    told = {name: getattr(review, name) for name in Review.__dataclass_fields__ if name not in {"body", "life"}}
+    return json.loads(json.dumps(told, default=lambda moment: moment.isoformat()))  # type: ignore[no-any-return]

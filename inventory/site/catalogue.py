@@ -1,0 +1,303 @@
+"""The catalogue: a site's master data in the tables, every version with who made it, when, why and from what.
+
+Nothing is changed or deleted: whatever is done makes a version, which devices run once it is published
+(`catalogue_publishing`). To go back is to make a new version with what an old one said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Row as Found
+
+from edge.errors import UnreadableInput
+from edge.hash_chain import PublicKey
+from edge.records.master import OF_WORDS, Cells, MasterData, Row
+from inventory.site.master_kinds import RESERVED, Kind, faults_of, kind_named
+from inventory.site.numbering import next_version, see_taken
+from inventory.store.tables import catalogue
+
+
+class FaultyRows(UnreadableInput):
+    """Rows that must be put right; `faults` has each: where it is, what was found, what is allowed, what to do."""
+
+    def __init__(self, kind: str, faults: Sequence[str]) -> None:
+        super().__init__(f"{kind}: {'; '.join(faults)}")
+        self.faults = tuple(faults)
+
+
+class Outdated(UnreadableInput):
+    """Somebody else has changed it since it was looked at: look again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of one kind of a site's master data."""
+
+    site: str
+    kind: str
+    version: int
+    rows: tuple[Cells, ...] = field(repr=False)  # None: it is withdrawn, and devices go by their own files.
+    who: str
+    reason: str
+    what: str  # What was done: `imported docks.csv: 2 added, 1 changed`.
+    made_at: datetime
+    published_at: datetime | None  # When the broker took it; None: no device can have it yet.
+    signed_by: str | None  # The public key of whoever signed it, in hex.
+
+    @property
+    def data(self) -> MasterData:
+        """As devices take it."""
+        return MasterData(self.site, self.kind, self.version, self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What one version says otherwise than another, by what each row is known by."""
+
+    added: Mapping[str, Cells]
+    removed: Mapping[str, Cells]
+    changed: Mapping[str, tuple[Cells, Cells]]  # As it was, and as it is.
+
+    @property
+    def told(self) -> str:
+        """In a few words."""
+        counts = {"added": self.added, "changed": self.changed, "removed": self.removed}
+        return ", ".join(f"{len(rows)} {what}" for what, rows in counts.items() if rows) or "nothing differs"
+
+
+def difference(kind: Kind, before: Collection[Cells], after: Collection[Cells]) -> Difference:
+    """What `after` says otherwise than `before`."""
+    old, new = ({kind.known_by(one): one for one in rows} for rows in (before, after))
+    return Difference(
+        {key: one for key, one in new.items() if key not in old},
+        {key: one for key, one in old.items() if key not in new},
+        {key: (old[key], one) for key, one in new.items() if key in old and old[key] != one},
+    )
+
+
+class SiteCatalogue:
+    """The master data of one site. Each deed is one transaction; all raise Unavailable."""
+
+    def __init__(
+        self,
+        site: str,
+        transaction: Callable[[], AbstractContextManager[Connection]],
+        now: Callable[[], datetime],
+        forms: Path | None = None,
+        of: Callable[[str], Kind] = kind_named,
+    ) -> None:
+        """`Store.catalogue` makes it. `forms` is where those are that words are held against; None: not here.
+
+        `of` makes a kind of its name: the roster is kept so too.
+        """
+        self.site = site
+        self.forms = forms
+        self._transaction = transaction
+        self._now = now
+        self._of_name = of
+
+    def kinds(self) -> list[Version]:
+        """The current version of every kind of master data that there is, by name: with its rows."""
+        with self._transaction() as transaction:
+            return self._kinds(transaction)
+
+    def _kinds(self, transaction: Connection) -> list[Version]:
+        latest = (
+            select(catalogue.c.kind, func.max(catalogue.c.version).label("version"))
+            .where(catalogue.c.site == self.site)
+            .group_by(catalogue.c.kind)
+            .subquery()
+        )
+        its = (catalogue.c.kind == latest.c.kind) & (catalogue.c.version == latest.c.version)
+        ours = (catalogue.c.site == self.site, catalogue.c.kind.not_in(RESERVED))
+        wanted = select(catalogue).join(latest, its).where(*ours).order_by(catalogue.c.kind)
+        return [_version(row) for row in transaction.execute(wanted)]
+
+    def current(self, kind: str) -> Version:
+        """The latest version of a kind. Raises UnreadableInput where there is none."""
+        with self._transaction() as transaction:
+            return self._current(transaction, kind)
+
+    def published(self, kind: str) -> Version | None:
+        """The version that devices are to run; None where none was published."""
+        wanted = self._of(kind).where(catalogue.c.published_at.is_not(None)).limit(1)
+        with self._transaction() as transaction:
+            found = transaction.execute(wanted).one_or_none()
+        return None if found is None else _version(found)
+
+    def at(self, kind: str, version: int) -> Version:
+        """One version of a kind. Raises UnreadableInput where there is none of that number."""
+        with self._transaction() as transaction:
+            return self._at(transaction, kind, version)
+
+    def history(self, kind: str) -> list[Version]:
+        """Every version of a kind, the newest first."""
+        with self._transaction() as transaction:
+            return [_version(row) for row in transaction.execute(self._of(kind))]
+
+    def differ(self, kind: str, before: int, after: int) -> Difference:
+        """What one version says otherwise than another. Raises UnreadableInput."""
+        return difference(self._of_name(kind), self.at(kind, before).rows, self.at(kind, after).rows)
+
+    def put(self, kind: str, rows: Sequence[Row], who: str, reason: str, source: str, *, above: int = 0) -> Version:
+        """Make a version of these rows, which stand somewhere: `("line 7", {"value": "A"})`. `source` is its file.
+
+        Its number is higher than `above`, where devices have seen that already.
+        Raises FaultyRows with all that is wrong, and then nothing is made; UnreadableInput for no kind, or no reason.
+        """
+        of = self._of_name(kind)
+        with self._transaction() as transaction:
+            return self._put(transaction, of, rows, who, reason, f"imported {source}", above=above)
+
+    def edit(
+        self, kind: str, key: str, cells: Mapping[str, str] | None, who: str, reason: str, *, base: int | None = None
+    ) -> Version:
+        """Make a version in which one row is otherwise; None takes it out. `key` is what it is known by; "": a new row.
+
+        `base` is the version that was looked at: where another one came since, Outdated is raised. Raises FaultyRows,
+        UnreadableInput.
+        """
+        of = self._of_name(kind)
+        with self._transaction() as transaction:
+            before = self._current(transaction, kind, missing_ok=not key)
+            if base is not None and before.version != base:
+                raise Outdated(f"{kind}: {before.who} has made version {before.version} since; look at it, and go on")
+            rows = {of.known_by(one): one for one in before.rows}
+            if key and key not in rows:
+                raise UnreadableInput(f"{kind}: {key!r} is not in version {before.version}; nothing was changed")
+            without = [(name, one) for name, one in rows.items() if name != key]
+            edited = without if cells is None else _with(of, rows, key, cells)
+            listed = [(f"row {name!r}", one) for name, one in edited]
+            what = f"removed {key}" if cells is None else f"{'changed' if key else 'added'} {of.known_by(cells)}"
+            return self._put(transaction, of, listed, who, reason, what)
+
+    def rollback(self, kind: str, version: int, who: str, reason: str) -> Version:
+        """Make a version that says what an older one said. Raises UnreadableInput."""
+        of = self._of_name(kind)
+        with self._transaction() as transaction:
+            again = self._at(transaction, kind, version)
+            rows = [(f"row {of.known_by(one)!r}", one) for one in again.rows]
+            return self._put(transaction, of, rows, who, reason, f"back to version {version}", empty_ok=True)
+
+    def withdraw(self, kind: str, who: str, reason: str) -> Version:
+        """Make a version without rows: once it is published, devices go by their own files again."""
+        with self._transaction() as transaction:
+            self._current(transaction, kind)
+            return self._put(transaction, self._of_name(kind), [], who, reason, "withdrawn", empty_ok=True)
+
+    def signed(self, one: Version, body: bytes, key: PublicKey) -> None:
+        """Note how a version was signed that is about to be sent. Raises RefusedByDevices."""
+        said = {"body": body.decode(), "public_key": key.raw.hex()}
+        with self._transaction() as transaction:
+            see_taken(transaction, self.site, one.kind, one.version)
+            transaction.execute(update(catalogue).where(*_itself(one)).values(said))
+
+    def sent(self, versions: Collection[Version]) -> list[Version]:
+        """Note that the broker took these."""
+        now = self._now()
+        with self._transaction() as transaction:
+            for one in versions:
+                transaction.execute(update(catalogue).where(*_itself(one)).values(published_at=now))
+        return [replace(one, published_at=now) for one in versions]
+
+    def _of(self, kind: str) -> Any:
+        its = select(catalogue).where(catalogue.c.site == self.site, catalogue.c.kind == kind)
+        return its.order_by(catalogue.c.version.desc())
+
+    def _current(self, transaction: Connection, kind: str, *, missing_ok: bool = False) -> Version:
+        found = transaction.execute(self._of(kind).limit(1).with_for_update()).one_or_none()
+        if found is None and not missing_ok:
+            ours = (catalogue.c.site == self.site, catalogue.c.kind.not_in(RESERVED))
+            known = select(catalogue.c.kind).distinct().where(*ours).order_by(catalogue.c.kind)
+            there = ", ".join(transaction.execute(known).scalars()) or "none"
+            raise UnreadableInput(f"{kind}: there is no such kind at {self.site}; there are {there}")
+        return (
+            Version(self.site, kind, 0, (), "", "", "", self._now(), None, None) if found is None else _version(found)
+        )
+
+    def _at(self, transaction: Connection, kind: str, version: int) -> Version:
+        found = transaction.execute(self._of(kind).where(catalogue.c.version == version)).one_or_none()
+        if found is None:
+            self._current(transaction, kind)
+            raise UnreadableInput(f"{kind}: there is no version {version} at {self.site}; the history has them all")
+        return _version(found)
+
+    def _put(
+        self,
+        transaction: Connection,
+        kind: Kind,
+        rows: Sequence[Row],
+        who: str,
+        reason: str,
+        what: str,
+        *,
+        empty_ok: bool = False,
+        above: int = 0,
+    ) -> Version:
+        if not reason.strip():
+            raise UnreadableInput(f"{kind.name}: no reason is given; say why, for whoever reads the history")
+        before = self._current(transaction, kind.name, missing_ok=True)
+        known = None
+        if kind.listed_in is not None:
+            listed = self._current(transaction, kind.listed_in, missing_ok=True)
+            known = {one["value"] for one in listed.rows} or None  # none here: it is a file on the devices
+        if (rows or not empty_ok) and (faults := faults_of(kind, rows, known)):
+            raise FaultyRows(kind.name, faults)
+        if faults := _unfit(self.forms, kind, rows, lambda: self._kinds(transaction)):
+            raise FaultyRows(kind.name, faults)
+        cells = tuple(kind.of(one) for _, one in rows)
+        told = f"{what}: {difference(kind, before.rows, cells).told}"
+        now = self._now()
+        version = max(next_version(transaction, self.site, kind.name, now), above + 1)
+        made = Version(self.site, kind.name, version, cells, who, reason.strip(), told, now, None, None)
+        said = {name: getattr(made, name) for name in ("site", "kind", "version", "who", "reason", "what", "made_at")}
+        transaction.execute(insert(catalogue).values(**said, rows=[dict(one) for one in cells]))
+        return made
+
+
+def unfit(catalogue: SiteCatalogue, one: Version) -> list[str]:
+    """What of a version devices would refuse, since it does not fit their forms; a line for each row."""
+    kind = kind_named(one.kind)
+    rows = [(f"row {kind.known_by(cells)!r}", cells) for cells in one.rows]
+    return _unfit(catalogue.forms, kind, rows, catalogue.kinds)
+
+
+def _unfit(forms: Path | None, kind: Kind, rows: Sequence[Row], there: Callable[[], Sequence[Version]]) -> list[str]:
+    """What of words or of a list's values does not fit the forms; `there`: the kinds that there are."""
+    if forms is None or not rows or not (kind.name == OF_WORDS or kind.is_list):
+        return []
+    from inventory.site.site_words import list_faults, words_faults  # noqa: PLC0415 - who keeps entries loads no grammar
+
+    before = {one.kind: one.rows for one in there() if one.rows}
+    if not kind.is_list:
+        return words_faults(rows, forms, before)
+    # Words of the site that fitted the list as it was may not fit it any more: then devices take none of it.
+    words = [(f"word {one['word']!r}", one) for one in before.get(OF_WORDS, ())]
+    after = before | {kind.name: tuple(cells for _, cells in rows)}
+    known = words_faults(words, forms, before) if words else []
+    new = words_faults(words, forms, after) if words else []
+    return [*list_faults(kind.name, rows, forms), *(told for told in new if told not in known)]
+
+
+def _with(kind: Kind, rows: Mapping[str, Cells], key: str, cells: Mapping[str, str]) -> list[tuple[str, Cells]]:
+    """The rows with one in the place of that which was known by `key`, or behind them all."""
+    one = kind.of(cells)
+    if not key:
+        return [*rows.items(), (kind.known_by(one), one)]
+    return [(kind.known_by(one), one) if name == key else (name, row) for name, row in rows.items()]
+
+
+def _itself(one: Version) -> tuple[Any, ...]:
+    return catalogue.c.site == one.site, catalogue.c.kind == one.kind, catalogue.c.version == one.version
+
+
+def _version(row: Found[Any]) -> Version:
+    told = (row.who, row.reason, row.what, row.made_at, row.published_at, row.public_key)
+    return Version(row.site, row.kind, row.version, tuple(row.rows), *told)

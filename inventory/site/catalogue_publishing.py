@@ -1,0 +1,131 @@
+"""Publishing the catalogue: versions go to the devices, signed and retained; which of them each device runs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from edge.deliver.events import MalformedMessage, Topics, read_status
+from edge.deliver.signed import signed_master, signed_roster
+from edge.errors import UnreadableInput
+from edge.hash_chain import PublicKey, Signer
+from edge.records import Roster
+from inventory.settings import InventorySettings
+from inventory.site.catalogue import FaultyRows, SiteCatalogue, Version, unfit
+from inventory.site.roster import ROSTER, operators_of, taken
+from inventory.site.sending import every_retained, retained, send
+
+
+@dataclass(frozen=True, slots=True)
+class Untaken:
+    """Why a device did not take what came last of a kind."""
+
+    reason: str  # old, forged, malformed or breaks_form; others may follow.
+    version: int | None  # Of what it declined, where that could be believed.
+    told: str | None  # What is wrong with it, for a person.
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What one device has said of the master data that it runs."""
+
+    device: str
+    online: bool
+    versions: Mapping[str, int]  # By kind.
+    declined: Mapping[str, Untaken]  # By kind.
+
+    def lacks(self, wanted: Iterable[Version]) -> list[str]:
+        """The kinds of which it runs another version than these: it is away, is about to take them, or declined."""
+        return [one.kind for one in wanted if self.versions.get(one.kind, 0) != (one.version if one.rows else 0)]
+
+
+def unpublished(catalogue: SiteCatalogue, kinds: Collection[str] = ()) -> list[Version]:
+    """The current versions that the broker has not taken yet, of these kinds; of all without any."""
+    return [one for one in catalogue.kinds() if one.published_at is None and (not kinds or one.kind in kinds)]
+
+
+def publish(
+    settings: InventorySettings, catalogue: SiteCatalogue, signer: Signer, kinds: Collection[str] = ()
+) -> list[Version]:
+    """Sign and send the current versions that were not published yet, of these kinds; of all without any.
+
+    A version before that was never published is not sent any more. Raises RefusedByDevices, and FaultyRows for what
+    devices would refuse: then nothing is sent; Unavailable, Misconfigured: then it can be tried again.
+    """
+    now, waiting = datetime.now(UTC), unpublished(catalogue, kinds)
+    for one in waiting:
+        if faults := unfit(catalogue, one):
+            raise FaultyRows(one.kind, faults)
+    messages = {
+        Topics.catalogue(settings.prefix, one.site, one.kind): signed_master(one.data, signer, now) for one in waiting
+    }
+    for one, message in zip(waiting, messages.values(), strict=True):
+        catalogue.signed(one, message, signer.public)
+    if messages:
+        send(settings, "catalogue", messages, retain=True)
+    return catalogue.sent(waiting)
+
+
+def publish_roster(settings: InventorySettings, versions: SiteCatalogue, signer: Signer) -> list[Version]:
+    """Sign and send the current roster of a site, if it was not published yet, as `dockvoice inventory roster` does.
+
+    Raises UnreadableInput where the broker has one from elsewhere that nobody took over, or devices have a later one;
+    Unavailable, Misconfigured.
+    """
+    latest, *before = versions.history(ROSTER) or [versions.current(ROSTER)]
+    if latest.published_at is not None:
+        return []
+    topic = Topics.roster(settings.prefix, versions.site)
+    there = taken(retained(settings, ROSTER, topic), versions.site, signer.public)
+    ours = next((one.version for one in before if one.published_at is not None), 0)
+    if there is not None and there.version > ours and not _is_taken_over(there, [latest, *before]):
+        raise UnreadableInput(
+            f"{versions.site}: the broker has version {there.version}, which was published from elsewhere; take it "
+            "over, change it, and publish that"
+        )
+    roster = Roster(versions.site, latest.version, operators_of(latest.rows))
+    message = signed_roster(roster, signer, datetime.now(UTC))
+    versions.signed(latest, message, signer.public)
+    send(settings, ROSTER, {topic: message}, retain=True)
+    return versions.sent([latest])
+
+
+def _is_taken_over(there: Roster, history: list[Version]) -> bool:
+    """Whether a later version here says the same; one that withdraws the roster says nothing that could be lost."""
+    later = [one for one in history if one.version > there.version]
+    return bool(later) and (not there.operators or any(operators_of(one.rows) == there.operators for one in later))
+
+
+def roster_at_broker(settings: InventorySettings, site: str, key: PublicKey) -> Roster:
+    """The roster that devices have from the broker. Raises UnreadableInput for none by this key; Unavailable."""
+    topic = Topics.roster(settings.prefix, site)
+    found = taken(retained(settings, ROSTER, topic), site, key)
+    if found is None or not found.operators:
+        raise UnreadableInput(f"{topic}: the broker has no roster there that is signed with this console's key")
+    return found
+
+
+def running(settings: InventorySettings, site: str) -> list[Running]:
+    """What every device of a site has said last, by name: as the broker keeps it. Raises Unavailable."""
+    kept = every_retained(settings, "catalogue", Topics(settings.prefix, site, "+").status)
+    found = (status_of(topic, payload, settings.prefix) for topic, payload in kept.items())
+    return sorted((one for one in found if one is not None), key=lambda one: one.device)
+
+
+def status_of(topic: str, payload: bytes, prefix: str) -> Running | None:
+    """What a device's message on its status topic says of its master data; None where it is no such message."""
+    try:
+        status = read_status(payload, Topics.of(prefix, topic))
+    except MalformedMessage:
+        return None
+    told: Mapping[str, Mapping[str, Any]] = status.get("catalogue", {})
+    versions = {kind: int(one["version"]) for kind, one in told.items() if "version" in one}
+    declined = {kind: one["refused"] for kind, one in told.items() if "refused" in one}
+    return Running(
+        status["device"],
+        status["state"] == "online",
+        versions,
+        {kind: Untaken(one["reason"], one.get("version"), one.get("told")) for kind, one in declined.items()},
+    )

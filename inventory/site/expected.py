@@ -1,0 +1,203 @@
+"""Expected receipts in the tables: the latest list of each trailer and door, and what of it was received meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, insert, select, update
+
+from edge.hash_chain import PublicKey
+from edge.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
+from inventory.store.database import in_one, reading
+from inventory.store.tables import announced, entries, events, expected
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """A list as it was published."""
+
+    expected: ExpectedList
+    written_at: datetime
+    body: str | None = field(repr=False)  # The signed message; None where it is not known.
+    public_key: str | None  # Of who signed it, in hex.
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The list of one place, and whether the broker has it."""
+
+    expected: ExpectedList
+    sent: bool
+    sources: Mapping[str, str] = field(default_factory=dict)  # Who published each notice; of old lists nobody knows.
+
+
+class ExpectedLists:
+    """The lists of one database, each deed a transaction of its own. Raises Unavailable."""
+
+    def __init__(self, engine: Engine, now: Callable[[], datetime]) -> None:
+        self._transaction = partial(in_one, engine)
+        self._look = partial(in_one, reading(engine))
+        self._now = now
+
+    def replace(
+        self, site: str, announced: Mapping[ReceivingPlace, Sequence[ExpectedLine]], source: str = "expect"
+    ) -> list[ExpectedList]:
+        """Keep what is expected at these places, in the place of what was; the lists to publish.
+
+        `source`: who publishes them.
+        """
+        with self._transaction() as transaction:
+            now = self._now()
+            return [replaced(transaction, site, place, lines, now, source) for place, lines in announced.items()]
+
+    def all(self) -> list[Kept]:
+        """What is expected at each trailer and door, as it was published last."""
+        with self._look() as transaction:
+            return kept(transaction)
+
+    def mark_received(self, fields: Mapping[str, str]) -> list[ExpectedList]:
+        """Mark what was received meanwhile; the lists to publish. `fields`: of each form, which names the pallet."""
+        with self._transaction() as transaction:
+            return marked(transaction, fields, self._now())
+
+    def note_sent(self, lists: Iterable[ExpectedList]) -> None:
+        """Note that the broker took these."""
+        with self._transaction() as transaction:
+            note_sent(transaction, lists)
+
+    def note_signed(self, one: ExpectedList, body: bytes, key: PublicKey) -> None:
+        """Keep the list as it was signed, for dossiers."""
+        with self._transaction() as transaction:
+            note_signed(transaction, one, body, key)
+
+
+def replaced(
+    transaction: Connection,
+    site: str,
+    place: ReceivingPlace,
+    lines: Sequence[ExpectedLine],
+    now: datetime,
+    sources: Mapping[str, str] | str,
+) -> ExpectedList:
+    """The list that takes the place of the one there was; without lines, it withdraws that.
+
+    `sources`: who published each notice, or one who published all of them.
+    """
+    before = _found(transaction, site, place)
+    notices = {line.notice for line in ([] if before is None else _lines(before))}
+    goes_on = before is not None and any(line.notice in notices for line in lines)
+    since = before.since if before is not None and goes_on else now
+    known = {(line.notice, line.pallet) for line in ([] if before is None else _lines(before)) if line.received}
+    marked = tuple(replace(line, received=goes_on and (line.notice, line.pallet) in known) for line in lines)
+    made = _written(transaction, ExpectedList(site, place, _next(before, now), marked), since)
+    values = {"site": site, "place": str(place), "version": made.version, "written_at": now}
+    transaction.execute(insert(announced).values(**values, lines=[asdict(line) for line in marked]))
+    named = {line.notice: sources if isinstance(sources, str) else sources.get(line.notice) for line in marked}
+    transaction.execute(update(expected).where(*_of(site, place)).values(sources=named))
+    return made
+
+
+def marked(transaction: Connection, fields: Mapping[str, str], now: datetime) -> list[ExpectedList]:
+    """The lists of which something was received since, or was taken back; and those that no broker took yet."""
+    found: list[ExpectedList] = []
+    for row in transaction.execute(select(expected).order_by(expected.c.site, expected.c.place).with_for_update()):
+        before = _list(row)
+        there = _received(transaction, before, fields, row.since)
+        lines = tuple(replace(line, received=line.pallet in there) for line in before.lines)
+        if lines != before.lines:
+            after = ExpectedList(before.site, before.place, _next(row, now), lines)
+            found.append(_written(transaction, after, row.since))
+        elif not row.sent:
+            found.append(before)
+    return found
+
+
+def kept(transaction: Connection, site: str | None = None, place: ReceivingPlace | None = None) -> list[Kept]:
+    """Every list, or those of a site, or of a place, by site and place; those without lines are withdrawn."""
+    wanted = select(expected).order_by(expected.c.site, expected.c.place)
+    wanted = wanted if site is None else wanted.where(expected.c.site == site)
+    wanted = wanted if place is None else wanted.where(expected.c.place == str(place))
+    rows = transaction.execute(wanted)
+    return [Kept(_list(row), row.sent, {of: one for of, one in (row.sources or {}).items() if one}) for row in rows]
+
+
+def note_sent(transaction: Connection, lists: Iterable[ExpectedList]) -> None:
+    """The broker took these versions."""
+    for one in lists:
+        its = (*_of(one.site, one.place), expected.c.version == one.version)
+        transaction.execute(update(expected).where(*its).values(sent=True))
+
+
+def note_signed(transaction: Connection, one: ExpectedList, body: bytes, key: PublicKey) -> None:
+    """Keep how a list was signed first."""
+    its = (announced.c.site == one.site, announced.c.place == str(one.place), announced.c.version == one.version)
+    said = {"body": body.decode(), "public_key": key.raw.hex()}
+    transaction.execute(update(announced).where(*its, announced.c.body.is_(None)).values(said))
+
+
+def published(transaction: Connection, place: ReceivingPlace) -> list[Announced]:
+    """Every list that was published for a place of this name, at whatever site, the oldest first."""
+    wanted = select(announced).where(announced.c.place == str(place)).order_by(announced.c.site, announced.c.version)
+    return [Announced(_list(row), row.written_at, row.body, row.public_key) for row in transaction.execute(wanted)]
+
+
+def published_at(transaction: Connection, places: Collection[tuple[str, str]]) -> list[Announced]:
+    """Every list that was published for these places, each with its site, the oldest first."""
+    sites, names = {site for site, _ in places}, {name for _, name in places}
+    wanted = select(announced).where(announced.c.site.in_(sites), announced.c.place.in_(names))
+    rows = transaction.execute(wanted.order_by(announced.c.version))
+    return [
+        Announced(_list(row), row.written_at, row.body, row.public_key)
+        for row in rows
+        if (row.site, row.place) in places
+    ]
+
+
+def _received(transaction: Connection, of: ExpectedList, fields: Mapping[str, str], since: datetime) -> set[str]:
+    """The pallets of a list of which an entry stands that came since it was published first, from whatever device."""
+    pallets = sorted({line.pallet for line in of.lines})
+    found: set[str] = set()
+    for form, name in fields.items() if pallets else ():
+        named = entries.c.fields[name].as_string()
+        wanted = (
+            select(named)
+            .join(events, events.c.event_id == entries.c.event_id)
+            .where(entries.c.site == of.site, entries.c.form == form, entries.c.state == "current")
+            .where(events.c.received_at >= since, named.in_(pallets))
+        )
+        found |= set(transaction.execute(wanted).scalars())
+    return found
+
+
+def _next(before: Row[Any] | None, now: datetime) -> int:
+    # By the clock, so that a database that was lost does not begin again below what devices have seen.
+    return max(int(now.timestamp()), 0 if before is None else before.version + 1)
+
+
+def _written(transaction: Connection, one: ExpectedList, since: datetime) -> ExpectedList:
+    lines = [asdict(line) for line in one.lines]
+    values = {"version": one.version, "lines": lines, "since": since, "sent": False}
+    if not transaction.execute(update(expected).where(*_of(one.site, one.place)).values(values)).rowcount:
+        transaction.execute(insert(expected).values(site=one.site, place=str(one.place), **values))
+    return one
+
+
+def _found(transaction: Connection, site: str, place: ReceivingPlace) -> Row[Any] | None:
+    return transaction.execute(select(expected).where(*_of(site, place)).with_for_update()).one_or_none()
+
+
+def _list(row: Row[Any]) -> ExpectedList:
+    kind, _, name = str(row.place).partition("/")
+    return ExpectedList(row.site, ReceivingPlace(PlaceKind(kind), name), row.version, _lines(row))
+
+
+def _lines(row: Row[Any]) -> tuple[ExpectedLine, ...]:
+    return tuple(ExpectedLine(**line) for line in row.lines)
+
+
+def _of(site: str, place: ReceivingPlace) -> tuple[Any, ...]:
+    return expected.c.site == site, expected.c.place == str(place)

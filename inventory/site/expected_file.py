@@ -1,0 +1,148 @@
+"""What is expected at trailers and doors, as rows of a file or of a request: read, and checked as a whole."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from edge.config import LEVEL
+from edge.deliver.signed import LARGEST, MOST_LINES, size_of_list
+from edge.records import ExpectedLine, PlaceKind, ReceivingPlace, plain
+from inventory.site.table_file import LONGEST, NAMED, Cells, FaultyFile, Layout, Row, is_named, read_rows, strange
+
+COLUMNS = ("notice", "trailer", "door", "pallet", "item", "quantity", "uom", "lot_needed")
+MUST_HAVE = ("notice", "pallet", "item", "quantity", "uom", "lot_needed")
+
+CODE = re.compile(r"[A-Z0-9]{1,3}")  # A unit's code, as UN/ECE Recommendations 20 and 21 have them.
+COUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")  # 15 digits at most, which every reader of JSON keeps.
+YES_NO = {"yes": True, "no": False}
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """A line without faults."""
+
+    where: str
+    place: ReceivingPlace
+    line: ExpectedLine
+
+
+def read_file(path: Path) -> Mapping[ReceivingPlace, tuple[ExpectedLine, ...]]:
+    """What is expected, by trailer or door. Raises FaultyFile, UnreadableInput."""
+    found, faults = places_of(read_rows(path, LAYOUT))
+    if faults:
+        raise FaultyFile(path, faults)
+    return found
+
+
+def places_of(rows: Sequence[Row]) -> tuple[Mapping[ReceivingPlace, tuple[ExpectedLine, ...]], list[str]]:
+    """What is expected by rows of a file, by trailer or door; and all that is wrong with them, a line each."""
+    faults: list[str] = []
+    checked = [line for where, cells in rows for line in _checked(where, cells, faults)]
+    faults += _contradictions(checked)
+    if not rows:
+        faults.append("holds no line; give one for each item on each pallet")
+    found: dict[ReceivingPlace, list[ExpectedLine]] = {}
+    for one in checked:
+        found.setdefault(one.place, []).append(one.line)
+    return {place: tuple(lines) for place, lines in found.items()}, faults
+
+
+def _cell(name: str, value: Any) -> Any:
+    """As it would stand in CSV. A pallet's number that is no text is a fault: its zeros may be lost already."""
+    if name == "lot_needed" and isinstance(value, bool):
+        return "yes" if value else "no"
+    if name == "quantity" and isinstance(value, int | float) and not isinstance(value, bool):
+        return plain(value)
+    return "" if value is None else value
+
+
+LAYOUT = Layout(COLUMNS, MUST_HAVE, " once, and trailer or door", "one for each item on each pallet", _cell)
+
+
+def _checked(where: str, cells: Cells, faults: list[str]) -> Iterator[_Checked]:
+    found = list(_faults(where, cells))
+    faults += found
+    if found:
+        return
+    kind = PlaceKind.TRAILER if cells.get("trailer") else PlaceKind.DOOR
+    quantity = Decimal(cells["quantity"])
+    line = ExpectedLine(
+        notice=cells["notice"],
+        pallet=cells["pallet"],
+        item=cells["item"],
+        quantity=int(quantity) if quantity == quantity.to_integral_value() else float(quantity),
+        uom=cells["uom"],
+        lot_needed=YES_NO[cells["lot_needed"]],
+    )
+    yield _Checked(where, ReceivingPlace(kind, cells[kind]), line)
+
+
+def _faults(where: str, cells: Cells) -> Iterator[str]:
+    yield from strange(where, cells, LAYOUT)
+    if any(not isinstance(cell, str) for cell in cells.values()):
+        return
+    for column in MUST_HAVE:
+        found = cells.get(column, "")
+        if not ALLOWED[column](found):
+            yield f"{where}, column {column}: found {found[:LONGEST]!r}; {REMEDIES[column]}"
+    places = {kind: cells.get(kind, "") for kind in PlaceKind}
+    if sum(map(bool, places.values())) != 1:
+        yield f"{where}, columns trailer and door: one of the two must be given, and not both; empty the other one"
+    for kind in [kind for kind, name in places.items() if name and not LEVEL.fullmatch(name)]:
+        yield (
+            f"{where}, column {kind}: found {places[kind][:LONGEST]!r}; allowed are letters, digits, - and _, 63 at "
+            "most, a letter or digit first, for it becomes part of a topic"
+        )
+
+
+TOLD = f"{NAMED}; give the number or code of the label"
+ALLOWED: Mapping[str, Callable[[str], object]] = {
+    "notice": is_named,
+    "pallet": is_named,
+    "item": is_named,
+    "quantity": lambda found: COUNT.fullmatch(found) and Decimal(found),
+    "uom": CODE.fullmatch,
+    "lot_needed": YES_NO.__contains__,
+}
+REMEDIES = {
+    "notice": TOLD,
+    "pallet": TOLD,
+    "item": TOLD,
+    "quantity": (
+        "allowed is a number above 0 with 9 digits and 6 places at most; leave out the line where nothing is expected"
+    ),
+    "uom": "allowed is a code of one to three capitals and digits, as the form lists them: CS",
+    "lot_needed": "allowed are yes and no; say which",
+}
+"""What each column may hold, and what is to be done where it holds something else."""
+
+
+def _contradictions(lines: list[_Checked]) -> Iterator[str]:
+    """What two lines say of one pallet, and what is too much for one list."""
+    places: dict[str, _Checked] = {}
+    items: dict[tuple[str, str], _Checked] = {}
+    at: dict[ReceivingPlace, list[ExpectedLine]] = {}
+    for one in lines:
+        pallet, item = one.line.pallet, one.line.item
+        first = places.setdefault(pallet, one)
+        if first.place != one.place:
+            yield (
+                f"{one.where}, column pallet: {pallet!r} is expected at {one.place}, and at {first.place} in "
+                f"{first.where}; remove one of them"
+            )
+        elif (same := items.setdefault((pallet, item), one)) is not one:
+            yield (
+                f"{one.where}, column item: {item!r} on pallet {pallet!r} stands in {same.where} too; add the two up"
+            )
+        at.setdefault(one.place, []).append(one.line)
+    for place, there in at.items():
+        if len(there) > MOST_LINES or size_of_list(there) > LARGEST:
+            yield (
+                f"{place}: has {len(there):,} lines, which make a message of {size_of_list(there):,} bytes; "
+                f"{MOST_LINES} and {LARGEST:,} at most for one place; split them between places"
+            )

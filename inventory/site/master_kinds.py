@@ -1,0 +1,136 @@
+"""Kinds of master data: what a row of each holds, by what it is known, and what is wrong with one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.config import LEVEL
+from edge.deliver.signed import LARGEST, MOST_ROWS, size_of_master
+from edge.errors import UnreadableInput
+from edge.records.master import (
+    KIND,
+    LIST,
+    OF_RULES,
+    OF_UNITS,
+    OF_WORDS,
+    RULES,
+    UNITS,
+    WORDS,
+    Cells,
+    Fault,
+    Row,
+    alternatives,
+    list_faults,
+    unit_faults,
+    word_faults,
+)
+from inventory.site.table_file import LONGEST, FaultyFile, Layout, read_rows, strange
+
+RESERVED = frozenset({"roster", "roster.sent"})
+"""Who may sign on has messages and pages of its own: `inventory/site/roster.py`."""
+
+DUPLICATE, STOCK = "duplicate", "stock"
+"""The rules that a site may turn on: the same pallet twice on a trailer, more moved than is there."""
+
+HOURS = re.compile(r"[1-9][0-9]{0,4}")  # Eleven years at most.
+YES_NO = ("yes", "no")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of master data."""
+
+    name: str
+    columns: tuple[str, ...]
+    key: tuple[str, ...]  # The columns by which a row is known.
+    must_have: tuple[str, ...]
+    each: str  # What a row is, for whoever writes a file.
+    faults: Callable[[Sequence[Row], Collection[str] | None], Iterator[Fault]]
+    """What is wrong with the rows; for units besides, the values of their list, if there is one."""
+    whole: Callable[[Sequence[Row]], list[str]] | None = None
+    """All that is wrong with the rows, a line each, where the kind says so by itself: it is no master data."""
+
+    @property
+    def listed_in(self) -> str | None:
+        """For units, the list whose values they are of."""
+        return self.name.removesuffix(OF_UNITS) if self.name.endswith(OF_UNITS) else None
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it is a list of values that fields of forms are filled from."""
+        return self.columns == LIST
+
+    def known_by(self, cells: Cells) -> str:
+        """What a person calls the row: `A`, `A100 CS`."""
+        return " ".join(cells.get(column, "") for column in self.key)
+
+    def of(self, cells: Mapping[str, str]) -> Cells:
+        """The row, without its empty cells."""
+        return {column: cells[column] for column in self.columns if cells.get(column)}
+
+
+def kind_named(name: str) -> Kind:
+    """The kind of that name. Raises UnreadableInput for what can be none."""
+    if not KIND.fullmatch(name) or name in RESERVED:
+        raise UnreadableInput(
+            f"{name[:LONGEST]!r}: is no kind of master data; allowed are the name of a list (docks), of its units "
+            "(items.units), rules, and words; `dockvoice inventory roster` says who may sign on"
+        )
+    if name.endswith(OF_UNITS):
+        return Kind(name, UNITS, ("value", "unit"), UNITS, "one for each unit of a value", _unit_faults)
+    if name == OF_RULES:
+        return Kind(name, RULES, ("rule",), RULES[:3], "one for each rule", _rule_faults)
+    if name == OF_WORDS:
+        must = tuple(one for one in WORDS if one != "means")
+        known_by = ("form", "language", "word")
+        return Kind(name, WORDS, known_by, must, "one for each word", lambda rows, _: word_faults(rows))
+    return Kind(name, LIST, ("value",), LIST[:1], "one for each value", lambda rows, _: list_faults(rows))
+
+
+def read_kind(kind: Kind, path: Path) -> list[Row]:
+    """The rows of a file, of which no cell is looked at yet but for its name. Raises FaultyFile, UnreadableInput."""
+    layout = Layout(kind.columns, kind.must_have, " once", kind.each, lambda _, value: "" if value is None else value)
+    rows = read_rows(path, layout)
+    if odd := [fault for where, cells in rows for fault in strange(where, cells, layout)]:
+        raise FaultyFile(path, odd)
+    return rows
+
+
+def faults_of(kind: Kind, rows: Sequence[Row], known: Collection[str] | None) -> list[str]:
+    """All that is wrong with the rows of a kind, a line each; `known` are the values that units may be of."""
+    if kind.whole is not None:
+        return kind.whole(rows)
+    found = [f"{where}, column {column}: {told}" for where, column, told in kind.faults(rows, known)]
+    cells = [kind.of(one) for _, one in rows]
+    if not rows:
+        found.append("holds no row; give one, or withdraw what is published")
+    if len(rows) > MOST_ROWS or size_of_master(cells) > LARGEST:
+        found.append(
+            f"has {len(rows):,} rows, which make a message of {size_of_master(cells):,} bytes; {MOST_ROWS:,} and "
+            f"{LARGEST:,} at most, which brokers take; split the list in two, by hall or by aisle, and let "
+            "each form name the one that it is filled from"
+        )
+    return found
+
+
+def _unit_faults(rows: Sequence[Row], known: Collection[str] | None) -> Iterator[Fault]:
+    return unit_faults(rows, known, "the list")
+
+
+def _rule_faults(rows: Sequence[Row], _: Collection[str] | None) -> Iterator[Fault]:
+    seen: dict[str, str] = {}
+    for where, cells in rows:
+        rule, on, hours, forms = (cells.get(column, "") for column in RULES)
+        if rule not in {DUPLICATE, STOCK}:
+            yield where, "rule", f"found {rule[:LONGEST]!r}; allowed are {DUPLICATE} and {STOCK}"
+        if seen.setdefault(rule, where) != where:
+            yield where, "rule", f"{rule[:LONGEST]!r} stands in {seen[rule]} too; remove one of them"
+        if on not in YES_NO:
+            yield where, "on", f"found {on[:LONGEST]!r}; allowed are yes and no"
+        if not HOURS.fullmatch(hours):
+            yield where, "hours", f"found {hours[:LONGEST]!r}; allowed is a whole number above 0, with 5 digits at most"
+        if odd := [form for form in alternatives(forms) if not LEVEL.fullmatch(form)]:
+            yield where, "forms", f"found {odd[0][:LONGEST]!r}; allowed are names of forms, parted by |, or nothing"

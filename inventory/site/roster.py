@@ -1,0 +1,160 @@
+"""The roster: who may sign on at a site, as rows of a file or of the tables, and what is wrong with them.
+
+What it was is kept as versions of the site's catalogue are (`catalogue`), under a kind of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from edge.config import VoiceLanguage
+from edge.deliver.events import MalformedMessage
+from edge.deliver.signed import LARGEST, MOST_OPERATORS, read_roster, size_of_roster
+from edge.hash_chain import PublicKey
+from edge.records import Operator, Roster
+from inventory.site.master_kinds import Kind
+from inventory.site.table_file import LONGEST, NAMED, Cells, FaultyFile, Layout, Row, is_named, read_rows, strange
+
+ROSTER = "roster"  # The kind, as the tables name it: a list of that name can be none (`master_kinds.RESERVED`).
+
+COLUMNS = ("name", "number", "spoken", "language", "forms")
+BETWEEN = ";"  # What parts several names, or forms, in one cell.
+NUMBER = re.compile(r"[0-9]{2,6}")  # One digit is heard in any noise, and more than six nobody says without a slip.
+MOST_SPOKEN = 5
+LANGUAGES = tuple(language.value for language in VoiceLanguage)
+
+
+def _cell(name: str, value: Any) -> Any:
+    if name in {"spoken", "forms"} and isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return BETWEEN.join(value)
+    return "" if value is None else value
+
+
+LAYOUT = Layout(COLUMNS, ("name",), " once, and number or spoken", "one for each operator", _cell)
+
+
+def read_file(path: Path, forms: Collection[str]) -> tuple[Operator, ...]:
+    """Who may sign on; `forms` are the names of those that there are. Raises FaultyFile, UnreadableInput."""
+    rows = read_rows(path, LAYOUT)
+    if faults := faults_of(rows, forms):
+        raise FaultyFile(path, faults)
+    return operators_of([cells for _, cells in rows])
+
+
+def kind_of(forms: Collection[str]) -> Kind:
+    """What a row of it holds, where `forms` are the names of those that there are."""
+    each, whole = "one for each operator", partial(faults_of, forms=forms)
+    return Kind(ROSTER, COLUMNS, ("name",), ("name",), each, lambda *_: iter(()), whole)
+
+
+def operators_of(rows: Sequence[Mapping[str, Any]]) -> tuple[Operator, ...]:
+    """As devices take them, of rows that are well."""
+    return tuple(_operator(cells) for cells in rows)
+
+
+def rows_of(roster: Roster) -> list[Row]:
+    """As a file has them."""
+    cells = (
+        {
+            "name": one.name,
+            "number": one.number or "",
+            "spoken": BETWEEN.join(one.spoken),
+            "language": one.language or "",
+            "forms": BETWEEN.join(one.forms or ()),
+        }
+        for one in roster.operators
+    )
+    return [(f"row {one['name']!r}", one) for one in cells]
+
+
+def taken(payload: bytes | None, site: str, key: PublicKey) -> Roster | None:
+    """The roster that the broker has, if it is one that devices took: what anybody else put there says nothing."""
+    try:
+        return None if not payload else read_roster(payload, site, key)
+    except MalformedMessage:
+        return None
+
+
+def faults_of(rows: Sequence[Row], forms: Collection[str]) -> list[str]:
+    """All that is wrong with them, a line each; `forms` are the names of those that there are."""
+    faults: list[str] = []
+    found: list[tuple[str, Operator]] = []
+    for where, cells in rows:
+        wrong = list(_faults(where, cells, forms))
+        faults += wrong
+        if not wrong:
+            found.append((where, _operator(cells)))
+    faults += _contradictions(found)
+    operators = tuple(one for _, one in found)
+    if not rows:
+        faults.append("holds no line; give one for each operator, or withdraw the roster with --withdraw")
+    if len(operators) > MOST_OPERATORS or size_of_roster(operators) > LARGEST:
+        faults.append(
+            f"has {len(operators):,} operators, which make a message of {size_of_roster(operators):,} bytes; "
+            f"{MOST_OPERATORS} and {LARGEST:,} at most for one site; leave out who does not work there"
+        )
+    return faults
+
+
+def _operator(cells: Cells) -> Operator:
+    forms = _parts(cells, "forms")
+    return Operator(
+        cells["name"],
+        cells.get("number") or None,
+        _parts(cells, "spoken"),
+        cells.get("language") or None,
+        forms or None,
+    )
+
+
+def _parts(cells: Cells, column: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in cells.get(column, "").split(BETWEEN) if part.strip())
+
+
+def _faults(where: str, cells: Cells, forms: Collection[str]) -> Iterator[str]:
+    yield from strange(where, cells, LAYOUT)
+    if any(not isinstance(cell, str) for cell in cells.values()):
+        return
+    for column, found, told in (*_wrong_identity(cells), *_wrong_rights(cells, forms)):
+        yield f"{where}, column {column}: found {found[:LONGEST]!r}; {told}"
+    if not cells.get("number") and not _parts(cells, "spoken"):
+        yield f"{where}, columns number and spoken: both are empty; give what the operator signs on with"
+
+
+def _wrong_identity(cells: Cells) -> Iterator[tuple[str, str, str]]:
+    """Of what the operator is known by: the column, what was found, what is allowed and what to do."""
+    name, number, spoken = cells.get("name", ""), cells.get("number", ""), _parts(cells, "spoken")
+    if not is_named(name):
+        yield "name", name, f"{NAMED}; give what goes on record"
+    if number and not NUMBER.fullmatch(number):
+        yield "number", number, "allowed are two to six digits; give another one"
+    for one in spoken:
+        if not is_named(one) or any(character.isdigit() for character in one):
+            yield "spoken", one, f"{NAMED}, and no digit; give the name as it is said, and a number in its own column"
+    if len(spoken) > MOST_SPOKEN:
+        yield "spoken", cells["spoken"], f"allowed are {MOST_SPOKEN} names; leave out the rare ones"
+
+
+def _wrong_rights(cells: Cells, forms: Collection[str]) -> Iterator[tuple[str, str, str]]:
+    """The same of what the operator may do."""
+    if (language := cells.get("language", "")) and language not in LANGUAGES:
+        yield "language", language, f"allowed are {', '.join(LANGUAGES)}; or leave it empty"
+    known = ", ".join(sorted(forms)) or "none"
+    for form in _parts(cells, "forms"):
+        if form not in forms:
+            yield "forms", form, f"allowed are the inventory's forms, {known}; or leave it empty, for all"
+
+
+def _contradictions(found: list[tuple[str, Operator]]) -> Iterator[str]:
+    """What two lines give to two people."""
+    known: dict[tuple[str, str], tuple[str, Operator]] = {}
+    for where, one in found:
+        told = [("name", one.name), ("number", one.number or ""), *(("spoken", name.casefold()) for name in one.spoken)]
+        for column, said in dict.fromkeys(told):
+            first, other = known.setdefault((column, said), (where, one))
+            if said and other is not one:
+                yield f"{where}, column {column}: {said!r} stands in {first} too; give each operator one of his own"

@@ -1,0 +1,72 @@
+"""The database as the console and the API use it: transactions, and the tables that each adds to the inventory's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import local
+
+from sqlalchemy import Connection, Engine, Table, insert, inspect, select, text
+
+from edge.errors import Misconfigured
+from inventory.store.database import CREATING, reading, reported, shown
+
+
+def alone(transaction: Connection, key: int) -> None:
+    """Wait until nobody else is at it under this key, until the transaction ends. SQLite lets one write at a time."""
+    if transaction.dialect.name == "postgresql":
+        transaction.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+
+
+def made(engine: Engine, versions: Table, version: int, whose: str) -> None:
+    """Make the tables beside the one that holds their version, if there are none.
+
+    Raises Misconfigured for those of another version, Unavailable.
+    """
+    with reported(engine.url), engine.begin() as transaction:
+        alone(transaction, CREATING)
+        if not inspect(transaction).has_table(versions.name):
+            versions.metadata.create_all(transaction)
+            transaction.execute(insert(versions).values(version=version))
+        found = transaction.execute(select(versions.c.version)).scalar_one()
+        if found != version:
+            raise Misconfigured(
+                f"{shown(engine.url)}: the {whose}'s tables are of version {found}, this program's of {version}; "
+                "run the dockvoice that made them"
+            )
+
+
+class Books:
+    """The database as requests use it. Safe to use from several threads."""
+
+    def __init__(self, engine: Engine) -> None:
+        """`engine` leads to tables that are there."""
+        self.engine = engine
+        self._reads = reading(engine)
+        self._mine = local()  # of each thread
+
+    @contextmanager
+    def open(self) -> Iterator[Connection]:
+        """One transaction: all of it is done, or nothing. Raises Unavailable.
+
+        Never one within another: with SQLite's one connection the inner one would wait for the outer one.
+        """
+        with self._alone(self.engine) as transaction:
+            yield transaction
+
+    @contextmanager
+    def look(self) -> Iterator[Connection]:
+        """One transaction that only reads, and for which no consumer waits. Raises Unavailable."""
+        with self._alone(self._reads) as transaction:
+            yield transaction
+
+    @contextmanager
+    def _alone(self, engine: Engine) -> Iterator[Connection]:
+        if getattr(self._mine, "is_open", False):
+            raise RuntimeError("a transaction within a transaction: hand the outer one on")
+        self._mine.is_open = True
+        try:
+            with reported(engine.url), engine.begin() as transaction:
+                yield transaction
+        finally:
+            self._mine.is_open = False

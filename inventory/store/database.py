@@ -1,0 +1,313 @@
+"""The way to the database, SQLite or PostgreSQL: what was committed stays, and an error says what to do.
+
+And whose fault an error is: the event's, which is refused for it, or that of the site's own doing. Sites put triggers
+and constraints of their own on these tables. What fails in those says nothing about the event: it is told, the event
+waits, and comes again when a person has mended it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    InternalError,
+    OperationalError,
+    ProgrammingError,
+)
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from edge.config import create_directory, create_file
+from edge.errors import DockvoiceError, Misconfigured, StorageFailed, Unavailable, UnreadableInput
+from edge.records import exact
+from inventory.store.tables import FIRST, VERSION, entries, events, metadata, versions
+
+ALLOWED = "sqlite:////path/inventory.db or postgresql+psycopg://user@host/name"
+
+POSTGRESQL = {
+    "application_name": "dockvoice-inventory",
+    "client_encoding": "utf8",  # a server of encoding SQL_ASCII would hand out bytes otherwise
+    "connect_timeout": "5",  # seconds
+    # A server that vanished without a word is noticed after 10 s (the unit is ms), not after the kernel's quarter hour.
+    "tcp_user_timeout": "10000",
+    "keepalives_idle": "10",
+}
+"""libpq's parameters where the URL does not give its own."""
+
+BUSY_S = 10
+"""How long a writer waits for another process's transaction on the same SQLite file; ours take milliseconds."""
+
+SQLITE_BUSY = 5  # https://www.sqlite.org/rescode.html
+
+BUSY_LOOK_S = 0.01  # From one look at such a file to the next: to make the tables takes some ten of these.
+
+READS = "dockvoice_reads"
+"""The option of an engine whose transactions change nothing."""
+
+CREATING = 0x646F636B
+"""PostgreSQL advisory lock ("dock" in ASCII) under which tables are made: two consumers may start at once."""
+
+
+def parse(url: str) -> URL:
+    """`url` as SQLAlchemy reads it. Raises Misconfigured, without repeating the URL: it may hold a password."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):  # ValueError: a port that is no number
+        raise Misconfigured(f"database: is not a database URL; it must be {ALLOWED}") from None
+    kind = parsed.get_backend_name()
+    if kind in {"postgresql", "postgres"}:
+        return parsed.set(drivername="postgresql+psycopg")
+    if kind != "sqlite":
+        raise Misconfigured(f"database: found {kind}, allowed are SQLite and PostgreSQL: {ALLOWED}")
+    if parsed.query:
+        raise Misconfigured(f"database: an SQLite URL takes no parameters, found {', '.join(parsed.query)}; {ALLOWED}")
+    if parsed.database in {None, "", ":memory:"}:
+        raise Misconfigured("database: SQLite in memory forgets everything; name a file: sqlite:////path/inventory.db")
+    return parsed
+
+
+def shown(url: URL) -> str:
+    """The URL for a person: no password, neither at its usual place nor among the parameters."""
+    return url.set(query={}).render_as_string(hide_password=True)
+
+
+def connect(url: URL) -> Engine:
+    """An engine whose commits are durable. Nothing is contacted yet."""
+    return _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url)
+
+
+def _sqlite(url: URL) -> Engine:
+    # One connection per process: two that checkpoint at once can damage the file in SQLite before 3.51.3.
+    engine = create_engine(url, pool_size=1, max_overflow=0, connect_args={"timeout": BUSY_S})
+
+    @event.listens_for(engine, "connect")
+    def _durable(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # so that sqlite3 leaves BEGIN to us
+        _write_ahead(connection, engine.dialect.loaded_dbapi.OperationalError)
+        for setting in ("synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {setting}")
+        connection.create_aggregate("exact_sum", 1, _ExactSum)
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # A deferred transaction that reads and then writes can fail at once with SQLITE_BUSY_SNAPSHOT: whoever may
+        # write is alone from the beginning. Whoever only reads keeps nobody from writing, and is kept to it.
+        reads = connection.get_execution_options().get(READS, False)
+        connection.exec_driver_sql(f"PRAGMA query_only={'ON' if reads else 'OFF'}")
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+class _ExactSum:
+    """SQLite's missing sum of decimals: its own adds fractions as doubles, so that 0.1 + 0.2 - 0.3 is not 0."""
+
+    def __init__(self) -> None:
+        self._sum = Decimal(0)
+
+    def step(self, value: float | None) -> None:
+        """One number more."""
+        self._sum += 0 if value is None else exact(value)
+
+    def finalize(self) -> int | str:
+        """The sum, digit by digit; 0 is a number, so that it can be compared with."""
+        return str(self._sum) if self._sum else 0
+
+
+def _write_ahead(connection: Any, refusal: type[Exception]) -> None:
+    """Where two programs open a new file at once, SQLite refuses one of them without waiting for the other."""
+    patience_ends = time.monotonic() + BUSY_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except refusal as fault:
+            # The low byte is what kind of refusal it is: another program may also be recovering the file.
+            if getattr(fault, "sqlite_errorcode", 0) & 0xFF != SQLITE_BUSY or time.monotonic() > patience_ends:
+                raise
+            time.sleep(BUSY_LOOK_S)
+        else:
+            return
+
+
+@contextmanager
+def in_one(engine: Engine) -> Iterator[Connection]:
+    """One transaction. Raises Unavailable."""
+    with reported(engine.url), engine.begin() as transaction:
+        yield transaction
+
+
+def reading(engine: Engine) -> Engine:
+    """The same database, on the same connections, for transactions that only read: on SQLite no writer waits for them.
+
+    The database refuses what one of them would change.
+    """
+    return engine.execution_options(**{READS: True, "postgresql_readonly": engine.dialect.name == "postgresql"})
+
+
+def _postgresql(url: URL) -> Engine:
+    own = {name: value for name, value in POSTGRESQL.items() if name not in url.query}
+    engine = create_engine(url, pool_pre_ping=True, connect_args=own)
+
+    @event.listens_for(engine, "connect")
+    def _durable(connection: Any, _record: Any) -> None:
+        # A receipt says "safe": not even a server set to answer before its disk did may make that untrue.
+        connection.execute(
+            "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+        )
+        # The driver has no day before the year 1 or after 9999, and clocks of a server elsewhere than UTC show some.
+        connection.execute("SELECT set_config('timezone', 'UTC', false)")
+        connection.commit()
+
+    return engine
+
+
+def prepare(engine: Engine, *, create: bool) -> None:
+    """Make the tables if there are none, or bring older ones up to date, if `create`; else see that they are ours.
+
+    Raises UnreadableInput for a file that is not there, Misconfigured for tables that are missing, foreign or of
+    another version, StorageFailed where the file's directory cannot be made, Unavailable.
+    """
+    if engine.dialect.name == "sqlite":
+        _see_file(Path(str(engine.url.database)), create=create)
+    with reported(engine.url), engine.begin() as transaction:
+        if engine.dialect.name == "postgresql":
+            transaction.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": CREATING})
+        if inspect(transaction).has_table(versions.name):
+            _see_version(transaction, engine.url, create=create)
+        else:
+            _create(transaction, engine.url, create=create)
+
+
+def _see_file(path: Path, *, create: bool) -> None:
+    if not create and not path.exists():
+        raise UnreadableInput(f"{path}: no such database; `dockvoice inventory` makes it, or name another one")
+    try:
+        create_directory(path.parent)
+        # What operators said is for nobody else; SQLite gives its other files the same mode, and where root makes them
+        # the same owner. One that is there stays as it is: a site may let others read it.
+        if create and not path.exists():
+            with suppress(FileExistsError):  # another process was sooner
+                create_file(path)
+    except OSError as fault:
+        raise StorageFailed(
+            f"{path.parent}: cannot be made ({fault.strerror}); make it, or give another database"
+        ) from None
+
+
+def _see_version(transaction: Connection, url: URL, *, create: bool) -> None:
+    version = int(transaction.execute(select(versions.c.version)).scalar() or 0)
+    outdated = FIRST <= version < VERSION
+    if outdated and create:
+        from inventory.store.migrations import upgrade  # noqa: PLC0415 - Alembic takes a quarter of a second to import
+
+        upgrade(transaction)
+    elif outdated:
+        raise Misconfigured(
+            f"{shown(url)}: its tables are of version {version}; `dockvoice inventory` brings them up to date"
+        )
+    elif version != VERSION:
+        raise Misconfigured(
+            f"{shown(url)}: its tables are of version {version}, this program's of {VERSION}; "
+            "run the dockvoice that made them, or give another database"
+        )
+
+
+def _create(transaction: Connection, url: URL, *, create: bool) -> None:
+    present = inspect(transaction)
+    if taken := metadata.tables.keys() & {*present.get_table_names(), *present.get_view_names()}:
+        raise Misconfigured(
+            f"{shown(url)}: the tables {', '.join(sorted(taken))} there are not Dockvoice's; give another database"
+        )
+    if not create:
+        raise Misconfigured(f"{shown(url)}: holds no tables of Dockvoice; `dockvoice inventory` makes them")
+    metadata.create_all(transaction, checkfirst=False)
+    transaction.execute(insert(versions).values(version=VERSION))
+
+
+@contextmanager
+def reported(url: URL) -> Iterator[None]:
+    """Turn the driver's errors into ours. The statement and its values stay out of the line."""
+    try:
+        yield
+    except (IntegrityError, ProgrammingError, DataError, InternalError, OperationalError) as fault:
+        raise _of_whom(url, fault) from None
+    except PoolTimeout as fault:
+        raise Unavailable(f"{shown(url)}: {_first_line(fault)}; {_repair(url)}") from None
+    except DBAPIError as fault:
+        if "not a database" in str(fault.orig):
+            raise Misconfigured(f"{shown(url)}: is not an SQLite database; give another file") from None
+        raise Unavailable(f"{shown(url)}: {_first_line(fault)}; {_repair(url)}") from None
+
+
+def _of_whom(url: URL, fault: DBAPIError) -> DockvoiceError:
+    if of_the_site(fault):
+        return SiteFault(f"{shown(url)}: {_first_line(fault)}; mend the trigger, table or rule of yours that says so")
+    if isinstance(fault, ProgrammingError):
+        return Misconfigured(f"{shown(url)}: {_first_line(fault)}; mend the tables or the user's rights")
+    return Unavailable(f"{shown(url)}: {_first_line(fault)}; {_repair(url)}")
+
+
+def _first_line(fault: DBAPIError | PoolTimeout) -> str:
+    lines = str(fault.orig if isinstance(fault, DBAPIError) else fault).strip().splitlines()
+    return lines[0] if lines else type(fault).__name__
+
+
+def _repair(url: URL) -> str:
+    if url.get_backend_name() == "sqlite":
+        return "see that the disk has room and the file can be written"
+    return "see that the server runs and lets this user in, or give another database"
+
+
+OURS = frozenset(
+    {
+        *(f"{table.name}_pkey" for table in (events, entries)),
+        "one_event_per_sequence",
+        "UNIQUE constraint failed: events.event_id",
+        "UNIQUE constraint failed: entries.event_id",
+        "UNIQUE constraint failed: events.site, events.device, events.sequence",
+    }
+)
+"""The rules of our own tables that an event can break: as PostgreSQL calls them, and what SQLite says of them."""
+
+IN_A_FUNCTION = " function "  # In PostgreSQL's context of an error: it happened in a function, and we have none.
+
+
+class SiteFault(Unavailable):
+    """A trigger, table or rule of the site's own does not let this event in: the events of other devices go on."""
+
+
+def is_of_the_event(fault: DBAPIError) -> bool:
+    """Whether the event itself can never be stored: its id is another's, or a value is none that the database has."""
+    if in_a_function(fault):
+        return False
+    if isinstance(fault, IntegrityError):
+        return str(_diagnosed(fault, "constraint_name") or fault.orig) in OURS
+    return isinstance(fault, DataError)
+
+
+def in_a_function(fault: DBAPIError) -> bool:
+    """Whether PostgreSQL met the error in a function, as each of its triggers is one."""
+    return IN_A_FUNCTION in f" {_diagnosed(fault, 'context') or ''}"
+
+
+def of_the_site(fault: DBAPIError) -> bool:
+    """Whether an error that is not the event's lies in what the site put there, not in the database as a whole.
+
+    SQLite compiles a trigger with the statement that sets it off: what it names and is not there is SQLITE_ERROR.
+    """
+    sqlite = getattr(fault.orig, "sqlite_errorname", None)
+    return isinstance(fault, IntegrityError) or in_a_function(fault) or sqlite == "SQLITE_ERROR"
+
+
+def _diagnosed(fault: DBAPIError, what: str) -> Any:
+    return getattr(getattr(fault.orig, "diag", None), what, None)

@@ -1,0 +1,160 @@
+"""Many rows in one statement, on SQLite and PostgreSQL alike.
+
+PostgreSQL gets all rows as one JSON value: so a statement has one text however many rows there are, and what a site
+has put on the tables holds as for any INSERT, its rules too, which COPY would pass by. Arrays (`unnest`) would take the
+driver five times as long to write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import psycopg
+from pydantic_core import to_json
+from sqlalchemy import (
+    Column,
+    Connection,
+    DateTime,
+    FromClause,
+    Insert,
+    LargeBinary,
+    Select,
+    Table,
+    Text,
+    Update,
+    and_,
+    bindparam,
+    cast,
+    column,
+    delete,
+    func,
+    insert,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import DBAPIError
+
+from inventory.store.tables import Moment
+
+Row = Mapping[str, Any]
+
+
+@contextmanager
+def unanswered(transaction: Connection) -> Iterator[None]:
+    """Within, nothing waits for the answer to what is written; what stands against it is raised at the end.
+
+    So PostgreSQL writes rows while the next ones are made.
+    """
+    driver = transaction.connection.driver_connection
+    if not isinstance(driver, psycopg.Connection):
+        yield
+        return
+    try:
+        with driver.pipeline():
+            yield
+    except psycopg.Error as fault:  # it was met outside of SQLAlchemy, which would tell it so
+        raise DBAPIError.instance(None, None, fault, psycopg.Error, dialect=transaction.dialect) from fault
+
+
+def add(transaction: Connection, table: Table, rows: Sequence[Row]) -> None:
+    """Insert these rows, which have the same columns."""
+    if rows and transaction.dialect.name == "postgresql":
+        names = tuple(rows[0])
+        transaction.execute(_inserting(table, names), _given(rows))
+    elif rows:
+        transaction.execute(insert(table), list(rows))
+
+
+def add_new(transaction: Connection, table: Table, rows: Sequence[Row]) -> None:
+    """Insert those of these rows that are not there."""
+    if rows and transaction.dialect.name == "postgresql":
+        names = tuple(rows[0])
+        transaction.execute(_inserting_new(table, names), _given(rows))
+    elif rows:
+        transaction.execute(insert(table).prefix_with("OR IGNORE"), list(rows))
+
+
+def change(transaction: Connection, table: Table, keys: Sequence[str], rows: Sequence[Row]) -> None:
+    """Give the rows that have the `keys` of one of these its other values."""
+    if rows and transaction.dialect.name == "postgresql":
+        names = tuple(rows[0])
+        transaction.execute(_updating(table, tuple(keys), names), _given(rows))
+    elif rows:
+        names = tuple(name for name in rows[0] if name not in keys)
+        its = and_(*(table.c[key] == bindparam(f"its_{key}") for key in keys))
+        changed = update(table).where(its).values({name: bindparam(f"to_{name}") for name in names})
+        given = [{f"to_{name}": row[name] for name in names} | {f"its_{key}": row[key] for key in keys} for row in rows]
+        transaction.execute(changed, given)
+
+
+def remove(transaction: Connection, table: Table, rows: Sequence[Row]) -> None:
+    """Delete the rows that have these values."""
+    names = tuple(rows[0])
+    if transaction.dialect.name == "postgresql":
+        gone = tuple_(*(table.c[name] for name in names)).in_(select(*_source(table, names).c))
+        transaction.execute(delete(table).where(gone), _given(rows))
+    else:
+        these = [tuple(row[name] for name in names) for row in rows]
+        transaction.execute(delete(table).where(tuple_(*(table.c[name] for name in names)).in_(these)))
+
+
+def among(transaction: Connection, wanted: Select[Any], table: Table, keys: Sequence[str], of: Collection[Any]) -> Any:
+    """What `wanted` finds in the rows of `table` whose `keys` are one of these tuples."""
+    if transaction.dialect.name != "postgresql":
+        # SQLite reads the whole table for a list of tuples; joined, each row is looked up.
+        given = func.json_each(bindparam("every", type_=Text)).table_valued("value", name="given")
+        its = (table.c[key] == func.json_extract(given.c.value, f"$[{n}]") for n, key in enumerate(keys))
+        return transaction.execute(wanted.where(*its), {"every": to_json([*{*of}]).decode()})
+    rows = [dict(zip(keys, one, strict=True)) for one in of]
+    source = _source(table, tuple(keys))
+    met = wanted.where(tuple_(*(table.c[key] for key in keys)).in_(select(*source.c)))
+    return transaction.execute(met, _given(rows))
+
+
+@cache
+def _inserting(table: Table, names: tuple[str, ...]) -> Insert:
+    return insert(table).from_select(list(names), select(*_values(table, names)))
+
+
+@cache
+def _inserting_new(table: Table, names: tuple[str, ...]) -> Insert:
+    made = postgresql.insert(table).from_select(list(names), select(*_values(table, names)))
+    return made.on_conflict_do_nothing()
+
+
+@cache
+def _updating(table: Table, keys: tuple[str, ...], names: tuple[str, ...]) -> Update:
+    source = _source(table, names)
+    its = and_(*(table.c[key] == source.c[key] for key in keys))
+    return update(table).where(its).values({name: source.c[name] for name in names if name not in keys})
+
+
+def _values(table: Table, names: tuple[str, ...]) -> list[Any]:
+    source = _source(table, names)
+    return [func.decode(source.c[name], "hex") if _is_bytes(table.c[name]) else source.c[name] for name in names]
+
+
+def _source(table: Table, names: tuple[str, ...]) -> FromClause:
+    of = [column(name, _kind(table.c[name])) for name in names]
+    every = cast(bindparam("every", type_=Text), postgresql.JSON)
+    return func.json_to_recordset(every).table_valued(*of, name="given").render_derived(with_types=True)
+
+
+def _kind(of: Column[Any]) -> Any:
+    if _is_bytes(of):
+        return Text()  # JSON has no bytes: they are written in hex
+    return DateTime(timezone=True) if isinstance(of.type, Moment) else of.type
+
+
+def _is_bytes(of: Column[Any]) -> bool:
+    return isinstance(of.type, LargeBinary)
+
+
+def _given(rows: Sequence[Row]) -> dict[str, str]:
+    """Raises ValueError for what is no Unicode."""
+    return {"every": to_json(rows, bytes_mode="hex").decode()}

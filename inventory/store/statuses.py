@@ -1,0 +1,126 @@
+"""Statuses: what each device said last of its connection and of itself, or the broker in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, select
+
+from edge.deliver.events import MalformedMessage, Topics, read_status
+from edge.hash_chain import parsed
+from inventory.store import many
+from inventory.store.database import reported
+from inventory.store.tables import statuses
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What is known of a device's connection and of itself."""
+
+    site: str
+    device: str
+    state: str  # online, offline; told of no other
+    since: datetime  # When it was heard here that this is its state.
+    heard_at: datetime | None  # When it last said anything of itself; None: never.
+    said: Mapping[str, Any]  # As in schemas/status.schema.json, from when it was online last; empty: never.
+
+
+@dataclass(frozen=True, slots=True)
+class StatusWord:
+    """What came on a device's status topic."""
+
+    site: str
+    device: str
+    state: str
+    said_at: datetime | None  # By the clock of the device; None: it does not say.
+    body: str
+
+    @classmethod
+    def read(cls, payload: bytes, topics: Topics) -> StatusWord:
+        """Raises MalformedMessage."""
+        said = read_status(payload, topics)
+        return cls(topics.site, topics.device, said["state"], _moment(said.get("time")), payload.decode())
+
+    @classmethod
+    def cleared(cls, topics: Topics) -> StatusWord:
+        """Of a device whose word somebody took from the broker: nobody can say any more that it has a link."""
+        return cls(topics.site, topics.device, "offline", None, "")
+
+
+class Statuses:
+    """What devices say of themselves, kept as it comes. Each deed is one transaction."""
+
+    def __init__(self, engine: Engine, now: Callable[[], datetime]) -> None:
+        self._engine = engine
+        self._now = now
+
+    def heard(self, words: Sequence[StatusWord]) -> None:
+        """Keep what came on the status topics of devices, in this order. Raises Unavailable."""
+        with reported(self._engine.url), self._engine.begin() as transaction:
+            keep(transaction, words, self._now())
+
+    def missed(self, heard: Collection[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Take for away those that were linked and of which the broker keeps no word any more. Raises Unavailable."""
+        with reported(self._engine.url), self._engine.begin() as transaction:
+            linked = select(statuses.c.site, statuses.c.device).where(statuses.c.state == "online")
+            lost = sorted({(row.site, row.device) for row in transaction.execute(linked)} - {*heard})
+            away = {"state": "offline", "since": self._now()}
+            many.change(transaction, statuses, KEYS, [{"site": site, "device": name, **away} for site, name in lost])
+        return lost
+
+
+KEYS = ["site", "device"]
+
+RETIRED = "retired"  # The state of a device that somebody took out of service: it is told of nowhere.
+
+
+def keep(transaction: Connection, words: Sequence[StatusWord], now: datetime) -> None:
+    """Keep what came on the status topics of devices, each after what came before it."""
+    first = {(word.site, word.device): word for word in reversed(words)}
+    rows = [
+        {"site": site, "device": device, "state": word.state, "since": _since(word, now)}
+        for (site, device), word in sorted(first.items())
+    ]
+    many.add_new(transaction, statuses, rows)
+    # All are locked in the order of their names: so two consumers never wait for each other.
+    locked = select(statuses).order_by(statuses.c.site, statuses.c.device).with_for_update()
+    found = many.among(transaction, locked, statuses, KEYS, sorted(first)).mappings()
+    known = {(row["site"], row["device"]): {**row} for row in found}
+    for word in words:
+        its = known[word.site, word.device]
+        if its["state"] != word.state:
+            its |= {"state": word.state, "since": _since(word, now)}
+        if word.state == "online":
+            its |= {"heard_at": _since(word, now), "online_body": word.body}
+    many.change(transaction, statuses, KEYS, list(known.values()))
+
+
+def _since(word: StatusWord, now: datetime) -> datetime:
+    """The broker tells an "online" anew at each connection of ours: it is as old as it says, but of no future clock."""
+    return now if word.state != "online" or word.said_at is None else min(now, word.said_at)
+
+
+def told(transaction: Connection) -> list[Status]:
+    """Every device that was ever heard on its status topic and is in service, by site and name."""
+    in_service = select(statuses).where(statuses.c.state != RETIRED)
+    rows = transaction.execute(in_service.order_by(statuses.c.site, statuses.c.device))
+    return [
+        Status(row.site, row.device, row.state, row.since, row.heard_at, parsed(row.online_body or "{}"))
+        for row in rows
+    ]
+
+
+def retired(transaction: Connection) -> set[tuple[str, str]]:
+    """Site and name of those that were taken out of service."""
+    wanted = select(statuses.c.site, statuses.c.device).where(statuses.c.state == RETIRED)
+    return {(row.site, row.device) for row in transaction.execute(wanted)}
+
+
+def _moment(text: str | None) -> datetime | None:
+    try:
+        return None if text is None else datetime.fromisoformat(text)
+    except ValueError:
+        raise MalformedMessage("/time: is no moment of the calendar") from None

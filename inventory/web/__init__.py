@@ -1,0 +1,1 @@
+"""What the console and the API share as servers: settings, database, addresses, headers."""

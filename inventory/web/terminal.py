@@ -1,0 +1,57 @@
+"""The terminal: what commands of `dockvoice console` and `dockvoice api` look up and change in the site's database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import typer
+
+from edge.errors import Misconfigured
+from inventory.cli.options import Given, settings_of, whoever
+from inventory.settings import InventorySettings
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from inventory.store.books import Books
+
+Opens = Callable[[InventorySettings], "AbstractContextManager[Books]"]
+"""Opens the database, with the tables that the command is about; they are made where there are none."""
+
+
+EXTRA = ("argon2", "jinja2", "multipart", "starlette", "uvicorn")  # What the extra [console] installs.
+
+
+def demand_extra() -> None:
+    """Raise Misconfigured where what the pages are made with is not installed."""
+    if missing := [name for name in EXTRA if find_spec(name) is None]:
+        raise Misconfigured(f"{', '.join(missing)}: not installed; pip install 'dockvoice-inventory[console]'")
+
+
+@contextmanager
+def opened(context: typer.Context, opens: Opens, *, reads: bool = False) -> Iterator[Connection]:
+    """One transaction on the database that the settings name; with `reads`, only to look into."""
+    given = context.find_object(Given) or Given()
+    with (
+        opens(settings_of(given.config, database=given.database)) as books,
+        books.look() if reads else books.open() as transaction,
+    ):
+        yield transaction
+
+
+@contextmanager
+def changing(context: typer.Context, opens: Opens, deed: str, about: str, **details: object) -> Iterator[Connection]:
+    """A change from this terminal, on record as every other."""
+    from inventory.audit import deeds  # noqa: PLC0415 - `--help` waits for no SQLAlchemy
+    from inventory.web.resources import signer_of  # noqa: PLC0415 - as above
+
+    given = context.find_object(Given) or Given()
+    signer = signer_of(settings_of(given.config, database=given.database))
+    with opened(context, opens) as transaction:
+        yield transaction
+        done = deeds.NotedDeed(whoever(), "terminal", deed, about, details)
+        deeds.note(transaction, done, datetime.now(UTC), signer)

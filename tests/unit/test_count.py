@@ -1,0 +1,102 @@
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.count import HERE, MECHANISMS, Count, main
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+def put(root: Path, **files: str) -> Count:
+    for name, text in files.items():
+        path = root / f"{name.replace('__', '/')}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return Count(root)
+
+
+def today(count: Count, name: str) -> int | None:
+    return next(line.today for line in count.lines() if line.name == name)
+
+
+def test_lines_and_modules_are_those_of_the_files(root: Path) -> None:
+    count = put(root, edge__agent="a = 1\n\n# why\n", protocol__events="b = 2\n", inventory__service="c = 3\n")
+    assert today(count, "edge + protocol: lines") == 4
+    assert today(count, "edge + protocol: modules") == 2
+    assert today(count, "inventory: files at its top") == 1
+
+
+def test_a_mechanism_that_uses_the_outbox_is_not_counted_beside_it(root: Path) -> None:
+    relay = "class Relay:\n    pass\n"
+    assert put(root, edge__deliver__relay=relay).mechanisms() == ["events"]
+    count = put(root, edge__deliver__relay=f"from protocol.outbox import Outbox\n{relay}", protocol__outbox="")
+    assert count.mechanisms() == ["protocol.outbox"]
+
+
+def test_every_mechanism_of_the_list_is_there_under_its_name() -> None:
+    """A renamed mechanism is renamed in the list; one that is built on the outbox leaves the expectation here."""
+    assert Count(HERE).mechanisms() == list(MECHANISMS)
+
+
+def test_the_same_file_in_two_languages_is_one_place(root: Path) -> None:
+    for language in ("de", "en"):
+        path = root / "edge" / "languages" / f"{language}.toml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("last_entry = []")
+    assert put(root, edge__records="LAST_ENTRY = 1\n").places("command") == {"edge/records.py", "edge/languages/*.toml"}
+
+
+def test_a_file_is_a_place_by_its_name_alone(root: Path) -> None:
+    assert put(root, inventory__console__pages__drill="").places("page") == {"inventory/console/pages/drill.py"}
+
+
+def test_imports_are_found_inside_functions_too(root: Path) -> None:
+    count = put(root, inventory__api__master="def listed():\n    from inventory.console import fleet\n")
+    assert count.api_of_console() == [("inventory.api.master", "inventory.console")]
+
+
+def test_circles_are_sets_of_modules_that_import_one_another(root: Path) -> None:
+    count = put(
+        root,
+        edge__a="import edge.b",
+        edge__b="from edge import c",
+        edge__c="from edge.a import A",
+        edge__d="import edge.a",
+    )
+    assert count.circles() == [["edge.a", "edge.b", "edge.c"]]
+
+
+def test_methods_and_constants_of_public_classes_are_public_names(root: Path) -> None:
+    methods = "    def told(self): ...\n    def _told(self): ...\n"
+    text = f"LIMIT = 1\n_own = 2\n\nclass Open:\n{methods}\nclass _Own:\n    def of(self): ...\n"
+    count = put(root, edge__a=text)
+    assert today(count, "public names of edge + protocol") == 3
+    assert today(count, "functions named in private words") == 3
+
+
+def test_it_prints_each_line_for_people_and_for_programs(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    put(root, lab__talk="from tests import line\n")
+    main(["--root", str(root)])
+    assert re.search(r"^imports: lab of tests, files +8 +8 +0 +1$", capsys.readouterr().out, re.MULTILINE)
+    main(["--root", str(root), "--json"])
+    lines = {line["name"]: line for line in json.loads(capsys.readouterr().out)}
+    assert lines["lab: lines"] == {"name": "lab: lines", "reviewed": 18000, "then": 17979, "goal": 14000, "today": 1}
+    assert lines["stays of an utterance (see --help)"]["today"] is None
+
+
+def test_its_help_tells_how_each_line_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert "How each line is counted" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("above", "below"), [("edge", "inventory"), ("edge", "lab"), ("inventory", "lab"), ("lab", "tests")]
+)
+def test_no_package_imports_one_above_it(above: str, below: str) -> None:
+    assert Count(HERE).crossing(above, below) == []
