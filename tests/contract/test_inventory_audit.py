@@ -73,13 +73,14 @@ def forms(repository: Path) -> Forms:
 
 
 def sealed(said: list[dict[str, Any]], signer: Signer | None = KEY) -> list[dict[str, Any]]:
-    """As a device chains and signs them; without a signer, as the first version did."""
+    """As a device chains and signs them; without a signer, as somebody links them who has no key."""
     made: list[dict[str, Any]] = []
     for event in said:
         previous = made[-1][hash_chain.CHAIN] if made else hash_chain.GENESIS
         audio = event["data"]["utterance"]["audio_sha256"]
         if signer is None:
-            made.append({**event, hash_chain.CHAIN: hash_chain.link(previous, event, audio)})
+            linked = {**event, hash_chain.PREVIOUS: previous}
+            made.append({**linked, hash_chain.CHAIN: hash_chain.link(previous, linked, audio)})
         else:
             made.append(hash_chain.sealed(event, previous, audio, "{}", signer))
     return made
@@ -567,11 +568,7 @@ def test_a_withheld_event_is_held_to_its_seal(url: str, forms: Forms) -> None:
         assert verify(store).broken == Broken(2, Wrong.FORGED)
 
 
-def test_events_from_before_they_were_signed(url: str, forms: Forms) -> None:
+def test_a_copy_without_signatures(url: str, forms: Forms) -> None:
     with closing(Store.open(url)) as store:
         deliver(store, forms, sealed([recorded(1), recorded(2)], None))
-        assert verify(store).broken == Broken(1, Wrong.UNSIGNED)
-        report = audit.verify(store, store.progress()[0], KNOWN, unsigned_until=2)
-        assert (report.broken, report.spans) == (None, (Span(None, 1, 2),))
-        attack(store, body(lambda body: body.replace(":12,", ":21,")))
-        assert verify(store, None).broken == Broken(2, Wrong.ALTERED)
+        assert verify(store).broken == verify(store, None).broken == Broken(1, Wrong.UNSIGNED)

@@ -109,7 +109,7 @@ def test_tables_refuse_what_does_not_belong(made: Path) -> None:
         with pytest.raises(sqlite3.IntegrityError, match="cannot store TEXT value in INTEGER column"):
             db.execute("INSERT INTO outbox (event_id, sequence, body) VALUES ('e', 'first', '{}')")
         with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
-            db.execute("INSERT INTO audit (sequence, event_id, link, previous) VALUES (1, 'e', 'l', 'p')")
+            db.execute("INSERT INTO audit VALUES (1, 'e', 'l', 'p', 'k', 's')")
         with pytest.raises(sqlite3.IntegrityError, match="CHECK constraint failed: state"):
             db.execute("INSERT INTO outbox (event_id, sequence, body, state) VALUES ('e', 1, '{}', 'in flight')")
         with pytest.raises(sqlite3.IntegrityError, match="CHECK constraint failed: json_valid"):

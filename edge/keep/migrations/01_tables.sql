@@ -90,8 +90,8 @@ CREATE TABLE audit (
     event_id TEXT UNIQUE NOT NULL REFERENCES entries (event_id),
     link TEXT NOT NULL,
     previous TEXT NOT NULL,
-    public_key TEXT,                 -- 32 bytes, in hex
-    signature TEXT
+    public_key TEXT NOT NULL,        -- 32 bytes, in hex
+    signature TEXT NOT NULL
 ) STRICT;
 
 CREATE TABLE outbox (
