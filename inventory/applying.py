@@ -57,7 +57,6 @@ def handle(transaction: Connection, event: Event | Unfit, clock: Callable[[], da
     became = _known(transaction, event, now) or _new(transaction, event, handled, instance, now)
     if isinstance(became, Applied) and isinstance(event, Event):
         flags.look(transaction, event, now)
-    # True of what was known, too: tables of the first version hold events beyond a refused one.
     if event.sequence == handled + 1 and not is_superseded(event.instance, instance):
         continuity.look(transaction, event, handled, now)
         handled += 1

@@ -168,10 +168,10 @@ class Store:
         with reported(self.engine.url), self._reads.begin() as transaction:
             return owed(transaction, roles)
 
-    def dossier_written(self, event_id: str, site: str, trailer: str, file: str, sha256: str, version: int = 1) -> None:
+    def dossier_written(self, event_id: str, file: str, sha256: str, version: int) -> None:
         """Note that this version of this closing's dossier was written. Raises Unavailable."""
         with reported(self.engine.url), self.engine.begin() as transaction:
-            note_filed(transaction, event_id, site, trailer, file, sha256, version, self._now())
+            note_filed(transaction, event_id, file, sha256, version, self._now())
 
     def catalogue(self, site: str, forms: Path | None = None) -> SiteCatalogue:
         """The master data of a site. `forms` is where those are that its words are held against."""

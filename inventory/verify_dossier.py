@@ -213,7 +213,7 @@ def seal_fault(event: Json, key: bytes | None) -> str | None:
 def list_fault(message: Json, key: bytes | None) -> str | None:
     """What is wrong with the signature of a list of expected receipts; None if nothing is."""
     if "signature" not in message:
-        return "it carries no signature: it is from before lists were kept with theirs"
+        return "it carries no signature"
     said = {name: value for name, value in message.items() if name != "signature"}
     text = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     if key is None or message.get("keyid") != keyid_of(key):

@@ -27,6 +27,7 @@ from inventory.stock import ADDS, TAKES_BACK
 from inventory.store import Store
 from inventory.tables import (
     devices,
+    dossiers,
     dossiers_looked,
     entries,
     events,
@@ -381,6 +382,13 @@ def test_what_stands_there_as_bytes_is_found(store: Store, column: str) -> None:
     assert verify(store).broken == Broken(4, wrong)
 
 
+def written_dossier(transaction: Connection) -> None:
+    """A dossier of which the inventory has written the first version."""
+    of = {"event_id": identity(1, 1), "site": "north", "trailer": "5501"}
+    file = {"file": "5501.zip", "sha256": "0" * 64, "written_at": datetime(2026, 11, 20, tzinfo=UTC)}
+    transaction.execute(insert(dossiers).values(**of, **file, version=1, filed=1, waits=0, kept={}))
+
+
 def test_whatever_is_altered_in_any_column_is_found_but_for_what_the_page_lists(store: Store, repository: Path) -> None:
     """One column of one row after the other, and back."""
     store.keep_rejected(b"rubbish", "a topic", "a reason")
@@ -391,7 +399,7 @@ def test_whatever_is_altered_in_any_column_is_found_but_for_what_the_page_lists(
     at_dock_3 = Topics("dockvoice", "north", "dock-3")
     online = status("online", site="north", device="dock-3", key=KEY.public, time=datetime(2026, 11, 20, tzinfo=UTC))
     store.statuses.heard([StatusWord.read(payload(online), at_dock_3)])
-    store.dossier_written(identity(1, 1), "north", "5501", "5501.zip", "0" * 64)
+    attack(store, written_dossier)
     north = store.catalogue("north")
     north.sent([north.put("docks", [("line 2", {"value": "A"})], "ben", "begun", "docks.csv")])
     attack(store, flagged)
