@@ -23,7 +23,6 @@ from edge.hash_chain import PublicKey, Signer
 from inventory.dossier_page import page
 from inventory.keys import Enrolled
 from inventory.verify_dossier import (
-    AS_SAID,
     CONTENT,
     FORMAT,
     PAGE,
@@ -117,7 +116,6 @@ def collected(
     closing = None if visit.closing is None else of.story.root(visit.closing)
     content: dict[str, Any] = {
         "dossier": FORMAT,
-        "parted_by": AS_SAID,
         "site": of.site,
         "trailer": of.trailer,
         "language": language,

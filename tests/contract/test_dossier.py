@@ -12,7 +12,7 @@ from edge.records import PlaceKind, ReceivingPlace
 from inventory.console.trailers import latest
 from inventory.dossier import collected
 from inventory.tables import announced, dossiers, entries
-from inventory.verify_dossier import CONTENT, PAGE, Check, parsed, read_events, unpacked
+from inventory.verify_dossier import CONTENT, PAGE, Check, parsed, unpacked
 from tests.trailer import INVENTORY, SITE, Dock, line, scene
 
 KEYID = INVENTORY.public.keyid
@@ -317,12 +317,3 @@ def test_a_question_that_stays_open_over_the_closing_parts_nothing(dock: Dock) -
     dock.hear(one.record("close-trailer", trailer="5501", data=closing_said))
     (visit,) = dock.gathered().visits()
     assert [said.number for said in visit.said] == [1, 2]
-
-
-def test_a_dossier_from_before_is_held_to_the_rule_of_its_time(dock: Dock) -> None:
-    decided_late(dock)
-    content = dock.dossier().content
-    assert [one.as_recorded for one in read_events(content, unpacked(dock.dossier().file))] == [False] * 3
-    del content["parted_by"]
-    first, closing, decided = read_events(content, unpacked(dock.dossier().file))
-    assert (first.before(closing), decided.before(closing)) == (True, False)
