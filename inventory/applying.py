@@ -171,8 +171,8 @@ def is_superseded(instance: str | None, known: str | None) -> bool:
     """Whether events of `instance` cannot follow those of `known`: it is older, or another one of the same age.
 
     A device's journal takes a new one, with the number after the last, each time that it is opened and written. So what
-    was restored from a copy, or runs beside one, is found out by its first event. None says nothing, as in events of
-    earlier versions.
+    was restored from a copy, or runs beside one, is found out by its first event. None says nothing: of
+    what breaks a rule it is not believed.
     """
     if instance is None or known is None or instance == known:
         return False

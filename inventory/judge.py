@@ -86,7 +86,7 @@ def _event(message: dict[str, Any], payload: bytes, sender: Topics) -> Event:
         body=payload,
         fields=_values(data["fields"]) if "fields" in data else None,
         replaces=None if naming is None else data[naming],
-        instance=message.get(INSTANCE),
+        instance=message[INSTANCE],
         answers=len(data.get("support", ())),
     )
 

@@ -25,7 +25,7 @@ from inventory.reviews import Review, read_review
 from inventory.store import Store
 from inventory.verify_dossier import Said, Story
 from inventory.visits import Gathered, Listed
-from tests.dictated import payload
+from tests.dictated import INSTANCE, payload
 
 SITE = "north"
 INVENTORY = Signer(Ed25519PrivateKey.from_private_bytes(b"\x05" * 32))
@@ -144,6 +144,7 @@ class Box:
             "datacontenttype": "application/json",
             "sequence": str(number),
             "sequencetype": "Integer",
+            "instance": INSTANCE,
         }
 
     def _identity(self, kind: int) -> str:

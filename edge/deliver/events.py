@@ -246,7 +246,6 @@ def _envelope(
 ) -> dict[str, Any]:
     """What every event of a device says, whatever it is about."""
     return {
-        **({} if minted.instance is None else {INSTANCE: minted.instance}),
         "specversion": "1.0",
         "id": minted.event_id,
         "source": f"/sites/{site}/devices/{device}",
@@ -257,6 +256,7 @@ def _envelope(
         "dataschema": schema,
         "sequence": str(minted.sequence),
         "sequencetype": "Integer",
+        INSTANCE: minted.instance,
     }
 
 
@@ -291,7 +291,7 @@ def _data(entry: Entry, beside: Particulars) -> dict[str, Any]:
 
 
 def _beside(particulars: Particulars) -> dict[str, Any]:
-    """What is there of the particulars: a consumer of earlier events finds nothing that it did not know."""
+    """What is there of the particulars; what is not set down for a site is left out."""
     said: dict[str, Any] = {}
     if (workday := particulars.workday) is not None:
         shift = {} if workday.shift is None else {"shift": workday.shift}

@@ -65,7 +65,7 @@ class Entries:
         """Which life of which journal this is. The newest event, which always stays, tells which one came before."""
         if self._instance is None:
             newest = self._outbox.last()
-            before = "0" if newest is None else str(json.loads(newest.body).get(INSTANCE, "0"))
+            before = "0" if newest is None else str(json.loads(newest.body)[INSTANCE])
             self._instance = f"{int(before.partition('-')[0]) + 1}-{secrets.token_hex(8)}"
         return self._instance
 

@@ -203,7 +203,7 @@ class Verdict:
 
 INSTANCE = "instance"
 """The member of an event that says in which life of which journal it was made: `NUMBER-RANDOM`, the number one more in
-each life. What does not follow the inventory's last one comes from a copy. Absent in events of earlier versions."""
+each life. What does not follow the inventory's last one comes from a copy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +214,7 @@ class Minted:
     sequence: int  # 1, 2, 3 … per device, without gaps.
     chain: str
     """The audit link this event continues: SHA-256 in hex of everything committed before it; 64 zeros at the start."""
-    instance: str | None = None  # Which life of which journal commits it: `NUMBER-RANDOM`.
+    instance: str  # Which life of which journal commits it: `NUMBER-RANDOM`.
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,7 @@ def sealed(said: list[dict[str, Any]], signer: Signer | None = KEY) -> list[dict
         audio = event["data"]["utterance"]["audio_sha256"]
         if signer is None:
             linked = {**event, hash_chain.PREVIOUS: previous}
+            del linked[hash_chain.SIGNATURE]
             made.append({**linked, hash_chain.CHAIN: hash_chain.link(previous, linked, audio)})
         else:
             made.append(hash_chain.sealed(event, previous, audio, "{}", signer))
@@ -576,7 +577,14 @@ def test_a_withheld_event_is_held_to_its_seal(url: str, forms: Forms) -> None:
         assert verify(store).broken == Broken(2, Wrong.FORGED)
 
 
-def test_a_copy_without_signatures(url: str, forms: Forms) -> None:
+def test_a_copy_of_which_all_signatures_were_stripped(url: str, forms: Forms) -> None:
+    said = [recorded(1), recorded(2)]
+
+    def strip(transaction: Connection) -> None:
+        for number, one in enumerate(sealed(said, None), 1):
+            transaction.execute(update(events).where(at(number)).values(body=payload(one).decode()))
+
     with closing(Store.open(url)) as store:
-        deliver(store, forms, sealed([recorded(1), recorded(2)], None))
+        deliver(store, forms, sealed(said))
+        attack(store, strip)
         assert verify(store).broken == verify(store, None).broken == Broken(1, Wrong.UNSIGNED)

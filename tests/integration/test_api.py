@@ -434,7 +434,7 @@ def test_an_entry_comes_with_its_history_and_its_proof(erp: Program) -> None:
     assert [one["kind"] for one in life["history"]] == ["recorded", "amended"]
     assert life["stands"] == life["history"][1]["event_id"]
     assert life["history"][0]["event"]["id"] == corrected
-    assert {one["proof"]["fault"] for one in life["history"]} == {"unsigned"}, "these tests write their events unsigned"
+    assert {one["proof"]["fault"] for one in life["history"]} == {"altered"}, "these tests sign no event truly"
 
 
 def test_a_trailer_in_the_list_counts_as_its_visit_does(erp: Program) -> None:
