@@ -212,7 +212,7 @@ class DialogueSteps:
 def _totals(journal: Journal, operator: str) -> list[Say]:
     """What the shift that ends came to; of what is put aside on the device, his and, where there is more, all of it."""
     totals = journal.shifts.totals(operator)
-    if totals is None:  # it began before shifts were kept, or so long ago that it was removed
+    if totals is None:  # it began so long ago that it was removed
         return []
     counted = {form: str(count) for form, count in totals.recorded.items()}
     if len(counted) > 1:
