@@ -38,6 +38,10 @@ PREVIOUS = "previous"
 READING = "readingsha256"
 """The member that ties the event to its reading, as the device keeps it: SHA-256 of that JSON text."""
 
+INSTANCE = "instance"
+"""The member of an event that says in which life of which journal it was made: `NUMBER-RANDOM`, the number one more in
+each life. What does not follow the inventory's last one comes from a copy."""
+
 KEYID = "keyid"  # The member that says whose signature it carries.
 CHAIN = "chain"  # The member that carries the event's own link.
 SIGNATURE = "signature"  # The member that carries the device's signature of that link.

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from edge.deliver.events import AMENDED, CANCELLED, REVIEW, MalformedMessage, Topics, check_event
-from edge.records import INSTANCE
+from edge.hash_chain import INSTANCE
 from inventory.forms import Forms, faults
 from inventory.records import MALFORMED, Event, Unfit
 

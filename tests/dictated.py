@@ -11,7 +11,8 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from edge.deliver.events import REVIEW, REVIEW_DATA
+from edge.deliver.device_events import REVIEW_DATA
+from edge.deliver.events import REVIEW
 from edge.hash_chain import GENESIS, Signer, sealed
 from inventory.keys import device_named
 

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge import hash_chain
-from edge.deliver.events import AMENDED, CANCELLED, RECORDED, REVIEW, REVIEW_DATA, Topics, timestamp
+from edge.deliver.device_events import REVIEW_DATA
+from edge.deliver.events import AMENDED, CANCELLED, RECORDED, REVIEW, Topics, timestamp
 from edge.deliver.signed import signed_list
 from edge.hash_chain import GENESIS, Signer
 from edge.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace

@@ -27,7 +27,7 @@ from edge.agree.dialogue.orders import LawAlarm, Order
 from edge.agree.dialogue.session import AT_THE_DOOR, MOST_ENTRIES, InReview, Manner
 from edge.agree.dialogue.table import State
 from edge.config import ReadBack, Settings
-from edge.deliver.events import withheld
+from edge.deliver.device_events import withheld
 from edge.forms.model import Form
 from edge.keep.journal import Journal
 from edge.keep.review import PUT_RIGHT

@@ -104,7 +104,7 @@ def audit_erase(
     person, is not erased but named: exit code 75. The inventory's own copy is not touched. Stop the agent first: one
     process writes a journal.
     """
-    from edge.deliver.events import withheld
+    from edge.deliver.device_events import withheld
 
     if sum(given is not None for given in (operator, entry, before)) != 1:
         raise typer.BadParameter("give one of --operator, --entry and --before")

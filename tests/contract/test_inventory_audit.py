@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection, Table, delete, insert, text, true, update
 
 from edge import hash_chain
-from edge.deliver.events import WITHHELD, Topics, status, withheld
+from edge.deliver.device_events import withheld
+from edge.deliver.events import WITHHELD, Topics, status
 from edge.hash_chain import Acknowledgement, Broken, KnownFaults, PublicKey, Signer, Span, Wrong
 from edge.records import ExpectedLine, PlaceKind, ReceivingPlace
 from inventory import audit

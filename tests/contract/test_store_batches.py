@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, text
 
-from edge.deliver.events import withheld
+from edge.deliver.device_events import withheld
 from inventory.records import Applied, Applying, Became, Duplicate, Early, Event, Held, Refused, Unfit
 from inventory.store import Store
 from inventory.tables import events, metadata, rejected, stock_moves, versions

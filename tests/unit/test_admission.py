@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from edge.deliver.events import withheld
+from edge.deliver.device_events import withheld
 from edge.errors import DockvoiceError, Misconfigured, UnreadableInput
 from edge.hash_chain import GENESIS, sealed, vouched
 from inventory.admission import distrusted

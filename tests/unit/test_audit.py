@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from edge import hash_chain
-from edge.deliver.events import recorded, review, withheld
+from edge.deliver.device_events import recorded, review, withheld
 from edge.errors import StorageFailed
 from edge.hash_chain import Broken, Span, Wrong
 from edge.keep import audit, device_key, entry_log

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from edge.deliver.device_events import WITHHELD_DATA, recorded, withheld
 from edge.deliver.events import (
     RECORDED,
     SCHEMAS,
     WITHHELD,
-    WITHHELD_DATA,
     Early,
     MalformedMessage,
     Topics,
@@ -25,11 +25,9 @@ from edge.deliver.events import (
     read_answer,
     read_order,
     receipt,
-    recorded,
     status,
     timestamp,
     validator,
-    withheld,
 )
 from edge.hash_chain import PublicKey
 from edge.records import Entry, FieldReading, Minted, Reading, Receipt, ReceiptOutcome, Word

@@ -14,7 +14,8 @@ from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.questions import next_question
 from edge.agree.dialogue.session import InReview
 from edge.agree.expectations import Expectations, objections
-from edge.deliver.events import check_event, encode, recorded
+from edge.deliver.device_events import recorded
+from edge.deliver.events import check_event, encode
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
 from edge.keep.codec import draft_json, draft_of

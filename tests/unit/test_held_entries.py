@@ -17,7 +17,8 @@ from edge.agent.review import DeviceIdentity, Person, accept
 from edge.agree.decide import Rules
 from edge.cli.queue import commands
 from edge.config import Keep
-from edge.deliver.events import CLOCK, recorded, withheld
+from edge.deliver.device_events import recorded, withheld
+from edge.deliver.events import CLOCK
 from edge.errors import StorageFailed, Unfinished, UnreadableInput
 from edge.keep import audit
 from edge.keep.journal import Journal

@@ -15,7 +15,8 @@ import pytest
 
 from edge.agent.particulars import particulars
 from edge.config import Settings
-from edge.deliver.events import RECORDED, SCHEMAS, MalformedMessage, check_event, encode, recorded
+from edge.deliver.device_events import recorded
+from edge.deliver.events import RECORDED, SCHEMAS, MalformedMessage, check_event, encode
 from edge.errors import ManyFaults
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form

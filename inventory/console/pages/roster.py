@@ -13,12 +13,13 @@ from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
 from edge.errors import UnreadableInput
+from edge.forms.spoken.language import LANGUAGES
 from inventory import catalogue_publishing
 from inventory.catalogue import FaultyRows, SiteCatalogue, Version
 from inventory.console import asked, fleet
 from inventory.console.call import Call, Tab, Way
 from inventory.console.people import Role
-from inventory.roster import BETWEEN, COLUMNS, LANGUAGES, LAYOUT, ROSTER, kind_of, rows_of
+from inventory.roster import BETWEEN, COLUMNS, LAYOUT, ROSTER, kind_of, rows_of
 from inventory.table_file import read_rows
 
 LARGEST = 500_000  # Bytes of a file: several times what 500 operators take, with all the names that each may have.
