@@ -38,6 +38,10 @@ PREVIOUS = "previous"
 READING = "readingsha256"
 """The member that ties the event to its reading, as the device keeps it: SHA-256 of that JSON text."""
 
+INSTANCE = "instance"
+"""The member of an event that says in which life of which journal it was made: `NUMBER-RANDOM`, the number one more in
+each life. What does not follow the inventory's last one comes from a copy."""
+
 KEYID = "keyid"  # The member that says whose signature it carries.
 CHAIN = "chain"  # The member that carries the event's own link.
 SIGNATURE = "signature"  # The member that carries the device's signature of that link.
@@ -151,7 +155,7 @@ _TOLD = {
     Wrong.MISSING: "is missing: its rows, or some of them, were removed",
     Wrong.MISPLACED: "does not continue the event before it: events were removed, put in or exchanged",
     Wrong.ALTERED: "the event, its link or the hash of its recording was altered",
-    Wrong.UNSIGNED: "carries no signature, though it should: earlier events do, it names a key, or keys were given",
+    Wrong.UNSIGNED: "carries no signature",
     Wrong.UNKNOWN_KEY: "is signed with a key that is not known here",
     Wrong.FORGED: "its signature was not made for it by the key it names",
     Wrong.READING_ALTERED: "the reading kept with it was altered",
@@ -194,9 +198,9 @@ class Chained:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Events in a row that were signed with one key; None: from before events were signed."""
+    """Events in a row that were signed with one key."""
 
-    keyid: str | None
+    keyid: str
     first: int
     last: int
 
@@ -204,14 +208,9 @@ class Span:
 class Chain:
     """One device's chain, followed event by event in the order of their sequence."""
 
-    def __init__(self, keys: Mapping[str, PublicKey] | None, unsigned_until: int = 0) -> None:
-        """`keys` are those the device may have signed with, by key id; None leaves signatures unchecked.
-
-        `unsigned_until` is the last event that is known to be from before events were signed: with keys, none may be
-        unsigned behind it.
-        """
+    def __init__(self, keys: Mapping[str, PublicKey] | None) -> None:
+        """`keys` are those the device may have signed with, by key id; None leaves signatures unchecked."""
         self._keys = keys
-        self._unsigned_until = unsigned_until
         self.last = 0  # The sequence of the last event that holds, or is excused.
         self.link = GENESIS
         self.held = 0  # How many hold.
@@ -224,7 +223,7 @@ class Chain:
 
     def grow(self, chained: Chained) -> None:
         """The event that comes next is good: go on behind it."""
-        keyid = chained.event.get(KEYID)
+        keyid = str(chained.event.get(KEYID))
         self.held += 1
         self.last, self.link = chained.sequence, chained.link
         if self.spans and self.spans[-1].keyid == keyid:
@@ -247,15 +246,14 @@ class Chain:
     def _misplaced(self, chained: Chained) -> Wrong | None:
         if chained.sequence > self.last + 1:
             return Wrong.MISSING
+        # What is no event any more names none: it is told as altered.
         continues = (chained.previous, chained.event.get(PREVIOUS, self.link)) == (self.link, self.link)
         return None if continues and chained.sequence == self.last + 1 else Wrong.MISPLACED
 
     def _unsigned(self, chained: Chained) -> Wrong | None:
         event = chained.event
         if SIGNATURE not in event:
-            signed_before = any(span.keyid is not None for span in self.spans)
-            demanded = self._keys is not None and chained.sequence > self._unsigned_until
-            return Wrong.UNSIGNED if demanded or signed_before or KEYID in event else None
+            return Wrong.UNSIGNED
         if self._keys is None:
             return None
         if (key := self._keys.get(str(event.get(KEYID)))) is None:

@@ -32,8 +32,8 @@ class Event:
     body: bytes = field(repr=False)  # The event as it came: the same event has the same JSON at every sending.
     fields: Mapping[str, FieldValue] | None
     """The values of the entry; None where the event cancels one, or withholds its own."""
+    instance: str  # Which instance of the device's journal made it.
     replaces: str | None = None  # The event whose entry this one amends or cancels.
-    instance: str | None = None  # Which instance of the device's journal made it; None of an earlier version.
     answers: int = 0  # How often the operator had to say something besides: answers to questions, and corrections.
 
 

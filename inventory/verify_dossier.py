@@ -54,9 +54,6 @@ LONGEST = 400  # Characters of a line that is told; in a file that somebody made
 
 DIGITS = 15  # That a number keeps in any reader of JSON.
 
-AS_SAID = "said"
-"""What a dossier says of how visits are parted: by when things were said. Older ones: by when they were recorded."""
-
 RECORDED_WITHIN = timedelta(minutes=10)
 """A closing that was recorded so soon behind its last word was in force then; one later, decided by somebody, from its
 word on: in ten minutes no trailer leaves and is back, and no question of a device stays open as long. An id that was
@@ -213,7 +210,7 @@ def seal_fault(event: Json, key: bytes | None) -> str | None:
 def list_fault(message: Json, key: bytes | None) -> str | None:
     """What is wrong with the signature of a list of expected receipts; None if nothing is."""
     if "signature" not in message:
-        return "it carries no signature: it is from before lists were kept with theirs"
+        return "it carries no signature"
     said = {name: value for name, value in message.items() if name != "signature"}
     text = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     if key is None or message.get("keyid") != keyid_of(key):
@@ -258,7 +255,6 @@ class Said:
 
     event: Json = field(repr=False)
     received_at: str
-    as_recorded: bool = False  # In a dossier from before visits were parted by what was said.
 
     @property
     def id(self) -> str:
@@ -337,7 +333,7 @@ def _in_force(of: Said, recorded: datetime) -> datetime:
 def _spoken(of: Said) -> list[datetime]:
     """When each sentence of it began, first its own; none where the ids were made by another clock."""
     made, data = heard_at(of.id), of.data
-    if of.as_recorded or made is None or moment(of.event["time"]) - made > RECORDED_WITHIN:
+    if made is None or moment(of.event["time"]) - made > RECORDED_WITHIN:
         return []
     times = [heard_at(str(one["id"])) for one in (data["utterance"], *data.get("support", []))]
     return [] if None in times else [one for one in times if one is not None]
@@ -759,8 +755,7 @@ COMPARED = ("as_expected", "over", "short")
 
 def read_events(dossier: Json, contents: Mapping[str, bytes]) -> list[Said]:
     """The events of a dossier, in the order in which the inventory had them."""
-    as_recorded = dossier.get("parted_by") != AS_SAID
-    return [Said(parsed(contents[one["file"]]), str(one["received_at"]), as_recorded) for one in dossier["events"]]
+    return [Said(parsed(contents[one["file"]]), str(one["received_at"])) for one in dossier["events"]]
 
 
 # Whether it holds

@@ -35,9 +35,9 @@ takes its place, and where it is about another thing, it is asked whether it doe
 is recorded: who is asked whether to cancel, and says so, means no.
 
 Any entry of the shift is corrected, cancelled or told by its number: "correction, pallet 742, fifteen units", "delete
-pallet 742", "did I do 742?". A sentence that only adds to an entry on record, "pallet 742, two damaged", corrects it, and
-"two of those were damaged" or "oh wait, that was thirteen" the one that was said last; both are read back whole. A number
-that is not recorded is said to be none. "How many on dock B?", or "on this
+pallet 742", "did I do 742?". A sentence that only adds to an entry on record, "pallet 742, two damaged", corrects it,
+and "two of those were damaged" or "oh wait, that was thirteen" the one that was said last; both are read back whole. A
+number that is not recorded is said to be none. "How many on dock B?", or "on this
 dock", which is that of the last entry, counts the entries of that dock that this device recorded since midnight, by its
 own clock, whoever dictated them; none that is held, cancelled, refused, or corrected to another dock.
 

@@ -28,7 +28,8 @@ from edge.agree.dialogue.machine import StepTrace
 from edge.agree.dialogue.session import Manner
 from edge.cli.options import Config, FormName, State, Trace, settings
 from edge.cli.output import EXIT_CODES, aside, line
-from edge.deliver.events import Topics, recorded
+from edge.deliver.device_events import recorded
+from edge.deliver.events import Topics
 from edge.errors import UnreadableInput
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import closing_form, forms_in

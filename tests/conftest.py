@@ -176,8 +176,8 @@ def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
 def _tables_made_once() -> Iterator[None]:
     """The migrations make the tables of the first journal of a process, and the others have a copy of these.
 
-    A thousand tests begin with an empty journal, and making its tables takes longer than most of them. What opens an
-    older journal, and every program that a test starts, makes the changes itself.
+    A thousand tests begin with an empty journal, and making its tables takes longer than most of them. What changes the
+    tables of a journal, and every program that a test starts, makes the changes itself.
     """
     migrate = JournalDatabase.migrate
     made = sqlite3.connect(":memory:", check_same_thread=False)  # a journal is opened in a thread of its own

@@ -133,6 +133,7 @@ class Fleet:
             "dataschema": f"urn:dockvoice:event:entry-{kind}:1#data",
             "sequence": str(sequence),
             "sequencetype": "Integer",
+            "instance": "1-0123456789abcdef",
             "data": data,
         }
 

@@ -1,4 +1,7 @@
-"""Events as a device publishes them, for the tests of the receiving side."""
+"""Events as a device publishes them, for the tests of the receiving side.
+
+Each names the one before it, but by numbers in the place of links and signatures: `signed` makes true ones.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,23 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from edge.deliver.events import REVIEW, REVIEW_DATA
+from edge.deliver.device_events import REVIEW_DATA
+from edge.deliver.events import REVIEW
 from edge.hash_chain import GENESIS, Signer, sealed
 from inventory.store.keys import device_named
 
 AT_DOCK_3 = ("north", "dock-3")
 """A site and a device."""
+
+
+INSTANCE = "1-0123456789abcdef"
+"""In which life of which journal a device makes its events."""
+
+
+def seal(number: int) -> dict[str, Any]:
+    """What event `number` would carry of its chain, in the shape alone."""
+    links = {"previous": f"{number - 1:064x}", "chain": f"{number:064x}"}
+    return {**links, "readingsha256": "0" * 64, "keyid": KEY.public.keyid, "signature": "0" * 128}
 
 
 def identity(kind: int, number: int, device: str = "dock-3") -> str:
@@ -90,7 +104,7 @@ def enrolled(directory: Path, *devices: str) -> Path:
 
 
 def payload(event: dict[str, Any]) -> bytes:
-    """`event` as it goes over the wire, signed or not."""
+    """`event` as it goes over the wire, truly signed or not."""
     return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
 
 
@@ -107,6 +121,8 @@ def _event(kind: str, number: int, at: tuple[str, str]) -> dict[str, Any]:
         "dataschema": f"urn:dockvoice:event:entry-{kind}:1#data",
         "sequence": str(number),
         "sequencetype": "Integer",
+        "instance": INSTANCE,
+        **seal(number),
     }
 
 

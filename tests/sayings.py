@@ -74,7 +74,8 @@ def entry(said: Utterance, kept: Evidence) -> Entry:
 def render(minted: Minted) -> dict[str, Any]:
     """An event, as small as it may be, of a device that was given no name."""
     data = {**FIELDS, "site": "Łódź"}
-    return {"id": minted.event_id, "source": "/sites/site/devices/device", "sequence": minted.sequence, "data": data}
+    place = {"source": "/sites/site/devices/device", "sequence": minted.sequence, "instance": minted.instance}
+    return {"id": minted.event_id, **place, "data": data}
 
 
 def committed(journal: Journal, said: Utterance) -> OutboxRow:

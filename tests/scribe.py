@@ -36,7 +36,7 @@ from edge.agent.dialogue_steps import Stepped
 from edge.agent.typed_input import typed
 from edge.agree.decide import Rules, decide
 from edge.agree.dialogue.session import Manner
-from edge.deliver.events import recorded
+from edge.deliver.device_events import recorded
 from edge.forms.loader import load_form
 from edge.forms.spoken.language import language_named
 from edge.keep.journal import Journal

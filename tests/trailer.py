@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge import hash_chain
-from edge.deliver.events import AMENDED, CANCELLED, RECORDED, REVIEW, REVIEW_DATA, Topics, timestamp
+from edge.deliver.device_events import REVIEW_DATA
+from edge.deliver.events import AMENDED, CANCELLED, RECORDED, REVIEW, Topics, timestamp
 from edge.deliver.signed import signed_list
 from edge.hash_chain import GENESIS, Signer
 from edge.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
@@ -25,7 +26,7 @@ from inventory.repository import Store
 from inventory.reviews.reviews import Review, read_review
 from inventory.store.keys import Enrolled
 from inventory.verify_dossier import Said, Story
-from tests.dictated import payload
+from tests.dictated import INSTANCE, payload
 
 SITE = "north"
 INVENTORY = Signer(Ed25519PrivateKey.from_private_bytes(b"\x05" * 32))
@@ -144,6 +145,7 @@ class Box:
             "datacontenttype": "application/json",
             "sequence": str(number),
             "sequencetype": "Integer",
+            "instance": INSTANCE,
         }
 
     def _identity(self, kind: int) -> str:

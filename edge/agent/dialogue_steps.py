@@ -27,7 +27,7 @@ from edge.agree.dialogue.orders import LawAlarm, Order
 from edge.agree.dialogue.session import AT_THE_DOOR, MOST_ENTRIES, InReview, Manner
 from edge.agree.dialogue.table import State
 from edge.config import ReadBack, Settings
-from edge.deliver.events import withheld
+from edge.deliver.device_events import withheld
 from edge.forms.model import Form
 from edge.keep.journal import Journal
 from edge.keep.review import PUT_RIGHT
@@ -206,7 +206,7 @@ class DialogueSteps:
 def _totals(journal: Journal, operator: str) -> list[Say]:
     """What the shift that ends came to; of what is put aside on the device, his and, where there is more, all of it."""
     totals = journal.shifts.totals(operator)
-    if totals is None:  # it began before shifts were kept, or so long ago that it was removed
+    if totals is None:  # it began so long ago that it was removed
         return []
     counted = {form: str(count) for form, count in totals.recorded.items()}
     if len(counted) > 1:

@@ -30,7 +30,7 @@ from edge.agree.decide import Rules
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.agree.policy import POLICIES
 from edge.config import Engine, ListeningMode, Mode, Settings
-from edge.deliver.events import recorded
+from edge.deliver.device_events import recorded
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import closing_form, form_files, load_form

@@ -17,7 +17,8 @@ from typing import Any
 from edge.agent.particulars import ParticularsOf
 from edge.agent.typed_input import typed_utterance
 from edge.agree.decide import Rules, decide
-from edge.deliver.events import CLOCK, recorded, withheld
+from edge.deliver.device_events import recorded, withheld
+from edge.deliver.events import CLOCK
 from edge.errors import UnreadableInput
 from edge.forms.model import Form, FormField
 from edge.keep.codec import reading_of

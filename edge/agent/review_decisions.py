@@ -27,7 +27,8 @@ from edge.agent.review import DISCARDED, REVIEWED, DeviceIdentity, Person, accep
 from edge.agent.site_catalogue import catalogue_at_start
 from edge.agree.dialogue.events import Fate, PersonDecided
 from edge.config import Settings
-from edge.deliver.events import MalformedMessage, Topics, withheld
+from edge.deliver.device_events import withheld
+from edge.deliver.events import MalformedMessage, Topics
 from edge.deliver.signed import PostingDeclined, ReviewDecision
 from edge.errors import (
     AlreadyRunning,

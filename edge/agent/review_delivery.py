@@ -17,7 +17,8 @@ from typing import Any
 
 from edge import plain_file
 from edge.agree.decide import Rules, decide
-from edge.deliver.events import MalformedMessage, parsed, review
+from edge.deliver.device_events import review
+from edge.deliver.events import MalformedMessage, parsed
 from edge.deliver.mqtt import Delivered
 from edge.deliver.reason_codes import FAILURE
 from edge.deliver.signed import Forged, PostingDeclined, ReviewDecision, read_decision, read_declined

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from edge.deliver import events
+from edge.deliver.device_events import withheld
 from edge.deliver.relay import DeadLetter, Reopen, Sent, Settle
 from edge.errors import Misconfigured
 from edge.keep.journal import Journal
@@ -135,7 +135,7 @@ class Settlement:
 
     async def _withhold(self, event_id: str, reason: str) -> None:
         def withhold(journal: Journal) -> bool:
-            return journal.outbox.dead_letter(event_id, reason, partial(events.withheld, reason=reason))
+            return journal.outbox.dead_letter(event_id, reason, partial(withheld, reason=reason))
 
         if await self._desk(withhold):
             logger.error(

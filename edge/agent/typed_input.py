@@ -66,9 +66,7 @@ class Readers:
         """What was typed or scanned, read."""
         if utterance.source == SCANNER:
             return scanned(utterance, self.rules, self.sending)
-        if utterance.typed is None:  # an earlier version did not keep it: somebody must be asked what it was
-            return Reading(KEYBOARD, utterance.form, (), {}, NotUnderstood.NOT_DICTATION)
-        return typed(utterance.typed, self.rules, self.typed_in)
+        return typed(utterance.typed or "", self.rules, self.typed_in)
 
 
 def scanned(utterance: Utterance, rules: Rules, sending: Sending) -> Reading:

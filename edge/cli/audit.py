@@ -18,7 +18,7 @@ from edge import plain_file
 from edge.cli.options import AsJson, Config, State, login, settings
 from edge.cli.output import EXIT_CODES, line
 from edge.errors import Unfinished, UnreadableInput, plainly
-from edge.hash_chain import SIGNATURE, Acknowledgement, Broken, PublicKey, Wrong
+from edge.hash_chain import Acknowledgement, Broken, PublicKey, Wrong
 from edge.keep import device_key
 from edge.keep.audit import AuditReport, AuditTrail, Trailed, verify
 from edge.keep.bundle import export, of_trailer
@@ -26,15 +26,6 @@ from edge.keep.codec import now
 from edge.keep.journal import Journal
 from edge.terminal.plain_text import printable
 from edge.terminal.tables import SafeConsole, many
-
-UnsignedUntil = Annotated[
-    int,
-    typer.Option(
-        min=0,
-        metavar="NUMBER",
-        help="The last event from before events, and removals of recordings, were signed; none, if not given.",
-    ),
-]
 
 commands = typer.Typer(help="Show that nothing on record was changed afterwards.", no_args_is_help=True)
 
@@ -45,7 +36,6 @@ def audit_verify(
         list[Path] | None,
         typer.Option(metavar="FILE", help="The device's public key, kept elsewhere; may be given repeatedly."),
     ] = None,
-    unsigned_until: UnsignedUntil = 0,
     config: Config = None,
     state: State = None,
     as_json: AsJson = False,
@@ -62,7 +52,7 @@ def audit_verify(
         Journal.inspect(settings(config, state=state).state) as journal,
         _progress("checking", journal.trail.last_sequence()) as tell,
     ):
-        report = verify(journal.trail, tell, keys=keys, unsigned_until=unsigned_until)
+        report = verify(journal.trail, tell, keys=keys)
     if as_json:
         line(json.dumps(_as_json(report)))
     else:
@@ -76,7 +66,6 @@ def audit_verify(
 def audit_acknowledge(
     sequence: Annotated[int, typer.Argument(metavar="NUMBER", help="Where `verify` says that it is broken.")],
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, in your words; it is kept with your login name.")],
-    unsigned_until: UnsignedUntil = 0,
     config: Config = None,
     state: State = None,
 ) -> None:
@@ -88,7 +77,7 @@ def audit_acknowledge(
     directory = settings(config, state=state).state
     signer = device_key.read(directory)
     with Journal.inspect(directory) as journal:
-        report = verify(journal.trail, unsigned_until=unsigned_until)
+        report = verify(journal.trail)
         if report.broken is None or report.broken.sequence != sequence or report.found is None:
             at = "nothing is wrong" if report.broken is None else f"it is first broken at {report.broken.sequence}"
             raise UnreadableInput(f"{sequence}: {at}; `dockvoice audit verify` tells what can be acknowledged")
@@ -115,7 +104,7 @@ def audit_erase(
     person, is not erased but named: exit code 75. The inventory's own copy is not touched. Stop the agent first: one
     process writes a journal.
     """
-    from edge.deliver.events import withheld
+    from edge.deliver.device_events import withheld
 
     if sum(given is not None for given in (operator, entry, before)) != 1:
         raise typer.BadParameter("give one of --operator, --entry and --before")
@@ -177,9 +166,7 @@ def audit_export(
         raise typer.BadParameter("give event ids, --all or --trailer")
     with Journal.inspect(settings(config, state=state).state) as journal:
         trail = journal.trail
-        events = (
-            trail.events() if not event_ids else [_signed(trail, event_id) for event_id in dict.fromkeys(event_ids)]
-        )
+        events = trail.events() if not event_ids else [_event(trail, event_id) for event_id in dict.fromkeys(event_ids)]
         if trailer is not None:
             wanted = of_trailer(trail, trailer)
             if not wanted:
@@ -190,20 +177,16 @@ def audit_export(
     line(f"{file}: {bundled.events} exported")
     if bundled.silent:
         line(f"{bundled.silent} of them without their recording: it is no longer on this device")
-    if bundled.unsigned:
-        line(f"{bundled.unsigned} left out: they are from before events were signed, and would prove nothing")
     if bundled.erased:
         line(f"{bundled.erased} left out: they were erased")
 
 
-def _signed(trail: AuditTrail, event_id: str) -> Trailed:
+def _event(trail: AuditTrail, event_id: str) -> Trailed:
     found = trail.event(event_id)
     if found is None:
         raise UnreadableInput(f"{event_id}: no such event here; `dockvoice queue list --json` shows those there are")
     if found.event_sha256 is not None:
         raise UnreadableInput(f"{event_id}: was erased; what it said is gone")
-    if SIGNATURE not in found.event:
-        raise UnreadableInput(f"{event_id}: is from before events were signed, so a bundle of it would prove nothing")
     return found
 
 
@@ -243,10 +226,9 @@ def _lines(report: AuditReport) -> Iterable[str]:
     if report.forgotten:
         yield f"1 to {report.forgotten}: removed by the device to make room; the chain goes on from there, signed for"
     for span in report.spans:
-        by = "not signed, from before events were" if span.keyid is None else f"signed with {span.keyid}"
-        yield f"{span.first} to {span.last}: {by}"
+        yield f"{span.first} to {span.last}: signed with {span.keyid}"
     for span in report.erased:
-        who = printable(span.keyid or "")
+        who = printable(span.keyid)
         yield f"{span.first} to {span.last}: erased by {who}; what they said is gone, their hashes hold"
     for one in report.acknowledged:
         who, why = printable(one.who), printable(one.reason)

@@ -4,8 +4,8 @@ Exit codes: 0 done; 2 wrong usage; and from sysexits.h, as `edge.errors` types t
 69 something outside is not there now, 74 the disk refused, 75 not finished or already
 running (try again), 78 a setting, form or catalogue must be corrected; 130 interrupted from the keyboard.
 
-A command's module is imported when that command is called: to list the commands, or to look into the queue, takes
-neither recogniser nor broker.
+Each distribution gives its commands by entry points of the group `dockvoice.commands`. A command's module is imported
+when that command is called: to list the commands, or to look into the queue, takes neither recogniser nor broker.
 """
 
 from __future__ import annotations
@@ -14,9 +14,7 @@ import errno
 import os
 import sys
 from collections.abc import Callable, Iterable
-from functools import partial
-from importlib import import_module
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -30,23 +28,19 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "run": ("Listen to the microphone until stopped.", "edge.cli.run"),
-    "replay": ("Send recordings the whole way, as if they were spoken now.", "edge.cli.run"),
-    "watch": ("Show live what a running agent does.", "edge.cli.watch.screen"),
-    "doctor": ("What is wrong with this installation, and what to do.", "edge.cli.doctor"),
-    "costs": ("What models took and cost, by day and model.", "edge.cli.reports"),
-    "speak": ("Say a text as the device would, or play its sounds.", "edge.cli.speak"),
-    "queue": ("What this device recorded, and how far it has come.", "edge.cli.queue"),
-    "morning": ("The entries of a day that are most likely wrong.", "edge.cli.morning"),
-    "shifts": ("Who worked when, and which breaks were taken.", "edge.cli.reports"),
-    "audio": ("The sound devices, their level, and a self test.", "edge.cli.audio"),
-    "audit": ("Show that nothing on record was changed afterwards.", "edge.cli.audit"),
-    "forms": ("The forms that can be dictated.", "edge.cli.forms"),
-    "models": ("The weights of the on-device recognisers.", "edge.cli.models"),
-}
-"""The agent's commands, in the order in which they are listed: a line each, and the module that has it."""
-
-JOINING: dict[str, tuple[str, str]] = {
+    "run": ("Listen to the microphone until stopped.", "dockvoice"),
+    "replay": ("Send recordings the whole way, as if they were spoken now.", "dockvoice"),
+    "watch": ("Show live what a running agent does.", "dockvoice"),
+    "doctor": ("What is wrong with this installation, and what to do.", "dockvoice"),
+    "costs": ("What models took and cost, by day and model.", "dockvoice"),
+    "speak": ("Say a text as the device would, or play its sounds.", "dockvoice"),
+    "queue": ("What this device recorded, and how far it has come.", "dockvoice"),
+    "morning": ("The entries of a day that are most likely wrong.", "dockvoice"),
+    "shifts": ("Who worked when, and which breaks were taken.", "dockvoice"),
+    "audio": ("The sound devices, their level, and a self test.", "dockvoice"),
+    "audit": ("Show that nothing on record was changed afterwards.", "dockvoice"),
+    "forms": ("The forms that can be dictated.", "dockvoice"),
+    "models": ("The weights of the on-device recognisers.", "dockvoice"),
     "inventory": ("Apply each entry once, and answer with a receipt.", "dockvoice-inventory"),
     "console": ("Web pages for supervisors: what waits, who decides.", "dockvoice-inventory[console]"),
     "epcis": ("What was recorded as GS1 EPCIS 2.0 events, for partners.", "dockvoice-inventory"),
@@ -61,10 +55,12 @@ JOINING: dict[str, tuple[str, str]] = {
     "simulate": ("Thousands of devices at a broker, and what became of each entry.", "dockvoice-lab[simulate]"),
     "standin": ("Answer as the cloud models do: no key, no bill.", "dockvoice-lab[standin]"),
 }
-"""Commands that join by an entry point where their distribution is installed: a line each, and its name."""
+"""The commands in the order of the list: a line each, and the distribution whose entry point has it."""
 
 UNPRINTED = frozenset({errno.ENOSPC, errno.EIO, errno.EBADF, errno.EPIPE})
 """What the system says of a standard output that takes nothing: a full disk, one that broke, none, one that hung up."""
+
+OWN = "dockvoice"  # The distribution of this module, whose version all others must have.
 
 INTERRUPTED = 130  # What shells report of a program that Ctrl-C ended: 128 + SIGINT.
 
@@ -123,9 +119,10 @@ def _unprinted(fault: OSError) -> StorageFailed:
 
 
 def commands(asked: str = "") -> TyperGroup:
-    """All commands; those of entry points only where the one `asked` is none of ours: to look for them takes time.
+    """The commands of all distributions that are installed.
 
-    Raises Misconfigured, naming what to install, if it is one that could join, or if what joins is of another version.
+    Raises Misconfigured, naming what to install, where the one `asked` is of a distribution that is not here or is of
+    another version; of any distribution where it is none of ours.
     """
     app = typer.Typer(
         name="dockvoice",
@@ -138,34 +135,37 @@ def commands(asked: str = "") -> TyperGroup:
     )
     app.callback()(_version)
     group = get_group(app)
-    for name, (summary, module) in COMMANDS.items():
-        group.add_command(DeferredCommand(name, summary, partial(_commands_in, module)))
-    if asked in COMMANDS:
-        return group
     from importlib.metadata import entry_points
 
     found = entry_points(group="dockvoice.commands")
-    _see_versions(found)
-    joined = {command.name: command.load for command in found}
-    for name, (summary, distribution) in JOINING.items():
-        if load := joined.pop(name, None):
+    _check_versions(found, _distribution(asked) if asked in COMMANDS else None)
+    of = {(one.name, one.dist.name): one.load for one in found if one.dist is not None}
+    for name, (summary, requirement) in COMMANDS.items():
+        if load := of.get((name, _distribution(name))):
             group.add_command(DeferredCommand(name, summary, load))
         elif asked == name:
-            raise Misconfigured(f"{name}: this command is not installed; pip install '{distribution}'")
-    for name in joined.keys() - COMMANDS.keys():
-        group.add_command(command_of(name, joined[name]()), name)
+            raise Misconfigured(f"{name}: this command is not installed; pip install '{requirement}'")
+    if asked in COMMANDS:
+        return group
+    for (name, _), load in of.items():
+        if name not in COMMANDS:
+            group.add_command(command_of(name, load()), name)
     return group
 
 
-def _see_versions(found: Iterable[EntryPoint]) -> None:
+def _distribution(command: str) -> str:
+    return COMMANDS[command][1].partition("[")[0]
+
+
+def _check_versions(found: Iterable[EntryPoint], only: str | None) -> None:
     """Raise Misconfigured where a distribution of ours is of another version: what it imports may be missing here."""
     from importlib.metadata import version
 
-    ours = {distribution.partition("[")[0] for _, distribution in JOINING.values()}
+    ours = {_distribution(name) for name in COMMANDS} if only is None else {only}
     for name, other in {(one.dist.name, one.dist.version) for one in found if one.dist is not None}:
-        if name in ours and other != (own := version("dockvoice")):
+        if name in ours and other != (own := version(OWN)):
             raise Misconfigured(
-                f"{name} is of version {other}, dockvoice of {own}; install both wheels of one version, in one command"
+                f"{name} is of version {other}, {OWN} of {own}; install all wheels of one version, in one command"
             )
 
 
@@ -178,15 +178,11 @@ def command_of(name: str, module: typer.Typer) -> Any:
     return get_group(parent).commands[name]
 
 
-def _commands_in(module: str) -> typer.Typer:
-    return cast(typer.Typer, import_module(module).commands)
-
-
 def _tell_version(asked: bool) -> None:
     if asked:
         from importlib.metadata import version
 
-        line(f"dockvoice {version('dockvoice')}")
+        line(f"dockvoice {version(OWN)}")
         raise typer.Exit
 
 

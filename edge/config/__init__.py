@@ -5,6 +5,7 @@ credentials are laid over each other and how what is wrong is told; `units` what
 The rooms import from here.
 """
 
+from edge.config.files import shipped
 from edge.config.models import (
     EU_REGIONS,
     GOOGLE_WIRE,
@@ -25,7 +26,6 @@ from edge.config.models import (
     Understand,
 )
 from edge.config.sections import (
-    LEVEL,
     Agree,
     ClipPolicy,
     Deliver,
@@ -34,15 +34,9 @@ from edge.config.sections import (
     Hear,
     Keep,
     ListeningMode,
-    Mqtt,
-    MqttVersion,
-    Name,
-    Place,
     PolicyName,
-    Prefix,
     ReadBack,
     Scan,
-    Section,
     SettleBy,
     SoundDevice,
     Speak,
@@ -53,6 +47,15 @@ from edge.config.sections import (
     VoiceLanguage,
     Watch,
 )
-from edge.config.settings import Settings, broker_address, shipped, state_place
+from edge.config.settings import Settings
+from edge.config.shared import LEVEL, Mqtt, MqttVersion, Name, Place, Prefix, Section, broker_address
 from edge.config.sources import Layered, load
-from edge.config.units import Unit, create_directory, create_file, demand_owner, is_of_a_service, user_named
+from edge.config.units import (
+    Unit,
+    create_directory,
+    create_file,
+    demand_owner,
+    is_of_a_service,
+    state_place,
+    user_named,
+)

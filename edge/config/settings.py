@@ -7,20 +7,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from importlib import resources
 from pathlib import Path
 from typing import ClassVar
-from urllib.parse import urlsplit
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from edge.config import units
+from edge.config.files import shipped
 from edge.config.models import GOOGLE_WIRE, ClientSettings, InterpreterKind, InterpreterSettings, Mode, Understand
-from edge.config.sections import Agree, Deliver, Forms, Hear, Keep, Name, Person, Place, Scan, Speak, Watch, Workdays
+from edge.config.sections import Agree, Deliver, Forms, Hear, Keep, Scan, Speak, Watch, Workdays
+from edge.config.shared import Name, Person, Place
 from edge.config.sources import Key, Layered
-from edge.config.units import Unit
-from edge.errors import Misconfigured
+from edge.config.units import Unit, state_place
 
 
 class Settings(Layered):
@@ -135,46 +134,3 @@ def _unknown(key: Key, named: str | None, tables: Mapping[str, object]) -> Itera
     if named is not None and named not in tables:
         known = ", ".join(tables) or "none"
         yield key, f"no {key[-1]} is called {named!r}; known: {known}; add [understand.{key[-1]}s.NAME]"
-
-
-def shipped(name: str) -> Path:
-    """The directory `name` (`schemas` or `config`) that came with the program.
-
-    Inside the wheel it lies in `edge/shipped`; in a checkout, at its own place in the tree. Raises Misconfigured.
-    """
-    package = Path(str(resources.files("edge")))
-    inside = package / "shipped" / name
-    if inside.is_dir():
-        return inside
-    tree = package.parent / name
-    if tree.is_dir():
-        return tree
-    raise Misconfigured(f"{tree}: the shipped {name} are missing; install dockvoice again")
-
-
-def state_place(of_unit: Path | None = None) -> Path:
-    """Where state is kept if no setting says otherwise: $STATE_DIRECTORY, as systemd gives it, else the user's own.
-
-    Before that comes the directory of the unit that the settings file belongs to.
-    """
-    # systemd gives a colon-separated list when a unit names several; the first is ours.
-    if given := os.environ.get("STATE_DIRECTORY"):
-        return Path(given.split(":")[0])
-    if of_unit:
-        return of_unit
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "dockvoice"
-
-
-def broker_address(given: str) -> dict[str, str]:
-    """The settings `host` and, if given, `port` in HOST, HOST:PORT, or an IPv6 address in brackets before the colon.
-
-    Raises Misconfigured for anything else.
-    """
-    parts = urlsplit(f"//{given}")
-    try:
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host = port = None
-    if not host or parts.netloc != given or parts.username is not None:
-        raise Misconfigured(f"--broker: found {given!r}, allowed is HOST or HOST:PORT, for example localhost:1883")
-    return {"host": host} if port is None else {"host": host, "port": str(port)}

@@ -65,6 +65,19 @@ def secret(path: Path) -> str:
         ) from None
 
 
+def state_place(of_unit: Path | None = None) -> Path:
+    """Where state is kept if no setting says otherwise: $STATE_DIRECTORY, as systemd gives it, else the user's own.
+
+    Before that comes the directory of the unit that the settings file belongs to.
+    """
+    # systemd gives a colon-separated list when a unit names several; the first is ours.
+    if given := os.environ.get("STATE_DIRECTORY"):
+        return Path(given.split(":")[0])
+    if of_unit:
+        return of_unit
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "dockvoice"
+
+
 def is_of_a_service(directory: Path) -> bool:
     """Whether it is where a unit keeps its state, or below."""
     path = Path(os.path.abspath(directory))  # noqa: PTH100 - as above

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Any, Literal
 
@@ -19,17 +19,8 @@ from jsonschema.exceptions import ValidationError, best_match
 from edge.config import LEVEL, shipped
 from edge.hash_chain import PublicKey
 from edge.records import (
-    INSTANCE,
-    Act,
-    Because,
-    Entry,
-    Minted,
-    Particulars,
-    Reading,
     Receipt,
     ReceiptOutcome,
-    Recording,
-    ReviewChange,
 )
 from edge.records.instants import in_utc
 from edge.records.strict_json import (
@@ -46,7 +37,7 @@ from edge.records.strict_json import (
     strict,
 )
 from edge.records.sure_schema import Sure, surely
-from edge.terminal.plain_text import in_one_line, spoken
+from edge.terminal.plain_text import in_one_line
 
 NUMBERS = Limits(size=10**18)
 """No message counts or measures more: beyond it columns, floats and JSON's readers end, each at a bound of its own."""
@@ -67,15 +58,6 @@ SCHEMAS = {
 }
 """The file below `schemas/` that each type of event follows."""
 
-RECORDED_DATA = "urn:dockvoice:event:entry-recorded:1#data"
-"""CloudEvents' `dataschema` of a recorded entry: the schema's own id, at the anchor of `data`."""
-
-AMENDED_DATA = "urn:dockvoice:event:entry-amended:1#data"
-CANCELLED_DATA = "urn:dockvoice:event:entry-cancelled:1#data"  # The same of one that amends or cancels another.
-REVIEW_DATA = "urn:dockvoice:event:review:1#data"
-WITHHELD_DATA = "urn:dockvoice:event:entry-withheld:1#data"  # The same of a withheld one.
-
-NONE_BESIDE = Particulars()
 
 CLOCK, UNSYNCHRONISED = "clock", "unsynchronised"
 """The member of an event whose `time` is doubtful, and what it says. Absent where the clock was synchronised."""
@@ -219,154 +201,6 @@ class Distrusted:
 
     event_id: str
     reason: str  # As inventory/ingest/admission.py has them: `unknown_key:9f86d081884c7d65`.
-
-
-def recorded(
-    entry: Entry,
-    minted: Minted,
-    *,
-    site: str,
-    device: str,
-    clock_believed: bool = True,
-    particulars: Particulars = NONE_BESIDE,
-) -> dict[str, Any]:
-    """The event that says `entry` was recorded: or amended, or cancelled, as its act is.
-
-    The same arguments always give the same event. `clock_believed`: whether the wall clock was right when it was
-    recorded, as far as the device knew. `particulars` is what it carries beside the form's fields.
-    """
-    kind, schema = _KINDS[entry.act]
-    doubtful = {} if clock_believed else {CLOCK: UNSYNCHRONISED}
-    about = (kind, schema, entry.form, entry.recorded_at)
-    return {**doubtful, **_envelope(minted, site, device, *about), "data": _data(entry, particulars)}
-
-
-def _envelope(
-    minted: Minted, site: str, device: str, kind: str, schema: str, form: str, time: datetime
-) -> dict[str, Any]:
-    """What every event of a device says, whatever it is about."""
-    return {
-        **({} if minted.instance is None else {INSTANCE: minted.instance}),
-        "specversion": "1.0",
-        "id": minted.event_id,
-        "source": f"/sites/{site}/devices/{device}",
-        "type": kind,
-        "subject": form,
-        "time": timestamp(time),
-        "datacontenttype": "application/json",
-        "dataschema": schema,
-        "sequence": str(minted.sequence),
-        "sequencetype": "Integer",
-    }
-
-
-_KINDS = {
-    Act.RECORD: (RECORDED, RECORDED_DATA),
-    Act.AMEND: (AMENDED, AMENDED_DATA),
-    Act.CANCEL: (CANCELLED, CANCELLED_DATA),
-}
-"""Type and `dataschema` of the event of an entry, by its act."""
-
-
-def _data(entry: Entry, beside: Particulars) -> dict[str, Any]:
-    named = {Act.AMEND: "amends", Act.CANCEL: "cancels"}.get(entry.act)
-    replaces = {} if named is None else {named: entry.replaces}
-    utterance = _utterance(Recording(entry.utterance_id, entry.audio_sha256, entry.audio_seconds))
-    support = {"support": [_utterance(one) for one in entry.support]} if entry.support else {}
-    said = {**replaces, "form": entry.form, "operator": entry.operator, "utterance": utterance, **support}
-    if entry.act is Act.CANCEL:
-        return said
-    reading = entry.reading
-    return {
-        **said,
-        "fields": dict(entry.fields),
-        **({"counted_first": dict(entry.counted)} if entry.counted else {}),
-        **_beside(beside),
-        "reading": {
-            "interpreter": reading.interpreter,
-            "heard": {name: spoken(" ".join(field.words)) for name, field in reading.fields.items()},
-            "confidence": {name: round(field.confidence, 4) for name, field in reading.fields.items()},
-        },
-    }
-
-
-def _beside(particulars: Particulars) -> dict[str, Any]:
-    """What is there of the particulars: a consumer of earlier events finds nothing that it did not know."""
-    said: dict[str, Any] = {}
-    if (workday := particulars.workday) is not None:
-        shift = {} if workday.shift is None else {"shift": workday.shift}
-        said["workday"] = {
-            "business_day": workday.business_day.isoformat(),
-            **shift,
-            "zone": workday.zone,
-            "utc_offset": workday.utc_offset,
-        }
-    if particulars.context:
-        said["context"] = dict(particulars.context)
-    if particulars.converted:
-        said["converted"] = {name: asdict(one) for name, one in particulars.converted.items()}
-    return said
-
-
-def _utterance(recording: Recording) -> dict[str, Any]:
-    return {
-        "id": recording.utterance_id,
-        "audio_sha256": recording.audio_sha256,
-        "audio_seconds": round(recording.audio_seconds, 3),
-    }
-
-
-def withheld(event: Mapping[str, Any], reason: str) -> dict[str, Any]:
-    """What goes in the place of an event that no broker will take: its number must not be lacking for ever.
-
-    Id, number and seal are those of `event`, so that it counts as that event and the chain has no hole. `reason` is a
-    code of the device.
-    """
-    data = event["data"]
-    said = {"form": data["form"], "utterance": data["utterance"], "reason": reason}
-    return {**event, "type": WITHHELD, "dataschema": WITHHELD_DATA, "data": said}
-
-
-def review(
-    change: ReviewChange, minted: Minted, doubts: Iterable[Because], *, site: str, device: str
-) -> dict[str, Any]:
-    """The event that says what waits for a person, with what is known and what is doubtful, or what became of it."""
-    heard = {} if change.reading is None else change.reading.fields
-    waits: dict[str, Any] = {}
-    if change.why is not None:
-        waits = {
-            "reason": change.why,
-            "doubtful": [{"field": one.field, "reason": one.reason.value} for one in doubts if one.field is not None],
-            "heard": {name: spoken(" ".join(said.words)) for name, said in heard.items()},
-            **({} if change.reading is None else {"readings": [_read(one) for one in _opinions(change.reading)]}),
-        }
-    else:
-        waits = {"by": "office" if change.by_office else "operator"}
-    return {
-        **_envelope(minted, site, device, REVIEW, REVIEW_DATA, change.form, datetime.now(UTC)),
-        "data": {
-            "state": str(change.state),
-            "form": change.form,
-            "operator": change.operator,
-            "utterance": _utterance(change.recording),
-            "fields": dict(change.fields),
-            **waits,
-            **({} if change.event_id is None else {"event_id": change.event_id}),
-        },
-    }
-
-
-def _opinions(reading: Reading) -> tuple[Reading, ...]:
-    return reading.opinions or (reading,)
-
-
-def _read(reading: Reading) -> dict[str, Any]:
-    """What one interpreter read: of each field every value that it gives it, the likeliest first."""
-    given = {
-        name: [one for one in dict.fromkeys((said.value, said.runner_up, *said.rivals)) if one is not None]
-        for name, said in reading.fields.items()
-    }
-    return {"interpreter": reading.interpreter, "heard": spoken(reading.transcript), "fields": given}
 
 
 def receipt(

@@ -65,9 +65,6 @@ _LOGGED = {
 }
 """What of an entry never changes once it is committed, unless it is erased, by table."""
 
-_OLDER: Row = {"public_key": None, "signature": None, "act": "record", "replaces": None, "support": "[]"}
-"""What a line means that was written before there were these columns."""
-
 _PAGE = 1000  # Rows read at a time: some megabytes.
 
 
@@ -133,7 +130,7 @@ class AuditTrail:
     def keys(self) -> dict[str, PublicKey]:
         """The public keys this device signed with, by key id. What is no key any more has signed nothing."""
         known = {}
-        for row in self._db.rows("SELECT DISTINCT public_key FROM audit WHERE public_key IS NOT NULL"):
+        for row in self._db.rows("SELECT DISTINCT public_key FROM audit"):
             with suppress(ValueError):
                 key = PublicKey(bytes.fromhex(row["public_key"]))
                 known[key.keyid] = key
@@ -216,13 +213,11 @@ def verify(
     tell: Callable[[int], None] = lambda _: None,
     *,
     keys: Mapping[str, PublicKey] | None = None,
-    unsigned_until: int = 0,
 ) -> AuditReport:
     """Follow the journal's events from the first one until something is wrong that nobody has acknowledged.
 
-    `keys` are those the device may have signed with; None: those that the journal names. `unsigned_until` is the last
-    event from before events were signed, or recordings removed with a signature. `tell` hears after each event how many
-    hold. Works beside the process that writes: what is committed meanwhile may be looked at or not. Raises
+    `keys` are those the device may have signed with; None: those that the journal names. `tell` hears after each event
+    how many hold. Works beside the process that writes: what is committed meanwhile may be looked at or not. Raises
     StorageFailed where the disk does not give back what is there.
     """
     reviews, review_broken = trail.reviews(trail.keys_now() if keys is None else keys)
@@ -230,20 +225,19 @@ def verify(
     anchor = Anchor.read(trail.directory)
     if wrong := anchor.wrong(keys):
         return AuditReport(0, 0, Broken(anchor.sequence, wrong), ())
-    made = _Audit(trail, keys, anchor, unsigned_until).made(tell)
+    made = _Audit(trail, keys, anchor).made(tell)
     return replace(made, reviews=reviews, review_broken=review_broken)
 
 
 class _Audit:
     """One audit under way."""
 
-    def __init__(self, trail: AuditTrail, keys: Mapping[str, PublicKey], anchor: Anchor, unsigned_until: int) -> None:
+    def __init__(self, trail: AuditTrail, keys: Mapping[str, PublicKey], anchor: Anchor) -> None:
         self._trail = trail
         self._keys = keys
-        self._unsigned_until = unsigned_until
         self._anchor = anchor
         self._known = KnownFaults(trail.acknowledged(), keys)
-        self._links = Chain(keys, unsigned_until)
+        self._links = Chain(keys)
         self._links.last, self._links.link = anchor.sequence, anchor.link
         self._log = _SecondCopy(trail, anchor.sequence)
         self._erased: list[Span] = []
@@ -323,32 +317,28 @@ class _Audit:
 
     def _recordings_wrong(self, trailed: Trailed) -> Wrong | None:
         """What is wrong with the recording of an entry, or with those that it rests on besides."""
-        wrong = self._recording_wrong(trailed.sequence, trailed.row, trailed.audio_sha256)
+        wrong = self._recording_wrong(trailed.row, trailed.audio_sha256)
         for named in _supporting(trailed.event):
             row = self._trail.recording(str(named.get("id")))
             wrong = wrong or (
-                Wrong.RECORDING_MISSING
-                if row is None
-                else self._recording_wrong(trailed.sequence, row, str(named.get("audio_sha256")))
+                Wrong.RECORDING_MISSING if row is None else self._recording_wrong(row, str(named.get("audio_sha256")))
             )
         return wrong
 
-    def _recording_wrong(self, sequence: int, row: Row, audio_sha256: str) -> Wrong | None:
+    def _recording_wrong(self, row: Row, audio_sha256: str) -> Wrong | None:
         path = self._trail.recorded(row["audio_path"])
         with refusals(path):
             found = _digest(path)
         if found is None and row["audio_removed_at"] is None:  # the agent may have removed it since the row was read
             row = self._trail.recording(row["utterance_id"]) or row
-        if row["audio_removed_at"] is not None and not self._removal_holds(sequence, row, audio_sha256):
+        if row["audio_removed_at"] is not None and not self._removal_holds(row, audio_sha256):
             return Wrong.REMOVAL_FORGED
         if row["audio_sha256"] != audio_sha256 or found not in {None, audio_sha256}:
             return Wrong.RECORDING_ALTERED
         return Wrong.RECORDING_MISSING if found is None and row["audio_removed_at"] is None else None
 
-    def _removal_holds(self, sequence: int, row: Row, audio_sha256: str) -> bool:
+    def _removal_holds(self, row: Row, audio_sha256: str) -> bool:
         """Whether the device signed that it removed this recording; a crash may have left the file."""
-        if row["removal"] is None and sequence <= self._unsigned_until:
-            return True
         key = self._keys.get(str(row["removed_by"]))
         statement = removal(row["utterance_id"], audio_sha256, str(row["removed_at"]))
         signed = key is not None and key.signed(statement, str(row["removal"]))
@@ -392,7 +382,7 @@ class _SecondCopy:
         said, kept = self.lines(sequence), self._trail.tables(sequence)
         if len(said) != 1 or said[0].keys() != kept.keys():
             return Wrong.LOG_ALTERED
-        same = all({name: {**_OLDER, **said[0][table]}.get(name) for name in row} == row for table, row in kept.items())
+        same = all({name: said[0][table].get(name) for name in row} == row for table, row in kept.items())
         return None if same else Wrong.LOG_ALTERED
 
     def uncommitted(self, last: int) -> list[int]:
@@ -408,26 +398,21 @@ class _SecondCopy:
 def _row_wrong(trailed: Trailed) -> Wrong | None:
     """Whether the rows that keep an event say the same of it as itself."""
     event, row = trailed.event, trailed.row
-    if hash_chain.SIGNATURE not in event:
-        same = (row["public_key"], row["signature"]) == (None, None)
-    else:
-        key = _keyid(row["public_key"])
-        same = (key, row["signature"]) == (event.get(hash_chain.KEYID), event[hash_chain.SIGNATURE])
+    same = (_keyid(row["public_key"]), row["signature"]) == (event[hash_chain.KEYID], event[hash_chain.SIGNATURE])
     named = (event.get("id", row["event_id"]), str(event.get("sequence", row["sequence"])))
     return None if same and named == (row["event_id"], str(row["sequence"])) else Wrong.ROW_ALTERED
 
 
-def _keyid(raw: str | None) -> str | None:
+def _keyid(raw: str) -> str | None:
     try:
-        return PublicKey(bytes.fromhex(raw or "")).keyid
+        return PublicKey(bytes.fromhex(raw)).keyid
     except ValueError:
         return None
 
 
 def _content_wrong(trailed: Trailed) -> Wrong | None:
     """Whether the entry and the reading are those that the event tells of."""
-    tied = trailed.event.get(hash_chain.READING)  # none, from before events were signed
-    if tied not in {None, hash_chain.sha256(trailed.reading or "")}:
+    if trailed.event.get(hash_chain.READING) != hash_chain.sha256(trailed.reading or ""):
         return Wrong.READING_ALTERED
     said = _said(trailed.event)
     kept = {name: trailed.row[name] for name in _ENTRY}

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import BinaryIO
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
-from edge import hash_chain
 from edge.errors import UnreadableInput
 from edge.keep.audit import AuditTrail, Trailed
 from edge.keep.storage import refusals
@@ -33,7 +32,6 @@ class Bundled:
     """What went into a bundle."""
 
     events: int
-    unsigned: int  # Events left out: they are from before events were signed, and would prove nothing.
     silent: int  # Events without their recording, which is not on the device any more.
     erased: int = 0  # Events left out: what they said is gone.
 
@@ -73,7 +71,7 @@ def of_trailer(trail: AuditTrail, trailer: str) -> set[str]:
 
 
 def _bundle(trail: AuditTrail, events: Iterable[Trailed], file: BinaryIO, tell: Callable[[int], None]) -> Bundled:
-    signed = unsigned = silent = erased = 0
+    added = silent = erased = 0
     with ZipFile(file, "w", ZIP_DEFLATED) as bundle:
         bundle.writestr("README.txt", README)
         for key in trail.keys().values():
@@ -81,13 +79,11 @@ def _bundle(trail: AuditTrail, events: Iterable[Trailed], file: BinaryIO, tell: 
         for trailed in events:
             if trailed.event_sha256 is not None:
                 erased += 1
-            elif hash_chain.SIGNATURE in trailed.event:
-                signed += 1
-                silent += not _add(bundle, trailed, trail)
             else:
-                unsigned += 1
-            tell(signed + unsigned + erased)
-    return Bundled(signed, unsigned, silent, erased)
+                added += 1
+                silent += not _add(bundle, trailed, trail)
+            tell(added + erased)
+    return Bundled(added, silent, erased)
 
 
 def _add(bundle: ZipFile, trailed: Trailed, trail: AuditTrail) -> bool:

@@ -58,7 +58,7 @@ def reading_json(reading: Reading) -> str:
 
 def reading_of(stored: Mapping[str, Any]) -> Reading:
     """A reading as it was stored, with its opinions, without usage."""
-    opinions = tuple(map(reading_of, stored.get("opinions", ())))
+    opinions = tuple(map(reading_of, stored["opinions"]))
     return _READING.validate_python({**stored, "usage": None, "opinions": opinions})
 
 
@@ -79,7 +79,7 @@ def draft_json(draft: Draft | None) -> str | None:
     """A draft as it is stored; None stays None: nothing is being agreed."""
     if draft is None:
         return None
-    # As ever, where nothing was counted twice, and nothing said for other entries too.
+    # Of most there are none, and they are not written.
     exclude = {"reading", *(name for name in ("counted", "stands") if not getattr(draft, name))}
     return to_json({**_DRAFT.dump_python(draft, mode="json", exclude=exclude), "reading": _written(draft.reading)})
 
@@ -134,7 +134,7 @@ def _written(reading: Reading) -> dict[str, Any]:
 
 
 def _field_written(field: dict[str, Any]) -> dict[str, Any]:
-    """What most fields have not is left out: a reading is written as it was before there was such a thing."""
+    """What most fields have not is left out."""
     for name in ("scanned", "said_in", "by_end", "denied", "unexplained"):
         if not field[name]:
             del field[name]

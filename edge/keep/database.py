@@ -43,7 +43,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge.errors import Misconfigured, StorageFailed, Unfinished, UnreadableInput
-from edge.keep.storage import PARTIAL, Damaged, damaged, refusals, sync_directory, sync_file
+from edge.keep.storage import Damaged, damaged, refusals, sync_directory
 
 if TYPE_CHECKING:
     # Imported where tables are changed: with numpy, which it looks for, it takes longer than to list the queue.
@@ -63,31 +63,11 @@ CHECKED_AT_ONCE = 256_000_000
 """Up to so many bytes a journal is checked before it is used: a second or two on a slow card. A larger one holds up
 the start no longer, and is checked while the agent works (`check`)."""
 
-_COPY = "journal.before-{}.db"
-"""The journal as it was before its tables were changed, should somebody want the older program back."""
-
 _SET = "journal"  # Under this name sqlite-utils notes in a journal which changes it has.
 
 _FILES = tuple(sorted((Path(__file__).parent / "migrations").glob("*.sql")))
 _CHANGES = {file.stem.partition("_")[2]: file for file in _FILES}
-"""What each change does, in the order in which they came: a file of SQL, which is never edited."""
-
-_VIEWS = {
-    "v_entries": """
-        SELECT e.sequence AS number, e.recorded_at, e.form, e.fields, e.operator, o.fate, o.attempts, o.settled_at,
-            e.replaces, u.heard_at, u.audio_path, u.evidence AS recording, e.event_id, e.utterance_id
-        FROM entries AS e LEFT JOIN outbox AS o USING (event_id) LEFT JOIN utterances AS u USING (utterance_id)
-        ORDER BY e.sequence DESC
-    """,
-    "v_utterances": """
-        SELECT u.heard_at, u.form, u.outcome, u.reasons, json_extract(u.reading, '$.interpreter') AS interpreter,
-            u.fields, u.ask, u.review, u.flag, e.sequence AS number, u.audio_path, u.evidence AS recording,
-            u.utterance_id
-        FROM utterances AS u LEFT JOIN entries AS e USING (utterance_id)
-        ORDER BY u.heard_at DESC
-    """,
-}
-"""For people and their programs; nothing here reads them. docs/journal.md tells what is in them."""
+"""What each change does, in the order in which they came: a file of SQL, never edited once it is released."""
 
 
 class Outdated(UnreadableInput):
@@ -169,15 +149,13 @@ class JournalDatabase:
             raise damaged(self.path, found.replace("\n", " "))
 
     def compact(self) -> None:
-        """Leave nothing of what was deleted or changed: not in free pages, not in SQLite's log, not in an older copy.
+        """Leave nothing of what was deleted or changed: not in free pages, not in SQLite's log.
 
         Raises StorageFailed, Unfinished while another program reads the journal.
         """
         with refusals(self.path):
             self._db.execute("VACUUM")
             busy, *_ = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            for copy in self.path.parent.glob(_COPY.format("*")):
-                copy.unlink()
         if busy:
             raise Unfinished(
                 f"{self.path}: another program reads it, so its log still holds what was erased; close that program "
@@ -185,55 +163,27 @@ class JournalDatabase:
             )
 
     def migrate(self) -> None:
-        """Bring the tables up to what this program knows, after a copy of older ones was made. Raises StorageFailed."""
-        if not (changes := _pending(self._db)):
+        """Bring the tables up to what this program knows. Raises StorageFailed."""
+        if not _pending(self._db):
             return
-        if applied(self._db):
-            self._copy_before(changes[0])
         from sqlite_utils import Database  # noqa: PLC0415 - see above
 
         # Plugins of sqlite-utils that happen to be installed have no business in the journal.
         changed = Database(self._db, strict=True, execute_plugins=False)
         with self.writing():
-            for view in _VIEWS:  # a table cannot be made anew under a view of it
-                self._db.execute(f"DROP VIEW IF EXISTS {view}")
             migrations().apply(changed)
-            for view, query in _VIEWS.items():
-                self._db.execute(f"CREATE VIEW {view} AS {query}")
 
     def close(self) -> None:
         """Let go of the file. Closing twice is harmless."""
         self._db.close()
-
-    def _copy_before(self, migration: str) -> None:
-        """Copy the journal to a file beside it, safe on the disk; only the newest copy is kept.
-
-        Raises StorageFailed, DiskFull where there is no room for a second journal: then nothing may be changed yet.
-        """
-        copy = self.path.with_name(_COPY.format(migration))
-        partial = copy.with_name(copy.name + PARTIAL)
-        with refusals(copy):
-            partial.unlink(missing_ok=True)
-            partial.touch(mode=0o600)  # for its owner only; SQLite takes an empty file for none
-            try:
-                self._db.execute("VACUUM INTO ?", [str(partial)])
-                sync_file(partial)
-                partial.replace(copy)
-            except BaseException:
-                partial.unlink(missing_ok=True)
-                raise
-            for older in self.path.parent.glob(_COPY.format("*")):
-                if older != copy:
-                    older.unlink()
-            sync_directory(self.path.parent)
 
 
 def open_for_writing(path: Path) -> JournalDatabase:
     """The database at `path`, made if there is none, durable, checked, with the tables this program knows.
 
     WAL with synchronous=FULL: what is committed survives a power cut, at one fsync per commit
-    (https://www.sqlite.org/pragma.html#pragma_synchronous). One connection writes. Older tables are copied before they
-    are changed. Raises Damaged, other StorageFailed, Misconfigured.
+    (https://www.sqlite.org/pragma.html#pragma_synchronous). One connection writes. Raises Damaged, other StorageFailed,
+    Misconfigured.
     """
     with refusals(path):
         # For the owner only, like the recordings; SQLite gives the files beside it the same mode.
@@ -246,7 +196,7 @@ def open_for_writing(path: Path) -> JournalDatabase:
             opened = JournalDatabase(db, path)
             if path.stat().st_size <= CHECKED_AT_ONCE:
                 opened.check()
-            _refuse_newer(db, path)
+            _refuse_others(db, path)
             opened.migrate()
             # All that the log (WAL) holds is written once more: after a sync that failed, what is read back of it need
             # not be on the disk (https://lwn.net/Articles/752063/).
@@ -269,7 +219,7 @@ def open_for_reading(path: Path) -> JournalDatabase:
         uri = f"{path.absolute().as_uri()}?mode=ro"
         db = _connected(sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False))
         try:
-            _refuse_newer(db, path)
+            _refuse_others(db, path)
             if _pending(db):
                 raise Outdated(f"{path}: was written by an older dockvoice; start the agent once to bring it up")
             return JournalDatabase(db, path)
@@ -337,13 +287,20 @@ def _change(script: Path) -> Callable[[Database], None]:
     return run
 
 
-def _refuse_newer(db: sqlite3.Connection, path: Path) -> None:
-    """Raise Misconfigured if a later version of this program has changed the tables of the journal at `path`."""
-    if unknown := [name for name in applied(db) if name not in _CHANGES]:
+def _refuse_others(db: sqlite3.Connection, path: Path) -> None:
+    """Raise Misconfigured if a newer program has written the journal at `path`, or one that was never released."""
+    made = applied(db)
+    if not (unknown := [name for name in made if name not in _CHANGES]):
+        return
+    if made[0] not in _CHANGES:
         raise Misconfigured(
-            f"{path}: was written by a newer dockvoice (it has the change {unknown[0]}, unknown here); "
-            "install that version again, or name another state_directory"
+            f"{path}: was written by a dockvoice from before 1.0, and is left as it is; let the program that wrote it "
+            "deliver what it owes, keep it, and give this device a new name and a new state_directory"
         )
+    raise Misconfigured(
+        f"{path}: was written by a newer dockvoice (it has the change {unknown[0]}, unknown here); "
+        "install that version again, or name another state_directory"
+    )
 
 
 def _pending(db: sqlite3.Connection) -> list[str]:

@@ -10,13 +10,13 @@ from typing import Any
 import uuid_utils
 
 from edge import hash_chain
-from edge.hash_chain import Signer
+from edge.hash_chain import INSTANCE, Signer
 from edge.keep import codec
 from edge.keep.database import JournalDatabase
 from edge.keep.entry_log import EntryLog, rows_of
 from edge.keep.outbox import Outbox
 from edge.keep.queries import Queries
-from edge.records import INSTANCE, Entry, Minted, OutboxRow, Park, Reading, Verdict
+from edge.records import Entry, Minted, OutboxRow, Park, Reading, Verdict
 
 
 class Entries:
@@ -65,7 +65,7 @@ class Entries:
         """Which life of which journal this is. The newest event, which always stays, tells which one came before."""
         if self._instance is None:
             newest = self._outbox.last()
-            before = "0" if newest is None else str(json.loads(newest.body).get(INSTANCE, "0"))
+            before = "0" if newest is None else str(json.loads(newest.body)[INSTANCE])
             self._instance = f"{int(before.partition('-')[0]) + 1}-{secrets.token_hex(8)}"
         return self._instance
 

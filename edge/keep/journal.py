@@ -384,7 +384,7 @@ class Journal(JournalReader):
 
     def _notice_new_key(self) -> None:
         last = self._db.rows("SELECT public_key FROM audit ORDER BY sequence DESC LIMIT 1")
-        if last and last[0]["public_key"] not in {None, self.public_key.raw.hex()}:
+        if last and last[0]["public_key"] != self.public_key.raw.hex():
             log.warning("%s: is not the key that signed until now; the chain goes on with it", self.directory / KEY)
 
     def _adopt(self) -> None:

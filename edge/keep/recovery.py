@@ -50,17 +50,6 @@ _LATER = {
 """What the second copy of an entry cannot know, because it came later: whether its recording was removed, and how far
 its event has come."""
 
-_BEFORE_IT = {
-    "evidence": "needed",
-    "audio_removed_at": None,
-    "flag": None,
-    "dated_at": "unknown",
-    "reason": None,
-    "tombstone": None,
-    "reentered": None,
-}
-"""What stands for a column that the broken journal does not have yet."""
-
 log = logging.getLogger(__name__)
 
 
@@ -146,7 +135,7 @@ def _salvage(broken: Path, db: JournalDatabase) -> None:
                 with suppress(sqlite3.IntegrityError):
                     db.insert(table, {name: row[name] for name in row if name in columns}, "ON CONFLICT DO NOTHING")
                     if table in _LATER:
-                        db.execute(_LATER[table], {**_BEFORE_IT, **row})
+                        db.execute(_LATER[table], row)
 
 
 def _readable(source: sqlite3.Connection, table: str) -> Iterator[Row]:

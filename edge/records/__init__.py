@@ -4,9 +4,9 @@ All are frozen values. Sound is 16 kHz mono 16-bit little-endian PCM throughout;
 counted from the first sample of the source, so that a recording and a microphone keep the same time.
 """
 
+from edge.hash_chain import INSTANCE
 from edge.records.command import Command, Trait
 from edge.records.entry import (
-    INSTANCE,
     NOTHING_STANDS,
     Because,
     Commit,
@@ -23,8 +23,6 @@ from edge.records.entry import (
     Outcome,
     Park,
     Reason,
-    Receipt,
-    ReceiptOutcome,
     Recording,
     ReviewChange,
     ReviewState,
@@ -34,11 +32,13 @@ from edge.records.entry import (
     Verdict,
     Work,
 )
+from edge.records.loudness import LOUD_DB, NOISY_DB, QUIET_DB
 from edge.records.particulars import Converted, Factor, Particulars, SiteTime, Workday
 from edge.records.reading import (
     DECIMAL_DIGITS,
     SCANNER,
     Act,
+    Expectation,
     FieldReading,
     FieldValue,
     Hallucination,
@@ -46,11 +46,13 @@ from edge.records.reading import (
     Reading,
     ScanFault,
     Transcript,
+    Usage,
     Word,
     exact,
     plain,
     written,
 )
+from edge.records.receipt import Receipt, ReceiptOutcome
 from edge.records.site import (
     ExpectedLine,
     ExpectedList,
@@ -62,17 +64,4 @@ from edge.records.site import (
     Shifted,
     operators_of,
 )
-from edge.records.sound import (
-    LOUD_DB,
-    NOISY_DB,
-    QUIET_DB,
-    SAMPLE_BYTES,
-    SAMPLE_RATE,
-    Acoustics,
-    Closing,
-    Expectation,
-    Frame,
-    Segment,
-    Usage,
-    Utterance,
-)
+from edge.records.sound import SAMPLE_BYTES, SAMPLE_RATE, Acoustics, Closing, Frame, Segment, Utterance

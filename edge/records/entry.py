@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from edge.records.reading import Act, FieldReading, FieldValue, Reading
 from edge.records.site import Shifted
@@ -201,11 +200,6 @@ class Verdict:
     """The values that the field asked for may have, the likeliest first: two for CHOICE, one for SPOKEN_YES."""
 
 
-INSTANCE = "instance"
-"""The member of an event that says in which life of which journal it was made: `NUMBER-RANDOM`, the number one more in
-each life. What does not follow the inventory's last one comes from a copy. Absent in events of earlier versions."""
-
-
 @dataclass(frozen=True, slots=True)
 class Minted:
     """The identity an entry receives inside the transaction that commits it, never changed afterwards."""
@@ -214,7 +208,7 @@ class Minted:
     sequence: int  # 1, 2, 3 … per device, without gaps.
     chain: str
     """The audit link this event continues: SHA-256 in hex of everything committed before it; 64 zeros at the start."""
-    instance: str | None = None  # Which life of which journal commits it: `NUMBER-RANDOM`.
+    instance: str  # Which life of which journal commits it: `NUMBER-RANDOM`.
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,34 +218,6 @@ class OutboxRow:
     event_id: str
     sequence: int
     body: str = field(repr=False)  # The event as published, byte for byte the same at every sending.
-
-
-class ReceiptOutcome(StrEnum):
-    """What the inventory did with an event."""
-
-    APPLIED = "applied"
-    DUPLICATE = "duplicate"
-    REFUSED = "refused"
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """The inventory's answer to one event, sent after its commit."""
-
-    event_id: str
-    outcome: ReceiptOutcome
-    reasons: tuple[str, ...] = ()
-    handled: int = 0  # The last number of this device that the inventory has handled; 0 where it does not say.
-    latest: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
-    """The event of that number as the inventory has it, where it shows one."""
-
-    @property
-    def turned_down(self) -> bool:
-        """Whether the entry is of no avail: refused, or there already by somebody else's doing, with a reason for it.
-
-        A duplicate without a reason is this very event, which came twice because a receipt was lost: it counts.
-        """
-        return bool(self.reasons) and self.outcome is not ReceiptOutcome.APPLIED
 
 
 class ReviewState(StrEnum):

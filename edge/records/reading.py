@@ -8,7 +8,28 @@ from decimal import Decimal
 from enum import StrEnum
 
 from edge.records.command import Command
-from edge.records.sound import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a reading took from a paid service, as the service counted it."""
+
+    client: str  # Which configured client was asked.
+    model: str
+    text_tokens_in: int = 0
+    audio_tokens_in: int = 0
+    tokens_out: int = 0
+    audio_seconds: float = 0.0  # For services that charge by the minute.
+    request_id: str | None = None  # What the service calls the request: for its support.
+    cost_usd: float | None = None  # By the prices in the settings; None where no price is set.
+
+
+class Expectation(StrEnum):
+    """What to expect of an operator who pauses, judged by what was said so far."""
+
+    FINISHED = "finished"  # The form is complete, and what was said last can hardly go on.
+    EITHER = "either"  # Nothing tells: the usual pause decides.
+    MORE = "more"  # It ends in the middle of a number or a field, or before the entry is whole.
 
 
 @dataclass(frozen=True, slots=True)

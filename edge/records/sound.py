@@ -46,27 +46,6 @@ class Acoustics:
         return self.level_db - 10 * math.log10(1 + 10 ** (self.snr_db / 10))
 
 
-QUIET_DB = -40.0  # Dictation into a headset is at -30 to -12 dBFS.
-LOUD_DB = -6.0  # Louder, and the next shout is clipped.
-NOISY_DB = 12.0  # A headset's boom 2 cm from the mouth gives 20 dB and more amid machines.
-"""From here on somebody is told that the voice is too quiet, too loud, or hardly stands out from what surrounds it: who
-wears it by `dockvoice audio test`, the office by the console."""
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What a reading took from a paid service, as the service counted it."""
-
-    client: str  # Which configured client was asked.
-    model: str
-    text_tokens_in: int = 0
-    audio_tokens_in: int = 0
-    tokens_out: int = 0
-    audio_seconds: float = 0.0  # For services that charge by the minute.
-    request_id: str | None = None  # What the service calls the request: for its support.
-    cost_usd: float | None = None  # By the prices in the settings; None where no price is set.
-
-
 class Closing(StrEnum):
     """Why an utterance was closed."""
 
@@ -75,14 +54,6 @@ class Closing(StrEnum):
     BROKEN_OFF = "broken_off"
     """Sound was lost, or the microphone ended, while somebody spoke: the end, or the beginning, was not heard."""
     SOURCE_ENDED = "source_ended"  # The recording ended, and with it what was said in it.
-
-
-class Expectation(StrEnum):
-    """What to expect of an operator who pauses, judged by what was said so far."""
-
-    FINISHED = "finished"  # The form is complete, and what was said last can hardly go on.
-    EITHER = "either"  # Nothing tells: the usual pause decides.
-    MORE = "more"  # It ends in the middle of a number or a field, or before the entry is whole.
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ UNSEEN = (
     r"\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
 """What Unicode calls Default_Ignorable_Code_Point: nothing of it is seen where a font does not know it. Blanks without
-a width, joiners, variation selectors, tags. Devices of earlier versions sent them; no name has one."""
+a width, joiners, variation selectors, tags. Events may hold them; no name has one."""
 
 UNSAFE = CONTROLS + UNSEEN
 

@@ -13,7 +13,6 @@ from typing import Any
 from sqlalchemy import Connection, column, select, table, text, tuple_
 
 from edge.hash_chain import parsed
-from edge.records.strict_json import shallow
 from inventory.api.asking import Cursor, Limit, Query, Site, cursor, mark
 from inventory.api.enquiry import Answer, Endpoint, Enquiry
 from inventory.api.entries import next_page
@@ -55,8 +54,7 @@ def arrived(of: Enquiry) -> Answer:
 
 
 def _told(row: Any) -> ToldArrival:
-    event = shallow(parsed(row.body))  # what an earlier version applied may be deeper than JSON is written here
-    return ToldArrival(arrival=row.arrival, received_at=row.received_at, event=event)
+    return ToldArrival(arrival=row.arrival, received_at=row.received_at, event=parsed(row.body))
 
 
 def horizon(of: Enquiry) -> int | None:

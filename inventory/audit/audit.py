@@ -86,7 +86,7 @@ class Report:
         whose, names = ("events that hold", "signed with") if self.checked else ("links that hold", "names key")
         yield f"{self.site}/{self.device}: {whose}: {self.events}"
         for span in self.spans:
-            yield f"  {span.first} to {span.last}: {f'{names} {span.keyid}' if span.keyid else 'not signed'}"
+            yield f"  {span.first} to {span.last}: {names} {span.keyid}"
         if self.refused:
             yield f"  refused, so that no entry was made of them: {_numbers(self.refused)}"
         for one in self.acknowledged:
@@ -122,15 +122,14 @@ def verify(
     keys: Mapping[str, PublicKey] | None,
     tell: Callable[[int], None] = lambda _: None,
     *,
-    unsigned_until: int = 0,
     known: KnownFaults | None = None,
 ) -> Report:
     """Follow the events of a device from the first one until something is wrong that is not known, or to the last one.
 
-    `keys` are the keys that may have signed, by key id; None leaves the signatures unchecked. `unsigned_until` is the
-    last event from before events were signed. `tell` hears after each event how many hold. Raises Unavailable.
+    `keys` are the keys that may have signed, by key id; None leaves the signatures unchecked. `tell` hears after
+    each event how many hold. Raises Unavailable.
     """
-    return _Audit(store, of, keys, unsigned_until, known or KnownFaults((), {})).made(tell)
+    return _Audit(store, of, keys, known or KnownFaults((), {})).made(tell)
 
 
 class _Audit:
@@ -141,13 +140,12 @@ class _Audit:
         store: Store,
         of: Progress,
         keys: Mapping[str, PublicKey] | None,
-        unsigned_until: int,
         known: KnownFaults,
     ) -> None:
         self._store = store
         self._of = of
         self._checked = keys is not None
-        self._links = Chain(keys, unsigned_until)
+        self._links = Chain(keys)
         self._known = known
         self._states = _States()
         self._stock = _Stock()
@@ -396,7 +394,7 @@ def read_key(path: Path) -> PublicKey:
 
 
 def _chained(came: Came, link: str) -> Chained:
-    """The event as the chain takes it. One from before events were signed does not name what it continues."""
+    """The event as the chain takes it. What is no event any more does not name what it continues."""
     event = parsed(came.body)
     return Chained(
         sequence=came.sequence,

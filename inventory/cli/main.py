@@ -142,12 +142,6 @@ Keys = Annotated[
     Path | None,
     typer.Option("--keys", metavar="DIR", help="All public keys, *.pem, in there; unset: those enrolled here."),
 ]
-UnsignedUntil = Annotated[
-    int,
-    typer.Option(
-        "--unsigned-until", min=0, metavar="NUMBER", help="The last event from before events were signed; none else."
-    ),
-]
 
 
 @audits.command("verify", short_help="Is what each device sent still as it was signed?")
@@ -158,7 +152,6 @@ def audit_verify(
     ] = None,
     key: Key = None,
     keys: Keys = None,
-    unsigned_until: UnsignedUntil = 0,
     acknowledged: Annotated[
         Path | None, typer.Option("--acknowledged", metavar="FILE", help="What is known to be wrong.")
     ] = None,
@@ -185,7 +178,7 @@ def audit_verify(
     )
     with looking(context, config, database) as store:
         reports = [
-            _audited(store, of, known, unsigned_until, KnownFaults(words, trusted, f"{of.site}/{of.device}"))
+            _audited(store, of, known, KnownFaults(words, trusted, f"{of.site}/{of.device}"))
             for of in audit.devices(store, device)
         ]
     for report in reports:
@@ -213,7 +206,6 @@ def audit_acknowledge(
     sign: Annotated[Path, typer.Option("--sign", metavar="FILE", help="Your private key: Ed25519, PEM.")],
     key: Key = None,
     keys: Keys = None,
-    unsigned_until: UnsignedUntil = 0,
     config: Config = None,
     database: Database = None,
 ) -> None:
@@ -229,7 +221,7 @@ def audit_acknowledge(
     known = KnownFaults(words, {signer.public.keyid: signer.public}, device)
     with looking(context, config, database) as store:
         (of,) = audit.devices(store, device)
-        report = _audited(store, of, _believed(context, config, key, keys), unsigned_until, known)
+        report = _audited(store, of, _believed(context, config, key, keys), known)
     wrong = report.broken or next((Broken(number, Wrong.WITHHELD) for number in report.withheld), None)
     if wrong is None or wrong.sequence != sequence or report.found is None:
         at = "nothing is wrong" if wrong is None else f"the first thing wrong is at {wrong.sequence}"
@@ -250,16 +242,14 @@ def _believed(
     return audit.believed(key or (), keys, given_settings(context, config).keys)
 
 
-def _audited(
-    store: Store, of: Progress, believed: audit.Believed | None, unsigned_until: int, known: KnownFaults
-) -> audit.Report:
+def _audited(store: Store, of: Progress, believed: audit.Believed | None, known: KnownFaults) -> audit.Report:
     """The audit of one device, with a bar on a terminal."""
     keys = None if believed is None else believed.of(of.site, of.device)
     console = SafeConsole(stderr=True)
     with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(f"{of.site}/{of.device}", total=of.handled)
         tell = lambda done: bar.update(task, completed=done)  # noqa: E731
-        return audit.verify(store, of, keys, tell, unsigned_until=unsigned_until, known=known)
+        return audit.verify(store, of, keys, tell, known=known)
 
 
 Directory = Annotated[

@@ -61,8 +61,7 @@ def source_of(name: str) -> str:
 def planned(known: Iterable[Kept], pulled: Mapping[ReceivingPlace, Sequence[ExpectedLine]], source: str) -> Plan:
     """What of `pulled` is to be published, and which notices this `source` has withdrawn.
 
-    Notices of other sources stay as they are: those of a person, of the API and of other connectors. Of a list from
-    before sources were kept those are taken for its own that it announces now.
+    Notices of other sources stay as they are: those of a person, of the API and of other connectors.
     """
     omitted: list[Omitted] = []
     lists: dict[ReceivingPlace, Sequence[ExpectedLine]] = {}
@@ -72,8 +71,7 @@ def planned(known: Iterable[Kept], pulled: Mapping[ReceivingPlace, Sequence[Expe
     for place in {**pulled, **there}:
         lines, before = pulled.get(place, ()), there[place].expected.lines if place in there else ()
         by = dict(there[place].sources) if place in there else {}
-        news = {line.notice for line in lines}
-        ours = {line.notice for line in before if by.get(line.notice, source if line.notice in news else "") == source}
+        ours = {line.notice for line in before if by[line.notice] == source}
         others = [line for line in before if line.notice not in ours]
         own = [line for line in before if line.notice in ours and line.received and not _same(line, lines)]
         own = own if place in pulled else []
@@ -108,7 +106,7 @@ def _beside(
         if first is None:
             yield line
         elif replace(first, received=False) != line:
-            whose = by.get(first.notice, "somebody before sources were kept")
+            whose = by[first.notice]
             told = f"is announced by {whose} already, in notice {first.notice}, and stays as it is there"
             if (first.pallet, first.item) != (line.pallet, line.item):
                 told = f"notice {line.notice} is announced by {whose} already, and a notice is of one of them alone"

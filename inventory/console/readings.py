@@ -41,7 +41,7 @@ class Compared:
 
 
 def readings(review: Review) -> list[Read]:
-    """Every reading that its device tells of. Devices of earlier versions tell of none."""
+    """Every reading that its device tells of: none, where nothing was read of it."""
     told = data_of(review.body).get("readings", [])
     words = [str(one["heard"]).split() for one in told]
     return [

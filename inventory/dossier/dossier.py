@@ -24,7 +24,6 @@ from inventory.dossier.dossier_page import page
 from inventory.dossier.visits import Gathered, Visit
 from inventory.store.keys import Enrolled
 from inventory.verify_dossier import (
-    AS_SAID,
     CONTENT,
     FORMAT,
     PAGE,
@@ -117,7 +116,6 @@ def collected(
     closing = None if visit.closing is None else of.story.root(visit.closing)
     content: dict[str, Any] = {
         "dossier": FORMAT,
-        "parted_by": AS_SAID,
         "site": of.site,
         "trailer": of.trailer,
         "language": language,

@@ -89,7 +89,7 @@ class Desk:
         path = self.folder / f"{site}.{quote(trailer, safe='')[:SHOWN]}.{visit.number}.{closing}{later}.zip"
         _put(path, dossier.file)
         sha256 = hashlib.sha256(dossier.file).hexdigest()
-        self.issues.written(closing, site, trailer, path.name, sha256, version)
+        self.issues.written(closing, path.name, sha256, version)
         log.info("dossier of trailer %s, visit %d, version %d: %s", trailer, visit.number, version, path)
 
 

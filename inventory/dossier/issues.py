@@ -19,7 +19,7 @@ from inventory.forms import Roles, trailer_fields
 from inventory.records import data_of
 from inventory.store.database import in_one, reading
 from inventory.store.tables import dossiers, dossiers_looked, entries, events, said
-from inventory.verify_dossier import Json, basis_of, changes, evidence, moment
+from inventory.verify_dossier import Json, basis_of, changes, evidence
 
 At = tuple[str, str]
 """Site and number of a trailer."""
@@ -38,25 +38,22 @@ def issued(
     if visit.closing is None:
         return None
     before = _latest(transaction, visit)
-    told = _next(before, visit, content, files)
+    told = _next(before, content, files)
     kept = {"files": evidence(files), "figures": content["figures"], "issue": told}
     values = {"version": told["version"], "kept": kept, "waits": content["figures"]["reviews"]["open"]}
     its = dossiers.c.event_id == visit.closing.id
     if before is None or before.event_id != visit.closing.id:
         row = {"event_id": visit.closing.id, "site": site, "trailer": trailer, "file": "", "sha256": ""}
         transaction.execute(insert(dossiers).values(**row, **values, filed=0, written_at=now))
-    elif before.version != told["version"] or before.kept is None:
+    elif before.version != told["version"]:
         transaction.execute(update(dossiers).where(its).values(values))
     return told
 
 
-def note_filed(
-    transaction: Connection, event_id: str, site: str, trailer: str, file: str, sha256: str, version: int, now: datetime
-) -> None:
+def note_filed(transaction: Connection, event_id: str, file: str, sha256: str, version: int, now: datetime) -> None:
     """Remember what was written, so that it is not written again; another consumer may have done so first."""
     values = {"file": file, "sha256": sha256, "filed": version, "written_at": now}
-    if not transaction.execute(update(dossiers).where(dossiers.c.event_id == event_id).values(values)).rowcount:
-        transaction.execute(insert(dossiers).values(event_id=event_id, site=site, trailer=trailer, **values))
+    transaction.execute(update(dossiers).where(dossiers.c.event_id == event_id).values(values))
 
 
 def is_filed(transaction: Connection, visit: Visit, content: Json, files: Mapping[str, bytes]) -> bool:
@@ -64,7 +61,7 @@ def is_filed(transaction: Connection, visit: Visit, content: Json, files: Mappin
     before = _latest(transaction, visit)
     if before is None or visit.closing is None or before.event_id != visit.closing.id:
         return False
-    return bool(_next(before, visit, content, files)["version"] == before.filed)
+    return bool(_next(before, content, files)["version"] == before.filed)
 
 
 def _latest(transaction: Connection, visit: Visit) -> Row[Any] | None:
@@ -73,14 +70,10 @@ def _latest(transaction: Connection, visit: Visit) -> Row[Any] | None:
     return transaction.execute(wanted.limit(1)).one_or_none()
 
 
-def _next(before: Row[Any] | None, visit: Visit, content: Json, files: Mapping[str, bytes]) -> Json:
+def _next(before: Row[Any] | None, content: Json, files: Mapping[str, bytes]) -> Json:
     basis = basis_of(evidence(files))
     if before is None:
         return {"version": 1, "basis": basis, "replaces": None, "changed": None}
-    if before.kept is None:  # Written by a program that kept nothing of it but the file's hash.
-        came = [moment(one.received_at) for one in visit.said] + [moment(one.said.received_at) for one in visit.refused]
-        version = before.version + (max(came) > before.written_at)
-        return {"version": version, "basis": basis, "replaces": None, "changed": None}
     told: Json = before.kept["issue"]
     if told["basis"] == basis:
         return told
@@ -160,10 +153,10 @@ class Issues:
         with self._look() as transaction:
             return owed(transaction, roles)
 
-    def written(self, event_id: str, site: str, trailer: str, file: str, sha256: str, version: int = 1) -> None:
+    def written(self, event_id: str, file: str, sha256: str, version: int) -> None:
         """Note that this version of this closing's dossier was written."""
         with self._transaction() as transaction:
-            note_filed(transaction, event_id, site, trailer, file, sha256, version, self._now())
+            note_filed(transaction, event_id, file, sha256, version, self._now())
 
     def looked(self, roles: Roles, named: Iterable[At], *, waiting: bool) -> Looked:
         """The trailers of which something came that their dossiers may lack."""

@@ -58,7 +58,6 @@ def handle(transaction: Connection, event: Event | Unfit, clock: Callable[[], da
     became = _known(transaction, event, now) or _new(transaction, event, handled, instance, now)
     if isinstance(became, Applied) and isinstance(event, Event):
         flags.look(transaction, event, now)
-    # True of what was known, too: tables of the first version hold events beyond a refused one.
     if event.sequence == handled + 1 and not is_superseded(event.instance, instance):
         continuity.look(transaction, event, handled, now)
         handled += 1
@@ -173,8 +172,8 @@ def is_superseded(instance: str | None, known: str | None) -> bool:
     """Whether events of `instance` cannot follow those of `known`: it is older, or another one of the same age.
 
     A device's journal takes a new one, with the number after the last, each time that it is opened and written. So what
-    was restored from a copy, or runs beside one, is found out by its first event. None says nothing, as in events of
-    earlier versions.
+    was restored from a copy, or runs beside one, is found out by its first event. None says nothing: of
+    what breaks a rule it is not believed.
     """
     if instance is None or known is None or instance == known:
         return False

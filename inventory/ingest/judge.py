@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from edge.deliver.events import AMENDED, CANCELLED, REVIEW, MalformedMessage, Topics, check_event
-from edge.records import INSTANCE
+from edge.hash_chain import INSTANCE
 from inventory.forms import Forms, faults
 from inventory.records import MALFORMED, Event, Unfit
 
@@ -86,7 +86,7 @@ def _event(message: dict[str, Any], payload: bytes, sender: Topics) -> Event:
         body=payload,
         fields=_values(data["fields"]) if "fields" in data else None,
         replaces=None if naming is None else data[naming],
-        instance=message.get(INSTANCE),
+        instance=message[INSTANCE],
         answers=len(data.get("support", ())),
     )
 

@@ -68,7 +68,7 @@ def step(transaction: Connection, keys: KeyDirectory, event_id: str) -> Step | N
     kind = row.type.split(".")[2]
     proof = _proof(transaction, keys, row.site, row.device, row.sequence, said)
     at = (row.event_id, row.site, row.device, row.sequence)
-    return Step(*at, kind, row.state, shallow(said), row.received_at, (), proof)
+    return Step(*at, kind, row.state, said, row.received_at, (), proof)
 
 
 def _refused(transaction: Connection, keys: KeyDirectory, event_id: str) -> Step | None:

@@ -35,7 +35,7 @@ every ten seconds for four months, day and night. A device that truly is so far 
 
 
 class Seal(NamedTuple):
-    """What ties an event to others; None where it says nothing, as events from before they were signed."""
+    """What ties an event to others; None where it says nothing, as what was refused may."""
 
     previous: str | None
     link: str | None

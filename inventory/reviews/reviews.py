@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, insert, select, update
 
 from edge.deliver.events import MalformedMessage, Topics, check_review
-from edge.records import INSTANCE
+from edge.hash_chain import INSTANCE
 from inventory.records import Applied, Duplicate
 from inventory.store.tables import reviews
 

@@ -32,7 +32,7 @@ class Kept:
 
     expected: ExpectedList
     sent: bool
-    sources: Mapping[str, str] = field(default_factory=dict)  # Who published each notice; of old lists nobody knows.
+    sources: Mapping[str, str] = field(default_factory=dict)  # Who published each notice.
 
 
 class ExpectedLists:
@@ -96,7 +96,7 @@ def replaced(
     made = _written(transaction, ExpectedList(site, place, _next(before, now), marked), since)
     values = {"site": site, "place": str(place), "version": made.version, "written_at": now}
     transaction.execute(insert(announced).values(**values, lines=[asdict(line) for line in marked]))
-    named = {line.notice: sources if isinstance(sources, str) else sources.get(line.notice) for line in marked}
+    named = {line.notice: sources if isinstance(sources, str) else sources[line.notice] for line in marked}
     transaction.execute(update(expected).where(*_of(site, place)).values(sources=named))
     return made
 
@@ -122,7 +122,7 @@ def kept(transaction: Connection, site: str | None = None, place: ReceivingPlace
     wanted = wanted if site is None else wanted.where(expected.c.site == site)
     wanted = wanted if place is None else wanted.where(expected.c.place == str(place))
     rows = transaction.execute(wanted)
-    return [Kept(_list(row), row.sent, {of: one for of, one in (row.sources or {}).items() if one}) for row in rows]
+    return [Kept(_list(row), row.sent, row.sources) for row in rows]
 
 
 def note_sent(transaction: Connection, lists: Iterable[ExpectedList]) -> None:
@@ -182,7 +182,7 @@ def _written(transaction: Connection, one: ExpectedList, since: datetime) -> Exp
     lines = [asdict(line) for line in one.lines]
     values = {"version": one.version, "lines": lines, "since": since, "sent": False}
     if not transaction.execute(update(expected).where(*_of(one.site, one.place)).values(values)).rowcount:
-        transaction.execute(insert(expected).values(site=one.site, place=str(one.place), **values))
+        transaction.execute(insert(expected).values(site=one.site, place=str(one.place), sources={}, **values))
     return one
 
 

@@ -11,9 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from edge.config import VoiceLanguage
 from edge.deliver.events import MalformedMessage
 from edge.deliver.signed import LARGEST, MOST_OPERATORS, read_roster, size_of_roster
+from edge.forms.spoken.language import LANGUAGES
 from edge.hash_chain import PublicKey
 from edge.records import Operator, Roster
 from inventory.site.master_kinds import Kind
@@ -25,7 +25,6 @@ COLUMNS = ("name", "number", "spoken", "language", "forms")
 BETWEEN = ";"  # What parts several names, or forms, in one cell.
 NUMBER = re.compile(r"[0-9]{2,6}")  # One digit is heard in any noise, and more than six nobody says without a slip.
 MOST_SPOKEN = 5
-LANGUAGES = tuple(language.value for language in VoiceLanguage)
 
 
 def _cell(name: str, value: Any) -> Any:

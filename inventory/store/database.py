@@ -216,8 +216,9 @@ def _see_version(transaction: Connection, url: URL, *, create: bool) -> None:
             f"{shown(url)}: its tables are of version {version}; `dockvoice inventory` brings them up to date"
         )
     elif version != VERSION:
+        unreleased = "from before 1.0, " if version < FIRST else ""
         raise Misconfigured(
-            f"{shown(url)}: its tables are of version {version}, this program's of {VERSION}; "
+            f"{shown(url)}: its tables are of version {version}, {unreleased}this program's of {VERSION}; "
             "run the dockvoice that made them, or give another database"
         )
 

@@ -33,9 +33,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from edge.records.instants import in_utc
 
-FIRST = 1  # The version that applied events as they came, in any order.
+FIRST = 15  # That of 1.0. Programs that were never released made tables of lower ones.
 
-VERSION = 14
+VERSION = 15
 """Of the tables below. Raised with every change to them, so that an old program never writes into newer ones. How those
 of an earlier version become these is in revisions/versions, a file for each."""
 
@@ -97,9 +97,8 @@ events = Table(
     # As it was received, byte for byte: what the device's audit chain is computed over.
     Column("body", Text, nullable=False),
     Column("received_at", Moment, nullable=False, index=True),
-    # The order in which the events were applied; the time does not tell it, for a clock can be set back. The default is
-    # for upgraded tables: without one, SQLite adds no column to a table that has rows.
-    Column("arrival", BigInteger, nullable=False, server_default=text("0")),
+    # The order in which the events were applied; the time does not tell it, for a clock can be set back.
+    Column("arrival", BigInteger, nullable=False),
     # A device counts its events: the same number on another event means a copied or an emptied journal.
     UniqueConstraint("site", "device", "sequence", name="one_event_per_sequence"),
 )
@@ -147,9 +146,9 @@ entries = Table(
     Column("state", Text, nullable=False),
     Column("replaces", Text, ForeignKey("entries.event_id")),
     # Copied from the event, so that a list that shows the latest of a hundred thousand reads no more than it shows.
-    Column("arrival", BigInteger, nullable=False, server_default=text("0")),
+    Column("arrival", BigInteger, nullable=False),
     # How often its operator had to say something besides: answers to questions, and corrections.
-    Column("answers", Integer, nullable=False, server_default=text("0")),
+    Column("answers", Integer, nullable=False),
     CheckConstraint("state IN ('current', 'amended', 'cancelled')", name="known_state"),
 )
 
@@ -227,9 +226,7 @@ expected = Table(
     Column("lines", Json, nullable=False),  # None: it is withdrawn.
     Column("since", Moment, nullable=False),  # What came before that was no receipt of these.
     Column("sent", Boolean, nullable=False),  # Whether the broker took this version.
-    Column(
-        "sources", Json
-    ),  # Who published each notice: `expect`, `api`, `connect NAME`; None: from before that was kept.
+    Column("sources", Json, nullable=False),  # Who published each notice: `expect`, `api`, `connect NAME`.
 )
 
 announced = Table(
@@ -242,7 +239,7 @@ announced = Table(
     Column("version", BigInteger, primary_key=True),
     Column("lines", Json, nullable=False),
     Column("written_at", Moment, nullable=False),
-    Column("body", Text),  # As it was signed first; None: from before lists were kept so, or nobody has signed it.
+    Column("body", Text),  # As it was signed first; None: nobody has signed it yet.
     Column("public_key", Text),  # Whose signature that is, in hex.
 )
 
@@ -256,10 +253,10 @@ dossiers = Table(
     Column("file", Text, nullable=False),  # That the inventory has written by itself; "": none, somebody asked for one.
     Column("sha256", Text, nullable=False),
     Column("written_at", Moment, nullable=False),
-    Column("version", Integer, nullable=False, server_default=text("1")),
-    Column("filed", Integer, nullable=False, server_default=text("1")),  # The version of that file; 0: there is none.
-    Column("waits", Integer, nullable=False, server_default=text("0")),  # How much a person was left to decide then.
-    Column("kept", Json),  # What it rests on, and what it comes to; None: an earlier program wrote it.
+    Column("version", Integer, nullable=False),
+    Column("filed", Integer, nullable=False),  # The version of that file; 0: there is none.
+    Column("waits", Integer, nullable=False),  # How much a person was left to decide then.
+    Column("kept", Json, nullable=False),  # What it rests on, and what it comes to.
     Index("dockvoice_dossiers_of_trailer", "trailer", "site"),
 )
 

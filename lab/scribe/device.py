@@ -16,7 +16,7 @@ from edge.agree.dialogue.questions import Question
 from edge.agree.dialogue.session import Manner
 from edge.agree.dialogue.table import State
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
-from edge.deliver.events import recorded
+from edge.deliver.device_events import recorded
 from edge.keep.journal import Journal
 from edge.records import FieldValue, Receipt
 from edge.records.speech import Prompt, Say

@@ -24,6 +24,9 @@ TOPICS = Topics("dockvoice", SITE, DEVICE)
 OWED = 100
 """Events that are sent at once: more than a trailer makes between two pallets."""
 
+ONE_LIFE = "1-0123456789abcdef"
+"""Of the journal of the other device."""
+
 
 @cache
 def _forms() -> Forms:
@@ -51,7 +54,8 @@ class Tables:
         for number, fields in enumerate(entries, 1):
             name, now = str(uuid.uuid4()), datetime.now(UTC)
             body = json.dumps({"id": name}).encode()
-            self._store.apply(Event(name, SITE, "dock-2", number, RECORDED, self._form, name, now, None, body, fields))
+            made = Event(name, SITE, "dock-2", number, RECORDED, self._form, name, now, None, body, fields, ONE_LIFE)
+            self._store.apply(made)
         self._publish()
 
     def deliver(self) -> None:

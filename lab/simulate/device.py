@@ -19,7 +19,8 @@ import uuid_utils
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge import config
-from edge.deliver.events import EARLY, UNTRUSTED, Early, Topics, encode, recorded, status
+from edge.deliver.device_events import recorded
+from edge.deliver.events import EARLY, UNTRUSTED, Early, Topics, encode, status
 from edge.deliver.relay import Alarm, Command, DeadLetter, Publish, Relay, Reopen, Sent, Settle, WantLast, WantRows
 from edge.hash_chain import CHAIN, GENESIS, Signer, sealed
 from edge.records import Act, Entry, FieldReading, Minted, OutboxRow, Reading, Receipt, ReceiptOutcome, Word

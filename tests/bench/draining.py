@@ -19,7 +19,7 @@ import psutil
 
 from edge.agent.delivery import Delivery
 from edge.config import Deliver, Mqtt, Settings
-from edge.deliver.events import recorded
+from edge.deliver.device_events import recorded
 from edge.keep.journal_thread import JournalThread
 from edge.records import Entry, Minted
 from tests.inventory import RunningInventory

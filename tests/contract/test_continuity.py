@@ -8,6 +8,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
+from sqlalchemy import delete
 
 from edge import hash_chain
 from edge.hash_chain import GENESIS
@@ -15,6 +16,7 @@ from inventory.queries import fleet
 from inventory.records import Applied, Applying, Early, Event, Held
 from inventory.repository import Store
 from inventory.reviews.flags import FlagState
+from inventory.store.tables import entries, events
 from tests.databases import Read
 from tests.dictated import KEY, cancelled, identity, recorded
 
@@ -107,9 +109,12 @@ def test_the_first_event_continues_the_beginning(url: str, event: Read) -> None:
 
 @each_way
 def test_what_is_not_known_of_the_event_before_says_nothing(url: str, event: Read, apply: Apply) -> None:
-    """From before events were signed, or deleted by the site."""
+    """The site has deleted it."""
     with closing(Store.open(url)) as store:
         assert apply(store, [event(recorded(1))]) == [Applied()]
+        with store.engine.begin() as transaction:
+            for table in (entries, events):
+                transaction.execute(delete(table))
         assert apply(store, [event(one) for one in chained([recorded(2)], link="b" * 64)]) == [Applied()]
         assert store.flags.all(every=True) == []
 

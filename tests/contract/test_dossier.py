@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, text, update
+from sqlalchemy import delete, update
 
 from edge.records import PlaceKind, ReceivingPlace
+from inventory.dossier.dossier import collected
 from inventory.queries.trailers import latest
-from inventory.repository import Store
 from inventory.store.tables import announced, dossiers, entries
-from inventory.verify_dossier import CONTENT, PAGE, Check, parsed, read_events, unpacked
+from inventory.verify_dossier import CONTENT, PAGE, Check, parsed, unpacked
 from tests.trailer import INVENTORY, SITE, Dock, line, scene
 
 KEYID = INVENTORY.public.keyid
@@ -139,19 +138,13 @@ def test_each_list_is_kept_as_it_was_signed_first(dock: Dock) -> None:
     assert made.content["figures"]["missing"] == {"CS": 24}
 
 
-def test_lists_from_before_they_were_kept_are_there_without_a_signature(url: str, dock: Dock) -> None:
+def test_a_list_that_nobody_has_signed_yet_is_there_without_a_signature(dock: Dock) -> None:
     dock.announce(line("1"))
     with dock.store.engine.begin() as transaction:
-        transaction.execute(text("DROP TABLE dockvoice_announced"))
-        transaction.execute(text("DROP TABLE dockvoice_dossiers"))
-        transaction.execute(text("UPDATE dockvoice_inventory SET version = 6"))
-    with closing(Store.open(url)) as upgraded:
-        gathered = upgraded.issues.gather(SITE, "5501", dock.roles)
-    assert [one.public_key for one in gathered.lists] == [None]
+        transaction.execute(update(announced).values(body=None, public_key=None))
+    assert [one.public_key for one in dock.gathered().lists] == [None]
     faults = Check(dock.dossier().file, KEYID).faults
-    assert [fault.split(": ", 1)[1] for fault in faults] == [
-        "it carries no signature: it is from before lists were kept with theirs"
-    ]
+    assert [fault.split(": ", 1)[1] for fault in faults] == ["it carries no signature"]
 
 
 def test_a_dossier_is_owed_for_each_closing_once(dock: Dock) -> None:
@@ -161,8 +154,12 @@ def test_a_dossier_is_owed_for_each_closing_once(dock: Dock) -> None:
     dock.hear(taken_back, two.cancel(taken_back), one.record("close-trailer", trailer="77"))
     owed = dock.store.issues.owed(dock.roles)
     assert [(site, trailer) for site, trailer, _ in owed] == [(SITE, "5501"), (SITE, "77")]
+    gathered = dock.gathered()
+    (visit,) = gathered.visits()
+    dock.store.issues.issued(SITE, "5501", visit, *collected(visit, gathered, [], "en"))
+    assert dock.store.issues.owed(dock.roles) == owed
     for _ in range(2):  # another consumer may have written it
-        dock.store.issues.written(owed[0][2], SITE, "5501", "a.zip", "0" * 64)
+        dock.store.issues.written(owed[0][2], "a.zip", "0" * 64, 1)
     assert dock.store.issues.owed(dock.roles) == owed[1:]
     with dock.store.engine.begin() as transaction:
         transaction.execute(delete(dossiers))
@@ -320,12 +317,3 @@ def test_a_question_that_stays_open_over_the_closing_parts_nothing(dock: Dock) -
     dock.hear(one.record("close-trailer", trailer="5501", data=closing_said))
     (visit,) = dock.gathered().visits()
     assert [said.number for said in visit.said] == [1, 2]
-
-
-def test_a_dossier_from_before_is_held_to_the_rule_of_its_time(dock: Dock) -> None:
-    decided_late(dock)
-    content = dock.dossier().content
-    assert [one.as_recorded for one in read_events(content, unpacked(dock.dossier().file))] == [False] * 3
-    del content["parted_by"]
-    first, closing, decided = read_events(content, unpacked(dock.dossier().file))
-    assert (first.before(closing), decided.before(closing)) == (True, False)

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, select, text
 
-from edge.deliver.events import withheld
+from edge.deliver.device_events import withheld
 from inventory.records import Applied, Applying, Became, Duplicate, Early, Event, Held, Refused, Unfit
 from inventory.repository import Store
 from inventory.store.tables import events, metadata, rejected, stock_moves, versions
@@ -329,15 +329,3 @@ def test_moves_sum_up_to_what_stands(store: Store, event: Read, at_once: bool) -
         (-5, False),
     ]
     assert {row.location for row in rows} == {"B"}
-
-
-def test_tables_from_before_moves_get_those_of_the_entries_that_are_there(url: str, store: Store, event: Read) -> None:
-    for message in (recorded(1), amended(2, 1, quantity=7), recorded(3, pallet_id="99"), cancelled(4, 3)):
-        store.apply(event(message))
-    kept = tables(store)["stock_moves"]
-    with store.engine.begin() as transaction:
-        stock_moves.drop(transaction)
-        transaction.execute(update(versions).values(version=11))
-    with closing(Store.open(url)) as upgraded:
-        assert tables(upgraded)["stock_moves"] == kept
-        assert len(kept) == 5

@@ -93,9 +93,8 @@ def test_a_copy_of_what_takes_no_number_is_kept_with_its_reason_once(store: Stor
     ]
 
 
-def of(instance: str | None, numbers: Iterable[int]) -> list[dict[str, object]]:
-    made = {} if instance is None else {"instance": instance}
-    return [recorded(number) | made for number in numbers]
+def of(instance: str, numbers: Iterable[int]) -> list[dict[str, object]]:
+    return [recorded(number) | {"instance": instance} for number in numbers]
 
 
 A, B, C = "1-000000000000000a", "2-000000000000000b", "2-000000000000000c"
@@ -104,13 +103,11 @@ A, B, C = "1-000000000000000a", "2-000000000000000b", "2-000000000000000c"
 @pytest.mark.parametrize(
     ("lives", "last"),
     [
-        ([of(None, [1]), of(A, [2]), of(B, [3])], Applied()),
         ([of(A, [1]), of(B, [2]), of(B, [3])], Applied()),
         ([of(A, [1]), of(B, [2]), of(A, [3])], Refused(("another_instance",))),
         ([of(A, [1]), of(B, [2]), of(C, [3])], Refused(("another_instance",))),
         ([of(A, [1]), of(B, [2]), of(C, [9])], Refused(("another_instance",))),
         ([of(A, [1]), of(B, [2]), of(B, [9])], Early(expected=3)),
-        ([of(A, [1]), of(B, [2]), of(None, [3])], Applied()),
     ],
 )
 def test_only_the_journal_that_went_on_last_goes_on(

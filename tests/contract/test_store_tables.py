@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, inspect, text, update
+from sqlalchemy import inspect, text, update
 
 from edge.errors import Misconfigured, StorageFailed, Unavailable, UnreadableInput
-from inventory.records import Applied, Duplicate, Early
 from inventory.repository import Store
-from inventory.store.migrations import newest
-from inventory.store.tables import VERSION, catalogue, entries, events, flags, pallets, postings, versions
+from inventory.store.migrations import REVISIONS, newest
+from inventory.store.tables import FIRST, VERSION, versions
 from tests.databases import Read
-from tests.dictated import identity, recorded
+from tests.dictated import recorded
 from tests.postgresql import PostgreSQL
 from tests.rows import each_of
 
@@ -49,56 +47,8 @@ def test_a_new_file_that_somebody_writes_is_waited_for(tmp_path: Path) -> None:
 def test_tables_of_a_newer_version_are_left_alone(url: str, store: Store) -> None:
     with store.engine.begin() as transaction:
         transaction.execute(text("UPDATE dockvoice_inventory SET version = 99"))
-    with pytest.raises(Misconfigured, match="of version 99, this program's of 14"):
+    with pytest.raises(Misconfigured, match=f"of version 99, this program's of {VERSION}"):
         Store.open(url)
-
-
-def make_second_version(store: Store) -> None:
-    """Back to the tables of version 2, which had no order of arrival but the clock's."""
-    with store.engine.begin() as transaction:
-        for table in (catalogue, pallets, flags, postings):
-            table.drop(transaction)
-        transaction.execute(text("ALTER TABLE dockvoice_reviews DROP COLUMN told_again_at"))
-        transaction.execute(text("DROP INDEX events_as_they_arrived"))
-        transaction.execute(text("ALTER TABLE events DROP COLUMN arrival"))
-        if transaction.dialect.name == "postgresql":
-            transaction.execute(text("DROP SEQUENCE event_arrivals"))
-        transaction.execute(text("UPDATE dockvoice_inventory SET version = 2"))
-
-
-def make_first_version(store: Store) -> None:
-    """Back to the tables of version 1, which had no place for order and refusals either."""
-    make_second_version(store)
-    with store.engine.begin() as transaction:
-        for change in ("DROP TABLE devices", "DROP TABLE refused", "UPDATE dockvoice_inventory SET version = 1"):
-            transaction.execute(text(change))
-
-
-def test_tables_of_the_first_version_are_brought_up_to_date(url: str, store: Store, event: Read) -> None:
-    for number in range(1, 7):
-        store.apply(event(recorded(number)))
-    store.apply(event(recorded(1, at=("south", "dock-1"))))
-    with store.engine.begin() as transaction:
-        for table in (entries, events):
-            transaction.execute(delete(table).where(table.c.event_id == identity(1, 3)))
-    make_first_version(store)
-
-    with pytest.raises(Misconfigured, match="of version 1; `dockvoice inventory` brings them up to date"):
-        Store.open(url, create=False)
-    with closing(Store.open(url)) as upgraded:
-        ours, theirs = upgraded.progress()
-        assert (ours.handled, ours.highest, ours.missing) == (2, 6, (3, 6))
-        assert (theirs.handled, theirs.highest) == (1, 1)
-        outcomes = [upgraded.apply(event(recorded(number))) for number in (7, 3, 4, 5, 6, 7)]
-        assert outcomes == [Early(expected=3), Applied(), Duplicate(), Duplicate(), Duplicate(), Applied()]
-    with closing(Store.open(url, create=False)) as again:
-        assert again.count().rows == 8
-
-
-def test_tables_of_the_first_version_without_events_are_brought_up_to_date(url: str, store: Store) -> None:
-    make_first_version(store)
-    with closing(Store.open(url)) as upgraded:
-        assert upgraded.progress() == []
 
 
 def shape(store: Store) -> dict[str, Any]:
@@ -115,69 +65,75 @@ def shape(store: Store) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("former", [make_first_version, make_second_version])
-def test_upgraded_tables_are_shaped_as_new_ones(url: str, store: Store, former: Callable[[Store], None]) -> None:
-    new = shape(store)
-    former(store)
-    assert shape(store) != new
-    with closing(Store.open(url)) as upgraded:
-        assert shape(upgraded) == new
+LATER = """
+from alembic import op
+from sqlalchemy import text
+
+revision, down_revision = "16", "15"
 
 
-def test_consumers_that_start_together_bring_tables_up_to_date_once(url: str, store: Store, event: Read) -> None:
+def upgrade():
+    transaction = op.get_bind()
+    transaction.execute(text("ALTER TABLE entries ADD COLUMN mood TEXT"))
+    transaction.execute(text("UPDATE entries SET mood = 'calm'"))
+    transaction.execute(text("CREATE TABLE moods (mood TEXT)"))
+"""
+"""A version of the tables behind that of this program."""
+
+
+@pytest.fixture
+def later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This program is the next version's."""
+    revisions = tmp_path / "revisions"
+    shutil.copytree(REVISIONS, revisions)
+    (revisions / "versions" / "v16_know_moods.py").write_text(LATER, encoding="utf-8")
+    monkeypatch.setattr("inventory.migrations.REVISIONS", revisions)
+    monkeypatch.setattr("inventory.database.VERSION", VERSION + 1)
+
+
+@pytest.mark.usefixtures("later")
+def test_tables_of_a_version_before_are_brought_up_to_date_once(url: str, store: Store, event: Read) -> None:
     store.apply(event(recorded(1)))
-    new = shape(store)
-    make_first_version(store)
-    with ThreadPoolExecutor(6) as threads:
+    with store.engine.begin() as transaction:
+        transaction.execute(update(versions).values(version=VERSION))
+    with pytest.raises(Misconfigured, match=f"of version {VERSION}; `dockvoice inventory` brings them up to date"):
+        Store.open(url, create=False)
+    with ThreadPoolExecutor(6) as threads:  # consumers that start together
         for opened in threads.map(lambda _: Store.open(url), range(6)):
             opened.close()
-    assert shape(store) == new
-    assert store.count().rows == 1
+    with closing(Store.open(url, create=False)) as again, again.engine.begin() as transaction:
+        assert transaction.execute(text("SELECT version FROM dockvoice_inventory")).all() == [(VERSION + 1,)]
+        assert transaction.execute(text("SELECT mood FROM entries")).all() == [("calm",)]
 
 
-@pytest.mark.parametrize("version", range(4, VERSION))
-def test_from_each_version_it_goes_on_to_the_newest(tmp_path: Path, version: int) -> None:
-    url = f"sqlite:///{tmp_path / 'inventory.db'}"
-    with closing(Store.open(url)) as store, store.engine.begin() as transaction:
-        transaction.execute(update(versions).values(version=version))
-    Store.open(url).close()
-    with closing(Store.open(url, create=False)) as store, store.engine.begin() as transaction:
-        assert transaction.execute(text("SELECT version FROM dockvoice_inventory")).all() == [(VERSION,)]
-
-
-def test_the_version_of_the_tables_is_that_of_the_last_revision() -> None:
-    assert newest() == VERSION
-
-
+@pytest.mark.usefixtures("later")
 def test_an_upgrade_that_fails_changes_nothing(url: str, store: Store) -> None:
-    make_second_version(store)
-    with store.engine.begin() as transaction:  # somebody's own table where version 8 makes one
-        transaction.execute(text("DROP TABLE dockvoice_said"))
-        transaction.execute(text("CREATE TABLE dockvoice_said (note TEXT)"))
+    with store.engine.begin() as transaction:
+        transaction.execute(update(versions).values(version=VERSION))
+        transaction.execute(text("CREATE TABLE moods (theirs TEXT)"))
     before = shape(store)
     with pytest.raises((Misconfigured, Unavailable)):
         Store.open(url)
     assert shape(store) == before
-    with pytest.raises(Misconfigured, match="of version 2;"):
+    with pytest.raises(Misconfigured, match=f"of version {VERSION};"):
         Store.open(url, create=False)
 
 
-def test_tables_of_the_second_version_are_put_in_order_and_go_on_from_there(url: str, event: Read) -> None:
-    noon = datetime(2026, 11, 20, 12, tzinfo=UTC)
-    came = [("dock-3", 1, 0), ("dock-4", 1, 1), ("dock-3", 2, 9), ("dock-3", 3, 4), ("dock-4", 2, 6)]
-    times = [noon]
-    with closing(Store.open(url, now=lambda: times[0])) as store:
-        for device, number, minute in came:
-            times[:] = [noon + timedelta(minutes=minute)]
-            assert store.apply(event(recorded(number, at=("north", device)))) == Applied()
-        make_second_version(store)
-    with pytest.raises(Misconfigured, match="of version 2; `dockvoice inventory` brings them up to date"):
-        Store.open(url, create=False)
-    with closing(Store.open(url, now=lambda: noon)) as upgraded:
-        assert upgraded.apply(event(recorded(3, at=("north", "dock-4")))) == Applied()
-        rows = [(row.device, row.sequence) for row in upgraded.rows()]
-    # Number 3 of dock-3 was handled after number 2, whatever the clock said.
-    assert rows == [("dock-3", 1), ("dock-4", 1), ("dock-4", 2), ("dock-3", 2), ("dock-3", 3), ("dock-4", 3)]
+@pytest.mark.parametrize("create", [True, False])
+@pytest.mark.parametrize("version", [1, FIRST - 1])
+def test_tables_that_no_release_made_are_left_alone(url: str, store: Store, version: int, create: bool) -> None:
+    before = shape(store)
+    with store.engine.begin() as transaction:
+        transaction.execute(update(versions).values(version=version))
+    with pytest.raises(Misconfigured, match=f"of version {version}, from before 1.0, .*run the dockvoice that made"):
+        Store.open(url, create=create)
+    assert shape(store) == before
+    with store.engine.begin() as transaction:
+        assert transaction.execute(text("SELECT version FROM dockvoice_inventory")).all() == [(version,)]
+
+
+def test_the_version_of_the_tables_is_that_of_the_last_revision() -> None:
+    assert newest() == VERSION
 
 
 def test_tables_of_somebody_else_are_left_alone(url: str, store: Store) -> None:

@@ -9,7 +9,7 @@ from datetime import UTC
 from functools import partial
 from time import monotonic, sleep
 
-from edge.deliver.events import withheld
+from edge.deliver.device_events import withheld
 from inventory.records import Applied, Applying, Counts, Duplicate, Early, Event, Refused, Unfit
 from inventory.repository import Store
 from tests.databases import Read

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from edge.agree.dialogue.table import State
-from edge.deliver.events import recorded
+from edge.deliver.device_events import recorded
 from edge.keep.journal import Journal
 from edge.records import Act
 from lab.desk import Talk

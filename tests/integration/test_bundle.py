@@ -10,7 +10,6 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -56,7 +55,7 @@ def commit(journal: Journal, number: int, **beside: object) -> None:
 @pytest.fixture
 def whole(journal: Journal, tmp_path: Path) -> Path:
     path = tmp_path / "whole.zip"
-    assert export(journal.trail, journal.trail.events(), path) == Bundled(events=3, unsigned=0, silent=0)
+    assert export(journal.trail, journal.trail.events(), path) == Bundled(events=3, silent=0)
     return path
 
 
@@ -204,7 +203,7 @@ def test_a_recording_that_is_not_there_any_more_is_told(
     first, second, _ = journal.trail.events()
     (journal.directory / second.audio_path).unlink()
     path = tmp_path / "silent.zip"
-    assert export(journal.trail, [first, second], path) == Bundled(events=2, unsigned=0, silent=1)
+    assert export(journal.trail, [first, second], path) == Bundled(events=2, silent=1)
     checked = check(path, keyid)
     assert (checked.returncode, checked.stdout) == (0, "1 holds\n2 holds, without its recording\n")
 
@@ -239,15 +238,6 @@ def test_the_recordings_of_answers_are_in_it_and_are_checked(
             True,
             "4 the recording of an answer or a correction was altered\n",
         )
-
-
-def test_unsigned_events_are_left_out(journal: Journal, tmp_path: Path) -> None:
-    first, second, _ = journal.trail.events()
-    as_before = {name: value for name, value in first.event.items() if name != hash_chain.SIGNATURE}
-    trail = [replace(first, event=as_before), second]
-    assert export(journal.trail, trail, tmp_path / "signed.zip") == Bundled(events=1, unsigned=1, silent=0)
-    assert EVENT in parts(tmp_path / "signed.zip")
-    assert "0000000001/event.json" not in parts(tmp_path / "signed.zip")
 
 
 def test_nothing_in_a_bundle_steers_the_terminal(whole: Path, keyid: str, check: Check, tmp_path: Path) -> None:

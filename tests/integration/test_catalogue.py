@@ -79,7 +79,7 @@ class InMemory:
     def __init__(self, made: Path, opened: ExitStack) -> None:
         memory = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
         database = opened.enter_context(closing(memory))
-        database.executescript((Path(journal_database.__file__).parent / "migrations" / "17_catalogue.sql").read_text())
+        database.executescript((Path(journal_database.__file__).parent / "migrations" / "01_tables.sql").read_text())
         self.catalogue = SignedLists(JournalDatabase(database, made), "catalogue")
 
     def now(self, work: Callable[[Any], Any]) -> Any:

@@ -23,7 +23,8 @@ from edge.agent.review_delivery import renderer
 from edge.config import Deliver, Keep, Mqtt, Settings
 from edge.deliver.clip_relay import AHEAD
 from edge.deliver.clips import CHUNK, ClipChunk, ClipOffered, chunks_of, clip_message
-from edge.deliver.events import Topics, recorded
+from edge.deliver.device_events import recorded
+from edge.deliver.events import Topics
 from edge.deliver.mqtt import Delivered, Session, SessionEvent
 from edge.deliver.signed import ClipRequest, signed_clip_request
 from edge.hash_chain import Signer

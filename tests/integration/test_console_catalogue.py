@@ -155,7 +155,7 @@ def test_what_devices_would_refuse_is_refused_at_the_import_with_its_line(
         changed = send(browser, "/catalogue/edit", **DOCKS, key="", cell_value="N1", cell_spoken="north one")
         assert changed.status_code == 409
         assert told in changed.text
-        # Made by an earlier program, or before a form was changed: it is not published either.
+        # Made before a form was changed: it is not published either.
         site.store.catalogue("north").put(
             "docks", [("", {"value": "N1", "spoken": "north one"})], "ana", "x", "old.csv"
         )

@@ -141,7 +141,7 @@ def test_how_the_wearer_is_heard_is_judged_by_level_and_by_what_surrounds_him(si
             "loud": ({"level_db": -5, "noise_db": -50}, "too_loud"),
             "its gate is closed between words": ({"level_db": -24}, "well"),
             "only talk beside it": ({"noise_db": -50}, None),
-            "an earlier version": ({}, None),
+            "neither": ({}, None),
         },
         judged,
     )

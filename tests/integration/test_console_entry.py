@@ -107,7 +107,7 @@ INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\U000e0000
 
 
 def test_what_turns_the_direction_of_writing_or_is_not_seen_is_written_out_on_every_page(site: Console) -> None:
-    """Devices of earlier versions send it, and so may whoever has a key."""
+    """Whoever has a key may send it."""
     event = recorded(1)
     event["data"] |= {"operator": "op\u200b-17", "further": "742 \u202e247"}
     event["data"]["reading"] |= {"interpreter": "a\U000e0041b", "heard": {"dock": "bee\u2060"}}

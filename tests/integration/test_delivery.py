@@ -18,7 +18,8 @@ from edge.agent import conditions
 from edge.agent.conditions import Conditions
 from edge.agent.delivery import Delivery
 from edge.config import Deliver, Mqtt, Settings, SettleBy
-from edge.deliver.events import Topics, encode, presence, read_status, receipt, recorded, timestamp, untrusted
+from edge.deliver.device_events import recorded
+from edge.deliver.events import Topics, encode, presence, read_status, receipt, timestamp, untrusted
 from edge.deliver.mqtt import Acknowledged, Delivered, Session, SessionEvent
 from edge.deliver.signed import ReviewDecision, signed_decision
 from edge.keep import device_key

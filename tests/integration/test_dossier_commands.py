@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from sqlalchemy import null, update
+from sqlalchemy import update
 from typer.testing import CliRunner, Result
 
 from edge.errors import DockvoiceError
@@ -22,7 +22,7 @@ from inventory.cli.main import commands
 from inventory.dossier.dossier import made
 from inventory.dossier.dossier_desk import LOOK_S, RETRY_S, Desk, DossierWriter
 from inventory.store.keys import KeyDirectory
-from inventory.store.tables import dossiers, events
+from inventory.store.tables import events
 from inventory.verify_dossier import Check, Json, parsed
 from tests.rows import every
 from tests.trailer import INVENTORY, Dock, line, scene
@@ -310,24 +310,6 @@ def test_whoever_asks_gets_the_version_that_the_visit_is_at(desk: Desk, dock: Do
     assert desk.write_owed() == 0
     (written,) = desk.folder.iterdir()
     assert read(written).dossier["issue"] == read(tmp_path / "c.zip").dossier["issue"]
-
-
-def test_what_an_earlier_program_wrote_is_written_anew_only_for_something_new(desk: Desk, dock: Dock) -> None:
-    said, _ = decided(dock)
-    desk.write_owed()
-    with dock.store.engine.begin() as transaction:
-        transaction.execute(update(dossiers).values(kept=null()))
-    dock.clock.on()
-    dock.hear(dock.boxes[1].record(pallet_id="1", quantity=1, uom="CS", trailer="5501"))  # the next visit
-    assert desk.write_owed() == 0
-    assert len(list(desk.folder.iterdir())) == 1
-    with dock.store.engine.begin() as transaction:
-        transaction.execute(update(dossiers).values(kept=null()))
-    dock.clock.on()
-    dock.hear(dock.boxes[0].amend(said, quantity=23))
-    assert desk.write_owed() == 0
-    (second,) = desk.folder.glob("*.v2.zip")
-    assert (read(second).dossier["issue"]["replaces"], read(second).dossier["issue"]["changed"]) == (None, None)
 
 
 def test_a_version_that_its_maker_altered_is_named(desk: Desk, dock: Dock) -> None:

@@ -24,7 +24,7 @@ import pytest
 
 from edge.agent.delivery import Delivery
 from edge.config import Deliver, Mqtt, Settings, SettleBy
-from edge.deliver.events import recorded
+from edge.deliver.device_events import recorded
 from edge.deliver.mqtt import Session
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread

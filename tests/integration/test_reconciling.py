@@ -15,7 +15,7 @@ import pytest
 
 from edge.agent.delivery import Reconciled, reconcile
 from edge.config import Deliver, Mqtt, Settings, SettleBy
-from edge.deliver.events import recorded
+from edge.deliver.device_events import recorded
 from edge.errors import Misconfigured
 from edge.keep.device_key import KEY
 from edge.keep.journal import Journal

@@ -17,7 +17,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from edge.cli.main import JOINING
+from edge.cli.main import COMMANDS
 from edge.forms.spoken import LANGUAGES
 from hatch_build import PARTS
 
@@ -259,4 +259,4 @@ def test_the_others_join_the_command(joined: Path, run: Run) -> None:
         "print(*(one.name for one in entry_points(group='dockvoice.commands') if one.load()))"
     )
     loaded = subprocess.run([joined / "bin" / "python", "-I", "-c", load], capture_output=True, text=True, check=True)
-    assert set(loaded.stdout.split()) == set(JOINING)
+    assert set(loaded.stdout.split()) == set(COMMANDS)

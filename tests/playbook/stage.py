@@ -14,7 +14,8 @@ from edge.agree.dialogue.events import Contradicted, Fate, Hardware, Link, Perso
 from edge.agree.dialogue.session import Manner
 from edge.agree.dialogue.table import AGREEING, State
 from edge.agree.expectations import Expectations
-from edge.deliver.events import check_event, recorded
+from edge.deliver.device_events import recorded
+from edge.deliver.events import check_event
 from edge.forms.model import Form
 from edge.forms.spoken.language import language_named
 from edge.keep.journal import Journal

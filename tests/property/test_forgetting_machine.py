@@ -14,7 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from edge.deliver.events import recorded
+from edge.deliver.device_events import recorded
 from edge.keep import audit
 from edge.keep.journal import Journal
 from tests.sayings import ACCEPT, entry, utterance

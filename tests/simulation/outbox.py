@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol, TypeVar
 
-from edge.deliver.events import recorded
+from edge.deliver.device_events import recorded
 from edge.hash_chain import PublicKey
 from edge.keep import device_key
 from edge.keep.journal import Journal

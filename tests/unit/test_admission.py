@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from edge.deliver.events import withheld
+from edge.deliver.device_events import withheld
 from edge.errors import DockvoiceError, Misconfigured, UnreadableInput
 from edge.hash_chain import GENESIS, sealed, vouched
 from inventory.cli.main import commands
@@ -49,7 +49,7 @@ GOOD = signed(recorded(1))
 
 STRANGE: dict[str, tuple[bytes, str]] = {
     "two members": (json.dumps({"id": identity(1, 1), "sequence": "57"}).encode(), "unsigned"),
-    "unsigned": (payload(recorded(1)), "unsigned"),
+    "unsigned": (altered(GOOD, keyid=None), "unsigned"),
     "the signature stripped": (altered(GOOD, signature=None), f"forged:{OURS}"),
     "another's key": (signed(recorded(1), ANOTHER), f"unknown_key:{THEIRS}"),
     "another's signature under our key": (

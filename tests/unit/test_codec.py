@@ -1,4 +1,4 @@
-"""Readings and drafts as they lie in journals of older programs are read, and what is written they could read too."""
+"""Readings and drafts as they lie in journals are read, and written as they lie there."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ READING = """{"interpreter":"panel","form":"pallet-move","act":"amend","command"
         "request_id":"r","cost_usd":null},
     "opinions":[{"interpreter":"o","form":"pallet-move","act":"command","command":"help","words":[],"fields":{},
         "not_understood":"talk","usage":null,"opinions":[]}]}"""
-"""As it was written by hand, before pydantic did."""
+"""As it lies in a journal."""
 
 DRAFT = f"""{{"utterance_id":"u","form":"pallet-move","operator":"op-17","act":"amend","replaces":"e","support":["v"],
     "agreed":["dock=B"],"proved":["dock=B"],"reading":{READING}}}"""
@@ -43,16 +43,6 @@ HELD = Draft(
 
 def test_a_reading_is_read_with_its_opinions_and_without_its_usage() -> None:
     assert reading_of(json.loads(READING)) == replace(MEANT, opinions=OPINIONS)
-
-
-def test_a_reading_from_before_several_interpreters_read_is_one_alone() -> None:
-    older = {name: value for name, value in json.loads(READING).items() if name != "opinions"}
-    assert reading_of(older) == MEANT
-
-
-def test_a_reading_from_before_acts_and_commands_recorded_something() -> None:
-    older = {name: value for name, value in json.loads(READING).items() if name not in {"act", "command"}}
-    assert reading_of(older) == replace(MEANT, act=Act.RECORD, opinions=OPINIONS)
 
 
 def test_what_was_scanned_stays_marked_so() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import tomllib
 from importlib import import_module
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, version
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 import typer
 from typer.core import TyperGroup
+from typer.main import get_command_name
 
-from edge.cli.main import COMMANDS, JOINING, command_of, commands
+from edge.cli.main import COMMANDS, command_of, commands
 from edge.errors import Misconfigured
 from tests.rows import each_of
 
@@ -19,48 +20,53 @@ PROJECT = Path(__file__).parents[2]
 
 JOINED = {
     name: EntryPoint(name, module, "dockvoice.commands")
-    for project in ("inventory", "lab")
+    for project in (".", "inventory", "lab")
     for name, module in tomllib.loads((PROJECT / project / "pyproject.toml").read_text(encoding="utf-8"))["project"][
         "entry-points"
     ]["dockvoice.commands"].items()
 }
 
 
+AGENTS = {name for name, one in JOINED.items() if one.module.startswith("edge.")}
+
+
 def command(name: str) -> Any:
     """The command itself, its module imported."""
-    return command_of(name, import_module(COMMANDS[name][1]).commands if name in COMMANDS else JOINED[name].load())
+    return command_of(name, JOINED[name].load())
 
 
-@each_of("name", COMMANDS | JOINING)
+@each_of("name", COMMANDS)
 def test_the_line_in_the_list_is_the_commands_own(name: str) -> None:
-    assert command(name).get_short_help_str(limit=1000) == (COMMANDS | JOINING)[name][0]
+    assert command(name).get_short_help_str(limit=1000) == COMMANDS[name][0]
     assert not command(name).hidden
 
 
 def test_every_command_that_joins_is_listed_without_being_imported() -> None:
-    assert set(JOINING) == set(JOINED)
+    assert set(COMMANDS) == set(JOINED)
 
 
 def test_no_module_has_a_command_that_is_not_listed() -> None:
-    for module in {module for _, module in COMMANDS.values()}:
+    for module in {one.module for one in JOINED.values()}:
         found = import_module(module).commands
-        own = {one.name or one.callback.__name__ for one in found.registered_commands}
-        listed = {name for name, (_, where) in COMMANDS.items() if where == module}
+        own = {one.name or get_command_name(one.callback.__name__) for one in found.registered_commands}
+        listed = {name for name, one in JOINED.items() if one.module == module}
         assert own == listed or len(listed) == 1  # those of a group stand below its name
 
 
 def joining(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
-    """Let a package be installed that has a command, under these names."""
+    """Let the agent be installed, and a package that has a command, under these names."""
     module = typer.Typer()
     module.command("others", help="Of another package.")(lambda: None)
+    agent = SimpleNamespace(name="dockvoice", version=version("dockvoice"))
     other = SimpleNamespace(name="somebody-elses", version="7")
-    entries = [SimpleNamespace(name=name, load=lambda: module, dist=other) for name in names]
+    entries = [SimpleNamespace(name=name, load=JOINED[name].load, dist=agent) for name in AGENTS]
+    entries += [SimpleNamespace(name=name, load=lambda: module, dist=other) for name in names]
     monkeypatch.setattr("importlib.metadata.entry_points", lambda group: entries)
 
 
 def test_what_is_not_installed_is_not_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     joining(monkeypatch)
-    assert set(commands().commands) == set(COMMANDS)
+    assert set(commands().commands) == AGENTS
     with pytest.raises(Misconfigured, match="evaluate: this command is not installed; pip install 'dockvoice-lab'"):
         commands("evaluate")
 
@@ -76,7 +82,7 @@ def test_a_command_that_joins_does_not_replace_one_of_ours(monkeypatch: pytest.M
     assert list(more.commands) == ["others"]
 
 
-def test_commands_that_join_are_looked_for_only_where_none_of_ours_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_of_ours_imports_none_of_another_package(monkeypatch: pytest.MonkeyPatch) -> None:
     joining(monkeypatch, "others")
     assert "others" not in commands("queue").commands
     assert all("others" in commands(asked).commands for asked in ("", "--help", "mistyped"))

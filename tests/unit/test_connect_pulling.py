@@ -29,7 +29,6 @@ def test_what_others_announced_is_never_withdrawn() -> None:
         kept("5501", {"ASN1": "expect"}, line("ASN1", "1")),
         kept("5502", {"PUT1": "api"}, line("PUT1", "2")),
         kept("5503", {"CSV1": OTHER}, line("CSV1", "3")),
-        kept("5504", {}, line("OLD1", "4")),
         kept("5505", {"SH1": OURS}, line("SH1", "5")),
     ]
     plan = planned(known, {at("700123"): [line("SH2", "9")]}, OURS)
@@ -67,13 +66,6 @@ def test_a_notice_of_another_is_not_taken_over_and_not_withdrawn_with_ones_own()
     assert omitted.why == "notice N1 is announced by connect files already, and a notice is of one of them alone"
     gone = planned([kept("5501", plan.sources[at("5501")], *plan.lists[at("5501")])], {}, OURS)
     assert (gone.lists, gone.withdrawn) == ({at("5501"): [line("N1", "1")]}, {at("5501"): ["N2"]})
-
-
-def test_of_a_list_from_before_sources_were_kept_it_takes_what_it_announces_now() -> None:
-    known = [kept("5501", {}, line("SH1", "1"), line("ASN1", "2"))]
-    plan = planned(known, {at("5501"): [line("SH1", "1", 30)]}, OURS)
-    assert plan.lists == {at("5501"): [line("ASN1", "2"), line("SH1", "1", 30)]}
-    assert plan.sources == {at("5501"): {"SH1": OURS}}
 
 
 def test_what_was_received_of_its_own_stays_on_a_list_that_goes_on() -> None:

@@ -25,7 +25,7 @@ from edge.agree.dialogue.events import Deadline, Happening, Hardware, InventoryA
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.session import REACTION_S, Manner
 from edge.config import Endpoint, Settings
-from edge.deliver.events import recorded
+from edge.deliver.device_events import recorded
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.storage import DiskFull

@@ -52,7 +52,12 @@ UTTERANCE = "." * 20 + "#" * 30 + "." * 40
 
 
 def render(entry: Entry, minted: Minted) -> dict[str, Any]:
-    return {"id": minted.event_id, "fields": dict(entry.fields), "audio": entry.audio_sha256}
+    return {
+        "id": minted.event_id,
+        "instance": minted.instance,
+        "fields": dict(entry.fields),
+        "audio": entry.audio_sha256,
+    }
 
 
 Converse = Callable[[UtteranceHeard], Awaitable[OutboxRow | None]]

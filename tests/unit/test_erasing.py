@@ -15,7 +15,8 @@ import pytest
 from typer.testing import CliRunner
 
 from edge.cli.audit import commands
-from edge.deliver.events import check_event, encode, recorded, withheld
+from edge.deliver.device_events import recorded, withheld
+from edge.deliver.events import check_event, encode
 from edge.errors import Unfinished, UnreadableInput
 from edge.hash_chain import Broken, Wrong, is_word_of
 from edge.keep import audit

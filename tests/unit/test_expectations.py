@@ -14,7 +14,8 @@ from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.questions import next_question
 from edge.agree.dialogue.session import InReview
 from edge.agree.expectations import Expectations, objections
-from edge.deliver.events import check_event, encode, recorded
+from edge.deliver.device_events import recorded
+from edge.deliver.events import check_event, encode
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
 from edge.keep.codec import draft_json, draft_of
@@ -39,6 +40,7 @@ from edge.records import (
 from edge.records.speech import Prompt, Say
 from edge.speak.wording import Phrasing
 from edge.understand.stt.transcript_reader import TranscriptReader
+from tests.dictated import INSTANCE, seal
 from tests.rows import each_of
 from tests.sayings import NOON
 
@@ -354,8 +356,8 @@ def test_both_counts_are_in_the_event() -> None:
     moment: dict[str, Any] = {"recorded_at": NOON, "audio_sha256": "ab" * 32, "audio_seconds": 1.0}
     utterance = "01919f3e-7b00-7f10-8aa0-5c4d3e2f1a0b"
     entry = Entry(utterance, FORM.name, fields, None, reading=draft.reading, counted=draft.counted, **moment)
-    minted = Minted("01919f3e-7c1a-7d42-9b1f-2f6a0c5d8e11", 1, "0" * 64)
-    data = check_event(encode(recorded(entry, minted, site="north", device="dock-3")))["data"]
+    minted = Minted("01919f3e-7c1a-7d42-9b1f-2f6a0c5d8e11", 1, "0" * 64, INSTANCE)
+    data = check_event(encode(recorded(entry, minted, site="north", device="dock-3") | seal(1)))["data"]
     assert (data["counted_first"], data["fields"]["quantity"]) == ({"quantity": 22}, 23)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from edge.config import Keep
-from edge.deliver.events import recorded
+from edge.deliver.device_events import recorded
 from edge.hash_chain import Broken, Wrong
 from edge.keep import device_key, entry_log, retention
 from edge.keep.audit import verify

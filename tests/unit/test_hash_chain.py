@@ -56,8 +56,9 @@ def signed(sequence: int, previous: str, signer: Signer = KEY, **changes: Any) -
 
 
 def unsigned(sequence: int, previous: str) -> Chained:
-    """As events were before they were signed."""
-    return row(sequence, previous, {**event(sequence), CHAIN: link(previous, event(sequence), AUDIO)})
+    """As somebody links it who has no key."""
+    said = {**event(sequence), PREVIOUS: previous}
+    return row(sequence, previous, {**said, CHAIN: link(previous, said, AUDIO)})
 
 
 def chained(*made: Callable[[int, str], Chained]) -> Rows:
@@ -67,10 +68,8 @@ def chained(*made: Callable[[int, str], Chained]) -> Rows:
     return rows
 
 
-def followed(
-    rows: Rows, keys: dict[str, PublicKey] | None = KNOWN, unsigned_until: int = 0
-) -> tuple[Chain, Broken | None]:
-    links = Chain(keys, unsigned_until)
+def followed(rows: Rows, keys: dict[str, PublicKey] | None = KNOWN) -> tuple[Chain, Broken | None]:
+    links = Chain(keys)
     for one in rows:
         if wrong := links.wrong_with(one):
             return links, Broken(links.last + 1, wrong)
@@ -146,7 +145,7 @@ FORGED: dict[str, tuple[Forge, Wrong]] = {
         lambda one: with_members(one, signature=STRANGER.sign(one.link)),
         Wrong.FORGED,
     ),
-    "as if from before": (lambda one: unsigned(one.sequence, one.previous), Wrong.UNSIGNED),
+    "linked without a key": (lambda one: unsigned(one.sequence, one.previous), Wrong.UNSIGNED),
 }
 
 
@@ -190,29 +189,20 @@ def test_the_end_cut_off_is_not_to_be_seen_here() -> None:
     assert (links.last, wrong) == (2, None)
 
 
-def test_unsigned_events_from_before_and_a_change_of_key_are_told() -> None:
+def test_a_change_of_key_is_told() -> None:
     def by_another(sequence: int, previous: str) -> Chained:
         return signed(sequence, previous, STRANGER)
 
-    rows = chained(unsigned, unsigned, signed, signed, by_another)
-    both = {**KNOWN, STRANGER.public.keyid: STRANGER.public}
-    assert followed(rows, both)[1] == Broken(1, Wrong.UNSIGNED)
-    assert followed(rows, both, unsigned_until=1)[1] == Broken(2, Wrong.UNSIGNED)
-    links, wrong = followed(rows, both, unsigned_until=2)
+    rows = chained(signed, signed, by_another)
+    links, wrong = followed(rows, {**KNOWN, STRANGER.public.keyid: STRANGER.public})
     assert wrong is None
-    assert links.spans == [Span(None, 1, 2), Span(KEY.public.keyid, 3, 4), Span(STRANGER.public.keyid, 5, 5)]
-    assert (links.last, links.link) == (5, rows[4].link)
-
-
-def test_an_altered_event_from_before_is_found_like_any_other() -> None:
-    rows = chained(unsigned, unsigned)
-    assert followed(rows, unsigned_until=2)[1] is None
-    rows[1] = with_members(rows[1], data={})
-    assert followed(rows, unsigned_until=2)[1] == Broken(2, Wrong.ALTERED)
+    assert links.spans == [Span(KEY.public.keyid, 1, 2), Span(STRANGER.public.keyid, 3, 3)]
+    assert (links.last, links.link) == (3, rows[2].link)
 
 
 def test_all_signatures_stripped_and_all_linked_anew_is_found_at_the_first_event() -> None:
     assert broken(chained(unsigned, unsigned)) == Broken(1, Wrong.UNSIGNED)
+    assert broken(chained(unsigned, unsigned), None) == Broken(1, Wrong.UNSIGNED)
 
 
 @each_of(

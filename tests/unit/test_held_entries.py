@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -18,10 +17,10 @@ from edge.agent.review import DeviceIdentity, Person, accept
 from edge.agree.decide import Rules
 from edge.cli.queue import commands
 from edge.config import Keep
-from edge.deliver.events import CLOCK, recorded, withheld
+from edge.deliver.device_events import recorded, withheld
+from edge.deliver.events import CLOCK
 from edge.errors import StorageFailed, Unfinished, UnreadableInput
 from edge.keep import audit
-from edge.keep.database import JOURNAL, open_for_writing
 from edge.keep.journal import Journal
 from edge.keep.outbox import OutboxState
 from edge.keep.retention import Reserve
@@ -104,18 +103,6 @@ class TestARefusedEntry:
         (owed,) = journal.outbox.due(9)
         assert (owed.event_id, json.loads(owed.body)["data"]["reason"]) == (row.event_id, "discarded")
         assert judged(owed.body) == "Sound"
-
-    def test_a_journal_of_an_earlier_version_takes_back_what_it_had_let_go(self, tmp_path: Path) -> None:
-        with Journal.open(tmp_path) as journal:
-            refuse(journal, dictate(journal))
-        path = tmp_path / JOURNAL
-        with closing(open_for_writing(path)) as db, db.writing():
-            db.execute("DELETE FROM _sqlite_migrations WHERE name = 'held_until_decided'")
-            db.execute("DROP INDEX outbox_held")
-            db.execute("ALTER TABLE outbox DROP COLUMN reentered")
-            db.execute("UPDATE utterances SET evidence = 'spare'")
-        with Journal.open(tmp_path) as journal:
-            assert journal.retention.spare_evidence(9) == []
 
 
 class TestEnteredOnceMore:

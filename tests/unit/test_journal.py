@@ -21,7 +21,7 @@ import soundfile
 from edge.agent.app import Agent
 from edge.agent.parts import Parts
 from edge.config import Settings, Speak
-from edge.deliver.events import recorded
+from edge.deliver.device_events import recorded
 from edge.errors import AlreadyRunning, Misconfigured, StorageFailed, UnreadableInput
 from edge.keep import audit, evidence
 from edge.keep.journal import Journal

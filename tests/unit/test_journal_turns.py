@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from edge import hash_chain
-from edge.deliver.events import check_event, recorded
+from edge.deliver.device_events import recorded
+from edge.deliver.events import check_event
 from edge.keep import audit
 from edge.keep.journal import Journal
 from edge.records import (

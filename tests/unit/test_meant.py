@@ -24,7 +24,7 @@ WHOLE: dict[str, FieldValue] = {"pallet_id": "742", "quantity": 12, "dock": "B"}
 
 
 def render(entry: Entry, minted: Minted) -> dict[str, Any]:
-    return {"id": minted.event_id, "fields": dict(entry.fields)}
+    return {"id": minted.event_id, "instance": minted.instance, "fields": dict(entry.fields)}
 
 
 def heard(

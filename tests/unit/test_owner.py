@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.deliver.events import Topics, recorded
+from edge.deliver.device_events import recorded
+from edge.deliver.events import Topics
 from edge.errors import Misconfigured
 from edge.keep.journal import Journal
 from tests.sayings import ACCEPT, entry, utterance

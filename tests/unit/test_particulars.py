@@ -15,11 +15,13 @@ import pytest
 
 from edge.agent.particulars import particulars
 from edge.config import Settings
-from edge.deliver.events import RECORDED, SCHEMAS, MalformedMessage, check_event, encode, recorded
+from edge.deliver.device_events import recorded
+from edge.deliver.events import RECORDED, SCHEMAS, MalformedMessage, check_event, encode
 from edge.errors import ManyFaults
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
 from edge.records import Act, Entry, Factor, FieldValue, Minted, Particulars, Reading, SiteTime
+from tests.dictated import INSTANCE, seal
 from tests.rows import each_of
 
 SHIFTS = {"early": time(6), "late": time(14), "night": time(22)}
@@ -150,10 +152,10 @@ def test_an_event_says_what_was_said_and_what_that_is_in_base_units(repository: 
     workday = {"zone": "Europe/Berlin", "begins": "06:00", "shifts": {"early": "06:00", "night": "22:00"}}
     entry, beside = of(repository, tmp_path, fields, workday=workday)
     named: dict[str, Any] = {"site": "north", "device": "dock-3", "particulars": beside}
-    minted = Minted("01919f3e-7c1a-7d42-9b1f-2f6a0c5d8e11", 1, "0" * 64)
+    minted = Minted("01919f3e-7c1a-7d42-9b1f-2f6a0c5d8e11", 1, "0" * 64, INSTANCE)
     for act in (Act.RECORD, Act.AMEND):
         event = recorded(replace(entry, act=act, replaces=minted.event_id), minted, **named)
-        data = check_event(encode(event))["data"]
+        data = check_event(encode(event | seal(1)))["data"]
         assert data["fields"] == fields
         assert data["converted"] == {"quantity": {"quantity": 48, "uom": "EA", "factor": 12}}
         assert data["context"] == {"trailer": "5501"}
@@ -176,7 +178,7 @@ def test_without_a_factor_a_quantity_stays_as_it_was_said(
 ) -> None:
     entry, beside = of(repository, tmp_path, fields)
     assert beside == Particulars()
-    minted = Minted("01919f3e-7c1a-7d42-9b1f-2f6a0c5d8e11", 1, "0" * 64)
+    minted = Minted("01919f3e-7c1a-7d42-9b1f-2f6a0c5d8e11", 1, "0" * 64, INSTANCE)
     event = recorded(entry, minted, site="north", device="dock-3", particulars=beside)
     assert event == recorded(entry, minted, site="north", device="dock-3")
     assert event["type"] == RECORDED in SCHEMAS

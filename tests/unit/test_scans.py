@@ -14,7 +14,7 @@ from edge.agree.decide import Rules
 from edge.agree.dialogue.scans import SAME_S
 from edge.agree.dialogue.session import Manner
 from edge.agree.dialogue.table import State
-from edge.deliver.events import recorded
+from edge.deliver.device_events import recorded
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
 from edge.forms.model import Form

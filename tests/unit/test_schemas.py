@@ -12,7 +12,8 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from edge.cli.forms import plain_schema
-from edge.deliver.events import MEDIA_TYPE, RECORDED_DATA, SCHEMAS, Topics
+from edge.deliver.device_events import RECORDED_DATA
+from edge.deliver.events import MEDIA_TYPE, SCHEMAS, Topics
 from edge.deliver.mqtt_client import SESSION_EXPIRY_S
 from edge.forms.loader import forms_in
 from edge.hash_chain import Chain, Chained, PublicKey, Span

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from edge.agent.settlement import Outcome, Settlement
-from edge.deliver.events import recorded, withheld
+from edge.deliver.device_events import recorded, withheld
 from edge.deliver.relay import DeadLetter, Sent, Settle
 from edge.hash_chain import sealed, vouched
 from edge.keep import device_key

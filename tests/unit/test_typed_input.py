@@ -117,13 +117,6 @@ def test_what_is_typed_before_the_agent_has_taken_up_the_rest_is_read_once(bench
     assert len(on_record(bench)) == 1
 
 
-def test_what_an_older_version_was_typed_and_did_not_keep_goes_to_a_person(bench: Bench) -> None:
-    with Journal.open(bench.directory) as journal:
-        journal.begin(typed_utterance("pallet-move"))
-    assert bench.resume() == 1
-    assert [one.review for one in on_record(bench)] == [INTERRUPTED]
-
-
 def test_a_typed_sentence_is_recorded_as_typed_and_without_a_recording_of_anybody(bench: Bench) -> None:
     take_typed(bench, "Pallet 742, twelve units, dock B.")
     [decided] = bench.decided

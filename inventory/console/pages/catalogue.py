@@ -117,7 +117,7 @@ def publish(call: Call) -> Response:
         sent = catalogue_publishing.publish(call.place.settings, of, call.place.signer, [kind])
     except RefusedByDevices as fault:
         return show_kind(call, (str(fault),))
-    except FaultyRows as fault:  # made by an earlier program, or before the forms were changed
+    except FaultyRows as fault:  # made before the forms were changed
         return show_kind(call, fault.faults)
     with call.open() as transaction:
         for one in sent:

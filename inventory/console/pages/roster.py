@@ -13,13 +13,14 @@ from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
 from edge.errors import UnreadableInput
+from edge.forms.spoken.language import LANGUAGES
 from inventory.console import asked
 from inventory.console.call import Call, Tab, Way
 from inventory.console.people import Role
 from inventory.queries import fleet
 from inventory.site import catalogue_publishing
 from inventory.site.catalogue import FaultyRows, SiteCatalogue, Version
-from inventory.site.roster import BETWEEN, COLUMNS, LANGUAGES, LAYOUT, ROSTER, kind_of, rows_of
+from inventory.site.roster import BETWEEN, COLUMNS, LAYOUT, ROSTER, kind_of, rows_of
 from inventory.site.table_file import read_rows
 
 LARGEST = 500_000  # Bytes of a file: several times what 500 operators take, with all the names that each may have.

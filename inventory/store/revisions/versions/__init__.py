@@ -1,6 +1,5 @@
 """A file for each version of the tables: `upgrade` makes it of the one before.
 
 A version that adds tables or columns changes `inventory.store.tables`, raises VERSION there, and has a file here, whose
-`revision` is its number and whose `down_revision` that of the one before. It finds tables with rows in them. Where what
-it makes may be there already it makes it only where it is not.
+`revision` is its number and whose `down_revision` that of the one before. It finds tables with rows in them.
 """

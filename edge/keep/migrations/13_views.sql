@@ -1,1 +1,0 @@
--- People who open the file find the tables joined: `schema.make_views`, which runs after every change.
