@@ -87,7 +87,7 @@ def later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     revisions = tmp_path / "revisions"
     shutil.copytree(REVISIONS, revisions)
     (revisions / "versions" / "v16_know_moods.py").write_text(LATER, encoding="utf-8")
-    monkeypatch.setattr("inventory.migrations.REVISIONS", revisions)
+    monkeypatch.setattr("inventory.store.migrations.REVISIONS", revisions)
     monkeypatch.setattr("inventory.database.VERSION", VERSION + 1)
 
 
