@@ -1,1 +1,1 @@
-"""Who signed what: keys of devices, the chain of events, and the chain of what people did here."""
+"""The chain of each device verified, and the chain of what people did here."""

@@ -36,7 +36,7 @@ class Kept:
 
 
 class ExpectedLists:
-    """The lists of one database, each deed a transaction of its own. Raises Unavailable."""
+    """The lists of one database. Each method is one transaction, and raises Unavailable where it cannot be made."""
 
     def __init__(self, engine: Engine, now: Callable[[], datetime]) -> None:
         self._transaction = partial(in_one, engine)
