@@ -88,7 +88,7 @@ def later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(REVISIONS, revisions)
     (revisions / "versions" / "v16_know_moods.py").write_text(LATER, encoding="utf-8")
     monkeypatch.setattr("inventory.store.migrations.REVISIONS", revisions)
-    monkeypatch.setattr("inventory.database.VERSION", VERSION + 1)
+    monkeypatch.setattr("inventory.store.database.VERSION", VERSION + 1)
 
 
 @pytest.mark.usefixtures("later")
