@@ -19,7 +19,7 @@ from edge.audio.pcm import Framing, floats
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form, FormField
-from edge.forms.spoken import saying
+from edge.forms.spoken import in_words, saying
 from edge.ports import Source
 from edge.records import SAMPLE_RATE, FieldValue, Frame
 from edge.speak.voices import WORDS_PER_MINUTE, EspeakVoice
@@ -181,7 +181,7 @@ class Words:
         checks = self._catalogue.checks_of(str(self._form[name].catalogue), str(self._truth[name]))
         if number >= len(checks):
             return "no"
-        return saying.spelt(checks[number], self._random) if checks[number].isdigit() else checks[number]
+        return in_words.spelt(checks[number], self._random) if checks[number].isdigit() else checks[number]
 
     def _value(self, field: FormField) -> str:
         if self._random.random() < BARE:

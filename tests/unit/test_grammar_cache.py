@@ -99,6 +99,10 @@ def test_code_that_samples_otherwise_finds_nothing(
     assert len(kept) == 3
 
 
+def test_a_form_is_known_again_by_another_process(form: Form) -> None:
+    assert " at 0x" not in repr(form)
+
+
 def test_a_damaged_file_is_made_anew(
     form: Form, catalogue: Catalogue, tmp_path: Path, sampled: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
