@@ -20,11 +20,12 @@ from edge.forms.catalogue import Catalogue
 from edge.forms.loader import form_files, load_form
 from edge.forms.model import Form
 from edge.forms.spoken.grammar.tokens import texts
-from edge.forms.spoken.language import LANGUAGES, Language, language_named
+from edge.forms.spoken.language import Language, language_named
 from edge.forms.spoken.reader import FIGURE, read, unexplained
 from edge.forms.spoken.transcript import transcribed
 from edge.forms.spoken.vocabulary import value_faults
 from edge.forms.taught import AlreadyKnown, add_word, taught
+from edge.languages import LANGUAGES
 from edge.records import Word
 from edge.records.master import LABEL, OF_RULES, OF_WORDS, UNIT, Cells, Row
 

@@ -36,7 +36,8 @@ from edge.forms.spoken.commands import command
 from edge.forms.spoken.folding import Phrase, phrase
 from edge.forms.spoken.kinds import KINDS
 from edge.forms.spoken.kinds.kind import FieldKind
-from edge.forms.spoken.language import CODE_WORDS, LANGUAGES, Language, language_named
+from edge.forms.spoken.language import CODE_WORDS, Language, language_named
+from edge.languages import LANGUAGES
 from edge.records import DECIMAL_DIGITS, Word, exact
 from edge.records.strict_json import DuplicateKey, Limits, NotJson, NotStrict, strict
 

@@ -17,7 +17,7 @@ from jsonschema.exceptions import ValidationError
 from edge.forms.model import NET_WEIGHT, OWN_LANGUAGE, SCANNABLE, Expects, Gs1
 from edge.forms.spoken.kinds import KINDS
 from edge.forms.spoken.kinds.kind import FieldKind, Keywords
-from edge.forms.spoken.language import LANGUAGES
+from edge.languages import LANGUAGES
 from edge.records.strict_json import SchemaValidator
 
 TEXT = {"type": "string", "minLength": 1, "description": "text"}

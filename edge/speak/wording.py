@@ -7,14 +7,11 @@ so that a reply begins at once while the rest of it is still being made.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
-from importlib.resources import files
 from itertools import chain, repeat
 from types import MappingProxyType
-from typing import Any
 
 from edge.forms.model import Form, FormField
 from edge.forms.pattern import SEPARATORS
@@ -23,15 +20,12 @@ from edge.forms.spoken.folding import fold
 from edge.forms.spoken.kinds import kind_of
 from edge.forms.spoken.kinds.date import day_said
 from edge.forms.spoken.language import NATO, Language, language_named
+from edge.languages import table
 from edge.records import FieldValue, plain
 from edge.records.speech import CONFIRMING, FEWEST_TOLD, Prompt, Say, Terms
 
 TEENS_AND_TENS = frozenset(TEENS_OF_TENS) | frozenset(TEENS_OF_TENS.values())
 """Thirteen and thirty, fünfzehn and fünfzig: as the end of a number, it is said twice."""
-
-SIXTIES_AND_SEVENTIES = {"es": "67", "it": "67", "pt": "67", "pl": "59"}
-"""By language, tens that sound alike: sesenta and setenta, sessanta and settanta, sessenta and setenta, alone or with
-ones; pięćdziesiąt and dziewięćdziesiąt."""
 
 INTERNATIONAL = frozenset({"alfa", "juliett", "whisky", "xray"})
 """What an alphabet of a language has in another spelling of the international code words."""
@@ -42,8 +36,6 @@ VALUE = re.compile(r"\{value\}")
 
 ABBREVIATED = 3
 """Letters of a unit up to which it is an abbreviation, which no voice can say: Polish "szt"."""
-
-LANGUAGES = ("en", "de", "fr", "es", "it", "pl", "pt")  # Those in which the device speaks: a file of prompts each.
 
 CODED = E_SET | {"O"}  # Letters that sound like others, or like a nought.
 
@@ -58,19 +50,14 @@ Clauses = tuple[str, ...]  # Texts that are spoken one after the other with a sh
 @cache
 def prompts(language: str) -> Mapping[Prompt, str]:
     """Every prompt in one of LANGUAGES; raises KeyError where its file lacks one."""
-    table = _table(language)
-    return MappingProxyType({prompt: table[prompt.value] for prompt in Prompt})
+    texts = table(language, "prompts")
+    return MappingProxyType({prompt: texts[prompt.value] for prompt in Prompt})
 
 
 @cache
-def codes(table: str, language: str) -> Mapping[str, str]:
+def codes(part: str, language: str) -> Mapping[str, str]:
     """What codes are called in one of LANGUAGES: `faults`, what is said of them when `mended`, `reasons`, and so on."""
-    return MappingProxyType(_table(language)[table])
-
-
-@cache
-def _table(language: str) -> Mapping[str, Any]:
-    return tomllib.loads((files("edge.speak") / "prompts" / f"{language}.toml").read_text(encoding="utf-8"))
+    return MappingProxyType(table(language, "prompts")[part])
 
 
 class Readback:
@@ -81,7 +68,7 @@ class Readback:
         self._form = form
         self._language = language_named(language)
         self.language = self._language.code
-        self._ending, self._letter = (str(_table(self._language.code)[name]) for name in ("ending", "letter"))
+        self._ending, self._letter = (str(table(self.language, "prompts")[name]) for name in ("ending", "letter"))
 
     def entry(
         self,
@@ -322,7 +309,7 @@ def _again(field: FormField, value: FieldValue, language: Language) -> str | Non
 
 def _easily_misheard(number: str, language: str) -> bool:
     tens = number[-2:-1]
-    return number[-2:] in TEENS_AND_TENS or (tens != "" and tens in SIXTIES_AND_SEVENTIES.get(language, ""))
+    return number[-2:] in TEENS_AND_TENS or (tens != "" and tens in table(language, "voices")["tens_alike"])
 
 
 def _code_word(letter: str, language: Language) -> str:
@@ -369,7 +356,7 @@ class Phrasing:
         self.readback = Readback(form, language)
         self._form = form
         self._forms = {**others, form.name: form}
-        self._or = str(_table(self.readback.language)["or"])
+        self._or = str(table(self.readback.language, "prompts")["or"])
         spoken = language.replace("_", "-").split("-")[0].lower()
         self._texts = prompts(spoken)
         self._codes = {"fault": codes("faults", spoken), "mended": codes("mended", spoken)}

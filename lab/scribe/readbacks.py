@@ -21,11 +21,12 @@ from edge.forms.loader import forms_in
 from edge.forms.model import Form, Gs1
 from edge.forms.spoken.folding import fold
 from edge.forms.spoken.saying import value
+from edge.languages import LANGUAGES
 from edge.records import SAMPLE_RATE, FieldValue
 from edge.records.speech import Prompt, Say, Terms
 from edge.speak.synthesis import BREATHS_MS, Phrases
 from edge.speak.voices import EspeakVoice
-from edge.speak.wording import LANGUAGES, Phrasing
+from edge.speak.wording import Phrasing
 from lab.scribe.shift import loads
 
 NORMAL_S = 3.5

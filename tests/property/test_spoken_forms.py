@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import forms_in
 from edge.forms.model import Form
-from edge.forms.spoken import LANGUAGES, read, read_transcript
+from edge.forms.spoken import read, read_transcript
 from edge.forms.spoken.in_words import cardinal as said_count
 from edge.forms.spoken.in_words import spelt
 from edge.forms.spoken.numerals import LARGEST
 from edge.forms.spoken.sentences import Sentence, sentences
+from edge.languages import LANGUAGES
 from edge.records import FieldReading, FieldValue, Word
 from tests.speakers import SPEAKERS
 from tests.speakers import digits as said_digits

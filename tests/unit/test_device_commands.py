@@ -12,7 +12,6 @@ from edge.forms.catalogue import Catalogue
 from edge.forms.loader import forms_in, load_form
 from edge.forms.model import Form
 from edge.forms.spoken import (
-    LANGUAGES,
     about,
     behind_sign_on,
     cancels,
@@ -32,6 +31,7 @@ from edge.forms.spoken import (
 )
 from edge.forms.spoken.commands import BESIDES, CANCEL, LAST, NAMED, YES
 from edge.forms.spoken.language import language_named
+from edge.languages import LANGUAGES
 from edge.records import Act, Closing, Command, FieldValue, NotUnderstood, Outcome, Reading, Word
 from edge.understand.proposal import proposal
 from tests.rows import each_of

@@ -20,10 +20,11 @@ from edge.forms.model import DayOrder, Form, Partial
 from edge.forms.spoken import check, jsgf, vocabulary
 from edge.forms.spoken.kinds import date, decimal
 from edge.forms.spoken.kinds.phrases import table
-from edge.forms.spoken.language import LANGUAGES, language_named
+from edge.forms.spoken.language import language_named
 from edge.forms.spoken.saying import said, value
 from edge.hash_chain import canonical, parsed
 from edge.keep.codec import fields_of, to_json
+from edge.languages import LANGUAGES
 from edge.records import FieldValue, plain
 from edge.speak.wording import Readback
 from tests.numerals import ENGLISH

@@ -34,6 +34,7 @@ from edge.forms.spoken import command
 from edge.forms.spoken.commands import NAMED, corrects, wording
 from edge.forms.spoken.language import language_named
 from edge.hear.microphone_health import FaultKind
+from edge.languages import LANGUAGES
 from edge.records import (
     Act,
     Closing,
@@ -58,7 +59,7 @@ from edge.records import (
     Word,
 )
 from edge.records.speech import Prompt, Say
-from edge.speak.wording import LANGUAGES, Phrasing, codes, prompts
+from edge.speak.wording import Phrasing, codes, prompts
 from edge.understand.stt.transcript_reader import TranscriptReader
 from tests.rows import each_of
 from tests.sayings import NOON

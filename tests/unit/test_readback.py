@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-import tomllib
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -19,9 +19,10 @@ from edge.forms.spoken import read_transcript
 from edge.forms.spoken.language import language_named
 from edge.forms.spoken.saying import value
 from edge.hear.microphone_health import FaultKind
+from edge.languages import LANGUAGES, table
 from edge.records import Draft, FieldValue
 from edge.records.speech import Prompt, Say, Terms
-from edge.speak.wording import LANGUAGES, LONGEST_SLOT, Phrasing, Readback, codes, prompts
+from edge.speak.wording import LONGEST_SLOT, Phrasing, Readback, codes, prompts
 from tests.rows import each_of, every
 from tests.tiers import sized
 
@@ -242,8 +243,8 @@ def test_a_readback_has_the_unit_that_was_said_and_of_a_key_the_end(language: st
     assert heard(said.replace(pallet, f"{SSCC[:-1]}1")).startswith("3 7 6 1 3 0")
 
 
-def prompts_of(language: str) -> dict[str, str]:
-    return tomllib.loads((ROOT / f"edge/speak/prompts/{language}.toml").read_text(encoding="utf-8"))
+def prompts_of(language: str) -> Mapping[str, str]:
+    return table(language, "prompts")
 
 
 @each_of(

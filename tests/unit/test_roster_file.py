@@ -48,7 +48,7 @@ def refused(directory: Path, content: str, name: str = "roster.csv") -> str:
         (HEADER + "op-17,,,,\n", "line 2, columns number and spoken: both are empty; give what the operator signs on"),
         (HEADER + "op-17,471,ana;14,,\n", "line 2, column spoken: found '14'; allowed are 1 to 64 characters"),
         (HEADER + "op-17,471,a;b;c;d;e;f,,\n", "column spoken: found 'a;b;c;d;e;f'; allowed are 5 names"),
-        (HEADER + "op-17,471,ana,xx,\n", "line 2, column language: found 'xx'; allowed are en, de, fr"),
+        (HEADER + "op-17,471,ana,xx,\n", "line 2, column language: found 'xx'; allowed are en, de, es, fr"),
         (HEADER + "op-17,471,ana,,unload\n", "column forms: found 'unload'; allowed are the inventory's forms, pallet"),
         (HEADER + "op-17,471,,,\nop-17,82,,,\n", "line 3, column name: 'op-17' stands in line 2 too; give each"),
         (HEADER + "op-17,471,,,\nop-18,471,,,\n", "line 3, column number: '471' stands in line 2 too"),

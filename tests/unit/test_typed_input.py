@@ -18,12 +18,12 @@ from edge.agree.dialogue.table import Event
 from edge.config import Settings
 from edge.errors import UnreadableInput
 from edge.forms.catalogue import Catalogue
-from edge.forms.spoken import LANGUAGES
 from edge.forms.spoken.commands import NAMED
 from edge.forms.spoken.language import language_named
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.queries import UtteranceHistory
+from edge.languages import LANGUAGES
 from edge.records import Act, Command, FieldValue, NotUnderstood, Outcome, Reading, Verdict
 from tests.fakes import ScriptedInterpreter, ScriptedSource
 from tests.rows import every

@@ -14,7 +14,8 @@ from edge.forms.pattern import SEPARATORS
 from edge.forms.spoken.folding import Phrase, phrase
 from edge.forms.spoken.grammar import weights
 from edge.forms.spoken.grammar.tokens import Token
-from edge.forms.spoken.language import LANGUAGES, Language
+from edge.forms.spoken.language import Language
+from edge.languages import LANGUAGES
 from edge.records import FieldValue
 
 REMEMBERED = 1024
