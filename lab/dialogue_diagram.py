@@ -166,8 +166,7 @@ the table below and what was ordered; `dockvoice run --trace` logs the same, wit
 B", "/wait"]}`, is one, and is answered by the events that came of it, what waits for a person and why, what was given
 up aloud, and what was said; or a line at a time (`dockvoice talk --help`).
 
-All of this goes on in English, German, French, Spanish, Italian, Polish or Portuguese
-([speaking.md](speaking.md)).
+All of this goes on in each language that the device speaks ([speaking.md](speaking.md)).
 
 ## Claims
 

@@ -19,10 +19,10 @@ from edge.audio.pcm import Framing, floats
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form, FormField
-from edge.forms.spoken import saying
+from edge.forms.spoken import in_words, saying
 from edge.ports import Source
 from edge.records import SAMPLE_RATE, FieldValue, Frame
-from edge.speak.voices import WORDS_PER_MINUTE, EspeakVoice
+from edge.speak.voices import EspeakVoice, words_per_minute_of
 from lab.noises import Sound, active_rms, within_full_scale
 from lab.scoring import Result
 
@@ -85,7 +85,7 @@ def demand_voice() -> None:
 def _voice(speaker: str, seed: int) -> EspeakVoice:
     """One voice and pace for each speaker of the set."""
     random = Random(f"{seed} {speaker}")  # noqa: S311 - chance, not secrecy
-    return EspeakVoice(random.randint(*SPEEDS) / WORDS_PER_MINUTE[LANGUAGE], random.choice(VARIANTS))
+    return EspeakVoice(random.randint(*SPEEDS) / words_per_minute_of(LANGUAGE), random.choice(VARIANTS))
 
 
 def in_place(said: Sound, clip: Sound, result: Result) -> Sound:
@@ -181,7 +181,7 @@ class Words:
         checks = self._catalogue.checks_of(str(self._form[name].catalogue), str(self._truth[name]))
         if number >= len(checks):
             return "no"
-        return saying.spelt(checks[number], self._random) if checks[number].isdigit() else checks[number]
+        return in_words.spelt(checks[number], self._random) if checks[number].isdigit() else checks[number]
 
     def _value(self, field: FormField) -> str:
         if self._random.random() < BARE:

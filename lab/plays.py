@@ -20,8 +20,8 @@ from edge.agree.dialogue.session import Manner
 from edge.forms.model import Form
 from edge.forms.spoken.language import language_named
 from edge.keep.journal import Journal
+from edge.languages import LANGUAGES
 from edge.records.strict_json import NotStrict, strict
-from edge.speak.wording import LANGUAGES
 from lab.rehearsal import Play, Rehearsal, WrongStep, expected, numbered
 
 JsonLine = dict[str, Any]

@@ -104,7 +104,7 @@ def reads(every: Sequence[KeptClip], forms: Mapping[str, Form]) -> Iterator[tupl
             if field.calibrated and field.value is not None and not field.rivals:
                 rival = rivalry(field.value, field.runner_up)
                 share = VOSK[rival].share(field.confidence)
-                kind = forms[one.clip.form][name].spoken
+                kind = forms[one.clip.form][name].spoken.name
                 yield one, Read(kind, rival, one.clip.speaker or "", share, said.get(name) == field.value)
 
 

@@ -28,7 +28,7 @@ from edge.keep.journal_thread import JournalThread
 from edge.ports import Source
 from edge.records import SAMPLE_RATE, Act, Commit, Draft, FieldValue, LastEntry, Outcome, Park
 from edge.records.speech import Prompt, Say
-from edge.speak.voices import WORDS_PER_MINUTE
+from edge.speak.voices import words_per_minute_of
 from edge.speak.wording import Phrasing
 from lab.noises import whole
 from lab.operator_speech import BEFORE_S, Saying, Spoken, Why, Words, in_place, spoken
@@ -105,7 +105,7 @@ class Exchange:
     def _seconds(self, orders: Sequence[Order]) -> float:
         """Words at the device's pace; where it says none, an earcon."""
         words = sum(len(self._phrasing.text(order).split()) for order in orders if isinstance(order, Say))
-        return words * 60 / WORDS_PER_MINUTE["en"] or EARCON_S
+        return words * 60 / words_per_minute_of("en") or EARCON_S
 
 
 MOST_TURNS = 5

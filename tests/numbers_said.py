@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from functools import cache
-from pathlib import Path
 
 from edge.forms.spoken.folding import fold
 from edge.forms.spoken.numerals import Numerals
-
-LANGUAGES = ("en", "de", "fr", "es", "it", "pl", "pt")
-_DIRECTORY = Path(__file__).parent.parent / "edge" / "forms" / "spoken" / "languages"
+from edge.languages import table
 
 
 @cache
 def numerals(code: str) -> Numerals:
-    apart = _DIRECTORY / f"{code}.numbers.toml"
-    path = apart if apart.exists() else _DIRECTORY / f"{code}.toml"
-    return Numerals(tomllib.loads(path.read_text(encoding="utf-8"))["numbers"])
+    return Numerals(table(code, "grammar")["numbers"])
 
 
 def words(code: str, said: str) -> list[str]:

@@ -25,7 +25,7 @@ from edge.errors import DockvoiceError, Misconfigured, Unavailable, closed_to_us
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import OWN_LANGUAGE, Form
 from edge.forms.spoken import command_phrases, heard_alike, spoken_words
-from edge.forms.spoken.language import ENGLISH, LANGUAGES, Language, language_named
+from edge.forms.spoken.language import ENGLISH, Language, language_named
 from edge.forms.spoken.rough import commands_by_name, rough_words
 from edge.hear.capture import microphones
 from edge.hear.input_keys import NAMES, KeyDevice
@@ -33,6 +33,7 @@ from edge.keep.codec import to_time
 from edge.keep.database import JOURNAL, Outdated, sqlite_version
 from edge.keep.journal import Journal
 from edge.keep.outbox import OutboxState
+from edge.languages import LANGUAGES
 from edge.understand.local import pocketsphinx, vosk, weights
 from edge.understand.local.factory import own_language, weights_of
 from edge.understand.remote.client import Clients

@@ -35,12 +35,13 @@ from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import closing_form, form_files, load_form
 from edge.forms.model import Form
-from edge.forms.spoken.language import LANGUAGES, Language, language_named
+from edge.forms.spoken.language import Language, language_named
 from edge.forms.taught import taught, teach
 from edge.hear.gate import Gate, WakePhrase
 from edge.hear.vad import scorer
 from edge.keep.journal_thread import JournalThread
 from edge.keep.readings import keep_reply
+from edge.languages import LANGUAGES
 from edge.ports import Interpreter, Source
 from edge.records import Entry, Minted, Particulars, Segment, Work
 from edge.records.instants import in_zone

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from edge.agree.decide import Rules
 from edge.agree.readings import differing, part_of, unconfirmed, values_in
-from edge.forms.model import FormField, Spoken
+from edge.forms.model import FormField
 from edge.forms.spoken.folding import fold
 from edge.records import FieldValue, Reading, Word
 
@@ -48,7 +48,7 @@ def named_apart(said: Reading, rules: Rules) -> tuple[FieldValue, ...]:
             continue
         labels = sum(_label(fold(word), rules) is not None for word in one.words)
         besides = any(field.value is None or field.rivals for other, field in said.fields.items() if other != name)
-        if labels >= len(values) or (rules.form[name].spoken is Spoken.ENUM and besides):
+        if labels >= len(values) or (rules.form[name].spoken.listed and besides):
             return values
     return ()
 

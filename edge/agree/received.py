@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from edge.agree.expectations import PLACES, Expectations
-from edge.forms.model import Expects, Form, FormField, Spoken
+from edge.forms.model import Expects, Form, FormField
 from edge.records import FieldValue, PlaceKind, ReceivingPlace, StandingEntry, exact
 
 REFUSED = "refused"
@@ -114,7 +114,7 @@ def _counts(
 
 
 def _adds_up(field: FormField, quantity: str | None) -> bool:
-    return field.spoken is Spoken.CARDINAL or (field.spoken is Spoken.DECIMAL and field.name == quantity)
+    return field.spoken.counts or (field.spoken.measures and field.name == quantity)
 
 
 def _sum(values: Iterable[FieldValue]) -> int | float:

@@ -34,12 +34,13 @@ from edge.errors import ManyFaults, Misconfigured, StorageFailed, UnreadableInpu
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import form_files, forms_in, load_form
 from edge.forms.model import Form
-from edge.forms.spoken import LANGUAGES, read, sentences
 from edge.forms.spoken import check as check_sayable
+from edge.forms.spoken import read, sentences
 from edge.forms.spoken.language import language_named
 from edge.forms.spoken.transcript import transcribed
 from edge.keep.journal import Journal
 from edge.keep.readings import ModelReadings, ReadBefore
+from edge.languages import LANGUAGES
 from edge.ports import Interpreter
 from edge.records import FieldReading, FieldValue, Verdict, written
 from edge.terminal.tables import folding, many, show

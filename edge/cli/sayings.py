@@ -18,11 +18,12 @@ from edge.agree.off_talk import among_talk, begins_astray, is_beside, is_plain
 from edge.agree.readings import differing, values_of
 from edge.cli.present.wording import MOODS, QUESTIONS, REASONS, because
 from edge.forms.model import Form
-from edge.forms.spoken import LANGUAGES, corrects, courteous, read
+from edge.forms.spoken import corrects, courteous, read
 from edge.forms.spoken.grammar.path import Happens
 from edge.forms.spoken.grammar.tokens import tokens
 from edge.forms.spoken.language import language_named
 from edge.forms.spoken.reader import understood
+from edge.languages import LANGUAGES
 from edge.records import Act, Closing, Command, FieldReading, FieldValue, Outcome, Reading, Reason, Verdict, Word
 from edge.records.strict_json import NotJson, NotStrict, strict
 

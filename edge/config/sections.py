@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from edge.config.shared import Mqtt, MqttVersion, Name, Person, Place, Prefix, Section
+from edge.languages import LANGUAGES, OWN
 from edge.records.instants import zone_named
 
 
@@ -239,13 +240,10 @@ class ReadBack(StrEnum):
 class VoiceLanguage(StrEnum):
     """The languages that prompts and readbacks are spoken in."""
 
-    ENGLISH = "en"
-    GERMAN = "de"
-    FRENCH = "fr"
-    SPANISH = "es"
-    ITALIAN = "it"
-    POLISH = "pl"
-    PORTUGUESE = "pt"
+    _ignore_ = ["_members", "_code"]  # noqa: RUF012 - as Enum has it
+    _members = vars()
+    for _code in LANGUAGES:
+        _members[_code] = _code
 
 
 class Speak(Section):
@@ -253,7 +251,7 @@ class Speak(Section):
 
     enabled: bool | Literal["auto"] = Field("auto", description="auto: whenever there is a speaker to be heard")
     device: SoundDevice = Field(None, description="sounddevice's name or number of the speaker; unset: the default")
-    language: VoiceLanguage = Field(VoiceLanguage.ENGLISH, description="the language of prompts and readbacks")
+    language: VoiceLanguage = Field(VoiceLanguage(OWN), description="the language of prompts and readbacks")
     read_back: ReadBack = Field(ReadBack.ALWAYS, description="which entries are read back, beside the sound that tells")
     volume_db: float = Field(0, ge=-24, le=6, description="louder or softer than usual, dB")
     rate: float = Field(1.0, ge=0.6, le=2.0, description="faster or slower than usual, times; espeak only")

@@ -19,7 +19,6 @@ from edge import plain_file
 from edge.errors import ManyFaults, Misconfigured, plainly
 from edge.forms import metaschema
 from edge.forms.model import (
-    CHARACTERS,
     KILOGRAM,
     NET_WEIGHT,
     OWN_LANGUAGE,
@@ -29,14 +28,16 @@ from edge.forms.model import (
     FormField,
     Gs1,
     Partial,
-    Spoken,
     Usual,
     Wording,
 )
 from edge.forms.pattern import SEPARATORS, Shape
 from edge.forms.spoken.commands import command
 from edge.forms.spoken.folding import Phrase, phrase
-from edge.forms.spoken.language import CODE_WORDS, LANGUAGES, Language, language_named
+from edge.forms.spoken.kinds import KINDS
+from edge.forms.spoken.kinds.kind import FieldKind
+from edge.forms.spoken.language import CODE_WORDS, Language, language_named
+from edge.languages import LANGUAGES
 from edge.records import DECIMAL_DIGITS, Word, exact
 from edge.records.strict_json import DuplicateKey, Limits, NotJson, NotStrict, strict
 
@@ -163,7 +164,7 @@ def _field(name: str, keywords: Mapping[str, Any], schema: Mapping[str, Any]) ->
         description=keywords.get("description", keywords.get("title", name)),
         kind=keywords["type"],
         labels=tuple(voice["labels"]),
-        spoken=Spoken(voice["spoken"]),
+        spoken=KINDS[voice["spoken"]],
         units=MappingProxyType(_paired(codes) if codes else voice.get("units", {})),
         identifier=voice.get("identifier", False),
         catalogue=voice.get("catalogue"),
@@ -310,7 +311,7 @@ def _unit_contradictions(
 ) -> Iterator[str]:
     """Faults between a field that is counted and the one that holds its unit."""
     where, voice = metaschema.pointer("properties", name, "x-voice"), keywords["x-voice"]
-    if voice["spoken"] == Spoken.UNIT:
+    if KINDS[voice["spoken"]].by_unit:
         of = voice["of"]
         if of not in known or (of in fields and "units" not in fields[of]["x-voice"]):
             counted = [one for one, others in fields.items() if "units" in others["x-voice"]]
@@ -411,7 +412,7 @@ def _is_bare(keywords: Mapping[str, Any]) -> bool:
 def _said_alone(keywords: Mapping[str, Any], code: str) -> Iterator[str]:
     """What the values of a field are called in a language."""
     wording = keywords.get("x-languages", {}).get(code, {})
-    if keywords["x-voice"]["spoken"] == Spoken.ENUM:
+    if KINDS[keywords["x-voice"]["spoken"]].listed:
         named = wording.get("values", {})
         for choice in keywords.get("enum", ()):
             yield from {" ".join(phrase(one.replace("-", " "))) for one in (choice, *_ways(named.get(choice, choice)))}
@@ -486,7 +487,7 @@ def _units(where: str, units: Iterable[str], labels: Collection[str]) -> Iterato
 
 def _spells(fields: Mapping[str, Any]) -> bool:
     """Whether a value of the form may hold letters, which are said by the words of spelling alphabets."""
-    return any(one["x-voice"]["spoken"] in {Spoken.LETTER, Spoken.ALPHANUMERIC} for one in fields.values())
+    return any(KINDS[one["x-voice"]["spoken"]].spells for one in fields.values())
 
 
 def _reserved(language: Language, word: str, *, spells: bool) -> bool:
@@ -550,24 +551,25 @@ def _field_contradictions(keywords: Mapping[str, Any], where: str, *, spells: bo
     yield from _unknown_values(keywords, f"{where}/x-languages")
     if "pattern" in single:
         of = f"{where}/items" if "items" in keywords else where
-        yield from _pattern_faults(single["pattern"], voice["spoken"], f"{of}/pattern")
+        yield from _pattern_faults(single["pattern"], KINDS[voice["spoken"]], f"{of}/pattern")
 
 
 def _voice_contradictions(keywords: Mapping[str, Any], where: str, *, spells: bool) -> Iterator[str]:
     """Faults between how a field is spoken and what it holds."""
     voice = keywords["x-voice"]
-    if "usual" in voice and voice["spoken"] in {Spoken.LETTER, Spoken.ENUM}:
-        yield f"{where}/x-voice/usual: is for what is spoken as digits or alphanumeric, not as {voice['spoken']}"
+    kind = KINDS[voice["spoken"]]
+    if "usual" in voice and kind.named:
+        yield f"{where}/x-voice/usual: is for what is spoken as digits or alphanumeric, not as {kind}"
     for limit in {"pattern", "minLength", "maxLength"} & keywords.keys() if "enum" in keywords else ():
         yield f"{where}/{limit}: stands beside 'enum', which says already which values there are; remove one"
-    if voice["spoken"] == Spoken.ENUM and "enum" not in keywords and "catalogue" not in voice:
+    if kind.listed and "enum" not in keywords and "catalogue" not in voice:
         yield f"{where}: has no way to be spoken: give its values in 'enum' or name a 'catalogue'"
     if "last_digits" in voice and "catalogue" not in voice:
         yield f"{where}/x-voice/last_digits: needs a 'catalogue', whose values it says by their last digits"
-    if voice.get("unlabelled") and ("catalogue" not in voice or voice["spoken"] != Spoken.ALPHANUMERIC):
-        yield f"{where}/x-voice/unlabelled: needs a 'catalogue' and is for what is spoken as {Spoken.ALPHANUMERIC}"
-    if "check_digit" in voice and voice["spoken"] != Spoken.DIGITS:
-        yield f"{where}/x-voice/check_digit: a GS1 key is spoken as {Spoken.DIGITS}, not as {voice['spoken']}"
+    if voice.get("unlabelled") and ("catalogue" not in voice or not kind.is_code):
+        yield f"{where}/x-voice/unlabelled: needs a 'catalogue' and is for what is spoken as alphanumeric"
+    if "check_digit" in voice and not kind.is_digits:
+        yield f"{where}/x-voice/check_digit: a GS1 key is spoken as digits, not as {kind}"
     if voice.get("exception") and "enum" not in keywords:
         yield f"{where}/x-voice/exception: needs an 'enum', whose values are said by themselves"
     yield from _bare_faults(keywords, f"{where}/x-voice/bare", spells=spells)
@@ -577,8 +579,8 @@ def _bare_faults(keywords: Mapping[str, Any], where: str, *, spells: bool) -> It
     voice = keywords["x-voice"]
     if not voice.get("bare"):
         return
-    if voice["spoken"] != Spoken.ENUM:
-        yield f"{where}: is for what is spoken as {Spoken.ENUM}, not as {voice['spoken']}; remove it"
+    if not KINDS[voice["spoken"]].listed:
+        yield f"{where}: is for what is spoken as enum, not as {voice['spoken']}; remove it"
     elif "enum" not in keywords:
         yield f"{where}: needs an 'enum', whose values are said without a label"
     if voice.get("exception"):
@@ -615,17 +617,17 @@ def _upside_down(limits: Mapping[str, Any], where: str) -> Iterator[str]:
             yield f"{where}/{lower}: {limits[lower]} is above {upper} {limits[upper]}: nothing would be valid"
 
 
-def _pattern_faults(pattern: str, spoken: str, where: str) -> Iterator[str]:
+def _pattern_faults(pattern: str, spoken: FieldKind, where: str) -> Iterator[str]:
     try:
         shape = Shape.read(pattern)
     except ValueError as fault:
         yield f"{where}: {fault}"
         return
-    possible = CHARACTERS.get(Spoken(spoken), shape.said)
+    possible = frozenset(spoken.characters) or shape.said
     if unsaid := "".join(sorted(shape.said - possible)):
         hint = "; a separator stands by itself, not in [...]" if SEPARATORS & set(unsaid) else ""
         yield f"{where}: allows {unsaid!r}, which cannot be said as {spoken}{hint}"
-    if spoken == Spoken.LETTER and (shape.least, shape.most) != (1, 1):
+    if spoken.is_letter and (shape.least, shape.most) != (1, 1):
         yield f"{where}: a field spoken as letter holds exactly one"
 
 

@@ -14,8 +14,10 @@ from typing import Any
 
 from jsonschema.exceptions import ValidationError
 
-from edge.forms.model import NET_WEIGHT, OWN_LANGUAGE, SCANNABLE, DayOrder, Expects, Gs1, Partial, Spoken
-from edge.forms.spoken.language import LANGUAGES
+from edge.forms.model import NET_WEIGHT, OWN_LANGUAGE, SCANNABLE, Expects, Gs1
+from edge.forms.spoken.kinds import KINDS
+from edge.forms.spoken.kinds.kind import FieldKind, Keywords
+from edge.languages import LANGUAGES
 from edge.records.strict_json import SchemaValidator
 
 TEXT = {"type": "string", "minLength": 1, "description": "text"}
@@ -88,17 +90,22 @@ def _between(least: str, most: str, size: Mapping[str, Any]) -> dict[str, Any]:
     return _object([least, most], {least: size, most: size})
 
 
-def _voice(spoken: list[Spoken], /, *required: str, **more: Any) -> dict[str, Any]:
+def _voice(spoken: Iterable[FieldKind], /, *required: str, **more: Any) -> dict[str, Any]:
     return _object(
         ["labels", "spoken", "ask", "readback", *required],
         {
             "labels": _all_of(WORDS),
-            "spoken": {"enum": [str(kind) for kind in spoken]},
+            "spoken": {"enum": [kind.name for kind in spoken]},
             "ask": TEXT,
             "readback": TEXT,
             **more,
         },
     )
+
+
+def _of_type(name: str) -> list[FieldKind]:
+    """The kinds whose values are of a JSON type."""
+    return [kind for kind in KINDS.values() if kind.type == name]
 
 
 def _written(*parts: str, both: Mapping[str, Any] | None = None, **more: Any) -> dict[str, Any]:
@@ -118,9 +125,9 @@ def _written(*parts: str, both: Mapping[str, Any] | None = None, **more: Any) ->
     }
 
 
-DATED = ("11", "15", "17")  # Identifiers of days.
 MEASURED = (NET_WEIGHT,)
 COUNTED = ("37",)
+OF_OWN_KINDS = frozenset(one for kind in KINDS.values() if kind.keywords is not None for one in kind.keywords.scan)
 
 
 def _scan(allowed: Iterable[str]) -> dict[str, Any]:
@@ -158,7 +165,7 @@ IDENTIFYING: dict[str, Any] = {
 STRING_FIELD = _field(
     "string",
     _voice(
-        [Spoken.DIGITS, Spoken.ALPHANUMERIC, Spoken.LETTER, Spoken.ENUM, Spoken.DATE, Spoken.UNIT],
+        _of_type("string"),
         **IDENTIFYING,
         exception={"type": "boolean"},
         bare={"type": "boolean"},
@@ -166,39 +173,13 @@ STRING_FIELD = _field(
         source={"type": "boolean"},
     ),
     _written("labels", both={"verbs": VALUES, "values": VALUES}),
-    before=LENGTHS | _scan(one for one in SCANNABLE if one not in {*DATED, *MEASURED, *COUNTED}),
+    before=LENGTHS | _scan(one for one in SCANNABLE if one not in {*OF_OWN_KINDS, *MEASURED, *COUNTED}),
     enum=_all_of(TEXT),
-)
-DATE_FIELD = _field(
-    "string",
-    _voice(
-        [Spoken.DATE],
-        "order",
-        order={"enum": [str(order) for order in DayOrder]},
-        partial={"enum": [str(partial) for partial in Partial]},
-    ),
-    _written("labels"),
-    ["format"],
-    _scan(DATED),
-    format={"const": "date"},
-)
-UNIT_FIELD = _field(
-    "string",
-    _voice([Spoken.UNIT], "of", of={"type": "string"}, item={"type": "string"}),
-    _written("labels"),
-    ["enum"],
-    enum=_all_of(
-        {
-            "type": "string",
-            "pattern": "^[A-Z0-9]{1,3}$",
-            "description": "a code of two or three capitals and digits: 'CS', as in UN/ECE Rec 20 and 21",
-        }
-    ),
 )
 INTEGER_FIELD = _field(
     "integer",
     _voice(
-        [Spoken.CARDINAL],
+        _of_type("integer"),
         units=UNITS,
         usual=_between("minimum", "maximum", {"type": "integer"}),
         ask_beside=ASKED_BESIDE,
@@ -214,7 +195,7 @@ INTEGER_FIELD = _field(
 )
 NUMBER_FIELD = _field(
     "number",
-    _voice([Spoken.DECIMAL], units=UNITS, usual=_between("minimum", "maximum", {"type": "number"})),
+    _voice(_of_type("number"), units=UNITS, usual=_between("minimum", "maximum", {"type": "number"})),
     _written("labels", both={"units": UNITS_WRITTEN}),
     ["multipleOf", "minimum", "maximum"],
     _scan(MEASURED),
@@ -222,10 +203,10 @@ NUMBER_FIELD = _field(
     minimum={"type": "number"},
     maximum={"type": "number"},
 )
-BOOLEAN_FIELD = _field("boolean", _voice([Spoken.YES_NO]), _written("labels", "true", "false"))
+BOOLEAN_FIELD = _field("boolean", _voice(_of_type("boolean")), _written("labels", "true", "false"))
 LIST_FIELD = _field(
     "array",
-    _voice([Spoken.DIGITS, Spoken.ALPHANUMERIC, Spoken.LETTER], **IDENTIFYING),
+    _voice([kind for kind in KINDS.values() if kind.characters], **IDENTIFYING),
     _written("labels"),
     ["items", "minItems", "maxItems"],
     items=_object(["type"], DESCRIBED | LENGTHS | {"type": {"const": "string"}}),
@@ -233,16 +214,31 @@ LIST_FIELD = _field(
     maxItems={"type": "integer", "minimum": 1, "maximum": MOST_LISTED},
     uniqueItems={"type": "boolean"},
 )
-KINDS: Mapping[str, Mapping[str, Any]] = {
+OF_TYPES: Mapping[str, Mapping[str, Any]] = {
     "string": STRING_FIELD,
     "integer": INTEGER_FIELD,
     "number": NUMBER_FIELD,
     "boolean": BOOLEAN_FIELD,
     "array": LIST_FIELD,
 }
-"""The rules of a field, by its type; dates and units, which are strings, have their own."""
+"""The rules of a field, by its type, where its kind has none of its own."""
 
-OTHER_FIELD = {"type": "object", "required": ["type", "x-voice"], "properties": {"type": {"enum": list(KINDS)}}}
+
+def _of_kind(kind: FieldKind, keywords: Keywords) -> dict[str, Any]:
+    """The rules of a field whose kind has keywords of its own."""
+    return _field(
+        kind.type,
+        _voice([kind], *keywords.voice_required, **keywords.voice),
+        _written("labels"),
+        keywords.required,
+        _scan(keywords.scan) if keywords.scan else None,
+        **keywords.own,
+    )
+
+
+OF_KINDS = {kind: _of_kind(kind, kind.keywords) for kind in KINDS.values() if kind.keywords is not None}
+
+OTHER_FIELD = {"type": "object", "required": ["type", "x-voice"], "properties": {"type": {"enum": list(OF_TYPES)}}}
 """What is told of a field that is of no known type."""
 
 FORM = {
@@ -327,13 +323,15 @@ def faults(document: object) -> Iterator[Fault]:
 
 def _rules_for(keywords: object) -> Mapping[str, Any]:
     """The rules that the author of a field means to keep, by its type, its format and how it is spoken."""
-    if not isinstance(keywords, dict) or not isinstance(kind := keywords.get("type"), str) or kind not in KINDS:
+    if not isinstance(keywords, dict) or not isinstance(kind := keywords.get("type"), str) or kind not in OF_TYPES:
         return OTHER_FIELD
     voice = keywords.get("x-voice")
     spoken = voice.get("spoken") if isinstance(voice, dict) else None
-    if kind == "string" and (keywords.get("format") == "date" or spoken == Spoken.DATE):
-        return DATE_FIELD
-    return UNIT_FIELD if kind == "string" and spoken == Spoken.UNIT else KINDS[kind]
+    known = keywords.get("format")
+    for one, rules in OF_KINDS.items():
+        if one.type == kind and (spoken == one.name or (known is not None and known == one.format)):
+            return rules
+    return OF_TYPES[kind]
 
 
 def _broken(part: object, rules: Mapping[str, Any], where: tuple[str | int, ...]) -> Iterator[Fault]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -10,11 +11,12 @@ from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property, partial
 from random import Random
-from string import Formatter, ascii_uppercase, digits
-from typing import Annotated, Any, Literal
+from string import Formatter, ascii_uppercase
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model
 
+from edge.forms.element_strings import Element
 from edge.forms.pattern import Shape
 from edge.records import FieldValue, exact, plain
 
@@ -22,27 +24,10 @@ OWN_LANGUAGE = "en"
 """The language of a field's own labels and units, and the one that the on-device recogniser hears."""
 
 
-class Spoken(StrEnum):
-    """How the words for a field become its value."""
-
-    DIGITS = "digits"  # A string of digits: "seven four two", "seven forty-two", "double five".
-    ALPHANUMERIC = "alphanumeric"  # A string of capital letters and digits: "bravo seven one four".
-    CARDINAL = "cardinal"  # A whole number: "one hundred and ten".
-    LETTER = "letter"  # One capital letter: "b", "bravo", "b as in bravo".
-    ENUM = "enum"  # One of the values listed in the form or the catalogue, spoken as written there.
-    DECIMAL = "decimal"  # A number with places: "two fifty point five", "minus eighteen".
-    DATE = "date"  # A day: "the fifth of March twenty twenty-seven", "zero five zero three two seven".
-    YES_NO = "yes_no"  # True or false: "sealed", "not sealed", "sealed yes".
-    UNIT = "unit"  # The code of the unit in which another field is counted: "cases".
-
-
 NET_WEIGHT = "310"  # In kilograms; on a label a fourth digit says how many decimals it has.
 KILOGRAM = "KGM"  # In UN/ECE Recommendation 20.
 SCANNABLE = ("00", "01", "02", "10", "11", "15", "17", "21", NET_WEIGHT, "37")
 """The application identifiers of GS1 that a field may take from a label."""
-
-SPELT = frozenset({Spoken.DIGITS, Spoken.ALPHANUMERIC})
-"""What is said character by character, or a few of them at once."""
 
 
 class DayOrder(StrEnum):
@@ -72,12 +57,73 @@ class Expects(StrEnum):
     DOOR = "door"
 
 
-CHARACTERS = {
-    Spoken.DIGITS: frozenset(digits),
-    Spoken.ALPHANUMERIC: frozenset(ascii_uppercase + digits),
-    Spoken.LETTER: frozenset(ascii_uppercase),
-}
-"""What a value may consist of, where it is spelt."""
+class Spoken:
+    """How the words for a field become its value: what is known of a kind of field without reading or speaking it.
+
+    Each kind is one object of a class in `edge.forms.spoken.kinds`, and is compared by identity.
+    """
+
+    CARDINAL: ClassVar[Spoken]
+    YES_NO: ClassVar[Spoken]
+    """The two with which the dialogue compares a field's kind. The table of kinds sets them."""
+
+    name: ClassVar[str]
+    """What a form calls it, as its `spoken`."""
+    type: ClassVar[str] = "string"  # The JSON type of its values.
+    format: ClassVar[str | None] = None
+    """The format of JSON Schema that its values have. `fault` checks it, and the console chooses the input by it."""
+    characters: ClassVar[str] = ""
+    """What a value may consist of, where each character is said."""
+    spelt: ClassVar[bool] = False  # Said character by character, or a few of them at once.
+    listed: ClassVar[bool] = False  # One of the values listed in the form or the catalogue, spoken as written there.
+    counts: ClassVar[bool] = False  # A whole number of units.
+    measures: ClassVar[bool] = False  # A number with places, which may be below zero.
+    answers: ClassVar[bool] = False  # True or false.
+    by_unit: ClassVar[bool] = False  # Said by the unit words of what another field counts, and by nothing else.
+    of_numbers: ClassVar[bool] = False  # A value may be a number without more.
+    of_today: ClassVar[bool] = False  # Which value it is may depend on the day that it is.
+
+    @property
+    def spells(self) -> bool:
+        """May a value hold letters that are said one by one?"""
+        return "A" in self.characters
+
+    @property
+    def is_letter(self) -> bool:
+        """Is a value one letter?"""
+        return self.spells and not self.spelt
+
+    @property
+    def is_code(self) -> bool:
+        """Is a value a string of letters and digits?"""
+        return self.spells and self.spelt
+
+    @property
+    def is_digits(self) -> bool:
+        """Is a value a string of digits?"""
+        return self.spelt and not self.spells
+
+    @property
+    def named(self) -> bool:
+        """Is a value said all at once, by its name?"""
+        return self.listed or self.is_letter
+
+    @property
+    def is_number(self) -> bool:
+        """Is a value a number, whole or with places?"""
+        return self.counts or self.measures
+
+    def fault(self, value: str) -> str | None:
+        """What is wrong with a value of the kind's type; None where it has the kind's format."""
+        return None
+
+    def scanned(self, field: FormField, element: Element, today: date) -> FieldValue | None:
+        """The value as a field holds it, of an element on a label; None where the field takes it for no one value."""
+        return element.value
+
+    def __repr__(self) -> str:
+        """By its name: what is sampled for a form is kept under the form's repr, which outlives a process."""
+        return self.name
 
 
 class Gs1(StrEnum):
@@ -245,6 +291,14 @@ class FormField:
         """The field as if it held one value of its list."""
         return self if self.many is None else replace(self, kind="string", many=None, distinct=False)
 
+    @property
+    def limits(self) -> tuple[float, float]:
+        """The least and the greatest size that the form allows a value."""
+        least, most = self.least, self.most
+        if (shape := self.shape) is not None:
+            least, most = max(shape.least, least or 0), min(shape.most, math.inf if most is None else most)
+        return -math.inf if least is None else least, math.inf if most is None else most
+
     def types(self, value: object) -> bool:
         """Is the value of the field's own type? True and false are no numbers here."""
         match self.kind:
@@ -281,8 +335,8 @@ class FormField:
             yield self._has_wrong_check_digit
         if (step := self.step) is not None:
             yield lambda value: exact(value) % step != 0
-        if self.spoken is Spoken.DATE:
-            yield lambda value: not is_date(value)
+        if self.spoken.format is not None:
+            yield lambda value: self.spoken.fault(value) is not None
         if self.choices:
             yield lambda value: value not in self.choices
 
@@ -342,7 +396,7 @@ class FormField:
             case tuple():
                 return " and ".join(self.shown(one) for one in value)
             case str():
-                return " ".join(value) if self.spoken in {Spoken.DIGITS, Spoken.ALPHANUMERIC} else value
+                return " ".join(value) if self.spoken.spelt else value
 
     def told(self, value: FieldValue, code: FieldValue | None = None) -> str:
         """The value as it is read back: `pallet 7 4 2`, `12 units`, `dock B`. `code` is that of its unit."""
@@ -452,7 +506,7 @@ class Form:
     @cached_property
     def has_dates(self) -> bool:
         """May days be said, whose year depends on the day that it is?"""
-        return any(field.spoken is Spoken.DATE for field in self.fields)
+        return any(field.spoken.of_today for field in self.fields)
 
     def readback(self, fields: Mapping[str, FieldValue]) -> str:
         """The entry, or what is there of one, as it is read back to the operator."""
@@ -471,14 +525,6 @@ class Form:
 def placeholders(template: str) -> list[str]:
     """The names in braces of a readback, in order."""
     return [name for _, name, _, _ in Formatter().parse(template) if name is not None]
-
-
-def is_date(value: str) -> bool:
-    """Is it a day of the calendar, as ISO 8601 writes one?"""
-    try:
-        return date.fromisoformat(value).isoformat() == value
-    except ValueError:
-        return False
 
 
 def _size(value: float | str) -> float:
@@ -513,8 +559,8 @@ def _rules(field: FormField) -> Iterator[Callable[[Any], Any]]:
         yield field.check_digit.checked
     if field.step is not None:
         yield partial(_stepped, field.step)
-    if field.spoken is Spoken.DATE:
-        yield _dated
+    if field.spoken.format is not None:
+        yield partial(_of_kind, field.spoken)
 
 
 def _stepped(step: Decimal, value: float) -> float:
@@ -523,9 +569,9 @@ def _stepped(step: Decimal, value: float) -> float:
     return value
 
 
-def _dated(value: str) -> str:
-    if not is_date(value):
-        raise ValueError("is no day of the calendar, such as 2027-03-05")
+def _of_kind(kind: Spoken, value: str) -> str:
+    if (fault := kind.fault(value)) is not None:
+        raise ValueError(fault)
     return value
 
 

@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 
 from edge.forms.catalogue import Catalogue
-from edge.forms.element_strings import SEPARATOR, Element, day, elements, is_whole_month
-from edge.forms.model import KILOGRAM, NET_WEIGHT, Form, FormField, Partial, Spoken
+from edge.forms.element_strings import SEPARATOR, Element, elements
+from edge.forms.model import KILOGRAM, NET_WEIGHT, Form, FormField
 from edge.records import SCANNER, FieldReading, FieldValue, Reading, ScanFault, Word
 
 END = "\n"  # What stands behind a scan whose end came, whichever key the scanner sends for it.
 UNREADABLE = "\N{REPLACEMENT CHARACTER}"  # What stands for a key that is no character.
 SHOWN = str.maketrans({SEPARATOR: "\N{SYMBOL FOR GROUP SEPARATOR}", END: ""})  # How people see what has no shape.
 
+ITEMS = frozenset({"01", "02"})  # Identifiers of the number of an item.
 GTIN_DIGITS = (13, 12, 8)  # The shorter forms of an item's number, which a label fills with zeros up to 14 digits.
 
 
@@ -100,18 +100,9 @@ def _kind(element: Element) -> str:
 
 def _value(field: FormField, element: Element, catalogue: Catalogue, today: date) -> FieldValue | None:
     """The value as the field holds it; None where the field's own rule is that it means no one value."""
-    match field.spoken:
-        case Spoken.DATE:
-            whole_month = is_whole_month(element.value) and field.month_alone is Partial.NONE
-            return None if whole_month else day(element.value, today).isoformat()
-        case Spoken.CARDINAL:
-            return int(element.value)
-        case Spoken.DECIMAL:
-            return float(Decimal(element.value).scaleb(-int(element.identifier[-1])))
-        case _ if element.identifier in {"01", "02"}:
-            return _item(field, element.value, catalogue)
-        case _:
-            return element.value
+    if element.identifier in ITEMS:
+        return _item(field, element.value, catalogue)
+    return field.spoken.scanned(field, element, today)
 
 
 def _item(field: FormField, gtin: str, catalogue: Catalogue) -> str:

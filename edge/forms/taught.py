@@ -18,8 +18,9 @@ from edge.forms.spoken import check
 from edge.forms.spoken.commands import command
 from edge.forms.spoken.folding import phrase
 from edge.forms.spoken.grammar.lexicon import Role
-from edge.forms.spoken.language import LANGUAGES, language_named
+from edge.forms.spoken.language import language_named
 from edge.forms.spoken.reader import lexicon
+from edge.languages import LANGUAGES
 from edge.records import Word
 from edge.records.master import UNIT, WORDS, Cells
 

@@ -20,18 +20,10 @@ import numpy as np
 import soxr
 
 from edge.errors import Misconfigured, Unavailable
+from edge.languages import LANGUAGES, table
 from edge.ports import Voice
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
 
-LANGUAGES = {"en": "en-us", "de": "de", "fr": "fr", "es": "es", "it": "it", "pl": "pl", "pt": "pt-br"}
-"""Espeak-ng's voice for each language that forms are spoken in."""
-
-WORDS_PER_MINUTE = {"en": 165, "de": 180, "fr": 165, "es": 180, "it": 175, "pl": 208, "pt": 190}
-"""The usual pace: in English a little slower than espeak-ng's own 175, for digits are read back next to machines.
-
-It counts English words: at 165 it says German at 3.1 syllables a second, Polish at 4.1, and what takes more syllables
-takes longer. At these no language has more than six, fewer than anybody speaks.
-"""
 SLOWEST, FASTEST = 80, 450  # What espeak-ng takes for a speed (`speak_lib.h`, `espeakRATE`).
 
 _SYNCHRONOUS = 2
@@ -47,6 +39,11 @@ _UTF8 = 1  # espeakCHARS_UTF8
 _OK = 0  # EE_OK
 
 _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
+
+
+def words_per_minute_of(language: str) -> int:
+    """The usual pace of a language, in words as espeak-ng counts them."""
+    return int(table(language, "voices")["words_per_minute"])
 
 
 class EspeakVoice(Voice):
@@ -67,11 +64,11 @@ class EspeakVoice(Voice):
     async def say(self, text: str, language: str, within_s: float) -> AsyncIterator[bytes]:
         """The text as one piece of sound. Raises Misconfigured for a language it does not speak, else as the port."""
         spoken = language.replace("_", "-").split("-")[0].lower()
-        voice = LANGUAGES.get(spoken)
-        if voice is None:
+        if spoken not in LANGUAGES:
             known = ", ".join(LANGUAGES)
             raise Misconfigured(f"{self.name}: found the language {language!r}; it speaks {known}; choose one of these")
-        words_per_minute = min(max(round(WORDS_PER_MINUTE[spoken] * self._pace), SLOWEST), FASTEST)
+        voice = str(table(spoken, "voices")["espeak"])
+        words_per_minute = min(max(round(words_per_minute_of(spoken) * self._pace), SLOWEST), FASTEST)
         try:
             async with asyncio.timeout(within_s):
                 pcm = await asyncio.to_thread(self._library.speak, text, voice + self._variant, words_per_minute)

@@ -6,34 +6,26 @@ so that a reply begins at once while the rest of it is still being made.
 
 from __future__ import annotations
 
-import math
 import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import date
 from functools import cache
-from importlib.resources import files
+from itertools import chain, repeat
 from types import MappingProxyType
-from typing import Any
 
-from edge.forms.model import Form, FormField, Spoken
-from edge.forms.pattern import SEPARATORS, Shape
+from edge.forms.model import Form, FormField
+from edge.forms.pattern import SEPARATORS
 from edge.forms.spoken.confusable import E_SET, TEENS_OF_TENS
 from edge.forms.spoken.folding import fold
-from edge.forms.spoken.kinds.phrases import table
+from edge.forms.spoken.kinds import kind_of
+from edge.forms.spoken.kinds.date import day_said
 from edge.forms.spoken.language import NATO, Language, language_named
+from edge.languages import table
 from edge.records import FieldValue, plain
 from edge.records.speech import CONFIRMING, FEWEST_TOLD, Prompt, Say, Terms
 
-SPELT = frozenset({Spoken.DIGITS, Spoken.ALPHANUMERIC})  # Kinds whose values are read back character by character.
-
 TEENS_AND_TENS = frozenset(TEENS_OF_TENS) | frozenset(TEENS_OF_TENS.values())
 """Thirteen and thirty, fünfzehn and fünfzig: as the end of a number, it is said twice."""
-
-SIXTIES_AND_SEVENTIES = {"es": "67", "it": "67", "pt": "67", "pl": "59"}
-"""By language, tens that sound alike: sesenta and setenta, sessanta and settanta, sessenta and setenta, alone or with
-ones; pięćdziesiąt and dziewięćdziesiąt."""
 
 INTERNATIONAL = frozenset({"alfa", "juliett", "whisky", "xray"})
 """What an alphabet of a language has in another spelling of the international code words."""
@@ -45,14 +37,10 @@ VALUE = re.compile(r"\{value\}")
 ABBREVIATED = 3
 """Letters of a unit up to which it is an abbreviation, which no voice can say: Polish "szt"."""
 
-LANGUAGES = ("en", "de", "fr", "es", "it", "pl", "pt")  # Those in which the device speaks: a file of prompts each.
-
 CODED = E_SET | {"O"}  # Letters that sound like others, or like a nought.
 
 EXAMPLES = ("742", "5501", "310")
 """What numbers in an example begin with."""
-
-A_DOZEN, A_FEW = 12, 4  # The count, and the measure, of an example.
 
 NOTHING: Mapping[str, FieldValue] = MappingProxyType({})
 PLAIN = Terms()
@@ -62,19 +50,14 @@ Clauses = tuple[str, ...]  # Texts that are spoken one after the other with a sh
 @cache
 def prompts(language: str) -> Mapping[Prompt, str]:
     """Every prompt in one of LANGUAGES; raises KeyError where its file lacks one."""
-    table = _table(language)
-    return MappingProxyType({prompt: table[prompt.value] for prompt in Prompt})
+    texts = table(language, "prompts")
+    return MappingProxyType({prompt: texts[prompt.value] for prompt in Prompt})
 
 
 @cache
-def codes(table: str, language: str) -> Mapping[str, str]:
+def codes(part: str, language: str) -> Mapping[str, str]:
     """What codes are called in one of LANGUAGES: `faults`, what is said of them when `mended`, `reasons`, and so on."""
-    return MappingProxyType(_table(language)[table])
-
-
-@cache
-def _table(language: str) -> Mapping[str, Any]:
-    return tomllib.loads((files("edge.speak") / "prompts" / f"{language}.toml").read_text(encoding="utf-8"))
+    return MappingProxyType(table(language, "prompts")[part])
 
 
 class Readback:
@@ -85,7 +68,7 @@ class Readback:
         self._form = form
         self._language = language_named(language)
         self.language = self._language.code
-        self._ending, self._letter = (str(_table(self._language.code)[name]) for name in ("ending", "letter"))
+        self._ending, self._letter = (str(table(self.language, "prompts")[name]) for name in ("ending", "letter"))
 
     def entry(
         self,
@@ -111,17 +94,17 @@ class Readback:
         return tuple(clause for clauses in ended for clause in clauses)
 
     def _is_known_without_label(self, field: FormField) -> bool:
-        taken = [one for one in self._form.fields if one.identifier or (one.bare and one.spoken in SPELT)]
-        return field.spoken in SPELT and field.many is None and taken == [field]
+        taken = [one for one in self._form.fields if one.identifier or (one.bare and one.spoken.spelt)]
+        return field.spoken.spelt and field.many is None and taken == [field]
 
     def _is_no_other(self, field: FormField, value: FieldValue) -> bool:
         """Can a spelt value, with a letter in it, be of no other field, however it is heard: "A 1 2" is no item?"""
-        if field.spoken is not Spoken.ALPHANUMERIC or not isinstance(value, str) or value.isdigit():
+        if not field.spoken.is_code or not isinstance(value, str) or value.isdigit():
             return False
-        return not any(one.allows(value) for one in self._form.fields if one is not field and one.spoken in SPELT)
+        return not any(one.allows(value) for one in self._form.fields if one is not field and one.spoken.spelt)
 
     def _end(self, value: str) -> str:
-        return self._ending.format(end=self._spelt(value[-FEWEST_TOLD:]))
+        return self._ending.format(end=self.spelt(value[-FEWEST_TOLD:]))
 
     def field(self, name: str, value: FieldValue) -> Clauses:
         """One field: `("pallet", "7 4 2")`, `("15 units,", "1 5")`. Before a spelt value its label stands alone."""
@@ -136,7 +119,7 @@ class Readback:
         """Several values of a field, without its label: `7 4 2, 7 4 5`; long numbers by their ends, if those differ."""
         field, ends = self._form[name], [str(value)[-FEWEST_TOLD:] for value in values]
         told = (
-            end if field.spoken in SPELT and len(str(value)) >= LONG_NUMBER and ends.count(end) == 1 else value
+            end if field.spoken.spelt and len(str(value)) >= LONG_NUMBER and ends.count(end) == 1 else value
             for value, end in zip(values, ends, strict=True)
         )
         return ", ".join(self._shown(field, value) for value in told)
@@ -144,7 +127,7 @@ class Readback:
     def openings(self) -> tuple[str, ...]:
         """The labels that stand alone: the first clause of most readbacks."""
         clauses = (
-            self._plain(field.item, {field.name: "0"}, PLAIN) for field in self._form.fields if field.spoken in SPELT
+            self._plain(field.item, {field.name: "0"}, PLAIN) for field in self._form.fields if field.spoken.spelt
         )
         return tuple(opening[0] for opening in clauses if len(opening) > 1)
 
@@ -193,7 +176,7 @@ class Readback:
     def wrong(self, name: str, value: FieldValue) -> str:
         """Why a value cannot be: `Number too short`."""
         field, names = self._form[name], codes("wrong", self._language.code)
-        side = _beyond(value, *_limits(field))
+        side = _beyond(value, *field.limits)
         if side != "other" and isinstance(value, str):
             return names[f"{side}_number"]
         key = field.check_digit
@@ -216,7 +199,7 @@ class Readback:
         shown = self._end(str(value)) if field.name in terms.ends else self._shown(field, value)
         said = terms.units.get(field.name, {}).get(value)
         before, after = VALUE.split(self._template(field, value, code, said), maxsplit=1)
-        if field.spoken in SPELT and before.strip():
+        if field.spoken.spelt and before.strip():
             return before.strip(), f"{shown}{after}".strip()
         return (f"{before}{shown}{after}".strip(),)
 
@@ -224,28 +207,15 @@ class Readback:
         """A value as it is spoken: `7 4 2`, `52,5`, `minus 18`, `5 March 2027`, `not sealed`."""
         if isinstance(value, tuple):
             return ", ".join(self._shown(field, one) for one in value)
-        if isinstance(value, bool):
-            return self._yes_or_no(field, value)
-        return self._text_of(field, value) if isinstance(value, str) else _number(value, self._language.code)
+        if not field.item.types(value):  # a remote model may answer with a value of another type
+            return str(value)
+        return kind_of(field).read_back(value, field, self._language, self)
 
-    def _text_of(self, field: FormField, value: str) -> str:
-        match field.spoken:
-            case Spoken.DIGITS | Spoken.ALPHANUMERIC:
-                return self._spelt(value)
-            case Spoken.DATE:
-                return _day(value, self._language.code)
-            case Spoken.LETTER:
-                return self._spelt(value)
-            case Spoken.UNIT:
-                return self._form[str(field.unit_of)].unit(0, value, self._language.code)
-            case _:
-                return field.called(value, self._language.code)
+    def unit(self, field: FormField, code: str) -> str:
+        """What is counted in a unit, for several: `cases`."""
+        return self._form[str(field.unit_of)].unit(0, code, self._language.code)
 
-    def _yes_or_no(self, field: FormField, value: bool) -> str:
-        named, answers = field.wording(self._language.code), table(self._language.code)["yes_no"]
-        return str([*(named.true if value else named.false), *answers["yes" if value else "no"]][0])
-
-    def _spelt(self, value: str) -> str:
+    def spelt(self, value: str) -> str:
         """Character by character; its letters as code words, if one of them sounds like others, or like a nought.
 
         Then all of them: who hears letters and code words by turns takes the words for something else. A code word that
@@ -280,7 +250,7 @@ class Readback:
             as_said = next((unit for unit in units if fold(unit) == said and len(unit) > ABBREVIATED), None)
             return f"{{value}} {self._written(as_said or _unit(units, value))}"
         named = field.wording(self._language.code)
-        speaks_for_itself = field.exception or field.bare or field.spoken is Spoken.UNIT or (named.true and named.false)
+        speaks_for_itself = field.exception or field.bare or field.spoken.by_unit or (named.true and named.false)
         return "{value}" if speaks_for_itself else f"{self._label(field)} {{value}}"
 
 
@@ -290,7 +260,7 @@ def _beside(asked: Mapping[str, str], known: Mapping[str, FieldValue]) -> str | 
 
 def _is_signed(field: FormField) -> bool:
     """May it be below zero, as a temperature?"""
-    return field.spoken is Spoken.DECIMAL and (field.least is None or field.least < 0)
+    return field.spoken.measures and (field.least is None or field.least < 0)
 
 
 def _beyond(value: FieldValue, least: float, most: float) -> str:
@@ -299,46 +269,14 @@ def _beyond(value: FieldValue, least: float, most: float) -> str:
     return "low" if size < least else "high" if size > most else "other"
 
 
-def _limits(field: FormField) -> tuple[float, float]:
-    """The least and the greatest size that the form allows a value."""
-    least, most = field.least, field.most
-    if (shape := field.shape) is not None:
-        least, most = max(shape.least, least or 0), min(shape.most, math.inf if most is None else most)
-    return -math.inf if least is None else least, math.inf if most is None else most
-
-
 def _example(form: Form) -> Iterator[tuple[str, FieldValue]]:
     """A value for each field that an entry must have, and that anybody could say: no number twice."""
-    numbers = iter(EXAMPLES)
+    numbers = chain(EXAMPLES, repeat(EXAMPLES[0]))
     for field in form.fields:
         if not field.required or field.many is not None:
             continue
-        match field.spoken:
-            case Spoken.DIGITS | Spoken.ALPHANUMERIC if field.shape is not None:
-                yield field.name, _number_like(field.shape, next(numbers, EXAMPLES[0]))
-            case Spoken.LETTER:
-                yield field.name, "A"
-            case Spoken.CARDINAL | Spoken.DECIMAL:
-                least, most = _limits(field)
-                yield field.name, int(max(least, min(most, A_DOZEN if field.spoken is Spoken.CARDINAL else A_FEW)))
-            case Spoken.ENUM | Spoken.UNIT if field.choices:
-                yield field.name, field.choices[0]
-            case Spoken.YES_NO:
-                yield field.name, True
-            case _:  # what a catalogue lists, or a day
-                pass
-
-
-def _number_like(shape: Shape, digits: str) -> str:
-    """A number of this shape out of these digits; what may be left out is."""
-    at, made = 0, ""
-    for part in shape.parts:
-        count = min(part.most, max(part.least, len(digits) - at)) if part.least else 0
-        for _ in range(count):
-            wanted = digits[at % len(digits)]
-            made += wanted if wanted in part.characters else part.characters[0]
-            at += wanted in part.characters
-    return made
+        if (value := kind_of(field).example(field, numbers)) is not None:
+            yield field.name, value
 
 
 def _said_unit(units: Mapping[str, str], value: FieldValue, said: str | None) -> str | None:
@@ -364,27 +302,14 @@ def _again(field: FormField, value: FieldValue, language: Language) -> str | Non
         whole, _, places = plain(abs(value)).partition(".")
         if not _easily_misheard(whole, language.code):
             return None
-        point = [table(language.code)["decimals"]["points"][0]] if places else []
+        point = [language.table["decimals"]["points"][0]] if places else []
         return " ".join([*whole, *point, *places])
     return None
 
 
-def _number(value: float, language: str) -> str:
-    """A number in figures as a voice of the language says them; a minus as a word, for a dash may be passed over."""
-    figures = plain(abs(value)).replace(".", "." if language == "en" else ",")
-    return f"{table(language)['decimals']['minus'][0]} {figures}" if value < 0 else figures
-
-
-def _day(value: str, language: str) -> str:
-    """A day with the name of its month, which nobody takes for a day."""
-    day, dates = date.fromisoformat(value), table(language)["dates"]
-    month = dates["months"][day.month - 1][0]
-    return str(dates["read"].format(day=day.day, month=month, year=day.year))
-
-
 def _easily_misheard(number: str, language: str) -> bool:
     tens = number[-2:-1]
-    return number[-2:] in TEENS_AND_TENS or (tens != "" and tens in SIXTIES_AND_SEVENTIES.get(language, ""))
+    return number[-2:] in TEENS_AND_TENS or (tens != "" and tens in table(language, "voices")["tens_alike"])
 
 
 def _code_word(letter: str, language: Language) -> str:
@@ -431,7 +356,7 @@ class Phrasing:
         self.readback = Readback(form, language)
         self._form = form
         self._forms = {**others, form.name: form}
-        self._or = str(_table(self.readback.language)["or"])
+        self._or = str(table(self.readback.language, "prompts")["or"])
         spoken = language.replace("_", "-").split("-")[0].lower()
         self._texts = prompts(spoken)
         self._codes = {"fault": codes("faults", spoken), "mended": codes("mended", spoken)}
@@ -513,7 +438,7 @@ class Phrasing:
                 return self._called("Work" if name == "form" else name, say.works)
             case _:
                 told = say.slots.get(name)
-                return told if told is None or name != "day" else _day(told, self.readback.language)
+                return told if told is None or name != "day" else day_said(told, language_named(self.readback.language))
 
     def _of_field(self, name: str, say: Say) -> str | None:
         """What is said of the one field that is told, or asked for."""
@@ -537,7 +462,7 @@ class Phrasing:
 
     def _telling(self, name: str, value: FieldValue, other: FieldValue) -> FieldValue:
         """What tells a long number from the other that is offered: its end, from where they differ."""
-        if not (isinstance(value, str) and isinstance(other, str)) or self._form[name].spoken not in SPELT:
+        if not (isinstance(value, str) and isinstance(other, str)) or not self._form[name].spoken.spelt:
             return value
         if len(value) < LONG_NUMBER:
             return value

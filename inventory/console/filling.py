@@ -25,7 +25,7 @@ class Blank:
     kind: str  # The JSON type: integer, number, boolean, array, string.
     allowed: tuple[str, ...]  # All that there is, where the form lists it.
     required: bool
-    is_date: bool
+    format: str | None  # JSON Schema's name for how a string is written, which HTML has for its input too: date.
 
 
 def blanks(form: Validator | None) -> list[Blank]:
@@ -40,7 +40,7 @@ def blanks(form: Validator | None) -> list[Blank]:
             str(of.get("type", "string")),
             tuple(map(str, of.get("enum", ()))),
             name in required,
-            of.get("format") == "date",
+            of.get("format"),
         )
         for name, of in schema.get("properties", {}).items()
     ]

@@ -13,8 +13,8 @@ from typing import Any
 
 from edge.deliver.events import MalformedMessage
 from edge.deliver.signed import LARGEST, MOST_OPERATORS, read_roster, size_of_roster
-from edge.forms.spoken.language import LANGUAGES
 from edge.hash_chain import PublicKey
+from edge.languages import LANGUAGES
 from edge.records import Operator, Roster
 from inventory.site.master_kinds import Kind
 from inventory.site.table_file import LONGEST, NAMED, Cells, FaultyFile, Layout, Row, is_named, read_rows, strange

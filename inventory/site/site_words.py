@@ -18,13 +18,14 @@ from typing import Any
 from edge.errors import ManyFaults, Misconfigured
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import form_files, load_form
-from edge.forms.model import Form, Spoken
+from edge.forms.model import Form
 from edge.forms.spoken.grammar.tokens import texts
-from edge.forms.spoken.language import LANGUAGES, Language, language_named
+from edge.forms.spoken.language import Language, language_named
 from edge.forms.spoken.reader import FIGURE, read, unexplained
 from edge.forms.spoken.transcript import transcribed
 from edge.forms.spoken.vocabulary import value_faults
 from edge.forms.taught import AlreadyKnown, add_word, taught
+from edge.languages import LANGUAGES
 from edge.records import Word
 from edge.records.master import LABEL, OF_RULES, OF_WORDS, UNIT, Cells, Row
 
@@ -108,7 +109,7 @@ class Speaking:
         """What a word may be to a form."""
         found = []
         for one in self.plain[form].fields:
-            if one.spoken is Spoken.UNIT:
+            if one.spoken.by_unit:
                 continue
             found.append(Meaning(one.name, LABEL, ""))
             codes = dict.fromkeys(one.codes.values()) if one.codes else {"": None}

@@ -55,7 +55,7 @@ def fields(lines: Iterable[Line], forms: Mapping[str, Form]) -> Iterator[Read]:
             continue
         for name, one in line.heard[0].readings.items():
             if one.value is not None and not one.rivals:
-                kind, rival = forms[line.form][name].spoken, rivalry(one.value, one.runner_up)
+                kind, rival = forms[line.form][name].spoken.name, rivalry(one.value, one.runner_up)
                 share = VOSK[rival].share(one.confidence)
                 yield Read(kind, rival, line.speaker or "", share, said.get(name) == one.value)
 

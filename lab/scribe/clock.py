@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from edge.records import SAMPLE_RATE
 from edge.speak.synthesis import BREATHS_MS, NO_BREATH_MS, Phrases
-from edge.speak.voices import WORDS_PER_MINUTE, EspeakVoice
+from edge.speak.voices import EspeakVoice, words_per_minute_of
 
 RATE = 155
 """Words per minute of an operator: the middle of what `lab.operator_speech` gives its speakers."""
@@ -75,7 +75,7 @@ class Clock:
                         last += told
                     elif told:
                         seconds += min(ROUTINE_S, told) - told if routine else REACTION_S
-                    seconds += self._long(text) * WORDS_PER_MINUTE["en"] / self._rate
+                    seconds += self._long(text) * words_per_minute_of("en") / self._rate
                     words += len(text.split())
                     told = 0.0
                 case Reply(clauses):

@@ -21,27 +21,17 @@ from edge.forms.loader import forms_in
 from edge.forms.model import Form, Gs1
 from edge.forms.spoken.folding import fold
 from edge.forms.spoken.saying import value
+from edge.languages import LANGUAGES
 from edge.records import SAMPLE_RATE, FieldValue
 from edge.records.speech import Prompt, Say, Terms
 from edge.speak.synthesis import BREATHS_MS, Phrases
 from edge.speak.voices import EspeakVoice
-from edge.speak.wording import LANGUAGES, Phrasing
+from edge.speak.wording import ABBREVIATED, Phrasing
 from lab.scribe.shift import loads
 
 NORMAL_S = 3.5
 """What is asked of the median: at 40 pallets a trailer, half a second more is a minute."""
 
-
-UNITS = {
-    "en": ("units", "cases", "boxes", "pieces", "cartons"),
-    "de": ("Stück", "Einheiten", "Kisten", "Kartons", "Schachteln"),
-    "fr": ("unités", "caisses", "boîtes", "pièces", "cartons"),
-    "es": ("unidades", "cajas", "piezas", "cartones", "bultos"),
-    "it": ("unità", "casse", "scatole", "pezzi", "cartoni"),
-    "pl": ("sztuk", "jednostek", "kartonów", "pudełek", "opakowań"),
-    "pt": ("unidades", "caixas", "peças", "volumes", "pacotes"),
-}
-"""As they are said of many, each as often."""
 
 Entries = Sequence[Mapping[str, FieldValue]]
 
@@ -50,17 +40,18 @@ async def seconds(form: Form, language: str, entries: Entries, pace: float, rand
     """How long each readback takes, in any of the units that may be said."""
     phrasing, phrases = Phrasing(form, language), Phrases(EspeakVoice, language)
     breath = BREATHS_MS["."] / 1000  # which nobody waits for after the last word
-    terms = [_terms(entry, fold(random.choice(UNITS[language]))) for entry in entries]
+    terms = [_terms(form, entry, language, random) for entry in entries]
     told = [
         phrasing.clauses(Say(Prompt.READBACK, one, terms=told_in)) for one, told_in in zip(entries, terms, strict=True)
     ]
     return [sum([len(await phrases.sound(one, pace)) for one in clauses]) / SAMPLE_RATE - breath for clauses in told]
 
 
-def _terms(entry: Mapping[str, FieldValue], unit: str) -> Terms:
-    """As an agent tells it: with the unit that was said, and of an SSCC the end."""
+def _terms(form: Form, entry: Mapping[str, FieldValue], language: str, random: Random) -> Terms:
+    """As an agent tells it: each count with the unit that was said, and of an SSCC the end."""
     keys = frozenset(name for name, one in entry.items() if isinstance(one, str) and Gs1.SSCC.holds(one))
-    return Terms({"quantity": {entry["quantity"]: unit}}, keys)
+    words = {name: [one for one in form[name].wording(language).units if len(one) > ABBREVIATED] for name in entry}
+    return Terms({name: {entry[name]: fold(random.choice(units))} for name, units in words.items() if units}, keys)
 
 
 def _allowed(form: Form, catalogue: Catalogue, entries: int, random: Random) -> Entries:

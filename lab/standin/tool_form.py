@@ -15,7 +15,7 @@ from typing import Any
 
 from edge.errors import Misconfigured
 from edge.forms.loader import SUFFIX, load_form
-from edge.forms.model import Form, Spoken
+from edge.forms.model import Form
 from edge.forms.pattern import Shape
 from edge.forms.spoken.vocabulary import AROUND
 
@@ -91,25 +91,25 @@ def _field(name: str, described: Mapping[str, Any]) -> dict[str, Any]:
     labels = _labels(name, described)
     if _kinds(value) & {"integer", "number"}:
         limits = {keyword: value[keyword] for keyword in ("minimum", "maximum") if keyword in value}
-        voice = {"labels": labels, "spoken": Spoken.CARDINAL, "ask": name, "readback": "{value}"}
+        voice = {"labels": labels, "spoken": "cardinal", "ask": name, "readback": "{value}"}
         # "Twelve units" is said of nearly everything that is counted.
         return {"type": "integer", **limits, "x-voice": {**voice, "units": {"units": "unit"}}}
     choices = [choice for choice in value.get("enum", ()) if choice is not None]
-    spoken = Spoken.ENUM if choices else _spelling(value.get("pattern"))
+    spoken = "enum" if choices else _spelling(value.get("pattern"))
     kept = {"enum": choices} if choices else {key: value[key] for key in ("pattern",) if key in value}
-    named = {} if choices else {"identifier": spoken is not Spoken.LETTER}
+    named = {} if choices else {"identifier": spoken != "letter"}
     voice = {"labels": labels, "spoken": spoken, "ask": name, "readback": "{value}"}
     return {"type": "string", **kept, "x-voice": {**voice, **named}}
 
 
-def _spelling(pattern: str | None) -> Spoken:
+def _spelling(pattern: str | None) -> str:
     try:
         shape = Shape.read(pattern or "")
     except ValueError:
-        return Spoken.ALPHANUMERIC
+        return "alphanumeric"
     if shape.most == 1:
-        return Spoken.LETTER
-    return Spoken.DIGITS if all(character.isdigit() for character in shape.characters) else Spoken.ALPHANUMERIC
+        return "letter"
+    return "digits" if all(character.isdigit() for character in shape.characters) else "alphanumeric"
 
 
 def _labels(name: str, described: Mapping[str, Any]) -> list[str]:

@@ -15,12 +15,13 @@ from edge.forms.catalogue import Catalogue
 from edge.forms.loader import forms_in
 from edge.forms.spoken.saying import value
 from edge.hear.echo import Clocked, OwnVoice
+from edge.languages import LANGUAGES
 from edge.records import SAMPLE_RATE, Frame
 from edge.records.speech import Earcon, Prompt, Say
 from edge.speak.earcons import earcon
 from edge.speak.synthesis import Phrases
 from edge.speak.voices import EspeakVoice
-from edge.speak.wording import LANGUAGES, Phrasing
+from edge.speak.wording import Phrasing
 from tests.leaking import Leaking, Sound, heard
 from tests.tiers import sized
 

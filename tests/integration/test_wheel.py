@@ -18,7 +18,7 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from edge.cli.main import COMMANDS
-from edge.forms.spoken import LANGUAGES
+from edge.languages import LANGUAGES
 from hatch_build import PARTS
 
 AGENT, INVENTORY, LAB = "dockvoice", "dockvoice_inventory", "dockvoice_lab"
@@ -200,7 +200,7 @@ def test_the_agent_runs_from_its_wheel_alone(alone: Path, run: Run, command: str
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_language_is_in_the_wheel(wheels: Mapping[str, Path], language: str) -> None:
-    assert f"edge/forms/spoken/languages/{language}.toml" in zipfile.ZipFile(wheels[AGENT]).namelist()
+    assert f"edge/languages/{language}/grammar.toml" in zipfile.ZipFile(wheels[AGENT]).namelist()
 
 
 def test_the_console_travels_with_all_that_its_pages_are_made_of(wheels: Mapping[str, Path], repository: Path) -> None:

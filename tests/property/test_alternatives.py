@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from edge.forms.spoken import LANGUAGES
 from edge.forms.spoken.grammar.meaning import Meaning
 from edge.forms.spoken.language import Language, language_named
 from edge.forms.spoken.numerals import Numerals
 from edge.forms.spoken.reader import understood
 from edge.forms.spoken.transcript import transcribed
+from edge.languages import LANGUAGES
 from edge.records import Word
 from tests.scribe import rules, sayings
 from tests.sentences import TONGUES, sentence

@@ -17,8 +17,8 @@ from edge.agree.dialogue.events import Committed, Deadline, Happening, Started, 
 from edge.agree.dialogue.machine import Dialogue
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
+from edge.forms.spoken.in_words import cardinal, spelt
 from edge.forms.spoken.language import ENGLISH
-from edge.forms.spoken.saying import cardinal, spelt
 from edge.records import Closing, Commit, FieldValue, LastEntry, Word
 from edge.understand.proposal import proposal
 from tests.tiers import examples

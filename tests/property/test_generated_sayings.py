@@ -10,7 +10,7 @@ import pytest
 
 from edge.agent.typed_input import typed
 from edge.agree.decide import decide
-from edge.forms.spoken import LANGUAGES
+from edge.languages import LANGUAGES
 from edge.records import Closing, Outcome
 from tests.scribe import rules
 from tests.sentences import TONGUES, Sentence, sentence

@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import forms_in
 from edge.forms.model import Form
-from edge.forms.spoken import LANGUAGES, read, read_transcript
+from edge.forms.spoken import read, read_transcript
+from edge.forms.spoken.in_words import cardinal as said_count
+from edge.forms.spoken.in_words import spelt
 from edge.forms.spoken.numerals import LARGEST
-from edge.forms.spoken.saying import cardinal as said_count
-from edge.forms.spoken.saying import spelt
 from edge.forms.spoken.sentences import Sentence, sentences
+from edge.languages import LANGUAGES
 from edge.records import FieldReading, FieldValue, Word
+from tests.languages import said_in
 from tests.speakers import SPEAKERS
 from tests.speakers import digits as said_digits
 
@@ -154,16 +156,6 @@ def test_the_evidence_alone_reads_as_the_value(seed: int, data: st.DataObject) -
             assert again[field].value == reading.value, (reading, again)
 
 
-LABELS = {
-    "en": "pallet",
-    "de": "Palette",
-    "fr": "palette",
-    "es": "palé",
-    "it": "bancale",
-    "pl": "paleta",
-    "pt": "palete",
-}
-UNITS = {"en": "cases", "de": "Kisten", "fr": "caisses", "es": "cajas", "it": "casse", "pl": "sztuk", "pt": "caixas"}
 COUNTS = st.integers(0, LARGEST)
 IDS = st.text("0123456789", min_size=2, max_size=18)
 
@@ -172,27 +164,28 @@ def transcript(text: str, language: str) -> dict[str, FieldReading]:
     return dict(read_transcript(text, FORMS["pallet-move"], CATALOGUE, language))
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", SPEAKERS)
 @given(value=COUNTS, seed=SEEDS)
 def test_every_count_in_words_of_a_language_is_read_back(language: str, value: int, seed: int) -> None:
     said = SPEAKERS[language](value, Random(seed))
-    assert transcript(f"{said} {UNITS[language]}", language)["quantity"].value == value
+    assert transcript(f"{said} {said_in(language)['unit']}", language)["quantity"].value == value
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", SPEAKERS)
 @given(value=IDS, seed=SEEDS)
 def test_an_id_in_words_of_a_language_is_read_back_or_asked_about(language: str, value: str, seed: int) -> None:
     said = said_digits(value, language, Random(seed))
-    assert {value, None} & meant(transcript(f"{LABELS[language]} {said}", language)["pallet_id"])
+    assert {value, None} & meant(transcript(f"{said_in(language)['label']} {said}", language)["pallet_id"])
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", SPEAKERS)
 @given(value=IDS, count=COUNTS, seed=SEEDS, pause=st.sampled_from(["", ","]))
 def test_an_id_and_a_count_in_one_breath_are_read_back_or_asked_about(
     language: str, value: str, count: int, seed: int, pause: str
 ) -> None:
     said = said_digits(value, language, Random(seed))
-    text = f"{LABELS[language]} {said}{pause} {SPEAKERS[language](count, Random(seed))} {UNITS[language]}"
+    label, unit = said_in(language)["label"], said_in(language)["unit"]
+    text = f"{label} {said}{pause} {SPEAKERS[language](count, Random(seed))} {unit}"
     readings = transcript(text, language)
     assert {value, None} & meant(readings["pallet_id"]), (text, readings)
     assert {count, None} & meant(readings["quantity"]), (text, readings)
@@ -204,14 +197,14 @@ def test_a_french_count_leaves_the_end_of_an_identifier_or_it_is_asked_about() -
     assert {"101010106010", None} & meant(readings["pallet_id"]), readings
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", SPEAKERS)
 @given(value=IDS, count=COUNTS, cuts=st.sets(st.integers(1, 17)), joint=st.sampled_from([" ", "-", ", ", "/"]))
 def test_figures_are_read_as_they_stand_however_they_are_grouped(
     language: str, value: str, count: int, cuts: set[int], joint: str
 ) -> None:
     bounds = [0, *sorted(cut for cut in cuts if cut < len(value)), len(value)]
     groups = [value[start:end] for start, end in pairwise(bounds)]
-    text = f"{LABELS[language]} {joint.join(groups)}; {count} {UNITS[language]}"
+    text = f"{said_in(language)['label']} {joint.join(groups)}; {count} {said_in(language)['unit']}"
     readings = transcript(text, language)
     said = readings["pallet_id"]
     # A comma may part two values: "742, 743". Then it is asked, whatever is offered.

@@ -25,8 +25,9 @@ from edge.errors import UnreadableInput
 from edge.hash_chain import Signer
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
+from edge.languages import LANGUAGES
 from edge.records.speech import Earcon, Prompt, Say, Sound
-from edge.speak.wording import LANGUAGES, Phrasing, codes
+from edge.speak.wording import Phrasing, codes
 from inventory.connect.ports import Why
 from tests.rows import each_of
 from tests.unit.test_dialogue_driver import OTHER, WHOLE, Bench

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -12,7 +11,6 @@ from edge.forms.catalogue import Catalogue
 from edge.forms.loader import forms_in, load_form
 from edge.forms.model import Form
 from edge.forms.spoken import (
-    LANGUAGES,
     about,
     behind_sign_on,
     cancels,
@@ -32,8 +30,10 @@ from edge.forms.spoken import (
 )
 from edge.forms.spoken.commands import BESIDES, CANCEL, LAST, NAMED, YES
 from edge.forms.spoken.language import language_named
+from edge.languages import LANGUAGES
 from edge.records import Act, Closing, Command, FieldValue, NotUnderstood, Outcome, Reading, Word
 from edge.understand.proposal import proposal
+from tests.languages import said_in, that_say
 from tests.rows import each_of
 from tests.shipped import catalogue as catalogue_shipped
 from tests.shipped import form as shipped
@@ -116,24 +116,6 @@ def test_no_command_says_a_field_of_a_form(repository: Path, catalogue: Catalogu
             assert proposal("test", words(phrase), form, catalogue).act not in {Act.RECORD, Act.AMEND}, phrase
 
 
-ASKED = {
-    "en": ("what is left on trailer 5501", "where does 742 go", "did I do 42 already", "trailer 5501 is done"),
-    "de": ("was fehlt noch auf Auflieger 5501", "wo gehört 742 hin", "habe ich 42 schon", "Auflieger 5501 ist fertig"),
-    "fr": (
-        *("que reste-t-il dans la remorque 5501", "où va la palette 742", "j'ai déjà fait la palette 42"),
-        "fermer la remorque 5501",
-    ),
-    "es": ("qué falta en el remolque 5501", "dónde va el palé 742", "ya hice el palé 42", "cerrar el remolque 5501"),
-    "it": (
-        *("cosa manca sul rimorchio 5501", "dove va il pallet 742", "ho già fatto il pallet 42"),
-        "chiudi il rimorchio 5501",
-    ),
-    "pl": ("czego brakuje na naczepie 5501", "gdzie idzie paleta 742", "czy mam paletę 42", "naczepa 5501 gotowa"),
-    "pt": ("o que falta no reboque 5501", "onde vai a palete 742", "já fiz a palete 42", "fechar o reboque 5501"),
-}
-"""What is asked of a trailer or a pallet that is named; the last of each closes a trailer."""
-
-
 def test_what_is_asked_of_trailers_is_expected_where_there_are_some() -> None:
     asked = {"trailer done", "what is left", "how many on this trailer", "where does it go"}
     assert asked <= set(command_phrases(trailers=True))
@@ -143,7 +125,7 @@ def test_what_is_asked_of_trailers_is_expected_where_there_are_some() -> None:
 @each_of("code", LANGUAGES)
 def test_a_question_names_its_trailer_or_its_pallet(code: str) -> None:
     rules = Rules(shipped("receive-notice"), catalogue_shipped(), language=language_named(code))
-    readings = [typed(said, rules) for said in ASKED[code]]
+    readings = [typed(said, rules) for said in said_in(code)["asked"]]
     named = [{name: one.value for name, one in reading.fields.items()} for reading in readings]
     assert [(reading.act, reading.command) for reading in readings] == [
         (Act.COMMAND, asked)
@@ -252,20 +234,9 @@ def test_what_refuses_is_a_cancellation_by_itself_and_of_what_it_names(code: str
         assert takes_back(words(f"{said} 742"), language) or phrase in language.cues, said
 
 
-KEPT = {  # By language, what leaves an entry as it is, and what may say that or let go of it.
-    "en": (("leave it like that", "leave it as it is"), ("leave it", "leave it at twelve", "leave that")),
-    "de": (("lass es so", "das bleibt so"), ("lass es", "lass es bei zwölf", "lassen wir es")),
-    "fr": (("laisse comme ça",), ("laisse", "laisse ça", "laisse à douze")),
-    "es": (("déjalo así", "déjalo como está"), ("déjalo", "déjalo en doce", "no vale")),
-    "it": (("lascia così", "va bene così"), ("lascialo a dodici",)),
-    "pl": (("zostaw tak", "niech tak zostanie"), ("zostaw", "zostaw dwanaście")),
-    "pt": (("deixa assim", "deixa como está"), ("deixa", "deixa em doze", "não vale")),
-}
-
-
 @each_of("code", LANGUAGES)
 def test_what_leaves_an_entry_as_it_is_drops_none(code: str) -> None:
-    language, (content, unclear) = language_named(code), KEPT[code]
+    language, (content, unclear) = language_named(code), said_in(code)["kept"]
     assert [said for said in content if not courteous(words(said), language)] == []
     dropped = [said for said in (*content, *unclear) if command(words(said), language) == CANCEL]
     assert dropped == []
@@ -317,29 +288,14 @@ def test_a_refusal_is_never_talk_to_others(said: str, form: Form, catalogue: Cat
     assert proposal("test", words(said), form, catalogue).not_understood is not NotUnderstood.TALK
 
 
-RIGHT: Mapping[str, Mapping[str, tuple[str | None, int]]] = {
-    "en": {
-        "pallet 742 was actually fourteen": ("742", 14),
-        "742 should be fourteen": ("742", 14),
-        "change 743 to eleven": ("743", 11),
-        "744 was wrong, it was nine": ("744", 9),
-        "pallet 742 is wrong, it's fourteen cases": ("742", 14),
-        "oh wait that was thirteen cases": (None, 13),
-    },
-    "de": {"Palette 742 waren eigentlich vierzehn": ("742", 14), "ändere 743 auf elf": ("743", 11)},
-    "fr": {"palette 742 c'était en fait quatorze": ("742", 14), "change la palette 743 en onze": ("743", 11)},
-    "es": {"palé 742 en realidad eran catorce": ("742", 14), "cambia el palé 743 a once": ("743", 11)},
-    "it": {"pallet 742 in realtà erano quattordici": ("742", 14), "cambia il pallet 743 in undici": ("743", 11)},
-}
-
-
-@each_of("code", RIGHT)
+@each_of("code", that_say("right"))
 def test_who_says_what_is_right_of_a_thing_corrects_it(code: str) -> None:
     rules = Rules(shipped("receive"), catalogue_shipped(), language=language_named(code))
-    for said, meant in RIGHT[code].items():
+    for said, pallet, count in said_in(code)["right"]:
         reading = typed(said, rules)
         values = {name: one.value for name, one in reading.fields.items()}
-        assert (reading.act, values.get("pallet_id"), values.get("quantity")) == (Act.AMEND, *meant), said
+        assert reading.act is Act.AMEND, said
+        assert (values.get("pallet_id", ""), values.get("quantity")) == (pallet, count), said
 
 
 @each_of(
@@ -353,39 +309,21 @@ def test_what_is_wished_or_told_sets_nothing_right(said: str) -> None:
     assert typed(said, Rules(shipped("receive"), catalogue_shipped())).fields == {}
 
 
-DELETED = {
-    "en": ("delete pallet 743", "cancel 743"),
-    "de": ("Palette 743 löschen", "lösche Palette 743", "743 stornieren"),
-    "fr": ("annule la palette 743", "supprime la palette 743"),
-    "es": ("borra el palé 743", "cancela el palé 743"),
-    "it": ("cancella il pallet 743", "elimina il pallet 743"),
-}
-
-
-@each_of("code", DELETED)
+@each_of("code", that_say("deleted"))
 def test_a_verb_with_a_thing_deletes_that(code: str) -> None:
     rules = Rules(shipped("receive"), catalogue_shipped(), language=language_named(code))
-    readings = [typed(said, rules) for said in DELETED[code]]
+    readings = [typed(said, rules) for said in said_in(code)["deleted"]]
     assert {(one.act, one.fields["pallet_id"].value) for one in readings} == {(Act.CANCEL, "743")}
 
 
-UNDONE = {
-    "en": ("unload pallet 742", "take off pallet 742"),
-    "de": ("Palette 742 abladen", "Palette 742 wieder runter"),
-    "fr": ("décharge la palette 742",),
-    "es": ("descarga el palé 742",),
-    "it": ("scarica il pallet 742",),
-}
-
-
-@each_of("code", UNDONE)
+@each_of("code", that_say("undone"))
 def test_the_verb_that_undoes_a_work_cancels_its_entry(code: str) -> None:
     load, unload = (
         Rules(shipped(name), catalogue_shipped(), language=language_named(code)) for name in ("load", "unload")
     )
-    assert {typed(said, load).act for said in UNDONE[code]} == {Act.CANCEL}
-    assert {typed(said, load).fields["pallet_id"].value for said in UNDONE[code]} == {"742"}
-    assert Act.CANCEL not in {typed(said, unload).act for said in UNDONE[code]}
+    assert {typed(said, load).act for said in said_in(code)["undone"]} == {Act.CANCEL}
+    assert {typed(said, load).fields["pallet_id"].value for said in said_in(code)["undone"]} == {"742"}
+    assert Act.CANCEL not in {typed(said, unload).act for said in said_in(code)["undone"]}
 
 
 @each_of("said", ["pallet 742, scratch that", "scratch that, pallet 742", "pallet 742, delete"])
@@ -413,19 +351,10 @@ def test_what_was_read_back_is_put_right_in_few_words(code: str, said: str, mean
     assert {name: one.value for name, one in found.items()} == meant
 
 
-MURMURED = {
-    "en": ("yeah yeah okay go", "uh huh", "come on", "alright", "alright let's get started", "okay thanks mate cheers"),
-    "de": ("ja ja okay los", "na los", "alles klar danke", "komm schon"),
-    "fr": ("oui oui d'accord merci", "allez c'est parti", "bon allez"),
-    "es": ("sí sí vale venga", "venga ya", "vale gracias"),
-    "it": ("sì sì ok dai", "forza", "va bene grazie"),
-}
-
-
-@each_of("code", MURMURED)
+@each_of("code", that_say("murmured"))
 def test_what_agrees_to_nothing_and_asks_for_nothing_is_not_asked_about(code: str) -> None:
     rules = Rules(shipped("receive"), catalogue_shipped(), language=language_named(code))
-    assert {typed(said, rules).not_understood for said in MURMURED[code]} == {NotUnderstood.TALK}
+    assert {typed(said, rules).not_understood for said in said_in(code)["murmured"]} == {NotUnderstood.TALK}
 
 
 @each_of("said", ["okay no", "okay stop", "go on", "go back", "okay scratch that", "come here", "okay twelve", "next"])

@@ -5,8 +5,9 @@ from pathlib import Path
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.machine import OTHER_STEPS, SPEECH_STEPS
 from edge.agree.dialogue.table import LEADS, TABLE, Event, State, Step, leads
+from edge.languages import LANGUAGES
 from edge.records.speech import Prompt
-from edge.speak.wording import LANGUAGES, prompts
+from edge.speak.wording import prompts
 from lab.dialogue_diagram import RELATIONS, page
 from tests.rows import each_of
 

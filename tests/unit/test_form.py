@@ -73,8 +73,8 @@ FAULTS: dict[str, tuple[Change, list[str]]] = {
         ["#/properties/quantity/default", "'default' is not supported"],
     ),
     "a language that is not read": (
-        lambda s: s["properties"]["dock"]["x-languages"].update(nl={"labels": ["deur"]}),
-        ["#/properties/dock/x-languages/nl", "'nl' is not supported", "allowed: en, de, "],
+        lambda s: s["properties"]["dock"]["x-languages"].update(xx={"labels": ["deur"]}),
+        ["#/properties/dock/x-languages/xx", "'xx' is not supported", "allowed: en, de, "],
     ),
     "a language without labels": (
         lambda s: s["properties"]["dock"]["x-languages"].update(de={}),

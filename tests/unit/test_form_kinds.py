@@ -16,14 +16,15 @@ import pytest
 from edge.errors import ManyFaults
 from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
-from edge.forms.model import DayOrder, Form, Partial, Spoken
+from edge.forms.model import DayOrder, Form, Partial
 from edge.forms.spoken import check, jsgf, vocabulary
 from edge.forms.spoken.kinds import date, decimal
 from edge.forms.spoken.kinds.phrases import table
-from edge.forms.spoken.language import LANGUAGES, language_named
+from edge.forms.spoken.language import language_named
 from edge.forms.spoken.saying import said, value
 from edge.hash_chain import canonical, parsed
 from edge.keep.codec import fields_of, to_json
+from edge.languages import LANGUAGES
 from edge.records import FieldValue, plain
 from edge.speak.wording import Readback
 from tests.numerals import ENGLISH
@@ -402,7 +403,7 @@ def test_what_is_made_of_a_form_keeps_its_rules_and_can_be_said(name: str, repos
     for _ in range(200):
         made = {one.name: value(one, catalogue, random) for one in form.fields}
         assert form.faults(made) == {}
-        words = [said(made[one.name], one, catalogue, random) for one in form.fields if one.spoken is not Spoken.UNIT]
+        words = [said(made[one.name], one, catalogue, random) for one in form.fields if not one.spoken.by_unit]
         assert all(words)
 
 

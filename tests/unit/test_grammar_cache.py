@@ -88,15 +88,19 @@ def test_what_is_made_of_something_else_has_another_name(
 def test_code_that_samples_otherwise_finds_nothing(
     form: Form, catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    code = tmp_path / "forms"
-    (code / "languages").mkdir(parents=True)
-    monkeypatch.setattr("edge.forms.__path__", [str(code)])
+    for room in ("forms", "languages"):
+        (tmp_path / room).mkdir()
+        monkeypatch.setattr(f"edge.{room}.__path__", [str(tmp_path / room)])
     kept = set()
-    for change in ("sampling.py", "languages/en.toml", "sampling.py"):
-        with (code / change).open("a") as file:
+    for change in ("forms/sampling.py", "languages/grammar.toml", "forms/sampling.py"):
+        with (tmp_path / change).open("a") as file:
             file.write("# another line\n")
         kept.add(grammar_cache._key(form, catalogue, None))
     assert len(kept) == 3
+
+
+def test_a_form_is_known_again_by_another_process(form: Form) -> None:
+    assert " at 0x" not in repr(form)
 
 
 def test_a_damaged_file_is_made_anew(

@@ -8,7 +8,8 @@ from num2words import num2words
 
 from edge.forms.spoken.folding import fold
 from edge.forms.spoken.numerals import Count, Group
-from tests.numbers_said import LANGUAGES, counts, groups, numerals, words
+from edge.languages import LANGUAGES
+from tests.numbers_said import counts, groups, numerals, words
 from tests.rows import each_of, every
 from tests.tiers import sized
 

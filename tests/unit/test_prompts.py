@@ -34,6 +34,7 @@ from edge.forms.spoken import command
 from edge.forms.spoken.commands import NAMED, corrects, wording
 from edge.forms.spoken.language import language_named
 from edge.hear.microphone_health import FaultKind
+from edge.languages import LANGUAGES
 from edge.records import (
     Act,
     Closing,
@@ -58,8 +59,9 @@ from edge.records import (
     Word,
 )
 from edge.records.speech import Prompt, Say
-from edge.speak.wording import LANGUAGES, Phrasing, codes, prompts
+from edge.speak.wording import Phrasing, codes, prompts
 from edge.understand.stt.transcript_reader import TranscriptReader
+from tests.languages import said_in
 from tests.rows import each_of
 from tests.sayings import NOON
 from tests.shipped import form
@@ -72,16 +74,6 @@ RECEIVE = load_form(REPOSITORY / "tests" / "data" / "forms" / "receive.schema.js
 CATALOGUE = Catalogue.load(REPOSITORY / "tests" / "playbook" / "catalogue")
 OTHERS = [language for language in LANGUAGES if language != "en"]
 
-WORDS = {
-    "en": ("pallet", "units", "dock", "correction", "no"),
-    "de": ("Palette", "Stück", "Tor", "Korrektur", "nein"),
-    "fr": ("palette", "unités", "quai", "correction", "non"),
-    "es": ("palé", "unidades", "muelle", "corrección", "no"),
-    "it": ("pallet", "unità", "banchina", "correzione", "no"),
-    "pl": ("paleta", "sztuk", "rampa", "poprawka", "nie"),
-    "pt": ("palete", "unidades", "doca", "correção", "não"),
-}
-"""Pallet, units, dock; what begins a correction of the last entry, and of the one at hand."""
 
 ALIKE = {
     *("correct", "correction", "pause", "attention", "pallet", "no", "headset", "server", "site", "interruption", "on"),
@@ -169,7 +161,7 @@ TOTALS = tuple(
 
 def moving(language: str) -> Walk:
     """Entries, questions, corrections and news."""
-    pallet, units, dock, correction, no = WORDS[language]
+    pallet, units, dock, correction, no = said_in(language)["move"]
     whole = f"{pallet} 742, 12 {units}, {dock} B"
     walk = Walk(MOVE, language)
     for asked in (Command.SAY_AGAIN, Command.LAST_ENTRY, Command.HOW_MANY_WAITING, Command.HELP, Act.CANCEL):
@@ -218,7 +210,7 @@ def moving(language: str) -> Walk:
 
 def _refused(walk: Walk) -> None:
     """The inventory does not take the last entry; then questions about other ones."""
-    pallet, units, dock, correction, _ = WORDS[walk.language]
+    pallet, units, dock, correction, _ = said_in(walk.language)["move"]
     last = walk.dialogue.recorded.last
     assert last is not None
     walk.take(InventoryAnswered(Receipt(last.event_id, ReceiptOutcome.REFUSED, ("not_on_site",)), {"pallet_id": "742"}))
@@ -262,7 +254,7 @@ def _told(walk: Walk) -> None:
 
 def _cut(walk: Walk) -> None:
     """The power is cut while an entry is held."""
-    pallet, units, dock, _, _ = WORDS[walk.language]
+    pallet, units, dock, _, _ = said_in(walk.language)["move"]
     walk.say(f"{pallet} 746, 9 {units}, {dock} A")
     restarted = Walk(MOVE, walk.language)
     restarted.take(Started(walk.dialogue.draft))
@@ -303,7 +295,7 @@ def checking(language: str) -> Walk:
 
 def wondering(language: str) -> Walk:
     """Questions that say why they are asked, and what is put aside."""
-    pallet, units, dock, *_ = WORDS[language]
+    pallet, units, dock, *_ = said_in(language)["move"]
     walk = Walk(MOVE, language)
     for said in (f"{pallet} 8, 12 {units}, {dock} B", f"{pallet} 742, 12 {units}, {dock} Z", f"{pallet} 99, {dock} B"):
         walk.say(said)
@@ -431,7 +423,7 @@ def changing(language: str) -> Walk:
     """Several forms at hand, one of which is chosen, and a language that nobody hears."""
     may = Operator("op-18", spoken=("maria",), forms=(MOVE.name,)), Operator("op-19", spoken=("zoe",), forms=("x",))
     walk = Walk(MOVE, language, Manner(operators=(Operator("op-17", spoken=("ana",)), *may)), (MOVE, CHECK))
-    pallet, units, dock, *_ = WORDS[language]
+    pallet, units, dock, *_ = said_in(language)["move"]
     bid = walk.rules.language.table["works"]["switch"][0]
     walk.ask(Command.SIGN_ON, "ana")
     walk.say(MOVE.names(language)[0])
@@ -457,7 +449,7 @@ def changing(language: str) -> Walk:
 
 def scanning(language: str) -> Walk:
     """A label of another pallet than was said, and one with a wrong check digit."""
-    pallet, _, dock, *_ = WORDS[language]
+    pallet, _, dock, *_ = said_in(language)["move"]
     walk = Walk(MOVE, language)
     walk.say(f"{pallet} 742, {dock} B")
     for label in ("376130321109103420", "376130321109103421"):

@@ -8,10 +8,10 @@ from typer.testing import CliRunner
 from edge.cli.forms import commands
 from edge.cli.present.parse import HAPPENS, SMALL
 from edge.cli.present.wording import MOODS
-from edge.forms.spoken import LANGUAGES
 from edge.forms.spoken.grammar.lexicon import OF_FIELDS, Role
 from edge.forms.spoken.grammar.path import Happens
 from edge.forms.spoken.language import language_named
+from edge.languages import LANGUAGES
 from tests.rows import each_of
 
 

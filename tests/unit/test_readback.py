@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-import tomllib
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -19,9 +19,11 @@ from edge.forms.spoken import read_transcript
 from edge.forms.spoken.language import language_named
 from edge.forms.spoken.saying import value
 from edge.hear.microphone_health import FaultKind
+from edge.languages import LANGUAGES, table
 from edge.records import Draft, FieldValue
 from edge.records.speech import Prompt, Say, Terms
-from edge.speak.wording import LANGUAGES, LONGEST_SLOT, Phrasing, Readback, codes, prompts
+from edge.speak.wording import LONGEST_SLOT, Phrasing, Readback, codes, prompts
+from tests.languages import said_in
 from tests.rows import each_of, every
 from tests.tiers import sized
 
@@ -56,8 +58,8 @@ def some(entries: list[dict[str, FieldValue]], language: str) -> list[dict[str, 
 
 
 def test_a_language_that_the_device_does_not_speak_is_refused() -> None:
-    with pytest.raises(ValueError, match="nl"):
-        Readback(MOVE, "nl")
+    with pytest.raises(ValueError, match="xx"):
+        Readback(MOVE, "xx")
 
 
 def test_a_slot_that_is_not_filled_is_named() -> None:
@@ -213,20 +215,9 @@ def test_a_readback_begins_with_the_only_identifier_and_no_other_clause_is_witho
     assert not first(two)[0].isdigit()
 
 
-SAID = {
-    "en": ("pallet 742, 12 cases, dock A", "742", "7 4 2, 12 cases, dock A."),
-    "de": ("Palette 742, 12 Kisten, Tor A", "742", "7 4 2, 12 Kisten, Tor A."),
-    "fr": ("palette 742, 12 caisses, quai A", "742", "7 4 2, 12 caisses, quai A."),
-    "es": ("palé 742, 12 cajas, muelle A", "742", "7 4 2, 12 cajas, muelle A."),
-    "it": ("pallet 742, 12 casse, banchina A", "742", "7 4 2, 12 casse, banchina A."),
-    "pl": ("paleta 742, 12 kartonów, rampa A", "742", "7 4 2, 12 kartonów, rampa A."),
-    "pt": ("palete 742, 12 caixas, doca A", "742", "7 4 2, 12 caixas, doca A."),
-}
-
-
 @each_of("language", LANGUAGES)
 def test_a_readback_has_the_unit_that_was_said_and_of_a_key_the_end(language: str) -> None:
-    said, pallet, told = SAID[language]
+    said, pallet, told = said_in(language)["read_back"]
     rules = Rules(MOVE, CATALOGUE, language=language_named(language))
 
     def heard(text: str, *others: str) -> str:
@@ -242,8 +233,8 @@ def test_a_readback_has_the_unit_that_was_said_and_of_a_key_the_end(language: st
     assert heard(said.replace(pallet, f"{SSCC[:-1]}1")).startswith("3 7 6 1 3 0")
 
 
-def prompts_of(language: str) -> dict[str, str]:
-    return tomllib.loads((ROOT / f"edge/speak/prompts/{language}.toml").read_text(encoding="utf-8"))
+def prompts_of(language: str) -> Mapping[str, str]:
+    return table(language, "prompts")
 
 
 @each_of(
@@ -373,12 +364,10 @@ def test_a_temperature_is_said_once() -> None:
 
 @each_of("language", LANGUAGES)
 def test_damaged_ones_are_told_as_more_than_the_good_ones(language: str) -> None:
-    said = {"en": "plus", "de": "dazu", "fr": "plus", "es": "además", "it": "inoltre", "pl": "oraz", "pt": "mais"}[
-        language
-    ]
+    besides = said_in(language)["besides"]
     entry: dict[str, FieldValue] = {"pallet_id": "742", "quantity": 38, "uom": "CS", "damaged": 2}
     for name in ("receive", "receive-notice", "cycle-count"):
-        assert f" {said} 2 " in Readback(FORMS[name], language).line(entry), name
+        assert f" {besides} 2 " in Readback(FORMS[name], language).line(entry), name
     line = Readback(NOTICE, language).line(entry, twice=False)
     assert read_transcript(line, NOTICE, CATALOGUE, language)["damaged"].value == 2
 

@@ -4,15 +4,14 @@ what he would write down at once is recorded at once. `python -m tests.scribe` p
 from __future__ import annotations
 
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 
+from edge import languages
 from edge.forms.spoken.folding import fold
 from tests.rows import each_of, every
 from tests.scribe import Grade, Saying, graded, sayings, spared
-from tests.shipped import ROOT
 from tests.tiers import sized
 
 SAYINGS = list(sayings())
@@ -57,17 +56,18 @@ def test_every_saying_listed_as_contestable_is_there_and_has_its_reason() -> Non
 
 def test_no_language_knows_a_saying_by_heart() -> None:
     said = {one for saying in SAYINGS for line in saying.said.split(" | ") if len(one := words(line)) > VOCABULARY}
-    languages = ROOT / "edge" / "forms" / "spoken" / "languages"
-    for path in languages.glob("*.toml"):
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-        del table["commands"]  # which are nothing but whole sayings
+    for code in languages.LANGUAGES:
+        # Commands are nothing but whole sayings.
+        lists = {
+            section: listed for section, listed in languages.table(code, "grammar").items() if section != "commands"
+        }
         known = {
             listed[at : at + size]
-            for listed in map(words, strings(table))
+            for listed in map(words, strings(lists))
             for size in range(VOCABULARY + 1, len(listed) + 1)
             for at in range(len(listed) - size + 1)
         }
-        assert said & known == set(), path.name
+        assert said & known == set(), code
 
 
 def words(text: str) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from edge.forms.catalogue import Catalogue
 from edge.forms.loader import load_form
 from edge.forms.model import Form
 from edge.forms.spoken import check, command_phrases, jsgf, phrases, vocabulary
-from edge.forms.spoken.vocabulary import ONES
+from edge.forms.spoken.in_words import ONES
 from tests import shipped
 from tests.rows import each_of
 

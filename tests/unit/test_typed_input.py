@@ -18,14 +18,15 @@ from edge.agree.dialogue.table import Event
 from edge.config import Settings
 from edge.errors import UnreadableInput
 from edge.forms.catalogue import Catalogue
-from edge.forms.spoken import LANGUAGES
 from edge.forms.spoken.commands import NAMED
 from edge.forms.spoken.language import language_named
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.queries import UtteranceHistory
+from edge.languages import LANGUAGES
 from edge.records import Act, Command, FieldValue, NotUnderstood, Outcome, Reading, Verdict
 from tests.fakes import ScriptedInterpreter, ScriptedSource
+from tests.languages import said_in
 from tests.rows import every
 from tests.tiers import sized
 from tests.unit.test_dictation import Bench, nobody_is_there
@@ -184,17 +185,8 @@ def test_what_is_typed_not_to_be_recorded_is_not(bench: Bench, text: str) -> Non
 
 
 OTHERS = [code for code in LANGUAGES if code != "en"]
-SENTENCES = {
-    "de": "Palette 742, zwölf Stück, Tor B",
-    "fr": "Palette 742, 12 pièces, quai B",
-    "es": "Palet 742, doce cajas, muelle B",
-    "it": "Pallet 742, dodici scatole, banchina B",
-    "pl": "Paleta 742, dwanaście kartonów, rampa B",
-    "pt": "Palete 742, doze caixas, doca B",
-}
 EVERY = sized(quick=10, test=3, nightly=1)
 """One phrase in so many is typed."""
-CORRECTIONS = {"de": "nein", "fr": "non", "es": "no", "it": "scusa", "pl": "nie", "pt": "não"}
 
 
 def values(reading: Reading) -> dict[str, FieldValue | None]:
@@ -214,14 +206,14 @@ def test_every_command_can_be_typed_in_the_language_of_the_device_too(bench: Ben
 def test_a_sentence_is_read_in_the_language_in_which_it_says_more(bench: Bench, code: str) -> None:
     whole = {"pallet_id": "742", "quantity": 12, "dock": "B"}
     besides = language_named(code)
-    assert values(typed(SENTENCES[code], bench.rules, besides)) == whole
+    assert values(typed(said_in(code)["sentence"], bench.rules, besides)) == whole
     assert values(typed(WHOLE, bench.rules, besides)) == whole
 
 
 @pytest.mark.parametrize("code", OTHERS)
 def test_a_correction_that_is_whole_is_not_taken_for_the_next_entry(bench: Bench, code: str) -> None:
     """The dialogue would commit the entry that it corrects."""
-    reading = typed(f"{CORRECTIONS[code]}, {SENTENCES[code]}", bench.rules, language_named(code))
+    reading = typed(f"{said_in(code)['correction']}, {said_in(code)['sentence']}", bench.rules, language_named(code))
     assert (reading.not_understood, values(reading)) == (NotUnderstood.NOT_DICTATION, {})
 
 
@@ -229,7 +221,7 @@ def test_a_correction_that_is_whole_is_not_taken_for_the_next_entry(bench: Bench
 def test_what_is_not_to_be_recorded_is_not_in_whichever_language(bench: Bench, code: str) -> None:
     besides = language_named(code)
     refusal = " ".join(besides.commands["refusals"][0])
-    for text in (f"don't record {WHOLE}", f"{refusal} {SENTENCES[code]}", f"{refusal} {WHOLE}"):
+    for text in (f"don't record {WHOLE}", f"{refusal} {said_in(code)['sentence']}", f"{refusal} {WHOLE}"):
         assert values(typed(text, bench.rules, besides)) == {}, text
 
 
@@ -240,7 +232,7 @@ def test_the_device_reads_what_is_typed_in_its_own_language(tmp_path: Path) -> N
 
     async def work(desk: JournalThread) -> None:
         taking = dictation(Parts(settings, form, catalogue, ScriptedInterpreter()), desk, told.append)
-        await taking.type(SENTENCES["de"])
+        await taking.type(said_in("de")["sentence"])
         await take(taking, [ScriptedSource("")])
 
     with JournalThread(tmp_path) as desk:

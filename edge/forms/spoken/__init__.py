@@ -41,10 +41,10 @@ from edge.forms.spoken.commands import (
 )
 from edge.forms.spoken.confusable import heard_alike
 from edge.forms.spoken.jsgf import jsgf
-from edge.forms.spoken.language import LANGUAGES
 from edge.forms.spoken.likewise import from_now_on, likewise, same_again
 from edge.forms.spoken.pauses import are_one_number, begins, ends, expected
 from edge.forms.spoken.reader import preface, read, read_given
 from edge.forms.spoken.sentences import further, phrases, sentences
 from edge.forms.spoken.transcript import read_transcript, transcript_preface
 from edge.forms.spoken.vocabulary import check, spoken_words, vocabulary
+from edge.languages import LANGUAGES

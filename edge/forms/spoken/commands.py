@@ -17,7 +17,8 @@ from edge.forms.spoken.folding import Phrase, phrase
 from edge.forms.spoken.grammar import weights
 from edge.forms.spoken.grammar.lexicon import ways
 from edge.forms.spoken.grammar.tokens import plain_texts, texts
-from edge.forms.spoken.language import ENGLISH, LANGUAGES, Language, language_named
+from edge.forms.spoken.language import ENGLISH, Language, language_named
+from edge.languages import LANGUAGES
 from edge.records import Act, Command, FieldReading, FieldValue, Trait, Word
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from edge.forms.catalogue import Catalogue
-from edge.forms.model import OWN_LANGUAGE, Form, FormField, Spoken
-from edge.forms.spoken.folding import phrase
+from edge.forms.model import OWN_LANGUAGE, Form, FormField
 from edge.forms.spoken.grammar.lexicon import listed
-from edge.forms.spoken.kinds.phrases import table
+from edge.forms.spoken.in_words import ONES, TEENS, TENS
+from edge.forms.spoken.kinds import kind_of
 from edge.forms.spoken.language import ENGLISH, LETTERS, NATO
 from edge.forms.spoken.sentences import BEFORE_COUNT, BEFORE_PLACE, CLOSINGS, CUES, OPENINGS
-from edge.forms.spoken.vocabulary import DIGITS, ONES, TEENS, TENS, check
+from edge.forms.spoken.vocabulary import DIGITS, check
 
 NUMBERS = {
     "digit": " | ".join(word for word in DIGITS if word not in {"o", "niner"}),
@@ -33,35 +33,6 @@ NUMBERS = {
 REPLIES = ("command", "answer", "exception", "check")
 """Rules of what is said besides sentences."""
 
-USUAL = {
-    Spoken.DIGITS: ["<group>+", "<hundreds>"],
-    Spoken.ALPHANUMERIC: ["(<{field}_letter> | <group>)+"],
-    Spoken.CARDINAL: ["<count>"],
-    Spoken.LETTER: ["<{field}_letter>"],
-    Spoken.ENUM: [],
-    Spoken.DECIMAL: [
-        "[<minus>] <count> [<point> <digit>+]",
-        "[<minus>] <group>+ <point> <digit>+",
-        "<count> and a half",
-    ],
-    Spoken.DATE: ["<group>+", "[the] <ordinal> [of] <month> [<year>]", "[end of] <month> [[the] <ordinal>] [<year>]"],
-    Spoken.YES_NO: ["yes", "no"],
-    Spoken.UNIT: [],
-}
-"""How a value is said, besides the phrases listed for it."""
-
-
-_KINDS = table(OWN_LANGUAGE)
-OTHER_KINDS = {
-    Spoken.DECIMAL: {key: _KINDS["decimals"][f"{key}{ending}"] for key, ending in (("minus", ""), ("point", "s"))},
-    Spoken.DATE: {
-        "month": [name for month in _KINDS["dates"]["months"] for name in month[:1]],
-        "ordinal": [way for ways in _KINDS["dates"]["ordinals"] for way in ways[:1]],
-    },
-}
-"""Rules of the kinds that need words of their own."""
-YEAR = {"year": "<group>+ | <count>"}
-
 
 def jsgf(form: Form, catalogue: Catalogue, commands: Sequence[str] = ()) -> str:
     """The grammar of one form, ready to be given to a decoder.
@@ -74,11 +45,9 @@ def jsgf(form: Form, catalogue: Catalogue, commands: Sequence[str] = ()) -> str:
     name = form.name.replace("-", "_")
     rules = {**NUMBERS, "cue": _either(CUES)}
     for field in form.fields:
-        more = OTHER_KINDS.get(field.spoken, {})
-        rules |= {name: " | ".join(" ".join(phrase(one)) for one in said) for name, said in more.items()}
-        rules |= YEAR if field.spoken is Spoken.DATE else {}
-        rules |= _field_rules(field, catalogue) if field.spoken is not Spoken.UNIT else {}
-    rules["mention"] = " | ".join(f"<{one.name}>" for one in form.fields if one.spoken is not Spoken.UNIT)
+        rules |= kind_of(field).rules()
+        rules |= {} if field.spoken.by_unit else _field_rules(field, catalogue)
+    rules["mention"] = " | ".join(f"<{one.name}>" for one in form.fields if not one.spoken.by_unit)
     # One loop rather than so many mentions: each copy of the number rules would cost a decoder as much again.
     openings = (*OPENINGS, *form.openings.get(OWN_LANGUAGE, ()))
     rules["sentence"] = f"[{_either(openings)}] ([<cue>] <mention>)+ [{_either(CLOSINGS)}]"
@@ -91,7 +60,7 @@ def jsgf(form: Form, catalogue: Catalogue, commands: Sequence[str] = ()) -> str:
 
 def _replies(form: Form, catalogue: Catalogue, commands: Sequence[str]) -> dict[str, str]:
     """What answers a question, and what is asked of the device."""
-    values = [f"<{one.name}_value>" for one in form.fields if not one.exception and one.spoken is not Spoken.UNIT]
+    values = [f"<{one.name}_value>" for one in form.fields if not one.exception and not one.spoken.by_unit]
     exceptions = [choice.lower().replace("-", " ") for one in form.fields if one.exception for choice in one.choices]
     checks = {
         check
@@ -119,13 +88,13 @@ def _field_rules(field: FormField, catalogue: Catalogue) -> dict[str, str]:
         units = _either([*field.units.keys(), *field.units.values()])
         mention = f"{labelled} | [{_either(BEFORE_COUNT)}] {value} {units}"
     rules = {f"{field.name}_value": _value(field, catalogue), field.name: mention}
-    if field.spoken in {Spoken.ALPHANUMERIC, Spoken.LETTER}:
+    if field.spoken.spells:
         rules[f"{field.name}_letter"] = _letters(field, catalogue)
     return rules
 
 
 def _value(field: FormField, catalogue: Catalogue) -> str:
-    usual = (rule.format(field=field.name) for rule in USUAL[field.spoken])
+    usual = (rule.format(field=field.name) for rule in kind_of(field).grammar)
     named = field.wording(OWN_LANGUAGE)
     return " | ".join([*sorted(listed(field, catalogue, ENGLISH)), *named.true, *named.false, *usual])
 

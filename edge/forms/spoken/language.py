@@ -1,18 +1,17 @@
-"""A language: the words around dictation, its numbers and its letters, read from one data file (`languages/`)."""
+"""A language: the words around dictation, its numbers and its letters, read from one data file (`edge/languages/`)."""
 
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from importlib.resources import files
 from string import ascii_lowercase
 from typing import Any
 
 from edge.forms.spoken.folding import Phrase, fold, phrase
 from edge.forms.spoken.numerals import Numerals
+from edge.languages import LANGUAGES, table
 
 Words = Sequence[str]
 
@@ -216,19 +215,9 @@ def _ways(said: str, elided: Sequence[str]) -> tuple[Phrase, ...]:
     return (phrase(said),) if parted == said or len(parted) == 1 else (phrase(said), phrase(parted))
 
 
-_DIRECTORY = files(__package__) / "languages"
-LANGUAGES = (
-    "en",
-    *sorted(
-        path.name[:2] for path in _DIRECTORY.iterdir() if len(path.name) == len("xx.toml") and path.name != "en.toml"
-    ),
-)
-"""The codes of the languages that have a file, ISO 639-1."""
-
-
 @cache
 def _loaded(code: str) -> Language:
-    return Language.of(tomllib.loads((_DIRECTORY / f"{code}.toml").read_text(encoding="utf-8")))
+    return Language.of(table(code, "grammar"))
 
 
 def language_named(tag: str) -> Language:

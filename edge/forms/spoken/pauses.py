@@ -7,7 +7,7 @@ from functools import lru_cache
 from itertools import takewhile
 
 from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form, FormField, Spoken
+from edge.forms.model import Form, FormField
 from edge.forms.spoken import numerals
 from edge.forms.spoken.commands import corrects, is_whole
 from edge.forms.spoken.folding import Phrase
@@ -153,13 +153,13 @@ def _complete(fields: Mapping[str, FieldReading], form: Form, catalogue: Catalog
 
 def _is_full(field: FormField, said: FieldReading) -> bool:
     """A letter or a name is said all at once; a number can go on while the form allows another digit."""
-    if field.spoken in {Spoken.LETTER, Spoken.ENUM}:
+    if field.spoken.named:
         return True
     return isinstance(said.value, str) and not field.allows(said.value + "0")
 
 
 def _is_begun(field: FormField, said: FieldReading) -> bool:
     """A number that means nothing yet, or too little for the form."""
-    if field.spoken in {Spoken.LETTER, Spoken.ENUM}:
+    if field.spoken.named:
         return False
     return said.value is None or not field.allows(said.value)

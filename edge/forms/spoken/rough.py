@@ -13,14 +13,14 @@ from random import Random
 from typing import Any
 
 from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form, FormField, Spoken
+from edge.forms.model import Form, FormField
 from edge.forms.spoken.commands import EXPECTED, NAMED, aloud
 from edge.forms.spoken.folding import fold, phrase
 from edge.forms.spoken.grammar.lexicon import listed
-from edge.forms.spoken.kinds.phrases import table, words_of
+from edge.forms.spoken.kinds import kind_of
+from edge.forms.spoken.kinds.phrases import words_of
 from edge.forms.spoken.language import CODE_WORDS, LETTERS, Language
 from edge.forms.spoken.sentences import BEGUN
-from edge.forms.spoken.vocabulary import COUNTED, SECTIONS, SPELT
 from edge.records import Command
 
 SENTENCES = 2000
@@ -57,7 +57,7 @@ def rough_sentences(
     `names` are what operators sign on with, `works` the ways to name the forms at hand.
     """
     random = Random(SEED)  # noqa: S311 - a sample, nothing secret
-    fields = [one for one in form.fields if one.spoken is not Spoken.UNIT]
+    fields = [one for one in form.fields if not one.spoken.by_unit]
     said = {one.name: _Ways(one, catalogue, language, knows, random) for one in fields}
     openings = list(filter(knows, form.openings.get(language.code, ())))
     told = []
@@ -84,7 +84,7 @@ def rough_words(form: Form, catalogue: Catalogue, language: Language) -> Iterato
                 (said, f"{value!r} of {field.name!r}") for said, value in listed(field, catalogue, language).items()
             )
     yield from ((said, "what an entry begins with") for said in form.openings.get(language.code, ()))
-    if any(field.spoken in COUNTED for field in form.fields):
+    if any(field.spoken.of_numbers for field in form.fields):
         yield from ((said, f"the number {value}") for value, said in _numbers(language))
 
 
@@ -122,8 +122,8 @@ class _Ways:
         self._whole = tuple(filter(knows, listed(field, catalogue, language)))
         self._chain = tuple(filter(knows, _words(field, catalogue, language)))
         self._single = tuple(said for value, said in _numbers(language) if value in DIGITS and knows(said))
-        self._is_code = field.spoken in {Spoken.DIGITS, Spoken.ALPHANUMERIC}
-        self._length = CODE if self._is_code else (1, 1) if field.spoken is Spoken.LETTER else COUNT
+        self._is_code = field.spoken.spelt
+        self._length = CODE if self._is_code else (1, 1) if field.spoken.is_letter else COUNT
 
     def value(self) -> str:
         """A value, or what might be one."""
@@ -142,14 +142,14 @@ class _Ways:
 
 def _words(field: FormField, catalogue: Catalogue, language: Language) -> Iterator[str]:
     """Those that a value is a chain of."""
-    if field.spoken in COUNTED:
+    if field.spoken.of_numbers:
         yield from (said for _, said in _numbers(language))
-    if field.spoken in SPELT:
+    if field.spoken.spells:
         known = catalogue.values(field.catalogue) if field.catalogue else field.choices
         wanted = {value.lower() for value in known if len(value) == 1} or LETTERS
         yield from _letters(language, lambda letter: letter in wanted)
-    if field.spoken in SECTIONS:
-        yield from words_of(table(language.code)[SECTIONS[field.spoken]])
+    if (section := kind_of(field).section) is not None:
+        yield from words_of(language.table[section])
     named = field.wording(language.code)
     yield from (*named.true, *named.false)
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from edge.forms.catalogue import Catalogue
-from edge.forms.model import OWN_LANGUAGE, Form, FormField, Spoken
-from edge.forms.spoken import saying
+from edge.forms.model import OWN_LANGUAGE, Form, FormField
+from edge.forms.spoken import in_words, saying
 from edge.forms.spoken.commands import command_phrases
 from edge.forms.spoken.language import ENGLISH
 from edge.forms.spoken.vocabulary import check
@@ -84,10 +84,10 @@ class Sentence:
 
 def sentences(form: Form, catalogue: Catalogue, random: Random) -> Iterator[Sentence]:
     """Sentences without end: fields in any order, with fillers, units, corrections, some fields left out."""
-    several = sum(not one.required for one in form.fields if one.spoken is not Spoken.UNIT)
+    several = sum(not one.required for one in form.fields if not one.spoken.by_unit)
     share = min(OPTIONAL, MOST_OPTIONAL / several) if several else OPTIONAL
     while True:
-        fields = [one for one in form.fields if one.spoken is not Spoken.UNIT]  # which the word behind a count says
+        fields = [one for one in form.fields if not one.spoken.by_unit]  # which the word behind a count says
         wanted = [one for one in fields if one.required]
         fields = [one for one in fields if one.required or random.random() < share] or fields
         if form.said_once and random.random() >= SAID_ANEW:
@@ -131,7 +131,7 @@ def _further(field: FormField, catalogue: Catalogue, random: Random) -> Iterator
     def words() -> str:
         return saying.said(saying.value(field, catalogue, random), field, catalogue, random)
 
-    if field.spoken is Spoken.UNIT:
+    if field.spoken.by_unit:
         return
     for _ in range(PER_FURTHER):
         yield from (f"{label} {words()}" for label in named.labels if label not in field.labels)
@@ -146,7 +146,7 @@ def _with(mention: str, field: FormField, form: Form, catalogue: Catalogue, rand
     others = [
         _mention(saying.value(one, catalogue, random), one, form, catalogue, random)
         for one in form.fields
-        if one.required and one is not field and one.spoken is not Spoken.UNIT
+        if one.required and one is not field and not one.spoken.by_unit
     ]
     others.insert(random.randint(0, len(others)), mention)
     return " ".join(" ".join(others).split())
@@ -251,4 +251,4 @@ def _checks(form: Form, catalogue: Catalogue, random: Random) -> Iterator[str]:
     for field in form.fields:
         for value in catalogue.values(field.catalogue) if field.catalogue else ():
             for proof in catalogue.checks_of(str(field.catalogue), value):
-                yield saying.spelt(proof, random) if proof.isdigit() else proof
+                yield in_words.spelt(proof, random) if proof.isdigit() else proof

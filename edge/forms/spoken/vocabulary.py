@@ -7,20 +7,15 @@ from collections.abc import Iterator
 
 from edge.errors import ManyFaults
 from edge.forms.catalogue import Catalogue
-from edge.forms.model import CHARACTERS, OWN_LANGUAGE, Form, FormField, Spoken
+from edge.forms.model import OWN_LANGUAGE, Form, FormField
 from edge.forms.pattern import SEPARATORS
 from edge.forms.spoken.folding import phrase
 from edge.forms.spoken.grammar.lexicon import listed
-from edge.forms.spoken.kinds.phrases import table, words_of
+from edge.forms.spoken.in_words import ONES, TEENS, TENS
+from edge.forms.spoken.kinds import kind_of
+from edge.forms.spoken.kinds.phrases import words_of
 from edge.forms.spoken.language import CODE_WORDS, ENGLISH, LETTERS
 
-_ONES = "one two three four five six seven eight nine"
-_TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
-
-ONES = {word: value for value, word in enumerate(_ONES.split(), start=1)}
-TEENS = {word: value for value, word in enumerate(_TEENS.split(), start=10)}
-TENS = {word: value * 10 for value, word in enumerate(_TENS.split(), start=2)}
 ZEROS = ("zero", "oh", "o")
 """What a zero is called in a string of digits. As a count only "zero" is one."""
 
@@ -44,11 +39,6 @@ wait scratch next
 AROUND = frozenset(_AROUND.split())
 """The words around the fields that are expected most; more would be heard where they were not said."""
 
-SPELT = {Spoken.ALPHANUMERIC, Spoken.LETTER}
-COUNTED = {Spoken.DIGITS, Spoken.ALPHANUMERIC, Spoken.CARDINAL, Spoken.DECIMAL, Spoken.DATE}
-SECTIONS = {Spoken.DECIMAL: "decimals", Spoken.DATE: "dates", Spoken.YES_NO: "yes_no"}
-"""The section of a language's file that has the words of a kind."""
-
 
 def vocabulary(form: Form, catalogue: Catalogue) -> frozenset[str]:
     """The words of the form's labels, units and values, and of the language around them."""
@@ -60,12 +50,12 @@ def _words(field: FormField, catalogue: Catalogue) -> set[str]:
     named = field.wording(OWN_LANGUAGE)
     said = [*field.labels, *field.units.keys(), *field.units.values(), *listed(field, catalogue, ENGLISH)]
     said += [*named.counted, *named.zero]
-    if field.spoken in SECTIONS:
+    if (section := kind_of(field).section) is not None:
         said += [*named.true, *named.false]
-        said += [" ".join(phrase(one)) for one in words_of(table(OWN_LANGUAGE)[SECTIONS[field.spoken]])]
+        said += [" ".join(phrase(one)) for one in words_of(ENGLISH.table[section])]
     words = {word for one in said for word in one.split()}
-    words |= LETTER_WORDS if field.spoken in SPELT else set()
-    return words | (NUMBER_WORDS if field.spoken in COUNTED else set())
+    words |= LETTER_WORDS if field.spoken.spells else set()
+    return words | (NUMBER_WORDS if field.spoken.of_numbers else set())
 
 
 def check(form: Form, catalogue: Catalogue) -> None:
@@ -80,7 +70,7 @@ def spoken_words(form: Form, catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     for field in form.fields:
         yield from ((label, f"the field {field.name!r}") for label in field.labels)
         yield from ((unit, f"the unit of {field.name!r}") for unit in field.units)
-        if field.spoken is not Spoken.LETTER:  # which its code word tells from the others
+        if not field.spoken.is_letter:  # which its code word tells from the others
             values = listed(field, catalogue, ENGLISH) if field.catalogue or field.choices else {}
             yield from ((words, f"{value!r} of {field.name!r}") for words, value in values.items())
 
@@ -92,7 +82,7 @@ def _faults(field: FormField, catalogue: Catalogue) -> Iterator[str]:
 
 def value_faults(field: FormField, catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     """Each value of a field that breaks its rules or has no words, with what is wrong with it."""
-    if field.spoken is Spoken.UNIT:  # its codes are said by the unit words of what it counts
+    if field.spoken.by_unit:  # its codes are said by the unit words of what it counts
         return
     known = catalogue.values(field.catalogue) if field.catalogue else field.choices
     said = {value for words, value in listed(field, catalogue, ENGLISH).items() if re.fullmatch("[a-z ]+", words)}
@@ -104,7 +94,7 @@ def value_faults(field: FormField, catalogue: Catalogue) -> Iterator[tuple[str, 
 
 
 def _spelt(value: str, field: FormField) -> bool:
-    one = field.spoken is not Spoken.LETTER or len(value) == 1
+    one = not field.spoken.is_letter or len(value) == 1
     said = "".join(character for character in value if character not in SEPARATORS)
     joined = said == value or (field.shape is not None and field.shape.joined(said) == value)
-    return one and joined and set(said) <= CHARACTERS.get(field.spoken, frozenset())
+    return one and joined and set(said) <= set(field.spoken.characters)

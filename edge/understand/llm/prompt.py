@@ -15,7 +15,7 @@ from typing import Any
 
 from edge.errors import Misconfigured
 from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form, Spoken
+from edge.forms.model import Form
 from edge.records import Act, Outcome, Reading, Verdict
 
 TURNS = 6  # How many of the last turns are told, the oldest dropped: corrections reach back one or two.
@@ -23,9 +23,6 @@ TURNS = 6  # How many of the last turns are told, the oldest dropped: correction
 HINTS = 1_200
 """Characters of catalogue values in all: about 400 tokens. A list that does not fit is left out as a whole: half of one
 would turn the model away from the other half."""
-
-
-NAMED = frozenset({Spoken.LETTER, Spoken.ENUM})  # Ways to speak a value by its name.
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +107,7 @@ def hints(form: Form, catalogue: Catalogue) -> str:
     """
     lines: list[str] = []
     for field in form.fields:
-        if field.catalogue is not None and field.spoken in NAMED and not field.identifier:
+        if field.catalogue is not None and field.spoken.named and not field.identifier:
             line = f"{field.title}: {', '.join(catalogue.values(field.catalogue))}"
             if len("\n".join([*lines, line])) <= HINTS:
                 lines.append(line)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from edge.forms.model import Form, FormField, Spoken
+from edge.forms.model import Form, FormField
 from edge.records import Command, NotUnderstood
 
 AMEND = "amend_entry"
@@ -116,6 +116,6 @@ def _limits(field: FormField) -> dict[str, Any]:
         lower: field.least,
         upper: field.most,
         "pattern": field.pattern,
-        "format": "date" if field.spoken is Spoken.DATE else None,
+        "format": field.spoken.format,
     }
     return {keyword: limit for keyword, limit in limits.items() if limit is not None}

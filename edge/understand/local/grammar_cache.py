@@ -17,7 +17,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from edge import forms
+from edge import forms, languages
 from edge.forms.catalogue import Catalogue
 from edge.forms.model import Form
 from edge.forms.spoken import phrases
@@ -47,8 +47,8 @@ def sentences(
 
 def _key(*ingredients: object) -> str:
     digest = hashlib.sha256(f"{sys.version}\n{ingredients!r}".encode())
-    room = Path(forms.__path__[0])
-    for source in (Path(__file__), *sorted(path for path in room.rglob("*") if path.suffix in {".py", ".toml"})):
+    sources = [path for room in (forms, languages) for path in sorted(Path(room.__path__[0]).rglob("*"))]
+    for source in (Path(__file__), *(path for path in sources if path.suffix in {".py", ".toml"})):
         digest.update(source.name.encode() + source.read_bytes())
     return digest.hexdigest()
 

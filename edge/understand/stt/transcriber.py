@@ -20,6 +20,7 @@ from pydantic import ValidationError
 
 from edge.config import TranscriberSettings
 from edge.forms.model import Form
+from edge.languages import LANGUAGES, table
 from edge.ports import Transcriber
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Hallucination, Transcript, Usage, Utterance, Word
 from edge.understand.llm.chunks import pieces
@@ -29,17 +30,6 @@ from edge.understand.remote.failures import AnswerFault, Garbled, TryLater
 from edge.understand.remote.http import ServiceAnswer
 from edge.understand.remote.served_models import Answerer
 from edge.understand.stt.hallucinations import hallucination
-
-REGIONS = {
-    "en": "en-US",
-    "de": "de-DE",
-    "fr": "fr-FR",
-    "es": "es-ES",
-    "it": "it-IT",
-    "pl": "pl-PL",
-    "pt": "pt-BR",
-}
-"""The region that a bare language means, for services that know languages with regions only."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +99,9 @@ class Expected:
     @property
     def regional(self) -> str:
         """The language with a region: "de-AT"."""
-        return self.language.replace("_", "-") if self.short != self.language else REGIONS.get(self.short, self.short)
+        if self.short != self.language or self.short not in LANGUAGES:
+            return self.language.replace("_", "-")
+        return str(table(self.short, "voices")["region"])
 
 
 def hints(form: Form, language: str) -> str:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
 from edge.errors import UnreadableInput
-from edge.forms.spoken.language import LANGUAGES
+from edge.languages import LANGUAGES
 from inventory.console import asked
 from inventory.console.call import Call, Tab, Way
 from inventory.console.people import Role

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from functools import cache
 
-from edge.forms.model import Spoken
 from edge.forms.spoken.folding import Phrase
 from edge.forms.spoken.grammar.path import Happens, Telling, marked
 from edge.forms.spoken.grammar.spans import Spans
@@ -55,7 +54,7 @@ class Beside:
         size = len(self._tokens)
         start = next((one.end for one in reversed(events[:at]) if one.happens in _SAID), 0)
         end = next((one.start for one in events[at + 1 :] if one.happens in _SAID), size)
-        counts = self._fields[str(event.field)].spoken is Spoken.CARDINAL
+        counts = self._fields[str(event.field)].spoken.counts
         # "Two by two" is no two.
         again = counts and at > 0 and events[at - 1][:3] == event[:3] and "o" in event.marks
         # Behind a comma there may be a remark.

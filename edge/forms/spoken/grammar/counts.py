@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from edge.forms.model import Spoken
 from edge.forms.spoken.grammar import weights
 from edge.forms.spoken.grammar.lexicon import Match, Role
 from edge.forms.spoken.grammar.path import marked
@@ -47,7 +46,7 @@ class UnitCounts:
         self._numbers = spans.numbers
         self._tokens, self._words = spans.tokens, spans.words
         self._language = spans.language
-        self._decimals = any(field.spoken is Spoken.DECIMAL for field in spans.form.fields)
+        self._decimals = any(field.spoken.measures for field in spans.form.fields)
         measured = (field.name for field in spans.form.fields if spans.form.unit_field(field.name) is not None)
         self._measured = next(measured, None)  # Where a count has a unit of its own, another one is unknown.
         self._known: dict[int, list[UnitCount]] = {}
@@ -72,7 +71,7 @@ class UnitCounts:
     def _none_answered(self, at: int) -> Iterator[UnitCount]:
         """The answer that there are none, with a unit or with nothing else: "none", "none, cases"."""
         field, size = self._asked, len(self._words)
-        if field is None or field.spoken is not Spoken.CARDINAL or not field.allows(0) or at > 0:
+        if field is None or not field.spoken.counts or not field.allows(0) or at > 0:
             return
         for said in self._language.words["none"]:
             if tuple(self._words[: len(said)]) == said:
@@ -89,7 +88,7 @@ class UnitCounts:
                     yield UnitCount(match.end, match.field, (0,), weights.ASKED, "z", match.code)
                 case Role.VAGUE:
                     for count in self._with_unit(match.end, (0,), weights.HEDGE, ""):
-                        if self._spans.fields[count.field].spoken is Spoken.CARDINAL:
+                        if self._spans.fields[count.field].spoken.counts:
                             yield count._replace(values=(None,), marks=marked(count.marks, "v", "w"))
                 case Role.RANGE:
                     yield from self._between(match.end)
@@ -221,7 +220,7 @@ class UnitCounts:
     def _is_of(self, value: FieldValue | None, at: int, unit: Match) -> bool:
         """May a unit be that of a value before it, and no part of what puts that below zero: "degrees below zero"?"""
         field = self._spans.fields[unit.field]
-        ends = (end for end in self._numbers.ends_below_zero(at) if field.spoken is Spoken.DECIMAL and end > unit.end)
+        ends = (end for end in self._numbers.ends_below_zero(at) if field.spoken.measures and end > unit.end)
         below = any(self._numbers.begins(end - 1) or not self._spans.goes_straight_on(end) for end in ends)
         return field.types(value) and not below
 

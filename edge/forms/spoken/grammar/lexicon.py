@@ -9,12 +9,13 @@ from itertools import product
 from typing import NamedTuple
 
 from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form, FormField, Spoken
+from edge.forms.model import Form, FormField
 from edge.forms.pattern import SEPARATORS
 from edge.forms.spoken.folding import Phrase, phrase
 from edge.forms.spoken.grammar import weights
 from edge.forms.spoken.grammar.tokens import Token
-from edge.forms.spoken.language import LANGUAGES, Language
+from edge.forms.spoken.language import Language
+from edge.languages import LANGUAGES
 from edge.records import FieldValue
 
 REMEMBERED = 1024
@@ -136,7 +137,7 @@ class Lexicon:
     def __init__(self, form: Form, catalogue: Catalogue, language: Language) -> None:
         self._language = language
         self._is_number = language.numerals.is_part
-        self.has_several_counts = sum(field.spoken is Spoken.CARDINAL for field in form.fields) > 1
+        self.has_several_counts = sum(field.spoken.counts for field in form.fields) > 1
         own = [*_of_form(form, catalogue, language), *_zeros(form, language)]
         self._own = _by_first(own, language)
         self._counting = _by_first([*_counting(form, language), *_deeds(form, language)], language)
@@ -149,7 +150,7 @@ class Lexicon:
         # Spanish "roto" says a value by itself: it hedges nothing else and is no other talk.
         self._valued = {said for said, use in own if use.role in {Role.VALUE, Role.NOTHING}}
         self._valued |= _yes_and_no(form, language)
-        counts = {field.name for field in form.fields if field.spoken is Spoken.CARDINAL}
+        counts = {field.name for field in form.fields if field.spoken.counts}
         # "Faltan dos cajas" counts what is short, where a form does.
         self._counting_before = {said for said, use in own if use.role is Role.LABEL and use.field in counts}
         self._never = _signs(form, language)
@@ -436,7 +437,7 @@ def _beginnings(form: Form, language: Language) -> Iterator[tuple[Phrase, Use]]:
 
 def _signs(form: Form, language: Language) -> set[Phrase]:
     """What says plus and minus, where a field may be below zero."""
-    if not any(field.spoken is Spoken.DECIMAL and (field.least or 0) < 0 for field in form.fields):
+    if not any(field.spoken.measures and (field.least or 0) < 0 for field in form.fields):
         return set()
     said = language.table["decimals"]
     return {phrase(sign) for sign in (*said["minus"], *said["plus"])}
@@ -451,7 +452,7 @@ def _yes_and_no(form: Form, language: Language) -> set[Phrase]:
 def listed(field: FormField, catalogue: Catalogue, language: Language) -> dict[str, str]:
     """Every value of a field that is spoken as words of its own: words to value."""
     said = dict(catalogue.spoken(field.catalogue)) if field.catalogue else {}
-    if field.spoken is Spoken.ENUM:
+    if field.spoken.listed:
         known = field.choices or (catalogue.values(field.catalogue) if field.catalogue else ())
         said |= {words: choice for choice in known for words in ways(choice, field, language)}
     return said

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from edge.forms.model import SPELT, Form, FormField, Spoken, is_container
+from edge.forms.model import Form, FormField, is_container
 from edge.forms.spoken.grammar.path import Happens, Path, Telling, marked
 from edge.forms.spoken.grammar.tokens import Token
 from edge.forms.spoken.grammar.weights import COMMA, DIGITWISE, ODD, RIVALRY
@@ -23,7 +23,6 @@ from edge.records import FieldReading, FieldValue
 TELLING = frozenset({Happens.MENTION, Happens.NUMBER, Happens.SLIP})
 """What says something of a form; a label alone does not: "the dock doors are freezing"."""
 NAMING = frozenset({Happens.MENTION, Happens.LABEL})
-COUNTED = frozenset({Spoken.CARDINAL, Spoken.DECIMAL})
 """How fields are spoken whose value is one number of several words."""
 LOOSE = frozenset({Happens.STRANGER, Happens.NUMBER})
 RELATING = frozenset({Happens.PORTION, Happens.TOTAL})
@@ -196,11 +195,11 @@ class Said:
         """Everything was said: what is left."""
         # What was unclear about a value that a correction took the place of is of no matter any more.
         self.doubtful |= any(event.end > self.replaced for event in self.beside)
-        numbers = self.of.spoken in SPELT or self.of.spoken in COUNTED
+        numbers = self.of.spoken.spelt or self.of.spoken.is_number
         if numbers and any(map(self._is_part, [one for one in self.beside if one.end > self.replaced])):
             self.values, self.parts = [], self.values  # What may be a part of a number only is not to be asked about.
         # One of two, of which the other was no value of this: "three times four cases".
-        alone = len(self.values) == 1 and self.of.spoken in COUNTED
+        alone = len(self.values) == 1 and self.of.spoken.is_number
         self.doubtful |= alone and any("o" in event.marks for event in self.standing)
         if self.denied:
             self.values = [value for value in self.values if value not in self.denied]
@@ -208,19 +207,19 @@ class Said:
 
     def _is_part(self, beside: Telling) -> bool:
         """Do words that belong to nothing make a value one that may be but a part?"""
-        if "r" in beside.marks and self.of.spoken in SPELT:
+        if "r" in beside.marks and self.of.spoken.spelt:
             return False
         return _is_of_number(beside) or self._goes_on(beside) or self._divides(beside)
 
     def _goes_on(self, strange: Telling) -> bool:
         """Does a strange word follow the digits of an id at once?"""
         touches = bool(self.standing) and self.standing[-1].end == strange.start
-        return touches and "p" not in strange.marks and self.of.spoken in SPELT
+        return touches and "p" not in strange.marks and self.of.spoken.spelt
 
     def _divides(self, strange: Telling) -> bool:
         """Does a strange word stand between two counts, which may be one: "one hundred and [unk] thirty nine"?"""
         joined = any(event.end <= strange.start <= event.end + 1 for event in self.standing[:-1])
-        return self.of.spoken in COUNTED and "p" not in strange.marks and joined
+        return self.of.spoken.is_number and "p" not in strange.marks and joined
 
     def _add_to_list(self, event: Telling) -> None:
         lists = [one for one in self.values if isinstance(one, tuple)] or [()]
@@ -262,7 +261,7 @@ class Said:
             self.values = [event.value]
         if "b" not in event.marks and len(self.values) == 1 and event.value == self.values[0]:
             self.replaced = event.start  # and what stood between was begun anew with it
-        if "a" in event.marks and self.of.spoken in SPELT and len(set(str(event.value))) == 1:
+        if "a" in event.marks and self.of.spoken.spelt and len(set(str(event.value))) == 1:
             self.values = [None]  # "0, 0, 0, 000" may be one number as well as one said twice.
         self.standing.append(event)
         self.doubtful |= _is_unsure(event)
@@ -290,7 +289,7 @@ class Said:
             return [value], True
         if isinstance(value, float) and isinstance(old, float):
             return [*as_corrected(old, value)], True
-        if isinstance(value, str) and isinstance(old, str) and self.of.spoken in SPELT:
+        if isinstance(value, str) and isinstance(old, str) and self.of.spoken.spelt:
             whole = self.of.is_usual(old)
             anew = not whole and self.of.is_usual(value) and len(value) > len(old)
             return [value], anew or (whole and len(value) == len(old))
@@ -431,7 +430,7 @@ class _Telling:
         if before is None or before.happens is not Happens.SLIP or of.unit_of is not None:
             return None
         figures, digits = self._tokens[before.start].text, before.end - before.start
-        if of.spoken not in SPELT:
+        if not of.spoken.spelt:
             return before
         if digits == 1 and figures.isdigit():
             return before._replace(value=figures)
@@ -468,8 +467,8 @@ class _Telling:
         paused_after = end < len(self._tokens) and self._tokens[end].pause > 0
         # A count behind its label ends with no unit.
         spoken, unended = self._form[str(before.field)].spoken, (before.basis or 0) > before.start
-        open_ended = spoken in SPELT or (spoken in COUNTED and unended)
-        counts = self._form[str(after.field)].spoken in COUNTED
+        open_ended = spoken.spelt or (spoken.is_number and unended)
+        counts = self._form[str(after.field)].spoken.is_number
         number = self._loose.holds_number(start, end)
         if not paused_after and counts and (number or (open_ended and not paused_before)):
             return [str(before.field), str(after.field)]
@@ -500,7 +499,7 @@ def _leave_open(path: Path, fields: Mapping[str, Said], tokens: Sequence[Token],
     """
     told = fields.values()
     related = {event.happens for event in path.events if event.happens in RELATING}
-    counted = [said for said in told if said.of.spoken is Spoken.CARDINAL]
+    counted = [said for said in told if said.of.spoken.counts]
     counts = [said for said in counted if said.values]
     # "24 cases damaged" are 24 damaged ones, or 24 of which some are.
     unsaid = {said.of.name for said in counted if not said.events}
@@ -528,11 +527,11 @@ def _of_a_count(path: Path, fields: Mapping[str, Said], tokens: Sequence[Token],
 
     Where what is good is counted apart from the rest, "24 cases, refused" is of all of it.
     """
-    if sum(field.spoken is Spoken.CARDINAL for field in form.fields) == 1:
+    if sum(field.spoken.counts for field in form.fields) == 1:
         return
     for event, behind in pairwise(path.events):
         both = event.happens is Happens.MENTION and behind.happens is Happens.MENTION
-        counts = both and form[str(event.field)].spoken is Spoken.CARDINAL and form[str(behind.field)].bare
+        counts = both and form[str(event.field)].spoken.counts and form[str(behind.field)].bare
         if counts and event.end == behind.start and not tokens[behind.start].pause:
             yield fields[str(behind.field)]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from edge.forms.model import SPELT, Spoken
 from edge.forms.pattern import SEPARATORS
 from edge.forms.spoken.grammar import weights
 from edge.forms.spoken.grammar.agenda import Agenda
@@ -15,8 +14,6 @@ from edge.forms.spoken.grammar.spelling import Speller
 from edge.forms.spoken.grammar.tokens import ends_word
 from edge.records import FieldValue
 
-NUMBERS = SPELT | {Spoken.CARDINAL, Spoken.DECIMAL, Spoken.DATE}
-"""How fields are spoken of which a value may be a number without more."""
 SINGLY = 3
 """Digits said one by one, from which on the speaker is taken to say the whole id so: "one nine four eighty six cases"
 is 194 and 86, since nobody who says "one nine four" goes on with "eighty" for the digits 8 and 0."""
@@ -44,20 +41,20 @@ class Mentions:
         self._implausible = spans.lexicon.implausible
         self._named = next((field.name for field in spans.form.fields if field.identifier and field.required), None)
         # A number that is said before a place can be nothing else, where nothing else of the form has one.
-        others = {field.name for field in spans.form.fields if field.spoken in NUMBERS} - set(spans.lexicon.codes)
+        others = {field.name for field in spans.form.fields if field.spoken.of_numbers} - set(spans.lexicon.codes)
         self._put = self._named if others == {self._named} else None
-        self._yes_or_no = [field for field in spans.form.fields if field.spoken is Spoken.YES_NO]
+        self._yes_or_no = [field for field in spans.form.fields if field.spoken.answers]
         counted = {field.name for field in spans.form.fields if field.units}
         # Where one count has units of measure, the others are known by their own words: "short".
         self._counted = {name for name in counted if spans.form.unit_field(name) is not None} or counted
         self._measured = [name for name in counted if spans.form.unit_field(name) is not None] or list(counted)[:1]
-        below = [field for field in spans.form.fields if field.spoken is Spoken.DECIMAL and (field.least or 0) < 0]
+        below = [field for field in spans.form.fields if field.spoken.measures and (field.least or 0) < 0]
         self._below_zero = below[0] if len(below) == 1 else None
 
     def value(self, path: Path, name: str, at: int, cost: float, marks: str) -> None:
         """A value of a field, begun or said, from the token `at` on."""
         field = self._fields[name]
-        if field.spoken in SPELT:
+        if field.spoken.spelt:
             self._speller.begin(path, field, at, cost, marks)
         for end, value, dearer in self._spans.values(field, at):
             self.say(path, at, end, name, value, cost + dearer, marks)
@@ -123,10 +120,10 @@ class Mentions:
     def _echoed(self, path: Path, name: str, value: FieldValue | None, start: int) -> str | None:
         """The id that may have taken a number said twice for its end: "742 fifteen one five units"."""
         last = path.last
-        if self._fields[name].spoken is not Spoken.CARDINAL or last is None or last.end != start:
+        if not self._fields[name].spoken.counts or last is None or last.end != start:
             return None
         field = self._fields.get(str(last.field))
-        if field is None or field.spoken not in SPELT or self._tokens[start].pause:
+        if field is None or not field.spoken.spelt or self._tokens[start].pause:
             return None
         said = f"{last.value}{value}"
         for size in range(max(PAIR, len(str(value))), len(said) // 2 + 1):
@@ -190,11 +187,11 @@ class Mentions:
             # "No" and the value of what was said before corrects it; of what was not, it denies it.
             cost += weights.OTHER if stands else 0.0
             pending = marked(pending.replace("m", ""), "n")
-        if "n" in pending and field.spoken is Spoken.YES_NO:
+        if "n" in pending and field.spoken.answers:
             cost += weights.OTHER  # "Not sealed" is a value of its own.
         if "x" in pending:
             # What is not the place says nothing of how many there are.
-            place = not field.identifier and field.spoken is not Spoken.CARDINAL
+            place = not field.identifier and not field.spoken.counts
             cost += 0.0 if place else weights.OTHER
             pending = marked(pending.replace("x", ""), "n", "h")
         return cost, pending
@@ -203,7 +200,7 @@ class Mentions:
         self, name: str, old: FieldValue | None, value: FieldValue | None, cue: tuple[int, int], at: int
     ) -> bool:
         """May an id go on behind a cue rather than begin anew: "one sorry two three four", with no pause?"""
-        spelt = self._fields[name].spoken in SPELT and isinstance(old, str) and isinstance(value, str)
+        spelt = self._fields[name].spoken.spelt and isinstance(old, str) and isinstance(value, str)
         paused = self._tokens[cue[0]].pause or self._tokens[at].pause
         return (
             spelt and not paused and not str(value).startswith(str(old)) and not self._fields[name].is_usual(str(old))
@@ -286,11 +283,11 @@ class Mentions:
             return True  # "Not ten, twelve."
         listed = token.dash and len(self._words[at - 1]) > 1  # "742-743" may be two; "7-4-2" is spelt.
         apart = path.state is Place.SAID and (token.pause > 0 or listed)
-        return (apart or field.many is not None) and (field.spoken is not Spoken.CARDINAL or name == self._asked)
+        return (apart or field.many is not None) and (not field.spoken.counts or name == self._asked)
 
     def is_behind_spelt(self, path: Path) -> bool:
         """Does the path stand right behind digits or a code?"""
-        return path.state is Place.SAID and self._fields[str(path.field)].spoken in SPELT
+        return path.state is Place.SAID and self._fields[str(path.field)].spoken.spelt
 
     def _unitless(self, path: Path, at: int) -> None:
         """A count whose unit was not heard sounds like the end of the id before it: "seven four two | twelve".
@@ -308,7 +305,7 @@ class Mentions:
                 if value >= SMALLEST_COUNT and ends_word(self._tokens, end):
                     apart = pause >= weights.COMMA and cost < weights.DIGITWISE and self._is_apart(last, at, value)
                     # Of a temperature "minus" may be what was not heard.
-                    apart &= self._fields[name].spoken is Spoken.CARDINAL
+                    apart &= self._fields[name].spoken.counts
                     dearer = weights.UNITLESS_APART if apart else weights.UNITLESS
                     self.say(path, at, end, name, value, cost + dearer, "u")
 
@@ -366,8 +363,8 @@ class CountMentions:
         """Is a count behind the label of another one that one's, told in units: Spanish "falta una caja"?"""
         if path.state is not Place.LABELLED or path.field == count.field or self._tokens[at].pause:
             return False
-        both = self._fields[str(path.field)].spoken, self._fields[count.field].spoken
-        plain = both == (Spoken.CARDINAL, Spoken.CARDINAL) and len(count.values) == 1
+        both = self._fields[str(path.field)].spoken.counts and self._fields[count.field].spoken.counts
+        plain = both and len(count.values) == 1
         return plain and self._form.unit_field(str(path.field)) is None and count.code is not None
 
     def _unvalued(self, path: Path, count: UnitCount, at: int) -> float:
@@ -421,7 +418,7 @@ class CountMentions:
         between = last is not None and last.happens is Happens.MENTION and 0 < last.end < at
         if last is None or not between or not self._numbers.are_inside_one(last.end, at):
             return 0.0
-        if self._fields[str(path.field)].spoken not in SPELT or self._is_behind_digits(path, at, count):
+        if not self._fields[str(path.field)].spoken.spelt or self._is_behind_digits(path, at, count):
             return weights.OTHER
         return weights.JOINER
 

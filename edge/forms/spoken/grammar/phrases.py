@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import ClassVar
 
-from edge.forms.model import SPELT, Spoken
 from edge.forms.spoken.grammar import weights
 from edge.forms.spoken.grammar.agenda import Agenda
 from edge.forms.spoken.grammar.counts import UnitCounts
@@ -53,15 +52,15 @@ class _Links:
         """May a word have been meant as a number behind a value that is not spelt?"""
         if path.state is not Place.SAID or self._words[at] not in self._language.homophones:
             return False
-        return self._fields[str(path.field)].spoken not in SPELT and self._spans.may_be_digit(at)
+        return not self._fields[str(path.field)].spoken.spelt and self._spans.may_be_digit(at)
 
     def _is_another_letter(self, path: Path, match: Match, at: int) -> bool:
         """May a word with which the clause ends be a letter, behind one or digits: "dock F with A", "742 A"?"""
         if path.field is None or self._spans.goes_straight_on(match.end):
             return False
-        if path.state is Place.SAID and self._fields[path.field].spoken is Spoken.DIGITS:
+        if path.state is Place.SAID and self._fields[path.field].spoken.is_digits:
             return self._spans.is_letter(at, match.end)
-        spelt = path.state in {Place.SAID, Place.BETWEEN} and self._fields[path.field].spoken is Spoken.LETTER
+        spelt = path.state in {Place.SAID, Place.BETWEEN} and self._fields[path.field].spoken.is_letter
         return spelt and self._spans.may_be_letter(str(path.field), match.end - 1, match.end)
 
     def _breaks_off(self, path: Path, match: Match, at: int) -> bool:
@@ -75,13 +74,13 @@ class _Links:
         ):
             return False
         if match.end == self._spans.size:
-            return self._fields[last.field].spoken is Spoken.CARDINAL
+            return self._fields[last.field].spoken.counts
         again = self._words[match.end] == self._words[at - 1] and self._numbers.begins(at - 1)
         return again and self._tokens[match.end].pause > 0
 
     def _explains(self, path: Path, at: int) -> bool:
         """Does something begin that should explain the letter before it, and does not: "b as in"?"""
-        if path.state is not Place.SAID or self._fields[str(path.field)].spoken is not Spoken.LETTER:
+        if path.state is not Place.SAID or not self._fields[str(path.field)].spoken.is_letter:
             return False
         joins = (join for join in self._language.alphabet.explained_by if len(join) > 1)
         if any(end > at for end, _, _ in self._spans.letters(path.since)):
@@ -93,7 +92,7 @@ class _Links:
         if path.state is not Place.SAID or self._tokens[at].pause:
             return False
         units = (one for one in self._spans.matches[at] if one.role is Role.UNIT and one.end == match.end)
-        return self._fields[str(path.field)].spoken in SPELT and any(one.field == match.field for one in units)
+        return self._fields[str(path.field)].spoken.spelt and any(one.field == match.field for one in units)
 
     def leads_on_to(self, match: Match, at: int) -> bool:
         """Is a word that may hedge what stands before it plainly of what follows: ", about 24", ", maybe wet"?"""
@@ -120,7 +119,7 @@ class _Links:
         if not self._spans.lexicon.has_several_counts or last is None or last.happens is not Happens.MENTION:
             return False
         said = tuple(self._words[at : match.end])
-        counted = self._fields[str(last.field)].spoken is Spoken.CARDINAL
+        counted = self._fields[str(last.field)].spoken.counts
         return counted and said in self._language.words["between_counts"] and bool(self._counts.at(match.end))
 
     def may_deny(self, match: Match, at: int) -> bool:
@@ -175,7 +174,7 @@ class _Links:
 
     def says_how(self, path: Path, match: Match, at: int) -> bool:
         """Does "full" or "closed" say that there is no room at the place before it? Units it may be said of."""
-        counts = path.field is not None and self._fields[path.field].spoken is Spoken.CARDINAL
+        counts = path.field is not None and self._fields[path.field].spoken.counts
         return not counts and tuple(self._words[at : match.end]) in self._language.words["adjectives"]
 
     def touches(self, path: Path, at: int) -> bool:
@@ -252,7 +251,7 @@ class SmallWords:
         """
         if path.state is not Place.LABELLED or match.role in OF_FIELDS:
             return path
-        digits = self._fields[str(path.field)].spoken is Spoken.DIGITS
+        digits = self._fields[str(path.field)].spoken.is_digits
         letter = digits and self._spans.is_letter(at, match.end) and self._numbers.begins(match.end)
         if not letter and not any(self._numbers.is_digit(inside) for inside in range(at, match.end)):
             return path
@@ -278,7 +277,7 @@ class SmallWords:
     def _unit(self, path: Path, match: Match, at: int) -> None:
         event = Telling(Happens.UNIT, match.field, start=at, end=match.end)
         cost = weights.LOOSE_UNIT
-        if path.state is Place.SAID and self._fields[str(path.field)].spoken in SPELT:
+        if path.state is Place.SAID and self._fields[str(path.field)].spoken.spelt:
             cost = weights.LOST_COUNT - (1.0 if self._tokens[at].pause else 0.0)
         self._agenda.happen(self._agenda.opened(path), event, cost, state=Place.BETWEEN)
         unit = self._spans.form.unit_field(match.field)
@@ -367,7 +366,7 @@ class SmallWords:
 
     def _behind(self, path: Path, match: Match, at: int) -> None:
         if path.state is Place.SAID and not self._links.says_how(path, match, at):
-            measured = path.field is not None and self._fields[path.field].spoken is Spoken.DECIMAL
+            measured = path.field is not None and self._fields[path.field].spoken.measures
             if measured and tuple(self._words[at : match.end]) in self._language.words["each"]:
                 # "Ten kilos each" is the weight of one.
                 path = path.telling(Telling(Happens.HEDGE, path.field, start=at, end=match.end))

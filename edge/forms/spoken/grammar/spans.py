@@ -9,14 +9,14 @@ import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 
 from edge.forms.catalogue import Catalogue
-from edge.forms.model import DayOrder, Form, FormField, Spoken
+from edge.forms.model import Form, FormField
 from edge.forms.spoken.folding import Phrase
 from edge.forms.spoken.grammar import weights
 from edge.forms.spoken.grammar.letters import letters
 from edge.forms.spoken.grammar.lexicon import OF_FIELDS, Lexicon, Match, Role
 from edge.forms.spoken.grammar.path import Happens, Telling
 from edge.forms.spoken.grammar.tokens import Token, ends_word
-from edge.forms.spoken.kinds import date, decimal, yes_no
+from edge.forms.spoken.kinds import decimal, kind_of, yes_no
 from edge.forms.spoken.kinds.phrases import ends
 from edge.forms.spoken.language import LETTERS, Language
 from edge.forms.spoken.numerals import Group
@@ -194,7 +194,7 @@ class Spans:
             counts = self.words[at - 1].isdigit() or language.numerals.is_part(self.words[at - 1])
             if counts and any(sets(self, one) for one in self.matches[at]):
                 self.matches[at] = [one for one in self.matches[at] if one.role is not Role.MOOD]
-        self._today = today
+        self.today = today
         self._values: dict[tuple[str, int], list[tuple[int, FieldValue, float]]] = {}
         self._slips: dict[int, list[tuple[int, Telling]]] = {}
         self._codes: dict[int, list[tuple[int, str, str, float]]] = {}
@@ -285,7 +285,7 @@ class Spans:
 
     def may_be_letter(self, name: str, at: int, end: int) -> bool:
         """May a word that is one letter be the value of a field that is expected here?"""
-        spells = self.fields[name].spoken in {Spoken.LETTER, Spoken.ALPHANUMERIC}
+        spells = self.fields[name].spoken.spells
         return spells and end == at + 1 and len(self.words[at]) == 1
 
     def is_letter(self, at: int, end: int) -> bool:
@@ -302,24 +302,7 @@ class Spans:
         for match in self.matches[at]:
             if match.role is Role.VALUE and match.field == field.name:
                 yield match.end, match.value, 0.0
-        yield from ((end, value, cost) for end, value, cost in self._of_kind(field, at) if ends_word(self.tokens, end))
-
-    def _of_kind(self, field: FormField, at: int) -> Iterable[tuple[int, FieldValue, float]]:
-        match field.spoken:
-            case Spoken.LETTER:
-                return self._letter(at)
-            case Spoken.CARDINAL:
-                # Digit by digit a count is said with its unit, if at all.
-                return (count for count in self.numbers.cardinals(at) if count[2] < weights.DIGITWISE)
-            case Spoken.DECIMAL:
-                return self.numbers.decimals(at)
-            case Spoken.DATE:
-                label = date.Label(field.order or DayOrder.DAY_MONTH_YEAR, field.month_alone, self._today)
-                return date.readings(self.words, at, self.language.numerals, self.language.table, label)
-            case Spoken.YES_NO:
-                return self._yes_no(field, at, labelled=True)
-            case _:
-                return ()
+        yield from (one for one in kind_of(field).readings(field, at, self) if ends_word(self.tokens, one[0]))
 
     def codes(self, at: int) -> list[tuple[int, str, str, float]]:
         """The places that begin at a token and are known without a label: where each ends, its field, itself, its cost.
@@ -342,21 +325,21 @@ class Spans:
 
     def unlabelled_yes_no(self, field: FormField, at: int) -> Iterator[tuple[int, bool, float]]:
         """What says yes or no about a field by itself: "sealed"."""
-        return (one for one in self._yes_no(field, at, labelled=False) if ends_word(self.tokens, one[0]))
+        return (one for one in yes_no.of_field(field, at, self, labelled=False) if ends_word(self.tokens, one[0]))
 
     def begins_bare(self, at: int) -> bool:
         """Does a value begin at a token that is known without its label: "wet", "not sealed", "minus eighteen"?"""
         if any(match.role is Role.VALUE for match in self.matches[at]):
             return True
-        yes_or_no = [field for field in self.form.fields if field.spoken is Spoken.YES_NO]
+        yes_or_no = [field for field in self.form.fields if field.spoken.answers]
         return any(True for field in yes_or_no for _ in self.unlabelled_yes_no(field, at)) or any(
-            True for field in self.form.fields if field.spoken is Spoken.DECIMAL for _ in self.below_zero(at)
+            True for field in self.form.fields if field.spoken.measures for _ in self.below_zero(at)
         )
 
     def says_value(self, name: str, at: int) -> bool:
         """Do all words from a token on, but for a courtesy behind, say a value of a field without its label?"""
         field = self.fields[name]
-        if field.spoken is Spoken.YES_NO:
+        if field.spoken.answers:
             return any(self._ends(end) for end, _, _ in self.unlabelled_yes_no(field, at))
         return field.bare and any(self._ends(end) for end, _, _ in self.values(field, at))
 
@@ -364,19 +347,6 @@ class Spans:
         """Does the sentence end there, or with a remark behind it: "sealed, thanks"?"""
         remarks = (one.end for one in self.matches[at] if one.role is Role.TAIL) if at < self.size else (at,)
         return self.size in remarks
-
-    def _yes_no(self, field: FormField, at: int, *, labelled: bool) -> list[tuple[int, bool, float]]:
-        wording = field.wording(self.language.code)
-        own = yes_no.Words(wording.true, wording.false)
-        return yes_no.readings(self.words, at, self.language.table, own, labelled=labelled)
-
-    def _letter(self, at: int) -> Iterator[tuple[int, FieldValue, float]]:
-        """A letter, said once or in two ways one after the other: "b, bravo"."""
-        for end, letter, cost in letters(self.words, at, self.language.alphabet, names=True):
-            yield end, letter, cost
-            for further, other, more in self.letters(end):
-                if other == letter:
-                    yield further, letter, min(cost, more)
 
     def slips(self, at: int) -> list[tuple[int, Telling]]:
         """Values that begin at a token and that a cue takes back at once, each with the end of the cue."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from edge.forms.catalogue import Catalogue
-from edge.forms.model import FormField, Spoken
+from edge.forms.model import FormField
 from edge.forms.spoken.grammar import weights
 from edge.forms.spoken.grammar.agenda import Agenda
 from edge.forms.spoken.grammar.letters import AMBIGUOUS, letters
@@ -85,7 +85,7 @@ class Speller:
         cost = group.cost + (0.0 if pause >= weights.SHORT else spelling.cut)
         cost += weights.WHOLE if digits_before and whole else 0.0
         cost += self._uneven(at, pause) if spelling.groups else self._headless(at)
-        if word == AMBIGUOUS and field.spoken is Spoken.ALPHANUMERIC and spelling.text:
+        if word == AMBIGUOUS and field.spoken.is_code and spelling.text:
             cost += weights.OTHER_KIND if spelling.text[-1].isdigit() != text.isdigit() else 0.0
         singles = spelling.singles and len(text) == 1
         paused, spared = _paused(spelling, pause, singles=singles)
@@ -114,7 +114,7 @@ class Speller:
         """What may be the next group."""
         yield from self._numbers.digit_groups(at)
         word = self._words[at]
-        if field.spoken is Spoken.ALPHANUMERIC and not self._tokens[at].inner:
+        if field.spoken.is_code and not self._tokens[at].inner:
             if word == AMBIGUOUS:
                 yield Group(at + 1, AMBIGUOUS.upper(), 0.0)
             for end, text, cost in letters(self._words, at, self._alphabet, names=False, times=self._numerals.times):

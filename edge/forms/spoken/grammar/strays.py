@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edge.forms.model import SPELT, Spoken
 from edge.forms.spoken.folding import Phrase
 from edge.forms.spoken.grammar import weights
 from edge.forms.spoken.grammar.agenda import Agenda
@@ -180,7 +179,7 @@ class Strays:
         """A number word that may have been the preposition before a label: "seven four two | two dock b"."""
         if self._words[at] in self._spans.lexicon.sounding_like and at + 2 < len(self._tokens):
             labels = [self._fields[one.field] for one in self._spans.matches[at + 1] if one.role is Role.LABEL]
-            places = any(not field.identifier and field.spoken is not Spoken.CARDINAL for field in labels)
+            places = any(not field.identifier and not field.spoken.counts for field in labels)
             # Behind "742" a model writes another digit as one; in words it may be either, but is hardly ever a "to".
             written = at > 0 and len(self._words[at - 1]) > 1 and self._words[at - 1].isdigit()
             if places and written and not self._tokens[at + 1].pause:
@@ -189,7 +188,7 @@ class Strays:
     def _aside(self, path: Path, at: int, end: int) -> None:
         path = self._agenda.opened(path)
         # Right behind digits, the figures of a remark may have been meant for them.
-        spelt = path.state is Place.SAID and self._fields[str(path.field)].spoken in SPELT
+        spelt = path.state is Place.SAID and self._fields[str(path.field)].spoken.spelt
         named = sum(not self._numbers.begins(inside) for inside in range(at, end))
         if spelt and not self._tokens[at].pause and named < NAMED:
             path = path.telling(Telling(Happens.HEDGE, path.field, start=at, end=end))
@@ -220,7 +219,7 @@ class Strays:
 
     def _is_known(self, path: Path, at: int) -> bool:
         """Has a word its own meaning here: in the form, as a number, or as a letter of a code?"""
-        code = path.state is Place.LABELLED and self._fields[str(path.field)].spoken is Spoken.ALPHANUMERIC
+        code = path.state is Place.LABELLED and self._fields[str(path.field)].spoken.is_code
         if (known := self._known.get((at, code))) is None:
             names = any(match.role in {Role.LABEL, Role.UNIT} for match in self._spans.matches[at])
             known = names or (code and any(self._spans.letters(at))) or self._numbers.begins(at)

@@ -10,15 +10,21 @@ import re
 from calendar import monthrange
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
+from random import Random
 from typing import Any
 
-from edge.forms.model import DayOrder, Partial
+from edge.forms.element_strings import Element, is_whole_month
+from edge.forms.element_strings import day as day_on_label
+from edge.forms.model import DayOrder, FormField, Partial
 from edge.forms.spoken.folding import Phrase, phrase
-from edge.forms.spoken.kinds.phrases import SaysNumbers, behind, cheapest, digits, ends
+from edge.forms.spoken.in_words import BELOW_HUNDRED
+from edge.forms.spoken.kinds.kind import FieldKind, Keywords, Read, ReadsAloud, WordsHeard
+from edge.forms.spoken.kinds.phrases import SaysNumbers, behind, cheapest, digits, either, ends
+from edge.forms.spoken.language import ENGLISH, Language
+from edge.records import FieldValue
 
-Read = tuple[int, str, float]
 Piece = tuple[int, int, float]  # Where a day, a month or a year ends, its number, its cost.
 
 WITHOUT_YEAR = 1.0
@@ -46,6 +52,96 @@ WRITTEN = re.compile(
 TWO, FOUR = 2, 4  # Digits of a day, a month or a short year, and of a full year.
 
 
+MONTH_ALONE = 0.5
+"""Of the dates where a month alone will do: said so."""
+DAY_FORMS = {"the {ordinal} of {month} {year}": 60, "{ordinal} of {month} {year}": 20, "{month} {ordinal} {year}": 20}
+MONTH_FORMS = {"{month} {year}": 60, "end of {month} {year}": 40}
+SOME_DAY = date(2026, 1, 1)
+SOME_DAYS = 5 * 365
+"""From when on dates are made, and in how many days: what stands on labels of food."""
+TEN = 10
+
+
+class Day(FieldKind):
+    """A day of the calendar."""
+
+    name = "date"
+    format = "date"
+    of_numbers = True
+    of_today = True
+    section = "dates"
+    grammar = ("<group>+", "[the] <ordinal> [of] <month> [<year>]", "[end of] <month> [[the] <ordinal>] [<year>]")
+    keywords = Keywords(
+        own={"format": {"const": "date"}},
+        required=("format",),
+        voice={
+            "order": {"enum": [str(order) for order in DayOrder]},
+            "partial": {"enum": [str(partial) for partial in Partial]},
+        },
+        voice_required=("order",),
+        scan=("11", "15", "17"),
+    )
+
+    def fault(self, value: str) -> str | None:
+        """A day is written as ISO 8601 writes one."""
+        try:
+            if date.fromisoformat(value).isoformat() == value:
+                return None
+        except ValueError:
+            pass
+        return "is no day of the calendar, such as 2027-03-05"
+
+    def rules(self) -> Mapping[str, str]:
+        """Months, ordinals and years."""
+        said = ENGLISH.table[self.section]
+        return {
+            "month": either(name for month in said["months"] for name in month[:1]),
+            "ordinal": either(way for ways in said["ordinals"] for way in ways[:1]),
+            "year": "<group>+ | <count>",
+        }
+
+    def readings(self, field: FormField, at: int, heard: WordsHeard) -> Sequence[Read]:
+        """Days, in the order of the field's label."""
+        label = Label(field.order or DayOrder.DAY_MONTH_YEAR, field.month_alone, heard.today)
+        return readings(heard.words, at, heard.language.numerals, heard.language.table, label)
+
+    def made(self, field: FormField, random: Random) -> FieldValue:
+        """A day that a label of food may have."""
+        day = SOME_DAY + timedelta(days=random.randrange(SOME_DAYS))
+        alone = field.month_alone is Partial.END and random.random() < MONTH_ALONE
+        return (_month_end(day) if alone else day).isoformat()
+
+    def words(self, value: str, field: FormField, random: Random) -> str:
+        """As people say a day: "the fifth of march twenty twenty seven", "end of june twenty twenty six"."""
+        day = date.fromisoformat(value)
+        dates = ENGLISH.table[self.section]
+        century, rest = divmod(day.year, 100)
+        words = {
+            "ordinal": dates["ordinals"][day.day - 1][0].replace("-", " "),
+            "month": dates["months"][day.month - 1][0].lower(),
+            "year": f"{BELOW_HUNDRED[century]} {BELOW_HUNDRED[rest] if rest >= TEN else f'oh {BELOW_HUNDRED[rest]}'}",
+        }
+        alone = day == _month_end(day) and field.month_alone is Partial.END
+        forms = MONTH_FORMS if alone else DAY_FORMS
+        return random.choices(list(forms), weights=list(forms.values()))[0].format(**words)
+
+    def read_back(self, value: str, field: FormField, language: Language, voice: ReadsAloud) -> str:
+        """With the name of the month."""
+        return day_said(value, language)
+
+    def scanned(self, field: FormField, element: Element, today: date) -> FieldValue | None:
+        """The day on the label; a month without a day is none where the field says so."""
+        whole_month = is_whole_month(element.value) and field.month_alone is Partial.NONE
+        return None if whole_month else day_on_label(element.value, today).isoformat()
+
+
+def day_said(value: str, language: Language) -> str:
+    """A day with the name of its month, which nobody takes for a day."""
+    day, dates = date.fromisoformat(value), language.table["dates"]
+    month = dates["months"][day.month - 1][0]
+    return str(dates["read"].format(day=day.day, month=month, year=day.year))
+
+
 @dataclass(frozen=True, slots=True)
 class Label:
     """How the dates of a field stand on its label."""
@@ -58,7 +154,7 @@ class Label:
 
 def readings(
     words: Sequence[str], at: int, numerals: SaysNumbers, language: Mapping[str, Any], label: Label
-) -> list[Read]:
+) -> list[tuple[int, str, float]]:
     """Every date that begins at a word: where it ends, the day, its cost in nats. `language`: the table of its file."""
     if at >= len(words):
         return []
@@ -308,6 +404,11 @@ def _day(year: int, month: int, day: int) -> date | None:
     if year not in YEARS or month not in MONTHS or not 1 <= day <= monthrange(year, month)[1]:
         return None
     return date(year, month, day)
+
+
+def _month_end(day: date) -> date:
+    """The last day of its month."""
+    return day.replace(day=monthrange(day.year, day.month)[1])
 
 
 def _last(year: int, month: int) -> date | None:

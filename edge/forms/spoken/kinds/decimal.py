@@ -8,13 +8,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from decimal import Decimal
+from random import Random
 from typing import Any
 
-from edge.forms.spoken.kinds.phrases import RARE, SaysNumbers, cheapest, digits, ends
-from edge.records import DECIMAL_DIGITS
+from edge.forms.element_strings import Element
+from edge.forms.model import FormField
+from edge.forms.spoken.in_words import cardinal, digit
+from edge.forms.spoken.kinds.kind import FieldKind, Read, ReadsAloud, WordsHeard
+from edge.forms.spoken.kinds.phrases import RARE, SaysNumbers, cheapest, digits, either, ends
+from edge.forms.spoken.language import ENGLISH, Language
+from edge.forms.spoken.numerals import LARGEST
+from edge.records import DECIMAL_DIGITS, FieldValue, exact, plain
 
-Read = tuple[int, float, float]
+Found = tuple[int, float, float]
 Exactly = tuple[int, Decimal, float]
 
 LONGEST_WHOLE = 10  # Words before the point: "ninety nine thousand nine hundred and ninety nine" has eight.
@@ -39,10 +47,86 @@ BLANKS = "' \N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"
 THREE = 3
 SIGNS = frozenset("-\N{MINUS SIGN}\N{EN DASH}")
 
+MOST_STEPS = Decimal(250)
+"""Of the step of a decimal: so many above the least are sampled, evenly."""
+WHOLE = 0.5
+"""Of the decimals: without places."""
+AND_A_HALF = 0.25
+"""Of the decimals that end in a half: said so."""
+HALF = "5"
+"""The places of a decimal that ends in a half."""
+A_FEW = 4
+
+
+class Measure(FieldKind):
+    """A number with places."""
+
+    name = "decimal"
+    type = "number"
+    measures = True
+    of_numbers = True
+    section = "decimals"
+    grammar = (
+        "[<minus>] <count> [<point> <digit>+]",
+        "[<minus>] <group>+ <point> <digit>+",
+        "<count> and a half",
+    )
+
+    def rules(self) -> Mapping[str, str]:
+        """Signs and points."""
+        said = ENGLISH.table[self.section]
+        return {"minus": either(said["minus"]), "point": either(said["points"])}
+
+    def readings(self, field: FormField, at: int, heard: WordsHeard) -> Sequence[Read]:
+        """Numbers with places."""
+        return readings(heard.words, at, heard.language.numerals, heard.language.table)
+
+    def made(self, field: FormField, random: Random) -> FieldValue:
+        """Mostly near the least that is usual; half of them whole."""
+        step = field.step or Decimal(1)
+        usual = (field.least, field.most) if field.usual is None else (field.usual.least, field.usual.most)
+        least, most = (exact(of if one is None else one) for one, of in zip(usual, (0, LARGEST), strict=True))
+        steps = int(min(most - least, MOST_STEPS) / step)
+        made = least + random.randint(0, steps) * step
+        whole = made.to_integral_value()
+        return float(whole if whole % step == 0 and least <= whole <= most and random.random() < WHOLE else made)
+
+    def words(self, value: float, field: FormField, random: Random) -> str:
+        """As people say a measure: "fifty two point five", "minus eighteen"."""
+        whole, _, places = plain(abs(value)).partition(".")
+        words = ["minus"] * (value < 0) + [cardinal(int(whole), random)]
+        if places == HALF and random.random() < AND_A_HALF:
+            return " ".join([*words, "and a half"])
+        return " ".join([*words, "point", *(digit(one, random) for one in places)] if places else words)
+
+    def read_back(self, value: float, field: FormField, language: Language, voice: ReadsAloud) -> str:
+        """In figures."""
+        return figures(value, language)
+
+    def example(self, field: FormField, numbers: Iterator[str]) -> FieldValue | None:
+        """A few, or what the form allows next to it."""
+        return within(field, A_FEW)
+
+    def scanned(self, field: FormField, element: Element, today: date) -> FieldValue | None:
+        """The measure on the label, with as many places as its identifier says."""
+        return float(Decimal(element.value).scaleb(-int(element.identifier[-1])))
+
+
+def figures(value: float, language: Language) -> str:
+    """A number in figures as a voice of the language says them; a minus as a word, for a dash may be passed over."""
+    shown = plain(abs(value)).replace(".", "." if language.code == "en" else ",")
+    return f"{language.table['decimals']['minus'][0]} {shown}" if value < 0 else shown
+
+
+def within(field: FormField, wanted: int) -> int:
+    """The whole number next to the one that is wanted which the form allows."""
+    least, most = field.limits
+    return int(max(least, min(most, wanted)))
+
 
 def readings(
     words: Sequence[str], at: int, numerals: SaysNumbers, language: Mapping[str, Any], places: int = MOST_PLACES
-) -> list[Read]:
+) -> list[Found]:
     """Every decimal that begins at a word: where it ends, its value, its cost in nats.
 
     `language` is the table of its file: `decimals`, and `thousands` and `decimal`, the marks in figures. `places` is

@@ -48,6 +48,11 @@ def words_of(section: Any) -> Iterator[str]:
                 yield from [key] if isinstance(one, str) else words_of(one)
 
 
+def either(phrases: Iterable[str]) -> str:
+    """Phrases as the alternatives of a JSGF rule."""
+    return " | ".join(" ".join(phrase(one)) for one in phrases)
+
+
 def ends(words: Sequence[str], at: int, phrases: Iterable[str]) -> Iterator[int]:
     """Where each of the phrases that begin at a word ends."""
     for one in phrases:

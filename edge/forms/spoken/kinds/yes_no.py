@@ -4,15 +4,63 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from random import Random
 from typing import Any
 
+from edge.forms.model import OWN_LANGUAGE, FormField
 from edge.forms.spoken.folding import phrase
+from edge.forms.spoken.kinds.kind import FieldKind, Read, ReadsAloud, WordsHeard
 from edge.forms.spoken.kinds.phrases import behind, cheapest, ends
+from edge.forms.spoken.language import Language
+from edge.records import FieldValue
 
-Read = tuple[int, bool, float]
+Found = tuple[int, bool, float]
 
 ANSWERED = 5.0
 """What says yes by itself, directly before "yes" or "no": there it is the label, "sealed no"."""
+
+
+YES = 0.8
+"""Of what is looked at on a dock: sealed, whole, dry."""
+
+
+class YesNo(FieldKind):
+    """True or false."""
+
+    name = "yes_no"
+    type = "boolean"
+    answers = True
+    section = "yes_no"
+    grammar = ("yes", "no")
+
+    def readings(self, field: FormField, at: int, heard: WordsHeard) -> Sequence[Read]:
+        """What says yes or no about the field, and "yes" and "no"."""
+        return of_field(field, at, heard, labelled=True)
+
+    def made(self, field: FormField, random: Random) -> FieldValue:
+        """Mostly yes."""
+        return random.random() < YES
+
+    def words(self, value: bool, field: FormField, random: Random) -> str:
+        """The field's own words; where it has none, "yes" or "no"."""
+        named = field.wording(OWN_LANGUAGE)
+        return random.choice((named.true if value else named.false) or ("yes" if value else "no",))
+
+    def read_back(self, value: bool, field: FormField, language: Language, voice: ReadsAloud) -> str:
+        """The field's own words; where it has none, those of the language."""
+        named, answers = field.wording(language.code), language.table["yes_no"]
+        return str([*(named.true if value else named.false), *answers["yes" if value else "no"]][0])
+
+    def example(self, field: FormField, numbers: Iterator[str]) -> FieldValue | None:
+        """Yes."""
+        return True
+
+
+def of_field(field: FormField, at: int, heard: WordsHeard, *, labelled: bool) -> list[Found]:
+    """Every yes or no about a field that begins at a word; `labelled` as for `readings`."""
+    wording = field.wording(heard.language.code)
+    own = Words(wording.true, wording.false)
+    return readings(heard.words, at, heard.language.table, own, labelled=labelled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +74,7 @@ class Words:
 
 def readings(
     words: Sequence[str], at: int, language: Mapping[str, Any], field: Words, *, labelled: bool = False
-) -> list[Read]:
+) -> list[Found]:
     """Every yes or no that begins at a word: where it ends, which it is, its cost in nats.
 
     `labelled`: the label stands before it, or the field was asked for; then "yes" and "no" alone say it.
@@ -34,7 +82,7 @@ def readings(
     return cheapest(_readings(words, at, language["yes_no"], field, labelled))
 
 
-def _readings(words: Sequence[str], at: int, said: Mapping[str, Any], field: Words, labelled: bool) -> Iterator[Read]:
+def _readings(words: Sequence[str], at: int, said: Mapping[str, Any], field: Words, labelled: bool) -> Iterator[Found]:
     answers = [(True, said["yes"]), (False, said["no"])]
     for value, own in ((True, field.true), (False, field.false)):
         for end in ends(words, at, own):

@@ -1,0 +1,29 @@
+"""Languages: a folder for each, which is all that the device needs to listen, to read and to answer in it.
+
+`grammar.toml` has the words around dictation, numbers and letters; `prompts.toml` what the device says; `voices.toml`
+how it sounds, and what services call it. To add a language: docs/recipes.md.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+OWN = "en"  # The language of the forms' own words, told first wherever languages are listed.
+
+_DIRECTORY = files(__package__)
+
+LANGUAGES = (
+    OWN,
+    *sorted(one.name for one in _DIRECTORY.iterdir() if (one / "grammar.toml").is_file() and one.name != OWN),
+)
+"""The codes of the languages that have a folder, ISO 639-1."""
+
+
+@cache
+def table(code: str, file: str) -> Mapping[str, Any]:
+    """What a file of a language says: its `grammar`, its `prompts` or its `voices`."""
+    return tomllib.loads((_DIRECTORY / code / f"{file}.toml").read_text(encoding="utf-8"))
