@@ -1,6 +1,6 @@
 """`python -m edge` is the `dockvoice` command."""
 
-from edge.cli import main
+from dockvoice_protocol import command as main
 
 if __name__ == "__main__":
     main()

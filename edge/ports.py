@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Protocol
 
-from edge.records import Expectation, Frame, Reading, Transcript, Utterance
+from dockvoice_protocol.records import Expectation, Reading, Transcript
+from edge.records import Frame, Utterance
 
 
 class Source(Protocol):

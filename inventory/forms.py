@@ -15,10 +15,10 @@ from jsonschema.exceptions import SchemaError, ValidationError
 from jsonschema.protocols import Validator
 from jsonschema.validators import extend
 
-from edge import plain_file
-from edge.errors import Misconfigured, UnreadableInput
-from edge.records import exact
-from edge.records.strict_json import SchemaValidator
+from dockvoice_protocol import plain_file
+from dockvoice_protocol.errors import Misconfigured, UnreadableInput
+from dockvoice_protocol.records import exact
+from dockvoice_protocol.strict_json import SchemaValidator
 
 SUFFIX = ".schema.json"
 

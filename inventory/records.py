@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from edge.records import FieldValue
+from dockvoice_protocol.records import FieldValue
 
 MALFORMED = "malformed"
 """The reason why an event is refused that has not the shape of its schema; behind it stands where."""

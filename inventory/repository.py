@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from sqlalchemy import Connection, Engine, RowMapping, delete, distinct, func, insert, select
 
-from edge.deliver.events import SHOWN
+from dockvoice_protocol.events import SHOWN
 from inventory.clips.clip_store import ClipStore
 from inventory.dossier.issues import Issues
 from inventory.ingest.applying import handle

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from edge.config import (
+from dockvoice_protocol.config import (
     Layered,
     Mqtt,
     MqttVersion,
@@ -30,7 +30,7 @@ from edge.config import (
     state_place,
     units,
 )
-from edge.records.instants import zone_named
+from dockvoice_protocol.instants import zone_named
 
 
 class DossierSettings(Section):

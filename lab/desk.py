@@ -7,6 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+from dockvoice_protocol.forms.element_strings import SEPARATOR
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.scanned import AS_DELIVERED, END, Sending
+from dockvoice_protocol.records import SCANNER, FieldValue, Reading, Receipt
 from edge.agent.dialogue_steps import DialogueSteps, Render, Stepped, answered
 from edge.agent.dictation import INTERRUPTED, is_for_a_person
 from edge.agent.typed_input import scanned, scanned_utterance, typed, typed_utterance
@@ -18,11 +22,8 @@ from edge.agree.dialogue.orders import StartTimer, StopTimer
 from edge.agree.dialogue.questions import Question, held
 from edge.agree.dialogue.session import Manner
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
-from edge.forms.element_strings import SEPARATOR
-from edge.forms.model import Form
-from edge.forms.scanned import AS_DELIVERED, END, Sending
 from edge.keep.journal import Journal
-from edge.records import SCANNER, Acoustics, Closing, Draft, FieldValue, Reading, Receipt, Shift, Utterance
+from edge.records import Acoustics, Closing, Draft, Shift, Utterance
 
 DESK_SCANNER = "typed at the desk"  # The name of a scanner that is none.
 

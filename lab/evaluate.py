@@ -14,10 +14,10 @@ from itertools import cycle, groupby, pairwise, repeat
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from dockvoice_protocol.errors import UnreadableInput
 from edge.agent.events import AlreadyKept, CaptureResumed, CaptureStopped, Decided, DictationEvent, SourceEnded
 from edge.agent.parts import Parts, assemble, dictation, reading, take
 from edge.config import Settings
-from edge.errors import UnreadableInput
 from edge.hear.recording import RecordedSource
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Source

@@ -15,12 +15,12 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
+from dockvoice_protocol.errors import StorageFailed, UnreadableInput
+from dockvoice_protocol.terminal.output import EXIT_CODES, aside, line, log_warnings
+from dockvoice_protocol.terminal.tables import SafeConsole, show
 from edge.cli.options import AsJson, Config, settings
-from edge.cli.output import EXIT_CODES, aside, line, log_warnings
 from edge.config import Mode, PolicyName, Settings
-from edge.errors import StorageFailed, UnreadableInput
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
-from edge.terminal.tables import SafeConsole, show
 from edge.understand.local.factory import ears
 from lab import printed
 from lab.evaluate import Scored, Sounding, in_noise, made_noise, recorded, with_fixed_pause

@@ -14,14 +14,15 @@ from typing import Any
 
 import vosk
 
+from dockvoice_protocol.errors import Misconfigured
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form, FormField
+from dockvoice_protocol.forms.spoken.language import CODE_WORDS, ENGLISH
+from dockvoice_protocol.forms.spoken.numerals import Count
+from dockvoice_protocol.records import FieldValue, Word
 from edge.config import Engine, Settings
-from edge.errors import Misconfigured
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form, FormField
-from edge.forms.spoken.language import CODE_WORDS, ENGLISH
-from edge.forms.spoken.numerals import Count
 from edge.ports import Source
-from edge.records import SAMPLE_RATE, FieldValue, Word
+from edge.records import SAMPLE_RATE
 from edge.understand.local.grammar_cache import sentences
 from edge.understand.local.vosk import loaded
 from edge.understand.local.weights import located, named

@@ -13,13 +13,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from dockvoice_protocol.records import Act, FieldValue
 from edge.agent.events import Decided
 from edge.agent.typed_input import UNSPOKEN
 from edge.agree.decide import Circumstances, Rules, decide
 from edge.hear.acoustics import measured
 from edge.keep.journal import JournalReader
 from edge.ports import Interpreter
-from edge.records import Act, FieldValue
 from lab.retuning import ON_RECORD, KeptClip
 from lab.scoring import Clip
 

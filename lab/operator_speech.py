@@ -14,14 +14,15 @@ from random import Random
 
 import numpy as np
 
+from dockvoice_protocol.errors import Misconfigured
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form, FormField
+from dockvoice_protocol.forms.spoken import in_words, saying
+from dockvoice_protocol.records import FieldValue
 from edge.agree.dialogue.questions import About, Question
 from edge.audio.pcm import Framing, floats
-from edge.errors import Misconfigured
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form, FormField
-from edge.forms.spoken import in_words, saying
 from edge.ports import Source
-from edge.records import SAMPLE_RATE, FieldValue, Frame
+from edge.records import SAMPLE_RATE, Frame
 from edge.speak.voices import EspeakVoice, words_per_minute_of
 from lab.noises import Sound, active_rms, within_full_scale
 from lab.scoring import Result

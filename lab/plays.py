@@ -15,13 +15,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken.language import language_named
+from dockvoice_protocol.languages import LANGUAGES
+from dockvoice_protocol.strict_json import NotStrict, strict
 from edge.agent.dialogue_steps import Render
 from edge.agree.dialogue.session import Manner
-from edge.forms.model import Form
-from edge.forms.spoken.language import language_named
 from edge.keep.journal import Journal
-from edge.languages import LANGUAGES
-from edge.records.strict_json import NotStrict, strict
 from lab.rehearsal import Play, Rehearsal, WrongStep, expected, numbered
 
 JsonLine = dict[str, Any]

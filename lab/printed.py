@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from edge.terminal.tables import many
+from dockvoice_protocol.terminal.tables import many
 from lab.report.comparing import Comparison, recorded
 from lab.report.comparing import Table as Figures
 from lab.report.lines import Line

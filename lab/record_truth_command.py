@@ -10,12 +10,12 @@ from typing import Annotated
 
 import typer
 
+from dockvoice_protocol.errors import Unfinished
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.terminal.output import EXIT_CODES, line, log_warnings
 from edge.agent.parts import form_named
 from edge.cli.options import Config, FormName, settings
-from edge.cli.output import EXIT_CODES, line, log_warnings
 from edge.config import Settings
-from edge.errors import Unfinished
-from edge.forms.catalogue import Catalogue
 from edge.hear.microphone import Microphone
 from lab.noises import ratios
 from lab.truth import MINUTE_S, Prompt, Take, TruthSet, noise, prompts, take

@@ -15,29 +15,27 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from dockvoice_protocol.errors import UnreadableInput
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.scanned import AS_DELIVERED, Sending
+from dockvoice_protocol.records import (
+    ExpectedLine,
+    ExpectedList,
+    Operator,
+    PlaceKind,
+    Receipt,
+    ReceiptOutcome,
+    ReceivingPlace,
+)
 from edge.agent.dialogue_steps import Render, Stepped
 from edge.agent.review import DeviceIdentity, Person, accept, stated
 from edge.agree.decide import Rules
 from edge.agree.dialogue.events import Fate, Hardware, Link, PersonDecided
 from edge.agree.dialogue.session import MOST_ENTRIES, Manner
 from edge.agree.expectations import Expectations
-from edge.errors import UnreadableInput
-from edge.forms.model import Form
-from edge.forms.scanned import AS_DELIVERED, Sending
 from edge.keep.journal import Journal
 from edge.keep.queries import KeptUtterance
-from edge.records import (
-    ExpectedLine,
-    ExpectedList,
-    Operator,
-    Outcome,
-    PlaceKind,
-    Receipt,
-    ReceiptOutcome,
-    ReceivingPlace,
-    Shift,
-    Work,
-)
+from edge.records import Outcome, Shift, Work
 from edge.records.speech import Say
 from edge.speak.wording import Phrasing
 from lab.desk import SCANNED, Talk, as_sent

@@ -19,20 +19,21 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 from rich.table import Table
 from rich.text import Text
 
+from dockvoice_protocol.errors import Misconfigured, Unavailable
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.instants import in_zone
+from dockvoice_protocol.records import FieldValue, Usage
+from dockvoice_protocol.terminal.output import EXIT_CODES, line, log_warnings
+from dockvoice_protocol.terminal.tables import SafeConsole, many, show
 from edge.agent.parts import form_named, rules
 from edge.agree.decide import Rules, decide
 from edge.cli.options import AsJson, Config, State, settings
-from edge.cli.output import EXIT_CODES, line, log_warnings
 from edge.cli.reports import Since, moment
 from edge.config import InterpreterSettings, Prices, Settings
-from edge.errors import Misconfigured, Unavailable
-from edge.forms.catalogue import Catalogue
 from edge.keep.journal import Journal
 from edge.keep.readings import ModelReadings, PastUtterance
 from edge.ports import Interpreter
-from edge.records import FieldValue, Outcome, Usage, Verdict
-from edge.records.instants import in_zone
-from edge.terminal.tables import SafeConsole, many, show
+from edge.records import Outcome, Verdict
 from edge.understand.factory import Surroundings, interpreter
 from edge.understand.local.factory import recogniser
 from edge.understand.prices import cost_usd

@@ -12,17 +12,18 @@ from typing import Annotated
 
 import typer
 
+from dockvoice_protocol.config import load
+from dockvoice_protocol.errors import StorageFailed, UnreadableInput
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import forms_in
+from dockvoice_protocol.terminal.output import EXIT_CODES, line, log_warnings
+from dockvoice_protocol.terminal.tables import show
 from edge.agent.parts import assemble, form_named, rules
 from edge.agree.decide import Rules
 from edge.cli.options import Config, State, settings
-from edge.cli.output import EXIT_CODES, line, log_warnings
 from edge.cli.reports import moment
-from edge.config import Settings, load
-from edge.errors import StorageFailed, UnreadableInput
-from edge.forms.catalogue import Catalogue
-from edge.forms.loader import forms_in
+from edge.config import Settings
 from edge.keep.journal import Journal
-from edge.terminal.tables import show
 from edge.understand.local.factory import recogniser
 from lab import printed
 from lab.evaluate import evaluate, recorded

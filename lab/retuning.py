@@ -14,12 +14,13 @@ from hashlib import sha256
 import numpy as np
 from numpy.typing import NDArray
 
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken.confusable import Rival, rivalry
+from dockvoice_protocol.records import Reading
 from edge.agent.events import Decided
 from edge.agree.decide import Circumstances, Rules, decide
-from edge.forms.model import Form
-from edge.forms.spoken.confusable import Rival, rivalry
 from edge.hear.acoustics import measured
-from edge.records import Acoustics, Outcome, Reading
+from edge.records import Acoustics, Outcome
 from edge.understand.local.confidence import VOSK, Curve, log_odds
 from lab.evaluate import Scored
 from lab.report.measures import Key

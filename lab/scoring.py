@@ -18,10 +18,11 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
-from edge import plain_file
+from dockvoice_protocol import plain_file
+from dockvoice_protocol.errors import UnreadableInput, plainly
+from dockvoice_protocol.records import FieldValue
 from edge.agent.events import Decided
-from edge.errors import UnreadableInput, plainly
-from edge.records import SAMPLE_RATE, FieldValue, Outcome
+from edge.records import SAMPLE_RATE, Outcome
 from edge.understand.local.incremental import Speculation
 
 FASTEST_TO_SLOWEST = 100

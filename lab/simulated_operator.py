@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
+from dockvoice_protocol.records import Act, FieldValue
 from edge.agent.dialogue_steps import manner
 from edge.agent.events import Decided, DictationEvent
 from edge.agent.parts import Parts, dictation, take
@@ -26,7 +27,7 @@ from edge.hear.acoustics import measured
 from edge.hear.recording import RecordedSource
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Source
-from edge.records import SAMPLE_RATE, Act, Commit, Draft, FieldValue, LastEntry, Outcome, Park
+from edge.records import SAMPLE_RATE, Commit, Draft, LastEntry, Outcome, Park
 from edge.records.speech import Prompt, Say
 from edge.speak.voices import words_per_minute_of
 from edge.speak.wording import Phrasing

@@ -20,6 +20,14 @@ from typing import Annotated
 
 import typer
 
+from dockvoice_protocol.errors import UnreadableInput
+from dockvoice_protocol.events import Topics
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import closing_form, forms_in
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken.language import language_named
+from dockvoice_protocol.terminal.output import EXIT_CODES, aside, line
+from dockvoice_protocol.terminal.tables import SafeConsole
 from edge.agent.dialogue_steps import Render, Stepped, manner
 from edge.agent.particulars import shift
 from edge.agent.parts import form_named, forms_at_hand, rules
@@ -27,19 +35,11 @@ from edge.agent.typed_input import sending
 from edge.agree.dialogue.machine import StepTrace
 from edge.agree.dialogue.session import Manner
 from edge.cli.options import Config, FormName, State, Trace, settings
-from edge.cli.output import EXIT_CODES, aside, line
 from edge.deliver.device_events import recorded
-from edge.deliver.events import Topics
-from edge.errors import UnreadableInput
-from edge.forms.catalogue import Catalogue
-from edge.forms.loader import closing_form, forms_in
-from edge.forms.model import Form
-from edge.forms.spoken.language import language_named
 from edge.keep.journal import Journal
 from edge.records import Work
 from edge.records.speech import Adjust, Hush, Say, Sound
 from edge.speak.wording import Phrasing
-from edge.terminal.tables import SafeConsole
 from lab.desk import SCANNED, Talk, as_sent
 from lab.plays import acted
 from lab.rehearsal import WAIT, Play

@@ -18,19 +18,20 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from edge import plain_file
+from dockvoice_protocol import plain_file
+from dockvoice_protocol.errors import StorageFailed, UnreadableInput
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken import read, sentences
+from dockvoice_protocol.forms.spoken.sentences import Sentence
+from dockvoice_protocol.records import FieldValue, Word
 from edge.agent.ear import listen
 from edge.audio.pcm import floats
 from edge.config import Endpoint, Vad
-from edge.errors import StorageFailed, UnreadableInput
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form
-from edge.forms.spoken import read, sentences
-from edge.forms.spoken.sentences import Sentence
 from edge.hear.endpointing import Closed, Endpointing
 from edge.hear.vad import scorer
 from edge.ports import Source, StoppableSource
-from edge.records import SAMPLE_RATE, Closing, FieldValue, Frame, Segment, Word
+from edge.records import SAMPLE_RATE, Closing, Frame, Segment
 from lab.noises import Sound, active_rms, mix
 
 CHOICE = 40

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form
-from edge.forms.spoken.language import CODE_WORDS, ENGLISH
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken.language import CODE_WORDS, ENGLISH
 
 VALUE = "…"
 _WORD = re.compile(r"[\w']+")

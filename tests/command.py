@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from edge.cli.main import main
+from dockvoice_protocol.command import main
 from tests.starting import Started, run
 
 DOCKVOICE = [sys.executable, "-m", "edge"]

@@ -19,9 +19,9 @@ import pytest
 import typer.main
 from xdist.remote import Producer
 
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form
 from edge.agree.decide import Rules
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form
 from edge.keep.database import JournalDatabase, applied
 from edge.keep.storage import refusals
 from tests import shipped

@@ -14,9 +14,9 @@ from typing import Any
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
-from edge.config import Mqtt, shipped
-from edge.errors import Unavailable
-from edge.hash_chain import Signer
+from dockvoice_protocol.config import Mqtt, shipped
+from dockvoice_protocol.errors import Unavailable
+from dockvoice_protocol.hash_chain import Signer
 from inventory.clips.clips import SignedSound
 from inventory.console import people, sessions
 from inventory.console.app import create

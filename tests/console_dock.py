@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import insert
 
-from edge.deliver.events import Topics, status, timestamp
-from edge.records import ExpectedLine, PlaceKind, ReceivingPlace
+from dockvoice_protocol.events import Topics, status, timestamp
+from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace
 from inventory.forms import load_forms
 from inventory.ingest.judge import Sound, Unsound, judge
 from inventory.site.catalogue import SiteCatalogue

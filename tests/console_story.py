@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from edge.deliver.events import Topics
-from edge.hash_chain import GENESIS, sealed
+from dockvoice_protocol.events import Topics
+from dockvoice_protocol.hash_chain import GENESIS, sealed
 from inventory.forms import load_forms
 from inventory.ingest.judge import Sound, Unsound, judge
 from inventory.reviews.reviews import read_review

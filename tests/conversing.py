@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dockvoice_protocol.records import Transcript
 from edge.agree.decide import Rules, decide
 from edge.agree.dialogue.events import UtteranceHeard
-from edge.records import Closing, Transcript
+from edge.records import Closing
 from edge.understand.stt.transcript_reader import TranscriptReader
 
 SURE = 0.94

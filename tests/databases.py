@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from edge.deliver.events import Topics
+from dockvoice_protocol.events import Topics
 from inventory.forms import load_forms
 from inventory.ingest.judge import Sound, judge
 from inventory.records import Event

@@ -11,9 +11,9 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from dockvoice_protocol.events import REVIEW
+from dockvoice_protocol.hash_chain import GENESIS, Signer, sealed
 from edge.deliver.device_events import REVIEW_DATA
-from edge.deliver.events import REVIEW
-from edge.hash_chain import GENESIS, Signer, sealed
 from inventory.store.keys import device_named
 
 AT_DOCK_3 = ("north", "dock-3")

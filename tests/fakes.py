@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 
+from dockvoice_protocol.errors import DockvoiceError
+from dockvoice_protocol.records import FieldReading, FieldValue, NotUnderstood, Reading
 from edge.agent.typed_input import Readers
 from edge.agent.workplaces import Workplace, Workplaces
 from edge.agree.decide import Rules
-from edge.errors import DockvoiceError
 from edge.ports import Attention, Interpreter, Source, SpeechScorer, Voice
-from edge.records import FieldReading, FieldValue, Frame, NotUnderstood, Reading, Utterance, Work
+from edge.records import Frame, Utterance, Work
 from edge.understand.panel import Panel
 
 SPEECH, SILENCE = b"\x00\x10" * 320, b"\x00\x00" * 320

@@ -19,6 +19,7 @@ from typing import Any, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from dockvoice_protocol.records import FieldValue
 from edge.agent.clock import Clock
 from edge.agent.delivery import Delivery
 from edge.agent.dialogue_driver import Audible, DialogueDriver, Stands
@@ -31,7 +32,7 @@ from edge.audio.pcm import Framing
 from edge.config import Settings
 from edge.hear.recording import RecordedSource
 from edge.keep.journal_thread import JournalThread
-from edge.records import SAMPLE_RATE, FieldValue, Frame, OutboxRow
+from edge.records import SAMPLE_RATE, Frame, OutboxRow
 from edge.records.speech import Prompt, Say
 from edge.speak.wording import Phrasing
 from lab.noises import whole

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from edge.languages import LANGUAGES
+from dockvoice_protocol.languages import LANGUAGES
 from tests.shipped import ROOT
 
 

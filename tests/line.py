@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
+from dockvoice_protocol.events import Early
+from dockvoice_protocol.reason_codes import Consequence, meaning
+from dockvoice_protocol.records import Receipt, ReceiptOutcome
 from edge.config import Deliver, SettleBy
-from edge.deliver.events import Early
-from edge.deliver.reason_codes import Consequence, meaning
 from edge.deliver.relay import (
     MOST_REFUSALS,
     NEVER_ARRIVES,
@@ -25,7 +26,7 @@ from edge.deliver.relay import (
     WantLast,
     WantRows,
 )
-from edge.records import OutboxRow, Receipt, ReceiptOutcome
+from edge.records import OutboxRow
 
 TIMEOUT_S = 20.0
 PUBACKS = [0, 0, 0, 0, 16, 128, 131, 135, 144, 149, 151, 153]

@@ -23,7 +23,7 @@ from typing import Any
 MODULES = (
     "edge.agent.app",
     "edge.agent.doctor",
-    "edge.cli.main",
+    "dockvoice_protocol.command",
     "edge.cli.queue",
     "edge.cli.run",
     "edge.keep.journal",

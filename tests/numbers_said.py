@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from edge.forms.spoken.folding import fold
-from edge.forms.spoken.numerals import Numerals
-from edge.languages import table
+from dockvoice_protocol.forms.spoken.folding import fold
+from dockvoice_protocol.forms.spoken.numerals import Numerals
+from dockvoice_protocol.languages import table
 
 
 @cache

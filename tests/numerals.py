@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from edge.forms.spoken.folding import fold
-from edge.forms.spoken.numerals import Count, Group
+from dockvoice_protocol.forms.spoken.folding import fold
+from dockvoice_protocol.forms.spoken.numerals import Count, Group
 
 LONGEST = 7  # Words of a count.
 CUT = 4.0  # Another group behind "twenty", which may be its ones.

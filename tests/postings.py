@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from edge.records import FieldValue
+from dockvoice_protocol.records import FieldValue
 from inventory.connect.ports import Posting, TakenBack
 
 BEGAN = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)

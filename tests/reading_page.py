@@ -13,8 +13,8 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
+from dockvoice_protocol.forms.spoken.grammar import weights
 from edge.cli.forms import commands
-from edge.forms.spoken.grammar import weights
 from tests.shipped import ROOT
 
 PAGE = ROOT / "docs" / "reading.md"

@@ -8,25 +8,10 @@ from typing import Any
 
 import uuid_utils
 
+from dockvoice_protocol.records import FieldReading, FieldValue, NotUnderstood, Reading, Word
 from edge.keep.evidence import Evidence
 from edge.keep.journal import Journal
-from edge.records import (
-    Because,
-    Closing,
-    Entry,
-    FieldReading,
-    FieldValue,
-    Minted,
-    NotUnderstood,
-    OutboxRow,
-    Outcome,
-    Reading,
-    Reason,
-    Segment,
-    Utterance,
-    Verdict,
-    Word,
-)
+from edge.records import Because, Closing, Entry, Minted, OutboxRow, Outcome, Reason, Segment, Utterance, Verdict
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 FIELDS: dict[str, FieldValue] = {"pallet_id": "007", "quantity": 12, "dock": "B"}

@@ -32,15 +32,16 @@ from itertools import count as counted
 from pathlib import Path
 from typing import Any
 
+from dockvoice_protocol.forms.loader import load_form
+from dockvoice_protocol.forms.spoken.language import language_named
+from dockvoice_protocol.records import Act, FieldValue, Reading
 from edge.agent.dialogue_steps import Stepped
 from edge.agent.typed_input import typed
 from edge.agree.decide import Rules, decide
 from edge.agree.dialogue.session import Manner
 from edge.deliver.device_events import recorded
-from edge.forms.loader import load_form
-from edge.forms.spoken.language import language_named
 from edge.keep.journal import Journal
-from edge.records import Act, Closing, FieldValue, Outcome, Reading, Reason
+from edge.records import Closing, Outcome, Reason
 from lab.desk import Talk
 from tests.shipped import ROOT, catalogue
 

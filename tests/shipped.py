@@ -12,10 +12,10 @@ import pytest
 from jsonschema.protocols import Validator
 
 import inventory.forms
-from edge.forms import loader
-from edge.forms.catalogue import Catalogue
-from edge.forms.loader import SUFFIX, load_form
-from edge.forms.model import Form
+from dockvoice_protocol.forms import loader
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import SUFFIX, load_form
+from dockvoice_protocol.forms.model import Form
 
 ROOT = Path(__file__).parent.parent
 FORMS = [path.name.removesuffix(SUFFIX) for path in sorted((ROOT / "schemas" / "forms").glob(f"*{SUFFIX}"))]

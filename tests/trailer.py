@@ -12,12 +12,12 @@ from typing import Any, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from edge import hash_chain
+from dockvoice_protocol import hash_chain
+from dockvoice_protocol.events import AMENDED, CANCELLED, RECORDED, REVIEW, Topics, timestamp
+from dockvoice_protocol.hash_chain import GENESIS, Signer
+from dockvoice_protocol.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
+from dockvoice_protocol.signed import signed_list
 from edge.deliver.device_events import REVIEW_DATA
-from edge.deliver.events import AMENDED, CANCELLED, RECORDED, REVIEW, Topics, timestamp
-from edge.deliver.signed import signed_list
-from edge.hash_chain import GENESIS, Signer
-from edge.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
 from inventory.dossier.dossier import NO_CLIPS, Clips, Dossier, made
 from inventory.dossier.visits import Gathered, Listed
 from inventory.forms import Forms, Roles, load_forms, roles

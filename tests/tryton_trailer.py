@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 
+from dockvoice_protocol.records import FieldValue
 from edge.agree.dialogue.questions import About
 from edge.agree.dialogue.table import State
-from edge.records import FieldValue
 from edge.records.speech import Prompt
 from inventory.records import PostingState
 from lab.scribe.arrivals import Pallet

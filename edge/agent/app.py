@@ -16,6 +16,11 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+from dockvoice_protocol.errors import Unfinished
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.records import Operator, Receipt
+from dockvoice_protocol.records.master import MasterData
+from dockvoice_protocol.systemd_notify import Notifier
 from edge.agent import review_decisions, review_delivery
 from edge.agent.clock import Clock
 from edge.agent.conditions import Conditions
@@ -38,16 +43,12 @@ from edge.agent.workplaces import Workplaces
 from edge.agree.dialogue.events import Hardware, InventoryAnswered, Link, PersonDecided, RosterTaken
 from edge.agree.dialogue.machine import Dialogue
 from edge.config import ClipPolicy
-from edge.errors import Unfinished
-from edge.forms.catalogue import Catalogue
 from edge.hear.microphone import Microphone
 from edge.hear.recording import RecordedSource
 from edge.hear.scanner import follow_scanner
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Source, StoppableSource
-from edge.records import Operator, OutboxRow, Outcome, Receipt, Work
-from edge.records.master import MasterData
-from edge.systemd_notify import Notifier
+from edge.records import OutboxRow, Outcome, Work
 from edge.understand.local.factory import unheard
 
 logger = logging.getLogger(__name__)

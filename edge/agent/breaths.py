@@ -11,23 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
+from dockvoice_protocol.forms.spoken import begins, corrects
+from dockvoice_protocol.records import FieldValue, NotUnderstood, Reading, Word
 from edge.agree.cut_numbers import BREATH_S, BreathBefore
 from edge.agree.decide import Rules
 from edge.agree.readings import differing
-from edge.forms.spoken import begins, corrects
-from edge.records import (
-    SAMPLE_BYTES,
-    SAMPLE_RATE,
-    Closing,
-    FieldValue,
-    NotUnderstood,
-    Outcome,
-    Reading,
-    Reason,
-    Utterance,
-    Verdict,
-    Word,
-)
+from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Closing, Outcome, Reason, Utterance, Verdict
 
 LONGEST_S = 30.0
 """Of all breaths together: as much as one utterance may last. Who talks for longer does not dictate one entry."""

@@ -12,9 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from edge.config import ClipPolicy, Settings
-from edge.deliver.clip_relay import ClipRelay, Offer, SendChunk
-from edge.deliver.clips import (
+from dockvoice_protocol.clips import (
     CHUNK,
     Answer,
     ClipChunk,
@@ -27,11 +25,13 @@ from edge.deliver.clips import (
     clip_message,
     read_clip_receipt,
 )
-from edge.deliver.events import MalformedMessage, Topics
-from edge.deliver.mqtt import Delivered
-from edge.deliver.reason_codes import FAILURE
-from edge.deliver.signed import ClipRequest, Forged, read_clip_request
-from edge.hash_chain import PublicKey
+from dockvoice_protocol.events import MalformedMessage, Topics
+from dockvoice_protocol.hash_chain import PublicKey
+from dockvoice_protocol.mqtt import Delivered
+from dockvoice_protocol.reason_codes import FAILURE
+from dockvoice_protocol.signed import ClipRequest, Forged, read_clip_request
+from edge.config import ClipPolicy, Settings
+from edge.deliver.clip_relay import ClipRelay, Offer, SendChunk
 from edge.keep.clips import ClipAsked, RecordingBytes
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread

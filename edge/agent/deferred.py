@@ -12,13 +12,14 @@ import logging
 from contextlib import suppress
 from dataclasses import dataclass
 
+from dockvoice_protocol.errors import Unavailable
+from dockvoice_protocol.records import Reading
 from edge.agent.workplaces import Workplaces
 from edge.agree.decide import decide
-from edge.errors import Unavailable
 from edge.keep.journal_thread import JournalThread
 from edge.keep.readings import DEFERRED, UNREADABLE, LateReading
 from edge.keep.storage import DiskFull
-from edge.records import Closing, OutboxRow, Outcome, Reading, Utterance
+from edge.records import Closing, OutboxRow, Outcome, Utterance
 from edge.understand.panel import Came, PanelAnswer
 from edge.understand.remote.failures import Garbled, OurFault
 from edge.understand.weighing import Pacing, contradicts

@@ -14,17 +14,22 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any, Literal
 
+from dockvoice_protocol import events
+from dockvoice_protocol.config import Mqtt, MqttVersion
+from dockvoice_protocol.errors import Misconfigured
+from dockvoice_protocol.hash_chain import PublicKey
+from dockvoice_protocol.mqtt import Acknowledged, Connected, Delivered, Disconnected, Session, SessionEvent
+from dockvoice_protocol.mqtt_client import Will
+from dockvoice_protocol.reason_codes import FAILURE
+from dockvoice_protocol.records import Operator, Receipt
+from dockvoice_protocol.terminal.plain_text import in_one_line
 from edge.agent.clip_delivery import ClipDelivery
 from edge.agent.conditions import Conditions
 from edge.agent.review_delivery import DecisionInbox, ReviewDelivery, pinned_key
 from edge.agent.settlement import Settlement
 from edge.agent.signed_inbox import ExpectedReceipts, SiteCrew
 from edge.agent.site_catalogue import KEPT_ONLY, Renewal, SiteCatalogue
-from edge.config import Mqtt, MqttVersion, Settings, SettleBy
-from edge.deliver import events
-from edge.deliver.mqtt import Acknowledged, Connected, Delivered, Disconnected, Session, SessionEvent
-from edge.deliver.mqtt_client import Will
-from edge.deliver.reason_codes import FAILURE
+from edge.config import Settings, SettleBy
 from edge.deliver.relay import (
     Alarm,
     Command,
@@ -38,11 +43,8 @@ from edge.deliver.relay import (
     WantLast,
     WantRows,
 )
-from edge.errors import Misconfigured
-from edge.hash_chain import PublicKey
 from edge.keep.journal_thread import JournalThread
-from edge.records import Minted, Operator, Receipt, ReviewChange
-from edge.terminal.plain_text import in_one_line
+from edge.records import Minted, ReviewChange
 
 logger = logging.getLogger(__name__)
 

@@ -14,18 +14,19 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.records import Operator
 from edge.agent.dialogue_steps import DialogueSteps, Render, Stepped, at_hand
 from edge.agree.dialogue.events import Deadline, Fate, Happening, PersonDecided, SpeechBegan
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import StartTimer, StopTimer
 from edge.agree.dialogue.questions import Question
 from edge.agree.dialogue.table import State
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.storage import DiskFull
-from edge.records import NOTHING_STANDS, Draft, Note, Operator, OutboxRow, Park, Shift, StandingContext, Work
+from edge.records import NOTHING_STANDS, Draft, Note, OutboxRow, Park, Shift, StandingContext, Work
 from edge.records.speech import Adjust, Hush, Prompt, Say, Sound
 from edge.understand.llm.prompt import AtHand
 

@@ -13,6 +13,9 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.instants import in_zone
+from dockvoice_protocol.records import Act, FieldValue, Receipt, Shifted, Trait, operators_of
 from edge.agree.dialogue.events import (
     Committed,
     Happening,
@@ -28,31 +31,23 @@ from edge.agree.dialogue.session import AT_THE_DOOR, MOST_ENTRIES, InReview, Man
 from edge.agree.dialogue.table import State
 from edge.config import ReadBack, Settings
 from edge.deliver.device_events import withheld
-from edge.forms.model import Form
 from edge.keep.journal import Journal
 from edge.keep.review import PUT_RIGHT
 from edge.records import (
-    Act,
     Commit,
     Draft,
     Drop,
     Durable,
     Entry,
-    FieldValue,
     LastEntry,
     Lately,
     Minted,
     Note,
     OutboxRow,
     Park,
-    Receipt,
     Shift,
-    Shifted,
     StandingContext,
-    Trait,
-    operators_of,
 )
-from edge.records.instants import in_zone
 from edge.records.speech import Prompt, Say
 from edge.understand.llm.prompt import AtHand
 

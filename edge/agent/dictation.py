@@ -15,6 +15,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
 
+from dockvoice_protocol.records import Act, FieldValue, Reading
 from edge.agent.breaths import Breath, Breaths, TornNumbers, one_sound
 from edge.agent.ear import Attended, Ear, HandedOver
 from edge.agent.events import CaptureResumed, CaptureStopped, Decided, DictationEvent
@@ -31,20 +32,7 @@ from edge.keep.journal_thread import JournalThread
 from edge.keep.queries import RECORDING
 from edge.keep.storage import DiskFull
 from edge.ports import Source
-from edge.records import (
-    SAMPLE_RATE,
-    Act,
-    Draft,
-    Entry,
-    FieldValue,
-    Minted,
-    OutboxRow,
-    Outcome,
-    Reading,
-    Utterance,
-    Verdict,
-    Work,
-)
+from edge.records import SAMPLE_RATE, Draft, Entry, Minted, OutboxRow, Outcome, Utterance, Verdict, Work
 
 INTERRUPTED = "interrupted"
 """Why an utterance is under review: the device went down before anybody could be asked about it."""

@@ -14,26 +14,26 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from dockvoice_protocol.errors import DockvoiceError, Misconfigured, Unavailable, closed_to_us, plainly
+from dockvoice_protocol.events import Topics
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import OWN_LANGUAGE, Form
+from dockvoice_protocol.forms.spoken import command_phrases, heard_alike, spoken_words
+from dockvoice_protocol.forms.spoken.language import ENGLISH, Language, language_named
+from dockvoice_protocol.forms.spoken.rough import commands_by_name, rough_words
+from dockvoice_protocol.languages import LANGUAGES
+from dockvoice_protocol.mqtt import Connected, Session, SessionEvent
 from edge.agent.clock import Clock
 from edge.agent.parts import converses, form_named, forms_at_hand, witness_of
 from edge.agent.signed_inbox import names_of, operators_at_start
 from edge.agent.site_catalogue import catalogue_at_start, published_at_start, under
 from edge.config import Engine, Settings
-from edge.deliver.events import Topics
-from edge.deliver.mqtt import Connected, Session, SessionEvent
-from edge.errors import DockvoiceError, Misconfigured, Unavailable, closed_to_us, plainly
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import OWN_LANGUAGE, Form
-from edge.forms.spoken import command_phrases, heard_alike, spoken_words
-from edge.forms.spoken.language import ENGLISH, Language, language_named
-from edge.forms.spoken.rough import commands_by_name, rough_words
 from edge.hear.capture import microphones
 from edge.hear.input_keys import NAMES, KeyDevice
 from edge.keep.codec import to_time
 from edge.keep.database import JOURNAL, Outdated, sqlite_version
 from edge.keep.journal import Journal
 from edge.keep.outbox import OutboxState
-from edge.languages import LANGUAGES
 from edge.understand.local import pocketsphinx, vosk, weights
 from edge.understand.local.factory import own_language, weights_of
 from edge.understand.remote.client import Clients

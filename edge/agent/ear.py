@@ -12,10 +12,10 @@ from threading import Event
 
 import uuid_utils
 
+from dockvoice_protocol.errors import DockvoiceError
 from edge.agent.events import AlreadyKept, CaptureStopped, SourceEnded
 from edge.agent.workplaces import Workplace
 from edge.config import Endpoint
-from edge.errors import DockvoiceError
 from edge.hear.endpointing import Abandoned, Closed, Continued, EarEvent, Endpointing, Opened, Paused
 from edge.hear.gate import Gate, Shut
 from edge.keep.evidence import Evidence

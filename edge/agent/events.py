@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dockvoice_protocol.records import Reading
 from edge.keep.queries import KeptUtterance
-from edge.records import Acoustics, OutboxRow, Reading, Segment, Utterance, Verdict
+from edge.records import Acoustics, OutboxRow, Segment, Utterance, Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from dockvoice_protocol.systemd_notify import Notifier
 from edge.config import ListeningMode, Settings
 from edge.hear.gate import Gate
 from edge.hear.input_keys import follow_talk_key
 from edge.hear.microphone import Microphone
 from edge.hear.microphone_health import MicrophoneEvent, Noticed, Over
-from edge.systemd_notify import Notifier
 
 logger = logging.getLogger(__name__)
 

@@ -18,18 +18,19 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from dockvoice_protocol.errors import StorageFailed, UnreadableInput
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import OWN_LANGUAGE, Form
+from dockvoice_protocol.forms.spoken import read
+from dockvoice_protocol.forms.spoken.language import language_named
+from dockvoice_protocol.forms.spoken.reader import preface, unexplained
+from dockvoice_protocol.forms.taught import add_word
+from dockvoice_protocol.instants import in_utc
+from dockvoice_protocol.records import FieldValue, Reading
 from edge.agree.decide import Rules, decide
-from edge.errors import StorageFailed, UnreadableInput
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import OWN_LANGUAGE, Form
-from edge.forms.spoken import read
-from edge.forms.spoken.language import language_named
-from edge.forms.spoken.reader import preface, unexplained
-from edge.forms.taught import add_word
 from edge.keep.journal import Journal
 from edge.keep.readings import ReadBefore
-from edge.records import Closing, FieldValue, Outcome, Reading, Verdict
-from edge.records.instants import in_utc
+from edge.records import Closing, Outcome, Verdict
 from edge.understand.proposal import proposed
 from edge.understand.weighing import same
 

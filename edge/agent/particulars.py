@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, time
 from zoneinfo import ZoneInfo
 
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form
 from edge.config import Settings
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form
 from edge.records import Converted, Entry, Particulars, Shift, SiteTime
 
 ParticularsOf = Callable[[Entry], Particulars]

@@ -15,6 +15,15 @@ from datetime import datetime
 from functools import cache, lru_cache, partial
 from typing import Any
 
+from dockvoice_protocol.errors import Misconfigured
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import closing_form, form_files, load_form
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken.language import Language, language_named
+from dockvoice_protocol.forms.taught import taught, teach
+from dockvoice_protocol.instants import in_zone
+from dockvoice_protocol.languages import LANGUAGES
+from dockvoice_protocol.records.master import MasterData
 from edge.agent.clock import Clock
 from edge.agent.dialogue_driver import DialogueDriver
 from edge.agent.dictation import Dictation
@@ -31,21 +40,12 @@ from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.agree.policy import POLICIES
 from edge.config import Engine, ListeningMode, Mode, Settings
 from edge.deliver.device_events import recorded
-from edge.errors import Misconfigured
-from edge.forms.catalogue import Catalogue
-from edge.forms.loader import closing_form, form_files, load_form
-from edge.forms.model import Form
-from edge.forms.spoken.language import Language, language_named
-from edge.forms.taught import taught, teach
 from edge.hear.gate import Gate, WakePhrase
 from edge.hear.vad import scorer
 from edge.keep.journal_thread import JournalThread
 from edge.keep.readings import keep_reply
-from edge.languages import LANGUAGES
 from edge.ports import Interpreter, Source
 from edge.records import Entry, Minted, Particulars, Segment, Work
-from edge.records.instants import in_zone
-from edge.records.master import MasterData
 from edge.understand.llm.prompt import Past
 from edge.understand.local import moonshine
 from edge.understand.local.factory import own_language, recogniser, vosk_weights, weights_of

@@ -14,33 +14,20 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from dockvoice_protocol.errors import UnreadableInput
+from dockvoice_protocol.events import CLOCK
+from dockvoice_protocol.forms.model import Form, FormField
+from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading
 from edge.agent.particulars import ParticularsOf
 from edge.agent.typed_input import typed_utterance
 from edge.agree.decide import Rules, decide
 from edge.deliver.device_events import recorded, withheld
-from edge.deliver.events import CLOCK
-from edge.errors import UnreadableInput
-from edge.forms.model import Form, FormField
 from edge.keep.codec import reading_of
 from edge.keep.evidence import another_id
 from edge.keep.journal import Journal
 from edge.keep.outbox import HELD, OutboxState
 from edge.keep.queries import UtteranceHistory
-from edge.records import (
-    Act,
-    Closing,
-    Draft,
-    Entry,
-    FieldReading,
-    FieldValue,
-    Minted,
-    OutboxRow,
-    Outcome,
-    Particulars,
-    Reading,
-    Utterance,
-    Verdict,
-)
+from edge.records import Closing, Draft, Entry, Minted, OutboxRow, Outcome, Particulars, Utterance, Verdict
 
 REENTERED, DISCARDED = "entered again", "discarded"
 """Why an event is withheld that a person has decided about: what its tombstone says."""

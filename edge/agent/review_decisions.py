@@ -19,6 +19,18 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+from dockvoice_protocol.errors import (
+    AlreadyRunning,
+    DockvoiceError,
+    Misconfigured,
+    StorageFailed,
+    Unfinished,
+    UnreadableInput,
+    plainly,
+)
+from dockvoice_protocol.events import MalformedMessage, Topics
+from dockvoice_protocol.records import Act
+from dockvoice_protocol.signed import PostingDeclined, ReviewDecision
 from edge.agent.clock import Clock
 from edge.agent.dialogue_driver import DialogueDriver
 from edge.agent.particulars import particulars
@@ -28,22 +40,11 @@ from edge.agent.site_catalogue import catalogue_at_start
 from edge.agree.dialogue.events import Fate, PersonDecided
 from edge.config import Settings
 from edge.deliver.device_events import withheld
-from edge.deliver.events import MalformedMessage, Topics
-from edge.deliver.signed import PostingDeclined, ReviewDecision
-from edge.errors import (
-    AlreadyRunning,
-    DockvoiceError,
-    Misconfigured,
-    StorageFailed,
-    Unfinished,
-    UnreadableInput,
-    plainly,
-)
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.outbox import HELD
 from edge.keep.signed import NotDone
-from edge.records import Act, OutboxRow
+from edge.records import OutboxRow
 
 SOCKET = "agent.sock"
 """In the state directory, while an agent runs. What an agent that was killed left there is made anew."""

@@ -15,15 +15,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from edge import plain_file
+from dockvoice_protocol import plain_file
+from dockvoice_protocol.errors import Misconfigured, plainly
+from dockvoice_protocol.events import MalformedMessage, parsed
+from dockvoice_protocol.hash_chain import SIGNATURE, PublicKey
+from dockvoice_protocol.mqtt import Delivered
+from dockvoice_protocol.reason_codes import FAILURE
+from dockvoice_protocol.signed import Forged, PostingDeclined, ReviewDecision, read_decision, read_declined
 from edge.agree.decide import Rules, decide
 from edge.deliver.device_events import review
-from edge.deliver.events import MalformedMessage, parsed
-from edge.deliver.mqtt import Delivered
-from edge.deliver.reason_codes import FAILURE
-from edge.deliver.signed import Forged, PostingDeclined, ReviewDecision, read_decision, read_declined
-from edge.errors import Misconfigured, plainly
-from edge.hash_chain import SIGNATURE, PublicKey
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.signed import NotDone

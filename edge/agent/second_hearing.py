@@ -11,11 +11,12 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
+from dockvoice_protocol.errors import Unavailable
+from dockvoice_protocol.records import Reading
 from edge.agree.decide import Rules
 from edge.agree.dialogue.events import Contradicted
 from edge.agree.dialogue.table import State
-from edge.errors import Unavailable
-from edge.records import Draft, Reading, Utterance
+from edge.records import Draft, Utterance
 from edge.understand.witness import contradicted
 
 LONGEST_S = 20.0  # A witness that says nothing for so long hangs: a tenth of the sound's length is usual.

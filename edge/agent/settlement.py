@@ -12,12 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from dockvoice_protocol.errors import Misconfigured
+from dockvoice_protocol.records import Receipt, ReceiptOutcome
 from edge.deliver.device_events import withheld
 from edge.deliver.relay import DeadLetter, Reopen, Sent, Settle
-from edge.errors import Misconfigured
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
-from edge.records import Receipt, ReceiptOutcome
 
 logger = logging.getLogger(__name__)
 

@@ -13,19 +13,19 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
+from dockvoice_protocol.errors import UnreadableInput
+from dockvoice_protocol.events import MalformedMessage, Topics
+from dockvoice_protocol.hash_chain import PublicKey
+from dockvoice_protocol.mqtt import Delivered
+from dockvoice_protocol.records import ExpectedList, Operator, PlaceKind, ReceivingPlace, Roster, operators_of
+from dockvoice_protocol.signed import LARGEST, Forged, place_of, read_expected, read_roster
+from dockvoice_protocol.terminal.plain_text import in_one_line
 from edge.agent.review_delivery import pinned_key
 from edge.agree.expectations import Expectations
 from edge.config import Settings
-from edge.deliver.events import MalformedMessage, Topics
-from edge.deliver.mqtt import Delivered
-from edge.deliver.signed import LARGEST, Forged, place_of, read_expected, read_roster
-from edge.errors import UnreadableInput
-from edge.hash_chain import PublicKey
 from edge.keep.journal import Journal, JournalReader
 from edge.keep.journal_thread import JournalThread
 from edge.keep.signed import SignedLists, Taken
-from edge.records import ExpectedList, Operator, PlaceKind, ReceivingPlace, Roster, operators_of
-from edge.terminal.plain_text import in_one_line
 
 logger = logging.getLogger(__name__)
 

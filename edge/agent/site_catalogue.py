@@ -13,20 +13,20 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
 
+from dockvoice_protocol.errors import Misconfigured, UnreadableInput
+from dockvoice_protocol.events import MalformedMessage, Topics
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.taught import teach
+from dockvoice_protocol.hash_chain import PublicKey
+from dockvoice_protocol.records.master import MOST_WORDS, OF_WORDS, MasterData
+from dockvoice_protocol.signed import kind_of, read_master
+from dockvoice_protocol.terminal.plain_text import in_one_line
 from edge.agent.review_delivery import pinned_key
 from edge.agent.signed_inbox import NotAdmitted, Published, Refusal, SignedInbox
 from edge.config import Settings
-from edge.deliver.events import MalformedMessage, Topics
-from edge.deliver.signed import kind_of, read_master
-from edge.errors import Misconfigured, UnreadableInput
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form
-from edge.forms.taught import teach
-from edge.hash_chain import PublicKey
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
-from edge.records.master import MOST_WORDS, OF_WORDS, MasterData
-from edge.terminal.plain_text import in_one_line
 
 logger = logging.getLogger(__name__)
 

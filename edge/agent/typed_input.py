@@ -13,28 +13,18 @@ from datetime import UTC, datetime
 
 import uuid_utils
 
+from dockvoice_protocol.errors import UnreadableInput
+from dockvoice_protocol.forms.scanned import AS_DELIVERED, Sending, read_scan
+from dockvoice_protocol.forms.spoken import corrects, murmurs, preface, read, takes_back
+from dockvoice_protocol.forms.spoken.commands import Asked, wording
+from dockvoice_protocol.forms.spoken.language import Language
+from dockvoice_protocol.forms.spoken.transcript import transcribed
+from dockvoice_protocol.instants import in_zone
+from dockvoice_protocol.records import SCANNER, Act, Command, NotUnderstood, Reading
 from edge.agree.decide import Rules
 from edge.config import Scan
-from edge.errors import UnreadableInput
-from edge.forms.scanned import AS_DELIVERED, Sending, read_scan
-from edge.forms.spoken import corrects, murmurs, preface, read, takes_back
-from edge.forms.spoken.commands import Asked, wording
-from edge.forms.spoken.language import Language
-from edge.forms.spoken.transcript import transcribed
 from edge.ports import Attention, Interpreter, WholeUtterance
-from edge.records import (
-    SAMPLE_BYTES,
-    SAMPLE_RATE,
-    SCANNER,
-    Act,
-    Closing,
-    Command,
-    NotUnderstood,
-    Reading,
-    Segment,
-    Utterance,
-)
-from edge.records.instants import in_zone
+from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Closing, Segment, Utterance
 from edge.understand.proposal import proposed
 
 KEYBOARD = "keyboard"  # The source of what was typed, as it goes on record.

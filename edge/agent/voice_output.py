@@ -13,6 +13,9 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
+from dockvoice_protocol.errors import DockvoiceError, Unavailable
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.records import Reading, ScanFault
 from edge.agent.dialogue_driver import DialogueDriver
 from edge.agent.dictation import Dictation
 from edge.agent.events import CaptureResumed, CaptureStopped, Decided, DictationEvent
@@ -22,11 +25,9 @@ from edge.agree.dialogue.receipts import refusal
 from edge.agree.dialogue.review import declined
 from edge.audio.sound_server import playback_devices
 from edge.config import ReadBack, Speak, VoiceKind
-from edge.errors import DockvoiceError, Unavailable
-from edge.forms.model import Form
 from edge.hear.echo import EchoSuppressed, OwnVoice
 from edge.ports import SpeechScorer
-from edge.records import Confirmation, Outcome, Reading, ScanFault, Verdict
+from edge.records import Confirmation, Outcome, Verdict
 from edge.records.speech import Adjust, Earcon, Hush, Prompt, Say, Sound
 from edge.speak.loudspeaker import Lookout, Loudspeaker
 from edge.speak.synthesis import PaceOf, Phrases, Speaker

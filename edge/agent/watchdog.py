@@ -12,13 +12,13 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from enum import IntEnum
 
+from dockvoice_protocol.systemd_notify import Notifier
 from edge.agent.clock import Clock
 from edge.agent.dictation import Dictation
 from edge.config import Settings
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.retention import MB
-from edge.systemd_notify import Notifier
 
 
 class Heartbeats:

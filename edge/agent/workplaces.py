@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from threading import Lock
 
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.records import NotUnderstood, Reading
 from edge.agent.typed_input import Readers
 from edge.agree.decide import Rules
-from edge.forms.model import Form
 from edge.ports import Attention, Interpreter, WholeUtterance
-from edge.records import NotUnderstood, Reading, Utterance, Work
+from edge.records import Utterance, Work
 from edge.understand.panel import Panel
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from dockvoice_protocol.forms.pattern import SEPARATORS
+from dockvoice_protocol.forms.spoken import read
+from dockvoice_protocol.forms.spoken.grammar.weights import COMMA, PAUSE_S
+from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, Word, written
 from edge.agree.decide import Rules
 from edge.agree.readings import own, part_of, values_in
-from edge.forms.pattern import SEPARATORS
-from edge.forms.spoken import read
-from edge.forms.spoken.grammar.weights import COMMA, PAUSE_S
-from edge.records import Act, FieldReading, FieldValue, Reading, Word, written
 
 SHORTEST_NAME = 3  # From so many digits on, what was said may well be the number of a thing.
 

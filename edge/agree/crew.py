@@ -10,10 +10,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from edge.forms.spoken import heard_alike, numbers_said
-from edge.forms.spoken.folding import phrase
-from edge.forms.spoken.language import Language
-from edge.records import Operator
+from dockvoice_protocol.forms.spoken import heard_alike, numbers_said
+from dockvoice_protocol.forms.spoken.folding import phrase
+from dockvoice_protocol.forms.spoken.language import Language
+from dockvoice_protocol.records import Operator
 
 
 @dataclass(frozen=True, slots=True)

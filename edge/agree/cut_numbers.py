@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from dockvoice_protocol.forms.spoken import are_one_number, begins, ends, read
+from dockvoice_protocol.forms.spoken.folding import Phrase, fold
+from dockvoice_protocol.records import FieldReading, NotUnderstood, Reading, Word
 from edge.agree.decide import Rules
 from edge.agree.readings import unconfirmed
-from edge.forms.spoken import are_one_number, begins, ends, read
-from edge.forms.spoken.folding import Phrase, fold
-from edge.records import Draft, FieldReading, NotUnderstood, Reading, Word
+from edge.records import Draft
 
 BREATH_S = 4.0  # Who pauses for longer in the middle of a sentence begins it anew.
 

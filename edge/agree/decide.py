@@ -11,26 +11,13 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form, FormField
+from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
+from dockvoice_protocol.records import Act, FieldReading, FieldValue, NotUnderstood, Reading, written
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations, objections
 from edge.agree.policy import BALANCED, Policy, demanded, is_safe
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form, FormField
-from edge.forms.spoken.language import ENGLISH, Language
-from edge.records import (
-    Acoustics,
-    Act,
-    Because,
-    Closing,
-    Confirmation,
-    FieldReading,
-    FieldValue,
-    NotUnderstood,
-    Outcome,
-    Reading,
-    Reason,
-    Verdict,
-    written,
-)
+from edge.records import Acoustics, Because, Closing, Confirmation, Outcome, Reason, Verdict
 
 OPEN = frozenset({Reason.FIELD_MISSING, Reason.FIELD_INVALID, Reason.NOT_IN_CATALOGUE, Reason.COUNT_DIFFERS})
 """Doubts about a field for which there is no value that could be offered. Who counts again is offered no count."""

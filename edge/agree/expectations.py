@@ -10,18 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import Expects, Form
-from edge.records import (
-    Converted,
-    ExpectedLine,
-    ExpectedList,
-    FieldValue,
-    PlaceKind,
-    Reason,
-    ReceivingPlace,
-    exact,
-)
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Expects, Form
+from dockvoice_protocol.records import ExpectedLine, ExpectedList, FieldValue, PlaceKind, ReceivingPlace, exact
+from edge.records import Converted, Reason
 
 PLACES: Final = {Expects.TRAILER: PlaceKind.TRAILER, Expects.DOOR: PlaceKind.DOOR}
 """What a form calls a place, as lists call it."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from dockvoice_protocol.forms.spoken import corrects, read, read_given, without_cue
+from dockvoice_protocol.forms.spoken.folding import fold
+from dockvoice_protocol.forms.spoken.grammar.meaning import as_corrected
+from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading
 from edge.agree.decide import ANNOUNCED_OTHERWISE, Circumstances, Rules, decide
 from edge.agree.off_talk import among_talk
 from edge.agree.readings import says_nothing, unconfirmed
-from edge.forms.spoken import corrects, read, read_given, without_cue
-from edge.forms.spoken.folding import fold
-from edge.forms.spoken.grammar.meaning import as_corrected
-from edge.records import Act, Closing, Draft, FieldReading, FieldValue, Outcome, Reading, Reason
+from edge.records import Closing, Draft, Outcome, Reason
 
 STAYING = ANNOUNCED_OTHERWISE | {
     *(Reason.TOO_NOISY, Reason.CLIPPED, Reason.SECOND_VOICE, Reason.DOUBLE_COUNT, Reason.COUNT_DIFFERS),

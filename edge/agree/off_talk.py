@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from dockvoice_protocol.forms.spoken import corrects, preface, read
+from dockvoice_protocol.forms.spoken.folding import Phrase, fold
+from dockvoice_protocol.forms.spoken.grammar.lexicon import Match, Role
+from dockvoice_protocol.forms.spoken.grammar.tokens import Token, tokens
+from dockvoice_protocol.forms.spoken.reader import lexicon
+from dockvoice_protocol.records import FieldValue, Reading
 from edge.agree.decide import Rules
-from edge.forms.spoken import corrects, preface, read
-from edge.forms.spoken.folding import Phrase, fold
-from edge.forms.spoken.grammar.lexicon import Match, Role
-from edge.forms.spoken.grammar.tokens import Token, tokens
-from edge.forms.spoken.reader import lexicon
-from edge.records import FieldValue, Reading
 
 
 def names_field(said: Reading, rules: Rules) -> str | None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from dockvoice_protocol.forms.model import FormField
+from dockvoice_protocol.forms.spoken.folding import fold
+from dockvoice_protocol.records import FieldValue, Reading, Word
 from edge.agree.decide import Rules
 from edge.agree.readings import differing, part_of, unconfirmed, values_in
-from edge.forms.model import FormField
-from edge.forms.spoken.folding import fold
-from edge.records import FieldValue, Reading, Word
 
 Two = tuple[Reading, Reading]
 

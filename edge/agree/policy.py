@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from dockvoice_protocol.forms.model import FormField
+from dockvoice_protocol.forms.spoken.confusable import Rival, rivalry
+from dockvoice_protocol.records import FieldReading
 from edge.config import PolicyName
-from edge.forms.model import FormField
-from edge.forms.spoken.confusable import Rival, rivalry
-from edge.records import Acoustics, FieldReading, Reason
+from edge.records import Acoustics, Reason
 
 PASSES_BY_CHANCE = 0.1  # One misheard value in ten has a check digit that fits: there are ten.
 

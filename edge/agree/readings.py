@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from dockvoice_protocol.forms.spoken import read, without_of_those
+from dockvoice_protocol.forms.spoken.folding import fold
+from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, Word
 from edge.agree.decide import Rules
-from edge.forms.spoken import read, without_of_those
-from edge.forms.spoken.folding import fold
-from edge.records import Act, FieldReading, FieldValue, Reading, Word
 
 
 def values_of(reading: Reading) -> dict[str, FieldValue]:

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from dockvoice_protocol.forms.model import Expects, Form, FormField
+from dockvoice_protocol.records import FieldValue, PlaceKind, ReceivingPlace, exact
 from edge.agree.expectations import PLACES, Expectations
-from edge.forms.model import Expects, Form, FormField
-from edge.records import FieldValue, PlaceKind, ReceivingPlace, StandingEntry, exact
+from edge.records import StandingEntry
 
 REFUSED = "refused"
 """What a field says of which nothing was taken in: an entry that says so is told, and summed up with no other."""

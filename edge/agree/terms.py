@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from dockvoice_protocol.forms.model import FormField, Gs1
+from dockvoice_protocol.forms.spoken import read_transcript
+from dockvoice_protocol.forms.spoken.folding import fold
+from dockvoice_protocol.records import FieldReading, FieldValue, Reading
 from edge.agree.decide import Rules
-from edge.forms.model import FormField, Gs1
-from edge.forms.spoken import read_transcript
-from edge.forms.spoken.folding import fold
-from edge.records import Draft, FieldReading, FieldValue, Reading
+from edge.records import Draft
 from edge.records.speech import Terms
 
 TOLD_OF_END = 4

@@ -16,7 +16,7 @@ from functools import cache
 from threading import Lock
 from typing import Any
 
-from edge.errors import Unavailable
+from dockvoice_protocol.errors import Unavailable
 from edge.records import SAMPLE_RATE
 
 TURN = Lock()

@@ -1,5 +1,5 @@
 """The `dockvoice` command: `main` lists and ends it, each other module has a command or a group of them."""
 
-from edge.cli.main import main
+from dockvoice_protocol.command import main
 
 __all__ = ["main"]

@@ -18,16 +18,18 @@ from rich.box import SIMPLE_HEAD
 from rich.live import Live
 from rich.table import Table
 
+from dockvoice_protocol.errors import Unavailable
+from dockvoice_protocol.records import Reading
+from dockvoice_protocol.terminal.output import EXIT_CODES, line
+from dockvoice_protocol.terminal.tables import show
 from edge.agent.ear import listen
 from edge.agent.parts import Parts, assemble, reading
 from edge.agree.decide import decide
 from edge.audio.portaudio import portaudio
 from edge.audio.sound_server import Routing, SoundServer
 from edge.cli.options import AsJson, Config, FormName, settings
-from edge.cli.output import EXIT_CODES, line
 from edge.cli.present.meter import Meter
 from edge.config import Settings
-from edge.errors import Unavailable
 from edge.hear.acoustics import advice
 from edge.hear.capture import InputDevice, NotOpened, device_named, devices, unopened
 from edge.hear.endpointing import Closed, Endpointing
@@ -35,8 +37,7 @@ from edge.hear.microphone import Microphone
 from edge.hear.microphone_health import MicrophoneEvent, Noticed
 from edge.hear.vad import scorer
 from edge.ports import Source
-from edge.records import SAMPLE_RATE, Frame, Reading, Segment, Utterance, Verdict
-from edge.terminal.tables import show
+from edge.records import SAMPLE_RATE, Frame, Segment, Utterance, Verdict
 
 SHOWN_EVERY = SAMPLE_RATE // 10  # A bar that moves ten times a second.
 PLAIN_EVERY = SAMPLE_RATE  # A line a second.

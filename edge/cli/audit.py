@@ -14,18 +14,18 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from edge import plain_file
+from dockvoice_protocol import plain_file
+from dockvoice_protocol.errors import Unfinished, UnreadableInput, plainly
+from dockvoice_protocol.hash_chain import Acknowledgement, Broken, PublicKey, Wrong
+from dockvoice_protocol.terminal.output import EXIT_CODES, line
+from dockvoice_protocol.terminal.plain_text import printable
+from dockvoice_protocol.terminal.tables import SafeConsole, many
 from edge.cli.options import AsJson, Config, State, login, settings
-from edge.cli.output import EXIT_CODES, line
-from edge.errors import Unfinished, UnreadableInput, plainly
-from edge.hash_chain import Acknowledgement, Broken, PublicKey, Wrong
 from edge.keep import device_key
 from edge.keep.audit import AuditReport, AuditTrail, Trailed, verify
 from edge.keep.bundle import export, of_trailer
 from edge.keep.codec import now
 from edge.keep.journal import Journal
-from edge.terminal.plain_text import printable
-from edge.terminal.tables import SafeConsole, many
 
 commands = typer.Typer(help="Show that nothing on record was changed afterwards.", no_args_is_help=True)
 

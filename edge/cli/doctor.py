@@ -12,11 +12,11 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+from dockvoice_protocol.errors import Misconfigured, Unavailable
+from dockvoice_protocol.terminal.output import line
+from dockvoice_protocol.terminal.tables import show
 from edge.agent.doctor import Finding, Severity, checks, examine, failed, worst
 from edge.cli.options import AsJson, Broker, Config, State, settings
-from edge.cli.output import line
-from edge.errors import Misconfigured, Unavailable
-from edge.terminal.tables import show
 from edge.understand.panel import local_day
 
 EXIT_CODE = {Severity.WELL: 0, Severity.WARNING: 1, Severity.FAILED: Unavailable.exit_code}  # By the worst finding.

@@ -20,30 +20,31 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from dockvoice_protocol.errors import ManyFaults, Misconfigured, StorageFailed, UnreadableInput, plainly
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import form_files, forms_in, load_form
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken import check as check_sayable
+from dockvoice_protocol.forms.spoken import read, sentences
+from dockvoice_protocol.forms.spoken.language import language_named
+from dockvoice_protocol.forms.spoken.transcript import transcribed
+from dockvoice_protocol.languages import LANGUAGES
+from dockvoice_protocol.records import FieldReading, FieldValue, written
+from dockvoice_protocol.terminal.output import EXIT_CODES, line, log_warnings
+from dockvoice_protocol.terminal.tables import folding, many, show
 from edge.agent.learning import Change, Harm, Kind, trial, trial_heard, unknown_phrases, with_word
 from edge.agent.parts import form_named, in_force, rules
 from edge.agree.decide import Rules, decide
 from edge.cli.options import AsJson, Config, FormName, State, settings
-from edge.cli.output import EXIT_CODES, line, log_warnings
 from edge.cli.present.parse import as_json as parse_json
 from edge.cli.present.parse import drawn, parsed
 from edge.cli.reports import Since, moment
 from edge.cli.sayings import answers
 from edge.config import Settings
-from edge.errors import ManyFaults, Misconfigured, StorageFailed, UnreadableInput, plainly
-from edge.forms.catalogue import Catalogue
-from edge.forms.loader import form_files, forms_in, load_form
-from edge.forms.model import Form
-from edge.forms.spoken import check as check_sayable
-from edge.forms.spoken import read, sentences
-from edge.forms.spoken.language import language_named
-from edge.forms.spoken.transcript import transcribed
 from edge.keep.journal import Journal
 from edge.keep.readings import ModelReadings, ReadBefore
-from edge.languages import LANGUAGES
 from edge.ports import Interpreter
-from edge.records import FieldReading, FieldValue, Verdict, written
-from edge.terminal.tables import folding, many, show
+from edge.records import Verdict
 from edge.understand.llm.tool import tool_definition
 from edge.understand.local.factory import recogniser
 

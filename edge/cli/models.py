@@ -11,10 +11,10 @@ from rich.box import SIMPLE_HEAD
 from rich.progress import Progress
 from rich.table import Table
 
+from dockvoice_protocol.errors import Misconfigured
+from dockvoice_protocol.terminal.output import EXIT_CODES, line
+from dockvoice_protocol.terminal.tables import SafeConsole, show
 from edge.cli.options import AsJson, Config, ModelName, Models, settings
-from edge.cli.output import EXIT_CODES, line
-from edge.errors import Misconfigured
-from edge.terminal.tables import SafeConsole, show
 from edge.understand.local import weights
 
 commands = typer.Typer(help="The weights of the on-device recognisers.", no_args_is_help=True)

@@ -20,20 +20,20 @@ from rich.console import Group
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.text import Text
 
+from dockvoice_protocol.errors import Misconfigured, StorageFailed, Unavailable
+from dockvoice_protocol.events import timestamp
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.instants import in_zone
+from dockvoice_protocol.records import Reading, Usage, written
+from dockvoice_protocol.terminal.output import EXIT_CODES, line, log_warnings
+from dockvoice_protocol.terminal.tables import SafeConsole, folding, many, show
 from edge.agent.parts import form_named
 from edge.cli.options import AsJson, Config, State, settings
-from edge.cli.output import EXIT_CODES, line, log_warnings
 from edge.cli.reports import Since, moment
 from edge.config import InterpreterSettings, Settings
-from edge.deliver.events import timestamp
-from edge.errors import Misconfigured, StorageFailed, Unavailable
-from edge.forms.catalogue import Catalogue
 from edge.keep.journal import Journal
 from edge.keep.readings import ModelReadings, PastSaying, StandingRecord
 from edge.ports import Interpreter
-from edge.records import Reading, Usage, written
-from edge.records.instants import in_zone
-from edge.terminal.tables import SafeConsole, folding, many, show
 from edge.understand.doubt import Doubt, SaidFor, doubt
 from edge.understand.factory import Surroundings, interpreter
 from edge.understand.prices import cost_usd

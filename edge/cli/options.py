@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from edge.config import PolicyName, Settings, broker_address, load
+from dockvoice_protocol.config import broker_address, load
+from edge.config import PolicyName, Settings
 
 Config = Annotated[
     Path | None,

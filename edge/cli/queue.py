@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge import plain_file
+from dockvoice_protocol import plain_file
+from dockvoice_protocol.errors import AlreadyRunning, StorageFailed, Unfinished, UnreadableInput
+from dockvoice_protocol.terminal.output import EXIT_CODES, line, log_warnings
+from dockvoice_protocol.terminal.tables import many, show
 from edge.cli.options import AsJson, Broker, Config, State, Wait, login, settings
-from edge.cli.output import EXIT_CODES, line, log_warnings
 from edge.cli.present import tables
-from edge.errors import AlreadyRunning, StorageFailed, Unfinished, UnreadableInput
 from edge.keep.journal import Journal
-from edge.terminal.tables import many, show
 
 if TYPE_CHECKING:
     from edge.agent.review_decisions import Resolution

@@ -12,14 +12,14 @@ import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from dockvoice_protocol.errors import UnreadableInput
+from dockvoice_protocol.instants import in_zone
+from dockvoice_protocol.terminal.output import EXIT_CODES, line
+from dockvoice_protocol.terminal.tables import folding, show
 from edge.cli.options import AsJson, Config, State, settings
-from edge.cli.output import EXIT_CODES, line
-from edge.errors import UnreadableInput
 from edge.keep.journal import Journal
 from edge.keep.readings import Spent
 from edge.keep.shifts import WorkSpan
-from edge.records.instants import in_zone
-from edge.terminal.tables import folding, show
 
 commands = typer.Typer()
 

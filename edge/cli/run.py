@@ -9,12 +9,12 @@ from typing import Annotated
 
 import typer
 
+from dockvoice_protocol.terminal.output import EXIT_CODES, aside, line, log_warnings
 from edge.agent.app import Agent, AgentTold
 from edge.agent.app import replay as replayed
 from edge.agent.dialogue_driver import STEPS
 from edge.agent.parts import Parts, assemble
 from edge.cli.options import AsJson, Broker, Config, FormName, State, Trace, Wait, settings
-from edge.cli.output import EXIT_CODES, aside, line, log_warnings
 from edge.cli.present.lines import AgentLines, discreet_teller, print_line, teller, with_dialogue
 from edge.cli.present.tables import counted
 from edge.cli.terminal import can_be_drawn_on, keys, outliving

@@ -11,21 +11,22 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken import corrects, courteous, read
+from dockvoice_protocol.forms.spoken.grammar.path import Happens
+from dockvoice_protocol.forms.spoken.grammar.tokens import tokens
+from dockvoice_protocol.forms.spoken.language import language_named
+from dockvoice_protocol.forms.spoken.reader import understood
+from dockvoice_protocol.languages import LANGUAGES
+from dockvoice_protocol.records import Act, Command, FieldReading, FieldValue, Reading, Word
+from dockvoice_protocol.strict_json import NotJson, NotStrict, strict
 from edge.agent.typed_input import LONGEST_LINE_BYTES, typed
 from edge.agree.decide import Rules, decide
 from edge.agree.merging import answer_to, with_answer
 from edge.agree.off_talk import among_talk, begins_astray, is_beside, is_plain
 from edge.agree.readings import differing, values_of
 from edge.cli.present.wording import MOODS, QUESTIONS, REASONS, because
-from edge.forms.model import Form
-from edge.forms.spoken import corrects, courteous, read
-from edge.forms.spoken.grammar.path import Happens
-from edge.forms.spoken.grammar.tokens import tokens
-from edge.forms.spoken.language import language_named
-from edge.forms.spoken.reader import understood
-from edge.languages import LANGUAGES
-from edge.records import Act, Closing, Command, FieldReading, FieldValue, Outcome, Reading, Reason, Verdict, Word
-from edge.records.strict_json import NotJson, NotStrict, strict
+from edge.records import Closing, Outcome, Reason, Verdict
 
 JsonLine = dict[str, Any]
 

@@ -10,12 +10,12 @@ import numpy as np
 import soundfile
 import typer
 
-from edge import plain_file
+from dockvoice_protocol import plain_file
+from dockvoice_protocol.errors import StorageFailed, Unavailable
+from dockvoice_protocol.terminal.output import EXIT_CODES, log_warnings
 from edge.agent.voice_output import phrases
 from edge.cli.options import Config, settings
-from edge.cli.output import EXIT_CODES, log_warnings
 from edge.config import Settings, Speak, VoiceLanguage
-from edge.errors import StorageFailed, Unavailable
 from edge.records import SAMPLE_RATE
 from edge.records.speech import Earcon
 from edge.speak.earcons import Samples, earcon

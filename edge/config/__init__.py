@@ -5,7 +5,6 @@ credentials are laid over each other and how what is wrong is told; `units` what
 The rooms import from here.
 """
 
-from edge.config.files import shipped
 from edge.config.models import (
     EU_REGIONS,
     GOOGLE_WIRE,
@@ -48,14 +47,3 @@ from edge.config.sections import (
     Watch,
 )
 from edge.config.settings import Settings
-from edge.config.shared import LEVEL, Mqtt, MqttVersion, Name, Place, Prefix, Section, broker_address
-from edge.config.sources import Layered, load
-from edge.config.units import (
-    Unit,
-    create_directory,
-    create_file,
-    demand_owner,
-    is_of_a_service,
-    state_place,
-    user_named,
-)

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
+from dockvoice_protocol.config.sections import Name, Place, Section
 from edge.config.sections import TableName
-from edge.config.shared import Name, Place, Section
 
 SHORT_AUDIO_S = 60  # The longest sound that Google's and Azure's requests for short audio take.
 

@@ -14,9 +14,9 @@ from pydantic import (
     model_validator,
 )
 
-from edge.config.shared import Mqtt, MqttVersion, Name, Person, Place, Prefix, Section
-from edge.languages import LANGUAGES, OWN
-from edge.records.instants import zone_named
+from dockvoice_protocol.config.sections import Mqtt, MqttVersion, Name, Person, Place, Prefix, Section
+from dockvoice_protocol.instants import zone_named
+from dockvoice_protocol.languages import LANGUAGES, OWN
 
 
 class PolicyName(StrEnum):

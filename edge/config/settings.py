@@ -13,13 +13,13 @@ from typing import ClassVar
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from edge.config import units
-from edge.config.files import shipped
+from dockvoice_protocol.config import units
+from dockvoice_protocol.config.files import shipped
+from dockvoice_protocol.config.sections import Name, Person, Place
+from dockvoice_protocol.config.sources import Key, Layered
+from dockvoice_protocol.config.units import Unit, state_place
 from edge.config.models import GOOGLE_WIRE, ClientSettings, InterpreterKind, InterpreterSettings, Mode, Understand
 from edge.config.sections import Agree, Deliver, Forms, Hear, Keep, Scan, Speak, Watch, Workdays
-from edge.config.shared import Name, Person, Place
-from edge.config.sources import Key, Layered
-from edge.config.units import Unit, state_place
 
 
 class Settings(Layered):

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from edge.deliver.clips import ENDING, Answer, ClipReceipt
-from edge.deliver.reason_codes import FAILURE
+from dockvoice_protocol.clips import ENDING, Answer, ClipReceipt
+from dockvoice_protocol.reason_codes import FAILURE
 
 AHEAD = 8  # So many chunks go out before the inventory has answered for the first of them.
 

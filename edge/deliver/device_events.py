@@ -7,10 +7,11 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from edge.deliver.events import AMENDED, CANCELLED, CLOCK, RECORDED, REVIEW, UNSYNCHRONISED, WITHHELD, timestamp
-from edge.hash_chain import INSTANCE
-from edge.records import Act, Because, Entry, Minted, Particulars, Reading, Recording, ReviewChange
-from edge.terminal.plain_text import spoken
+from dockvoice_protocol.events import AMENDED, CANCELLED, CLOCK, RECORDED, REVIEW, UNSYNCHRONISED, WITHHELD, timestamp
+from dockvoice_protocol.hash_chain import INSTANCE
+from dockvoice_protocol.records import Act, Reading
+from dockvoice_protocol.terminal.plain_text import spoken
+from edge.records import Because, Entry, Minted, Particulars, Recording, ReviewChange
 
 RECORDED_DATA = "urn:dockvoice:event:entry-recorded:1#data"
 """CloudEvents' `dataschema` of a recorded entry: the schema's own id, at the anchor of `data`."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from enum import Enum, auto
 
-from edge.deliver.events import Early
+from dockvoice_protocol.events import Early
 
 MOST_DOUBLINGS = 8
 """An inventory that forgets everything it confirms is sent it all again every 2**8 timeouts: with 20 s, 85 minutes."""

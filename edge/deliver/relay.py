@@ -19,11 +19,12 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from dockvoice_protocol.events import Early
+from dockvoice_protocol.reason_codes import FAILURE, Consequence, ReasonMeaning, meaning
+from dockvoice_protocol.records import Receipt
 from edge import config
-from edge.deliver.events import Early
 from edge.deliver.gap_recovery import CatchingUp, RecoveryStep
-from edge.deliver.reason_codes import FAILURE, Consequence, ReasonMeaning, meaning
-from edge.records import OutboxRow, Receipt
+from edge.records import OutboxRow
 
 MOST_DOUBLINGS = 3
 """The wait before sending again grows to 2**3 times the receipt's timeout: an inventory that is away for a night

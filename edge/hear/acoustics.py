@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from dockvoice_protocol.records import LOUD_DB, NOISY_DB, QUIET_DB
 from edge.audio.pcm import FULL_SCALE, is_narrow
-from edge.records import LOUD_DB, NOISY_DB, QUIET_DB, SAMPLE_RATE, Acoustics, Segment
+from edge.records import SAMPLE_RATE, Acoustics, Segment
 
 FRAME = SAMPLE_RATE // 50  # 20 ms: the slice whose loudness is measured.
 

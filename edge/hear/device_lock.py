@@ -14,8 +14,8 @@ import struct
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 
-from edge.errors import AlreadyRunning
-from edge.hash_chain import sha256
+from dockvoice_protocol.errors import AlreadyRunning
+from dockvoice_protocol.hash_chain import sha256
 
 CARD = re.compile(r"\((?:plug)?hw:(\w+)(?:,\d+)?\)")
 """How PortAudio names ALSA's hardware: `USB Headset: Audio (hw:1,0)`."""

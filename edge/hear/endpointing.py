@@ -16,8 +16,9 @@ from collections import deque
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
+from dockvoice_protocol.records import Expectation
 from edge.config import Endpoint
-from edge.records import SAMPLE_RATE, Closing, Expectation, Frame, Segment
+from edge.records import SAMPLE_RATE, Closing, Frame, Segment
 
 TAIL_MS = 200
 """Silence kept after the last speech: a plosive or an "s" dies away below what a detector calls speech, and

@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Self
 
-from edge.errors import Misconfigured
+from dockvoice_protocol.errors import Misconfigured
 
 EVENT = struct.Struct("@llHHi")
 """`struct input_event`: seconds and microseconds, then type, code and value. Native sizes, as the kernel's are."""

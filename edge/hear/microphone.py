@@ -14,10 +14,10 @@ from contextlib import ExitStack
 from threading import Event, Lock
 from typing import Protocol
 
+from dockvoice_protocol.errors import Unavailable
 from edge.audio.pcm import FRAME_SAMPLES, Framing, floats, sound_level
 from edge.audio.portaudio import look_anew
 from edge.audio.sound_server import Gone, Routing, SoundServer, capture_devices
-from edge.errors import Unavailable
 from edge.hear.capture import LossWatch, NotOpened, Piece, Stream, device_named, unopened
 from edge.hear.device_lock import is_card, microphone_claim, source_claim
 from edge.hear.microphone_health import FaultKind, MicrophoneEvent, MicrophoneHealth

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import soundfile
 
+from dockvoice_protocol.errors import UnreadableInput
 from edge.audio.pcm import Block, Framing
-from edge.errors import UnreadableInput
 from edge.records import Frame
 
 RATES = range(4_000, 384_001)

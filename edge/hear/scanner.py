@@ -10,8 +10,8 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from pathlib import Path
 
-from edge.forms.element_strings import SEPARATOR
-from edge.forms.scanned import END, UNREADABLE
+from dockvoice_protocol.forms.element_strings import SEPARATOR
+from dockvoice_protocol.forms.scanned import END, UNREADABLE
 from edge.hear.input_keys import DOWN, EV_KEY, EV_SYN, EVENT, NAMES, SYN_DROPPED, UP, KeyDevice
 
 logger = logging.getLogger(__name__)

@@ -14,9 +14,9 @@ from typing import Any
 
 import webrtcvad
 
+from dockvoice_protocol.errors import Misconfigured
 from edge.audio.pcm import floats
 from edge.config import Vad, VadKind
-from edge.errors import Misconfigured
 from edge.ports import SpeechScorer
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Frame
 

@@ -18,9 +18,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from edge import hash_chain
-from edge.errors import DockvoiceError, StorageFailed
-from edge.hash_chain import Acknowledgement, Broken, Chain, Chained, KnownFaults, PublicKey, Span, Wrong
+from dockvoice_protocol import hash_chain
+from dockvoice_protocol.errors import DockvoiceError, StorageFailed
+from dockvoice_protocol.hash_chain import Acknowledgement, Broken, Chain, Chained, KnownFaults, PublicKey, Span, Wrong
 from edge.keep import device_key
 from edge.keep.codec import to_json
 from edge.keep.database import JournalDatabase, Row

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import BinaryIO
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
-from edge.errors import UnreadableInput
+from dockvoice_protocol.errors import UnreadableInput
 from edge.keep.audit import AuditTrail, Trailed
 from edge.keep.storage import refusals
 

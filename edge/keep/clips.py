@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from edge.errors import plainly
+from dockvoice_protocol.errors import plainly
 from edge.keep.codec import now
 from edge.keep.database import JournalDatabase, Row
 

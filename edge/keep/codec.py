@@ -10,19 +10,9 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from edge.records import (
-    NOTHING_STANDS,
-    Because,
-    Draft,
-    FieldReading,
-    FieldValue,
-    Outcome,
-    Reading,
-    Receipt,
-    StandingContext,
-    Verdict,
-)
-from edge.records.instants import in_utc
+from dockvoice_protocol.instants import in_utc
+from dockvoice_protocol.records import FieldReading, FieldValue, Reading, Receipt
+from edge.records import NOTHING_STANDS, Because, Draft, Outcome, StandingContext, Verdict
 
 _READING = TypeAdapter(Reading)
 _DRAFT = TypeAdapter(Draft)

@@ -42,7 +42,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge.errors import Misconfigured, StorageFailed, Unfinished, UnreadableInput
+from dockvoice_protocol.errors import Misconfigured, StorageFailed, Unfinished, UnreadableInput
 from edge.keep.storage import Damaged, damaged, refusals, sync_directory
 
 if TYPE_CHECKING:

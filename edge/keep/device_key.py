@@ -8,8 +8,8 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from edge.errors import Misconfigured, UnreadableInput
-from edge.hash_chain import Signer
+from dockvoice_protocol.errors import Misconfigured, UnreadableInput
+from dockvoice_protocol.hash_chain import Signer
 from edge.keep.storage import refusals, replacing
 
 KEY = "device.key"  # The key's file in the state directory: PKCS#8 (RFC 5958) in PEM.

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
+from dockvoice_protocol.records import Act
 from edge.keep.codec import context_json, context_of, draft_json, draft_of, fields_of, reading_of
 from edge.keep.database import JournalDatabase, Row
-from edge.records import NOTHING_STANDS, Act, Draft, LastEntry, StandingContext, Work
+from edge.records import NOTHING_STANDS, Draft, LastEntry, StandingContext, Work
 
 _ABSENT = "state IN ('refused', 'dead', 'discarded')"
 """Of an event: the inventory does not have it, and waits for it no more."""

@@ -9,14 +9,15 @@ from typing import Any
 
 import uuid_utils
 
-from edge import hash_chain
-from edge.hash_chain import INSTANCE, Signer
+from dockvoice_protocol import hash_chain
+from dockvoice_protocol.hash_chain import INSTANCE, Signer
+from dockvoice_protocol.records import Reading
 from edge.keep import codec
 from edge.keep.database import JournalDatabase
 from edge.keep.entry_log import EntryLog, rows_of
 from edge.keep.outbox import Outbox
 from edge.keep.queries import Queries
-from edge.records import Entry, Minted, OutboxRow, Park, Reading, Verdict
+from edge.records import Entry, Minted, OutboxRow, Park, Verdict
 
 
 class Entries:

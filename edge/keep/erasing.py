@@ -21,9 +21,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from edge import hash_chain
-from edge.errors import Unfinished
-from edge.hash_chain import Signer
+from dockvoice_protocol import hash_chain
+from dockvoice_protocol.errors import Unfinished
+from dockvoice_protocol.hash_chain import Signer
 from edge.keep.audit import ERASED
 from edge.keep.codec import now, to_json, to_time
 from edge.keep.database import JournalDatabase

@@ -17,10 +17,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from edge.errors import StorageFailed
+from dockvoice_protocol.errors import StorageFailed
+from dockvoice_protocol.instants import in_utc
 from edge.keep.storage import PARTIAL, make_directory, refusals, replacing, sync_directory
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Closing, Segment, Utterance
-from edge.records.instants import in_utc
 
 EVIDENCE = "evidence"  # The directory of recordings inside the state directory; in it, one directory per UTC day.
 NEW = "new"  # The directory, beside the days, of recordings that have no row in the journal yet.

@@ -23,10 +23,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from edge import hash_chain
-from edge.config import demand_owner, is_of_a_service
-from edge.errors import Misconfigured, StorageFailed
-from edge.hash_chain import PublicKey, Signer
+from dockvoice_protocol import hash_chain
+from dockvoice_protocol.config import demand_owner, is_of_a_service
+from dockvoice_protocol.errors import Misconfigured, StorageFailed
+from dockvoice_protocol.hash_chain import PublicKey, Signer
+from dockvoice_protocol.records import Reading, Shifted
 from edge.keep import device_key, evidence
 from edge.keep.audit import AuditTrail
 from edge.keep.clips import Clips
@@ -61,10 +62,8 @@ from edge.records import (
     OutboxRow,
     Outcome,
     Park,
-    Reading,
     Reason,
     ReviewChange,
-    Shifted,
     StandingContext,
     Utterance,
     Verdict,

@@ -15,12 +15,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from edge import hash_chain
-from edge.errors import Misconfigured
-from edge.hash_chain import Signer
+from dockvoice_protocol import hash_chain
+from dockvoice_protocol.errors import Misconfigured
+from dockvoice_protocol.hash_chain import Signer
+from dockvoice_protocol.records import Receipt
 from edge.keep.codec import now, receipt_json, to_json
 from edge.keep.database import JournalDatabase, Row
-from edge.records import OutboxRow, Receipt
+from edge.records import OutboxRow
 
 Withhold = Callable[[Mapping[str, Any]], Mapping[str, Any]]  # Makes the tombstone of an event.
 

@@ -10,26 +10,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from edge.errors import StorageFailed, UnreadableInput
+from dockvoice_protocol.errors import StorageFailed, UnreadableInput
+from dockvoice_protocol.records import Act, FieldValue, Reading, ReceiptOutcome
 from edge.keep import evidence
 from edge.keep.codec import fields_of, reading_of, verdict_of
 from edge.keep.database import JournalDatabase, Row
 from edge.keep.outbox import HELD, OutboxState
-from edge.records import (
-    SAMPLE_RATE,
-    Act,
-    Draft,
-    Entry,
-    FieldValue,
-    Outcome,
-    Reading,
-    ReceiptOutcome,
-    Recording,
-    Segment,
-    StandingEntry,
-    Utterance,
-    Verdict,
-)
+from edge.records import SAMPLE_RATE, Draft, Entry, Outcome, Recording, Segment, StandingEntry, Utterance, Verdict
 
 RECORDING = "sha256:"  # How the source of an utterance begins that was cut from a recording, which can be played again.
 

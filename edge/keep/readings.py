@@ -16,13 +16,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from edge import plain_file
-from edge.errors import StorageFailed
+from dockvoice_protocol import plain_file
+from dockvoice_protocol.errors import StorageFailed
+from dockvoice_protocol.records import SCANNER, FieldValue, Reading, Usage
 from edge.keep import evidence
 from edge.keep.codec import fields_of, now, reading_json, reading_of, reasons_json, to_json, to_time
 from edge.keep.database import JournalDatabase
 from edge.keep.queries import KEPT, KeptUtterance, kept_utterance
-from edge.records import SAMPLE_RATE, SCANNER, FieldValue, Outcome, Reading, Usage, Utterance, Verdict
+from edge.records import SAMPLE_RATE, Outcome, Utterance, Verdict
 
 DEFERRED = "deferred"
 """Why an utterance is under review: no model could be asked when it was said, and one has read it since."""

@@ -22,12 +22,12 @@ from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from edge.errors import StorageFailed
+from dockvoice_protocol.errors import StorageFailed
+from dockvoice_protocol.terminal.tables import many
 from edge.keep import evidence
 from edge.keep.database import FOUND_DAMAGED, JOURNAL, JournalDatabase, Row, open_for_writing
 from edge.keep.entry_log import ENTRIES, EntryLog, enter, rows_since
 from edge.keep.storage import Damaged, refusals, sync_directory
-from edge.terminal.tables import many
 
 JOURNAL_LOST = "journal_lost"  # Why an utterance is under review: the journal that knew what became of it is lost.
 

@@ -18,9 +18,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
-from edge import hash_chain
-from edge.errors import StorageFailed
-from edge.hash_chain import GENESIS, PublicKey, Signer, Wrong
+from dockvoice_protocol import hash_chain
+from dockvoice_protocol.errors import StorageFailed
+from dockvoice_protocol.hash_chain import GENESIS, PublicKey, Signer, Wrong
 from edge.keep.codec import now
 from edge.keep.storage import refusals, replacing
 

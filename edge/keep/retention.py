@@ -28,8 +28,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from dockvoice_protocol.hash_chain import Signer
 from edge.config import Keep
-from edge.hash_chain import Signer
 from edge.keep import evidence
 from edge.keep.codec import now, to_json, to_time
 from edge.keep.database import JournalDatabase

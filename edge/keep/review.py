@@ -12,7 +12,8 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from edge.errors import Unfinished, UnreadableInput
+from dockvoice_protocol.errors import Unfinished, UnreadableInput
+from dockvoice_protocol.records import Act, FieldValue
 from edge.keep.codec import draft_of, fields_of, now, reading_of, to_json
 from edge.keep.database import JournalDatabase
 from edge.keep.outbox import HELD, OutboxState, Withhold
@@ -26,7 +27,7 @@ from edge.keep.queries import (
     kept_entry,
     kept_utterance,
 )
-from edge.records import Act, Draft, FieldValue, Outcome
+from edge.records import Draft, Outcome
 
 PUT_RIGHT = "put right by the operator"  # Why a refused entry waits for nobody any more.
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import uuid_utils
 
-from edge import hash_chain
-from edge.hash_chain import Broken, Chain, Chained, PublicKey, Signer, Wrong
+from dockvoice_protocol import hash_chain
+from dockvoice_protocol.hash_chain import Broken, Chain, Chained, PublicKey, Signer, Wrong
 from edge.keep.codec import draft_of, fields_of, now, reading_of, to_json
 from edge.keep.database import JournalDatabase, Row
 from edge.keep.removals import review_removal

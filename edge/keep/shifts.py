@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from dockvoice_protocol.records import Act, ShiftChange, Shifted
 from edge.keep.codec import now
 from edge.keep.database import JournalDatabase, Row
 from edge.keep.outbox import HELD, OutboxState
-from edge.records import Act, ShiftChange, Shifted
 
 _COMMITTED = """
     SELECT e.event_id, e.form, e.act, e.replaces, e.operator, o.state FROM entries e JOIN outbox o USING (event_id)

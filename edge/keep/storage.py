@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from edge.errors import AlreadyRunning, StorageFailed
+from dockvoice_protocol.errors import AlreadyRunning, StorageFailed
 
 PARTIAL = ".partial"  # Ends the name of a file while it is being written; found at a start, it is a crash's leftover.
 

@@ -4,8 +4,6 @@ All are frozen values. Sound is 16 kHz mono 16-bit little-endian PCM throughout;
 counted from the first sample of the source, so that a recording and a microphone keep the same time.
 """
 
-from edge.hash_chain import INSTANCE
-from edge.records.command import Command, Trait
 from edge.records.entry import (
     NOTHING_STANDS,
     Because,
@@ -32,36 +30,5 @@ from edge.records.entry import (
     Verdict,
     Work,
 )
-from edge.records.loudness import LOUD_DB, NOISY_DB, QUIET_DB
 from edge.records.particulars import Converted, Factor, Particulars, SiteTime, Workday
-from edge.records.reading import (
-    DECIMAL_DIGITS,
-    SCANNER,
-    Act,
-    Expectation,
-    FieldReading,
-    FieldValue,
-    Hallucination,
-    NotUnderstood,
-    Reading,
-    ScanFault,
-    Transcript,
-    Usage,
-    Word,
-    exact,
-    plain,
-    written,
-)
-from edge.records.receipt import Receipt, ReceiptOutcome
-from edge.records.site import (
-    ExpectedLine,
-    ExpectedList,
-    Operator,
-    PlaceKind,
-    ReceivingPlace,
-    Roster,
-    ShiftChange,
-    Shifted,
-    operators_of,
-)
 from edge.records.sound import SAMPLE_BYTES, SAMPLE_RATE, Acoustics, Closing, Frame, Segment, Utterance

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from edge.records.reading import Act, FieldReading, FieldValue, Reading
-from edge.records.site import Shifted
+from dockvoice_protocol.records.reading import Act, FieldReading, FieldValue, Reading
+from dockvoice_protocol.records.site import Shifted
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from edge.records.instants import in_utc, in_zone
-from edge.records.reading import DECIMAL_DIGITS, FieldValue, exact
+from dockvoice_protocol.instants import in_utc, in_zone
+from dockvoice_protocol.records.reading import DECIMAL_DIGITS, FieldValue, exact
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from edge.records.command import Command
-from edge.records.reading import FieldValue
+from dockvoice_protocol.records.command import Command
+from dockvoice_protocol.records.reading import FieldValue
 
 
 class Earcon(StrEnum):

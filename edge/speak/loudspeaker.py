@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import soxr
 
+from dockvoice_protocol.errors import Unavailable
 from edge.audio.portaudio import TURN, demand_openable, end, portaudio, start
 from edge.audio.sound_server import PlaybackSink
-from edge.errors import Unavailable
 from edge.records import SAMPLE_RATE
 from edge.speak.earcons import Samples
 from edge.speak.mixer import Phrase, Playing, Rank

@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from edge.errors import DockvoiceError, Unavailable
+from dockvoice_protocol.errors import DockvoiceError, Unavailable
+from dockvoice_protocol.records import Command
 from edge.ports import Voice
-from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Command
+from edge.records import SAMPLE_BYTES, SAMPLE_RATE
 from edge.records.speech import Adjust, Earcon, Hush, Say, Sound
 from edge.speak.earcons import Samples, earcon
 from edge.speak.loudspeaker import Loudspeaker

@@ -19,8 +19,8 @@ from xml.sax.saxutils import escape, quoteattr
 import numpy as np
 import soxr
 
-from edge.errors import Misconfigured, Unavailable
-from edge.languages import LANGUAGES, table
+from dockvoice_protocol.errors import Misconfigured, Unavailable
+from dockvoice_protocol.languages import LANGUAGES, table
 from edge.ports import Voice
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
 

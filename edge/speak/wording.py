@@ -13,15 +13,15 @@ from functools import cache
 from itertools import chain, repeat
 from types import MappingProxyType
 
-from edge.forms.model import Form, FormField
-from edge.forms.pattern import SEPARATORS
-from edge.forms.spoken.confusable import E_SET, TEENS_OF_TENS
-from edge.forms.spoken.folding import fold
-from edge.forms.spoken.kinds import kind_of
-from edge.forms.spoken.kinds.date import day_said
-from edge.forms.spoken.language import NATO, Language, language_named
-from edge.languages import table
-from edge.records import FieldValue, plain
+from dockvoice_protocol.forms.model import Form, FormField
+from dockvoice_protocol.forms.pattern import SEPARATORS
+from dockvoice_protocol.forms.spoken.confusable import E_SET, TEENS_OF_TENS
+from dockvoice_protocol.forms.spoken.folding import fold
+from dockvoice_protocol.forms.spoken.kinds import kind_of
+from dockvoice_protocol.forms.spoken.kinds.date import day_said
+from dockvoice_protocol.forms.spoken.language import NATO, Language, language_named
+from dockvoice_protocol.languages import table
+from dockvoice_protocol.records import FieldValue, plain
 from edge.records.speech import CONFIRMING, FEWEST_TOLD, Prompt, Say, Terms
 
 TEENS_AND_TENS = frozenset(TEENS_OF_TENS) | frozenset(TEENS_OF_TENS.values())

@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form
-from edge.forms.spoken.grammar.lexicon import Role
-from edge.forms.spoken.grammar.tokens import tokens
-from edge.forms.spoken.language import ENGLISH, Language
-from edge.forms.spoken.reader import lexicon
-from edge.records import Word
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken.grammar.lexicon import Role
+from dockvoice_protocol.forms.spoken.grammar.tokens import tokens
+from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
+from dockvoice_protocol.forms.spoken.reader import lexicon
+from dockvoice_protocol.records import Word
 
 FEWEST_WORDS = 4  # Fewer may be an answer: "dock is B" without its "dock".
 

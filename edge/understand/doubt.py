@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as attribute
 
-from edge.records import FieldReading, FieldValue, Reading
+from dockvoice_protocol.records import FieldReading, FieldValue, Reading
 from edge.understand.weighing import same
 
 SUREST = 0.999  # No reading counts for more, whatever it thinks of itself: recognisers and models say 1.0 at times.

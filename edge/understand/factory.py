@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from dockvoice_protocol.errors import Misconfigured
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form
 from edge.config import InterpreterKind, InterpreterSettings, Settings, TranscriberKind, TranscriberSettings, Understand
-from edge.errors import Misconfigured
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form
 from edge.ports import Interpreter, Transcriber
 from edge.understand.llm.interpreter import AudioLlm, ModelReader, ReplySink, nowhere
 from edge.understand.llm.prompt import Context, Situation

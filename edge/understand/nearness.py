@@ -13,10 +13,11 @@ from math import ceil
 
 import numpy as np
 
+from dockvoice_protocol.forms.spoken.folding import fold
+from dockvoice_protocol.forms.spoken.language import ENGLISH
+from dockvoice_protocol.records import FieldReading, Word
 from edge.audio.pcm import BOTTOM_DB, FULL_SCALE, decibels
-from edge.forms.spoken.folding import fold
-from edge.forms.spoken.language import ENGLISH
-from edge.records import SAMPLE_RATE, FieldReading, Word
+from edge.records import SAMPLE_RATE
 from edge.understand.proposal import UNKNOWN
 
 SLICE = SAMPLE_RATE // 50  # 20 ms: shorter than the shortest vowel.

@@ -17,11 +17,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from enum import StrEnum
 
+from dockvoice_protocol.errors import Unavailable
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.records import Expectation, Reading, Usage
 from edge.config import Mode, Prices
-from edge.errors import Unavailable
-from edge.forms.model import Form
 from edge.ports import Attention, Interpreter
-from edge.records import Expectation, Reading, Usage, Utterance
+from edge.records import Utterance
 from edge.understand.prices import Budget, with_cost
 from edge.understand.remote.failures import Garbled, OurFault
 from edge.understand.weighing import Seat, is_settled, weigh

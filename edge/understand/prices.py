@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 
+from dockvoice_protocol.records import Usage
 from edge.config import Prices
-from edge.records import Usage
 
 MILLION = 1_000_000  # Tokens are priced by the million.
 

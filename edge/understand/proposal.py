@@ -6,10 +6,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from statistics import median
 
-from edge.errors import Misconfigured
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import OWN_LANGUAGE, Form, FormField
-from edge.forms.spoken import (
+from dockvoice_protocol.errors import Misconfigured
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import OWN_LANGUAGE, Form, FormField
+from dockvoice_protocol.forms.spoken import (
     DONE,
     LEFT,
     TALLY,
@@ -26,12 +26,12 @@ from edge.forms.spoken import (
     takes_back,
     without_cue,
 )
-from edge.forms.spoken.commands import Asked
-from edge.forms.spoken.grammar.meaning import Meaning
-from edge.forms.spoken.language import ENGLISH, Language
-from edge.forms.spoken.reader import understood
-from edge.forms.spoken.transcript import BRIEF
-from edge.records import Act, FieldReading, NotUnderstood, Reading, Trait, Word
+from dockvoice_protocol.forms.spoken.commands import Asked
+from dockvoice_protocol.forms.spoken.grammar.meaning import Meaning
+from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
+from dockvoice_protocol.forms.spoken.reader import understood
+from dockvoice_protocol.forms.spoken.transcript import BRIEF
+from dockvoice_protocol.records import Act, FieldReading, NotUnderstood, Reading, Trait, Word
 from edge.understand.chatter import is_chatter
 
 PAST, DENIALS = "past", "denials"  # Moods of a language's table.

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from enum import IntEnum
 
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.records import Act, FieldReading, FieldValue, NotUnderstood, Reading, ScanFault
 from edge.config import Mode
-from edge.forms.model import Form
-from edge.records import Act, FieldReading, FieldValue, NotUnderstood, Reading, ScanFault
 from edge.understand.remote.served_models import family
 
 ENOUGH = 2  # Independent readings that must agree.

@@ -13,12 +13,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form
-from edge.forms.spoken import read, vocabulary
-from edge.forms.spoken.language import CODE_WORDS, ENGLISH, LETTERS
-from edge.forms.spoken.transcript import BRIEF, transcribed
-from edge.records import FieldReading, FieldValue, Word
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken import read, vocabulary
+from dockvoice_protocol.forms.spoken.language import CODE_WORDS, ENGLISH, LETTERS
+from dockvoice_protocol.forms.spoken.transcript import BRIEF, transcribed
+from dockvoice_protocol.records import FieldReading, FieldValue, Word
 from edge.understand.stt.transcript_reader import relabelled
 
 LONGEST = 3

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from edge.errors import Unavailable
+from dockvoice_protocol.errors import Unavailable
 from inventory.api import devices, entries, events, expected, master, stock, trailers, waiting
 from inventory.api.document import document
 from inventory.api.enquiry import Endpoint

@@ -11,9 +11,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from edge.config import LEVEL
-from edge.records.instants import in_utc
-from edge.terminal.plain_text import is_plain
+from dockvoice_protocol.config import LEVEL
+from dockvoice_protocol.instants import in_utc
+from dockvoice_protocol.terminal.plain_text import is_plain
 from inventory.store.tables import SEARCHED
 
 MOST = 1000  # Of one page: a message of some 500 kB.

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, column, select, table, text, tuple_
 
-from edge.hash_chain import parsed
+from dockvoice_protocol.hash_chain import parsed
 from inventory.api.asking import Cursor, Limit, Query, Site, cursor, mark
 from inventory.api.enquiry import Answer, Endpoint, Enquiry
 from inventory.api.entries import next_page

@@ -12,8 +12,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 from sqlalchemy import Connection
 
-from edge.errors import Unavailable
-from edge.records import ExpectedLine, PlaceKind, ReceivingPlace, plain
+from dockvoice_protocol.errors import Unavailable
+from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace, plain
 from inventory.api.asking import Body, Query, Site
 from inventory.api.enquiry import Answer, Endpoint, Enquiry
 from inventory.api.problems import Problem, of_rows

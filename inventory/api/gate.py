@@ -19,9 +19,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
-from edge.errors import DockvoiceError, Unavailable
-from edge.records.strict_json import DEEPEST, NotStrict, strict
-from edge.records.strict_json import Limits as JsonLimits
+from dockvoice_protocol.errors import DockvoiceError, Unavailable
+from dockvoice_protocol.strict_json import DEEPEST, NotStrict, strict
+from dockvoice_protocol.strict_json import Limits as JsonLimits
 from inventory.api import tokens
 from inventory.api.asking import Body
 from inventory.api.enquiry import LARGEST, Answer, Endpoint, Enquiry, demand

@@ -14,8 +14,8 @@ from typing import Annotated
 from pydantic import Field
 from sqlalchemy import Connection
 
-from edge.errors import Unavailable, UnreadableInput
-from edge.records.master import OF_RULES, OF_WORDS, Cells
+from dockvoice_protocol.errors import Unavailable, UnreadableInput
+from dockvoice_protocol.records.master import OF_RULES, OF_WORDS, Cells
 from inventory.api.asking import Body, Query, Site, Text
 from inventory.api.enquiry import Answer, Endpoint, Enquiry
 from inventory.api.problems import Problem, Wrong, of_rows

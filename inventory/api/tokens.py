@@ -11,8 +11,8 @@ from enum import IntEnum
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from edge.config import LEVEL
-from edge.errors import Misconfigured, UnreadableInput
+from dockvoice_protocol.config import LEVEL
+from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from inventory.api.tables import tokens
 from inventory.audit.deeds import NAME
 

@@ -14,11 +14,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge import hash_chain, plain_file
-from edge.config import user_named
-from edge.deliver.events import Topics
-from edge.errors import UnreadableInput
-from edge.hash_chain import (
+from dockvoice_protocol import hash_chain, plain_file
+from dockvoice_protocol.config import user_named
+from dockvoice_protocol.errors import UnreadableInput
+from dockvoice_protocol.events import Topics
+from dockvoice_protocol.hash_chain import (
     CHAIN,
     PREVIOUS,
     Acknowledgement,
@@ -33,8 +33,8 @@ from edge.hash_chain import (
     parsed,
     sha256,
 )
-from edge.records.instants import in_utc
-from edge.terminal.plain_text import printable
+from dockvoice_protocol.instants import in_utc
+from dockvoice_protocol.terminal.plain_text import printable
 from inventory.records import Progress
 from inventory.store.keys import NAME
 

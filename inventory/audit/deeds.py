@@ -1,6 +1,6 @@
 """Deeds: who did what on the console, when and from where, in a chain that shows it where one is changed or removed.
 
-A link is made as those of the devices are (`edge.hash_chain`): over the link before it, the deed, and the recording it
+A link is made as those of the devices are (`dockvoice_protocol.hash_chain`): over the link before it, the deed, and the recording it
 is about. Where the console has a key, it signs each.
 """
 
@@ -16,8 +16,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, insert, select
 
-from edge.deliver.events import timestamp
-from edge.hash_chain import GENESIS, PublicKey, Signer, link, parsed
+from dockvoice_protocol.events import timestamp
+from dockvoice_protocol.hash_chain import GENESIS, PublicKey, Signer, link, parsed
 from inventory.store.books import alone
 from inventory.store.console_tables import deeds
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edge.deliver.events import timestamp
-from edge.errors import UnreadableInput
-from edge.terminal.tables import many, show
+from dockvoice_protocol.errors import UnreadableInput
+from dockvoice_protocol.events import timestamp
+from dockvoice_protocol.terminal.tables import many, show
 from inventory.cli.options import (
     BrokerAt,
     Config,

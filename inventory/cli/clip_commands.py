@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge import plain_file
-from edge.deliver.events import timestamp
-from edge.errors import StorageFailed, UnreadableInput, plainly
-from edge.terminal.tables import many, show
+from dockvoice_protocol import plain_file
+from dockvoice_protocol.errors import StorageFailed, UnreadableInput, plainly
+from dockvoice_protocol.events import timestamp
+from dockvoice_protocol.terminal.tables import many, show
 from inventory.cli.options import BrokerAt, Config, Database, Json, given_settings, looking, narrow, say, whoever
 
 if TYPE_CHECKING:

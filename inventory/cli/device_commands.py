@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge.deliver.events import Topics
-from edge.errors import Misconfigured, Unavailable, Unfinished, UnreadableInput
-from edge.terminal.tables import many
+from dockvoice_protocol.errors import Misconfigured, Unavailable, Unfinished, UnreadableInput
+from dockvoice_protocol.events import Topics
+from dockvoice_protocol.terminal.tables import many
 from inventory.cli.options import BrokerAt, Config, Database, given_settings, looking, say
 from inventory.store.keys import KeyDirectory, device_named
 

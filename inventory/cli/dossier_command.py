@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge.errors import UnreadableInput, plainly
+from dockvoice_protocol.errors import UnreadableInput, plainly
 from inventory.audit import audit
 from inventory.cli.options import Config, Database, Json, given_settings, looking, say
 from inventory.forms import load_forms

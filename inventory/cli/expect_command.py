@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge.errors import UnreadableInput
-from edge.records import ExpectedList, ReceivingPlace
-from edge.terminal.tables import many, show
+from dockvoice_protocol.errors import UnreadableInput
+from dockvoice_protocol.records import ExpectedList, ReceivingPlace
+from dockvoice_protocol.terminal.tables import many, show
 from inventory.cli.options import (
     BrokerAt,
     Config,
@@ -30,7 +30,7 @@ from inventory.forms import pallet_fields
 from inventory.site.expected_file import read_file
 
 if TYPE_CHECKING:
-    from edge.hash_chain import Signer
+    from dockvoice_protocol.hash_chain import Signer
     from inventory.repository import Store
     from inventory.settings import InventorySettings
     from inventory.site.expected import Kept

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from edge.deliver.events import timestamp
-from edge.terminal.tables import many, show
+from dockvoice_protocol.events import timestamp
+from dockvoice_protocol.terminal.tables import many, show
 from inventory.cli.options import Config, Database, Json, looking, narrow, say, whoever
 
 flag_commands = typer.Typer(help="Entries that a rule of the site's speaks against.", no_args_is_help=True)

@@ -15,11 +15,11 @@ import typer
 from rich.progress import Progress as Bar
 from rich.table import Table
 
-from edge import plain_file
-from edge.deliver.events import timestamp
-from edge.errors import DockvoiceError, UnreadableInput
-from edge.hash_chain import Acknowledgement, Broken, KnownFaults, Wrong, acknowledgement_line
-from edge.terminal.tables import SafeConsole, log_to, many, show
+from dockvoice_protocol import plain_file
+from dockvoice_protocol.errors import DockvoiceError, UnreadableInput
+from dockvoice_protocol.events import timestamp
+from dockvoice_protocol.hash_chain import Acknowledgement, Broken, KnownFaults, Wrong, acknowledgement_line
+from dockvoice_protocol.terminal.tables import SafeConsole, log_to, many, show
 from inventory.audit import audit
 from inventory.cli.catalogue_commands import catalogue_commands
 from inventory.cli.clip_commands import clip_commands

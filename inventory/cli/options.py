@@ -14,14 +14,14 @@ import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from edge.config import LEVEL, broker_address, load
-from edge.errors import UnreadableInput
-from edge.terminal.plain_text import in_lines
+from dockvoice_protocol.config import LEVEL, broker_address, load
+from dockvoice_protocol.errors import UnreadableInput
+from dockvoice_protocol.terminal.plain_text import in_lines
 from inventory.settings import InventorySettings
 from inventory.site.table_file import FaultyFile
 
 if TYPE_CHECKING:
-    from edge.hash_chain import Signer
+    from dockvoice_protocol.hash_chain import Signer
     from inventory.repository import Store
 
 Config = Annotated[

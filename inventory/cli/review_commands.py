@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
-from edge.errors import UnreadableInput
-from edge.terminal.tables import many, show
+from dockvoice_protocol.errors import UnreadableInput
+from dockvoice_protocol.terminal.tables import many, show
 from inventory.audit import audit
 from inventory.cli.options import BrokerAt, Config, Database, Json, given_settings, looking, narrow, say, whoever
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge.deliver.events import MalformedMessage, Topics
-from edge.deliver.signed import read_roster, signed_roster
-from edge.errors import UnreadableInput
-from edge.records import Roster
-from edge.terminal.tables import many, show
+from dockvoice_protocol.errors import UnreadableInput
+from dockvoice_protocol.events import MalformedMessage, Topics
+from dockvoice_protocol.records import Roster
+from dockvoice_protocol.signed import read_roster, signed_roster
+from dockvoice_protocol.terminal.tables import many, show
 from inventory.cli.options import (
     BrokerAt,
     Config,
@@ -35,7 +35,7 @@ from inventory.forms import load_forms
 from inventory.site.roster import ROSTER, read_file, taken
 
 if TYPE_CHECKING:
-    from edge.hash_chain import PublicKey
+    from dockvoice_protocol.hash_chain import PublicKey
     from inventory.settings import InventorySettings
 
 File = Annotated[

@@ -7,9 +7,9 @@ import signal
 from contextlib import closing
 from datetime import timedelta
 
-from edge.deliver.events import Topics, encode, presence
-from edge.deliver.mqtt import Session
-from edge.deliver.mqtt_client import Will
+from dockvoice_protocol.events import Topics, encode, presence
+from dockvoice_protocol.mqtt import Session
+from dockvoice_protocol.mqtt_client import Will
 from inventory.audit.audit import signer_in
 from inventory.clips.clip_desk import ClipDesk
 from inventory.clips.clip_folder import ClipFolder

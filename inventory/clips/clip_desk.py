@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from edge.deliver.clips import (
+from dockvoice_protocol.clips import (
     Answer,
     ClipChunk,
     ClipGone,
@@ -20,8 +20,8 @@ from edge.deliver.clips import (
     clip_receipt,
     read_clip,
 )
-from edge.deliver.events import Topics
-from edge.errors import plainly
+from dockvoice_protocol.errors import plainly
+from dockvoice_protocol.events import Topics
 from inventory.clips.clip_folder import MB, ClipFolder
 from inventory.clips.clip_store import ClipStore
 from inventory.clips.clips import ClipState, SignedSound, ToSend

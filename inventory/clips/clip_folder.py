@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Collection
 from pathlib import Path
 
-from edge.errors import UnreadableInput, plainly
+from dockvoice_protocol.errors import UnreadableInput, plainly
 from inventory.clips.clips import Clip, ClipState, SignedSound
 
 MB = 1_000_000  # Bytes.

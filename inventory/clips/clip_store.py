@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
 
-from edge.deliver.clips import ClipChunk, ClipGone, ClipOffered, ClipReceipt
-from edge.deliver.signed import ClipRequest
+from dockvoice_protocol.clips import ClipChunk, ClipGone, ClipOffered, ClipReceipt
+from dockvoice_protocol.signed import ClipRequest
 from inventory.clips import clips
 from inventory.clips.clips import Asked, Clip, ClipState, Files, SignedSound, ToSend
 from inventory.store.database import reported

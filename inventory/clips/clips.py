@@ -15,8 +15,8 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection, RowMapping, insert, or_, select, update
 
-from edge.deliver.clips import Answer, ClipChunk, ClipGone, ClipOffered, ClipReceipt
-from edge.deliver.signed import ClipRequest
+from dockvoice_protocol.clips import Answer, ClipChunk, ClipGone, ClipOffered, ClipReceipt
+from dockvoice_protocol.signed import ClipRequest
 from inventory.store.tables import clip_requests, clips, entries, events, reviews
 
 HASH_DIFFERS = "hash_differs"  # What came is not what the device had signed.

@@ -10,11 +10,11 @@ import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from edge.deliver.events import Topics, timestamp
-from edge.deliver.signed import ClipRequest, signed_clip_request
-from edge.errors import Unavailable, UnreadableInput
-from edge.hash_chain import Signer
-from edge.terminal.plain_text import in_one_line
+from dockvoice_protocol.errors import Unavailable, UnreadableInput
+from dockvoice_protocol.events import Topics, timestamp
+from dockvoice_protocol.hash_chain import Signer
+from dockvoice_protocol.signed import ClipRequest, signed_clip_request
+from dockvoice_protocol.terminal.plain_text import in_one_line
 from inventory.clips.clip_folder import ClipFolder, NoSound
 from inventory.clips.clip_store import ClipStore
 from inventory.clips.clips import LOST, Clip, ClipState, SignedSound, ToSend

@@ -15,8 +15,8 @@ from zlib import crc32
 
 from sqlalchemy import Connection, Engine, text
 
-from edge.config import create_file
-from edge.errors import AlreadyRunning, Unavailable, plainly
+from dockvoice_protocol.config import create_file
+from dockvoice_protocol.errors import AlreadyRunning, Unavailable, plainly
 from inventory.store.database import reported, shown
 
 CONNECTORS = 0x646F636C

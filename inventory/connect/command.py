@@ -17,10 +17,10 @@ from uuid import uuid4
 import typer
 from typer.core import TyperGroup
 
-from edge import plain_file
-from edge.config import load, shipped
-from edge.errors import Misconfigured, Unfinished, UnreadableInput
-from edge.terminal.tables import log_to, many, show
+from dockvoice_protocol import plain_file
+from dockvoice_protocol.config import load, shipped
+from dockvoice_protocol.errors import Misconfigured, Unfinished, UnreadableInput
+from dockvoice_protocol.terminal.tables import log_to, many, show
 from inventory.cli.options import Config, Database, Json, narrow, say, settings_of
 from inventory.connect.ports import (
     TEST,

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 from pydantic import Field
 
-from edge.config import Place, Section
-from edge.errors import Misconfigured
+from dockvoice_protocol.config import Place, Section
+from dockvoice_protocol.errors import Misconfigured
 from inventory.connect.csv_in import Incoming
 from inventory.connect.csv_out import Closing, Format, Outgoing
 from inventory.connect.ports import Away, Document, DocumentState, Posting, Pulled, TakenBack

@@ -17,13 +17,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from edge import plain_file
-from edge.config import LEVEL
-from edge.errors import UnreadableInput, plainly
-from edge.records import ExpectedLine, PlaceKind, ReceivingPlace
-from edge.records.master import CODE, FACTOR
-from edge.records.strict_json import NotStrict, strict
-from edge.terminal.plain_text import printable
+from dockvoice_protocol import plain_file
+from dockvoice_protocol.config import LEVEL
+from dockvoice_protocol.errors import UnreadableInput, plainly
+from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace
+from dockvoice_protocol.records.master import CODE, FACTOR
+from dockvoice_protocol.strict_json import NotStrict, strict
+from dockvoice_protocol.terminal.plain_text import printable
 from inventory.connect.ports import Away, Omitted, Pulled, PulledItem, PulledUnit
 from inventory.connect.shared_folder import OWN, READ, SHARED, folder, hand_over, is_file, text
 from inventory.site.expected_file import LAYOUT as EXPECTED

@@ -19,8 +19,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from edge.errors import Misconfigured, plainly
-from edge.terminal.plain_text import is_plain
+from dockvoice_protocol.errors import Misconfigured, plainly
+from dockvoice_protocol.terminal.plain_text import is_plain
 from inventory.connect.ports import Away, Declined, Posting, Why
 from inventory.connect.shared_folder import OWN, SHARED, folder, hand_over, is_file, text
 from inventory.connect.told import NUMBERS, PARTS, Telling, moment, parts

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from edge.errors import Misconfigured, Unavailable
+from dockvoice_protocol.errors import Misconfigured, Unavailable
 from inventory.connect.ledger import Ledger, Owed
 from inventory.connect.ports import Away, Connector, Declined, Document, DocumentState, Posting, TakenBack, Unset
 from inventory.connect.steps import MOST_STEPS, Post, Reverse, Settled, next_step, wait_s

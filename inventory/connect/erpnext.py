@@ -17,8 +17,8 @@ from urllib.parse import quote, urlencode
 import httpx
 from pydantic import Field, SecretStr
 
-from edge.config import Place, Section
-from edge.errors import Misconfigured
+from dockvoice_protocol.config import Place, Section
+from dockvoice_protocol.errors import Misconfigured
 from inventory.connect.mapping import OrderName, counted, order_of, place_of, unit_of
 from inventory.connect.ports import (
     Away,

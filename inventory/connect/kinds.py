@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edge.config import demand_owner
+from dockvoice_protocol.config import demand_owner
 from inventory.connect.ports import Connector
 from inventory.connect.settings import ConnectionSettings
 

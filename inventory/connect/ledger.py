@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, insert, or_, select, update
 
-from edge.deliver.events import AMENDED, CANCELLED
+from dockvoice_protocol.events import AMENDED, CANCELLED
 from inventory.connect.ports import Declined, Document, TakenBack
 from inventory.records import LACKS_SETTINGS, PostingState, data_of
 from inventory.reviews.flags import OF_SYSTEM

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, SecretStr
 
-from edge.config import Place, Section
-from edge.errors import Misconfigured
+from dockvoice_protocol.config import Place, Section
+from dockvoice_protocol.errors import Misconfigured
 from inventory.connect.mapping import OrderName, place_of, unit_of
 from inventory.connect.odoo_rpc import OdooRpc, Record
 from inventory.connect.ports import Declined, Posting, Unset, Why

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from edge.errors import Misconfigured
+from dockvoice_protocol.errors import Misconfigured
 from inventory.connect.ports import Away, Declined, Why
 from inventory.connect.web import Web, shortened
 

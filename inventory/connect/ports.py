@@ -14,8 +14,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
-from edge.errors import DockvoiceError
-from edge.records import ExpectedLine, FieldValue, Operator, ReceivingPlace
+from dockvoice_protocol.errors import DockvoiceError
+from dockvoice_protocol.records import ExpectedLine, FieldValue, Operator, ReceivingPlace
 
 TEST = "test-"  # How the reference of a test receipt begins; behind it, as of all others, stands a UUID.
 NAMED = 5  # Of what was left out for one reason, so many are named.
@@ -90,7 +90,7 @@ class Document:
 class Connector(Protocol):
     """Another system. Made when it is first needed; used by one thread; every call may block, none without limit.
 
-    Each call raises `Away`, `Declined` or `edge.errors.Misconfigured`, and nothing else on purpose.
+    Each call raises `Away`, `Declined` or `dockvoice_protocol.errors.Misconfigured`, and nothing else on purpose.
     """
 
     @property

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from edge.records import exact
+from dockvoice_protocol.records import exact
 from inventory.connect.ports import Posting
 from inventory.forms import Roles
 from inventory.store.tables import announced, entries, events

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from edge.deliver.signed import LARGEST, MOST_LINES, size_of_list
-from edge.hash_chain import Signer
-from edge.records import ExpectedLine, ExpectedList, Operator, ReceivingPlace, plain
-from edge.terminal.tables import many
+from dockvoice_protocol.hash_chain import Signer
+from dockvoice_protocol.records import ExpectedLine, ExpectedList, Operator, ReceivingPlace, plain
+from dockvoice_protocol.signed import LARGEST, MOST_LINES, size_of_list
+from dockvoice_protocol.terminal.tables import many
 from inventory.connect.ports import Omitted, Pulled, PulledItem
 from inventory.forms import load_forms, pallet_fields
 from inventory.repository import Store

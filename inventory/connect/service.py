@@ -13,10 +13,10 @@ from pathlib import Path
 from threading import Event
 from time import monotonic
 
-from edge.errors import Misconfigured, Unavailable, UnreadableInput
-from edge.hash_chain import Signer
-from edge.systemd_notify import Notifier
-from edge.terminal.tables import many
+from dockvoice_protocol.errors import Misconfigured, Unavailable, UnreadableInput
+from dockvoice_protocol.hash_chain import Signer
+from dockvoice_protocol.systemd_notify import Notifier
+from dockvoice_protocol.terminal.tables import many
 from inventory.audit.audit import signer_in
 from inventory.connect.alone import alone
 from inventory.connect.engine import Engine, Round

@@ -12,7 +12,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from edge.config import Layered, Name, Place, Unit, units
+from dockvoice_protocol.config import Layered, Name, Place, Unit, units
 
 
 class ConnectionSettings(Layered):

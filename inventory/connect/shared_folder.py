@@ -12,7 +12,7 @@ import os
 import stat
 from pathlib import Path
 
-from edge import plain_file
+from dockvoice_protocol import plain_file
 
 HANDED_OVER = 0o640  # The mode of a file that others fetch, or read to learn why theirs was refused.
 SHARED, READ, OWN = 0o770, 0o750, 0o700  # The modes of folders: to drop into and take away from, to read, ours alone.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from edge.deliver.events import Topics, encode
-from edge.deliver.signed import PostingDeclined, signed_declined
-from edge.hash_chain import Signer
+from dockvoice_protocol.events import Topics, encode
+from dockvoice_protocol.hash_chain import Signer
+from dockvoice_protocol.signed import PostingDeclined, signed_declined
 from inventory.connect.ledger import Ledger
 from inventory.settings import InventorySettings
 from inventory.site.sending import send

@@ -11,8 +11,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from edge.records import written
-from edge.records.instants import in_utc
+from dockvoice_protocol.instants import in_utc
+from dockvoice_protocol.records import written
 from inventory.connect.ports import Deed, Posting, TakenBack
 
 NUMBERS = ("quantity", "damaged")

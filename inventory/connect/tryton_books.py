@@ -12,8 +12,8 @@ from typing import Literal
 
 from pydantic import Field, SecretStr
 
-from edge.config import Section
-from edge.errors import Misconfigured
+from dockvoice_protocol.config import Section
+from dockvoice_protocol.errors import Misconfigured
 from inventory.connect.ports import Declined, Posting, Unset, Why
 from inventory.connect.settings import ConnectionSettings
 from inventory.connect.tryton_rpc import Record, RpcSession

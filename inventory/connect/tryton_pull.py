@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
-from edge.config import LEVEL
-from edge.records import ExpectedLine, Operator, PlaceKind, ReceivingPlace
+from dockvoice_protocol.config import LEVEL
+from dockvoice_protocol.records import ExpectedLine, Operator, PlaceKind, ReceivingPlace
 from inventory.connect.ports import TEST, Omitted, Pulled, PulledItem, PulledUnit
 from inventory.connect.tryton_books import SHIPMENT, TrytonBooks, TrytonUnit
 from inventory.connect.tryton_rpc import Record, RpcSession

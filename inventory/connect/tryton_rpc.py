@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from edge.errors import Misconfigured
+from dockvoice_protocol.errors import Misconfigured
 from inventory.connect.ports import Away, Declined, Why
 
 CONNECT_S = 5.0  # A server that is there takes the connection by then.

@@ -19,10 +19,10 @@ from urllib.parse import urlsplit
 import httpx
 from pydantic import AfterValidator
 
-from edge import plain_file
-from edge.errors import Misconfigured, plainly
-from edge.records.strict_json import NotStrict, strict
-from edge.terminal.plain_text import is_plain
+from dockvoice_protocol import plain_file
+from dockvoice_protocol.errors import Misconfigured, plainly
+from dockvoice_protocol.strict_json import NotStrict, strict
+from dockvoice_protocol.terminal.plain_text import is_plain
 from inventory.connect.ports import Away
 
 ANSWER_S = 20.0  # Within 15 to 30 s, as Standard Webhooks has it: a slow ERP books a receipt in less.

@@ -19,8 +19,8 @@ from typing import Any
 import httpx
 from pydantic import Field, SecretStr
 
-from edge.config import Place, Section
-from edge.errors import Misconfigured
+from dockvoice_protocol.config import Place, Section
+from dockvoice_protocol.errors import Misconfigured
 from inventory.connect.ports import Away, Declined, Document, DocumentState, Posting, Pulled, TakenBack, Why
 from inventory.connect.settings import ConnectionSettings
 from inventory.connect.told import Telling, moment, parts, received, taken_back

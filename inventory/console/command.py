@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge.terminal.tables import log_to, many, show
+from dockvoice_protocol.terminal.tables import log_to, many, show
 from inventory.cli.options import BrokerAt, Config, Database, Given, narrow, say, settings_of
 from inventory.web.terminal import changing, demand_extra, opened
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from edge.errors import Unavailable
-from edge.hash_chain import Signer
+from dockvoice_protocol.errors import Unavailable
+from dockvoice_protocol.hash_chain import Signer
 from inventory.clips import listening
 from inventory.clips.clip_folder import ClipFolder, NoSound
 from inventory.clips.clip_store import ClipStore

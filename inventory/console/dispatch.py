@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from edge.errors import DockvoiceError
+from dockvoice_protocol.errors import DockvoiceError
 from inventory.console import decisions
 from inventory.console.workplace import Send, Workplace
 

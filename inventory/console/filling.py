@@ -9,7 +9,7 @@ from typing import Any
 
 from jsonschema.protocols import Validator
 
-from edge.terminal.plain_text import is_plain
+from dockvoice_protocol.terminal.plain_text import is_plain
 from inventory.forms import faults
 
 NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")

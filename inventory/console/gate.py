@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from edge.errors import Unavailable
+from dockvoice_protocol.errors import Unavailable
 from inventory.audit import deeds
 from inventory.console import people, sessions
 from inventory.console.call import COOKIE, Call, Tab, Way, cookie_name

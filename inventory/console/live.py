@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 
 from sqlalchemy import Connection, Executable, func, select
 
-from edge.errors import DockvoiceError
+from dockvoice_protocol.errors import DockvoiceError
 from inventory.store.console_tables import decisions
 from inventory.store.tables import devices, events, refused, rejected, reviews, statuses
 from inventory.web.serving import most_connections

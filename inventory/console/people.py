@@ -11,7 +11,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import Connection, delete, insert, select, update
 
-from edge.errors import Misconfigured, UnreadableInput
+from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from inventory.audit.deeds import NAME
 from inventory.store.console_tables import people, sessions
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from edge.records.master import Cells
+from dockvoice_protocol.records.master import Cells
 from inventory.records import data_of
 from inventory.reviews.reviews import Review
 from inventory.site.catalogue import SiteCatalogue

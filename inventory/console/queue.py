@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, or_, select, tuple_
 
-from edge.records.instants import in_utc
+from dockvoice_protocol.instants import in_utc
 from inventory.console.decisions import Decided
 from inventory.reviews.reviews import Review
 from inventory.store.tables import reviews

@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from edge.records.instants import in_zone, shown
-from edge.terminal.plain_text import in_lines
+from dockvoice_protocol.instants import in_zone, shown
+from dockvoice_protocol.terminal.plain_text import in_lines
 
 TEMPLATES = Path(__file__).with_name("templates")
 

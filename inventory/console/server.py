@@ -9,7 +9,7 @@ from socket import socket
 import uvicorn
 from starlette.applications import Starlette
 
-from edge.hash_chain import Signer
+from dockvoice_protocol.hash_chain import Signer
 from inventory.clips.clip_folder import ClipFolder
 from inventory.clips.clip_store import ClipStore
 from inventory.console import people

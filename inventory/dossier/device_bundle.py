@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
-from edge.errors import UnreadableInput, plainly
-from edge.hash_chain import parsed
+from dockvoice_protocol.errors import UnreadableInput, plainly
+from dockvoice_protocol.hash_chain import parsed
 from inventory.dossier.dossier import Clips
 
 LARGEST = 50_000_000  # Bytes of one member: an hour of speech as FLAC. What claims more is a bomb.

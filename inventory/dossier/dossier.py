@@ -18,8 +18,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from edge.deliver.events import timestamp
-from edge.hash_chain import PublicKey, Signer
+from dockvoice_protocol.events import timestamp
+from dockvoice_protocol.hash_chain import PublicKey, Signer
 from inventory.dossier.dossier_page import page
 from inventory.dossier.visits import Gathered, Visit
 from inventory.store.keys import Enrolled

@@ -18,8 +18,8 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
-from edge.errors import DockvoiceError, plainly
-from edge.hash_chain import Signer
+from dockvoice_protocol.errors import DockvoiceError, plainly
+from dockvoice_protocol.hash_chain import Signer
 from inventory.dossier.dossier import collected, made
 from inventory.dossier.issues import At, Issues
 from inventory.dossier.visits import Gathered, Visit

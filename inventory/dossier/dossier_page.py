@@ -9,8 +9,8 @@ from html import escape as in_html
 from pathlib import Path
 from typing import Any
 
-from edge.records.instants import in_zone, shown, zone_named
-from edge.terminal.plain_text import in_one_line
+from dockvoice_protocol.instants import in_zone, shown, zone_named
+from dockvoice_protocol.terminal.plain_text import in_one_line
 from inventory.verify_dossier import (
     DETAILS,
     Json,

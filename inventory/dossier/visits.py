@@ -10,11 +10,11 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, false, or_, select
 
-from edge.deliver.events import AMENDED, CANCELLED, timestamp
-from edge.deliver.signed import unsigned_list
-from edge.errors import UnreadableInput
-from edge.hash_chain import parsed
-from edge.records import PlaceKind, ReceivingPlace
+from dockvoice_protocol.errors import UnreadableInput
+from dockvoice_protocol.events import AMENDED, CANCELLED, timestamp
+from dockvoice_protocol.hash_chain import parsed
+from dockvoice_protocol.records import PlaceKind, ReceivingPlace
+from dockvoice_protocol.signed import unsigned_list
 from inventory.forms import Roles, trailer_fields
 from inventory.records import Progress
 from inventory.reviews.reviews import Review, told

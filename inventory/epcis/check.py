@@ -25,7 +25,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from edge.records.instants import in_zone
+from dockvoice_protocol.instants import in_zone
 from inventory.epcis import vocabulary
 from inventory.epcis.keys import GLN, Key, KeyKind, NoKey, checked, read
 

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
-from edge import plain_file
-from edge.errors import ManyFaults, Misconfigured, UnreadableInput, plainly
-from edge.records.instants import zone_named
-from edge.records.strict_json import NotStrict, strict
-from edge.terminal.plain_text import in_one_line
-from edge.terminal.tables import many
+from dockvoice_protocol import plain_file
+from dockvoice_protocol.errors import ManyFaults, Misconfigured, UnreadableInput, plainly
+from dockvoice_protocol.instants import zone_named
+from dockvoice_protocol.strict_json import NotStrict, strict
+from dockvoice_protocol.terminal.plain_text import in_one_line
+from dockvoice_protocol.terminal.tables import many
 from inventory.cli.options import Config, Database, Given, Json, given_settings
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from edge.deliver.events import AMENDED, CANCELLED, RECORDED, timestamp
-from edge.hash_chain import parsed
+from dockvoice_protocol.events import AMENDED, CANCELLED, RECORDED, timestamp
+from dockvoice_protocol.hash_chain import parsed
 from inventory.epcis import vocabulary
 from inventory.epcis.mapping import EpcisMapping
 from inventory.epcis.naming import DAMAGED, MAIN, EntrySaid, EpcisEvent, Lack, Occasion, Unexported, identity, named

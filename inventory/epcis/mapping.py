@@ -16,10 +16,10 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
-from edge import plain_file
-from edge.config import Section
-from edge.errors import ManyFaults, Misconfigured, UnreadableInput, plainly
-from edge.records.instants import in_zone, zone_named
+from dockvoice_protocol import plain_file
+from dockvoice_protocol.config import Section
+from dockvoice_protocol.errors import ManyFaults, Misconfigured, UnreadableInput, plainly
+from dockvoice_protocol.instants import in_zone, zone_named
 from inventory.epcis import vocabulary
 from inventory.epcis.keys import GLN, PREFIX, Key, KeyKind, NoKey, checked, gtin14, link, suffix, urn
 

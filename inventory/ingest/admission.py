@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from edge.deliver.events import WITHHELD, MalformedMessage, parsed
-from edge.hash_chain import KEYID, KEYID_DIGITS, is_word_of
+from dockvoice_protocol.events import WITHHELD, MalformedMessage, parsed
+from dockvoice_protocol.hash_chain import KEYID, KEYID_DIGITS, is_word_of
 from inventory.records import Event, Unfit
 from inventory.store.keys import Enrolled
 

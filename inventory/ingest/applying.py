@@ -17,9 +17,9 @@ from sqlalchemy import ColumnElement, Connection, Table, case, exists, func, ins
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from edge.deliver.events import WITHHELD
-from edge.hash_chain import parsed
-from edge.records import FieldValue
+from dockvoice_protocol.events import WITHHELD
+from dockvoice_protocol.hash_chain import parsed
+from dockvoice_protocol.records import FieldValue
 from inventory.records import Applied, Applying, Duplicate, Early, Event, Refused, Unfit
 from inventory.reviews import continuity, flags
 from inventory.store import stock

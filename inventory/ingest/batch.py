@@ -18,7 +18,7 @@ from pydantic_core import PydanticSerializationError
 from sqlalchemy import Connection, Engine, Table, func, select, text
 from sqlalchemy.exc import DataError, IntegrityError
 
-from edge.hash_chain import parsed
+from dockvoice_protocol.hash_chain import parsed
 from inventory.ingest import held
 from inventory.ingest.applying import OUT_OF_TURN, UNSTORABLE, entry_row, handle, is_superseded, refused_row, text_rows
 from inventory.records import (

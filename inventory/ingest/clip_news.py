@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from edge.deliver.events import MalformedMessage, Topics
-from edge.deliver.mqtt import Delivered
+from dockvoice_protocol.events import MalformedMessage, Topics
+from dockvoice_protocol.mqtt import Delivered
 from inventory.ingest.ports import Broker, ClipsDesk
 from inventory.ingest.receipts import CLIP
 

@@ -16,10 +16,10 @@ from itertools import islice, takewhile
 from queue import Empty, SimpleQueue
 from typing import Literal
 
-from edge.deliver.events import SHOWN, MalformedMessage, Topics, encode, presence, untrusted
-from edge.deliver.mqtt import Acknowledged, Connected, Delivered, Disconnected, SessionEvent
-from edge.errors import Unavailable
-from edge.systemd_notify import Notifier
+from dockvoice_protocol.errors import Unavailable
+from dockvoice_protocol.events import SHOWN, MalformedMessage, Topics, encode, presence, untrusted
+from dockvoice_protocol.mqtt import Acknowledged, Connected, Delivered, Disconnected, SessionEvent
+from dockvoice_protocol.systemd_notify import Notifier
 from inventory.forms import Forms
 from inventory.ingest.admission import Distrust, Untrusted, distrusted
 from inventory.ingest.clip_news import ClipNews

@@ -8,9 +8,9 @@ from collections import deque
 from collections.abc import Callable
 from itertools import islice
 
-from edge.deliver.events import SHOWN, MalformedMessage, Topics, read_key
-from edge.deliver.mqtt import Delivered
-from edge.errors import Misconfigured
+from dockvoice_protocol.errors import Misconfigured
+from dockvoice_protocol.events import SHOWN, MalformedMessage, Topics, read_key
+from dockvoice_protocol.mqtt import Delivered
 from inventory.ingest.ports import StatusShelf
 from inventory.store.database import SiteFault
 from inventory.store.keys import KeyDirectory

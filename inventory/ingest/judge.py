@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from edge.deliver.events import AMENDED, CANCELLED, REVIEW, MalformedMessage, Topics, check_event
-from edge.hash_chain import INSTANCE
+from dockvoice_protocol.events import AMENDED, CANCELLED, REVIEW, MalformedMessage, Topics, check_event
+from dockvoice_protocol.hash_chain import INSTANCE
 from inventory.forms import Forms, faults
 from inventory.records import MALFORMED, Event, Unfit
 

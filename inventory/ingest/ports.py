@@ -6,8 +6,8 @@ from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Protocol
 
-from edge.deliver.events import Topics
-from edge.deliver.mqtt import Delivered
+from dockvoice_protocol.events import Topics
+from dockvoice_protocol.mqtt import Delivered
 from inventory.clips.clips import ToSend
 from inventory.records import Applied, Applying, Became, Duplicate, Event, Unfit, Waiting
 from inventory.reviews.reviews import Review
@@ -15,7 +15,7 @@ from inventory.store.statuses import StatusWord
 
 
 class Broker(Protocol):
-    """The part of `edge.deliver.mqtt.Session` that a consumer needs."""
+    """The part of `dockvoice_protocol.mqtt.Session` that a consumer needs."""
 
     @property
     def connected(self) -> bool:

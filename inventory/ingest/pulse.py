@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from edge.errors import Unavailable
-from edge.systemd_notify import Notifier
+from dockvoice_protocol.errors import Unavailable
+from dockvoice_protocol.systemd_notify import Notifier
 from inventory.ingest.ports import Broker, Shelf
 
 log = logging.getLogger("inventory")

@@ -6,8 +6,8 @@ import logging
 from datetime import datetime
 from typing import Any
 
-from edge.deliver.events import Topics, early, receipt
-from edge.records import ReceiptOutcome
+from dockvoice_protocol.events import Topics, early, receipt
+from dockvoice_protocol.records import ReceiptOutcome
 from inventory.records import Applied, Applying, Duplicate, Early, Event, Refused, Unfit
 
 log = logging.getLogger("inventory")

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from edge.errors import Unavailable
-from edge.systemd_notify import Notifier
+from dockvoice_protocol.errors import Unavailable
+from dockvoice_protocol.systemd_notify import Notifier
 from inventory.ingest.ports import BatchShelf
 from inventory.records import Became
 

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, case, cast, func, select
 
-from edge.records.instants import in_zone
+from dockvoice_protocol.instants import in_zone
 from inventory.store.tables import entries, events
 
 SMALLEST = 5

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from edge.records import LOUD_DB, NOISY_DB, QUIET_DB
+from dockvoice_protocol.records import LOUD_DB, NOISY_DB, QUIET_DB
 from inventory.reviews.continuity import CHAIN_BROKEN, NUMBER_JUMPS, alarmed
 from inventory.site.master_kinds import RESERVED
 from inventory.site.roster import ROSTER

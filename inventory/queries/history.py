@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from edge.deliver.events import CANCELLED, WITHHELD
-from edge.hash_chain import CHAIN, GENESIS, KEYID, PREVIOUS, SIGNATURE, is_word_of, parsed
-from edge.records.strict_json import shallow
+from dockvoice_protocol.events import CANCELLED, WITHHELD
+from dockvoice_protocol.hash_chain import CHAIN, GENESIS, KEYID, PREVIOUS, SIGNATURE, is_word_of, parsed
+from dockvoice_protocol.strict_json import shallow
 from inventory.records import MALFORMED
 from inventory.store.keys import KeyDirectory
 from inventory.store.tables import entries, events, refused

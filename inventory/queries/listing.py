@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, func, select, tuple_
 
-from edge.records import FieldValue
+from dockvoice_protocol.records import FieldValue
 from inventory.forms import Roles
 from inventory.reviews.flags import Flag, of_entries
 from inventory.store.tables import devices, entries, said

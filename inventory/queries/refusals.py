@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, tuple_
 
-from edge.hash_chain import parsed
-from edge.records.strict_json import shallow
+from dockvoice_protocol.hash_chain import parsed
+from dockvoice_protocol.strict_json import shallow
 from inventory.records import LACKS_SETTINGS, PostingState
 from inventory.store.tables import postings, refused, rejected
 

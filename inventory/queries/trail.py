@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.compiler import compiles
 
-from edge.deliver.events import WITHHELD
+from dockvoice_protocol.events import WITHHELD
 from inventory.store.database import reported
 from inventory.store.stock import ADDS, OF_WHAT, TAKES_BACK
 from inventory.store.tables import entries, events, refused, stock_moves

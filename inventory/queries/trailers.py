@@ -11,7 +11,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, and_, func, or_, select
 
-from edge.records import PlaceKind
+from dockvoice_protocol.records import PlaceKind
 from inventory.dossier.visits import glance, shown
 from inventory.forms import Roles, trailer_fields
 from inventory.store.tables import events, expected, said

@@ -16,7 +16,7 @@ from uuid import uuid4
 from pydantic_core import from_json
 from sqlalchemy import Connection, exists, select, tuple_
 
-from edge.hash_chain import CHAIN, GENESIS, PREVIOUS
+from dockvoice_protocol.hash_chain import CHAIN, GENESIS, PREVIOUS
 from inventory.records import Event, Unfit
 from inventory.store import many
 from inventory.store.tables import events, flags, refused

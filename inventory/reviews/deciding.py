@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from edge.deliver.events import Topics, encode
-from edge.deliver.signed import ReviewDecision, signed_decision
-from edge.hash_chain import Signer
+from dockvoice_protocol.events import Topics, encode
+from dockvoice_protocol.hash_chain import Signer
+from dockvoice_protocol.signed import ReviewDecision, signed_decision
 from inventory.reviews.reviews import Review
 
 

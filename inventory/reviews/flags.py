@@ -15,8 +15,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, insert, select, update
 
-from edge.errors import UnreadableInput
-from edge.records.master import OF_RULES, alternatives
+from dockvoice_protocol.errors import UnreadableInput
+from dockvoice_protocol.records.master import OF_RULES, alternatives
 from inventory.forms import CALLED
 from inventory.records import Event
 from inventory.reviews.continuity import OF_DEVICE

@@ -14,8 +14,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, insert, select, update
 
-from edge.deliver.events import MalformedMessage, Topics, check_review
-from edge.hash_chain import INSTANCE
+from dockvoice_protocol.events import MalformedMessage, Topics, check_review
+from dockvoice_protocol.hash_chain import INSTANCE
 from inventory.records import Applied, Duplicate
 from inventory.store.tables import reviews
 

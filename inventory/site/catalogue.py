@@ -16,9 +16,9 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy import Row as Found
 
-from edge.errors import UnreadableInput
-from edge.hash_chain import PublicKey
-from edge.records.master import OF_WORDS, Cells, MasterData, Row
+from dockvoice_protocol.errors import UnreadableInput
+from dockvoice_protocol.hash_chain import PublicKey
+from dockvoice_protocol.records.master import OF_WORDS, Cells, MasterData, Row
 from inventory.site.master_kinds import RESERVED, Kind, faults_of, kind_named
 from inventory.site.numbering import next_version, see_taken
 from inventory.store.tables import catalogue

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from edge.deliver.events import MalformedMessage, Topics, read_status
-from edge.deliver.signed import signed_master, signed_roster
-from edge.errors import UnreadableInput
-from edge.hash_chain import PublicKey, Signer
-from edge.records import Roster
+from dockvoice_protocol.errors import UnreadableInput
+from dockvoice_protocol.events import MalformedMessage, Topics, read_status
+from dockvoice_protocol.hash_chain import PublicKey, Signer
+from dockvoice_protocol.records import Roster
+from dockvoice_protocol.signed import signed_master, signed_roster
 from inventory.settings import InventorySettings
 from inventory.site.catalogue import FaultyRows, SiteCatalogue, Version, unfit
 from inventory.site.roster import ROSTER, operators_of, taken

@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, insert, select, update
 
-from edge.hash_chain import PublicKey
-from edge.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
+from dockvoice_protocol.hash_chain import PublicKey
+from dockvoice_protocol.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
 from inventory.store.database import in_one, reading
 from inventory.store.tables import announced, entries, events, expected
 

@@ -9,9 +9,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from edge.config import LEVEL
-from edge.deliver.signed import LARGEST, MOST_LINES, size_of_list
-from edge.records import ExpectedLine, PlaceKind, ReceivingPlace, plain
+from dockvoice_protocol.config import LEVEL
+from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace, plain
+from dockvoice_protocol.signed import LARGEST, MOST_LINES, size_of_list
 from inventory.site.table_file import LONGEST, NAMED, Cells, FaultyFile, Layout, Row, is_named, read_rows, strange
 
 COLUMNS = ("notice", "trailer", "door", "pallet", "item", "quantity", "uom", "lot_needed")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from edge.deliver.events import Topics
-from edge.deliver.signed import signed_list
-from edge.hash_chain import Signer
-from edge.records import ExpectedList
+from dockvoice_protocol.events import Topics
+from dockvoice_protocol.hash_chain import Signer
+from dockvoice_protocol.records import ExpectedList
+from dockvoice_protocol.signed import signed_list
 from inventory.settings import InventorySettings
 from inventory.site.expected import ExpectedLists
 from inventory.site.sending import send

@@ -7,10 +7,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.config import LEVEL
-from edge.deliver.signed import LARGEST, MOST_ROWS, size_of_master
-from edge.errors import UnreadableInput
-from edge.records.master import (
+from dockvoice_protocol.config import LEVEL
+from dockvoice_protocol.errors import UnreadableInput
+from dockvoice_protocol.records.master import (
     KIND,
     LIST,
     OF_RULES,
@@ -27,6 +26,7 @@ from edge.records.master import (
     unit_faults,
     word_faults,
 )
+from dockvoice_protocol.signed import LARGEST, MOST_ROWS, size_of_master
 from inventory.site.table_file import LONGEST, FaultyFile, Layout, read_rows, strange
 
 RESERVED = frozenset({"roster", "roster.sent"})

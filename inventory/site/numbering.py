@@ -13,8 +13,8 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
 
-from edge.errors import UnreadableInput
-from edge.terminal.tables import many
+from dockvoice_protocol.errors import UnreadableInput
+from dockvoice_protocol.terminal.tables import many
 from inventory.store import statuses
 from inventory.store.tables import catalogue
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, Table, delete, exists, func, insert, select
 
-from edge.hash_chain import parsed
+from dockvoice_protocol.hash_chain import parsed
 from inventory.store.statuses import RETIRED
 from inventory.store.tables import devices, events, refused, reviews, statuses, waiting
 

@@ -11,11 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from edge.deliver.events import MalformedMessage
-from edge.deliver.signed import LARGEST, MOST_OPERATORS, read_roster, size_of_roster
-from edge.hash_chain import PublicKey
-from edge.languages import LANGUAGES
-from edge.records import Operator, Roster
+from dockvoice_protocol.events import MalformedMessage
+from dockvoice_protocol.hash_chain import PublicKey
+from dockvoice_protocol.languages import LANGUAGES
+from dockvoice_protocol.records import Operator, Roster
+from dockvoice_protocol.signed import LARGEST, MOST_OPERATORS, read_roster, size_of_roster
 from inventory.site.master_kinds import Kind
 from inventory.site.table_file import LONGEST, NAMED, Cells, FaultyFile, Layout, Row, is_named, read_rows, strange
 

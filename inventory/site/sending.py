@@ -6,9 +6,9 @@ import time
 from collections.abc import Mapping
 from queue import Empty, SimpleQueue
 
-from edge.deliver.mqtt import Acknowledged, Connected, Delivered, Session, SessionEvent
-from edge.deliver.reason_codes import FAILURE
-from edge.errors import Misconfigured, Unavailable
+from dockvoice_protocol.errors import Misconfigured, Unavailable
+from dockvoice_protocol.mqtt import Acknowledged, Connected, Delivered, Session, SessionEvent
+from dockvoice_protocol.reason_codes import FAILURE
 from inventory.settings import InventorySettings
 
 KEPT_S = 1.0  # What a broker keeps comes right behind its word that it is subscribed to.

@@ -15,19 +15,19 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from edge.errors import ManyFaults, Misconfigured
-from edge.forms.catalogue import Catalogue
-from edge.forms.loader import form_files, load_form
-from edge.forms.model import Form
-from edge.forms.spoken.grammar.tokens import texts
-from edge.forms.spoken.language import Language, language_named
-from edge.forms.spoken.reader import FIGURE, read, unexplained
-from edge.forms.spoken.transcript import transcribed
-from edge.forms.spoken.vocabulary import value_faults
-from edge.forms.taught import AlreadyKnown, add_word, taught
-from edge.languages import LANGUAGES
-from edge.records import Word
-from edge.records.master import LABEL, OF_RULES, OF_WORDS, UNIT, Cells, Row
+from dockvoice_protocol.errors import ManyFaults, Misconfigured
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import form_files, load_form
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken.grammar.tokens import texts
+from dockvoice_protocol.forms.spoken.language import Language, language_named
+from dockvoice_protocol.forms.spoken.reader import FIGURE, read, unexplained
+from dockvoice_protocol.forms.spoken.transcript import transcribed
+from dockvoice_protocol.forms.spoken.vocabulary import value_faults
+from dockvoice_protocol.forms.taught import AlreadyKnown, add_word, taught
+from dockvoice_protocol.languages import LANGUAGES
+from dockvoice_protocol.records import Word
+from dockvoice_protocol.records.master import LABEL, OF_RULES, OF_WORDS, UNIT, Cells, Row
 
 SPOKEN_IN = LANGUAGES  # What words may be of: the codes of the languages that devices read.
 

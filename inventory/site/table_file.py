@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge import plain_file
-from edge.errors import UnreadableInput, plainly
-from edge.records.strict_json import DEEPEST, Limits, NotStrict, strict
-from edge.terminal.plain_text import is_plain
+from dockvoice_protocol import plain_file
+from dockvoice_protocol.errors import UnreadableInput, plainly
+from dockvoice_protocol.strict_json import DEEPEST, Limits, NotStrict, strict
+from dockvoice_protocol.terminal.plain_text import is_plain
 
 LARGEST = 20_000_000  # Bytes of a file: a hundred thousand lines, more than any site gets in a day.
 MOST_FAULTS = 100  # That are told of one file: with more, it is a file of another kind.

@@ -8,7 +8,7 @@ from threading import local
 
 from sqlalchemy import Connection, Engine, Table, insert, inspect, select, text
 
-from edge.errors import Misconfigured
+from dockvoice_protocol.errors import Misconfigured
 from inventory.store.database import CREATING, reading, reported, shown
 
 

@@ -27,9 +27,9 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from edge.config import create_directory, create_file
-from edge.errors import DockvoiceError, Misconfigured, StorageFailed, Unavailable, UnreadableInput
-from edge.records import exact
+from dockvoice_protocol.config import create_directory, create_file
+from dockvoice_protocol.errors import DockvoiceError, Misconfigured, StorageFailed, Unavailable, UnreadableInput
+from dockvoice_protocol.records import exact
 from inventory.store.tables import FIRST, VERSION, entries, events, metadata, versions
 
 ALLOWED = "sqlite:////path/inventory.db or postgresql+psycopg://user@host/name"

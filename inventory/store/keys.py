@@ -15,10 +15,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edge import plain_file
-from edge.config import create_directory, create_file
-from edge.errors import Misconfigured, StorageFailed, UnreadableInput, plainly
-from edge.hash_chain import KEYID_DIGITS, PublicKey
+from dockvoice_protocol import plain_file
+from dockvoice_protocol.config import create_directory, create_file
+from dockvoice_protocol.errors import Misconfigured, StorageFailed, UnreadableInput, plainly
+from dockvoice_protocol.hash_chain import KEYID_DIGITS, PublicKey
 
 log = logging.getLogger("inventory")
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, select
 
-from edge.deliver.events import MalformedMessage, Topics, read_status
-from edge.hash_chain import parsed
+from dockvoice_protocol.events import MalformedMessage, Topics, read_status
+from dockvoice_protocol.hash_chain import parsed
 from inventory.store import many
 from inventory.store.database import reported
 from inventory.store.tables import statuses

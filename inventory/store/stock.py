@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
-from edge.records import FieldValue, exact
+from dockvoice_protocol.records import FieldValue, exact
 from inventory.records import Event
 from inventory.store.tables import stock_moves
 

@@ -31,7 +31,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from edge.records.instants import in_utc
+from dockvoice_protocol.instants import in_utc
 
 FIRST = 15  # That of 1.0. Programs that were never released made tables of lower ones.
 

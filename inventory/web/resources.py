@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
-from edge.hash_chain import Signer
+from dockvoice_protocol.hash_chain import Signer
 from inventory.audit.audit import signer_in
 from inventory.forms import Forms, Roles, roles
 from inventory.settings import InventorySettings

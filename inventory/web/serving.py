@@ -20,7 +20,7 @@ import uvicorn
 from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
-from edge.errors import Unavailable
+from dockvoice_protocol.errors import Unavailable
 
 ENDING_S = 5  # So long an answer that is under way may take.
 

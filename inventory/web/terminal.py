@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from edge.errors import Misconfigured
+from dockvoice_protocol.errors import Misconfigured
 from inventory.cli.options import Given, settings_of, whoever
 from inventory.settings import InventorySettings
 

@@ -16,10 +16,11 @@ from typing import cast
 
 import numpy as np
 
-from edge.config import Settings, load
-from edge.forms.loader import forms_in
-from edge.forms.model import Form
-from edge.forms.spoken.confusable import rivalry
+from dockvoice_protocol.config import load
+from dockvoice_protocol.forms.loader import forms_in
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken.confusable import rivalry
+from edge.config import Settings
 from edge.understand.local.confidence import VOSK, Curve
 from lab.report.lines import Line, read_lines
 from lab.report.statistics import Interval, wilson

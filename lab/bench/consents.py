@@ -16,10 +16,11 @@ from random import Random
 
 import soundfile
 
+from dockvoice_protocol.config import load
+from dockvoice_protocol.records import Act
 from edge.agent.parts import assemble
-from edge.config import Settings, load
+from edge.config import Settings
 from edge.ports import Interpreter
-from edge.records import Act
 from lab.bench.library import REPOSITORY, said_by
 from lab.bench.recogniser import read
 from lab.report.comparing import percent

@@ -22,8 +22,10 @@ from typing import Any
 
 import httpx
 
-from edge.config import Mode, Settings, load
-from edge.records import FieldValue, Outcome, Reading
+from dockvoice_protocol.config import load
+from dockvoice_protocol.records import FieldValue, Reading
+from edge.config import Mode, Settings
+from edge.records import Outcome
 from lab.evaluate import evaluate, recorded
 from lab.scoring import Clip, Mark, Result, read_manifest
 

@@ -28,11 +28,12 @@ from typing import Any
 import psutil
 from vosk import KaldiRecognizer
 
+from dockvoice_protocol.config import load
 from edge.agent import dictation as concluding
 from edge.agent.events import Decided, DictationEvent, SourceEnded
 from edge.agent.parts import Parts, assemble, dictation, take
 from edge.audio.pcm import FRAME_BYTES, FRAME_SAMPLES
-from edge.config import Settings, Vad, VadKind, load
+from edge.config import Settings, Vad, VadKind
 from edge.hear.recording import RecordedSource
 from edge.hear.vad import Gated
 from edge.keep.journal import Journal

@@ -28,9 +28,11 @@ import numpy as np
 import soundfile
 import soxr
 
+from dockvoice_protocol.config import load
+from dockvoice_protocol.records import FieldValue
 from edge.audio.pcm import floats
-from edge.config import Settings, load
-from edge.records import SAMPLE_RATE, FieldValue
+from edge.config import Settings
+from edge.records import SAMPLE_RATE
 from edge.speak.voices import EspeakVoice
 from lab.evaluate import evaluate, in_noise, recorded
 from lab.noises import Sound

@@ -24,8 +24,9 @@ from random import Random
 
 import numpy as np
 
+from dockvoice_protocol.config import load
 from edge.audio.pcm import floats
-from edge.config import Settings, load
+from edge.config import Settings
 from edge.hear.recording import RecordedSource
 from edge.ports import Source
 from edge.records import Outcome

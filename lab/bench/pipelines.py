@@ -16,13 +16,14 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any, Protocol
 
+from dockvoice_protocol.records import Word
 from edge.agent.ear import listen
 from edge.audio.pcm import FRAME_SAMPLES
 from edge.config import Settings
 from edge.hear.endpointing import Closed, Endpointing
 from edge.hear.vad import scorer
 from edge.ports import Source
-from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Frame, Word
+from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Frame
 from edge.understand.local.incremental import PIECE
 from lab.evaluate import with_fixed_pause
 from lab.floor import Floor

@@ -24,15 +24,16 @@ from tempfile import TemporaryDirectory
 
 import soundfile
 
-from edge.config import Settings, load, shipped
-from edge.errors import Misconfigured
-from edge.forms.catalogue import Catalogue
-from edge.forms.loader import load_form
-from edge.forms.model import Form
-from edge.forms.spoken import phrases, read, read_transcript
-from edge.forms.spoken.language import ENGLISH
-from edge.forms.spoken.transcript import transcribed
-from edge.records import FieldValue, NotUnderstood, Reading
+from dockvoice_protocol.config import load, shipped
+from dockvoice_protocol.errors import Misconfigured
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import load_form
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken import phrases, read, read_transcript
+from dockvoice_protocol.forms.spoken.language import ENGLISH
+from dockvoice_protocol.forms.spoken.transcript import transcribed
+from dockvoice_protocol.records import FieldValue, NotUnderstood, Reading
+from edge.config import Settings
 from edge.understand.local.confidence import Alternative, most_likely, near
 from edge.understand.local.factory import vosk_weights
 from edge.understand.local.vosk import MOST_ALTERNATIVES, VoskInterpreter

@@ -22,13 +22,15 @@ import numpy as np
 import psutil
 import soundfile
 
-from edge.config import Engine, Settings, load
-from edge.forms.catalogue import Catalogue
-from edge.forms.loader import forms_in
-from edge.forms.model import Form
-from edge.forms.spoken import phrases
+from dockvoice_protocol.config import load
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import forms_in
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken import phrases
+from dockvoice_protocol.records import Reading
+from edge.config import Engine, Settings
 from edge.ports import Interpreter
-from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Closing, Reading, Segment, Utterance
+from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Closing, Segment, Utterance
 from edge.understand.local.factory import own_language, recogniser, vosk_weights
 from edge.understand.local.vosk import UnmeasuredVosk, VoskInterpreter
 

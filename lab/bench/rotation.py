@@ -21,11 +21,12 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
+from dockvoice_protocol.config import load
+from dockvoice_protocol.forms.loader import forms_in
 from edge.agent.parts import assemble, rules
 from edge.agree.decide import Rules
 from edge.agree.policy import BALANCED
-from edge.config import Settings, load
-from edge.forms.loader import forms_in
+from edge.config import Settings
 from edge.understand.local.confidence import VOSK
 from lab.evaluate import evaluate, recorded
 from lab.evaluate_command import counted

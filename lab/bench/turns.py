@@ -23,15 +23,17 @@ from pathlib import Path
 from statistics import median
 from types import SimpleNamespace
 
+from dockvoice_protocol.config import load
+from dockvoice_protocol.forms.spoken import read
+from dockvoice_protocol.records import FieldValue, Word
 from edge.agent import dictation, ear
 from edge.agent.parts import assemble
 from edge.agree.decide import Rules
 from edge.audio.pcm import FRAME_SAMPLES
-from edge.config import Settings, load
-from edge.forms.spoken import read
+from edge.config import Settings
 from edge.hear.recording import RecordedSource
 from edge.ports import Source
-from edge.records import SAMPLE_BYTES, SAMPLE_RATE, FieldValue, Frame, Word
+from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Frame
 from edge.understand.proposal import breathed
 from lab.bench.pipelines import OTHERS, FixedPause, Pipeline, Recogniser, TakenTurn, Transcribed, installed
 from lab.evaluate import Sounding, evaluate

@@ -14,10 +14,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dockvoice_protocol.config import load
+from dockvoice_protocol.records import FieldValue
 from edge.agent.parts import assemble
-from edge.config import Settings, load
+from edge.config import Settings
 from edge.hear.recording import RecordedSource
-from edge.records import FieldValue, Outcome
+from edge.records import Outcome
 from edge.understand.local.witness_process import WitnessProcess
 from edge.understand.witness import contradicted
 from lab.evaluate import evaluate, recorded

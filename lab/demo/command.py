@@ -20,15 +20,16 @@ from typing import Annotated, Any
 
 import typer
 
+from dockvoice_protocol.config import load
+from dockvoice_protocol.errors import Misconfigured
+from dockvoice_protocol.terminal.output import EXIT_CODES, log_warnings
+from dockvoice_protocol.terminal.tables import SafeConsole, many
 from edge.agent.dialogue_driver import Stands
 from edge.agent.parts import Parts, assemble
-from edge.cli.output import EXIT_CODES, log_warnings
-from edge.config import Settings, load
-from edge.errors import Misconfigured
+from edge.config import Settings
 from edge.keep.journal_thread import JournalThread
 from edge.records.speech import Say
 from edge.speak.wording import Phrasing
-from edge.terminal.tables import SafeConsole, many
 from edge.understand.local import pocketsphinx
 from edge.understand.local.factory import ears
 from lab.demo.door import Door

@@ -12,7 +12,7 @@ from typing import Self
 
 import httpx
 
-from edge.errors import Unavailable
+from dockvoice_protocol.errors import Unavailable
 from lab.demo.servers import DOCKVOICE, Inventory, accepts, free_port, started, told, wait_until
 
 SIGN_IN = re.compile('name="form" value="([^"]+)"')

@@ -18,8 +18,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self
 
-from edge.config import MqttVersion
-from edge.errors import Misconfigured, Unavailable
+from dockvoice_protocol.config import MqttVersion
+from dockvoice_protocol.errors import Misconfigured, Unavailable
 from edge.keep import device_key
 from edge.keep.device_key import KEY
 

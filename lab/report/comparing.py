@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import PurePath
 from typing import Any
 
-from edge.errors import UnreadableInput
+from dockvoice_protocol.errors import UnreadableInput
 from lab.report.lines import Line
 from lab.report.measures import percentile
 from lab.report.statistics import Interval, mcnemar

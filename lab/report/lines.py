@@ -8,10 +8,11 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from edge import plain_file
+from dockvoice_protocol import plain_file
+from dockvoice_protocol.errors import UnreadableInput, plainly
+from dockvoice_protocol.records import FieldReading, FieldValue, Reading
 from edge.agent.events import Decided
-from edge.errors import UnreadableInput, plainly
-from edge.records import SAMPLE_RATE, FieldReading, FieldValue, Outcome, Reading
+from edge.records import SAMPLE_RATE, Outcome
 from edge.understand.local.incremental import Speculation
 from lab.scoring import Mark, Result, in_words, same
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from edge.errors import UnreadableInput
-from edge.records import FieldValue, written
-from edge.terminal.tables import many
+from dockvoice_protocol.errors import UnreadableInput
+from dockvoice_protocol.records import FieldValue, written
+from dockvoice_protocol.terminal.tables import many
 from lab.report import plots
 from lab.report.comparing import Table
 from lab.report.figures import ALARMING, tables

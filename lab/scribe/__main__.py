@@ -15,9 +15,9 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
+from dockvoice_protocol.terminal.output import log_warnings
 from edge.agree.decide import Rules
 from edge.agree.dialogue.session import Manner
-from edge.cli.output import log_warnings
 from edge.config import Settings
 from lab.report.statistics import wilson
 from lab.scoring import read_manifest

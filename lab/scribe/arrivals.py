@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from random import Random
 
-from edge.records import ExpectedLine, FieldValue, PlaceKind, ReceivingPlace
+from dockvoice_protocol.records import ExpectedLine, FieldValue, PlaceKind, ReceivingPlace
 
 
 class Case(StrEnum):

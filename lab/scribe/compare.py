@@ -20,9 +20,9 @@ from typing import Annotated
 
 import typer
 
+from dockvoice_protocol.terminal.output import log_warnings
 from edge.agree.decide import Rules
 from edge.agree.dialogue.session import Manner
-from edge.cli.output import log_warnings
 from edge.records.speech import Prompt, Say
 from edge.speak.wording import Phrasing
 from lab.report.statistics import Z_95, wilson

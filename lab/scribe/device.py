@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from dockvoice_protocol.records import FieldValue, Receipt
 from edge.agent.dialogue_steps import Stepped
 from edge.agree.decide import Rules
 from edge.agree.dialogue.questions import Question
@@ -18,7 +19,6 @@ from edge.agree.dialogue.table import State
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.deliver.device_events import recorded
 from edge.keep.journal import Journal
-from edge.records import FieldValue, Receipt
 from edge.records.speech import Prompt, Say
 from lab.desk import Talk
 

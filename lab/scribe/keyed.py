@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
 
-from edge.records import FieldValue
+from dockvoice_protocol.records import FieldValue
 from lab.scribe.arrivals import MISTAKES, Arrival, Case, Pallet
 from lab.scribe.device import PATIENCE, Ledger
 from lab.scribe.receiving import SAID

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
+from dockvoice_protocol.forms.spoken import preface, read
+from dockvoice_protocol.forms.spoken.transcript import transcribed
+from dockvoice_protocol.records import Reading
 from edge.agent.dialogue_steps import Stepped
 from edge.agree.decide import Rules
-from edge.forms.spoken import preface, read
-from edge.forms.spoken.transcript import transcribed
-from edge.records import Reading
 from edge.understand.proposal import proposed
 from lab.desk import Talk
 from lab.scribe.wording import NUMBER_WORDS, TEENS_AND_TENS

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Generic, Protocol, TypeVar
 
+from dockvoice_protocol.records import FieldValue
 from edge.agree.dialogue.questions import About, Question
 from edge.agree.dialogue.table import State
-from edge.records import FieldValue
 from lab.scribe.device import PATIENCE, DeviceAtHand
 
 OVER_A_READBACK = {"silence": 45, "the next pallet": 25, "courtesy": 20, "talk": 10}

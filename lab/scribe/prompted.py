@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from random import Random
 
-from edge.records import FieldValue
+from dockvoice_protocol.records import FieldValue
 from lab.scribe import wording
 from lab.scribe.arrivals import MISTAKES, Arrival, Case, Pallet
 from lab.scribe.clock import Reply, Said, Turn

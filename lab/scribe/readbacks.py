@@ -15,14 +15,15 @@ from statistics import median, quantiles
 
 import typer
 
-from edge.config import shipped
-from edge.forms.catalogue import Catalogue
-from edge.forms.loader import forms_in
-from edge.forms.model import Form, Gs1
-from edge.forms.spoken.folding import fold
-from edge.forms.spoken.saying import value
-from edge.languages import LANGUAGES
-from edge.records import SAMPLE_RATE, FieldValue
+from dockvoice_protocol.config import shipped
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import forms_in
+from dockvoice_protocol.forms.model import Form, Gs1
+from dockvoice_protocol.forms.spoken.folding import fold
+from dockvoice_protocol.forms.spoken.saying import value
+from dockvoice_protocol.languages import LANGUAGES
+from dockvoice_protocol.records import FieldValue
+from edge.records import SAMPLE_RATE
 from edge.records.speech import Prompt, Say, Terms
 from edge.speak.synthesis import BREATHS_MS, Phrases
 from edge.speak.voices import EspeakVoice

@@ -14,16 +14,18 @@ from itertools import pairwise
 from pathlib import Path
 from random import Random
 
+from dockvoice_protocol.config import shipped
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import closing_form
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.records import FieldValue
 from edge.agent.parts import form_named, rules
 from edge.agree.decide import Rules
 from edge.agree.dialogue.questions import Question
 from edge.agree.dialogue.session import Manner
 from edge.agree.dialogue.table import State
-from edge.config import Settings, shipped
-from edge.forms.catalogue import Catalogue
-from edge.forms.loader import closing_form
-from edge.forms.model import Form
-from edge.records import FieldValue, Reason
+from edge.config import Settings
+from edge.records import Reason
 from edge.records.speech import Prompt, Say
 from lab.scribe import wording
 from lab.scribe.arrivals import MISTAKES, USUAL, Case, Pallet, arrival

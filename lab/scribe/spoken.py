@@ -17,12 +17,12 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from dockvoice_protocol.errors import UnreadableInput
 from edge.agent.dialogue_steps import Stepped
 from edge.agent.events import Decided, DictationEvent
 from edge.agent.parts import Parts, assemble, dictation, take
 from edge.agree.decide import Rules
 from edge.config import Settings
-from edge.errors import UnreadableInput
 from edge.hear.acoustics import measured
 from edge.hear.recording import RecordedSource
 from edge.keep.journal_thread import JournalThread

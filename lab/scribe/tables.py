@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
+from dockvoice_protocol.config import shipped
+from dockvoice_protocol.events import RECORDED, Topics
+from dockvoice_protocol.records import ExpectedLine, FieldValue, Receipt, ReceiptOutcome, ReceivingPlace
 from edge.agree.expectations import Expectations
-from edge.config import shipped
-from edge.deliver.events import RECORDED, Topics
-from edge.records import ExpectedLine, FieldValue, Receipt, ReceiptOutcome, ReceivingPlace
 from inventory.forms import Forms, load_forms
 from inventory.ingest.judge import Sound, judge
 from inventory.records import Applied, Event

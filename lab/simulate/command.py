@@ -18,11 +18,11 @@ import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from dockvoice_protocol.errors import Misconfigured, StorageFailed, plainly
+from dockvoice_protocol.hash_chain import Signer
+from dockvoice_protocol.terminal.output import EXIT_CODES, line, log_warnings
+from dockvoice_protocol.terminal.tables import SafeConsole, show
 from edge.cli.options import AsJson, Broker, Config, settings
-from edge.cli.output import EXIT_CODES, line, log_warnings
-from edge.errors import Misconfigured, StorageFailed, plainly
-from edge.hash_chain import Signer
-from edge.terminal.tables import SafeConsole, show
 from lab.simulate.device import SpeakingHabits
 from lab.simulate.wanted import HOUR_S, Need, Wanted, held_to_limits, needs
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from sqlalchemy import JSON, create_engine, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from edge.errors import Misconfigured, Unavailable
-from edge.terminal.plain_text import in_one_line
+from dockvoice_protocol.errors import Misconfigured, Unavailable
+from dockvoice_protocol.terminal.plain_text import in_one_line
 from lab.simulate.figures import TableCompared
 from lab.simulate.ledger import Expected
 

@@ -18,12 +18,13 @@ from typing import Any
 import uuid_utils
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from dockvoice_protocol.events import EARLY, UNTRUSTED, Early, Topics, encode, status
+from dockvoice_protocol.hash_chain import CHAIN, GENESIS, Signer, sealed
+from dockvoice_protocol.records import Act, FieldReading, Reading, Receipt, ReceiptOutcome, Word
 from edge import config
 from edge.deliver.device_events import recorded
-from edge.deliver.events import EARLY, UNTRUSTED, Early, Topics, encode, status
 from edge.deliver.relay import Alarm, Command, DeadLetter, Publish, Relay, Reopen, Sent, Settle, WantLast, WantRows
-from edge.hash_chain import CHAIN, GENESIS, Signer, sealed
-from edge.records import Act, Entry, FieldReading, Minted, OutboxRow, Reading, Receipt, ReceiptOutcome, Word
+from edge.records import Entry, Minted, OutboxRow
 from lab.simulate.ledger import AnswerHeard, DeviceLedger, SaidEntry
 
 FORM = "pallet-move"

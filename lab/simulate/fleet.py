@@ -16,9 +16,9 @@ from typing import Any
 
 import psutil
 
-from edge.deliver.events import MEDIA_TYPE, MalformedMessage, Topics, read_presence
-from edge.deliver.mqtt_client import ANSWER_S, Waits, Will, check_host, check_privacy, explained, tls_context
-from edge.errors import Unavailable
+from dockvoice_protocol.errors import Unavailable
+from dockvoice_protocol.events import MEDIA_TYPE, MalformedMessage, Topics, read_presence
+from dockvoice_protocol.mqtt_client import ANSWER_S, Waits, Will, check_host, check_privacy, explained, tls_context
 from edge.records import OutboxRow
 from lab.simulate.device import SimulatedDevice
 from lab.simulate.figures import LoadResult, Part, Spread

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from zlib import crc32
 
-from edge.records import Act, FieldValue
+from dockvoice_protocol.records import Act, FieldValue
 
 FINAL = frozenset({"applied", "duplicate", "refused"})
 """Outcomes that end a device's duty. The others, `early` and `untrusted`, settle nothing."""

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from edge.config import Mqtt, MqttVersion
-from edge.deliver.mqtt_client import Will, cut, of_type, prepared
+from dockvoice_protocol.config import Mqtt, MqttVersion
+from dockvoice_protocol.mqtt_client import Will, cut, of_type, prepared
 
 RECEIVE_MAXIMUM = 65_535  # What holds in MQTT 5 where the broker names no receive maximum.
 

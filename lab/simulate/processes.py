@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import psutil
 
-from edge.errors import UnreadableInput
+from dockvoice_protocol.errors import UnreadableInput
 
 MB = 1_000_000
 

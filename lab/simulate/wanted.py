@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 
-from edge.config import Deliver, Mqtt
-from edge.errors import Misconfigured
+from dockvoice_protocol.config import Mqtt
+from dockvoice_protocol.errors import Misconfigured
+from edge.config import Deliver
 from lab.simulate.device import SpeakingHabits
 
 BESIDES = 64

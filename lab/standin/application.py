@@ -17,10 +17,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from dockvoice_protocol.errors import Unavailable
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import forms_in
 from edge.config import Settings
-from edge.errors import Unavailable
-from edge.forms.catalogue import Catalogue
-from edge.forms.loader import forms_in
 from lab.standin import gemini, models, openai_audio, openai_chat, speech_services
 from lab.standin.accounts import Accounts
 from lab.standin.behaviour import Behaviour, Orders, Refusal, Vendor, told

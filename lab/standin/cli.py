@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from edge.config import Settings, load
-from edge.errors import Misconfigured
+from dockvoice_protocol.config import load
+from dockvoice_protocol.errors import Misconfigured
+from edge.config import Settings
 from lab.standin.behaviour import Behaviour, Lie
 
 EXTRA = {"starlette", "uvicorn", "moonshine_voice"}

@@ -8,9 +8,9 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import FormField
-from edge.records import FieldReading, FieldValue
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import FormField
+from dockvoice_protocol.records import FieldReading, FieldValue
 from lab.standin.behaviour import Lie
 from lab.standin.model import Answer, Call, Mind, Tool, shaped, value_in
 

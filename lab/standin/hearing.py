@@ -15,11 +15,11 @@ import soundfile
 import soxr
 from starlette.concurrency import run_in_threadpool
 
-from edge.errors import Misconfigured
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form
-from edge.forms.spoken import vocabulary
-from edge.forms.spoken.vocabulary import NUMBER_WORDS as NUMBERS
+from dockvoice_protocol.errors import Misconfigured
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken import vocabulary
+from dockvoice_protocol.forms.spoken.vocabulary import NUMBER_WORDS as NUMBERS
 from edge.understand.local.moonshine import Samples, between_silences
 
 RATE = 16_000

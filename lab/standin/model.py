@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form
-from edge.forms.spoken import read_transcript
-from edge.records import FieldReading, FieldValue
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken import read_transcript
+from dockvoice_protocol.records import FieldReading, FieldValue
 from lab.standin.hearing import Corrector
 from lab.standin.tool_form import derived, value_of
 

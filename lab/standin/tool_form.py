@@ -13,11 +13,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from edge.errors import Misconfigured
-from edge.forms.loader import SUFFIX, load_form
-from edge.forms.model import Form
-from edge.forms.pattern import Shape
-from edge.forms.spoken.vocabulary import AROUND
+from dockvoice_protocol.errors import Misconfigured
+from dockvoice_protocol.forms.loader import SUFFIX, load_form
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.pattern import Shape
+from dockvoice_protocol.forms.spoken.vocabulary import AROUND
 
 _QUOTED = re.compile(r"['\"]([a-z]+(?: [a-z]+)*)['\"]")
 """Words that a description says are spoken: 'pallet number'."""

@@ -32,8 +32,8 @@ import httpx
 from sqlalchemy import Table, insert, text
 from starlette.testclient import TestClient
 
-from edge.deliver.events import Topics, encode, status
-from edge.records import ExpectedLine, PlaceKind, ReceivingPlace
+from dockvoice_protocol.events import Topics, encode, status
+from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace
 from inventory.api.app import create
 from inventory.api.asking import cursor
 from inventory.api.tokens import Scope

@@ -23,8 +23,8 @@ from typing import Any
 import psycopg
 from sqlalchemy import select
 
-from edge.config import shipped
-from edge.deliver.events import Topics
+from dockvoice_protocol.config import shipped
+from dockvoice_protocol.events import Topics
 from inventory.forms import load_forms
 from inventory.ingest.judge import Sound, judge
 from inventory.records import Event

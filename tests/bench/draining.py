@@ -17,8 +17,9 @@ from typing import Any
 
 import psutil
 
+from dockvoice_protocol.config import Mqtt
 from edge.agent.delivery import Delivery
-from edge.config import Deliver, Mqtt, Settings
+from edge.config import Deliver, Settings
 from edge.deliver.device_events import recorded
 from edge.keep.journal_thread import JournalThread
 from edge.records import Entry, Minted

@@ -29,8 +29,9 @@ from threading import Semaphore
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
+from dockvoice_protocol.config import Mqtt
 from edge.agent.delivery import Delivery
-from edge.config import Deliver, Mqtt, Settings
+from edge.config import Deliver, Settings
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from tests.bench.draining import DEVICE, SITE, as_said

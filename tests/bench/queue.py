@@ -21,7 +21,7 @@ from pathlib import Path
 from statistics import median, quantiles
 from tempfile import TemporaryDirectory
 
-from edge.hash_chain import CHAIN, GENESIS, KEYID, PREVIOUS, SIGNATURE, Signer, link
+from dockvoice_protocol.hash_chain import CHAIN, GENESIS, KEYID, PREVIOUS, SIGNATURE, Signer, link
 from edge.keep import device_key
 from edge.keep.database import JOURNAL, JournalDatabase
 from edge.keep.entry_log import EntryLog, Rows, enter, rows_of

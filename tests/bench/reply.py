@@ -21,12 +21,12 @@ from statistics import median, quantiles
 
 import numpy as np
 
-from edge.config import shipped
-from edge.forms.catalogue import Catalogue
-from edge.forms.loader import forms_in
-from edge.forms.model import Form
-from edge.forms.spoken.saying import value
-from edge.records import FieldValue
+from dockvoice_protocol.config import shipped
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import forms_in
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken.saying import value
+from dockvoice_protocol.records import FieldValue
 from edge.records.speech import Earcon, Prompt, Say, Sound
 from edge.speak.earcons import earcon
 from edge.speak.loudspeaker import Loudspeaker

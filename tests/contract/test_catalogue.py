@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from edge.deliver.events import Topics, status
-from edge.errors import UnreadableInput
-from edge.hash_chain import PublicKey
-from edge.records.master import Row
+from dockvoice_protocol.errors import UnreadableInput
+from dockvoice_protocol.events import Topics, status
+from dockvoice_protocol.hash_chain import PublicKey
+from dockvoice_protocol.records.master import Row
 from inventory.repository import Store
 from inventory.settings import InventorySettings
 from inventory.site.catalogue import FaultyRows, Outdated, SiteCatalogue

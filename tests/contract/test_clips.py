@@ -12,9 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from edge.deliver.clips import CHUNK, ClipChunk, ClipGone, ClipMessage, ClipOffered, Unsent, chunks_of, clip_message
-from edge.deliver.events import MalformedMessage, Topics
-from edge.errors import Unavailable, UnreadableInput
+from dockvoice_protocol.clips import (
+    CHUNK,
+    ClipChunk,
+    ClipGone,
+    ClipMessage,
+    ClipOffered,
+    Unsent,
+    chunks_of,
+    clip_message,
+)
+from dockvoice_protocol.errors import Unavailable, UnreadableInput
+from dockvoice_protocol.events import MalformedMessage, Topics
 from inventory.clips.clip_desk import ClipDesk
 from inventory.clips.clip_folder import ClipFolder, NoSound
 from inventory.clips.clips import ClipState, SignedSound

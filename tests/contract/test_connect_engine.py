@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select, update
 
-from edge.deliver.events import Topics
-from edge.errors import AlreadyRunning, Misconfigured
+from dockvoice_protocol.errors import AlreadyRunning, Misconfigured
+from dockvoice_protocol.events import Topics
 from inventory.connect import ledger as ledgers
 from inventory.connect.alone import alone
 from inventory.connect.engine import Engine

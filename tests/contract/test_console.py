@@ -15,9 +15,9 @@ import pytest
 from sqlalchemy import delete, func, select
 from sqlalchemy.exc import DBAPIError
 
-from edge.deliver.clips import CHUNK, ClipChunk, ClipMessage, ClipOffered, chunks_of, clip_message
-from edge.deliver.events import Topics
-from edge.deliver.signed import read_clip_request
+from dockvoice_protocol.clips import CHUNK, ClipChunk, ClipMessage, ClipOffered, chunks_of, clip_message
+from dockvoice_protocol.events import Topics
+from dockvoice_protocol.signed import read_clip_request
 from inventory.audit import deeds
 from inventory.clips.clip_desk import ClipDesk
 from inventory.clips.clip_folder import ClipFolder

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from sqlalchemy import delete
 
-from edge import hash_chain
-from edge.hash_chain import GENESIS
+from dockvoice_protocol import hash_chain
+from dockvoice_protocol.hash_chain import GENESIS
 from inventory.queries import fleet
 from inventory.records import Applied, Applying, Early, Event, Held
 from inventory.repository import Store

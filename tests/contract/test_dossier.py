@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, update
 
-from edge.records import PlaceKind, ReceivingPlace
+from dockvoice_protocol.records import PlaceKind, ReceivingPlace
 from inventory.dossier.dossier import collected
 from inventory.queries.trailers import latest
 from inventory.store.tables import announced, dossiers, entries

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from edge.errors import UnreadableInput
+from dockvoice_protocol.errors import UnreadableInput
 from inventory.records import Applied, Duplicate, Event
 from inventory.repository import Store
 from inventory.reviews.flags import FlagState

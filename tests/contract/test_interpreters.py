@@ -21,14 +21,16 @@ from typing import Any
 import pytest
 import soundfile
 
-from edge.config import Settings, load
-from edge.errors import Misconfigured
-from edge.forms.loader import load_form
-from edge.forms.model import Form
-from edge.forms.spoken import phrases
-from edge.forms.spoken.language import ENGLISH
+from dockvoice_protocol.config import load
+from dockvoice_protocol.errors import Misconfigured
+from dockvoice_protocol.forms.loader import load_form
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken import phrases
+from dockvoice_protocol.forms.spoken.language import ENGLISH
+from dockvoice_protocol.records import FieldReading, NotUnderstood, Reading, Word
+from edge.config import Settings
 from edge.ports import Attention, Interpreter
-from edge.records import SAMPLE_RATE, Closing, FieldReading, NotUnderstood, Reading, Segment, Utterance, Word
+from edge.records import SAMPLE_RATE, Closing, Segment, Utterance
 from edge.understand.factory import Surroundings
 from edge.understand.factory import interpreter as configured
 from edge.understand.local.moonshine import MoonshineInterpreter

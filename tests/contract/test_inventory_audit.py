@@ -13,11 +13,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection, Table, delete, insert, text, true, update
 
-from edge import hash_chain
+from dockvoice_protocol import hash_chain
+from dockvoice_protocol.events import WITHHELD, Topics, status
+from dockvoice_protocol.hash_chain import Acknowledgement, Broken, KnownFaults, PublicKey, Signer, Span, Wrong
+from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace
 from edge.deliver.device_events import withheld
-from edge.deliver.events import WITHHELD, Topics, status
-from edge.hash_chain import Acknowledgement, Broken, KnownFaults, PublicKey, Signer, Span, Wrong
-from edge.records import ExpectedLine, PlaceKind, ReceivingPlace
 from inventory.audit import audit
 from inventory.clips.listening import ask
 from inventory.forms import Forms, load_forms

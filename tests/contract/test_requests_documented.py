@@ -14,8 +14,8 @@ from typing import Any, get_type_hints
 import pytest
 from pydantic import TypeAdapter
 
+from dockvoice_protocol.forms.model import Form
 from edge.config import ClientKind, InterpreterSettings
-from edge.forms.model import Form
 from edge.understand.llm.gemini import GeminiWire
 from edge.understand.llm.openai_chat import ChatWire
 from edge.understand.llm.tool import tools

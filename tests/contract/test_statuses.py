@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from edge.deliver.events import Topics, status
+from dockvoice_protocol.events import Topics, status
 from inventory.queries import fleet
 from inventory.repository import Store
 from inventory.reviews.reviews import read_review

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from edge.errors import Unavailable
+from dockvoice_protocol.errors import Unavailable
 from inventory.ingest.applying import handle
 from inventory.records import Applied, Counts, Duplicate
 from inventory.repository import Store

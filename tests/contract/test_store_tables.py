@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import inspect, text, update
 
-from edge.errors import Misconfigured, StorageFailed, Unavailable, UnreadableInput
+from dockvoice_protocol.errors import Misconfigured, StorageFailed, Unavailable, UnreadableInput
 from inventory.repository import Store
 from inventory.store.migrations import REVISIONS, newest
 from inventory.store.tables import FIRST, VERSION, versions

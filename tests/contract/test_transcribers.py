@@ -16,9 +16,11 @@ from typing import Any
 import pytest
 import soundfile
 
-from edge.config import Settings, load
+from dockvoice_protocol.config import load
+from dockvoice_protocol.records import Hallucination, Transcript
+from edge.config import Settings
 from edge.ports import Transcriber
-from edge.records import SAMPLE_RATE, Closing, Hallucination, Segment, Transcript, Utterance
+from edge.records import SAMPLE_RATE, Closing, Segment, Utterance
 from edge.understand.factory import transcriber
 from edge.understand.remote.client import Clients
 from edge.understand.remote.failures import Barred, Failure, Garbled, OurFault, TryLater

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.config import Settings, load
-from edge.errors import Unavailable
+from dockvoice_protocol.config import load
+from dockvoice_protocol.errors import Unavailable
+from edge.config import Settings
 from edge.ports import Voice
 from edge.records import SAMPLE_RATE
 from edge.speak.voices import Connection, EspeakVoice, azure_voice, elevenlabs_voice, openai_voice

@@ -15,14 +15,15 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from dockvoice_protocol.config import load
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.records import FieldValue, Reading
 from edge.agent.app import Agent
 from edge.agent.parts import Parts, form_named, rules
-from edge.config import Settings, load
-from edge.forms.catalogue import Catalogue
+from edge.config import Settings
 from edge.hear.recording import RecordedSource
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
-from edge.records import FieldValue, Reading
 from edge.understand.factory import Surroundings, panel
 from edge.understand.remote.client import Clients
 from tests.fakes import ScriptedInterpreter, reading

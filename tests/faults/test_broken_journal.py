@@ -19,18 +19,19 @@ from typing import Any
 
 import pytest
 
+from dockvoice_protocol.errors import StorageFailed
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import load_form
+from dockvoice_protocol.records import Receipt, ReceiptOutcome
 from edge.agent.app import Agent
 from edge.agent.parts import Parts
 from edge.config import Settings, Speak
-from edge.errors import StorageFailed
-from edge.forms.catalogue import Catalogue
-from edge.forms.loader import load_form
 from edge.keep import audit, database, entry_log
 from edge.keep.entry_log import EntryLog
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.storage import Damaged
-from edge.records import Frame, OutboxRow, Receipt, ReceiptOutcome
+from edge.records import Frame, OutboxRow
 from tests.fakes import ScriptedInterpreter
 from tests.sayings import ACCEPT, ASK, READ, entry, render, utterance
 from tests.waiting import PATIENCE_S

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.errors import StorageFailed
+from dockvoice_protocol.errors import StorageFailed
 from edge.keep import audit, evidence
 from edge.keep.entry_log import ENTRIES
 from edge.keep.journal import Journal

@@ -14,12 +14,12 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import load_form
 from edge.agent.app import Agent
 from edge.agent.events import CaptureResumed, CaptureStopped, Decided, DictationEvent
 from edge.agent.parts import Parts
 from edge.config import Keep, Settings, Speak
-from edge.forms.catalogue import Catalogue
-from edge.forms.loader import load_form
 from edge.hear.recording import RecordedSource
 from edge.keep import audit, evidence
 from edge.keep.journal import Journal

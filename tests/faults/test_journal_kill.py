@@ -24,14 +24,14 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from dockvoice_protocol.errors import StorageFailed
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.hash_chain import Signer
+from dockvoice_protocol.signed import ReviewDecision, read_decision, signed_decision
 from edge.agent.parts import form_named, rules
 from edge.agent.review_decisions import Decisions, take_signed
 from edge.agent.review_delivery import renderer
 from edge.config import Settings
-from edge.deliver.signed import ReviewDecision, read_decision, signed_decision
-from edge.errors import StorageFailed
-from edge.forms.catalogue import Catalogue
-from edge.hash_chain import Signer
 from edge.keep import audit
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread

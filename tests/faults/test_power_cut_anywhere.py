@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from dockvoice_protocol.records import Act
 from edge.agree.dialogue.table import State
 from edge.deliver.device_events import recorded
 from edge.keep.journal import Journal
-from edge.records import Act
 from lab.desk import Talk
 from tests.playbook.script import DOES, lines
 from tests.playbook.stage import Stage

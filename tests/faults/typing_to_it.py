@@ -15,10 +15,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
 
+from dockvoice_protocol.config import load
+from dockvoice_protocol.forms.catalogue import Catalogue
 from edge.agent.app import Agent
 from edge.agent.parts import Parts, form_named
-from edge.config import Settings, load
-from edge.forms.catalogue import Catalogue
+from edge.config import Settings
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Source
 from edge.records import Frame

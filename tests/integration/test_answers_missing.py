@@ -10,8 +10,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from edge.config import Mqtt, MqttVersion
-from edge.deliver.mqtt import Connected, Delivered, Disconnected, Session, SessionEvent
+from dockvoice_protocol.config import Mqtt, MqttVersion
+from dockvoice_protocol.mqtt import Connected, Delivered, Disconnected, Session, SessionEvent
 from tests.waiting import until
 
 ONE_AT_A_TIME = bytes.fromhex("20 06 00 00 03 21 00 01")
@@ -61,7 +61,7 @@ def session(listener: socket.socket, *subscriptions: str) -> Iterator[tuple[Sess
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge.deliver.mqtt.ANSWER_S", 0.5)
+    monkeypatch.setattr("dockvoice_protocol.mqtt.ANSWER_S", 0.5)
 
 
 def test_the_connection_is_made_anew_and_room_is_there_again(listener: socket.socket) -> None:

@@ -15,9 +15,9 @@ from openapi_spec_validator import validate
 from sqlalchemy import text
 from typer.testing import CliRunner, Result
 
-from edge.config import Mqtt
-from edge.deliver.signed import place_of, read_expected, read_master, read_roster
-from edge.errors import Unavailable
+from dockvoice_protocol.config import Mqtt
+from dockvoice_protocol.errors import Unavailable
+from dockvoice_protocol.signed import place_of, read_expected, read_master, read_roster
 from inventory.api import tables, tokens
 from inventory.api.app import ENDPOINTS, create
 from inventory.api.asking import cursor

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from dockvoice_protocol.errors import DockvoiceError, Misconfigured, StorageFailed, UnreadableInput
+from dockvoice_protocol.hash_chain import PublicKey
 from edge.cli.audit import commands
-from edge.errors import DockvoiceError, Misconfigured, StorageFailed, UnreadableInput
-from edge.hash_chain import PublicKey
 from edge.keep import device_key
 from edge.keep.audit import ACKNOWLEDGED
 from edge.keep.device_key import KEY

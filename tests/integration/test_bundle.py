@@ -15,8 +15,8 @@ from zipfile import ZipFile
 
 import pytest
 
-from edge import hash_chain
-from edge.errors import StorageFailed, UnreadableInput
+from dockvoice_protocol import hash_chain
+from dockvoice_protocol.errors import StorageFailed, UnreadableInput
 from edge.keep import bundle, device_key
 from edge.keep.bundle import Bundled, export, of_trailer
 from edge.keep.journal import Journal

@@ -19,19 +19,21 @@ from pathlib import Path
 
 import pytest
 
+from dockvoice_protocol.config import Mqtt
+from dockvoice_protocol.events import MEDIA_TYPE, Topics
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.mqtt import Session
+from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceiptOutcome, ReceivingPlace
 from edge.agent.app import Agent, AgentTold
 from edge.agent.dialogue_driver import Stands
 from edge.agent.parts import Parts, form_named
-from edge.config import Mqtt, Settings
-from edge.deliver.events import MEDIA_TYPE, Topics
-from edge.deliver.mqtt import Session
-from edge.forms.catalogue import Catalogue
+from edge.config import Settings
 from edge.keep import device_key
 from edge.keep.device_key import KEY
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.ports import StoppableSource
-from edge.records import ExpectedLine, Frame, PlaceKind, ReceiptOutcome, ReceivingPlace
+from edge.records import Frame
 from edge.records.speech import Earcon, Say, Sound
 from edge.speak.wording import Phrasing
 from inventory.console.people import Role

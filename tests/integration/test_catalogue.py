@@ -18,23 +18,24 @@ from pydantic import SecretStr
 from sqlalchemy import delete
 from typer.testing import CliRunner
 
+from dockvoice_protocol.config import Mqtt
+from dockvoice_protocol.events import Topics, encode, status
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.hash_chain import PublicKey, Signer
+from dockvoice_protocol.mqtt import Delivered, Session
+from dockvoice_protocol.records.master import Cells, MasterData
+from dockvoice_protocol.signed import signed_master
 from edge.agent.delivery import Delivery
 from edge.agent.parts import Parts, form_named
 from edge.agent.site_catalogue import Renewal, SiteCatalogue, catalogue_at_start, under
-from edge.config import Deliver, Mqtt, Settings
-from edge.deliver.events import Topics, encode, status
-from edge.deliver.mqtt import Delivered, Session
-from edge.deliver.signed import signed_master
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form
-from edge.hash_chain import PublicKey, Signer
+from edge.config import Deliver, Settings
 from edge.keep import database as journal_database
 from edge.keep.database import JournalDatabase
 from edge.keep.device_key import KEY
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.signed import SignedLists
-from edge.records.master import Cells, MasterData
 from inventory.cli.main import commands
 from inventory.repository import Store
 from inventory.settings import InventorySettings

@@ -18,16 +18,17 @@ from typing import Any
 
 import pytest
 
+from dockvoice_protocol.clips import CHUNK, ClipChunk, ClipOffered, chunks_of, clip_message
+from dockvoice_protocol.config import Mqtt
+from dockvoice_protocol.events import Topics
+from dockvoice_protocol.hash_chain import Signer
+from dockvoice_protocol.mqtt import Delivered, Session, SessionEvent
+from dockvoice_protocol.signed import ClipRequest, signed_clip_request
 from edge.agent.delivery import Delivery
 from edge.agent.review_delivery import renderer
-from edge.config import Deliver, Keep, Mqtt, Settings
+from edge.config import Deliver, Keep, Settings
 from edge.deliver.clip_relay import AHEAD
-from edge.deliver.clips import CHUNK, ClipChunk, ClipOffered, chunks_of, clip_message
 from edge.deliver.device_events import recorded
-from edge.deliver.events import Topics
-from edge.deliver.mqtt import Delivered, Session, SessionEvent
-from edge.deliver.signed import ClipRequest, signed_clip_request
-from edge.hash_chain import Signer
 from edge.keep import device_key
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form
 from edge.keep.journal import Journal
 from edge.understand.local.grammar_cache import sentences
 from tests.shipped import ROOT
@@ -48,8 +48,8 @@ def test_to_list_commands_imports_none(arguments: tuple[str, ...]) -> None:
     found = loaded(*arguments)
     assert not found & HEAVY
     assert {name for name in found if name.partition(".")[0] in {"edge", "inventory"}} == {
-        *("edge", "edge.errors", "edge.terminal", "edge.terminal.plain_text"),
-        *("edge.cli", "edge.cli.main", "edge.cli.output"),
+        *("edge", "dockvoice_protocol.errors", "dockvoice_protocol.terminal", "dockvoice_protocol.terminal.plain_text"),
+        *("edge.cli", "dockvoice_protocol.command", "dockvoice_protocol.terminal.output"),
     }
 
 
@@ -90,7 +90,7 @@ def test_another_process_finds_the_sentences_that_were_sampled(
 ) -> None:
     program = (
         "import sys; from pathlib import Path; from edge.config import Settings, load\n"
-        "from edge.forms.catalogue import Catalogue; from edge.forms.loader import forms_in\n"
+        "from dockvoice_protocol.forms.catalogue import Catalogue; from dockvoice_protocol.forms.loader import forms_in\n"
         "from edge.understand.local.grammar_cache import sentences; given = load(Settings, None)\n"
         "form = forms_in(given.forms_directory)['pallet-move']\n"
         "sentences(Path(sys.argv[1]), form, Catalogue.load(given.catalogue_directory), ('maria', 'ben'))"

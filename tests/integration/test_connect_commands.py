@@ -21,7 +21,7 @@ import pytest
 from standardwebhooks import Webhook as Receiver
 from typer.testing import CliRunner, Result
 
-from edge.errors import Unfinished
+from dockvoice_protocol.errors import Unfinished
 from edge.keep import device_key
 from edge.keep.device_key import KEY
 from inventory.cli.main import commands as inventory_commands

@@ -15,8 +15,8 @@ from uuid import uuid4
 import pytest
 from pydantic import SecretStr
 
-from edge.errors import Misconfigured
-from edge.records import PlaceKind, ReceivingPlace
+from dockvoice_protocol.errors import Misconfigured
+from dockvoice_protocol.records import PlaceKind, ReceivingPlace
 from inventory.connect.ports import Away, Declined, DocumentState, Posting, TakenBack, Why
 from inventory.connect.tryton import Tryton as Connector
 from inventory.connect.tryton_books import TrytonSettings

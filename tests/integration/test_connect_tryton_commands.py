@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from edge.errors import Misconfigured, Unfinished
+from dockvoice_protocol.errors import Misconfigured, Unfinished
 from inventory.cli.main import commands as inventory_commands
 from inventory.connect.command import commands
 from inventory.forms import load_forms

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from edge.deliver.signed import read_decision
+from dockvoice_protocol.signed import read_decision
 from inventory.console import people
 from inventory.console.people import Role
 from tests.browser import barriers, browser, tab

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import text
 from starlette.testclient import TestClient
 
-from edge.errors import Misconfigured, Unavailable
+from dockvoice_protocol.errors import Misconfigured, Unavailable
 from inventory.audit import deeds
 from inventory.console import people, sessions
 from inventory.console.app import create

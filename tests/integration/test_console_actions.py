@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from playwright.sync_api import Browser, Page, Request, expect
 from starlette.routing import compile_path
 
-from edge.config import Mqtt
+from dockvoice_protocol.config import Mqtt
 from inventory.console import people
 from inventory.console.app import PAGES
 from inventory.console.call import Way

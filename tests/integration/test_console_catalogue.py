@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from edge.deliver.events import Topics, status
-from edge.errors import Unavailable
+from dockvoice_protocol.errors import Unavailable
+from dockvoice_protocol.events import Topics, status
 from inventory.audit import deeds
 from inventory.console.people import Role
 from inventory.site import catalogue_publishing

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from edge.deliver.events import MalformedMessage, Topics, status
+from dockvoice_protocol.events import MalformedMessage, Topics, status
 from inventory.console.people import Role
 from inventory.queries import fleet
 from inventory.records import Unfit

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from edge.config import Mqtt
-from edge.hash_chain import parsed
+from dockvoice_protocol.config import Mqtt
+from dockvoice_protocol.hash_chain import parsed
 from tests.api import program
 from tests.console import Console, console, send
 from tests.console_story import apply

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from edge.deliver.signed import Forged, read_decision
+from dockvoice_protocol.signed import Forged, read_decision
 from inventory.console.people import Role
 from inventory.reviews.reviews import read_review
 from tests.console import FLAC, Broker, Console, Folder, console, send

@@ -13,9 +13,9 @@ from typing import Any
 
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from edge.config import Mqtt
-from edge.deliver.events import Topics
-from edge.deliver.mqtt import Delivered, Session
+from dockvoice_protocol.config import Mqtt
+from dockvoice_protocol.events import Topics
+from dockvoice_protocol.mqtt import Delivered, Session
 from inventory.console.people import Role
 from inventory.store.statuses import StatusWord
 from tests.browser import barriers, browser, tab

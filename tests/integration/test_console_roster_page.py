@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from edge.deliver.events import Topics, status
-from edge.deliver.signed import read_roster, signed_roster
-from edge.errors import Unavailable
-from edge.records import Operator, Roster
+from dockvoice_protocol.errors import Unavailable
+from dockvoice_protocol.events import Topics, status
+from dockvoice_protocol.records import Operator, Roster
+from dockvoice_protocol.signed import read_roster, signed_roster
 from inventory.audit import deeds
 from inventory.console.people import Role
 from inventory.site import catalogue_publishing

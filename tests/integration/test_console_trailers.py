@@ -16,7 +16,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from edge.records import ExpectedLine, PlaceKind, ReceivingPlace
+from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace
 from inventory.audit import deeds
 from inventory.console.people import Role
 from inventory.dossier.dossier import made

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from edge.deliver.events import Topics, status
+from dockvoice_protocol.events import Topics, status
 from inventory.audit import deeds
 from inventory.console.people import Role
 from inventory.site import catalogue_publishing

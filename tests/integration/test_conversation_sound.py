@@ -15,7 +15,8 @@ from statistics import median
 
 import pytest
 
-from edge.config import Settings, load
+from dockvoice_protocol.config import load
+from edge.config import Settings
 from edge.understand.local.factory import vosk_weights
 from tests.playbook.aloud import Aloud, Clip
 from tests.playbook.listener import Reader

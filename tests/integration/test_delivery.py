@@ -14,19 +14,21 @@ from typing import Any
 
 import pytest
 
+from dockvoice_protocol.config import Mqtt
+from dockvoice_protocol.events import Topics, encode, presence, read_status, receipt, timestamp, untrusted
+from dockvoice_protocol.mqtt import Acknowledged, Delivered, Session, SessionEvent
+from dockvoice_protocol.records import Receipt, ReceiptOutcome
+from dockvoice_protocol.signed import ReviewDecision, signed_decision
 from edge.agent import conditions
 from edge.agent.conditions import Conditions
 from edge.agent.delivery import Delivery
-from edge.config import Deliver, Mqtt, Settings, SettleBy
+from edge.config import Deliver, Settings, SettleBy
 from edge.deliver.device_events import recorded
-from edge.deliver.events import Topics, encode, presence, read_status, receipt, timestamp, untrusted
-from edge.deliver.mqtt import Acknowledged, Delivered, Session, SessionEvent
-from edge.deliver.signed import ReviewDecision, signed_decision
 from edge.keep import device_key
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.signed import NotDone, Orders
-from edge.records import OutboxRow, Receipt, ReceiptOutcome
+from edge.records import OutboxRow
 from tests.dictated import ANOTHER, identity
 from tests.mosquitto import Mosquitto
 from tests.sayings import ACCEPT, entry, utterance

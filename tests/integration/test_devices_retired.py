@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from dockvoice_protocol.errors import Unfinished, UnreadableInput
+from dockvoice_protocol.events import Topics, status
+from dockvoice_protocol.hash_chain import Signer
 from edge.config import Deliver
-from edge.deliver.events import Topics, status
-from edge.errors import Unfinished, UnreadableInput
-from edge.hash_chain import Signer
 from inventory.cli.main import commands
 from inventory.queries import fleet
 from inventory.repository import Store

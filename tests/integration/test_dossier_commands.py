@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from sqlalchemy import update
 from typer.testing import CliRunner, Result
 
-from edge.errors import DockvoiceError
+from dockvoice_protocol.errors import DockvoiceError
 from inventory.cli.main import commands
 from inventory.dossier.dossier import made
 from inventory.dossier.dossier_desk import LOOK_S, RETRY_S, Desk, DossierWriter

@@ -11,11 +11,11 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from edge.forms.catalogue import Catalogue
-from edge.forms.loader import forms_in
-from edge.forms.spoken.saying import value
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import forms_in
+from dockvoice_protocol.forms.spoken.saying import value
+from dockvoice_protocol.languages import LANGUAGES
 from edge.hear.echo import Clocked, OwnVoice
-from edge.languages import LANGUAGES
 from edge.records import SAMPLE_RATE, Frame
 from edge.records.speech import Earcon, Prompt, Say
 from edge.speak.earcons import earcon

@@ -12,19 +12,20 @@ from pathlib import Path
 
 import pytest
 
+from dockvoice_protocol.config import Mqtt
+from dockvoice_protocol.events import Topics, encode
+from dockvoice_protocol.hash_chain import Signer
+from dockvoice_protocol.mqtt import Session
+from dockvoice_protocol.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
+from dockvoice_protocol.signed import LARGEST, signed_list
 from edge.agent.delivery import Delivery
-from edge.config import Deliver, Mqtt, Settings
-from edge.deliver.events import Topics, encode
-from edge.deliver.mqtt import Session
-from edge.deliver.signed import LARGEST, signed_list
-from edge.hash_chain import Signer
+from edge.config import Deliver, Settings
 from edge.keep import device_key
 from edge.keep import signed as kept_lists
 from edge.keep.device_key import KEY
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.signed import Taken
-from edge.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
 from inventory.repository import Store
 from tests.command import dockvoice
 from tests.dictated import ANOTHER

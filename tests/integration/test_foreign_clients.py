@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from edge.deliver.events import MEDIA_TYPE, Topics, check
+from dockvoice_protocol.events import MEDIA_TYPE, Topics, check
 from tests.command import dockvoice
 from tests.mosquitto import Mosquitto
 from tests.waiting import until

@@ -29,7 +29,7 @@ NOTICED_IN_S, HEALED_IN_S = 15.0, 25.0
 
 LISTEN = """
 import json, sys, time
-from edge.errors import Unavailable
+from dockvoice_protocol.errors import Unavailable
 from edge.hear.microphone import Microphone
 from edge.hear.microphone_health import Noticed
 

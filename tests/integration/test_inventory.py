@@ -14,9 +14,9 @@ from typing import Any, Self
 
 import pytest
 
-from edge.config import Mqtt
-from edge.deliver.events import Distrusted, Early, Topics, read_answer
-from edge.deliver.mqtt import Delivered, Session, SessionEvent
+from dockvoice_protocol.config import Mqtt
+from dockvoice_protocol.events import Distrusted, Early, Topics, read_answer
+from dockvoice_protocol.mqtt import Delivered, Session, SessionEvent
 from inventory.records import Counts
 from inventory.repository import Store
 from tests.databases import KINDS, database

@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from sqlalchemy import text
 from typer.testing import CliRunner, Result
 
-from edge import hash_chain
-from edge.errors import UnreadableInput
-from edge.hash_chain import GENESIS, PublicKey, Signer
+from dockvoice_protocol import hash_chain
+from dockvoice_protocol.errors import UnreadableInput
+from dockvoice_protocol.hash_chain import GENESIS, PublicKey, Signer
 from edge.keep import device_key
 from edge.keep.device_key import KEY
 from inventory.cli.main import commands

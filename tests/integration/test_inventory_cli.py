@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from edge.errors import Misconfigured, UnreadableInput
+from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from edge.keep import device_key
 from edge.keep.device_key import KEY
 from inventory.cli.main import commands

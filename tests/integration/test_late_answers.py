@@ -10,18 +10,19 @@ from pathlib import Path
 
 import pytest
 
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.records import FieldValue, Reading
 from edge.agent.app import Agent, AgentTold
 from edge.agent.dialogue_driver import Stands
 from edge.agent.parts import Parts
 from edge.agree.dialogue.table import State
 from edge.config import Mode, Settings
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form
 from edge.hear.recording import RecordedSource
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Attention, Interpreter, Source
-from edge.records import FieldValue, Frame, Reading, Utterance
+from edge.records import Frame, Utterance
 from edge.understand.panel import Member, Panel, PanelTerms
 from tests.fakes import SILENCE, ScriptedInterpreter, reading
 from tests.waiting import PATIENCE_S

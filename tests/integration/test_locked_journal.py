@@ -13,15 +13,15 @@ from unittest.mock import Mock
 
 import pytest
 
+from dockvoice_protocol.errors import StorageFailed
+from dockvoice_protocol.systemd_notify import Notifier
 from edge.agent.clock import Clock
 from edge.agent.watchdog import Heartbeats, Supervisor
 from edge.config import Keep, Settings
-from edge.errors import StorageFailed
 from edge.keep import database, evidence
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.storage import DiskFull
-from edge.systemd_notify import Notifier
 from tests.sayings import ACCEPT, entry, render, utterance
 from tests.waiting import until
 

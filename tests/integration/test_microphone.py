@@ -21,7 +21,7 @@ STALL_S = 3
 LISTEN = """
 import json, sys
 from edge.config import Endpoint, Vad
-from edge.errors import Unavailable
+from dockvoice_protocol.errors import Unavailable
 from edge.hear.microphone import Microphone
 from edge.agent.ear import listen
 from edge.hear.endpointing import Closed, Endpointing

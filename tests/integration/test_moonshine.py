@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from edge.errors import Misconfigured, Unavailable
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form
-from edge.records import NotUnderstood
+from dockvoice_protocol.errors import Misconfigured, Unavailable
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.records import NotUnderstood
 from edge.speak.voices import _library
 from edge.understand.local.moonshine import MoonshineInterpreter
 

@@ -18,10 +18,10 @@ import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from edge.config import Mqtt
-from edge.deliver.events import MEDIA_TYPE
-from edge.deliver.mqtt import Acknowledged, Connected, Delivered, Disconnected, Session, SessionEvent
-from edge.deliver.mqtt_client import Will
+from dockvoice_protocol.config import Mqtt
+from dockvoice_protocol.events import MEDIA_TYPE
+from dockvoice_protocol.mqtt import Acknowledged, Connected, Delivered, Disconnected, Session, SessionEvent
+from dockvoice_protocol.mqtt_client import Will
 from tests.mosquitto import Certificates, Mosquitto
 from tests.starting import Started
 from tests.waiting import until
@@ -204,7 +204,7 @@ def test_the_last_will_speaks_when_a_client_is_killed_and_only_then(broker: Mosq
     owner.next(Connected)
     leaver.stop()
     program = (
-        "import sys, time; from edge.config import Mqtt; from edge.deliver.mqtt import Session, Will\n"
+        "import sys, time; from edge.config import Mqtt; from dockvoice_protocol.mqtt import Session, Will\n"
         "s = Session(Mqtt(host='127.0.0.1', port=int(sys.argv[1])), client_id='victim',"
         " receive=lambda event: print(type(event).__name__, flush=True), will=Will('status', b'offline'))\n"
         "s.start(); time.sleep(60)"

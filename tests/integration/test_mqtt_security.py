@@ -22,10 +22,11 @@ from uuid import uuid4
 
 import pytest
 
+from dockvoice_protocol.config import Mqtt
+from dockvoice_protocol.mqtt import Session
 from edge.agent.delivery import Delivery
-from edge.config import Deliver, Mqtt, Settings, SettleBy
+from edge.config import Deliver, Settings, SettleBy
 from edge.deliver.device_events import recorded
-from edge.deliver.mqtt import Session
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from inventory.store.keys import KeyDirectory

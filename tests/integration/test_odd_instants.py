@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from edge.deliver.events import Topics, status
+from dockvoice_protocol.events import Topics, status
 from inventory.api.app import ENDPOINTS
 from inventory.console.app import PAGES
 from inventory.reviews.reviews import read_review

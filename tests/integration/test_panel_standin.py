@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 import soundfile
 
+from dockvoice_protocol.config import load
+from dockvoice_protocol.errors import Misconfigured
 from edge.agent.doctor import Finding, Severity, checks, examine
-from edge.config import Settings, load
-from edge.errors import Misconfigured
+from edge.config import Settings
 from edge.keep.journal import Journal
 from edge.understand.llm.prompt import LONGEST
 from lab.bench.fabrication import Fabricated, counted

@@ -12,13 +12,15 @@ from typing import Any
 import pytest
 import soundfile
 
-from edge.config import Settings, load
-from edge.errors import Misconfigured
-from edge.forms.catalogue import Catalogue
-from edge.forms.loader import forms_in
-from edge.forms.model import Form
-from edge.forms.spoken import command_phrases, jsgf, vocabulary
-from edge.records import Act, Closing, Command, Reading, Segment, Utterance
+from dockvoice_protocol.config import load
+from dockvoice_protocol.errors import Misconfigured
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import forms_in
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken import command_phrases, jsgf, vocabulary
+from dockvoice_protocol.records import Act, Command, Reading
+from edge.config import Settings
+from edge.records import Closing, Segment, Utterance
 from edge.understand.local.factory import recogniser
 from edge.understand.local.pocketsphinx import PocketsphinxInterpreter
 from tests import shipped

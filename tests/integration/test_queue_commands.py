@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from dockvoice_protocol.errors import AlreadyRunning, StorageFailed, UnreadableInput
+from dockvoice_protocol.records import Receipt, ReceiptOutcome
 from edge.cli.queue import commands
-from edge.errors import AlreadyRunning, StorageFailed, UnreadableInput
 from edge.keep.journal import Journal
-from edge.records import Because, Outcome, Reason, Receipt, ReceiptOutcome, Verdict
+from edge.records import Because, Outcome, Reason, Verdict
 from tests.sayings import ACCEPT, READ, entry, render, utterance
 
 DEFER = Verdict(Outcome.DEFER, (Because(Reason.NO_MODEL),), {})

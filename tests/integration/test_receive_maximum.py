@@ -9,8 +9,8 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-from edge.config import Mqtt
-from edge.deliver.mqtt import Delivered, Session, SessionEvent
+from dockvoice_protocol.config import Mqtt
+from dockvoice_protocol.mqtt import Delivered, Session, SessionEvent
 from tests.mosquitto import Mosquitto
 from tests.waiting import until
 

@@ -13,16 +13,18 @@ from pathlib import Path
 import pytest
 import soundfile
 
+from dockvoice_protocol.config import load
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import forms_in
+from dockvoice_protocol.records import FieldValue, Reading
 from edge.agent.events import Decided, DictationEvent
 from edge.agent.parts import assemble, dictation, take
 from edge.agree.decide import Rules, decide
-from edge.config import Settings, load
-from edge.forms.catalogue import Catalogue
-from edge.forms.loader import forms_in
+from edge.config import Settings
 from edge.hear.recording import RecordedSource
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Interpreter
-from edge.records import SAMPLE_RATE, Closing, FieldValue, Outcome, Reading, Segment, Utterance
+from edge.records import SAMPLE_RATE, Closing, Outcome, Segment, Utterance
 from edge.speak.voices import EspeakVoice
 from edge.understand.local.factory import recogniser
 from edge.understand.local.vosk import VoskInterpreter
@@ -173,8 +175,8 @@ import asyncio, json, sys
 from pathlib import Path
 from tests.integration.test_recognisers import heard
 from edge.config import Settings, load
-from edge.forms.catalogue import Catalogue
-from edge.forms.loader import forms_in
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import forms_in
 from edge.understand.local.factory import recogniser
 settings = load(Settings, None)
 form = forms_in(settings.forms_directory)["pallet-move"]

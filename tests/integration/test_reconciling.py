@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from dockvoice_protocol.config import Mqtt
+from dockvoice_protocol.errors import Misconfigured
 from edge.agent.delivery import Reconciled, reconcile
-from edge.config import Deliver, Mqtt, Settings, SettleBy
+from edge.config import Deliver, Settings, SettleBy
 from edge.deliver.device_events import recorded
-from edge.errors import Misconfigured
 from edge.keep.device_key import KEY
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread

@@ -11,16 +11,17 @@ from typing import Any
 
 import pytest
 
+from dockvoice_protocol.config import Mqtt
+from dockvoice_protocol.events import Topics, encode
+from dockvoice_protocol.hash_chain import Signer
+from dockvoice_protocol.mqtt import Delivered, Session
+from dockvoice_protocol.records import Operator, Roster, operators_of
+from dockvoice_protocol.signed import signed_roster
 from edge.agent.delivery import Delivery
-from edge.config import Agree, Deliver, Mqtt, Settings
-from edge.deliver.events import Topics, encode
-from edge.deliver.mqtt import Delivered, Session
-from edge.deliver.signed import signed_roster
-from edge.hash_chain import Signer
+from edge.config import Agree, Deliver, Settings
 from edge.keep.device_key import KEY
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
-from edge.records import Operator, Roster, operators_of
 from inventory.repository import Store
 from tests.command import dockvoice
 from tests.dictated import ANOTHER

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.config import Mqtt
-from edge.deliver.mqtt_client import Will
+from dockvoice_protocol.config import Mqtt
+from dockvoice_protocol.mqtt_client import Will
 from inventory.repository import Store
 from lab.simulate.link import Link
 from tests.command import dockvoice

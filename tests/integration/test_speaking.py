@@ -17,10 +17,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from dockvoice_protocol.config import load
+from dockvoice_protocol.records import FieldValue
 from edge.agent.parts import assemble
-from edge.config import Settings, load
+from edge.config import Settings
 from edge.ports import Interpreter
-from edge.records import SAMPLE_RATE, Closing, FieldValue, Segment, Utterance
+from edge.records import SAMPLE_RATE, Closing, Segment, Utterance
 from edge.records.speech import Earcon
 from edge.speak.earcons import earcon
 from tests.command import answer, dockvoice
@@ -49,7 +51,7 @@ from edge.records.speech import Earcon, Prompt, Say, Sound
 from edge.speak.wording import Phrasing
 from edge.speak.synthesis import Speaker
 from edge.config import Speak, shipped
-from edge.forms.loader import forms_in
+from dockvoice_protocol.forms.loader import forms_in
 from edge.agent.voice_output import phrases
 
 def say(**said):
@@ -80,7 +82,7 @@ asyncio.run(main())
 TRY = """
 import asyncio, sys
 import sounddevice
-from edge.errors import Unavailable
+from dockvoice_protocol.errors import Unavailable
 from edge.speak.loudspeaker import Loudspeaker
 
 async def tried(loudspeaker):

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, SecretStr
 
-from edge.config import Layered, Settings
+from dockvoice_protocol.config import Layered
+from edge.config import Settings
 from inventory.connect.kinds import KINDS
 from inventory.settings import InventorySettings
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from dockvoice_protocol.config import Mqtt
+from dockvoice_protocol.mqtt import Delivered, Session, SessionEvent
 from edge.agent.conditions import FEWEST
-from edge.config import Mqtt
-from edge.deliver.mqtt import Delivered, Session, SessionEvent
 from tests.command import DOCKVOICE
 from tests.inventory import RunningInventory
 from tests.mosquitto import Mosquitto

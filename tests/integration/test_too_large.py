@@ -6,8 +6,8 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
-from edge.config import Mqtt, MqttVersion
-from edge.deliver.mqtt import Acknowledged, Connected, Disconnected, Session, SessionEvent
+from dockvoice_protocol.config import Mqtt, MqttVersion
+from dockvoice_protocol.mqtt import Acknowledged, Connected, Disconnected, Session, SessionEvent
 from tests.mosquitto import Mosquitto
 from tests.waiting import until
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dockvoice_protocol.errors import Misconfigured
 from edge.audio.pcm import Framing
 from edge.config import Vad, VadKind
-from edge.errors import Misconfigured
 from edge.hear import vad
 from edge.hear.recording import RecordedSource
 from edge.hear.vad import HOLD_SAMPLES, LEAD_IN_WINDOWS, Gated, Silero, Webrtc, scorer

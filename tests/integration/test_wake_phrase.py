@@ -7,9 +7,9 @@ import asyncio
 import numpy as np
 import pytest
 
+from dockvoice_protocol.errors import Misconfigured
 from edge.agent.parts import wake
 from edge.config import Hear, ListeningMode, Settings
-from edge.errors import Misconfigured
 from edge.records import SAMPLE_RATE, Closing, Segment
 from edge.speak.voices import EspeakVoice
 from edge.understand.local.weights import located, named

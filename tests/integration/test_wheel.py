@@ -17,8 +17,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from edge.cli.main import COMMANDS
-from edge.languages import LANGUAGES
+from dockvoice_protocol.command import COMMANDS
+from dockvoice_protocol.languages import LANGUAGES
 from hatch_build import PARTS
 
 AGENT, INVENTORY, LAB = "dockvoice", "dockvoice_inventory", "dockvoice_lab"

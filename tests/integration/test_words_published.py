@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from dockvoice_protocol.config import Mqtt
 from edge.agent.parts import assemble
-from edge.config import Mqtt
 from edge.keep import device_key
 from tests.console import console, send
 from tests.integration.test_business_replies import Shift, shift

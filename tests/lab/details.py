@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from edge.records import FieldValue, Outcome
+from dockvoice_protocol.records import FieldValue
+from edge.records import Outcome
 from lab.report.lines import Conversation, Floored, HeardUtterance, Line, ReadField
 from lab.scoring import Mark
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from dockvoice_protocol.errors import Misconfigured
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form
 from edge.config import Settings
-from edge.errors import Misconfigured
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form
 from lab.floor import Floor, parsed
 from lab.report import breakdown, figures
 from lab.report.lines import Floored, Line

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.forms.spoken.confusable import Rival
+from dockvoice_protocol.forms.spoken.confusable import Rival
 from edge.understand.local.confidence import Curve
 from lab.bench.calibration import loss
 from lab.retuning import PULL, SHARE_ITSELF, Read, fit

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.errors import UnreadableInput
+from dockvoice_protocol.errors import UnreadableInput
 from lab.report.comparing import compare
 from lab.scoring import Mark
 from tests.lab.details import heard, line

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from edge.errors import Misconfigured, Unavailable
-from edge.records import FieldValue
+from dockvoice_protocol.errors import Misconfigured, Unavailable
+from dockvoice_protocol.records import FieldValue
 from lab.demo.command import Count, count
 from lab.demo.office import Office
 from lab.demo.servers import Broker, BrokerKind, Inventory, free_port

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from edge.cli.options import settings
 from edge.cli.reports import moment
 from edge.config import Mode
-from edge.errors import Misconfigured, UnreadableInput
 from lab.evaluate_command import seats
 from tests.rows import each_of
 

@@ -5,11 +5,11 @@ from random import Random
 
 import pytest
 
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken import read_transcript
+from dockvoice_protocol.records import FieldValue
 from edge.agree.dialogue.questions import About, Question
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form
-from edge.forms.spoken import read_transcript
-from edge.records import FieldValue
 from lab.operator_speech import Why, Words
 
 TRUTH: dict[str, FieldValue] = {"pallet_id": "0126", "quantity": 15, "dock": "E"}

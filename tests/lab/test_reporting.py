@@ -9,20 +9,11 @@ from typing import Any
 
 import pytest
 
+from dockvoice_protocol.errors import UnreadableInput
+from dockvoice_protocol.records import FieldReading, Reading
 from edge.agent.events import Decided
 from edge.config import Settings
-from edge.errors import UnreadableInput
-from edge.records import (
-    Because,
-    Closing,
-    FieldReading,
-    Outcome,
-    Reading,
-    Reason,
-    Segment,
-    Utterance,
-    Verdict,
-)
+from edge.records import Because, Closing, Outcome, Reason, Segment, Utterance, Verdict
 from edge.understand.local.incremental import Speculation
 from lab.report import figures, made_with, measures
 from lab.report.comparing import markdown

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from dockvoice_protocol.config import load
+from dockvoice_protocol.errors import Misconfigured, UnreadableInput
+from dockvoice_protocol.forms.spoken.confusable import Rival
+from dockvoice_protocol.records import Act, FieldValue
 from edge.agent.typed_input import KEYBOARD
 from edge.agree.decide import Rules
-from edge.config import Settings, load
-from edge.errors import Misconfigured, UnreadableInput
-from edge.forms.spoken.confusable import Rival
+from edge.config import Settings
 from edge.keep.journal import Journal
-from edge.records import Act, FieldValue
 from edge.understand.local.confidence import VOSK, Curve, curves_for
 from lab.on_record import became, said_on_record
 from lab.retune_command import retune, retuned

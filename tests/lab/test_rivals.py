@@ -9,8 +9,8 @@ from random import Random
 
 import pytest
 
+from dockvoice_protocol.records import FieldValue
 from edge.agree.dialogue.session import Manner
-from edge.records import FieldValue
 from lab.scribe import keyed
 from lab.scribe.arrivals import EXCEPTIONS, MISTAKES, Arrival, Case, arrival
 from lab.scribe.clock import LATENCY_S, REACTION_S, ROUTINE_S, Clock, Reply, Said, Turn

@@ -5,10 +5,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from dockvoice_protocol.forms.spoken.confusable import Rival
+from dockvoice_protocol.records import FieldReading, FieldValue, Reading
 from edge.agent.events import Decided
 from edge.agree.decide import Rules, decide
-from edge.forms.spoken.confusable import Rival
-from edge.records import Acoustics, Closing, FieldReading, FieldValue, Outcome, Reading, Segment, Utterance
+from edge.records import Acoustics, Closing, Outcome, Segment, Utterance
 from edge.understand.local.confidence import VOSK, Curve
 from lab.bench.rotation import GROUPS, rotated, table, verdict
 from lab.retuning import KeptClip, curves, judged, reads

@@ -8,19 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from dockvoice_protocol.errors import UnreadableInput
+from dockvoice_protocol.records import FieldReading, FieldValue, Reading
 from edge.agent.events import Decided
-from edge.errors import UnreadableInput
-from edge.records import (
-    Closing,
-    FieldReading,
-    FieldValue,
-    OutboxRow,
-    Outcome,
-    Reading,
-    Segment,
-    Utterance,
-    Verdict,
-)
+from edge.records import Closing, OutboxRow, Outcome, Segment, Utterance, Verdict
 from lab.scoring import Clip, Mark, Result, mark, read_manifest, tallies
 from tests.rows import each_of
 

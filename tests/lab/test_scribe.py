@@ -10,8 +10,8 @@ from random import Random
 
 import pytest
 
+from dockvoice_protocol.records import FieldValue
 from edge.config import Settings
-from edge.records import FieldValue
 from lab.scoring import read_manifest
 from lab.scribe.__main__ import shipped, told, unloaded
 from lab.scribe.device import Ledger

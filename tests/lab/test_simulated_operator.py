@@ -10,30 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import load_form
+from dockvoice_protocol.records import Act, FieldReading, FieldValue, NotUnderstood, Reading
 from edge.agent.events import Decided
 from edge.agent.parts import Parts
 from edge.agree.dialogue.drafting import MOST_TRIES
 from edge.config import Settings
-from edge.forms.catalogue import Catalogue
-from edge.forms.loader import load_form
 from edge.hear.recording import RecordedSource
 from edge.keep.journal_thread import JournalThread
-from edge.records import (
-    SAMPLE_BYTES,
-    Act,
-    Because,
-    Closing,
-    Confirmation,
-    FieldReading,
-    FieldValue,
-    NotUnderstood,
-    Outcome,
-    Reading,
-    Reason,
-    Segment,
-    Utterance,
-    Verdict,
-)
+from edge.records import SAMPLE_BYTES, Because, Closing, Confirmation, Outcome, Reason, Segment, Utterance, Verdict
 from lab.report.lines import Conversation
 from lab.scoring import Clip, Mark, Result
 from lab.simulated_operator import MOST_TURNS, REACTION_S, Habits, SimulatedOperator

@@ -21,8 +21,9 @@ from openai.types import Model
 from openai.types.audio import Transcription, TranscriptionVerbose
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from edge.config import Settings, load
-from edge.forms.loader import forms_in
+from dockvoice_protocol.config import load
+from dockvoice_protocol.forms.loader import forms_in
+from edge.config import Settings
 from edge.understand.llm.tool import not_understood_tool, tool_definition
 from lab.standin.behaviour import Lie
 from tests.standin import FORBIDDEN, KEY, RunningStandin

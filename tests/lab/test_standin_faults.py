@@ -12,7 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from edge.config import Settings, load
+from dockvoice_protocol.config import load
+from edge.config import Settings
 from tests.command import dockvoice
 from tests.rows import each_of
 from tests.standin import KEY, RunningStandin
@@ -137,7 +138,7 @@ def test_its_command_says_what_is_wrong(option: list[str], told: str) -> None:
 
 @each_of("package", ["uvicorn", "moonshine_voice"])
 def test_its_command_names_the_extra_that_is_missing(package: str) -> None:
-    without = f"import sys; sys.modules[{package!r}] = None; from edge.cli.main import main; main()"
+    without = f"import sys; sys.modules[{package!r}] = None; from dockvoice_protocol.command import main; main()"
     command = [sys.executable, "-c", without, "standin", "--port", "0"]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 78

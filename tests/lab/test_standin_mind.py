@@ -4,9 +4,10 @@ from functools import cache
 from random import Random
 from typing import Any
 
-from edge.config import Settings, load
-from edge.forms.catalogue import Catalogue
-from edge.forms.loader import forms_in
+from dockvoice_protocol.config import load
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import forms_in
+from edge.config import Settings
 from edge.understand.llm.tool import not_understood_tool, tool_definition
 from lab.standin.behaviour import Lie
 from lab.standin.fabrications import lied

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from dockvoice_protocol.errors import Misconfigured
 from edge.agent.typed_input import typed_utterance
-from edge.errors import Misconfigured
 from edge.keep.journal import Journal
 from lab.talk import commands
 

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 import soundfile
 
+from dockvoice_protocol.errors import StorageFailed, UnreadableInput
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken import read
+from dockvoice_protocol.records import Word
 from edge.config import Endpoint, Vad
-from edge.errors import StorageFailed, UnreadableInput
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form
-from edge.forms.spoken import read
 from edge.hear.recording import RecordedSource
 from edge.ports import StoppableSource
-from edge.records import Frame, Word
+from edge.records import Frame
 from lab.scoring import read_manifest
 from lab.truth import AFTER_S, Prompt, Take, TruthSet, noise, prompts, take
 from tests.command import dockvoice

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from dockvoice_protocol.records import Word
 from edge.agree.decide import Rules
 from edge.config import Settings
-from edge.records import SAMPLE_RATE, Word
+from edge.records import SAMPLE_RATE
 from lab.bench.pipelines import FixedPause, Pipeline, TakenTurn, Transcribed, installed
 from lab.bench.turns import CLIPS, OURS, Ended, chosen, ended, sounding, table, verdict
 from lab.scoring import Clip, Mark

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from edge.config import Settings, load
-from edge.records import FieldValue
+from dockvoice_protocol.config import load
+from dockvoice_protocol.records import FieldValue
+from edge.config import Settings
 from lab.bench.library import amiss, clips, heard, sentences
 from lab.report.measures import marks
 from lab.scoring import Mark

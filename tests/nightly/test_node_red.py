@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from edge.deliver.events import Topics
+from dockvoice_protocol.events import Topics
 from tests.dictated import recorded, signed
 from tests.inventory import RunningInventory
 from tests.mosquitto import Mosquitto

@@ -14,9 +14,11 @@ from random import Random
 import numpy as np
 import pytest
 
+from dockvoice_protocol.config import load
+from dockvoice_protocol.records import FieldValue
 from edge.audio.pcm import floats
-from edge.config import Settings, load
-from edge.records import SAMPLE_RATE, FieldValue
+from edge.config import Settings
+from edge.records import SAMPLE_RATE
 from edge.speak.voices import EspeakVoice
 from edge.understand.local.weights import located, named
 from lab.evaluate import Sounding, evaluate

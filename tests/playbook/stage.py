@@ -7,6 +7,24 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from dockvoice_protocol.events import check_event
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken.language import language_named
+from dockvoice_protocol.records import (
+    Act,
+    ExpectedLine,
+    ExpectedList,
+    NotUnderstood,
+    Operator,
+    PlaceKind,
+    Reading,
+    Receipt,
+    ReceiptOutcome,
+    ReceivingPlace,
+    Transcript,
+    Word,
+    operators_of,
+)
 from edge.agent.dialogue_steps import Stepped
 from edge.agent.review import DeviceIdentity, Person, accept, stated
 from edge.agree.decide import Rules
@@ -15,31 +33,9 @@ from edge.agree.dialogue.session import Manner
 from edge.agree.dialogue.table import AGREEING, State
 from edge.agree.expectations import Expectations
 from edge.deliver.device_events import recorded
-from edge.deliver.events import check_event
-from edge.forms.model import Form
-from edge.forms.spoken.language import language_named
 from edge.keep.journal import Journal
 from edge.keep.queries import KeptUtterance
-from edge.records import (
-    Acoustics,
-    Act,
-    Closing,
-    ExpectedLine,
-    ExpectedList,
-    NotUnderstood,
-    Operator,
-    Outcome,
-    PlaceKind,
-    Reading,
-    Receipt,
-    ReceiptOutcome,
-    ReceivingPlace,
-    Shift,
-    Transcript,
-    Word,
-    Work,
-    operators_of,
-)
+from edge.records import Acoustics, Closing, Outcome, Shift, Work
 from edge.records.speech import Adjust, Hush, Say, Sound
 from edge.speak.wording import Phrasing
 from edge.understand.proposal import proposal

@@ -14,10 +14,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from edge.config import Mqtt
-from edge.deliver.events import Topics, encode, receipt
-from edge.deliver.mqtt import Delivered, Session, SessionEvent
-from edge.records import ReceiptOutcome
+from dockvoice_protocol.config import Mqtt
+from dockvoice_protocol.events import Topics, encode, receipt
+from dockvoice_protocol.mqtt import Delivered, Session, SessionEvent
+from dockvoice_protocol.records import ReceiptOutcome
 from tests.earpiece import Earpiece, earpiece
 from tests.inventory import RunningInventory
 from tests.mosquitto import Mosquitto

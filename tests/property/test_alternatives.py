@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from edge.forms.spoken.grammar.meaning import Meaning
-from edge.forms.spoken.language import Language, language_named
-from edge.forms.spoken.numerals import Numerals
-from edge.forms.spoken.reader import understood
-from edge.forms.spoken.transcript import transcribed
-from edge.languages import LANGUAGES
-from edge.records import Word
+from dockvoice_protocol.forms.spoken.grammar.meaning import Meaning
+from dockvoice_protocol.forms.spoken.language import Language, language_named
+from dockvoice_protocol.forms.spoken.numerals import Numerals
+from dockvoice_protocol.forms.spoken.reader import understood
+from dockvoice_protocol.forms.spoken.transcript import transcribed
+from dockvoice_protocol.languages import LANGUAGES
+from dockvoice_protocol.records import Word
 from tests.scribe import rules, sayings
 from tests.sentences import TONGUES, sentence
 from tests.tiers import SEED, sized

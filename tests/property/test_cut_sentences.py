@@ -12,14 +12,15 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import load_form
+from dockvoice_protocol.forms.spoken.in_words import cardinal, spelt
+from dockvoice_protocol.forms.spoken.language import ENGLISH
+from dockvoice_protocol.records import FieldValue, Word
 from edge.agree.decide import Rules, decide
 from edge.agree.dialogue.events import Committed, Deadline, Happening, Started, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
-from edge.forms.catalogue import Catalogue
-from edge.forms.loader import load_form
-from edge.forms.spoken.in_words import cardinal, spelt
-from edge.forms.spoken.language import ENGLISH
-from edge.records import Closing, Commit, FieldValue, LastEntry, Word
+from edge.records import Closing, Commit, LastEntry
 from edge.understand.proposal import proposal
 from tests.tiers import examples
 

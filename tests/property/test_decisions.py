@@ -9,11 +9,12 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as some
 
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import load_form
+from dockvoice_protocol.records import FieldReading, Reading
 from edge.agree.decide import Circumstances, Rules, decide
 from edge.agree.policy import POLICIES, Policy, demanded
-from edge.forms.catalogue import Catalogue
-from edge.forms.loader import load_form
-from edge.records import Acoustics, Closing, FieldReading, Outcome, Reading
+from edge.records import Acoustics, Closing, Outcome
 
 ROOT = Path(__file__).parent.parent.parent
 FORM = load_form(ROOT / "schemas" / "forms" / "pallet-move.schema.json")

@@ -12,6 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import load_form
+from dockvoice_protocol.forms.scanned import read_scan
+from dockvoice_protocol.records import Act, Operator, Receipt, ReceiptOutcome, Word
 from edge.agree.decide import Rules, decide
 from edge.agree.dialogue.events import (
     Committed,
@@ -33,10 +37,7 @@ from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import Order, StartTimer, StopTimer
 from edge.agree.dialogue.session import Manner
 from edge.agree.dialogue.table import AGREEING, QUESTIONS, Event, State, leads
-from edge.forms.catalogue import Catalogue
-from edge.forms.loader import load_form
-from edge.forms.scanned import read_scan
-from edge.records import Act, Closing, Commit, Drop, LastEntry, Note, Operator, Park, Receipt, ReceiptOutcome, Word
+from edge.records import Closing, Commit, Drop, LastEntry, Note, Park
 from edge.understand.proposal import proposal
 
 REPOSITORY = Path(__file__).parent.parent.parent

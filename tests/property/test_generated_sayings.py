@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from dockvoice_protocol.languages import LANGUAGES
 from edge.agent.typed_input import typed
 from edge.agree.decide import decide
-from edge.languages import LANGUAGES
 from edge.records import Closing, Outcome
 from tests.scribe import rules
 from tests.sentences import TONGUES, Sentence, sentence

@@ -13,10 +13,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, MultipleResults, RuleBasedStateMachine, invariant, multiple, rule
 
+from dockvoice_protocol.records import Receipt, ReceiptOutcome
 from edge.keep import audit
 from edge.keep.evidence import Evidence
 from edge.keep.journal import Journal
-from edge.records import OutboxRow, Outcome, Receipt, ReceiptOutcome, Utterance, Verdict
+from edge.records import OutboxRow, Outcome, Utterance, Verdict
 from tests.sayings import ACCEPT, ASK, IGNORE, MUMBLED, REPEAT, entry, render, utterance
 from tests.tiers import examples
 

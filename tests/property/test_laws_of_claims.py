@@ -13,6 +13,9 @@ from itertools import product
 
 import pytest
 
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import load_form
+from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading
 from edge.agree.decide import Rules, decide
 from edge.agree.dialogue.claims import GIVES_UP
 from edge.agree.dialogue.events import Committed, Deadline, Happening, UtteranceHeard
@@ -20,9 +23,7 @@ from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import LawAlarm, Order
 from edge.agree.dialogue.table import AGREEING, State
 from edge.agree.readings import values_in
-from edge.forms.catalogue import Catalogue
-from edge.forms.loader import load_form
-from edge.records import Act, Closing, Commit, Draft, Drop, FieldReading, FieldValue, LastEntry, Note, Park, Reading
+from edge.records import Closing, Commit, Draft, Drop, LastEntry, Note, Park
 from edge.records.speech import Earcon, Say, Sound
 from tests.conversing import heard
 from tests.rows import each_of, every

@@ -3,8 +3,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.forms.spoken.numerals import LARGEST, Numerals
-from edge.languages import LANGUAGES
+from dockvoice_protocol.forms.spoken.numerals import LARGEST, Numerals
+from dockvoice_protocol.languages import LANGUAGES
 from tests.numbers_said import numerals
 
 FIGURES = ["0", "7", "42", "007", "742", "1.5", "2k", "7:42", "100000", "9" * 40, ".", "-", "k", "²", "٣"]

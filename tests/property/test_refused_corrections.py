@@ -10,13 +10,14 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import load_form
+from dockvoice_protocol.records import Act, Receipt, ReceiptOutcome, Word
 from edge.agree.decide import Rules, decide
 from edge.agree.dialogue.events import Committed, Deadline, Happening, InventoryAnswered, Started, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.table import State
-from edge.forms.catalogue import Catalogue
-from edge.forms.loader import load_form
-from edge.records import Act, Closing, Commit, Draft, LastEntry, Receipt, ReceiptOutcome, Word
+from edge.records import Closing, Commit, Draft, LastEntry
 from edge.understand.proposal import proposal
 
 REPOSITORY = Path(__file__).parent.parent.parent

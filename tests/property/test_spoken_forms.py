@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.forms.catalogue import Catalogue
-from edge.forms.loader import forms_in
-from edge.forms.model import Form
-from edge.forms.spoken import read, read_transcript
-from edge.forms.spoken.in_words import cardinal as said_count
-from edge.forms.spoken.in_words import spelt
-from edge.forms.spoken.numerals import LARGEST
-from edge.forms.spoken.sentences import Sentence, sentences
-from edge.languages import LANGUAGES
-from edge.records import FieldReading, FieldValue, Word
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import forms_in
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken import read, read_transcript
+from dockvoice_protocol.forms.spoken.in_words import cardinal as said_count
+from dockvoice_protocol.forms.spoken.in_words import spelt
+from dockvoice_protocol.forms.spoken.numerals import LARGEST
+from dockvoice_protocol.forms.spoken.sentences import Sentence, sentences
+from dockvoice_protocol.languages import LANGUAGES
+from dockvoice_protocol.records import FieldReading, FieldValue, Word
 from tests.languages import said_in
 from tests.speakers import SPEAKERS
 from tests.speakers import digits as said_digits

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.deliver.events import SCHEMAS, MalformedMessage, check
-from edge.records.strict_json import SchemaValidator
-from edge.records.sure_schema import surely
+from dockvoice_protocol.events import SCHEMAS, MalformedMessage, check
+from dockvoice_protocol.strict_json import SchemaValidator
+from dockvoice_protocol.sure_schema import surely
 
 FILES = Path(__file__).parents[2] / "schemas"
 EVENTS = ("entry-recorded", "entry-amended", "entry-cancelled", "entry-withheld")

@@ -10,10 +10,11 @@ from functools import cache
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.config import Settings, load
-from edge.forms.catalogue import Catalogue
-from edge.forms.spoken import vocabulary
-from edge.records import FieldReading, Reading
+from dockvoice_protocol.config import load
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.spoken import vocabulary
+from dockvoice_protocol.records import FieldReading, Reading
+from edge.config import Settings
 from edge.understand.stt.hallucinations import hallucination
 from edge.understand.stt.transcript_reader import bare, borne_out, relabelled
 from tests.shipped import form

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from edge.deliver.mqtt import Acknowledged, Connected, Delivered, Disconnected, SessionEvent
+from dockvoice_protocol.mqtt import Acknowledged, Connected, Delivered, Disconnected, SessionEvent
 from tests.simulation.events import LARGEST
 from tests.simulation.virtual import Fuse, VirtualLoop
 from tests.simulation.weather import CODES, LATENCY_S, Weather
@@ -35,7 +35,7 @@ class Kept:
 
 
 class Client:
-    """An MQTT session as `edge.deliver.mqtt` offers it, without a network."""
+    """An MQTT session as `dockvoice_protocol.mqtt` offers it, without a network."""
 
     def __init__(
         self,

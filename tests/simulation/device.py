@@ -8,9 +8,9 @@ from collections.abc import Callable
 from functools import cache
 from typing import TypeVar, cast
 
+from dockvoice_protocol.mqtt import Session
 from edge.agent.delivery import Delivery
 from edge.config import Deliver, Settings
-from edge.deliver.mqtt import Session
 from edge.deliver.relay import Relay
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread

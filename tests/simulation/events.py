@@ -7,7 +7,7 @@ from enum import Enum, auto
 from functools import cache
 from typing import Any
 
-from edge.records import FieldValue
+from dockvoice_protocol.records import FieldValue
 from tests.dictated import payload, recorded
 from tests.faults.oracle.ledger import fields as said
 

@@ -12,12 +12,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol, TypeVar
 
+from dockvoice_protocol.hash_chain import PublicKey
+from dockvoice_protocol.records import Receipt, ReceiptOutcome
 from edge.deliver.device_events import recorded
-from edge.hash_chain import PublicKey
 from edge.keep import device_key
 from edge.keep.journal import Journal
 from edge.keep.storage import DiskFull
-from edge.records import Minted, OutboxRow, Receipt, ReceiptOutcome, Utterance
+from edge.records import Minted, OutboxRow, Utterance
 from tests.sayings import ACCEPT, entry, utterance
 from tests.simulation.events import AT, Saying, body, event
 from tests.simulation.virtual import Fuse

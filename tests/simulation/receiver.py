@@ -8,10 +8,10 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 
-from edge.config import shipped
-from edge.deliver.events import Topics
-from edge.deliver.mqtt import Delivered
-from edge.errors import Unavailable
+from dockvoice_protocol.config import shipped
+from dockvoice_protocol.errors import Unavailable
+from dockvoice_protocol.events import Topics
+from dockvoice_protocol.mqtt import Delivered
 from inventory.forms import Forms, load_forms
 from inventory.ingest.consumer import Consumer, Inbox, Wake
 from inventory.ingest.judge import Judged, judge

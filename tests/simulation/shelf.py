@@ -15,8 +15,8 @@ from typing import Any, Protocol
 from sqlalchemy import Engine, create_engine, event, insert
 from sqlalchemy.pool import StaticPool
 
-from edge.deliver.events import WITHHELD
-from edge.records import FieldValue
+from dockvoice_protocol.events import WITHHELD
+from dockvoice_protocol.records import FieldValue
 from inventory.records import Applied, Applying, Duplicate, Early, Event, Refused, Unfit
 from inventory.repository import Store
 from inventory.store.tables import VERSION, metadata, versions

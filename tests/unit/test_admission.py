@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from dockvoice_protocol.errors import DockvoiceError, Misconfigured, UnreadableInput
+from dockvoice_protocol.hash_chain import GENESIS, sealed, vouched
 from edge.deliver.device_events import withheld
-from edge.errors import DockvoiceError, Misconfigured, UnreadableInput
-from edge.hash_chain import GENESIS, sealed, vouched
 from inventory.cli.main import commands
 from inventory.ingest.admission import distrusted
 from inventory.records import Unfit

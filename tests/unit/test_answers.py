@@ -11,8 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
+from dockvoice_protocol.records import Reading
 from edge.config import ClientSettings, InterpreterSettings
-from edge.records import SAMPLE_RATE, Reading
+from edge.records import SAMPLE_RATE
 from edge.understand.llm.interpreter import ModelReader
 from edge.understand.remote.client import Client
 from edge.understand.remote.failures import Garbled

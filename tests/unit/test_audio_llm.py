@@ -10,9 +10,11 @@ import httpx
 import numpy as np
 import pytest
 
-from edge.config import ClientSettings, InterpreterSettings, Settings, Understand, load
-from edge.errors import Misconfigured
-from edge.records import SAMPLE_RATE, Act, Closing, NotUnderstood, Reading, Segment, Utterance
+from dockvoice_protocol.config import load
+from dockvoice_protocol.errors import Misconfigured
+from dockvoice_protocol.records import Act, NotUnderstood, Reading
+from edge.config import ClientSettings, InterpreterSettings, Settings, Understand
+from edge.records import SAMPLE_RATE, Closing, Segment, Utterance
 from edge.understand.factory import Surroundings, interpreter
 from edge.understand.llm.interpreter import AudioLlm, ModelReader
 from edge.understand.llm.prompt import Context

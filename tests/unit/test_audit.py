@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from edge import hash_chain
+from dockvoice_protocol import hash_chain
+from dockvoice_protocol.errors import StorageFailed
+from dockvoice_protocol.hash_chain import Broken, Span, Wrong
+from dockvoice_protocol.records import ShiftChange, Shifted
 from edge.deliver.device_events import recorded, review, withheld
-from edge.errors import StorageFailed
-from edge.hash_chain import Broken, Span, Wrong
 from edge.keep import audit, device_key, entry_log
 from edge.keep.clips import ClipAsked
 from edge.keep.codec import to_json
@@ -24,7 +25,7 @@ from edge.keep.journal import Journal
 from edge.keep.removals import erasure, removal, review_removal
 from edge.keep.review_log import sign_off
 from edge.keep.signed import NotDone
-from edge.records import Recording, ShiftChange, Shifted
+from edge.records import Recording
 from tests.audit_page import audit_page
 from tests.dictated import ANOTHER
 from tests.sayings import ACCEPT, ASK, READ, entry, utterance

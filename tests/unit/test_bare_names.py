@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dockvoice_protocol.forms.spoken.language import language_named
 from edge.agent.typed_input import typed
 from edge.agree.bare_names import with_bare_name
 from edge.agree.decide import Rules
-from edge.forms.spoken.language import language_named
 from tests.rows import each_of
 from tests.shipped import catalogue, form
 

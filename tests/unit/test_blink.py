@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from edge.errors import Unavailable
+from dockvoice_protocol.errors import Unavailable
 from edge.hear import microphone
 from edge.hear.microphone import BLINK
 from edge.hear.microphone_health import FaultKind, MicrophoneEvent, Noticed

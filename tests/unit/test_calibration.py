@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.forms.spoken.confusable import Rival
+from dockvoice_protocol.forms.spoken.confusable import Rival
 from edge.understand.local.confidence import VOSK, Curve
 from tests.rows import each_of
 

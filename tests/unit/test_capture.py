@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dockvoice_protocol.errors import AlreadyRunning, Unavailable
 from edge.audio.sound_server import Gone, Routing
-from edge.errors import AlreadyRunning, Unavailable
 from edge.hear import capture, microphone
 from edge.hear.capture import HAND_OFF_PIECES, HandOff, LossWatch, Piece, Stream, microphones
 from edge.hear.microphone import Microphone

@@ -7,27 +7,24 @@ from datetime import UTC, datetime
 
 import pytest
 
-from edge.config import InterpreterKind, InterpreterSettings, Parser
-from edge.errors import Unavailable
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form
-from edge.ports import Transcriber
-from edge.records import (
-    SAMPLE_RATE,
+from dockvoice_protocol.errors import Unavailable
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.records import (
     Act,
-    Closing,
     Command,
     FieldReading,
     FieldValue,
     Hallucination,
     NotUnderstood,
     Reading,
-    Segment,
     Transcript,
     Usage,
-    Utterance,
     Word,
 )
+from edge.config import InterpreterKind, InterpreterSettings, Parser
+from edge.ports import Transcriber
+from edge.records import SAMPLE_RATE, Closing, Segment, Utterance
 from edge.understand.stt.cascade import Cascade
 
 WHOLE = "Pallet 742, 12 units, dock B."

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.errors import Misconfigured
-from edge.forms.catalogue import Catalogue
+from dockvoice_protocol.errors import Misconfigured
+from dockvoice_protocol.forms.catalogue import Catalogue
 from edge.records import Factor
 
 

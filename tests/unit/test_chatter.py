@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form
-from edge.records import Word
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.records import Word
 from edge.understand.chatter import is_chatter
 from tests.rows import each_of
 

@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from edge.forms.model import Gs1, is_container
+from dockvoice_protocol.forms.model import Gs1, is_container
 from tests.rows import each_of
 from tests.shipped import form as shipped
 

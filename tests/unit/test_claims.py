@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, Word
 from edge.agree.decide import Rules
 from edge.agree.dialogue import machine
 from edge.agree.dialogue.claims import (
@@ -27,22 +28,7 @@ from edge.agree.dialogue.orders import Law, LawAlarm, Order
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State, Step
 from edge.agree.readings import differing
-from edge.records import (
-    Act,
-    Because,
-    Commit,
-    Draft,
-    Drop,
-    FieldReading,
-    FieldValue,
-    Note,
-    Outcome,
-    Park,
-    Reading,
-    Reason,
-    Verdict,
-    Word,
-)
+from edge.records import Because, Commit, Draft, Drop, Note, Outcome, Park, Reason, Verdict
 from edge.records.speech import Earcon, Prompt, Say, Sound
 from tests.conversing import heard
 from tests.rows import each_of

@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
+from dockvoice_protocol.errors import Misconfigured
 from edge.config import ClientSettings
-from edge.errors import Misconfigured
 from edge.understand.remote.client import HOLD_S, Client, ServiceAnswer
 from edge.understand.remote.failures import Barred, Failure, OurFault
 from tests.rows import each_of

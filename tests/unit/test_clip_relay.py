@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from dockvoice_protocol.clips import Answer, ClipReceipt
 from edge.deliver.clip_relay import AHEAD, ClipRelay, Offer, SendChunk
-from edge.deliver.clips import Answer, ClipReceipt
 
 PATIENCE_S = 10.0
 

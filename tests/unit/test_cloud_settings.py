@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from edge.config import ClientSettings, KeyHeader, Settings, load
-from edge.errors import Misconfigured
+from dockvoice_protocol.config import load
+from dockvoice_protocol.errors import Misconfigured
+from edge.config import ClientSettings, KeyHeader, Settings
 from tests.rows import each_of
 
 KEY = "sk-the-key-of-the-tests"

@@ -5,8 +5,19 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+from dockvoice_protocol.records import (
+    Act,
+    Command,
+    FieldReading,
+    FieldValue,
+    NotUnderstood,
+    Reading,
+    ScanFault,
+    Usage,
+    Word,
+)
 from edge.keep.codec import draft_json, draft_of, fields_of, reading_json, reading_of, to_json
-from edge.records import Act, Command, Draft, FieldReading, FieldValue, NotUnderstood, Reading, ScanFault, Usage, Word
+from edge.records import Draft
 
 READING = """{"interpreter":"panel","form":"pallet-move","act":"amend","command":null,
     "words":[{"text":"pallet","start":0.1,"end":1e-07,"confidence":1.0}],

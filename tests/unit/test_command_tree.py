@@ -12,8 +12,8 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command_name
 
-from edge.cli.main import COMMANDS, command_of, commands
-from edge.errors import Misconfigured
+from dockvoice_protocol.command import COMMANDS, command_of, commands
+from dockvoice_protocol.errors import Misconfigured
 from tests.rows import each_of
 
 PROJECT = Path(__file__).parents[2]

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from edge import hash_chain
-from edge.errors import StorageFailed
-from edge.hash_chain import Broken, Wrong
+from dockvoice_protocol import hash_chain
+from dockvoice_protocol.errors import StorageFailed
+from dockvoice_protocol.hash_chain import Broken, Wrong
+from dockvoice_protocol.records import Receipt, ReceiptOutcome
 from edge.keep import audit, evidence
 from edge.keep.journal import Journal
 from edge.keep.outbox import OutboxState
-from edge.records import Entry, Minted, OutboxRow, Receipt, ReceiptOutcome, Utterance
+from edge.records import Entry, Minted, OutboxRow, Utterance
 from tests.sayings import ACCEPT, ASK, FIELDS, IGNORE, MUMBLED, NOON, READ, REPEAT, committed, entry, render, utterance
 from tests.small_disk import full
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
-from edge.records import FieldReading, FieldValue, Word
+from dockvoice_protocol.records import FieldReading, FieldValue, Word
 from edge.understand.local.confidence import REACH, TEMPERATURE, Alternative, most_likely
 from edge.understand.proposal import UNKNOWN
 from tests.rows import each_of

@@ -12,8 +12,9 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from edge.config import Settings, load, shipped
-from edge.errors import Misconfigured, UnreadableInput
+from dockvoice_protocol.config import load, shipped
+from dockvoice_protocol.errors import Misconfigured, UnreadableInput
+from edge.config import Settings
 from tests.rows import every
 
 Written = Callable[[str | bytes], Path]

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from edge.forms.spoken.confusable import Rival, rivalry, sound_alike, swallowed
-from edge.records import FieldValue
+from dockvoice_protocol.forms.spoken.confusable import Rival, rivalry, sound_alike, swallowed
+from dockvoice_protocol.records import FieldValue
 from tests.rows import each_of
 
 LOST: list[tuple[FieldValue, FieldValue]] = [

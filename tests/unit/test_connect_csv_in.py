@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.records import ExpectedLine, Operator, PlaceKind, ReceivingPlace
+from dockvoice_protocol.records import ExpectedLine, Operator, PlaceKind, ReceivingPlace
 from inventory.connect.csv_folder import CsvFolder, CsvFolderSettings
 from inventory.connect.ports import Away, PulledItem, PulledUnit
 from tests.postings import BEGAN, posting

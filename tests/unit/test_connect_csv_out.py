@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from openpyxl import load_workbook
 
-from edge.errors import Misconfigured
+from dockvoice_protocol.errors import Misconfigured
 from inventory.connect.csv_folder import CsvFolder, CsvFolderSettings
 from inventory.connect.csv_out import COLUMNS, guarded, unguarded
 from inventory.connect.ports import Away, Declined, DocumentState, Posting

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from edge.errors import Misconfigured
+from dockvoice_protocol.errors import Misconfigured
 from inventory.connect.erpnext import ErpNext, ErpNextSettings
 from inventory.connect.ports import Away, Declined, DocumentState, Omitted, PulledItem, PulledUnit, Unset, Why
 from tests.other_erpnext import KEY, REFERENCE, SECRET, OtherErpNext, Thrown

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from edge.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
+from dockvoice_protocol.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
 from inventory.connect.pulling import planned
 from inventory.site.expected import Kept
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from edge.config import load
-from edge.errors import Misconfigured, UnreadableInput
+from dockvoice_protocol.config import load
+from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from inventory.connect.command import commands
 from inventory.connect.kinds import KINDS
 from tests.unit.test_inventory_settings import keys, tables

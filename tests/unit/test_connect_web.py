@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.errors import Misconfigured
+from dockvoice_protocol.errors import Misconfigured
 from inventory.connect.ports import Away
 from inventory.connect.web import Web, shortened
 

@@ -8,7 +8,7 @@ import pytest
 from standardwebhooks import Webhook as Receiver
 from standardwebhooks import WebhookVerificationError
 
-from edge.errors import Misconfigured
+from dockvoice_protocol.errors import Misconfigured
 from inventory.connect.ports import Away, Declined, DocumentState, Why
 from inventory.connect.webhook import Webhook, WebhookSettings
 from tests.postings import because, posting

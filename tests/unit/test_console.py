@@ -9,8 +9,8 @@ import pytest
 from rich.console import Group
 from rich.table import Table
 
-from edge.cli.output import line
-from edge.terminal.tables import log_to, many, show
+from dockvoice_protocol.terminal.output import line
+from dockvoice_protocol.terminal.tables import log_to, many, show
 from tests.rows import each_of
 
 EVENT = "01a1f9f2-8818-7787-bfb7-bd638f6dbc01"

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from edge.deliver.events import MalformedMessage, Topics, encode, status
-from edge.deliver.mqtt import Acknowledged, Connected, Delivered, Disconnected, SessionEvent
-from edge.errors import Misconfigured, Unavailable
-from edge.hash_chain import Signer
+from dockvoice_protocol.errors import Misconfigured, Unavailable
+from dockvoice_protocol.events import MalformedMessage, Topics, encode, status
+from dockvoice_protocol.hash_chain import Signer
+from dockvoice_protocol.mqtt import Acknowledged, Connected, Delivered, Disconnected, SessionEvent
 from inventory.clips.clips import ToSend
 from inventory.forms import load_forms
 from inventory.ingest.consumer import FIRST_CONNECTION_S, Consumer, Inbox, Wake

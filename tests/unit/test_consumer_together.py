@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from edge.deliver.events import encode, status
-from edge.deliver.mqtt import Connected, Delivered, Disconnected
-from edge.errors import Unavailable
+from dockvoice_protocol.errors import Unavailable
+from dockvoice_protocol.events import encode, status
+from dockvoice_protocol.mqtt import Connected, Delivered, Disconnected
 from inventory.forms import load_forms
 from inventory.ingest.consumer import Consumer, Inbox, Wake
 from inventory.ingest.ports import BatchShelf, Broker, Shelf, StatusShelf

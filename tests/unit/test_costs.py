@@ -4,8 +4,8 @@ from datetime import date, timedelta
 
 import pytest
 
+from dockvoice_protocol.records import Usage
 from edge.config import InterpreterKind, InterpreterSettings
-from edge.records import Usage
 from edge.understand.prices import Budget, cost_usd
 from lab.reread import estimate_usd
 from tests.rows import each_of

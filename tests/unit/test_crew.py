@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dockvoice_protocol.forms.spoken.language import ENGLISH, language_named
+from dockvoice_protocol.records import Operator
 from edge.agree.crew import meant, unknown
-from edge.forms.spoken.language import ENGLISH, language_named
-from edge.records import Operator
 from tests.rows import each_of
 
 ANA = Operator("op-17", "471", ("ana",))

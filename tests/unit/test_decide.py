@@ -4,24 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.records import Act, FieldReading, FieldValue, NotUnderstood, Reading
 from edge.agree.decide import Circumstances, Rules, decide
 from edge.agree.policy import BALANCED, FAST, POLICIES, STRICT, Policy
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form
-from edge.records import (
-    Acoustics,
-    Act,
-    Because,
-    Closing,
-    Confirmation,
-    FieldReading,
-    FieldValue,
-    NotUnderstood,
-    Outcome,
-    Reading,
-    Reason,
-    Verdict,
-)
+from edge.records import Acoustics, Because, Closing, Confirmation, Outcome, Reason, Verdict
 from tests.rows import each_of
 
 

@@ -11,6 +11,12 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from dockvoice_protocol.errors import UnreadableInput
+from dockvoice_protocol.events import MalformedMessage, encode
+from dockvoice_protocol.hash_chain import Signer
+from dockvoice_protocol.languages import LANGUAGES
+from dockvoice_protocol.mqtt import Delivered
+from dockvoice_protocol.signed import Forged, PostingDeclined, ReviewDecision, signed_decision, signed_declined
 from edge.agent.dialogue_driver import Audible
 from edge.agent.review_decisions import Decisions, Late, carry_out_signed, take_signed
 from edge.agent.review_delivery import DecisionInbox
@@ -18,14 +24,8 @@ from edge.agree.decide import Rules
 from edge.agree.dialogue.events import Fate, PersonDecided
 from edge.agree.dialogue.review import declined
 from edge.config import Settings
-from edge.deliver.events import MalformedMessage, encode
-from edge.deliver.mqtt import Delivered
-from edge.deliver.signed import Forged, PostingDeclined, ReviewDecision, signed_decision, signed_declined
-from edge.errors import UnreadableInput
-from edge.hash_chain import Signer
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
-from edge.languages import LANGUAGES
 from edge.records.speech import Earcon, Prompt, Say, Sound
 from edge.speak.wording import Phrasing, codes
 from inventory.connect.ports import Why

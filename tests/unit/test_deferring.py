@@ -12,18 +12,19 @@ from pathlib import Path
 
 import pytest
 
+from dockvoice_protocol.errors import Unavailable, UnreadableInput
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.records import NotUnderstood, Reading, Usage
 from edge.agent.deferred import LateReadings
 from edge.agent.typed_input import Readers
 from edge.agent.workplaces import Workplace, Workplaces
 from edge.agree.decide import Rules
 from edge.config import Mode
-from edge.errors import Unavailable, UnreadableInput
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form
 from edge.keep.journal import Journal, JournalReader
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Attention, Interpreter
-from edge.records import Because, NotUnderstood, Outcome, Reading, Reason, Usage, Utterance, Verdict, Work
+from edge.records import Because, Outcome, Reason, Utterance, Verdict, Work
 from edge.understand.panel import Came, Member, Panel, PanelAnswer, PanelTerms
 from edge.understand.remote.failures import AnswerFault, Barred, Garbled, OurFault, TryLater
 from edge.understand.weighing import MOST_WAIT_S, Pacing

@@ -5,12 +5,10 @@ from itertools import islice
 from pathlib import Path
 from random import Random
 
-from edge.agent.typed_input import typed
-from edge.agree.decide import Rules, decide
-from edge.forms.catalogue import Catalogue
-from edge.forms.loader import forms_in, load_form
-from edge.forms.model import Form
-from edge.forms.spoken import (
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import forms_in, load_form
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken import (
     about,
     behind_sign_on,
     cancels,
@@ -28,10 +26,13 @@ from edge.forms.spoken import (
     takes_back,
     work_named,
 )
-from edge.forms.spoken.commands import BESIDES, CANCEL, LAST, NAMED, YES
-from edge.forms.spoken.language import language_named
-from edge.languages import LANGUAGES
-from edge.records import Act, Closing, Command, FieldValue, NotUnderstood, Outcome, Reading, Word
+from dockvoice_protocol.forms.spoken.commands import BESIDES, CANCEL, LAST, NAMED, YES
+from dockvoice_protocol.forms.spoken.language import language_named
+from dockvoice_protocol.languages import LANGUAGES
+from dockvoice_protocol.records import Act, Command, FieldValue, NotUnderstood, Reading, Word
+from edge.agent.typed_input import typed
+from edge.agree.decide import Rules, decide
+from edge.records import Closing, Outcome
 from edge.understand.proposal import proposal
 from tests.languages import said_in, that_say
 from tests.rows import each_of

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from edge.errors import AlreadyRunning
+from dockvoice_protocol.errors import AlreadyRunning
 from edge.hear.device_lock import Claim, identity_claim, microphone_claim, source_claim
 
 HOLD = """

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from dockvoice_protocol.records import Reading, Receipt, ReceiptOutcome, Word
 from edge.agent import dialogue_driver
 from edge.agent.dialogue_driver import Audible, DialogueDriver, Stands
 from edge.agent.dialogue_steps import answered
@@ -29,18 +30,7 @@ from edge.deliver.device_events import recorded
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.storage import DiskFull
-from edge.records import (
-    Acoustics,
-    Closing,
-    Frame,
-    OutboxRow,
-    Outcome,
-    Reading,
-    Receipt,
-    ReceiptOutcome,
-    Utterance,
-    Word,
-)
+from edge.records import Acoustics, Closing, Frame, OutboxRow, Outcome, Utterance
 from edge.records.speech import Earcon, Hush, Prompt, Say, Sound
 from edge.understand.llm.prompt import AtHand
 from edge.understand.proposal import proposal

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dockvoice_protocol.languages import LANGUAGES
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.machine import OTHER_STEPS, SPEECH_STEPS
 from edge.agree.dialogue.table import LEADS, TABLE, Event, State, Step, leads
-from edge.languages import LANGUAGES
 from edge.records.speech import Prompt
 from edge.speak.wording import prompts
 from lab.dialogue_diagram import RELATIONS, page

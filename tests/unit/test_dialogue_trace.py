@@ -4,15 +4,16 @@ import logging
 
 import pytest
 
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.records import Word
+from dockvoice_protocol.terminal.output import log_warnings
 from edge.agent.dialogue_driver import STEPS
 from edge.agree.decide import Rules, decide
 from edge.agree.dialogue.events import Committed, Deadline, Hardware, SpeechBegan, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue, StepTrace
 from edge.agree.dialogue.table import Event, State, Step
-from edge.cli.output import log_warnings
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form
-from edge.records import Closing, Commit, LastEntry, Word
+from edge.records import Closing, Commit, LastEntry
 from edge.understand.proposal import proposal
 
 ENTRY = "pallet seven four two twelve units dock b"

@@ -10,6 +10,10 @@ from typing import Any
 
 import pytest
 
+from dockvoice_protocol.errors import Unavailable
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.records import Act, Expectation, FieldValue, NotUnderstood, Reading, Word
 from edge.agent.dictation import Dictation
 from edge.agent.ear import Ear
 from edge.agent.events import AlreadyKept, CaptureResumed, CaptureStopped, Decided, DictationEvent, SourceEnded
@@ -18,29 +22,12 @@ from edge.agree.decide import Rules
 from edge.agree.dialogue.drafting import UNANSWERED
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.config import Endpoint
-from edge.errors import Unavailable
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form
 from edge.hear.endpointing import TAIL_MS
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.storage import DiskFull
 from edge.ports import Attention, Interpreter
-from edge.records import (
-    SAMPLE_RATE,
-    Act,
-    Entry,
-    Expectation,
-    FieldValue,
-    Minted,
-    NotUnderstood,
-    OutboxRow,
-    Outcome,
-    Reading,
-    Utterance,
-    Verdict,
-    Word,
-)
+from edge.records import SAMPLE_RATE, Entry, Minted, OutboxRow, Outcome, Utterance, Verdict
 from edge.understand.proposal import proposal
 from tests.fakes import SPEECH, LoudnessScorer, ScriptedInterpreter, ScriptedSource, alone, reading
 from tests.sayings import utterance

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from dockvoice_protocol.records import Receipt, ReceiptOutcome, ShiftChange, Shifted
 from edge.config import Keep
 from edge.keep import audit, retention
 from edge.keep.journal import Journal
 from edge.keep.retention import RESERVE, Reserve
 from edge.keep.storage import DiskFull
-from edge.records import Receipt, ReceiptOutcome, ShiftChange, Shifted, Utterance
+from edge.records import Utterance
 from tests.sayings import ACCEPT, ASK, NOON, READ, entry, render, utterance
 from tests.small_disk import full
 

@@ -9,15 +9,16 @@ from typing import Any
 
 import pytest
 
+from dockvoice_protocol.config import Mqtt
+from dockvoice_protocol.errors import Misconfigured, StorageFailed, Unavailable
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import load_form
+from dockvoice_protocol.forms.spoken import command_phrases
+from dockvoice_protocol.forms.spoken.language import language_named
+from dockvoice_protocol.forms.spoken.rough import commands_by_name, rough_words
 from edge.agent import doctor
 from edge.agent.doctor import Check, Finding, ModelSeen, Severity, checks, examine, reached, worst
-from edge.config import Deliver, Mqtt, Settings
-from edge.errors import Misconfigured, StorageFailed, Unavailable
-from edge.forms.catalogue import Catalogue
-from edge.forms.loader import load_form
-from edge.forms.spoken import command_phrases
-from edge.forms.spoken.language import language_named
-from edge.forms.spoken.rough import commands_by_name, rough_words
+from edge.config import Deliver, Settings
 from edge.keep.journal import Journal
 from edge.understand.local import factory
 from tests.rows import each_of

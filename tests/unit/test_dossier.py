@@ -19,8 +19,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jsonschema import Draft202012Validator
 
-from edge import hash_chain
-from edge.hash_chain import Signer
+from dockvoice_protocol import hash_chain
+from dockvoice_protocol.hash_chain import Signer
 from inventory.dossier.dossier import Clips
 from inventory.dossier.dossier_page import LANGUAGES, page, words_of
 from inventory.forms import Forms, load_forms

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from dockvoice_protocol.errors import Unavailable
 from edge.agent.ear import listen
 from edge.config import Endpoint, Vad
-from edge.errors import Unavailable
 from edge.hear.endpointing import Closed, EarEvent, Endpointing
 from edge.hear.gate import Gate
 from edge.hear.recording import RecordedSource

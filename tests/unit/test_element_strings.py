@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from edge.errors import Misconfigured
-from edge.forms.catalogue import Catalogue
-from edge.forms.element_strings import day, elements
-from edge.forms.loader import load_form
-from edge.forms.model import Form
-from edge.forms.scanned import AS_DELIVERED, Sending, read_scan
-from edge.forms.spoken import read as read_words
-from edge.records import ScanFault
+from dockvoice_protocol.errors import Misconfigured
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.element_strings import day, elements
+from dockvoice_protocol.forms.loader import load_form
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.scanned import AS_DELIVERED, Sending, read_scan
+from dockvoice_protocol.forms.spoken import read as read_words
+from dockvoice_protocol.records import ScanFault
 from tests.gs1_labels import GS, TODAY, Label, broken, keyed, valid
 from tests.rows import each_of, every
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from dockvoice_protocol.records import Expectation
 from edge.config import Endpoint
 from edge.hear.endpointing import Abandoned, Closed, Continued, EarEvent, Endpointing, Opened, Paused
-from edge.records import Closing, Expectation, Frame, Segment
+from edge.records import Closing, Frame, Segment
 from tests.rows import each_of
 
 FRAME = 320

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.errors import Misconfigured, UnreadableInput
+from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from inventory.epcis.mapping import load_mapping
 from inventory.forms import fields_of, load_forms
 from tests.epcis import MAPPING, ROOT, mapped, mapping

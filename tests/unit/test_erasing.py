@@ -14,11 +14,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from dockvoice_protocol.errors import Unfinished, UnreadableInput
+from dockvoice_protocol.events import check_event, encode
+from dockvoice_protocol.hash_chain import Broken, Wrong, is_word_of
+from dockvoice_protocol.records import FieldReading, FieldValue, Reading, ShiftChange, Shifted, Word
 from edge.cli.audit import commands
 from edge.deliver.device_events import recorded, withheld
-from edge.deliver.events import check_event, encode
-from edge.errors import Unfinished, UnreadableInput
-from edge.hash_chain import Broken, Wrong, is_word_of
 from edge.keep import audit
 from edge.keep.audit import ERASED
 from edge.keep.clips import ClipAsked
@@ -26,18 +27,7 @@ from edge.keep.database import JOURNAL
 from edge.keep.entry_log import ENTRIES
 from edge.keep.erasing import ERASING
 from edge.keep.journal import Journal
-from edge.records import (
-    FieldReading,
-    FieldValue,
-    OutboxRow,
-    Reading,
-    Recording,
-    ShiftChange,
-    Shifted,
-    Utterance,
-    Verdict,
-    Word,
-)
+from edge.records import OutboxRow, Recording, Utterance, Verdict
 from tests.sayings import ACCEPT, ASK, IGNORE, READ, entry, utterance
 
 NAME = "Zdzislawa"

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge.errors import Misconfigured
-from edge.languages import LANGUAGES
+from dockvoice_protocol.errors import Misconfigured
+from dockvoice_protocol.languages import LANGUAGES
 from edge.records import SAMPLE_RATE
 from edge.speak.voices import EspeakVoice
 from tests.languages import said_in

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from edge.deliver.device_events import WITHHELD_DATA, recorded, withheld
-from edge.deliver.events import (
+from dockvoice_protocol.events import (
     RECORDED,
     SCHEMAS,
     WITHHELD,
@@ -29,8 +28,10 @@ from edge.deliver.events import (
     timestamp,
     validator,
 )
-from edge.hash_chain import PublicKey
-from edge.records import Entry, FieldReading, Minted, Reading, Receipt, ReceiptOutcome, Word
+from dockvoice_protocol.hash_chain import PublicKey
+from dockvoice_protocol.records import FieldReading, Reading, Receipt, ReceiptOutcome, Word
+from edge.deliver.device_events import WITHHELD_DATA, recorded, withheld
+from edge.records import Entry, Minted
 from tests.dictated import INSTANCE, seal
 from tests.rows import each_of
 

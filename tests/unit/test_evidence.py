@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from edge.errors import StorageFailed
+from dockvoice_protocol.errors import StorageFailed
 from edge.keep import evidence
 from edge.records import Utterance
 from tests.sayings import NOON, utterance

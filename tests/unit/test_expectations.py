@@ -8,6 +8,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from dockvoice_protocol.events import check_event, encode
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import load_form
+from dockvoice_protocol.records import (
+    ExpectedLine,
+    ExpectedList,
+    FieldReading,
+    FieldValue,
+    PlaceKind,
+    Reading,
+    ReceivingPlace,
+    Transcript,
+    Word,
+)
 from edge.agree.decide import Circumstances, Rules, decide
 from edge.agree.dialogue.events import Deadline, Happening, Started, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
@@ -15,28 +29,8 @@ from edge.agree.dialogue.questions import next_question
 from edge.agree.dialogue.session import InReview
 from edge.agree.expectations import Expectations, objections
 from edge.deliver.device_events import recorded
-from edge.deliver.events import check_event, encode
-from edge.forms.catalogue import Catalogue
-from edge.forms.loader import load_form
 from edge.keep.codec import draft_json, draft_of
-from edge.records import (
-    Closing,
-    Commit,
-    Draft,
-    Entry,
-    ExpectedLine,
-    ExpectedList,
-    FieldReading,
-    FieldValue,
-    Minted,
-    Park,
-    PlaceKind,
-    Reading,
-    Reason,
-    ReceivingPlace,
-    Transcript,
-    Word,
-)
+from edge.records import Closing, Commit, Draft, Entry, Minted, Park, Reason
 from edge.records.speech import Prompt, Say
 from edge.speak.wording import Phrasing
 from edge.understand.stt.transcript_reader import TranscriptReader

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from edge.deliver.signed import LARGEST, MOST_LINES
-from edge.errors import UnreadableInput
-from edge.records import ExpectedLine, PlaceKind, ReceivingPlace
+from dockvoice_protocol.errors import UnreadableInput
+from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace
+from dockvoice_protocol.signed import LARGEST, MOST_LINES
 from inventory.site import table_file
 from inventory.site.expected_file import read_file
 from inventory.site.table_file import FaultyFile

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from dockvoice_protocol.hash_chain import Broken, Wrong
 from edge.config import Keep
 from edge.deliver.device_events import recorded
-from edge.hash_chain import Broken, Wrong
 from edge.keep import device_key, entry_log, retention
 from edge.keep.audit import verify
 from edge.keep.database import JOURNAL

@@ -8,9 +8,9 @@ from typing import Any
 import jsonschema
 import pytest
 
-from edge.errors import Misconfigured
-from edge.forms.loader import forms_in, load_form
-from edge.forms.model import Form
+from dockvoice_protocol.errors import Misconfigured
+from dockvoice_protocol.forms.loader import forms_in, load_form
+from dockvoice_protocol.forms.model import Form
 from tests.rows import each_of
 
 Change = Callable[[dict[str, Any]], object]

@@ -13,19 +13,19 @@ from typing import Any
 import jsonschema
 import pytest
 
-from edge.errors import ManyFaults
-from edge.forms.catalogue import Catalogue
-from edge.forms.loader import load_form
-from edge.forms.model import DayOrder, Form, Partial
-from edge.forms.spoken import check, jsgf, vocabulary
-from edge.forms.spoken.kinds import date, decimal
-from edge.forms.spoken.kinds.phrases import table
-from edge.forms.spoken.language import language_named
-from edge.forms.spoken.saying import said, value
-from edge.hash_chain import canonical, parsed
+from dockvoice_protocol.errors import ManyFaults
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import load_form
+from dockvoice_protocol.forms.model import DayOrder, Form, Partial
+from dockvoice_protocol.forms.spoken import check, jsgf, vocabulary
+from dockvoice_protocol.forms.spoken.kinds import date, decimal
+from dockvoice_protocol.forms.spoken.kinds.phrases import table
+from dockvoice_protocol.forms.spoken.language import language_named
+from dockvoice_protocol.forms.spoken.saying import said, value
+from dockvoice_protocol.hash_chain import canonical, parsed
+from dockvoice_protocol.languages import LANGUAGES
+from dockvoice_protocol.records import FieldValue, plain
 from edge.keep.codec import fields_of, to_json
-from edge.languages import LANGUAGES
-from edge.records import FieldValue, plain
 from edge.speak.wording import Readback
 from tests.numerals import ENGLISH
 from tests.rows import each_of

@@ -9,16 +9,17 @@ from typing import Any
 
 import pytest
 
+from dockvoice_protocol.errors import ManyFaults
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import form_of, load_form
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken import jsgf, sentences, vocabulary
+from dockvoice_protocol.forms.spoken.language import ENGLISH, language_named
+from dockvoice_protocol.forms.spoken.rough import rough_sentences
+from dockvoice_protocol.forms.spoken.transcript import transcribed
+from dockvoice_protocol.records import FieldValue, NotUnderstood
 from edge.agree.decide import Rules, decide
-from edge.errors import ManyFaults
-from edge.forms.catalogue import Catalogue
-from edge.forms.loader import form_of, load_form
-from edge.forms.model import Form
-from edge.forms.spoken import jsgf, sentences, vocabulary
-from edge.forms.spoken.language import ENGLISH, language_named
-from edge.forms.spoken.rough import rough_sentences
-from edge.forms.spoken.transcript import transcribed
-from edge.records import Closing, FieldValue, NotUnderstood, Outcome
+from edge.records import Closing, Outcome
 from edge.understand.llm.prompt import Context, ModelPrompt
 from edge.understand.proposal import proposal
 from tests.rows import each_of

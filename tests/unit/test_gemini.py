@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from dockvoice_protocol.forms.model import Form
 from edge.config import ClientSettings, InterpreterSettings
-from edge.forms.model import Form
 from edge.understand.llm.gemini import GeminiWire
 from edge.understand.llm.tool import tools
 from edge.understand.llm.wire import Ending, ModelQuestion, Tokens

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from edge.config import shipped
-from edge.errors import Misconfigured
-from edge.forms.catalogue import Catalogue
-from edge.forms.loader import forms_in
-from edge.forms.model import Form
-from edge.forms.spoken import further, phrases
-from edge.forms.spoken.sentences import conversational
+from dockvoice_protocol.config import shipped
+from dockvoice_protocol.errors import Misconfigured
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import forms_in
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken import further, phrases
+from dockvoice_protocol.forms.spoken.sentences import conversational
 from edge.understand.local import grammar_cache
 from edge.understand.local.grammar_cache import KEPT, sentences
 

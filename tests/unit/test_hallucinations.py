@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from edge.records import Hallucination
+from dockvoice_protocol.records import Hallucination
 from edge.understand.stt.hallucinations import hallucination
 from tests.rows import every
 

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from dockvoice_protocol.records import Receipt, ReceiptOutcome, Word
 from edge.agree.decide import Circumstances, Rules, decide
 from edge.agree.dialogue.events import InventoryAnswered, UtteranceHeard, event_of
 from edge.agree.dialogue.table import Event
-from edge.records import Acoustics, Closing, Receipt, ReceiptOutcome, Word
+from edge.records import Acoustics, Closing
 from edge.understand.proposal import proposal
 from tests.rows import each_of
 

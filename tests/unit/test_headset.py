@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from dockvoice_protocol.systemd_notify import Notifier
 from edge.agent.headset import Earshot, Headset, HeadsetTold, MicrophoneFault, Muted, Order, as_json
 from edge.config import Hear, ListeningMode, Settings
 from edge.hear.microphone_health import FaultKind, MicrophoneEvent, Noticed, Over
-from edge.systemd_notify import Notifier
 from tests.rows import each_of
 
 

@@ -13,18 +13,19 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from dockvoice_protocol.errors import StorageFailed, Unfinished, UnreadableInput
+from dockvoice_protocol.events import CLOCK
+from dockvoice_protocol.records import Act, FieldValue, Receipt, ReceiptOutcome
 from edge.agent.review import DeviceIdentity, Person, accept
 from edge.agree.decide import Rules
 from edge.cli.queue import commands
 from edge.config import Keep
 from edge.deliver.device_events import recorded, withheld
-from edge.deliver.events import CLOCK
-from edge.errors import StorageFailed, Unfinished, UnreadableInput
 from edge.keep import audit
 from edge.keep.journal import Journal
 from edge.keep.outbox import OutboxState
 from edge.keep.retention import Reserve
-from edge.records import Act, FieldValue, OutboxRow, Receipt, ReceiptOutcome
+from edge.records import OutboxRow
 from inventory.forms import load_forms
 from inventory.ingest.admission import distrusted
 from inventory.ingest.judge import Unanswerable, judge

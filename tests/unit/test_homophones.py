@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edge.forms.spoken import read
-from edge.records import Word
+from dockvoice_protocol.forms.spoken import read
+from dockvoice_protocol.records import Word
 from edge.understand.proposal import told_apart
 from tests import shipped
 from tests.rows import each_of

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from edge.errors import Misconfigured, StorageFailed, UnreadableInput
-from edge.hash_chain import GENESIS, Signer
+from dockvoice_protocol.errors import Misconfigured, StorageFailed, UnreadableInput
+from dockvoice_protocol.hash_chain import GENESIS, Signer
 from edge.keep import device_key
 from edge.keep.device_key import KEY
 from edge.keep.storage import PARTIAL

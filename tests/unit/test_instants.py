@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from edge.config import shipped
-from edge.records.instants import FIRST, LAST, in_utc, in_zone, shown, zone_named
+from dockvoice_protocol.config import shipped
+from dockvoice_protocol.instants import FIRST, LAST, in_utc, in_zone, shown, zone_named
 from tests.rows import each_of, every
 
 WEST, EAST = ZoneInfo("America/New_York"), ZoneInfo("Asia/Tokyo")

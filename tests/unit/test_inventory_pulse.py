@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.errors import Unavailable
-from edge.systemd_notify import Notifier
+from dockvoice_protocol.errors import Unavailable
+from dockvoice_protocol.systemd_notify import Notifier
 from inventory.ingest.pulse import PATIENCE_S, Pulse
 
 ALIVE = b"WATCHDOG=1"

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from edge.config import load
-from edge.errors import Misconfigured
+from dockvoice_protocol.config import load
+from dockvoice_protocol.errors import Misconfigured
 from inventory.settings import InventorySettings
 from tests.rows import every
 

@@ -18,17 +18,18 @@ from typing import Any
 import pytest
 import soundfile
 
+from dockvoice_protocol.errors import AlreadyRunning, Misconfigured, StorageFailed, UnreadableInput
+from dockvoice_protocol.records import Receipt, ReceiptOutcome
 from edge.agent.app import Agent
 from edge.agent.parts import Parts
 from edge.config import Settings, Speak
 from edge.deliver.device_events import recorded
-from edge.errors import AlreadyRunning, Misconfigured, StorageFailed, UnreadableInput
 from edge.keep import audit, evidence
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.queries import Counts
 from edge.ports import StoppableSource
-from edge.records import Frame, Receipt, ReceiptOutcome, Segment, Utterance
+from edge.records import Frame, Segment, Utterance
 from inventory.ingest.applying import is_superseded
 from tests import shipped
 from tests.fakes import ScriptedInterpreter
@@ -66,7 +67,9 @@ class TestOpening:
         opening = f"from pathlib import Path; from edge.keep.journal import Journal; Journal.open(Path({state!r}))"
         second = subprocess.run([sys.executable, "-c", opening], capture_output=True, text=True, check=False)
         last = second.stderr.strip().splitlines()[-1]
-        assert last.startswith(f"edge.errors.AlreadyRunning: {state}: process {os.getpid()} has this journal open")
+        assert last.startswith(
+            f"dockvoice_protocol.errors.AlreadyRunning: {state}: process {os.getpid()} has this journal open"
+        )
 
     def test_a_closed_journal_can_be_opened_by_another(self, tmp_path: Path) -> None:
         Journal.open(tmp_path).close()

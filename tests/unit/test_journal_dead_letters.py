@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from edge.errors import Unfinished, UnreadableInput
-from edge.hash_chain import withheld_text
+from dockvoice_protocol.errors import Unfinished, UnreadableInput
+from dockvoice_protocol.hash_chain import withheld_text
+from dockvoice_protocol.records import Receipt, ReceiptOutcome
 from edge.keep import audit
 from edge.keep.journal import Journal
 from edge.keep.outbox import OutboxState
-from edge.records import OutboxRow, Receipt, ReceiptOutcome, Utterance
+from edge.records import OutboxRow, Utterance
 from tests.sayings import ACCEPT, ASK, READ, entry, render, utterance
 
 TOO_LARGE = "packet_too_large"

@@ -14,14 +14,14 @@ from typing import Any
 
 import pytest
 
-from edge import hash_chain
+from dockvoice_protocol import hash_chain
+from dockvoice_protocol.events import check_event
+from dockvoice_protocol.records import Act, Receipt, ReceiptOutcome
 from edge.deliver.device_events import recorded
-from edge.deliver.events import check_event
 from edge.keep import audit
 from edge.keep.journal import Journal
 from edge.records import (
     NOTHING_STANDS,
-    Act,
     Because,
     Commit,
     Draft,
@@ -31,8 +31,6 @@ from edge.records import (
     Outcome,
     Park,
     Reason,
-    Receipt,
-    ReceiptOutcome,
     StandingContext,
     Utterance,
     Verdict,

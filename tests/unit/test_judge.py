@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from jsonschema.protocols import Validator
 
-from edge.errors import Misconfigured
+from dockvoice_protocol.errors import Misconfigured
 from inventory.forms import Forms, faults, load_forms
 from inventory.ingest.judge import Judged, Sound, Unanswerable, Unsound, judge
 from tests.dictated import amended, cancelled, identity, payload, recorded

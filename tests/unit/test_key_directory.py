@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from edge import plain_file
-from edge.errors import Misconfigured
-from edge.hash_chain import PublicKey, Signer
+from dockvoice_protocol import plain_file
+from dockvoice_protocol.errors import Misconfigured
+from dockvoice_protocol.hash_chain import PublicKey, Signer
 from inventory.store.keys import KeyDirectory
 
 

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from datetime import date
 
-from edge.forms.model import DayOrder, Partial
-from edge.forms.spoken.folding import fold
-from edge.forms.spoken.kinds.date import Label, readings
-from edge.forms.spoken.kinds.phrases import SaysNumbers, table
+from dockvoice_protocol.forms.model import DayOrder, Partial
+from dockvoice_protocol.forms.spoken.folding import fold
+from dockvoice_protocol.forms.spoken.kinds.date import Label, readings
+from dockvoice_protocol.forms.spoken.kinds.phrases import SaysNumbers, table
 from tests.numerals import ENGLISH, GERMAN, SPANISH
 from tests.rows import each_of
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from edge.forms.spoken.kinds.decimal import readings
-from edge.forms.spoken.kinds.phrases import table
+from dockvoice_protocol.forms.spoken.kinds.decimal import readings
+from dockvoice_protocol.forms.spoken.kinds.phrases import table
 from tests.numerals import ENGLISH, GERMAN
 from tests.rows import each_of
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from edge.forms.spoken.kinds.phrases import table
-from edge.forms.spoken.kinds.yes_no import Words, readings
+from dockvoice_protocol.forms.spoken.kinds.phrases import table
+from dockvoice_protocol.forms.spoken.kinds.yes_no import Words, readings
 from tests.rows import each_of
 
 SEALED = Words(true=("sealed",), false=("not sealed", "unsealed", "seal broken"), labels=("sealed", "seal"))

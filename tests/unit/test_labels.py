@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from edge.config import Settings, load
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form
-from edge.forms.spoken import vocabulary
+from dockvoice_protocol.config import load
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken import vocabulary
+from edge.config import Settings
 from edge.understand.stt.transcript_reader import relabelled, sound, sounds_like
 from tests.rows import each_of
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from edge.forms.spoken.kinds import KINDS
-from edge.languages import LANGUAGES, OWN, table
+from dockvoice_protocol.forms.spoken.kinds import KINDS
+from dockvoice_protocol.languages import LANGUAGES, OWN, table
 from tests.rows import each_of
 
 SECTIONS = [kind.section for kind in KINDS.values() if kind.section is not None]

@@ -12,15 +12,16 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from dockvoice_protocol.errors import Misconfigured, UnreadableInput
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.records import FieldValue
 from edge.agent.learning import Harm, Kind, UnknownPhrase, trial_heard, unknown_phrases, with_word
 from edge.agent.typed_input import typed
 from edge.agree.decide import Rules, decide
 from edge.cli.forms import commands
-from edge.errors import Misconfigured, UnreadableInput
-from edge.forms.model import Form
 from edge.keep.journal import Journal
 from edge.keep.readings import ReadBefore
-from edge.records import Closing, FieldValue, Outcome, Verdict
+from edge.records import Closing, Outcome, Verdict
 from tests.fakes import ScriptedInterpreter, reading
 from tests.sayings import ACCEPT, entry, render, utterance
 

@@ -6,28 +6,14 @@ from datetime import UTC, datetime
 
 import pytest
 
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.records import FieldReading, FieldValue, Reading, Word
 from edge.agent.delivery import LinkChanged
 from edge.agent.dialogue_driver import Stands
 from edge.agent.events import Decided, SourceEnded
 from edge.agree.dialogue.table import State
 from edge.cli.present.lines import discreet_teller, teller
-from edge.forms.model import Form
-from edge.records import (
-    Because,
-    Closing,
-    FieldReading,
-    FieldValue,
-    Note,
-    OutboxRow,
-    Outcome,
-    Park,
-    Reading,
-    Reason,
-    Segment,
-    Utterance,
-    Verdict,
-    Word,
-)
+from edge.records import Because, Closing, Note, OutboxRow, Outcome, Park, Reason, Segment, Utterance, Verdict
 
 SAID = ("seven", "four", "two")
 

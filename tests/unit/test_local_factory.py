@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 
+from dockvoice_protocol.config import load
+from dockvoice_protocol.errors import Misconfigured
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken.language import language_named
+from dockvoice_protocol.records import Expectation, Reading
 from edge.agent import doctor
-from edge.config import Settings, load
-from edge.errors import Misconfigured
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form
-from edge.forms.spoken.language import language_named
-from edge.records import SAMPLE_RATE, Closing, Expectation, Reading, Segment, Utterance
+from edge.config import Settings
+from edge.records import SAMPLE_RATE, Closing, Segment, Utterance
 from edge.understand.local import pocketsphinx
 from edge.understand.local.factory import own_language, recogniser
 from edge.understand.local.incremental import PIECE, ListeningAhead, Speculation

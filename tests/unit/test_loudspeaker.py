@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dockvoice_protocol.errors import Unavailable
 from edge.audio import portaudio
 from edge.audio.sound_server import NULL_SINK, PlaybackSink
-from edge.errors import Unavailable
 from edge.records import SAMPLE_RATE
 from edge.speak import loudspeaker as module
 from edge.speak.loudspeaker import Loudspeaker

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from dockvoice_protocol.records import FieldValue
 from edge.agent.dictation import Dictation
 from edge.agent.ear import Ear
 from edge.agent.events import Decided, DictationEvent
@@ -16,7 +17,7 @@ from edge.agree.decide import Rules
 from edge.config import Endpoint
 from edge.hear.gate import Gate
 from edge.keep.journal_thread import JournalThread
-from edge.records import Entry, FieldValue, Minted, Segment
+from edge.records import Entry, Minted, Segment
 from tests.fakes import LoudnessScorer, ScriptedInterpreter, ScriptedSource, alone, reading
 
 UTTERANCE = "." * 20 + "#" * 30 + "." * 40

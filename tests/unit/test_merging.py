@@ -4,14 +4,15 @@ from dataclasses import replace
 
 import pytest
 
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken.language import language_named
+from dockvoice_protocol.records import Act, FieldReading, FieldValue, NotUnderstood, Reading, Word
 from edge.agree.decide import Rules, decide
 from edge.agree.merging import with_answer
 from edge.agree.off_talk import is_beside
 from edge.agree.one_breath import MOST_WORDS, two_that_share
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form
-from edge.forms.spoken.language import language_named
-from edge.records import Act, Closing, FieldReading, FieldValue, NotUnderstood, Outcome, Reading, Verdict, Word
+from edge.records import Closing, Outcome, Verdict
 from tests.rows import each_of
 
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from sqlite_utils import Database
 from sqlite_utils.cli import cli
 
-from edge.errors import Misconfigured, UnreadableInput
+from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from edge.keep import database
 from edge.keep.database import migrations
 from edge.keep.journal import Journal

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
+from dockvoice_protocol.errors import Misconfigured, StorageFailed, Unavailable, UnreadableInput
 from edge.config import Engine
-from edge.errors import Misconfigured, StorageFailed, Unavailable, UnreadableInput
 from edge.understand.local import downloads, weights
 from edge.understand.local.downloads import Archive, NpmPackage
 from edge.understand.local.weights import Model, catalogue, get, located, named

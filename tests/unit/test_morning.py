@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from dockvoice_protocol.errors import Misconfigured, Unavailable
+from dockvoice_protocol.records import Act, FieldReading, FieldValue, NotUnderstood, Reading, Usage
 from edge.cli import morning
 from edge.cli.morning import commands
 from edge.config import Settings
-from edge.errors import Misconfigured, Unavailable
 from edge.keep.journal import Journal
-from edge.records import Act, FieldReading, FieldValue, NotUnderstood, Reading, Recording, Usage, Utterance
+from edge.records import Recording, Utterance
 from edge.understand.doubt import SaidFor, doubt
 from tests.fakes import ScriptedInterpreter
 from tests.sayings import ACCEPT, FIELDS, NOON, entry, render, utterance

@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge.forms.spoken import read
-from edge.records import SAMPLE_RATE, Word
+from dockvoice_protocol.forms.spoken import read
+from dockvoice_protocol.records import Word
+from edge.records import SAMPLE_RATE
 from edge.understand.nearness import Loudness, Wearer
 from tests import shipped
 from tests.rows import each_of

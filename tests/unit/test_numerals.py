@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from num2words import num2words
 
-from edge.forms.spoken.folding import fold
-from edge.forms.spoken.numerals import Count, Group
-from edge.languages import LANGUAGES
+from dockvoice_protocol.forms.spoken.folding import fold
+from dockvoice_protocol.forms.spoken.numerals import Count, Group
+from dockvoice_protocol.languages import LANGUAGES
 from tests.numbers_said import counts, groups, numerals, words
 from tests.rows import each_of, every
 from tests.tiers import sized

@@ -10,8 +10,8 @@ import httpx
 import pytest
 import soundfile
 
+from dockvoice_protocol.forms.model import Form
 from edge.config import ClientKind, InterpreterSettings
-from edge.forms.model import Form
 from edge.records import SAMPLE_RATE
 from edge.understand.llm.openai_chat import ChatWire
 from edge.understand.llm.tool import tools

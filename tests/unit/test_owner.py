@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from dockvoice_protocol.errors import Misconfigured
+from dockvoice_protocol.events import Topics
 from edge.deliver.device_events import recorded
-from edge.deliver.events import Topics
-from edge.errors import Misconfigured
 from edge.keep.journal import Journal
 from tests.sayings import ACCEPT, entry, utterance
 

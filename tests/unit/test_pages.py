@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import typer
 
-from edge.cli.main import DeferredCommand, commands
+from dockvoice_protocol.command import DeferredCommand, commands
 from tests.page_blocks import Block, blocks, called, fenced
 from tests.rows import each_of, every
 
@@ -50,7 +50,7 @@ def leads(call: list[str]) -> tuple[Any, list[str]]:
 
 
 def _whole(command: DeferredCommand) -> Any:
-    from edge.cli.main import command_of
+    from dockvoice_protocol.command import command_of
 
     return command_of(str(command.name), command._load())
 

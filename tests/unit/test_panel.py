@@ -7,11 +7,12 @@ from datetime import date
 
 import pytest
 
+from dockvoice_protocol.errors import Unavailable
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.records import Reading, Usage
 from edge.config import InterpreterKind, InterpreterSettings, Mode
-from edge.errors import Unavailable
-from edge.forms.model import Form
 from edge.ports import Attention, Interpreter
-from edge.records import Reading, Usage, Utterance
+from edge.records import Utterance
 from edge.understand.panel import Came, Member, Panel, PanelAnswer, PanelTerms
 from edge.understand.prices import Budget
 from edge.understand.remote.failures import AnswerFault, Barred, Garbled, OurFault, TryLater

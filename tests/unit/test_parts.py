@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from dockvoice_protocol.errors import Misconfigured
+from dockvoice_protocol.records.master import MasterData
 from edge.agent.parts import assemble, converses
 from edge.config import Settings
-from edge.errors import Misconfigured
-from edge.records.master import MasterData
 from tests.rows import each_of
 
 

@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from edge.forms.pattern import Shape
+from dockvoice_protocol.forms.pattern import Shape
 from tests.rows import each_of
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from edge import plain_file
-from edge.plain_file import Unfit
+from dockvoice_protocol import plain_file
+from dockvoice_protocol.plain_file import Unfit
 
 
 @pytest.mark.parametrize("device", ["/dev/zero", "/dev/null", "/dev/full"])

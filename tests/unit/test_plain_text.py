@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from dockvoice_protocol.terminal.plain_text import in_lines, in_one_line, is_plain, printable, spoken
 from edge.config import Settings
-from edge.terminal.plain_text import in_lines, in_one_line, is_plain, printable, spoken
 from inventory.dossier.dossier_page import escape
 from tests.rows import each_of
 

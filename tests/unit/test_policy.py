@@ -4,11 +4,12 @@ import re
 from dataclasses import fields, replace
 from pathlib import Path
 
+from dockvoice_protocol.forms.loader import load_form
+from dockvoice_protocol.forms.model import FormField, Gs1
+from dockvoice_protocol.records import FieldReading
 from edge.agree.policy import BALANCED, FAST, POLICIES, STRICT, Policy, demanded, is_safe
 from edge.config import PolicyName
-from edge.forms.loader import load_form
-from edge.forms.model import FormField, Gs1
-from edge.records import FieldReading, Reason
+from edge.records import Reason
 from tests.rows import each_of
 
 ROW = re.compile(r"^\| `(\w+)`[^|]*\| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)

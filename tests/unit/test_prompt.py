@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from edge.errors import Misconfigured
-from edge.forms.catalogue import Catalogue
-from edge.forms.loader import forms_in
-from edge.forms.model import Form
-from edge.forms.spoken import read_transcript
-from edge.forms.spoken.vocabulary import NUMBER_WORDS
-from edge.records import Act
+from dockvoice_protocol.errors import Misconfigured
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import forms_in
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken import read_transcript
+from dockvoice_protocol.forms.spoken.vocabulary import NUMBER_WORDS
+from dockvoice_protocol.records import Act
 from edge.understand.llm.prompt import HINTS, LONGEST, TURNS, Context, DialogueTurn, Leaks, ModelPrompt, instructions
 from edge.understand.llm.tool import tools
 from tests.rows import each_of

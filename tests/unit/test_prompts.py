@@ -8,6 +8,31 @@ from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import load_form
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.scanned import read_scan
+from dockvoice_protocol.forms.spoken import command
+from dockvoice_protocol.forms.spoken.commands import NAMED, corrects, wording
+from dockvoice_protocol.forms.spoken.language import language_named
+from dockvoice_protocol.languages import LANGUAGES
+from dockvoice_protocol.records import (
+    Act,
+    Command,
+    ExpectedLine,
+    ExpectedList,
+    FieldReading,
+    FieldValue,
+    NotUnderstood,
+    Operator,
+    PlaceKind,
+    Reading,
+    Receipt,
+    ReceiptOutcome,
+    ReceivingPlace,
+    Transcript,
+    Word,
+)
 from edge.agree.decide import Circumstances, Rules, decide
 from edge.agree.dialogue.events import (
     Committed,
@@ -26,38 +51,8 @@ from edge.agree.dialogue.events import (
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.session import InReview, Manner
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
-from edge.forms.catalogue import Catalogue
-from edge.forms.loader import load_form
-from edge.forms.model import Form
-from edge.forms.scanned import read_scan
-from edge.forms.spoken import command
-from edge.forms.spoken.commands import NAMED, corrects, wording
-from edge.forms.spoken.language import language_named
 from edge.hear.microphone_health import FaultKind
-from edge.languages import LANGUAGES
-from edge.records import (
-    Act,
-    Closing,
-    Command,
-    Commit,
-    Draft,
-    ExpectedLine,
-    ExpectedList,
-    FieldReading,
-    FieldValue,
-    LastEntry,
-    Lately,
-    NotUnderstood,
-    Operator,
-    PlaceKind,
-    Reading,
-    Receipt,
-    ReceiptOutcome,
-    ReceivingPlace,
-    StandingEntry,
-    Transcript,
-    Word,
-)
+from edge.records import Closing, Commit, Draft, LastEntry, Lately, StandingEntry
 from edge.records.speech import Prompt, Say
 from edge.speak.wording import Phrasing, codes, prompts
 from edge.understand.stt.transcript_reader import TranscriptReader

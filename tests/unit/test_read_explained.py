@@ -5,13 +5,13 @@ from typing import Any
 
 from typer.testing import CliRunner
 
+from dockvoice_protocol.forms.spoken.grammar.lexicon import OF_FIELDS, Role
+from dockvoice_protocol.forms.spoken.grammar.path import Happens
+from dockvoice_protocol.forms.spoken.language import language_named
+from dockvoice_protocol.languages import LANGUAGES
 from edge.cli.forms import commands
 from edge.cli.present.parse import HAPPENS, SMALL
 from edge.cli.present.wording import MOODS
-from edge.forms.spoken.grammar.lexicon import OF_FIELDS, Role
-from edge.forms.spoken.grammar.path import Happens
-from edge.forms.spoken.language import language_named
-from edge.languages import LANGUAGES
 from tests.rows import each_of
 
 

@@ -8,19 +8,20 @@ from random import Random
 
 import pytest
 
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import forms_in, load_form
+from dockvoice_protocol.forms.model import Form, Gs1
+from dockvoice_protocol.forms.spoken import read_transcript
+from dockvoice_protocol.forms.spoken.language import language_named
+from dockvoice_protocol.forms.spoken.saying import value
+from dockvoice_protocol.languages import LANGUAGES, table
+from dockvoice_protocol.records import FieldValue
 from edge.agent.typed_input import typed
 from edge.agree.decide import Rules
 from edge.agree.terms import terms, units_said
 from edge.config import VoiceLanguage
-from edge.forms.catalogue import Catalogue
-from edge.forms.loader import forms_in, load_form
-from edge.forms.model import Form, Gs1
-from edge.forms.spoken import read_transcript
-from edge.forms.spoken.language import language_named
-from edge.forms.spoken.saying import value
 from edge.hear.microphone_health import FaultKind
-from edge.languages import LANGUAGES, table
-from edge.records import Draft, FieldValue
+from edge.records import Draft
 from edge.records.speech import Prompt, Say, Terms
 from edge.speak.wording import LONGEST_SLOT, Phrasing, Readback, codes, prompts
 from tests.languages import said_in

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from edge.forms.spoken.language import ENGLISH
+from dockvoice_protocol.forms.spoken.language import ENGLISH
 from tests.reading_page import MARKED, PAGE, PARTS, written
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from dockvoice_protocol.forms.loader import load_form
+from dockvoice_protocol.records import ExpectedLine, ExpectedList, FieldValue, PlaceKind, ReceivingPlace
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.agree.received import Sums, ending_so, missing, named_place, of_place, summed
-from edge.forms.loader import load_form
-from edge.records import ExpectedLine, ExpectedList, FieldValue, PlaceKind, ReceivingPlace, StandingEntry
+from edge.records import StandingEntry
 from tests.rows import each_of
 from tests.sayings import NOON
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from edge.errors import UnreadableInput
+from dockvoice_protocol.errors import UnreadableInput
 from edge.hear.recording import RecordedSource
 
 

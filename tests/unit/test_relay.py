@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from dockvoice_protocol.events import Early
+from dockvoice_protocol.reason_codes import ANSWERS, FAILURE, Consequence, Silence, meaning
+from dockvoice_protocol.records import Receipt, ReceiptOutcome
 from edge.config import Deliver, SettleBy
-from edge.deliver.events import Early
-from edge.deliver.reason_codes import ANSWERS, FAILURE, Consequence, Silence, meaning
 from edge.deliver.relay import (
     MOST_ASIDE,
     MOST_REFUSALS,
@@ -24,7 +25,7 @@ from edge.deliver.relay import (
     WantLast,
     WantRows,
 )
-from edge.records import OutboxRow, Receipt, ReceiptOutcome
+from edge.records import OutboxRow
 from tests.rows import each_of
 
 TIMEOUT_S = 20.0

@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
+from dockvoice_protocol.errors import Misconfigured, Unavailable
 from edge.config import ClientSettings
-from edge.errors import Misconfigured, Unavailable
 from edge.understand.remote.breaker import FAILURES
 from edge.understand.remote.client import HOLD_S, LARGEST_ANSWER, Clients, ServiceAnswer
 from edge.understand.remote.failures import AnswerFault, Barred, Garbled, OurFault, TryLater

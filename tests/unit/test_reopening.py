@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from dockvoice_protocol.records import Receipt, ReceiptOutcome
 from edge.keep.journal import Journal
-from edge.records import OutboxRow, Receipt, ReceiptOutcome
+from edge.records import OutboxRow
 from tests.sayings import ACCEPT, entry, render, utterance
 
 

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dockvoice_protocol.forms.loader import forms_in
+from dockvoice_protocol.records import FieldValue
 from edge.agent.voice_output import replies
-from edge.forms.loader import forms_in
-from edge.records import Because, Confirmation, FieldValue, Outcome, Reason, Verdict
+from edge.records import Because, Confirmation, Outcome, Reason, Verdict
 from edge.records.speech import Earcon, Say, Sound
 from edge.speak.wording import Phrasing
 from tests.rows import each_of

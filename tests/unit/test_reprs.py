@@ -9,12 +9,13 @@ from dataclasses import fields, is_dataclass
 from importlib import import_module
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.records import Transcript, Word
 from edge.agree.decide import Rules, decide
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.questions import About, Question
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form
-from edge.records import Closing, Commit, Draft, Note, Transcript, Word
+from edge.records import Closing, Commit, Draft, Note
 from edge.understand.proposal import proposal
 
 PACKAGES = (

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from edge.forms.model import Form
-from edge.records import Act
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.records import Act
 from edge.understand.llm.prompt import TURNS, AtHand, Context, DialogueTurn, Past, told
 from tests.sayings import ACCEPT, ASK, IGNORE, READ, REPEAT
 

@@ -12,6 +12,20 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from dockvoice_protocol.errors import (
+    AlreadyRunning,
+    DockvoiceError,
+    Misconfigured,
+    StorageFailed,
+    Unfinished,
+    UnreadableInput,
+)
+from dockvoice_protocol.events import check_event, check_review
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import load_form
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.records import Act, FieldValue, Reading
+from dockvoice_protocol.signed import PostingDeclined, ReviewDecision
 from edge.agent.parts import form_named, rules
 from edge.agent.review import DeviceIdentity, Person, accept, stated
 from edge.agent.review_decisions import Done, Late, carry_out_signed, take_signed
@@ -20,17 +34,11 @@ from edge.agree.decide import Rules
 from edge.agree.dialogue.events import Fate, PersonDecided
 from edge.cli.queue import commands
 from edge.config import Settings
-from edge.deliver.events import check_event, check_review
-from edge.deliver.signed import PostingDeclined, ReviewDecision
-from edge.errors import AlreadyRunning, DockvoiceError, Misconfigured, StorageFailed, Unfinished, UnreadableInput
-from edge.forms.catalogue import Catalogue
-from edge.forms.loader import load_form
-from edge.forms.model import Form
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.readings import DEFERRED, UNREADABLE
 from edge.keep.storage import DiskFull
-from edge.records import Act, Because, FieldValue, Outcome, Reading, Reason, Verdict
+from edge.records import Because, Outcome, Reason, Verdict
 from tests.fakes import reading
 from tests.rows import each_of
 from tests.sayings import ACCEPT, ASK, FIELDS, READ, entry, render, utterance

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from edge.deliver.signed import MOST_OPERATORS
-from edge.errors import UnreadableInput
-from edge.records import Operator
+from dockvoice_protocol.errors import UnreadableInput
+from dockvoice_protocol.records import Operator
+from dockvoice_protocol.signed import MOST_OPERATORS
 from inventory.site.roster import read_file
 from inventory.site.table_file import FaultyFile
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from edge.forms.catalogue import Catalogue
-from edge.forms.loader import forms_in
-from edge.forms.spoken import read_transcript
-from edge.forms.spoken.language import language_named
-from edge.forms.spoken.rough import around, rough_sentences, rough_words
-from edge.languages import LANGUAGES
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import forms_in
+from dockvoice_protocol.forms.spoken import read_transcript
+from dockvoice_protocol.forms.spoken.language import language_named
+from dockvoice_protocol.forms.spoken.rough import around, rough_sentences, rough_words
+from dockvoice_protocol.languages import LANGUAGES
 from tests.rows import each_of
 from tests.shipped import ROOT
 from tests.tiers import sized

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 
-from edge import languages
-from edge.forms.spoken.folding import fold
+from dockvoice_protocol import languages
+from dockvoice_protocol.forms.spoken.folding import fold
 from tests.rows import each_of, every
 from tests.scribe import Grade, Saying, graded, sayings, spared
 from tests.tiers import sized

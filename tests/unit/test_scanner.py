@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import load_form
+from dockvoice_protocol.forms.scanned import AS_DELIVERED, END, UNREADABLE
 from edge.agent.doctor import Severity, checks, examine
 from edge.agent.typed_input import scanned, scanned_utterance
 from edge.agree.decide import Rules
 from edge.config import Settings
-from edge.forms.catalogue import Catalogue
-from edge.forms.loader import load_form
-from edge.forms.scanned import AS_DELIVERED, END, UNREADABLE
 from edge.hear import scanner
 from edge.hear.input_keys import CODES, EVENT, GRAB, NAMES
 from edge.hear.scanner import ALT_029, CONTROL_BRACKET, F8, IDLE_S, LONGEST, Keys, follow_scanner

@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import load_form
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.records import SCANNER, Operator, ScanFault
 from edge.agent.dialogue_steps import Stepped
 from edge.agent.dictation import INTERRUPTED
 from edge.agent.typed_input import scanned_utterance
@@ -15,13 +19,10 @@ from edge.agree.dialogue.scans import SAME_S
 from edge.agree.dialogue.session import Manner
 from edge.agree.dialogue.table import State
 from edge.deliver.device_events import recorded
-from edge.forms.catalogue import Catalogue
-from edge.forms.loader import load_form
-from edge.forms.model import Form
 from edge.keep import evidence
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
-from edge.records import SCANNER, Operator, Outcome, ScanFault
+from edge.records import Outcome
 from edge.records.speech import Earcon, Prompt, Say, Sound
 from edge.speak.wording import Phrasing, codes
 from lab.desk import Talk

@@ -11,13 +11,13 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from dockvoice_protocol.events import MEDIA_TYPE, SCHEMAS, Topics
+from dockvoice_protocol.forms.loader import forms_in
+from dockvoice_protocol.hash_chain import Chain, Chained, PublicKey, Span
+from dockvoice_protocol.mqtt_client import SESSION_EXPIRY_S
+from dockvoice_protocol.strict_json import SchemaValidator
 from edge.cli.forms import plain_schema
 from edge.deliver.device_events import RECORDED_DATA
-from edge.deliver.events import MEDIA_TYPE, SCHEMAS, Topics
-from edge.deliver.mqtt_client import SESSION_EXPIRY_S
-from edge.forms.loader import forms_in
-from edge.hash_chain import Chain, Chained, PublicKey, Span
-from edge.records.strict_json import SchemaValidator
 from tests.rows import each_of
 
 MESSAGES = {

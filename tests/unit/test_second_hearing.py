@@ -10,13 +10,14 @@ from datetime import UTC, datetime
 
 import pytest
 
+from dockvoice_protocol.errors import Unavailable
+from dockvoice_protocol.records import Word
 from edge.agent import second_hearing
 from edge.agent.second_hearing import MOST_FAILURES, SecondHearing
 from edge.agree.decide import Rules
 from edge.agree.dialogue.events import Contradicted
 from edge.agree.dialogue.table import State
-from edge.errors import Unavailable
-from edge.records import Closing, Draft, Segment, Utterance, Word
+from edge.records import Closing, Draft, Segment, Utterance
 from edge.understand.local.witness_process import WitnessProcess
 from edge.understand.proposal import proposal
 from tests.rows import each_of

@@ -14,9 +14,10 @@ from typing import Any
 import httpx
 import pytest
 
+from dockvoice_protocol.config import load
+from dockvoice_protocol.errors import Misconfigured
 from edge.agent import doctor
-from edge.config import ClientKind, ClientSettings, Settings, load
-from edge.errors import Misconfigured
+from edge.config import ClientKind, ClientSettings, Settings
 from edge.ports import Attention, Interpreter
 from edge.understand.factory import Surroundings, panel
 from edge.understand.remote.client import Client, Clients

@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
+from dockvoice_protocol.hash_chain import sealed, vouched
+from dockvoice_protocol.records import Receipt, ReceiptOutcome
 from edge.agent.settlement import Outcome, Settlement
 from edge.deliver.device_events import recorded, withheld
 from edge.deliver.relay import DeadLetter, Sent, Settle
-from edge.hash_chain import sealed, vouched
 from edge.keep import device_key
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
-from edge.records import Receipt, ReceiptOutcome
 from tests.dictated import ANOTHER
 from tests.sayings import ACCEPT, entry, utterance
 

@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, text
 
+from dockvoice_protocol.errors import Misconfigured, StorageFailed, Unavailable
+from dockvoice_protocol.events import early, encode, receipt, untrusted
+from dockvoice_protocol.hash_chain import CHAIN, PREVIOUS, is_word_of
+from dockvoice_protocol.records import Act, ReceiptOutcome
 from edge.config import Deliver
-from edge.deliver.events import early, encode, receipt, untrusted
-from edge.errors import Misconfigured, StorageFailed, Unavailable
-from edge.hash_chain import CHAIN, PREVIOUS, is_word_of
-from edge.records import Act, OutboxRow, ReceiptOutcome
+from edge.records import OutboxRow
 from inventory.forms import load_forms
 from inventory.ingest.judge import Sound, judge
 from inventory.repository import Store

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from edge.forms.spoken import are_one_number, begins, ends
-from edge.forms.spoken.language import language_named
-from edge.records import Word
+from dockvoice_protocol.forms.spoken import are_one_number, begins, ends
+from dockvoice_protocol.forms.spoken.language import language_named
+from dockvoice_protocol.records import Word
 from tests.rows import each_of
 
 

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from edge.errors import Misconfigured
-from edge.forms.catalogue import Catalogue
-from edge.forms.loader import load_form
-from edge.forms.model import Form
-from edge.forms.spoken import check, command_phrases, jsgf, phrases, vocabulary
-from edge.forms.spoken.in_words import ONES
+from dockvoice_protocol.errors import Misconfigured
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import load_form
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken import check, command_phrases, jsgf, phrases, vocabulary
+from dockvoice_protocol.forms.spoken.in_words import ONES
 from tests import shipped
 from tests.rows import each_of
 

@@ -4,12 +4,13 @@ from typing import Any
 
 import pytest
 
+from dockvoice_protocol.config import load
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.spoken.language import ENGLISH
+from dockvoice_protocol.records import Operator
 from edge.agent.dialogue_steps import manner
 from edge.agent.parts import form_named, rules
-from edge.config import Settings, load
-from edge.forms.catalogue import Catalogue
-from edge.forms.spoken.language import ENGLISH
-from edge.records import Operator
+from edge.config import Settings
 
 INTERPRETERS = {
     "there": {"kind": "chat-audio", "client": "openai", "model": "gpt-audio-mini", "language": "de-AT"},

@@ -8,11 +8,11 @@ from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from edge.forms.catalogue import Catalogue
-from edge.forms.loader import load_form
-from edge.forms.model import Form
-from edge.forms.spoken import read
-from edge.records import FieldReading, FieldValue, Word
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import load_form
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken import read
+from dockvoice_protocol.records import FieldReading, FieldValue, Word
 from tests.rows import every
 
 TABLE = tomllib.loads((Path(__file__).parent / "tables" / "spoken_values.toml").read_text())

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edge.forms.catalogue import Catalogue
-from edge.forms.loader import load_form
-from edge.forms.model import Form
-from edge.forms.spoken import read
-from edge.records import FieldReading, NotUnderstood, Word
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import load_form
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken import read
+from dockvoice_protocol.records import FieldReading, NotUnderstood, Word
 from edge.understand.proposal import proposal
 from tests.rows import each_of, every
 from tests.shipped import catalogue as catalogue_shipped

@@ -6,7 +6,7 @@ import tomllib
 from collections import Counter
 from pathlib import Path
 
-from edge.languages import LANGUAGES
+from dockvoice_protocol.languages import LANGUAGES
 
 TABLES = Path(__file__).parent / "tables"
 

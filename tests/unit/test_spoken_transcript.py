@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from edge.forms.catalogue import Catalogue
-from edge.forms.loader import load_form
-from edge.forms.model import Form
-from edge.forms.spoken import read_transcript
-from edge.records import FieldReading, FieldValue
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import load_form
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken import read_transcript
+from dockvoice_protocol.records import FieldReading, FieldValue
 from tests.rows import each_of, every
 from tests.tiers import sized
 

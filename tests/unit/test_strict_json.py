@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.records.strict_json import (
+from dockvoice_protocol.strict_json import (
     DuplicateKey,
     Limits,
     NotFinite,

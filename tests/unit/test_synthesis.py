@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from edge.errors import Misconfigured, Unavailable
-from edge.forms.loader import forms_in
-from edge.records import Command, FieldValue
+from dockvoice_protocol.errors import Misconfigured, Unavailable
+from dockvoice_protocol.forms.loader import forms_in
+from dockvoice_protocol.records import Command, FieldValue
 from edge.records.speech import Adjust, Earcon, Hush, Prompt, Say, Sound
 from edge.speak import synthesis as module
 from edge.speak.loudspeaker import Loudspeaker

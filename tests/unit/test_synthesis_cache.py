@@ -6,7 +6,7 @@ import logging
 import numpy as np
 import pytest
 
-from edge.errors import Misconfigured, Unavailable
+from dockvoice_protocol.errors import Misconfigured, Unavailable
 from edge.ports import Voice
 from edge.records import SAMPLE_RATE
 from edge.speak.synthesis import BREATHS_MS, LOUDNESS_DB, NO_BREATH_MS, PEAK_DB, Phrases, shaped

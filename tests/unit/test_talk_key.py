@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.errors import Misconfigured
+from dockvoice_protocol.errors import Misconfigured
 from edge.hear import input_keys
 from edge.hear.input_keys import CODES, EVENT, code_of, follow_talk_key
 from tests.rows import each_of

@@ -10,18 +10,19 @@ from typing import Any
 
 import pytest
 
+from dockvoice_protocol.config import load
+from dockvoice_protocol.errors import ManyFaults, Misconfigured
+from dockvoice_protocol.events import Topics, read_status, status
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import forms_in
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken import further, read_transcript
+from dockvoice_protocol.forms.taught import AlreadyKnown, add_word, taught
+from dockvoice_protocol.records.master import MOST_WORDS, Cells, MasterData, word_faults
 from edge.agent.learning import UnknownWords
 from edge.agent.site_catalogue import under
 from edge.agree.decide import Rules
-from edge.config import Settings, load
-from edge.deliver.events import Topics, read_status, status
-from edge.errors import ManyFaults, Misconfigured
-from edge.forms.catalogue import Catalogue
-from edge.forms.loader import forms_in
-from edge.forms.model import Form
-from edge.forms.spoken import further, read_transcript
-from edge.forms.taught import AlreadyKnown, add_word, taught
-from edge.records.master import MOST_WORDS, Cells, MasterData, word_faults
+from edge.config import Settings
 from edge.understand.local.factory import unheard
 from tests.dictated import KEY, payload
 from tests.rows import every

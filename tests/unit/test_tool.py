@@ -7,9 +7,9 @@ from typing import Any
 import jsonschema
 import pytest
 
-from edge.forms.loader import load_form
-from edge.forms.model import Form
-from edge.records import Command
+from dockvoice_protocol.forms.loader import load_form
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.records import Command
 from edge.understand.llm.tool import not_understood_tool, tool_definition, tools
 from tests import shipped
 

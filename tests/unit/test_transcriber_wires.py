@@ -11,8 +11,9 @@ import pytest
 import soundfile
 from pydantic import ValidationError
 
+from dockvoice_protocol.records import Hallucination, Word
 from edge.config import Detail
-from edge.records import SAMPLE_RATE, Hallucination, Word
+from edge.records import SAMPLE_RATE
 from edge.understand.stt.azure import AzureWire
 from edge.understand.stt.deepgram import DeepgramWire
 from edge.understand.stt.elevenlabs import ScribeWire

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from edge.config import Settings, load
-from edge.errors import Misconfigured
-from edge.forms.catalogue import Catalogue
-from edge.forms.loader import forms_in
+from dockvoice_protocol.config import load
+from dockvoice_protocol.errors import Misconfigured
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import forms_in
+from edge.config import Settings
 from edge.ports import Interpreter
 from edge.understand.factory import Surroundings, interpreter, transcriber
 from edge.understand.remote.client import Clients

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from edge.forms.spoken import expected, read
-from edge.records import Expectation, Word
+from dockvoice_protocol.forms.spoken import expected, read
+from dockvoice_protocol.records import Expectation, Word
 from tests import shipped
 from tests.rows import each_of
 

@@ -8,6 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from dockvoice_protocol.errors import UnreadableInput
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.spoken.commands import NAMED
+from dockvoice_protocol.forms.spoken.language import language_named
+from dockvoice_protocol.languages import LANGUAGES
+from dockvoice_protocol.records import Act, Command, FieldValue, NotUnderstood, Reading
 from edge.agent.dictation import INTERRUPTED, Dictation
 from edge.agent.events import Decided, DictationEvent
 from edge.agent.parts import Parts, dictation, form_named, take
@@ -16,15 +22,10 @@ from edge.agree.decide import Rules
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.table import Event
 from edge.config import Settings
-from edge.errors import UnreadableInput
-from edge.forms.catalogue import Catalogue
-from edge.forms.spoken.commands import NAMED
-from edge.forms.spoken.language import language_named
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.queries import UtteranceHistory
-from edge.languages import LANGUAGES
-from edge.records import Act, Command, FieldValue, NotUnderstood, Outcome, Reading, Verdict
+from edge.records import Outcome, Verdict
 from tests.fakes import ScriptedInterpreter, ScriptedSource
 from tests.languages import said_in
 from tests.rows import every

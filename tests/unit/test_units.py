@@ -8,10 +8,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from edge import plain_file
-from edge.config import Layered, Settings, create_directory, create_file, demand_owner, load
-from edge.errors import Misconfigured, UnreadableInput
-from edge.hash_chain import Signer
+from dockvoice_protocol import plain_file
+from dockvoice_protocol.config import Layered, create_directory, create_file, demand_owner, load
+from dockvoice_protocol.errors import Misconfigured, UnreadableInput
+from dockvoice_protocol.hash_chain import Signer
+from edge.config import Settings
 from edge.keep.journal import Journal
 from inventory.audit.audit import signer_in
 from inventory.connect.alone import alone
@@ -35,8 +36,8 @@ def etc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for model, place in places.items():
         assert model.unit is not None
         monkeypatch.setattr(model, "unit", replace(model.unit, settings=place))
-    monkeypatch.setattr("edge.config.units.CREDENTIALS", (tmp_path / "none", tmp_path / "credstore"))
-    monkeypatch.setattr("edge.config.units.STATE", tmp_path / "lib")
+    monkeypatch.setattr("dockvoice_protocol.config.units.CREDENTIALS", (tmp_path / "none", tmp_path / "credstore"))
+    monkeypatch.setattr("dockvoice_protocol.config.units.STATE", tmp_path / "lib")
     monkeypatch.delenv("DOCKVOICE_UNDERSTAND__MODELS_DIRECTORY", raising=False)
     (tmp_path / "etc" / "connect").mkdir(parents=True)
     (tmp_path / "credstore").mkdir()

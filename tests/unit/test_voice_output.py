@@ -8,6 +8,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from dockvoice_protocol.errors import Unavailable
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import forms_in
+from dockvoice_protocol.forms.scanned import AS_DELIVERED
 from edge.agent import voice_output
 from edge.agent.events import Decided
 from edge.agent.typed_input import scanned, scanned_utterance
@@ -16,10 +20,6 @@ from edge.agree.decide import Rules, decide
 from edge.agree.dialogue.events import Hardware
 from edge.audio.sound_server import PlaybackSink
 from edge.config import Speak, VoiceKind
-from edge.errors import Unavailable
-from edge.forms.catalogue import Catalogue
-from edge.forms.loader import forms_in
-from edge.forms.scanned import AS_DELIVERED
 from edge.records import Closing
 from edge.records.speech import Earcon, Hush, Prompt, Say, Sound
 from edge.speak.loudspeaker import Loudspeaker

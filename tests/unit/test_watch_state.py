@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.records import Act, FieldValue, Reading, Word
 from edge.agent.app import AgentTold
 from edge.agent.delivery import LinkChanged
 from edge.agent.dialogue_driver import Stands
@@ -23,10 +25,9 @@ from edge.cli.watch.layout import Picture
 from edge.cli.watch.live import as_seen
 from edge.cli.watch.state import View
 from edge.config import Agree, Hear, ListeningMode, Settings
-from edge.forms.catalogue import Catalogue
 from edge.keep.outbox import OutboxState
 from edge.keep.queries import Counts, KeptEntry
-from edge.records import Act, Closing, FieldValue, Note, OutboxRow, Outcome, Park, Reading, Reason, Word
+from edge.records import Closing, Note, OutboxRow, Outcome, Park, Reason
 from edge.records.speech import Adjust, Hush, Say, Sound
 from tests.sayings import NOON, utterance
 from tests.shipped import form_in

@@ -5,11 +5,12 @@ from dataclasses import replace
 
 import pytest
 
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.records import Act, Command, FieldReading, FieldValue, NotUnderstood, Reading, Usage, Word
 from edge.agree.decide import Rules, decide
 from edge.config import Mode
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form
-from edge.records import Act, Closing, Command, FieldReading, FieldValue, NotUnderstood, Outcome, Reading, Usage, Word
+from edge.records import Closing, Outcome
 from edge.understand.weighing import Seat, contradicts, is_settled, same, weigh
 from tests.rows import each_of
 

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form
-from edge.records import FieldValue, Word
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.records import FieldValue, Word
 from edge.understand.witness import contradicted
 from tests.rows import each_of
 

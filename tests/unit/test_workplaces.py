@@ -11,6 +11,13 @@ from typing import Any
 
 import pytest
 
+from dockvoice_protocol.config import load
+from dockvoice_protocol.errors import Misconfigured
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import forms_in
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken.language import language_named
+from dockvoice_protocol.records import NotUnderstood, Reading
 from edge.agent.app import Agent, AgentTold
 from edge.agent.dialogue_driver import Stands
 from edge.agent.dictation import Dictation
@@ -26,16 +33,11 @@ from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.table import State
 from edge.cli.present.lines import AgentLines
-from edge.config import Endpoint, Settings, load
-from edge.errors import Misconfigured
-from edge.forms.catalogue import Catalogue
-from edge.forms.loader import forms_in
-from edge.forms.model import Form
-from edge.forms.spoken.language import language_named
+from edge.config import Endpoint, Settings
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Source
-from edge.records import Closing, Commit, Frame, NotUnderstood, Reading, Work
+from edge.records import Closing, Commit, Frame, Work
 from edge.records.speech import Prompt, Say
 from edge.understand.local import factory
 from tests.fakes import LoudnessScorer, ScriptedInterpreter, ScriptedSource

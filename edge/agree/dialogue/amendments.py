@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from itertools import islice
 
+from dockvoice_protocol.forms.spoken import corrects
+from dockvoice_protocol.records import Act, FieldValue, Reading
 from edge.agree.dialogue import drafting, works
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.orders import Order
@@ -14,8 +16,7 @@ from edge.agree.dialogue.session import DialogueSession, last_told
 from edge.agree.merging import put_right
 from edge.agree.off_talk import begins_astray
 from edge.agree.readings import differing, own, values_of
-from edge.forms.spoken import corrects
-from edge.records import Act, Because, Draft, FieldValue, LastEntry, Outcome, Reading, Reason, Verdict
+from edge.records import Because, Draft, LastEntry, Outcome, Reason, Verdict
 from edge.records.speech import Prompt
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from dockvoice_protocol.forms.model import Expects, Spoken
+from dockvoice_protocol.forms.spoken import are_one_number, begins, chosen, finds_nothing_wrong, proves, without_cue
+from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, written
 from edge.agree.bare_names import SHORTEST_NAME, digits_besides
 from edge.agree.cut_numbers import begins_in_doubt, cut_off
 from edge.agree.decide import Circumstances, Rules
@@ -30,9 +33,7 @@ from edge.agree.merging import (
 from edge.agree.off_talk import begins_astray, takes_something_back
 from edge.agree.one_breath import meant_of_two
 from edge.agree.readings import differing, says_nothing, unconfirmed, values_in, values_of
-from edge.forms.model import Expects, Spoken
-from edge.forms.spoken import are_one_number, begins, chosen, finds_nothing_wrong, proves, without_cue
-from edge.records import Act, Draft, Drop, FieldReading, FieldValue, Outcome, Reading, Reason, written
+from edge.records import Draft, Drop, Outcome, Reason
 from edge.records.speech import Earcon, Prompt, Sound
 
 Answering = Callable[[DialogueSession, UtteranceHeard], list[Order]]

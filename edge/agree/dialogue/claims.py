@@ -22,9 +22,10 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from dockvoice_protocol.records import Act, FieldReading, Reading
 from edge.agree.dialogue.orders import Breach, Law, Order
 from edge.agree.readings import differing, values_in
-from edge.records import Act, Commit, Draft, Drop, FieldReading, Note, Park, Reading
+from edge.records import Commit, Draft, Drop, Note, Park
 from edge.records.speech import Earcon, Prompt, Say, Sound
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from dockvoice_protocol.forms.model import Expects
+from dockvoice_protocol.records import Act, FieldReading, FieldValue, PlaceKind, Reading, ReceivingPlace
 from edge.agree.dialogue import answers, context, drafting, status, trailers
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.orders import Order
@@ -13,23 +15,7 @@ from edge.agree.dialogue.session import Behind, DialogueSession
 from edge.agree.merging import marked, with_support
 from edge.agree.readings import values_of
 from edge.agree.received import missing
-from edge.forms.model import Expects
-from edge.records import (
-    Act,
-    Because,
-    Commit,
-    Confirmation,
-    Draft,
-    FieldReading,
-    FieldValue,
-    Outcome,
-    PlaceKind,
-    Reading,
-    Reason,
-    ReceivingPlace,
-    StandingEntry,
-    Verdict,
-)
+from edge.records import Because, Commit, Confirmation, Draft, Outcome, Reason, StandingEntry, Verdict
 from edge.records.speech import Prompt, Say
 
 

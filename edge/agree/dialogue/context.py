@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken import corrects, from_now_on, points_at_last, preface
+from dockvoice_protocol.forms.spoken.folding import fold
+from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, Word
 from edge.agree.decide import Rules
 from edge.agree.dialogue.events import ShiftBegan, UtteranceHeard
 from edge.agree.dialogue.orders import Order
@@ -13,25 +17,7 @@ from edge.agree.dialogue.session import AT_THE_DOOR, DialogueSession
 from edge.agree.dialogue.table import AGREEING, State
 from edge.agree.off_talk import begins_astray, is_statement
 from edge.agree.readings import differing, part_of, unconfirmed, values_of
-from edge.forms.model import Form
-from edge.forms.spoken import corrects, from_now_on, points_at_last, preface
-from edge.forms.spoken.folding import fold
-from edge.records import (
-    NOTHING_STANDS,
-    Act,
-    Because,
-    Draft,
-    Drop,
-    FieldReading,
-    FieldValue,
-    Note,
-    Outcome,
-    Reading,
-    Reason,
-    StandingContext,
-    Verdict,
-    Word,
-)
+from edge.records import NOTHING_STANDS, Because, Draft, Drop, Note, Outcome, Reason, StandingContext, Verdict
 from edge.records.speech import Prompt, Say
 
 SAID_FOR_ALL = Verdict(Outcome.HEED, (Because(Reason.CONTEXT),), {})  # On what is said once for all entries.

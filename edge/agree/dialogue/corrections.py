@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from dockvoice_protocol.forms.model import Spoken
+from dockvoice_protocol.forms.spoken import begins, corrects, cue, of_last_one, read, without_cue
+from dockvoice_protocol.forms.spoken.folding import fold
+from dockvoice_protocol.forms.spoken.grammar.tokens import tokens
+from dockvoice_protocol.records import Act, FieldReading, Reading
 from edge.agree.bare_names import is_long
 from edge.agree.dialogue import amendments, claims, context, drafting, next_or_instead
 from edge.agree.dialogue.claims import Relation
@@ -26,11 +31,7 @@ from edge.agree.readings import (
     values_of,
     without_joining,
 )
-from edge.forms.model import Spoken
-from edge.forms.spoken import begins, corrects, cue, of_last_one, read, without_cue
-from edge.forms.spoken.folding import fold
-from edge.forms.spoken.grammar.tokens import tokens
-from edge.records import Act, Draft, FieldReading, Outcome, Park, Reading
+from edge.records import Draft, Outcome, Park
 from edge.records.speech import Prompt
 
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from dockvoice_protocol.forms.model import Expects
+from dockvoice_protocol.forms.spoken import cue
+from dockvoice_protocol.forms.spoken.folding import fold
+from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, Word
 from edge.agree.bare_names import SHORTEST_NAME, with_unclear_name
 from edge.agree.cut_numbers import completed
 from edge.agree.decide import Circumstances, Rules
@@ -21,27 +25,7 @@ from edge.agree.off_talk import takes_something_back
 from edge.agree.one_breath import named_apart, two_in_one_breath, two_that_share
 from edge.agree.readings import likely_values, values_in, values_of
 from edge.agree.terms import units_said
-from edge.forms.model import Expects
-from edge.forms.spoken import cue
-from edge.forms.spoken.folding import fold
-from edge.records import (
-    Act,
-    Because,
-    Commit,
-    Confirmation,
-    Draft,
-    Drop,
-    FieldReading,
-    FieldValue,
-    LastEntry,
-    Note,
-    Outcome,
-    Park,
-    Reading,
-    Reason,
-    Verdict,
-    Word,
-)
+from edge.records import Because, Commit, Confirmation, Draft, Drop, LastEntry, Note, Outcome, Park, Reason, Verdict
 from edge.records.speech import Earcon, Prompt, Say, Sound, Terms
 
 HELP = {

@@ -6,24 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from dockvoice_protocol.forms.spoken import cue, refuses
+from dockvoice_protocol.records import Act, FieldValue, NotUnderstood, Operator, Reading, Receipt
 from edge.agree.decide import NOTHING_KNOWN, Circumstances, Rules, decide
 from edge.agree.dialogue.table import Event
-from edge.forms.spoken import cue, refuses
 from edge.records import (
     NOTHING_STANDS,
-    Act,
     Because,
     Closing,
     Draft,
-    FieldValue,
     LastEntry,
     Note,
-    NotUnderstood,
-    Operator,
     Outcome,
-    Reading,
     Reason,
-    Receipt,
     Shift,
     StandingContext,
     Verdict,

@@ -14,6 +14,10 @@ from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any
 
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken import cancels, corrects, courteous
+from dockvoice_protocol.records import Act, Command, Operator, Reading, Shifted
 from edge.agree.bare_names import with_bare_name
 from edge.agree.decide import Rules, decide
 from edge.agree.dialogue import (
@@ -41,26 +45,7 @@ from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSes
 from edge.agree.dialogue.table import AGREEING, CLOSED, QUESTIONS, TABLE, Event, State, Step
 from edge.agree.off_talk import is_beside, mentions_entry
 from edge.agree.readings import differing, of_those
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form
-from edge.forms.spoken import cancels, corrects, courteous
-from edge.records import (
-    Act,
-    Command,
-    Commit,
-    Confirmation,
-    Draft,
-    Lately,
-    Note,
-    Operator,
-    Outcome,
-    Park,
-    Reading,
-    Shift,
-    Shifted,
-    StandingContext,
-    Work,
-)
+from edge.records import Commit, Confirmation, Draft, Lately, Note, Outcome, Park, Shift, StandingContext, Work
 from edge.records.speech import Adjust, Earcon, Prompt, Say, Sound
 
 ANSWERS: Mapping[Command, status.Telling] = {

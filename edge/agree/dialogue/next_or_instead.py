@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from dockvoice_protocol.forms.spoken import says_instead, says_next
+from dockvoice_protocol.records import FieldValue, Reading, written
 from edge.agree.dialogue import context, drafting
 from edge.agree.dialogue.claims import Relation, sounds_like
 from edge.agree.dialogue.events import UtteranceHeard
@@ -17,8 +19,7 @@ from edge.agree.dialogue.session import DialogueSession
 from edge.agree.merging import with_fields, with_support
 from edge.agree.off_talk import begins_astray
 from edge.agree.readings import differing, own, values_in, values_of
-from edge.forms.spoken import says_instead, says_next
-from edge.records import Draft, FieldValue, Note, Outcome, Park, Reading, written
+from edge.records import Draft, Note, Outcome, Park
 
 
 def may_be_meant(session: DialogueSession, said: Reading) -> bool:

@@ -7,25 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from dockvoice_protocol.forms.model import Expects, FormField
+from dockvoice_protocol.forms.spoken import holds_check
+from dockvoice_protocol.records import Act, FieldReading, FieldValue
 from edge.agree.decide import AS_MEANT, NOTHING_KNOWN, Circumstances, Rules, decide
 from edge.agree.dialogue.table import State
 from edge.agree.merging import marked
 from edge.agree.one_breath import two_in_one_breath, two_that_share
 from edge.agree.readings import values_of
-from edge.forms.model import Expects, FormField
-from edge.forms.spoken import holds_check
-from edge.records import (
-    Act,
-    Because,
-    Closing,
-    Confirmation,
-    Draft,
-    FieldReading,
-    FieldValue,
-    Outcome,
-    Reason,
-    Verdict,
-)
+from edge.records import Because, Closing, Confirmation, Draft, Outcome, Reason, Verdict
 from edge.records.speech import Prompt, Say
 
 UNSETTLED_BY_YES = frozenset(

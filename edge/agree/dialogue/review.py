@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from dockvoice_protocol.records import Act, FieldValue
 from edge.agree.decide import NOTHING_KNOWN, Circumstances
 from edge.agree.dialogue import context, drafting, status, works
 from edge.agree.dialogue.events import Fate, PersonDecided, UtteranceHeard
@@ -13,7 +14,7 @@ from edge.agree.dialogue.questions import About, judged
 from edge.agree.dialogue.session import DialogueSession, terms_of
 from edge.agree.dialogue.table import QUESTIONS, State
 from edge.agree.merging import as_heard
-from edge.records import Act, Confirmation, Draft, FieldValue
+from edge.records import Confirmation, Draft
 from edge.records.speech import Prompt, Say, Terms
 
 

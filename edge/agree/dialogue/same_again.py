@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from dockvoice_protocol.forms.model import FormField, Spoken
+from dockvoice_protocol.forms.spoken import likewise, preface, same_again
+from dockvoice_protocol.forms.spoken.folding import fold
+from dockvoice_protocol.records import Act, FieldReading, Reading, Word
 from edge.agree.decide import Rules
 from edge.agree.dialogue import context
 from edge.agree.dialogue.questions import About
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
 from edge.agree.readings import part_of
-from edge.forms.model import FormField, Spoken
-from edge.forms.spoken import likewise, preface, same_again
-from edge.forms.spoken.folding import fold
-from edge.records import Act, FieldReading, LastEntry, Reading, Word
+from edge.records import LastEntry
 
 
 def as_before(session: DialogueSession, said: Reading) -> Reading:

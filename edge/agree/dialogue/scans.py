@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from dockvoice_protocol.records import FieldReading, Reading
 from edge.agree.decide import Rules
 from edge.agree.dialogue import context, corrections, drafting
 from edge.agree.dialogue.events import UtteranceHeard
@@ -14,7 +15,7 @@ from edge.agree.dialogue.table import State
 from edge.agree.merging import with_fields, with_reading
 from edge.agree.one_breath import meant_of_two
 from edge.agree.readings import differing
-from edge.records import Draft, FieldReading, Reading
+from edge.records import Draft
 from edge.records.speech import Earcon, Prompt, Sound
 
 SAME_S = 3.0

@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from dockvoice_protocol.forms.model import Expects, Form
+from dockvoice_protocol.forms.spoken.language import Language
+from dockvoice_protocol.records import Act, FieldReading, FieldValue, Operator, Reading, Word
 from edge.agree.crew import Meant
 from edge.agree.cut_numbers import BreathBefore
 from edge.agree.decide import Rules
@@ -17,23 +20,7 @@ from edge.agree.dialogue.table import State
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations, where_expected
 from edge.agree.readings import values_in, values_of
 from edge.agree.terms import terms, units_said
-from edge.forms.model import Expects, Form
-from edge.forms.spoken.language import Language
-from edge.records import (
-    NOTHING_STANDS,
-    Act,
-    Draft,
-    FieldReading,
-    FieldValue,
-    LastEntry,
-    Lately,
-    Operator,
-    Reading,
-    Shift,
-    StandingContext,
-    Verdict,
-    Word,
-)
+from edge.records import NOTHING_STANDS, Draft, LastEntry, Lately, Shift, StandingContext, Verdict
 from edge.records.speech import CONFIRMING, Prompt, Say, Terms
 
 MOST_EXTENSIONS = 3  # So often a deadline is put off because somebody begins to speak; noise must not do so for ever.

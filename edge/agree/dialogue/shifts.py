@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from dockvoice_protocol.forms.spoken import behind_sign_on, command, presented, with_work
+from dockvoice_protocol.records import Command, Operator, ShiftChange, Shifted
 from edge.agree.crew import Meant, meant, unknown
 from edge.agree.dialogue import context, drafting, works
 from edge.agree.dialogue.events import RosterTaken, UtteranceHeard
 from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.session import Behind, DialogueSession, Identifying
 from edge.agree.dialogue.table import State
-from edge.forms.spoken import behind_sign_on, command, presented, with_work
-from edge.records import Command, Operator, Park, Reason, ShiftChange, Shifted, Work
+from edge.records import Park, Reason, Work
 from edge.records.speech import Earcon, Prompt, Say, Sound
 
 RELIEVED, NOT_LISTED, UNUSED = "relieved", "not_listed", "unused"

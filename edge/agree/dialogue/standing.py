@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from dockvoice_protocol.forms.spoken import corrects, from_now_on
+from dockvoice_protocol.records import Act, FieldReading
 from edge.agree.decide import NOTHING_KNOWN, Circumstances
 from edge.agree.dialogue import amendments, answers, context, corrections, drafting, status
 from edge.agree.dialogue.events import UtteranceHeard
@@ -14,8 +16,7 @@ from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
 from edge.agree.merging import as_heard, with_fields
 from edge.agree.readings import differing, values_of
-from edge.forms.spoken import corrects, from_now_on
-from edge.records import Act, Draft, FieldReading, Outcome, Verdict
+from edge.records import Draft, Outcome, Verdict
 from edge.records.speech import Prompt, Say
 
 Taken = Callable[[DialogueSession, UtteranceHeard], list[Order]]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from dockvoice_protocol.forms.spoken import FEW, break_reason, is_among
+from dockvoice_protocol.records import Act, Command
 from edge.agree.dialogue import amendments, context, drafting, shifts, works
 from edge.agree.dialogue.events import Hardware, Started, UtteranceHeard
 from edge.agree.dialogue.orders import Order
@@ -12,8 +14,7 @@ from edge.agree.dialogue.questions import About, Question, judged
 from edge.agree.dialogue.session import DialogueSession, last_told
 from edge.agree.dialogue.table import QUESTIONS, State
 from edge.agree.readings import values_of
-from edge.forms.spoken import FEW, break_reason, is_among
-from edge.records import Act, Because, Command, Confirmation, Draft, Drop, Outcome, Park, Reason, Verdict
+from edge.records import Because, Confirmation, Draft, Drop, Outcome, Park, Reason, Verdict
 from edge.records.speech import Adjust, Earcon, Hush, Prompt, Say, Sound
 
 UNASKED = frozenset({State.SIGNED_OFF, State.IDENTIFYING, State.PAUSED, State.CHOOSING_WORK})

@@ -6,6 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+from dockvoice_protocol.forms.model import Expects, Form
+from dockvoice_protocol.forms.spoken import LACKING, TODAY, is_among
+from dockvoice_protocol.instants import in_zone
+from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, ReceivingPlace
 from edge.agree.decide import Rules
 from edge.agree.dialogue import context, status
 from edge.agree.dialogue.events import UtteranceHeard
@@ -15,10 +19,7 @@ from edge.agree.expectations import Expectations
 from edge.agree.merging import given, is_one_of
 from edge.agree.readings import likely_values, values_of
 from edge.agree.received import Sums, ending_so, missing, named_place, of_place, pallet_field, place_field, summed
-from edge.forms.model import Expects, Form
-from edge.forms.spoken import LACKING, TODAY, is_among
-from edge.records import Act, FieldReading, FieldValue, Reading, ReceivingPlace, StandingEntry
-from edge.records.instants import in_zone
+from edge.records import StandingEntry
 from edge.records.speech import FEWEST_TOLD, Prompt, Say
 
 FEWEST_ASKED = 2  # So many last characters say in a question which pallet is meant: nothing comes of it but an answer.

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import replace
 
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken import work_named
+from dockvoice_protocol.forms.spoken.language import language_named
+from dockvoice_protocol.records import Act
 from edge.agree.dialogue import drafting
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.session import Behind, DialogueSession
 from edge.agree.dialogue.table import State
-from edge.forms.model import Form
-from edge.forms.spoken import work_named
-from edge.forms.spoken.language import language_named
-from edge.records import Act, LastEntry, Outcome, Reason, Work
+from edge.records import LastEntry, Outcome, Reason, Work
 from edge.records.speech import Earcon, Prompt, Say, Sound
 
 _OTHERWISE = frozenset({Act.CANCEL, Act.YES, Act.NO, Act.COMMAND})  # What says something else, as a whole.

@@ -14,6 +14,9 @@ from typing import Any
 
 from rich.text import Text
 
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.records import FieldValue, Reading
+from dockvoice_protocol.terminal.tables import SafeConsole
 from edge.agent.app import AgentTold
 from edge.agent.delivery import LinkChanged
 from edge.agent.dialogue_driver import Stands
@@ -24,13 +27,11 @@ from edge.agree.dialogue.questions import judged
 from edge.cli.present.tables import entry_json
 from edge.cli.present.wording import OUTCOMES, STYLES, Tone
 from edge.config import Settings
-from edge.forms.model import Form
 from edge.keep.queries import Counts, KeptEntry
-from edge.records import SAMPLE_RATE, FieldValue, OutboxRow, Outcome, Reading, Verdict
+from edge.records import SAMPLE_RATE, OutboxRow, Outcome, Verdict
 from edge.records.entry import Note, Park
 from edge.records.speech import Say
 from edge.speak.wording import Phrasing
-from edge.terminal.tables import SafeConsole
 
 JsonLine = dict[str, Any]
 

@@ -11,17 +11,17 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken.grammar.lexicon import Match, Role
+from dockvoice_protocol.forms.spoken.grammar.meaning import meaning
+from dockvoice_protocol.forms.spoken.grammar.path import Happens, Path, Telling
+from dockvoice_protocol.forms.spoken.grammar.tokens import Token, tokens
+from dockvoice_protocol.forms.spoken.grammar.weights import RIVALRY
+from dockvoice_protocol.forms.spoken.language import Language
+from dockvoice_protocol.forms.spoken.reader import lexicon, understood
+from dockvoice_protocol.records import FieldReading, Word, written
 from edge.cli.present.wording import MOODS, STYLES, Tone
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form
-from edge.forms.spoken.grammar.lexicon import Match, Role
-from edge.forms.spoken.grammar.meaning import meaning
-from edge.forms.spoken.grammar.path import Happens, Path, Telling
-from edge.forms.spoken.grammar.tokens import Token, tokens
-from edge.forms.spoken.grammar.weights import RIVALRY
-from edge.forms.spoken.language import Language
-from edge.forms.spoken.reader import lexicon, understood
-from edge.records import FieldReading, Word, written
 
 SMALL: Mapping[Role, str] = {
     Role.OPENING: "opening",

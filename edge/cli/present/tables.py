@@ -9,11 +9,11 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from dockvoice_protocol.instants import in_zone
+from dockvoice_protocol.records import FieldValue, written
 from edge.cli.present.wording import changing
 from edge.keep.queries import Counts, KeptEntry, KeptUtterance
 from edge.keep.review import Flagged
-from edge.records import FieldValue, written
-from edge.records.instants import in_zone
 
 
 def entries(kept: Sequence[KeptEntry]) -> Table:

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from dockvoice_protocol.records import Act
 from edge.keep.outbox import OutboxState
-from edge.records import Act, Outcome, Reason
+from edge.records import Outcome, Reason
 
 
 class Tone(StrEnum):

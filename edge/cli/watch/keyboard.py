@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from edge.records import Act, Command
+from dockvoice_protocol.records import Act, Command
 
 ESCAPE = "\x1b"
 ENTER = frozenset("\r\n")

@@ -15,10 +15,10 @@ from enum import IntEnum
 from rich.cells import cell_len
 from rich.text import Text
 
+from dockvoice_protocol.terminal.plain_text import is_plain
 from edge.audio.pcm import BOTTOM_DB
 from edge.cli.present.meter import NO_SOUND, MeterReading, cells
 from edge.cli.present.wording import STYLES, Tone, Worded
-from edge.terminal.plain_text import is_plain
 
 GUTTER = 14  # Columns before what is told: its heading.
 NARROWEST_WITH_HEADINGS = 50  # Columns below which headings are left out.

@@ -17,21 +17,22 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
+from dockvoice_protocol.errors import DockvoiceError
+from dockvoice_protocol.records import Command
+from dockvoice_protocol.terminal.output import line as print_text
 from edge.agent.app import Agent, AgentTold
 from edge.agent.dialogue_driver import Stands
 from edge.agent.parts import Parts
 from edge.agent.typed_input import pressed
 from edge.agree.dialogue.table import State
-from edge.cli.output import line as print_text
 from edge.cli.present.lines import AgentLines, JsonLine, Kept, teller, with_dialogue
 from edge.cli.present.meter import NO_SOUND, Meter, MeterReading
 from edge.cli.terminal import aside, keys, leave_screen, outliving
 from edge.cli.watch.keyboard import Keyboard, Pressed, Switch, TypedSentence
-from edge.errors import DockvoiceError
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.ports import StoppableSource
-from edge.records import Command, Frame
+from edge.records import Frame
 
 TOLD_EVERY_S = 0.1  # A bar that moves ten times a second is smooth, and costs next to nothing.
 LOOKED_EVERY_S = 0.5  # How often the journal is asked what it holds, for somebody who sits before it.

@@ -20,12 +20,12 @@ import typer
 from rich.console import ConsoleDimensions, Group
 from rich.live import Live
 
-from edge.cli.output import EXIT_CODES
+from dockvoice_protocol.errors import UnreadableInput
+from dockvoice_protocol.terminal.output import EXIT_CODES
+from dockvoice_protocol.terminal.tables import SafeConsole
 from edge.cli.terminal import can_be_drawn_on
 from edge.cli.watch.layout import Picture, draw
 from edge.cli.watch.state import View
-from edge.errors import UnreadableInput
-from edge.terminal.tables import SafeConsole
 
 DRAWN_EVERY_S = 0.1  # A bar that moves ten times a second is smooth, and costs next to nothing.
 PIECE = 65_536  # Bytes read at one time: all that a pipe holds.

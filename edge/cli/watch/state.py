@@ -10,13 +10,14 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from dockvoice_protocol.records import Act
 from edge.agree.dialogue.table import QUESTIONS as ASKS
 from edge.agree.dialogue.table import State
 from edge.cli.present.meter import MeterReading
 from edge.cli.present.wording import MODES, PARKED, QUESTIONS, Tone, Worded, because, changing, progress, result
 from edge.cli.watch.layout import Badge, FieldRow, HeardLast, Picture, QueueRow
 from edge.keep.outbox import OutboxState
-from edge.records import Act, Outcome, Reason
+from edge.records import Outcome, Reason
 
 JsonObject = Mapping[str, Any]
 

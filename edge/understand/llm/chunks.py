@@ -9,7 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Act, FieldReading, NotUnderstood, Reading, Usage, Word
+from dockvoice_protocol.records import Act, FieldReading, NotUnderstood, Reading, Usage, Word
+from edge.records import SAMPLE_BYTES, SAMPLE_RATE
 
 STEP = SAMPLE_RATE // 50  # Samples in each step of the search for a pause: 20 ms, the frame of endpointing.
 PAUSE = 10  # Steps of the quietest stretch that is looked for: 200 ms, longer than any stop inside a word.

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form, FormField
-from edge.forms.spoken import read_transcript
-from edge.records import Act, Command, FieldReading, FieldValue, NotUnderstood, Reading, Word
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form, FormField
+from dockvoice_protocol.forms.spoken import read_transcript
+from dockvoice_protocol.records import Act, Command, FieldReading, FieldValue, NotUnderstood, Reading, Word
 from edge.understand.llm import tool
 from edge.understand.llm.wire import Refused, ToolCall
 from edge.understand.remote.failures import AnswerFault

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.records import NotUnderstood, Reading, Usage
 from edge.config import GOOGLE_WIRE, InterpreterSettings
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form
 from edge.ports import Attention, Interpreter, WholeUtterance
-from edge.records import SAMPLE_BYTES, SAMPLE_RATE, NotUnderstood, Reading, Usage, Utterance
+from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Utterance
 from edge.understand.llm import grounding
 from edge.understand.llm.chunks import pieces, together
 from edge.understand.llm.gemini import GeminiWire

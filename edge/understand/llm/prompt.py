@@ -13,10 +13,11 @@ from importlib import resources
 from string import Template
 from typing import Any
 
-from edge.errors import Misconfigured
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form
-from edge.records import Act, Outcome, Reading, Verdict
+from dockvoice_protocol.errors import Misconfigured
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.records import Act, Reading
+from edge.records import Outcome, Verdict
 
 TURNS = 6  # How many of the last turns are told, the oldest dropped: corrections reach back one or two.
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from edge.forms.model import Form, FormField
-from edge.records import Command, NotUnderstood
+from dockvoice_protocol.forms.model import Form, FormField
+from dockvoice_protocol.records import Command, NotUnderstood
 
 AMEND = "amend_entry"
 CANCEL = "cancel_entry"

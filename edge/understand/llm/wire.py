@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from edge.records.strict_json import NotStrict, strict
+from dockvoice_protocol.strict_json import NotStrict, strict
 from edge.understand.remote.client import Client
 from edge.understand.remote.failures import LIMITS, AnswerFault
 from edge.understand.remote.http import ServiceAnswer

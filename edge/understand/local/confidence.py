@@ -15,11 +15,11 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from types import MappingProxyType
 
+from dockvoice_protocol.errors import Misconfigured
+from dockvoice_protocol.forms.spoken.confusable import Rival
+from dockvoice_protocol.forms.spoken.language import ENGLISH
+from dockvoice_protocol.records import FieldReading, FieldValue, Word
 from edge.config import CurveSettings
-from edge.errors import Misconfigured
-from edge.forms.spoken.confusable import Rival
-from edge.forms.spoken.language import ENGLISH
-from edge.records import FieldReading, FieldValue, Word
 from edge.understand.proposal import UNKNOWN
 
 Fields = Mapping[str, FieldReading]

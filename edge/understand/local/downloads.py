@@ -19,7 +19,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from edge.errors import Unavailable, UnreadableInput
+from dockvoice_protocol.errors import Unavailable, UnreadableInput
 
 Progress = Callable[[str, int, int], None]
 """Told now and then while something is fetched: what, bytes done, bytes in all."""

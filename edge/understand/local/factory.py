@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
+from dockvoice_protocol.errors import Misconfigured
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken import command_phrases, further, work_phrases
+from dockvoice_protocol.forms.spoken.language import ENGLISH, Language, language_named
+from dockvoice_protocol.records.master import Cells
 from edge.config import Engine, Settings
-from edge.errors import Misconfigured
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form
-from edge.forms.spoken import command_phrases, further, work_phrases
-from edge.forms.spoken.language import ENGLISH, Language, language_named
 from edge.ports import Interpreter
-from edge.records.master import Cells
 from edge.understand.local.confidence import curves_for
 from edge.understand.local.grammar_cache import sentences
 from edge.understand.local.incremental import Awaited, whole_entries

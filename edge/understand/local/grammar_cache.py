@@ -17,11 +17,11 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from edge import forms, languages
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form
-from edge.forms.spoken import phrases
-from edge.forms.spoken.sentences import conversational
+from dockvoice_protocol import forms, languages
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken import phrases
+from dockvoice_protocol.forms.spoken.sentences import conversational
 
 KEPT = 32  # Files at most, half a megabyte each: those of all devices of a machine, and of forms that are being tried.
 

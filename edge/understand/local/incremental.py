@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from time import thread_time
 from typing import Protocol
 
-from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Expectation, Reading, Utterance
+from dockvoice_protocol.records import Expectation, Reading
+from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Utterance
 
 PIECE = SAMPLE_RATE // 5 * SAMPLE_BYTES
 """Bytes given to a recogniser at a time: 200 ms, however the sound arrives, since recognisers adapt to a voice piece by

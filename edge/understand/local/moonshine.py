@@ -16,12 +16,13 @@ from typing import Any
 
 import numpy as np
 
+from dockvoice_protocol.errors import Misconfigured, Unavailable
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.records import Reading, Transcript
 from edge.audio.pcm import floats
-from edge.errors import Misconfigured, Unavailable
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form
 from edge.ports import Attention, Interpreter, WholeUtterance
-from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Reading, Transcript
+from edge.records import SAMPLE_BYTES, SAMPLE_RATE
 from edge.understand.stt.hallucinations import hallucination
 from edge.understand.stt.transcript_reader import TranscriptReader
 

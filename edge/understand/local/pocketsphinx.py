@@ -12,11 +12,11 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from edge.errors import Misconfigured
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form
-from edge.forms.spoken import expected, jsgf
-from edge.records import Expectation, Reading, Word
+from dockvoice_protocol.errors import Misconfigured
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken import expected, jsgf
+from dockvoice_protocol.records import Expectation, Reading, Word
 from edge.understand.local.incremental import Awaited, ListeningAhead, whole_entries
 from edge.understand.proposal import proposal, refuse_unhearable
 

@@ -26,14 +26,15 @@ import numpy as np
 import soxr
 import vosk
 
-from edge.errors import Misconfigured
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form
-from edge.forms.spoken import expected, preface, read, read_transcript
-from edge.forms.spoken.confusable import Rival, rivalry
-from edge.forms.spoken.language import Language
-from edge.forms.spoken.rough import rough_sentences
-from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Expectation, FieldReading, FieldValue, Reading, Transcript, Word
+from dockvoice_protocol.errors import Misconfigured
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken import expected, preface, read, read_transcript
+from dockvoice_protocol.forms.spoken.confusable import Rival, rivalry
+from dockvoice_protocol.forms.spoken.language import Language
+from dockvoice_protocol.forms.spoken.rough import rough_sentences
+from dockvoice_protocol.records import Expectation, FieldReading, FieldValue, Reading, Transcript, Word
+from edge.records import SAMPLE_BYTES, SAMPLE_RATE
 from edge.understand.local.confidence import VOSK, Alternative, Curve, most_likely
 from edge.understand.local.incremental import Awaited, ListeningAhead, Speculation, whole_entries
 from edge.understand.nearness import Loudness, Wearer

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from edge.errors import Misconfigured
+from dockvoice_protocol.errors import Misconfigured
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
 from edge.understand.local.vosk import decoder, loaded
 

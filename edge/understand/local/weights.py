@@ -20,8 +20,9 @@ from tempfile import TemporaryDirectory
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from edge.config import Engine, Name, shipped
-from edge.errors import Misconfigured, StorageFailed, Unavailable
+from dockvoice_protocol.config import Name, shipped
+from dockvoice_protocol.errors import Misconfigured, StorageFailed, Unavailable
+from edge.config import Engine
 from edge.understand.local.downloads import Progress, WeightsSource, carried, fetched
 
 NOTE = "dockvoice-model.json"

@@ -15,7 +15,7 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Sequence
 from contextlib import suppress
 
-from edge.errors import Unavailable
+from dockvoice_protocol.errors import Unavailable
 from edge.understand.local.moonshine import loaded, text_of
 from edge.understand.stt.hallucinations import hallucination
 

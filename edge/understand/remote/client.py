@@ -17,9 +17,9 @@ from typing import Any, Self
 
 import httpx
 
-from edge import plain_file
+from dockvoice_protocol import plain_file
+from dockvoice_protocol.errors import Misconfigured
 from edge.config import EU_REGIONS, ClientKind, ClientSettings
-from edge.errors import Misconfigured
 from edge.understand.remote.breaker import Breaker, BreakerState
 from edge.understand.remote.failures import AnswerFault, Barred, Failure, Garbled, TryLater, failure, request_id_of
 from edge.understand.remote.http import Credentials, ServiceAnswer

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 
-from edge.errors import Unavailable
-from edge.records import Usage
-from edge.records.strict_json import DuplicateKey, Limits, NotStrict, TooLarge, strict
+from dockvoice_protocol.errors import Unavailable
+from dockvoice_protocol.records import Usage
+from dockvoice_protocol.strict_json import DuplicateKey, Limits, NotStrict, TooLarge, strict
 
 LIMITS = Limits(depth=32, integer=18, fraction=32)
 """Of the JSON that a service writes. Its answers have about ten objects in one another; an integer of 64 bits may have

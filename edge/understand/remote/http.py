@@ -17,10 +17,10 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-from edge import plain_file
+from dockvoice_protocol import plain_file
+from dockvoice_protocol.errors import Misconfigured
+from dockvoice_protocol.strict_json import NotStrict, strict
 from edge.config import ClientKind, ClientSettings, KeyHeader
-from edge.errors import Misconfigured
-from edge.records.strict_json import NotStrict, strict
 from edge.understand.remote.failures import LIMITS, AnswerFault, Barred, Garbled
 
 TOKEN_AGE_S = 300.0

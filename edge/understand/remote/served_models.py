@@ -24,8 +24,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from edge.config import ClientKind, shipped
-from edge.errors import Misconfigured
+from dockvoice_protocol.config import shipped
+from dockvoice_protocol.errors import Misconfigured
+from edge.config import ClientKind
 from edge.understand.remote.client import Client, ServiceAnswer
 from edge.understand.remote.failures import Barred, OurFault
 

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_pascal
 
-from edge.records import Word
+from dockvoice_protocol.records import Word
 from edge.understand.llm.chunks import wav
 from edge.understand.stt.transcriber import Expected, PieceTranscript, Request, TranscriberWire
 

@@ -11,12 +11,13 @@ import time
 from dataclasses import replace
 from typing import Protocol
 
+from dockvoice_protocol.errors import Unavailable
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.records import FieldReading, Reading, Transcript, Usage
 from edge.config import InterpreterSettings, Parser
-from edge.errors import Unavailable
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form
 from edge.ports import Attention, Interpreter, Transcriber, WholeUtterance
-from edge.records import FieldReading, Reading, Transcript, Usage, Utterance
+from edge.records import Utterance
 from edge.understand.prices import with_cost
 from edge.understand.stt.transcript_reader import DICTATED, TranscriptReader, borne_out, doubted
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from edge.records import Word
+from dockvoice_protocol.records import Word
 from edge.understand.stt.transcriber import Expected, PieceTranscript, Request, TranscriberWire, flac
 
 PATH = "/v1/listen"

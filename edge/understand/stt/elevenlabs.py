@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from edge.records import Word
+from dockvoice_protocol.records import Word
 from edge.understand.stt.transcriber import PieceTranscript, Request, TranscriberWire, flac, likelihood
 
 PATH = "/v1/speech-to-text"

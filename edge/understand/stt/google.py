@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 from pydantic.alias_generators import to_camel
 
-from edge.records import Word
+from dockvoice_protocol.records import Word
 from edge.understand.stt.transcriber import Expected, PieceTranscript, Request, TranscriberWire, flac
 
 

@@ -13,7 +13,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from edge.records import Hallucination
+from dockvoice_protocol.records import Hallucination
 
 STOCK_PHRASES = frozenset(
     """

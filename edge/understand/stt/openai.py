@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from dockvoice_protocol.records import Hallucination, Word
 from edge.config import Detail
-from edge.records import Hallucination, Word
 from edge.understand.llm.chunks import wav
 from edge.understand.stt.transcriber import (
     Expected,

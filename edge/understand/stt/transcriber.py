@@ -18,11 +18,12 @@ import numpy as np
 import soundfile
 from pydantic import ValidationError
 
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.languages import LANGUAGES, table
+from dockvoice_protocol.records import Hallucination, Transcript, Usage, Word
 from edge.config import TranscriberSettings
-from edge.forms.model import Form
-from edge.languages import LANGUAGES, table
 from edge.ports import Transcriber
-from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Hallucination, Transcript, Usage, Utterance, Word
+from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Utterance
 from edge.understand.llm.chunks import pieces
 from edge.understand.prices import with_cost
 from edge.understand.remote.client import Client

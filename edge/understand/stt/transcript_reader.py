@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
 
-from edge.forms.catalogue import Catalogue
-from edge.forms.model import Form
-from edge.forms.spoken import read_transcript, transcript_preface, vocabulary
-from edge.forms.spoken.language import language_named
-from edge.records import Act, FieldReading, Hallucination, NotUnderstood, Reading, Transcript, Word
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken import read_transcript, transcript_preface, vocabulary
+from dockvoice_protocol.forms.spoken.language import language_named
+from dockvoice_protocol.records import Act, FieldReading, Hallucination, NotUnderstood, Reading, Transcript, Word
 from edge.understand.proposal import proposed
 from edge.understand.stt.transcriber import spread
 
@@ -112,7 +112,7 @@ class TranscriptReader:
     """Reads transcripts for one form, in one language, without asking anybody."""
 
     def __init__(self, form: Form, catalogue: Catalogue, language: str) -> None:
-        """`language` is a tag that begins with a language of `edge.forms.spoken.LANGUAGES`."""
+        """`language` is a tag that begins with a language of `dockvoice_protocol.forms.spoken.LANGUAGES`."""
         self._form = form
         self._catalogue = catalogue
         self._language = language

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from starlette.responses import RedirectResponse, Response
 
-from edge.errors import UnreadableInput
+from dockvoice_protocol.errors import UnreadableInput
 from inventory.console import asked
 from inventory.console.call import Call, Tab, Way
 from inventory.console.people import Role

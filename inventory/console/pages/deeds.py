@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection
 from starlette.responses import Response
 
-from edge.hash_chain import PublicKey
+from dockvoice_protocol.hash_chain import PublicKey
 from inventory.audit import deeds
 from inventory.console import asked
 from inventory.console.call import Call, Tab, Way

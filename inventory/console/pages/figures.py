@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from starlette.responses import Response
 
-from edge.records.instants import in_utc, in_zone
+from dockvoice_protocol.instants import in_utc, in_zone
 from inventory.console import asked
 from inventory.console.call import Call, Tab, Way
 from inventory.console.people import Role

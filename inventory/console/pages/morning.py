@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from starlette.responses import RedirectResponse, Response
 
-from edge.records.instants import in_zone
+from dockvoice_protocol.instants import in_zone
 from inventory.console import asked, doubts
 from inventory.console.call import Call, Tab, Way, ours
 from inventory.console.people import Role

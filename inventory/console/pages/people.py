@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.responses import RedirectResponse, Response
 
-from edge.errors import Misconfigured, UnreadableInput
+from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from inventory.audit.deeds import NAME
 from inventory.console import people, sessions
 from inventory.console.call import Call, Tab, Way

@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.responses import RedirectResponse, Response
 
-from edge.terminal.plain_text import is_plain
+from dockvoice_protocol.terminal.plain_text import is_plain
 from inventory.console import decisions, queue
 from inventory.console.call import Call, Tab, Way
 from inventory.console.filling import Filled, blanks, filled, shown

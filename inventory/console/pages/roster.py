@@ -12,8 +12,8 @@ from urllib.parse import quote
 from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
-from edge.errors import UnreadableInput
-from edge.languages import LANGUAGES
+from dockvoice_protocol.errors import UnreadableInput
+from dockvoice_protocol.languages import LANGUAGES
 from inventory.console import asked
 from inventory.console.call import Call, Tab, Way
 from inventory.console.people import Role

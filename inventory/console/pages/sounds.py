@@ -6,8 +6,8 @@ import re
 
 from starlette.responses import RedirectResponse, Response
 
-from edge.errors import DockvoiceError, Unavailable
-from edge.terminal.plain_text import is_plain
+from dockvoice_protocol.errors import DockvoiceError, Unavailable
+from dockvoice_protocol.terminal.plain_text import is_plain
 from inventory.clips.clips import SignedSound
 from inventory.console.call import Call, Way, ours
 from inventory.console.people import Role

@@ -10,8 +10,8 @@ from urllib.parse import quote
 from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
-from edge.errors import Misconfigured, UnreadableInput
-from edge.records.master import OF_WORDS, Cells, word_faults
+from dockvoice_protocol.errors import Misconfigured, UnreadableInput
+from dockvoice_protocol.records.master import OF_WORDS, Cells, word_faults
 from inventory.console import asked, phrases
 from inventory.console.call import Call, Tab, Way
 from inventory.console.people import Role

@@ -15,11 +15,12 @@ from itertools import count, islice
 from pathlib import Path
 from typing import Self
 
+from dockvoice_protocol.config import load
+from dockvoice_protocol.errors import Unfinished
+from dockvoice_protocol.forms.catalogue import Catalogue
 from edge.agent.app import Agent
 from edge.agent.parts import Parts, form_named
-from edge.config import Settings, load
-from edge.errors import Unfinished
-from edge.forms.catalogue import Catalogue
+from edge.config import Settings
 from edge.keep.evidence import Evidence
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Interpreter

@@ -15,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from edge.records import FieldValue
+from dockvoice_protocol.records import FieldValue
 
 DOCKS = "ABCDEFGH"
 """Docks that the shipped catalogue knows."""

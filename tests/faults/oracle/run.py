@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from edge.errors import DockvoiceError
+from dockvoice_protocol.errors import DockvoiceError
 from tests.faults.oracle.ledger import Tally
 
 T = TypeVar("T")

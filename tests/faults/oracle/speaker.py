@@ -9,8 +9,9 @@ import struct
 import threading
 from collections.abc import Callable, Iterable, Iterator
 
+from dockvoice_protocol.records import Reading
 from edge.ports import Attention, Interpreter, StoppableSource
-from edge.records import Frame, Reading, Utterance
+from edge.records import Frame, Utterance
 from tests.fakes import SILENCE, reading
 from tests.faults.oracle.ledger import Ledger, fields
 

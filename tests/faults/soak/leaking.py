@@ -6,7 +6,8 @@ import logging
 import os
 import sys
 
-from edge.records import Reading, Utterance
+from dockvoice_protocol.records import Reading
+from edge.records import Utterance
 from tests.faults.oracle.driver import Life, live
 from tests.faults.oracle.speaker import NumberReader
 

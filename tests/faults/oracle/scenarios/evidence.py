@@ -13,8 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edge import hash_chain
-from edge.hash_chain import Wrong
+from dockvoice_protocol import hash_chain
+from dockvoice_protocol.hash_chain import Wrong
 from edge.keep import audit as device_audit
 from edge.keep import device_key
 from edge.keep.journal import Journal

@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from edge.config import Mqtt
-from edge.deliver.events import Topics, encode, receipt
-from edge.deliver.mqtt import Connected, Session, SessionEvent
+from dockvoice_protocol.config import Mqtt
+from dockvoice_protocol.events import Topics, encode, receipt
+from dockvoice_protocol.mqtt import Connected, Session, SessionEvent
+from dockvoice_protocol.records import ReceiptOutcome
 from edge.keep.journal import Journal
-from edge.records import OutboxRow, ReceiptOutcome
+from edge.records import OutboxRow
 from tests.dictated import ANOTHER, identity, payload, recorded, signed
 from tests.faults.oracle.faults import Under
 from tests.faults.oracle.ledger import Tally

@@ -1,0 +1,1 @@
+"""What the agent and the inventory share: messages and their topics, the audit chain, forms, settings, MQTT."""

@@ -1,0 +1,207 @@
+"""The `dockvoice` command; the only place that exits.
+
+Exit codes: 0 done; 2 wrong usage; and from sysexits.h, as `dockvoice_protocol.errors` types them: 66 a file given is unreadable,
+69 something outside is not there now, 74 the disk refused, 75 not finished or already
+running (try again), 78 a setting, form or catalogue must be corrected; 130 interrupted from the keyboard.
+
+Each distribution gives its commands by entry points of the group `dockvoice.commands`. A command's module is imported
+when that command is called: to list the commands, or to look into the queue, takes neither recogniser nor broker.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command_name, get_group
+
+from dockvoice_protocol.errors import DockvoiceError, Misconfigured, StorageFailed, closed_to_us, plainly
+from dockvoice_protocol.terminal.output import EXIT_CODES, line
+from dockvoice_protocol.terminal.plain_text import in_one_line
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "run": ("Listen to the microphone until stopped.", "dockvoice"),
+    "replay": ("Send recordings the whole way, as if they were spoken now.", "dockvoice"),
+    "watch": ("Show live what a running agent does.", "dockvoice"),
+    "doctor": ("What is wrong with this installation, and what to do.", "dockvoice"),
+    "costs": ("What models took and cost, by day and model.", "dockvoice"),
+    "speak": ("Say a text as the device would, or play its sounds.", "dockvoice"),
+    "queue": ("What this device recorded, and how far it has come.", "dockvoice"),
+    "morning": ("The entries of a day that are most likely wrong.", "dockvoice"),
+    "shifts": ("Who worked when, and which breaks were taken.", "dockvoice"),
+    "audio": ("The sound devices, their level, and a self test.", "dockvoice"),
+    "audit": ("Show that nothing on record was changed afterwards.", "dockvoice"),
+    "forms": ("The forms that can be dictated.", "dockvoice"),
+    "models": ("The weights of the on-device recognisers.", "dockvoice"),
+    "inventory": ("Apply each entry once, and answer with a receipt.", "dockvoice-inventory"),
+    "console": ("Web pages for supervisors: what waits, who decides.", "dockvoice-inventory[console]"),
+    "epcis": ("What was recorded as GS1 EPCIS 2.0 events, for partners.", "dockvoice-inventory"),
+    "connect": ("Post what was recorded into another system, once.", "dockvoice-inventory"),
+    "api": ("A REST API of what was recorded, for other systems.", "dockvoice-inventory[console]"),
+    "demo": ("A trailer is received by voice, counted, and proved.", "dockvoice-lab[demo]"),
+    "talk": ("The conversation with an operator, typed.", "dockvoice-lab"),
+    "evaluate": ("Hear recordings whose truth is known, and count.", "dockvoice-lab"),
+    "reread": ("Let another model read what is on record.", "dockvoice-lab"),
+    "record-truth": ("Record a set of your own for `dockvoice evaluate`.", "dockvoice-lab"),
+    "retune": ("Fit thresholds and confidence to a set of your own.", "dockvoice-lab"),
+    "simulate": ("Thousands of devices at a broker, and what became of each entry.", "dockvoice-lab[simulate]"),
+    "standin": ("Answer as the cloud models do: no key, no bill.", "dockvoice-lab[standin]"),
+}
+"""The commands in the order of the list: a line each, and the distribution whose entry point has it."""
+
+UNPRINTED = frozenset({errno.ENOSPC, errno.EIO, errno.EBADF, errno.EPIPE})
+"""What the system says of a standard output that takes nothing: a full disk, one that broke, none, one that hung up."""
+
+OWN = "dockvoice"  # The distribution of this module, whose version all others must have.
+
+INTERRUPTED = 130  # What shells report of a program that Ctrl-C ended: 128 + SIGINT.
+
+
+class DeferredCommand(TyperCommand):
+    """A command that is listed without being imported."""
+
+    def __init__(self, name: str, summary: str, load: Callable[[], typer.Typer]) -> None:
+        """`load` imports the module, and returns its commands."""
+        super().__init__(name, short_help=summary, rich_markup_mode=None)
+        self._load = load
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """The context of the command itself, which is called from here on."""
+        return command_of(str(self.name), self._load()).make_context(*args, **kwargs)
+
+
+def main() -> None:
+    """Run the command line; every error of ours becomes one line on stderr and an exit code."""
+    try:
+        try:
+            commands(sys.argv[1] if len(sys.argv) > 1 else "")()
+        finally:
+            _print_the_rest()
+    except DockvoiceError as fault:
+        _end(fault)
+    except BaseExceptionGroup as group:
+        ours, others = group.split(DockvoiceError)
+        if ours is None or others is not None:
+            raise
+        _end(_first(ours))
+    except PermissionError as fault:
+        _end(closed_to_us(fault))
+    except OSError as fault:
+        if fault.errno not in UNPRINTED or fault.filename is not None:
+            raise
+        _end(_unprinted(fault))
+    except KeyboardInterrupt:
+        raise SystemExit(INTERRUPTED) from None
+
+
+def _print_the_rest() -> None:
+    """What a program says is told once it is written: a full disk must not show after its end."""
+    if sys.stdout is None or sys.stdout.closed:  # it was started without a standard output
+        return
+    try:
+        sys.stdout.flush()
+    except OSError as fault:
+        # What could not be written would be tried again, with a traceback, as Python ends.
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - for as long as the process lives
+        raise _unprinted(fault) from None
+
+
+def _unprinted(fault: OSError) -> StorageFailed:
+    return StorageFailed(f"standard output: cannot be written ({plainly(fault)}); give it a place that takes it")
+
+
+def commands(asked: str = "") -> TyperGroup:
+    """The commands of all distributions that are installed.
+
+    Raises Misconfigured, naming what to install, where the one `asked` is of a distribution that is not here or is of
+    another version; of any distribution where it is none of ours.
+    """
+    app = typer.Typer(
+        name="dockvoice",
+        help="Voice dictation on the dock that becomes validated inventory rows: nothing lost, nothing invented.",
+        epilog=EXIT_CODES,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        add_completion=False,
+    )
+    app.callback()(_version)
+    group = get_group(app)
+    from importlib.metadata import entry_points
+
+    found = entry_points(group="dockvoice.commands")
+    _check_versions(found, _distribution(asked) if asked in COMMANDS else None)
+    of = {(one.name, one.dist.name): one.load for one in found if one.dist is not None}
+    for name, (summary, requirement) in COMMANDS.items():
+        if load := of.get((name, _distribution(name))):
+            group.add_command(DeferredCommand(name, summary, load))
+        elif asked == name:
+            raise Misconfigured(f"{name}: this command is not installed; pip install '{requirement}'")
+    if asked in COMMANDS:
+        return group
+    for (name, _), load in of.items():
+        if name not in COMMANDS:
+            group.add_command(command_of(name, load()), name)
+    return group
+
+
+def _distribution(command: str) -> str:
+    return COMMANDS[command][1].partition("[")[0]
+
+
+def _check_versions(found: Iterable[EntryPoint], only: str | None) -> None:
+    """Raise Misconfigured where a distribution of ours is of another version: what it imports may be missing here."""
+    from importlib.metadata import version
+
+    ours = {_distribution(name) for name in COMMANDS} if only is None else {only}
+    for name, other in {(one.dist.name, one.dist.version) for one in found if one.dist is not None}:
+        if name in ours and other != (own := version(OWN)):
+            raise Misconfigured(
+                f"{name} is of version {other}, {OWN} of {own}; install all wheels of one version, in one command"
+            )
+
+
+def command_of(name: str, module: typer.Typer) -> Any:
+    """The command `name` among those of a `module`; where none is called so, they are a group under that name."""
+    named = {one.name or get_command_name(getattr(one.callback, "__name__", "")) for one in module.registered_commands}
+    stands_at_the_top = module.registered_callback is None and name in named
+    parent = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
+    parent.add_typer(module, name=None if stands_at_the_top else name)
+    return get_group(parent).commands[name]
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        line(f"dockvoice {version(OWN)}")
+        raise typer.Exit
+
+
+def _version(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Options before any command."""
+
+
+def _end(fault: DockvoiceError) -> NoReturn:
+    from dockvoice_protocol.terminal.tables import SafeConsole
+
+    told = in_one_line(f"dockvoice: {fault}")
+    SafeConsole(stderr=True, highlight=False, soft_wrap=True).print(told, style="red", markup=False)
+    raise SystemExit(fault.exit_code) from None
+
+
+def _first(group: BaseExceptionGroup[DockvoiceError]) -> DockvoiceError:
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first

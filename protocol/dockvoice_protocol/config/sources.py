@@ -1,0 +1,391 @@
+"""Sources of settings: defaults, file, environment and credentials in layers; what is wrong is told with its origin.
+
+Precedence, highest first: the command line, the environment (`DOCKVOICE_DELIVER__MQTT__HOST=…`), credentials (files in
+`$CREDENTIALS_DIRECTORY`, named as the variable is, in lower case), the TOML file, the defaults. A variable or a
+credential names one key; an empty variable counts as unset. A relative path in the file starts at the file's own
+directory, since the working directory of a service means nothing; in a variable or on the command line it starts at
+the working directory.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar, get_args, get_origin
+
+from pydantic import BaseModel, PrivateAttr, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
+
+from dockvoice_protocol import plain_file
+from dockvoice_protocol.config.units import Unit, secret
+from dockvoice_protocol.errors import Misconfigured, UnreadableInput
+
+Key = tuple[str, ...]  # The way to a key through the tables that hold it: `("deliver", "mqtt", "port")`.
+SHOWN = 60  # Characters of a wrong value that are repeated: enough to find it, and the message stays one line.
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFault:
+    """One thing that a person must correct."""
+
+    origin: str  # What to open: a file, `environment`, `credentials` or `command line`.
+    told: str
+
+
+@dataclass(frozen=True, slots=True)
+class Origins:
+    """Which source gave which key, so that a message names the one to mend."""
+
+    file: str
+    overrides: Mapping[str, Any]
+    prefix: str  # What the name of every variable begins with, in upper case.
+    variables: Mapping[str, str]  # The variables that are set: upper-case name to the name as it was given.
+    credentials: Mapping[str, str]  # The credentials that are there, in the same way.
+
+    def variable(self, key: Key) -> str:
+        """The name of the variable for `key`."""
+        return self.prefix + "__".join(key).upper()
+
+    def fault(self, key: Key, words: str) -> ConfigFault:
+        """What is wrong with `key`, placed where its value came from."""
+        name = self.variable(key)
+        if _holds(self.overrides, key):
+            return ConfigFault("command line", f"{'.'.join(key)}: {words}")
+        if name in self.variables:
+            return ConfigFault("environment", f"{self.variables[name]}: {words}")
+        if name in self.credentials:
+            return ConfigFault("credentials", f"{self.credentials[name]}: {words}")
+        return ConfigFault(self.file, f"{'.'.join(key)}: {words}")
+
+
+def named(table: Key, layers: Iterable[Mapping[str, Any]], origins: Origins) -> list[str]:
+    """The names of the tables below `table` that any source gives: `[understand.clients.openai]` gives "openai"."""
+    beginning = origins.variable(table) + "__"
+    variables = [name for name in (*origins.variables, *origins.credentials) if name.startswith(beginning)]
+    names = {name.removeprefix(beginning).split("__")[0].lower() for name in variables}
+    return sorted(names.union(*(_below(layer, table) for layer in layers)))
+
+
+def strays(keys: Collection[Key], origins: Origins) -> list[ConfigFault]:
+    """Variables and credentials that begin as ours do and name no key, and so would do nothing, unseen."""
+    known = {origins.variable(key) for key in keys}
+    given = [("environment", origins.variables), ("credentials", origins.credentials)]
+    return [
+        ConfigFault(origin, f"{as_given}: {_stray(name, known)}")
+        for origin, names in given
+        for name, as_given in names.items()
+        if name not in known
+    ]
+
+
+def told(error: ValidationError, keys: Mapping[Key, bool], origins: Origins) -> list[ConfigFault]:
+    """The faults that validation found, each key once. `keys` says of every key whether it is a secret."""
+    by_key: dict[Key, list[Any]] = {}
+    for detail in error.errors(include_url=False):
+        by_key.setdefault(_key(detail, keys), []).append(detail)
+    return [
+        origins.fault(key, _words(key, details, keys) + _best_in(key, details, keys, origins))
+        for key, details in by_key.items()
+        # A variable that names no key is told as a stray.
+        if not (_unknown(details) and origins.fault(key, "").origin in {"environment", "credentials"})
+    ]
+
+
+def line(faults: Iterable[ConfigFault]) -> str:
+    """All faults as one line, those of one origin together."""
+    by_origin: dict[str, list[str]] = {}
+    for fault in faults:
+        by_origin.setdefault(fault.origin, []).append(fault.told)
+    return "; ".join(f"{origin}: {'; '.join(found)}" for origin, found in by_origin.items())
+
+
+def _key(detail: Any, keys: Mapping[Key, bool]) -> Key:
+    # Behind the key, pydantic names the member of a union that was tried: hear.device.int.
+    place = tuple(str(part) for part in detail["loc"] if part != "[key]")  # a table's name, not what it holds
+    return next((place[:length] for length in range(1, len(place)) if place[:length] in keys), place)
+
+
+def _unknown(details: list[Any]) -> bool:
+    return bool(details[0]["type"] == "extra_forbidden")
+
+
+def _words(key: Key, details: list[Any], keys: Mapping[Key, bool]) -> str:
+    if _unknown(details):
+        return f"no such key{_meant(key, keys)}"
+    if details[0]["type"] == "missing":
+        return "must be given"
+    if details[0]["type"] == "model_type":
+        return f"should be a table: a line [{'.'.join(key)}] with its keys below"
+    first, *others = dict.fromkeys(_plain(detail["msg"]) for detail in details)
+    allowed = " or ".join([first, *(other.removeprefix("should be ") for other in others)])
+    return allowed + (f", found {_shown(details[0]['input'])}" if keys.get(key) is False else "")
+
+
+def _best_in(key: Key, details: list[Any], keys: Mapping[Key, bool], origins: Origins) -> str:
+    lacks = details[0]["type"] == "missing" and keys.get(key)
+    return f"; a secret is best in ${origins.variable(key)} or a credential of that name" if lacks else ""
+
+
+def _plain(message: str) -> str:
+    """Pydantic's message without its own noun in front: the key stands there already."""
+    for noun in ("Input ", "String ", "Value error, ", "Value "):
+        message = message.removeprefix(noun)
+    return message
+
+
+def _shown(found: object) -> str:
+    text = json.dumps(found, ensure_ascii=False) if isinstance(found, str | bool | int | float) else str(type(found))
+    return text if len(text) <= SHOWN else text[:SHOWN] + "…"
+
+
+def _meant(key: Key, keys: Collection[Key]) -> str:
+    """A key of the same name in another table, or one that is spelt nearly so."""
+    dotted = {".".join(known) for known in keys} | {".".join(known[:-1]) for known in keys if len(known) > 1}
+    elsewhere = [".".join(known) for known in keys if known[-1] == key[-1]]
+    near = elsewhere or get_close_matches(".".join(key), dotted, n=1)
+    return f"; did you mean {' or '.join(near)}?" if near else ""
+
+
+def _stray(name: str, known: Collection[str]) -> str:
+    if inside := sorted(variable for variable in known if variable.startswith(f"{name}__")):
+        return f"is a whole table; set its keys one by one, such as {inside[0]}"
+    near = get_close_matches(name, known, n=1)
+    return f"names no key{f'; did you mean {near[0]}?' if near else ''}"
+
+
+def _below(tree: Any, key: Key) -> list[str]:
+    for part in key:
+        tree = tree.get(part) if isinstance(tree, Mapping) else None
+    return [str(name) for name in tree] if isinstance(tree, Mapping) else []
+
+
+def _holds(tree: Any, key: Key) -> bool:
+    for part in key:
+        if not isinstance(tree, Mapping) or part not in tree:
+            return False
+        tree = tree[part]
+    return True
+
+
+BENEATH = "<file>"  # The constructor argument that carries the file's content; no key can be called so.
+
+
+class Layered(BaseSettings):
+    """Settings from several sources. A subclass gives `env_prefix`, which begins the name of each of its variables."""
+
+    model_config = SettingsConfigDict(env_nested_delimiter="__", env_ignore_empty=True, extra="forbid", frozen=True)
+
+    repairs: ClassVar[str] = "see config/"  # What ends a message about a fault: where to read on.
+    foreign: ClassVar[tuple[str, ...]] = ()
+    """Beginnings of variables that share the prefix and are meant for another program."""
+    unit: ClassVar[Unit | None] = None
+    """What systemd starts with these settings."""
+
+    _instance: str | None = PrivateAttr(None)
+
+    def read_from(self, path: Path | None) -> None:
+        """Take on the directories of the unit that reads the settings file `path`, if one does."""
+        self._instance = None if self.unit is None else self.unit.instance(path)
+
+    @property
+    def unit_state(self) -> Path | None:
+        """Where the unit that reads this settings file keeps its state; None where none does."""
+        return self._of_the_unit(self.unit.state if self.unit else None)
+
+    @property
+    def unit_cache(self) -> Path | None:
+        """Where it keeps what can be fetched or made again."""
+        return self._of_the_unit(self.unit.cache if self.unit else None)
+
+    def _of_the_unit(self, place: Path | None) -> Path | None:
+        return Path(str(place).replace("%i", self._instance)) if place and self._instance else None
+
+    def contradictions(self) -> Iterator[tuple[Key, str]]:
+        """What is wrong between keys that are each right by themselves: the key to mend, and what to say of it."""
+        return iter(())
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The command line, then the environment, then credentials, then the file."""
+        given = dict(init_settings())
+        beneath = InitSettingsSource(settings_cls, given.pop(BENEATH, {}))
+        return InitSettingsSource(settings_cls, given), env_settings, _Credentials(settings_cls), beneath
+
+
+class _Credentials(EnvSettingsSource):
+    """systemd's `LoadCredential=`: each file of $CREDENTIALS_DIRECTORY is named as the variable would be."""
+
+    def _load_env_vars(self) -> dict[str, str | None]:
+        return {name.lower(): secret(path) for name, path in _credentials(self.env_prefix).items()}
+
+
+S = TypeVar("S", bound=Layered)
+
+
+def load(model: type[S], path: Path | None, **overrides: Any) -> S:
+    """Read `path` (None: no file) into `model`; `overrides` from the command line win over every other source.
+
+    Raises UnreadableInput for a file that is not there or cannot be opened, Misconfigured with one line naming every
+    file, variable and key at fault.
+    """
+    content = _anchored(model, _toml(path), path.absolute().parent) if path is not None else {}
+    content = _with_secrets(model, path, content)
+    origins = _origins(model, path, overrides)
+    keys = dict(_keys(model, lambda table: named(table, (content, overrides), origins)))
+    faults = strays(keys, origins)
+    layers: dict[str, Any] = {**overrides, BENEATH: content}
+    try:
+        settings = model(**layers)
+        settings.read_from(path)
+    except ValidationError as fault:
+        faults += told(fault, keys, origins)
+    except SettingsError as fault:  # A variable's text is not the JSON its key takes: a stray, or a key that is a list.
+        faults = faults or [ConfigFault("environment", str(fault))]
+    except RecursionError:  # A variable or a credential is JSON without an end.
+        faults += list(_too_deep(origins)) or [ConfigFault("environment", "a value is nested too deeply")]
+    else:
+        faults += [origins.fault(key, words) for key, words in settings.contradictions()]
+        if not faults:
+            return settings
+    raise Misconfigured(f"{line(faults)} ({model.repairs})") from None
+
+
+def _too_deep(origins: Origins) -> Iterator[ConfigFault]:
+    """The variables and credentials that no program can take apart."""
+    given = [("environment", name, os.environ.get(name, "")) for name in origins.variables.values()]
+    given += [("credentials", name, secret(Path(file))) for name, file in origins.credentials.items()]
+    for origin, name, text in given:
+        try:
+            json.loads(text)
+        except RecursionError:
+            yield ConfigFault(origin, f"{name}: is nested too deeply; no key takes such a value")
+        except ValueError:
+            continue
+
+
+def _with_secrets(model: type[Layered], path: Path | None, content: dict[str, Any]) -> dict[str, Any]:
+    """The file's content, and over it the secrets that systemd would hand to the unit that reads it."""
+    instance = None if model.unit is None else model.unit.instance(path)
+    if model.unit is None or instance is None or os.environ.get("CREDENTIALS_DIRECTORY"):
+        return content
+    for key, value in model.unit.secrets(instance):
+        if key[0] in model.model_fields:
+            _lay(content, key, value)
+    return content
+
+
+def _lay(content: dict[str, Any], key: Key, value: str) -> None:
+    """Put a value where its key is; not below what should be a table and is none, which is told as the file's fault."""
+    table, *below = key
+    if not below:
+        content[table] = value
+    elif isinstance(inside := content.get(table, {}), dict):
+        content[table] = dict(inside)
+        _lay(content[table], tuple(below), value)
+
+
+def _origins(model: type[Layered], path: Path | None, overrides: Mapping[str, Any]) -> Origins:
+    prefix = str(model.model_config["env_prefix"]).upper()
+    # DOCKVOICE_CONFIG names the settings file itself.
+    foreign = (f"{prefix}CONFIG", *model.foreign)
+    filled = {name.upper(): name for name, value in os.environ.items() if value}
+    variables = {
+        name: given for name, given in filled.items() if name.startswith(prefix) and not name.startswith(foreign)
+    }
+    credentials = {name: str(file) for name, file in _credentials(prefix).items() if not name.startswith(foreign)}
+    return Origins(str(path or "settings"), overrides, prefix, variables, credentials)
+
+
+def _credentials(prefix: str) -> dict[str, Path]:
+    """The credentials whose names begin with `prefix`, upper-case name to file."""
+    directory = os.environ.get("CREDENTIALS_DIRECTORY")
+    if not directory or not Path(directory).is_dir():
+        return {}
+    named = {path.name.upper(): path for path in Path(directory).iterdir()}
+    return {name: path for name, path in named.items() if name.startswith(prefix.upper())}
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        # utf-8-sig: some editors on Windows begin a file with a byte order mark.
+        return tomllib.loads(plain_file.content(path).decode("utf-8-sig").replace("\r\n", "\n"))
+    except FileNotFoundError:
+        raise UnreadableInput(f"{path}: no such file; name another with --config") from None
+    except OSError as fault:
+        raise UnreadableInput(f"{path}: cannot be read ({fault.strerror}); it must be a readable file") from None
+    except UnicodeDecodeError as fault:
+        number = fault.object.count(b"\n", 0, fault.start) + 1
+        raise Misconfigured(f"{path}: is not UTF-8 (at line {number}); save it as UTF-8") from None
+    except tomllib.TOMLDecodeError as fault:
+        raise Misconfigured(f"{path}: is not TOML: {fault}; mend that line") from None
+    except ValueError:  # Python takes no more than 4,300 digits
+        raise Misconfigured(f"{path}: holds a number that is too long; no key takes such a one") from None
+    except RecursionError:
+        raise Misconfigured(f"{path}: is nested too deeply; no key takes such a table") from None
+
+
+def _keys(model: type[BaseModel], names: Callable[[Key], Iterable[str]], above: Key = ()) -> Iterator[tuple[Key, bool]]:
+    """Every key of `model` as a way through its tables, with whether it is a secret.
+
+    `names` gives the tables that stand below a key whose tables are named by the operator.
+    """
+    for name, field in model.model_fields.items():
+        here = (*above, name)
+        if table := _table(field.annotation):
+            yield from _keys(table, names, here)
+        elif table := _named_table(field.annotation):
+            for one in names(here):
+                yield from _keys(table, names, (*here, one))
+        else:
+            yield here, _takes(field.annotation, SecretStr)
+
+
+def _anchored(model: type[BaseModel], content: Mapping[str, Any], directory: Path) -> dict[str, Any]:
+    """`content` with `~` told and its relative paths starting at `directory`."""
+    anchored = dict(content)
+    for name, field in model.model_fields.items():
+        value, table = content.get(name), _table(field.annotation)
+        if table and isinstance(value, dict):
+            anchored[name] = _anchored(table, value, directory)
+        elif (table := _named_table(field.annotation)) and isinstance(value, dict):
+            anchored[name] = {
+                one: _anchored(table, content, directory) if isinstance(content, dict) else content
+                for one, content in value.items()
+            }
+        elif value and isinstance(value, str) and _takes(field.annotation, Path):
+            # Not Path.expanduser, which raises for a home that does not exist: opening the file will tell that better.
+            anchored[name] = str(directory / os.path.expanduser(value))  # noqa: PTH111 - see above
+    return anchored
+
+
+def _table(annotation: Any) -> type[BaseModel] | None:
+    return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
+
+
+def _named_table(annotation: Any) -> type[BaseModel] | None:
+    """The kind of table that the operator can add any number of, each under a name of its own."""
+    return _table(get_args(annotation)[1]) if get_origin(annotation) is dict else None
+
+
+def _takes(annotation: Any, kind: type) -> bool:
+    """Whether `kind` is the annotation, or one of its alternatives."""
+    return annotation is kind or any(_takes(part, kind) for part in get_args(annotation))

@@ -1,0 +1,125 @@
+"""What the units of systemd/ add to a settings file, for whoever names that file on a command line.
+
+`dockvoice inventory count --config /etc/dockvoice/inventory.toml` is about the service's own database: a settings file
+that lies where a unit reads it means the unit's directories and secrets too. $STATE_DIRECTORY, $CACHE_DIRECTORY and
+$CREDENTIALS_DIRECTORY, which systemd sets, win over that; over the directories, so does what the file itself says.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shlex
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dockvoice_protocol import plain_file
+from dockvoice_protocol.errors import Misconfigured, plainly
+
+SETTINGS = Path("/etc/dockvoice")
+STATE = Path("/var/lib")
+SERVICES = ("dockvoice", "dockvoice-inventory")
+"""Whose directories are below `STATE`, by their users."""
+CREDENTIALS = (Path("/etc/credstore"), Path("/run/credstore"), Path("/usr/lib/credstore"))
+"""Where LoadCredential= looks for a name, in its order (systemd.exec(5)). For root alone."""
+
+Key = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What a unit gives the program. `%i` is its instance, by which its settings file is called."""
+
+    settings: Path
+    """The directory of its settings files."""
+    state: Path | None = None
+    cache: Path | None = None
+    credentials: Mapping[Key, str] = field(default_factory=dict)
+    """By the key that takes it, the name below `CREDENTIALS`."""
+
+    def instance(self, file: Path | None) -> str | None:
+        """The instance that reads this settings file; None where it is none of the unit's."""
+        if file is None:
+            return None
+        given = Path(os.path.abspath(file))  # noqa: PTH100 - a link there is the unit's, wherever it leads
+        return given.stem if given.parent == self.settings and given.suffix == ".toml" else None
+
+    def secrets(self, instance: str) -> Iterator[tuple[Key, str]]:
+        """What is in the store for it, if whoever asks may look there. Raises Misconfigured for what is no text."""
+        for key, name in self.credentials.items():
+            places = (directory / name.replace("%i", instance) for directory in CREDENTIALS)
+            if found := next((path for path in places if os.access(path, os.R_OK)), None):
+                yield key, secret(found)
+
+
+def secret(path: Path) -> str:
+    """The secret in a file. Raises Misconfigured."""
+    try:
+        # An editor ends a file with a line break, and some with a carriage return before it: neither is the secret's.
+        return plain_file.content(path).decode("utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as fault:
+        raise Misconfigured(
+            f"credential {path}: cannot be read ({plainly(fault)}); write it again as UTF-8 text"
+        ) from None
+
+
+def state_place(of_unit: Path | None = None) -> Path:
+    """Where state is kept if no setting says otherwise: $STATE_DIRECTORY, as systemd gives it, else the user's own.
+
+    Before that comes the directory of the unit that the settings file belongs to.
+    """
+    # systemd gives a colon-separated list when a unit names several; the first is ours.
+    if given := os.environ.get("STATE_DIRECTORY"):
+        return Path(given.split(":")[0])
+    if of_unit:
+        return of_unit
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "dockvoice"
+
+
+def is_of_a_service(directory: Path) -> bool:
+    """Whether it is where a unit keeps its state, or below."""
+    path = Path(os.path.abspath(directory))  # noqa: PTH100 - as above
+    return any(path.is_relative_to(STATE / name) for name in SERVICES)
+
+
+def demand_owner(directory: Path) -> None:
+    """Raise Misconfigured where root would write what the owner of the directory could not read then."""
+    path = directory.absolute()
+    owner = next(one for one in (path, *path.parents) if one.exists()).stat().st_uid
+    if os.geteuid() == 0 and owner != 0:
+        again = shlex.join(["runuser", "-u", user_named(owner), "--", *sys.argv])
+        raise Misconfigured(f"{path}: its owner could not read what root writes there; run this as its owner: {again}")
+
+
+def user_named(number: int) -> str:
+    """The user of that number; the number itself, where nobody has it."""
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
+
+
+def create_file(path: Path, content: bytes = b"", mode: int = 0o600) -> None:
+    """Make a new file that belongs to whom its directory belongs, though root makes it. `mode` is cut by the umask.
+
+    Raises OSError.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        if os.geteuid() == 0:
+            of = path.parent.stat()
+            os.fchown(descriptor, of.st_uid, of.st_gid)
+        file.write(content)
+
+
+def create_directory(path: Path, mode: int = 0o700) -> None:
+    """Make a directory and its parents, each belonging to whom the one above it belongs. Raises OSError."""
+    if path.is_dir():
+        return
+    create_directory(path.parent, 0o777)
+    path.mkdir(mode=mode, exist_ok=True)
+    if os.geteuid() == 0:
+        of = path.parent.stat()
+        os.chown(path, of.st_uid, of.st_gid, follow_symlinks=False)

@@ -1,0 +1,434 @@
+"""The words on the wire: events, receipts, status and their topics, as `schemas/` publishes them.
+
+Pure, and shared with the inventory. Events are CloudEvents 1.0 in structured JSON mode with the official `sequence`
+extension.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any, Literal
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError, best_match
+
+from dockvoice_protocol.config import LEVEL, shipped
+from dockvoice_protocol.hash_chain import PublicKey
+from dockvoice_protocol.instants import in_utc
+from dockvoice_protocol.records import Receipt, ReceiptOutcome
+from dockvoice_protocol.strict_json import (
+    DEEPEST,
+    DuplicateKey,
+    Limits,
+    NotFinite,
+    NotJson,
+    NotStrict,
+    NotText,
+    Overflow,
+    SchemaValidator,
+    depth,
+    strict,
+)
+from dockvoice_protocol.sure_schema import Sure, surely
+from dockvoice_protocol.terminal.plain_text import in_one_line
+
+NUMBERS = Limits(size=10**18)
+"""No message counts or measures more: beyond it columns, floats and JSON's readers end, each at a bound of its own."""
+
+MEDIA_TYPE = "application/cloudevents+json"  # Content type of a CloudEvents event in structured JSON mode.
+
+RECORDED = "dockvoice.entry.recorded.v1"
+AMENDED = "dockvoice.entry.amended.v1"
+CANCELLED = "dockvoice.entry.cancelled.v1"
+WITHHELD = "dockvoice.entry.withheld.v1"
+REVIEW = "dockvoice.review.v1"  # On its own topic, with numbers and a chain of its own.
+
+SCHEMAS = {
+    RECORDED: "events/entry-recorded.schema.json",
+    AMENDED: "events/entry-amended.schema.json",
+    CANCELLED: "events/entry-cancelled.schema.json",
+    WITHHELD: "events/entry-withheld.schema.json",
+}
+"""The file below `schemas/` that each type of event follows."""
+
+
+CLOCK, UNSYNCHRONISED = "clock", "unsynchronised"
+"""The member of an event whose `time` is doubtful, and what it says. Absent where the clock was synchronised."""
+
+SHOWN = 100  # Characters of a wrong topic that are repeated: one can have 65,535.
+
+EARLY = "early"  # The outcome in an answer that settles nothing.
+UNTRUSTED = "untrusted"  # Likewise: the inventory does not take the event for the word of its device.
+
+
+class MalformedMessage(ValueError):
+    """A message that breaks its schema: one line, a JSON pointer and the broken rule.
+
+    Its content is never quoted: it may be an operator's speech.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """The topics of one device: `{prefix}/{site}/{device}/entries|receipts|status|control|reviews|clips/…`."""
+
+    prefix: str
+    site: str
+    device: str
+
+    @classmethod
+    def every(cls, prefix: str) -> Topics:
+        """Topic filters that match all devices of all sites."""
+        return cls(prefix, "+", "+")
+
+    @classmethod
+    def of(cls, prefix: str, topic: str) -> Topics:
+        """The topics of the device that `topic` belongs to; raises MalformedMessage if it is none of a device."""
+        match topic.removeprefix(f"{prefix}/").split("/"):
+            case [site, device, "entries" | "receipts" | "status" | "control" | "reviews"] | [
+                site,
+                device,
+                "clips",
+                "requests" | "chunks" | "receipts",
+            ] if topic.startswith(f"{prefix}/") and LEVEL.fullmatch(site) and LEVEL.fullmatch(device):
+                return cls(prefix, site, device)
+            case _:
+                shown = repr(topic[:SHOWN])
+                raise MalformedMessage(f"{shown}: no topic of a device; {prefix}/SITE/DEVICE/entries is one")
+
+    @property
+    def entries(self) -> str:
+        """Where the device publishes its events."""
+        return f"{self.prefix}/{self.site}/{self.device}/entries"
+
+    @property
+    def receipts(self) -> str:
+        """Where the inventory answers them."""
+        return f"{self.prefix}/{self.site}/{self.device}/receipts"
+
+    @property
+    def status(self) -> str:
+        """Where the device, or the broker in its place, says whether it is connected (retained)."""
+        return f"{self.prefix}/{self.site}/{self.device}/status"
+
+    @property
+    def control(self) -> str:
+        """Where the device takes orders, if it is set to."""
+        return f"{self.prefix}/{self.site}/{self.device}/control"
+
+    @property
+    def reviews(self) -> str:
+        """Where the device says what waits for a person, and what became of it."""
+        return f"{self.prefix}/{self.site}/{self.device}/reviews"
+
+    @property
+    def decisions(self) -> str:
+        """Where the device takes signed decisions about them, if it is set to."""
+        return f"{self.prefix}/{self.site}/{self.device}/decisions"
+
+    @property
+    def clip_requests(self) -> str:
+        """Where the device takes signed requests for the sound of what was said, if it is set to."""
+        return f"{self.prefix}/{self.site}/{self.device}/clips/requests"
+
+    @property
+    def clips(self) -> str:
+        """Where the device sends that sound, a chunk a message."""
+        return f"{self.prefix}/{self.site}/{self.device}/clips/chunks"
+
+    @property
+    def clip_receipts(self) -> str:
+        """Where the inventory says how much of it has come."""
+        return f"{self.prefix}/{self.site}/{self.device}/clips/receipts"
+
+    @staticmethod
+    def consumer(prefix: str, client_id: str = "+") -> str:
+        """Where an inventory, or the broker in its place, says whether it is there (retained); of every one by default.
+
+        One level shorter than the topics of devices: no device can be meant.
+        """
+        return f"{prefix}/inventory/{client_id}"
+
+    @staticmethod
+    def expected(prefix: str, site: str, place: str = "+/+") -> str:
+        """Where the list of expected receipts of a trailer or a door of a site is (retained); of every one by default.
+
+        One level deeper than the topics of devices: no device can be meant.
+        """
+        return f"{prefix}/{site}/expected/{place}"
+
+    @staticmethod
+    def roster(prefix: str, site: str) -> str:
+        """Where it is said who may sign on at a site (retained).
+
+        As deep as the topics of devices, of which none has one of this name.
+        """
+        return f"{prefix}/{site}/roster/operators"
+
+    @staticmethod
+    def catalogue(prefix: str, site: str, kind: str = "+") -> str:
+        """Where the latest master data of a kind are, for a site (retained); of every kind by default.
+
+        One level deeper than the topics of devices: no device can be meant.
+        """
+        return f"{prefix}/{site}/catalogue/{kind}/latest"
+
+    @property
+    def source(self) -> str:
+        """CloudEvents' `source` of the device's events."""
+        return f"/sites/{self.site}/devices/{self.device}"
+
+
+@dataclass(frozen=True, slots=True)
+class Early:
+    """The inventory's answer to an event whose turn has not come. No receipt: the event is owed as before."""
+
+    event_id: str
+    sequence: int
+    expected: int  # The first number of the device that the inventory lacks.
+
+
+@dataclass(frozen=True, slots=True)
+class Distrusted:
+    """The inventory's answer to an event that it does not take for the word of its device. No receipt: it is owed."""
+
+    event_id: str
+    reason: str  # As inventory/ingest/admission.py has them: `unknown_key:9f86d081884c7d65`.
+
+
+def receipt(
+    event_id: str,
+    outcome: ReceiptOutcome,
+    reasons: Iterable[str],
+    sequence: int,
+    time: datetime,
+    handled: int = 0,
+    latest: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The inventory's answer to one event. A refusal needs at least one reason.
+
+    `handled` is the last number of the device that the inventory has handled; 0 where it does not say. `latest` is the
+    event of that number, where it proves something to the device.
+    """
+    return {
+        "event_id": event_id,
+        "outcome": outcome.value,
+        "reasons": list(reasons),
+        "sequence": sequence,
+        "time": timestamp(time),
+        **({"handled": handled} if handled else {}),
+        **({} if latest is None else {"latest": latest}),
+    }
+
+
+def early(event_id: str, expected: int, sequence: int, time: datetime) -> dict[str, Any]:
+    """The inventory's answer to an event that came before its turn: `expected` is the number it waits for."""
+    return {
+        "event_id": event_id,
+        "outcome": EARLY,
+        "reasons": [],
+        "expected": expected,
+        "sequence": sequence,
+        "time": timestamp(time),
+    }
+
+
+def untrusted(event_id: str, reason: str, sequence: int, time: datetime) -> dict[str, Any]:
+    """The inventory's answer to an event that is not signed with a key that is enrolled for its device."""
+    return {
+        "event_id": event_id,
+        "outcome": UNTRUSTED,
+        "reasons": [reason],
+        "sequence": sequence,
+        "time": timestamp(time),
+    }
+
+
+def status(
+    state: Literal["online", "offline"],
+    *,
+    site: str,
+    device: str,
+    key: PublicKey,
+    time: datetime | None = None,
+    microphone: Mapping[str, Any] | None = None,
+    speaker: Mapping[str, Any] | None = None,
+    work: Mapping[str, Any] | None = None,
+    under_review: int | None = None,
+    decisions_not_done: Mapping[str, int] | None = None,
+    roster: Mapping[str, Any] | None = None,
+    catalogue: Mapping[str, Any] | None = None,
+    program: str | None = None,
+    unknown_words: Sequence[Mapping[str, Any]] | None = None,
+    conditions: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The retained word on a device's connection, and the key it signs with.
+
+    A last will carries no time, since nobody knows it beforehand. `microphone` is how the device listens: mode, muted,
+    faults; `speaker`, whether it is heard; `work`, which form is filled, in which language; `under_review`, how many
+    utterances wait for a person, and `decisions_not_done`, how many decisions about them were not done, by the reason;
+    `roster` and `catalogue`, which version is in force, and why the last that came was not taken; `program`, which
+    version of Dockvoice runs; `unknown_words`, what operators say and no form knows; `conditions`, how loud it is
+    there, what waits unsent and how much room is left. A device that only replays has none of the first three, and a
+    mute one no speaker.
+    """
+    said = {"state": state, "site": site, "device": device, "keyid": key.keyid, "public_key": key.pem.decode("ascii")}
+    worn = {"microphone": microphone, "speaker": speaker, "work": work}
+    known: dict[str, Any] = {part: dict(state) for part, state in worn.items() if state is not None}
+    known |= {} if under_review is None else {"under_review": under_review}
+    known |= {} if decisions_not_done is None else {"decisions_not_done": dict(decisions_not_done)}
+    known |= {} if conditions is None else dict(conditions)
+    known |= {} if program is None else {"program": program}
+    known |= {} if roster is None else {"roster": dict(roster)}
+    known |= {} if catalogue is None else {"catalogue": dict(catalogue)}
+    known |= {} if unknown_words is None else {"unknown_words": [dict(one) for one in unknown_words]}
+    return {**said, **known} if time is None else {**said, **known, "time": timestamp(time)}
+
+
+def presence(state: Literal["online", "offline"], client_id: str, time: datetime | None = None) -> dict[str, Any]:
+    """The retained word on whether an inventory takes events. A last will carries no time."""
+    said = {"state": state, "client_id": client_id}
+    return said if time is None else {**said, "time": timestamp(time)}
+
+
+def timestamp(moment: datetime) -> str:
+    """RFC 3339 in UTC with milliseconds, for example `2026-11-20T07:15:02.417Z`. Raises ValueError without a zone."""
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment} has no time zone: events carry UTC")
+    return in_utc(moment).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def encode(message: dict[str, Any]) -> bytes:
+    """The bytes to publish: UTF-8 JSON without blanks."""
+    return json.dumps(message, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+def check_event(payload: bytes) -> dict[str, Any]:
+    """The event in `payload`, which follows the schema of its type. Raises MalformedMessage.
+
+    `data.fields` is checked here only to be named values of the kinds that there are: the form's own schema says the
+    rest.
+    """
+    event = parsed(payload)
+    kind = event.get("type")
+    if not isinstance(kind, str) or kind not in SCHEMAS:
+        raise MalformedMessage(f"/type: no known type of event; known are {', '.join(SCHEMAS)}")
+    check(event, SCHEMAS[kind])
+    return event
+
+
+def check_review(payload: bytes) -> dict[str, Any]:
+    """The event of a review in `payload`. Raises MalformedMessage."""
+    event = parsed(payload)
+    check(event, "review.schema.json")
+    return event
+
+
+def read_answer(payload: bytes) -> Receipt | Early | Distrusted:
+    """What the inventory says to one event. Raises MalformedMessage."""
+    message = parsed(payload)
+    check(message, "receipt.schema.json")
+    if message["outcome"] == EARLY:
+        return Early(message["event_id"], message["sequence"], message["expected"])
+    if message["outcome"] == UNTRUSTED:
+        return Distrusted(message["event_id"], message["reasons"][0])
+    outcome, reasons = ReceiptOutcome(message["outcome"]), tuple(message["reasons"])
+    return Receipt(message["event_id"], outcome, reasons, message.get("handled", 0), message.get("latest"))
+
+
+def read_presence(payload: bytes) -> bool:
+    """Whether an inventory says that it is there. Raises MalformedMessage."""
+    message = parsed(payload)
+    check(message, "inventory.schema.json")
+    return bool(message["state"] == "online")
+
+
+def read_status(payload: bytes, topics: Topics) -> dict[str, Any]:
+    """A device's word on its connection and on itself. Raises MalformedMessage for that of another device."""
+    message: dict[str, Any] = parsed(payload)
+    check(message, "status.schema.json")
+    if (message["site"], message["device"]) != (topics.site, topics.device):
+        raise MalformedMessage("message: names another device than its topic")
+    return message
+
+
+def read_key(payload: bytes, topics: Topics) -> PublicKey:
+    """The public key in a device's word on its connection. Raises MalformedMessage for that of another device."""
+    message = read_status(payload, topics)
+    try:
+        key = PublicKey.from_pem(message["public_key"].encode())
+    except ValueError as fault:
+        raise MalformedMessage(f"/public_key: holds {fault}") from None
+    if key.keyid != message["keyid"]:
+        raise MalformedMessage("/keyid: is not that of the key")
+    return key
+
+
+def read_order(payload: bytes) -> str:
+    """What somebody asks of the device's headset: mute, unmute, talk or done. Raises MalformedMessage."""
+    message = parsed(payload)
+    check(message, "control.schema.json")
+    return str(message["order"])
+
+
+@cache
+def validator(name: str) -> Draft202012Validator:
+    """The JSON Schema validator for the file of this name below `schemas/`."""
+    schema = json.loads((shipped("schemas") / name).read_text(encoding="utf-8"))
+    Draft202012Validator.check_schema(schema)
+    return SchemaValidator(schema)
+
+
+def parsed(payload: bytes) -> dict[str, Any]:
+    """The JSON object in `payload`, which names nothing twice and can be kept. Raises MalformedMessage."""
+    try:
+        message = strict(payload.decode(), NUMBERS)
+    except (NotStrict, UnicodeDecodeError) as fault:
+        raise MalformedMessage(f"message: {_refused(fault)}") from None
+    if not isinstance(message, dict):
+        raise MalformedMessage(f"message: must be an object, found {type(message).__name__}")
+    return message
+
+
+def _refused(fault: NotStrict | UnicodeDecodeError) -> str:
+    match fault:
+        case NotJson():
+            return f"is not JSON: {fault.told}"
+        case DuplicateKey():
+            return "an object names a member twice"
+        case NotText() | UnicodeDecodeError():
+            return "is not UTF-8 throughout"
+        case NotFinite() if not isinstance(fault, Overflow):
+            return f"{fault.found} is not JSON"
+        case _:
+            return "holds a number too large, or is nested too deeply"
+
+
+@cache
+def _surely(name: str) -> Sure:
+    return surely(validator(name).schema)
+
+
+def check(message: dict[str, Any], name: str) -> None:
+    """Raise MalformedMessage where the message breaks the schema in the file of this name, or is nested too deeply."""
+    if depth(message) > DEEPEST:  # a schema lets further members stand, which may hold anything
+        raise MalformedMessage(f"message: is nested too deeply; {DEEPEST} levels are the most")
+    if _surely(name)(message):
+        return
+    fault = best_match(validator(name).iter_errors(message))
+    if fault is not None:
+        raise MalformedMessage(_told(fault))
+
+
+def _told(fault: ValidationError) -> str:
+    steps = (str(step).replace("~", "~0").replace("/", "~1") for step in fault.absolute_path)
+    # Names of members come from the sender: escaped, so that the line stays one line.
+    pointer = in_one_line("".join(f"/{step}" for step in steps)) or "message"
+    if fault.validator == "required":
+        return f"{pointer}: {fault.message}"
+    rule = json.dumps(fault.validator_value, ensure_ascii=False)
+    return f"{pointer}: found {type(fault.instance).__name__}, which breaks the rule {fault.validator}: {rule}"

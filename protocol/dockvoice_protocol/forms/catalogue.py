@@ -1,0 +1,218 @@
+"""Catalogues: the values that exist (docks, locations), read from one CSV file each.
+
+A file `docks.csv` is the catalogue `docks`. Its header is `value`, `value,spoken` or `value,spoken,check`. `spoken`
+holds further ways to say the value, separated by `|` ("blue door|the cold one"), where the field's usual spoken form is
+not enough. `check` is the word or the digits on the sign at that place: who says them has read the sign. A sign may
+carry several, separated by `|`: they are asked for in turn, so that nobody learns one by heart.
+
+A file `items.units.csv` beside `items.csv` holds the items' units, `value,unit,factor,base`: one case (CS) of item A100
+is 12 pieces (EA). What it does not say is not converted.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from io import StringIO
+from pathlib import Path
+from types import MappingProxyType
+
+from dockvoice_protocol import plain_file
+from dockvoice_protocol.errors import Misconfigured, plainly
+from dockvoice_protocol.records import FieldValue
+from dockvoice_protocol.records.master import (
+    LIST,
+    OF_RULES,
+    OF_UNITS,
+    OF_WORDS,
+    UNITS,
+    Cells,
+    MasterData,
+    Row,
+    alternatives,
+    list_faults,
+    unit_faults,
+    word_faults,
+)
+from edge.records import Factor
+
+HEADERS = tuple(list(LIST[:end]) for end in (1, 2, 3))
+FILE_OF_UNITS = f"{OF_UNITS}.csv"  # How the name of a file ends that holds the units of the values of a catalogue.
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Catalogue:
+    """The known values, by catalogue name, each with the further ways to say it. Compared by identity."""
+
+    entries: Mapping[str, Mapping[str, tuple[str, ...]]]
+    checks: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    """By catalogue name, the check words or digits of each value that has some."""
+    factors: Mapping[str, Mapping[tuple[str, str], Factor]] = field(default_factory=dict)
+    """By catalogue name, how many of its base unit a value's unit holds."""
+    versions: Mapping[str, int] = field(default_factory=dict)
+    """By kind, the version of what was published and is in it; what is in no such version is from files."""
+    words: tuple[Cells, ...] = ()
+    """What was published of words beside those of the forms (`taught`)."""
+
+    @classmethod
+    def load(cls, directory: Path) -> Catalogue:
+        """Read every *.csv of a directory. Raises Misconfigured naming file, line and column of every fault."""
+        if not directory.is_dir():
+            raise Misconfigured(f"{directory}: no such directory; catalogues are files NAME.csv in it")
+        rows: dict[str, list[Cells]] = {}
+        faults: list[str] = []
+        units = sorted(directory.glob(f"*{FILE_OF_UNITS}"))
+        for path in sorted(set(directory.glob("*.csv")) - set(units)):
+            lines = _lines(path)
+            faults += _faults(lines, path)
+            rows[path.stem] = _cells(lines)
+        for path in units:
+            name, lines = path.name.removesuffix(FILE_OF_UNITS), _lines(path)
+            faults += _unit_faults(lines, path, rows.get(name))
+            rows[path.stem] = _cells(lines)
+        if faults:
+            raise Misconfigured("; ".join(faults))
+        return cls.of(rows)
+
+    @classmethod
+    def of(cls, rows: Mapping[str, Iterable[Cells]]) -> Catalogue:
+        """What these rows say, by their kind, of which nothing is wrong."""
+        lists = {name: tuple(rows[name]) for name in rows if not name.endswith(OF_UNITS)}
+        units = {name.removesuffix(OF_UNITS): tuple(rows[name]) for name in rows if name.endswith(OF_UNITS)}
+        entries = {name: MappingProxyType({one["value"]: _spoken(one) for one in of}) for name, of in lists.items()}
+        checks = {name: MappingProxyType(_checks(of)) for name, of in lists.items()}
+        factors = {name: MappingProxyType(_factors(of)) for name, of in units.items()}
+        return cls(MappingProxyType(entries), MappingProxyType(checks), MappingProxyType(factors))
+
+    def under(self, published: Iterable[MasterData]) -> Catalogue:
+        """This one, with what the inventory published in the place of what it says of the same.
+
+        Raises Misconfigured for what is no list of values, or no list of units of these, or no words.
+        """
+        there = [one for one in published if not one.withdrawn]
+        known = [one for one in there if one.kind != OF_RULES]
+        lists = [one for one in known if one.kind != OF_WORDS]
+        if faults := [fault for one in known for fault in _published_faults(one)]:
+            raise Misconfigured("; ".join(faults))
+        said = Catalogue.of({one.kind: one.rows for one in lists})
+        return Catalogue(
+            MappingProxyType({**self.entries, **said.entries}),
+            MappingProxyType({**self.checks, **said.checks}),
+            MappingProxyType({**self.factors, **said.factors}),
+            MappingProxyType({one.kind: one.version for one in there}),
+            next((one.rows for one in there if one.kind == OF_WORDS), ()),
+        )
+
+    def values(self, name: str) -> tuple[str, ...]:
+        """The values of one catalogue, in the order of its file. Raises Misconfigured where there is none."""
+        return tuple(self._named(name))
+
+    def knows(self, name: str | None, value: FieldValue) -> bool:
+        """Is the value, or each of a list, in the catalogue of this name? Without a name every value is known."""
+        if name is None:
+            return True
+        return all(str(one) in self._named(name) for one in (value if isinstance(value, tuple) else (value,)))
+
+    def spoken(self, name: str) -> Mapping[str, str]:
+        """The further ways to say the values of one catalogue: spoken words to value."""
+        return {words: value for value, alternatives in self._named(name).items() for words in alternatives}
+
+    def checks_of(self, name: str, value: str) -> tuple[str, ...]:
+        """The check words or digits of a value, in the order of its sign; empty where it has none."""
+        return self.checks.get(name, {}).get(value, ())
+
+    def factor(self, name: str | None, value: FieldValue | None, unit: FieldValue | None) -> Factor | None:
+        """How many of its base unit this unit of a value holds; None where nobody has written that down."""
+        return self.factors.get(name or "", {}).get((str(value), str(unit)))
+
+    def _named(self, name: str) -> Mapping[str, tuple[str, ...]]:
+        if name not in self.entries:
+            known = ", ".join(self.entries) or "none"
+            raise Misconfigured(f"catalogue {name!r} does not exist; known: {known}; add {name}.csv to the directory")
+        return self.entries[name]
+
+
+Line = tuple[int, list[str]]  # Its number and its cells.
+
+
+def _lines(path: Path) -> list[Line]:
+    try:
+        # utf-8-sig: spreadsheets put a byte order mark before the header.
+        text = plain_file.content(path, plain_file.LINES).decode("utf-8-sig")
+        reader = csv.reader(StringIO(text, newline=""), strict=True)
+        return [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+    except (OSError, UnicodeDecodeError) as fault:
+        raise Misconfigured(f"{path}: cannot be read ({plainly(fault)}); it must be CSV in UTF-8") from None
+    except csv.Error as fault:
+        raise Misconfigured(f"{path}: cannot be read ({fault}); it must be CSV in UTF-8") from None
+
+
+def _cells(lines: list[Line]) -> list[Cells]:
+    header = lines[0][1] if lines else []
+    return [dict(zip(header, row, strict=False)) for _, row in lines[1:] if row and "value" in header]
+
+
+def _rows(lines: list[Line], path: Path) -> tuple[list[Row], list[str]]:
+    """The rows that have as many cells as the header, and what is to be said of the others."""
+    header = lines[0][1]
+    whole = [(line, row) for line, row in lines[1:] if row and len(row) == len(header)]
+    odd = [(line, row) for line, row in lines[1:] if row and len(row) != len(header)]
+    faults = [f"{path}:{line}: has {len(row)} columns, the header {len(header)}" for line, row in odd]
+    return [(f"line {line}", dict(zip(header, row, strict=True))) for line, row in whole], faults
+
+
+def _spoken(cells: Cells) -> tuple[str, ...]:
+    return alternatives(cells.get("spoken", ""))
+
+
+def _checks(rows: Iterable[Cells]) -> dict[str, tuple[str, ...]]:
+    return {one["value"]: tuple(one["check"].split("|")) for one in rows if one.get("check")}
+
+
+def _factors(rows: Iterable[Cells]) -> dict[tuple[str, str], Factor]:
+    """By value and unit. Of its base unit a value has one, whether or not a line says so."""
+    listed = tuple(rows)
+    given = {(one["value"], one["unit"]): Factor(one["base"], Decimal(one["factor"])) for one in listed}
+    return {(one["value"], one["base"]): Factor(one["base"], Decimal(1)) for one in listed} | given
+
+
+def _faults(lines: list[Line], path: Path) -> Iterator[str]:
+    header = lines[0][1] if lines else []
+    if header not in HEADERS:
+        yield f"{path}:1: header is {','.join(header)!r}, must be 'value', 'value,spoken' or 'value,spoken,check'"
+        return
+    if not any(row for _, row in lines[1:]):
+        yield f"{path}:1: holds no value; give one in each line after the header"
+    rows, odd = _rows(lines, path)
+    yield from odd
+    yield from (_in_file(path, *fault) for fault in list_faults(rows))
+
+
+def _unit_faults(lines: list[Line], path: Path, known: list[Cells] | None) -> Iterator[str]:
+    header = lines[0][1] if lines else []
+    if header != list(UNITS):
+        yield f"{path}:1: header is {','.join(header)!r}, must be {','.join(UNITS)!r}"
+        return
+    listed_in = f"{path.name.removesuffix(FILE_OF_UNITS)}.csv"
+    if known is None:
+        yield f"{path}: there is no {listed_in} beside it; add it, or rename this one"
+    rows, odd = _rows(lines, path)
+    yield from odd
+    values = None if known is None else {one.get("value", "") for one in known}
+    yield from (_in_file(path, *fault) for fault in unit_faults(rows, values, listed_in))
+
+
+def _in_file(path: Path, where: str, column: str, told: str) -> str:
+    return f"{path}:{where.removeprefix('line ')}: column {column}: {told}"
+
+
+def _published_faults(one: MasterData) -> Iterator[str]:
+    rows = [(f"row {at}", cells) for at, cells in enumerate(one.rows, 1)]
+    if one.kind == OF_WORDS:
+        faults = word_faults(rows)
+    else:
+        # A unit of a value that is listed no more says nothing: the two are published one after the other.
+        faults = unit_faults(rows, None, one.kind) if one.kind.endswith(OF_UNITS) else list_faults(rows)
+    yield from (f"{one.kind}, {where}, column {column}: {told}" for where, column, told in faults)

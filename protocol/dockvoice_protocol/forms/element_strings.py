@@ -1,0 +1,276 @@
+"""Element strings of GS1: what a scanner read from a label becomes identifiers with their values, or one named fault.
+
+GS1 General Specifications, sections 3 (the identifiers), 4.14 (which of them may not stand together) and 7.8 (how they
+are put one behind the other). The identifiers and the shapes of their values are `biip`'s; its parser is not used: it
+goes on behind the longest value that is allowed, as if a separator had stood there.
+"""
+
+from __future__ import annotations
+
+import re
+from calendar import monthrange
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cache
+from typing import TYPE_CHECKING
+
+from dockvoice_protocol.records import ScanFault
+
+if TYPE_CHECKING:
+    from biip.gs1_application_identifiers import GS1ApplicationIdentifier
+
+SEPARATOR = "\x1d"  # FNC1 behind a value of variable length, as a scanner sends it: ASCII 29.
+
+SYMBOLOGIES = frozenset({"]C1", "]d2", "]Q3", "]e0", "]J1"})
+"""AIM's identifiers of the codes that hold element strings: GS1-128, DataMatrix, QR Code, DataBar and DotCode."""
+
+SYMBOLOGY_CHARACTERS = 3  # "]", the kind of code, and how it is used.
+
+CHARACTERS = re.compile(r"[!\"#%&'()*+,\-./0-9:;<=>?A-Z_a-z]*")
+"""What any value may consist of: GS1's character sets 82 and 39."""
+
+DATES = frozenset({"11", "12", "13", "15", "16", "17"})  # Their value is YYMMDD; the day 00 is the month's last.
+DATE_DIGITS = 6
+
+CHECKED = {
+    "00": 18,
+    "01": 14,
+    "02": 14,
+    "03": 14,
+    "253": 13,
+    "255": 13,
+    "402": 17,
+    "8003": 14,
+    "8006": 14,
+    "8017": 18,
+    "8018": 18,
+    "8026": 14,
+    **{f"41{last}": 13 for last in range(8)},
+}
+"""The identifiers whose value begins with a GS1 key, and how many digits that has; the last one is its check digit."""
+
+MEASURED = re.compile(r"3[1-69][0-9][0-9]")  # A measure or an amount; its last digit says how many decimals it has.
+
+APART = (
+    *(("01", "02"), ("01", "03"), ("01", "37"), ("01", "255"), ("02", "03"), ("02", "255"), ("03", "37")),
+    *(("21", "235"), ("255", "415"), ("255", "8006"), ("255", "8020"), ("255", "8026")),
+    *(("390", "391"), ("390", "394"), ("390", "8111"), ("392", "393"), ("392", "395"), ("393", "395")),
+    *(("394", "8111"), ("395", "8005"), ("420", "421"), ("421", "4307")),
+    *(("422", "426"), ("423", "426"), ("424", "426"), ("425", "426")),
+)
+"""Pairs of identifiers, by how they begin, that may not be on one label. What one of them demands beside it may be in
+another code of the same label, and is not looked for."""
+
+MOST_CUTS = 2000
+"""So many rests of a text are looked at for a missing separator: in a tenth of a second, and no label of the tests has
+more than 40. A text that is made to have hundreds of thousands counts as one that can be cut in two ways."""
+
+THIS_CENTURY = range(-49, 51)  # Years from now, by their two digits, that lie in this century: section 7.12.
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """One element string: an application identifier, and its value."""
+
+    identifier: str
+    value: str = field(repr=False)
+
+    def __str__(self) -> str:
+        """As it stands below the bars of a label."""
+        return f"({self.identifier}){self.value}"
+
+
+class _Faulty(Exception):
+    """What was scanned has this fault."""
+
+    def __init__(self, fault: ScanFault) -> None:
+        super().__init__(fault)
+        self.fault = fault
+
+
+def elements(text: str, *, named: bool = True, separators_sent: bool = False) -> tuple[Element, ...] | ScanFault:
+    """The element strings of one code, in its order, or what is wrong with it: then none of them counts.
+
+    `named`: the scanner says before them which kind of code it is; what it does not say so of is none of GS1's.
+    `separators_sent`: the scanner is known to send separators. Otherwise a text without any may lack them, and if it
+    can be cut in two ways then nobody knows which one was printed.
+    """
+    try:
+        return _elements(_without_symbology(text, named=named), separators_sent=separators_sent)
+    except _Faulty as found:
+        return found.fault
+
+
+def day(value: str, today: date) -> date:
+    """The day of a value of one of DATES, which `elements` found to be one; 00 is the last day of its month."""
+    years, month, of_month = _date_parts(value)
+    ahead = years - today.year % 100
+    century = today.year - today.year % 100
+    if ahead not in THIS_CENTURY:
+        century += 100 if ahead < 0 else -100
+    year = century + years
+    return date(year, month, of_month or monthrange(year, month)[1])
+
+
+def is_whole_month(value: str) -> bool:
+    """Does a value of one of DATES name no day?"""
+    return _date_parts(value)[2] == 0
+
+
+def _without_symbology(text: str, *, named: bool) -> str:
+    if not text:
+        raise _Faulty(ScanFault.EMPTY)
+    if text.startswith("]"):
+        if text[:SYMBOLOGY_CHARACTERS] not in SYMBOLOGIES:
+            raise _Faulty(ScanFault.OTHER_CODE)
+        return text[SYMBOLOGY_CHARACTERS:]
+    if named:
+        raise _Faulty(ScanFault.NO_SYMBOLOGY)
+    return text
+
+
+def _elements(text: str, *, separators_sent: bool) -> tuple[Element, ...]:
+    parts = text.split(SEPARATOR)
+    if not all(CHARACTERS.fullmatch(part) for part in parts):
+        raise _Faulty(ScanFault.BAD_CHARACTER)
+    # The FNC1 that begins every code of GS1 is sent by some scanners, and one behind the last value is no harm.
+    inner = parts[not parts[0] : len(parts) - (len(parts) > 1 and not parts[-1])]
+    if not inner:
+        raise _Faulty(ScanFault.EMPTY)
+    if not all(inner):
+        raise _Faulty(ScanFault.NO_VALUE)
+    found = tuple(element for part in inner for element in _read(part))
+    if (fault := _together(found)) is not None:
+        raise _Faulty(fault)
+    if len(parts) == 1 and not separators_sent and _can_be_cut(found):
+        raise _Faulty(ScanFault.TWO_WAYS)
+    return tuple(dict.fromkeys(found))
+
+
+def _read(part: str) -> Iterator[Element]:
+    """The element strings up to a separator. Only the last one can have a value of variable length."""
+    while part:
+        known = _identifier(part)
+        length = _fixed(known)
+        behind = part[len(known.ai) :]
+        value, part = (behind, "") if length is None else (behind[:length], behind[length:])
+        if (fault := _fault(known, value)) is not None:
+            raise _Faulty(fault)
+        yield Element(known.ai, value)
+
+
+def _identifier(text: str) -> GS1ApplicationIdentifier:
+    for length in (2, 3, 4):
+        if (known := _identifiers().get(text[:length])) is not None:
+            return known
+    raise _Faulty(ScanFault.UNKNOWN_IDENTIFIER)
+
+
+@cache
+def _identifiers() -> Mapping[str, GS1ApplicationIdentifier]:
+    from biip import gs1_application_identifiers as known  # noqa: PLC0415 - a table of 541, which only scanners need
+
+    return dict(known._GS1_APPLICATION_IDENTIFIERS)  # noqa: SLF001 - it asks for one only by the beginning of a text
+
+
+def _fixed(known: GS1ApplicationIdentifier) -> int | None:
+    """How many characters the value has, where no separator stands behind it: section 7.8.5, figure 2."""
+    return None if known.separator_required else int(known.format.rpartition("N")[2])
+
+
+def _fault(known: GS1ApplicationIdentifier, value: str) -> ScanFault | None:
+    if not value:
+        return ScanFault.NO_VALUE
+    if known.ai in DATES and re.fullmatch("[0-9]{6}", value):
+        return None if _is_date(value) else ScanFault.NO_DATE
+    if not re.fullmatch(known.pattern, known.ai + value):
+        return _misshapen(known, value)
+    digits = value[: CHECKED.get(known.ai, 0)]
+    return ScanFault.CHECK_DIGIT if digits and not _checks(digits) else None
+
+
+def _misshapen(known: GS1ApplicationIdentifier, value: str) -> ScanFault:
+    """Why a value is none: by its length, where as many characters cannot be right, else by its characters."""
+    least, most = _lengths(known.format)
+    if len(value) < least:
+        return ScanFault.TOO_SHORT
+    return ScanFault.TOO_LONG if len(value) > most else ScanFault.BAD_CHARACTER
+
+
+def _lengths(shape: str) -> tuple[int, int]:
+    """The fewest and the most characters of a value, from its shape: "N3+N13[+X..17]" has 13 to 30."""
+    least = most = 0
+    for part in re.finditer(r"(\[\+?)?[NXYZ](\.\.)?([0-9]+)(?:\.\.[NXYZ]?([0-9]+))?", shape.partition("+")[2]):
+        optional, variable, first, last = part.groups()
+        least += 0 if optional else 1 if variable else int(first)
+        most += int(last or first)
+    return least, most + shape.count("[-]")
+
+
+def _is_date(value: str) -> bool:
+    years, month, of_month = _date_parts(value)
+    # Only 2000 is meant by 00 for as long as anybody reads this, and it has a 29 February as every fourth year.
+    return 1 <= month <= 12 and of_month <= monthrange(2000 + years, month)[1]  # noqa: PLR2004 - months of a year
+
+
+def _date_parts(value: str) -> tuple[int, int, int]:
+    return int(value[:2]), int(value[2:4]), int(value[4:DATE_DIGITS])
+
+
+def _checks(digits: str) -> bool:
+    from biip.checksums import gs1_standard_check_digit  # noqa: PLC0415 - with it comes a table of all GS1 prefixes
+
+    return int(digits[-1]) == gs1_standard_check_digit(digits[:-1])
+
+
+def _together(found: Sequence[Element]) -> ScanFault | None:
+    """What is wrong with element strings that stand side by side."""
+    values: dict[str, str] = {}
+    for element in found:
+        if values.setdefault(element.identifier, element.value) != element.value:
+            return ScanFault.REPEATED
+    measured = [one[:3] for one in values if MEASURED.fullmatch(one)]
+    if len(set(measured)) < len(measured):
+        return ScanFault.TOGETHER
+    for one, other in APART:
+        if any(name.startswith(one) for name in values) and any(name.startswith(other) for name in values):
+            return ScanFault.TOGETHER
+    return None
+
+
+def _can_be_cut(found: Sequence[Element]) -> bool:
+    """Might a separator be missing in the last value: can its end be read as further element strings?"""
+    *before, last = found
+    known = _identifiers()[last.identifier]
+    if _fixed(known) is not None:
+        return False
+    cuts = iter(range(MOST_CUTS))
+    return any(
+        _fault(known, last.value[:at]) is None
+        and _goes_on(last.value[at:], (*before, Element(last.identifier, last.value[:at])), cuts)
+        for at in range(1, len(last.value))
+    )
+
+
+def _goes_on(text: str, before: tuple[Element, ...], cuts: Iterator[int]) -> bool:
+    """Can all of the text be read as element strings behind those before it, wherever separators may be missing?
+
+    Yes, too, when no more cuts are left: nobody knows then.
+    """
+    if not text:
+        return _together(before) is None
+    if next(cuts, None) is None:
+        return True
+    try:
+        known = _identifier(text)
+    except _Faulty:
+        return False
+    behind, length = text[len(known.ai) :], _fixed(known)
+    ends = range(len(behind), 0, -1) if length is None else (length,)
+    return any(
+        _fault(known, behind[:end]) is None
+        and _together(so_far := (*before, Element(known.ai, behind[:end]))) is None
+        and _goes_on(behind[end:], so_far, cuts)
+        for end in ends
+    )

@@ -1,0 +1,643 @@
+"""The loader of forms: one JSON Schema file each, checked as a whole, every fault told at once.
+
+A form's file is JSON Schema 2020-12 in a stated subset (`metaschema.py`, told to authors in `schemas/README.md`); any
+other keyword is refused by name and JSON pointer. What the parts of a file say of each other must agree as well:
+no word claimed twice, no limits that leave nothing, no placeholder that stands for nothing. A fault in one field hides
+no fault of another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from string import Formatter
+from types import MappingProxyType
+from typing import Any
+
+from dockvoice_protocol import plain_file
+from dockvoice_protocol.errors import ManyFaults, Misconfigured, plainly
+from dockvoice_protocol.forms import metaschema
+from dockvoice_protocol.forms.model import (
+    KILOGRAM,
+    NET_WEIGHT,
+    OWN_LANGUAGE,
+    DayOrder,
+    Expects,
+    Form,
+    FormField,
+    Gs1,
+    Partial,
+    Usual,
+    Wording,
+)
+from dockvoice_protocol.forms.pattern import SEPARATORS, Shape
+from dockvoice_protocol.forms.spoken.commands import command
+from dockvoice_protocol.forms.spoken.folding import Phrase, phrase
+from dockvoice_protocol.forms.spoken.kinds import KINDS
+from dockvoice_protocol.forms.spoken.kinds.kind import FieldKind
+from dockvoice_protocol.forms.spoken.language import CODE_WORDS, Language, language_named
+from dockvoice_protocol.languages import LANGUAGES
+from dockvoice_protocol.records import DECIMAL_DIGITS, Word, exact
+from dockvoice_protocol.strict_json import DuplicateKey, Limits, NotJson, NotStrict, strict
+
+LIMITS = Limits(depth=50, integer=50, fraction=50)
+"""A form has eight levels; what has thousands would exhaust whoever walks through it."""
+
+SUFFIX = ".schema.json"  # How the name of a form's file ends; what stands before it is the form's name.
+
+
+def form_files(directory: Path) -> Mapping[str, Path]:
+    """The files of a directory by the names of their forms, in order. Raises Misconfigured where there is none."""
+    paths = sorted(directory.glob(f"*{SUFFIX}"))
+    if not paths:
+        raise Misconfigured(f"{directory}: no form here; expected files named NAME{SUFFIX}")
+    return {path.name.removesuffix(SUFFIX): path for path in paths}
+
+
+def forms_in(directory: Path) -> Mapping[str, Form]:
+    """Every form of a directory by name. Raises Misconfigured with the faults of all files at once."""
+    forms: dict[str, Form] = {}
+    faults: list[str] = []
+    for name, path in form_files(directory).items():
+        try:
+            forms[name] = load_form(path)
+        except Misconfigured as fault:
+            faults.append(str(fault))
+    if faults:
+        raise Misconfigured("; ".join(faults))
+    return MappingProxyType(forms)
+
+
+def closing_form(directory: Path) -> Form | None:
+    """The form of a directory by which trailers are closed; None where there is none. Others are not read as forms."""
+    named = (path for path in form_files(directory).values() if '"closes"' in _text(path))
+    return next((form for form in map(load_form, named) if form.closes is not None), None)
+
+
+def load_form(path: Path) -> Form:
+    """Read one form's file. Raises Misconfigured naming the file and every fault in it."""
+    return _form(path, _text(path))
+
+
+def _form(path: Path, text: str) -> Form:
+    """What a file of that name and text says."""
+    return form_of(_json(path, text), path.name.removesuffix(SUFFIX), str(path))
+
+
+def form_of(schema: Any, name: str, where: str) -> Form:
+    """The form that a schema is, which must be called so; `where` it stands. Raises Misconfigured with every fault."""
+    broken = list(metaschema.faults(schema))
+    contradictions = _contradictions(_sound(schema, broken), schema, name)
+    faults = [*map(str, broken), *(contradictions if isinstance(schema, dict) else ())]
+    if faults:
+        raise ManyFaults(f"{where}: {'; '.join(faults)} (how to write a form: schemas/README.md)", faults)
+    voice = schema["x-voice"]
+    return Form(
+        name=voice["name"],
+        title=schema["title"],
+        description=schema.get("description", schema["title"]),
+        spoken_name=voice["spoken_name"],
+        fields=tuple(_field(name, keywords, schema) for name, keywords in schema["properties"].items()),
+        terminator=voice.get("terminator"),
+        template=voice["readback"],
+        schema=MappingProxyType(schema),
+        identifies=_identifies(schema),
+        context=tuple(voice.get("context", ())),
+        closes=voice.get("closes"),
+        expects=MappingProxyType({Expects(part): name for part, name in voice.get("expects", {}).items()}),
+        called=MappingProxyType(dict(_of_languages("called", schema))),
+        undone=MappingProxyType(dict(_of_languages("undone", schema))),
+        openings=MappingProxyType(dict(_of_languages("openings", schema))),
+    )
+
+
+def _identifies(schema: Mapping[str, Any]) -> tuple[str, ...]:
+    """The fields that say which thing an entry is about: the form names them, or they are required and name a thing."""
+    named = [name for name, one in schema["properties"].items() if one["x-voice"].get("identifier")]
+    return tuple(schema["x-voice"].get("identifies", [name for name in named if name in schema["required"]]))
+
+
+def _of_languages(name: str, schema: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Words for the work as a whole, by language: what it is called, what undoes it."""
+    yield OWN_LANGUAGE, tuple(schema["x-voice"].get(name, ()))
+    yield from ((code, tuple(given.get(name, ()))) for code, given in schema.get("x-languages", {}).items())
+
+
+def _text(path: Path) -> str:
+    try:
+        return plain_file.content(path).decode("utf-8")
+    except FileNotFoundError:
+        raise Misconfigured(f"{path}: no such file; a form is a file named NAME{SUFFIX}") from None
+    except (OSError, UnicodeDecodeError) as fault:
+        raise Misconfigured(f"{path}: cannot be read ({plainly(fault)}); it must be a readable UTF-8 file") from None
+
+
+def _json(path: Path, text: str) -> Any:
+    try:
+        return strict(text, LIMITS)
+    except DuplicateKey as fault:
+        raise Misconfigured(f"{path}: {fault.key!r} stands twice in one object; keep one of them") from None
+    except NotJson as fault:
+        where = f"line {fault.line}, column {fault.column}"
+        raise Misconfigured(f"{path}: is not JSON at {where}: {fault.what}; mend that line") from None
+    except NotStrict as fault:
+        raise Misconfigured(f"{path}: cannot be read: {fault}; mend that") from None
+
+
+def _field(name: str, keywords: Mapping[str, Any], schema: Mapping[str, Any]) -> FormField:
+    voice = keywords["x-voice"]
+    least, most = ("minimum", "maximum") if keywords["type"] in {"integer", "number"} else ("minLength", "maxLength")
+    single = keywords.get("items", keywords)
+    unit = _unit_of(name, schema["properties"])
+    codes = voice.get("units", {}) if unit is not None else {}
+    languages = {code: _wording(wording) for code, wording in keywords.get("x-languages", {}).items()}
+    if unit is not None:
+        named = {OWN_LANGUAGE: Wording((), ()), **languages}
+        languages = {
+            code: _with_units(one, code, unit["enum"], codes if code == OWN_LANGUAGE else {})
+            for code, one in named.items()
+        }
+    return FormField(
+        name=name,
+        title=keywords.get("title", name),
+        description=keywords.get("description", keywords.get("title", name)),
+        kind=keywords["type"],
+        labels=tuple(voice["labels"]),
+        spoken=KINDS[voice["spoken"]],
+        units=MappingProxyType(_paired(codes) if codes else voice.get("units", {})),
+        identifier=voice.get("identifier", False),
+        catalogue=voice.get("catalogue"),
+        check_digit=Gs1(voice["check_digit"]) if "check_digit" in voice else None,
+        last_digits=voice.get("last_digits"),
+        languages=MappingProxyType(languages),
+        ask=voice["ask"],
+        readback=voice["readback"],
+        required=name in schema["required"],
+        pattern=single.get("pattern"),
+        exception=voice.get("exception", False),
+        choices=tuple(keywords.get("enum", ())),
+        least=single.get(least),
+        most=single.get(most),
+        usual=Usual(voice["usual"][least], voice["usual"][most]) if "usual" in voice else None,
+        step=exact(keywords["multipleOf"]) if "multipleOf" in keywords else None,
+        order=DayOrder(voice["order"]) if "order" in voice else None,
+        month_alone=Partial(voice.get("partial", Partial.NONE)),
+        unit_of=voice.get("of"),
+        codes=MappingProxyType(codes),
+        factors_by=voice.get("item"),
+        bare=voice.get("bare", False),
+        unlabelled=voice.get("unlabelled", False),
+        source=voice.get("source", False),
+        many=range(keywords["minItems"], keywords["maxItems"] + 1) if keywords["type"] == "array" else None,
+        distinct=keywords.get("uniqueItems", False),
+        scan=tuple(keywords.get("x-scan", ())),
+        ask_beside=MappingProxyType(voice.get("ask_beside", {})),
+    )
+
+
+def _paired(codes: Mapping[str, str]) -> dict[str, str]:
+    """Unit words for several to those for one: the first two of each code, or one that serves for both."""
+    words = {code: [word for word, meant in codes.items() if meant == code] for code in codes.values()}
+    pairs = {of[0]: of[1] if len(of) > 1 else of[0] for of in words.values()}
+    return pairs | {more: more for of in words.values() for more in of[2:]}
+
+
+def _ways(called: str | list[str]) -> tuple[str, ...]:
+    """What a value is called in a language: in one way, or in several."""
+    return (called,) if isinstance(called, str) else tuple(called)
+
+
+def _wording(given: Mapping[str, Any]) -> Wording:
+    units, zero = given.get("units", ()), given.get("zero", ())
+    return Wording(
+        labels=tuple(given.get("labels", ())),
+        units=tuple(units),
+        ask=given.get("ask"),
+        ask_beside=MappingProxyType(given.get("ask_beside", {})),
+        readback=given.get("readback"),
+        values=MappingProxyType({value: _ways(called) for value, called in given.get("values", {}).items()}),
+        verbs=MappingProxyType({value: _ways(called) for value, called in given.get("verbs", {}).items()}),
+        codes=MappingProxyType(units if isinstance(units, dict) else {}),
+        true=tuple(given.get("true", ())),
+        false=tuple(given.get("false", ())),
+        counted=tuple(given.get("counted", ())),
+        zero=MappingProxyType(zero if isinstance(zero, dict) else dict.fromkeys(zero, "")),
+    )
+
+
+def _with_units(wording: Wording, language: str, codes: Sequence[str], own: Mapping[str, str]) -> Wording:
+    """The words of a count in a language, and for codes that none of these says, those that all forms share.
+
+    `own`: what is said in this language besides. A word that the form has itself keeps its meaning.
+    """
+    said, shared = {**own, **wording.codes}, language_named(language).units
+    unsaid = [code for code in codes if code not in said.values()]
+    more = {word: code for code in unsaid for word in shared.get(code, ()) if word not in said}
+    return replace(wording, units=(*wording.units, *more), codes=MappingProxyType({**wording.codes, **more}))
+
+
+def _sound(schema: Any, broken: Sequence[metaschema.Fault]) -> dict[str, Any]:
+    """The fields in which no fault was found: what can be compared with one another."""
+    fields = schema.get("properties") if isinstance(schema, dict) else None
+    hurt = {fault.field for fault in broken}
+    whole = fields if isinstance(fields, dict) else {}
+    return {name: keywords for name, keywords in whole.items() if name not in hurt}
+
+
+def _contradictions(fields: Mapping[str, Any], schema: Mapping[str, Any], expected: str) -> Iterator[str]:
+    """Faults between the parts of a document whose `fields` are in the subset; `expected`: how its file names it."""
+    yield from _form_contradictions(schema, expected)
+    yield from _unidentified(fields, schema)
+    yield from _words_shared(fields)
+    yield from _opening_faults(fields, schema)
+    yield from _bare_shared(fields)
+    yield from _scans_shared(fields)
+    for field, keywords in fields.items():
+        where = metaschema.pointer("properties", field)
+        yield from _field_contradictions(keywords, where, spells=_spells(fields))
+        yield from _unit_contradictions(field, keywords, fields, schema["properties"])
+        yield from _asked_beside(keywords, schema["properties"], where)
+
+
+def _form_contradictions(schema: Mapping[str, Any], expected: str) -> Iterator[str]:
+    """Those of the form itself, as far as its parts are there."""
+    known = schema["properties"] if isinstance(schema.get("properties"), dict) else {}
+    required = schema["required"] if isinstance(schema.get("required"), list) else []
+    voice = schema["x-voice"] if isinstance(schema.get("x-voice"), dict) else {}
+    if isinstance(name := voice.get("name"), str) and name != expected:
+        yield f"#/x-voice/name: found {name!r}, but the file is named for {expected!r}; make them the same"
+    for missing in [field for field in required if field not in known]:
+        yield f"#/required: {missing!r} is no field; fields: {', '.join(known)}"
+    if isinstance(readback := voice.get("readback"), str):
+        yield from _unreadable(readback, set(known), "#/x-voice/readback")
+    expects = voice.get("expects")
+    lists = {part: voice[part] for part in ("identifies", "context") if isinstance(voice.get(part), list)}
+    named = [(part, one) for part, listed in lists.items() for one in listed]
+    named += [(f"expects/{part}", one) for part, one in (expects.items() if isinstance(expects, dict) else ())]
+    closes = voice.get("closes")
+    named += [("closes", closes)] if isinstance(closes, str) else []
+    if isinstance(closes, str) and closes in known and required != [closes]:
+        yield (
+            f"#/required: found {', '.join(map(str, required)) or 'nothing'}, must be {closes}, which "
+            "#/x-voice/closes names, and no other: nothing else is known when a trailer is closed"
+        )
+    for where, missing in [(where, field) for where, field in named if field not in known]:
+        yield f"#/x-voice/{where}: {missing!r} is no field; fields: {', '.join(known)}"
+
+
+def _unidentified(fields: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[str]:
+    """That nothing says which thing an entry is about: then the next one could not be told from a correction."""
+    known, required, voice = schema.get("properties"), schema.get("required"), schema.get("x-voice")
+    if not (isinstance(known, dict) and isinstance(required, list) and isinstance(voice, dict)):
+        return
+    if len(fields) < len(known) or "identifies" in voice:  # what is broken may be the field that does
+        return
+    if not any(name in required for name, one in fields.items() if one["x-voice"].get("identifier")):
+        yield (
+            "#/x-voice/identifies: found nothing, and no required field is an 'identifier'; allowed: one or more of "
+            f"{', '.join(known)}; name those by which one entry is told from the next: "
+            f'"identifies": ["{next(iter(known))}"]'
+        )
+
+
+def _unit_of(name: str, fields: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The field that holds the unit of another one."""
+    return next((keywords for keywords in fields.values() if keywords["x-voice"].get("of") == name), None)
+
+
+def _unit_contradictions(
+    name: str, keywords: Mapping[str, Any], fields: Mapping[str, Any], known: Mapping[str, Any]
+) -> Iterator[str]:
+    """Faults between a field that is counted and the one that holds its unit."""
+    where, voice = metaschema.pointer("properties", name, "x-voice"), keywords["x-voice"]
+    if KINDS[voice["spoken"]].by_unit:
+        of = voice["of"]
+        if of not in known or (of in fields and "units" not in fields[of]["x-voice"]):
+            counted = [one for one, others in fields.items() if "units" in others["x-voice"]]
+            yield f"{where}/of: {of!r} is no field that has 'units'; fields that have: {', '.join(counted) or 'none'}"
+        by = voice.get("item", of)
+        if "item" in voice and (by not in known or (by in fields and "catalogue" not in fields[by]["x-voice"])):
+            named = [one for one, others in fields.items() if "catalogue" in others["x-voice"]]
+            yield f"{where}/item: {by!r} is no field with a 'catalogue'; fields that have: {', '.join(named) or 'none'}"
+        twins = [one for one, others in fields.items() if others["x-voice"].get("of") == of]
+        if twins[0] != name:
+            yield f"{where}/of: {of!r} has its unit in {twins[0]!r} already; keep one of the two"
+    unit = _unit_of(name, fields)
+    listed = [("x-voice/units", voice.get("units", {}))] + [
+        (f"x-languages/{code}/{part}", wording[part])
+        for code, wording in keywords.get("x-languages", {}).items()
+        for part in ("units", "zero")
+        if part in wording and not (part == "zero" and isinstance(wording[part], list))  # "none good" of no unit
+    ]
+    claimed = any(name == _of(others) for one, others in known.items() if one not in fields)
+    for place, units in () if claimed else listed:  # what is broken may be the field that holds the unit
+        yield from _code_faults(units, unit, metaschema.pointer("properties", name) + f"/{place}")
+    if unit is not None:
+        said = {code for _, units in listed if isinstance(units, dict) for code in units.values()}
+        said |= language_named(OWN_LANGUAGE).units.keys()
+        for code in [code for code in unit["enum"] if code not in said]:
+            yield f'{where}/units: no word says the code {code!r}; add one: "cases": "CS"'
+
+
+def _asked_beside(keywords: Mapping[str, Any], known: Mapping[str, Any], where: str) -> Iterator[str]:
+    """That a question hangs on a field which the form has not: it would never be put."""
+    told = {"x-voice": keywords["x-voice"]}
+    told |= {f"x-languages/{code}": wording for code, wording in keywords.get("x-languages", {}).items()}
+    for place, words in told.items():
+        for other in [name for name in words.get("ask_beside", {}) if name not in known]:
+            yield f"{where}/{place}/ask_beside: {other!r} is no field; fields: {', '.join(known)}"
+
+
+def _of(keywords: Any) -> Any:
+    """The field whose unit another one says to hold, however broken it is."""
+    voice = keywords.get("x-voice") if isinstance(keywords, dict) else None
+    return voice.get("of") if isinstance(voice, dict) else None
+
+
+def _code_faults(units: Any, unit: Mapping[str, Any] | None, where: str) -> Iterator[str]:
+    if unit is None:
+        strange = [meant for meant in units.values() if meant != meant.lower()] if isinstance(units, dict) else []
+        if strange:
+            yield f'{where}: found the code {strange[0]!r}, but no field holds the unit; write the word for one: "case"'
+        elif isinstance(units, dict) and "x-languages" in where:
+            yield f"{where}: found words with codes, but no field holds the unit; write a list of words"
+        return
+    if not isinstance(units, dict):
+        yield f'{where}: found a list; a field holds the unit, so give each word its code: {{"kisten": "CS"}}'
+        return
+    for word, code in units.items():
+        if code not in unit["enum"]:
+            yield f"{where}: {word!r} stands for {code!r}; allowed: {', '.join(unit['enum'])}"
+
+
+def _bare_shared(fields: Mapping[str, Any]) -> Iterator[str]:
+    """Words said without a label that two fields would understand."""
+    codes = {code for keywords in fields.values() for code in keywords.get("x-languages", {})}
+    for code in sorted({OWN_LANGUAGE, *codes}):
+        said = {name: list(_said_alone(keywords, code)) for name, keywords in fields.items()}
+        for name, keywords in fields.items():
+            if not _is_bare(keywords):
+                continue
+            where = metaschema.pointer("properties", name)
+            for other in [other for other in fields if other != name]:
+                once = not _is_bare(fields[other]) or list(fields).index(other) > list(fields).index(name)
+                for words in [words for words in said[name] if words in said[other]] if once else ():
+                    yield (
+                        f"{where}: {words!r} is said without a label and would be a value of {other!r} too; "
+                        "rename one of them, or let it be said with its label (remove 'bare')"
+                    )
+
+
+def _scans_shared(fields: Mapping[str, Any]) -> Iterator[str]:
+    """Identifiers on labels that two fields would take, and kilograms for a field whose unit may not be that."""
+    owner: dict[str, str] = {}
+    for name, keywords in fields.items():
+        where = metaschema.pointer("properties", name, "x-scan")
+        for identifier in keywords.get("x-scan", ()):
+            if owner.setdefault(identifier, name) != name:
+                yield f"{where}: {identifier!r} already fills {owner[identifier]!r}; remove one of the two"
+        unit = _unit_of(name, fields)
+        if NET_WEIGHT in keywords.get("x-scan", ()) and unit is not None and KILOGRAM not in unit["enum"]:
+            yield (
+                f"{where}: {NET_WEIGHT!r} is in kilograms, and the field's unit allows {', '.join(unit['enum'])}; "
+                f"add {KILOGRAM!r} to it"
+            )
+
+
+def _is_bare(keywords: Mapping[str, Any]) -> bool:
+    return bool(keywords["x-voice"].get("bare") or keywords["type"] == "boolean")
+
+
+def _said_alone(keywords: Mapping[str, Any], code: str) -> Iterator[str]:
+    """What the values of a field are called in a language."""
+    wording = keywords.get("x-languages", {}).get(code, {})
+    if KINDS[keywords["x-voice"]["spoken"]].listed:
+        named = wording.get("values", {})
+        for choice in keywords.get("enum", ()):
+            yield from {" ".join(phrase(one.replace("-", " "))) for one in (choice, *_ways(named.get(choice, choice)))}
+    for words in (*wording.get("true", ()), *wording.get("false", ())):
+        yield " ".join(phrase(words))
+
+
+def _words_shared(fields: Mapping[str, Any]) -> Iterator[str]:
+    """Words that open two fields, or that a language needs for numbers, letters or fillers."""
+    languages = {code for keywords in fields.values() for code in keywords.get("x-languages", {})}
+    for code in sorted({OWN_LANGUAGE, *languages}):
+        yield from _words_shared_in(language_named(code), fields)
+
+
+def _words_shared_in(language: Language, fields: Mapping[str, Any]) -> Iterator[str]:
+    owner: dict[str, str] = {}
+    spells = _spells(fields)
+    for field, keywords in fields.items():
+        for said in _words_in(language.code, field, keywords):
+            if said.words in owner and (owner[said.words] != field or not said.may_be_label):
+                yield f"{said.where}: {said.words!r} already belongs to {owner[said.words]!r}"
+            owner.setdefault(said.words, field)
+            for word in said.taken(language, spells=spells):
+                yield f"{said.where}: {said.words!r} cannot open a field: {word!r} is a number, a letter or a filler"
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """Words that belong to a field, and the place in the file where they stand."""
+
+    where: str
+    words: str
+    is_unit: bool = False
+    is_value: bool = False
+    may_be_label: bool = False
+    """What says yes, or is a unit, may be the label as well: "sealed: yes", "two short" and "short two"."""
+
+    def taken(self, language: Language, *, spells: bool) -> list[str]:
+        """Words in it that the language needs for itself, where that makes it useless; of a form that `spells`."""
+        said = phrase(self.words)
+        taken = [word for word in said if _reserved(language, word, spells=spells)]
+        if self.is_value:  # "no milk": its other words tell it apart
+            return taken if len(taken) == len(said) else []
+        # Behind a number "kilo" is no letter.
+        return [word for word in taken if not (self.is_unit and said == (word,) and said in CODE_WORDS)]
+
+
+def _words_in(code: str, field: str, keywords: Mapping[str, Any]) -> Iterator[_Said]:
+    """The words of a field in a language."""
+    if code == OWN_LANGUAGE:
+        voice = keywords["x-voice"]
+        where = metaschema.pointer("properties", field, "x-voice")
+        units = voice.get("units", {})
+        yield from (_Said(where, words) for words in voice["labels"])
+        singular = [one for one in units.values() if one == one.lower()]  # no codes of units
+        yield from _units(where, dict.fromkeys([*units.keys(), *singular]), voice["labels"])
+    where = metaschema.pointer("properties", field, "x-languages", code)
+    wording = keywords.get("x-languages", {}).get(code, {})
+    yield from (_Said(where, words) for words in wording.get("labels", ()))
+    yield from _units(where, wording.get("units", ()), wording.get("labels", ()))
+    yield from (_Said(f"{where}/counted", words, is_unit=True) for words in wording.get("counted", ()))
+    yield from (_Said(f"{where}/zero", words, is_value=True) for words in wording.get("zero", ()))
+    for called in wording.get("values", {}).values():
+        yield from (_Said(where, words, is_value=True) for words in _ways(called))
+    yield from (_Said(f"{where}/true", words, is_value=True, may_be_label=True) for words in wording.get("true", ()))
+    yield from (_Said(f"{where}/false", words, is_value=True) for words in wording.get("false", ()))
+
+
+def _units(where: str, units: Iterable[str], labels: Collection[str]) -> Iterator[_Said]:
+    yield from (_Said(where, words, is_unit=True, may_be_label=words in labels) for words in units)
+
+
+def _spells(fields: Mapping[str, Any]) -> bool:
+    """Whether a value of the form may hold letters, which are said by the words of spelling alphabets."""
+    return any(KINDS[one["x-voice"]["spoken"]].spells for one in fields.values())
+
+
+def _reserved(language: Language, word: str, *, spells: bool) -> bool:
+    """Whether the language needs a word for itself.
+
+    What only spells a letter is the form's to use. Where the form `spells`, the NATO alphabet is not: everybody spells
+    by that, and by "sugar" hardly anybody.
+    """
+    if language.spells(word):
+        return spells and any(word in code for code in CODE_WORDS)
+    return word in language.hesitations or (word,) in language.cues or language.tells(word)
+
+
+def _opening_faults(fields: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[str]:
+    """Phrases with which no entry can begin, since they say something else."""
+    voice, others = schema.get("x-voice"), schema.get("x-languages")
+    listed = {OWN_LANGUAGE: ("#/x-voice/openings", voice)}
+    for code, told in others.items() if isinstance(others, dict) else ():
+        if code in LANGUAGES:
+            listed[code] = (f"#/x-languages/{code}/openings", told)
+    for code, (where, told) in listed.items():
+        openings = told.get("openings") if isinstance(told, dict) else None
+        for opening in openings if isinstance(openings, list) else ():
+            if isinstance(opening, str):
+                fault = _opening_fault(phrase(opening), fields, language_named(code))
+                yield from () if fault is None else (f"{where}: {opening!r} {fault}",)
+
+
+def _opening_fault(opening: Phrase, fields: Mapping[str, Any], language: Language) -> str | None:
+    said = {opening[at:end] for end in range(1, len(opening) + 1) for at in range(end)}
+    for field, keywords in fields.items():
+        own = {phrase(one.words) for one in _words_in(language.code, field, keywords)}
+        own |= {tuple(words.split()) for words in _said_alone(keywords, language.code)}
+        if held := own & said:
+            return f"holds {' '.join(min(held))!r}, which belongs to {field!r}; leave that out"
+    for word in opening:
+        if _reserved(language, word, spells=True):
+            return f"holds {word!r}, which is a number, a letter, a filler or a correction; leave that out"
+    if denials := said.intersection(language.moods["denials"]):
+        return f"holds {' '.join(min(denials))!r}, which says that something is not so; name another"
+    if command([Word(word, at, at + 1.0, 1.0) for at, word in enumerate(opening)], language) is not None:
+        return "is a command to the device; name another"
+    return None
+
+
+def _field_contradictions(keywords: Mapping[str, Any], where: str, *, spells: bool) -> Iterator[str]:
+    voice = keywords["x-voice"]
+    single = keywords.get("items", keywords)
+    units = {"unit"} if voice.get("units") else set()
+    yield from _unreadable(voice["readback"], {"value"} | units, f"{where}/x-voice/readback")
+    for code, wording in keywords.get("x-languages", {}).items():
+        if "readback" in wording:
+            yield from _unreadable(wording["readback"], {"value"} | units, f"{where}/x-languages/{code}/readback")
+    yield from _upside_down(keywords, where)
+    if "items" in keywords:
+        yield from _upside_down(single, f"{where}/items")
+    if keywords["type"] == "number":
+        yield from _inexact(keywords, where)
+    yield from _upside_down(voice.get("usual", {}), f"{where}/x-voice/usual")
+    yield from _voice_contradictions(keywords, where, spells=spells)
+    yield from _unknown_values(keywords, f"{where}/x-languages")
+    if "pattern" in single:
+        of = f"{where}/items" if "items" in keywords else where
+        yield from _pattern_faults(single["pattern"], KINDS[voice["spoken"]], f"{of}/pattern")
+
+
+def _voice_contradictions(keywords: Mapping[str, Any], where: str, *, spells: bool) -> Iterator[str]:
+    """Faults between how a field is spoken and what it holds."""
+    voice = keywords["x-voice"]
+    kind = KINDS[voice["spoken"]]
+    if "usual" in voice and kind.named:
+        yield f"{where}/x-voice/usual: is for what is spoken as digits or alphanumeric, not as {kind}"
+    for limit in {"pattern", "minLength", "maxLength"} & keywords.keys() if "enum" in keywords else ():
+        yield f"{where}/{limit}: stands beside 'enum', which says already which values there are; remove one"
+    if kind.listed and "enum" not in keywords and "catalogue" not in voice:
+        yield f"{where}: has no way to be spoken: give its values in 'enum' or name a 'catalogue'"
+    if "last_digits" in voice and "catalogue" not in voice:
+        yield f"{where}/x-voice/last_digits: needs a 'catalogue', whose values it says by their last digits"
+    if voice.get("unlabelled") and ("catalogue" not in voice or not kind.is_code):
+        yield f"{where}/x-voice/unlabelled: needs a 'catalogue' and is for what is spoken as alphanumeric"
+    if "check_digit" in voice and not kind.is_digits:
+        yield f"{where}/x-voice/check_digit: a GS1 key is spoken as digits, not as {kind}"
+    if voice.get("exception") and "enum" not in keywords:
+        yield f"{where}/x-voice/exception: needs an 'enum', whose values are said by themselves"
+    yield from _bare_faults(keywords, f"{where}/x-voice/bare", spells=spells)
+
+
+def _bare_faults(keywords: Mapping[str, Any], where: str, *, spells: bool) -> Iterator[str]:
+    voice = keywords["x-voice"]
+    if not voice.get("bare"):
+        return
+    if not KINDS[voice["spoken"]].listed:
+        yield f"{where}: is for what is spoken as enum, not as {voice['spoken']}; remove it"
+    elif "enum" not in keywords:
+        yield f"{where}: needs an 'enum', whose values are said without a label"
+    if voice.get("exception"):
+        yield f"{where}: stands beside 'exception', whose values are said without a label too; remove one"
+    for words in _said_alone(keywords, OWN_LANGUAGE):
+        if words and all(_reserved(language_named(OWN_LANGUAGE), word, spells=spells) for word in words.split()):
+            yield (
+                f"{where}: {words!r} cannot be said without a label: it is nothing but numbers, letters or fillers; "
+                "rename it, or remove 'bare'"
+            )
+
+
+def _inexact(keywords: Mapping[str, Any], where: str) -> Iterator[str]:
+    """Limits that are no multiples of the step, or that have more digits than a decimal keeps."""
+    step = exact(keywords["multipleOf"])
+    for limit in ("minimum", "maximum"):
+        bound = exact(keywords[limit])
+        if bound % step:
+            yield f"{where}/{limit}: {keywords[limit]} is no multiple of multipleOf {step}; no value can be equal to it"
+        places = max(0, -int(step.as_tuple().exponent))
+        if len(f"{abs(bound):.{places}f}".replace(".", "").lstrip("0")) > DECIMAL_DIGITS:
+            yield f"{where}/{limit}: needs more than the {DECIMAL_DIGITS} digits that are kept exactly; make it smaller"
+
+
+def _unknown_values(keywords: Mapping[str, Any], where: str) -> Iterator[str]:
+    for code, wording in keywords.get("x-languages", {}).items():
+        for unknown in [value for value in wording.get("values", ()) if value not in keywords.get("enum", ())]:
+            yield f"{where}/{code}/values: {unknown!r} is none of the field's values in 'enum'"
+
+
+def _upside_down(limits: Mapping[str, Any], where: str) -> Iterator[str]:
+    for lower, upper in (("minLength", "maxLength"), ("minimum", "maximum"), ("minItems", "maxItems")):
+        if lower in limits and upper in limits and limits[lower] > limits[upper]:
+            yield f"{where}/{lower}: {limits[lower]} is above {upper} {limits[upper]}: nothing would be valid"
+
+
+def _pattern_faults(pattern: str, spoken: FieldKind, where: str) -> Iterator[str]:
+    try:
+        shape = Shape.read(pattern)
+    except ValueError as fault:
+        yield f"{where}: {fault}"
+        return
+    possible = frozenset(spoken.characters) or shape.said
+    if unsaid := "".join(sorted(shape.said - possible)):
+        hint = "; a separator stands by itself, not in [...]" if SEPARATORS & set(unsaid) else ""
+        yield f"{where}: allows {unsaid!r}, which cannot be said as {spoken}{hint}"
+    if spoken.is_letter and (shape.least, shape.most) != (1, 1):
+        yield f"{where}: a field spoken as letter holds exactly one"
+
+
+def _unreadable(template: str, known: set[str], where: str) -> Iterator[str]:
+    """Placeholders nobody can fill; a placeholder is a bare name, so that no template can reach into a value."""
+    try:
+        parts = list(Formatter().parse(template))
+    except ValueError as fault:
+        yield f"{where}: {fault}"
+        return
+    for _, name, form, conversion in parts:
+        if name is not None and (name not in known or form or conversion):
+            yield f"{where}: {{{name}}} stands for nothing; allowed: {', '.join(f'{{{n}}}' for n in sorted(known))}"

@@ -1,0 +1,391 @@
+"""The meta-schema of forms: which JSON Schema a form may be written in. Else it is a fault, told by its JSON pointer.
+
+`schemas/README.md` says the same to whoever writes a form. A keyword outside the subset is refused rather than
+ignored: a rule that its author believes in and nobody applies is how wrong records come about. Each field is held to
+the rules of its own type, so that what is told is about what its author meant to write.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jsonschema.exceptions import ValidationError
+
+from dockvoice_protocol.forms.model import NET_WEIGHT, OWN_LANGUAGE, SCANNABLE, Expects, Gs1
+from dockvoice_protocol.forms.spoken.kinds import KINDS
+from dockvoice_protocol.forms.spoken.kinds.kind import FieldKind, Keywords
+from dockvoice_protocol.languages import LANGUAGES
+from dockvoice_protocol.strict_json import SchemaValidator
+
+TEXT = {"type": "string", "minLength": 1, "description": "text"}
+WORDS = {
+    "type": "string",
+    "pattern": "^[a-z]+(?: [a-z]+)*$",
+    "description": "words in small letters as a recogniser writes them, with a blank between any two: 'pallet number'",
+}
+"""What may be spoken."""
+
+WORD = {"type": "string", "pattern": "^[a-z]+$", "description": "one word in small letters: 'confirm'"}
+
+WRITTEN = {
+    "type": "string",
+    "pattern": "^[a-zß-öø-ÿœąćęłńśźż]+(?:[ '-][a-zß-öø-ÿœąćęłńśźż]+)*$",
+    "description": "words in small letters, accents and all: 'stück'",
+}
+"""What a transcript may carry."""
+
+OPENING = {
+    **WRITTEN,
+    "pattern": WRITTEN["pattern"].replace(")*$", "){1,5}$"),
+    "description": "two to six words in small letters: 'can i get'",
+}
+"""With what an entry begins. One word is too little to tell it from talk: "want"."""
+
+UNIT = {
+    "type": "string",
+    "pattern": "^(?:[a-z]+(?: [a-z]+)*|[A-Z0-9]{1,3})$",
+    "description": "the word for one ('case'), or its code where another field holds the unit ('CS')",
+}
+"""What a unit word stands for: codes have two or three characters in UN/ECE Recommendations 20 and 21."""
+
+FIELD_NAME = "^[a-z][a-z0-9_]{0,62}$"
+FORM_NAME = "^[a-z0-9][a-z0-9-]{0,62}$"
+
+
+DESCRIBED = {"title": TEXT, "description": TEXT, "$comment": TEXT}
+
+
+ASKED_BESIDE = {"type": "object", "additionalProperties": TEXT, "minProperties": 1}
+"""The question for a field where another one was said already, by that one."""
+
+
+def _object(required: list[str], properties: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "required": required, "properties": dict(properties), "additionalProperties": False}
+
+
+def _all_of(items: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": items, "minItems": 1, "uniqueItems": True}
+
+
+def _field(
+    kind: str,
+    voice: Mapping[str, Any],
+    written: Mapping[str, Any],
+    required: Iterable[str] = (),
+    before: Mapping[str, Any] | None = None,
+    **own: Any,
+) -> dict[str, Any]:
+    """The rules of a field: what all have, and its `own` keywords, those told `before` its type as well."""
+    return _object(
+        ["type", *required, "x-voice"],
+        {**DESCRIBED, **(before or {}), "type": {"const": kind}, **own, "x-voice": voice, "x-languages": written},
+    )
+
+
+def _between(least: str, most: str, size: Mapping[str, Any]) -> dict[str, Any]:
+    """`usual`: between which sizes nobody wonders about a value."""
+    return _object([least, most], {least: size, most: size})
+
+
+def _voice(spoken: Iterable[FieldKind], /, *required: str, **more: Any) -> dict[str, Any]:
+    return _object(
+        ["labels", "spoken", "ask", "readback", *required],
+        {
+            "labels": _all_of(WORDS),
+            "spoken": {"enum": [kind.name for kind in spoken]},
+            "ask": TEXT,
+            "readback": TEXT,
+            **more,
+        },
+    )
+
+
+def _of_type(name: str) -> list[FieldKind]:
+    """The kinds whose values are of a JSON type."""
+    return [kind for kind in KINDS.values() if kind.type == name]
+
+
+def _written(*parts: str, both: Mapping[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    """`x-languages`: by language, the words of a field that transcripts carry, and the question for it.
+
+    `more` is for other languages than the field's own, whose words it has by itself; `both` for all of them.
+    """
+    wording = {**{part: _all_of(WRITTEN) for part in parts}, **(both or {})}
+    others = {**wording, "ask": TEXT, "readback": TEXT, **more}
+    return {
+        "type": "object",
+        "properties": {
+            code: _object([], wording) | {"minProperties": 1} if code == OWN_LANGUAGE else _object(["labels"], others)
+            for code in LANGUAGES
+        },
+        "additionalProperties": False,
+    }
+
+
+MEASURED = (NET_WEIGHT,)
+COUNTED = ("37",)
+OF_OWN_KINDS = frozenset(one for kind in KINDS.values() if kind.keywords is not None for one in kind.keywords.scan)
+
+
+def _scan(allowed: Iterable[str]) -> dict[str, Any]:
+    """`x-scan`: the application identifiers of GS1 whose value a field takes from a scanned label."""
+    return {"x-scan": _all_of({"enum": list(allowed)})}
+
+
+FEWEST_LAST = 2  # One last digit heard wrongly would name another value of most catalogues.
+
+LENGTH = {"type": "integer", "minimum": 0}
+LENGTHS = {"pattern": {"type": "string"}, "minLength": LENGTH, "maxLength": LENGTH}
+MOST_LISTED = 50  # Values in one list: two minutes of dictation, and more than anybody checks in a readback.
+PLACES = 0.000001  # The finest step of a decimal: smaller ones are written with an exponent.
+
+VALUE_WRITTEN = {"if": {"type": "array"}, "then": _all_of(WRITTEN), "else": WRITTEN}
+"""What a value is called in a language: in one way, or in several, the first of which is read back."""
+VALUES = {"type": "object", "additionalProperties": VALUE_WRITTEN, "minProperties": 1}
+UNITS = {"type": "object", "propertyNames": WORDS, "additionalProperties": UNIT, "minProperties": 1}
+UNITS_WRITTEN = {
+    "if": {"type": "object"},
+    "then": {"propertyNames": WRITTEN, "additionalProperties": UNIT, "minProperties": 1},
+    "else": _all_of(WRITTEN),
+}
+"""Unit words of a language; with their codes, where another field holds the unit."""
+
+IDENTIFYING: dict[str, Any] = {
+    "identifier": {"type": "boolean"},
+    "catalogue": TEXT,
+    "check_digit": {"enum": [str(key) for key in Gs1]},
+    "last_digits": {"type": "integer", "minimum": FEWEST_LAST},
+    "usual": _between("minLength", "maxLength", LENGTH),
+}
+"""How what names a thing is known."""
+
+STRING_FIELD = _field(
+    "string",
+    _voice(
+        _of_type("string"),
+        **IDENTIFYING,
+        exception={"type": "boolean"},
+        bare={"type": "boolean"},
+        unlabelled={"type": "boolean"},
+        source={"type": "boolean"},
+    ),
+    _written("labels", both={"verbs": VALUES, "values": VALUES}),
+    before=LENGTHS | _scan(one for one in SCANNABLE if one not in {*OF_OWN_KINDS, *MEASURED, *COUNTED}),
+    enum=_all_of(TEXT),
+)
+INTEGER_FIELD = _field(
+    "integer",
+    _voice(
+        _of_type("integer"),
+        units=UNITS,
+        usual=_between("minimum", "maximum", {"type": "integer"}),
+        ask_beside=ASKED_BESIDE,
+    ),
+    _written(
+        "labels",
+        both={"units": UNITS_WRITTEN, "counted": _all_of(WRITTEN), "zero": UNITS_WRITTEN},
+        ask_beside=ASKED_BESIDE,
+    ),
+    before=_scan(COUNTED),
+    minimum={"type": "integer"},
+    maximum={"type": "integer"},
+)
+NUMBER_FIELD = _field(
+    "number",
+    _voice(_of_type("number"), units=UNITS, usual=_between("minimum", "maximum", {"type": "number"})),
+    _written("labels", both={"units": UNITS_WRITTEN}),
+    ["multipleOf", "minimum", "maximum"],
+    _scan(MEASURED),
+    multipleOf={"type": "number", "minimum": PLACES},
+    minimum={"type": "number"},
+    maximum={"type": "number"},
+)
+BOOLEAN_FIELD = _field("boolean", _voice(_of_type("boolean")), _written("labels", "true", "false"))
+LIST_FIELD = _field(
+    "array",
+    _voice([kind for kind in KINDS.values() if kind.characters], **IDENTIFYING),
+    _written("labels"),
+    ["items", "minItems", "maxItems"],
+    items=_object(["type"], DESCRIBED | LENGTHS | {"type": {"const": "string"}}),
+    minItems={"type": "integer", "minimum": 1},
+    maxItems={"type": "integer", "minimum": 1, "maximum": MOST_LISTED},
+    uniqueItems={"type": "boolean"},
+)
+OF_TYPES: Mapping[str, Mapping[str, Any]] = {
+    "string": STRING_FIELD,
+    "integer": INTEGER_FIELD,
+    "number": NUMBER_FIELD,
+    "boolean": BOOLEAN_FIELD,
+    "array": LIST_FIELD,
+}
+"""The rules of a field, by its type, where its kind has none of its own."""
+
+
+def _of_kind(kind: FieldKind, keywords: Keywords) -> dict[str, Any]:
+    """The rules of a field whose kind has keywords of its own."""
+    return _field(
+        kind.type,
+        _voice([kind], *keywords.voice_required, **keywords.voice),
+        _written("labels"),
+        keywords.required,
+        _scan(keywords.scan) if keywords.scan else None,
+        **keywords.own,
+    )
+
+
+OF_KINDS = {kind: _of_kind(kind, kind.keywords) for kind in KINDS.values() if kind.keywords is not None}
+
+OTHER_FIELD = {"type": "object", "required": ["type", "x-voice"], "properties": {"type": {"enum": list(OF_TYPES)}}}
+"""What is told of a field that is of no known type."""
+
+FORM = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    **_object(
+        ["$schema", "title", "type", "properties", "required", "additionalProperties", "x-voice"],
+        DESCRIBED
+        | {
+            "$schema": {"const": "https://json-schema.org/draft/2020-12/schema"},
+            "$id": TEXT,
+            "type": {"const": "object"},
+            "properties": {
+                "type": "object",
+                "minProperties": 1,
+                "propertyNames": {
+                    "pattern": FIELD_NAME,
+                    "description": "small letters, digits and _, a letter first: 'pallet_id'",
+                },
+            },
+            "required": _all_of({"type": "string"}),
+            "additionalProperties": {"const": False},
+            "x-voice": _object(
+                ["name", "spoken_name", "readback"],
+                {
+                    "name": {
+                        "type": "string",
+                        "pattern": FORM_NAME,
+                        "description": "small letters, digits and -: 'stock-count'",
+                    },
+                    "spoken_name": WORDS,
+                    "called": _all_of(WORDS),
+                    "undone": _all_of(WORDS),
+                    "openings": _all_of(OPENING),
+                    "readback": TEXT,
+                    "terminator": WORD,
+                    "identifies": _all_of({"type": "string"}),
+                    "context": _all_of({"type": "string"}),
+                    "closes": {"type": "string"},
+                    "expects": _object(["pallet"], {str(part): {"type": "string"} for part in Expects}),
+                },
+            ),
+            "x-languages": _object(
+                [],
+                {
+                    code: _object(
+                        ["called"],
+                        {"called": _all_of(WRITTEN), "undone": _all_of(WRITTEN), "openings": _all_of(OPENING)},
+                    )
+                    for code in LANGUAGES
+                    if code != OWN_LANGUAGE
+                },
+            ),
+        },
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One place where a document leaves the subset."""
+
+    path: tuple[str | int, ...]
+    told: str
+    """What was found there, what is allowed, and what to do, behind the JSON pointer."""
+
+    @property
+    def field(self) -> str | None:
+        """The field that it is about; None where it is about the form."""
+        return str(self.path[1]) if len(self.path) > 1 and self.path[0] == "properties" else None
+
+    def __str__(self) -> str:
+        return f"{pointer(*self.path)}: {self.told}"
+
+
+def faults(document: object) -> Iterator[Fault]:
+    """Each place where a document leaves the subset, in the order of the form."""
+    yield from _broken(document, FORM, ())
+    fields = document.get("properties") if isinstance(document, dict) else None
+    for name, keywords in fields.items() if isinstance(fields, dict) else ():
+        yield from _broken(keywords, _rules_for(keywords), ("properties", name))
+
+
+def _rules_for(keywords: object) -> Mapping[str, Any]:
+    """The rules that the author of a field means to keep, by its type, its format and how it is spoken."""
+    if not isinstance(keywords, dict) or not isinstance(kind := keywords.get("type"), str) or kind not in OF_TYPES:
+        return OTHER_FIELD
+    voice = keywords.get("x-voice")
+    spoken = voice.get("spoken") if isinstance(voice, dict) else None
+    known = keywords.get("format")
+    for one, rules in OF_KINDS.items():
+        if one.type == kind and (spoken == one.name or (known is not None and known == one.format)):
+            return rules
+    return OF_TYPES[kind]
+
+
+def _broken(part: object, rules: Mapping[str, Any], where: tuple[str | int, ...]) -> Iterator[Fault]:
+    errors = SchemaValidator(rules).iter_errors(part)
+    for error in sorted(errors, key=lambda error: [str(step) for step in error.absolute_path]):
+        yield from _told(error, where)
+
+
+def pointer(*path: object) -> str:
+    """A path as the fragment form of a JSON pointer (RFC 6901): #/properties/dock/format."""
+    return "#" + "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+
+
+def _told(error: ValidationError, before: tuple[str | int, ...]) -> Iterator[Fault]:
+    where = (*before, *error.absolute_path)
+    # Whichever rule is broken, both are what its keyword says they are; the library cannot type that.
+    rule: Any = error.schema
+    found: Any = error.instance
+    match error.validator:
+        case "additionalProperties":
+            known = rule["properties"]
+            for extra in [key for key in found if key not in known]:
+                yield Fault((*where, extra), f"keyword {extra!r} is not supported; allowed: {', '.join(known)}")
+        case "enum":
+            yield Fault(where, f"found {json.dumps(found)}, allowed: {', '.join(rule['enum'])}")
+        case "const":
+            yield Fault(where, f"found {json.dumps(found)}, must be {json.dumps(rule['const'])}")
+        case keyword:
+            yield Fault(where, _plainly(str(keyword), error, rule.get("description")))
+
+
+def _plainly(keyword: str, error: ValidationError, described: str | None) -> str:
+    """What a broken rule means to the author of a form."""
+    match keyword:
+        case "required":
+            return f"{error.message}; add it: schemas/README.md says what it holds"
+        case "pattern" if described is not None:
+            return f"found {error.instance!r}; allowed: {described}"
+        case "uniqueItems":
+            return "an item stands here twice; keep one of the two"
+        case "minItems" | "minProperties" | "minLength":
+            return f"found nothing; at least one {described or 'item'} must be given"
+        case "type":
+            return f"{error.message}; write {WRITTEN_AS.get(str(error.validator_value), 'that')}"
+        case _:
+            return error.message
+
+
+WRITTEN_AS = {
+    "array": "a list, even of one: [...]",
+    "object": "an object: {...}",
+    "string": 'text in quotes: "..."',
+    "integer": "a whole number without quotes",
+    "number": "a number without quotes",
+    "boolean": "true or false without quotes",
+}
+"""How the author of a form writes a value of each type."""

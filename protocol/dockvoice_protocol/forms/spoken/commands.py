@@ -1,0 +1,581 @@
+"""What is said to the device and not for the form: "yes", "scratch that", "how many waiting", "sign on ana".
+
+A command is a whole utterance, but for hesitations around it: within a sentence the same words are what they always
+were. So nothing that names a field of a form is ever a command. The wordings stand in the file of each language.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from dataclasses import field as attribute
+from functools import lru_cache
+from itertools import chain
+
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken.folding import Phrase, phrase
+from dockvoice_protocol.forms.spoken.grammar import weights
+from dockvoice_protocol.forms.spoken.grammar.lexicon import ways
+from dockvoice_protocol.forms.spoken.grammar.tokens import plain_texts, texts
+from dockvoice_protocol.forms.spoken.language import ENGLISH, Language, language_named
+from dockvoice_protocol.languages import LANGUAGES
+from dockvoice_protocol.records import Act, Command, FieldReading, FieldValue, Trait, Word
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a command asks."""
+
+    act: Act
+    command: Command | None = None
+    name: str | None = None
+    """Whoever signs on, as he was heard."""
+
+
+YES, NO, CANCEL = Asked(Act.YES), Asked(Act.NO), Asked(Act.CANCEL)
+LAST = Asked(Act.COMMAND, Command.LAST_ENTRY)
+PAUSE = Asked(Act.COMMAND, Command.PAUSE)
+TALLY = Asked(Act.COMMAND, Command.HOW_MANY_HERE)
+LEFT = Asked(Act.COMMAND, Command.WHAT_IS_LEFT)
+WHERE = Asked(Act.COMMAND, Command.WHERE_TO)
+DONE = Asked(Act.COMMAND, Command.TRAILER_DONE)
+NAMED: Mapping[str, Asked] = {"yes": YES, "no": NO, "cancel": CANCEL} | {
+    str(command): Asked(Act.COMMAND, command) for command in Command
+}
+"""By the name of a list in a language's file, what its phrases ask."""
+FEW, TODAY, LACKING = "last_few", "tallies_of_today", "lacking"
+"""Lists of ways to ask for the last entries, how many there are of today, and what the open entry still lacks."""
+BESIDES: Mapping[str, Asked] = {"refusals": CANCEL, "deletions": CANCEL, FEW: LAST, TODAY: TALLY, LACKING: LEFT}
+"""More ways to ask. No recogniser is told to expect these: words that a grammar holds are heard in others, and all of
+them begin what no entry is made of anyway."""
+EXPECTED = 4
+"""So many ways to say each command are a recogniser told to expect, the first of its list."""
+REMEMBERED = 128
+"""What somebody signs on with is held against each number of a roster, whole and in two parts."""
+LONGEST_PART = 3  # Words of what a field is called, in a question for it: "the trailer's seal number".
+BIDS = 3
+"""So many ways to bid another work are a recogniser told to expect, the first of their list."""
+COMMA_S = next(seconds for seconds, length in weights.PAUSE_S if length == weights.COMMA)
+TWICE = 2
+"""Said so often in one utterance, an exception needs no question."""
+
+
+def command(words: Sequence[Word], language: Language = ENGLISH) -> Asked | None:
+    """What the utterance asks of the device as a whole; None where it is no command."""
+    said = _plain(words, language)
+    known = _known(language)
+    if (asked := known.get(said)) is not None:
+        return asked
+    if _made_of(said, _consents(language)):
+        return YES  # "Correct correct."
+    for at in range(len(said) - 1, 0, -1):
+        asked = known.get(said[:at])
+        if asked is not None and asked.command is Command.SIGN_ON:
+            return Asked(asked.act, asked.command, " ".join(said[at:]))
+    return None
+
+
+def behind_sign_on(words: Sequence[Word], language: Language = ENGLISH) -> str:
+    """What is said behind "sign on", with what else means nothing: French "ben" is a name too. Empty where nothing is.
+
+    Only a roster tells whether it is.
+    """
+    known = _known(language)
+    for size in range(len(words), 0, -1):
+        asked = known.get(_plain(words[:size], language))
+        whole = bool(_plain(words[size - 1 : size], language))  # No filler ends it.
+        if whole and asked is not None and asked.command is Command.SIGN_ON:
+            return " ".join(chain.from_iterable(phrase(word.text) for word in words[size:]))
+    return ""
+
+
+def presented(words: Sequence[Word], language: Language = ENGLISH) -> str:
+    """Whom the utterance names as who speaks, if it names anybody: "ana", "it's ana"."""
+    said = _plain(words, language)
+    ways = map(language.unelided, language.commands["presents"])
+    return " ".join(said[max((len(one) for one in ways if said[: len(one)] == one), default=0) :])
+
+
+def is_among(name: str, words: Sequence[Word], language: Language = ENGLISH) -> bool:
+    """Is the utterance as a whole in this list of commands?"""
+    return _plain(words, language) in {language.unelided(one) for one in language.commands[name]}
+
+
+def break_reason(words: Sequence[Word], language: Language = ENGLISH) -> str | None:
+    """Why whoever pauses goes away, as a code; None where he does not say."""
+    return _reasons(language).get(_plain(words, language))
+
+
+def is_whole(words: Sequence[Word], language: Language = ENGLISH) -> bool:
+    """Are the words a command to which nothing is ever added: "say again", but not "no", which may begin more?
+
+    What makes no other command of it, "say again please", need not be waited for; after "cancel" comes what it cancels.
+    """
+    said = _plain(words, language)
+    known = _known(language)
+    if said not in known or known[said].command is Command.SIGN_ON or said in language.cues:
+        return False
+    longer = (asked for other, asked in known.items() if len(other) > len(said) and other[: len(said)] == said)
+    return all(asked == known[said] and asked != CANCEL for asked in longer)
+
+
+def exception(words: Sequence[Word], form: Form, language: Language = ENGLISH) -> Mapping[str, FieldReading]:
+    """The exception of the form that the utterance says as a whole, once or twice: "damaged", "damaged damaged".
+
+    Said twice it is confirmed; once, it must be.
+    """
+    said = _plain(words, language)
+    for name, choice, one in _exceptions(form, language):
+        times = len(said) // len(one)
+        if times in {1, TWICE} and said == one * times:
+            sure = min(word.confidence for word in words)
+            heard = tuple(word.text for word in words)
+            return {name: FieldReading(choice, heard, sure, confirmed=times == TWICE)}
+    return {}
+
+
+def _exceptions(form: Form, language: Language) -> Iterator[tuple[str, FieldValue, Phrase]]:
+    """The exceptions of the form: field, value, and each way to say it."""
+    for field in form.fields:
+        for choice in field.choices if field.exception else ():
+            yield from ((field.name, choice, phrase(way)) for way in ways(choice, field, language))
+
+
+def courteous(words: Sequence[Word], language: Language = ENGLISH) -> bool:
+    """Is the utterance courtesies and no more: "okay", "thank you", "yeah yeah okay"? A mere yes is none."""
+    said = _plain(words, language)
+    if said in language.commands["courtesies"]:
+        return True
+    return _made_of(said, _courtesies(language)) and not _made_of(said, _consents(language))
+
+
+def murmurs(words: Sequence[Word], language: Language = ENGLISH) -> bool:
+    """Does the utterance say nothing at all: hesitations, or what is said to oneself: "uh huh", "come on"?"""
+    said = _plain(words, language)
+    own = _courtesies(language) | frozenset(map(language.unelided, language.commands["murmurs"]))
+    return bool(words) and (not said or _made_of(said, own))
+
+
+@lru_cache
+def _consents(language: Language) -> frozenset[Phrase]:
+    return frozenset(map(language.unelided, language.commands["yes"]))
+
+
+@lru_cache
+def _courtesies(language: Language) -> frozenset[Phrase]:
+    return _consents(language) | frozenset(map(language.unelided, language.commands["courtesies"]))
+
+
+def _made_of(said: Phrase, phrases: frozenset[Phrase]) -> bool:
+    """Do the words consist of such phrases, one behind the other?"""
+    reached = {0}
+    for at in range(len(said)):
+        if at in reached:
+            reached |= {end for end in range(at + 1, len(said) + 1) if said[at:end] in phrases}
+    return len(said) in reached and bool(said)
+
+
+def chosen(words: Sequence[Word], language: Language = ENGLISH) -> int | None:
+    """Which of two values the utterance names by its place, 0 or 1: "the first one"; None for neither.
+
+    A way that is no more than a number, "two", may as well be a value.
+    """
+    said = _plain(words, language)
+    little = {one for role in ("links", "within", "tails") for one in language.words[role]}
+    if all((word,) in little or language.numerals.is_part(word) for word in said):
+        return None
+    return next((at for at, name in enumerate(("first", "second")) if said in language.commands[name]), None)
+
+
+def says_next(words: Sequence[Word], language: Language = ENGLISH) -> bool:
+    """Does the utterance say, before or behind all else, that a name is that of the next thing: "741 next"?"""
+    return _surrounds("next_one", words, language)
+
+
+def says_instead(words: Sequence[Word], language: Language = ENGLISH) -> bool:
+    """Does the utterance say, before or behind all else, that a name takes the place of another: "instead, 741"?"""
+    return _surrounds("instead_one", words, language)
+
+
+def _surrounds(name: str, words: Sequence[Word], language: Language) -> bool:
+    said = _plain(words, language)
+    return any(one in {said[: len(one)], said[-len(one) :]} for one in map(language.unelided, language.commands[name]))
+
+
+def finds_nothing_wrong(words: Sequence[Word], language: Language = ENGLISH) -> bool:
+    """Does the utterance answer that nothing is wrong: "nothing", "it's fine", "okay"?"""
+    nothing = {language.unelided(one) for one in language.commands["nothing"]}
+    ways = (words, without_cue(words, language))  # "sorry, it's fine"
+    return any(courteous(said, language) or _plain(said, language) in nothing for said in ways if said)
+
+
+def about(
+    words: Sequence[Word], language: Language = ENGLISH, undone: Sequence[str] = ()
+) -> tuple[Asked, tuple[Word, ...]] | None:
+    """What is asked about that which is named behind it, and those words: "delete", "did I do"; None for no such.
+
+    Or before it, or between: "trailer 5501 is done", "where does 742 go". `undone`: verbs that undo a form's work.
+    """
+    said, undoing = _unhesitating(words, language), frozenset(language.unelided(phrase(one)) for one in undone)
+    asking, (plain, begins) = {**_asking(language), **dict.fromkeys(undoing, CANCEL)}, plain_texts(said, language)
+    if (named := _of_which(said, language)) is not None:
+        return LAST, named
+    for size in range(len(said) - 1, 0, -1):
+        begun = plain[: begins[size]]
+        if begun in language.cues and _pauses(said, size):
+            continue  # "Cancella, pallet 743."
+        if (asked := CANCEL if begun in undoing else asking.get(begun)) is not None:
+            return asked, _before(said[size:], _ends(_ENDS.get(asked), language), language)
+    for asked, ends in ((DONE, _ends(_ENDS[DONE], language)), (CANCEL, _cancellations(language) | undoing)):
+        named = _before(said, ends, language)
+        if len(named) < len(said) and not (asked == CANCEL and _pauses(said, len(named))):
+            return asked, named
+    return None
+
+
+def _of_which(said: tuple[Word, ...], language: Language) -> tuple[Word, ...] | None:
+    """What is named behind a question for a part of its entry: "what was the seal on trailer 5501"."""
+    words = _plain(said, language)
+    for way in language.table["commands"]["parts"]:
+        before, after = (language.unelided(phrase(part)) for part in way.split("*"))
+        for at in range(len(before) + 1, len(before) + LONGEST_PART + 1) if words[: len(before)] == before else ():
+            if words[at : at + len(after)] == after and len(words) == len(said) > at + len(after):
+                return said[at + len(after) :]
+    return None
+
+
+_NAMING: Mapping[str, Asked] = {
+    "lookups": LAST,
+    "tallies": TALLY,
+    "remainders": LEFT,
+    "whereabouts": WHERE,
+    "closings": DONE,
+}
+"""By the name of a list in a language's file, what is asked of that which is named behind."""
+_ENDS: Mapping[Asked, str] = {
+    LAST: "lookup_ends",
+    WHERE: "whereabouts_ends",
+    DONE: "closing_ends",
+}  # What may stand behind that, besides.
+
+
+@lru_cache
+def _asking(language: Language) -> Mapping[Phrase, Asked]:
+    known = {one: asked for one, asked in _known(language).items() if asked == CANCEL and not _only_cue(one, language)}
+    naming = {said: asked for name, asked in _NAMING.items() for said in language.commands[name]}
+    return {language.unelided(said): asked for said, asked in {**naming, **known}.items()}
+
+
+def _pauses(said: Sequence[Word], at: int) -> bool:
+    """Is there a pause before a word, as a comma has one?"""
+    return said[at].start - said[at - 1].end >= COMMA_S
+
+
+def _only_cue(said: Phrase, language: Language) -> bool:
+    """Does a cancellation announce what is meant instead ("scratch that")? Not a verb with an object ("cancella")."""
+    return said in language.cues and said not in map(language.unelided, language.commands["deleting"])
+
+
+@lru_cache
+def _ends(name: str | None, language: Language) -> frozenset[Phrase]:
+    return frozenset() if name is None else frozenset(map(language.unelided, language.commands[name]))
+
+
+@lru_cache
+def _cancellations(language: Language) -> frozenset[Phrase]:
+    """What cancels an entry that is named at once before it, too: German "Palette 743 löschen"."""
+    return frozenset(one for name in ("cancel", "deletions") for one in _ends(name, language)) - language.cues
+
+
+def _before(said: tuple[Word, ...], ends: frozenset[Phrase], language: Language) -> tuple[Word, ...]:
+    """The words before the longest of these ends, where they have one and there are words before it."""
+    plain, begins = plain_texts(said, language)
+    return next((said[:at] for at in range(1, len(said)) if plain[begins[at] :] in ends), said)
+
+
+def takes_back(words: Sequence[Word], language: Language = ENGLISH) -> bool:
+    """Does the utterance begin by cancelling what it goes on to name: "cancel pallet seven four two"?
+
+    What is a cue as well, "scratch that", announces what is meant instead. "Please" and the like may go before.
+    """
+    known = _known(language)
+    begun = _beginnings(words, language)
+    return any(known[one].act is Act.CANCEL for one in begun if one in known and one not in language.cues)
+
+
+def cancels(words: Sequence[Word], language: Language = ENGLISH) -> bool:
+    """Does a "no" go on to cancel, and to say why: "no, cancel that, that one stays here"? Nothing else is named."""
+    said, first = _plain(_unhesitating(words, language), language), _cue(words, language)
+    if not first or sum(map(language.tells, said)) > 1:  # "that one stays here" holds a number
+        return False
+    ways = {one for one, asked in _known(language).items() if asked == CANCEL}
+    begun = (said[at:end] for at in range(first + 1) for end in range(at + 1, len(said) + 1))
+    return any(part in ways for part in (*begun, *(said[at:] for at in range(first, len(said)))))
+
+
+def refuses(words: Sequence[Word]) -> bool:
+    """Does a cancellation begin by taking back what is open and no more, in whichever language: "never mind"?"""
+    spoken = map(language_named, LANGUAGES)
+    return any(one in _refusals(language) for language in spoken for one in _beginnings(words, language))
+
+
+def corrects(words: Sequence[Word], language: Language = ENGLISH) -> bool:
+    """Does the utterance begin by taking something back: "no, fifteen units"? Or say what is right of a thing?"""
+    return _cue(_unhesitating(words, language), language) > 0 or sets_right(words, language)
+
+
+def sets_right(words: Sequence[Word], language: Language = ENGLISH) -> bool:
+    """Does the utterance say what is right of a thing that it names: "pallet 742 was actually fourteen"?"""
+    said, numerals = texts(words, language), language.numerals
+    setting = _setting(language, changed=any(said[: len(one)] == one for one in language.words["changes"]))
+    begun = ((at, one) for at in range(1, len(said)) for one in setting.get(said[at], ()))
+    ends = {at + len(one) for at, one in begun if said[at : at + len(one)] == one}
+    ends |= {at + len(one) for at in ends for one in language.words["sets_again"] if said[at : at + len(one)] == one}
+    return any(said[end].isdigit() or numerals.is_part(said[end]) for end in ends if end < len(said))
+
+
+@lru_cache
+def _setting(language: Language, *, changed: bool) -> Mapping[str, Sequence[Phrase]]:
+    """What stands before what is right of a thing, by its first word."""
+    setting: dict[str, list[Phrase]] = {}
+    for one in (*language.words["sets"], *(language.words["sets_changed"] if changed else ())):
+        setting.setdefault(one[0], []).append(one)
+    return setting
+
+
+def cue(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Word, ...]:
+    """What announces a correction at the beginning of the utterance."""
+    said = _unhesitating(words, language)
+    return said[: len(said) - len(without_cue(words, language))]
+
+
+def without_cue(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Word, ...]:
+    """The words without hesitations, and without what announces a correction at their beginning."""
+    left = _unhesitating(words, language)
+    while left:
+        size = _cue(left, language)
+        if not size:
+            break
+        left = left[size:]
+    return left
+
+
+def of_last_one(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Word, ...]:
+    """The words with which it corrects the entry before: "the last one was eleven"; none where it does not."""
+    announced, pointing = cue(words, language), (*language.words["last_one"], *language.words["that_one"])
+    said = texts(announced, language)
+    return announced if any(said[-len(one) :] == one for one in pointing) else ()
+
+
+def without_of_those(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Word, ...]:
+    """The words without what points at the things counted before: "two damaged" of "two of those were damaged"."""
+    said, starts = plain_texts(words, language)
+    ways = sorted(language.words["of_those"], key=len, reverse=True)
+    inner = starts[1:-1]  # A count stands before it, a word of the form behind.
+    found = ((at, at + len(one)) for at in inner for one in ways if said[at : at + len(one)] == one)
+    begins, ends = next(((at, end) for at, end in found if end in inner), (0, 0))
+    return tuple(one for one, at in zip(words, starts, strict=False) if not begins <= at < ends)
+
+
+def points_at_last(words: Sequence[Word], language: Language = ENGLISH) -> bool:
+    """Does it begin with what may be of the entry before, and of the coming one: "the last one, dock five"?"""
+    said = texts(_unhesitating(words, language), language)
+    return any(said[: len(one) - 1] == one[:-1] for one in language.words["last_one"])
+
+
+def holds_check(words: Sequence[str], checks: Collection[str], language: Language = ENGLISH) -> bool:
+    """Do the words of a place hold one of its `checks` too, behind a word that announces it: "dock B, check 47"?"""
+    said = tuple(one for word in words for one in phrase(word))
+    cues = [
+        at + len(one) for one in language.words["checks"] for at in range(len(said)) if said[at:][: len(one)] == one
+    ]
+    told = [said[at:end] for at in cues for end in range(at + 1, len(said) + 1)]
+    return any(check == " ".join(one) or check in _spelt(one, language) for check in checks for one in told)
+
+
+def proves(words: Sequence[Word], check: str, language: Language = ENGLISH) -> bool:
+    """Are the words the check word, or digits, `check` and nothing else?"""
+    said = texts(words, language)
+    for one in language.words["checks"]:
+        if said[: len(one)] == one:
+            said = said[len(one) :]
+            break
+    return check == " ".join(said) or check in _spelt(said, language)
+
+
+def _spelt(said: Sequence[str], language: Language) -> set[str]:
+    """The strings of digits that the words say as a whole."""
+    reached: dict[int, set[str]] = {0: {""}}
+    for at in range(len(said)):
+        for group in language.numerals.groups(said, at) if at in reached else ():
+            reached.setdefault(group.end, set()).update(before + group.text for before in reached[at])
+    return reached.get(len(said), set())
+
+
+@dataclass(frozen=True, slots=True)
+class WorkNamed:
+    """What an utterance says as a whole that names a work, or bids to change to one."""
+
+    role: str  # How: `name`, as a bare "counting"; `bid`, as "I'm counting"; `switch`, as "switch to counting".
+    said: str = attribute(repr=False)  # What was said in the place of the name.
+    form: str | None  # The form that is called so; None where none at hand is.
+
+
+def work_named(words: Sequence[Word], forms: Iterable[Form], language: Language = ENGLISH) -> WorkNamed | None:
+    """The work that the utterance names as a whole; None where it bids nothing of the kind.
+
+    One that is not at hand is named only behind what plainly bids to change.
+    """
+    return _work_named(_plain(words, language), forms, language)
+
+
+def with_work(name: str, forms: Sequence[Form], language: Language = ENGLISH) -> tuple[str, str] | None:
+    """Who signs on, and the form of his work, where a name has that behind it: "ben counting"."""
+    said = tuple(name.split())
+    for at in range(1, len(said)):
+        work = _work_named(said[at:], forms, language)
+        if work is not None and work.form is not None:
+            return " ".join(said[:at]), work.form
+    return None
+
+
+def _work_named(said: Phrase, forms: Iterable[Form], language: Language) -> WorkNamed | None:
+    named = {language.unelided(phrase(one)): form.name for form in forms for one in form.names(language.code)}
+    for role, before, after in (("name", (), ()), *_work_phrases(language)):
+        if len(said) <= len(before) + len(after) or said[: len(before)] != before:
+            continue
+        if said[len(said) - len(after) :] != after:
+            continue
+        name = said[len(before) : len(said) - len(after)]
+        if name not in named and name[0] in language.articles:
+            name = name[1:]
+        if name in named:
+            return WorkNamed(role, " ".join(name), named[name])
+        if role == "switch" and name:
+            inner = _work_named(name, forms, language)  # "switch to counting, please"
+            return WorkNamed(role, " ".join(name), None if inner is None else inner.form)
+    return None
+
+
+@lru_cache
+def _work_phrases(language: Language) -> tuple[tuple[str, Phrase, Phrase], ...]:
+    """What stands around the name of a work, with its role; the longest first, "switch over to" before "switch to"."""
+    listed = [
+        (role, language.unelided(before), language.unelided(after))
+        for role, ways in language.works.items()
+        for before, after in ways
+    ]
+    return tuple(sorted(listed, key=lambda one: (one[0] != "switch", -len(one[1]) - len(one[2]))))
+
+
+def work_phrases(forms: Sequence[Form], language: Language = ENGLISH) -> tuple[str, ...]:
+    """Ways to name each of several works, and to ask which it is, for a recogniser to expect; none for a single one."""
+    if len(forms) == 1:
+        return ()
+    bids = [one.replace("*", "").strip() for one in language.table["works"]["switch"] if one.endswith("*")][:BIDS]
+    names = [name for form in forms for name in form.names(language.code)]
+    asking = map(" ".join, language.commands[str(Command.WHICH_WORK)][:EXPECTED])
+    return (*names, *(f"{bid} {name}" for name in names for bid in bids), *asking)
+
+
+def command_phrases(
+    names: Sequence[str] = (), language: Language = ENGLISH, *, trailers: bool = False
+) -> tuple[str, ...]:
+    """Ways to say each command, for a recogniser to expect; `names` are of those who may sign on.
+
+    `trailers`: what is asked while a trailer is unloaded may be said, too.
+    """
+    plain: list[str] = []
+    signing: list[str] = []
+    for name, asked in NAMED.items():
+        traits = Trait(0) if asked.command is None else asked.command.traits
+        if Trait.UNEXPECTED in traits or (Trait.OF_TRAILER in traits and not trailers):
+            continue
+        ways_to_say = [" ".join(said) for said in language.commands[name][:EXPECTED]]
+        (signing if asked.command is Command.SIGN_ON else plain).extend(ways_to_say)
+    plain.extend(" ".join(reason[0]) for reason in language.breaks.values())  # with more, "say again" is heard as one
+    spoken = [aloud(name, language) for name in names]
+    return (*plain, *(f"{phrase} {name}" for phrase in signing for name in spoken))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def numbers_said(said: str, language: Language = ENGLISH) -> frozenset[str]:
+    """The numbers that the words may say as a whole, digit by digit or not: "one four", "fourteen", "14"."""
+    return frozenset(_spelt(phrase(said), language))
+
+
+def aloud(name: str, language: Language) -> str:
+    """A name as it is said: a number, which every recogniser knows, digit by digit."""
+    numbers = language.table["numbers"]
+    digits = {"0": numbers["zeros"][0]} | dict(one.split()[:2] for one in numbers["words"])
+    return " ".join(digits[digit] for digit in name) if name.isdecimal() and name.isascii() else name
+
+
+def wording(asked: Asked, language: Language = ENGLISH) -> str:
+    """The first of the ways to say a command."""
+    name = next(name for name, other in NAMED.items() if (other.act, other.command) == (asked.act, asked.command))
+    said: str = language.table["commands"][name][0]
+    return said
+
+
+@lru_cache
+def _known(language: Language) -> Mapping[Phrase, Asked]:
+    known = {said: asked for name, asked in BESIDES.items() for said in language.commands[name]}
+    known |= {said: PAUSE for ways_to_say in language.breaks.values() for said in ways_to_say}
+    known |= {said: asked for name, asked in NAMED.items() for said in language.commands[name]}
+    return {language.unelided(said): asked for said, asked in known.items()}
+
+
+@lru_cache
+def _reasons(language: Language) -> Mapping[Phrase, str]:
+    return {language.unelided(said): reason for reason, ways in language.breaks.items() for said in ways}
+
+
+@lru_cache
+def _refusals(language: Language) -> frozenset[Phrase]:
+    return frozenset(map(language.unelided, language.commands["refusals"]))
+
+
+def _beginnings(words: Sequence[Word], language: Language) -> Iterator[Phrase]:
+    """What the words begin with, "please" and the like or what comes after it: the first, the first two, and so on."""
+    said = _plain(words, language)
+    while said:
+        yield from (said[:size] for size in range(1, len(said) + 1))
+        if not any(said[:1] in language.words[role] for role in ("links", "openings", "tails")):
+            return
+        said = said[1:]
+
+
+def _plain(words: Sequence[Word], language: Language) -> Phrase:
+    return language.unelided(texts(words, language))
+
+
+def _unhesitating(words: Sequence[Word], language: Language) -> tuple[Word, ...]:
+    return tuple(word for word in words if texts((word,), language))
+
+
+def _cue(words: Sequence[Word], language: Language) -> int:
+    """How many words at the beginning are a cue; the longest counts. Who goes "back to" something corrects nothing."""
+    begun: Phrase = ()
+    longest, most = 0, _most_in_cue(language)
+    for size, word in enumerate(words, start=1):
+        begun += texts((word,), language)
+        if begun in _returns(language):
+            return 0
+        if len(begun) > most:
+            break
+        if begun in language.cues:
+            longest = size
+    return longest
+
+
+@lru_cache
+def _returns(language: Language) -> frozenset[Phrase]:
+    """What stands before that to which somebody goes back."""
+    return frozenset(language.unelided(phrase(one.partition("*")[0])) for one in language.table["works"]["back"])
+
+
+@lru_cache
+def _most_in_cue(language: Language) -> int:
+    """How many words the longest cue has."""
+    return max(map(len, language.cues))

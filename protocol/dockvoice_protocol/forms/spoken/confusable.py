@@ -1,0 +1,140 @@
+"""Values that are easily misheard for each other, and which way.
+
+Noise takes sounds away and hardly ever adds one. So a value that says less than its likeliest rival is the one to
+doubt: sixty where it might be sixteen, "nine nine" where it might be "nine nine nine", 990 ("nine ninety") where it
+might be 992. Read the other way round, the sound that tells them apart was heard. Where the two differed so, on the dev
+set and on the repository's own in made noise, 19 of 101 values were wrong that said less, and none of 192 that said
+more.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+
+from dockvoice_protocol.forms.spoken.folding import fold
+from dockvoice_protocol.records import FieldValue
+
+TEENS_OF_TENS = {str(10 * digit): str(10 + digit) for digit in range(3, 10)}
+"""Thirty may be thirteen without its "n", and so on to ninety and nineteen. Twenty and twelve do not sound alike."""
+
+SPELLINGS = {
+    "ph": "f",
+    "ck": "k",
+    "c": "k",
+    "q": "k",
+    "x": "ks",
+    "z": "s",
+    "v": "f",
+    "b": "p",
+    "d": "t",
+    "g": "k",
+}
+"""Letters that are heard alike in noise: what tells a "b" from a "p" is a voice of some milliseconds."""
+
+TENS = frozenset("23456789")
+"""The digits that a ten begins with: twenty to ninety."""
+
+E_SET = frozenset("BCDEGPTVZ")
+"""The letters that end in "ee", told apart by one short consonant: the hardest there are, for people too. A and H or
+F and S, alike as they look, were never taken for each other with any sureness."""
+
+
+class Rival(StrEnum):
+    """What the likeliest other value of a field is to the one that was read: how much the same doubt is worth."""
+
+    NONE = "none"
+    """There is none."""
+    LESS = "less"
+    """What would have been heard had some sound of the value been lost; but that sound was heard."""
+    MORE = "more"
+    """The value may be what is left of it."""
+    ZERO = "zero"
+    """The same code with one zero more: "oh" is a mere vowel, which a recogniser hears between any two digits."""
+    ALIKE = "alike"
+    """Both are letters of the E-set."""
+    LETTER = "letter"
+    """Two letters of which one at least is another."""
+    OTHER = "other"
+    """Anything else: a digit for a digit."""
+
+
+def rivalry(value: FieldValue | None, other: FieldValue | None) -> Rival:
+    """What `other` is to `value`."""
+    if value is None or other is None:
+        return Rival.NONE
+    return next((rival for rival, applies in _RIVALS if applies(value, other)), Rival.OTHER)
+
+
+def swallowed(value: FieldValue, rival: FieldValue) -> bool:
+    """Whether `value` is what would have been heard had some sound of `rival` been lost."""
+    less, more = str(value), str(rival)
+    if len(more) == len(less) + 1:
+        return any(more[:at] + more[at + 1 :] == less for at in range(len(more)))
+    if len(more) != len(less):
+        return False
+    differing = [at for at in range(len(less)) if less[at] != more[at]]
+    return _lost_digit(less, differing) or _lost_teen(less, more, differing)
+
+
+def zero_more(value: FieldValue, rival: FieldValue) -> bool:
+    """Whether `rival` is the code `value` with one zero put in."""
+    if not isinstance(value, str) or not isinstance(rival, str) or len(rival) != len(value) + 1:
+        return False
+    return any(rival[at] == "0" and rival[:at] + rival[at + 1 :] == value for at in range(len(rival)))
+
+
+def sound_alike(value: FieldValue, rival: FieldValue) -> bool:
+    """Whether both are letters of the E-set."""
+    return {value, rival} <= E_SET
+
+
+def heard_alike(names: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """The pairs of names, labels or values that an ear, or a recogniser, takes for each other."""
+    listed = sorted(dict.fromkeys(names))
+    return tuple(
+        (one, other)
+        for at, one in enumerate(listed)
+        for other in listed[at + 1 :]
+        if _sound(one) == _sound(other) or sound_alike(one, other) or _is_teen_of_ten(one, other)
+    )
+
+
+def _sound(name: str) -> str:
+    """The consonants that are heard of a name, and whether it begins with a vowel: "Ana" and "Anna" are the same."""
+    said = fold(name)
+    for written, spoken in SPELLINGS.items():
+        said = said.replace(written, spoken)
+    bare = re.sub(r"(?<=.)[aeiouyhw' -]+", "", re.sub("^[aeiouy]", "a", said))
+    return re.sub(r"(.)\1+", r"\1", bare) if len(bare) > 1 else said
+
+
+def _is_teen_of_ten(one: str, other: str) -> bool:
+    return TEENS_OF_TENS.get(one) == other or TEENS_OF_TENS.get(other) == one
+
+
+_RIVALS: tuple[tuple[Rival, Callable[[FieldValue, FieldValue], bool]], ...] = (
+    (Rival.ZERO, zero_more),
+    (Rival.OTHER, lambda value, other: zero_more(other, value)),  # the zero may be one that nobody said
+    (Rival.MORE, swallowed),
+    (Rival.LESS, lambda value, other: swallowed(other, value)),
+    (Rival.ALIKE, sound_alike),
+    (Rival.LETTER, lambda value, other: _is_letter(value) and _is_letter(other)),
+)
+"""What one value may be to another, the first that applies."""
+
+
+def _is_letter(value: FieldValue) -> bool:
+    return isinstance(value, str) and len(value) == 1 and value.isalpha()
+
+
+def _lost_digit(less: str, differing: list[int]) -> bool:
+    """990 for 992: a ten on its own, where a digit may have followed it."""
+    return len(differing) == 1 and less[differing[0]] == "0" and less[: differing[0]][-1:] in TENS
+
+
+def _lost_teen(less: str, more: str, differing: list[int]) -> bool:
+    """60 for 16, 250 for 215."""
+    first = differing[0] if differing else 0
+    return differing == [first, first + 1] and TEENS_OF_TENS.get(less[first : first + 2]) == more[first : first + 2]

@@ -1,0 +1,583 @@
+"""Meanings: what the explanations of an utterance say of each field of a form, and where they differ.
+
+A field has a value only where all explanations within `weights.RIVALRY` of the cheapest agree on it, and none of them
+leaves something beside it unexplained. Where they give different values these are rivals; where there is one value and
+a doubt about it, it is what the operator is asked about.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from dockvoice_protocol.forms.model import Form, FormField, is_container
+from dockvoice_protocol.forms.spoken.grammar.path import Happens, Path, Telling, marked
+from dockvoice_protocol.forms.spoken.grammar.tokens import Token
+from dockvoice_protocol.forms.spoken.grammar.weights import COMMA, DIGITWISE, ODD, RIVALRY
+from dockvoice_protocol.forms.spoken.language import Language
+from dockvoice_protocol.records import FieldReading, FieldValue
+
+TELLING = frozenset({Happens.MENTION, Happens.NUMBER, Happens.SLIP})
+"""What says something of a form; a label alone does not: "the dock doors are freezing"."""
+NAMING = frozenset({Happens.MENTION, Happens.LABEL})
+"""How fields are spoken whose value is one number of several words."""
+LOOSE = frozenset({Happens.STRANGER, Happens.NUMBER})
+RELATING = frozenset({Happens.PORTION, Happens.TOTAL})
+UNSURE = frozenset("hs")
+"""The marks of a mention whose value is in doubt: it is hedged, or holds a strange word."""
+
+TENS = 20
+"""From here on tens and ones may be said apart: "forty-two, no, five" may be 45, "twelve, no, five" is 5."""
+PLACES = (10, 100, 1000)
+"""What a correction may leave standing: the tens, the hundreds, the thousands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What an utterance says."""
+
+    fields: Mapping[str, FieldReading]
+    mood: str | None
+    """Why it is no record, where it is none."""
+    unrecorded: Mapping[str, FieldReading]
+    """What its mood keeps from being recorded."""
+    preface: tuple[int, ...]
+    """The tokens before the first field that belong to none."""
+    paths: Sequence[Path]
+    """The explanations it rests on, the cheapest first."""
+
+    @property
+    def begins_astray(self) -> bool:
+        """Whether its preface is over before anything is said of the form."""
+        first = next((event.start for event in self.paths[0].events if event.happens in NAMING), 0)
+        return bool(self.preface) and max(self.preface) < first
+
+
+def meaning(
+    paths: Sequence[Path], tokens: Sequence[Token], form: Form, language: Language, *, asks: bool = False
+) -> Meaning:
+    """What the explanations come to, the cheapest first. `asks`: a question mark stands behind them."""
+    if not paths:
+        return Meaning({}, "too many ways to understand it", {}, (), ())
+    best = paths[0]
+    rivals = [path for path in paths if path.cost < best.cost + RIVALRY]
+    mood = _mood(rivals, form, asks=asks)
+    says_something = _says_something(rivals, tokens, language)
+    moody = [path for path in rivals if any(event.happens is Happens.MOOD for event in path.events)]
+    recorded = _fields(rivals, tokens, form) if says_something and not mood else {}
+    unrecorded = _fields(moody or rivals, tokens, form) if says_something and mood else {}
+    return Meaning(recorded, mood, unrecorded, _preface(best), rivals)
+
+
+def meaning_given(
+    name: str, value: FieldValue, meant: Meaning, tokens: Sequence[Token], form: Form
+) -> Mapping[str, FieldReading]:
+    """The fields of what was said, where one of them is known: what the explanations by which it has that value say."""
+    paths = [path for path in meant.paths if value in _values(path, name, tokens, form)]
+    return _fields(paths, tokens, form) if paths and meant.fields else {}
+
+
+def _values(path: Path, name: str, tokens: Sequence[Token], form: Form) -> Sequence[FieldValue | None]:
+    said = _told(path, tokens, form).get(name)
+    return () if said is None else said.values
+
+
+def _fields(paths: Sequence[Path], tokens: Sequence[Token], form: Form) -> dict[str, FieldReading]:
+    """The fields as explanations that are likely say them, the cheapest first."""
+    told, fields = [_told(path, tokens, form) for path in paths], {}
+    for one in form.fields:
+        # That a count may have gone without its unit puts the id in doubt, and says nothing of the count.
+        named = one.name in told[0] or any(one.name in said and not said[one.name].is_unitless for said in told)
+        if named:
+            fields[one.name] = _reading([said.get(one.name) for said in told], tokens)
+    return fields
+
+
+def _mood(rivals: Sequence[Path], form: Form, *, asks: bool) -> str | None:
+    """Why the utterance is no record: some likely explanation says that it denies, asks, tells or wishes."""
+    for path in rivals:
+        for event in path.events:
+            if event.happens is Happens.MOOD:
+                return str(event.value)
+    if asks:
+        return "questions"
+    # "No, fifteen units" corrects; before a whole sentence "no" may deny all of it.
+    needed = {one.name for one in form.fields if one.required}
+    best = rivals[0].events
+    denies = any(event.happens is Happens.NAY for event in best) and needed <= {event.field for event in best}
+    return "denials" if denies else None
+
+
+def _says_something(rivals: Sequence[Path], tokens: Sequence[Token], language: Language) -> bool:
+    """Is a value said, or a word of one: "742nd", "minus twelve"?"""
+    if any(event.happens in TELLING for path in rivals for event in path.events):
+        return True
+    strange = (tokens[event.start].text for event in rivals[0].events if event.happens is Happens.STRANGER)
+    return any(any(one.isdigit() for one in word) or language.tells(word) for word in strange)
+
+
+def _preface(best: Path) -> tuple[int, ...]:
+    """What stands before the first field and belongs to none; a label too, whose field is said later."""
+    mentions = [at for at, event in enumerate(best.events) if event.happens is Happens.MENTION]
+    before = best.events[: mentions[0]] if mentions else ()
+    later = {best.events[at].field for at in mentions[1:]}
+    # A number that the first mention does not correct is one too: "eight, no, pallet seven four two".
+    first = [best.events[at] for at in mentions if best.events[at].start == best.events[mentions[0]].start]
+    counts = any(isinstance(event.value, int) for event in first)  # its unit is told before it
+    loose = LOOSE if counts else LOOSE | {Happens.SLIP}
+    # "Container maersk MSKU1234565": the check digit of a container tells that no word before it is a part of it.
+    labelled = {event.field for event in first if isinstance(event.value, str) and is_container(event.value)}
+    astray = (
+        event
+        for event in before
+        if (event.happens in loose and event.field not in labelled) or event.field in later - {None}
+    )
+    return tuple(at for event in astray for at in range(event.start, event.end))
+
+
+@dataclass(slots=True)
+class Said:
+    """What one explanation says of one field."""
+
+    of: FormField
+    values: list[FieldValue | None] = field(default_factory=list)
+    """The one that stands, and others that may; empty where only a label was said."""
+    doubtful: bool = False
+    denied: list[FieldValue | None] = field(default_factory=list)
+    taken_back: list[FieldValue | None] = field(default_factory=list)
+    """Values that a correction took the place of."""
+    events: list[Telling] = field(default_factory=list)
+    """All that was said of it, what was corrected as well."""
+    standing: list[Telling] = field(default_factory=list)
+    """What the values rest on."""
+    beside: list[Telling] = field(default_factory=list)
+    """Words that belong to nothing, and may have belonged to this."""
+    unexplained: list[Telling] = field(default_factory=list)
+    """The same, and a unit, or a word that denies, without what it is of."""
+    replaced: int = 0
+    """The token at which the value that stands took the place of another one."""
+    parts: list[FieldValue | None] = field(default_factory=list)
+    """Values that may be but a part of one: a number that belongs to nothing stands beside."""
+    begun_anew: bool = False
+    """What is said next takes the place of what was said before."""
+
+    def mention(self, event: Telling, slip: Telling | None) -> None:
+        """The field is said to have a value; `slip` is the bare number that this corrects."""
+        self.events += [event] if slip is None else [slip, event]
+        if "s" in event.marks and event.cue[0] < event.cue[1] <= event.start:
+            # It was put right in strange words: "wait, there is one more".
+            self.unexplained.append(event._replace(start=event.cue[0], end=event.start))
+        if "n" in event.marks:
+            self.denied.append(event.value)
+            self.doubtful |= "h" in event.marks
+        elif self.of.many is not None and "c" not in event.marks:
+            self._add_to_list(event)
+        elif "c" in event.marks or (self.begun_anew and self.values):
+            self._replace(event)
+        elif not self.values or event.value not in self.values:
+            self._say_another(event)
+        else:
+            self._say_again(event)
+        if slip is not None:
+            self.taken_back.append(slip.value)
+        if slip is not None and isinstance(slip.value, int) and isinstance(event.value, int):
+            self.values += _completed(slip.value, event.value)
+
+    @property
+    def is_unitless(self) -> bool:
+        """Is a count without its unit all that was said of it?"""
+        return bool(self.events) and all("u" in event.marks for event in self.events)
+
+    def settle(self) -> None:
+        """Everything was said: what is left."""
+        # What was unclear about a value that a correction took the place of is of no matter any more.
+        self.doubtful |= any(event.end > self.replaced for event in self.beside)
+        numbers = self.of.spoken.spelt or self.of.spoken.is_number
+        if numbers and any(map(self._is_part, [one for one in self.beside if one.end > self.replaced])):
+            self.values, self.parts = [], self.values  # What may be a part of a number only is not to be asked about.
+        # One of two, of which the other was no value of this: "three times four cases".
+        alone = len(self.values) == 1 and self.of.spoken.is_number
+        self.doubtful |= alone and any("o" in event.marks for event in self.standing)
+        if self.denied:
+            self.values = [value for value in self.values if value not in self.denied]
+            self.doubtful |= not self.values
+
+    def _is_part(self, beside: Telling) -> bool:
+        """Do words that belong to nothing make a value one that may be but a part?"""
+        if "r" in beside.marks and self.of.spoken.spelt:
+            return False
+        return _is_of_number(beside) or self._goes_on(beside) or self._divides(beside)
+
+    def _goes_on(self, strange: Telling) -> bool:
+        """Does a strange word follow the digits of an id at once?"""
+        touches = bool(self.standing) and self.standing[-1].end == strange.start
+        return touches and "p" not in strange.marks and self.of.spoken.spelt
+
+    def _divides(self, strange: Telling) -> bool:
+        """Does a strange word stand between two counts, which may be one: "one hundred and [unk] thirty nine"?"""
+        joined = any(event.end <= strange.start <= event.end + 1 for event in self.standing[:-1])
+        return self.of.spoken.is_number and "p" not in strange.marks and joined
+
+    def _add_to_list(self, event: Telling) -> None:
+        lists = [one for one in self.values if isinstance(one, tuple)] or [()]
+        self.values = [(*listed, str(event.value)) for listed in lists]
+        self.doubtful |= _is_unsure(event) or "o" in event.marks
+        self.standing.append(event)
+
+    def _replace(self, event: Telling) -> None:
+        sure = True
+        if "c" in event.marks:
+            self.taken_back += self.values
+        if self.of.many is not None:
+            self.values = self._put_right_in_list(event)
+        elif self.values and "c" in event.marks:
+            self.values, sure = self._put_right(event)
+        else:
+            self.values = [event.value]
+        self.doubtful = _is_unsure(event) or not sure
+        self.standing, self.replaced, self.begun_anew = [event], event.start, False
+
+    def _say_another(self, event: Telling) -> None:
+        earlier = self.values[-1] if self.values else None
+        restart = isinstance(earlier, str) and isinstance(event.value, str) and event.value.startswith(earlier)
+        # Behind a pause, too, with its label and nothing between: "pallet six four, pallet six four six".
+        behind = [one.end for one in self.standing[-1:]] == [event.start] and "b" not in event.marks
+        if restart and ("a" in event.marks or behind):
+            self.values[-1:] = [event.value]
+            self.standing = [event]
+        else:
+            self.values.append(event.value)
+            self.standing.append(event)
+            if "o" in event.marks and isinstance(earlier, float) and isinstance(event.value, float):
+                self.values += [one for one in as_corrected(earlier, event.value) if one not in self.values]
+        self.doubtful |= _is_unsure(event)
+
+    def _say_again(self, event: Telling) -> None:
+        if "b" not in event.marks and event.value == self.values[-1] and "a" in self.standing[-1].marks:
+            # Said again with its label, the second one settles it: "dock b ... d, dock d".
+            self.values = [event.value]
+        if "b" not in event.marks and len(self.values) == 1 and event.value == self.values[0]:
+            self.replaced = event.start  # and what stood between was begun anew with it
+        if "a" in event.marks and self.of.spoken.spelt and len(set(str(event.value))) == 1:
+            self.values = [None]  # "0, 0, 0, 000" may be one number as well as one said twice.
+        self.standing.append(event)
+        self.doubtful |= _is_unsure(event)
+
+    def _put_right_in_list(self, event: Telling) -> list[FieldValue | None]:
+        """What a correction leaves of a list: a bare one may be of the last value, or of all."""
+        anew = (str(event.value),)
+        lists = [one for one in self.values if isinstance(one, tuple)] if "b" in event.marks else []
+        return [anew, *((*one[:-1], *anew) for one in lists if one[:-1])]
+
+    def _put_right(self, event: Telling) -> tuple[list[FieldValue | None], bool]:
+        """What a correction leaves, and whether it is sure: a bare one may be but the end of the value.
+
+        A bare id of another length than the one it replaces is doubtful, and so is one that corrects what was no usual
+        id yet, but for one that begins it anew.
+        """
+        value, old = event.value, self.values[-1]
+        bare = "b" in event.marks
+        if bare and "e" in event.marks:
+            return [old, value], True
+        # What had no unit may have been the beginning too: "two hundred and, wait, fifty units".
+        if isinstance(value, int) and isinstance(old, int) and (bare or "u" in self.standing[-1].marks):
+            return [value, *_completed(old, value)], True
+        if not bare:
+            return [value], True
+        if isinstance(value, float) and isinstance(old, float):
+            return [*as_corrected(old, value)], True
+        if isinstance(value, str) and isinstance(old, str) and self.of.spoken.spelt:
+            whole = self.of.is_usual(old)
+            anew = not whole and self.of.is_usual(value) and len(value) > len(old)
+            return [value], anew or (whole and len(value) == len(old))
+        return [value], True
+
+
+def _is_of_number(event: Telling) -> bool:
+    """Is it a number that belongs to nothing, or a word of one?"""
+    return event.happens is Happens.NUMBER or "t" in event.marks
+
+
+def _is_unsure(event: Telling) -> bool:
+    return bool(UNSURE & set(event.marks)) or event.cost > ODD or event.value is None
+
+
+def as_corrected(old: float, value: float) -> list[float]:
+    """What a bare decimal may mean that corrects another: "minus eighteen, no, nineteen" is below zero, or above.
+
+    And "point three" may be but its places.
+    """
+    signs = (-1, 1) if old < 0 < value else (1,)
+    places = [math.copysign(abs(int(old)) + value, old)] if 0 < value < 1 <= abs(old) else []
+    return [*places, *(sign * value for sign in signs)]
+
+
+def _completed(old: int, value: int) -> list[FieldValue]:
+    """What "two hundred and sixty, no, fifty" may mean besides 50: 250."""
+    places = (place for place in PLACES if value and value < place < old)
+    return [old - old % place + value for place in places if place != PLACES[0] or old % PLACES[1] >= TENS]
+
+
+class _Loose:
+    """The runs of words that belong to nothing, in one explanation."""
+
+    def __init__(self, events: Sequence[Telling]) -> None:
+        self._begin: dict[int, int] = {}
+        """By the end of each, where the run begins of which it is one."""
+        self._end: dict[int, int] = {}
+        """By the beginning of each, where its run ends."""
+        self._numbers: list[int] = []
+        """Where those begin that are numbers, or of one: "minus"."""
+        loose = [event for event in events if event.happens in LOOSE]
+        for one in loose:
+            self._begin[one.end] = self._begin.get(one.start, one.start)
+            if _is_of_number(one):
+                self._numbers.append(one.start)
+        for one in reversed(loose):
+            self._end[one.start] = self._end.get(one.end, one.end)
+
+    def around(self, event: Telling) -> tuple[int, int]:
+        """The tokens of an event, and of the runs that touch it."""
+        return self._begin.get(event.start, event.start), self._end.get(event.end, event.end)
+
+    def holds_number(self, start: int, end: int) -> bool:
+        """Does a number begin in a run?"""
+        at = bisect_left(self._numbers, start)
+        return at < len(self._numbers) and self._numbers[at] < end
+
+
+class _Telling:
+    """One explanation, told field by field."""
+
+    def __init__(self, events: Sequence[Telling], tokens: Sequence[Token], form: Form) -> None:
+        self._events = events
+        self._tokens = tokens
+        self._form = form
+        self._loose = _Loose(events)
+        self._said: Telling | None = None
+        """The mention that was told last."""
+        self._named: list[Telling | None] = []
+        """By event, the next one behind it that names a field."""
+        self._finally: dict[str | None, int] = {}
+        """By field, the last event that mentions it."""
+        named: Telling | None = None
+        for at in range(len(events) - 1, -1, -1):
+            event = events[at]
+            self._named.append(named)
+            # The unit belongs to its count, which is told behind it: of the two the count is the neighbour of others.
+            if event.happens in NAMING and form[str(event.field)].unit_of is None:
+                named = event
+            if event.happens is Happens.MENTION:
+                self._finally.setdefault(event.field, at)
+        self._named.reverse()
+        self.fields: dict[str, Said] = {}
+
+    def of(self, name: str) -> Said:
+        """What is said of a field."""
+        if name not in self.fields:
+            self.fields[name] = Said(self._form[name])
+        return self.fields[name]
+
+    def tell(self, at: int, event: Telling) -> None:
+        """The next thing that the explanation says."""
+        match event.happens:
+            case Happens.MENTION:
+                self._mention(at, event)
+                self._said = event if self._form[str(event.field)].unit_of is None else self._said
+            case Happens.LABEL:
+                self._label(at, event)
+            case Happens.HEDGE | Happens.DANGLING | Happens.UNIT | Happens.STRANGER if event.field is not None:
+                self.of(event.field).doubtful = True
+                if event.happens is not Happens.HEDGE:
+                    self.of(event.field).unexplained.append(self._in_full(event))
+                if event.happens is Happens.STRANGER:
+                    self.of(event.field).beside.append(event)
+            case Happens.STRANGER | Happens.NUMBER | Happens.SLIP:
+                for name in self._beside(at, event):
+                    self.of(name).beside.append(self._marked(event))
+                    self.of(name).unexplained.append(event)
+            case _:
+                pass
+
+    def _in_full(self, event: Telling) -> Telling:
+        """Of a denial or a correction of nothing, which is told where the words end, all that stands behind a value."""
+        if event.happens is not Happens.DANGLING or self._said is None:
+            return event
+        return event._replace(start=self._said.end, end=len(self._tokens))
+
+    def _marked(self, event: Telling) -> Telling:
+        """What belongs to nothing, marked `r` where it is of a remark: strange words behind a comma, "stop two"."""
+        start, _ = self._loose.around(event)
+        remark = self._tokens[start].pause >= COMMA and not self._loose.holds_number(start, start + 1)
+        return event._replace(marks=marked(event.marks, "r")) if remark else event
+
+    def _mention(self, at: int, event: Telling) -> None:
+        name = str(event.field)
+        if "c" in event.marks and self._form[name].identifier and name in self.fields:
+            # Whoever begins again with another thing says all of it again.
+            for said in self.fields.values():
+                said.begun_anew = True
+        self.of(name).mention(event, self._slip(at, event))
+
+    def _slip(self, at: int, event: Telling) -> Telling | None:
+        """The bare number that a mention corrects, as the field has one: of an id, with the zeros it begins with."""
+        of = self._form[str(event.field)]
+        # The unit of a count is told before it, and has the same place.
+        before = next((one for one in reversed(self._events[:at]) if one.start != event.start), None)
+        if before is None or before.happens is not Happens.SLIP or of.unit_of is not None:
+            return None
+        figures, digits = self._tokens[before.start].text, before.end - before.start
+        if not of.spoken.spelt:
+            return before
+        if digits == 1 and figures.isdigit():
+            return before._replace(value=figures)
+        return before._replace(value=str(before.value).zfill(digits if before.cost >= DIGITWISE else 0))
+
+    def _label(self, at: int, event: Telling) -> None:
+        name = str(event.field)
+        if name in self.fields and self.fields[name].events:
+            self.fields[name].doubtful = True
+        elif self._finally.get(name, at) <= at:
+            self.of(name).events.append(event)
+
+    def _beside(self, at: int, event: Telling) -> list[str]:
+        """The fields that a word which belongs to nothing puts in doubt: the one beside it, by the pauses around.
+
+        Between digits and a count with no pause on either side it may have been part of both.
+        """
+        events = self._events
+        if at + 1 < len(events) and events[at + 1].happens is Happens.UNIT and events[at + 1].start == event.end:
+            return []  # Whatever it is, it is the number of that unit.
+        before, after = self._said, self._named[at]
+        if event.happens is Happens.SLIP and after is not None and "c" in after.marks:
+            return []
+        labelled = after is not None and "b" not in after.marks and after.basis != after.start
+        if labelled and event.happens is not Happens.STRANGER:
+            after = None  # No value stands before its label.
+        if before is None or after is None:
+            return [str(one.field) for one in (before, after) if one is not None]
+        return self._nearer(event, before, after)
+
+    def _nearer(self, event: Telling, before: Telling, after: Telling) -> list[str]:
+        start, end = self._loose.around(event)
+        paused_before = self._tokens[start].pause > 0
+        paused_after = end < len(self._tokens) and self._tokens[end].pause > 0
+        # A count behind its label ends with no unit.
+        spoken, unended = self._form[str(before.field)].spoken, (before.basis or 0) > before.start
+        open_ended = spoken.spelt or (spoken.is_number and unended)
+        counts = self._form[str(after.field)].spoken.is_number
+        number = self._loose.holds_number(start, end)
+        if not paused_after and counts and (number or (open_ended and not paused_before)):
+            return [str(before.field), str(after.field)]
+        return [str(after.field if paused_before and not paused_after else before.field)]
+
+
+def _told(path: Path, tokens: Sequence[Token], form: Form) -> dict[str, Said]:
+    """What one explanation says of each field that it names."""
+    telling = _Telling(path.events, tokens, form)
+    for at, event in enumerate(path.events):
+        telling.tell(at, event)
+    for said in telling.fields.values():
+        said.settle()
+    _leave_open(path, telling.fields, tokens, form)
+    for said in telling.fields.values():
+        if said.of.unit_of in telling.fields and any("z" in event.marks for event in said.standing):
+            # The unit that goes with "empty" is that of nothing else: "twelve empty boxes".
+            count = telling.fields[said.of.unit_of]
+            said.doubtful |= count.doubtful or count.values != [0]
+    return telling.fields
+
+
+def _leave_open(path: Path, fields: Mapping[str, Said], tokens: Sequence[Token], form: Form) -> None:
+    """Leave open what is counted where another count may be a part of it: "24 cases including two damaged".
+
+    Whether the 24 are the good ones or all is not said, and neither number may be offered. The whole is the larger one.
+    Of what was said before ("two of those damaged"), nothing is said here but the part.
+    """
+    told = fields.values()
+    related = {event.happens for event in path.events if event.happens in RELATING}
+    counted = [said for said in told if said.of.spoken.counts]
+    counts = [said for said in counted if said.values]
+    # "24 cases damaged" are 24 damaged ones, or 24 of which some are.
+    unsaid = {said.of.name for said in counted if not said.events}
+    # And of 24 cases, "two wet" are some.
+    wrong = {said.of.name for said in told if said.of.bare}
+    if any(
+        (event.happens is Happens.UNIT and event.field in unsaid)
+        or (event.happens is Happens.NUMBER and behind.field in wrong)
+        for event, behind in pairwise((*path.events, Telling(Happens.DANGLING)))
+    ):
+        related.add(Happens.PORTION)
+    for said in _of_a_count(path, fields, tokens, form):
+        said.doubtful = True
+        related.add(Happens.PORTION)
+    if not related or (len(counts) == 1 and related == {Happens.TOTAL}):
+        return
+    sizes = [max((value for value in said.values if isinstance(value, int)), default=0) for said in counts]
+    for said, size in zip(counts, sizes, strict=True):
+        if size == max(sizes):
+            said.values, said.parts = [], [*said.values, None]
+
+
+def _of_a_count(path: Path, fields: Mapping[str, Said], tokens: Sequence[Token], form: Form) -> Iterator[Said]:
+    """What is wrong, said of a count in one breath with it: "three cases refused" may be three of more.
+
+    Where what is good is counted apart from the rest, "24 cases, refused" is of all of it.
+    """
+    if sum(field.spoken.counts for field in form.fields) == 1:
+        return
+    for event, behind in pairwise(path.events):
+        both = event.happens is Happens.MENTION and behind.happens is Happens.MENTION
+        counts = both and form[str(event.field)].spoken.counts and form[str(behind.field)].bare
+        if counts and event.end == behind.start and not tokens[behind.start].pause:
+            yield fields[str(behind.field)]
+
+
+def _reading(told: Sequence[Said | None], tokens: Sequence[Token]) -> FieldReading:
+    """One field, as the rival explanations say it, the cheapest first."""
+    saying = [said for said in told if said is not None]
+    values = list(dict.fromkeys(value for said in saying for value in said.values if value is not None))
+    unsure = any(None in said.values or said.doubtful for said in saying)
+    # Where they agree on the value, the others may take back but a part of the same: "4, 2, no".
+    not_so = [
+        value for said in saying for value in (*said.denied, *said.taken_back) if len(values) != 1 or said is saying[0]
+    ]
+    denied = tuple(value for value in dict.fromkeys(not_so) if value is not None and value not in values)
+    missing = any(said is None or not said.values for said in told)
+    events = [event for said in saying for event in (*said.events, *said.beside)]
+    heard = tuple(tokens[at].heard for at in _wordwise(tokens, _words(events)))
+    basis = _basis(saying) or _words(events) or set(range(len(tokens)))
+    sure = min((tokens[at].confidence for at in basis), default=0.0)
+    if not {part for said in saying for part in said.parts} <= set(values):
+        values = []  # Of those that it may be nobody can name all.
+    if not values:
+        return FieldReading(None, heard, sure, denied=denied)
+    if len(values) == 1 and (unsure or missing):
+        strange = next((said.unexplained for said in saying if said.unexplained), ())
+        unexplained = tuple(tokens[at].heard for at in _wordwise(tokens, _words(strange)))
+        return FieldReading(None, heard, sure, runner_up=values[0], denied=denied, unexplained=unexplained)
+    return FieldReading(values[0], heard, sure, rivals=tuple(values[1:]), denied=denied)
+
+
+def _words(events: Sequence[Telling]) -> set[int]:
+    """The tokens that events stand for, cues included."""
+    return {at for event in events for span in ((event.start, event.end), event.cue) for at in range(*span)}
+
+
+def _basis(saying: Sequence[Said]) -> set[int]:
+    """The tokens that say the values that stand, and the cues without which they would be some of several."""
+    basis: set[int] = set()
+    for said in saying:
+        for event in said.standing:
+            basis.update(range(event.start if event.basis is None else event.basis, event.end))
+            if said.replaced and len(said.events) > 1:
+                basis.update(range(*event.cue))
+    return basis
+
+
+def _wordwise(tokens: Sequence[Token], spans: set[int]) -> list[int]:
+    """The tokens in order, those of one compound word once."""
+    return [at for at in sorted(spans) if not (tokens[at].inner and at - 1 in spans)]

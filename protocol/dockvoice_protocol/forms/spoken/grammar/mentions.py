@@ -1,0 +1,463 @@
+"""Mentions: that a field has a value, labelled, bare or counted, and what it costs beside what was said before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from dockvoice_protocol.forms.pattern import SEPARATORS
+from dockvoice_protocol.forms.spoken.grammar import weights
+from dockvoice_protocol.forms.spoken.grammar.agenda import Agenda
+from dockvoice_protocol.forms.spoken.grammar.counts import UnitCount
+from dockvoice_protocol.forms.spoken.grammar.path import Happens, Path, Place, Telling, marked
+from dockvoice_protocol.forms.spoken.grammar.spans import LONGEST_HEAD, Spans, leads_to_place, named
+from dockvoice_protocol.forms.spoken.grammar.spelling import Speller
+from dockvoice_protocol.forms.spoken.grammar.tokens import ends_word
+from dockvoice_protocol.records import FieldValue
+
+SINGLY = 3
+"""Digits said one by one, from which on the speaker is taken to say the whole id so: "one nine four eighty six cases"
+is 194 and 86, since nobody who says "one nine four" goes on with "eighty" for the digits 8 and 0."""
+PAIR = 2
+"""Digits from which on it is no chance that an id ends as the count behind it does."""
+HUNDRED = 100  # From here on a count may begin with that word.
+SMALLEST_COUNT = 10
+"""A single digit after a pause is part of the id: operators pause anywhere in one."""
+
+
+class Mentions:
+    """The steps of one utterance that say a value."""
+
+    def __init__(
+        self, spans: Spans, agenda: Agenda, speller: Speller, asked: str | None, held: Mapping[str, FieldValue]
+    ) -> None:
+        """`asked`: the field whose bare value would answer a question. `held`: what a correction may be about."""
+        self._spans = spans
+        self._numbers = spans.numbers
+        self._agenda = agenda
+        self._speller = speller
+        self._asked = asked
+        self._held = held
+        self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
+        self._implausible = spans.lexicon.implausible
+        self._named = next((field.name for field in spans.form.fields if field.identifier and field.required), None)
+        # A number that is said before a place can be nothing else, where nothing else of the form has one.
+        others = {field.name for field in spans.form.fields if field.spoken.of_numbers} - set(spans.lexicon.codes)
+        self._put = self._named if others == {self._named} else None
+        self._yes_or_no = [field for field in spans.form.fields if field.spoken.answers]
+        counted = {field.name for field in spans.form.fields if field.units}
+        # Where one count has units of measure, the others are known by their own words: "short".
+        self._counted = {name for name in counted if spans.form.unit_field(name) is not None} or counted
+        self._measured = [name for name in counted if spans.form.unit_field(name) is not None] or list(counted)[:1]
+        below = [field for field in spans.form.fields if field.spoken.measures and (field.least or 0) < 0]
+        self._below_zero = below[0] if len(below) == 1 else None
+
+    def value(self, path: Path, name: str, at: int, cost: float, marks: str) -> None:
+        """A value of a field, begun or said, from the token `at` on."""
+        field = self._fields[name]
+        if field.spoken.spelt:
+            self._speller.begin(path, field, at, cost, marks)
+        for end, value, dearer in self._spans.values(field, at):
+            self.say(path, at, end, name, value, cost + dearer, marks)
+
+    def spelt(self, path: Path, at: int) -> Iterator[Path]:
+        """The path, the value that it spells ended before the token `at`."""
+        spelling = path.spelling
+        if spelling is None:
+            return
+        name = str(path.field)
+        corrects = "b" in spelling.marks and "c" in path.pending
+        for without, value, cost in self._speller.ended(path, spelling):
+            whole = self._with_new_end(path, name, spelling.text) if value is None and corrects else value
+            yield self._said(without, spelling.start, at, name, whole, spelling.cost + cost, spelling.marks)
+
+    def _with_new_end(self, path: Path, name: str, said: str) -> str | None:
+        """The place with its last parts replaced, if the catalogue has it: A-02-02 by "zero two zero three"."""
+        before, shape = path.mentioned(name), self._spans.lexicon.shapes.get(name)
+        old = self._held.get(name) if before is None else before.value
+        if shape is None or not isinstance(old, str):
+            return None
+        known = self._spans.lexicon.values.get(name, frozenset())
+        ends = (at + 1 for at, one in enumerate(old) if one in SEPARATORS)
+        replaced = {f"{old[:end]}{rest}" for end in ends if (rest := _as_parted(said, old[end:])) is not None}
+        return next((one for one in replaced if one in known), None)
+
+    def say(self, path: Path, at: int, end: int, name: str, value: FieldValue | None, cost: float, marks: str) -> None:
+        """A value of a field, from the token `at` to before `end`."""
+        self._agenda.add(end, self._said(path.dearer(cost), at, end, name, value, cost, marks))
+
+    def _said(
+        self, path: Path, at: int, end: int, name: str, value: FieldValue | None, cost: float, marks: str
+    ) -> Path:
+        """The path with a mention that its state and what is pending mark."""
+        if "t" in path.pending:
+            event = Telling(Happens.GOAL, value=value, start=path.since, end=end)
+            return (
+                path.dearer(self._implausible(name, value))
+                .telling(event)
+                ._replace(state=Place.BETWEEN, pending="", spelling=None)
+            )
+        pending, before = path.pending, path.mentioned(name)
+        dearer = 0.0 if "v" in marks else self._implausible(name, value)
+        dearer += self._said_before(before, value, marks, pending, at)
+        dearer += self._of_other_length(name, before, value, marks)
+        if pending:
+            dearer += self._unmentioned(path, before, at)
+            if "n" in pending and "b" in marks and before is None and self._held.get(name, value) != value:
+                dearer += weights.OTHER  # "Not twelve" is said of what is twelve.
+            more, pending = self._denied(name, pending, stands=before is not None or "b" in marks)
+            dearer += more
+        corrects = before is not None and "c" in pending and "b" in marks
+        if before is not None and corrects and self._may_go_on(name, before.value, value, path.cue, at):
+            marks = marked(marks, "s")
+        start = at if "b" in marks or path.since > at or path.field != name else path.since
+        cue = path.cue if {"c", "w"} & set(pending) else (0, 0)
+        if (echoed := self._echoed(path, name, value, start)) is not None:
+            path, marks = path.telling(Telling(Happens.HEDGE, echoed, start=at, end=end)), marked(marks, "s")
+        event = Telling(Happens.MENTION, name, value, marked(marks, *pending), cost, start, end, at, cue)
+        events, story = (*path.events, event), path.story.then(event)
+        return Path(path.cost + dearer, Place.SAID, name, "", None, events, story, at, path.cue)
+
+    def _echoed(self, path: Path, name: str, value: FieldValue | None, start: int) -> str | None:
+        """The id that may have taken a number said twice for its end: "742 fifteen one five units"."""
+        last = path.last
+        if not self._fields[name].spoken.counts or last is None or last.end != start:
+            return None
+        field = self._fields.get(str(last.field))
+        if field is None or not field.spoken.spelt or self._tokens[start].pause:
+            return None
+        said = f"{last.value}{value}"
+        for size in range(max(PAIR, len(str(value))), len(said) // 2 + 1):
+            rest = said[: -2 * size]
+            if said[-size:] == said[-2 * size : -size] and field.item.allows(rest) and field.item.is_usual(rest):
+                return last.field
+        return None
+
+    # What a mention costs.
+
+    def _said_before(
+        self, before: Telling | None, value: FieldValue | None, marks: str, pending: str, at: int
+    ) -> float:
+        if "a" in marks and before is not None:
+            return self._again(before, value, at)
+        if "a" in marks:
+            return weights.AGAIN if value is None else weights.OTHER
+        # What is announced as the same may be another.
+        return weights.OTHER if "r" in pending and before is not None and before.value != value else 0.0
+
+    def _again(self, before: Telling, value: FieldValue | None, at: int) -> float:
+        """What it costs to say a value again from the token `at` on, with nothing that announces it."""
+        earlier = before.value
+        if "n" in before.marks or self._fields[str(before.field)].many is not None:
+            return 0.0  # "Not B, D", and one more value of a list.
+        # Who hesitates is in the middle of something, and goes on with it rather than begins anew.
+        anew = weights.HESITATED if self._tokens[at].hesitated else 0.0
+        if earlier == value:
+            return weights.AGAIN + anew
+        if not isinstance(earlier, str) or not isinstance(value, str):
+            return weights.OTHER
+        if value.startswith(earlier) and set(earlier) != {"0"}:
+            # What was broken off need not have been a value.
+            written = before.basis is not None and self._words[before.basis].isdigit()
+            again = weights.RESTART + max(anew, weights.RESTART if written else 0.0)
+            again += weights.BREATHLESS if self._numbers.goes_on(at) else 0.0
+            return again - self._implausible(str(before.field), earlier)
+        return weights.OTHER + (weights.OTHER_LENGTH if len(earlier) != len(value) else 0.0)
+
+    def _of_other_length(self, name: str, before: Telling | None, value: FieldValue | None, marks: str) -> float:
+        """What it costs to correct an id by one of another length."""
+        if not isinstance(value, str) or (before is not None and "e" not in marks):
+            return 0.0
+        corrected = before.value if before is not None else self._held.get(name) if "b" in marks else None
+        corrected = corrected[-1] if isinstance(corrected, tuple) and corrected else corrected  # of a list, the last
+        return weights.OTHER_LENGTH if corrected is not None and len(value) != len(str(corrected)) else 0.0
+
+    def _unmentioned(self, path: Path, before: Telling | None, at: int) -> float:
+        """What it costs to correct what was not said before, while something else was: more than a count's own unit."""
+        others = any(event.field and event.end <= at for event in path.events)
+        if "c" not in path.pending or before is not None or not others:
+            return 0.0
+        slip = any(event.happens is Happens.SLIP for event in path.events)
+        begins = path.since if path.state is Place.LABELLED else at
+        return 0.0 if slip or self._tokens[begins].pause else weights.UNMENTIONED
+
+    def _denied(self, name: str, pending: str, *, stands: bool) -> tuple[float, str]:
+        """What a denial costs, and how it marks the value. `stands`: something is there to be corrected."""
+        field, cost = self._fields[name], 0.0
+        if "m" in pending:
+            # "No" and the value of what was said before corrects it; of what was not, it denies it.
+            cost += weights.OTHER if stands else 0.0
+            pending = marked(pending.replace("m", ""), "n")
+        if "n" in pending and field.spoken.answers:
+            cost += weights.OTHER  # "Not sealed" is a value of its own.
+        if "x" in pending:
+            # What is not the place says nothing of how many there are.
+            place = not field.identifier and not field.spoken.counts
+            cost += 0.0 if place else weights.OTHER
+            pending = marked(pending.replace("x", ""), "n", "h")
+        return cost, pending
+
+    def _may_go_on(
+        self, name: str, old: FieldValue | None, value: FieldValue | None, cue: tuple[int, int], at: int
+    ) -> bool:
+        """May an id go on behind a cue rather than begin anew: "one sorry two three four", with no pause?"""
+        spelt = self._fields[name].spoken.spelt and isinstance(old, str) and isinstance(value, str)
+        paused = self._tokens[cue[0]].pause or self._tokens[at].pause
+        return (
+            spelt and not paused and not str(value).startswith(str(old)) and not self._fields[name].is_usual(str(old))
+        )
+
+    # Values without label or unit.
+
+    def bare(self, path: Path, at: int) -> None:
+        """A value without its label."""
+        for name, cost, marks in self._may_be(path, at) if not self._spans.points(at) else ():
+            self.value(path, name, at, cost, marks)
+        for field in self._yes_or_no:
+            for end, value, cost in self._spans.unlabelled_yes_no(field, at):
+                self.listed(path, at, end, field.name, value, cost)
+        self._known(path, at)
+        self._signed(path, at)
+        if not path.pending.strip("h") and self.is_behind_spelt(path):
+            self._unitless(path, at)
+
+    def _known(self, path: Path, at: int) -> None:
+        """What the catalogue knows as a whole, and the name of a thing that is put right: "742 should be fourteen"."""
+        if path.state is Place.START and self._named is not None:
+            for end, number in named(self._spans, at):
+                self.say(path, at, end, self._named, number, weights.ASKED, "")
+        if path.state is Place.START and self._put is not None and leads_to_place(self._spans, at):
+            self.value(path, self._put, at, weights.ASKED, "")
+        if not path.pending.strip("hnx"):
+            for end, name, code, cost in self._spans.codes(at):
+                self.say(path, at, end, name, code, cost + weights.ASKED, "a" if name in path.story.said else "")
+
+    def may_be_bare(self, path: Path, name: str, *, alone: bool) -> bool:
+        """May a value of the field be said alone: as the answer to its question, or to correct what was said of it?"""
+        if name == self._asked or (alone and name in self._held):
+            return True
+        return "c" in path.pending and (name in path.story.said or name in self._held)
+
+    def listed(self, path: Path, at: int, end: int, name: str, value: FieldValue, cost: float) -> None:
+        """A value that is known by its own words, which may be said of something else: "light broken"."""
+        behind = path.last.end if path.last is not None else 0
+        marks = "s" if self._spans.is_said_of(behind, at) or self._spans.tells_of_next(at, end) else ""
+        self.say(path, at, end, name, value, cost + weights.ASKED, marks)
+
+    def _signed(self, path: Path, at: int) -> None:
+        """A number below zero, which is of the one field that may be: "minus eighteen"."""
+        if self._below_zero is None or path.pending.strip("hc") or self._below_zero.name in path.story.said:
+            return
+        for end, value, cost in self._spans.below_zero(at):
+            self.say(path, at, end, self._below_zero.name, value, cost + weights.ASKED, "b")
+
+    def _may_be(self, path: Path, at: int) -> Iterator[tuple[str, float, str]]:
+        """The fields that a bare value may be of here: name, cost, marks."""
+        asked, last, pending = self._asked, path.field, path.pending
+        said = path.story.said
+        if "w" in pending:
+            yield from ((name, weights.ASKED, "b") for name in self._measured)
+            return
+        if asked is not None and (asked not in said or pending):
+            yield asked, weights.ASKED, "b"
+        if "r" in pending or "o" in pending:
+            if last is not None and last != asked:
+                yield last, 0.0, "b"
+        elif pending.strip("h"):
+            yield from self._corrected(said, last)
+        elif last is not None and self._goes_on(path, last, at):
+            yield last, 0.0, "ab"
+
+    def _corrected(self, said: frozenset[str | None], last: str | None) -> Iterator[tuple[str, float, str]]:
+        for field in self._spans.form.fields:
+            name = field.name
+            if name != self._asked and (name in said or name in self._held):
+                elsewhere = bool(said) and name != last
+                yield name, weights.ELSEWHERE if elsewhere else 0.0, "be" if elsewhere else "b"
+
+    def _goes_on(self, path: Path, name: str, at: int) -> bool:
+        """May the field that was said last be said again, or go on as a list?"""
+        field, token = self._fields[name], self._tokens[at]
+        if path.last is None or path.last.happens is not Happens.MENTION:
+            return False
+        if "n" in path.last.marks and path.last.end == at and "b" in path.last.marks and token.pause:
+            return True  # "Not ten, twelve."
+        listed = token.dash and len(self._words[at - 1]) > 1  # "742-743" may be two; "7-4-2" is spelt.
+        apart = path.state is Place.SAID and (token.pause > 0 or listed)
+        return (apart or field.many is not None) and (not field.spoken.counts or name == self._asked)
+
+    def is_behind_spelt(self, path: Path) -> bool:
+        """Does the path stand right behind digits or a code?"""
+        return path.state is Place.SAID and self._fields[str(path.field)].spoken.spelt
+
+    def _unitless(self, path: Path, at: int) -> None:
+        """A count whose unit was not heard sounds like the end of the id before it: "seven four two | twelve".
+
+        A hedge may stand between: "seven four two, maybe twenty".
+        """
+        said, last = path.story.said, path.last
+        if last is None or last.happens is not Happens.MENTION:
+            return
+        pause = max(token.pause for token in self._tokens[last.end : at + 1])
+        if not pause:
+            return
+        for name in self._counted - {*said, self._asked}:
+            for end, value, cost in self._numbers.cardinals(at):
+                if value >= SMALLEST_COUNT and ends_word(self._tokens, end):
+                    apart = pause >= weights.COMMA and cost < weights.DIGITWISE and self._is_apart(last, at, value)
+                    # Of a temperature "minus" may be what was not heard.
+                    apart &= self._fields[name].spoken.counts
+                    dearer = weights.UNITLESS_APART if apart else weights.UNITLESS
+                    self.say(path, at, end, name, value, cost + dearer, "u")
+
+    def _is_apart(self, spelt: Telling, at: int, value: int) -> bool:
+        """Is an id whole, and the number behind it said in another style, and neither another id nor the end of a word?
+
+        It is whole that is usual, and written in figures or said digit by digit in one breath.
+        """
+        field, begin = self._fields[str(spelt.field)], spelt.start if spelt.basis is None else spelt.basis
+        said = range(begin, spelt.end)
+        figures = len(said) == 1 and self._words[begin].isdigit()
+        singly = len(said) >= SINGLY and all(self._numbers.is_digit(one) for one in said)
+        one_breath = all(self._tokens[one].pause_inside <= weights.SHORT for one in said[1:])
+        another = field.item.is_usual(str(value)) or self._numbers.are_one(spelt.end - 1, at)
+        return (figures or singly) and one_breath and field.item.is_usual(str(spelt.value)) and not another
+
+
+def _as_parted(said: str, like: str) -> str | None:
+    """What was said, separators put in where the old part has them; None where it is of another length."""
+    rest = iter(said)
+    sized = len(said) == sum(one not in SEPARATORS for one in like)
+    return "".join(one if one in SEPARATORS else next(rest) for one in like) if sized else None
+
+
+class CountMentions:
+    """The steps of one utterance that say a number with its unit."""
+
+    def __init__(self, spans: Spans, agenda: Agenda, mentions: Mentions) -> None:
+        self._numbers = spans.numbers
+        self._agenda = agenda
+        self._mentions = mentions
+        self._form = spans.form
+        self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
+
+    def say(self, path: Path, count: UnitCount, at: int) -> None:
+        """A number with its unit, which begins at a token."""
+        if self._is_labelled(path, count, at):
+            self._mentions.say(path, at, count.end, str(path.field), count.values[-1], count.cost, count.marks)
+        if path.state is Place.LABELLED and path.field != count.field:
+            path = self._agenda.opened(path, self._unvalued(path, count, at))
+        marks = marked(count.marks, "o") if "o" in path.pending or len(count.values) > 1 else count.marks
+        cost = count.cost + self._crowded(path, at, count.cost)
+        straight_on = path.state is Place.SAID and not self._tokens[at].pause
+        dearer = self._joined(path, at, count)
+        dearer += weights.OTHER if self._is_torn_off(path, count, straight_on=straight_on) else 0.0
+        dearer += weights.CHANCE if self._is_said_twice(path, at, count.values[-1]) else 0.0
+        if straight_on:
+            cost += weights.LINK
+            dearer += self._torn(path, at, count)
+        last_marks = marked(marks, "s") if self._may_lack_its_beginning(path, at, count.cost) else marks
+        path = self._with_others(path, count, at, marks).dearer(dearer)
+        self._mentions.say(path, at, count.end, count.field, count.values[-1], cost, last_marks)
+
+    def _is_labelled(self, path: Path, count: UnitCount, at: int) -> bool:
+        """Is a count behind the label of another one that one's, told in units: Spanish "falta una caja"?"""
+        if path.state is not Place.LABELLED or path.field == count.field or self._tokens[at].pause:
+            return False
+        both = self._fields[str(path.field)].spoken.counts and self._fields[count.field].spoken.counts
+        plain = both and len(count.values) == 1
+        return plain and self._form.unit_field(str(path.field)) is None and count.code is not None
+
+    def _unvalued(self, path: Path, count: UnitCount, at: int) -> float:
+        """What it costs that a label before a count has no value: little where only a pause stands between."""
+        apart = self._tokens[at].pause >= weights.COMMA and not path.pending and path.field not in path.story.said
+        things = self._fields[str(path.field)].identifier and count.cost < weights.DIGITWISE
+        return weights.UNNUMBERED if apart and things else weights.FALSE_START
+
+    def _with_others(self, path: Path, count: UnitCount, at: int, marks: str) -> Path:
+        """The path, told what a count says besides its last value: its unit, and other numbers that it may be."""
+        if "w" in count.marks:
+            path = path.telling(Telling(Happens.PORTION, start=at, end=count.end))
+        unit = self._form.unit_field(count.field)
+        if unit is not None and count.code is not None:
+            so_marked = marked(marks.replace("h", ""), *path.pending.replace("r", "").replace("h", ""))
+            path = path.telling(Telling(Happens.MENTION, unit.name, count.code, so_marked, 0.0, at, count.end))
+        for value in count.values[:-1]:
+            path = path.telling(Telling(Happens.MENTION, count.field, value, marks, count.cost, at, count.end))
+        return path
+
+    def _is_torn_off(self, path: Path, count: UnitCount, *, straight_on: bool) -> bool:
+        """Does a count follow another one that no unit ended: "fifty | eight cases", "sorry, fifty, uh, eight"?"""
+        last = path.last
+        if path.pending or path.state is not Place.SAID or last is None or path.field != count.field:
+            return False
+        return straight_on or ("b" in last.marks and "n" not in last.marks)
+
+    def _is_said_twice(self, path: Path, at: int, said: FieldValue | None) -> bool:
+        """Does an id end, behind a pause, in the words of the count: "seven four two, uh twelve, twelve cases"?"""
+        last = path.last
+        if last is None or last.end != at or not self._mentions.is_behind_spelt(path):
+            return False
+        sizes = (end - at for end, value, _ in self._numbers.cardinals(at) if SMALLEST_COUNT <= value == said)
+        return any(
+            path.since < at - size
+            and self._words[at - size : at] == self._words[at : at + size]
+            and self._tokens[at - size].pause >= weights.COMMA
+            for size in sizes
+        )
+
+    def _crowded(self, path: Path, at: int, cost: float) -> float:
+        """What it costs to say a count digit by digit with no long pause behind an id."""
+        pause = self._tokens[at].pause
+        if cost < weights.DIGITWISE or pause >= weights.COMMA or not self._mentions.is_behind_spelt(path):
+            return 0.0
+        return weights.CROWDED if pause < weights.SHORT else weights.DIGITWISE
+
+    def _joined(self, path: Path, at: int, count: UnitCount) -> float:
+        """What it costs that the words between two values may join them to one: "seven hundred and | twelve"."""
+        last = path.last
+        between = last is not None and last.happens is Happens.MENTION and 0 < last.end < at
+        if last is None or not between or not self._numbers.are_inside_one(last.end, at):
+            return 0.0
+        if not self._fields[str(path.field)].spoken.spelt or self._is_behind_digits(path, at, count):
+            return weights.OTHER
+        return weights.JOINER
+
+    def _may_lack_its_beginning(self, path: Path, at: int, cost: float) -> bool:
+        """May what stands before a count have been a part of it: "two [unk] hundred units", "one | oh one units"?"""
+        last = path.last
+        if last is not None and last.happens in {Happens.SLIP, Happens.STRANGER, Happens.NUMBER}:
+            if self._numbers.is_headless(at):
+                return True
+            if last.happens is Happens.NUMBER and self._numbers.are_one(last.start, at):
+                return True
+        if last is not None and last.happens is Happens.ASIDE and self._numbers.only_joins(last.end, at):
+            return True
+        zero = any(group.text.startswith("0") for group in self._numbers.digit_groups(at))
+        return zero and cost >= weights.DIGITWISE and (at == 0 or self._tokens[at].pause < weights.COMMA)
+
+    def _torn(self, path: Path, at: int, count: UnitCount) -> float:
+        """What it costs that a count begins inside what may be one number: "twenty | two units", "one | hundred"."""
+        value, numbers = count.values[0], self._numbers
+        around = [*numbers.cardinals(at - 1), *(numbers.decimals(at - 1) if isinstance(value, float) else ())]
+        longer = [cost for end, _, cost in around if at < end <= count.end]
+        if min(longer, default=weights.DIGITWISE) >= weights.DIGITWISE:
+            return 0.0
+        if min(longer) > 0:
+            return weights.TORN_LOOSE
+        own = min((cost for _, other, cost in numbers.cardinals(at) if other == value), default=0.0)
+        if own > 0 or self._is_behind_digits(path, at, count):
+            return weights.OTHER
+        return weights.TORN_HUNDRED if isinstance(value, int | float) and value >= HUNDRED else weights.TORN
+
+    def _is_behind_digits(self, path: Path, at: int, count: UnitCount) -> bool:
+        """Does a count begin inside a usual one, said in one breath, that follows an id said digit by digit?"""
+        usual, numbers = self._fields[count.field].is_usual, self._numbers
+        ends = {end for end, value, _ in numbers.cardinals(at) if value == count.values[0]}
+        for begin in range(max(path.since + SINGLY, at - LONGEST_HEAD), at):
+            before, inside = range(begin - SINGLY, begin), range(begin, at)
+            # A word that is drawn out may be the last of the id.
+            if numbers.is_digit(begin) or any(self._tokens[one].final for one in inside):
+                continue
+            if any(end in ends and cost == 0 and usual(value) for end, value, cost in numbers.cardinals(begin)):
+                return all(len(self._words[one]) == 1 or numbers.is_digit(one) for one in before)
+        return False

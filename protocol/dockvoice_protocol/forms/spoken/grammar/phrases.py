@@ -1,0 +1,500 @@
+"""Phrases: the steps of labels, units and small words, by the role of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import ClassVar
+
+from dockvoice_protocol.forms.spoken.grammar import weights
+from dockvoice_protocol.forms.spoken.grammar.agenda import Agenda
+from dockvoice_protocol.forms.spoken.grammar.counts import UnitCounts
+from dockvoice_protocol.forms.spoken.grammar.lexicon import OF_FIELDS, Match, Role
+from dockvoice_protocol.forms.spoken.grammar.mentions import Mentions
+from dockvoice_protocol.forms.spoken.grammar.path import Happens, Path, Place, Telling, marked
+from dockvoice_protocol.forms.spoken.grammar.spans import Spans, names_next, sets
+
+SETTING = frozenset({Role.SETS, Role.SETS_AGAIN, Role.SETS_CHANGED})
+
+LONGEST_GOAL = 3
+"""Words that lead to where a thing goes: "on to the"."""
+
+Step = Callable[["SmallWords", Path, Match, int], None]
+"""What a path does at a token with a phrase that begins there."""
+
+
+class _Links:
+    """The small words behind values, which may have been parts of them: a digit, a letter, an "and"."""
+
+    def __init__(self, spans: Spans, counts: UnitCounts) -> None:
+        self._spans = spans
+        self._numbers = spans.numbers
+        self._counts = counts
+        self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
+        self._language = spans.language
+
+    def may_be_of_value(self, path: Path, match: Match, at: int) -> bool:
+        """May the words that begin at a token have been a part of the value before them?"""
+        return (
+            self._sounds_like_digit(path, at)
+            or self._is_another_letter(path, match, at)
+            or self._breaks_off(path, match, at)
+            or self._explains(path, at)
+        )
+
+    def leads_away(self, path: Path, match: Match, at: int) -> bool:
+        """Does a label name where a thing that was named goes on to, and not where it comes from: "to door nine"?"""
+        if not self._fields[match.field].source or path.story.said <= frozenset(self._spans.form.said_once):
+            return False
+        said = (tuple(self._words[start:at]) for start in range(max(0, at - LONGEST_GOAL), at))
+        return any(one in self._language.words["goals"] for one in said)
+
+    def _sounds_like_digit(self, path: Path, at: int) -> bool:
+        """May a word have been meant as a number behind a value that is not spelt?"""
+        if path.state is not Place.SAID or self._words[at] not in self._language.homophones:
+            return False
+        return not self._fields[str(path.field)].spoken.spelt and self._spans.may_be_digit(at)
+
+    def _is_another_letter(self, path: Path, match: Match, at: int) -> bool:
+        """May a word with which the clause ends be a letter, behind one or digits: "dock F with A", "742 A"?"""
+        if path.field is None or self._spans.goes_straight_on(match.end):
+            return False
+        if path.state is Place.SAID and self._fields[path.field].spoken.is_digits:
+            return self._spans.is_letter(at, match.end)
+        spelt = path.state in {Place.SAID, Place.BETWEEN} and self._fields[path.field].spoken.is_letter
+        return spelt and self._spans.may_be_letter(str(path.field), match.end - 1, match.end)
+
+    def _breaks_off(self, path: Path, match: Match, at: int) -> bool:
+        """Does a number break off: "five hundred and" at the end, or "vinte e, vinte e oito", begun anew?"""
+        last = path.last
+        if (
+            last is None
+            or last.end != at
+            or last.field is None
+            or not self._language.numerals.is_joiner(self._words[at])
+        ):
+            return False
+        if match.end == self._spans.size:
+            return self._fields[last.field].spoken.counts
+        again = self._words[match.end] == self._words[at - 1] and self._numbers.begins(at - 1)
+        return again and self._tokens[match.end].pause > 0
+
+    def _explains(self, path: Path, at: int) -> bool:
+        """Does something begin that should explain the letter before it, and does not: "b as in"?"""
+        if path.state is not Place.SAID or not self._fields[str(path.field)].spoken.is_letter:
+            return False
+        joins = (join for join in self._language.alphabet.explained_by if len(join) > 1)
+        if any(end > at for end, _, _ in self._spans.letters(path.since)):
+            return False
+        return any(tuple(self._words[at : at + len(join)]) == join for join in joins)
+
+    def may_be_unit(self, path: Path, match: Match, at: int) -> bool:
+        """May a label be the unit of the digits before it, which then are no part of the id: "742 fifteen short"?"""
+        if path.state is not Place.SAID or self._tokens[at].pause:
+            return False
+        units = (one for one in self._spans.matches[at] if one.role is Role.UNIT and one.end == match.end)
+        return self._fields[str(path.field)].spoken.spelt and any(one.field == match.field for one in units)
+
+    def leads_on_to(self, match: Match, at: int) -> bool:
+        """Is a word that may hedge what stands before it plainly of what follows: ", about 24", ", maybe wet"?"""
+        if not self._spans.goes_straight_on(match.end):
+            return False
+        roles = {one.role for one in self._spans.matches[at] if one.end == match.end}
+        counted = bool(self._counts.at(match.end))
+        if counted and Role.LINK in roles and self._spans.lexicon.has_several_counts:
+            return True  # "Plus two damaged".
+        hedges = Role.HEDGE_BEFORE in roles and self._tokens[at].pause > 0
+        return hedges and (counted or self._spans.begins_bare(match.end))
+
+    def multiplies(self, path: Path, match: Match, at: int) -> bool:
+        """Does a small word stand between figures of a remark and a count: "four layers of twelve cases"?"""
+        last = path.last
+        if last is None or last.happens is not Happens.ASIDE or last.end != at or not self._counts.at(match.end):
+            return False
+        named = tuple(self._words[at : match.end]) in self._language.words["between_counts"]
+        return named and any(self._numbers.begins(one) for one in range(last.start, last.end))
+
+    def parts(self, path: Path, match: Match, at: int) -> bool:
+        """Does a small word stand between two counts, of which one may be a part of the other: "two short of 24"?"""
+        last = path.last
+        if not self._spans.lexicon.has_several_counts or last is None or last.happens is not Happens.MENTION:
+            return False
+        said = tuple(self._words[at : match.end])
+        counted = self._fields[str(last.field)].spoken.counts
+        return counted and said in self._language.words["between_counts"] and bool(self._counts.at(match.end))
+
+    def may_deny(self, match: Match, at: int) -> bool:
+        """May a cue and what follows at once say what is not so: Spanish "pero no trece", Polish "nie trzynaście"?"""
+        nots, bare, last = self._language.words["nots"], self._language.words["bare_nots"], match.end - 1
+        if last > at and (self._words[last],) in nots and self._spans.goes_straight_on(match.end):
+            contrasts = tuple(self._words[at : match.end]) in self._language.words["contrasts"]
+            return (contrasts or (self._words[last],) in bare) and self._numbers.begins(match.end)
+        if (self._words[at],) not in nots or not self._spans.goes_straight_on(at + 1):
+            return False
+        said = self._numbers.begins(at + 1) or any(one.role is Role.LABEL for one in self._spans.matches[at + 1])
+        if said and (self._words[at],) in bare:
+            return True
+        return self._spans.begins_bare(at + 1) or any(end > at + 1 for end in self._denials(at))
+
+    def denied_from(self, match: Match, at: int) -> int | None:
+        """Where the value begins that a cue denies, all in one breath: "no son trece", "que no es el 743".
+
+        What is no cue by itself needs no verb, German "doch nicht dreizehn", nor what scoffs: Italian "macché tredici".
+        A verb that deletes takes off what it names: Spanish "quita dos cajas".
+        """
+        breath = next((one for one in range(at + 1, match.end) if not self._spans.goes_straight_on(one)), match.end)
+        begins = (one for one in range(at, breath) if (self._words[one],) in self._language.words["nots"])
+        ends = [end for begin in begins for end in self._denials(begin) if end >= match.end]
+        if (self._only_denies(match.end - 1) or self.deletes(match, at)) and self._spans.goes_straight_on(match.end):
+            ends.append(match.end)
+        return next((end for end in ends if self._leads_to_value(end)), None)
+
+    def deletes(self, match: Match, at: int) -> bool:
+        """Is a cue a verb that deletes what is named behind it: "scratch"?"""
+        return tuple(self._words[at : match.end]) in self._language.commands["deleting"]
+
+    def _only_denies(self, at: int) -> bool:
+        """Does a word deny what follows at once, wherever it stands: "not", and not "no", which corrects too?"""
+        said = (self._words[at],)
+        known = self._language.words
+        return said in known["contrasts"] and said in self._language.moods["denials"] and said not in known["nots"]
+
+    def _denials(self, at: int) -> Iterator[int]:
+        """Where denials of several words end that begin at a token, with more behind them and no pause."""
+        for one in self._spans.matches[at]:
+            denies = one.role is Role.MOOD and one.value == "denials" and one.end > at + 1
+            if denies and all(self._spans.goes_straight_on(inside) for inside in range(at + 1, one.end + 1)):
+                yield one.end
+
+    def _leads_to_value(self, at: int) -> bool:
+        """Does a number, a label, a unit or a value begin at a token, or behind a small word there: "el 743"?"""
+        small = (one.end for one in self._spans.matches[at] if one.role is Role.LINK)
+        begins = [at, *(end for end in small if self._spans.goes_straight_on(end))]
+        of_fields = (one.role in OF_FIELDS for here in begins for one in self._spans.matches[here])
+        return any(self._numbers.begins(here) or self._spans.begins_bare(here) for here in begins) or any(of_fields)
+
+    def says_how(self, path: Path, match: Match, at: int) -> bool:
+        """Does "full" or "closed" say that there is no room at the place before it? Units it may be said of."""
+        counts = path.field is not None and self._fields[path.field].spoken.counts
+        return not counts and tuple(self._words[at : match.end]) in self._language.words["adjectives"]
+
+    def touches(self, path: Path, at: int) -> bool:
+        """Stands nothing but small words, and no pause, between a value and the token: "dock B is full"?"""
+        if path.state is Place.SAID:
+            return not self._tokens[at].pause
+        last = path.last
+        said = last is not None and last.happens is Happens.MENTION and path.state is Place.BETWEEN
+        if last is None or not said or any(token.pause for token in self._tokens[last.end : at + 1]):
+            return False
+        return tuple(self._words[last.end : at]) in self._language.words["links"]
+
+
+class _PuttingRight:
+    """What says what is right of a thing that was named: "pallet 742 was actually fourteen", "change 743 to eleven"."""
+
+    def __init__(self, spans: Spans, agenda: Agenda) -> None:
+        self._spans = spans
+        self._agenda = agenda
+
+    def go(self, path: Path, match: Match, at: int) -> None:
+        """Go on behind the phrase."""
+        if match.role is not Role.SETS_AGAIN:
+            self._begin(path, match, at)
+        elif "w" in path.pending and path.cue[1] == at:
+            self._agenda.go(path, match.end, weights.LINK, cue=(path.cue[0], match.end))
+
+    def _begin(self, path: Path, match: Match, at: int) -> None:
+        last, changed = path.last, match.role is Role.SETS_CHANGED
+        said = path.state is Place.SAID and last is not None and last.happens is Happens.MENTION
+        if last is None or not said or (changed and not self.changes(path, at, match.end)):
+            return
+        named = self._spans.fields[str(last.field)].identifier and len(path.story.said) == 1
+        if named and sets(self._spans, match, changed=changed):
+            self._agenda.go(path, match.end, weights.CUE, state=Place.BETWEEN, pending="w", cue=(at, match.end))
+
+    def changes(self, path: Path, at: int, end: int) -> bool:
+        """Do words stand between a thing that is to be changed and what it is to be: "change 743 to eleven"?"""
+        last, words, known = path.last, self._spans.words, self._spans.language.words
+        if last is None or last.end != at or tuple(words[at:end]) not in known["sets_changed"]:
+            return False
+        first = path.events[0] is last and last.cue[0] == 0
+        return first and tuple(words[: last.cue[1]]) in known["changes"]
+
+
+class SmallWords:
+    """The steps of one utterance over phrases that mean something."""
+
+    def __init__(self, spans: Spans, counts: UnitCounts, agenda: Agenda, mentions: Mentions, asked: str | None) -> None:
+        """`asked`: the field whose bare value would answer a question."""
+        self._spans = spans
+        self._numbers = spans.numbers
+        self._counts = counts
+        self._agenda = agenda
+        self._mentions = mentions
+        self._asked = asked
+        self._links = _Links(spans, counts)
+        self._right = _PuttingRight(spans, agenda)
+        self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
+        self._language = spans.language
+
+    def go(self, path: Path, at: int) -> None:
+        """Go on behind each phrase that begins at a token."""
+        for match in self._spans.matches[at]:
+            if (step := self._STEPS.get(match.role)) is not None:
+                step(self, self._swallowing(path, match, at), match, at)
+            elif match.role in SETTING:
+                self._right.go(self._swallowing(path, match, at), match, at)
+
+    def _swallowing(self, path: Path, match: Match, at: int) -> Path:
+        """The path, its value in doubt where small words behind a label hold a digit: "pallet one second two three".
+
+        Or are a letter: "pallet A 742".
+        """
+        if path.state is not Place.LABELLED or match.role in OF_FIELDS:
+            return path
+        digits = self._fields[str(path.field)].spoken.is_digits
+        letter = digits and self._spans.is_letter(at, match.end) and self._numbers.begins(match.end)
+        if not letter and not any(self._numbers.is_digit(inside) for inside in range(at, match.end)):
+            return path
+        return path.telling(Telling(Happens.HEDGE, path.field, start=at, end=match.end))
+
+    # Fields.
+
+    def _label(self, path: Path, match: Match, at: int) -> None:
+        """A label; what stands behind labels as well ("number") only where a clause begins: no "phone number"."""
+        named = self._fields[match.field].identifier
+        if named and tuple(self._words[at : match.end]) in self._language.words["within"]:
+            begins = (path.state is Place.START and not path.events) or self._tokens[at].pause >= weights.COMMA
+            if path.state is Place.LABELLED or not begins:
+                return
+        if self._links.may_be_unit(path, match, at):
+            path = path.telling(Telling(Happens.HEDGE, path.field, start=at, end=match.end))
+        again = path.state is Place.LABELLED and path.field == match.field
+        opened = path if again else self._agenda.opened(path)
+        cost = weights.RESTART if again else 0.0
+        pending = marked(opened.pending, "t") if self._links.leads_away(path, match, at) else opened.pending
+        self._agenda.go(opened, match.end, cost, state=Place.LABELLED, field=match.field, since=at, pending=pending)
+
+    def _unit(self, path: Path, match: Match, at: int) -> None:
+        event = Telling(Happens.UNIT, match.field, start=at, end=match.end)
+        cost = weights.LOOSE_UNIT
+        if path.state is Place.SAID and self._fields[str(path.field)].spoken.spelt:
+            cost = weights.LOST_COUNT - (1.0 if self._tokens[at].pause else 0.0)
+        self._agenda.happen(self._agenda.opened(path), event, cost, state=Place.BETWEEN)
+        unit = self._spans.form.unit_field(match.field)
+        alone = path.state is Place.START and match.end == self._spans.size  # "It's cartons."
+        if unit is not None and match.code is not None and self._mentions.may_be_bare(path, unit.name, alone=alone):
+            self._mentions.say(path, at, match.end, unit.name, match.code, weights.ASKED, "b")
+
+    def _value(self, path: Path, match: Match, at: int) -> None:
+        """A value by itself; or as a deed, at the beginning, before the thing it is done to: "refuse pallet 744"."""
+        field = self._fields[match.field]
+        if match.role is Role.DEED:
+            if path.state is Place.START and names_next(self._spans, match.end):
+                self._mentions.say(path, at, match.end, match.field, match.value, weights.ASKED, "")
+            return
+        if path.state is Place.LABELLED or path.pending.strip("h"):
+            return
+        if field.unlabelled:
+            self._mentions.say(path, at, match.end, match.field, match.value, weights.ASKED, "")
+        elif field.bare:
+            self._mentions.listed(path, at, match.end, match.field, match.value, 0.0)
+
+    def _check(self, path: Path, match: Match, _at: int) -> None:
+        """Check digits or the check word of the place that was said."""
+        last = path.last
+        if path.state is not Place.SAID or last is None:
+            return
+        catalogue = self._fields[str(path.field)].catalogue
+        checks = () if catalogue is None else self._spans.catalogue.checks_of(catalogue, str(last.value))
+        ends = {end for check in checks for end in self._numbers.proofs(check, match.end)}
+        cost, marks = (0.0, last.marks) if ends else (weights.WRONG_CHECK, marked(last.marks, "s"))
+        if not ends:
+            lengths = {len(check) for check in checks if check.isdigit()}
+            ends = {end for length in lengths for end, _ in self._numbers.digits(length, match.end)}
+        for end in ends:
+            told = path._replace(events=(*path.events[:-1], last._replace(end=end, marks=marks)))
+            self._agenda.go(told, end, cost, state=Place.BETWEEN)
+
+    # Words around a value.
+
+    def _opening(self, path: Path, match: Match, at: int) -> None:
+        begins = self._tokens[at].pause or path.state is Place.START or at == 0
+        if self._leads_on(path, match, at):
+            path = path.telling(Telling(Happens.HEDGE, path.field, start=at, end=match.end))
+        self._agenda.go(path, match.end, weights.OPENING if begins else weights.UNPAUSED_OPENING, **path.between)
+
+    def _link(self, path: Path, match: Match, at: int) -> None:
+        """A small word between two values, which may have been a part of what stands before it, a digit or a letter."""
+        if self._right.changes(path, at, match.end):
+            return
+        several = path.field is not None and self._fields[path.field].many is not None
+        labelled = path.state is Place.LABELLED
+        expected = {path.field if path.pending or several else self._asked, path.field if labelled else None}
+        if any(name is not None and self._spans.may_be_letter(name, at, match.end) for name in expected):
+            return
+        cost = weights.MISPLACED if labelled else weights.LINK
+        between = path.between
+        if self._links.may_be_of_value(path, match, at) or self._leads_on(path, match, at):
+            path = path.telling(Telling(Happens.HEDGE, path.field, start=at, end=match.end))
+        if self._links.parts(path, match, at):
+            path = path.telling(Telling(Happens.PORTION, start=at, end=match.end))
+        if self._links.multiplies(path, match, at):
+            between = {**between, "pending": marked(path.pending, "h")}
+            cost += weights.OTHER  # What each layer has is no count of all.
+        self._agenda.go(path, match.end, cost, **between)
+
+    def _portion(self, path: Path, match: Match, at: int) -> None:
+        """What relates one count to another, wherever it stands."""
+        relates = Happens.TOTAL if match.role is Role.TOTAL else Happens.PORTION
+        cost = weights.LINK if path.state is not Place.LABELLED else weights.MISPLACED
+        self._agenda.happen(path, Telling(relates, start=at, end=match.end), cost, **path.between)
+
+    def _within(self, path: Path, match: Match, at: int) -> None:
+        """A small word between a label, or a question, and the value."""
+        labelled = path.state is Place.LABELLED
+        expected = path.field if labelled else self._asked
+        answers = expected is not None and (labelled or path.state is Place.START)
+        if answers and not self._spans.may_be_letter(str(expected), at, match.end):
+            self._agenda.go(path, match.end, weights.WITHIN)
+
+    def _leads_on(self, path: Path, match: Match, at: int) -> bool:
+        """Does the sentence end with a word that should lead on: "dock B and", German "Tor B ist zu"?"""
+        if match.end < self._spans.size or path.field is None:
+            return False
+        remarks = {Role.TAIL, Role.BEHIND}
+        return not any(other.role in remarks for other in self._spans.matches[at] if other.end == match.end)
+
+    def _behind(self, path: Path, match: Match, at: int) -> None:
+        if path.state is Place.SAID and not self._links.says_how(path, match, at):
+            measured = path.field is not None and self._fields[path.field].spoken.measures
+            if measured and tuple(self._words[at : match.end]) in self._language.words["each"]:
+                # "Ten kilos each" is the weight of one.
+                path = path.telling(Telling(Happens.HEDGE, path.field, start=at, end=match.end))
+            self._agenda.go(path, match.end, weights.LINK)
+
+    def _tail(self, path: Path, match: Match, at: int) -> None:
+        """A remark; one that asks ("got it?") makes no question of what it is about."""
+        if self._links.touches(path, at) and self._links.says_how(path, match, at):
+            return
+        begins = self._tokens[at].pause or at == 0
+        parted = begins and not self._spans.goes_straight_on(match.end)
+        cost = weights.TAIL if parted else weights.UNPAUSED_TAIL
+        self._agenda.go(path, match.end, cost + path.interrupted, **path.between)
+
+    # What is said of the next value, or of the last.
+
+    def _cue(self, path: Path, match: Match, at: int) -> None:
+        """What announces a correction; "no" before a count may deny all that follows."""
+        end = match.end
+        if not path.events and (value := self._links.denied_from(match, at)) is not None:
+            self._agenda.go(path, value, weights.DENIED, pending=marked(path.pending, "n"))
+            mood = Telling(Happens.MOOD, value="denials", start=at, end=value)
+            self._agenda.happen(path, mood, weights.MOOD if value == end else weights.MOOD_PHRASE)
+            return
+        pending = marked(path.pending.replace("n", "").replace("m", ""), "c")
+        takes_off = self._links.deletes(match, at) and self._spans.goes_straight_on(end)
+        if takes_off if path.events else self._links.may_deny(match, at):
+            pending = marked(pending, "h")
+        opened = self._agenda.opened(path)
+        denies = not path.events and tuple(self._words[at:end]) in self._language.words["contrasts"]
+        if denies and self._spans.goes_straight_on(end) and self._counts.at(end):
+            opened = opened.telling(Telling(Happens.NAY, start=at, end=end))
+        begun = opened.cue[0] if opened.cue[1] == at else at
+        self._agenda.go(opened, end, weights.CUE, pending=pending, cue=(begun, end))
+
+    def _repeat(self, path: Path, match: Match, _at: int) -> None:
+        if self._asked is not None and path.state is Place.START:
+            self._agenda.go(path, match.end, weights.REPEAT)
+        elif path.state is Place.SAID:
+            self._agenda.go(path, match.end, weights.REPEAT, pending=marked(path.pending, "r"))
+
+    def _contrast(self, path: Path, match: Match, at: int) -> None:
+        """What denies the value behind it; what is a cue as well ("no") only without a pause, behind something."""
+        said = tuple(self._words[at : match.end])
+        if said not in self._language.cues:
+            self._agenda.go(path, match.end, weights.DENIED, pending=marked(path.pending, "n"))
+        elif path.events and self._spans.goes_straight_on(match.end):
+            pending = "n" if said in self._language.words["nots"] else "m"
+            self._agenda.go(path, match.end, weights.DENIED, pending=marked(path.pending, pending))
+
+    def _elsewhere(self, path: Path, match: Match, at: int) -> None:
+        ranges = any(one.role is Role.RANGE and one.end == match.end for one in self._spans.matches[at])
+        if ranges and self._counts.at(at):
+            return  # "Between two and four degrees" says nothing of a place.
+        if any(one.role is Role.VALUE and one.end >= match.end for one in self._spans.matches[at]):
+            return  # "Behind" is a value of the form, and no place of something else.
+        self._agenda.go(path, match.end, weights.DENIED, pending=marked(path.pending, "x"))
+
+    def _hedge_before(self, path: Path, match: Match, _at: int) -> None:
+        self._agenda.go(path, match.end, weights.HEDGE, pending=marked(path.pending, "h"))
+
+    def _hedge_behind(self, path: Path, match: Match, at: int) -> None:
+        if path.field is not None and not self._links.leads_on_to(match, at):
+            event = Telling(Happens.HEDGE, path.field, start=at, end=match.end)
+            roles = {one.role for one in self._spans.matches[at] if one.end == match.end}
+            either = Role.HEDGE_BEFORE in roles and self._spans.goes_straight_on(match.end)
+            pending = marked(path.pending, "h") if either else path.pending
+            opened = self._agenda.opened(path)
+            self._agenda.happen(opened, event, weights.HEDGE, state=Place.BETWEEN, pending=pending)
+
+    def _choice(self, path: Path, match: Match, at: int) -> None:
+        if path.state is not Place.SAID or self._right.changes(path, at, match.end):
+            return
+        if not (path.pending and self._spans.may_be_letter(str(path.field), at, match.end)):
+            other = self._words[at] in self._language.separators or self._hedges_next(path, match, at)
+            cost = weights.OTHER if other else weights.CHOICE
+            self._agenda.go(path, match.end, cost, pending=marked(path.pending, "o"))
+
+    def _hedges_next(self, path: Path, match: Match, at: int) -> bool:
+        """Does a word behind an id and a pause rather hedge the count that follows: "742, maybe twenty"?"""
+        roles = {one.role for one in self._spans.matches[at] if one.end == match.end}
+        return Role.HEDGE_BEFORE in roles and self._tokens[at].pause > 0 and self._mentions.is_behind_spelt(path)
+
+    # What makes it no record.
+
+    def _question(self, path: Path, match: Match, at: int) -> None:
+        """What asks at the beginning of a sentence; behind a lesser pause it may be something else."""
+        pause, started = self._tokens[at].pause, path.state is not Place.START
+        if not pause and started and at > 0:
+            return
+        begins = at == 0 or (pause and not started) or pause >= weights.STOP
+        event = Telling(Happens.MOOD, value=match.value, start=at, end=match.end)
+        self._agenda.happen(path, event, weights.QUESTION if begins else weights.MOOD)
+
+    def _mood(self, path: Path, match: Match, at: int) -> None:
+        event = Telling(Happens.MOOD, value=match.value, start=at, end=match.end)
+        cost = weights.MOOD if match.end == at + 1 else weights.MOOD_PHRASE
+        self._agenda.happen(self._agenda.opened(path), event, cost)
+
+    def _taken_back(self, path: Path, match: Match, at: int) -> None:
+        first = path.state is Place.START and tuple(self._words[at : match.end]) not in self._language.cues
+        if match.end == self._spans.size or first:
+            event = Telling(Happens.MOOD, value="taken back", start=at, end=match.end)
+            self._agenda.happen(self._agenda.opened(path), event, weights.QUESTION)
+
+    _STEPS: ClassVar[Mapping[Role, Step]] = {
+        Role.LABEL: _label,
+        Role.UNIT: _unit,
+        Role.VALUE: _value,
+        Role.DEED: _value,
+        Role.OPENING: _opening,
+        Role.BEGINNING: _opening,
+        Role.LINK: _link,
+        Role.WITHIN: _within,
+        Role.BEHIND: _behind,
+        Role.TAIL: _tail,
+        Role.CUE: _cue,
+        Role.REPEAT: _repeat,
+        Role.CONTRAST: _contrast,
+        Role.HEDGE_BEFORE: _hedge_before,
+        Role.HEDGE_BEHIND: _hedge_behind,
+        Role.CHOICE: _choice,
+        Role.PORTION: _portion,
+        Role.TOTAL: _portion,
+        Role.ELSEWHERE: _elsewhere,
+        Role.CHECK: _check,
+        Role.QUESTION: _question,
+        Role.MOOD: _mood,
+        Role.TAKEN_BACK: _taken_back,
+    }
+    """`Role.ADJECTIVE` has none: it says something before a unit alone."""

@@ -1,0 +1,458 @@
+"""Spans: what words of one utterance may be by themselves, wherever a sentence stands when it comes to them.
+
+Partial explanations come to the same word in many ways, so that what it may be is found out once.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Sequence
+
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form, FormField
+from dockvoice_protocol.forms.spoken.folding import Phrase
+from dockvoice_protocol.forms.spoken.grammar import weights
+from dockvoice_protocol.forms.spoken.grammar.letters import letters
+from dockvoice_protocol.forms.spoken.grammar.lexicon import OF_FIELDS, Lexicon, Match, Role
+from dockvoice_protocol.forms.spoken.grammar.path import Happens, Telling
+from dockvoice_protocol.forms.spoken.grammar.tokens import Token, ends_word
+from dockvoice_protocol.forms.spoken.kinds import decimal, kind_of, yes_no
+from dockvoice_protocol.forms.spoken.kinds.phrases import ends
+from dockvoice_protocol.forms.spoken.language import LETTERS, Language
+from dockvoice_protocol.forms.spoken.numerals import Group
+from dockvoice_protocol.records import FieldValue
+
+SHORTEST_NAME = 100
+"""From here on a number without a unit may be that of another thing: "742 should be 743"."""
+LONGEST_FACTOR = 2
+"""Digits of a number that another one is multiplied by; "742 times twelve" is no sum."""
+LONGEST_HEAD = 3
+"""Words of a number before its "and": "one thousand and"."""
+
+
+class Numbers:
+    """The numbers in the words of one utterance."""
+
+    def __init__(self, tokens: Sequence[Token], language: Language) -> None:
+        self._tokens = tokens
+        self._words = [token.text for token in tokens]
+        self._numerals = language.numerals
+        self._table = language.table
+        self._cardinals: dict[int, list[tuple[int, int, float]]] = {}
+        self._groups: dict[int, list[Group]] = {}
+        self._ends: dict[int, list[int]] = {}
+        self._multipliers = language.words["multipliers"]
+
+    def cardinals(self, at: int) -> list[tuple[int, int, float]]:
+        """The whole numbers that begin at a token: where each ends, its value, its cost."""
+        if at >= len(self._tokens):
+            return []
+        if (known := self._cardinals.get(at)) is None:
+            found = self._numerals.counts_of(self._run(at))
+            known = [(at + end, value, cost + self._pauses(at, at + end)) for end, value, cost in found]
+            self._cardinals[at] = known
+        return known
+
+    def _run(self, at: int) -> Phrase:
+        """The words of a number, and the one before it, unless that ends the number broken off: "mil, mil e dez"."""
+        before, *run = self._numerals.run(self._words, at)
+        again = range(1, min(at, LONGEST_HEAD) + 1) if self._tokens[at].pause else ()
+        anew = any(self._words[at - size : at] == self._words[at : at + size] for size in again)
+        return ("" if anew else before, *run)
+
+    def digit_groups(self, at: int) -> list[Group]:
+        """The groups of digits of an identifier that begin at a token."""
+        if at >= len(self._tokens):
+            return []
+        if (known := self._groups.get(at)) is None:
+            found = self._numerals.groups_of(self._numerals.run(self._words, at))
+            known = self._groups[at] = [
+                Group(at + one.end, one.text, one.cost + self._pauses(at, at + one.end), one.behind)
+                for one in found
+                if ends_word(self._tokens, at + one.end)
+                and not (len(one.text) <= LONGEST_FACTOR and self._multiplies(at + one.end))
+            ]
+        return known
+
+    def multipliers(self, at: int) -> Iterator[tuple[int, int, float]]:
+        """The numbers at a token that another one is multiplied by: where that begins, the value, its cost."""
+        longest = range(at + 1, min(at + LONGEST_HEAD + 1, len(self._words)))
+        for end in filter(self._multiplies, longest):
+            found = self._numerals.counts_of(("", *self._words[at:end]))
+            yield from ((end + 1, value, cost) for size, value, cost in found if at + size == end)
+
+    def _multiplies(self, at: int) -> bool:
+        """Does a word multiply the number before it, all in one breath: "three times twelve"?"""
+        if at + 1 >= len(self._words) or (self._words[at],) not in self._multipliers:
+            return False
+        paused = self._tokens[at].pause or self._tokens[at + 1].pause
+        behind = self._words[at + 1]
+        return not paused and (behind.isdigit() or self._numerals.is_part(behind))
+
+    def _pauses(self, at: int, end: int) -> float:
+        """What the pauses inside one number cost: fewer pause there than between the digits of an id."""
+        return weights.WITHIN_NUMBER * sum(weights.PAUSED[self._tokens[one].pause_inside] for one in range(at + 1, end))
+
+    def ends(self, at: int) -> list[int]:
+        """Where numbers of any kind that begin at a token may end."""
+        if (known := self._ends.get(at)) is None:
+            known = [end for end, _, _ in self.cardinals(at)] + [group.end for group in self.digit_groups(at)]
+            self._ends[at] = known
+        return known
+
+    def begins(self, at: int) -> bool:
+        """Does a number of any kind begin at a token?"""
+        return bool(self.ends(at))
+
+    def is_digit(self, at: int) -> bool:
+        """May a token be one digit?"""
+        return any(group.end == at + 1 and len(group.text) == 1 for group in self.digit_groups(at))
+
+    def goes_on(self, at: int) -> bool:
+        """Is nothing before a token but its own onset: a silence too short to break off in, and no drawn-out word?"""
+        return self._tokens[at].pause == weights.SLIGHT and not self._tokens[at - 1].final
+
+    def is_headless(self, at: int) -> bool:
+        """Does a number begin with its hundreds: "hundred and five"? The word before it may not have been heard."""
+        alone = self._numerals.counts_of(("", self._words[at]))
+        return not self._words[at].isdigit() and bool(alone) and min(cost for _, _, cost in alone) > 0
+
+    def are_inside_one(self, at: int, end: int) -> bool:
+        """Is there one number of which the tokens from `at` to `end` are the middle, whatever pauses are in it?"""
+        return self._goes_beyond(range(max(0, at - LONGEST_HEAD), at), end)
+
+    def are_one(self, start: int, at: int) -> bool:
+        """Is there one number that begins at or behind `start` and goes on at `at`, whatever pauses are in it?"""
+        return self._goes_beyond(range(start, at), at)
+
+    def _goes_beyond(self, starts: Iterable[int], at: int) -> bool:
+        runs = ((first, self._numerals.run(self._words, first)) for first in starts)
+        counts = ((first + end, cost) for first, run in runs for end, _, cost in self._numerals.counts_of(run))
+        return any(end > at and cost < weights.DIGITWISE for end, cost in counts)
+
+    def only_joins(self, start: int, end: int) -> bool:
+        """Stands nothing between two tokens but what joins parts of numbers, and no pause?"""
+        joined = all(self._numerals.is_joiner(word) for word in self._words[start:end])
+        return joined and not any(token.pause for token in self._tokens[start : end + 1])
+
+    def decimals(self, at: int) -> list[tuple[int, float, float]]:
+        """The numbers with places that begin at a token."""
+        return decimal.readings(self._words, at, self._numerals, self._table)
+
+    def ends_below_zero(self, at: int) -> Iterator[int]:
+        """Where what makes a number one below zero ends that begins at a token behind it."""
+        yield from ends(self._words, at, self._table["decimals"]["below"])
+
+    def proofs(self, check: str, at: int) -> Iterator[int]:
+        """Where a check word or check digits end that begin at a token."""
+        words = tuple(check.split())
+        if tuple(self._words[at : at + len(words)]) == words:
+            yield at + len(words)
+        yield from (end for end, text in self.digits(len(check), at) if text == check)
+
+    def digits(self, count: int, at: int) -> Iterator[tuple[int, str]]:
+        """The so many digits that begin at a token: where they end, and which they are."""
+        reached = {(at, "")}
+        while reached:
+            start, text = reached.pop()
+            for group in self.digit_groups(start):
+                joined = text + group.text
+                if len(joined) == count:
+                    yield group.end, joined
+                elif len(joined) < count:
+                    reached.add((group.end, joined))
+
+
+class Spans:
+    """The words of one utterance, and what stretches of them may be for a form."""
+
+    def __init__(
+        self,
+        tokens: Sequence[Token],
+        form: Form,
+        catalogue: Catalogue,
+        language: Language,
+        lexicon: Lexicon,
+        today: dt.date | None = None,
+    ) -> None:
+        """`today` is for days that are said without their year."""
+        self.tokens = tokens
+        self.words = [token.text for token in tokens]
+        self.size = len(tokens)
+        self.form = form
+        self.fields = {field.name: field for field in form.fields}
+        self.catalogue = catalogue
+        self.language = language
+        self.lexicon = lexicon
+        self.matches = [lexicon.matches(tokens, at) for at in range(len(tokens))]
+        """By token, the phrases that begin with it."""
+        self.numbers = Numbers(tokens, language)
+        for at, found in enumerate(self.matches):
+            if len(found) > 1:
+                self.matches[at] = self._without_hedge(self._without_talk(found))
+        for at in range(1, len(tokens)):
+            counts = self.words[at - 1].isdigit() or language.numerals.is_part(self.words[at - 1])
+            if counts and any(sets(self, one) for one in self.matches[at]):
+                self.matches[at] = [one for one in self.matches[at] if one.role is not Role.MOOD]
+        self.today = today
+        self._values: dict[tuple[str, int], list[tuple[int, FieldValue, float]]] = {}
+        self._slips: dict[int, list[tuple[int, Telling]]] = {}
+        self._codes: dict[int, list[tuple[int, str, str, float]]] = {}
+        for at, found in enumerate(self.matches):
+            if found and self.codes(at):  # "To A zero one zero two": no article, and no letter of something else.
+                self.matches[at] = [one for one in found if one.role in OF_FIELDS]
+
+    def _without_talk(self, found: list[Match]) -> list[Match]:
+        """Phrases that begin at a token; a label that is other talk elsewhere ("trailer") is none before a value."""
+        labels = {match.end for match in found if match.role is Role.LABEL}
+        valued = {end for end in labels if self.numbers.begins(end) or (end < self.size and any(self.letters(end)))}
+        valued |= {end + 1 for end in valued if not _begins_label(self, end + 1)}  # "Falta una": one is short.
+        return [match for match in found if match.role is not Role.MOOD or match.end not in valued] if valued else found
+
+    def _without_hedge(self, found: list[Match]) -> list[Match]:
+        """Phrases that begin at a token; what says whose a count is ("38 gut") hedges the next one only at once.
+
+        And what may begin a clause ("add") hedges a number at once ("add twelve cases to 742"), and nothing else.
+        """
+        ends = {match.end for match in found if match.role is Role.UNIT and not self.goes_straight_on(match.end)}
+        begun = {match.end for match in found if match.role is Role.OPENING}
+        either = {match.end for match in found if match.role is Role.HEDGE_BEFORE and match.end in begun}
+        counted = {end for end in either if self.goes_straight_on(end) and self.numbers.begins(end)}
+        ends |= either - counted
+        left = [one for one in found if one.role is not Role.HEDGE_BEFORE or one.end not in ends]
+        return [one for one in left if one.role is not Role.OPENING or one.end not in counted]
+
+    # Words and pauses.
+
+    def goes_straight_on(self, at: int) -> bool:
+        """Does another word follow, with no pause before it?"""
+        return at < self.size and not self.tokens[at].pause
+
+    def asks(self) -> bool:
+        """Does a question mark stand in the utterance, but behind a remark such as "got it?"?
+
+        And not behind what begins an entry: "can i get twelve units?".
+        """
+        return any(
+            token.asks and not self._only_checks(at) and not _is_begun(self, at) for at, token in enumerate(self.tokens)
+        )
+
+    def _only_checks(self, at: int) -> bool:
+        """Does a remark end at the token that only makes sure of being heard, and no "right?" either?"""
+        yes = self.language.commands["yes"]
+        return any(
+            match.role is Role.TAIL and match.end == at + 1 and self.tokens[start].pause and said not in yes
+            for start in range(at + 1)
+            for match in self.matches[start]
+            if (said := tuple(self.words[start : match.end]))
+        )
+
+    def is_said_of(self, start: int, at: int) -> bool:
+        """Does a word that tells of a thing lead up to a token at once, or by small words: "light is broken"?
+
+        Only the words from `start` on are looked at.
+        """
+        while at > start and not self.tokens[at].pause:
+            ending = [(begin, match) for begin in range(start, at) for match in self.matches[begin] if match.end == at]
+            if any(tuple(self.words[begin:at]) in self.language.words["adjectives"] for begin, _ in ending):
+                return True
+            small = [begin for begin, match in ending if match.role is Role.LINK]
+            if not small:
+                return False
+            at = min(small)
+        return False
+
+    def points(self, at: int) -> bool:
+        """Does a word that may be a number end what points at a thing: "this one"?"""
+        first = next((one for one in range(at, 0, -1) if self.tokens[one].pause > weights.SLIGHT), 0)
+        said = (tuple(self.words[start : at + 1]) for start in range(first, at))
+        return any(one in self.language.words["pointers"] for one in said)
+
+    def tells_of_next(self, at: int, end: int) -> bool:
+        """Are words that tell how something is said of the thing whose label follows at once: "full pallet 742"?"""
+        follows = self.goes_straight_on(end) and any(match.role is Role.LABEL for match in self.matches[end])
+        return follows and tuple(self.words[at:end]) in self.language.words["adjectives"]
+
+    # Letters and the values of fields.
+
+    def may_be_digit(self, at: int) -> bool:
+        """May a word that sounds like a digit be one: drawn out, and not the preposition before a label?"""
+        return not self.tokens[at].inner and not self.tokens[at].brief
+
+    def letters(self, at: int) -> Iterable[tuple[int, str, float]]:
+        """The letters that begin at a token, but for those written out as words ("bee")."""
+        return letters(self.words, at, self.language.alphabet, names=False)
+
+    def may_be_letter(self, name: str, at: int, end: int) -> bool:
+        """May a word that is one letter be the value of a field that is expected here?"""
+        spells = self.fields[name].spoken.spells
+        return spells and end == at + 1 and len(self.words[at]) == 1
+
+    def is_letter(self, at: int, end: int) -> bool:
+        """Is a word one letter, and no digit?"""
+        return end == at + 1 and self.words[at] in LETTERS and not self.numbers.begins(at)
+
+    def values(self, field: FormField, at: int) -> list[tuple[int, FieldValue, float]]:
+        """What begins at a token and may be the value of a field that is not spelt: its end, the value, its cost."""
+        if (known := self._values.get((field.name, at))) is None:
+            known = self._values[field.name, at] = list(self._read(field, at))
+        return known
+
+    def _read(self, field: FormField, at: int) -> Iterator[tuple[int, FieldValue, float]]:
+        for match in self.matches[at]:
+            if match.role is Role.VALUE and match.field == field.name:
+                yield match.end, match.value, 0.0
+        yield from (one for one in kind_of(field).readings(field, at, self) if ends_word(self.tokens, one[0]))
+
+    def codes(self, at: int) -> list[tuple[int, str, str, float]]:
+        """The places that begin at a token and are known without a label: where each ends, its field, itself, its cost.
+
+        Nothing but the whole code of one that the catalogue knows, or all that it may be without its leading zeros.
+        """
+        if (known := self._codes.get(at)) is None:
+            known = self._codes[at] = [
+                (end, name, code, cost)
+                for name in self.lexicon.codes
+                for end, code, cost in _spelt_whole(self, name, at)
+            ]
+        return known
+
+    def below_zero(self, at: int) -> Iterator[tuple[int, float, float]]:
+        """The numbers that begin at a token and say by themselves that they are below zero."""
+        for end, value, cost in self.numbers.decimals(at):
+            if value < 0 and ends_word(self.tokens, end):
+                yield end, value, cost
+
+    def unlabelled_yes_no(self, field: FormField, at: int) -> Iterator[tuple[int, bool, float]]:
+        """What says yes or no about a field by itself: "sealed"."""
+        return (one for one in yes_no.of_field(field, at, self, labelled=False) if ends_word(self.tokens, one[0]))
+
+    def begins_bare(self, at: int) -> bool:
+        """Does a value begin at a token that is known without its label: "wet", "not sealed", "minus eighteen"?"""
+        if any(match.role is Role.VALUE for match in self.matches[at]):
+            return True
+        yes_or_no = [field for field in self.form.fields if field.spoken.answers]
+        return any(True for field in yes_or_no for _ in self.unlabelled_yes_no(field, at)) or any(
+            True for field in self.form.fields if field.spoken.measures for _ in self.below_zero(at)
+        )
+
+    def says_value(self, name: str, at: int) -> bool:
+        """Do all words from a token on, but for a courtesy behind, say a value of a field without its label?"""
+        field = self.fields[name]
+        if field.spoken.answers:
+            return any(self._ends(end) for end, _, _ in self.unlabelled_yes_no(field, at))
+        return field.bare and any(self._ends(end) for end, _, _ in self.values(field, at))
+
+    def _ends(self, at: int) -> bool:
+        """Does the sentence end there, or with a remark behind it: "sealed, thanks"?"""
+        remarks = (one.end for one in self.matches[at] if one.role is Role.TAIL) if at < self.size else (at,)
+        return self.size in remarks
+
+    def slips(self, at: int) -> list[tuple[int, Telling]]:
+        """Values that begin at a token and that a cue takes back at once, each with the end of the cue."""
+        if (known := self._slips.get(at)) is None:
+            paused: list[tuple[int, str | int, float]] = [
+                one for one in self.letters(at) if one[0] < self.size and self.tokens[one[0]].pause
+            ]
+            known = self._slips[at] = [
+                (match.end, Telling(Happens.SLIP, None, value, "", cost, at, end))
+                for end, value, cost in (*paused, *self.numbers.cardinals(at))
+                if end < self.size
+                for match in self.matches[end]
+                if match.role is Role.CUE
+            ]
+        return known
+
+
+def sets(spans: Spans, match: Match, *, changed: bool = False) -> bool:
+    """Is a phrase before a count, or once more before one, one that says what is right of a thing?"""
+    end = match.end
+    if match.role is not (Role.SETS_CHANGED if changed else Role.SETS) or end >= spans.size:
+        return False
+    further = {one.end for one in spans.matches[end] if one.role is Role.SETS_AGAIN}
+    return any(_is_count(spans, one) for one in {end, *further})
+
+
+def _is_count(spans: Spans, at: int) -> bool:
+    """Is a number a count by its size or its unit? "Seven four three" is another thing."""
+    for end, value, cost in spans.numbers.cardinals(at):
+        unit = end < spans.size and any(match.role is Role.UNIT for match in spans.matches[end])
+        if cost < weights.DIGITWISE and (unit or (value < SHORTEST_NAME and not spans.numbers.begins(end))):
+            return True
+    return False
+
+
+def _begins_label(spans: Spans, at: int) -> bool:
+    """Does the label of a field begin at a token?"""
+    return at < spans.size and any(match.role is Role.LABEL for match in spans.matches[at])
+
+
+def named(spans: Spans, at: int) -> Iterator[tuple[int, str]]:
+    """The number that names a thing without its label, before what is right of it: "742 should be fourteen"."""
+    changed = tuple(spans.words[:at]) in spans.language.words["changes"]
+    reached = [(at, "")] if at == 0 or changed else []
+    while reached:
+        start, text = reached.pop()
+        for group in spans.numbers.digit_groups(start):
+            if group.end >= spans.size:
+                continue
+            if any(sets(spans, match, changed=changed) for match in spans.matches[group.end]):
+                yield group.end, text + group.text
+            reached.append((group.end, text + group.text))
+
+
+def leads_to_place(spans: Spans, at: int) -> bool:
+    """Do digits begin at a token, and by small words lead to a place that is known without a label: "742 to A"?"""
+    ends, reached = set[int](), {at}
+    while reached:
+        reached = {group.end for one in reached for group in spans.numbers.digit_groups(one)} - ends
+        ends |= reached
+    links = (match.end for end in ends if end < spans.size for match in spans.matches[end])
+    before = spans.language.words["before_places"]
+    return any(
+        end < spans.size and tuple(spans.words[start:end]) in before and spans.codes(end)
+        for end in links
+        for start in ends
+    )
+
+
+def _is_begun(spans: Spans, at: int) -> bool:
+    """Does the form's own beginning of an entry stand before a token, in its sentence: "can i get"?"""
+    first = next((one + 1 for one in range(at - 1, -1, -1) if spans.tokens[one].asks), 0)
+    return any(match.role is Role.BEGINNING for start in range(first, at) for match in spans.matches[start])
+
+
+def names_next(spans: Spans, at: int) -> bool:
+    """Does the label of what a thing is known by follow, by small words or at once: "the pallet"?"""
+    reached = [at]
+    while reached:
+        here = reached.pop()
+        for match in spans.matches[here] if here < spans.size and not spans.tokens[here].pause else ():
+            if match.role is Role.LABEL and spans.fields[match.field].identifier:
+                return True
+            if match.role is Role.LINK:
+                reached.append(match.end)
+    return False
+
+
+def _spelt_whole(spans: Spans, name: str, at: int) -> Iterator[tuple[int, str, float]]:
+    """The codes spelt from a token on, digits and letters, "dash" between; only what begins one is followed."""
+    codes, begun = spans.lexicon.codes[name], spans.lexicon.begun[name]
+    shortened = spans.lexicon.shortened.get(name, {})
+    reached = [(at, "", 0.0, True)]
+    while reached:
+        start, text, cost, singly = reached.pop()
+        if text and spans.goes_straight_on(start) and spans.words[start] in spans.language.separators:
+            start, cost = start + 1, cost + weights.LINK
+        groups = [(one.end, one.text, one.cost) for one in spans.numbers.digit_groups(start)]
+        if start < spans.size and not spans.tokens[start].inner:
+            groups += spans.letters(start)
+        for end, group, dearer in groups:
+            pause = weights.PAUSED[spans.tokens[start].pause_inside] if text else 0.0
+            said, cost_of_said = text + group, cost + dearer + pause
+            one_by_one = singly and len(group) == 1
+            if ends_word(spans.tokens, end) and (said in codes or one_by_one):
+                fit = (codes[said],) if said in codes else shortened.get(said, ())
+                yield from ((end, code, cost_of_said) for code in fit)
+            if said in begun:
+                reached.append((end, said, cost_of_said, one_by_one))

@@ -1,0 +1,131 @@
+"""Numbers, letters and codes in English words, chosen at random as people choose them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from random import Random
+
+from dockvoice_protocol.forms.spoken.language import NATO
+
+_ONES = "one two three four five six seven eight nine"
+_TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
+
+ONES = {word: value for value, word in enumerate(_ONES.split(), start=1)}
+TEENS = {word: value for value, word in enumerate(_TEENS.split(), start=10)}
+TENS = {word: value * 10 for value, word in enumerate(_TENS.split(), start=2)}
+BELOW_HUNDRED = {value: word for word, value in {**ONES, **TEENS, **TENS}.items()} | {
+    tens + ones: f"{ten} {one}" for ten, tens in TENS.items() for one, ones in ONES.items()
+}
+"""1 to 99 in words."""
+ONE_HUNDREDS = range(100, 200)
+SCORES = range(1100, 10_000)
+"""Where a number of whole hundreds may be said as such: "twelve hundred"."""
+
+HUNDREDS = (3, 4)
+"""Digits of an id that may be said as one number of hundreds."""
+
+# How people say things, in shares of all the times they do: estimates, since no field recordings exist yet.
+SCORE_OF_HUNDREDS = 0.5
+"""Of the numbers like 1,200: said "twelve hundred"."""
+A_HUNDRED = 0.15
+"""Of the numbers from 100 to 199: said "a hundred"."""
+AND = 0.7
+"""Of the numbers like 110: said "one hundred and ten"."""
+OH = 0.4
+"""Of the strings of digits: their zeros are said so, all of them. Who says "zero" once says it again."""
+DOZENS = {6: "half a dozen", 12: "a dozen", 24: "two dozen"}
+DOZEN = 0.05
+"""Of the counts that are dozens: said so."""
+OF_CODES, OF_PARTS = (75, 10, 14, 1), (45, 5, 50, 0)
+"""Of the strings of digits: one by one, with doubles, in pairs, as hundreds. Of what names a place, which is short or
+has short parts, more are numbers: "door thirteen"."""
+LETTER_FORMS = {"{plain}": 45, "{code}": 40, "{plain} as in {code}": 15}
+
+
+def cardinal(value: int, random: Random) -> str:
+    """A count in words: "one hundred and ten", "a hundred ten", "twelve hundred", "a dozen"."""
+    if value in DOZENS and random.random() < DOZEN:
+        return DOZENS[value]
+    thousands, below = divmod(value, 1000)
+    hundreds, rest = divmod(below, 100)
+    if thousands and hundreds and not rest and value in SCORES and random.random() < SCORE_OF_HUNDREDS:
+        return f"{BELOW_HUNDRED[value // 100]} hundred"
+    words = [f"{BELOW_HUNDRED[thousands]} thousand"] if thousands else []
+    if hundreds:
+        one = "a" if value in ONE_HUNDREDS and random.random() < A_HUNDRED else BELOW_HUNDRED[hundreds]
+        words.append(f"{one} hundred")
+    if rest:
+        words += ["and"] if words and random.random() < AND else []
+        words.append(BELOW_HUNDRED[rest])
+    return " ".join(words) or "zero"
+
+
+def letter(plain: str, random: Random) -> str:
+    """A small letter as it is spoken: plain, by its NATO word, or both."""
+    form = random.choices(list(LETTER_FORMS), weights=list(LETTER_FORMS.values()))[0]
+    return form.format(plain=plain, code=NATO[plain])
+
+
+def spelt(value: str, random: Random, zero: str | None = None, manners: Sequence[int] = OF_CODES) -> str:
+    """A string of digits and capital letters: one by one for the most part, else with doubles, in pairs or hundreds.
+
+    `zero` is what its zeros are called, None: any; `manners` are the shares of the four.
+    """
+    zero = zero or zero_called(random)
+    manner = random.choices([_singly, _doubled, _paired, None], weights=manners)[0]
+    if manner is None:
+        return _hundreds(value, random) or spelt(value, random, zero)
+    words: list[str] = []
+    at = 0
+    while at < len(value):
+        run = re.match(r"[0-9]*", value[at:])
+        digits_ahead = run[0] if run else ""
+        word, length = manner(digits_ahead, zero) if digits_ahead else (letter(value[at].lower(), random), 1)
+        words.append(word)
+        at += length
+    return " ".join(words)
+
+
+def digit(figure: str, random: Random) -> str:
+    """One digit as a word."""
+    return _singly(figure, zero_called(random))[0]
+
+
+def zero_called(random: Random) -> str:
+    """What the zeros of a string of digits are called."""
+    return "oh" if random.random() < OH else "zero"
+
+
+def _singly(ahead: str, zero: str) -> tuple[str, int]:
+    """The first of the digits ahead in words, and how many digits that were."""
+    return zero if ahead[0] == "0" else BELOW_HUNDRED[int(ahead[0])], 1
+
+
+def _doubled(ahead: str, zero: str) -> tuple[str, int]:
+    word, _ = _singly(ahead, zero)
+    for times, same in (("triple", 3), ("double", 2)):
+        if ahead.startswith(ahead[0] * same):
+            return f"{times} {word}", same
+    return word, 1
+
+
+def _paired(ahead: str, zero: str) -> tuple[str, int]:
+    """Two digits as one number: "forty-two", "seven forty-two", where the digits around let it be told apart."""
+    pair, after = ahead[:2], ahead[2:3]
+    odd = len(ahead) % 2 == 1
+    # "twenty" before "five" would be 25.
+    misleading = pair.endswith("0") and after not in {"", "0"}
+    if odd or misleading or pair.startswith("0"):
+        return _singly(ahead, zero)
+    return BELOW_HUNDRED[int(pair)], 2
+
+
+def _hundreds(value: str, random: Random) -> str | None:
+    """Three or four digits as one number: "seven hundred forty-two", "twelve hundred"; None where nobody says so."""
+    if len(value) not in HUNDREDS or not value.isdigit() or value[0] == "0" or value[-3] == "0":
+        return None
+    hundreds, rest = divmod(int(value), 100)
+    below = f" {'and ' if random.random() < AND else ''}{BELOW_HUNDRED[rest]}" if rest else ""
+    return f"{BELOW_HUNDRED[hundreds]} hundred{below}"

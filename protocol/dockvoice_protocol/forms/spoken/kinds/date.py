@@ -1,0 +1,423 @@
+"""Dates: "the fifth of March twenty twenty-seven", "end of June", "zero five zero three two seven", "05/03/2027".
+
+A value is the day as ISO 8601 writes it. Digits are read in the order of the label, which the form states; what is no
+day of the calendar in that order is none, and never turned round to make one.
+"""
+
+from __future__ import annotations
+
+import re
+from calendar import monthrange
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cache
+from random import Random
+from typing import Any
+
+from dockvoice_protocol.forms.element_strings import Element, is_whole_month
+from dockvoice_protocol.forms.element_strings import day as day_on_label
+from dockvoice_protocol.forms.model import DayOrder, FormField, Partial
+from dockvoice_protocol.forms.spoken.folding import Phrase, phrase
+from dockvoice_protocol.forms.spoken.in_words import BELOW_HUNDRED
+from dockvoice_protocol.forms.spoken.kinds.kind import FieldKind, Keywords, Read, ReadsAloud, WordsHeard
+from dockvoice_protocol.forms.spoken.kinds.phrases import SaysNumbers, behind, cheapest, digits, either, ends
+from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
+from dockvoice_protocol.records import FieldValue
+
+Piece = tuple[int, int, float]  # Where a day, a month or a year ends, its number, its cost.
+
+WITHOUT_YEAR = 1.0
+"""A day without its year: the next one to come. People say the year where it matters."""
+AS_CARDINAL = 0.5
+"""A day as a plain number where the language has ordinals: "March five"."""
+SHORT_YEAR = 1.0
+"""Two digits for the year behind the name of a month: "March twenty seven" may be the day as well."""
+IN_PIECES = 0.5
+"""Day, month and year as three numbers: "five three twenty-seven"."""
+NO_DAY = 0.5
+"""A month with its year, and no day."""
+
+SOON = 8  # Years to the next 29 February, at most.
+AHEAD = 49
+"""Years from now that two digits reach; what is further lies in the past: GS1 General Specifications, section 7.12."""
+BEGINNING = date(2026, 1, 1)  # From where two digits are counted, if nobody says what day it is.
+
+MILLENNIUM = 2000
+SIX, EIGHT = 6, 8  # Digits of a date with a short and with a full year.
+YEARS = range(2000, 2100)  # What labels and papers on a dock have; "nineteen twenty-seven" is no year there.
+WRITTEN = re.compile(
+    r"(?P<first>[0-9]{1,4})(?P<mark>[./-])(?P<second>[0-9]{1,4})(?:(?P=mark)(?P<third>[0-9]{2,4}))?\.?"
+)
+TWO, FOUR = 2, 4  # Digits of a day, a month or a short year, and of a full year.
+
+
+MONTH_ALONE = 0.5
+"""Of the dates where a month alone will do: said so."""
+DAY_FORMS = {"the {ordinal} of {month} {year}": 60, "{ordinal} of {month} {year}": 20, "{month} {ordinal} {year}": 20}
+MONTH_FORMS = {"{month} {year}": 60, "end of {month} {year}": 40}
+SOME_DAY = date(2026, 1, 1)
+SOME_DAYS = 5 * 365
+"""From when on dates are made, and in how many days: what stands on labels of food."""
+TEN = 10
+
+
+class Day(FieldKind):
+    """A day of the calendar."""
+
+    name = "date"
+    format = "date"
+    of_numbers = True
+    of_today = True
+    section = "dates"
+    grammar = ("<group>+", "[the] <ordinal> [of] <month> [<year>]", "[end of] <month> [[the] <ordinal>] [<year>]")
+    keywords = Keywords(
+        own={"format": {"const": "date"}},
+        required=("format",),
+        voice={
+            "order": {"enum": [str(order) for order in DayOrder]},
+            "partial": {"enum": [str(partial) for partial in Partial]},
+        },
+        voice_required=("order",),
+        scan=("11", "15", "17"),
+    )
+
+    def fault(self, value: str) -> str | None:
+        """A day is written as ISO 8601 writes one."""
+        try:
+            if date.fromisoformat(value).isoformat() == value:
+                return None
+        except ValueError:
+            pass
+        return "is no day of the calendar, such as 2027-03-05"
+
+    def rules(self) -> Mapping[str, str]:
+        """Months, ordinals and years."""
+        said = ENGLISH.table[self.section]
+        return {
+            "month": either(name for month in said["months"] for name in month[:1]),
+            "ordinal": either(way for ways in said["ordinals"] for way in ways[:1]),
+            "year": "<group>+ | <count>",
+        }
+
+    def readings(self, field: FormField, at: int, heard: WordsHeard) -> Sequence[Read]:
+        """Days, in the order of the field's label."""
+        label = Label(field.order or DayOrder.DAY_MONTH_YEAR, field.month_alone, heard.today)
+        return readings(heard.words, at, heard.language.numerals, heard.language.table, label)
+
+    def made(self, field: FormField, random: Random) -> FieldValue:
+        """A day that a label of food may have."""
+        day = SOME_DAY + timedelta(days=random.randrange(SOME_DAYS))
+        alone = field.month_alone is Partial.END and random.random() < MONTH_ALONE
+        return (_month_end(day) if alone else day).isoformat()
+
+    def words(self, value: str, field: FormField, random: Random) -> str:
+        """As people say a day: "the fifth of march twenty twenty seven", "end of june twenty twenty six"."""
+        day = date.fromisoformat(value)
+        dates = ENGLISH.table[self.section]
+        century, rest = divmod(day.year, 100)
+        words = {
+            "ordinal": dates["ordinals"][day.day - 1][0].replace("-", " "),
+            "month": dates["months"][day.month - 1][0].lower(),
+            "year": f"{BELOW_HUNDRED[century]} {BELOW_HUNDRED[rest] if rest >= TEN else f'oh {BELOW_HUNDRED[rest]}'}",
+        }
+        alone = day == _month_end(day) and field.month_alone is Partial.END
+        forms = MONTH_FORMS if alone else DAY_FORMS
+        return random.choices(list(forms), weights=list(forms.values()))[0].format(**words)
+
+    def read_back(self, value: str, field: FormField, language: Language, voice: ReadsAloud) -> str:
+        """With the name of the month."""
+        return day_said(value, language)
+
+    def scanned(self, field: FormField, element: Element, today: date) -> FieldValue | None:
+        """The day on the label; a month without a day is none where the field says so."""
+        whole_month = is_whole_month(element.value) and field.month_alone is Partial.NONE
+        return None if whole_month else day_on_label(element.value, today).isoformat()
+
+
+def day_said(value: str, language: Language) -> str:
+    """A day with the name of its month, which nobody takes for a day."""
+    day, dates = date.fromisoformat(value), language.table["dates"]
+    month = dates["months"][day.month - 1][0]
+    return str(dates["read"].format(day=day.day, month=month, year=day.year))
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """How the dates of a field stand on its label."""
+
+    order: DayOrder
+    partial: Partial = Partial.NONE
+    today: date | None = None
+    """Without it no day is read whose year was not said."""
+
+
+def readings(
+    words: Sequence[str], at: int, numerals: SaysNumbers, language: Mapping[str, Any], label: Label
+) -> list[tuple[int, str, float]]:
+    """Every date that begins at a word: where it ends, the day, its cost in nats. `language`: the table of its file."""
+    if at >= len(words):
+        return []
+    reader = _Reader(words, numerals, language["dates"], label)
+    found = [
+        *reader.day_first(at),
+        *reader.month_first(at),
+        *reader.month_alone(at),
+        *reader.label_digits(at),
+        *reader.pieces(at),
+    ]
+    found += _written(words[at], at + 1, label)
+    return cheapest((end, day.isoformat(), cost) for end, day, cost in found)
+
+
+Found = tuple[int, date, float]
+
+
+class _Reader:
+    """Reads dates in the words of one utterance."""
+
+    def __init__(self, words: Sequence[str], numerals: SaysNumbers, said: Mapping[str, Any], label: Label) -> None:
+        self._words = words
+        self._numerals = numerals
+        self._said = said
+        self._label = label
+        self._ordinals = _by_first_word(said["ordinals"])
+        self._month_words = _by_first_word(said["months"])
+        # Each word is come to in several ways.
+        self._numbers = cache(lambda at: tuple(self._read_numbers(at)))
+        self._full_years = cache(lambda at: tuple(self._read_full_years(at)))
+        self._short_years = cache(lambda at: tuple(self._read_short_years(at)))
+
+    def day_first(self, at: int) -> Iterator[Found]:
+        """A day, then its month, which is named or said as an ordinal: "the fifth of March"."""
+        for start in self._behind(at, "before_day"):
+            for end, day, cost in self._days(start):
+                for begin in self._behind(end, "before_month"):
+                    for behind_month, month, more in self._months(begin):
+                        yield from self._with_year(behind_month, month, day, cost + more)
+
+    def month_first(self, at: int) -> Iterator[Found]:
+        """The name of a month, then a day: "March the fifth"."""
+        for end, month, cost in self._month_names(at):
+            for begin in self._behind(end, "before_day"):
+                # "March twenty twenty-seven" is a month and its year, not the twentieth of March of '27.
+                full = max((after for after, _, _ in self._full_years(begin)), default=begin)
+                for after, day, more in self._days(begin):
+                    if after >= full:
+                        yield from self._with_year(after, month, day, cost + more)
+
+    def month_alone(self, at: int) -> Iterator[Found]:
+        """A month without a day, which is its last one: "end of June", "March twenty twenty-seven"."""
+        if self._label.partial is not Partial.END:
+            return
+        for start in self._ends(at, "ends"):
+            for end, month, cost in self._month_names(start):
+                yield from self._last_days(end, month, cost, WITHOUT_YEAR)
+        for end, month, cost in self._month_names(at):
+            yield from self._last_days(end, month, cost + NO_DAY, None)
+        for end, month, cost in self._numbers(at):
+            if month in MONTHS:
+                yield from (
+                    (after, last, cost + more + IN_PIECES)
+                    for after, year, more in self._full_years(end)
+                    if (last := _last(year, month))
+                )
+
+    def label_digits(self, at: int) -> Iterator[Found]:
+        """Six or eight digits as they stand on the label, in its order."""
+        for end, text, cost in digits(self._words, at, self._numerals, EIGHT):
+            if len(text) in {SIX, EIGHT} and (day := _from_digits(text, self._label)):
+                yield end, day, cost
+
+    def pieces(self, at: int) -> Iterator[Found]:
+        """Three numbers in the order of the label; a full year may always stand first, as in ISO 8601."""
+        yield from self._in_order(at, self._label.order, self._years)
+        if self._label.order is not DayOrder.YEAR_MONTH_DAY:
+            yield from self._in_order(at, DayOrder.YEAR_MONTH_DAY, self._full_years)
+
+    def _in_order(self, at: int, order: DayOrder, years: Callable[[int], Iterable[Piece]]) -> Iterator[Found]:
+        begun: list[tuple[int, dict[str, int], float]] = [(at, {}, IN_PIECES)]
+        for part in order:
+            numbers: Callable[[int], Iterable[Piece]] = years if part == "y" else self._numbers
+            begun = [
+                (end, {**known, part: number}, cost + more)
+                for start, known, cost in begun
+                for end, number, more in numbers(start)
+            ]
+        for end, known, cost in begun:
+            if found := _day(known["y"], known["m"], known["d"]):
+                yield end, found, cost
+
+    def _with_year(self, at: int, month: int, day: int, cost: float) -> Iterator[Found]:
+        for start in self._behind(at, "before_year"):
+            for end, year, more in self._years(start):
+                if found := _day(year, month, day):
+                    yield from ((after, found, cost + more) for after in self._behind(end, "behind_year"))
+        if found := _next(month, day, self._label.today):
+            yield at, found, cost + WITHOUT_YEAR
+
+    def _last_days(self, at: int, month: int, cost: float, without_year: float | None) -> Iterator[Found]:
+        """The last day of a month, of the year that is said; else, if that may be, of the next one to come."""
+        for start in self._behind(at, "before_year"):
+            full = [(end, year, 0.0 + more) for end, year, more in self._full_years(start)]
+            short = [(end, year, SHORT_YEAR + more) for end, year, more in self._short_years(start)]
+            for end, year, more in full + short:
+                if found := _last(year, month):
+                    yield from ((after, found, cost + more) for after in self._behind(end, "behind_year"))
+        today = self._label.today
+        if without_year is not None and today is not None:
+            year = today.year if month >= today.month else today.year + 1
+            if found := _last(year, month):
+                yield at, found, cost + without_year
+
+    def _days(self, at: int) -> Iterator[Piece]:
+        yield from self._named(at, self._ordinals)
+        if at < len(self._words) and (marked := self._marked(self._words[at])) is not None:
+            yield at + 1, marked, 0.0
+        plain = AS_CARDINAL if self._said["ordinal_days"] else 0.0
+        yield from ((end, day, cost + plain) for end, day, cost in self._numbers(at))
+
+    def _marked(self, word: str) -> int | None:
+        """The figures of an ordinal: "5th", "1er"."""
+        marks = "|".join(re.escape(mark) for mark in self._said["marks"])
+        written = re.fullmatch(rf"([0-9]{{1,2}})(?:{marks})", word)
+        return None if written is None else int(written[1])
+
+    def _months(self, at: int) -> Iterator[Piece]:
+        yield from self._month_names(at)
+        # "fünfter dritter": the ordinal of a month, where people say it so, and the label has the day first.
+        if self._label.order is DayOrder.DAY_MONTH_YEAR:
+            yield from (one for one in self._named(at, self._ordinals) if one[1] in MONTHS)
+
+    def _month_names(self, at: int) -> Iterator[Piece]:
+        yield from self._named(at, self._month_words)
+
+    def _named(self, at: int, names: Mapping[str, Sequence[tuple[Phrase, int]]]) -> Iterator[Piece]:
+        """The numbers whose names begin at a word."""
+        for said, number in names.get(self._words[at], ()) if at < len(self._words) else ():
+            if tuple(self._words[at : at + len(said)]) == said:
+                yield at + len(said), number, 0.0
+
+    def _read_numbers(self, at: int) -> Iterator[Piece]:
+        """A day or a month as a number of one or two digits: "five", "zero five", "05"."""
+        for end, text, cost in digits(self._words, at, self._numerals, TWO):
+            yield end, int(text), cost
+        for count in self._numerals.counts(self._words, at) if at < len(self._words) else ():
+            yield count.end, count.value, count.cost
+
+    def _years(self, at: int) -> Iterator[Piece]:
+        yield from self._full_years(at)
+        yield from self._short_years(at)
+
+    def _read_full_years(self, at: int) -> Iterator[Piece]:
+        """A year with all its digits: "twenty twenty-seven", "two thousand and twenty-seven"."""
+        if at >= len(self._words):
+            return
+        for end, text, cost in digits(self._words, at, self._numerals, FOUR):
+            if len(text) == FOUR and int(text) in YEARS:
+                yield end, int(text), cost
+        for count in self._numerals.counts(self._words, at):
+            if count.value in YEARS:
+                yield count.end, count.value, count.cost
+        # Polish says the end of a year as an ordinal: "dwa tysiace dwudziestego siodmego".
+        for start in self._ends(at, "millennium"):
+            yield from ((end, MILLENNIUM + rest, cost) for end, rest, cost in self._named(start, self._ordinals))
+
+    def _read_short_years(self, at: int) -> Iterator[Piece]:
+        """A year by its last two digits."""
+        for end, text, cost in digits(self._words, at, self._numerals, TWO):
+            if len(text) == TWO:
+                yield end, _century(int(text), self._label.today), cost
+
+    def _ends(self, at: int, role: str) -> Iterator[int]:
+        return ends(self._words, at, self._said.get(role, ()))
+
+    def _behind(self, at: int, role: str) -> Iterator[int]:
+        return behind(self._words, at, self._said.get(role, ()))
+
+
+MONTHS = range(1, 13)
+
+
+def _by_first_word(names: Sequence[Sequence[str]]) -> Mapping[str, Sequence[tuple[Phrase, int]]]:
+    """The names of the numbers from 1 on, each with its number, by the word that it begins with."""
+    found: dict[str, list[tuple[Phrase, int]]] = {}
+    for number, ways in enumerate(names, start=1):
+        for said in map(phrase, ways):
+            found.setdefault(said[0], []).append((said, number))
+    return found
+
+
+def _written(word: str, end: int, label: Label) -> Iterator[Found]:
+    """A date in figures: "05/03/2027", "5.3.27", "2027-03-05", and a month with its year, "03/2027"."""
+    if word.isdigit() and len(word) in {SIX, EIGHT} and (day := _from_digits(word, label)):
+        yield end, day, 0.0
+    if (parts := WRITTEN.fullmatch(word)) is None:
+        return
+    first, second, third = parts["first"], parts["second"], parts["third"]
+    if third is None:
+        yield from _written_month(first, word[len(first) + 1 :].rstrip("."), end, label)
+    elif len(first) == FOUR:  # as in ISO 8601, whatever the label has
+        if day := _day(int(first), int(second), int(third)):
+            yield end, day, 0.0
+    elif len(first) <= TWO and len(third) in {TWO, FOUR}:
+        padded = [first.zfill(TWO), second.zfill(TWO), third if len(third) == FOUR else third.zfill(TWO)]
+        if day := _from_digits("".join(padded), label):
+            yield end, day, 0.0
+
+
+def _written_month(first: str, second: str, end: int, label: Label) -> Iterator[Found]:
+    if label.partial is not Partial.END:
+        return
+    month, year = (second, first) if label.order is DayOrder.YEAR_MONTH_DAY else (first, second)
+    full = int(year) if len(year) == FOUR else _century(int(year), label.today)
+    if len(year) in {TWO, FOUR} and len(month) <= TWO and (last := _last(full, int(month))):
+        yield end, last, NO_DAY
+
+
+def _from_digits(text: str, label: Label) -> date | None:
+    """Six or eight digits in the order of the label; 00 for a day is the end of the month, where that may be said."""
+    full = len(text) == EIGHT
+    long = FOUR if full else TWO
+    parts: dict[str, str] = {}
+    at = 0
+    for part in label.order:
+        end = at + (long if part == "y" else TWO)
+        parts[part], at = text[at:end], end
+    day, month, year = parts["d"], parts["m"], parts["y"]
+    number = int(year) if full else _century(int(year), label.today)
+    if day == "00":
+        return _last(number, int(month)) if label.partial is Partial.END else None
+    return _day(number, int(month), int(day))
+
+
+def _century(year: int, today: date | None) -> int:
+    """The full year of two digits: the nearest one, no more than 49 years ahead."""
+    now = (today or BEGINNING).year
+    full = now - now % 100 + year
+    if full > now + AHEAD:
+        return full - 100
+    return full + 100 if full <= now + AHEAD - 100 else full
+
+
+def _day(year: int, month: int, day: int) -> date | None:
+    if year not in YEARS or month not in MONTHS or not 1 <= day <= monthrange(year, month)[1]:
+        return None
+    return date(year, month, day)
+
+
+def _month_end(day: date) -> date:
+    """The last day of its month."""
+    return day.replace(day=monthrange(day.year, day.month)[1])
+
+
+def _last(year: int, month: int) -> date | None:
+    return date(year, month, monthrange(year, month)[1]) if year in YEARS and month in MONTHS else None
+
+
+def _next(month: int, day: int, today: date | None) -> date | None:
+    """The next such day, today's included."""
+    if today is None:
+        return None
+    coming = (_day(today.year + more, month, day) for more in range(SOON + 1))
+    return next((one for one in coming if one is not None and one >= today), None)

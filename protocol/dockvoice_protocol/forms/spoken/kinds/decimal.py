@@ -1,0 +1,254 @@
+"""Decimals: "two fifty point five", "minus eighteen", "two and a half"; and in figures, "52.5", "1,200.5".
+
+All values that the words may say, each with its end and its cost. Whether a form allows a value is not looked at here:
+a number with more places than are kept is heard, and asked about, not rounded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+from dockvoice_protocol.forms.element_strings import Element
+from dockvoice_protocol.forms.model import FormField
+from dockvoice_protocol.forms.spoken.in_words import cardinal, digit
+from dockvoice_protocol.forms.spoken.kinds.kind import FieldKind, Read, ReadsAloud, WordsHeard
+from dockvoice_protocol.forms.spoken.kinds.phrases import RARE, SaysNumbers, cheapest, digits, either, ends
+from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
+from dockvoice_protocol.forms.spoken.numerals import LARGEST
+from dockvoice_protocol.records import DECIMAL_DIGITS, FieldValue, exact, plain
+
+Found = tuple[int, float, float]
+Exactly = tuple[int, Decimal, float]
+
+LONGEST_WHOLE = 10  # Words before the point: "ninety nine thousand nine hundred and ninety nine" has eight.
+MOST_PLACES = 6  # Digits behind the point: what the finest step of a form keeps.
+
+SPELT = 0.5
+"""A whole part said digit by digit or in pairs, before a point: "two fifty point five"."""
+NO_WHOLE = 0.5
+"""Nothing before the point: "point five"."""
+ANOTHER_MARK = 1.0
+"""Figures with the decimal mark of another language, where it can be nothing else: "52.5" in German."""
+MAY_BE_THOUSANDS = 2.0
+"""Figures like "2,500": whoever writes them as another language does means the other number. That is to be asked."""
+HARDLY_THOUSANDS = 4.0
+"""The same where three places are kept, and the language's own mark stands before three digits: "52.125"."""
+
+FIGURES = re.compile(
+    "(?P<sign>[-\N{MINUS SIGN}\N{EN DASH}])?(?P<figures>[0-9.,' \N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}]*[0-9])"
+)
+BLANKS = "' \N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"
+"""What sets off thousands in any language."""
+THREE = 3
+SIGNS = frozenset("-\N{MINUS SIGN}\N{EN DASH}")
+
+MOST_STEPS = Decimal(250)
+"""Of the step of a decimal: so many above the least are sampled, evenly."""
+WHOLE = 0.5
+"""Of the decimals: without places."""
+AND_A_HALF = 0.25
+"""Of the decimals that end in a half: said so."""
+HALF = "5"
+"""The places of a decimal that ends in a half."""
+A_FEW = 4
+
+
+class Measure(FieldKind):
+    """A number with places."""
+
+    name = "decimal"
+    type = "number"
+    measures = True
+    of_numbers = True
+    section = "decimals"
+    grammar = (
+        "[<minus>] <count> [<point> <digit>+]",
+        "[<minus>] <group>+ <point> <digit>+",
+        "<count> and a half",
+    )
+
+    def rules(self) -> Mapping[str, str]:
+        """Signs and points."""
+        said = ENGLISH.table[self.section]
+        return {"minus": either(said["minus"]), "point": either(said["points"])}
+
+    def readings(self, field: FormField, at: int, heard: WordsHeard) -> Sequence[Read]:
+        """Numbers with places."""
+        return readings(heard.words, at, heard.language.numerals, heard.language.table)
+
+    def made(self, field: FormField, random: Random) -> FieldValue:
+        """Mostly near the least that is usual; half of them whole."""
+        step = field.step or Decimal(1)
+        usual = (field.least, field.most) if field.usual is None else (field.usual.least, field.usual.most)
+        least, most = (exact(of if one is None else one) for one, of in zip(usual, (0, LARGEST), strict=True))
+        steps = int(min(most - least, MOST_STEPS) / step)
+        made = least + random.randint(0, steps) * step
+        whole = made.to_integral_value()
+        return float(whole if whole % step == 0 and least <= whole <= most and random.random() < WHOLE else made)
+
+    def words(self, value: float, field: FormField, random: Random) -> str:
+        """As people say a measure: "fifty two point five", "minus eighteen"."""
+        whole, _, places = plain(abs(value)).partition(".")
+        words = ["minus"] * (value < 0) + [cardinal(int(whole), random)]
+        if places == HALF and random.random() < AND_A_HALF:
+            return " ".join([*words, "and a half"])
+        return " ".join([*words, "point", *(digit(one, random) for one in places)] if places else words)
+
+    def read_back(self, value: float, field: FormField, language: Language, voice: ReadsAloud) -> str:
+        """In figures."""
+        return figures(value, language)
+
+    def example(self, field: FormField, numbers: Iterator[str]) -> FieldValue | None:
+        """A few, or what the form allows next to it."""
+        return within(field, A_FEW)
+
+    def scanned(self, field: FormField, element: Element, today: date) -> FieldValue | None:
+        """The measure on the label, with as many places as its identifier says."""
+        return float(Decimal(element.value).scaleb(-int(element.identifier[-1])))
+
+
+def figures(value: float, language: Language) -> str:
+    """A number in figures as a voice of the language says them; a minus as a word, for a dash may be passed over."""
+    shown = plain(abs(value)).replace(".", "." if language.code == "en" else ",")
+    return f"{language.table['decimals']['minus'][0]} {shown}" if value < 0 else shown
+
+
+def within(field: FormField, wanted: int) -> int:
+    """The whole number next to the one that is wanted which the form allows."""
+    least, most = field.limits
+    return int(max(least, min(most, wanted)))
+
+
+def readings(
+    words: Sequence[str], at: int, numerals: SaysNumbers, language: Mapping[str, Any], places: int = MOST_PLACES
+) -> list[Found]:
+    """Every decimal that begins at a word: where it ends, its value, its cost in nats.
+
+    `language` is the table of its file: `decimals`, and `thousands` and `decimal`, the marks in figures. `places` is
+    how many the field keeps, which says what "2,500" may be.
+    """
+    said = language["decimals"]
+    found = [*_signed(words, at, numerals, language, places)]
+    for end, value, cost in list(found):
+        found += [(after, -value, cost) for after in ends(words, end, said["below"]) if value >= 0]
+    exact = ((end, float(value) + 0.0, cost) for end, value, cost in found if _keeps(value))
+    return cheapest(exact)
+
+
+def _keeps(value: Decimal) -> bool:
+    return len(value.as_tuple().digits) <= DECIMAL_DIGITS
+
+
+def _signed(
+    words: Sequence[str], at: int, numerals: SaysNumbers, language: Mapping[str, Any], places: int
+) -> Iterator[Exactly]:
+    yield from _unsigned(words, at, numerals, language, places)
+    for start in ends(words, at, language["decimals"]["plus"]):
+        yield from _unsigned(words, start, numerals, language, places)
+    for start in ends(words, at, language["decimals"]["minus"]):
+        yield from (
+            # Behind its own beginning: numerals read no number behind "minus".
+            (start + end, -value, cost)
+            for end, value, cost in _unsigned(words[start:], 0, numerals, language, places)
+            if words[start][0] not in SIGNS
+        )
+
+
+def _unsigned(
+    words: Sequence[str], at: int, numerals: SaysNumbers, language: Mapping[str, Any], places: int
+) -> Iterator[Exactly]:
+    if at >= len(words):
+        return
+    said = language["decimals"]
+    yield from ((at + 1, value, cost) for value, cost in _figures(words[at], language, places))
+    yield from ((count.end, Decimal(count.value), count.cost) for count in numerals.counts(words, at))
+    yield from _with_point(words, at, numerals, said)
+    for one, value in said["alone"].items():
+        yield from ((end, Decimal(value), 0.0) for end in ends(words, at, [one]))
+    for end, whole, cost in _wholes(words, at, numerals, list(said["fractions"])):
+        for one, value in said["fractions"].items():
+            yield from ((after, whole + Decimal(value), cost) for after in ends(words, end, [one]))
+
+
+def _wholes(words: Sequence[str], at: int, numerals: SaysNumbers, before: Sequence[str]) -> Iterator[Exactly]:
+    """Counts directly before one of the phrases, read as if nothing followed."""
+    for stop in range(at + 1, min(len(words), at + LONGEST_WHOLE + 1)):
+        if any(ends(words, stop, before)):
+            counts = numerals.counts(words[at:stop], 0)
+            yield from ((stop, Decimal(count.value), count.cost) for count in counts if at + count.end == stop)
+
+
+def _with_point(words: Sequence[str], at: int, numerals: SaysNumbers, said: Mapping[str, Any]) -> Iterator[Exactly]:
+    points = said["points"]
+    for stop in range(at, min(len(words), at + LONGEST_WHOLE + 1)):
+        for start in ends(words, stop, points):
+            wholes = {"0": NO_WHOLE} if stop == at else dict[str, float]()
+            for end, whole, cost in _wholes(words, at, numerals, points):
+                if end == stop:
+                    wholes[str(whole)] = min(cost, wholes.get(str(whole), RARE))
+            before = words[at:stop]
+            for end, text, cost in digits(before, 0, numerals, DECIMAL_DIGITS) if before else ():
+                if end == len(before):
+                    wholes[text] = min(cost + SPELT, wholes.get(text, RARE))
+            rest = words[start:]
+            for end, text, cost in digits(rest, 0, numerals, MOST_PLACES):
+                yield from (
+                    (start + end, Decimal(f"{whole}.{text}"), cost + before_cost)
+                    for whole, before_cost in wholes.items()
+                )
+
+
+def _figures(word: str, language: Mapping[str, Any], places: int) -> Iterator[tuple[Decimal, float]]:
+    """What a number in figures says: "52.5", "-18", "1,200.5"."""
+    written = FIGURES.fullmatch(word)
+    if written is None:
+        return
+    bare = written["figures"]
+    own = language["decimal"]
+    other = "." if own == "," else ","
+    thousands = other if language["thousands"] == other else None
+    for value, cost in (
+        (_plain(bare, own), 0.0),
+        (_grouped(bare, f"{thousands or ''}{BLANKS}", own), 0.0),
+        (_plain(bare, other), _cost_of_other(bare, thousands, places)),
+        (_grouped(bare, own, other), _cost_of_own(bare, own, other, places)),
+    ):
+        if value is not None:
+            yield Decimal(f"{'-' if written['sign'] else ''}{value}"), cost
+
+
+def _plain(figures: str, mark: str) -> str | None:
+    """Figures with a decimal mark or none, and no thousands set off."""
+    whole, _, rest = figures.partition(mark)
+    if not (whole + rest).isdigit() or (mark in figures and not rest):
+        return None
+    return f"{whole or '0'}.{rest or '0'}"
+
+
+def _grouped(figures: str, parts: str, mark: str) -> str | None:
+    """Figures whose thousands are set off, by threes."""
+    whole, _, rest = figures.partition(mark)
+    if re.fullmatch(rf"[1-9][0-9]{{0,2}}(?:[{re.escape(parts)}][0-9]{{3}})+", whole) is None:
+        return None
+    if mark in figures and not rest.isdigit():
+        return None
+    return f"{re.sub('[^0-9]', '', whole)}.{rest or '0'}"
+
+
+def _cost_of_own(figures: str, own: str, other: str, places: int) -> float:
+    """Of the language's own decimal mark as what sets off thousands."""
+    if figures.count(own) > 1 or other in figures:  # it can be nothing else
+        return ANOTHER_MARK
+    return HARDLY_THOUSANDS if places >= THREE else MAY_BE_THOUSANDS
+
+
+def _cost_of_other(figures: str, thousands: str | None, places: int) -> float:
+    """Of the other languages' decimal mark, which may set off thousands in this one."""
+    if thousands is None or _grouped(figures, thousands, "\0") is None:
+        return ANOTHER_MARK
+    return MAY_BE_THOUSANDS if places >= THREE else RARE

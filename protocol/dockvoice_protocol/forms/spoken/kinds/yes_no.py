@@ -1,0 +1,110 @@
+"""Yes and no: "sealed", "not sealed", "sealed: yes"; behind the label, or as an answer, "yes" and "no" alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from dockvoice_protocol.forms.model import OWN_LANGUAGE, FormField
+from dockvoice_protocol.forms.spoken.folding import phrase
+from dockvoice_protocol.forms.spoken.kinds.kind import FieldKind, Read, ReadsAloud, WordsHeard
+from dockvoice_protocol.forms.spoken.kinds.phrases import behind, cheapest, ends
+from dockvoice_protocol.forms.spoken.language import Language
+from dockvoice_protocol.records import FieldValue
+
+Found = tuple[int, bool, float]
+
+ANSWERED = 5.0
+"""What says yes by itself, directly before "yes" or "no": there it is the label, "sealed no"."""
+
+
+YES = 0.8
+"""Of what is looked at on a dock: sealed, whole, dry."""
+
+
+class YesNo(FieldKind):
+    """True or false."""
+
+    name = "yes_no"
+    type = "boolean"
+    answers = True
+    section = "yes_no"
+    grammar = ("yes", "no")
+
+    def readings(self, field: FormField, at: int, heard: WordsHeard) -> Sequence[Read]:
+        """What says yes or no about the field, and "yes" and "no"."""
+        return of_field(field, at, heard, labelled=True)
+
+    def made(self, field: FormField, random: Random) -> FieldValue:
+        """Mostly yes."""
+        return random.random() < YES
+
+    def words(self, value: bool, field: FormField, random: Random) -> str:
+        """The field's own words; where it has none, "yes" or "no"."""
+        named = field.wording(OWN_LANGUAGE)
+        return random.choice((named.true if value else named.false) or ("yes" if value else "no",))
+
+    def read_back(self, value: bool, field: FormField, language: Language, voice: ReadsAloud) -> str:
+        """The field's own words; where it has none, those of the language."""
+        named, answers = field.wording(language.code), language.table["yes_no"]
+        return str([*(named.true if value else named.false), *answers["yes" if value else "no"]][0])
+
+    def example(self, field: FormField, numbers: Iterator[str]) -> FieldValue | None:
+        """Yes."""
+        return True
+
+
+def of_field(field: FormField, at: int, heard: WordsHeard, *, labelled: bool) -> list[Found]:
+    """Every yes or no about a field that begins at a word; `labelled` as for `readings`."""
+    wording = field.wording(heard.language.code)
+    own = Words(wording.true, wording.false)
+    return readings(heard.words, at, heard.language.table, own, labelled=labelled)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What says yes and no about one field, in one language."""
+
+    true: tuple[str, ...]
+    false: tuple[str, ...]
+    labels: tuple[str, ...] = ()
+
+
+def readings(
+    words: Sequence[str], at: int, language: Mapping[str, Any], field: Words, *, labelled: bool = False
+) -> list[Found]:
+    """Every yes or no that begins at a word: where it ends, which it is, its cost in nats.
+
+    `labelled`: the label stands before it, or the field was asked for; then "yes" and "no" alone say it.
+    """
+    return cheapest(_readings(words, at, language["yes_no"], field, labelled))
+
+
+def _readings(words: Sequence[str], at: int, said: Mapping[str, Any], field: Words, labelled: bool) -> Iterator[Found]:
+    answers = [(True, said["yes"]), (False, said["no"])]
+    for value, own in ((True, field.true), (False, field.false)):
+        for end in ends(words, at, own):
+            if not _is_part_of_longer(words, at, end, field):
+                answered = any(True for _, ways in answers for _ in ends(words, end, ways))
+                yield end, value, ANSWERED if answered else 0.0
+    starts = [at] if labelled else [start for end in ends(words, at, field.labels) for start in _is(words, end, said)]
+    for start in starts:
+        for value, ways in answers:
+            yield from ((end, value, 0.0) for end in ends(words, start, ways))
+
+
+def _is(words: Sequence[str], at: int, said: Mapping[str, Any]) -> Iterator[int]:
+    """Behind the label, and what may stand between it and the answer."""
+    yield from behind(words, at, said["within"])
+
+
+def _is_part_of_longer(words: Sequence[str], at: int, end: int, field: Words) -> bool:
+    """Is "sealed" here the end, or the middle, of "not sealed"? Then it says nothing by itself."""
+    for one in (*field.true, *field.false):
+        length = len(phrase(one))
+        for start in range(max(0, at - length + 1), at):
+            if start + length >= end and any(ends(words, start, [one])):
+                return True
+    return False

@@ -1,0 +1,655 @@
+"""Numerals: every way in which words say a number, how many there are or digit for digit.
+
+One grammar for all languages; what a language says is the `[numbers]` table of its file:
+
+    zeros        words for 0, as a count and as a digit
+    digits       "0 oh o": further words for a digit, which count nothing
+    words        "20 twenty": a value and the words for it, hyphens between the words of one name ("80 quatre-vingt")
+    articles     words for 1 that are no digit of an identifier ("una"), and count one or end a larger number
+    final        words for 1 that nothing follows within a number (German "eins")
+    ones         words that are 1 only before "hundred", "thousand" and "dozen" ("a")
+    phrases      "6 half-a-dozen": counts that combine with nothing
+    bound        parts of compounds, to the word they stand for ("vent" in "ventuno")
+    times        "double": how often it repeats the digit behind it
+    multiplying  which of these say a product before a count (German "dreimal fünf Stück"), and so nothing certain
+    tens         sums below a hundred: which values, what is said between them, the cost
+    hundreds     what may be said between hundreds and the rest, with its cost
+    thousands    likewise
+    hundred      words for a hundred, with their cost, by what is before: bare, one, few (2 to 9), teens, many (20 on)
+    thousand     likewise
+    dozen        likewise
+    short        "k": a thousand, directly behind a number
+    halves       "and a half", within ("two and a half dozen") and behind ("deux douzaines et demie")
+    pairs        cost of a count that is said like a year: "twelve fifty"; without it nobody says so
+    spoilt       what makes no count of the number behind it, or before it: "point", "thirds"
+    vague        what begins like a count and is none: German "ein paar"
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+from typing import Any
+
+from dockvoice_protocol.forms.spoken.folding import Phrase, fold, phrase
+
+Words = Sequence[str]
+
+LARGEST = 99_999
+"""The largest count that is read: five digits, what a form's quantity may hold."""
+LONGEST = 16
+"""Words that a number is looked for in: the longest, French for 99,999, has 11, and what may spoil it 3."""
+LONGEST_COUNT = 5
+"""Digits of a count that is said one by one; the largest has so many."""
+LARGEST_DIGIT = 9
+TWENTY = 20
+HUNDRED, THOUSAND, DOZEN = 100, 1000, 12
+
+SINGLY = 1.0
+"""Cost of a count said digit by digit: "one two" for 12."""
+TENS = 20
+"""From here on the second number of "one fifty" is hardly another count: "twelve thirteen" may be two."""
+ROUGH = 1.5
+"""What such a number is more usual by."""
+ODD = 3.5
+"""Cost of figures that begin with a zero: they name something, and count nothing."""
+SHORT = 1.0
+"""Cost of "two k"."""
+HALF = 0.5
+"""Cost of "two and a half thousand"."""
+WRITTEN = 0.5
+"""Cost of figures behind a word of the same number: "two thousand 500"."""
+WHOLE = 0.5
+"""Cost of an identifier said as one number of hundreds."""
+ROUND = 2.0
+"""Cost of more digits behind such a number where it ends in zeros: nobody can tell 7005 from 705."""
+CUT = 4.0
+"""Cost of more digits behind a group that they would have been part of: who means 402 does not say "forty two"."""
+CUT_TENS = 2.5
+"""The same where the rest is a pair of digits too: "soixante dix-neuf" is 79, hardly 60 and 19."""
+CUT_LOOSE = 1.5
+"""The same where the whole is not how one says it: Spanish "treinta cinco" may be 35, or 30 and 5."""
+LOOSE = 0.5
+"""From this cost on the whole is not how one says it."""
+PLAIN = 1.0
+"""Up to this cost a compound word is one number."""
+
+REMEMBERED = 4096
+"""Words whose parts are kept, more than the vocabulary of any form, and runs of them, those of many alternatives."""
+
+FIGURES = re.compile("[0-9]+")
+THREE_FIGURES = re.compile("[0-9]{3}")
+WRITTEN_GROUP = re.compile("[0-9]+|[0-9]{1,2}:[0-9]{2}")
+"""Figures, or how models write "seven forty-two" that they take for a time of day: still these digits."""
+THOUSANDS = re.compile("([0-9]+)(?:[.,]([0-9]{1,2}))?(k?)")
+"""Figures before a word for a thousand, or with the letter for it: "1.2 thousand", "2k"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """One explanation of words as a cardinal."""
+
+    end: int
+    """Behind its last word."""
+    value: int
+    cost: float
+    """In nats: 0 for what everybody says, more for what few say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One explanation of words as the next digits of an identifier."""
+
+    end: int
+    text: str
+    cost: float
+    behind: float = 0.0
+    """What it costs besides where another group follows at once: 4 for the "forty" of "forty two", else mostly 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sum:
+    """What may follow within one number."""
+
+    by: str
+    """What is said between, or nothing."""
+    seconds: frozenset[int]
+    cost: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Atom:
+    """A name of one value."""
+
+    rest: Phrase
+    """Its words behind the first."""
+    value: int
+    sums: tuple[_Sum, ...] = ()
+    article: bool = False
+    final: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A reading inside a number."""
+
+    end: int
+    value: int
+    cost: float
+    final: bool = False
+
+
+class _Product:
+    """A word that multiplies what stands before it."""
+
+    def __init__(self, table: Mapping[str, Mapping[str, float]]) -> None:
+        self._behind = {before: _folded(table.get(before, {})) for before in ("bare", "one", "few", "teens", "many")}
+        self.bare = self._behind["bare"]
+        self.words = frozenset[str]().union(*self._behind.values())
+
+    def cost(self, value: int, word: str) -> float | None:
+        """Of the word behind the value; None where nobody says so."""
+        several = "few" if value <= LARGEST_DIGIT else "teens" if value < TWENTY else "many"
+        return self._behind["one" if value == 1 else several].get(word)
+
+
+class _Cardinals:
+    """Whole numbers as they are usually said."""
+
+    def __init__(self, table: Mapping[str, Any]) -> None:
+        self.atoms = _atoms(table)
+        self.hundred = _Product(table["hundred"])
+        self.thousand = _Product(table["thousand"])
+        self.dozen = _Product(table["dozen"])
+        self._ones = frozenset(map(fold, table.get("ones", ())))
+        self._after_hundreds = _folded(table["hundreds"])
+        self._after_thousands = _folded(table["thousands"])
+        hundreds = {word for word, atoms in self.atoms.items() if any(atom.value >= HUNDRED for atom in atoms)}
+        below = self.hundred.words | hundreds
+        # Behind one of these the word is the end of a number too large to be read: "cent mille".
+        self._overflowing = {
+            HUNDRED: below,
+            THOUSAND: below | self.thousand.words,
+            DOZEN: below | self.thousand.words | self.dozen.words,
+        }
+        joiners = {by for sums in self.atoms.values() for atom in sums for by in (one.by for one in atom.sums)}
+        self.joiners = frozenset({*joiners, *self._after_hundreds, *self._after_thousands} - {""})
+        """The small words between the parts of a number."""
+        names = {word for first, atoms in self.atoms.items() for atom in atoms for word in (first, *atom.rest)}
+        self.words = names | self.hundred.words | self.thousand.words | self.dozen.words
+        """All others of its parts."""
+        self.beginnings = frozenset(
+            {*self.atoms, *self._ones, *self.hundred.bare, *self.thousand.bare, *self.dozen.bare}
+        )
+
+    def plain(self, words: Words, at: int, parts: Sequence[_Part]) -> Iterator[_Part]:
+        """Numbers as they are usually said; `parts` are those up to 99 that begin at `at`."""
+        yield from parts
+        yield from self._of_hundreds(words, at, parts, many=True)
+        for thousands in self.multiplied(words, at, parts, self.thousand, THOUSAND):
+            yield thousands
+            for end, cost in _joined(words, thousands.end, self._after_thousands):
+                for rest in self._below_thousand(words, end):
+                    yield _Part(rest.end, thousands.value + rest.value, thousands.cost + cost + rest.cost)
+
+    def _below_thousand(self, words: Words, at: int) -> Iterator[_Part]:
+        parts = self.below_hundred(words, at)
+        yield from parts
+        value = _figures(words[at])
+        if value is not None and 0 < value < THOUSAND and words[at][0] != "0":
+            yield _Part(at + 1, value, WRITTEN)
+        yield from self._of_hundreds(words, at, parts, many=False)
+
+    def _of_hundreds(self, words: Words, at: int, parts: Sequence[_Part], *, many: bool) -> Iterator[_Part]:
+        for hundreds in self._hundreds(words, at, parts):
+            if not many and hundreds.value >= THOUSAND:
+                continue
+            yield hundreds
+            for end, cost in _joined(words, hundreds.end, self._after_hundreds):
+                for rest in self.below_hundred(words, end):
+                    yield _Part(rest.end, hundreds.value + rest.value, hundreds.cost + cost + rest.cost)
+                value = _figures(words[end])
+                if value is not None and 0 < value < HUNDRED and words[end][0] != "0":
+                    yield _Part(end + 1, hundreds.value + value, hundreds.cost + cost + WRITTEN)
+
+    def _hundreds(self, words: Words, at: int, parts: Sequence[_Part]) -> Iterator[_Part]:
+        for atom, end in self.named(words, at):
+            if atom.value >= HUNDRED:
+                yield _Part(end, atom.value, 0.0)
+        for part in self.multiplied(words, at, parts, self.hundred, HUNDRED):
+            # Nobody says "twenty hundred".
+            if part.value < THOUSAND or part.value % THOUSAND:
+                yield part
+
+    def multiplied(
+        self, words: Words, at: int, parts: Sequence[_Part], product_: _Product, unit: int
+    ) -> Iterator[_Part]:
+        """What a word makes of the numbers that it multiplies; `parts` are those that begin at `at`."""
+        word = words[at]
+        if word in product_.bare and not (at and words[at - 1] in self._overflowing[unit]):
+            yield _Part(at + 1, unit, product_.bare[word])
+        if at + 1 == len(words):
+            return
+        if word in self._ones and (cost := product_.cost(1, words[at + 1])) is not None:
+            yield _Part(at + 2, unit, cost)
+        value = _figures(word)
+        written = [_Part(at + 1, value, 0.0)] if value and value < HUNDRED and word[0] != "0" else []
+        for part in (*parts, *written):
+            if part.final or part.end == len(words):
+                continue
+            if (cost := product_.cost(part.value, words[part.end])) is not None:
+                yield _Part(part.end + 1, part.value * unit, part.cost + cost)
+
+    def below_hundred(self, words: Words, at: int) -> list[_Part]:
+        """Numbers up to 99."""
+        found = []
+        for atom, end in self.named(words, at):
+            if atom.value >= HUNDRED:
+                continue
+            found.append(_Part(end, atom.value, 0.0, atom.final))
+            for sum_ in atom.sums:
+                for begin in _behind(words, end, sum_.by):
+                    found += [
+                        _Part(last, atom.value + second.value, sum_.cost, second.final)
+                        for second, last in self.named(words, begin)
+                        if second.value in sum_.seconds
+                    ]
+        return found
+
+    def named(self, words: Words, at: int) -> Iterator[tuple[_Atom, int]]:
+        """The names of one value that begin at `at`, and where each ends."""
+        for atom in self.atoms.get(words[at], ()):
+            if not atom.rest:
+                yield atom, at + 1
+            elif _follows(words, at + 1, atom.rest):
+                yield atom, at + 1 + len(atom.rest)
+
+
+class _Digits:
+    """Words for one digit."""
+
+    def __init__(self, table: Mapping[str, Any], cardinals: _Cardinals) -> None:
+        zeros = dict.fromkeys(map(fold, table["zeros"]), "0")
+        said = {name[0]: str(value) for value, name in _valued(table.get("digits", ()))}
+        units = {
+            word: str(atom.value)
+            for word, atoms in cardinals.atoms.items()
+            for atom in atoms
+            if atom.value <= LARGEST_DIGIT and not atom.rest and not atom.article
+        }
+        self.values = zeros | said | units
+        self.zeros = frozenset(zeros)
+        self.times: dict[str, int] = _folded(table.get("times", {}))
+
+    def at(self, words: Words, at: int) -> Iterator[tuple[int, str]]:
+        """One digit, or the same one several times."""
+        word = words[at]
+        if (digit := self.values.get(word)) is not None:
+            yield at + 1, digit
+        if (times := self.times.get(word)) is not None and at + 1 < len(words):
+            repeated = self.values.get(words[at + 1], words[at + 1])
+            if len(repeated) == 1 and FIGURES.fullmatch(repeated):
+                yield at + 2, repeated * times
+
+
+class _Counts:
+    """How many there are: cardinals, dozens, halves, and what else only counts say."""
+
+    def __init__(self, table: Mapping[str, Any], cardinals: _Cardinals, digits: _Digits, *, spaced: bool) -> None:
+        self._cardinals = cardinals
+        self._digits = digits
+        self._spaced = spaced
+        self._multiplying = frozenset(map(fold, table.get("multiplying", ())))
+        self._short = frozenset(map(fold, table.get("short", ())))
+        self._pairs: float | None = table.get("pairs")
+        halves, spoilt = table.get("halves", {}), table.get("spoilt", {})
+        self.half_within = tuple(map(phrase, halves.get("within", ())))
+        self._half_behind = tuple(map(phrase, halves.get("behind", ())))
+        self.spoilers = self._multiplying | frozenset(map(fold, spoilt.get("before", ())))
+        behind = tuple(map(phrase, spoilt.get("behind", ())))
+        self._spoilt_behind = _by_first(behind)
+        self._vague = tuple(map(phrase, table.get("vague", ())))
+        self._phrases = _by_first_valued(table.get("phrases", ()))
+        self.beginnings = frozenset({*self._phrases, *digits.values, *digits.times, *cardinals.beginnings})
+        """Words that a number begins with."""
+        spoken = (*self._vague, *self.half_within, *self._half_behind, *behind)
+        phrases = (word for rows in self._phrases.values() for rest, _ in rows for word in rest)
+        self.further = frozenset({*self._short, *self.spoilers, *phrases, *(word for one in spoken for word in one)})
+        """Words that matter to them, besides those of cardinals and digits."""
+
+    def at(self, words: Words, at: int) -> list[Count]:
+        """All ways to read a cardinal, 0 to 99,999, that begins at `at`; the cheapest of those that agree."""
+        word = words[at]
+        if word not in self.beginnings and not _is_written(word):
+            return []
+        if (at and words[at - 1] in self.spoilers) or any(_follows(words, at, one) for one in self._vague):
+            return []
+        found: dict[tuple[int, int], float] = {}
+        for part in self._counted(words, at):
+            key = part.end, part.value
+            if part.cost < found.get(key, part.cost + 1) and part.value <= LARGEST:
+                found[key] = part.cost
+        whole = {end for end, _ in found if not self._is_spoilt(words, end)}
+        return [Count(end, value, float(cost)) for (end, value), cost in found.items() if end in whole]
+
+    def _counted(self, words: Words, at: int) -> Iterator[_Part]:
+        word = words[at]
+        if (value := _figures(word)) is not None:
+            yield _Part(at + 1, value, ODD if word[0] == "0" and word != "0" else 0.0)
+            if self._spaced and 0 < value < THOUSAND and word[0] != "0" and (rest := words[at + 1 : at + 2]):
+                yield from (_Part(at + 2, int(word + one), 0.0) for one in rest if THREE_FIGURES.fullmatch(one))
+        if word in self._digits.zeros:
+            yield _Part(at + 1, 0, 0.0)
+        for rest, value in self._phrases.get(word, ()):
+            if _follows(words, at + 1, rest):
+                yield _Part(at + 1 + len(rest), value, 0.0)
+        parts = self._cardinals.below_hundred(words, at)
+        yield from self._cardinals.plain(words, at, parts)
+        yield from self._dozens(words, at, parts)
+        yield from self._halved(words, at, parts)
+        yield from self._in_short(words, at, parts)
+        yield from self._spelt(words, at)
+        if self._pairs is not None:
+            yield from self._paired(words, parts, self._pairs)
+
+    def _dozens(self, words: Words, at: int, parts: Sequence[_Part]) -> Iterator[_Part]:
+        for dozens in self._cardinals.multiplied(words, at, parts, self._cardinals.dozen, DOZEN):
+            yield dozens
+            for half in self._half_behind:
+                if _follows(words, dozens.end, half):
+                    yield _Part(dozens.end + len(half), dozens.value + DOZEN // 2, dozens.cost)
+
+    def _halved(self, words: Words, at: int, parts: Sequence[_Part]) -> Iterator[_Part]:
+        """Two and a half dozen, or thousand."""
+        value = _figures(words[at])
+        written = [_Part(at + 1, value, 0.0)] if value and value < HUNDRED else []
+        for part, half in product((*parts, *written), self.half_within):
+            end = part.end + len(half)
+            if end == len(words) or not _follows(words, part.end, half):
+                continue
+            for multiplier, unit, cost in (
+                (self._cardinals.dozen, DOZEN, 0.0),
+                (self._cardinals.thousand, THOUSAND, HALF),
+            ):
+                if words[end] in multiplier.words:
+                    yield _Part(end + 1, part.value * unit + unit // 2, part.cost + cost)
+
+    def _in_short(self, words: Words, at: int, parts: Sequence[_Part]) -> Iterator[_Part]:
+        """A number and a short word for a thousand, and fractions of a thousand in figures."""
+        if (match := THOUSANDS.fullmatch(words[at])) is not None:
+            whole, fraction, short = match[1], (match[2] or "").ljust(3, "0"), match[3]
+            next_ = words[at + 1] if at + 1 < len(words) else ""
+            if short:
+                yield _Part(at + 1, int(whole + fraction), SHORT)
+            elif next_ in self._short or (match[2] and next_ in self._cardinals.thousand.words):
+                yield _Part(at + 2, int(whole + fraction), SHORT if next_ in self._short else HALF)
+        for part in parts:
+            if part.end < len(words) and words[part.end] in self._short:
+                yield _Part(part.end + 1, part.value * THOUSAND, part.cost + SHORT)
+
+    def _spelt(self, words: Words, at: int) -> Iterator[_Part]:
+        """Digit by digit, two of them or more."""
+        digits, end = "", at
+        while end < len(words) and len(digits) < LONGEST_COUNT and words[end] not in self._multiplying:
+            said = next(iter(self._digits.at(words, end)), None)
+            if said is None:
+                word = words[end]
+                said = (end + 1, word) if len(word) == 1 and FIGURES.fullmatch(word) else None
+            if said is None:
+                return
+            end, digits = said[0], digits + said[1]
+            if 1 < len(digits) <= LONGEST_COUNT:
+                yield _Part(end, int(digits), SINGLY)
+
+    def _paired(self, words: Words, parts: Sequence[_Part], cost: float) -> Iterator[_Part]:
+        """Said like a year or a price: "twelve fifty", "one ten", "twelve oh five"."""
+        for first in parts:
+            if first.end == len(words):
+                continue
+            for second in self._cardinals.below_hundred(words, first.end):
+                if second.value > LARGEST_DIGIT:
+                    usual = ROUGH if second.value >= TENS else 0.0
+                    yield _Part(second.end, first.value * HUNDRED + second.value, first.cost + cost - usual)
+            end = first.end + 1
+            if self._digits.values.get(words[first.end]) == "0" and end < len(words):
+                digit = self._digits.values.get(words[end], "0")
+                if digit != "0":
+                    yield _Part(end + 1, first.value * HUNDRED + int(digit), first.cost + cost)
+
+    def _is_spoilt(self, words: Words, end: int) -> bool:
+        if end == len(words):
+            return False
+        return any(_follows(words, end, one) for one in self._spoilt_behind.get(words[end], ()))
+
+
+class _Groups:
+    """The digits of identifiers, in groups of one to five."""
+
+    def __init__(self, cardinals: _Cardinals, digits: _Digits, beginnings: frozenset[str]) -> None:
+        self._cardinals = cardinals
+        self._digits = digits
+        self._beginnings = beginnings
+
+    def at(self, words: Words, at: int) -> list[Group]:
+        """All ways in which one group of digits of an identifier begins at `at`."""
+        word = words[at]
+        if _is_written(word):
+            found = [Group(at + 1, word.replace(":", ""), 0.0)] if WRITTEN_GROUP.fullmatch(word) else []
+        elif word in self._beginnings:
+            found = [Group(end, digits, 0.0) for end, digits in self._digits.at(words, at)]
+        else:
+            return []
+        found += self._numbers(words, at)
+        return [self._with_cut(group, found, words) for group in found] if len(found) > 1 else found
+
+    def _numbers(self, words: Words, at: int) -> list[Group]:
+        """Pairs of digits, and numbers of hundreds."""
+        found: dict[tuple[int, int], float] = {}
+        for part in self._cardinals.plain(words, at, self._cardinals.below_hundred(words, at)):
+            if LARGEST_DIGIT < part.value <= LARGEST:
+                cost = part.cost + (WHOLE if part.value >= HUNDRED else 0.0)
+                key = part.end, part.value
+                found[key] = min(cost, found.get(key, cost))
+        return [
+            Group(end, str(value), cost, ROUND if value >= HUNDRED and not value % HUNDRED else 0.0)
+            for (end, value), cost in found.items()
+        ]
+
+    def _with_cut(self, group: Group, found: Iterable[Group], words: Words) -> Group:
+        """The group with what it costs to break off there."""
+        behind = [self._cut(group, longer, words) for longer in found if longer.end > group.end]
+        return Group(group.end, group.text, group.cost, max(behind)) if behind else group
+
+    def _cut(self, group: Group, longer: Group, words: Words) -> float:
+        whole = WHOLE if int(longer.text) >= HUNDRED else 0.0
+        if longer.cost - whole >= LOOSE:
+            return CUT_LOOSE
+        pair = any(atom.value > LARGEST_DIGIT for atom, _ in self._cardinals.named(words, group.end))
+        return CUT_TENS if pair and int(longer.text) < HUNDRED else CUT
+
+
+class _Compounds:
+    """Numbers that are written as one word."""
+
+    def __init__(self, table: Mapping[str, Any], cardinals: _Cardinals, digits: _Digits, counts: _Counts) -> None:
+        self._cardinals = cardinals
+        self._digits = digits
+        self._beginnings = counts.beginnings
+        self._half_within = counts.half_within
+        parts = cardinals.words | cardinals.joiners | digits.times.keys() | digits.zeros
+        halved = {one[0] for one in self._half_within if len(one) == 1}
+        self._compounded = {part: part for part in parts | halved} | _folded(table.get("bound", {}))
+        self.morphemes = lru_cache(REMEMBERED)(self._morphemes)
+        """The words of a number that is written as one; any other word as it is."""
+
+    def all_ways(self, word: str) -> Iterator[Phrase]:
+        """All ways to take a word apart, long parts first."""
+        for size in range(len(word), 0, -1):
+            if (part := self._compounded.get(word[:size])) is None:
+                continue
+            if size == len(word):
+                yield (part,)
+            else:
+                yield from ((part, *rest) for rest in self.all_ways(word[size:]))
+
+    def _morphemes(self, word: str) -> Phrase:
+        """Hyphens write as one only what is one number: "quatre-vingt-douze", but not "seven-four-two"."""
+        if "-" in word:
+            parts = tuple(part for piece in word.split("-") if piece for part in self.morphemes(piece))
+            return parts if len(parts) > 1 and self._is_number(parts) else (word,)
+        if word in self._beginnings or word in self._compounded or not word.isalpha():
+            return (word,)
+        for parts in self.all_ways(word):
+            if self._is_number(parts):
+                return parts
+        return (word,)
+
+    def _is_number(self, parts: Phrase) -> bool:
+        """Are they one number, a repeated digit, or what stands before "dozen"?"""
+        if any(_follows(parts, len(parts) - len(half), half) for half in self._half_within):
+            return len(parts) > 1 and bool(self._cardinals.below_hundred(parts, 0))
+        if parts[0] in self._digits.times:
+            return any(end == len(parts) for end, _ in self._digits.at(parts, 0))
+        usual = self._cardinals.plain(parts, 0, self._cardinals.below_hundred(parts, 0))
+        wholes = (part.cost for part in usual if part.end == len(parts))
+        return min(wholes, default=PLAIN + 1) <= PLAIN
+
+
+class Numerals:
+    """The numbers of one language."""
+
+    def __init__(self, table: Mapping[str, Any], *, spaced: bool = False) -> None:
+        """`spaced`: in figures, a space sets off the thousands: "1 200"."""
+        cardinals = _Cardinals(table)
+        digits = _Digits(table, cardinals)
+        self._counts = _Counts(table, cardinals, digits, spaced=spaced)
+        self._groups = _Groups(cardinals, digits, self._counts.beginnings)
+        self._compounds = _Compounds(table, cardinals, digits, self._counts)
+        self.morphemes = self._compounds.morphemes
+        """The words of a number that is written as one; any other word as it is."""
+        self.times = digits.times
+        """What repeats the digit behind it, and how often: "double"."""
+        self.spoilers = self._counts.spoilers
+        """Words that make no count of a number right behind them: "minus", "point"."""
+        self._joiners = cardinals.joiners
+        named = cardinals.words | digits.values.keys() | digits.times.keys()
+        self._own = frozenset(named - self._joiners)
+        self._matters = self._counts.beginnings | self._counts.further | cardinals.words | self._joiners
+        self.is_part = lru_cache(REMEMBERED)(self._is_part)
+        """Does the word belong to numbers, and is none of the small words between their parts?"""
+        self.counts_of = lru_cache(REMEMBERED)(self._counts_of)
+        """The counts that a run begins with: how many words, the value, the cost. The same runs are read often."""
+        self.groups_of = lru_cache(REMEMBERED)(self._groups_of)
+        """The groups of digits that a run begins with, each with how many words it has."""
+        self.counts = self._counts.at
+        """All ways to read a cardinal, 0 to 99,999, that begins at a word; the cheapest of those that agree."""
+        self.groups = self._groups.at
+        """All ways in which one group of digits of an identifier begins at a word."""
+
+    def is_joiner(self, word: str) -> bool:
+        """Does the word join the parts of a number: "and"?"""
+        return word in self._joiners
+
+    def _is_part(self, word: str) -> bool:
+        # Of parts of numbers, though too large to be read as one: "hunderttausend".
+        ways = (parts for parts in self._compounds.all_ways(word) if len(parts) > 1)
+        return word in self._own or len(self.morphemes(word)) > 1 or any(map(self._own.issuperset, ways))
+
+    def run(self, words: Words, at: int) -> Phrase:
+        """The word before `at`, and those from there on that matter to the numbers that begin at `at`."""
+        end, last = at, min(len(words), at + LONGEST)
+        while end < last and (words[end] in self._matters or _is_written(words[end])):
+            end += 1
+        return (words[at - 1] if at else "", *words[at:end])
+
+    def _counts_of(self, run: Phrase) -> list[tuple[int, int, float]]:
+        return [(one.end - 1, one.value, one.cost) for one in self.counts(run, 1)] if len(run) > 1 else []
+
+    def _groups_of(self, run: Phrase) -> list[Group]:
+        found = self.groups(run, 1) if len(run) > 1 else ()
+        return [Group(one.end - 1, one.text, one.cost, one.behind) for one in found]
+
+
+def _folded(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {fold(word): value for word, value in table.items()}
+
+
+def _valued(rows: Iterable[str]) -> Iterator[tuple[int, Phrase]]:
+    for row in rows:
+        value, *names = row.split()
+        yield from ((int(value), phrase(name)) for name in names)
+
+
+def _by_first(phrases: Iterable[Phrase]) -> dict[str, list[Phrase]]:
+    found: dict[str, list[Phrase]] = {}
+    for one in phrases:
+        found.setdefault(one[0], []).append(one)
+    return found
+
+
+def _by_first_valued(rows: Iterable[str]) -> dict[str, list[tuple[Phrase, int]]]:
+    found: dict[str, list[tuple[Phrase, int]]] = {}
+    for value, (first, *rest) in _valued(rows):
+        found.setdefault(first, []).append((tuple(rest), value))
+    return found
+
+
+def _atoms(table: Mapping[str, Any]) -> dict[str, tuple[_Atom, ...]]:
+    articles, final = ({phrase(word) for word in table.get(key, ())} for key in ("articles", "final"))
+    found: dict[str, tuple[_Atom, ...]] = {}
+    for value, name in _valued(table["words"]):
+        sums = tuple(
+            _Sum(fold(row.get("by", "")), frozenset(_values(row["second"])), row.get("cost", 0.0))
+            for row in table["tens"]
+            if (value in _values(row["first"]) or name in _names(row["first"])) and name not in final
+        )
+        atom = _Atom(name[1:], value, sums, name in articles, name in final)
+        found[name[0]] = (*found.get(name[0], ()), atom)
+    return found
+
+
+def _values(listed: str) -> set[int]:
+    """The numbers of "1 10-19"."""
+    found: set[int] = set()
+    for one in listed.split():
+        if one[0].isdigit():
+            first, _, last = one.partition("-")
+            found |= set(range(int(first), int(last or first) + 1))
+    return found
+
+
+def _names(listed: str) -> set[Phrase]:
+    return {phrase(one) for one in listed.split() if not one[0].isdigit()}
+
+
+def _follows(words: Words, at: int, said: Phrase) -> bool:
+    return at >= 0 and tuple(words[at : at + len(said)]) == said
+
+
+def _behind(words: Words, end: int, by: str) -> Iterator[int]:
+    """Where the next part begins, if what is said between stands there."""
+    if not by:
+        if end < len(words):
+            yield end
+    elif end + 1 < len(words) and words[end] == by:
+        yield end + 1
+
+
+def _joined(words: Words, end: int, joins: Mapping[str, float]) -> Iterator[tuple[int, float]]:
+    for by, cost in joins.items():
+        for begin in _behind(words, end, by):
+            yield begin, cost
+
+
+def _is_written(word: str) -> bool:
+    return "0" <= word[:1] <= "9"
+
+
+def _figures(word: str) -> int | None:
+    """Figures as a value, where they may be one; with no more than five digits behind leading zeros."""
+    if not FIGURES.fullmatch(word) or len(word.lstrip("0")) > LONGEST_COUNT:
+        return None
+    return int(word)

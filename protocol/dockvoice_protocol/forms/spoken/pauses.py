@@ -1,0 +1,165 @@
+"""Pauses: is an entry complete where the speaker pauses, or does he go on; and numbers that a pause cut in two."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
+from itertools import takewhile
+
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form, FormField
+from dockvoice_protocol.forms.spoken import numerals
+from dockvoice_protocol.forms.spoken.commands import corrects, is_whole
+from dockvoice_protocol.forms.spoken.folding import Phrase
+from dockvoice_protocol.forms.spoken.grammar.lexicon import Role
+from dockvoice_protocol.forms.spoken.grammar.tokens import Token, texts, tokens
+from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
+from dockvoice_protocol.forms.spoken.reader import lexicon
+from dockvoice_protocol.records import Expectation, FieldReading, Word
+
+UNLIKELY = 1.0
+"""Nats: a count that is said digit for digit, "one two" for 12, is no number cut in two."""
+LEADING_ON = frozenset({Role.LABEL, Role.WITHIN, Role.CUE, Role.CONTRAST, Role.HEDGE_BEFORE, Role.CHOICE, Role.LINK})
+"""What nobody ends an unfinished sentence with: "dock", "no", "and". A finished one may end with "please"."""
+LONGEST = 5
+"""Words of the longest phrase that is looked for at the end."""
+
+
+def begins(words: Sequence[Word], language: Language = ENGLISH) -> Phrase:
+    """The number that the words begin with, but for hesitations and links; empty where they begin with none."""
+    return _links_and_number(words, language)[1]
+
+
+def ends(words: Sequence[Word], language: Language = ENGLISH) -> Phrase:
+    """The number that the words end with, or what they end with of one; empty where they end with none."""
+    return _number(reversed(texts(words, language)), language)[::-1]
+
+
+def are_one_number(before: Sequence[Word], after: Sequence[Word], language: Language = ENGLISH) -> bool:
+    """Could one number be made of what the words before end with, and those after begin with: "sixty" | "two units"?
+
+    Where an "and" goes on with it, "one hundred" | "and twenty two hundred units", so may a part of those after. What
+    the words before end with need be no number by itself: "half" | "a dozen units".
+    """
+    between, tail = _links_and_number(after, language)
+    if not tail:
+        return False
+    head = texts(before, language)[-numerals.LONGEST :]
+    return _reaches(head, tail, len(tail), language) or (
+        bool(between) and _reaches(head, between + tail, len(between) + 1, language)
+    )
+
+
+def _reaches(head: Phrase, tail: Phrase, least: int, language: Language) -> bool:
+    """Is there a number that begins in the words of `head` and has so many of those behind them at least?"""
+    found = (count for at in range(len(head)) for count in language.numerals.counts(head + tail, at))
+    return any(count.end >= len(head) + least and count.cost < UNLIKELY for count in found)
+
+
+def _links_and_number(words: Sequence[Word], language: Language) -> tuple[Phrase, Phrase]:
+    """The links at the beginning, but for those that are numbers, and the number that follows."""
+    said, links = texts(words, language), _linking(language)
+    between = tuple(takewhile(lambda word: (word,) in links and not _is_number(word, language), said))
+    return between, _number(said[len(between) :], language)
+
+
+@lru_cache
+def _linking(language: Language) -> frozenset[Phrase]:
+    return frozenset((*language.words["links"], *language.words["openings"]))
+
+
+def _number(said: Iterable[str], language: Language) -> Phrase:
+    """The words at the beginning that a number is made of, "a" and "and" among them, if there is a number in them."""
+    run = tuple(takewhile(lambda word: _is_number(word, language) or word in language.common, said))
+    return run if any(map(language.tells, run)) else ()
+
+
+def _is_number(word: str, language: Language) -> bool:
+    return word.isdecimal() or language.numerals.is_part(word)
+
+
+def expected(
+    words: Sequence[Word],
+    fields: Mapping[str, FieldReading],
+    form: Form,
+    catalogue: Catalogue,
+    language: Language = ENGLISH,
+    *,
+    converses: bool = False,
+    awaited: Collection[str] | None = None,
+) -> Expectation:
+    """What may follow `words`, of which `fields` was made.
+
+    With `converses`, whole commands and corrections are said as well: to those nobody adds anything either. `awaited`
+    are the fields that are not known yet of the entry at hand, or the one that was asked for; None: the form's all.
+    """
+    if converses and is_whole(words, language):
+        return Expectation.FINISHED
+    said = tokens(words, language)
+    roles = _roles_at_end(said, form, catalogue, language)
+    if not said or not (fields or Role.LABEL in roles):
+        return Expectation.MORE if _is_begun_number(words, language, answers=converses) else Expectation.EITHER
+    complete = _complete(fields, form, catalogue)
+    if not tokens(words[-1:], language):  # It ends with a hesitation.
+        return Expectation.MORE
+    last = _field_of(said, fields, form)
+    if last is not None and Role.LABEL in roles and fields[last.name].value is None:
+        last = None  # Its label alone.
+    if last is None and roles & LEADING_ON and not (complete and not roles & {Role.LABEL, Role.CUE}):
+        return Expectation.MORE
+    if complete or (converses and corrects(words, language)):
+        closed = Role.UNIT in roles or last is None or _is_full(last, fields[last.name])
+        return Expectation.FINISHED if closed and not (complete and _may_add(fields, form)) else Expectation.EITHER
+    begun = last is not None and _is_begun(last, fields[last.name])
+    return Expectation.MORE if begun or _owes(fields, form, awaited) else Expectation.EITHER
+
+
+def _owes(fields: Mapping[str, FieldReading], form: Form, awaited: Collection[str] | None) -> bool:
+    """Whether who has said a part of the entry has more to say: he stops to look, and a listener waits."""
+    wanted = [field.name for field in form.fields if field.required] if awaited is None else awaited
+    return bool(fields) and any(name not in fields for name in wanted)
+
+
+def _may_add(fields: Mapping[str, FieldReading], form: Form) -> bool:
+    """Whether a whole entry may get more: "two damaged". What it belongs to is said once, and not behind each."""
+    return any(field.name not in fields and field.name not in form.context for field in form.fields)
+
+
+def _roles_at_end(said: Sequence[Token], form: Form, catalogue: Catalogue, language: Language) -> frozenset[Role]:
+    """What the last words may be."""
+    known = lexicon(form, catalogue, language)
+    starts = range(max(0, len(said) - LONGEST), len(said))
+    return frozenset(match.role for at in starts for match in known.matches(said, at) if match.end == len(said))
+
+
+def _is_begun_number(words: Sequence[Word], language: Language, *, answers: bool) -> bool:
+    """A number that belongs to no field yet: "six hundred and". Where there are questions, one may be the answer."""
+    number = ends(words, language)
+    return bool(number) and not (answers and language.tells(number[-1]))
+
+
+def _field_of(said: Sequence[Token], fields: Mapping[str, FieldReading], form: Form) -> FormField | None:
+    """The field that the last words were understood as."""
+    heard = (said[-1].heard,)
+    ending = (field for field in form.fields if field.name in fields and fields[field.name].words[-1:] == heard)
+    return next(ending, None)
+
+
+def _complete(fields: Mapping[str, FieldReading], form: Form, catalogue: Catalogue) -> bool:
+    sure = {name: said.value for name, said in fields.items() if said.value is not None and not said.rivals}
+    known = (catalogue.knows(field.catalogue, sure[field.name]) for field in form.fields if field.name in sure)
+    return len(sure) == len(fields) and not form.faults(sure) and all(known)
+
+
+def _is_full(field: FormField, said: FieldReading) -> bool:
+    """A letter or a name is said all at once; a number can go on while the form allows another digit."""
+    if field.spoken.named:
+        return True
+    return isinstance(said.value, str) and not field.allows(said.value + "0")
+
+
+def _is_begun(field: FormField, said: FieldReading) -> bool:
+    """A number that means nothing yet, or too little for the form."""
+    if field.spoken.named:
+        return False
+    return said.value is None or not field.allows(said.value)

@@ -1,0 +1,146 @@
+"""Taught: a form with more words for its fields than its file has: what a site's operators call things.
+
+The words are held against the form as those of its file are, and besides against what they mean already: a value that
+exists, a command, a word by which the language corrects, denies, asks or doubts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from dockvoice_protocol.errors import ManyFaults, Misconfigured
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import form_of
+from dockvoice_protocol.forms.model import OWN_LANGUAGE, Form
+from dockvoice_protocol.forms.spoken import check
+from dockvoice_protocol.forms.spoken.commands import command
+from dockvoice_protocol.forms.spoken.folding import phrase
+from dockvoice_protocol.forms.spoken.grammar.lexicon import Role
+from dockvoice_protocol.forms.spoken.language import language_named
+from dockvoice_protocol.forms.spoken.reader import lexicon
+from dockvoice_protocol.languages import LANGUAGES
+from dockvoice_protocol.records import Word
+from dockvoice_protocol.records.master import UNIT, WORDS, Cells
+
+OF_LANGUAGE = frozenset(
+    {
+        Role.CUE,
+        Role.CONTRAST,
+        Role.CHOICE,
+        Role.RANGE,
+        Role.HEDGE_BEFORE,
+        Role.HEDGE_BEHIND,
+        Role.QUESTION,
+        Role.TAKEN_BACK,
+        Role.ELSEWHERE,
+    }
+)
+"""What a language says with a phrase that nobody may take from it: the next record would be wrong without it."""
+
+STRANGERS = "strangers"  # The mood that is a guess: "truck" is other talk until a form has a word for it.
+
+
+class AlreadyKnown(Misconfigured):
+    """The form's file says the same."""
+
+
+def taught(form: Form, words: Iterable[Cells], catalogue: Catalogue) -> Form:
+    """The form with those of the words that are its own; the form itself where none is.
+
+    Raises ManyFaults with what is wrong with each word.
+    """
+    own = [one for one in words if one.get("form") == form.name]
+    if not own:
+        return form
+    schema = json.loads(json.dumps(dict(form.schema)))
+    faults: list[str] = []
+    for one in own:
+        try:
+            add_word(schema, one)
+            faults += _collisions(form, catalogue, one)
+        except AlreadyKnown:  # the file of this device was given it meanwhile: both say the same
+            continue
+        except Misconfigured as fault:
+            faults.append(str(fault))
+    if faults:
+        raise ManyFaults(f"form {form.name!r}: {'; '.join(faults)}", faults)
+    return form_of(schema, form.name, f"form {form.name!r} with the words published")
+
+
+def teach(forms: Iterable[Form], catalogue: Catalogue) -> tuple[Form, ...]:
+    """The forms, each with the words that the catalogue has for it, and sayable with its values.
+
+    Raises Misconfigured.
+    """
+    learned = tuple(taught(form, catalogue.words, catalogue) for form in forms)
+    for form in learned:
+        check(form, catalogue)
+    return learned
+
+
+def add_word(schema: dict[str, Any], row: Cells) -> None:
+    """Write one more word into a form's schema: nothing else of it changes. Raises Misconfigured for what cannot be."""
+    _, name, as_, means, word, code = (row.get(column, "") for column in WORDS)
+    said, fields = " ".join(word.casefold().split()), schema.get("properties", {})
+    if name not in fields:
+        raise Misconfigured(f"{said!r}: {name!r}: the form has no such field; it has {', '.join(fields)}")
+    if code not in LANGUAGES:
+        raise Misconfigured(f"{said!r}: language {code!r} is not read here; allowed: {', '.join(LANGUAGES)}")
+    written = fields[name].get("x-languages", {})
+    if code != OWN_LANGUAGE and code not in written:
+        there = ", ".join(dict.fromkeys((OWN_LANGUAGE, *written)))
+        raise Misconfigured(f"{said!r}: field {name!r} has no words in {code!r}; it has some in {there}")
+    known = _known(fields[name], as_, code)
+    if said in known and known[said] in {means, None}:
+        raise AlreadyKnown(f"{said!r}: is a {as_} of {name!r} already")
+    wording = fields[name].setdefault("x-languages", {}).setdefault(code, {})
+    if as_ == UNIT:
+        _add_unit(schema, name, wording, means, said)
+    else:
+        wording.setdefault("labels", []).append(said)
+
+
+def _known(field: Mapping[str, Any], as_: str, code: str) -> dict[str, str | None]:
+    """What the field has already of words of this sort in a language, each with its code; None where it needs none."""
+    own = field.get("x-voice", {}) if code == OWN_LANGUAGE else {}
+    wording = field.get("x-languages", {}).get(code, {})
+    written = wording.get(f"{as_}s", ())
+    found: dict[str, str | None] = dict(written) if isinstance(written, dict) else dict.fromkeys(written)
+    given = own.get(f"{as_}s", ())
+    if not isinstance(given, dict):
+        return {**dict.fromkeys(given), **found}
+    are_codes = any(one != one.lower() for one in given.values())
+    return {**(given if are_codes else dict.fromkeys([*given, *given.values()])), **found}
+
+
+def _add_unit(schema: Mapping[str, Any], name: str, wording: dict[str, Any], means: str, said: str) -> None:
+    fields = schema["properties"]
+    if "units" not in fields[name].get("x-voice", {}):
+        raise Misconfigured(f"{said!r}: the field {name!r} counts nothing, so it has no units; make it a label")
+    holds = [one for one in fields.values() if one.get("x-voice", {}).get("of") == name]
+    if not holds:
+        if means:
+            raise Misconfigured(f"{said!r}: no field of the form holds the unit of {name!r}; leave 'means' empty")
+        wording.setdefault("units", []).append(said)
+        return
+    if means not in (codes := holds[0].get("enum", ())):
+        raise Misconfigured(f"{said!r}: as a unit of {name!r} it means one of {', '.join(codes)}; found {means!r}")
+    wording.setdefault("units", {})[said] = means
+
+
+def _collisions(form: Form, catalogue: Catalogue, row: Cells) -> Iterator[str]:
+    """What the word means already, beyond what the form's own file is held against."""
+    said, language = phrase(row["word"]), language_named(row["language"])
+    for use in lexicon(form, catalogue, language).uses(said):
+        if use.role is Role.VALUE:
+            yield f"{row['word']!r}: says {use.value!r} of {use.field!r} already"
+        elif use.role in OF_LANGUAGE or (use.role is Role.MOOD and use.value != STRANGERS):
+            yield f"{row['word']!r}: is a word by which the language corrects, denies, asks or doubts; choose another"
+    if command(_words(said), language) is not None:
+        yield f"{row['word']!r}: is a command to the device; choose another"
+
+
+def _words(said: Sequence[str]) -> list[Word]:
+    return [Word(one, at, at + 1.0, 1.0) for at, one in enumerate(said)]

@@ -1,0 +1,406 @@
+"""The MQTT session: one persistent connection that goes on by itself, and tells what really happened.
+
+Used by the agent and by the inventory. paho keeps a queue of its own in memory and calls a message published as soon as
+any PUBACK came, a refusal included; so nothing is handed to it while there is no connection, what it still holds after
+one is dropped, and each PUBACK is passed on with its reason code. Whoever publishes decides what goes again.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
+from paho.mqtt.enums import MQTTErrorCode
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from dockvoice_protocol.config import Mqtt, MqttVersion
+from dockvoice_protocol.mqtt_client import (
+    PACKET_TOO_LARGE,
+    PROTOCOLS,
+    REMEDIES,
+    OnTheWay,
+    Version,
+    Waits,
+    Will,
+    check_host,
+    check_privacy,
+    cut,
+    explained,
+    namesake,
+    of_type,
+    packet_size,
+    prepared,
+    tls_context,
+)
+
+RECEIVE_MAXIMUM = 65_535
+"""What MQTT 5 says holds where the broker names no receive maximum; MQTT 3.1.1 knows no other limit."""
+
+LARGEST = 268_435_460  # The largest packet that MQTT can express, bytes: section 2.1.4 of MQTT 5.
+
+ANSWER_S = 60.0
+"""A broker that answers pings, but so long no publication or subscription, has lost its way: a minute is beyond every
+slow link."""
+
+UNSUPPORTED_VERSION = 132  # CONNACK 0x84; paho reports the MQTT 3.1.1 code 1 under this number too.
+
+
+@dataclass(frozen=True)
+class Connected:
+    """The broker accepted the connection and every subscription."""
+
+    protocol: str  # `5` or `3.1.1`.
+    receive_maximum: int  # How many unacknowledged publications the broker takes.
+    session_present: bool  # Whether the broker still knew this client.
+
+
+@dataclass(frozen=True)
+class Disconnected:
+    """A connection that was reported as Connected has ended."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class Acknowledged:
+    """The broker's PUBACK for the publication with this tag; with MQTT 3.1.1, which has no codes, always 0.
+
+    149 too where the broker hung up because the packet was too large; then Disconnected follows.
+    """
+
+    tag: str
+    reason_code: int
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """A message that arrived for one of the subscriptions; always between Connected and Disconnected."""
+
+    topic: str
+    payload: bytes = field(repr=False)
+    token: int  # What `Session.acknowledge` needs: the packet identifier, and the connection it is valid for.
+    retained: bool = False  # Whether the broker had kept it from before this subscription.
+
+
+SessionEvent = Connected | Disconnected | Acknowledged | Delivered
+
+
+@dataclass
+class _Try:
+    """One try to connect, and the connection it leads to."""
+
+    number: int
+    answer_due: float | None
+    """When patience for the broker's answer ends, on the monotonic clock; None once it has answered."""
+    silent: bool = False  # Whether patience did end.
+    welcome: Connected | None = None  # What will be told once the subscriptions stand.
+    early: list[MQTTMessage] = field(default_factory=list)  # What a session kept by the broker sends before that.
+    heard_at: float = 0.0  # When the last of it came, or the broker's greeting, on the monotonic clock.
+    refusal: str | None = None  # What the broker did not allow.
+    largest: int = LARGEST  # The broker's limit on packets, in bytes.
+    over: bool = False  # paho can report one end twice.
+
+
+class Session:
+    """A persistent MQTT session with QoS 1 throughout; MQTT 5, or 3.1.1 where the broker knows no better.
+
+    `receive` is called on paho's network thread, or by `publish`, and must not wait for another thread that publishes.
+    When it raises, the connection is cut without farewell (so that the last will speaks), the message does not count as
+    received, the error stays in `failure`, and `publish` and `acknowledge` raise it: a session whose receiver is broken
+    is over.
+    """
+
+    def __init__(
+        self,
+        settings: Mqtt,
+        *,
+        client_id: str,
+        receive: Callable[[SessionEvent], None],
+        subscriptions: Sequence[str] = (),
+        wishes: Sequence[str] = (),
+        will: Will | None = None,
+        manual_ack: bool = False,
+        at_once: int | None = None,
+    ) -> None:
+        """Prepare; nothing is contacted yet. Raises Misconfigured: impossible host, open link, bad TLS files.
+
+        `wishes` are topics that are subscribed to besides, and done without where the broker's rules forbid them.
+        `at_once` is how many messages may be on the way here (MQTT 5); None leaves that to the broker.
+        """
+        check_host(settings)
+        check_privacy(settings)
+        self._settings = settings
+        self._tls = tls_context(settings)
+        self._client_id = client_id
+        self._receive = receive
+        self._subscriptions = tuple(subscriptions)
+        self._wishes = tuple(wishes)
+        self._will = will
+        self._manual_ack = manual_ack
+        self._at_once = at_once
+        self._version = Version(settings.version)
+        self._waits = Waits(settings.reconnect_maximum_s)
+        self._try = _Try(0, None)
+        self._on_the_way = OnTheWay()
+        self._swap = threading.Lock()
+        self._client: Client | None = None
+        self._join: Callable[[float], None] | None = None
+        self._connected: Connected | None = None
+        self._trouble: str | None = None
+        self._failure: Exception | None = None
+
+    @property
+    def connected(self) -> bool:
+        """Whether a publication would go out now."""
+        return self._connected is not None
+
+    @property
+    def welcomed(self) -> bool:
+        """Whether the broker has taken the connection, be it that it sends what it kept before it answers anything."""
+        return self._try.welcome is not None and not self._try.over
+
+    @property
+    def trouble(self) -> str | None:
+        """Why there is no connection, in one line; None while there is one, and before the first try failed."""
+        return self._trouble
+
+    @property
+    def failure(self) -> Exception | None:
+        """What `receive` raised, which ended the session; None as long as all is well."""
+        return self._failure
+
+    def start(self) -> None:
+        """Connect in paho's thread and stay connected, for ever; an absent broker is waited for, not an error."""
+        with self._swap:
+            self._open()
+
+    def publish(
+        self, topic: str, payload: bytes, *, tag: str, retain: bool = False, content_type: str | None = None
+    ) -> bool:
+        """Send now, or say False: not connected, or as much on the way as the broker takes. Nothing is queued.
+
+        True means only that it was handed to the network: `Acknowledged(tag, …)` follows, or nothing does when the
+        connection ends first. `content_type` becomes the property of MQTT 5. What is larger than the broker says it
+        takes may not be sent: it would end the connection. That is acknowledged at once, as too large.
+        """
+        self._raise_failure()
+        client, connected = self._client, self._connected
+        if client is None or connected is None or len(self._on_the_way) >= connected.receive_maximum:
+            return False
+        properties = None
+        if content_type is not None and connected.protocol == MqttVersion.V5:
+            properties = of_type(content_type)
+        if packet_size(topic, payload, properties) > self._try.largest:
+            return self._tell(client, Acknowledged(tag, PACKET_TOO_LARGE))
+        sent = client.publish(topic, payload, qos=1, retain=retain, properties=properties)
+        # Afterwards: no lock of ours is held in client.publish, where paho holds one that it holds at _on_publish too.
+        self._on_the_way.note(sent.mid, tag, len(payload))
+        return sent.rc == MQTTErrorCode.MQTT_ERR_SUCCESS
+
+    def acknowledge(self, delivered: Delivered) -> None:
+        """Tell the broker that a message is dealt with. One from an earlier connection is left: it comes again."""
+        self._raise_failure()
+        number, packet = divmod(delivered.token, RECEIVE_MAXIMUM + 1)
+        client = self._client
+        # A packet identifier belongs to one connection; a message published with QoS 0 has none.
+        if client is not None and number == self._try.number and packet:
+            client.ack(packet, 1)
+
+    def stop(self, timeout_s: float = 2.0) -> None:
+        """Say farewell to the broker after what is already handed over; cut the connection if that takes too long.
+
+        Not to be called from `receive`. A try to connect that is under way ends by itself, and leads to nothing.
+        """
+        with self._swap:
+            client, self._client = self._client, None
+        self._connected = None
+        if client is None:
+            return
+        client.disconnect()
+        if self._join is not None:
+            self._join(timeout_s)
+        cut(client)
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+    def _open(self) -> None:
+        self._client = client = prepared(
+            self._settings,
+            self._version.now,
+            client_id=self._client_id,
+            tls=self._tls,
+            will=self._will,
+            at_once=self._at_once,
+        )
+        client.on_pre_connect = self._on_pre_connect
+        client.on_connect_fail = self._on_connect_fail
+        client.on_turn = self._on_turn
+        client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
+        client.on_publish = self._on_publish
+        client.on_message = self._on_message
+        client.on_disconnect = self._on_disconnect
+        client.loop_start()
+
+    # What paho calls, on its own thread. A client that is no longer ours is on its way out and is not listened to.
+
+    def _on_pre_connect(self, client: Client, _userdata: object) -> None:
+        if client is not self._client:
+            client.loop_stop()
+            raise ConnectionAbortedError("stopped")  # an OSError is how paho is told that there is no connection
+        self._join = threading.current_thread().join
+        # paho itself gives up after a keepalive, and would not say that it did.
+        patience_s = min(self._version.patience_s, self._settings.keepalive_s)
+        self._try = _Try(self._try.number + 1, time.monotonic() + patience_s)
+
+    def _on_connect_fail(self, client: Client, _userdata: object) -> None:
+        if client is self._client:
+            # paho calls this from its `except OSError`, and gives no other way to learn what happened.
+            self._trouble = f"{self._broker}: {explained(sys.exception())}"
+            self._wait(client)
+
+    def _on_turn(self, client: Client) -> None:
+        if client is not self._client:
+            return
+        due, now = self._try.answer_due, time.monotonic()
+        if due is not None and now >= due:
+            self._try.silent = True
+            cut(client)
+        elif self._connected is None and self.welcomed and now - self._try.heard_at >= ANSWER_S:
+            self._try.refusal = f"{self._broker}: lives, but answers no subscription; restart it if that comes again"
+            cut(client)
+        elif self._connected is not None and now - self._on_the_way.since(now) >= ANSWER_S:
+            # What has no PUBACK takes room for good, and may be sent again on another connection only.
+            self._try.refusal = f"{self._broker}: lives, but acknowledges nothing; restart it if that comes again"
+            cut(client)
+
+    def _on_connect(
+        self, client: Client, _userdata: object, flags: ConnectFlags, reason: ReasonCode, properties: Properties | None
+    ) -> None:
+        if client is not self._client:
+            client.disconnect()
+            return
+        self._try.answer_due = None
+        if reason.is_failure:
+            remedy = REMEDIES.get(reason.value, "")
+            self._try.refusal = f"{self._broker}: refuses the connection: {str(reason).lower()}{remedy}"
+            if reason.value == UNSUPPORTED_VERSION:
+                self._version.unsupported()
+            return
+        self._version.accepted()
+        client.drop_out_messages()
+        self._on_the_way.clear()
+        limit = getattr(properties, "ReceiveMaximum", RECEIVE_MAXIMUM)
+        self._try.largest = getattr(properties, "MaximumPacketSize", LARGEST)
+        self._try.welcome = Connected(self._version.now.value, limit, flags.session_present)
+        self._try.heard_at = time.monotonic()
+        if wanted := self._subscriptions + self._wishes:
+            client.subscribe([(topic, 1) for topic in wanted])
+        else:
+            self._ready(client)
+
+    def _on_subscribe(
+        self, client: Client, _userdata: object, _mid: int, reasons: list[ReasonCode], _properties: object
+    ) -> None:
+        denied = [topic for topic, reason in zip(self._subscriptions, reasons, strict=False) if reason.is_failure]
+        if denied:
+            allow = "let the broker's access rules allow it"
+            self._try.refusal = f"{self._broker}: may not subscribe to {', '.join(denied)}; {allow}"
+            cut(client)
+        elif client is self._client:
+            self._ready(client)
+
+    def _on_publish(self, client: Client, _userdata: object, mid: int, reason: ReasonCode, _properties: object) -> None:
+        tag = self._on_the_way.take(mid)
+        if tag is not None and client is self._client:
+            self._tell(client, Acknowledged(tag, reason.value))
+
+    def _on_message(self, client: Client, _userdata: object, message: MQTTMessage) -> None:
+        if client is not self._client:
+            return
+        if self._connected is None:
+            self._try.early.append(message)
+            self._try.heard_at = time.monotonic()
+            return
+        token = self._try.number * (RECEIVE_MAXIMUM + 1) + message.mid
+        taken = self._tell(client, Delivered(message.topic, bytes(message.payload), token, message.retain))
+        if taken and not self._manual_ack:
+            client.ack(message.mid, message.qos)
+
+    def _on_disconnect(
+        self, client: Client, _userdata: object, _flags: DisconnectFlags, reason: ReasonCode, _properties: object
+    ) -> None:
+        if client is not self._client or self._try.over:
+            return
+        self._try.over = True
+        lost, self._connected = self._connected, None
+        self._trouble = self._why(reason)
+        self._wait(client)
+        if lost is not None:
+            self._waits.ended()
+            largest = self._on_the_way.largest()
+            if reason.value == PACKET_TOO_LARGE and largest is not None:
+                # The broker does not say which packet was too large: of those it had not taken, the largest.
+                self._tell(client, Acknowledged(largest, PACKET_TOO_LARGE))
+            self._tell(client, Disconnected(self._trouble))
+        if client.protocol != PROTOCOLS[self._version.now]:
+            self._reopen(client)
+
+    def _why(self, reason: ReasonCode) -> str:
+        if self._try.silent:
+            silence = f"takes the connection but does not answer MQTT {self._version.now}"
+            self._version.unsupported()
+            return f"{self._broker}: {silence}; is it a broker, and does it know this version?"
+        if self._try.answer_due is not None:
+            self._version.dropped()
+            expected = (
+                "a client certificate that it trusts (mqtt.certificate_file)"
+                if self._settings.tls
+                else "TLS (tls = true)"
+            )
+            return f"{self._broker}: closes the connection without answering; it may expect {expected}"
+        likely = namesake(reason.value, self._client_id, steady=self._waits.steady)
+        return self._try.refusal or f"{self._broker}: connection lost ({str(reason).lower()}){likely}"
+
+    def _ready(self, client: Client) -> None:
+        if self._try.welcome is None:
+            return
+        self._connected, self._trouble = self._try.welcome, None
+        self._waits.began()
+        self._tell(client, self._connected)
+        early, self._try.early = self._try.early, []
+        for message in early:
+            self._on_message(client, None, message)
+
+    def _tell(self, client: Client, event: SessionEvent) -> bool:
+        try:
+            self._receive(event)
+        except Exception as fault:  # noqa: BLE001 - kept in `failure` and raised on the owner's next call
+            self._failure, self._connected, self._client = fault, None, None
+            # The kind only: the text of a stranger's error may quote what was said.
+            self._trouble = f"{self._broker}: the receiver failed ({type(fault).__name__}), the session is over"
+            client.loop_stop()
+            cut(client)
+        return self._failure is None
+
+    def _wait(self, client: Client) -> None:
+        wait = self._waits.next()
+        client.reconnect_delay_set(wait, wait)  # type: ignore[arg-type] # declared int, used as seconds of any kind
+
+    def _reopen(self, client: Client) -> None:
+        """Go on with a client that speaks the other version: paho's cannot change its own."""
+        with self._swap:
+            if client is self._client:
+                client.loop_stop()  # on its own thread this waits for nothing, it only lets the loop end
+                self._open()
+
+    @property
+    def _broker(self) -> str:
+        return f"broker {self._settings.host}:{self._settings.port}"

@@ -1,0 +1,386 @@
+"""The MQTT client: paho prepared for one persistent session; protocol version, backoff, TLS, what a failure means."""
+
+from __future__ import annotations
+
+import random
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties, VariableByteIntegers
+from paho.mqtt.reasoncodes import ReasonCode
+
+from dockvoice_protocol import plain_file
+from dockvoice_protocol.config import Mqtt, MqttVersion
+from dockvoice_protocol.errors import Misconfigured
+
+PROTOCOLS = {MqttVersion.V5: MQTTProtocolVersion.MQTTv5, MqttVersion.V311: MQTTProtocolVersion.MQTTv311}
+
+SESSION_EXPIRY_S = 7 * 24 * 3600
+"""How long an MQTT 5 broker keeps the session of an absent client: a week, longer than most closings of a site."""
+
+PACKET_TOO_LARGE = 149
+"""mosquitto's PUBACK to a message beyond its message_size_limit; the standard has it only end connections. To paho it
+would be a protocol error: it would hang up, and again after each reconnect, for as long as the message is sent."""
+
+ReasonCode.names[PACKET_TOO_LARGE]["Packet too large"].append(PacketTypes.PUBACK)
+
+
+@dataclass(frozen=True)
+class Will:
+    """What the broker publishes, retained and with QoS 1, when this client is lost without a word."""
+
+    topic: str
+    payload: bytes
+
+
+class Watched(Client):
+    """paho's client, which alone would wait for the answer to CONNECT as long as a keepalive."""
+
+    on_turn: Callable[[Client], None] | None = None
+
+    def loop_misc(self) -> MQTTErrorCode:
+        """What paho does in every turn of its loop, at least once a second."""
+        if self.on_turn is not None:
+            self.on_turn(self)
+        return super().loop_misc()
+
+
+def prepared(
+    settings: Mqtt,
+    version: MqttVersion,
+    *,
+    client_id: str,
+    tls: ssl.SSLContext | None,
+    will: Will | None,
+    at_once: int | None = None,
+) -> Watched:
+    """A client that will connect as soon as its loop runs.
+
+    An MQTT 5 broker sends no more than `at_once` messages before it has an acknowledgement; None leaves that to it.
+    """
+    modern = version is MqttVersion.V5
+    client = Watched(
+        CallbackAPIVersion.VERSION2,
+        client_id,
+        protocol=PROTOCOLS[version],
+        clean_session=None if modern else False,
+        manual_ack=True,  # always: paho would acknowledge even what the receiver could not take
+    )
+    client.on_socket_open = _at_once
+    client.max_inflight_messages = 0  # no limit of paho's own: beyond it, it would queue in silence
+    secret = settings.password
+    if settings.username is not None:
+        client.username_pw_set(settings.username, secret.get_secret_value() if secret is not None else None)
+    if tls is not None:
+        client.tls_set_context(tls)
+    if will is not None:
+        client.will_set(will.topic, will.payload, qos=1, retain=True)
+    if modern:
+        keep = _properties(PacketTypes.CONNECT, SessionExpiryInterval=SESSION_EXPIRY_S)
+        if at_once is not None:
+            keep.ReceiveMaximum = at_once
+        client.connect_async(settings.host, settings.port, settings.keepalive_s, clean_start=False, properties=keep)
+    else:
+        client.connect_async(settings.host, settings.port, settings.keepalive_s)
+    return client
+
+
+def _at_once(_client: Client, _userdata: object, link: object) -> None:
+    """Small packets do not wait for the acknowledgement of those before them (Nagle), which the other side delays."""
+    assert isinstance(link, socket.socket)  # noqa: S101 - paho's others are for transports that are not used here
+    link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def of_type(content_type: str) -> Properties:
+    """The properties of a publication with this content type, for MQTT 5."""
+    return _properties(PacketTypes.PUBLISH, ContentType=content_type)
+
+
+def packet_size(topic: str, payload: bytes, properties: Properties | None) -> int:
+    """How many bytes a publication with QoS 1 takes in MQTT 5 (section 3.3 of the standard)."""
+    packed = b"\0" if properties is None else properties.pack()  # type: ignore[no-untyped-call] # as below
+    identifier = 2
+    remaining = 2 + len(topic.encode()) + identifier + len(packed) + len(payload)
+    return 1 + len(VariableByteIntegers.encode(remaining)) + remaining  # type: ignore[no-untyped-call] # as below
+
+
+def cut(client: Client) -> None:
+    """Close the connection without farewell, from any thread: paho's loop finds it ended."""
+    connection = client.socket()
+    if isinstance(connection, socket.socket):
+        with suppress(OSError):  # it may be closed already
+            connection.shutdown(socket.SHUT_RDWR)
+
+
+def _properties(packet: int, **values: str | int) -> Properties:
+    properties = Properties(packet)  # type: ignore[no-untyped-call] # paho left this one without annotations
+    for name, value in values.items():
+        setattr(properties, name, value)
+    return properties
+
+
+FIRST_WAIT_S = 0.5  # Wait before the second try to connect; it doubles from try to try.
+
+MOST_DOUBLINGS = 16
+"""2**16 times the first wait is past every maximum, and no float overflows in a year without a broker."""
+
+STEADY_S = 5.0
+"""A connection that lasted this long was a good one: the waits begin anew. Less is a broker that throws us out."""
+
+NOTING_S = 1.0  # How long a PUBACK waits for the publishing thread to note what it was for: that takes microseconds.
+
+DROPPED_TWICE = 2
+"""Connections closed without an answer, in a row, before the other version is tried: one may be a restart."""
+
+ANSWER_S = 10.0  # How long a CONNECT may go unanswered: slow links and brokers that ask a directory need a few seconds.
+
+FIRST_ANSWER_S = 2.0
+"""The same while it is unknown whether the broker speaks MQTT 5: amqtt 0.12 misreads it and says nothing at all."""
+
+REMEDIES = {
+    132: '; version = "auto" finds the one it speaks, but deliver.settle = "broker" takes MQTT 5 only',
+    134: "; check username and password",
+    135: "; check username and password",
+    138: "; its administrator has banned this client",
+}
+"""What to do about a refused connection, by reason code of MQTT 5; paho puts those of MQTT 3.1.1 in the same terms."""
+
+
+TAKEN_OVER, WITHOUT_A_WORD = 142, 128
+"""DISCONNECT 0x8E of MQTT 5, and what paho makes of a connection that just ends: so it does where one client throws out
+another with mosquitto 2.0.11, and with every broker in MQTT 3.1.1."""
+
+_EXPIRED, _OTHER_HOST = (
+    "; renew it, or set this machine's clock",
+    "; mqtt.host must be a name that the certificate gives",
+)
+
+_LAX = (
+    "; Python verifies strictly from 3.13 on: sign it anew with what it lacks, as docs/install.md (The broker) does, "
+    "or the authority, if it is that one's"
+)
+
+UNTRUSTED = {
+    **dict.fromkeys(range(80, 94), _LAX),
+    9: "; it is not valid yet: set the clock of this machine, or of the one that made it",
+    10: _EXPIRED,
+    62: _OTHER_HOST,
+    64: _OTHER_HOST,
+}
+"""What to do about a certificate, by OpenSSL's X509_V_ERR code (x509_vfy.h); the others want an authority.
+
+80 to 93, from PATHLEN_INVALID_FOR_NON_CA to EXTENSIONS_REQUIRE_VERSION_3, are what X509_V_FLAG_X509_STRICT asks for.
+"""
+
+
+class Version:
+    """Which protocol version to try next, until a broker accepted one: from then on that one."""
+
+    def __init__(self, wanted: MqttVersion) -> None:
+        self.now = MqttVersion.V5 if wanted is MqttVersion.AUTO else wanted
+        self._settled = wanted is not MqttVersion.AUTO
+        self._drops = 0
+
+    @property
+    def patience_s(self) -> float:
+        """How long to wait for the answer to a CONNECT of this version."""
+        return ANSWER_S if self._settled or self.now is MqttVersion.V311 else FIRST_ANSWER_S
+
+    def accepted(self) -> None:
+        """A broker took the connection."""
+        self._settled = True
+
+    def unsupported(self) -> None:
+        """The broker said that it does not know this version, or said nothing for as long as we had patience."""
+        if not self._settled:
+            self._other()
+
+    def dropped(self) -> None:
+        """The broker closed the connection instead of answering: how some meet a version they do not know."""
+        self._drops += 1
+        if self._drops >= DROPPED_TWICE and not self._settled:
+            self._other()
+
+    def _other(self) -> None:
+        self.now = MqttVersion.V311 if self.now is MqttVersion.V5 else MqttVersion.V5
+        self._drops = 0
+
+
+class Waits:
+    """Growing waits between tries to connect, each shortened by chance so that a whole site does not knock at once."""
+
+    def __init__(self, maximum_s: float) -> None:
+        self._maximum_s = maximum_s
+        self._tries = 0
+        self._began = 0.0
+
+    def began(self) -> None:
+        """A connection stands."""
+        self._began = time.monotonic()
+
+    def ended(self) -> None:
+        """The connection that stood is gone."""
+        if self.steady:
+            self._tries = 0
+
+    @property
+    def steady(self) -> bool:
+        """Whether the connection has lasted long enough to be a good one."""
+        return time.monotonic() - self._began >= STEADY_S
+
+    def next(self) -> float:
+        """How long to wait before the next try, seconds."""
+        full = min(self._maximum_s, FIRST_WAIT_S * 2.0**self._tries)
+        self._tries = min(self._tries + 1, MOST_DOUBLINGS)
+        return full * random.uniform(0.5, 1)  # noqa: S311 - spreads the tries, keeps no secret
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A publication without its PUBACK."""
+
+    tag: str
+    size: int  # Of the payload, bytes.
+    at: float  # When it was handed over, on the monotonic clock.
+
+
+class OnTheWay:
+    """In-flight publications of one connection by packet identifier: noted on any thread, taken off on paho's."""
+
+    def __init__(self) -> None:
+        self._noted = threading.Condition()
+        self._sent: dict[int, _Sent] = {}
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._sent)
+
+    def note(self, packet: int, tag: str, size: int) -> None:
+        """A publication of `size` bytes was handed over just now."""
+        with self._noted:
+            self._sent[packet] = _Sent(tag, size, time.monotonic())
+            self._noted.notify_all()
+
+    def take(self, packet: int) -> str | None:
+        """The tag of what a PUBACK came for; None for what is not of this connection."""
+        # The PUBACK can be here before the publishing thread has noted which packet carries its tag.
+        with self._noted:
+            self._noted.wait_for(lambda: packet in self._sent, timeout=NOTING_S)
+            sent = self._sent.pop(packet, None)
+        return None if sent is None else sent.tag
+
+    def clear(self) -> None:
+        """A connection begins: what the one before it still waited for is none of its own."""
+        with self._noted:
+            self._sent.clear()
+
+    def since(self, now: float) -> float:
+        """Since when a publication waits for its PUBACK, on the monotonic clock; `now` if none does."""
+        with self._noted:
+            return next((sent.at for sent in self._sent.values()), now)
+
+    def largest(self) -> str | None:
+        """The tag of the largest publication; None where there is none."""
+        with self._noted:
+            untaken = list(self._sent.values())
+        return max(untaken, key=lambda sent: sent.size).tag if untaken else None
+
+
+_WRONG_PORT = "is this the port for TLS (8883 is usual)?"
+
+
+class _Closing(ssl.SSLSocket):
+    """Closes itself when the handshake fails; paho leaves that to the garbage collector."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except ConnectionResetError as fault:
+            self.close()
+            raise ConnectionResetError(fault.errno, f"{fault.strerror} in the TLS handshake; {_WRONG_PORT}") from None
+        except BaseException:
+            self.close()
+            raise
+
+
+def check_host(settings: Mqtt) -> None:
+    """Raise Misconfigured for a host that can be no name: resolving it would fail with an error nobody expects."""
+    try:
+        settings.host.encode("idna")
+    except UnicodeError:
+        raise Misconfigured(f"mqtt.host: {settings.host!r} can be no host name; give a name or an address") from None
+
+
+def check_privacy(settings: Mqtt) -> None:
+    """Raise Misconfigured where others could read along, or speak in our name, and the settings do not say so."""
+    if settings.exposed and not settings.insecure:
+        raise Misconfigured(
+            f"mqtt.tls: is false, and {settings.exposed}; set tls = true, or insecure = true where nobody else can "
+            "listen on the way"
+        )
+
+
+def tls_context(settings: Mqtt) -> ssl.SSLContext | None:
+    """What TLS needs, verification of the broker included; None without TLS. Raises Misconfigured for bad files."""
+    if not settings.tls:
+        return None
+    try:
+        plain_file.see_regular(settings.ca_file)
+        context = ssl.create_default_context(cafile=settings.ca_file)
+    except OSError as fault:
+        raise Misconfigured(f"mqtt.ca_file: {settings.ca_file}: {explained(fault)}; it must hold PEM") from None
+    if settings.certificate_file is not None:
+        try:
+            plain_file.see_regular(settings.certificate_file, settings.key_file)
+            # The empty password keeps OpenSSL from asking for one on a terminal nobody sits at.
+            context.load_cert_chain(settings.certificate_file, settings.key_file, password="")
+        except OSError as fault:
+            where = (
+                f"mqtt.certificate_file: {settings.certificate_file} with key {settings.key_file or 'in the same file'}"
+            )
+            raise Misconfigured(f"{where}: {explained(fault)}; both must be PEM, the key without a password") from None
+    context.sslsocket_class = _Closing
+    return context
+
+
+def explained(fault: BaseException | None) -> str:
+    """A failure to connect in a few words, with what to do where that is known."""
+    match fault:
+        case ssl.SSLCertVerificationError():
+            remedy = UNTRUSTED.get(fault.verify_code, "; name the authority that signed it in mqtt.ca_file")
+            return f"its certificate is not trusted: {fault.verify_message}{remedy}"
+        case ssl.SSLError():
+            reason = fault.reason or str(fault)
+            return f"TLS failed: {reason.lower().replace('_', ' ')}{_tls_remedy(reason)}"
+        case socket.gaierror():
+            return f"no such host: {fault.strerror}"
+        case OSError():
+            return fault.strerror or str(fault) or type(fault).__name__
+        case _:
+            return type(fault).__name__
+
+
+def namesake(reason: int, client_id: str, *, steady: bool) -> str:
+    """What to add to the reason for which a connection ended where another client of the same name is likely."""
+    if reason != TAKEN_OVER and (steady or reason != WITHOUT_A_WORD):
+        return ""
+    sure = "" if reason == TAKEN_OVER else "if that goes on, "
+    return (
+        f"; {sure}another client calls itself {client_id!r} too, and each throws the other out: give each a name of "
+        "its own (an agent's is made of site and device, an inventory's is client_id)"
+    )
+
+
+def _tls_remedy(reason: str) -> str:
+    # The broker's alerts (RFC 8446, 6.2) about the client's certificate all name it.
+    if "CERTIFICATE" in reason or "UNKNOWN_CA" in reason:
+        return "; give a certificate that it trusts as mqtt.certificate_file and mqtt.key_file"
+    return f"; {_WRONG_PORT}"

@@ -1,0 +1,214 @@
+"""Words and readings: what a recogniser heard, what a transcriber wrote, what an interpreter proposes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+
+from dockvoice_protocol.records.command import Command
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a reading took from a paid service, as the service counted it."""
+
+    client: str  # Which configured client was asked.
+    model: str
+    text_tokens_in: int = 0
+    audio_tokens_in: int = 0
+    tokens_out: int = 0
+    audio_seconds: float = 0.0  # For services that charge by the minute.
+    request_id: str | None = None  # What the service calls the request: for its support.
+    cost_usd: float | None = None  # By the prices in the settings; None where no price is set.
+
+
+class Expectation(StrEnum):
+    """What to expect of an operator who pauses, judged by what was said so far."""
+
+    FINISHED = "finished"  # The form is complete, and what was said last can hardly go on.
+    EITHER = "either"  # Nothing tells: the usual pause decides.
+    MORE = "more"  # It ends in the middle of a number or a field, or before the entry is whole.
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word as a recogniser heard it."""
+
+    text: str = field(repr=False)
+    start: float  # Seconds from the first sample of the utterance.
+    end: float
+    confidence: float
+    """0 to 1, the recogniser's own view. A grammar recogniser is sure of anything: no proof by itself."""
+
+
+class Hallucination(StrEnum):
+    """Why a transcriber's text was set aside: such texts are known to come where nothing of the kind was said."""
+
+    STOCK_PHRASE = "stock_phrase"  # What captions say when nobody speaks: "Thanks for watching".
+    LOOP = "loop"  # The same words over and over.
+    PROMPT_RETURNED = "prompt_returned"  # The prompt that the model was given.
+    NO_SPEECH = "no_speech"  # Words, and the model's own doubt that anybody spoke.
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """The words of an utterance as a transcriber wrote them, before anything is made of them."""
+
+    transcriber: str  # The transcriber's name, as it goes on record.
+    text: str = field(repr=False)
+    """As written, with the punctuation and figures the service chose. Empty where it heard nothing."""
+    confidence: float | None  # 0 to 1, the service's own view of the whole; None where it gives none.
+    words: tuple[Word, ...] = ()  # With times and confidence, where the service gives them.
+    usage: Usage | None = None
+    hallucination: Hallucination | None = None  # Why the text that came was set aside; `text` is empty then.
+
+
+FieldValue = str | int | float | bool | tuple[str, ...]
+"""What a field of a form may hold. Identifiers are strings: "007" stays "007". Dates are strings as in ISO 8601.
+
+A decimal is a double of at most DECIMAL_DIGITS digits, not a `decimal.Decimal`, since that is what stays exact on the
+whole way: IEEE 754 gives every decimal of up to 15 digits back from its double, and the shortest spelling of a double
+says the same number in all that ever write one: Python, the journal's JSON in SQLite, the event and its hash
+(`hash_chain`), PostgreSQL's jsonb, a reader in JavaScript. A JSON number spelt otherwise ("2.50") would be read as that
+double by most programs, written again as "2.5", and break the chain. Nobody calculates with one; rules look at its
+digits (`exact`).
+"""
+
+DECIMAL_DIGITS = 15  # The significant digits of a decimal that a double keeps, whichever they are (DBL_DIG).
+
+
+def exact(value: float) -> Decimal:
+    """The decimal that a number stands for, digit by digit."""
+    return Decimal(repr(value))
+
+
+def plain(value: float) -> str:
+    """A number with its digits and no more: `52.5`, `-18`. Never with an exponent."""
+    digits = f"{exact(value):f}"
+    return digits.rstrip("0").rstrip(".") if "." in digits else digits
+
+
+def written(value: FieldValue) -> str:
+    """A value as a person writes and reads one: `007`, `52.5`, `true`, `A1,A2`."""
+    match value:
+        case str():
+            return value
+        case tuple():
+            return ",".join(value)
+        case bool():
+            return "true" if value else "false"
+        case _:
+            return plain(value)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldReading:
+    """What a reading proposes for one field of a form."""
+
+    value: FieldValue | None = field(repr=False)
+    """The proposed value; None where the words for the field were heard but mean no one value."""
+    words: tuple[str, ...] = field(repr=False)
+    """The words heard for the field, in order: the evidence a value is checked against."""
+    confidence: float
+    """How likely the value is right, where `calibrated`; else the lowest confidence among the words that it rests on.
+    0 to 1."""
+    rivals: tuple[FieldValue, ...] = field(default=(), repr=False)
+    """Other values the same utterance gives the field, with nothing to say which one is meant."""
+    confirmed: bool = True  # False where a second, independent reading of the value is demanded and there is none.
+    runner_up: FieldValue | None = field(default=None, repr=False)
+    """The likeliest other value, where the sound allows another one: what to ask about, should there be doubt.
+
+    Without a value, the one that the words may mean: "pallet 742, I think"."""
+    calibrated: bool = False
+    """Whether the confidence is a probability, fitted on recordings with truth; else it is the reader's own view."""
+    scanned: bool = False  # Read from a label; what differs from it was said.
+    by_end: bool = False  # Only its last characters were said, and one thing that is announced ends so.
+    said_in: tuple[str, ...] = ()
+    """The utterances in which it was said for several entries, where that is not this one; its words are in theirs."""
+    denied: tuple[FieldValue, ...] = field(default=(), repr=False)
+    """What the same utterance says that the value is not, or takes back: "not the 627, the 742"; "742, no, 743"."""
+    unexplained: tuple[str, ...] = field(default=(), repr=False, compare=False)
+    """The words beside it that mean nothing for the form, for which the value is in doubt: "leaking"."""
+
+    @property
+    def is_taken(self) -> bool:
+        """Is it from the standing context, and nothing was said of it for this entry?"""
+        return bool(self.said_in) and not self.words
+
+
+class NotUnderstood(StrEnum):
+    """Why an interpreter declined to read an utterance."""
+
+    NO_WORDS = "no_words"  # Sound, but no word of the language.
+    NOT_DICTATION = "not_dictation"  # Words, but none that name a field of the form.
+    TALK = "talk"
+    """Plainly not for the device: nothing of what is said of a form, and no more figures in a row than in any talk."""
+    UNHEARD_LANGUAGE = "unheard_language"  # Sound in a language for which no recogniser is here.
+
+
+SCANNER = "scanner"
+"""Who reads what was scanned, and the source of it, as both go on record."""
+
+
+class ScanFault(StrEnum):
+    """Why a scan fills nothing. The operator hears which it is (`[scans]` of the prompts)."""
+
+    EMPTY = "empty"  # Nothing between the scanner's first key and its last.
+    CUT_SHORT = "cut_short"  # The key that ends a scan did not come, or what the scanner puts around one is not there.
+    UNREADABLE = "unreadable"  # A key that is no character, or keys that the kernel had to drop.
+    NO_SYMBOLOGY = "no_symbology"  # The scanner does not say what kind of code it read.
+    OTHER_CODE = "other_code"  # It says one that holds no element strings.
+    UNKNOWN_IDENTIFIER = "unknown_identifier"  # No application identifier where one must stand.
+    NO_VALUE = "no_value"
+    TOO_SHORT = "too_short"
+    TOO_LONG = "too_long"  # Longer than any value of its identifier: as a rule a separator is missing.
+    BAD_CHARACTER = "bad_character"  # A character that its value cannot have.
+    CHECK_DIGIT = "check_digit"
+    NO_DATE = "no_date"
+    REPEATED = "repeated"  # One identifier with two values.
+    TOGETHER = "together"  # Two identifiers that may not be on one label.
+    TWO_WAYS = "two_ways"  # Without a separator, it can be cut in two ways.
+    NOTHING_FOR_FORM = "nothing_for_form"  # It is right, and holds nothing that the form asks for.
+
+
+class Act(StrEnum):
+    """What the operator did by speaking."""
+
+    RECORD = "record"  # Dictated the fields of an entry, or some of them.
+    AMEND = "amend"  # Corrected fields of the entry at hand: `fields` holds those, and only those.
+    CANCEL = "cancel"  # Took the entry at hand back.
+    CONTEXT = "context"  # Said what the entries from then on belong to: `fields` holds that.
+    YES = "yes"
+    NO = "no"
+    COMMAND = "command"  # Asked something of the device: `command` says what.
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one interpreter, or several together, propose that an utterance says. Making one twice costs nothing."""
+
+    interpreter: str
+    form: str
+    words: tuple[Word, ...]
+    fields: Mapping[str, FieldReading]  # By field name; a field that was not said is absent.
+    not_understood: NotUnderstood | ScanFault | None = None
+    act: Act = Act.RECORD
+    command: Command | None = None  # What is asked of the device, where the act is COMMAND.
+    usage: Usage | None = None  # What it took, where an interpreter is paid for.
+    opinions: tuple[Reading, ...] = ()
+    """The readings it was made from, where several interpreters read the same utterance."""
+    deferrable: bool = False  # No model beyond this device answered: one that does later may read more of it.
+    unrecorded: Mapping[str, FieldReading] = field(default_factory=dict)
+    """What was surely said of a thing where that is no entry: "pallet 742 does not scan", "pallet 742 was fourteen"."""
+
+    @property
+    def scanned(self) -> bool:
+        """Was it read from a label, and not said?"""
+        return self.interpreter == SCANNER
+
+    @property
+    def transcript(self) -> str:
+        """The words in order, as one line."""
+        return " ".join(word.text for word in self.words)

@@ -1,0 +1,37 @@
+"""Output of commands: lines on stdout, what goes wrong on stderr, and the exit codes that every help tells."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from dockvoice_protocol.terminal.plain_text import in_lines
+
+EXIT_CODES = (
+    "Exit codes: 0 done; 2 wrong usage; 66 a file is missing or unreadable; 69 something outside (broker, sound card) "
+    "is not there now; 74 the disk refused; 75 not finished or already running: try again; 78 a setting, form or "
+    "catalogue must be corrected; 130 interrupted."
+)
+"""Told at the end of every command's help that can fail in these ways."""
+
+
+def log_warnings(*besides: logging.Logger) -> None:
+    """Let warnings and errors of the running parts appear on stderr, a line each; all that goes `besides` as well."""
+    from dockvoice_protocol.terminal.tables import log_to
+
+    log_to(sys.stderr, logging.WARNING, "%(levelname)s %(message)s")
+    for one in besides:
+        one.setLevel(logging.INFO)
+
+
+def line(text: str) -> None:
+    """Print a line, or several."""
+    if sys.stdout is not None:  # None: the program was started without one
+        sys.stdout.write(in_lines(text) + "\n")
+
+
+def aside(text: str) -> None:
+    """Tell something beside what a command prints: on stderr, so that no program reads it for an answer."""
+    if sys.stderr is not None:
+        sys.stderr.write(in_lines(text) + "\n")
+        sys.stderr.flush()

@@ -1,0 +1,109 @@
+"""Console output for people: tables that fit a terminal of any width, and counts in sentences."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from typing import Any, TextIO
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, ConsoleOptions, Group, RenderableType
+from rich.measure import Measurement
+from rich.segment import Segment
+from rich.table import Column, Table
+from rich.text import Text
+
+from dockvoice_protocol.terminal.plain_text import in_lines, in_one_line
+
+UNBOUNDED = 100_000  # Columns: more than anything that is printed here takes.
+
+FOLDED = 20
+"""Columns, at the least, of what may be broken anywhere: keys, hashes, JSON. Its table column has overflow="fold"."""
+
+
+class SafeConsole(Console):
+    """A console that writes out what is no plain text: whatever a device, a file or a model said, it stays text.
+
+    Colours and cursor movements are rich's own segments, and none of what is printed.
+    """
+
+    def render_str(self, text: str, **how: Any) -> Text:
+        """A string as rich draws it; before it is measured, so that it gets the room that it takes."""
+        return super().render_str(in_lines(text), **how)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """What is drawn, piece by piece."""
+        for piece in super().render(renderable, options):
+            yield piece if piece.control else Segment(in_lines(piece.text), piece.style)
+
+
+class SafeFormatter(logging.Formatter):
+    """A log line that stays one line of plain text; a traceback keeps its lines."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the library calls it so
+        """The line, without a traceback."""
+        return in_one_line(super().formatMessage(record))
+
+
+def log_to(stream: TextIO, level: int, form: str) -> None:
+    """Let the program's log appear on `stream`, from `level` on."""
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(SafeFormatter(form))
+    logging.basicConfig(handlers=[handler], level=level)
+
+
+def show(told: RenderableType) -> None:
+    """Print tables and text, as they are: what stands in brackets or between colons is no markup.
+
+    On a terminal, cells are broken between words; a table that does not fit even so runs over its edge. In a file or a
+    pipe each row is one line.
+    """
+    console = SafeConsole(highlight=False, markup=False, emoji=False)
+    if console.is_terminal:
+        console.width = max(console.width, *(_fitted(console, table) for table in _tables(told)))
+    else:
+        console.width = _measured(console, told).maximum
+    console.print(told)
+
+
+def folding(*headings: str) -> Table:
+    """A table without edges, whose cells may be broken anywhere: 80 columns are soon filled."""
+    columns = (Column(heading, overflow="fold") for heading in headings)
+    return Table(*columns, box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+
+
+def _tables(told: RenderableType) -> Iterator[Table]:
+    if isinstance(told, Table):
+        yield told
+    elif isinstance(told, Group):
+        for one in told.renderables:
+            yield from _tables(one)
+
+
+def _fitted(console: Console, table: Table) -> int:
+    """Give each column at least its longest word, and the rest of the terminal to those that lack least; the width."""
+    sizes = [_size(console, column) for column in table.columns]
+    beside = _measured(console, table).maximum - sum(size.maximum for size in sizes)
+    room = console.width - beside - sum(size.minimum for size in sizes)
+    for column, size in sorted(zip(table.columns, sizes, strict=True), key=lambda one: one[1].span):
+        more = max(0, min(size.span, room))
+        column.width = size.minimum + more
+        room -= more
+    return console.width - min(room, 0)
+
+
+def _size(console: Console, column: Column) -> Measurement:
+    sizes = [_measured(console, cell) for cell in (column.header, *column.cells)]
+    most, word = max(size.maximum for size in sizes), max(size.minimum for size in sizes)
+    if column.overflow == "fold":
+        return Measurement(min(word, FOLDED), most)
+    return Measurement(most if column.no_wrap else word, most)
+
+
+def _measured(console: Console, told: RenderableType) -> Measurement:
+    return Measurement.get(console, console.options.update(max_width=UNBOUNDED), told)
+
+
+def many(count: int, one: str, more: str | None = None) -> str:
+    """A count and what is counted: `1 device`, `2 devices`; `more` is the plural where it is not `one` with an s."""
+    return f"{count} {one if count == 1 else more or f'{one}s'}"
