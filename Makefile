@@ -123,7 +123,7 @@ BESIDE := $(CACHE)/beside
 
 beside: models  ## From the last word to the decision, beside pipecat, livekit and fixed pauses; fetches a gigabyte of theirs
 	@[ -x $(BESIDE)/bin/python ] || $(PYTHON) -m venv $(BESIDE)
-	@$(BESIDE)/bin/pip install --quiet . './lab[beside]'
+	@$(BESIDE)/bin/pip install --quiet ./protocol . './lab[beside]'
 	@DOCKVOICE_UNDERSTAND__MODELS_DIRECTORY=$(MODELS) $(BESIDE)/bin/python -m lab.bench.turns $(filter-out $(OWN),$(SPEECH))
 
 count: | $(BIN)/python  ## How large it is, and how coupled, beside where it began and its goals; ARGS=--help tells how
@@ -178,18 +178,18 @@ $(CACHE)/debian/%/etc/debian_version: | system-debian
 $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) || { .ci/system-packages --need python3-venv && $(PYTHON) -m venv $(VENV); }
 
-PROJECTS := pyproject.toml inventory/pyproject.toml lab/pyproject.toml hatch_build.py
+PROJECTS := pyproject.toml protocol/pyproject.toml inventory/pyproject.toml lab/pyproject.toml hatch_build.py
 
 $(CACHE)/demo.stamp: $(PROJECTS) | $(BIN)/python
 	@mkdir -p $(CACHE)
 	@echo "Installing Python packages into $(VENV) …"
-	@$(PIP) --editable . --editable './inventory[console]' --editable './lab[demo]'
+	@$(PIP) --editable ./protocol --editable . --editable './inventory[console]' --editable './lab[demo]'
 	@touch $@
 
 $(CACHE)/test.stamp: $(PROJECTS) | $(BIN)/python
 	@mkdir -p $(CACHE)
 	@echo "Installing Python packages into $(VENV) …"
-	@$(PIP) --editable '.[microphone,dev]' --editable './inventory[console]' --editable './lab[demo,standin]'
+	@$(PIP) --editable ./protocol --editable '.[microphone,dev]' --editable './inventory[console]' --editable './lab[demo,standin]'
 	@touch $@ $(CACHE)/demo.stamp
 
 # Programs that nobody here wrote: validators of JSON Schema, AsyncAPI and OpenAPI, and clients of MQTT. Some eight seconds;

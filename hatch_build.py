@@ -1,4 +1,4 @@
-"""The version of the three distributions, made of what is in them, and that they require each other in it.
+"""The version of the four distributions, made of what is in them, and that they require each other in it.
 
 0.1.0.dev917+c4f21a09b3d is what was made of commit 917 on the way to 0.1.0; behind the plus stands the beginning of the
 SHA-256 of all files that go into the wheels. Other contents have another version, whether or not they were committed;
@@ -22,7 +22,7 @@ NEXT = "0.1.0"
 TREE = Path(__file__).parent
 
 PARTS = (
-    *("edge", "inventory", "lab", "schemas", "config", "tests/data/speech/trailer"),
+    *("protocol", "edge", "inventory", "lab", "schemas", "config", "tests/data/speech/trailer"),
     *("pyproject.toml", "LICENSE", "README.md"),
 )
 """What the wheels hold, and how they are made."""
@@ -60,8 +60,9 @@ def _number() -> int:
 
 
 class OfOneVersion(MetadataHookInterface):
-    """Of inventory and laboratory: they require what their table of this hook names, and the agent in their version."""
+    """Adds the `dependencies` of this hook's table, and the distributions of `ours` in the version that is built."""
 
     def update(self, metadata: dict[str, Any]) -> None:
         """Put it where hatchling looks for it."""
-        metadata["dependencies"] = [f"dockvoice=={metadata['version']}", *self.config.get("dependencies", [])]
+        ours = [f"{name}=={metadata['version']}" for name in self.config["ours"]]
+        metadata["dependencies"] = [*ours, *self.config.get("dependencies", [])]

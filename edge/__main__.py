@@ -1,6 +1,6 @@
 """`python -m edge` is the `dockvoice` command."""
 
-from dockvoice_protocol import command as main
+from dockvoice_protocol.command import main
 
 if __name__ == "__main__":
     main()

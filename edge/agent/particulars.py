@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.records import Converted
 from edge.config import Settings
-from edge.records import Converted, Entry, Particulars, Shift, SiteTime
+from edge.records import Entry, Particulars, Shift, SiteTime
 
 ParticularsOf = Callable[[Entry], Particulars]
 

@@ -12,8 +12,16 @@ from typing import Final
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Expects, Form
-from dockvoice_protocol.records import ExpectedLine, ExpectedList, FieldValue, PlaceKind, ReceivingPlace, exact
-from edge.records import Converted, Reason
+from dockvoice_protocol.records import (
+    Converted,
+    ExpectedLine,
+    ExpectedList,
+    FieldValue,
+    PlaceKind,
+    ReceivingPlace,
+    exact,
+)
+from edge.records import Reason
 
 PLACES: Final = {Expects.TRAILER: PlaceKind.TRAILER, Expects.DOOR: PlaceKind.DOOR}
 """What a form calls a place, as lists call it."""

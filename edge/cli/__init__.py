@@ -1,5 +1,1 @@
-"""The `dockvoice` command: `main` lists and ends it, each other module has a command or a group of them."""
-
-from dockvoice_protocol.command import main
-
-__all__ = ["main"]
+"""The agent's commands: each module has one, or a group of them."""

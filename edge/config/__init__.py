@@ -1,9 +1,4 @@
-"""Settings: a TOML file, the environment and systemd credentials become one frozen value, or every fault at once.
-
-`settings` says what may be set, with its tables in `sections` and `models`; `sources` how files, environment and
-credentials are laid over each other and how what is wrong is told; `units` what systemd's units add to their files.
-The rooms import from here.
-"""
+"""What the agent can be told: `settings` with its tables in `sections` and `models`."""
 
 from edge.config.models import (
     EU_REGIONS,

@@ -1,7 +1,7 @@
-"""The nouns of the house: what is handed from one room to the next, by subject.
+"""The nouns of the agent: what is handed from one room to the next, by subject. All are frozen values.
 
-All are frozen values. Sound is 16 kHz mono 16-bit little-endian PCM throughout; its clock is the *sample index*,
-counted from the first sample of the source, so that a recording and a microphone keep the same time.
+Sound is 16 kHz mono 16-bit little-endian PCM throughout; its clock is the *sample index*, counted from the first sample
+of the source, so that a recording and a microphone keep the same time.
 """
 
 from edge.records.entry import (
@@ -30,5 +30,5 @@ from edge.records.entry import (
     Verdict,
     Work,
 )
-from edge.records.particulars import Converted, Factor, Particulars, SiteTime, Workday
+from edge.records.particulars import Particulars, SiteTime, Workday
 from edge.records.sound import SAMPLE_BYTES, SAMPLE_RATE, Acoustics, Closing, Frame, Segment, Utterance

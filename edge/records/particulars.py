@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
-from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from dockvoice_protocol.instants import in_utc, in_zone
-from dockvoice_protocol.records.reading import DECIMAL_DIGITS, FieldValue, exact
+from dockvoice_protocol.records import Converted, FieldValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,30 +52,6 @@ class SiteTime:
 
 
 @dataclass(frozen=True, slots=True)
-class Factor:
-    """How many of its base unit one of an item's units holds, by the item's master data."""
-
-    base: str  # The code of the base unit.
-    factor: Decimal
-
-    def times(self, quantity: float) -> Converted | None:
-        """So many in the base unit; None where that has more digits than a number keeps on the way."""
-        product = exact(quantity) * self.factor
-        if len(product.normalize().as_tuple().digits) > DECIMAL_DIGITS or abs(product) >= 10**DECIMAL_DIGITS:
-            return None
-        return Converted(_number(product), self.base, _number(self.factor))
-
-
-@dataclass(frozen=True, slots=True)
-class Converted:
-    """A quantity in the base unit of its item."""
-
-    quantity: int | float = field(repr=False)
-    uom: str
-    factor: int | float  # What the quantity that was said is multiplied with.
-
-
-@dataclass(frozen=True, slots=True)
 class Particulars:
     """What one entry carries beside the form's fields."""
 
@@ -85,7 +60,3 @@ class Particulars:
     """What it belongs to: those of its fields that the form names for that, such as trailer and order."""
     converted: Mapping[str, Converted] = field(default_factory=dict, repr=False)
     """By the field that was counted: the same in the base unit, where the item's master data have a factor."""
-
-
-def _number(value: Decimal) -> int | float:
-    return int(value) if value == value.to_integral_value() else float(value)

@@ -1,7 +1,7 @@
 """Deeds: who did what on the console, when and from where, in a chain that shows it where one is changed or removed.
 
-A link is made as those of the devices are (`dockvoice_protocol.hash_chain`): over the link before it, the deed, and the recording it
-is about. Where the console has a key, it signs each.
+A link is made as those of the devices are (`dockvoice_protocol.hash_chain`): over the link before it, the deed, and the
+recording it is about. Where the console has a key, it signs each.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The `dockvoice` command; the only place that exits.
 
-Exit codes: 0 done; 2 wrong usage; and from sysexits.h, as `dockvoice_protocol.errors` types them: 66 a file given is unreadable,
-69 something outside is not there now, 74 the disk refused, 75 not finished or already
-running (try again), 78 a setting, form or catalogue must be corrected; 130 interrupted from the keyboard.
+Exit codes: 0 done; 2 wrong usage; and from sysexits.h, as `dockvoice_protocol.errors` types them: 66 a file given is
+unreadable, 69 something outside is not there now, 74 the disk refused, 75 not finished or already running (try again),
+78 a setting, form or catalogue must be corrected; 130 interrupted from the keyboard.
 
 Each distribution gives its commands by entry points of the group `dockvoice.commands`. A command's module is imported
 when that command is called: to list the commands, or to look into the queue, takes neither recogniser nor broker.
@@ -14,7 +14,8 @@ import errno
 import os
 import sys
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from importlib.metadata import EntryPoint, entry_points, version
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -23,9 +24,6 @@ from typer.main import get_command_name, get_group
 from dockvoice_protocol.errors import DockvoiceError, Misconfigured, StorageFailed, closed_to_us, plainly
 from dockvoice_protocol.terminal.output import EXIT_CODES, line
 from dockvoice_protocol.terminal.plain_text import in_one_line
-
-if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("Listen to the microphone until stopped.", "dockvoice"),
@@ -60,7 +58,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 UNPRINTED = frozenset({errno.ENOSPC, errno.EIO, errno.EBADF, errno.EPIPE})
 """What the system says of a standard output that takes nothing: a full disk, one that broke, none, one that hung up."""
 
-OWN = "dockvoice"  # The distribution of this module, whose version all others must have.
+OWN = "dockvoice-protocol"  # The distribution of this module, whose version all others must have.
 
 INTERRUPTED = 130  # What shells report of a program that Ctrl-C ended: 128 + SIGINT.
 
@@ -135,8 +133,6 @@ def commands(asked: str = "") -> TyperGroup:
     )
     app.callback()(_version)
     group = get_group(app)
-    from importlib.metadata import entry_points
-
     found = entry_points(group="dockvoice.commands")
     _check_versions(found, _distribution(asked) if asked in COMMANDS else None)
     of = {(one.name, one.dist.name): one.load for one in found if one.dist is not None}
@@ -159,8 +155,6 @@ def _distribution(command: str) -> str:
 
 def _check_versions(found: Iterable[EntryPoint], only: str | None) -> None:
     """Raise Misconfigured where a distribution of ours is of another version: what it imports may be missing here."""
-    from importlib.metadata import version
-
     ours = {_distribution(name) for name in COMMANDS} if only is None else {only}
     for name, other in {(one.dist.name, one.dist.version) for one in found if one.dist is not None}:
         if name in ours and other != (own := version(OWN)):
@@ -180,8 +174,6 @@ def command_of(name: str, module: typer.Typer) -> Any:
 
 def _tell_version(asked: bool) -> None:
     if asked:
-        from importlib.metadata import version
-
         line(f"dockvoice {version(OWN)}")
         raise typer.Exit
 

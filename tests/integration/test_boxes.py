@@ -33,7 +33,7 @@ extra for those who work on the source tree, the other."""
 
 def wanted(repository: Path, without: set[str]) -> Iterator[str]:
     """What the distributions and all of their extras require, but for extras `without` and what this tree makes."""
-    for tree in (".", "inventory", "lab"):
+    for tree in (".", "protocol", "inventory", "lab"):
         told = tomllib.loads((repository / tree / "pyproject.toml").read_text(encoding="utf-8"))
         project, hooks = told["project"], told["tool"]["hatch"].get("metadata", {}).get("hooks", {})
         always = project.get("dependencies") or hooks["custom"].get("dependencies", [])

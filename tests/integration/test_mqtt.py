@@ -204,7 +204,8 @@ def test_the_last_will_speaks_when_a_client_is_killed_and_only_then(broker: Mosq
     owner.next(Connected)
     leaver.stop()
     program = (
-        "import sys, time; from edge.config import Mqtt; from dockvoice_protocol.mqtt import Session, Will\n"
+        "import sys, time; from dockvoice_protocol.config import Mqtt\n"
+        "from dockvoice_protocol.mqtt import Session, Will\n"
         "s = Session(Mqtt(host='127.0.0.1', port=int(sys.argv[1])), client_id='victim',"
         " receive=lambda event: print(type(event).__name__, flush=True), will=Will('status', b'offline'))\n"
         "s.start(); time.sleep(60)"

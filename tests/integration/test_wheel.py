@@ -17,11 +17,12 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from dockvoice_protocol.command import COMMANDS
+from dockvoice_protocol.command import COMMANDS, OWN
 from dockvoice_protocol.languages import LANGUAGES
 from hatch_build import PARTS
+from inventory.repository import Store
 
-AGENT, INVENTORY, LAB = "dockvoice", "dockvoice_inventory", "dockvoice_lab"
+PROTOCOL, AGENT, INVENTORY, LAB = "dockvoice_protocol", "dockvoice", "dockvoice_inventory", "dockvoice_lab"
 
 CLIP = "tests/data/speech/demo/01-pallet-5451-four-cases-dock-alpha.flac"
 
@@ -34,7 +35,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 def wheels(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
     """The wheels of this tree, by distribution."""
     directory = tmp_path_factory.mktemp("wheels")
-    trees = [str(repository / tree) for tree in (".", "inventory", "lab")]
+    trees = [str(repository / tree) for tree in ("protocol", ".", "inventory", "lab")]
     command = [*PIP, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(directory)]
     subprocess.run([*command, *trees], check=True)
     return {wheel.name.partition("-")[0]: wheel for wheel in directory.iterdir()}
@@ -43,7 +44,13 @@ def wheels(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Mappin
 @pytest.fixture(scope="module")
 def alone(wheels: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An environment with the agent's wheel and what that requires, and nothing else."""
-    return environment(tmp_path_factory.mktemp("alone"), wheels[AGENT])
+    return environment(tmp_path_factory.mktemp("alone"), wheels[PROTOCOL], wheels[AGENT])
+
+
+@pytest.fixture(scope="module")
+def receiving(wheels: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with the inventory's wheel and what that requires, and nothing else."""
+    return environment(tmp_path_factory.mktemp("receiving"), wheels[PROTOCOL], wheels[INVENTORY])
 
 
 @pytest.fixture(scope="module")
@@ -54,12 +61,12 @@ def joined(wheels: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture(scope="module")
 def next_wheels(wheels: Mapping[str, Path], tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
-    """Agent and inventory as they are once somebody has changed a line of the agent."""
-    with (tree / "edge" / "errors.py").open("a", encoding="utf-8") as file:
+    """Agent and inventory as they are once somebody has changed a line of what both share."""
+    with (tree / "protocol" / "dockvoice_protocol" / "errors.py").open("a", encoding="utf-8") as file:
         file.write("\n# Changed.\n")
     directory = tmp_path_factory.mktemp("next")
     command = [*PIP, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(directory)]
-    subprocess.run([*command, str(tree), str(tree / "inventory")], check=True)
+    subprocess.run([*command, str(tree), str(tree / "protocol"), str(tree / "inventory")], check=True)
     return {wheel.name.partition("-")[0]: wheel for wheel in directory.iterdir()}
 
 
@@ -130,7 +137,9 @@ def run(tmp_path: Path) -> Run:
     return running
 
 
-@pytest.mark.parametrize(("name", "package"), [(AGENT, "edge"), (INVENTORY, "inventory"), (LAB, "lab")])
+@pytest.mark.parametrize(
+    ("name", "package"), [(PROTOCOL, PROTOCOL), (AGENT, "edge"), (INVENTORY, "inventory"), (LAB, "lab")]
+)
 def test_a_wheel_holds_one_package_without_tests_and_weights(
     wheels: Mapping[str, Path], name: str, package: str
 ) -> None:
@@ -143,10 +152,15 @@ def test_a_wheel_holds_one_package_without_tests_and_weights(
 def test_they_are_of_one_version_and_require_each_other_in_it(joined: Path) -> None:
     (packages,) = joined.glob("lib/python*/site-packages")
     ours = {one.name: one for one in distributions(path=[str(packages)]) if one.name.startswith("dockvoice")}
-    version = ours["dockvoice"].version
-    for other in ("dockvoice-inventory", "dockvoice-lab"):
+    version = ours["dockvoice-protocol"].version
+    requires = {
+        "dockvoice": "dockvoice-protocol",
+        "dockvoice-inventory": "dockvoice-protocol",
+        "dockvoice-lab": "dockvoice",
+    }
+    for other, required_one in requires.items():
         assert ours[other].version == version
-        assert f"dockvoice=={version}" in (ours[other].requires or ())
+        assert f"{required_one}=={version}" in (ours[other].requires or ())
 
 
 def test_other_contents_are_of_another_version_and_the_same_of_the_same(repository: Path, tree: Path) -> None:
@@ -164,12 +178,12 @@ def test_other_contents_are_of_another_version_and_the_same_of_the_same(reposito
 def test_an_upgrade_replaces_all_of_them(
     wheels: Mapping[str, Path], next_wheels: Mapping[str, Path], run: Run, tmp_path: Path
 ) -> None:
-    box = environment(tmp_path / "box", wheels[AGENT], wheels[INVENTORY])
+    box = environment(tmp_path / "box", wheels[PROTOCOL], wheels[AGENT], wheels[INVENTORY])
     into = [*PIP, "--python", str(box / "bin" / "python"), "install", "--no-index", "--no-compile"]
     half = subprocess.run([*into, str(next_wheels[INVENTORY])], capture_output=True, text=True, check=False)
-    assert half.returncode != 0, "without the agent's it is refused"
+    assert half.returncode != 0, "without what it shares with the agent it is refused"
     assert run(box, "inventory", "count").returncode == 66, "and the old ones go on"
-    subprocess.run([*into, str(next_wheels[AGENT]), str(next_wheels[INVENTORY])], check=True)
+    subprocess.run([*into, *map(str, next_wheels.values())], check=True)
     (packages,) = box.glob("lib/python*/site-packages")
     versions = {one.version for one in distributions(path=[str(packages)]) if one.name.startswith("dockvoice")}
     assert versions == {next_wheels[AGENT].name.split("-")[1]}
@@ -179,15 +193,15 @@ def test_an_upgrade_replaces_all_of_them(
 def test_half_an_upgrade_is_told_in_one_line(
     wheels: Mapping[str, Path], next_wheels: Mapping[str, Path], run: Run, tmp_path: Path
 ) -> None:
-    box = environment(tmp_path / "box", wheels[AGENT], wheels[INVENTORY])
+    box = environment(tmp_path / "box", wheels[PROTOCOL], wheels[AGENT], wheels[INVENTORY])
     into = [*PIP, "--python", str(box / "bin" / "python"), "install", "--no-index", "--no-deps", "--no-compile"]
-    subprocess.run([*into, str(next_wheels[AGENT])], check=True)
+    subprocess.run([*into, str(next_wheels[PROTOCOL]), str(next_wheels[AGENT])], check=True)
     for command in ("inventory count", "--version"):
         ran = run(box, *command.split())
         (line,) = ran.stderr.splitlines()
         assert (ran.returncode, ran.stdout) == (78, "")
         old, new = (one[AGENT].name.split("-")[1] for one in (wheels, next_wheels))
-        assert line.startswith(f"dockvoice: dockvoice-inventory is of version {old}, dockvoice of {new}; install")
+        assert line.startswith(f"dockvoice: dockvoice-inventory is of version {old}, {OWN} of {new}; install")
     assert run(box, "forms", "list").returncode == 0, "the dock goes on"
 
 
@@ -200,7 +214,7 @@ def test_the_agent_runs_from_its_wheel_alone(alone: Path, run: Run, command: str
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_language_is_in_the_wheel(wheels: Mapping[str, Path], language: str) -> None:
-    assert f"edge/languages/{language}/grammar.toml" in zipfile.ZipFile(wheels[AGENT]).namelist()
+    assert f"{PROTOCOL}/languages/{language}/grammar.toml" in zipfile.ZipFile(wheels[PROTOCOL]).namelist()
 
 
 def test_the_console_travels_with_all_that_its_pages_are_made_of(wheels: Mapping[str, Path], repository: Path) -> None:
@@ -226,6 +240,28 @@ def test_the_agent_dictates_without_inventory_laboratory_and_broker(
     (entry,) = [json.loads(line) for line in listed.stdout.splitlines()]
     assert (entry["fields"], entry["state"]) == ({"pallet_id": "5451", "quantity": 4, "dock": "A"}, "waiting")
     assert run(alone, "audit", "verify", *place).returncode == 0
+
+
+def test_the_inventory_runs_without_agent_and_recogniser(receiving: Path, run: Run, tmp_path: Path) -> None:
+    program = "from importlib.util import find_spec; print(*map(find_spec, ('edge', 'vosk', 'numpy', 'soundfile')))"
+    found = subprocess.run(
+        [receiving / "bin" / "python", "-I", "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert set(found.stdout.split()) == {"None"}
+    words = tmp_path / "words.csv"
+    words.write_text("form,field,as,means,word,language\npallet-move,dock,label,,door,en\n", encoding="utf-8")
+    url = f"sqlite:///{tmp_path / 'inventory.db'}"
+    Store.open(url).close()
+    database = ("--database", url)
+    put = run(
+        receiving, "inventory", "catalogue", "import", "words", words, "--site", "north", "--reason", "r", *database
+    )
+    assert put.returncode == 0, put.stderr
+    words.write_text("form,field,as,means,word,language\npallet-move,quay,label,,door,en\n", encoding="utf-8")
+    refused = run(
+        receiving, "inventory", "catalogue", "import", "words", words, "--site", "north", "--reason", "r", *database
+    )
+    assert "the form has no such field" in refused.stdout, "words are held against the forms"
 
 
 @pytest.mark.parametrize(

@@ -187,7 +187,7 @@ def connected(box: FreshDebian, page: Reader) -> None:
 
 def upgraded(box: FreshDebian, page: Reader) -> None:
     before = box.done("dockvoice --version")
-    box.done("echo '# changed' >> edge/errors.py && echo '# changed' >> inventory/cli/main.py")
+    box.done("echo '# changed' >> edge/ports.py && echo '# changed' >> inventory/cli/main.py")
     after = page.types("Upgrade").splitlines()[-1]
     assert after.startswith("dockvoice 0.1.0.dev")
     assert after != before.strip()

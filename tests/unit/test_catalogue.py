@@ -7,7 +7,7 @@ import pytest
 
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.catalogue import Catalogue
-from edge.records import Factor
+from dockvoice_protocol.records import Factor
 
 
 def written(directory: Path, text: str, name: str = "docks.csv") -> Path:

@@ -57,11 +57,11 @@ def joining(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     """Let the agent be installed, and a package that has a command, under these names."""
     module = typer.Typer()
     module.command("others", help="Of another package.")(lambda: None)
-    agent = SimpleNamespace(name="dockvoice", version=version("dockvoice"))
+    agent = SimpleNamespace(name="dockvoice", version=version("dockvoice-protocol"))
     other = SimpleNamespace(name="somebody-elses", version="7")
     entries = [SimpleNamespace(name=name, load=JOINED[name].load, dist=agent) for name in AGENTS]
     entries += [SimpleNamespace(name=name, load=lambda: module, dist=other) for name in names]
-    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: entries)
+    monkeypatch.setattr("dockvoice_protocol.command.entry_points", lambda group: entries)
 
 
 def test_what_is_not_installed_is_not_listed(monkeypatch: pytest.MonkeyPatch) -> None:

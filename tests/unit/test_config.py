@@ -328,7 +328,7 @@ def test_what_came_with_the_program_is_found(repository: Path) -> None:
 
 
 def test_what_did_not_come_with_the_program_is_told() -> None:
-    with pytest.raises(Misconfigured, match="the shipped nothing are missing; install dockvoice again"):
+    with pytest.raises(Misconfigured, match="the shipped nothing are missing; install dockvoice-protocol again"):
         shipped("nothing")
 
 

@@ -32,7 +32,9 @@ def test_the_way_of_a_sound_names_files_and_functions_that_exist() -> None:
     steps = STEP.findall(way)
     assert len(steps) >= 12
     for file, names in steps:
-        path = ROOT / file if file.startswith("inventory/") else ROOT / "edge" / file.removeprefix("edge/")
+        path = (
+            ROOT / file if file.startswith(("inventory/", "protocol/")) else ROOT / "edge" / file.removeprefix("edge/")
+        )
         code = path.read_text(encoding="utf-8")
         for name in re.findall(r"`[\w.]*?(\w+)`", names):
             assert re.search(rf"(def|class) {name}\b", code), f"{file}: {name}"
@@ -51,14 +53,14 @@ def test_each_test_that_stands_against_an_attack_is_there() -> None:
     assert told - staged - {"the", "in"} == set(), told - staged
 
 
-def test_the_house_names_every_module_of_the_agent() -> None:
+def test_the_house_names_every_module_of_the_agent_and_of_what_it_shares() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    named = set(re.findall(r"\w+", text[text.index("\nedge/\n") : text.index("\ninventory/ ")]))
-    told_as_a_whole = {"spoken", "kinds"}
+    named = set(re.findall(r"\w+", text[text.index("\nprotocol/") : text.index("\ninventory/ ")]))
     modules = {
         path
-        for path in ROOT.glob("edge/**/*.py")
-        if path.name != "__init__.py" and path.parent.name not in told_as_a_whole
+        for room in ("edge", "protocol")
+        for path in ROOT.glob(f"{room}/**/*.py")
+        if path.name != "__init__.py" and path.parent.name not in {"spoken", "kinds"}
     }
     assert {str(path.relative_to(ROOT)) for path in modules if path.stem not in named} == set()
 
@@ -76,7 +78,9 @@ class _Class:
 @functools.cache
 def _classes() -> dict[str, list[_Class]]:
     found: dict[str, list[_Class]] = {}
-    for path in sorted(path for room in ("edge", "inventory", "lab") for path in (ROOT / room).rglob("*.py")):
+    for path in sorted(
+        path for room in ("protocol", "edge", "inventory", "lab") for path in (ROOT / room).rglob("*.py")
+    ):
         for name, bases, body in CLASS.findall(path.read_text(encoding="utf-8")):
             one = _Class(str(path.relative_to(ROOT)), re.findall(r"\w+", bases), set(METHOD.findall(body)))
             found.setdefault(name, []).append(one)
@@ -97,7 +101,7 @@ def test_no_class_has_more_methods_than_a_reader_can_hold() -> None:
     assert {name: count for name, count in methods.items() if count > MOST_METHODS} == {}
 
 
-@each_of("room", ["edge", "inventory", "lab"])
+@each_of("room", ["protocol", "edge", "inventory", "lab"])
 def test_a_public_class_name_is_defined_once(room: str) -> None:
     public = {name: [one.path for one in found] for name, found in _classes().items() if not name.startswith("_")}
     here = {name: [path for path in paths if path.startswith(room)] for name, paths in public.items()}

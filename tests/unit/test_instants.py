@@ -54,7 +54,7 @@ def test_there_is_one_way_from_zone_to_zone() -> None:
     root = shipped("schemas").parent
     found = [
         f"{path.relative_to(root)}:{number}"
-        for room in ("edge", "inventory")
+        for room in ("protocol", "edge", "inventory")
         for path in sorted((root / room).rglob("*.py"))
         if path.name != "instants.py"
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)

@@ -17,11 +17,11 @@ from dockvoice_protocol.errors import ManyFaults
 from dockvoice_protocol.events import RECORDED, SCHEMAS, MalformedMessage, check_event, encode
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_form
-from dockvoice_protocol.records import Act, FieldValue, Reading
+from dockvoice_protocol.records import Act, Factor, FieldValue, Reading
 from edge.agent.particulars import particulars
 from edge.config import Settings
 from edge.deliver.device_events import recorded
-from edge.records import Entry, Factor, Minted, Particulars, SiteTime
+from edge.records import Entry, Minted, Particulars, SiteTime
 from tests.dictated import INSTANCE, seal
 from tests.rows import each_of
 

@@ -19,6 +19,7 @@ from edge.records import Closing, Commit, Draft, Note
 from edge.understand.proposal import proposal
 
 PACKAGES = (
+    "dockvoice_protocol.records",
     "edge.records",
     "edge.agree",
     "edge.speak",

@@ -21,7 +21,7 @@ from types import MappingProxyType
 
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import Misconfigured, plainly
-from dockvoice_protocol.records import FieldValue
+from dockvoice_protocol.records import Factor, FieldValue
 from dockvoice_protocol.records.master import (
     LIST,
     OF_RULES,
@@ -36,7 +36,6 @@ from dockvoice_protocol.records.master import (
     unit_faults,
     word_faults,
 )
-from edge.records import Factor
 
 HEADERS = tuple(list(LIST[:end]) for end in (1, 2, 3))
 FILE_OF_UNITS = f"{OF_UNITS}.csv"  # How the name of a file ends that holds the units of the values of a catalogue.

@@ -3,6 +3,7 @@
 from dockvoice_protocol.hash_chain import INSTANCE
 from dockvoice_protocol.records.command import Command, Trait
 from dockvoice_protocol.records.loudness import LOUD_DB, NOISY_DB, QUIET_DB
+from dockvoice_protocol.records.master import Converted, Factor
 from dockvoice_protocol.records.reading import (
     DECIMAL_DIGITS,
     SCANNER,

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from dockvoice_protocol.records.reading import DECIMAL_DIGITS, exact
 from dockvoice_protocol.terminal.plain_text import is_plain
 
 Cells = Mapping[str, str]  # By their columns; a column that is left out is an empty cell.
@@ -58,6 +59,34 @@ class MasterData:
     def withdrawn(self) -> bool:
         """Whether the inventory says nothing of it any more: devices go by their own files again."""
         return not self.rows
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """How many of its base unit one of an item's units holds, by the item's master data."""
+
+    base: str  # The code of the base unit.
+    factor: Decimal
+
+    def times(self, quantity: float) -> Converted | None:
+        """So many in the base unit; None where that has more digits than a number keeps on the way."""
+        product = exact(quantity) * self.factor
+        if len(product.normalize().as_tuple().digits) > DECIMAL_DIGITS or abs(product) >= 10**DECIMAL_DIGITS:
+            return None
+        return Converted(_number(product), self.base, _number(self.factor))
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """A quantity in the base unit of its item."""
+
+    quantity: int | float = field(repr=False)
+    uom: str
+    factor: int | float  # What the quantity that was said is multiplied with.
+
+
+def _number(value: Decimal) -> int | float:
+    return int(value) if value == value.to_integral_value() else float(value)
 
 
 def alternatives(cell: str) -> tuple[str, ...]:
