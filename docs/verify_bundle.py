@@ -1,7 +1,8 @@
 """Check a bundle that `dockvoice audit export` made: python verify_bundle.py BUNDLE.zip KEYID [KEYID ...].
 
-Needs `pip install cryptography`, nothing of Dockvoice. KEYID is the id of the device's key, as the owner of the device
-tells it to you: what other keys signed is not believed. Prints a line for each event; exit code 0 if all of them hold.
+Needs `pip install cryptography rfc8785`, nothing of Dockvoice. KEYID is the id of the device's key, as the owner of the
+device tells it to you: what other keys signed is not believed. Prints a line for each event; exit code 0 if all of them
+hold.
 """
 
 import hashlib
@@ -14,6 +15,7 @@ import zlib
 from pathlib import Path
 from typing import BinaryIO
 
+import rfc8785
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -142,9 +144,8 @@ def content(bundle: zipfile.ZipFile, name: str) -> bytes:
 def fault(event: dict, key: bytes, reading: bytes, recording: bytes | None, believed: list[str]) -> str | None:
     """What is wrong with an event, its reading or its recording; None where nothing is."""
     hashed = {name: value for name, value in event.items() if name not in ("chain", "signature")}
-    text = json.dumps(hashed, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     audio = event["data"]["utterance"]["audio_sha256"]
-    if sha256(f"{event['previous']}\n{sha256(text.encode())}\n{audio}\n".encode()) != event["chain"]:
+    if sha256(f"{event['previous']}\n{sha256(rfc8785.dumps(hashed))}\n{audio}\n".encode()) != event["chain"]:
         return "the event was altered"
     if event["keyid"] != sha256(key)[:16] or event["keyid"] not in believed:
         return f"it is signed with a key that is not believed, {printable(event['keyid'])}"

@@ -1,8 +1,8 @@
 """Check the dossier of a trailer: python verify_dossier.py DOSSIER.zip KEYID [DEVICE_KEYID ...] [options].
 
-Needs Python 3.11 and `pip install cryptography`, nothing of Dockvoice. KEYID is the id of the inventory's key, as its
-owner tells it to you: what another key signed is not believed. Further ids are those of the devices and of the office
-that signs lists; where any is given, no other may have signed in there.
+Needs Python 3.11 and `pip install cryptography rfc8785`, nothing of Dockvoice. KEYID is the id of the inventory's key,
+as its owner tells it to you: what another key signed is not believed. Further ids are those of the devices and of the
+office that signs lists; where any is given, no other may have signed in there.
 
     --trailer SITE/NAME    it must be of this trailer
     --not-before MOMENT    it must rest on what came up to this moment, or later: an older one is not the latest
@@ -30,6 +30,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import rfc8785
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -157,6 +158,14 @@ def written(content: Json) -> bytes:
     return (json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()
 
 
+def canonical(content: Json) -> bytes:
+    """`content` as it was signed: RFC 8785. Raises ValueError where it has no such spelling."""
+    try:
+        return rfc8785.dumps(content)
+    except RecursionError:
+        raise ValueError("too deep") from None
+
+
 def sha256(content: bytes) -> str:
     """SHA-256 in hex."""
     return hashlib.sha256(content).hexdigest()
@@ -193,12 +202,11 @@ def has_signed(key: bytes, text: str, signature: str) -> bool:
 def seal_fault(event: Json, key: bytes | None) -> str | None:
     """What is wrong with the link and the signature of an event, checked with the key it names; None if nothing is."""
     hashed = {name: value for name, value in event.items() if name not in ("chain", "signature")}
-    text = json.dumps(hashed, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     try:
         audio = event["data"]["utterance"]["audio_sha256"]
-        link = sha256(f"{event['previous']}\n{sha256(text.encode())}\n{audio}\n".encode())
+        link = sha256(f"{event['previous']}\n{sha256(canonical(hashed))}\n{audio}\n".encode())
         keyid, chain, signature = str(event["keyid"]), str(event["chain"]), str(event["signature"])
-    except (KeyError, TypeError, UnicodeEncodeError):
+    except (KeyError, TypeError, ValueError):
         return "it carries no signature"
     if key is None or keyid != keyid_of(key):
         return f"nothing here vouches for the key that it names, {printable(keyid)}"
@@ -212,10 +220,12 @@ def list_fault(message: Json, key: bytes | None) -> str | None:
     if "signature" not in message:
         return "it carries no signature"
     said = {name: value for name, value in message.items() if name != "signature"}
-    text = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     if key is None or message.get("keyid") != keyid_of(key):
         return f"nothing here vouches for the key that it names, {printable(str(message.get('keyid')))}"
-    signed = has_signed(key, f"{LIST_SIGNED_AS} {sha256(text.encode())}", str(message["signature"]))
+    try:
+        signed = has_signed(key, f"{LIST_SIGNED_AS} {sha256(canonical(said))}", str(message["signature"]))
+    except ValueError:
+        signed = False
     return None if signed else "its signature was not made for it"
 
 

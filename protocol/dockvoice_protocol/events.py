@@ -36,8 +36,8 @@ from dockvoice_protocol.strict_json import (
 from dockvoice_protocol.sure_schema import Sure, surely
 from dockvoice_protocol.terminal.plain_text import in_one_line
 
-NUMBERS = Limits(size=10**18)
-"""No message counts or measures more: beyond it columns, floats and JSON's readers end, each at a bound of its own."""
+NUMBERS = Limits(size=2**53 - 1)
+"""The largest integer that every reader of JSON keeps, and that RFC 8785 writes."""
 
 MEDIA_TYPE = "application/cloudevents+json"  # Content type of a CloudEvents event in structured JSON mode.
 

@@ -3,9 +3,7 @@
 A link is SHA-256 over three hashes in hex, one per line: the previous link, the event, and the recording. All three
 have a fixed length, so no two different triples give the same text.
 
-The event is hashed as canonical JSON: keys sorted, no spaces, UTF-8, as in RFC 8785 (JSON Canonicalization Scheme). Two
-things differ from it, and whoever checks the chain must do as here: keys are sorted by code point instead of by UTF-16
-unit, and numbers are written as Python does (`1.0`, not `1`; `1e-07`, not `1e-7`).
+The event is hashed as RFC 8785 (JSON Canonicalization Scheme) writes it.
 
 The signature is Ed25519 (RFC 8032) over the 64 ASCII characters of the link. All of it is written in small hex.
 
@@ -21,6 +19,7 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Self
 
+import rfc8785
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
@@ -328,10 +327,13 @@ def acknowledgement_line(one: Acknowledgement) -> str:
 
 
 def canonical(event: Mapping[str, Any]) -> bytes:
-    """The event in the one spelling that is hashed. Raises ValueError for NaN, lone surrogates and one too deep."""
+    """The event in the one spelling that is hashed.
+
+    Raises ValueError for NaN, lone surrogates, integers beyond 2^53 - 1, and an event nested too deeply.
+    """
     hashed = {name: value for name, value in event.items() if name not in UNHASHED}
     try:
-        return json.dumps(hashed, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+        return rfc8785.dumps(hashed)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 

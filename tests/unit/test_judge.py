@@ -229,7 +229,7 @@ def test_what_is_nested_too_deeply_is_refused_wherever_it_stands(judged: Ask, le
     assert found.event.reasons == ("malformed:message: is nested too deeply; 32 levels are the most",)
 
 
-@each_of("number", [10**18 + 1, -(10**400), 1e308])
+@each_of("number", [2**53, -(10**400), 1e308])
 @each_of("where", ["audio_seconds", "further"])
 def test_a_number_beyond_all_that_is_counted_is_refused_wherever_it_stands(
     judged: Ask, number: float, where: str
