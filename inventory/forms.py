@@ -17,8 +17,8 @@ from jsonschema.validators import extend
 
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
+from dockvoice_protocol.json_schema import SchemaValidator
 from dockvoice_protocol.records import exact
-from dockvoice_protocol.strict_json import SchemaValidator
 
 SUFFIX = ".schema.json"
 

@@ -19,6 +19,7 @@ from jsonschema.exceptions import ValidationError, best_match
 from dockvoice_protocol.config import LEVEL, shipped
 from dockvoice_protocol.hash_chain import PublicKey
 from dockvoice_protocol.instants import in_utc
+from dockvoice_protocol.json_schema import SchemaValidator, Sure, surely
 from dockvoice_protocol.records import Receipt, ReceiptOutcome
 from dockvoice_protocol.strict_json import (
     DEEPEST,
@@ -29,11 +30,9 @@ from dockvoice_protocol.strict_json import (
     NotStrict,
     NotText,
     Overflow,
-    SchemaValidator,
     depth,
     strict,
 )
-from dockvoice_protocol.sure_schema import Sure, surely
 from dockvoice_protocol.terminal.plain_text import in_one_line
 
 NUMBERS = Limits(size=2**53 - 1)

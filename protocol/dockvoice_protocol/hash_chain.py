@@ -29,6 +29,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+from dockvoice_protocol.strict_json import NotStrict, strict
+
 GENESIS = "0" * 64  # What stands in the place of the previous link before the first event.
 
 PREVIOUS = "previous"
@@ -359,8 +361,8 @@ def parsed(body: str | bytes) -> dict[str, Any]:
     One that names a member twice is none: two readers could understand it differently.
     """
     try:
-        event = json.loads(body, object_pairs_hook=_unrepeated)
-    except (ValueError, RecursionError):
+        event = strict(body)
+    except NotStrict:
         return {}
     return event if isinstance(event, dict) else {}
 
@@ -422,10 +424,3 @@ def _altered(chained: Chained) -> Wrong | None:
     except ValueError:  # NaN, half a letter: nothing that was ever written
         return Wrong.ALTERED
     return None if (chained.link, chained.event.get(CHAIN)) == (own, own) else Wrong.ALTERED
-
-
-def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a member stands twice in one object")
-    return members

@@ -14,8 +14,8 @@ from jsonschema import Draft202012Validator
 from dockvoice_protocol.events import MEDIA_TYPE, SCHEMAS, Topics
 from dockvoice_protocol.forms.loader import forms_in
 from dockvoice_protocol.hash_chain import Chain, Chained, PublicKey, Span
+from dockvoice_protocol.json_schema import SchemaValidator
 from dockvoice_protocol.mqtt_client import SESSION_EXPIRY_S
-from dockvoice_protocol.strict_json import SchemaValidator
 from edge.cli.forms import plain_schema
 from edge.deliver.device_events import RECORDED_DATA
 from tests.rows import each_of

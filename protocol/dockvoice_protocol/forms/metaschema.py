@@ -17,8 +17,8 @@ from jsonschema.exceptions import ValidationError
 from dockvoice_protocol.forms.model import NET_WEIGHT, OWN_LANGUAGE, SCANNABLE, Expects, Gs1
 from dockvoice_protocol.forms.spoken.kinds import KINDS
 from dockvoice_protocol.forms.spoken.kinds.kind import FieldKind, Keywords
+from dockvoice_protocol.json_schema import SchemaValidator
 from dockvoice_protocol.languages import LANGUAGES
-from dockvoice_protocol.strict_json import SchemaValidator
 
 TEXT = {"type": "string", "minLength": 1, "description": "text"}
 WORDS = {

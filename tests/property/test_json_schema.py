@@ -13,8 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dockvoice_protocol.events import SCHEMAS, MalformedMessage, check
-from dockvoice_protocol.strict_json import SchemaValidator
-from dockvoice_protocol.sure_schema import surely
+from dockvoice_protocol.json_schema import SchemaValidator, surely
 
 FILES = Path(__file__).parents[2] / "schemas"
 EVENTS = ("entry-recorded", "entry-amended", "entry-cancelled", "entry-withheld")

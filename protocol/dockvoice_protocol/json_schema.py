@@ -1,17 +1,46 @@
-"""What surely keeps a JSON Schema: known from a few comparisons, where the validator that tells faults takes long.
+"""JSON Schema 2020-12: a validator that follows the standard where the library follows Python, and a fast path.
 
-jsonschema needs a millisecond for an event, of which an inventory has thousands a second. What is sure here keeps the
-schema there too; what is not sure is nothing yet: it is asked there, which also says what is wrong. A keyword that is
-not known here makes nothing sure.
+A pattern is ECMA 262, where `$` is the end of the text. Python's also matches before a line break that ends it, and so
+would take "742" and "742" with a line break for two spellings of one pallet, both good.
+
+The fast path: `surely` gives a function whose True means valid, and whose False means that jsonschema must be asked,
+which takes a millisecond for an event and names the fault. A keyword that the fast path lacks makes it answer False.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from itertools import combinations
-from typing import Any
+from typing import Any, cast
 
-from dockvoice_protocol.strict_json import compiled
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+from jsonschema.protocols import Validator
+from jsonschema.validators import extend
+
+_PIECE = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|\$", re.DOTALL)
+"""An escaped character, a class, or a `$` that is neither."""
+
+
+@lru_cache(maxsize=1024)
+def compiled(pattern: str) -> re.Pattern[str]:
+    """A `pattern` of JSON Schema."""
+    return re.compile(_PIECE.sub(lambda piece: r"\Z" if piece[0] == "$" else piece[0], pattern))
+
+
+def _ecma_pattern(_: Validator, pattern: str, value: object, __: object) -> Iterator[ValidationError]:
+    if isinstance(value, str) and compiled(pattern).search(value) is None:
+        yield ValidationError(f"does not match {pattern!r}")
+
+
+SchemaValidator = cast(
+    type[Draft202012Validator],
+    extend(Draft202012Validator, {"pattern": _ecma_pattern}),  # type: ignore[no-untyped-call]
+)
+"""What every schema of this house is checked with."""
+
 
 Sure = Callable[[Any], bool]
 
