@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlalchemy import insert
 
-from dockvoice_protocol.events import Topics, status, timestamp
+from dockvoice_protocol.events import Topics, status
+from dockvoice_protocol.instants import timestamp
 from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace
 from inventory.forms import load_forms
 from inventory.ingest.judge import Sound, Unsound, judge

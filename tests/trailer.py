@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from dockvoice_protocol import hash_chain
-from dockvoice_protocol.events import AMENDED, CANCELLED, RECORDED, REVIEW, Topics, timestamp
+from dockvoice_protocol.events import AMENDED, CANCELLED, RECORDED, REVIEW, Topics
 from dockvoice_protocol.hash_chain import GENESIS, Signer
+from dockvoice_protocol.instants import timestamp
 from dockvoice_protocol.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
 from dockvoice_protocol.signed import signed_list
 from edge.deliver.device_events import REVIEW_DATA

@@ -14,7 +14,7 @@ from datetime import datetime
 from statistics import median
 from typing import Any
 
-from dockvoice_protocol.events import timestamp
+from dockvoice_protocol.instants import timestamp
 from edge.keep.retention import MB
 from edge.records import Acoustics
 

@@ -21,9 +21,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 from rich.text import Text
 
 from dockvoice_protocol.errors import Misconfigured, StorageFailed, Unavailable
-from dockvoice_protocol.events import timestamp
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.instants import in_zone
+from dockvoice_protocol.instants import in_zone, timestamp
 from dockvoice_protocol.records import Reading, Usage, written
 from dockvoice_protocol.terminal.output import EXIT_CODES, line, log_warnings
 from dockvoice_protocol.terminal.tables import SafeConsole, folding, many, show

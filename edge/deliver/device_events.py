@@ -7,8 +7,9 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from dockvoice_protocol.events import AMENDED, CANCELLED, CLOCK, RECORDED, REVIEW, UNSYNCHRONISED, WITHHELD, timestamp
+from dockvoice_protocol.events import AMENDED, CANCELLED, CLOCK, RECORDED, REVIEW, UNSYNCHRONISED, WITHHELD
 from dockvoice_protocol.hash_chain import INSTANCE
+from dockvoice_protocol.instants import timestamp
 from dockvoice_protocol.records import Act, Reading
 from dockvoice_protocol.terminal.plain_text import spoken
 from edge.records import Because, Entry, Minted, Particulars, Recording, ReviewChange

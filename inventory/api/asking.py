@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInf
 from pydantic_core import PydanticCustomError
 
 from dockvoice_protocol.config import LEVEL
-from dockvoice_protocol.instants import in_utc
+from dockvoice_protocol.instants import in_utc, instant
 from dockvoice_protocol.terminal.plain_text import is_plain
 from inventory.store.tables import SEARCHED
 
@@ -40,16 +40,15 @@ def _plain(given: str) -> str:
 
 def moment(given: str, info: ValidationInfo) -> datetime:
     """A moment, or the beginning of a day on the site's clock. The zone is what the settings say."""
-    try:
-        found = datetime.fromisoformat(given)
-    except ValueError:
+    found = instant(given, (info.context or {})["zone"])
+    if found is None:
         raise PydanticCustomError(
             "moment",
             "allowed is a day (2026-11-20) or a moment (2026-11-20T06:00:00Z; a + is written %2B in an address)",
-        ) from None
+        )
     if not 1970 < found.year < 9999:  # noqa: PLR2004 - what every database and time zone has
         raise PydanticCustomError("moment", "allowed are the years 1971 to 9998")
-    return found if found.tzinfo is not None else found.replace(tzinfo=(info.context or {})["zone"])
+    return found
 
 
 def until(given: str, info: ValidationInfo) -> datetime:

@@ -33,7 +33,7 @@ from dockvoice_protocol.hash_chain import (
     parsed,
     sha256,
 )
-from dockvoice_protocol.instants import in_utc
+from dockvoice_protocol.instants import instant
 from dockvoice_protocol.terminal.plain_text import printable
 from inventory.records import Progress
 from inventory.store.keys import NAME
@@ -428,7 +428,7 @@ def _entry_wrong(came: Came) -> Wrong | None:
     expected = (site, device, said["form"], said["operator"], said["utterance"]["id"], said.get("amends"))
     found = (made.site, made.device, made.form, made.operator, made.utterance_id, made.replaces)
     same = expected == found and _plain(said["fields"]) == _plain(parsed(made.fields))
-    return None if same and _moment(event["time"]) == _moment(made.recorded_at) else Wrong.ENTRY_ALTERED
+    return None if same and instant(event["time"]) == instant(made.recorded_at) else Wrong.ENTRY_ALTERED
 
 
 def _plain(value: Any) -> Any:
@@ -438,15 +438,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(one) for one in value]
     return (isinstance(value, bool), value)
-
-
-def _moment(text: str) -> datetime | None:
-    """A time as an event or a database writes it; None for what is none."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else in_utc(moment)
 
 
 def _found(came: Came, link: str, wrong: Wrong | None = None) -> str:

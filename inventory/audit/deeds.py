@@ -16,8 +16,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, insert, select
 
-from dockvoice_protocol.events import timestamp
 from dockvoice_protocol.hash_chain import GENESIS, PublicKey, Signer, link, parsed
+from dockvoice_protocol.instants import timestamp
 from inventory.store.books import alone
 from inventory.store.console_tables import deeds
 

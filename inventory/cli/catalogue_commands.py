@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dockvoice_protocol.errors import UnreadableInput
-from dockvoice_protocol.events import timestamp
+from dockvoice_protocol.instants import timestamp
 from dockvoice_protocol.terminal.tables import many, show
 from inventory.cli.options import (
     BrokerAt,

@@ -11,7 +11,7 @@ import typer
 
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import StorageFailed, UnreadableInput, plainly
-from dockvoice_protocol.events import timestamp
+from dockvoice_protocol.instants import timestamp
 from dockvoice_protocol.terminal.tables import many, show
 from inventory.cli.options import BrokerAt, Config, Database, Json, given_settings, looking, narrow, say, whoever
 

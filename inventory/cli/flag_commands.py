@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from dockvoice_protocol.events import timestamp
+from dockvoice_protocol.instants import timestamp
 from dockvoice_protocol.terminal.tables import many, show
 from inventory.cli.options import Config, Database, Json, looking, narrow, say, whoever
 

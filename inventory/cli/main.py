@@ -17,8 +17,8 @@ from rich.table import Table
 
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import DockvoiceError, UnreadableInput
-from dockvoice_protocol.events import timestamp
 from dockvoice_protocol.hash_chain import Acknowledgement, Broken, KnownFaults, Wrong, acknowledgement_line
+from dockvoice_protocol.instants import timestamp
 from dockvoice_protocol.terminal.tables import SafeConsole, log_to, many, show
 from inventory.audit import audit
 from inventory.cli.catalogue_commands import catalogue_commands

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from dockvoice_protocol.errors import Unavailable, UnreadableInput
-from dockvoice_protocol.events import Topics, timestamp
+from dockvoice_protocol.events import Topics
 from dockvoice_protocol.hash_chain import Signer
+from dockvoice_protocol.instants import timestamp
 from dockvoice_protocol.signed import ClipRequest, signed_clip_request
 from dockvoice_protocol.terminal.plain_text import in_one_line
 from inventory.clips.clip_folder import ClipFolder, NoSound

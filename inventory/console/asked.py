@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
+from dockvoice_protocol.instants import instant
 from inventory.console.call import Call
 from inventory.queries.listing import Place, Wanted
 from inventory.store.tables import SEARCHED
@@ -34,13 +35,10 @@ def whole(given: str) -> int | None:
 def moment(call: Call, name: str) -> datetime | None:
     """A moment on the site's clock; None where there is none. `2026-11-20` is the beginning of that day."""
     given = text(call, name)
-    try:
-        found = None if given is None else datetime.fromisoformat(given)
-    except ValueError:
-        return None
+    found = None if given is None else instant(given, call.place.zone)
     if found is None or not 1970 < found.year < 9999:  # noqa: PLR2004 - what every database and time zone has
         return None
-    return found if found.tzinfo is not None else found.replace(tzinfo=call.place.zone)
+    return found
 
 
 def device(call: Call) -> tuple[str, str] | None:

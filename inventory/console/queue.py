@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, or_, select, tuple_
 
-from dockvoice_protocol.instants import in_utc
+from dockvoice_protocol.instants import in_utc, instant
 from inventory.console.decisions import Decided
 from inventory.reviews.reviews import Review
 from inventory.store.tables import reviews
@@ -49,11 +49,8 @@ def waiting(transaction: Connection, after: str | None) -> tuple[list[Review], s
 
 def _place(after: str | None) -> tuple[datetime, str] | None:
     moment, _, event_id = (after or "").partition(SEPARATOR)
-    try:
-        told_at = datetime.fromisoformat(moment)
-    except ValueError:
-        return None
-    return None if told_at.tzinfo is None else (in_utc(told_at), event_id)
+    told_at = instant(moment)
+    return None if told_at is None else (in_utc(told_at), event_id)
 
 
 def outcomes(transaction: Connection, decided: Sequence[Decided]) -> list[Outcome]:

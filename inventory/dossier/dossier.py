@@ -18,8 +18,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dockvoice_protocol.events import timestamp
 from dockvoice_protocol.hash_chain import PublicKey, Signer
+from dockvoice_protocol.instants import timestamp
 from inventory.dossier.dossier_page import page
 from inventory.dossier.visits import Gathered, Visit
 from inventory.store.keys import Enrolled

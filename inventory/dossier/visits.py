@@ -11,8 +11,9 @@ from typing import Any
 from sqlalchemy import Connection, and_, false, or_, select
 
 from dockvoice_protocol.errors import UnreadableInput
-from dockvoice_protocol.events import AMENDED, CANCELLED, timestamp
+from dockvoice_protocol.events import AMENDED, CANCELLED
 from dockvoice_protocol.hash_chain import parsed
+from dockvoice_protocol.instants import timestamp
 from dockvoice_protocol.records import PlaceKind, ReceivingPlace
 from dockvoice_protocol.signed import unsigned_list
 from inventory.forms import Roles, trailer_fields

@@ -25,7 +25,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from dockvoice_protocol.instants import in_zone
+from dockvoice_protocol.instants import in_zone, instant
 from inventory.epcis import vocabulary
 from inventory.epcis.keys import GLN, Key, KeyKind, NoKey, checked, read
 
@@ -582,10 +582,7 @@ def _prefixes(of: Json) -> frozenset[str]:
 def _moment(found: object) -> datetime | None:
     if not isinstance(found, str) or not MOMENT.fullmatch(found):
         return None
-    try:
-        return datetime.fromisoformat(found)
-    except ValueError:
-        return None
+    return instant(found)
 
 
 def _original(declared: Json) -> Json:

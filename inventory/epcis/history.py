@@ -15,8 +15,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from dockvoice_protocol.events import AMENDED, CANCELLED, RECORDED, timestamp
+from dockvoice_protocol.events import AMENDED, CANCELLED, RECORDED
 from dockvoice_protocol.hash_chain import parsed
+from dockvoice_protocol.instants import timestamp
 from inventory.epcis import vocabulary
 from inventory.epcis.mapping import EpcisMapping
 from inventory.epcis.naming import DAMAGED, MAIN, EntrySaid, EpcisEvent, Lack, Occasion, Unexported, identity, named

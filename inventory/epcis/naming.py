@@ -19,7 +19,7 @@ from math import inf
 from typing import Any
 from uuid import UUID, uuid5
 
-from dockvoice_protocol.events import timestamp
+from dockvoice_protocol.instants import timestamp
 from inventory.epcis import vocabulary
 from inventory.epcis.keys import SSCC, Key, KeyKind, NoKey, checked, suffix
 from inventory.epcis.mapping import SITE, EpcisMapping, FormNamed, SiteNamed

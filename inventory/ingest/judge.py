@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from dockvoice_protocol.events import AMENDED, CANCELLED, REVIEW, MalformedMessage, Topics, check_event
+from dockvoice_protocol.events import AMENDED, CANCELLED, REVIEW, MalformedMessage, Topics, check_event, read_time
 from dockvoice_protocol.hash_chain import INSTANCE
 from inventory.forms import Forms, faults
 from inventory.records import MALFORMED, Event, Unfit
@@ -81,7 +80,7 @@ def _event(message: dict[str, Any], payload: bytes, sender: Topics) -> Event:
         type=message["type"],
         form=data["form"],
         utterance_id=data["utterance"]["id"],
-        recorded_at=_moment(message["time"]),
+        recorded_at=read_time(message["time"]),
         operator=data.get("operator"),
         body=payload,
         fields=_values(data["fields"]) if "fields" in data else None,
@@ -89,14 +88,6 @@ def _event(message: dict[str, Any], payload: bytes, sender: Topics) -> Event:
         instance=message[INSTANCE],
         answers=len(data.get("support", ())),
     )
-
-
-def _moment(time: str) -> datetime:
-    # The schema knows the shape only; the thirtieth of February is found here.
-    try:
-        return datetime.fromisoformat(time)
-    except ValueError:
-        raise MalformedMessage("/time: is no moment of the calendar") from None
 
 
 def _values(fields: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from dockvoice_protocol.instants import instant
 from dockvoice_protocol.records import LOUD_DB, NOISY_DB, QUIET_DB
 from inventory.reviews.continuity import CHAIN_BROKEN, NUMBER_JUMPS, alarmed
 from inventory.site.master_kinds import RESERVED
@@ -91,10 +92,7 @@ class Device:
     def waits_since(self) -> datetime | None:
         """When the oldest of them was recorded, by the device's clock."""
         told = self.said.get("backlog", {}).get("since")
-        try:
-            return None if told is None else datetime.fromisoformat(told)
-        except ValueError:  # the schema knows the shape only; there is no thirtieth of February
-            return None
+        return None if told is None else instant(told)
 
     @property
     def versions(self) -> list[tuple[str, int | None, int | None, str | None]]:

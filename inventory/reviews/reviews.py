@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, insert, select, update
 
-from dockvoice_protocol.events import MalformedMessage, Topics, check_review
+from dockvoice_protocol.events import MalformedMessage, Topics, check_review, read_time
 from dockvoice_protocol.hash_chain import INSTANCE
 from inventory.records import Applied, Duplicate
 from inventory.store.tables import reviews
@@ -48,10 +48,7 @@ def read_review(payload: bytes, sender: Topics) -> Review:
     event = check_review(payload)
     if event["source"] != sender.source:
         raise MalformedMessage("/source: names another device than the topic")
-    try:
-        told_at = datetime.fromisoformat(event["time"])
-    except ValueError:
-        raise MalformedMessage("/time: is no moment of the calendar") from None
+    told_at = read_time(event["time"])
     data = event["data"]
     return Review(
         site=sender.site,

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, select
 
-from dockvoice_protocol.events import MalformedMessage, Topics, read_status
+from dockvoice_protocol.events import Topics, read_status, read_time
 from dockvoice_protocol.hash_chain import parsed
 from inventory.store import many
 from inventory.store.database import reported
@@ -42,7 +42,8 @@ class StatusWord:
     def read(cls, payload: bytes, topics: Topics) -> StatusWord:
         """Raises MalformedMessage."""
         said = read_status(payload, topics)
-        return cls(topics.site, topics.device, said["state"], _moment(said.get("time")), payload.decode())
+        told_at = read_time(said["time"]) if "time" in said else None
+        return cls(topics.site, topics.device, said["state"], told_at, payload.decode())
 
     @classmethod
     def cleared(cls, topics: Topics) -> StatusWord:
@@ -117,10 +118,3 @@ def retired(transaction: Connection) -> set[tuple[str, str]]:
     """Site and name of those that were taken out of service."""
     wanted = select(statuses.c.site, statuses.c.device).where(statuses.c.state == RETIRED)
     return {(row.site, row.device) for row in transaction.execute(wanted)}
-
-
-def _moment(text: str | None) -> datetime | None:
-    try:
-        return None if text is None else datetime.fromisoformat(text)
-    except ValueError:
-        raise MalformedMessage("/time: is no moment of the calendar") from None

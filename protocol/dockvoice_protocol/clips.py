@@ -13,7 +13,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from dockvoice_protocol.events import MalformedMessage, Topics, check, encode, parsed, timestamp
+from dockvoice_protocol.events import MalformedMessage, Topics, check, encode, parsed
+from dockvoice_protocol.instants import timestamp
 
 CHUNK = 6_144
 """Bytes of a recording in one message, of some 8.6 kB then: half a second on a link of 128 kbit/s, and an entry waits

@@ -18,7 +18,7 @@ from jsonschema.exceptions import ValidationError, best_match
 
 from dockvoice_protocol.config import LEVEL, shipped
 from dockvoice_protocol.hash_chain import PublicKey
-from dockvoice_protocol.instants import in_utc
+from dockvoice_protocol.instants import instant, timestamp
 from dockvoice_protocol.json_schema import SchemaValidator, Sure, surely
 from dockvoice_protocol.records import Receipt, ReceiptOutcome
 from dockvoice_protocol.strict_json import (
@@ -294,13 +294,6 @@ def presence(state: Literal["online", "offline"], client_id: str, time: datetime
     return said if time is None else {**said, "time": timestamp(time)}
 
 
-def timestamp(moment: datetime) -> str:
-    """RFC 3339 in UTC with milliseconds, for example `2026-11-20T07:15:02.417Z`. Raises ValueError without a zone."""
-    if moment.tzinfo is None:
-        raise ValueError(f"{moment} has no time zone: events carry UTC")
-    return in_utc(moment).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def encode(message: dict[str, Any]) -> bytes:
     """The bytes to publish: UTF-8 JSON without blanks."""
     return json.dumps(message, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
@@ -372,6 +365,13 @@ def read_order(payload: bytes) -> str:
     message = parsed(payload)
     check(message, "control.schema.json")
     return str(message["order"])
+
+
+def read_time(text: str) -> datetime:
+    """The `time` of a message. Raises MalformedMessage for the thirtieth of February, which its schema lets pass."""
+    if (found := instant(text)) is None:
+        raise MalformedMessage("/time: is no moment of the calendar")
+    return found
 
 
 @cache

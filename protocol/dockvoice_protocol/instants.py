@@ -41,3 +41,19 @@ def zone_named(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: it names a directory of the database
         raise ValueError("a name of the time zone database is allowed, such as Europe/Berlin") from None
+
+
+def timestamp(moment: datetime) -> str:
+    """RFC 3339 in UTC with milliseconds, for example `2026-11-20T07:15:02.417Z`. Raises ValueError without a zone."""
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment} has no time zone: events carry UTC")
+    return in_utc(moment).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def instant(text: str, zone: tzinfo = UTC) -> datetime | None:
+    """The instant that an ISO 8601 text names, by the clock of `zone` where it names none; None for any other text."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found.replace(tzinfo=zone) if found.tzinfo is None else found

@@ -19,8 +19,9 @@ from datetime import datetime
 from typing import Any
 
 from dockvoice_protocol.config import LEVEL
-from dockvoice_protocol.events import MalformedMessage, Topics, check, encode, parsed, timestamp
+from dockvoice_protocol.events import MalformedMessage, Topics, check, encode, parsed, read_time
 from dockvoice_protocol.hash_chain import KEYID, SIGNATURE, PublicKey, Signer, canonical
+from dockvoice_protocol.instants import timestamp
 from dockvoice_protocol.records import ExpectedLine, ExpectedList, Operator, PlaceKind, ReceivingPlace, Roster
 from dockvoice_protocol.records.master import KIND, Cells, MasterData
 
@@ -151,10 +152,7 @@ def read_clip_request(payload: bytes, source: str, key: PublicKey) -> ClipReques
     message = _opened(payload, CLIP, "clip-request.schema.json", key)
     if message["source"] != source:
         raise MalformedMessage("/source: names another device")
-    try:
-        datetime.fromisoformat(message["time"])
-    except ValueError:
-        raise MalformedMessage("/time: is no moment of the calendar") from None
+    read_time(message["time"])
     return ClipRequest(**{name: message[name] for name in ClipRequest.__dataclass_fields__})
 
 

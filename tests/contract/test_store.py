@@ -13,7 +13,8 @@ from urllib.parse import quote
 import pytest
 from sqlalchemy import text
 
-from dockvoice_protocol.events import Topics, timestamp
+from dockvoice_protocol.events import Topics
+from dockvoice_protocol.instants import timestamp
 from dockvoice_protocol.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
 from inventory.records import Applied, Counts, Duplicate, Refused
 from inventory.repository import ROW, Aside, Store

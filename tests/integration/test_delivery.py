@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from dockvoice_protocol.config import Mqtt
-from dockvoice_protocol.events import Topics, encode, presence, read_status, receipt, timestamp, untrusted
+from dockvoice_protocol.events import Topics, encode, presence, read_status, receipt, untrusted
+from dockvoice_protocol.instants import timestamp
 from dockvoice_protocol.mqtt import Acknowledged, Delivered, Session, SessionEvent
 from dockvoice_protocol.records import Receipt, ReceiptOutcome
 from dockvoice_protocol.signed import ReviewDecision, signed_decision

@@ -25,10 +25,10 @@ from dockvoice_protocol.events import (
     read_order,
     receipt,
     status,
-    timestamp,
     validator,
 )
 from dockvoice_protocol.hash_chain import PublicKey
+from dockvoice_protocol.instants import timestamp
 from dockvoice_protocol.records import FieldReading, Reading, Receipt, ReceiptOutcome, Word
 from edge.deliver.device_events import WITHHELD_DATA, recorded, withheld
 from edge.records import Entry, Minted

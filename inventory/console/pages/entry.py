@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
 
 from starlette.responses import Response
 
+from dockvoice_protocol.instants import instant
 from inventory.audit import deeds
 from inventory.console import decisions
 from inventory.console.call import Call, Way
@@ -35,7 +35,7 @@ def show(call: Call) -> Response:
         entry=found,
         flags=against,
         struck=any(flag.struck for flag in against),
-        said_at=_said_at(found),
+        said_at=instant(str(found.event.get("time"))),
         steps=steps,
         stands=next((one for one in reversed(steps) if one.state == "current"), None),
         recordings=_recordings(call, found),
@@ -43,14 +43,6 @@ def show(call: Call) -> Response:
         deeds=done[-MOST_DEEDS:],
         body=json.dumps(found.event, ensure_ascii=False, indent=2),
     )
-
-
-def _said_at(found: Step) -> datetime | None:
-    """When the device recorded it, by its own clock; None where it says no moment."""
-    try:
-        return datetime.fromisoformat(str(found.event.get("time")))
-    except ValueError:
-        return None
 
 
 def _recordings(call: Call, found: Step) -> list[Playable]:
