@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 from inventory.clips.clips import SignedSound
 from inventory.console.call import Call
 from inventory.console.people import Role
-from inventory.console.sounds import said_why, waveform
+from inventory.console.sounds import said_why
 from inventory.records import data_of
 from inventory.reviews.reviews import Review
 from inventory.store.tables import events, reviews
@@ -25,7 +25,6 @@ class Playable:
     state: str  # Where the sound is, as a code.
     may: bool  # Whether who looks may listen at all.
     said: bool  # Whether he has said why.
-    bars: tuple[int, ...]  # How loud it is along the way.
     event_id: str | None  # The event that names it; None where a review does.
 
     @property
@@ -57,9 +56,7 @@ def playable(call: Call, recorded: SignedSound, event_id: str | None = None) -> 
     name = call.who.name if call.who else ""
     with call.look() as transaction:
         said = may and said_why(transaction, name, recorded.utterance_id, call.place.now())
-    sound = call.place.sounds.hear(recorded) if said else None
-    bars = () if sound is None else tuple(waveform(sound))
-    return Playable(recorded, call.place.sounds.state(recorded), may, said, bars, event_id)
+    return Playable(recorded, call.place.sounds.state(recorded), may, said, event_id)
 
 
 def found(

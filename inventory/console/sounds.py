@@ -5,26 +5,18 @@ They lie on the devices. Whoever wants to hear one says why; that goes on record
 
 from __future__ import annotations
 
-import logging
 from datetime import datetime, timedelta
-from tempfile import NamedTemporaryFile
 from typing import Protocol
 
-import numpy as np
-import soundfile
 from sqlalchemy import Connection, select
 
 from inventory.clips.clips import SignedSound
 from inventory.store.console_tables import deeds
 
-log = logging.getLogger("console")
-
 LISTENED = "listened"  # The deed of who said why he wants to hear it.
 
 HEARD_FOR = timedelta(hours=10)
 """So long one reason serves for one recording: whoever goes back to it in the same shift is not asked again."""
-
-BARS = 240  # Of a waveform: three pixels each on a tablet.
 
 
 class Sounds(Protocol):
@@ -64,20 +56,3 @@ def said_why(transaction: Connection, who: str, utterance_id: str, now: datetime
     """Whether somebody has said, a while ago at most, why he wants to hear it."""
     its = (deeds.c.deed == LISTENED, deeds.c.who == who, deeds.c.about == utterance_id, deeds.c.at > now - HEARD_FOR)
     return transaction.execute(select(deeds.c.number).where(*its).limit(1)).first() is not None
-
-
-def waveform(flac: bytes) -> list[int]:
-    """How loud it is along the way, 0 to 100, to be drawn; empty where it cannot be read."""
-    try:
-        # By a file: for one in memory the library needs code made at run time, which a hardened service may not make.
-        with NamedTemporaryFile(suffix=".flac") as file:
-            file.write(flac)
-            file.flush()
-            samples, _ = soundfile.read(file.name, dtype="float32", always_2d=True)
-    except (soundfile.LibsndfileError, OSError) as fault:
-        log.warning("a recording cannot be drawn: %s", fault)
-        return []
-    loud = np.abs(samples).max(axis=1)
-    if not len(loud) or not (most := float(loud.max())):
-        return []
-    return [round(100 * float(part.max()) / most) for part in np.array_split(loud, min(BARS, len(loud)))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -80,6 +81,7 @@ def test_a_review_arrives_by_itself_is_heard_and_corrected_and_the_second_superv
         ana.get_by_role("button", name="Listen (3.2 s)").press("Enter")
         audio = ana.locator("audio")
         expect(audio).to_be_visible()
+        expect(ana.locator(".wave path")).to_have_attribute("d", re.compile(r"^M0 [0-9.]+v[0-9.]+M1 "))
         audio.evaluate("async player => { player.muted = true; await player.play(); }")
         assert audio.evaluate("player => player.duration") > 1
         expect(ana.get_by_role("img", name="How loud")).to_be_visible()
