@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from dockvoice_protocol.forms.model import Expects, Spoken
+from dockvoice_protocol.forms.model import Expects
 from dockvoice_protocol.forms.spoken import are_one_number, begins, chosen, finds_nothing_wrong, proves, without_cue
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, written
 from edge.agree.bare_names import SHORTEST_NAME, digits_besides
@@ -356,7 +356,7 @@ def _fill_yes_no(session: DialogueSession, heard: UtteranceHeard, *, yes: bool) 
     counted = None if yes or name is None else session.rules.form[name].unit_of
     if counted is not None and counted in session.open_draft.reading.fields:
         return _doubt_count(session, heard, counted)
-    if name is None or session.rules.form[name].spoken is not Spoken.YES_NO:
+    if name is None or not session.rules.form[name].spoken.answers:
         return drafting.reject_answer(session, heard)
     return _settle(session, heard, with_yes(session.open_draft, name, yes, heard.utterance_id))
 

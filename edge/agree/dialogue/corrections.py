@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from dockvoice_protocol.forms.model import Spoken
 from dockvoice_protocol.forms.spoken import begins, corrects, cue, of_last_one, read, without_cue
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.grammar.tokens import tokens
@@ -289,7 +288,7 @@ def of_last(session: DialogueSession, said: Reading) -> Reading:
 def _of_asked(session: DialogueSession, said: Reading) -> Reading:
     """The reading, as a correction of what is known already, over a question for something else: "no, rear"."""
     name, takes_back = str(session.asked.field), corrects(said.words, session.rules.language)
-    is_answer = session.rules.form[name].spoken is not Spoken.YES_NO  # to that any "no" is one
+    is_answer = not session.rules.form[name].spoken.answers  # to that any "no" is one
     is_answer = is_answer and name in answer_to(name, said, session.rules).fields
     is_value = any(one.value is not None for one in said.fields.values())
     if is_answer or is_value or said.act not in {Act.RECORD, Act.AMEND}:

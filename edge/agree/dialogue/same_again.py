@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dockvoice_protocol.forms.model import FormField, Spoken
+from dockvoice_protocol.forms.model import FormField
 from dockvoice_protocol.forms.spoken import likewise, preface, same_again
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.records import Act, FieldReading, Reading, Word
@@ -83,7 +83,7 @@ def _alike(session: DialogueSession, before: LastEntry, rest: Reading) -> list[s
 
 def _is_of_one(field: FormField) -> bool:
     """Does the field tell what was found of one thing alone: what is wrong with it, how many are damaged or short?"""
-    found = field.bare or field.spoken in {Spoken.CARDINAL, Spoken.YES_NO}
+    found = field.bare or field.spoken.counts or field.spoken.answers
     return field.exception or (found and not field.required)
 
 

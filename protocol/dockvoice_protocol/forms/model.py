@@ -60,12 +60,8 @@ class Expects(StrEnum):
 class Spoken:
     """How the words for a field become its value: what is known of a kind of field without reading or speaking it.
 
-    Each kind is one object of a class in `dockvoice_protocol.forms.spoken.kinds`, and is compared by identity.
+    Each kind is one object of a class in `dockvoice_protocol.forms.spoken.kinds`.
     """
-
-    CARDINAL: ClassVar[Spoken]
-    YES_NO: ClassVar[Spoken]
-    """The two with which the dialogue compares a field's kind. The table of kinds sets them."""
 
     name: ClassVar[str]
     """What a form calls it, as its `spoken`."""

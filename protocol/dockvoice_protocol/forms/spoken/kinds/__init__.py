@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from dockvoice_protocol.forms.model import FormField, Spoken
+from dockvoice_protocol.forms.model import FormField
 from dockvoice_protocol.forms.spoken.kinds.alphanumeric import Alphanumeric
 from dockvoice_protocol.forms.spoken.kinds.cardinal import Cardinal
 from dockvoice_protocol.forms.spoken.kinds.date import Day
@@ -21,8 +21,6 @@ KINDS: Mapping[str, FieldKind] = MappingProxyType(
     {kind.name: kind() for kind in (Digits, Alphanumeric, Cardinal, Letter, Enumeration, Measure, Day, YesNo, UnitCode)}
 )
 """Every kind by its name, in the order in which faults of a form list them."""
-
-Spoken.CARDINAL, Spoken.YES_NO = KINDS["cardinal"], KINDS["yes_no"]
 
 
 def kind_of(field: FormField) -> FieldKind:
