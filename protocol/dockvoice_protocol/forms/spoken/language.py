@@ -1,4 +1,4 @@
-"""A language: the words around dictation, its numbers and its letters, read from one data file (`edge/languages/`)."""
+"""A language: the words around dictation, its numbers and its letters, read from one data file (`protocol/dockvoice_protocol/languages/`)."""
 
 from __future__ import annotations
 
