@@ -1,4 +1,4 @@
-"""A language: the words around dictation, its numbers and its letters, read from one data file (`protocol/dockvoice_protocol/languages/`)."""
+"""A language: the words around dictation, its numbers and its letters, read from its folder in `languages/`."""
 
 from __future__ import annotations
 
