@@ -61,7 +61,7 @@ def status(code: int, body: Any = None, **headers: str) -> httpx.Response:
 def client_for(transport: httpx.AsyncBaseTransport | Service, clock: Wall | None = None, **settings: Any) -> Client:
     given = {"kind": "openai", "key": KEY} | settings
     used = httpx.MockTransport(transport) if isinstance(transport, Service) else transport
-    return Client("service", ClientSettings(**given), transport=used, clock=clock or Wall(), chance=lambda: 0.0)
+    return Client("service", ClientSettings(**given), transport=used, clock=clock or Wall())
 
 
 def ask(client: Client, times: int = 1, *, within_s: float = 5, about: str = "model") -> list[ServiceAnswer | Failure]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -16,6 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_before_delay, wait_exception, wait_random_exponential
 
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import Misconfigured
@@ -28,8 +28,9 @@ __all__ = ["Client", "Clients", "ServiceAnswer"]
 
 logger = logging.getLogger(__name__)
 
-FIRST_PAUSE_S = 0.1  # Before the second try, on average; each further pause is twice as long.
-LONGEST_PAUSE_S = 2.0  # Between tries, where the service names no time of its own.
+PAUSES = wait_random_exponential(multiplier=0.15, min=0.05, max=3)
+"""Seconds before another try: the longest doubles with each. Chance keeps devices that failed together from coming back
+together."""
 
 HOLD_S = 60.0
 """How long nothing is asked after a refusal that only a person can mend; then one request looks whether he has."""
@@ -53,7 +54,6 @@ class Client:
         *,
         transport: httpx.AsyncBaseTransport | None = None,
         clock: Callable[[], float] = time.monotonic,
-        chance: Callable[[], float] = random.random,
     ) -> None:
         """Nothing is sent yet; `transport` is one of httpx, which stands in for the network in tests.
 
@@ -62,7 +62,6 @@ class Client:
         self.name = name
         self.settings = settings
         self._clock = clock
-        self._chance = chance
         self._credentials = Credentials(name, settings, clock)
         self._pool = httpx.AsyncClient(
             base_url=settings.base_url,
@@ -129,21 +128,14 @@ class Client:
 
     async def _send(self, method: str, path: str, within_s: float, about: str, sent: dict[str, Any]) -> ServiceAnswer:
         self._admit(about)
-        return await self._counted(about, self._tries(method, path, within_s, sent))
-
-    async def _tries(self, method: str, path: str, within_s: float, sent: dict[str, Any]) -> ServiceAnswer:
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        until = began + within_s
-        for pause_s in self._pauses():
-            try:
-                return await self._ask(method, path, sent, began, until)
-            except TryLater as busy:
-                wait_s = max(pause_s, busy.retry_after_s or 0.0)
-                if loop.time() + wait_s >= until:
-                    raise
-            await asyncio.sleep(wait_s)
-        raise AssertionError("the pauses never end")
+        began = asyncio.get_running_loop().time()
+        tries = AsyncRetrying(
+            retry=retry_if_exception_type(TryLater),
+            wait=PAUSES + wait_exception(_asked_pause_s),
+            stop=stop_before_delay(within_s),
+            reraise=True,
+        )
+        return await self._counted(about, tries(self._ask, method, path, sent, began, began + within_s))
 
     async def _ask(self, method: str, path: str, sent: dict[str, Any], began: float, until: float) -> ServiceAnswer:
         """Send a request that began at `began` and has until `until`, both by the loop's clock.
@@ -193,13 +185,6 @@ class Client:
             told = f"residency is 'eu', but region {region[:40]!r} answered; use a deployment within the EU"
             raise Barred(self.name, told, request_id_of(headers), concerns_key=True)
 
-    def _pauses(self) -> Iterator[float]:
-        """Half to one and a half times the mean, so that devices that failed together do not come back together."""
-        mean = FIRST_PAUSE_S
-        while True:
-            yield mean * (0.5 + self._chance())
-            mean = min(2 * mean, LONGEST_PAUSE_S)
-
     def _admit(self, about: str) -> None:
         """Let a request through, unless a hold or the breaker forbids it: then at once, so that others can be asked."""
         now = self._clock()
@@ -242,6 +227,11 @@ class Client:
         self._held[subject] = (self._clock() + HOLD_S, barred)
         if barred.concerns_key:
             self._credentials.forget()
+
+
+def _asked_pause_s(fault: BaseException) -> float:
+    """How long the service asks to be left alone."""
+    return (fault.retry_after_s or 0.0) if isinstance(fault, TryLater) else 0.0
 
 
 def _trusted(name: str, settings: ClientSettings) -> ssl.SSLContext | bool:
