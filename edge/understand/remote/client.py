@@ -64,6 +64,7 @@ class Client:
         self._clock = clock
         self._credentials = Credentials(name, settings, clock)
         self._pool = httpx.AsyncClient(
+            auth=self._credentials,
             base_url=settings.base_url,
             verify=_trusted(name, settings),
             http2=True,
@@ -103,7 +104,7 @@ class Client:
         """Open a connection, so that the first utterance does not wait for one. Never fails: then that one does."""
         try:
             async with asyncio.timeout(WARM_S):
-                await self._pool.head("/")
+                await self._pool.head("/", auth=httpx.Auth())
         except (httpx.HTTPError, TimeoutError) as fault:
             logger.info("client %r: no connection yet (%s)", self.name, type(fault).__name__)
 
@@ -144,10 +145,8 @@ class Client:
         """
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout_at(until):
-                identified = await self._credentials.identified()
-                async with self._pool.stream(method, path, auth=identified, **sent) as response:
-                    body = await self._body(response)
+            async with asyncio.timeout_at(until), self._pool.stream(method, path, **sent) as response:
+                body = await self._body(response)
         except TimeoutError:
             raise TryLater(
                 self.name, f"no answer within {loop.time() - began:.1f} s; it is tried again later"
@@ -156,7 +155,7 @@ class Client:
             raise TryLater(self.name, f"cannot be reached ({fault}); is url right, and the network there?") from None
         except httpx.HTTPError as fault:  # its text may quote what was sent
             raise TryLater(self.name, f"the connection broke ({type(fault).__name__}); it is tried again") from None
-        headers = {name.lower(): value for name, value in response.headers.items()}
+        headers = response.headers
         if not response.is_success:
             raise failure(self.name, response.status_code, headers, body)
         self._refuse_abroad(headers)

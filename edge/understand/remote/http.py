@@ -9,7 +9,7 @@ import asyncio
 import re
 import shlex
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,11 @@ COMMAND_S = 30.0  # The longest a token command may take: `az` starts in seconds
 _TOKEN = re.compile(r"[!-~]+")  # Printable ASCII without spaces: what a header can carry.
 
 
-class Credentials:
+_SCHEMES = {KeyHeader.BEARER: ("authorization", "Bearer "), KeyHeader.TOKEN: ("authorization", "Token ")}
+"""Headers in which a word stands before the key; the others are called as their setting is."""
+
+
+class Credentials(httpx.Auth):
     """Who we are to one service. Raises Misconfigured where the service wants a key and none is set."""
 
     def __init__(self, name: str, settings: ClientSettings, clock: Callable[[], float] = time.monotonic) -> None:
@@ -49,20 +53,17 @@ class Credentials:
                 f"{variable.lower()}, or set token_file, token_command or key_header = 'none'"
             )
 
-    async def identified(self) -> httpx.Auth:
-        """What puts the header on the next request; nothing where no key is set. Raises Barred without a token."""
-        settings = self._settings
+    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        """Put the header on a request, where a key is set. Raises Barred without a token."""
+        settings, key, header = self._settings, self._settings.key, self._settings.header
         if settings.token_file is not None:
-            return _bearer(self._fit(await asyncio.to_thread(self._read, settings.token_file)))
-        if settings.token_command is not None:
-            return _bearer(await self._printed(settings.token_command))
-        if settings.key is None or settings.header is KeyHeader.NONE:
-            return httpx.Auth()
-        if settings.header is KeyHeader.BEARER:
-            return _bearer(settings.key)
-        if settings.header is KeyHeader.TOKEN:
-            return _Identified("authorization", settings.key, "Token ")
-        return _Identified(settings.header, settings.key)
+            key, header = self._fit(await asyncio.to_thread(self._read, settings.token_file)), KeyHeader.BEARER
+        elif settings.token_command is not None:
+            key, header = await self._printed(settings.token_command), KeyHeader.BEARER
+        if key is not None and header is not KeyHeader.NONE:
+            name, scheme = _SCHEMES.get(header, (header, ""))
+            request.headers[name] = scheme + key.get_secret_value()
+        yield request
 
     def forget(self) -> None:
         """The token was refused: the next request asks for a new one."""
@@ -113,23 +114,6 @@ class Credentials:
             source = "token_file" if self._settings.token_file else "token_command"
             raise self._barred(f"{source} gave no token: printable ASCII without spaces is needed; renew it")
         return SecretStr(token.strip())
-
-
-class _Identified(httpx.Auth):
-    """Puts the header on a request at the last moment: until then, no variable holds the key as plain text."""
-
-    def __init__(self, header: str, key: SecretStr, scheme: str = "") -> None:
-        self._header = header
-        self._key = key
-        self._scheme = scheme
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        request.headers[self._header] = self._scheme + self._key.get_secret_value()
-        yield request
-
-
-def _bearer(token: SecretStr) -> httpx.Auth:
-    return _Identified("authorization", token, "Bearer ")
 
 
 @dataclass(frozen=True, slots=True)
