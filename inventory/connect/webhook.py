@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
-import hmac
 import json
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
 import httpx
 from pydantic import Field, SecretStr
+from standardwebhooks import Webhook as Signer
 
 from dockvoice_protocol.config import Place, Section
 from dockvoice_protocol.errors import Misconfigured
@@ -111,15 +111,16 @@ class Webhook:
         self._web.close()
 
     def _send(self, told: Telling, state: DocumentState) -> Document:
-        body = json.dumps(message(told), ensure_ascii=False, separators=(",", ":")).encode()
-        stamp = str(int(self._now()))
+        body = json.dumps(message(told), ensure_ascii=False, separators=(",", ":"))
+        stamp = int(self._now())
+        at = datetime.fromtimestamp(stamp, UTC)
         headers = {
             "content-type": "application/json",
             "webhook-id": told.reference,
-            "webhook-timestamp": stamp,
-            "webhook-signature": " ".join(signature(key, told.reference, stamp, body) for key in self._keys),
+            "webhook-timestamp": str(stamp),
+            "webhook-signature": " ".join(key.sign(told.reference, at, body) for key in self._keys),
         }
-        answer = self._web.ask("POST", content=body, headers=headers)
+        answer = self._web.ask("POST", content=body.encode(), headers=headers)
         self._taken_over(told, answer)
         return Document(told.posting.reference, told.reference, state)
 
@@ -157,13 +158,8 @@ def message(told: Telling) -> dict[str, Any]:
     return {"type": f"dockvoice.{told.deed}", "timestamp": moment(told.at), "data": data}
 
 
-def signature(key: bytes, reference: str, stamp: str, body: bytes) -> str:
-    """Of one key, as it stands in the header."""
-    signed = hmac.digest(key, f"{reference}.{stamp}.".encode() + body, hashlib.sha256)
-    return f"v1,{base64.b64encode(signed).decode()}"
-
-
-def _key(name: str, which: str, secret: str) -> bytes:
+def _key(name: str, which: str, secret: str) -> Signer:
+    # Signer itself takes a secret of any length, and skips what is no base64.
     try:
         key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
     except binascii.Error:
@@ -173,7 +169,7 @@ def _key(name: str, which: str, secret: str) -> bytes:
             f"{name}: {which}: is none; allowed is {PREFIX} and {LEAST_SECRET} to {MOST_SECRET} bytes in base64: "
             f'`echo "{PREFIX}$(openssl rand -base64 32)"` makes one'
         )
-    return key
+    return Signer(key)
 
 
 def _declined(answer: HttpAnswer) -> Declined:

@@ -1,4 +1,5 @@
 import base64
+import hmac
 import json
 import time
 from typing import Any
@@ -97,6 +98,17 @@ def test_the_official_library_verifies_it_and_finds_what_was_said() -> None:
     assert (found["type"], found["timestamp"]) == ("dockvoice.receipt", "2026-11-22T08:01:00.000Z")
     assert (found["data"]["pallet"], found["data"]["quantity"], found["data"]["unit"]) == ("007", "24", "CS")
     assert request.headers["webhook-id"] == posting(1).reference
+
+
+def test_the_signature_is_the_one_that_the_standard_describes() -> None:
+    """The library signs and verifies with the same code: this counts it from the text of the standard."""
+    other = Other()
+    hook(other, old_secret=OLD).post(posting(), None)
+    (request,) = other.came
+    signed = f"{request.headers['webhook-id']}.{request.headers['webhook-timestamp']}.".encode() + request.content
+    keys = [base64.b64decode(secret.removeprefix("whsec_")) for secret in (SECRET, OLD)]
+    made = [base64.b64encode(hmac.digest(key, signed, "sha256")).decode() for key in keys]
+    assert request.headers["webhook-signature"] == f"v1,{made[0]} v1,{made[1]}"
 
 
 def test_what_was_altered_on_the_way_does_not_verify() -> None:
