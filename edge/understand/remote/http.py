@@ -9,7 +9,7 @@ import asyncio
 import re
 import shlex
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -121,6 +121,8 @@ class ServiceAnswer:
     """A response of status 200 to 299."""
 
     client: str
+    status: int
+    headers: Mapping[str, str]  # By name in small letters.
     body: bytes = field(repr=False)
     request_id: str | None
     seconds: float  # From the first try to the last byte.
