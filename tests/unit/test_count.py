@@ -25,7 +25,12 @@ def today(count: Count, name: str) -> int | None:
 
 
 def test_lines_and_modules_are_those_of_the_files(root: Path) -> None:
-    count = put(root, edge__agent="a = 1\n\n# why\n", protocol__events="b = 2\n", inventory__service="c = 3\n")
+    count = put(
+        root,
+        edge__agent="a = 1\n\n# why\n",
+        protocol__dockvoice_protocol__events="b = 2\n",
+        inventory__service="c = 3\n",
+    )
     assert today(count, "edge + protocol: lines") == 4
     assert today(count, "edge + protocol: modules") == 2
     assert today(count, "inventory: files at its top") == 1
@@ -34,8 +39,12 @@ def test_lines_and_modules_are_those_of_the_files(root: Path) -> None:
 def test_a_mechanism_that_uses_the_outbox_is_not_counted_beside_it(root: Path) -> None:
     relay = "class Relay:\n    pass\n"
     assert put(root, edge__deliver__relay=relay).mechanisms() == ["events"]
-    count = put(root, edge__deliver__relay=f"from protocol.outbox import Outbox\n{relay}", protocol__outbox="")
-    assert count.mechanisms() == ["protocol.outbox"]
+    count = put(
+        root,
+        edge__deliver__relay=f"from dockvoice_protocol.outbox import Outbox\n{relay}",
+        protocol__dockvoice_protocol__outbox="",
+    )
+    assert count.mechanisms() == ["dockvoice_protocol.outbox"]
 
 
 def test_every_mechanism_of_the_list_is_there_under_its_name() -> None:
