@@ -86,7 +86,8 @@ exec env -i container=other PATH=/usr/sbin:/usr/bin /lib/systemd/systemd --unit=
 """
 
 PYTHON = f"""#!/bin/sh
-export PYTHONPATH=/opt/dockvoice/source:/opt/dockvoice/packages LD_LIBRARY_PATH=/opt/dockvoice/python/lib
+export PYTHONPATH=/opt/dockvoice/source:/opt/dockvoice/source/protocol:/opt/dockvoice/packages
+export LD_LIBRARY_PATH=/opt/dockvoice/python/lib
 exec /opt/dockvoice/python/bin/python{sys.version_info.major}.{sys.version_info.minor} "$@"
 """
 
