@@ -123,10 +123,13 @@ def correct_named(session: DialogueSession, heard: UtteranceHeard) -> list[Order
 
     Over a question it is recorded as it is read back, and the question put again: what is said next answers that.
     """
-    another = session.relation(heard.reading) is Relation.ANOTHER
-    if not (another and drafting.takes_back(session, heard)) or session.entry_named(heard.reading) is None:
+    another, named = session.relation(heard.reading) is Relation.ANOTHER, session.entry_named(heard.reading)
+    if not (another and drafting.takes_back(session, heard)) or named is None:
         return []
     correction = replace(heard, reading=own(heard.reading))
+    replaced = session.recorded.replaced_by(session.open_draft)
+    if named.event_id in {replaced, session.recorded.standing(replaced)}:  # the open correction of it is taken back
+        return [*drafting.drop(session), *amendments.correct_last(session, correction)]
     if session.question is None:
         left = drafting.put_behind(session) if session.doubted else drafting.commit(session)
         return [*left, *amendments.correct_last(session, correction)]
@@ -377,7 +380,7 @@ def answer_about_entry(session: DialogueSession, heard: UtteranceHeard) -> list[
     if relation is Relation.UNCLEAR and not (takes_back or whole):
         return set_aside(session, heard, said)
     is_asked = not may_rename(session, said) if takes_back else session.about is About.WRONG
-    if differs and is_asked and not whole:
+    if differs and is_asked and (not whole or (takes_back and session.recorded.replaces_one(draft))):
         return ask_if_instead(session, heard)
     if not differs or (takes_back and not whole):
         return _revise_whole(session, heard) if whole else _revise(session, heard, said)

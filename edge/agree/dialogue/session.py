@@ -141,7 +141,12 @@ class Recorded:
 
     def replaces_one(self, draft: Draft) -> bool:
         """Whether the draft takes the place of an entry on record."""
-        return draft.replaces is not None or (self.mending is not None and self.mending[0] == draft.utterance_id)
+        return self.replaced_by(draft) is not None
+
+    def replaced_by(self, draft: Draft) -> str | None:
+        """The event in whose place the draft is to stand; None where that is none."""
+        mending, refused = self.mending or (None, None)
+        return draft.replaces or (refused if mending == draft.utterance_id else None)
 
     def resolve(self, refused: str | None) -> None:
         """Something has taken the place of a refused event, and so of what that was to replace; or nothing will."""
