@@ -29,7 +29,7 @@ def wire(**settings: Any) -> GeminiWire:
 
 
 def answered(body: Any) -> ServiceAnswer:
-    return ServiceAnswer("service", 200, {}, json.dumps(body).encode(), None, 0.1)
+    return ServiceAnswer("service", {}, json.dumps(body).encode(), None, 0.1)
 
 
 def test_the_model_must_call_one_of_our_functions(form: Form) -> None:

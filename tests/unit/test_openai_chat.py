@@ -34,12 +34,12 @@ def wire(**settings: Any) -> ChatWire:
 
 
 def answered(body: Any) -> ServiceAnswer:
-    return ServiceAnswer("service", 200, {}, json.dumps(body).encode(), None, 0.1)
+    return ServiceAnswer("service", {}, json.dumps(body).encode(), None, 0.1)
 
 
 def streamed(*events: Any) -> ServiceAnswer:
     body = "".join(f"data: {json.dumps(event)}\n\n" for event in events)
-    return ServiceAnswer("service", 200, {}, f"{body}data: [DONE]\n\n".encode(), None, 0.1)
+    return ServiceAnswer("service", {}, f"{body}data: [DONE]\n\n".encode(), None, 0.1)
 
 
 def completion(**message: Any) -> dict[str, Any]:

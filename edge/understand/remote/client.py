@@ -159,9 +159,7 @@ class Client:
         if not response.is_success:
             raise failure(self.name, response.status_code, headers, body)
         self._refuse_abroad(headers)
-        return ServiceAnswer(
-            self.name, response.status_code, headers, body, request_id_of(headers), loop.time() - began
-        )
+        return ServiceAnswer(self.name, headers, body, request_id_of(headers), loop.time() - began)
 
     async def _body(self, response: httpx.Response) -> bytes:
         body = bytearray()

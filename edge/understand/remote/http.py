@@ -121,8 +121,7 @@ class ServiceAnswer:
     """A response of status 200 to 299."""
 
     client: str
-    status: int
-    headers: Mapping[str, str]  # By name in small letters.
+    headers: Mapping[str, str]  # By name, in capitals or not.
     body: bytes = field(repr=False)
     request_id: str | None
     seconds: float  # From the first try to the last byte.
