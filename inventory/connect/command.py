@@ -301,14 +301,11 @@ def _demand(found: Any, state: DocumentState, told: str) -> None:
 def _settings(
     name: str, file: Path | None, config: Path | None, database: str | None
 ) -> tuple[ConnectionSettings, InventorySettings, Path]:
-    from inventory.connect.kinds import KINDS  # noqa: PLC0415 - `dockvoice --help` waits for no settings
+    from inventory.connect import kinds  # noqa: PLC0415 - `dockvoice --help` waits for no settings
 
     inventory = settings_of(config, database=database)
     path = file or _file_of(name, config)
-    kind = _kind(path) or name
-    if kind not in KINDS:
-        raise Misconfigured(f"{path}: kind is {kind!r}, allowed are {', '.join(KINDS)}; set kind")
-    return load(KINDS[kind].settings(), path), inventory, path
+    return load(kinds.settings_of(_kind(path) or name, path), path), inventory, path
 
 
 def _file_of(name: str, config: Path | None) -> Path:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from pydantic import Field
 
-from dockvoice_protocol.config import Place, Section
+from dockvoice_protocol.config import Place, Section, demand_owner
 from dockvoice_protocol.errors import Misconfigured
 from inventory.connect.csv_in import Incoming
 from inventory.connect.csv_out import Closing, Format, Outgoing
@@ -35,6 +35,12 @@ class CsvConnection(ConnectionSettings):
     """A connector to a CSV folder."""
 
     csv: CsvFolderSettings
+
+    def connector(self) -> CsvFolder:
+        """The connector to it."""
+        if self.csv.folder.is_dir():  # what is not mounted is waited for
+            demand_owner(self.csv.folder)
+        return CsvFolder("csv", self.csv)
 
 
 def _now() -> datetime:

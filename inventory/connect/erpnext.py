@@ -103,6 +103,10 @@ class ErpNextConnection(ConnectionSettings):
 
     erpnext: ErpNextSettings
 
+    def connector(self) -> ErpNext:
+        """The connector to it."""
+        return ErpNext("erpnext", self.erpnext)
+
 
 class NotThere(Declined):
     """There is no such document."""

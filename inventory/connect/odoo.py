@@ -48,6 +48,10 @@ class OdooConnection(ConnectionSettings):
 
     odoo: OdooSettings
 
+    def connector(self) -> Odoo:
+        """The connector to it."""
+        return Odoo("odoo", self.odoo)
+
 
 class Odoo:
     """A database of Odoo."""

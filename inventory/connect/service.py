@@ -20,7 +20,6 @@ from dockvoice_protocol.terminal.tables import many
 from inventory.audit.audit import signer_in
 from inventory.connect.alone import alone
 from inventory.connect.engine import Engine, Round
-from inventory.connect.kinds import KINDS
 from inventory.connect.ledger import Ledger
 from inventory.connect.ports import Away, Connector, Declined, Posting, Pulled, left_out
 from inventory.connect.postings import posting
@@ -44,11 +43,6 @@ from inventory.site.master_kinds import kind_named
 from inventory.site.roster import kind_of
 
 log = logging.getLogger("inventory.connect")
-
-
-def connector_of(name: str, settings: ConnectionSettings) -> Connector:
-    """The connector that the settings describe."""
-    return KINDS[settings.kind or name].connector(settings)
 
 
 def ledger_of(name: str, settings: ConnectionSettings, store: Store, now: Callable[[], datetime]) -> Ledger:
@@ -157,7 +151,7 @@ def desk(name: str, settings: ConnectionSettings, inventory: InventorySettings) 
     signer = signer_for(settings, inventory)
     with (
         closing(Store.open(inventory.database_url, create=False)) as store,
-        closing(connector_of(name, settings)) as connector,
+        closing(settings.connector()) as connector,
     ):
         yield ConnectorDesk(name, settings, inventory, store, connector, signer)
 

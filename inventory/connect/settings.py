@@ -6,6 +6,7 @@ credentials of the same names, then the file. The database and the broker are th
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from datetime import datetime
 from typing import ClassVar, Literal
 
@@ -13,10 +14,11 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from dockvoice_protocol.config import Layered, Name, Place, Unit, units
+from inventory.connect.ports import Connector
 
 
 class ConnectionSettings(Layered):
-    """What every connector can be told. A kind adds a table of its own."""
+    """What every connector can be told. A kind is a class of its own: it adds its table, and makes its connector."""
 
     model_config = SettingsConfigDict(env_prefix="DOCKVOICE_CONNECT_")
 
@@ -57,3 +59,7 @@ class ConnectionSettings(Layered):
             ("webhook", "old_secret"): "dockvoice-connect.%i.webhook-old-secret",
         },
     )
+
+    @abstractmethod
+    def connector(self) -> Connector:
+        """The connector that these settings describe. Raises Misconfigured."""

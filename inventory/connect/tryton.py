@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 
 from inventory.connect.ports import Away, Declined, Document, DocumentState, Posting, Pulled, TakenBack, Unset, Why
+from inventory.connect.settings import ConnectionSettings
 from inventory.connect.tryton_books import MOVE, SHIPMENT, TrytonBooks, TrytonLine, TrytonProduct, TrytonSettings
 from inventory.connect.tryton_pull import TrytonPull
 from inventory.connect.tryton_rpc import Record, RpcSession
@@ -27,6 +28,16 @@ STATES = {
     "done": DocumentState.DONE,
     "cancelled": DocumentState.REVERSED,
 }
+
+
+class TrytonConnection(ConnectionSettings):
+    """A connector to a Tryton."""
+
+    tryton: TrytonSettings
+
+    def connector(self) -> Tryton:
+        """The connector to it."""
+        return Tryton(self.tryton)
 
 
 class Tryton:

@@ -15,7 +15,6 @@ from pydantic import Field, SecretStr
 from dockvoice_protocol.config import Section
 from dockvoice_protocol.errors import Misconfigured
 from inventory.connect.ports import Declined, Posting, Unset, Why
-from inventory.connect.settings import ConnectionSettings
 from inventory.connect.tryton_rpc import Record, RpcSession
 from inventory.connect.web import Address
 
@@ -46,12 +45,6 @@ class TrytonSettings(Section):
     damaged: Literal["decline", "leave out", "receive"] | None = Field(
         None, description="what becomes of damaged ones beside good ones, and of a pallet with an exception"
     )
-
-
-class TrytonConnection(ConnectionSettings):
-    """A connector to a Tryton."""
-
-    tryton: TrytonSettings
 
 
 @dataclass(frozen=True, slots=True)

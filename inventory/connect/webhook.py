@@ -58,6 +58,10 @@ class WebhookConnection(ConnectionSettings):
 
     webhook: WebhookSettings
 
+    def connector(self) -> Webhook:
+        """The connector to it."""
+        return Webhook("webhook", self.webhook)
+
 
 class Webhook:
     """Another system that is told by messages."""

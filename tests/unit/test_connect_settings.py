@@ -12,13 +12,13 @@ from typer.testing import CliRunner
 from dockvoice_protocol.config import load
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from inventory.connect.command import commands
-from inventory.connect.kinds import KINDS
+from inventory.connect.kinds import kinds, settings_of
 from tests.unit.test_inventory_settings import keys, tables
 
 WORD = "a-secret-of-the-tests"
 
 
-@pytest.fixture(params=list(KINDS))
+@pytest.fixture(params=list(kinds()))
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -35,14 +35,14 @@ def uncommented(file: Path) -> str:
 def test_every_key_is_in_the_file_set_or_as_a_comment(file: Path, kind: str) -> None:
     text = tables(re.sub(r"^\[\w+\.\w+\]$", "", file.read_text(encoding="utf-8"), flags=re.MULTILINE))
     names = re.findall(r"^\[\w+\.(\w+)\]$", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    for table, key in keys(KINDS[kind].settings()):
+    for table, key in keys(settings_of(kind, "a file")):
         assert key in names or len(re.findall(rf"^(?:# )?{key} = ", text[table], flags=re.MULTILINE)) == 1, (table, key)
 
 
 def test_the_file_with_all_that_it_shows_is_taken(file: Path, kind: str, tmp_path: Path) -> None:
     path = tmp_path / f"{kind}.toml"
     path.write_text(uncommented(file))
-    settings = load(KINDS[kind].settings(), path)
+    settings = load(settings_of(kind, "a file"), path)
     assert set(tomllib.loads(uncommented(file))) == set(type(settings).model_fields)
     assert settings.kind == kind
 
@@ -51,13 +51,13 @@ def test_a_secret_from_the_environment_is_told_nowhere(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DOCKVOICE_CONNECT_TRYTON__PASSWORD", WORD)
-    settings = load(KINDS["tryton"].settings(), repository / "config" / "connect" / "tryton.toml")
+    settings = load(settings_of("tryton", "a file"), repository / "config" / "connect" / "tryton.toml")
     assert WORD not in repr(settings)
     assert WORD not in str(settings)
     broken = tmp_path / "tryton.toml"
     broken.write_text('site = "north"\n[tryton]\nurl = "http://x"\nuser = "a"\n')
     with pytest.raises(Misconfigured, match=re.escape("tryton.database")) as caught:
-        load(KINDS["tryton"].settings(), broken)
+        load(settings_of("tryton", "a file"), broken)
     assert WORD not in str(caught.value)
 
 
@@ -74,7 +74,7 @@ def test_a_fault_in_the_file_is_named_in_one_line(tmp_path: Path, content: str, 
     path = tmp_path / "tryton.toml"
     path.write_text(content)
     with pytest.raises(Misconfigured, match=re.escape(said)) as caught:
-        load(KINDS["tryton"].settings(), path)
+        load(settings_of("tryton", "a file"), path)
     assert "\n" not in str(caught.value)
 
 
@@ -88,7 +88,7 @@ def test_a_name_without_a_file_and_a_kind_that_there_is_not_are_told(tmp_path: P
     (tmp_path / "connect" / "erp.toml").write_text('site = "north"\n')
     unknown = CliRunner().invoke(commands, ["run", "erp", "--config", str(config)])
     assert isinstance(unknown.exception, Misconfigured)
-    assert f"kind is 'erp', allowed are {', '.join(KINDS)}; set kind" in str(unknown.exception)
+    assert f"kind is 'erp', allowed are {', '.join(kinds())}; set kind" in str(unknown.exception)
 
 
 def test_status_of_nothing_says_so_and_of_no_database_too(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from edge.keep.journal import Journal
 from inventory.audit.audit import signer_in
 from inventory.connect.alone import alone
 from inventory.connect.settings import ConnectionSettings
-from inventory.connect.tryton_books import TrytonConnection
+from inventory.connect.tryton import TrytonConnection
 from inventory.settings import InventorySettings
 from inventory.store.database import connect, parse, prepare
 from inventory.store.keys import KeyDirectory
