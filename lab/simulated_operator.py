@@ -83,7 +83,7 @@ class Exchange:
         self.told_s = told_s
 
     def _tell(self, happening: Happening) -> None:
-        orders = self._dialogue.take(happening)
+        orders = self._dialogue.handle(happening)
         self.told_s += self._seconds(orders)
         for order in orders:
             match order:
@@ -101,7 +101,7 @@ class Exchange:
             self.entries.pop()
         if draft.act is not Act.CANCEL:
             self.entries.append(fields)
-        self._dialogue.take(Committed(LastEntry(draft.utterance_id, draft, fields)))
+        self._dialogue.handle(Committed(LastEntry(draft.utterance_id, draft, fields)))
 
     def _seconds(self, orders: Sequence[Order]) -> float:
         """Words at the device's pace; where it says none, an earcon."""

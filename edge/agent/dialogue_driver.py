@@ -196,7 +196,7 @@ class DialogueDriver:
     async def _step(self, happening: Happening) -> OutboxRow | None:
         await self._desk(lambda journal: self._conversation.look_up(journal, happening))
         if refused := frozenset(self._dialogue.recorded.turned_down):
-            self._dialogue.recorded.taken(await self._desk(lambda journal: journal.dialogue.taken(refused)))
+            self._dialogue.recorded.mark_accepted(await self._desk(lambda journal: journal.dialogue.taken(refused)))
         planned = self._conversation.plan(happening)
         record = partial(self._conversation.record, planned=planned)
         stepped = await self._desk.when_there_is_room(
@@ -286,7 +286,7 @@ class DialogueDriver:
     def _remember(self, heard: tuple[Audible, ...]) -> None:
         if said := tuple(order for order in heard if isinstance(order, Say)):
             self._said, self._repeats = said, 0
-            self._dialogue.told(time.perf_counter())
+            self._dialogue.mark_prompted(time.perf_counter())
         if any(not isinstance(order, Hush) for order in heard):
             self._cut_off()  # asked to forget it: what was said over the device's words has led to something
 

@@ -140,7 +140,7 @@ class DialogueSteps:
         """Tell the dialogue; what it wants is to be recorded before anything else happens."""
         dialogue = self._dialogue
         before, refused = (dialogue.draft, dialogue.operator, dialogue.context), frozenset(dialogue.recorded.refused)
-        orders = tuple(dialogue.take(happening))
+        orders = tuple(dialogue.handle(happening))
         after = draft, operator, standing = dialogue.draft, dialogue.operator, dialogue.context
         changes = before != after or any(isinstance(order, Durable) for order in orders)
         return Planned(orders, draft, operator, standing, changes, isinstance(happening, PersonDecided), refused)
@@ -167,7 +167,7 @@ class DialogueSteps:
                     # The sound that it is stored comes before what the device goes on to say.
                     now = datetime.now().astimezone()
                     entry = LastEntry(row.event_id, draft, verdict.fields, recorded_at=now)
-                    heard += self._dialogue.take(Committed(entry))
+                    heard += self._dialogue.handle(Committed(entry))
                 case Note() | Park() | Commit() | Drop() | Shifted():
                     pass
                 case Say():

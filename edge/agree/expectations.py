@@ -39,7 +39,7 @@ class Expectations:
             for line in lines:
                 self._of.setdefault(line.pallet, []).append((place, line))
 
-    def of(self, pallet: str) -> tuple[tuple[ReceivingPlace, ExpectedLine], ...]:
+    def for_pallet(self, pallet: str) -> tuple[tuple[ReceivingPlace, ExpectedLine], ...]:
         """What is expected on a pallet, and where."""
         return tuple(self._of.get(pallet, ()))
 
@@ -78,7 +78,7 @@ def objections(
         return {named: reason}
     lines, asked = _lines(str(pallet), values, form, expected), {}
     item = form.expects.get(Expects.ITEM)
-    if item is not None and item in values and not lines and expected.of(str(pallet)):
+    if item is not None and item in values and not lines and expected.for_pallet(str(pallet)):
         asked[item] = Reason.NOT_EXPECTED
     if item is not None and item not in values and len({line.item for line in lines}) > 1:
         asked[item] = Reason.FIELD_MISSING  # which of them was counted nobody could tell
@@ -93,7 +93,7 @@ def objections(
 def where_expected(values: Mapping[str, FieldValue], form: Form, expected: Expectations) -> dict[str, FieldValue]:
     """The trailer, or the door, for which the pallet is announced and not received, by the form's field for it."""
     fields = {kind: form.place_field(part) for part, kind in PLACES.items()}
-    lines = expected.of(str(values.get(form.expects.get(Expects.PALLET, ""))))
+    lines = expected.for_pallet(str(values.get(form.expects.get(Expects.PALLET, ""))))
     announced = ((fields[place.kind], place.name) for place, line in lines if not line.received)
     return next(({field: name} for field, name in announced if field is not None), {})
 
@@ -105,7 +105,7 @@ def _places(values: Mapping[str, FieldValue], form: Form) -> set[ReceivingPlace]
 
 
 def _misplaced(pallet: str, here: set[ReceivingPlace], expected: Expectations) -> Reason | None:
-    found = expected.of(pallet)
+    found = expected.for_pallet(pallet)
     announced = {place for place in here if expected.at(place)}
     if not found:
         # At a place of which nothing is announced nobody could have announced the pallet.
@@ -122,7 +122,7 @@ def _lines(
 ) -> tuple[ExpectedLine, ...]:
     """The lines that a count is of: those of the item, where the form asks for one."""
     item = values.get(form.expects.get(Expects.ITEM, ""))
-    lines = tuple(line for _, line in expected.of(pallet))
+    lines = tuple(line for _, line in expected.for_pallet(pallet))
     return lines if item is None else tuple(line for line in lines if line.item == item)
 
 

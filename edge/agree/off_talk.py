@@ -46,7 +46,7 @@ PLAIN = frozenset({Role.WITHIN, Role.REPEAT, Role.CUE, Role.CONTRAST})
 
 def is_plain(said: Reading, rules: Rules) -> bool:
     """Is nothing said but fields: "dock D", and not "I am going to dock D"?"""
-    told, heard, roles = _told(said, rules)
+    told, heard, roles = _field_words(said, rules)
     return all(at in told or roles[at] & PLAIN for at in range(len(heard)))
 
 
@@ -56,14 +56,14 @@ BEFORE, BEHIND = PLAIN | {Role.OPENING, Role.BEGINNING, Role.LINK}, PLAIN - {Rol
 
 def is_statement(said: Reading, rules: Rules) -> bool:
     """Is it said where somebody is: "next trailer is 5503, at door 12", not "door twelve is full" nor "bring 5503"?"""
-    told, heard, roles = _told(said, rules)
+    told, heard, roles = _field_words(said, rules)
     last = max(told, default=0)
     if any((token.text,) in rules.language.words["moves"] for at, token in enumerate(heard) if at not in told):
         return False
     return all(at in told or roles[at] & (BEFORE if at < last else BEHIND) for at in range(len(heard)))
 
 
-def _told(said: Reading, rules: Rules) -> tuple[set[int], Sequence[Token], Sequence[set[Role]]]:
+def _field_words(said: Reading, rules: Rules) -> tuple[set[int], Sequence[Token], Sequence[set[Role]]]:
     """Which of the words say fields, the words, and what each of them may do in a sentence."""
     told = {fold(word) for one in said.fields.values() for word in one.words}
     heard, matches = _matches(said, rules)

@@ -100,7 +100,7 @@ def _named_together(said: Reading, rules: Rules) -> Iterator[Two]:
                     yield _doubted(first, counts), _doubted(second, counts)
 
 
-def _told(word: Word) -> str:
+def _normalized(word: Word) -> str:
     """The word alone, without the signs that a transcript puts behind it."""
     return fold(word.text).strip(".,;:!?")
 
@@ -114,7 +114,7 @@ def _runs(positions: Sequence[int], named: Sequence[bool]) -> Iterator[int]:
 
 
 def _without_each(words: Sequence[Word], rules: Rules) -> tuple[tuple[Word, ...], bool]:
-    heard = [_told(word) for word in words]
+    heard = [_normalized(word) for word in words]
     said = sorted(rules.language.words["each"], key=len, reverse=True)
     for at in range(len(heard)):
         found = next((one for one in said if tuple(heard[at : at + len(one)]) == one), None)
@@ -124,12 +124,12 @@ def _without_each(words: Sequence[Word], rules: Rules) -> tuple[tuple[Word, ...]
 
 
 def _is_named(word: Word, rules: Rules) -> bool:
-    told = _told(word)
+    told = _normalized(word)
     return rules.language.tells(told) or _label(told, rules) is not None
 
 
 def _links(word: Word, rules: Rules) -> bool:
-    return (_told(word),) in rules.language.words["joins"]
+    return (_normalized(word),) in rules.language.words["joins"]
 
 
 def _labelled(
@@ -139,7 +139,7 @@ def _labelled(
 
     Of two that have none it is put before the name, if they `always` have one.
     """
-    told = [_label(_told(word), rules) for word in (*before, *named)]
+    told = [_label(_normalized(word), rules) for word in (*before, *named)]
     lacking = always and not any(told)
     first = next((one for field in rules.form.fields if field.identifier for one in _labels(field, rules)), None)
     label = (replace(named[0], text=first, end=named[0].start),) if lacking and first is not None else ()

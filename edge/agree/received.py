@@ -88,7 +88,7 @@ def _item(fields: Mapping[str, FieldValue], form: Form, expected: Expectations) 
         return None
     if item in fields:
         return fields[item]
-    announced = {line.item for _, line in expected.of(str(fields.get(str(pallet))))}
+    announced = {line.item for _, line in expected.for_pallet(str(fields.get(str(pallet))))}
     return next(iter(announced)) if len(announced) == 1 else None
 
 

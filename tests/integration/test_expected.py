@@ -112,7 +112,7 @@ def test_only_a_newer_list_with_the_offices_signature_for_this_very_place_is_tak
 
         def meanwhile() -> None:
             publish(here, signed_list(LIST, office, NOW))
-            until(lambda: taking.expected.at_hand().of("742") != (), "not taken")
+            until(lambda: taking.expected.at_hand().for_pallet("742") != (), "not taken")
             for named, payload, told in bad:
                 caplog.clear()
                 publish(named, payload)

@@ -55,7 +55,7 @@ class Recorder:
             self._take(Deadline())
 
     def _take(self, happening: Happening) -> None:
-        for order in self._dialogue.take(happening):
+        for order in self._dialogue.handle(happening):
             if isinstance(order, Commit):
                 self.recorded.append(dict(order.verdict.fields))
                 self._take(Committed(LastEntry(f"e{len(self.recorded)}", order.draft, order.verdict.fields)))

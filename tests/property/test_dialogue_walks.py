@@ -138,7 +138,7 @@ class Walk:
         if isinstance(happening, UtteranceHeard):
             self.heard.add(happening.utterance_id)
         waits = self.dialogue._session.next is not None
-        orders = self.dialogue.take(happening)
+        orders = self.dialogue.handle(happening)
         allowed = leads(before, event)
         if waits and State.IDLE in allowed:  # its turn has come
             allowed |= QUESTIONS

@@ -205,7 +205,7 @@ class Outside:
             self.given_up.add(name)
 
     def take(self, happening: Happening) -> list[Order]:
-        orders = self.dialogue.take(happening)
+        orders = self.dialogue.handle(happening)
         for order in orders:
             self.see(order)
         return orders

@@ -63,7 +63,7 @@ class Place:
         self.take(UtteranceHeard(f"u{self.said}", reading, verdict))
 
     def take(self, happening: Happening) -> None:
-        for order in self.dialogue.take(happening):
+        for order in self.dialogue.handle(happening):
             if isinstance(order, Commit):
                 event = Sent(f"e{len(self.sent) + 1}", order.draft)
                 self.sent.append(event)

@@ -296,9 +296,9 @@ def test_a_step_that_loses_a_claim_parks_it_and_raises_the_alarm_with_the_step(
     dialogue = Dialogue(rules)
     for number, text in enumerate(("no, fifteen units", "pallet 743, nine units, dock C", "grmpf hmpf", "yes", "no")):
         begun = f"b{number}"
-        dialogue.take(heard(begun, "pallet 742, twelve units, dock B", rules))
+        dialogue.handle(heard(begun, "pallet 742, twelve units, dock B", rules))
         assert dialogue.state is State.HELD
-        orders = dialogue.take(heard(f"u{number}", text, rules))
+        orders = dialogue.handle(heard(f"u{number}", text, rules))
         parked = {order.utterance_id: order.why for order in orders if isinstance(order, Park)}
         assert parked[begun] == BREACH
         assert Say(Prompt.PARKED_ENTRY, {"pallet_id": "742"}) in orders

@@ -32,9 +32,9 @@ def dialogue(form: Form, catalogue: Catalogue, steps: list[StepTrace]) -> Dialog
 def say(dialogue: Dialogue, text: str, rules: Rules) -> None:
     words = [Word(word, at * 0.4, at * 0.4 + 0.3, 0.99) for at, word in enumerate(text.split())]
     reading = proposal("test", words, rules.form, rules.catalogue)
-    for order in dialogue.take(UtteranceHeard(text, reading, decide(reading, Closing.PAUSE, rules))):
+    for order in dialogue.handle(UtteranceHeard(text, reading, decide(reading, Closing.PAUSE, rules))):
         if isinstance(order, Commit):
-            dialogue.take(Committed(LastEntry("e1", order.draft, order.verdict.fields)))
+            dialogue.handle(Committed(LastEntry("e1", order.draft, order.verdict.fields)))
 
 
 def test_each_step_tells_what_happened_where_it_stood_and_where_it_led(
@@ -42,7 +42,7 @@ def test_each_step_tells_what_happened_where_it_stood_and_where_it_led(
 ) -> None:
     rules = Rules(form, catalogue)
     say(dialogue, ENTRY, rules)
-    dialogue.take(SpeechBegan())
+    dialogue.handle(SpeechBegan())
     say(dialogue, "yes", rules)
     assert [(step.event, step.before, step.step, step.after) for step in steps] == [
         (Event.ENTRY, State.IDLE, Step.BEGIN, State.HELD),
@@ -63,7 +63,7 @@ def test_no_step_tells_what_was_said(
     for text in ("pallet seven four two", "twelve units", "dock b", "no fifteen units", "yes", "last entry", "cancel"):
         say(dialogue, text, rules)
     for happening in (Deadline(), Deadline(), Hardware("headset_lost")):
-        dialogue.take(happening)
+        dialogue.handle(happening)
     told = "\n".join(map(str, steps))
     assert len(steps) >= 10
     assert not any(value in told for value in ("742", "seven", "12", "twelve", "15", "fifteen", "dock", "pallet"))

@@ -126,8 +126,8 @@ def test_where_nothing_is_announced_nothing_is_asked() -> None:
 
 
 def test_what_is_announced_is_found_by_pallet_and_by_place() -> None:
-    assert KNOWN.of("746") == ((TRAILER, HERE[2]), (TRAILER, HERE[3]))
-    assert (KNOWN.of("999"), KNOWN.at(ReceivingPlace(PlaceKind.DOOR, "99"))) == ((), ())
+    assert KNOWN.for_pallet("746") == ((TRAILER, HERE[2]), (TRAILER, HERE[3]))
+    assert (KNOWN.for_pallet("999"), KNOWN.at(ReceivingPlace(PlaceKind.DOOR, "99"))) == ((), ())
     assert KNOWN.at(TRAILER) == HERE
 
 
@@ -153,7 +153,7 @@ class Shift:
         self.take(UtteranceHeard(f"u{self._number}", reading, verdict, known=known))
 
     def take(self, happening: Happening) -> None:
-        for order in self.dialogue.take(happening):
+        for order in self.dialogue.handle(happening):
             match order:
                 case Say(prompt):
                     self.prompts.append(prompt)

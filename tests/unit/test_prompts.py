@@ -132,7 +132,7 @@ class Walk:
         self.dialogue.looked_up(Lately(NOON, recorded))
 
     def take(self, happening: Happening) -> None:
-        for order in self.dialogue.take(happening):
+        for order in self.dialogue.handle(happening):
             match order:
                 case Say():
                     # How many it is stands in the journal, and is filled in by whoever carries the order out.

@@ -66,7 +66,7 @@ class Desk:
         dialogue = self._dialogue
         if dialogue is None:
             return
-        orders = dialogue.take(happening)
+        orders = dialogue.handle(happening)
         told = tuple(order for order in orders if isinstance(order, Say | Sound | Hush | Adjust))
         noted = tuple(order for order in orders if isinstance(order, Note | Park))
         where = dialogue.state, dialogue.draft, dialogue.question, dialogue.operator

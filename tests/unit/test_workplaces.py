@@ -275,12 +275,12 @@ def test_sound_in_a_language_that_nobody_hears_agrees_to_nothing() -> None:
     dialogue = Dialogue(rules)
 
     def hear(reading: Reading) -> list[Order]:
-        return dialogue.take(UtteranceHeard("u", reading, decide(reading, Closing.PAUSE, rules)))
+        return dialogue.handle(UtteranceHeard("u", reading, decide(reading, Closing.PAUSE, rules)))
 
     hear(typed(ENTRY, rules))
     orders = hear(Reading("none", "pallet-move", (), {}, NotUnderstood.UNHEARD_LANGUAGE))
     assert [one.prompt for one in orders if isinstance(one, Say)] == [Prompt.UNHEARD_LANGUAGE]
-    assert not any(isinstance(one, Commit) for one in dialogue.take(Deadline()))
+    assert not any(isinstance(one, Commit) for one in dialogue.handle(Deadline()))
     assert dialogue.state is State.CONFIRMING
 
 

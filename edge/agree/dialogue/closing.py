@@ -38,7 +38,7 @@ def _ask(session: DialogueSession, heard: UtteranceHeard, place: ReceivingPlace 
     reading = Reading(said.interpreter, form.name, said.words, {form.closes: read})
     if form.faults(values_of(reading)):
         return drafting.ask_to_repeat(session, heard)
-    told = _told(session, place)
+    told = _receipt_summary(session, place)
     verdict = _agreed({form.closes: place.name})
     session.open(Draft(heard.utterance_id, form.name, reading, session.who), verdict)
     asked = session.ask(Question(About.CLOSE, fields=trailers.as_field(session, place)))
@@ -84,7 +84,7 @@ def finish_first(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     return [noted, *drafting.unfinished(session, draft), *asked]
 
 
-def _told(session: DialogueSession, place: ReceivingPlace) -> list[Say]:
+def _receipt_summary(session: DialogueSession, place: ReceivingPlace) -> list[Say]:
     """What was received, what waits for a person, and what is missing."""
     numbers, aside = trailers.put_aside_of(session, place)
     lacking = missing(place, session.expected, trailers.receiving(session), session.lately.entries) or ()

@@ -57,8 +57,8 @@ ANSWERS: Mapping[Command, status.Telling] = {
     Command.WHAT_IS_LEFT: trailers.left,
     Command.WHERE_TO: trailers.where,
     Command.LAST_ENTRY: trailers.last,
-    Command.WHERE_AM_I: standing.told,
-    Command.WHICH_WORK: works.told,
+    Command.WHERE_AM_I: standing.describe_context,
+    Command.WHICH_WORK: works.describe_work,
     Command.WHO_LISTENED: lambda *_: [Say(Prompt.LISTENED)],
     Command.RESUME: lambda session, _: [  # A yes behind it is to the question, which is put again.
         Say(Prompt.LISTENING),
@@ -69,7 +69,7 @@ ANSWERS: Mapping[Command, status.Telling] = {
 """What is told of what is asked."""
 
 
-def _tell(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def _answer_query(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """What is told to a question, and nothing else changes; to what is no command, what helps most."""
     asked = heard.reading.command or (Command.HELP if session.state is State.SIGNED_OFF else Command.LAST_ENTRY)
     return [*status.note(session, heard), *session.several(ANSWERS[asked](session, heard))]
@@ -103,14 +103,14 @@ SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Ord
     Step.DEFER: drafting.tell_kept,
     Step.PUT_OFF: drafting.put_off,
     Step.TURN_AWAY: status.turn_away,
-    Step.TELL: _tell,
+    Step.TELL: _answer_query,
     Step.CLOSE: closing.close,
     Step.CLOSE_NEXT: closing.close_next,
     Step.FINISH_FIRST: closing.finish_first,
     Step.TAKE_UP: review.take_up_oldest,
     Step.TELL_OPEN: review.tell_open,
     Step.PUT_ASIDE: review.put_aside,
-    Step.SET: standing.take,
+    Step.SET: standing.set_context,
     Step.PAUSE: status.pause,
     Step.RESUME: status.resume,
     Step.ADJUST: status.adjust_voice,
@@ -299,14 +299,14 @@ class Dialogue:
         self._session.manner = replace(self._session.manner, operators=operators)
         self._session.state = self._session.resting
 
-    def told(self, at: float) -> None:
+    def mark_prompted(self, at: float) -> None:
         """The device is told to speak, at this time of the driver's clock. A question put once more is no new one."""
         session, spoken = self._session, self._session.spoken
         put = (session.question or session.identifying, session.draft)
         if spoken.put != put:
             spoken.put, spoken.put_at = put, at
 
-    def take(self, happening: Happening) -> list[Order]:
+    def handle(self, happening: Happening) -> list[Order]:
         """What is to be done about `happening`, in order."""
         session = self._session
         arrived, happening = _with_newcomer(session, happening)
@@ -316,7 +316,7 @@ class Dialogue:
             happening = _in_context(session, happening)
         event = _event(session, happening)
         step, open_before, asked = TABLE[before][event], _open(session), _asked(session)
-        heard = _heard(session, happening, event)
+        heard = _audit_input(session, happening, event)
         if isinstance(happening, UtteranceHeard):
             orders = SPEECH_STEPS[step](session, happening)
         else:
@@ -390,7 +390,7 @@ def _asked(session: DialogueSession) -> claims.AskedFor:
             return claims.AskedFor(frozenset({name}) if name is not None else frozenset(), names_both=both)
 
 
-def _heard(session: DialogueSession, happening: Happening, event: Event) -> claims.Heard | None:
+def _audit_input(session: DialogueSession, happening: Happening, event: Event) -> claims.Heard | None:
     """What the laws ask of an utterance, before anything is done about it."""
     if not isinstance(happening, UtteranceHeard):
         return None

@@ -44,7 +44,7 @@ def count(session: DialogueSession, answered: InventoryAnswered) -> list[Order]:
     recorded, receipt = session.recorded, answered.receipt
     recorded.owed = max(0, recorded.owed - 1)
     if not receipt.turned_down:
-        recorded.taken({receipt.event_id})
+        recorded.mark_accepted({receipt.event_id})
         return []
     recorded.refused.add(receipt.event_id)
     recorded.turned_down[receipt.event_id] = answered.replaces

@@ -104,7 +104,7 @@ def take_decision(session: DialogueSession, decided: PersonDecided) -> list[Orde
     if decided.entry is not None:
         recorded.entries.append(decided.entry)
     recorded.resolve(decided.held)
-    session.news.untold.append(_told(session, decided))
+    session.news.untold.append(_decision_announcement(session, decided))
     return _ask_no_more(session, decided.utterance_id)
 
 
@@ -113,7 +113,7 @@ def declined(known: Mapping[str, FieldValue], told: PersonDecided) -> Say:
     return Say(Prompt.DECLINED, known or told.fields, {"reason": told.why or OTHER}, form=told.form)
 
 
-def _told(session: DialogueSession, decided: PersonDecided) -> Say:
+def _decision_announcement(session: DialogueSession, decided: PersonDecided) -> Say:
     form = decided.form
     if decided.fate in _OFFICE:
         terms = Terms() if decided.entry is None else terms_of(session, decided.entry)

@@ -154,7 +154,7 @@ class Recorded:
             self.refused.discard(refused)
             refused = self.turned_down.get(refused)
 
-    def taken(self, event_ids: Iterable[str]) -> None:
+    def mark_accepted(self, event_ids: Iterable[str]) -> None:
         """The inventory has these, also where it had turned them down: it was mended, or restored, and asked again."""
         for event_id in self.turned_down.keys() & event_ids:
             del self.turned_down[event_id]

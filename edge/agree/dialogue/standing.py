@@ -26,7 +26,7 @@ _TAKING = frozenset({About.FIELD, About.CHOICE, About.FIELD_RIGHT, About.REOPEN}
 """What the questions are about that such a field answers."""
 
 
-def take(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def set_context(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """What holds from then on: read back, and changed as a held entry is. It never changes an open entry."""
     draft = session.draft
     if draft is None:
@@ -89,13 +89,13 @@ def _set_besides(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
 def else_left(step: Taken) -> Taken:
     """The step, unless what was said over the context that is open is of an entry: that waits until it is agreed."""
 
-    def taken(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    def set_aside_or_step(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         draft, once = session.draft, set(session.rules.form.said_once)
         if draft is None or draft.act is not Act.CONTEXT or heard.reading.fields.keys() <= once:
             return step(session, heard)
         return _leave(session, heard)
 
-    return taken
+    return set_aside_or_step
 
 
 def _leave(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -137,7 +137,7 @@ def object_to_last(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
     return [noted, session.say(Prompt.STANDING_NOW, values_of(reading)), *session.ask(Question(About.WRONG))]
 
 
-def told(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
+def describe_context(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
     """What stands for all entries; then the question once more, if one is open."""
     values = context.standing_values(session)
     return [Say(Prompt.STANDING_NOW, values) if values else Say(Prompt.STANDING_NONE), *status.asked_again(session)]

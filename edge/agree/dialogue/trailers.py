@@ -76,7 +76,7 @@ def by_its_end(session: DialogueSession, said: Reading, expected: Expectations) 
         return said
     if one.rivals:
         return _announced_of(str(name), one, here, said, expected, session.rules)
-    if expected.of(one.value):
+    if expected.for_pallet(one.value):
         return said
     found = ending_so(one.value, (line.pallet for line in expected.at(here)), FEWEST_TOLD)
     if found == (one.value,):
@@ -91,8 +91,8 @@ def _announced_of(
 
     One that was received already is asked about, and so are two numbers that were said: "pallet 742 or 743".
     """
-    known = [value for value in map(str, (one.value, *one.rivals)) if expected.of(value)]
-    if len(known) != 1 or all(line.received or place != here for place, line in expected.of(known[0])):
+    known = [value for value in map(str, (one.value, *one.rivals)) if expected.for_pallet(value)]
+    if len(known) != 1 or all(line.received or place != here for place, line in expected.for_pallet(known[0])):
         return said
     if not is_one_of(name, known[0], said, rules):
         return said
@@ -249,7 +249,7 @@ def _recorded(session: DialogueSession, entry: StandingEntry) -> Say:
 def _announced(session: DialogueSession, meant: Mapping[str, FieldValue], unknown: Prompt) -> Say:
     """What the lists say of a thing that is not on record here: that it came, or where it is expected."""
     pallet = session.rules.form.expects.get(Expects.PALLET)
-    lines = () if pallet is None or pallet not in meant else session.expected.of(str(meant[pallet]))
+    lines = () if pallet is None or pallet not in meant else session.expected.for_pallet(str(meant[pallet]))
     if not lines:
         return Say(unknown, meant)
     if all(line.received for _, line in lines):

@@ -97,11 +97,11 @@ def take_up(session: DialogueSession, work: Work) -> list[Order]:
 def _tell_in_its_words(session: DialogueSession, form: Form) -> None:
     """What is still to be told, or repeated, of the form that was filled stays of that form."""
     spoken, news = session.spoken, session.news
-    news.untold = deque(_of(form, say) for say in news.untold)
-    spoken.again = tuple(_of(form, say) for say in spoken.again)
+    news.untold = deque(_with_form(form, say) for say in news.untold)
+    spoken.again = tuple(_with_form(form, say) for say in spoken.again)
 
 
-def _of(form: Form, say: Say) -> Say:
+def _with_form(form: Form, say: Say) -> Say:
     return replace(say, form=say.form or form.name)
 
 
@@ -130,7 +130,7 @@ def ask(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     return [heard.noted_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), which(session)]
 
 
-def told(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
+def describe_work(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
     """Which work it is, or the question for it."""
     form = session.rules.form
     others = [one for one in session.works.open if one is not form]
