@@ -212,7 +212,7 @@ class Made(Source):
     def frames(self) -> Iterator[Frame]:
         """The sound in frames of 20 ms."""
         framing = Framing(RATE)
-        yield from framing.take(self.sound().astype(np.float32)[:, np.newaxis])
+        yield from framing.push(self.sound().astype(np.float32)[:, np.newaxis])
         yield from framing.end()
 
 
@@ -234,7 +234,7 @@ class InNoise(Source):
         speech = whole(self._recording)
         under = noise(self._kind, len(speech) / RATE, int(self.name[-8:], 16))
         framing = Framing(RATE)
-        yield from framing.take(mix(speech, under, self._snr_db).astype(np.float32)[:, np.newaxis])
+        yield from framing.push(mix(speech, under, self._snr_db).astype(np.float32)[:, np.newaxis])
         yield from framing.end()
 
 

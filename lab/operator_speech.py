@@ -64,7 +64,7 @@ class Spoken(Source):
     def frames(self) -> Iterator[Frame]:
         """The sound in frames of 20 ms."""
         framing = Framing(SAMPLE_RATE)
-        yield from framing.take(self._sound.astype(np.float32)[:, np.newaxis])
+        yield from framing.push(self._sound.astype(np.float32)[:, np.newaxis])
         yield from framing.end()
 
 

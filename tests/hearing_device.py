@@ -69,7 +69,7 @@ class Air:
 
     def frames(self) -> Iterator[Frame]:
         while (sound := self._said.get()) is not None:
-            yield from self._framing.take(sound[:, np.newaxis])
+            yield from self._framing.push(sound[:, np.newaxis])
             self._said.task_done()
 
     def say(self, sound: Sound) -> None:

@@ -99,11 +99,11 @@ class FakeServer:
     moved: list[tuple[int, str]] = field(default_factory=list)
     resumed: list[str] = field(default_factory=list)
 
-    def look(self, _now: float) -> Routing | Gone | None:
+    def poll(self, _now: float) -> Routing | Gone | None:
         return self.says.pop(0) if self.says else None
 
     def now(self) -> Routing | Gone | None:
-        return self.look(0)
+        return self.poll(0)
 
     def move(self, stream: int, source: str) -> None:
         self.moved.append((stream, source))
@@ -118,8 +118,8 @@ class FakeServer:
 class AfterTheFirstLook(FakeServer):
     """One that is heard only when it is asked at once."""
 
-    def look(self, now: float) -> Routing | Gone | None:
-        return super().look(now) if now == 0 else None
+    def poll(self, now: float) -> Routing | Gone | None:
+        return super().poll(now) if now == 0 else None
 
 
 def listening(device: str | int | None, stall_s: float, **options: Any) -> Microphone:

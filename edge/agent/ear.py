@@ -50,7 +50,7 @@ def listen(
                 yield from () if shut else endpointing.lose(frame.start - following)
             shut = False
             following = frame.end
-            yield from endpointing.take(frame, scorer.is_speech(frame))
+            yield from endpointing.process(frame, scorer.is_speech(frame))
     except DockvoiceError:
         yield from endpointing.end(Closing.BROKEN_OFF)
         raise
@@ -59,7 +59,7 @@ def listen(
 
 def _let_through(frames: Iterable[Frame], gate: Gate | None) -> Iterator[Frame | Shut]:
     for frame in frames:
-        yield from (frame,) if gate is None else gate.take(frame)
+        yield from (frame,) if gate is None else gate.process(frame)
 
 
 STOP_NOTICED_S = 0.1

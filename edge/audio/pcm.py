@@ -42,7 +42,7 @@ class Framing:
         self._uncut = bytearray()
         self.position = start  # Sample index of the next frame.
 
-    def take(self, block: Block) -> Iterator[Frame]:
+    def push(self, block: Block) -> Iterator[Frame]:
         """The frames that are complete with this block, which may have any length."""
         return self._convert(block.mean(axis=1, dtype=np.float32), last=False)
 
@@ -122,7 +122,7 @@ class NoiseFloor:
         self._heard = 0
         self._candidates: deque[tuple[int, float]] = deque()
 
-    def take(self, piece: SoundLevel) -> float:
+    def update(self, piece: SoundLevel) -> float:
         """Take the next piece; the floor in dBFS."""
         self._heard += piece.samples
         # Whoever is not quieter than the newest will never be the quietest again: what stays is sorted.

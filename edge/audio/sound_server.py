@@ -150,7 +150,7 @@ class SoundServer:
         self._asked = float("-inf")
         self._knows = False
 
-    def look(self, now: float) -> Routing | Gone | None:
+    def poll(self, now: float) -> Routing | Gone | None:
         """The answer to the last question, once; None while there is none. `now` is in seconds, monotonic."""
         if self._question is None:
             if now - self._asked >= EVERY_S:
@@ -261,7 +261,7 @@ def routing(listing: bytes, process: int) -> Routing:
         raise ValueError("no listing of a sound server")
     sources = {source["index"]: source for source in told["sources"]}
     names = frozenset(source["name"] for source in sources.values())
-    stream = _of(process, told["source_outputs"])
+    stream = _stream_of_process(process, told["source_outputs"])
     if stream is None:
         return Routing(None, sources=names)
     source = sources.get(stream["source"])
@@ -281,11 +281,11 @@ def played_into(listing: bytes, process: int) -> tuple[str | None, frozenset[str
     """What it says of the sink that `process` plays into, if any, and the sinks there are. Raises as `routing`."""
     told = json.loads(listing)
     sinks = {sink["index"]: sink["name"] for sink in told["sinks"]}
-    stream = _of(process, told["sink_inputs"])
+    stream = _stream_of_process(process, told["sink_inputs"])
     return None if stream is None else sinks.get(stream["sink"]), frozenset(sinks.values())
 
 
-def _of(process: int, streams: list[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+def _stream_of_process(process: int, streams: list[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     ours = (one for one in streams if one["properties"].get("application.process.id") == str(process))
     return next(ours, None)
 

@@ -50,7 +50,7 @@ class HandOff:
                 self._queue.get_nowait()
         self._queue.put(piece)
 
-    def take(self, timeout_s: float) -> Piece | None:
+    def get(self, timeout_s: float) -> Piece | None:
         """The oldest piece. Raises queue.Empty when none came in time."""
         return self._queue.get(timeout=timeout_s)
 
@@ -115,8 +115,8 @@ class Stream:
                     channels=channels,
                     dtype="int16",
                     blocksize=rate * FRAME_MS // 1000,
-                    callback=stream.heard,
-                    finished_callback=stream.finished,
+                    callback=stream.on_sound,
+                    finished_callback=stream.on_finished,
                 )
                 start(library, made)
                 stream._device = made
@@ -124,12 +124,12 @@ class Stream:
             raise NotOpened(_line(fault)) from None
         return stream
 
-    def heard(self, sound: Any, samples: int, _time: Any, status: Any) -> None:
+    def on_sound(self, sound: Any, samples: int, _time: Any, status: Any) -> None:
         """PortAudio's callback: an exception here would stop the stream, and waiting would lose sound."""
         self.hand_off.put(Piece(self._counted, samples, bytes(sound), time.monotonic(), bool(status.input_overflow)))
         self._counted += samples
 
-    def finished(self) -> None:
+    def on_finished(self) -> None:
         """PortAudio's word that no callback follows."""
         self.ended = True
         self.hand_off.put(None)

@@ -79,7 +79,7 @@ class _Open:
     speech_start: int
     speech_end: int
     speech_samples: int
-    told: int  # How many of the frames were told of.
+    reported: int  # How many of the frames were told of.
     torn: bool  # Whether it may go on with what was cut off before it.
 
     @property
@@ -120,7 +120,7 @@ class Endpointing:
         self._torn_until = 0
         """Speech that begins before this sample goes on with what was cut off."""
 
-    def take(self, frame: Frame, speech: bool) -> tuple[EarEvent, ...]:
+    def process(self, frame: Frame, speech: bool) -> tuple[EarEvent, ...]:
         """What this frame, scored as speech or not, makes happen."""
         if self._open is None:
             return self._wait(frame, speech)
@@ -202,16 +202,16 @@ class Endpointing:
             self._state, self._expectation = EndpointState.SPEAKING, Expectation.EITHER
         else:
             self._state = EndpointState.HANGOVER
-        told = self._told(utterance)
+        told = self._progress(utterance)
         if frame.end - utterance.speech_end >= self._patience[self._expectation]:
             return (*told, *self._close(utterance, Closing.PAUSE))
         return told
 
-    def _told(self, utterance: _Open) -> tuple[EarEvent, ...]:
+    def _progress(self, utterance: _Open) -> tuple[EarEvent, ...]:
         """The sound that now belongs to the utterance, come what may; a long pause does so when speech follows it."""
         paused_until = utterance.speech_end + _samples(TAIL_MS)
-        sure = [frame for frame in utterance.frames[utterance.told :] if frame.start < paused_until]
-        utterance.told += len(sure)
+        sure = [frame for frame in utterance.frames[utterance.reported :] if frame.start < paused_until]
+        utterance.reported += len(sure)
         told = (Continued(_pcm(sure)),) if sure else ()
         return (*told, Paused()) if sure and sure[-1].end >= paused_until else told
 

@@ -45,7 +45,7 @@ class Gate:
         self._held_since: int | None = None
         self._stuck = False
 
-    def take(self, frame: Frame) -> list[Frame | Shut]:
+    def process(self, frame: Frame) -> list[Frame | Shut]:
         """What may be heard of the next frame: it, what came shortly before it, or the word that this is the end."""
         self._watch_key(frame)
         if self._lets_through(frame):

@@ -56,7 +56,7 @@ GATED_S = 300.0
 class Server(Protocol):
     """What is asked of the sound server; `SoundServer` is the real one."""
 
-    def look(self, now: float) -> Routing | Gone | None:
+    def poll(self, now: float) -> Routing | Gone | None:
         """How it routes the recording, when it has said so again."""
         ...
 
@@ -192,7 +192,7 @@ class Microphone:
                 gap = max(1, math.ceil(missing / stream.rate * SAMPLE_RATE / FRAME_SAMPLES)) * FRAME_SAMPLES
                 self.dropped += gap
                 framing = Framing(stream.rate, start=framing.position + gap)
-            yield from framing.take(floats(piece.pcm).reshape(-1, stream.channels))
+            yield from framing.push(floats(piece.pcm).reshape(-1, stream.channels))
         yield from framing.end()
         self._position = framing.position + FRAME_SAMPLES  # whatever is opened next, it leaves a gap
 
@@ -203,7 +203,7 @@ class Microphone:
             self._open()
         except NotOpened as why:
             if not self._patient:
-                raise Unavailable(f"{self._told}: {unopened(why)}") from None
+                raise Unavailable(f"{self._label}: {unopened(why)}") from None
             self._tell_all(self._health.absent(unopened(why)))
 
     def _open_again(self) -> None:
@@ -241,7 +241,7 @@ class Microphone:
         if look_anew():
             self._unseen = {}
         elif any(now - since >= UNSEEN_S for since in self._unseen.values()):
-            raise Unavailable(f"{self._told}: a microphone has come that can be opened only after a fresh start")
+            raise Unavailable(f"{self._label}: a microphone has come that can be opened only after a fresh start")
 
     def _open(self) -> None:
         found = device_named(self._device)
@@ -284,7 +284,7 @@ class Microphone:
             self._beat()
             self._look_at_the_server()
             try:
-                piece = stream.hand_off.take(SLICE_S)
+                piece = stream.hand_off.get(SLICE_S)
             except queue.Empty:
                 self._tell_all(self._health.waited(SLICE_S))
                 self._count_deaf(SLICE_S)
@@ -305,7 +305,7 @@ class Microphone:
 
     def _is_well(self, piece: Piece, stream: Stream, *, lost: bool) -> bool:
         """Whether this piece may be heard: not what comes from another microphone, or at another speed."""
-        self._tell_all(self._health.heard(sound_level(piece.pcm), piece.end, piece.arrived, lost=lost))
+        self._tell_all(self._health.received(sound_level(piece.pcm), piece.end, piece.arrived, lost=lost))
         if not self._health.hears:
             self._count_deaf(piece.samples / stream.rate)
             return False
@@ -328,11 +328,11 @@ class Microphone:
         before, self._silent_s = self._silent_s, self._silent_s + piece.samples / rate
         patience_s = self._health.zeros.patience_s
         if self._silent_s > (longest_s := patience_s + DIGITAL_SILENCE_S) and self._sounded:
-            raise Unavailable(f"{self._told}: gave nothing but zeros for {longest_s:g} s; is it muted or gone?")
+            raise Unavailable(f"{self._label}: gave nothing but zeros for {longest_s:g} s; is it muted or gone?")
         return any(before < patience_s + after <= self._silent_s for after in ZEROS_REOPEN_S)
 
     def _look_at_the_server(self) -> None:
-        found = self._server.look(time.monotonic())
+        found = self._server.poll(time.monotonic())
         if not isinstance(found, Routing):
             return
         self._tell_all(self._health.routed(found))
@@ -349,12 +349,12 @@ class Microphone:
         self._deaf_s += seconds
         if self._deaf_s >= self._stall_s:
             what = "; ".join(self._health.faults.values()) or "gave no sound"
-            raise Unavailable(f"{self._told}: {what}; nothing could be heard for {self._stall_s:g} s")
+            raise Unavailable(f"{self._label}: {what}; nothing could be heard for {self._stall_s:g} s")
 
     def _tell_all(self, events: Iterable[MicrophoneEvent]) -> None:
         for event in events:
             self._tell(event)
 
     @property
-    def _told(self) -> str:
+    def _label(self) -> str:
         return f"microphone {'(default)' if self._device is None else self._device}"

@@ -44,7 +44,7 @@ class Zeros:
         """Another headset may come."""
         self._returns = 0
 
-    def take(self, piece: SoundLevel) -> None:
+    def update(self, piece: SoundLevel) -> None:
         """Sound came."""
         if not piece.peak:
             self._zeros += piece.samples
@@ -149,7 +149,7 @@ class RateWatch:
         self._before: float | None = None
         self._drifts: deque[float] = deque(maxlen=RATE_WINDOWS)
 
-    def take(self, end: int, arrived: float) -> None:
+    def update(self, end: int, arrived: float) -> None:
         """The sample count after a piece, and when it arrived, in seconds.
 
         The smallest lag within a window counts: one late piece means nothing, what was held up comes in a burst.
@@ -217,11 +217,11 @@ class MicrophoneHealth:
         self._losses: deque[int] = deque()
         self._rate_watch = RateWatch(rate)
 
-    def heard(self, piece: SoundLevel, end: int, arrived: float, *, lost: bool) -> list[MicrophoneEvent]:
+    def received(self, piece: SoundLevel, end: int, arrived: float, *, lost: bool) -> list[MicrophoneEvent]:
         """Sound came: its level, the sample count after it, when it came, and whether some was lost before it."""
         self._came, self._waited = True, 0.0
         self._heard = end
-        self._rate_watch.take(end, arrived)
+        self._rate_watch.update(end, arrived)
         over = [event for fault in (*STOPPED, *self._right_rate()) for event in self._end(fault)]
         if FaultKind.REROUTED in self.faults:  # it is another microphone: its level says nothing about this one
             return over
@@ -278,7 +278,7 @@ class MicrophoneHealth:
     def _silence(self, piece: SoundLevel) -> list[MicrophoneEvent]:
         if self._muted:
             self.zeros.explain()
-        self.zeros.take(piece)
+        self.zeros.update(piece)
         if piece.peak:
             return self._end(FaultKind.DIGITAL_SILENCE) + self._faintness(piece)
         if not self.zeros.too_long(muted=self._muted):

@@ -53,7 +53,7 @@ class RecordedSource:
         with _opened(self.path) as sound:
             framing = Framing(sound.samplerate)
             for block in self._blocks(sound):
-                yield from framing.take(block)
+                yield from framing.push(block)
             yield from framing.end()
 
     def _blocks(self, sound: Any) -> Iterator[Block]:

@@ -76,7 +76,7 @@ class Keys:
         """Has a scan begun that has not ended?"""
         return bool(self._text)
 
-    def take(self, records: bytes) -> Iterator[str]:
+    def feed(self, records: bytes) -> Iterator[str]:
         """The scans that end with some events, as the kernel writes them."""
         for _, _, kind, key, value in EVENT.iter_unpack(records):
             if kind == EV_SYN and key == SYN_DROPPED:
@@ -163,7 +163,7 @@ async def _read(found: KeyDevice, separator: str, take: Callable[[str, str], Awa
     try:
         while True:
             records = await found.read(IDLE_S if keys.is_open else None)
-            for scan in keys.take(records) if records else keys.cut():
+            for scan in keys.feed(records) if records else keys.cut():
                 await take(scan, found.name)
     except OSError:
         for scan in keys.cut():

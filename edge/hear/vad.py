@@ -64,7 +64,7 @@ class Windows:
     def __init__(self) -> None:
         self._uncut = bytearray()
 
-    def take(self, frame: Frame) -> list[bytes]:
+    def push(self, frame: Frame) -> list[bytes]:
         """The windows that are complete with this frame: one or none."""
         self._uncut.extend(frame.pcm)
         complete = []
@@ -117,7 +117,7 @@ class Silero(SpeechScorer):
 
     def is_speech(self, frame: Frame) -> bool:
         """Score the next frame."""
-        return self.hear(self._windows.take(frame))
+        return self.hear(self._windows.push(frame))
 
     def hear(self, windows: list[bytes]) -> bool:
         """Score windows that follow those heard before; the last score stands where there are none."""
@@ -149,7 +149,7 @@ class Gated(SpeechScorer):
 
     def is_speech(self, frame: Frame) -> bool:
         """Score the next frame."""
-        windows = self._windows.take(frame)
+        windows = self._windows.push(frame)
         self._lead_in.extend(windows)
         if self._gate.is_speech(frame):
             if frame.start >= self._open_until:

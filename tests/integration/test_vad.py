@@ -27,7 +27,7 @@ def speech(repository: Path) -> list[Frame]:
 
 def frames(sound: np.ndarray) -> list[Frame]:
     framing = Framing(16_000)
-    return [*framing.take(sound.astype(np.float32)[:, None]), *framing.end()]
+    return [*framing.push(sound.astype(np.float32)[:, None]), *framing.end()]
 
 
 def share(settings: Vad, sound: list[Frame]) -> float:

@@ -36,7 +36,7 @@ DETECTOR = scorer(Vad())
 class Silent(SoundServer):
     """No sound server runs here."""
 
-    def look(self, now: float) -> None:
+    def poll(self, now: float) -> None:
         return None
 
 
@@ -53,10 +53,10 @@ class Delivered(Source):
         microphone, stream, begin, turn = Microphone(None, 1, server=Silent()), Stream(self._rate, 1), 0, 0
         while begin < len(self._sound):
             taken = self._sound[begin : begin + self._sizes[turn % len(self._sizes)]]
-            stream.heard(memoryview(taken.tobytes()), len(taken), None, FINE)
+            stream.on_sound(memoryview(taken.tobytes()), len(taken), None, FINE)
             begin, turn = begin + len(taken), turn + 1
         microphone.close()
-        stream.finished()
+        stream.on_finished()
         return microphone.framed(stream)
 
 
@@ -150,7 +150,7 @@ def test_utterances_are_unbroken_stretches_that_never_overlap(
 
 def _events(machine: Endpointing, scores: list[bool], sound: bytes) -> Iterator[EarEvent]:
     for number, speech in enumerate(scores):
-        yield from machine.take(Frame(number * 320, sound[number * 640 : (number + 1) * 640]), speech)
+        yield from machine.process(Frame(number * 320, sound[number * 640 : (number + 1) * 640]), speech)
 
 
 @examples(2)

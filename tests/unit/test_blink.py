@@ -122,4 +122,4 @@ def test_a_number_is_the_same_device_after_a_blink(portaudio: FakePortAudio, ane
         blinked = threads.submit(worn.blink, 30)
         assert next(frames).pcm[0] == 6
         assert blinked.result()
-    assert worn._told == "microphone headset"
+    assert worn._label == "microphone headset"

@@ -366,7 +366,7 @@ def test_sound_that_was_lost_without_a_word_leaves_a_gap(portaudio: FakePortAudi
     stream = Stream(16_000, 1)
     for number in range(200):
         stream.hand_off.put(piece(number, arrived=(number + 1) * 0.02 + (1.0 if number >= 100 else 0)))
-    stream.finished()
+    stream.on_finished()
     frames = list(worn.framed(stream))
     gaps = [later.start - earlier.end for earlier, later in pairwise(frames) if later.start != earlier.end]
     assert len(gaps) == 1
@@ -376,7 +376,7 @@ def test_sound_that_was_lost_without_a_word_leaves_a_gap(portaudio: FakePortAudi
 def test_a_hand_off_that_stays_empty_says_so_in_time() -> None:
     began = time.monotonic()
     with pytest.raises(queue.Empty):
-        HandOff(3).take(0.1)
+        HandOff(3).get(0.1)
     assert 0.08 < time.monotonic() - began < 10
 
 
@@ -384,7 +384,7 @@ def test_a_hand_off_keeps_the_newest() -> None:
     hand_off = HandOff(3)
     for number in range(5):
         hand_off.put(piece(number))
-    assert [taken.start // 320 for _ in range(3) if (taken := hand_off.take(1))] == [2, 3, 4]
+    assert [taken.start // 320 for _ in range(3) if (taken := hand_off.get(1))] == [2, 3, 4]
 
 
 def lost(pieces: list[Piece]) -> list[tuple[int, int]]:

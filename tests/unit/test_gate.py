@@ -14,7 +14,9 @@ FRAME = 320
 
 def heard(gate: Gate, first: int, frames: int) -> list[int | None]:
     """The numbers of the frames that come through from `first` on; None where the gate shuts."""
-    through = [one for number in range(first, first + frames) for one in gate.take(Frame(number * FRAME, bytes(640)))]
+    through = [
+        one for number in range(first, first + frames) for one in gate.process(Frame(number * FRAME, bytes(640)))
+    ]
     return [None if isinstance(one, Shut) else one.start // FRAME for one in through]
 
 

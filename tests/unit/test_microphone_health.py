@@ -41,7 +41,7 @@ class Worn:
         for number in range(round(seconds * 50 * self._speed)):
             self._pieces += 1
             lost = bool(lost_every) and number % lost_every == 0
-            self._note(self.health.heard(level, self._pieces * PIECE, self.now, lost=lost))
+            self._note(self.health.received(level, self._pieces * PIECE, self.now, lost=lost))
 
     def brings_nothing(self, seconds: float) -> None:
         for _ in range(round(seconds / 0.1)):
@@ -158,7 +158,7 @@ def test_a_clock_that_is_a_little_off_and_a_burst_after_a_hold_up_are_no_other_r
     for number in range(50 * 60):
         on_time = (number + 1) * 0.02 * 1.002
         arrived = max(on_time, 11.5) if 500 < number < 600 else on_time
-        assert health.heard(sound_level(ROOM), (number + 1) * PIECE, arrived, lost=False) == []
+        assert health.received(sound_level(ROOM), (number + 1) * PIECE, arrived, lost=False) == []
 
 
 def test_sound_lost_again_and_again_is_a_fault_and_once_is_none() -> None:

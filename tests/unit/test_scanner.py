@@ -72,7 +72,7 @@ def typed(text: str, separator: str = F8) -> list[str]:
 
 
 def scans(strokes: Iterable[str], separator: str = F8) -> list[str]:
-    return list(Keys(separator).take(events(*strokes)))
+    return list(Keys(separator).feed(events(*strokes)))
 
 
 @each_of("separator", SEPARATOR)
@@ -90,7 +90,7 @@ def test_hundreds_of_labels_come_through_the_scanner_as_what_is_on_them_or_with_
     assert len(can_be_typed) >= 200
     keys = Keys(F8)
     for label in can_be_typed:
-        sent = list(keys.take(events(*typed(f"{label.sent}\n"))))
+        sent = list(keys.feed(events(*typed(f"{label.sent}\n"))))
         if label.sent == "":
             assert sent == []  # what is empty is no scan: some scanners send two keys behind each
             continue
@@ -149,7 +149,7 @@ def test_a_shift_that_the_kernel_dropped_is_let_go() -> None:
 
 def test_what_has_no_end_is_handed_over_without_one() -> None:
     keys = Keys(F8)
-    assert list(keys.take(events(*typed("12")))) == []
+    assert list(keys.feed(events(*typed("12")))) == []
     assert keys.is_open
     assert list(keys.cut()) == ["12"]
     assert not keys.is_open
@@ -159,9 +159,9 @@ def test_what_has_no_end_is_handed_over_without_one() -> None:
 @each_of(("rest", "whole"), [("2117", False), ("]C12117", True)])
 def test_the_rest_of_a_scan_that_was_cut_is_no_scan_of_its_own(rest: str, *, whole: bool) -> None:
     keys = Keys(F8)
-    list(keys.take(events(*typed("10AB"))))
+    list(keys.feed(events(*typed("10AB"))))
     list(keys.cut())
-    assert list(keys.take(events(*typed(f"{rest}\n2117\n")))) == [rest + END * whole, "2117\n"]
+    assert list(keys.feed(events(*typed(f"{rest}\n2117\n")))) == [rest + END * whole, "2117\n"]
 
 
 class Bench:

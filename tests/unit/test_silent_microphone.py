@@ -39,7 +39,7 @@ class Worn:
     def brings(self, piece: SoundLevel, seconds: float) -> None:
         for _ in range(round(seconds * RATE / PIECE)):
             self._end += PIECE
-            self._note(self.health.heard(piece, self._end, self.now, lost=False))
+            self._note(self.health.received(piece, self._end, self.now, lost=False))
 
     def speaks(self, times: int, *, pause_s: float = 0.4) -> None:
         for _ in range(times):

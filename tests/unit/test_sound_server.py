@@ -50,12 +50,12 @@ def pactl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakePactl:
 
 def answered(server: SoundServer, now: float) -> Routing | Gone | None:
     """The answer to a question that is due at `now`."""
-    found = server.look(now)
+    found = server.poll(now)
     assert found is None, "it answered before it was asked"
     begun = time.monotonic()
     while found is None and time.monotonic() - begun < 10:
         time.sleep(0.01)
-        found = server.look(now)
+        found = server.poll(now)
         if server._question is None:
             break
     return found
@@ -64,13 +64,13 @@ def answered(server: SoundServer, now: float) -> Routing | Gone | None:
 def test_where_there_is_no_pactl_nothing_is_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     server = SoundServer()
-    assert (server.look(0), server.look(100), server.now()) == (None, None, None)
+    assert (server.poll(0), server.poll(100), server.now()) == (None, None, None)
 
 
 def test_where_there_is_no_server_it_is_asked_once(pactl: FakePactl) -> None:
     server = SoundServer()
     assert answered(server, 0) is None
-    assert server.look(100) is None
+    assert server.poll(100) is None
     assert len(pactl.asked) == 1
 
 
@@ -78,7 +78,7 @@ def test_the_answer_comes_later_and_the_next_question_not_at_once(pactl: FakePac
     pactl.lists(OURS)
     server = SoundServer()
     assert answered(server, 10) == Routing("headset", 5, sources=frozenset({"headset"}))
-    assert server.look(10 + EVERY_S / 2) is None
+    assert server.poll(10 + EVERY_S / 2) is None
     assert len(pactl.asked) == 1
     assert answered(server, 10 + EVERY_S) is not None
 
@@ -97,9 +97,9 @@ def test_a_server_that_answered_before_and_does_not_any_more_is_gone_until_it_is
 def test_an_answer_that_never_comes_is_not_waited_for(pactl: FakePactl) -> None:
     pactl.does("exec sleep 60")
     server = SoundServer()
-    assert server.look(0) is None
+    assert server.poll(0) is None
     until(lambda: len(pactl.asked) == 1, "it was not asked")
-    assert (server.look(1), server.look(6), server._question) == (None, None, None)
+    assert (server.poll(1), server.poll(6), server._question) == (None, None, None)
 
 
 def test_a_listing_of_another_kind_is_told_once_and_not_asked_for_again(

@@ -57,7 +57,7 @@ class Meter:
     def take(self, frame: Frame, *, speech: bool) -> None:
         """The next frame."""
         one = sound_level(frame.pcm)
-        self._now = self._now.after(one, self._floor.take(one), speech=speech)
+        self._now = self._now.after(one, self._floor.update(one), speech=speech)
 
     def tell(self, event: MicrophoneEvent) -> None:
         """A fault began or ended."""
