@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 from dockvoice_protocol.errors import UnreadableInput
 from edge.agent.events import AlreadyKept, CaptureResumed, CaptureStopped, Decided, DictationEvent, SourceEnded
-from edge.agent.parts import Parts, assemble, dictation, reading, take
+from edge.agent.parts import Parts, assemble, dictation, hear_all, reading
 from edge.config import Settings
 from edge.hear.recording import RecordedSource
 from edge.keep.journal_thread import JournalThread
@@ -150,7 +150,7 @@ def _floored(plain: Floor, sound: Sounding) -> Floored | None:
 async def _heard(parts: Parts, sounds: list[Sounding], desk: JournalThread, tick: Callable[[], None]) -> list[Result]:
     counted = parts.interpreter.speculation if isinstance(parts.interpreter, VoskInterpreter) else None
     watch = _Watch(sounds, counted, tick)
-    await take(dictation(parts, desk, watch.told), watch.sources())
+    await hear_all(dictation(parts, desk, watch.told), watch.sources())
     return [replace(result, ahead=ahead) for result, ahead in zip(watch.results, watch.ahead(), strict=True)]
 
 

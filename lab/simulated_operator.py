@@ -15,7 +15,7 @@ from random import Random
 from dockvoice_protocol.records import Act, FieldValue
 from edge.agent.dialogue_steps import manner
 from edge.agent.events import Decided, DictationEvent
-from edge.agent.parts import Parts, dictation, take
+from edge.agent.parts import Parts, dictation, hear_all
 from edge.agree.decide import Circumstances
 from edge.agree.dialogue.events import Committed, Deadline, Happening, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
@@ -202,7 +202,7 @@ class SimulatedOperator:
             if isinstance(what, Decided):
                 heard.append(what)
 
-        await take(dictation(self._parts, self._desk, told), [source])
+        await hear_all(dictation(self._parts, self._desk, told), [source])
         return heard
 
 

@@ -23,7 +23,7 @@ from dockvoice_protocol.records import FieldValue
 from edge.agent.clock import Clock
 from edge.agent.delivery import Delivery
 from edge.agent.dialogue_driver import Audible, DialogueDriver, Stands
-from edge.agent.parts import assemble, dictation, renderer, take
+from edge.agent.parts import assemble, dictation, hear_all, renderer
 from edge.agent.review_decisions import Decisions, take_signed
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.session import Manner
@@ -172,7 +172,7 @@ class Device:
                     )
                 ]
                 self._loop = asyncio.get_running_loop()
-                await take(self._dictation, [self._air])
+                await hear_all(self._dictation, [self._air])
                 for task in tasks:
                     task.cancel()
 

@@ -33,7 +33,7 @@ from edge.agent.events import Decided, DictationEvent
 from edge.agent.headset import Earshot, Headset, HeadsetTold, MicrophoneFault, Order
 from edge.agent.learning import UnknownWords
 from edge.agent.particulars import shift
-from edge.agent.parts import Parts, budget, converses, dictation, reading, renderer, take, witness_of
+from edge.agent.parts import Parts, budget, converses, dictation, hear_all, reading, renderer, witness_of
 from edge.agent.review_decisions import Decisions
 from edge.agent.second_hearing import SecondHearing
 from edge.agent.site_catalogue import Renewal
@@ -88,14 +88,14 @@ class _OperatorNews:
     async def tell_refusals(self) -> None:
         """Tell what was turned down, until cancelled."""
         while True:
-            self.tell(await self._desk(partial(answered, receipt=await self._turned_down.get())))
+            self.announce(await self._desk(partial(answered, receipt=await self._turned_down.get())))
 
     def crew_changed(self, operators: tuple[Operator, ...] | None) -> None:
         """Others may sign on from now on."""
         if self._dialogue is not None:
             self._dialogue.post(RosterTaken(operators))
 
-    def tell(self, what: Hardware | InventoryAnswered | PersonDecided) -> None:
+    def announce(self, what: Hardware | InventoryAnswered | PersonDecided) -> None:
         """Tell the operator, if anything can."""
         if self._dialogue is not None:
             self._dialogue.post(what)
@@ -112,9 +112,9 @@ class _Renewals:
         self._in_force = parts.catalogue.versions
         self._unheard = self._not_heard(parts.catalogue)
         self._made: asyncio.Queue[Workplaces] = asyncio.Queue()
-        self.renewal = None if parts.renew is None else self._of(parts.renew, asks_models=parts.panel is not None)
+        self.renewal = None if parts.renew is None else self._renewal(parts.renew, asks_models=parts.panel is not None)
 
-    def _of(self, renew: Callable[[tuple[MasterData, ...]], Parts], *, asks_models: bool) -> Renewal[Workplaces]:
+    def _renewal(self, renew: Callable[[tuple[MasterData, ...]], Parts], *, asks_models: bool) -> Renewal[Workplaces]:
         return Renewal(
             lambda published: self._works.prepared_as(renew(published).workplaces()),
             # Models are asked with what they were made with: where there are any, it takes a restart.
@@ -188,7 +188,7 @@ class Agent:
         """How the device listens; of no effect on recordings."""
         gate = self.headset.gate if live else None
         self._decisions = Decisions(
-            *(parts.settings, desk, self._conversing, self._delivery.written), beside=self._news.tell
+            *(parts.settings, desk, self._conversing, self._delivery.written), beside=self._news.announce
         )
         witness = None if self._conversing is None else witness_of(parts.settings)
         self._second = (
@@ -197,7 +197,16 @@ class Agent:
             else SecondHearing(witness, self._works.rules_for_witness, self._conversing.post)
         )
         self._dictation = dictation(
-            *(parts, desk, self._told, self._heard_frame, self._clock, gate, self.speaking, self._conversing),
+            *(
+                parts,
+                desk,
+                self._on_dictation_event,
+                self._heard_frame,
+                self._clock,
+                gate,
+                self.speaking,
+                self._conversing,
+            ),
             expected=self._delivery.expected.at_hand,
             works=self._works,
         )
@@ -347,7 +356,7 @@ class Agent:
                 working = (self._conversing, self._audience, self._second)
                 beside = [group.create_task(one.run()) for one in working if one is not None]
                 beside.append(group.create_task(self._works.prepare()))
-                await take(self._dictation, sources)
+                await hear_all(self._dictation, sources)
                 for task in beside:
                     task.cancel()
 
@@ -377,14 +386,14 @@ class Agent:
         signals = (signal.SIGTERM, signal.SIGINT, *hangs_up)
         loop = asyncio.get_running_loop()
 
-        def told(_number: int, _frame: object) -> None:
+        def on_signal(_number: int, _frame: object) -> None:
             for number in signals:  # What comes again cuts off neither the journal's closing nor the interpreter's end.
                 signal.signal(number, signal.SIG_IGN)
             if not loop.is_closed():
                 loop.call_soon_threadsafe(stop)
 
         for number in signals:
-            signal.signal(number, told)  # Not the loop's own handlers, which end with the loop.
+            signal.signal(number, on_signal)  # Not the loop's own handlers, which end with the loop.
         try:
             return await self.run([microphone], settle_within_s=settle_within_s)
         finally:
@@ -400,14 +409,14 @@ class Agent:
             "Nothing is lost: they are kept and go out at the next start; `dockvoice queue list` shows them"
         )
 
-    def _told(self, told: DictationEvent) -> None:
+    def _on_dictation_event(self, told: DictationEvent) -> None:
         if isinstance(told, Decided):
             if told.row is not None:
                 self._delivery.written()
             self._parts.past.decided(told.reading, told.verdict)
             if self._live and told.sound is not None:
                 dictated = told.verdict.outcome is not Outcome.IGNORE
-                self._conditions.heard(told.sound, asyncio.get_running_loop().time(), dictated=dictated)
+                self._conditions.add_sound(told.sound, asyncio.get_running_loop().time(), dictated=dictated)
             if self._second is not None and self._conversing is not None:
                 self._second.decided(told.utterance, told.reading, *self._conversing.open_draft)
             if self._afterwards is not None:
@@ -438,7 +447,7 @@ class Agent:
         begins = told.what is not None if isinstance(told, MicrophoneFault) else told.muted
         if begins and not self._hearing:  # a headset that is absent is waited for: a fresh start would not bring it
             self._notifier.ready(self.headset.status)
-        self._news.tell(Hardware(code, healed=not begins))
+        self._news.announce(Hardware(code, healed=not begins))
         self._tell(told)
 
     async def _blink(self) -> bool:

@@ -38,7 +38,7 @@ _SYNCHRONISED = Path("/run/systemd/timesync/synchronized")
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ClockReading:
     """The clocks at one moment."""
 
     wall: float  # Unix time, seconds.
@@ -49,12 +49,12 @@ class Look:
 class ClockWatch:
     """Follows the clocks from look to look. Pure."""
 
-    def __init__(self, first: Look) -> None:
+    def __init__(self, first: ClockReading) -> None:
         self._last = first
         self._doubted_at: float | None = None
         """When the wall clock was seen to step, on the steady clock; None while there is no doubt from that."""
 
-    def look(self, now: Look) -> float:
+    def update(self, now: ClockReading) -> float:
         """Take in another look; by how many seconds the wall clock was set meanwhile, 0 where it was not."""
         before, self._last = self._last, now
         step = (now.wall - before.wall) - (now.steady - before.steady)
@@ -71,19 +71,19 @@ class ClockWatch:
         return self._last.vouched and self._doubted_at is None and self._last.wall >= RELEASED
 
     @staticmethod
-    def _vouched_again(before: Look, now: Look, doubted_at: float) -> bool:
+    def _vouched_again(before: ClockReading, now: ClockReading, doubted_at: float) -> bool:
         return now.vouched and (not before.vouched or now.steady - doubted_at >= VOUCHED_S)
 
 
-def look() -> Look:
+def read_clocks() -> ClockReading:
     """The clocks of this machine, now."""
-    return Look(time.time(), time.clock_gettime(time.CLOCK_BOOTTIME), _vouched())
+    return ClockReading(time.time(), time.clock_gettime(time.CLOCK_BOOTTIME), _vouched())
 
 
 class Clock:
     """This machine's wall clock, watched. May be asked from any thread."""
 
-    def __init__(self, look: Callable[[], Look] = look) -> None:
+    def __init__(self, look: Callable[[], ClockReading] = read_clocks) -> None:
         self._look = look
         self._lock = threading.Lock()
         self._watch = ClockWatch(look())
@@ -91,7 +91,7 @@ class Clock:
     def believed(self) -> bool:
         """Whether the wall clock may be believed now. Ask it every second or so: a step shows between two looks."""
         with self._lock:
-            step = self._watch.look(self._look())
+            step = self._watch.update(self._look())
             believed = self._watch.believed
         if step:
             logger.warning(

@@ -34,7 +34,7 @@ GATED_DB = -96.0  # Sixteen bits hold nothing fainter: the headset's own gate se
 
 
 @dataclass(frozen=True, slots=True)
-class _Heard:
+class _SoundSample:
     at: float
     level_db: float | None  # None: nobody dictated, so that it need not be the wearer who spoke.
     noise_db: float | None
@@ -44,7 +44,7 @@ class Conditions:
     """How one device fares. Belongs to the loop, whose clock `now` always is."""
 
     def __init__(self) -> None:
-        self._heard: deque[_Heard] = deque(maxlen=LATEST)
+        self._heard: deque[_SoundSample] = deque(maxlen=LATEST)
         self._free: int | None = None
         self._backlog: dict[str, Any] | None = None
         self._oldest: str | None = None  # What was owed longest at the last look.
@@ -52,10 +52,10 @@ class Conditions:
         self._told: dict[str, Any] = {}
         self._told_at = -math.inf
 
-    def heard(self, sound: Acoustics, now: float, *, dictated: bool) -> None:
+    def add_sound(self, sound: Acoustics, now: float, *, dictated: bool) -> None:
         """Something was said to the device, or beside it."""
         noise = sound.noise_db if sound.noise_db > GATED_DB else None
-        self._heard.append(_Heard(now, sound.level_db if dictated else None, noise))
+        self._heard.append(_SoundSample(now, sound.level_db if dictated else None, noise))
 
     def has_free(self, room: int) -> None:
         """So many bytes are free on the journal's disk."""

@@ -136,7 +136,7 @@ class LateReadings:
 
     async def _read(self, utterance: Utterance) -> None:
         stays = f"{utterance.utterance_id}: stays deferred"
-        reading, panel = None, self._works.of(utterance).panel
+        reading, panel = None, self._works.of_utterance(utterance).panel
         try:
             reading = None if panel is None else await panel.read_later(utterance)
         except (OurFault, Garbled) as fault:

@@ -154,11 +154,11 @@ class Dictation:
         """Whether it is agreed with the operator what becomes of what he says."""
         return self._converse is not None and not self._alone
 
-    def unheard(self) -> None:
+    def stop_conversing(self) -> None:
         """Nobody hears what would be asked: one utterance is one entry, until `heard`."""
         self._alone = True
 
-    def heard(self, begin: Callable[[], Awaitable[None]]) -> None:
+    def start_conversing(self, begin: Callable[[], Awaitable[None]]) -> None:
         """The operator hears what he is asked: it is agreed with him what becomes of what is handed over from now on.
 
         `begin` is awaited before that, and after all that was handed over before.
@@ -234,7 +234,7 @@ class Dictation:
         return None if wanted is not None and verdict.outcome is Outcome.ACCEPT else INTERRUPTED
 
     async def _judged(self, heard: Attended) -> tuple[Reading, Verdict, Circumstances]:
-        at = self._works.of(heard.utterance)
+        at = self._works.of_utterance(heard.utterance)
         if at is not self._at:  # no number goes on, and no entry, where another form was filled, or language spoken
             self._at, self._torn = at, TornNumbers()
             self._breaths.forget()

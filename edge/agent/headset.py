@@ -168,7 +168,7 @@ class Headset:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow_key())
             while True:
-                await self._told(await self._happened.get())
+                await self._on_microphone_event(await self._happened.get())
 
     async def _follow_key(self) -> None:
         hear = self._settings.hear
@@ -188,7 +188,7 @@ class Headset:
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._happened.put_nowait, event)
 
-    async def _told(self, event: MicrophoneEvent) -> None:
+    async def _on_microphone_event(self, event: MicrophoneEvent) -> None:
         match event:
             case Noticed(fault, what):
                 self._faults[fault.value] = what

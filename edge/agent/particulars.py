@@ -19,14 +19,14 @@ def particulars(settings: Settings, form: Form, catalogue: Catalogue) -> Particu
     """What says of an entry of this form what it carries beside the form's fields."""
     clock = site_time(settings)
 
-    def of(entry: Entry) -> Particulars:
+    def particulars_of(entry: Entry) -> Particulars:
         return Particulars(
             workday=None if clock is None else clock.at(entry.recorded_at),
             context={name: entry.fields[name] for name in form.context if name in entry.fields},
             converted=dict(_converted(entry, form, catalogue)),
         )
 
-    return of
+    return particulars_of
 
 
 def site_time(settings: Settings) -> SiteTime | None:

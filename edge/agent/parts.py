@@ -406,7 +406,7 @@ async def reading(
         await parts.clients.aclose()
 
 
-async def take(taking: Dictation, sources: Iterable[Source]) -> None:
+async def hear_all(taking: Dictation, sources: Iterable[Source]) -> None:
     """Hear `sources` to their end and conclude all that was heard in them."""
     async with asyncio.TaskGroup() as group:
         group.create_task(taking.hear(sources))

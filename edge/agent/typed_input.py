@@ -47,7 +47,7 @@ class Readers:
     sending: Sending = AS_DELIVERED
     recogniser: Interpreter | None = None  # The device's own, where the interpreter asks others besides.
 
-    def of(self, utterance: Utterance) -> Attention:
+    def attend(self, utterance: Utterance) -> Attention:
         """The attention that was not paid to it yet."""
         is_said = utterance.source not in UNSPOKEN
         return self.interpreter.attend() if is_said else WholeUtterance(self._unspoken)

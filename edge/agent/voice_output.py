@@ -315,7 +315,7 @@ class AudibilityMonitor:
             return
         waited_for = self._speaking.is_waited_for and await self._speaking.has_voice()
         if self._conversing is not None and not waited_for:
-            self._dictation.unheard()
+            self._dictation.stop_conversing()
         logger.warning(UNHEARD, self._speaking.lack or LACK, "" if self._dictation.converses else ALONE)
 
     async def run(self) -> None:
@@ -329,7 +329,7 @@ class AudibilityMonitor:
             if seen is not self._heard:
                 self._changed(heard=seen)
             if seen and not begun and self._conversing is not None and self._is_quiet(self._conversing):
-                self._dictation.heard(self._begin)
+                self._dictation.start_conversing(self._begin)
                 begun = True
 
     def _changed(self, *, heard: bool) -> None:

@@ -71,7 +71,7 @@ class DiskWatch:
         self._thresholds = {DiskLevel.OUT: stop_free, DiskLevel.LOW: alarm_free}
         self.level = DiskLevel.AMPLE
 
-    def look(self, free: int) -> bool:
+    def update(self, free: int) -> bool:
         """Take in how much is free now; whether the level changed."""
         before = self.level
         worse, better = self._level(free, 1), self._level(free, RETURN)
@@ -181,7 +181,7 @@ class Supervisor:
             self._tell_of_clock(believed=believed)
             free = await self._desk.tidy(believed=believed)
             self._has_free(free)
-            if self._disk.look(free):
+            if self._disk.update(free):
                 self._tell_of_room(free)
             if self._disk.level is not DiskLevel.OUT:
                 self._dictation.resume_capture()

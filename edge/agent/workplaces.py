@@ -107,17 +107,17 @@ class Workplaces:
                 raise LookupError(f"form {form!r}, language {language!r}: not at hand on this device")
             return self._made.setdefault(work, self._make(self.forms[form], language))
 
-    def of(self, utterance: Utterance) -> Workplace:
+    def of_utterance(self, utterance: Utterance) -> Workplace:
         """That at which it was said. Raises LookupError where its form is at hand no more."""
         return self.at(utterance.form, utterance.language)
 
     def attention(self, utterance: Utterance) -> Attention:
         """The attention that was not paid to it yet, of whoever reads what was said where it was."""
-        return self.of(utterance).readers.of(utterance)
+        return self.of_utterance(utterance).readers.attend(utterance)
 
     def rules_for_witness(self, utterance: Utterance) -> Rules | None:
         """Those by which it was read, where it was said in the device's own language, which a witness hears."""
-        return self.of(utterance).rules if utterance.language is None else None
+        return self.of_utterance(utterance).rules if utterance.language is None else None
 
     def rules_of(self, form: str) -> Rules | None:
         """Those of a form at hand; None for another."""

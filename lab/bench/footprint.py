@@ -31,7 +31,7 @@ from vosk import KaldiRecognizer
 from dockvoice_protocol.config import load
 from edge.agent import dictation as concluding
 from edge.agent.events import Decided, DictationEvent, SourceEnded
-from edge.agent.parts import Parts, assemble, dictation, take
+from edge.agent.parts import Parts, assemble, dictation, hear_all
 from edge.audio.pcm import FRAME_BYTES, FRAME_SAMPLES
 from edge.config import Settings, Vad, VadKind
 from edge.hear.recording import RecordedSource
@@ -216,7 +216,7 @@ def hear(parts: Parts, name: str, sources: Sequence[Source], most: list[float]) 
         watch.running(),
     ):
         began = time.process_time()
-        asyncio.run(take(dictation(parts, desk, told), sources))
+        asyncio.run(hear_all(dictation(parts, desk, told), sources))
         spent = time.process_time() - began
     seconds = samples / SAMPLE_RATE
     by_part = {**watch.spent, REST: spent - sum(watch.spent.values())}

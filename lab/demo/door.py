@@ -15,7 +15,7 @@ from edge.agent.clock import Clock
 from edge.agent.delivery import Delivery
 from edge.agent.dialogue_driver import DialogueDriver, Stands
 from edge.agent.dialogue_steps import manner
-from edge.agent.parts import Parts, dictation, renderer, take
+from edge.agent.parts import Parts, dictation, hear_all, renderer
 from edge.agent.review_decisions import Decisions
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.table import State
@@ -136,7 +136,7 @@ class Door:
             await self._conversing.start()
             working = (self._delivery.run(), self._conversing.run(), self._take_signed())
             beside = [group.create_task(work) for work in working]
-            hearing = group.create_task(take(self._dictation, [self._headset]))
+            hearing = group.create_task(hear_all(self._dictation, [self._headset]))
             try:
                 yield
             finally:

@@ -20,7 +20,7 @@ import numpy as np
 from dockvoice_protocol.errors import UnreadableInput
 from edge.agent.dialogue_steps import Stepped
 from edge.agent.events import Decided, DictationEvent
-from edge.agent.parts import Parts, assemble, dictation, take
+from edge.agent.parts import Parts, assemble, dictation, hear_all
 from edge.agree.decide import Rules
 from edge.config import Settings
 from edge.hear.acoustics import measured
@@ -99,7 +99,7 @@ class Hearing:
     def hear(self, sound: Sound, told: str) -> list[Decided]:
         """What was heard in a sound; `told` makes it another saying than the same sound at another time."""
         self._heard = []
-        self._runner.run(take(dictation(self._parts, self._desk, self._note), [Spoken(sound, told)]))
+        self._runner.run(hear_all(dictation(self._parts, self._desk, self._note), [Spoken(sound, told)]))
         return self._heard
 
     def _note(self, what: DictationEvent) -> None:

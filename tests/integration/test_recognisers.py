@@ -18,7 +18,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import forms_in
 from dockvoice_protocol.records import FieldValue, Reading
 from edge.agent.events import Decided, DictationEvent
-from edge.agent.parts import assemble, dictation, take
+from edge.agent.parts import assemble, dictation, hear_all
 from edge.agree.decide import Rules, decide
 from edge.config import Settings
 from edge.hear.recording import RecordedSource
@@ -225,7 +225,7 @@ def test_an_entry_said_in_several_breaths_is_heard_as_one_sound(
     told: list[DictationEvent] = []
     settings = load(Settings, None)
     with JournalThread(tmp_path / "state") as desk:
-        asyncio.run(take(dictation(assemble(settings, "pallet-move"), desk, told.append), [RecordedSource(thinks)]))
+        asyncio.run(hear_all(dictation(assemble(settings, "pallet-move"), desk, told.append), [RecordedSource(thinks)]))
     decided = [one.verdict for one in told if isinstance(one, Decided)]
     assert [one.outcome for one in decided] == [Outcome.ASK, Outcome.ASK, Outcome.ACCEPT]
     assert decided[-1].fields == {"pallet_id": "0126", "quantity": 9, "dock": "B"}

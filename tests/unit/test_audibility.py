@@ -40,10 +40,10 @@ class Ear:
         self.started = 0
         self._begin: Callable[[], Awaitable[None]] | None = None
 
-    def unheard(self) -> None:
+    def stop_conversing(self) -> None:
         self.converses = False
 
-    def heard(self, begin: Callable[[], Awaitable[None]]) -> None:
+    def start_conversing(self, begin: Callable[[], Awaitable[None]]) -> None:
         assert self._begin is None, "it begins once"
         self._begin = begin
 

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from edge.agent.clock import RELEASED, STEP_S, VOUCHED_S, Clock, ClockWatch, Look, look
+from edge.agent.clock import RELEASED, STEP_S, VOUCHED_S, Clock, ClockReading, ClockWatch, read_clocks
 from tests.faults.oracle import faults
 from tests.rows import each_of
 
 NOON = RELEASED + 1_000_000.0
 
 
-def at(steady: float, *, ahead: float = 0.0, vouched: bool = True) -> Look:
+def at(steady: float, *, ahead: float = 0.0, vouched: bool = True) -> ClockReading:
     """The clocks after so many seconds, the wall clock `ahead` of what it showed at first."""
-    return Look(NOON + steady + ahead, steady, vouched)
+    return ClockReading(NOON + steady + ahead, steady, vouched)
 
 
 @each_of(
@@ -30,56 +30,56 @@ def at(steady: float, *, ahead: float = 0.0, vouched: bool = True) -> Look:
         (at(0, vouched=False), False),
         (at(0, ahead=RELEASED - NOON), True),
         (at(0, ahead=RELEASED - NOON - 1), False),
-        (Look(0.0, 0.0, vouched=True), False),
+        (ClockReading(0.0, 0.0, vouched=True), False),
     ],
     ids=["vouched for", "nobody vouches", "the day of the release", "before the release", "1970"],
 )
-def test_at_first_it_is_what_the_system_says_unless_that_cannot_be(first: Look, believed: bool) -> None:
+def test_at_first_it_is_what_the_system_says_unless_that_cannot_be(first: ClockReading, believed: bool) -> None:
     assert ClockWatch(first).believed is believed
 
 
 @each_of(("by", "noticed"), [(STEP_S * 0.9, False), (STEP_S * 1.1, True), (-86_400.0, True), (-0.4, False)])
 def test_a_step_is_told_once_and_what_a_daemon_adjusts_is_none(by: float, noticed: bool) -> None:
     watch = ClockWatch(at(0))
-    steps = [watch.look(at(1)), watch.look(at(2, ahead=by)), watch.look(at(3, ahead=by))]
+    steps = [watch.update(at(1)), watch.update(at(2, ahead=by)), watch.update(at(3, ahead=by))]
     assert steps == [0.0, pytest.approx(by) if noticed else 0.0, 0.0]
     assert watch.believed is not noticed
 
 
 def test_hours_of_sleep_are_no_step() -> None:
     watch = ClockWatch(at(0))
-    assert watch.look(at(30_000)) == 0.0
+    assert watch.update(at(30_000)) == 0.0
     assert watch.believed
 
 
 def test_after_a_step_it_is_believed_again_when_it_was_synchronised_again() -> None:
     watch = ClockWatch(at(0))
-    watch.look(at(1, ahead=60, vouched=False))
-    watch.look(at(2, ahead=60, vouched=False))
+    watch.update(at(1, ahead=60, vouched=False))
+    watch.update(at(2, ahead=60, vouched=False))
     assert not watch.believed
-    watch.look(at(3, ahead=60))
+    watch.update(at(3, ahead=60))
     assert watch.believed
 
 
 def test_a_step_the_kernel_knew_nothing_of_is_doubted_until_a_daemon_must_have_looked() -> None:
     watch = ClockWatch(at(0))
-    watch.look(at(1, ahead=60))
-    watch.look(at(VOUCHED_S, ahead=60))
+    watch.update(at(1, ahead=60))
+    watch.update(at(VOUCHED_S, ahead=60))
     assert not watch.believed
-    watch.look(at(VOUCHED_S + 1, ahead=60))
+    watch.update(at(VOUCHED_S + 1, ahead=60))
     assert watch.believed
 
 
 def test_a_second_step_begins_the_doubt_anew() -> None:
     watch = ClockWatch(at(0))
-    watch.look(at(1, ahead=60))
-    watch.look(at(1000))
-    watch.look(at(VOUCHED_S + 2))
+    watch.update(at(1, ahead=60))
+    watch.update(at(1000))
+    watch.update(at(VOUCHED_S + 2))
     assert not watch.believed
 
 
 def test_each_step_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
-    looks: Iterator[Look] = iter([at(0), at(1), at(2, ahead=-3600), at(3, ahead=-3600), at(4)])
+    looks: Iterator[ClockReading] = iter([at(0), at(1), at(2, ahead=-3600), at(3, ahead=-3600), at(4)])
     with caplog.at_level(logging.WARNING):
         clock = Clock(lambda: next(looks))
         assert [clock.believed() for _ in range(4)] == [True, False, False, False]
@@ -91,7 +91,7 @@ def test_each_step_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_the_clocks_of_this_machine_are_read() -> None:
-    first, second = look(), look()
+    first, second = read_clocks(), read_clocks()
     assert abs(first.wall - time.time()) < 60
     assert second.steady >= first.steady
 

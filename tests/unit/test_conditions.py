@@ -22,7 +22,7 @@ def sound(level: float, noise: float) -> Acoustics:
 
 def hears(device: Conditions, level: float, noise: float, now: float = 0, times: int = FEWEST, **more: Any) -> None:
     for _ in range(times):
-        device.heard(sound(level, noise), now, dictated=more.get("dictated", True))
+        device.add_sound(sound(level, noise), now, dictated=more.get("dictated", True))
 
 
 def hearing(device: Conditions, now: float = 0) -> Any:

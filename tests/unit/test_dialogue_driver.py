@@ -18,7 +18,7 @@ from edge.agent.dialogue_steps import answered
 from edge.agent.dictation import Dictation
 from edge.agent.ear import Ear
 from edge.agent.events import Decided, DictationEvent
-from edge.agent.parts import take
+from edge.agent.parts import hear_all
 from edge.agent.review_decisions import Done, Resolution, and_owe_word, carry_out
 from edge.agree.cut_numbers import BREATH_S
 from edge.agree.decide import Circumstances, Rules, decide
@@ -354,7 +354,7 @@ def test_dictation_lets_the_conversation_agree_on_what_a_microphone_hears(tmp_pa
     told: list[DictationEvent] = []
 
     async def play(bench: Bench) -> None:
-        await take(dictated(bench, told), [ScriptedSource(UTTERANCE * 2, name="microphone", live=True)])
+        await hear_all(dictated(bench, told), [ScriptedSource(UTTERANCE * 2, name="microphone", live=True)])
         await bench.until(lambda: Hush() in bench.heard)
         assert bench.said == [Prompt.READBACK]
         # This sound comes faster than anybody speaks: the yes was said before the readback.
@@ -372,9 +372,9 @@ def test_where_nobody_hears_the_device_one_utterance_is_one_entry(tmp_path: Path
     async def play(bench: Bench) -> None:
         dictation = dictated(bench, told)
         assert dictation.converses
-        dictation.unheard()
+        dictation.stop_conversing()
         assert not dictation.converses
-        await take(dictation, [ScriptedSource(UTTERANCE * 2, name="microphone", live=True)])
+        await hear_all(dictation, [ScriptedSource(UTTERANCE * 2, name="microphone", live=True)])
         assert not dictation.attentive
         assert bench.said == []
 
@@ -398,7 +398,7 @@ def test_from_the_moment_that_he_is_heard_it_is_agreed_on_what_is_said_and_not_o
 
     async def play(bench: Bench) -> None:
         dictation = dictated(bench, told)
-        dictation.unheard()
+        dictation.stop_conversing()
 
         async def begin() -> None:
             assert len(told) == 1, "what was handed over before is concluded before"
@@ -406,14 +406,14 @@ def test_from_the_moment_that_he_is_heard_it_is_agreed_on_what_is_said_and_not_o
 
         def before(_: Utterance) -> None:
             if not is_heard.is_set():
-                dictation.heard(begin)
+                dictation.start_conversing(begin)
                 is_heard.set()
 
         interpreter = dictation._at.readers.interpreter
         assert isinstance(interpreter, ScriptedInterpreter)
         interpreter.readings[1] = read(OTHER, rules)
         interpreter._before = before
-        await take(dictation, [Waiting(UTTERANCE * 2, name="microphone", live=True)])
+        await hear_all(dictation, [Waiting(UTTERANCE * 2, name="microphone", live=True)])
         assert dictation.converses
         assert bench.said == [Prompt.READBACK]
         assert await bench.say("yes") is not None
@@ -432,8 +432,8 @@ def test_who_comes_to_be_heard_takes_back_what_was_recorded_meanwhile_and_nothin
 
     async def after(bench: Bench) -> None:
         dictation = dictated(bench, [])
-        dictation.unheard()
-        await take(dictation, [ScriptedSource(UTTERANCE, name="microphone", live=True)])
+        dictation.stop_conversing()
+        await hear_all(dictation, [ScriptedSource(UTTERANCE, name="microphone", live=True)])
         await bench.conversing.start()  # as when he is heard
         await bench.say("cancel")
         (question,) = [order for order in bench.heard if isinstance(order, Say)]

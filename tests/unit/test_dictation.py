@@ -17,7 +17,7 @@ from dockvoice_protocol.records import Act, Expectation, FieldValue, NotUndersto
 from edge.agent.dictation import Dictation
 from edge.agent.ear import Ear
 from edge.agent.events import AlreadyKept, CaptureResumed, CaptureStopped, Decided, DictationEvent, SourceEnded
-from edge.agent.parts import take
+from edge.agent.parts import hear_all
 from edge.agree.decide import Rules
 from edge.agree.dialogue.drafting import UNANSWERED
 from edge.agree.dialogue.events import UtteranceHeard
@@ -90,7 +90,7 @@ class Bench:
 
     def hear(self, *sources: ScriptedSource, reads: Interpreter) -> None:
         with JournalThread(self.directory) as desk:
-            asyncio.run(take(self.dictation(reads, desk), sources))
+            asyncio.run(hear_all(self.dictation(reads, desk), sources))
 
     def resume(self, *reads: Reading, converse: Converse | None = None) -> int:
         with JournalThread(self.directory) as desk:
@@ -261,7 +261,7 @@ def test_while_capture_is_stopped_nothing_is_written(bench: Bench) -> None:
 
         async def hear() -> None:
             dictation.stop_capture("too little space")
-            await take(dictation, [ScriptedSource(UTTERANCE, name="microphone", live=True)])
+            await hear_all(dictation, [ScriptedSource(UTTERANCE, name="microphone", live=True)])
 
         asyncio.run(hear())
     assert bench.told[:2] == [CaptureStopped("too little space")] * 2
@@ -280,7 +280,7 @@ def test_a_verdict_waits_for_room_and_is_recorded_once(bench: Bench, monkeypatch
         bench.tell = make_room
         dictation = bench.dictation(ScriptedInterpreter(reading(WHOLE)), desk)
         monkeypatch.setattr(Journal, "commit", refuse)
-        asyncio.run(take(dictation, [ScriptedSource(UTTERANCE, name="microphone", live=True)]))
+        asyncio.run(hear_all(dictation, [ScriptedSource(UTTERANCE, name="microphone", live=True)]))
     kinds = [type(one) for one in bench.told if not isinstance(one, SourceEnded)]
     assert kinds == [CaptureStopped, CaptureResumed, Decided]
     assert [one.row.sequence for one in bench.decided if one.row] == [1]
@@ -300,9 +300,9 @@ def test_to_begin_to_converse_waits_for_room_too(bench: Bench) -> None:
 
         bench.tell = make_room
         dictation = bench.dictation(ScriptedInterpreter(), desk, converse=nobody_is_there)
-        dictation.unheard()
-        dictation.heard(begin)
-        asyncio.run(take(dictation, []))
+        dictation.stop_conversing()
+        dictation.start_conversing(begin)
+        asyncio.run(hear_all(dictation, []))
     assert dictation.converses
     assert [type(one) for one in bench.told] == [CaptureStopped, CaptureResumed]
 
@@ -315,7 +315,7 @@ def test_one_who_is_stopped_does_not_wait_for_room(
         bench.tell = lambda told: dictation.stop() if isinstance(told, CaptureStopped) else None
         dictation = bench.dictation(ScriptedInterpreter(reading(WHOLE)), desk)
         with pytest.raises(ExceptionGroup) as fault:
-            asyncio.run(take(dictation, [ScriptedSource(UTTERANCE, name="microphone", live=True)]))
+            asyncio.run(hear_all(dictation, [ScriptedSource(UTTERANCE, name="microphone", live=True)]))
     assert fault.group_contains(DiskFull)
     assert len(unread()) == 1
 
@@ -352,7 +352,7 @@ def test_stopping_ends_a_recording_early_and_concludes_what_was_heard(bench: Ben
     with JournalThread(bench.directory) as desk:
         bench.tell = lambda _: dictation.stop()
         dictation = bench.dictation(reads, desk)
-        asyncio.run(take(dictation, [ScriptedSource(UTTERANCE * 2)]))
+        asyncio.run(hear_all(dictation, [ScriptedSource(UTTERANCE * 2)]))
     assert len(reads.read) == 1
 
 

@@ -16,7 +16,7 @@ from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import Act, Command, FieldValue, NotUnderstood, Reading
 from edge.agent.dictation import INTERRUPTED, Dictation
 from edge.agent.events import Decided, DictationEvent
-from edge.agent.parts import Parts, dictation, form_named, take
+from edge.agent.parts import Parts, dictation, form_named, hear_all
 from edge.agent.typed_input import KEYBOARD, LONGEST_LINE_BYTES, pressed, typed, typed_utterance
 from edge.agree.decide import Rules
 from edge.agree.dialogue.events import UtteranceHeard
@@ -234,7 +234,7 @@ def test_the_device_reads_what_is_typed_in_its_own_language(tmp_path: Path) -> N
     async def work(desk: JournalThread) -> None:
         taking = dictation(Parts(settings, form, catalogue, ScriptedInterpreter()), desk, told.append)
         await taking.type(said_in("de")["sentence"])
-        await take(taking, [ScriptedSource("")])
+        await hear_all(taking, [ScriptedSource("")])
 
     with JournalThread(tmp_path) as desk:
         asyncio.run(work(desk))

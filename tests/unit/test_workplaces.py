@@ -23,7 +23,7 @@ from edge.agent.dialogue_driver import Stands
 from edge.agent.dictation import Dictation
 from edge.agent.ear import Ear
 from edge.agent.events import Decided, DictationEvent
-from edge.agent.parts import Parts, assemble, languages_of, take
+from edge.agent.parts import Parts, assemble, hear_all, languages_of
 from edge.agent.typed_input import Readers, typed, typed_utterance
 from edge.agent.voice_output import VoiceOutput
 from edge.agent.workplaces import AtFirstUse, Unheard, Workplace, Workplaces
@@ -260,7 +260,7 @@ def test_the_ear_listens_with_the_recogniser_of_the_form_that_is_filled_when_som
     with JournalThread(tmp_path) as desk:
         listening = Ear(present=lambda: works.present, endpoint=Endpoint(), scorer=LoudnessScorer(), desk=desk)
         dictation = Dictation(listening, works=works, desk=desk, operator=None, render=lambda *_: {}, tell=tell)
-        asyncio.run(take(dictation, [ScriptedSource(("." * 20 + "#" * 30 + "." * 40) * 2)]))
+        asyncio.run(hear_all(dictation, [ScriptedSource(("." * 20 + "#" * 30 + "." * 40) * 2)]))
     assert heard == ["pallet-move", "stock-count"]
     assert [len(one.read) for one in ears.values()] == [1, 1]
 
