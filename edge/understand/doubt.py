@@ -63,7 +63,7 @@ def doubt(fields: Mapping[str, FieldValue], said: Sequence[SaidFor]) -> Doubt:
         if known is not None and known.is_taken:
             continue  # it was said once for many entries, and is doubted where that was said
         sure = unsure if name not in fields else 1.0 if known is None else known.confidence
-        heard = [*_heard(name, where)]
+        heard = [*_other_readings(name, where)]
         right *= 1.0 - _wrong(sure, fields.get(name), heard)
         for reader, other in heard:
             if other.value is not None and not _is(other.value, fields.get(name)):
@@ -87,7 +87,7 @@ def _recorded(one: SaidFor) -> Mapping[str, FieldReading]:
     return {} if one.reading is None else one.reading.fields
 
 
-def _heard(name: str, where: SaidFor) -> Iterator[tuple[str, FieldReading]]:
+def _other_readings(name: str, where: SaidFor) -> Iterator[tuple[str, FieldReading]]:
     """What the other readings of an utterance have of a field. What read nothing of it says nothing."""
     for other in where.others:
         if other.not_understood is None and name in other.fields and other.fields[name].value is not None:

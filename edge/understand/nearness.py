@@ -88,7 +88,7 @@ class Loudness:
         self._powers: list[float] = []
         self._rest = b""
 
-    def take(self, pcm: bytes) -> None:
+    def accept(self, pcm: bytes) -> None:
         """The next piece of the sound, 16 bits a sample."""
         samples = np.frombuffer(self._rest + pcm, "<i2")
         whole = len(samples) // SLICE * SLICE
@@ -96,7 +96,7 @@ class Loudness:
         self._powers += np.mean(slices**2, axis=1).tolist()
         self._rest = samples[whole:].tobytes()
 
-    def of(self, word: Word) -> float:
+    def vowel_level(self, word: Word) -> float:
         """That of a word's vowel, dBFS: the loudest slices but for the very loudest, which may be a clank."""
         first = round(word.start * SAMPLE_RATE / SLICE)
         powers = sorted(self._powers[first : max(first + 1, ceil(word.end * SAMPLE_RATE / SLICE))])
@@ -108,7 +108,7 @@ class Wearer:
 
     def __init__(self, words: Sequence[Word], loudness: Loudness) -> None:
         """`words` are the likeliest of the utterance."""
-        levels = sorted((loudness.of(word) for word in words), reverse=True)
+        levels = sorted((loudness.vowel_level(word) for word in words), reverse=True)
         loudest = levels[: ceil(len(levels) * LOUDEST)]
         self._loudness = loudness
         self._level = sum(loudest) / len(loudest) if loudest else BOTTOM_DB
@@ -169,7 +169,7 @@ class Wearer:
         )
 
     def _fainter(self, words: Sequence[Word]) -> list[float]:
-        return [self._level - self._loudness.of(word) for word in words]
+        return [self._level - self._loudness.vowel_level(word) for word in words]
 
 
 def _inside(fainter: Sequence[float]) -> Iterator[tuple[int, int]]:

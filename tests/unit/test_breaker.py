@@ -7,7 +7,7 @@ from tests.rows import each_of
 def opened(at: float = 0.0) -> Breaker:
     breaker = Breaker()
     for _ in range(FAILURES):
-        assert breaker.take(at)
+        assert breaker.try_acquire(at)
         breaker.failed(at)
     return breaker
 
@@ -15,7 +15,7 @@ def opened(at: float = 0.0) -> Breaker:
 def test_open_it_lets_nothing_through() -> None:
     breaker = opened()
     assert breaker.state(PAUSE_S - 0.1) is BreakerState.OPEN
-    assert not breaker.take(PAUSE_S - 0.1)
+    assert not breaker.try_acquire(PAUSE_S - 0.1)
     assert breaker.wait_s(1.0) == PAUSE_S - 1
 
 
@@ -32,29 +32,29 @@ def test_fewer_failures_leave_it_closed_and_a_success_forgets_them() -> None:
 def test_half_open_it_lets_one_try() -> None:
     breaker = opened()
     assert breaker.state(PAUSE_S) is BreakerState.HALF_OPEN
-    assert breaker.take(PAUSE_S)
-    assert not breaker.take(PAUSE_S)
+    assert breaker.try_acquire(PAUSE_S)
+    assert not breaker.try_acquire(PAUSE_S)
 
 
 def test_a_try_that_succeeds_closes_it() -> None:
     breaker = opened()
-    assert breaker.take(PAUSE_S)
+    assert breaker.try_acquire(PAUSE_S)
     breaker.succeeded()
     assert breaker.state(PAUSE_S) is BreakerState.CLOSED
-    assert breaker.take(PAUSE_S)
+    assert breaker.try_acquire(PAUSE_S)
 
 
 def test_a_try_that_was_called_off_leaves_room_for_another() -> None:
     breaker = opened()
-    assert breaker.take(PAUSE_S)
-    breaker.given_back()
-    assert breaker.take(PAUSE_S)
+    assert breaker.try_acquire(PAUSE_S)
+    breaker.release()
+    assert breaker.try_acquire(PAUSE_S)
 
 
 def test_each_try_that_fails_doubles_the_pause_up_to_the_longest() -> None:
     breaker, now, pauses = opened(), PAUSE_S, []
     for _ in range(6):
-        assert breaker.take(now)
+        assert breaker.try_acquire(now)
         breaker.failed(now)
         pauses.append(breaker.wait_s(now))
         now += pauses[-1]

@@ -84,7 +84,7 @@ class Counting:
     def goes_on(self) -> bool:
         return self.begun
 
-    def take(self, pcm: bytes) -> None:
+    def accept(self, pcm: bytes) -> None:
         self.pieces.append(pcm)
 
     def reading(self) -> Reading:

@@ -19,12 +19,12 @@ def said(text: str) -> tuple[tuple[Word, ...], Loudness]:
     loudness, words = Loudness(), []
     for at, one in enumerate(text.split()):
         if one == "|":
-            loudness.take(bytes(2 * int(WORD_S * SAMPLE_RATE)))
+            loudness.accept(bytes(2 * int(WORD_S * SAMPLE_RATE)))
             continue
         word, _, fainter = one.partition("-")
         sound = 32_767 * 10 ** (-float(fainter or 0) / 20) * np.sin(np.arange(int(WORD_S * SAMPLE_RATE)) / 5)
         sound[: len(sound) // 3] = 0
-        loudness.take(sound.astype("<i2").tobytes())
+        loudness.accept(sound.astype("<i2").tobytes())
         words.append(Word(word, at * WORD_S, (at + 1) * WORD_S, 1.0))
     return tuple(words), loudness
 
@@ -131,14 +131,14 @@ def test_how_the_sound_comes_in_pieces_changes_nothing() -> None:
     words, loudness = said("pallet seven-6")
     whole = Loudness()
     sound = np.concatenate([np.full(3_000, 9_000), np.full(3_003, 300)]).astype("<i2").tobytes()
-    whole.take(sound)
+    whole.accept(sound)
     pieces = Loudness()
     for at in range(0, len(sound), 1_234):
-        pieces.take(sound[at : at + 1_234])
+        pieces.accept(sound[at : at + 1_234])
     word = Word("pallet", 0.1, 0.3, 1.0)
-    assert pieces.of(word) == whole.of(word)
-    assert loudness.of(words[0]) - loudness.of(words[1]) == pytest.approx(6.0, abs=0.1)
+    assert pieces.vowel_level(word) == whole.vowel_level(word)
+    assert loudness.vowel_level(words[0]) - loudness.vowel_level(words[1]) == pytest.approx(6.0, abs=0.1)
 
 
 def test_words_beyond_the_sound_are_silent() -> None:
-    assert Loudness().of(Word("pallet", 1.0, 1.5, 1.0)) == -120.0
+    assert Loudness().vowel_level(Word("pallet", 1.0, 1.5, 1.0)) == -120.0

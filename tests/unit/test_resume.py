@@ -6,7 +6,7 @@ import pytest
 
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Act
-from edge.understand.llm.prompt import TURNS, AtHand, Context, DialogueTurn, Past, told
+from edge.understand.llm.prompt import TURNS, AtHand, Context, DialogueTurn, Past, context_sentences
 from tests.sayings import ACCEPT, ASK, IGNORE, READ, REPEAT
 
 
@@ -46,7 +46,7 @@ def test_of_a_long_shift_only_the_last_turns_are_told_and_never_a_value(past: Pa
     for _ in range(1000):
         past.decided(READ, ACCEPT)
     assert len(past().turns) == TURNS
-    text = told(past(), form)
+    text = context_sentences(past(), form)
     assert len(text) < 1000
     assert "007" not in text
 
@@ -60,10 +60,10 @@ def test_where_entries_are_agreed_it_tells_what_is_at_hand_at_that_moment(past: 
     past.decided(READ, ASK)
     assert (past().pending, past().asked, past().last) == (("pallet_id", "quantity"), "dock", True)
     assert past().turns[-1].asked == "dock"
-    text = told(past(), form)
+    text = context_sentences(past(), form)
     assert "An entry is at hand and can be corrected, completed or taken back; known of it: pallet, quantity." in text
     now = AtHand(confirming=True)
-    assert "answered with yes or no" in told(past(), form)
+    assert "answered with yes or no" in context_sentences(past(), form)
 
 
 def test_a_recording_that_nobody_agrees_on_has_no_entry_at_hand(past: Past) -> None:

@@ -61,13 +61,13 @@ NO_ANSWERS: list[Any] = [
 def test_an_answer_of_another_shape_is_refused_and_never_half_believed(name: str) -> None:
     def is_refused(answer: Any) -> None:
         with pytest.raises(ValidationError):
-            WIRES[name].heard(answer, 2.0)
+            WIRES[name].parse(answer, 2.0)
 
     every(NO_ANSWERS, is_refused)
 
 
 def test_google_tells_nothing_heard_by_leaving_the_results_out() -> None:
-    assert WIRES["google"].heard({"metadata": {"totalBilledDuration": "2s"}}, 2.0).text == ""
+    assert WIRES["google"].parse({"metadata": {"totalBilledDuration": "2s"}}, 2.0).text == ""
 
 
 @each_of("name", WIRES)
@@ -147,7 +147,7 @@ def test_each_service_is_told_the_words_to_expect_in_its_own_way() -> None:
 
 def test_mistral_names_the_model_that_wrote() -> None:
     answer = {"model": "voxtral-mini-2602", "text": " Pallet 742. ", "language": "en", "usage": {"prompt_tokens": 7}}
-    heard = WIRES["mistral"].heard(answer, 2.0)
+    heard = WIRES["mistral"].parse(answer, 2.0)
     assert (heard.text, heard.model, heard.text_tokens_in) == ("Pallet 742.", "voxtral-mini-2602", 7)
 
 
@@ -158,7 +158,7 @@ def test_deepgram_is_as_sure_as_its_least_sure_word() -> None:
     ]
     best = {"transcript": "pallet seven", "confidence": 0.9, "words": words}
     info = {"30089e05": {"name": "general-nova-2", "version": "2024-01-09.29447", "arch": "nova-2"}}
-    heard = WIRES["deepgram"].heard(
+    heard = WIRES["deepgram"].parse(
         {"metadata": {"model_info": info}, "results": {"channels": [{"alternatives": [best]}]}}, 2.0
     )
     assert (heard.text, heard.confidence, heard.model) == ("pallet seven", 0.4, "nova-2")
@@ -175,7 +175,7 @@ VERBOSE = {
 
 
 def test_whispers_mean_says_nothing_of_one_word() -> None:
-    heard = WIRES["openai whisper"].heard(VERBOSE, 2.0)
+    heard = WIRES["openai whisper"].parse(VERBOSE, 2.0)
     assert heard.text == "Pallet 742, 12 units, dock B."
     assert heard.confidence is None
     assert not heard.words
@@ -188,18 +188,18 @@ def test_words_that_have_probabilities_are_as_sure_as_those() -> None:
     ]
     expected = (Word("Pallet", 0.1, 0.4, 0.99), Word("742,", 0.4, 0.9, 0.55))
     for answer in ({**VERBOSE, "words": words}, {**VERBOSE, "segments": [{"words": words}]}):
-        heard = WIRES["whisper.cpp"].heard(answer, 2.0)
+        heard = WIRES["whisper.cpp"].parse(answer, 2.0)
         assert heard.words == expected
         assert heard.confidence == 0.55
 
 
 def test_what_whisper_itself_would_not_believe_is_doubted_or_set_aside() -> None:
     doubtful = {**VERBOSE, "segments": [{"avg_logprob": -1.5, "no_speech_prob": 0.2}]}
-    assert WIRES["openai whisper"].heard(doubtful, 2.0).confidence == pytest.approx(math.exp(-1.5))
+    assert WIRES["openai whisper"].parse(doubtful, 2.0).confidence == pytest.approx(math.exp(-1.5))
     silent = {**VERBOSE, "segments": [{"avg_logprob": -1.5, "no_speech_prob": 0.9}]}
-    assert WIRES["openai whisper"].heard(silent, 2.0).hallucination is Hallucination.NO_SPEECH
+    assert WIRES["openai whisper"].parse(silent, 2.0).hallucination is Hallucination.NO_SPEECH
     half = {**VERBOSE, "segments": [{"avg_logprob": -1.5, "no_speech_prob": 0.9}, {"avg_logprob": -0.1}]}
-    assert WIRES["openai whisper"].heard(half, 2.0).hallucination is None
+    assert WIRES["openai whisper"].parse(half, 2.0).hallucination is None
 
 
 def test_tokens_become_words_as_sure_as_their_least_sure_token() -> None:
@@ -214,7 +214,7 @@ def test_tokens_become_words_as_sure_as_their_least_sure_token() -> None:
             "output_tokens": 5,
         },
     }
-    heard = WIRES["openai gpt-4o"].heard(answer, 2.0)
+    heard = WIRES["openai gpt-4o"].parse(answer, 2.0)
     assert [word.text for word in heard.words] == ["Pallet", "742."]
     assert [word.confidence for word in heard.words] == pytest.approx([math.exp(-0.02), math.exp(-0.7)])
     assert heard.confidence == pytest.approx(math.exp(-0.7))
@@ -225,10 +225,10 @@ def test_google_results_are_joined_and_zero_is_no_confidence() -> None:
     def result(text: str, sure: float) -> dict[str, Any]:
         return {"alternatives": [{"transcript": text, "confidence": sure}, {"transcript": "another"}]}
 
-    heard = WIRES["google"].heard({"results": [result("pallet 742", 0.91), result(" dock B", 0.88)]}, 2.0)
+    heard = WIRES["google"].parse({"results": [result("pallet 742", 0.91), result(" dock B", 0.88)]}, 2.0)
     assert (heard.text, heard.confidence) == ("pallet 742 dock B", 0.88)
-    assert WIRES["google"].heard({"results": [result("pallet", 0.0)]}, 2.0).confidence is None
-    assert WIRES["google"].heard({"results": [{}]}, 2.0).text == ""
+    assert WIRES["google"].parse({"results": [result("pallet", 0.0)]}, 2.0).confidence is None
+    assert WIRES["google"].parse({"results": [{}]}, 2.0).text == ""
 
 
 def test_google_words_have_times_in_seconds_with_zero_left_out() -> None:
@@ -238,23 +238,23 @@ def test_google_words_have_times_in_seconds_with_zero_left_out() -> None:
     ]
     answer = {"results": [{"alternatives": [{"transcript": "pallet 742", "words": words}]}]}
     expected = (Word("pallet", 0.0, 0.4, 0.9), Word("742", 0.4, 1.0, 0.8))
-    assert WIRES["google"].heard(answer, 2.0).words == expected
+    assert WIRES["google"].parse(answer, 2.0).words == expected
     words[0]["confidence"] = 0.0
-    assert WIRES["google"].heard(answer, 2.0).words == ()
+    assert WIRES["google"].parse(answer, 2.0).words == ()
 
 
 @each_of("status", ["NoMatch", "InitialSilenceTimeout", "BabbleTimeout", "EndOfDictation"])
 def test_azure_without_a_match_heard_nothing(status: str) -> None:
-    assert WIRES["azure"].heard({"RecognitionStatus": status, "Offset": 0, "Duration": 0}, 2.0).text == ""
+    assert WIRES["azure"].parse({"RecognitionStatus": status, "Offset": 0, "Duration": 0}, 2.0).text == ""
 
 
 def test_azure_words_are_taken_as_they_were_said() -> None:
     best = {"Confidence": 0.94, "Lexical": "pallet seven four two twelve units", "Display": "Pallet 74212 units."}
     worse = {"Confidence": 0.4, "Lexical": "ballad", "Display": "Ballad."}
-    heard = WIRES["azure"].heard({"RecognitionStatus": "Success", "NBest": [worse, best]}, 2.0)
+    heard = WIRES["azure"].parse({"RecognitionStatus": "Success", "NBest": [worse, best]}, 2.0)
     assert (heard.text, heard.confidence) == ("pallet seven four two twelve units", 0.94)
     best["Words"] = [{"Word": "pallet", "Offset": 1_000_000, "Duration": 4_000_000, "Confidence": 0.9}]
-    heard = WIRES["azure"].heard({"RecognitionStatus": "Success", "NBest": [best]}, 2.0)
+    heard = WIRES["azure"].parse({"RecognitionStatus": "Success", "NBest": [best]}, 2.0)
     assert heard.words == (Word("pallet", 0.1, 0.5, 0.9),)
 
 
@@ -269,7 +269,7 @@ def test_scribe_leaves_spaces_and_noises_out() -> None:
             {"text": "(beeping)", "start": 0.9, "end": 1.2, "type": "audio_event", "logprob": -0.2},
         ],
     }
-    heard = WIRES["scribe"].heard(answer, 2.0)
+    heard = WIRES["scribe"].parse(answer, 2.0)
     assert [word.text for word in heard.words] == ["Pallet", "742."]
     assert heard.confidence == pytest.approx(math.exp(-0.5))
 

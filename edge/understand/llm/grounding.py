@@ -55,7 +55,7 @@ def reading(made: ToolCall, terms: CallTerms, seconds: float) -> Reading:
             return _dictated(Act.AMEND if made.tool == tool.AMEND else Act.RECORD, made, terms, seconds)
 
 
-def heard(made: ToolCall) -> Iterator[str]:
+def claimed_words(made: ToolCall) -> Iterator[str]:
     """Everything that the call claims to have been heard."""
     for one in (made.arguments, *made.arguments.values()):
         if isinstance(one, Mapping):

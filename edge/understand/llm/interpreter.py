@@ -93,7 +93,7 @@ class ModelReader:
     def _proposed(self, returned: Returned, seconds: float) -> Reading:
         self._refuse_leaked([returned.text])
         made = call(returned, self._offered)
-        self._refuse_leaked(grounding.heard(made))
+        self._refuse_leaked(grounding.claimed_words(made))
         return grounding.reading(made, self._terms, seconds)
 
     def _refuse_leaked(self, texts: Iterable[str]) -> None:

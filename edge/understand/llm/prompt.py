@@ -95,7 +95,7 @@ class Past:
         )
 
 
-def told(context: Context, form: Form) -> str:
+def context_sentences(context: Context, form: Form) -> str:
     """The context in sentences; empty where there is nothing to tell."""
     turns = (_turn(turn, form) for turn in context.turns[-TURNS:])
     return "\n".join([*turns, *_state(context, form)])
@@ -167,7 +167,7 @@ class ModelPrompt:
 
     def text(self, context: Context) -> str:
         """The whole of it, for one utterance: without the hints, and then without the past, where it is too long."""
-        situation = told(context, self._form)
+        situation = context_sentences(context, self._form)
         texts = (self._written(*parts) for parts in ((self._hints, situation), ("", situation), ("", "")))
         return next(text for text in texts if len(text) <= self._room)
 

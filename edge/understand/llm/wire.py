@@ -96,7 +96,7 @@ def _object(text: str) -> Any:
     try:
         return strict(fenced[1] if fenced else text, LIMITS)
     except NotStrict as fault:
-        raise Refused(AnswerFault.of(fault), f"arguments: {fault}") from None
+        raise Refused(AnswerFault.from_not_strict(fault), f"arguments: {fault}") from None
 
 
 def _written(text: str, offered: Collection[str]) -> tuple[tuple[str, Any], ...]:

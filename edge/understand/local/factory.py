@@ -51,7 +51,7 @@ def recogniser(
     works = work_phrases(at_hand) if converses and at_hand else ()
 
     def pocketsphinx() -> Interpreter:
-        called = _heard(names, pocketsphinx_knows)
+        called = _recognisable(names, pocketsphinx_knows)
         commands = (*command_phrases(called, trailers=bool(form.places_received)), *works) if converses else ()
         return PocketsphinxInterpreter(form, catalogue, commands, awaited=awaited)
 
@@ -63,7 +63,7 @@ def recogniser(
         told = {"names": names, "works": work_phrases(at_hand, spoken)} if converses and at_hand else {}
         return UnmeasuredVosk(weights, form, catalogue, spoken, **told, converses=converses, awaited=awaited)
     if weights is not None:
-        called = _heard(names, partial(vosk_knows, weights)) if converses else None
+        called = _recognisable(names, partial(vosk_knows, weights)) if converses else None
         expected = sentences(settings.cache / "grammars", form, catalogue, called, works)
         beside = (*ENGLISH.remarks(), *further(form, catalogue))
         hearing = partial(VoskInterpreter, weights, form, catalogue, expected, beside)
@@ -127,7 +127,7 @@ def weights_of(settings: Settings, language: Language) -> Path | None:
     return next((place for model in listed if (place := located(model, settings.models)) is not None), None)
 
 
-def _heard(names: Sequence[str], knowing: Callable[[], Callable[[str], bool]]) -> tuple[str, ...]:
+def _recognisable(names: Sequence[str], knowing: Callable[[], Callable[[str], bool]]) -> tuple[str, ...]:
     """Those that can be heard: numbers, and names of words that the weights know. The doctor tells of the others."""
     lower = [name.lower() for name in names]
     if all(map(str.isdecimal, lower)):

@@ -31,7 +31,7 @@ def whole_entries() -> None:
 class Recogniser(Protocol):
     """Takes the sound of one utterance from its first sample on, and reads it at the end."""
 
-    def take(self, pcm: bytes) -> None:
+    def accept(self, pcm: bytes) -> None:
         """Work on the next piece."""
         ...
 
@@ -107,10 +107,10 @@ class ListeningAhead:
         began = thread_time()
         if self._foreseen is not None:
             self._begin_anew()
-            self._take(self._heard)
+            self._accept_pieces(self._heard)
             self._speculation.again_s += thread_time() - began
         self._heard += pcm
-        self._take(self._heard)
+        self._accept_pieces(self._heard)
         self._speculation.ahead_s += thread_time() - began
 
     def expect(self) -> Expectation:
@@ -144,15 +144,15 @@ class ListeningAhead:
     def _read(self, pcm: bytes) -> Reading:
         if self._foreseen is not None or self._heard[: self._taken] != pcm[: self._taken]:
             self._begin_anew()
-        self._take(pcm)
+        self._accept_pieces(pcm)
         if rest := pcm[self._taken :]:
-            self._recogniser.take(rest)
+            self._recogniser.accept(rest)
         return self._recogniser.reading()
 
     def _begin_anew(self) -> None:
         self._recogniser, self._taken, self._foreseen = self._begin(), 0, None
 
-    def _take(self, pcm: bytes | bytearray) -> None:
+    def _accept_pieces(self, pcm: bytes | bytearray) -> None:
         while self._taken + PIECE <= len(pcm):
-            self._recogniser.take(bytes(pcm[self._taken : self._taken + PIECE]))
+            self._recogniser.accept(bytes(pcm[self._taken : self._taken + PIECE]))
             self._taken += PIECE

@@ -92,7 +92,7 @@ class _Recogniser:
         self._decoder.activate_search(GRAMMAR)
         self._decoder.start_utt()
 
-    def take(self, pcm: bytes) -> None:
+    def accept(self, pcm: bytes) -> None:
         self._decoder.process_raw(pcm)
 
     def goes_on(self) -> bool:

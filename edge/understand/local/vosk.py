@@ -225,10 +225,10 @@ class _Recogniser:
         self._goes_on = goes_on
         self._loudness = Loudness()
 
-    def take(self, pcm: bytes) -> None:
-        self._loudness.take(pcm)
+    def accept(self, pcm: bytes) -> None:
+        self._loudness.accept(pcm)
         for hearing in self._hearings:
-            hearing.take(pcm)
+            hearing.accept(pcm)
 
     def goes_on(self) -> bool:
         return self._goes_on(self._hearings[0].so_far().split())
@@ -248,14 +248,14 @@ class _Decoders:
         self._made = made
         self._idle = deque(self._new() for _ in SPEEDS)
 
-    def take(self) -> tuple[Any, int]:
+    def acquire(self) -> tuple[Any, int]:
         """One that has heard nothing since its last result, and how many samples it was given before that."""
         try:
             return self._idle.pop()
         except IndexError:
             return self._new()
 
-    def give_back(self, decoder: Any, samples: int) -> None:
+    def release(self, decoder: Any, samples: int) -> None:
         """It has given its result, after so many samples in all."""
         if samples < RETIRED:
             self._idle.append((decoder, samples))
@@ -284,7 +284,7 @@ class _Hearing:
         self._kaldi: Any = None
         self._before = self._samples = 0
 
-    def take(self, pcm: bytes) -> None:
+    def accept(self, pcm: bytes) -> None:
         self._begin()
         self._kaldi.AcceptWaveform(pcm)
         self._samples += len(pcm) // SAMPLE_BYTES
@@ -296,13 +296,13 @@ class _Hearing:
     def _result(self) -> Mapping[str, Any]:
         self._begin()  # for there may have been no sound at all
         found: Mapping[str, Any] = json.loads(self._kaldi.FinalResult())
-        self._decoders.give_back(self._kaldi, self._before + self._samples)
+        self._decoders.release(self._kaldi, self._before + self._samples)
         self._kaldi = None
         return found
 
     def _begin(self) -> None:
         if self._kaldi is None:
-            self._kaldi, self._before = self._decoders.take()
+            self._kaldi, self._before = self._decoders.acquire()
 
     def _at(self, told: float) -> float:
         """Seconds from the first sample of the utterance: vosk counts from the first that the decoder ever had."""
@@ -344,12 +344,12 @@ class _AlternativesHearing(_Hearing):
         self._labels = labels
         self._stretch = soxr.ResampleStream(SAMPLE_RATE * speed, SAMPLE_RATE, 1, dtype="int16")
 
-    def take(self, pcm: bytes) -> None:
-        super().take(pcm if self._speed == 1 else self._stretched(pcm))
+    def accept(self, pcm: bytes) -> None:
+        super().accept(pcm if self._speed == 1 else self._stretched(pcm))
 
     def alternatives(self) -> tuple[Alternative, ...]:
         if self._speed != 1:
-            super().take(self._stretched(b"", last=True))
+            super().accept(self._stretched(b"", last=True))
         found = self._result()["alternatives"]
         return tuple(Alternative(one["confidence"], words) for one in found for words in self._ways(one))
 

@@ -45,7 +45,7 @@ class Breaker:
         """Seconds until a request may try."""
         return max(0.0, (self._tries_at or now) - now)
 
-    def take(self, now: float) -> bool:
+    def try_acquire(self, now: float) -> bool:
         """May a request go now? Whoever is told yes reports how it ended, or gives it back."""
         match self.state(now):
             case BreakerState.CLOSED:
@@ -70,6 +70,6 @@ class Breaker:
             self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
         self._trying = False
 
-    def given_back(self) -> None:
+    def release(self) -> None:
         """A request was called off before it ended: it says nothing about the service."""
         self._trying = False

@@ -189,7 +189,7 @@ class Client:
             until, barred = self._held.get(subject, (now, None))
             if barred is not None and now < until:
                 raise barred.again()
-        if not self._breaker.take(now):
+        if not self._breaker.try_acquire(now):
             told = "it failed several times in a row, and is left alone for a while"
             raise TryLater(self.name, told, None, self._breaker.wait_s(now))
 
@@ -209,7 +209,7 @@ class Client:
             self._breaker.succeeded()
             raise
         except BaseException:
-            self._breaker.given_back()
+            self._breaker.release()
             raise
         self._breaker.succeeded()
         self._held.pop("", None)

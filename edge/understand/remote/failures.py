@@ -106,7 +106,7 @@ class AnswerFault(StrEnum):
     LEAKED_PROMPT = "leaked_prompt"  # What was heard is what the model was told.
 
     @classmethod
-    def of(cls, found: NotStrict) -> AnswerFault:
+    def from_not_strict(cls, found: NotStrict) -> AnswerFault:
         """Why text that is not strict JSON is none."""
         match found:
             case DuplicateKey():

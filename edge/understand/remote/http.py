@@ -149,4 +149,4 @@ class ServiceAnswer:
         try:
             return strict(text, LIMITS)
         except NotStrict as fault:
-            raise Garbled(self.client, AnswerFault.of(fault), str(fault), self.request_id) from None
+            raise Garbled(self.client, AnswerFault.from_not_strict(fault), str(fault), self.request_id) from None

@@ -34,7 +34,7 @@ class AzureWire(TranscriberWire):
             headers={"content-type": "audio/wav; codecs=audio/pcm; samplerate=16000", "accept": "application/json"},
         )
 
-    def heard(self, answer: Any, seconds: float) -> PieceTranscript:
+    def parse(self, answer: Any, seconds: float) -> PieceTranscript:
         """The best reading, word by word as it was said.
 
         `Lexical` and not `Display`: that one joins figures ("seven four two, twelve" may come as 74212).

@@ -36,7 +36,7 @@ class DeepgramWire(TranscriberWire):
         }
         return Request(PATH, content=flac(pcm), params=params, headers={"content-type": "audio/flac"})
 
-    def heard(self, answer: Any, seconds: float) -> PieceTranscript:
+    def parse(self, answer: Any, seconds: float) -> PieceTranscript:
         """The first alternative of the one channel."""
         read = _Answer.model_validate(answer)
         best = read.results.channels[0].alternatives[0]

@@ -36,7 +36,7 @@ class ScribeWire(TranscriberWire):
         }
         return Request(PATH, files={"file": ("utterance.flac", flac(pcm), "audio/flac")}, data=data)
 
-    def heard(self, answer: Any, seconds: float) -> PieceTranscript:
+    def parse(self, answer: Any, seconds: float) -> PieceTranscript:
         """The text and its words; spaces and noises come as words too, and are left out."""
         read = _Answer.model_validate(answer)
         said = [word for word in read.words if word.type == "word"]

@@ -36,7 +36,7 @@ class GoogleWire(TranscriberWire):
         phrases = [{"value": phrase} for phrase in self.expected.phrases]
         return {"phraseSets": [{"inlinePhraseSet": {"phrases": phrases}}]}
 
-    def heard(self, answer: Any, seconds: float) -> PieceTranscript:
+    def parse(self, answer: Any, seconds: float) -> PieceTranscript:
         """The best alternative of each result, in order. Nothing heard is an answer without results."""
         results = _Answer.model_validate(answer).results
         best = [result.alternatives[0] for result in results if result.alternatives]

@@ -58,7 +58,7 @@ class OpenAiWire(TranscriberWire):
         prompt = {"prompt": self.expected.prompt} if self.expected.prompt else {}
         return {"language": self.expected.short, "temperature": "0", **prompt}
 
-    def heard(self, answer: Any, seconds: float) -> PieceTranscript:
+    def parse(self, answer: Any, seconds: float) -> PieceTranscript:
         """The text, and how sure the model was of it."""
         return whispered(WhisperAnswer.model_validate(answer), seconds)
 
@@ -183,7 +183,7 @@ class WhisperCppWire(TranscriberWire):
             data["prompt"] = self.expected.prompt
         return Request(PATH, files={"file": ("utterance.wav", wav(pcm), "audio/wav")}, data=data)
 
-    def heard(self, answer: Any, seconds: float) -> PieceTranscript:
+    def parse(self, answer: Any, seconds: float) -> PieceTranscript:
         """The text and its words."""
         return whispered(WhisperAnswer.model_validate(answer), seconds)
 
@@ -207,7 +207,7 @@ class MistralWire(TranscriberWire):
         }
         return Request(MISTRAL_PATH, files={"file": ("utterance.flac", flac(pcm), "audio/flac")}, data=data)
 
-    def heard(self, answer: Any, seconds: float) -> PieceTranscript:
+    def parse(self, answer: Any, seconds: float) -> PieceTranscript:
         """The text, and which model wrote it."""
         read = _MistralAnswer.model_validate(answer)
         return PieceTranscript(

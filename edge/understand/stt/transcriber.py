@@ -73,7 +73,7 @@ class TranscriberWire(ABC):
         """The request for a piece of sound."""
 
     @abstractmethod
-    def heard(self, answer: Any, seconds: float) -> PieceTranscript:
+    def parse(self, answer: Any, seconds: float) -> PieceTranscript:
         """What the answer, as decoded JSON, says of sound that lasts `seconds`.
 
         Raises pydantic's ValidationError where the answer has not the shape that the service documents.
@@ -179,11 +179,11 @@ class CloudTranscriber(Transcriber):
             **{name: sent for name, sent in vars(asked).items() if name != "path" and sent is not None},
         )
         seconds = len(pcm) / SAMPLE_BYTES / SAMPLE_RATE
-        return _Part(self._heard(answer, seconds), start, seconds, answer.request_id)
+        return _Part(self._parse(answer, seconds), start, seconds, answer.request_id)
 
-    def _heard(self, answer: ServiceAnswer, seconds: float) -> PieceTranscript:
+    def _parse(self, answer: ServiceAnswer, seconds: float) -> PieceTranscript:
         try:
-            heard = self._wire.heard(answer.json(), seconds)
+            heard = self._wire.parse(answer.json(), seconds)
         except ValidationError as fault:
             # Where it is wrong and not what stands there: that may be what the operator said.
             where = "; ".join(
