@@ -71,7 +71,7 @@ def said_on_record(
     journal: JournalReader, since: datetime, reads: Interpreter, rules: Rules, entries: Mapping[str, Entered]
 ) -> Iterator[KeptClip]:
     """What began an entry since then by voice, heard again."""
-    for heard in journal.readings.heard(since, rules.form.name):
+    for heard in journal.readings.utterances_since(since, rules.form.name):
         said = heard.utterance
         entry = entries.get(said.utterance_id)
         if entry is None or said.source in UNSPOKEN or said.language is not None:

@@ -163,7 +163,7 @@ async def read_again(
         else:
             reads = interpreter(name, Surroundings(settings, form, catalogue, clients))
         prices = None if name == ON_DEVICE else _prices(settings, name)
-        for heard in readings.heard(since, form.name):
+        for heard in readings.utterances_since(since, form.name):
             tell(await _compared(heard, reads, prices, decided_by))
 
 

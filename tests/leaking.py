@@ -57,7 +57,7 @@ class Leaking(Source):
                     phrase = self.playing.say(Rank.REPLY)
                     self.playing.add(phrase, device)
                     self.playing.end(phrase)
-                out = self.playing.take(FRAME)
+                out = self.playing.render(FRAME)
                 self.own.played(number / SAMPLE_RATE, out.tobytes())
                 delayed = np.concatenate([delayed, out])
                 heard = delayed[:FRAME] * 10 ** (self.leakage_db / 20)

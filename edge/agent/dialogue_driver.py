@@ -196,7 +196,9 @@ class DialogueDriver:
     async def _step(self, happening: Happening) -> OutboxRow | None:
         await self._desk(lambda journal: self._conversation.look_up(journal, happening))
         if refused := frozenset(self._dialogue.recorded.turned_down):
-            self._dialogue.recorded.mark_accepted(await self._desk(lambda journal: journal.dialogue.taken(refused)))
+            self._dialogue.recorded.mark_accepted(
+                await self._desk(lambda journal: journal.dialogue.accepted_or_pending(refused))
+            )
         planned = self._conversation.plan(happening)
         record = partial(self._conversation.record, planned=planned)
         stepped = await self._desk.when_there_is_room(

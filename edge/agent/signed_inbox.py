@@ -25,7 +25,7 @@ from edge.agree.expectations import Expectations
 from edge.config import Settings
 from edge.keep.journal import Journal, JournalReader
 from edge.keep.journal_thread import JournalThread
-from edge.keep.signed import SignedLists, Taken
+from edge.keep.signed import ListResult, SignedLists
 
 logger = logging.getLogger(__name__)
 
@@ -168,15 +168,15 @@ class SignedInbox(Generic[One]):
                 self._refused(Refusal(fault.reason, about, one.version, str(fault)))
                 return
 
-        def keep(journal: JournalReader) -> Taken:
-            return self._published.lists(journal).take(self._site, about, one.version, kept)
+        def keep(journal: JournalReader) -> ListResult:
+            return self._published.lists(journal).store(self._site, about, one.version, kept)
 
         waits = f"a {kind} waits for room"
         taken = await self._desk.when_there_is_room(partial(self._desk, keep), waits, lambda _: self._beat())
-        if taken is Taken.OLD:
+        if taken is ListResult.OLD:
             logger.warning("%s: a %s of version %d is not taken: a later one is known", about, kind, one.version)
             self._refused(Refusal("old", about, one.version))
-        elif taken is Taken.NEW:
+        elif taken is ListResult.NEW:
             self.latest[about] = one
             self._took(about, one)
 

@@ -75,7 +75,7 @@ def audit_acknowledge(
     changed afterwards.
     """
     directory = settings(config, state=state).state
-    signer = device_key.read(directory)
+    signer = device_key.load(directory)
     with Journal.inspect(directory) as journal:
         report = verify(journal.trail)
         if report.broken is None or report.broken.sequence != sequence or report.found is None:
@@ -140,7 +140,7 @@ def audit_key(config: Config = None, state: State = None, as_json: AsJson = Fals
 
     Kept in a file as it is printed, it is what `dockvoice inventory audit verify --key` takes.
     """
-    key = device_key.read(settings(config, state=state).state).public
+    key = device_key.load(settings(config, state=state).state).public
     pem = key.pem.decode("ascii")
     line(json.dumps({"keyid": key.keyid, "public_key": pem}) if as_json else f"{key.keyid}\n{pem.rstrip()}")
 

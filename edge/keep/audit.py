@@ -139,7 +139,7 @@ class AuditTrail:
     def keys_now(self) -> dict[str, PublicKey]:
         """With them the one that it signs with now, where it can be read: it may have signed no entry yet."""
         with suppress(DockvoiceError):  # another user may look, who may not read it
-            own = device_key.read(self.directory).public
+            own = device_key.load(self.directory).public
             return {**self.keys(), own.keyid: own}
         return self.keys()
 

@@ -19,8 +19,8 @@ _OTHERS = 0o077  # The bits of a file's mode that let others than its owner in.
 _RENEW = "or move it away: the next start makes a new key, and the chain shows that it changed"
 
 
-def of(directory: Path) -> Signer:
-    """The holder of the key of the device with this state directory, made and safe on the disk if there was none.
+def load_or_create(directory: Path) -> Signer:
+    """Load the device's key from its state directory; create it durably if there is none.
 
     Raises Misconfigured for a file that others may read or that holds no such key, StorageFailed.
     """
@@ -30,11 +30,11 @@ def of(directory: Path) -> Signer:
             key = Ed25519PrivateKey.generate()
             with replacing(path) as file:
                 file.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    return read(directory)
+    return load(directory)
 
 
-def read(directory: Path) -> Signer:
-    """The same where it is there. Raises UnreadableInput if there is none, Misconfigured, StorageFailed as `of`."""
+def load(directory: Path) -> Signer:
+    """Load the existing key. Raises UnreadableInput if there is none, Misconfigured or StorageFailed as above."""
     path = directory / KEY
     if not path.exists():
         raise UnreadableInput(f"{path}: no such key; the first start of the agent makes it")

@@ -80,7 +80,7 @@ class DialogueRecord:
         """
         return {row["event_id"]: row["replaces"] for row in self._db.rows(_TURNED_DOWN, event_id)}
 
-    def taken(self, event_ids: Iterable[str]) -> set[str]:
+    def accepted_or_pending(self, event_ids: Iterable[str]) -> set[str]:
         """Of these events, those that the inventory has, or is still to answer: it may be asked again, and mended."""
         return {row["event_id"] for row in self._db.rows(_TAKEN, json.dumps(list(event_ids)))}
 

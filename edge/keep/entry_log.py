@@ -108,7 +108,7 @@ class EntryLog:
             self.append(self.newest)
 
     @property
-    def taken(self) -> int:
+    def bytes_on_disk(self) -> int:
         """How many bytes it takes on the disk, without its hole."""
         return os.fstat(self._descriptor).st_blocks * _SECTOR
 

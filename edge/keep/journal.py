@@ -91,7 +91,7 @@ class Successor:
         """Raise Misconfigured where another journal of this device has overtaken this one: its numbers are used up."""
         with refusals(self._path):
             if self._path.exists():
-                raise self._told(self._path.read_text(encoding="utf-8"))
+                raise self._misconfigured(self._path.read_text(encoding="utf-8"))
 
     def is_proved_by(self, event: Mapping[str, Any], own: PublicKey) -> bool:
         """Whether this event proves that another journal of this device has gone on: the device signed it, not here."""
@@ -110,7 +110,7 @@ class Successor:
         """Note that another journal of this device has overtaken this one; what is to be said of it now and later."""
         with refusals(self._path), replacing(self._path) as file:
             file.write(why.encode())
-        return self._told(why)
+        return self._misconfigured(why)
 
     def put_up_what_nobody_will_read(self) -> None:
         """No agent starts on a journal that was overtaken: what it had not read yet waits for a person."""
@@ -118,7 +118,7 @@ class Successor:
             with self._db.writing():
                 self._db.execute("UPDATE utterances SET review = 'superseded' WHERE outcome IS NULL AND review IS NULL")
 
-    def _told(self, why: str) -> Misconfigured:
+    def _misconfigured(self, why: str) -> Misconfigured:
         directory, owed = self._path.parent, self._outbox.unsettled()
         # Of these nobody knows yet whether the inventory has them: entered anew, they would count twice.
         first = f"let `dockvoice queue reconcile` ask about the {owed} that are still owed, then " if owed else ""
@@ -207,7 +207,7 @@ class Journal(JournalReader):
             db, entry_log = open_whole(directory)
             opened.callback(entry_log.close)
             opened.callback(db.close)
-            journal = cls(directory, db, entry_log, device_key.of(directory), opened)
+            journal = cls(directory, db, entry_log, device_key.load_or_create(directory), opened)
             journal._notice_new_key()
             journal._adopt()
             journal.successor.put_up_what_nobody_will_read()

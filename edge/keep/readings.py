@@ -149,7 +149,7 @@ class ModelReadings:
         """What waits for a model, oldest first."""
         return [kept_utterance(row) for row in self._db.rows(f"{KEPT} WHERE {_WAITS} ORDER BY heard_at, utterance_id")]
 
-    def heard(self, since: datetime, form: str) -> Iterator[PastUtterance]:
+    def utterances_since(self, since: datetime, form: str) -> Iterator[PastUtterance]:
         """What was said since then for a form, oldest first, with its sound: for another model to read it.
 
         Without what lost its recording to make room, and what the disk does not give back, which is logged.
@@ -198,7 +198,7 @@ class ModelReadings:
         return None
 
     def seconds(self, since: datetime, form: str) -> tuple[int, float]:
-        """How many utterances `heard` would tell, and how long they are together, in seconds."""
+        """How many utterances `utterances_since` would yield, and how long they are together, in seconds."""
         (row,) = self._db.rows(
             "SELECT count(*) AS n, coalesce(sum(samples), 0) AS samples FROM utterances "
             "WHERE heard_at >= ? AND form = ? AND evidence <> 'removed'",

@@ -116,7 +116,9 @@ def _rebuild(directory: Path, fault: Damaged) -> None:
         (directory / FOUND_DAMAGED).unlink(missing_ok=True)
         sync_directory(directory)
     found, _, _ = str(fault).partition(";")  # without the remedy: there is nothing to be done
-    log.error("%s. It is kept as %s; a new one was made of what is known. %s", found, aside.name, _told(reviewed))
+    log.error(
+        "%s. It is kept as %s; a new one was made of what is known. %s", found, aside.name, _loss_summary(reviewed)
+    )
 
 
 def _salvage(broken: Path, db: JournalDatabase) -> None:
@@ -217,7 +219,7 @@ def _bring_up(directory: Path, db: JournalDatabase, entries: EntryLog, last: int
         reviewed = _review(directory, db)
     log.error(
         "%s: is older than %s; it was brought up from %d to %d entries. %s",
-        *(db.path, entries.path.name, last, entries.last, _told(reviewed)),
+        *(db.path, entries.path.name, last, entries.last, _loss_summary(reviewed)),
     )
 
 
@@ -276,7 +278,7 @@ def _known(db: JournalDatabase, utterance_id: str) -> bool:
     return bool(db.rows("SELECT 1 FROM utterances WHERE utterance_id = ?", utterance_id))
 
 
-def _told(reviewed: int) -> str:
+def _loss_summary(reviewed: int) -> str:
     if not reviewed:
         return "Nothing is lost"
     waiting = many(reviewed, "utterance waits", "utterances wait")

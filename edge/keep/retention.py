@@ -167,7 +167,7 @@ class Retention:
     def entries_bytes(self) -> int:
         """How much room the entries take, here and in their second copy."""
         with refusals(self._db.path):
-            return int(self._db.rows(_BYTES)[0]["n"]) + self._entries.taken
+            return int(self._db.rows(_BYTES)[0]["n"]) + self._entries.bytes_on_disk
 
     def tidy(self, keep: Keep, reserve: Reserve, at: datetime, *, believed: bool) -> int:
         """Make room where it is wanting at `at`, and refill the reserve where there is some.

@@ -87,7 +87,7 @@ MOST = 200
 """Lists of which the lines are kept: at 128 kB each, some 25 MB. A site has fewer trailers in its yard."""
 
 
-class Taken(StrEnum):
+class ListResult(StrEnum):
     """What became of a list that came."""
 
     NEW = "new"
@@ -103,7 +103,7 @@ class SignedLists:
         self._db = db
         self._table = table
 
-    def take(self, site: str, place: str, version: int, body: str | None) -> Taken:
+    def store(self, site: str, place: str, version: int, body: str | None) -> ListResult:
         """Keep it in the place of the one before, if its version is higher; None: it withdraws that.
 
         The caller has checked who signed it.
@@ -112,7 +112,7 @@ class SignedLists:
             for row in self._db.rows(f"SELECT version, body {self._its}", site, place):
                 if version <= row["version"]:
                     known = version == row["version"] and row["body"] in {None, body}
-                    return Taken.KNOWN if known else Taken.OLD
+                    return ListResult.KNOWN if known else ListResult.OLD
             self._db.execute(
                 f"INSERT INTO {self._table} (site, place, version, body) VALUES (?, ?, ?, ?) ON CONFLICT (site, place) "  # noqa: S608 - the table is one of ours
                 "DO UPDATE SET version = excluded.version, body = excluded.body",
@@ -123,7 +123,7 @@ class SignedLists:
                 f"(SELECT rowid FROM {self._table} WHERE body IS NOT NULL ORDER BY version DESC LIMIT ?)",
                 [MOST],
             )
-        return Taken.NEW
+        return ListResult.NEW
 
     def is_known(self, site: str, place: str, body: str) -> bool:
         """Whether this is what is kept of the place: then nothing need be checked or written."""

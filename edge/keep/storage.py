@@ -156,12 +156,12 @@ class Lock:
         with refusals(path):
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            self._take(path)
+            self._acquire(path)
         except BaseException:
             self.release()
             raise
 
-    def _take(self, path: Path) -> None:
+    def _acquire(self, path: Path) -> None:
         with refusals(path):
             try:
                 fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -166,7 +166,7 @@ class Loudspeaker:
         """The next block, on PortAudio's thread."""
         with self._lock:
             at = self._playing.position
-            sound = self._playing.take(count)
+            sound = self._playing.render(count)
             began = self._playing.began()
         self._taken(leaves_at, sound.tobytes())
         for one in began:

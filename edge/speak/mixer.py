@@ -128,7 +128,7 @@ class Playing:
         self.volume_db = min(max(self.volume_db + steps * STEP_DB, SOFTEST_DB), LOUDEST_DB)
         return self.volume_db
 
-    def take(self, count: int) -> Samples:
+    def render(self, count: int) -> Samples:
         """The next so many samples, silence included. Called by whoever plays them, at the pace of the sound card."""
         mixed = self._voice(count) + self._earcon(count)
         ramp = np.linspace(self._gain, self._target, count) if self._gain != self._target else self._gain

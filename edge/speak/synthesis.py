@@ -79,7 +79,7 @@ class Phrases:
         except Unavailable as fault:
             if self._stand_in is None:
                 raise
-            self._tell(str(fault))
+            self._log_once(str(fault))
             return shaped(await self._said(self._stand_in(pace), clause), clause)  # not kept: the voice may come back
         self._silent = None
         return self._remember((clause, pace), shaped(said, clause))
@@ -90,13 +90,13 @@ class Phrases:
             try:
                 await self.sound(clause, pace)
             except DockvoiceError as fault:
-                self._tell(str(fault))
+                self._log_once(str(fault))
                 return
 
     async def _said(self, voice: Voice, clause: str) -> bytes:
         return b"".join([piece async for piece in voice.say(clause, self._language, WITHIN_S)])
 
-    def _tell(self, fault: str) -> None:
+    def _log_once(self, fault: str) -> None:
         """Once until it speaks again."""
         if self._silent is None:
             logger.warning("speak: %s", fault)

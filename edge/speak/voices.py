@@ -97,13 +97,13 @@ class _Library:
         taken = _Callback(_collector(pieces))
         with self._turn:
             self._espeak.espeak_SetSynthCallback(taken)
-            self._told("espeak_SetVoiceByName", voice.encode())
-            self._told("espeak_SetParameter", _RATE, words_per_minute, 0)
+            self._call("espeak_SetVoiceByName", voice.encode())
+            self._call("espeak_SetParameter", _RATE, words_per_minute, 0)
             said = text.encode() + b"\0"
-            self._told("espeak_Synth", said, ctypes.c_size_t(len(said)), 0, _CHARACTERS, 0, _UTF8, None, None)
+            self._call("espeak_Synth", said, ctypes.c_size_t(len(said)), 0, _CHARACTERS, 0, _UTF8, None, None)
         return self._resampled(b"".join(pieces))
 
-    def _told(self, function: str, *arguments: Any) -> None:
+    def _call(self, function: str, *arguments: Any) -> None:
         if (status := self._espeak[function](*arguments)) != _OK:
             raise Unavailable(f"espeak-ng: {function} answered {status}; try again, or install espeakng-loader again")
 
@@ -113,12 +113,12 @@ class _Library:
 
 
 def _collector(pieces: list[bytes]) -> Callable[..., int]:
-    def take(samples: Any, count: int, _events: int | None) -> int:
+    def on_samples(samples: Any, count: int, _events: int | None) -> int:
         if samples and count > 0:
             pieces.append(ctypes.string_at(samples, count * ctypes.sizeof(ctypes.c_short)))
         return 0  # go on
 
-    return take
+    return on_samples
 
 
 @cache

@@ -117,7 +117,7 @@ class Inventory:
         """What such a command is to be told besides."""
         office = scratch / "office"
         office.mkdir(mode=0o700)
-        self.key = device_key.of(office).public
+        self.key = device_key.load_or_create(office).public
         """The public half of the key that it signs with."""
         self.public_key = scratch / "office.pem"
         self.public_key.write_bytes(self.key.pem)
@@ -129,7 +129,7 @@ class Inventory:
         """Let the demo's device enter, as somebody does who sets a device up."""
         state.mkdir(mode=0o700, exist_ok=True)
         file = self._scratch / "demo.pem"
-        file.write_bytes(device_key.of(state).public.pem)
+        file.write_bytes(device_key.load_or_create(state).public.pem)
         told("inventory", "keys", "enrol", "demo/demo", str(file), "--directory", str(self._keys))
 
     def expect(self, notice: Path) -> str:

@@ -66,7 +66,7 @@ def main() -> None:
 def fill(directory: Path, rows: int) -> None:
     """Make a journal that owes so many entries, without recordings."""
     Journal.open(directory).close()
-    key = device_key.read(directory)
+    key = device_key.load(directory)
     with closing(sqlite3.connect(directory / JOURNAL)) as db, closing(EntryLog(directory)) as log:
         db.execute("PRAGMA synchronous=OFF")
         with db:

@@ -79,7 +79,7 @@ def test_keys_from_elsewhere_are_those_that_count(journal: Journal, tmp_path: Pa
     state, own, other = ("--state", journal.directory), tmp_path / "own.pem", tmp_path / "other.pem"
     own.write_bytes(journal.public_key.pem)
     (tmp_path / "another").mkdir()
-    other.write_bytes(device_key.of(tmp_path / "another").public.pem)
+    other.write_bytes(device_key.load_or_create(tmp_path / "another").public.pem)
     assert run("verify", "--key", own, *state).exit_code == 0
     told = run("verify", "--key", other, *state)
     assert told.exit_code == 1

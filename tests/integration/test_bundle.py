@@ -171,7 +171,7 @@ def test_parts_of_another_event(whole: Path, keyid: str, check: Check, tmp_path:
 def test_an_event_signed_with_another_key_is_not_believed(
     whole: Path, keyid: str, check: Check, tmp_path: Path
 ) -> None:
-    stranger = device_key.of(tmp_path)
+    stranger = device_key.load_or_create(tmp_path)
     good = parts(whole)
     event = json.loads(good[EVENT])
     event["data"]["fields"]["quantity"] = 99

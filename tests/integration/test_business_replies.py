@@ -265,7 +265,7 @@ def test_what_was_put_aside_is_decided_by_another_process_while_the_agent_runs(
 ) -> None:
     state = tmp_path / "state"
     settings, pinned = tmp_path / "edge.toml", tmp_path / "office.pem"
-    pinned.write_bytes(device_key.of(tmp_path).public.pem)
+    pinned.write_bytes(device_key.load_or_create(tmp_path).public.pem)
     settings.write_text(f'state_directory = "{state}"\nsite = "hall"\ndevice = "dock-1"\n', encoding="utf-8")
 
     def queue(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -328,7 +328,7 @@ def test_what_was_put_aside_is_decided_by_another_process_while_the_agent_runs(
 def test_what_was_put_aside_is_decided_on_the_console_and_told_to_the_operator_though_the_broker_was_away(
     broker: Mosquitto, postgresql: PostgreSQL, tmp_path: Path
 ) -> None:
-    pinned, office = tmp_path / "office.pem", device_key.of(tmp_path)
+    pinned, office = tmp_path / "office.pem", device_key.load_or_create(tmp_path)
     pinned.write_bytes(office.public.pem)
     reached = InventorySettings(mqtt=Mqtt(port=broker.port))
 
@@ -371,7 +371,7 @@ def test_what_was_put_aside_is_decided_on_the_console_and_told_to_the_operator_t
 def test_a_decision_that_the_broker_took_and_forgot_is_done_once_when_the_device_is_back(
     free_port: Callable[[], int], tmp_path: Path
 ) -> None:
-    pinned, office = tmp_path / "office.pem", device_key.of(tmp_path)
+    pinned, office = tmp_path / "office.pem", device_key.load_or_create(tmp_path)
     pinned.write_bytes(office.public.pem)
     broker = Mosquitto(tmp_path / "broker", free_port())  # keeps nothing on its disk
     reached = InventorySettings(mqtt=Mqtt(port=broker.port))
@@ -418,7 +418,7 @@ def test_a_pallet_is_counted_twice_where_it_is_not_as_announced_and_every_device
     """From the notice to the inventory's tables: asked blind, both counts and the site's day on record."""
     state, url, asn, pinned = (tmp_path / name for name in ("state", "inventory.db", "asn.csv", "office.pem"))
     forms, catalogue = repository / "tests" / "data" / "forms", repository / "tests" / "playbook" / "catalogue"
-    pinned.write_bytes(device_key.of(tmp_path).public.pem)
+    pinned.write_bytes(device_key.load_or_create(tmp_path).public.pem)
     header = "notice,trailer,door,pallet,item,quantity,uom,lot_needed\n"
     asn.write_text(header + "4550012,5501,,742,A100,24,CS,no\n", encoding="utf-8")
     (tmp_path / "inventory.toml").write_text(f'forms_directory = "{forms}"\n', encoding="utf-8")

@@ -155,7 +155,7 @@ class Stage:
 
 @pytest.fixture
 def stage(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Stage]:
-    key = device_key.of(tmp_path)
+    key = device_key.load_or_create(tmp_path)
     (tmp_path / "office.pem").write_bytes(key.public.pem)
     with ExitStack() as held:
         broker = held.enter_context(Mosquitto(tmp_path / "broker", free_port(), persistent=True))

@@ -168,7 +168,7 @@ def test_a_pull_says_beforehand_what_it_would_change_and_withdraws_only_its_own(
 ) -> None:
     share, asn = site.directory / "share", site.directory / "asn.csv"
     (share / "in").mkdir(parents=True)
-    device_key.of(site.directory)
+    device_key.load_or_create(site.directory)
     asn.write_text(f"{EXPECTED}ASN1,5501,,1,A100,24,CS,no\nASN2,5502,,2,A100,24,CS,no\n")
 
     def drop(name: str, text: str) -> None:
@@ -205,7 +205,7 @@ def test_a_pull_takes_out_only_the_items_and_operators_that_it_has_put_there(
 ) -> None:
     share = site.directory / "share"
     (share / "in").mkdir(parents=True)
-    device_key.of(site.directory)
+    device_key.load_or_create(site.directory)
     at = site.store.catalogue("north")
     at.put("items", [("line 2", {"value": "B900"})], "ben", "begun", "x.csv")
     at.put("items.units", [("line 2", {"value": "B900", "unit": "CS", "factor": "9", "base": "EA"})], "b", "r", "x.csv")

@@ -363,7 +363,7 @@ def test_an_order_that_the_broker_kept_is_not_obeyed_and_one_for_now_is(
 def test_a_decision_is_taken_that_is_signed_with_the_pinned_key_for_this_device_and_for_now(
     desk: JournalThread, broker: Mosquitto, far_end: FarEnd, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
-    office = device_key.of(tmp_path)
+    office = device_key.load_or_create(tmp_path)
     pinned = tmp_path / "office.pem"
     pinned.write_bytes(office.public.pem)
     taken: list[bool] = []
@@ -405,7 +405,7 @@ def test_a_decision_that_is_not_on_the_disk_yet_comes_again(
     desk: JournalThread, broker: Mosquitto, far_end: FarEnd, tmp_path: Path
 ) -> None:
     """The broker hears that it is here when it is kept: an agent that is killed before that is given it once more."""
-    office = device_key.of(tmp_path)
+    office = device_key.load_or_create(tmp_path)
     pinned = tmp_path / "office.pem"
     pinned.write_bytes(office.public.pem)
     mqtt = Mqtt(host="127.0.0.1", port=broker.port)

@@ -96,7 +96,7 @@ def test_what_was_said_of_a_trailer_is_in_its_file_with_every_sentence(tmp_path:
     dock.forms = load_forms(repository / "schemas" / "forms")
     with closing(dock.store):
         dock.hear(*said)
-    signer = device_key.read(state)
+    signer = device_key.load(state)
     KeyDirectory(tmp_path / "keys").enrol("north", "dock-3", signer.public)
     key.write_bytes(INVENTORY._private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 

@@ -25,7 +25,7 @@ from edge.keep import signed as kept_lists
 from edge.keep.device_key import KEY
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
-from edge.keep.signed import Taken
+from edge.keep.signed import ListResult
 from inventory.repository import Store
 from tests.command import dockvoice
 from tests.dictated import ANOTHER
@@ -48,7 +48,7 @@ def broker(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Mosquitto]:
 
 @pytest.fixture
 def office(tmp_path: Path) -> Signer:
-    key = device_key.of(tmp_path)
+    key = device_key.load_or_create(tmp_path)
     (tmp_path / "office.pem").write_bytes(key.public.pem)
     return key
 
@@ -165,8 +165,8 @@ def test_what_is_for_a_device_that_is_named_expected_is_taken_for_no_list(tmp_pa
         assert not any(map(inbox.carries, (own.receipts, own.decisions, own.control, own.clips, own.clip_receipts)))
 
 
-def take(version: int, journal: Journal, at: int | None = None) -> Taken:
-    return journal.expected.take("hall", f"door/{at or version}", version, "{}")
+def take(version: int, journal: Journal, at: int | None = None) -> ListResult:
+    return journal.expected.store("hall", f"door/{at or version}", version, "{}")
 
 
 def test_the_inventorys_command_reaches_the_device(tmp_path: Path, broker: Mosquitto, office: Signer) -> None:

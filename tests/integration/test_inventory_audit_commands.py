@@ -26,7 +26,7 @@ from tests.dictated import payload, recorded
 
 @pytest.fixture
 def key(tmp_path: Path) -> Signer:
-    return device_key.of(tmp_path)
+    return device_key.load_or_create(tmp_path)
 
 
 @pytest.fixture
@@ -194,7 +194,7 @@ def test_no_device_and_no_event_are_no_proof(store: Store, pem: Path, tmp_path: 
 
 def test_a_key_that_signed_nothing_stands_out(store: Store, pem: Path, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
-    other = device_key.of(tmp_path / "other")
+    other = device_key.load_or_create(tmp_path / "other")
     (tmp_path / "other.pem").write_bytes(other.public.pem)
     told = run(store, "--keys", tmp_path)
     assert told.exit_code == 1

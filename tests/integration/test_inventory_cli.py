@@ -180,7 +180,7 @@ def test_what_is_expected_is_published_only_where_all_of_it_is_right(
     header = "notice,trailer,door,pallet,item,quantity,uom,lot_needed\n"
     Path("asn.csv").write_text(header + "4550012,5501,,742,A100,24,CS,yes\n", encoding="utf-8")
     Path("bad.csv").write_text(header + "4550012,5501,,742,A100,0,CS,\n", encoding="utf-8")
-    device_key.of(tmp_path)
+    device_key.load_or_create(tmp_path)
     (tmp_path / KEY).rename("office.key")
     done = run("expect", *arguments, "--database", database)
     assert done.exit_code != 0

@@ -28,7 +28,7 @@ DOOR = {"site": "hall", "form": "pallet-move", "language": "en", "word": "door",
 def test_a_word_that_was_put_aside_is_understood_once_it_is_published_and_no_more_when_it_is_taken_back(
     tmp_path: Path, broker: Mosquitto
 ) -> None:
-    pinned, office = tmp_path / "office.pem", device_key.of(tmp_path)
+    pinned, office = tmp_path / "office.pem", device_key.load_or_create(tmp_path)
     pinned.write_bytes(office.public.pem)
 
     def versions() -> list[int]:

@@ -123,7 +123,10 @@ def test_what_was_typed_and_not_concluded_goes_to_a_person_and_a_yes_to_nobody(t
 def test_what_is_typed_is_kept_beside_what_became_of_it(tmp_path: Path) -> None:
     typed("pallet 742, 12 units, dock b", "yes", state=tmp_path)
     with Journal.inspect(tmp_path) as journal:
-        heard = [one.utterance.typed for one in journal.readings.heard(datetime.min.replace(tzinfo=UTC), "pallet-move")]
+        heard = [
+            one.utterance.typed
+            for one in journal.readings.utterances_since(datetime.min.replace(tzinfo=UTC), "pallet-move")
+        ]
     assert heard == ["pallet 742, 12 units, dock b", "yes"]
 
 

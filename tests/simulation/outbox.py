@@ -84,7 +84,7 @@ class Outbox(Protocol):
 def public_key() -> PublicKey:
     """Some device's."""
     with TemporaryDirectory() as scratch:
-        return device_key.of(Path(scratch)).public
+        return device_key.load_or_create(Path(scratch)).public
 
 
 @dataclass

@@ -95,7 +95,7 @@ EXCHANGE = (
 
 def resigned(journal: Journal) -> None:
     """Somebody alters an event, links it anew and signs it with a key of his own, which he leaves in the journal."""
-    stranger = device_key.of(journal.directory / "evidence")
+    stranger = device_key.load_or_create(journal.directory / "evidence")
     trailed = {one.sequence: one for one in journal.trail.events()}[AT]
     event = {**trailed.event, "subject": "other"}
     forged = hash_chain.sealed(event, trailed.previous, trailed.audio_sha256, trailed.reading or "", stranger)
@@ -160,7 +160,7 @@ def unsigned_everywhere(journal: Journal) -> None:
 def a_strangers_removal(journal: Journal) -> None:
     """He deletes the recording, and signs for it with a key of his own."""
     trailed = {one.sequence: one for one in journal.trail.events()}[AT]
-    stranger, at = device_key.of(journal.directory / "evidence"), "2026-11-21T00:00:00.000000+00:00"
+    stranger, at = device_key.load_or_create(journal.directory / "evidence"), "2026-11-21T00:00:00.000000+00:00"
     recording(journal).unlink()
     utterance_of(f"audio_removed_at = '{at}'")(journal)
     signature = stranger.sign(removal(trailed.row["utterance_id"], trailed.audio_sha256, at))
@@ -171,7 +171,7 @@ def a_strangers_removal(journal: Journal) -> None:
 def a_strangers_erasure(journal: Journal) -> None:
     """He takes away what an event says, leaves its hash, and signs for it with a key of his own."""
     trailed = {one.sequence: one for one in journal.trail.events()}[AT]
-    stranger = device_key.of(journal.directory / "evidence")
+    stranger = device_key.load_or_create(journal.directory / "evidence")
     stub = {name: value for name, value in trailed.event.items() if name != "data"}
     told = {"event_sha256": hash_chain.event_sha256(trailed.event), "at": "now", "by": "nobody"}
     signature = stranger.sign(erasure(AT, trailed.link, "now", "nobody"))
@@ -399,13 +399,13 @@ def test_what_the_device_itself_removes_of_reviews_is_no_fault_and_its_numbers_a
     reviewed(journal)
     gone = [row["utterance_id"] for row in journal._db.rows("SELECT DISTINCT utterance_id FROM reviews")]
     with journal._db.writing():
-        sign_off(journal._db, to_json(gone[:2]), device_key.read(journal.directory))
+        sign_off(journal._db, to_json(gone[:2]), device_key.load(journal.directory))
         journal._db.execute("UPDATE reviews SET body = '{}', fields = NULL WHERE utterance_id = ?", [gone[0]])
         journal._db.execute("DELETE FROM reviews WHERE utterance_id = ?", [gone[1]])
     report = audit.verify(journal.trail)
     assert (report.reviews, report.review_broken, report.whole) == (1, None, True)
     with journal._db.writing():
-        sign_off(journal._db, to_json(gone), device_key.read(journal.directory))
+        sign_off(journal._db, to_json(gone), device_key.load(journal.directory))
         journal._db.execute("DELETE FROM reviews")
     reviewed(journal)
     assert min(row["sequence"] for row in journal._db.rows("SELECT sequence FROM reviews")) == 5
@@ -445,16 +445,16 @@ def one_row_each(journal: Journal) -> None:
     journal.orders.take("a signature", "{}")
     journal.orders.count(NotDone.LATE)
     journal.clips.take(ClipAsked("r", which.utterance_id, "0" * 64, True, "ana", "pallet 742", "then", "{}"))
-    journal.expected.take("north", "door/12", 1, "{}")
+    journal.expected.store("north", "door/12", 1, "{}")
     journal._db.execute("INSERT INTO rests_on VALUES ('another utterance', 2)")
-    journal.roster.take("north", "roster", 1, "{}")
-    journal.catalogue.take("north", "docks", 1, "{}")
+    journal.roster.store("north", "roster", 1, "{}")
+    journal.catalogue.store("north", "docks", 1, "{}")
     with journal._db.writing():
         journal.shifts.note(Shifted("op-17", ShiftChange.BREAK, "meal"))
     reviewed(journal)
     with journal._db.writing():
         (gone,) = journal._db.rows("SELECT utterance_id FROM reviews WHERE sequence = 4")
-        sign_off(journal._db, to_json([gone["utterance_id"]]), device_key.read(journal.directory))
+        sign_off(journal._db, to_json([gone["utterance_id"]]), device_key.load(journal.directory))
         journal._db.execute("DELETE FROM reviews WHERE utterance_id = ?", [gone["utterance_id"]])
     journal.outbox.settle(str(which.event_id), None)
     journal.retention.remove_evidence(journal.retention.spare_evidence(2))
@@ -505,7 +505,7 @@ def test_the_last_event_signed_anew_shows_another_key_and_is_found_where_the_key
         assert report.broken is None
         assert report.spans == (
             Span(journal.public_key.keyid, 1, AT - 1),
-            Span(device_key.read(tmp_path / "evidence").public.keyid, AT, AT),
+            Span(device_key.load(tmp_path / "evidence").public.keyid, AT, AT),
         )
         known = {journal.public_key.keyid: journal.public_key}
         assert audit.verify(journal.trail, keys=known).broken == Broken(AT, Wrong.UNKNOWN_KEY)

@@ -187,7 +187,7 @@ def test_a_crash_before_the_rows_are_gone_leaves_more_than_the_anchor_says(tmp_p
     with Journal.open(tmp_path) as journal:
         settled(journal, 5)
         third = next(trailed for trailed in journal.trail.events() if trailed.sequence == 3)
-        Anchor.signed(3, third.link, device_key.of(tmp_path)).write(tmp_path)
+        Anchor.signed(3, third.link, device_key.load_or_create(tmp_path)).write(tmp_path)
         if shortened:
             journal._entries._entry_log.forget(3)
     assert logged(tmp_path) == ([4, 5] if shortened else [1, 2, 3, 4, 5])

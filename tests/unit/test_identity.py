@@ -43,40 +43,40 @@ def put(directory: Path, content: bytes, mode: int = 0o600) -> Path:
 def test_a_file_that_holds_no_key_is_named_and_kept(tmp_path: Path, what: str) -> None:
     path = put(tmp_path, NO_KEYS[what])
     with pytest.raises(Misconfigured, match=r"device\.key: is no Ed25519 key .*restore it from a copy") as refused:
-        device_key.of(tmp_path)
+        device_key.load_or_create(tmp_path)
     assert path.read_bytes() == NO_KEYS[what]
     assert "secret" not in str(refused.value)
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644])
 def test_a_key_open_to_others_is_not_used(tmp_path: Path, mode: int) -> None:
-    device_key.of(tmp_path)
+    device_key.load_or_create(tmp_path)
     (tmp_path / KEY).chmod(mode)
     with pytest.raises(Misconfigured, match=rf"is open to others \(mode {mode:o}, allowed is 600\); chmod 600"):
-        device_key.of(tmp_path)
+        device_key.load_or_create(tmp_path)
 
 
 def test_a_key_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / KEY).mkdir(mode=0o700)
     with pytest.raises(StorageFailed, match=r"device\.key: Is a directory"):
-        device_key.of(tmp_path)
+        device_key.load_or_create(tmp_path)
 
 
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(StorageFailed, match=r"device\.key\.partial: No such file"):
-        device_key.of(tmp_path / "none")
+        device_key.load_or_create(tmp_path / "none")
 
 
 def test_reading_makes_none(tmp_path: Path) -> None:
     with pytest.raises(UnreadableInput, match=r"device\.key: no such key; the first start of the agent makes it"):
-        device_key.read(tmp_path)
+        device_key.load(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_a_crash_left_half_written_does_not_stop_the_next_start(tmp_path: Path) -> None:
     (tmp_path / f"{KEY}{PARTIAL}").write_bytes(b"-----BEGIN PRIV")
     (tmp_path / f"{KEY}{PARTIAL}").chmod(0o644)
-    device_key.of(tmp_path)
+    device_key.load_or_create(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [KEY]
     assert (tmp_path / KEY).stat().st_mode & 0o777 == 0o600
 
@@ -84,19 +84,19 @@ def test_what_a_crash_left_half_written_does_not_stop_the_next_start(tmp_path: P
 def test_it_is_made_once_and_for_its_owner_only(tmp_path: Path) -> None:
     before = os.umask(0)  # the program may be started with any
     try:
-        made = device_key.of(tmp_path)
+        made = device_key.load_or_create(tmp_path)
     finally:
         os.umask(before)
     assert (tmp_path / KEY).stat().st_mode & 0o777 == 0o600
-    again = device_key.of(tmp_path)
-    assert again.public == made.public == device_key.read(tmp_path).public
+    again = device_key.load_or_create(tmp_path)
+    assert again.public == made.public == device_key.load(tmp_path).public
     assert again.sign(GENESIS) == made.sign(GENESIS)
     assert load_pem_private_key((tmp_path / KEY).read_bytes(), password=None).public_key() == made._private.public_key()
 
 
 def test_two_devices_have_two_keys(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
-    assert device_key.of(tmp_path).public != device_key.of(tmp_path / "other").public
+    assert device_key.load_or_create(tmp_path).public != device_key.load_or_create(tmp_path / "other").public
 
 
 def test_its_signature_is_checked_with_its_public_key_only() -> None:

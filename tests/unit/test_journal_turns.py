@@ -187,9 +187,9 @@ def test_a_line_of_corrections_tells_which_of_them_the_inventory_does_not_have(j
     assert last is not None
     assert last.refused, "a dead letter is nothing that could be amended"
     every = [row.event_id for row in (first, second, third)]
-    assert journal.dialogue.taken(every) == {first.event_id}
+    assert journal.dialogue.accepted_or_pending(every) == {first.event_id}
     journal.outbox.reopen(second.sequence, second.sequence)
-    assert journal.dialogue.taken(every[1:]) == {second.event_id}, "the inventory is asked again"
+    assert journal.dialogue.accepted_or_pending(every[1:]) == {second.event_id}, "the inventory is asked again"
 
 
 def test_a_cancelled_entry_is_no_last_entry(journal: Journal) -> None:

@@ -23,7 +23,7 @@ def said(playing: Playing, loudness: int, ms: int, rank: Rank = Rank.REPLY) -> i
 
 
 def played(playing: Playing, ms: int) -> NDArray[np.int16]:
-    return np.concatenate([playing.take(BLOCK) for _ in range(ms * MS // BLOCK)])
+    return np.concatenate([playing.render(BLOCK) for _ in range(ms * MS // BLOCK)])
 
 
 def runs(sound: NDArray[np.int16]) -> list[tuple[int, int]]:

@@ -110,7 +110,7 @@ def test_a_receipt_that_shows_no_proof_ends_no_device(
         "altered": {**true, "sequence": "9999"},
         "of another key": sealed(true, "0" * 64, true["data"]["utterance"]["audio_sha256"], "", ANOTHER),
         "of another device": sealed(
-            elses, "0" * 64, true["data"]["utterance"]["audio_sha256"], "", device_key.read(tmp_path)
+            elses, "0" * 64, true["data"]["utterance"]["audio_sha256"], "", device_key.load(tmp_path)
         ),
     }
     settlement = Settlement(desk, beat=lambda: None, turned_down=TURNED_DOWN.append)
@@ -131,7 +131,7 @@ def test_an_event_that_only_a_copy_can_have_signed_ends_the_device(
     event_id = desk.now(commit)
     latest = said_by(tmp_path / "copy", 2)[at]
     if is_withheld:
-        latest = vouched(withheld(latest, "too large"), device_key.read(tmp_path))
+        latest = vouched(withheld(latest, "too large"), device_key.load(tmp_path))
     settlement = Settlement(desk, beat=lambda: None, turned_down=TURNED_DOWN.append)
     asyncio.run(settlement.note(Settle(event_id, CLAIMS[claim](event_id, latest=latest))))
     assert settlement.superseded is not None

@@ -70,7 +70,7 @@ def type_and_go_down(bench: Bench, text: str) -> None:
 
 def on_record(bench: Bench) -> list[UtteranceHistory]:
     with Journal.inspect(bench.directory) as journal:
-        heard = list(journal.readings.heard(datetime.min.replace(tzinfo=UTC), "pallet-move"))
+        heard = list(journal.readings.utterances_since(datetime.min.replace(tzinfo=UTC), "pallet-move"))
         return [journal.queries.history(one.utterance.utterance_id) for one in heard]
 
 

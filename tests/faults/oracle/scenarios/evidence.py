@@ -102,7 +102,7 @@ def forged(run: Run) -> Tally:
         device.speak(FEW, settle_s=60)
         assert device.wait() == 0, device.log
         tally = stage.conclude()
-        key = device_key.read(device.state).public
+        key = device_key.load(device.state).public
     database = run.directory / "inventory" / "inventory.db"
     assert _whole(database, {key.keyid: key})
     missed = 0
