@@ -79,13 +79,13 @@ def show_level(
     """Show how loud the microphone is, whether that is speech, and what is wrong with it."""
     given = settings(config)
     meter = Meter()
-    microphone = _microphone(given, meter.tell)
+    microphone = _microphone(given, meter.note_fault)
     lines = plain or as_json or not sys.stdout.isatty()
     detector = scorer(given.hear.vad)
     detector.reset()
     with nullcontext() if lines else Live(refresh_per_second=10, transient=True) as live:
         for frame in Limited(microphone, seconds).frames():
-            meter.take(frame, speech=detector.is_speech(frame))
+            meter.update(frame, speech=detector.is_speech(frame))
             if live is not None and meter.samples >= SHOWN_EVERY:
                 live.update(meter.shown())
             elif live is None and meter.samples >= PLAIN_EVERY:
@@ -121,7 +121,7 @@ def self_test(
         line(silent)
     read = asyncio.run(_read(parts, segment))
     told = Tested(segment, read, decide(read, segment.closing, parts.rules), faults)
-    line(json.dumps(told.as_json())) if as_json else told.show(parts)
+    line(json.dumps(told.as_json())) if as_json else told.print_report(parts)
 
 
 class Limited(Source):
@@ -168,7 +168,7 @@ class Tested:
             "faults": self.faults,
         }
 
-    def show(self, parts: Parts) -> None:
+    def print_report(self, parts: Parts) -> None:
         """For people."""
         heard, todo = advice(self.segment)
         line(f"heard       {self.reading.transcript or '(no words)'}   ({self.reading.interpreter})")

@@ -210,10 +210,10 @@ def _public_key(path: Path) -> PublicKey:
 
 
 def _as_json(report: AuditReport) -> dict[str, Any]:
-    def told(broken: Broken | None) -> dict[str, Any] | None:
+    def broken_json(broken: Broken | None) -> dict[str, Any] | None:
         return None if broken is None else {**asdict(broken), "told": broken.wrong.told}
 
-    broken = {"broken": told(report.broken), "review_broken": told(report.review_broken)}
+    broken = {"broken": broken_json(report.broken), "review_broken": broken_json(report.review_broken)}
     return {"whole": report.whole, **asdict(report), **broken}
 
 

@@ -50,11 +50,11 @@ def doctor(config: Config = None, broker: Broker = None, state: State = None, as
         ]
     finally:
         logging.disable(logging.NOTSET)
-    _tell(findings, as_json=as_json)
+    _print_findings(findings, as_json=as_json)
     raise typer.Exit(EXIT_CODE[worst(findings)])
 
 
-def _tell(findings: Iterable[Finding], *, as_json: bool) -> None:
+def _print_findings(findings: Iterable[Finding], *, as_json: bool) -> None:
     if as_json:
         for one in findings:
             told = {"check": one.what, "level": WORD[one.level].lower(), "found": one.found, "todo": one.todo}

@@ -302,11 +302,13 @@ def _table(form: Form, readings: Mapping[str, FieldReading]) -> Table:
         if reading is None:
             table.add_row(field.name, "", "", "not said" if field.required else "")
         else:
-            table.add_row(field.name, _told(reading), " ".join(reading.words), _question(form, field.name, reading))
+            table.add_row(
+                field.name, _values_text(reading), " ".join(reading.words), _question(form, field.name, reading)
+            )
     return table
 
 
-def _told(reading: FieldReading) -> str:
+def _values_text(reading: FieldReading) -> str:
     if reading.value is None:
         return NO_VALUE
     return " or ".join(written(value) for value in (reading.value, *reading.rivals))
@@ -353,13 +355,13 @@ def _loaded(text: str, name: str, catalogue: Catalogue) -> Form:
 def _hearing(given: Settings, by: Rules, readings: ModelReadings) -> Callable[[str], Awaitable[Verdict | None]]:
     reads: Interpreter = recogniser(given, by.form, by.catalogue)
 
-    async def heard(utterance_id: str) -> Verdict | None:
+    async def verdict_of(utterance_id: str) -> Verdict | None:
         utterance = readings.sound(utterance_id)
         if utterance is None or utterance.typed is not None:
             return None
         return decide(await reads.attend().finish(utterance), utterance.segment.closing, by)
 
-    return heard
+    return verdict_of
 
 
 def _tell_changes(changes: Sequence[Change], looked_at: int, *, as_json: bool) -> None:

@@ -220,13 +220,13 @@ def listed(found: MorningList, limit: int, name: str | None) -> Group:
         entry = one.entry
         values = " ".join(f"{field}={written(value)}" for field, value in entry.fields.items())
         when = in_zone(entry.recorded_at, None).strftime("%m-%d %H:%M")
-        otherwise = "; ".join(_told(one))
+        otherwise = "; ".join(_other_readings(one))
         row = (f"{one.doubt.measure:.2f}", when, str(entry.sequence), f"{entry.form} {values}", otherwise)
         table.add_row(*map(Text, row))
     return Group(table, _summary(found, limit, name))
 
 
-def _told(one: Listed) -> Sequence[str]:
+def _other_readings(one: Listed) -> Sequence[str]:
     heard = one.doubt.otherwise
     return [f"{other.field} {written(other.heard)} ({other.interpreter}, {other.confidence:.2f})" for other in heard]
 

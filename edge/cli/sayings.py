@@ -84,11 +84,13 @@ def answer(saying: Saying) -> JsonLine:
         return _about_held(reading, held, saying)
     if asked is not None and not reading.fields:
         # The question stands.
-        return _told(Verdict(Outcome.ASK, (), {}, ask=asked), rules, why=["it is no answer", *_unread(reading, saying)])
+        return _verdict_json(
+            Verdict(Outcome.ASK, (), {}, ask=asked), rules, why=["it is no answer", *_unread(reading, saying)]
+        )
     if reading.act is Act.AMEND:
         return _amended(reading, saying)
     verdict = decide(reading, Closing.PAUSE, rules)
-    return _told(verdict, rules, why=_why(verdict, reading, saying))
+    return _verdict_json(verdict, rules, why=_why(verdict, reading, saying))
 
 
 def _ordered_of(reading: Reading, held: Mapping[str, FieldValue] | None, saying: Saying) -> JsonLine:
@@ -97,7 +99,9 @@ def _ordered_of(reading: Reading, held: Mapping[str, FieldValue] | None, saying:
     if reading.act is Act.CANCEL and held is not None and reading.fields:
         before = replace(reading, fields=_read_back(held))
         if differing(before, reading, rules.identifies):
-            return _told(Verdict(Outcome.REPEAT, (), {}), rules, why=["it names another than what was read back"])
+            return _verdict_json(
+                Verdict(Outcome.REPEAT, (), {}), rules, why=["it names another than what was read back"]
+            )
     return {**_ordered(reading.command or reading.act, rules), "fields": values_of(reading)}
 
 
@@ -109,10 +113,10 @@ def _about_question(given: Reading, asked: str, saying: Saying) -> JsonLine:
         verdict = decide(given, Closing.PAUSE, rules)
         if verdict.outcome is not Outcome.ACCEPT:
             return _asked_whether("instead", given, saying)
-        return _told(verdict, rules, why=_why(verdict, given, saying))
+        return _verdict_json(verdict, rules, why=_why(verdict, given, saying))
     if held is None:
         verdict = decide(given, Closing.PAUSE, _of_those(rules, frozenset({*given.fields, asked})))
-        return _told(verdict, rules, why=_why(verdict, given, saying))
+        return _verdict_json(verdict, rules, why=_why(verdict, given, saying))
     known = {name: value for name, value in held.items() if name not in given.fields}
     before = replace(given, fields={name: one for name, one in _read_back(held).items() if name != asked})
     whole = with_answer(before, asked, given, Closing.PAUSE, rules)
@@ -120,7 +124,7 @@ def _about_question(given: Reading, asked: str, saying: Saying) -> JsonLine:
     told = replace(whole, fields={name: one for name, one in whole.fields.items() if name not in known})
     open_ = replace(rules, form=_without(rules.form, frozenset(known)))
     verdict = decide(told, Closing.PAUSE, open_)
-    return _told(replace(verdict, fields={**known, **verdict.fields}), rules, why=_why(verdict, given, saying))
+    return _verdict_json(replace(verdict, fields={**known, **verdict.fields}), rules, why=_why(verdict, given, saying))
 
 
 def _about_held(reading: Reading, held: Mapping[str, FieldValue], saying: Saying) -> JsonLine:
@@ -137,9 +141,9 @@ def _about_held(reading: Reading, held: Mapping[str, FieldValue], saying: Saying
     whole = all(field.name in reading.fields for field in rules.form.fields if field.required)
     if not reading.fields:
         doubted = "it may object to what was read back: silence records that no more"
-        return _told(verdict, rules, why=[*_why(verdict, reading, saying), doubted])
+        return _verdict_json(verdict, rules, why=[*_why(verdict, reading, saying), doubted])
     if whole and differing(before, reading, rules.identifies):
-        return _told(verdict, rules, why=_why(verdict, reading, saying))
+        return _verdict_json(verdict, rules, why=_why(verdict, reading, saying))
     takes_back = reading.act is Act.AMEND or corrects(reading.words, rules.language)
     strange = begins_astray(reading, rules) or not (takes_back or is_plain(reading, rules))
     if not whole and (strange or among_talk(reading, rules, held=held)):
@@ -154,7 +158,9 @@ def _passed_over(reading: Reading, rules: Rules) -> JsonLine | None:
     if courteous(reading.words, rules.language):
         return _ordered(Act.YES, rules)
     if is_beside(reading, rules):
-        return _told(Verdict(Outcome.IGNORE, (), {}), rules, why=["said to somebody else: what was read back stands"])
+        return _verdict_json(
+            Verdict(Outcome.IGNORE, (), {}), rules, why=["said to somebody else: what was read back stands"]
+        )
     return None
 
 
@@ -162,17 +168,17 @@ def _amended(reading: Reading, saying: Saying) -> JsonLine:
     """A correction, which is judged by the fields that it is of."""
     rules, said = saying.rules, replace(reading, act=Act.RECORD)
     verdict = decide(said, Closing.PAUSE, _of_those(rules, frozenset(said.fields)))
-    return {**_told(verdict, rules, why=_why(verdict, reading, saying)), "act": str(Act.AMEND)}
+    return {**_verdict_json(verdict, rules, why=_why(verdict, reading, saying)), "act": str(Act.AMEND)}
 
 
 def _ordered(command: Act | Command, rules: Rules) -> JsonLine:
-    return _told(Verdict(Outcome.HEED, (), {}), rules, command=str(command), why=[REASONS[Reason.COMMAND]])
+    return _verdict_json(Verdict(Outcome.HEED, (), {}), rules, command=str(command), why=[REASONS[Reason.COMMAND]])
 
 
 def _asked_whether(question: str, reading: Reading, saying: Saying) -> JsonLine:
     """A question that is about no one field."""
     why = [f"to be asked: {QUESTIONS[question]}", *_unread(reading, saying)]
-    return _told(Verdict(Outcome.ASK, (), {}), saying.rules, why=why)
+    return _verdict_json(Verdict(Outcome.ASK, (), {}), saying.rules, why=why)
 
 
 def _of_those(rules: Rules, names: frozenset[str]) -> Rules:
@@ -198,7 +204,7 @@ def _read_back(held: Mapping[str, FieldValue]) -> dict[str, FieldReading]:
 # ---- how it is told ----
 
 
-def _told(verdict: Verdict, rules: Rules, *, why: list[str], command: str | None = None) -> JsonLine:
+def _verdict_json(verdict: Verdict, rules: Rules, *, why: list[str], command: str | None = None) -> JsonLine:
     names = [field.name for field in rules.form.fields]
     return {
         "outcome": OUTCOMES.get(verdict.outcome, "command"),

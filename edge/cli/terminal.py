@@ -69,7 +69,7 @@ def keys(descriptor: int, pressed: Callable[[str], None]) -> Iterator[None]:
 def outliving(tell: Callable[[T], None]) -> Callable[[T], None]:
     """The same as `tell`, which prints, until the terminal hangs up or who reads the pipe ends; then nothing is."""
 
-    def told(what: T) -> None:
+    def guarded(what: T) -> None:
         try:
             tell(what)
         except OSError as fault:
@@ -77,7 +77,7 @@ def outliving(tell: Callable[[T], None]) -> Callable[[T], None]:
                 raise
             let_go()
 
-    return told
+    return guarded
 
 
 def let_go() -> None:

@@ -30,7 +30,7 @@ def main() -> None:
     lines, target = map(Path, given[:2])
     view = View()
     for line in lines.read_text(encoding="utf-8").splitlines():
-        view.take(line)
+        view.update(line)
     console = Console(record=True, width=COLUMNS, force_terminal=True, file=io.StringIO())
     console.print(Group(*draw(view.picture(), COLUMNS, LINES)))
     console.save_svg(str(target), title="dockvoice run", code_format=FORMAT)

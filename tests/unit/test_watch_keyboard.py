@@ -6,7 +6,7 @@ from tests.rows import each_of
 
 
 def pressed(keyboard: Keyboard, keys: str) -> list[Pressed]:
-    return [what for key in keys if (what := keyboard.take(key)) is not None]
+    return [what for key in keys if (what := keyboard.feed(key)) is not None]
 
 
 @each_of("keys", ["\x1b[A", "\x1b[1;5C", "\x1b[3~", "\x1bOP", "\x1by", "\x00", "\t", "z", "\x7f"])

@@ -78,11 +78,11 @@ class Desk:
 
     def take(self, *lines: dict[str, Any]) -> None:
         for line in lines:
-            self.view.take(json.dumps(line))
+            self.view.update(json.dumps(line))
 
     def log(self, *lines: str) -> None:
         for line in lines:
-            self.view.take(line)
+            self.view.update(line)
 
     def keep(self, kept: Kept, trouble: str | None = None) -> None:
         self.take(*self.lines.changed(kept, trouble))

@@ -73,7 +73,7 @@ def discreet_teller() -> Show:
     """What a service writes to its log: what became of each utterance, and never a word of what was said."""
     out = SafeConsole(highlight=False, soft_wrap=True)
 
-    def show(told: AgentTold) -> None:
+    def log_event(told: AgentTold) -> None:
         match told:
             case Decided(utterance, _, verdict, row, replaces=replaces):
                 why = ", ".join(str(reason) for reason in verdict.reasons)
@@ -89,7 +89,7 @@ def discreet_teller() -> Show:
             case _:  # of the headset, the log has a line of its own
                 pass
 
-    return with_dialogue(show)
+    return with_dialogue(log_event)
 
 
 def _link(changed: LinkChanged) -> str:
@@ -104,7 +104,7 @@ def _text_teller(forms: Mapping[str, Form], names: Mapping[str, str]) -> Show:
     console = SafeConsole(highlight=False, soft_wrap=True)
     quiet_since_last = True
 
-    def show(told: AgentTold) -> None:
+    def print_event(told: AgentTold) -> None:
         nonlocal quiet_since_last
         match told:
             case Decided(utterance, reading, verdict):
@@ -123,7 +123,7 @@ def _text_teller(forms: Mapping[str, Form], names: Mapping[str, str]) -> Show:
                 if (line := _besides(forms, told)) is not None:
                     console.print(line)
 
-    return show
+    return print_event
 
 
 def _besides(forms: Mapping[str, Form], told: AgentTold) -> Text | None:

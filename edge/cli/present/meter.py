@@ -54,12 +54,12 @@ class Meter:
         """How much sound came since it was last read."""
         return self._now.samples
 
-    def take(self, frame: Frame, *, speech: bool) -> None:
+    def update(self, frame: Frame, *, speech: bool) -> None:
         """The next frame."""
         one = sound_level(frame.pcm)
         self._now = self._now.after(one, self._floor.update(one), speech=speech)
 
-    def tell(self, event: MicrophoneEvent) -> None:
+    def note_fault(self, event: MicrophoneEvent) -> None:
         """A fault began or ended."""
         if isinstance(event, Noticed):
             self._faults[event.fault] = event.what

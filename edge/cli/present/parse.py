@@ -110,7 +110,7 @@ class Explanation:
     @property
     def values(self) -> Mapping[str, str]:
         """What it says of each field, as people read it; in doubt, no value."""
-        return {name: _told(one) for name, one in self.fields.items()}
+        return {name: _value_text(one) for name, one in self.fields.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +186,7 @@ def _listed(values: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {value}" for name, value in values.items())
 
 
-def _told(reading: FieldReading) -> str:
+def _value_text(reading: FieldReading) -> str:
     if reading.value is None:
         return NO_VALUE if reading.runner_up is None else f"{written(reading.runner_up)}, in doubt"
     return " or ".join(written(value) for value in (reading.value, *reading.rivals))

@@ -57,7 +57,7 @@ class Keyboard:
         self._sequence: str | None = None
         self._pasting = False
 
-    def take(self, key: str) -> Pressed | None:
+    def feed(self, key: str) -> Pressed | None:
         """The next character; what it asks, if that is complete."""
         if self._sequence is not None:
             self._continue(self._sequence + key)

@@ -126,7 +126,7 @@ class ScreenLine:
 
 def draw(picture: Picture, width: int, height: int, *, ascii_only: bool = False) -> list[Text]:
     """The picture as exactly `height` lines of at most `width` columns."""
-    parts = (_header, _microphone, _state, _heard, _entry, _queue)
+    parts = (_header, _microphone, _state, _last_utterance, _entry, _queue)
     above = [line for part in parts for line in (_blank(), *part(picture, width))][1:]
     below = [line for part in (_faults, _log, _typing, _keys) for line in part(picture, width)]
     by_importance = sorted((*above, *below), key=lambda line: (line.importance, line.age))
@@ -214,7 +214,7 @@ def _state(picture: Picture, width: int) -> Iterator[ScreenLine]:
     yield ScreenLine(_headed("device says", width).append(picture.said or "", style="bold"), Importance.SAID)
 
 
-def _heard(picture: Picture, width: int) -> Iterator[ScreenLine]:
+def _last_utterance(picture: Picture, width: int) -> Iterator[ScreenLine]:
     heard = picture.heard or HeardLast((), "heard", Worded(""))
     text = _headed(heard.how, width)
     if not heard.words:

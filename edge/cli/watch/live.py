@@ -102,7 +102,7 @@ class Viewer:
         """Whether it has taken all."""
         return self.is_there and not self._waiting
 
-    def tell(self, line: JsonLine | None = None) -> None:
+    def send(self, line: JsonLine | None = None) -> None:
         """Give it a line more, and of those that wait what it takes."""
         if line is not None and self.is_there:
             self._waiting += json.dumps(line).encode() + b"\n"
@@ -135,16 +135,16 @@ class LiveView:
         self._paused = False
         self._viewer: Viewer | None = None
         self._now: JsonLine = {}
-        self.tell = with_dialogue(self._tell)  # Something happened to the agent.
+        self.tell = with_dialogue(self._on_event)  # Something happened to the agent.
 
-    def _tell(self, told: AgentTold) -> None:
+    def _on_event(self, told: AgentTold) -> None:
         if isinstance(told, Stands):
             self._paused = told.state is State.PAUSED
         if self._viewer is None or not self._viewer.is_there:
             self._plain(told)
             return
         for line in self._lines.event(told):
-            self._viewer.tell(line)
+            self._viewer.send(line)
 
     async def run(self, agent: Agent, desk: JournalThread, *, settle_within_s: float) -> None:
         """Run the agent until it is stopped; the terminal is as it was afterwards."""
@@ -154,10 +154,10 @@ class LiveView:
             Viewer(sys.stdout.fileno()) as viewer,  # ends first: who writes to a terminal that stands still holds it up
         ):
             self._viewer = viewer
-            viewer.tell(self._lines.started())
+            viewer.send(self._lines.started())
             async with asyncio.TaskGroup() as group:
-                looking = tell_changes(self._lines, agent, desk, viewer.tell, LOOKED_EVERY_S)
-                beside = (self._show(agent, viewer, logged), looking, self._carry_out(agent, viewer))
+                looking = tell_changes(self._lines, agent, desk, viewer.send, LOOKED_EVERY_S)
+                beside = (self._refresh(agent, viewer, logged), looking, self._carry_out(agent, viewer))
                 tasks = [group.create_task(work) for work in beside]
                 microphone = Metered(agent.microphone(), self._meter)
                 await agent.run_until_stopped(microphone, settle_within_s=settle_within_s)
@@ -165,21 +165,21 @@ class LiveView:
                     task.cancel()
 
     def _type(self, key: str) -> None:
-        what = self._keyboard.take(key)
+        what = self._keyboard.feed(key)
         if what is not None:
             self._pressed.put_nowait(what)
 
-    async def _show(self, agent: Agent, viewer: Viewer, logged: Callable[[], list[str]]) -> None:
+    async def _refresh(self, agent: Agent, viewer: Viewer, logged: Callable[[], list[str]]) -> None:
         unshown: deque[str] = deque(maxlen=MOST_LOGGED)
         while True:
-            viewer.tell()
+            viewer.send()
             unshown.extend(logged())  # read in any case: from here it goes to the file that standard error is
             if viewer.is_idle:
                 while unshown:
-                    viewer.tell({"log": unshown.popleft()})
+                    viewer.send({"log": unshown.popleft()})
                 if (now := self._moment(agent)) != self._now:
                     self._now = now
-                    viewer.tell({"now": now})
+                    viewer.send({"now": now})
             elif not viewer.is_there:
                 while unshown:
                     self._print(unshown.popleft())
@@ -214,7 +214,7 @@ class LiveView:
                 case TypedSentence(text):
                     await agent.type(text)
                 case _ if not agent.converses:
-                    viewer.tell({"log": NO_DIALOGUE})
+                    viewer.send({"log": NO_DIALOGUE})
                 case Switch.PAUSE:
                     asked = Command.RESUME if self._paused else Command.PAUSE
                     await agent.type(pressed(asked, self._language))
@@ -240,7 +240,7 @@ class Metered(StoppableSource):
     def frames(self) -> Iterator[Frame]:
         """The microphone's frames."""
         for frame in self._microphone.frames():
-            self._meter.take(frame, speech=False)
+            self._meter.update(frame, speech=False)
             yield frame
 
     def close(self) -> None:

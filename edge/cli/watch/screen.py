@@ -58,7 +58,7 @@ def watch(
     with _screen(console) if can_be_drawn_on(sys.stdout) else nullcontext(_nothing) as show:
         for lines in incoming(STANDARD_INPUT):
             for line in lines:
-                view.take(line)
+                view.update(line)
             show(view.picture())
     if not attached:
         console.print(_drawn(view.picture(), console))
@@ -92,7 +92,7 @@ def _screen(console: SafeConsole) -> Iterator[Callable[[Picture], None]]:
     shown: tuple[Picture, ConsoleDimensions] | None = None
     with Live(console=console, screen=True, auto_refresh=False, redirect_stdout=False, redirect_stderr=False) as live:
 
-        def show(picture: Picture) -> None:
+        def draw_if_changed(picture: Picture) -> None:
             nonlocal shown
             if shown != (now := (picture, console.size)):
                 shown = now
@@ -100,7 +100,7 @@ def _screen(console: SafeConsole) -> Iterator[Callable[[Picture], None]]:
 
         console.file.write(PASTE_BEGINS)
         try:
-            yield show
+            yield draw_if_changed
         finally:
             console.file.write(PASTE_ENDS)
 

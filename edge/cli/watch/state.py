@@ -59,7 +59,7 @@ _MEANINGS = {State.IDLE: Tone.GOOD, State.PAUSED: Tone.QUIET, State.SIGNED_OFF: 
 
 
 class View:
-    """What is known of one agent: the last line of each kind, and what adds up. `take` lines, look at the `picture`."""
+    """State of one agent's screen: the last line of each kind, and running totals. Fed by `update`."""
 
     def __init__(self) -> None:
         self._log: deque[tuple[str, int]] = deque(maxlen=LOG_LINES)
@@ -74,14 +74,14 @@ class View:
         self._number: int | None = None
         self._entries: dict[int, JsonObject] = {}
 
-    def take(self, text: str) -> None:
+    def update(self, text: str) -> None:
         """The next line."""
         try:
-            self._take(json.loads(text))
+            self._apply(json.loads(text))
         except (ValueError, KeyError, TypeError, AttributeError):
             self._take_log(text)
 
-    def _take(self, line: JsonObject) -> None:
+    def _apply(self, line: JsonObject) -> None:
         kind = next((kind for kind in KINDS if kind in line), "")
         if line.get("agent") == "started":
             self._forget()
@@ -119,10 +119,10 @@ class View:
 
     def picture(self) -> Picture:
         """What is to be seen now."""
-        trouble, broker = self._told("trouble").get("trouble"), self._told("broker").get("broker")
+        trouble, broker = self._latest("trouble").get("trouble"), self._latest("broker").get("broker")
         return Picture(
             who=self._who(),
-            broker=self._told("started").get("broker_address", "the broker"),
+            broker=self._latest("started").get("broker_address", "the broker"),
             up=False if trouble else broker == "connected" or None,
             microphone=self._microphone(),
             sound=MeterReading(**self._now.get("sound", {})),
@@ -139,14 +139,14 @@ class View:
             keys=self._keys() if self._now.get("has_keys") else (("^C", "stop"),),
         )
 
-    def _told(self, kind: str) -> JsonObject:
+    def _latest(self, kind: str) -> JsonObject:
         """The last line of a kind."""
         return self._last.get(kind, {})
 
     @property
     def _now(self) -> JsonObject:
         """What an agent tells ten times a second whoever sits before it; a log has none of it."""
-        now: JsonObject = self._told("now").get("now", {})
+        now: JsonObject = self._latest("now").get("now", {})
         return now
 
     @property
@@ -156,23 +156,23 @@ class View:
     @property
     def _shut(self) -> bool:
         """Whether a talk key is waited for."""
-        return self._told("started").get("mode") == PUSH_TO_TALK and not self._now.get("talking")
+        return self._latest("started").get("mode") == PUSH_TO_TALK and not self._now.get("talking")
 
     def _stands(self) -> JsonObject | None:
         """Where the dialogue stands, for whoever is asked anything at all."""
         return self._last.get("dialogue") if self._now.get("converses", True) else None
 
     def _who(self) -> tuple[str, ...]:
-        started, dialogue = self._told("started"), self._told("dialogue")
+        started, dialogue = self._latest("started"), self._latest("dialogue")
         where = f"{started['device']} at {started['site']}" if started else ""
         said_once = ", ".join(
             f"{self._labels.get(name, name)} {value}" for name, value in dialogue.get("standing", {}).items()
         )
-        who, form = dialogue.get("operator") or started.get("operator"), self._told("work").get("work")
+        who, form = dialogue.get("operator") or started.get("operator"), self._latest("work").get("work")
         return tuple(filter(None, (where, form or started.get("form"), who, said_once)))
 
     def _microphone(self) -> str:
-        if not (started := self._told("started")):
+        if not (started := self._latest("started")):
             return ""
         phrase = f' "{started["wake_phrase"]}"' if started["mode"] == WAKE_PHRASE else ""
         name = "the default" if started["listens_to"] is None else started["listens_to"]
@@ -182,7 +182,7 @@ class View:
         """What keeps the device from hearing comes before where the dialogue stands."""
         if "agent" in self._last:
             return Badge("stopping", "what is owed gets its last chance; then it goes out at the next start", Tone.OPEN)
-        if "reason" in self._told("capture"):
+        if "reason" in self._latest("capture"):
             return Badge("not recording", "nothing that is said now is kept", Tone.BAD)
         if self._muted:
             return Badge("muted", "nothing is heard; m hears again", Tone.BAD)
@@ -212,7 +212,7 @@ class View:
             return Badge("hearing", "", Tone.OPEN)
         if self._shut:
             return Badge("waiting", "for the talk key; space does as well", Tone.QUIET)
-        asked = self._told("words").get("ask")
+        asked = self._latest("words").get("ask")
         for field in form_fields(self._last):
             if field["name"] == asked:
                 return Badge("listening", field["ask"], Tone.OPEN)
@@ -235,7 +235,7 @@ class View:
 
     def _entry(self) -> Iterable[FieldRow]:
         """The entry that is open: the dialogue's draft, or what an utterance lacks that is to be said again."""
-        heard = self._told("words")
+        heard = self._latest("words")
         if (stands := self._stands()) is not None:
             return self._rows(stands["read"], stands["doubts"])
         if heard.get("verdict") in {Outcome.ASK, Outcome.ACCEPT}:
@@ -252,7 +252,7 @@ class View:
                 yield FieldRow(name, value, one["words"], doubted.get(name))
 
     def _counts(self) -> tuple[Worded, ...]:
-        if (kept := self._told("kept").get("kept")) is None:
+        if (kept := self._latest("kept").get("kept")) is None:
             return ()
         sent = f" ({kept['sent']} sent)" if kept["sent"] else ""
         told = (
@@ -274,13 +274,13 @@ class View:
     def _wrong(self) -> Iterator[str]:
         for fault, what in self._faults.items():
             yield f"microphone, {fault.replace('_', ' ')}: it {what}"
-        if (full := self._told("capture").get("reason")) is not None:
+        if (full := self._latest("capture").get("reason")) is not None:
             yield f"not recording: {full}"
-        if (trouble := self._told("trouble").get("trouble")) is not None:
+        if (trouble := self._latest("trouble").get("trouble")) is not None:
             yield f"no broker: {trouble}. Entries are kept, and go out by themselves when it answers"
 
     def _keys(self) -> tuple[tuple[str, str], ...]:
-        talks, converses = self._told("started").get("mode") == PUSH_TO_TALK, self._stands() is not None
+        talks, converses = self._latest("started").get("mode") == PUSH_TO_TALK, self._stands() is not None
         return (
             *((("space", "talk"),) if talks else ()),
             *(ANSWER_KEYS if converses else ()),
