@@ -420,10 +420,10 @@ def check(message: dict[str, Any], name: str) -> None:
         return
     fault = best_match(validator(name).iter_errors(message))
     if fault is not None:
-        raise MalformedMessage(_told(fault))
+        raise MalformedMessage(_fault_line(fault))
 
 
-def _told(fault: ValidationError) -> str:
+def _fault_line(fault: ValidationError) -> str:
     steps = (str(step).replace("~", "~0").replace("/", "~1") for step in fault.absolute_path)
     # Names of members come from the sender: escaped, so that the line stays one line.
     pointer = in_one_line("".join(f"/{step}" for step in steps)) or "message"

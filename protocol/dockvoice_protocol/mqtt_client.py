@@ -269,7 +269,7 @@ class OnTheWay:
             self._sent[packet] = _Sent(tag, size, time.monotonic())
             self._noted.notify_all()
 
-    def take(self, packet: int) -> str | None:
+    def acknowledge(self, packet: int) -> str | None:
         """The tag of what a PUBACK came for; None for what is not of this connection."""
         # The PUBACK can be here before the publishing thread has noted which packet carries its tag.
         with self._noted:

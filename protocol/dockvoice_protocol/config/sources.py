@@ -90,7 +90,7 @@ def strays(keys: Collection[Key], origins: Origins) -> list[ConfigFault]:
     ]
 
 
-def told(error: ValidationError, keys: Mapping[Key, bool], origins: Origins) -> list[ConfigFault]:
+def validation_faults(error: ValidationError, keys: Mapping[Key, bool], origins: Origins) -> list[ConfigFault]:
     """The faults that validation found, each key once. `keys` says of every key whether it is a secret."""
     by_key: dict[Key, list[Any]] = {}
     for detail in error.errors(include_url=False):
@@ -257,7 +257,7 @@ def load(model: type[S], path: Path | None, **overrides: Any) -> S:
         settings = model(**layers)
         settings.read_from(path)
     except ValidationError as fault:
-        faults += told(fault, keys, origins)
+        faults += validation_faults(fault, keys, origins)
     except SettingsError as fault:  # A variable's text is not the JSON its key takes: a stray, or a key that is a list.
         faults = faults or [ConfigFault("environment", str(fault))]
     except RecursionError:  # A variable or a credential is JSON without an end.

@@ -330,7 +330,7 @@ def _unit_contradictions(
         for part in ("units", "zero")
         if part in wording and not (part == "zero" and isinstance(wording[part], list))  # "none good" of no unit
     ]
-    claimed = any(name == _of(others) for one, others in known.items() if one not in fields)
+    claimed = any(name == _counted_field(others) for one, others in known.items() if one not in fields)
     for place, units in () if claimed else listed:  # what is broken may be the field that holds the unit
         yield from _code_faults(units, unit, metaschema.pointer("properties", name) + f"/{place}")
     if unit is not None:
@@ -349,7 +349,7 @@ def _asked_beside(keywords: Mapping[str, Any], known: Mapping[str, Any], where: 
             yield f"{where}/{place}/ask_beside: {other!r} is no field; fields: {', '.join(known)}"
 
 
-def _of(keywords: Any) -> Any:
+def _counted_field(keywords: Any) -> Any:
     """The field whose unit another one says to hold, however broken it is."""
     voice = keywords.get("x-voice") if isinstance(keywords, dict) else None
     return voice.get("of") if isinstance(voice, dict) else None
@@ -435,12 +435,12 @@ def _words_shared_in(language: Language, fields: Mapping[str, Any]) -> Iterator[
             if said.words in owner and (owner[said.words] != field or not said.may_be_label):
                 yield f"{said.where}: {said.words!r} already belongs to {owner[said.words]!r}"
             owner.setdefault(said.words, field)
-            for word in said.taken(language, spells=spells):
+            for word in said.reserved_words(language, spells=spells):
                 yield f"{said.where}: {said.words!r} cannot open a field: {word!r} is a number, a letter or a filler"
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
+class _FieldWords:
     """Words that belong to a field, and the place in the file where they stand."""
 
     where: str
@@ -450,7 +450,7 @@ class _Said:
     may_be_label: bool = False
     """What says yes, or is a unit, may be the label as well: "sealed: yes", "two short" and "short two"."""
 
-    def taken(self, language: Language, *, spells: bool) -> list[str]:
+    def reserved_words(self, language: Language, *, spells: bool) -> list[str]:
         """Words in it that the language needs for itself, where that makes it useless; of a form that `spells`."""
         said = phrase(self.words)
         taken = [word for word in said if _reserved(language, word, spells=spells)]
@@ -460,29 +460,31 @@ class _Said:
         return [word for word in taken if not (self.is_unit and said == (word,) and said in CODE_WORDS)]
 
 
-def _words_in(code: str, field: str, keywords: Mapping[str, Any]) -> Iterator[_Said]:
+def _words_in(code: str, field: str, keywords: Mapping[str, Any]) -> Iterator[_FieldWords]:
     """The words of a field in a language."""
     if code == OWN_LANGUAGE:
         voice = keywords["x-voice"]
         where = metaschema.pointer("properties", field, "x-voice")
         units = voice.get("units", {})
-        yield from (_Said(where, words) for words in voice["labels"])
+        yield from (_FieldWords(where, words) for words in voice["labels"])
         singular = [one for one in units.values() if one == one.lower()]  # no codes of units
         yield from _units(where, dict.fromkeys([*units.keys(), *singular]), voice["labels"])
     where = metaschema.pointer("properties", field, "x-languages", code)
     wording = keywords.get("x-languages", {}).get(code, {})
-    yield from (_Said(where, words) for words in wording.get("labels", ()))
+    yield from (_FieldWords(where, words) for words in wording.get("labels", ()))
     yield from _units(where, wording.get("units", ()), wording.get("labels", ()))
-    yield from (_Said(f"{where}/counted", words, is_unit=True) for words in wording.get("counted", ()))
-    yield from (_Said(f"{where}/zero", words, is_value=True) for words in wording.get("zero", ()))
+    yield from (_FieldWords(f"{where}/counted", words, is_unit=True) for words in wording.get("counted", ()))
+    yield from (_FieldWords(f"{where}/zero", words, is_value=True) for words in wording.get("zero", ()))
     for called in wording.get("values", {}).values():
-        yield from (_Said(where, words, is_value=True) for words in _ways(called))
-    yield from (_Said(f"{where}/true", words, is_value=True, may_be_label=True) for words in wording.get("true", ()))
-    yield from (_Said(f"{where}/false", words, is_value=True) for words in wording.get("false", ()))
+        yield from (_FieldWords(where, words, is_value=True) for words in _ways(called))
+    yield from (
+        _FieldWords(f"{where}/true", words, is_value=True, may_be_label=True) for words in wording.get("true", ())
+    )
+    yield from (_FieldWords(f"{where}/false", words, is_value=True) for words in wording.get("false", ()))
 
 
-def _units(where: str, units: Iterable[str], labels: Collection[str]) -> Iterator[_Said]:
-    yield from (_Said(where, words, is_unit=True, may_be_label=words in labels) for words in units)
+def _units(where: str, units: Iterable[str], labels: Collection[str]) -> Iterator[_FieldWords]:
+    yield from (_FieldWords(where, words, is_unit=True, may_be_label=words in labels) for words in units)
 
 
 def _spells(fields: Mapping[str, Any]) -> bool:

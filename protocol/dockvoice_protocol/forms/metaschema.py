@@ -337,7 +337,7 @@ def _rules_for(keywords: object) -> Mapping[str, Any]:
 def _broken(part: object, rules: Mapping[str, Any], where: tuple[str | int, ...]) -> Iterator[Fault]:
     errors = SchemaValidator(rules).iter_errors(part)
     for error in sorted(errors, key=lambda error: [str(step) for step in error.absolute_path]):
-        yield from _told(error, where)
+        yield from _faults_of(error, where)
 
 
 def pointer(*path: object) -> str:
@@ -345,7 +345,7 @@ def pointer(*path: object) -> str:
     return "#" + "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
 
 
-def _told(error: ValidationError, before: tuple[str | int, ...]) -> Iterator[Fault]:
+def _faults_of(error: ValidationError, before: tuple[str | int, ...]) -> Iterator[Fault]:
     where = (*before, *error.absolute_path)
     # Whichever rule is broken, both are what its keyword says they are; the library cannot type that.
     rule: Any = error.schema

@@ -394,7 +394,7 @@ class FormField:
             case str():
                 return " ".join(value) if self.spoken.spelt else value
 
-    def told(self, value: FieldValue, code: FieldValue | None = None) -> str:
+    def read_back(self, value: FieldValue, code: FieldValue | None = None) -> str:
         """The value as it is read back: `pallet 7 4 2`, `12 units`, `dock B`. `code` is that of its unit."""
         return self.readback.format(value=self.shown(value), unit=self.unit(value, code)).strip()
 
@@ -507,7 +507,7 @@ class Form:
     def readback(self, fields: Mapping[str, FieldValue]) -> str:
         """The entry, or what is there of one, as it is read back to the operator."""
         told = {
-            field.name: field.told(fields[field.name], self.unit_in(field.name, fields))
+            field.name: field.read_back(fields[field.name], self.unit_in(field.name, fields))
             for field in self.fields
             if self.by_itself(field, fields)
         }

@@ -71,7 +71,7 @@ class Language:
     """The whole file: kinds of fields have a section of their own, and some of it is made out when it is asked for."""
 
     @classmethod
-    def of(cls, table: Mapping[str, Any]) -> Language:
+    def from_table(cls, table: Mapping[str, Any]) -> Language:
         """The language that a file describes."""
         letters = table["letters"]
         numerals = Numerals(table["numbers"], spaced=table["thousands"] == " ")
@@ -217,7 +217,7 @@ def _ways(said: str, elided: Sequence[str]) -> tuple[Phrase, ...]:
 
 @cache
 def _loaded(code: str) -> Language:
-    return Language.of(table(code, "grammar"))
+    return Language.from_table(table(code, "grammar"))
 
 
 def language_named(tag: str) -> Language:

@@ -81,13 +81,13 @@ def meaning_given(
 
 
 def _values(path: Path, name: str, tokens: Sequence[Token], form: Form) -> Sequence[FieldValue | None]:
-    said = _told(path, tokens, form).get(name)
+    said = _said_by_field(path, tokens, form).get(name)
     return () if said is None else said.values
 
 
 def _fields(paths: Sequence[Path], tokens: Sequence[Token], form: Form) -> dict[str, FieldReading]:
     """The fields as explanations that are likely say them, the cheapest first."""
-    told, fields = [_told(path, tokens, form) for path in paths], {}
+    told, fields = [_said_by_field(path, tokens, form) for path in paths], {}
     for one in form.fields:
         # That a count may have gone without its unit puts the id in doubt, and says nothing of the count.
         named = one.name in told[0] or any(one.name in said and not said[one.name].is_unitless for said in told)
@@ -375,13 +375,13 @@ class _Telling:
         self._named.reverse()
         self.fields: dict[str, Said] = {}
 
-    def of(self, name: str) -> Said:
+    def said_of(self, name: str) -> Said:
         """What is said of a field."""
         if name not in self.fields:
             self.fields[name] = Said(self._form[name])
         return self.fields[name]
 
-    def tell(self, at: int, event: Telling) -> None:
+    def add(self, at: int, event: Telling) -> None:
         """The next thing that the explanation says."""
         match event.happens:
             case Happens.MENTION:
@@ -390,15 +390,15 @@ class _Telling:
             case Happens.LABEL:
                 self._label(at, event)
             case Happens.HEDGE | Happens.DANGLING | Happens.UNIT | Happens.STRANGER if event.field is not None:
-                self.of(event.field).doubtful = True
+                self.said_of(event.field).doubtful = True
                 if event.happens is not Happens.HEDGE:
-                    self.of(event.field).unexplained.append(self._in_full(event))
+                    self.said_of(event.field).unexplained.append(self._in_full(event))
                 if event.happens is Happens.STRANGER:
-                    self.of(event.field).beside.append(event)
+                    self.said_of(event.field).beside.append(event)
             case Happens.STRANGER | Happens.NUMBER | Happens.SLIP:
                 for name in self._beside(at, event):
-                    self.of(name).beside.append(self._marked(event))
-                    self.of(name).unexplained.append(event)
+                    self.said_of(name).beside.append(self._marked(event))
+                    self.said_of(name).unexplained.append(event)
             case _:
                 pass
 
@@ -420,7 +420,7 @@ class _Telling:
             # Whoever begins again with another thing says all of it again.
             for said in self.fields.values():
                 said.begun_anew = True
-        self.of(name).mention(event, self._slip(at, event))
+        self.said_of(name).mention(event, self._slip(at, event))
 
     def _slip(self, at: int, event: Telling) -> Telling | None:
         """The bare number that a mention corrects, as the field has one: of an id, with the zeros it begins with."""
@@ -441,7 +441,7 @@ class _Telling:
         if name in self.fields and self.fields[name].events:
             self.fields[name].doubtful = True
         elif self._finally.get(name, at) <= at:
-            self.of(name).events.append(event)
+            self.said_of(name).events.append(event)
 
     def _beside(self, at: int, event: Telling) -> list[str]:
         """The fields that a word which belongs to nothing puts in doubt: the one beside it, by the pauses around.
@@ -475,11 +475,11 @@ class _Telling:
         return [str(after.field if paused_before and not paused_after else before.field)]
 
 
-def _told(path: Path, tokens: Sequence[Token], form: Form) -> dict[str, Said]:
+def _said_by_field(path: Path, tokens: Sequence[Token], form: Form) -> dict[str, Said]:
     """What one explanation says of each field that it names."""
     telling = _Telling(path.events, tokens, form)
     for at, event in enumerate(path.events):
-        telling.tell(at, event)
+        telling.add(at, event)
     for said in telling.fields.values():
         said.settle()
     _leave_open(path, telling.fields, tokens, form)
