@@ -143,7 +143,7 @@ class Talk:
         self.latest = utterance.utterance_id
         verdict = decide(reading, closing, self.rules, known)
         began = self._clock() if reading.scanned else None
-        return self.tell(UtteranceHeard(utterance.utterance_id, reading, verdict, closing, known, began))
+        return self.handle(UtteranceHeard(utterance.utterance_id, reading, verdict, closing, known, began))
 
     def _take_up(self, utterance: Utterance, rules: Rules) -> None:
         """Conclude what was typed before the program was killed."""
@@ -160,14 +160,14 @@ class Talk:
     def expire(self) -> Stepped:
         """The deadline is reached."""
         self.due = None
-        return self.tell(Deadline())
+        return self.handle(Deadline())
 
     def answer(self, receipt: Receipt) -> Stepped:
         """The inventory answers an event."""
         self._journal.outbox.settle(receipt.event_id, receipt)
-        return self.tell(answered(self._journal, receipt))
+        return self.handle(answered(self._journal, receipt))
 
-    def tell(self, happening: Happening) -> Stepped:
+    def handle(self, happening: Happening) -> Stepped:
         """Something happens."""
         began = self._conversation.shift_begun()
         told = () if began is None else self._step(began).orders

@@ -128,7 +128,7 @@ async def evaluate(
             plain = Floor(settings, parts.form, parts.catalogue) if floor else None
             some = list(of_form)
             async with reading(parts):
-                for sound, result in zip(some, await _heard(parts, some, desk, tick), strict=True):
+                for sound, result in zip(some, await _results(parts, some, desk, tick), strict=True):
                     conversation = None if operator is None else await operator.converse(result, sound.source)
                     floored = None if plain is None else _floored(plain, sound)
                     said = wording(sound.clip.text, parts.form, parts.catalogue)
@@ -147,10 +147,10 @@ def _floored(plain: Floor, sound: Sounding) -> Floored | None:
     return Floored(mark=Mark.RIGHT if same(record, truth) else Mark.WRONG, fields=dict(record))
 
 
-async def _heard(parts: Parts, sounds: list[Sounding], desk: JournalThread, tick: Callable[[], None]) -> list[Result]:
+async def _results(parts: Parts, sounds: list[Sounding], desk: JournalThread, tick: Callable[[], None]) -> list[Result]:
     counted = parts.interpreter.speculation if isinstance(parts.interpreter, VoskInterpreter) else None
     watch = _Watch(sounds, counted, tick)
-    await hear_all(dictation(parts, desk, watch.told), watch.sources())
+    await hear_all(dictation(parts, desk, watch.on_event), watch.sources())
     return [replace(result, ahead=ahead) for result, ahead in zip(watch.results, watch.ahead(), strict=True)]
 
 
@@ -183,7 +183,7 @@ class _Watch:
             return repeat(None, len(self.results))
         return (_between(first, last) for first, last in pairwise(self._before))
 
-    def told(self, told: DictationEvent) -> None:
+    def on_event(self, told: DictationEvent) -> None:
         match told:
             case Decided():
                 self._heard.append(told)

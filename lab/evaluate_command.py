@@ -128,7 +128,7 @@ def evaluate(
     noisy = in_noise(clips, ratios(noisier, "--in-noise"))
     sounds = [*recorded(clips), *noisy, *(made_noise(noise_hours, clips) if noise_hours else ())]
     plain = weights(asked) is not None if floor is None else floor
-    scored = _heard(asked, sounds, Habits(attentive, read_back) if operator else None, floor=plain)
+    scored = _evaluate(asked, sounds, Habits(attentive, read_back) if operator else None, floor=plain)
     aside(f"heard by {ears(asked)}; whose reading counts: {asked.understand.mode}")
     lines = tuple(as_line(one.result, one.conversation, one.floor, one.wording) for one in scored)
     fixed = None if beside_fixed is None else _fixed(asked, sounds, beside_fixed)
@@ -141,7 +141,7 @@ def evaluate(
         for table in figures.tables(lines, fixed):
             line(markdown(table))
     else:
-        _tell(scored, lines, fixed, as_json=as_json)
+        _print(scored, lines, fixed, as_json=as_json)
 
 
 def _demand(*files: Path | None, voice: bool) -> None:
@@ -157,11 +157,11 @@ def _demand(*files: Path | None, voice: bool) -> None:
 
 def _fixed(asked: Settings, sounds: Sequence[Sounding], pause_ms: int) -> Fixed:
     dictated = [sound for sound in sounds if sound.clip.fields is not None]
-    again = _heard(with_fixed_pause(asked, pause_ms), dictated, None, "with a fixed pause")
+    again = _evaluate(with_fixed_pause(asked, pause_ms), dictated, None, "with a fixed pause")
     return Fixed(pause_ms, tuple(as_line(one.result) for one in again))
 
 
-def _heard(
+def _evaluate(
     asked: Settings, sounds: Sequence[Sounding], habits: Habits | None, doing: str = "hearing", *, floor: bool = False
 ) -> tuple[Scored, ...]:
     dictated = sum(sound.clip.fields is not None for sound in sounds)
@@ -169,7 +169,7 @@ def _heard(
         return asyncio.run(evaluated(asked, sounds, advance, habits, floor=floor))
 
 
-def _tell(scored: Sequence[Scored], lines: Sequence[Line], fixed: Fixed | None, *, as_json: bool) -> None:
+def _print(scored: Sequence[Scored], lines: Sequence[Line], fixed: Fixed | None, *, as_json: bool) -> None:
     by_condition, overall = tallies(one.result for one in scored)
     if as_json:
         told: dict[str, Any] = {"conditions": {name: one.as_json() for name, one in by_condition.items()}}

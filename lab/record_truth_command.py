@@ -18,7 +18,7 @@ from edge.cli.options import Config, FormName, settings
 from edge.config import Settings
 from edge.hear.microphone import Microphone
 from lab.noises import ratios
-from lab.truth import MINUTE_S, Prompt, Take, TruthSet, noise, prompts, take
+from lab.truth import MINUTE_S, Prompt, Take, TruthSet, noise, prompts, record_take
 
 commands = typer.Typer()
 
@@ -69,7 +69,7 @@ def record_truth(
     for prompt in wanted:
         if prompt.number in said:
             continue
-        taken = _taken(prompt, len(wanted), asked, hands_free=hands_free)
+        taken = _record_take(prompt, len(wanted), asked, hands_free=hands_free)
         if isinstance(taken, Take):
             line(f"kept {made.keep(prompt, speaker, condition, taken).name}")
         elif taken == "q":
@@ -90,19 +90,19 @@ def _noise(made: TruthSet, asked: Settings, minutes: int) -> None:
 
 
 def _every(whole: int) -> Callable[[float], None]:
-    def heard(seconds: float) -> None:
+    def print_seconds(seconds: float) -> None:
         if round(seconds) % whole == 0:
             line(f"  {seconds:.0f} s")
 
-    return heard
+    return print_seconds
 
 
-def _taken(prompt: Prompt, of: int, asked: Settings, *, hands_free: bool) -> Take | str:
+def _record_take(prompt: Prompt, of: int, asked: Settings, *, hands_free: bool) -> Take | str:
     """A take to keep, or the key that says why there is none: `s` or `q`."""
     for _ in range(TRIES if hands_free else sys.maxsize):
         line(f"\n{prompt.number} of {of}. Say when it says so: {prompt.text}")
         line(f"   ({', '.join(f'{name} {value}' for name, value in prompt.fields.items())})")
-        taken = take(_microphone(asked), asked.hear.endpoint, asked.hear.vad, lambda: line("   now"))
+        taken = record_take(_microphone(asked), asked.hear.endpoint, asked.hear.vad, lambda: line("   now"))
         if taken is None:
             raise Unfinished("the microphone ended; what was kept is kept, start again to go on")
         key = _key(taken, hands_free=hands_free)

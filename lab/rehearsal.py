@@ -226,33 +226,33 @@ class Rehearsal:
         self._keep(row.event_id, row.sequence, json.loads(row.body))
         (entry,) = self._journal.dialogue.entries(1)
         fate = Fate.RECORDED if entry.fields == found.fields else Fate.CORRECTED
-        return [self._talk.tell(PersonDecided(found.utterance_id, fate, entry.fields, entry))]
+        return [self._talk.handle(PersonDecided(found.utterance_id, fate, entry.fields, entry))]
 
     def _do_discard(self, _: str) -> Sequence[Stepped]:
         found = self._oldest()
         self._journal.review.discard(found.utterance_id, IN_OFFICE, "rehearsed", lambda _: {})
-        return [self._talk.tell(PersonDecided(found.utterance_id, Fate.DROPPED, found.fields))]
+        return [self._talk.handle(PersonDecided(found.utterance_id, Fate.DROPPED, found.fields))]
 
     def _do_cut(self, _: str) -> Sequence[Stepped]:
         self.close()
         return [self._start()]
 
     def _do_lost(self, _: str) -> Sequence[Stepped]:
-        return [self._talk.tell(Link(up=False))]
+        return [self._talk.handle(Link(up=False))]
 
     def _do_back(self, _: str) -> Sequence[Stepped]:
-        return [self._talk.tell(Link(up=True))]
+        return [self._talk.handle(Link(up=True))]
 
     def _do_fail(self, fault: str) -> Sequence[Stepped]:
-        return [self._talk.tell(Hardware(fault))]
+        return [self._talk.handle(Hardware(fault))]
 
     def _do_heal(self, fault: str) -> Sequence[Stepped]:
-        return [self._talk.tell(Hardware(fault, healed=True))]
+        return [self._talk.handle(Hardware(fault, healed=True))]
 
     def _do_shift(self, text: str) -> Sequence[Stepped]:
         name, day = text.split()
         self._shift = day, name
-        return [self._talk.tell(Link(up=True))]  # whatever happens next
+        return [self._talk.handle(Link(up=True))]  # whatever happens next
 
     def _oldest(self) -> KeptUtterance:
         return self._journal.review.under_review()[0]

@@ -113,11 +113,11 @@ def reread(
         with Progress(*columns, console=SafeConsole(stderr=True), transient=True) as progress:
             task = progress.add_task("reading", total=plan.utterances)
 
-            def tell(one: Compared) -> None:
+            def add_comparison(one: Compared) -> None:
                 compared.append(one)
                 progress.advance(task)
 
-            asyncio.run(read_again(given, interpreter, began, journal.readings, tell))
+            asyncio.run(read_again(given, interpreter, began, journal.readings, add_comparison))
     if as_json:
         for one in compared:
             line(json.dumps({**asdict(one), "heard_at": one.heard_at.isoformat()}))

@@ -75,7 +75,7 @@ def retune(
             "agree": asked.agree.model_copy(update={"minimum_confidence": None}),
         }
     )
-    every = _heard(shipped, manifest) if manifest is not None else _said(shipped, moment(str(since)))
+    every = _clips_of_set(shipped, manifest) if manifest is not None else _said(shipped, moment(str(since)))
     forms = forms_in(shipped.forms_directory)
     names = sorted({one.clip.form for one in every})
     standing = {name: rules(shipped, forms[name], assemble(shipped, name).catalogue) for name in names}
@@ -93,7 +93,7 @@ def retune(
         line(f"Written: {write}, for --config.")
 
 
-def _heard(asked: Settings, manifest: Path) -> tuple[KeptClip, ...]:
+def _clips_of_set(asked: Settings, manifest: Path) -> tuple[KeptClip, ...]:
     """The set, where it is large enough, as the product hears it with the shipped thresholds."""
     clips = [clip for clip in read_manifest(manifest) if clip.speech_end is not None]
     unheard = [KeptClip(clip, manifest.parent.name, None, ()) for clip in clips if clip.fields is not None]

@@ -74,15 +74,15 @@ class Exchange:
         segment = heard.utterance.segment
         known = Circumstances(measured(segment))
         self.parked = self.parked or heard.verdict.outcome is Outcome.DEFER
-        self._tell(UtteranceHeard(heard.utterance.utterance_id, heard.reading, heard.verdict, segment.closing, known))
+        self._handle(UtteranceHeard(heard.utterance.utterance_id, heard.reading, heard.verdict, segment.closing, known))
 
     def leave(self) -> None:
         """Say nothing against what is held. Nobody waits for that: the next sentence commits it as well."""
         told_s = self.told_s
-        self._tell(Deadline())
+        self._handle(Deadline())
         self.told_s = told_s
 
-    def _tell(self, happening: Happening) -> None:
+    def _handle(self, happening: Happening) -> None:
         orders = self._dialogue.handle(happening)
         self.told_s += self._seconds(orders)
         for order in orders:
@@ -181,7 +181,7 @@ class SimulatedOperator:
         self, exchange: Exchange, says: Saying, result: Result, clip: Callable[[], Source], number: int
     ) -> Turn:
         source = await self._sound(says, result, clip, number)
-        heard = await self._heard(source)
+        heard = await self._utterances(source)
         for one in heard:
             exchange.hear(one)
         transcript = " / ".join(one.reading.transcript for one in heard)
@@ -195,14 +195,14 @@ class SimulatedOperator:
         said = await spoken(says.text, result.clip.speaker or "", self._habits.seed)
         return Spoken(in_place(said, whole(clip()), result), told)
 
-    async def _heard(self, source: Source) -> list[Decided]:
+    async def _utterances(self, source: Source) -> list[Decided]:
         heard: list[Decided] = []
 
-        def told(what: DictationEvent) -> None:
+        def collect(what: DictationEvent) -> None:
             if isinstance(what, Decided):
                 heard.append(what)
 
-        await hear_all(dictation(self._parts, self._desk, told), [source])
+        await hear_all(dictation(self._parts, self._desk, collect), [source])
         return heard
 
 

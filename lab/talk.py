@@ -135,18 +135,18 @@ def _act(plays: Path, usual: Play, forms: Mapping[str, Form], render: Render, ma
 
 
 def _converse(conversation: Talk, screen: _Screen, *, scans: bool) -> None:
-    screen.show(conversation.start())
+    screen.print_step(conversation.start())
     for typed in _lines(conversation):
         if typed is None or typed == WAIT:
             if conversation.due is not None:
                 screen.silence()
-                screen.show(conversation.expire())
+                screen.print_step(conversation.expire())
         elif typed == QUIT:
             break
         elif scans and typed.startswith(SCANNED):
-            screen.show(conversation.scan(as_sent(typed)))
+            screen.print_step(conversation.scan(as_sent(typed)))
         elif typed:
-            screen.show(conversation.say(typed))
+            screen.print_step(conversation.say(typed))
 
 
 def _lines(conversation: Talk) -> Iterator[str | None]:
@@ -180,7 +180,7 @@ class _Screen:
         self._phrasing = Phrasing(form, language, known)
         self._console = SafeConsole(highlight=False, soft_wrap=True)
 
-    def show(self, stepped: Stepped) -> None:
+    def print_step(self, stepped: Stepped) -> None:
         for order in stepped.orders:
             match order:
                 case Work(form) if form is not None:

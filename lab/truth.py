@@ -122,7 +122,9 @@ class _Kept(Source):
                 return
 
 
-def take(microphone: StoppableSource, endpoint: Endpoint, vad: Vad, listening: Callable[[], None]) -> Take | None:
+def record_take(
+    microphone: StoppableSource, endpoint: Endpoint, vad: Vad, listening: Callable[[], None]
+) -> Take | None:
     """Listen until somebody has said something; None when the source ended before that.
 
     `listening` is called when the first sound comes: whoever speaks earlier is not heard.

@@ -86,10 +86,10 @@ def print_curves(fitted: Sequence[Read], others: Sequence[Read]) -> None:
     pooled = fit(fitted, SHARE_ITSELF, PULL)
     of_kinds = apart(fitted, pooled, lambda one: one.kind)
     of_rivals = apart(fitted, pooled, lambda one: one.rival)
-    print(f"\nfitted: all {told(pooled)}")
+    print(f"\nfitted: all {curve_source(pooled)}")
     for name, curve in {**of_kinds, **of_rivals}.items():
         n, bad = sizes(fitted, name)
-        print(f"  {name:>12} {told(curve)}; {n} fields, {bad} wrong")
+        print(f"  {name:>12} {curve_source(curve)}; {n} fields, {bad} wrong")
     print("loss (nats a field) on the other speakers, less is better:")
     by: dict[str, Callable[[Read], Curve]] = {
         "share itself": lambda _: SHARE_ITSELF,
@@ -108,7 +108,7 @@ def sizes(reads: Sequence[Read], name: str) -> tuple[int, int]:
     return len(some), wrong(some)
 
 
-def told(curve: Curve) -> str:
+def curve_source(curve: Curve) -> str:
     """A curve as it stands in the code."""
     return f"Curve(offset={curve.offset:.2f}, slope={curve.slope:.2f})"
 

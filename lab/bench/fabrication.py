@@ -68,15 +68,17 @@ def settings(url: str, mode: Mode, models: Path | None = None) -> Settings:
 
 def counted(url: str, clips: Sequence[Clip], share: float, seed: int) -> Iterator[Fabricated]:
     """Hear the clips honestly, then with inventions in `share` % of the answers, in each mode."""
-    _tell(url, "reset", {})
-    honest = [_ids(result) for result in heard(settings(url, Mode.CLOUD_FIRST), clips)]
+    _post_order(url, "reset", {})
+    honest = [_ids(result) for result in results_of(settings(url, Mode.CLOUD_FIRST), clips)]
     for mode in (Mode.CLOUD_FIRST, Mode.PANEL):
-        _tell(url, "reset", {})
-        _tell(url, "behave", {"path": "/v1/chat/completions", "answer": "fabricate", "share": share, "seed": seed})
-        yield _count(mode, honest, heard(settings(url, mode), clips))
+        _post_order(url, "reset", {})
+        _post_order(
+            url, "behave", {"path": "/v1/chat/completions", "answer": "fabricate", "share": share, "seed": seed}
+        )
+        yield _count(mode, honest, results_of(settings(url, mode), clips))
 
 
-def heard(asked: Settings, clips: Sequence[Clip]) -> tuple[Result, ...]:
+def results_of(asked: Settings, clips: Sequence[Clip]) -> tuple[Result, ...]:
     """What came of each clip with these settings."""
     return tuple(scored.result for scored in asyncio.run(evaluate(asked, recorded(clips), lambda: None)))
 
@@ -119,7 +121,7 @@ def _strings(reading: Reading) -> Ids:
     return {name: one.value for name, one in reading.fields.items() if isinstance(one.value, str)}
 
 
-def _tell(url: str, what: str, order: Mapping[str, Any]) -> None:
+def _post_order(url: str, what: str, order: Mapping[str, Any]) -> None:
     httpx.post(f"{url}/standin/{what}", json=order).raise_for_status()
 
 

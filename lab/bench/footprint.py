@@ -195,7 +195,7 @@ def main() -> None:
     if asked.json:
         print(json.dumps(as_json(parts, memory, heard, speculation), indent=2))
     else:
-        show(parts, memory, heard, speculation)
+        print_figures(parts, memory, heard, speculation)
 
 
 def hear(parts: Parts, name: str, sources: Sequence[Source], most: list[float]) -> Heard:
@@ -203,7 +203,7 @@ def hear(parts: Parts, name: str, sources: Sequence[Source], most: list[float]) 
     utterances = 0
     samples = 0
 
-    def told(what: DictationEvent) -> None:
+    def count_event(what: DictationEvent) -> None:
         nonlocal utterances, samples
         utterances += isinstance(what, Decided)
         samples += what.samples if isinstance(what, SourceEnded) else 0
@@ -216,7 +216,7 @@ def hear(parts: Parts, name: str, sources: Sequence[Source], most: list[float]) 
         watch.running(),
     ):
         began = time.process_time()
-        asyncio.run(hear_all(dictation(parts, desk, told), sources))
+        asyncio.run(hear_all(dictation(parts, desk, count_event), sources))
         spent = time.process_time() - began
     seconds = samples / SAMPLE_RATE
     by_part = {**watch.spent, REST: spent - sum(watch.spent.values())}
@@ -254,7 +254,7 @@ def as_json(parts: Parts, memory: Memory, heard: Sequence[Heard], speculation: S
     }
 
 
-def show(parts: Parts, memory: Memory, heard: Sequence[Heard], speculation: Speculation) -> None:
+def print_figures(parts: Parts, memory: Memory, heard: Sequence[Heard], speculation: Speculation) -> None:
     """The figures for people."""
     print(f"{parts.interpreter.name}: {memory.loaded:.0f} MB when ready, {memory.most:.0f} MB at most", end=" ")
     print(f"({memory.started:.0f} MB before the recogniser)")

@@ -19,7 +19,7 @@ import httpx
 
 from edge.config import Mode, Settings
 from edge.records import Outcome
-from lab.bench.fabrication import heard, standin
+from lab.bench.fabrication import results_of, standin
 from lab.bench.fabrication import settings as with_standin
 from lab.scoring import Clip, read_manifest
 
@@ -77,7 +77,7 @@ def _enough(mode: Mode, settings: Settings, clips: Sequence[Clip], least: int) -
 def _decided(settings: Settings, clips: Sequence[Clip]) -> list[tuple[float, bool, bool]]:
     return [
         (one.compute_s * 1000, one.reading.deferrable, one.verdict.outcome is Outcome.ACCEPT)
-        for one in itertools.chain.from_iterable(result.heard for result in heard(settings, clips))
+        for one in itertools.chain.from_iterable(result.heard for result in results_of(settings, clips))
     ]
 
 

@@ -157,7 +157,7 @@ def _keep(audio: Path, said: Sound) -> None:
     part.replace(audio)
 
 
-def heard(settings: Settings, clean: Sequence[Clip], *, noise_only: bool = False) -> tuple[Line, ...]:
+def evaluate_clips(settings: Settings, clean: Sequence[Clip], *, noise_only: bool = False) -> tuple[Line, ...]:
     """What came of clips, clean and in noise."""
     sounds = [*(() if noise_only else recorded(clean)), *in_noise(clean, [NOISE_DB])]
     return tuple(line(one.result) for one in asyncio.run(evaluate(settings, sounds, lambda: None)))
@@ -234,12 +234,12 @@ def main() -> None:
     asked = parser.parse_args()
     settings = load(Settings, None)
     if asked.voices:
-        print(markdown(by_voice(heard(settings, auditions()))))
+        print(markdown(by_voice(evaluate_clips(settings, auditions()))))
         return
     lines: list[Line] = []
     said, voices = (sentences(OTHERS), OTHER_VOICES) if asked.others else (said, VOICES)
     for form in asked.form or said:
-        lines += (found := heard(settings, clips(form, said[form], voices), noise_only=asked.noise_only))
+        lines += (found := evaluate_clips(settings, clips(form, said[form], voices), noise_only=asked.noise_only))
         right = {name: marks(some)[Mark.RIGHT] for name, some in by_condition(found).items()}
         print(f"{form}: right of {len(said[form])}: {right}", file=sys.stderr, flush=True)
     if asked.details is not None:

@@ -141,7 +141,7 @@ def _made(kind: str, number: int, voices: Sequence[Sound]) -> Source:
     return Spoken(talk(voices, number), TALK) if kind == TALK else Made(kind, MADE_S, number, voices)
 
 
-def heard(settings: Settings, kind: str, some: Sequence[Sounding]) -> tuple[SoundHeard, list[Result]]:
+def measure_kind(settings: Settings, kind: str, some: Sequence[Sounding]) -> tuple[SoundHeard, list[Result]]:
     """What came of one kind, and of each minute of it."""
     began = time.process_time()
     with counted(kind, len(some)) as tick:
@@ -200,7 +200,7 @@ def main() -> None:
     settings = load(Settings, None)
     found = []
     for kind, some in sounds(asked.hours, asked.seed):
-        came, results = heard(settings, kind, some)
+        came, results = measure_kind(settings, kind, some)
         found.append(came)
         for result in results:
             for one in result.heard:

@@ -109,7 +109,7 @@ class Pipecat:
         found: list[TakenTurn] = []
         before, begin = 0, None
         for frame in source.frames():
-            over, thought_s = await self._take(frame)
+            over, thought_s = await self._process(frame)
             if self._speaking and begin is None:
                 # Its `SegmentedSTTService` keeps the last second of what came before the VAD was sure.
                 begin = max(before, frame.end - SAMPLE_RATE)
@@ -118,7 +118,7 @@ class Pipecat:
                 before, begin = frame.end, None
         return found
 
-    async def _take(self, frame: Frame) -> tuple[bool, float]:
+    async def _process(self, frame: Frame) -> tuple[bool, float]:
         """Whether the turn is over with this frame, and how long that took to find."""
         self._clock.samples += frame.samples
         complete: Any = import_module("pipecat.audio.turn.base_turn_analyzer").EndOfTurnState.COMPLETE

@@ -108,7 +108,7 @@ def _works(scratch: Path, random: Random, clips: Sequence[Path], conditions: Seq
     pallets, counts = (load_form(forms / f"{name}.schema.json") for name in ("pallet-move", "stock-count"))
     catalogue = Catalogue.load(shipped("config") / "catalogue")
     large = _large(scratch, forms)
-    heard = _heard(clips, conditions, pallets, catalogue) if clips else []
+    heard = _hearings_of_clips(clips, conditions, pallets, catalogue) if clips else []
     hard = [hearings for hearings in heard if _wordings(hearings) >= MANY]
 
     def texts(make: Callable[[], str], form: Form = pallets, known: Catalogue = catalogue) -> Iterator[Job]:
@@ -159,7 +159,7 @@ class _Ear(VoskInterpreter):
         return Reading(self.name, "", (), {}, NotUnderstood.NO_WORDS)
 
 
-def _heard(
+def _hearings_of_clips(
     manifests: Sequence[Path], conditions: Sequence[str], form: Form, catalogue: Catalogue
 ) -> Sequence[Hearings]:
     """What vosk heard in each clip of the manifests, or in those in one of the conditions."""

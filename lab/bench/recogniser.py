@@ -145,10 +145,10 @@ def _count(tally: Recognised, form: Form, clip: Mapping[str, Any], reading: Read
     if not form.faults(fields):
         tally.sure.append((min(one.confidence for one in reading.fields.values()), exact))
     if details and not exact:
-        print(f"  {clip['audio']}: said {clip['text']!r}\n    heard {_told(reading)}, so {fields}")
+        print(f"  {clip['audio']}: said {clip['text']!r}\n    heard {_words_with_confidence(reading)}, so {fields}")
 
 
-def _told(reading: Reading) -> str:
+def _words_with_confidence(reading: Reading) -> str:
     return " ".join(f"{word.text}:{word.confidence:.2f}" for word in reading.words)
 
 

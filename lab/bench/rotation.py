@@ -51,7 +51,7 @@ GROUPS: Mapping[str, Callable[[KeptClip], str | None]] = {
 }
 
 
-def heard(settings: Settings, manifest: Path, kept: Path) -> tuple[KeptClip, ...]:
+def hear_clips(settings: Settings, manifest: Path, kept: Path) -> tuple[KeptClip, ...]:
     """What is heard in the clips of a manifest; from the file that keeps it, where it is of this code."""
     digest = sha256(manifest.read_bytes())
     for file in sorted([*(REPOSITORY / "edge").rglob("*.py"), *(REPOSITORY / "config").rglob("*.*")]):
@@ -177,7 +177,7 @@ def main() -> None:
     parser.add_argument("--kept", type=Path, default=KEPT, help="where hearings are kept; default .cache/rotation")
     asked = parser.parse_args()
     settings = load(Settings, None)
-    every = [one for manifest in asked.manifests for one in heard(settings, manifest, asked.kept)]
+    every = [one for manifest in asked.manifests for one in hear_clips(settings, manifest, asked.kept)]
     forms = forms_in(settings.forms_directory)
     names = sorted({one.clip.form for one in every})
     standing = {name: rules(settings, forms[name], assemble(settings, name).catalogue) for name in names}

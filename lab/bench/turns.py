@@ -145,7 +145,7 @@ async def of_pipeline(pipeline: Pipeline, floor: Floor, rules: Rules, clips: Seq
 def ended(name: str, clip: Clip, heard: Sequence[tuple[TakenTurn, Transcribed]], rules: Rules) -> Ended:
     """What became of a clip with these turns; the words of all of them are read as one sentence."""
     words = [word for _, one in heard for word in one.words]
-    outcome = _mark(taken(words, rules), clip.fields or {})
+    outcome = _mark(accepted_fields(words, rules), clip.fields or {})
     said = round((clip.speech_end or 0.0) * SAMPLE_RATE)
     cut = any(turn.closed < said for turn, _ in heard)
     behind = next((both for both in heard if both[0].closed >= said), None)
@@ -157,7 +157,7 @@ def ended(name: str, clip: Clip, heard: Sequence[tuple[TakenTurn, Transcribed]],
     return Ended(name, 1000 * waited, whole, along, cut, outcome)
 
 
-def taken(words: Sequence[Word], rules: Rules) -> Mapping[str, FieldValue] | None:
+def accepted_fields(words: Sequence[Word], rules: Rules) -> Mapping[str, FieldValue] | None:
     """The entry that is made of words, where all that the form requires means one value; nothing else is doubted."""
     form, catalogue = rules.form, rules.catalogue
     fields = read(breathed(words, form, catalogue), form, catalogue)

@@ -34,7 +34,7 @@ from edge.understand.local import pocketsphinx
 from edge.understand.local.factory import ears
 from lab.demo.door import Door
 from lab.demo.office import Office
-from lab.demo.servers import Broker, BrokerKind, Inventory, told
+from lab.demo.servers import Broker, BrokerKind, Inventory, run_dockvoice
 
 SETTLE_WITHIN_S = 60.0  # Receipts come within milliseconds; this covers a machine that is busy with something else.
 HERE, TREE = Path(__file__).parents[1] / "recordings", Path(__file__).parents[2] / "tests/data/speech/trailer"
@@ -163,7 +163,7 @@ class _Demo:
 
     async def _receive(self, parts: Parts) -> bool:
         with JournalThread(self._state, parts.settings.keep) as desk:
-            door = Door(parts, desk, partial(self._show, Phrasing(parts.form, "en")))
+            door = Door(parts, desk, partial(self._print_step, Phrasing(parts.form, "en")))
             async with door.open():
                 await door.until_announced()
                 for clip in recordings(short=self._stands_in):
@@ -187,7 +187,7 @@ class _Demo:
                 return
         self._console.print(f"           ({clip.before})", style="yellow")
 
-    def _show(self, phrasing: Phrasing, stands: Stands) -> None:
+    def _print_step(self, phrasing: Phrasing, stands: Stands) -> None:
         for order in stands.told:
             if isinstance(order, Say):
                 self._console.print(f"   device  {phrasing.text(order)}", style="cyan")
@@ -202,7 +202,7 @@ class _Demo:
         bundle, dossier = self._scratch / "demo.zip", self._scratch / "5501.zip"
         with ThreadPoolExecutor(1) as beside:
             rows = beside.submit(self._inventory.rows)
-            told("audit", "export", "--trailer", TRAILER, str(bundle), "--state", str(self._state))
+            run_dockvoice("audit", "export", "--trailer", TRAILER, str(bundle), "--state", str(self._state))
             figures = self._inventory.dossier(TRAILER, dossier, bundle)
             checked = verified(dossier, self._inventory.key.keyid)
         counted = count(self._owed, rows.result())

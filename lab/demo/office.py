@@ -13,7 +13,7 @@ from typing import Self
 import httpx
 
 from dockvoice_protocol.errors import Unavailable
-from lab.demo.servers import DOCKVOICE, Inventory, accepts, free_port, started, told, wait_until
+from lab.demo.servers import DOCKVOICE, Inventory, accepts, free_port, run_dockvoice, started, wait_until
 
 SIGN_IN = re.compile('name="form" value="([^"]+)"')
 """What a sign-in carries back, as it stands in the page."""
@@ -74,7 +74,7 @@ class Office:
     def _open(self) -> None:
         let_in = ("user", "add", self.reviewer, "--role", "reviewer")
         here = self._inventory.place
-        told("console", *here, *let_in, environment=self._inventory.environment, typed=f"{self.password}\n")
+        run_dockvoice("console", *here, *let_in, environment=self._inventory.environment, typed=f"{self.password}\n")
         command = [*DOCKVOICE, "console", *here, "--port", str(self._port)]
         settings = {
             **self._inventory.environment,

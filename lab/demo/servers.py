@@ -130,12 +130,12 @@ class Inventory:
         state.mkdir(mode=0o700, exist_ok=True)
         file = self._scratch / "demo.pem"
         file.write_bytes(device_key.load_or_create(state).public.pem)
-        told("inventory", "keys", "enrol", "demo/demo", str(file), "--directory", str(self._keys))
+        run_dockvoice("inventory", "keys", "enrol", "demo/demo", str(file), "--directory", str(self._keys))
 
     def expect(self, notice: Path) -> str:
         """Publish what is to come."""
         command = ("inventory", "expect", str(notice), "--site", "demo", *self.place, *self._sign)
-        return told(*command, environment=self.environment)
+        return run_dockvoice(*command, environment=self.environment)
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -153,13 +153,13 @@ class Inventory:
 
     def rows(self) -> list[dict[str, Any]]:
         """What stands in its table, told by its own command."""
-        found = told("inventory", "rows", *self._database, "--json")
+        found = run_dockvoice("inventory", "rows", *self._database, "--json")
         return [json.loads(line) for line in found.splitlines()]
 
     def dossier(self, trailer: str, out: Path, bundle: Path) -> dict[str, Any]:
         """Make the dossier of a trailer, with the recordings of a device's bundle; what it says."""
         make = ("inventory", "dossier", trailer, "--out", str(out), "--bundle", str(bundle))
-        told(*make, *self._database, *self._sign, environment=self.environment)
+        run_dockvoice(*make, *self._database, *self._sign, environment=self.environment)
         with zipfile.ZipFile(out) as made:
             content: dict[str, Any] = json.loads(made.read("dossier.json"))
         return content
@@ -168,7 +168,7 @@ class Inventory:
 DOCKVOICE = (sys.executable, "-m", "edge")
 
 
-def told(*arguments: str, environment: Mapping[str, str] = {}, typed: str = "") -> str:
+def run_dockvoice(*arguments: str, environment: Mapping[str, str] = {}, typed: str = "") -> str:
     """What a command of ours prints, to which this is typed. Raises Unavailable where it fails."""
     ran = subprocess.run(  # noqa: S603 - our own program
         [*DOCKVOICE, *arguments],

@@ -91,7 +91,7 @@ def main(
             for kind, found in (("WRONG", ledger.wrong), ("LOST", ledger.lost)):
                 for one in found:
                     typer.echo(f"{kind} {one}: python -m lab.scribe {'--notices ' * notices}--show {name}")
-    typer.echo("\n".join(told(total)) + f"\nagain: --seed {seed}")
+    typer.echo("\n".join(summary_lines(total)) + f"\nagain: --seed {seed}")
 
 
 def _spoken(manifest: Path, entries: int, seed: int, show: str) -> None:
@@ -108,10 +108,10 @@ def _spoken(manifest: Path, entries: int, seed: int, show: str) -> None:
             total.add(ledger)
             if show or total.meant >= entries:
                 break
-    typer.echo("\n".join(told(total)) + f"\nagain: --seed {seed}")
+    typer.echo("\n".join(summary_lines(total)) + f"\nagain: --seed {seed}")
 
 
-def told(ledger: Ledger) -> Iterator[str]:
+def summary_lines(ledger: Ledger) -> Iterator[str]:
     """The counts, with the interval of each (Wilson, 95 %)."""
     ends = {
         "right": ledger.right,

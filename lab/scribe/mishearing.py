@@ -58,7 +58,7 @@ class HeardLine:
         return " ".join(self.words)
 
 
-def heard(line: str, noise: Noise, random: Random) -> HeardLine:
+def recognise(line: str, noise: Noise, random: Random) -> HeardLine:
     """What a recogniser makes of the line."""
     words, doubted = line.split(), set[int]()
     for number in list(_numbers(words)) if noise != Noise() else ():
@@ -111,7 +111,7 @@ class NoisyEar:
 
     def utter(self, talk: Talk, line: str, _kind: str, _about: str, note: Callable[[str], None]) -> Iterator[Stepped]:
         """The line, as it is heard."""
-        taken = heard(line, self._noise, self._random)
+        taken = recognise(line, self._noise, self._random)
         if taken.text != line or taken.doubted:
             note(f"    heard: {taken.text}{' ?' if taken.doubted else ''}")
         yield talk.hear(self._reading(taken))

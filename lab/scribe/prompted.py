@@ -15,7 +15,7 @@ from lab.scribe import wording
 from lab.scribe.arrivals import MISTAKES, Arrival, Case, Pallet
 from lab.scribe.clock import Reply, Said, Turn
 from lab.scribe.device import PATIENCE, Ledger
-from lab.scribe.mishearing import Noise, heard
+from lab.scribe.mishearing import Noise, recognise
 from lab.scribe.receiving import SAID
 
 
@@ -93,7 +93,7 @@ class Prompted:
             spelt = wording.spelt(load.pallet)
             number = wording.digits(self._value(None if attempt == 0 else "Pallet?", spelt))
             if number in self._received:
-                self._tell("Already received.")
+                self._reply("Already received.")
                 if number == load.pallet:
                     return None
             elif number in self._here:
@@ -165,23 +165,23 @@ class Prompted:
         """What was heard; without a prompt he begins by himself, for "Pallet?" has been waiting for him."""
         said = f"{answer} ready" if self._manner.ready and number else answer
         if prompt is not None:
-            self._tell(prompt)
+            self._reply(prompt)
         self._say(said, routine=prompt is not None, first=prompt is None)
-        taken = heard(answer, self._noise, self._random)
+        taken = recognise(answer, self._noise, self._random)
         while taken.doubted:
             self.ledger.questions += 1
-            self._tell("Say again.")
+            self._reply("Say again.")
             self._say(said)
-            taken = heard(answer, self._noise, self._random)
+            taken = recognise(answer, self._noise, self._random)
         return taken.text
 
     def _yes(self, question: str, *, right: bool) -> bool:
         self.ledger.questions += 1
-        self._tell(question)
+        self._reply(question)
         self._say("yes" if right else "no")
         return right
 
-    def _tell(self, text: str) -> None:
+    def _reply(self, text: str) -> None:
         self.turns.append(Reply((text,)))
 
     def _say(self, text: str, *, routine: bool = False, first: bool = False) -> None:

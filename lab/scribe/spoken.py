@@ -157,17 +157,17 @@ class Aloud:
     def _sound(self, line: str, kind: str, about: str, note: Callable[[str], None]) -> Sound:
         match kind:
             case "plain" | "again":
-                return self._of(self._random.choice(self._sentences[about].clips))
+                return self._clip_sound(self._random.choice(self._sentences[about].clips))
             case "talk":
                 clip = self._random.choice(self._recorded.talk)
                 note(f"    it is: {clip.text}")
-                return self._of(clip)
+                return self._clip_sound(clip)
             case _:
                 said = self._hearing.say(line, self._name)
                 before, after = (round(seconds * SAMPLE_RATE) for seconds in (BEFORE_S, AFTER_S))
                 return self._in_noise(np.pad(said, (before, after)))
 
-    def _of(self, clip: Clip) -> Sound:
+    def _clip_sound(self, clip: Clip) -> Sound:
         sound = whole(RecordedSource(clip.audio))
         return self._in_noise(sound) if clip.condition.split()[-1] == CLEAN else sound
 

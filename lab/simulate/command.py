@@ -148,7 +148,7 @@ def _simulated(
     from lab.simulate.fleet import Fleet  # noqa: PLC0415 - likewise
 
     with _progress() as tell:
-        fleet = Fleet(wanted, watched, lambda moment: tell(_told(moment, wanted.devices)))
+        fleet = Fleet(wanted, watched, lambda moment: tell(_progress_text(moment, wanted.devices)))
         if keys is not None:
             began = time.monotonic()
             enrol(keys, ((wanted.site, one.device.name, one.device.signer) for one in fleet.stations))
@@ -158,7 +158,7 @@ def _simulated(
             tell("comparing with the database")
             result = replace(result, database=compared(database, wanted.site, wanted.run, fleet.expected()))
     if as_json:
-        line(json.dumps(result.told()))
+        line(json.dumps(result.as_json()))
     else:
         show(shown(result))
     return result.whole
@@ -186,16 +186,16 @@ def _progress() -> Iterator[Callable[[str], None]]:
         return
     told_at = -TOLD_S
 
-    def tell(text: str) -> None:
+    def print_at_intervals(text: str) -> None:
         nonlocal told_at
         if (now := time.monotonic()) - told_at >= TOLD_S:
             told_at = now
             console.print(text, soft_wrap=True)
 
-    yield tell
+    yield print_at_intervals
 
 
-def _told(moment: Moment, devices: int) -> str:
+def _progress_text(moment: Moment, devices: int) -> str:
     trouble = "" if moment.trouble is None or moment.connected == devices else f"; last trouble: {moment.trouble}"
     return (
         f"{moment.phase}: {moment.connected:,} of {devices:,} connected, {moment.said:,} said, "

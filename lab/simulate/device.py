@@ -149,15 +149,15 @@ class SimulatedDevice:
 
     def sent(self, row: OutboxRow, now: float) -> None:
         """It was published."""
-        said = self.ledger.of(row.sequence)
+        said = self.ledger.entry(row.sequence)
         said.sendings += 1
         said.sent_at = said.sent_at or now
 
-    def taken(self, event_id: str, reason_code: int, now: float) -> list[OutboxRow]:
+    def acknowledged(self, event_id: str, reason_code: int, now: float) -> list[OutboxRow]:
         """The broker's PUBACK."""
         row = self._owed.get(event_id)
         if row is not None:
-            said = self.ledger.of(row.sequence)
+            said = self.ledger.entry(row.sequence)
             said.taken_at = said.taken_at or now
         return self._do(self._relay.acknowledged(event_id, reason_code), now)
 
@@ -178,7 +178,7 @@ class SimulatedDevice:
         except (ValueError, KeyError, TypeError):
             self.faults["unreadable answer"] += 1
             return None, []
-        if fault := self.ledger.heard(answer, now):
+        if fault := self.ledger.record_answer(answer, now):
             self.faults[fault] += 1
         if answer.outcome == EARLY:
             early = Early(answer.event_id, answer.sequence, message["expected"])
@@ -191,7 +191,7 @@ class SimulatedDevice:
             self.reasons.update(answer.reasons)
         receipt = Receipt(answer.event_id, ReceiptOutcome(answer.outcome), answer.reasons, message.get("handled", 0))
         rows = self._do(self._relay.receipt(receipt), now)
-        return (self.ledger.of(answer.sequence) if first and not fault else None), rows
+        return (self.ledger.entry(answer.sequence) if first and not fault else None), rows
 
     def _do(self, commands: Iterable[Command], now: float) -> list[OutboxRow]:
         """Carry out what the relay orders; what is to be published."""
@@ -208,7 +208,7 @@ class SimulatedDevice:
                 case Settle(event_id):
                     self._owed.pop(event_id, None)
                 case Reopen() | DeadLetter() | Alarm() as trouble:
-                    self.faults[_told(trouble)] += 1
+                    self.faults[_trouble_name(trouble)] += 1
                 case Sent():
                     pass
         return rows
@@ -222,9 +222,9 @@ class SimulatedDevice:
 
     def _make(self, sequence: int) -> OutboxRow:
         """The event with this number, tied to the one before it and signed."""
-        said = self.ledger.of(sequence)
+        said = self.ledger.entry(sequence)
         fields = {} if said.act is Act.CANCEL else self.ledger.fields(sequence)
-        named = self.ledger.of(said.replaces).event_id if said.replaces else None
+        named = self.ledger.entry(said.replaces).event_id if said.replaces else None
         sound = secrets.token_hex(32)
         entry = Entry(
             str(uuid_utils.uuid7()),
@@ -245,7 +245,7 @@ class SimulatedDevice:
         return OutboxRow(said.event_id, sequence, encode(whole).decode())
 
 
-def _told(trouble: Reopen | DeadLetter | Alarm) -> str:
+def _trouble_name(trouble: Reopen | DeadLetter | Alarm) -> str:
     match trouble:
         case Reopen():
             return REOPENED

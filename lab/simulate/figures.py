@@ -33,7 +33,7 @@ class Spread:
         """One more. The clock's own grain can make a short one negative: that is none at all."""
         self._all.append(max(0.0, seconds))
 
-    def told(self) -> dict[str, float]:
+    def as_json(self) -> dict[str, float]:
         """The shares and the longest, in milliseconds; nothing where there is nothing."""
         if not self._all:
             return {}
@@ -56,7 +56,7 @@ class Part:
     publish_to_receipt: Spread = field(default_factory=Spread)
     said_to_receipt: Spread = field(default_factory=Spread)
 
-    def take(self, said: SaidEntry) -> None:
+    def add(self, said: SaidEntry) -> None:
         """An entry has its first final receipt."""
         self.answered += 1
         self.again += said.sendings > 1
@@ -70,7 +70,7 @@ class Part:
         if not said.owed_at_start:
             self.said_to_receipt.add(said.answered_at - said.at)
 
-    def told(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """For programs."""
         seconds = self.last_at - self.first_at
         return {
@@ -79,10 +79,10 @@ class Part:
             "sent_again": self.again,
             "seconds": round(seconds, 2),
             "per_second": round(self.answered / seconds, 1) if seconds > 0 else None,
-            "publish_to_puback_ms": self.publish_to_puback.told(),
-            "puback_to_receipt_ms": self.puback_to_receipt.told(),
-            "publish_to_receipt_ms": self.publish_to_receipt.told(),
-            "said_to_receipt_ms": self.said_to_receipt.told(),
+            "publish_to_puback_ms": self.publish_to_puback.as_json(),
+            "puback_to_receipt_ms": self.puback_to_receipt.as_json(),
+            "publish_to_receipt_ms": self.publish_to_receipt.as_json(),
+            "said_to_receipt_ms": self.said_to_receipt.as_json(),
         }
 
 
@@ -127,7 +127,7 @@ class LoadResult:
         bad = WORST & {name for name, count in self.faults.items() if count}
         return not (self.lost or self.twice or bad) and (self.database is None or self.database.holds)
 
-    def told(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """For programs."""
         compared = None if self.database is None else {**asdict(self.database), "holds": self.database.holds}
         return {**{name: getattr(self, name) for name in self.__slots__}, "database": compared, "whole": self.whole}

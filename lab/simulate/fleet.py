@@ -91,10 +91,10 @@ class Station:
         self.device.disconnected(time.monotonic())
         self._fleet.went_down(self, why)
 
-    def taken(self, tag: str, reason_code: int) -> None:
+    def acknowledged(self, tag: str, reason_code: int) -> None:
         """PUBACK."""
         if tag != STATUS:
-            self.publish(self.device.taken(tag, reason_code, time.monotonic()))
+            self.publish(self.device.acknowledged(tag, reason_code, time.monotonic()))
 
     def came(self, topic: str, payload: bytes, *, retained: bool) -> None:
         """A receipt, or an inventory's word that it is there."""
@@ -204,7 +204,7 @@ class Fleet:
 
     def answered(self, station: Station, said: SaidEntry) -> None:
         """An entry has its first final receipt."""
-        (self._backlog if said.owed_at_start else self._live).take(said)
+        (self._backlog if said.owed_at_start else self._live).add(said)
         if not station.device.owes:
             self.owing.discard(station)
 
@@ -222,7 +222,7 @@ class Fleet:
                 await self._talk()
                 cutting.cancel()
                 await self._settle()
-                processes = self._processes.told(len(self.stations), time.monotonic())
+                processes = self._processes.as_json(len(self.stations), time.monotonic())
                 await self._leave()
                 for one in beside:
                     one.cancel()
@@ -280,7 +280,7 @@ class Fleet:
             "connected": len(self._up),
             "seconds": round(seconds, 2),
             "per_second": round(len(self._up) / seconds, 1),
-            "handshake_ms": self._handshakes.told(),
+            "handshake_ms": self._handshakes.as_json(),
             "trouble": None if len(self._up) == len(self.stations) else self._trouble,
         }
 
@@ -363,7 +363,7 @@ class Fleet:
             now = time.monotonic()
             if now - looked_at >= WAITS_S:
                 looked_at = now
-                self._processes.look()
+                self._processes.sample()
                 self._look_after_waits(now)
             self._tell(self._moment())
             await asyncio.sleep(LOOK_S)
@@ -421,8 +421,8 @@ class Fleet:
             },
             machine=self._machine,
             connect=connect,
-            backlog=self._backlog.told() if wanted.backlog else None,
-            live=self._live.told() if wanted.rate else None,
+            backlog=self._backlog.as_json() if wanted.backlog else None,
+            live=self._live.as_json() if wanted.rate else None,
             links=dict(self._counts),
             outcomes=outcomes,
             reasons=reasons,

@@ -71,23 +71,23 @@ class DeviceLedger:
     def __len__(self) -> int:
         return len(self.said)
 
-    def of(self, sequence: int) -> SaidEntry:
+    def entry(self, sequence: int) -> SaidEntry:
         """The entry with this number."""
         return self.said[sequence - 1]
 
     def fields(self, sequence: int) -> dict[str, FieldValue]:
         """What stands in the entry's form; a correction keeps the pallet and the dock of what it corrects."""
         first = sequence
-        while (before := self.of(first).replaces) and self.of(first).act is Act.AMEND:
+        while (before := self.entry(first).replaces) and self.entry(first).act is Act.AMEND:
             first = before
         dock = DOCKS[self._device % len(DOCKS)]
-        return {"pallet_id": f"{self._device:06d}{first:06d}", "quantity": self.of(sequence).quantity, "dock": dock}
+        return {"pallet_id": f"{self._device:06d}{first:06d}", "quantity": self.entry(sequence).quantity, "dock": dock}
 
-    def heard(self, answer: AnswerHeard, now: float) -> str | None:
+    def record_answer(self, answer: AnswerHeard, now: float) -> str | None:
         """Write down an answer; what is wrong with it, if anything is: `stray`, `twice` or `contradicted`."""
         if not (0 < answer.sequence <= len(self.said)):
             return "stray"
-        said = self.of(answer.sequence)
+        said = self.entry(answer.sequence)
         if said.event_id != answer.event_id:
             return "stray"
         if answer.outcome not in FINAL:

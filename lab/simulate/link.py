@@ -25,7 +25,7 @@ class Listener(Protocol):
     def down(self, why: str) -> None:
         """The connection has ended, or was refused."""
 
-    def taken(self, tag: str, reason_code: int) -> None:
+    def acknowledged(self, tag: str, reason_code: int) -> None:
         """PUBACK for the publication with this tag."""
 
     def came(self, topic: str, payload: bytes, *, retained: bool) -> None:
@@ -160,7 +160,7 @@ class Link:
 
     def _on_publish(self, _client: object, _userdata: object, mid: int, reason: Any, _properties: object) -> None:
         if (tag := self._tags.pop(mid, None)) is not None:
-            self._listener.taken(tag, reason.value)
+            self._listener.acknowledged(tag, reason.value)
 
     def _on_message(self, client: Any, _userdata: object, message: Any) -> None:
         self._listener.came(message.topic, bytes(message.payload), retained=message.retain)

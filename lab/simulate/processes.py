@@ -41,7 +41,7 @@ class Processes:
     def begin(self, now: float) -> None:
         """Before anything is connected."""
         self._began = now
-        self.look()
+        self.sample()
         for one in self._seen.values():
             one.before, one.processor_before = one.most, sum(one.processor.values())
 
@@ -50,14 +50,14 @@ class Processes:
         for one in self._seen.values():
             one.connected = self._memory(one)
 
-    def look(self) -> None:
+    def sample(self) -> None:
         """Take what there is at this moment."""
         for one in self._seen.values():
             one.most = max(one.most, self._memory(one))
 
-    def told(self, devices: int, now: float) -> dict[str, dict[str, float]]:
+    def as_json(self, devices: int, now: float) -> dict[str, dict[str, float]]:
         """All of it."""
-        self.look()
+        self.sample()
         seconds = max(now - self._began, 0.001)
         told = {}
         for name, one in self._seen.items():

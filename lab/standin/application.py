@@ -23,7 +23,7 @@ from dockvoice_protocol.forms.loader import forms_in
 from edge.config import Settings
 from lab.standin import gemini, models, openai_audio, openai_chat, speech_services
 from lab.standin.accounts import Accounts
-from lab.standin.behaviour import Behaviour, Orders, Refusal, Vendor, told
+from lab.standin.behaviour import Behaviour, Orders, Refusal, Vendor, refusal_response
 from lab.standin.model import Mind
 from lab.standin.server import House, json_in, vendor_in
 from lab.standin.wires import Endpoint, Wire, Wires
@@ -90,11 +90,13 @@ def _with_key(endpoint: Endpoint) -> Endpoint:
 
 
 async def _refused(request: Request, refusal: Refusal) -> Response:
-    return told(refusal, vendor_in(request))
+    return refusal_response(refusal, vendor_in(request))
 
 
 async def _lost(request: Request, fault: HTTPException) -> Response:
-    return told(Refusal(fault.status_code, f"Invalid URL ({request.method} {request.url.path})"), vendor_in(request))
+    return refusal_response(
+        Refusal(fault.status_code, f"Invalid URL ({request.method} {request.url.path})"), vendor_in(request)
+    )
 
 
 async def _behave(request: Request) -> Response:

@@ -74,7 +74,7 @@ class Behaviour(BaseModel):
         """Is it meant for a request to this path, and not used up?"""
         return self._left != 0 and fnmatchcase(path, self.path)
 
-    def taken(self) -> bool:
+    def draw(self) -> bool:
         """Count one request; does it happen to this one?"""
         if self._left is not None:
             self._left -= 1
@@ -102,7 +102,7 @@ class Orders:
         self._standing = standing
         self._told: list[Behaviour] = []
 
-    def tell(self, behaviour: Behaviour) -> None:
+    def add(self, behaviour: Behaviour) -> None:
         """One more, which counts after those told before it."""
         self._told.append(behaviour)
 
@@ -114,7 +114,7 @@ class Orders:
         """What happens to this request: the first told order that is for it, else every standing one."""
         told = next((behaviour for behaviour in self._told if behaviour.concerns(path)), None)
         concerned = [told] if told else [behaviour for behaviour in self._standing if behaviour.concerns(path)]
-        return [behaviour for behaviour in concerned if behaviour.taken()]
+        return [behaviour for behaviour in concerned if behaviour.draw()]
 
 
 class Vendor(StrEnum):
@@ -191,7 +191,7 @@ MESSAGES = {
 """What is said to a status that was asked for and has no words of its own."""
 
 
-def told(refusal: Refusal, vendor: Vendor) -> Response:
+def refusal_response(refusal: Refusal, vendor: Vendor) -> Response:
     """The refusal as this vendor words it."""
     return JSONResponse(_SHAPES[vendor](refusal), refusal.status, headers=refusal.headers)
 

@@ -86,10 +86,10 @@ def _said(answer: Answer) -> Mapping[str, FieldReading]:
     if answer.form is None:
         return {}
     given = {field.name: _arguments(answer).get(field.name) for field in answer.form.fields}
-    return {name: FieldReading(value_in(argument), _heard(argument), 1.0) for name, argument in given.items()}
+    return {name: FieldReading(value_in(argument), _claimed_words(argument), 1.0) for name, argument in given.items()}
 
 
-def _heard(argument: Any) -> tuple[str, ...]:
+def _claimed_words(argument: Any) -> tuple[str, ...]:
     return tuple(str(argument.get("heard") or "").split()) if isinstance(argument, Mapping) else ()
 
 

@@ -56,10 +56,10 @@ async def transcriptions(request: Request) -> Response:
         _refuse(model, form)
         sound = await _sent(form)
         text = await house.ear.hear(sound)
-        return _told(model, text, sound, form)
+        return _transcription_response(model, text, sound, form)
 
 
-def _told(model: Model, text: str, sound: Sound, form: FormData) -> Response:
+def _transcription_response(model: Model, text: str, sound: Sound, form: FormData) -> Response:
     shape = str(form.get("response_format") or "json")
     by_token = model.name.startswith("gpt-")
     if shape == "text":

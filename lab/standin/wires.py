@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from lab.standin.behaviour import MESSAGES, Behaviour, Cut, Refusal, Vendor, told, vendor_of
+from lab.standin.behaviour import MESSAGES, Behaviour, Cut, Refusal, Vendor, refusal_response, vendor_of
 from lab.standin.server import Asked, House, identity
 
 CONTROL = "/standin/"
@@ -102,7 +102,9 @@ def _ordered(request: Request) -> Callable[[Behaviour], Response | None]:
         if behaviour.status is None or behaviour.status < 400:  # noqa: PLR2004 - from here on, HTTP calls it an error
             return None
         message = MESSAGES.get(behaviour.status, "The request could not be processed.")
-        return told(Refusal(behaviour.status, message, headers=behaviour.headers), vendor_of(request.url.path))
+        return refusal_response(
+            Refusal(behaviour.status, message, headers=behaviour.headers), vendor_of(request.url.path)
+        )
 
     return answer
 

@@ -86,7 +86,7 @@ class Cutting:
         assert why
         self.lost.set()
 
-    def taken(self, tag: str, reason_code: int) -> None:
+    def acknowledged(self, tag: str, reason_code: int) -> None:
         assert (tag, reason_code) == ("1", 0)
 
     def came(self, topic: str, payload: bytes, *, retained: bool) -> None:

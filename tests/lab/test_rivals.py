@@ -17,7 +17,7 @@ from lab.scribe.clock import LATENCY_S, REACTION_S, ROUTINE_S, Clock, Reply, Sai
 from lab.scribe.compare import COLUMNS, Day, picture, prompted, table
 from lab.scribe.device import DeviceAtHand
 from lab.scribe.keyed import HUNG, WORN, Keyed
-from lab.scribe.mishearing import NOISES, Noise, NoisyEar, heard
+from lab.scribe.mishearing import NOISES, Noise, NoisyEar, recognise
 from lab.scribe.prompted import SHORTEST, USUAL, Prompted, Prompting
 from lab.scribe.receiving import Receiving, closing, receiving
 from lab.scribe.wording import number
@@ -38,7 +38,7 @@ LINE = "pallet seven four two, one hundred and sixteen cases, lot 20418"
 def test_a_number_is_heard_otherwise_as_often_as_the_noise_has_it(
     noise: Noise, changed: bool, doubted: set[int]
 ) -> None:
-    taken = heard(LINE, noise, Random(3))
+    taken = recognise(LINE, noise, Random(3))
     said = LINE.split()
     assert taken.doubted == doubted
     differing = [at for at, (one, other) in enumerate(zip(said, taken.words, strict=True)) if one != other]
@@ -47,7 +47,7 @@ def test_a_number_is_heard_otherwise_as_often_as_the_noise_has_it(
 
 
 def test_at_ten_decibels_a_number_in_twenty_four_is_not_heard_surely_and_right() -> None:
-    taken = [heard("pallet seven four two", NOISES["10 dB"], Random(seed)) for seed in range(4000)]
+    taken = [recognise("pallet seven four two", NOISES["10 dB"], Random(seed)) for seed in range(4000)]
     assert 0.03 < sum(one.text != "pallet seven four two" or bool(one.doubted) for one in taken) / 4000 < 0.055
 
 

@@ -13,7 +13,7 @@ import pytest
 from dockvoice_protocol.records import FieldValue
 from edge.config import Settings
 from lab.scoring import read_manifest
-from lab.scribe.__main__ import shipped, told, unloaded
+from lab.scribe.__main__ import shipped, summary_lines, unloaded
 from lab.scribe.device import Ledger
 from lab.scribe.shift import Trailer
 from lab.scribe.spoken import Aloud, Recorded, hearing, recordings
@@ -72,7 +72,7 @@ def test_ledgers_add_up() -> None:
     total.add(one)
     total.add(one)
     assert total == dataclasses.replace(one, meant=4, right=2, wrong=["a", "a"], questions=6, lines=8, words=18)
-    assert "wrong                  2 of 4" in "\n".join(told(total))
+    assert "wrong                  2 of 4" in "\n".join(summary_lines(total))
 
 
 def test_a_trailer_is_the_same_for_the_same_seed() -> None:

@@ -28,15 +28,15 @@ def test_an_order_that_means_nothing_is_refused(order: dict[str, object]) -> Non
 
 def test_an_order_is_used_up() -> None:
     orders = Orders()
-    orders.tell(Behaviour(times=2, status=429))
+    orders.add(Behaviour(times=2, status=429))
     assert [len(orders.upon("/v1/chat/completions")) for _ in range(3)] == [1, 1, 0]
 
 
 def test_the_first_order_for_a_path_counts_and_then_the_next() -> None:
     orders = Orders()
-    orders.tell(Behaviour(path="/v1/models*", status=500))
-    orders.tell(Behaviour(path="/v1/*", times=1, status=429))
-    orders.tell(Behaviour(path="/v1/*", status=503))
+    orders.add(Behaviour(path="/v1/models*", status=500))
+    orders.add(Behaviour(path="/v1/*", times=1, status=429))
+    orders.add(Behaviour(path="/v1/*", status=503))
     told = [
         [behaviour.status for behaviour in orders.upon(path)]
         for path in ("/v1/chat", "/v1/models/a", "/v1/chat", "/v2/a")
@@ -46,7 +46,7 @@ def test_the_first_order_for_a_path_counts_and_then_the_next() -> None:
 
 def test_a_told_order_goes_before_the_standing_ones_which_come_back() -> None:
     orders = Orders((Behaviour(delay_ms=5), Behaviour(answer=Lie.FABRICATE)))
-    orders.tell(Behaviour(status=500))
+    orders.add(Behaviour(status=500))
     assert [behaviour.status for behaviour in orders.upon("/a")] == [500]
     orders.forget()
     assert sum(behaviour.wait_s() for behaviour in orders.upon("/a")) == pytest.approx(0.005)
@@ -56,7 +56,7 @@ def test_a_told_order_goes_before_the_standing_ones_which_come_back() -> None:
 def test_a_share_is_met_and_the_same_each_time() -> None:
     def hits(seed: int) -> list[bool]:
         behaviour = Behaviour(share=8, seed=seed)
-        return [behaviour.taken() for _ in range(2000)]
+        return [behaviour.draw() for _ in range(2000)]
 
     assert hits(1) == hits(1)
     assert hits(1) != hits(2)

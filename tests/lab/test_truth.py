@@ -18,7 +18,7 @@ from edge.hear.recording import RecordedSource
 from edge.ports import StoppableSource
 from edge.records import Frame
 from lab.scoring import read_manifest
-from lab.truth import AFTER_S, Prompt, Take, TruthSet, noise, prompts, take
+from lab.truth import AFTER_S, Prompt, Take, TruthSet, noise, prompts, record_take
 from tests.command import dockvoice
 
 PROMPT = Prompt(7, "dock b", {"dock": "B"})
@@ -132,7 +132,7 @@ def test_prompts_are_spread_over_what_can_be_said(form: Form, catalogue: Catalog
 
 
 def heard(worn: Worn) -> Take | None:
-    return take(worn, Endpoint(), Vad(), lambda: None)
+    return record_take(worn, Endpoint(), Vad(), lambda: None)
 
 
 def test_a_take_holds_what_was_said_with_quiet_around_it(clip: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from dockvoice_protocol.config import load
 from dockvoice_protocol.records import FieldValue
 from edge.config import Settings
-from lab.bench.library import amiss, clips, heard, sentences
+from lab.bench.library import amiss, clips, evaluate_clips, sentences
 from lab.report.measures import marks
 from lab.scoring import Mark
 from tests.tiers import SEED
@@ -24,7 +24,7 @@ NIGHTS = 3
 
 @pytest.mark.parametrize(("form", "said"), list(sentences().items())[SEED % NIGHTS :: NIGHTS])
 def test_a_form_of_the_library_is_heard(form: str, said: Mapping[str, Mapping[str, FieldValue]]) -> None:
-    lines = heard(load(Settings, None), clips(form, said), noise_only=True)
+    lines = evaluate_clips(load(Settings, None), clips(form, said), noise_only=True)
     found = marks(lines)
     assert found[Mark.RIGHT] >= RIGHT * len(lines), "\n".join(amiss(lines))
     assert found[Mark.WRONG] <= WRONG, "\n".join(amiss(lines))

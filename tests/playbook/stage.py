@@ -108,7 +108,7 @@ class Stage:
 
     def on_roster(self, listed: str) -> None:
         self.manner = replace(self.manner, operators=_numbered(listed))
-        self._tell(lambda: self._device.tell(RosterTaken(self.manner.operators)))
+        self._tell(lambda: self._device.handle(RosterTaken(self.manner.operators)))
 
     def on_idle(self, minutes: str) -> None:
         self.manner = replace(self.manner, idle_s=float(minutes) * 60)
@@ -148,14 +148,14 @@ class Stage:
         self._hear(replace(self._reading(text), deferrable=True))
 
     def on_begins(self) -> None:
-        self._tell(lambda: self._device.tell(SpeechBegan()))
+        self._tell(lambda: self._device.handle(SpeechBegan()))
 
     def on_witness(self, text: str) -> None:
         which, words = self._sentence
         rules = self._device.rules
         otherwise = contradicted(words, text, rules.form, rules.catalogue)
         assert otherwise, "the witness heard nothing otherwise: the play would show nothing"
-        self._tell(lambda: self._device.tell(Contradicted(which, otherwise)))
+        self._tell(lambda: self._device.handle(Contradicted(which, otherwise)))
 
     def on_pass(self, seconds: str) -> None:
         until = self._now + float(seconds)
@@ -186,14 +186,14 @@ class Stage:
         (entry,) = self._journal.dialogue.entries(1)
         fate = Fate.RECORDED if entry.fields == found.fields else Fate.CORRECTED
         decided = PersonDecided(found.utterance_id, fate, entry.fields, entry)
-        self._tell(lambda: self._device.tell(decided))
+        self._tell(lambda: self._device.handle(decided))
 
     def on_discards(self) -> None:
         found = self._oldest()
         assert self._journal is not None
         self._journal.review.discard(found.utterance_id, "ann", "no such pallet", lambda _: {})
         decided = PersonDecided(found.utterance_id, Fate.DROPPED, found.fields)
-        self._tell(lambda: self._device.tell(decided))
+        self._tell(lambda: self._device.handle(decided))
 
     def on_brings(self, kind: str, name: str, listed: str) -> None:
         place, lines = ReceivingPlace(PlaceKind(kind), name), []
@@ -204,20 +204,20 @@ class Stage:
         self._lists[place] = ExpectedList("north", place, 1, tuple(lines))
 
     def on_lost(self) -> None:
-        self._tell(lambda: self._device.tell(Link(up=False)))
+        self._tell(lambda: self._device.handle(Link(up=False)))
 
     def on_back(self) -> None:
-        self._tell(lambda: self._device.tell(Link(up=True)))
+        self._tell(lambda: self._device.handle(Link(up=True)))
 
     def on_fails(self, fault: str) -> None:
-        self._tell(lambda: self._device.tell(Hardware(fault)))
+        self._tell(lambda: self._device.handle(Hardware(fault)))
 
     def on_healed(self, fault: str) -> None:
-        self._tell(lambda: self._device.tell(Hardware(fault, healed=True)))
+        self._tell(lambda: self._device.handle(Hardware(fault, healed=True)))
 
     def on_shift(self, name: str, day: str) -> None:
         self._shift = day, name
-        self._tell(lambda: self._device.tell(Link(up=True)))  # whatever happens next
+        self._tell(lambda: self._device.handle(Link(up=True)))  # whatever happens next
 
     def on_cut(self) -> None:
         self.leave()

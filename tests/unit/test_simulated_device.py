@@ -65,9 +65,9 @@ def up() -> SimulatedDevice:
 
 def test_what_has_no_receipt_is_lost(up: SimulatedDevice) -> None:
     first, second = [row for _ in range(2) for row in said(up)]
-    up.taken(first.event_id, 0, 0.1)
+    up.acknowledged(first.event_id, 0, 0.1)
     up.answered(answer(first), 0.2)
-    up.taken(second.event_id, 0, 0.1)  # the broker's word settles nothing
+    up.acknowledged(second.event_id, 0, 0.1)  # the broker's word settles nothing
     assert up.ledger.unanswered() == 1
     assert up.owes
     up.answered(answer(second), 0.3)
@@ -134,7 +134,7 @@ def test_what_found_no_room_goes_a_little_later(up: SimulatedDevice) -> None:
     [row] = up.say(random.Random(1), SPEAKS, 0.0)
     up.unsent(row, 0.0)
     assert (up.tick(0.5), up.tick(1.5)) == ([], [row])
-    assert up.ledger.of(1).sendings == 0
+    assert up.ledger.entry(1).sendings == 0
 
 
 def test_an_inventory_that_lacks_an_earlier_one_gets_it_again(up: SimulatedDevice) -> None:
@@ -168,7 +168,7 @@ def test_what_the_broker_never_takes_is_told() -> None:
     for number in range(20):
         rows = said(one, now=float(number)) or one.tick(number * 100.0)
         for row in rows:
-            one.taken(row.event_id, 0 if row.sequence == 2 else too_large, number * 100.0)
+            one.acknowledged(row.event_id, 0 if row.sequence == 2 else too_large, number * 100.0)
     assert any(name.startswith((DEAD_LETTER, "the broker refuses")) for name in one.faults)
 
 
@@ -209,10 +209,10 @@ def test_the_same_seed_says_the_same() -> None:
 
 def test_an_entry_counts_for_what_was_owed_or_for_what_was_said() -> None:
     part = Part()
-    assert part.told()["publish_to_puback_ms"] == {}
-    part.take(SaidEntry("x", Act.RECORD, 0, 1, False, 0.0, 1.0, 1.5, 3.0, 2, "applied"))
-    part.take(SaidEntry("y", Act.RECORD, 0, 1, False, 0.0, 1.0, 0.0, 3.0, 1, "applied"))  # its PUBACK was cut off
-    told = part.told()
+    assert part.as_json()["publish_to_puback_ms"] == {}
+    part.add(SaidEntry("x", Act.RECORD, 0, 1, False, 0.0, 1.0, 1.5, 3.0, 2, "applied"))
+    part.add(SaidEntry("y", Act.RECORD, 0, 1, False, 0.0, 1.0, 0.0, 3.0, 1, "applied"))  # its PUBACK was cut off
+    told = part.as_json()
     assert told["puback_to_receipt_ms"] == {"p50": 1500.0, "p95": 1500.0, "p99": 1500.0, "max": 1500.0}
     assert (told["answered"], told["sent_again"], told["per_second"]) == (2, 1, 1.0)
 
