@@ -34,14 +34,14 @@ class Expectations:
         """Withdrawn ones hold nothing."""
         self._lists = tuple(one for one in lists if one.lines)
         self._at: dict[ReceivingPlace, tuple[ExpectedLine, ...]] = {one.place: one.lines for one in self._lists}
-        self._of: dict[str, list[tuple[ReceivingPlace, ExpectedLine]]] = {}
+        self._by_pallet: dict[str, list[tuple[ReceivingPlace, ExpectedLine]]] = {}
         for place, lines in self._at.items():
             for line in lines:
-                self._of.setdefault(line.pallet, []).append((place, line))
+                self._by_pallet.setdefault(line.pallet, []).append((place, line))
 
     def for_pallet(self, pallet: str) -> tuple[tuple[ReceivingPlace, ExpectedLine], ...]:
-        """What is expected on a pallet, and where."""
-        return tuple(self._of.get(pallet, ()))
+        """The lines expected on a pallet, each with its place."""
+        return tuple(self._by_pallet.get(pallet, ()))
 
     def at(self, place: ReceivingPlace) -> tuple[ExpectedLine, ...]:
         """What is expected at a place; nothing where nothing is announced."""
@@ -81,7 +81,7 @@ def objections(
     if item is not None and item in values and not lines and expected.for_pallet(str(pallet)):
         asked[item] = Reason.NOT_EXPECTED
     if item is not None and item not in values and len({line.item for line in lines}) > 1:
-        asked[item] = Reason.FIELD_MISSING  # which of them was counted nobody could tell
+        asked[item] = Reason.FIELD_MISSING  # the count alone does not say which item it is of
     lot, counted = form.expects.get(Expects.LOT), form.expects.get(Expects.QUANTITY)
     if lot is not None and lot not in values and lines and all(line.lot_needed for line in lines):
         asked[lot] = Reason.FIELD_MISSING
@@ -108,7 +108,7 @@ def _misplaced(pallet: str, here: set[ReceivingPlace], expected: Expectations) -
     found = expected.for_pallet(pallet)
     announced = {place for place in here if expected.at(place)}
     if not found:
-        # At a place of which nothing is announced nobody could have announced the pallet.
+        # Without a list for the place, the pallet cannot be on one.
         return Reason.NOT_EXPECTED if announced or not here else None
     if all(line.received for _, line in found):
         return Reason.ALREADY_RECEIVED

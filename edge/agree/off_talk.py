@@ -64,7 +64,7 @@ def is_statement(said: Reading, rules: Rules) -> bool:
 
 
 def _field_words(said: Reading, rules: Rules) -> tuple[set[int], Sequence[Token], Sequence[set[Role]]]:
-    """Which of the words say fields, the words, and what each of them may do in a sentence."""
+    """The positions of the words that give fields; all tokens; for each token, its possible roles."""
     told = {fold(word) for one in said.fields.values() for word in one.words}
     heard, matches = _matches(said, rules)
     roles: list[set[Role]] = [set() for _ in heard]

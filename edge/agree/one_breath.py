@@ -101,7 +101,7 @@ def _named_together(said: Reading, rules: Rules) -> Iterator[Two]:
 
 
 def _normalized(word: Word) -> str:
-    """The word alone, without the signs that a transcript puts behind it."""
+    """The word folded, without the punctuation that a transcript adds."""
     return fold(word.text).strip(".,;:!?")
 
 

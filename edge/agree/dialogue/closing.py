@@ -85,7 +85,7 @@ def finish_first(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
 
 
 def _receipt_summary(session: DialogueSession, place: ReceivingPlace) -> list[Say]:
-    """What was received, what waits for a person, and what is missing."""
+    """Totals received for a trailer, its entries in review, and its missing pallets."""
     numbers, aside = trailers.put_aside_of(session, place)
     lacking = missing(place, session.expected, trailers.receiving(session), session.lately.entries) or ()
     gone = [one for one in lacking if one not in numbers]

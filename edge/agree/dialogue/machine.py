@@ -2,9 +2,9 @@
 
 `table.py` has the table that says what is done about which event in which state. Each step that it names is a function
 of `drafting`, `corrections`, `amendments`, `standing`, `answers`, `scans`, `review`, `receipts`,
-`context`, `shifts` or `status`, which changes the one `DialogueSession` and gives the orders. Whoever drives the
-dialogue puts the durable orders on disk first, all in one transaction, together with the draft as it is then; then he
-carries out the others. A driver whose disk refuses throws the dialogue away and begins again from what is on disk.
+`context`, `shifts` or `status`, which changes the one `DialogueSession` and returns the orders. The driver of the
+dialogue writes the durable orders and the draft in one transaction first, then carries out the other orders. If the
+write fails, the driver discards the dialogue and restarts it from the disk.
 """
 
 from __future__ import annotations
@@ -66,11 +66,11 @@ ANSWERS: Mapping[Command, status.Telling] = {
     ],
     Command.HELP: status.help_,
 }
-"""What is told of what is asked."""
+"""The handler that answers each query command."""
 
 
 def _answer_query(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """What is told to a question, and nothing else changes; to what is no command, what helps most."""
+    """Answer a query command without changing state; without a command, give help or the last entry."""
     asked = heard.reading.command or (Command.HELP if session.state is State.SIGNED_OFF else Command.LAST_ENTRY)
     return [*status.note(session, heard), *session.several(ANSWERS[asked](session, heard))]
 
@@ -300,14 +300,14 @@ class Dialogue:
         self._session.state = self._session.resting
 
     def mark_prompted(self, at: float) -> None:
-        """The device is told to speak, at this time of the driver's clock. A question put once more is no new one."""
+        """Note when the current question began to be spoken, in the driver's clock; a repeat keeps the first time."""
         session, spoken = self._session, self._session.spoken
         put = (session.question or session.identifying, session.draft)
         if spoken.put != put:
             spoken.put, spoken.put_at = put, at
 
     def handle(self, happening: Happening) -> list[Order]:
-        """What is to be done about `happening`, in order."""
+        """Process one event; return the orders it leads to, in order."""
         session = self._session
         arrived, happening = _with_newcomer(session, happening)
         before, question = session.state, session.question
@@ -391,7 +391,7 @@ def _asked(session: DialogueSession) -> claims.AskedFor:
 
 
 def _audit_input(session: DialogueSession, happening: Happening, event: Event) -> claims.Heard | None:
-    """What the laws ask of an utterance, before anything is done about it."""
+    """The facts of an utterance that the audit of claims checks; None for other events."""
     if not isinstance(happening, UtteranceHeard):
         return None
     said, language = happening.reading, session.rules.language

@@ -155,7 +155,7 @@ class Recorded:
             refused = self.turned_down.get(refused)
 
     def mark_accepted(self, event_ids: Iterable[str]) -> None:
-        """The inventory has these, also where it had turned them down: it was mended, or restored, and asked again."""
+        """Clear the refusals of these events: the inventory accepted them on a later try."""
         for event_id in self.turned_down.keys() & event_ids:
             del self.turned_down[event_id]
             self.refused.discard(event_id)

@@ -27,7 +27,7 @@ _TAKING = frozenset({About.FIELD, About.CHOICE, About.FIELD_RIGHT, About.REOPEN}
 
 
 def set_context(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """What holds from then on: read back, and changed as a held entry is. It never changes an open entry."""
+    """Begin or change the context for later entries, read back like a held entry. An open entry never changes."""
     draft = session.draft
     if draft is None:
         return _begin(session, heard)
@@ -87,7 +87,7 @@ def _set_besides(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
 
 
 def else_left(step: Taken) -> Taken:
-    """The step, unless what was said over the context that is open is of an entry: that waits until it is agreed."""
+    """Wrap a step: over an open context, an utterance about an entry is put aside until the context is agreed."""
 
     def set_aside_or_step(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         draft, once = session.draft, set(session.rules.form.said_once)
@@ -138,6 +138,6 @@ def object_to_last(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
 
 
 def describe_context(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
-    """What stands for all entries; then the question once more, if one is open."""
+    """Say the context that applies to all entries; then repeat the open question, if any."""
     values = context.standing_values(session)
     return [Say(Prompt.STANDING_NOW, values) if values else Say(Prompt.STANDING_NONE), *status.asked_again(session)]

@@ -131,7 +131,7 @@ def ask(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 
 def describe_work(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
-    """Which work it is, or the question for it."""
+    """Say which form is being filled, or ask for it."""
     form = session.rules.form
     others = [one for one in session.works.open if one is not form]
     if session.state is State.CHOOSING_WORK:
