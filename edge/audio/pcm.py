@@ -43,7 +43,7 @@ class Framing:
         self.position = start  # Sample index of the next frame.
 
     def push(self, block: Block) -> Iterator[Frame]:
-        """The frames that are complete with this block, which may have any length."""
+        """Add a block of any length; yield the frames it completes."""
         return self._convert(block.mean(axis=1, dtype=np.float32), last=False)
 
     def end(self) -> Iterator[Frame]:
@@ -123,9 +123,9 @@ class NoiseFloor:
         self._candidates: deque[tuple[int, float]] = deque()
 
     def update(self, piece: SoundLevel) -> float:
-        """Take the next piece; the floor in dBFS."""
+        """Add the next piece; return the floor in dBFS."""
         self._heard += piece.samples
-        # Whoever is not quieter than the newest will never be the quietest again: what stays is sorted.
+        # Monotonic queue: a candidate as loud as the newest piece can never be the minimum again.
         while self._candidates and self._candidates[-1][1] >= piece.power:
             self._candidates.pop()
         self._candidates.append((self._heard, piece.power))

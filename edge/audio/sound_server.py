@@ -151,7 +151,7 @@ class SoundServer:
         self._knows = False
 
     def poll(self, now: float) -> Routing | Gone | None:
-        """The answer to the last question, once; None while there is none. `now` is in seconds, monotonic."""
+        """Return a finished query's answer once, else None; start a query when one is due. `now`: monotonic seconds."""
         if self._question is None:
             if now - self._asked >= EVERY_S:
                 self._asked, self._question = now, self._pactl.start()

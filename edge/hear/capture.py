@@ -51,7 +51,7 @@ class HandOff:
         self._queue.put(piece)
 
     def get(self, timeout_s: float) -> Piece | None:
-        """The oldest piece. Raises queue.Empty when none came in time."""
+        """Remove and return the oldest piece. Raises queue.Empty after the timeout."""
         return self._queue.get(timeout=timeout_s)
 
 
@@ -125,12 +125,12 @@ class Stream:
         return stream
 
     def on_sound(self, sound: Any, samples: int, _time: Any, status: Any) -> None:
-        """PortAudio's callback: an exception here would stop the stream, and waiting would lose sound."""
+        """PortAudio's stream callback. It must neither raise, which stops the stream, nor block, which loses sound."""
         self.hand_off.put(Piece(self._counted, samples, bytes(sound), time.monotonic(), bool(status.input_overflow)))
         self._counted += samples
 
     def on_finished(self) -> None:
-        """PortAudio's word that no callback follows."""
+        """PortAudio's finished callback: no further sound comes."""
         self.ended = True
         self.hand_off.put(None)
 

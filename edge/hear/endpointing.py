@@ -79,7 +79,7 @@ class _Open:
     speech_start: int
     speech_end: int
     speech_samples: int
-    reported: int  # How many of the frames were told of.
+    reported: int  # How many of the frames were reported by events.
     torn: bool  # Whether it may go on with what was cut off before it.
 
     @property
@@ -121,7 +121,7 @@ class Endpointing:
         """Speech that begins before this sample goes on with what was cut off."""
 
     def process(self, frame: Frame, speech: bool) -> tuple[EarEvent, ...]:
-        """What this frame, scored as speech or not, makes happen."""
+        """Process one frame, scored as speech or not; return the events it causes."""
         if self._open is None:
             return self._wait(frame, speech)
         if self._open.samples >= self._maximum:
@@ -208,7 +208,7 @@ class Endpointing:
         return told
 
     def _progress(self, utterance: _Open) -> tuple[EarEvent, ...]:
-        """The sound that now belongs to the utterance, come what may; a long pause does so when speech follows it."""
+        """Report sound that is certainly part of the utterance; a long pause counts only once speech follows it."""
         paused_until = utterance.speech_end + _samples(TAIL_MS)
         sure = [frame for frame in utterance.frames[utterance.reported :] if frame.start < paused_until]
         utterance.reported += len(sure)

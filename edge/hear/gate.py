@@ -46,7 +46,7 @@ class Gate:
         self._stuck = False
 
     def process(self, frame: Frame) -> list[Frame | Shut]:
-        """What may be heard of the next frame: it, what came shortly before it, or the word that this is the end."""
+        """Pass the next frame on, with the frames shortly before it when the gate opens; `Shut` when it closes."""
         self._watch_key(frame)
         if self._lets_through(frame):
             heard = [*self._recent, frame]

@@ -54,14 +54,14 @@ GATED_S = 300.0
 
 
 class Server(Protocol):
-    """What is asked of the sound server; `SoundServer` is the real one."""
+    """Port to the sound server; `SoundServer` implements it."""
 
     def poll(self, now: float) -> Routing | Gone | None:
-        """How it routes the recording, when it has said so again."""
+        """Return how the recording is routed, if a new answer has come. Never blocks."""
         ...
 
     def now(self) -> Routing | Gone | None:
-        """The same, waited for."""
+        """The same, waiting for the answer."""
         ...
 
     def move(self, stream: int, source: str) -> None:

@@ -45,7 +45,7 @@ class Zeros:
         self._returns = 0
 
     def update(self, piece: SoundLevel) -> None:
-        """Sound came."""
+        """Count zeros and sound in the next piece."""
         if not piece.peak:
             self._zeros += piece.samples
             return
@@ -150,7 +150,7 @@ class RateWatch:
         self._drifts: deque[float] = deque(maxlen=RATE_WINDOWS)
 
     def update(self, end: int, arrived: float) -> None:
-        """The sample count after a piece, and when it arrived, in seconds.
+        """Add the sample count after a piece and its arrival time in seconds.
 
         The smallest lag within a window counts: one late piece means nothing, what was held up comes in a burst.
         """
@@ -218,7 +218,7 @@ class MicrophoneHealth:
         self._rate_watch = RateWatch(rate)
 
     def received(self, piece: SoundLevel, end: int, arrived: float, *, lost: bool) -> list[MicrophoneEvent]:
-        """Sound came: its level, the sample count after it, when it came, and whether some was lost before it."""
+        """Process a piece of sound: its level, the sample count after it, its arrival, and whether sound was lost."""
         self._came, self._waited = True, 0.0
         self._heard = end
         self._rate_watch.update(end, arrived)

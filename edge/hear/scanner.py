@@ -77,7 +77,7 @@ class Keys:
         return bool(self._text)
 
     def feed(self, records: bytes) -> Iterator[str]:
-        """The scans that end with some events, as the kernel writes them."""
+        """Parse key events in the kernel's format; yield each completed scan."""
         for _, _, kind, key, value in EVENT.iter_unpack(records):
             if kind == EV_SYN and key == SYN_DROPPED:
                 self._held.clear()

@@ -65,7 +65,7 @@ class Windows:
         self._uncut = bytearray()
 
     def push(self, frame: Frame) -> list[bytes]:
-        """The windows that are complete with this frame: one or none."""
+        """Add a frame; return the windows it completes: one or none."""
         self._uncut.extend(frame.pcm)
         complete = []
         while len(self._uncut) >= WINDOW_BYTES:
