@@ -96,7 +96,7 @@ class _OperatorNews:
             self._dialogue.post(RosterTaken(operators))
 
     def announce(self, what: Hardware | InventoryAnswered | PersonDecided) -> None:
-        """Tell the operator, if anything can."""
+        """Announce it to the operator, by the dialogue or else by the voice output."""
         if self._dialogue is not None:
             self._dialogue.post(what)
         elif self._voice is not None:
@@ -387,7 +387,7 @@ class Agent:
         loop = asyncio.get_running_loop()
 
         def on_signal(_number: int, _frame: object) -> None:
-            for number in signals:  # What comes again cuts off neither the journal's closing nor the interpreter's end.
+            for number in signals:  # A second signal must not cut the shutdown off.
                 signal.signal(number, signal.SIG_IGN)
             if not loop.is_closed():
                 loop.call_soon_threadsafe(stop)

@@ -28,7 +28,7 @@ slower (chrony, maxslewrate), which makes 0.08 s from one second to the next."""
 VOUCHED_S = 2048.0
 """A daemon has looked at its servers again after so long: systemd-timesyncd's longest interval, and twice chrony's."""
 
-_TIME_ERROR = 5  # What adjtimex(2) returns while nobody vouches for the clock.
+_TIME_ERROR = 5  # adjtimex(2) returns this while the clock is not synchronised.
 
 _TIMEX_BYTES = 256
 """Room for struct timex, which takes 208 bytes where it is largest. Its first member, modes, stays 0: to look."""
@@ -39,15 +39,15 @@ _SYNCHRONISED = Path("/run/systemd/timesync/synchronized")
 
 @dataclass(frozen=True, slots=True)
 class ClockReading:
-    """The clocks at one moment."""
+    """Both clocks of the machine, read at one moment."""
 
     wall: float  # Unix time, seconds.
-    steady: float  # Seconds of a clock that nobody sets and that goes on while the machine sleeps.
-    vouched: bool  # Whether the system says that its wall clock is synchronised.
+    steady: float  # CLOCK_BOOTTIME, seconds: never set, and runs during suspend.
+    vouched: bool  # Whether the system reports its wall clock as synchronised.
 
 
 class ClockWatch:
-    """Follows the clocks from look to look. Pure."""
+    """Detects steps of the wall clock from successive readings. Pure."""
 
     def __init__(self, first: ClockReading) -> None:
         self._last = first
@@ -55,7 +55,7 @@ class ClockWatch:
         """When the wall clock was seen to step, on the steady clock; None while there is no doubt from that."""
 
     def update(self, now: ClockReading) -> float:
-        """Take in another look; by how many seconds the wall clock was set meanwhile, 0 where it was not."""
+        """Add a reading; return by how many seconds the wall clock was stepped since the last one, or 0."""
         before, self._last = self._last, now
         step = (now.wall - before.wall) - (now.steady - before.steady)
         if abs(step) > STEP_S:
@@ -76,7 +76,7 @@ class ClockWatch:
 
 
 def read_clocks() -> ClockReading:
-    """The clocks of this machine, now."""
+    """Read this machine's clocks."""
     return ClockReading(time.time(), time.clock_gettime(time.CLOCK_BOOTTIME), _vouched())
 
 

@@ -36,7 +36,7 @@ GATED_DB = -96.0  # Sixteen bits hold nothing fainter: the headset's own gate se
 @dataclass(frozen=True, slots=True)
 class _SoundSample:
     at: float
-    level_db: float | None  # None: nobody dictated, so that it need not be the wearer who spoke.
+    level_db: float | None  # None for speech that was not dictation: the speaker need not be the wearer.
     noise_db: float | None
 
 
@@ -53,7 +53,7 @@ class Conditions:
         self._told_at = -math.inf
 
     def add_sound(self, sound: Acoustics, now: float, *, dictated: bool) -> None:
-        """Something was said to the device, or beside it."""
+        """Add the levels of one utterance; `dictated` says whether it was meant for the device."""
         noise = sound.noise_db if sound.noise_db > GATED_DB else None
         self._heard.append(_SoundSample(now, sound.level_db if dictated else None, noise))
 

@@ -151,17 +151,17 @@ class Dictation:
 
     @property
     def converses(self) -> bool:
-        """Whether it is agreed with the operator what becomes of what he says."""
+        """Whether entries are agreed by dialogue."""
         return self._converse is not None and not self._alone
 
     def stop_conversing(self) -> None:
-        """Nobody hears what would be asked: one utterance is one entry, until `heard`."""
+        """Make one utterance one entry, without questions, until `start_conversing`: the operator cannot hear them."""
         self._alone = True
 
     def start_conversing(self, begin: Callable[[], Awaitable[None]]) -> None:
-        """The operator hears what he is asked: it is agreed with him what becomes of what is handed over from now on.
+        """Agree on entries by dialogue, from the next utterance handed over on.
 
-        `begin` is awaited before that, and after all that was handed over before.
+        `begin` is awaited first, after everything that was handed over before.
         """
         self._handed.put_nowait(_Earshot(begin))
 

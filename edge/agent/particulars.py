@@ -16,7 +16,7 @@ ParticularsOf = Callable[[Entry], Particulars]
 
 
 def particulars(settings: Settings, form: Form, catalogue: Catalogue) -> ParticularsOf:
-    """What says of an entry of this form what it carries beside the form's fields."""
+    """Return the function that computes an entry's attributes beside the form's fields."""
     clock = site_time(settings)
 
     def particulars_of(entry: Entry) -> Particulars:

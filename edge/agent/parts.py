@@ -407,7 +407,7 @@ async def reading(
 
 
 async def hear_all(taking: Dictation, sources: Iterable[Source]) -> None:
-    """Hear `sources` to their end and conclude all that was heard in them."""
+    """Hear `sources` to their end and conclude every utterance in them."""
     async with asyncio.TaskGroup() as group:
         group.create_task(taking.hear(sources))
         group.create_task(taking.conclude())

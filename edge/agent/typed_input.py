@@ -39,7 +39,7 @@ LONGEST_LINE_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Readers:
-    """Who reads an utterance that is on disk, by where it comes from."""
+    """The readers of stored utterances, by their source."""
 
     rules: Rules
     interpreter: Interpreter  # Of what was said.
@@ -48,7 +48,7 @@ class Readers:
     recogniser: Interpreter | None = None  # The device's own, where the interpreter asks others besides.
 
     def attend(self, utterance: Utterance) -> Attention:
-        """The attention that was not paid to it yet."""
+        """A fresh `Attention` that reads this utterance: the interpreter for speech, a parser for typed or scanned."""
         is_said = utterance.source not in UNSPOKEN
         return self.interpreter.attend() if is_said else WholeUtterance(self._unspoken)
 

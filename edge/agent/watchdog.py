@@ -72,7 +72,7 @@ class DiskWatch:
         self.level = DiskLevel.AMPLE
 
     def update(self, free: int) -> bool:
-        """Take in how much is free now; whether the level changed."""
+        """Set the level from the free bytes, with hysteresis; return whether it changed."""
         before = self.level
         worse, better = self._level(free, 1), self._level(free, RETURN)
         self.level = max(worse, min(before, better))

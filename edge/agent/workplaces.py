@@ -108,11 +108,11 @@ class Workplaces:
             return self._made.setdefault(work, self._make(self.forms[form], language))
 
     def of_utterance(self, utterance: Utterance) -> Workplace:
-        """That at which it was said. Raises LookupError where its form is at hand no more."""
+        """The workplace in which it was said. Raises LookupError if its form is no longer at hand."""
         return self.at(utterance.form, utterance.language)
 
     def attention(self, utterance: Utterance) -> Attention:
-        """The attention that was not paid to it yet, of whoever reads what was said where it was."""
+        """A fresh `Attention` for the utterance, by the readers of its workplace."""
         return self.of_utterance(utterance).readers.attend(utterance)
 
     def rules_for_witness(self, utterance: Utterance) -> Rules | None:
