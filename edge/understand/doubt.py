@@ -88,7 +88,7 @@ def _recorded(one: SaidFor) -> Mapping[str, FieldReading]:
 
 
 def _other_readings(name: str, where: SaidFor) -> Iterator[tuple[str, FieldReading]]:
-    """What the other readings of an utterance have of a field. What read nothing of it says nothing."""
+    """The other readings of an utterance that have a value for the field, with their interpreters."""
     for other in where.others:
         if other.not_understood is None and name in other.fields and other.fields[name].value is not None:
             yield other.interpreter, other.fields[name]

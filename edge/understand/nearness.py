@@ -89,7 +89,7 @@ class Loudness:
         self._rest = b""
 
     def accept(self, pcm: bytes) -> None:
-        """The next piece of the sound, 16 bits a sample."""
+        """Add the next piece of 16-bit sound."""
         samples = np.frombuffer(self._rest + pcm, "<i2")
         whole = len(samples) // SLICE * SLICE
         slices = samples[:whole].reshape(-1, SLICE).astype(np.float64) / FULL_SCALE
@@ -97,7 +97,7 @@ class Loudness:
         self._rest = samples[whole:].tobytes()
 
     def vowel_level(self, word: Word) -> float:
-        """That of a word's vowel, dBFS: the loudest slices but for the very loudest, which may be a clank."""
+        """The level of a word's vowel in dBFS: a high percentile of its slices, since the loudest may be a clank."""
         first = round(word.start * SAMPLE_RATE / SLICE)
         powers = sorted(self._powers[first : max(first + 1, ceil(word.end * SAMPLE_RATE / SLICE))])
         return decibels(powers[int(len(powers) * VOWEL)]) if powers else BOTTOM_DB

@@ -56,7 +56,7 @@ def reading(made: ToolCall, terms: CallTerms, seconds: float) -> Reading:
 
 
 def claimed_words(made: ToolCall) -> Iterator[str]:
-    """Everything that the call claims to have been heard."""
+    """All words that the tool call claims were said."""
     for one in (made.arguments, *made.arguments.values()):
         if isinstance(one, Mapping):
             yield from _texts(one.get("heard"))

@@ -96,7 +96,7 @@ class Past:
 
 
 def context_sentences(context: Context, form: Form) -> str:
-    """The context in sentences; empty where there is nothing to tell."""
+    """The context of the dialogue as sentences for the prompt; empty if there is none."""
     turns = (_turn(turn, form) for turn in context.turns[-TURNS:])
     return "\n".join([*turns, *_state(context, form)])
 

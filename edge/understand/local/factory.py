@@ -128,7 +128,7 @@ def weights_of(settings: Settings, language: Language) -> Path | None:
 
 
 def _recognisable(names: Sequence[str], knowing: Callable[[], Callable[[str], bool]]) -> tuple[str, ...]:
-    """Those that can be heard: numbers, and names of words that the weights know. The doctor tells of the others."""
+    """The names that the recogniser can hear: numbers, and those whose words are in the weights' vocabulary."""
     lower = [name.lower() for name in names]
     if all(map(str.isdecimal, lower)):
         return tuple(lower)

@@ -29,18 +29,18 @@ def whole_entries() -> None:
 
 
 class Recogniser(Protocol):
-    """Takes the sound of one utterance from its first sample on, and reads it at the end."""
+    """Recogniser of one utterance: accepts its sound piece by piece, and gives the reading at the end."""
 
     def accept(self, pcm: bytes) -> None:
-        """Work on the next piece."""
+        """Decode the next piece of sound."""
         ...
 
     def goes_on(self) -> bool:
-        """Whether what was worked on so far surely is the middle of an entry; more sound may follow."""
+        """Whether the words so far are certainly an unfinished entry; more sound may follow."""
         ...
 
     def reading(self) -> Reading:
-        """What all that was heard proposes; no sound may follow."""
+        """The reading of all accepted sound; no sound may follow."""
         ...
 
 

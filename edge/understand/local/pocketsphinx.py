@@ -96,7 +96,7 @@ class _Recogniser:
         self._decoder.process_raw(pcm)
 
     def goes_on(self) -> bool:
-        return False  # Nobody has looked how often what it thinks so far is the beginning of what it thinks in the end.
+        return False  # Not measured: how often its partial result is a prefix of the final one.
 
     def reading(self) -> Reading:
         self._decoder.end_utt()

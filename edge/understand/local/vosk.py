@@ -238,10 +238,10 @@ class _Recogniser:
 
 
 class _Decoders:
-    """Vosk's decoders of one grammar, each used again for another utterance when it has given its result.
+    """A pool of vosk decoders for one grammar, reused from utterance to utterance. Thread-safe.
 
-    Vosk begins anew behind a result, and hears the next utterance as a decoder does that was made for it; to make one,
-    with all sentences of a form, takes 90 ms. Any thread may take one and give it back.
+    A decoder resets itself after a result, and then decodes as a new one does; making a new one, with all sentences of
+    a form, takes 90 ms.
     """
 
     def __init__(self, made: Callable[[], Any]) -> None:
@@ -249,14 +249,14 @@ class _Decoders:
         self._idle = deque(self._new() for _ in SPEEDS)
 
     def acquire(self) -> tuple[Any, int]:
-        """One that has heard nothing since its last result, and how many samples it was given before that."""
+        """Take a reset decoder from the pool, or make one; with it, how many samples it was given before."""
         try:
             return self._idle.pop()
         except IndexError:
             return self._new()
 
     def release(self, decoder: Any, samples: int) -> None:
-        """It has given its result, after so many samples in all."""
+        """Return a decoder after its result, unless its total number of samples retires it."""
         if samples < RETIRED:
             self._idle.append((decoder, samples))
 
@@ -275,8 +275,7 @@ def decoder(model: Any, grammar: str, alternatives: int = 0) -> Any:
 class _Hearing:
     """One utterance in one piece, timed from its first sample.
 
-    Vosk thinks that a phrase has ended whenever somebody pauses, and says so. Not asked for its result, it goes on with
-    the same sentence; asked, it would begin another one.
+    Vosk reports the end of a phrase at each pause. Until its result is fetched, it continues the same sentence.
     """
 
     def __init__(self, decoders: _Decoders) -> None:

@@ -46,7 +46,7 @@ class Breaker:
         return max(0.0, (self._tries_at or now) - now)
 
     def try_acquire(self, now: float) -> bool:
-        """May a request go now? Whoever is told yes reports how it ended, or gives it back."""
+        """Whether a request may go now. After True the caller must call `succeeded`, `failed` or `release`."""
         match self.state(now):
             case BreakerState.CLOSED:
                 return True
@@ -71,5 +71,5 @@ class Breaker:
         self._trying = False
 
     def release(self) -> None:
-        """A request was called off before it ended: it says nothing about the service."""
+        """Free the slot of a request that was cancelled: it says nothing about the service."""
         self._trying = False

@@ -107,7 +107,7 @@ class AnswerFault(StrEnum):
 
     @classmethod
     def from_not_strict(cls, found: NotStrict) -> AnswerFault:
-        """Why text that is not strict JSON is none."""
+        """The fault for a text that is not strict JSON."""
         match found:
             case DuplicateKey():
                 return cls.DUPLICATE_KEY

@@ -35,7 +35,7 @@ class AzureWire(TranscriberWire):
         )
 
     def parse(self, answer: Any, seconds: float) -> PieceTranscript:
-        """The best reading, word by word as it was said.
+        """Parse the best hypothesis, word by word as it was said.
 
         `Lexical` and not `Display`: that one joins figures ("seven four two, twelve" may come as 74212).
         """

@@ -37,7 +37,7 @@ class DeepgramWire(TranscriberWire):
         return Request(PATH, content=flac(pcm), params=params, headers={"content-type": "audio/flac"})
 
     def parse(self, answer: Any, seconds: float) -> PieceTranscript:
-        """The first alternative of the one channel."""
+        """Parse the first alternative of the one channel."""
         read = _Answer.model_validate(answer)
         best = read.results.channels[0].alternatives[0]
         words = tuple(Word(word.word, word.start, word.end, word.confidence) for word in best.words)

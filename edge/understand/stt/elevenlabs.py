@@ -37,7 +37,7 @@ class ScribeWire(TranscriberWire):
         return Request(PATH, files={"file": ("utterance.flac", flac(pcm), "audio/flac")}, data=data)
 
     def parse(self, answer: Any, seconds: float) -> PieceTranscript:
-        """The text and its words; spaces and noises come as words too, and are left out."""
+        """Parse the text and its words, without the spaces and noises, which come as words too."""
         read = _Answer.model_validate(answer)
         said = [word for word in read.words if word.type == "word"]
         words = tuple(

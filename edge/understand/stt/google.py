@@ -37,7 +37,7 @@ class GoogleWire(TranscriberWire):
         return {"phraseSets": [{"inlinePhraseSet": {"phrases": phrases}}]}
 
     def parse(self, answer: Any, seconds: float) -> PieceTranscript:
-        """The best alternative of each result, in order. Nothing heard is an answer without results."""
+        """Parse the best alternative of each result, in order. Without speech the answer has no results."""
         results = _Answer.model_validate(answer).results
         best = [result.alternatives[0] for result in results if result.alternatives]
         # 0.0 is how the service says that it has no figure (WordInfo.confidence in its reference).

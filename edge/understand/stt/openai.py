@@ -59,7 +59,7 @@ class OpenAiWire(TranscriberWire):
         return {"language": self.expected.short, "temperature": "0", **prompt}
 
     def parse(self, answer: Any, seconds: float) -> PieceTranscript:
-        """The text, and how sure the model was of it."""
+        """Parse the text and the model's confidence in it."""
         return whispered(WhisperAnswer.model_validate(answer), seconds)
 
 
@@ -184,7 +184,7 @@ class WhisperCppWire(TranscriberWire):
         return Request(PATH, files={"file": ("utterance.wav", wav(pcm), "audio/wav")}, data=data)
 
     def parse(self, answer: Any, seconds: float) -> PieceTranscript:
-        """The text and its words."""
+        """Parse the text and its words."""
         return whispered(WhisperAnswer.model_validate(answer), seconds)
 
 
@@ -208,7 +208,7 @@ class MistralWire(TranscriberWire):
         return Request(MISTRAL_PATH, files={"file": ("utterance.flac", flac(pcm), "audio/flac")}, data=data)
 
     def parse(self, answer: Any, seconds: float) -> PieceTranscript:
-        """The text, and which model wrote it."""
+        """Parse the text and the name of the model."""
         read = _MistralAnswer.model_validate(answer)
         return PieceTranscript(
             read.text.strip(),

@@ -61,7 +61,7 @@ class PieceTranscript:
 
 
 class TranscriberWire(ABC):
-    """How one service wants to be asked, and how it answers."""
+    """The wire format of one service: builds its requests and parses its answers."""
 
     def __init__(self, model: str, expected: Expected) -> None:
         """`expected` is what the service can be told of that."""
@@ -74,7 +74,7 @@ class TranscriberWire(ABC):
 
     @abstractmethod
     def parse(self, answer: Any, seconds: float) -> PieceTranscript:
-        """What the answer, as decoded JSON, says of sound that lasts `seconds`.
+        """Parse the answer, given as decoded JSON, to a piece of sound that lasts `seconds`.
 
         Raises pydantic's ValidationError where the answer has not the shape that the service documents.
         """
