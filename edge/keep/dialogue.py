@@ -81,7 +81,7 @@ class DialogueRecord:
         return {row["event_id"]: row["replaces"] for row in self._db.rows(_TURNED_DOWN, event_id)}
 
     def accepted_or_pending(self, event_ids: Iterable[str]) -> set[str]:
-        """Of these events, those that the inventory has, or is still to answer: it may be asked again, and mended."""
+        """Of these events, those that the inventory accepted or has not answered yet."""
         return {row["event_id"] for row in self._db.rows(_TAKEN, json.dumps(list(event_ids)))}
 
     def keep(self, draft: Draft | None, operator: str | None, context: StandingContext) -> None:

@@ -109,7 +109,7 @@ class EntryLog:
 
     @property
     def bytes_on_disk(self) -> int:
-        """How many bytes it takes on the disk, without its hole."""
+        """Allocated bytes on the disk, without the punched hole."""
         return os.fstat(self._descriptor).st_blocks * _SECTOR
 
     def can_forget(self) -> bool:

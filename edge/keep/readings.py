@@ -150,9 +150,9 @@ class ModelReadings:
         return [kept_utterance(row) for row in self._db.rows(f"{KEPT} WHERE {_WAITS} ORDER BY heard_at, utterance_id")]
 
     def utterances_since(self, since: datetime, form: str) -> Iterator[PastUtterance]:
-        """What was said since then for a form, oldest first, with its sound: for another model to read it.
+        """Yield the utterances for a form since then, oldest first, with their sound, for another model to read.
 
-        Without what lost its recording to make room, and what the disk does not give back, which is logged.
+        Leaves out those whose recording was removed, and, with a warning, those whose recording cannot be read.
         """
         for row in self._db.rows(
             f"{KEPT} WHERE heard_at >= ? AND u.form = ? AND evidence <> 'removed' ORDER BY heard_at, utterance_id",
@@ -198,7 +198,7 @@ class ModelReadings:
         return None
 
     def seconds(self, since: datetime, form: str) -> tuple[int, float]:
-        """How many utterances `utterances_since` would yield, and how long they are together, in seconds."""
+        """The number of utterances that `utterances_since` reads, and their total length in seconds."""
         (row,) = self._db.rows(
             "SELECT count(*) AS n, coalesce(sum(samples), 0) AS samples FROM utterances "
             "WHERE heard_at >= ? AND form = ? AND evidence <> 'removed'",

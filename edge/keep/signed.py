@@ -88,15 +88,15 @@ MOST = 200
 
 
 class ListResult(StrEnum):
-    """What became of a list that came."""
+    """The result of storing a list."""
 
     NEW = "new"
-    KNOWN = "known"  # The very same: the broker gives it at each connection.
-    OLD = "old"  # Not above the version that is known.
+    KNOWN = "known"  # Identical to the stored one: the broker sends its retained message at each connection.
+    OLD = "old"  # Its version is not above the stored one.
 
 
 class SignedLists:
-    """The lists of one kind that one journal has taken."""
+    """Table of the signed lists of one kind in the journal."""
 
     def __init__(self, db: JournalDatabase, table: str) -> None:
         """`table` is one of ours: `expected`, `roster` or `catalogue`."""
@@ -104,9 +104,9 @@ class SignedLists:
         self._table = table
 
     def store(self, site: str, place: str, version: int, body: str | None) -> ListResult:
-        """Keep it in the place of the one before, if its version is higher; None: it withdraws that.
+        """Replace the stored list if the version is higher; a body of None withdraws it.
 
-        The caller has checked who signed it.
+        The caller has verified the signature.
         """
         with self._db.writing():
             for row in self._db.rows(f"SELECT version, body {self._its}", site, place):

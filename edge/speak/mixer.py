@@ -54,16 +54,16 @@ class Began:
     """The first sample of a phrase or an earcon."""
 
     number: int
-    at: int  # By the count of samples taken.
+    at: int  # By the count of samples rendered.
 
 
 class Playing:
-    """One mouth."""
+    """Mixes earcons and speech into one stream of samples."""
 
     def __init__(self, volume_db: float = 0.0) -> None:
         """`volume_db` is relative to the level at which sound is handed in; kept within what is bearable."""
         self.position = 0
-        """How many samples were taken."""
+        """How many samples were rendered."""
         self.volume_db = min(max(volume_db, SOFTEST_DB), LOUDEST_DB)
         self._gain = self._target
         self._numbers = 0
@@ -129,7 +129,7 @@ class Playing:
         return self.volume_db
 
     def render(self, count: int) -> Samples:
-        """The next so many samples, silence included. Called by whoever plays them, at the pace of the sound card."""
+        """Mix the next `count` samples, silence included. Called by the playback callback at the sound card's pace."""
         mixed = self._voice(count) + self._earcon(count)
         ramp = np.linspace(self._gain, self._target, count) if self._gain != self._target else self._gain
         mixed *= ramp

@@ -97,7 +97,7 @@ class Phrases:
         return b"".join([piece async for piece in voice.say(clause, self._language, WITHIN_S)])
 
     def _log_once(self, fault: str) -> None:
-        """Once until it speaks again."""
+        """Log the fault, once until a voice works again."""
         if self._silent is None:
             logger.warning("speak: %s", fault)
         self._silent = fault
