@@ -142,7 +142,7 @@ class Limited(Source):
 
 @dataclass(frozen=True)
 class Tested:
-    """What a self test found."""
+    """The result of a microphone test."""
 
     segment: Segment
     reading: Reading
@@ -169,7 +169,7 @@ class Tested:
         }
 
     def print_report(self, parts: Parts) -> None:
-        """For people."""
+        """Print the result as text."""
         heard, todo = advice(self.segment)
         line(f"heard       {self.reading.transcript or '(no words)'}   ({self.reading.interpreter})")
         table = Table("field", "value", "sure", "or else", box=SIMPLE_HEAD)

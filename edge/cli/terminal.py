@@ -67,7 +67,7 @@ def keys(descriptor: int, pressed: Callable[[str], None]) -> Iterator[None]:
 
 
 def outliving(tell: Callable[[T], None]) -> Callable[[T], None]:
-    """The same as `tell`, which prints, until the terminal hangs up or who reads the pipe ends; then nothing is."""
+    """Wrap the printing function `tell`: after the terminal hangs up or the pipe closes, it prints nowhere."""
 
     def guarded(what: T) -> None:
         try:
@@ -81,7 +81,7 @@ def outliving(tell: Callable[[T], None]) -> Callable[[T], None]:
 
 
 def let_go() -> None:
-    """Give up a terminal that hung up, or a pipe that nobody reads: what is still written to it goes nowhere."""
+    """Redirect standard descriptors whose terminal hung up, or whose pipe is closed, to the null device."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     for descriptor in filter(has_hung_up, STANDARD):
         os.dup2(nowhere, descriptor)
@@ -89,7 +89,7 @@ def let_go() -> None:
 
 
 def has_hung_up(descriptor: int) -> bool:
-    """Whether it was a terminal, or a pipe to write to, and nobody is at its other end any more."""
+    """Whether the descriptor was a terminal or a pipe to write to, and its other end is closed."""
     try:
         termios.tcgetattr(descriptor)
     except termios.error as fault:

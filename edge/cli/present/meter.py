@@ -55,12 +55,12 @@ class Meter:
         return self._now.samples
 
     def update(self, frame: Frame, *, speech: bool) -> None:
-        """The next frame."""
+        """Add the next frame."""
         one = sound_level(frame.pcm)
         self._now = self._now.after(one, self._floor.update(one), speech=speech)
 
     def note_fault(self, event: MicrophoneEvent) -> None:
-        """A fault began or ended."""
+        """Note that a fault began or ended."""
         if isinstance(event, Noticed):
             self._faults[event.fault] = event.what
         else:

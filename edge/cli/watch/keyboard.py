@@ -50,7 +50,7 @@ Pressed = Act | Command | Switch | TypedSentence
 
 
 class Keyboard:
-    """Remembers the line that is being typed."""
+    """Parses key presses, and buffers the line that is being typed."""
 
     def __init__(self) -> None:
         self.line: str | None = None  # What was typed of it so far; None while none is open.
@@ -58,7 +58,7 @@ class Keyboard:
         self._pasting = False
 
     def feed(self, key: str) -> Pressed | None:
-        """The next character; what it asks, if that is complete."""
+        """Process the next character; return the action it completes, if any."""
         if self._sequence is not None:
             self._continue(self._sequence + key)
             return None

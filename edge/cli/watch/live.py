@@ -99,11 +99,11 @@ class Viewer:
 
     @property
     def is_idle(self) -> bool:
-        """Whether it has taken all."""
+        """Whether the viewer runs and the queue is empty."""
         return self.is_there and not self._waiting
 
     def send(self, line: JsonLine | None = None) -> None:
-        """Give it a line more, and of those that wait what it takes."""
+        """Queue a line, and write as much of the queue to the viewer's pipe as fits without blocking."""
         if line is not None and self.is_there:
             self._waiting += json.dumps(line).encode() + b"\n"
         try:

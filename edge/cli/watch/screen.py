@@ -88,7 +88,7 @@ def incoming(descriptor: int) -> Iterator[list[str]]:
 
 @contextmanager
 def _screen(console: SafeConsole) -> Iterator[Callable[[Picture], None]]:
-    """What draws on the other screen of the terminal; the first one is shown again at the end."""
+    """Return a function that draws on the terminal's alternate screen; the first one is restored at the end."""
     shown: tuple[Picture, ConsoleDimensions] | None = None
     with Live(console=console, screen=True, auto_refresh=False, redirect_stdout=False, redirect_stderr=False) as live:
 

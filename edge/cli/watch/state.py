@@ -75,7 +75,7 @@ class View:
         self._entries: dict[int, JsonObject] = {}
 
     def update(self, text: str) -> None:
-        """The next line."""
+        """Apply the next line: JSON of the agent, or text of its log."""
         try:
             self._apply(json.loads(text))
         except (ValueError, KeyError, TypeError, AttributeError):
@@ -140,12 +140,12 @@ class View:
         )
 
     def _latest(self, kind: str) -> JsonObject:
-        """The last line of a kind."""
+        """The latest line of a kind; empty if there was none."""
         return self._last.get(kind, {})
 
     @property
     def _now(self) -> JsonObject:
-        """What an agent tells ten times a second whoever sits before it; a log has none of it."""
+        """The state that the live view sends ten times a second; absent when a log is shown."""
         now: JsonObject = self._latest("now").get("now", {})
         return now
 
