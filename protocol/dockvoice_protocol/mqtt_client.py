@@ -253,7 +253,7 @@ class _Sent:
 
 
 class OnTheWay:
-    """In-flight publications of one connection by packet identifier: noted on any thread, taken off on paho's."""
+    """In-flight publications of one connection by packet identifier: added on any thread, removed on paho's."""
 
     def __init__(self) -> None:
         self._noted = threading.Condition()
@@ -270,7 +270,7 @@ class OnTheWay:
             self._noted.notify_all()
 
     def acknowledge(self, packet: int) -> str | None:
-        """The tag of what a PUBACK came for; None for what is not of this connection."""
+        """Remove the publication that a PUBACK confirms and return its tag; None if it is not of this connection."""
         # The PUBACK can be here before the publishing thread has noted which packet carries its tag.
         with self._noted:
             self._noted.wait_for(lambda: packet in self._sent, timeout=NOTING_S)
@@ -278,7 +278,7 @@ class OnTheWay:
         return None if sent is None else sent.tag
 
     def clear(self) -> None:
-        """A connection begins: what the one before it still waited for is none of its own."""
+        """Forget the publications of the previous connection."""
         with self._noted:
             self._sent.clear()
 

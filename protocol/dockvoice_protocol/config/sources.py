@@ -91,7 +91,7 @@ def strays(keys: Collection[Key], origins: Origins) -> list[ConfigFault]:
 
 
 def validation_faults(error: ValidationError, keys: Mapping[Key, bool], origins: Origins) -> list[ConfigFault]:
-    """The faults that validation found, each key once. `keys` says of every key whether it is a secret."""
+    """Convert pydantic's errors to faults, one for each key. `keys` says of every key whether it is a secret."""
     by_key: dict[Key, list[Any]] = {}
     for detail in error.errors(include_url=False):
         by_key.setdefault(_key(detail, keys), []).append(detail)

@@ -350,7 +350,7 @@ def _asked_beside(keywords: Mapping[str, Any], known: Mapping[str, Any], where: 
 
 
 def _counted_field(keywords: Any) -> Any:
-    """The field whose unit another one says to hold, however broken it is."""
+    """The name in a field's x-voice keyword `of`: the count whose unit it holds. Tolerates malformed keywords."""
     voice = keywords.get("x-voice") if isinstance(keywords, dict) else None
     return voice.get("of") if isinstance(voice, dict) else None
 
@@ -451,7 +451,7 @@ class _FieldWords:
     """What says yes, or is a unit, may be the label as well: "sealed: yes", "two short" and "short two"."""
 
     def reserved_words(self, language: Language, *, spells: bool) -> list[str]:
-        """Words in it that the language needs for itself, where that makes it useless; of a form that `spells`."""
+        """The words in it that the language reserves, if they make it unusable; `spells`: the form has spelt fields."""
         said = phrase(self.words)
         taken = [word for word in said if _reserved(language, word, spells=spells)]
         if self.is_value:  # "no milk": its other words tell it apart

@@ -395,7 +395,7 @@ class FormField:
                 return " ".join(value) if self.spoken.spelt else value
 
     def read_back(self, value: FieldValue, code: FieldValue | None = None) -> str:
-        """The value as it is read back: `pallet 7 4 2`, `12 units`, `dock B`. `code` is that of its unit."""
+        """The value formatted by the field's readback: `pallet 7 4 2`, `12 units`, `dock B`; `code`: its unit's."""
         return self.readback.format(value=self.shown(value), unit=self.unit(value, code)).strip()
 
 

@@ -72,7 +72,7 @@ class Language:
 
     @classmethod
     def from_table(cls, table: Mapping[str, Any]) -> Language:
-        """The language that a file describes."""
+        """Build a language from its parsed TOML file."""
         letters = table["letters"]
         numerals = Numerals(table["numbers"], spaced=table["thousands"] == " ")
         listed = {word: word[0] for one in letters["alphabets"] for word in fold(one).split()}

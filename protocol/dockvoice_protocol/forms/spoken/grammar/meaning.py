@@ -350,7 +350,7 @@ class _Loose:
 
 
 class _Telling:
-    """One explanation, told field by field."""
+    """Collects the events of one explanation by field."""
 
     def __init__(self, events: Sequence[Telling], tokens: Sequence[Token], form: Form) -> None:
         self._events = events
@@ -358,7 +358,7 @@ class _Telling:
         self._form = form
         self._loose = _Loose(events)
         self._said: Telling | None = None
-        """The mention that was told last."""
+        """The last mention added."""
         self._named: list[Telling | None] = []
         """By event, the next one behind it that names a field."""
         self._finally: dict[str | None, int] = {}
@@ -376,13 +376,13 @@ class _Telling:
         self.fields: dict[str, Said] = {}
 
     def said_of(self, name: str) -> Said:
-        """What is said of a field."""
+        """What the events added so far say of a field; created on first use."""
         if name not in self.fields:
             self.fields[name] = Said(self._form[name])
         return self.fields[name]
 
     def add(self, at: int, event: Telling) -> None:
-        """The next thing that the explanation says."""
+        """Add the explanation's next event to the fields it concerns."""
         match event.happens:
             case Happens.MENTION:
                 self._mention(at, event)
