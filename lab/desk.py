@@ -158,7 +158,7 @@ class Talk:
             self._journal.conclude(utterance.utterance_id, reading, verdict)
 
     def expire(self) -> Stepped:
-        """The deadline is reached."""
+        """Process the deadline."""
         self.due = None
         return self.handle(Deadline())
 
@@ -168,7 +168,7 @@ class Talk:
         return self.handle(answered(self._journal, receipt))
 
     def handle(self, happening: Happening) -> Stepped:
-        """Something happens."""
+        """Process one event in the dialogue, after a change of shift that is due."""
         began = self._conversation.shift_begun()
         told = () if began is None else self._step(began).orders
         stepped = self._step(happening)

@@ -155,7 +155,7 @@ async def _results(parts: Parts, sounds: list[Sounding], desk: JournalThread, ti
 
 
 class _Watch:
-    """Gathers what is told while a clip plays, and makes the clip's result of it when it ends."""
+    """Collects the events while a clip plays, and makes the clip's result when it ends."""
 
     def __init__(self, sounds: Sequence[Sounding], counted: Speculation | None, tick: Callable[[], None]) -> None:
         self.results: list[Result] = []

@@ -98,7 +98,7 @@ def _every(whole: int) -> Callable[[float], None]:
 
 
 def _record_take(prompt: Prompt, of: int, asked: Settings, *, hands_free: bool) -> Take | str:
-    """A take to keep, or the key that says why there is none: `s` or `q`."""
+    """Record until a take is good; return it, or the key that ended the tries: `s` (skip) or `q` (quit)."""
     for _ in range(TRIES if hands_free else sys.maxsize):
         line(f"\n{prompt.number} of {of}. Say when it says so: {prompt.text}")
         line(f"   ({', '.join(f'{name} {value}' for name, value in prompt.fields.items())})")

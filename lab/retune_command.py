@@ -94,7 +94,7 @@ def retune(
 
 
 def _clips_of_set(asked: Settings, manifest: Path) -> tuple[KeptClip, ...]:
-    """The set, where it is large enough, as the product hears it with the shipped thresholds."""
+    """Evaluate the clips of a set with the shipped thresholds. Raises UnreadableInput if the set is too small."""
     clips = [clip for clip in read_manifest(manifest) if clip.speech_end is not None]
     unheard = [KeptClip(clip, manifest.parent.name, None, ()) for clip in clips if clip.fields is not None]
     if (missing := lacking(unheard)) is not None:

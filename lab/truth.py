@@ -125,9 +125,9 @@ class _Kept(Source):
 def record_take(
     microphone: StoppableSource, endpoint: Endpoint, vad: Vad, listening: Callable[[], None]
 ) -> Take | None:
-    """Listen until somebody has said something; None when the source ended before that.
+    """Record one utterance; None when the source ended before that.
 
-    `listening` is called when the first sound comes: whoever speaks earlier is not heard.
+    `listening` is called when the first sound comes: earlier speech is not recorded.
     """
     kept = _Kept(microphone, listening)
     segment: Segment | None = None

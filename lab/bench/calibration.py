@@ -109,7 +109,7 @@ def sizes(reads: Sequence[Read], name: str) -> tuple[int, int]:
 
 
 def curve_source(curve: Curve) -> str:
-    """A curve as it stands in the code."""
+    """A curve as Python source."""
     return f"Curve(offset={curve.offset:.2f}, slope={curve.slope:.2f})"
 
 

@@ -79,7 +79,7 @@ def counted(url: str, clips: Sequence[Clip], share: float, seed: int) -> Iterato
 
 
 def results_of(asked: Settings, clips: Sequence[Clip]) -> tuple[Result, ...]:
-    """What came of each clip with these settings."""
+    """Evaluate each clip with these settings."""
     return tuple(scored.result for scored in asyncio.run(evaluate(asked, recorded(clips), lambda: None)))
 
 

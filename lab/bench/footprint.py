@@ -255,7 +255,7 @@ def as_json(parts: Parts, memory: Memory, heard: Sequence[Heard], speculation: S
 
 
 def print_figures(parts: Parts, memory: Memory, heard: Sequence[Heard], speculation: Speculation) -> None:
-    """The figures for people."""
+    """Print the figures as text."""
     print(f"{parts.interpreter.name}: {memory.loaded:.0f} MB when ready, {memory.most:.0f} MB at most", end=" ")
     print(f"({memory.started:.0f} MB before the recogniser)")
     for one in heard:

@@ -158,7 +158,7 @@ def _keep(audio: Path, said: Sound) -> None:
 
 
 def evaluate_clips(settings: Settings, clean: Sequence[Clip], *, noise_only: bool = False) -> tuple[Line, ...]:
-    """What came of clips, clean and in noise."""
+    """Evaluate clips, clean and in noise."""
     sounds = [*(() if noise_only else recorded(clean)), *in_noise(clean, [NOISE_DB])]
     return tuple(line(one.result) for one in asyncio.run(evaluate(settings, sounds, lambda: None)))
 

@@ -142,7 +142,7 @@ def _made(kind: str, number: int, voices: Sequence[Sound]) -> Source:
 
 
 def measure_kind(settings: Settings, kind: str, some: Sequence[Sounding]) -> tuple[SoundHeard, list[Result]]:
-    """What came of one kind, and of each minute of it."""
+    """Evaluate the sounds of one kind; return the totals and the result of each minute."""
     began = time.process_time()
     with counted(kind, len(some)) as tick:
         results = [one.result for one in asyncio.run(evaluate(settings, some, tick))]

@@ -119,7 +119,7 @@ class Pipecat:
         return found
 
     async def _process(self, frame: Frame) -> tuple[bool, float]:
-        """Whether the turn is over with this frame, and how long that took to find."""
+        """Process a frame; return whether the turn ends with it, and the processor time of the decision."""
         self._clock.samples += frame.samples
         complete: Any = import_module("pipecat.audio.turn.base_turn_analyzer").EndOfTurnState.COMPLETE
         over = self._analyser.append_audio(frame.pcm, self._speaking) == complete

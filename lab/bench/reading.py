@@ -162,7 +162,7 @@ class _Ear(VoskInterpreter):
 def _hearings_of_clips(
     manifests: Sequence[Path], conditions: Sequence[str], form: Form, catalogue: Catalogue
 ) -> Sequence[Hearings]:
-    """What vosk heard in each clip of the manifests, or in those in one of the conditions."""
+    """Vosk's hearings of each clip of the manifests, or of those in one of the conditions."""
     try:
         weights = vosk_weights(load(Settings, None))
     except Misconfigured as fault:

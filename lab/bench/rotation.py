@@ -52,7 +52,7 @@ GROUPS: Mapping[str, Callable[[KeptClip], str | None]] = {
 
 
 def hear_clips(settings: Settings, manifest: Path, kept: Path) -> tuple[KeptClip, ...]:
-    """What is heard in the clips of a manifest; from the file that keeps it, where it is of this code."""
+    """Evaluate the clips of a manifest, with a cache on disk keyed by the manifest and the code."""
     digest = sha256(manifest.read_bytes())
     for file in sorted([*(REPOSITORY / "edge").rglob("*.py"), *(REPOSITORY / "config").rglob("*.*")]):
         digest.update(file.read_bytes())

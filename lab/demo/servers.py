@@ -169,7 +169,7 @@ DOCKVOICE = (sys.executable, "-m", "edge")
 
 
 def run_dockvoice(*arguments: str, environment: Mapping[str, str] = {}, typed: str = "") -> str:
-    """What a command of ours prints, to which this is typed. Raises Unavailable where it fails."""
+    """Run a dockvoice command with `typed` on its standard input; return its output. Raises Unavailable on failure."""
     ran = subprocess.run(  # noqa: S603 - our own program
         [*DOCKVOICE, *arguments],
         input=typed,

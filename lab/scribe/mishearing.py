@@ -59,7 +59,7 @@ class HeardLine:
 
 
 def recognise(line: str, noise: Noise, random: Random) -> HeardLine:
-    """What a recogniser makes of the line."""
+    """Simulate a recogniser: mishear and doubt numbers of the line at the rates of `noise`."""
     words, doubted = line.split(), set[int]()
     for number in list(_numbers(words)) if noise != Noise() else ():
         chance = random.random()

@@ -154,7 +154,7 @@ class SimulatedDevice:
         said.sent_at = said.sent_at or now
 
     def acknowledged(self, event_id: str, reason_code: int, now: float) -> list[OutboxRow]:
-        """The broker's PUBACK."""
+        """Process the broker's PUBACK; return the rows to publish next."""
         row = self._owed.get(event_id)
         if row is not None:
             said = self.ledger.entry(row.sequence)

@@ -21,7 +21,7 @@ SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 
 class Spread:
-    """Durations, of which shares are told. Eight bytes each."""
+    """Durations and their percentiles. Eight bytes each."""
 
     def __init__(self) -> None:
         self._all = array("d")
@@ -30,11 +30,11 @@ class Spread:
         return len(self._all)
 
     def add(self, seconds: float) -> None:
-        """One more. The clock's own grain can make a short one negative: that is none at all."""
+        """Add a duration. Clock granularity can make a short one negative: it counts as 0."""
         self._all.append(max(0.0, seconds))
 
     def as_json(self) -> dict[str, float]:
-        """The shares and the longest, in milliseconds; nothing where there is nothing."""
+        """The percentiles and the maximum in milliseconds; empty without durations."""
         if not self._all:
             return {}
         ordered = sorted(self._all)
@@ -57,7 +57,7 @@ class Part:
     said_to_receipt: Spread = field(default_factory=Spread)
 
     def add(self, said: SaidEntry) -> None:
-        """An entry has its first final receipt."""
+        """Add an entry that has its first final receipt."""
         self.answered += 1
         self.again += said.sendings > 1
         self.first_at = min(self.first_at or said.sent_at, said.sent_at)

@@ -84,7 +84,7 @@ class DeviceLedger:
         return {"pallet_id": f"{self._device:06d}{first:06d}", "quantity": self.entry(sequence).quantity, "dock": dock}
 
     def record_answer(self, answer: AnswerHeard, now: float) -> str | None:
-        """Write down an answer; what is wrong with it, if anything is: `stray`, `twice` or `contradicted`."""
+        """Record an answer; return its fault, if any: `stray`, `twice` or `contradicted`."""
         if not (0 < answer.sequence <= len(self.said)):
             return "stray"
         said = self.entry(answer.sequence)

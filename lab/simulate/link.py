@@ -17,7 +17,7 @@ RECEIVE_MAXIMUM = 65_535  # What holds in MQTT 5 where the broker names no recei
 
 
 class Listener(Protocol):
-    """Who is told what happens. All of it on the loop."""
+    """Callbacks for the events of a link. All are called on the loop."""
 
     def up(self, receive_maximum: int, *, session_present: bool) -> None:
         """The broker took the connection and the subscriptions."""

@@ -51,12 +51,12 @@ class Processes:
             one.connected = self._memory(one)
 
     def sample(self) -> None:
-        """Take what there is at this moment."""
+        """Sample the memory of each process and note the maximum."""
         for one in self._seen.values():
             one.most = max(one.most, self._memory(one))
 
     def as_json(self, devices: int, now: float) -> dict[str, dict[str, float]]:
-        """All of it."""
+        """All figures, by process."""
         self.sample()
         seconds = max(now - self._began, 0.001)
         told = {}

@@ -75,7 +75,7 @@ class Behaviour(BaseModel):
         return self._left != 0 and fnmatchcase(path, self.path)
 
     def draw(self) -> bool:
-        """Count one request; does it happen to this one?"""
+        """Count one request; decide by chance whether the behaviour applies to it."""
         if self._left is not None:
             self._left -= 1
         return self._random.random() * 100 < self.share
@@ -96,22 +96,22 @@ def published_ms(random: Random) -> float:
 
 
 class Orders:
-    """All that was told, in order: standing orders first given at the start, and those of a test."""
+    """All behaviours in order: those given at the start, and those of a test."""
 
     def __init__(self, standing: tuple[Behaviour, ...] = ()) -> None:
         self._standing = standing
         self._told: list[Behaviour] = []
 
     def add(self, behaviour: Behaviour) -> None:
-        """One more, which counts after those told before it."""
+        """Add a behaviour; earlier ones take precedence."""
         self._told.append(behaviour)
 
     def forget(self) -> None:
-        """Only the standing ones are left."""
+        """Remove all but those given at the start."""
         self._told.clear()
 
     def upon(self, path: str) -> list[Behaviour]:
-        """What happens to this request: the first told order that is for it, else every standing one."""
+        """The behaviours for this request: the first added one that matches, else every standing one that does."""
         told = next((behaviour for behaviour in self._told if behaviour.concerns(path)), None)
         concerned = [told] if told else [behaviour for behaviour in self._standing if behaviour.concerns(path)]
         return [behaviour for behaviour in concerned if behaviour.draw()]
@@ -192,7 +192,7 @@ MESSAGES = {
 
 
 def refusal_response(refusal: Refusal, vendor: Vendor) -> Response:
-    """The refusal as this vendor words it."""
+    """The refusal in this vendor's error format."""
     return JSONResponse(_SHAPES[vendor](refusal), refusal.status, headers=refusal.headers)
 
 
