@@ -101,7 +101,7 @@ async def _lost(request: Request, fault: HTTPException) -> Response:
 
 async def _behave(request: Request) -> Response:
     try:
-        request.app.state.house.orders.tell(Behaviour.model_validate(await json_in(request)))
+        request.app.state.house.orders.add(Behaviour.model_validate(await json_in(request)))
     except ValidationError as fault:
         return JSONResponse({"faults": fault.errors(include_url=False, include_context=False)}, 422)
     return Response(status_code=204)
