@@ -100,7 +100,7 @@ def test_a_viewer_that_is_killed_holds_nobody_up_and_the_terminal_is_given_back(
 
 def test_an_agent_that_is_killed_leaves_a_terminal_that_its_viewer_gives_back(person: Person) -> None:
     agent = (
-        "import time; from edge.cli.watch.live import Viewer; Viewer(1).tell({'microphone': 'muted'}); time.sleep(60)"
+        "import time; from edge.cli.watch.live import Viewer; Viewer(1).send({'microphone': 'muted'}); time.sleep(60)"
     )
     with Started([sys.executable, "-c", agent], stdout=person.terminal) as process:
         person.sees("MUTED")

@@ -1,0 +1,190 @@
+"""A conversation typed in place of speech, with the agent's dialogue, rules, reader and journal, and no sound."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from dockvoice_protocol.forms.element_strings import SEPARATOR
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.scanned import AS_DELIVERED, END, Sending
+from dockvoice_protocol.records import SCANNER, FieldValue, Reading, Receipt
+from edge.agent.dialogue_steps import DialogueSteps, Render, Stepped, answered
+from edge.agent.dictation import INTERRUPTED, is_for_a_person
+from edge.agent.typed_input import scanned, scanned_utterance, typed, typed_utterance
+from edge.agree.decide import Circumstances, Rules, decide
+from edge.agree.dialogue import table
+from edge.agree.dialogue.events import Deadline, Happening, UtteranceHeard
+from edge.agree.dialogue.machine import Dialogue, StepTrace
+from edge.agree.dialogue.orders import StartTimer, StopTimer
+from edge.agree.dialogue.questions import Question, held
+from edge.agree.dialogue.session import Manner
+from edge.agree.expectations import NOTHING_EXPECTED, Expectations
+from edge.keep.journal import Journal
+from edge.records import Acoustics, Closing, Draft, Shift, Utterance
+
+DESK_SCANNER = "typed at the desk"  # The name of a scanner that is none.
+
+SCANNED = "]"  # How a line begins that a scanner typed: with AIM's identifier of the code.
+TYPED_SEPARATORS = ("<GS>", "\x1b[19~")  # How a separator comes to a terminal: as people type it, and F8.
+
+logger = logging.getLogger(__name__)
+
+
+def as_sent(line: str) -> str:
+    """What a scanner sends that shows as this line."""
+    for separator in TYPED_SEPARATORS:
+        line = line.replace(separator, SEPARATOR)
+    return line + END
+
+
+class TypedConversation:
+    """One conversation, over a journal of its own."""
+
+    def __init__(
+        self,
+        rules: Rules,
+        journal: Journal,
+        render: Render,
+        clock: Callable[[], float],
+        manner: Manner | None = None,
+        trace: Callable[[StepTrace], None] = lambda _: None,
+        sending: Sending = AS_DELIVERED,
+        forms: Sequence[Form] = (),
+        expected: Callable[[], Expectations] = lambda: NOTHING_EXPECTED,
+        shift: Callable[[], Shift | None] = lambda: None,
+    ) -> None:
+        """`clock` gives the seconds that deadlines are counted in; `trace` is told of each step of the dialogue.
+
+        `sending` is what a scanner sends; `forms` are those at hand, as for `Dialogue`; `expected` is what is announced
+        now, `shift` which one it is at the site.
+        """
+        self._sending = sending
+        self._expected = expected
+        self._journal = journal
+        self._clock = clock
+        self._dialogue = Dialogue(rules, manner, trace, forms)
+        self._conversation = DialogueSteps(self._dialogue, render, shift)
+        self.latest = ""
+        """The utterance that was taken last."""
+        self.due: float | None = None
+        """When the dialogue wants to hear of its deadline; None while it waits for nothing."""
+
+    @property
+    def state(self) -> table.State:
+        """Where the dialogue stands."""
+        return self._dialogue.state
+
+    @property
+    def standing(self) -> Mapping[str, FieldValue | None]:
+        """What was said once for all entries."""
+        return {name: one.value for name, one in self._dialogue.context.fields.items()}
+
+    @property
+    def rules(self) -> Rules:
+        """Those of the form that is filled now."""
+        return self._dialogue.rules
+
+    @property
+    def question(self) -> Question | None:
+        """What is asked now."""
+        return self._dialogue.question
+
+    @property
+    def open_draft(self) -> Draft | None:
+        """What is being agreed."""
+        return self._dialogue.draft
+
+    @property
+    def rests_on(self) -> frozenset[str]:
+        """The utterances on which rests what is open, and what stands for all entries."""
+        draft, stands = self._dialogue.draft, self._dialogue.context.fields.values()
+        own = () if draft is None else (draft.utterance_id, *draft.support)
+        return frozenset((*own, *(name for one in stands for name in one.said_in)))
+
+    def start(self) -> Stepped:
+        """Take up what is open in the journal; what was typed in vain goes to a person."""
+        for utterance in list(self._journal.queries.unread()):
+            rules = self._dialogue.rules_of(utterance.form)
+            if utterance.typed is not None and rules is not None:
+                self._take_up(utterance, rules)
+        return self._timed(self._conversation.start(self._journal))
+
+    def say(self, text: str) -> Stepped:
+        """The operator says it: on disk before it is read. Raises UnreadableInput where it is too long for that."""
+        utterance = typed_utterance(self.rules.form.name, text)
+        self._journal.begin(utterance)
+        return self._hear(utterance, self._read(utterance, self.rules))
+
+    def scan(self, scan: str) -> Stepped:
+        """The operator scans a label, of which the scanner sends this: on disk before it is read."""
+        utterance = scanned_utterance(self.rules.form.name, scan, DESK_SCANNER)
+        self._journal.begin(utterance)
+        return self._hear(utterance, self._read(utterance, self.rules))
+
+    def _read(self, utterance: Utterance, rules: Rules) -> Reading:
+        if utterance.source == SCANNER:
+            return scanned(utterance, rules, self._sending)
+        return typed(utterance.typed or "", rules)
+
+    def hear(self, reading: Reading, closing: Closing = Closing.PAUSE, acoustics: Acoustics | None = None) -> Stepped:
+        """The operator said what makes this reading; `acoustics` is how it sounded, where it did."""
+        utterance = typed_utterance(self.rules.form.name, closing=closing)
+        self._journal.begin(utterance)
+        return self._hear(utterance, reading, acoustics)
+
+    def _hear(self, utterance: Utterance, reading: Reading, acoustics: Acoustics | None = None) -> Stepped:
+        since = utterance.heard_at - timedelta(minutes=self.rules.demands.double_count_minutes)
+        recent = self._journal.queries.standing(self.rules.form.name, since)
+        known = Circumstances(acoustics, recent, self._expected())
+        closing = utterance.segment.closing
+        self.latest = utterance.utterance_id
+        verdict = decide(reading, closing, self.rules, known)
+        began = self._clock() if reading.scanned else None
+        return self.handle(UtteranceHeard(utterance.utterance_id, reading, verdict, closing, known, began))
+
+    def _take_up(self, utterance: Utterance, rules: Rules) -> None:
+        """Conclude what was typed before the program was killed."""
+        reading = self._read(utterance, rules)
+        verdict = decide(reading, utterance.segment.closing, rules)
+        if is_for_a_person(utterance, reading, verdict, agreed=True):
+            logger.warning(
+                "%s: typed before the interruption, and not concluded; it is under review", utterance.utterance_id
+            )
+            self._journal.put_under_review(utterance.utterance_id, reading, held(verdict), INTERRUPTED)
+        else:
+            self._journal.conclude(utterance.utterance_id, reading, verdict)
+
+    def expire(self) -> Stepped:
+        """Process the deadline."""
+        self.due = None
+        return self.handle(Deadline())
+
+    def answer(self, receipt: Receipt) -> Stepped:
+        """The inventory answers an event."""
+        self._journal.outbox.settle(receipt.event_id, receipt)
+        return self.handle(answered(self._journal, receipt))
+
+    def handle(self, happening: Happening) -> Stepped:
+        """Process one event in the dialogue, after a change of shift that is due."""
+        began = self._conversation.shift_begun()
+        told = () if began is None else self._step(began).orders
+        stepped = self._step(happening)
+        return replace(stepped, orders=(*told, *stepped.orders))
+
+    def _step(self, happening: Happening) -> Stepped:
+        self._conversation.look_up(self._journal, happening)
+        return self._timed(self._conversation.record(self._journal, self._conversation.plan(happening)))
+
+    def _timed(self, stepped: Stepped) -> Stepped:
+        for order in stepped.orders:
+            match order:
+                case StartTimer(seconds):
+                    self.due = self._clock() + seconds
+                case StopTimer():
+                    self.due = None
+                case _:
+                    pass
+        return stepped
