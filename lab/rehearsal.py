@@ -38,7 +38,7 @@ from edge.keep.queries import KeptUtterance
 from edge.records import Outcome, Shift, Work
 from edge.records.speech import Say
 from edge.speak.wording import Phrasing
-from lab.desk import SCANNED, Talk, as_sent
+from lab.typed_conversation import SCANNED, TypedConversation, as_sent
 
 Json = dict[str, Any]
 
@@ -86,7 +86,7 @@ class Rehearsal:
     directory: Path
     render: Render
     manner: Manner
-    _talk: Talk = field(init=False)
+    _talk: TypedConversation = field(init=False)
     _journal: Journal = field(init=False)
     _lists: dict[ReceivingPlace, ExpectedList] = field(init=False)
     _shift: Shift | None = None
@@ -108,7 +108,7 @@ class Rehearsal:
 
     def _start(self) -> Stepped:
         self._journal = Journal.open(self.directory)
-        self._talk = Talk(
+        self._talk = TypedConversation(
             *(self.play.rules, self._journal, self.render, time.monotonic, self.manner),
             sending=self.play.sending or AS_DELIVERED,
             forms=self.play.at_hand,

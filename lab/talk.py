@@ -40,9 +40,9 @@ from edge.keep.journal import Journal
 from edge.records import Work
 from edge.records.speech import Adjust, Hush, Say, Sound
 from edge.speak.wording import Phrasing
-from lab.desk import SCANNED, Talk, as_sent
 from lab.plays import acted
 from lab.rehearsal import WAIT, Play
+from lab.typed_conversation import SCANNED, TypedConversation, as_sent
 
 QUIT = "/quit"
 
@@ -110,7 +110,7 @@ def talk(
         screen = _Screen(filled, language, {one.name: one for one in at_hand})
         traced = screen.trace if trace else lambda _: None
         way = manner(chosen, closes)
-        talking = Talk(
+        talking = TypedConversation(
             *(typed_in, journal, render, time.monotonic, way, traced, sending(chosen.scan), at_hand),
             shift=shift(chosen),
         )
@@ -134,7 +134,7 @@ def _act(plays: Path, usual: Play, forms: Mapping[str, Form], render: Render, ma
         raise typer.Exit(1)
 
 
-def _converse(conversation: Talk, screen: _Screen, *, scans: bool) -> None:
+def _converse(conversation: TypedConversation, screen: _Screen, *, scans: bool) -> None:
     screen.print_step(conversation.start())
     for typed in _lines(conversation):
         if typed is None or typed == WAIT:
@@ -149,7 +149,7 @@ def _converse(conversation: Talk, screen: _Screen, *, scans: bool) -> None:
             screen.print_step(conversation.say(typed))
 
 
-def _lines(conversation: Talk) -> Iterator[str | None]:
+def _lines(conversation: TypedConversation) -> Iterator[str | None]:
     """What is typed, line by line; None when the dialogue's deadline comes first. From a file, time does not pass."""
     typing = sys.stdin.isatty()
     if isinstance(sys.stdin, TextIOWrapper):

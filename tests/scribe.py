@@ -42,7 +42,7 @@ from edge.agree.dialogue.session import Manner
 from edge.deliver.device_events import recorded
 from edge.keep.journal import Journal
 from edge.records import Closing, Outcome, Reason
-from lab.desk import Talk
+from lab.typed_conversation import TypedConversation
 from tests.shipped import ROOT, catalogue
 
 DATA = ROOT / "tests" / "data"
@@ -210,7 +210,9 @@ def conversed(lines: Sequence[str], under: Rules, directory: Path) -> str:
             entries[event["id"]] = _noted(data["fields"], under)
 
     with Journal.open(directory) as journal:
-        talk = Talk(under, journal, partial(recorded, site="north", device="dock-3"), lambda: 0.0, Manner())
+        talk = TypedConversation(
+            under, journal, partial(recorded, site="north", device="dock-3"), lambda: 0.0, Manner()
+        )
         take(talk.start())
         for line in lines:
             if line in {"/wait", "/done"}:

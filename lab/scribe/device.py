@@ -20,7 +20,7 @@ from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.deliver.device_events import recorded
 from edge.keep.journal import Journal
 from edge.records.speech import Prompt, Say
-from lab.desk import Talk
+from lab.typed_conversation import TypedConversation
 
 SITE, DEVICE = "dock", "dock-1"
 
@@ -94,7 +94,9 @@ READ_BACK = frozenset(
 class Utter(Protocol):
     """How a line of his reaches the device."""
 
-    def utter(self, talk: Talk, line: str, kind: str, about: str, note: Callable[[str], None]) -> Iterator[Stepped]:
+    def utter(
+        self, talk: TypedConversation, line: str, kind: str, about: str, note: Callable[[str], None]
+    ) -> Iterator[Stepped]:
         """Say the line to the device, while it is about this pallet; `note` takes what is worth printing."""
 
     def is_misheard(self, pallet: str) -> bool:
@@ -217,9 +219,11 @@ class DeviceAtHand:
         entries = self.journal.queries.entries_standing(self._rules.form.name, BEGINNING, 10 * PALLETS)
         return [entry.fields for entry in entries]
 
-    def _on(self) -> tuple[Journal, Talk]:
+    def _on(self) -> tuple[Journal, TypedConversation]:
         journal = Journal.open(self._directory)
-        return journal, Talk(self._rules, journal, self._render, lambda: 0.0, self._manner, expected=self._at_hand)
+        return journal, TypedConversation(
+            self._rules, journal, self._render, lambda: 0.0, self._manner, expected=self._at_hand
+        )
 
     def _at_hand(self) -> Expectations:
         return self.expected

@@ -16,8 +16,8 @@ from dockvoice_protocol.records import Reading
 from edge.agent.dialogue_steps import Stepped
 from edge.agree.decide import Rules
 from edge.understand.proposal import proposed
-from lab.desk import Talk
 from lab.scribe.wording import NUMBER_WORDS, TEENS_AND_TENS
+from lab.typed_conversation import TypedConversation
 
 SURE, IN_DOUBT = 1.0, 0.3
 """A recogniser's confidence in a word: far above and far below what any policy demands."""
@@ -109,7 +109,9 @@ class NoisyEar:
         self._noise = noise
         self._random = random
 
-    def utter(self, talk: Talk, line: str, _kind: str, _about: str, note: Callable[[str], None]) -> Iterator[Stepped]:
+    def utter(
+        self, talk: TypedConversation, line: str, _kind: str, _about: str, note: Callable[[str], None]
+    ) -> Iterator[Stepped]:
         """The line, as it is heard."""
         taken = recognise(line, self._noise, self._random)
         if taken.text != line or taken.doubted:

@@ -10,11 +10,11 @@ from typing import Protocol
 
 from edge.agent.dialogue_steps import Stepped
 from edge.agree.decide import Rules
-from lab.desk import Talk
 from lab.scribe import wording
 from lab.scribe.device import PALLETS, DeviceAtHand, Ledger, Utter
 from lab.scribe.operator import Operator, Wording
 from lab.scribe.wording import Load
+from lab.typed_conversation import TypedConversation
 
 SAID = {"whole": 70, "mended": 10, "misread": 10, "in parts": 10}
 """How a pallet is dictated, in percent. These shares are estimates: what is rare in life stands here often enough to be
@@ -48,7 +48,9 @@ class Voice(Utter, Protocol):
 class Typing:
     """Words are taken as they are."""
 
-    def utter(self, talk: Talk, line: str, _kind: str, _about: str, _note: Callable[[str], None]) -> Iterator[Stepped]:
+    def utter(
+        self, talk: TypedConversation, line: str, _kind: str, _about: str, _note: Callable[[str], None]
+    ) -> Iterator[Stepped]:
         """At once."""
         yield talk.say(line)
 

@@ -27,11 +27,11 @@ from edge.hear.acoustics import measured
 from edge.hear.recording import RecordedSource
 from edge.keep.journal_thread import JournalThread
 from edge.records import SAMPLE_RATE
-from lab.desk import Talk
 from lab.noises import KINDS, Sound, mix, noise, whole
 from lab.operator_speech import AFTER_S, BEFORE_S, Spoken, spoken
 from lab.scoring import Clip
 from lab.scribe.wording import Load
+from lab.typed_conversation import TypedConversation
 
 SNR_DB = 10.0
 """Of speech over noise: a headset at a dock where a fork works close by."""
@@ -142,7 +142,9 @@ class Aloud:
         """As somebody said it."""
         return self._sentences[load.pallet].clips[0].text
 
-    def utter(self, talk: Talk, line: str, kind: str, about: str, note: Callable[[str], None]) -> Iterator[Stepped]:
+    def utter(
+        self, talk: TypedConversation, line: str, kind: str, about: str, note: Callable[[str], None]
+    ) -> Iterator[Stepped]:
         """In noise: heard in pieces, or not at all."""
         self._number += 1
         for heard in self._hearing.hear(self._sound(line, kind, about, note), f"{self._name} {self._number}"):

@@ -17,7 +17,7 @@ from dockvoice_protocol.records import Act
 from edge.agree.dialogue.table import State
 from edge.deliver.device_events import recorded
 from edge.keep.journal import Journal
-from lab.desk import Talk
+from lab.typed_conversation import TypedConversation
 from tests.playbook.script import DOES, lines
 from tests.playbook.stage import Stage
 from tests.tiers import sized
@@ -55,7 +55,7 @@ def left_alone(image: Path, stage: Stage) -> None:
     with Journal.open(image) as journal:
         opened, committed = journal.dialogue.kept().draft, journal.trail.last_sequence()
         render = partial(recorded, site="north", device="dock-3")
-        device = Talk(stage.rules, journal, render, lambda: 0.0, stage.manner, forms=stage.forms)
+        device = TypedConversation(stage.rules, journal, render, lambda: 0.0, stage.manner, forms=stage.forms)
         work = journal.dialogue.kept().work
         device.start()
         assert work is None or work.form in {None, device.rules.form.name}, "another form is filled than was chosen"

@@ -41,7 +41,7 @@ from edge.speak.wording import Phrasing
 from edge.understand.proposal import proposal
 from edge.understand.stt.transcript_reader import TranscriptReader
 from edge.understand.witness import contradicted
-from lab.desk import Talk
+from lab.typed_conversation import TypedConversation
 from tests.playbook.script import DOES, Line
 from tests.shipped import catalogue_in, form, form_in
 
@@ -70,7 +70,7 @@ class Stage:
         self._orders: list[Any] = []
         self._events: list[dict[str, Any]] = []
         self._sentence: tuple[str, tuple[Word, ...]] = "", ()
-        self._talk: Talk | None = None
+        self._talk: TypedConversation | None = None
         self._journal: Journal | None = None
         self._lists: dict[ReceivingPlace, ExpectedList] = {}
 
@@ -292,12 +292,12 @@ class Stage:
     # How it is done.
 
     @property
-    def _device(self) -> Talk:
+    def _device(self) -> TypedConversation:
         if self._talk is None:
             self._journal = Journal.open(self._directory)
             render = partial(recorded, site="north", device="dock-3")
             forms = self.forms
-            self._talk = Talk(
+            self._talk = TypedConversation(
                 *(self.rules, self._journal, render, lambda: self._now, self.manner),
                 forms=forms,
                 expected=lambda: Expectations(self._lists.values()),

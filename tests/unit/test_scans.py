@@ -25,7 +25,7 @@ from edge.keep.journal_thread import JournalThread
 from edge.records import Outcome
 from edge.records.speech import Earcon, Prompt, Say, Sound
 from edge.speak.wording import Phrasing, codes
-from lab.desk import Talk
+from lab.typed_conversation import TypedConversation
 from tests import shipped
 from tests.gs1_labels import Label, broken, keyed, valid
 from tests.sharing import ROOT
@@ -46,7 +46,7 @@ class Desk:
         self._phrasing = Phrasing(form)
         catalogue = Catalogue({}) if form is LABELS else shipped.catalogue()
         rules = Rules(form, catalogue)
-        self.talk = Talk(rules, journal, partial(recorded, site="s", device="d"), lambda: self.now, manner)
+        self.talk = TypedConversation(rules, journal, partial(recorded, site="s", device="d"), lambda: self.now, manner)
         self.orders: list[object] = []
         self.events: list[tuple[str, dict[str, object]]] = []
         self._took(self.talk.start())
