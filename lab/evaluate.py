@@ -121,14 +121,14 @@ async def evaluate(
     and for one that stands in the manifest twice.
     """
     scored: list[Scored] = []
-    with TemporaryDirectory(prefix="dockvoice-evaluate-") as scratch, JournalThread(Path(scratch)) as desk:
+    with TemporaryDirectory(prefix="dockvoice-evaluate-") as scratch, JournalThread(Path(scratch)) as executor:
         for form, of_form in groupby(sounds, key=lambda sound: sound.clip.form):
             parts = assemble(settings, form)
-            operator = None if habits is None else SimulatedOperator(parts, desk, habits)
+            operator = None if habits is None else SimulatedOperator(parts, executor, habits)
             plain = Floor(settings, parts.form, parts.catalogue) if floor else None
             some = list(of_form)
             async with reading(parts):
-                for sound, result in zip(some, await _results(parts, some, desk, tick), strict=True):
+                for sound, result in zip(some, await _results(parts, some, executor, tick), strict=True):
                     conversation = None if operator is None else await operator.converse(result, sound.source)
                     floored = None if plain is None else _floored(plain, sound)
                     said = wording(sound.clip.text, parts.form, parts.catalogue)
@@ -147,10 +147,12 @@ def _floored(plain: Floor, sound: Sounding) -> Floored | None:
     return Floored(mark=Mark.RIGHT if same(record, truth) else Mark.WRONG, fields=dict(record))
 
 
-async def _results(parts: Parts, sounds: list[Sounding], desk: JournalThread, tick: Callable[[], None]) -> list[Result]:
+async def _results(
+    parts: Parts, sounds: list[Sounding], executor: JournalThread, tick: Callable[[], None]
+) -> list[Result]:
     counted = parts.interpreter.speculation if isinstance(parts.interpreter, VoskInterpreter) else None
     watch = _Watch(sounds, counted, tick)
-    await hear_all(dictation(parts, desk, watch.on_event), watch.sources())
+    await hear_all(dictation(parts, executor, watch.on_event), watch.sources())
     return [replace(result, ahead=ahead) for result, ahead in zip(watch.results, watch.ahead(), strict=True)]
 
 

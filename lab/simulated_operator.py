@@ -135,10 +135,10 @@ class Habits:
 class SimulatedOperator:
     """Holds the conversation that follows a clip, with the parts that heard the clip."""
 
-    def __init__(self, parts: Parts, desk: JournalThread, habits: Habits) -> None:
-        """Answers are heard as the clips were; `desk` is the same scratch journal."""
+    def __init__(self, parts: Parts, executor: JournalThread, habits: Habits) -> None:
+        """Answers are heard as the clips were; `executor` is the same scratch journal."""
         self._parts = parts
-        self._desk = desk
+        self._executor = executor
         self._habits = habits
         self._phrasing = Phrasing(parts.form)
 
@@ -202,7 +202,7 @@ class SimulatedOperator:
             if isinstance(what, Decided):
                 heard.append(what)
 
-        await hear_all(dictation(self._parts, self._desk, collect), [source])
+        await hear_all(dictation(self._parts, self._executor, collect), [source])
         return heard
 
 

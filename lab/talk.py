@@ -1,4 +1,4 @@
-"""`dockvoice talk`: the conversation at the desk, typed.
+"""`dockvoice talk`: a conversation, typed in place of speech.
 
 The dialogue, the decision, the forms' reader and the journal are those of the agent; only ears and voice are missing.
 """

@@ -25,7 +25,7 @@ from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.keep.journal import Journal
 from edge.records import Acoustics, Closing, Draft, Shift, Utterance
 
-DESK_SCANNER = "typed at the desk"  # The name of a scanner that is none.
+TYPED_SCANNER = "typed at the desk"  # The name of a scanner that is none.
 
 SCANNED = "]"  # How a line begins that a scanner typed: with AIM's identifier of the code.
 TYPED_SEPARATORS = ("<GS>", "\x1b[19~")  # How a separator comes to a terminal: as people type it, and F8.
@@ -120,7 +120,7 @@ class TypedConversation:
 
     def scan(self, scan: str) -> Stepped:
         """The operator scans a label, of which the scanner sends this: on disk before it is read."""
-        utterance = scanned_utterance(self.rules.form.name, scan, DESK_SCANNER)
+        utterance = scanned_utterance(self.rules.form.name, scan, TYPED_SCANNER)
         self._journal.begin(utterance)
         return self._hear(utterance, self._read(utterance, self.rules))
 

@@ -75,8 +75,8 @@ def kept() -> Iterator[None]:
 class _OperatorNews:
     """What the operator is told that he did not ask for: by the dialogue where there is one, else by the voice."""
 
-    def __init__(self, desk: JournalThread, dialogue: DialogueDriver | None, voice: VoiceOutput | None) -> None:
-        self._desk = desk
+    def __init__(self, executor: JournalThread, dialogue: DialogueDriver | None, voice: VoiceOutput | None) -> None:
+        self._executor = executor
         self._dialogue = dialogue
         self._voice = voice
         self._turned_down: asyncio.Queue[Receipt] = asyncio.Queue()
@@ -88,7 +88,7 @@ class _OperatorNews:
     async def tell_refusals(self) -> None:
         """Tell what was turned down, until cancelled."""
         while True:
-            self.announce(await self._desk(partial(answered, receipt=await self._turned_down.get())))
+            self.announce(await self._executor(partial(answered, receipt=await self._turned_down.get())))
 
     def crew_changed(self, operators: tuple[Operator, ...] | None) -> None:
         """Others may sign on from now on."""
@@ -147,10 +147,10 @@ class _Renewals:
 class Agent:
     """Dictation and delivery side by side over one journal, until the sources end or `stop` is called."""
 
-    def __init__(self, parts: Parts, desk: JournalThread, tell: Callable[[AgentTold], None], *, live: bool) -> None:
+    def __init__(self, parts: Parts, executor: JournalThread, tell: Callable[[AgentTold], None], *, live: bool) -> None:
         """`live`: sound comes from a microphone, whose silence (no frames at all) is a fault."""
-        self._desk = desk
-        desk.now(lambda journal: journal.successor.demand_none())
+        self._executor = executor
+        executor.now(lambda journal: journal.successor.demand_none())
         self._tell = tell
         self._settings = parts.settings
         self._live = live
@@ -166,11 +166,13 @@ class Agent:
         words = (parts.settings.speak, parts.form, parts.clients, self._blink, parts.forms)
         self.speaking = VoiceOutput(*words) if speaks else None
         """The device's voice, for whoever answers the operator."""
-        self._conversing = self._conversation(parts, desk) if live and converses(parts.settings, live=live) else None
-        self._news = _OperatorNews(desk, self._conversing, self.speaking)
+        self._conversing = (
+            self._conversation(parts, executor) if live and converses(parts.settings, live=live) else None
+        )
+        self._news = _OperatorNews(executor, self._conversing, self.speaking)
         self._conditions = Conditions()
         self._delivery = Delivery(
-            *(parts.settings, desk, self._linked, partial(self._pulse.beat, "relay")),
+            *(parts.settings, executor, self._linked, partial(self._pulse.beat, "relay")),
             order=self._ordered,
             turned_down=self._news.turned_down,
             decided=self._signed.set,
@@ -188,7 +190,7 @@ class Agent:
         """How the device listens; of no effect on recordings."""
         gate = self.headset.gate if live else None
         self._decisions = Decisions(
-            *(parts.settings, desk, self._conversing, self._delivery.written), beside=self._news.announce
+            *(parts.settings, executor, self._conversing, self._delivery.written), beside=self._news.announce
         )
         witness = None if self._conversing is None else witness_of(parts.settings)
         self._second = (
@@ -199,7 +201,7 @@ class Agent:
         self._dictation = dictation(
             *(
                 parts,
-                desk,
+                executor,
                 self._on_dictation_event,
                 self._heard_frame,
                 self._clock,
@@ -217,14 +219,14 @@ class Agent:
             else AudibilityMonitor(self.speaking, self._dictation, begins_when_heard, self.headset.earshot)
         )
         self._upkeep = Supervisor(
-            *(parts.settings, desk, self._pulse, self._notifier, self._clock, self._dictation),
+            *(parts.settings, executor, self._pulse, self._notifier, self._clock, self._dictation),
             has_free=self._conditions.has_free,
         )
         self._parts = parts
         per_minute = parts.settings.understand.deferred_per_minute
-        self._afterwards = None if parts.panel is None else LateReadings(self._works, desk, per_minute)
+        self._afterwards = None if parts.panel is None else LateReadings(self._works, executor, per_minute)
 
-    def _conversation(self, parts: Parts, desk: JournalThread) -> DialogueDriver:
+    def _conversation(self, parts: Parts, executor: JournalThread) -> DialogueDriver:
         speaking = self.speaking
 
         def take_up(work: Work) -> None:
@@ -237,7 +239,7 @@ class Agent:
 
         return DialogueDriver(
             Dialogue(parts.rules, manner(parts.settings, parts.closing), partial(STEPS.info, "%s"), parts.at_hand),
-            desk,
+            executor,
             renderer(parts, self._clock, self._works),
             order=(lambda _: None) if speaking is None else speaking.order,
             quiet=(lambda: True) if speaking is None else lambda: speaking.quiet,
@@ -305,8 +307,8 @@ class Agent:
             delivering.cancel()
             for watch in watching:
                 watch.cancel()
-        await self._desk(lambda journal: journal.successor.demand_none())
-        return await self._desk(lambda journal: journal.outbox.unsettled())
+        await self._executor(lambda journal: journal.successor.demand_none())
+        return await self._executor(lambda journal: journal.outbox.unsettled())
 
     def _beside(self) -> Iterator[Coroutine[Any, Any, None]]:
         """What is done for as long as it runs, besides dictation and delivery."""
@@ -340,7 +342,7 @@ class Agent:
     async def _take_signed(self) -> None:
         await self._begun.wait()  # the operator can be told
         read, carry_out = self._delivery.decisions.read, self._decisions.decide_signed
-        await review_decisions.take_signed(self._desk, self._signed, read, carry_out)
+        await review_decisions.take_signed(self._executor, self._signed, read, carry_out)
 
     async def _dictate(self, sources: Iterable[Source]) -> None:
         if self._audience is not None:
@@ -363,7 +365,7 @@ class Agent:
     async def _dictate_with_models(self, sources: Iterable[Source], afterwards: LateReadings) -> None:
         """The same with a panel at work; nobody asks a model any more when its connections are closed."""
         async with (
-            reading(self._parts, afterwards.note, await budget(self._settings, self._desk), self._works),
+            reading(self._parts, afterwards.note, await budget(self._settings, self._executor), self._works),
             asyncio.TaskGroup() as group,
         ):
             beside = [group.create_task(work) for work in (self._parts.clients.warm(), afterwards.read_deferred())]
@@ -482,8 +484,8 @@ async def replay(
     Starting it again after a kill goes on where it stopped: what was heard is decided, what is on record already is
     not recorded again, what is owed is sent. Raises Unfinished when something is still owed after `settle_within_s`.
     """
-    with JournalThread(parts.settings.state, parts.settings.keep) as desk:
-        agent = Agent(parts, desk, tell, live=False)
+    with JournalThread(parts.settings.state, parts.settings.keep) as executor:
+        agent = Agent(parts, executor, tell, live=False)
         owed = await agent.run(recordings, settle_within_s=settle_within_s)
     if owed:
         raise agent.unfinished(owed, settle_within_s)

@@ -37,13 +37,13 @@ class _Concluded:
 class LateReadings:
     """Works beside dictation, for as long as `keep_answers` and `read_deferred` run."""
 
-    def __init__(self, works: Workplaces, desk: JournalThread, per_minute: int) -> None:
+    def __init__(self, works: Workplaces, executor: JournalThread, per_minute: int) -> None:
         """`works` has who reads which utterance, and by which rules: those of its own form, whatever is filled now.
 
         `per_minute`: so many deferred utterances are read in a minute, at most.
         """
         self._works = works
-        self._desk = desk
+        self._executor = executor
         self._pacing = Pacing(per_minute)
         self._news: asyncio.Queue[PanelAnswer | _Concluded] = asyncio.Queue()
         self._wake = asyncio.Event()
@@ -83,17 +83,17 @@ class LateReadings:
 
     async def _keep(self, news: PanelAnswer | _Concluded) -> None:
         if isinstance(news, _Concluded):
-            for late in await self._desk(lambda journal: journal.readings.late(news.which)):
+            for late in await self._executor(lambda journal: journal.readings.late(news.which)):
                 await self._compare(late)
             return
         said = (news.utterance_id, news.interpreter, str(news.came), news.reading, news.usage)
-        await self._desk(lambda journal: journal.readings.answered(*said))
+        await self._executor(lambda journal: journal.readings.answered(*said))
         if news.came is Came.LATE and news.reading is not None:
             await self._compare(LateReading(news.utterance_id, news.interpreter, news.reading))
 
     async def _compare(self, late: LateReading) -> None:
         """Hold a late answer against what became of the utterance so far; what becomes of it later is told again."""
-        kept = await self._desk(lambda journal: journal.queries.kept(late.utterance_id))
+        kept = await self._executor(lambda journal: journal.queries.kept(late.utterance_id))
         if kept is None or kept.verdict is None:
             return
         if kept.verdict.outcome is Outcome.DEFER:
@@ -103,11 +103,11 @@ class LateReadings:
             await self._check(late, kept.event_id)
 
     async def _check(self, late: LateReading, event_id: str) -> None:
-        entry = await self._desk(lambda journal: journal.queries.entry(event_id))
+        entry = await self._executor(lambda journal: journal.queries.entry(event_id))
         if entry is None or not contradicts(late.reading, entry.act, entry.fields):
             return
         why = f"contradicted by {late.interpreter}"
-        await self._desk(lambda journal: journal.readings.flag(late.utterance_id, why))
+        await self._executor(lambda journal: journal.readings.flag(late.utterance_id, why))
         logger.warning(
             "event %s: %s, which answered too late; it stands. `dockvoice queue list --held` shows it", event_id, why
         )
@@ -117,7 +117,7 @@ class LateReadings:
         while True:
             await self._turn()
             self._wake.clear()  # before looking: what is deferred from here on wakes again
-            utterance = await self._desk(lambda journal: journal.readings.oldest_deferred(self._works.forms))
+            utterance = await self._executor(lambda journal: journal.readings.oldest_deferred(self._works.forms))
             if utterance is None:
                 continue
             self._wake.set()
@@ -145,7 +145,7 @@ class LateReadings:
             logger.info("%s: %s", stays, fault)
             self._pacing.failed(asyncio.get_running_loop().time())
             return
-        await self._desk.when_there_is_room(
+        await self._executor.when_there_is_room(
             lambda: self._review(utterance.utterance_id, utterance.form, reading, utterance.segment.closing), stays
         )
 
@@ -153,4 +153,4 @@ class LateReadings:
         rules = self._works.rules_of(form)
         verdict = None if reading is None or rules is None else decide(reading, closing, rules)
         why = UNREADABLE if reading is None else DEFERRED
-        await self._desk(lambda journal: journal.readings.reviewed(utterance_id, verdict, why))
+        await self._executor(lambda journal: journal.readings.reviewed(utterance_id, verdict, why))

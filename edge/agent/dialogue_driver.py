@@ -79,7 +79,7 @@ class DialogueDriver:
     def __init__(
         self,
         dialogue: Dialogue,
-        desk: JournalThread,
+        executor: JournalThread,
         render: Render,
         *,
         order: Callable[[Audible], None],
@@ -105,7 +105,7 @@ class DialogueDriver:
         self._attentive = attentive
         self._dialogue = dialogue
         self._conversation = DialogueSteps(dialogue, render, shift)
-        self._desk = desk
+        self._executor = executor
         self._order = order
         self._quiet = quiet
         self._owed = owed
@@ -152,8 +152,8 @@ class DialogueDriver:
         """Take up what was open when the device went down."""
         self._loop = asyncio.get_running_loop()
         async with self._turn:
-            self._carry_out(await self._desk(self._conversation.start))
-            for one in await self._desk(lambda journal: journal.review.untold()):
+            self._carry_out(await self._executor(self._conversation.start))
+            for one in await self._executor(lambda journal: journal.review.untold()):
                 fate, _, why = one.fate.partition(":")
                 about = one.utterance_id, Fate(fate), one.fields
                 await self._tell_decided(PersonDecided(*about, form=one.form, why=why or None))
@@ -170,7 +170,7 @@ class DialogueDriver:
         is full, `work` has left word of it, and the next start tells.
         """
         async with self._turn:
-            done = await self._desk(work)
+            done = await self._executor(work)
             try:
                 await self._tell_decided(told(done))
             except DiskFull as fault:
@@ -188,21 +188,21 @@ class DialogueDriver:
         self._untold += [] if owed is None else [owed]
         # What waits for a quiet moment is not told yet: where the power fails before, the next start tells it.
         while self._untold and self._gave_word:
-            await self._desk(partial(_note_told, one=self._untold[0]))
+            await self._executor(partial(_note_told, one=self._untold[0]))
             del self._untold[0]
         self._gave_word = False
         return row
 
     async def _step(self, happening: Happening) -> OutboxRow | None:
-        await self._desk(lambda journal: self._conversation.look_up(journal, happening))
+        await self._executor(lambda journal: self._conversation.look_up(journal, happening))
         if refused := frozenset(self._dialogue.recorded.turned_down):
             self._dialogue.recorded.mark_accepted(
-                await self._desk(lambda journal: journal.dialogue.accepted_or_pending(refused))
+                await self._executor(lambda journal: journal.dialogue.accepted_or_pending(refused))
             )
         planned = self._conversation.plan(happening)
         record = partial(self._conversation.record, planned=planned)
-        stepped = await self._desk.when_there_is_room(
-            lambda: self._desk(record), "the conversation waits", self._refused
+        stepped = await self._executor.when_there_is_room(
+            lambda: self._executor(record), "the conversation waits", self._refused
         )
         self._carry_out(stepped, tuple(order for order in planned.orders if isinstance(order, Note | Park)))
         self._gave_word |= any(isinstance(order, Say) and order.prompt in WORDS for order in stepped.orders)

@@ -71,7 +71,7 @@ class Dictation:
         listening: Ear,
         *,
         works: Workplaces,
-        desk: JournalThread,
+        executor: JournalThread,
         operator: str | None,
         render: Callable[[Entry, Minted], dict[str, Any]],
         tell: Callable[[DictationEvent], None],
@@ -85,7 +85,7 @@ class Dictation:
         """
         self._listening = listening
         self._works = works
-        self._desk = desk
+        self._executor = executor
         self._operator = operator
         self._render = render
         self._tell = tell
@@ -126,7 +126,7 @@ class Dictation:
         where entries are agreed with the operator, so does every entry. What was dictated for a form that is not at
         hand waits until an agent fills that form: read as another one, it could only be misunderstood.
         """
-        unread = await self._desk(lambda journal: list(journal.queries.unread()))
+        unread = await self._executor(lambda journal: list(journal.queries.unread()))
         earlier = [utterance for utterance in unread if utterance.utterance_id not in self._typed]
         ours = [utterance for utterance in earlier if utterance.form in self._works.forms]
         for form in sorted({utterance.form for utterance in earlier} - self._works.forms.keys()):
@@ -135,7 +135,7 @@ class Dictation:
             )
         for utterance in ours:
             # To begin what has begun changes nothing, and tells where its recording is.
-            evidence = await self._desk(partial(Journal.begin, utterance=utterance))
+            evidence = await self._executor(partial(Journal.begin, utterance=utterance))
             began = time.perf_counter()
             await self._take_up(Attended(utterance, evidence, self._works.attention(utterance), began, live=False))
         return len(ours)
@@ -183,7 +183,7 @@ class Dictation:
         self._typed.add(utterance.utterance_id)  # before it is on disk, where `resume` would find it
         began = time.perf_counter()
         try:
-            evidence = await self._desk(partial(Journal.begin, utterance=utterance))
+            evidence = await self._executor(partial(Journal.begin, utterance=utterance))
         except DiskFull as fault:
             self.stop_capture(str(fault))
         else:
@@ -217,14 +217,14 @@ class Dictation:
         if why is not None:
             verdict = held(verdict)
             which = heard.utterance.utterance_id
-            await self._desk(lambda journal: journal.put_under_review(which, reading, verdict, why))
+            await self._executor(lambda journal: journal.put_under_review(which, reading, verdict, why))
         else:
             row = await self._recorded(heard, reading, verdict, _draft(heard.utterance, reading, self._operator))
         self._tell(Decided(heard.utterance, reading, verdict, row, time.perf_counter() - heard.closed_at))
 
     async def _why_for_a_person(self, utterance: Utterance, reading: Reading, verdict: Verdict) -> str | None:
         """Why nothing may be made of it, or nothing can, without a word of somebody; None where something may."""
-        kept = await self._desk(lambda journal: journal.queries.history(utterance.utterance_id))
+        kept = await self._executor(lambda journal: journal.queries.history(utterance.utterance_id))
         wanted = kept.decisions[-1] if kept.decisions else None
         if wanted is not None and wanted.reason == UNANSWERED:
             # The operator may have said "no" to it: that a person wants it read is no yes to whatever is read.
@@ -250,7 +250,7 @@ class Dictation:
         said, work = heard.utterance, self._works.present.work
         if not (heard.live and self.converses) or work == Work(said.form, said.language):
             return heard
-        await self._with_room(partial(self._desk, lambda journal: journal.assign(said.utterance_id, work)))
+        await self._with_room(partial(self._executor, lambda journal: journal.assign(said.utterance_id, work)))
         moved = replace(said, form=str(work.form), language=work.language)
         return replace(heard, utterance=moved, attention=self._works.attention(moved))
 
@@ -304,7 +304,7 @@ class Dictation:
         if not heard.live:
             return ()
         since = heard.utterance.heard_at - timedelta(minutes=self._at.rules.demands.double_count_minutes)
-        return await self._desk(lambda journal: journal.queries.standing(heard.utterance.form, since))
+        return await self._executor(lambda journal: journal.queries.standing(heard.utterance.form, since))
 
     async def _recorded(self, heard: Attended, reading: Reading, verdict: Verdict, draft: Draft) -> OutboxRow | None:
         """Put the verdict on record. Until there is room for that, the utterance is kept, unread."""
@@ -316,12 +316,12 @@ class Dictation:
             entry = journal.queries.entry_of(draft, verdict)
             return journal.commit(entry, verdict, lambda minted: self._render(entry, minted))
 
-        recorded = partial(self._desk, record)
+        recorded = partial(self._executor, record)
         return await (self._with_room(recorded) if heard.live else recorded())
 
     async def _with_room(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do it; on a full disk, once there is room, and nothing else is concluded before."""
-        return await self._desk.when_there_is_room(work, refused=self._refused)
+        return await self._executor.when_there_is_room(work, refused=self._refused)
 
     def _refused(self, fault: DiskFull) -> None:
         if self._listening.is_stopping:

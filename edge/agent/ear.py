@@ -104,7 +104,7 @@ class Ear:
         present: Callable[[], Workplace],
         endpoint: Endpoint,
         scorer: SpeechScorer,
-        desk: JournalThread,
+        executor: JournalThread,
         beat: Callable[[], None] = lambda: None,
         gate: Gate | None = None,
         meant: Callable[[Segment], Segment | None] | None = None,
@@ -120,7 +120,7 @@ class Ear:
         self._present = present
         self._endpoint = endpoint
         self._scorer = scorer
-        self._desk = desk
+        self._executor = executor
         self._beat = beat
         self._gate = gate
         self._meant = meant
@@ -216,14 +216,14 @@ class Ear:
     def _keep(self, said: _Said, hand_over: HandOver) -> None:
         source, segment, work = said.source, said.segment, said.work
         # A microphone is never played again, and need not wait for the answer.
-        kept = None if source.live else self._desk.now(lambda journal: journal.queries.known(source.name, segment))
+        kept = None if source.live else self._executor.now(lambda journal: journal.queries.known(source.name, segment))
         if kept is not None:
             hand_over(AlreadyKept(source.name, segment, kept))
             return
         which, form, language = str(uuid_utils.uuid7()), work.rules.form.name, work.work.language
         utterance = Utterance(which, form, source.name, datetime.now(UTC), segment, language=language)
         try:
-            evidence = self._desk.begin(utterance)
+            evidence = self._executor.begin(utterance)
         except DiskFull as fault:
             if not source.live:
                 raise

@@ -300,7 +300,7 @@ def form_named(settings: Settings, name: str) -> Form:
 
 def dictation(
     parts: Parts,
-    desk: JournalThread,
+    executor: JournalThread,
     tell: Callable[[DictationEvent], None],
     beat: Callable[[], None] = lambda: None,
     clock: Clock | None = None,
@@ -322,7 +322,7 @@ def dictation(
         present=lambda: works.present,
         endpoint=settings.hear.endpoint,
         scorer=detector if speaking is None else speaking.deaf_to_itself(detector),
-        desk=desk,
+        executor=executor,
         beat=beat,
         gate=gate,
         meant=None if gate is None else wake(settings, lambda: conversing is not None and conversing.awaits),
@@ -331,7 +331,7 @@ def dictation(
     return Dictation(
         listening,
         works=works,
-        desk=desk,
+        executor=executor,
         operator=settings.operator,
         render=renderer(parts, clock or Clock(), works),
         tell=tell,
@@ -375,11 +375,11 @@ def wake(settings: Settings, awaits: Callable[[], bool] = lambda: False) -> Call
     return lambda segment: phrase.meant(segment, word.spotted(segment.pcm), awaited=awaits())
 
 
-async def budget(settings: Settings, desk: JournalThread) -> Budget:
+async def budget(settings: Settings, executor: JournalThread) -> Budget:
     """What models may cost today, and what they have cost."""
     today = local_day()
     midnight = in_zone(datetime.combine(today, datetime.min.time()), None)
-    spent = await desk(lambda journal: journal.readings.spent_usd(midnight))
+    spent = await executor(lambda journal: journal.readings.spent_usd(midnight))
     return Budget(settings.understand.daily_budget_usd, today, spent)
 
 

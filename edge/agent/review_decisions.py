@@ -163,7 +163,7 @@ class Decisions:
     def __init__(
         self,
         settings: Settings,
-        desk: JournalThread,
+        executor: JournalThread,
         talking: DialogueDriver | None,
         written: Callable[[], None],
         beside: Callable[[PersonDecided], None] = lambda _: None,
@@ -174,7 +174,7 @@ class Decisions:
         """
         self._beside = beside
         self._settings = settings
-        self._desk = desk
+        self._executor = executor
         self._talking = talking
         self._written = written
 
@@ -195,7 +195,7 @@ class Decisions:
     async def _carry_out(self, work: Callable[[Journal], Done]) -> Done:
         talking = self._talking
         owing = partial(and_owe_word, work=work)
-        done = await (self._desk(work) if talking is None else talking.between_steps(owing, lambda done: done.told))
+        done = await (self._executor(work) if talking is None else talking.between_steps(owing, lambda done: done.told))
         if done.row is not None:
             self._written()
         if talking is None and done.told.fate is Fate.DECLINED:
@@ -221,7 +221,7 @@ def _entered_in_a_crash(journal: Journal, order: ReviewDecision) -> Done | None:
 
 
 async def take_signed(
-    desk: JournalThread,
+    executor: JournalThread,
     came: asyncio.Event,
     read: Callable[[bytes], ReviewDecision | PostingDeclined],
     carry_out: Callable[[ReviewDecision | PostingDeclined, str], Awaitable[Done]],
@@ -233,16 +233,16 @@ async def take_signed(
     """
     while True:
         came.clear()
-        for signature, body in await desk(lambda journal: journal.orders.due()):
-            take = partial(_take_one, signature, body, desk, read, carry_out)
-            await desk.when_there_is_room(take, "what the inventory's side decided waits")
+        for signature, body in await executor(lambda journal: journal.orders.due()):
+            take = partial(_take_one, signature, body, executor, read, carry_out)
+            await executor.when_there_is_room(take, "what the inventory's side decided waits")
         await came.wait()
 
 
 async def _take_one(
     signature: str,
     body: str,
-    desk: JournalThread,
+    executor: JournalThread,
     read: Callable[[bytes], ReviewDecision | PostingDeclined],
     carry_out: Callable[[ReviewDecision | PostingDeclined, str], Awaitable[Done]],
 ) -> None:
@@ -254,7 +254,7 @@ async def _take_one(
         done = await carry_out(order, signature)
     except (UnreadableInput, Unfinished, Misconfigured, MalformedMessage) as fault:
         why = NotDone.LATE if isinstance(fault, Late) else NotDone.REFUSED
-        await desk(lambda journal: journal.orders.refuse(signature, why))
+        await executor(lambda journal: journal.orders.refuse(signature, why))
         logger.warning("%s decided, and it was not done: %s", who, fault)
     else:
         logger.info("%s decided: %s %s", who, done.told.utterance_id, done)

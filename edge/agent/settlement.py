@@ -39,12 +39,14 @@ Outcome = Sent | Settle | Reopen | DeadLetter  # The commands of the relay that 
 class Settlement:
     """Notes outcomes in one journal, one at a time."""
 
-    def __init__(self, desk: JournalThread, beat: Callable[[], None], turned_down: Callable[[Receipt], None]) -> None:
+    def __init__(
+        self, executor: JournalThread, beat: Callable[[], None], turned_down: Callable[[Receipt], None]
+    ) -> None:
         """`beat` is called before each wait for room on the disk.
 
         `turned_down` hears, once, what the inventory does not take, and what will never reach it.
         """
-        self._desk = desk
+        self._executor = executor
         self._beat = beat
         self._turned_down = turned_down
         self.nothing_owed = asyncio.Event()  # Set while every event that was written is settled.
@@ -55,7 +57,7 @@ class Settlement:
 
     async def look(self) -> None:
         """See whether anything is owed."""
-        if await self._desk(lambda journal: journal.outbox.unsettled()) == 0:
+        if await self._executor(lambda journal: journal.outbox.unsettled()) == 0:
             self.nothing_owed.set()
 
     async def note(self, outcome: Outcome) -> None:
@@ -64,12 +66,12 @@ class Settlement:
         Nothing else is delivered meanwhile.
         """
         waits = "what became of an event cannot be noted, and is tried again"
-        await self._desk.when_there_is_room(lambda: self._note(outcome), waits, lambda _: self._beat())
+        await self._executor.when_there_is_room(lambda: self._note(outcome), waits, lambda _: self._beat())
 
     async def _note(self, outcome: Outcome) -> None:
         match outcome:
             case Sent(event_id):
-                if not await self._desk(lambda journal: journal.outbox.sent(event_id)):
+                if not await self._executor(lambda journal: journal.outbox.sent(event_id)):
                     logger.info("the broker took %s, %s", event_id, UNKNOWN)
             case Settle(event_id, receipt):
                 await self._settle(event_id, receipt)
@@ -79,7 +81,7 @@ class Settlement:
                 await self._withhold(event_id, reason)
 
     async def _settle(self, event_id: str, receipt: Receipt | None) -> None:
-        struck = await self._desk(lambda journal: _struck_off(journal, event_id, receipt))
+        struck = await self._executor(lambda journal: _struck_off(journal, event_id, receipt))
         if not struck.is_ours:
             logger.warning("a receipt came for %s, %s", event_id, UNKNOWN)
         elif receipt is not None and receipt.turned_down:
@@ -99,8 +101,8 @@ class Settlement:
         if why is None:
             return
         latest = receipt.latest or {}
-        if await self._desk(lambda journal: journal.successor.is_proved_by(latest, journal.public_key)):
-            self.superseded = await self._desk(lambda journal: journal.successor.note(why))
+        if await self._executor(lambda journal: journal.successor.is_proved_by(latest, journal.public_key)):
+            self.superseded = await self._executor(lambda journal: journal.successor.note(why))
             logger.error("%s", self.superseded)
         elif not self._is_doubted:
             self._is_doubted = True
@@ -113,19 +115,19 @@ class Settlement:
 
     async def _reopen(self, first: int) -> None:
         self.nothing_owed.clear()
-        forgotten = await self._desk(lambda journal: journal.trail.forgotten)
+        forgotten = await self._executor(lambda journal: journal.trail.forgotten)
         if first <= forgotten:
             logger.error(
                 "the inventory lacks number %d, but up to %d all was removed here to make room (keep.entries_mb): it "
                 "can take nothing from this device until it is restored from a newer copy",
                 *(first, forgotten),
             )
-        newest = await self._desk(lambda journal: journal.outbox.last())
+        newest = await self._executor(lambda journal: journal.outbox.last())
         reopened = 0
         # From the end, so that a crash in between leaves no gap behind which nothing is owed.
         for last in range(0 if newest is None else newest.sequence, first - 1, -REOPENED_AT_ONCE):
             lowest = max(first, last - REOPENED_AT_ONCE + 1)
-            reopened += await self._desk(partial(_reopened, first=lowest, last=last))
+            reopened += await self._executor(partial(_reopened, first=lowest, last=last))
         self.sent_again += reopened
         logger.warning(
             "the inventory lacks number %d and those after it, which it had confirmed (is it new, or restored?): "
@@ -137,7 +139,7 @@ class Settlement:
         def withhold(journal: Journal) -> bool:
             return journal.outbox.dead_letter(event_id, reason, partial(withheld, reason=reason))
 
-        if await self._desk(withhold):
+        if await self._executor(withhold):
             logger.error(
                 "%s is set aside, so that it holds up nothing: %s. `dockvoice queue list --held` shows it",
                 *(event_id, reason),

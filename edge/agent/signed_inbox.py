@@ -92,7 +92,7 @@ class SignedInbox(Generic[One]):
         published: Published[One],
         site: str,
         key: PublicKey | None,
-        desk: JournalThread,
+        executor: JournalThread,
         beat: Callable[[], None],
         *,
         took: Callable[[str, One], None],
@@ -110,14 +110,14 @@ class SignedInbox(Generic[One]):
         self._published = published
         self._site = site
         self._key = key
-        self._desk = desk
+        self._executor = executor
         self._beat = beat
         self._took = took
         self._refused = refused
         self._admit = admit
         self._floor = floor
         self.carries = published.carries
-        self.latest: dict[str, One] = {} if key is None else desk.now(partial(self._kept_from, key=key))
+        self.latest: dict[str, One] = {} if key is None else executor.now(partial(self._kept_from, key=key))
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -150,7 +150,7 @@ class SignedInbox(Generic[One]):
             body = payload.decode()
         except UnicodeDecodeError:
             return False
-        return await self._desk(lambda journal: self._published.lists(journal).is_known(self._site, about, body))
+        return await self._executor(lambda journal: self._published.lists(journal).is_known(self._site, about, body))
 
     async def _keep(self, about: str, one: One, body: str) -> None:
         kind, kept = self._published.kind, None if one.withdrawn else body
@@ -172,7 +172,7 @@ class SignedInbox(Generic[One]):
             return self._published.lists(journal).store(self._site, about, one.version, kept)
 
         waits = f"a {kind} waits for room"
-        taken = await self._desk.when_there_is_room(partial(self._desk, keep), waits, lambda _: self._beat())
+        taken = await self._executor.when_there_is_room(partial(self._executor, keep), waits, lambda _: self._beat())
         if taken is ListResult.OLD:
             logger.warning("%s: a %s of version %d is not taken: a later one is known", about, kind, one.version)
             self._refused(Refusal("old", about, one.version))
@@ -200,7 +200,7 @@ class ExpectedReceipts:
     """What is expected, as far as this device knows. Belongs to the loop; `at_hand` may be asked from any thread."""
 
     def __init__(
-        self, settings: Settings, key: PublicKey | None, desk: JournalThread, beat: Callable[[], None]
+        self, settings: Settings, key: PublicKey | None, executor: JournalThread, beat: Callable[[], None]
     ) -> None:
         """As the inbox it comes to."""
         prefix, site = settings.deliver.prefix, settings.site
@@ -222,7 +222,7 @@ class ExpectedReceipts:
             lists=lambda journal: journal.expected,
         )
         floor = settings.deliver.floor("expected")
-        self.inbox = SignedInbox(lists, site, key, desk, beat, took=self._took, floor=lambda _: floor)
+        self.inbox = SignedInbox(lists, site, key, executor, beat, took=self._took, floor=lambda _: floor)
         self._at_hand = Expectations(self.inbox.latest.values())
 
     def at_hand(self) -> Expectations:
@@ -241,7 +241,7 @@ class SiteCrew:
         self,
         settings: Settings,
         key: PublicKey | None,
-        desk: JournalThread,
+        executor: JournalThread,
         beat: Callable[[], None],
         changed: Callable[[tuple[Operator, ...] | None], None],
     ) -> None:
@@ -260,7 +260,7 @@ class SiteCrew:
         self._refusal: str | None = None
         floor = settings.deliver.floor(ROSTER)
         self.inbox = SignedInbox(
-            roster, site, key, desk, beat, took=self._took, refused=self._refused, floor=lambda _: floor
+            roster, site, key, executor, beat, took=self._took, refused=self._refused, floor=lambda _: floor
         )
 
     def operators(self) -> tuple[Operator, ...] | None:

@@ -64,7 +64,7 @@ class SiteCatalogue(Generic[Made]):
         self,
         settings: Settings,
         key: PublicKey | None,
-        desk: JournalThread,
+        executor: JournalThread,
         beat: Callable[[], None],
         renewal: Renewal[Made],
     ) -> None:
@@ -88,7 +88,7 @@ class SiteCatalogue(Generic[Made]):
             published,
             site,
             key,
-            desk,
+            executor,
             beat,
             took=self._took,
             refused=self._refused,

@@ -106,7 +106,7 @@ class Supervisor:
     def __init__(
         self,
         settings: Settings,
-        desk: JournalThread,
+        executor: JournalThread,
         pulse: Heartbeats,
         notifier: Notifier,
         clock: Clock,
@@ -115,7 +115,7 @@ class Supervisor:
     ) -> None:
         """`has_free` hears how many bytes the journal's disk has left, each time that it is looked at."""
         self._settings = settings
-        self._desk = desk
+        self._executor = executor
         self._pulse = pulse
         self._notifier = notifier
         self._clock = clock
@@ -155,15 +155,15 @@ class Supervisor:
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(WATCH_EVERY_S):
-                    await self._desk(lambda journal: journal.outbox.unsettled())
+                    await self._executor(lambda journal: journal.outbox.unsettled())
                     break
-            if self._desk.locked is not None:
+            if self._executor.locked is not None:
                 if not is_told:
                     is_told = True
                     tell_locked(True)
                 for part in ("loop", "journal", "relay"):
                     self._pulse.beat(part)
-                self._notifier.status(f"waiting: {self._desk.locked}")
+                self._notifier.status(f"waiting: {self._executor.locked}")
                 self._notifier.alive()
         if is_told:
             tell_locked(False)
@@ -171,7 +171,7 @@ class Supervisor:
     async def see_that_it_is_there(self) -> None:
         """End with StorageFailed where the state directory is removed, or replaced, under a running agent."""
         while True:
-            await self._desk(lambda journal: journal.demand_in_place())
+            await self._executor(lambda journal: journal.demand_in_place())
             await asyncio.sleep(IN_PLACE_EVERY_S)
 
     async def make_room(self) -> None:
@@ -179,7 +179,7 @@ class Supervisor:
         while True:
             believed = self._clock.believed()
             self._tell_of_clock(believed=believed)
-            free = await self._desk.tidy(believed=believed)
+            free = await self._executor.tidy(believed=believed)
             self._has_free(free)
             if self._disk.update(free):
                 self._tell_of_room(free)
@@ -215,5 +215,5 @@ class Supervisor:
 
     async def check(self) -> None:
         """Check a journal so large that it would have held up the start."""
-        if not await self._desk(lambda journal: journal.is_checked):
+        if not await self._executor(lambda journal: journal.is_checked):
             await asyncio.to_thread(Journal.check, self._settings.state)

@@ -240,8 +240,8 @@ def queue_reconcile(
     log_warnings()
     given = settings(config, broker, state)
     Journal.inspect(given.state).close()  # there must be one: a mistyped directory has nothing to compare
-    with JournalThread(given.state, given.keep) as desk:
-        found = asyncio.run(reconcile(given, desk, lambda _: None, within_s=wait))
+    with JournalThread(given.state, given.keep) as executor:
+        found = asyncio.run(reconcile(given, executor, lambda _: None, within_s=wait))
     if as_json:
         line(json.dumps(asdict(found)))
     else:

@@ -50,19 +50,21 @@ def run(
     """
     log_warnings(*((STEPS,) if trace else ()))
     parts = assemble(settings(config, broker, state, form), live=True)
-    with identity(parts.settings), JournalThread(parts.settings.state, parts.settings.keep) as desk:
+    with identity(parts.settings), JournalThread(parts.settings.state, parts.settings.keep) as executor:
         if not (plain or as_json) and can_be_drawn_on(sys.stdout):
             view = LiveView(parts)
-            asyncio.run(view.run(Agent(parts, desk, view.tell, live=True), desk, settle_within_s=DRAIN_ON_STOP_S))
-            line(counted(desk.now(lambda journal: journal.queries.counts())))
+            asyncio.run(
+                view.run(Agent(parts, executor, view.tell, live=True), executor, settle_within_s=DRAIN_ON_STOP_S)
+            )
+            line(counted(executor.now(lambda journal: journal.queries.counts())))
             return
         if as_json:
-            asyncio.run(_listened_as_json(parts, desk))
+            asyncio.run(_listened_as_json(parts, executor))
             return
         aside(f"hears with {parts.interpreter.name}")
         discreet = not sys.stdout.isatty()  # a log is no place for what operators say
         tell = discreet_teller() if discreet else teller(parts.form, {}, as_json=False, known=parts.forms)
-        asyncio.run(listened(Agent(parts, desk, outliving(tell), live=True)))
+        asyncio.run(listened(Agent(parts, executor, outliving(tell), live=True)))
 
 
 async def listened(agent: Agent) -> None:
@@ -71,7 +73,7 @@ async def listened(agent: Agent) -> None:
         await agent.run_until_stopped(agent.microphone(), settle_within_s=DRAIN_ON_STOP_S)
 
 
-async def _listened_as_json(parts: Parts, desk: JournalThread) -> None:
+async def _listened_as_json(parts: Parts, executor: JournalThread) -> None:
     """The same in JSON lines: all that `dockvoice watch` shows but for the level."""
     lines, tell = AgentLines(parts.settings, parts.rules, parts.forms), outliving(print_line)
 
@@ -79,10 +81,10 @@ async def _listened_as_json(parts: Parts, desk: JournalThread) -> None:
         for one in lines.event(told):
             tell(one)
 
-    agent = Agent(parts, desk, with_dialogue(tell_event), live=True)
+    agent = Agent(parts, executor, with_dialogue(tell_event), live=True)
     tell(lines.started())
     async with asyncio.TaskGroup() as group:
-        changes = group.create_task(tell_changes(lines, agent, desk, tell))
+        changes = group.create_task(tell_changes(lines, agent, executor, tell))
         await listened(agent)
         changes.cancel()
 

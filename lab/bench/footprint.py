@@ -212,11 +212,11 @@ def hear(parts: Parts, name: str, sources: Sequence[Source], most: list[float]) 
     watch = Stopwatch()
     with (
         TemporaryDirectory(prefix="dockvoice-footprint-") as scratch,
-        JournalThread(Path(scratch)) as desk,
+        JournalThread(Path(scratch)) as executor,
         watch.running(),
     ):
         began = time.process_time()
-        asyncio.run(hear_all(dictation(parts, desk, count_event), sources))
+        asyncio.run(hear_all(dictation(parts, executor, count_event), sources))
         spent = time.process_time() - began
     seconds = samples / SAMPLE_RATE
     by_part = {**watch.spent, REST: spent - sum(watch.spent.values())}

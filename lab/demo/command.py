@@ -162,8 +162,8 @@ class _Demo:
         running.enter_context(self._office)
 
     async def _receive(self, parts: Parts) -> bool:
-        with JournalThread(self._state, parts.settings.keep) as desk:
-            door = Door(parts, desk, partial(self._print_step, Phrasing(parts.form, "en")))
+        with JournalThread(self._state, parts.settings.keep) as executor:
+            door = Door(parts, executor, partial(self._print_step, Phrasing(parts.form, "en")))
             async with door.open():
                 await door.until_announced()
                 for clip in recordings(short=self._stands_in):

@@ -88,7 +88,7 @@ async def until(there: Callable[[], bool]) -> None:
 class Door:
     """A device at a door, and the operator before it."""
 
-    def __init__(self, parts: Parts, desk: JournalThread, tell: Callable[[Stands], None]) -> None:
+    def __init__(self, parts: Parts, executor: JournalThread, tell: Callable[[Stands], None]) -> None:
         """`tell` hears where each step of the conversation led."""
         settings = parts.settings
         self._noted = 0  # How many utterances have led to something, were it that they are none for the device.
@@ -97,11 +97,11 @@ class Door:
             self._noted += len(stands.noted)
             tell(stands)
 
-        self._desk = desk
+        self._executor = executor
         self._signed = asyncio.Event()
         works = parts.workplaces()
         self._delivery = Delivery(
-            *(settings, desk),
+            *(settings, executor),
             tell=lambda _: None,
             beat=lambda: None,
             review=review_delivery.renderer(works.rules_of, settings.site, settings.device),
@@ -110,7 +110,7 @@ class Door:
         self._dialogue = Dialogue(parts.rules, manner(settings, parts.closing))
         self._conversing = DialogueDriver(
             self._dialogue,
-            desk,
+            executor,
             renderer(parts, Clock(), works),
             order=lambda _: None,
             quiet=lambda: True,
@@ -120,12 +120,12 @@ class Door:
             cut_off=lambda: False,
         )
         self._dictation = dictation(
-            *(parts, desk, lambda _: None),
+            *(parts, executor, lambda _: None),
             conversing=self._conversing,
             expected=self._delivery.expected.at_hand,
             works=works,
         )
-        self._decisions = Decisions(settings, desk, self._conversing, self._delivery.written)
+        self._decisions = Decisions(settings, executor, self._conversing, self._delivery.written)
         self._headset = Headset()
 
     @asynccontextmanager
@@ -148,7 +148,7 @@ class Door:
     async def _take_signed(self) -> None:
         """Carry out what the office decides about what was put aside."""
         read, carry_out = self._delivery.decisions.read, self._decisions.decide_signed
-        await review_decisions.take_signed(self._desk, self._signed, read, carry_out)
+        await review_decisions.take_signed(self._executor, self._signed, read, carry_out)
 
     async def hear(self, recording: Path) -> None:
         """The operator, or somebody beside him, says it; what comes of it is on disk when this returns."""
@@ -175,8 +175,8 @@ class Door:
     async def settle(self, within_s: float) -> int:
         """Wait so long for the inventory's receipts; how many events are owed then."""
         await self._delivery.drain(within_s)
-        return await self._desk(lambda journal: journal.outbox.unsettled())
+        return await self._executor(lambda journal: journal.outbox.unsettled())
 
     async def put_aside(self) -> list[str]:
         """The utterances that wait for a person, the oldest first."""
-        return await self._desk(lambda journal: [one.utterance_id for one in journal.review.under_review()])
+        return await self._executor(lambda journal: [one.utterance_id for one in journal.review.under_review()])

@@ -82,9 +82,9 @@ def _sentence(clips: tuple[Clip, ...]) -> Sentence:
 class Hearing:
     """The device's own hearing: sound in, what it is read as out."""
 
-    def __init__(self, parts: Parts, desk: JournalThread, runner: asyncio.Runner) -> None:
+    def __init__(self, parts: Parts, executor: JournalThread, runner: asyncio.Runner) -> None:
         self._parts = parts
-        self._desk = desk
+        self._executor = executor
         self._runner = runner
         self._heard: list[Decided] = []
 
@@ -99,7 +99,7 @@ class Hearing:
     def hear(self, sound: Sound, told: str) -> list[Decided]:
         """What was heard in a sound; `told` makes it another saying than the same sound at another time."""
         self._heard = []
-        self._runner.run(hear_all(dictation(self._parts, self._desk, self._note), [Spoken(sound, told)]))
+        self._runner.run(hear_all(dictation(self._parts, self._executor, self._note), [Spoken(sound, told)]))
         return self._heard
 
     def _note(self, what: DictationEvent) -> None:
@@ -113,10 +113,10 @@ def hearing(settings: Settings) -> Iterator[Hearing]:
     agree = settings.agree.model_copy(update={"conversation": True})
     with (
         TemporaryDirectory(prefix="dockvoice-scribe-heard-") as scratch,
-        JournalThread(Path(scratch)) as desk,
+        JournalThread(Path(scratch)) as executor,
         asyncio.Runner() as runner,
     ):
-        yield Hearing(assemble(settings.model_copy(update={"agree": agree})), desk, runner)
+        yield Hearing(assemble(settings.model_copy(update={"agree": agree})), executor, runner)
 
 
 class Aloud:

@@ -336,13 +336,13 @@ def dictated(bench: Bench, told: list[DictationEvent]) -> Dictation:
         present=lambda: works.present,
         endpoint=Endpoint(),
         scorer=LoudnessScorer(),
-        desk=bench.desk,
+        executor=bench.desk,
         speaking=bench.conversing.heard_speaking,
     )
     return Dictation(
         listening,
         works=works,
-        desk=bench.desk,
+        executor=bench.desk,
         operator=None,
         render=render,
         tell=told.append,

@@ -75,13 +75,13 @@ class Bench:
             present=lambda: works.present,
             endpoint=Endpoint(),
             scorer=LoudnessScorer(),
-            desk=desk,
+            executor=desk,
             beat=beat,
         )
         return Dictation(
             listening,
             works=works,
-            desk=desk,
+            executor=desk,
             operator="op-17",
             render=render,
             tell=self.tell,

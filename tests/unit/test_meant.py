@@ -39,14 +39,14 @@ def heard(
             present=lambda: works.present,
             endpoint=Endpoint(),
             scorer=LoudnessScorer(),
-            desk=desk,
+            executor=desk,
             gate=Gate(push_to_talk=False),
             meant=meant,
         )
         dictation = Dictation(
             listening,
             works=works,
-            desk=desk,
+            executor=desk,
             operator=None,
             render=render,
             tell=told.append,

@@ -258,8 +258,8 @@ def test_the_ear_listens_with_the_recogniser_of_the_form_that_is_filled_when_som
             works.take_up(Work("stock-count"))
 
     with JournalThread(tmp_path) as desk:
-        listening = Ear(present=lambda: works.present, endpoint=Endpoint(), scorer=LoudnessScorer(), desk=desk)
-        dictation = Dictation(listening, works=works, desk=desk, operator=None, render=lambda *_: {}, tell=tell)
+        listening = Ear(present=lambda: works.present, endpoint=Endpoint(), scorer=LoudnessScorer(), executor=desk)
+        dictation = Dictation(listening, works=works, executor=desk, operator=None, render=lambda *_: {}, tell=tell)
         asyncio.run(hear_all(dictation, [ScriptedSource(("." * 20 + "#" * 30 + "." * 40) * 2)]))
     assert heard == ["pallet-move", "stock-count"]
     assert [len(one.read) for one in ears.values()] == [1, 1]

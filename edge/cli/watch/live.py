@@ -48,14 +48,14 @@ NO_DIALOGUE = "no dialogue to answer: it takes a speaker, or agree.conversation 
 async def tell_changes(
     lines: AgentLines,
     agent: Agent,
-    desk: JournalThread,
+    executor: JournalThread,
     tell: Callable[[JsonLine], None],
     every_s: float = LOOKED_EVERY_S_UNSEEN,
 ) -> None:
     """Tell what happens to the journal and to the connection, which no event tells, until cancelled."""
     while True:
         with suppress(DockvoiceError):  # what a journal cannot tell now is no reason to hear less
-            for line in lines.changed(await desk(_kept), agent.trouble):
+            for line in lines.changed(await executor(_kept), agent.trouble):
                 tell(line)
         await asyncio.sleep(every_s)
 
@@ -146,7 +146,7 @@ class LiveView:
         for line in self._lines.event(told):
             self._viewer.send(line)
 
-    async def run(self, agent: Agent, desk: JournalThread, *, settle_within_s: float) -> None:
+    async def run(self, agent: Agent, executor: JournalThread, *, settle_within_s: float) -> None:
         """Run the agent until it is stopped; the terminal is as it was afterwards."""
         with (
             aside(sys.stderr.fileno()) as logged,
@@ -156,7 +156,7 @@ class LiveView:
             self._viewer = viewer
             viewer.send(self._lines.started())
             async with asyncio.TaskGroup() as group:
-                looking = tell_changes(self._lines, agent, desk, viewer.send, LOOKED_EVERY_S)
+                looking = tell_changes(self._lines, agent, executor, viewer.send, LOOKED_EVERY_S)
                 beside = (self._refresh(agent, viewer, logged), looking, self._carry_out(agent, viewer))
                 tasks = [group.create_task(work) for work in beside]
                 microphone = Metered(agent.microphone(), self._meter)
