@@ -156,7 +156,7 @@ class Agent:
         self._live = live
         self._hearing = False
         beating = ("loop", "journal", "relay", *(["ear"] if live else []))
-        self._pulse = Heartbeats(dict.fromkeys(beating, LATE_S))
+        self._heartbeats = Heartbeats(dict.fromkeys(beating, LATE_S))
         self._clock = Clock()
         self._notifier = Notifier.from_environment()
         self._signed, self._begun = asyncio.Event(), asyncio.Event()
@@ -172,7 +172,7 @@ class Agent:
         self._news = _OperatorNews(executor, self._conversing, self.speaking)
         self._conditions = Conditions()
         self._delivery = Delivery(
-            *(parts.settings, executor, self._linked, partial(self._pulse.beat, "relay")),
+            *(parts.settings, executor, self._linked, partial(self._heartbeats.beat, "relay")),
             order=self._ordered,
             turned_down=self._news.turned_down,
             decided=self._signed.set,
@@ -219,7 +219,7 @@ class Agent:
             else AudibilityMonitor(self.speaking, self._dictation, begins_when_heard, self.headset.earshot)
         )
         self._upkeep = Supervisor(
-            *(parts.settings, executor, self._pulse, self._notifier, self._clock, self._dictation),
+            *(parts.settings, executor, self._heartbeats, self._notifier, self._clock, self._dictation),
             has_free=self._conditions.has_free,
         )
         self._parts = parts
@@ -253,7 +253,7 @@ class Agent:
 
     def microphone(self) -> Microphone:
         """The microphone that the settings name, watched by this agent."""
-        return self.headset.microphone(partial(self._pulse.beat, "ear"))
+        return self.headset.microphone(partial(self._heartbeats.beat, "ear"))
 
     @property
     def is_open(self) -> bool:
@@ -473,7 +473,7 @@ class Agent:
             self._hearing = True
             self._notifier.ready(self.headset.status)
         if self._live:
-            self._pulse.beat("ear")
+            self._heartbeats.beat("ear")
 
 
 async def replay(

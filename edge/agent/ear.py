@@ -105,7 +105,7 @@ class Ear:
         endpoint: Endpoint,
         scorer: SpeechScorer,
         executor: JournalThread,
-        beat: Callable[[], None] = lambda: None,
+        heartbeat: Callable[[], None] = lambda: None,
         gate: Gate | None = None,
         meant: Callable[[Segment], Segment | None] | None = None,
         speaking: Callable[[], None] = lambda: None,
@@ -114,14 +114,14 @@ class Ear:
 
         `meant` takes the wake phrase off an utterance, where one is used.
 
-        All these are called in the ear's thread: `beat` for every frame heard, `speaking` when somebody begins to
+        All these are called in the ear's thread: `heartbeat` for every frame heard, `speaking` when somebody begins to
         speak to a live source.
         """
         self._present = present
         self._endpoint = endpoint
         self._scorer = scorer
         self._executor = executor
-        self._beat = beat
+        self._heartbeat = heartbeat
         self._gate = gate
         self._meant = meant
         self._speaking = speaking
@@ -157,7 +157,7 @@ class Ear:
         began = time.perf_counter()
         work = self._present()
         attention = work.readers.interpreter.attend()
-        watched = _Watched(source, self._stopping, self._beat)
+        watched = _Watched(source, self._stopping, self._heartbeat)
         lacking = None
         endpointing = Endpointing(self._endpoint)
         paused, thought_s = 0, 0.0
@@ -243,18 +243,18 @@ class Ear:
 class _Watched:
     """A source that can be told to stop, and that shows at every frame that sound is still coming."""
 
-    def __init__(self, source: Source, stopping: Event, beat: Callable[[], None]) -> None:
+    def __init__(self, source: Source, stopping: Event, heartbeat: Callable[[], None]) -> None:
         self.name = source.name
         self.live = source.live
         self._source = source
         self._stopping = stopping
-        self._beat = beat
+        self._heartbeat = heartbeat
         self.samples = 0
 
     def frames(self) -> Iterator[Frame]:
         for frame in self._source.frames():
             if self._stopping.is_set():
                 return
-            self._beat()
+            self._heartbeat()
             self.samples = frame.end
             yield frame

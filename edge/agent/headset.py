@@ -100,15 +100,15 @@ class Headset:
         self._happened: asyncio.Queue[MicrophoneEvent] = asyncio.Queue()
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def microphone(self, beat: Callable[[], None]) -> Microphone:
-        """The microphone that the settings name. `beat` is called as long as its thread gets on."""
+    def microphone(self, heartbeat: Callable[[], None]) -> Microphone:
+        """The microphone that the settings name. `heartbeat` is called as long as its thread gets on."""
         hear, watch = self._settings.hear, self._settings.watch
         zeros_s, gated_s = watch.zeros_s, watch.gated_zeros_s
         made = Microphone(
             hear.device,
             watch.stall_s,
             self._noticed,
-            beat,
+            heartbeat,
             patient=True,
             zeros_s=zeros_s,
             gated_s=gated_s,

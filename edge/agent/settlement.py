@@ -40,14 +40,14 @@ class Settlement:
     """Notes outcomes in one journal, one at a time."""
 
     def __init__(
-        self, executor: JournalThread, beat: Callable[[], None], turned_down: Callable[[Receipt], None]
+        self, executor: JournalThread, heartbeat: Callable[[], None], turned_down: Callable[[Receipt], None]
     ) -> None:
-        """`beat` is called before each wait for room on the disk.
+        """`heartbeat` is called before each wait for room on the disk.
 
         `turned_down` hears, once, what the inventory does not take, and what will never reach it.
         """
         self._executor = executor
-        self._beat = beat
+        self._heartbeat = heartbeat
         self._turned_down = turned_down
         self.nothing_owed = asyncio.Event()  # Set while every event that was written is settled.
         self.sent_again = 0  # How many settled events the inventory turned out to lack.
@@ -66,7 +66,7 @@ class Settlement:
         Nothing else is delivered meanwhile.
         """
         waits = "what became of an event cannot be noted, and is tried again"
-        await self._executor.when_there_is_room(lambda: self._note(outcome), waits, lambda _: self._beat())
+        await self._executor.when_there_is_room(lambda: self._note(outcome), waits, lambda _: self._heartbeat())
 
     async def _note(self, outcome: Outcome) -> None:
         match outcome:

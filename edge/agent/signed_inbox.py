@@ -93,14 +93,14 @@ class SignedInbox(Generic[One]):
         site: str,
         key: PublicKey | None,
         executor: JournalThread,
-        beat: Callable[[], None],
+        heartbeat: Callable[[], None],
         *,
         took: Callable[[str, One], None],
         refused: Callable[[Refusal], None] = lambda _: None,
         admit: Callable[[str, One], Awaitable[None]] = _admit_all,
         floor: Callable[[str], int] = lambda _: 0,
     ) -> None:
-        """`key` is whose word is taken; without one none is. `beat` is called while one waits for room.
+        """`key` is whose word is taken; without one none is. `heartbeat` is called while one waits for room.
 
         Of what is published about something, `floor` is the lowest version that is taken.
 
@@ -111,7 +111,7 @@ class SignedInbox(Generic[One]):
         self._site = site
         self._key = key
         self._executor = executor
-        self._beat = beat
+        self._heartbeat = heartbeat
         self._took = took
         self._refused = refused
         self._admit = admit
@@ -172,7 +172,9 @@ class SignedInbox(Generic[One]):
             return self._published.lists(journal).store(self._site, about, one.version, kept)
 
         waits = f"a {kind} waits for room"
-        taken = await self._executor.when_there_is_room(partial(self._executor, keep), waits, lambda _: self._beat())
+        taken = await self._executor.when_there_is_room(
+            partial(self._executor, keep), waits, lambda _: self._heartbeat()
+        )
         if taken is ListResult.OLD:
             logger.warning("%s: a %s of version %d is not taken: a later one is known", about, kind, one.version)
             self._refused(Refusal("old", about, one.version))
@@ -200,7 +202,7 @@ class ExpectedReceipts:
     """What is expected, as far as this device knows. Belongs to the loop; `at_hand` may be asked from any thread."""
 
     def __init__(
-        self, settings: Settings, key: PublicKey | None, executor: JournalThread, beat: Callable[[], None]
+        self, settings: Settings, key: PublicKey | None, executor: JournalThread, heartbeat: Callable[[], None]
     ) -> None:
         """As the inbox it comes to."""
         prefix, site = settings.deliver.prefix, settings.site
@@ -222,7 +224,7 @@ class ExpectedReceipts:
             lists=lambda journal: journal.expected,
         )
         floor = settings.deliver.floor("expected")
-        self.inbox = SignedInbox(lists, site, key, executor, beat, took=self._took, floor=lambda _: floor)
+        self.inbox = SignedInbox(lists, site, key, executor, heartbeat, took=self._took, floor=lambda _: floor)
         self._at_hand = Expectations(self.inbox.latest.values())
 
     def at_hand(self) -> Expectations:
@@ -242,7 +244,7 @@ class SiteCrew:
         settings: Settings,
         key: PublicKey | None,
         executor: JournalThread,
-        beat: Callable[[], None],
+        heartbeat: Callable[[], None],
         changed: Callable[[tuple[Operator, ...] | None], None],
     ) -> None:
         """`changed` hears who may sign on from now on."""
@@ -260,7 +262,7 @@ class SiteCrew:
         self._refusal: str | None = None
         floor = settings.deliver.floor(ROSTER)
         self.inbox = SignedInbox(
-            roster, site, key, executor, beat, took=self._took, refused=self._refused, floor=lambda _: floor
+            roster, site, key, executor, heartbeat, took=self._took, refused=self._refused, floor=lambda _: floor
         )
 
     def operators(self) -> tuple[Operator, ...] | None:

@@ -65,7 +65,7 @@ class SiteCatalogue(Generic[Made]):
         settings: Settings,
         key: PublicKey | None,
         executor: JournalThread,
-        beat: Callable[[], None],
+        heartbeat: Callable[[], None],
         renewal: Renewal[Made],
     ) -> None:
         """As the inbox it comes to."""
@@ -81,7 +81,7 @@ class SiteCatalogue(Generic[Made]):
             lists=lambda journal: journal.catalogue,
         )
         self._renewal = renewal
-        self._beat = beat
+        self._heartbeat = heartbeat
         self._made: Made | None = None
         self._refusals: dict[str, Refusal] = {}
         self.inbox = SignedInbox(
@@ -89,7 +89,7 @@ class SiteCatalogue(Generic[Made]):
             site,
             key,
             executor,
-            beat,
+            heartbeat,
             took=self._took,
             refused=self._refused,
             admit=self._admit,
@@ -129,7 +129,7 @@ class SiteCatalogue(Generic[Made]):
         async with asyncio.TaskGroup() as group:
             trying = group.create_task(asyncio.to_thread(attempt))
             while not trying.done():  # a grammar that is new takes a second of a processor, and more on a small box
-                self._beat()
+                self._heartbeat()
                 await asyncio.wait([trying], timeout=LOOK_S)
         if isinstance(made := trying.result(), Misconfigured):
             raise NotAdmitted(BREAKS_FORM, str(made))

@@ -107,7 +107,7 @@ class Supervisor:
         self,
         settings: Settings,
         executor: JournalThread,
-        pulse: Heartbeats,
+        heartbeats: Heartbeats,
         notifier: Notifier,
         clock: Clock,
         dictation: Dictation,
@@ -116,7 +116,7 @@ class Supervisor:
         """`has_free` hears how many bytes the journal's disk has left, each time that it is looked at."""
         self._settings = settings
         self._executor = executor
-        self._pulse = pulse
+        self._heartbeats = heartbeats
         self._notifier = notifier
         self._clock = clock
         self._dictation = dictation
@@ -134,14 +134,14 @@ class Supervisor:
         """
         due = 0.0
         while True:
-            self._pulse.beat("loop")
+            self._heartbeats.beat("loop")
             self._clock.believed()  # a step shows between two looks
             await self._journal_answers(tell_locked)
-            self._pulse.beat("journal")
+            self._heartbeats.beat("journal")
             if is_deaf_rightly():
-                self._pulse.beat("ear")
+                self._heartbeats.beat("ear")
             now = time.monotonic()
-            if stalled := self._pulse.stalled():
+            if stalled := self._heartbeats.stalled():
                 logger.error("stalled: %s; the watchdog is not told that all is well", ", ".join(stalled))
                 self._notifier.status(f"stalled: {', '.join(stalled)}")
             elif now >= due:
@@ -162,7 +162,7 @@ class Supervisor:
                     is_told = True
                     tell_locked(True)
                 for part in ("loop", "journal", "relay"):
-                    self._pulse.beat(part)
+                    self._heartbeats.beat(part)
                 self._notifier.status(f"waiting: {self._executor.locked}")
                 self._notifier.alive()
         if is_told:

@@ -67,7 +67,7 @@ def microphone_claim(name: str, environment: Mapping[str, str] = os.environ) -> 
 
 
 def is_card(name: str) -> bool:
-    """Whether PortAudio means a sound card by that name, and no way to a sound server: `default`, `pulse`."""
+    """Whether PortAudio means a sound card by that name, and no way to a sound server: `default`, `heartbeats`."""
     return CARD.search(name) is not None
 
 

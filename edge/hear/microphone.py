@@ -88,7 +88,7 @@ class Microphone:
         device: str | int | None,
         stall_s: float,
         tell: Callable[[MicrophoneEvent], None] = lambda _: None,
-        beat: Callable[[], None] = lambda: None,
+        heartbeat: Callable[[], None] = lambda: None,
         *,
         patient: bool = False,
         zeros_s: float = ZEROS_S,
@@ -99,8 +99,8 @@ class Microphone:
         """`device` is PortAudio's name or number, None its default; `source` the sound server's name for it.
 
         `patient`: one that is not there yet is waited for, as by a service; a command says that there is none.
-        `stall_s`: when nothing could be heard for so long in spite of everything, it is given up. `tell` hears of each
-        fault that begins or ends, `beat` is called at least every second as long as the thread gets on: both on the
+        `stall_s`: when nothing could be heard for so long in spite of everything, it is given up. `tell` receives each
+        fault that begins or ends; `heartbeat` is called at least every second while the thread runs; both on the
         listening thread. `zeros_s`: so long nothing but zeros is no fault; `gated_s`: nor for so long from a headset
         that is known to have a noise gate.
         """
@@ -110,7 +110,7 @@ class Microphone:
         self._name = ""
         self._stall_s = stall_s
         self._tell = tell
-        self._beat = beat
+        self._heartbeat = heartbeat
         self._health = MicrophoneHealth(zeros_s=zeros_s, gated_s=gated_s, source=source)
         self._server: Server = server or SoundServer()
         self._claims = ExitStack()
@@ -207,7 +207,7 @@ class Microphone:
             self._tell_all(self._health.absent(unopened(why)))
 
     def _open_again(self) -> None:
-        self._beat()
+        self._heartbeat()
         with self._looking:
             if self._blinks.is_set():
                 self._look_anew()
@@ -281,7 +281,7 @@ class Microphone:
     def _pieces(self, stream: Stream) -> Iterator[Piece]:
         """What comes, until it is of no use to listen any longer."""
         while self._health.is_usable:
-            self._beat()
+            self._heartbeat()
             self._look_at_the_server()
             try:
                 piece = stream.hand_off.get(SLICE_S)

@@ -76,7 +76,7 @@ class Bench:
             endpoint=Endpoint(),
             scorer=LoudnessScorer(),
             executor=desk,
-            beat=beat,
+            heartbeat=beat,
         )
         return Dictation(
             listening,

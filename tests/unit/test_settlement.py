@@ -34,7 +34,7 @@ def desk(tmp_path: Path) -> Iterator[JournalThread]:
 
 
 def note(desk: JournalThread, outcome: Outcome) -> None:
-    asyncio.run(Settlement(desk, beat=lambda: None, turned_down=TURNED_DOWN.append).note(outcome))
+    asyncio.run(Settlement(desk, heartbeat=lambda: None, turned_down=TURNED_DOWN.append).note(outcome))
 
 
 def commit(journal: Journal) -> str:
@@ -113,7 +113,7 @@ def test_a_receipt_that_shows_no_proof_ends_no_device(
             elses, "0" * 64, true["data"]["utterance"]["audio_sha256"], "", device_key.load(tmp_path)
         ),
     }
-    settlement = Settlement(desk, beat=lambda: None, turned_down=TURNED_DOWN.append)
+    settlement = Settlement(desk, heartbeat=lambda: None, turned_down=TURNED_DOWN.append)
     asyncio.run(settlement.note(Settle(event_id, CLAIMS[claim](event_id, latest=shown[proof]))))
     assert settlement.superseded is None
     assert "shows no event of this device that proves it" in caplog.text
@@ -132,7 +132,7 @@ def test_an_event_that_only_a_copy_can_have_signed_ends_the_device(
     latest = said_by(tmp_path / "copy", 2)[at]
     if is_withheld:
         latest = vouched(withheld(latest, "too large"), device_key.load(tmp_path))
-    settlement = Settlement(desk, beat=lambda: None, turned_down=TURNED_DOWN.append)
+    settlement = Settlement(desk, heartbeat=lambda: None, turned_down=TURNED_DOWN.append)
     asyncio.run(settlement.note(Settle(event_id, CLAIMS[claim](event_id, latest=latest))))
     assert settlement.superseded is not None
 
