@@ -20,7 +20,7 @@ from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.strict_json import NotStrict, strict
 from edge.agent.dialogue_steps import Render
-from edge.agree.dialogue.session import Manner
+from edge.agree.dialogue.session import DialogueSettings
 from edge.keep.journal import Journal
 from lab.rehearsal import Play, Rehearsal, WrongStep, expected, numbered
 
@@ -37,7 +37,7 @@ class WrongPlay(ValueError):
 
 
 def acted(
-    lines: Iterable[bytes], usual: Play, forms: Mapping[str, Form], render: Render, manner: Manner
+    lines: Iterable[bytes], usual: Play, forms: Mapping[str, Form], render: Render, settings: DialogueSettings
 ) -> Iterator[JsonLine]:
     """The answer to each line, in order; one that is no play is answered with its `error`.
 
@@ -46,7 +46,7 @@ def acted(
     """
     with _journals() as fresh:
         gc.freeze()  # as the agent does once it is ready
-        stage = _Stage(usual, forms, lambda play: Rehearsal(play, fresh(), render, manner))
+        stage = _Stage(usual, forms, lambda play: Rehearsal(play, fresh(), render, settings))
         for number, line in enumerate(lines, start=1):
             try:
                 yield stage.answer(line)

@@ -31,7 +31,7 @@ from edge.agent.dialogue_steps import Render, Stepped
 from edge.agent.review import DeviceIdentity, Person, accept, stated
 from edge.agree.decide import Rules
 from edge.agree.dialogue.events import Fate, Hardware, Link, PersonDecided
-from edge.agree.dialogue.session import MOST_ENTRIES, Manner
+from edge.agree.dialogue.session import MOST_ENTRIES, DialogueSettings
 from edge.agree.expectations import Expectations
 from edge.keep.journal import Journal
 from edge.keep.queries import KeptUtterance
@@ -85,7 +85,7 @@ class Rehearsal:
     play: Play
     directory: Path
     render: Render
-    manner: Manner
+    settings: DialogueSettings
     _talk: TypedConversation = field(init=False)
     _journal: Journal = field(init=False)
     _lists: dict[ReceivingPlace, ExpectedList] = field(init=False)
@@ -100,7 +100,7 @@ class Rehearsal:
         self._lists = {one.place: one for one in self.play.lists}
         self._form = self.play.rules.form
         if self.play.operators is not None:
-            self.manner = replace(self.manner, operators=self.play.operators)
+            self.settings = replace(self.settings, operators=self.play.operators)
 
     def begin(self) -> Json:
         """Come up; what the device says then."""
@@ -109,7 +109,7 @@ class Rehearsal:
     def _start(self) -> Stepped:
         self._journal = Journal.open(self.directory)
         self._talk = TypedConversation(
-            *(self.play.rules, self._journal, self.render, time.monotonic, self.manner),
+            *(self.play.rules, self._journal, self.render, time.monotonic, self.settings),
             sending=self.play.sending or AS_DELIVERED,
             forms=self.play.at_hand,
             expected=lambda: Expectations(self._lists.values()),

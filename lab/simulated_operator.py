@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from dockvoice_protocol.records import Act, FieldValue
-from edge.agent.dialogue_steps import manner
+from edge.agent.dialogue_steps import dialogue_settings
 from edge.agent.events import Decided, DictationEvent
 from edge.agent.parts import Parts, dictation, hear_all
 from edge.agree.decide import Circumstances
@@ -21,7 +21,7 @@ from edge.agree.dialogue.events import Committed, Deadline, Happening, Utterance
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.questions import About, Question
-from edge.agree.dialogue.session import Manner
+from edge.agree.dialogue.session import DialogueSettings
 from edge.agree.dialogue.table import State
 from edge.hear.acoustics import measured
 from edge.hear.recording import RecordedSource
@@ -161,9 +161,9 @@ class SimulatedOperator:
         seconds = _spoken_s(result) + exchange.told_s + sum(turn.seconds for turn in turns)
         return _conversation(end, exchange.entries, turns, seconds)
 
-    def _manner(self) -> Manner:
+    def _manner(self) -> DialogueSettings:
         """As the settings want it, for an operator who has signed on."""
-        wanted = replace(manner(self._parts.settings), operators=None)
+        wanted = replace(dialogue_settings(self._parts.settings), operators=None)
         return wanted if self._habits.read_back is None else replace(wanted, holds_sure=self._habits.read_back)
 
     def _reaction(self, exchange: Exchange, words: Words, random: Random) -> Saying | None:

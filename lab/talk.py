@@ -28,12 +28,12 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.terminal.output import EXIT_CODES, aside, line
 from dockvoice_protocol.terminal.tables import SafeConsole
-from edge.agent.dialogue_steps import Render, Stepped, manner
+from edge.agent.dialogue_steps import Render, Stepped, dialogue_settings
 from edge.agent.particulars import shift
 from edge.agent.parts import form_named, forms_at_hand, rules
 from edge.agent.typed_input import sending
 from edge.agree.dialogue.machine import StepTrace
-from edge.agree.dialogue.session import Manner
+from edge.agree.dialogue.session import DialogueSettings
 from edge.cli.options import Config, FormName, State, Trace, settings
 from edge.deliver.device_events import recorded
 from edge.keep.journal import Journal
@@ -101,7 +101,7 @@ def talk(
     if plays is not None:
         sent = sending(chosen.scan) if scan else None
         forms = forms_in(chosen.forms_directory)
-        _act(plays, Play(typed_in, language, sent, at_hand), forms, render, manner(chosen, closes))
+        _act(plays, Play(typed_in, language, sent, at_hand), forms, render, dialogue_settings(chosen, closes))
         return
     with ExitStack() as opened:
         directory = state or Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="dockvoice-talk-")))
@@ -109,7 +109,7 @@ def talk(
         journal.outbox.demand_owner(Topics(chosen.deliver.prefix, chosen.site, chosen.device).source)
         screen = _Screen(filled, language, {one.name: one for one in at_hand})
         traced = screen.trace if trace else lambda _: None
-        way = manner(chosen, closes)
+        way = dialogue_settings(chosen, closes)
         talking = TypedConversation(
             *(typed_in, journal, render, time.monotonic, way, traced, sending(chosen.scan), at_hand),
             shift=shift(chosen),
@@ -118,7 +118,9 @@ def talk(
         _converse(talking, screen, scans=scan)
 
 
-def _act(plays: Path, usual: Play, forms: Mapping[str, Form], render: Render, manner: Manner) -> None:
+def _act(
+    plays: Path, usual: Play, forms: Mapping[str, Form], render: Render, dialogue_settings: DialogueSettings
+) -> None:
     """Act the plays of a file, or of standard input line by line, so that another program may ask and wait."""
     wrong = False
     with ExitStack() as opened:
@@ -126,7 +128,7 @@ def _act(plays: Path, usual: Play, forms: Mapping[str, Form], render: Render, ma
             lines = sys.stdin.buffer if plays == STDIN else opened.enter_context(plays.open("rb"))
         except OSError as fault:
             raise UnreadableInput(f"{plays}: {fault.strerror}; name a file of plays, or - for standard input") from None
-        for told in acted(lines, usual, forms, render, manner):
+        for told in acted(lines, usual, forms, render, dialogue_settings):
             wrong |= "error" in told
             line(json.dumps(told, ensure_ascii=False))
             sys.stdout.flush()

@@ -20,7 +20,7 @@ from edge.agree.dialogue.events import Deadline, Happening, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue, StepTrace
 from edge.agree.dialogue.orders import StartTimer, StopTimer
 from edge.agree.dialogue.questions import Question, held
-from edge.agree.dialogue.session import Manner
+from edge.agree.dialogue.session import DialogueSettings
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.keep.journal import Journal
 from edge.records import Acoustics, Closing, Draft, Shift, Utterance
@@ -49,7 +49,7 @@ class TypedConversation:
         journal: Journal,
         render: Render,
         clock: Callable[[], float],
-        manner: Manner | None = None,
+        settings: DialogueSettings | None = None,
         trace: Callable[[StepTrace], None] = lambda _: None,
         sending: Sending = AS_DELIVERED,
         forms: Sequence[Form] = (),
@@ -65,7 +65,7 @@ class TypedConversation:
         self._expected = expected
         self._journal = journal
         self._clock = clock
-        self._dialogue = Dialogue(rules, manner, trace, forms)
+        self._dialogue = Dialogue(rules, settings, trace, forms)
         self._conversation = DialogueSteps(self._dialogue, render, shift)
         self.latest = ""
         """The utterance that was taken last."""

@@ -26,7 +26,7 @@ from edge.agent.dialogue_driver import Audible, DialogueDriver, Stands
 from edge.agent.parts import assemble, dictation, hear_all, renderer
 from edge.agent.review_decisions import Decisions, take_signed
 from edge.agree.dialogue.machine import Dialogue
-from edge.agree.dialogue.session import Manner
+from edge.agree.dialogue.session import DialogueSettings
 from edge.agree.dialogue.table import State
 from edge.audio.pcm import Framing
 from edge.config import Settings
@@ -146,7 +146,7 @@ class Device:
         with JournalThread(self._settings.state) as desk:
             decided = asyncio.Event()
             driver = DialogueDriver(
-                Dialogue(self._parts.rules, Manner(undo_s=600, patience_s=600)),
+                Dialogue(self._parts.rules, DialogueSettings(undo_s=600, patience_s=600)),
                 desk,
                 renderer(self._parts, Clock()),
                 order=self._order,

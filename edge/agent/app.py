@@ -27,7 +27,7 @@ from edge.agent.conditions import Conditions
 from edge.agent.deferred import LateReadings
 from edge.agent.delivery import Delivery, LinkChanged
 from edge.agent.dialogue_driver import STEPS, DialogueDriver, Stands
-from edge.agent.dialogue_steps import answered, manner
+from edge.agent.dialogue_steps import answered, dialogue_settings
 from edge.agent.dictation import Dictation
 from edge.agent.events import Decided, DictationEvent
 from edge.agent.headset import Earshot, Headset, HeadsetTold, MicrophoneFault, Order
@@ -238,7 +238,9 @@ class Agent:
             self._delivery.tell_of("work", {"form": form.name, "language": spoken, "chosen": work.form is not None})
 
         return DialogueDriver(
-            Dialogue(parts.rules, manner(parts.settings, parts.closing), partial(STEPS.info, "%s"), parts.at_hand),
+            Dialogue(
+                parts.rules, dialogue_settings(parts.settings, parts.closing), partial(STEPS.info, "%s"), parts.at_hand
+            ),
             executor,
             renderer(parts, self._clock, self._works),
             order=(lambda _: None) if speaking is None else speaking.order,

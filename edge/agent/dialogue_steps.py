@@ -27,7 +27,7 @@ from edge.agree.dialogue.events import (
 )
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import LawAlarm, Order
-from edge.agree.dialogue.session import AT_THE_DOOR, MOST_ENTRIES, InReview, Manner
+from edge.agree.dialogue.session import AT_THE_DOOR, MOST_ENTRIES, DialogueSettings, InReview
 from edge.agree.dialogue.table import State
 from edge.config import ReadBack, Settings
 from edge.deliver.device_events import withheld
@@ -81,10 +81,10 @@ class Stepped:
     row: OutboxRow | None  # The event that is owed by it.
 
 
-def manner(settings: Settings, closing: Form | None = None) -> Manner:
-    """How the settings want the device to converse. `closing` is the form by which trailers are closed."""
+def dialogue_settings(settings: Settings, closing: Form | None = None) -> DialogueSettings:
+    """Derive the dialogue settings from the agent's. `closing` is the form by which trailers are closed."""
     agree = settings.agree
-    return Manner(
+    return DialogueSettings(
         undo_s=agree.undo_s,
         patience_s=agree.patience_s,
         holds_sure=settings.speak.read_back is ReadBack.ALWAYS,

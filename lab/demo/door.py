@@ -14,7 +14,7 @@ from edge.agent import review_decisions, review_delivery
 from edge.agent.clock import Clock
 from edge.agent.delivery import Delivery
 from edge.agent.dialogue_driver import DialogueDriver, Stands
-from edge.agent.dialogue_steps import manner
+from edge.agent.dialogue_steps import dialogue_settings
 from edge.agent.parts import Parts, dictation, hear_all, renderer
 from edge.agent.review_decisions import Decisions
 from edge.agree.dialogue.machine import Dialogue
@@ -107,7 +107,7 @@ class Door:
             review=review_delivery.renderer(works.rules_of, settings.site, settings.device),
             decided=self._signed.set,
         )
-        self._dialogue = Dialogue(parts.rules, manner(settings, parts.closing))
+        self._dialogue = Dialogue(parts.rules, dialogue_settings(settings, parts.closing))
         self._conversing = DialogueDriver(
             self._dialogue,
             executor,

@@ -17,7 +17,7 @@ from rich.progress import Progress
 
 from dockvoice_protocol.terminal.output import log_warnings
 from edge.agree.decide import Rules
-from edge.agree.dialogue.session import Manner
+from edge.agree.dialogue.session import DialogueSettings
 from edge.config import Settings
 from lab.report.statistics import wilson
 from lab.scoring import read_manifest
@@ -43,7 +43,7 @@ def unloaded(seed: str, rules: Rules | None = None, pallets: int = PALLETS) -> t
 def received(seed: str, rules: Rules | None = None, pallets: int = PALLETS) -> tuple[Ledger, list[str]]:
     """One trailer that was announced, likewise."""
     with _kept() as kept:
-        device = DeviceAtHand(rules or receiving(), kept / "device", Typing(), closing(Manner()))
+        device = DeviceAtHand(rules or receiving(), kept / "device", Typing(), closing(DialogueSettings()))
         ledger = Receiving(device, kept, Random(seed)).unload(pallets)  # noqa: S311 - chance, not secrecy
     return ledger, device.said
 

@@ -22,7 +22,7 @@ import typer
 
 from dockvoice_protocol.terminal.output import log_warnings
 from edge.agree.decide import Rules
-from edge.agree.dialogue.session import Manner
+from edge.agree.dialogue.session import DialogueSettings
 from edge.records.speech import Prompt, Say
 from edge.speak.wording import Phrasing
 from lab.report.statistics import Z_95, wilson
@@ -106,14 +106,14 @@ def chance(seed: str) -> Random:
     return Random(seed)  # noqa: S311 - chance, not secrecy
 
 
-def ours(name: str, manner: Manner, day: Day, with_: Rules, clock: Clock) -> Tried:
+def ours(name: str, settings: DialogueSettings, day: Day, with_: Rules, clock: Clock) -> Tried:
     """The product."""
     phrasing = Phrasing(with_.form, "en")
     total, trailers = Ledger(), []
     for seed in day.names():
         with TemporaryDirectory(prefix="dockvoice-scribe-") as kept:
             ear = NoisyEar(with_, day.noise, chance(f"{seed} ear"))
-            device = DeviceAtHand(with_, Path(kept) / "device", ear, closing(manner))
+            device = DeviceAtHand(with_, Path(kept) / "device", ear, closing(settings))
             total.add(Receiving(device, Path(kept), chance(seed), day.exceptions).unload(day.pallets))
         trailers.append(_each(clock.spent(_turns(device.turns, phrasing)), day))
     return Tried(name, total, tuple(trailers))
@@ -133,12 +133,12 @@ def _each(spent: Spent, day: Day) -> Spent:
     return Spent(spent.seconds / day.pallets, spent.last_told / day.pallets, spent.words)
 
 
-def prompted(name: str, manner: Prompting, day: Day, clock: Clock) -> Tried:
+def prompted(name: str, settings: Prompting, day: Day, clock: Clock) -> Tried:
     """A prompt for each value."""
     total, trailers = Ledger(), []
     for seed in day.names():
         coming = arrival(day.pallets, chance(seed), day.exceptions)
-        other = Prompted(coming, manner, day.noise, chance(f"{seed} prompted"))
+        other = Prompted(coming, settings, day.noise, chance(f"{seed} prompted"))
         total.add(other.unload())
         trailers.append(_each(clock.spent(other.turns), day))
     return Tried(name, total, tuple(trailers))
@@ -158,8 +158,8 @@ def keyed(name: str, terminal: Terminal, day: Day) -> Tried:
 def every(day: Day, with_: Rules, clock: Clock) -> list[Tried]:
     """All ways of working, on the same trailers."""
     return [
-        ours("Dockvoice", Manner(), day, with_, clock),
-        ours("Dockvoice, what is sure not read back", Manner(holds_sure=False), day, with_, clock),
+        ours("Dockvoice", DialogueSettings(), day, with_, clock),
+        ours("Dockvoice, what is sure not read back", DialogueSettings(holds_sure=False), day, with_, clock),
         prompted("prompts, as usual", AS_USUAL, day, clock),
         prompted("prompts, as short as can be", SHORTEST, day, clock),
         keyed("scan and key, terminal hung", HUNG, day),

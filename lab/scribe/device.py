@@ -14,7 +14,7 @@ from dockvoice_protocol.records import FieldValue, Receipt
 from edge.agent.dialogue_steps import Stepped
 from edge.agree.decide import Rules
 from edge.agree.dialogue.questions import Question
-from edge.agree.dialogue.session import Manner
+from edge.agree.dialogue.session import DialogueSettings
 from edge.agree.dialogue.table import State
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.deliver.device_events import recorded
@@ -106,12 +106,12 @@ class Utter(Protocol):
 class DeviceAtHand:
     """A device with a journal of its own."""
 
-    def __init__(self, rules: Rules, directory: Path, mouth: Utter, manner: Manner | None = None) -> None:
+    def __init__(self, rules: Rules, directory: Path, mouth: Utter, settings: DialogueSettings | None = None) -> None:
         """`directory` is for its journal."""
         self._rules = rules
         self._directory = directory
         self._mouth = mouth
-        self._manner = manner or Manner()
+        self._settings = settings or DialogueSettings()
         self._render = partial(recorded, site=SITE, device=DEVICE)
         self.expected = NOTHING_EXPECTED
         """What is announced now."""
@@ -222,7 +222,7 @@ class DeviceAtHand:
     def _on(self) -> tuple[Journal, TypedConversation]:
         journal = Journal.open(self._directory)
         return journal, TypedConversation(
-            self._rules, journal, self._render, lambda: 0.0, self._manner, expected=self._at_hand
+            self._rules, journal, self._render, lambda: 0.0, self._settings, expected=self._at_hand
         )
 
     def _at_hand(self) -> Expectations:

@@ -36,9 +36,9 @@ SHORTEST = Prompting(ready=False, confirms=False, asks_condition=False)
 class Prompted:
     """One trailer received."""
 
-    def __init__(self, arrival: Arrival, manner: Prompting, noise: Noise, random: Random) -> None:
+    def __init__(self, arrival: Arrival, settings: Prompting, noise: Noise, random: Random) -> None:
         self._arrival = arrival
-        self._manner = manner
+        self._settings = settings
         self._noise = noise
         self._random = random
         here = arrival.pallets[0].trailer
@@ -73,12 +73,12 @@ class Prompted:
         line = self._here.get(number) or self._elsewhere.get(number)
         uom = load.uom if line is None else line.uom
         unit = "Quantity?" if line is None else {"CS": "Cases?", "EA": "Pieces?"}[uom]
-        damaged, exception = (None, None) if self._manner.asks_condition else self._exceptions(load)
+        damaged, exception = (None, None) if self._settings.asks_condition else self._exceptions(load)
         announced = None if line is None else int(line.quantity)
         quantity = self._count(load, unit, announced, damaged or 0)
         if line is None:
             self._value("Unit?", {"CS": "cases", "EA": "pieces"}[uom], number=False)
-        if self._manner.asks_condition:
+        if self._settings.asks_condition:
             damaged, exception = self._condition(load)
         lot = self._lot(load) if line is not None and line.lot_needed else None
         taken = replace(load, pallet=number, quantity=quantity, uom=uom, lot=lot, damaged=damaged, exception=exception)
@@ -114,12 +114,12 @@ class Prompted:
         count = 0
         for _ in range(PATIENCE):
             count = wording.number(self._value(unit, wording.cardinal(said)))
-            if (self._manner.confirms or announced is None) and not self._is_right(count, believed):
+            if (self._settings.confirms or announced is None) and not self._is_right(count, believed):
                 said = believed
                 continue
             said = believed = load.quantity  # Whatever he is told now, he looks again.
             # Where the condition is asked for behind the count, the host waits for that before it doubts the count.
-            open_damage = load.damaged if self._manner.asks_condition and load.damaged else 0
+            open_damage = load.damaged if self._settings.asks_condition and load.damaged else 0
             if announced is None or count + damaged + open_damage == announced:
                 return count
             if count in before:
@@ -163,7 +163,7 @@ class Prompted:
 
     def _value(self, prompt: str | None, answer: str, *, number: bool = True) -> str:
         """What was heard; without a prompt he begins by himself, for "Pallet?" has been waiting for him."""
-        said = f"{answer} ready" if self._manner.ready and number else answer
+        said = f"{answer} ready" if self._settings.ready and number else answer
         if prompt is not None:
             self._reply(prompt)
         self._say(said, routine=prompt is not None, first=prompt is None)

@@ -22,7 +22,7 @@ from dockvoice_protocol.records import FieldValue
 from edge.agent.parts import form_named, rules
 from edge.agree.decide import Rules
 from edge.agree.dialogue.questions import Question
-from edge.agree.dialogue.session import Manner
+from edge.agree.dialogue.session import DialogueSettings
 from edge.agree.dialogue.table import State
 from edge.config import Settings
 from edge.records import Reason
@@ -61,9 +61,9 @@ def receiving() -> Rules:
     return shipped_for(FORM)
 
 
-def closing(manner: Manner) -> Manner:
+def closing(settings: DialogueSettings) -> DialogueSettings:
     """The same, with the form of an entry that closes a trailer."""
-    return replace(manner, closing=_closing_form())
+    return replace(settings, closing=_closing_form())
 
 
 @cache

@@ -10,7 +10,7 @@ from random import Random
 import pytest
 
 from dockvoice_protocol.records import FieldValue
-from edge.agree.dialogue.session import Manner
+from edge.agree.dialogue.session import DialogueSettings
 from lab.scribe import keyed
 from lab.scribe.arrivals import EXCEPTIONS, MISTAKES, Arrival, Case, arrival
 from lab.scribe.clock import LATENCY_S, REACTION_S, ROUTINE_S, Clock, Reply, Said, Turn
@@ -147,7 +147,7 @@ def test_the_books_of_a_trailer_are_held_against_the_inventory(
     kind: type[Receiving], wrong: int, lost: int, tmp_path: Path
 ) -> None:
     rules = receiving()
-    device = DeviceAtHand(rules, tmp_path / "device", NoisyEar(rules, Noise(), Random(1)), closing(Manner()))
+    device = DeviceAtHand(rules, tmp_path / "device", NoisyEar(rules, Noise(), Random(1)), closing(DialogueSettings()))
     ledger = kind(device, tmp_path, Random("8")).unload(8)
     assert (len(ledger.wrong), len(ledger.lost)) == (wrong, lost), "\n".join(device.said)
     assert ledger.right + ledger.aside + ledger.given_up + lost == ledger.meant

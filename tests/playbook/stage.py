@@ -29,7 +29,7 @@ from edge.agent.dialogue_steps import Stepped
 from edge.agent.review import DeviceIdentity, Person, accept, stated
 from edge.agree.decide import Rules
 from edge.agree.dialogue.events import Contradicted, Fate, Hardware, Link, PersonDecided, RosterTaken, SpeechBegan
-from edge.agree.dialogue.session import Manner
+from edge.agree.dialogue.session import DialogueSettings
 from edge.agree.dialogue.table import AGREEING, State
 from edge.agree.expectations import Expectations
 from edge.deliver.device_events import recorded
@@ -65,7 +65,7 @@ class Stage:
         self._at_hand: list[str] = []
         self._language = "en"
         self._shift: Shift | None = None
-        self.manner = Manner(closing=form("close-trailer"))
+        self.manner = DialogueSettings(closing=form("close-trailer"))
         self._said: list[str] = []
         self._orders: list[Any] = []
         self._events: list[dict[str, Any]] = []

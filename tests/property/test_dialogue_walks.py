@@ -35,7 +35,7 @@ from edge.agree.dialogue.events import (
 )
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import Order, StartTimer, StopTimer
-from edge.agree.dialogue.session import Manner
+from edge.agree.dialogue.session import DialogueSettings
 from edge.agree.dialogue.table import AGREEING, QUESTIONS, Event, State, leads
 from edge.records import Closing, Commit, Drop, LastEntry, Note, Park
 from edge.understand.proposal import proposal
@@ -125,7 +125,7 @@ others = st.sampled_from(
 
 
 class Walk:
-    def __init__(self, manner: Manner, rules: Rules = RULES) -> None:
+    def __init__(self, manner: DialogueSettings, rules: Rules = RULES) -> None:
         self.rules = rules
         self.dialogue = Dialogue(rules, manner)
         self.heard: set[str] = set()
@@ -187,12 +187,12 @@ class Walk:
 def test_any_walk_keeps_to_the_table_and_comes_to_rest(
     operators: tuple[Operator, ...] | None, happenings: list[str | Happening]
 ) -> None:
-    come_to_rest(Walk(Manner(operators=operators)), happenings)
+    come_to_rest(Walk(DialogueSettings(operators=operators)), happenings)
 
 
 @given(st.lists(st.sampled_from(SAID_ONCE) | others, max_size=25))
 def test_what_is_said_once_is_never_an_entry_nor_in_one_unsaid(happenings: list[str | Happening]) -> None:
-    come_to_rest(Walk(Manner(operators=CREW, operator="op-1"), ONCE), ["sign on ana", *happenings])
+    come_to_rest(Walk(DialogueSettings(operators=CREW, operator="op-1"), ONCE), ["sign on ana", *happenings])
 
 
 def come_to_rest(walk: Walk, happenings: list[str | Happening]) -> None:

@@ -24,7 +24,7 @@ from edge.agree.cut_numbers import BREATH_S
 from edge.agree.decide import Circumstances, Rules, decide
 from edge.agree.dialogue.events import Deadline, Happening, Hardware, InventoryAnswered, Link, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
-from edge.agree.dialogue.session import REACTION_S, Manner
+from edge.agree.dialogue.session import REACTION_S, DialogueSettings
 from edge.config import Endpoint, Settings
 from edge.deliver.device_events import recorded
 from edge.keep.journal import Journal
@@ -65,7 +65,7 @@ class Bench:
         self.heard: list[Audible] = []
         self.owed: list[OutboxRow] = []
         self.conversing = DialogueDriver(
-            Dialogue(rules, Manner(undo_s=undo_s, patience_s=0.2)),
+            Dialogue(rules, DialogueSettings(undo_s=undo_s, patience_s=0.2)),
             desk,
             render,
             order=self.heard.append,

@@ -49,7 +49,7 @@ from edge.agree.dialogue.events import (
     UtteranceHeard,
 )
 from edge.agree.dialogue.machine import Dialogue
-from edge.agree.dialogue.session import InReview, Manner
+from edge.agree.dialogue.session import DialogueSettings, InReview
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.hear.microphone_health import FaultKind
 from edge.records import Closing, Commit, Draft, LastEntry, Lately, StandingEntry
@@ -95,7 +95,9 @@ LISTENED = (
 class Walk:
     """A dialogue in one language, and all that it wanted said."""
 
-    def __init__(self, form: Form, language: str, manner: Manner | None = None, forms: tuple[Form, ...] = ()) -> None:
+    def __init__(
+        self, form: Form, language: str, manner: DialogueSettings | None = None, forms: tuple[Form, ...] = ()
+    ) -> None:
         self.dialogue = Dialogue(Rules(form, CATALOGUE, language=language_named(language)), manner, forms=forms)
         self.said: list[Say] = []
         self.language = language
@@ -261,7 +263,7 @@ def _cut(walk: Walk) -> None:
 
 def checking(language: str) -> Walk:
     """Signing on, exceptions and check digits."""
-    walk = Walk(CHECK, language, Manner(operators=(Operator("op-17", spoken=("ana",)),), idle_s=600))
+    walk = Walk(CHECK, language, DialogueSettings(operators=(Operator("op-17", spoken=("ana",)),), idle_s=600))
     walk.say("pallet 5432, bay A")
     walk.ask(Command.HELP)
     walk.ask(Command.SIGN_ON, "zoe")
@@ -332,7 +334,7 @@ def receiving(language: str) -> Walk:
 
 def unloading(language: str) -> Walk:
     """What is asked of a trailer, of what is announced for it, and of one pallet."""
-    walk = Walk(RECEIVE, language, Manner(closing=form("close-trailer")))
+    walk = Walk(RECEIVE, language, DialogueSettings(closing=form("close-trailer")))
     place, other = (ReceivingPlace(PlaceKind.TRAILER, name) for name in ("5501", "5502"))
     line = ExpectedLine("4550012", "742", "A100", 24, "CS", lot_needed=False)
     lines = tuple(replace(line, pallet=pallet) for pallet in ("742", "842", "743", "744"))
@@ -417,7 +419,7 @@ def standing(language: str) -> Walk:
 def changing(language: str) -> Walk:
     """Several forms at hand, one of which is chosen, and a language that nobody hears."""
     may = Operator("op-18", spoken=("maria",), forms=(MOVE.name,)), Operator("op-19", spoken=("zoe",), forms=("x",))
-    walk = Walk(MOVE, language, Manner(operators=(Operator("op-17", spoken=("ana",)), *may)), (MOVE, CHECK))
+    walk = Walk(MOVE, language, DialogueSettings(operators=(Operator("op-17", spoken=("ana",)), *may)), (MOVE, CHECK))
     pallet, units, dock, *_ = said_in(language)["move"]
     bid = walk.rules.language.table["works"]["switch"][0]
     walk.ask(Command.SIGN_ON, "ana")

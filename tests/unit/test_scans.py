@@ -16,7 +16,7 @@ from edge.agent.dictation import INTERRUPTED
 from edge.agent.typed_input import scanned_utterance
 from edge.agree.decide import Rules
 from edge.agree.dialogue.scans import SAME_S
-from edge.agree.dialogue.session import Manner
+from edge.agree.dialogue.session import DialogueSettings
 from edge.agree.dialogue.table import State
 from edge.deliver.device_events import recorded
 from edge.keep import evidence
@@ -40,7 +40,7 @@ LABELS = shipped.form_in(Path(__file__).parent / "tables" / "labels.schema.json"
 class Desk:
     """A conversation at the desk, in a time that only the test lets pass."""
 
-    def __init__(self, journal: Journal, form: Form, manner: Manner | None = None) -> None:
+    def __init__(self, journal: Journal, form: Form, manner: DialogueSettings | None = None) -> None:
         self.now = 0.0
         self.journal = journal
         self._phrasing = Phrasing(form)
@@ -298,7 +298,7 @@ def test_a_label_with_nothing_for_the_form_is_told_so(desk: Desk) -> None:
 
 
 def test_nobody_is_scanned_for_who_has_not_signed_on(journal: Journal) -> None:
-    desk = Desk(journal, shipped.form(), Manner(operators=(Operator("op-17", spoken=("ana",)),)))
+    desk = Desk(journal, shipped.form(), DialogueSettings(operators=(Operator("op-17", spoken=("ana",)),)))
     assert desk.scan(PALLET)[-1] == "Sign on first."
     assert desk.parked == 1
 

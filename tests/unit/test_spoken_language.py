@@ -8,7 +8,7 @@ from dockvoice_protocol.config import load
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.spoken.language import ENGLISH
 from dockvoice_protocol.records import Operator
-from edge.agent.dialogue_steps import manner
+from edge.agent.dialogue_steps import dialogue_settings
 from edge.agent.parts import form_named, rules
 from edge.config import Settings
 
@@ -48,7 +48,7 @@ def test_a_model_is_spoken_to_in_its_own_language() -> None:
 
 
 def test_the_manner_of_a_site_names_who_may_sign_on() -> None:
-    assert manner(load(Settings, None)).operators is None
-    assert manner(load(Settings, None, agree={"operators": {"ana": "op-17"}})).operators == (
+    assert dialogue_settings(load(Settings, None)).operators is None
+    assert dialogue_settings(load(Settings, None, agree={"operators": {"ana": "op-17"}})).operators == (
         Operator("op-17", spoken=("ana",)),
     )

@@ -17,7 +17,7 @@ from edge.agree.decide import Rules, decide
 from edge.agree.dialogue.events import Deadline, Happening, Started, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.questions import About
-from edge.agree.dialogue.session import Manner
+from edge.agree.dialogue.session import DialogueSettings
 from edge.cli.present.lines import AgentLines, Kept, with_dialogue
 from edge.cli.present.meter import MeterReading
 from edge.cli.present.wording import MODES, OUTCOMES, QUESTIONS, REASONS, Tone
@@ -46,7 +46,7 @@ class Desk:
         self.view = View()
         self._tell = with_dialogue(lambda told: self.take(*self.lines.event(told)))
         self.take(self.lines.started())
-        self._dialogue = Dialogue(rules, Manner()) if converses else None
+        self._dialogue = Dialogue(rules, DialogueSettings()) if converses else None
         if converses:
             self.happen(Started())
 

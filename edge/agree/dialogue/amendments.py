@@ -30,7 +30,7 @@ def begin_or_replace_last(session: DialogueSession, heard: UtteranceHeard) -> li
     if named is not None and drafting.takes_back(session, heard):
         # What stands for all entries now is not said of one before.
         return correct_last(session, replace(heard, reading=own(heard.reading)))
-    if last is None or session.manner.is_closing(last.draft):
+    if last is None or session.settings.is_closing(last.draft):
         return drafting.begin_entry(session, heard, alone=True)
     draft = _replacing_last(session, last, replace(drafting.reading_of(session, heard), act=Act.RECORD), heard)
     verdict = drafting.judged_after(session, draft, heard)
@@ -47,7 +47,7 @@ def correct_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     if named is None and session.was_named(said):
         return _not_recorded(session, heard)
     last = named or session.recorded.last
-    if last is None or session.manner.is_closing(last.draft):
+    if last is None or session.settings.is_closing(last.draft):
         elsewhere = works.tell_elsewhere(session) if last is None else []
         return [heard.noted_as_heeded(), *(elsewhere or [session.say(Prompt.NOTHING_TO_CORRECT)])]
     alone = said.fields.keys() == session.identifiers_of(values_of(said)).keys()
@@ -80,7 +80,7 @@ def object_to_last(session: DialogueSession, heard: UtteranceHeard, told: Prompt
     last = session.recorded.last
     if last is None:
         return [heard.noted_as_heeded(), *works.tell_elsewhere(session)]
-    if session.manner.is_closing(last.draft):
+    if session.settings.is_closing(last.draft):
         return cancel_last(session, heard)
     session.draft = _replacing_last(session, last, last.draft.reading, heard)
     noted = heard.noted(Verdict(Outcome.HOLD, (Because(Reason.ANSWER),), {}))
@@ -111,9 +111,9 @@ def cancel_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 def whether_to_cancel(session: DialogueSession, last: LastEntry) -> Question:
     """The question whether to cancel an entry; a trailer whose closing is cancelled is open again."""
-    if session.manner.is_closing(last.draft):
+    if session.settings.is_closing(last.draft):
         return Question(
-            About.CANCEL, fields=session.manner.as_told(last.fields, session.rules.form), prompt=Prompt.CONFIRM_REOPEN
+            About.CANCEL, fields=session.settings.as_told(last.fields, session.rules.form), prompt=Prompt.CONFIRM_REOPEN
         )
     return Question(About.CANCEL, fields=last.fields)
 

@@ -325,7 +325,7 @@ def _agree_to_cancel(session: DialogueSession, heard: UtteranceHeard) -> list[Or
     if session.recorded.standing(draft.replaces) is None:  # it was refused while this was asked
         return [heard.noted_as_heeded(), *drafting.drop(session), *amendments.give_up_refused_last(session)]
     session.draft = with_support(draft, heard.utterance_id)
-    if not session.manner.is_closing(draft):
+    if not session.settings.is_closing(draft):
         return [heard.noted_as_heeded(), *drafting.commit(session), session.say(Prompt.CANCELLED)]
     orders = [heard.noted_as_heeded(), *drafting.commit(session), session.say(Prompt.REOPENED, told)]
     context.begin_again(session, told, heard)

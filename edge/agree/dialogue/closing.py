@@ -25,12 +25,12 @@ def close(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 
 def _ask(session: DialogueSession, heard: UtteranceHeard, place: ReceivingPlace | None) -> list[Order]:
-    form = session.manner.closing
+    form = session.settings.closing
     if form is None or form.closes is None or session.rules.form.place_field(Expects.TRAILER) is None:
         return drafting.ask_to_repeat(session, heard)
     if place is None or place.kind is not PlaceKind.TRAILER:
         return [*status.note(session, heard), *session.several(trailers.which_place(session))]
-    if session.recorded.closing_of(place.name, session.manner, session.lately.now) is not None:
+    if session.recorded.closing_of(place.name, session.settings, session.lately.now) is not None:
         return [*status.note(session, heard), session.say(Prompt.CLOSED, trailers.as_field(session, place))]
     said = heard.reading
     sure = min(word.confidence for word in said.words)
@@ -75,7 +75,7 @@ def finish_first(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     """What is open is to be agreed first: its question is put again, and the trailer is closed behind it."""
     noted, draft = heard.noted_as_heeded(Reason.COMMAND), session.open_draft
     asked = [session.put(session.question)] if session.question is not None else session.ask(session.is_entry_right)
-    if session.manner.is_closing(draft) or draft.act is Act.CANCEL:
+    if session.settings.is_closing(draft) or draft.act is Act.CANCEL:
         return [noted, *asked]
     if session.behind is None:  # who waits to sign on comes first
         session.behind = Behind(lambda: _close_behind(session, heard), newcomer=False, counts=True)
@@ -127,7 +127,7 @@ def reopen(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """The entry is of a trailer that was closed, and that is open again: the closing is cancelled by this yes."""
     draft, verdict, told = session.open_draft, session.verdict, session.asked.fields
     trailer = str(told[str(session.asked.field)])
-    last = session.recorded.closing_of(trailer, session.manner, session.lately.now)
+    last = session.recorded.closing_of(trailer, session.settings, session.lately.now)
     if verdict is None or last is None:  # taken back meanwhile
         return drafting.revise(session, heard, draft)
     cancelled = Draft(

@@ -246,7 +246,7 @@ def _stood_before(session: DialogueSession, said: Mapping[str, FieldReading]) ->
     (head, *others), stands, recorded = session.rules.form.said_once, session.context.fields, session.recorded
     if head not in said or (head in stands and stands[head].value == said[head].value):
         return {}
-    if recorded.closing_of(str(said[head].value), session.manner, session.lately.now) is not None:
+    if recorded.closing_of(str(said[head].value), session.settings, session.lately.now) is not None:
         return {}
     since = session.lately.now - AT_THE_DOOR
     own = [one for one in recorded.stand() if session.owned(one) and one.fields.get(head) == said[head].value]

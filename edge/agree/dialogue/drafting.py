@@ -183,7 +183,7 @@ def consider(session: DialogueSession, draft: Draft, verdict: Verdict, heard: Ut
     if draft.utterance_id in session.needs_yes:
         return session.ask(session.is_entry_right)
     sure = verdict.confirm is Confirmation.EARCON and draft.act is not Act.CONTEXT
-    told = session.manner.holds_sure or _otherwise_aside(session) or context.begins_to_stand(session, draft)
+    told = session.settings.holds_sure or _otherwise_aside(session) or context.begins_to_stand(session, draft)
     if sure and not told:
         return commit(session)
     return hold(session)
@@ -215,7 +215,7 @@ def _whether_to_reopen(session: DialogueSession, draft: Draft, verdict: Verdict)
         return None
     if (
         marked(REOPENED, trailer) in draft.agreed
-        or session.recorded.closing_of(str(trailer), session.manner, session.lately.now) is None
+        or session.recorded.closing_of(str(trailer), session.settings, session.lately.now) is None
     ):
         return None
     return Question(About.REOPEN, name, fields={name: trailer})
@@ -272,7 +272,7 @@ def _replacing_what_stands(session: DialogueSession, draft: Draft) -> Draft:
 def park(session: DialogueSession) -> list[Order]:
     """To a person with the draft, and the operator is told; but a cancellation that nobody confirmed is none."""
     draft, values, besides = session.open_draft, session.values, in_review_besides(session)
-    if session.manner.is_closing(draft) and draft.act is Act.RECORD:
+    if session.settings.is_closing(draft) and draft.act is Act.RECORD:
         return leave_open(session)
     session.close()
     if draft.act is Act.CONTEXT:
@@ -288,7 +288,7 @@ def park(session: DialogueSession) -> list[Order]:
 
 def leave_open(session: DialogueSession) -> list[Order]:
     """A closing that nobody said yes to is none, and the operator is told."""
-    told = session.manner.as_told(session.values, session.rules.form)
+    told = session.settings.as_told(session.values, session.rules.form)
     return [*drop(session), session.say(Prompt.STAYS_OPEN, told)]
 
 
@@ -303,7 +303,7 @@ def in_review_besides(session: DialogueSession) -> list[Order]:
 def put_behind(session: DialogueSession) -> list[Order]:
     """The open claim is asked about again behind the next one, once: in review until then, so that nothing loses it."""
     draft, values = session.open_draft, session.values
-    if draft.act is not Act.RECORD or session.manner.is_closing(draft) or draft.utterance_id in session.needs_yes:
+    if draft.act is not Act.RECORD or session.settings.is_closing(draft) or draft.utterance_id in session.needs_yes:
         return park(session)
     besides = [*tell_next_parked(session), *in_review_besides(session)]
     session.needs_yes.add(draft.utterance_id)
@@ -351,7 +351,13 @@ def ask_to_finish(session: DialogueSession, behind: Behind | None = None) -> lis
     What he wants is carried out `behind` that.
     """
     draft, asked = session.draft, session.question
-    if draft is None or asked is None or draft.act is Act.CANCEL or session.manner.is_closing(draft) or session.leaving:
+    if (
+        draft is None
+        or asked is None
+        or draft.act is Act.CANCEL
+        or session.settings.is_closing(draft)
+        or session.leaving
+    ):
         return []
     session.leaving, session.behind = True, behind
     return [*unfinished(session, draft), session.put(asked)]

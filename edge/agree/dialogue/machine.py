@@ -41,7 +41,7 @@ from edge.agree.dialogue import (
 from edge.agree.dialogue.events import Deadline, Happening, Started, UtteranceHeard, event_of
 from edge.agree.dialogue.orders import LawAlarm, Order, StartTimer, StopTimer
 from edge.agree.dialogue.questions import About, Question
-from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, Manner, Recorded, Works
+from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, DialogueSettings, Recorded, Works
 from edge.agree.dialogue.table import AGREEING, CLOSED, QUESTIONS, TABLE, Event, State, Step
 from edge.agree.off_talk import is_beside, mentions_entry
 from edge.agree.readings import differing, of_those
@@ -186,16 +186,16 @@ class Dialogue:
     def __init__(
         self,
         rules: Rules,
-        manner: Manner | None = None,
+        settings: DialogueSettings | None = None,
         trace: Callable[[StepTrace], None] = lambda _: None,
         forms: Sequence[Form] = (),
     ) -> None:
-        """`manner` is how the site wants it; None: as is usual. `trace` is told of each step when it is taken.
+        """`settings` are those of the site; None: the defaults. `trace` is told of each step when it is taken.
 
         `forms` are those at hand, that of `rules` among them; none: that alone.
         """
         at_hand = Works(tuple(forms) or (rules.form,), rules.language)
-        self._session = DialogueSession(rules, manner or Manner(), at_hand)
+        self._session = DialogueSession(rules, settings or DialogueSettings(), at_hand)
         self._trace = trace
 
     def resume(self, work: Work | None, operator: str | None) -> list[Order]:
@@ -292,11 +292,11 @@ class Dialogue:
     @property
     def crew(self) -> tuple[Operator, ...] | None:
         """Who may sign on; None: nobody needs to. What it is when the device comes up, it is before it `Started`."""
-        return self._session.manner.operators
+        return self._session.settings.operators
 
     @crew.setter
     def crew(self, operators: tuple[Operator, ...] | None) -> None:
-        self._session.manner = replace(self._session.manner, operators=operators)
+        self._session.settings = replace(self._session.settings, operators=operators)
         self._session.state = self._session.resting
 
     def mark_prompted(self, at: float) -> None:
@@ -374,7 +374,7 @@ def _with_newcomer(session: DialogueSession, happening: Happening) -> tuple[list
 def _open(session: DialogueSession) -> claims.Open:
     """The entry at hand, what was said over it, and what waits behind it."""
     other = None if session.question is None else session.question.other
-    closing = None if session.manner.closing is None else session.manner.closing.name
+    closing = None if session.settings.closing is None else session.settings.closing.name
     return claims.opened((session.draft, other, session.next), session.recorded.aside.drafts, closing)
 
 
@@ -565,10 +565,10 @@ def _timed(session: DialogueSession, event: Event, *, anew: bool) -> list[Order]
 
 def _deadline(session: DialogueSession) -> float | None:
     """How long what there is may wait; None where nothing waits."""
-    state, manner = session.state, session.manner
+    state, settings = session.state, session.settings
     asks = state in AGREEING or state is State.IDENTIFYING
     news = bool(session.news.untold) and state is State.IDLE
     if asks or news or (state is State.PAUSED and session.draft is not None):
         unspoken = session.question is not None and session.question.unspoken
-        return manner.undo_s if state is State.HELD or unspoken else manner.patience_s
-    return manner.idle_s if state in CLOSED and session.operator is not None else None
+        return settings.undo_s if state is State.HELD or unspoken else settings.patience_s
+    return settings.idle_s if state in CLOSED and session.operator is not None else None

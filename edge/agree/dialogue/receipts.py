@@ -24,7 +24,7 @@ def remember(session: DialogueSession, committed: Committed) -> list[Order]:
     recorded.owed += 1
     recorded.entries.append(entry)
     cancels = entry.draft.act is Act.CANCEL
-    is_here = entry.draft.form == session.rules.form.name or session.manner.is_closing(entry.draft)
+    is_here = entry.draft.form == session.rules.form.name or session.settings.is_closing(entry.draft)
     if not is_here:  # another form was taken up over it
         recorded.left[entry.draft.form] = None if cancels else entry
     elif not cancels:

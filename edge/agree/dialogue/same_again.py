@@ -59,7 +59,7 @@ def _entry_before(session: DialogueSession, asked: str | None) -> LastEntry | No
     draft = session.draft
     if session.state is State.HELD and draft is not None and draft.act is not Act.CONTEXT:
         return LastEntry("", draft, session.values)
-    is_entry = draft is not None and draft.act is Act.RECORD and not session.manner.is_closing(draft)
+    is_entry = draft is not None and draft.act is Act.RECORD and not session.settings.is_closing(draft)
     is_open = asked is None and is_entry
     return None if is_open or session.recorded.left_since else session.recorded.last
 

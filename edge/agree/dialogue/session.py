@@ -39,8 +39,8 @@ NOT_LOOKED_UP = Lately(datetime(1970, 1, 1, tzinfo=UTC))
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
-    """How the device converses at a site."""
+class DialogueSettings:
+    """Settings of the dialogue at one site."""
 
     undo_s: float = 4.0
     """An entry is held for so long after its readback: time to say "no", which is said at once or not at all."""
@@ -123,9 +123,9 @@ class Recorded:
         replaced = {one.draft.replaces for one in taken}
         return [one for one in reversed(taken) if one.draft.act is not Act.CANCEL and one.event_id not in replaced]
 
-    def closing_of(self, trailer: str, manner: Manner, now: datetime) -> LastEntry | None:
+    def closing_of(self, trailer: str, settings: DialogueSettings, now: datetime) -> LastEntry | None:
         """The entry by which a trailer was closed, of all who speak to this device; None while it is open."""
-        closings = (one for one in self.stand() if manner.is_closing(one.draft) and trailer in one.fields.values())
+        closings = (one for one in self.stand() if settings.is_closing(one.draft) and trailer in one.fields.values())
         lately = (one for one in closings if one.recorded_at is None or now - one.recorded_at < AT_THE_DOOR)
         return next(lately, None)
 
@@ -222,7 +222,7 @@ class DialogueSession:
     """Where a conversation stands. Steps change it; the machine keeps its timer."""
 
     rules: Rules  # Of the form that is filled now, in the language that is spoken now.
-    manner: Manner
+    settings: DialogueSettings
     works: Works
     state: State = field(init=False)
     operator: str | None = None  # Who is signed on.
@@ -268,26 +268,28 @@ class DialogueSession:
     @property
     def resting(self) -> State:
         """The state in which nothing is open."""
-        if self.manner.operators and not self.operator:
+        if self.settings.operators and not self.operator:
             return State.SIGNED_OFF
         return State.IDLE if self.works.chosen else State.CHOOSING_WORK
 
     @property
     def signed_on(self) -> Operator | None:
         """What the roster has of whoever is signed on."""
-        return next((one for one in self.manner.operators or () if one.name == self.operator), None)
+        return next((one for one in self.settings.operators or () if one.name == self.operator), None)
 
     @property
     def who(self) -> str | None:
         """Who goes on record."""
-        return self.operator or self.manner.operator
+        return self.operator or self.settings.operator
 
     def owned(self, entry: LastEntry | None) -> LastEntry | None:
         """The entry, if it is of whoever speaks now: nobody corrects or cancels another's by saying "no".
 
         And if it is of this form: what corrects it could not be read in the words of another.
         """
-        known = entry is not None and (entry.draft.form == self.rules.form.name or self.manner.is_closing(entry.draft))
+        known = entry is not None and (
+            entry.draft.form == self.rules.form.name or self.settings.is_closing(entry.draft)
+        )
         return entry if entry is not None and known and entry.draft.operator == self.who else None
 
     def entry_named(self, said: Reading) -> LastEntry | None:
@@ -443,6 +445,6 @@ def terms_at_hand(session: DialogueSession) -> Terms:
 def last_told(session: DialogueSession, entry: LastEntry, prompt: Prompt = Prompt.LAST_ENTRY) -> Say:
     """The order to tell the last entry, or by another prompt one before."""
     prompt = Prompt.LAST_REFUSED if entry.refused else prompt
-    if session.manner.is_closing(entry.draft):
-        return Say(prompt, session.manner.as_told(entry.fields, session.rules.form))
+    if session.settings.is_closing(entry.draft):
+        return Say(prompt, session.settings.as_told(entry.fields, session.rules.form))
     return Say(prompt, entry.fields, terms=terms_of(session, entry), form=entry.draft.form)

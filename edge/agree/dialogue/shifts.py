@@ -53,7 +53,7 @@ def _sign_on(session: DialogueSession, said: str) -> list[Order]:
 
 def _said(session: DialogueSession, heard: UtteranceHeard) -> str:
     """The words behind "sign on", and what hesitates too where the roster has it as a name: French "ben"."""
-    operators, language = session.manner.operators, session.rules.language
+    operators, language = session.settings.operators, session.rules.language
     if operators is not None and meant(said := behind_sign_on(heard.reading.words, language), operators, language):
         return said
     asked = command(heard.reading.words, language)
@@ -64,14 +64,14 @@ def _candidates(session: DialogueSession, said: str) -> tuple[tuple[Meant, ...],
     """Who signs on, and with which form, if that was said in one breath: "ben, counting"."""
     forms, language = session.works.forms, session.rules.language
     both = with_work(said, forms, language) if len(forms) > 1 else None
-    alone = () if both is not None and session.manner.operators is None else _named(session, said)
+    alone = () if both is not None and session.settings.operators is None else _named(session, said)
     return (alone, None) if alone or both is None else (_named(session, both[0]), both[1])
 
 
 def _named(session: DialogueSession, said: str) -> tuple[Meant, ...]:
-    if session.manner.operators is None:  # whoever says so
+    if session.settings.operators is None:  # whoever says so
         return (Meant(Operator(said, spoken=(said,)), sure=True, called=said),) if said else ()
-    return meant(said, session.manner.operators, session.rules.language)
+    return meant(said, session.settings.operators, session.rules.language)
 
 
 def _let_begin(session: DialogueSession, who: Meant, form: str | None) -> list[Order]:
@@ -145,7 +145,7 @@ def may_sign_on(session: DialogueSession, heard: UtteranceHeard) -> bool:
     said = heard.reading
     if said.command is not Command.SIGN_ON or said.not_understood is not None or session.draft is not None:
         return False
-    return session.manner.operators is not None and bool(_candidates(session, _said(session, heard))[0])
+    return session.settings.operators is not None and bool(_candidates(session, _said(session, heard))[0])
 
 
 def names_operator(session: DialogueSession, heard: UtteranceHeard) -> bool:
@@ -224,7 +224,7 @@ def sign_off(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 def sign_off_unused(session: DialogueSession, _: object) -> list[Order]:
     """Nothing is open, and whoever is signed on has said nothing for long: he may be gone, and another one come."""
-    idle_s = session.manner.idle_s
+    idle_s = session.settings.idle_s
     if idle_s is None or session.operator is None or session.news.untold:  # it was the deadline of the news
         return []
     minutes = f"{idle_s / MINUTE_S:g}"
@@ -282,14 +282,14 @@ def tell_aside(session: DialogueSession, *more: Order) -> list[Say]:
 
 def take_roster(session: DialogueSession, taken: RosterTaken) -> list[Order]:
     """Who may sign on has changed: whoever may no more finishes what is open first. Where it names nobody, all may."""
-    session.manner = replace(session.manner, operators=taken.operators)
+    session.settings = replace(session.settings, operators=taken.operators)
     session.state = session.resting if session.state is State.SIGNED_OFF else session.state
     return []
 
 
 def keep_to_roster(session: DialogueSession) -> list[Order]:
     """Nothing is open any more: whoever speaks is still on the roster, and may do what he does, or is told."""
-    if session.manner.operators and session.signed_on is None:
+    if session.settings.operators and session.signed_on is None:
         return _dismiss(session)
     stays = session.works.allowed == allowed(session) and session.works.language == _spoken(session)
     if session.signed_on is None or stays:

@@ -143,7 +143,7 @@ def pause(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         session.question = session.is_entry_right
     elif session.state is State.HELD:
         orders = drafting.commit(session)
-    if session.draft is not None and (session.draft.act is Act.CANCEL or session.manner.is_closing(session.draft)):
+    if session.draft is not None and (session.draft.act is Act.CANCEL or session.settings.is_closing(session.draft)):
         orders = drafting.park(session)
     session.state = State.PAUSED
     return [heard.noted_as_heeded(Reason.COMMAND), *orders, *shifts.go_away(session, reason)]
@@ -201,9 +201,9 @@ def restore(session: DialogueSession, started: Started) -> list[Order]:
 
 def _take_up(session: DialogueSession, draft: Draft) -> list[Order]:
     rules = session.rules
-    if draft.form != rules.form.name and not session.manner.is_closing(draft):
+    if draft.form != rules.form.name and not session.settings.is_closing(draft):
         return _park_of_another_form(session, draft)
-    if draft.act is Act.CANCEL or session.manner.is_closing(draft):
+    if draft.act is Act.CANCEL or session.settings.is_closing(draft):
         return _ask_whether(session, draft)
     verdict = replace(judged(draft, rules), confirm=Confirmation.READBACK)
     if amendments.names_another_than_last(session, draft):
@@ -223,7 +223,7 @@ def _ask_whether(session: DialogueSession, draft: Draft) -> list[Order]:
     recorded, values = session.recorded, values_of(draft.reading)
     if draft.act is Act.RECORD:
         session.open(draft, Verdict(Outcome.ACCEPT, (Because(Reason.COMPLETE),), values))
-        return session.ask(Question(About.CLOSE, fields=session.manner.as_told(values, session.rules.form)))
+        return session.ask(Question(About.CLOSE, fields=session.settings.as_told(values, session.rules.form)))
     if recorded.last is None or recorded.standing(recorded.last.event_id) != recorded.standing(draft.replaces):
         return [Drop(draft)]
     session.draft, session.verdict = draft, Verdict(Outcome.ACCEPT, (), {})

@@ -35,7 +35,7 @@ def standing(session: DialogueSession) -> ReceivingPlace | None:
     if (named := named_place(form, context.standing_values(session))) is not None:
         return named
     for one in session.recorded.stand():
-        if session.manner.is_closing(one.draft):  # what was received before is done with
+        if session.settings.is_closing(one.draft):  # what was received before is done with
             return None
         if session.owned(one) is not None and (named := named_place(form, one.fields)) is not None:
             return named
@@ -236,7 +236,7 @@ def _recorded(session: DialogueSession, entry: StandingEntry) -> Say:
     elif entry.owed and session.news.cut_off:
         prompt = Prompt.RECORDED_UNSENT
     elif entry.operator not in {None, session.who}:
-        prompt, slots = Prompt.RECORDED_BY, {"operator": session.manner.called(by)}
+        prompt, slots = Prompt.RECORDED_BY, {"operator": session.settings.called(by)}
     elif ago < JUST_NOW:
         prompt = Prompt.RECORDED
     elif ago < THIS_HOUR:
