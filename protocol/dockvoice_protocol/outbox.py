@@ -1,0 +1,173 @@
+"""The outbox of both sides: which pending messages are published, in which order, and when each goes again.
+
+Pure: events and the time come in, messages to publish go out. The time is a number of seconds on any clock that the
+caller keeps to. What is pending is stored by the caller (a journal, a table): a crash loses nothing but this schedule,
+and the worst that its loss can do is to publish a message twice, which every receiver recognises by its id or version.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+ROOM_S = 1.0
+"""A message for which the broker had no room is tried again after so many seconds: PUBACKs, which make room, take
+less."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """The growing wait between two attempts to publish one message."""
+
+    first_s: float  # After the first attempt.
+    doublings: int  # The wait grows to 2**doublings times the first, and no further.
+
+    def wait_s(self, attempts: int) -> float:
+        """The wait after this many earlier attempts."""
+        return self.first_s * 2.0 ** min(attempts, self.doublings)
+
+
+@dataclass(slots=True, kw_only=True)
+class Pending:
+    """A message that is not confirmed. Callers add fields of their own in a subclass."""
+
+    key: str
+    order: int
+    topic: str = ""
+    due: float  # Not published before.
+    attempts: int = 0
+    refusals: int = 0  # How often the broker refused it since it last took it.
+
+
+P = TypeVar("P", bound=Pending)
+
+
+class Policy(Protocol):
+    """How messages of one outbox relate to each other."""
+
+    def outdated(self, pending: Iterable[P], new: P) -> list[P]:
+        """The messages that are not to be published any more, since `new` takes their place."""
+        ...
+
+    def ready(self, pending: Iterable[P]) -> list[P]:
+        """The messages that may be published, in their order."""
+        ...
+
+
+class InOrder:
+    """Each message must arrive; they are published in their order, and those that are lost go again behind later ones.
+
+    Nothing blocks the messages behind it: the receiver applies them in order, or each by itself.
+    """
+
+    def outdated(self, pending: Iterable[P], new: P) -> list[P]:
+        """None."""
+        return []
+
+    def ready(self, pending: Iterable[P]) -> list[P]:
+        """All of them."""
+        return sorted(pending, key=lambda one: one.order)
+
+
+class Latest(InOrder):
+    """Only the latest message of a topic matters: it takes the place of those before it."""
+
+    def outdated(self, pending: Iterable[P], new: P) -> list[P]:
+        """The earlier ones on its topic; itself, where a later one is there."""
+        same = [one for one in pending if one.topic == new.topic]
+        return [new] if any(one.order > new.order for one in same) else same
+
+
+class Chunks(InOrder):
+    """Each topic is one stream of chunks: the next is published when the one before it is confirmed."""
+
+    def ready(self, pending: Iterable[P]) -> list[P]:
+        """The first of each topic."""
+        first: dict[str, P] = {}
+        for one in sorted(pending, key=lambda one: one.order):
+            first.setdefault(one.topic, one)
+        return list(first.values())
+
+
+class Outbox(Generic[P]):
+    """The schedule of what is pending."""
+
+    def __init__(self, policy: Policy, backoff: Backoff) -> None:
+        self._policy = policy
+        self._backoff = backoff
+        self._pending: dict[str, P] = {}
+
+    def __len__(self) -> int:
+        """How many messages are pending."""
+        return len(self._pending)
+
+    @property
+    def pending(self) -> list[P]:
+        """All of them, in their order."""
+        return sorted(self._pending.values(), key=lambda one: one.order)
+
+    def get(self, key: str) -> P | None:
+        """The pending message of this key."""
+        return self._pending.get(key)
+
+    def add(self, new: P) -> None:
+        """A message is pending. One that is known already keeps its attempts."""
+        if new.key in self._pending:
+            return
+        outdated = self._policy.outdated(self._pending.values(), new)
+        if new in outdated:
+            return
+        for one in outdated:
+            del self._pending[one.key]
+        self._pending[new.key] = new
+
+    def take_due(self, now: float) -> list[P]:
+        """The messages to publish now. Each is an attempt, and goes again when its wait is over.
+
+        Those that the broker refused go last: some brokers hang up over what they refuse.
+        """
+        ready = [one for one in self._policy.ready(self._pending.values()) if one.due <= now]
+        for one in ready:
+            one.due = now + self._backoff.wait_s(one.attempts)
+            one.attempts += 1
+        return sorted(ready, key=lambda one: one.refusals > 0)
+
+    def unsent(self, key: str, now: float) -> None:
+        """The message could not be published, since the broker has no room: that is no attempt."""
+        if (one := self._pending.get(key)) is not None:
+            one.due, one.attempts = now + ROOM_S, one.attempts - 1
+
+    def acknowledged(self, key: str) -> None:
+        """The broker took the message: it is pending until it is confirmed."""
+        if (one := self._pending.get(key)) is not None:
+            one.refusals = 0
+
+    def refused(self, key: str) -> None:
+        """The broker refused the message: it goes again when its wait is over."""
+        if (one := self._pending.get(key)) is not None:
+            one.refusals += 1
+
+    def confirmed(self, key: str) -> P | None:
+        """The message arrived, or is not to be published any more: it is pending no longer."""
+        return self._pending.pop(key, None)
+
+    def connection_lost(self, now: float) -> None:
+        """Nothing tells what of it arrived: everything pending is due."""
+        for one in self._pending.values():
+            one.due = now
+
+    def clear(self) -> None:
+        """Forget the schedule; the caller's store has what is pending."""
+        self._pending.clear()
+
+    def next_due(self, now: float) -> float | None:
+        """Seconds until `take_due` returns something; None while nothing is to be published."""
+        due = min((one.due for one in self._policy.ready(self._pending.values())), default=math.inf)
+        return None if due == math.inf else max(0.0, due - now)
+
+
+IN_ORDER = InOrder()
+LATEST = Latest()
+CHUNKS = Chunks()
