@@ -23,6 +23,7 @@ from inventory.reviews.reviews import Review, keep, told
 from inventory.site.catalogue import SiteCatalogue
 from inventory.site.expected import ExpectedLists
 from inventory.store.database import connect, in_one, parse, prepare, reading, reported, shown
+from inventory.store.outbox import OutboxTable
 from inventory.store.statuses import Statuses
 from inventory.store.tables import devices, entries, events, refused, rejected
 
@@ -58,6 +59,8 @@ class Store:
         """Many events at once."""
         self.statuses = Statuses(engine, now)
         self.lists = ExpectedLists(engine, now)
+        self.outbox = OutboxTable(engine, now)
+        """The messages for devices that are not confirmed."""
         self.issues = Issues(engine, now)
         """Dossiers: what they rest on, which are owed, and their versions."""
         self.flags = Flags(self.transaction, now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,7 +15,6 @@ from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
 from dockvoice_protocol.config import Mqtt, shipped
-from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.hash_chain import Signer
 from inventory.clips.clips import SignedSound
 from inventory.console import people, sessions
@@ -24,7 +23,7 @@ from inventory.console.call import COOKIE
 from inventory.console.people import Role
 from inventory.console.server import Server
 from inventory.console.sounds import NoSounds, Sounds
-from inventory.console.workplace import Send, Workplace
+from inventory.console.workplace import Workplace
 from inventory.forms import load_forms
 from inventory.repository import Store
 from inventory.settings import InventorySettings
@@ -41,16 +40,17 @@ FLAC = Path("tests/data/speech/demo/01-pallet-5451-four-cases-dock-alpha.flac").
 
 
 class Broker:
-    """Takes what is sent, unless it is away."""
+    """Takes what is due in the outbox, unless it is away."""
 
     def __init__(self) -> None:
         self.away = False
         self.taken: list[tuple[str, bytes]] = []
 
-    def __call__(self, messages: Mapping[str, bytes]) -> None:
-        if self.away:
-            raise Unavailable("localhost:1883: nobody answers; try again")
-        self.taken += messages.items()
+    def drain(self, store: Store) -> None:
+        """Take what is due now."""
+        for row in () if self.away else store.outbox.take_due():
+            self.taken.append((row.topic, row.body))
+            store.outbox.taken([row.id])
 
 
 class Folder:
@@ -107,7 +107,6 @@ def console(
     directory: Path,
     url: str | None = None,
     sounds: Sounds | None = None,
-    send: Send | None = None,
     signer: Signer | None = KEY,
     mqtt: Mqtt | None = None,
     **settings: Any,
@@ -123,7 +122,7 @@ def console(
         of: list[Console] = []
         now = lambda: datetime(2026, 11, 22, 8, 0, tzinfo=UTC) + of[0].later  # noqa: E731
         forms = load_forms(shipped("schemas") / "forms")
-        place = Workplace(given, Books(engine), forms, KeyDirectory(keys), signer, now, sounds or NoSounds(), send)
+        place = Workplace(given, Books(engine), forms, KeyDirectory(keys), signer, now, sounds or NoSounds())
         of.append(Console(place, Store(engine, now), engine))
         yield of[0]
     finally:

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from inventory.console.people import Role
 from tests.browser import CHROMIUM, tab
-from tests.console import Broker, Console, Folder, console, served
+from tests.console import Console, Folder, console, served
 from tests.console_dock import morning
 from tests.console_story import doubtful, received
 from tests.dictated import identity
@@ -69,7 +69,7 @@ def main() -> None:
     _lists(Path(sys.argv[2]) if sys.argv[1:2] == ["--dark"] else None)
     with (
         TemporaryDirectory() as directory,
-        console(Path(directory), sounds=Folder(), send=Broker(), zone="Europe/Berlin") as site,
+        console(Path(directory), sounds=Folder(), zone="Europe/Berlin") as site,
         served(site) as address,
         sync_playwright() as playwright,
     ):

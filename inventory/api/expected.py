@@ -20,9 +20,10 @@ from inventory.api.problems import Problem, of_rows
 from inventory.api.publishing import demand_unchanged, publishing
 from inventory.api.tokens import Scope
 from inventory.api.told import ToldLine, ToldList, ToldLists
-from inventory.site import expected_publishing
-from inventory.site.expected import ExpectedLists, Kept, kept, replaced
+from inventory.site.expected import Kept, kept, replaced
 from inventory.site.expected_file import CODE, places_of
+from inventory.site.expected_publishing import enter
+from inventory.site.sending import publish_entered
 from inventory.site.table_file import LONGEST
 
 Code = Annotated[str, Field(min_length=1, max_length=LONGEST)]
@@ -111,21 +112,20 @@ def _at(transaction: Connection, of: Enquiry) -> Kept | None:
 
 
 def _publish(of: Enquiry, lines: Sequence[ExpectedLine], deed: str) -> Answer:
-    """The list as it is now; by 202 where the broker has not taken it, and it is to be sent again."""
+    """The list as it is now; by 202 where the broker has not taken it yet."""
     if (signer := of.place.signer) is None:
         raise Problem("not_possible", "console.key is not set: devices take nothing unsigned; name a private key there")
     with publishing():
         with of.open() as transaction:
             there = _at(transaction, of)
             demand_unchanged(of, None if there is None else _told(there))
-            if there is not None and there.sent and _says_the_same(there, lines):
-                return Answer(_told(there))
+            if there is not None and _says_the_same(there, lines):
+                return Answer(_told(there), 200 if there.sent else 202)
             made = replaced(transaction, of.asked.site, _place(of), lines, of.place.now(), "api")
             of.note(transaction, deed, f"{made.site}/{made.place}", version=made.version, lines=len(lines))
+            entered = enter(transaction, of.place.settings.prefix, [made], signer, of.place.now())
         try:
-            expected_publishing.publish(
-                of.place.settings, ExpectedLists(of.place.books.engine, of.place.now), [made], signer
-            )
+            publish_entered(of.place.settings, "expect", of.place.open, entered, retain=True)
         except Unavailable:
             return Answer(_told(Kept(made, sent=False)), 202)
         return Answer(_told(Kept(made, sent=True)))
@@ -154,7 +154,7 @@ def _told(one: Kept) -> ToldList:
     )
 
 
-AWAY = {202: "It is kept, and the broker has not taken it: send it again, or `dockvoice inventory expect --received`"}
+AWAY = {202: "It is kept, and the broker has not taken it: the inventory that runs publishes it by itself"}
 
 ENDPOINTS = (
     Endpoint(

@@ -6,6 +6,7 @@ Rules and words stay with people: what they would change is looked at first.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import partial
@@ -28,6 +29,8 @@ from inventory.site.catalogue import FaultyRows, SiteCatalogue, Version
 from inventory.site.master_kinds import kind_named
 from inventory.site.numbering import RefusedByDevices
 from inventory.site.roster import COLUMNS, LAYOUT, ROSTER, kind_of, operators_of
+
+log = logging.getLogger("api")
 
 PEOPLES = frozenset({OF_RULES, OF_WORDS})
 """Kinds that only people change."""
@@ -170,7 +173,7 @@ def _written(
     deed: str,
     about: str,
 ) -> tuple[Version, bool]:
-    """The version that says so, and whether the broker has it. What it has not taken, the same request sends anew."""
+    """The version that says so, and whether the broker has it."""
     site = of.asked.site
     if of.place.signer is None:
         raise Problem("not_possible", "console.key is not set: devices take nothing unsigned; name a private key there")
@@ -185,18 +188,19 @@ def _written(
         except FaultyRows as fault:
             told = f"{name}: rows must be put right; nothing was changed"
             raise Problem("breaks_rules", told, of_rows(fault.faults)) from None
-        if made.published_at is not None:
-            return made, True
-        try:
-            publish()
-        except Unavailable:
-            return made, False
-        except RefusedByDevices as fault:
-            raise Problem("not_possible", str(fault)) from None
+        if made.published_at is None:
+            try:
+                publish()
+            except Unavailable as fault:
+                log.warning("%s: %s", about, fault)
+            except RefusedByDevices as fault:
+                raise Problem("not_possible", str(fault)) from None
         with of.open() as transaction:
-            of.note(transaction, "published", about, version=made.version)
-            now = _latest(versions(site, transaction), name)
-        return now or made, True
+            latest = _latest(versions(site, transaction), name) or made
+            if made.published_at is None and latest.published_at is not None:
+                of.note(transaction, "published", about, version=made.version)
+            waits = latest.published_at is None or versions(site, transaction).is_pending(name)
+        return latest, not waits
 
 
 def _demand_site(of: Enquiry, transaction: Connection) -> None:
@@ -236,7 +240,10 @@ def _crew(of: Enquiry, one: Version) -> ToldRoster:
     return ToldRoster(**{name: getattr(one, name) for name in names}, operators=operators)
 
 
-AWAY = {202: "It is kept, and the broker has not taken it: send the same again, or publish it on the console"}
+AWAY = {
+    202: "It is kept, and the broker has not taken it. The inventory that runs publishes it where `published_at` tells "
+    "when it was signed; else send the same again"
+}
 WRITES = ("breaks_rules", "not_possible", "changed_meanwhile")
 
 ENDPOINTS = (

@@ -303,7 +303,9 @@ class ToldMaster(Reply):
     reason: str
     what: str
     made_at: datetime
-    published_at: datetime | None = Field(description="When the broker took it; null: no device can have it yet.")
+    published_at: datetime | None = Field(
+        description="When it was signed and entered to be sent; null: no device gets it."
+    )
 
 
 class ToldKinds(Reply):

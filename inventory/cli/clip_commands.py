@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -43,14 +44,14 @@ def clips_ask(
     """
     from inventory.audit.audit import signer_in  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
     from inventory.clips.listening import ask  # noqa: PLC0415 - likewise
-    from inventory.site.sending import send  # noqa: PLC0415 - likewise
+    from inventory.site.sending import publish_entered  # noqa: PLC0415 - likewise
 
     settings, signer = given_settings(context, config, broker=broker, database=database), signer_in(sign)
     who = whoever()
     with looking(context, config, database) as store:
         for sound in _sounds(store, which):
-            hand_over = lambda topic, payload: send(settings, "clips", {topic: payload})  # noqa: E731
-            clip = ask(store.clips, hand_over, signer, settings.prefix, sound, who, reason)
+            publish = partial(publish_entered, settings, "clips", store.transaction)
+            clip = ask(store.clips, publish, signer, settings.prefix, sound, who, reason)
             say(f"{sound.utterance_id}: {clip.state}; `clips list` shows how far it has come")
 
 

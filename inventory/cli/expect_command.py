@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dockvoice_protocol.errors import UnreadableInput
-from dockvoice_protocol.records import ExpectedList, ReceivingPlace
+from dockvoice_protocol.records import ExpectedLine, ExpectedList, ReceivingPlace
 from dockvoice_protocol.terminal.tables import many, show
 from inventory.cli.options import (
     BrokerAt,
@@ -30,6 +33,8 @@ from inventory.forms import pallet_fields
 from inventory.site.expected_file import read_file
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from dockvoice_protocol.hash_chain import Signer
     from inventory.repository import Store
     from inventory.settings import InventorySettings
@@ -72,21 +77,46 @@ def expect(
         if file is not None:
             announced = whole(read_file, file)
             where, signer = site_of(site), signer_of(sign)
-            _publish(settings, store, store.lists.replace(where, announced), signer)
+            _publish(settings, store, signer, partial(_replace, where, announced))
         elif withdraw is not None:
             where, signer = site_of(site), signer_of(sign)
-            _publish(settings, store, store.lists.replace(where, {_known(store, where, withdraw): ()}), signer)
+            _publish(settings, store, signer, partial(_replace, where, {_known(store, where, withdraw): ()}))
         elif received:
-            signer = signer_of(sign)
-            _publish(settings, store, store.lists.mark_received(pallet_fields(settings.forms)), signer)
+            _publish(settings, store, signer_of(sign), partial(_mark, pallet_fields(settings.forms)))
         else:
             _show(store.lists.all(), json_lines=json_lines)
 
 
-def _publish(settings: InventorySettings, store: Store, lists: list[ExpectedList], signer: Signer) -> None:
-    from inventory.site.expected_publishing import publish  # noqa: PLC0415 - `dockvoice --help` waits for no MQTT
+Making = Callable[["Connection", datetime], list[ExpectedList]]
 
-    publish(settings, store.lists, lists, signer)
+
+def _replace(
+    site: str,
+    announced: Mapping[ReceivingPlace, Sequence[ExpectedLine]],
+    transaction: Connection,
+    now: datetime,
+) -> list[ExpectedList]:
+    from inventory.site.expected import replaced  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
+
+    return [replaced(transaction, site, place, lines, now, "expect") for place, lines in announced.items()]
+
+
+def _mark(fields: Mapping[str, str], transaction: Connection, now: datetime) -> list[ExpectedList]:
+    from inventory.site.expected import marked  # noqa: PLC0415 - as above
+
+    return marked(transaction, fields, now)
+
+
+def _publish(settings: InventorySettings, store: Store, signer: Signer, make: Making) -> None:
+    """Make the lists and enter them in one transaction, then publish them."""
+    from inventory.site.expected_publishing import enter  # noqa: PLC0415 - as above
+    from inventory.site.sending import publish_entered  # noqa: PLC0415 - nor for MQTT
+
+    now = datetime.now(UTC)
+    with store.transaction() as transaction:
+        lists = make(transaction, now)
+        entered = enter(transaction, settings.prefix, lists, signer, now)
+    publish_entered(settings, "expect", store.transaction, entered, retain=True)
     for one in lists:
         say(f"{one.site} {one.place}: version {one.version}, {_told(one)}")
     if not lists:

@@ -116,18 +116,21 @@ def _decide(
     database: str | None,
 ) -> None:
     from inventory.reviews.deciding import message  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
-    from inventory.site.sending import send  # noqa: PLC0415 - nor for MQTT
+    from inventory.site.sending import publish_entered  # noqa: PLC0415 - nor for MQTT
+    from inventory.store import outbox  # noqa: PLC0415 - as above
 
     signer = audit.signer_in(sign)
     values = dict(one.partition("=")[::2] for one in fields)
     if wrong := [one for one in fields if "=" not in one or not one.partition("=")[2]]:
         raise typer.BadParameter(f"found {wrong[0]!r}, allowed is NAME=VALUE", param_hint="--field")
+    settings, now = given_settings(context, config, broker=broker, database=database), datetime.now(UTC)
     with looking(context, config, database) as store:
         found = [one for one in store.reviews() if one.utterance_id == utterance]
-    if not found:
-        raise UnreadableInput(f"{utterance}: waits on no device; `dockvoice inventory review list` shows what does")
-    (review,) = found
-    settings = given_settings(context, config, broker=broker, database=database)
-    topic, body = message(review, decision, values, whoever(), reason, signer, settings.prefix, datetime.now(UTC))
-    send(settings, "review", {topic: body})
+        if not found:
+            raise UnreadableInput(f"{utterance}: waits on no device; `dockvoice inventory review list` shows what does")
+        (review,) = found
+        decided = message(review, decision, values, whoever(), reason, signer, settings.prefix, now)
+        with store.transaction() as transaction:
+            entered = outbox.enter(transaction, [decided], now, held=outbox.HELD)
+        publish_entered(settings, "review", store.transaction, entered)
     say(f"{utterance}: sent to {review.site}/{review.device}; `review list --all` shows what became of it")

@@ -14,7 +14,7 @@ import typer
 from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.events import MalformedMessage, Topics
 from dockvoice_protocol.records import Roster
-from dockvoice_protocol.signed import read_roster, signed_roster
+from dockvoice_protocol.signed import read_roster
 from dockvoice_protocol.terminal.tables import many, show
 from inventory.cli.options import (
     BrokerAt,
@@ -63,7 +63,8 @@ def roster(
     parted by ;), language, forms (which he may fill, parted by ;). Only the name, and a number or a spoken one, must be
     given. It is checked as a whole: where anything is wrong nothing is published. It takes the place of the one before.
     Devices take it where deliver.decisions_key names the public half of your key. Without FILE and --withdraw: what the
-    broker has for that site. Keep the file: the inventory's database notes the version that was sent, and no name.
+    broker has for that site. Keep the file: once the broker has the roster, the inventory's database has the version
+    alone, and no name.
     """
     settings = given_settings(context, config, broker=broker, database=database)
     where = site_of(site)
@@ -75,7 +76,9 @@ def roster(
     operators = () if file is None else whole(partial(read_file, forms=load_forms(settings.forms)), file)
     signer = signer_of(sign)
     from inventory.site import numbering  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
-    from inventory.site.sending import retained, send  # noqa: PLC0415 - nor for MQTT
+    from inventory.site.catalogue_publishing import roster_message  # noqa: PLC0415 - as above
+    from inventory.site.sending import publish_entered, retained  # noqa: PLC0415 - nor for MQTT
+    from inventory.store import outbox  # noqa: PLC0415 - as above
 
     now, before = datetime.now(UTC), None
     with looking(context, config, database) as store:
@@ -83,11 +86,9 @@ def roster(
         above = 0 if before is None else before.version
         with store.transaction() as transaction:
             version = numbering.number_sent(transaction, where, ROSTER, whoever(), above, now)
-            numbering.see_taken(transaction, where, ROSTER, version)
-        message = signed_roster(Roster(where, version, operators), signer, now)
-        send(settings, "roster", {Topics.roster(settings.prefix, where): message}, retain=True)
-        with store.transaction() as transaction:
-            numbering.note_taken(transaction, where, ROSTER, version, now)
+            message = roster_message(settings.prefix, Roster(where, version, operators), signer, now)
+            entered = outbox.enter(transaction, [message], now, held=outbox.HELD)
+        publish_entered(settings, "roster", store.transaction, entered, retain=True)
     say(f"{where}: version {version}, {many(len(operators), 'operator') if operators else 'withdrawn'}")
 
 

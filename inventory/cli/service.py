@@ -67,6 +67,7 @@ def serve(settings: InventorySettings) -> None:
             dossiers=dossiers,
             together=_together(settings, store),
             clips=ClipDesk(store.clips, ClipFolder(settings.clips_folder, settings.clips.free_mb), settings.clips),
+            outbox=store.outbox,
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: consumer.stop())

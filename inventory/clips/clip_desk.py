@@ -1,4 +1,4 @@
-"""The desk of clips: what a device says of a recording, kept and answered; requests on their way; room on the disk.
+"""The desk of clips: what a device says of a recording, kept and answered; room on the disk.
 
 It works in the consumer's loop, behind all entries. A full disk costs the clip its turn and no entry: the device offers
 it again.
@@ -24,13 +24,10 @@ from dockvoice_protocol.errors import plainly
 from dockvoice_protocol.events import Topics
 from inventory.clips.clip_folder import MB, ClipFolder
 from inventory.clips.clip_store import ClipStore
-from inventory.clips.clips import ClipState, SignedSound, ToSend
+from inventory.clips.clips import ClipState, SignedSound
 from inventory.settings import ClipSettings
 
 log = logging.getLogger("inventory")
-
-AGAIN = timedelta(days=7)
-"""A request that no device has noted goes again at each connection for so long: as long as a broker keeps its copy."""
 
 TIDY_S = timedelta(minutes=10)  # How often it is looked what has outlived its time, besides after each clip.
 
@@ -66,14 +63,6 @@ class ClipDesk:
                 answer = self._kept(sender, said)
                 self._look(sender, answer)
                 return clip_receipt(answer, self._now())
-
-    def to_send(self, *, again: bool) -> list[ToSend]:
-        """The requests that are to be handed to the broker; `again`: also those that may have been lost on the way."""
-        return self._clips.to_send(self._now() - AGAIN if again else None)
-
-    def sent(self, request: str) -> None:
-        """The broker has this request. Raises Unavailable."""
-        self._clips.sent(request)
 
     def beat(self) -> None:
         """To be called now and then: what has outlived its time goes. Raises Unavailable."""

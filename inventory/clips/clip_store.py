@@ -10,8 +10,10 @@ from sqlalchemy import Engine
 from dockvoice_protocol.clips import ClipChunk, ClipGone, ClipOffered, ClipReceipt
 from dockvoice_protocol.signed import ClipRequest
 from inventory.clips import clips
-from inventory.clips.clips import Asked, Clip, ClipState, Files, SignedSound, ToSend
+from inventory.clips.clips import Asked, Clip, ClipState, Files, SignedSound
+from inventory.store import outbox
 from inventory.store.database import reported
+from inventory.store.outbox import Message
 
 
 class ClipStore:
@@ -44,26 +46,22 @@ class ClipStore:
         with reported(self._engine.url), self._engine.begin() as transaction:
             return clips.listened(transaction, sound)
 
-    def ask(self, sound: SignedSound, signed: Callable[..., tuple[ClipRequest, ToSend]]) -> tuple[Clip, ToSend]:
-        """Keep that somebody wants to hear it; `signed` makes the request, told whether the device is to send it."""
+    def ask(
+        self, sound: SignedSound, signed: Callable[..., tuple[ClipRequest, Message]], held: timedelta
+    ) -> tuple[Clip, list[int]]:
+        """Keep that somebody wants to hear it; `signed` makes the request, told whether the device is to send it.
+
+        It is entered in the outbox under the id that is returned.
+        """
         with reported(self._engine.url), self._engine.begin() as transaction:
             now = self._now()
             request, sending = signed(wanted=clips.is_wanted(transaction, sound, now))
-            clips.note_request(transaction, sound, request, sending, now)
+            clips.note_request(transaction, sound, request, now)
+            entered = outbox.enter(transaction, [sending], now, held=held)
             asked = clips.clip(transaction, sound)
         if asked is None:
             raise LookupError(f"{sound.utterance_id}: was not kept")
-        return asked, sending
-
-    def to_send(self, since: datetime | None) -> list[ToSend]:
-        """The requests that no broker took; besides, those since then that no device has noted. Raises Unavailable."""
-        with reported(self._engine.url), self._engine.begin() as transaction:
-            return clips.to_send(transaction, since)
-
-    def sent(self, request: str) -> None:
-        """The broker has this request. Raises Unavailable."""
-        with reported(self._engine.url), self._engine.begin() as transaction:
-            clips.sent(transaction, request)
+        return asked, entered
 
     def noted(self, site: str, device: str, request: str) -> None:
         """The device has this request in its journal. Raises Unavailable."""

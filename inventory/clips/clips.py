@@ -13,10 +13,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, RowMapping, insert, or_, select, update
+from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from dockvoice_protocol.clips import Answer, ClipChunk, ClipGone, ClipOffered, ClipReceipt
 from dockvoice_protocol.signed import ClipRequest
+from inventory.store import outbox
+from inventory.store.outbox import MessageKind
 from inventory.store.tables import clip_requests, clips, entries, events, reviews
 
 HASH_DIFFERS = "hash_differs"  # What came is not what the device had signed.
@@ -83,15 +85,6 @@ class Asked:
     reason: str = field(repr=False)
     asked_at: datetime
     noted_at: datetime | None  # When the device said that this is in its journal; None: it has not yet.
-
-
-@dataclass(frozen=True, slots=True)
-class ToSend:
-    """A request that is to be handed to the broker."""
-
-    request: str
-    topic: str
-    body: bytes = field(repr=False)
 
 
 class Files(Protocol):
@@ -163,34 +156,19 @@ def is_wanted(transaction: Connection, sound: SignedSound, now: datetime) -> boo
     return True
 
 
-def note_request(
-    transaction: Connection, sound: SignedSound, request: ClipRequest, sending: ToSend, now: datetime
-) -> None:
-    """Keep who asks, as it was signed."""
+def note_request(transaction: Connection, sound: SignedSound, request: ClipRequest, now: datetime) -> None:
+    """Keep who asks."""
     row = {"site": sound.site, "device": sound.device, "utterance_id": sound.utterance_id}
     row |= {"request": request.request, "who": request.who, "reason": request.reason}
-    said = {"asked_at": now, "sent": False, "topic": sending.topic, "body": sending.body.decode()}
-    transaction.execute(insert(clip_requests).values({**row, **said}))
-
-
-def to_send(transaction: Connection, since: datetime | None) -> list[ToSend]:
-    """The requests that no broker took yet; besides, those since then that no device has noted, for brokers forget."""
-    unsent = clip_requests.c.sent.is_(False)
-    unnoted = clip_requests.c.noted_at.is_(None) & (clip_requests.c.asked_at >= since) if since else unsent
-    wanted = select(clip_requests).where(or_(unsent, unnoted)).order_by(clip_requests.c.asked_at)
-    return [ToSend(row.request, row.topic, row.body.encode()) for row in transaction.execute(wanted)]
-
-
-def sent(transaction: Connection, request: str) -> None:
-    """The broker has this request."""
-    transaction.execute(update(clip_requests).where(clip_requests.c.request == request).values(sent=True))
+    transaction.execute(insert(clip_requests).values({**row, "asked_at": now}))
 
 
 def noted(transaction: Connection, site: str, device: str, request: str, now: datetime) -> None:
     """The device has this request in its journal."""
     its = (clip_requests.c.request == request, clip_requests.c.site == site, clip_requests.c.device == device)
     unnoted = (*its, clip_requests.c.noted_at.is_(None))
-    transaction.execute(update(clip_requests).where(*unnoted).values(noted_at=now, sent=True))
+    transaction.execute(update(clip_requests).where(*unnoted).values(noted_at=now))
+    outbox.confirmed(transaction, MessageKind.CLIP_REQUEST, site, device, request)
 
 
 def gone(transaction: Connection, site: str, device: str, said: ClipGone, now: datetime) -> ClipReceipt:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from dockvoice_protocol.errors import Unavailable, UnreadableInput
 from dockvoice_protocol.events import Topics
@@ -18,7 +18,8 @@ from dockvoice_protocol.signed import ClipRequest, signed_clip_request
 from dockvoice_protocol.terminal.plain_text import in_one_line
 from inventory.clips.clip_folder import ClipFolder, NoSound
 from inventory.clips.clip_store import ClipStore
-from inventory.clips.clips import LOST, Clip, ClipState, SignedSound, ToSend
+from inventory.clips.clips import LOST, Clip, ClipState, SignedSound
+from inventory.store.outbox import HELD, Message, MessageKind
 
 log = logging.getLogger("inventory")
 
@@ -27,7 +28,7 @@ LONGEST = 200  # Characters of a name and of a reason: the operator hears both.
 
 def ask(
     clips: ClipStore,
-    publish: Callable[[str, bytes], object],
+    publish: Callable[[list[int]], object] | None,
     signer: Signer,
     prefix: str,
     sound: SignedSound,
@@ -37,7 +38,7 @@ def ask(
 ) -> Clip:
     """Say to the device that somebody listens, and let it send the sound where it is not here; how far it has come.
 
-    `publish` hands a message to the broker. Where that raises Unavailable, the inventory that runs sends it later.
+    `publish` publishes this row of the outbox at once. Without it, or where it raises Unavailable, the service does.
     Raises UnreadableInput for a name or a reason that cannot be told, Unavailable where the database does not answer.
     """
     for name, said in (("who", who), ("reason", reason)):
@@ -47,18 +48,18 @@ def ask(
             )
     topics = Topics(prefix, sound.site, sound.device)
 
-    def signed(*, wanted: bool) -> tuple[ClipRequest, ToSend]:
+    def signed(*, wanted: bool) -> tuple[ClipRequest, Message]:
         told = (str(uuid.uuid4()), sound.utterance_id, sound.audio_sha256, wanted, who, reason, timestamp(now()))
         request = ClipRequest(topics.source, *told)
-        return request, ToSend(request.request, topics.clip_requests, signed_clip_request(request, signer))
+        its = (sound.site, sound.device, request.request, topics.clip_requests)
+        return request, Message(MessageKind.CLIP_REQUEST, *its, signed_clip_request(request, signer), signer.public)
 
-    clip, sending = clips.ask(sound, signed)
-    try:
-        publish(sending.topic, sending.body)
-    except Unavailable as fault:
-        log.warning("%s: a request for its sound goes out later: %s", sound.utterance_id, fault)
-    else:
-        clips.sent(sending.request)
+    clip, entered = clips.ask(sound, signed, timedelta() if publish is None else HELD)
+    if publish is not None:
+        try:
+            publish(entered)
+        except Unavailable as fault:
+            log.warning("%s: a request for its sound goes out later: %s", sound.utterance_id, fault)
     return clip
 
 

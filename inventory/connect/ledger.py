@@ -17,8 +17,11 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, inser
 
 from dockvoice_protocol.events import AMENDED, CANCELLED
 from inventory.connect.ports import Declined, Document, TakenBack
+from inventory.connect.telling import DeclinedMessages, key_of
 from inventory.records import LACKS_SETTINGS, PostingState, data_of
 from inventory.reviews.flags import OF_SYSTEM
+from inventory.store import outbox
+from inventory.store.outbox import MessageKind
 from inventory.store.tables import entries, events, flags, pallets, postings
 
 LATELY = 20_000
@@ -48,17 +51,6 @@ class Owed:
     taken_back: TakenBack | None
 
 
-@dataclass(frozen=True, slots=True)
-class Untold:
-    """What was declined, and the device does not know."""
-
-    event_id: str
-    site: str
-    device: str
-    why: str
-    changed_at: datetime
-
-
 class Ledger:
     """That of one connector. Each deed is one transaction; all raise Unavailable."""
 
@@ -70,14 +62,19 @@ class Ledger:
         transaction: Callable[[], AbstractContextManager[Connection]],
         now: Callable[[], datetime],
         since: datetime | None = None,
+        messages: DeclinedMessages | None = None,
     ) -> None:
-        """`forms` are those whose entries are posted; `since` leaves out what was received before."""
+        """`forms` are those whose entries are posted; `since` leaves out what was received before.
+
+        `messages` makes what devices get to know of refusals; None: nothing.
+        """
         self.name = name
         self._site = site
         self._forms = sorted(forms)
         self._transaction = transaction
         self._now = now
         self._since = since
+        self._messages = messages
         self._all_at: datetime | None = None
 
     # What is owed
@@ -120,7 +117,6 @@ class Ledger:
                 "attempts": 0,
                 "next_at": now,
                 "changed_at": now,
-                "told": True,
             }
             for row in transaction.execute(wanted)
         ]
@@ -143,7 +139,8 @@ class Ledger:
         found = transaction.execute(wanted).all()
         for row in found:
             its = self._of(row.event_id)
-            transaction.execute(update(postings).where(*its).values(**_due(now), stands=bool(row.counts)))
+            transaction.execute(update(postings).where(*its).values(**_due(now), why=None, stands=bool(row.counts)))
+            outbox.withdraw(transaction, MessageKind.DECLINED, self._site, key_of(self.name, row.event_id))
         return len(found) + self._tried_again(transaction, now)
 
     def _tried_again(self, transaction: Connection, now: datetime) -> int:
@@ -226,7 +223,8 @@ class Ledger:
         kept |= {} if document is None else {"number": document.number}
         values = {"state": state.value, "attempts": 0, "begun_at": None, "said": None, "why": None, "changed_at": now}
         with self._transaction() as transaction:
-            transaction.execute(update(postings).where(*self._of(event_id)).values(**values, **kept, told=True))
+            transaction.execute(update(postings).where(*self._of(event_id)).values(**values, **kept))
+            outbox.withdraw(transaction, MessageKind.DECLINED, self._site, key_of(self.name, event_id))
             its = (flags.c.event_id == event_id, flags.c.rule == self.rule, flags.c.state == "open")
             word = {"state": "stands", "who": self.name, "why": f"{state.value} since", "decided_at": now}
             transaction.execute(update(flags).where(*its).values(word))
@@ -244,7 +242,7 @@ class Ledger:
         self._note(event_id, next_at=again_at)
 
     def declined(self, owed: Owed, why: Declined) -> None:
-        """A person must look: it is flagged, and the operator's device is to be told."""
+        """A person must look: it is flagged, and a message for the operator's device is entered in the outbox."""
         now, told = self._now(), str(why)[:SHOWN]
         flag = {"event_id": owed.event_id, "rule": self.rule}
         values = {"reason": f"{why.why.value}:{told}", "flagged_at": now, "state": "open", "who": None, "why": None}
@@ -252,29 +250,15 @@ class Ledger:
         with self._transaction() as transaction:
             row = transaction.execute(select(postings).where(*self._of(owed.event_id))).one()
             is_news = row.why != why.why.value  # what is tried once more and declined alike is no news at the dock
-            words = {**noted, "why": why.why.value, "changed_at": now, "told": row.told if not is_news else False}
+            words = {**noted, "why": why.why.value, "changed_at": now}
             transaction.execute(update(postings).where(*self._of(owed.event_id)).values(words))
+            if is_news and self._messages is not None:
+                its = (owed.site, owed.device, owed.event_id, why.why.value)
+                outbox.enter(transaction, [self._messages.message(*its, now)], now)
             known = (flags.c.event_id == owed.event_id, flags.c.rule == self.rule)
             values = {**values, "decided_at": None}
             if not transaction.execute(update(flags).where(*known).values(values)).rowcount:
                 transaction.execute(insert(flags).values(**flag, **values, site=owed.site, device=owed.device))
-
-    # What operators are to be told
-
-    def untold(self) -> list[Untold]:
-        """What was declined, of entries that stand, and their devices do not know of."""
-        wanted = (
-            select(postings.c.event_id, postings.c.site, postings.c.device, postings.c.why, postings.c.changed_at)
-            .where(postings.c.connector == self.name, postings.c.told.is_(False))
-            .where(postings.c.state == PostingState.DECLINED.value)
-            .order_by(postings.c.arrival)
-        )
-        with self._transaction() as transaction:
-            return [Untold(*row) for row in transaction.execute(wanted)]
-
-    def told(self, event_id: str) -> None:
-        """The broker has the word for the device."""
-        self._note(event_id, told=True)
 
     # What people are told
 

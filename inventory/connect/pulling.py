@@ -20,11 +20,12 @@ from inventory.repository import Store
 from inventory.settings import InventorySettings
 from inventory.site.catalogue import SiteCatalogue, Version, difference
 from inventory.site.catalogue_publishing import publish, publish_roster
-from inventory.site.expected import Kept, kept, replaced
+from inventory.site.expected import Kept, kept, marked, replaced
 from inventory.site.expected_file import CODE
-from inventory.site.expected_publishing import publish as publish_lists
+from inventory.site.expected_publishing import enter
 from inventory.site.master_kinds import Kind
 from inventory.site.roster import ROSTER, kind_of
+from inventory.site.sending import publish_entered
 from inventory.site.table_file import Cells
 
 REASON = "pulled from the other system"
@@ -135,13 +136,11 @@ class Publishing:
                 replaced(transaction, self._site, place, lines, now, plan.sources[place])
                 for place, lines in plan.lists.items()
             ]
-        received = self._store.lists.mark_received(pallet_fields(self._settings.forms))
-        lists += [one for one in received if one.site == self._site]
-        latest = {one.place: one for one in lists}
-        if latest:
-            sender = f"connect-{self._name}"
-            publish_lists(self._settings, self._store.lists, list(latest.values()), self._signer, sender)
-        return list(latest.values()), plan
+            received = marked(transaction, pallet_fields(self._settings.forms), now)
+            latest = {(one.site, one.place): one for one in (*lists, *received)}
+            entered = enter(transaction, self._settings.prefix, latest.values(), self._signer, now)
+        publish_entered(self._settings, f"connect-{self._name}", self._store.transaction, entered, retain=True)
+        return [one for one in latest.values() if one.site == self._site], plan
 
     def items(self, items: Sequence[PulledItem]) -> list[str]:
         """Publish the items and their units, where they differ; what was done, a line each. Raises FaultyRows."""

@@ -35,7 +35,7 @@ from inventory.connect.pulling import (
 )
 from inventory.connect.settings import ConnectionSettings
 from inventory.connect.steps import wait_s
-from inventory.connect.telling import tell_declined
+from inventory.connect.telling import DeclinedMessages
 from inventory.forms import load_forms, roles
 from inventory.repository import Store
 from inventory.settings import InventorySettings
@@ -45,9 +45,15 @@ from inventory.site.roster import kind_of
 log = logging.getLogger("inventory.connect")
 
 
-def ledger_of(name: str, settings: ConnectionSettings, store: Store, now: Callable[[], datetime]) -> Ledger:
+def ledger_of(
+    name: str,
+    settings: ConnectionSettings,
+    store: Store,
+    now: Callable[[], datetime],
+    messages: DeclinedMessages | None = None,
+) -> Ledger:
     """What it owes, and has done."""
-    return Ledger(name, settings.site, settings.forms, store.transaction, now, settings.since)
+    return Ledger(name, settings.site, settings.forms, store.transaction, now, settings.since, messages)
 
 
 def signer_for(settings: ConnectionSettings, inventory: InventorySettings) -> Signer | None:
@@ -83,15 +89,11 @@ class ConnectorDesk:
         with self.store.transaction() as transaction:
             return posting(transaction, event_id, of)
 
-    def tell(self, ledger: Ledger) -> None:
-        """Let devices know what was declined; what the broker does not take now goes later."""
-        if self.signer is None:
-            return
-        try:
-            if told := tell_declined(self.inventory, ledger, self.signer):
-                log.info("refusals on their way to the devices: %d", told)
-        except (Unavailable, Misconfigured) as fault:
-            log.warning("refusals are not told yet: %s", fault)
+    def ledger(self, now: Callable[[], datetime]) -> Ledger:
+        """What it owes; without a key devices get to know of no refusal."""
+        signer, prefix = self.signer, self.inventory.prefix
+        messages = None if signer is None else DeclinedMessages(prefix, self.name, signer)
+        return ledger_of(self.name, self.settings, self.store, now, messages)
 
     def pull(self) -> list[str]:
         """Publish what the settings want pulled; a line for each thing. Raises Away, Misconfigured, Unavailable."""
@@ -171,7 +173,7 @@ class Work:
     def run(self) -> None:
         """Until it is told to stop. Raises AlreadyRunning; Unavailable where our database let go of it."""
         at, notifier = self._desk, Notifier.from_environment()
-        ledger = ledger_of(at.name, at.settings, at.store, self._now)
+        ledger = at.ledger(self._now)
         engine = at.engine(ledger, self._now)
         if at.signer is None:
             log.warning("no key is named: operators hear of no refusal, and nothing is published to devices")
@@ -180,18 +182,17 @@ class Work:
             log.info("entries of %s are posted: %s", at.settings.site, ", ".join(at.settings.forms))
             while not self._stopped.is_set():
                 hold.demand()
-                wait = self._turn(engine, ledger, notifier)
+                wait = self._turn(engine, notifier)
                 self._rest(wait, notifier)
             notifier.stopping()
         log.info("stopped")
 
-    def _turn(self, engine: Engine, ledger: Ledger, notifier: Notifier) -> float:
+    def _turn(self, engine: Engine, notifier: Notifier) -> float:
         """Do what can be done; how long to wait then, seconds."""
         at = self._desk
         try:
             done = engine.round()
             at.connector.hand_over()
-            at.tell(ledger)
             self._pull()
         except (Away, Misconfigured, Unavailable) as fault:
             return self._later(str(fault), notifier)

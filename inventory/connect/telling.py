@@ -1,30 +1,33 @@
-"""Telling what was declined: a signed word to the device whose operator said it. It stands there until it is heard."""
+"""Telling what was declined: a signed message to the device of the entry, for the outbox."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
 
 from dockvoice_protocol.events import Topics, encode
 from dockvoice_protocol.hash_chain import Signer
 from dockvoice_protocol.signed import PostingDeclined, signed_declined
-from inventory.connect.ledger import Ledger
-from inventory.settings import InventorySettings
-from inventory.site.sending import send
+from inventory.store.outbox import Message, MessageKind
 
 
-def tell_declined(settings: InventorySettings, ledger: Ledger, signer: Signer) -> int:
-    """Send every word that is owed; how many were. Raises Unavailable, Misconfigured: then they are owed still.
+@dataclass(frozen=True, slots=True)
+class DeclinedMessages:
+    """Makes the messages of one connector."""
 
-    The broker keeps each for a device that is away. A word that goes twice, after a crash in here, is the same word: it
-    says the time of the refusal, and a device takes what is signed alike once.
-    """
-    told = 0
-    for row in ledger.untold():
-        topics = Topics(settings.prefix, row.site, row.device)
-        word = PostingDeclined(topics.source, row.event_id, row.why, ledger.name)
-        send(
-            settings,
-            f"connect-{ledger.name}",
-            {topics.decisions: encode(signed_declined(word, signer, row.changed_at))},
-        )
-        ledger.told(row.event_id)
-        told += 1
-    return told
+    prefix: str
+    connector: str
+    signer: Signer
+
+    def message(self, site: str, device: str, event_id: str, why: str, at: datetime) -> Message:
+        """That the entry of this event was declined. It is the same message whenever it is made."""
+        topics = Topics(self.prefix, site, device)
+        declined = PostingDeclined(topics.source, event_id, why, self.connector)
+        body = encode(signed_declined(declined, self.signer, at))
+        its = (site, device, key_of(self.connector, event_id), topics.decisions)
+        return Message(MessageKind.DECLINED, *its, body, self.signer.public)
+
+
+def key_of(connector: str, event_id: str) -> str:
+    """Under which the outbox has it."""
+    return f"{connector}/{event_id}"

@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from inventory.console import dispatch, live
+from inventory.console import live
 from inventory.console.call import Call, Tab, Way
 from inventory.console.gate import route
 from inventory.console.pages import (
@@ -57,7 +57,6 @@ def create(place: Workplace, every_s: float = live.EVERY_S) -> Starlette:
             return live.look(transaction)
 
     told = live.Live(looking, every_s)
-    sending = None if place.send is None else dispatch.Dispatch(place, place.send, every_s)
 
     def hear(call: Call) -> Response:
         who = "" if call.who is None else call.who.name
@@ -66,12 +65,9 @@ def create(place: Workplace, every_s: float = live.EVERY_S) -> Starlette:
     @asynccontextmanager
     async def at_work(_: Starlette) -> AsyncIterator[None]:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(told.run())]
-            if sending is not None:
-                tasks.append(group.create_task(sending.run()))
+            looks = group.create_task(told.run())
             yield
-            for task in tasks:
-                task.cancel()
+            looks.cancel()
 
     tabs: tuple[Tab, ...] = tuple(page.TAB for page in PAGES if page.TAB is not None)
 

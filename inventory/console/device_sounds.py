@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 
-from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.hash_chain import Signer
 from inventory.clips import listening
 from inventory.clips.clip_folder import ClipFolder, NoSound
@@ -25,8 +24,8 @@ class DeviceSounds:
         self._prefix = prefix
 
     def ask(self, recording: SignedSound, who: str, reason: str) -> None:
-        """Keep the request. The inventory that runs sends it: no page waits for a broker."""
-        listening.ask(self._clips, _left_to_the_inventory, self._signer, self._prefix, recording, who, reason)
+        """Keep the request. The service publishes it: no page waits for a broker."""
+        listening.ask(self._clips, None, self._signer, self._prefix, recording, who, reason)
 
     def state(self, recording: SignedSound) -> str:
         """How far it has come."""
@@ -40,7 +39,3 @@ class DeviceSounds:
         except NoSound as fault:
             log.info("%s", fault)
             return None
-
-
-def _left_to_the_inventory(_topic: str, _body: bytes) -> None:
-    raise Unavailable("the inventory that runs sends it")

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Executable, func, select
 
 from dockvoice_protocol.errors import DockvoiceError
 from inventory.store.console_tables import decisions
-from inventory.store.tables import devices, events, refused, rejected, reviews, statuses
+from inventory.store.tables import devices, events, outbox, refused, rejected, reviews, statuses
 from inventory.web.serving import most_connections
 
 log = logging.getLogger("console")
@@ -29,7 +29,10 @@ MARKS: dict[str, Executable] = {
     "entries": select(func.max(events.c.arrival)),
     # The latest word takes the place of the one before: the sum tells a change that the count does not.
     "reviews": select(func.count(), func.sum(reviews.c.life), func.sum(reviews.c.sequence)),
-    "decisions": select(func.count(), func.count(decisions.c.sent_at), func.count(decisions.c.trouble)),
+    "decisions": select(
+        select(func.count()).select_from(decisions).scalar_subquery(),
+        *(func.count(column) for column in (outbox.c.id, outbox.c.published_at, outbox.c.error)),
+    ),
     "devices": select(func.count(), func.max(devices.c.heard_at), func.sum(devices.c.handled)),
     "statuses": select(func.count(), func.max(statuses.c.heard_at), func.max(statuses.c.since)),
     "refusals": select(func.count(), func.max(refused.c.received_at)).select_from(refused),

@@ -20,7 +20,6 @@ from inventory.console.sounds import NoSounds, Sounds
 from inventory.console.workplace import Workplace
 from inventory.forms import load_forms
 from inventory.settings import ConsoleSettings, InventorySettings
-from inventory.site.sending import send
 from inventory.store.books import Books
 from inventory.store.keys import KeyDirectory
 from inventory.web.resources import books, signer_of
@@ -48,7 +47,6 @@ def serve(settings: InventorySettings, port: int | None = None) -> None:
             signer,
             lambda: datetime.now(UTC),
             _sounds(settings, opened, signer),
-            lambda messages: send(settings, "console", messages),
         )
         server = Server(create(place), ours.host, at)
         log.info("open %s", ours.address or f"http://{ours.host}:{at}")

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from inventory.audit.deeds import Following
 from inventory.console.sounds import NoSounds, Sounds
 from inventory.web.resources import Resources
-
-Send = Callable[[Mapping[str, bytes]], None]
-"""Hands messages to the broker by their topics, and returns when it has them. Raises DockvoiceError."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +15,6 @@ class Workplace(Resources):
     """Made once, by `app.create`. Used from several threads."""
 
     sounds: Sounds = field(default_factory=NoSounds)
-    send: Send | None = None  # Hands a message to the broker; None: nothing is sent.
     following: Following = field(default_factory=Following)  # How far the audit was followed.
 
     @property

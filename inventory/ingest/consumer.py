@@ -12,6 +12,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice, takewhile
 from queue import Empty, SimpleQueue
 from typing import Literal
@@ -25,9 +26,10 @@ from inventory.ingest.admission import Distrust, Untrusted, distrusted
 from inventory.ingest.clip_news import ClipNews
 from inventory.ingest.hearing import Hearing
 from inventory.ingest.judge import LARGEST, Judged, Sound, Unanswerable, Unsound, judge
-from inventory.ingest.ports import Broker, ClipsDesk, Dossiers, ReviewShelf, Shelf, StatusShelf
+from inventory.ingest.ports import Broker, ClipsDesk, Dossiers, OutboxRows, ReviewShelf, Shelf, StatusShelf
+from inventory.ingest.publisher import Publisher
 from inventory.ingest.pulse import Pulse
-from inventory.ingest.receipts import DENIED, PRESENCE, answer_to, tell_denied, told
+from inventory.ingest.receipts import PRESENCE, answer_to, tell_denied, told
 from inventory.ingest.together import Latecomers, Together
 from inventory.records import Applied, Applying, Event, Held, Refused, Unfit
 from inventory.reviews.reviews import read_review
@@ -103,6 +105,7 @@ class Consumer:
         statuses: StatusShelf | None = None,
         dossiers: Dossiers | None = None,
         clips: ClipsDesk | None = None,
+        outbox: OutboxRows | None = None,
         together: Together | None = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -123,7 +126,8 @@ class Consumer:
         self._together = together
         self._room = 0 if together is None else together.most
         """So many receipts may be left to send while more is applied."""
-        self._clip_news = ClipNews(broker, clips, prefix, largest, clock)
+        self._clip_news = ClipNews(clips, prefix, largest)
+        self._publisher = Publisher(broker, outbox, clock, partial(tell_denied, prefix, client_id))
         self._mistrusted: set[tuple[str, str, str]] = set()
         self._clock = clock
         self._now = now
@@ -193,7 +197,7 @@ class Consumer:
                 )
                 self._systemd.ready("connected")
                 self._say("online")
-                self._clip_news.connected()
+                self._publisher.connected()
                 self._hearing.connected()
             case Disconnected():
                 # They come again with the next connection, under other numbers: these can no longer be acknowledged.
@@ -204,9 +208,9 @@ class Consumer:
                 self._put_off.clear()
                 log.warning("broker lost: %s; trying again", news.why)
                 self._systemd.status(f"broker lost: {news.why}")
-            case Acknowledged(tag, reason_code) if reason_code >= DENIED:
-                tell_denied(self._prefix, self._client_id, tag, reason_code)
-            case Acknowledged() | Wake():
+            case Acknowledged():
+                self._publisher.acknowledged(news)
+            case Wake():
                 return
 
     def _work(self) -> None:
@@ -218,6 +222,7 @@ class Consumer:
         if len(self._unsent) > self._room:
             return
         try:
+            self._publisher.work()
             self._hearing.meet()
             if self._hears():
                 self._heard_at = self._clock()  # whatever comes of it, entries go first again
@@ -291,7 +296,7 @@ class Consumer:
 
     def _look_after_clips(self) -> None:
         """Nothing else waits: deal with one thing that concerns recordings. Raises Unavailable."""
-        self._clip_news.ask()
+        self._clip_news.beat()
         if (message := self._clip_news.first) is None:
             return
         answer: tuple[str, bytes, str] | None = None

@@ -8,9 +8,9 @@ from typing import Protocol
 
 from dockvoice_protocol.events import Topics
 from dockvoice_protocol.mqtt import Delivered
-from inventory.clips.clips import ToSend
 from inventory.records import Applied, Applying, Became, Duplicate, Event, Unfit, Waiting
 from inventory.reviews.reviews import Review
+from inventory.store.outbox import DueRow, PendingKind
 from inventory.store.statuses import StatusWord
 
 
@@ -76,16 +76,32 @@ class ClipsDesk(Protocol):
         """Keep it; the answer, if there is one. Raises MalformedMessage, Unavailable."""
         ...
 
-    def to_send(self, *, again: bool) -> list[ToSend]:
-        """The requests that are to be published; `again`: also those that may have been lost. Raises Unavailable."""
-        ...
-
-    def sent(self, request: str) -> None:
-        """The broker has this request. Raises Unavailable."""
-        ...
-
     def beat(self) -> None:
         """To be called now and then. Raises Unavailable."""
+        ...
+
+
+class OutboxRows(Protocol):
+    """The part of `inventory.store.outbox.OutboxTable` that the publisher needs. All methods raise Unavailable."""
+
+    def connected(self) -> None:
+        """A new connection to the broker stands: what is pending is due."""
+        ...
+
+    def take_due(self) -> list[DueRow]:
+        """The rows to publish now; each is an attempt."""
+        ...
+
+    def taken(self, ids: Sequence[int]) -> None:
+        """The broker took these."""
+        ...
+
+    def failed(self, ids: Sequence[int], why: str) -> None:
+        """The broker refused these."""
+        ...
+
+    def stuck(self) -> list[PendingKind]:
+        """Of each kind, what is pending for too long."""
         ...
 
 

@@ -15,8 +15,6 @@ log = logging.getLogger("inventory")
 PRESENCE = "presence"  # The tag of what is said of ourselves: no event id looks like it.
 CLIP = "clip "  # What the tag begins with of all that is about recordings.
 
-DENIED = 0x80  # MQTT 5 reason codes from here on are failures.
-
 
 def tell_denied(prefix: str, client_id: str, tag: str, reason_code: int) -> None:
     """The broker's rules keep something from going out."""

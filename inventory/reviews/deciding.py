@@ -9,6 +9,7 @@ from dockvoice_protocol.events import Topics, encode
 from dockvoice_protocol.hash_chain import Signer
 from dockvoice_protocol.signed import ReviewDecision, signed_decision
 from inventory.reviews.reviews import Review
+from inventory.store.outbox import Message, MessageKind
 
 
 def message(
@@ -20,11 +21,12 @@ def message(
     signer: Signer,
     prefix: str,
     now: datetime,
-) -> tuple[str, bytes]:
-    """Its topic, and what is published there: never retained.
+) -> Message:
+    """The message for the outbox.
 
     `decision` is accept, correct or discard; `values` go over what was understood, as the form's fields take them.
     """
     topics = Topics(prefix, review.site, review.device)
     told = ReviewDecision(topics.source, review.event_id, review.utterance_id, decision, values, who, reason)
-    return topics.decisions, encode(signed_decision(told, signer, now))
+    its = (review.site, review.device, review.event_id, topics.decisions)
+    return Message(MessageKind.DECISION, *its, encode(signed_decision(told, signer, now)), signer.public)

@@ -17,6 +17,8 @@ from sqlalchemy import Connection, Select, insert, select, update
 from dockvoice_protocol.events import MalformedMessage, Topics, check_review, read_time
 from dockvoice_protocol.hash_chain import INSTANCE
 from inventory.records import Applied, Duplicate
+from inventory.store import outbox
+from inventory.store.outbox import MessageKind
 from inventory.store.tables import reviews
 
 
@@ -72,7 +74,7 @@ def read_review(payload: bytes, sender: Topics) -> Review:
 
 
 def keep(transaction: Connection, review: Review, now: datetime) -> Applied | Duplicate:
-    """Keep the latest word on the utterance; of one that is known, that it came once more."""
+    """Keep the latest word on the utterance; by it the decision about the one before is confirmed, or lost."""
     its = (
         reviews.c.site == review.site,
         reviews.c.device == review.device,
@@ -80,15 +82,18 @@ def keep(transaction: Connection, review: Review, now: datetime) -> Applied | Du
     )
     row = {name: getattr(review, name) for name in Review.__dataclass_fields__}
     row |= {"fields": dict(review.fields), "doubtful": dict(review.doubtful)}
-    known = transaction.execute(select(reviews.c.life, reviews.c.sequence).where(*its).with_for_update()).one_or_none()
+    wanted = select(reviews.c.life, reviews.c.sequence, reviews.c.event_id)
+    known = transaction.execute(wanted.where(*its).with_for_update()).one_or_none()
     if known is None:
         transaction.execute(insert(reviews).values(row))
     elif (known.life, known.sequence) >= (review.life, review.sequence):
         if (known.life, known.sequence) == (review.life, review.sequence):
-            transaction.execute(update(reviews).where(*its).values(told_again_at=now))
+            # A device repeats at each connection what is open: it lacks the decision that the broker took.
+            outbox.repeated(transaction, MessageKind.DECISION, review.site, review.device, review.event_id, now)
         return Duplicate()
     else:
-        transaction.execute(update(reviews).where(*its).values(row | {"told_again_at": None}))
+        transaction.execute(update(reviews).where(*its).values(row))
+        outbox.confirmed(transaction, MessageKind.DECISION, review.site, review.device, known.event_id)
     return Applied()
 
 

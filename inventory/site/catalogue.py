@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, func, insert, literal, select, update
 from sqlalchemy import Row as Found
 
 from dockvoice_protocol.errors import UnreadableInput
-from dockvoice_protocol.hash_chain import PublicKey
 from dockvoice_protocol.records.master import OF_WORDS, Cells, MasterData, Row
 from inventory.site.master_kinds import RESERVED, Kind, faults_of, kind_named
-from inventory.site.numbering import next_version, see_taken
+from inventory.site.numbering import ROSTER, next_version, see_taken
+from inventory.store.outbox import Message, MessageKind, enter, is_pending
 from inventory.store.tables import catalogue
 
 
@@ -48,7 +48,7 @@ class Version:
     reason: str
     what: str  # What was done: `imported docks.csv: 2 added, 1 changed`.
     made_at: datetime
-    published_at: datetime | None  # When the broker took it; None: no device can have it yet.
+    published_at: datetime | None  # When it was entered in the outbox; None: no device gets it.
     signed_by: str | None  # The public key of whoever signed it, in hex.
 
     @property
@@ -99,13 +99,14 @@ class SiteCatalogue:
         """
         self.site = site
         self.forms = forms
-        self._transaction = transaction
+        self.transaction = transaction
+        """One transaction; raises Unavailable."""
         self._now = now
         self._of_name = of
 
     def kinds(self) -> list[Version]:
         """The current version of every kind of master data that there is, by name: with its rows."""
-        with self._transaction() as transaction:
+        with self.transaction() as transaction:
             return self._kinds(transaction)
 
     def _kinds(self, transaction: Connection) -> list[Version]:
@@ -122,24 +123,24 @@ class SiteCatalogue:
 
     def current(self, kind: str) -> Version:
         """The latest version of a kind. Raises UnreadableInput where there is none."""
-        with self._transaction() as transaction:
+        with self.transaction() as transaction:
             return self._current(transaction, kind)
 
     def published(self, kind: str) -> Version | None:
         """The version that devices are to run; None where none was published."""
         wanted = self._of(kind).where(catalogue.c.published_at.is_not(None)).limit(1)
-        with self._transaction() as transaction:
+        with self.transaction() as transaction:
             found = transaction.execute(wanted).one_or_none()
         return None if found is None else _version(found)
 
     def at(self, kind: str, version: int) -> Version:
         """One version of a kind. Raises UnreadableInput where there is none of that number."""
-        with self._transaction() as transaction:
+        with self.transaction() as transaction:
             return self._at(transaction, kind, version)
 
     def history(self, kind: str) -> list[Version]:
         """Every version of a kind, the newest first."""
-        with self._transaction() as transaction:
+        with self.transaction() as transaction:
             return [_version(row) for row in transaction.execute(self._of(kind))]
 
     def differ(self, kind: str, before: int, after: int) -> Difference:
@@ -153,7 +154,7 @@ class SiteCatalogue:
         Raises FaultyRows with all that is wrong, and then nothing is made; UnreadableInput for no kind, or no reason.
         """
         of = self._of_name(kind)
-        with self._transaction() as transaction:
+        with self.transaction() as transaction:
             return self._put(transaction, of, rows, who, reason, f"imported {source}", above=above)
 
     def edit(
@@ -165,7 +166,7 @@ class SiteCatalogue:
         UnreadableInput.
         """
         of = self._of_name(kind)
-        with self._transaction() as transaction:
+        with self.transaction() as transaction:
             before = self._current(transaction, kind, missing_ok=not key)
             if base is not None and before.version != base:
                 raise Outdated(f"{kind}: {before.who} has made version {before.version} since; look at it, and go on")
@@ -181,31 +182,41 @@ class SiteCatalogue:
     def rollback(self, kind: str, version: int, who: str, reason: str) -> Version:
         """Make a version that says what an older one said. Raises UnreadableInput."""
         of = self._of_name(kind)
-        with self._transaction() as transaction:
+        with self.transaction() as transaction:
             again = self._at(transaction, kind, version)
             rows = [(f"row {of.known_by(one)!r}", one) for one in again.rows]
             return self._put(transaction, of, rows, who, reason, f"back to version {version}", empty_ok=True)
 
     def withdraw(self, kind: str, who: str, reason: str) -> Version:
         """Make a version without rows: once it is published, devices go by their own files again."""
-        with self._transaction() as transaction:
+        with self.transaction() as transaction:
             self._current(transaction, kind)
             return self._put(transaction, self._of_name(kind), [], who, reason, "withdrawn", empty_ok=True)
 
-    def signed(self, one: Version, body: bytes, key: PublicKey) -> None:
-        """Note how a version was signed that is about to be sent. Raises RefusedByDevices."""
-        said = {"body": body.decode(), "public_key": key.raw.hex()}
-        with self._transaction() as transaction:
-            see_taken(transaction, self.site, one.kind, one.version)
-            transaction.execute(update(catalogue).where(*_itself(one)).values(said))
+    def publish(
+        self, versions: Collection[Version], signed: Callable[[Version, datetime], Message], held: timedelta
+    ) -> tuple[list[Version], list[int]]:
+        """Enter these in the outbox, as `signed` makes them; as they are then, and the ids of the rows.
 
-    def sent(self, versions: Collection[Version]) -> list[Version]:
-        """Note that the broker took these."""
+        Raises RefusedByDevices, and then none is entered.
+        """
         now = self._now()
-        with self._transaction() as transaction:
+        with self.transaction() as transaction:
+            messages = []
             for one in versions:
-                transaction.execute(update(catalogue).where(*_itself(one)).values(published_at=now))
-        return [replace(one, published_at=now) for one in versions]
+                see_taken(transaction, self.site, one.kind, one.version)
+                message = signed(one, now)
+                said = {"body": message.body.decode(), "public_key": message.signed_by.raw.hex(), "published_at": now}
+                transaction.execute(update(catalogue).where(*_itself(one)).values(said))
+                messages.append(message)
+            entered = enter(transaction, messages, now, held=held)
+        return [replace(one, published_at=now) for one in versions], entered
+
+    def is_pending(self, kind: str) -> bool:
+        """Whether the broker has not taken the version of this kind that was published last."""
+        of = MessageKind.ROSTER if kind == ROSTER else MessageKind.CATALOGUE
+        with self.transaction() as transaction:
+            return bool(transaction.execute(select(is_pending(of, literal(self.site), literal(kind)))).scalar())
 
     def _of(self, kind: str) -> Any:
         its = select(catalogue).where(catalogue.c.site == self.site, catalogue.c.kind == kind)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from dockvoice_protocol.errors import UnreadableInput
@@ -15,7 +15,8 @@ from dockvoice_protocol.signed import signed_master, signed_roster
 from inventory.settings import InventorySettings
 from inventory.site.catalogue import FaultyRows, SiteCatalogue, Version, unfit
 from inventory.site.roster import ROSTER, operators_of, taken
-from inventory.site.sending import every_retained, retained, send
+from inventory.site.sending import every_retained, publish_entered, retained
+from inventory.store.outbox import HELD, Message, MessageKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,41 +43,65 @@ class Running:
 
 
 def unpublished(catalogue: SiteCatalogue, kinds: Collection[str] = ()) -> list[Version]:
-    """The current versions that the broker has not taken yet, of these kinds; of all without any."""
+    """The current versions that were not published yet, of these kinds; of all without any."""
     return [one for one in catalogue.kinds() if one.published_at is None and (not kinds or one.kind in kinds)]
 
 
 def publish(
     settings: InventorySettings, catalogue: SiteCatalogue, signer: Signer, kinds: Collection[str] = ()
 ) -> list[Version]:
-    """Sign and send the current versions that were not published yet, of these kinds; of all without any.
+    """Enter versions as `enter` does, and publish them at once. Raises as it does.
 
-    A version before that was never published is not sent any more. Raises RefusedByDevices, and FaultyRows for what
-    devices would refuse: then nothing is sent; Unavailable, Misconfigured: then it can be tried again.
+    Raises Unavailable, Misconfigured too: then the service publishes them.
     """
-    now, waiting = datetime.now(UTC), unpublished(catalogue, kinds)
+    published, entered = enter(settings, catalogue, signer, kinds, held=HELD)
+    publish_entered(settings, "catalogue", catalogue.transaction, entered, retain=True)
+    return published
+
+
+def enter(
+    settings: InventorySettings,
+    catalogue: SiteCatalogue,
+    signer: Signer,
+    kinds: Collection[str] = (),
+    *,
+    held: timedelta = timedelta(),
+) -> tuple[list[Version], list[int]]:
+    """Sign the current versions that were not published yet, of these kinds, of all without any, for the outbox.
+
+    Returns them, and the ids of their rows. A version before that was never published is not sent any more. Raises
+    RefusedByDevices, and FaultyRows for what devices would refuse: then nothing is entered.
+    """
+    waiting = unpublished(catalogue, kinds)
     for one in waiting:
         if faults := unfit(catalogue, one):
             raise FaultyRows(one.kind, faults)
-    messages = {
-        Topics.catalogue(settings.prefix, one.site, one.kind): signed_master(one.data, signer, now) for one in waiting
-    }
-    for one, message in zip(waiting, messages.values(), strict=True):
-        catalogue.signed(one, message, signer.public)
-    if messages:
-        send(settings, "catalogue", messages, retain=True)
-    return catalogue.sent(waiting)
+
+    def signed(one: Version, now: datetime) -> Message:
+        topic, body = Topics.catalogue(settings.prefix, one.site, one.kind), signed_master(one.data, signer, now)
+        return Message(MessageKind.CATALOGUE, one.site, "", one.kind, topic, body, signer.public, retain=True)
+
+    return catalogue.publish(waiting, signed, held)
 
 
 def publish_roster(settings: InventorySettings, versions: SiteCatalogue, signer: Signer) -> list[Version]:
-    """Sign and send the current roster of a site, if it was not published yet, as `dockvoice inventory roster` does.
+    """Enter the roster as `enter_roster` does, and publish it at once. Raises as it does."""
+    published, entered = enter_roster(settings, versions, signer, held=HELD)
+    publish_entered(settings, ROSTER, versions.transaction, entered, retain=True)
+    return published
+
+
+def enter_roster(
+    settings: InventorySettings, versions: SiteCatalogue, signer: Signer, *, held: timedelta = timedelta()
+) -> tuple[list[Version], list[int]]:
+    """Sign the current roster of a site, if it was not published yet, for the outbox; it, and the id of its row.
 
     Raises UnreadableInput where the broker has one from elsewhere that nobody took over, or devices have a later one;
     Unavailable, Misconfigured.
     """
     latest, *before = versions.history(ROSTER) or [versions.current(ROSTER)]
     if latest.published_at is not None:
-        return []
+        return [], []
     topic = Topics.roster(settings.prefix, versions.site)
     there = taken(retained(settings, ROSTER, topic), versions.site, signer.public)
     ours = next((one.version for one in before if one.published_at is not None), 0)
@@ -85,11 +110,17 @@ def publish_roster(settings: InventorySettings, versions: SiteCatalogue, signer:
             f"{versions.site}: the broker has version {there.version}, which was published from elsewhere; take it "
             "over, change it, and publish that"
         )
-    roster = Roster(versions.site, latest.version, operators_of(latest.rows))
-    message = signed_roster(roster, signer, datetime.now(UTC))
-    versions.signed(latest, message, signer.public)
-    send(settings, ROSTER, {topic: message}, retain=True)
-    return versions.sent([latest])
+
+    def signed(one: Version, now: datetime) -> Message:
+        return roster_message(settings.prefix, Roster(one.site, one.version, operators_of(one.rows)), signer, now)
+
+    return versions.publish([latest], signed, held)
+
+
+def roster_message(prefix: str, roster: Roster, signer: Signer, now: datetime) -> Message:
+    """A roster for the outbox."""
+    topic, body = Topics.roster(prefix, roster.site), signed_roster(roster, signer, now)
+    return Message(MessageKind.ROSTER, roster.site, "", ROSTER, topic, body, signer.public, retain=True)
 
 
 def _is_taken_over(there: Roster, history: list[Version]) -> bool:

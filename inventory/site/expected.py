@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -12,7 +12,9 @@ from sqlalchemy import Connection, Engine, Row, insert, select, update
 
 from dockvoice_protocol.hash_chain import PublicKey
 from dockvoice_protocol.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
+from inventory.store import outbox
 from inventory.store.database import in_one, reading
+from inventory.store.outbox import MessageKind
 from inventory.store.tables import announced, entries, events, expected
 
 
@@ -64,11 +66,6 @@ class ExpectedLists:
         with self._transaction() as transaction:
             return marked(transaction, fields, self._now())
 
-    def note_sent(self, lists: Iterable[ExpectedList]) -> None:
-        """Note that the broker took these."""
-        with self._transaction() as transaction:
-            note_sent(transaction, lists)
-
     def note_signed(self, one: ExpectedList, body: bytes, key: PublicKey) -> None:
         """Keep the list as it was signed, for dossiers."""
         with self._transaction() as transaction:
@@ -102,7 +99,7 @@ def replaced(
 
 
 def marked(transaction: Connection, fields: Mapping[str, str], now: datetime) -> list[ExpectedList]:
-    """The lists of which something was received since, or was taken back; and those that no broker took yet."""
+    """The lists of which something was received since, or was taken back."""
     found: list[ExpectedList] = []
     for row in transaction.execute(select(expected).order_by(expected.c.site, expected.c.place).with_for_update()):
         before = _list(row)
@@ -111,25 +108,17 @@ def marked(transaction: Connection, fields: Mapping[str, str], now: datetime) ->
         if lines != before.lines:
             after = ExpectedList(before.site, before.place, _next(row, now), lines)
             found.append(_written(transaction, after, row.since))
-        elif not row.sent:
-            found.append(before)
     return found
 
 
 def kept(transaction: Connection, site: str | None = None, place: ReceivingPlace | None = None) -> list[Kept]:
     """Every list, or those of a site, or of a place, by site and place; those without lines are withdrawn."""
-    wanted = select(expected).order_by(expected.c.site, expected.c.place)
+    waits = outbox.is_pending(MessageKind.EXPECTED, expected.c.site, expected.c.place)
+    wanted = select(expected, waits.label("waits")).order_by(expected.c.site, expected.c.place)
     wanted = wanted if site is None else wanted.where(expected.c.site == site)
     wanted = wanted if place is None else wanted.where(expected.c.place == str(place))
     rows = transaction.execute(wanted)
-    return [Kept(_list(row), row.sent, row.sources) for row in rows]
-
-
-def note_sent(transaction: Connection, lists: Iterable[ExpectedList]) -> None:
-    """The broker took these versions."""
-    for one in lists:
-        its = (*_of(one.site, one.place), expected.c.version == one.version)
-        transaction.execute(update(expected).where(*its).values(sent=True))
+    return [Kept(_list(row), not row.waits, row.sources) for row in rows]
 
 
 def note_signed(transaction: Connection, one: ExpectedList, body: bytes, key: PublicKey) -> None:
@@ -180,7 +169,7 @@ def _next(before: Row[Any] | None, now: datetime) -> int:
 
 def _written(transaction: Connection, one: ExpectedList, since: datetime) -> ExpectedList:
     lines = [asdict(line) for line in one.lines]
-    values = {"version": one.version, "lines": lines, "since": since, "sent": False}
+    values = {"version": one.version, "lines": lines, "since": since}
     if not transaction.execute(update(expected).where(*_of(one.site, one.place)).values(values)).rowcount:
         transaction.execute(insert(expected).values(site=one.site, place=str(one.place), sources={}, **values))
     return one

@@ -1,35 +1,36 @@
-"""Publishing expected receipts: lists go to the devices, signed and retained; what the broker took is noted."""
+"""Publishing expected receipts: lists are signed, kept for dossiers, and entered in the outbox, retained."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
 
 from dockvoice_protocol.events import Topics
 from dockvoice_protocol.hash_chain import Signer
 from dockvoice_protocol.records import ExpectedList
 from dockvoice_protocol.signed import signed_list
-from inventory.settings import InventorySettings
-from inventory.site.expected import ExpectedLists
-from inventory.site.sending import send
+from inventory.site.expected import note_signed
+from inventory.store import outbox
+from inventory.store.outbox import HELD, Message, MessageKind
 
 
-def publish(
-    settings: InventorySettings,
-    kept: ExpectedLists,
-    lists: Sequence[ExpectedList],
+def enter(
+    transaction: Connection,
+    prefix: str,
+    lists: Iterable[ExpectedList],
     signer: Signer,
-    sender: str = "expect",
-) -> None:
-    """Send them, and note which the broker took: what it did not take goes with the next `expect --received`.
-
-    `sender` is part of the name of the connection. Raises Unavailable, Misconfigured.
-    """
-    now = datetime.now(UTC)
-    messages = {
-        Topics.expected(settings.prefix, one.site, str(one.place)): signed_list(one, signer, now) for one in lists
-    }
-    for one, message in zip(lists, messages.values(), strict=True):
-        kept.note_signed(one, message, signer.public)
-    send(settings, sender, messages, retain=True)
-    kept.note_sent(lists)
+    now: datetime,
+    *,
+    held: timedelta = HELD,
+) -> list[int]:
+    """Enter them in the outbox, in the transaction that made them; the ids, for `publish_entered`."""
+    messages = []
+    for one in lists:
+        body = signed_list(one, signer, now)
+        note_signed(transaction, one, body, signer.public)
+        topic = Topics.expected(prefix, one.site, str(one.place))
+        its = (one.site, "", str(one.place), topic)
+        messages.append(Message(MessageKind.EXPECTED, *its, body, signer.public, retain=True))
+    return outbox.enter(transaction, messages, now, held=held)

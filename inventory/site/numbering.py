@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select
 
 from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.terminal.tables import many
@@ -44,17 +44,16 @@ def next_version(transaction: Connection, site: str, kind: str, now: datetime) -
 
 
 def number_sent(transaction: Connection, site: str, kind: str, who: str, above: int, now: datetime) -> int:
-    """Number a version that is published and not kept here, and note the number. It is higher than `above`, too."""
+    """Number a version that is published and not kept here, and note the number. It is higher than `above`, too.
+
+    Raises RefusedByDevices.
+    """
     version = max(next_version(transaction, site, kind, now), above + 1)
+    see_taken(transaction, site, kind, version)
     said = {"site": site, "kind": kind + SENT, "version": version, "rows": [], "who": who, "reason": ""}
-    transaction.execute(insert(catalogue).values(**said, what="sent by the command", made_at=now))
+    said |= {"what": "sent by the command", "made_at": now, "published_at": now}
+    transaction.execute(insert(catalogue).values(said))
     return version
-
-
-def note_taken(transaction: Connection, site: str, kind: str, version: int, now: datetime) -> None:
-    """The broker took a version that `number_sent` has numbered."""
-    its = (catalogue.c.site == site, catalogue.c.kind == kind + SENT, catalogue.c.version == version)
-    transaction.execute(update(catalogue).where(*its).values(published_at=now))
 
 
 def see_taken(transaction: Connection, site: str, kind: str, version: int) -> None:

@@ -1,15 +1,20 @@
-"""Sending: what a command of the inventory publishes, handed to the broker once; and what the broker keeps."""
+"""Sending: what a command of the inventory publishes at once; and what the broker keeps."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
+
+from sqlalchemy import Connection
 
 from dockvoice_protocol.errors import Misconfigured, Unavailable
 from dockvoice_protocol.mqtt import Acknowledged, Connected, Delivered, Session, SessionEvent
 from dockvoice_protocol.reason_codes import FAILURE
 from inventory.settings import InventorySettings
+from inventory.store import outbox
 
 KEPT_S = 1.0  # What a broker keeps comes right behind its word that it is subscribed to.
 SEND_S = 20.0  # A broker that is there has taken a message by then.
@@ -40,9 +45,35 @@ def send(settings: InventorySettings, name: str, messages: Mapping[str, bytes], 
                     pass
     except Empty:
         why = session.trouble or "it took no message"
-        raise Unavailable(f"{settings.mqtt.host}:{settings.mqtt.port}: {why}; try again") from None
+        raise Unavailable(f"{settings.mqtt.host}:{settings.mqtt.port}: {why}") from None
     finally:
         session.stop()
+
+
+def publish_entered(
+    settings: InventorySettings,
+    name: str,
+    transaction: Callable[[], AbstractContextManager[Connection]],
+    ids: Sequence[int],
+    *,
+    retain: bool = False,
+) -> None:
+    """Publish rows of the outbox now, which were entered as `held`, on one connection.
+
+    Raises Unavailable, Misconfigured: then the service publishes them.
+    """
+    if not ids:
+        return
+    with transaction() as reads:
+        messages = outbox.messages_of(reads, ids)
+    try:
+        send(settings, name, messages, retain=retain)
+    except (Unavailable, Misconfigured) as fault:
+        with transaction() as writes:
+            outbox.failed(writes, ids, str(fault), datetime.now(UTC))
+        raise type(fault)(f"{fault}; it is kept, and `dockvoice inventory` publishes it by itself") from None
+    with transaction() as writes:
+        outbox.taken(writes, ids, datetime.now(UTC))
 
 
 def retained(settings: InventorySettings, name: str, topic: str) -> bytes | None:

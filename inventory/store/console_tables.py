@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Engine, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, Engine, ForeignKey, Index, Integer, MetaData, Table, Text
 
 from inventory.store.books import made
 from inventory.store.tables import Json, Moment
@@ -73,10 +73,6 @@ decisions = Table(
     Column("reason", Text, nullable=False),
     Column("who", Text, nullable=False),
     Column("decided_at", Moment, nullable=False),
-    Column("topic", Text, nullable=False),
-    Column("body", LargeBinary, nullable=False),  # Signed, as it goes out.
-    Column("sent_at", Moment),  # When a broker took it; None: it is owed.
-    Column("trouble", Text),  # Why the broker would not take it.
 )
 
 drills = Table(
@@ -98,7 +94,6 @@ drills = Table(
 )
 
 Index("dockvoice_console_decided", decisions.c.utterance_id)
-Index("dockvoice_console_owed", decisions.c.sent_at)
 
 
 def prepare(engine: Engine) -> None:

@@ -212,7 +212,6 @@ reviews = Table(
     Column("doubtful", Json, nullable=False),
     Column("audio_sha256", Text, nullable=False),
     Column("told_at", Moment, nullable=False),
-    Column("told_again_at", Moment),  # When this word came once more; a device says at each connection what waits.
     Column("body", Text, nullable=False),
 )
 
@@ -225,7 +224,6 @@ expected = Table(
     Column("version", BigInteger, nullable=False),
     Column("lines", Json, nullable=False),  # None: it is withdrawn.
     Column("since", Moment, nullable=False),  # What came before that was no receipt of these.
-    Column("sent", Boolean, nullable=False),  # Whether the broker took this version.
     Column("sources", Json, nullable=False),  # Who published each notice: `expect`, `api`, `connect NAME`.
 )
 
@@ -282,7 +280,7 @@ catalogue = Table(
     Column("made_at", Moment, nullable=False),
     Column("body", Text),  # As it was signed, once somebody has.
     Column("public_key", Text),  # Whose signature that is, in hex.
-    Column("published_at", Moment),  # When the broker took it.
+    Column("published_at", Moment),  # When it was entered in the outbox.
 )
 
 pallets = Table(
@@ -336,7 +334,6 @@ postings = Table(
     Column("number", Text),  # As its people name it.
     Column("why", Text),  # The code of the last refusal.
     Column("said", Text),  # What the other side said last, where it did not do it.
-    Column("told", Boolean, nullable=False),  # Whether the broker has the word of the refusal for the device.
     Column("changed_at", Moment, nullable=False),
     Index("dockvoice_postings_to_do", "connector", "state", "arrival"),
     Index("dockvoice_postings_of_pallet", "connector", "pallet", "arrival"),
@@ -371,9 +368,30 @@ clip_requests = Table(
     Column("reason", Text, nullable=False),
     Column("asked_at", Moment, nullable=False),
     Column("noted_at", Moment),  # When the device said that it is in its journal.
-    Column("sent", Boolean, nullable=False),  # Whether the broker took it.
+)
+
+outbox = Table(
+    "dockvoice_outbox",
+    metadata,
+    # Messages for devices that are not confirmed: store/outbox.py. Written in the transaction of what they tell of.
+    # SQLite numbers by itself only a key of the type INTEGER.
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),  # They are published in this order.
+    Column("kind", Text, nullable=False),
+    Column("site", Text, nullable=False),
+    Column("device", Text, nullable=False),  # "": all devices of the site.
+    Column("key", Text, nullable=False),  # What it tells of: a later message about the same replaces it.
     Column("topic", Text, nullable=False),
-    Column("body", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),  # Signed.
+    Column("retain", Boolean, nullable=False),
+    Column("signed_by", Text, nullable=False),  # The public key, in hex.
+    Column("created_at", Moment, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", Moment, index=True),  # Not published before; None: the broker took it, the device is silent.
+    Column("published_at", Moment),  # When the broker last took it.
+    Column("error", Text),  # Why the last attempt failed.
+    UniqueConstraint("kind", "site", "device", "key", name="dockvoice_outbox_one_per_key"),
+    # Otherwise SQLite gives the id of a deleted row to the next, and a late PUBACK counts for what was not published.
+    sqlite_autoincrement=True,
 )
 
 rejected = Table(

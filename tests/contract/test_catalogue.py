@@ -16,9 +16,10 @@ from dockvoice_protocol.records.master import Row
 from inventory.repository import Store
 from inventory.settings import InventorySettings
 from inventory.site.catalogue import FaultyRows, Outdated, SiteCatalogue
-from inventory.site.numbering import RefusedByDevices, floors, note_taken, number_sent
+from inventory.site.numbering import RefusedByDevices, floors, number_sent
 from inventory.store.statuses import StatusWord
 from tests.dictated import ANOTHER, KEY, payload
+from tests.outbox import drained, publish
 
 NOW = datetime(2026, 11, 20, 7, tzinfo=UTC)
 FIRST = int(NOW.timestamp())
@@ -60,8 +61,10 @@ def test_what_was_published_is_known_apart_from_what_was_changed_since(store: St
     north = store.catalogue("north")
     put = north.put("docks", rows(A), "ben", "begun", "docks.csv")
     assert north.published("docks") is None
-    north.signed(put, b'{"version":1}', ANOTHER.public)
-    (sent,) = north.sent([put])
+    (sent,) = publish(north, put, key=ANOTHER.public)
+    assert north.is_pending("docks"), "the broker has not taken it"
+    drained(store)
+    assert not north.is_pending("docks")
     assert north.published("docks") == north.at("docks", put.version)
     assert sent.published_at is not None
     assert PublicKey(bytes.fromhex(north.current("docks").signed_by or "")).keyid == ANOTHER.public.keyid
@@ -151,10 +154,8 @@ def test_versions_count_on_from_what_was_sent_and_from_what_devices_have(url: st
         assert north.put("docks", [("line 2", {"value": "B"})], "ben", "more", "x.csv").version == ahead + 51
         assert north.kinds()[0].kind == "docks"  # the roster is none of these
         assert len(north.kinds()) == 1
-        with store.transaction() as transaction:
-            note_taken(transaction, "north", "roster", ahead + 1, NOW)
-            # Of the roster no broker took a later one, and the docks were not published yet.
-            assert floors(transaction, "north") == {"roster": ahead + 1}
+        with store.transaction() as transaction:  # the docks were not published yet
+            assert floors(transaction, "north") == {"roster": ahead + 51}
 
 
 def test_what_a_later_one_was_sent_of_is_not_published_without_a_word(url: str) -> None:
@@ -164,12 +165,9 @@ def test_what_a_later_one_was_sent_of_is_not_published_without_a_word(url: str) 
         made = north.put("docks", [("line 2", {"value": "A"})], "ben", "begun", "x.csv")
         with store.transaction() as transaction:
             later = number_sent(transaction, "north", "docks", "ben", 0, NOW)
-        north.signed(made, b"{}", KEY.public)  # no broker took the later one
-        with store.transaction() as transaction:
-            note_taken(transaction, "north", "docks", later, NOW)
         with pytest.raises(RefusedByDevices, match=f"version {later} was sent since"):
-            north.signed(made, b"{}", KEY.public)
-        north.signed(north.rollback("docks", made.version, "ben", "a later one was sent"), b"{}", KEY.public)
+            publish(north, made)
+        publish(north, north.rollback("docks", made.version, "ben", "a later one was sent"))
 
 
 def test_a_version_that_devices_would_refuse_is_not_published_without_a_word(
@@ -178,16 +176,16 @@ def test_a_version_that_devices_would_refuse_is_not_published_without_a_word(
     with closing(Store.open(url, now=lambda: NOW)) as store:
         north = store.catalogue("north")
         made = north.put("docks", [("line 2", {"value": "A"})], "ben", "begun", "x.csv")
-        north.signed(made, b"{}", KEY.public)
+        publish(north, made)
         says_that_it_has(store, made.version + 5)
         told = rf"1 device would refuse version {made.version} as old \(dock-3 has {made.version + 5}\)"
         with pytest.raises(RefusedByDevices, match=told):
-            north.signed(made, b"{}", KEY.public)
-        north.signed(north.rollback("docks", made.version, "ben", "devices have a later one"), b"{}", KEY.public)
+            publish(north, made)
+        publish(north, north.rollback("docks", made.version, "ben", "devices have a later one"))
         says_that_it_has(store, 9_000_000_000_000_000)  # a status carries no signature, and must not use them up
         again = north.rollback("docks", made.version, "ben", "once more")
         assert again.version < 3_000_000_000
-        north.signed(again, b"{}", KEY.public)
+        publish(north, again)
         assert "says that it has a version that nobody made" in caplog.text
 
 

@@ -30,8 +30,10 @@ from inventory.clips.clips import ClipState, SignedSound
 from inventory.clips.listening import ask, hear
 from inventory.repository import Store
 from inventory.settings import ClipSettings
+from inventory.store.outbox import HELD
 from tests.databases import Read
 from tests.dictated import KEY, recorded
+from tests.outbox import drained
 
 SENDER = Topics("dockvoice", "north", "dock-3")
 DATA = bytes(range(256)) * 100
@@ -70,18 +72,8 @@ class Office:
 
     def asked(self, sound: SignedSound, who: str = "ana") -> bool:
         """Ask to hear it; whether the device is to send it."""
-        sent: list[bytes] = []
-        ask(
-            self.store.clips,
-            lambda _, body: sent.append(body),
-            KEY,
-            "dockvoice",
-            sound,
-            who,
-            "pallet 742",
-            lambda: self.now,
-        )
-        return bool(json.loads(sent[0])["sound"])
+        ask(self.store.clips, None, KEY, "dockvoice", sound, who, "pallet 742", lambda: self.now)
+        return bool(json.loads(drained(self.store)[-1].body)["sound"])
 
     def come(self, sound: SignedSound, upto: int = CHUNKS) -> str | None:
         """Offered, and its chunks up to this one; what the last of them was answered."""
@@ -250,15 +242,20 @@ def test_a_request_that_no_broker_took_goes_out_later_and_one_that_nobody_noted_
 
     sound = office.entered()
     ask(office.store.clips, away, KEY, "dockvoice", sound, "ana", "pallet 742", lambda: office.now)
-    (unsent,) = office.desk.to_send(again=False)
+    assert drained(office.store) == [], "the command may be publishing it"
+    office.now += HELD
+    (unsent,) = drained(office.store)
     assert unsent.topic == SENDER.clip_requests
-    office.desk.sent(unsent.request)
-    assert office.desk.to_send(again=False) == []
-    assert office.desk.to_send(again=True) == [unsent]
-    office.store.clips.noted("north", "dock-4", unsent.request)
-    assert office.desk.to_send(again=True) == [unsent], "another device cannot say so"
-    office.store.clips.noted("north", "dock-3", unsent.request)
-    assert office.desk.to_send(again=True) == []
+    assert drained(office.store) == []
+    office.store.outbox.connected()
+    assert [one.id for one in drained(office.store)] == [unsent.id]
+    (asked,) = office.store.clips.listened(sound)
+    office.store.clips.noted("north", "dock-4", asked.request)
+    office.store.outbox.connected()
+    assert [one.id for one in drained(office.store)] == [unsent.id], "another device cannot say so"
+    office.store.clips.noted("north", "dock-3", asked.request)
+    office.store.outbox.connected()
+    assert drained(office.store) == []
     office.now += timedelta(minutes=11)
     assert office.asked(sound, "ben"), "the device may have sent it to tables that were lost since"
 
@@ -268,7 +265,7 @@ def test_who_cannot_be_told_to_the_operator_asks_for_nothing(office: Office, sai
     sound = office.entered()
     for who, reason in ((said, "pallet 742"), ("ana", said)):
         with pytest.raises(UnreadableInput, match="allowed is one line of 1 to 200"):
-            ask(office.store.clips, lambda *_: None, KEY, "dockvoice", sound, who, reason)
+            ask(office.store.clips, None, KEY, "dockvoice", sound, who, reason)
     assert office.state(sound) == "unknown"
     assert office.store.clips.listened(sound) == []
     assert office.store.clips.all(ClipState.ASKED) == []

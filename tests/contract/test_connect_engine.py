@@ -15,6 +15,7 @@ from sqlalchemy import insert, select, update
 
 from dockvoice_protocol.errors import AlreadyRunning, Misconfigured
 from dockvoice_protocol.events import Topics
+from dockvoice_protocol.signed import read_declined
 from inventory.connect import ledger as ledgers
 from inventory.connect.alone import alone
 from inventory.connect.engine import Engine
@@ -22,6 +23,7 @@ from inventory.connect.ledger import Ledger
 from inventory.connect.ports import Document, DocumentState, Posting, Unset, Why
 from inventory.connect.postings import posting
 from inventory.connect.steps import LONGEST_S, Post, Reverse, Settled, next_step, wait_s
+from inventory.connect.telling import DeclinedMessages
 from inventory.forms import load_forms, roles
 from inventory.ingest.judge import Sound, judge
 from inventory.queries.refusals import unset
@@ -30,8 +32,9 @@ from inventory.repository import Store
 from inventory.reviews.flags import FlagState
 from inventory.store.tables import announced, entries, flags
 from tests.databases import KINDS, Read, database, reader
-from tests.dictated import amended, cancelled, identity, payload, recorded
+from tests.dictated import KEY, amended, cancelled, identity, payload, recorded
 from tests.ledgers import Away, Books, Clock, Declined, Killed, Other
+from tests.outbox import drained
 
 LEFT_ALONE_S = 30.0
 SITE = "north"
@@ -58,6 +61,11 @@ def event(repository: Path) -> Read:
     return reader(repository)
 
 
+def ledger(store: Store, clock: Clock) -> Ledger:
+    messages = DeclinedMessages("dockvoice", "other", KEY)
+    return Ledger("other", SITE, ["pallet-move"], store.transaction, clock, messages=messages)
+
+
 class Dock:
     """Entries in the tables, and a connector that posts them."""
 
@@ -66,7 +74,7 @@ class Dock:
         self.clock = clock
         self.books = Books()
         self.other = Other(self.books)
-        self.ledger = Ledger("other", SITE, ["pallet-move"], store.transaction, clock)
+        self.ledger = ledger(store, clock)
         self._event = event
         self._roles = roles(load_forms(forms), ["pallet-move"])
 
@@ -83,7 +91,7 @@ class Dock:
 
     def again(self) -> None:
         """The process starts anew."""
-        self.ledger = Ledger("other", SITE, ["pallet-move"], self.store.transaction, self.clock)
+        self.ledger = ledger(self.store, self.clock)
 
     def until_settled(self, tries: int = 60) -> None:
         """Rounds, with whatever waits between them, until nothing is due."""
@@ -229,8 +237,9 @@ def test_what_one_declines_holds_up_no_other_and_is_flagged_once(dock: Dock) -> 
     assert dock.ledger.counts() | {"posted": 9, "declined": 1} == dock.ledger.counts()
     (flag,) = dock.store.flags.all()
     assert (flag.event_id, flag.rule, flag.reason) == (refused, "connect:other", "lot_missing:Lot is required")
-    assert [(row.event_id, row.why) for row in dock.ledger.untold()] == [(refused, "lot_missing")]
-    dock.ledger.told(refused)
+    (told,) = drained(dock.store)
+    word = read_declined(told.body, Topics("dockvoice", SITE, "dock-3").source, KEY.public)
+    assert (word.entry, word.why) == (refused, "lot_missing")
     dock.clock.moves(3600)
     calls = len(dock.books.calls)
     dock.engine().round()
@@ -239,7 +248,7 @@ def test_what_one_declines_holds_up_no_other_and_is_flagged_once(dock: Dock) -> 
     dock.store.flags.decide(refused, FlagState.STANDS, "ann", "I have entered the lot")
     dock.clock.moves(1)
     dock.engine().round()  # and it is declined once more, for the same reason
-    assert dock.ledger.untold() == []
+    assert drained(dock.store) == []
     assert dock.store.flags.all() != []
     dock.other.before = lambda _deed, _posting: None
     dock.clock.moves(1)
@@ -547,7 +556,7 @@ def test_what_the_settings_do_not_say_waits_for_them_and_lands_in_no_inbox(dock:
     (row,) = dock.ledger.open(9)
     assert (row.event_id, row.why, row.said) == (first, "settings", str(lacking))
     assert dock.store.flags.all() == []  # of the supervisor
-    assert dock.ledger.untold() == []  # and of the operator
+    assert drained(dock.store) == []  # and of the operator
     assert dock.books.standing(other)
     with dock.store.transaction() as transaction:
         assert [(one.connector, one.said, one.number) for one in unset(transaction)] == [("other", str(lacking), 1)]

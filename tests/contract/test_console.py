@@ -24,17 +24,22 @@ from inventory.clips.clip_folder import ClipFolder
 from inventory.console import decisions, sessions
 from inventory.console.decisions import Taken
 from inventory.console.device_sounds import DeviceSounds
-from inventory.console.dispatch import Dispatch
 from inventory.console.people import Role
 from inventory.repository import Store
-from inventory.reviews.reviews import read_review
+from inventory.reviews.reviews import Review, read_review
 from inventory.settings import ClipSettings
+from inventory.store.outbox import Message, MessageKind
 from inventory.store.tables import events
 from tests.console import FLAC, Broker, Console, console, send
 from tests.databases import Read
 from tests.dictated import AT_DOCK_3, KEY, amended, identity, recorded, reviewed, signed
+from tests.outbox import drained
 
 AT_ONCE = 8
+
+
+def word(review: Review, body: bytes) -> Message:
+    return Message(MessageKind.DECISION, *AT_DOCK_3, review.event_id, "topic", body, KEY.public)
 
 
 @pytest.fixture
@@ -61,7 +66,7 @@ def test_of_many_who_decide_at_once_one_has_decided_and_the_others_are_told_who(
         together.wait(30)
         try:
             with site.place.open() as transaction:
-                decisions.keep(transaction, review, "accept", {}, who, "why", ("topic", b"body"), site.place.now())
+                decisions.keep(transaction, review, "accept", {}, who, "why", word(review, b"body"), site.place.now())
                 deed = deeds.NotedDeed(who, "here", "decided", review.utterance_id)
                 deeds.note(transaction, deed, site.place.now(), KEY)
         except Taken as taken:
@@ -71,23 +76,22 @@ def test_of_many_who_decide_at_once_one_has_decided_and_the_others_are_told_who(
     with ThreadPoolExecutor(AT_ONCE) as people:
         told = set(people.map(decide, range(AT_ONCE)))
     with site.place.open() as transaction:
-        kept = [one.who for one in decisions.owed(transaction)]
+        kept = [one.who for one in decisions.lately(transaction, AT_ONCE)]
         assert (len(kept), told) == (1, {*kept})
         assert deeds.broken(transaction, KEY.public) is None
 
 
 def test_what_a_broker_forgot_goes_again_once_for_each_time_the_device_says_that_it_waits(site: Console) -> None:
     (review,), broker = site.store.reviews(), Broker()
-    dispatch = Dispatch(site.place, broker)
 
     def sent_after(seconds: float) -> list[bytes]:
         site.later += timedelta(seconds=seconds)
-        assert dispatch.send_what_is_owed() is not broker.away
+        broker.drain(site.store)
         return [body for _, body in broker.taken]
 
     def decide(body: bytes) -> None:
         with site.place.open() as transaction:
-            decisions.keep(transaction, review, "accept", {}, "ana", "why", ("topic", body), site.place.now())
+            decisions.keep(transaction, review, "accept", {}, "ana", "why", word(review, body), site.place.now())
 
     decide(b"first")
     assert sent_after(0) == [b"first"]
@@ -149,7 +153,9 @@ def test_every_page_is_shown(site: Console, event: Read) -> None:
     site.store.apply(event(amended(2, 1, quantity=13)))
     (review,) = site.store.reviews()
     with site.place.open() as transaction:
-        decisions.keep(transaction, review, "correct", {"dock": "B"}, "ana", "why", ("t", b"b"), site.place.now())
+        decisions.keep(
+            transaction, review, "correct", {"dock": "B"}, "ana", "why", word(review, b"b"), site.place.now()
+        )
     here = f"/reviews/north/dock-3/{identity(2, 1)}"
     paths = [
         "/deeds/part",
@@ -182,7 +188,7 @@ def test_a_recording_is_asked_of_its_device_with_the_reason_and_plays_when_it_ha
         entry = f"/entries/{identity(1, 1)}"
         assert send(browser, f"{sound}{of}", seen=entry, reason="a claim", back=entry).status_code == 303
         assert "The device is asked for it" in browser.get(entry).text
-        (asked,) = site.store.clips.to_send(None)
+        (asked,) = drained(site.store)
         request = read_clip_request(asked.body, sender.source, KEY.public)
         assert (request.who, request.reason, request.utterance_id) == ("ana", "a claim", utterance)
         chunks = chunks_of(len(FLAC))

@@ -12,6 +12,7 @@ from dockvoice_protocol.errors import UnreadableInput
 from inventory.records import Applied, Duplicate, Event
 from inventory.repository import Store
 from inventory.reviews.flags import FlagState
+from tests import outbox
 from tests.databases import Read
 from tests.dictated import amended, cancelled, identity, recorded
 
@@ -24,7 +25,7 @@ RULES = [
 
 def publish(store: Store, *rules: dict[str, str]) -> None:
     north = store.catalogue("north")
-    north.sent([north.put("rules", [(one["rule"], one) for one in rules], "ben", "so it is agreed", "rules.csv")])
+    outbox.publish(north, north.put("rules", [(one["rule"], one) for one in rules], "ben", "so it is agreed", "x.csv"))
 
 
 class Site:

@@ -34,6 +34,7 @@ from inventory.store.tables import (
     events,
     flags,
     metadata,
+    outbox,
     pallets,
     postings,
     refused,
@@ -44,6 +45,7 @@ from inventory.store.tables import said as said_texts
 from tests.audit_page import audit_page
 from tests.databases import KINDS
 from tests.dictated import amended, cancelled, identity, payload, recorded, reviewed, signed
+from tests.outbox import publish
 from tests.tiers import sized
 
 KEY = Signer(Ed25519PrivateKey.from_private_bytes(bytes(32)))
@@ -403,10 +405,11 @@ def test_whatever_is_altered_in_any_column_is_found_but_for_what_the_page_lists(
     store.statuses.heard([StatusWord.read(payload(online), at_dock_3)])
     attack(store, written_dossier)
     north = store.catalogue("north")
-    north.sent([north.put("docks", [("line 2", {"value": "A"})], "ben", "begun", "docks.csv")])
+    publish(north, north.put("docks", [("line 2", {"value": "A"})], "ben", "begun", "docks.csv"))
+    attack(store, lambda transaction: transaction.execute(update(outbox).values(published_at=datetime.now(UTC))))
     attack(store, flagged)
     (sound,) = store.clips.sounds(identity(1, 1))
-    ask(store.clips, lambda *_: None, KEY, "dockvoice", sound, "ana", "pallet 742")
+    ask(store.clips, None, KEY, "dockvoice", sound, "ana", "pallet 742")
     store.clips.noted("north", "dock-3", store.clips.listened(sound)[0].request)
     attack(store, without_constraints)
     overlooked: dict[str, set[str]] = {}
@@ -451,7 +454,6 @@ def posted(transaction: Connection) -> None:
         "attempts": 0,
         "next_at": now,
         "begun_at": now,
-        "told": True,
     }
     transaction.execute(insert(postings).values(**its, **how, changed_at=now))
 

@@ -142,7 +142,8 @@ def test_tables_of_somebody_else_are_left_alone(url: str, store: Store) -> None:
     with pytest.raises(
         Misconfigured,
         match="dockvoice_announced, dockvoice_catalogue, dockvoice_clip_requests, dockvoice_clips, dockvoice_dossiers, "
-        "dockvoice_dossiers_looked, dockvoice_expected, dockvoice_flags, dockvoice_pallets, dockvoice_postings, "
+        "dockvoice_dossiers_looked, dockvoice_expected, dockvoice_flags, dockvoice_outbox, dockvoice_pallets, "
+        "dockvoice_postings, "
         "dockvoice_reviews, dockvoice_said, dockvoice_statuses, dockvoice_waiting, entries, events, refused, "
         "rejected, stock_moves there are not Dock",
     ):

@@ -31,6 +31,7 @@ from tests.console_dock import morning
 from tests.console_story import apply
 from tests.dictated import KEY, identity, recorded
 from tests.mosquitto import Mosquitto
+from tests.outbox import drained
 from tests.rows import every
 
 LINE = {"notice": "4550012", "pallet": "007", "item": "A100", "quantity": 2.5, "uom": "KGM", "lot_needed": True}
@@ -553,7 +554,7 @@ def test_what_people_decide_is_written_by_no_program(erp: Program, kind: str) ->
     assert answer.status_code in {400, 403}, answer.text
 
 
-def test_what_the_broker_does_not_take_is_kept_and_goes_with_the_same_request_later(
+def test_what_the_broker_does_not_take_is_kept_and_published_by_the_service(
     tmp_path: Path, free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("inventory.site.sending.SEND_S", 0.3)
@@ -566,16 +567,14 @@ def test_what_the_broker_does_not_take_is_kept_and_goes_with_the_same_request_la
         ):
             kept = asking.put(path, json=body)
             assert kept.status_code == 202, kept.text
-            assert not kept.json().get("sent", kept.json().get("published_at"))
-        monkeypatch.undo()
-        with Mosquitto(tmp_path / "broker", port):
-            for path, body in (
-                ("/v1/sites/north/expected/trailer/5501", {"lines": [LINE]}),
-                ("/v1/sites/north/catalogue/docks", {"reason": "new", "rows": [{"value": "A"}]}),
-            ):
-                sent = asking.put(path, json=body)
-                assert sent.status_code == 200, sent.text
-            assert len(at_broker(site, "dockvoice/north/#")) == 2
+            assert asking.put(path, json=body).status_code == 202, "it waits, and is not made anew"
+        site.later = timedelta(days=3650)  # the command's own clock is another
+        rows = drained(site.store)
+        assert [one.topic for one in rows] == [
+            "dockvoice/north/expected/trailer/5501",
+            "dockvoice/north/catalogue/docks/latest",
+        ]
+        assert asking.put(path, json=body).status_code == 200
 
 
 def test_without_a_key_nothing_is_written(tmp_path: Path) -> None:

@@ -39,8 +39,6 @@ from edge.speak.wording import Phrasing
 from inventory.console.people import Role
 from inventory.repository import Store
 from inventory.reviews.reviews import Review
-from inventory.settings import InventorySettings
-from inventory.site import sending
 from inventory.store.keys import KeyDirectory
 from tests.command import dockvoice
 from tests.console import console, send
@@ -330,7 +328,6 @@ def test_what_was_put_aside_is_decided_on_the_console_and_told_to_the_operator_t
 ) -> None:
     pinned, office = tmp_path / "office.pem", device_key.load_or_create(tmp_path)
     pinned.write_bytes(office.public.pem)
-    reached = InventorySettings(mqtt=Mqtt(port=broker.port))
 
     async def play(operator: Shift) -> None:
         await operator.type("pallet 742, twelve units")
@@ -357,7 +354,7 @@ def test_what_was_put_aside_is_decided_on_the_console_and_told_to_the_operator_t
     with (
         postgresql.database() as url,
         RunningInventory(broker.port, tmp_path / "inventory", url) as inventory,
-        console(tmp_path / "inventory", url, send=partial(sending.send, reached, "console"), signer=office) as site,
+        console(tmp_path / "inventory", url, signer=office) as site,
         site.client("ana", Role.REVIEWER) as browser,
     ):
         shift(tmp_path / "state", broker.port, play, decisions_key=pinned)
@@ -374,7 +371,6 @@ def test_a_decision_that_the_broker_took_and_forgot_is_done_once_when_the_device
     pinned, office = tmp_path / "office.pem", device_key.load_or_create(tmp_path)
     pinned.write_bytes(office.public.pem)
     broker = Mosquitto(tmp_path / "broker", free_port())  # keeps nothing on its disk
-    reached = InventorySettings(mqtt=Mqtt(port=broker.port))
     recorded = "The office recorded pallet 7 4 2, 12 units, dock charlie."
 
     async def put_aside(operator: Shift) -> None:
@@ -394,7 +390,7 @@ def test_a_decision_that_the_broker_took_and_forgot_is_done_once_when_the_device
     with (
         broker,
         RunningInventory(broker.port, tmp_path / "inventory") as inventory,
-        console(tmp_path / "inventory", send=partial(sending.send, reached, "console"), signer=office) as site,
+        console(tmp_path / "inventory", signer=office) as site,
     ):
         site.place = replace(site.place, now=lambda: datetime.now(UTC))  # as the inventory's clock
         shift(tmp_path / "state", broker.port, put_aside, decisions_key=pinned)

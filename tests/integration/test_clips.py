@@ -139,7 +139,7 @@ class Stage:
         return self.store.clips.sounds(event_id)[0]
 
     def ask(self, sound: SignedSound, who: str = "ana", reason: str = WHY) -> Clip:
-        return ask(self.store.clips, self.wire.say, self.office, "dockvoice", sound, who, reason)
+        return ask(self.store.clips, None, self.office, "dockvoice", sound, who, reason)
 
     def is_(self, state: ClipState, sound: SignedSound) -> None:
         until(lambda: self.clip(sound).state is state, lambda: f"{self.clip(sound)}\n{self.inventory.log.read_text()}")

@@ -61,7 +61,7 @@ def test_a_review_arrives_by_itself_is_heard_and_corrected_and_the_second_superv
     tmp_path: Path, browser: Browser
 ) -> None:
     broker, folder = Broker(), Folder()
-    with console(tmp_path, sounds=folder, send=broker) as site, served(site) as address:
+    with console(tmp_path, sounds=folder) as site, served(site) as address:
         ana = tab(browser, address, site.signed_in("ana", Role.REVIEWER))
         ben = tab(browser, address, site.signed_in("ben", Role.REVIEWER), color_scheme="dark")
         said: list[str] = []
@@ -92,6 +92,8 @@ def test_a_review_arrives_by_itself_is_heard_and_corrected_and_the_second_superv
         ana.get_by_label("Dock").fill("D")
         ana.get_by_label("Why, in your words").fill("listened to it")
         ana.get_by_role("button", name="Record as corrected").press("Enter")
+        expect(ana.locator("#fate")).to_contain_text("ana corrected it")
+        broker.drain(site.store)
         expect(ana.locator("#fate")).to_contain_text("Sent. Waiting for the device.")
         expect(ben.locator("#fate")).to_contain_text("ana corrected it")  # without having asked
         ben.get_by_label("Dock").fill("B")

@@ -7,7 +7,6 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -24,13 +23,14 @@ from inventory.console.pages import sign_in, sounds
 from inventory.console.people import Role
 from inventory.reviews.reviews import read_review
 from inventory.settings import DossierSettings
-from inventory.site.sending import send
 from tests.browser import barriers, browser, tab
 from tests.console import PASSWORD, Console, Folder, console, served
 from tests.console_dock import Dock, morning
 from tests.console_story import DEVICE
 from tests.dictated import identity, reviewed, signed
 from tests.mosquitto import Mosquitto
+from tests.outbox import service
+from tests.waiting import until
 
 __all__ = ["browser"]
 
@@ -55,7 +55,7 @@ def open_for_work(directory: Path, broker: Mosquitto) -> Iterator[Console]:
     with console(directory, sounds=Folder()) as site:
         mqtt = Mqtt(host="127.0.0.1", port=broker.port)
         settings = site.place.settings.model_copy(update={"mqtt": mqtt, "dossier": DossierSettings(key=key)})
-        site.place = replace(site.place, settings=settings, send=partial(send, settings, "console"))
+        site.place = replace(site.place, settings=settings)
         with site.place.open() as transaction:
             people.add(transaction, "boss", Role.ADMIN, PASSWORD, site.place.now())
         for number in (1, 2, 3):
@@ -71,6 +71,7 @@ def test_every_page_is_walked_and_every_action_done(
     with (
         Mosquitto(tmp_path / "broker", free_port()) as broker,
         open_for_work(tmp_path, broker) as site,
+        service(site.store, site.place.settings),
         served(site) as address,
     ):
         dock = morning(site)
@@ -84,7 +85,7 @@ def test_every_page_is_walked_and_every_action_done(
         _look_through_the_morning(page)
         _change_the_catalogue(page, tmp_path)
         _give_a_word_its_meaning(page)
-        _say_who_may_sign_on(page, tmp_path)
+        _say_who_may_sign_on(page, tmp_path, site)
         _drill(page, dock)
         _let_people_in_and_go(page)
         page.get_by_role("link", name="Audit").click()
@@ -204,7 +205,7 @@ def _give_a_word_its_meaning(page: Page) -> None:
     expect(page.get_by_role("cell", name="gantry", exact=True)).to_be_visible()
 
 
-def _say_who_may_sign_on(page: Page, directory: Path) -> None:
+def _say_who_may_sign_on(page: Page, directory: Path, site: Console) -> None:
     operators = page.get_by_role("region", name="Operators")
     go_to(page, "Roster")
     page.get_by_role("link", name="north").press("Enter")
@@ -225,6 +226,7 @@ def _say_who_may_sign_on(page: Page, directory: Path) -> None:
     expect(operators).to_contain_text("op-31")
     page.get_by_role("button", name="Publish to the devices").press("Enter")
     expect(page.get_by_role("button", name="Publish to the devices")).to_have_count(0)
+    until(lambda: not site.store.outbox.pending(), "the roster is not at the broker")
     because(page, "/roster/take", "as the devices have it")
     page.locator('form[action="/roster/take"] button').press("Enter")
     expect(page.get_by_role("button", name="Publish to the devices")).to_be_visible()
@@ -242,7 +244,7 @@ def _change_the_catalogue(page: Page, directory: Path) -> None:
         expect(page.get_by_role("region", name="History").get_by_role("row").nth(1)).to_contain_text(what)
 
     go_to(page, "Catalogue")
-    page.get_by_label("Kind").fill("docks")
+    page.get_by_label("MessageKind").fill("docks")
     page.get_by_role("button", name="Open", exact=True).press("Enter")
     page.get_by_role("link", name="Change: B").press("Enter")
     page.locator("[name=cell_spoken]").fill("dock bravo")

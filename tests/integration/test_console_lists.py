@@ -19,6 +19,7 @@ from tests.console import Console, console
 from tests.console_dock import Dock
 from tests.databases import Read, reader
 from tests.dictated import amended, cancelled, identity, recorded
+from tests.outbox import publish
 from tests.rows import every
 
 HOSTILE = (
@@ -179,7 +180,7 @@ def test_an_empty_database_and_one_that_is_away_say_so(site: Console) -> None:
 def test_what_a_rule_speaks_against_says_so_and_what_somebody_decided_about_it(site: Console) -> None:
     north, dock = site.store.catalogue("north"), Dock(site)
     rule = {"rule": "duplicate", "on": "yes", "hours": "72", "forms": ""}
-    north.sent([north.put("rules", [("duplicate", rule)], "eva", "so it is agreed", "rules.csv")])
+    publish(north, north.put("rules", [("duplicate", rule)], "eva", "so it is agreed", "rules.csv"))
     said: dict[str, Any] = {"pallet_id": "742", "quantity": 12, "uom": "CS", "trailer": "5501"}
     dock.says("dock-3", "ana", "receive", 20, **said)
     dock.says("dock-4", "ben", "receive", 10, **said)

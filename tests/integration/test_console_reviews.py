@@ -34,7 +34,7 @@ def folder() -> Folder:
 
 @pytest.fixture
 def site(tmp_path: Path, broker: Broker, folder: Folder) -> Iterator[Console]:
-    with console(tmp_path, sounds=folder, send=broker) as found:
+    with console(tmp_path, sounds=folder) as found:
         put_aside(found)
         yield found
 
@@ -47,9 +47,7 @@ def decide(site: Console, by: str = "ana", role: Role = Role.REVIEWER, /, **give
 
 def sent(site: Console, broker: Broker) -> list[Any]:
     """What a device reads of what went out."""
-    from inventory.console.dispatch import Dispatch
-
-    Dispatch(site.place, broker).send_what_is_owed()
+    broker.drain(site.store)
     assert {topic for topic, _ in broker.taken} <= {DEVICE.decisions}
     return [read_decision(body, DEVICE.source, KEY.public) for _, body in broker.taken]
 
@@ -136,7 +134,6 @@ def test_what_the_broker_does_not_take_is_kept_and_goes_out_later(site: Console,
     assert sent(site, broker) == []
     shown = page(site)
     assert "goes out as soon as the broker takes it" in shown
-    assert "nobody answers" in shown
     assert decide(site, "ben").status_code == 409, "kept is decided"
     broker.away = False
     assert [told.who for told in sent(site, broker)] == ["ana"]
@@ -160,7 +157,7 @@ def test_who_may_not_decide_sees_it_and_cannot(site: Console, broker: Broker, tm
     shown = page(site, role=Role.VIEWER)
     assert "counted" not in shown
     assert "Reviewers decide." in shown
-    with console(tmp_path / "keyless", send=broker, signer=None) as keyless:
+    with console(tmp_path / "keyless", signer=None) as keyless:
         put_aside(keyless)
         assert "the console has no key" in page(keyless)
         assert "the console has no key" in decide(keyless).text
@@ -171,9 +168,9 @@ def test_a_forged_decision_is_no_word_of_this_console(site: Console, broker: Bro
     broker.away = True
     decide(site)
     with site.place.open() as transaction:
-        body = transaction.execute(text("SELECT body FROM dockvoice_console_decisions")).scalar_one()
+        body = transaction.execute(text("SELECT body FROM dockvoice_outbox")).scalar_one()
         forged = body.replace(b'"dock":"B"', b'"dock":"A"')
-        transaction.execute(text("UPDATE dockvoice_console_decisions SET body = :body"), {"body": forged})
+        transaction.execute(text("UPDATE dockvoice_outbox SET body = :body"), {"body": forged})
     broker.away = False
     with pytest.raises(Forged, match="was not made for it"):
         sent(site, broker)

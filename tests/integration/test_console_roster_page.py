@@ -21,6 +21,7 @@ from inventory.site.roster import ROSTER, kind_of
 from inventory.store.statuses import StatusWord
 from tests.console import CSRF, Console, console, send
 from tests.dictated import ANOTHER, KEY, payload
+from tests.outbox import drained
 from tests.rows import every
 
 NORTH = {"site": "north", "reason": "she begins on Monday"}
@@ -43,18 +44,17 @@ class Broker:
         self.away = False
 
     def retained(self, _: Any, __: str, topic: str) -> bytes | None:
-        return self.kept.get(topic)
-
-    def send(self, _: Any, __: str, messages: dict[str, bytes], **___: Any) -> None:
         if self.away:
             raise Unavailable("the broker: no answer")
-        self.kept.update(messages)
+        return self.kept.get(topic)
+
+    def takes(self, site: Console) -> None:
+        self.kept.update({row.topic: row.body for row in drained(site.store)})
 
 
 @pytest.fixture
 def broker(monkeypatch: pytest.MonkeyPatch) -> Broker:
     made = Broker()
-    monkeypatch.setattr(catalogue_publishing, "send", made.send)
     monkeypatch.setattr(catalogue_publishing, "retained", made.retained)
     return made
 
@@ -201,6 +201,7 @@ def test_what_is_published_is_the_message_of_the_command_and_it_is_shown_who_run
         broker.away = False
         assert send(browser, "/roster/publish", **NORTH).status_code == 303
         (latest,) = history(site)
+        broker.takes(site)
         ((topic, message),) = broker.kept.items()
         assert topic == Topics.roster("dockvoice", "north")
         assert read_roster(message, "north", KEY.public) == Roster(
@@ -241,6 +242,7 @@ def test_what_was_published_by_the_command_since_is_not_overwritten_unseen_but_t
         assert latest.what.startswith(f"imported what the broker had, version {later.version}")
         assert latest.version > later.version, "so that it can be published"
         assert send(browser, "/roster/publish", **NORTH).status_code == 303
+        broker.takes(site)
         published = read_roster(broker.kept[topic], "north", KEY.public)
         assert published == replace(later, version=latest.version)
         again = replace(later, version=latest.version + 1, operators=(replace(zoe, number="778"),))

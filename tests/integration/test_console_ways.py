@@ -15,7 +15,7 @@ from inventory.console.app import PAGES
 from inventory.console.call import Way
 from inventory.console.pages import sign_in
 from inventory.console.people import Role
-from tests.console import CSRF, Broker, Console, console
+from tests.console import CSRF, Console, console
 from tests.console_dock import morning
 from tests.console_story import put_aside
 from tests.dictated import identity
@@ -52,7 +52,7 @@ TURNED_DOWN = {303, 400, 403, 404, 409, 422}
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Console]:
-    with console(tmp_path, send=Broker()) as found:
+    with console(tmp_path) as found:
         morning(found)
         put_aside(found)
         yield found

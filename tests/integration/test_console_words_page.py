@@ -11,13 +11,13 @@ import pytest
 from dockvoice_protocol.events import Topics, status
 from inventory.audit import deeds
 from inventory.console.people import Role
-from inventory.site import catalogue_publishing
 from inventory.site.catalogue import Version
 from inventory.site.site_words import Becomes, Saying, Speaking
 from inventory.store.statuses import StatusWord
 from tests.console import Console, console, send
 from tests.console_story import apply, put_aside
 from tests.dictated import KEY, payload, recorded
+from tests.outbox import drained
 from tests.rows import every
 
 DOOR = {"site": "north", "form": "pallet-move", "language": "en", "word": "door", "meaning": "label/dock/"}
@@ -142,10 +142,8 @@ def test_a_site_whose_devices_count_nothing_has_what_they_put_aside(site: Consol
 
 
 def test_it_is_shown_what_would_be_understood_and_one_click_adds_it_to_what_is_published_next(
-    site: Console, monkeypatch: pytest.MonkeyPatch
+    site: Console,
 ) -> None:
-    taken: dict[str, bytes] = {}
-    monkeypatch.setattr(catalogue_publishing, "send", lambda _, __, messages, **___: taken.update(messages))
     counts(site, COUNTED)
     waits(site)
     entered(site, "dock bee")
@@ -165,7 +163,7 @@ def test_it_is_shown_what_would_be_understood_and_one_click_adds_it_to_what_is_p
         assert add(browser).status_code == 409, "it is there already"
         sent = send(browser, "/catalogue/publish", site="north", kind="words")
         assert sent.status_code == 303
-        assert [*taken] == ["dockvoice/north/catalogue/words/latest"]
+        assert [one.topic for one in drained(site.store)] == ["dockvoice/north/catalogue/words/latest"]
     with site.place.open() as transaction:
         done = [line.deed for line in deeds.latest(transaction, 5) if line.deed.deed == "catalogue_changed"]
     assert [(one.who, one.about) for one in done] == [("ana", "north/words")]

@@ -18,12 +18,13 @@ from edge.config import Deliver
 from inventory.cli.main import commands
 from inventory.queries import fleet
 from inventory.repository import Store
-from inventory.site.numbering import note_taken, number_sent
+from inventory.site.numbering import number_sent
 from inventory.store.keys import KeyDirectory
 from inventory.store.statuses import StatusWord
 from tests.databases import Read, reader
 from tests.dictated import ANOTHER, KEY, payload, recorded
 from tests.mosquitto import Mosquitto
+from tests.outbox import publish
 
 
 @pytest.fixture
@@ -124,10 +125,9 @@ def test_who_is_enrolled_is_told_below_which_versions_nothing_is_to_be_taken(
     monkeypatch.setenv("DOCKVOICE_INVENTORY_DATABASE", store.where)
     north = store.catalogue("north")
     docks = north.put("docks", [("line 2", {"value": "A"})], "ben", "begun", "docks.csv")
-    north.sent([docks])
+    publish(north, docks)
     with store.transaction() as transaction:
         roster = number_sent(transaction, "north", "roster", "ben", docks.version, datetime.now(UTC))
-        note_taken(transaction, "north", "roster", roster, datetime.now(UTC))
     (tmp_path / "dock-4.pem").write_bytes(ANOTHER.public.pem)
     ended = CliRunner().invoke(commands, ["keys", "enrol", "north/dock-4", str(tmp_path / "dock-4.pem")])
     told = ended.stdout.splitlines()[1]

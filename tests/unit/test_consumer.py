@@ -18,7 +18,6 @@ from dockvoice_protocol.errors import Misconfigured, Unavailable
 from dockvoice_protocol.events import MalformedMessage, Topics, encode, status
 from dockvoice_protocol.hash_chain import Signer
 from dockvoice_protocol.mqtt import Acknowledged, Connected, Delivered, Disconnected, SessionEvent
-from inventory.clips.clips import ToSend
 from inventory.forms import load_forms
 from inventory.ingest.consumer import FIRST_CONNECTION_S, Consumer, Inbox, Wake
 from inventory.ingest.ports import Broker, ClipsDesk, ReviewShelf, Shelf
@@ -146,7 +145,7 @@ class ScriptedReviews(ReviewShelf):
 
 
 class ScriptedClips(ClipsDesk):
-    """Answers what devices say of recordings, and has one request to send; the second recording stops the consumer."""
+    """Answers what devices say of recordings; the second recording stops the consumer."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -160,14 +159,6 @@ class ScriptedClips(ClipsDesk):
         if payload == b"kept out":
             raise SiteFault("a trigger of the site's own")
         return encode({"event_id": f"clip {sender.source}", "outcome": "here"})
-
-    def to_send(self, *, again: bool) -> list[ToSend]:
-        return [
-            ToSend("r", "dockvoice/north/dock-3/clips/requests", encode({"event_id": "clip r", "outcome": "asked"}))
-        ]
-
-    def sent(self, request: str) -> None:
-        self._world.deeds.append(("sent", request))
 
     def beat(self) -> None:
         self._world.deeds.append(("beat",))
@@ -557,15 +548,13 @@ def test_entries_go_before_recordings_and_what_is_no_word_about_one_is_put_aside
     consumer = Consumer(broker, shelf, forms, inbox, prefix="dockvoice", keys=keys, clips=clips, clock=world.clock)
     world.stop = consumer.stop
     consumer.run()
-    told = [deed[:2] if deed[0] in {"clip", "keep"} else deed[0] for deed in world.deeds[1:]]
+    told = [deed[:2] if deed[0] in {"clip", "keep"} else deed[0] for deed in world.deeds[1:] if deed[0] != "beat"]
     entry = ["apply", "receipt", "acknowledge"]
-    asked = ["receipt", "sent", "beat"]
     assert told[:-1] == [
-        *(*entry, *entry, *asked, ("clip", b"one"), "receipt", "acknowledge"),
+        *(*entry, *entry, ("clip", b"one"), "receipt", "acknowledge"),
         *(("clip", b"bad"), ("keep", b"bad"), "acknowledge", ("clip", b"kept out"), "acknowledge"),
         *(("clip", b"two"), "receipt", "acknowledge"),
     ]
-    assert [deed[1] for deed in world.deeds if deed[0] == "receipt"][2:4] == [
-        "dockvoice/north/dock-3/clips/requests",
+    assert [deed[1] for deed in world.deeds if deed[0] == "receipt"][2:3] == [
         "dockvoice/north/dock-3/clips/receipts",
     ]

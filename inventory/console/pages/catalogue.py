@@ -108,13 +108,13 @@ def go_back(call: Call) -> Response:
 
 
 def publish(call: Call) -> Response:
-    """Send what is current to the devices, signed. Where the broker is away, it can be tried again."""
+    """Let the service send what is current to the devices, signed."""
     site, kind = call.given.get("site", ""), call.given.get("kind", "")
     if call.place.signer is None:
         return call.refused("catalogue.no_key", 409)
     of = call.place.catalogue(site)
     try:
-        sent = catalogue_publishing.publish(call.place.settings, of, call.place.signer, [kind])
+        sent, _ = catalogue_publishing.enter(call.place.settings, of, call.place.signer, [kind])
     except RefusedByDevices as fault:
         return show_kind(call, (str(fault),))
     except FaultyRows as fault:  # made before the forms were changed

@@ -132,13 +132,13 @@ def withdraw(call: Call) -> Response:
 
 
 def publish(call: Call) -> Response:
-    """Send what is current to the devices, signed. Where the broker is away, it can be tried again."""
+    """Let the service send what is current to the devices, signed. Where the broker is away, it can be tried again."""
     site = call.given.get("site", "")
     if call.place.signer is None:
         return call.refused("catalogue.no_key", 409)
     of = SiteCatalogue(site, call.place.open, call.place.now, of=lambda _: kind_of(call.place.forms))
     try:
-        sent = catalogue_publishing.publish_roster(call.place.settings, of, call.place.signer)
+        sent, _ = catalogue_publishing.enter_roster(call.place.settings, of, call.place.signer)
     except UnreadableInput as fault:
         return show_site(call, (str(fault),))
     with call.open() as transaction:

@@ -1,0 +1,99 @@
+"""The publisher: publishes what is due in the outbox on the consumer's connection, and notes what the broker took."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from dockvoice_protocol.mqtt import Acknowledged
+from dockvoice_protocol.reason_codes import FAILURE, meaning
+from inventory.ingest.ports import Broker, OutboxRows
+from inventory.store.database import SiteFault
+from inventory.store.outbox import PendingKind
+
+log = logging.getLogger("inventory")
+
+TAG = "outbox "  # What the tag begins with of all that is in the outbox; the row's id follows.
+
+ALARM_S = 60.0  # Interval of looking for messages that are stuck, and the wait where a trigger bars the table.
+
+LOOK_S = 1.0
+"""Interval of looking for due rows: a supervisor watches the console until his decision is sent."""
+
+
+class Publisher:
+    """For the consumer's thread. Without rows it publishes nothing."""
+
+    def __init__(
+        self, broker: Broker, rows: OutboxRows | None, clock: Callable[[], float], denied: Callable[[str, int], None]
+    ) -> None:
+        """`denied` is called where the broker refuses what is not in the outbox."""
+        self._broker = broker
+        self._rows = rows
+        self._clock = clock
+        self._denied = denied
+        self._taken: list[int] = []
+        self._refused: list[tuple[int, str]] = []
+        self._is_new = False  # Whether the connection is, and the table has not been told.
+        self._next = self._alarm_at = self._barred_until = 0.0
+        self._alarmed: set[str] = set()  # The kinds of which the log has the alarm.
+
+    def connected(self) -> None:
+        """A connection stands: what was on its way on the one before may be lost."""
+        self._is_new, self._next = True, 0.0
+
+    def acknowledged(self, news: Acknowledged) -> None:
+        """The broker's PUBACK. The table is changed in `work`."""
+        is_row, refuses = news.tag.startswith(TAG), news.reason_code >= FAILURE
+        row = int(news.tag.removeprefix(TAG)) if is_row else 0
+        if is_row and refuses:
+            self._refused.append((row, f"the broker refuses it: {meaning(news.reason_code).name}"))
+        elif is_row:
+            self._taken.append(row)
+        elif refuses:
+            self._denied(news.tag, news.reason_code)
+
+    def work(self) -> None:
+        """Note what the broker took and refused, and publish what is due. Raises Unavailable: call it again."""
+        if self._rows is None or self._clock() < self._barred_until:
+            return
+        try:
+            self._turn(self._rows)
+        except SiteFault as fault:  # no entry waits for that
+            log.warning("nothing is published to devices: %s", fault)
+            self._barred_until = self._clock() + ALARM_S
+
+    def _turn(self, rows: OutboxRows) -> None:
+        self._note(rows)
+        if self._clock() >= self._alarm_at:
+            self._alarm(rows.stuck())
+            self._alarm_at = self._clock() + ALARM_S
+        if self._broker.connected and self._clock() >= self._next:
+            self._publish(rows)
+            self._next = self._clock() + LOOK_S
+
+    def _note(self, rows: OutboxRows) -> None:
+        if self._taken:
+            rows.taken(self._taken)
+            self._taken = []
+        for row, why in self._refused:
+            log.warning("row %d of the outbox: %s", row, why)
+            rows.failed([row], why)
+        self._refused = []
+
+    def _publish(self, rows: OutboxRows) -> None:
+        if self._is_new:
+            rows.connected()
+            self._is_new = False
+        for one in rows.take_due():
+            # Without room at the broker its wait goes on, as after a message that was lost.
+            if self._broker.publish(one.topic, one.body, tag=f"{TAG}{one.id}", retain=one.retain):
+                log.info("%s: published", one.topic)
+
+    def _alarm(self, stuck: list[PendingKind]) -> None:
+        """Log each kind once, and again after it was not stuck meanwhile."""
+        for one in stuck:
+            if one.kind not in self._alarmed:
+                told = (one.kind, one.number, one.oldest, one.attempts, one.error or self._broker.trouble or "no error")
+                log.error("%s: %d messages are not published, the oldest since %s; %d attempts: %s", *told)
+        self._alarmed = {one.kind for one in stuck}

@@ -1,0 +1,248 @@
+"""The outbox: the messages for devices that are not confirmed, of every kind in one table.
+
+A message is entered in the transaction of what it tells of, so that neither exists without the other. The service
+publishes what is due (ingest/publisher.py); a command that publishes at once holds its rows back from the service
+meanwhile. A row is deleted when the broker has it, or, of kinds that the device confirms, when the device does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from functools import partial
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Engine, and_, delete, exists, func, insert, or_, select, update
+
+from dockvoice_protocol.hash_chain import PublicKey
+from dockvoice_protocol.outbox import IN_ORDER, Backoff, Outbox, Pending
+from inventory.store.books import alone
+from inventory.store.database import in_one
+from inventory.store.tables import outbox
+
+BACKOFF = Backoff(5.0, 7)
+"""A broker answers within milliseconds; one that refuses a message, or is silent, gets it again after five seconds, and
+after ten minutes at most, in which a person can change its access rules."""
+
+HELD = timedelta(seconds=30)
+"""A command that publishes at once has succeeded or failed by then; if it was killed, the service goes on."""
+
+LOST_WITHIN = timedelta(days=7)
+"""Brokers keep a message for an absent device about so long. Within, an unconfirmed request is published again at each
+connection of the service, since a broker that was reinstalled has forgotten it."""
+
+UNDER_WAY = timedelta(seconds=5)
+"""A device that says at its connection that a review is open may be about to read the decision that the broker kept."""
+
+STUCK = timedelta(minutes=10)
+"""The alarm: a message that is pending for longer does not go by itself. A restart of broker and service takes less."""
+
+SUSPECT = 4
+"""A message that was published so often in vain, or was refused, keeps to its wait at a new connection: some brokers
+hang up over what is too large for them, and with the connection receipts of entries are lost."""
+
+AT_ONCE = 20  # So many are published in one turn: mosquitto takes 20 unacknowledged messages.
+
+ORDER = 0x646F6F62
+"""PostgreSQL advisory lock ("doob" in ASCII) of who enters messages: the order of the ids is that of the commits."""
+
+
+class MessageKind(StrEnum):
+    """What is published to devices, and must arrive."""
+
+    DECISION = "decision"
+    DECLINED = "declined_posting"
+    CLIP_REQUEST = "clip_request"
+    EXPECTED = "expected_list"
+    CATALOGUE = "catalogue"
+    ROSTER = "roster"
+
+
+CONFIRMED_BY_DEVICE = frozenset({MessageKind.DECISION, MessageKind.CLIP_REQUEST})
+"""Of these the device says that it has them; of the others the broker's PUBACK must do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message to enter."""
+
+    kind: MessageKind
+    site: str
+    device: str  # "": all devices of the site.
+    key: str  # What it tells of; a later message about the same takes its place.
+    topic: str
+    body: bytes = field(repr=False)
+    signed_by: PublicKey
+    retain: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class DueRow(Pending):
+    """A row that is due."""
+
+    id: int
+    body: bytes = field(repr=False)
+    retain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PendingKind:
+    """What is pending of one kind."""
+
+    kind: str
+    number: int
+    oldest: datetime
+    attempts: int  # The most of one message.
+    error: str | None  # The latest.
+
+    def is_stuck(self, now: datetime) -> bool:
+        """Whether a person should look at it."""
+        return now - self.oldest > STUCK
+
+
+def enter(
+    transaction: Connection, messages: Iterable[Message], now: datetime, *, held: timedelta = timedelta()
+) -> list[int]:
+    """Enter messages; their ids. The service leaves them alone for as long as they are `held`."""
+    alone(transaction, ORDER)
+    ids = []
+    for one in messages:
+        transaction.execute(delete(outbox).where(*_of(one.kind, one.site, one.device, one.key)))
+        values = {name: getattr(one, name) for name in Message.__dataclass_fields__}
+        values |= {"kind": one.kind.value, "signed_by": one.signed_by.raw.hex()}
+        made = insert(outbox).values(**values, created_at=now, attempts=0, due_at=now + held)
+        ids.append(int(transaction.execute(made.returning(outbox.c.id)).scalar_one()))
+    return ids
+
+
+def messages_of(transaction: Connection, ids: Sequence[int]) -> dict[str, bytes]:
+    """The bodies of these rows by their topics."""
+    wanted = select(outbox.c.topic, outbox.c.body).where(outbox.c.id.in_(ids)).order_by(outbox.c.id)
+    return {row.topic: row.body for row in transaction.execute(wanted)}
+
+
+def taken(transaction: Connection, ids: Sequence[int], now: datetime) -> None:
+    """The broker took these."""
+    its = outbox.c.id.in_(ids)
+    confirms = outbox.c.kind.in_([kind.value for kind in CONFIRMED_BY_DEVICE])
+    transaction.execute(delete(outbox).where(its, ~confirms))
+    transaction.execute(update(outbox).where(its).values(due_at=None, published_at=now, attempts=0, error=None))
+
+
+def failed(transaction: Connection, ids: Sequence[int], why: str, due_at: datetime | None = None) -> None:
+    """The broker did not take these; without `due_at` their wait goes on."""
+    values: dict[str, Any] = {"error": why} if due_at is None else {"error": why, "due_at": due_at}
+    transaction.execute(update(outbox).where(outbox.c.id.in_(ids)).values(values))
+
+
+def confirmed(transaction: Connection, kind: MessageKind, site: str, device: str, key: str) -> None:
+    """The device has the message."""
+    transaction.execute(delete(outbox).where(*_of(kind, site, device, key)))
+
+
+def withdraw(transaction: Connection, kind: MessageKind, site: str, key: str) -> None:
+    """The message is not to be published any more, if it still is here."""
+    its = (outbox.c.kind == kind.value, outbox.c.site == site, outbox.c.key == key)
+    transaction.execute(delete(outbox).where(*its))
+
+
+def repeated(transaction: Connection, kind: MessageKind, site: str, device: str, key: str, now: datetime) -> None:
+    """The device lacks what the broker took: it is published again, unless the device confirms it at once."""
+    lost = (*_of(kind, site, device, key), outbox.c.due_at.is_(None))
+    transaction.execute(update(outbox).where(*lost).values(due_at=now + UNDER_WAY))
+
+
+def is_pending(kind: MessageKind, site: ColumnElement[str], key: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether a message for all devices of a site is pending, as a condition of a query."""
+    return exists().where(*_of(kind, site, "", key))
+
+
+def pending(transaction: Connection) -> list[PendingKind]:
+    """What is pending, by kind."""
+    counted = (
+        select(outbox.c.kind, func.count(), func.min(outbox.c.created_at), func.max(outbox.c.attempts))
+        .where(outbox.c.due_at.is_not(None))
+        .group_by(outbox.c.kind)
+        .order_by(outbox.c.kind)
+    )
+    failing = select(outbox.c.kind, outbox.c.error).where(outbox.c.due_at.is_not(None), outbox.c.error.is_not(None))
+    errors: dict[str, str] = {row.kind: row.error for row in transaction.execute(failing.order_by(outbox.c.id))}
+    return [
+        PendingKind(kind, number, oldest, attempts, errors.get(kind))
+        for kind, number, oldest, attempts in transaction.execute(counted)
+    ]
+
+
+class OutboxTable:
+    """The outbox for the service. Each method is one transaction, and raises Unavailable."""
+
+    def __init__(self, engine: Engine, now: Callable[[], datetime]) -> None:
+        self._transaction = partial(in_one, engine)
+        self._now = now
+
+    def connected(self) -> None:
+        """The service has a new connection to the broker: what is pending is due, and what may be lost is pending."""
+        now = self._now()
+        waits = and_(outbox.c.due_at.is_not(None), outbox.c.error.is_(None), outbox.c.attempts < SUSPECT)
+        lost = and_(
+            outbox.c.kind == MessageKind.CLIP_REQUEST.value,
+            outbox.c.created_at >= now - LOST_WITHIN,
+            outbox.c.due_at.is_(None),
+        )
+        with self._transaction() as transaction:
+            transaction.execute(update(outbox).where(or_(waits, lost)).values(due_at=now))
+
+    def take_due(self) -> list[DueRow]:
+        """The rows to publish now. Each is an attempt; another service that shares the work leaves them alone."""
+        now = self._now()
+        wanted = select(outbox).where(outbox.c.due_at <= now).order_by(outbox.c.id).limit(AT_ONCE)
+        schedule: Outbox[DueRow] = Outbox(IN_ORDER, BACKOFF)
+        with self._transaction() as transaction:
+            for row in transaction.execute(wanted.with_for_update(skip_locked=True)):
+                schedule.add(_row(row))
+            going = schedule.take_due(now.timestamp())
+            for one in going:
+                values = {"attempts": one.attempts, "due_at": datetime.fromtimestamp(one.due, UTC)}
+                transaction.execute(update(outbox).where(outbox.c.id == one.id).values(values))
+        return going
+
+    def taken(self, ids: Sequence[int]) -> None:
+        """The broker took these."""
+        with self._transaction() as transaction:
+            taken(transaction, ids, self._now())
+
+    def failed(self, ids: Sequence[int], why: str) -> None:
+        """The broker refused these."""
+        with self._transaction() as transaction:
+            failed(transaction, ids, why)
+
+    def stuck(self) -> list[PendingKind]:
+        """Of each kind, what is pending for too long."""
+        return [one for one in self.pending() if one.is_stuck(self._now())]
+
+    def pending(self) -> list[PendingKind]:
+        """What is pending, by kind."""
+        with self._transaction() as transaction:
+            return pending(transaction)
+
+
+def _row(row: Any) -> DueRow:
+    due = row.due_at.timestamp()
+    return DueRow(
+        key=str(row.id),
+        order=row.id,
+        topic=row.topic,
+        due=due,
+        attempts=row.attempts,
+        id=row.id,
+        body=row.body,
+        retain=row.retain,
+    )
+
+
+def _of(
+    kind: MessageKind, site: str | ColumnElement[str], device: str, key: str | ColumnElement[str]
+) -> tuple[ColumnElement[bool], ...]:
+    return outbox.c.kind == kind.value, outbox.c.site == site, outbox.c.device == device, outbox.c.key == key
