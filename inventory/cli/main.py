@@ -397,6 +397,32 @@ def gaps(context: typer.Context, config: Config = None, database: Database = Non
         show(_gaps(found, held))
 
 
+@commands.command(short_help="What is published to devices, and not confirmed.")
+def pending(context: typer.Context, config: Config = None, database: Database = None, json_lines: Json = False) -> None:
+    """Show what the inventory has to publish to devices and no broker has taken, or a device lacks, by kind.
+
+    decision, declined_posting, clip_request, expected_list, catalogue, roster: how many wait, since when, the most
+    attempts of one, and the last error. The service publishes them by itself. Exit code 1 where one waits for more than
+    ten minutes, of which the service and the console warn too. With --json one object a line.
+    """
+    with looking(context, config, database) as store:
+        found = store.outbox.pending()
+    stuck = [one for one in found if one.is_stuck(datetime.now(UTC))]
+    if json_lines:
+        for one in found:
+            say(json.dumps({**asdict(one), "oldest": timestamp(one.oldest), "stuck": one in stuck}, ensure_ascii=False))
+    else:
+        table = narrow(many(sum(one.number for one in found), "message"))
+        for heading in ("kind", "number", "since, UTC", "attempts", "error"):
+            table.add_column(heading)
+        for one in found:
+            since = f"{one.oldest:%Y-%m-%d %H:%M:%S}{' STUCK' if one in stuck else ''}"
+            table.add_row(one.kind, str(one.number), since, str(one.attempts), one.error or "")
+        show(table)
+    if stuck:
+        raise typer.Exit(1)
+
+
 def _consume(settings: InventorySettings) -> None:
     from inventory.cli.service import serve  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
 

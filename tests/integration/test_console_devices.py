@@ -14,6 +14,8 @@ from dockvoice_protocol.events import MalformedMessage, Topics, status
 from inventory.console.people import Role
 from inventory.queries import fleet
 from inventory.records import Unfit
+from inventory.store import outbox
+from inventory.store.outbox import Message, MessageKind
 from inventory.store.statuses import Status, StatusWord, told
 from tests.console import Console, console
 from tests.databases import Read, reader
@@ -215,3 +217,15 @@ def test_with_nothing_there_the_pages_say_so(site: Console) -> None:
     with site.client("ana", Role.VIEWER) as browser:
         assert "None was refused." in browser.get("/alarms").text
         assert "no_key" not in browser.get("/devices").text
+
+
+def test_what_does_not_reach_the_devices_is_an_alarm_with_its_error(site: Console) -> None:
+    message = Message(MessageKind.CATALOGUE, "north", "", "docks", "topic", b"{}", KEY.public)
+    with site.store.transaction() as transaction:
+        outbox.failed(transaction, outbox.enter(transaction, [message], site.place.now()), "not authorized")
+    with site.client("ana") as browser:
+        assert "do not go out" not in browser.get("/alarms").text
+        site.later += outbox.STUCK + timedelta(seconds=1)
+        told = browser.get("/alarms").text
+        assert "do not go out" in told
+        assert "not authorized" in told

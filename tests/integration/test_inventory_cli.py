@@ -17,8 +17,10 @@ from inventory.forms import load_forms
 from inventory.ingest.judge import Sound, judge
 from inventory.records import Held
 from inventory.repository import Store
+from inventory.store import outbox
+from inventory.store.outbox import Message, MessageKind
 from tests.databases import reader
-from tests.dictated import amended, identity, payload, recorded
+from tests.dictated import ANOTHER, amended, identity, payload, recorded
 
 
 @pytest.fixture
@@ -106,6 +108,18 @@ def test_gaps_for_people(database: str) -> None:
     assert "1 device, 1 with a gap" in shown
     assert "4 to 6" in shown
     assert "held" not in shown
+
+
+def test_what_is_pending_is_listed_and_a_script_sees_that_it_is_stuck(database: str) -> None:
+    message = Message(MessageKind.EXPECTED, "north", "", "door/12", "topic", b"{}", ANOTHER.public)
+    assert run("pending", "--database", database).exit_code == 0
+    with closing(Store.open(database)) as store, store.transaction() as transaction:
+        rows = outbox.enter(transaction, [message], datetime.now(UTC) - timedelta(hours=1))
+        outbox.failed(transaction, rows, "not authorized")
+    told = run("pending", "--json", "--database", database)
+    line = json.loads(told.stdout)
+    assert (told.exit_code, line["kind"], line["number"], line["stuck"]) == (1, "expected_list", 1, True)
+    assert "not authorized" in run("pending", "--database", database).stdout
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from inventory.console.call import Call, Tab, Way
 from inventory.console.pages.devices import amiss
 from inventory.console.people import Role
 from inventory.queries import refusals
+from inventory.store import outbox
 
 MOST = 30  # Lines of each list on one page.
 
@@ -31,10 +32,12 @@ def _all(call: Call) -> dict[str, Any]:
         devices = amiss(call, transaction)
         turned_down = refusals.refusals(transaction, MOST, None if came is None or event is None else (came, event))
         aside = refusals.rejections(transaction, MOST, asked.number(call, "before"))
+        stuck = [one for one in outbox.pending(transaction) if one.is_stuck(call.place.now())]
         unset = refusals.unset(transaction) if call.who is not None and call.who.role >= Role.ADMIN else []
     last = turned_down[-1] if len(turned_down) == MOST else None
     return {
         "devices": devices,
+        "stuck": stuck,
         "unset": unset,
         "refused": turned_down,
         "aside": aside,
