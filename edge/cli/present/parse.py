@@ -15,7 +15,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Match, Role
 from dockvoice_protocol.forms.spoken.grammar.meaning import meaning
-from dockvoice_protocol.forms.spoken.grammar.path import Happens, Path, Telling
+from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, Path
 from dockvoice_protocol.forms.spoken.grammar.tokens import Token, tokens
 from dockvoice_protocol.forms.spoken.grammar.weights import RIVALRY
 from dockvoice_protocol.forms.spoken.language import Language
@@ -208,13 +208,15 @@ def _parts(path: Path, heard: Sequence[Token], matches: Sequence[Sequence[Match]
         yield from _small(at, len(heard), (), heard, matches)
 
 
-def _announced(events: Sequence[Telling]) -> tuple[Role, ...]:
+def _announced(events: Sequence[ExplanationEvent]) -> tuple[Role, ...]:
     """What may stand before the next event, by its marks; before a value that replaces another one, a cue."""
     marks = next((event.marks for event in events if event.happens is Happens.MENTION), "")
     return tuple(role for mark in marks for role in ANNOUNCED.get(mark, ()))
 
 
-def _of_event(event: Telling, start: int, heard: Sequence[Token], matches: Sequence[Sequence[Match]]) -> Iterator[Part]:
+def _of_event(
+    event: ExplanationEvent, start: int, heard: Sequence[Token], matches: Sequence[Sequence[Match]]
+) -> Iterator[Part]:
     if event.happens is Happens.MENTION:
         yield from _mention(event, start, heard, matches)
         return
@@ -226,7 +228,9 @@ def _of_event(event: Telling, start: int, heard: Sequence[Token], matches: Seque
     yield Part(_words(heard, start, event.end), told if event.field is None else f"{told}: {event.field}", tone)
 
 
-def _mention(event: Telling, start: int, heard: Sequence[Token], matches: Sequence[Sequence[Match]]) -> Iterator[Part]:
+def _mention(
+    event: ExplanationEvent, start: int, heard: Sequence[Token], matches: Sequence[Sequence[Match]]
+) -> Iterator[Part]:
     """Label, value and unit of a field."""
     begins = start if event.basis is None else max(start, event.basis)
     at = start

@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import NamedTuple, Unpack
 
 from dockvoice_protocol.forms.spoken.grammar import weights
-from dockvoice_protocol.forms.spoken.grammar.path import Changes, Happens, Path, Place, Telling
+from dockvoice_protocol.forms.spoken.grammar.path import Changes, ExplanationEvent, Happens, Path, Place
 from dockvoice_protocol.forms.spoken.grammar.spans import Spans
 
 _COST = attrgetter("cost")
@@ -22,7 +22,7 @@ class _Later(NamedTuple):
 
     cost: float
     path: Path
-    event: Telling | None
+    event: ExplanationEvent | None
     changes: Changes
 
 
@@ -113,11 +113,11 @@ class Agenda:
         """Go on at the token `end`."""
         self._go(path, None, end, path.cost + cost, changes)
 
-    def happen(self, path: Path, event: Telling, cost: float, **changes: Unpack[Changes]) -> None:
+    def happen(self, path: Path, event: ExplanationEvent, cost: float, **changes: Unpack[Changes]) -> None:
         """Go on behind an event."""
         self._go(path, event, event.end, path.cost + cost, changes)
 
-    def _go(self, path: Path, event: Telling | None, end: int, cost: float, changes: Changes) -> None:
+    def _go(self, path: Path, event: ExplanationEvent | None, end: int, cost: float, changes: Changes) -> None:
         column = self._columns[end]
         if cost > column.dearest:
             return
@@ -131,7 +131,7 @@ class Agenda:
         """The path, a label before that got no value set down as such."""
         if path.state is not Place.LABELLED:
             return path
-        event = Telling(Happens.LABEL, path.field, start=path.since, end=path.since + 1)
+        event = ExplanationEvent(Happens.LABEL, path.field, start=path.since, end=path.since + 1)
         # A word that nothing explains was its value.
         unread = bool(path.events) and path.events[-1][:2] == (Happens.STRANGER, path.field)
         path = path.telling(event)
@@ -141,7 +141,7 @@ class Agenda:
         return path._replace(state=Place.BETWEEN, pending=pending, cost=path.cost + dearer + (0.0 if unread else cost))
 
 
-def _gone(path: Path, event: Telling | None, cost: float, changes: Changes) -> Path:
+def _gone(path: Path, event: ExplanationEvent | None, cost: float, changes: Changes) -> Path:
     _, state, field, pending, spelling, events, story, since, cue = path
     if event is not None:
         events, story = (*events, event), story.then(event)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import cache
 
 from dockvoice_protocol.forms.spoken.folding import Phrase
-from dockvoice_protocol.forms.spoken.grammar.path import Happens, Telling, marked
+from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, marked
 from dockvoice_protocol.forms.spoken.grammar.spans import Spans
 from dockvoice_protocol.forms.spoken.grammar.weights import COMMA
 from dockvoice_protocol.forms.spoken.language import Language
@@ -37,7 +37,7 @@ class Beside:
         self._answers = answers
         self._needed = {field.name for field in spans.form.fields if field.required}
 
-    def judged(self, events: tuple[Telling, ...]) -> tuple[Telling, ...]:
+    def judged(self, events: tuple[ExplanationEvent, ...]) -> tuple[ExplanationEvent, ...]:
         """What an explanation says, values marked as strange where what is beside them is no part of an answer."""
         said = {event.field for event in events if event.happens is Happens.MENTION}
         answers = self._answers and not self._needed <= said
@@ -46,7 +46,7 @@ class Beside:
             for at, event in enumerate(events)
         )
 
-    def _is_strange(self, events: tuple[Telling, ...], at: int, answers: bool) -> bool:
+    def _is_strange(self, events: tuple[ExplanationEvent, ...], at: int, answers: bool) -> bool:
         """Does a mention stand among other words than those of answers, where it must not?"""
         event = events[at]
         if event.happens is not Happens.MENTION or "a" in event.marks or not (answers or "b" in event.marks):

@@ -14,7 +14,7 @@ from dockvoice_protocol.forms.spoken.grammar.agenda import Agenda
 from dockvoice_protocol.forms.spoken.grammar.beside import Beside
 from dockvoice_protocol.forms.spoken.grammar.counts import UnitCounts
 from dockvoice_protocol.forms.spoken.grammar.mentions import CountMentions, Mentions
-from dockvoice_protocol.forms.spoken.grammar.path import Happens, Path, Place, Story, Telling
+from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, Path, Place, Story
 from dockvoice_protocol.forms.spoken.grammar.phrases import SmallWords
 from dockvoice_protocol.forms.spoken.grammar.spans import Spans
 from dockvoice_protocol.forms.spoken.grammar.spelling import Speller
@@ -122,7 +122,9 @@ class _Growth:
             # Where a count was said with its unit, none went without.
             path = path._replace(cost=path.cost + weights.OTHER)
         if path.pending:
-            path = path.telling(Telling(Happens.DANGLING, path.field, start=len(self._tokens), end=len(self._tokens)))
+            path = path.telling(
+                ExplanationEvent(Happens.DANGLING, path.field, start=len(self._tokens), end=len(self._tokens))
+            )
         return path._replace(events=self._beside.judged(path.events))
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from dockvoice_protocol.forms.model import Form, FormField, is_container
-from dockvoice_protocol.forms.spoken.grammar.path import Happens, Path, Telling, marked
+from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, Path, marked
 from dockvoice_protocol.forms.spoken.grammar.tokens import Token
 from dockvoice_protocol.forms.spoken.grammar.weights import COMMA, DIGITWISE, ODD, RIVALRY
 from dockvoice_protocol.forms.spoken.language import Language
@@ -139,7 +139,7 @@ def _preface(best: Path) -> tuple[int, ...]:
 
 
 @dataclass(slots=True)
-class Said:
+class FieldMeaning:
     """What one explanation says of one field."""
 
     of: FormField
@@ -149,13 +149,13 @@ class Said:
     denied: list[FieldValue | None] = field(default_factory=list)
     taken_back: list[FieldValue | None] = field(default_factory=list)
     """Values that a correction took the place of."""
-    events: list[Telling] = field(default_factory=list)
+    events: list[ExplanationEvent] = field(default_factory=list)
     """All that was said of it, what was corrected as well."""
-    standing: list[Telling] = field(default_factory=list)
+    standing: list[ExplanationEvent] = field(default_factory=list)
     """What the values rest on."""
-    beside: list[Telling] = field(default_factory=list)
+    beside: list[ExplanationEvent] = field(default_factory=list)
     """Words that belong to nothing, and may have belonged to this."""
-    unexplained: list[Telling] = field(default_factory=list)
+    unexplained: list[ExplanationEvent] = field(default_factory=list)
     """The same, and a unit, or a word that denies, without what it is of."""
     replaced: int = 0
     """The token at which the value that stands took the place of another one."""
@@ -164,7 +164,7 @@ class Said:
     begun_anew: bool = False
     """What is said next takes the place of what was said before."""
 
-    def mention(self, event: Telling, slip: Telling | None) -> None:
+    def mention(self, event: ExplanationEvent, slip: ExplanationEvent | None) -> None:
         """The field is said to have a value; `slip` is the bare number that this corrects."""
         self.events += [event] if slip is None else [slip, event]
         if "s" in event.marks and event.cue[0] < event.cue[1] <= event.start:
@@ -205,29 +205,29 @@ class Said:
             self.values = [value for value in self.values if value not in self.denied]
             self.doubtful |= not self.values
 
-    def _is_part(self, beside: Telling) -> bool:
+    def _is_part(self, beside: ExplanationEvent) -> bool:
         """Do words that belong to nothing make a value one that may be but a part?"""
         if "r" in beside.marks and self.of.spoken.spelt:
             return False
         return _is_of_number(beside) or self._goes_on(beside) or self._divides(beside)
 
-    def _goes_on(self, strange: Telling) -> bool:
+    def _goes_on(self, strange: ExplanationEvent) -> bool:
         """Does a strange word follow the digits of an id at once?"""
         touches = bool(self.standing) and self.standing[-1].end == strange.start
         return touches and "p" not in strange.marks and self.of.spoken.spelt
 
-    def _divides(self, strange: Telling) -> bool:
+    def _divides(self, strange: ExplanationEvent) -> bool:
         """Does a strange word stand between two counts, which may be one: "one hundred and [unk] thirty nine"?"""
         joined = any(event.end <= strange.start <= event.end + 1 for event in self.standing[:-1])
         return self.of.spoken.is_number and "p" not in strange.marks and joined
 
-    def _add_to_list(self, event: Telling) -> None:
+    def _add_to_list(self, event: ExplanationEvent) -> None:
         lists = [one for one in self.values if isinstance(one, tuple)] or [()]
         self.values = [(*listed, str(event.value)) for listed in lists]
         self.doubtful |= _is_unsure(event) or "o" in event.marks
         self.standing.append(event)
 
-    def _replace(self, event: Telling) -> None:
+    def _replace(self, event: ExplanationEvent) -> None:
         sure = True
         if "c" in event.marks:
             self.taken_back += self.values
@@ -240,7 +240,7 @@ class Said:
         self.doubtful = _is_unsure(event) or not sure
         self.standing, self.replaced, self.begun_anew = [event], event.start, False
 
-    def _say_another(self, event: Telling) -> None:
+    def _say_another(self, event: ExplanationEvent) -> None:
         earlier = self.values[-1] if self.values else None
         restart = isinstance(earlier, str) and isinstance(event.value, str) and event.value.startswith(earlier)
         # Behind a pause, too, with its label and nothing between: "pallet six four, pallet six four six".
@@ -255,7 +255,7 @@ class Said:
                 self.values += [one for one in as_corrected(earlier, event.value) if one not in self.values]
         self.doubtful |= _is_unsure(event)
 
-    def _say_again(self, event: Telling) -> None:
+    def _say_again(self, event: ExplanationEvent) -> None:
         if "b" not in event.marks and event.value == self.values[-1] and "a" in self.standing[-1].marks:
             # Said again with its label, the second one settles it: "dock b ... d, dock d".
             self.values = [event.value]
@@ -266,13 +266,13 @@ class Said:
         self.standing.append(event)
         self.doubtful |= _is_unsure(event)
 
-    def _put_right_in_list(self, event: Telling) -> list[FieldValue | None]:
+    def _put_right_in_list(self, event: ExplanationEvent) -> list[FieldValue | None]:
         """What a correction leaves of a list: a bare one may be of the last value, or of all."""
         anew = (str(event.value),)
         lists = [one for one in self.values if isinstance(one, tuple)] if "b" in event.marks else []
         return [anew, *((*one[:-1], *anew) for one in lists if one[:-1])]
 
-    def _put_right(self, event: Telling) -> tuple[list[FieldValue | None], bool]:
+    def _put_right(self, event: ExplanationEvent) -> tuple[list[FieldValue | None], bool]:
         """What a correction leaves, and whether it is sure: a bare one may be but the end of the value.
 
         A bare id of another length than the one it replaces is doubtful, and so is one that corrects what was no usual
@@ -296,12 +296,12 @@ class Said:
         return [value], True
 
 
-def _is_of_number(event: Telling) -> bool:
+def _is_of_number(event: ExplanationEvent) -> bool:
     """Is it a number that belongs to nothing, or a word of one?"""
     return event.happens is Happens.NUMBER or "t" in event.marks
 
 
-def _is_unsure(event: Telling) -> bool:
+def _is_unsure(event: ExplanationEvent) -> bool:
     return bool(UNSURE & set(event.marks)) or event.cost > ODD or event.value is None
 
 
@@ -324,7 +324,7 @@ def _completed(old: int, value: int) -> list[FieldValue]:
 class _Loose:
     """The runs of words that belong to nothing, in one explanation."""
 
-    def __init__(self, events: Sequence[Telling]) -> None:
+    def __init__(self, events: Sequence[ExplanationEvent]) -> None:
         self._begin: dict[int, int] = {}
         """By the end of each, where the run begins of which it is one."""
         self._end: dict[int, int] = {}
@@ -339,7 +339,7 @@ class _Loose:
         for one in reversed(loose):
             self._end[one.start] = self._end.get(one.end, one.end)
 
-    def around(self, event: Telling) -> tuple[int, int]:
+    def around(self, event: ExplanationEvent) -> tuple[int, int]:
         """The tokens of an event, and of the runs that touch it."""
         return self._begin.get(event.start, event.start), self._end.get(event.end, event.end)
 
@@ -349,21 +349,21 @@ class _Loose:
         return at < len(self._numbers) and self._numbers[at] < end
 
 
-class _Telling:
+class _MeaningBuilder:
     """Collects the events of one explanation by field."""
 
-    def __init__(self, events: Sequence[Telling], tokens: Sequence[Token], form: Form) -> None:
+    def __init__(self, events: Sequence[ExplanationEvent], tokens: Sequence[Token], form: Form) -> None:
         self._events = events
         self._tokens = tokens
         self._form = form
         self._loose = _Loose(events)
-        self._said: Telling | None = None
+        self._said: ExplanationEvent | None = None
         """The last mention added."""
-        self._named: list[Telling | None] = []
+        self._named: list[ExplanationEvent | None] = []
         """By event, the next one behind it that names a field."""
         self._finally: dict[str | None, int] = {}
         """By field, the last event that mentions it."""
-        named: Telling | None = None
+        named: ExplanationEvent | None = None
         for at in range(len(events) - 1, -1, -1):
             event = events[at]
             self._named.append(named)
@@ -373,15 +373,15 @@ class _Telling:
             if event.happens is Happens.MENTION:
                 self._finally.setdefault(event.field, at)
         self._named.reverse()
-        self.fields: dict[str, Said] = {}
+        self.fields: dict[str, FieldMeaning] = {}
 
-    def said_of(self, name: str) -> Said:
+    def said_of(self, name: str) -> FieldMeaning:
         """What the events added so far say of a field; created on first use."""
         if name not in self.fields:
-            self.fields[name] = Said(self._form[name])
+            self.fields[name] = FieldMeaning(self._form[name])
         return self.fields[name]
 
-    def add(self, at: int, event: Telling) -> None:
+    def add(self, at: int, event: ExplanationEvent) -> None:
         """Add the explanation's next event to the fields it concerns."""
         match event.happens:
             case Happens.MENTION:
@@ -402,19 +402,19 @@ class _Telling:
             case _:
                 pass
 
-    def _in_full(self, event: Telling) -> Telling:
+    def _in_full(self, event: ExplanationEvent) -> ExplanationEvent:
         """Of a denial or a correction of nothing, which is told where the words end, all that stands behind a value."""
         if event.happens is not Happens.DANGLING or self._said is None:
             return event
         return event._replace(start=self._said.end, end=len(self._tokens))
 
-    def _marked(self, event: Telling) -> Telling:
+    def _marked(self, event: ExplanationEvent) -> ExplanationEvent:
         """What belongs to nothing, marked `r` where it is of a remark: strange words behind a comma, "stop two"."""
         start, _ = self._loose.around(event)
         remark = self._tokens[start].pause >= COMMA and not self._loose.holds_number(start, start + 1)
         return event._replace(marks=marked(event.marks, "r")) if remark else event
 
-    def _mention(self, at: int, event: Telling) -> None:
+    def _mention(self, at: int, event: ExplanationEvent) -> None:
         name = str(event.field)
         if "c" in event.marks and self._form[name].identifier and name in self.fields:
             # Whoever begins again with another thing says all of it again.
@@ -422,7 +422,7 @@ class _Telling:
                 said.begun_anew = True
         self.said_of(name).mention(event, self._slip(at, event))
 
-    def _slip(self, at: int, event: Telling) -> Telling | None:
+    def _slip(self, at: int, event: ExplanationEvent) -> ExplanationEvent | None:
         """The bare number that a mention corrects, as the field has one: of an id, with the zeros it begins with."""
         of = self._form[str(event.field)]
         # The unit of a count is told before it, and has the same place.
@@ -436,14 +436,14 @@ class _Telling:
             return before._replace(value=figures)
         return before._replace(value=str(before.value).zfill(digits if before.cost >= DIGITWISE else 0))
 
-    def _label(self, at: int, event: Telling) -> None:
+    def _label(self, at: int, event: ExplanationEvent) -> None:
         name = str(event.field)
         if name in self.fields and self.fields[name].events:
             self.fields[name].doubtful = True
         elif self._finally.get(name, at) <= at:
             self.said_of(name).events.append(event)
 
-    def _beside(self, at: int, event: Telling) -> list[str]:
+    def _beside(self, at: int, event: ExplanationEvent) -> list[str]:
         """The fields that a word which belongs to nothing puts in doubt: the one beside it, by the pauses around.
 
         Between digits and a count with no pause on either side it may have been part of both.
@@ -461,7 +461,7 @@ class _Telling:
             return [str(one.field) for one in (before, after) if one is not None]
         return self._nearer(event, before, after)
 
-    def _nearer(self, event: Telling, before: Telling, after: Telling) -> list[str]:
+    def _nearer(self, event: ExplanationEvent, before: ExplanationEvent, after: ExplanationEvent) -> list[str]:
         start, end = self._loose.around(event)
         paused_before = self._tokens[start].pause > 0
         paused_after = end < len(self._tokens) and self._tokens[end].pause > 0
@@ -475,9 +475,9 @@ class _Telling:
         return [str(after.field if paused_before and not paused_after else before.field)]
 
 
-def _said_by_field(path: Path, tokens: Sequence[Token], form: Form) -> dict[str, Said]:
+def _said_by_field(path: Path, tokens: Sequence[Token], form: Form) -> dict[str, FieldMeaning]:
     """What one explanation says of each field that it names."""
-    telling = _Telling(path.events, tokens, form)
+    telling = _MeaningBuilder(path.events, tokens, form)
     for at, event in enumerate(path.events):
         telling.add(at, event)
     for said in telling.fields.values():
@@ -491,7 +491,7 @@ def _said_by_field(path: Path, tokens: Sequence[Token], form: Form) -> dict[str,
     return telling.fields
 
 
-def _leave_open(path: Path, fields: Mapping[str, Said], tokens: Sequence[Token], form: Form) -> None:
+def _leave_open(path: Path, fields: Mapping[str, FieldMeaning], tokens: Sequence[Token], form: Form) -> None:
     """Leave open what is counted where another count may be a part of it: "24 cases including two damaged".
 
     Whether the 24 are the good ones or all is not said, and neither number may be offered. The whole is the larger one.
@@ -508,7 +508,7 @@ def _leave_open(path: Path, fields: Mapping[str, Said], tokens: Sequence[Token],
     if any(
         (event.happens is Happens.UNIT and event.field in unsaid)
         or (event.happens is Happens.NUMBER and behind.field in wrong)
-        for event, behind in pairwise((*path.events, Telling(Happens.DANGLING)))
+        for event, behind in pairwise((*path.events, ExplanationEvent(Happens.DANGLING)))
     ):
         related.add(Happens.PORTION)
     for said in _of_a_count(path, fields, tokens, form):
@@ -522,7 +522,9 @@ def _leave_open(path: Path, fields: Mapping[str, Said], tokens: Sequence[Token],
             said.values, said.parts = [], [*said.values, None]
 
 
-def _of_a_count(path: Path, fields: Mapping[str, Said], tokens: Sequence[Token], form: Form) -> Iterator[Said]:
+def _of_a_count(
+    path: Path, fields: Mapping[str, FieldMeaning], tokens: Sequence[Token], form: Form
+) -> Iterator[FieldMeaning]:
     """What is wrong, said of a count in one breath with it: "three cases refused" may be three of more.
 
     Where what is good is counted apart from the rest, "24 cases, refused" is of all of it.
@@ -536,7 +538,7 @@ def _of_a_count(path: Path, fields: Mapping[str, Said], tokens: Sequence[Token],
             yield fields[str(behind.field)]
 
 
-def _reading(told: Sequence[Said | None], tokens: Sequence[Token]) -> FieldReading:
+def _reading(told: Sequence[FieldMeaning | None], tokens: Sequence[Token]) -> FieldReading:
     """One field, as the rival explanations say it, the cheapest first."""
     saying = [said for said in told if said is not None]
     values = list(dict.fromkeys(value for said in saying for value in said.values if value is not None))
@@ -562,12 +564,12 @@ def _reading(told: Sequence[Said | None], tokens: Sequence[Token]) -> FieldReadi
     return FieldReading(values[0], heard, sure, rivals=tuple(values[1:]), denied=denied)
 
 
-def _words(events: Sequence[Telling]) -> set[int]:
+def _words(events: Sequence[ExplanationEvent]) -> set[int]:
     """The tokens that events stand for, cues included."""
     return {at for event in events for span in ((event.start, event.end), event.cue) for at in range(*span)}
 
 
-def _basis(saying: Sequence[Said]) -> set[int]:
+def _basis(saying: Sequence[FieldMeaning]) -> set[int]:
     """The tokens that say the values that stand, and the cues without which they would be some of several."""
     basis: set[int] = set()
     for said in saying:

@@ -8,7 +8,7 @@ from dockvoice_protocol.forms.pattern import SEPARATORS
 from dockvoice_protocol.forms.spoken.grammar import weights
 from dockvoice_protocol.forms.spoken.grammar.agenda import Agenda
 from dockvoice_protocol.forms.spoken.grammar.counts import UnitCount
-from dockvoice_protocol.forms.spoken.grammar.path import Happens, Path, Place, Telling, marked
+from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, Path, Place, marked
 from dockvoice_protocol.forms.spoken.grammar.spans import LONGEST_HEAD, Spans, leads_to_place, named
 from dockvoice_protocol.forms.spoken.grammar.spelling import Speller
 from dockvoice_protocol.forms.spoken.grammar.tokens import ends_word
@@ -90,7 +90,7 @@ class Mentions:
     ) -> Path:
         """The path with a mention that its state and what is pending mark."""
         if "t" in path.pending:
-            event = Telling(Happens.GOAL, value=value, start=path.since, end=end)
+            event = ExplanationEvent(Happens.GOAL, value=value, start=path.since, end=end)
             return (
                 path.dearer(self._implausible(name, value))
                 .telling(event)
@@ -112,8 +112,8 @@ class Mentions:
         start = at if "b" in marks or path.since > at or path.field != name else path.since
         cue = path.cue if {"c", "w"} & set(pending) else (0, 0)
         if (echoed := self._echoed(path, name, value, start)) is not None:
-            path, marks = path.telling(Telling(Happens.HEDGE, echoed, start=at, end=end)), marked(marks, "s")
-        event = Telling(Happens.MENTION, name, value, marked(marks, *pending), cost, start, end, at, cue)
+            path, marks = path.telling(ExplanationEvent(Happens.HEDGE, echoed, start=at, end=end)), marked(marks, "s")
+        event = ExplanationEvent(Happens.MENTION, name, value, marked(marks, *pending), cost, start, end, at, cue)
         events, story = (*path.events, event), path.story.then(event)
         return Path(path.cost + dearer, Place.SAID, name, "", None, events, story, at, path.cue)
 
@@ -135,7 +135,7 @@ class Mentions:
     # What a mention costs.
 
     def _said_before(
-        self, before: Telling | None, value: FieldValue | None, marks: str, pending: str, at: int
+        self, before: ExplanationEvent | None, value: FieldValue | None, marks: str, pending: str, at: int
     ) -> float:
         if "a" in marks and before is not None:
             return self._again(before, value, at)
@@ -144,7 +144,7 @@ class Mentions:
         # What is announced as the same may be another.
         return weights.OTHER if "r" in pending and before is not None and before.value != value else 0.0
 
-    def _again(self, before: Telling, value: FieldValue | None, at: int) -> float:
+    def _again(self, before: ExplanationEvent, value: FieldValue | None, at: int) -> float:
         """What it costs to say a value again from the token `at` on, with nothing that announces it."""
         earlier = before.value
         if "n" in before.marks or self._fields[str(before.field)].many is not None:
@@ -163,7 +163,9 @@ class Mentions:
             return again - self._implausible(str(before.field), earlier)
         return weights.OTHER + (weights.OTHER_LENGTH if len(earlier) != len(value) else 0.0)
 
-    def _of_other_length(self, name: str, before: Telling | None, value: FieldValue | None, marks: str) -> float:
+    def _of_other_length(
+        self, name: str, before: ExplanationEvent | None, value: FieldValue | None, marks: str
+    ) -> float:
         """What it costs to correct an id by one of another length."""
         if not isinstance(value, str) or (before is not None and "e" not in marks):
             return 0.0
@@ -171,7 +173,7 @@ class Mentions:
         corrected = corrected[-1] if isinstance(corrected, tuple) and corrected else corrected  # of a list, the last
         return weights.OTHER_LENGTH if corrected is not None and len(value) != len(str(corrected)) else 0.0
 
-    def _unmentioned(self, path: Path, before: Telling | None, at: int) -> float:
+    def _unmentioned(self, path: Path, before: ExplanationEvent | None, at: int) -> float:
         """What it costs to correct what was not said before, while something else was: more than a count's own unit."""
         others = any(event.field and event.end <= at for event in path.events)
         if "c" not in path.pending or before is not None or not others:
@@ -309,7 +311,7 @@ class Mentions:
                     dearer = weights.UNITLESS_APART if apart else weights.UNITLESS
                     self.say(path, at, end, name, value, cost + dearer, "u")
 
-    def _is_apart(self, spelt: Telling, at: int, value: int) -> bool:
+    def _is_apart(self, spelt: ExplanationEvent, at: int, value: int) -> bool:
         """Is an id whole, and the number behind it said in another style, and neither another id nor the end of a word?
 
         It is whole that is usual, and written in figures or said digit by digit in one breath.
@@ -376,13 +378,13 @@ class CountMentions:
     def _with_others(self, path: Path, count: UnitCount, at: int, marks: str) -> Path:
         """The path, told what a count says besides its last value: its unit, and other numbers that it may be."""
         if "w" in count.marks:
-            path = path.telling(Telling(Happens.PORTION, start=at, end=count.end))
+            path = path.telling(ExplanationEvent(Happens.PORTION, start=at, end=count.end))
         unit = self._form.unit_field(count.field)
         if unit is not None and count.code is not None:
             so_marked = marked(marks.replace("h", ""), *path.pending.replace("r", "").replace("h", ""))
-            path = path.telling(Telling(Happens.MENTION, unit.name, count.code, so_marked, 0.0, at, count.end))
+            path = path.telling(ExplanationEvent(Happens.MENTION, unit.name, count.code, so_marked, 0.0, at, count.end))
         for value in count.values[:-1]:
-            path = path.telling(Telling(Happens.MENTION, count.field, value, marks, count.cost, at, count.end))
+            path = path.telling(ExplanationEvent(Happens.MENTION, count.field, value, marks, count.cost, at, count.end))
         return path
 
     def _is_torn_off(self, path: Path, count: UnitCount, *, straight_on: bool) -> bool:

@@ -29,7 +29,7 @@ class Happens(StrEnum):
     MOOD = "mood"  # A denial, a question, hearsay, the past, a wish.
 
 
-class Telling(NamedTuple):
+class ExplanationEvent(NamedTuple):
     """One thing that an explanation says."""
 
     happens: Happens
@@ -107,7 +107,7 @@ class Story:
         self.said = said
         self._next: dict[tuple[object, ...], Story] = {}
 
-    def then(self, event: Telling) -> Story:
+    def then(self, event: ExplanationEvent) -> Story:
         """The story, and then this."""
         told = event[:4]
         if (longer := self._next.get(told)) is None:
@@ -129,7 +129,7 @@ class Path(NamedTuple):
     `w`: it is what is right of a thing on record ("was actually").
     `t`: it is where the thing goes on to, and no mention at all."""
     spelling: Spelling | None
-    events: tuple[Telling, ...]
+    events: tuple[ExplanationEvent, ...]
     story: Story
     """What `events` come to, wherever they stand."""
     since: int
@@ -138,7 +138,7 @@ class Path(NamedTuple):
     """The tokens of the cue that was said last."""
 
     @property
-    def last(self) -> Telling | None:
+    def last(self) -> ExplanationEvent | None:
         """What happened last."""
         return self.events[-1] if self.events else None
 
@@ -156,12 +156,12 @@ class Path(NamedTuple):
         """The path, at so much more."""
         return Path(self.cost + cost, *self[1:])
 
-    def telling(self, event: Telling) -> Path:
+    def telling(self, event: ExplanationEvent) -> Path:
         """The path, and then this."""
         cost, state, field, pending, spelling, events, story, since, cue = self
         return Path(cost, state, field, pending, spelling, (*events, event), story.then(event), since, cue)
 
-    def mentioned(self, name: str) -> Telling | None:
+    def mentioned(self, name: str) -> ExplanationEvent | None:
         """The last mention of a field."""
         if name not in self.story.said:
             return None

@@ -10,7 +10,7 @@ from dockvoice_protocol.forms.spoken.grammar.agenda import Agenda
 from dockvoice_protocol.forms.spoken.grammar.counts import UnitCounts
 from dockvoice_protocol.forms.spoken.grammar.lexicon import OF_FIELDS, Match, Role
 from dockvoice_protocol.forms.spoken.grammar.mentions import Mentions
-from dockvoice_protocol.forms.spoken.grammar.path import Happens, Path, Place, Telling, marked
+from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, Path, Place, marked
 from dockvoice_protocol.forms.spoken.grammar.spans import Spans, names_next, sets
 
 SETTING = frozenset({Role.SETS, Role.SETS_AGAIN, Role.SETS_CHANGED})
@@ -255,7 +255,7 @@ class SmallWords:
         letter = digits and self._spans.is_letter(at, match.end) and self._numbers.begins(match.end)
         if not letter and not any(self._numbers.is_digit(inside) for inside in range(at, match.end)):
             return path
-        return path.telling(Telling(Happens.HEDGE, path.field, start=at, end=match.end))
+        return path.telling(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
 
     # Fields.
 
@@ -267,7 +267,7 @@ class SmallWords:
             if path.state is Place.LABELLED or not begins:
                 return
         if self._links.may_be_unit(path, match, at):
-            path = path.telling(Telling(Happens.HEDGE, path.field, start=at, end=match.end))
+            path = path.telling(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
         again = path.state is Place.LABELLED and path.field == match.field
         opened = path if again else self._agenda.opened(path)
         cost = weights.RESTART if again else 0.0
@@ -275,7 +275,7 @@ class SmallWords:
         self._agenda.go(opened, match.end, cost, state=Place.LABELLED, field=match.field, since=at, pending=pending)
 
     def _unit(self, path: Path, match: Match, at: int) -> None:
-        event = Telling(Happens.UNIT, match.field, start=at, end=match.end)
+        event = ExplanationEvent(Happens.UNIT, match.field, start=at, end=match.end)
         cost = weights.LOOSE_UNIT
         if path.state is Place.SAID and self._fields[str(path.field)].spoken.spelt:
             cost = weights.LOST_COUNT - (1.0 if self._tokens[at].pause else 0.0)
@@ -320,7 +320,7 @@ class SmallWords:
     def _opening(self, path: Path, match: Match, at: int) -> None:
         begins = self._tokens[at].pause or path.state is Place.START or at == 0
         if self._leads_on(path, match, at):
-            path = path.telling(Telling(Happens.HEDGE, path.field, start=at, end=match.end))
+            path = path.telling(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
         self._agenda.go(path, match.end, weights.OPENING if begins else weights.UNPAUSED_OPENING, **path.between)
 
     def _link(self, path: Path, match: Match, at: int) -> None:
@@ -335,9 +335,9 @@ class SmallWords:
         cost = weights.MISPLACED if labelled else weights.LINK
         between = path.between
         if self._links.may_be_of_value(path, match, at) or self._leads_on(path, match, at):
-            path = path.telling(Telling(Happens.HEDGE, path.field, start=at, end=match.end))
+            path = path.telling(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
         if self._links.parts(path, match, at):
-            path = path.telling(Telling(Happens.PORTION, start=at, end=match.end))
+            path = path.telling(ExplanationEvent(Happens.PORTION, start=at, end=match.end))
         if self._links.multiplies(path, match, at):
             between = {**between, "pending": marked(path.pending, "h")}
             cost += weights.OTHER  # What each layer has is no count of all.
@@ -347,7 +347,7 @@ class SmallWords:
         """What relates one count to another, wherever it stands."""
         relates = Happens.TOTAL if match.role is Role.TOTAL else Happens.PORTION
         cost = weights.LINK if path.state is not Place.LABELLED else weights.MISPLACED
-        self._agenda.happen(path, Telling(relates, start=at, end=match.end), cost, **path.between)
+        self._agenda.happen(path, ExplanationEvent(relates, start=at, end=match.end), cost, **path.between)
 
     def _within(self, path: Path, match: Match, at: int) -> None:
         """A small word between a label, or a question, and the value."""
@@ -369,7 +369,7 @@ class SmallWords:
             measured = path.field is not None and self._fields[path.field].spoken.measures
             if measured and tuple(self._words[at : match.end]) in self._language.words["each"]:
                 # "Ten kilos each" is the weight of one.
-                path = path.telling(Telling(Happens.HEDGE, path.field, start=at, end=match.end))
+                path = path.telling(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
             self._agenda.go(path, match.end, weights.LINK)
 
     def _tail(self, path: Path, match: Match, at: int) -> None:
@@ -388,7 +388,7 @@ class SmallWords:
         end = match.end
         if not path.events and (value := self._links.denied_from(match, at)) is not None:
             self._agenda.go(path, value, weights.DENIED, pending=marked(path.pending, "n"))
-            mood = Telling(Happens.MOOD, value="denials", start=at, end=value)
+            mood = ExplanationEvent(Happens.MOOD, value="denials", start=at, end=value)
             self._agenda.happen(path, mood, weights.MOOD if value == end else weights.MOOD_PHRASE)
             return
         pending = marked(path.pending.replace("n", "").replace("m", ""), "c")
@@ -398,7 +398,7 @@ class SmallWords:
         opened = self._agenda.opened(path)
         denies = not path.events and tuple(self._words[at:end]) in self._language.words["contrasts"]
         if denies and self._spans.goes_straight_on(end) and self._counts.at(end):
-            opened = opened.telling(Telling(Happens.NAY, start=at, end=end))
+            opened = opened.telling(ExplanationEvent(Happens.NAY, start=at, end=end))
         begun = opened.cue[0] if opened.cue[1] == at else at
         self._agenda.go(opened, end, weights.CUE, pending=pending, cue=(begun, end))
 
@@ -430,7 +430,7 @@ class SmallWords:
 
     def _hedge_behind(self, path: Path, match: Match, at: int) -> None:
         if path.field is not None and not self._links.leads_on_to(match, at):
-            event = Telling(Happens.HEDGE, path.field, start=at, end=match.end)
+            event = ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end)
             roles = {one.role for one in self._spans.matches[at] if one.end == match.end}
             either = Role.HEDGE_BEFORE in roles and self._spans.goes_straight_on(match.end)
             pending = marked(path.pending, "h") if either else path.pending
@@ -458,18 +458,18 @@ class SmallWords:
         if not pause and started and at > 0:
             return
         begins = at == 0 or (pause and not started) or pause >= weights.STOP
-        event = Telling(Happens.MOOD, value=match.value, start=at, end=match.end)
+        event = ExplanationEvent(Happens.MOOD, value=match.value, start=at, end=match.end)
         self._agenda.happen(path, event, weights.QUESTION if begins else weights.MOOD)
 
     def _mood(self, path: Path, match: Match, at: int) -> None:
-        event = Telling(Happens.MOOD, value=match.value, start=at, end=match.end)
+        event = ExplanationEvent(Happens.MOOD, value=match.value, start=at, end=match.end)
         cost = weights.MOOD if match.end == at + 1 else weights.MOOD_PHRASE
         self._agenda.happen(self._agenda.opened(path), event, cost)
 
     def _taken_back(self, path: Path, match: Match, at: int) -> None:
         first = path.state is Place.START and tuple(self._words[at : match.end]) not in self._language.cues
         if match.end == self._spans.size or first:
-            event = Telling(Happens.MOOD, value="taken back", start=at, end=match.end)
+            event = ExplanationEvent(Happens.MOOD, value="taken back", start=at, end=match.end)
             self._agenda.happen(self._agenda.opened(path), event, weights.QUESTION)
 
     _STEPS: ClassVar[Mapping[Role, Step]] = {

@@ -14,7 +14,7 @@ from dockvoice_protocol.forms.spoken.folding import Phrase
 from dockvoice_protocol.forms.spoken.grammar import weights
 from dockvoice_protocol.forms.spoken.grammar.letters import letters
 from dockvoice_protocol.forms.spoken.grammar.lexicon import OF_FIELDS, Lexicon, Match, Role
-from dockvoice_protocol.forms.spoken.grammar.path import Happens, Telling
+from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens
 from dockvoice_protocol.forms.spoken.grammar.tokens import Token, ends_word
 from dockvoice_protocol.forms.spoken.kinds import decimal, kind_of, yes_no
 from dockvoice_protocol.forms.spoken.kinds.phrases import ends
@@ -196,7 +196,7 @@ class Spans:
                 self.matches[at] = [one for one in self.matches[at] if one.role is not Role.MOOD]
         self.today = today
         self._values: dict[tuple[str, int], list[tuple[int, FieldValue, float]]] = {}
-        self._slips: dict[int, list[tuple[int, Telling]]] = {}
+        self._slips: dict[int, list[tuple[int, ExplanationEvent]]] = {}
         self._codes: dict[int, list[tuple[int, str, str, float]]] = {}
         for at, found in enumerate(self.matches):
             if found and self.codes(at):  # "To A zero one zero two": no article, and no letter of something else.
@@ -348,14 +348,14 @@ class Spans:
         remarks = (one.end for one in self.matches[at] if one.role is Role.TAIL) if at < self.size else (at,)
         return self.size in remarks
 
-    def slips(self, at: int) -> list[tuple[int, Telling]]:
+    def slips(self, at: int) -> list[tuple[int, ExplanationEvent]]:
         """Values that begin at a token and that a cue takes back at once, each with the end of the cue."""
         if (known := self._slips.get(at)) is None:
             paused: list[tuple[int, str | int, float]] = [
                 one for one in self.letters(at) if one[0] < self.size and self.tokens[one[0]].pause
             ]
             known = self._slips[at] = [
-                (match.end, Telling(Happens.SLIP, None, value, "", cost, at, end))
+                (match.end, ExplanationEvent(Happens.SLIP, None, value, "", cost, at, end))
                 for end, value, cost in (*paused, *self.numbers.cardinals(at))
                 if end < self.size
                 for match in self.matches[end]

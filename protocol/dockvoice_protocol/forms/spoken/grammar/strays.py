@@ -8,7 +8,7 @@ from dockvoice_protocol.forms.spoken.folding import Phrase
 from dockvoice_protocol.forms.spoken.grammar import weights
 from dockvoice_protocol.forms.spoken.grammar.agenda import Agenda
 from dockvoice_protocol.forms.spoken.grammar.lexicon import SLOT, Role
-from dockvoice_protocol.forms.spoken.grammar.path import Happens, Path, Place, Telling
+from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, Path, Place
 from dockvoice_protocol.forms.spoken.grammar.spans import Spans
 from dockvoice_protocol.forms.spoken.grammar.tokens import ends_word
 
@@ -129,8 +129,8 @@ class Strays:
         self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
         self._nots = spans.language.words["nots"]
         self._named: dict[int, bool] = {}
-        self._loose: dict[int, list[Telling]] = {}
-        self._strangers: dict[tuple[int, str | None], Telling] = {}
+        self._loose: dict[int, list[ExplanationEvent]] = {}
+        self._strangers: dict[tuple[int, str | None], ExplanationEvent] = {}
         self._known: dict[tuple[int, bool], bool] = {}
 
     def go(self, path: Path, at: int) -> None:
@@ -167,12 +167,12 @@ class Strays:
         for event in self._loose_at(at):
             self._agenda.happen(self._agenda.opened(path), event, weights.LOOSE, state=Place.BETWEEN)
 
-    def _loose_at(self, at: int) -> list[Telling]:
+    def _loose_at(self, at: int) -> list[ExplanationEvent]:
         """The longest number that begins at a token, and the shortest."""
         if (known := self._loose.get(at)) is None:
             ends = self._numbers.ends(at)
             bounds = {max(ends), min(ends)} if ends else ()
-            known = self._loose[at] = [Telling(Happens.NUMBER, start=at, end=end) for end in bounds]
+            known = self._loose[at] = [ExplanationEvent(Happens.NUMBER, start=at, end=end) for end in bounds]
         return known
 
     def _preposition(self, path: Path, at: int) -> None:
@@ -191,9 +191,9 @@ class Strays:
         spelt = path.state is Place.SAID and self._fields[str(path.field)].spoken.spelt
         named = sum(not self._numbers.begins(inside) for inside in range(at, end))
         if spelt and not self._tokens[at].pause and named < NAMED:
-            path = path.telling(Telling(Happens.HEDGE, path.field, start=at, end=end))
+            path = path.telling(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=end))
         if named < end - at and self._spans.goes_straight_on(end):
-            path = path.telling(Telling(Happens.ASIDE, start=at, end=end))
+            path = path.telling(ExplanationEvent(Happens.ASIDE, start=at, end=end))
         self._agenda.go(path, end, weights.ASIDE + path.interrupted, **path.between)
 
     def _stranger(self, path: Path, at: int) -> None:
@@ -205,7 +205,7 @@ class Strays:
         known = self._is_known(path, at)
         self._agenda.happen(path, self._strange(at, field), weights.KNOWN_STRANGER if known else cost)
 
-    def _strange(self, at: int, field: str | None) -> Telling:
+    def _strange(self, at: int, field: str | None) -> ExplanationEvent:
         """The word at a token, which nothing explains."""
         if (known := self._strangers.get((at, field))) is None:
             end = at + 1
@@ -214,7 +214,9 @@ class Strays:
             marks = "p" if self._tokens[at].pause else ""
             numerals = self._spans.language.numerals
             marks += "t" if self._words[at] in numerals.spoilers or self._words[at] in numerals.times else ""
-            known = self._strangers[at, field] = Telling(Happens.STRANGER, field, marks=marks, start=at, end=end)
+            known = self._strangers[at, field] = ExplanationEvent(
+                Happens.STRANGER, field, marks=marks, start=at, end=end
+            )
         return known
 
     def _is_known(self, path: Path, at: int) -> bool:
