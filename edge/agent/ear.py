@@ -79,7 +79,7 @@ class Attended:
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
+class _ClosedSegment:
     """A stretch of sound that is closed, before it is on disk."""
 
     source: Source
@@ -178,7 +178,7 @@ class Ear:
                 case Closed(segment):
                     # Sound came on while it was thought about the pause: by so much it is late.
                     late_s = max(0.0, thought_s - (segment.closed - paused) / SAMPLE_RATE)
-                    said = _Said(source, segment, work, attention, time.perf_counter() - late_s)
+                    said = _ClosedSegment(source, segment, work, attention, time.perf_counter() - late_s)
                     self._keep_meant(said, hand_over)
                     thought_s = 0.0
                     attention = work.readers.interpreter.attend()
@@ -201,7 +201,7 @@ class Ear:
         self._speaking()
         return self.lacking
 
-    def _keep_meant(self, said: _Said, hand_over: HandOver) -> None:
+    def _keep_meant(self, said: _ClosedSegment, hand_over: HandOver) -> None:
         """Keep what is meant for the device: what was said to others is not recorded at all."""
         segment = said.segment
         meant = segment if self._meant is None or not said.source.live else self._meant(segment)
@@ -213,7 +213,7 @@ class Ear:
             said = replace(said, segment=meant, attention=attention)
         self._keep(said, hand_over)
 
-    def _keep(self, said: _Said, hand_over: HandOver) -> None:
+    def _keep(self, said: _ClosedSegment, hand_over: HandOver) -> None:
         source, segment, work = said.source, said.segment, said.work
         # A microphone is never played again, and need not wait for the answer.
         kept = None if source.live else self._executor.now(lambda journal: journal.queries.known(source.name, segment))

@@ -14,9 +14,9 @@ from edge.agree.dialogue.claims import (
     BREACH,
     AskedFor,
     Audited,
-    Heard,
     Open,
     Relation,
+    UtteranceFacts,
     audit,
     opened,
     relation,
@@ -155,7 +155,7 @@ def audited(
     asked: AskedFor | None = None,
 ) -> Audited:
     """A step; `now` is what was said, in the utterance u2."""
-    spoken = None if now is None else Heard("u2", said(now), corrects, corrects, True)
+    spoken = None if now is None else UtteranceFacts("u2", said(now), corrects, corrects, True)
     return audit(open_now(*before), open_now(*after), orders, spoken, asked or AskedFor(), IDENTIFIES)
 
 

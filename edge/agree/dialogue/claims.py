@@ -117,7 +117,7 @@ def sounds_like(one: str, other: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class UtteranceFacts:
     """The utterance of a step, as far as the laws ask."""
 
     utterance_id: str
@@ -177,7 +177,7 @@ def audit(
     before: Open,
     after: Open,
     orders: Sequence[Order],
-    heard: Heard | None,
+    heard: UtteranceFacts | None,
     asked: AskedFor,
     identifies: Sequence[str],
 ) -> Audited:
@@ -220,7 +220,7 @@ def _utterances(claim: Draft) -> tuple[str, ...]:
 
 
 def _is_mixed(
-    claim: Draft, before: Iterable[Draft], heard: Heard | None, asked: AskedFor, identifies: Sequence[str]
+    claim: Draft, before: Iterable[Draft], heard: UtteranceFacts | None, asked: AskedFor, identifies: Sequence[str]
 ) -> bool:
     """Whether the claim has another thing than what was said for it, or values that were said for another one."""
     own = [one for one in before if one.utterance_id in _utterances(claim)]
@@ -236,7 +236,7 @@ def _is_mixed(
     return begun and any(name not in known and not one.said_in for name, one in claim.reading.fields.items())
 
 
-def _may_change(name: str, own: Iterable[Draft], claim: Draft, heard: Heard | None, asked: AskedFor) -> bool:
+def _may_change(name: str, own: Iterable[Draft], claim: Draft, heard: UtteranceFacts | None, asked: AskedFor) -> bool:
     """Whether the thing of a claim may become another one: never by what merely was said next."""
     if heard is not None and (heard.renames or name in asked.fields or asked.names_both):
         return True
@@ -246,7 +246,11 @@ def _may_change(name: str, own: Iterable[Draft], claim: Draft, heard: Heard | No
 
 
 def _left_over(
-    heard: Heard, after: Iterable[Draft], orders: Sequence[Order], identifies: Sequence[str], mixed: Collection[str]
+    heard: UtteranceFacts,
+    after: Iterable[Draft],
+    orders: Sequence[Order],
+    identifies: Sequence[str],
+    mixed: Collection[str],
 ) -> dict[str, Reading]:
     """What was heard of a thing of which nothing is open, and of which nothing became, nor was the operator told so."""
     said = heard.reading

@@ -48,7 +48,7 @@ from edge.agree.readings import differing, of_those
 from edge.records import Commit, Confirmation, Draft, Lately, Note, Outcome, Park, Shift, StandingContext, Work
 from edge.records.speech import Adjust, Earcon, Prompt, Say, Sound
 
-ANSWERS: Mapping[Command, status.Telling] = {
+ANSWERS: Mapping[Command, status.QueryHandler] = {
     Command.SAY_AGAIN: status.again,
     Command.HOW_MANY_WAITING: status.waiting,
     Command.WHAT_IS_OPEN: status.waiting,  # While nobody works; else it is taken up.
@@ -390,7 +390,7 @@ def _asked(session: DialogueSession) -> claims.AskedFor:
             return claims.AskedFor(frozenset({name}) if name is not None else frozenset(), names_both=both)
 
 
-def _audit_input(session: DialogueSession, happening: Happening, event: Event) -> claims.Heard | None:
+def _audit_input(session: DialogueSession, happening: Happening, event: Event) -> claims.UtteranceFacts | None:
     """The facts of an utterance that the audit of claims checks; None for other events."""
     if not isinstance(happening, UtteranceHeard):
         return None
@@ -398,7 +398,7 @@ def _audit_input(session: DialogueSession, happening: Happening, event: Event) -
     counts = event in {Event.ENTRY, Event.PART, Event.SCANNED, Event.CORRECTION, Event.UNCLEAR}
     amends = said.act is not Act.RECORD or corrects(said.words, language)
     renames = amends and corrections.may_rename(session, said)
-    return claims.Heard(happening.utterance_id, said, amends, renames, counts)
+    return claims.UtteranceFacts(happening.utterance_id, said, amends, renames, counts)
 
 
 def _audited(
@@ -406,7 +406,7 @@ def _audited(
     before: claims.Open,
     asked: claims.AskedFor,
     orders: list[Order],
-    heard: claims.Heard | None,
+    heard: claims.UtteranceFacts | None,
 ) -> claims.Audited:
     """The orders of a step that keeps the laws of claims; what would break one is put aside."""
     audited = claims.audit(before, _open(session), orders, heard, asked, session.rules.identifies)

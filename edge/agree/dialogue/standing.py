@@ -19,7 +19,7 @@ from edge.agree.readings import differing, values_of
 from edge.records import Draft, Outcome, Verdict
 from edge.records.speech import Prompt, Say
 
-Taken = Callable[[DialogueSession, UtteranceHeard], list[Order]]
+SpeechStep = Callable[[DialogueSession, UtteranceHeard], list[Order]]
 
 
 _TAKING = frozenset({About.FIELD, About.CHOICE, About.FIELD_RIGHT, About.REOPEN})
@@ -86,7 +86,7 @@ def _set_besides(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     return [noted, session.say(Prompt.STANDING, verdict.fields), *asks]
 
 
-def else_left(step: Taken) -> Taken:
+def else_left(step: SpeechStep) -> SpeechStep:
     """Wrap a step: over an open context, an utterance about an entry is put aside until the context is agreed."""
 
     def set_aside_or_step(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:

@@ -52,7 +52,7 @@ def _why_away(session: DialogueSession) -> Say:
     return session.say(Prompt.PAUSED if session.state is State.PAUSED else Prompt.SIGN_ON_FIRST)
 
 
-Telling = Callable[[DialogueSession, UtteranceHeard], Sequence[Say]]
+QueryHandler = Callable[[DialogueSession, UtteranceHeard], Sequence[Say]]
 
 
 def again(session: DialogueSession, _: UtteranceHeard) -> list[Say]:

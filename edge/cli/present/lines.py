@@ -39,10 +39,12 @@ RESUMED: JsonLine = {"capture": "resumed"}
 
 REPEAT = "Please say it again."  # What the operator is asked when no field was understood.
 
-Show = Callable[[AgentTold], None]
+EventPrinter = Callable[[AgentTold], None]
 
 
-def teller(form: Form, names: Mapping[str, str], *, as_json: bool, known: Mapping[str, Form] | None = None) -> Show:
+def teller(
+    form: Form, names: Mapping[str, str], *, as_json: bool, known: Mapping[str, Form] | None = None
+) -> EventPrinter:
     """What shows each thing told: a JSON line per utterance, or text. `names` gives a source's file name.
 
     `known` are all forms, by name, of which something may be told; none: `form` alone.
@@ -51,7 +53,7 @@ def teller(form: Form, names: Mapping[str, str], *, as_json: bool, known: Mappin
     return with_dialogue((lambda told: print_line(event_line(told, names))) if as_json else _text_teller(forms, names))
 
 
-def with_dialogue(show: Show) -> Show:
+def with_dialogue(show: EventPrinter) -> EventPrinter:
     """The same with what the dialogue made of an utterance, which knows more than the verdict: "yes" is an answer."""
     noted: dict[str, Verdict] = {}
 
@@ -69,7 +71,7 @@ def with_dialogue(show: Show) -> Show:
     return agreed
 
 
-def discreet_teller() -> Show:
+def discreet_teller() -> EventPrinter:
     """What a service writes to its log: what became of each utterance, and never a word of what was said."""
     out = SafeConsole(highlight=False, soft_wrap=True)
 
@@ -100,7 +102,7 @@ def _capture(told: CaptureStopped | CaptureResumed) -> str:
     return f"NOT RECORDED: {told.reason}" if isinstance(told, CaptureStopped) else "recording again: there is room"
 
 
-def _text_teller(forms: Mapping[str, Form], names: Mapping[str, str]) -> Show:
+def _text_teller(forms: Mapping[str, Form], names: Mapping[str, str]) -> EventPrinter:
     console = SafeConsole(highlight=False, soft_wrap=True)
     quiet_since_last = True
 
