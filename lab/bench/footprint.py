@@ -127,7 +127,7 @@ class NoiseSource(Source):
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class HearingCost:
     """What hearing one kind of sound took."""
 
     sound: str
@@ -198,7 +198,7 @@ def main() -> None:
         print_figures(parts, memory, heard, speculation)
 
 
-def hear(parts: Parts, name: str, sources: Sequence[Source], most: list[float]) -> Heard:
+def hear(parts: Parts, name: str, sources: Sequence[Source], most: list[float]) -> HearingCost:
     """Hear the sources the production way; `most` gathers how much memory was taken."""
     utterances = 0
     samples = 0
@@ -220,10 +220,12 @@ def hear(parts: Parts, name: str, sources: Sequence[Source], most: list[float]) 
         spent = time.process_time() - began
     seconds = samples / SAMPLE_RATE
     by_part = {**watch.spent, REST: spent - sum(watch.spent.values())}
-    return Heard(name, seconds, utterances, spent / seconds, {part: one / seconds for part, one in by_part.items()})
+    return HearingCost(
+        name, seconds, utterances, spent / seconds, {part: one / seconds for part, one in by_part.items()}
+    )
 
 
-async def hear_beside(pipeline: Pipeline, floor: Floor, name: str, sources: Sequence[Source]) -> Heard:
+async def hear_beside(pipeline: Pipeline, floor: Floor, name: str, sources: Sequence[Source]) -> HearingCost:
     """The same sources by another pipeline, each turn heard once."""
     recogniser = Recogniser(floor)
     samples = turns = 0
@@ -235,7 +237,7 @@ async def hear_beside(pipeline: Pipeline, floor: Floor, name: str, sources: Sequ
             recogniser.hear(frames, turn)
             turns += 1
     seconds = samples / SAMPLE_RATE
-    return Heard(f"{pipeline.name}: {name}", seconds, turns, (time.process_time() - began) / seconds)
+    return HearingCost(f"{pipeline.name}: {name}", seconds, turns, (time.process_time() - began) / seconds)
 
 
 def resident() -> float:
@@ -243,7 +245,7 @@ def resident() -> float:
     return float(psutil.Process().memory_info().rss) / MB
 
 
-def as_json(parts: Parts, memory: Memory, heard: Sequence[Heard], speculation: Speculation) -> dict[str, object]:
+def as_json(parts: Parts, memory: Memory, heard: Sequence[HearingCost], speculation: Speculation) -> dict[str, object]:
     """The figures by name; memory in MB, times in seconds."""
     counted = asdict(speculation) | {"thrown_away": speculation.thrown_away, "share": round(speculation.share, 4)}
     return {
@@ -254,7 +256,7 @@ def as_json(parts: Parts, memory: Memory, heard: Sequence[Heard], speculation: S
     }
 
 
-def print_figures(parts: Parts, memory: Memory, heard: Sequence[Heard], speculation: Speculation) -> None:
+def print_figures(parts: Parts, memory: Memory, heard: Sequence[HearingCost], speculation: Speculation) -> None:
     """Print the figures as text."""
     print(f"{parts.interpreter.name}: {memory.loaded:.0f} MB when ready, {memory.most:.0f} MB at most", end=" ")
     print(f"({memory.started:.0f} MB before the recogniser)")

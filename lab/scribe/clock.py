@@ -24,7 +24,7 @@ ROUTINE_S = 0.3
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class OperatorTurn:
     """By the operator."""
 
     text: str
@@ -33,13 +33,13 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class DeviceTurn:
     """By the device."""
 
     clauses: Sequence[str]
 
 
-Turn = Said | Reply
+Turn = OperatorTurn | DeviceTurn
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Clock:
         words = 0
         for turn in turns:
             match turn:
-                case Said(text, routine, first):
+                case OperatorTurn(text, routine, first):
                     if first:
                         last += told
                     elif told:
@@ -78,7 +78,7 @@ class Clock:
                     seconds += self._long(text) * words_per_minute_of("en") / self._rate
                     words += len(text.split())
                     told = 0.0
-                case Reply(clauses):
+                case DeviceTurn(clauses):
                     seconds += 0.0 if told else LATENCY_S
                     breath = BREATHS_MS.get(clauses[-1][-1:], NO_BREATH_MS) / 1000  # which nobody waits for
                     long = sum(map(self._long, clauses)) - breath

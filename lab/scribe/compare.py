@@ -27,7 +27,7 @@ from edge.records.speech import Prompt, Say
 from edge.speak.wording import Phrasing
 from lab.report.statistics import Z_95, wilson
 from lab.scribe.arrivals import USUAL, arrival
-from lab.scribe.clock import RATE, Clock, Reply, Said, Spent, Turn
+from lab.scribe.clock import RATE, Clock, DeviceTurn, OperatorTurn, Spent, Turn
 from lab.scribe.device import PALLETS, DeviceAtHand, Ledger, LineSaid
 from lab.scribe.keyed import HUNG, WORN, Keyed, Terminal
 from lab.scribe.mishearing import NOISES, Noise, NoisyEar
@@ -124,9 +124,9 @@ def _turns(turns: Iterable[LineSaid | Say], phrasing: Phrasing) -> Iterator[Turn
     for turn in turns:
         if isinstance(turn, Say):
             if turn.prompt not in PAUSES:
-                yield Reply(phrasing.clauses(turn))
+                yield DeviceTurn(phrasing.clauses(turn))
         elif turn.kind not in BESIDE and turn.text not in {"pause", "resume"}:
-            yield Said(turn.text, first=turn.first)
+            yield OperatorTurn(turn.text, first=turn.first)
 
 
 def _each(spent: Spent, day: Day) -> Spent:

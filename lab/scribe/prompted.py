@@ -13,7 +13,7 @@ from random import Random
 from dockvoice_protocol.records import FieldValue
 from lab.scribe import wording
 from lab.scribe.arrivals import MISTAKES, Arrival, Case, Pallet
-from lab.scribe.clock import Reply, Said, Turn
+from lab.scribe.clock import DeviceTurn, OperatorTurn, Turn
 from lab.scribe.device import PATIENCE, Ledger
 from lab.scribe.mishearing import Noise, recognise
 from lab.scribe.receiving import SAID
@@ -182,10 +182,10 @@ class Prompted:
         return right
 
     def _reply(self, text: str) -> None:
-        self.turns.append(Reply((text,)))
+        self.turns.append(DeviceTurn((text,)))
 
     def _say(self, text: str, *, routine: bool = False, first: bool = False) -> None:
-        self.turns.append(Said(text, routine, first))
+        self.turns.append(OperatorTurn(text, routine, first))
         self.ledger.lines += 1
         self.ledger.words += len(text.split())
 

@@ -130,7 +130,7 @@ BACKLOG = 128
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class StandinArguments:
     """What the command line says."""
 
     host: str
@@ -140,7 +140,7 @@ class Told:
     serve: tuple[str, ...]
 
 
-def serve_forever(settings: Settings, told: Told) -> None:
+def serve_forever(settings: Settings, told: StandinArguments) -> None:
     """Listen until Ctrl-C or SIGTERM. Raises Unavailable where the port is taken."""
     listener = _listening(told.host, told.port)
     accounts = Accounts(told.key)

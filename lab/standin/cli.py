@@ -55,9 +55,9 @@ def standin(
     """
     settings, behaviours = load(Settings, config), _behaviours(latency, fabricate, seed)
     try:
-        from lab.standin.application import Told, serve_forever  # noqa: PLC0415 - `dockvoice --help` works without the extra
+        from lab.standin.application import StandinArguments, serve_forever  # noqa: PLC0415 - `dockvoice --help` works without the extra
 
-        serve_forever(settings, Told(host, port, key, behaviours, tuple(serve or ())))
+        serve_forever(settings, StandinArguments(host, port, key, behaviours, tuple(serve or ())))
     except ModuleNotFoundError as fault:
         if fault.name is None or fault.name.partition(".")[0] not in EXTRA:
             raise

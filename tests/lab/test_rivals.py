@@ -13,7 +13,7 @@ from dockvoice_protocol.records import FieldValue
 from edge.agree.dialogue.session import DialogueSettings
 from lab.scribe import keyed
 from lab.scribe.arrivals import EXCEPTIONS, MISTAKES, Arrival, Case, arrival
-from lab.scribe.clock import LATENCY_S, REACTION_S, ROUTINE_S, Clock, Reply, Said, Turn
+from lab.scribe.clock import LATENCY_S, REACTION_S, ROUTINE_S, Clock, DeviceTurn, OperatorTurn, Turn
 from lab.scribe.compare import COLUMNS, Day, picture, prompted, table
 from lab.scribe.device import DeviceAtHand
 from lab.scribe.keyed import HUNG, WORN, Keyed
@@ -61,21 +61,33 @@ class SteadyClock(Clock):
 @each_of(
     ("turns", "seconds", "last"),
     [
-        ([Said("a b", first=True)], 2.0, 0.0),
+        ([OperatorTurn("a b", first=True)], 2.0, 0.0),
         # What the device says behind his last word he may hear on his way: it is told apart.
-        ([Said("a b", first=True), Reply(("c d e",))], 2 + LATENCY_S + 3, 3.0),
-        ([Said("a", first=True), Reply(("b c",)), Said("d")], 1 + LATENCY_S + 2 + REACTION_S + 1, 0.0),
-        ([Said("a", first=True), Reply(("b c",)), Said("d", routine=True)], 1 + LATENCY_S + ROUTINE_S + 1, 0.0),
-        ([Said("a", first=True), Reply(("b",)), Reply(("c",)), Said("d", first=True)], 1 + LATENCY_S + 2 + 1, 2.0),
+        ([OperatorTurn("a b", first=True), DeviceTurn(("c d e",))], 2 + LATENCY_S + 3, 3.0),
+        (
+            [OperatorTurn("a", first=True), DeviceTurn(("b c",)), OperatorTurn("d")],
+            1 + LATENCY_S + 2 + REACTION_S + 1,
+            0.0,
+        ),
+        (
+            [OperatorTurn("a", first=True), DeviceTurn(("b c",)), OperatorTurn("d", routine=True)],
+            1 + LATENCY_S + ROUTINE_S + 1,
+            0.0,
+        ),
+        (
+            [OperatorTurn("a", first=True), DeviceTurn(("b",)), DeviceTurn(("c",)), OperatorTurn("d", first=True)],
+            1 + LATENCY_S + 2 + 1,
+            2.0,
+        ),
     ],
 )
 def test_a_conversation_takes_what_is_said_and_what_is_waited(
     turns: Sequence[Turn], seconds: float, last: float
 ) -> None:
-    breath = 0.03 * sum(isinstance(one, Reply) for one in turns)
+    breath = 0.03 * sum(isinstance(one, DeviceTurn) for one in turns)
     with asyncio.Runner() as runner:
         spent = SteadyClock(runner, 165).spent(turns)
-    routine = any(isinstance(one, Said) and one.routine for one in turns)
+    routine = any(isinstance(one, OperatorTurn) and one.routine for one in turns)
     assert spent.seconds == pytest.approx(seconds - breath * (not routine))
     assert spent.last_told == pytest.approx(last - breath * bool(last))
 
@@ -104,8 +116,8 @@ def test_who_is_prompted_and_heard_has_it_right(coming: Arrival, manner: Prompti
     ledger = other.unload()
     meant = sum(one.case not in MISTAKES for one in coming.pallets)
     assert (ledger.right, ledger.wrong, ledger.lost, ledger.meant) == (meant, [], [], meant)
-    assert ("yes" in {turn.text for turn in other.turns if isinstance(turn, Said)}) is True
-    ready = [turn.text for turn in other.turns if isinstance(turn, Said) and turn.text.endswith(" ready")]
+    assert ("yes" in {turn.text for turn in other.turns if isinstance(turn, OperatorTurn)}) is True
+    ready = [turn.text for turn in other.turns if isinstance(turn, OperatorTurn) and turn.text.endswith(" ready")]
     assert bool(ready) is manner.ready
 
 
