@@ -26,7 +26,7 @@ from inventory.ingest.admission import Distrust, Untrusted, distrusted
 from inventory.ingest.clip_news import ClipNews
 from inventory.ingest.hearing import Hearing
 from inventory.ingest.judge import LARGEST, Judged, Sound, Unanswerable, Unsound, judge
-from inventory.ingest.ports import Broker, ClipsDesk, Dossiers, OutboxRows, ReviewShelf, Shelf, StatusShelf
+from inventory.ingest.ports import Broker, ClipsDesk, Dossiers, ReviewShelf, Shelf, StatusShelf
 from inventory.ingest.publisher import Publisher
 from inventory.ingest.pulse import Pulse
 from inventory.ingest.receipts import PRESENCE, answer_to, tell_denied, told
@@ -35,6 +35,7 @@ from inventory.records import Applied, Applying, Event, Held, Refused, Unfit
 from inventory.reviews.reviews import read_review
 from inventory.store.database import SiteFault
 from inventory.store.keys import KeyDirectory
+from inventory.store.outbox import OutboxTable
 
 log = logging.getLogger("inventory")
 
@@ -105,7 +106,7 @@ class Consumer:
         statuses: StatusShelf | None = None,
         dossiers: Dossiers | None = None,
         clips: ClipsDesk | None = None,
-        outbox: OutboxRows | None = None,
+        outbox: OutboxTable | None = None,
         together: Together | None = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),

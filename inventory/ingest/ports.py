@@ -10,7 +10,6 @@ from dockvoice_protocol.events import Topics
 from dockvoice_protocol.mqtt import Delivered
 from inventory.records import Applied, Applying, Became, Duplicate, Event, Unfit, Waiting
 from inventory.reviews.reviews import Review
-from inventory.store.outbox import DueRow, PendingKind
 from inventory.store.statuses import StatusWord
 
 
@@ -78,30 +77,6 @@ class ClipsDesk(Protocol):
 
     def beat(self) -> None:
         """To be called now and then. Raises Unavailable."""
-        ...
-
-
-class OutboxRows(Protocol):
-    """The part of `inventory.store.outbox.OutboxTable` that the publisher needs. All methods raise Unavailable."""
-
-    def connected(self) -> None:
-        """A new connection to the broker stands: what is pending is due."""
-        ...
-
-    def take_due(self) -> list[DueRow]:
-        """The rows to publish now; each is an attempt."""
-        ...
-
-    def taken(self, ids: Sequence[int]) -> None:
-        """The broker took these."""
-        ...
-
-    def failed(self, ids: Sequence[int], why: str) -> None:
-        """The broker refused these."""
-        ...
-
-    def stuck(self) -> list[PendingKind]:
-        """Of each kind, what is pending for too long."""
         ...
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 from dockvoice_protocol.mqtt import Acknowledged
 from dockvoice_protocol.reason_codes import FAILURE, meaning
-from inventory.ingest.ports import Broker, OutboxRows
+from inventory.ingest.ports import Broker
 from inventory.store.database import SiteFault
-from inventory.store.outbox import PendingKind
+from inventory.store.outbox import OutboxTable, PendingKind
 
 log = logging.getLogger("inventory")
 
@@ -25,7 +25,7 @@ class Publisher:
     """For the consumer's thread. Without rows it publishes nothing."""
 
     def __init__(
-        self, broker: Broker, rows: OutboxRows | None, clock: Callable[[], float], denied: Callable[[str, int], None]
+        self, broker: Broker, rows: OutboxTable | None, clock: Callable[[], float], denied: Callable[[str, int], None]
     ) -> None:
         """`denied` is called where the broker refuses what is not in the outbox."""
         self._broker = broker
@@ -63,7 +63,7 @@ class Publisher:
             log.warning("nothing is published to devices: %s", fault)
             self._barred_until = self._clock() + ALARM_S
 
-    def _turn(self, rows: OutboxRows) -> None:
+    def _turn(self, rows: OutboxTable) -> None:
         self._note(rows)
         if self._clock() >= self._alarm_at:
             self._alarm(rows.stuck())
@@ -72,7 +72,7 @@ class Publisher:
             self._publish(rows)
             self._next = self._clock() + LOOK_S
 
-    def _note(self, rows: OutboxRows) -> None:
+    def _note(self, rows: OutboxTable) -> None:
         if self._taken:
             rows.taken(self._taken)
             self._taken = []
@@ -81,7 +81,7 @@ class Publisher:
             rows.failed([row], why)
         self._refused = []
 
-    def _publish(self, rows: OutboxRows) -> None:
+    def _publish(self, rows: OutboxTable) -> None:
         if self._is_new:
             rows.connected()
             self._is_new = False

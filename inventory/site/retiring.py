@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, exists, func, i
 
 from dockvoice_protocol.hash_chain import parsed
 from inventory.store.statuses import RETIRED
-from inventory.store.tables import devices, events, refused, reviews, statuses, waiting
+from inventory.store.tables import devices, events, outbox, refused, reviews, statuses, waiting
 
 At = tuple[str, str]
 """Site and name of a device."""
@@ -54,7 +54,7 @@ def is_known(transaction: Connection, at: At) -> bool:
 
 
 def retire(transaction: Connection, at: At, now: object, *, enrolled: bool) -> None:
-    """Forget how it is, what waited for its turn, and what waited on it for a person.
+    """Forget how it is, what waited for its turn, what was to be published to it, and what waited on it for a person.
 
     Of one that was `enrolled`, or sent events, it stays on record that it was retired.
     """
@@ -62,7 +62,7 @@ def retire(transaction: Connection, at: At, now: object, *, enrolled: bool) -> N
         transaction.execute(select(exists().where(*_its(table, at)))).scalar_one()
         for table in (devices, events, refused)
     )
-    for table, more in ((statuses, ()), (waiting, ()), (reviews, (reviews.c.state == "open",))):
+    for table, more in ((statuses, ()), (waiting, ()), (outbox, ()), (reviews, (reviews.c.state == "open",))):
         transaction.execute(delete(table).where(*_its(table, at), *more))
     if came or enrolled:
         transaction.execute(insert(statuses).values(site=at[0], device=at[1], state=RETIRED, since=now))

@@ -244,7 +244,7 @@ def _change_the_catalogue(page: Page, directory: Path) -> None:
         expect(page.get_by_role("region", name="History").get_by_role("row").nth(1)).to_contain_text(what)
 
     go_to(page, "Catalogue")
-    page.get_by_label("MessageKind").fill("docks")
+    page.get_by_label("Kind").fill("docks")
     page.get_by_role("button", name="Open", exact=True).press("Enter")
     page.get_by_role("link", name="Change: B").press("Enter")
     page.locator("[name=cell_spoken]").fill("dock bravo")

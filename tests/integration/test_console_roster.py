@@ -23,6 +23,7 @@ from tests.console import Console, console, served
 from tests.dictated import KEY
 from tests.integration.test_business_replies import Shift, shift
 from tests.mosquitto import Mosquitto
+from tests.outbox import service
 from tests.waiting import until
 
 __all__ = ["browser"]
@@ -74,6 +75,7 @@ def test_whom_an_admin_adds_on_the_page_a_device_at_work_lets_in_and_whom_he_tak
     with (
         Mosquitto(tmp_path / "broker", free_port()) as broker,
         console(tmp_path, mqtt=Mqtt(host="127.0.0.1", port=broker.port)) as site,
+        service(site.store, site.place.settings),
         served(site) as address,
         ThreadPoolExecutor(1) as running,
     ):
