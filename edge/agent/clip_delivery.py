@@ -172,14 +172,19 @@ class ClipDelivery:
         tag = f"clip {step}"
         return ClipOut(tag, clip_message(said, self._topics.source), step, chunks)
 
-    def published(self, out: ClipOut, now: float) -> None:
+    def unsent(self, out: ClipOut, now: float) -> None:
+        """It could not be published."""
+        if isinstance(out.step, Offer):
+            self._relay.unsent(out.step.utterance_id, now)
+
+    def published(self, out: ClipOut) -> None:
         """It is on the way."""
         match out.step:
             case RequestNoted():
                 self._noted.popleft()
                 self._relay.said(out.tag)
             case Offer(utterance_id):
-                self._relay.offered(utterance_id, out.tag, out.chunks, now)
+                self._relay.offered(utterance_id, out.tag, out.chunks)
             case SendChunk(utterance_id, number):
                 self._relay.sent(utterance_id, out.tag, number)
 

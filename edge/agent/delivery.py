@@ -20,6 +20,7 @@ from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.hash_chain import PublicKey
 from dockvoice_protocol.mqtt import Acknowledged, Connected, Delivered, Disconnected, Session, SessionEvent
 from dockvoice_protocol.mqtt_client import Will
+from dockvoice_protocol.outbox import LATEST, Backoff, Outbox, Pending
 from dockvoice_protocol.reason_codes import FAILURE
 from dockvoice_protocol.records import Operator, Receipt
 from dockvoice_protocol.terminal.plain_text import in_one_line
@@ -50,7 +51,11 @@ logger = logging.getLogger(__name__)
 
 IDLE_S = 1.0  # How long it waits for news at most before it looks at the clock and shows that it is alive.
 ANSWERED_S = 5.0  # So long after the last answer a journal that was overtaken waits for more: they take far less.
-STATUS = "status"  # The tag of status messages: no event id looks like it.
+STATUS = "status"  # What the tags of status messages begin with: no event id does.
+
+STATUS_BACKOFF = Backoff(10.0, 5)
+"""A broker that refuses a status gets it again after ten seconds, and after five minutes at most, in which a person can
+change its access rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,30 @@ class _Status:
         self.not_done: dict[str, int] = {}  # How many decisions of the inventory's side were not done, by reason.
         self._conditions = conditions
         self._numbers: dict[str, Any] = {}  # Those of the conditions at the last look.
+        self._outbox: Outbox[Pending] = Outbox(LATEST, STATUS_BACKOFF)
+        self._changes = 0
+        self._topic = events.Topics(settings.deliver.prefix, settings.site, settings.device).status
+
+    def change(self, now: float) -> None:
+        """There is something new to publish."""
+        self._changes += 1
+        self._outbox.add(Pending(key=f"{STATUS} {self._changes}", order=self._changes, due=now))
+
+    def publish(self, session: Session, state: Literal["online", "offline"], now: float) -> None:
+        """Publish the latest, unless the broker has it."""
+        for one in self._outbox.take_due(now) if session.connected else ():
+            message = self.encoded(state, datetime.now(UTC))
+            if session.publish(self._topic, message, tag=one.key, retain=True):
+                if self._conditions is not None:
+                    self._conditions.told(self._numbers, now)
+            else:
+                self._outbox.unsent(one.key, now)
+
+    def acknowledged(self, tag: str, reason_code: int) -> bool:
+        """The broker's PUBACK; whether it is for a status. One that is refused goes again."""
+        if reason_code < FAILURE:
+            self._outbox.confirmed(tag)
+        return tag.startswith(STATUS)
 
     def encoded(self, state: Literal["online", "offline"], now: datetime | None = None) -> bytes:
         """As it is published."""
@@ -104,11 +133,6 @@ class _Status:
             fares.owes(entries, oldest, now)
         self._numbers = fares.known(now)
         return fares.is_news(self._numbers, now)
-
-    def told(self, now: float) -> None:
-        """It was published."""
-        if self._conditions is not None:
-            self._conditions.told(self._numbers, now)
 
 
 class Delivery:
@@ -247,6 +271,7 @@ class Delivery:
                 # Behind the entries of this turn, which have gone out by now.
                 if await self._status.look(self._desk, self._now) and self._session.connected:
                     self._announce("online")
+                self._status.publish(self._session, "online", self._now)
                 await self._send_clip()
                 for obstacle in self._obstacles.look(self._session.trouble, self._now):
                     logger.error("not delivered, and kept until this is mended: %s", obstacle)
@@ -272,14 +297,19 @@ class Delivery:
         for row in looked.rows:
             body = row.body.encode()
             if self._session.publish(self._topics.reviews, body, tag=row.event_id, content_type=events.MEDIA_TYPE):
-                reviews.published(row.event_id, self._now)
                 self._clips.wait_for(row.event_id)
+            else:
+                reviews.unsent(row.event_id, self._now)
 
     async def _send_clip(self) -> None:
         """Publish the next piece of a clip, if nothing else is on its way to the broker: no entry waits for it."""
         out = await self._clips.next(self._now) if self._session.connected else None
-        if out is not None and self._session.publish(self._topics.clips, out.body, tag=out.tag):
-            self._clips.published(out, self._now)
+        if out is None:
+            return
+        if self._session.publish(self._topics.clips, out.body, tag=out.tag):
+            self._clips.published(out)
+        else:
+            self._clips.unsent(out, self._now)
 
     def _demand_that_it_goes_on(self) -> None:
         """Raise Misconfigured for a journal that another one has overtaken, once all of it is answered."""
@@ -311,9 +341,8 @@ class Delivery:
         return asyncio.get_running_loop().time()
 
     def _announce(self, state: Literal["online", "offline"]) -> None:
-        message = self._status.encoded(state, datetime.now(UTC))
-        if self._session.publish(self._topics.status, message, tag=STATUS, retain=True):
-            self._status.told(self._now)
+        self._status.change(self._now)
+        self._status.publish(self._session, state, self._now)
 
     def _received(self, event: SessionEvent) -> None:
         """What the session tells, on paho's thread."""
@@ -359,7 +388,7 @@ class Delivery:
                 return commands
 
     def _taken(self, tag: str, reason_code: int) -> list[Command]:
-        if self._clips.took(tag, reason_code) or tag == STATUS:
+        if self._clips.took(tag, reason_code) or self._status.acknowledged(tag, reason_code):
             return []
         if self._reviews is not None and self._reviews.carries(tag):
             self._reviews.acknowledged(tag, reason_code)

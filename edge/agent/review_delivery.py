@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +24,7 @@ from dockvoice_protocol.reason_codes import FAILURE
 from dockvoice_protocol.signed import Forged, PostingDeclined, ReviewDecision, read_decision, read_declined
 from edge.agree.decide import Rules, decide
 from edge.deliver.device_events import review
+from edge.deliver.relay import PendingRow, outbox_of
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.signed import NotDone
@@ -73,12 +74,11 @@ class ReviewDelivery:
         *,
         by_receipt: bool,
     ) -> None:
-        """`patience_s`: so long a receipt is waited for before it is sent again."""
+        """`patience_s`: so long the first receipt is waited for before it is sent again."""
         self._desk = desk
         self._render = render
-        self._patience_s = patience_s
         self._by_receipt = by_receipt
-        self._sent: dict[str, float] = {}  # When each that is on the way was published.
+        self._outbox = outbox_of(patience_s)
         self._confirmed: set[str] = set()
         self._refused = False
         self._begins = True
@@ -86,12 +86,12 @@ class ReviewDelivery:
 
     def connected(self) -> None:
         """A connection came up: nothing is on the way any more, and what is open is told anew."""
-        self._sent.clear()
+        self._outbox.clear()
         self._begins, self._next = True, -math.inf
 
     def carries(self, event_id: str) -> bool:
         """Whether this is one of its events."""
-        return event_id in self._sent
+        return self._outbox.get(event_id) is not None
 
     def confirmed(self, event_id: str) -> None:
         """The inventory has it."""
@@ -105,9 +105,9 @@ class ReviewDelivery:
         elif reason_code < FAILURE and not self._by_receipt:
             self.confirmed(event_id)
 
-    def published(self, event_id: str, now: float) -> None:
-        """It is on the way."""
-        self._sent[event_id] = now
+    def unsent(self, event_id: str, now: float) -> None:
+        """It could not be published."""
+        self._outbox.unsent(event_id, now)
 
     async def look(self, now: float, *, connected: bool) -> Looked | None:
         """Note what was confirmed and what has changed; what is to be done now, None where it is too soon to look."""
@@ -131,10 +131,18 @@ class ReviewDelivery:
             return None
         self._confirmed -= confirmed
         self._begins = self._begins and not connected
-        self._sent = {one: at for one, at in self._sent.items() if one not in confirmed}
-        late = now - self._patience_s
-        rows = tuple(row for row in due if self._sent.get(row.event_id, -math.inf) <= late) if connected else ()
-        return Looked(waiting, rows, not_done)
+        going = self._scheduled(due, now) if connected else ()
+        return Looked(waiting, tuple(going), not_done)
+
+    def _scheduled(self, owed: Iterable[OutboxRow], now: float) -> Iterator[OutboxRow]:
+        """Of what the journal owes, the rows to publish now; what it owes no more is forgotten."""
+        rows = {row.event_id: row for row in owed}
+        for one in self._outbox.pending:
+            if one.key not in rows:
+                self._outbox.confirmed(one.key)
+        for row in rows.values():
+            self._outbox.add(PendingRow.of(row, now))
+        return (one.row for one in self._outbox.take_due(now))
 
 
 class DecisionInbox:

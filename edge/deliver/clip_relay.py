@@ -9,10 +9,12 @@ is none to what is offered now, and counts for nothing.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dockvoice_protocol.clips import ENDING, Answer, ClipReceipt
+from dockvoice_protocol.outbox import CHUNKS, Backoff, Outbox, Pending
 from dockvoice_protocol.reason_codes import FAILURE
 
 AHEAD = 8  # So many chunks go out before the inventory has answered for the first of them.
@@ -35,10 +37,11 @@ class SendChunk:
     number: int
 
 
-@dataclass(slots=True)
-class _Open:
-    due: float = 0.0  # When it is offered next.
-    tries: int = 0  # How often it was offered since it last got on.
+@dataclass(slots=True, kw_only=True)
+class _Open(Pending):
+    """A clip that is to be offered; `attempts` counts the offers since it last got on."""
+
+    due: float = -math.inf
     chunks: int | None = None  # How many it has; None before it was offered.
     taken: bool = False  # Whether the broker has taken an offer of it on this connection: answers may come.
     agreed: bool = False  # Whether the inventory has said, on this connection, how much it has.
@@ -51,8 +54,8 @@ class ClipRelay:
 
     def __init__(self, patience_s: float) -> None:
         """`patience_s`: so long an answer is waited for before a clip is offered again."""
-        self._patience_s = patience_s
-        self._open: dict[str, _Open] = {}
+        self._backoff = Backoff(patience_s, MOST_DOUBLINGS)
+        self._open: Outbox[_Open] = Outbox(CHUNKS, self._backoff)
         self._busy: str | None = None
         self._offering: str | None = None  # Whose offer that is.
 
@@ -64,36 +67,50 @@ class ClipRelay:
     def connected(self) -> None:
         """A connection came up, or was lost: nothing is on the way any more, and each is offered anew."""
         self._busy = self._offering = None
-        self._open = {one: _Open() for one in self._open}
+        keys = [one.key for one in self._open.pending]
+        self._open.clear()
+        self.owed(keys)
 
     def owed(self, utterance_ids: Iterable[str]) -> None:
         """These are to be sent, the oldest first; others no more."""
-        self._open = {one: self._open.get(one) or _Open() for one in utterance_ids}
+        known = {one.key: one for one in self._open.pending}
+        self._open.clear()
+        for order, key in enumerate(utterance_ids):
+            one = known.get(key) or _Open(key=key, order=order)
+            one.order = order
+            self._open.add(one)
 
     def next(self, now: float) -> Offer | SendChunk | None:
-        """What is to be published now; None where nothing is, or the broker has not taken what went before."""
+        """What is to be published now; None where nothing is, or the broker has not taken what went before.
+
+        An offer is an attempt: where it cannot be published, call `unsent`.
+        """
         if self.busy:
             return None
-        for utterance_id, one in self._open.items():
+        pending = self._open.pending
+        for one in pending:
             if one.agreed and one.due <= now:
                 one.agreed = False  # no answer came: the inventory says how much it has
             if one.agreed and one.chunks is not None and one.sent < min(one.chunks, one.have + AHEAD):
-                return SendChunk(utterance_id, one.sent + 1)
-        if any(one.agreed for one in self._open.values()):
+                return SendChunk(one.key, one.sent + 1)
+        if any(one.agreed for one in pending):
             return None  # one after the other
-        return next((Offer(name) for name, one in self._open.items() if one.due <= now), None)
+        return next((Offer(one.key) for one in self._open.take_due(now)), None)
 
-    def offered(self, utterance_id: str, tag: str, chunks: int | None, now: float) -> None:
+    def unsent(self, utterance_id: str, now: float) -> None:
+        """The offer could not be published."""
+        self._open.unsent(utterance_id, now)
+
+    def offered(self, utterance_id: str, tag: str, chunks: int | None) -> None:
         """The offer is on its way; of a clip that does not come, `chunks` is None."""
-        one = self._open[utterance_id]
-        one.chunks, one.agreed = chunks, False
-        one.due = now + self._patience_s * 2.0 ** min(one.tries, MOST_DOUBLINGS)
-        one.tries += 1
+        if (one := self._open.get(utterance_id)) is not None:
+            one.chunks, one.agreed = chunks, False
         self._busy, self._offering = tag, utterance_id
 
     def sent(self, utterance_id: str, tag: str, number: int) -> None:
         """The chunk is on its way."""
-        self._open[utterance_id].sent = number
+        if (one := self._open.get(utterance_id)) is not None:
+            one.sent = number
         self._busy = tag
 
     def said(self, tag: str) -> None:
@@ -110,7 +127,7 @@ class ClipRelay:
             return
         offered, self._busy, self._offering = self._open.get(self._offering or ""), None, None
         if reason_code >= FAILURE:
-            for one in self._open.values():
+            for one in self._open.pending:
                 one.agreed = False
         elif offered is not None:
             offered.taken = True
@@ -122,16 +139,16 @@ class ClipRelay:
             return None
         match receipt.answer:
             case ending if ending in ENDING:
-                del self._open[receipt.utterance_id]
+                self._open.confirmed(receipt.utterance_id)
                 return receipt.utterance_id
             case Answer.WANTED if one.chunks is not None:
                 if not one.agreed:
                     one.agreed, one.sent, one.have = True, receipt.have, receipt.have
-                    one.due = now + self._patience_s
+                    one.due = now + self._backoff.first_s
                 elif receipt.have > one.have:
-                    one.have, one.tries = receipt.have, 0
-                    one.sent, one.due = max(one.sent, one.have), now + self._patience_s
+                    one.have, one.attempts = receipt.have, 0
+                    one.sent, one.due = max(one.sent, one.have), now + self._backoff.first_s
             case _:
                 one.agreed = False
-                one.due = now + self._patience_s * 2.0 ** min(one.tries, MOST_DOUBLINGS)
+                one.due = now + self._backoff.wait_s(one.attempts)
         return None

@@ -18,8 +18,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Self
 
 from dockvoice_protocol.events import Early
+from dockvoice_protocol.outbox import IN_ORDER, Backoff, Outbox, Pending
 from dockvoice_protocol.reason_codes import FAILURE, Consequence, ReasonMeaning, meaning
 from dockvoice_protocol.records import Receipt
 from edge import config
@@ -27,7 +29,7 @@ from edge.deliver.gap_recovery import CatchingUp, RecoveryStep
 from edge.records import OutboxRow
 
 MOST_DOUBLINGS = 3
-"""The wait before sending again grows to 2**3 times the receipt's timeout: an inventory that is away for a night
+"""The wait before publishing again grows to 2**3 times the receipt's timeout: an inventory that is away for a night
 finds few copies of each event in the broker's queue, and one that comes back is served within minutes."""
 
 MOST_REFUSALS = 4
@@ -41,9 +43,6 @@ takes nothing in between, the fault is not the events': a person is told, and no
 TAKEN_IN_VAIN = 8
 """So often the broker takes the event that the inventory waits for, while later ones get there, before it is set aside
 too: with growing waits a quarter of an hour. mosquitto drops what is too large for it in silence with MQTT 3.1.1."""
-
-ROOM_S = 1.0
-"""What found no room at the broker is tried again after so many seconds: PUBACKs, which make room, take less."""
 
 LINK_PATIENCE_S = 3.0
 """So long there may be no connection before anybody is told: a broker restarts, or a person walks through a dead spot,
@@ -116,21 +115,30 @@ class Alarm:
 Command = WantRows | WantLast | Publish | Sent | Settle | Reopen | DeadLetter | Alarm
 
 
-@dataclass(slots=True)
-class _Debt:
+@dataclass(slots=True, kw_only=True)
+class PendingRow(Pending):
+    """A row of the journal that is not settled."""
+
     row: OutboxRow
-    due: float
-    sendings: int = 0
     taken: int = 0  # How often the broker took it since the inventory said that it lacks it.
-    refusals: int = 0
     taken_before: int = 0  # How many events the broker had taken in all when it began to refuse this one.
+
+    @classmethod
+    def of(cls, row: OutboxRow, now: float) -> Self:
+        """The row, which is due."""
+        return cls(key=row.event_id, order=row.sequence, due=now, row=row)
+
+
+def outbox_of(receipt_timeout_s: float) -> Outbox[PendingRow]:
+    """The schedule of rows for which receipts come."""
+    return Outbox(IN_ORDER, Backoff(receipt_timeout_s, MOST_DOUBLINGS))
 
 
 class _Refusals:
     """The broker's refusals: which a person is told of, and which are an event's own fault."""
 
     def __init__(self) -> None:
-        self.suspects: dict[str, _Debt] = {}  # Those that were refused for their content, and not taken since.
+        self.suspects: dict[str, PendingRow] = {}  # Those that were refused for their content, and not taken since.
         self._taken = 0  # How many events the broker took in all.
         self._alarmed: set[int] = set()
 
@@ -146,12 +154,12 @@ class _Refusals:
         self._alarmed.add(reason_code)
         return [Alarm(reason_code, meant)]
 
-    def of_itself(self, debt: _Debt) -> bool:
+    def of_itself(self, debt: PendingRow) -> bool:
         """Count one more refusal of the event's content; whether it is refused for good, while others are taken."""
         if not debt.refusals:
             debt.taken_before = self._taken
         debt.refusals += 1
-        self.suspects[debt.row.event_id] = debt
+        self.suspects[debt.key] = debt
         return debt.refusals >= MOST_REFUSALS and debt.taken_before != self._taken
 
 
@@ -162,9 +170,9 @@ class Relay:
         self._settings = settings
         self._settle_by = settings.settle
         self._limit = 0  # How many rows may be on the way: 0 without a connection.
-        self._debts: dict[str, _Debt] = {}
-        self._question: _Debt | None = None
-        """The last row, settled already, to whose answer we listen while nothing is owed."""
+        self._debts = outbox_of(settings.receipt_timeout_s)
+        self._question: Outbox[PendingRow] = Outbox(IN_ORDER, Backoff(math.inf, 0))
+        """The last row, settled already, to whose answer we listen while nothing is owed: published once."""
         self._asked = False  # Whether this connection needs no question any more.
         self._drained = False  # Whether the journal held no more rows than it offered.
         self._catching_up = CatchingUp(settings.receipt_timeout_s)
@@ -173,7 +181,7 @@ class Relay:
     @property
     def agreed(self) -> bool:
         """Whether the inventory has answered, on this connection, for all that the journal holds."""
-        return self._limit > 0 and self._asked and self._drained and not self._waiting
+        return self._limit > 0 and self._asked and self._drained and not len(self._waiting)
 
     @property
     def waits_for_receipts(self) -> bool:
@@ -209,18 +217,19 @@ class Relay:
         self._drained = len(oldest) < self._window
         if not oldest and self._limit and not self._asked:
             return [WantLast()]
-        new = [row for row in oldest if row.event_id not in self._debts]
+        new = [row for row in oldest if self._debts.get(row.event_id) is None]
         for row in new[: self._room]:
-            self._debts[row.event_id] = self._refusals.suspects.get(row.event_id) or _Debt(row, due=now)
-        if self._debts:
-            self._asked, self._question = True, None
+            self._debts.add(self._refusals.suspects.get(row.event_id) or PendingRow.of(row, now))
+        if len(self._debts):
+            self._asked = True
+            self._question.clear()
         return self.tick(now)
 
     def asked(self, last: OutboxRow | None, now: float) -> list[Command]:
         """The last row of the journal, as WantLast asked for it; None while there is none."""
         self._asked = True
-        if last is not None and self._limit and not self._debts:
-            self._question = _Debt(last, due=now)
+        if last is not None and self._limit and not len(self._debts):
+            self._question.add(PendingRow.of(last, now))
         return self.tick(now)
 
     def acknowledged(self, event_id: str, reason_code: int) -> list[Command]:
@@ -231,26 +240,26 @@ class Relay:
         if not self.waits_for_receipts:
             return self._settle(event_id, None)
         self._refusals.suspects.pop(event_id, None)
+        self._debts.acknowledged(event_id)
         if (debt := self._debts.get(event_id)) is not None:
-            debt.taken, debt.refusals = debt.taken + 1, 0
+            debt.taken += 1
         return [Sent(event_id)]
 
     def receipt(self, receipt: Receipt) -> list[Command]:
         """The inventory's answer, be it applied, duplicate or refused; also to a row we no longer think of."""
-        for debt in self._waiting:
-            if debt.row.event_id == receipt.event_id:
-                self._catching_up.settled(debt.row.sequence)
+        if (debt := self._waiting.get(receipt.event_id)) is not None:
+            self._catching_up.settled(debt.order)
         return self._settle(receipt.event_id, receipt)
 
     def early(self, answer: Early, now: float) -> list[Command]:
         """The inventory lacks an earlier event than the one it got. Nothing is settled by that."""
-        owed = {debt.row.sequence: debt for debt in self._waiting}
+        owed = {debt.order: debt for debt in self._waiting.pending}
         match self._catching_up.early(answer, owed, now):
             case RecoveryStep.SEND_AGAIN:
                 for sequence, debt in owed.items():
                     # A suspect keeps to its waits: the broker may hang up over it, and all the others with it.
                     if sequence >= answer.expected and not debt.refusals:
-                        debt.due, debt.sendings, debt.taken = now, 0, 0
+                        debt.due, debt.attempts, debt.taken = now, 0, 0
                 return self.tick(now)
             case RecoveryStep.ASK:
                 oldest = owed[min(owed)]
@@ -269,12 +278,13 @@ class Relay:
         """An inventory says that it takes events from now on: what is owed goes at once, and waits out no receipt."""
         if not (self._limit and self.waits_for_receipts):
             return []
-        if not self._debts:
-            self._asked, self._question = False, None  # it may be another one, or restored
+        if not len(self._debts):
+            self._asked = False  # it may be another one, or restored
+            self._question.clear()
             return [WantRows(self._window)]
-        for debt in self._debts.values():
+        for debt in self._debts.pending:
             if not debt.refusals:
-                debt.due, debt.sendings = now, 0
+                debt.due, debt.attempts = now, 0
         return self.tick(now)
 
     def tick(self, now: float) -> list[Command]:
@@ -282,28 +292,19 @@ class Relay:
 
         What the broker has refused for its content goes last: it may take no more than one at a time.
         """
-        due = sorted(
-            (debt for debt in self._waiting if debt.due <= now), key=lambda debt: (debt.refusals > 0, debt.row.sequence)
-        )
-        for debt in due:
-            debt.due = now + self._wait_s(debt)
-            debt.sendings += 1
-        return [Publish(debt.row) for debt in due]
+        return [Publish(debt.row) for debt in self._waiting.take_due(now)]
 
     def unsent(self, event_id: str, now: float) -> None:
         """The row could not be published: the broker has not acknowledged as much as it takes. It does not count."""
-        for debt in self._waiting:
-            if debt.row.event_id == event_id:
-                debt.due, debt.sendings = now + ROOM_S, debt.sendings - 1
+        self._waiting.unsent(event_id, now)
 
     def next_due(self, now: float) -> float | None:
         """Seconds until `tick` has something to do; None while nothing is on the way."""
-        due = min((debt.due for debt in self._waiting), default=math.inf)
-        return None if due == math.inf else max(0.0, due - now)
+        return self._waiting.next_due(now)
 
     @property
-    def _waiting(self) -> list[_Debt]:
-        return list(self._debts.values()) or ([] if self._question is None else [self._question])
+    def _waiting(self) -> Outbox[PendingRow]:
+        return self._debts if len(self._debts) else self._question
 
     @property
     def _window(self) -> int:
@@ -314,23 +315,17 @@ class Relay:
     def _room(self) -> int:
         return max(0, self._window - len(self._debts))
 
-    def _wait_s(self, debt: _Debt) -> float:
-        if debt is self._question:
-            return math.inf  # nothing is owed: once on a connection is enough
-        return self._settings.receipt_timeout_s * 2.0 ** min(debt.sendings, MOST_DOUBLINGS)
-
     def _forget(self) -> None:
         self._debts.clear()
-        self._question = None
+        self._question.clear()
 
     def _ask(self) -> list[Command]:
         return [WantRows(self._window)] if self._room and not self._drained else []
 
     def _settle(self, event_id: str, receipt: Receipt | None) -> list[Command]:
-        self._debts.pop(event_id, None)
+        self._debts.confirmed(event_id)
+        self._question.confirmed(event_id)
         self._refusals.suspects.pop(event_id, None)
-        if self._question is not None and self._question.row.event_id == event_id:
-            self._question = None
         return [Settle(event_id, receipt), *self._ask()]
 
     def _refused(self, event_id: str, reason_code: int) -> list[Command]:
@@ -341,10 +336,10 @@ class Relay:
             return alarm
         return [*alarm, *(self._set_aside(debt, meant.name) if self._refusals.of_itself(debt) else self._ask())]
 
-    def _set_aside(self, debt: _Debt, reason: str) -> list[Command]:
-        del self._debts[debt.row.event_id]
-        self._refusals.suspects.pop(debt.row.event_id, None)
-        return [DeadLetter(debt.row.event_id, reason), WantRows(self._window)]
+    def _set_aside(self, debt: PendingRow, reason: str) -> list[Command]:
+        self._debts.confirmed(debt.key)
+        self._refusals.suspects.pop(debt.key, None)
+        return [DeadLetter(debt.key, reason), WantRows(self._window)]
 
 
 class Obstacles:

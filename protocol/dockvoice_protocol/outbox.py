@@ -51,8 +51,8 @@ class Policy(Protocol):
         """The messages that are not to be published any more, since `new` takes their place."""
         ...
 
-    def ready(self, pending: Iterable[P]) -> list[P]:
-        """The messages that may be published, in their order."""
+    def due(self, pending: Iterable[P], now: float) -> list[P]:
+        """The messages to publish now, in their order."""
         ...
 
 
@@ -66,9 +66,9 @@ class InOrder:
         """None."""
         return []
 
-    def ready(self, pending: Iterable[P]) -> list[P]:
-        """All of them."""
-        return sorted(pending, key=lambda one: one.order)
+    def due(self, pending: Iterable[P], now: float) -> list[P]:
+        """All that are due."""
+        return sorted((one for one in pending if one.due <= now), key=lambda one: one.order)
 
 
 class Latest(InOrder):
@@ -81,14 +81,11 @@ class Latest(InOrder):
 
 
 class Chunks(InOrder):
-    """Each topic is one stream of chunks: the next is published when the one before it is confirmed."""
+    """What is large goes piece by piece: one message at a time, so that smaller ones can go between."""
 
-    def ready(self, pending: Iterable[P]) -> list[P]:
-        """The first of each topic."""
-        first: dict[str, P] = {}
-        for one in sorted(pending, key=lambda one: one.order):
-            first.setdefault(one.topic, one)
-        return list(first.values())
+    def due(self, pending: Iterable[P], now: float) -> list[P]:
+        """The first that is due."""
+        return super().due(pending, now)[:1]
 
 
 class Outbox(Generic[P]):
@@ -128,16 +125,16 @@ class Outbox(Generic[P]):
 
         Those that the broker refused go last: some brokers hang up over what they refuse.
         """
-        ready = [one for one in self._policy.ready(self._pending.values()) if one.due <= now]
-        for one in ready:
+        due = self._policy.due(self._pending.values(), now)
+        for one in due:
             one.due = now + self._backoff.wait_s(one.attempts)
             one.attempts += 1
-        return sorted(ready, key=lambda one: one.refusals > 0)
+        return sorted(due, key=lambda one: one.refusals > 0)
 
     def unsent(self, key: str, now: float) -> None:
         """The message could not be published, since the broker has no room: that is no attempt."""
         if (one := self._pending.get(key)) is not None:
-            one.due, one.attempts = now + ROOM_S, one.attempts - 1
+            one.due, one.attempts = now + ROOM_S, max(0, one.attempts - 1)
 
     def acknowledged(self, key: str) -> None:
         """The broker took the message: it is pending until it is confirmed."""
@@ -164,7 +161,7 @@ class Outbox(Generic[P]):
 
     def next_due(self, now: float) -> float | None:
         """Seconds until `take_due` returns something; None while nothing is to be published."""
-        due = min((one.due for one in self._policy.ready(self._pending.values())), default=math.inf)
+        due = min((one.due for one in self._pending.values()), default=math.inf)
         return None if due == math.inf else max(0.0, due - now)
 
 

@@ -77,8 +77,8 @@ class StaysInFlight(Relay):
     def tick(self, now: float) -> list[Command]:
         sent = super().tick(now)
         for command in sent:
-            if isinstance(command, Publish) and command.row.event_id in self._debts:
-                self._debts[command.row.event_id].due = math.inf
+            if isinstance(command, Publish) and (debt := self._debts.get(command.row.event_id)) is not None:
+                debt.due = math.inf
         return sent
 
     def _forget(self) -> None:

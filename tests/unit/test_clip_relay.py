@@ -22,7 +22,7 @@ class Clock:
         tag = str(step)
         match step:
             case Offer(name):
-                self.relay.offered(name, tag, self.chunks, self.s)
+                self.relay.offered(name, tag, self.chunks)
             case SendChunk(name, number):
                 self.relay.sent(name, tag, number)
             case None:
@@ -110,7 +110,7 @@ def test_an_answer_from_an_earlier_connection_ends_nothing() -> None:
     clock.relay.owed(["a"])
     assert clock.answer(Answer.REJECTED) is None
     assert clock.relay.next(0.0) == Offer("a")
-    clock.relay.offered("a", "1", 20, 0.0)
+    clock.relay.offered("a", "1", 20)
     assert clock.answer(Answer.REJECTED) is None  # it was on its way before the broker had the offer
     clock.relay.acknowledged("1", 0)
     clock.answer(Answer.WANTED, 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from dockvoice_protocol.events import Early
+from dockvoice_protocol.outbox import ROOM_S
 from dockvoice_protocol.reason_codes import ANSWERS, FAILURE, Consequence, Silence, meaning
 from dockvoice_protocol.records import Receipt, ReceiptOutcome
 from edge.config import Deliver, SettleBy
@@ -12,7 +13,6 @@ from edge.deliver.relay import (
     MOST_ASIDE,
     MOST_REFUSALS,
     NEVER_ARRIVES,
-    ROOM_S,
     TAKEN_IN_VAIN,
     Alarm,
     Command,
