@@ -150,13 +150,8 @@ class Outbox(Generic[P]):
         """The message arrived, or is not to be published any more: it is pending no longer."""
         return self._pending.pop(key, None)
 
-    def connection_lost(self, now: float) -> None:
-        """Nothing tells what of it arrived: everything pending is due."""
-        for one in self._pending.values():
-            one.due = now
-
     def clear(self) -> None:
-        """Forget the schedule; the caller's store has what is pending."""
+        """Forget the schedule, as at a lost connection: the caller's store has what is pending, and adds it again."""
         self._pending.clear()
 
     def next_due(self, now: float) -> float | None:
