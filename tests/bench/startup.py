@@ -44,7 +44,8 @@ from pathlib import Path
 from edge.agent.app import Agent
 from edge.agent.parts import assemble
 from edge.cli import run
-from edge.config import Settings, load
+from dockvoice_protocol.config import load
+from edge.config import Settings
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Source
 from edge.records import Frame

@@ -174,7 +174,8 @@ READ_ALL = """
 import asyncio, json, sys
 from pathlib import Path
 from tests.integration.test_recognisers import heard
-from edge.config import Settings, load
+from dockvoice_protocol.config import load
+from edge.config import Settings
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import forms_in
 from edge.understand.local.factory import recogniser

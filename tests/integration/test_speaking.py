@@ -50,7 +50,8 @@ from edge.speak.loudspeaker import Loudspeaker
 from edge.records.speech import Earcon, Prompt, Say, Sound
 from edge.speak.wording import Phrasing
 from edge.speak.synthesis import Speaker
-from edge.config import Speak, shipped
+from dockvoice_protocol.config.files import shipped
+from edge.config import Speak
 from dockvoice_protocol.forms.loader import forms_in
 from edge.agent.voice_output import phrases
 
