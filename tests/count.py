@@ -194,7 +194,7 @@ class Count:
             for name in _defined(node)
         }
         own = [what for what, name in MECHANISMS.items() if name in by_themselves]
-        return own + [OUTBOX] * (f"protocol.{OUTBOX}" in self._modules)
+        return own + [OUTBOX] * (OUTBOX in self._modules)
 
     def places(self, what: str) -> set[str]:
         """The files that name the example of this sort."""

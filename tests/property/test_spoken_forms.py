@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from dockvoice_protocol.forms.catalogue import Catalogue
@@ -204,6 +204,8 @@ def test_figures_are_read_as_they_stand_however_they_are_grouped(
 ) -> None:
     bounds = [0, *sorted(cut for cut in cuts if cut < len(value)), len(value)]
     groups = [value[start:end] for start, end in pairwise(bounds)]
+    # Behind a comma, a last group like the count is the count said twice: "742, 12; 12 units".
+    assume(joint != ", " or groups[-1] != str(count))
     text = f"{said_in(language)['label']} {joint.join(groups)}; {count} {said_in(language)['unit']}"
     readings = transcript(text, language)
     said = readings["pallet_id"]

@@ -113,7 +113,7 @@ class TestCommitting:
 
         said = utterance()
         kept = journal.begin(said)
-        for fault, rendering in ((KeyError, broken), (TypeError, unwritable)):
+        for fault, rendering in ((KeyError, broken), (ValueError, unwritable)):
             with pytest.raises(fault):
                 journal.commit(entry(said, kept), ACCEPT, rendering)
         assert list(journal.queries.unread()) == [said]

@@ -90,7 +90,7 @@ def test_code_that_samples_otherwise_finds_nothing(
 ) -> None:
     for room in ("forms", "languages"):
         (tmp_path / room).mkdir()
-        monkeypatch.setattr(f"edge.{room}.__path__", [str(tmp_path / room)])
+        monkeypatch.setattr(f"dockvoice_protocol.{room}.__path__", [str(tmp_path / room)])
     kept = set()
     for change in ("forms/sampling.py", "languages/grammar.toml", "forms/sampling.py"):
         with (tmp_path / change).open("a") as file:
