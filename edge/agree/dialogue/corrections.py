@@ -252,6 +252,8 @@ def of_recorded(session: DialogueSession, said: Reading) -> Reading:
     last, form = session.entry_named(said), session.rules.form.name
     if last is None or last.refused or last.draft.form != form or session.draft is not None:
         return said
+    if any(last.fields.get(name) != one.value for name, one in context.at_hand(session).items()):
+        return said  # The same number on another trailer may be another pallet.
     return replace(said, act=Act.AMEND) if only_adds(said, last.fields, session.rules) else said
 
 
