@@ -23,5 +23,9 @@ def settings_of(kind: str, path: object) -> type[ConnectionSettings]:
     installed = kinds()
     if kind not in installed:
         raise Misconfigured(f"{path}: kind is {kind!r}, allowed are {', '.join(installed)}; set kind")
-    found: type[ConnectionSettings] = installed[kind].load()
+    try:
+        found: type[ConnectionSettings] = installed[kind].load()
+    except (ImportError, AttributeError) as fault:
+        named = f"{GROUP} {kind} = {installed[kind].value!r}"
+        raise Misconfigured(f"{path}: {named} cannot be loaded: {fault}; install its distribution again") from None
     return found
