@@ -1,4 +1,4 @@
-"""The demo as a user runs it: each broker, each recogniser, each story to its end."""
+"""The demo as a user runs it, to its end: by day with one recogniser and one broker, at night with each pair."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from pathlib import Path
 import pytest
 
 from tests.command import called, dockvoice
+from tests.tiers import sized
 
-WITHIN_S = 240  # A conversation in real time, on a machine that does something else besides: by itself a minute.
+WITHIN_S = 240  # A conversation in real time: a minute on a quiet machine.
+
+PAIRS = [(engine, broker) for engine in ("vosk", "pocketsphinx") for broker in ("mosquitto", "embedded")]
+DAILY = ("pocketsphinx", "mosquitto")
+"""The pair that shares nothing with `test_wheel`, which runs the installed demo with vosk and the embedded broker."""
 
 
-@pytest.mark.parametrize("broker", ["mosquitto", "embedded"])
-@pytest.mark.parametrize("engine", ["vosk", "pocketsphinx"])
+@pytest.mark.parametrize(("engine", "broker"), sized(test=[DAILY], nightly=PAIRS))
 def test_a_trailer_is_received_counted_and_proved(engine: str, broker: str, request: pytest.FixtureRequest) -> None:
     if engine == "pocketsphinx":
         request.getfixturevalue(engine)

@@ -285,6 +285,8 @@ def test_the_others_join_the_command(joined: Path, run: Run) -> None:
     ran = run(joined, "demo", "--with", "embedded", within_s=240)  # a conversation, in real time
     assert ran.returncode == 0, ran.stderr
     # On a busy machine an answer may come too late for its question; nothing is lost by that.
+    has_weights = "DOCKVOICE_UNDERSTAND__MODELS_DIRECTORY" in os.environ
+    assert f"Recogniser: {'vosk' if has_weights else 'pocketsphinx'}/" in ran.stdout
     assert "Dossier: it holds" in ran.stdout
     assert "lost 0, doubled 0" in ran.stdout
     assert " for a reviewer: http://127.0.0.1:" in ran.stdout
