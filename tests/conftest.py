@@ -25,8 +25,8 @@ from edge.agree.decide import Rules
 from edge.keep.database import JournalDatabase, applied
 from edge.keep.storage import refusals
 from tests import shipped
-from tests.ports import held_port
-from tests.postgresql import postgresql
+from tests.servers.ports import held_port
+from tests.servers.postgresql import postgresql
 from tests.sharing import ROOT, WITH_SOUND, Sharing, sound, turn
 from tests.standin import standin, standin_process
 from tests.tiers import EXAMPLES, FOLDERS, SEED, TIER, Tier

@@ -44,12 +44,12 @@ from inventory.site.catalogue import SiteCatalogue
 from inventory.site.roster import COLUMNS, ROSTER, kind_of
 from inventory.store.statuses import StatusWord
 from inventory.store.tables import devices, entries, events, refused, said
-from tests.api import token
 from tests.console import Console, console, served
-from tests.console_story import put_aside
-from tests.databases import reader
+from tests.console.api import token
+from tests.console.story import put_aside
 from tests.dictated import KEY, recorded
-from tests.postgresql import PostgreSQL
+from tests.servers.postgresql import PostgreSQL
+from tests.store import reader
 
 DEVICES = 200
 OPERATORS = 60

@@ -30,12 +30,12 @@ from inventory.ingest.judge import Sound, judge
 from inventory.records import Event
 from inventory.repository import Store
 from inventory.store.tables import devices, entries, events, pallets, said, stock_moves
-from tests.counted import BROKER, shares
-from tests.counting import SITE, Fleet, Wire
-from tests.inventory import RunningInventory
-from tests.mosquitto import Mosquitto
-from tests.ports import held_port
-from tests.postgresql import PostgreSQL
+from tests.counting.consumers import BROKER, shares
+from tests.counting.ledger import SITE, Fleet, Wire
+from tests.servers.inventory import RunningInventory
+from tests.servers.mosquitto import Mosquitto
+from tests.servers.ports import held_port
+from tests.servers.postgresql import PostgreSQL
 
 DURABLE = {"fsync": "on", "shared_buffers": "512MB", "max_wal_size": "4GB"}
 """What it calls written is on the disk. The memory is a quarter of a small server's, as PostgreSQL's manual says."""

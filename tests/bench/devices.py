@@ -22,9 +22,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tests.inventory import RunningInventory
-from tests.ports import held_port
-from tests.postgresql import PostgreSQL
+from tests.servers.inventory import RunningInventory
+from tests.servers.ports import held_port
+from tests.servers.postgresql import PostgreSQL
 from tests.waiting import until
 
 START_S = 20.0

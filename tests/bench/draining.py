@@ -23,9 +23,9 @@ from edge.config import Deliver, Settings
 from edge.deliver.device_events import recorded
 from edge.keep.journal_thread import JournalThread
 from edge.records import Entry, Minted
-from tests.inventory import RunningInventory
-from tests.mosquitto import Mosquitto
-from tests.ports import held_port
+from tests.servers.inventory import RunningInventory
+from tests.servers.mosquitto import Mosquitto
+from tests.servers.ports import held_port
 
 DRAIN_S = 30.0
 """Unless all is delivered before: a million would take the better part of an hour."""

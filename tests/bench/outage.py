@@ -35,10 +35,10 @@ from edge.config import Deliver, Settings
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from tests.bench.draining import DEVICE, SITE, as_said
-from tests.inventory import RunningInventory
-from tests.mosquitto import Mosquitto
-from tests.ports import held_port
 from tests.sayings import ACCEPT, entry, utterance
+from tests.servers.inventory import RunningInventory
+from tests.servers.mosquitto import Mosquitto
+from tests.servers.ports import held_port
 
 LOOK_S = 0.05
 PATIENCE_S = 60.0

@@ -33,8 +33,8 @@ from edge.speak.loudspeaker import Loudspeaker
 from edge.speak.synthesis import Phrases, Speaker
 from edge.speak.voices import EspeakVoice
 from edge.speak.wording import Phrasing
-from tests.earpiece import DEVICE, Earpiece, earpiece
-from tests.pulseaudio import headset
+from tests.sound.earpiece import DEVICE, Earpiece, earpiece
+from tests.sound.pulseaudio import headset
 
 EARCON_MS, WORD_MS = 50, 100
 """What is asked of the median."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from inventory.repository import Store
-from tests.databases import KINDS, Read, database, reader
+from tests.store import KINDS, Read, database, reader
 
 
 @pytest.fixture(params=KINDS)

@@ -17,14 +17,13 @@ from inventory.api.app import ENDPOINTS
 from inventory.api.asking import cursor
 from inventory.api.tokens import Scope
 from inventory.store.tables import events
-from tests import databases
-from tests.api import Program, program
 from tests.console import Console, console
-from tests.console_dock import morning
-from tests.console_story import put_aside
-from tests.databases import KINDS, reader
+from tests.console.api import Program, program
+from tests.console.dock import morning
+from tests.console.story import put_aside
 from tests.dictated import amended, cancelled, identity, recorded
-from tests.postgresql import PostgreSQL
+from tests.servers.postgresql import PostgreSQL
+from tests.store import KINDS, database, reader
 from tests.tiers import sized
 
 EVENTS = sized(test=20, nightly=300)  # Of each device.
@@ -33,7 +32,7 @@ DEVICES = 3
 
 @pytest.fixture(params=KINDS)
 def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Console]:
-    for url in databases.database(request, tmp_path):
+    for url in database(request, tmp_path):
         with console(tmp_path, url) as found:
             yield found
 

@@ -19,7 +19,7 @@ from inventory.site.catalogue import FaultyRows, Outdated, SiteCatalogue
 from inventory.site.numbering import RefusedByDevices, floors, number_sent
 from inventory.store.statuses import StatusWord
 from tests.dictated import ANOTHER, KEY, payload
-from tests.outbox import drained, publish
+from tests.store import drained, publish
 
 NOW = datetime(2026, 11, 20, 7, tzinfo=UTC)
 FIRST = int(NOW.timestamp())

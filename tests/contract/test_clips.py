@@ -31,9 +31,8 @@ from inventory.clips.listening import ask, hear
 from inventory.repository import Store
 from inventory.settings import ClipSettings
 from inventory.store.outbox import HELD
-from tests.databases import Read
 from tests.dictated import KEY, recorded
-from tests.outbox import drained
+from tests.store import Read, drained
 
 SENDER = Topics("dockvoice", "north", "dock-3")
 DATA = bytes(range(256)) * 100

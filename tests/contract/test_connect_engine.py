@@ -31,10 +31,9 @@ from inventory.records import Applied, PostingState
 from inventory.repository import Store
 from inventory.reviews.flags import FlagState
 from inventory.store.tables import announced, entries, flags
-from tests.databases import KINDS, Read, database, reader
 from tests.dictated import KEY, amended, cancelled, identity, payload, recorded
-from tests.ledgers import Away, Books, Clock, Declined, Killed, Other
-from tests.outbox import drained
+from tests.erp.ledgers import Away, Books, Clock, Declined, Killed, Other
+from tests.store import KINDS, Read, database, drained, reader
 
 LEFT_ALONE_S = 30.0
 SITE = "north"

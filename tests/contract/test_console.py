@@ -31,9 +31,8 @@ from inventory.settings import ClipSettings
 from inventory.store.outbox import Message, MessageKind
 from inventory.store.tables import events
 from tests.console import FLAC, Broker, Console, console, send
-from tests.databases import Read
 from tests.dictated import AT_DOCK_3, KEY, amended, identity, recorded, reviewed, signed
-from tests.outbox import drained
+from tests.store import Read, drained
 
 AT_ONCE = 8
 

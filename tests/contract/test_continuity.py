@@ -17,8 +17,8 @@ from inventory.records import Applied, Applying, Early, Event, Held
 from inventory.repository import Store
 from inventory.reviews.flags import FlagState
 from inventory.store.tables import entries, events
-from tests.databases import Read
 from tests.dictated import KEY, cancelled, identity, recorded
+from tests.store import Read
 
 Apply = Callable[[Store, Sequence[Event]], list[Applying]]
 

@@ -12,9 +12,8 @@ from dockvoice_protocol.errors import UnreadableInput
 from inventory.records import Applied, Duplicate, Event
 from inventory.repository import Store
 from inventory.reviews.flags import FlagState
-from tests import outbox
-from tests.databases import Read
 from tests.dictated import amended, cancelled, identity, recorded
+from tests.store import Read, publish
 
 NOW = datetime(2026, 11, 20, 7, tzinfo=UTC)
 RULES = [
@@ -23,9 +22,9 @@ RULES = [
 ]
 
 
-def publish(store: Store, *rules: dict[str, str]) -> None:
+def publish_rules(store: Store, *rules: dict[str, str]) -> None:
     north = store.catalogue("north")
-    outbox.publish(north, north.put("rules", [(one["rule"], one) for one in rules], "ben", "so it is agreed", "x.csv"))
+    publish(north, north.put("rules", [(one["rule"], one) for one in rules], "ben", "so it is agreed", "x.csv"))
 
 
 class Site:
@@ -63,7 +62,7 @@ def test_the_same_pallet_on_the_same_trailer_from_another_device_is_recorded_and
         site.receives("dock-2", "99")
         site.receives("dock-3", "99")
         assert store.flags.all() == []  # no rule is published
-        publish(store, *RULES)
+        publish_rules(store, *RULES)
         first = site.receives("dock-3")
         site.receives("dock-3")  # the device itself has asked about it
         site.receives("dock-4", trailer="5502")
@@ -85,13 +84,13 @@ def test_the_same_pallet_on_the_same_trailer_from_another_device_is_recorded_and
         )
         assert store.flags.all() == []
         assert store.flags.all(every=True) == [decided]
-        publish(store, {**RULES[0], "on": "no"})
+        publish_rules(store, {**RULES[0], "on": "no"})
         site.receives("dock-7")
         assert store.flags.all() == []
 
 
 def test_what_is_moved_and_not_there_is_recorded_and_flagged(store: Store, event: Read) -> None:
-    publish(store, *RULES)
+    publish_rules(store, *RULES)
     site = Site(store, event)
     put: dict[str, Any] = {"pallet_id": "742", "location": "A-01-01"}
     unknown = site.says("dock-3", "put-away", **put)
@@ -109,7 +108,7 @@ def test_what_is_moved_and_not_there_is_recorded_and_flagged(store: Store, event
 
 
 def test_a_flag_goes_with_its_entry_and_an_amendment_is_looked_at_anew(store: Store, event: Read) -> None:
-    publish(store, *RULES)
+    publish_rules(store, *RULES)
     site = Site(store, event)
     site.receives("dock-3")
     site.receives("dock-4")

@@ -42,10 +42,9 @@ from inventory.store.tables import (
     waiting,
 )
 from inventory.store.tables import said as said_texts
-from tests.audit_page import audit_page
-from tests.databases import KINDS
 from tests.dictated import amended, cancelled, identity, payload, recorded, reviewed, signed
-from tests.outbox import publish
+from tests.doc_pages import audit_page
+from tests.store import KINDS, publish
 from tests.tiers import sized
 
 KEY = Signer(Ed25519PrivateKey.from_private_bytes(bytes(32)))

@@ -16,8 +16,8 @@ from inventory.repository import Store
 from inventory.reviews.reviews import read_review
 from inventory.site import retiring
 from inventory.store.statuses import StatusWord, told
-from tests.databases import Read
 from tests.dictated import KEY, payload, recorded, reviewed, signed
+from tests.store import Read
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 

@@ -19,9 +19,9 @@ from dockvoice_protocol.records import ExpectedLine, ExpectedList, PlaceKind, Re
 from inventory.records import Applied, Counts, Duplicate, Refused
 from inventory.repository import ROW, Aside, Store
 from inventory.reviews.reviews import read_review
-from tests.databases import Read
 from tests.dictated import amended, cancelled, identity, payload, recorded, reviewed, signed
-from tests.postgresql import PostgreSQL
+from tests.servers.postgresql import PostgreSQL
+from tests.store import Read
 
 
 @pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])

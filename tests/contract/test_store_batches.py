@@ -19,8 +19,8 @@ from edge.deliver.device_events import withheld
 from inventory.records import Applied, Applying, Became, Duplicate, Early, Event, Held, Refused, Unfit
 from inventory.repository import Store
 from inventory.store.tables import events, metadata, rejected, stock_moves, versions
-from tests.databases import Read
 from tests.dictated import amended, cancelled, identity, recorded
+from tests.store import Read
 from tests.tiers import sized
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -17,10 +17,10 @@ from dockvoice_protocol.errors import Unavailable
 from inventory.ingest.applying import handle
 from inventory.records import Applied, Counts, Duplicate
 from inventory.repository import Store
-from tests.databases import Read
 from tests.dictated import amended, recorded
-from tests.postgresql import PostgreSQL
-from tests.starting import Started
+from tests.processes.starting import Started
+from tests.servers.postgresql import PostgreSQL
+from tests.store import Read
 
 PAUSED_IN_A_TRANSACTION = """
 import pickle, sys, time

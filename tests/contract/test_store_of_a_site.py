@@ -10,8 +10,8 @@ from sqlalchemy import text
 from inventory.records import Applied, Applying, Early, Refused
 from inventory.repository import Store
 from inventory.store.database import SiteFault
-from tests.databases import Read
 from tests.dictated import recorded
+from tests.store import Read
 
 STOCK = "CREATE TABLE stock (sku TEXT PRIMARY KEY, n INTEGER NOT NULL)"
 TRIGGERS = {

@@ -16,10 +16,10 @@ from dockvoice_protocol.errors import Misconfigured, StorageFailed, Unavailable,
 from inventory.repository import Store
 from inventory.store.migrations import REVISIONS, newest
 from inventory.store.tables import FIRST, VERSION, versions
-from tests.databases import Read
 from tests.dictated import recorded
-from tests.postgresql import PostgreSQL
 from tests.rows import each_of
+from tests.servers.postgresql import PostgreSQL
+from tests.store import Read
 
 
 def test_consumers_that_start_together_make_the_tables_once(url: str) -> None:

@@ -12,8 +12,8 @@ from time import monotonic, sleep
 from edge.deliver.device_events import withheld
 from inventory.records import Applied, Applying, Counts, Duplicate, Early, Event, Refused, Unfit
 from inventory.repository import Store
-from tests.databases import Read
 from tests.dictated import amended, cancelled, identity, recorded
+from tests.store import Read
 from tests.tiers import sized
 
 PAUSE_S = 0.002

@@ -29,7 +29,7 @@ from edge.keep.storage import PARTIAL, DiskFull, free_bytes
 from edge.records import Frame, OutboxRow, Outcome
 from tests.fakes import SILENCE, ScriptedInterpreter, reading
 from tests.sayings import ACCEPT, entry, render, utterance
-from tests.small_disk import Ballast, live_on_small_disk
+from tests.servers.small_disk import Ballast, live_on_small_disk
 from tests.waiting import PATIENCE_S
 
 ROOT = Path(__file__).parent.parent.parent

@@ -38,8 +38,8 @@ from edge.keep.journal_thread import JournalThread
 from edge.keep.signed import Orders
 from edge.keep.storage import PARTIAL
 from edge.records import OutboxRow
+from tests.processes.starting import Started
 from tests.sayings import ACCEPT, ASK, NOON, READ, entry, render, sound, utterance
-from tests.starting import Started
 from tests.tiers import sized
 
 KILLS = sized(test=6, nightly=40)

@@ -24,8 +24,8 @@ from tests.faults.oracle.scenarios import BY_DAY, SCENARIOS, THEMES
 from tests.faults.oracle.stage import Stage
 from tests.faults.oracle.syscalls import noted, read, recorded
 from tests.faults.oracle.transactions import writing_in_postgresql, writing_in_sqlite
-from tests.postgresql import PostgreSQL
-from tests.tcp_proxy import TcpProxy
+from tests.servers.postgresql import PostgreSQL
+from tests.servers.tcp_proxy import TcpProxy
 from tests.tiers import SEED
 
 

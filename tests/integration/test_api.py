@@ -25,14 +25,14 @@ from inventory.api.command import commands
 from inventory.api.tokens import Scope
 from inventory.audit import deeds
 from inventory.site.sending import every_retained
-from tests.api import Program, described, program, token
 from tests.console import Console, console
-from tests.console_dock import morning
-from tests.console_story import apply
+from tests.console.api import Program, described, program, token
+from tests.console.dock import morning
+from tests.console.story import apply
 from tests.dictated import KEY, identity, recorded
-from tests.mosquitto import Mosquitto
-from tests.outbox import drained
 from tests.rows import every
+from tests.servers.mosquitto import Mosquitto
+from tests.store import drained
 
 LINE = {"notice": "4550012", "pallet": "007", "item": "A100", "quantity": 2.5, "uom": "KGM", "lot_needed": True}
 

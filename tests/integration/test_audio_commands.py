@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import DOCKVOICE
-from tests.pulseaudio import Shelf, zeros
-from tests.starting import Started
+from tests.processes.command import DOCKVOICE
+from tests.processes.starting import Started
+from tests.sound.pulseaudio import Shelf, zeros
 from tests.waiting import until
 
 CLIP = "tests/data/speech/demo/02-pallet-0126-nine-units-dock-bravo.flac"

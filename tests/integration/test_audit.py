@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import dockvoice
-from tests.inventory import RunningInventory
-from tests.mosquitto import Mosquitto
+from tests.processes.command import dockvoice
+from tests.servers.inventory import RunningInventory
+from tests.servers.mosquitto import Mosquitto
 
 CLIPS = ("02-pallet-0126-nine-units-dock-bravo.flac", "07-pallet-9019-eighty-no-seventy-units-dock-alpha.flac")
 """Both are accepted by either recogniser."""

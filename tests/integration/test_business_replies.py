@@ -40,13 +40,13 @@ from inventory.console.people import Role
 from inventory.repository import Store
 from inventory.reviews.reviews import Review
 from inventory.store.keys import KeyDirectory
-from tests.command import dockvoice
 from tests.console import console, send
 from tests.fakes import ScriptedInterpreter
-from tests.inventory import RunningInventory
-from tests.mosquitto import Mosquitto
 from tests.playbook.theatre import Warehouse
-from tests.postgresql import PostgreSQL
+from tests.processes.command import dockvoice
+from tests.servers.inventory import RunningInventory
+from tests.servers.mosquitto import Mosquitto
+from tests.servers.postgresql import PostgreSQL
 from tests.unit.test_scanner import Bench, events, typed
 from tests.waiting import until
 

@@ -46,7 +46,7 @@ from tests.dictated import ANOTHER
 from tests.fakes import ScriptedInterpreter
 from tests.integration.test_business_replies import Shift, shift
 from tests.integration.test_expected import NOW, broker, is_told, office, while_running
-from tests.mosquitto import Mosquitto
+from tests.servers.mosquitto import Mosquitto
 from tests.waiting import until
 
 __all__ = ["broker", "office"]  # fixtures

@@ -39,11 +39,11 @@ from inventory.clips.listening import ask, hear
 from inventory.repository import Store
 from tests.dictated import ANOTHER
 from tests.integration.test_business_replies import WHOLE, Shift, shift
-from tests.inventory import RunningInventory
-from tests.mosquitto import Mosquitto
+from tests.processes.starting import Started
 from tests.sayings import ACCEPT, ASK, READ, entry, utterance
-from tests.starting import Started
-from tests.tcp_proxy import TcpProxy
+from tests.servers.inventory import RunningInventory
+from tests.servers.mosquitto import Mosquitto
+from tests.servers.tcp_proxy import TcpProxy
 from tests.waiting import until
 
 TOPICS = Topics("dockvoice", "hall", "dock-1")

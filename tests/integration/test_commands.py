@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.command import DOCKVOICE, called, dockvoice
+from tests.processes.command import DOCKVOICE, called, dockvoice
 from tests.tiers import TIER, Tier
 
 NO_INPUT, UNAVAILABLE, DISK, AGAIN, CONFIG = 66, 69, 74, 75, 78

@@ -33,7 +33,7 @@ from inventory.settings import InventorySettings
 from inventory.site.catalogue import SiteCatalogue
 from inventory.site.roster import kind_of
 from tests.dictated import cancelled, identity, payload, recorded
-from tests.mosquitto import Mosquitto
+from tests.servers.mosquitto import Mosquitto
 from tests.waiting import until
 
 CONNECT = [sys.executable, "-c", "from inventory.connect.command import commands; commands(prog_name='connect')"]

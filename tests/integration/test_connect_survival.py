@@ -41,8 +41,8 @@ from inventory.ingest.judge import Sound, judge
 from inventory.repository import Store
 from inventory.settings import InventorySettings
 from tests.dictated import amended, cancelled, identity, payload, recorded
-from tests.other_erpnext import KEY, SECRET, OtherErpNext
-from tests.other_faults import (
+from tests.erp.erpnext_server import KEY, SECRET, OtherErpNext
+from tests.erp.faults import (
     Answers500,
     DiesBeforeTheAnswer,
     DoesNothing,
@@ -52,10 +52,10 @@ from tests.other_faults import (
     Killed,
     Slow,
 )
-from tests.other_odoo import KEY as ODOO_KEY
-from tests.other_odoo import REFERENCE, OtherOdoo
+from tests.erp.odoo_server import KEY as ODOO_KEY
+from tests.erp.odoo_server import REFERENCE, OtherOdoo
+from tests.erp.tryton import NAME, PASSWORD, SUPPLIER, USER, Tryton, tryton
 from tests.tiers import sized
-from tests.tryton import NAME, PASSWORD, SUPPLIER, USER, Tryton, tryton
 
 __all__ = ["tryton"]
 

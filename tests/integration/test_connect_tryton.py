@@ -20,12 +20,12 @@ from dockvoice_protocol.records import PlaceKind, ReceivingPlace
 from inventory.connect.ports import Away, Declined, DocumentState, Posting, TakenBack, Why
 from inventory.connect.tryton import Tryton as Connector
 from inventory.connect.tryton_books import TrytonSettings
+from tests.erp.tryton import DOORS, LOT_NEEDED, NAME, PASSWORD, SUPPLIER, USER, Line, Tryton, tryton
+from tests.erp.tryton_dock import Dock
+from tests.erp.tryton_trailer import receive
 from tests.integration.test_office_decides import keys
-from tests.postgresql import PostgreSQL
+from tests.servers.postgresql import PostgreSQL
 from tests.tiers import sized
-from tests.tryton import DOORS, LOT_NEEDED, NAME, PASSWORD, SUPPLIER, USER, Line, Tryton, tryton
-from tests.tryton_dock import Dock
-from tests.tryton_trailer import receive
 
 __all__ = ["tryton"]
 

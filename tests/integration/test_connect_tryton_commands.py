@@ -19,11 +19,11 @@ from inventory.ingest.judge import Sound, judge
 from inventory.repository import Store
 from inventory.settings import InventorySettings
 from tests.dictated import payload, recorded
-from tests.hearing_device import SITE
+from tests.erp.tryton import LOT_NEEDED, PASSWORD, SUPPLIER, Line, Tryton, tryton
+from tests.erp.tryton_dock import SETTINGS, Dock
 from tests.integration.test_office_decides import keys
-from tests.postgresql import PostgreSQL
-from tests.tryton import LOT_NEEDED, PASSWORD, SUPPLIER, Line, Tryton, tryton
-from tests.tryton_dock import SETTINGS, Dock
+from tests.servers.postgresql import PostgreSQL
+from tests.sound.hearing_device import SITE
 from tests.waiting import until
 
 __all__ = ["tryton"]

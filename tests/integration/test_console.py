@@ -12,9 +12,9 @@ from playwright.sync_api import Browser, expect
 from dockvoice_protocol.signed import read_decision
 from inventory.console import people
 from inventory.console.people import Role
-from tests.browser import barriers, browser, tab
 from tests.console import PASSWORD, Broker, Console, Folder, console, served
-from tests.console_story import doubtful, put_aside
+from tests.console.browser import barriers, browser, tab
+from tests.console.story import doubtful, put_aside
 from tests.dictated import KEY, identity
 
 __all__ = ["browser"]

@@ -23,13 +23,13 @@ from inventory.console.pages import sign_in, sounds
 from inventory.console.people import Role
 from inventory.reviews.reviews import read_review
 from inventory.settings import DossierSettings
-from tests.browser import barriers, browser, tab
 from tests.console import PASSWORD, Console, Folder, console, served
-from tests.console_dock import Dock, morning
-from tests.console_story import DEVICE
+from tests.console.browser import barriers, browser, tab
+from tests.console.dock import Dock, morning
+from tests.console.story import DEVICE
 from tests.dictated import identity, reviewed, signed
-from tests.mosquitto import Mosquitto
-from tests.outbox import service
+from tests.servers.mosquitto import Mosquitto
+from tests.store import service
 from tests.waiting import until
 
 __all__ = ["browser"]

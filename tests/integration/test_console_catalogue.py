@@ -15,8 +15,8 @@ from inventory.site.catalogue import Version
 from inventory.store.statuses import StatusWord
 from tests.console import CSRF, Console, console, send
 from tests.dictated import KEY, payload
-from tests.outbox import drained
 from tests.rows import every
+from tests.store import drained
 
 DOCKS = {"site": "north", "kind": "docks", "reason": "the new hall"}
 

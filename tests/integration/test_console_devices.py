@@ -18,9 +18,9 @@ from inventory.store import outbox
 from inventory.store.outbox import Message, MessageKind
 from inventory.store.statuses import Status, StatusWord, told
 from tests.console import Console, console
-from tests.databases import Read, reader
 from tests.dictated import KEY, identity, payload, recorded
 from tests.rows import every
+from tests.store import Read, reader
 
 NOON = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 

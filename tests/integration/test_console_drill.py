@@ -11,9 +11,9 @@ import pytest
 
 from inventory.console.people import Role
 from tests.console import Console, console, send
-from tests.databases import Read, reader
 from tests.dictated import amended, recorded
 from tests.rows import every
+from tests.store import Read, reader
 
 
 @pytest.fixture

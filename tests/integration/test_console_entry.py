@@ -13,9 +13,9 @@ from sqlalchemy import text
 
 from dockvoice_protocol.config import Mqtt
 from dockvoice_protocol.hash_chain import parsed
-from tests.api import program
 from tests.console import Console, console, send
-from tests.console_story import apply
+from tests.console.api import program
+from tests.console.story import apply
 from tests.dictated import ANOTHER, amended, cancelled, identity, recorded
 from tests.rows import every
 

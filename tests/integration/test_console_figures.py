@@ -15,9 +15,9 @@ from inventory.console.people import Role
 from inventory.console.rendering import lasting
 from inventory.queries import figures
 from tests.console import console
-from tests.databases import KINDS, Read, database, reader
 from tests.dictated import amended, cancelled, recorded
 from tests.rows import every
+from tests.store import KINDS, Read, database, reader
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

@@ -16,11 +16,10 @@ from inventory.queries import listing
 from inventory.queries.listing import Wanted
 from inventory.reviews.flags import FlagState
 from tests.console import Console, console
-from tests.console_dock import Dock
-from tests.databases import Read, reader
+from tests.console.dock import Dock
 from tests.dictated import amended, cancelled, identity, recorded
-from tests.outbox import publish
 from tests.rows import every
+from tests.store import Read, publish, reader
 
 HOSTILE = (
     "<script>alert(1)</script>",

@@ -16,9 +16,9 @@ from inventory.console.people import Role
 from inventory.reviews.flags import FlagState
 from inventory.store.tables import flags
 from tests.console import Console, console, send
-from tests.databases import KINDS, Read, database, reader
 from tests.dictated import amended, cancelled, identity, recorded
 from tests.rows import every
+from tests.store import KINDS, Read, database, reader
 
 DAY = "day=2026-11-20"
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, expect
 
 from inventory.console.people import Role
-from tests.browser import barriers, browser, tab
 from tests.console import console, served
-from tests.console_dock import morning
+from tests.console.browser import barriers, browser, tab
+from tests.console.dock import morning
 from tests.integration.test_console_words_page import COUNTED, SENTENCE, counts, waits
 
 __all__ = ["browser"]

@@ -14,7 +14,7 @@ from dockvoice_protocol.signed import Forged, read_decision
 from inventory.console.people import Role
 from inventory.reviews.reviews import read_review
 from tests.console import FLAC, Broker, Console, Folder, console, send
-from tests.console_story import DEVICE, put_aside
+from tests.console.story import DEVICE, put_aside
 from tests.dictated import KEY, identity, reviewed, signed
 from tests.rows import every
 

@@ -18,12 +18,12 @@ from dockvoice_protocol.events import Topics
 from dockvoice_protocol.mqtt import Delivered, Session
 from inventory.console.people import Role
 from inventory.store.statuses import StatusWord
-from tests.browser import barriers, browser, tab
 from tests.console import Console, console, served
+from tests.console.browser import barriers, browser, tab
 from tests.dictated import KEY
 from tests.integration.test_business_replies import Shift, shift
-from tests.mosquitto import Mosquitto
-from tests.outbox import service
+from tests.servers.mosquitto import Mosquitto
+from tests.store import service
 from tests.waiting import until
 
 __all__ = ["browser"]

@@ -21,8 +21,8 @@ from inventory.site.roster import ROSTER, kind_of
 from inventory.store.statuses import StatusWord
 from tests.console import CSRF, Console, console, send
 from tests.dictated import ANOTHER, KEY, payload
-from tests.outbox import drained
 from tests.rows import every
+from tests.store import drained
 
 NORTH = {"site": "north", "reason": "she begins on Monday"}
 ANA = {"cell_name": "op-17", "cell_number": "471", "cell_spoken": "ana;ana maria", "cell_language": "es"}

@@ -23,11 +23,11 @@ from inventory.dossier.dossier import made
 from inventory.repository import Store
 from inventory.settings import DossierSettings
 from inventory.verify_dossier import parsed
-from tests.api import program
 from tests.console import Console, console, send
-from tests.databases import Read, reader
+from tests.console.api import program
 from tests.dictated import amended, cancelled, identity, recorded
 from tests.rows import every
+from tests.store import Read, reader
 from tests.trailer import INVENTORY, Clock, Dock, line
 
 BEFORE = datetime(2026, 11, 20, 6, tzinfo=UTC)

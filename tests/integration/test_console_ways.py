@@ -16,8 +16,8 @@ from inventory.console.call import Way
 from inventory.console.pages import sign_in
 from inventory.console.people import Role
 from tests.console import CSRF, Console, console
-from tests.console_dock import morning
-from tests.console_story import put_aside
+from tests.console.dock import morning
+from tests.console.story import put_aside
 from tests.dictated import identity
 from tests.rows import every
 

@@ -15,10 +15,10 @@ from inventory.site.catalogue import Version
 from inventory.site.site_words import Becomes, Saying, Speaking
 from inventory.store.statuses import StatusWord
 from tests.console import Console, console, send
-from tests.console_story import apply, put_aside
+from tests.console.story import apply, put_aside
 from tests.dictated import KEY, payload, recorded
-from tests.outbox import drained
 from tests.rows import every
+from tests.store import drained
 
 DOOR = {"site": "north", "form": "pallet-move", "language": "en", "word": "door", "meaning": "label/dock/"}
 ROW = {"form": "pallet-move", "field": "dock", "as": "label", "word": "door", "language": "en"}

@@ -22,7 +22,7 @@ from tests.playbook.aloud import Aloud, Clip
 from tests.playbook.listener import Reader
 from tests.playbook.script import Line, lines
 from tests.playbook.theatre import Theatre
-from tests.postgresql import PostgreSQL
+from tests.servers.postgresql import PostgreSQL
 from tests.tiers import sized
 
 SEATS = 3

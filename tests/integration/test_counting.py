@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.counted import counted
-from tests.postgresql import PostgreSQL
+from tests.counting.consumers import counted
+from tests.servers.postgresql import PostgreSQL
 
 
 def test_sums_and_rows_are_those_of_the_ledger(tmp_path: Path, postgresql: PostgreSQL) -> None:

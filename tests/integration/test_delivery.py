@@ -31,8 +31,8 @@ from edge.keep.journal_thread import JournalThread
 from edge.keep.signed import NotDone, Orders
 from edge.records import OutboxRow
 from tests.dictated import ANOTHER, identity
-from tests.mosquitto import Mosquitto
 from tests.sayings import ACCEPT, entry, utterance
+from tests.servers.mosquitto import Mosquitto
 from tests.waiting import until
 
 PATIENCE_S = 60.0

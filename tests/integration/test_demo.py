@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import called, dockvoice
+from tests.processes.command import called, dockvoice
 from tests.tiers import sized
 
 WITHIN_S = 240  # A conversation in real time: a minute on a quiet machine.

@@ -21,10 +21,9 @@ from inventory.repository import Store
 from inventory.site.numbering import number_sent
 from inventory.store.keys import KeyDirectory
 from inventory.store.statuses import StatusWord
-from tests.databases import Read, reader
 from tests.dictated import ANOTHER, KEY, payload, recorded
-from tests.mosquitto import Mosquitto
-from tests.outbox import publish
+from tests.servers.mosquitto import Mosquitto
+from tests.store import Read, publish, reader
 
 
 @pytest.fixture

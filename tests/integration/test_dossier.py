@@ -16,12 +16,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from edge.keep import device_key
 from inventory.forms import load_forms
 from inventory.store.keys import KeyDirectory
-from tests.command import DOCKVOICE, dockvoice
 from tests.dictated import payload
 from tests.integration.test_inventory import Device
-from tests.inventory import RunningInventory
-from tests.mosquitto import Mosquitto
-from tests.starting import run
+from tests.processes.command import DOCKVOICE, dockvoice
+from tests.processes.starting import run
+from tests.servers.inventory import RunningInventory
+from tests.servers.mosquitto import Mosquitto
 from tests.trailer import INVENTORY, Box, Clock, Dock, write_forms
 from tests.waiting import until
 

@@ -22,7 +22,7 @@ from edge.speak.earcons import earcon
 from edge.speak.synthesis import Phrases
 from edge.speak.voices import EspeakVoice
 from edge.speak.wording import Phrasing
-from tests.leaking import Leaking, Sound, heard
+from tests.sound.leaking_headset import Leaking, Sound, heard
 from tests.tiers import sized
 
 ROOT = Path(__file__).parent.parent.parent

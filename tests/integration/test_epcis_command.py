@@ -18,12 +18,12 @@ from inventory.records import Applied
 from inventory.repository import Store
 from inventory.reviews.flags import FlagState
 from inventory.store.tables import entries, events, flags
-from tests.command import called, dockvoice
-from tests.databases import KINDS, database, reader
 from tests.dictated import amended, cancelled, identity, recorded
 from tests.epcis import MAPPING, RECEIVED, SAID, SCHEMA, SSCC, a_day, by_gs1, exported, happened, with_urns
-from tests.epcis_broken import whole
+from tests.epcis.broken import whole
+from tests.processes.command import called, dockvoice
 from tests.rows import every
+from tests.store import KINDS, database, reader
 
 
 @pytest.fixture(params=KINDS)

@@ -27,9 +27,9 @@ from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.signed import ListResult
 from inventory.repository import Store
-from tests.command import dockvoice
 from tests.dictated import ANOTHER
-from tests.mosquitto import Mosquitto
+from tests.processes.command import dockvoice
+from tests.servers.mosquitto import Mosquitto
 from tests.waiting import until
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)

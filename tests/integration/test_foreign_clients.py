@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from dockvoice_protocol.events import MEDIA_TYPE, Topics, check
-from tests.command import dockvoice
-from tests.mosquitto import Mosquitto
+from tests.processes.command import dockvoice
+from tests.servers.mosquitto import Mosquitto
 from tests.waiting import until
 
 CLIPS = "tests/data/speech/demo"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from inventory.api.app import ENDPOINTS
-from tests.api import described
-from tests.node import node
+from tests.console.api import described
+from tests.processes.node import node
 
 PARSE = """
 import {Parser, fromFile} from "@asyncapi/parser";

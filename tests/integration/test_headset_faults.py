@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from edge.hear.microphone_health import DEAF, FaultKind
-from tests.pulseaudio import Shelf, faint, gated, overdriven, room, stopped, too_fast, zeros
-from tests.starting import Started
+from tests.processes.starting import Started
+from tests.sound.pulseaudio import Shelf, faint, gated, overdriven, room, stopped, too_fast, zeros
 from tests.waiting import until
 
 WORDS = 5

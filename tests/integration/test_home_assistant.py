@@ -17,7 +17,7 @@ import pytest
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jsonschema import Draft202012Validator
 
-from tests.mosquitto import Mosquitto
+from tests.servers.mosquitto import Mosquitto
 from tests.waiting import until
 
 DOCK_4 = {"site": "north", "device": "dock-4"}

@@ -15,7 +15,7 @@ from hypercorn.config import Config
 from edge.config import ClientSettings
 from edge.understand.remote.client import Client
 from edge.understand.remote.http import ServiceAnswer
-from tests.certificates import HERE, Authority
+from tests.servers.certificates import HERE, Authority
 
 WITHIN_S = 30.0
 

@@ -19,11 +19,11 @@ from dockvoice_protocol.events import Distrusted, Early, Topics, read_answer
 from dockvoice_protocol.mqtt import Delivered, Session, SessionEvent
 from inventory.records import Counts
 from inventory.repository import Store
-from tests.databases import KINDS, database
 from tests.dictated import amended, cancelled, identity, recorded, signed
-from tests.inventory import RunningInventory
-from tests.mosquitto import Mosquitto
-from tests.postgresql import PostgreSQL
+from tests.servers.inventory import RunningInventory
+from tests.servers.mosquitto import Mosquitto
+from tests.servers.postgresql import PostgreSQL
+from tests.store import KINDS, database
 
 WITHIN_S = 60
 """Everything here happens in a second or two; a busy machine may need longer."""

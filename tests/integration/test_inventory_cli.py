@@ -19,8 +19,8 @@ from inventory.records import Held
 from inventory.repository import Store
 from inventory.store import outbox
 from inventory.store.outbox import Message, MessageKind
-from tests.databases import reader
 from tests.dictated import ANOTHER, amended, identity, payload, recorded
+from tests.store import reader
 
 
 @pytest.fixture

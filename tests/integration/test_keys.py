@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import dockvoice
+from tests.processes.command import dockvoice
 from tests.standin import KEY, RunningStandin
 
 WRONG = "sk-a-key-that-is-refused"

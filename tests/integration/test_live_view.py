@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from edge.keep.journal import Journal
-from tests.command import DOCKVOICE
-from tests.desk import ENDED_IN_S, Terminal
-from tests.inventory import RunningInventory
-from tests.mosquitto import Mosquitto
-from tests.pulseaudio import DEVICE, Shelf
+from tests.processes.command import DOCKVOICE
+from tests.servers.inventory import RunningInventory
+from tests.servers.mosquitto import Mosquitto
+from tests.sound.desk import ENDED_IN_S, Terminal
+from tests.sound.pulseaudio import DEVICE, Shelf
 from tests.tiers import sized
 from tests.waiting import until
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import answer
-from tests.pulseaudio import DEVICE, Headset, headset
-from tests.starting import Started
+from tests.processes.command import answer
+from tests.processes.starting import Started
+from tests.sound.pulseaudio import DEVICE, Headset, headset
 
 STALL_S = 3
 """Longer than the up to 2 s after which a PulseAudio null sink that stood idle brings its first sound."""

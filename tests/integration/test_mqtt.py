@@ -22,8 +22,8 @@ from dockvoice_protocol.config import Mqtt
 from dockvoice_protocol.events import MEDIA_TYPE
 from dockvoice_protocol.mqtt import Acknowledged, Connected, Delivered, Disconnected, Session, SessionEvent
 from dockvoice_protocol.mqtt_client import Will
-from tests.mosquitto import Certificates, Mosquitto
-from tests.starting import Started
+from tests.processes.starting import Started
+from tests.servers.mosquitto import Certificates, Mosquitto
 from tests.waiting import until
 
 DEADLINE_S = 60.0

@@ -30,11 +30,11 @@ from edge.deliver.device_events import recorded
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from inventory.store.keys import KeyDirectory
-from tests.certificates import HERE, Authority
-from tests.inventory import RunningInventory
-from tests.mosquitto import Certificates, Mosquitto
-from tests.ports import held_port
 from tests.sayings import ACCEPT, entry, utterance
+from tests.servers.certificates import HERE, Authority
+from tests.servers.inventory import RunningInventory
+from tests.servers.mosquitto import Certificates, Mosquitto
+from tests.servers.ports import held_port
 from tests.waiting import until
 
 WATCHED_S = 2.0

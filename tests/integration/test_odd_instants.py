@@ -19,9 +19,9 @@ from inventory.console.app import PAGES
 from inventory.reviews.reviews import read_review
 from inventory.settings import DossierSettings
 from inventory.store.statuses import StatusWord
-from tests.api import program
 from tests.console import Console, console, send
-from tests.console_story import DEVICE, apply
+from tests.console.api import program
+from tests.console.story import DEVICE, apply
 from tests.dictated import KEY, identity, payload, recorded, reviewed, signed
 from tests.rows import every
 

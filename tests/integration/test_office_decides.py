@@ -11,16 +11,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser import browser, tab
-from tests.command import DOCKVOICE, started
 from tests.console import PASSWORD
-from tests.earpiece import earpiece
-from tests.inventory import RunningInventory
-from tests.mosquitto import Mosquitto
-from tests.pulseaudio import Headset, headset
-from tests.speaking_agent import Agent, after, at_work
-from tests.starting import run
-from tests.tcp_proxy import TcpProxy
+from tests.console.browser import browser, tab
+from tests.processes.command import DOCKVOICE, started
+from tests.processes.starting import run
+from tests.servers.inventory import RunningInventory
+from tests.servers.mosquitto import Mosquitto
+from tests.servers.tcp_proxy import TcpProxy
+from tests.sound.earpiece import earpiece
+from tests.sound.pulseaudio import Headset, headset
+from tests.sound.speaking_agent import Agent, after, at_work
 from tests.waiting import until
 
 __all__ = ["browser"]

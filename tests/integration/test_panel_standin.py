@@ -19,7 +19,7 @@ from edge.keep.journal import Journal
 from edge.understand.llm.prompt import LONGEST
 from lab.bench.fabrication import Fabricated, counted
 from lab.scoring import Clip, read_manifest
-from tests.command import dockvoice
+from tests.processes.command import dockvoice
 from tests.standin import KEY, RunningStandin
 
 TODAY = date(2026, 11, 20)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from dockvoice_protocol.config import Mqtt
 from dockvoice_protocol.mqtt import Delivered, Session, SessionEvent
-from tests.mosquitto import Mosquitto
+from tests.servers.mosquitto import Mosquitto
 from tests.waiting import until
 
 AT_ONCE, EVERY = 7, 30

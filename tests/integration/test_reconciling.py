@@ -21,10 +21,10 @@ from edge.deliver.device_events import recorded
 from edge.keep.device_key import KEY
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
-from tests.command import dockvoice
-from tests.inventory import RunningInventory
-from tests.mosquitto import Mosquitto
+from tests.processes.command import dockvoice
 from tests.sayings import ACCEPT, entry, utterance
+from tests.servers.inventory import RunningInventory
+from tests.servers.mosquitto import Mosquitto
 
 PATIENCE_S = 60.0
 RECEIPT_TIMEOUT_S = 1.0

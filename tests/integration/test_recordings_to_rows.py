@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.command import dockvoice
-from tests.inventory import RunningInventory
-from tests.mosquitto import Mosquitto
-from tests.postgresql import PostgreSQL
+from tests.processes.command import dockvoice
+from tests.servers.inventory import RunningInventory
+from tests.servers.mosquitto import Mosquitto
+from tests.servers.postgresql import PostgreSQL
 
 
 @pytest.fixture

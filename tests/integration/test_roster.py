@@ -23,11 +23,11 @@ from edge.keep.device_key import KEY
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from inventory.repository import Store
-from tests.command import dockvoice
 from tests.dictated import ANOTHER
 from tests.integration.test_business_replies import Shift, shift
 from tests.integration.test_expected import NOW, broker, is_told, office, publish, while_running
-from tests.mosquitto import Mosquitto
+from tests.processes.command import dockvoice
+from tests.servers.mosquitto import Mosquitto
 from tests.waiting import until
 
 __all__ = ["broker", "office", "publish"]  # fixtures

@@ -14,9 +14,9 @@ from dockvoice_protocol.config import Mqtt
 from dockvoice_protocol.mqtt_client import Will
 from inventory.repository import Store
 from lab.simulate.link import Link
-from tests.command import dockvoice
-from tests.inventory import RunningInventory
-from tests.mosquitto import Mosquitto
+from tests.processes.command import dockvoice
+from tests.servers.inventory import RunningInventory
+from tests.servers.mosquitto import Mosquitto
 
 
 def test_fifty_devices_whose_links_are_cut_lose_nothing_and_double_nothing(

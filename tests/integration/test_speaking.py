@@ -25,12 +25,12 @@ from edge.ports import Interpreter
 from edge.records import SAMPLE_RATE, Closing, Segment, Utterance
 from edge.records.speech import Earcon
 from edge.speak.earcons import earcon
-from tests.command import answer, dockvoice
-from tests.earpiece import DEVICE, declare, earpiece, plug_in
-from tests.pulseaudio import DEVICE as MICROPHONE
-from tests.pulseaudio import Headset, headset
-from tests.speaking_agent import CLIP, LOUD, after, at_work, is_read_back, ring_at
-from tests.starting import Started, run
+from tests.processes.command import answer, dockvoice
+from tests.processes.starting import Started, run
+from tests.sound.earpiece import DEVICE, declare, earpiece, plug_in
+from tests.sound.pulseaudio import DEVICE as MICROPHONE
+from tests.sound.pulseaudio import Headset, headset
+from tests.sound.speaking_agent import CLIP, LOUD, after, at_work, is_read_back, ring_at
 from tests.tiers import sized
 from tests.waiting import until
 

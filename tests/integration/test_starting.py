@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.starting import TRIED, Forked, Started, can_be_forked, way
+from tests.processes.starting import TRIED, Forked, Started, can_be_forked, way
 
 TOLD = """
 import json, os, sys, threading

@@ -15,11 +15,11 @@ import pytest
 from dockvoice_protocol.config import Mqtt
 from dockvoice_protocol.mqtt import Delivered, Session, SessionEvent
 from edge.agent.conditions import FEWEST
-from tests.command import DOCKVOICE
-from tests.inventory import RunningInventory
-from tests.mosquitto import Mosquitto
-from tests.pulseaudio import Shelf, room, stopped
-from tests.starting import Started
+from tests.processes.command import DOCKVOICE
+from tests.processes.starting import Started
+from tests.servers.inventory import RunningInventory
+from tests.servers.mosquitto import Mosquitto
+from tests.sound.pulseaudio import Shelf, room, stopped
 from tests.waiting import Notices, until
 
 SAID = {

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dockvoice_protocol.config import Mqtt, MqttVersion
 from dockvoice_protocol.mqtt import Acknowledged, Connected, Disconnected, Session, SessionEvent
-from tests.mosquitto import Mosquitto
+from tests.servers.mosquitto import Mosquitto
 from tests.waiting import until
 
 TOO_LARGE = 149

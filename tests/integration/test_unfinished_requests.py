@@ -20,8 +20,8 @@ from inventory.api.app import create
 from inventory.console import live
 from inventory.web import serving
 from inventory.web.serving import served_as
-from tests.api import token
 from tests.console import Console, console, served
+from tests.console.api import token
 from tests.waiting import until
 
 SOON_S = 20  # Far less than uvicorn would wait, which is for ever; far more than what is awaited takes.

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.machine import Machine, refusal
-from tests.pulseaudio import ASOUNDRC, DEVICE, OPTIONS
+from tests.servers.machine import Machine, refusal
+from tests.sound.pulseaudio import ASOUNDRC, DEVICE, OPTIONS
 from tests.waiting import until
 
 AGENT, INVENTORY = "dockvoice@dock-b.service", "dockvoice-inventory.service"

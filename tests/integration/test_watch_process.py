@@ -17,7 +17,7 @@ import pytest
 from edge.cli.terminal import LEAVE
 from edge.cli.watch.live import Viewer
 from edge.cli.watch.screen import incoming
-from tests.starting import Started, run
+from tests.processes.starting import Started, run
 from tests.waiting import until
 
 ENTER = "\x1b[?1049h"

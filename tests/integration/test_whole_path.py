@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import started
-from tests.inventory import RunningInventory
-from tests.mosquitto import Mosquitto
-from tests.postgresql import PostgreSQL
-from tests.pulseaudio import DEVICE, Shelf
+from tests.processes.command import started
+from tests.servers.inventory import RunningInventory
+from tests.servers.mosquitto import Mosquitto
+from tests.servers.postgresql import PostgreSQL
+from tests.sound.pulseaudio import DEVICE, Shelf
 from tests.waiting import Notices, until
 
 CLIP = "tests/data/speech/demo/01-pallet-5451-four-cases-dock-alpha.flac"

@@ -15,8 +15,8 @@ from edge.keep import device_key
 from tests.console import console, send
 from tests.integration.test_business_replies import Shift, shift
 from tests.integration.test_expected import broker
-from tests.inventory import RunningInventory
-from tests.mosquitto import Mosquitto
+from tests.servers.inventory import RunningInventory
+from tests.servers.mosquitto import Mosquitto
 from tests.waiting import until
 
 __all__ = ["broker"]  # a fixture

@@ -18,8 +18,8 @@ import soundfile
 
 from edge.keep.journal import Journal
 from inventory.repository import Store
-from tests.command import called
 from tests.dictated import KEY
+from tests.processes.command import called
 from tests.rows import every
 from tests.tiers import sized
 

@@ -10,7 +10,7 @@ from lab.bench.accuracy import PAGE, PLACE, TABLE, replaced
 from lab.report import figures
 from lab.scoring import Mark
 from tests.lab.details import heard, line
-from tests.starting import run
+from tests.processes.starting import run
 
 PLACES = """# Page
 <!-- figures of development: Second -->

@@ -12,9 +12,9 @@ from dockvoice_protocol.records import FieldValue
 from lab.demo.command import Count, count
 from lab.demo.office import Office
 from lab.demo.servers import Broker, BrokerKind, Inventory, free_port
-from tests.command import called
-from tests.ports import held_port
+from tests.processes.command import called
 from tests.rows import each_of
+from tests.servers.ports import held_port
 
 PALLET: dict[str, FieldValue] = {"pallet_id": "007", "quantity": 12, "uom": "CS"}
 OWED = {"a": PALLET, "b": PALLET}

@@ -10,7 +10,7 @@ import pytest
 
 from edge.speak import voices
 from lab.report.lines import read_lines
-from tests.command import called, dockvoice
+from tests.processes.command import called, dockvoice
 
 CLIPS = 3
 

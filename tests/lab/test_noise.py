@@ -11,8 +11,8 @@ import soundfile
 from edge.hear.recording import RecordedSource
 from lab.bench.noise import KINDS, LEVEL, active_rms, mix, noise, within_full_scale
 from lab.noises import BABBLE, LOUDNESS_DB, SILENCE, InNoise, Made, babble, whole
+from tests.processes.starting import run
 from tests.rows import each_of
-from tests.starting import run
 
 
 def rms(sound: np.ndarray) -> float:

@@ -14,7 +14,7 @@ import pytest
 
 from dockvoice_protocol.config import load
 from edge.config import Settings
-from tests.command import dockvoice
+from tests.processes.command import dockvoice
 from tests.rows import each_of
 from tests.standin import KEY, RunningStandin
 

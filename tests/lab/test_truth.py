@@ -19,7 +19,7 @@ from edge.ports import StoppableSource
 from edge.records import Frame
 from lab.scoring import read_manifest
 from lab.truth import AFTER_S, Prompt, Take, TruthSet, noise, prompts, record_take
-from tests.command import dockvoice
+from tests.processes.command import dockvoice
 
 PROMPT = Prompt(7, "dock b", {"dock": "B"})
 TAKE = Take(b"\x00\x10" * 16_000, 0.8, -20.0, spoilt=False)

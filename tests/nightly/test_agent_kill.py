@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from edge.keep.journal import Journal
-from tests.command import dockvoice, started
-from tests.inventory import RunningInventory
-from tests.mosquitto import Mosquitto
+from tests.processes.command import dockvoice, started
+from tests.servers.inventory import RunningInventory
+from tests.servers.mosquitto import Mosquitto
 from tests.tiers import SEED
 from tests.waiting import until
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.command import started
-from tests.inventory import RunningInventory
-from tests.mosquitto import Mosquitto
+from tests.processes.command import started
+from tests.servers.inventory import RunningInventory
+from tests.servers.mosquitto import Mosquitto
 from tests.waiting import until
 
 ABSENT_S = 10

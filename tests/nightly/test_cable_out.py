@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from tests.cable import Cable, cable
+from tests.servers.cable import Cable, cable
 from tests.standin import RunningStandin
 
 TEN_MINUTES_S = 600

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.counted import counted
-from tests.postgresql import PostgreSQL
+from tests.counting.consumers import counted
+from tests.servers.postgresql import PostgreSQL
 from tests.tiers import SEED
 
 EVENTS = int(os.environ.get("COUNTED_EVENTS", "10000"))

@@ -9,8 +9,8 @@ import sys
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser import browser, tab
-from tests.desk import Terminal
+from tests.console.browser import browser, tab
+from tests.sound.desk import Terminal
 from tests.waiting import until
 
 __all__ = ["browser"]

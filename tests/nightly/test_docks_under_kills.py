@@ -11,11 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle
 from pathlib import Path
 
-from tests.command import dockvoice
-from tests.counted import shares
-from tests.inventory import RunningInventory
-from tests.mosquitto import Mosquitto
-from tests.postgresql import PostgreSQL
+from tests.counting.consumers import shares
+from tests.processes.command import dockvoice
+from tests.servers.inventory import RunningInventory
+from tests.servers.mosquitto import Mosquitto
+from tests.servers.postgresql import PostgreSQL
 from tests.tiers import SEED
 
 KILLS_S = (1.0, 5.0)  # From one kill to the next: a life is long enough to do some of the work, and never all.

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 from tests.epcis import SCHEMA, a_day, exported, with_urns
-from tests.epcis_broken import broken, whole
-from tests.node import node
+from tests.epcis.broken import broken, whole
+from tests.processes.node import node
 
 VALIDATE = """
 import {readFileSync} from "node:fs";

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.node import node
+from tests.processes.node import node
 from tests.unit.test_schemas import published
 
 COMPILE = """

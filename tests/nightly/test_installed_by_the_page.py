@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.fresh_debian import FreshDebian, refusal
-from tests.page_blocks import fenced
-from tests.pulseaudio import OPTIONS
+from tests.doc_pages import fenced
+from tests.servers.fresh_debian import FreshDebian, refusal
+from tests.sound.pulseaudio import OPTIONS
 from tests.waiting import until
 
 SPEECH = "/mnt/speech/01-pallet-5451-four-cases-dock-alpha.flac"

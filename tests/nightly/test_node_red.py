@@ -14,8 +14,8 @@ import pytest
 
 from dockvoice_protocol.events import Topics
 from tests.dictated import recorded, signed
-from tests.inventory import RunningInventory
-from tests.mosquitto import Mosquitto
+from tests.servers.inventory import RunningInventory
+from tests.servers.mosquitto import Mosquitto
 from tests.waiting import until
 
 SETTINGS = """module.exports = {

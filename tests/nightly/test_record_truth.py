@@ -11,8 +11,8 @@ import pytest
 
 from edge.hear.recording import RecordedSource
 from lab.scoring import read_manifest
-from tests.command import DOCKVOICE
-from tests.pulseaudio import DEVICE, Headset, headset
+from tests.processes.command import DOCKVOICE
+from tests.sound.pulseaudio import DEVICE, Headset, headset
 
 SPEECH = ("02-pallet-0126-nine-units-dock-bravo.flac", "01-pallet-5451-four-cases-dock-alpha.flac")
 

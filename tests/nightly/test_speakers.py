@@ -11,9 +11,9 @@ import pytest
 from edge.audio.sound_server import NULL_SINK
 from edge.records import SAMPLE_RATE
 from edge.records.speech import Earcon
-from tests.earpiece import DEVICE, earpiece, plug_in
-from tests.pulseaudio import Headset, headset
-from tests.speaking_agent import CLIP, LOUD, after, at_work, is_greeted, is_read_back, leak, ring_at
+from tests.sound.earpiece import DEVICE, earpiece, plug_in
+from tests.sound.pulseaudio import Headset, headset
+from tests.sound.speaking_agent import CLIP, LOUD, after, at_work, is_greeted, is_read_back, leak, ring_at
 
 
 @pytest.fixture

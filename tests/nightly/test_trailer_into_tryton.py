@@ -6,12 +6,12 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.erp.tryton import Tryton, tryton
+from tests.erp.tryton_dock import Dock
+from tests.erp.tryton_trailer import receive
 from tests.integration.test_office_decides import keys
-from tests.postgresql import PostgreSQL
+from tests.servers.postgresql import PostgreSQL
 from tests.tiers import SEED
-from tests.tryton import Tryton, tryton
-from tests.tryton_dock import Dock
-from tests.tryton_trailer import receive
 
 __all__ = ["tryton"]
 

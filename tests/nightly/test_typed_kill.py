@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from edge.keep.journal import Journal
-from tests.gs1_labels import keyed
+from tests.reading.gs1_labels import keyed
 from tests.tiers import SEED
 
 KILLS = 8

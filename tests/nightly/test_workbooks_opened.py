@@ -10,7 +10,7 @@ import pytest
 from openpyxl import load_workbook
 
 from inventory.connect.csv_folder import CsvFolder, CsvFolderSettings
-from tests.postings import posting
+from tests.erp.postings import posting
 
 FORMULA = '=WEBSERVICE("http://127.0.0.1:9/stolen")'
 

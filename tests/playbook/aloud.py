@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from edge.records.speech import Earcon
-from tests.command import dockvoice
 from tests.playbook.listener import Listener, Reader, in_words
 from tests.playbook.script import DOES, Line
 from tests.playbook.theatre import Seat, Theatre, Warehouse
 from tests.playbook.worn import WornAgent
-from tests.pulseaudio import room
+from tests.processes.command import dockvoice
+from tests.sound.pulseaudio import room
 from tests.waiting import until
 
 WITHIN_S = 30.0

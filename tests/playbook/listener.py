@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from edge.records import SAMPLE_RATE
 from edge.records.speech import Earcon
 from edge.speak.earcons import SCORES, earcon
-from tests.earpiece import Earpiece
-from tests.speakers import english
+from tests.reading.speakers import english
+from tests.sound.earpiece import Earpiece
 
 LOUD = 300
 """Of 32768: what is louder is no silence between two clauses."""

@@ -18,12 +18,12 @@ from dockvoice_protocol.config import Mqtt
 from dockvoice_protocol.events import Topics, encode, receipt
 from dockvoice_protocol.mqtt import Delivered, Session, SessionEvent
 from dockvoice_protocol.records import ReceiptOutcome
-from tests.earpiece import Earpiece, earpiece
-from tests.inventory import RunningInventory
-from tests.mosquitto import Mosquitto
-from tests.ports import held_port
-from tests.postgresql import PostgreSQL
-from tests.pulseaudio import Air, Samples, Shelf, room
+from tests.servers.inventory import RunningInventory
+from tests.servers.mosquitto import Mosquitto
+from tests.servers.ports import held_port
+from tests.servers.postgresql import PostgreSQL
+from tests.sound.earpiece import Earpiece, earpiece
+from tests.sound.pulseaudio import Air, Samples, Shelf, room
 from tests.waiting import until
 
 PREFIX = "dockvoice"

@@ -11,8 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.command import DOCKVOICE
 from tests.playbook.theatre import Seat
+from tests.processes.command import DOCKVOICE
 from tests.waiting import Notices
 
 ENDED_IN_S = 30

@@ -18,8 +18,8 @@ from dockvoice_protocol.forms.spoken.reader import understood
 from dockvoice_protocol.forms.spoken.transcript import transcribed
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import Word
-from tests.scribe import rules, sayings
-from tests.sentences import TONGUES, sentence
+from tests.reading.scribe import rules, sayings
+from tests.reading.sentences import TONGUES, sentence
 from tests.tiers import SEED, sized
 
 SPOKEN = [("en", "stock-count"), *((language, "pallet-move") for language in TONGUES if language in LANGUAGES)]

@@ -15,8 +15,8 @@ from dockvoice_protocol.records import FieldValue
 from edge.agent.typed_input import typed
 from edge.agree.decide import decide
 from edge.records import Closing, Outcome
-from tests.borne_out import bears_out, words
-from tests.scribe import DATA, rules
+from tests.reading.borne_out import bears_out, words
+from tests.reading.scribe import DATA, rules
 from tests.tiers import SEED, TIER, Tier, sized
 
 

@@ -1,6 +1,6 @@
 """Invariants over sentences made from grammar: nothing is recorded that was not meant, what is asked offers what was
 meant, and what is said fluently is recorded at once. By night 60,000 sentences; a failure names the seeds, and
-`python -m tests.sentences LANGUAGE FORM SEED` says them again."""
+`python -m tests.reading.sentences LANGUAGE FORM SEED` says them again."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from dockvoice_protocol.languages import LANGUAGES
 from edge.agent.typed_input import typed
 from edge.agree.decide import decide
 from edge.records import Closing, Outcome
-from tests.scribe import rules
-from tests.sentences import TONGUES, Sentence, sentence
+from tests.reading.scribe import rules
+from tests.reading.sentences import TONGUES, Sentence, sentence
 from tests.tiers import SEED, sized
 
 SPOKEN = [("en", "stock-count"), *((language, "pallet-move") for language in TONGUES if language in LANGUAGES)]

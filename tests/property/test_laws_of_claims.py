@@ -25,7 +25,7 @@ from edge.agree.dialogue.table import AGREEING, State
 from edge.agree.readings import values_in
 from edge.records import Closing, Commit, Draft, Drop, LastEntry, Note, Park
 from edge.records.speech import Earcon, Say, Sound
-from tests.conversing import heard
+from tests.reading.conversing import heard
 from tests.rows import each_of, every
 from tests.shipped import ROOT, form
 from tests.tiers import sized

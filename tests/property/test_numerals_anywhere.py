@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from dockvoice_protocol.forms.spoken.numerals import LARGEST, Numerals
 from dockvoice_protocol.languages import LANGUAGES
-from tests.numbers_said import numerals
+from tests.reading.numbers import numerals
 
 FIGURES = ["0", "7", "42", "007", "742", "1.5", "2k", "7:42", "100000", "9" * 40, ".", "-", "k", "²", "٣"]
 

@@ -25,8 +25,8 @@ from edge.config import SettleBy
 from edge.deliver.relay import DeadLetter, Reopen, Settle
 from edge.keep.journal import Journal
 from edge.records import OutboxRow
-from tests.line import PUBACKS, TIMEOUT_S, TOMBSTONE, Line
 from tests.sayings import ACCEPT, entry, render, utterance
+from tests.simulation.line import PUBACKS, TIMEOUT_S, TOMBSTONE, Line
 from tests.tiers import examples, sized
 
 

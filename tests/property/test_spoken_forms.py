@@ -21,9 +21,9 @@ from dockvoice_protocol.forms.spoken.numerals import LARGEST
 from dockvoice_protocol.forms.spoken.sentences import Sentence, sentences
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import FieldReading, FieldValue, Word
-from tests.languages import said_in
-from tests.speakers import SPEAKERS
-from tests.speakers import digits as said_digits
+from tests.reading.languages import said_in
+from tests.reading.speakers import SPEAKERS
+from tests.reading.speakers import digits as said_digits
 
 ROOT = Path(__file__).parent.parent.parent
 CATALOGUE = Catalogue.load(ROOT / "config" / "catalogue")

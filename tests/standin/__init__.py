@@ -19,8 +19,8 @@ from typing import Any, Self
 import httpx
 import pytest
 
-from tests.command import DOCKVOICE
-from tests.starting import Started
+from tests.processes.command import DOCKVOICE
+from tests.processes.starting import Started
 
 KEY = "standin-key"
 FORBIDDEN = "standin-forbidden"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge.hear import capture, microphone
-from tests.sound_library import FakePortAudio
+from tests.sound.sound_library import FakePortAudio
 
 
 @pytest.fixture

@@ -26,8 +26,8 @@ from edge.keep.removals import erasure, removal, review_removal
 from edge.keep.review_log import sign_off
 from edge.keep.signed import NotDone
 from edge.records import Recording
-from tests.audit_page import audit_page
 from tests.dictated import ANOTHER
+from tests.doc_pages import audit_page
 from tests.sayings import ACCEPT, ASK, READ, entry, utterance
 
 EVENTS = 5

@@ -10,7 +10,7 @@ from dockvoice_protocol.errors import Unavailable
 from edge.hear import microphone
 from edge.hear.microphone import BLINK
 from edge.hear.microphone_health import FaultKind, MicrophoneEvent, Noticed
-from tests.sound_library import FakePortAudio, FakeStream, bringing, bringing_all, listening
+from tests.sound.sound_library import FakePortAudio, FakeStream, bringing, bringing_all, listening
 from tests.waiting import until
 
 

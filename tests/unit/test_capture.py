@@ -19,7 +19,7 @@ from edge.hear.capture import HAND_OFF_PIECES, HandOff, LossWatch, Piece, Stream
 from edge.hear.microphone import Microphone
 from edge.hear.microphone_health import FaultKind, MicrophoneEvent, Noticed, Over
 from edge.records import Frame
-from tests.sound_library import (
+from tests.sound.sound_library import (
     FINE,
     OVERFLOW,
     AfterTheFirstLook,

@@ -30,7 +30,7 @@ from edge.agree.dialogue.table import State, Step
 from edge.agree.readings import differing
 from edge.records import Because, Commit, Draft, Drop, Note, Outcome, Park, Reason, Verdict
 from edge.records.speech import Earcon, Prompt, Say, Sound
-from tests.conversing import heard
+from tests.reading.conversing import heard
 from tests.rows import each_of
 
 IDENTIFIES = ("item", "location")

@@ -17,7 +17,7 @@ from edge.config import ClientSettings
 from edge.understand.remote.client import HOLD_S, Client, ServiceAnswer
 from edge.understand.remote.failures import Barred, Failure, OurFault
 from tests.rows import each_of
-from tests.services import AZURE, KEY, Reply, Service, Wall, ask, client_for, failure, ok, status
+from tests.standin.services import AZURE, KEY, Reply, Service, Wall, ask, client_for, failure, ok, status
 
 
 @each_of(

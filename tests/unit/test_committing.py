@@ -18,7 +18,7 @@ from edge.keep.journal import Journal
 from edge.keep.outbox import OutboxState
 from edge.records import Entry, Minted, OutboxRow, Utterance
 from tests.sayings import ACCEPT, ASK, FIELDS, IGNORE, MUMBLED, NOON, READ, REPEAT, committed, entry, render, utterance
-from tests.small_disk import full
+from tests.servers.small_disk import full
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from dockvoice_protocol.records import ExpectedLine, Operator, PlaceKind, ReceivingPlace
 from inventory.connect.csv_folder import CsvFolder, CsvFolderSettings
 from inventory.connect.ports import Away, PulledItem, PulledUnit
-from tests.postings import BEGAN, posting
+from tests.erp.postings import BEGAN, posting
 
 EXPECTED = "notice,trailer,door,pallet,item,quantity,uom,lot_needed\n"
 ITEMS = "item,title,base,lot_needed,unit,factor\n"

@@ -14,7 +14,7 @@ from dockvoice_protocol.errors import Misconfigured
 from inventory.connect.csv_folder import CsvFolder, CsvFolderSettings
 from inventory.connect.csv_out import COLUMNS, guarded, unguarded
 from inventory.connect.ports import Away, Declined, DocumentState, Posting
-from tests.postings import BEGAN, because, posting
+from tests.erp.postings import BEGAN, because, posting
 from tests.tiers import sized
 
 

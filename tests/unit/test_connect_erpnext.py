@@ -11,8 +11,8 @@ import pytest
 from dockvoice_protocol.errors import Misconfigured
 from inventory.connect.erpnext import ErpNext, ErpNextSettings
 from inventory.connect.ports import Away, Declined, DocumentState, Omitted, PulledItem, PulledUnit, Unset, Why
-from tests.other_erpnext import KEY, REFERENCE, SECRET, OtherErpNext, Thrown
-from tests.postings import because, posting
+from tests.erp.erpnext_server import KEY, REFERENCE, SECRET, OtherErpNext, Thrown
+from tests.erp.postings import because, posting
 from tests.rows import each_of
 
 UNITS = {"CS": "Box", "EA": "Nos", "KGM": "Kg"}

@@ -12,8 +12,8 @@ from dockvoice_protocol.errors import Misconfigured
 from inventory.connect.odoo import Odoo
 from inventory.connect.odoo_names import OdooSettings
 from inventory.connect.ports import Away, Declined, DocumentState, Omitted, PulledItem, PulledUnit, Unset, Why
-from tests.other_odoo import DAMAGED, INPUT, KEY, REFERENCE, STOCK, OtherOdoo
-from tests.postings import because, posting
+from tests.erp.odoo_server import DAMAGED, INPUT, KEY, REFERENCE, STOCK, OtherOdoo
+from tests.erp.postings import because, posting
 from tests.rows import each_of
 
 UNITS = {"CS": "Case of 12", "EA": "Units", "KGM": "kg"}

@@ -12,7 +12,7 @@ from standardwebhooks import WebhookVerificationError
 from dockvoice_protocol.errors import Misconfigured
 from inventory.connect.ports import Away, Declined, DocumentState, Why
 from inventory.connect.webhook import Webhook, WebhookSettings
-from tests.postings import because, posting
+from tests.erp.postings import because, posting
 from tests.rows import each_of
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of twenty-four bytes").decode()

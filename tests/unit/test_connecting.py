@@ -14,9 +14,9 @@ from dockvoice_protocol.config import Mqtt, MqttVersion
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.mqtt import Session
 from dockvoice_protocol.mqtt_client import ANSWER_S, FIRST_ANSWER_S, Version, Waits, explained, namesake
-from tests.certificates import HERE, Authority
-from tests.mosquitto import Certificates
 from tests.rows import each_of
+from tests.servers.certificates import HERE, Authority
+from tests.servers.mosquitto import Certificates
 
 
 @pytest.fixture(scope="module")

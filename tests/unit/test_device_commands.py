@@ -34,7 +34,7 @@ from edge.agent.typed_input import typed
 from edge.agree.decide import Rules, decide
 from edge.records import Closing, Outcome
 from edge.understand.proposal import proposal
-from tests.languages import said_in, that_say
+from tests.reading.languages import said_in, that_say
 from tests.rows import each_of
 from tests.shipped import catalogue as catalogue_shipped
 from tests.shipped import form as shipped

@@ -18,7 +18,7 @@ from edge.keep.retention import RESERVE, Reserve
 from edge.keep.storage import DiskFull
 from edge.records import Utterance
 from tests.sayings import ACCEPT, ASK, NOON, READ, entry, render, utterance
-from tests.small_disk import full
+from tests.servers.small_disk import full
 
 KEEP = Keep(stop_free_mb=100, alarm_free_mb=500, reserve_mb=0)
 

@@ -15,7 +15,7 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.scanned import AS_DELIVERED, Sending, read_scan
 from dockvoice_protocol.forms.spoken import read as read_words
 from dockvoice_protocol.records import ScanFault
-from tests.gs1_labels import GS, TODAY, Label, broken, keyed, valid
+from tests.reading.gs1_labels import GS, TODAY, Label, broken, keyed, valid
 from tests.rows import each_of, every
 
 NOTHING = Catalogue({})

@@ -4,7 +4,7 @@ from typing import Any
 
 from inventory.epcis.check import Checker, Rule
 from tests.epcis import mapping
-from tests.epcis_broken import broken, whole
+from tests.epcis.broken import broken, whole
 from tests.rows import each_of, every
 
 ZONES = mapping().zones

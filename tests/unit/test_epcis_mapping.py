@@ -8,8 +8,9 @@ import pytest
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from inventory.epcis.mapping import load_mapping
 from inventory.forms import fields_of, load_forms
-from tests.epcis import MAPPING, ROOT, mapped, mapping
+from tests.epcis import MAPPING, mapped, mapping
 from tests.rows import every
+from tests.sharing import ROOT
 
 # A line of the shipped file, what stands there instead, and what the error says of it.
 WRONG = {

@@ -12,7 +12,7 @@ from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.languages import LANGUAGES
 from edge.records import SAMPLE_RATE
 from edge.speak.voices import EspeakVoice
-from tests.languages import said_in
+from tests.reading.languages import said_in
 from tests.rows import each_of
 
 ALOUD: dict[str, str] = {language: said_in(language)["aloud"] for language in LANGUAGES}

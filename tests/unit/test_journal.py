@@ -34,7 +34,7 @@ from inventory.ingest.applying import is_superseded
 from tests import shipped
 from tests.fakes import ScriptedInterpreter
 from tests.sayings import ACCEPT, ASK, FIELDS, IGNORE, NOON, REPEAT, committed, entry, utterance
-from tests.small_disk import full
+from tests.servers.small_disk import full
 from tests.waiting import PATIENCE_S
 
 RECORDING = "sha256:" + "a" * 64

@@ -6,7 +6,7 @@ from dockvoice_protocol.forms.model import DayOrder, Partial
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.kinds.date import Label, readings
 from dockvoice_protocol.forms.spoken.kinds.phrases import SaysNumbers, table
-from tests.numerals import ENGLISH, GERMAN, SPANISH
+from tests.reading.numerals import ENGLISH, GERMAN, SPANISH
 from tests.rows import each_of
 
 TODAY = date(2026, 11, 20)

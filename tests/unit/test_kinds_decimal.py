@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dockvoice_protocol.forms.spoken.kinds.decimal import readings
 from dockvoice_protocol.forms.spoken.kinds.phrases import table
-from tests.numerals import ENGLISH, GERMAN
+from tests.reading.numerals import ENGLISH, GERMAN
 from tests.rows import each_of
 
 EN = {**table("en"), "decimal": ".", "thousands": ","}

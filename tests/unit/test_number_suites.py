@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.suites import FRAMES, SHORTEST, Number, Understood, numbers
+from tests.reading.suites import FRAMES, SHORTEST, Number, Understood, numbers
 from tests.tiers import SEED, sized
 
 EVERY = sized(quick=20, test=5, nightly=1)

@@ -12,7 +12,7 @@ import pytest
 import typer
 
 from dockvoice_protocol.command import DeferredCommand, commands
-from tests.page_blocks import Block, blocks, called, fenced
+from tests.doc_pages import Block, blocks, called, fenced
 from tests.rows import each_of, every
 
 ROOT = Path(__file__).parents[2]

@@ -56,7 +56,7 @@ from edge.records import Closing, Commit, Draft, LastEntry, Lately, StandingEntr
 from edge.records.speech import Prompt, Say
 from edge.speak.wording import Phrasing, codes, prompts
 from edge.understand.stt.transcript_reader import TranscriptReader
-from tests.languages import said_in
+from tests.reading.languages import said_in
 from tests.rows import each_of
 from tests.sayings import NOON
 from tests.shipped import form

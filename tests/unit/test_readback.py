@@ -24,7 +24,7 @@ from edge.hear.microphone_health import FaultKind
 from edge.records import Draft
 from edge.records.speech import Prompt, Say, Terms
 from edge.speak.wording import LONGEST_SLOT, Phrasing, Readback, codes, prompts
-from tests.languages import said_in
+from tests.reading.languages import said_in
 from tests.rows import each_of, every
 from tests.tiers import sized
 

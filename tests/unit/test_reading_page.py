@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 from dockvoice_protocol.forms.spoken.language import ENGLISH
-from tests.reading_page import MARKED, PAGE, PARTS, written
+from tests.reading.page import MARKED, PAGE, PARTS, written
 
 
 def test_the_page_has_the_costs_and_what_is_printed_as_they_are() -> None:
     page = PAGE.read_text(encoding="utf-8")
     assert {name for _, name, _ in MARKED.findall(page)} == set(PARTS)
-    assert written(page) == page, "write it again: python -m tests.reading_page"
+    assert written(page) == page, "write it again: python -m tests.reading.page"
 
 
 def test_the_page_names_every_list_of_a_language_file() -> None:

@@ -16,7 +16,7 @@ from edge.understand.remote.breaker import FAILURES
 from edge.understand.remote.client import HOLD_S, LARGEST_ANSWER, Clients, ServiceAnswer
 from edge.understand.remote.failures import AnswerFault, Barred, Garbled, OurFault, TryLater
 from tests.rows import each_of
-from tests.services import KEY, Service, Slow, Wall, ask, client_for, failure, ok, status
+from tests.standin.services import KEY, Service, Slow, Wall, ask, client_for, failure, ok, status
 
 # ---- what an answer that is none means ----
 

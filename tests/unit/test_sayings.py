@@ -1,5 +1,5 @@
 """The sayings of `tests/data/sayings.jsonl`: nothing is recorded that a careful scribe would not have written down, and
-what he would write down at once is recorded at once. `python -m tests.scribe` prints the table."""
+what he would write down at once is recorded at once. `python -m tests.reading.scribe` prints the table."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from functools import cache
 
 from dockvoice_protocol import languages
 from dockvoice_protocol.forms.spoken.folding import fold
+from tests.reading.scribe import Grade, Saying, graded, sayings, spared
 from tests.rows import each_of, every
-from tests.scribe import Grade, Saying, graded, sayings, spared
 from tests.tiers import sized
 
 SAYINGS = list(sayings())

@@ -18,7 +18,7 @@ from edge.config import Settings
 from edge.hear import scanner
 from edge.hear.input_keys import CODES, EVENT, GRAB, NAMES
 from edge.hear.scanner import ALT_029, CONTROL_BRACKET, F8, IDLE_S, LONGEST, Keys, follow_scanner
-from tests.gs1_labels import GS, TODAY, valid
+from tests.reading.gs1_labels import GS, TODAY, valid
 from tests.rows import each_of
 from tests.unit.test_element_strings import LABELS
 

@@ -27,7 +27,7 @@ from edge.records.speech import Earcon, Prompt, Say, Sound
 from edge.speak.wording import Phrasing, codes
 from lab.typed_conversation import TypedConversation
 from tests import shipped
-from tests.gs1_labels import Label, broken, keyed, valid
+from tests.reading.gs1_labels import Label, broken, keyed, valid
 from tests.sharing import ROOT
 from tests.unit.test_dictation import Bench, nobody_is_there
 from tests.unit.test_typed_input import decide_what_is, on_record

@@ -30,7 +30,7 @@ from lab.simulate.device import DEAD_LETTER, REOPENED, SimulatedDevice, Speaking
 from lab.simulate.figures import LoadResult, Part
 from lab.simulate.ledger import SaidEntry
 from lab.simulate.wanted import Wanted, descriptors, held_to_limits, needs
-from tests.command import called
+from tests.processes.command import called
 from tests.rows import each_of
 
 SPEAKS, CORRECTS, CANCELS = SpeakingHabits(), SpeakingHabits(corrections=1), SpeakingHabits(cancellations=1)

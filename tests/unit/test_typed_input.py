@@ -27,7 +27,7 @@ from edge.keep.journal_thread import JournalThread
 from edge.keep.queries import UtteranceHistory
 from edge.records import Outcome, Verdict
 from tests.fakes import ScriptedInterpreter, ScriptedSource
-from tests.languages import said_in
+from tests.reading.languages import said_in
 from tests.rows import every
 from tests.tiers import sized
 from tests.unit.test_dictation import Bench, nobody_is_there

@@ -15,7 +15,7 @@ from tests.faults.oracle.driver import Life
 from tests.faults.oracle.faults import NOTHING, Under
 from tests.faults.oracle.ledger import Ledger, Noted
 from tests.faults.oracle.speaker import EAR
-from tests.starting import Started
+from tests.processes.starting import Started
 from tests.waiting import until
 
 ROOT = Path(__file__).parents[3]

@@ -11,10 +11,10 @@ from typing import Self
 from tests.faults.oracle.device import Device
 from tests.faults.oracle.faults import NOTHING, Under
 from tests.faults.oracle.ledger import Tally, count
-from tests.inventory import RunningInventory
-from tests.mosquitto import Mosquitto
-from tests.ports import held_port
-from tests.tcp_proxy import TcpProxy
+from tests.servers.inventory import RunningInventory
+from tests.servers.mosquitto import Mosquitto
+from tests.servers.ports import held_port
+from tests.servers.tcp_proxy import TcpProxy
 
 BRISK = {"DOCKVOICE_INVENTORY_MQTT__KEEPALIVE_S": "5", "DOCKVOICE_INVENTORY_MQTT__RECONNECT_MAXIMUM_S": "1"}
 """Settings of the inventory with which a fault is over as soon as it can be."""

@@ -13,7 +13,7 @@ from contextlib import closing
 from pathlib import Path
 
 from tests.faults.oracle.run import Run
-from tests.postgresql import PostgreSQL
+from tests.servers.postgresql import PostgreSQL
 from tests.waiting import until
 
 CAUGHT_S = 60.0

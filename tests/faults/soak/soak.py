@@ -23,7 +23,7 @@ from tests.faults.oracle.device import Device
 from tests.faults.oracle.ledger import Tally
 from tests.faults.oracle.stage import Stage
 from tests.faults.soak.slopes import HOUR_S, Limit, Line, Point, Trend, trend
-from tests.tcp_proxy import TcpProxy
+from tests.servers.tcp_proxy import TcpProxy
 
 SAMPLE_S = 0.5
 

@@ -11,7 +11,7 @@ from tests.faults.oracle.powercut import Disk
 from tests.faults.oracle.run import Run
 from tests.faults.oracle.stage import Stage
 from tests.faults.oracle.syscalls import Call, noted, read, recorded
-from tests.small_disk import Ballast
+from tests.servers.small_disk import Ballast
 
 MEGABYTES = 32
 """Of the small disk. SQLite's log takes four, the reserve one, and an entry seven kilobytes for good: there is room for

@@ -24,7 +24,7 @@ from tests.faults.oracle.faults import Clock, killed_at, small_disk
 from tests.faults.oracle.ledger import Tally
 from tests.faults.oracle.run import Run
 from tests.faults.oracle.stage import Stage
-from tests.small_disk import Ballast
+from tests.servers.small_disk import Ballast
 
 WRONG = ("+3650d", "-20000d", "+0")
 """Ten years ahead; 1972; right again."""

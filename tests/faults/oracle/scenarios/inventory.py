@@ -10,7 +10,7 @@ from tests.faults.oracle.ledger import Tally
 from tests.faults.oracle.run import Run
 from tests.faults.oracle.stage import Stage
 from tests.faults.oracle.transactions import stop_within, writing_in_postgresql, writing_in_sqlite
-from tests.postgresql import PostgreSQL
+from tests.servers.postgresql import PostgreSQL
 
 PACE_S = 0.02
 """Between two utterances: while the inventory starts, some dozens gather for it to apply at once."""

@@ -1,20 +1,57 @@
-"""The inventory's outbox in tests: what is entered, and a broker that takes it."""
+"""The inventory's store in tests: databases on SQLite and PostgreSQL, events as its consumer reads them, its outbox."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from threading import Event
+from pathlib import Path
+from threading import Event as Flag
+from typing import Any
 
+import pytest
+
+from dockvoice_protocol.events import Topics
 from dockvoice_protocol.hash_chain import PublicKey
+from inventory.forms import load_forms
+from inventory.ingest.judge import Sound, judge
+from inventory.records import Event
 from inventory.repository import Store
 from inventory.settings import InventorySettings
 from inventory.site.catalogue import SiteCatalogue, Version
 from inventory.site.sending import send
 from inventory.store.outbox import DueRow, Message, MessageKind
-from tests.dictated import KEY
+from tests.dictated import KEY, payload
+from tests.servers.postgresql import PostgreSQL
+
+KINDS = ("sqlite", "postgresql")
+"""What a fixture over `database` has as its params."""
+
+Read = Callable[[dict[str, Any]], Event]
+
+
+def database(request: pytest.FixtureRequest, directory: Path) -> Iterator[str]:
+    """The URL of an empty database of the kind that `request` asks for."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{directory / 'inventory.db'}"
+    else:
+        cluster: PostgreSQL = request.getfixturevalue("postgresql")
+        with cluster.database() as url:
+            yield url
+
+
+def reader(repository: Path) -> Read:
+    """What the consumer makes of a message."""
+    forms = load_forms(repository / "schemas" / "forms")
+
+    def read(message: dict[str, Any]) -> Event:
+        site, device = message["source"].split("/")[2::2]
+        judged = judge(payload(message), Topics("dockvoice", site, device).entries, "dockvoice", forms)
+        assert isinstance(judged, Sound), judged
+        return judged.event
+
+    return read
 
 
 def publish(of: SiteCatalogue, *versions: Version, key: PublicKey = KEY.public) -> list[Version]:
@@ -36,7 +73,7 @@ def drained(store: Store) -> list[DueRow]:
 @contextmanager
 def service(store: Store, settings: InventorySettings) -> Iterator[None]:
     """Publish what is due at a broker, as the inventory that runs does."""
-    stopped = Event()
+    stopped = Flag()
 
     def work() -> None:
         while not stopped.wait(0.1):

@@ -13,9 +13,9 @@ from typing import Any, Self
 
 from inventory.cli.main import _plain
 from inventory.repository import Store
-from tests.command import DOCKVOICE
 from tests.dictated import enrolled
-from tests.starting import Started
+from tests.processes.command import DOCKVOICE
+from tests.processes.starting import Started
 from tests.waiting import Notices
 
 ENDED_IN_S = 30

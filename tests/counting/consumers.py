@@ -13,11 +13,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.counting import Fleet, Wire, compare, doubled
-from tests.inventory import RunningInventory
-from tests.mosquitto import Mosquitto
-from tests.ports import held_port
-from tests.postgresql import PostgreSQL
+from tests.counting.ledger import Fleet, Wire, compare, doubled
+from tests.servers.inventory import RunningInventory
+from tests.servers.mosquitto import Mosquitto
+from tests.servers.ports import held_port
+from tests.servers.postgresql import PostgreSQL
 
 BROKER = ("max_queued_messages 0",)
 """Nothing is dropped by the broker while consumers are dead: what it drops comes again, but later."""

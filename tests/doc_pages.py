@@ -1,4 +1,4 @@
-"""What a page tells its reader to type: the blocks of it, and the calls of `dockvoice` in them."""
+"""What pages of docs/ say: blocks to type, calls of `dockvoice` in them, and the columns that no audit covers."""
 
 from __future__ import annotations
 
@@ -97,3 +97,17 @@ def _heading(text: str, at: int) -> str:
 
 def _dedented(text: str, by: int) -> str:
     return "".join(line[by:] if line[:by].isspace() else line for line in text.splitlines(keepends=True))
+
+
+_ROW = re.compile(r"\| `(\w+)` \| (.+?) \|")
+_NAME = re.compile(r"`(\w+)`")
+
+
+def audit_page(repository: Path, heading: str) -> dict[str, set[str]]:
+    """The columns that the page lists under this heading, by table."""
+    page = (repository / "docs" / "audit.md").read_text(encoding="utf-8")
+    section = page.split(f"### {heading}\n", 1)[1].split("\n#", 1)[0]
+    listed: dict[str, set[str]] = {}
+    for table, columns in _ROW.findall(section):
+        listed.setdefault(table, set()).update(_NAME.findall(columns))
+    return listed

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from dockvoice_protocol.command import main
-from tests.starting import Started, run
+from tests.processes.starting import Started, run
 
 DOCKVOICE = [sys.executable, "-m", "edge"]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.certificates import HERE, Authority
+from tests.servers.certificates import HERE, Authority
 from tests.waiting import until
 
 PATIENCE_S = 60.0

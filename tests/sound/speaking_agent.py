@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from edge.records import SAMPLE_RATE
 from edge.records.speech import Earcon
 from edge.speak.earcons import earcon
-from tests.command import DOCKVOICE
-from tests.earpiece import DEVICE, Earpiece
 from tests.playbook.listener import likeness
-from tests.pulseaudio import DEVICE as MICROPHONE
-from tests.pulseaudio import Headset
-from tests.starting import Started
+from tests.processes.command import DOCKVOICE
+from tests.processes.starting import Started
+from tests.sound.earpiece import DEVICE, Earpiece
+from tests.sound.pulseaudio import DEVICE as MICROPHONE
+from tests.sound.pulseaudio import Headset
 from tests.waiting import Notices, until
 
 CLIP = Path("tests/data/speech/demo/02-pallet-0126-nine-units-dock-bravo.flac")

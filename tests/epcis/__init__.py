@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft7Validator, FormatChecker
@@ -15,8 +14,8 @@ from inventory.epcis.export import Export
 from inventory.epcis.history import Happened
 from inventory.epcis.mapping import EpcisMapping, load_mapping
 from tests.dictated import identity, payload
+from tests.sharing import ROOT
 
-ROOT = Path(__file__).parent.parent
 MAPPING = ROOT / "config" / "epcis.toml"
 """What is shipped as an example: so it is an example that works."""
 

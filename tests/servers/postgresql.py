@@ -16,7 +16,7 @@ from typing import Self, TypedDict
 
 import pytest
 
-from tests.ports import held_port
+from tests.servers.ports import held_port
 from tests.waiting import until
 
 STARTED_IN_S = 60

@@ -1,4 +1,5 @@
-"""What a careful scribe would have written down of a saying, and how the reader compares: `python -m tests.scribe`.
+"""What a careful scribe would have written down of a saying, and how the reader compares:
+`python -m tests.reading.scribe`.
 
 The sayings are in `tests/data/sayings.jsonl`, one per row: a sentence, a count said in a frame that is always the same,
 or the lines that an operator says in a conversation ("/wait" and "/done": silence until the device is done). `expected`

@@ -16,9 +16,9 @@ from edge.records.speech import Prompt
 from inventory.records import PostingState
 from lab.scribe.arrivals import Pallet
 from lab.scribe.wording import spelt
-from tests.hearing_device import Device
-from tests.tryton import LOT_NEEDED, LOT_NEEDED_LATER, Line, Tryton
-from tests.tryton_dock import UNITS, Dock, Expected, ledger_of
+from tests.erp.tryton import LOT_NEEDED, LOT_NEEDED_LATER, Line, Tryton
+from tests.erp.tryton_dock import UNITS, Dock, Expected, ledger_of
+from tests.sound.hearing_device import Device
 from tests.waiting import until
 
 LONGEST_S = 240.0  # What takes seconds; a busy machine, and waits after kills, take much more.

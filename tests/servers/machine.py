@@ -18,6 +18,7 @@ from typing import Self
 
 import psutil
 
+from tests.sharing import ROOT
 from tests.waiting import until
 
 BOOT_S = 60
@@ -146,7 +147,7 @@ class Machine:
 
     def __enter__(self) -> Self:
         where = self._directory / "root"
-        repository = Path(__file__).parent.parent
+        repository = ROOT
         names = [where, self._cgroup, _BOOT, repository, sysconfig.get_paths()["purelib"], sys.base_prefix]
         apart = ["unshare", "--mount", "sh", "-euc", _APART, "sh", *map(str, names)]
         with self._log.open("wb") as log:

@@ -1,6 +1,6 @@
 """The process that bears the programs of the tests: it has imported what they need, and each is a fork of it.
 
-`python -m tests.mother FD`: orders come, and the numbers of processes go, by the socket of that number.
+`python -m tests.processes.fork_server FD`: orders come, and the numbers of processes go, by the socket of that number.
 """
 
 from __future__ import annotations

@@ -14,12 +14,12 @@ from typing import Self
 
 from inventory.repository import Store
 from lab.scribe.arrivals import Pallet
-from tests.hearing_device import SITE, Device
-from tests.inventory import RunningInventory
-from tests.mosquitto import Mosquitto
-from tests.postgresql import PostgreSQL
-from tests.tcp_proxy import TcpProxy
-from tests.tryton import DOORS, PASSWORD, Tryton
+from tests.erp.tryton import DOORS, PASSWORD, Tryton
+from tests.servers.inventory import RunningInventory
+from tests.servers.mosquitto import Mosquitto
+from tests.servers.postgresql import PostgreSQL
+from tests.servers.tcp_proxy import TcpProxy
+from tests.sound.hearing_device import SITE, Device
 from tests.waiting import PATIENCE_S
 
 UNITS = {"CS": "Case of 12", "EA": "Unit"}

@@ -1,4 +1,4 @@
-"""The pictures of docs/console.md, taken of a console with a story in it: `python -m tests.screenshots`."""
+"""The pictures of docs/console.md, taken of a console with a story in it: `python -m tests.console.screenshots`."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from tempfile import TemporaryDirectory
 from playwright.sync_api import Page, expect, sync_playwright
 
 from inventory.console.people import Role
-from tests.browser import CHROMIUM, tab
 from tests.console import Console, Folder, console, served
-from tests.console_dock import morning
-from tests.console_story import doubtful, received
+from tests.console.browser import CHROMIUM, tab
+from tests.console.dock import morning
+from tests.console.story import doubtful, received
 from tests.dictated import identity
 from tests.integration.test_console_words_page import COUNTED, counts, waits
+from tests.sharing import ROOT
 
-HERE = Path(__file__).parent.parent / "docs" / "console"
+HERE = ROOT / "docs" / "console"
 TABLET = {"width": 1024, "height": 600}
 
 

@@ -1,4 +1,4 @@
-"""What `docs/reading.md` has from the program, written anew: `python -m tests.reading_page`.
+"""What `docs/reading.md` has from the program, written anew: `python -m tests.reading.page`.
 
 These are the tables of costs and limits, each with its reason out of `weights.py`, and what commands print. They stand
 between marks: `<!-- costs -->` and the next `<!-- -->`.

@@ -13,7 +13,8 @@ import sys
 from pathlib import Path
 
 from edge.keep.journal import Journal
-from tests.starting import run
+from tests.processes.starting import run
+from tests.sharing import ROOT
 
 CLONE_NEWNS, CLONE_NEWUSER = 0x20000, 0x10000000
 
@@ -25,8 +26,16 @@ def live_on_small_disk(program: str, life: str, directory: Path, kilobytes: int)
     """
     mount_point = directory / "disk"
     mount_point.mkdir()
-    command: list[str | Path] = [sys.executable, "-m", "tests.small_disk", f"{kilobytes}k", mount_point, program, life]
-    ended = run(command, 120, cwd=Path(__file__).parent.parent)
+    command: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "tests.servers.small_disk",
+        f"{kilobytes}k",
+        mount_point,
+        program,
+        life,
+    ]
+    ended = run(command, 120, cwd=ROOT)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return ended.stdout
 

@@ -18,7 +18,7 @@ from typing import Any, Self
 
 import pyte
 
-from tests.starting import Started, can_be_forked
+from tests.processes.starting import Started, can_be_forked
 from tests.waiting import until
 
 PIECE = 65_536

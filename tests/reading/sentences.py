@@ -1,5 +1,5 @@
 """Sentences as operators say them, each with what is meant: made from grammar and lists of their own, so that nothing
-here comes from what reads them. `python -m tests.sentences en pallet-move 20261120/7` prints the sentence of a seed.
+here comes from what reads them. `python -m tests.reading.sentences en pallet-move 20261120/7` prints one by its seed.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from random import Random
 
-from tests.speakers import SPEAKERS
+from tests.reading.speakers import SPEAKERS
 
 FORMS = ("pallet-move", "stock-count")
 

@@ -15,11 +15,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
-from tests.machine import as_root, end, first_process
-from tests.machine import refusal as machine_refusal
+from tests.servers.machine import as_root, end, first_process
+from tests.servers.machine import refusal as machine_refusal
+from tests.sharing import ROOT
 from tests.waiting import until
-
-ROOT = Path(__file__).parent.parent
 
 DEBIANS = Path(os.environ.get("DOCKVOICE_TEST_DEBIAN", ROOT / ".cache" / "debian"))
 """What mmdebstrap made, each under the name of its release."""

@@ -1,4 +1,4 @@
-"""What public number suites hold, said as counts and as identifiers, and what is understood: `python -m tests.suites`.
+"""Public number suites, read as counts and as identifiers: `python -m tests.reading.suites`.
 
 `tests/data/number_suites.toml` has the whole numbers up to 99,999 of NeMo text processing (both directions, cardinals),
 Recognizers-Text (number models) and duckling (numeral corpora): what is said, and its value. Each stands in a sentence
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from tests.scribe import DATA, made, rules
+from tests.reading.scribe import DATA, made, rules
 
 FORM = "pallet-move"
 FRAMES = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from dockvoice_protocol.events import Topics
@@ -12,6 +11,7 @@ from inventory.ingest.judge import Sound, Unsound, judge
 from inventory.reviews.reviews import read_review
 from tests.console import Console
 from tests.dictated import AT_DOCK_3, KEY, amended, payload, recorded, reviewed, signed
+from tests.sharing import ROOT
 
 DEVICE = Topics("dockvoice", *AT_DOCK_3)
 
@@ -48,7 +48,7 @@ def received(site: Console) -> None:
 
 def apply(site: Console, *events: dict[str, Any]) -> None:
     """The device sends them."""
-    forms = load_forms(Path(__file__).parent.parent / "schemas" / "forms")
+    forms = load_forms(ROOT / "schemas" / "forms")
     previous = GENESIS
     for event in events:
         whole = sealed(event, previous, "0" * 64, "", KEY)  # of the recording that each event names, in whatever shape

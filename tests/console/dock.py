@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import insert
@@ -20,6 +19,7 @@ from inventory.store.statuses import StatusWord
 from inventory.store.tables import flags
 from tests.console import Console
 from tests.dictated import KEY, identity, payload, recorded
+from tests.sharing import ROOT
 
 
 class Dock:
@@ -27,7 +27,7 @@ class Dock:
 
     def __init__(self, site: Console) -> None:
         self._site = site
-        self._forms = load_forms(Path(__file__).parent.parent / "schemas" / "forms")
+        self._forms = load_forms(ROOT / "schemas" / "forms")
         self._numbers: dict[str, int] = {}
 
     def says(

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
-from tests.tcp_proxy import TcpProxy
+from tests.servers.tcp_proxy import TcpProxy
 
 _numbers = itertools.count(1)
 

@@ -1,4 +1,4 @@
-"""Programs of the tests: by day they are forks of a process that has imported what they need (`tests/mother.py`).
+"""Programs of the tests: by day they are forks of a process that has imported what they need (`fork_server.py`).
 
 A run starts programs some hundreds of times, and what each would import takes longer than what most of them do then.
 Such a child has all that makes a process: a number, memory, files, signals and an end of its own. Only how it came by
@@ -22,8 +22,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from tests.mother import LENGTH, read
-from tests.sharing import WITH_SOUND, Sound
+from tests.processes.fork_server import LENGTH, read
+from tests.sharing import ROOT, WITH_SOUND, Sound
 from tests.tiers import TIER, Tier
 
 OURS = ("LD_", "PYTHON", "LC_", "LANG")
@@ -101,8 +101,8 @@ class Mother:
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         self._line, theirs = socket.socketpair()
         with theirs:
-            command = [sys.executable, "-m", "tests.mother", str(theirs.fileno())]
-            self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], cwd=Path(__file__).parent.parent)
+            command = [sys.executable, "-m", "tests.processes.fork_server", str(theirs.fileno())]
+            self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], cwd=ROOT)
         self._one_at_a_time = Lock()
 
     def bear(self, order: Mapping[str, Any], files: Sequence[int]) -> int:

@@ -22,8 +22,8 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.ports import held_port
-from tests.postgresql import PostgreSQL
+from tests.servers.ports import held_port
+from tests.servers.postgresql import PostgreSQL
 from tests.sharing import ROOT
 from tests.waiting import until
 
