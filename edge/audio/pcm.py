@@ -66,16 +66,16 @@ class Framing:
             self.position += FRAME_SAMPLES
 
 
-OVERRUN = 32_700
+_OVERRUN = 32_700
 """From here a sample counts as clipped: what the converter cut flat is rounded off a little by filters after it."""
 
 BOTTOM_DB = -120.0  # Digital silence, which has no logarithm; 16 bits cannot hold sound below -96 dB.
 
-FLOOR_S = 3.0  # The noise floor is the quietest there was in the last so many seconds: longer than most words hold on.
+_FLOOR_S = 3.0  # The noise floor is the quietest there was in the last so many seconds: longer than most words hold on.
 
-NARROW_HZ = 4_200  # A telephone band, as Bluetooth's older codec (CVSD) gives, ends at 4 kHz; speech goes on beyond.
+_NARROW_HZ = 4_200  # A telephone band, as Bluetooth's older codec (CVSD) gives, ends at 4 kHz; speech goes on beyond.
 
-NARROW_DB = -45.0
+_NARROW_DB = -45.0
 """Less than this above NARROW_HZ, relative to all of it, and the band is narrow: vowels alone leave some -35 dB."""
 
 
@@ -105,7 +105,7 @@ def sound_level(pcm: bytes) -> SoundLevel:
     samples = np.frombuffer(pcm, "<i2")
     sizes = np.abs(samples.astype(np.int32))
     power = float(np.mean((sizes / FULL_SCALE) ** 2))
-    clipped = int(np.count_nonzero(sizes >= OVERRUN))
+    clipped = int(np.count_nonzero(sizes >= _OVERRUN))
     return SoundLevel(len(samples), int(sizes.max()), power, int(np.count_nonzero(sizes == 0)), clipped)
 
 
@@ -118,7 +118,7 @@ class NoiseFloor:
     """The level of what surrounds the speech: the quietest piece within the last FLOOR_S seconds of sound."""
 
     def __init__(self) -> None:
-        self._span = FLOOR_S * SAMPLE_RATE
+        self._span = _FLOOR_S * SAMPLE_RATE
         self._heard = 0
         self._candidates: deque[tuple[int, float]] = deque()
 
@@ -138,5 +138,5 @@ def is_narrow(pcm: bytes) -> bool:
     """Whether speech (half a second or more of it) came through a telephone band, though it is of twice the rate."""
     spectrum = np.abs(np.fft.rfft(np.frombuffer(pcm, "<i2") / FULL_SCALE)) ** 2
     frequencies = np.fft.rfftfreq(2 * (len(spectrum) - 1), 1 / SAMPLE_RATE)
-    above = float(spectrum[frequencies > NARROW_HZ].sum())
-    return decibels(above / max(float(spectrum.sum()), 1e-12)) < NARROW_DB
+    above = float(spectrum[frequencies > _NARROW_HZ].sum())
+    return decibels(above / max(float(spectrum.sum()), 1e-12)) < _NARROW_DB

@@ -25,7 +25,7 @@ headset that vanishes has its microphone and its speaker opened again at the sam
 
 _started: list[Any] = []  # The streams that are open.
 
-HARDWARE = re.compile(r"\(((?:plug)?hw:[^()]+)\)$")
+_HARDWARE = re.compile(r"\(((?:plug)?hw:[^()]+)\)$")
 """How PortAudio ends the name of a card; all else it calls as ALSA's configuration does."""
 
 _PLAYBACK, _CAPTURE = 0, 1  # snd_pcm_stream_t
@@ -103,7 +103,7 @@ def _refusal(name: str, *, playback: bool) -> str | None:
     """Why ALSA does not open the device that PortAudio calls `name`; None where it does, or there is no ALSA."""
     if (alsa := _alsa()) is None:
         return None
-    card = HARDWARE.search(name)
+    card = _HARDWARE.search(name)
     pcm = ctypes.c_void_p()
     status = alsa.snd_pcm_open(
         ctypes.byref(pcm), (card[1] if card else name).encode(), _PLAYBACK if playback else _CAPTURE, _NONBLOCK

@@ -27,19 +27,21 @@ EVERY_S = 0.8
 """From one question about the recording to the next: with what else it takes, a stream that was moved is found within
 2 s."""
 
-LATE_S = 5.0  # A server that has not answered the listening thread by then is not asked again through the same process.
+_LATE_S = (
+    5.0  # A server that has not answered the listening thread by then is not asked again through the same process.
+)
 
-ANSWER_S = 2.0  # How long the server may keep waiting whoever waits for it; it takes milliseconds.
+_ANSWER_S = 2.0  # How long the server may keep waiting whoever waits for it; it takes milliseconds.
 FRESH_S = 1.0  # An answer about what is played that is not older is as good as another.
 
 NULL_SINK = "auto_null"
 """The sink that PulseAudio (module-always-sink) and PipeWire (its fallback sink) put up while there is no real one."""
 
-CARDS = Path("/proc/asound/pcm")  # The inputs and outputs of the sound cards that Linux knows, a line each.
+_CARDS = Path("/proc/asound/pcm")  # The inputs and outputs of the sound cards that Linux knows, a line each.
 
-LIST = ("-f", "json", "list")
+_LIST = ("-f", "json", "list")
 
-Found = TypeVar("Found")
+_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class Gone(Enum):
     GONE = auto()
 
 
-class Listing:
+class _Listing:
     """A listing under way. It goes to a file, not a pipe: a long answer must not stop for want of a reader."""
 
     def __init__(self, program: str) -> None:
@@ -68,7 +70,7 @@ class Listing:
         self._answer = tempfile.TemporaryFile()  # noqa: SIM115 - closed when it has been read
         try:
             self._process = subprocess.Popen(  # noqa: S603 - words of ours, no shell
-                [program, *LIST],
+                [program, *_LIST],
                 stdin=subprocess.DEVNULL,
                 stdout=self._answer,
                 stderr=subprocess.DEVNULL,
@@ -97,7 +99,7 @@ class Listing:
         self._answer.close()
 
 
-class Pactl:
+class _Pactl:
     """The command `pactl`, for as long as it is of use: not where it is missing, nor once its listing is unreadable."""
 
     def __init__(self) -> None:
@@ -109,22 +111,22 @@ class Pactl:
             return None
         try:
             done = subprocess.run(  # noqa: S603 - words of ours, no shell
-                [self._program, *words], check=True, capture_output=True, timeout=ANSWER_S, env=_environment()
+                [self._program, *words], check=True, capture_output=True, timeout=_ANSWER_S, env=_environment()
             )
         except (OSError, subprocess.SubprocessError) as fault:
             logger.log(complain, "the sound server did not obey %s: %s", " ".join(words), fault)
             return None
         return done.stdout
 
-    def start(self) -> Listing | None:
+    def start(self) -> _Listing | None:
         """Ask for its listing without waiting; None where that cannot be."""
         if self._program is None:
             return None
         with suppress(OSError):  # no processes left to be had: asked again a second later
-            return Listing(self._program)
+            return _Listing(self._program)
         return None
 
-    def understood(self, listing: bytes, read: Callable[[bytes, int], Found]) -> Found | None:
+    def understood(self, listing: bytes, read: Callable[[bytes, int], _Found]) -> _Found | None:
         """What a listing says of this process. One that cannot be read is told once, and nothing is asked again."""
         try:
             return read(listing, os.getpid())
@@ -145,8 +147,8 @@ class SoundServer:
     """
 
     def __init__(self) -> None:
-        self._pactl = Pactl()
-        self._question: Listing | None = None
+        self._pactl = _Pactl()
+        self._question: _Listing | None = None
         self._asked = float("-inf")
         self._knows = False
 
@@ -158,7 +160,7 @@ class SoundServer:
             return None
         if self._question.is_over(0):
             return self._read(self._question)
-        if now - self._asked > LATE_S:
+        if now - self._asked > _LATE_S:
             self.close()
         return None
 
@@ -168,7 +170,7 @@ class SoundServer:
         self._question = self._pactl.start()
         if self._question is None:
             return None
-        if self._question.is_over(ANSWER_S):
+        if self._question.is_over(_ANSWER_S):
             return self._read(self._question)
         self.close()
         return None
@@ -187,7 +189,7 @@ class SoundServer:
             self._question.end()
         self._question = None
 
-    def _read(self, question: Listing) -> Routing | Gone | None:
+    def _read(self, question: _Listing) -> Routing | Gone | None:
         self._question = None
         if (listing := question.read()) is not None:
             found = self._pactl.understood(listing, routing)
@@ -203,7 +205,7 @@ class PlaybackSink:
     """The sink that a stream was opened on: made together with it, and asked now and then whether it is still there."""
 
     def __init__(self) -> None:
-        self._pactl = Pactl()
+        self._pactl = _Pactl()
         self._sink: str | None = None
         self._found: tuple[str | None, frozenset[str]] | None = None
         self._asked_at = float("-inf")
@@ -226,13 +228,13 @@ class PlaybackSink:
 
     def _played_into(self) -> tuple[str | None, frozenset[str]] | None:
         """As `played_into`; None where there is nobody to ask. A server that is gone ends the stream by itself."""
-        listing = self._pactl.run(*LIST)
+        listing = self._pactl.run(*_LIST)
         self._found = None if listing is None else self._pactl.understood(listing, played_into)
         self._asked_at = time.monotonic()
         return self._found
 
 
-def playback_devices(cards: Path = CARDS) -> frozenset[str]:
+def playback_devices(cards: Path = _CARDS) -> frozenset[str]:
     """What sound can go into, as far as this machine tells without opening anything: cards, and the server's sinks.
 
     For comparing with what was there before: the words mean nothing by themselves.
@@ -240,13 +242,13 @@ def playback_devices(cards: Path = CARDS) -> frozenset[str]:
     return _devices("sinks", "playback", cards)
 
 
-def capture_devices(cards: Path = CARDS) -> frozenset[str]:
+def capture_devices(cards: Path = _CARDS) -> frozenset[str]:
     """The same of what sound can come from."""
     return _devices("sources", "capture", cards)
 
 
 def _devices(server_has: str, card_does: str, cards: Path) -> frozenset[str]:
-    listed = (Pactl().run("list", "short", server_has) or b"").decode("utf-8", "replace")
+    listed = (_Pactl().run("list", "short", server_has) or b"").decode("utf-8", "replace")
     # A number and a name: what follows changes whenever one falls asleep.
     found = frozenset(" ".join(line.split("\t")[:2]) for line in listed.splitlines())
     with suppress(OSError):  # no ALSA on this machine

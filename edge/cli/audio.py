@@ -39,10 +39,10 @@ from edge.hear.vad import scorer
 from edge.ports import Source
 from edge.records import SAMPLE_RATE, Frame, Segment, Utterance, Verdict
 
-SHOWN_EVERY = SAMPLE_RATE // 10  # A bar that moves ten times a second.
-PLAIN_EVERY = SAMPLE_RATE  # A line a second.
+_SHOWN_EVERY = SAMPLE_RATE // 10  # A bar that moves ten times a second.
+_PLAIN_EVERY = SAMPLE_RATE  # A line a second.
 
-Seconds = Annotated[
+_Seconds = Annotated[
     float | None, typer.Option(min=0.1, metavar="SECONDS", help="End by itself after so long; unset: with Ctrl-C.")
 ]
 
@@ -50,7 +50,7 @@ commands = typer.Typer(no_args_is_help=True, help="The sound devices, their leve
 
 
 @commands.command("list", short_help="The devices to listen to, and which one is chosen.", epilog=EXIT_CODES)
-def list_devices(config: Config = None, as_json: AsJson = False) -> None:
+def _list_devices(config: Config = None, as_json: AsJson = False) -> None:
     """Show the devices one can listen to, and which one the settings choose."""
     wanted = settings(config).hear.device
     found = devices()
@@ -70,9 +70,9 @@ def list_devices(config: Config = None, as_json: AsJson = False) -> None:
 
 
 @commands.command("level", short_help="How loud the microphone is, and what is wrong with it.", epilog=EXIT_CODES)
-def show_level(
+def _show_level(
     config: Config = None,
-    seconds: Seconds = None,
+    seconds: _Seconds = None,
     plain: Annotated[bool, typer.Option("--plain", help="A line a second in the place of a bar.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -84,17 +84,17 @@ def show_level(
     detector = scorer(given.hear.vad)
     detector.reset()
     with nullcontext() if lines else Live(refresh_per_second=10, transient=True) as live:
-        for frame in Limited(microphone, seconds).frames():
+        for frame in _Limited(microphone, seconds).frames():
             meter.update(frame, speech=detector.is_speech(frame))
-            if live is not None and meter.samples >= SHOWN_EVERY:
+            if live is not None and meter.samples >= _SHOWN_EVERY:
                 live.update(meter.shown())
-            elif live is None and meter.samples >= PLAIN_EVERY:
+            elif live is None and meter.samples >= _PLAIN_EVERY:
                 line(json.dumps(meter.as_json()) if as_json else str(meter.shown()))
                 sys.stdout.flush()
 
 
 @commands.command("test", short_help="Say a sentence: hear it, and see how it was read.", epilog=EXIT_CODES)
-def self_test(
+def _self_test(
     config: Config = None,
     form: FormName = None,
     seconds: Annotated[float, typer.Option(min=1, metavar="SECONDS", help="How long to wait for a sentence.")] = 20.0,
@@ -120,11 +120,11 @@ def self_test(
     if playback and (silent := _play(segment.pcm)) is not None and not as_json:
         line(silent)
     read = asyncio.run(_read(parts, segment))
-    told = Tested(segment, read, decide(read, segment.closing, parts.rules), faults)
+    told = _Tested(segment, read, decide(read, segment.closing, parts.rules), faults)
     line(json.dumps(told.as_json())) if as_json else told.print_report(parts)
 
 
-class Limited(Source):
+class _Limited(Source):
     """A source that ends by itself after some time."""
 
     def __init__(self, source: Source, seconds: float | None) -> None:
@@ -141,7 +141,7 @@ class Limited(Source):
 
 
 @dataclass(frozen=True)
-class Tested:
+class _Tested:
     """The result of a microphone test."""
 
     segment: Segment
@@ -232,7 +232,7 @@ def _microphone(given: Settings, tell: Callable[[MicrophoneEvent], None]) -> Mic
 
 def _first_utterance(parts: Parts, microphone: Microphone, seconds: float) -> Segment | None:
     hear = parts.settings.hear
-    heard = listen(Limited(microphone, seconds), scorer(hear.vad), Endpointing(hear.endpoint))
+    heard = listen(_Limited(microphone, seconds), scorer(hear.vad), Endpointing(hear.endpoint))
     return next((event.segment for event in heard if isinstance(event, Closed)), None)
 
 

@@ -31,7 +31,7 @@ commands = typer.Typer(help="Show that nothing on record was changed afterwards.
 
 
 @commands.command("verify", short_help="Was anything on record changed since?", epilog=EXIT_CODES)
-def audit_verify(
+def _audit_verify(
     key: Annotated[
         list[Path] | None,
         typer.Option(metavar="FILE", help="The device's public key, kept elsewhere; may be given repeatedly."),
@@ -63,7 +63,7 @@ def audit_verify(
 
 
 @commands.command("acknowledge", short_help="What is wrong there is known: go on behind it.", epilog=EXIT_CODES)
-def audit_acknowledge(
+def _audit_acknowledge(
     sequence: Annotated[int, typer.Argument(metavar="NUMBER", help="Where `verify` says that it is broken.")],
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, in your words; it is kept with your login name.")],
     config: Config = None,
@@ -87,7 +87,7 @@ def audit_acknowledge(
 
 
 @commands.command("erase", short_help="Erase what an operator said, one entry, or what is old.", epilog=EXIT_CODES)
-def audit_erase(
+def _audit_erase(
     operator: Annotated[str | None, typer.Option(metavar="NAME", help="All entries of this operator.")] = None,
     entry: Annotated[
         str | None, typer.Option(metavar="ID", help="One entry, by number or event id, or an utterance by its id.")
@@ -135,7 +135,7 @@ def audit_erase(
 
 
 @commands.command("key", short_help="The device's public key, and the key's id.", epilog=EXIT_CODES)
-def audit_key(config: Config = None, state: State = None, as_json: AsJson = False) -> None:
+def _audit_key(config: Config = None, state: State = None, as_json: AsJson = False) -> None:
     """The device's public key and its id, for whoever checks the device's events.
 
     Kept in a file as it is printed, it is what `dockvoice inventory audit verify --key` takes.
@@ -146,7 +146,7 @@ def audit_key(config: Config = None, state: State = None, as_json: AsJson = Fals
 
 
 @commands.command("export", short_help="Write events and all that proves them into a ZIP file.", epilog=EXIT_CODES)
-def audit_export(
+def _audit_export(
     event_ids: Annotated[
         list[str] | None, typer.Argument(metavar="EVENT_ID", help="Which; `dockvoice queue list --json` has them.")
     ] = None,

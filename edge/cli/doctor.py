@@ -19,11 +19,11 @@ from edge.agent.doctor import Finding, Severity, checks, examine, failed, worst
 from edge.cli.options import AsJson, Broker, Config, State, settings
 from edge.understand.panel import local_day
 
-EXIT_CODE = {Severity.WELL: 0, Severity.WARNING: 1, Severity.FAILED: Unavailable.exit_code}  # By the worst finding.
+_EXIT_CODE = {Severity.WELL: 0, Severity.WARNING: 1, Severity.FAILED: Unavailable.exit_code}  # By the worst finding.
 
-STYLE = {Severity.WELL: "green", Severity.WARNING: "yellow", Severity.FAILED: "red"}
+_STYLE = {Severity.WELL: "green", Severity.WARNING: "yellow", Severity.FAILED: "red"}
 
-WORD = {Severity.WELL: "well", Severity.WARNING: "warning", Severity.FAILED: "FAILED"}
+_WORD = {Severity.WELL: "well", Severity.WARNING: "warning", Severity.FAILED: "FAILED"}
 
 commands = typer.Typer()
 
@@ -51,17 +51,17 @@ def doctor(config: Config = None, broker: Broker = None, state: State = None, as
     finally:
         logging.disable(logging.NOTSET)
     _print_findings(findings, as_json=as_json)
-    raise typer.Exit(EXIT_CODE[worst(findings)])
+    raise typer.Exit(_EXIT_CODE[worst(findings)])
 
 
 def _print_findings(findings: Iterable[Finding], *, as_json: bool) -> None:
     if as_json:
         for one in findings:
-            told = {"check": one.what, "level": WORD[one.level].lower(), "found": one.found, "todo": one.todo}
+            told = {"check": one.what, "level": _WORD[one.level].lower(), "found": one.found, "todo": one.todo}
             line(json.dumps(told))
         return
     table = Table("check", "", "found, and what to do", box=SIMPLE_HEAD)
     for one in findings:
         todo = "" if one.todo is None else f"\n→ {one.todo}"
-        table.add_row(one.what, Text(WORD[one.level], style=STYLE[one.level]), f"{one.found}{todo}")
+        table.add_row(one.what, Text(_WORD[one.level], style=_STYLE[one.level]), f"{one.found}{todo}")
     show(table)

@@ -48,14 +48,14 @@ from edge.records import Verdict
 from edge.understand.llm.tool import tool_definition
 from edge.understand.local.factory import recogniser
 
-NO_VALUE = "no value"
-MOST = 1000  # Unknown words, or changes: more than anybody looks at.
+_NO_VALUE = "no value"
+_MOST = 1000  # Unknown words, or changes: more than anybody looks at.
 
 commands = typer.Typer(help="The forms that can be dictated.", no_args_is_help=True)
 
 
 @commands.command("list", epilog=EXIT_CODES)
-def forms_list(config: Config = None, as_json: AsJson = False) -> None:
+def _forms_list(config: Config = None, as_json: AsJson = False) -> None:
     """The forms that can be dictated, and their fields."""
     found = forms_in(settings(config).forms_directory)
     table = Table("form", "title", "fields", box=SIMPLE_HEAD)
@@ -69,9 +69,9 @@ def forms_list(config: Config = None, as_json: AsJson = False) -> None:
 
 
 @commands.command("unknown", short_help="Words that operators use and no form knows.", epilog=EXIT_CODES)
-def unknown(
+def _unknown(
     since: Since = "30d",
-    limit: Annotated[int, typer.Option("--limit", min=1, max=MOST, metavar="N", help="So many, at most.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=_MOST, metavar="N", help="So many, at most.")] = 20,
     config: Config = None,
     state: State = None,
     as_json: AsJson = False,
@@ -97,7 +97,7 @@ def unknown(
 
 
 @commands.command("add-word", short_help="A form with one more word, tried on all of the journal.", epilog=EXIT_CODES)
-def add_word(
+def _add_word(
     form: Annotated[str, typer.Argument(metavar="FORM", help="A name from `dockvoice forms list`.")],
     word: Annotated[str, typer.Argument(metavar="WORD", help="What operators say, one word or a few.")],
     field: Annotated[str, typer.Option("--field", metavar="NAME", help="The field that it is about.")],
@@ -145,7 +145,7 @@ def add_word(
 
 
 @commands.command("check", epilog=EXIT_CODES)
-def forms_check(
+def _forms_check(
     file: Annotated[Path, typer.Argument(metavar="FILE", readable=False, help="A form, a *.schema.json file.")],
     config: Config = None,
 ) -> None:
@@ -169,7 +169,7 @@ def forms_check(
 
 
 @commands.command("tool", epilog=EXIT_CODES)
-def forms_tool(
+def _forms_tool(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A name from `dockvoice forms list`.")],
     config: Config = None,
 ) -> None:
@@ -178,7 +178,7 @@ def forms_tool(
 
 
 @commands.command("schema", short_help="The form as plain JSON Schema, for every validator.", epilog=EXIT_CODES)
-def forms_schema(
+def _forms_schema(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A name from `dockvoice forms list`.")],
     config: Config = None,
 ) -> None:
@@ -194,7 +194,7 @@ def plain_schema(schema: Any) -> Any:
 
 
 @commands.command("read", short_help="What a sentence says about each field of a form.", epilog=EXIT_CODES)
-def forms_read(
+def _forms_read(
     text: Annotated[
         str | None,
         typer.Argument(metavar="[TEXT]", help="What was said, in words or figures, as a model would write it."),
@@ -276,7 +276,7 @@ def _answer_lines(usual: Rules, forms: Mapping[str, Form]) -> None:
 
 
 @commands.command("examples", epilog=EXIT_CODES)
-def forms_examples(
+def _forms_examples(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A name from `dockvoice forms list`.")],
     count: Annotated[int, typer.Option(min=1, max=10_000, metavar="N", help="How many.")] = 10,
     seed: Annotated[int, typer.Option(metavar="N", help="Another number, other sentences.")] = 1,
@@ -310,7 +310,7 @@ def _table(form: Form, readings: Mapping[str, FieldReading]) -> Table:
 
 def _values_text(reading: FieldReading) -> str:
     if reading.value is None:
-        return NO_VALUE
+        return _NO_VALUE
     return " or ".join(written(value) for value in (reading.value, *reading.rivals))
 
 
@@ -370,7 +370,7 @@ def _tell_changes(changes: Sequence[Change], looked_at: int, *, as_json: bool) -
             line(json.dumps(asdict(one), ensure_ascii=False))
         return
     table = folding("", "as it is", "with the word", "utterance")
-    for one in changes[:MOST]:
+    for one in changes[:_MOST]:
         table.add_row(*map(Text, (one.harm, _values(one.before), _values(one.after), one.utterance_id)))
     if changes:
         show(table)

@@ -21,7 +21,7 @@ commands = typer.Typer(help="The weights of the on-device recognisers.", no_args
 
 
 @commands.command("list", short_help="Which weights are known, and whether they are here.", epilog=EXIT_CODES)
-def models_list(config: Config = None, as_json: AsJson = False) -> None:
+def _models_list(config: Config = None, as_json: AsJson = False) -> None:
     """Which weights are known, under which licence, and whether they are here; `path` says where.
 
     measured: how well these weights hear is known (docs/accuracy.md). Of the others nothing is, and what is heard with
@@ -47,7 +47,7 @@ def models_list(config: Config = None, as_json: AsJson = False) -> None:
 
 
 @commands.command("get", short_help="Fetch weights, checked by SHA-256.", epilog=EXIT_CODES)
-def models_get(
+def _models_get(
     name: ModelName,
     config: Config = None,
     directory: Models = None,
@@ -75,7 +75,7 @@ def models_get(
 
 
 @commands.command("path", epilog=EXIT_CODES)
-def models_path(name: ModelName, config: Config = None, directory: Models = None) -> None:
+def _models_path(name: ModelName, config: Config = None, directory: Models = None) -> None:
     """Where the weights lie."""
     place = weights.located(weights.named(name), directory or settings(config).models)
     if place is None:

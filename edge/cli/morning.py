@@ -42,13 +42,13 @@ from edge.understand.remote.failures import Barred
 commands = typer.Typer()
 logger = logging.getLogger(__name__)
 
-MOST = 1000  # More than anybody looks at.
+_MOST = 1000  # More than anybody looks at.
 
 
 @commands.command(short_help="The entries of a day that are most likely wrong.", epilog=EXIT_CODES)
 def morning(
     since: Since = "1d",
-    limit: Annotated[int, typer.Option("--limit", min=1, max=MOST, metavar="N", help="So many, at most.")] = 10,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=_MOST, metavar="N", help="So many, at most.")] = 10,
     interpreter: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="One of understand.interpreters; unset: understand.morning."),
@@ -78,7 +78,7 @@ def morning(
                 asyncio.run(reading)
     if as_json:
         for one in found.entries[:limit]:
-            line(json.dumps(as_object(one), ensure_ascii=False))
+            line(json.dumps(_as_object(one), ensure_ascii=False))
     else:
         show(listed(found, limit, name))
 
@@ -90,7 +90,7 @@ def _bar() -> AbstractContextManager[Progress]:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class _Listed:
     """An entry, what was read of what was said for it, and how likely it is wrong."""
 
     entry: StandingRecord
@@ -102,7 +102,7 @@ class Listed:
 class MorningList:
     """What one look at a day came to."""
 
-    entries: list[Listed] = field(default_factory=list)
+    entries: list[_Listed] = field(default_factory=list)
     """All that stand, those first that are most likely wrong."""
     read_again: int = 0  # Utterances that a model has read again.
     unread: int = 0  # Those it has not: no recording, no answer, no money.
@@ -158,8 +158,8 @@ async def read_again(
     found.sort()
 
 
-def _listed(entry: StandingRecord, said: tuple[SaidFor, ...]) -> Listed:
-    return Listed(entry, said, doubt(entry.fields, said))
+def _listed(entry: StandingRecord, said: tuple[SaidFor, ...]) -> _Listed:
+    return _Listed(entry, said, doubt(entry.fields, said))
 
 
 def _said(saying: PastSaying) -> SaidFor:
@@ -188,7 +188,7 @@ def _cost(usage: Usage | None, prices: InterpreterSettings) -> float:
     return cost or 0.0
 
 
-def as_object(one: Listed) -> dict[str, Any]:
+def _as_object(one: _Listed) -> dict[str, Any]:
     """For programs."""
     entry = one.entry
     return {
@@ -226,7 +226,7 @@ def listed(found: MorningList, limit: int, name: str | None) -> Group:
     return Group(table, _summary(found, limit, name))
 
 
-def _other_readings(one: Listed) -> Sequence[str]:
+def _other_readings(one: _Listed) -> Sequence[str]:
     heard = one.doubt.otherwise
     return [f"{other.field} {written(other.heard)} ({other.interpreter}, {other.confidence:.2f})" for other in heard]
 

@@ -26,19 +26,19 @@ if TYPE_CHECKING:
 
 commands = typer.Typer(help="What this device recorded, and how far it has come.", no_args_is_help=True)
 
-MOST = 9_999_999_999  # Entries of a device: their numbers have ten digits at most.
+_MOST = 9_999_999_999  # Entries of a device: their numbers have ten digits at most.
 
-Which = Annotated[str, typer.Argument(metavar="ID", help="An entry's number or event id, or an utterance's id.")]
+_Which = Annotated[str, typer.Argument(metavar="ID", help="An entry's number or event id, or an utterance's id.")]
 
-REASON = typer.Option(metavar="TEXT", help="Why, in your words; it is kept with your login name.")
+_REASON = typer.Option(metavar="TEXT", help="Why, in your words; it is kept with your login name.")
 
 
 @commands.command("list", epilog=EXIT_CODES)
-def queue_list(
+def _queue_list(
     config: Config = None,
     state: State = None,
     limit: Annotated[
-        int, typer.Option(min=1, max=MOST, metavar="N", help="How many entries at most, the newest first.")
+        int, typer.Option(min=1, max=_MOST, metavar="N", help="How many entries at most, the newest first.")
     ] = 20,
     held: Annotated[bool, typer.Option("--held", help="Only what waits for a person.")] = False,
     as_json: AsJson = False,
@@ -76,7 +76,7 @@ def queue_list(
 
 
 @commands.command("show", epilog=EXIT_CODES)
-def queue_show(which: Which, config: Config = None, state: State = None, as_json: AsJson = False) -> None:
+def _queue_show(which: _Which, config: Config = None, state: State = None, as_json: AsJson = False) -> None:
     """All that is kept about one entry or utterance. Works beside a running agent."""
     with Journal.inspect(settings(config, state=state).state) as journal:
         found = journal.queries.history(which)
@@ -88,8 +88,8 @@ def queue_show(which: Which, config: Config = None, state: State = None, as_json
 
 
 @commands.command("retry", short_help="Send a dead letter again, or read an utterance.", epilog=EXIT_CODES)
-def queue_retry(
-    which: Which,
+def _queue_retry(
+    which: _Which,
     anyway: Annotated[
         bool, typer.Option("--anyway", help="Also where the same thing was recorded since: both are meant.")
     ] = False,
@@ -114,7 +114,7 @@ def queue_retry(
 
 
 @commands.command("discard", epilog=EXIT_CODES)
-def queue_discard(which: Which, reason: Annotated[str, REASON], config: Config = None, state: State = None) -> None:
+def _queue_discard(which: _Which, reason: Annotated[str, _REASON], config: Config = None, state: State = None) -> None:
     """Give up an entry that is held, or an utterance under review. Its rows stay, with who gave it up and why.
 
     Beside a running agent it does so, and the operator is told.
@@ -125,12 +125,12 @@ def queue_discard(which: Which, reason: Annotated[str, REASON], config: Config =
 
 
 @commands.command("accept", short_help="Make an entry of what waits for a person.", epilog=EXIT_CODES)
-def queue_accept(
-    which: Which,
+def _queue_accept(
+    which: _Which,
     field: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="What was said, over what was read; repeatable.")
     ] = None,
-    reason: Annotated[str | None, REASON] = None,
+    reason: Annotated[str | None, _REASON] = None,
     anyway: Annotated[
         bool, typer.Option("--anyway", help="Also where the same thing was recorded since: both are meant.")
     ] = False,
@@ -174,8 +174,8 @@ def _decided(given: Settings, asked: Resolution, origin: Path | None = None) -> 
 
 
 @commands.command("stand", short_help="Let an entry stand that an answer contradicts.", epilog=EXIT_CODES)
-def queue_stand(
-    which: Which, reason: Annotated[str | None, REASON] = None, config: Config = None, state: State = None
+def _queue_stand(
+    which: _Which, reason: Annotated[str | None, _REASON] = None, config: Config = None, state: State = None
 ) -> None:
     """Let an entry stand that a later answer contradicts: you have looked at it, and it is right.
 
@@ -187,7 +187,7 @@ def queue_stand(
 
 
 @commands.command("export", short_help="Write every entry and what became of it to a file.", epilog=EXIT_CODES)
-def queue_export(
+def _queue_export(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="The file to write, JSON lines, an entry each; - is standard output.")
     ],
@@ -226,7 +226,7 @@ def _write(lines: Iterable[str], file: Path, *, force: bool) -> int:
 
 
 @commands.command("reconcile", short_help="Compare with the inventory, and send what it lacks.", epilog=EXIT_CODES)
-def queue_reconcile(
+def _queue_reconcile(
     config: Config = None, broker: Broker = None, state: State = None, wait: Wait = 60.0, as_json: AsJson = False
 ) -> None:
     """Compare this device with the inventory, and send again what the inventory lacks.
@@ -252,7 +252,7 @@ def queue_reconcile(
 
 
 @commands.command("unsettled", epilog=EXIT_CODES)
-def queue_unsettled(config: Config = None, state: State = None, as_json: AsJson = False) -> None:
+def _queue_unsettled(config: Config = None, state: State = None, as_json: AsJson = False) -> None:
     """How many entries the inventory has not confirmed yet."""
     with Journal.inspect(settings(config, state=state).state) as journal:
         owed = journal.outbox.unsettled()

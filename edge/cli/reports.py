@@ -23,7 +23,7 @@ from edge.keep.shifts import WorkSpan
 
 commands = typer.Typer()
 
-SHOWN = 40  # Characters of a wrong moment that are repeated.
+_SHOWN = 40  # Characters of a wrong moment that are repeated.
 
 Since = Annotated[
     str, typer.Option(metavar="WHEN", help="2026-11-20, 2026-11-20T06:00, or as 7d, 12h back from now; local time.")
@@ -53,7 +53,7 @@ def moment(told: str) -> datetime:
         return in_zone(datetime.fromisoformat(told), None)
     except (ValueError, OverflowError):
         raise UnreadableInput(
-            f"--since: found {told[:SHOWN]!r}, allowed is a day (2026-11-20), a time (2026-11-20T06:00), 7d or 12h"
+            f"--since: found {told[:_SHOWN]!r}, allowed is a day (2026-11-20), a time (2026-11-20T06:00), 7d or 12h"
         ) from None
 
 
@@ -74,12 +74,12 @@ def spending(spent: Sequence[Spent]) -> Table:
     return table
 
 
-MOST = 10_000  # More than anybody works at one device in the days that are kept.
+_MOST = 10_000  # More than anybody works at one device in the days that are kept.
 
 
 @commands.command(short_help="Who worked when, and which breaks were taken.", epilog=EXIT_CODES)
 def shifts(
-    limit: Annotated[int, typer.Option("--limit", min=1, max=MOST, metavar="N", help="Only the latest N.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=_MOST, metavar="N", help="Only the latest N.")] = 20,
     config: Config = None,
     state: State = None,
     as_json: AsJson = False,

@@ -24,7 +24,7 @@ from edge.hear.device_lock import Claim, identity_claim
 from edge.hear.recording import RecordedSource
 from edge.keep.journal_thread import JournalThread
 
-DRAIN_ON_STOP_S = 5.0
+_DRAIN_ON_STOP_S = 5.0
 """How long a stopping agent waits for receipts; what is still owed then goes out at the next start."""
 
 commands = typer.Typer()
@@ -54,7 +54,7 @@ def run(
         if not (plain or as_json) and can_be_drawn_on(sys.stdout):
             view = LiveView(parts)
             asyncio.run(
-                view.run(Agent(parts, executor, view.tell, live=True), executor, settle_within_s=DRAIN_ON_STOP_S)
+                view.run(Agent(parts, executor, view.tell, live=True), executor, settle_within_s=_DRAIN_ON_STOP_S)
             )
             line(counted(executor.now(lambda journal: journal.queries.counts())))
             return
@@ -70,7 +70,7 @@ def run(
 async def listened(agent: Agent) -> None:
     """Run the agent until it is stopped; the keyboard of the terminal is listened to as well."""
     with keys(sys.stdin.fileno(), agent.headset.typed):
-        await agent.run_until_stopped(agent.microphone(), settle_within_s=DRAIN_ON_STOP_S)
+        await agent.run_until_stopped(agent.microphone(), settle_within_s=_DRAIN_ON_STOP_S)
 
 
 async def _listened_as_json(parts: Parts, executor: JournalThread) -> None:

@@ -28,26 +28,26 @@ from edge.agree.readings import differing, values_of
 from edge.cli.present.wording import MOODS, QUESTIONS, REASONS, because
 from edge.records import Closing, Outcome, Reason, Verdict
 
-JsonLine = dict[str, Any]
+_JsonLine = dict[str, Any]
 
-ORDERS = frozenset({Act.CANCEL, Act.YES, Act.NO, Act.COMMAND})  # What is said to the device, and not for the form.
+_ORDERS = frozenset({Act.CANCEL, Act.YES, Act.NO, Act.COMMAND})  # What is said to the device, and not for the form.
 
-KEYS = ("text", "form", "language", "asked", "held")
+_KEYS = ("text", "form", "language", "asked", "held")
 
-SHORTENED = 60  # Characters of what was found that a message shows.
+_SHORTENED = 60  # Characters of what was found that a message shows.
 
-FORMS_KEPT = 64  # Forms of which only some fields are demanded, or there at all; each takes some milliseconds to make.
+_FORMS_KEPT = 64  # Forms of which only some fields are demanded, or there at all; each takes some milliseconds to make.
 
 OUTCOMES = {Outcome.ACCEPT: "accept", Outcome.ASK: "ask", Outcome.REPEAT: "repeat", Outcome.IGNORE: "ignore"}
 """The outcomes that a decision about typed text can have."""
 
 
-class WrongSaying(ValueError):
+class _WrongSaying(ValueError):
     """A line that is no saying; its message says what was found, and what is allowed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Saying:
+class _Saying:
     """What is said, and what it is said to."""
 
     text: str
@@ -57,7 +57,7 @@ class Saying:
     """The entry that was read back before, or with `asked` what is known of it."""
 
 
-def answers(lines: Iterable[bytes], usual: Rules, forms: Mapping[str, Form]) -> Iterator[JsonLine]:
+def answers(lines: Iterable[bytes], usual: Rules, forms: Mapping[str, Form]) -> Iterator[_JsonLine]:
     """An answer to each line, in order; one that is no saying is answered with its `error`.
 
     `usual` holds for what a line does not say itself.
@@ -65,20 +65,20 @@ def answers(lines: Iterable[bytes], usual: Rules, forms: Mapping[str, Form]) -> 
     for number, line in enumerate(lines, start=1):
         try:
             yield answer(_saying(line, usual, forms))
-        except WrongSaying as fault:
+        except _WrongSaying as fault:
             yield {"error": f"line {number}: {fault}"}
 
 
 # ---- what is decided ----
 
 
-def answer(saying: Saying) -> JsonLine:
+def answer(saying: _Saying) -> _JsonLine:
     """What the agent would decide."""
     rules, asked, held = saying.rules, saying.asked, saying.held
     reading = typed(saying.text, rules)
     if asked is not None and (given := answer_to(asked, reading, rules)).fields:
         return _about_question(given, asked, saying)
-    if reading.act in ORDERS:
+    if reading.act in _ORDERS:
         return _ordered_of(reading, held, saying)
     if held is not None and asked is None:
         return _about_held(reading, held, saying)
@@ -93,7 +93,7 @@ def answer(saying: Saying) -> JsonLine:
     return _verdict_json(verdict, rules, why=_why(verdict, reading, saying))
 
 
-def _ordered_of(reading: Reading, held: Mapping[str, FieldValue] | None, saying: Saying) -> JsonLine:
+def _ordered_of(reading: Reading, held: Mapping[str, FieldValue] | None, saying: _Saying) -> _JsonLine:
     """A command, with the entry that it names: "delete pallet 742". None takes back what was read back of another."""
     rules = saying.rules
     if reading.act is Act.CANCEL and held is not None and reading.fields:
@@ -105,7 +105,7 @@ def _ordered_of(reading: Reading, held: Mapping[str, FieldValue] | None, saying:
     return {**_ordered(reading.command or reading.act, rules), "fields": values_of(reading)}
 
 
-def _about_question(given: Reading, asked: str, saying: Saying) -> JsonLine:
+def _about_question(given: Reading, asked: str, saying: _Saying) -> _JsonLine:
     """The answer alone, or where it is told what is known of the entry, all of it."""
     rules, held = saying.rules, saying.held
     others = _read_back({name: value for name, value in (held or {}).items() if name != asked})
@@ -127,7 +127,7 @@ def _about_question(given: Reading, asked: str, saying: Saying) -> JsonLine:
     return _verdict_json(replace(verdict, fields={**known, **verdict.fields}), rules, why=_why(verdict, given, saying))
 
 
-def _about_held(reading: Reading, held: Mapping[str, FieldValue], saying: Saying) -> JsonLine:
+def _about_held(reading: Reading, held: Mapping[str, FieldValue], saying: _Saying) -> _JsonLine:
     """What is said over an entry that was read back: a courtesy, the next one, a correction, or talk."""
     rules = saying.rules
     if not reading.fields and (passed := _passed_over(reading, rules)) is not None:
@@ -153,7 +153,7 @@ def _about_held(reading: Reading, held: Mapping[str, FieldValue], saying: Saying
     return _amended(reading, saying)
 
 
-def _passed_over(reading: Reading, rules: Rules) -> JsonLine | None:
+def _passed_over(reading: Reading, rules: Rules) -> _JsonLine | None:
     """A courtesy, or talk to somebody else; None for what may object to the entry."""
     if courteous(reading.words, rules.language):
         return _ordered(Act.YES, rules)
@@ -164,18 +164,18 @@ def _passed_over(reading: Reading, rules: Rules) -> JsonLine | None:
     return None
 
 
-def _amended(reading: Reading, saying: Saying) -> JsonLine:
+def _amended(reading: Reading, saying: _Saying) -> _JsonLine:
     """A correction, which is judged by the fields that it is of."""
     rules, said = saying.rules, replace(reading, act=Act.RECORD)
     verdict = decide(said, Closing.PAUSE, _of_those(rules, frozenset(said.fields)))
     return {**_verdict_json(verdict, rules, why=_why(verdict, reading, saying)), "act": str(Act.AMEND)}
 
 
-def _ordered(command: Act | Command, rules: Rules) -> JsonLine:
+def _ordered(command: Act | Command, rules: Rules) -> _JsonLine:
     return _verdict_json(Verdict(Outcome.HEED, (), {}), rules, command=str(command), why=[REASONS[Reason.COMMAND]])
 
 
-def _asked_whether(question: str, reading: Reading, saying: Saying) -> JsonLine:
+def _asked_whether(question: str, reading: Reading, saying: _Saying) -> _JsonLine:
     """A question that is about no one field."""
     why = [f"to be asked: {QUESTIONS[question]}", *_unread(reading, saying)]
     return _verdict_json(Verdict(Outcome.ASK, (), {}), saying.rules, why=why)
@@ -186,12 +186,12 @@ def _of_those(rules: Rules, names: frozenset[str]) -> Rules:
     return replace(rules, form=_demanding(rules.form, names))
 
 
-@lru_cache(maxsize=FORMS_KEPT)
+@lru_cache(maxsize=_FORMS_KEPT)
 def _demanding(form: Form, names: frozenset[str]) -> Form:
     return replace(form, fields=tuple(replace(one, required=one.required and one.name in names) for one in form.fields))
 
 
-@lru_cache(maxsize=FORMS_KEPT)
+@lru_cache(maxsize=_FORMS_KEPT)
 def _without(form: Form, names: frozenset[str]) -> Form:
     return replace(form, fields=tuple(one for one in form.fields if one.name not in names))
 
@@ -204,7 +204,7 @@ def _read_back(held: Mapping[str, FieldValue]) -> dict[str, FieldReading]:
 # ---- how it is told ----
 
 
-def _verdict_json(verdict: Verdict, rules: Rules, *, why: list[str], command: str | None = None) -> JsonLine:
+def _verdict_json(verdict: Verdict, rules: Rules, *, why: list[str], command: str | None = None) -> _JsonLine:
     names = [field.name for field in rules.form.fields]
     return {
         "outcome": OUTCOMES.get(verdict.outcome, "command"),
@@ -216,12 +216,12 @@ def _verdict_json(verdict: Verdict, rules: Rules, *, why: list[str], command: st
     }
 
 
-def _why(verdict: Verdict, reading: Reading, saying: Saying) -> list[str]:
+def _why(verdict: Verdict, reading: Reading, saying: _Saying) -> list[str]:
     labels = {field.name: field.labels[0] if field.labels else field.name for field in saying.rules.form.fields}
     return [*(because(str(reason), labels) for reason in verdict.reasons), *_unread(reading, saying)]
 
 
-def _unread(reading: Reading, saying: Saying) -> Iterator[str]:
+def _unread(reading: Reading, saying: _Saying) -> Iterator[str]:
     """What was not understood: the mood that makes it no record, and the words that nothing explains."""
     if not reading.words:
         return
@@ -255,40 +255,40 @@ def _words(words: tuple[Word, ...], rules: Rules, spans: Iterable[tuple[int, int
 # ---- what a line may hold ----
 
 
-def _saying(line: bytes, usual: Rules, forms: Mapping[str, Form]) -> Saying:
+def _saying(line: bytes, usual: Rules, forms: Mapping[str, Form]) -> _Saying:
     try:
         found = strict(line)
     except NotJson as fault:
-        raise WrongSaying(
+        raise _WrongSaying(
             f'{fault}: {fault.what}, column {fault.column}; allowed: one object such as {{"text": "dock B"}}'
         ) from None
     except NotStrict as fault:
-        raise WrongSaying(f'{fault}; allowed: one object such as {{"text": "dock B"}}') from None
+        raise _WrongSaying(f'{fault}; allowed: one object such as {{"text": "dock B"}}') from None
     if not isinstance(found, dict):
-        raise WrongSaying(f'found {_shown(found)}, allowed: one object such as {{"text": "dock B"}}')
-    if strange := [key for key in found if key not in KEYS]:
-        raise WrongSaying(f"found the key {_shown(strange[0])}, allowed: {', '.join(KEYS)}")
+        raise _WrongSaying(f'found {_shown(found)}, allowed: one object such as {{"text": "dock B"}}')
+    if strange := [key for key in found if key not in _KEYS]:
+        raise _WrongSaying(f"found the key {_shown(strange[0])}, allowed: {', '.join(_KEYS)}")
     text = found.get("text")
     if not isinstance(text, str):
-        raise WrongSaying(
+        raise _WrongSaying(
             f"text: found {_shown(text) if 'text' in found else 'none'}, allowed: what was said, a string"
         )
     if (size := len(text.encode())) > LONGEST_LINE_BYTES:
-        raise WrongSaying(f"text: found {size} bytes, allowed: {LONGEST_LINE_BYTES}")
+        raise _WrongSaying(f"text: found {size} bytes, allowed: {LONGEST_LINE_BYTES}")
     form = _form(found.get("form"), usual.form, forms)
     rules = replace(usual, form=form, language=_language(found.get("language"), usual))
     names = [field.name for field in form.fields]
     asked = found.get("asked")
     if asked is not None and asked not in names:
-        raise WrongSaying(f"asked: found {_shown(asked)}, allowed: {', '.join(names)}, or null")
-    return Saying(text, rules, asked, _held(found.get("held"), form))
+        raise _WrongSaying(f"asked: found {_shown(asked)}, allowed: {', '.join(names)}, or null")
+    return _Saying(text, rules, asked, _held(found.get("held"), form))
 
 
 def _form(name: object, usual: Form, forms: Mapping[str, Form]) -> Form:
     if name is None:
         return usual
     if not isinstance(name, str) or name not in forms:
-        raise WrongSaying(f"form: found {_shown(name)}, allowed: {', '.join(sorted(forms))}")
+        raise _WrongSaying(f"form: found {_shown(name)}, allowed: {', '.join(sorted(forms))}")
     return usual if name == usual.name else forms[name]
 
 
@@ -299,7 +299,7 @@ def _language(tag: object, usual: Rules) -> Any:
         return language_named(tag if isinstance(tag, str) else "")
     except ValueError:
         allowed = f"{', '.join(LANGUAGES)}, or a tag such as de-AT"
-        raise WrongSaying(f"language: found {_shown(tag)}, allowed: {allowed}") from None
+        raise _WrongSaying(f"language: found {_shown(tag)}, allowed: {allowed}") from None
 
 
 def _held(found: object, form: Form) -> Mapping[str, FieldValue] | None:
@@ -307,18 +307,18 @@ def _held(found: object, form: Form) -> Mapping[str, FieldValue] | None:
         return None
     names = [field.name for field in form.fields]
     if not isinstance(found, dict):
-        raise WrongSaying(f"held: found {_shown(found)}, allowed: an object of fields and values, or null")
+        raise _WrongSaying(f"held: found {_shown(found)}, allowed: an object of fields and values, or null")
     held: dict[str, FieldValue] = {}
     for name, value in found.items():
         if name not in names:
-            raise WrongSaying(f"held: found the field {_shown(name)}, allowed: {', '.join(names)}")
+            raise _WrongSaying(f"held: found the field {_shown(name)}, allowed: {', '.join(names)}")
         one = tuple(value) if isinstance(value, list) else value
         if not form[name].types(one):
-            raise WrongSaying(f"held: {name}: found {_shown(value)}, allowed: a value of the type {form[name].kind}")
+            raise _WrongSaying(f"held: {name}: found {_shown(value)}, allowed: a value of the type {form[name].kind}")
         held[name] = one
     return held
 
 
 def _shown(found: object) -> str:
     text = repr(found)
-    return text if len(text) <= SHORTENED else f"{text[:SHORTENED]}..."
+    return text if len(text) <= _SHORTENED else f"{text[:_SHORTENED]}..."

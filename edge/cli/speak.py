@@ -23,9 +23,9 @@ from edge.speak.loudspeaker import Loudspeaker
 from edge.speak.mixer import Rank
 from edge.understand.remote.client import Clients
 
-LAST_S = 0.2  # What the sound card still holds when the last sample was handed to it.
+_LAST_S = 0.2  # What the sound card still holds when the last sample was handed to it.
 
-GAP = np.zeros(SAMPLE_RATE * 3 // 10, dtype=np.int16)
+_GAP = np.zeros(SAMPLE_RATE * 3 // 10, dtype=np.int16)
 """Between an earcon and the text: 0.3 s, so that each is heard by itself."""
 
 commands = typer.Typer()
@@ -60,7 +60,7 @@ def speak(
 
 
 async def _sound(text: str | None, earcons: list[Earcon], chosen: Speak, given: Settings) -> Samples:
-    pieces = [piece for which in earcons for piece in (earcon(which), GAP)]
+    pieces = [piece for which in earcons for piece in (earcon(which), _GAP)]
     if text is not None:
         clients = Clients(given.understand.clients)
         try:
@@ -80,7 +80,7 @@ async def _play(sound: Samples, chosen: Speak) -> None:
     async with asyncio.TaskGroup() as group:
         keeping = group.create_task(loudspeaker.keep_open())
         await loudspeaker.until_quiet()
-        await asyncio.sleep(LAST_S)
+        await asyncio.sleep(_LAST_S)
         keeping.cancel()
     if phrase is None or phrase.waiting:
         raise Unavailable(

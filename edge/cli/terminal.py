@@ -18,13 +18,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TextIO, TypeVar
 
-MOST_AT_ONCE = 64  # Bytes taken at one time: more than anybody types between two turns of the loop.
+_MOST_AT_ONCE = 64  # Bytes taken at one time: more than anybody types between two turns of the loop.
 STANDARD = (0, 1, 2)  # Input, output and error.
 
 LEAVE = "\x1b[?2004l\x1b[?25h\x1b[?1049l"
 """xterm's private modes: pasted text without brackets, a cursor, the first screen."""
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 def can_be_drawn_on(out: TextIO) -> bool:
@@ -52,7 +52,7 @@ def keys(descriptor: int, pressed: Callable[[str], None]) -> Iterator[None]:
             loop.remove_reader(descriptor)
             let_go()
             return
-        for key in decoder.decode(os.read(descriptor, MOST_AT_ONCE)):
+        for key in decoder.decode(os.read(descriptor, _MOST_AT_ONCE)):
             pressed(key)
 
     tty.setcbreak(descriptor)
@@ -66,10 +66,10 @@ def keys(descriptor: int, pressed: Callable[[str], None]) -> Iterator[None]:
             termios.tcsetattr(descriptor, termios.TCSANOW, before)  # draining waits for one that stands still
 
 
-def outliving(tell: Callable[[T], None]) -> Callable[[T], None]:
+def outliving(tell: Callable[[_T], None]) -> Callable[[_T], None]:
     """Wrap the printing function `tell`: after the terminal hangs up or the pipe closes, it prints nowhere."""
 
-    def guarded(what: T) -> None:
+    def guarded(what: _T) -> None:
         try:
             tell(what)
         except OSError as fault:

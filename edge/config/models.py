@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 from dockvoice_protocol.config.sections import Name, Place, Section
 from edge.config.sections import TableName
 
-SHORT_AUDIO_S = 60  # The longest sound that Google's and Azure's requests for short audio take.
+_SHORT_AUDIO_S = 60  # The longest sound that Google's and Azure's requests for short audio take.
 
 
 class TranscriberKind(StrEnum):
@@ -28,7 +28,7 @@ class TranscriberKind(StrEnum):
     DEEPGRAM = "deepgram"
 
 
-NAMELESS = frozenset({TranscriberKind.WHISPER_CPP, TranscriberKind.AZURE})
+_NAMELESS = frozenset({TranscriberKind.WHISPER_CPP, TranscriberKind.AZURE})
 """Where the service itself settles which model it is."""
 
 
@@ -65,15 +65,15 @@ class TranscriberSettings(Prices):
     detail: Detail | None = Field(None, description="what to ask for beside the text; unset: by the model's name")
     hints: bool = Field(True, description="send the form's labels and units along, as words to expect")
     max_seconds: float = Field(
-        SHORT_AUDIO_S, ge=5, le=300, description="longer sound than this goes in pieces, cut at pauses, seconds"
+        _SHORT_AUDIO_S, ge=5, le=300, description="longer sound than this goes in pieces, cut at pauses, seconds"
     )
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        if self.model is None and self.kind not in NAMELESS:
+        if self.model is None and self.kind not in _NAMELESS:
             raise ValueError(f"model is not set; a transcriber of kind {self.kind} needs the name of one")
-        if self.kind in {TranscriberKind.GOOGLE, TranscriberKind.AZURE} and self.max_seconds > SHORT_AUDIO_S:
-            raise ValueError(f"max_seconds is above {SHORT_AUDIO_S}, the most that {self.kind} takes")
+        if self.kind in {TranscriberKind.GOOGLE, TranscriberKind.AZURE} and self.max_seconds > _SHORT_AUDIO_S:
+            raise ValueError(f"max_seconds is above {_SHORT_AUDIO_S}, the most that {self.kind} takes")
         return self
 
 

@@ -56,7 +56,7 @@ def _time_zone(name: str) -> str:
     return zone_named(name).key
 
 
-TimeOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]  # By the clock on the wall.
+_TimeOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]  # By the clock on the wall.
 
 
 class Workdays(Section):
@@ -65,8 +65,8 @@ class Workdays(Section):
     zone: Annotated[str, AfterValidator(_time_zone)] | None = Field(
         None, description="the site's time zone; unset: events say no business day"
     )
-    begins: TimeOfDay = Field("00:00", description="when a business day begins, by the clock on the wall")
-    shifts: dict[Person, TimeOfDay] = Field(
+    begins: _TimeOfDay = Field("00:00", description="when a business day begins, by the clock on the wall")
+    shifts: dict[Person, _TimeOfDay] = Field(
         default_factory=dict, description="when each shift begins, by its name; it lasts until another one does"
     )
 
@@ -307,7 +307,7 @@ class ClipPolicy(StrEnum):
     UNCLEAR = "unclear"
 
 
-FLOORED = r"^(roster|expected|catalogue/.+)$"
+_FLOORED = r"^(roster|expected|catalogue/.+)$"
 """Of what a lowest version may be said: under another name it would hold for nothing."""
 
 
@@ -326,7 +326,7 @@ class Deliver(Section):
     decisions_key: Place | None = Field(
         None, description="public key (PEM) of who decides, announces and names operators for a site; unset: nobody"
     )
-    floors: dict[Annotated[str, Field(pattern=FLOORED)], Annotated[int, Field(ge=0)]] | None = Field(
+    floors: dict[Annotated[str, Field(pattern=_FLOORED)], Annotated[int, Field(ge=0)]] | None = Field(
         None, description="the lowest version taken of roster, expected and catalogue/KIND; unset: any"
     )
     clips: ClipPolicy = Field(

@@ -19,7 +19,7 @@ from dockvoice_protocol.reason_codes import FAILURE
 
 AHEAD = 8  # So many chunks go out before the inventory has answered for the first of them.
 
-MOST_DOUBLINGS = 4  # The wait before an unanswered clip is offered again grows to 2**4 times the first: minutes.
+_MOST_DOUBLINGS = 4  # The wait before an unanswered clip is offered again grows to 2**4 times the first: minutes.
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class ClipRelay:
 
     def __init__(self, patience_s: float) -> None:
         """`patience_s`: so long an answer is waited for before a clip is offered again."""
-        self._backoff = Backoff(patience_s, MOST_DOUBLINGS)
+        self._backoff = Backoff(patience_s, _MOST_DOUBLINGS)
         self._open: Outbox[_Open] = Outbox(CHUNKS, self._backoff)
         self._busy: str | None = None
         self._offering: str | None = None  # Whose offer that is.

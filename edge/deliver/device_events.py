@@ -18,10 +18,10 @@ RECORDED_DATA = "urn:dockvoice:event:entry-recorded:1#data"
 """CloudEvents' `dataschema` of a recorded entry: the schema's own id, at the anchor of `data`."""
 
 
-AMENDED_DATA = "urn:dockvoice:event:entry-amended:1#data"
+_AMENDED_DATA = "urn:dockvoice:event:entry-amended:1#data"
 
 
-CANCELLED_DATA = "urn:dockvoice:event:entry-cancelled:1#data"  # The same of one that amends or cancels another.
+_CANCELLED_DATA = "urn:dockvoice:event:entry-cancelled:1#data"  # The same of one that amends or cancels another.
 
 
 REVIEW_DATA = "urn:dockvoice:event:review:1#data"
@@ -30,7 +30,7 @@ REVIEW_DATA = "urn:dockvoice:event:review:1#data"
 WITHHELD_DATA = "urn:dockvoice:event:entry-withheld:1#data"  # The same of a withheld one.
 
 
-NONE_BESIDE = Particulars()
+_NONE_BESIDE = Particulars()
 
 
 def recorded(
@@ -40,7 +40,7 @@ def recorded(
     site: str,
     device: str,
     clock_believed: bool = True,
-    particulars: Particulars = NONE_BESIDE,
+    particulars: Particulars = _NONE_BESIDE,
 ) -> dict[str, Any]:
     """The event that says `entry` was recorded: or amended, or cancelled, as its act is.
 
@@ -74,8 +74,8 @@ def _envelope(
 
 _KINDS = {
     Act.RECORD: (RECORDED, RECORDED_DATA),
-    Act.AMEND: (AMENDED, AMENDED_DATA),
-    Act.CANCEL: (CANCELLED, CANCELLED_DATA),
+    Act.AMEND: (AMENDED, _AMENDED_DATA),
+    Act.CANCEL: (CANCELLED, _CANCELLED_DATA),
 }
 """Type and `dataschema` of the event of an entry, by its act."""
 

@@ -16,7 +16,7 @@ from enum import Enum, auto
 
 from dockvoice_protocol.events import Early
 
-MOST_DOUBLINGS = 8
+_MOST_DOUBLINGS = 8
 """An inventory that forgets everything it confirms is sent it all again every 2**8 timeouts: with 20 s, 85 minutes."""
 
 
@@ -42,7 +42,7 @@ class CatchingUp:
     @property
     def wait_s(self) -> float:
         """How long it is doubted that the inventory has lost what it confirmed."""
-        return self._timeout_s * 2.0 ** min(self._reopenings, MOST_DOUBLINGS)
+        return self._timeout_s * 2.0 ** min(self._reopenings, _MOST_DOUBLINGS)
 
     def connected(self) -> None:
         """A connection begins, and with it the numbers that were sent on it."""

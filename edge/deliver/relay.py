@@ -28,7 +28,7 @@ from edge import config
 from edge.deliver.gap_recovery import CatchingUp, RecoveryStep
 from edge.records import OutboxRow
 
-MOST_DOUBLINGS = 3
+_MOST_DOUBLINGS = 3
 """The wait before publishing again grows to 2**3 times the receipt's timeout: an inventory that is away for a night
 finds few copies of each event in the broker's queue, and one that comes back is served within minutes."""
 
@@ -131,7 +131,7 @@ class PendingRow(Pending):
 
 def outbox_of(receipt_timeout_s: float) -> Outbox[PendingRow]:
     """The schedule of rows for which receipts come."""
-    return Outbox(IN_ORDER, Backoff(receipt_timeout_s, MOST_DOUBLINGS))
+    return Outbox(IN_ORDER, Backoff(receipt_timeout_s, _MOST_DOUBLINGS))
 
 
 class _Refusals:

@@ -13,32 +13,32 @@ from dockvoice_protocol.records import LOUD_DB, NOISY_DB, QUIET_DB
 from edge.audio.pcm import FULL_SCALE, is_narrow
 from edge.records import SAMPLE_RATE, Acoustics, Segment
 
-FRAME = SAMPLE_RATE // 50  # 20 ms: the slice whose loudness is measured.
+_FRAME = SAMPLE_RATE // 50  # 20 ms: the slice whose loudness is measured.
 
-STRETCH = SAMPLE_RATE // 20
+_STRETCH = SAMPLE_RATE // 20
 """50 ms: what the pitch of a voice is measured in, at least three periods of the deepest one."""
 
-HOP = SAMPLE_RATE // 40  # 25 ms from one pitch to the next.
+_HOP = SAMPLE_RATE // 40  # 25 ms from one pitch to the next.
 
-OVERRUN = 32_567
+_OVERRUN = 32_567
 """From here a sample counts as clipped: resampling and filters round off what the converter had cut flat."""
 
-DEEPEST_HZ, HIGHEST_HZ = 70.0, 400.0  # Voices of adults, from a deep man's to a shouting woman's.
+_DEEPEST_HZ, _HIGHEST_HZ = 70.0, 400.0  # Voices of adults, from a deep man's to a shouting woman's.
 
-PERIODIC = 0.6  # Autocorrelation from which a stretch is voiced. Machines and wind seldom get there, vowels mostly do.
+_PERIODIC = 0.6  # Autocorrelation from which a stretch is voiced. Machines and wind seldom get there, vowels mostly do.
 
-ABOUT_AS_HIGH = 0.85  # Of the highest autocorrelation: a peak at the period itself, beside those at its multiples.
+_ABOUT_AS_HIGH = 0.85  # Of the highest autocorrelation: a peak at the period itself, beside those at its multiples.
 
-APART = 1.4
+_APART = 1.4
 """Another voice: so many times the median pitch, or less than its inverse. Speech strays by a third at most."""
 
-OCTAVE = (1.85, 2.15)
+_OCTAVE = (1.85, 2.15)
 """What is taken for twice or half the pitch is the commonest error of every pitch tracker, and no other voice."""
 
-FEWEST_PITCHES = 12  # Fewer voiced stretches (0.3 s) tell nothing of a second voice.
-QUIETEST = 1e-12  # Power put in place of none at all, so that digital silence has a logarithm: -120 dB.
+_FEWEST_PITCHES = 12  # Fewer voiced stretches (0.3 s) tell nothing of a second voice.
+_QUIETEST = 1e-12  # Power put in place of none at all, so that digital silence has a logarithm: -120 dB.
 
-Floats = NDArray[np.float64]
+_Floats = NDArray[np.float64]
 
 
 def measured(segment: Segment) -> Acoustics:
@@ -50,33 +50,33 @@ def measured(segment: Segment) -> Acoustics:
     )
     loud, quiet = _voice_power(speech), _background_power(around, speech)
     return Acoustics(
-        snr_db=float(10 * np.log10(max(loud - quiet, QUIETEST) / max(quiet, QUIETEST))),
-        level_db=float(10 * np.log10(max(loud, QUIETEST))),
+        snr_db=float(10 * np.log10(max(loud - quiet, _QUIETEST) / max(quiet, _QUIETEST))),
+        level_db=float(10 * np.log10(max(loud, _QUIETEST))),
         clipped=_clipped(speech),
         speech_seconds=len(speech) / SAMPLE_RATE,
         second_voice=_second_voice(speech),
     )
 
 
-def _between(sound: Floats, start: int, end: int) -> Floats:
+def _between(sound: _Floats, start: int, end: int) -> _Floats:
     return sound[max(0, start) : max(0, end)]
 
 
-def _powers(sound: Floats) -> Floats:
+def _powers(sound: _Floats) -> _Floats:
     """The power of each frame, 1 for a square wave at full scale."""
-    whole = len(sound) // FRAME * FRAME
-    frames = sound[:whole].reshape(-1, FRAME) / FULL_SCALE
-    powers: Floats = np.mean(frames**2, axis=1)
+    whole = len(sound) // _FRAME * _FRAME
+    frames = sound[:whole].reshape(-1, _FRAME) / FULL_SCALE
+    powers: _Floats = np.mean(frames**2, axis=1)
     return powers
 
 
-def _voice_power(speech: Floats) -> float:
+def _voice_power(speech: _Floats) -> float:
     """That of the louder half of the frames: the quieter half are pauses and consonants."""
     powers = np.sort(_powers(speech))
     return float(np.mean(powers[len(powers) // 2 :])) if len(powers) else 0.0
 
 
-def _background_power(around: Floats, speech: Floats) -> float:
+def _background_power(around: _Floats, speech: _Floats) -> float:
     """That of the quieter half of what surrounds the speech; within its pauses, where nothing does."""
     powers = np.sort(_powers(around))
     outside = float(np.mean(powers[: max(1, len(powers) // 2)])) if len(powers) else None
@@ -85,60 +85,60 @@ def _background_power(around: Floats, speech: Floats) -> float:
     return pauses if outside is None else outside
 
 
-def _clipped(speech: Floats) -> float:
-    return float(np.mean(np.abs(speech) >= OVERRUN)) if len(speech) else 0.0
+def _clipped(speech: _Floats) -> float:
+    return float(np.mean(np.abs(speech) >= _OVERRUN)) if len(speech) else 0.0
 
 
-def _second_voice(speech: Floats) -> float:
+def _second_voice(speech: _Floats) -> float:
     """The share of the voiced stretches whose pitch is not that of most of the others, 0 to 1."""
     pitches = _pitches(speech)
-    if len(pitches) < FEWEST_PITCHES:
+    if len(pitches) < _FEWEST_PITCHES:
         return 0.0
     ratios = pitches / np.median(pitches)
     ratios = np.maximum(ratios, 1 / ratios)
-    other = (ratios > APART) & ~((ratios > OCTAVE[0]) & (ratios < OCTAVE[1]))
+    other = (ratios > _APART) & ~((ratios > _OCTAVE[0]) & (ratios < _OCTAVE[1]))
     return float(np.mean(other))
 
 
-def _pitches(speech: Floats) -> Floats:
+def _pitches(speech: _Floats) -> _Floats:
     """The pitch of each voiced stretch, Hz, by autocorrelation."""
-    if len(speech) < STRETCH:
+    if len(speech) < _STRETCH:
         return np.empty(0)
-    stretches = np.lib.stride_tricks.sliding_window_view(speech, STRETCH)[::HOP]
+    stretches = np.lib.stride_tricks.sliding_window_view(speech, _STRETCH)[::_HOP]
     stretches = stretches - stretches.mean(axis=1, keepdims=True)
-    spectra = np.fft.rfft(stretches, 2 * STRETCH)
-    correlations = np.fft.irfft(np.abs(spectra) ** 2)[:, :STRETCH]
-    shortest, longest = int(SAMPLE_RATE / HIGHEST_HZ), int(SAMPLE_RATE / DEEPEST_HZ)
+    spectra = np.fft.rfft(stretches, 2 * _STRETCH)
+    correlations = np.fft.irfft(np.abs(spectra) ** 2)[:, :_STRETCH]
+    shortest, longest = int(SAMPLE_RATE / _HIGHEST_HZ), int(SAMPLE_RATE / _DEEPEST_HZ)
     # What is shifted further overlaps less: without the correction, deep voices would seem less periodic.
-    overlap = (STRETCH - np.arange(shortest, longest)) / STRETCH
-    periodic = correlations[:, shortest:longest] / overlap / np.maximum(correlations[:, :1], QUIETEST)
-    voiced = periodic[periodic.max(axis=1) >= PERIODIC]
-    pitches: Floats = SAMPLE_RATE / (shortest + _first_peak(voiced))
+    overlap = (_STRETCH - np.arange(shortest, longest)) / _STRETCH
+    periodic = correlations[:, shortest:longest] / overlap / np.maximum(correlations[:, :1], _QUIETEST)
+    voiced = periodic[periodic.max(axis=1) >= _PERIODIC]
+    pitches: _Floats = SAMPLE_RATE / (shortest + _first_peak(voiced))
     return pitches
 
 
-def _first_peak(periodic: Floats) -> NDArray[np.int64]:
+def _first_peak(periodic: _Floats) -> NDArray[np.int64]:
     """Where each row is first about as high as it ever is. Every multiple of a period is a peak too."""
     inner = periodic[:, 1:-1]
     peaks = (inner >= periodic[:, :-2]) & (inner >= periodic[:, 2:])
-    high = peaks & (inner >= ABOUT_AS_HIGH * periodic.max(axis=1, keepdims=True))
+    high = peaks & (inner >= _ABOUT_AS_HIGH * periodic.max(axis=1, keepdims=True))
     first: NDArray[np.int64] = np.where(high.any(axis=1), 1 + high.argmax(axis=1), periodic.argmax(axis=1))
     return first
 
 
-CLIPPED = 0.001  # One sample in a thousand: it is heard as crackling.
-OTHERS = 0.3  # The share of another pitch from which somebody else was probably heard.
+_CLIPPED = 0.001  # One sample in a thousand: it is heard as crackling.
+_OTHERS = 0.3  # The share of another pitch from which somebody else was probably heard.
 
 
 def advice(segment: Segment) -> tuple[Acoustics, list[str]]:
     """How an utterance sounded, and what to do about it; nothing to do: an empty list."""
     heard = measured(segment)
     judged = (
-        (heard.clipped >= CLIPPED, "overdriven: turn the gain down, or move the microphone away from the mouth"),
+        (heard.clipped >= _CLIPPED, "overdriven: turn the gain down, or move the microphone away from the mouth"),
         (heard.level_db > LOUD_DB, "very loud: turn the gain down a little"),
         (heard.level_db < QUIET_DB, "very quiet: turn the gain up (`alsamixer`, F4; or `pactl set-source-volume`)"),
         (heard.snr_db < NOISY_DB, "drowned in noise: bring the microphone to the corner of the mouth, 2 cm away"),
-        (heard.second_voice > OTHERS, "another voice is heard too: turn the boom to the mouth, away from others"),
+        (heard.second_voice > _OTHERS, "another voice is heard too: turn the boom to the mouth, away from others"),
         (is_narrow(segment.pcm), "a telephone band: pick a wideband profile (mSBC, not CVSD), or one with a dongle"),
     )
     return heard, [sentence for holds, sentence in judged if holds]

@@ -17,10 +17,10 @@ from contextlib import AbstractContextManager, contextmanager
 from dockvoice_protocol.errors import AlreadyRunning
 from dockvoice_protocol.hash_chain import sha256
 
-CARD = re.compile(r"\((?:plug)?hw:(\w+)(?:,\d+)?\)")
+_CARD = re.compile(r"\((?:plug)?hw:(\w+)(?:,\d+)?\)")
 """How PortAudio names ALSA's hardware: `USB Headset: Audio (hw:1,0)`."""
 
-SERVERS = ("PULSE_SERVER", "PULSE_SOURCE", "PIPEWIRE_REMOTE", "XDG_RUNTIME_DIR")
+_SERVERS = ("PULSE_SERVER", "PULSE_SOURCE", "PIPEWIRE_REMOTE", "XDG_RUNTIME_DIR")
 """The variables that say which sound server, and so which microphone, a name like `default` means."""
 
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: process, user, group.
@@ -59,16 +59,16 @@ def _holder(address: str) -> str:
 
 def microphone_claim(name: str, environment: Mapping[str, str] = os.environ) -> Claim:
     """The claim to the device that PortAudio calls `name`. All devices of one sound card are one microphone."""
-    card = CARD.search(name)
+    card = _CARD.search(name)
     if card is not None:
         return _claim(f"card {card[1]}", f"microphone {name}: its sound card is in use")
-    server = " ".join(environment.get(variable, "") for variable in SERVERS)
+    server = " ".join(environment.get(variable, "") for variable in _SERVERS)
     return _claim(f"microphone {name} of {server}", f"microphone {name}: is listened to")
 
 
 def is_card(name: str) -> bool:
     """Whether PortAudio means a sound card by that name, and no way to a sound server: `default`, `heartbeats`."""
-    return CARD.search(name) is not None
+    return _CARD.search(name) is not None
 
 
 def source_claim(name: str, environment: Mapping[str, str] = os.environ) -> Claim:

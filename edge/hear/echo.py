@@ -18,35 +18,35 @@ from numpy.typing import NDArray
 from edge.ports import SpeechScorer
 from edge.records import SAMPLE_RATE, Frame
 
-STEP = SAMPLE_RATE * 10 // 1000  # Loudness is followed in steps of 10 ms: a syllable has some twenty.
+_STEP = SAMPLE_RATE * 10 // 1000  # Loudness is followed in steps of 10 ms: a syllable has some twenty.
 
-LATEST = 40
+_LATEST = 40
 """Steps by which leakage may be late, 400 ms: the buffers of a Bluetooth headset there and back, and some room."""
 
-EARLIEST = 4  # Steps by which it may seem early, 40 ms: the two clocks are only known as well as that.
+_EARLIEST = 4  # Steps by which it may seem early, 40 ms: the two clocks are only known as well as that.
 
-COMPARED = 50
+_COMPARED = 50
 """Steps that are compared, half a second: two syllables or three, which nobody else speaks in just that rhythm."""
 
-ALIKE = 0.85
+_ALIKE = 0.85
 """Correlation of loudness from which the microphone is taken to hear the device. Leakage in a room with some noise has
 0.9 and more. Two different voices reach 0.7 at the best of all delays in one of some hundred half seconds."""
 
-TELLING = 0.5  # Share of the steps in which something was played, from which likeness alone tells.
-USUAL_DB = -14.0  # The leakage to be expected before anything is known: an earpiece worn loosely, turned up.
-LEAST_DB, MOST_DB = -45.0, 6.0
+_TELLING = 0.5  # Share of the steps in which something was played, from which likeness alone tells.
+_USUAL_DB = -14.0  # The leakage to be expected before anything is known: an earpiece worn loosely, turned up.
+_LEAST_DB, _MOST_DB = -45.0, 6.0
 """Less cannot be told from nothing; more is no leakage but a loudspeaker next to the microphone, or a loop back."""
 
-MARGIN_DB = 6.0
+_MARGIN_DB = 6.0
 """Louder than the leakage expected by so much is somebody else: rooms and resamplers make single steps louder."""
 
-LEARNED = 0.3  # How far the expectation goes, at each look, to what was found.
-PLAYED = 40.0  # Root mean square of a step, of 32768, from which something is played at all: -58 dBFS.
+_LEARNED = 0.3  # How far the expectation goes, at each look, to what was found.
+_PLAYED = 40.0  # Root mean square of a step, of 32768, from which something is played at all: -58 dBFS.
 
-REMEMBERED = 4 * (LATEST + COMPARED)
+_REMEMBERED = 4 * (_LATEST + _COMPARED)
 """Steps of what was played that are kept: 3.6 s, so that an ear that lags behind still finds it."""
 
-Powers = NDArray[np.float64]
+_Powers = NDArray[np.float64]
 
 
 class Clocked:
@@ -81,16 +81,16 @@ class OwnVoice:
     """
 
     def __init__(self) -> None:
-        self.leakage_db = USUAL_DB
+        self.leakage_db = _USUAL_DB
         """How strong the speaker is in the microphone, as far as is known: their samples compared, in dB."""
-        self._played: Powers = np.zeros(REMEMBERED)
+        self._played: _Powers = np.zeros(_REMEMBERED)
         self._newest = 0
-        self._heard: deque[float] = deque(maxlen=COMPARED)
+        self._heard: deque[float] = deque(maxlen=_COMPARED)
         self._delay: int | None = None
 
     def played(self, at: float, pcm: bytes) -> None:
         """The speaker plays this from `at` on, in seconds by whichever clock `is_own` is asked by."""
-        step = round(at * SAMPLE_RATE / STEP)
+        step = round(at * SAMPLE_RATE / _STEP)
         for number, power in enumerate(_powers(pcm)):
             self._note(step + number, power)
 
@@ -98,76 +98,76 @@ class OwnVoice:
         """Whether the frame, which ended `at`, holds the device's own voice and no other."""
         powers = _powers(frame.pcm)
         self._heard.extend(powers)
-        reference = self._reference(round(at * SAMPLE_RATE / STEP))
-        if reference.max() < PLAYED**2:
+        reference = self._reference(round(at * SAMPLE_RATE / _STEP))
+        if reference.max() < _PLAYED**2:
             return False
         alike = self._compared(reference)
         expected = self._expected(reference, len(powers))
-        return alike or bool(powers.max() <= expected * 10 ** (MARGIN_DB / 10))
+        return alike or bool(powers.max() <= expected * 10 ** (_MARGIN_DB / 10))
 
     def _note(self, step: int, power: float) -> None:
         """Blocks come with a little jitter: a step that was skipped over is as loud as the one after it."""
-        if step <= self._newest - REMEMBERED:
+        if step <= self._newest - _REMEMBERED:
             return
-        for missed in range(max(self._newest + 1, step - REMEMBERED), step):
-            self._played[missed % REMEMBERED] = power if step - missed <= EARLIEST else 0.0
+        for missed in range(max(self._newest + 1, step - _REMEMBERED), step):
+            self._played[missed % _REMEMBERED] = power if step - missed <= _EARLIEST else 0.0
         if step <= self._newest:
-            power = max(power, self._played[step % REMEMBERED])
-        self._played[step % REMEMBERED] = power
+            power = max(power, self._played[step % _REMEMBERED])
+        self._played[step % _REMEMBERED] = power
         self._newest = max(self._newest, step)
 
-    def _reference(self, now: int) -> Powers:
+    def _reference(self, now: int) -> _Powers:
         """What was played until EARLIEST steps after `now`, the newest last; silence where nothing was noted."""
-        wanted = np.arange(now - LATEST - COMPARED, now + EARLIEST + 1)
+        wanted = np.arange(now - _LATEST - _COMPARED, now + _EARLIEST + 1)
         newest = self._newest
-        known = (wanted <= newest) & (wanted > newest - REMEMBERED)
-        return np.where(known, self._played[wanted % REMEMBERED], 0.0)
+        known = (wanted <= newest) & (wanted > newest - _REMEMBERED)
+        return np.where(known, self._played[wanted % _REMEMBERED], 0.0)
 
-    def _expected(self, reference: Powers, steps: int) -> float:
+    def _expected(self, reference: _Powers, steps: int) -> float:
         """The power of leakage at most, in what was just heard: at the known delay, or else at any."""
         if self._delay is None:
-            near = reference[-(LATEST + EARLIEST + steps) :]
+            near = reference[-(_LATEST + _EARLIEST + steps) :]
         else:
             end = len(reference) - self._delay
-            near = reference[max(0, end - steps - 2 * EARLIEST) : end + EARLIEST]
+            near = reference[max(0, end - steps - 2 * _EARLIEST) : end + _EARLIEST]
         return float(near.max(initial=0.0) * 10 ** (self.leakage_db / 10))
 
-    def _compared(self, reference: Powers) -> bool:
+    def _compared(self, reference: _Powers) -> bool:
         """Whether the last half second sounds like what was played; learns delay and strength from it if so."""
-        if len(self._heard) < COMPARED:
+        if len(self._heard) < _COMPARED:
             return False
         heard = np.sqrt(np.array(self._heard))
-        windows = np.sqrt(sliding_window_view(reference, COMPARED))[::-1]  # from the latest played to the earliest
+        windows = np.sqrt(sliding_window_view(reference, _COMPARED))[::-1]  # from the latest played to the earliest
         if self._delay is not None:
-            windows = windows[max(0, self._delay - EARLIEST) : self._delay + EARLIEST + 1]
+            windows = windows[max(0, self._delay - _EARLIEST) : self._delay + _EARLIEST + 1]
         likeness = _correlations(windows, heard)
         best = int(likeness.argmax())
-        if likeness[best] >= ALIKE and self._is_possible(heard, windows[best]):
+        if likeness[best] >= _ALIKE and self._is_possible(heard, windows[best]):
             self._learn(heard, windows[best])
-            self._delay = best if self._delay is None else max(0, self._delay - EARLIEST) + best
+            self._delay = best if self._delay is None else max(0, self._delay - _EARLIEST) + best
             return True
         self._unlearn(heard, windows)
         return False
 
-    def _is_possible(self, heard: Powers, played: Powers) -> bool:
+    def _is_possible(self, heard: _Powers, played: _Powers) -> bool:
         """Whether it may be leakage by its strength: one tone alone rises and falls as any syllable does."""
-        return bool((played > PLAYED).mean() >= TELLING) or _swing_db(heard, played) <= self.leakage_db + MARGIN_DB
+        return bool((played > _PLAYED).mean() >= _TELLING) or _swing_db(heard, played) <= self.leakage_db + _MARGIN_DB
 
-    def _learn(self, heard: Powers, played: Powers) -> None:
+    def _learn(self, heard: _Powers, played: _Powers) -> None:
         self._move_to(_swing_db(heard, played))
 
-    def _unlearn(self, heard: Powers, windows: Powers) -> None:
+    def _unlearn(self, heard: _Powers, windows: _Powers) -> None:
         """However little was heard while much was played is an upper bound of the leakage."""
         least = float(windows.mean(axis=1).min())
-        if least < PLAYED:
+        if least < _PLAYED:
             return
         bound = 20 * np.log10(max(float(heard.mean()), 1.0) / least)
         if bound < self.leakage_db:
             self._move_to(bound)
 
     def _move_to(self, found_db: float) -> None:
-        moved = self.leakage_db + LEARNED * (found_db - self.leakage_db)
-        self.leakage_db = min(max(moved, LEAST_DB), MOST_DB)
+        moved = self.leakage_db + _LEARNED * (found_db - self.leakage_db)
+        self.leakage_db = min(max(moved, _LEAST_DB), _MOST_DB)
 
 
 class EchoSuppressed(SpeechScorer):
@@ -206,24 +206,24 @@ class EchoSuppressed(SpeechScorer):
         self._speech = 0
 
 
-def _powers(pcm: bytes) -> Powers:
+def _powers(pcm: bytes) -> _Powers:
     """The mean square of each step."""
     samples = np.frombuffer(pcm, dtype="<i2").astype(np.float64)
-    whole = samples[: len(samples) // STEP * STEP].reshape(-1, STEP)
-    powers: Powers = (whole**2).mean(axis=1)
+    whole = samples[: len(samples) // _STEP * _STEP].reshape(-1, _STEP)
+    powers: _Powers = (whole**2).mean(axis=1)
     return powers
 
 
-def _swing_db(heard: Powers, played: Powers) -> float:
+def _swing_db(heard: _Powers, played: _Powers) -> float:
     """How strong the leakage is, if it is any. Noise adds to the level, and little to the swing."""
     swing = float(np.std(heard) / np.std(played))
     return 20 * float(np.log10(max(swing, 1e-6)))
 
 
-def _correlations(windows: Powers, heard: Powers) -> Powers:
+def _correlations(windows: _Powers, heard: _Powers) -> _Powers:
     """Pearson's correlation of `heard` with each window; 0 where one of them stands still."""
     aside = windows - windows.mean(axis=1, keepdims=True)
     mine = heard - heard.mean()
     lengths = np.sqrt((aside**2).sum(axis=1) * (mine**2).sum())
-    found: Powers = np.divide(aside @ mine, lengths, out=np.zeros(len(windows)), where=lengths > 0)
+    found: _Powers = np.divide(aside @ mine, lengths, out=np.zeros(len(windows)), where=lengths > 0)
     return found

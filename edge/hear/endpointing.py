@@ -25,7 +25,7 @@ TAIL_MS = 200
 recognisers want a little silence to end their last word. When it has passed, the utterance is all there, if it was the
 end: what follows decides only whether it was."""
 
-WORD = SAMPLE_RATE * 150 // 1000  # The shortest words, "eight" said fast, take 150 ms.
+_WORD = SAMPLE_RATE * 150 // 1000  # The shortest words, "eight" said fast, take 150 ms.
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Abandoned:
 EarEvent = Opened | Continued | Paused | Closed | Abandoned
 
 
-class EndpointState(Enum):
+class _EndpointState(Enum):
     """Where the machine stands."""
 
     QUIET = auto()
@@ -112,7 +112,7 @@ class Endpointing:
         self._minimum = _samples(settings.minimum_speech_ms)
         self._maximum = _samples(settings.maximum_ms)
         self._preroll = _samples(settings.preroll_ms)
-        self._state = EndpointState.QUIET
+        self._state = _EndpointState.QUIET
         self._recent: deque[Frame] = deque()
         self._speech_start = 0
         self._open: _Open | None = None
@@ -138,7 +138,7 @@ class Endpointing:
 
         Where nothing was open, somebody may have begun to speak in what is missing, if it is long enough for a word.
         """
-        lost = self._open is not None or self._state is EndpointState.STARTING or samples >= WORD
+        lost = self._open is not None or self._state is _EndpointState.STARTING or samples >= _WORD
         events = self.end(Closing.BROKEN_OFF)
         self._lost = lost
         return events
@@ -148,8 +148,8 @@ class Endpointing:
 
         What is said as soon after it as a pause in it would have been waited for goes on with it.
         """
-        speaking = self._state in {EndpointState.STARTING, EndpointState.SPEAKING}
-        if self._state is not EndpointState.QUIET:
+        speaking = self._state in {_EndpointState.STARTING, _EndpointState.SPEAKING}
+        if self._state is not _EndpointState.QUIET:
             speech_end = self._recent[-1].end if self._open is None else self._open.speech_end
             self._torn_until = speech_end + self._patience[Expectation.MORE if speaking else self._expectation]
         return self.end(Closing.BROKEN_OFF if speaking else Closing.PAUSE)
@@ -157,7 +157,7 @@ class Endpointing:
     def end(self, closing: Closing = Closing.SOURCE_ENDED) -> tuple[EarEvent, ...]:
         """No frame follows the last one: what is open closes, and what was heard before it is forgotten."""
         events = () if self._open is None else self._close(self._open, closing)
-        self._state, self._lost = EndpointState.QUIET, False
+        self._state, self._lost = _EndpointState.QUIET, False
         self._recent.clear()
         return events
 
@@ -166,12 +166,12 @@ class Endpointing:
             self._lost, self._torn_until = False, frame.start + self._patience[Expectation.EITHER]
         self._recent.append(frame)
         if not speech:
-            self._state = EndpointState.QUIET
-        elif self._state is EndpointState.QUIET:
-            self._state, self._speech_start = EndpointState.STARTING, frame.start
-        if self._state is EndpointState.STARTING and frame.end - self._speech_start >= self._onset:
+            self._state = _EndpointState.QUIET
+        elif self._state is _EndpointState.QUIET:
+            self._state, self._speech_start = _EndpointState.STARTING, frame.start
+        if self._state is _EndpointState.STARTING and frame.end - self._speech_start >= self._onset:
             return self._begin(self._speech_start, frame.end - self._speech_start)
-        self._forget(self._speech_start if self._state is EndpointState.STARTING else frame.end)
+        self._forget(self._speech_start if self._state is _EndpointState.STARTING else frame.end)
         return ()
 
     def _forget(self, wanted: int) -> None:
@@ -182,7 +182,7 @@ class Endpointing:
     def _begin(self, speech_start: int, speech_samples: int) -> tuple[EarEvent, ...]:
         frames = list(self._recent)
         self._recent.clear()
-        self._state = EndpointState.SPEAKING
+        self._state = _EndpointState.SPEAKING
         torn = speech_start < self._torn_until
         self._open = _Open(frames, speech_start, frames[-1].end, speech_samples, len(frames), torn)
         self._expectation = Expectation.EITHER
@@ -199,9 +199,9 @@ class Endpointing:
     def _follow(self, utterance: _Open, frame: Frame, speech: bool) -> tuple[EarEvent, ...]:
         utterance.grow(frame, speech)
         if speech:
-            self._state, self._expectation = EndpointState.SPEAKING, Expectation.EITHER
+            self._state, self._expectation = _EndpointState.SPEAKING, Expectation.EITHER
         else:
-            self._state = EndpointState.HANGOVER
+            self._state = _EndpointState.HANGOVER
         told = self._progress(utterance)
         if frame.end - utterance.speech_end >= self._patience[self._expectation]:
             return (*told, *self._close(utterance, Closing.PAUSE))
@@ -220,7 +220,7 @@ class Endpointing:
         kept = [frame for frame in utterance.frames if frame.start < kept_until]
         # The silence cut off here is the pre-roll of what may begin right after.
         self._recent = deque(utterance.frames[len(kept) :])
-        self._open, self._state = None, EndpointState.QUIET
+        self._open, self._state = None, _EndpointState.QUIET
         if utterance.speech_samples < self._minimum:
             return (Abandoned(),)
         return (

@@ -19,7 +19,7 @@ LEAD = SAMPLE_RATE * 200 // 1000  # And the first word begins before the key is 
 HELD_AT_MOST = 60 * SAMPLE_RATE
 """A talk key that is down for a minute is stuck, or its release was lost on the way. Nobody means what is said then."""
 
-STUCK = Noticed(
+_STUCK = Noticed(
     FaultKind.KEY_STUCK, "has had its talk key down for a minute, and hears nothing until that is let go; is it stuck?"
 )
 
@@ -65,7 +65,7 @@ class Gate:
         was_stuck = self._stuck
         self._stuck = self._held_since is not None and frame.start - self._held_since > HELD_AT_MOST
         if self._stuck != was_stuck:
-            self._tell(STUCK if self._stuck else Over(FaultKind.KEY_STUCK))
+            self._tell(_STUCK if self._stuck else Over(FaultKind.KEY_STUCK))
 
     def _lets_through(self, frame: Frame) -> bool:
         if self.muted or not self._push_to_talk:

@@ -27,8 +27,8 @@ SYN_DROPPED = 3  # The code of an EV_SYN that tells that the kernel had no room,
 UP, DOWN = 0, 1  # The values of a key's event; 2 is the keyboard's repetition, which says nothing new.
 
 CODES = 0x300  # KEY_CNT: one more than the largest code of a key.
-NAME_BYTES = 256  # More than the name of any device has.
-BATCH = 64  # Events read at once; the kernel keeps the rest.
+_NAME_BYTES = 256  # More than the name of any device has.
+_BATCH = 64  # Events read at once; the kernel keeps the rest.
 
 _IN_ORDER = {
     ("KEY", 1): """
@@ -77,7 +77,7 @@ class KeyDevice:
         """Open it for reading. Raises OSError where it has just vanished, or is not for us."""
         self._file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
-            told = fcntl.ioctl(self._file, _question(0x06, NAME_BYTES), bytes(NAME_BYTES))  # EVIOCGNAME
+            told = fcntl.ioctl(self._file, _question(0x06, _NAME_BYTES), bytes(_NAME_BYTES))  # EVIOCGNAME
             self._has = fcntl.ioctl(self._file, _question(0x20 + EV_KEY, CODES // 8), bytes(CODES // 8))  # EVIOCGBIT
         except OSError:
             os.close(self._file)
@@ -102,7 +102,7 @@ class KeyDevice:
             return b""
         finally:
             loop.remove_reader(self._file)
-        records = os.read(self._file, EVENT.size * BATCH)
+        records = os.read(self._file, EVENT.size * _BATCH)
         if not records:
             raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
         return records

@@ -30,7 +30,7 @@ knows, and whose sound server makes it step by step. Only a fresh process sees w
 BLINK = SAMPLE_RATE // 2
 """So much is taken for missed when it was looked anew which devices there are; on a sound card it is a tenth of it."""
 
-SLICE_S = 0.2
+_SLICE_S = 0.2
 """A wait for sound is made of such slices. When the whole process was stopped for a while, the clock ran but nothing
 was missed: only the slice under way expires, and what the sound server kept meanwhile is still heard."""
 
@@ -38,22 +38,22 @@ REOPEN_EVERY_S = 0.5  # From one try to open the microphone again to the next.
 
 LOOK_EVERY_S = 2.0  # How often it is looked which microphones there are, by who waits for one: 5 ms of a processor.
 
-LOOK_ANYHOW_S = 300.0  # PortAudio looks for one even where no change is seen: a library of somebody's may hide it.
+_LOOK_ANYHOW_S = 300.0  # PortAudio looks for one even where no change is seen: a library of somebody's may hide it.
 
-ZEROS_REOPEN_S = (20.0, 40.0)
+_ZEROS_REOPEN_S = (20.0, 40.0)
 """After so long with nothing but zeros it is opened anew: that wakes a Bluetooth link that died."""
 
-DIGITAL_SILENCE_S = 60.0
+_DIGITAL_SILENCE_S = 60.0
 """Every real microphone has noise. One that was heard and then gives nothing but zeros for a minute, however often it
 was opened again, is for a fresh process to look at."""
 
-ZEROS_S = 1.5  # So long nothing but zeros is no fault yet, unless the settings say otherwise.
+_ZEROS_S = 1.5  # So long nothing but zeros is no fault yet, unless the settings say otherwise.
 
-GATED_S = 300.0
+_GATED_S = 300.0
 """The same with a headset that sends zeros between words: nobody dictates without a pause, nor goes far within it."""
 
 
-class Server(Protocol):
+class _Server(Protocol):
     """Port to the sound server; `SoundServer` implements it."""
 
     def poll(self, now: float) -> Routing | Gone | None:
@@ -91,10 +91,10 @@ class Microphone:
         heartbeat: Callable[[], None] = lambda: None,
         *,
         patient: bool = False,
-        zeros_s: float = ZEROS_S,
-        gated_s: float = GATED_S,
+        zeros_s: float = _ZEROS_S,
+        gated_s: float = _GATED_S,
         source: str | None = None,
-        server: Server | None = None,
+        server: _Server | None = None,
     ) -> None:
         """`device` is PortAudio's name or number, None its default; `source` the sound server's name for it.
 
@@ -112,7 +112,7 @@ class Microphone:
         self._tell = tell
         self._heartbeat = heartbeat
         self._health = MicrophoneHealth(zeros_s=zeros_s, gated_s=gated_s, source=source)
-        self._server: Server = server or SoundServer()
+        self._server: _Server = server or SoundServer()
         self._claims = ExitStack()
         self._claimed = False
         self._closing = Event()
@@ -234,7 +234,7 @@ class Microphone:
         before, self._there, self._looked = self._there, capture_devices(), now
         still = {name: since for name, since in self._unseen.items() if name in self._there}
         self._unseen = dict.fromkeys(self._there - before, now) | still
-        changed = self._there != before or now - self._searched >= LOOK_ANYHOW_S
+        changed = self._there != before or now - self._searched >= _LOOK_ANYHOW_S
         if not changed and not self._unseen:
             return
         self._searched = now
@@ -284,10 +284,10 @@ class Microphone:
             self._heartbeat()
             self._look_at_the_server()
             try:
-                piece = stream.hand_off.get(SLICE_S)
+                piece = stream.hand_off.get(_SLICE_S)
             except queue.Empty:
-                self._tell_all(self._health.waited(SLICE_S))
-                self._count_deaf(SLICE_S)
+                self._tell_all(self._health.waited(_SLICE_S))
+                self._count_deaf(_SLICE_S)
                 continue
             if piece is None:
                 if self._is_over(stream):
@@ -327,9 +327,9 @@ class Microphone:
             return False
         before, self._silent_s = self._silent_s, self._silent_s + piece.samples / rate
         patience_s = self._health.zeros.patience_s
-        if self._silent_s > (longest_s := patience_s + DIGITAL_SILENCE_S) and self._sounded:
+        if self._silent_s > (longest_s := patience_s + _DIGITAL_SILENCE_S) and self._sounded:
             raise Unavailable(f"{self._label}: gave nothing but zeros for {longest_s:g} s; is it muted or gone?")
-        return any(before < patience_s + after <= self._silent_s for after in ZEROS_REOPEN_S)
+        return any(before < patience_s + after <= self._silent_s for after in _ZEROS_REOPEN_S)
 
     def _look_at_the_server(self) -> None:
         found = self._server.poll(time.monotonic())

@@ -14,12 +14,12 @@ from edge.audio.pcm import SoundLevel
 from edge.audio.sound_server import Routing
 from edge.records import SAMPLE_RATE
 
-GATE_S = 0.1  # Zeros for so long are a gate's: in the quietest of sound they are single ones.
+_GATE_S = 0.1  # Zeros for so long are a gate's: in the quietest of sound they are single ones.
 RETURNS = 3  # So often sound came back by itself, and the headset is known to have a gate.
 OPEN_S = 30.0  # Sound for so long without a break is no speech: the room is heard, and the microphone has no gate.
 
 
-class Zeros:
+class _Zeros:
     """How long nothing but zeros came, and how long that may be."""
 
     def __init__(self, *, zeros_s: float, gated_s: float) -> None:
@@ -49,7 +49,7 @@ class Zeros:
         if not piece.peak:
             self._zeros += piece.samples
             return
-        if self._zeros >= GATE_S * self._rate:
+        if self._zeros >= _GATE_S * self._rate:
             self._returns += not self._explained
             self._sound = 0
         self._zeros, self._explained = 0, False
@@ -72,30 +72,30 @@ class Zeros:
         return self._zeros >= (self._zeros_s + (0.0 if muted else self.patience_s)) * self._rate
 
 
-STUCK_S = 1.5  # Callbacks come every 20 ms; a loaded machine holds them up for some tenths of a second.
-OPENING_S = 4.0  # A source that stood idle needs up to 2 s to bring its first sound.
-SUSPENDED_S = 0.4  # The sound server says that the source is suspended, and for so long no sound came: it is.
+_STUCK_S = 1.5  # Callbacks come every 20 ms; a loaded machine holds them up for some tenths of a second.
+_OPENING_S = 4.0  # A source that stood idle needs up to 2 s to bring its first sound.
+_SUSPENDED_S = 0.4  # The sound server says that the source is suspended, and for so long no sound came: it is.
 
-FAINT = 3
+_FAINT = 3
 """Nothing louder than this (-80 dBFS) is the last bit of a converter, not a room: every open microphone is louder."""
 
-FAINT_S = 1.5
+_FAINT_S = 1.5
 
-CLIPPING_SHARE = 0.01
+_CLIPPING_SHARE = 0.01
 """One sample in a hundred at full scale, over half a second: vowels are cut. A bump of the microphone stays below."""
 
-CLIPPING_OVER = 0.001
-CLIPPING_MEMORY_S = 0.5
+_CLIPPING_OVER = 0.001
+_CLIPPING_MEMORY_S = 0.5
 
-LOSSES = 3  # So many losses within LOSING_S: no hiccup, but a machine or a link that does not keep up.
+_LOSSES = 3  # So many losses within LOSING_S: no hiccup, but a machine or a link that does not keep up.
 
-LOSING_S = 10.0
+_LOSING_S = 10.0
 
-RATE_WINDOW_S = 0.3
-RATE_WINDOWS = 4
+_RATE_WINDOW_S = 0.3
+_RATE_WINDOWS = 4
 """A rate is wrong when all of so many windows in a row drift the same way: 1.2 s, and 0.3 s to begin with."""
 
-RATE_DRIFT = 0.06
+_RATE_DRIFT = 0.06
 """By so much of itself each window must drift. Takes 44.1 for 48 kHz (8 %); real clocks differ by 0.1 %."""
 
 
@@ -115,10 +115,10 @@ class FaultKind(StrEnum):
     KEY_STUCK = "key_stuck"  # The talk key is held down for too long; the gate notices.
 
 
-STOPPED = (FaultKind.UNPLUGGED, FaultKind.SERVER_GONE, FaultKind.SUSPENDED, FaultKind.STUCK)
+_STOPPED = (FaultKind.UNPLUGGED, FaultKind.SERVER_GONE, FaultKind.SUSPENDED, FaultKind.STUCK)
 """Nothing comes any more: over as soon as anything does."""
 
-DEAF = frozenset({*STOPPED, FaultKind.REROUTED, FaultKind.WRONG_RATE})  # With these nothing that comes may be heard.
+DEAF = frozenset({*_STOPPED, FaultKind.REROUTED, FaultKind.WRONG_RATE})  # With these nothing that comes may be heard.
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ class Over:
 MicrophoneEvent = Noticed | Over
 
 
-class RateWatch:
+class _RateWatch:
     """Compares the sample count with the clock: does sound come at the rate that was asked for?"""
 
     def __init__(self, rate: int) -> None:
@@ -147,7 +147,7 @@ class RateWatch:
         self._window_end: float | None = None
         self._smallest = float("inf")
         self._before: float | None = None
-        self._drifts: deque[float] = deque(maxlen=RATE_WINDOWS)
+        self._drifts: deque[float] = deque(maxlen=_RATE_WINDOWS)
 
     def update(self, end: int, arrived: float) -> None:
         """Add the sample count after a piece and its arrival time in seconds.
@@ -156,29 +156,29 @@ class RateWatch:
         """
         lag = arrived - end / self._rate
         if self._window_end is None:
-            self._window_end = arrived + RATE_WINDOW_S
+            self._window_end = arrived + _RATE_WINDOW_S
         if arrived < self._window_end:
             self._smallest = min(self._smallest, lag)
             return
         if self._before is not None:
-            self._drifts.append((self._smallest - self._before) / RATE_WINDOW_S)
-        self._before, self._smallest, self._window_end = self._smallest, lag, arrived + RATE_WINDOW_S
+            self._drifts.append((self._smallest - self._before) / _RATE_WINDOW_S)
+        self._before, self._smallest, self._window_end = self._smallest, lag, arrived + _RATE_WINDOW_S
 
     @property
     def is_known(self) -> bool:
         """Whether enough was heard to tell."""
-        return len(self._drifts) == RATE_WINDOWS
+        return len(self._drifts) == _RATE_WINDOWS
 
     @property
     def is_wrong(self) -> bool:
         """Whether it is known to be another rate."""
-        slow, fast = (all(sign * drift > RATE_DRIFT for drift in self._drifts) for sign in (1, -1))
+        slow, fast = (all(sign * drift > _RATE_DRIFT for drift in self._drifts) for sign in (1, -1))
         return self.is_known and (slow or fast)
 
     @property
     def measured(self) -> float:
         """Samples a second, as far as is known."""
-        return self._rate * (1 - sum(self._drifts) / RATE_WINDOWS)
+        return self._rate * (1 - sum(self._drifts) / _RATE_WINDOWS)
 
 
 class MicrophoneHealth:
@@ -189,7 +189,7 @@ class MicrophoneHealth:
 
         `source`: the sound server's name of the one wanted. Without one, that which was recorded from first is wanted.
         """
-        self.zeros = Zeros(zeros_s=zeros_s, gated_s=gated_s)
+        self.zeros = _Zeros(zeros_s=zeros_s, gated_s=gated_s)
         """What nothing but zeros means from this microphone."""
         self.wanted = source
         """The source that should be recorded from, once it is known."""
@@ -215,14 +215,14 @@ class MicrophoneHealth:
         self._heard = 0
         self._clipped = 0.0
         self._losses: deque[int] = deque()
-        self._rate_watch = RateWatch(rate)
+        self._rate_watch = _RateWatch(rate)
 
     def received(self, piece: SoundLevel, end: int, arrived: float, *, lost: bool) -> list[MicrophoneEvent]:
         """Process a piece of sound: its level, the sample count after it, its arrival, and whether sound was lost."""
         self._came, self._waited = True, 0.0
         self._heard = end
         self._rate_watch.update(end, arrived)
-        over = [event for fault in (*STOPPED, *self._right_rate()) for event in self._end(fault)]
+        over = [event for fault in (*_STOPPED, *self._right_rate()) for event in self._end(fault)]
         if FaultKind.REROUTED in self.faults:  # it is another microphone: its level says nothing about this one
             return over
         return [*over, *self._wrong_rate(), *self._silence(piece), *self._clips(piece), *self._loses(lost)]
@@ -230,9 +230,9 @@ class MicrophoneHealth:
     def waited(self, seconds: float) -> list[MicrophoneEvent]:
         """So much longer nothing came."""
         self._waited += seconds
-        if self._suspended and self._waited >= SUSPENDED_S:
+        if self._suspended and self._waited >= _SUSPENDED_S:
             return self._begin(FaultKind.SUSPENDED, "is suspended by the sound server; is it on and in range?")
-        if self._waited >= (STUCK_S if self._came else OPENING_S):
+        if self._waited >= (_STUCK_S if self._came else _OPENING_S):
             return self._begin(FaultKind.STUCK, "gives no sound; is it on and in range?")
         return []
 
@@ -287,34 +287,34 @@ class MicrophoneHealth:
         return self._begin(FaultKind.DIGITAL_SILENCE, f"gives nothing but zeros; {why}")
 
     def _faintness(self, piece: SoundLevel) -> list[MicrophoneEvent]:
-        self._faint = self._faint + piece.samples if piece.peak <= FAINT else 0
+        self._faint = self._faint + piece.samples if piece.peak <= _FAINT else 0
         self._loud = 0 if self._faint else self._loud + piece.samples
-        if self._faint >= FAINT_S * self._rate:
+        if self._faint >= _FAINT_S * self._rate:
             return self._begin(
                 FaultKind.VERY_QUIET, "hardly gives any sound; turn up its gain, or see whether it is muted"
             )
         return self._end(FaultKind.VERY_QUIET) if self._loud >= self._rate else []
 
     def _clips(self, piece: SoundLevel) -> list[MicrophoneEvent]:
-        weight = min(1.0, piece.samples / self._rate / CLIPPING_MEMORY_S)
+        weight = min(1.0, piece.samples / self._rate / _CLIPPING_MEMORY_S)
         self._clipped += weight * (piece.clipped / piece.samples - self._clipped)
-        if self._clipped >= CLIPPING_SHARE:
+        if self._clipped >= _CLIPPING_SHARE:
             return self._begin(FaultKind.CLIPPING, "is overdriven; turn down its gain, or move it away from the mouth")
-        return self._end(FaultKind.CLIPPING) if self._clipped < CLIPPING_OVER else []
+        return self._end(FaultKind.CLIPPING) if self._clipped < _CLIPPING_OVER else []
 
     def _loses(self, lost: bool) -> list[MicrophoneEvent]:
         if lost:
             self._losses.append(self._heard)
-        while self._losses and self._losses[0] <= self._heard - LOSING_S * self._rate:
+        while self._losses and self._losses[0] <= self._heard - _LOSING_S * self._rate:
             self._losses.popleft()
-        if len(self._losses) >= LOSSES:
+        if len(self._losses) >= _LOSSES:
             return self._begin(
                 FaultKind.LOSING_SOUND, "loses sound again and again; is the machine or its link too busy?"
             )
         return self._end(FaultKind.LOSING_SOUND) if not self._losses else []
 
     def _begin(self, fault: FaultKind, what: str) -> list[MicrophoneEvent]:
-        if fault in STOPPED or fault is FaultKind.WRONG_RATE:
+        if fault in _STOPPED or fault is FaultKind.WRONG_RATE:
             self.is_usable = False
         if fault in self.faults:
             return []

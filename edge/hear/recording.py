@@ -17,22 +17,22 @@ from dockvoice_protocol.errors import UnreadableInput
 from edge.audio.pcm import Block, Framing
 from edge.records import Frame
 
-RATES = range(4_000, 384_001)
+_RATES = range(4_000, 384_001)
 """Samples per second that sound recorders use; anything else is a broken header, not sound."""
 
-BLOCK_SAMPLES = 16_384
+_BLOCK_SAMPLES = 16_384
 """Samples read at a time: about a second, so that a recording of hours takes no more memory than one of seconds."""
 
-PROMISED = re.compile(r"^ *(?:data|SSND) : (\d+) \(should be \d+\)", re.MULTILINE)
+_PROMISED = re.compile(r"^ *(?:data|SSND) : (\d+) \(should be \d+\)", re.MULTILINE)
 """What libsndfile notes in its log where the header of a WAV or AIFF promises other sound than the file holds: it
 reads what is there and raises nothing."""
 
-PLAIN = (b"RIFF", b"fLaC", b"FORM", b"OggS")
+_PLAIN = (b"RIFF", b"fLaC", b"FORM", b"OggS")
 """How files begin that are read without libmpg123."""
 
-STANDARD_ERROR = 2
+_STANDARD_ERROR = 2
 
-UNKNOWN_LENGTH = 0x7FFF_0000
+_UNKNOWN_LENGTH = 0x7FFF_0000
 """Promises from here on mean that the writer could not know the length: sox and ffmpeg do so into a pipe."""
 
 
@@ -41,7 +41,7 @@ class RecordedSource:
 
     live = False
 
-    def __init__(self, path: Path, *, block_samples: int = BLOCK_SAMPLES) -> None:
+    def __init__(self, path: Path, *, block_samples: int = _BLOCK_SAMPLES) -> None:
         self.path = path
         self._block_samples = block_samples
         self.name = f"sha256:{_digest(path)}"
@@ -91,25 +91,25 @@ def _opened(path: Path) -> Any:
 def _hushed(path: Path) -> Iterator[None]:
     """Keep from the terminal what libmpg123 writes of a broken MP3 by itself, beside what libsndfile then says."""
     with path.open("rb") as file:
-        if file.read(len(PLAIN[0])) in PLAIN:
+        if file.read(len(_PLAIN[0])) in _PLAIN:
             yield
             return
-    error, nowhere = os.dup(STANDARD_ERROR), os.open(os.devnull, os.O_WRONLY)
+    error, nowhere = os.dup(_STANDARD_ERROR), os.open(os.devnull, os.O_WRONLY)
     try:
-        os.dup2(nowhere, STANDARD_ERROR)
+        os.dup2(nowhere, _STANDARD_ERROR)
         yield
     finally:
-        os.dup2(error, STANDARD_ERROR)
+        os.dup2(error, _STANDARD_ERROR)
         os.close(error)
         os.close(nowhere)
 
 
 def _refuse_implausible(path: Path, sound: Any) -> None:
-    if sound.samplerate not in RATES:
-        rates = f"{RATES.start} to {RATES.stop - 1}"
+    if sound.samplerate not in _RATES:
+        rates = f"{_RATES.start} to {_RATES.stop - 1}"
         raise UnreadableInput(f"{path}: claims {sound.samplerate} samples per second, {rates} can be; record it again")
-    promised = PROMISED.search(sound.extra_info)
-    if promised and int(promised[1]) < UNKNOWN_LENGTH:
+    promised = _PROMISED.search(sound.extra_info)
+    if promised and int(promised[1]) < _UNKNOWN_LENGTH:
         raise UnreadableInput(_cut_off(path, "other sound than its header promises"))
     if not sound.frames:
         raise UnreadableInput(f"{path}: holds no sound, or its recorder never finished it; record it again")

@@ -23,9 +23,9 @@ IDLE_S = 2.0
 keys a second."""
 
 LONGEST = 8000  # Characters of one scan: no code of any kind holds more.
-LONGEST_NUMBER = 4  # Digits of a character on the keypad, 0029 among them: with more nobody knows which is meant.
+_LONGEST_NUMBER = 4  # Digits of a character on the keypad, 0029 among them: with more nobody knows which is meant.
 
-BEGINNING = "]"  # Of AIM's identifier of a code: it is none of the characters that GS1 allows in a value.
+_BEGINNING = "]"  # Of AIM's identifier of a code: it is none of the characters that GS1 allows in a value.
 
 _SIGNS = [
     *("MINUS", "EQUAL", "LEFTBRACE", "RIGHTBRACE", "BACKSLASH", "SEMICOLON"),
@@ -38,12 +38,12 @@ def _typed_by(names: Iterable[str], characters: str) -> dict[int, str]:
     return {NAMES[f"KEY_{name}"]: character for name, character in zip(names, characters, strict=True)}
 
 
-PLAIN = {
+_PLAIN = {
     **_typed_by([*_LETTERS, *_DIGITS, *_SIGNS], f"{_LETTERS.lower()}{_DIGITS}-=[]\\;'`,./ "),
     **_typed_by([f"KP{digit}" for digit in _DIGITS], _DIGITS),
     **_typed_by(["KPDOT", "KPMINUS", "KPPLUS", "KPASTERISK", "KPSLASH"], ".-+*/"),
 }
-SHIFTED = _typed_by([*_LETTERS, *_DIGITS, *_SIGNS], _LETTERS + "!@#$%^&*()" + '_+{}|:"~<>? ')
+_SHIFTED = _typed_by([*_LETTERS, *_DIGITS, *_SIGNS], _LETTERS + "!@#$%^&*()" + '_+{}|:"~<>? ')
 """The keys of the layout of the United States, which scanners are delivered with: alone, and with shift."""
 
 _SHIFT = {NAMES["KEY_LEFTSHIFT"], NAMES["KEY_RIGHTSHIFT"]}
@@ -55,7 +55,7 @@ _KEYPAD = {NAMES[f"KEY_KP{digit}"]: str(digit) for digit in range(10)}
 _BESIDE = {NAMES["KEY_NUMLOCK"]}  # Pressed around numbers on the keypad, and nothing by itself.
 
 F8, CONTROL_BRACKET, ALT_029 = "f8", "ctrl+]", "alt+029"
-SEPARATORS = (F8, CONTROL_BRACKET, ALT_029)
+_SEPARATORS = (F8, CONTROL_BRACKET, ALT_029)
 """How scanners type the separator, which no key is for: by a key that nothing else needs, by the control character as
 terminals know it, or by its number, 29, on the keypad while Alt is held."""
 
@@ -101,7 +101,7 @@ class Keys:
             self._number = "" if key in _ALT else self._number
         elif key in _ENDS:
             if self._text:  # some send two keys behind each scan
-                whole = not self._cut or self._text[0] == BEGINNING
+                whole = not self._cut or self._text[0] == _BEGINNING
                 yield "".join(self._text) + (END if whole else "")
                 self._cut = False
             self._text = []
@@ -120,20 +120,20 @@ class Keys:
         if self._held & _ALT:
             if self._number is None or key not in _KEYPAD:
                 return UNREADABLE
-            self._number = (self._number + _KEYPAD[key])[: LONGEST_NUMBER + 1]
+            self._number = (self._number + _KEYPAD[key])[: _LONGEST_NUMBER + 1]
             return ""
         if self._held & _CONTROL:
             return self._marked(CONTROL_BRACKET if key == NAMES["KEY_RIGHTBRACE"] else None)
         if key == NAMES["KEY_F8"]:
             return self._marked(F8)
-        return (SHIFTED if self._held & _SHIFT else PLAIN).get(key, UNREADABLE)
+        return (_SHIFTED if self._held & _SHIFT else _PLAIN).get(key, UNREADABLE)
 
     def _marked(self, way: str | None) -> str:
         return SEPARATOR if way == self._separator else UNREADABLE
 
     def _by_number(self, number: str) -> str:
         """The character that a number on the keypad stands for, of those that a label can have."""
-        if len(number) > LONGEST_NUMBER:
+        if len(number) > _LONGEST_NUMBER:
             return UNREADABLE
         if number and int(number) == ord(SEPARATOR):
             return self._marked(ALT_029)

@@ -20,7 +20,7 @@ from edge.config import Vad, VadKind
 from edge.ports import SpeechScorer
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Frame
 
-WINDOW_BYTES = 512 * SAMPLE_BYTES  # What Silero scores at once, 32 ms: fixed by its model at 16 kHz.
+_WINDOW_BYTES = 512 * SAMPLE_BYTES  # What Silero scores at once, 32 ms: fixed by its model at 16 kHz.
 
 HOLD_SAMPLES = SAMPLE_RATE
 """How long the gate stays open after webrtcvad last let a frame pass: 1 s, longer than the pauses inside a sentence, so
@@ -58,7 +58,7 @@ class Webrtc(SpeechScorer):
         return bool(self._detector.is_speech(frame.pcm, SAMPLE_RATE))
 
 
-class Windows:
+class _Windows:
     """Cuts frames (20 ms) into Silero's windows (32 ms), which follow each other without gaps from the first frame."""
 
     def __init__(self) -> None:
@@ -68,9 +68,9 @@ class Windows:
         """Add a frame; return the windows it completes: one or none."""
         self._uncut.extend(frame.pcm)
         complete = []
-        while len(self._uncut) >= WINDOW_BYTES:
-            complete.append(bytes(self._uncut[:WINDOW_BYTES]))
-            del self._uncut[:WINDOW_BYTES]
+        while len(self._uncut) >= _WINDOW_BYTES:
+            complete.append(bytes(self._uncut[:_WINDOW_BYTES]))
+            del self._uncut[:_WINDOW_BYTES]
         return complete
 
 
@@ -112,7 +112,7 @@ class Silero(SpeechScorer):
     def reset(self) -> None:
         """Forget the recurrent state."""
         self._forget()
-        self._windows = Windows()
+        self._windows = _Windows()
         self._speech = False
 
     def is_speech(self, frame: Frame) -> bool:
@@ -143,7 +143,7 @@ class Gated(SpeechScorer):
         """Forget everything heard."""
         self._gate.reset()
         self._silero.reset()
-        self._windows = Windows()
+        self._windows = _Windows()
         self._lead_in: deque[bytes] = deque(maxlen=LEAD_IN_WINDOWS)
         self._open_until = 0
 

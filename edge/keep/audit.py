@@ -36,7 +36,7 @@ ACKNOWLEDGED = "journal.acknowledged"
 ERASED = "erased"
 """The member of what stands in the place of an erased event: `event_sha256`, `at`, `by`, `keyid`, `signature`."""
 
-COMMITTING_S = 0.5
+_COMMITTING_S = 0.5
 """So long an entry may be in the log and not in the journal yet, beside an agent that is just committing it."""
 
 _TRAIL = """
@@ -389,9 +389,9 @@ class _SecondCopy:
         """The numbers of entries that are in the log behind `last`, and do not come into the journal either."""
         self.lines(last)
         ahead = [] if self._next is None else [number(self._next), *map(number, self._lines)]
-        deadline = time.monotonic() + COMMITTING_S
+        deadline = time.monotonic() + _COMMITTING_S
         while ahead and not self._trail.tables(ahead[-1]) and time.monotonic() < deadline:
-            time.sleep(COMMITTING_S / 20)
+            time.sleep(_COMMITTING_S / 20)
         return [one for one in ahead if not self._trail.tables(one)]
 
 

@@ -18,7 +18,7 @@ from edge.keep.database import JournalDatabase, Row
 
 log = logging.getLogger(__name__)
 
-REMOVED, ERASED, DAMAGED, UNKNOWN = "removed", "erased", "damaged", "unknown"
+_REMOVED, _ERASED, _DAMAGED, _UNKNOWN = "removed", "erased", "damaged", "unknown"
 """Why there is no recording to send."""
 
 _OPEN = "SELECT utterance_id FROM clips WHERE closed IS NULL ORDER BY opened_at, rowid LIMIT ?"
@@ -82,7 +82,7 @@ class RecordingBytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Listened:
+class _Listened:
     """Who listened last, of so many times."""
 
     who: str
@@ -135,10 +135,10 @@ class Clips:
         row = self._row(utterance_id)
         return row if isinstance(row, str) else self._read(row, offset, size, check=False)
 
-    def listened(self, operator: str | None) -> Listened | None:
+    def listened(self, operator: str | None) -> _Listened | None:
         """Who listened last to what this operator said; to what anybody said, where nobody is named."""
         for row in self._db.rows(_LISTENED, *[operator or ""] * 3):
-            return Listened(row["who"], row["reason"], datetime.fromisoformat(row["asked_at"]), row["times"])
+            return _Listened(row["who"], row["reason"], datetime.fromisoformat(row["asked_at"]), row["times"])
         return None
 
     def _owe(self, utterance_id: str, audio_sha256: str) -> None:
@@ -152,11 +152,11 @@ class Clips:
         for row in self._db.rows(_RECORDING, utterance_id):
             # Of a recording that was never told beyond this device, nobody there knows the hash.
             if row["audio_sha256"] != row["named"]:
-                return UNKNOWN
-            if row["evidence"] == REMOVED:
-                return ERASED if row["erased"] else REMOVED
+                return _UNKNOWN
+            if row["evidence"] == _REMOVED:
+                return _ERASED if row["erased"] else _REMOVED
             return row
-        return UNKNOWN
+        return _UNKNOWN
 
     def _read(self, row: Row, offset: int, size: int, *, check: bool) -> RecordingBytes | str:
         path: Path = self._directory / row["audio_path"]
@@ -167,8 +167,8 @@ class Clips:
                 data = file.read(size)
         except OSError as fault:
             log.warning("%s: cannot be sent: %s", path, plainly(fault))
-            return DAMAGED
+            return _DAMAGED
         if check and hashlib.sha256(data).hexdigest() != row["audio_sha256"]:
             log.warning("%s: cannot be sent: is not the recording that was written", path)
-            return DAMAGED
+            return _DAMAGED
         return RecordingBytes(row["audio_sha256"], whole, data)

@@ -39,7 +39,7 @@ _TAKEN = f"SELECT event_id FROM outbox JOIN json_each(?) ON event_id = value WHE
 
 
 @dataclass(frozen=True, slots=True)
-class KeptDialogue:
+class _KeptDialogue:
     """Where the dialogue stood when the journal was last written."""
 
     draft: Draft | None  # What was being agreed.
@@ -54,11 +54,11 @@ class DialogueRecord:
     def __init__(self, db: JournalDatabase) -> None:
         self._db = db
 
-    def kept(self) -> KeptDialogue:
+    def kept(self) -> _KeptDialogue:
         """The draft, who is signed on, what stands and what is done, as the last turn left them."""
         (row,) = self._db.rows("SELECT draft, operator, context, work FROM conversation")
         work = None if row["work"] is None else Work(**json.loads(row["work"]))
-        return KeptDialogue(draft_of(row["draft"]), row["operator"], context_of(row["context"]), work)
+        return _KeptDialogue(draft_of(row["draft"]), row["operator"], context_of(row["context"]), work)
 
     def last_entry(self) -> LastEntry | None:
         """The newest entry; None before the first, and where it is a cancellation: what stood before is not told."""

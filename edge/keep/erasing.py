@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 
 ERASING = "journal.erasing"
 
-NOBODY = "erased"  # Stands for the name of somebody whose name was erased.
+_NOBODY = "erased"  # Stands for the name of somebody whose name was erased.
 
 _STAYS = ("specversion", "id", "source", "sequence", hash_chain.PREVIOUS, hash_chain.KEYID)
 """What of an event stays besides its link and its signature."""
@@ -63,7 +63,7 @@ _EVENTS = "SELECT sequence, body FROM outbox WHERE sequence IN (SELECT value FRO
 
 
 @dataclass(frozen=True, slots=True)
-class Erased:
+class _Erased:
     """What became of what was to be erased."""
 
     utterances: int
@@ -82,17 +82,17 @@ class Erasing:
         self._signer = signer
         self._directory = db.path.parent
 
-    def operator(self, name: str, who: str, withhold: Withhold) -> Erased:
+    def operator(self, name: str, who: str, withhold: Withhold) -> _Erased:
         """All entries of the operator with this name, and the name itself wherever it stands."""
         with self._db.writing():  # what he said for the entries to come would keep its recording
             self._db.execute(_STANDS_NO_MORE, [name])
         return self._erase(_OF_OPERATOR, name, who, withhold, name)
 
-    def entry(self, utterance_id: str, who: str, withhold: Withhold) -> Erased:
+    def entry(self, utterance_id: str, who: str, withhold: Withhold) -> _Erased:
         """One utterance, with its entry where it has one, and what that rests on."""
         return self._erase(_OF_ENTRY, utterance_id, who, withhold)
 
-    def before(self, moment: datetime, who: str, withhold: Withhold) -> Erased:
+    def before(self, moment: datetime, who: str, withhold: Withhold) -> _Erased:
         """All that was heard before this moment."""
         return self._erase(_BEFORE, to_time(moment), who, withhold)
 
@@ -123,7 +123,7 @@ class Erasing:
     def _mark(self) -> Path:
         return self._directory / ERASING
 
-    def _erase(self, named: str, value: str, who: str, withhold: Withhold, name: str | None = None) -> Erased:
+    def _erase(self, named: str, value: str, who: str, withhold: Withhold, name: str | None = None) -> _Erased:
         chosen = self._db.rows(_CHOSEN.format(named=named), value)
         needed = [row for row in chosen if row["evidence"] == "needed"]
         waiting = (
@@ -148,10 +148,10 @@ class Erasing:
                 self._db.execute("DELETE FROM shifts WHERE at < ?", [value])
             if name is not None and not waiting:
                 self._db.execute("UPDATE conversation SET operator = NULL WHERE operator = ?", [name])
-                self._db.execute("UPDATE decisions SET who = ? WHERE who = ?", [NOBODY, name])
+                self._db.execute("UPDATE decisions SET who = ? WHERE who = ?", [_NOBODY, name])
         self.finish()
         left = tuple(sorted(path.name for path in self._directory.glob("journal.broken-*")))
-        return Erased(len(utterances), len(numbers), waiting, left)
+        return _Erased(len(utterances), len(numbers), waiting, left)
 
     def _erase_event(self, sequence: int, body: str, who: str, withhold: Withhold) -> None:
         event = hash_chain.parsed(body)
@@ -199,7 +199,7 @@ class Erasing:
             )
         self._db.execute(
             "UPDATE decisions SET who = ?, reason = NULL WHERE subject IN (SELECT value FROM json_each(?))",
-            [NOBODY, those],
+            [_NOBODY, those],
         )
 
     def _remove_replies(self, utterances: Iterable[str]) -> None:

@@ -24,9 +24,9 @@ from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Closing, Segment, Utterance
 
 EVIDENCE = "evidence"  # The directory of recordings inside the state directory; in it, one directory per UTC day.
 NEW = "new"  # The directory, beside the days, of recordings that have no row in the journal yet.
-TYPED = "typed"  # The key, in a file's comment, of what was typed in the place of speech, or scanned.
-DEVICE = "device"  # Likewise of the scanner's name.
-LANGUAGE = "language"  # Likewise, and in its row, of the language that was spoken.
+_TYPED = "typed"  # The key, in a file's comment, of what was typed in the place of speech, or scanned.
+_DEVICE = "device"  # Likewise of the scanner's name.
+_LANGUAGE = "language"  # Likewise, and in its row, of the language that was spoken.
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def columns(directory: Path, utterance: Utterance, recording: Evidence) -> dict[
     path = place(utterance) if is_new else recording.path.relative_to(directory)
     return {
         **describe(utterance),
-        LANGUAGE: utterance.language,
+        _LANGUAGE: utterance.language,
         "samples": len(utterance.segment.pcm) // SAMPLE_BYTES,
         "audio_path": path.as_posix(),
         "audio_sha256": recording.sha256,
@@ -83,9 +83,9 @@ def recall(description: dict[str, Any], pcm: bytes) -> Utterance:
             closing=Closing(description["closing"]),
             pcm=pcm,
         ),
-        typed=description.get(TYPED),
-        device=description.get(DEVICE),
-        language=description.get(LANGUAGE),
+        typed=description.get(_TYPED),
+        device=description.get(_DEVICE),
+        language=description.get(_LANGUAGE),
     )
 
 
@@ -144,7 +144,7 @@ def read(path: Path, row: Mapping[str, Any]) -> Utterance:
         raise StorageFailed(f"{path}: is not the recording that was written; restore it from a copy")
     comment, pcm = _decode(path, flac)
     told = json.loads(comment)
-    return recall({**row, TYPED: told.get(TYPED), DEVICE: told.get(DEVICE)}, pcm)
+    return recall({**row, _TYPED: told.get(_TYPED), _DEVICE: told.get(_DEVICE)}, pcm)
 
 
 def recover(path: Path) -> tuple[Utterance, Evidence]:
@@ -200,7 +200,7 @@ def sweep(directory: Path) -> None:
 
 def _comment(utterance: Utterance) -> str:
     """What was typed or scanned stands here and nowhere else: the file is durable first, and what events prove."""
-    told = {TYPED: utterance.typed, DEVICE: utterance.device, LANGUAGE: utterance.language}
+    told = {_TYPED: utterance.typed, _DEVICE: utterance.device, _LANGUAGE: utterance.language}
     return json.dumps({**describe(utterance), **{key: value for key, value in told.items() if value is not None}})
 
 

@@ -70,19 +70,19 @@ from edge.records import (
     Work,
 )
 
-TAKEN_BACK = Verdict(Outcome.CANCEL, (Because(Reason.TAKEN_BACK),), {})  # Of a draft that the operator took back.
+_TAKEN_BACK = Verdict(Outcome.CANCEL, (Because(Reason.TAKEN_BACK),), {})  # Of a draft that the operator took back.
 
-SUPERSEDED = "journal.superseded"
+_SUPERSEDED = "journal.superseded"
 """Is there, and says why, when the inventory showed that another journal of this device has overtaken this one."""
 
 log = logging.getLogger(__name__)
 
 
-class Successor:
+class _Successor:
     """What is known of a journal that has overtaken the one in a state directory."""
 
     def __init__(self, directory: Path, db: JournalDatabase) -> None:
-        self._path = directory / SUPERSEDED
+        self._path = directory / _SUPERSEDED
         self._db = db
         self._outbox = Outbox(db)
         self._trail = AuditTrail(db)
@@ -155,7 +155,7 @@ class JournalReader:
         self.shifts = Shifts(db)
         self.clips = Clips(db)
         self.trail = AuditTrail(db)
-        self.successor = Successor(directory, db)
+        self.successor = _Successor(directory, db)
 
     def demand_in_place(self) -> None:
         """Raise StorageFailed where the journal's file is not the one any more that was opened."""
@@ -364,7 +364,7 @@ class Journal(JournalReader):
                     case Note(utterance_id, reading, verdict):
                         self._entries.conclude(utterance_id, reading, verdict)
                     case Drop(dropped):
-                        self._entries.conclude(dropped.utterance_id, dropped.reading, TAKEN_BACK)
+                        self._entries.conclude(dropped.utterance_id, dropped.reading, _TAKEN_BACK)
                     case Park():
                         self._entries.park(order)
                     case Shifted():

@@ -21,15 +21,17 @@ from edge.keep.retention import MB, Reserve
 from edge.keep.storage import DiskFull, Locked, free_bytes
 from edge.records import Utterance
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 RETRY_S = 1.0
 """How long a full disk is left alone before the next try: room is made once in several seconds, and an operator who
 waits for an answer notices no less."""
 
-LOUD_S = 30.0  # How often it is said that another program holds the journal locked: often enough to be seen in any log.
+_LOUD_S = (
+    30.0  # How often it is said that another program holds the journal locked: often enough to be seen in any log.
+)
 
-LOOK_S = 0.1  # How often it is looked whether it does, while an utterance waits for its row: nobody speaks so fast.
+_LOOK_S = 0.1  # How often it is looked whether it does, while an utterance waits for its row: nobody speaks so fast.
 
 log = logging.getLogger(__name__)
 
@@ -63,11 +65,11 @@ class JournalThread:
             self._thread.shutdown()
             raise
 
-    async def __call__(self, work: Callable[[Journal], T]) -> T:
+    async def __call__(self, work: Callable[[Journal], _T]) -> _T:
         """Do `work` from the loop, without holding it up."""
         return await asyncio.wrap_future(self._thread.submit(self._done, lambda: work(self._journal)))
 
-    def now(self, work: Callable[[Journal], T]) -> T:
+    def now(self, work: Callable[[Journal], _T]) -> _T:
         """Do `work` from another thread than the loop's, and wait for it."""
         return self._thread.submit(self._done, lambda: work(self._journal)).result()
 
@@ -77,7 +79,7 @@ class JournalThread:
         Raises DiskFull too where as much waits for its row as the reserve holds.
         """
         row = self._thread.submit(self._done, lambda: self._journal.begin(utterance))
-        while not wait((row,), timeout=LOOK_S).done:
+        while not wait((row,), timeout=_LOOK_S).done:
             if self.locked is None:
                 continue
             if row.cancel():
@@ -105,10 +107,10 @@ class JournalThread:
 
     async def when_there_is_room(
         self,
-        work: Callable[[], Awaitable[T]],
+        work: Callable[[], Awaitable[_T]],
         waits: str | None = None,
         refused: Callable[[DiskFull], object] = lambda _: None,
-    ) -> T:
+    ) -> _T:
         """Do `work`, which uses the journal; while the disk is full, again and again until it has room.
 
         What `waits`, if it is named, is logged once. `refused` hears of each refusal, before the pause that follows; it
@@ -156,7 +158,7 @@ class JournalThread:
         self._thread.submit(self._journal.close).result()
         self._thread.shutdown()
 
-    def _done(self, work: Callable[[], T]) -> T:
+    def _done(self, work: Callable[[], _T]) -> _T:
         if self._failed is not None:
             raise self._failed
         while True:
@@ -174,11 +176,11 @@ class JournalThread:
 
     def _tell_that_it_is_locked(self, fault: Locked) -> None:
         self.locked = str(fault)
-        if time.monotonic() - self._told_at >= LOUD_S:
+        if time.monotonic() - self._told_at >= _LOUD_S:
             self._told_at = time.monotonic()
             log.error("%s: until then nothing is recorded or delivered; what is said is kept aside", fault)
 
-    def _with_the_reserve(self, work: Callable[[], T]) -> T:
+    def _with_the_reserve(self, work: Callable[[], _T]) -> _T:
         try:
             return work()
         except DiskFull as fault:

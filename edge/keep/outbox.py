@@ -25,7 +25,7 @@ from edge.records import OutboxRow
 
 Withhold = Callable[[Mapping[str, Any]], Mapping[str, Any]]  # Makes the tombstone of an event.
 
-ROW = "SELECT event_id, sequence, body, tombstone FROM outbox"  # An event, and what is published in its place.
+_ROW = "SELECT event_id, sequence, body, tombstone FROM outbox"  # An event, and what is published in its place.
 
 
 class OutboxState(StrEnum):
@@ -55,12 +55,12 @@ class Outbox:
 
         Of a dead letter it is the tombstone: the inventory takes a device's events in order, and must not wait for it.
         """
-        found = self._db.rows(f"{ROW} WHERE settled_at IS NULL ORDER BY sequence LIMIT ?", limit)
+        found = self._db.rows(f"{_ROW} WHERE settled_at IS NULL ORDER BY sequence LIMIT ?", limit)
         return [self._published(row) for row in found]
 
     def last(self) -> OutboxRow | None:
         """The latest event as `due` gives it, settled or not; None before the first."""
-        found = self._db.rows(f"{ROW} ORDER BY sequence DESC LIMIT 1")
+        found = self._db.rows(f"{_ROW} ORDER BY sequence DESC LIMIT 1")
         return self._published(found[0]) if found else None
 
     def unsettled(self) -> int:

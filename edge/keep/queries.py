@@ -29,7 +29,7 @@ KEPT = """
 ENTRY = "SELECT e.*, o.state, o.attempts, o.receipt, o.reason FROM entries e JOIN outbox o USING (event_id)"
 """Entries and how far their events have come, as `kept_entry` takes them."""
 
-RECENT = 100
+_RECENT = 100
 """The latest entries that are looked through for the same thing: more than anybody dictates in ten minutes."""
 
 _HISTORY = """
@@ -40,7 +40,7 @@ _HISTORY = """
     FROM utterances u LEFT JOIN entries e USING (utterance_id) LEFT JOIN outbox o USING (event_id)
 """
 
-SHOWN = 60  # Characters of a wrong name that are repeated.
+_SHOWN = 60  # Characters of a wrong name that are repeated.
 
 _PAGE = 1000  # Rows read at a time: some megabytes.
 
@@ -96,7 +96,7 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class _Decision:
     """What a person decided."""
 
     decision: str  # `retry`, `discard`, `stand` or `accept`; `declined` by a connector, who says it.
@@ -106,7 +106,7 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelAnswer:
+class _ModelAnswer:
     """What a model answered."""
 
     interpreter: str
@@ -146,11 +146,11 @@ class UtteranceHistory:
     support: tuple[str, ...]  # The further utterances that its entry rests on.
     receipt: Mapping[str, Any] | None
     event: Mapping[str, Any] | None = field(repr=False)  # As it was made, also where its tombstone was published.
-    decisions: tuple[Decision, ...]
-    answers: tuple[ModelAnswer, ...]  # Of models, in the order in which they came.
+    decisions: tuple[_Decision, ...]
+    answers: tuple[_ModelAnswer, ...]  # Of models, in the order in which they came.
 
 
-LONGEST_NUMBER = 10  # Digits of an entry's number, as schemas/events has them.
+_LONGEST_NUMBER = 10  # Digits of an entry's number, as schemas/events has them.
 
 
 class Queries:
@@ -272,7 +272,7 @@ class Queries:
 
     def standing(self, form: str, since: datetime) -> tuple[Mapping[str, FieldValue], ...]:
         """The fields of what was recorded after `since` and stands: not replaced since then, nor refused."""
-        return tuple(one.fields for one in self.entries_standing(form, since, RECENT))
+        return tuple(one.fields for one in self.entries_standing(form, since, _RECENT))
 
     def entries_standing(self, form: str, since: datetime, limit: int) -> list[KeptEntry]:
         """What `standing` tells, the newest first, as far as it is among the last `limit` entries."""
@@ -309,13 +309,13 @@ class Queries:
             "SELECT utterance_id FROM entries WHERE event_id = ? UNION SELECT utterance_id FROM entries "
             "WHERE sequence = ?",
             which,
-            int(which) if which.isascii() and which.isdecimal() and len(which) <= LONGEST_NUMBER else -1,
+            int(which) if which.isascii() and which.isdecimal() and len(which) <= _LONGEST_NUMBER else -1,
         )
         utterance_id = named[0]["utterance_id"] if named else which
         for row in self._db.rows(f"{_HISTORY} WHERE u.utterance_id = ?", utterance_id):
             return self._history(row)
         raise UnreadableInput(
-            f"{which[:SHOWN]}: no such entry or utterance in {self._db.path}; `dockvoice queue list` names them"
+            f"{which[:_SHOWN]}: no such entry or utterance in {self._db.path}; `dockvoice queue list` names them"
         )
 
     def histories(self) -> Iterator[UtteranceHistory]:
@@ -343,9 +343,9 @@ class Queries:
             "support": tuple(json.loads(row["support"] or "[]")),
             "receipt": json.loads(row["receipt"] or "null"),
             "event": json.loads(row["body"] or "null"),
-            "decisions": tuple(Decision(**decision) for decision in decisions),
+            "decisions": tuple(_Decision(**decision) for decision in decisions),
             "answers": tuple(
-                ModelAnswer(**{**one, "reading": json.loads(one["reading"] or "null")}) for one in answers
+                _ModelAnswer(**{**one, "reading": json.loads(one["reading"] or "null")}) for one in answers
             ),
         }
         del parsed["body"]

@@ -31,11 +31,11 @@ DEFERRED = "deferred"
 UNREADABLE = "unreadable"
 """Why an utterance is under review: no model could be asked when it was said, and none makes a reading of it."""
 
-RECORDING_LOST = "recording_lost"
+_RECORDING_LOST = "recording_lost"
 """Why an utterance is under review: it was deferred, and the disk does not give its recording back."""
 
 REPLIES = "replies"  # The directory of spoken replies inside the state directory.
-REPLIES_KEPT = 20  # So many are kept, the oldest removed: some ten megabytes.
+_REPLIES_KEPT = 20  # So many are kept, the oldest removed: some ten megabytes.
 _WAITS = "outcome = 'defer' AND review IS NULL"  # Of an utterance: it waits for a model.
 _OLDEST = 100  # Deferred utterances that are looked at in one go for one whose recording the disk gives back.
 
@@ -265,7 +265,7 @@ class ModelReadings:
                 return evidence.read(self._db.path.parent / row["audio_path"], row)
             except StorageFailed as fault:
                 log.warning("deferred, and cannot be read any more: %s", fault)
-                self.reviewed(row["utterance_id"], None, RECORDING_LOST)
+                self.reviewed(row["utterance_id"], None, _RECORDING_LOST)
         return None
 
     def reviewed(self, utterance_id: str, verdict: Verdict | None, why: str) -> bool:
@@ -295,7 +295,7 @@ def keep_reply(state: Path, utterance_id: str, wav: bytes) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         with plain_file.private(directory / f"{moment}-{utterance_id}.wav") as file:
             file.write(wav)
-        for outlived in sorted(directory.glob("*.wav"))[:-REPLIES_KEPT]:
+        for outlived in sorted(directory.glob("*.wav"))[:-_REPLIES_KEPT]:
             outlived.unlink(missing_ok=True)
     except OSError as fault:
         log.warning("a spoken reply is not kept: %s", fault)

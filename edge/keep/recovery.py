@@ -29,7 +29,7 @@ from edge.keep.database import FOUND_DAMAGED, JOURNAL, JournalDatabase, Row, ope
 from edge.keep.entry_log import ENTRIES, EntryLog, enter, rows_since
 from edge.keep.storage import Damaged, refusals, sync_directory
 
-JOURNAL_LOST = "journal_lost"  # Why an utterance is under review: the journal that knew what became of it is lost.
+_JOURNAL_LOST = "journal_lost"  # Why an utterance is under review: the journal that knew what became of it is lost.
 
 _REBUILT = "journal.rebuilt.db"
 _WITH_LOG = ("-wal", "-shm", "")
@@ -257,7 +257,7 @@ def _review(directory: Path, db: JournalDatabase) -> int:
         "UPDATE utterances SET review = ?, outcome = NULL, reasons = NULL, fields = NULL, ask = NULL "
         "WHERE outcome IS NULL OR outcome IN ('accept', 'hold') AND evidence <> 'removed' "
         "AND utterance_id NOT IN (SELECT utterance_id FROM entries)",
-        [JOURNAL_LOST],
+        [_JOURNAL_LOST],
     )
     # As old as the journal: it may long be an entry, and another trailer may stand at the door.
     db.execute("UPDATE conversation SET draft = NULL, context = NULL")

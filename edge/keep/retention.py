@@ -98,7 +98,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Spare:
+class _Spare:
     """A recording that nothing rests on any more."""
 
     utterance_id: str
@@ -192,14 +192,14 @@ class Retention:
             reserve.refill()
         return free_bytes(self._directory)
 
-    def spare_evidence(self, limit: int) -> list[Spare]:
+    def spare_evidence(self, limit: int) -> list[_Spare]:
         """The first `limit` recordings that nothing rests on any more, oldest first.
 
         Those whose age is not known follow, in the order in which they came.
         """
-        return [Spare(**row) for row in self._db.rows(f"{_SPARE} ORDER BY dated_at, rowid LIMIT ?", limit)]
+        return [_Spare(**row) for row in self._db.rows(f"{_SPARE} ORDER BY dated_at, rowid LIMIT ?", limit)]
 
-    def remove_evidence(self, outlived: Sequence[Spare]) -> None:
+    def remove_evidence(self, outlived: Sequence[_Spare]) -> None:
         """Delete recordings that nothing rests on any more. Their rows stay, and say that they were removed, and when.
 
         Raises StorageFailed: then the journal says of each that is gone that it was removed, and maybe of some that are
@@ -213,7 +213,7 @@ class Retention:
         """Delete the recordings of these, as far as nothing rests on them any more, at once. Raises StorageFailed."""
         those = "utterance_id IN (SELECT value FROM json_each(?))"
         found = self._db.rows(f"{_SPARE} AND {those}", to_json(utterances))
-        self.remove_evidence([Spare(**row) for row in found])
+        self.remove_evidence([_Spare(**row) for row in found])
         self._unlink()  # and what a crash left
 
     def forget(self, at_most: int) -> int:
@@ -257,7 +257,7 @@ class Retention:
             with self._db.writing():
                 self._db.execute("DELETE FROM shifts WHERE at < ?", [kept_from])
 
-    def _mark(self, outlived: Sequence[Spare]) -> None:
+    def _mark(self, outlived: Sequence[_Spare]) -> None:
         """Say durably that these are removed, before they are."""
         removed_at, keyid = now(), self._signer.public.keyid
         with self._db.writing():

@@ -41,7 +41,7 @@ class Flagged:
 
 
 @dataclass(frozen=True, slots=True)
-class Untold:
+class _Untold:
     """What a person decided beside the operator, who does not know of it yet."""
 
     utterance_id: str
@@ -214,10 +214,10 @@ class Review:
         with self._db.writing():
             self._db.execute("UPDATE decisions SET untold = NULL WHERE subject = ?", [utterance_id])
 
-    def untold(self) -> list[Untold]:
+    def untold(self) -> list[_Untold]:
         """The decisions that the operator is still to be told of, the oldest first."""
         found = self._db.rows(_UNTOLD)
-        return [Untold(row["subject"], row["untold"], fields_of(row["fields"]), row["form"]) for row in found]
+        return [_Untold(row["subject"], row["untold"], fields_of(row["fields"]), row["form"]) for row in found]
 
     def note(self, found: UtteranceHistory, decision: str, who: str, reason: str | None) -> None:
         """Keep who decided what, inside of the transaction that carries it out."""

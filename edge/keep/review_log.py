@@ -20,7 +20,7 @@ from edge.keep.database import JournalDatabase, Row
 from edge.keep.removals import review_removal
 from edge.records import SAMPLE_RATE, Draft, Minted, OutboxRow, Outcome, Recording, ReviewChange, ReviewState
 
-AT_ONCE = 50  # So many changes are looked at in one transaction: milliseconds.
+_AT_ONCE = 50  # So many changes are looked at in one transaction: milliseconds.
 
 
 _CHANGED = """
@@ -82,7 +82,7 @@ class ReviewLog:
 
     def write(self, render: Callable[[ReviewChange, Minted], dict[str, Any]], instance: str, signer: Signer) -> int:
         """Number, chain and keep what changed since it was told last; how many changes were found."""
-        if not (found := self._db.rows(_CHANGED, AT_ONCE)):
+        if not (found := self._db.rows(_CHANGED, _AT_ONCE)):
             return 0
         with self._db.writing():
             for row in found:

@@ -22,7 +22,7 @@ _ASIDE = """
 
 
 @dataclass(frozen=True, slots=True)
-class Totals:
+class _Totals:
     """What a shift came to, as far as it is known now."""
 
     recorded: Mapping[str, int] = field(default_factory=dict)  # Entries that stand, by form.
@@ -61,14 +61,14 @@ class Shifts:
             return row["reason"] if row["change"] == ShiftChange.BREAK else None
         return None
 
-    def totals(self, operator: str) -> Totals | None:
+    def totals(self, operator: str) -> _Totals | None:
         """What his last shift came to; None where nothing is kept of it."""
         wanted = "SELECT at, entries FROM shifts WHERE operator = ? AND change = 'on' ORDER BY id DESC LIMIT 1"
         for began in self._db.rows(wanted, operator):
             since = self._db.rows(_COMMITTED, began["entries"])
             aside = self._db.rows(_ASIDE, began["at"], operator)[0]["n"]
             turned_down = sum(row["state"] in HELD and row["operator"] == operator for row in since)
-            return Totals(_standing(since, operator), aside, turned_down)
+            return _Totals(_standing(since, operator), aside, turned_down)
         return None
 
     def spans(self, limit: int) -> list[WorkSpan]:

@@ -52,7 +52,7 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, "SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"}
 
 _DAMAGED = {"SQLITE_CORRUPT", "SQLITE_NOTADB"}
 
-LOCK = "journal.lock"
+_LOCK = "journal.lock"
 """The file's lock, not its presence, says that the journal is taken: the kernel lets go of it when the process dies."""
 
 _PID_WIDTH = 20  # Bytes of the file, padded: written in place each time, so that a full disk cannot stop a restart.
@@ -96,7 +96,7 @@ def damaged(path: Path, found: str) -> Damaged:
     return Damaged(f"{path}: is damaged ({found}); {_RESTORE}")
 
 
-def sync_file(path: Path) -> None:
+def _sync_file(path: Path) -> None:
     """Make the content of the file `path` durable, whoever wrote it."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -114,7 +114,7 @@ def free_bytes(path: Path) -> int:
 
 def sync_directory(path: Path) -> None:
     """Make the names in the directory `path` durable: a rename is safe from a power cut only after this (fsync(2))."""
-    sync_file(path)  # a directory is opened and brought to the disk as a file is
+    _sync_file(path)  # a directory is opened and brought to the disk as a file is
 
 
 @contextmanager
@@ -152,7 +152,7 @@ class Lock:
 
     def __init__(self, directory: Path) -> None:
         """Take the lock. Raises AlreadyRunning if another process has it, StorageFailed if the file cannot be made."""
-        path = directory / LOCK
+        path = directory / _LOCK
         with refusals(path):
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:

@@ -24,14 +24,14 @@ PEAK_DB = -14.0
 """The loudest sample, dB below full scale: under the voice (`phrases.LOUDNESS_DB`), which they may lie beneath, and no
 shock to an ear that waits for speech."""
 
-EDGE_MS = 8
+_EDGE_MS = 8
 """Rise and fall of each tone: long enough to spread a click's energy below hearing, short enough for a crisp start."""
 
-SECOND_HARMONIC = 0.25  # Its amplitude beside the tone's.
+_SECOND_HARMONIC = 0.25  # Its amplitude beside the tone's.
 
 
 @dataclass(frozen=True, slots=True)
-class EarconTone:
+class _EarconTone:
     """A tone that may glide, and the silence after it."""
 
     begins_hz: float
@@ -40,20 +40,20 @@ class EarconTone:
     gap_ms: int = 0
 
 
-SCORES: Mapping[Earcon, tuple[EarconTone, ...]] = MappingProxyType(
+SCORES: Mapping[Earcon, tuple[_EarconTone, ...]] = MappingProxyType(
     {
         # One short tick: heard a thousand times a day, it must not tire.
-        Earcon.HEARD: (EarconTone(1000, 1000, 50),),
+        Earcon.HEARD: (_EarconTone(1000, 1000, 50),),
         # Two quick tones, a fifth up: done. The usual answer, so it is over before the readback's first syllable ends.
-        Earcon.STORED: (EarconTone(880, 880, 45, 15), EarconTone(1320, 1320, 60)),
+        Earcon.STORED: (_EarconTone(880, 880, 45, 15), _EarconTone(1320, 1320, 60)),
         # One tone gliding an octave up, as a voice does that asks.
-        Earcon.QUESTION: (EarconTone(700, 1400, 170),),
+        Earcon.QUESTION: (_EarconTone(700, 1400, 170),),
         # Two slow tones down: the opposite of stored, in direction and pace.
-        Earcon.NOT_UNDERSTOOD: (EarconTone(990, 990, 90, 50), EarconTone(660, 660, 130)),
+        Earcon.NOT_UNDERSTOOD: (_EarconTone(990, 990, 90, 50), _EarconTone(660, 660, 130)),
         # Three low tones on one pitch, the last long: a closed door. The inventory refused what was stored.
-        Earcon.REFUSED: (EarconTone(620, 620, 70, 60), EarconTone(620, 620, 70, 60), EarconTone(620, 620, 240)),
+        Earcon.REFUSED: (_EarconTone(620, 620, 70, 60), _EarconTone(620, 620, 70, 60), _EarconTone(620, 620, 240)),
         # Eight tones to and fro, without a gap: an alarm, the only one that goes on for so long.
-        Earcon.FAULT: (EarconTone(1200, 1200, 80), EarconTone(1700, 1700, 80)) * 4,
+        Earcon.FAULT: (_EarconTone(1200, 1200, 80), _EarconTone(1700, 1700, 80)) * 4,
     }
 )
 """What each sounds like, and why."""
@@ -69,15 +69,15 @@ def earcon(which: Earcon) -> Samples:
     return samples
 
 
-def _tone(tone: EarconTone) -> NDArray[np.float64]:
+def _tone(tone: _EarconTone) -> NDArray[np.float64]:
     count = SAMPLE_RATE * tone.ms // 1000
     frequency = np.geomspace(tone.begins_hz, tone.ends_hz, count)  # pitch is heard on a logarithmic scale
     phase = 2 * np.pi * np.cumsum(frequency) / SAMPLE_RATE
-    wave = (np.sin(phase) + SECOND_HARMONIC * np.sin(2 * phase)) * _envelope(count)
+    wave = (np.sin(phase) + _SECOND_HARMONIC * np.sin(2 * phase)) * _envelope(count)
     return np.concatenate([wave, np.zeros(SAMPLE_RATE * tone.gap_ms // 1000)])
 
 
 def _envelope(count: int) -> NDArray[np.float64]:
-    edge = SAMPLE_RATE * EDGE_MS // 1000
+    edge = SAMPLE_RATE * _EDGE_MS // 1000
     rise = (1 - np.cos(np.pi * np.arange(edge) / edge)) / 2
     return np.concatenate([rise, np.ones(count - 2 * edge), rise[::-1]])

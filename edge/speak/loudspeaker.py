@@ -25,21 +25,21 @@ from edge.speak.mixer import Phrase, Playing, Rank
 
 logger = logging.getLogger(__name__)
 
-BLOCK_MS = 10  # What PortAudio takes at a time: the shortest that Python serves with ease on a small machine.
+_BLOCK_MS = 10  # What PortAudio takes at a time: the shortest that Python serves with ease on a small machine.
 
-LATENCY_S = 0.03
+_LATENCY_S = 0.03
 """Asked of the device: three blocks. Much less crackles under load; PortAudio's own "high" is 0.1 s and more."""
 
 LOOK_EVERY_S = 0.5  # How often it is looked whether the stream still takes sound.
-QUIET_LOOK_S = 0.05  # How often it is looked whether all was handed over, by whoever waits for that.
+_QUIET_LOOK_S = 0.05  # How often it is looked whether all was handed over, by whoever waits for that.
 STUCK_S = 2.0  # No sound taken for so long, on a stream that is open: the device is gone, or asleep.
 
 LOST_S = 10.0
 """A device that was lost is tried for so long as if it was there: after that it is not only a plug or a server."""
 
-OPENING_S = 5.0  # A device that stood idle takes its first sound some seconds late.
+_OPENING_S = 5.0  # A device that stood idle takes its first sound some seconds late.
 
-Left = Callable[[int, float], None]
+_Left = Callable[[int, float], None]
 """Told the number of an earcon or phrase, and when its first sample leaves, in seconds by the monotonic clock."""
 
 
@@ -52,7 +52,7 @@ class Loudspeaker:
         volume_db: float = 0.0,
         *,
         taken: Callable[[float, bytes], None] = lambda _at, _pcm: None,
-        left: Left = lambda _number, _at: None,
+        left: _Left = lambda _number, _at: None,
         library: Callable[[], Any] = portaudio,
     ) -> None:
         """`taken` is told on PortAudio's thread of every block and when it leaves: the ear must be deaf to it.
@@ -116,7 +116,7 @@ class Loudspeaker:
     async def until_quiet(self) -> None:
         """Return when all was handed to the device."""
         while not self.quiet:  # noqa: ASYNC110 - what ends is known on PortAudio's thread, which waits for nobody
-            await asyncio.sleep(QUIET_LOOK_S)
+            await asyncio.sleep(_QUIET_LOOK_S)
 
     async def open(self) -> None:
         """Open the device. Raises Unavailable where it is not there, or takes no sound."""
@@ -184,7 +184,7 @@ class _Stream:
         self._resampling = soxr.ResampleStream(SAMPLE_RATE, rate, 1, dtype="int16") if rate != SAMPLE_RATE else None
         self._made = np.zeros(0, dtype=np.int16)
         self._ended = False
-        self._taken_at = time.monotonic() + OPENING_S - STUCK_S
+        self._taken_at = time.monotonic() + _OPENING_S - STUCK_S
         self._opened: Any = None
 
     @classmethod
@@ -200,8 +200,8 @@ class _Stream:
                 samplerate=rate,
                 channels=channels,
                 dtype="int16",
-                blocksize=rate * BLOCK_MS // 1000,
-                latency=LATENCY_S,
+                blocksize=rate * _BLOCK_MS // 1000,
+                latency=_LATENCY_S,
                 callback=stream._wanted,
                 finished_callback=stream._finished,
             )
@@ -227,7 +227,7 @@ class _Stream:
         if self._resampling is None:
             return self._block(frames, leaves_at)
         while len(self._made) < frames:
-            ours = self._block(SAMPLE_RATE * BLOCK_MS // 1000, leaves_at + len(self._made) / self._rate)
+            ours = self._block(SAMPLE_RATE * _BLOCK_MS // 1000, leaves_at + len(self._made) / self._rate)
             self._made = np.concatenate([self._made, self._resampling.resample_chunk(ours)])
         sound, self._made = self._made[:frames], self._made[frames:]
         return sound

@@ -25,7 +25,7 @@ FADE = SAMPLE_RATE * 5 // 1000  # What is cut off fades within 5 ms: at once for
 MOST_WAITING = 16
 """Phrases in the queue. Nobody wants to hear what is older: the oldest of what matters least gives way."""
 
-STEP_DB = 3.0  # Louder and softer: the least step that is plainly heard.
+_STEP_DB = 3.0  # Louder and softer: the least step that is plainly heard.
 SOFTEST_DB, LOUDEST_DB = -24.0, 6.0
 """So soft that a quiet room is needed; so loud that a phrase's peaks just do not overrun."""
 
@@ -50,7 +50,7 @@ class Phrase:
 
 
 @dataclass(frozen=True, slots=True)
-class Began:
+class _Began:
     """The first sample of a phrase or an earcon."""
 
     number: int
@@ -70,7 +70,7 @@ class Playing:
         self._earcons: deque[tuple[int, Samples]] = deque()
         self._phrases: list[Phrase] = []
         self._voice_from = 0
-        self._began: list[Began] = []
+        self._began: list[_Began] = []
         self._tail: NDArray[np.float64] = np.zeros(0)
 
     @property
@@ -125,7 +125,7 @@ class Playing:
 
     def adjust(self, steps: int) -> float:
         """So many steps louder, or softer where negative; returns the volume in dB."""
-        self.volume_db = min(max(self.volume_db + steps * STEP_DB, SOFTEST_DB), LOUDEST_DB)
+        self.volume_db = min(max(self.volume_db + steps * _STEP_DB, SOFTEST_DB), LOUDEST_DB)
         return self.volume_db
 
     def render(self, count: int) -> Samples:
@@ -141,7 +141,7 @@ class Playing:
         limits = np.iinfo(np.int16)
         return np.clip(np.rint(mixed), limits.min, limits.max).astype(np.int16)
 
-    def began(self) -> list[Began]:
+    def began(self) -> list[_Began]:
         """What began since this was asked last."""
         began, self._began = self._began, []
         return began
@@ -164,7 +164,7 @@ class Playing:
         while self._earcons and filled < count:
             number, sound = self._earcons[0]
             if number > 0:
-                self._began.append(Began(number, self.position + filled))
+                self._began.append(_Began(number, self.position + filled))
             taken = sound[: count - filled]
             heard[filled : filled + len(taken)] = taken
             filled += len(taken)
@@ -182,7 +182,7 @@ class Playing:
             for piece in self._pieces(phrase, count - filled):
                 if not phrase.began:
                     phrase.began = True
-                    self._began.append(Began(phrase.number, self.position + filled))
+                    self._began.append(_Began(phrase.number, self.position + filled))
                 heard[filled : filled + len(piece)] = piece
                 filled += len(piece)
             if phrase.waiting or not phrase.whole:

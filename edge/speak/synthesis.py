@@ -25,20 +25,20 @@ from edge.speak.wording import Clauses, Phrasing
 
 logger = logging.getLogger(__name__)
 
-REMEMBERED_BYTES = 16_000_000
+_REMEMBERED_BYTES = 16_000_000
 """Eight minutes of sound: every label, question and prompt in use, and the numbers and docks of a shift."""
 
-WITHIN_S = 3.0  # A voice that has not spoken by then is late for any conversation.
+_WITHIN_S = 3.0  # A voice that has not spoken by then is late for any conversation.
 
 LOUDNESS_DB = -20.0
 """Root mean square of the words, dB below full scale: speech as it is usually recorded, for voices of any vendor."""
 
 PEAK_DB = -3.0  # No sample is louder, whatever that does to the loudness.
 
-SILENCE_DB = -50.0
+_SILENCE_DB = -50.0
 """What lies below this, relative to the loudest sample, before the first word and after the last, is trimmed."""
 
-KEPT = SAMPLE_RATE * 5 // 1000  # Left before and behind the words, faded: 5 ms.
+_KEPT = SAMPLE_RATE * 5 // 1000  # Left before and behind the words, faded: 5 ms.
 
 BREATHS_MS = {",": 120, ":": 120, ";": 150, ".": 220, "?": 220, "!": 220}
 """The silence after a clause, by the mark it ends with; next to none where the sentence goes on."""
@@ -52,7 +52,7 @@ class Phrases:
     """Sound of clauses in one language."""
 
     def __init__(
-        self, voice: PaceOf, language: str, stand_in: PaceOf | None = None, most_bytes: int = REMEMBERED_BYTES
+        self, voice: PaceOf, language: str, stand_in: PaceOf | None = None, most_bytes: int = _REMEMBERED_BYTES
     ) -> None:
         """`stand_in` speaks where `voice` cannot, until that can again."""
         self._voice = voice
@@ -94,7 +94,7 @@ class Phrases:
                 return
 
     async def _said(self, voice: Voice, clause: str) -> bytes:
-        return b"".join([piece async for piece in voice.say(clause, self._language, WITHIN_S)])
+        return b"".join([piece async for piece in voice.say(clause, self._language, _WITHIN_S)])
 
     def _log_once(self, fault: str) -> None:
         """Log the fault, once until a voice works again."""
@@ -117,12 +117,12 @@ def shaped(pcm: bytes, clause: str) -> Samples:
     loudest = np.abs(samples).max(initial=0)
     if loudest == 0:
         return np.zeros(0, dtype=np.int16)
-    heard = np.flatnonzero(np.abs(samples) > loudest * 10 ** (SILENCE_DB / 20))
-    words = samples[max(heard[0] - KEPT, 0) : heard[-1] + 1 + KEPT]
+    heard = np.flatnonzero(np.abs(samples) > loudest * 10 ** (_SILENCE_DB / 20))
+    words = samples[max(heard[0] - _KEPT, 0) : heard[-1] + 1 + _KEPT]
     full = np.iinfo(np.int16).max
     wanted = 10 ** (LOUDNESS_DB / 20) * full / np.sqrt(np.mean(words**2))
     words = words * min(wanted, 10 ** (PEAK_DB / 20) * full / loudest)
-    edge = min(KEPT, len(words) // 2)
+    edge = min(_KEPT, len(words) // 2)
     words[:edge] *= np.linspace(0, 1, edge)
     words[len(words) - edge :] *= np.linspace(1, 0, edge)
     breath = np.zeros(SAMPLE_RATE * BREATHS_MS.get(clause[-1:], NO_BREATH_MS) // 1000)
@@ -130,12 +130,12 @@ def shaped(pcm: bytes, clause: str) -> Samples:
     return sound
 
 
-PACE_STEP = 1.15  # Faster and slower: the least change of pace that is plainly heard.
+_PACE_STEP = 1.15  # Faster and slower: the least change of pace that is plainly heard.
 SLOWEST, FASTEST = 0.6, 2.0
 """Times the usual pace. Practised operators follow twice the usual one; beyond that digits run together."""
 
-LOUDER = {Command.LOUDER: 1, Command.SOFTER: -1}
-FASTER = {Command.FASTER: 1, Command.SLOWER: -1}
+_LOUDER = {Command.LOUDER: 1, Command.SOFTER: -1}
+_FASTER = {Command.FASTER: 1, Command.SLOWER: -1}
 
 QUIET_LOOK_S = 0.2  # How often it is looked whether the moment is quiet, while there is news to tell.
 
@@ -214,10 +214,10 @@ class Speaker:
         self._told_silent = True
 
     def _adjust(self, what: Command) -> None:
-        if what in LOUDER:
-            self._loudspeaker.adjust(LOUDER[what])
-        elif what in FASTER:
-            self._pace = min(max(self._pace * PACE_STEP ** FASTER[what], SLOWEST), FASTEST)
+        if what in _LOUDER:
+            self._loudspeaker.adjust(_LOUDER[what])
+        elif what in _FASTER:
+            self._pace = min(max(self._pace * _PACE_STEP ** _FASTER[what], SLOWEST), FASTEST)
 
     async def _prepare(self) -> None:
         for which in Earcon if self._phrases is not None else ():

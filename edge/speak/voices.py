@@ -24,7 +24,7 @@ from dockvoice_protocol.languages import LANGUAGES, table
 from edge.ports import Voice
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
 
-SLOWEST, FASTEST = 80, 450  # What espeak-ng takes for a speed (`speak_lib.h`, `espeakRATE`).
+_SLOWEST, _FASTEST = 80, 450  # What espeak-ng takes for a speed (`speak_lib.h`, `espeakRATE`).
 
 _SYNCHRONOUS = 2
 """AUDIO_OUTPUT_SYNCHRONOUS: samples come to the callback within the call, and no sound card is touched.
@@ -68,7 +68,7 @@ class EspeakVoice(Voice):
             known = ", ".join(LANGUAGES)
             raise Misconfigured(f"{self.name}: found the language {language!r}; it speaks {known}; choose one of these")
         voice = str(table(spoken, "voices")["espeak"])
-        words_per_minute = min(max(round(words_per_minute_of(spoken) * self._pace), SLOWEST), FASTEST)
+        words_per_minute = min(max(round(words_per_minute_of(spoken) * self._pace), _SLOWEST), _FASTEST)
         try:
             async with asyncio.timeout(within_s):
                 pcm = await asyncio.to_thread(self._library.speak, text, voice + self._variant, words_per_minute)
@@ -133,13 +133,13 @@ def _library() -> _Library:
         raise Misconfigured(f"espeak-ng: cannot be loaded ({fault}); install espeakng-loader again") from None
 
 
-CONTAINERS = (b"RIFF", b"ID3", b"OggS", b"fLaC")
+_CONTAINERS = (b"RIFF", b"ID3", b"OggS", b"fLaC")
 """How files of sound begin, and bare sound never does but by the rarest chance."""
 
-PIECE = SAMPLE_RATE // 10 * SAMPLE_BYTES  # Bytes handed on at a time: 100 ms, so that a barge-in never waits for more.
+_PIECE = SAMPLE_RATE // 10 * SAMPLE_BYTES  # Bytes handed on at a time: 100 ms, so that a barge-in never waits for more.
 
 
-class Reply(Protocol):
+class _Reply(Protocol):
     """What a service answered."""
 
     @property
@@ -158,34 +158,34 @@ class Connection(Protocol):
 
     name: str
 
-    async def post(self, path: str, *, within_s: float, about: str = "", **sent: Any) -> Reply:
+    async def post(self, path: str, *, within_s: float, about: str = "", **sent: Any) -> _Reply:
         """Ask, and return a good answer. Raises Unavailable, or a kind of it, when there is none in time."""
         ...
 
 
-def spoken(reply: Reply, service: str, rate: int) -> Iterator[bytes]:
+def spoken(reply: _Reply, service: str, rate: int) -> Iterator[bytes]:
     """The sound in a reply, which is bare PCM of `rate` samples a second, in pieces of 16 kHz.
 
     Raises Unavailable where the reply holds no such sound: played as it is, anything else would be a loud noise.
     """
     kind = reply.headers.get("content-type", "").split(";")[0].strip()
     # Azure calls bare sound audio/x-wav: only what is in it tells.
-    if kind.startswith("text/") or kind.endswith(("json", "xml", "html", "mpeg")) or reply.body.startswith(CONTAINERS):
+    if kind.startswith("text/") or kind.endswith(("json", "xml", "html", "mpeg")) or reply.body.startswith(_CONTAINERS):
         raise Unavailable(f"{service}: answered with {kind} instead of bare sound; check the voice's model and url")
     if not reply.body or len(reply.body) % SAMPLE_BYTES:
         raise Unavailable(f"{service}: answered with {len(reply.body)} bytes, no whole samples; try again")
     samples = np.frombuffer(reply.body, dtype="<i2")
     pcm = soxr.resample(samples, rate, SAMPLE_RATE).astype("<i2").tobytes() if rate != SAMPLE_RATE else reply.body
-    for at in range(0, len(pcm), PIECE):
-        yield pcm[at : at + PIECE]
+    for at in range(0, len(pcm), _PIECE):
+        yield pcm[at : at + _PIECE]
 
 
-Asked = tuple[str, dict[str, Any]]  # A path, and what is posted to it.
+_Asked = tuple[str, dict[str, Any]]  # A path, and what is posted to it.
 
-OPENAI_RATE = 24_000  # Samples a second of `response_format = "pcm"`: 16 bits, mono, without a header.
+_OPENAI_RATE = 24_000  # Samples a second of `response_format = "pcm"`: 16 bits, mono, without a header.
 
 
-class CloudVoice(Voice):
+class _CloudVoice(Voice):
     """One voice of one service."""
 
     def __init__(
@@ -193,7 +193,7 @@ class CloudVoice(Voice):
         name: str,
         connection: Connection,
         about: str,
-        ask: Callable[[str, str], Asked],
+        ask: Callable[[str, str], _Asked],
         rate: int = SAMPLE_RATE,
     ) -> None:
         """`about`: the model; where the voice settles that, the voice. `ask` is given a text and its language.
@@ -225,10 +225,10 @@ def azure_voice(connection: Connection, voice: str) -> Voice:
         "user-agent": "dockvoice",  # Azure refuses a request without one
     }
 
-    def ask(text: str, language: str) -> Asked:
+    def ask(text: str, language: str) -> _Asked:
         return "/cognitiveservices/v1", {"content": _ssml(text, language, voice).encode(), "headers": headers}
 
-    return CloudVoice(f"{connection.name}/{voice}", connection, voice, ask)
+    return _CloudVoice(f"{connection.name}/{voice}", connection, voice, ask)
 
 
 def _ssml(text: str, language: str, voice: str) -> str:
@@ -246,11 +246,11 @@ def elevenlabs_voice(connection: Connection, model: str, voice: str) -> Voice:
     """
     path, params = f"/v1/text-to-speech/{quote(voice, safe='')}", {"output_format": f"pcm_{SAMPLE_RATE}"}
 
-    def ask(text: str, language: str) -> Asked:
+    def ask(text: str, language: str) -> _Asked:
         told = {"text": text, "model_id": model, "language_code": language[:2].lower()}
         return path, {"json": told, "params": params}
 
-    return CloudVoice(f"{connection.name}/{model}/{voice}", connection, model, ask)
+    return _CloudVoice(f"{connection.name}/{model}/{voice}", connection, model, ask)
 
 
 def openai_voice(connection: Connection, model: str, voice: str, path: str = "/v1/audio/speech") -> Voice:
@@ -259,7 +259,7 @@ def openai_voice(connection: Connection, model: str, voice: str, path: str = "/v
     `path` is where the server speaks, from the connection's own address; on Azure it names the deployment.
     """
 
-    def ask(text: str, _: str) -> Asked:
+    def ask(text: str, _: str) -> _Asked:
         return path, {"json": {"model": model, "voice": voice, "input": text, "response_format": "pcm"}}
 
-    return CloudVoice(f"{connection.name}/{model}/{voice}", connection, model, ask, OPENAI_RATE)
+    return _CloudVoice(f"{connection.name}/{model}/{voice}", connection, model, ask, _OPENAI_RATE)

@@ -24,26 +24,26 @@ from dockvoice_protocol.languages import table
 from dockvoice_protocol.records import FieldValue, plain
 from edge.records.speech import CONFIRMING, FEWEST_TOLD, Prompt, Say, Terms
 
-TEENS_AND_TENS = frozenset(TEENS_OF_TENS) | frozenset(TEENS_OF_TENS.values())
+_TEENS_AND_TENS = frozenset(TEENS_OF_TENS) | frozenset(TEENS_OF_TENS.values())
 """Thirteen and thirty, fünfzehn and fünfzig: as the end of a number, it is said twice."""
 
-INTERNATIONAL = frozenset({"alfa", "juliett", "whisky", "xray"})
+_INTERNATIONAL = frozenset({"alfa", "juliett", "whisky", "xray"})
 """What an alphabet of a language has in another spelling of the international code words."""
 
-PARTS = re.compile(f"[{re.escape(''.join(sorted(SEPARATORS)))}]")
+_PARTS = re.compile(f"[{re.escape(''.join(sorted(SEPARATORS)))}]")
 
-VALUE = re.compile(r"\{value\}")
+_VALUE = re.compile(r"\{value\}")
 
 ABBREVIATED = 3
 """Letters of a unit up to which it is an abbreviation, which no voice can say: Polish "szt"."""
 
-CODED = E_SET | {"O"}  # Letters that sound like others, or like a nought.
+_CODED = E_SET | {"O"}  # Letters that sound like others, or like a nought.
 
-EXAMPLES = ("742", "5501", "310")
+_EXAMPLES = ("742", "5501", "310")
 """What numbers in an example begin with."""
 
-NOTHING: Mapping[str, FieldValue] = MappingProxyType({})
-PLAIN = Terms()
+_NOTHING: Mapping[str, FieldValue] = MappingProxyType({})
+_PLAIN = Terms()
 Clauses = tuple[str, ...]  # Texts that are spoken one after the other with a short breath between them.
 
 
@@ -73,8 +73,8 @@ class Readback:
     def entry(
         self,
         fields: Mapping[str, FieldValue],
-        terms: Terms = PLAIN,
-        known: Mapping[str, FieldValue] = NOTHING,
+        terms: Terms = _PLAIN,
+        known: Mapping[str, FieldValue] = _NOTHING,
         *,
         brief: bool = False,
     ) -> Clauses:
@@ -108,7 +108,7 @@ class Readback:
 
     def field(self, name: str, value: FieldValue) -> Clauses:
         """One field: `("pallet", "7 4 2")`, `("15 units,", "1 5")`. Before a spelt value its label stands alone."""
-        return self._field(self._form[name], {name: value}, PLAIN)
+        return self._field(self._form[name], {name: value}, _PLAIN)
 
     def _field(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms) -> Clauses:
         """A field as it is told beside the others of its entry, one of which may be its unit."""
@@ -119,7 +119,7 @@ class Readback:
         """Several values of a field, without its label: `7 4 2, 7 4 5`; long numbers by their ends, if those differ."""
         field, ends = self._form[name], [str(value)[-FEWEST_TOLD:] for value in values]
         told = (
-            end if field.spoken.spelt and len(str(value)) >= LONG_NUMBER and ends.count(end) == 1 else value
+            end if field.spoken.spelt and len(str(value)) >= _LONG_NUMBER and ends.count(end) == 1 else value
             for value, end in zip(values, ends, strict=True)
         )
         return ", ".join(self._shown(field, value) for value in told)
@@ -127,17 +127,17 @@ class Readback:
     def openings(self) -> tuple[str, ...]:
         """The labels that stand alone: the first clause of most readbacks."""
         clauses = (
-            self._plain(field.item, {field.name: "0"}, PLAIN) for field in self._form.fields if field.spoken.spelt
+            self._plain(field.item, {field.name: "0"}, _PLAIN) for field in self._form.fields if field.spoken.spelt
         )
         return tuple(opening[0] for opening in clauses if len(opening) > 1)
 
     def text(
-        self, name: str, value: FieldValue, terms: Terms = PLAIN, known: Mapping[str, FieldValue] = NOTHING
+        self, name: str, value: FieldValue, terms: Terms = _PLAIN, known: Mapping[str, FieldValue] = _NOTHING
     ) -> str:
         """One field as a line of text: `15 units, 1 5`. What is `known` besides may be its unit."""
         return self._text(self._form[name], {**known, name: value}, replace(terms, ends=frozenset()))
 
-    def _text(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms = PLAIN) -> str:
+    def _text(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms = _PLAIN) -> str:
         again = _again(field, fields[field.name], self._language)
         return ", ".join(filter(None, (self._once(field, fields, terms), again)))
 
@@ -149,7 +149,7 @@ class Readback:
             if self._form.by_itself(field, fields)
         )
 
-    def question(self, name: str, known: Mapping[str, FieldValue] = NOTHING) -> str:
+    def question(self, name: str, known: Mapping[str, FieldValue] = _NOTHING) -> str:
         """What asks for one field: the form's own question, or where it has none in this language, its label.
 
         With what is `known` besides it may be another one: beside damaged ones it is asked how many are good.
@@ -190,7 +190,7 @@ class Readback:
         """Forms have their words in small letters; whoever reads along expects German nouns as they are written."""
         return noun.title() if self._language.code == "de" else noun
 
-    def _once(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms = PLAIN) -> str:
+    def _once(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms = _PLAIN) -> str:
         return " ".join(self._plain(field, fields, terms))
 
     def _plain(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms) -> Clauses:
@@ -198,7 +198,7 @@ class Readback:
         value, code = fields[field.name], self._form.unit_in(field.name, fields)
         shown = self._end(str(value)) if field.name in terms.ends else self._shown(field, value)
         said = terms.units.get(field.name, {}).get(value)
-        before, after = VALUE.split(self._template(field, value, code, said), maxsplit=1)
+        before, after = _VALUE.split(self._template(field, value, code, said), maxsplit=1)
         if field.spoken.spelt and before.strip():
             return before.strip(), f"{shown}{after}".strip()
         return (f"{before}{shown}{after}".strip(),)
@@ -224,12 +224,12 @@ class Readback:
         taken for a minus.
         """
         letters = [one for one in value if one.isalpha()]
-        if not CODED.isdisjoint(letters):
+        if not _CODED.isdisjoint(letters):
             words = {one: _code_word(one, self._language) for one in letters}
             alone = {one: self._letter.format(letter=one, word=word) for one, word in words.items()}
             told = alone if len(letters) == 1 else words
-            return ", ".join(" ".join(told.get(one, one) for one in part) for part in PARTS.split(value) if part)
-        return ", ".join(" ".join(part) for part in PARTS.split(value) if part)
+            return ", ".join(" ".join(told.get(one, one) for one in part) for part in _PARTS.split(value) if part)
+        return ", ".join(" ".join(part) for part in _PARTS.split(value) if part)
 
     def _template(self, field: FormField, value: FieldValue, code: FieldValue | None, said: str | None) -> str:
         if self._language.code == "en":
@@ -271,7 +271,7 @@ def _beyond(value: FieldValue, least: float, most: float) -> str:
 
 def _example(form: Form) -> Iterator[tuple[str, FieldValue]]:
     """A value for each field that an entry must have, and that anybody could say: no number twice."""
-    numbers = chain(EXAMPLES, repeat(EXAMPLES[0]))
+    numbers = chain(_EXAMPLES, repeat(_EXAMPLES[0]))
     for field in form.fields:
         if not field.required or field.many is not None:
             continue
@@ -309,7 +309,7 @@ def _again(field: FormField, value: FieldValue, language: Language) -> str | Non
 
 def _easily_misheard(number: str, language: str) -> bool:
     tens = number[-2:-1]
-    return number[-2:] in TEENS_AND_TENS or (tens != "" and tens in table(language, "voices")["tens_alike"])
+    return number[-2:] in _TEENS_AND_TENS or (tens != "" and tens in table(language, "voices")["tens_alike"])
 
 
 def _code_word(letter: str, language: Language) -> str:
@@ -321,26 +321,26 @@ def _code_word(letter: str, language: Language) -> str:
         return NATO[letter.lower()]
     own = (" ".join(words) for words, meant in language.alphabet.code_words.items() if meant == letter.lower())
     international = NATO[letter.lower()]
-    name = next((word for word in own if word not in {international, *INTERNATIONAL}), None)
+    name = next((word for word in own if word not in {international, *_INTERNATIONAL}), None)
     # They are listened for without accents, which a voice must have.
     written = {fold(word): word for words in language.table["letters"]["alphabets"] for word in words.split()}
     return international if name is None else written.get(name, name).title()
 
 
-SLOT = re.compile(r"\{(\w+)\}")
-WORD = re.compile(r"\w")  # What a clause must have: the mark that opens a Spanish question is none.
-CLAUSE_ENDS = re.compile(r"(?<=[,.;:?!])\s+")
+_SLOT = re.compile(r"\{(\w+)\}")
+_WORD = re.compile(r"\w")  # What a clause must have: the mark that opens a Spanish question is none.
+_CLAUSE_ENDS = re.compile(r"(?<=[,.;:?!])\s+")
 
-SEPARATE = frozenset({"entry", "field", "beside"})  # Slots that are read back clause by clause.
-BRIEF = frozenset(
+_SEPARATE = frozenset({"entry", "field", "beside"})  # Slots that are read back clause by clause.
+_BRIEF = frozenset(
     {
         *(Prompt.READBACK, Prompt.READBACK_AMENDED, Prompt.READBACK_STANDING, Prompt.READBACK_ALONE),
         *(Prompt.CONFIRM_UNUSUAL, Prompt.CONFIRM_NOT_EXPECTED),
     }
 )  # What is heard with every entry, or says first what is the matter with what follows.
-ORDER = {"first": 0, "second": 1}  # Which of the values offered a slot holds.
+_ORDER = {"first": 0, "second": 1}  # Which of the values offered a slot holds.
 
-LONG_NUMBER = 8
+_LONG_NUMBER = 8
 """From so many characters on only the end of a number is told where two are offered: nobody keeps eighteen digits in
 mind, twice."""
 
@@ -372,9 +372,9 @@ class Phrasing:
 
     def constant(self) -> tuple[str, ...]:
         """The clauses with which replies begin, whatever was dictated, and those that never change."""
-        whole = {text for text in self._texts.values() if not SLOT.search(text)}
+        whole = {text for text in self._texts.values() if not _SLOT.search(text)}
         opening = {
-            before for text in self._texts.values() if (before := SLOT.split(text)[0].strip()) and before[-1] in ",:"
+            before for text in self._texts.values() if (before := _SLOT.split(text)[0].strip()) and before[-1] in ",:"
         }
         labels = set(self.readback.openings())
         questions = {
@@ -395,12 +395,12 @@ class Phrasing:
         readback = self._readback_of(say)
         if say.prompt is Prompt.CONFIRM_ELSEWHERE and not say.beside:  # the list may have been withdrawn meanwhile
             say = replace(say, prompt=Prompt.CONFIRM_NOT_EXPECTED)
-        for number, part in enumerate(SLOT.split(self._texts[say.prompt])):
+        for number, part in enumerate(_SLOT.split(self._texts[say.prompt])):
             if number % 2 == 0:
                 yield part, False
-            elif part in SEPARATE:
+            elif part in _SEPARATE:
                 fields = say.beside if part == "beside" else self._asked(say)
-                for clause in readback.entry(fields, say.terms, say.known, brief=say.prompt in BRIEF):
+                for clause in readback.entry(fields, say.terms, say.known, brief=say.prompt in _BRIEF):
                     yield clause, True
             else:
                 yield self._slot(part, say), False
@@ -426,7 +426,7 @@ class Phrasing:
                 return self.readback.line(dict(_example(self._form)), twice=False)
             case "odd" | "wrong" | "question" | "listed" if name not in say.slots:
                 return self._of_field(name, say)
-            case "first" | "second" if say.asked is not None and len(say.candidates) > (at := ORDER[name]):
+            case "first" | "second" if say.asked is not None and len(say.candidates) > (at := _ORDER[name]):
                 value, other = say.candidates[at], say.candidates[1 - at]
                 return self.readback.text(say.asked, self._telling(say.asked, value, other), say.terms, say.known)
             case "fault" | "reason" | "scan" | "away" if name in say.slots:
@@ -464,7 +464,7 @@ class Phrasing:
         """What tells a long number from the other that is offered: its end, from where they differ."""
         if not (isinstance(value, str) and isinstance(other, str)) or not self._form[name].spoken.spelt:
             return value
-        if len(value) < LONG_NUMBER:
+        if len(value) < _LONG_NUMBER:
             return value
         if len(value) != len(other):
             return value if other.endswith(value[-FEWEST_TOLD:]) else value[-FEWEST_TOLD:]
@@ -482,10 +482,10 @@ def _joined(parts: Iterator[tuple[str, bool]]) -> Iterator[str]:
     """Clauses of the texts: a new one begins where a text demands it, and behind every comma and stop."""
     open_clause = ""
     for text, begins in parts:
-        if begins and WORD.search(open_clause):
+        if begins and _WORD.search(open_clause):
             yield open_clause.strip()
             open_clause = ""
-        *whole, rest = CLAUSE_ENDS.split(open_clause + text)
+        *whole, rest = _CLAUSE_ENDS.split(open_clause + text)
         yield from (clause.strip() for clause in whole if clause.strip())
         open_clause = rest
     if open_clause.strip():

@@ -20,7 +20,7 @@ CHUNK = 6_144
 """Bytes of a recording in one message, of some 8.6 kB then: half a second on a link of 128 kbit/s, and an entry waits
 for no more than one. Brokers take a message of 64 KiB, and far more as a rule."""
 
-LARGEST_CLIP = 10_000_000
+_LARGEST_CLIP = 10_000_000
 """Bytes of a recording, at most. An utterance of 90 s, the longest that settings allow, takes 2.9 MB uncompressed."""
 
 

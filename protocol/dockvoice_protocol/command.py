@@ -55,12 +55,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 """The commands in the order of the list: a line each, and the distribution whose entry point has it."""
 
-UNPRINTED = frozenset({errno.ENOSPC, errno.EIO, errno.EBADF, errno.EPIPE})
+_UNPRINTED = frozenset({errno.ENOSPC, errno.EIO, errno.EBADF, errno.EPIPE})
 """What the system says of a standard output that takes nothing: a full disk, one that broke, none, one that hung up."""
 
 OWN = "dockvoice-protocol"  # The distribution of this module, whose version all others must have.
 
-INTERRUPTED = 130  # What shells report of a program that Ctrl-C ended: 128 + SIGINT.
+_INTERRUPTED = 130  # What shells report of a program that Ctrl-C ended: 128 + SIGINT.
 
 
 class DeferredCommand(TyperCommand):
@@ -93,11 +93,11 @@ def main() -> None:
     except PermissionError as fault:
         _end(closed_to_us(fault))
     except OSError as fault:
-        if fault.errno not in UNPRINTED or fault.filename is not None:
+        if fault.errno not in _UNPRINTED or fault.filename is not None:
             raise
         _end(_unprinted(fault))
     except KeyboardInterrupt:
-        raise SystemExit(INTERRUPTED) from None
+        raise SystemExit(_INTERRUPTED) from None
 
 
 def _print_the_rest() -> None:

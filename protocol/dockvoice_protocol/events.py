@@ -35,7 +35,7 @@ from dockvoice_protocol.strict_json import (
 )
 from dockvoice_protocol.terminal.plain_text import in_one_line
 
-NUMBERS = Limits(size=2**53 - 1)
+_NUMBERS = Limits(size=2**53 - 1)
 """The largest integer that every reader of JSON keeps, and that RFC 8785 writes."""
 
 MEDIA_TYPE = "application/cloudevents+json"  # Content type of a CloudEvents event in structured JSON mode.
@@ -385,7 +385,7 @@ def validator(name: str) -> Draft202012Validator:
 def parsed(payload: bytes) -> dict[str, Any]:
     """The JSON object in `payload`, which names nothing twice and can be kept. Raises MalformedMessage."""
     try:
-        message = strict(payload.decode(), NUMBERS)
+        message = strict(payload.decode(), _NUMBERS)
     except (NotStrict, UnicodeDecodeError) as fault:
         raise MalformedMessage(f"message: {_refused(fault)}") from None
     if not isinstance(message, dict):

@@ -347,10 +347,10 @@ def event_sha256(event: Mapping[str, Any]) -> str:
 
 def link(previous: str, event: Mapping[str, Any], audio_sha256: str) -> str:
     """The link, 64 hex digits, of an event that follows `previous` and rests on the recording with this hash."""
-    return link_of(previous, event_sha256(event), audio_sha256)
+    return _link_of(previous, event_sha256(event), audio_sha256)
 
 
-def link_of(previous: str, event_sha256: str, audio_sha256: str) -> str:
+def _link_of(previous: str, event_sha256: str, audio_sha256: str) -> str:
     """The link of an event of which only its hash is known."""
     return hashlib.sha256(f"{previous}\n{event_sha256}\n{audio_sha256}\n".encode()).hexdigest()
 
@@ -420,7 +420,7 @@ def sha256(text: str) -> str:
 def _altered(chained: Chained) -> Wrong | None:
     try:
         hashed = event_sha256(chained.event) if chained.event_sha256 is None else chained.event_sha256
-        own = link_of(chained.previous, hashed, chained.audio_sha256)
+        own = _link_of(chained.previous, hashed, chained.audio_sha256)
     except ValueError:  # NaN, half a letter: nothing that was ever written
         return Wrong.ALTERED
     return None if (chained.link, chained.event.get(CHAIN)) == (own, own) else Wrong.ALTERED

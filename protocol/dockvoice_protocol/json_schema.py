@@ -44,12 +44,12 @@ SchemaValidator = cast(
 
 Sure = Callable[[Any], bool]
 
-REMARKS = frozenset(
+_REMARKS = frozenset(
     {"$schema", "$id", "$defs", "$anchor", "$dynamicAnchor", "$comment", "title", "description", "examples"}
 )
 """Keywords that demand nothing, as do those of our own, which begin with `x-`."""
 
-TYPES: Mapping[str, Sure] = {
+_TYPES: Mapping[str, Sure] = {
     "object": lambda value: type(value) is dict,
     "array": lambda value: type(value) is list,
     "string": lambda value: type(value) is str,
@@ -60,7 +60,7 @@ TYPES: Mapping[str, Sure] = {
 }
 """Sure by the value's own class: 12.0, an integer to JSON Schema, is left to be asked."""
 
-LOCAL = "#/$defs/"  # The references that are followed here.
+_LOCAL = "#/$defs/"  # The references that are followed here.
 
 
 def surely(schema: Mapping[str, Any] | bool) -> Sure:
@@ -77,7 +77,7 @@ def _node(schema: Any, root: Mapping[str, Any]) -> Sure:
         return (lambda _value: True) if schema is True else _never
     demands: list[Sure] = []
     for name, demanded in schema.items():
-        if name in REMARKS or name.startswith("x-"):
+        if name in _REMARKS or name.startswith("x-"):
             continue
         if name == "additionalProperties":
             demands.append(_others(demanded, schema, root))
@@ -91,7 +91,7 @@ def _node(schema: Any, root: Mapping[str, Any]) -> Sure:
 
 
 def _type(wanted: Any, _root: object) -> Sure:
-    kinds = [TYPES[one] for one in ([wanted] if isinstance(wanted, str) else wanted)]
+    kinds = [_TYPES[one] for one in ([wanted] if isinstance(wanted, str) else wanted)]
     return kinds[0] if len(kinds) == 1 else lambda value: any(kind(value) for kind in kinds)
 
 
@@ -143,9 +143,9 @@ def _items(schema: Any, root: Mapping[str, Any]) -> Sure:
 
 
 def _ref(target: str, root: Mapping[str, Any]) -> Sure:
-    name = target.removeprefix(LOCAL)
+    name = target.removeprefix(_LOCAL)
     known = root.get("$defs", {})
-    return _node(known[name], root) if target.startswith(LOCAL) and name in known else _never
+    return _node(known[name], root) if target.startswith(_LOCAL) and name in known else _never
 
 
 def _all(schemas: list[Any], root: Mapping[str, Any]) -> Sure:
@@ -168,8 +168,8 @@ def _one(schemas: list[Any], root: Mapping[str, Any]) -> Sure:
 
 def _kinds(schema: Any, root: Mapping[str, Any]) -> frozenset[str]:
     """The types that a schema can be kept by; none where it does not say."""
-    while isinstance(schema, Mapping) and "type" not in schema and str(schema.get("$ref", "")).startswith(LOCAL):
-        schema = root.get("$defs", {}).get(schema["$ref"].removeprefix(LOCAL))
+    while isinstance(schema, Mapping) and "type" not in schema and str(schema.get("$ref", "")).startswith(_LOCAL):
+        schema = root.get("$defs", {}).get(schema["$ref"].removeprefix(_LOCAL))
     wanted = schema.get("type", ()) if isinstance(schema, Mapping) else ()
     kinds = frozenset([wanted] if isinstance(wanted, str) else wanted)
     return kinds | {"integer"} if "number" in kinds else kinds

@@ -38,16 +38,16 @@ from dockvoice_protocol.mqtt_client import (
     tls_context,
 )
 
-RECEIVE_MAXIMUM = 65_535
+_RECEIVE_MAXIMUM = 65_535
 """What MQTT 5 says holds where the broker names no receive maximum; MQTT 3.1.1 knows no other limit."""
 
-LARGEST = 268_435_460  # The largest packet that MQTT can express, bytes: section 2.1.4 of MQTT 5.
+_LARGEST = 268_435_460  # The largest packet that MQTT can express, bytes: section 2.1.4 of MQTT 5.
 
 ANSWER_S = 60.0
 """A broker that answers pings, but so long no publication or subscription, has lost its way: a minute is beyond every
 slow link."""
 
-UNSUPPORTED_VERSION = 132  # CONNACK 0x84; paho reports the MQTT 3.1.1 code 1 under this number too.
+_UNSUPPORTED_VERSION = 132  # CONNACK 0x84; paho reports the MQTT 3.1.1 code 1 under this number too.
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class _Try:
     early: list[MQTTMessage] = field(default_factory=list)  # What a session kept by the broker sends before that.
     heard_at: float = 0.0  # When the last of it came, or the broker's greeting, on the monotonic clock.
     refusal: str | None = None  # What the broker did not allow.
-    largest: int = LARGEST  # The broker's limit on packets, in bytes.
+    largest: int = _LARGEST  # The broker's limit on packets, in bytes.
     over: bool = False  # paho can report one end twice.
 
 
@@ -205,7 +205,7 @@ class Session:
     def acknowledge(self, delivered: Delivered) -> None:
         """Tell the broker that a message is dealt with. One from an earlier connection is left: it comes again."""
         self._raise_failure()
-        number, packet = divmod(delivered.token, RECEIVE_MAXIMUM + 1)
+        number, packet = divmod(delivered.token, _RECEIVE_MAXIMUM + 1)
         client = self._client
         # A packet identifier belongs to one connection; a message published with QoS 0 has none.
         if client is not None and number == self._try.number and packet:
@@ -291,14 +291,14 @@ class Session:
         if reason.is_failure:
             remedy = REMEDIES.get(reason.value, "")
             self._try.refusal = f"{self._broker}: refuses the connection: {str(reason).lower()}{remedy}"
-            if reason.value == UNSUPPORTED_VERSION:
+            if reason.value == _UNSUPPORTED_VERSION:
                 self._version.unsupported()
             return
         self._version.accepted()
         client.drop_out_messages()
         self._on_the_way.clear()
-        limit = getattr(properties, "ReceiveMaximum", RECEIVE_MAXIMUM)
-        self._try.largest = getattr(properties, "MaximumPacketSize", LARGEST)
+        limit = getattr(properties, "ReceiveMaximum", _RECEIVE_MAXIMUM)
+        self._try.largest = getattr(properties, "MaximumPacketSize", _LARGEST)
         self._try.welcome = Connected(self._version.now.value, limit, flags.session_present)
         self._try.heard_at = time.monotonic()
         if wanted := self._subscriptions + self._wishes:
@@ -329,7 +329,7 @@ class Session:
             self._try.early.append(message)
             self._try.heard_at = time.monotonic()
             return
-        token = self._try.number * (RECEIVE_MAXIMUM + 1) + message.mid
+        token = self._try.number * (_RECEIVE_MAXIMUM + 1) + message.mid
         taken = self._deliver(client, Delivered(message.topic, bytes(message.payload), token, message.retain))
         if taken and not self._manual_ack:
             client.ack(message.mid, message.qos)

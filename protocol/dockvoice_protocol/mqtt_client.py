@@ -41,7 +41,7 @@ class Will:
     payload: bytes
 
 
-class Watched(Client):
+class _Watched(Client):
     """paho's client, which alone would wait for the answer to CONNECT as long as a keepalive."""
 
     on_turn: Callable[[Client], None] | None = None
@@ -61,13 +61,13 @@ def prepared(
     tls: ssl.SSLContext | None,
     will: Will | None,
     at_once: int | None = None,
-) -> Watched:
+) -> _Watched:
     """A client that will connect as soon as its loop runs.
 
     An MQTT 5 broker sends no more than `at_once` messages before it has an acknowledgement; None leaves that to it.
     """
     modern = version is MqttVersion.V5
-    client = Watched(
+    client = _Watched(
         CallbackAPIVersion.VERSION2,
         client_id,
         protocol=PROTOCOLS[version],
@@ -127,17 +127,17 @@ def _properties(packet: int, **values: str | int) -> Properties:
     return properties
 
 
-FIRST_WAIT_S = 0.5  # Wait before the second try to connect; it doubles from try to try.
+_FIRST_WAIT_S = 0.5  # Wait before the second try to connect; it doubles from try to try.
 
-MOST_DOUBLINGS = 16
+_MOST_DOUBLINGS = 16
 """2**16 times the first wait is past every maximum, and no float overflows in a year without a broker."""
 
-STEADY_S = 5.0
+_STEADY_S = 5.0
 """A connection that lasted this long was a good one: the waits begin anew. Less is a broker that throws us out."""
 
-NOTING_S = 1.0  # How long a PUBACK waits for the publishing thread to note what it was for: that takes microseconds.
+_NOTING_S = 1.0  # How long a PUBACK waits for the publishing thread to note what it was for: that takes microseconds.
 
-DROPPED_TWICE = 2
+_DROPPED_TWICE = 2
 """Connections closed without an answer, in a row, before the other version is tried: one may be a restart."""
 
 ANSWER_S = 10.0  # How long a CONNECT may go unanswered: slow links and brokers that ask a directory need a few seconds.
@@ -154,7 +154,7 @@ REMEDIES = {
 """What to do about a refused connection, by reason code of MQTT 5; paho puts those of MQTT 3.1.1 in the same terms."""
 
 
-TAKEN_OVER, WITHOUT_A_WORD = 142, 128
+_TAKEN_OVER, _WITHOUT_A_WORD = 142, 128
 """DISCONNECT 0x8E of MQTT 5, and what paho makes of a connection that just ends: so it does where one client throws out
 another with mosquitto 2.0.11, and with every broker in MQTT 3.1.1."""
 
@@ -168,7 +168,7 @@ _LAX = (
     "or the authority, if it is that one's"
 )
 
-UNTRUSTED = {
+_UNTRUSTED = {
     **dict.fromkeys(range(80, 94), _LAX),
     9: "; it is not valid yet: set the clock of this machine, or of the one that made it",
     10: _EXPIRED,
@@ -206,7 +206,7 @@ class Version:
     def dropped(self) -> None:
         """The broker closed the connection instead of answering: how some meet a version they do not know."""
         self._drops += 1
-        if self._drops >= DROPPED_TWICE and not self._settled:
+        if self._drops >= _DROPPED_TWICE and not self._settled:
             self._other()
 
     def _other(self) -> None:
@@ -234,12 +234,12 @@ class Waits:
     @property
     def steady(self) -> bool:
         """Whether the connection has lasted long enough to be a good one."""
-        return time.monotonic() - self._began >= STEADY_S
+        return time.monotonic() - self._began >= _STEADY_S
 
     def next(self) -> float:
         """How long to wait before the next try, seconds."""
-        full = min(self._maximum_s, FIRST_WAIT_S * 2.0**self._tries)
-        self._tries = min(self._tries + 1, MOST_DOUBLINGS)
+        full = min(self._maximum_s, _FIRST_WAIT_S * 2.0**self._tries)
+        self._tries = min(self._tries + 1, _MOST_DOUBLINGS)
         return full * random.uniform(0.5, 1)  # noqa: S311 - spreads the tries, keeps no secret
 
 
@@ -273,7 +273,7 @@ class OnTheWay:
         """Remove the publication that a PUBACK confirms and return its tag; None if it is not of this connection."""
         # The PUBACK can be here before the publishing thread has noted which packet carries its tag.
         with self._noted:
-            self._noted.wait_for(lambda: packet in self._sent, timeout=NOTING_S)
+            self._noted.wait_for(lambda: packet in self._sent, timeout=_NOTING_S)
             sent = self._sent.pop(packet, None)
         return None if sent is None else sent.tag
 
@@ -355,7 +355,7 @@ def explained(fault: BaseException | None) -> str:
     """A failure to connect in a few words, with what to do where that is known."""
     match fault:
         case ssl.SSLCertVerificationError():
-            remedy = UNTRUSTED.get(fault.verify_code, "; name the authority that signed it in mqtt.ca_file")
+            remedy = _UNTRUSTED.get(fault.verify_code, "; name the authority that signed it in mqtt.ca_file")
             return f"its certificate is not trusted: {fault.verify_message}{remedy}"
         case ssl.SSLError():
             reason = fault.reason or str(fault)
@@ -370,9 +370,9 @@ def explained(fault: BaseException | None) -> str:
 
 def namesake(reason: int, client_id: str, *, steady: bool) -> str:
     """What to add to the reason for which a connection ended where another client of the same name is likely."""
-    if reason != TAKEN_OVER and (steady or reason != WITHOUT_A_WORD):
+    if reason != _TAKEN_OVER and (steady or reason != _WITHOUT_A_WORD):
         return ""
-    sure = "" if reason == TAKEN_OVER else "if that goes on, "
+    sure = "" if reason == _TAKEN_OVER else "if that goes on, "
     return (
         f"; {sure}another client calls itself {client_id!r} too, and each throws the other out: give each a name of "
         "its own (an agent's is made of site and device, an inventory's is client_id)"

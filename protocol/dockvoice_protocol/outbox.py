@@ -41,75 +41,75 @@ class Pending:
     refusals: int = 0  # How often the broker refused it since it last took it.
 
 
-P = TypeVar("P", bound=Pending)
+_P = TypeVar("_P", bound=Pending)
 
 
 class Policy(Protocol):
     """How messages of one outbox relate to each other."""
 
-    def outdated(self, pending: Iterable[P], new: P) -> list[P]:
+    def outdated(self, pending: Iterable[_P], new: _P) -> list[_P]:
         """The messages that are not to be published any more, since `new` takes their place."""
         ...
 
-    def due(self, pending: Iterable[P], now: float) -> list[P]:
+    def due(self, pending: Iterable[_P], now: float) -> list[_P]:
         """The messages to publish now, in their order."""
         ...
 
 
-class InOrder:
+class _InOrder:
     """Each message must arrive; they are published in their order, and those that are lost go again behind later ones.
 
     Nothing blocks the messages behind it: the receiver applies them in order, or each by itself.
     """
 
-    def outdated(self, pending: Iterable[P], new: P) -> list[P]:
+    def outdated(self, pending: Iterable[_P], new: _P) -> list[_P]:
         """None."""
         return []
 
-    def due(self, pending: Iterable[P], now: float) -> list[P]:
+    def due(self, pending: Iterable[_P], now: float) -> list[_P]:
         """All that are due."""
         return sorted((one for one in pending if one.due <= now), key=lambda one: one.order)
 
 
-class Latest(InOrder):
+class _Latest(_InOrder):
     """Only the latest message of a topic matters: it takes the place of those before it."""
 
-    def outdated(self, pending: Iterable[P], new: P) -> list[P]:
+    def outdated(self, pending: Iterable[_P], new: _P) -> list[_P]:
         """The earlier ones on its topic; itself, where a later one is there."""
         same = [one for one in pending if one.topic == new.topic]
         return [new] if any(one.order > new.order for one in same) else same
 
 
-class Chunks(InOrder):
+class _Chunks(_InOrder):
     """What is large goes piece by piece: one message at a time, so that smaller ones can go between."""
 
-    def due(self, pending: Iterable[P], now: float) -> list[P]:
+    def due(self, pending: Iterable[_P], now: float) -> list[_P]:
         """The first that is due."""
         return super().due(pending, now)[:1]
 
 
-class Outbox(Generic[P]):
+class Outbox(Generic[_P]):
     """The schedule of what is pending."""
 
     def __init__(self, policy: Policy, backoff: Backoff) -> None:
         self._policy = policy
         self._backoff = backoff
-        self._pending: dict[str, P] = {}
+        self._pending: dict[str, _P] = {}
 
     def __len__(self) -> int:
         """How many messages are pending."""
         return len(self._pending)
 
     @property
-    def pending(self) -> list[P]:
+    def pending(self) -> list[_P]:
         """All of them, in their order."""
         return sorted(self._pending.values(), key=lambda one: one.order)
 
-    def get(self, key: str) -> P | None:
+    def get(self, key: str) -> _P | None:
         """The pending message of this key."""
         return self._pending.get(key)
 
-    def add(self, new: P) -> None:
+    def add(self, new: _P) -> None:
         """A message is pending. One that is known already keeps its attempts."""
         if new.key in self._pending:
             return
@@ -120,7 +120,7 @@ class Outbox(Generic[P]):
             del self._pending[one.key]
         self._pending[new.key] = new
 
-    def take_due(self, now: float) -> list[P]:
+    def take_due(self, now: float) -> list[_P]:
         """The messages to publish now. Each is an attempt, and goes again when its wait is over.
 
         Those that the broker refused go last: some brokers hang up over what they refuse.
@@ -146,7 +146,7 @@ class Outbox(Generic[P]):
         if (one := self._pending.get(key)) is not None:
             one.refusals += 1
 
-    def confirmed(self, key: str) -> P | None:
+    def confirmed(self, key: str) -> _P | None:
         """The message arrived, or is not to be published any more: it is pending no longer."""
         return self._pending.pop(key, None)
 
@@ -160,6 +160,6 @@ class Outbox(Generic[P]):
         return None if due == math.inf else max(0.0, due - now)
 
 
-IN_ORDER = InOrder()
-LATEST = Latest()
-CHUNKS = Chunks()
+IN_ORDER = _InOrder()
+LATEST = _Latest()
+CHUNKS = _Chunks()

@@ -11,7 +11,7 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
-SETTINGS = 1_000_000
+_SETTINGS = 1_000_000
 """Bytes of a file of settings, of a key or of a form, at most: a hundred times what any has."""
 
 LINES = 100_000_000
@@ -27,7 +27,7 @@ class Unfit(OSError):
         super().__init__(errno.EINVAL, told, str(path))
 
 
-def content(path: Path, most: int = SETTINGS, *, follow: bool = True) -> bytes:
+def content(path: Path, most: int = _SETTINGS, *, follow: bool = True) -> bytes:
     """What is in a regular file of `most` bytes at the most; without `follow` none that a link leads to."""
     how = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY | (0 if follow else os.O_NOFOLLOW)
     try:

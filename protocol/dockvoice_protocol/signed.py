@@ -27,10 +27,10 @@ from dockvoice_protocol.records.master import KIND, Cells, MasterData
 
 LARGEST = 128_000  # Bytes of one message: what brokers in the cloud take.
 
-DECISION, LIST, ROSTER = "dockvoice.decision.v1", "dockvoice.expected.v1", "dockvoice.roster.v1"
-MASTER = "dockvoice.catalogue.v1"
-CLIP = "dockvoice.clip.v1"
-DECLINED = "dockvoice.declined.v1"
+_DECISION, _LIST, _ROSTER = "dockvoice.decision.v1", "dockvoice.expected.v1", "dockvoice.roster.v1"
+_MASTER = "dockvoice.catalogue.v1"
+_CLIP = "dockvoice.clip.v1"
+_DECLINED = "dockvoice.declined.v1"
 """What the signed text begins with, by what it is: no signature of one can be taken for that of another."""
 
 MOST_LINES = 500  # Of one list. A trailer has some sixty places for pallets.
@@ -39,7 +39,7 @@ MOST_OPERATORS = 500  # Of one site's roster.
 
 MOST_ROWS = 5000  # Of one kind of master data: what fits into a message, with a check at every place.
 
-ENVELOPE = 600  # Bytes of one list beside its lines, of a roster beside its operators, at most.
+_ENVELOPE = 600  # Bytes of one list beside its lines, of a roster beside its operators, at most.
 
 
 class Forged(MalformedMessage):
@@ -93,12 +93,12 @@ def signed_decision(decision: ReviewDecision, signer: Signer, time: datetime) ->
         "reason": decision.reason,
         "time": timestamp(time),
     }
-    return _sealed(said, DECISION, signer)
+    return _sealed(said, _DECISION, signer)
 
 
 def read_decision(payload: bytes, source: str, key: PublicKey) -> ReviewDecision:
     """The decision for the device `source`, signed with `key`. Raises MalformedMessage, Forged."""
-    message = _opened(payload, DECISION, "decision.schema.json", key)
+    message = _opened(payload, _DECISION, "decision.schema.json", key)
     if message["source"] != source:
         raise MalformedMessage("/source: names another device")
     return ReviewDecision(**{name: message[name] for name in ReviewDecision.__dataclass_fields__})
@@ -117,12 +117,12 @@ class PostingDeclined:
 def signed_declined(word: PostingDeclined, signer: Signer, time: datetime) -> dict[str, Any]:
     """The message, signed."""
     said = {"source": word.source, "entry": word.entry, "declined": word.why, "by": word.by, "time": timestamp(time)}
-    return _sealed(said, DECLINED, signer)
+    return _sealed(said, _DECLINED, signer)
 
 
 def read_declined(payload: bytes, source: str, key: PublicKey) -> PostingDeclined:
     """What was declined of the device `source`, signed with `key`. Raises MalformedMessage, Forged."""
-    message = _opened(payload, DECLINED, "declined.schema.json", key)
+    message = _opened(payload, _DECLINED, "declined.schema.json", key)
     if message["source"] != source:
         raise MalformedMessage("/source: names another device")
     return PostingDeclined(source, message["entry"], message["declined"], message["by"])
@@ -144,12 +144,12 @@ class ClipRequest:
 
 def signed_clip_request(request: ClipRequest, signer: Signer) -> bytes:
     """The message, signed."""
-    return encode(_sealed(asdict(request), CLIP, signer))
+    return encode(_sealed(asdict(request), _CLIP, signer))
 
 
 def read_clip_request(payload: bytes, source: str, key: PublicKey) -> ClipRequest:
     """The request to the device `source`, signed with `key`. Raises MalformedMessage, Forged."""
-    message = _opened(payload, CLIP, "clip-request.schema.json", key)
+    message = _opened(payload, _CLIP, "clip-request.schema.json", key)
     if message["source"] != source:
         raise MalformedMessage("/source: names another device")
     read_time(message["time"])
@@ -158,7 +158,7 @@ def read_clip_request(payload: bytes, source: str, key: PublicKey) -> ClipReques
 
 def size_of_list(lines: Sequence[ExpectedLine]) -> int:
     """Bytes of the message with these lines, at most."""
-    return ENVELOPE + sum(len(encode(asdict(line))) + 1 for line in lines)
+    return _ENVELOPE + sum(len(encode(asdict(line))) + 1 for line in lines)
 
 
 def place_of(prefix: str, site: str, named: str) -> ReceivingPlace:
@@ -172,7 +172,7 @@ def place_of(prefix: str, site: str, named: str) -> ReceivingPlace:
 
 def signed_list(expected: ExpectedList, signer: Signer, time: datetime) -> bytes:
     """The message, signed."""
-    return encode(_sealed(_list_said(expected, time), LIST, signer))
+    return encode(_sealed(_list_said(expected, time), _LIST, signer))
 
 
 def unsigned_list(expected: ExpectedList, time: datetime) -> bytes:
@@ -192,7 +192,7 @@ def _list_said(expected: ExpectedList, time: datetime) -> dict[str, Any]:
 
 def read_expected(payload: bytes, site: str, place: ReceivingPlace, key: PublicKey) -> ExpectedList:
     """The list for this place, signed with `key`. Raises MalformedMessage, Forged."""
-    message = _opened(payload, LIST, "expected.schema.json", key)
+    message = _opened(payload, _LIST, "expected.schema.json", key)
     if (message["site"], message["place"]["kind"], message["place"]["name"]) != (site, place.kind, place.name):
         raise MalformedMessage("/place: is another place than its topic's")
     known = ExpectedLine.__dataclass_fields__
@@ -202,7 +202,7 @@ def read_expected(payload: bytes, site: str, place: ReceivingPlace, key: PublicK
 
 def size_of_roster(operators: Sequence[Operator]) -> int:
     """Bytes of the message with these operators, at most."""
-    return ENVELOPE + sum(len(encode(_operator_said(one))) + 1 for one in operators)
+    return _ENVELOPE + sum(len(encode(_operator_said(one))) + 1 for one in operators)
 
 
 def signed_roster(roster: Roster, signer: Signer, time: datetime) -> bytes:
@@ -213,12 +213,12 @@ def signed_roster(roster: Roster, signer: Signer, time: datetime) -> bytes:
         "operators": [_operator_said(one) for one in roster.operators],
         "time": timestamp(time),
     }
-    return encode(_sealed(said, ROSTER, signer))
+    return encode(_sealed(said, _ROSTER, signer))
 
 
 def read_roster(payload: bytes, site: str, key: PublicKey) -> Roster:
     """The roster of this site, signed with `key`. Raises MalformedMessage, Forged."""
-    message = _opened(payload, ROSTER, "roster.schema.json", key)
+    message = _opened(payload, _ROSTER, "roster.schema.json", key)
     if message["site"] != site:
         raise MalformedMessage("/site: is another site than its topic's")
     return Roster(site, message["version"], tuple(_operator_of(one) for one in message["operators"]))
@@ -241,7 +241,7 @@ def _operator_of(said: dict[str, Any]) -> Operator:
 
 def size_of_master(rows: Sequence[Cells]) -> int:
     """Bytes of the message with these rows, at most."""
-    return ENVELOPE + sum(len(encode(dict(row))) + 1 for row in rows)
+    return _ENVELOPE + sum(len(encode(dict(row))) + 1 for row in rows)
 
 
 def kind_of(prefix: str, site: str, named: str) -> str:
@@ -262,12 +262,12 @@ def signed_master(one: MasterData, signer: Signer, time: datetime) -> bytes:
         "rows": [dict(row) for row in one.rows],
         "time": timestamp(time),
     }
-    return encode(_sealed(said, MASTER, signer))
+    return encode(_sealed(said, _MASTER, signer))
 
 
 def read_master(payload: bytes, site: str, kind: str, key: PublicKey) -> MasterData:
     """The master data of this kind and site, signed with `key`. Raises MalformedMessage, Forged."""
-    message = _opened(payload, MASTER, "catalogue.schema.json", key)
+    message = _opened(payload, _MASTER, "catalogue.schema.json", key)
     if (message["site"], message["kind"]) != (site, kind):
         raise MalformedMessage("/kind: is another kind than its topic's")
     return MasterData(site, kind, message["version"], tuple(message["rows"]))

@@ -11,8 +11,8 @@ import math
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-DEEP = "it is nested too deeply"
-LONG = "it holds a number that is too long"
+_DEEP = "it is nested too deeply"
+_LONG = "it holds a number that is too long"
 
 DEEPEST = 32
 """Objects and lists in one another, of what a device or another program sends: an event has six. Python, Pydantic and
@@ -72,10 +72,10 @@ class Limits:
     size: float = math.inf  # How far from 0 a number may be, however it is written.
 
 
-UNLIMITED = Limits()
+_UNLIMITED = Limits()
 
 
-def strict(text: str | bytes, limits: Limits = UNLIMITED) -> Any:
+def strict(text: str | bytes, limits: Limits = _UNLIMITED) -> Any:
     """What the JSON text means; bytes may be UTF-8, UTF-16 or UTF-32. Raises NotStrict."""
     try:
         found = json.loads(
@@ -86,7 +86,7 @@ def strict(text: str | bytes, limits: Limits = UNLIMITED) -> Any:
             parse_float=lambda digits: _finite(_short(digits, limits.fraction), limits.size),
         )
         if limits.depth < math.inf and depth(found) > limits.depth:
-            raise TooLarge(DEEP)
+            raise TooLarge(_DEEP)
         # Written again at once: JSON can name one half of a pair of surrogates, which nothing could keep.
         json.dumps(found, ensure_ascii=False).encode()
     except json.JSONDecodeError as fault:
@@ -96,7 +96,7 @@ def strict(text: str | bytes, limits: Limits = UNLIMITED) -> Any:
     except UnicodeEncodeError:
         raise NotText("it holds half a character") from None
     except RecursionError:
-        raise TooLarge(DEEP) from None
+        raise TooLarge(_DEEP) from None
     return found
 
 
@@ -123,15 +123,15 @@ def _integer(digits: str, most: float) -> int:
     try:
         number = int(digits)
     except ValueError:  # Python takes no more than 4,300 digits
-        raise TooLarge(LONG) from None
+        raise TooLarge(_LONG) from None
     if abs(number) > most:
-        raise TooLarge(LONG)
+        raise TooLarge(_LONG)
     return number
 
 
 def _short(digits: str, longest: float) -> str:
     if len(digits) > longest:
-        raise TooLarge(LONG)
+        raise TooLarge(_LONG)
     return digits
 
 

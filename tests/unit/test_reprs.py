@@ -36,7 +36,7 @@ TEXT = (str, bytes, object, Any)
 NAMES = """
     utterance_id event_id form field source operator operators who interpreter transcriber client model tool language
     chain turned_down previous link keyid signature sha256 audio_sha256 audio_path path support replaces request_id
-    event_sha256 AuditReport.found Erased.waiting Erased.left dated_at request
+    event_sha256 AuditReport.found _Erased.waiting _Erased.left dated_at request
     instance held reentered
     said_in standing stands untold
     day came decision outcome review flag fault why reason reasons receipt ask asked pending DialogueTurn.fields

@@ -35,25 +35,25 @@ from edge.speak.wording import Phrasing
 
 JsonLine = dict[str, Any]
 
-RESUMED: JsonLine = {"capture": "resumed"}
+_RESUMED: JsonLine = {"capture": "resumed"}
 
-REPEAT = "Please say it again."  # What the operator is asked when no field was understood.
+_REPEAT = "Please say it again."  # What the operator is asked when no field was understood.
 
-EventPrinter = Callable[[AgentTold], None]
+_EventPrinter = Callable[[AgentTold], None]
 
 
 def teller(
     form: Form, names: Mapping[str, str], *, as_json: bool, known: Mapping[str, Form] | None = None
-) -> EventPrinter:
+) -> _EventPrinter:
     """What shows each thing told: a JSON line per utterance, or text. `names` gives a source's file name.
 
     `known` are all forms, by name, of which something may be told; none: `form` alone.
     """
     forms = known or {form.name: form}
-    return with_dialogue((lambda told: print_line(event_line(told, names))) if as_json else _text_teller(forms, names))
+    return with_dialogue((lambda told: print_line(_event_line(told, names))) if as_json else _text_teller(forms, names))
 
 
-def with_dialogue(show: EventPrinter) -> EventPrinter:
+def with_dialogue(show: _EventPrinter) -> _EventPrinter:
     """The same with what the dialogue made of an utterance, which knows more than the verdict: "yes" is an answer."""
     noted: dict[str, Verdict] = {}
 
@@ -71,7 +71,7 @@ def with_dialogue(show: EventPrinter) -> EventPrinter:
     return agreed
 
 
-def discreet_teller() -> EventPrinter:
+def discreet_teller() -> _EventPrinter:
     """What a service writes to its log: what became of each utterance, and never a word of what was said."""
     out = SafeConsole(highlight=False, soft_wrap=True)
 
@@ -83,7 +83,7 @@ def discreet_teller() -> EventPrinter:
                 event += "" if replaces is None else f", in the place of event {replaces}"
                 out.print(f"{verdict.outcome}: utterance {utterance.utterance_id} ({why}){event}")
             case Stands(row=row) if row is not None:
-                out.print(f"{event_kind(row)}: event {row.event_id}, number {row.sequence}")
+                out.print(f"{_event_kind(row)}: event {row.event_id}, number {row.sequence}")
             case LinkChanged():
                 out.print(_link(told))
             case CaptureStopped() | CaptureResumed():
@@ -102,7 +102,7 @@ def _capture(told: CaptureStopped | CaptureResumed) -> str:
     return f"NOT RECORDED: {told.reason}" if isinstance(told, CaptureStopped) else "recording again: there is room"
 
 
-def _text_teller(forms: Mapping[str, Form], names: Mapping[str, str]) -> EventPrinter:
+def _text_teller(forms: Mapping[str, Form], names: Mapping[str, str]) -> _EventPrinter:
     console = SafeConsole(highlight=False, soft_wrap=True)
     quiet_since_last = True
 
@@ -132,8 +132,8 @@ def _besides(forms: Mapping[str, Form], told: AgentTold) -> Text | None:
     """What is told of anything but what was just heard; of the headset, the log has a line of its own."""
     match told:
         case Stands(row=row) if row is not None:
-            form = forms[event_form(row)]
-            return Text(f"   {event_kind(row):9} {form.readback(event_fields(row))}", style=STYLES[Tone.GOOD])
+            form = forms[_event_form(row)]
+            return Text(f"   {_event_kind(row):9} {form.readback(_event_fields(row))}", style=STYLES[Tone.GOOD])
         case LinkChanged():
             return Text(_link(told), style="dim")
         case CaptureStopped() | CaptureResumed():
@@ -156,7 +156,7 @@ def answer(form: Form, verdict: Verdict) -> str:
         case Outcome.ACCEPT | Outcome.HOLD:
             told = form.readback(verdict.fields)
         case Outcome.ASK | Outcome.REPEAT:
-            told = f"{next((field.ask for field in form.fields if field.name == verdict.ask), REPEAT)}  {why}"
+            told = f"{next((field.ask for field in form.fields if field.name == verdict.ask), _REPEAT)}  {why}"
         case _:
             told = f"{more}  {why}" if more else why
     return f"{heading:9} {told}"
@@ -172,22 +172,22 @@ def print_line(line: JsonLine | None) -> None:
         sys.stdout.flush()
 
 
-def event_kind(row: OutboxRow) -> str:
+def _event_kind(row: OutboxRow) -> str:
     """What the event does: recorded, amended or cancelled."""
     return str(json.loads(row.body)["type"].split(".")[2])
 
 
-def event_fields(row: OutboxRow) -> dict[str, FieldValue]:
+def _event_fields(row: OutboxRow) -> dict[str, FieldValue]:
     """The entry's values, as they are published; none in a cancellation."""
     return dict(json.loads(row.body)["data"].get("fields", {}))
 
 
-def event_form(row: OutboxRow) -> str:
+def _event_form(row: OutboxRow) -> str:
     """The name of the entry's form, as it is published."""
     return str(json.loads(row.body)["data"]["form"])
 
 
-def event_line(told: AgentTold, names: Mapping[str, str]) -> JsonLine | None:
+def _event_line(told: AgentTold, names: Mapping[str, str]) -> JsonLine | None:
     """The line for something that happened; None where there is none. `names` gives a source's file name."""
     match told:
         case Decided():
@@ -203,9 +203,9 @@ def event_line(told: AgentTold, names: Mapping[str, str]) -> JsonLine | None:
                 "timings": {"speech_start_s": segment.speech_start / SAMPLE_RATE},
             }
         case CaptureStopped() | CaptureResumed():
-            return {"capture": "stopped", "reason": told.reason} if isinstance(told, CaptureStopped) else RESUMED
+            return {"capture": "stopped", "reason": told.reason} if isinstance(told, CaptureStopped) else _RESUMED
         case Stands(row=row) if row is not None:
-            return {"agreed": event_kind(row), "event_id": row.event_id, "fields": event_fields(row)}
+            return {"agreed": _event_kind(row), "event_id": row.event_id, "fields": _event_fields(row)}
         case SourceEnded() | LinkChanged() | Stands():
             return None
         case _:
@@ -277,7 +277,7 @@ class AgentLines:
 
     def event(self, told: AgentTold) -> Iterator[JsonLine]:
         """The lines for something that happened."""
-        line = event_line(told, {})
+        line = _event_line(told, {})
         match told:
             case Decided(utterance, reading) if line is not None:
                 demanded = self._rules.demands.minimum

@@ -11,8 +11,8 @@ from edge.audio.pcm import BOTTOM_DB, NoiseFloor, SoundLevel, sound_level
 from edge.hear.microphone_health import FaultKind, MicrophoneEvent, Noticed
 from edge.records import Frame
 
-METER_CELLS = 40  # The width of the bar.
-BOTTOM_OF_BAR_DB = -60  # A quiet room; what is below is shown in figures.
+_METER_CELLS = 40  # The width of the bar.
+_BOTTOM_OF_BAR_DB = -60  # A quiet room; what is below is shown in figures.
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +87,8 @@ class Meter:
     def shown(self) -> Text:
         """The same for people: a bar from -60 to 0 dBFS, then the figures."""
         now = self.read()
-        filled = cells(now.rms_db, METER_CELLS)
-        text = Text("█" * filled + "·" * (METER_CELLS - filled), style="red" if now.clipped else "green")
+        filled = cells(now.rms_db, _METER_CELLS)
+        text = Text("█" * filled + "·" * (_METER_CELLS - filled), style="red" if now.clipped else "green")
         text.append(f" {now.rms_db:6.1f} dBFS, peak {now.peak_db:6.1f}, floor {now.floor_db:6.1f}", style="default")
         text.append("  speech" if now.speech else "  quiet ", style="bold" if now.speech else "dim")
         text.append("  CLIPPING" if now.clipped else "", style="bold red")
@@ -99,4 +99,4 @@ class Meter:
 
 def cells(db: float, width: int) -> int:
     """How much of a bar of so many cells a level fills."""
-    return max(0, min(width, round((1 - db / BOTTOM_OF_BAR_DB) * width)))
+    return max(0, min(width, round((1 - db / _BOTTOM_OF_BAR_DB) * width)))

@@ -52,12 +52,12 @@ SMALL: Mapping[Role, str] = {
 }
 """What words that name no field do, by role, the harmless ones first."""
 
-OPEN_ROLES = frozenset(
+_OPEN_ROLES = frozenset(
     {Role.CUE, Role.REPEAT, Role.CONTRAST, Role.HEDGE_BEFORE, Role.HEDGE_BEHIND, Role.CHOICE, Role.ELSEWHERE}
 )
 """Those that change what a value beside them means."""
 
-ANNOUNCED: Mapping[str, tuple[Role, ...]] = {
+_ANNOUNCED: Mapping[str, tuple[Role, ...]] = {
     "c": (Role.CUE,),
     "n": (Role.CONTRAST, Role.ELSEWHERE),
     "r": (Role.REPEAT,),
@@ -66,7 +66,7 @@ ANNOUNCED: Mapping[str, tuple[Role, ...]] = {
 }
 """What must stand before a mention that is marked so."""
 
-MARKED: Mapping[str, str] = {"c": "a correction", "n": "denied", "h": "only about right", "o": "one of two"}
+_MARKED: Mapping[str, str] = {"c": "a correction", "n": "denied", "h": "only about right", "o": "one of two"}
 """What the marks of a mention say to a person; the others say how it was found."""
 
 HAPPENS: Mapping[Happens, tuple[str, Tone]] = {
@@ -84,14 +84,14 @@ HAPPENS: Mapping[Happens, tuple[str, Tone]] = {
     Happens.NAY: ("may deny all of it", Tone.OPEN),
 }
 
-REMARK = "remark"
+_REMARK = "remark"
 """What no list has as it stands is a remark with a slot, "order {code}", or check digits: anything else is an event."""
 
-NO_VALUE = "no value"
+_NO_VALUE = "no value"
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class _Part:
     """Some words, and what they stand for."""
 
     words: tuple[str, ...]
@@ -100,11 +100,11 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Explanation:
+class _Explanation:
     """One way to understand a sentence."""
 
     cost: float
-    parts: tuple[Part, ...]
+    parts: tuple[_Part, ...]
     fields: Mapping[str, FieldReading]
 
     @property
@@ -114,32 +114,32 @@ class Explanation:
 
 
 @dataclass(frozen=True, slots=True)
-class Parse:
+class _Parse:
     """All ways to understand a sentence that are likely enough to matter."""
 
     fields: Mapping[str, FieldReading]  # What they agree on, and where they do not, the rivals.
     mood: str | None
-    explanations: tuple[Explanation, ...]
+    explanations: tuple[_Explanation, ...]
     """The cheapest first; of those that come to the same values, the cheapest alone."""
 
 
-def parsed(words: Sequence[Word], form: Form, catalogue: Catalogue, language: Language) -> Parse:
+def parsed(words: Sequence[Word], form: Form, catalogue: Catalogue, language: Language) -> _Parse:
     """The parse of a sentence."""
     heard = tokens(words, language)
     found = understood(words, form, catalogue, language)
     known = lexicon(form, catalogue, language)
     matches = [known.matches(heard, at) for at in range(len(heard))]
-    told: dict[tuple[object, ...], Explanation] = {}
+    told: dict[tuple[object, ...], _Explanation] = {}
     for path in found.paths:
         alone = meaning([path], heard, form, language)
         key = (alone.mood, *((name, one.value, one.rivals, one.runner_up) for name, one in alone.fields.items()))
         if key not in told:
             parts = tuple(_parts(path, heard, matches))
-            told[key] = Explanation(path.cost, parts, alone.fields)
-    return Parse(found.fields, found.mood, tuple(told.values()))
+            told[key] = _Explanation(path.cost, parts, alone.fields)
+    return _Parse(found.fields, found.mood, tuple(told.values()))
 
 
-def drawn(parse: Parse) -> Group:
+def drawn(parse: _Parse) -> Group:
     """The parse for a terminal: the words of the best explanation, and below them the rivals."""
     if not parse.explanations:
         return Group(Text(f"no explanation: {parse.mood or 'no words'}", style=STYLES[Tone.BAD]))
@@ -156,7 +156,7 @@ def drawn(parse: Parse) -> Group:
     return Group(*parts)
 
 
-def as_json(parse: Parse) -> dict[str, Any]:
+def as_json(parse: _Parse) -> dict[str, Any]:
     """The parse for programs."""
     return {
         "mood": parse.mood,
@@ -171,14 +171,14 @@ def as_json(parse: Parse) -> dict[str, Any]:
     }
 
 
-def _rivals(best: Explanation, rivals: Sequence[Explanation]) -> Table:
+def _rivals(best: _Explanation, rivals: Sequence[_Explanation]) -> Table:
     table = Table("explanation", "cost", "says", box=SIMPLE_HEAD)
-    table.add_row("best", f"{best.cost:.1f}", _listed(best.values) or NO_VALUE)
+    table.add_row("best", f"{best.cost:.1f}", _listed(best.values) or _NO_VALUE)
     for rival in rivals:
         told = rival.values
         names = dict.fromkeys((*best.values, *told))
         differing = {name: told.get(name, "not said") for name in names if told.get(name) != best.values.get(name)}
-        table.add_row("rival", f"{rival.cost:.1f}", Text(_listed(differing) or NO_VALUE, style=STYLES[Tone.OPEN]))
+        table.add_row("rival", f"{rival.cost:.1f}", Text(_listed(differing) or _NO_VALUE, style=STYLES[Tone.OPEN]))
     return table
 
 
@@ -188,11 +188,11 @@ def _listed(values: Mapping[str, str]) -> str:
 
 def _value_text(reading: FieldReading) -> str:
     if reading.value is None:
-        return NO_VALUE if reading.runner_up is None else f"{written(reading.runner_up)}, in doubt"
+        return _NO_VALUE if reading.runner_up is None else f"{written(reading.runner_up)}, in doubt"
     return " or ".join(written(value) for value in (reading.value, *reading.rivals))
 
 
-def _parts(path: Path, heard: Sequence[Token], matches: Sequence[Sequence[Match]]) -> Iterator[Part]:
+def _parts(path: Path, heard: Sequence[Token], matches: Sequence[Sequence[Match]]) -> Iterator[_Part]:
     """What one explanation says of the words, from the first to the last."""
     # A label without a value is noted behind the words that were no value.
     events = sorted((event for event in path.events if event.end > event.start), key=lambda event: event.start)
@@ -211,32 +211,32 @@ def _parts(path: Path, heard: Sequence[Token], matches: Sequence[Sequence[Match]
 def _announced(events: Sequence[ExplanationEvent]) -> tuple[Role, ...]:
     """What may stand before the next event, by its marks; before a value that replaces another one, a cue."""
     marks = next((event.marks for event in events if event.happens is Happens.MENTION), "")
-    return tuple(role for mark in marks for role in ANNOUNCED.get(mark, ()))
+    return tuple(role for mark in marks for role in _ANNOUNCED.get(mark, ()))
 
 
 def _of_event(
     event: ExplanationEvent, start: int, heard: Sequence[Token], matches: Sequence[Sequence[Match]]
-) -> Iterator[Part]:
+) -> Iterator[_Part]:
     if event.happens is Happens.MENTION:
         yield from _mention(event, start, heard, matches)
         return
     if event.happens is Happens.MOOD:
         mood = str(event.value)
-        yield Part(_words(heard, start, event.end), f"makes it no record: {MOODS.get(mood, mood)}", Tone.BAD)
+        yield _Part(_words(heard, start, event.end), f"makes it no record: {MOODS.get(mood, mood)}", Tone.BAD)
         return
     told, tone = HAPPENS[event.happens]
-    yield Part(_words(heard, start, event.end), told if event.field is None else f"{told}: {event.field}", tone)
+    yield _Part(_words(heard, start, event.end), told if event.field is None else f"{told}: {event.field}", tone)
 
 
 def _mention(
     event: ExplanationEvent, start: int, heard: Sequence[Token], matches: Sequence[Sequence[Match]]
-) -> Iterator[Part]:
+) -> Iterator[_Part]:
     """Label, value and unit of a field."""
     begins = start if event.basis is None else max(start, event.basis)
     at = start
     for match in matches[start]:
         if match.role is Role.LABEL and match.field == event.field and match.end <= begins:
-            yield Part(_words(heard, start, match.end), f"label of {event.field}", Tone.PLAIN)
+            yield _Part(_words(heard, start, match.end), f"label of {event.field}", Tone.PLAIN)
             at = match.end
             break
     if at < begins:
@@ -256,20 +256,20 @@ def _mention(
         for one in range(unit - 1, begins, -1):
             adjective = any(match.role is Role.ADJECTIVE and match.end == ends for match in matches[one])
             ends = one if adjective else ends
-    value = NO_VALUE if event.value is None else written(event.value)
-    marks = [MARKED[mark] for mark in event.marks if mark in MARKED]
+    value = _NO_VALUE if event.value is None else written(event.value)
+    marks = [_MARKED[mark] for mark in event.marks if mark in _MARKED]
     told = ", ".join([f"value of {event.field}: {value}", *marks])
     tone = Tone.OPEN if marks or event.value is None else Tone.GOOD
-    yield Part(_words(heard, begins, ends), told, tone)
+    yield _Part(_words(heard, begins, ends), told, tone)
     if ends < unit:
-        yield Part(_words(heard, ends, unit), SMALL[Role.ADJECTIVE])
+        yield _Part(_words(heard, ends, unit), SMALL[Role.ADJECTIVE])
     if unit < event.end:
-        yield Part(_words(heard, unit, event.end), f"unit of {event.field}", Tone.PLAIN)
+        yield _Part(_words(heard, unit, event.end), f"unit of {event.field}", Tone.PLAIN)
 
 
 def _small(
     start: int, end: int, announced: Sequence[Role], heard: Sequence[Token], matches: Sequence[Sequence[Match]]
-) -> Iterator[Part]:
+) -> Iterator[_Part]:
     """Words that are in no event, each with the role that fits its place best."""
     at = start
     remark = start
@@ -279,13 +279,13 @@ def _small(
             at += 1
             continue
         if remark < at:
-            yield Part(_words(heard, remark, at), REMARK)
+            yield _Part(_words(heard, remark, at), _REMARK)
         match = min(fitting, key=lambda one: _misfit(one, at, announced, heard))
-        tone = Tone.OPEN if match.role in OPEN_ROLES else Tone.QUIET
-        yield Part(_words(heard, at, match.end), SMALL[match.role], tone)
+        tone = Tone.OPEN if match.role in _OPEN_ROLES else Tone.QUIET
+        yield _Part(_words(heard, at, match.end), SMALL[match.role], tone)
         at = remark = match.end
     if remark < end:
-        yield Part(_words(heard, remark, end), REMARK)
+        yield _Part(_words(heard, remark, end), _REMARK)
 
 
 def _misfit(match: Match, at: int, announced: Sequence[Role], heard: Sequence[Token]) -> tuple[object, ...]:

@@ -93,14 +93,14 @@ MOODS = {
 }
 """Why a whole utterance is no record, by the lists of a language's file (`[moods]`)."""
 
-STATES = {
+_STATES = {
     OutboxState.SETTLED: Worded("in the inventory", Tone.GOOD),
     OutboxState.REFUSED: Worded("refused", Tone.BAD),
     OutboxState.DEAD: Worded("set aside: see `dockvoice queue list --held`", Tone.BAD),
     OutboxState.DISCARDED: Worded("given up", Tone.QUIET),
 }
 
-WAITING, SENT = Worded("not sent yet", Tone.OPEN), Worded("sent, no receipt yet", Tone.OPEN)
+_WAITING, _SENT = Worded("not sent yet", Tone.OPEN), Worded("sent, no receipt yet", Tone.OPEN)
 
 QUESTIONS = {
     "field": "for the {field}",
@@ -137,8 +137,8 @@ def result(outcome: Outcome, reasons: Iterable[str], labels: Mapping[str, str]) 
 def progress(state: OutboxState, attempts: int, reasons: Iterable[str]) -> Worded:
     """How far an entry has come."""
     if state is OutboxState.WAITING:
-        return SENT if attempts else WAITING
-    known, why = STATES[state], ", ".join(code.replace("_", " ") for code in reasons)
+        return _SENT if attempts else _WAITING
+    known, why = _STATES[state], ", ".join(code.replace("_", " ") for code in reasons)
     return Worded(f"{known.words}: {why}" if why else known.words, known.meaning)
 
 

@@ -11,15 +11,15 @@ from enum import StrEnum
 
 from dockvoice_protocol.records import Act, Command
 
-ESCAPE = "\x1b"
-ENTER = frozenset("\r\n")
-ERASE = frozenset("\x7f\b")
-ERASE_WORD, ERASE_LINE = "\x17", "\x15"
-PASTE_BEGINS, PASTE_ENDS = "200~", "201~"
+_ESCAPE = "\x1b"
+_ENTER = frozenset("\r\n")
+_ERASE = frozenset("\x7f\b")
+_ERASE_WORD, _ERASE_LINE = "\x17", "\x15"
+_PASTE_BEGINS, _PASTE_ENDS = "200~", "201~"
 
 LONGEST_LINE = 200  # Characters: longer than any sentence one can dictate.
 
-ASKS: dict[str, Act | Command] = {
+_ASKS: dict[str, Act | Command] = {
     "y": Act.YES,
     "n": Act.NO,
     "c": Act.CANCEL,
@@ -62,7 +62,7 @@ class Keyboard:
         if self._sequence is not None:
             self._continue(self._sequence + key)
             return None
-        if key == ESCAPE:
+        if key == _ESCAPE:
             self._sequence = ""
             return None
         if self._pasting or self.line is not None:
@@ -76,15 +76,15 @@ class Keyboard:
         self._sequence = None
 
     def _press(self, key: str) -> Pressed | None:
-        if key == "/" or key in ENTER:
+        if key == "/" or key in _ENTER:
             self.line = ""
             return None
-        if key.lower() in ASKS:
-            return ASKS[key.lower()]
+        if key.lower() in _ASKS:
+            return _ASKS[key.lower()]
         return _SWITCHES.get(key.lower())
 
     def _type(self, line: str, key: str) -> TypedSentence | None:
-        if key in ENTER and not self._pasting:
+        if key in _ENTER and not self._pasting:
             self.line = None
             return TypedSentence(line.strip()) if line.strip() else None
         self.line = _edited(line, key)
@@ -99,18 +99,18 @@ class Keyboard:
             self._sequence = sequence
             return
         self._sequence = None
-        if sequence == f"[{PASTE_BEGINS}":
+        if sequence == f"[{_PASTE_BEGINS}":
             self._pasting, self.line = True, self.line or ""
-        elif sequence == f"[{PASTE_ENDS}":
+        elif sequence == f"[{_PASTE_ENDS}":
             self._pasting = False
 
 
 def _edited(line: str, key: str) -> str:
-    if key in ERASE:
+    if key in _ERASE:
         return line[:-1]
-    if key == ERASE_LINE:
+    if key == _ERASE_LINE:
         return ""
-    if key == ERASE_WORD:
+    if key == _ERASE_WORD:
         return "".join(line.rstrip().rpartition(" ")[:2])
     if not key.isprintable():
         key = " "

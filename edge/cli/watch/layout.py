@@ -20,17 +20,17 @@ from edge.audio.pcm import BOTTOM_DB
 from edge.cli.present.meter import NO_SOUND, MeterReading, cells
 from edge.cli.present.wording import STYLES, Tone, Worded
 
-GUTTER = 14  # Columns before what is told: its heading.
-NARROWEST_WITH_HEADINGS = 50  # Columns below which headings are left out.
+_GUTTER = 14  # Columns before what is told: its heading.
+_NARROWEST_WITH_HEADINGS = 50  # Columns below which headings are left out.
 
-BAR_AT_MOST = 48
-FIGURES = 20  # Columns behind the bar.
-LOUD_DB, TOO_LOUD_DB = -12, -3  # From here on speech is loud, and then soon cut.
-MARGIN = 3  # Columns before a fault or a line of the log: where its mark stands.
-BETWEEN_KEYS = 3  # Blanks.
-ENTRIES_BEFORE_BLANKS = 3  # So many are worth more than blank lines.
+_BAR_AT_MOST = 48
+_FIGURES = 20  # Columns behind the bar.
+_LOUD_DB, _TOO_LOUD_DB = -12, -3  # From here on speech is loud, and then soon cut.
+_MARGIN = 3  # Columns before a fault or a line of the log: where its mark stands.
+_BETWEEN_KEYS = 3  # Blanks.
+_ENTRIES_BEFORE_BLANKS = 3  # So many are worth more than blank lines.
 
-BADGES = {
+_BADGES = {
     Tone.PLAIN: "reverse",
     Tone.GOOD: "black on green",
     Tone.OPEN: "black on yellow",
@@ -38,18 +38,18 @@ BADGES = {
     Tone.QUIET: "reverse dim",
 }
 
-MARKS = {Tone.GOOD: "✓", Tone.OPEN: "…", Tone.BAD: "✗"}
+_MARKS = {Tone.GOOD: "✓", Tone.OPEN: "…", Tone.BAD: "✗"}
 
-LEVELS = {"WARNING": ("▲", "yellow"), "ERROR": ("▲", "bold red"), "CRITICAL": ("▲", "bold red")}
+_LEVELS = {"WARNING": ("▲", "yellow"), "ERROR": ("▲", "bold red"), "CRITICAL": ("▲", "bold red")}
 """How a line of the log begins, its mark and its style."""
 
-TYPING_KEYS = (("Enter", "says it"), ("Esc", "gives it up"), ("^C", "stop"))
+_TYPING_KEYS = (("Enter", "says it"), ("Esc", "gives it up"), ("^C", "stop"))
 
-ASCII = str.maketrans("█─·●○✓✗▲“”…", '#-.*o+x!""~')
+_ASCII = str.maketrans("█─·●○✓✗▲“”…", '#-.*o+x!""~')
 """What stands in where the terminal's encoding has no such characters."""
 
-Importance = IntEnum(
-    "Importance",
+_Importance = IntEnum(
+    "_Importance",
     "STATE TYPING FAULT LEVEL HEARD LATEST_LOG REST_OF_FAULT KEYS RESULT SAID ENTRY COUNTS HEADER LATEST_ENTRY "
     "MORE_KEYS LOG QUEUE MICROPHONE BLANK OLDER",
 )
@@ -116,11 +116,11 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class ScreenLine:
+class _ScreenLine:
     """A line, and how much it matters."""
 
     text: Text
-    importance: Importance
+    importance: _Importance
     age: int = 0  # Among those of the same importance, the older ones go first.
 
 
@@ -136,8 +136,8 @@ def draw(picture: Picture, width: int, height: int, *, ascii_only: bool = False)
     return [_safe(line.text, width, ascii_only=ascii_only) for line in (*top, *between, *bottom)]
 
 
-def _blank() -> ScreenLine:
-    return ScreenLine(Text(), Importance.BLANK)
+def _blank() -> _ScreenLine:
+    return _ScreenLine(Text(), _Importance.BLANK)
 
 
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -153,17 +153,17 @@ def _safe(text: Text, width: int, *, ascii_only: bool) -> Text:
     text.plain = "".join(c if _is_safe(c) else "\N{REPLACEMENT CHARACTER}" for c in text.plain)
     text.truncate(width, overflow="ellipsis")
     if ascii_only:
-        text.plain = text.plain.translate(ASCII).encode("ascii", "replace").decode()
+        text.plain = text.plain.translate(_ASCII).encode("ascii", "replace").decode()
     text.no_wrap = True
     return text
 
 
 def _headed(heading: str, width: int) -> Text:
     """The beginning of a line: its heading, where there is room for one."""
-    return Text() if width < NARROWEST_WITH_HEADINGS else Text.assemble((f"  {heading:{GUTTER - 2}}", "dim"))
+    return Text() if width < _NARROWEST_WITH_HEADINGS else Text.assemble((f"  {heading:{_GUTTER - 2}}", "dim"))
 
 
-def _header(picture: Picture, width: int) -> Iterator[ScreenLine]:
+def _header(picture: Picture, width: int) -> Iterator[_ScreenLine]:
     mark, link = {True: ("●", "connected"), False: ("○", "away"), None: ("○", "connecting")}[picture.up]
     right = f"{mark} {picture.broker} {link} "
     left, room = " · ".join((" Dockvoice", *picture.who)), width - cell_len(right)
@@ -173,12 +173,12 @@ def _header(picture: Picture, width: int) -> Iterator[ScreenLine]:
     text.truncate(room - 1, overflow="ellipsis")
     text.append(" " * max(0, room - text.cell_len)).append(right, style="" if picture.up else "bold")
     text.stylize("white on blue" if picture.up is not False else "white on red")
-    yield ScreenLine(text, Importance.HEADER)
+    yield _ScreenLine(text, _Importance.HEADER)
 
 
-def _microphone(picture: Picture, width: int) -> Iterator[ScreenLine]:
+def _microphone(picture: Picture, width: int) -> Iterator[_ScreenLine]:
     sound, text = picture.sound, _headed("microphone", width)
-    bar = max(4, min(BAR_AT_MOST, width - text.cell_len - FIGURES))
+    bar = max(4, min(_BAR_AT_MOST, width - text.cell_len - _FIGURES))
     if not sound.samples:
         text.append("·" * bar, style="dim").append("  no sound", style="dim")
     else:
@@ -190,13 +190,13 @@ def _microphone(picture: Picture, width: int) -> Iterator[ScreenLine]:
             text.append("  speech", style="bold green")
         elif not picture.hears:
             text.append("  not heard", style="dim")
-    yield ScreenLine(text, Importance.LEVEL)
-    yield ScreenLine(_headed("", width).append(picture.microphone, style="dim"), Importance.MICROPHONE)
+    yield _ScreenLine(text, _Importance.LEVEL)
+    yield _ScreenLine(_headed("", width).append(picture.microphone, style="dim"), _Importance.MICROPHONE)
 
 
 def _bar(rms_db: float, peak_db: float, width: int, *, muted: bool) -> Text:
     filled, peak = cells(rms_db, width), cells(peak_db, width)
-    loud, too_loud = min(filled, cells(LOUD_DB, width)), min(filled, cells(TOO_LOUD_DB, width))
+    loud, too_loud = min(filled, cells(_LOUD_DB, width)), min(filled, cells(_TOO_LOUD_DB, width))
     text = Text("█" * filled + "─" * max(0, peak - filled) + "·" * (width - max(peak, filled)))
     if muted:
         text.stylize("dim")
@@ -207,31 +207,31 @@ def _bar(rms_db: float, peak_db: float, width: int, *, muted: bool) -> Text:
     return text
 
 
-def _state(picture: Picture, width: int) -> Iterator[ScreenLine]:
+def _state(picture: Picture, width: int) -> Iterator[_ScreenLine]:
     badge = picture.badge
-    text = _headed("now", width).append(f" {badge.name.upper()} ", style=BADGES[badge.meaning])
-    yield ScreenLine(text.append(f"  {badge.detail}"), Importance.STATE)
-    yield ScreenLine(_headed("device says", width).append(picture.said or "", style="bold"), Importance.SAID)
+    text = _headed("now", width).append(f" {badge.name.upper()} ", style=_BADGES[badge.meaning])
+    yield _ScreenLine(text.append(f"  {badge.detail}"), _Importance.STATE)
+    yield _ScreenLine(_headed("device says", width).append(picture.said or "", style="bold"), _Importance.SAID)
 
 
-def _last_utterance(picture: Picture, width: int) -> Iterator[ScreenLine]:
+def _last_utterance(picture: Picture, width: int) -> Iterator[_ScreenLine]:
     heard = picture.heard or HeardLast((), "heard", Worded(""))
     text = _headed(heard.how, width)
     if not heard.words:
         text.append("nothing yet" if picture.heard is None else "no words", style="dim")
     for number, (word, sure) in enumerate(heard.words):
         text.append(" " if number else "").append(word if sure else f"{word}?", style="bold" if sure else "yellow")
-    yield ScreenLine(text, Importance.HEARD)
+    yield _ScreenLine(text, _Importance.HEARD)
     became = _headed("", width).append(heard.result.words, style=STYLES[heard.result.meaning])
-    yield ScreenLine(became, Importance.RESULT)
+    yield _ScreenLine(became, _Importance.RESULT)
 
 
-def _entry(picture: Picture, width: int) -> Iterator[ScreenLine]:
+def _entry(picture: Picture, width: int) -> Iterator[_ScreenLine]:
     names = max((cell_len(row.name) for row in picture.entry), default=0)
     values = min(max((cell_len(row.value or "·") for row in picture.entry), default=0), width // 3)
     for number, row in enumerate(picture.entry):
         text = _headed("" if number else "entry", width).append_text(_field(row, names, values))
-        yield ScreenLine(text, Importance.ENTRY, number)
+        yield _ScreenLine(text, _Importance.ENTRY, number)
 
 
 def _field(row: FieldRow, names: int, values: int) -> Text:
@@ -243,69 +243,69 @@ def _field(row: FieldRow, names: int, values: int) -> Text:
     return text.append(row.doubt or "", style="yellow")
 
 
-def _queue(picture: Picture, width: int) -> Iterator[ScreenLine]:
+def _queue(picture: Picture, width: int) -> Iterator[_ScreenLine]:
     last = len(picture.counts) - 1
     counts = [
         Text.assemble((one.words, STYLES[one.meaning]), ("" if number == last else ",", "dim"))
         for number, one in enumerate(picture.counts)
     ]
     for number, row in enumerate(_rows(counts, width, " ", "queue") or [_headed("queue", width)]):
-        yield ScreenLine(row, Importance.COUNTS, number)
+        yield _ScreenLine(row, _Importance.COUNTS, number)
     digits = max((len(str(row.number)) for row in picture.queue), default=0)
     for age, one in enumerate(picture.queue):
-        importance = Importance.QUEUE if age < ENTRIES_BEFORE_BLANKS else Importance.OLDER
+        importance = _Importance.QUEUE if age < _ENTRIES_BEFORE_BLANKS else _Importance.OLDER
         text = _headed("", width).append_text(_queued(one, digits, width))
-        yield ScreenLine(text, importance if age else Importance.LATEST_ENTRY, age)
+        yield _ScreenLine(text, importance if age else _Importance.LATEST_ENTRY, age)
 
 
 def _queued(row: QueueRow, digits: int, width: int) -> Text:
     text = Text.assemble((f"{row.number:>{digits}}  ", "dim"), row.what)
-    state = f"  {MARKS.get(row.state.meaning, ' ')} {row.state.words}"
+    state = f"  {_MARKS.get(row.state.meaning, ' ')} {row.state.words}"
     # How far it has come is worth more than the end of a long entry.
     text.truncate(max(width // 2, width - cell_len(state)) - _headed("", width).cell_len, overflow="ellipsis")
     return text.append(state, style=STYLES[row.state.meaning])
 
 
-def _faults(picture: Picture, width: int) -> Iterator[ScreenLine]:
+def _faults(picture: Picture, width: int) -> Iterator[_ScreenLine]:
     for number, row in enumerate(row for one in picture.faults for row in _wrapped(one, width, " ! ")):
-        begins = bool(row[:MARGIN].strip())
-        text = Text.assemble((row[:MARGIN], "bold white on red" if begins else ""), (row[MARGIN:], "bold red"))
-        yield ScreenLine(text, Importance.FAULT if begins else Importance.REST_OF_FAULT, number)
+        begins = bool(row[:_MARGIN].strip())
+        text = Text.assemble((row[:_MARGIN], "bold white on red" if begins else ""), (row[_MARGIN:], "bold red"))
+        yield _ScreenLine(text, _Importance.FAULT if begins else _Importance.REST_OF_FAULT, number)
 
 
-def _log(picture: Picture, width: int) -> Iterator[ScreenLine]:
+def _log(picture: Picture, width: int) -> Iterator[_ScreenLine]:
     for number, line in enumerate(picture.log):
         age = len(picture.log) - 1 - number
         level, _, rest = line.partition(" ")
-        mark, style = LEVELS.get(level, (" ", ""))
-        first, *more = _wrapped(rest if level in LEVELS else line, width, f" {mark} ")
-        text = Text.assemble((first[:MARGIN], style), first[MARGIN:])
-        yield ScreenLine(text, Importance.OLDER if age else Importance.LATEST_LOG, age)
+        mark, style = _LEVELS.get(level, (" ", ""))
+        first, *more = _wrapped(rest if level in _LEVELS else line, width, f" {mark} ")
+        text = Text.assemble((first[:_MARGIN], style), first[_MARGIN:])
+        yield _ScreenLine(text, _Importance.OLDER if age else _Importance.LATEST_LOG, age)
         for row in more:
-            yield ScreenLine(Text(row), Importance.OLDER if age else Importance.LOG, age)
+            yield _ScreenLine(Text(row), _Importance.OLDER if age else _Importance.LOG, age)
 
 
 def _wrapped(text: str, width: int, mark: str) -> list[str]:
     """At least one row."""
-    room = max(width, MARGIN + 10)
-    return textwrap.wrap(text, room, initial_indent=mark, subsequent_indent=" " * MARGIN) or [mark]
+    room = max(width, _MARGIN + 10)
+    return textwrap.wrap(text, room, initial_indent=mark, subsequent_indent=" " * _MARGIN) or [mark]
 
 
-def _typing(picture: Picture, width: int) -> Iterator[ScreenLine]:
+def _typing(picture: Picture, width: int) -> Iterator[_ScreenLine]:
     if picture.typing is None:
         return
     text = _headed("say", width).append("> ", style="bold")
     shown = picture.typing
     while shown and cell_len(shown) > width - text.cell_len - 1:
         shown = shown[1:]  # the end of the line is where it is typed
-    yield ScreenLine(text.append(shown).append(" ", style="reverse"), Importance.TYPING)
+    yield _ScreenLine(text.append(shown).append(" ", style="reverse"), _Importance.TYPING)
 
 
-def _keys(picture: Picture, width: int) -> Iterator[ScreenLine]:
-    keys = picture.keys if picture.typing is None else TYPING_KEYS
+def _keys(picture: Picture, width: int) -> Iterator[_ScreenLine]:
+    keys = picture.keys if picture.typing is None else _TYPING_KEYS
     told = [Text.assemble((key, "bold"), (f" {does}", "dim")) for key, does in keys]
-    for number, row in enumerate(_rows(told, width, " " * BETWEEN_KEYS)):
-        yield ScreenLine(row, Importance.MORE_KEYS if number else Importance.KEYS, number)
+    for number, row in enumerate(_rows(told, width, " " * _BETWEEN_KEYS)):
+        yield _ScreenLine(row, _Importance.MORE_KEYS if number else _Importance.KEYS, number)
 
 
 def _rows(pieces: Iterable[Text], width: int, between: str, heading: str | None = None) -> Sequence[Text]:

@@ -34,15 +34,15 @@ from edge.keep.journal_thread import JournalThread
 from edge.ports import StoppableSource
 from edge.records import Frame
 
-TOLD_EVERY_S = 0.1  # A bar that moves ten times a second is smooth, and costs next to nothing.
-LOOKED_EVERY_S = 0.5  # How often the journal is asked what it holds, for somebody who sits before it.
-LOOKED_EVERY_S_UNSEEN = 2.0  # The same for a log.
-LATEST = 50  # Entries that are looked at: more than any terminal shows.
-LOOKS_WITHOUT_SOUND = 5  # So many in a row, and no sound comes.
-MOST_LOGGED = 200  # Lines of the log kept for a viewer that takes none: more than any terminal shows.
-WAITED_S = 1.0  # How long a viewer whose terminal stands still is waited for at the end.
+_TOLD_EVERY_S = 0.1  # A bar that moves ten times a second is smooth, and costs next to nothing.
+_LOOKED_EVERY_S = 0.5  # How often the journal is asked what it holds, for somebody who sits before it.
+_LOOKED_EVERY_S_UNSEEN = 2.0  # The same for a log.
+_LATEST = 50  # Entries that are looked at: more than any terminal shows.
+_LOOKS_WITHOUT_SOUND = 5  # So many in a row, and no sound comes.
+_MOST_LOGGED = 200  # Lines of the log kept for a viewer that takes none: more than any terminal shows.
+_WAITED_S = 1.0  # How long a viewer whose terminal stands still is waited for at the end.
 
-NO_DIALOGUE = "no dialogue to answer: it takes a speaker, or agree.conversation = true; a sentence can be typed (/)"
+_NO_DIALOGUE = "no dialogue to answer: it takes a speaker, or agree.conversation = true; a sentence can be typed (/)"
 
 
 async def tell_changes(
@@ -50,7 +50,7 @@ async def tell_changes(
     agent: Agent,
     executor: JournalThread,
     tell: Callable[[JsonLine], None],
-    every_s: float = LOOKED_EVERY_S_UNSEEN,
+    every_s: float = _LOOKED_EVERY_S_UNSEEN,
 ) -> None:
     """Tell what happens to the journal and to the connection, which no event tells, until cancelled."""
     while True:
@@ -62,7 +62,7 @@ async def tell_changes(
 
 def _kept(journal: Journal) -> Kept:
     found = journal.queries
-    return Kept(found.counts(), journal.outbox.how_many_sent(), journal.review.how_many(), found.entries(LATEST))
+    return Kept(found.counts(), journal.outbox.how_many_sent(), journal.review.how_many(), found.entries(_LATEST))
 
 
 class Viewer:
@@ -90,7 +90,7 @@ class Viewer:
     def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, at: TracebackType | None) -> None:
         os.close(self._feed)
         try:
-            code = self._process.wait(WAITED_S)
+            code = self._process.wait(_WAITED_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             code = self._process.wait()
@@ -156,10 +156,10 @@ class LiveView:
             self._viewer = viewer
             viewer.send(self._lines.started())
             async with asyncio.TaskGroup() as group:
-                looking = tell_changes(self._lines, agent, executor, viewer.send, LOOKED_EVERY_S)
+                looking = tell_changes(self._lines, agent, executor, viewer.send, _LOOKED_EVERY_S)
                 beside = (self._refresh(agent, viewer, logged), looking, self._carry_out(agent, viewer))
                 tasks = [group.create_task(work) for work in beside]
-                microphone = Metered(agent.microphone(), self._meter)
+                microphone = _Metered(agent.microphone(), self._meter)
                 await agent.run_until_stopped(microphone, settle_within_s=settle_within_s)
                 for task in tasks:
                     task.cancel()
@@ -170,7 +170,7 @@ class LiveView:
             self._pressed.put_nowait(what)
 
     async def _refresh(self, agent: Agent, viewer: Viewer, logged: Callable[[], list[str]]) -> None:
-        unshown: deque[str] = deque(maxlen=MOST_LOGGED)
+        unshown: deque[str] = deque(maxlen=_MOST_LOGGED)
         while True:
             viewer.send()
             unshown.extend(logged())  # read in any case: from here it goes to the file that standard error is
@@ -183,7 +183,7 @@ class LiveView:
             elif not viewer.is_there:
                 while unshown:
                     self._print(unshown.popleft())
-            await asyncio.sleep(TOLD_EVERY_S)
+            await asyncio.sleep(_TOLD_EVERY_S)
             self._keyboard.settle()
 
     def _moment(self, agent: Agent) -> JsonLine:
@@ -202,7 +202,7 @@ class LiveView:
         """How loud it is; sound servers hand it over in pieces of up to some tenths of a second."""
         sound = self._meter.read()
         self._silent_looks = 0 if sound.samples else self._silent_looks + 1
-        if sound.samples or self._silent_looks > LOOKS_WITHOUT_SOUND:
+        if sound.samples or self._silent_looks > _LOOKS_WITHOUT_SOUND:
             self._heard = sound
         return self._heard
 
@@ -214,7 +214,7 @@ class LiveView:
                 case TypedSentence(text):
                     await agent.type(text)
                 case _ if not agent.converses:
-                    viewer.send({"log": NO_DIALOGUE})
+                    viewer.send({"log": _NO_DIALOGUE})
                 case Switch.PAUSE:
                     asked = Command.RESUME if self._paused else Command.PAUSE
                     await agent.type(pressed(asked, self._language))
@@ -229,7 +229,7 @@ def as_seen(sound: MeterReading, *, speech: bool) -> JsonLine:
     return {"samples": samples, "rms_db": rms_db, "peak_db": peak_db, "clipped": clipped, "speech": speech}
 
 
-class Metered(StoppableSource):
+class _Metered(StoppableSource):
     """A microphone whose level is seen."""
 
     def __init__(self, microphone: StoppableSource, meter: Meter) -> None:

@@ -27,13 +27,13 @@ from edge.cli.terminal import can_be_drawn_on
 from edge.cli.watch.layout import Picture, draw
 from edge.cli.watch.state import View
 
-DRAWN_EVERY_S = 0.1  # A bar that moves ten times a second is smooth, and costs next to nothing.
-PIECE = 65_536  # Bytes read at one time: all that a pipe holds.
+_DRAWN_EVERY_S = 0.1  # A bar that moves ten times a second is smooth, and costs next to nothing.
+_PIECE = 65_536  # Bytes read at one time: all that a pipe holds.
 
-PASTE_BEGINS, PASTE_ENDS = "\x1b[?2004h", "\x1b[?2004l"
+_PASTE_BEGINS, _PASTE_ENDS = "\x1b[?2004h", "\x1b[?2004l"
 """xterm's private mode in which a pasted text comes in brackets."""
 
-STANDARD_INPUT = 0
+_STANDARD_INPUT = 0
 
 commands = typer.Typer()
 
@@ -56,7 +56,7 @@ def watch(
     signal.signal(signal.SIGINT, _leave_to_the_agent)
     console, view = SafeConsole(highlight=False), View()
     with _screen(console) if can_be_drawn_on(sys.stdout) else nullcontext(_nothing) as show:
-        for lines in incoming(STANDARD_INPUT):
+        for lines in incoming(_STANDARD_INPUT):
             for line in lines:
                 view.update(line)
             show(view.picture())
@@ -74,13 +74,13 @@ def _nothing(_: Picture) -> None:
 
 
 def incoming(descriptor: int) -> Iterator[list[str]]:
-    """The lines that came since the last time, `DRAWN_EVERY_S` apart, to the end of what is read."""
+    """The lines that came since the last time, `_DRAWN_EVERY_S` apart, to the end of what is read."""
     rest, ended = b"", False
     while not ended:
-        due, pieces = time.monotonic() + DRAWN_EVERY_S, [rest]
+        due, pieces = time.monotonic() + _DRAWN_EVERY_S, [rest]
         while not ended and (left := due - time.monotonic()) > 0:
             if select.select([descriptor], [], [], left)[0]:
-                pieces.append(os.read(descriptor, PIECE))
+                pieces.append(os.read(descriptor, _PIECE))
                 ended = not pieces[-1]
         *lines, rest = b"".join(pieces).split(b"\n")
         yield [line.decode(errors="replace") for line in (*lines, *([rest] if ended and rest else ()))]
@@ -98,11 +98,11 @@ def _screen(console: SafeConsole) -> Iterator[Callable[[Picture], None]]:
                 shown = now
                 live.update(_drawn(picture, console), refresh=True)
 
-        console.file.write(PASTE_BEGINS)
+        console.file.write(_PASTE_BEGINS)
         try:
             yield draw_if_changed
         finally:
-            console.file.write(PASTE_ENDS)
+            console.file.write(_PASTE_ENDS)
 
 
 def _drawn(picture: Picture, console: SafeConsole) -> Group:

@@ -19,9 +19,9 @@ from edge.cli.watch.layout import Badge, FieldRow, HeardLast, Picture, QueueRow
 from edge.keep.outbox import OutboxState
 from edge.records import Outcome, Reason
 
-JsonObject = Mapping[str, Any]
+_JsonObject = Mapping[str, Any]
 
-KINDS = (
+_KINDS = (
     "agent",
     "now",
     "work",
@@ -37,15 +37,15 @@ KINDS = (
 )
 """Keys of which a line has one; it has more to say of the others than anything here shows."""
 
-LOG_LINES = 50  # So much of the log is remembered: more than any terminal shows.
-ENTRIES = 50  # So many entries, likewise.
+_LOG_LINES = 50  # So much of the log is remembered: more than any terminal shows.
+_ENTRIES = 50  # So many entries, likewise.
 
-PUSH_TO_TALK, WAKE_PHRASE = "push-to-talk", "wake-phrase"
+_PUSH_TO_TALK, _WAKE_PHRASE = "push-to-talk", "wake-phrase"
 """Two of `edge.config.ListeningMode`, which is not loaded for that; nor is where the next ones come from."""
-HOW = {"keyboard": "typed", "scanner": "scanned"}  # What is not heard, by its source.
+_HOW = {"keyboard": "typed", "scanner": "scanned"}  # What is not heard, by its source.
 
-ANSWER_KEYS = (("y", "yes"), ("n", "no"), ("c", "cancel"), ("r", "put aside"), ("a", "say again"))
-QUESTION_KEYS = (
+_ANSWER_KEYS = (("y", "yes"), ("n", "no"), ("c", "cancel"), ("r", "put aside"), ("a", "say again"))
+_QUESTION_KEYS = (
     ("p", "pause"),
     ("w", "how many waiting"),
     ("o", "what is open"),
@@ -53,7 +53,7 @@ QUESTION_KEYS = (
     ("t", "where am I"),
     ("h", "help"),
 )
-VOICE_KEYS = (("+ -", "loudness"), ("> <", "speed"))
+_VOICE_KEYS = (("+ -", "loudness"), ("> <", "speed"))
 
 _MEANINGS = {State.IDLE: Tone.GOOD, State.PAUSED: Tone.QUIET, State.SIGNED_OFF: Tone.QUIET}
 
@@ -62,17 +62,17 @@ class View:
     """State of one agent's screen: the last line of each kind, and running totals. Fed by `update`."""
 
     def __init__(self) -> None:
-        self._log: deque[tuple[str, int]] = deque(maxlen=LOG_LINES)
+        self._log: deque[tuple[str, int]] = deque(maxlen=_LOG_LINES)
         self._forget()
 
     def _forget(self) -> None:
         """An agent begins: nothing of an earlier run is true any more."""
-        self._last: dict[str, JsonObject] = {}
+        self._last: dict[str, _JsonObject] = {}
         self._muted = False
         self._faults: dict[str, str] = {}
         self._said: str | None = None
         self._number: int | None = None
-        self._entries: dict[int, JsonObject] = {}
+        self._entries: dict[int, _JsonObject] = {}
 
     def update(self, text: str) -> None:
         """Apply the next line: JSON of the agent, or text of its log."""
@@ -81,8 +81,8 @@ class View:
         except (ValueError, KeyError, TypeError, AttributeError):
             self._take_log(text)
 
-    def _apply(self, line: JsonObject) -> None:
-        kind = next((kind for kind in KINDS if kind in line), "")
+    def _apply(self, line: _JsonObject) -> None:
+        kind = next((kind for kind in _KINDS if kind in line), "")
         if line.get("agent") == "started":
             self._forget()
             kind = "started"
@@ -96,13 +96,13 @@ class View:
                 self._take_microphone(line)
             case "entry":
                 self._entries[line["entry"]["sequence"]] = line["entry"]
-                self._entries = dict(sorted(self._entries.items(), reverse=True)[:ENTRIES])
+                self._entries = dict(sorted(self._entries.items(), reverse=True)[:_ENTRIES])
             case "log":
                 self._take_log(line["log"])
             case _:
                 pass
 
-    def _take_microphone(self, line: JsonObject) -> None:
+    def _take_microphone(self, line: _JsonObject) -> None:
         told = line["microphone"]
         if "state" not in line:
             self._muted = told == "muted"
@@ -139,14 +139,14 @@ class View:
             keys=self._keys() if self._now.get("has_keys") else (("^C", "stop"),),
         )
 
-    def _latest(self, kind: str) -> JsonObject:
+    def _latest(self, kind: str) -> _JsonObject:
         """The latest line of a kind; empty if there was none."""
         return self._last.get(kind, {})
 
     @property
-    def _now(self) -> JsonObject:
+    def _now(self) -> _JsonObject:
         """The state that the live view sends ten times a second; absent when a log is shown."""
-        now: JsonObject = self._latest("now").get("now", {})
+        now: _JsonObject = self._latest("now").get("now", {})
         return now
 
     @property
@@ -156,9 +156,9 @@ class View:
     @property
     def _shut(self) -> bool:
         """Whether a talk key is waited for."""
-        return self._latest("started").get("mode") == PUSH_TO_TALK and not self._now.get("talking")
+        return self._latest("started").get("mode") == _PUSH_TO_TALK and not self._now.get("talking")
 
-    def _stands(self) -> JsonObject | None:
+    def _stands(self) -> _JsonObject | None:
         """Where the dialogue stands, for whoever is asked anything at all."""
         return self._last.get("dialogue") if self._now.get("converses", True) else None
 
@@ -174,7 +174,7 @@ class View:
     def _microphone(self) -> str:
         if not (started := self._latest("started")):
             return ""
-        phrase = f' "{started["wake_phrase"]}"' if started["mode"] == WAKE_PHRASE else ""
+        phrase = f' "{started["wake_phrase"]}"' if started["mode"] == _WAKE_PHRASE else ""
         name = "the default" if started["listens_to"] is None else started["listens_to"]
         return f"{MODES[started['mode']]}{phrase}, {name}"
 
@@ -190,7 +190,7 @@ class View:
             return self._stage(stands)
         return self._listening()
 
-    def _stage(self, stands: JsonObject) -> Badge:
+    def _stage(self, stands: _JsonObject) -> Badge:
         state, asked = State(stands["dialogue"]), stands["question"]
         left_s = self._now.get("left_s")
         left = "" if left_s is None else f"{left_s:.1f} s"
@@ -223,9 +223,9 @@ class View:
         if heard is None:
             return None
         words = tuple((word["text"], word["sure"]) for word in heard["words"])
-        return HeardLast(words, HOW.get(heard["source"], "heard"), self._became(heard))
+        return HeardLast(words, _HOW.get(heard["source"], "heard"), self._became(heard))
 
-    def _became(self, heard: JsonObject) -> Worded:
+    def _became(self, heard: _JsonObject) -> Worded:
         outcome = Outcome(heard["verdict"])
         if heard["parked"]:
             return PARKED
@@ -242,7 +242,7 @@ class View:
             return self._rows(heard["read"], heard["reasons"])
         return self._rows({}, ())
 
-    def _rows(self, read: JsonObject, doubts: Iterable[str]) -> Iterator[FieldRow]:
+    def _rows(self, read: _JsonObject, doubts: Iterable[str]) -> Iterator[FieldRow]:
         """The fields of the form, with what was read for each; an optional one only where it was said."""
         doubted = {code.partition(":")[2]: because(code, self._labels) for code in doubts if code != Reason.COMPLETE}
         for field in form_fields(self._last):
@@ -280,19 +280,19 @@ class View:
             yield f"no broker: {trouble}. Entries are kept, and go out by themselves when it answers"
 
     def _keys(self) -> tuple[tuple[str, str], ...]:
-        talks, converses = self._latest("started").get("mode") == PUSH_TO_TALK, self._stands() is not None
+        talks, converses = self._latest("started").get("mode") == _PUSH_TO_TALK, self._stands() is not None
         return (
             *((("space", "talk"),) if talks else ()),
-            *(ANSWER_KEYS if converses else ()),
+            *(_ANSWER_KEYS if converses else ()),
             ("/", "type a sentence"),
             ("m", "hear again" if self._muted else "mute"),
-            *((*QUESTION_KEYS, *VOICE_KEYS) if converses else ()),
+            *((*_QUESTION_KEYS, *_VOICE_KEYS) if converses else ()),
             ("^C", "stop"),
         )
 
 
-def form_fields(last: Mapping[str, JsonObject]) -> Sequence[JsonObject]:
+def form_fields(last: Mapping[str, _JsonObject]) -> Sequence[_JsonObject]:
     """The fields of the form that is filled now, by the last line of each kind."""
     told = last.get("work") or last.get("started", {})
-    found: Sequence[JsonObject] = told.get("form_fields", ())
+    found: Sequence[_JsonObject] = told.get("form_fields", ())
     return found

@@ -33,11 +33,11 @@ from dockvoice_protocol.config.units import Unit, secret
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 
 Key = tuple[str, ...]  # The way to a key through the tables that hold it: `("deliver", "mqtt", "port")`.
-SHOWN = 60  # Characters of a wrong value that are repeated: enough to find it, and the message stays one line.
+_SHOWN = 60  # Characters of a wrong value that are repeated: enough to find it, and the message stays one line.
 
 
 @dataclass(frozen=True, slots=True)
-class ConfigFault:
+class _ConfigFault:
     """One thing that a person must correct."""
 
     origin: str  # What to open: a file, `environment`, `credentials` or `command line`.
@@ -45,7 +45,7 @@ class ConfigFault:
 
 
 @dataclass(frozen=True, slots=True)
-class Origins:
+class _Origins:
     """Which source gave which key, so that a message names the one to mend."""
 
     file: str
@@ -58,19 +58,19 @@ class Origins:
         """The name of the variable for `key`."""
         return self.prefix + "__".join(key).upper()
 
-    def fault(self, key: Key, words: str) -> ConfigFault:
+    def fault(self, key: Key, words: str) -> _ConfigFault:
         """What is wrong with `key`, placed where its value came from."""
         name = self.variable(key)
         if _holds(self.overrides, key):
-            return ConfigFault("command line", f"{'.'.join(key)}: {words}")
+            return _ConfigFault("command line", f"{'.'.join(key)}: {words}")
         if name in self.variables:
-            return ConfigFault("environment", f"{self.variables[name]}: {words}")
+            return _ConfigFault("environment", f"{self.variables[name]}: {words}")
         if name in self.credentials:
-            return ConfigFault("credentials", f"{self.credentials[name]}: {words}")
-        return ConfigFault(self.file, f"{'.'.join(key)}: {words}")
+            return _ConfigFault("credentials", f"{self.credentials[name]}: {words}")
+        return _ConfigFault(self.file, f"{'.'.join(key)}: {words}")
 
 
-def named(table: Key, layers: Iterable[Mapping[str, Any]], origins: Origins) -> list[str]:
+def named(table: Key, layers: Iterable[Mapping[str, Any]], origins: _Origins) -> list[str]:
     """The names of the tables below `table` that any source gives: `[understand.clients.openai]` gives "openai"."""
     beginning = origins.variable(table) + "__"
     variables = [name for name in (*origins.variables, *origins.credentials) if name.startswith(beginning)]
@@ -78,19 +78,19 @@ def named(table: Key, layers: Iterable[Mapping[str, Any]], origins: Origins) -> 
     return sorted(names.union(*(_below(layer, table) for layer in layers)))
 
 
-def strays(keys: Collection[Key], origins: Origins) -> list[ConfigFault]:
+def strays(keys: Collection[Key], origins: _Origins) -> list[_ConfigFault]:
     """Variables and credentials that begin as ours do and name no key, and so would do nothing, unseen."""
     known = {origins.variable(key) for key in keys}
     given = [("environment", origins.variables), ("credentials", origins.credentials)]
     return [
-        ConfigFault(origin, f"{as_given}: {_stray(name, known)}")
+        _ConfigFault(origin, f"{as_given}: {_stray(name, known)}")
         for origin, names in given
         for name, as_given in names.items()
         if name not in known
     ]
 
 
-def validation_faults(error: ValidationError, keys: Mapping[Key, bool], origins: Origins) -> list[ConfigFault]:
+def _validation_faults(error: ValidationError, keys: Mapping[Key, bool], origins: _Origins) -> list[_ConfigFault]:
     """Convert pydantic's errors to faults, one for each key. `keys` says of every key whether it is a secret."""
     by_key: dict[Key, list[Any]] = {}
     for detail in error.errors(include_url=False):
@@ -103,7 +103,7 @@ def validation_faults(error: ValidationError, keys: Mapping[Key, bool], origins:
     ]
 
 
-def line(faults: Iterable[ConfigFault]) -> str:
+def line(faults: Iterable[_ConfigFault]) -> str:
     """All faults as one line, those of one origin together."""
     by_origin: dict[str, list[str]] = {}
     for fault in faults:
@@ -133,7 +133,7 @@ def _words(key: Key, details: list[Any], keys: Mapping[Key, bool]) -> str:
     return allowed + (f", found {_shown(details[0]['input'])}" if keys.get(key) is False else "")
 
 
-def _best_in(key: Key, details: list[Any], keys: Mapping[Key, bool], origins: Origins) -> str:
+def _best_in(key: Key, details: list[Any], keys: Mapping[Key, bool], origins: _Origins) -> str:
     lacks = details[0]["type"] == "missing" and keys.get(key)
     return f"; a secret is best in ${origins.variable(key)} or a credential of that name" if lacks else ""
 
@@ -147,7 +147,7 @@ def _plain(message: str) -> str:
 
 def _shown(found: object) -> str:
     text = json.dumps(found, ensure_ascii=False) if isinstance(found, str | bool | int | float) else str(type(found))
-    return text if len(text) <= SHOWN else text[:SHOWN] + "…"
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
 
 
 def _meant(key: Key, keys: Collection[Key]) -> str:
@@ -179,7 +179,7 @@ def _holds(tree: Any, key: Key) -> bool:
     return True
 
 
-BENEATH = "<file>"  # The constructor argument that carries the file's content; no key can be called so.
+_BENEATH = "<file>"  # The constructor argument that carries the file's content; no key can be called so.
 
 
 class Layered(BaseSettings):
@@ -227,7 +227,7 @@ class Layered(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The command line, then the environment, then credentials, then the file."""
         given = dict(init_settings())
-        beneath = InitSettingsSource(settings_cls, given.pop(BENEATH, {}))
+        beneath = InitSettingsSource(settings_cls, given.pop(_BENEATH, {}))
         return InitSettingsSource(settings_cls, given), env_settings, _Credentials(settings_cls), beneath
 
 
@@ -238,10 +238,10 @@ class _Credentials(EnvSettingsSource):
         return {name.lower(): secret(path) for name, path in _credentials(self.env_prefix).items()}
 
 
-S = TypeVar("S", bound=Layered)
+_S = TypeVar("_S", bound=Layered)
 
 
-def load(model: type[S], path: Path | None, **overrides: Any) -> S:
+def load(model: type[_S], path: Path | None, **overrides: Any) -> _S:
     """Read `path` (None: no file) into `model`; `overrides` from the command line win over every other source.
 
     Raises UnreadableInput for a file that is not there or cannot be opened, Misconfigured with one line naming every
@@ -252,16 +252,16 @@ def load(model: type[S], path: Path | None, **overrides: Any) -> S:
     origins = _origins(model, path, overrides)
     keys = dict(_keys(model, lambda table: named(table, (content, overrides), origins)))
     faults = strays(keys, origins)
-    layers: dict[str, Any] = {**overrides, BENEATH: content}
+    layers: dict[str, Any] = {**overrides, _BENEATH: content}
     try:
         settings = model(**layers)
         settings.read_from(path)
     except ValidationError as fault:
-        faults += validation_faults(fault, keys, origins)
+        faults += _validation_faults(fault, keys, origins)
     except SettingsError as fault:  # A variable's text is not the JSON its key takes: a stray, or a key that is a list.
-        faults = faults or [ConfigFault("environment", str(fault))]
+        faults = faults or [_ConfigFault("environment", str(fault))]
     except RecursionError:  # A variable or a credential is JSON without an end.
-        faults += list(_too_deep(origins)) or [ConfigFault("environment", "a value is nested too deeply")]
+        faults += list(_too_deep(origins)) or [_ConfigFault("environment", "a value is nested too deeply")]
     else:
         faults += [origins.fault(key, words) for key, words in settings.contradictions()]
         if not faults:
@@ -269,7 +269,7 @@ def load(model: type[S], path: Path | None, **overrides: Any) -> S:
     raise Misconfigured(f"{line(faults)} ({model.repairs})") from None
 
 
-def _too_deep(origins: Origins) -> Iterator[ConfigFault]:
+def _too_deep(origins: _Origins) -> Iterator[_ConfigFault]:
     """The variables and credentials that no program can take apart."""
     given = [("environment", name, os.environ.get(name, "")) for name in origins.variables.values()]
     given += [("credentials", name, secret(Path(file))) for name, file in origins.credentials.items()]
@@ -277,7 +277,7 @@ def _too_deep(origins: Origins) -> Iterator[ConfigFault]:
         try:
             json.loads(text)
         except RecursionError:
-            yield ConfigFault(origin, f"{name}: is nested too deeply; no key takes such a value")
+            yield _ConfigFault(origin, f"{name}: is nested too deeply; no key takes such a value")
         except ValueError:
             continue
 
@@ -303,7 +303,7 @@ def _lay(content: dict[str, Any], key: Key, value: str) -> None:
         _lay(content[table], tuple(below), value)
 
 
-def _origins(model: type[Layered], path: Path | None, overrides: Mapping[str, Any]) -> Origins:
+def _origins(model: type[Layered], path: Path | None, overrides: Mapping[str, Any]) -> _Origins:
     prefix = str(model.model_config["env_prefix"]).upper()
     # DOCKVOICE_CONFIG names the settings file itself.
     foreign = (f"{prefix}CONFIG", *model.foreign)
@@ -312,7 +312,7 @@ def _origins(model: type[Layered], path: Path | None, overrides: Mapping[str, An
         name: given for name, given in filled.items() if name.startswith(prefix) and not name.startswith(foreign)
     }
     credentials = {name: str(file) for name, file in _credentials(prefix).items() if not name.startswith(foreign)}
-    return Origins(str(path or "settings"), overrides, prefix, variables, credentials)
+    return _Origins(str(path or "settings"), overrides, prefix, variables, credentials)
 
 
 def _credentials(prefix: str) -> dict[str, Path]:

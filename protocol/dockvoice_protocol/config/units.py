@@ -20,12 +20,12 @@ from dockvoice_protocol.errors import Misconfigured, plainly
 
 SETTINGS = Path("/etc/dockvoice")
 STATE = Path("/var/lib")
-SERVICES = ("dockvoice", "dockvoice-inventory")
+_SERVICES = ("dockvoice", "dockvoice-inventory")
 """Whose directories are below `STATE`, by their users."""
 CREDENTIALS = (Path("/etc/credstore"), Path("/run/credstore"), Path("/usr/lib/credstore"))
 """Where LoadCredential= looks for a name, in its order (systemd.exec(5)). For root alone."""
 
-Key = tuple[str, ...]
+_Key = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Unit:
     """The directory of its settings files."""
     state: Path | None = None
     cache: Path | None = None
-    credentials: Mapping[Key, str] = field(default_factory=dict)
+    credentials: Mapping[_Key, str] = field(default_factory=dict)
     """By the key that takes it, the name below `CREDENTIALS`."""
 
     def instance(self, file: Path | None) -> str | None:
@@ -46,7 +46,7 @@ class Unit:
         given = Path(os.path.abspath(file))  # noqa: PTH100 - a link there is the unit's, wherever it leads
         return given.stem if given.parent == self.settings and given.suffix == ".toml" else None
 
-    def secrets(self, instance: str) -> Iterator[tuple[Key, str]]:
+    def secrets(self, instance: str) -> Iterator[tuple[_Key, str]]:
         """What is in the store for it, if whoever asks may look there. Raises Misconfigured for what is no text."""
         for key, name in self.credentials.items():
             places = (directory / name.replace("%i", instance) for directory in CREDENTIALS)
@@ -81,7 +81,7 @@ def state_place(of_unit: Path | None = None) -> Path:
 def is_of_a_service(directory: Path) -> bool:
     """Whether it is where a unit keeps its state, or below."""
     path = Path(os.path.abspath(directory))  # noqa: PTH100 - as above
-    return any(path.is_relative_to(STATE / name) for name in SERVICES)
+    return any(path.is_relative_to(STATE / name) for name in _SERVICES)
 
 
 def demand_owner(directory: Path) -> None:

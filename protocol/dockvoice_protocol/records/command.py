@@ -14,7 +14,7 @@ class Trait(Flag):
     UNEXPECTED = auto()  # No recogniser expects its wordings: words that a grammar holds are heard in others.
 
 
-PLAIN, BOTH = Trait(0), Trait.OF_TRAILER | Trait.OF_RECORD
+_PLAIN, _BOTH = Trait(0), Trait.OF_TRAILER | Trait.OF_RECORD
 
 
 class Command(StrEnum):
@@ -41,11 +41,11 @@ class Command(StrEnum):
         "how_many_on_trailer",
         "tell how much of the trailer that stands at the door was received so far",
         "s",
-        BOTH,
+        _BOTH,
     )
-    WHAT_IS_LEFT = "what_is_left", "tell which announced pallets were not received yet", "e", BOTH
-    WHERE_TO = "where_to", "tell where the pallet at hand goes", "g", BOTH
-    TRAILER_DONE = "trailer_done", "the trailer is empty, or all of it was received", "f", BOTH
+    WHAT_IS_LEFT = "what_is_left", "tell which announced pallets were not received yet", "e", _BOTH
+    WHERE_TO = "where_to", "tell where the pallet at hand goes", "g", _BOTH
+    TRAILER_DONE = "trailer_done", "the trailer is empty, or all of it was received", "f", _BOTH
     WHAT_IS_OPEN = "what_is_open", "go on with what was put aside, or tell what is still open", "o"
     PUT_ASIDE = "put_aside", "put aside, for a person to look at, what is being asked about", "r"
     LAST_ENTRY = "last_entry", "tell the last entry", "l", Trait.OF_RECORD
@@ -63,7 +63,7 @@ class Command(StrEnum):
     WHICH_WORK = "which_work", "tell which work is being done", "k", Trait.UNEXPECTED
     WHO_LISTENED = "who_listened", "tell who in the office listened to what the worker said", "v"
 
-    def __new__(cls, value: str, meaning: str = "", key: str = "", traits: Trait = PLAIN) -> Self:
+    def __new__(cls, value: str, meaning: str = "", key: str = "", traits: Trait = _PLAIN) -> Self:
         """A row of the table; with its value alone, as in `Command("help")`, the row of that."""
         one = str.__new__(cls, value)
         one._value_, one.meaning, one.key, one.traits = value, meaning, key, traits

@@ -24,7 +24,7 @@ RULES = ("rule", "on", "hours", "forms")
 WORDS = ("form", "field", "as", "means", "word", "language")
 """The columns of what is published, by its kind."""
 
-BETWEEN = "|"  # What parts several ways to say a value, or several checks, in one cell.
+_BETWEEN = "|"  # What parts several ways to say a value, or several checks, in one cell.
 OF_UNITS, OF_RULES, OF_WORDS = ".units", "rules", "words"
 """How the kinds are called that are no list of values: `items.units`, `rules`, `words`."""
 
@@ -39,10 +39,10 @@ KIND = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}(?:\.units)?")
 
 CODE = re.compile(r"[A-Z0-9]{1,3}")  # A unit's code, as UN/ECE Recommendations 20 and 21 have them.
 FACTOR = re.compile(r"(?!0+(?:\.0+)?$)[0-9]{1,9}(?:\.[0-9]{1,6})?")  # More digits than any packing list has.
-SPOKEN = re.compile(r"[a-z]+(?: [a-z]+)*")  # Words in small letters, as a recogniser writes them.
-LETTERS = "[a-zß-öø-ÿœąćęłńśźż]"  # Small ones, of the languages that are read.
-LONGEST_WORD = 60
-CHECK = re.compile(r"(?:[a-z]+|[0-9]+)(?:\|(?:[a-z]+|[0-9]+))*")
+_SPOKEN = re.compile(r"[a-z]+(?: [a-z]+)*")  # Words in small letters, as a recogniser writes them.
+_LETTERS = "[a-zß-öø-ÿœąćęłńśźż]"  # Small ones, of the languages that are read.
+_LONGEST_WORD = 60
+_CHECK = re.compile(r"(?:[a-z]+|[0-9]+)(?:\|(?:[a-z]+|[0-9]+))*")
 """Each is one word, or digits, which are said one by one or in pairs."""
 
 
@@ -91,7 +91,7 @@ def _number(value: Decimal) -> int | float:
 
 def alternatives(cell: str) -> tuple[str, ...]:
     """The several things that one cell names."""
-    return tuple(words.strip() for words in cell.split(BETWEEN) if words.strip())
+    return tuple(words.strip() for words in cell.split(_BETWEEN) if words.strip())
 
 
 def list_faults(rows: Sequence[Row]) -> Iterator[Fault]:
@@ -115,9 +115,9 @@ def _value_faults(value: str, cells: Cells) -> Iterator[tuple[str, str]]:
     if not is_plain(value):
         yield "value", f"{value!r} holds control characters or invisible ones, which no entry may hold"
     for words in alternatives(cells.get("spoken", "")):
-        if not SPOKEN.fullmatch(words):
+        if not _SPOKEN.fullmatch(words):
             yield "spoken", f"{words!r} must be words in small letters, alternatives separated by |"
-    if (check := cells.get("check", "")) and not CHECK.fullmatch(check):
+    if (check := cells.get("check", "")) and not _CHECK.fullmatch(check):
         yield "check", f"{check!r} must be one word in small letters, or digits; several: w|w"
 
 
@@ -150,9 +150,9 @@ def word_faults(rows: Sequence[Row]) -> Iterator[Fault]:
     """What is wrong with the words of a site by themselves; what their forms say of them is seen where those are."""
     seen: dict[tuple[str, ...], str] = {}
     for where, cells in rows[: MOST_WORDS + 1]:
-        for column, (allowed, told) in OF_WORD.items():
+        for column, (allowed, told) in _OF_WORD.items():
             if not allowed.fullmatch(found := cells.get(column, "")):
-                yield where, column, f"found {found[:LONGEST_WORD]!r}; allowed is {told}"
+                yield where, column, f"found {found[:_LONGEST_WORD]!r}; allowed is {told}"
         if cells.get("means") and cells.get("as") == LABEL:
             yield where, "means", "is given for a label, which opens its field and means nothing else; leave it empty"
         known = tuple(cells.get(column, "") for column in ("form", "language", "word"))
@@ -162,12 +162,15 @@ def word_faults(rows: Sequence[Row]) -> Iterator[Fault]:
         yield rows[MOST_WORDS][0], "word", f"is beyond the {MOST_WORDS} that a site may have; remove what nobody says"
 
 
-OF_WORD: Mapping[str, tuple[re.Pattern[str], str]] = {
+_OF_WORD: Mapping[str, tuple[re.Pattern[str], str]] = {
     "form": (re.compile(r"[a-z0-9][a-z0-9-]{0,62}"), "the name of a form: pallet-move"),
     "field": (re.compile(r"[a-z][a-z0-9_]{0,62}"), "the name of a field of it: dock"),
     "as": (re.compile(f"{LABEL}|{UNIT}"), f"{LABEL} or {UNIT}"),
     # What is longer than four words, or twice as long as the longest of any form, is talk, and no name for a thing.
-    "word": (re.compile(rf"(?=.{{1,{LONGEST_WORD}}}$){LETTERS}+(?:[ '-]{LETTERS}+){{0,3}}"), "words in small letters"),
+    "word": (
+        re.compile(rf"(?=.{{1,{_LONGEST_WORD}}}$){_LETTERS}+(?:[ '-]{_LETTERS}+){{0,3}}"),
+        "words in small letters",
+    ),
     "language": (re.compile("[a-z]{2}"), "a code of two letters: en"),
 }
 """By column, what may stand there of a word; whether its form has the field and the language, the form says."""

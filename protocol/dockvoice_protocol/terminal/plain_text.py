@@ -9,18 +9,18 @@ from __future__ import annotations
 import json
 import re
 
-CONTROLS = r"\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff"
+_CONTROLS = r"\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff"
 """C0 and C1 controls, line and paragraph separators, the bidirectional marks of UAX #9, the byte order mark: as it
 stands in a class of a regular expression, in Python as in ECMA 262. What no event may hold, as its schema says."""
 
-UNSEEN = (
+_UNSEEN = (
     r"\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200d\u2060-\u2065\u206a-\u206f\u3164\ufe00-\ufe0f"
     r"\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
 """What Unicode calls Default_Ignorable_Code_Point: nothing of it is seen where a font does not know it. Blanks without
 a width, joiners, variation selectors, tags. Events may hold them; no name has one."""
 
-UNSAFE = CONTROLS + UNSEEN
+UNSAFE = _CONTROLS + _UNSEEN
 
 LONGEST = 200  # Characters of a person's name or number on record; the longest names of people have some fifty.
 

@@ -15,9 +15,9 @@ from rich.text import Text
 
 from dockvoice_protocol.terminal.plain_text import in_lines, in_one_line
 
-UNBOUNDED = 100_000  # Columns: more than anything that is printed here takes.
+_UNBOUNDED = 100_000  # Columns: more than anything that is printed here takes.
 
-FOLDED = 20
+_FOLDED = 20
 """Columns, at the least, of what may be broken anywhere: keys, hashes, JSON. Its table column has overflow="fold"."""
 
 
@@ -37,7 +37,7 @@ class SafeConsole(Console):
             yield piece if piece.control else Segment(in_lines(piece.text), piece.style)
 
 
-class SafeFormatter(logging.Formatter):
+class _SafeFormatter(logging.Formatter):
     """A log line that stays one line of plain text; a traceback keeps its lines."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the library calls it so
@@ -48,7 +48,7 @@ class SafeFormatter(logging.Formatter):
 def log_to(stream: TextIO, level: int, form: str) -> None:
     """Let the program's log appear on `stream`, from `level` on."""
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(SafeFormatter(form))
+    handler.setFormatter(_SafeFormatter(form))
     logging.basicConfig(handlers=[handler], level=level)
 
 
@@ -96,12 +96,12 @@ def _size(console: Console, column: Column) -> Measurement:
     sizes = [_measured(console, cell) for cell in (column.header, *column.cells)]
     most, word = max(size.maximum for size in sizes), max(size.minimum for size in sizes)
     if column.overflow == "fold":
-        return Measurement(min(word, FOLDED), most)
+        return Measurement(min(word, _FOLDED), most)
     return Measurement(most if column.no_wrap else word, most)
 
 
 def _measured(console: Console, told: RenderableType) -> Measurement:
-    return Measurement.get(console, console.options.update(max_width=UNBOUNDED), told)
+    return Measurement.get(console, console.options.update(max_width=_UNBOUNDED), told)
 
 
 def many(count: int, one: str, more: str | None = None) -> str:
