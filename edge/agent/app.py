@@ -43,9 +43,9 @@ from edge.agent.workplaces import Workplaces
 from edge.agree.dialogue.events import Hardware, InventoryAnswered, Link, PersonDecided, RosterTaken
 from edge.agree.dialogue.machine import Dialogue
 from edge.config import ClipPolicy
+from edge.hear.input_keys import follow_scanner
 from edge.hear.microphone import Microphone
 from edge.hear.recording import RecordedSource
-from edge.hear.scanner import follow_scanner
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Source, StoppableSource
 from edge.records import OutboxRow, Outcome, Work

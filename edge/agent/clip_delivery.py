@@ -28,13 +28,13 @@ from dockvoice_protocol.clips import (
 from dockvoice_protocol.events import MalformedMessage, Topics
 from dockvoice_protocol.hash_chain import PublicKey
 from dockvoice_protocol.mqtt import Delivered
-from dockvoice_protocol.reason_codes import FAILURE
+from dockvoice_protocol.outbox import FAILURE
 from dockvoice_protocol.signed import ClipRequest, Forged, read_clip_request
 from edge.config import ClipPolicy, Settings
 from edge.deliver.clip_relay import ClipRelay, Offer, SendChunk
-from edge.keep.clips import ClipAsked, RecordingBytes
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
+from edge.keep.signed import ClipAsked, RecordingBytes
 from edge.keep.storage import DiskFull
 
 LOOK_S = 1.0  # How often it is looked what is to be sent: whoever wants to listen waits no longer for the first chunk.

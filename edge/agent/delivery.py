@@ -20,8 +20,7 @@ from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.hash_chain import PublicKey
 from dockvoice_protocol.mqtt import Acknowledged, Connected, Delivered, Disconnected, Session, SessionEvent
 from dockvoice_protocol.mqtt_client import Will
-from dockvoice_protocol.outbox import LATEST, Backoff, Outbox, Pending
-from dockvoice_protocol.reason_codes import FAILURE
+from dockvoice_protocol.outbox import FAILURE, LATEST, Backoff, Outbox, Pending
 from dockvoice_protocol.records import Operator, Receipt
 from dockvoice_protocol.terminal.plain_text import in_one_line
 from edge.agent.clip_delivery import ClipDelivery

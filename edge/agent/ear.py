@@ -16,8 +16,7 @@ from dockvoice_protocol.errors import DockvoiceError
 from edge.agent.events import AlreadyKept, CaptureStopped, SourceEnded
 from edge.agent.workplaces import Workplace
 from edge.config import Endpoint
-from edge.hear.endpointing import Abandoned, Closed, Continued, EarEvent, Endpointing, Opened, Paused
-from edge.hear.gate import Gate, Shut
+from edge.hear.endpointing import Abandoned, Closed, Continued, EarEvent, Endpointing, Gate, Opened, Paused, Shut
 from edge.keep.evidence import Evidence
 from edge.keep.journal_thread import JournalThread
 from edge.keep.storage import DiskFull

@@ -16,7 +16,7 @@ from typing import Any
 
 from dockvoice_protocol.systemd_notify import Notifier
 from edge.config import ListeningMode, Settings
-from edge.hear.gate import Gate
+from edge.hear.endpointing import Gate
 from edge.hear.input_keys import follow_talk_key
 from edge.hear.microphone import Microphone
 from edge.hear.microphone_health import MicrophoneEvent, Noticed, Over

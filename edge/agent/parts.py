@@ -40,7 +40,7 @@ from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.agree.policy import POLICIES
 from edge.config import Engine, ListeningMode, Mode, Settings
 from edge.deliver.device_events import recorded
-from edge.hear.gate import Gate, WakePhrase
+from edge.hear.endpointing import Gate, WakePhrase
 from edge.hear.vad import scorer
 from edge.keep.journal_thread import JournalThread
 from edge.keep.readings import keep_reply

@@ -20,7 +20,7 @@ from dockvoice_protocol.errors import Misconfigured, plainly
 from dockvoice_protocol.events import MalformedMessage, parsed
 from dockvoice_protocol.hash_chain import SIGNATURE, PublicKey
 from dockvoice_protocol.mqtt import Delivered
-from dockvoice_protocol.reason_codes import FAILURE
+from dockvoice_protocol.outbox import FAILURE
 from dockvoice_protocol.signed import Forged, PostingDeclined, ReviewDecision, read_decision, read_declined
 from edge.agree.decide import Rules, decide
 from edge.deliver.device_events import review

@@ -17,9 +17,9 @@ from dockvoice_protocol.instants import in_zone
 from dockvoice_protocol.terminal.output import EXIT_CODES, line
 from dockvoice_protocol.terminal.tables import folding, show
 from edge.cli.options import AsJson, Config, State, settings
+from edge.keep.dialogue import WorkSpan
 from edge.keep.journal import Journal
 from edge.keep.readings import Spent
-from edge.keep.shifts import WorkSpan
 
 commands = typer.Typer()
 

@@ -18,9 +18,8 @@ from edge.cli.options import Config, settings
 from edge.config import Settings, Speak, VoiceLanguage
 from edge.records import SAMPLE_RATE
 from edge.records.speech import Earcon
-from edge.speak.earcons import Samples, earcon
 from edge.speak.loudspeaker import Loudspeaker
-from edge.speak.mixer import Rank
+from edge.speak.mixer import Rank, Samples, earcon
 from edge.understand.remote.client import Clients
 
 _LAST_S = 0.2  # What the sound card still holds when the last sample was handed to it.

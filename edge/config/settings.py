@@ -14,10 +14,10 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from dockvoice_protocol.config import units
-from dockvoice_protocol.config.files import shipped
 from dockvoice_protocol.config.sections import Name, Person, Place
 from dockvoice_protocol.config.sources import Key, Layered
 from dockvoice_protocol.config.units import Unit, state_place
+from dockvoice_protocol.plain_file import shipped
 from edge.config.models import GOOGLE_WIRE, ClientSettings, InterpreterKind, InterpreterSettings, Mode, Understand
 from edge.config.sections import Agree, Deliver, Forms, Hear, Keep, Scan, Speak, Watch, Workdays
 

@@ -14,8 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dockvoice_protocol.clips import ENDING, Answer, ClipReceipt
-from dockvoice_protocol.outbox import CHUNKS, Backoff, Outbox, Pending
-from dockvoice_protocol.reason_codes import FAILURE
+from dockvoice_protocol.outbox import CHUNKS, FAILURE, Backoff, Outbox, Pending
 
 AHEAD = 8  # So many chunks go out before the inventory has answered for the first of them.
 

@@ -1,32 +1,98 @@
-"""The relay of the outbox: which rows to publish, when, and when to retry.
+"""The relay of the outbox: which rows to publish, when, and when to retry. Pure: events and time in, commands out.
 
-Pure: events and the time come in, commands go out.
+It holds the oldest unsettled rows, at most as many as the window. A row leaves when it is settled; a disconnect clears
+all rows, and the journal offers them again. So no "in flight" state can get stuck, and the worst fault is a duplicate,
+which the inventory recognises by its id. Only refusals of an event's content survive a disconnect: some brokers hang
+up over them. Rows go in the order of their sequence; a retry may follow later rows, and the inventory reorders them.
 
-It holds the oldest unsettled rows, at most as many as the window, and of each only when it is due to be sent. A row
-leaves when it is settled, and all rows are forgotten at a disconnect: the journal offers them again. So there is no
-"in flight" state to get stuck in, and the worst a mistake can do is to send an event twice, which the inventory knows
-by its id. Only that the broker refused an event for its content is remembered longer: some brokers hang up over it.
-Rows go in the order of their sequence, but what is lost goes again behind later ones: the inventory applies them in
-order all the same, and says which one it waits for.
+With nothing pending at a new connection, the last row is published again: its answer shows whether both sides agree.
 
-When nothing is owed at a new connection, the last row goes once more as a question: by its answer the two sides learn
-whether they agree.
+Gaps: the inventory may report that it lacks an earlier event. Usually that event is still pending and is sent again at
+once with all that follow it. An inventory restored from a backup, or a new one, lacks events that it confirmed: these
+become pending again. To prevent storms and loops, an immediate retry needs a higher expected number than before, and
+reopening needs two reports a receipt timeout apart (one may be stale); that timeout doubles until reopening helped.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Self
 
 from dockvoice_protocol.events import Early
-from dockvoice_protocol.outbox import IN_ORDER, Backoff, Outbox, Pending
-from dockvoice_protocol.reason_codes import FAILURE, Consequence, ReasonMeaning, meaning
+from dockvoice_protocol.outbox import FAILURE, IN_ORDER, Backoff, Consequence, Outbox, Pending, ReasonMeaning, meaning
 from dockvoice_protocol.records import Receipt
 from edge import config
-from edge.deliver.gap_recovery import CatchingUp, RecoveryStep
 from edge.records import OutboxRow
+
+_MOST_REOPENING_DOUBLINGS = 8
+"""An inventory that forgets everything it confirms is sent it all again every 2**8 timeouts: with 20 s, 85 minutes."""
+
+
+class RecoveryStep(Enum):
+    """What to do next."""
+
+    NOTHING = auto()  # What is owed goes again after its waits.
+    SEND_AGAIN = auto()  # All that is owed from the expected number on, now.
+    ASK = auto()  # Send the oldest again when the wait is over: what it says then counts.
+    REOPEN = auto()  # Owe again all from the expected number on.
+
+
+class CatchingUp:
+    """Remembers what was done about the inventory's gaps. Times are monotonic seconds."""
+
+    def __init__(self, receipt_timeout_s: float) -> None:
+        self._timeout_s = receipt_timeout_s
+        self._sent_again_from = 0
+        self._doubted_at: float | None = None  # When it first said that it lacks what it had confirmed.
+        self._reopenings = 0  # How often it was taken at its word without any use so far.
+        self._useful_from = 0  # An answer to this number, or a later one, shows that it was of use.
+
+    @property
+    def wait_s(self) -> float:
+        """How long it is doubted that the inventory has lost what it confirmed."""
+        return self._timeout_s * 2.0 ** min(self._reopenings, _MOST_REOPENING_DOUBLINGS)
+
+    def connected(self) -> None:
+        """A connection begins, and with it the numbers that were sent on it."""
+        self._sent_again_from = 0
+        self._doubted_at = None
+
+    def settled(self, sequence: int) -> None:
+        """The inventory has handled this number: whatever was heard before is old."""
+        self._doubted_at = None
+        if sequence >= self._useful_from:
+            self._reopenings = 0
+
+    def early(self, answer: Early, owed: Collection[int], now: float) -> RecoveryStep:
+        """What to do about `answer`, when these are the first numbers that are owed."""
+        expected = answer.expected
+        if not owed or expected > max(owed) or expected >= answer.sequence:
+            return RecoveryStep.NOTHING
+        if expected in owed:
+            return self._lost_on_the_way(expected)
+        return self._lost_by_the_inventory(expected, max(owed), now)
+
+    def _lost_on_the_way(self, expected: int) -> RecoveryStep:
+        if expected <= self._sent_again_from:
+            return RecoveryStep.NOTHING
+        self._sent_again_from = expected
+        return RecoveryStep.SEND_AGAIN
+
+    def _lost_by_the_inventory(self, expected: int, last: int, now: float) -> RecoveryStep:
+        if self._doubted_at is None:
+            self._doubted_at = now
+            return RecoveryStep.ASK
+        if now - self._doubted_at < self.wait_s:
+            return RecoveryStep.NOTHING
+        self._doubted_at = None
+        self._sent_again_from = expected
+        self._reopenings += 1
+        self._useful_from = last
+        return RecoveryStep.REOPEN
+
 
 _MOST_DOUBLINGS = 3
 """The wait before publishing again grows to 2**3 times the receipt's timeout: an inventory that is away for a night

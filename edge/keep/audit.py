@@ -24,10 +24,10 @@ from dockvoice_protocol.hash_chain import Acknowledgement, Broken, Chain, Chaine
 from edge.keep import device_key
 from edge.keep.codec import to_json
 from edge.keep.database import JournalDatabase, Row
+from edge.keep.device_key import Anchor, erasure, removal
 from edge.keep.entry_log import ENTRIES, Rows, logged, number
 from edge.keep.evidence import EVIDENCE, NEW
-from edge.keep.removals import Anchor, erasure, removal
-from edge.keep.review_log import verify_reviews
+from edge.keep.review import verify_reviews
 from edge.keep.storage import refusals, sync_directory
 
 ACKNOWLEDGED = "journal.acknowledged"

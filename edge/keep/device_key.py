@@ -1,15 +1,30 @@
-"""The device's own key: it signs every event, so that nobody else can write one in the device's name."""
+"""The device's signing key, and its signed statements about what was removed or erased.
+
+    state directory/device.key        PKCS#8 in PEM
+    state directory/journal.anchor    {"sequence": …, "link": …, "removed_at": …, "keyid": …, "signature": …}
+
+The chain of a journal whose oldest entries were removed begins at its anchor: the signed link that the first kept event
+continues. Without it, a chain with a missing beginning could have been cut off by anybody. It is a file of its own, so
+that it outlives a journal that is rebuilt. The table `removals` has the signature for a removed recording, the event's
+body that for an erased event.
+"""
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from dockvoice_protocol.errors import Misconfigured, UnreadableInput
-from dockvoice_protocol.hash_chain import Signer
+from dockvoice_protocol import hash_chain
+from dockvoice_protocol.errors import Misconfigured, StorageFailed, UnreadableInput
+from dockvoice_protocol.hash_chain import GENESIS, PublicKey, Signer, Wrong
+from edge.keep.codec import now
 from edge.keep.storage import refusals, replacing
 
 KEY = "device.key"  # The key's file in the state directory: PKCS#8 (RFC 5958) in PEM.
@@ -51,3 +66,72 @@ def load(directory: Path) -> Signer:
         raise Misconfigured(
             f"{path}: is no Ed25519 key in PEM without a password; restore it from a copy, {_RENEW}"
         ) from None
+
+
+ANCHOR = "journal.anchor"
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """Up to where entries were removed. Sequence 0: none were, and nothing is signed."""
+
+    sequence: int = 0  # The last number that is gone.
+    link: str = GENESIS  # The link of that event.
+    removed_at: str | None = None
+    keyid: str | None = None
+    signature: str | None = None
+
+    @classmethod
+    def signed(cls, sequence: int, link: str, signer: Signer) -> Self:
+        """The statement of the device that it removed everything up to this event."""
+        removed_at = now()
+        signature = signer.sign(_statement(sequence, link, removed_at))
+        return cls(sequence, link, removed_at, signer.public.keyid, signature)
+
+    @classmethod
+    def read(cls, directory: Path) -> Self:
+        """The anchor in a state directory. Raises StorageFailed where it is there and cannot be made out."""
+        path = directory / ANCHOR
+        with refusals(path):
+            if not path.exists():
+                return cls()
+            written = path.read_bytes()
+        try:
+            return cls(**json.loads(written))
+        except (ValueError, TypeError):
+            raise StorageFailed(f"{path}: is no anchor of a journal any more; put it back from a copy") from None
+
+    def write(self, directory: Path) -> None:
+        """Put it on the disk in the place of the last one. Raises StorageFailed."""
+        path = directory / ANCHOR
+        with refusals(path), replacing(path) as file:
+            file.write(json.dumps(asdict(self)).encode())
+
+    def wrong(self, keys: Mapping[str, PublicKey]) -> Wrong | None:
+        """What is wrong with it, when these are the device's keys; None where nothing is."""
+        if not self.sequence:
+            return None
+        key = keys.get(str(self.keyid))
+        if key is None:
+            return Wrong.UNKNOWN_KEY
+        statement = _statement(self.sequence, self.link, str(self.removed_at))
+        return None if key.signed(statement, str(self.signature)) else Wrong.FORGED
+
+
+def removal(utterance_id: str, audio_sha256: str, removed_at: str) -> str:
+    """What the device signs when it removes a recording."""
+    return hash_chain.sha256(f"removed recording\n{utterance_id}\n{audio_sha256}\n{removed_at}\n")
+
+
+def erasure(sequence: int, link: str, erased_at: str, who: str) -> str:
+    """What the device signs when a person lets it erase an event."""
+    return hash_chain.sha256(f"erased\n{sequence}\n{link}\n{erased_at}\n{who}\n")
+
+
+def review_removal(sequence: int, link: str) -> str:
+    """What the device signs when it removes what it told of a review."""
+    return hash_chain.sha256(f"removed review\n{sequence}\n{link}\n")
+
+
+def _statement(sequence: int, link: str, removed_at: str) -> str:
+    return hash_chain.sha256(f"removed up to\n{sequence}\n{link}\n{removed_at}\n")

@@ -27,12 +27,12 @@ from dockvoice_protocol.hash_chain import Signer
 from edge.keep.audit import ERASED
 from edge.keep.codec import now, to_json, to_time
 from edge.keep.database import JournalDatabase
+from edge.keep.device_key import erasure
 from edge.keep.entry_log import EntryLog, rows_of
 from edge.keep.outbox import Withhold
 from edge.keep.readings import REPLIES
-from edge.keep.removals import erasure
 from edge.keep.retention import Retention
-from edge.keep.review_log import sign_off
+from edge.keep.review import sign_off
 from edge.keep.storage import DiskFull, refusals, sync_directory
 
 log = logging.getLogger(__name__)

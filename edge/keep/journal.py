@@ -30,10 +30,9 @@ from dockvoice_protocol.hash_chain import PublicKey, Signer
 from dockvoice_protocol.records import Reading, Shifted
 from edge.keep import device_key, evidence
 from edge.keep.audit import AuditTrail
-from edge.keep.clips import Clips
 from edge.keep.database import CHECKED_AT_ONCE, JOURNAL, JournalDatabase, check_at_work, open_for_reading
 from edge.keep.device_key import KEY
-from edge.keep.dialogue import DialogueRecord
+from edge.keep.dialogue import DialogueRecord, Shifts
 from edge.keep.entries import Entries
 from edge.keep.entry_log import EntryLog
 from edge.keep.erasing import Erasing
@@ -43,10 +42,8 @@ from edge.keep.queries import Queries, UtteranceHistory
 from edge.keep.readings import ModelReadings
 from edge.keep.recovery import open_whole
 from edge.keep.retention import Retention
-from edge.keep.review import Review
-from edge.keep.review_log import ReviewLog
-from edge.keep.shifts import Shifts
-from edge.keep.signed import Orders, SignedLists
+from edge.keep.review import Review, ReviewLog
+from edge.keep.signed import Clips, Orders, SignedLists
 from edge.keep.storage import DiskFull, Lock, make_directory, refusals, replacing
 from edge.records import (
     NOTHING_STANDS,

@@ -33,9 +33,9 @@ from edge.config import Keep
 from edge.keep import evidence
 from edge.keep.codec import now, to_json, to_time
 from edge.keep.database import JournalDatabase
+from edge.keep.device_key import Anchor, removal
 from edge.keep.entry_log import EntryLog
-from edge.keep.removals import Anchor, removal
-from edge.keep.review_log import sign_off
+from edge.keep.review import sign_off
 from edge.keep.storage import DiskFull, free_bytes, refusals, sync_directory
 
 MB = 1_000_000  # Bytes.

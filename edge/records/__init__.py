@@ -20,15 +20,17 @@ from edge.records.entry import (
     OutboxRow,
     Outcome,
     Park,
+    Particulars,
     Reason,
     Recording,
     ReviewChange,
     ReviewState,
     Shift,
+    SiteTime,
     StandingContext,
     StandingEntry,
     Verdict,
     Work,
+    Workday,
 )
-from edge.records.particulars import Particulars, SiteTime, Workday
 from edge.records.sound import SAMPLE_BYTES, SAMPLE_RATE, Acoustics, Closing, Frame, Segment, Utterance

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from dockvoice_protocol.records.command import Command
-from dockvoice_protocol.records.reading import FieldValue
+from dockvoice_protocol.records.reading import Command, FieldValue
 
 
 class Earcon(StrEnum):

@@ -20,8 +20,7 @@ from dockvoice_protocol.errors import Unavailable
 from edge.audio.portaudio import TURN, demand_openable, end, portaudio, start
 from edge.audio.sound_server import PlaybackSink
 from edge.records import SAMPLE_RATE
-from edge.speak.earcons import Samples
-from edge.speak.mixer import Phrase, Playing, Rank
+from edge.speak.mixer import Phrase, Playing, Rank, Samples
 
 logger = logging.getLogger(__name__)
 

@@ -18,9 +18,8 @@ from dockvoice_protocol.records import Command
 from edge.ports import Voice
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
 from edge.records.speech import Adjust, Earcon, Hush, Say, Sound
-from edge.speak.earcons import Samples, earcon
 from edge.speak.loudspeaker import Loudspeaker
-from edge.speak.mixer import MOST_WAITING, Phrase, Rank
+from edge.speak.mixer import MOST_WAITING, Phrase, Rank, Samples, earcon
 from edge.speak.wording import Clauses, Phrasing
 
 logger = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 
 from dockvoice_protocol.mqtt import Acknowledged
-from dockvoice_protocol.reason_codes import FAILURE, meaning
+from dockvoice_protocol.outbox import FAILURE, meaning
 from inventory.ingest.ports import Broker
 from inventory.store.database import SiteFault
 from inventory.store.outbox import OutboxTable, PendingKind

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from dockvoice_protocol.errors import Misconfigured, Unavailable
 from dockvoice_protocol.mqtt import Acknowledged, Connected, Delivered, Session, SessionEvent
-from dockvoice_protocol.reason_codes import FAILURE
+from dockvoice_protocol.outbox import FAILURE
 from inventory.settings import InventorySettings
 from inventory.store import outbox
 

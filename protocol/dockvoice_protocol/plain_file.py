@@ -1,6 +1,6 @@
-"""Plain files: what others named is read to a limit, what was said is written for its owner alone.
+"""Files: reads up to a size limit, writes for the owner alone, and the directories shipped with the program.
 
-What is no regular file is not read: a device or a pipe may have no end. Everything that goes wrong is an OSError.
+Only regular files are read: a device or a pipe may have no end. Every failure of a read or a write is an OSError.
 """
 
 from __future__ import annotations
@@ -8,8 +8,11 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from importlib import resources
 from pathlib import Path
 from typing import BinaryIO
+
+from dockvoice_protocol.errors import Misconfigured
 
 _SETTINGS = 1_000_000
 """Bytes of a file of settings, of a key or of a form, at most: a hundred times what any has."""
@@ -65,3 +68,20 @@ def private(path: Path, how: str = "x") -> BinaryIO:
     except BaseException:
         os.close(descriptor)
         raise
+
+
+def shipped(name: str) -> Path:
+    """The directory `name` (`schemas` or `config`) that came with the program.
+
+    Inside the wheel it lies in `dockvoice_protocol/shipped`; in a checkout, at its own place in the tree.
+
+    Raises Misconfigured.
+    """
+    package = Path(str(resources.files("dockvoice_protocol")))
+    inside = package / "shipped" / name
+    if inside.is_dir():
+        return inside
+    tree = package.parent.parent / name
+    if tree.is_dir():
+        return tree
+    raise Misconfigured(f"{tree}: the shipped {name} are missing; install dockvoice-protocol again")

@@ -28,8 +28,8 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.saying import value
 from dockvoice_protocol.records import FieldValue
 from edge.records.speech import Earcon, Prompt, Say, Sound
-from edge.speak.earcons import earcon
 from edge.speak.loudspeaker import Loudspeaker
+from edge.speak.mixer import earcon
 from edge.speak.synthesis import Phrases, Speaker
 from edge.speak.voices import EspeakVoice
 from edge.speak.wording import Phrasing

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 import pytest
 
-from dockvoice_protocol.reason_codes import FAILURE
+from dockvoice_protocol.outbox import FAILURE
 from edge.deliver.relay import Command, Publish, Relay
 from edge.keep.storage import DiskFull
 from edge.records import OutboxRow

@@ -18,7 +18,7 @@ from dockvoice_protocol.languages import LANGUAGES
 from edge.hear.echo import Clocked, OwnVoice
 from edge.records import SAMPLE_RATE, Frame
 from edge.records.speech import Earcon, Prompt, Say
-from edge.speak.earcons import earcon
+from edge.speak.mixer import earcon
 from edge.speak.synthesis import Phrases
 from edge.speak.voices import EspeakVoice
 from edge.speak.wording import Phrasing

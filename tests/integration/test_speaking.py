@@ -24,7 +24,7 @@ from edge.config import Settings
 from edge.ports import Interpreter
 from edge.records import SAMPLE_RATE, Closing, Segment, Utterance
 from edge.records.speech import Earcon
-from edge.speak.earcons import earcon
+from edge.speak.mixer import earcon
 from tests.processes.command import answer, dockvoice
 from tests.processes.starting import Started, run
 from tests.sound.earpiece import DEVICE, declare, earpiece, plug_in
@@ -50,7 +50,7 @@ from edge.speak.loudspeaker import Loudspeaker
 from edge.records.speech import Earcon, Prompt, Say, Sound
 from edge.speak.wording import Phrasing
 from edge.speak.synthesis import Speaker
-from dockvoice_protocol.config.files import shipped
+from dockvoice_protocol.plain_file import shipped
 from edge.config import Speak
 from dockvoice_protocol.forms.loader import forms_in
 from edge.agent.voice_output import phrases

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from edge.records import SAMPLE_RATE
 from edge.records.speech import Earcon
-from edge.speak.earcons import SCORES, earcon
+from edge.speak.mixer import SCORES, earcon
 from tests.reading.speakers import english
 from tests.sound.earpiece import Earpiece
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from dockvoice_protocol.events import Early
-from dockvoice_protocol.reason_codes import Consequence, meaning
+from dockvoice_protocol.outbox import Consequence, meaning
 from dockvoice_protocol.records import Receipt, ReceiptOutcome
 from edge.config import Deliver, SettleBy
 from edge.deliver.relay import (

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from edge.records import SAMPLE_RATE
 from edge.records.speech import Earcon
-from edge.speak.earcons import earcon
+from edge.speak.mixer import earcon
 from tests.playbook.listener import likeness
 from tests.processes.command import DOCKVOICE
 from tests.processes.starting import Started

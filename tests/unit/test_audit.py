@@ -18,13 +18,11 @@ from dockvoice_protocol.hash_chain import Broken, Span, Wrong
 from dockvoice_protocol.records import ShiftChange, Shifted
 from edge.deliver.device_events import recorded, review, withheld
 from edge.keep import audit, device_key, entry_log
-from edge.keep.clips import ClipAsked
 from edge.keep.codec import to_json
-from edge.keep.device_key import KEY
+from edge.keep.device_key import KEY, erasure, removal, review_removal
 from edge.keep.journal import Journal
-from edge.keep.removals import erasure, removal, review_removal
-from edge.keep.review_log import sign_off
-from edge.keep.signed import NotDone
+from edge.keep.review import sign_off
+from edge.keep.signed import ClipAsked, NotDone
 from edge.records import Recording
 from tests.dictated import ANOTHER
 from tests.doc_pages import audit_page

@@ -9,8 +9,7 @@ import pytest
 from dockvoice_protocol.errors import Unavailable
 from edge.agent.ear import listen
 from edge.config import Endpoint, Vad
-from edge.hear.endpointing import Closed, EarEvent, Endpointing
-from edge.hear.gate import Gate
+from edge.hear.endpointing import Closed, EarEvent, Endpointing, Gate
 from edge.hear.recording import RecordedSource
 from edge.hear.vad import scorer
 from edge.ports import Source, SpeechScorer

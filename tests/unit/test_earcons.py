@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from edge.records import SAMPLE_RATE
 from edge.records.speech import Earcon
-from edge.speak.earcons import PEAK_DB, earcon
+from edge.speak.mixer import PEAK_DB, earcon
 from tests.rows import each_of
 
 WINDOW = SAMPLE_RATE * 20 // 1000

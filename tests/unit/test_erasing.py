@@ -22,11 +22,11 @@ from edge.cli.audit import commands
 from edge.deliver.device_events import recorded, withheld
 from edge.keep import audit
 from edge.keep.audit import ERASED
-from edge.keep.clips import ClipAsked
 from edge.keep.database import JOURNAL
 from edge.keep.entry_log import ENTRIES
 from edge.keep.erasing import ERASING
 from edge.keep.journal import Journal
+from edge.keep.signed import ClipAsked
 from edge.records import OutboxRow, Recording, Utterance, Verdict
 from tests.sayings import ACCEPT, ASK, IGNORE, READ, entry, utterance
 

@@ -17,9 +17,9 @@ from edge.deliver.device_events import recorded
 from edge.keep import device_key, entry_log, retention
 from edge.keep.audit import verify
 from edge.keep.database import JOURNAL
+from edge.keep.device_key import ANCHOR, Anchor
 from edge.keep.entry_log import ENTRIES, EntryLog, number
 from edge.keep.journal import Journal
-from edge.keep.removals import ANCHOR, Anchor
 from edge.keep.retention import Reserve
 from edge.keep.signed import NotDone
 from tests.sayings import ACCEPT, ASK, MUMBLED, entry, utterance

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from edge.hear.gate import HELD_AT_MOST, LEAD, TAIL, Gate, Shut, WakePhrase
+from edge.hear.endpointing import HELD_AT_MOST, LEAD, TAIL, Gate, Shut, WakePhrase
 from edge.hear.microphone_health import FaultKind, MicrophoneEvent, Noticed, Over
 from edge.records import Closing, Frame, Segment
 from tests.rows import each_of

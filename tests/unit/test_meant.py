@@ -15,7 +15,7 @@ from edge.agent.events import Decided, DictationEvent
 from edge.agent.parts import hear_all
 from edge.agree.decide import Rules
 from edge.config import Endpoint
-from edge.hear.gate import Gate
+from edge.hear.endpointing import Gate
 from edge.keep.journal_thread import JournalThread
 from edge.records import Entry, Minted, Segment
 from tests.fakes import LoudnessScorer, ScriptedInterpreter, ScriptedSource, alone, reading

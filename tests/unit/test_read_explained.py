@@ -11,7 +11,7 @@ from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.languages import LANGUAGES
 from edge.cli.forms import commands
 from edge.cli.present.parse import HAPPENS, SMALL
-from edge.cli.present.wording import MOODS
+from edge.cli.present.tables import MOODS
 from tests.rows import each_of
 
 

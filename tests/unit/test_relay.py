@@ -5,8 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from dockvoice_protocol.events import Early
-from dockvoice_protocol.outbox import ROOM_S
-from dockvoice_protocol.reason_codes import ANSWERS, FAILURE, Consequence, Silence, meaning
+from dockvoice_protocol.outbox import ANSWERS, FAILURE, ROOM_S, Consequence, Silence, meaning
 from dockvoice_protocol.records import Receipt, ReceiptOutcome
 from edge.config import Deliver, SettleBy
 from edge.deliver.relay import (

@@ -15,9 +15,20 @@ from edge.agent.doctor import Severity, checks, examine
 from edge.agent.typed_input import scanned, scanned_utterance
 from edge.agree.decide import Rules
 from edge.config import Settings
-from edge.hear import scanner
-from edge.hear.input_keys import CODES, EVENT, GRAB, NAMES
-from edge.hear.scanner import ALT_029, CONTROL_BRACKET, F8, IDLE_S, LONGEST, Keys, follow_scanner
+from edge.hear import input_keys
+from edge.hear.input_keys import (
+    ALT_029,
+    CODES,
+    CONTROL_BRACKET,
+    EVENT,
+    F8,
+    GRAB,
+    IDLE_S,
+    LONGEST,
+    NAMES,
+    Keys,
+    follow_scanner,
+)
 from tests.reading.gs1_labels import GS, TODAY, valid
 from tests.rows import each_of
 from tests.unit.test_element_strings import LABELS
@@ -172,7 +183,7 @@ class Bench:
         self.taken_by_another = False
         self.keys = b"\xff" * (CODES // 8)
         self.grabbed = 0
-        monkeypatch.setattr(scanner, "LOOK_EVERY_S", 0.01)
+        monkeypatch.setattr(input_keys, "LOOK_EVERY_S", 0.01)
         monkeypatch.setattr("edge.hear.input_keys.fcntl.ioctl", self._ioctl)
 
     def plug_in(self) -> int:
@@ -237,7 +248,7 @@ def test_a_scanner_is_read_for_this_program_alone_and_looked_for_when_it_goes(be
 
 def test_a_scan_whose_end_does_not_come_is_handed_over_as_cut(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     assert IDLE_S <= 3
-    monkeypatch.setattr(scanner, "IDLE_S", 0.05)
+    monkeypatch.setattr(input_keys, "IDLE_S", 0.05)
     writer = bench.plug_in()
     assert bench.followed(lambda: os.write(writer, events(*typed("12"))), scans=1) == [("12", "Tester 1900")]
 

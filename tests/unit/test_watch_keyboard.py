@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dockvoice_protocol.records import Act, Command
-from edge.cli.watch.keyboard import LONGEST_LINE, Keyboard, Pressed, Switch, TypedSentence
+from edge.cli.watch.state import LONGEST_LINE, Keyboard, Pressed, Switch, TypedSentence
 from tests.rows import each_of
 
 

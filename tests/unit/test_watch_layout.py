@@ -6,8 +6,8 @@ from itertools import product
 
 from rich.cells import cell_len
 
-from edge.cli.present.meter import MeterReading
-from edge.cli.present.wording import Tone, Worded
+from edge.cli.audio import MeterReading
+from edge.cli.present.tables import Tone, Worded
 from edge.cli.watch.layout import Badge, FieldRow, HeardLast, Picture, QueueRow, draw
 from tests.rows import each_of, every
 

@@ -18,9 +18,9 @@ from edge.agree.dialogue.events import Deadline, Happening, Started, UtteranceHe
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.questions import About
 from edge.agree.dialogue.session import DialogueSettings
+from edge.cli.audio import MeterReading
 from edge.cli.present.lines import AgentLines, Kept, with_dialogue
-from edge.cli.present.meter import MeterReading
-from edge.cli.present.wording import MODES, OUTCOMES, QUESTIONS, REASONS, Tone
+from edge.cli.present.tables import MODES, OUTCOMES, QUESTIONS, REASONS, Tone
 from edge.cli.watch.layout import Picture
 from edge.cli.watch.live import as_seen
 from edge.cli.watch.state import View

@@ -25,10 +25,10 @@ from edge.agent.dialogue_driver import Stands
 from edge.agent.parts import Parts
 from edge.agent.typed_input import pressed
 from edge.agree.dialogue.table import State
+from edge.cli.audio import NO_SOUND, Meter, MeterReading
 from edge.cli.present.lines import AgentLines, JsonLine, Kept, teller, with_dialogue
-from edge.cli.present.meter import NO_SOUND, Meter, MeterReading
 from edge.cli.terminal import aside, keys, leave_screen, outliving
-from edge.cli.watch.keyboard import Keyboard, Pressed, Switch, TypedSentence
+from edge.cli.watch.state import Keyboard, Pressed, Switch, TypedSentence
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.ports import StoppableSource

@@ -1,13 +1,12 @@
 """Records that both sides share, by subject: readings, sites, receipts. All are frozen values."""
 
 from dockvoice_protocol.hash_chain import INSTANCE
-from dockvoice_protocol.records.command import Command, Trait
-from dockvoice_protocol.records.loudness import LOUD_DB, NOISY_DB, QUIET_DB
 from dockvoice_protocol.records.master import Converted, Factor
 from dockvoice_protocol.records.reading import (
     DECIMAL_DIGITS,
     SCANNER,
     Act,
+    Command,
     Expectation,
     FieldReading,
     FieldValue,
@@ -15,6 +14,7 @@ from dockvoice_protocol.records.reading import (
     NotUnderstood,
     Reading,
     ScanFault,
+    Trait,
     Transcript,
     Usage,
     Word,
@@ -22,12 +22,16 @@ from dockvoice_protocol.records.reading import (
     plain,
     written,
 )
-from dockvoice_protocol.records.receipt import Receipt, ReceiptOutcome
 from dockvoice_protocol.records.site import (
+    LOUD_DB,
+    NOISY_DB,
+    QUIET_DB,
     ExpectedLine,
     ExpectedList,
     Operator,
     PlaceKind,
+    Receipt,
+    ReceiptOutcome,
     ReceivingPlace,
     Roster,
     ShiftChange,

@@ -1,10 +1,11 @@
-"""Sites: what is expected at one, pallet by pallet; who may sign on there, and what he does besides his work."""
+"""Records of a site: expected receipts, operators and their shifts, receipts for events, loudness limits."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 
 class PlaceKind(StrEnum):
@@ -106,3 +107,38 @@ def operators_of(names: Mapping[str, str]) -> tuple[Operator, ...]:
         Operator(name, spoken=tuple(spoken for spoken, one in names.items() if one == name))
         for name in dict.fromkeys(names.values())
     )
+
+
+QUIET_DB = -40.0  # Dictation into a headset is at -30 to -12 dBFS.
+LOUD_DB = -6.0  # Louder, and the next shout is clipped.
+NOISY_DB = 12.0  # A headset's boom 2 cm from the mouth gives 20 dB and more amid machines.
+"""From here on somebody is told that the voice is too quiet, too loud, or hardly stands out from what surrounds it: who
+wears it by `dockvoice audio test`, the office by the console."""
+
+
+class ReceiptOutcome(StrEnum):
+    """What the inventory did with an event."""
+
+    APPLIED = "applied"
+    DUPLICATE = "duplicate"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The inventory's answer to one event, sent after its commit."""
+
+    event_id: str
+    outcome: ReceiptOutcome
+    reasons: tuple[str, ...] = ()
+    handled: int = 0  # The last number of this device that the inventory has handled; 0 where it does not say.
+    latest: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
+    """The event of that number as the inventory has it, where it shows one."""
+
+    @property
+    def turned_down(self) -> bool:
+        """Whether the entry is of no avail: refused, or there already by somebody else's doing, with a reason for it.
+
+        A duplicate without a reason is this very event, which came twice because a receipt was lost: it counts.
+        """
+        return bool(self.reasons) and self.outcome is not ReceiptOutcome.APPLIED
