@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 
 from dockvoice_protocol.errors import StorageFailed, UnreadableInput
 from dockvoice_protocol.terminal.output import EXIT_CODES, aside, line, log_warnings
-from dockvoice_protocol.terminal.tables import SafeConsole, show
+from dockvoice_protocol.terminal.tables import SafeConsole, render
 from edge.cli.options import AsJson, Config, settings
 from edge.config import Mode, PolicyName, Settings
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
@@ -177,9 +177,9 @@ def _print(scored: Sequence[Scored], lines: Sequence[Line], fixed: Fixed | None,
         without = {} if still is None else {"without_speech": still.as_json()}
         line(json.dumps({**told, "overall": overall.as_json(), **without, **_as_json(lines, fixed)}, indent=2))
     else:
-        show(printed.evaluation(by_condition, overall))
+        render(printed.evaluation(by_condition, overall))
         for one in _beyond(lines, fixed).values():
-            show(printed.figures(one))
+            render(printed.figures(one))
 
 
 def _beyond(lines: Sequence[Line], fixed: Fixed | None) -> dict[str, Table]:
@@ -208,7 +208,7 @@ def _compare(first: Path, second: Path, *, as_json: bool) -> None:
     if as_json:
         line(json.dumps(found.as_json(), indent=2))
     else:
-        show(printed.two_runs(found))
+        render(printed.two_runs(found))
 
 
 def _run(

@@ -24,7 +24,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.instants import in_zone
 from dockvoice_protocol.records import FieldValue, Usage
 from dockvoice_protocol.terminal.output import EXIT_CODES, line, log_warnings
-from dockvoice_protocol.terminal.tables import SafeConsole, many, show
+from dockvoice_protocol.terminal.tables import SafeConsole, many, render
 from edge.agent.parts import form_named, rules
 from edge.agree.decide import Rules, decide
 from edge.cli.options import AsJson, Config, State, settings
@@ -122,7 +122,7 @@ def reread(
         for one in compared:
             line(json.dumps({**asdict(one), "heard_at": one.heard_at.isoformat()}))
     else:
-        show(comparison(compared))
+        render(comparison(compared))
 
 
 def expense(settings: Settings, name: str, since: datetime, readings: ModelReadings) -> Expense:

@@ -17,7 +17,7 @@ from dockvoice_protocol.errors import StorageFailed, UnreadableInput
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import forms_in
 from dockvoice_protocol.terminal.output import EXIT_CODES, line, log_warnings
-from dockvoice_protocol.terminal.tables import show
+from dockvoice_protocol.terminal.tables import render
 from edge.agent.parts import assemble, form_named, rules
 from edge.agree.decide import Rules
 from edge.cli.options import Config, State, settings
@@ -79,9 +79,9 @@ def retune(
     forms = forms_in(shipped.forms_directory)
     names = sorted({one.clip.form for one in every})
     standing = {name: rules(shipped, forms[name], assemble(shipped, name).catalogue) for name in names}
-    show(printed.figures(_thresholds(every, standing)))
+    render(printed.figures(_thresholds(every, standing)))
     ways = tried(every, standing)
-    show(printed.figures(_ways(ways)))
+    render(printed.figures(_ways(ways)))
     best = chosen(ways)
     if best is None:
         line("Nothing is better than what is shipped: nothing is written.")

@@ -106,7 +106,7 @@ class ClipDelivery:
         asked = ClipAsked(
             **{name: getattr(request, name) for name in named}, asked_at=request.time, body=message.payload.decode()
         )
-        keep = partial(self._desk, lambda journal: journal.clips.take(asked))
+        keep = partial(self._desk, lambda journal: journal.clips.store(asked))
         if await self._desk.when_there_is_room(keep, "a request for a clip waits for room", lambda _: self._beat()):
             logger.info("%s: %s listens to it", request.utterance_id, request.who)
             self._next_look = -math.inf

@@ -272,7 +272,7 @@ class Delivery:
                     self._announce("online")
                 self._status.publish(self._session, "online", self._now)
                 await self._send_clip()
-                for obstacle in self._obstacles.look(self._session.trouble, self._now):
+                for obstacle in self._obstacles.check(self._session.trouble, self._now):
                     logger.error("not delivered, and kept until this is mended: %s", obstacle)
                 if self._relay.agreed and self._notes.superseded is None:
                     self._agreed.set()
@@ -393,7 +393,7 @@ class Delivery:
             self._reviews.acknowledged(tag, reason_code)
             return []
         if reason_code < FAILURE and self._relay.waits_for_receipts:
-            self._obstacles.taken(tag)
+            self._obstacles.acknowledged(tag)
         return self._relay.acknowledged(tag, reason_code)
 
     def _told(self, message: Delivered) -> list[Command]:

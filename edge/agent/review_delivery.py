@@ -141,7 +141,7 @@ class ReviewDelivery:
             if one.key not in rows:
                 self._outbox.confirmed(one.key)
         for row in rows.values():
-            self._outbox.add(PendingRow.of(row, now))
+            self._outbox.add(PendingRow.from_row(row, now))
         return (one.row for one in self._outbox.take_due(now))
 
 
@@ -185,7 +185,7 @@ class DecisionInbox:
                 await self._desk(lambda journal: journal.orders.count(why))
             return
         signature, body = str(parsed(message.payload)[SIGNATURE]), message.payload.decode()
-        keep = partial(self._desk, lambda journal: journal.orders.take(signature, body))
+        keep = partial(self._desk, lambda journal: journal.orders.store(signature, body))
         if not await self._desk.when_there_is_room(keep, "a decision waits for room", lambda _: self._beat()):
             logger.warning("a decision came again: it is done once, or was refused")
         self._decided()

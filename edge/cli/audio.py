@@ -22,7 +22,7 @@ from rich.text import Text
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.records import Reading
 from dockvoice_protocol.terminal.output import EXIT_CODES, line
-from dockvoice_protocol.terminal.tables import show
+from dockvoice_protocol.terminal.tables import render
 from edge.agent.ear import listen
 from edge.agent.parts import Parts, assemble, reading
 from edge.agree.decide import decide
@@ -155,7 +155,7 @@ def _list_devices(config: Config = None, as_json: AsJson = False) -> None:
             line(json.dumps(_device(one, chosen)))
         return
     if found:
-        show(_table(found, chosen))
+        render(_table(found, chosen))
     line(_which(wanted, chosen, found))
     if sources := _sources():
         line(f"The sound server's sources, for hear.source: {', '.join(sources)}")
@@ -269,7 +269,7 @@ class _Tested:
             if (one := self.reading.fields.get(asked.name)) is not None:
                 value, other = ("" if it is None else str(it) for it in (one.value, one.runner_up))
                 table.add_row(asked.name, value, f"{one.confidence:.2f}", other)
-        show(table)
+        render(table)
         line(f"verdict     {self.verdict.outcome} ({', '.join(map(str, self.verdict.reasons))})")
         line(f"sound       voice {heard.level_db:.0f} dBFS, {heard.snr_db:.0f} dB above what surrounds it")
         for sentence in [*todo, *(f"the microphone {what}" for what in self.faults)] or ["nothing to be done"]:

@@ -83,7 +83,7 @@ def _audit_acknowledge(
             raise UnreadableInput(f"{sequence}: {at}; `dockvoice audit verify` tells what can be acknowledged")
         word = Acknowledgement("", sequence, report.broken.wrong, report.found, login(), reason, now())
         journal.trail.acknowledge(word.signed(signer))
-    line(f"{sequence}: acknowledged; {report.broken.wrong.told}")
+    line(f"{sequence}: acknowledged; {report.broken.wrong.message}")
 
 
 @commands.command("erase", short_help="Erase what an operator said, one entry, or what is old.", epilog=EXIT_CODES)
@@ -211,7 +211,7 @@ def _public_key(path: Path) -> PublicKey:
 
 def _as_json(report: AuditReport) -> dict[str, Any]:
     def broken_json(broken: Broken | None) -> dict[str, Any] | None:
-        return None if broken is None else {**asdict(broken), "told": broken.wrong.told}
+        return None if broken is None else {**asdict(broken), "told": broken.wrong.message}
 
     broken = {"broken": broken_json(report.broken), "review_broken": broken_json(report.review_broken)}
     return {"whole": report.whole, **asdict(report), **broken}
@@ -232,9 +232,9 @@ def _lines(report: AuditReport) -> Iterable[str]:
         yield f"{span.first} to {span.last}: erased by {who}; what they said is gone, their hashes hold"
     for one in report.acknowledged:
         who, why = printable(one.who), printable(one.reason)
-        yield f"KNOWN at {one.sequence}: {Wrong(one.wrong).told} ({who}, {one.at}: {why})"
+        yield f"KNOWN at {one.sequence}: {Wrong(one.wrong).message} ({who}, {one.at}: {why})"
     if report.broken is not None:
-        yield f"BROKEN at {report.broken.sequence}: {report.broken.wrong.told}"
+        yield f"BROKEN at {report.broken.sequence}: {report.broken.wrong.message}"
     yield from _review_lines(report)
 
 
@@ -242,4 +242,4 @@ def _review_lines(report: AuditReport) -> Iterable[str]:
     if report.reviews:
         yield f"told of what waits for a person, and holds: {report.reviews}"
     if report.review_broken is not None:
-        yield f"BROKEN at review {report.review_broken.sequence}: {report.review_broken.wrong.told}"
+        yield f"BROKEN at review {report.review_broken.sequence}: {report.review_broken.wrong.message}"

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from dockvoice_protocol.errors import Misconfigured, Unavailable
 from dockvoice_protocol.terminal.output import line
-from dockvoice_protocol.terminal.tables import show
+from dockvoice_protocol.terminal.tables import render
 from edge.agent.doctor import Finding, Severity, checks, examine, failed, worst
 from edge.cli.options import AsJson, Broker, Config, State, settings
 from edge.understand.panel import local_day
@@ -64,4 +64,4 @@ def _print_findings(findings: Iterable[Finding], *, as_json: bool) -> None:
     for one in findings:
         todo = "" if one.todo is None else f"\n→ {one.todo}"
         table.add_row(one.what, Text(_WORD[one.level], style=_STYLE[one.level]), f"{one.found}{todo}")
-    show(table)
+    render(table)

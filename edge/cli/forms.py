@@ -31,7 +31,7 @@ from dockvoice_protocol.forms.spoken.transcript import transcribed
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import FieldReading, FieldValue, written
 from dockvoice_protocol.terminal.output import EXIT_CODES, line, log_warnings
-from dockvoice_protocol.terminal.tables import folding, many, show
+from dockvoice_protocol.terminal.tables import folding, many, render
 from edge.agent.learning import Change, Harm, Kind, trial, trial_heard, unknown_phrases, with_word
 from edge.agent.parts import form_named, in_force, rules
 from edge.agree.decide import Rules, decide
@@ -65,7 +65,7 @@ def _forms_list(config: Config = None, as_json: AsJson = False) -> None:
             line(json.dumps({"name": form.name, "title": form.title, "fields": fields}))
         table.add_row(form.name, form.title, ", ".join(fields))
     if not as_json:
-        show(table)
+        render(table)
 
 
 @commands.command("unknown", short_help="Words that operators use and no form knows.", epilog=EXIT_CODES)
@@ -93,7 +93,7 @@ def _unknown(
     for one in found:
         counts = (str(one.times), str(one.recorded))
         table.add_row(*map(Text, (one.phrase, one.form, *counts, ", ".join(one.lacking), one.examples[-1])))
-    show(table)
+    render(table)
 
 
 @commands.command("add-word", short_help="A form with one more word, tried on all of the journal.", epilog=EXIT_CODES)
@@ -261,7 +261,7 @@ def _forms_read(
     if as_json:
         line(json.dumps(told, ensure_ascii=False))
     else:
-        show(drawing)
+        render(drawing)
 
 
 def _answer_lines(usual: Rules, forms: Mapping[str, Form]) -> None:
@@ -373,7 +373,7 @@ def _tell_changes(changes: Sequence[Change], looked_at: int, *, as_json: bool) -
     for one in changes[:_MOST]:
         table.add_row(*map(Text, (one.harm, _values(one.before), _values(one.after), one.utterance_id)))
     if changes:
-        show(table)
+        render(table)
     line(f"{many(looked_at, 'utterance')} read with it and without it: {len(changes)} would change")
 
 

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.terminal.output import EXIT_CODES, line
-from dockvoice_protocol.terminal.tables import SafeConsole, show
+from dockvoice_protocol.terminal.tables import SafeConsole, render
 from edge.cli.options import AsJson, Config, ModelName, Models, settings
 from edge.understand.local import weights
 
@@ -43,7 +43,7 @@ def _models_list(config: Config = None, as_json: AsJson = False) -> None:
             "no" if place is None else "yes",
         )
     if not as_json:
-        show(table)
+        render(table)
 
 
 @commands.command("get", short_help="Fetch weights, checked by SHA-256.", epilog=EXIT_CODES)

@@ -25,7 +25,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.instants import in_zone, timestamp
 from dockvoice_protocol.records import Reading, Usage, written
 from dockvoice_protocol.terminal.output import EXIT_CODES, line, log_warnings
-from dockvoice_protocol.terminal.tables import SafeConsole, folding, many, show
+from dockvoice_protocol.terminal.tables import SafeConsole, folding, many, render
 from edge.agent.parts import form_named
 from edge.cli.options import AsJson, Config, State, settings
 from edge.cli.reports import Since, moment
@@ -80,7 +80,7 @@ def morning(
         for one in found.entries[:limit]:
             line(json.dumps(_as_object(one), ensure_ascii=False))
     else:
-        show(listed(found, limit, name))
+        render(listed(found, limit, name))
 
 
 def _bar() -> AbstractContextManager[Progress]:

@@ -15,7 +15,7 @@ import typer
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import AlreadyRunning, StorageFailed, Unfinished, UnreadableInput
 from dockvoice_protocol.terminal.output import EXIT_CODES, line, log_warnings
-from dockvoice_protocol.terminal.tables import many, show
+from dockvoice_protocol.terminal.tables import many, render
 from edge.cli.options import AsJson, Broker, Config, State, Wait, login, settings
 from edge.cli.present import tables
 from edge.keep.journal import Journal
@@ -66,7 +66,7 @@ def _queue_list(
     elif held and not (entries or waiting or flagged or deferred):
         line("nothing waits for a person")
     else:
-        show(tables.entries(entries))
+        render(tables.entries(entries))
         for told_line in (*map(tables.review_line, waiting), *map(tables.flagged_line, flagged)):
             line(told_line)
         if deferred:
@@ -84,7 +84,7 @@ def _queue_show(which: _Which, config: Config = None, state: State = None, as_js
     if as_json:
         line(json.dumps(told))
     else:
-        show(tables.dossier(told))
+        render(tables.dossier(told))
 
 
 @commands.command("retry", short_help="Send a dead letter again, or read an utterance.", epilog=EXIT_CODES)

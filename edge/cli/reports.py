@@ -15,7 +15,7 @@ from rich.table import Table
 from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.instants import in_zone
 from dockvoice_protocol.terminal.output import EXIT_CODES, line
-from dockvoice_protocol.terminal.tables import folding, show
+from dockvoice_protocol.terminal.tables import folding, render
 from edge.cli.options import AsJson, Config, State, settings
 from edge.keep.dialogue import WorkSpan
 from edge.keep.journal import Journal
@@ -41,7 +41,7 @@ def costs(since: Since = "7d", config: Config = None, state: State = None, as_js
     elif not spent:
         line("no model was asked")
     else:
-        show(spending(spent))
+        render(spending(spent))
 
 
 def moment(told: str) -> datetime:
@@ -97,7 +97,7 @@ def shifts(
     elif not found:
         line("nobody has signed on")
     else:
-        show(_listed(found))
+        render(_listed(found))
 
 
 def _listed(found: Sequence[WorkSpan]) -> Table:

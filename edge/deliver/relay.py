@@ -190,8 +190,8 @@ class PendingRow(Pending):
     taken_before: int = 0  # How many events the broker had taken in all when it began to refuse this one.
 
     @classmethod
-    def of(cls, row: OutboxRow, now: float) -> Self:
-        """The row, which is due."""
+    def from_row(cls, row: OutboxRow, now: float) -> Self:
+        """The row, due now."""
         return cls(key=row.event_id, order=row.sequence, due=now, row=row)
 
 
@@ -285,7 +285,7 @@ class Relay:
             return [WantLast()]
         new = [row for row in oldest if self._debts.get(row.event_id) is None]
         for row in new[: self._room]:
-            self._debts.add(self._refusals.suspects.get(row.event_id) or PendingRow.of(row, now))
+            self._debts.add(self._refusals.suspects.get(row.event_id) or PendingRow.from_row(row, now))
         if len(self._debts):
             self._asked = True
             self._question.clear()
@@ -295,7 +295,7 @@ class Relay:
         """The last row of the journal, as WantLast asked for it; None while there is none."""
         self._asked = True
         if last is not None and self._limit and not len(self._debts):
-            self._question.add(PendingRow.of(last, now))
+            self._question.add(PendingRow.from_row(last, now))
         return self.tick(now)
 
     def acknowledged(self, event_id: str, reason_code: int) -> list[Command]:
@@ -424,7 +424,7 @@ class Obstacles:
         self._taken: dict[str, int] = {}  # How often the broker took each event since the last answer to any.
         self._told_unanswered = False
 
-    def look(self, trouble: str | None, now: float) -> list[str]:
+    def check(self, trouble: str | None, now: float) -> list[str]:
         """What is to be told now; `trouble` is why there is no connection, None while there is one."""
         if trouble is None:
             self._since = None
@@ -436,7 +436,7 @@ class Obstacles:
         self._told.add(trouble)
         return [trouble]
 
-    def taken(self, event_id: str) -> None:
+    def acknowledged(self, event_id: str) -> None:
         """The broker acknowledged the event."""
         self._taken[event_id] = self._taken.get(event_id, 0) + 1
 

@@ -401,12 +401,12 @@ def verify_reviews(db: JournalDatabase, keys: Mapping[str, PublicKey]) -> tuple[
     """How many hold, and the first with which something is wrong. What was removed, the device has signed for."""
     chain = Chain(keys)
     for row in db.rows(_TOLD):
-        if wrong := _gone(row, chain, keys) if row["gone"] is not None else _told(row, chain):
+        if wrong := _verify_removal(row, chain, keys) if row["gone"] is not None else _verify_event(row, chain):
             return chain.held, Broken(chain.last + 1, wrong)
     return chain.held, None
 
 
-def _gone(row: Row, chain: Chain, keys: Mapping[str, PublicKey]) -> Wrong | None:
+def _verify_removal(row: Row, chain: Chain, keys: Mapping[str, PublicKey]) -> Wrong | None:
     key, sequence = keys.get(str(row["keyid"])), row["sequence"]
     if key is None or not key.signed(review_removal(sequence, row["gone"]), str(row["signature"])):
         return Wrong.ERASURE_FORGED
@@ -418,7 +418,7 @@ def _gone(row: Row, chain: Chain, keys: Mapping[str, PublicKey]) -> Wrong | None
     return None
 
 
-def _told(row: Row, chain: Chain) -> Wrong | None:
+def _verify_event(row: Row, chain: Chain) -> Wrong | None:
     event = hash_chain.parsed(row["body"])
     chained = Chained(
         sequence=row["sequence"],

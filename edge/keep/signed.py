@@ -40,7 +40,7 @@ class Orders:
     def __init__(self, db: JournalDatabase) -> None:
         self._db = db
 
-    def take(self, signature: str, body: str) -> bool:
+    def store(self, signature: str, body: str) -> bool:
         """Keep it; False where it came before, which is counted unless it still waits."""
         with self._db.writing():
             if not (known := self._db.rows("SELECT body FROM orders WHERE signature = ?", signature)):
@@ -230,7 +230,7 @@ class Clips:
         self._db = db
         self._directory = db.path.parent
 
-    def take(self, asked: ClipAsked) -> bool:
+    def store(self, asked: ClipAsked) -> bool:
         """Keep a request, and owe its sound where it wants that; False where it came before: nothing is done."""
         with self._db.writing():
             if self._db.rows("SELECT 1 FROM clip_requests WHERE request = ?", asked.request):

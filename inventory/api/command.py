@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dockvoice_protocol.terminal.tables import log_to, many, show
+from dockvoice_protocol.terminal.tables import log_to, many, render
 from inventory.cli.options import BrokerAt, Config, Database, Given, narrow, say, settings_of, whoever
 from inventory.web.terminal import changing, demand_extra, opened
 
@@ -108,7 +108,7 @@ def token_list(context: typer.Context) -> None:
         grants = ", ".join(f"{scope} {site}" for site, scope in sorted(one.grants.items()))
         moments = [f"{at:%Y-%m-%d %H:%M}" if at else "never" for at in (one.made_at, one.ends_at, one.used_at)]
         table.add_row(one.name, grants, one.made_by, *moments)
-    show(table)
+    render(table)
 
 
 @tokens.command("revoke", short_help="Let a program ask no more.")

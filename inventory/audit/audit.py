@@ -78,7 +78,7 @@ class Report:
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
-        broken = None if self.broken is None else {**asdict(self.broken), "told": self.broken.wrong.told}
+        broken = None if self.broken is None else {**asdict(self.broken), "told": self.broken.wrong.message}
         return {"whole": self.whole, **asdict(self), "broken": broken}
 
     def lines(self) -> Iterator[str]:
@@ -91,7 +91,7 @@ class Report:
             yield f"  refused, so that no entry was made of them: {_numbers(self.refused)}"
         for one in self.acknowledged:
             why = f"{printable(one.who)}, {one.at}: {printable(one.reason)}"
-            yield f"  KNOWN at {one.sequence}: {Wrong(one.wrong).told} ({why})"
+            yield f"  KNOWN at {one.sequence}: {Wrong(one.wrong).message} ({why})"
         yield from self._amiss()
 
     def _amiss(self) -> Iterator[str]:
@@ -103,7 +103,7 @@ class Report:
         if not self.known:
             yield "  MISSING: no row of `devices` says how far its events have come"
         if self.withheld:
-            yield f"  WITHHELD: {_numbers(self.withheld)}: {Wrong.WITHHELD.told}"
+            yield f"  WITHHELD: {_numbers(self.withheld)}: {Wrong.WITHHELD.message}"
         counted = {
             "STRAY: entries without an event behind them": self.stray_entries,
             "STRAY: rows of `stock_moves` without an event behind them": self.stray_moves,
@@ -111,7 +111,7 @@ class Report:
         }
         yield from (f"  {told}: {number}" for told, number in counted.items() if number)
         if self.broken is not None:
-            yield f"  BROKEN at {self.broken.sequence}: {self.broken.wrong.told}"
+            yield f"  BROKEN at {self.broken.sequence}: {self.broken.wrong.message}"
         if not (self.events or self.broken or self.acknowledged):
             yield "  NO EVENT: there is nothing that could be whole"
 

@@ -13,7 +13,7 @@ import typer
 
 from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.instants import timestamp
-from dockvoice_protocol.terminal.tables import many, show
+from dockvoice_protocol.terminal.tables import many, render
 from inventory.cli.options import (
     BrokerAt,
     Config,
@@ -260,7 +260,7 @@ def catalogue_devices(
         runs = (f"{kind} {version}" for kind, version in one.versions.items())
         state = "online" if one.online else "offline"
         table.add_row(one.device, state, "\n".join(runs), "\n".join(one.lacks(wanted)), "\n".join(refused))
-    show(table)
+    render(table)
 
 
 def _show(found: list[Version], *, json_lines: bool) -> None:
@@ -276,7 +276,7 @@ def _show(found: list[Version], *, json_lines: bool) -> None:
         table.add_row(
             one.kind, str(one.version), str(len(one.rows)), *made, "no" if one.published_at is None else "yes"
         )
-    show(table)
+    render(table)
 
 
 def _show_rows(one: Version) -> None:
@@ -288,7 +288,7 @@ def _show_rows(one: Version) -> None:
         table.add_column(column)
     for row in one.rows:
         table.add_row(*(row.get(column, "") for column in columns))
-    show(table)
+    render(table)
 
 
 def _size(one: Version) -> str:

@@ -13,7 +13,7 @@ import typer
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import StorageFailed, UnreadableInput, plainly
 from dockvoice_protocol.instants import timestamp
-from dockvoice_protocol.terminal.tables import many, show
+from dockvoice_protocol.terminal.tables import many, render
 from inventory.cli.options import BrokerAt, Config, Database, Json, given_settings, looking, narrow, say, whoever
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def clips_list(
         state = one.state if one.why is None else f"{one.state}: {one.why}"
         of = f"{one.have}/{one.chunks}" if one.chunks else ""
         table.add_row(f"{one.site}/{one.device}", f"{one.changed_at:%Y-%m-%d %H:%M:%S}", state, of, one.utterance_id)
-    show(table)
+    render(table)
 
 
 @clip_commands.command("save", short_help="Put the sound of what was said into a file.")
@@ -121,7 +121,7 @@ def clips_who(
     for _, one in found:
         noted = "not yet" if one.noted_at is None else f"since {one.noted_at:%H:%M:%S}"
         table.add_row(one.who, f"{one.asked_at:%Y-%m-%d %H:%M:%S}", noted, one.reason)
-    show(table)
+    render(table)
 
 
 def _sounds(store: Store, which: str) -> list[SignedSound]:

@@ -14,7 +14,7 @@ import typer
 
 from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.records import ExpectedLine, ExpectedList, ReceivingPlace
-from dockvoice_protocol.terminal.tables import many, show
+from dockvoice_protocol.terminal.tables import many, render
 from inventory.cli.options import (
     BrokerAt,
     Config,
@@ -157,4 +157,4 @@ def _show(found: list[Kept], *, json_lines: bool) -> None:
             "yes" if one.sent else "no",
             ", ".join(sorted({*one.sources.values()})),
         )
-    show(table)
+    render(table)

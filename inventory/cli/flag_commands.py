@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from dockvoice_protocol.instants import timestamp
-from dockvoice_protocol.terminal.tables import many, show
+from dockvoice_protocol.terminal.tables import many, render
 from inventory.cli.options import Config, Database, Json, looking, narrow, say, whoever
 
 flag_commands = typer.Typer(help="Entries that a rule of the site's speaks against.", no_args_is_help=True)
@@ -42,7 +42,7 @@ def flags_list(
         table.add_row(
             f"{one.site}/{one.device}", f"{one.flagged_at:%Y-%m-%d %H:%M:%S}", one.reason, state, one.event_id
         )
-    show(table)
+    render(table)
 
 
 @flag_commands.command("keep", short_help="The entry stands.")

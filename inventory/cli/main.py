@@ -19,7 +19,7 @@ from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import DockvoiceError, UnreadableInput
 from dockvoice_protocol.hash_chain import Acknowledgement, Broken, KnownFaults, Wrong, acknowledgement_line
 from dockvoice_protocol.instants import timestamp
-from dockvoice_protocol.terminal.tables import SafeConsole, log_to, many, show
+from dockvoice_protocol.terminal.tables import SafeConsole, log_to, many, render
 from inventory.audit import audit
 from inventory.cli.catalogue_commands import catalogue_commands
 from inventory.cli.clip_commands import clip_commands
@@ -110,7 +110,7 @@ def rows(
         for row in found:
             say(json.dumps(_plain(row), ensure_ascii=False))
     else:
-        show(_table(found))
+        render(_table(found))
 
 
 @commands.command()
@@ -233,7 +233,7 @@ def audit_acknowledge(
             kept.write(acknowledgement_line(word).encode())
     except OSError as fault:
         raise UnreadableInput(f"{file}: {fault.strerror}; name a file that can be written") from None
-    typer.echo(f"{device} {sequence}: acknowledged; {wrong.wrong.told}")
+    typer.echo(f"{device} {sequence}: acknowledged; {wrong.wrong.message}")
 
 
 def _believed(
@@ -362,7 +362,7 @@ def keys_list(
         table.add_column(heading)
     for one in found:
         table.add_row(f"{one.site}/{one.device}", one.keyid, one.state)
-    show(table)
+    render(table)
 
 
 def _device(given: str) -> tuple[str, str]:
@@ -394,7 +394,7 @@ def gaps(context: typer.Context, config: Config = None, database: Database = Non
             told = {**asdict(progress), "missing": progress.missing, "heard_at": timestamp(progress.heard_at)}
             say(json.dumps({**told, "held": waits and {**asdict(waits), "since": timestamp(waits.since)}}))
     else:
-        show(_gaps(found, held))
+        render(_gaps(found, held))
 
 
 @commands.command(short_help="What is published to devices, and not confirmed.")
@@ -418,7 +418,7 @@ def pending(context: typer.Context, config: Config = None, database: Database = 
         for one in found:
             since = f"{one.oldest:%Y-%m-%d %H:%M:%S}{' STUCK' if one in stuck else ''}"
             table.add_row(one.kind, str(one.number), since, str(one.attempts), one.error or "")
-        show(table)
+        render(table)
     if stuck:
         raise typer.Exit(1)
 

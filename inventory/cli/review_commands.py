@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from dockvoice_protocol.errors import UnreadableInput
-from dockvoice_protocol.terminal.tables import many, show
+from dockvoice_protocol.terminal.tables import many, render
 from inventory.audit import audit
 from inventory.cli.options import BrokerAt, Config, Database, Json, given_settings, looking, narrow, say, whoever
 
@@ -51,7 +51,7 @@ def review_list(
             " ".join(f"{name}:{why}" for name, why in one.doubtful.items()) or one.reason or "",
             one.utterance_id,
         )
-    show(table)
+    render(table)
 
 
 Utterance = Annotated[str, typer.Argument(metavar="UTTERANCE", help="Its id, as `review list` shows it.")]

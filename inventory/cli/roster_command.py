@@ -15,7 +15,7 @@ from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.events import MalformedMessage, Topics
 from dockvoice_protocol.records import Roster
 from dockvoice_protocol.signed import read_roster
-from dockvoice_protocol.terminal.tables import many, show
+from dockvoice_protocol.terminal.tables import many, render
 from inventory.cli.options import (
     BrokerAt,
     Config,
@@ -116,4 +116,4 @@ def _show(settings: InventorySettings, site: str, key: PublicKey | None, *, json
     for one in found.operators:
         forms = "all" if one.forms is None else ", ".join(one.forms)
         table.add_row(one.name, one.number or "", ", ".join(one.spoken), one.language or "", forms)
-    show(table)
+    render(table)

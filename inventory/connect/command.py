@@ -20,7 +20,7 @@ from typer.core import TyperGroup
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.config import load, shipped
 from dockvoice_protocol.errors import Misconfigured, Unfinished, UnreadableInput
-from dockvoice_protocol.terminal.tables import log_to, many, show
+from dockvoice_protocol.terminal.tables import log_to, many, render
 from inventory.cli.options import Config, Database, Json, narrow, say, settings_of
 from inventory.connect.ports import (
     TEST,
@@ -222,7 +222,7 @@ def _tell_status(name: str, ledger: Ledger, *, as_json: bool) -> None:
     for row in found:
         device = f"{row.site}/{row.device}"
         table.add_row(device, str(row.sequence), row.pallet or "", row.state, str(row.attempts), row.said or "")
-    show(table)
+    render(table)
 
 
 def _tell_pulled(pulled: Pulled) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dockvoice_protocol.terminal.tables import log_to, many, show
+from dockvoice_protocol.terminal.tables import log_to, many, render
 from inventory.cli.options import BrokerAt, Config, Database, Given, narrow, say, settings_of
 from inventory.web.terminal import changing, demand_extra, opened
 
@@ -91,7 +91,7 @@ def user_list(context: typer.Context) -> None:
         table.add_column(heading)
     for one in found:
         table.add_row(one.name, str(one.role), "with a password" if one.by_password else "by the proxy")
-    show(table)
+    render(table)
 
 
 @users.command("role", short_help="Let somebody do more or less.")

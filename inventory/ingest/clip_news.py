@@ -43,7 +43,7 @@ class ClipNews:
 
     def answer(self, message: Delivered) -> tuple[str, bytes, str] | None:
         """Keep what it says: topic, payload and tag of the answer. Raises MalformedMessage, SiteFault, Unavailable."""
-        sender = Topics.of(self._prefix, message.topic)
+        sender = Topics.parse(self._prefix, message.topic)
         if len(message.payload) > self._largest:
             raise MalformedMessage(f"message: found {len(message.payload):,} bytes, allowed are {self._largest:,}")
         said = None if self._desk is None else self._desk.take(message.payload, sender)

@@ -384,7 +384,7 @@ class Consumer:
     def _take_review(self, message: Delivered, shelf: ReviewShelf) -> None:
         """What a device says of what it has put aside, if it is the device's own word."""
         try:
-            sender = Topics.of(self._prefix, message.topic)
+            sender = Topics.parse(self._prefix, message.topic)
             if len(message.payload) > self._largest:
                 raise MalformedMessage(f"message: found {len(message.payload):,} bytes, allowed are {self._largest:,}")
             review = read_review(message.payload, sender)

@@ -140,10 +140,10 @@ class Hearing:
     def _read(self, message: Delivered) -> StatusWord | None:
         try:
             if not message.payload:
-                return StatusWord.cleared(Topics.of(self._prefix, message.topic))
+                return StatusWord.cleared(Topics.parse(self._prefix, message.topic))
             if len(message.payload) > self._largest:
                 raise MalformedMessage(f"message: found {len(message.payload):,} bytes, allowed are {self._largest:,}")
-            return StatusWord.read(message.payload, Topics.of(self._prefix, message.topic))
+            return StatusWord.read(message.payload, Topics.parse(self._prefix, message.topic))
         except MalformedMessage as fault:
             log.warning("not kept of what came on %s: %s", message.topic[:SHOWN], fault)
             return None
@@ -153,7 +153,7 @@ class Hearing:
         if not self._trust_first_use or not message.payload:
             return
         try:
-            topics = Topics.of(self._prefix, message.topic)
+            topics = Topics.parse(self._prefix, message.topic)
             if not self._keys.of(topics.site, topics.device):
                 key = self._keys.enrol(topics.site, topics.device, read_key(message.payload, topics))
                 log.warning("%s/%s: key %s trusted at first use", key.site, key.device, key.keyid)

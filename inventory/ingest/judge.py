@@ -53,7 +53,7 @@ Judged = Sound | Unsound | Unanswerable
 def judge(payload: bytes, topic: str, prefix: str, forms: Forms, largest: int = LARGEST) -> Judged:
     """Read the message that came on `topic`, if it has no more than `largest` bytes."""
     try:
-        sender = Topics.of(prefix, topic)
+        sender = Topics.parse(prefix, topic)
     except MalformedMessage as fault:
         return Unanswerable(str(fault))
     if len(payload) > largest:

@@ -148,7 +148,7 @@ def running(settings: InventorySettings, site: str) -> list[Running]:
 def status_of(topic: str, payload: bytes, prefix: str) -> Running | None:
     """What a device's message on its status topic says of its master data; None where it is no such message."""
     try:
-        status = read_status(payload, Topics.of(prefix, topic))
+        status = read_status(payload, Topics.parse(prefix, topic))
     except MalformedMessage:
         return None
     told: Mapping[str, Mapping[str, Any]] = status.get("catalogue", {})

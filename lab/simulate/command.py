@@ -21,7 +21,7 @@ from rich.table import Table
 from dockvoice_protocol.errors import Misconfigured, StorageFailed, plainly
 from dockvoice_protocol.hash_chain import Signer
 from dockvoice_protocol.terminal.output import EXIT_CODES, line, log_warnings
-from dockvoice_protocol.terminal.tables import SafeConsole, show
+from dockvoice_protocol.terminal.tables import SafeConsole, render
 from edge.cli.options import AsJson, Broker, Config, settings
 from lab.simulate.device import SpeakingHabits
 from lab.simulate.wanted import HOUR_S, Need, Wanted, held_to_limits, needs
@@ -160,7 +160,7 @@ def _simulated(
     if as_json:
         line(json.dumps(result.as_json()))
     else:
-        show(shown(result))
+        render(shown(result))
     return result.whole
 
 
@@ -212,7 +212,7 @@ def _tell_plan(needed: Sequence[Need], *, as_json: bool) -> None:
     table.add_column("what to do, or where it comes from")
     for one in needed:
         table.add_row(one.what, one.number, one.remedy)
-    show(table)
+    render(table)
 
 
 def _level(option: str, given: str) -> str:

@@ -85,7 +85,7 @@ class Topics:
         return cls(prefix, "+", "+")
 
     @classmethod
-    def of(cls, prefix: str, topic: str) -> Topics:
+    def parse(cls, prefix: str, topic: str) -> Topics:
         """The topics of the device that `topic` belongs to; raises MalformedMessage if it is none of a device."""
         match topic.removeprefix(f"{prefix}/").split("/"):
             case [site, device, "entries" | "receipts" | "status" | "control" | "reviews"] | [

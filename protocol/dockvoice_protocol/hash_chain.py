@@ -125,7 +125,7 @@ class Signer:
 
 
 class Wrong(StrEnum):
-    """What can be wrong with an event, as programs are told it; `told` says it to people."""
+    """Codes for what can be wrong with an event; `message` words them."""
 
     MISSING = "missing"
     MISPLACED = "misplaced"
@@ -147,12 +147,12 @@ class Wrong(StrEnum):
     WITHHELD = "withheld"
 
     @property
-    def told(self) -> str:
-        """What was found, for a person."""
-        return _TOLD[self]
+    def message(self) -> str:
+        """The fault in words."""
+        return _MESSAGES[self]
 
 
-_TOLD = {
+_MESSAGES = {
     Wrong.MISSING: "is missing: its rows, or some of them, were removed",
     Wrong.MISPLACED: "does not continue the event before it: events were removed, put in or exchanged",
     Wrong.ALTERED: "the event, its link or the hash of its recording was altered",

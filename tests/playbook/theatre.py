@@ -91,7 +91,7 @@ class Warehouse:
         event = self._sent.get(timeout=30)
         message = json.loads(event.payload)
         answer = receipt(message["id"], outcome, [reason], int(message["sequence"]), datetime.now(UTC))
-        topic = Topics.of(PREFIX, event.topic).receipts
+        topic = Topics.parse(PREFIX, event.topic).receipts
         until(lambda: self._session.publish(topic, encode(answer), tag="receipt"), "the refusal cannot be sent")
 
     def close(self) -> None:

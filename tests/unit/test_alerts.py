@@ -10,41 +10,41 @@ LONG = 1000.0
 
 def test_a_connection_that_is_soon_back_is_not_told() -> None:
     obstacles = Obstacles(SILENCE)
-    assert obstacles.look("gone", 0.0) == []
-    assert obstacles.look("gone", LINK_PATIENCE_S - 0.1) == []
-    assert obstacles.look(None, LINK_PATIENCE_S) == []
-    assert obstacles.look("gone", LINK_PATIENCE_S + 1) == []
+    assert obstacles.check("gone", 0.0) == []
+    assert obstacles.check("gone", LINK_PATIENCE_S - 0.1) == []
+    assert obstacles.check(None, LINK_PATIENCE_S) == []
+    assert obstacles.check("gone", LINK_PATIENCE_S + 1) == []
 
 
 def test_a_trouble_is_told_once_and_another_one_at_once() -> None:
     obstacles = Obstacles(SILENCE)
-    obstacles.look("refused", 0.0)
-    told = [obstacles.look(trouble, LONG) for trouble in ("refused", "refused", "wrong password", "refused")]
+    obstacles.check("refused", 0.0)
+    told = [obstacles.check(trouble, LONG) for trouble in ("refused", "refused", "wrong password", "refused")]
     assert told == [["refused"], [], ["wrong password"], []]
 
 
 def test_what_comes_back_after_a_connection_is_told_again() -> None:
     obstacles = Obstacles(SILENCE)
     for began in (0.0, LONG):
-        assert obstacles.look("refused", began) == []
-        assert obstacles.look("refused", began + LINK_PATIENCE_S) == ["refused"]
-        assert obstacles.look(None, began + LINK_PATIENCE_S + 1) == []
+        assert obstacles.check("refused", began) == []
+        assert obstacles.check("refused", began + LINK_PATIENCE_S) == ["refused"]
+        assert obstacles.check(None, began + LINK_PATIENCE_S + 1) == []
 
 
 def test_an_event_taken_again_and_again_without_an_answer_is_told_once_until_one_comes() -> None:
     obstacles = Obstacles(SILENCE)
     for _ in range(TAKEN_UNANSWERED):
-        assert obstacles.look(None, 0.0) == []
-        obstacles.taken("one")
-    assert [obstacles.look(None, 0.0), obstacles.look(None, 0.0)] == [[SILENCE], []]
+        assert obstacles.check(None, 0.0) == []
+        obstacles.acknowledged("one")
+    assert [obstacles.check(None, 0.0), obstacles.check(None, 0.0)] == [[SILENCE], []]
     obstacles.answered()
     for _ in range(TAKEN_UNANSWERED):
-        obstacles.taken("one")
-    assert obstacles.look(None, 0.0) == [SILENCE]
+        obstacles.acknowledged("one")
+    assert obstacles.check(None, 0.0) == [SILENCE]
 
 
 def test_many_events_taken_once_are_no_silence() -> None:
     obstacles = Obstacles(SILENCE)
     for number in range(100):
-        obstacles.taken(str(number))
-    assert obstacles.look(None, LONG) == []
+        obstacles.acknowledged(str(number))
+    assert obstacles.check(None, LONG) == []

@@ -87,7 +87,7 @@ def test_nothing_of_an_operator_is_left_in_any_file_and_the_chain_holds(journal:
         for who in (NAME, "other"):
             journal.shifts.note(Shifted(who, ShiftChange.ON))
     first = next(journal.queries.histories()).utterance_id
-    journal.clips.take(ClipAsked("r", first, "0" * 64, sound=True, who="ana", reason=NAME, asked_at="then", body="{}"))
+    journal.clips.store(ClipAsked("r", first, "0" * 64, sound=True, who="ana", reason=NAME, asked_at="then", body="{}"))
     erased = journal.erasing.operator(NAME, "clerk", erased_by)
     assert (erased.utterances, erased.entries, erased.waiting, erased.left) == (8, 4, (), ())
     assert found(tmp_path) == []

@@ -312,7 +312,7 @@ def test_times_are_utc() -> None:
 )
 def test_a_topic_of_no_device_is_refused(topic: str) -> None:
     with pytest.raises(MalformedMessage, match="no topic of a device"):
-        Topics.of("dockvoice", topic)
+        Topics.parse("dockvoice", topic)
 
 
 def test_topics_are_read_back() -> None:
@@ -320,7 +320,7 @@ def test_topics_are_read_back() -> None:
     assert topics.entries == "site/dockvoice/north/dock-3/entries"
     assert topics.source == "/sites/north/devices/dock-3"
     for topic in (topics.entries, topics.receipts, topics.status):
-        assert Topics.of("site/dockvoice", topic) == topics
+        assert Topics.parse("site/dockvoice", topic) == topics
     assert Topics.every("dockvoice").receipts == "dockvoice/+/+/receipts"
 
 

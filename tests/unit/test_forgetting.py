@@ -64,7 +64,7 @@ def sequences(journal: Journal) -> list[int]:
 def test_a_decision_that_is_done_goes_when_nothing_is_left_that_it_could_be_about(journal: Journal) -> None:
     settled(journal, 3)
     for signature in ("outlived", "late", "due"):
-        journal.orders.take(signature, "{}")
+        journal.orders.store(signature, "{}")
     for signature in ("outlived", "late"):
         journal.orders.refuse(signature, NotDone.LATE)
     journal._db.execute("UPDATE orders SET taken_at = '2000' WHERE signature <> 'late'")

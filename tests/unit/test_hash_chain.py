@@ -286,7 +286,7 @@ def test_a_key_of_the_wrong_size_has_signed_nothing() -> None:
 
 
 def test_every_fault_has_its_words() -> None:
-    assert all(wrong.told for wrong in Wrong)
+    assert all(wrong.message for wrong in Wrong)
     assert sha256("ü") == hashlib.sha256("ü".encode()).hexdigest()
 
 

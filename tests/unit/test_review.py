@@ -336,7 +336,7 @@ def test_no_signed_decision_ends_the_agent_and_what_is_not_done_is_counted(
         return orders[int(body)]
 
     async def play(desk: JournalThread) -> None:
-        await desk(lambda journal: [journal.orders.take(f"s{one}", one) for one in ("0", "1")])
+        await desk(lambda journal: [journal.orders.store(f"s{one}", one) for one in ("0", "1")])
         with suppress(TimeoutError):
             await asyncio.wait_for(take_signed(desk, asyncio.Event(), read, carry_out), 0.3)
 

@@ -52,7 +52,7 @@ def log_to(stream: TextIO, level: int, form: str) -> None:
     logging.basicConfig(handlers=[handler], level=level)
 
 
-def show(told: RenderableType) -> None:
+def render(told: RenderableType) -> None:
     """Print tables and text, as they are: what stands in brackets or between colons is no markup.
 
     On a terminal, cells are broken between words; a table that does not fit even so runs over its edge. In a file or a
