@@ -1,26 +1,20 @@
-"""What becomes of an event, in one transaction: each is handled once, those of a device in the order of their number.
-
-To handle is to apply or to refuse; both are remembered and both advance the device, so that the same event gets the
-same answer however often it comes, and one that can never be applied holds nothing up.
-"""
+"""Handle one event in one transaction, by the rule: read what the tables hold of it, decide, write."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, case, exists, func, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from dockvoice_protocol.events import WITHHELD
 from dockvoice_protocol.hash_chain import parsed
 from dockvoice_protocol.records import FieldValue
-from inventory.records import Applied, Applying, Duplicate, Early, Event, Refused, Unfit
+from inventory.ingest.rule import AppliedBefore, Change, DeviceState, decide, ended_state, is_out_of_turn
+from inventory.records import Applied, Applying, Early, Event, Refused, Unfit
 from inventory.reviews import continuity, flags
 from inventory.store import stock
 from inventory.store.database import is_of_the_event
@@ -42,36 +36,35 @@ their order, and consumers need not wait for each other."""
 UNSTORABLE = (OverflowError, UnicodeEncodeError)
 """What a driver says of a value that it can never hand to its database."""
 
-OUT_OF_TURN = frozenset({"sequence_reused", "conflicting_event", "another_instance"})
-"""Reasons of refusals that use up no number: such an event is no part of what the device's numbers tell, and its copy
-lies among what was rejected."""
-
 
 class _NotApplicable(Exception):
     """Takes back what was begun of the event."""
 
 
 def handle(transaction: Connection, event: Event | Unfit, clock: Callable[[], datetime]) -> Applying:
-    """Apply `event` or refuse it if it is its turn; else say what became of it before, or which number is expected."""
-    handled, instance = _wait_for_turn(transaction, event, clock)
-    now = clock()  # only here: what was handled later was received later
-    became = _known(transaction, event, now) or _new(transaction, event, handled, instance, now)
+    """Apply or refuse `event` if it is its turn; else tell what became of it before, or which number is expected."""
+    device = _wait_for_turn(transaction, event, clock)
+    now = clock()  # Read behind the lock: what is handled later was received later.
+    before = _before(transaction, event)
+    decision = decide(event, device, before)
+    became = _attempt(transaction, event, decision, now) if isinstance(decision, Change) else decision
+    if isinstance(became, Refused) and before is None and device.advances(event):
+        transaction.execute(insert(refused).values(refused_row(event, became, now)))
     if isinstance(became, Applied) and isinstance(event, Event):
         flags.look(transaction, event, now)
-    if event.sequence == handled + 1 and not is_superseded(event.instance, instance):
-        continuity.look(transaction, event, handled, now)
-        handled += 1
-        instance = event.instance or instance
-    elif isinstance(became, Refused) and OUT_OF_TURN & {*became.reasons}:
+    if device.advances(event):
+        continuity.look(transaction, event, device.handled, now)
+        device.advance(event)
+    elif isinstance(became, Refused) and is_out_of_turn(became.reasons):
         _keep_copy(transaction, event, became, now)
-    if continuity.jumps(event, handled):
-        continuity.tell_jump(transaction, event, handled, now)
-    _note(transaction, event, handled, instance, now)
+    if continuity.jumps(event, device.handled):
+        continuity.tell_jump(transaction, event, device.handled, now)
+    _save(transaction, event, device, now)
     if isinstance(became, Early):
         return became
-    is_late = handled > event.sequence or (isinstance(became, Refused) and bool(OUT_OF_TURN & {*became.reasons}))
-    latest = _latest(transaction, event, handled) if is_late else None
-    return replace(became, handled=handled, latest=latest)
+    is_late = device.handled > event.sequence or (isinstance(became, Refused) and is_out_of_turn(became.reasons))
+    latest = _latest(transaction, event, device.handled) if is_late else None
+    return replace(became, handled=device.handled, latest=latest)
 
 
 def _latest(transaction: Connection, event: Event | Unfit, handled: int) -> dict[str, Any] | None:
@@ -83,13 +76,8 @@ def _latest(transaction: Connection, event: Event | Unfit, handled: int) -> dict
     return None
 
 
-def _wait_for_turn(
-    transaction: Connection, event: Event | Unfit, clock: Callable[[], datetime]
-) -> tuple[int, str | None]:
-    """The device's last handled number, and of which instance of its journal.
-
-    Until the transaction ends, nobody else handles an event of the device.
-    """
+def _wait_for_turn(transaction: Connection, event: Event | Unfit, clock: Callable[[], datetime]) -> DeviceState:
+    """Lock the row of the device until the transaction ends, so that no other consumer handles its events."""
     # SQLite has no row locks and needs none: a writing transaction is alone there from its beginning.
     locked = select(devices.c.handled, devices.c.instance).where(*_of_device(devices, event)).with_for_update()
     found = transaction.execute(locked).one_or_none()
@@ -97,63 +85,39 @@ def _wait_for_turn(
         begun = {"site": event.site, "device": event.device, "handled": 0, "highest": 0, "heard_at": clock()}
         transaction.execute(INSERT[transaction.dialect.name](devices).values(begun).on_conflict_do_nothing())
         found = transaction.execute(locked).one()
-    return int(found.handled), found.instance
+    return DeviceState(int(found.handled), found.instance)
 
 
-def _note(transaction: Connection, event: Event | Unfit, handled: int, instance: str | None, now: datetime) -> None:
-    come = 0 if continuity.jumps(event, handled) else event.sequence
+def _save(transaction: Connection, event: Event | Unfit, device: DeviceState, now: datetime) -> None:
+    come = 0 if continuity.jumps(event, device.handled) else event.sequence
     highest = case((devices.c.highest < come, come), else_=devices.c.highest)
-    noted = update(devices).where(*_of_device(devices, event))
-    transaction.execute(noted.values(handled=handled, highest=highest, instance=instance, heard_at=now))
+    its = update(devices).where(*_of_device(devices, event))
+    values = {"handled": device.handled, "highest": highest, "instance": device.instance, "heard_at": now}
+    transaction.execute(its.values(values))
 
 
-def _known(transaction: Connection, event: Event | Unfit, now: datetime) -> Applying | None:
-    """What is to be said of an event that came before; None of one that never did."""
+def _before(transaction: Connection, event: Event | Unfit) -> AppliedBefore | Refused | None:
     applied = select(events.c.type, events.c.body).where(*_itself(events, event))
     if (found := transaction.execute(applied).one_or_none()) is not None:
-        return _again(transaction, event, found.type, found.body, now)
+        return AppliedBefore(found.type, found.body)
     reasons = transaction.execute(select(refused.c.reasons).where(*_itself(refused, event))).scalar()
     return None if reasons is None else Refused(tuple(reasons))
 
 
-def _again(transaction: Connection, event: Event | Unfit, kind: str, body: str, now: datetime) -> Applying:
-    if body.encode() == event.body:
-        return Duplicate()
-    if isinstance(event, Unfit):
-        return Refused(event.reasons)
-    # What a device says in full outweighs that it withheld it, whichever comes first.
-    if event.type == WITHHELD or json.loads(body) == json.loads(event.body):
-        return Duplicate()
-    if kind == WITHHELD:
-        return _attempt(transaction, event, partial(_fill_in, now=now))
-    return Refused(("conflicting_event",))
-
-
-def _new(transaction: Connection, event: Event | Unfit, handled: int, instance: str | None, now: datetime) -> Applying:
-    if event.sequence <= handled:
-        return Refused(("sequence_reused",))
-    if is_superseded(event.instance, instance):
-        return Refused(("another_instance",))
-    if event.sequence > handled + 1:
-        return Early(expected=handled + 1)
-    became = _attempt(transaction, event, partial(_record, now=now))
-    if isinstance(became, Refused):
-        _remember(transaction, event, became, now)
-    return became
-
-
-def _attempt(
-    transaction: Connection, event: Event | Unfit, change: Callable[[Connection, Event], None]
-) -> Applied | Refused:
+def _attempt(transaction: Connection, event: Event | Unfit, change: Change, now: datetime) -> Applied | Refused:
     """Make the change whole or not at all.
 
     Raises what the database says of anything else than the event. After a full disk there is no savepoint to return to.
     """
-    if isinstance(event, Unfit):
-        return Refused(event.reasons)
+    assert isinstance(event, Event)  # noqa: S101 - the rule refuses what is unfit
     savepoint = transaction.begin_nested()
     try:
-        change(transaction, event)
+        if change is Change.RECORD:
+            transaction.execute(insert(events).values(event_row(event, ARRIVAL[transaction.dialect.name], now)))
+        else:
+            filled = update(events).where(*_itself(events, event))
+            transaction.execute(filled.values(type=event.type, body=event.body.decode()))
+        _write_entry(transaction, event, now)
         if transaction.dialect.name == "postgresql":
             transaction.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))  # the site's may be deferred
     except DBAPIError as fault:
@@ -168,18 +132,6 @@ def _attempt(
     return Applied()
 
 
-def is_superseded(instance: str | None, known: str | None) -> bool:
-    """Whether events of `instance` cannot follow those of `known`: it is older, or another one of the same age.
-
-    A device's journal takes a new one, with the number after the last, each time that it is opened and written. So what
-    was restored from a copy, or runs beside one, is found out by its first event. None says nothing: of
-    what breaks a rule it is not believed.
-    """
-    if instance is None or known is None or instance == known:
-        return False
-    return int(instance.partition("-")[0]) <= int(known.partition("-")[0])
-
-
 def _reason(fault: Exception) -> str:
     match fault:
         case _NotApplicable():
@@ -190,52 +142,38 @@ def _reason(fault: Exception) -> str:
             return "unstorable"
 
 
-def _record(transaction: Connection, event: Event, now: datetime) -> None:
-    transaction.execute(
-        insert(events).values(
-            event_id=event.event_id,
-            site=event.site,
-            device=event.device,
-            sequence=event.sequence,
-            type=event.type,
-            body=event.body.decode(),
-            received_at=now,
-            arrival=ARRIVAL[transaction.dialect.name],
-        )
-    )
-    _change(transaction, event, now)
+def event_row(event: Event, arrival: int | ColumnElement[int], now: datetime) -> dict[str, Any]:
+    """The row of an event that is applied."""
+    return {
+        "event_id": event.event_id,
+        "site": event.site,
+        "device": event.device,
+        "sequence": event.sequence,
+        "type": event.type,
+        "body": event.body.decode(),
+        "received_at": now,
+        "arrival": arrival,
+    }
 
 
-def _fill_in(transaction: Connection, event: Event, now: datetime) -> None:
-    """The entry that was withheld at first takes its place."""
-    transaction.execute(update(events).where(*_itself(events, event)).values(type=event.type, body=event.body.decode()))
-    _change(transaction, event, now)
-
-
-def _change(transaction: Connection, event: Event, now: datetime) -> None:
+def _write_entry(transaction: Connection, event: Event, now: datetime) -> None:
     arrival = transaction.execute(select(events.c.arrival).where(events.c.event_id == event.event_id)).scalar_one()
     if event.replaces is not None:
         _end(transaction, event, event.replaces)
     if event.fields is not None:
-        _add(transaction, event, event.fields, arrival)
+        transaction.execute(insert(entries).values(entry_row(event, event.fields, arrival)))
+        if texts := text_rows(event, event.fields, arrival):
+            transaction.execute(insert(said), texts)
     stock.book(transaction, event, now, arrival)
 
 
 def _end(transaction: Connection, event: Event, named: str) -> None:
-    """Mark the named entry amended or cancelled. Only its own device may, and only while it stands."""
-    state = "cancelled" if event.fields is None else "amended"
+    """Mark the named entry amended or cancelled; its device's row is locked, and no other device may end it."""
     its = (*_of_device(entries, event), entries.c.event_id == named)
-    ended = update(entries).where(*its, entries.c.state == "current").values(state=state)
-    if transaction.execute(ended).rowcount == 1:
-        return
-    known = transaction.execute(select(entries.c.state).where(*its)).scalar()
-    raise _NotApplicable("unknown_event" if known is None else f"already_{known}")
-
-
-def _add(transaction: Connection, event: Event, fields: Mapping[str, FieldValue], arrival: int) -> None:
-    transaction.execute(insert(entries).values(entry_row(event, fields, arrival)))
-    if texts := text_rows(event, fields, arrival):
-        transaction.execute(insert(said), texts)
+    ended = ended_state(event, transaction.execute(select(entries.c.state).where(*its)).scalar())
+    if isinstance(ended, Refused):
+        raise _NotApplicable(*ended.reasons)
+    transaction.execute(update(entries).where(*its).values(state=ended))
 
 
 def entry_row(event: Event, fields: Mapping[str, FieldValue], arrival: int) -> dict[str, Any]:
@@ -261,10 +199,6 @@ def text_rows(event: Event, fields: Mapping[str, FieldValue], arrival: int) -> l
     texts = {name: one for name, one in fields.items() if isinstance(one, str) and len(one) <= SEARCHED}
     same = {"event_id": event.event_id, "site": event.site, "arrival": arrival}
     return [{**same, "field": name, "value": one} for name, one in texts.items()]
-
-
-def _remember(transaction: Connection, event: Event | Unfit, refusal: Refused, now: datetime) -> None:
-    transaction.execute(insert(refused).values(refused_row(event, refusal, now)))
 
 
 def refused_row(event: Event | Unfit, refusal: Refused, now: datetime) -> dict[str, Any]:

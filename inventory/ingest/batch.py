@@ -1,7 +1,7 @@
-"""Many events in one transaction: what `applying` does with each, in a dozen statements for all of them.
+"""Handle many events in one transaction, by the rule, in a dozen statements for all of them.
 
-What is plain (its turn, known word by word, before its turn, broken by its form) is decided here, from what was read at
-once; whatever is not goes through `applying.handle`, in the same transaction, and what follows of its device with it.
+What was read at once is enough to decide about most: the device's next event, a copy of an earlier one, one before its
+turn. Any other, and whatever follows it of its device, goes through `applying.handle` in the same transaction.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from sqlalchemy.exc import DataError, IntegrityError
 
 from dockvoice_protocol.hash_chain import parsed
 from inventory.ingest import held
-from inventory.ingest.applying import OUT_OF_TURN, UNSTORABLE, entry_row, handle, is_superseded, refused_row, text_rows
+from inventory.ingest.applying import UNSTORABLE, entry_row, event_row, handle, refused_row, text_rows
+from inventory.ingest.rule import AppliedBefore, Change, DeviceState, decide, ended_state, is_out_of_turn
 from inventory.records import (
     Applied,
     Applying,
@@ -45,12 +46,10 @@ At = tuple[str, str]
 
 
 @dataclass(slots=True)
-class _Device:
+class _Device(DeviceState):
     """How far a device has come, as the batch goes on."""
 
-    handled: int
     highest: int
-    instance: str | None
     link: str | None = None
     """Of the last event handled, which the next one continues; None: not known."""
     held: int = 0  # Of its events, how many are held.
@@ -173,7 +172,7 @@ class _Batch:
         self.every = [*given, *waited]
         for one in waited:
             self._devices[one.at].held += 1
-        self._known, self._refused = _read(transaction, self.every)
+        self._applied, self._refused = _read(transaction, self.every)
         self._named = _named(transaction, self.every)
         self._look_at_links()
         self._ruled = {site for site in _sites(self.every) if flags.speaks(transaction, site)}
@@ -210,50 +209,54 @@ class _Batch:
                     device.highest = max(device.highest, one.event.sequence)
 
     def _plainly(self, one: _Came, device: _Device) -> Applying | Held | None:
-        event = one.event
-        if event.event_id in self._known or (*one.at, event.event_id) in self._refused:
-            return self._again(one, device)
-        of_another = is_superseded(event.instance, device.instance) or continuity.jumps(event, device.handled)
-        if event.sequence <= device.handled or of_another:
-            return None
-        if event.sequence > device.handled + 1:
-            return self._too_soon(one, device)
-        seal = continuity.seal_of(event.body)
-        return self._in_turn(one, device, seal.link) if self._is_plain(event, device, seal) else None
+        """What becomes of an event; None where `applying.handle` must look."""
+        event, before = one.event, self._before(one)
+        if event.event_id in self._applied and before is None:
+            return None  # Another device's event has its id.
+        decision = decide(event, device, before)
+        if before is not None:
+            return self._repeated(one, device, decision)
+        match decision:
+            case Early() if not continuity.jumps(event, device.handled):
+                return self._too_soon(one, device)
+            case Change() | Refused() if device.advances(event):
+                seal = continuity.seal_of(event.body)
+                return self._in_turn(one, device, decision, seal) if self._is_plain(event, device, seal) else None
+            case _:
+                return None
+
+    def _before(self, one: _Came) -> AppliedBefore | Refused | None:
+        of, before = self._applied.get(one.event.event_id, (one.at, None))
+        return before if before is not None and of == one.at else self._refused.get((*one.at, one.event.event_id))
 
     def _is_plain(self, event: Event | Unfit, device: _Device, seal: Seal) -> bool:
         """Whether it continues its chain, and no rule is to look at what stands when it comes."""
         ruled = isinstance(event, Event) and event.site in self._ruled and flags.named(event, self._now) is not None
         return continuity.continues(device.link, seal) and not ruled
 
-    def _in_turn(self, one: _Came, device: _Device, link: str | None) -> Applied | Refused:
+    def _in_turn(self, one: _Came, device: _Device, decision: Change | Refused, seal: Seal) -> Applied | Refused:
         event = one.event
-        reasons = event.reasons if isinstance(event, Unfit) else self._change(one, event)
-        device.handled = event.sequence
-        device.instance = event.instance or device.instance
-        device.link = link
-        if reasons:
-            became = Refused(reasons)
-            self._written.refused.append((one, became))
-            self._refused[*one.at, event.event_id] = reasons
-            return replace(became, handled=device.handled)
+        refusal = decision if isinstance(decision, Refused) else self._change(one)
+        device.advance(event)
+        device.link = seal.link
+        if refusal is not None:
+            self._written.refused.append((one, refusal))
+            self._refused[*one.at, event.event_id] = refusal
+            return replace(refusal, handled=device.handled)
+        assert isinstance(event, Event)  # noqa: S101 - the rule refuses what is unfit
         self._written.applied.append(one)
-        self._known[event.event_id] = (*one.at, event.body)
+        self._applied[event.event_id] = one.at, AppliedBefore(event.type, event.body.decode())
         return Applied(device.handled)
 
-    def _again(self, one: _Came, device: _Device) -> Applying | None:
-        """What came before, word by word, or was refused; None where that is to be looked at."""
-        event = one.event
-        if event.sequence == device.handled + 1:
+    def _repeated(self, one: _Came, device: _Device, decision: Change | Duplicate | Refused | Early) -> Applying | None:
+        """The answer to what came before; None where something is to be written besides."""
+        if device.advances(one.event) or not isinstance(decision, Duplicate | Refused):
             return None
-        reasons = self._refused.get((*one.at, event.event_id))
-        if reasons is not None and OUT_OF_TURN & {*reasons}:
+        if isinstance(decision, Refused) and is_out_of_turn(decision.reasons):
             return None
-        if reasons is None and self._known[event.event_id] != (*one.at, event.body):
-            return None
-        if device.handled > event.sequence:
+        if device.handled > one.event.sequence:
             self._proofs.append((one, device.handled))
-        return Duplicate(device.handled) if reasons is None else Refused(reasons, device.handled)
+        return replace(decision, handled=device.handled)
 
     def _too_soon(self, one: _Came, device: _Device) -> Early | Held:
         event = one.event
@@ -265,19 +268,19 @@ class _Batch:
         self._written.held.append(one)
         return Held()
 
-    def _change(self, one: _Came, event: Event) -> tuple[str, ...]:
-        """Note which entry it ends and which it makes; why it cannot."""
+    def _change(self, one: _Came) -> Refused | None:
+        """Note which entry the event ends and which it makes; why it cannot."""
+        event = one.event
+        assert isinstance(event, Event)  # noqa: S101 - the rule refuses what is unfit
         if event.replaces is not None:
             named = self._named.get(event.replaces)
-            if named is None or named.of != one.at:
-                return ("unknown_event",)
-            if named.state != "current":
-                return (f"already_{named.state}",)
-            named.state = "cancelled" if event.fields is None else "amended"
-            self._written.ended[event.replaces] = named.state
+            ended = ended_state(event, named.state if named is not None and named.of == one.at else None)
+            if isinstance(ended, Refused):
+                return ended
+            self._written.ended[event.replaces] = self._named[event.replaces].state = ended
         if event.fields is not None:
             self._named[event.event_id] = _Named("current", one.at, stock.added(event, self._now, None))
-        return ()
+        return None
 
     def write(self) -> None:
         """Write all of it, each table at once."""
@@ -363,7 +366,7 @@ class _Rows:
     def take(self, event: Event | Unfit, arrival: int, named: Mapping[str, _Named]) -> None:
         """The rows of one event."""
         assert isinstance(event, Event)  # noqa: S101 - what is unfit is refused
-        self.of[events].append(_event_row(event, arrival, self.now))
+        self.of[events].append(event_row(event, arrival, self.now))
         if event.replaces is not None and (before := named[event.replaces].move) is not None:
             self.of[stock_moves].append(stock.taken_back(before, event, self.now, arrival))
         if event.fields is None:
@@ -373,19 +376,6 @@ class _Rows:
         self.of[pallets] += [row] if (row := flags.named(event, self.now)) is not None else []
         if (move := named[event.event_id].move) is not None:
             self.of[stock_moves].append({**move, "arrival": arrival})
-
-
-def _event_row(event: Event, arrival: int, now: datetime) -> dict[str, Any]:
-    return {
-        "event_id": event.event_id,
-        "site": event.site,
-        "device": event.device,
-        "sequence": event.sequence,
-        "type": event.type,
-        "body": event.body.decode(),
-        "received_at": now,
-        "arrival": arrival,
-    }
 
 
 def _locked(transaction: Connection, wanted: Collection[At], clock: Callable[[], datetime]) -> dict[At, _Device]:
@@ -401,27 +391,27 @@ def _locked(transaction: Connection, wanted: Collection[At], clock: Callable[[],
     many.add_new(transaction, devices, new)
     every = select(devices).order_by(devices.c.site, devices.c.device).with_for_update()
     found = many.among(transaction, every, devices, ["site", "device"], sorted(wanted))
-    return {(row.site, row.device): _Device(int(row.handled), int(row.highest), row.instance) for row in found}
+    return {(row.site, row.device): _Device(int(row.handled), row.instance, int(row.highest)) for row in found}
 
 
-Known = dict[str, tuple[str, str, bytes]]
-"""By event id: site, device and body of what was applied."""
+_Applied = dict[str, tuple[At, AppliedBefore]]
+"""By event id: what was applied, and of which device."""
 
 
-def _read(transaction: Connection, every: Sequence[_Came]) -> tuple[Known, dict[tuple[str, str, str], tuple[str, ...]]]:
+def _read(transaction: Connection, every: Sequence[_Came]) -> tuple[_Applied, dict[tuple[str, str, str], Refused]]:
     """What is known of these events: applied, or refused."""
     if not every:
         return {}, {}
-    applied = select(events.c.event_id, events.c.site, events.c.device, events.c.body)
+    wanted = select(events.c.event_id, events.c.site, events.c.device, events.c.type, events.c.body)
     ids = {(one.event.event_id,) for one in every}
-    known = {
-        row.event_id: (row.site, row.device, row.body.encode())
-        for row in many.among(transaction, applied, events, ["event_id"], ids)
+    applied = {
+        row.event_id: ((row.site, row.device), AppliedBefore(row.type, row.body))
+        for row in many.among(transaction, wanted, events, ["event_id"], ids)
     }
     keys = ["site", "device", "event_id"]
-    wanted = select(refused.c.site, refused.c.device, refused.c.event_id, refused.c.reasons)
-    turned_down = many.among(transaction, wanted, refused, keys, {(*one.at, one.event.event_id) for one in every})
-    return known, {(row.site, row.device, row.event_id): tuple(row.reasons) for row in turned_down}
+    its = select(refused.c.site, refused.c.device, refused.c.event_id, refused.c.reasons)
+    found = many.among(transaction, its, refused, keys, {(*one.at, one.event.event_id) for one in every})
+    return applied, {(row.site, row.device, row.event_id): Refused(tuple(row.reasons)) for row in found}
 
 
 def _named(transaction: Connection, every: Iterable[_Came]) -> dict[str, _Named]:

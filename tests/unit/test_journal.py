@@ -30,7 +30,7 @@ from edge.keep.journal_thread import JournalThread
 from edge.keep.queries import Counts
 from edge.ports import StoppableSource
 from edge.records import Frame, Segment, Utterance
-from inventory.ingest.applying import is_superseded
+from inventory.ingest.rule import is_superseded
 from tests import shipped
 from tests.fakes import ScriptedInterpreter
 from tests.sayings import ACCEPT, ASK, FIELDS, IGNORE, NOON, REPEAT, committed, entry, utterance

@@ -1,0 +1,106 @@
+"""The rule by which an event is handled, given what the tables hold. Pure: its two writers read for it and write.
+
+`applying` writes event by event, `batch` many at once. An event is handled once, those of a device in the order of
+their number. To handle is to apply or to refuse; both are remembered and both advance the device, so that the same
+event gets the same answer however often it comes, and one that can never be applied holds nothing up.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import Enum
+
+from dockvoice_protocol.events import WITHHELD
+from inventory.records import Duplicate, Early, Event, Refused, Unfit
+
+OUT_OF_TURN = frozenset({"sequence_reused", "conflicting_event", "another_instance"})
+"""Reasons of refusals that use up no number: such an event is not one of those that the device's numbers count, and its
+copy lies among what was rejected."""
+
+
+@dataclass(slots=True)
+class DeviceState:
+    """How far a device has come."""
+
+    handled: int  # The number of its last event that was applied or refused.
+    instance: str | None  # The instance of its journal that made this event; None: not known.
+
+    def advances(self, event: Event | Unfit) -> bool:
+        """Whether `event` is the next one of the device."""
+        return event.sequence == self.handled + 1 and not is_superseded(event.instance, self.instance)
+
+    def advance(self, event: Event | Unfit) -> None:
+        """`event` was handled."""
+        self.handled = event.sequence
+        self.instance = event.instance or self.instance
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedBefore:
+    """The event of this id, of the same device, that was applied before."""
+
+    type: str
+    body: str
+
+
+class Change(Enum):
+    """What is to be written of an event that the rule lets through."""
+
+    RECORD = "record"
+    FILL_IN = "fill in"  # The event was recorded with its content withheld: the content takes that place.
+
+
+def decide(
+    event: Event | Unfit, device: DeviceState, before: AppliedBefore | Refused | None
+) -> Change | Duplicate | Refused | Early:
+    """Whether and how to apply `event`. `before` is what became of the event with its id, None if it is new."""
+    if isinstance(before, AppliedBefore):
+        return _decide_repeated(event, before)
+    if before is not None:
+        return before
+    if event.sequence <= device.handled:
+        return Refused(("sequence_reused",))
+    if is_superseded(event.instance, device.instance):
+        return Refused(("another_instance",))
+    if event.sequence > device.handled + 1:
+        return Early(expected=device.handled + 1)
+    return Refused(event.reasons) if isinstance(event, Unfit) else Change.RECORD
+
+
+def _decide_repeated(event: Event | Unfit, before: AppliedBefore) -> Change | Duplicate | Refused:
+    if before.body.encode() == event.body:
+        return Duplicate()
+    if isinstance(event, Unfit):
+        return Refused(event.reasons)
+    # The content outweighs that it was withheld, whichever comes first.
+    if event.type == WITHHELD or json.loads(before.body) == json.loads(event.body):
+        return Duplicate()
+    return Change.FILL_IN if before.type == WITHHELD else Refused(("conflicting_event",))
+
+
+def ended_state(event: Event, state: str | None) -> str | Refused:
+    """The new state of the entry that `event` replaces, from its present one; None: its device has no such entry."""
+    if state is None:
+        return Refused(("unknown_event",))
+    if state != "current":
+        return Refused((f"already_{state}",))
+    return "cancelled" if event.fields is None else "amended"
+
+
+def is_out_of_turn(reasons: Collection[str]) -> bool:
+    """Whether a refusal for these reasons uses up no number."""
+    return not OUT_OF_TURN.isdisjoint(reasons)
+
+
+def is_superseded(instance: str | None, known: str | None) -> bool:
+    """Whether events of `instance` cannot follow those of `known`: it is older, or another one of the same age.
+
+    A device's journal takes a new instance, with the number after the last, each time that it is opened and written. So
+    a journal that was restored from a copy, or runs beside one, is found out by its first event. None, the instance of
+    an event that breaks a rule, says nothing.
+    """
+    if instance is None or known is None or instance == known:
+        return False
+    return int(instance.partition("-")[0]) <= int(known.partition("-")[0])
