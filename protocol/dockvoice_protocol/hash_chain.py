@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
@@ -328,6 +329,14 @@ def acknowledgement_line(one: Acknowledgement) -> str:
     return json.dumps(asdict(one), ensure_ascii=False) + "\n"
 
 
+_encoded = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+_WRITTEN_OTHERWISE = re.compile(r"[:,\[]-?(?:[NI]|[0-9]+(?:\.0(?![0-9])|(?:\.[0-9]+)?e|[0-9]{15}))")
+"""A number that Python writes otherwise than RFC 8785 (`1.0`, `1e-07`), or that it refuses (NaN, 2^53).
+
+A match inside a string costs time and no more.
+"""
+
+
 def canonical(event: Mapping[str, Any]) -> bytes:
     """The event in the one spelling that is hashed.
 
@@ -335,7 +344,9 @@ def canonical(event: Mapping[str, Any]) -> bytes:
     """
     hashed = {name: value for name, value in event.items() if name not in UNHASHED}
     try:
-        return rfc8785.dumps(hashed)
+        text = _encoded(hashed)
+        # Python's encoder is four times as fast, and writes the same but for such numbers and the order of other keys.
+        return text.encode() if text.isascii() and not _WRITTEN_OTHERWISE.search(text) else rfc8785.dumps(hashed)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 

@@ -8,9 +8,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import rfc8785
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dockvoice_protocol.hash_chain import (
     CHAIN,
@@ -246,6 +249,19 @@ def test_an_event_is_sealed_as_documented() -> None:
     }
     assert all(name.isalnum() and name.islower() for name in made)  # CloudEvents allows no other names
     KEY._private.public_key().verify(bytes.fromhex(made["signature"]), made["chain"].encode("ascii"))
+
+
+TEXT = st.text(st.characters(codec="utf-8"))
+NUMBERS = st.integers(-(2**53) + 1, 2**53 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+JSON = st.recursive(
+    st.none() | st.booleans() | NUMBERS | TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
+)
+
+
+@given(JSON)
+def test_canonical_json_is_that_of_the_package(content: Any) -> None:
+    assert canonical({"data": content}) == rfc8785.dumps({"data": content})
 
 
 @each_of("event", [{"x": float("nan")}, {"x": float("inf")}, {"x": "\ud800"}, {"x": 2**53}])
