@@ -17,7 +17,8 @@ import numpy as np
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form, FormField
-from dockvoice_protocol.forms.spoken import in_words, saying
+from dockvoice_protocol.forms.spoken import in_words
+from dockvoice_protocol.forms.spoken.sentences import sampled_words
 from dockvoice_protocol.records import FieldValue
 from edge.agree.dialogue.questions import About, Question
 from edge.audio.pcm import Framing, floats
@@ -199,7 +200,9 @@ class Words:
 
     def _spoken(self, field: FormField) -> str:
         """The value, in other words than those that were misheard before."""
-        ways = [saying.said(self._truth[field.name], field, self._catalogue, self._random) for _ in range(OTHER_WORDS)]
+        ways = [
+            sampled_words(self._truth[field.name], field, self._catalogue, self._random) for _ in range(OTHER_WORDS)
+        ]
         words = next((way for way in ways if way not in self._said), ways[0])
         self._said.add(words)
         if field.units:

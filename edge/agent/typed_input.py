@@ -18,7 +18,7 @@ from dockvoice_protocol.forms.scanned import AS_DELIVERED, Sending, read_scan
 from dockvoice_protocol.forms.spoken import corrects, murmurs, preface, read, takes_back
 from dockvoice_protocol.forms.spoken.commands import Asked, wording
 from dockvoice_protocol.forms.spoken.language import Language
-from dockvoice_protocol.forms.spoken.transcript import transcribed
+from dockvoice_protocol.forms.spoken.reader import transcribed
 from dockvoice_protocol.instants import in_zone
 from dockvoice_protocol.records import SCANNER, Act, Command, NotUnderstood, Reading
 from edge.agree.decide import Rules

@@ -27,7 +27,7 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import check as check_sayable
 from dockvoice_protocol.forms.spoken import read, sentences
 from dockvoice_protocol.forms.spoken.language import language_named
-from dockvoice_protocol.forms.spoken.transcript import transcribed
+from dockvoice_protocol.forms.spoken.reader import transcribed
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import FieldReading, FieldValue, written
 from dockvoice_protocol.terminal.output import EXIT_CODES, line, log_warnings

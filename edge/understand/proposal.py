@@ -29,8 +29,7 @@ from dockvoice_protocol.forms.spoken import (
 from dockvoice_protocol.forms.spoken.commands import Asked
 from dockvoice_protocol.forms.spoken.grammar.meaning import Meaning
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
-from dockvoice_protocol.forms.spoken.reader import understood
-from dockvoice_protocol.forms.spoken.transcript import BRIEF
+from dockvoice_protocol.forms.spoken.reader import BRIEF, understood
 from dockvoice_protocol.records import Act, FieldReading, NotUnderstood, Reading, Trait, Word
 from edge.understand.chatter import is_chatter
 

@@ -17,7 +17,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import read, vocabulary
 from dockvoice_protocol.forms.spoken.language import CODE_WORDS, ENGLISH, LETTERS
-from dockvoice_protocol.forms.spoken.transcript import BRIEF, transcribed
+from dockvoice_protocol.forms.spoken.reader import BRIEF, transcribed
 from dockvoice_protocol.records import FieldReading, FieldValue, Word
 from edge.understand.stt.transcript_reader import relabelled
 

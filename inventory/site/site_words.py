@@ -21,9 +21,8 @@ from dockvoice_protocol.forms.loader import form_files, load_form
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.grammar.tokens import texts
 from dockvoice_protocol.forms.spoken.language import Language, language_named
-from dockvoice_protocol.forms.spoken.reader import FIGURE, read, unexplained
-from dockvoice_protocol.forms.spoken.transcript import transcribed
-from dockvoice_protocol.forms.spoken.vocabulary import value_faults
+from dockvoice_protocol.forms.spoken.reader import FIGURE, read, transcribed, unexplained
+from dockvoice_protocol.forms.spoken.sentences import value_faults
 from dockvoice_protocol.forms.taught import AlreadyKnown, add_word, taught
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import Word

@@ -31,7 +31,7 @@ from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import phrases, read, read_transcript
 from dockvoice_protocol.forms.spoken.language import ENGLISH
-from dockvoice_protocol.forms.spoken.transcript import transcribed
+from dockvoice_protocol.forms.spoken.reader import transcribed
 from dockvoice_protocol.records import FieldValue, NotUnderstood, Reading
 from edge.config import Settings
 from edge.understand.local.confidence import Alternative, most_likely, near

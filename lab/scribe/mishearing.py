@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from dockvoice_protocol.forms.spoken import preface, read
-from dockvoice_protocol.forms.spoken.transcript import transcribed
+from dockvoice_protocol.forms.spoken.reader import transcribed
 from dockvoice_protocol.records import Reading
 from edge.agent.dialogue_steps import Stepped
 from edge.agree.decide import Rules

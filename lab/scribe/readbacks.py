@@ -20,7 +20,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import forms_in
 from dockvoice_protocol.forms.model import Form, Gs1
 from dockvoice_protocol.forms.spoken.folding import fold
-from dockvoice_protocol.forms.spoken.saying import value
+from dockvoice_protocol.forms.spoken.sentences import sampled_value
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import FieldValue
 from edge.records import SAMPLE_RATE
@@ -56,7 +56,9 @@ def _terms(form: Form, entry: Mapping[str, FieldValue], language: str, random: R
 
 
 def _allowed(form: Form, catalogue: Catalogue, entries: int, random: Random) -> Entries:
-    return [{one.name: value(one, catalogue, random) for one in form.fields if one.required} for _ in range(entries)]
+    return [
+        {one.name: sampled_value(one, catalogue, random) for one in form.fields if one.required} for _ in range(entries)
+    ]
 
 
 async def main() -> None:

@@ -19,7 +19,7 @@ from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import vocabulary
-from dockvoice_protocol.forms.spoken.vocabulary import NUMBER_WORDS as NUMBERS
+from dockvoice_protocol.forms.spoken.sentences import NUMBER_WORDS as NUMBERS
 from edge.understand.local.moonshine import Samples, between_silences
 
 RATE = 16_000

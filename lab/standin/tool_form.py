@@ -17,7 +17,7 @@ from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.loader import SUFFIX, load_form
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.pattern import Shape
-from dockvoice_protocol.forms.spoken.vocabulary import AROUND
+from dockvoice_protocol.forms.spoken.sentences import AROUND
 
 _QUOTED = re.compile(r"['\"]([a-z]+(?: [a-z]+)*)['\"]")
 """Words that a description says are spoken: 'pallet number'."""

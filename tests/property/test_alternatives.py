@@ -14,8 +14,7 @@ import pytest
 from dockvoice_protocol.forms.spoken.grammar.meaning import Meaning
 from dockvoice_protocol.forms.spoken.language import Language, language_named
 from dockvoice_protocol.forms.spoken.numerals import Numerals
-from dockvoice_protocol.forms.spoken.reader import understood
-from dockvoice_protocol.forms.spoken.transcript import transcribed
+from dockvoice_protocol.forms.spoken.reader import transcribed, understood
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import Word
 from tests.reading.scribe import rules, sayings

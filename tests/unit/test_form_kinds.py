@@ -18,10 +18,9 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.forms.model import DayOrder, Form, Partial
 from dockvoice_protocol.forms.spoken import check, jsgf, vocabulary
-from dockvoice_protocol.forms.spoken.kinds import date, decimal
-from dockvoice_protocol.forms.spoken.kinds.phrases import table
+from dockvoice_protocol.forms.spoken.kinds import date, numbers
 from dockvoice_protocol.forms.spoken.language import language_named
-from dockvoice_protocol.forms.spoken.saying import said, value
+from dockvoice_protocol.forms.spoken.sentences import sampled_value, sampled_words
 from dockvoice_protocol.hash_chain import canonical, parsed
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import FieldValue, plain
@@ -401,22 +400,22 @@ def test_what_is_made_of_a_form_keeps_its_rules_and_can_be_said(name: str, repos
     catalogue, random = Catalogue({}), Random(1)
     check(form, catalogue)
     for _ in range(200):
-        made = {one.name: value(one, catalogue, random) for one in form.fields}
+        made = {one.name: sampled_value(one, catalogue, random) for one in form.fields}
         assert form.faults(made) == {}
-        words = [said(made[one.name], one, catalogue, random) for one in form.fields if not one.spoken.by_unit]
+        words = [sampled_words(made[one.name], one, catalogue, random) for one in form.fields if not one.spoken.by_unit]
         assert all(words)
 
 
 def test_what_is_said_of_a_decimal_and_a_day_is_read_again(form: Form) -> None:
     catalogue, random = Catalogue({}), Random(1)
-    language = {**table("en"), "decimal": ".", "thousands": ","}
+    language = {**language_named("en").table, "decimal": ".", "thousands": ","}
     for _ in range(300):
-        weight = value(form["weight"], catalogue, random)
-        words = said(weight, form["weight"], catalogue, random).split()
+        weight = sampled_value(form["weight"], catalogue, random)
+        words = sampled_words(weight, form["weight"], catalogue, random).split()
         if not {"a", "dozen"} & set(words):  # which the small numerals do not have
-            assert best(decimal.readings(words, 0, ENGLISH, language), len(words)) == weight
-        expiry = value(form["expiry"], catalogue, random)
-        words = said(expiry, form["expiry"], catalogue, random).split()
+            assert best(numbers.decimals(words, 0, ENGLISH, language), len(words)) == weight
+        expiry = sampled_value(form["expiry"], catalogue, random)
+        words = sampled_words(expiry, form["expiry"], catalogue, random).split()
         dated = date.readings(words, 0, ENGLISH, language, date.Label(DayOrder.DAY_MONTH_YEAR, Partial.END))
         assert best(dated, len(words)) == expiry
 

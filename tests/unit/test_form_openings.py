@@ -15,8 +15,8 @@ from dockvoice_protocol.forms.loader import form_of, load_form
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import jsgf, sentences, vocabulary
 from dockvoice_protocol.forms.spoken.language import ENGLISH, language_named
+from dockvoice_protocol.forms.spoken.reader import transcribed
 from dockvoice_protocol.forms.spoken.rough import rough_sentences
-from dockvoice_protocol.forms.spoken.transcript import transcribed
 from dockvoice_protocol.records import FieldValue, NotUnderstood
 from edge.agree.decide import Rules, decide
 from edge.records import Closing, Outcome

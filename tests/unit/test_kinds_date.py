@@ -5,8 +5,9 @@ from datetime import date
 from dockvoice_protocol.forms.model import DayOrder, Partial
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.kinds.date import Label, readings
-from dockvoice_protocol.forms.spoken.kinds.phrases import SaysNumbers, table
 from tests.reading.numerals import ENGLISH, GERMAN, SPANISH
+from dockvoice_protocol.forms.spoken.kinds.kind import SaysNumbers
+from dockvoice_protocol.forms.spoken.language import language_named
 from tests.rows import each_of
 
 TODAY = date(2026, 11, 20)
@@ -19,7 +20,7 @@ YMD = Label(DayOrder.YEAR_MONTH_DAY, Partial.END, TODAY)
 def whole(text: str, label: Label = DMY, numerals: SaysNumbers = ENGLISH, language: str = "en") -> list[str]:
     """The days that all the words may say, of what lies within three nats of the best."""
     words = text.split()
-    found = readings(words, 0, numerals, table(language), label)
+    found = readings(words, 0, numerals, language_named(language).table, label)
     costs = {day: cost for end, day, cost in found if end == len(words)}
     return sorted(day for day, cost in costs.items() if cost <= min(costs.values()) + RIVALS)
 
@@ -62,7 +63,7 @@ def test_a_number_behind_a_month_may_be_its_day_or_its_year() -> None:
 
 
 def test_every_end_is_told() -> None:
-    found = readings(["end", "of", "june", "twenty", "twenty", "seven"], 0, ENGLISH, table("en"), DMY)
+    found = readings(["end", "of", "june", "twenty", "twenty", "seven"], 0, ENGLISH, language_named("en").table, DMY)
     assert (3, "2027-06-30", 1.0) in found
     assert (6, "2027-06-30", 0.0) in found
 
@@ -151,7 +152,7 @@ def test_a_date_is_read_in_each_language(text: str, numerals: SaysNumbers, langu
 
 @each_of("code", ["en", "de", "fr", "es", "it", "pl", "pt"])
 def test_each_language_has_every_month_and_thirty_one_days(code: str) -> None:
-    dates = table(code)["dates"]
+    dates = language_named(code).table["dates"]
     assert (len(dates["months"]), len(dates["ordinals"])) == (12, 31)
     names = [name for month in dates["months"] for name in month]
     assert len(names) == len(set(names))

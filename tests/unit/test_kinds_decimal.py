@@ -1,25 +1,25 @@
 from __future__ import annotations
 
-from dockvoice_protocol.forms.spoken.kinds.decimal import readings
-from dockvoice_protocol.forms.spoken.kinds.phrases import table
 from tests.reading.numerals import ENGLISH, GERMAN
+from dockvoice_protocol.forms.spoken.kinds.numbers import decimals
+from dockvoice_protocol.forms.spoken.language import language_named
 from tests.rows import each_of
 
-EN = {**table("en"), "decimal": ".", "thousands": ","}
-DE = {**table("de"), "decimal": ",", "thousands": "."}
+EN = {**language_named("en").table, "decimal": ".", "thousands": ","}
+DE = {**language_named("de").table, "decimal": ",", "thousands": "."}
 RIVALS = 3.0
 
 
 def whole(text: str, places: int = 1) -> list[float]:
     """What all the words may say, of what lies within three nats of the best."""
     words = text.split()
-    found = [(cost, value) for end, value, cost in readings(words, 0, ENGLISH, EN, places) if end == len(words)]
+    found = [(cost, value) for end, value, cost in decimals(words, 0, ENGLISH, EN, places) if end == len(words)]
     return [value for cost, value in sorted(found) if cost <= min(found)[0] + RIVALS]
 
 
 def whole_german(text: str, places: int = 1) -> list[float]:
     words = text.split()
-    found = [(cost, value) for end, value, cost in readings(words, 0, GERMAN, DE, places) if end == len(words)]
+    found = [(cost, value) for end, value, cost in decimals(words, 0, GERMAN, DE, places) if end == len(words)]
     return [value for cost, value in sorted(found) if cost <= min(found)[0] + RIVALS]
 
 
@@ -36,7 +36,7 @@ def test_what_is_no_decimal_is_none(text: str) -> None:
 
 
 def test_words_that_follow_are_left_over_and_each_end_is_told() -> None:
-    ends = {end: value for end, value, _ in readings(["two", "point", "two", "five", "kilos"], 0, ENGLISH, EN)}
+    ends = {end: value for end, value, _ in decimals(["two", "point", "two", "five", "kilos"], 0, ENGLISH, EN)}
     assert ends == {1: 2.0, 3: 2.2, 4: 2.25}
 
 

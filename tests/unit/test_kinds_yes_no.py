@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from dockvoice_protocol.forms.spoken.kinds.phrases import table
 from dockvoice_protocol.forms.spoken.kinds.yes_no import Words, readings
+from dockvoice_protocol.forms.spoken.language import language_named
 from tests.rows import each_of
 
 SEALED = Words(true=("sealed",), false=("not sealed", "unsealed", "seal broken"), labels=("sealed", "seal"))
@@ -9,7 +9,7 @@ GERMAN = Words(true=("verplombt",), false=("nicht verplombt",), labels=("plombe"
 
 
 def said(text: str, at: int = 0, *, labelled: bool = False) -> list[tuple[int, bool]]:
-    found = readings(text.split(), at, table("en"), SEALED, labelled=labelled)
+    found = readings(text.split(), at, language_named("en").table, SEALED, labelled=labelled)
     return [(end, value) for end, value, cost in sorted(found, key=lambda one: one[2]) if cost <= 3.0]
 
 
@@ -43,6 +43,6 @@ def test_yes_and_no_are_read(text: str, value: bool) -> None:
 
 
 def test_yes_and_no_are_read_in_another_language() -> None:
-    german = table("de")
+    german = language_named("de").table
     assert readings(["nicht", "verplombt"], 0, german, GERMAN) == [(2, False, 0.0)]
     assert readings(["plombe", "ja"], 0, german, GERMAN) == [(2, True, 0.0)]

@@ -11,7 +11,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import forms_in
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import read_transcript
-from dockvoice_protocol.forms.spoken.vocabulary import NUMBER_WORDS
+from dockvoice_protocol.forms.spoken.sentences import NUMBER_WORDS
 from dockvoice_protocol.records import Act
 from edge.understand.llm.prompt import HINTS, LONGEST, TURNS, Context, DialogueTurn, Leaks, ModelPrompt, instructions
 from edge.understand.llm.tool import tools

@@ -13,7 +13,7 @@ from dockvoice_protocol.forms.loader import forms_in, load_form
 from dockvoice_protocol.forms.model import Form, Gs1
 from dockvoice_protocol.forms.spoken import read_transcript
 from dockvoice_protocol.forms.spoken.language import language_named
-from dockvoice_protocol.forms.spoken.saying import value
+from dockvoice_protocol.forms.spoken.sentences import sampled_value
 from dockvoice_protocol.languages import LANGUAGES, table
 from dockvoice_protocol.records import FieldValue
 from edge.agent.typed_input import typed
@@ -43,7 +43,9 @@ AWKWARD = (1, 2, 13, 14, 15, 19, 30, 50, 65, 75, 90, 100, 115, 150, 215, 250, 10
 
 def entries(form: Form, count: int) -> list[dict[str, FieldValue]]:
     chance = Random(form.name)
-    made = [{one.name: value(one, CATALOGUE, chance) for one in form.fields if one.required} for _ in range(count)]
+    made = [
+        {one.name: sampled_value(one, CATALOGUE, chance) for one in form.fields if one.required} for _ in range(count)
+    ]
     counted = [entry for entry in made if "quantity" in entry]
     for entry, quantity in zip(counted, AWKWARD, strict=False):
         entry["quantity"] = quantity

@@ -20,8 +20,10 @@ from dockvoice_protocol.forms.spoken.commands import (
     cue,
     exception,
     finds_nothing_wrong,
+    from_now_on,
     holds_check,
     is_among,
+    likewise,
     murmurs,
     numbers_said,
     of_last_one,
@@ -29,6 +31,7 @@ from dockvoice_protocol.forms.spoken.commands import (
     presented,
     proves,
     refuses,
+    same_again,
     says_instead,
     says_next,
     sets_right,
@@ -40,11 +43,7 @@ from dockvoice_protocol.forms.spoken.commands import (
     work_phrases,
 )
 from dockvoice_protocol.forms.spoken.confusable import heard_alike
-from dockvoice_protocol.forms.spoken.jsgf import jsgf
-from dockvoice_protocol.forms.spoken.likewise import from_now_on, likewise, same_again
 from dockvoice_protocol.forms.spoken.pauses import are_one_number, begins, ends, expected
-from dockvoice_protocol.forms.spoken.reader import preface, read, read_given
-from dockvoice_protocol.forms.spoken.sentences import further, phrases, sentences
-from dockvoice_protocol.forms.spoken.transcript import read_transcript, transcript_preface
-from dockvoice_protocol.forms.spoken.vocabulary import check, spoken_words, vocabulary
+from dockvoice_protocol.forms.spoken.reader import preface, read, read_given, read_transcript, transcript_preface
+from dockvoice_protocol.forms.spoken.sentences import check, further, jsgf, phrases, sentences, spoken_words, vocabulary
 from dockvoice_protocol.languages import LANGUAGES

@@ -1,25 +1,31 @@
-"""The reader: an utterance to the fields of a form.
+"""The reader: an utterance, as words or as the transcript of a model, to the fields of a form.
 
-All words are explained by one grammar (`grammar`), in every way that there is. A field has a value where all ways that
-are likely agree on it; anything else is doubt.
+All words are explained by one grammar (`grammar`), in every way that there is. A field has a value where all likely
+ways agree on it; anything else is doubt.
+
+A transcript ("Pallet 742, 12 units, Dock B.") has no times: commas and full stops stand for the pauses. What a model
+writes for a number that is none here ("$12", "7th") stays an unexplained word, so that its field has no value.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from typing import NamedTuple
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.grammar.chart import explanations
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Lexicon
 from dockvoice_protocol.forms.spoken.grammar.meaning import Meaning, meaning, meaning_given
 from dockvoice_protocol.forms.spoken.grammar.path import Happens, Path
 from dockvoice_protocol.forms.spoken.grammar.spans import Spans
-from dockvoice_protocol.forms.spoken.grammar.tokens import Token, tokens
-from dockvoice_protocol.forms.spoken.language import Language, language_named
+from dockvoice_protocol.forms.spoken.grammar.tokens import Token, is_compound, tokens
+from dockvoice_protocol.forms.spoken.language import LETTERS, Language, apart, language_named
 from dockvoice_protocol.records import FieldReading, FieldValue, Word
 
 REMEMBERED = 128
@@ -174,3 +180,167 @@ def _tokens(words: tuple[Word, ...], language: Language) -> tuple[Token, ...]:
 def lexicon(form: Form, catalogue: Catalogue, language: Language) -> Lexicon:
     """The phrases of a form in a language."""
     return Lexicon(form, catalogue, language)
+
+
+LENGTH = 0.3
+"""Seconds that a word is taken to last."""
+BRIEF = 0.1
+"""Seconds of a word like "to" where the model must have heard it as such: short, as a preposition is."""
+PAUSES = dict.fromkeys(",;:", 0.3) | dict.fromkeys(".!?\N{HORIZONTAL ELLIPSIS}", 0.6)
+"""Seconds of silence that a mark stands for: the model heard a pause, or the end of a thought."""
+
+DASHES = re.compile("[-\N{NON-BREAKING HYPHEN}\N{EN DASH}\N{EM DASH}\N{MINUS SIGN}/]")
+APOSTROPHE = "\N{RIGHT SINGLE QUOTATION MARK}"
+QUOTES = "\"'()[]{}<>\N{LEFT-POINTING DOUBLE ANGLE QUOTATION MARK}\N{RIGHT-POINTING DOUBLE ANGLE QUOTATION MARK}" + (
+    "\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}\N{DOUBLE LOW-9 QUOTATION MARK}"
+    "\N{LEFT SINGLE QUOTATION MARK}#*\N{INVERTED QUESTION MARK}\N{INVERTED EXCLAMATION MARK}" + APOSTROPHE
+)
+"""Marks around words that change nothing in them. "#742" is number 742."""
+SPACES = "\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}\N{THIN SPACE}"
+"""Spaces that join: with one of them, "1 200" is one number."""
+NUMBER = re.compile(r"\b[nN](?:[º°]\.?|r\.|o\.(?=\s*[0-9]))\s*(?=[0-9])|№\s*")
+"""Short for "number", before a number."""
+MIXED = re.compile(r"(?=.*[0-9])(?=.*[a-z])[0-9a-z]+")
+"""A code, or a number with its unit: "B714", "12pcs"."""
+CONTAINER = re.compile(r"\b([A-Z]{4}) (?=[0-9]{6,7}\b)")
+"""The letters of a container or a domestic trailer, apart from its figures: "JBHU 234561" is spelt."""
+ORDINAL = re.compile(r"[0-9]+(?:st|nd|rd|th)")
+FRACTION = re.compile(r"[1-9]/[2-9]")
+BELOW_ONE = re.compile(r"[.,][0-9]")
+"""How some write a half: ".5"."""
+FIGURES = re.compile(r"[0-9]+")
+CLOCK = re.compile(r"[0-9]{1,2}:[0-9]{2}")
+"""How models write "seven forty-two" that they take for a time of day. A name made of digits is still these digits."""
+
+
+def read_transcript(
+    text: str,
+    form: Form,
+    catalogue: Catalogue,
+    language: str = "en",
+    *,
+    confidence: float = 1.0,
+    asked: str | None = None,
+    held: Mapping[str, FieldValue] | None = None,
+) -> Mapping[str, FieldReading]:
+    """What a transcript says about each field of a form, by field name; empty where nothing in it names a field.
+
+    Args:
+        text: What the model wrote: any capitals, punctuation, numbers in words or figures.
+        form: Its labels and units in the language are those of `x-languages`, or else the English ones.
+        catalogue: The values that exist.
+        language: One of `LANGUAGES`, or a longer tag such as `de-AT`.
+        confidence: What the transcript is given as a whole, 0 to 1: transcripts know no words better than others.
+        asked: As for `read`.
+        held: As for `read`.
+
+    Returns:
+        As `read` does. The words of a field are those of the transcript, in small letters and without punctuation.
+
+    Raises:
+        ValueError: The language is none of these.
+    """
+    spoken = language_named(language)
+    words = transcribed(text, form, catalogue, spoken, confidence)
+    return read(words, form, catalogue, spoken, asked=asked, held=held)
+
+
+def transcript_preface(text: str, form: Form, catalogue: Catalogue, language: str = "en") -> tuple[str, ...]:
+    """The words of a transcript before the first field that belong to none, as `preface` has them."""
+    spoken = language_named(language)
+    return preface(transcribed(text, form, catalogue, spoken), form, catalogue, spoken)
+
+
+def transcribed(
+    text: str, form: Form, catalogue: Catalogue, language: Language, confidence: float = 1.0
+) -> tuple[Word, ...]:
+    """The words of a transcript, with times that tell what punctuation told."""
+    known = lexicon(form, catalogue, language)
+    return tuple(_timed(list(_pieces(text, language, known)), language, known, confidence))
+
+
+def _timed(pieces: Sequence[str], language: Language, known: Lexicon, confidence: float) -> Iterator[Word]:
+    now, before = 0.0, ""
+    for at, piece in enumerate(pieces):
+        if piece in PAUSES:
+            now, before = now + PAUSES[piece], ""
+            continue
+        length = 0.0 if piece == "-" else LENGTH
+        behind_figures = len(before) > 1 and before.isdigit()
+        if fold(piece) in language.homophones and (behind_figures or _opens(pieces[at + 1 : at + 2], known)):
+            length = BRIEF  # Behind "742" the model would have written a digit as one.
+        yield Word(piece, now, now + length, confidence)
+        now, before = now + length, piece
+
+
+def _opens(pieces: Sequence[str], known: Lexicon) -> bool:
+    """Does a field begin with any of these?"""
+    return any(known.opens(fold(piece)) or known.begins_code(piece) for piece in pieces)
+
+
+def _pieces(text: str, language: Language, known: Lexicon) -> Iterator[str]:
+    """Words in small letters, and a mark for each pause."""
+    text = "".join(str(unicodedata.digit(one)) if one.isdigit() and not one.isascii() else one for one in text)
+    text = unicodedata.normalize("NFKC", re.sub(f"(?<=[0-9])[{SPACES}](?=[0-9]{{3}})", "", text))
+    if language.thousands == " ":  # A whole number so written is found by the grammar, which knows what else it may be.
+        text = re.sub(rf"(?<![0-9])[1-9][0-9]{{0,2}}(?: [0-9]{{3}})+(?={language.decimal}[0-9])", _joined, text)
+    text = re.sub(r"\s+\?", "?", text)  # As French sets it.
+    text = CONTAINER.sub(r"\1", NUMBER.sub("", text.replace(APOSTROPHE, "'")))
+    for chunk in text.lower().split():
+        yield from _chunk(chunk, language, known)
+
+
+def _joined(match: re.Match[str]) -> str:
+    return match[0].replace(" ", "")
+
+
+def _chunk(chunk: str, language: Language, known: Lexicon) -> Iterator[str]:
+    core = chunk.strip(QUOTES).rstrip(QUOTES + "".join(PAUSES))
+    core = core if BELOW_ONE.match(core) else core.lstrip(QUOTES + "".join(PAUSES))
+    if not core or DASHES.fullmatch(core):
+        yield ","
+        if core:
+            yield "-"
+        return
+    if "(" in chunk:
+        yield ","
+    asks = "?" if "?" in chunk[-2:] else ""
+    parts = [
+        part
+        for one in _parts(_without_thousands(apart(core, language.elided), language), language)
+        for part in _spelt(one, known)
+    ]
+    for at, part in enumerate(parts):
+        yield part + asks if asks and at == len(parts) - 1 else part
+    if (mark := chunk.rstrip(QUOTES)[-1:]) in PAUSES:
+        yield mark
+
+
+def _without_thousands(core: str, language: Language) -> str:
+    """Thousands as one number, "1,200" in English and "1.200" in German, and no decimals that say nothing."""
+    core = re.sub(rf"^([0-9]+){re.escape(language.decimal)}0{{1,2}}$", r"\1", core)
+    mark = re.escape(language.thousands)
+    return re.sub(r"[,. ]", "", core) if re.fullmatch(rf"[1-9][0-9]{{0,2}}(?:{mark}[0-9]{{3}})+", core) else core
+
+
+def _parts(core: str, language: Language) -> Iterator[str]:
+    """What a dash, a stroke or a space joins; a dash before a number is a minus, and stays with it."""
+    if DASHES.match(core) or FRACTION.fullmatch(core) or is_compound(core, language):
+        yield core
+        return
+    for piece in core.split():
+        parts = [part for part in DASHES.split(piece) if part]
+        for at, part in enumerate(parts):
+            # "12-15 units" may be a range; "7-4-2" is spelt.
+            if at and FIGURES.fullmatch(part) and len(part) > 1:
+                yield "-"
+            yield part
+
+
+def _spelt(part: str, known: Lexicon) -> Iterator[str]:
+    """A code letter by letter and number by number, a number apart from its unit; anything else as it is."""
+    if FIGURES.fullmatch(part) or CLOCK.fullmatch(part) or not MIXED.fullmatch(part) or ORDINAL.fullmatch(part):
+        yield part
+        return
+    for run in re.findall(r"[0-9]+|[a-z]+", part):
+        yield from [run] if FIGURES.fullmatch(run) or known.knows(fold(run)) or not set(run) <= LETTERS else run

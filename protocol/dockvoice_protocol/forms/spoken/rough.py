@@ -18,7 +18,7 @@ from dockvoice_protocol.forms.spoken.commands import EXPECTED, NAMED, aloud
 from dockvoice_protocol.forms.spoken.folding import fold, phrase
 from dockvoice_protocol.forms.spoken.grammar.lexicon import listed
 from dockvoice_protocol.forms.spoken.kinds import kind_of
-from dockvoice_protocol.forms.spoken.kinds.phrases import words_of
+from dockvoice_protocol.forms.spoken.kinds.kind import words_of
 from dockvoice_protocol.forms.spoken.language import CODE_WORDS, LETTERS, Language
 from dockvoice_protocol.forms.spoken.sentences import BEGUN
 from dockvoice_protocol.records import Command

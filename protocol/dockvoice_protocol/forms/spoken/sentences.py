@@ -1,25 +1,156 @@
-"""Sentences an operator might say for a form, sampled with a seed, each with the truth of what it says.
+"""What a recogniser is told to expect for a form: its vocabulary, sampled sentences, and a JSGF grammar.
 
-They are what the on-device recogniser is told to expect: an n-gram model is counted from them, so how often a word
-stands after another matters as much as that it occurs. Shares below are of sentences or of mentions.
+The sentences are sampled with a seed, each with the truth of what it says. An n-gram model is counted from them, so how
+often a word stands after another matters as much as that it occurs. Shares below are of sentences or of mentions: they
+are estimates, since no field recordings exist yet.
 
 Where the device answers, a recogniser is given what is said to it as well: commands, one field alone, corrections, bare
 values, check digits; fewer than the sentences, so that it still expects these most.
+
+The grammar (JSpeech Grammar Format 1.0, for pocketsphinx) is looser than the reader: it may let words pass that make no
+value, and the reader then asks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
+from dockvoice_protocol.errors import ManyFaults
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import OWN_LANGUAGE, Form, FormField
-from dockvoice_protocol.forms.spoken import in_words, saying
+from dockvoice_protocol.forms.pattern import SEPARATORS
 from dockvoice_protocol.forms.spoken.commands import command_phrases
-from dockvoice_protocol.forms.spoken.language import ENGLISH
-from dockvoice_protocol.forms.spoken.vocabulary import check
+from dockvoice_protocol.forms.spoken.folding import phrase
+from dockvoice_protocol.forms.spoken.grammar.lexicon import listed
+from dockvoice_protocol.forms.spoken.in_words import ONES, TEENS, TENS, spelt
+from dockvoice_protocol.forms.spoken.kinds import kind_of
+from dockvoice_protocol.forms.spoken.kinds.kind import words_of
+from dockvoice_protocol.forms.spoken.language import CODE_WORDS, ENGLISH, LETTERS, NATO
 from dockvoice_protocol.records import FieldValue
+
+ZEROS = ("zero", "oh", "o")
+"""What a zero is called in a string of digits. As a count only "zero" is one."""
+
+DIGITS = dict.fromkeys(ZEROS, "0") | {word: str(value) for word, value in ONES.items()} | {"niner": "9"}
+
+NUMBER_WORDS = frozenset(
+    {*DIGITS, *TEENS, *TENS, "double", "triple", "quadruple", "hundred", "thousand", "dozen", "half", "and"}
+)
+"""Every word that can be part of a number; "a" as in "a hundred" is a letter in the first place."""
+
+AS_IN = ("as", "in")
+"""What joins a letter to the word that explains it."""
+LETTER_WORDS = frozenset({*LETTERS, *(word for phrase in CODE_WORDS for word in phrase), *AS_IN})
+"""Every word that can be part of a spoken letter."""
+
+_AROUND = """
+um uh er erm hmm and okay ok well hey so now please moving move take going goes have has got i've that that's is
+it's there to at the for of on over with thanks thank you i am are no sorry correction rather mean meant make it
+wait scratch next
+"""
+AROUND = frozenset(_AROUND.split())
+"""The words around the fields that are expected most; more would be heard where they were not said."""
+
+
+def vocabulary(form: Form, catalogue: Catalogue) -> frozenset[str]:
+    """The words of the form's labels, units and values, and of the language around them."""
+    begun = {word for said in form.openings.get(OWN_LANGUAGE, ()) for word in said.split()}
+    return AROUND.union(begun, *(_field_words(field, catalogue) for field in form.fields))
+
+
+def _field_words(field: FormField, catalogue: Catalogue) -> set[str]:
+    named = field.wording(OWN_LANGUAGE)
+    said = [*field.labels, *field.units.keys(), *field.units.values(), *listed(field, catalogue, ENGLISH)]
+    said += [*named.counted, *named.zero]
+    if (section := kind_of(field).section) is not None:
+        said += [*named.true, *named.false]
+        said += [" ".join(phrase(one)) for one in words_of(ENGLISH.table[section])]
+    words = {word for one in said for word in one.split()}
+    words |= LETTER_WORDS if field.spoken.spells else set()
+    return words | (NUMBER_WORDS if field.spoken.of_numbers else set())
+
+
+def check(form: Form, catalogue: Catalogue) -> None:
+    """Raise Misconfigured naming every value that breaks the form's rules or has no words, and every lost catalogue."""
+    faults = [fault for field in form.fields for fault in _faults(field, catalogue)]
+    if faults:
+        raise ManyFaults(f"form {form.name!r}: {'; '.join(faults)}", faults)
+
+
+def spoken_words(form: Form, catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    """What is said of a form in its own words, each with what it stands for: labels, units, catalogued values."""
+    for field in form.fields:
+        yield from ((label, f"the field {field.name!r}") for label in field.labels)
+        yield from ((unit, f"the unit of {field.name!r}") for unit in field.units)
+        if not field.spoken.is_letter:  # which its code word tells from the others
+            values = listed(field, catalogue, ENGLISH) if field.catalogue or field.choices else {}
+            yield from ((words, f"{value!r} of {field.name!r}") for words, value in values.items())
+
+
+def _faults(field: FormField, catalogue: Catalogue) -> Iterator[str]:
+    where = f"catalogue {field.catalogue!r}" if field.catalogue else "'enum'"
+    yield from (f"{where}: {told}" for _, told in value_faults(field, catalogue))
+
+
+def value_faults(field: FormField, catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    """Each value of a field that breaks its rules or has no words, with what is wrong with it."""
+    if field.spoken.by_unit:  # its codes are said by the unit words of what it counts
+        return
+    known = catalogue.values(field.catalogue) if field.catalogue else field.choices
+    said = {value for words, value in listed(field, catalogue, ENGLISH).items() if re.fullmatch("[a-z ]+", words)}
+    for value in known:
+        if not field.item.allows(value):
+            yield value, f"{value!r} breaks the rules of field {field.name!r}; mend one of the two"
+        elif value not in said and not _is_spelt(value, field):
+            yield value, f"{value!r} cannot be said as {field.spoken}; give it words in a catalogue's column 'spoken'"
+
+
+def _is_spelt(value: str, field: FormField) -> bool:
+    one = not field.spoken.is_letter or len(value) == 1
+    said = "".join(character for character in value if character not in SEPARATORS)
+    joined = said == value or (field.shape is not None and field.shape.joined(said) == value)
+    return one and joined and set(said) <= set(field.spoken.characters)
+
+
+CHECKED = 0.3  # Of the values that have a check word: said with it.
+LISTED = 0.5  # Of the values that a catalogue gives words of their own: said by those.
+LONGEST_LIST = 3  # Values of a list that is sampled: more are said no differently.
+
+
+def sampled_value(field: FormField, catalogue: Catalogue, random: Random) -> FieldValue:
+    """A value that the form allows and the catalogue knows."""
+    if field.many is not None:
+        several = field.many[:LONGEST_LIST] or field.many
+        return tuple(str(sampled_value(field.item, catalogue, random)) for _ in range(random.choice(several)))
+    if known := catalogue.values(field.catalogue) if field.catalogue is not None else field.choices:
+        return random.choice(known)
+    return kind_of(field).made(field, random)
+
+
+def sampled_words(value: FieldValue, field: FormField, catalogue: Catalogue, random: Random) -> str:
+    """The value in words, in one of the ways that the reader reads back as the same value."""
+    if isinstance(value, tuple):
+        return " and ".join(sampled_words(one, field.item, catalogue, random) for one in value)
+    phrases = [words for words, meant in listed(field, catalogue, ENGLISH).items() if meant == value]
+    if phrases and (field.spoken.listed or random.random() < LISTED):
+        words = random.choice(phrases)
+    else:
+        words = kind_of(field).words(value, field, random)
+    checks = catalogue.checks_of(field.catalogue, str(value)) if field.catalogue else ()
+    if not checks or random.random() >= CHECKED:
+        return words
+    check = random.choice(checks)
+    return f"{words} check {spelt(check, random) if check.isdigit() else check}"
+
+
+def _stands_alone(value: FieldValue, field: FormField) -> bool:
+    """May the value be said without the label of its field?"""
+    named = field.wording(OWN_LANGUAGE)
+    return field.bare or (isinstance(value, bool) and bool(named.true if value else named.false))
+
 
 COUNT = 6000
 """Sentences for one grammar: more measured no better."""
@@ -129,7 +260,7 @@ def _further(field: FormField, catalogue: Catalogue, random: Random) -> Iterator
     named = field.wording(OWN_LANGUAGE)
 
     def words() -> str:
-        return saying.said(saying.value(field, catalogue, random), field, catalogue, random)
+        return sampled_words(sampled_value(field, catalogue, random), field, catalogue, random)
 
     if field.spoken.by_unit:
         return
@@ -144,7 +275,7 @@ def _further(field: FormField, catalogue: Catalogue, random: Random) -> Iterator
 def _with(mention: str, field: FormField, form: Form, catalogue: Catalogue, random: Random) -> str:
     """A sentence that says one field in these words, and of the others those that are required."""
     others = [
-        _mention(saying.value(one, catalogue, random), one, form, catalogue, random)
+        _mention(sampled_value(one, catalogue, random), one, form, catalogue, random)
         for one in form.fields
         if one.required and one is not field and not one.spoken.by_unit
     ]
@@ -153,7 +284,7 @@ def _with(mention: str, field: FormField, form: Form, catalogue: Catalogue, rand
 
 
 def _sentence(form: Form, fields: list[FormField], catalogue: Catalogue, random: Random, *, complete: bool) -> Sentence:
-    truth = {field.name: saying.value(field, catalogue, random) for field in fields}
+    truth = {field.name: sampled_value(field, catalogue, random) for field in fields}
     corrected = random.choice(fields).name if random.random() < CORRECTED else None
     opening = _chosen(OPENINGS, random)
     if form.openings.get(OWN_LANGUAGE) and random.random() < BEGUN:
@@ -179,12 +310,12 @@ def _doing(form: Form, random: Random) -> str:
 
 def _put_right(value: FieldValue, field: FormField, form: Form, catalogue: Catalogue, random: Random) -> str:
     """Another value first, then a cue and the value; one of the two may go without label and unit."""
-    slip = saying.value(field, catalogue, random)
+    slip = sampled_value(field, catalogue, random)
     bare = random.random() < BARE
     earlier = bare and bool(field.units)
 
     def words(of: FieldValue, *, alone: bool) -> str:
-        return saying.said(of, field, catalogue, random) if alone else _mention(of, field, form, catalogue, random)
+        return sampled_words(of, field, catalogue, random) if alone else _mention(of, field, form, catalogue, random)
 
     first, later = words(slip, alone=earlier), words(value, alone=bare and not earlier)
     return f"{first} {_chosen(CUES, random)} {later}"
@@ -196,8 +327,8 @@ def _counted_in(code: str, field: FormField) -> FormField:
 
 
 def _mention(value: FieldValue, field: FormField, form: Form, catalogue: Catalogue, random: Random) -> str:
-    words = saying.said(value, field, catalogue, random)
-    if saying.stands_alone(value, field) and random.random() < UNLABELLED:
+    words = sampled_words(value, field, catalogue, random)
+    if _stands_alone(value, field) and random.random() < UNLABELLED:
         return words
     if field.units and (field.codes or random.random() < BY_UNIT):
         plural, singular = random.choice(list(field.units.items()))
@@ -231,7 +362,7 @@ def conversational(
 def _once(form: Form, catalogue: Catalogue, random: Random) -> str:
     """What is said once for all entries: "trailer five five oh one door twelve", "door thirteen from now on"."""
     fields = [form[name] for name in form.said_once if random.random() >= OPTIONAL] or [form[form.said_once[0]]]
-    said = " ".join(_mention(saying.value(one, catalogue, random), one, form, catalogue, random) for one in fields)
+    said = " ".join(_mention(sampled_value(one, catalogue, random), one, form, catalogue, random) for one in fields)
     return said if random.random() < LASTING else f"{said} {' '.join(ENGLISH.commands['from_now_on'][0])}"
 
 
@@ -240,7 +371,7 @@ LASTING = 0.5  # The share of these that do not say that they hold from then on.
 
 def _answers(field: FormField, catalogue: Catalogue, random: Random) -> Iterator[str]:
     """A bare value, the field alone, and one of these as a correction."""
-    words = saying.said(saying.value(field, catalogue, random), field, catalogue, random)
+    words = sampled_words(sampled_value(field, catalogue, random), field, catalogue, random)
     named = f"{words} {random.choice(list(field.units))}" if field.units else f"{random.choice(field.labels)} {words}"
     yield words
     yield named
@@ -251,4 +382,101 @@ def _checks(form: Form, catalogue: Catalogue, random: Random) -> Iterator[str]:
     for field in form.fields:
         for value in catalogue.values(field.catalogue) if field.catalogue else ():
             for proof in catalogue.checks_of(str(field.catalogue), value):
-                yield in_words.spelt(proof, random) if proof.isdigit() else proof
+                yield spelt(proof, random) if proof.isdigit() else proof
+
+
+NUMBERS = {
+    "digit": " | ".join(word for word in DIGITS if word not in {"o", "niner"}),
+    "one": " | ".join(ONES),
+    "teen": " | ".join(TEENS),
+    "ten": " | ".join(TENS),
+    "pair": "<teen> | <ten> [<one>]",
+    "group": "/0.8/ <digit> | /0.1/ (double | triple) <digit> | /0.1/ <pair>",
+    "below": "<one> | <pair>",
+    "hundreds": "(a | <below>) hundred [[and] <below>]",
+    "count": "<below> | <hundreds> | <below> thousand [[and] (<below> | <hundreds>)]",
+}
+"""Rules that hold for every form; a pair of digits said as a number is rarer than digits said singly."""
+
+REPLIES = ("command", "answer", "exception", "check")
+"""Rules of what is said besides sentences."""
+
+
+def jsgf(form: Form, catalogue: Catalogue, commands: Sequence[str] = ()) -> str:
+    """The grammar of one form, ready to be given to a decoder.
+
+    With `commands`, which are said by themselves, it has what else is said when the device answers: values without
+    their labels, exceptions, check digits. Raises Misconfigured where the form or its catalogue holds a value that
+    cannot be said.
+    """
+    check(form, catalogue)
+    name = form.name.replace("-", "_")
+    rules = {**NUMBERS, "cue": _either(CUES)}
+    for field in form.fields:
+        rules |= kind_of(field).rules()
+        rules |= {} if field.spoken.by_unit else _field_rules(field, catalogue)
+    rules["mention"] = " | ".join(f"<{one.name}>" for one in form.fields if not one.spoken.by_unit)
+    # One loop rather than so many mentions: each copy of the number rules would cost a decoder as much again.
+    openings = (*OPENINGS, *form.openings.get(OWN_LANGUAGE, ()))
+    rules["sentence"] = f"[{_either(openings)}] ([<cue>] <mention>)+ [{_either(CLOSINGS)}]"
+    if commands:
+        rules |= _replies(form, catalogue, commands)
+    said = " | ".join(f"<{rule}>" for rule in ("sentence", *REPLIES) if rule in rules)
+    lines = [f"<{rule}> = {expansion};" for rule, expansion in rules.items()]
+    return "\n".join(["#JSGF V1.0;", f"grammar {name};", *lines, f"public <utterance> = {said};", ""])
+
+
+def _replies(form: Form, catalogue: Catalogue, commands: Sequence[str]) -> dict[str, str]:
+    """What answers a question, and what is asked of the device."""
+    values = [f"<{one.name}_value>" for one in form.fields if not one.exception and not one.spoken.by_unit]
+    exceptions = [choice.lower().replace("-", " ") for one in form.fields if one.exception for choice in one.choices]
+    checks = {
+        check
+        for field in form.fields
+        for value in (catalogue.values(field.catalogue) if field.catalogue else ())
+        for check in catalogue.checks_of(str(field.catalogue), value)
+    }
+    rules = {"command": " | ".join(sorted(set(commands))), "answer": " | ".join(values)}
+    if exceptions:
+        rules["exception"] = " | ".join(f"{one} [{one}]" for one in exceptions)
+    if checks:
+        words = sorted(check for check in checks if not check.isdigit())
+        rules["check"] = " | ".join([*words, *(["<digit>+"] if len(words) < len(checks) else [])])
+    return rules
+
+
+def _field_rules(field: FormField, catalogue: Catalogue) -> dict[str, str]:
+    value = f"<{field.name}_value>"
+    several = f"{value} ([and] {value})*" if field.many is not None else value
+    labelled, link = f"{_either(field.labels)} {several}", f"[{_either(BEFORE_PLACE)}] "
+    mention = labelled if field.identifier else link + labelled
+    if field.bare or field.kind == "boolean":
+        mention = f"{mention} | {value}"
+    if field.units:
+        units = _either([*field.units.keys(), *field.units.values()])
+        mention = f"{labelled} | [{_either(BEFORE_COUNT)}] {value} {units}"
+    rules = {f"{field.name}_value": _value(field, catalogue), field.name: mention}
+    if field.spoken.spells:
+        rules[f"{field.name}_letter"] = _letters(field, catalogue)
+    return rules
+
+
+def _value(field: FormField, catalogue: Catalogue) -> str:
+    usual = (rule.format(field=field.name) for rule in kind_of(field).grammar)
+    named = field.wording(OWN_LANGUAGE)
+    return " | ".join([*sorted(listed(field, catalogue, ENGLISH)), *named.true, *named.false, *usual])
+
+
+def _letters(field: FormField, catalogue: Catalogue) -> str:
+    """The letters that occur in the field's known values, each with its NATO word; of numbers alone, their digits.
+
+    The decoder takes JSGF's <VOID> for nothing said, and then hears all of the grammar wrong.
+    """
+    known = catalogue.values(field.catalogue) if field.catalogue else field.choices
+    characters = {character for value in known for character in value.lower()} or LETTERS
+    possible = {letter: code for letter, code in NATO.items() if letter in characters}
+    return " | ".join(f"{letter} [as in {code}] | {code}" for letter, code in possible.items()) or "<digit>"
+
+
+def _either(words: Iterable[str]) -> str:
+    return f"({' | '.join(word for word in words if word)})"

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from dockvoice_protocol.forms.spoken.grammar import weights
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Match, Role
-from dockvoice_protocol.forms.spoken.grammar.path import marked
-from dockvoice_protocol.forms.spoken.grammar.spans import Spans
+from dockvoice_protocol.forms.spoken.grammar.mentions import HUNDRED, SINGLY, SMALLEST_COUNT, Mentions
+from dockvoice_protocol.forms.spoken.grammar.path import Agenda, ExplanationEvent, Happens, Path, Place, marked
+from dockvoice_protocol.forms.spoken.grammar.spans import LONGEST_HEAD, Spans
 from dockvoice_protocol.records import FieldValue
 
 BEFORE_UNITS = {
@@ -234,3 +235,136 @@ class UnitCounts:
 
     def _is_strange(self, at: int) -> bool:
         return not self._spans.matches[at] and not self._numbers.begins(at)
+
+
+class CountMentions:
+    """The steps of one utterance that say a number with its unit."""
+
+    def __init__(self, spans: Spans, agenda: Agenda, mentions: Mentions) -> None:
+        self._numbers = spans.numbers
+        self._agenda = agenda
+        self._mentions = mentions
+        self._form = spans.form
+        self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
+
+    def say(self, path: Path, count: UnitCount, at: int) -> None:
+        """A number with its unit, which begins at a token."""
+        if self._is_labelled(path, count, at):
+            self._mentions.say(path, at, count.end, str(path.field), count.values[-1], count.cost, count.marks)
+        if path.state is Place.LABELLED and path.field != count.field:
+            path = self._agenda.opened(path, self._unvalued(path, count, at))
+        marks = marked(count.marks, "o") if "o" in path.pending or len(count.values) > 1 else count.marks
+        cost = count.cost + self._crowded(path, at, count.cost)
+        straight_on = path.state is Place.SAID and not self._tokens[at].pause
+        dearer = self._joined(path, at, count)
+        dearer += weights.OTHER if self._is_torn_off(path, count, straight_on=straight_on) else 0.0
+        dearer += weights.CHANCE if self._is_said_twice(path, at, count.values[-1]) else 0.0
+        if straight_on:
+            cost += weights.LINK
+            dearer += self._torn(path, at, count)
+        last_marks = marked(marks, "s") if self._may_lack_its_beginning(path, at, count.cost) else marks
+        path = self._with_others(path, count, at, marks).dearer(dearer)
+        self._mentions.say(path, at, count.end, count.field, count.values[-1], cost, last_marks)
+
+    def _is_labelled(self, path: Path, count: UnitCount, at: int) -> bool:
+        """Is a count behind the label of another one that one's, told in units: Spanish "falta una caja"?"""
+        if path.state is not Place.LABELLED or path.field == count.field or self._tokens[at].pause:
+            return False
+        both = self._fields[str(path.field)].spoken.counts and self._fields[count.field].spoken.counts
+        plain = both and len(count.values) == 1
+        return plain and self._form.unit_field(str(path.field)) is None and count.code is not None
+
+    def _unvalued(self, path: Path, count: UnitCount, at: int) -> float:
+        """What it costs that a label before a count has no value: little where only a pause stands between."""
+        apart = self._tokens[at].pause >= weights.COMMA and not path.pending and path.field not in path.story.said
+        things = self._fields[str(path.field)].identifier and count.cost < weights.DIGITWISE
+        return weights.UNNUMBERED if apart and things else weights.FALSE_START
+
+    def _with_others(self, path: Path, count: UnitCount, at: int, marks: str) -> Path:
+        """The path, told what a count says besides its last value: its unit, and other numbers that it may be."""
+        if "w" in count.marks:
+            path = path.telling(ExplanationEvent(Happens.PORTION, start=at, end=count.end))
+        unit = self._form.unit_field(count.field)
+        if unit is not None and count.code is not None:
+            so_marked = marked(marks.replace("h", ""), *path.pending.replace("r", "").replace("h", ""))
+            path = path.telling(ExplanationEvent(Happens.MENTION, unit.name, count.code, so_marked, 0.0, at, count.end))
+        for value in count.values[:-1]:
+            path = path.telling(ExplanationEvent(Happens.MENTION, count.field, value, marks, count.cost, at, count.end))
+        return path
+
+    def _is_torn_off(self, path: Path, count: UnitCount, *, straight_on: bool) -> bool:
+        """Does a count follow another one that no unit ended: "fifty | eight cases", "sorry, fifty, uh, eight"?"""
+        last = path.last
+        if path.pending or path.state is not Place.SAID or last is None or path.field != count.field:
+            return False
+        return straight_on or ("b" in last.marks and "n" not in last.marks)
+
+    def _is_said_twice(self, path: Path, at: int, said: FieldValue | None) -> bool:
+        """Does an id end, behind a pause, in the words of the count: "seven four two, uh twelve, twelve cases"?"""
+        last = path.last
+        if last is None or last.end != at or not self._mentions.is_behind_spelt(path):
+            return False
+        sizes = (end - at for end, value, _ in self._numbers.cardinals(at) if SMALLEST_COUNT <= value == said)
+        return any(
+            path.since < at - size
+            and self._words[at - size : at] == self._words[at : at + size]
+            and self._tokens[at - size].pause >= weights.COMMA
+            for size in sizes
+        )
+
+    def _crowded(self, path: Path, at: int, cost: float) -> float:
+        """What it costs to say a count digit by digit with no long pause behind an id."""
+        pause = self._tokens[at].pause
+        if cost < weights.DIGITWISE or pause >= weights.COMMA or not self._mentions.is_behind_spelt(path):
+            return 0.0
+        return weights.CROWDED if pause < weights.SHORT else weights.DIGITWISE
+
+    def _joined(self, path: Path, at: int, count: UnitCount) -> float:
+        """What it costs that the words between two values may join them to one: "seven hundred and | twelve"."""
+        last = path.last
+        between = last is not None and last.happens is Happens.MENTION and 0 < last.end < at
+        if last is None or not between or not self._numbers.are_inside_one(last.end, at):
+            return 0.0
+        if not self._fields[str(path.field)].spoken.spelt or self._is_behind_digits(path, at, count):
+            return weights.OTHER
+        return weights.JOINER
+
+    def _may_lack_its_beginning(self, path: Path, at: int, cost: float) -> bool:
+        """May what stands before a count have been a part of it: "two [unk] hundred units", "one | oh one units"?"""
+        last = path.last
+        if last is not None and last.happens in {Happens.SLIP, Happens.STRANGER, Happens.NUMBER}:
+            if self._numbers.is_headless(at):
+                return True
+            if last.happens is Happens.NUMBER and self._numbers.are_one(last.start, at):
+                return True
+        if last is not None and last.happens is Happens.ASIDE and self._numbers.only_joins(last.end, at):
+            return True
+        zero = any(group.text.startswith("0") for group in self._numbers.digit_groups(at))
+        return zero and cost >= weights.DIGITWISE and (at == 0 or self._tokens[at].pause < weights.COMMA)
+
+    def _torn(self, path: Path, at: int, count: UnitCount) -> float:
+        """What it costs that a count begins inside what may be one number: "twenty | two units", "one | hundred"."""
+        value, numbers = count.values[0], self._numbers
+        around = [*numbers.cardinals(at - 1), *(numbers.decimals(at - 1) if isinstance(value, float) else ())]
+        longer = [cost for end, _, cost in around if at < end <= count.end]
+        if min(longer, default=weights.DIGITWISE) >= weights.DIGITWISE:
+            return 0.0
+        if min(longer) > 0:
+            return weights.TORN_LOOSE
+        own = min((cost for _, other, cost in numbers.cardinals(at) if other == value), default=0.0)
+        if own > 0 or self._is_behind_digits(path, at, count):
+            return weights.OTHER
+        return weights.TORN_HUNDRED if isinstance(value, int | float) and value >= HUNDRED else weights.TORN
+
+    def _is_behind_digits(self, path: Path, at: int, count: UnitCount) -> bool:
+        """Does a count begin inside a usual one, said in one breath, that follows an id said digit by digit?"""
+        usual, numbers = self._fields[count.field].is_usual, self._numbers
+        ends = {end for end, value, _ in numbers.cardinals(at) if value == count.values[0]}
+        for begin in range(max(path.since + SINGLY, at - LONGEST_HEAD), at):
+            before, inside = range(begin - SINGLY, begin), range(begin, at)
+            # A word that is drawn out may be the last of the id.
+            if numbers.is_digit(begin) or any(self._tokens[one].final for one in inside):
+                continue
+            if any(end in ends and cost == 0 and usual(value) for end, value, cost in numbers.cardinals(begin)):
+                return all(len(self._words[one]) == 1 or numbers.is_digit(one) for one in before)
+        return False

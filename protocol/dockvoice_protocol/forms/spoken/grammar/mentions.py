@@ -1,18 +1,198 @@
-"""Mentions: that a field has a value, labelled, bare or counted, and what it costs beside what was said before."""
+"""Mentions: a field is said to have a value, labelled, bare or spelt, and what that costs beside what was said before.
+
+A value may be spelt group by group, digits and letters: "seven four | two", "B dash one four".
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import FormField
 from dockvoice_protocol.forms.pattern import SEPARATORS
 from dockvoice_protocol.forms.spoken.grammar import weights
-from dockvoice_protocol.forms.spoken.grammar.agenda import Agenda
-from dockvoice_protocol.forms.spoken.grammar.counts import UnitCount
-from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, Path, Place, marked
-from dockvoice_protocol.forms.spoken.grammar.spans import LONGEST_HEAD, Spans, leads_to_place, named
-from dockvoice_protocol.forms.spoken.grammar.spelling import Speller
-from dockvoice_protocol.forms.spoken.grammar.tokens import ends_word
+from dockvoice_protocol.forms.spoken.grammar.path import (
+    Agenda,
+    ExplanationEvent,
+    Happens,
+    Path,
+    Place,
+    Spelling,
+    marked,
+)
+from dockvoice_protocol.forms.spoken.grammar.spans import Spans, leads_to_place, named
+from dockvoice_protocol.forms.spoken.grammar.tokens import AMBIGUOUS, ends_word, letters
+from dockvoice_protocol.forms.spoken.numerals import Group
 from dockvoice_protocol.records import FieldValue
+
+DIGITS_IN_GROUP = 2
+"""Digits in a group of an identifier, at most, but for figures."""
+
+
+class Speller:
+    """The steps of one utterance that spell a value."""
+
+    def __init__(self, spans: Spans, agenda: Agenda) -> None:
+        self._spans = spans
+        self._numbers = spans.numbers
+        self._agenda = agenda
+        self._tokens, self._words = spans.tokens, spans.words
+        self._numerals, self._alphabet = spans.language.numerals, spans.language.alphabet
+        self._homophones, self._separators = spans.language.homophones, spans.language.separators
+        self._known: dict[tuple[str, Spelling, int], list[tuple[int, float, Spelling]]] = {}
+        """Further groups: many explanations of what stands before come to the same value begun."""
+
+    def begin(self, path: Path, field: FormField, at: int, cost: float, marks: str) -> None:
+        """The first group of a value."""
+        for end, dearer, longer in self._further(field, Spelling(at, cost, "", marks), at, 0):
+            self._agenda.add(
+                end, Path(path.cost + cost + dearer, Place.SPELLING, field.name, path.pending, longer, *path[5:])
+            )
+
+    def go_on(self, path: Path, spelling: Spelling, at: int) -> None:
+        """Another group of a value."""
+        pause = self._pause(at)
+        for end, cost, longer in self._further(self._spans.fields[str(path.field)], spelling, at, pause):
+            self._agenda.add(end, Path(path.cost + cost, path.state, path.field, path.pending, longer, *path[5:]))
+        self._between_groups(path, spelling, at, pause)
+
+    def _further(
+        self, field: FormField, spelling: Spelling, at: int, pause: int
+    ) -> Sequence[tuple[int, float, Spelling]]:
+        """How a value may go on with another group: where that ends, what it costs, and the value with it."""
+        if (known := self._known.get((field.name, spelling, at))) is None:
+            most = self._spans.lexicon.longest[field.name]
+            known = self._known[field.name, spelling, at] = [
+                (group.end, *self._longer(field, spelling, at, group, pause))
+                for group in self._groups(field, at, begins=not spelling.groups)
+                if most is None or len(spelling.text) + len(group.text) <= most
+            ]
+        return known
+
+    def _pause(self, at: int) -> int:
+        """The pause before a further group, told by a silence or by the length of the word before."""
+        return max(self._tokens[at].pause_inside, weights.SLIGHT if self._tokens[at - 1].final else 0)
+
+    def _between_groups(self, path: Path, spelling: Spelling, at: int, pause: int) -> None:
+        """What stands between two groups and says nothing: a separator, or an "oh" of surprise."""
+        word = self._words[at]
+        if word in self._separators and not pause and self._words[at - 1] not in self._separators:
+            self._agenda.add(
+                at + 1, path._replace(cost=path.cost + weights.LINK, spelling=spelling._replace(joined=True))
+            )
+        if pause and word == "oh" and at + 1 < len(self._tokens):
+            # Behind a hesitation it is as likely the digit.
+            surprise = weights.HESITATED if self._tokens[at].hesitated else 0.0
+            surprise += weights.BREATHLESS if self._numbers.goes_on(at) else 0.0
+            self._agenda.go(path, at + 1, weights.RESTART + surprise)
+
+    def _longer(
+        self, field: FormField, spelling: Spelling, at: int, group: Group, pause: int
+    ) -> tuple[float, Spelling]:
+        """What another group costs, and the value with it."""
+        word, text = self._words[at], group.text
+        # A number of hundreds stands for a whole value; among other digits hardly anybody says one.
+        whole = len(text) > DIGITS_IN_GROUP and not word.isdigit() and word not in self._numerals.times
+        digits_before = any(one.isdigit() for one in spelling.text)
+        cost = group.cost + (0.0 if pause >= weights.SHORT else spelling.cut)
+        cost += weights.WHOLE if digits_before and whole else 0.0
+        cost += self._uneven(at, pause) if spelling.groups else self._headless(at)
+        if word == AMBIGUOUS and field.spoken.is_code and spelling.text:
+            cost += weights.OTHER_KIND if spelling.text[-1].isdigit() != text.isdigit() else 0.0
+        singles = spelling.singles and len(text) == 1
+        paused, spared = _paused(spelling, pause, singles=singles)
+        cost += paused
+        # Digits behind a number of hundreds may have been a part of it: nobody can tell 70055 from 755, or "two hundred
+        # three four" for 2034 from 20034.
+        doubtful = word in self._homophones or (spelling.round and digits_before)
+        # So may two whole values: "pallet 742 743".
+        item = field.item
+        parts = (spelling.text, text)
+        doubtful |= item.usual is not None and all(item.allows(one) and item.is_usual(one) for one in parts)
+        return cost, Spelling(
+            spelling.start,
+            spelling.cost + cost,
+            spelling.text + text,
+            marked(spelling.marks, "s") if doubtful else spelling.marks,
+            singles,
+            whole and _open(text, several=not all(one.inner for one in self._tokens[at + 1 : group.end])),
+            spelling.groups + 1,
+            spelling.paused + (pause > 0),
+            spared,
+            cut=group.behind,
+        )
+
+    def _groups(self, field: FormField, at: int, *, begins: bool) -> Iterator[Group]:
+        """What may be the next group."""
+        yield from self._numbers.digit_groups(at)
+        word = self._words[at]
+        if field.spoken.is_code and not self._tokens[at].inner:
+            if word == AMBIGUOUS:
+                yield Group(at + 1, AMBIGUOUS.upper(), 0.0)
+            for end, text, cost in letters(self._words, at, self._alphabet, names=False, times=self._numerals.times):
+                yield Group(end, text, cost)
+        sounds = self._homophones.get(word)
+        if sounds is not None and (begins or self._spans.may_be_digit(at)):
+            for group in self._numerals.groups([sounds], 0):
+                yield Group(at + 1, group.text, weights.HOMOPHONE)
+
+    def _headless(self, at: int) -> float:
+        """What it costs to begin with a hundred, or thousand, of nothing."""
+        return weights.HEADLESS if self._numbers.is_headless(at) else 0.0
+
+    def _uneven(self, at: int, pause: int) -> float:
+        """What it costs that a value goes on in another way than it began: in words after figures, or after a dash."""
+        before, word = self._words[at - 1], self._words[at]
+        longer = max(len(one) if one.isdigit() else 0 for one in (before, word)) > DIGITS_IN_GROUP
+        words = (one for one in (before, word) if not one.isdigit())
+        if before.isdigit() != word.isdigit() and all(map(self._numerals.is_part, words)):
+            return weights.MIXED if pause or longer else 0.0
+        return weights.DASHED if self._tokens[at].dash and longer and before.isdigit() and word.isdigit() else 0.0
+
+    def ended(self, path: Path, spelling: Spelling) -> Iterator[tuple[Path, str | None, float]]:
+        """A path whose value ends here: without it, the values that it may be, and what ending there costs."""
+        if not spelling.groups or spelling.joined:
+            return
+        if spelling.groups == 1 and "b" in spelling.marks and self._words[spelling.start] in self._homophones:
+            return  # Bare and alone it is the word that it sounds like: "non, pas toi".
+        field = self._spans.fields[str(path.field)]
+        cost = spelling.spared if spelling.groups < weights.ENUMERATION else 0.0
+        shape = self._spans.lexicon.shapes.get(field.name)
+        said = spelling.text if shape is None else shape.joined(spelling.text)
+        without = Path(path.cost + cost, Place.SAID, path.field, path.pending, None, *path[5:])
+        # Digit by digit leading zeros are left out; "A ten one" is another place than "A one oh one".
+        fit = self._spans.lexicon.shortened.get(field.name, {}).get(spelling.text, ()) if spelling.singles else ()
+        for value in (fit or (None,)) if said is None else _expanded(said, field, self._spans.catalogue):
+            yield without, value, cost
+
+
+def _open(number: str, *, several: bool) -> bool:
+    """Whether a number of hundreds may have ended before its last digit: it has no tens, and is no single word."""
+    return number.endswith("00") or (several and number[-2] == "0")
+
+
+def _paused(spelling: Spelling, pause: int, *, singles: bool) -> tuple[float, float]:
+    """What a pause before the next group costs, and what it is spared in an enumeration: "seven, four, two"."""
+    owed = min(spelling.spared, weights.PAUSED[weights.COMMA])
+    if not pause:
+        return owed, 0.0
+    if singles and spelling.paused + 1 == spelling.groups:
+        return weights.ENUMERATED, spelling.spared + weights.PAUSED[pause] - weights.ENUMERATED
+    return weights.PAUSED[pause] + owed, 0.0
+
+
+def _expanded(value: str, field: FormField, catalogue: Catalogue) -> tuple[str | None, ...]:
+    """What a value that was said stands for: itself, or each value of the catalogue that ends in what was said.
+
+    Only as many characters as the form says are taken for an end; where no value ends so, they make no value.
+    """
+    if field.catalogue is None or len(value) != field.last_digits:
+        return (value,)
+    known = catalogue.values(field.catalogue)
+    if value in known:
+        return (value,)
+    return tuple(one for one in known if one.endswith(value)) or (None,)
+
 
 SINGLY = 3
 """Digits said one by one, from which on the speaker is taken to say the whole id so: "one nine four eighty six cases"
@@ -215,7 +395,7 @@ class Mentions:
         for name, cost, marks in self._may_be(path, at) if not self._spans.points(at) else ():
             self.value(path, name, at, cost, marks)
         for field in self._yes_or_no:
-            for end, value, cost in self._spans.unlabelled_yes_no(field, at):
+            for end, value, cost in self._spans.unlabelled(field, at):
                 self.listed(path, at, end, field.name, value, cost)
         self._known(path, at)
         self._signed(path, at)
@@ -330,136 +510,3 @@ def _as_parted(said: str, like: str) -> str | None:
     rest = iter(said)
     sized = len(said) == sum(one not in SEPARATORS for one in like)
     return "".join(one if one in SEPARATORS else next(rest) for one in like) if sized else None
-
-
-class CountMentions:
-    """The steps of one utterance that say a number with its unit."""
-
-    def __init__(self, spans: Spans, agenda: Agenda, mentions: Mentions) -> None:
-        self._numbers = spans.numbers
-        self._agenda = agenda
-        self._mentions = mentions
-        self._form = spans.form
-        self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
-
-    def say(self, path: Path, count: UnitCount, at: int) -> None:
-        """A number with its unit, which begins at a token."""
-        if self._is_labelled(path, count, at):
-            self._mentions.say(path, at, count.end, str(path.field), count.values[-1], count.cost, count.marks)
-        if path.state is Place.LABELLED and path.field != count.field:
-            path = self._agenda.opened(path, self._unvalued(path, count, at))
-        marks = marked(count.marks, "o") if "o" in path.pending or len(count.values) > 1 else count.marks
-        cost = count.cost + self._crowded(path, at, count.cost)
-        straight_on = path.state is Place.SAID and not self._tokens[at].pause
-        dearer = self._joined(path, at, count)
-        dearer += weights.OTHER if self._is_torn_off(path, count, straight_on=straight_on) else 0.0
-        dearer += weights.CHANCE if self._is_said_twice(path, at, count.values[-1]) else 0.0
-        if straight_on:
-            cost += weights.LINK
-            dearer += self._torn(path, at, count)
-        last_marks = marked(marks, "s") if self._may_lack_its_beginning(path, at, count.cost) else marks
-        path = self._with_others(path, count, at, marks).dearer(dearer)
-        self._mentions.say(path, at, count.end, count.field, count.values[-1], cost, last_marks)
-
-    def _is_labelled(self, path: Path, count: UnitCount, at: int) -> bool:
-        """Is a count behind the label of another one that one's, told in units: Spanish "falta una caja"?"""
-        if path.state is not Place.LABELLED or path.field == count.field or self._tokens[at].pause:
-            return False
-        both = self._fields[str(path.field)].spoken.counts and self._fields[count.field].spoken.counts
-        plain = both and len(count.values) == 1
-        return plain and self._form.unit_field(str(path.field)) is None and count.code is not None
-
-    def _unvalued(self, path: Path, count: UnitCount, at: int) -> float:
-        """What it costs that a label before a count has no value: little where only a pause stands between."""
-        apart = self._tokens[at].pause >= weights.COMMA and not path.pending and path.field not in path.story.said
-        things = self._fields[str(path.field)].identifier and count.cost < weights.DIGITWISE
-        return weights.UNNUMBERED if apart and things else weights.FALSE_START
-
-    def _with_others(self, path: Path, count: UnitCount, at: int, marks: str) -> Path:
-        """The path, told what a count says besides its last value: its unit, and other numbers that it may be."""
-        if "w" in count.marks:
-            path = path.telling(ExplanationEvent(Happens.PORTION, start=at, end=count.end))
-        unit = self._form.unit_field(count.field)
-        if unit is not None and count.code is not None:
-            so_marked = marked(marks.replace("h", ""), *path.pending.replace("r", "").replace("h", ""))
-            path = path.telling(ExplanationEvent(Happens.MENTION, unit.name, count.code, so_marked, 0.0, at, count.end))
-        for value in count.values[:-1]:
-            path = path.telling(ExplanationEvent(Happens.MENTION, count.field, value, marks, count.cost, at, count.end))
-        return path
-
-    def _is_torn_off(self, path: Path, count: UnitCount, *, straight_on: bool) -> bool:
-        """Does a count follow another one that no unit ended: "fifty | eight cases", "sorry, fifty, uh, eight"?"""
-        last = path.last
-        if path.pending or path.state is not Place.SAID or last is None or path.field != count.field:
-            return False
-        return straight_on or ("b" in last.marks and "n" not in last.marks)
-
-    def _is_said_twice(self, path: Path, at: int, said: FieldValue | None) -> bool:
-        """Does an id end, behind a pause, in the words of the count: "seven four two, uh twelve, twelve cases"?"""
-        last = path.last
-        if last is None or last.end != at or not self._mentions.is_behind_spelt(path):
-            return False
-        sizes = (end - at for end, value, _ in self._numbers.cardinals(at) if SMALLEST_COUNT <= value == said)
-        return any(
-            path.since < at - size
-            and self._words[at - size : at] == self._words[at : at + size]
-            and self._tokens[at - size].pause >= weights.COMMA
-            for size in sizes
-        )
-
-    def _crowded(self, path: Path, at: int, cost: float) -> float:
-        """What it costs to say a count digit by digit with no long pause behind an id."""
-        pause = self._tokens[at].pause
-        if cost < weights.DIGITWISE or pause >= weights.COMMA or not self._mentions.is_behind_spelt(path):
-            return 0.0
-        return weights.CROWDED if pause < weights.SHORT else weights.DIGITWISE
-
-    def _joined(self, path: Path, at: int, count: UnitCount) -> float:
-        """What it costs that the words between two values may join them to one: "seven hundred and | twelve"."""
-        last = path.last
-        between = last is not None and last.happens is Happens.MENTION and 0 < last.end < at
-        if last is None or not between or not self._numbers.are_inside_one(last.end, at):
-            return 0.0
-        if not self._fields[str(path.field)].spoken.spelt or self._is_behind_digits(path, at, count):
-            return weights.OTHER
-        return weights.JOINER
-
-    def _may_lack_its_beginning(self, path: Path, at: int, cost: float) -> bool:
-        """May what stands before a count have been a part of it: "two [unk] hundred units", "one | oh one units"?"""
-        last = path.last
-        if last is not None and last.happens in {Happens.SLIP, Happens.STRANGER, Happens.NUMBER}:
-            if self._numbers.is_headless(at):
-                return True
-            if last.happens is Happens.NUMBER and self._numbers.are_one(last.start, at):
-                return True
-        if last is not None and last.happens is Happens.ASIDE and self._numbers.only_joins(last.end, at):
-            return True
-        zero = any(group.text.startswith("0") for group in self._numbers.digit_groups(at))
-        return zero and cost >= weights.DIGITWISE and (at == 0 or self._tokens[at].pause < weights.COMMA)
-
-    def _torn(self, path: Path, at: int, count: UnitCount) -> float:
-        """What it costs that a count begins inside what may be one number: "twenty | two units", "one | hundred"."""
-        value, numbers = count.values[0], self._numbers
-        around = [*numbers.cardinals(at - 1), *(numbers.decimals(at - 1) if isinstance(value, float) else ())]
-        longer = [cost for end, _, cost in around if at < end <= count.end]
-        if min(longer, default=weights.DIGITWISE) >= weights.DIGITWISE:
-            return 0.0
-        if min(longer) > 0:
-            return weights.TORN_LOOSE
-        own = min((cost for _, other, cost in numbers.cardinals(at) if other == value), default=0.0)
-        if own > 0 or self._is_behind_digits(path, at, count):
-            return weights.OTHER
-        return weights.TORN_HUNDRED if isinstance(value, int | float) and value >= HUNDRED else weights.TORN
-
-    def _is_behind_digits(self, path: Path, at: int, count: UnitCount) -> bool:
-        """Does a count begin inside a usual one, said in one breath, that follows an id said digit by digit?"""
-        usual, numbers = self._fields[count.field].is_usual, self._numbers
-        ends = {end for end, value, _ in numbers.cardinals(at) if value == count.values[0]}
-        for begin in range(max(path.since + SINGLY, at - LONGEST_HEAD), at):
-            before, inside = range(begin - SINGLY, begin), range(begin, at)
-            # A word that is drawn out may be the last of the id.
-            if numbers.is_digit(begin) or any(self._tokens[one].final for one in inside):
-                continue
-            if any(end in ends and cost == 0 and usual(value) for end, value, cost in numbers.cardinals(begin)):
-                return all(len(self._words[one]) == 1 or numbers.is_digit(one) for one in before)
-        return False

@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import ClassVar
 
 from dockvoice_protocol.forms.spoken.grammar import weights
-from dockvoice_protocol.forms.spoken.grammar.agenda import Agenda
 from dockvoice_protocol.forms.spoken.grammar.counts import UnitCounts
 from dockvoice_protocol.forms.spoken.grammar.lexicon import OF_FIELDS, Match, Role
 from dockvoice_protocol.forms.spoken.grammar.mentions import Mentions
-from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, Path, Place, marked
+from dockvoice_protocol.forms.spoken.grammar.path import Agenda, ExplanationEvent, Happens, Path, Place, marked
 from dockvoice_protocol.forms.spoken.grammar.spans import Spans, names_next, sets
 
 SETTING = frozenset({Role.SETS, Role.SETS_AGAIN, Role.SETS_CHANGED})

@@ -12,12 +12,12 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form, FormField
 from dockvoice_protocol.forms.spoken.folding import Phrase
 from dockvoice_protocol.forms.spoken.grammar import weights
-from dockvoice_protocol.forms.spoken.grammar.letters import letters
 from dockvoice_protocol.forms.spoken.grammar.lexicon import OF_FIELDS, Lexicon, Match, Role
 from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens
-from dockvoice_protocol.forms.spoken.grammar.tokens import Token, ends_word
-from dockvoice_protocol.forms.spoken.kinds import decimal, kind_of, yes_no
-from dockvoice_protocol.forms.spoken.kinds.phrases import ends
+from dockvoice_protocol.forms.spoken.grammar.tokens import Token, ends_word, letters
+from dockvoice_protocol.forms.spoken.kinds import kind_of
+from dockvoice_protocol.forms.spoken.kinds.kind import ends
+from dockvoice_protocol.forms.spoken.kinds.numbers import decimals
 from dockvoice_protocol.forms.spoken.language import LETTERS, Language
 from dockvoice_protocol.forms.spoken.numerals import Group
 from dockvoice_protocol.records import FieldValue
@@ -137,7 +137,7 @@ class Numbers:
 
     def decimals(self, at: int) -> list[tuple[int, float, float]]:
         """The numbers with places that begin at a token."""
-        return decimal.readings(self._words, at, self._numerals, self._table)
+        return decimals(self._words, at, self._numerals, self._table)
 
     def ends_below_zero(self, at: int) -> Iterator[int]:
         """Where what makes a number one below zero ends that begins at a token behind it."""
@@ -323,16 +323,16 @@ class Spans:
             if value < 0 and ends_word(self.tokens, end):
                 yield end, value, cost
 
-    def unlabelled_yes_no(self, field: FormField, at: int) -> Iterator[tuple[int, bool, float]]:
+    def unlabelled(self, field: FormField, at: int) -> Iterator[tuple[int, FieldValue, float]]:
         """What says yes or no about a field by itself: "sealed"."""
-        return (one for one in yes_no.of_field(field, at, self, labelled=False) if ends_word(self.tokens, one[0]))
+        return (one for one in kind_of(field).unlabelled(field, at, self) if ends_word(self.tokens, one[0]))
 
     def begins_bare(self, at: int) -> bool:
         """Does a value begin at a token that is known without its label: "wet", "not sealed", "minus eighteen"?"""
         if any(match.role is Role.VALUE for match in self.matches[at]):
             return True
         yes_or_no = [field for field in self.form.fields if field.spoken.answers]
-        return any(True for field in yes_or_no for _ in self.unlabelled_yes_no(field, at)) or any(
+        return any(True for field in yes_or_no for _ in self.unlabelled(field, at)) or any(
             True for field in self.form.fields if field.spoken.measures for _ in self.below_zero(at)
         )
 
@@ -340,7 +340,7 @@ class Spans:
         """Do all words from a token on, but for a courtesy behind, say a value of a field without its label?"""
         field = self.fields[name]
         if field.spoken.answers:
-            return any(self._ends(end) for end, _, _ in self.unlabelled_yes_no(field, at))
+            return any(self._ends(end) for end, _, _ in self.unlabelled(field, at))
         return field.bare and any(self._ends(end) for end, _, _ in self.values(field, at))
 
     def _ends(self, at: int) -> bool:

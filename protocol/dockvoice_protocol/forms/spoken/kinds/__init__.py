@@ -1,26 +1,20 @@
-"""Kinds of fields: a module with a class for each, and the table of them. To add one: docs/recipes.md."""
+"""Kinds of fields: each is a class in a module of this folder, found by its name. To add one: docs/recipes.md."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
+from pkgutil import iter_modules
 from types import MappingProxyType
 
 from dockvoice_protocol.forms.model import FormField
-from dockvoice_protocol.forms.spoken.kinds.alphanumeric import Alphanumeric
-from dockvoice_protocol.forms.spoken.kinds.cardinal import Cardinal
-from dockvoice_protocol.forms.spoken.kinds.date import Day
-from dockvoice_protocol.forms.spoken.kinds.decimal import Measure
-from dockvoice_protocol.forms.spoken.kinds.digits import Digits
-from dockvoice_protocol.forms.spoken.kinds.enum import Enumeration
 from dockvoice_protocol.forms.spoken.kinds.kind import FieldKind
-from dockvoice_protocol.forms.spoken.kinds.letter import Letter
-from dockvoice_protocol.forms.spoken.kinds.unit import UnitCode
-from dockvoice_protocol.forms.spoken.kinds.yes_no import YesNo
 
-KINDS: Mapping[str, FieldKind] = MappingProxyType(
-    {kind.name: kind() for kind in (Digits, Alphanumeric, Cardinal, Letter, Enumeration, Measure, Day, YesNo, UnitCode)}
-)
-"""Every kind by its name, in the order in which faults of a form list them."""
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")
+
+KINDS: Mapping[str, FieldKind] = MappingProxyType({name: kind() for name, kind in FieldKind.by_name.items()})
+"""Every kind by its name."""
 
 
 def kind_of(field: FormField) -> FieldKind:

@@ -20,8 +20,19 @@ from dockvoice_protocol.forms.element_strings import day as day_on_label
 from dockvoice_protocol.forms.model import DayOrder, FormField, Partial
 from dockvoice_protocol.forms.spoken.folding import Phrase, phrase
 from dockvoice_protocol.forms.spoken.in_words import BELOW_HUNDRED
-from dockvoice_protocol.forms.spoken.kinds.kind import FieldKind, Keywords, Read, ReadsAloud, WordsHeard
-from dockvoice_protocol.forms.spoken.kinds.phrases import SaysNumbers, behind, cheapest, digits, either, ends
+from dockvoice_protocol.forms.spoken.kinds.kind import (
+    FieldKind,
+    Keywords,
+    Read,
+    ReadsAloud,
+    SaysNumbers,
+    WordsHeard,
+    behind,
+    cheapest,
+    digits,
+    either,
+    ends,
+)
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
 from dockvoice_protocol.records import FieldValue
 
@@ -62,7 +73,7 @@ SOME_DAYS = 5 * 365
 TEN = 10
 
 
-class Day(FieldKind):
+class _Day(FieldKind):
     """A day of the calendar."""
 
     name = "date"
@@ -83,7 +94,6 @@ class Day(FieldKind):
     )
 
     def fault(self, value: str) -> str | None:
-        """A day is written as ISO 8601 writes one."""
         try:
             if date.fromisoformat(value).isoformat() == value:
                 return None
@@ -92,7 +102,6 @@ class Day(FieldKind):
         return "is no day of the calendar, such as 2027-03-05"
 
     def rules(self) -> Mapping[str, str]:
-        """Months, ordinals and years."""
         said = ENGLISH.table[self.section]
         return {
             "month": either(name for month in said["months"] for name in month[:1]),
@@ -101,12 +110,10 @@ class Day(FieldKind):
         }
 
     def readings(self, field: FormField, at: int, heard: WordsHeard) -> Sequence[Read]:
-        """Days, in the order of the field's label."""
         label = Label(field.order or DayOrder.DAY_MONTH_YEAR, field.month_alone, heard.today)
         return readings(heard.words, at, heard.language.numerals, heard.language.table, label)
 
     def made(self, field: FormField, random: Random) -> FieldValue:
-        """A day that a label of food may have."""
         day = SOME_DAY + timedelta(days=random.randrange(SOME_DAYS))
         alone = field.month_alone is Partial.END and random.random() < MONTH_ALONE
         return (_month_end(day) if alone else day).isoformat()
@@ -126,7 +133,6 @@ class Day(FieldKind):
         return random.choices(list(forms), weights=list(forms.values()))[0].format(**words)
 
     def read_back(self, value: str, field: FormField, language: Language, voice: ReadsAloud) -> str:
-        """With the name of the month."""
         return day_said(value, language)
 
     def scanned(self, field: FormField, element: Element, today: date) -> FieldValue | None:

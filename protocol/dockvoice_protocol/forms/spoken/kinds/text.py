@@ -9,83 +9,154 @@ from typing import ClassVar
 
 from dockvoice_protocol.forms.model import FormField
 from dockvoice_protocol.forms.pattern import SEPARATORS, CharacterRun, Shape
-from dockvoice_protocol.forms.spoken.in_words import OF_CODES, OF_PARTS, spelt, zero_called
-from dockvoice_protocol.forms.spoken.kinds.kind import FieldKind, ReadsAloud
+from dockvoice_protocol.forms.spoken.grammar.tokens import letters
+from dockvoice_protocol.forms.spoken.in_words import OF_CODES, OF_PARTS, letter, spelt, zero_called
+from dockvoice_protocol.forms.spoken.kinds.kind import FieldKind, Keywords, Read, ReadsAloud, WordsHeard
 from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.records import FieldValue
 
-COMMON_LENGTH = 6
+_COMMON_LENGTH = 6
 """Ids of up to six digits are sampled: what is printed on labels to be read out. Longer ones are still read."""
-USUAL = 0.9
-"""Of the codes that are unusually short or long: made anew."""
-SHORT = 0.5
-"""Of the values that may be said by their last digits."""
-SEPARATED = 0.15
-"""Of the codes with dashes: the dashes said."""
-DASH = "dash"
-A_PAIR = 2
+_USUAL = 0.9  # Of the codes that are unusually short or long: sampled anew.
+_SHORT = 0.5  # Of the values that may be said by their last digits.
+_SEPARATED = 0.15  # Of the codes with dashes: the dashes said.
+_A_PAIR = 2
 
 
-class Text(FieldKind):
+class _Text(FieldKind):
     """A string."""
 
     sampled: ClassVar[str] = ascii_uppercase + digits
-    """The characters of a value that is made where the form's pattern does not say."""
+    """The characters of a sampled value where the form has no pattern."""
 
     def made(self, field: FormField, random: Random) -> FieldValue:
-        """A key with its check digit, or a string of the form's pattern; mostly of a usual length."""
         if field.check_digit is not None:
             return field.check_digit.sample(random)
-        made = (field.shape or self.shape(field)).sample(random, COMMON_LENGTH)
-        return made if field.is_usual(made) or random.random() >= USUAL else self.made(field, random)
+        made = (field.shape or self.shape(field)).sample(random, _COMMON_LENGTH)
+        return made if field.is_usual(made) or random.random() >= _USUAL else self.made(field, random)
 
     def shape(self, field: FormField) -> Shape:
-        """The shape of a value where the form's pattern does not say."""
+        """The shape of a value where the form has no pattern."""
         least = max(int(field.least or 0), 2)
-        most = max(least, COMMON_LENGTH if field.most is None else int(field.most))
+        most = max(least, _COMMON_LENGTH if field.most is None else int(field.most))
         return Shape((CharacterRun(self.sampled, least, most),))
 
     def words(self, value: str, field: FormField, random: Random) -> str:
         """Character by character, now and then several at once; the last of them where those will do."""
-        short = field.last_digits is not None and random.random() < SHORT
+        short = field.last_digits is not None and random.random() < _SHORT
         if "-" in value and not short:
             zero = zero_called(random)
-            dash = f" {DASH} " if random.random() < SEPARATED else " "
+            dash = " dash " if random.random() < _SEPARATED else " "
             return dash.join(spelt(part, random, zero, OF_PARTS) for part in value.split("-"))
-        bare = "".join(one for one in value if one not in SEPARATORS)  # which nobody need say
-        short_code = OF_PARTS if field.is_place and len(bare) <= A_PAIR else OF_CODES
+        bare = "".join(one for one in value if one not in SEPARATORS)
+        short_code = OF_PARTS if field.is_place and len(bare) <= _A_PAIR else OF_CODES
         return spelt(bare[-field.last_digits :] if field.last_digits and short else bare, random, None, short_code)
 
     def read_back(self, value: str, field: FormField, language: Language, voice: ReadsAloud) -> str:
-        """What the language calls it."""
         return field.called(value, language.code)
 
 
-class Spelt(Text):
+class _Spelt(_Text):
     """A string that is said character by character, or a few of them at once."""
 
     spelt = True
     of_numbers = True
 
     def read_back(self, value: str, field: FormField, language: Language, voice: ReadsAloud) -> str:
-        """Character by character."""
         return voice.spelt(value)
 
     def example(self, field: FormField, numbers: Iterator[str]) -> FieldValue | None:
-        """A string of the form's pattern; none where it has no pattern."""
         return None if field.shape is None else _number_like(field.shape, next(numbers))
 
 
-class Choice(Text):
+class _Choice(_Text):
     """One of the values that the form lists."""
 
     def example(self, field: FormField, numbers: Iterator[str]) -> FieldValue | None:
-        """The first value that the form lists."""
         return next(iter(field.choices), None)
 
 
+class _Digits(_Spelt):
+    """A string of digits: "seven four two", "seven forty-two", "double five"."""
+
+    name = "digits"
+    characters = sampled = digits
+    grammar = ("<group>+", "<hundreds>")
+
+
+class _Alphanumeric(_Spelt):
+    """A string of capital letters and digits: "bravo seven one four"."""
+
+    name = "alphanumeric"
+    characters = ascii_uppercase + digits
+    grammar = ("(<{field}_letter> | <group>)+",)
+
+
+class _Letter(_Text):
+    """One capital letter: "b", "bravo", "b as in bravo"."""
+
+    name = "letter"
+    characters = ascii_uppercase
+    grammar = ("<{field}_letter>",)
+
+    def readings(self, field: FormField, at: int, heard: WordsHeard) -> Iterator[Read]:
+        """A letter, said once or in two ways one after the other: "b, bravo"."""
+        alphabet = heard.language.alphabet
+        for end, said, cost in letters(heard.words, at, alphabet, names=True):
+            yield end, said, cost
+            for further, other, more in letters(heard.words, end, alphabet, names=False):
+                if other == said:
+                    yield further, said, min(cost, more)
+
+    def shape(self, field: FormField) -> Shape:
+        return Shape((CharacterRun(ascii_uppercase, 1, 1),))
+
+    def words(self, value: str, field: FormField, random: Random) -> str:
+        return letter(value.lower(), random)
+
+    def read_back(self, value: str, field: FormField, language: Language, voice: ReadsAloud) -> str:
+        return voice.spelt(value)
+
+    def example(self, field: FormField, numbers: Iterator[str]) -> FieldValue | None:
+        return "A"
+
+
+class _Enumeration(_Choice):
+    """One of the values listed in the form or the catalogue, spoken as written there."""
+
+    name = "enum"
+    listed = True
+
+
+class _UnitCode(_Choice):
+    """The code of the unit in which another field is counted: "cases"."""
+
+    name = "unit"
+    by_unit = True
+    keywords = Keywords(
+        own={
+            "enum": {
+                "type": "array",
+                "items": {
+                    "type": "string",
+                    "pattern": "^[A-Z0-9]{1,3}$",
+                    "description": "a code of two or three capitals and digits: 'CS', as in UN/ECE Rec 20 and 21",
+                },
+                "minItems": 1,
+                "uniqueItems": True,
+            }
+        },
+        required=("enum",),
+        voice={"of": {"type": "string"}, "item": {"type": "string"}},
+        voice_required=("of",),
+    )
+
+    def read_back(self, value: str, field: FormField, language: Language, voice: ReadsAloud) -> str:
+        return voice.unit(field, value)
+
+
 def _number_like(shape: Shape, digits: str) -> str:
-    """A number of this shape out of these digits; what may be left out is."""
+    """A string of this shape out of these digits, without its optional parts."""
     at, made = 0, ""
     for part in shape.parts:
         count = min(part.most, max(part.least, len(digits) - at)) if part.least else 0

@@ -9,22 +9,16 @@ from typing import Any
 
 from dockvoice_protocol.forms.model import OWN_LANGUAGE, FormField
 from dockvoice_protocol.forms.spoken.folding import phrase
-from dockvoice_protocol.forms.spoken.kinds.kind import FieldKind, Read, ReadsAloud, WordsHeard
-from dockvoice_protocol.forms.spoken.kinds.phrases import behind, cheapest, ends
+from dockvoice_protocol.forms.spoken.kinds.kind import FieldKind, Read, ReadsAloud, WordsHeard, behind, cheapest, ends
 from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.records import FieldValue
 
-Found = tuple[int, bool, float]
-
-ANSWERED = 5.0
-"""What says yes by itself, directly before "yes" or "no": there it is the label, "sealed no"."""
-
-
-YES = 0.8
-"""Of what is looked at on a dock: sealed, whole, dry."""
+_ANSWERED = 5.0
+"""Cost of what says yes by itself, directly before "yes" or "no": there it is the label, "sealed no"."""
+_YES = 0.8  # The share of sampled values: most of what is looked at on a dock is sealed, whole, dry.
 
 
-class YesNo(FieldKind):
+class _YesNo(FieldKind):
     """True or false."""
 
     name = "yes_no"
@@ -34,33 +28,29 @@ class YesNo(FieldKind):
     grammar = ("yes", "no")
 
     def readings(self, field: FormField, at: int, heard: WordsHeard) -> Sequence[Read]:
-        """What says yes or no about the field, and "yes" and "no"."""
-        return of_field(field, at, heard, labelled=True)
+        return self._readings(field, at, heard, labelled=True)
+
+    def unlabelled(self, field: FormField, at: int, heard: WordsHeard) -> Sequence[Read]:
+        return self._readings(field, at, heard, labelled=False)
+
+    def _readings(self, field: FormField, at: int, heard: WordsHeard, *, labelled: bool) -> Sequence[Read]:
+        wording = field.wording(heard.language.code)
+        own = Words(wording.true, wording.false)
+        return readings(heard.words, at, heard.language.table, own, labelled=labelled)
 
     def made(self, field: FormField, random: Random) -> FieldValue:
-        """Mostly yes."""
-        return random.random() < YES
+        return random.random() < _YES
 
     def words(self, value: bool, field: FormField, random: Random) -> str:
-        """The field's own words; where it has none, "yes" or "no"."""
         named = field.wording(OWN_LANGUAGE)
         return random.choice((named.true if value else named.false) or ("yes" if value else "no",))
 
     def read_back(self, value: bool, field: FormField, language: Language, voice: ReadsAloud) -> str:
-        """The field's own words; where it has none, those of the language."""
-        named, answers = field.wording(language.code), language.table["yes_no"]
+        named, answers = field.wording(language.code), language.table[self.section]
         return str([*(named.true if value else named.false), *answers["yes" if value else "no"]][0])
 
     def example(self, field: FormField, numbers: Iterator[str]) -> FieldValue | None:
-        """Yes."""
         return True
-
-
-def of_field(field: FormField, at: int, heard: WordsHeard, *, labelled: bool) -> list[Found]:
-    """Every yes or no about a field that begins at a word; `labelled` as for `readings`."""
-    wording = field.wording(heard.language.code)
-    own = Words(wording.true, wording.false)
-    return readings(heard.words, at, heard.language.table, own, labelled=labelled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +64,7 @@ class Words:
 
 def readings(
     words: Sequence[str], at: int, language: Mapping[str, Any], field: Words, *, labelled: bool = False
-) -> list[Found]:
+) -> list[tuple[int, bool, float]]:
     """Every yes or no that begins at a word: where it ends, which it is, its cost in nats.
 
     `labelled`: the label stands before it, or the field was asked for; then "yes" and "no" alone say it.
@@ -82,22 +72,23 @@ def readings(
     return cheapest(_readings(words, at, language["yes_no"], field, labelled))
 
 
-def _readings(words: Sequence[str], at: int, said: Mapping[str, Any], field: Words, labelled: bool) -> Iterator[Found]:
+def _readings(
+    words: Sequence[str], at: int, said: Mapping[str, Any], field: Words, labelled: bool
+) -> Iterator[tuple[int, bool, float]]:
     answers = [(True, said["yes"]), (False, said["no"])]
     for value, own in ((True, field.true), (False, field.false)):
         for end in ends(words, at, own):
             if not _is_part_of_longer(words, at, end, field):
                 answered = any(True for _, ways in answers for _ in ends(words, end, ways))
-                yield end, value, ANSWERED if answered else 0.0
-    starts = [at] if labelled else [start for end in ends(words, at, field.labels) for start in _is(words, end, said)]
+                yield end, value, _ANSWERED if answered else 0.0
+    starts = (
+        [at]
+        if labelled
+        else [start for end in ends(words, at, field.labels) for start in behind(words, end, said["within"])]
+    )
     for start in starts:
         for value, ways in answers:
             yield from ((end, value, 0.0) for end in ends(words, start, ways))
-
-
-def _is(words: Sequence[str], at: int, said: Mapping[str, Any]) -> Iterator[int]:
-    """Behind the label, and what may stand between it and the answer."""
-    yield from behind(words, at, said["within"])
 
 
 def _is_part_of_longer(words: Sequence[str], at: int, end: int, field: Words) -> bool:

@@ -1,7 +1,7 @@
-"""Decimals: "two fifty point five", "minus eighteen", "two and a half"; and in figures, "52.5", "1,200.5".
+"""Numbers: whole ones ("one hundred and ten") and decimals ("two fifty point five", "minus eighteen", "1,200.5").
 
-All values that the words may say, each with its end and its cost. Whether a form allows a value is not looked at here:
-a number with more places than are kept is heard, and asked about, not rounded.
+Every value that the words may say is given, with its end and its cost. The form's limits are not checked here: a number
+with more places than are kept is heard, and asked about, not rounded.
 """
 
 from __future__ import annotations
@@ -15,9 +15,20 @@ from typing import Any
 
 from dockvoice_protocol.forms.element_strings import Element
 from dockvoice_protocol.forms.model import FormField
+from dockvoice_protocol.forms.spoken.grammar.weights import DIGITWISE
 from dockvoice_protocol.forms.spoken.in_words import cardinal, digit
-from dockvoice_protocol.forms.spoken.kinds.kind import FieldKind, Read, ReadsAloud, WordsHeard
-from dockvoice_protocol.forms.spoken.kinds.phrases import RARE, SaysNumbers, cheapest, digits, either, ends
+from dockvoice_protocol.forms.spoken.kinds.kind import (
+    RARE,
+    FieldKind,
+    Read,
+    ReadsAloud,
+    SaysNumbers,
+    WordsHeard,
+    cheapest,
+    digits,
+    either,
+    ends,
+)
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
 from dockvoice_protocol.forms.spoken.numerals import LARGEST
 from dockvoice_protocol.records import DECIMAL_DIGITS, FieldValue, exact, plain
@@ -56,10 +67,16 @@ AND_A_HALF = 0.25
 HALF = "5"
 """The places of a decimal that ends in a half."""
 A_FEW = 4
+COMMON_COUNT = 250
+"""Counts up to here are sampled evenly, so that no number of a full pallet is likelier than another."""
+ROUND_HUNDREDS = 0.1
+FEW, MOSTLY_FEW = 20, 0.8
+"""Of the counts of what may be left out, such as damaged ones: so small."""
+A_DOZEN = 12
 
 
-class Measure(FieldKind):
-    """A number with places."""
+class _Measure(FieldKind):
+    """A decimal."""
 
     name = "decimal"
     type = "number"
@@ -73,13 +90,11 @@ class Measure(FieldKind):
     )
 
     def rules(self) -> Mapping[str, str]:
-        """Signs and points."""
         said = ENGLISH.table[self.section]
         return {"minus": either(said["minus"]), "point": either(said["points"])}
 
     def readings(self, field: FormField, at: int, heard: WordsHeard) -> Sequence[Read]:
-        """Numbers with places."""
-        return readings(heard.words, at, heard.language.numerals, heard.language.table)
+        return decimals(heard.words, at, heard.language.numerals, heard.language.table)
 
     def made(self, field: FormField, random: Random) -> FieldValue:
         """Mostly near the least that is usual; half of them whole."""
@@ -100,16 +115,51 @@ class Measure(FieldKind):
         return " ".join([*words, "point", *(digit(one, random) for one in places)] if places else words)
 
     def read_back(self, value: float, field: FormField, language: Language, voice: ReadsAloud) -> str:
-        """In figures."""
         return figures(value, language)
 
     def example(self, field: FormField, numbers: Iterator[str]) -> FieldValue | None:
-        """A few, or what the form allows next to it."""
         return within(field, A_FEW)
 
     def scanned(self, field: FormField, element: Element, today: date) -> FieldValue | None:
         """The measure on the label, with as many places as its identifier says."""
         return float(Decimal(element.value).scaleb(-int(element.identifier[-1])))
+
+
+class _Cardinal(FieldKind):
+    """A whole number."""
+
+    name = "cardinal"
+    type = "integer"
+    counts = True
+    of_numbers = True
+    grammar = ("<count>",)
+
+    def readings(self, field: FormField, at: int, heard: WordsHeard) -> Iterator[Read]:
+        """Whole numbers, but for those said digit by digit: so a count is said with its unit, if at all."""
+        return (count for count in heard.numbers.cardinals(at) if count[2] < DIGITWISE)
+
+    def made(self, field: FormField, random: Random) -> FieldValue:
+        """Mostly a count that fits on a pallet; now and then whole hundreds."""
+        least, most = int(field.least or 0), LARGEST if field.most is None else int(field.most)
+        hundreds = random.randint(1, 99) * 100
+        if random.random() < ROUND_HUNDREDS and least <= hundreds <= most:
+            return hundreds
+        # Nobody counts none in a sentence; a form whose greatest count is 0 still gets what it allows.
+        lowest = min(max(least, 1), most)
+        common = FEW if not field.required and random.random() < MOSTLY_FEW else COMMON_COUNT
+        return random.randint(lowest, max(lowest, min(most, common)))
+
+    def words(self, value: int, field: FormField, random: Random) -> str:
+        return cardinal(value, random)
+
+    def read_back(self, value: int, field: FormField, language: Language, voice: ReadsAloud) -> str:
+        return figures(value, language)
+
+    def example(self, field: FormField, numbers: Iterator[str]) -> FieldValue | None:
+        return within(field, A_DOZEN)
+
+    def scanned(self, field: FormField, element: Element, today: date) -> FieldValue | None:
+        return int(element.value)
 
 
 def figures(value: float, language: Language) -> str:
@@ -124,7 +174,7 @@ def within(field: FormField, wanted: int) -> int:
     return int(max(least, min(most, wanted)))
 
 
-def readings(
+def decimals(
     words: Sequence[str], at: int, numerals: SaysNumbers, language: Mapping[str, Any], places: int = MOST_PLACES
 ) -> list[Found]:
     """Every decimal that begins at a word: where it ends, its value, its cost in nats.
