@@ -23,7 +23,7 @@ from dockvoice_protocol.records import FieldValue, Word
 from edge.config import Engine, Settings
 from edge.ports import Source
 from edge.records import SAMPLE_RATE
-from edge.understand.local.grammar_cache import sentences
+from edge.understand.local.factory import cached_sentences
 from edge.understand.local.vosk import loaded
 from edge.understand.local.weights import located, named
 from edge.understand.proposal import UNKNOWN
@@ -44,7 +44,7 @@ class Floor:
         self._form = form
         self._catalogue = catalogue
         self._model = loaded(found)
-        expected = sentences(settings.cache / "grammars", form, catalogue, None)
+        expected = cached_sentences(settings.cache / "grammars", form, catalogue, None)
         self._grammar = json.dumps([*expected, UNKNOWN])
 
     def record(self, source: Source) -> Mapping[str, FieldValue] | None:

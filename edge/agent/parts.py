@@ -49,7 +49,7 @@ from edge.records import Entry, Minted, Particulars, Segment, Work
 from edge.understand.llm.prompt import Past
 from edge.understand.local import moonshine
 from edge.understand.local.factory import own_language, recogniser, vosk_weights, weights_of
-from edge.understand.local.wake_phrase import WakeWord
+from edge.understand.local.vosk import WakeWord
 from edge.understand.local.witness_process import WitnessProcess
 from edge.understand.panel import Panel, PanelAnswer, local_day
 from edge.understand.prices import Budget

@@ -33,11 +33,11 @@ from edge.config import InterpreterSettings, Settings
 from edge.keep.journal import Journal
 from edge.keep.readings import ModelReadings, PastSaying, StandingRecord
 from edge.ports import Interpreter
-from edge.understand.doubt import Doubt, SaidFor, doubt
 from edge.understand.factory import Surroundings, interpreter
 from edge.understand.prices import cost_usd
 from edge.understand.remote.client import Clients
 from edge.understand.remote.failures import Barred
+from edge.understand.weighing import Doubt, SaidFor, doubt
 
 commands = typer.Typer()
 logger = logging.getLogger(__name__)

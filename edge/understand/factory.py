@@ -17,12 +17,9 @@ from edge.understand.local.moonshine import MoonshineInterpreter
 from edge.understand.panel import Member, Panel, PanelTerms
 from edge.understand.remote.client import Client
 from edge.understand.remote.served_models import OWN_NAMES, family
-from edge.understand.stt.azure import AzureWire
 from edge.understand.stt.cascade import Cascade
-from edge.understand.stt.deepgram import DeepgramWire
-from edge.understand.stt.elevenlabs import ScribeWire
-from edge.understand.stt.google import GoogleWire
 from edge.understand.stt.openai import MistralWire, OpenAiWire, WhisperCppWire
+from edge.understand.stt.services import AzureWire, DeepgramWire, GoogleWire, ScribeWire
 from edge.understand.stt.transcriber import CloudTranscriber, Expected, TranscriberWire, hints
 
 T = TypeVar("T")

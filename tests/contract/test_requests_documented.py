@@ -20,9 +20,8 @@ from edge.understand.llm.gemini import GeminiWire
 from edge.understand.llm.openai_chat import ChatWire
 from edge.understand.llm.tool import tools
 from edge.understand.llm.wire import ModelQuestion
-from edge.understand.stt.deepgram import DeepgramWire
-from edge.understand.stt.elevenlabs import ScribeWire
 from edge.understand.stt.openai import MistralWire, OpenAiWire
+from edge.understand.stt.services import DeepgramWire, ScribeWire
 from edge.understand.stt.transcriber import Expected
 from tests import shipped
 from tests.rows import each_of

@@ -13,7 +13,7 @@ import pytest
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from edge.keep.journal import Journal
-from edge.understand.local.grammar_cache import sentences
+from edge.understand.local.factory import cached_sentences
 from tests.shipped import ROOT
 from tests.tiers import sized
 
@@ -92,13 +92,13 @@ def test_another_process_finds_the_sentences_that_were_sampled(
         "from dockvoice_protocol.config import load\n"
         "from dockvoice_protocol.forms.catalogue import Catalogue\n"
         "from dockvoice_protocol.forms.loader import forms_in\n"
-        "from edge.understand.local.grammar_cache import sentences; given = load(Settings, None)\n"
+        "from edge.understand.local.factory import cached_sentences; given = load(Settings, None)\n"
         "form = forms_in(given.forms_directory)['pallet-move']\n"
-        "sentences(Path(sys.argv[1]), form, Catalogue.load(given.catalogue_directory), ('maria', 'ben'))"
+        "cached_sentences(Path(sys.argv[1]), form, Catalogue.load(given.catalogue_directory), ('maria', 'ben'))"
     )
     for seed in ("1", "2"):  # what is hashed has no order of its own
         subprocess.run(
             [sys.executable, "-c", program, tmp_path], check=True, env={**os.environ, "PYTHONHASHSEED": seed}
         )
-    sentences(tmp_path, form, catalogue, ("maria", "ben"))
+    cached_sentences(tmp_path, form, catalogue, ("maria", "ben"))
     assert len(list(tmp_path.iterdir())) == 1

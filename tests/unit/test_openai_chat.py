@@ -16,8 +16,8 @@ from edge.records import SAMPLE_RATE
 from edge.understand.llm.openai_chat import ChatWire
 from edge.understand.llm.tool import tools
 from edge.understand.llm.wire import ModelQuestion, Refused, Tokens
+from edge.understand.remote.client import ServiceAnswer
 from edge.understand.remote.failures import AnswerFault
-from edge.understand.remote.http import ServiceAnswer
 from tests import shipped
 from tests.rows import each_of
 

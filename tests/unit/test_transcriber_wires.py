@@ -14,11 +14,8 @@ from pydantic import ValidationError
 from dockvoice_protocol.records import Hallucination, Word
 from edge.config import Detail
 from edge.records import SAMPLE_RATE
-from edge.understand.stt.azure import AzureWire
-from edge.understand.stt.deepgram import DeepgramWire
-from edge.understand.stt.elevenlabs import ScribeWire
-from edge.understand.stt.google import GoogleWire
 from edge.understand.stt.openai import MistralWire, OpenAiWire, WhisperCppWire
+from edge.understand.stt.services import AzureWire, DeepgramWire, GoogleWire, ScribeWire
 from edge.understand.stt.transcriber import Expected, TranscriberWire, flac, likelihood, spread
 from tests.rows import each_of, every
 

@@ -17,9 +17,8 @@ from edge.config import InterpreterSettings, Thinking
 from edge.understand.llm.chunks import wav
 from edge.understand.llm.openai_chat import SAID
 from edge.understand.llm.wire import Ending, ModelQuestion, Refused, Returned, Tokens, as_shaped
-from edge.understand.remote.client import Client
+from edge.understand.remote.client import Client, ServiceAnswer
 from edge.understand.remote.failures import AnswerFault
-from edge.understand.remote.http import ServiceAnswer
 
 _WHOLE = frozenset({"STOP", "FINISH_REASON_UNSPECIFIED", "None"})
 _CALL_LOST = frozenset({"MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS"})

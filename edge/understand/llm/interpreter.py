@@ -14,16 +14,14 @@ from dockvoice_protocol.records import NotUnderstood, Reading, Usage
 from edge.config import GOOGLE_WIRE, InterpreterSettings
 from edge.ports import Attention, Interpreter, WholeUtterance
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Utterance
-from edge.understand.llm import grounding
 from edge.understand.llm.chunks import pieces, together
 from edge.understand.llm.gemini import GeminiWire
 from edge.understand.llm.openai_chat import ChatWire
 from edge.understand.llm.prompt import Context, Leaks, ModelPrompt, Situation
-from edge.understand.llm.tool import tools
+from edge.understand.llm.tool import CallTerms, claimed_words, reading, tools
 from edge.understand.llm.wire import ModelQuestion, ModelWire, Refused, Returned, Tokens, call
-from edge.understand.remote.client import Client
+from edge.understand.remote.client import Client, ServiceAnswer
 from edge.understand.remote.failures import AnswerFault, Failure, Garbled
-from edge.understand.remote.http import ServiceAnswer
 from edge.understand.remote.served_models import Answerer
 
 ReplySink = Callable[[str, bytes], None]
@@ -59,7 +57,7 @@ class ModelReader:
         self._leaks = Leaks(self._prompt.text(Context()), self._tools)
         self._context = context
         self._spoken = spoken
-        self._terms = grounding.CallTerms(self.name, form, catalogue, settings.language, settings.confidence)
+        self._terms = CallTerms(self.name, form, catalogue, settings.language, settings.confidence)
 
     async def read(self, said: bytes | str, within_s: float, utterance_id: str = "") -> Reading:
         """What was said: sound as PCM, or its transcript. Raises a Failure when no reading comes in time.
@@ -93,8 +91,8 @@ class ModelReader:
     def _proposed(self, returned: Returned, seconds: float) -> Reading:
         self._refuse_leaked([returned.text])
         made = call(returned, self._offered)
-        self._refuse_leaked(grounding.claimed_words(made))
-        return grounding.reading(made, self._terms, seconds)
+        self._refuse_leaked(claimed_words(made))
+        return reading(made, self._terms, seconds)
 
     def _refuse_leaked(self, texts: Iterable[str]) -> None:
         if self._leaks.in_any(texts):

@@ -16,9 +16,8 @@ from pydantic import BaseModel, Field
 from edge.config import ClientKind, InterpreterSettings
 from edge.understand.llm.chunks import wav
 from edge.understand.llm.wire import Ending, ModelQuestion, Refused, Returned, Tokens, as_shaped
-from edge.understand.remote.client import Client
+from edge.understand.remote.client import Client, ServiceAnswer
 from edge.understand.remote.failures import AnswerFault
-from edge.understand.remote.http import ServiceAnswer
 
 SAID = "What the worker said, as a transcript:\n"
 """Before a text, so that no model takes it for an instruction of ours."""

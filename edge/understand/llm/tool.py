@@ -1,16 +1,27 @@
-"""The tools a model is given to answer with: one for each thing an operator can do, and one to have understood nothing.
+"""The tools a model answers with, and the readings of its calls: one tool for each act of an operator. Pure.
 
 The shape is OpenAI's function tool, which the other providers' clients translate. No text here may hold a record that
 could pass for a real one: models shown an example return it for noise.
+
+A model gives a value and the words it heard. Our own parser reads the words, digit by digit, and what it reads is the
+value; the model's is only compared. So a model cannot make up an identifier without making up its words too, and a
+number where a string belongs ("0742" as 742) changes nothing: the words decide.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form, FormField
-from dockvoice_protocol.records import Command, NotUnderstood
+from dockvoice_protocol.forms.spoken import read_transcript
+from dockvoice_protocol.records import Act, Command, FieldReading, FieldValue, NotUnderstood, Reading, Word
+from edge.understand.llm.wire import Refused, ToolCall
+from edge.understand.remote.failures import AnswerFault
+from edge.understand.stt.transcriber import spread
 
 AMEND = "amend_entry"
 CANCEL = "cancel_entry"
@@ -119,3 +130,159 @@ def _limits(field: FormField) -> dict[str, Any]:
         "format": field.spoken.format,
     }
     return {keyword: limit for keyword, limit in limits.items() if limit is not None}
+
+
+NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?")
+"""A number as a model may write it in quotes."""
+
+LONGEST_HEARD = 600  # Characters of the words for one field: half a minute of fast speech.
+
+
+@dataclass(frozen=True, slots=True)
+class CallTerms:
+    """On which terms a model's call is read."""
+
+    interpreter: str
+    form: Form
+    catalogue: Catalogue
+    language: str
+    confidence: float  # How sure a field is that the model alone has read, 0 to 1: it gives no confidence of its own.
+
+
+def reading(made: ToolCall, terms: CallTerms, seconds: float) -> Reading:
+    """What the call proposes, for sound of so many seconds. Raises Refused."""
+    if made.tool == NOT_UNDERSTOOD:
+        return _declined(made, terms, seconds)
+    if made.tool == CANCEL:
+        return _acted(Act.CANCEL, made, terms, seconds)
+    if made.tool == ANSWER:
+        act = Act.YES if _chosen(made, "answer", (YES, NO)) == YES else Act.NO
+        return _acted(act, made, terms, seconds)
+    if made.tool == COMMAND:
+        command = Command(_chosen(made, "command", tuple(Command)))
+        return _acted(Act.COMMAND, made, terms, seconds, command)
+    return _dictated(Act.AMEND if made.tool == AMEND else Act.RECORD, made, terms, seconds)
+
+
+def claimed_words(made: ToolCall) -> Iterator[str]:
+    """All words that the tool call claims were said."""
+    for one in (made.arguments, *made.arguments.values()):
+        if isinstance(one, Mapping):
+            yield from _texts(one.get("heard"))
+
+
+def _dictated(act: Act, made: ToolCall, terms: CallTerms, seconds: float) -> Reading:
+    claims = {field.name: _claim(made.arguments.get(field.name)) for field in terms.form.fields}
+    fields = {
+        name: _checked(value, words, terms.form[name], terms)
+        for name, (value, words) in claims.items()
+        if value is not None or words
+    }
+    # A model that gives the whole sentence for each field has heard it once.
+    said = " ".join(dict.fromkeys(words for _, words in claims.values() if words))
+    nothing = None if fields else NotUnderstood.NOT_DICTATION
+    return Reading(terms.interpreter, terms.form.name, _words(said, terms, seconds), fields, nothing, act)
+
+
+def _claim(given: Any) -> tuple[Any, str]:
+    """A field's value as the model gave it, and the words it gave for it; a bare value has no words to bear it out."""
+    if isinstance(given, list):
+        raise Refused(AnswerFault.WRONG_SHAPE, "a field that is a list")
+    if not isinstance(given, Mapping):
+        return given, ""
+    if not {"value", "heard"} & given.keys():
+        raise Refused(AnswerFault.WRONG_SHAPE, "a field that has neither value nor words")
+    return given.get("value"), _said(given.get("heard"))
+
+
+def _checked(given: Any, words: str, field: FormField, terms: CallTerms) -> FieldReading:
+    told = tuple(_plain(words))
+    meant = _meant(words, field, terms) if words else None
+    if given is None or meant is None or meant.value is None or not _same(given, meant.value, field):
+        return FieldReading(None, told, terms.confidence)
+    return FieldReading(meant.value, told, terms.confidence, meant.rivals)
+
+
+def _meant(words: str, field: FormField, terms: CallTerms) -> FieldReading | None:
+    """What the words say of the field: as they are, or behind its label, which models leave out."""
+    label = next(iter(field.wording(terms.language[:2]).labels), "")
+    for text in (words, f"{label} {words}"):
+        found = read_transcript(text, terms.form, terms.catalogue, terms.language).get(field.name)
+        if found is not None and (found.value is not None or found.rivals):
+            return found
+    return None
+
+
+def _same(given: Any, meant: FieldValue, field: FormField) -> bool:
+    """Is the model's value the one that its words say? Its type may be wrong, its digits may not."""
+    if isinstance(meant, tuple):
+        told = given if isinstance(given, list) else []
+        return len(told) == len(meant) and all(_same(*pair, field.item) for pair in zip(told, meant, strict=True))
+    if isinstance(given, bool) or isinstance(meant, bool):
+        return given is meant
+    return _same_text(given, meant, field) if isinstance(meant, str) else _same_number(given, meant)
+
+
+def _same_number(given: Any, meant: float) -> bool:
+    if isinstance(given, str):
+        return NUMBER.fullmatch(given.strip()) is not None and float(given) == meant
+    return isinstance(given, int | float) and given == meant
+
+
+def _same_text(given: Any, meant: str, field: FormField) -> bool:
+    match given:
+        case int():  # leading zeros are lost in a number; the words have them
+            return re.fullmatch("[0-9]+", meant) is not None and given == int(meant)
+        case str():
+            plain, wanted = (re.sub(r"[\s-]", "", text).upper() for text in (given, meant))
+            shortened = field.last_digits is not None and len(plain) == field.last_digits
+            return plain == wanted or (shortened and wanted.endswith(plain))
+        case _:
+            return False
+
+
+def _acted(act: Act, made: ToolCall, terms: CallTerms, seconds: float, command: Command | None = None) -> Reading:
+    words = _words(_said(made.arguments.get("heard")), terms, seconds)
+    if not words:
+        raise Refused(AnswerFault.NOTHING_HEARD, "an act without the words for it")
+    return Reading(terms.interpreter, terms.form.name, words, {}, act=act, command=command)
+
+
+def _declined(made: ToolCall, terms: CallTerms, seconds: float) -> Reading:
+    """However it was worded, the model has declined. Only "no words", and none given, is silence."""
+    said = _said(made.arguments.get("heard"))
+    silent = made.arguments.get("reason") == NotUnderstood.NO_WORDS and not said
+    reason = NotUnderstood.NO_WORDS if silent else NotUnderstood.NOT_DICTATION
+    return Reading(terms.interpreter, terms.form.name, _words(said, terms, seconds), {}, reason)
+
+
+def _chosen(made: ToolCall, key: str, allowed: tuple[str, ...]) -> str:
+    given = made.arguments.get(key)
+    if not isinstance(given, str) or given not in allowed:
+        raise Refused(AnswerFault.WRONG_SHAPE, f"{key!r} is none of those offered")
+    return given
+
+
+def _said(given: Any) -> str:
+    return " ".join(_texts(given)).strip()
+
+
+def _texts(given: Any) -> list[str]:
+    """Words, or a list of words; null is none."""
+    texts = given if isinstance(given, list) else [] if given is None else [given]
+    if not all(isinstance(text, str) for text in texts):
+        raise Refused(AnswerFault.WRONG_SHAPE, "words that are no text")
+    if sum(map(len, texts)) > LONGEST_HEARD:
+        raise Refused(AnswerFault.TOO_LARGE, "more words than can be said")
+    return texts
+
+
+def _words(said: str, terms: CallTerms, seconds: float) -> tuple[Word, ...]:
+    texts = _plain(said)
+    return spread(texts, [terms.confidence] * len(texts), seconds)
+
+
+def _plain(words: str) -> list[str]:
+    """Words in small letters without marks around them, as a recogniser writes them."""
+    printed = "".join(letter for letter in words.lower() if letter.isprintable() or letter.isspace())
+    return [plain for word in printed.split() if (plain := word.strip(".,;:!?\"'()[]{}<>*#"))]

@@ -16,9 +16,8 @@ from typing import Any, Protocol, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from dockvoice_protocol.strict_json import NotStrict, strict
-from edge.understand.remote.client import Client
+from edge.understand.remote.client import Client, ServiceAnswer
 from edge.understand.remote.failures import LIMITS, AnswerFault
-from edge.understand.remote.http import ServiceAnswer
 
 LONGEST_ARGUMENTS = 20_000  # Characters: a form of twenty fields, each with a long sentence, has a fifth of it.
 _FENCE = re.compile(r"\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*", re.DOTALL)  # How models frame code.

@@ -1,15 +1,14 @@
-"""Vosk, listening for what the form lets an operator say, and for nothing else.
+"""Vosk, listening for what the form lets an operator say, and for nothing else; and for the wake phrase.
 
 The sentences sampled from the form become the recogniser's language model, a bigram: words outside them are heard as
 `[unk]`. Weights are tuned when they are unpacked (`config/models.toml`): as published, they read no recording twice
-alike, and forget alternatives that are only a little behind.
+alike, and lose alternatives that are only a little behind.
 
 Each utterance is heard twice, once as it is and once a little slower. What is right stays when the voice is slowed
 down; many an error does not, though vosk itself is as sure of it as of anything.
 
-In a language whose weights nobody measured here, what it hears is read as a transcript is. How well such weights hear
-is not known, and how sure they are is their own view: so every value wants the operator's word for it ("pallet 7 4 2,
-right?").
+Weights of a language that were not measured here have an unknown error rate, and their confidences are not calibrated:
+every value read with them must be confirmed by the operator ("pallet 7 4 2, right?").
 """
 
 from __future__ import annotations
@@ -379,3 +378,34 @@ def loaded(weights: Path) -> Any:
         return vosk.Model(str(weights))
     except Exception as fault:  # noqa: BLE001 - vosk raises nothing more special, and only for weights it cannot load
         raise Misconfigured(f"{weights}: {fault}; remove the directory and fetch the weights again") from None
+
+
+LONGEST_S = 3.0  # Whatever is spoken first in an utterance is over by then, pre-roll included.
+SURE = 0.9  # Vosk's confidence in each word of the phrase, 0 to 1.
+
+DECOYS = ("[unk]", "the", "and", "a", "to", "one", "two", "no", "yes", "pallet", "dock")
+"""What else an utterance may begin with."""
+
+
+class WakeWord:
+    """Listens for one phrase at the beginning of utterances."""
+
+    def __init__(self, weights: Path, phrase: str) -> None:
+        """Load the weights, about half a second. Raises Misconfigured for words that they do not know."""
+        self._model = loaded(weights)
+        self._phrase = phrase.split()
+        if unknown := [word for word in self._phrase if self._model.vosk_model_find_word(word) < 0]:
+            raise Misconfigured(
+                f"hear.wake_phrase = {phrase!r}: {weights.name} does not know {', '.join(unknown)}; choose other words"
+            )
+        self._grammar = json.dumps([phrase, *self._phrase, *DECOYS])
+
+    def spotted(self, pcm: bytes) -> int | None:
+        """The sample index at which the phrase that `pcm` begins with ends; None where it begins otherwise."""
+        kaldi = decoder(self._model, self._grammar)
+        kaldi.AcceptWaveform(pcm[: round(LONGEST_S * SAMPLE_RATE) * SAMPLE_BYTES])
+        words: list[dict[str, Any]] = json.loads(kaldi.FinalResult()).get("result", [])
+        first = words[: len(self._phrase)]
+        if [word["word"] for word in first] != self._phrase or min(word["conf"] for word in first) < SURE:
+            return None
+        return round(float(first[-1]["end"]) * SAMPLE_RATE)

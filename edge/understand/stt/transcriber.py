@@ -26,9 +26,8 @@ from edge.ports import Transcriber
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Utterance
 from edge.understand.llm.chunks import pieces
 from edge.understand.prices import with_cost
-from edge.understand.remote.client import Client
+from edge.understand.remote.client import Client, ServiceAnswer
 from edge.understand.remote.failures import AnswerFault, Garbled, TryLater
-from edge.understand.remote.http import ServiceAnswer
 from edge.understand.remote.served_models import Answerer
 from edge.understand.stt.hallucinations import hallucination
 
