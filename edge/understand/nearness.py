@@ -20,54 +20,54 @@ from edge.audio.pcm import BOTTOM_DB, FULL_SCALE, decibels
 from edge.records import SAMPLE_RATE
 from edge.understand.proposal import UNKNOWN
 
-SLICE = SAMPLE_RATE // 50  # 20 ms: shorter than the shortest vowel.
+_SLICE = SAMPLE_RATE // 50  # 20 ms: shorter than the shortest vowel.
 
-VOWEL = 0.9
+_VOWEL = 0.9
 """The quantile of a word's slices that is its level. The mean of the louder half took the "six" of a fluent speaker,
 which is mostly consonants, for faint."""
 
-LOUDEST = 1 / 3
+_LOUDEST = 1 / 3
 """The part of the words, the loudest ones, whose level is the wearer's: where a colleague says more than he does, it is
 still his. Not the loudest word alone, which may be a clank."""
 
-FAR_DB = 16.0
+_FAR_DB = 16.0
 """So much fainter than the wearer, a word is somebody else's. On a third of the dev set 1 of 1,312 words of his own was
 fainter."""
 
-FAINT_DB = 11.0
+_FAINT_DB = 11.0
 """So much fainter it may be somebody else's, where a word beside it is."""
 
-FADING_DB = 6.0
+_FADING_DB = 6.0
 """The wearer's voice fades by no more from one word to the next, and another one sets in at once. On the dev set he
 himself was down by 15 dB at the end of "thirteen pieces, dock B", step by step."""
 
-DIP_DB = 14.0
+_DIP_DB = 14.0
 """So much fainter between two words of the wearer, a figure may be somebody else's, said into his pause: it is doubted.
 At 12.5 one clip more of the dev set's third was asked about, and none less was wrong."""
 
-JOINED_S = 0.02
+_JOINED_S = 0.02
 """Silence from which two words count as said apart: less than a frame of a recogniser's."""
 
-PAUSE_S = 0.25
+_PAUSE_S = 0.25
 """Silence behind a word that ends a phrase. Everybody fades before he stops to think, in a "six" by 14 dB; who speaks
 into that pause sets in apart from the word before it."""
 
-OUTSIDE_DB = 10.0
+_OUTSIDE_DB = 10.0
 """So much fainter in the mean, what stands before or behind a whole entry is somebody else's. Of 39 clips of dev2's
 `beside` each, right rose from 24 to 29 beside a colleague at 15 dB, from 3 to 14 at 10 dB, and from 14 to 21 in babble
 at 10 dB, and none was wrong; 8 dB did alike. Of the dev set's third it took away a "please"."""
 
-BETWEEN_DB = OUTSIDE_DB / 2
+_BETWEEN_DB = _OUTSIDE_DB / 2
 """Where somebody else is known to speak, a figure that dips by so much is nearer to that voice than to the wearer's. At
 6 dB one clip of `beside` was wrong, by an "oh" that the colleague said."""
 
-SETS_IN_DB = 3.0
+_SETS_IN_DB = 3.0
 """By so much the first of those words is fainter than the entry beside it: at 6 dB four clips less were right."""
 
-EXPLAINS = frozenset(ENGLISH.alphabet.explained_by)
+_EXPLAINS = frozenset(ENGLISH.alphabet.explained_by)
 """What begins to say which letter was meant: "as in golf"."""
 
-TAKES_BACK = frozenset(
+_TAKES_BACK = frozenset(
     (
         *ENGLISH.words["cues"],
         *ENGLISH.words["contrasts"],
@@ -77,7 +77,7 @@ TAKES_BACK = frozenset(
 )
 """What takes back, or corrects, what was said before it."""
 
-Stretch = tuple[float, float]
+_Stretch = tuple[float, float]
 """Some of an utterance, in seconds from its first sample: from when until when."""
 
 
@@ -91,16 +91,16 @@ class Loudness:
     def accept(self, pcm: bytes) -> None:
         """Add the next piece of 16-bit sound."""
         samples = np.frombuffer(self._rest + pcm, "<i2")
-        whole = len(samples) // SLICE * SLICE
-        slices = samples[:whole].reshape(-1, SLICE).astype(np.float64) / FULL_SCALE
+        whole = len(samples) // _SLICE * _SLICE
+        slices = samples[:whole].reshape(-1, _SLICE).astype(np.float64) / FULL_SCALE
         self._powers += np.mean(slices**2, axis=1).tolist()
         self._rest = samples[whole:].tobytes()
 
     def vowel_level(self, word: Word) -> float:
         """The level of a word's vowel in dBFS: a high percentile of its slices, since the loudest may be a clank."""
-        first = round(word.start * SAMPLE_RATE / SLICE)
-        powers = sorted(self._powers[first : max(first + 1, ceil(word.end * SAMPLE_RATE / SLICE))])
-        return decibels(powers[int(len(powers) * VOWEL)]) if powers else BOTTOM_DB
+        first = round(word.start * SAMPLE_RATE / _SLICE)
+        powers = sorted(self._powers[first : max(first + 1, ceil(word.end * SAMPLE_RATE / _SLICE))])
+        return decibels(powers[int(len(powers) * _VOWEL)]) if powers else BOTTOM_DB
 
 
 class Wearer:
@@ -109,7 +109,7 @@ class Wearer:
     def __init__(self, words: Sequence[Word], loudness: Loudness) -> None:
         """`words` are the likeliest of the utterance."""
         levels = sorted((loudness.vowel_level(word) for word in words), reverse=True)
-        loudest = levels[: ceil(len(levels) * LOUDEST)]
+        loudest = levels[: ceil(len(levels) * _LOUDEST)]
         self._loudness = loudness
         self._level = sum(loudest) / len(loudest) if loudest else BOTTOM_DB
 
@@ -122,10 +122,10 @@ class Wearer:
             most = max((fainter[at] for at in beyond), default=0.0)
             within = beyond.start > 0 and beyond.stop < len(words)
             trails_off = len(beyond) == 1 and beyond.stop == len(words)  # "dock echo": down by 19 dB in one breath
-            if most >= FAR_DB and not trails_off:
+            if most >= _FAR_DB and not trails_off:
                 unknown = [replace(words[at], text=UNKNOWN) for at in beyond]
                 said[beyond.start : beyond.stop] = unknown if _matters(words, beyond) else ()
-            elif most >= DIP_DB and within and not _ends_phrase(words, beyond):
+            elif most >= _DIP_DB and within and not _ends_phrase(words, beyond):
                 for at in beyond:
                     said[at] = replace(said[at], text=UNKNOWN) if ENGLISH.tells(said[at].text) else said[at]
         return tuple(said)
@@ -135,7 +135,7 @@ class Wearer:
         words: Sequence[Word],
         read: Callable[[Sequence[Word]], Mapping[str, FieldReading]],
         needed: Collection[str],
-    ) -> Stretch | None:
+    ) -> _Stretch | None:
         """When a whole entry was said, where somebody else speaks before or behind it; None where nobody does.
 
         `read` tells the fields of words, of which an entry needs those that are `needed`. What takes back or completes
@@ -144,8 +144,8 @@ class Wearer:
         fainter = self._fainter(words)
         for begin, end in _inside(fainter):
             outside = (words[:begin], words[end:])
-            corrects = any(_begins(some[at:], TAKES_BACK) for some in outside for at in range(len(some)))
-            if corrects or _begins(words[end:], EXPLAINS):
+            corrects = any(_begins(some[at:], _TAKES_BACK) for some in outside for at in range(len(some)))
+            if corrects or _begins(words[end:], _EXPLAINS):
                 continue
             entry = read(words[begin:end])
             if all(name in entry and entry[name].value is not None and not entry[name].rivals for name in needed):
@@ -154,13 +154,13 @@ class Wearer:
                     return words[begin].start, words[end - 1].end
         return None
 
-    def within(self, words: Sequence[Word], stretch: Stretch) -> tuple[Word, ...]:
+    def within(self, words: Sequence[Word], stretch: _Stretch) -> tuple[Word, ...]:
         """The words of it. A figure fainter than both its neighbours is doubted: somebody else is known to speak."""
         begin, end = stretch
         said = [word for word in words if begin <= (word.start + word.end) / 2 <= end]
         fainter = self._fainter(said)
         dips = [
-            0 < at < len(said) - 1 and fainter[at] - max(fainter[at - 1], fainter[at + 1]) >= BETWEEN_DB
+            0 < at < len(said) - 1 and fainter[at] - max(fainter[at - 1], fainter[at + 1]) >= _BETWEEN_DB
             for at in range(len(said))
         ]
         return tuple(
@@ -175,14 +175,14 @@ class Wearer:
 def _inside(fainter: Sequence[float]) -> Iterator[tuple[int, int]]:
     """What may be left where faint words stand before or behind it, from one to before another; the least first."""
     last = len(fainter)
-    heads = [at for at in range(1, last) if _outside(fainter[:at]) and fainter[at - 1] - fainter[at] >= SETS_IN_DB]
-    tails = [at for at in range(1, last) if _outside(fainter[at:]) and fainter[at] - fainter[at - 1] >= SETS_IN_DB]
+    heads = [at for at in range(1, last) if _outside(fainter[:at]) and fainter[at - 1] - fainter[at] >= _SETS_IN_DB]
+    tails = [at for at in range(1, last) if _outside(fainter[at:]) and fainter[at] - fainter[at - 1] >= _SETS_IN_DB]
     spans = [(begin, end) for begin, end in product((0, *heads), (*tails, last)) if begin < end]
     yield from sorted(((begin, end) for begin, end in spans if end - begin < last), key=lambda span: span[1] - span[0])
 
 
 def _outside(fainter: Sequence[float]) -> bool:
-    return min(fainter) >= FADING_DB and sum(fainter) / len(fainter) >= OUTSIDE_DB
+    return min(fainter) >= _FADING_DB and sum(fainter) / len(fainter) >= _OUTSIDE_DB
 
 
 def _is_told(entry: FieldReading, told: FieldReading | None, words: Sequence[Word], span: tuple[int, int]) -> bool:
@@ -201,13 +201,13 @@ def _matters(words: Sequence[Word], run: range) -> bool:
     """
     between = run.start > 0 and run.stop < len(words)
     inside = between and all(ENGLISH.tells(words[at].text) for at in (run.start - 1, run.stop))
-    return inside or (run.start > 0 and _begins(words[run.start : run.stop], TAKES_BACK))
+    return inside or (run.start > 0 and _begins(words[run.start : run.stop], _TAKES_BACK))
 
 
 def _ends_phrase(words: Sequence[Word], run: range) -> bool:
     """Is it one word in one breath with the one before it, and a pause behind it?"""
-    alone = len(run) == 1 and words[run.start].start - words[run.start - 1].end < JOINED_S
-    return alone and words[run.stop].start - words[run.start].end >= PAUSE_S
+    alone = len(run) == 1 and words[run.start].start - words[run.start - 1].end < _JOINED_S
+    return alone and words[run.stop].start - words[run.start].end >= _PAUSE_S
 
 
 def _begins(words: Sequence[Word], phrases: Collection[tuple[str, ...]]) -> bool:
@@ -217,7 +217,7 @@ def _begins(words: Sequence[Word], phrases: Collection[tuple[str, ...]]) -> bool
 
 def _faint(fainter: Sequence[float]) -> Iterator[tuple[int, int]]:
     """Where faint words follow each other: from one to before another."""
-    for is_faint, run in groupby(range(len(fainter)), key=lambda at: fainter[at] >= FAINT_DB):
+    for is_faint, run in groupby(range(len(fainter)), key=lambda at: fainter[at] >= _FAINT_DB):
         if is_faint:
             first, *others = run
             yield first, first + len(others) + 1
@@ -225,8 +225,8 @@ def _faint(fainter: Sequence[float]) -> Iterator[tuple[int, int]]:
 
 def _beyond(fainter: Sequence[float], begin: int, end: int) -> range:
     """Those of them that are somebody else's: without what the wearer, on either side, has faded into."""
-    while begin < end and begin > 0 and fainter[begin] - fainter[begin - 1] <= FADING_DB:
+    while begin < end and begin > 0 and fainter[begin] - fainter[begin - 1] <= _FADING_DB:
         begin += 1
-    while begin < end < len(fainter) and fainter[end - 1] - fainter[end] <= FADING_DB:
+    while begin < end < len(fainter) and fainter[end - 1] - fainter[end] <= _FADING_DB:
         end -= 1
     return range(begin, end)

@@ -66,7 +66,7 @@ class PanelTerms:
     sure_from: float  # The confidence that `agree` demands.
 
 
-def priced(reading: Reading, prices: Prices | None) -> Reading:
+def _priced(reading: Reading, prices: Prices | None) -> Reading:
     """The reading with what it cost, where somebody charges for it and a price is set."""
     return reading if reading.usage is None else replace(reading, usage=with_cost(reading.usage, prices))
 
@@ -152,7 +152,7 @@ class Panel(Interpreter):
         beyond = [one for one in (*self._first, self._second) if one is not None and one.is_beyond]
         for member in beyond if self._may_spend() else ():
             try:
-                reading = priced(await member.interpreter.attend().finish(utterance), member.prices)
+                reading = _priced(await member.interpreter.attend().finish(utterance), member.prices)
             except Unavailable as fault:
                 self._failed(utterance, member, fault, Came.DEFERRED)
                 if hopeless:
@@ -211,7 +211,7 @@ class Panel(Interpreter):
         """What one model gives; None where it gives nothing. An answer after the verdict is noted as late."""
         one.asked_beyond |= member.is_beyond
         try:
-            reading = priced(await ear.finish(one.utterance), member.prices)
+            reading = _priced(await ear.finish(one.utterance), member.prices)
         except Unavailable as fault:
             self._failed(one.utterance, member, fault, Came.LATE if one.is_over else Came.IN_TIME)
             return None

@@ -11,18 +11,18 @@ from datetime import date
 from dockvoice_protocol.records import Usage
 from edge.config import Prices
 
-MILLION = 1_000_000  # Tokens are priced by the million.
+_MILLION = 1_000_000  # Tokens are priced by the million.
 
-MINUTE_S = 60
+_MINUTE_S = 60
 
 
 def cost_usd(usage: Usage, prices: Prices) -> float | None:
     """What a request cost; None where no price is set for anything that it took."""
     parts = (
-        (usage.text_tokens_in / MILLION, prices.text_in_usd),
-        (usage.audio_tokens_in / MILLION, prices.audio_in_usd),
-        (usage.tokens_out / MILLION, prices.out_usd),
-        (usage.audio_seconds / MINUTE_S, prices.minute_usd),
+        (usage.text_tokens_in / _MILLION, prices.text_in_usd),
+        (usage.audio_tokens_in / _MILLION, prices.audio_in_usd),
+        (usage.tokens_out / _MILLION, prices.out_usd),
+        (usage.audio_seconds / _MINUTE_S, prices.minute_usd),
     )
     priced = [amount * price for amount, price in parts if price is not None]
     return sum(priced) if priced else None

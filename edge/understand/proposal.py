@@ -39,7 +39,7 @@ from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
 from dockvoice_protocol.forms.spoken.reader import BRIEF, lexicon, understood
 from dockvoice_protocol.records import Act, FieldReading, NotUnderstood, Reading, Trait, Word
 
-PAST, DENIALS = "past", "denials"  # Moods of a language's table.
+_PAST, _DENIALS = "past", "denials"  # Moods of a language's table.
 
 UNKNOWN = "[unk]"  # What a recogniser writes for speech that is none of the words it listens for.
 
@@ -84,20 +84,20 @@ def proposed(
     """
     if all(word.text == UNKNOWN for word in words):
         return Reading(interpreter, form.name, tuple(words), {}, NotUnderstood.NO_WORDS)
-    if (entry := asked_of(words, form, catalogue, language)) is not None:
+    if (entry := _asked_of(words, form, catalogue, language)) is not None:
         return replace(entry, interpreter=interpreter)
     whole = all(field.name in fields for field in form.fields if field.required)
     astray = whole and preface
     meant = understood(words, form, catalogue, language)
     if not fields or takes_back(words, language) or (astray and not meant.begins_astray):
-        return asked(interpreter, form, catalogue, words, language)
+        return _asked(interpreter, form, catalogue, words, language)
     if astray:
         return Reading(interpreter, form.name, tuple(words), _unconfirmed(fields, form.identifies or fields))
     begins = corrects(words, language) and not whole
     correction = begins and not _cue_is_value(words, fields, form, catalogue, language)
     correction = correction or sets_right(words, language)
     if correction and not any(said.value is not None or said.runner_up is not None for said in fields.values()):
-        return asked(interpreter, form, catalogue, words, language)  # "No, not dock D" says nothing of what is right.
+        return _asked(interpreter, form, catalogue, words, language)  # "No, not dock D" says nothing of what is right.
     # A whole sentence stands for itself, however it begins.
     act = Act.AMEND if correction else Act.RECORD
     return Reading(interpreter, form.name, tuple(words), fields, act=act)
@@ -115,7 +115,7 @@ def _cue_is_value(
     return not rest or not fields.keys() <= read(rest, form, catalogue, language).keys()
 
 
-def asked_of(words: Sequence[Word], form: Form, catalogue: Catalogue, language: Language) -> Reading | None:
+def _asked_of(words: Sequence[Word], form: Form, catalogue: Catalogue, language: Language) -> Reading | None:
     """The reading of what is asked about one entry, by its identifiers alone: "delete pallet 742"; None for others.
 
     Or about a place: "how many on dock B", "how many on this dock", "what is left on trailer 5501".
@@ -149,7 +149,7 @@ def _may_name(order: Asked, field: FormField, form: Form) -> bool:
     return field.is_place or stands if order == TALLY else field.name in form.identifies
 
 
-def asked(
+def _asked(
     interpreter: str, form: Form, catalogue: Catalogue, words: Sequence[Word], language: Language = ENGLISH
 ) -> Reading:
     """The reading of `words` that name no field: an exception of the form, a command, or nothing for the device."""
@@ -169,7 +169,7 @@ def _unrecorded(interpreter: str, form: Form, meant: Meaning, words: tuple[Word,
     """What is no entry as it was said, with what it surely says of a thing: of one denied, no more than which one."""
     named = {name: one for name in form.identifies if (one := meant.unrecorded.get(name)) is not None and _is_one(one)}
     more = meant.unrecorded if meant.unrecorded.keys() - named.keys() else {}
-    said = {PAST: more, DENIALS: named}.get(meant.mood or "", {}) if named else {}
+    said = {_PAST: more, _DENIALS: named}.get(meant.mood or "", {}) if named else {}
     return Reading(interpreter, form.name, words, {}, NotUnderstood.NOT_DICTATION, unrecorded=said)
 
 
@@ -193,33 +193,33 @@ def refuse_unhearable(interpreter: str, form: Form, phrases: Iterable[str], know
         )
 
 
-DRAWN = 0.25
+_DRAWN = 0.25
 """Seconds from which it is the digit. On the dev set, of 26 "two" at the end of an id none was under 0.27, and of 52
 prepositions none over 0.15. What lies between is left as it is: there the reader of forms has both asked about."""
 
-JOINED = 0.05
+_JOINED = 0.05
 """Seconds of silence between a preposition and its noun; on dev2's wordings none was over 0.03."""
 
-PAUSE = 0.02
+_PAUSE = 0.02
 """Seconds of silence from which two words count as said apart."""
 
-TO = "to"
-COMMA = (0.1, 0.3)
+_TO = "to"
+_COMMA = (0.1, 0.3)
 """Seconds of silence behind a "two" at the end of a number, before the next field's label. In the forms of the library
 17 of 17 that were written "to" had 0.15 to 0.2, and 6 of 6 prepositions none. Who stops for longer may be thinking."""
 
-PREPOSITIONS: Mapping[str, str] = {"to": "two", "for": "four"}
+_PREPOSITIONS: Mapping[str, str] = {"to": "two", "for": "four"}
 """What the recogniser writes for a digit, to the digit."""
 
-FOR = ("for", "four")
+_FOR = ("for", "four")
 """What the recogniser writes for a "for", which few of its sentences have: "pallet one six zero for dock B"."""
 
-HURRIED = 0.7
+_HURRIED = 0.7
 """Below this length, in middle lengths of the sentence's other numbers, a "four" before a label is a "for". On the dev
 sets nine of nine were within 0.43 and 0.64; the last digit of a number is drawn out, and eleven of eleven had 1.1 to
 2.3. At any pace of speech the two keep their distance, which seconds would not: so it is given the length of one."""
 
-UNHURRIED = 1.0  # From here on it is the digit; in between it may be either, and the operator is asked.
+_UNHURRIED = 1.0  # From here on it is the digit; in between it may be either, and the operator is asked.
 
 
 def told_apart(words: Sequence[Word], labels: Collection[str] = ()) -> tuple[tuple[Word, ...], ...]:
@@ -228,57 +228,57 @@ def told_apart(words: Sequence[Word], labels: Collection[str] = ()) -> tuple[tup
     `labels` are the words that the form's labels begin with.
     """
     told = [_digit(words, at, labels) for at in range(len(words))]
-    lengths = [_length(words, at) if _leads_to(words, at, labels) else UNHURRIED for at in range(len(words))]
+    lengths = [_length(words, at) if _leads_to(words, at, labels) else _UNHURRIED for at in range(len(words))]
     return tuple(
         dict.fromkeys(
             tuple(
                 _preposition(word, length) if length < below else word
                 for word, length in zip(told, lengths, strict=True)
             )
-            for below in (UNHURRIED, HURRIED)
+            for below in (_UNHURRIED, _HURRIED)
         )
     )
 
 
 def _leads_to(words: Sequence[Word], at: int, labels: Collection[str]) -> bool:
     """Is it a "four" in one breath with a label? A count before its unit is hurried over too, and is not told apart."""
-    if words[at].text not in FOR or at + 1 == len(words):
+    if words[at].text not in _FOR or at + 1 == len(words):
         return False
-    return words[at + 1].text in labels and words[at + 1].start - words[at].end < JOINED
+    return words[at + 1].text in labels and words[at + 1].start - words[at].end < _JOINED
 
 
 def _length(words: Sequence[Word], at: int) -> float:
     """The word's length in middle lengths of the other words of numbers; where there are none, it may be either."""
     others = [word.end - word.start for word in words if ENGLISH.numerals.is_part(word.text) and word is not words[at]]
-    return (words[at].end - words[at].start) / median(others) if others else HURRIED
+    return (words[at].end - words[at].start) / median(others) if others else _HURRIED
 
 
 def _preposition(word: Word, length: float) -> Word:
-    return replace(word, text="for", end=min(word.end, word.start + BRIEF) if length < HURRIED else word.end)
+    return replace(word, text="for", end=min(word.end, word.start + BRIEF) if length < _HURRIED else word.end)
 
 
 def _digit(words: Sequence[Word], at: int, labels: Collection[str]) -> Word:
     word = words[at]
-    if not at or word.text not in PREPOSITIONS or word.start - words[at - 1].end >= PAUSE:
+    if not at or word.text not in _PREPOSITIONS or word.start - words[at - 1].end >= _PAUSE:
         return word
     behind_digit = any(len(one.text) == 1 for one in ENGLISH.numerals.groups([words[at - 1].text], 0))
-    said = word.end - word.start >= DRAWN or _set_off(words, at, labels)
-    return replace(word, text=PREPOSITIONS[word.text]) if behind_digit and said else word
+    said = word.end - word.start >= _DRAWN or _set_off(words, at, labels)
+    return replace(word, text=_PREPOSITIONS[word.text]) if behind_digit and said else word
 
 
 def _set_off(words: Sequence[Word], at: int, labels: Collection[str]) -> bool:
     """Is it the end of a clause, and what follows another field?"""
-    if words[at].text != TO or at + 1 == len(words) or words[at + 1].text not in labels:
+    if words[at].text != _TO or at + 1 == len(words) or words[at + 1].text not in labels:
         return False
-    return COMMA[0] <= words[at + 1].start - words[at].end <= COMMA[1]
+    return _COMMA[0] <= words[at + 1].start - words[at].end <= _COMMA[1]
 
 
-FEWEST_WORDS = 4  # Fewer may be an answer: "dock is B" without its "dock".
+_FEWEST_WORDS = 4  # Fewer may be an answer: "dock is B" without its "dock".
 
-FEWEST_STRANGE = 2
+_FEWEST_STRANGE = 2
 """So many words must be neither a figure nor a letter: nobody dictates so without a word of the form among them."""
 
-FIGURES_IN_A_ROW = 3
+_FIGURES_IN_A_ROW = 3
 """From here on somebody dictates without labels: "three two two, five, yankee". Talk has two at most ("two eight")."""
 
 
@@ -287,9 +287,9 @@ def is_chatter(words: Sequence[Word], form: Form, catalogue: Catalogue, language
     said = tokens(words, language)
     known = lexicon(form, catalogue, language)
     roles = {match.role for at in range(len(said)) for match in known.matches(said, at)}
-    if len(words) < FEWEST_WORDS or roles & {Role.LABEL, Role.UNIT, Role.CUE, Role.BEGINNING}:
+    if len(words) < _FEWEST_WORDS or roles & {Role.LABEL, Role.UNIT, Role.CUE, Role.BEGINNING}:
         return False
     strange = sum(not language.tells(token.text) for token in said)
     figures = (token.text not in language.common and language.numerals.is_part(token.text) for token in said)
     in_a_row = max((len(list(run)) for is_figure, run in groupby(figures) if is_figure), default=0)
-    return strange >= FEWEST_STRANGE and in_a_row < FIGURES_IN_A_ROW
+    return strange >= _FEWEST_STRANGE and in_a_row < _FIGURES_IN_A_ROW

@@ -22,19 +22,19 @@ from dockvoice_protocol.records import Act, FieldReading, FieldValue, NotUnderst
 from edge.config import Mode
 from edge.understand.remote.served_models import family
 
-ENOUGH = 2  # Independent readings that must agree.
+_ENOUGH = 2  # Independent readings that must agree.
 
-CONSEQUENTIAL = frozenset({Act.CANCEL, Act.YES, Act.COMMAND})
+_CONSEQUENTIAL = frozenset({Act.CANCEL, Act.YES, Act.COMMAND})
 """What takes an entry back or lets one pass: one opinion is not enough for it where another one differs.
 
 A command lets one pass too: "pause" closes what is held, and behind any other one it is committed in silence, although
 the operator may have objected.
 """
 
-CASCADED = " + "  # Between the models of a cascade, in its name and in what it took.
+_CASCADED = " + "  # Between the models of a cascade, in its name and in what it took.
 
-OBJECTED = frozenset({Act.AMEND, Act.CANCEL})  # What may begin with a "no" to the entry before.
-PANEL = "panel"  # How the name of a reading that several interpreters made begins.
+_OBJECTED = frozenset({Act.AMEND, Act.CANCEL})  # What may begin with a "no" to the entry before.
+_PANEL = "panel"  # How the name of a reading that several interpreters made begins.
 
 
 class Seat(IntEnum):
@@ -58,7 +58,7 @@ def weigh(
     if not came:
         return Reading("none", form.name, (), {}, deferrable=out_of_reach)
     if mode is Mode.PANEL:
-        reading = _agreed(independent(came), form, sure_from)
+        reading = _agreed(_independent(came), form, sure_from)
     else:
         reading = _held_against(came[0], opinions.get(Seat.ON_DEVICE), sure_from)
     others = tuple(came) if len(came) > 1 or mode is Mode.PANEL else ()
@@ -78,22 +78,22 @@ def is_settled(opinions: Mapping[Seat, Reading], mode: Mode, form: Form, sure_fr
             first = opinions.get(Seat.FIRST)
             return first is not None and (first.not_understood is not None or Seat.ON_DEVICE in opinions)
         case Mode.PANEL:
-            ears = independent([opinions[seat] for seat in sorted(opinions)])
-            return len(ears) >= ENOUGH and _is_confirmed(weigh(opinions, mode, form, sure_from))
+            ears = _independent([opinions[seat] for seat in sorted(opinions)])
+            return len(ears) >= _ENOUGH and _is_confirmed(weigh(opinions, mode, form, sure_from))
 
 
-def independent(came: Sequence[Reading]) -> list[Reading]:
+def _independent(came: Sequence[Reading]) -> list[Reading]:
     """The first reading of each model that heard the sound: two readings of one model are one opinion."""
     found: dict[str, Reading] = {}
     for reading in came:
-        found.setdefault(ears(reading), reading)
+        found.setdefault(_ears(reading), reading)
     return list(found.values())
 
 
-def ears(reading: Reading) -> str:
+def _ears(reading: Reading) -> str:
     """The model that heard the sound: of a cascade its transcriber, whatever read the text."""
     heard = reading.interpreter.rpartition("/")[2] if reading.usage is None else reading.usage.model
-    return family(heard.partition(CASCADED)[0])
+    return family(heard.partition(_CASCADED)[0])
 
 
 def contradicts(late: Reading, act: Act, fields: Mapping[str, FieldValue]) -> bool:
@@ -103,7 +103,7 @@ def contradicts(late: Reading, act: Act, fields: Mapping[str, FieldValue]) -> bo
     """
     if late.not_understood is not None:
         return False
-    if late.act is not act and not (late.act is Act.NO and act in OBJECTED):
+    if late.act is not act and not (late.act is Act.NO and act in _OBJECTED):
         return True
     heard = {name: one.value for name, one in late.fields.items() if one.value is not None}
     return any(name not in fields or not same(value, fields[name]) for name, value in heard.items())
@@ -131,7 +131,7 @@ def _is_confirmed(reading: Reading) -> bool:
 
 def _agreed(came: Sequence[Reading], form: Form, sure_from: float) -> Reading:
     """What two independent readings give alike, with everything else marked as not agreed on."""
-    name = came[0].interpreter if len(came) == 1 else f"{PANEL}({' '.join(one.interpreter for one in came)})"
+    name = came[0].interpreter if len(came) == 1 else f"{_PANEL}({' '.join(one.interpreter for one in came)})"
     words = next((one.words for one in came if one.words), ())
     understood = [one for one in came if one.not_understood is None]
     reason = _not_understood(came, understood)
@@ -190,8 +190,8 @@ def _not_understood(came: Sequence[Reading], understood: Sequence[Reading]) -> N
         reasons = {one.not_understood for one in came}
         return came[0].not_understood if len(reasons) == 1 else NotUnderstood.NOT_DICTATION
     acts = {(one.act, one.command) for one in understood}
-    alone = len(understood) < min(ENOUGH, len(came))
-    if len(acts) > 1 or (alone and understood[0].act in CONSEQUENTIAL):
+    alone = len(understood) < min(_ENOUGH, len(came))
+    if len(acts) > 1 or (alone and understood[0].act in _CONSEQUENTIAL):
         return NotUnderstood.NOT_DICTATION
     return None
 
@@ -205,8 +205,8 @@ def _field(name: str, came: Sequence[Reading], form: Form, sure_from: float) -> 
         return replace(heard[0], confirmed=False)
     party = max(parties, key=len)
     against = [field for field in heard if field not in party]
-    confirmed = len(party) >= ENOUGH or (len(came) == 1 and not isinstance(party[0].value, str | tuple))
-    counted = [field for field in against if len(party) < ENOUGH or field.confidence >= sure_from]
+    confirmed = len(party) >= _ENOUGH or (len(came) == 1 and not isinstance(party[0].value, str | tuple))
+    counted = [field for field in against if len(party) < _ENOUGH or field.confidence >= sure_from]
     best = max(party, key=lambda field: field.confidence) if confirmed else party[0]
     value = next((field.value for field in party if _allowed(form, name, field.value)), party[0].value)
     return replace(best, value=value, rivals=_candidates(counted, value), confirmed=confirmed)
@@ -240,9 +240,9 @@ def _allowed(form: Form, name: str, value: FieldValue | None) -> bool:
     return kind is not None and value is not None and kind.allows(value)
 
 
-MINUTE_S = 60.0
+_MINUTE_S = 60.0
 
-FIRST_WAIT_S = 2.0  # Wait after the first failure; it doubles from one to the next.
+_FIRST_WAIT_S = 2.0  # Wait after the first failure; it doubles from one to the next.
 MOST_WAIT_S = 30.0  # Longest wait: so late, at worst, is it noticed that the network is back while nobody speaks.
 
 
@@ -250,7 +250,7 @@ class Pacing:
     """The rate at which a backlog is worked off."""
 
     def __init__(self, per_minute: int) -> None:
-        self._every_s = MINUTE_S / per_minute
+        self._every_s = _MINUTE_S / per_minute
         self._not_before = 0.0
         self._failures = 0
         self._failed_until = 0.0
@@ -265,7 +265,7 @@ class Pacing:
 
     def failed(self, now: float) -> None:
         """No model answered."""
-        self._failed_until = now + min(MOST_WAIT_S, FIRST_WAIT_S * 2.0**self._failures)
+        self._failed_until = now + min(MOST_WAIT_S, _FIRST_WAIT_S * 2.0**self._failures)
         self._failures = min(self._failures + 1, 16)  # 2**16 is past every wait, and no float overflows in a year
 
     def answered(self) -> None:
@@ -273,7 +273,7 @@ class Pacing:
         self._failures, self._failed_until = 0, 0.0
 
 
-SUREST = 0.999  # No reading counts for more, whatever it thinks of itself: recognisers and models say 1.0 at times.
+_SUREST = 0.999  # No reading counts for more, whatever it thinks of itself: recognisers and models say 1.0 at times.
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +290,7 @@ class SaidFor:
 
 
 @dataclass(frozen=True, slots=True)
-class DoubtedField:
+class _DoubtedField:
     """A field of which another reading heard something else."""
 
     field: str
@@ -306,7 +306,7 @@ class Doubt:
     """How likely an entry is wrong, from 0 to 1, and what was heard otherwise."""
 
     measure: float
-    otherwise: tuple[DoubtedField, ...]
+    otherwise: tuple[_DoubtedField, ...]
 
 
 def doubt(fields: Mapping[str, FieldValue], said: Sequence[SaidFor]) -> Doubt:
@@ -324,7 +324,7 @@ def doubt(fields: Mapping[str, FieldValue], said: Sequence[SaidFor]) -> Doubt:
         right *= 1.0 - _wrong(sure, fields.get(name), heard)
         for reader, other in heard:
             if other.value is not None and not _is(other.value, fields.get(name)):
-                known_as = DoubtedField(
+                known_as = _DoubtedField(
                     *(name, fields.get(name), other.value, reader, other.confidence, where.utterance_id)
                 )
                 otherwise.append(known_as)
@@ -362,7 +362,7 @@ def _wrong(sure: float, value: FieldValue | None, heard: Sequence[tuple[str, Fie
 
 def _log_odds(sure: float) -> float:
     """For and against. Who is right less than half the time is not taken at his word, nor at the contrary."""
-    bounded = min(max(sure, 0.5), SUREST)
+    bounded = min(max(sure, 0.5), _SUREST)
     return math.log(bounded / (1.0 - bounded))
 
 

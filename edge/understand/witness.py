@@ -21,20 +21,20 @@ from dockvoice_protocol.forms.spoken.reader import BRIEF, transcribed
 from dockvoice_protocol.records import FieldReading, FieldValue, Word
 from edge.understand.stt.transcript_reader import relabelled
 
-LONGEST = 3
+_LONGEST = 3
 """Words of a difference that is believed: where more differ, the witness lost its way rather than the first reader."""
 
-MOSTLY = 0.5
+_MOSTLY = 0.5
 """The part of the first reader's words that the witness must have heard alike to be believed on the others."""
 
-HOMOPHONES: Mapping[str, str] = {
+_HOMOPHONES: Mapping[str, str] = {
     "too": "two",
     "see": "c", "sea": "c", "be": "b", "bee": "b", "dee": "d", "gee": "g", "age": "h", "won": "one", "ate": "eight",
 }  # fmt: skip
 """What a reader of free text writes for letters and digits."""
 
 
-SUFFIXES: Mapping[str, str] = {**{letter: letter for letter in LETTERS - {"s"}}, "y": "e", "ey": "e", "ie": "e"}
+_SUFFIXES: Mapping[str, str] = {**{letter: letter for letter in LETTERS - {"s"}}, "y": "e", "ey": "e", "ie": "e"}
 """What is written to a label where a letter was said behind it; an "s" makes it more than one."""
 
 
@@ -66,9 +66,9 @@ def contradicted(
 def _parted(heard: str, form: Form) -> str:
     """The text, a label that a letter was written to apart from it: "docky" is "dock e"."""
     labels = "|".join(re.escape(label) for field in form.fields for label in field.labels)
-    letters = "|".join(SUFFIXES)
+    letters = "|".join(_SUFFIXES)
     return re.sub(
-        rf"\b({labels})({letters})(?=\b|\d)", lambda found: f"{found[1]} {SUFFIXES[found[2]]} ", heard.casefold()
+        rf"\b({labels})({letters})(?=\b|\d)", lambda found: f"{found[1]} {_SUFFIXES[found[2]]} ", heard.casefold()
     )
 
 
@@ -83,7 +83,7 @@ def _changed(words: Sequence[Word], witness: Sequence[Word]) -> Iterator[list[Wo
     """The first reader's words with one difference after the other as the witness heard it."""
     ours, theirs = _symbols(words), _symbols(witness)
     for begin, end, put in _differences(ours, theirs):
-        if max(end - begin, len(put)) <= LONGEST and _tells(ours, begin, end, put):
+        if max(end - begin, len(put)) <= _LONGEST and _tells(ours, begin, end, put):
             yield _patched(words, ours, (begin, end), put)
 
 
@@ -91,7 +91,7 @@ def _differences(ours: Sequence[_Symbol], theirs: Sequence[_Symbol]) -> Iterator
     """What the two heard otherwise between what they heard alike: a span of ours, and what stands there in theirs."""
     pairs = _aligned([one.text for one in ours], [one.text for one in theirs])
     alike = [i is not None and j is not None and ours[i].text == theirs[j].text for i, j in pairs]
-    if sum(alike) < MOSTLY * len(ours):
+    if sum(alike) < _MOSTLY * len(ours):
         return  # It heard somebody else, or nothing well.
     same = [
         sure or (i is not None and j is not None and _is_word(ours[i].text) and _is_word(theirs[j].text))
@@ -209,7 +209,7 @@ def _figures(texts: Sequence[str]) -> list[str]:
 def _symbols(words: Sequence[Word]) -> list[_Symbol]:
     """Numbers digit by digit, code words as their letters, everything else as it is."""
     bare = [word.text.lower().rstrip("?") for word in words]  # a transcript keeps the mark of a question
-    texts = [HOMOPHONES.get(text, text) for text in bare]
+    texts = [_HOMOPHONES.get(text, text) for text in bare]
     found: list[_Symbol] = []
     at = 0
     while at < len(texts):

@@ -12,10 +12,10 @@ import numpy as np
 from dockvoice_protocol.records import Act, FieldReading, NotUnderstood, Reading, Usage, Word
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
 
-STEP = SAMPLE_RATE // 50  # Samples in each step of the search for a pause: 20 ms, the frame of endpointing.
-PAUSE = 10  # Steps of the quietest stretch that is looked for: 200 ms, longer than any stop inside a word.
+_STEP = SAMPLE_RATE // 50  # Samples in each step of the search for a pause: 20 ms, the frame of endpointing.
+_PAUSE = 10  # Steps of the quietest stretch that is looked for: 200 ms, longer than any stop inside a word.
 
-SEARCHED = 0.5
+_SEARCHED = 0.5
 """How much of the limit, from its end backwards, is searched for a pause: people pause within any half minute."""
 
 
@@ -44,11 +44,11 @@ def pieces(pcm: bytes, limit_s: float) -> list[bytes]:
 def _pause(pcm: bytes) -> int:
     """The byte in the middle of the quietest stretch of what is searched."""
     samples = np.frombuffer(pcm, dtype="<i2").astype(np.float64)
-    first = int(len(samples) * (1 - SEARCHED)) // STEP
-    steps = samples[: len(samples) // STEP * STEP].reshape(-1, STEP)[first:]
-    loudness = np.convolve((steps**2).mean(axis=1), np.ones(PAUSE), mode="valid")
-    middle = first + int(np.argmin(loudness)) + PAUSE // 2
-    return middle * STEP * SAMPLE_BYTES
+    first = int(len(samples) * (1 - _SEARCHED)) // _STEP
+    steps = samples[: len(samples) // _STEP * _STEP].reshape(-1, _STEP)[first:]
+    loudness = np.convolve((steps**2).mean(axis=1), np.ones(_PAUSE), mode="valid")
+    middle = first + int(np.argmin(loudness)) + _PAUSE // 2
+    return middle * _STEP * SAMPLE_BYTES
 
 
 def together(name: str, readings: Sequence[Reading], parts: Sequence[bytes]) -> Reading:

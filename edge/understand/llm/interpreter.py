@@ -109,7 +109,7 @@ class ModelReader:
         )
 
 
-SHORTEST_S = 0.1  # Less sound than this the services refuse, and no word is so short.
+_SHORTEST_S = 0.1  # Less sound than this the services refuse, and no word is so short.
 
 
 class AudioLlm(Interpreter):
@@ -130,7 +130,7 @@ class AudioLlm(Interpreter):
         Silence is not sent: models hear whole sentences in it. Raises a Failure when there is no reading.
         """
         pcm = utterance.segment.pcm
-        if len(pcm) < SHORTEST_S * SAMPLE_RATE * SAMPLE_BYTES or not any(pcm):
+        if len(pcm) < _SHORTEST_S * SAMPLE_RATE * SAMPLE_BYTES or not any(pcm):
             return Reading(self.name, utterance.form, (), {}, NotUnderstood.NO_WORDS)
         parts = pieces(pcm, self._settings.max_seconds)
         readings = await self._each(parts, utterance.utterance_id)

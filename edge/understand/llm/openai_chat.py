@@ -22,7 +22,7 @@ from edge.understand.remote.failures import AnswerFault
 SAID = "What the worker said, as a transcript:\n"
 """Before a text, so that no model takes it for an instruction of ours."""
 
-STREAMED_RATE = 24_000  # Samples per second of the speech in a stream (`pcm16`), which nothing in it tells.
+_STREAMED_RATE = 24_000  # Samples per second of the speech in a stream (`pcm16`), which nothing in it tells.
 
 _ENDINGS = {"length": Ending.TRUNCATED, "content_filter": Ending.FILTERED}
 
@@ -170,7 +170,7 @@ def _spoken(deltas: Sequence[_Message]) -> bytes:
     # Some cut one text of base64 into pieces, others encode each piece.
     whole = _sound(_Audio(data="".join(piece.data for piece in pieces)))
     samples = whole or b"".join(_sound(piece) for piece in pieces)
-    return wav(samples, STREAMED_RATE) if samples else b""
+    return wav(samples, _STREAMED_RATE) if samples else b""
 
 
 def _joined_calls(pieces: Sequence[_ToolCall]) -> list[_ToolCall]:

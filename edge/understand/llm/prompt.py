@@ -144,7 +144,7 @@ LONGEST = 12_000
 """Characters of prompt and tools together: some four thousand tokens, so that with ninety seconds of sound, at most
 three thousand tokens, all stays well below the sixteen thousand at which the audio models begin to lose the thread."""
 
-RUN = 6
+_RUN = 6
 """Words in a row that a dictation does not share with the prompt by chance; phrases of a form have four at most."""
 
 
@@ -192,7 +192,7 @@ class Leaks:
 
 def _runs(text: str) -> Iterator[tuple[str, ...]]:
     words = re.findall(r"[a-z_']+", text.lower())
-    return (tuple(words[at : at + RUN]) for at in range(len(words) - RUN + 1))
+    return (tuple(words[at : at + _RUN]) for at in range(len(words) - _RUN + 1))
 
 
 def _descriptions(node: Any) -> Iterator[str]:

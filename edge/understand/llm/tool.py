@@ -23,23 +23,23 @@ from edge.understand.llm.wire import Refused, ToolCall
 from edge.understand.remote.failures import AnswerFault
 from edge.understand.stt.transcriber import spread
 
-AMEND = "amend_entry"
-CANCEL = "cancel_entry"
-ANSWER = "answer"
-COMMAND = "device_command"
-NOT_UNDERSTOOD = "not_understood"
+_AMEND = "amend_entry"
+_CANCEL = "cancel_entry"
+_ANSWER = "answer"
+_COMMAND = "device_command"
+_NOT_UNDERSTOOD = "not_understood"
 
-YES, NO = "yes", "no"  # What `answer` may hold.
+_YES, _NO = "yes", "no"  # What `answer` may hold.
 
-COMMANDS = {command: command.meaning for command in Command}
+_COMMANDS = {command: command.meaning for command in Command}
 
-REASONS = {
+_REASONS = {
     NotUnderstood.NO_WORDS: "there is sound, but no word can be made out",
     NotUnderstood.NOT_DICTATION: "there are words, but they name no field of the form",
 }
 
 
-def tool_name(form: Form) -> str:
+def _tool_name(form: Form) -> str:
     """What the form's tool is called: function names allow no more than letters, digits, `_` and `-`."""
     return f"record_{form.name.replace('-', '_')}"
 
@@ -47,7 +47,7 @@ def tool_name(form: Form) -> str:
 def tool_definition(form: Form) -> dict[str, Any]:
     """The form as a function tool: each field with a value that may be null, and the words heard for it."""
     return _function(
-        tool_name(form),
+        _tool_name(form),
         f"Write down what the operator dictated for the form '{form.title}'. {form.description} Give only what was "
         "said: a field that was not said, or not clearly, has the value null. Never guess, complete or correct.",
         {field.name: _field(field) for field in form.fields},
@@ -57,19 +57,19 @@ def tool_definition(form: Form) -> dict[str, Any]:
 def tools(form: Form) -> list[dict[str, Any]]:
     """Every tool that goes along with an utterance for the form."""
     heard = {"type": "string", "description": "The words that say so, as they were spoken."}
-    answer = {"type": "string", "enum": [YES, NO], "description": "What the operator answered."}
+    answer = {"type": "string", "enum": [_YES, _NO], "description": "What the operator answered."}
     return [
         tool_definition(form),
         _function(
-            AMEND,
+            _AMEND,
             "Correct fields of the entry at hand, or of the last one. Give only what was said just now: every field "
             "that is not corrected has the value null.",
             {field.name: _field(field) for field in form.fields},
         ),
-        _function(CANCEL, "Take back the entry at hand, or the last one.", {"heard": heard}),
-        _function(ANSWER, "The operator answered the device's question.", {"answer": answer, "heard": heard}),
+        _function(_CANCEL, "Take back the entry at hand, or the last one.", {"heard": heard}),
+        _function(_ANSWER, "The operator answered the device's question.", {"answer": answer, "heard": heard}),
         _function(
-            COMMAND, "The operator asked something of the device.", {"command": _one_of(COMMANDS), "heard": heard}
+            _COMMAND, "The operator asked something of the device.", {"command": _one_of(_COMMANDS), "heard": heard}
         ),
         not_understood_tool(),
     ]
@@ -79,7 +79,7 @@ def not_understood_tool() -> dict[str, Any]:
     """The tool to decline with: for noise, silence, or talk that is no dictation."""
     heard = {"type": ["string", "null"], "description": "The words that were heard all the same; null if none were."}
     what = "Call this, and nothing else, where the recording holds no dictation."
-    return _function(NOT_UNDERSTOOD, what, {"reason": _one_of(REASONS), "heard": heard})
+    return _function(_NOT_UNDERSTOOD, what, {"reason": _one_of(_REASONS), "heard": heard})
 
 
 def _function(name: str, description: str, properties: dict[str, Any]) -> dict[str, Any]:
@@ -132,10 +132,10 @@ def _limits(field: FormField) -> dict[str, Any]:
     return {keyword: limit for keyword, limit in limits.items() if limit is not None}
 
 
-NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?")
+_NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?")
 """A number as a model may write it in quotes."""
 
-LONGEST_HEARD = 600  # Characters of the words for one field: half a minute of fast speech.
+_LONGEST_HEARD = 600  # Characters of the words for one field: half a minute of fast speech.
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,17 +151,17 @@ class CallTerms:
 
 def reading(made: ToolCall, terms: CallTerms, seconds: float) -> Reading:
     """What the call proposes, for sound of so many seconds. Raises Refused."""
-    if made.tool == NOT_UNDERSTOOD:
+    if made.tool == _NOT_UNDERSTOOD:
         return _declined(made, terms, seconds)
-    if made.tool == CANCEL:
+    if made.tool == _CANCEL:
         return _acted(Act.CANCEL, made, terms, seconds)
-    if made.tool == ANSWER:
-        act = Act.YES if _chosen(made, "answer", (YES, NO)) == YES else Act.NO
+    if made.tool == _ANSWER:
+        act = Act.YES if _chosen(made, "answer", (_YES, _NO)) == _YES else Act.NO
         return _acted(act, made, terms, seconds)
-    if made.tool == COMMAND:
+    if made.tool == _COMMAND:
         command = Command(_chosen(made, "command", tuple(Command)))
         return _acted(Act.COMMAND, made, terms, seconds, command)
-    return _dictated(Act.AMEND if made.tool == AMEND else Act.RECORD, made, terms, seconds)
+    return _dictated(Act.AMEND if made.tool == _AMEND else Act.RECORD, made, terms, seconds)
 
 
 def claimed_words(made: ToolCall) -> Iterator[str]:
@@ -225,7 +225,7 @@ def _same(given: Any, meant: FieldValue, field: FormField) -> bool:
 
 def _same_number(given: Any, meant: float) -> bool:
     if isinstance(given, str):
-        return NUMBER.fullmatch(given.strip()) is not None and float(given) == meant
+        return _NUMBER.fullmatch(given.strip()) is not None and float(given) == meant
     return isinstance(given, int | float) and given == meant
 
 
@@ -272,7 +272,7 @@ def _texts(given: Any) -> list[str]:
     texts = given if isinstance(given, list) else [] if given is None else [given]
     if not all(isinstance(text, str) for text in texts):
         raise Refused(AnswerFault.WRONG_SHAPE, "words that are no text")
-    if sum(map(len, texts)) > LONGEST_HEARD:
+    if sum(map(len, texts)) > _LONGEST_HEARD:
         raise Refused(AnswerFault.TOO_LARGE, "more words than can be said")
     return texts
 

@@ -19,7 +19,7 @@ from dockvoice_protocol.strict_json import NotStrict, strict
 from edge.understand.remote.client import Client, ServiceAnswer
 from edge.understand.remote.failures import LIMITS, AnswerFault
 
-LONGEST_ARGUMENTS = 20_000  # Characters: a form of twenty fields, each with a long sentence, has a fifth of it.
+_LONGEST_ARGUMENTS = 20_000  # Characters: a form of twenty fields, each with a long sentence, has a fifth of it.
 _FENCE = re.compile(r"\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*", re.DOTALL)  # How models frame code.
 
 
@@ -89,7 +89,7 @@ def _call(name: str, arguments: Any, offered: Collection[str]) -> ToolCall:
 
 
 def _object(text: str) -> Any:
-    if len(text) > LONGEST_ARGUMENTS:
+    if len(text) > _LONGEST_ARGUMENTS:
         raise Refused(AnswerFault.TOO_LARGE, "arguments far longer than any reading")
     fenced = _FENCE.fullmatch(text)
     try:

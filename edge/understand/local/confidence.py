@@ -22,28 +22,28 @@ from dockvoice_protocol.records import FieldReading, FieldValue, Word
 from edge.config import CurveSettings
 from edge.understand.proposal import UNKNOWN
 
-Fields = Mapping[str, FieldReading]
-FieldMeanings = tuple[tuple[str, FieldValue | None], ...]
+_Fields = Mapping[str, FieldReading]
+_FieldMeanings = tuple[tuple[str, FieldValue | None], ...]
 
 TEMPERATURE = 0.7
 """By how much scores count: alternatives that differ by so much are apart by a factor of e. On the dev set, shares made
 so tell right from wrong best (0.7, 1, 1.5 and 2 were tried)."""
 
-SENSELESS = 3.0
+_SENSELESS = 3.0
 """By how much an alternative is set back for each field whose words make no value, in units of scores: with the
 temperature, to one part in 70. On the dev set 2, 3 and 4 did alike. Words beyond the grammar set nothing back, since
 then something else was said; nor does a field that is not there, since people do leave one out."""
 
-LEFT_OUT = 0.1
+_LEFT_OUT = 0.1
 """The share from which a field that the likeliest meaning is without is in doubt: "crushed" where "rush" was heard."""
 
-STRANGE = 4.0
+_STRANGE = 4.0
 """What an alternative gains that has a word which is no figure in the place of one: "full" for the "four" of "pallet
 full three eight six". Scores rest on the form's own sentences, which have hardly any other words. So a word that nobody
 foresaw puts the figure in doubt that was heard for it, and never takes its place. Of a third of the dev set and the
 accents, 171 right, none more is asked about; at 5 one."""
 
-LITTLE = 2
+_LITTLE = 2
 """Letters of words that gain nothing: sentences have them, and a figure in a hurry sounds like one, "eight" like "a",
 "two" like "do". With them 4 of 69 clips with foreign accents were asked about that were right, without them none."""
 
@@ -63,15 +63,15 @@ class _Candidate:
     score: float
     share: float
     words: tuple[Word, ...]
-    fields: Fields
-    meaning: FieldMeanings = field(repr=False)
+    fields: _Fields
+    meaning: _FieldMeanings = field(repr=False)
 
 
 def most_likely(
     hearings: Sequence[Sequence[Alternative]],
-    read: Callable[[Sequence[Word]], Fields],
+    read: Callable[[Sequence[Word]], _Fields],
     allows: Callable[[str, FieldValue], bool],
-) -> tuple[tuple[Word, ...], Fields]:
+) -> tuple[tuple[Word, ...], _Fields]:
     """The words and fields of the likeliest meaning, each field with its share as confidence.
 
     Each hearing counts alike, and lists at least one alternative, the likeliest first. `allows` tells whether a field
@@ -79,7 +79,7 @@ def most_likely(
     """
     each = [_read(hearing, len(hearings), read, allows) for hearing in hearings]
     candidates = list(chain.from_iterable(each))
-    shares: dict[FieldMeanings, float] = {}
+    shares: dict[_FieldMeanings, float] = {}
     for candidate in candidates:
         shares[candidate.meaning] = shares.get(candidate.meaning, 0.0) + candidate.share
     chosen = max(shares, key=shares.__getitem__)
@@ -90,21 +90,21 @@ def most_likely(
     return tuple(_sure(word, hearings) for word in best.words), fields
 
 
-def _left_out(best: _Candidate, candidates: Sequence[_Candidate]) -> Fields:
+def _left_out(best: _Candidate, candidates: Sequence[_Candidate]) -> _Fields:
     """The fields that the likeliest meaning is without, and others that are likely have: each in doubt."""
     others = {name: field for one in reversed(candidates) for name, field in one.fields.items()}
     weighed = {name: _weighed(name, field, candidates) for name, field in others.items() if name not in best.fields}
     return {
         name: replace(field, value=None, runner_up=field.value)
         for name, field in weighed.items()
-        if field.value is not None and field.confidence >= LEFT_OUT
+        if field.value is not None and field.confidence >= _LEFT_OUT
     }
 
 
 def _read(
     hearing: Sequence[Alternative],
     of: int,
-    read: Callable[[Sequence[Word]], Fields],
+    read: Callable[[Sequence[Word]], _Fields],
     allows: Callable[[str, FieldValue], bool],
 ) -> list[_Candidate]:
     likely = near(hearing)
@@ -125,7 +125,7 @@ def _read(
 def _fair(hearing: Sequence[_Candidate], words: Sequence[Word], of: int) -> list[_Candidate]:
     """One hearing's candidates with the shares that they have against the `words`, strange ones as the sound tells."""
     figures = [(word.start + word.end) / 2 for word in words if ENGLISH.numerals.is_part(word.text)]
-    gains = [STRANGE * _is_strange(candidate.words, figures) for candidate in hearing]
+    gains = [_STRANGE * _is_strange(candidate.words, figures) for candidate in hearing]
     if not any(gains):
         return list(hearing)
     shares = _softmax([candidate.score + gain for candidate, gain in zip(hearing, gains, strict=True)])
@@ -139,7 +139,7 @@ def _is_strange(words: Sequence[Word], figures: Sequence[float]) -> bool:
 
 def _is_foreign(word: str) -> bool:
     known = word == UNKNOWN or word in ENGLISH.hesitations or word in ENGLISH.homophones
-    return len(word) > LITTLE and not known and not ENGLISH.numerals.is_part(word)
+    return len(word) > _LITTLE and not known and not ENGLISH.numerals.is_part(word)
 
 
 def near(hearing: Sequence[Alternative]) -> list[Alternative]:
@@ -147,8 +147,8 @@ def near(hearing: Sequence[Alternative]) -> list[Alternative]:
     return [alternative for alternative in hearing if hearing[0].score - alternative.score <= REACH]
 
 
-def _set_back(fields: Fields, allows: Callable[[str, FieldValue], bool]) -> float:
-    return SENSELESS * sum(_is_senseless(name, field, allows) for name, field in fields.items())
+def _set_back(fields: _Fields, allows: Callable[[str, FieldValue], bool]) -> float:
+    return _SENSELESS * sum(_is_senseless(name, field, allows) for name, field in fields.items())
 
 
 def _is_senseless(name: str, field: FieldReading, allows: Callable[[str, FieldValue], bool]) -> bool:
@@ -207,7 +207,7 @@ def _share_with(word: Word, hearing: Sequence[Alternative]) -> float:
     )
 
 
-CERTAIN = 0.999
+_CERTAIN = 0.999
 """Shares beyond are counted as this: a few hundred readings cannot tell one error in a thousand from none."""
 
 
@@ -227,7 +227,7 @@ class Curve:
         return 1 / (1 + math.exp(-(log_odds(probability, certain=1 - 1e-9) - self.offset) / self.slope))
 
 
-def log_odds(share: float, certain: float = CERTAIN) -> float:
+def log_odds(share: float, certain: float = _CERTAIN) -> float:
     """The logarithm of the odds, held within what can be told apart."""
     held = min(max(share, 1 - certain), certain)
     return math.log(held / (1 - held))

@@ -36,7 +36,7 @@ from edge.understand.local.vosk import knowing as vosk_knows
 from edge.understand.local.weights import Model, located, named
 from edge.understand.local.weights import catalogue as known_models
 
-NO_WHEEL = "; pocketsphinx, which could stand in, is not installed, and has no wheel for this Python"
+_NO_WHEEL = "; pocketsphinx, which could stand in, is not installed, and has no wheel for this Python"
 
 
 def recogniser(
@@ -88,7 +88,7 @@ def recogniser(
 def _lacking(settings: Settings, spoken: Language) -> Misconfigured:
     model, otherwise = settings.understand.model, ""
     if spoken is ENGLISH:
-        otherwise = ", or set understand.engine to 'auto' or 'pocketsphinx'" if is_here() else NO_WHEEL
+        otherwise = ", or set understand.engine to 'auto' or 'pocketsphinx'" if is_here() else _NO_WHEEL
     return Misconfigured(
         f"understand.model = {model!r}: its weights are not in {settings.models}; "
         f"run `dockvoice models get {model}`{otherwise}"

@@ -28,7 +28,7 @@ def whole_entries() -> None:
     """Each utterance is an entry of its own, as where nobody converses."""
 
 
-class Recogniser(Protocol):
+class _Recogniser(Protocol):
     """Recogniser of one utterance: accepts its sound piece by piece, and gives the reading at the end."""
 
     def accept(self, pcm: bytes) -> None:
@@ -85,7 +85,7 @@ class ListeningAhead:
 
     def __init__(
         self,
-        begin: Callable[[], Recogniser],
+        begin: Callable[[], _Recogniser],
         judge: Callable[[Reading], Expectation],
         speculation: Speculation | None = None,
     ) -> None:

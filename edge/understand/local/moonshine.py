@@ -28,10 +28,10 @@ from edge.understand.stt.transcript_reader import TranscriptReader
 
 LANGUAGE = "en"
 
-CONFIDENCE = 0.9
+_CONFIDENCE = 0.9
 """What stands for the confidence that the model does not give: it is to suffice nowhere alone, only beside another."""
 
-SILENCE_BEFORE_S, SILENCE_AFTER_S = 0.5, 1.0
+_SILENCE_BEFORE_S, _SILENCE_AFTER_S = 0.5, 1.0
 """Put around each sound. The library keeps the state of its voice detector from one sound to the next: without this,
 what it writes depends on what it heard before ("You Hallet five, …" after a sound that ended abruptly)."""
 
@@ -59,7 +59,7 @@ class MoonshineInterpreter(Interpreter):
         text = self._text(pcm) if pcm.strip(b"\0") else ""
         unbelieved = hallucination(text)
         transcript = Transcript(self.name, "" if unbelieved else text, None, hallucination=unbelieved)
-        return self._reader.read(transcript, CONFIDENCE, seconds)
+        return self._reader.read(transcript, _CONFIDENCE, seconds)
 
     def _text(self, pcm: bytes) -> str:
         with self._turn:
@@ -77,7 +77,7 @@ def text_of(model: Any, pcm: bytes) -> str:
 
 def between_silences(samples: Samples) -> Samples:
     """The sound with silence around it, so that nothing of another sound is heard in it."""
-    return np.pad(samples, (round(SILENCE_BEFORE_S * SAMPLE_RATE), round(SILENCE_AFTER_S * SAMPLE_RATE)))
+    return np.pad(samples, (round(_SILENCE_BEFORE_S * SAMPLE_RATE), round(_SILENCE_AFTER_S * SAMPLE_RATE)))
 
 
 def is_here() -> bool:

@@ -22,10 +22,10 @@ from edge.understand.proposal import proposal, refuse_unhearable
 
 NAME = "pocketsphinx/en-us"
 
-GRAMMAR = "form"  # What decoders call the grammar.
-FRAMES = 100  # Frames per second of pocketsphinx's times.
+_GRAMMAR = "form"  # What decoders call the grammar.
+_FRAMES = 100  # Frames per second of pocketsphinx's times.
 
-STEEPNESS = 109.0
+_STEEPNESS = 109.0
 """How fast confidence falls with the misfit of a word, chosen on development recordings: see `_confidence`."""
 
 _NO_WORD = ("<", "[", "(")  # How the names of silences, noises and empty transitions begin.
@@ -61,14 +61,14 @@ class PocketsphinxInterpreter:
         words = re.findall(r"[a-z'-]+", _NOT_WORDS.sub(" ", grammar))
         self._compiler = _decoder()  # kept: the compiled grammar uses its tables
         refuse_unhearable(NAME, form, words, lambda word: self._compiler.lookup_word(word) is not None)
-        self._compiler.add_jsgf_string(GRAMMAR, grammar)
+        self._compiler.add_jsgf_string(_GRAMMAR, grammar)
 
     def attend(self) -> ListeningAhead:
         """Begin to listen. Takes 0.1 s, so do it before the operator speaks."""
         return ListeningAhead(self._begin, self._judge)
 
     def _begin(self) -> _Recogniser:
-        return _Recogniser(self._compiler.get_fsg(GRAMMAR), self._propose)
+        return _Recogniser(self._compiler.get_fsg(_GRAMMAR), self._propose)
 
     def _judge(self, reading: Reading) -> Expectation:
         known = (self._form, self._catalogue)
@@ -88,8 +88,8 @@ class _Recogniser:
     def __init__(self, grammar: Any, propose: Callable[[tuple[Word, ...]], Reading]) -> None:
         self._propose = propose
         self._decoder = _decoder()
-        self._decoder.add_fsg(GRAMMAR, grammar)
-        self._decoder.activate_search(GRAMMAR)
+        self._decoder.add_fsg(_GRAMMAR, grammar)
+        self._decoder.activate_search(_GRAMMAR)
         self._decoder.start_utt()
 
     def accept(self, pcm: bytes) -> None:
@@ -128,7 +128,7 @@ def _words(segments: Any) -> Iterator[Word]:
         if not segment.word.startswith(_NO_WORD):
             end = segment.end_frame + 1
             confidence = _confidence(segment.ascore, end - segment.start_frame)
-            yield Word(_VARIANT.sub("", segment.word), segment.start_frame / FRAMES, end / FRAMES, confidence)
+            yield Word(_VARIANT.sub("", segment.word), segment.start_frame / _FRAMES, end / _FRAMES, confidence)
 
 
 def _confidence(fit: float, frames: int) -> float:
@@ -136,9 +136,9 @@ def _confidence(fit: float, frames: int) -> float:
 
     Pocketsphinx has no posteriors here. It has the likelihood of the word's sounds, frame by frame against that of the
     best sound there is: `fit` is their product, so its geometric mean says how far the word is from what was really
-    said, whichever word that was. `STEEPNESS` puts 0.75 where wrong sentences begin: of 103 clean ones, 25 pass it
+    said, whichever word that was. `_STEEPNESS` puts 0.75 where wrong sentences begin: of 103 clean ones, 25 pass it
     right and 1 wrong; undemanded, it is 81 and 14.
     """
     if fit <= 0:
         return 0.0
-    return min(1.0, math.exp(STEEPNESS * math.log(fit) / frames))
+    return min(1.0, math.exp(_STEEPNESS * math.log(fit) / frames))

@@ -42,26 +42,26 @@ from edge.understand.stt.transcript_reader import TranscriptReader
 
 vosk.SetLogLevel(-1)  # else a page for every recogniser, on the standard error of whichever command is running
 
-SLOWER = 0.93
+_SLOWER = 0.93
 """The speed of the second hearing: enough to fall differently on the recogniser's frames, little enough to stay a voice
 of the kind that it knows."""
 
-SPEEDS = (1.0, SLOWER)  # Of the hearings of each utterance.
+_SPEEDS = (1.0, _SLOWER)  # Of the hearings of each utterance.
 
-TIMES = 3
+_TIMES = 3
 """So often each sentence counts, and what may be said beside it once: a word of a remark is else heard for a digit ("oh
 need" for "oh eight"). A decoder is made in 90 ms instead of 40; four times did hardly more."""
 
-RETIRED = 600 * SAMPLE_RATE
+_RETIRED = 600 * SAMPLE_RATE
 """Samples after which a decoder is used no more: vosk counts seconds in 32 bits, which are ever coarser."""
 
-HUNDREDTHS = 2  # Decimals: vosk tells where a word is by frames of 0.03 s.
+_HUNDREDTHS = 2  # Decimals: vosk tells where a word is by frames of 0.03 s.
 
-SAID_IN_S = 0.3  # A word's place where only the order of words is known, with no pause between two.
+_SAID_IN_S = 0.3  # A word's place where only the order of words is known, with no pause between two.
 
 MOST_ALTERNATIVES = 20  # More never mattered: most of them say "uh" in other places.
 
-UNSURE = 0.0
+_UNSURE = 0.0
 """What stands for the confidence of a value that rests on no word, with weights that nobody measured: there is none."""
 
 
@@ -98,15 +98,15 @@ class VoskInterpreter:
         self._curves = curves
         knows = knowing(weights)
         refuse_unhearable(self.name, form, sentences, knows)
-        grammar = json.dumps([*sentences * TIMES, *filter(knows, beside), UNKNOWN])
-        self._decoders = _Decoders(partial(decoder, loaded(weights), grammar, MOST_ALTERNATIVES))
+        grammar = json.dumps([*sentences * _TIMES, *filter(knows, beside), UNKNOWN])
+        self._decoders = _Decoders(partial(_decoder, loaded(weights), grammar, MOST_ALTERNATIVES))
 
     def attend(self) -> ListeningAhead:
         """Begin to listen."""
         return ListeningAhead(self._begin, self._judge, self.speculation)
 
     def _begin(self) -> _Recogniser:
-        hearings = tuple(_AlternativesHearing(self._decoders, speed, self._labels) for speed in SPEEDS)
+        hearings = tuple(_AlternativesHearing(self._decoders, speed, self._labels) for speed in _SPEEDS)
         return _Recogniser(hearings, self._understand, self._goes_on)
 
     def _judge(self, reading: Reading) -> Expectation:
@@ -118,7 +118,7 @@ class VoskInterpreter:
 
     def _goes_on(self, words: Sequence[str]) -> bool:
         """Whether these words, perhaps without the last, are surely not all: a field, and two still to be said."""
-        said = [Word(text, at * SAID_IN_S, (at + 1) * SAID_IN_S, 1.0) for at, text in enumerate(words)]
+        said = [Word(text, at * _SAID_IN_S, (at + 1) * _SAID_IN_S, 1.0) for at, text in enumerate(words)]
         fields = self._read(said)
         awaited = self._awaited()
         owed = (self._needed if awaited is None else frozenset(awaited)) - fields.keys()
@@ -184,7 +184,7 @@ class UnmeasuredVosk:
         self._needed = frozenset(field.name for field in form.fields if field.required)
         self._reader = TranscriptReader(form, catalogue, language.code)
         told = rough_sentences(form, catalogue, language, knowing(weights), names, works)
-        self._decoders = _Decoders(partial(decoder, loaded(weights), json.dumps([*told, UNKNOWN])))
+        self._decoders = _Decoders(partial(_decoder, loaded(weights), json.dumps([*told, UNKNOWN])))
 
     def attend(self) -> ListeningAhead:
         """Begin to listen."""
@@ -205,7 +205,7 @@ class UnmeasuredVosk:
 
     def _understand(self, words: tuple[Word, ...], seconds: float) -> Reading:
         text = " ".join(word.text for word in words)
-        read = self._reader.read(Transcript(self.name, text, None, words), UNSURE, seconds)
+        read = self._reader.read(Transcript(self.name, text, None, words), _UNSURE, seconds)
         fields = {name: replace(field, confirmed=False) for name, field in read.fields.items()}
         return replace(read, fields=fields)
 
@@ -245,7 +245,7 @@ class _Decoders:
 
     def __init__(self, made: Callable[[], Any]) -> None:
         self._made = made
-        self._idle = deque(self._new() for _ in SPEEDS)
+        self._idle = deque(self._new() for _ in _SPEEDS)
 
     def acquire(self) -> tuple[Any, int]:
         """Take a reset decoder from the pool, or make one; with it, how many samples it was given before."""
@@ -256,14 +256,14 @@ class _Decoders:
 
     def release(self, decoder: Any, samples: int) -> None:
         """Return a decoder after its result, unless its total number of samples retires it."""
-        if samples < RETIRED:
+        if samples < _RETIRED:
             self._idle.append((decoder, samples))
 
     def _new(self) -> tuple[Any, int]:
         return self._made(), 0
 
 
-def decoder(model: Any, grammar: str, alternatives: int = 0) -> Any:
+def _decoder(model: Any, grammar: str, alternatives: int = 0) -> Any:
     """One that tells when each word was said, and how sure it is of it; or so many `alternatives`, if there are any."""
     made = vosk.KaldiRecognizer(model, SAMPLE_RATE, grammar)
     made.SetWords(True)
@@ -304,7 +304,7 @@ class _Hearing:
 
     def _at(self, told: float) -> float:
         """Seconds from the first sample of the utterance: vosk counts from the first that the decoder ever had."""
-        return round(told - self._before / SAMPLE_RATE, HUNDREDTHS)
+        return round(told - self._before / SAMPLE_RATE, _HUNDREDTHS)
 
 
 class _WordsHearing(_Hearing):
@@ -380,10 +380,10 @@ def loaded(weights: Path) -> Any:
         raise Misconfigured(f"{weights}: {fault}; remove the directory and fetch the weights again") from None
 
 
-LONGEST_S = 3.0  # Whatever is spoken first in an utterance is over by then, pre-roll included.
-SURE = 0.9  # Vosk's confidence in each word of the phrase, 0 to 1.
+_LONGEST_S = 3.0  # Whatever is spoken first in an utterance is over by then, pre-roll included.
+_SURE = 0.9  # Vosk's confidence in each word of the phrase, 0 to 1.
 
-DECOYS = ("[unk]", "the", "and", "a", "to", "one", "two", "no", "yes", "pallet", "dock")
+_DECOYS = ("[unk]", "the", "and", "a", "to", "one", "two", "no", "yes", "pallet", "dock")
 """What else an utterance may begin with."""
 
 
@@ -398,14 +398,14 @@ class WakeWord:
             raise Misconfigured(
                 f"hear.wake_phrase = {phrase!r}: {weights.name} does not know {', '.join(unknown)}; choose other words"
             )
-        self._grammar = json.dumps([phrase, *self._phrase, *DECOYS])
+        self._grammar = json.dumps([phrase, *self._phrase, *_DECOYS])
 
     def spotted(self, pcm: bytes) -> int | None:
         """The sample index at which the phrase that `pcm` begins with ends; None where it begins otherwise."""
-        kaldi = decoder(self._model, self._grammar)
-        kaldi.AcceptWaveform(pcm[: round(LONGEST_S * SAMPLE_RATE) * SAMPLE_BYTES])
+        kaldi = _decoder(self._model, self._grammar)
+        kaldi.AcceptWaveform(pcm[: round(_LONGEST_S * SAMPLE_RATE) * SAMPLE_BYTES])
         words: list[dict[str, Any]] = json.loads(kaldi.FinalResult()).get("result", [])
         first = words[: len(self._phrase)]
-        if [word["word"] for word in first] != self._phrase or min(word["conf"] for word in first) < SURE:
+        if [word["word"] for word in first] != self._phrase or min(word["conf"] for word in first) < _SURE:
             return None
         return round(float(first[-1]["end"]) * SAMPLE_RATE)

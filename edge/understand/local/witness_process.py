@@ -19,18 +19,18 @@ from dockvoice_protocol.errors import Unavailable
 from edge.understand.local.moonshine import loaded, text_of
 from edge.understand.stt.hallucinations import hallucination
 
-COMMAND = (sys.executable, "-m", __name__)
+_COMMAND = (sys.executable, "-m", __name__)
 
-NICE = 10
+_NICE = 10
 """Below the agent's own priority: hearing the next sentence comes before hearing the last one again."""
 
-LENGTH = 4  # Bytes that tell how many of sound follow.
+_LENGTH = 4  # Bytes that tell how many of sound follow.
 
 
 class WitnessProcess:
     """Starts the process when it is first asked, and again after it was ended."""
 
-    def __init__(self, command: Sequence[str] = COMMAND) -> None:
+    def __init__(self, command: Sequence[str] = _COMMAND) -> None:
         """`command` runs it."""
         self._command = command
         self._process: Process | None = None
@@ -75,7 +75,7 @@ class WitnessProcess:
 async def _answer(process: Process, pcm: bytes) -> bytes:
     if process.stdin is None or process.stdout is None:
         raise EOFError
-    process.stdin.write(len(pcm).to_bytes(LENGTH) + pcm)
+    process.stdin.write(len(pcm).to_bytes(_LENGTH) + pcm)
     await process.stdin.drain()
     if not (line := await process.stdout.readline()):
         raise EOFError
@@ -84,9 +84,9 @@ async def _answer(process: Process, pcm: bytes) -> bytes:
 
 def main() -> None:
     """Hear one utterance after the other, until there are no more."""
-    os.nice(NICE)
+    os.nice(_NICE)
     model = loaded()
-    while length := sys.stdin.buffer.read(LENGTH):
+    while length := sys.stdin.buffer.read(_LENGTH):
         text = text_of(model, sys.stdin.buffer.read(int.from_bytes(length)))
         sys.stdout.write(json.dumps({"words": "" if hallucination(text) else text}) + "\n")
         sys.stdout.flush()

@@ -39,11 +39,11 @@ from edge.understand.remote.failures import (
     request_id_of,
 )
 
-TOKEN_AGE_S = 300.0
+_TOKEN_AGE_S = 300.0
 """How long a token that a command printed is used. Entra and Google tokens live for an hour, and their command line
 programs give out the same one until shortly before its end: five minutes."""
 
-COMMAND_S = 30.0  # The longest a token command may take: `az` starts in seconds, on a small board in many.
+_COMMAND_S = 30.0  # The longest a token command may take: `az` starts in seconds, on a small board in many.
 _TOKEN = re.compile(r"[!-~]+")  # Printable ASCII without spaces: what a header can carry.
 
 
@@ -51,7 +51,7 @@ _SCHEMES = {KeyHeader.BEARER: ("authorization", "Bearer "), KeyHeader.TOKEN: ("a
 """Headers in which a word stands before the key; the others are called as their setting is."""
 
 
-class Credentials(httpx.Auth):
+class _Credentials(httpx.Auth):
     """Who we are to one service. Raises Misconfigured where the service wants a key and none is set."""
 
     def __init__(self, name: str, settings: ClientSettings, clock: Callable[[], float] = time.monotonic) -> None:
@@ -95,7 +95,7 @@ class Credentials(httpx.Auth):
     async def _printed(self, command: str) -> SecretStr:
         if self._token is None or self._clock() >= self._until:
             self._token = self._fit(await self._run(command))
-            self._until = self._clock() + TOKEN_AGE_S
+            self._until = self._clock() + _TOKEN_AGE_S
         return self._token
 
     async def _run(self, command: str) -> str:
@@ -110,10 +110,10 @@ class Credentials(httpx.Auth):
             reason = fault.strerror if isinstance(fault, OSError) else "is no command line"
             raise self._barred(f"token_command cannot be run ({reason}); mend it") from None
         try:
-            async with asyncio.timeout(COMMAND_S):
+            async with asyncio.timeout(_COMMAND_S):
                 out, _ = await process.communicate()
         except TimeoutError:
-            raise self._barred(f"token_command took more than {COMMAND_S:g} s; run it by hand") from None
+            raise self._barred(f"token_command took more than {_COMMAND_S:g} s; run it by hand") from None
         finally:
             if process.returncode is None:
                 process.kill()
@@ -172,19 +172,19 @@ __all__ = ["Client", "Clients", "ServiceAnswer"]
 
 logger = logging.getLogger(__name__)
 
-PAUSES = wait_random_exponential(multiplier=0.15, min=0.05, max=3)
+_PAUSES = wait_random_exponential(multiplier=0.15, min=0.05, max=3)
 """Seconds before another try: the longest doubles with each. Chance keeps devices that failed together from coming back
 together."""
 
 HOLD_S = 60.0
 """How long nothing is asked after a refusal that only a person can mend; then one request looks whether he has."""
 
-IDLE_S = 120.0  # How long an unused connection is kept: operators pause for a minute, and balancers cut after four.
+_IDLE_S = 120.0  # How long an unused connection is kept: operators pause for a minute, and balancers cut after four.
 
 LARGEST_ANSWER = 8 * 1024 * 1024
 """Bytes: twice a spoken reply of one minute, base64, which is the largest thing that is ever asked for."""
 
-WARM_S = 5.0  # The most that opening a connection may take at the start: a slow one is opened by the first utterance.
+_WARM_S = 5.0  # The most that opening a connection may take at the start: a slow one is opened by the first utterance.
 _DONE = b"data: [DONE]"  # How OpenAI-shaped streams end, whether or not the connection does.
 
 
@@ -206,14 +206,14 @@ class Client:
         self.name = name
         self.settings = settings
         self._clock = clock
-        self._credentials = Credentials(name, settings, clock)
+        self._credentials = _Credentials(name, settings, clock)
         self._pool = httpx.AsyncClient(
             auth=self._credentials,
             base_url=settings.base_url,
             verify=_trusted(name, settings),
             http2=True,
             timeout=None,  # noqa: S113 - each request has a deadline of its own, retries included
-            limits=httpx.Limits(max_connections=20, max_keepalive_connections=5, keepalive_expiry=IDLE_S),
+            limits=httpx.Limits(max_connections=20, max_keepalive_connections=5, keepalive_expiry=_IDLE_S),
             transport=transport,
         )
         self._breaker = Breaker()
@@ -247,7 +247,7 @@ class Client:
     async def warm(self) -> None:
         """Open a connection, so that the first utterance does not wait for one. Never fails: then that one does."""
         try:
-            async with asyncio.timeout(WARM_S):
+            async with asyncio.timeout(_WARM_S):
                 await self._pool.head("/", auth=httpx.Auth())
         except (httpx.HTTPError, TimeoutError) as fault:
             logger.info("client %r: no connection yet (%s)", self.name, type(fault).__name__)
@@ -276,7 +276,7 @@ class Client:
         began = asyncio.get_running_loop().time()
         tries = AsyncRetrying(
             retry=retry_if_exception_type(TryLater),
-            wait=PAUSES + wait_exception(_asked_pause_s),
+            wait=_PAUSES + wait_exception(_asked_pause_s),
             stop=stop_before_delay(within_s),
             reraise=True,
         )

@@ -20,12 +20,12 @@ LIMITS = Limits(depth=32, integer=18, fraction=32)
 """Of the JSON that a service writes. Its answers have about ten objects in one another; an integer of 64 bits may have
 18 characters; a double written in full has 24, and likelihoods are."""
 
-REQUEST_IDS = ("x-request-id", "apim-request-id", "x-ms-request-id", "request-id", "x-goog-request-id", "x-requestid")
+_REQUEST_IDS = ("x-request-id", "apim-request-id", "x-ms-request-id", "request-id", "x-goog-request-id", "x-requestid")
 """Headers that name a request: OpenAI and vLLM, Azure, ElevenLabs, Google, Azure Speech."""
 
-PASSING = frozenset({408, 409, 425, 429})  # Statuses that pass by themselves, beside 500 and above.
+_PASSING = frozenset({408, 409, 425, 429})  # Statuses that pass by themselves, beside 500 and above.
 
-BARRING = {
+_BARRING = {
     401: "the key is refused; give a valid one",
     402: "the account has no credit; top it up",
     403: "the key may not use this model; allow it in the service's console",
@@ -34,10 +34,10 @@ BARRING = {
 }
 """What a person must do."""
 
-BAD_KEY = frozenset({"API_KEY_INVALID", "API_KEY_EXPIRED"})
+_BAD_KEY = frozenset({"API_KEY_INVALID", "API_KEY_EXPIRED"})
 """Reasons under which the Gemini API refuses a key, with status 400."""
 
-NO_CREDIT = frozenset({"insufficient_quota", "billing_hard_limit_reached", "quota_exceeded"})
+_NO_CREDIT = frozenset({"insufficient_quota", "billing_hard_limit_reached", "quota_exceeded"})
 """Codes under which a status of 429 or 401 means that the money is spent: OpenAI's two, and ElevenLabs'."""
 
 _CODE = re.compile(r"[A-Za-z][A-Za-z_.]{1,39}")
@@ -132,25 +132,25 @@ def failure(client: str, status: int, headers: Mapping[str, str], body: bytes) -
     """What a response of status 300 and above means."""
     request_id, code = request_id_of(headers), _code(body)
     told = f"status {status}" + (f", {code}" if code else "")
-    if code in NO_CREDIT:
-        return Barred(client, f"{told}: {BARRING[402]}", request_id, concerns_key=True)
-    if code in BAD_KEY:
-        return Barred(client, f"{told}: {BARRING[401]}", request_id, concerns_key=True)
-    if status in BARRING:
-        return Barred(client, f"{told}: {BARRING[status]}", request_id, concerns_key=status in {401, 402})
-    if status in PASSING or status >= 500:  # noqa: PLR2004 - RFC 9110, 15.6: the server's own fault
-        wait = retry_after_s(headers)
+    if code in _NO_CREDIT:
+        return Barred(client, f"{told}: {_BARRING[402]}", request_id, concerns_key=True)
+    if code in _BAD_KEY:
+        return Barred(client, f"{told}: {_BARRING[401]}", request_id, concerns_key=True)
+    if status in _BARRING:
+        return Barred(client, f"{told}: {_BARRING[status]}", request_id, concerns_key=status in {401, 402})
+    if status in _PASSING or status >= 500:  # noqa: PLR2004 - RFC 9110, 15.6: the server's own fault
+        wait = _retry_after_s(headers)
         return TryLater(client, f"{told}: busy or broken; it is tried again", request_id, wait)
     return OurFault(client, f"{told}: the request was not taken; see the interpreter's settings", request_id)
 
 
 def request_id_of(headers: Mapping[str, str]) -> str | None:
     """What the service calls the request: for its support."""
-    given = (headers[name] for name in REQUEST_IDS if name in headers)
+    given = (headers[name] for name in _REQUEST_IDS if name in headers)
     return next((one for one in given if _ID.fullmatch(one)), None)
 
 
-def retry_after_s(headers: Mapping[str, str]) -> float | None:
+def _retry_after_s(headers: Mapping[str, str]) -> float | None:
     """How long the service wants to be left alone: `retry-after-ms` is OpenAI's, `retry-after` RFC 9110's, 10.2.3."""
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", given := headers.get(name, "").strip()):

@@ -23,11 +23,11 @@ from edge.understand.stt.transcript_reader import DICTATED, TranscriptReader, bo
 
 logger = logging.getLogger(__name__)
 
-PARSED = "spoken-forms"
+_PARSED = "spoken-forms"
 """What goes on record as the reader where there is no text model. With one, the usage tells whether it was asked."""
 
 
-class TextReader(Protocol):
+class _TextReader(Protocol):
     """A model that reads a transcript with the tools of the form."""
 
     name: str  # Client and model.
@@ -43,13 +43,13 @@ class Cascade(Interpreter):
     def __init__(
         self,
         transcriber: Transcriber,
-        reader: TextReader | None,
+        reader: _TextReader | None,
         form: Form,
         catalogue: Catalogue,
         settings: InterpreterSettings,
     ) -> None:
         """Without a `reader` the parser reads alone. The transcriber knows its own prices."""
-        self.name = f"{transcriber.name} + {PARSED if reader is None else reader.name}"
+        self.name = f"{transcriber.name} + {_PARSED if reader is None else reader.name}"
         self._transcriber = transcriber
         self._reader = reader
         self._form = form
@@ -67,7 +67,7 @@ class Cascade(Interpreter):
         transcript = await self._transcriber.transcribe(utterance, self._settings.within_s)
         parsed = self._parser.read(transcript, self._settings.confidence, utterance.segment.seconds)
         # The names of the models that answered: a service may have put another in the place of the one asked for.
-        reader = PARSED if self._reader is None else self._reader.name
+        reader = _PARSED if self._reader is None else self._reader.name
         parsed = replace(parsed, interpreter=f"{transcript.transcriber} + {reader}")
         if self._reader is None or not transcript.text or self._is_enough(parsed):
             return parsed

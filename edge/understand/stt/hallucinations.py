@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from dockvoice_protocol.records import Hallucination
 
-STOCK_PHRASES = frozenset(
+_STOCK_PHRASES = frozenset(
     """
     you
     bye
@@ -81,7 +81,7 @@ STOCK_PHRASES = frozenset(
 )
 """Each is small letters and spaces, as `_words` leaves them."""
 
-CREDITS = (
+_CREDITS = (
     "subtitles by",
     "subtitled by",
     "captions by",
@@ -99,14 +99,16 @@ CREDITS = (
 )
 """How the credits of subtitles begin: names and years follow, and differ."""
 
-LOOP_TIMES = 4
+_LOOP_TIMES = 4
 """A phrase so many times in a row is a loop: nobody says a sentence so often without a pause that ends it, and models
 that loop go on until they are cut off."""
-LOOP_WORDS = 20  # … if that makes so many words: an identifier has 18 digits at most, and they may repeat as they like.
-LEAST_LOOP = 4
+_LOOP_WORDS = (
+    20  # … if that makes so many words: an identifier has 18 digits at most, and they may repeat as they like.
+)
+_LEAST_LOOP = 4
 """Words of the shortest phrase that is looked for. Shorter ones repeat within it; one word alone is looked for too."""
 
-ECHO_WORDS = 4
+_ECHO_WORDS = 4
 """So many words in a row that stand so in the prompt are the prompt. Prompts here hold no value that could be said, so
 that "pallet … units … dock" of an operator never runs so far along with one."""
 
@@ -117,7 +119,7 @@ def hallucination(text: str, prompt: str = "") -> Hallucination | None:
     if not said:
         return None
     phrase = " ".join(said)
-    if _halved(phrase) in STOCK_PHRASES or phrase.startswith(CREDITS):
+    if _halved(phrase) in _STOCK_PHRASES or phrase.startswith(_CREDITS):
         return Hallucination.STOCK_PHRASE
     if _loops(said):
         return Hallucination.LOOP
@@ -143,8 +145,8 @@ def _halved(phrase: str) -> str:
 
 
 def _loops(said: Sequence[str]) -> bool:
-    sizes = (1, *range(LEAST_LOOP, len(said) // LOOP_TIMES + 1))
-    return any(_repeats(said, size, max(LOOP_TIMES, math.ceil(LOOP_WORDS / size))) for size in sizes)
+    sizes = (1, *range(_LEAST_LOOP, len(said) // _LOOP_TIMES + 1))
+    return any(_repeats(said, size, max(_LOOP_TIMES, math.ceil(_LOOP_WORDS / size))) for size in sizes)
 
 
 def _repeats(said: Sequence[str], size: int, times: int) -> bool:
@@ -155,5 +157,5 @@ def _repeats(said: Sequence[str], size: int, times: int) -> bool:
 
 
 def _echoes(said: Sequence[str], prompt: Sequence[str]) -> bool:
-    given = {tuple(prompt[at : at + ECHO_WORDS]) for at in range(len(prompt) - ECHO_WORDS + 1)}
-    return any(tuple(said[at : at + ECHO_WORDS]) in given for at in range(len(said) - ECHO_WORDS + 1))
+    given = {tuple(prompt[at : at + _ECHO_WORDS]) for at in range(len(prompt) - _ECHO_WORDS + 1)}
+    return any(tuple(said[at : at + _ECHO_WORDS]) in given for at in range(len(said) - _ECHO_WORDS + 1))

@@ -20,7 +20,7 @@ from edge.understand.stt.transcriber import (
     spread,
 )
 
-NO_SPEECH, DOUBTFUL = 0.6, -1.0
+_NO_SPEECH, _DOUBTFUL = 0.6, -1.0
 """Whisper's own rule for silence (`no_speech_threshold` and `logprob_threshold` of openai/whisper, transcribe.py): more
 than the first as the probability that nobody spoke, and less than the second as the mean logarithm of its tokens'."""
 
@@ -60,7 +60,7 @@ class OpenAiWire(TranscriberWire):
 
     def parse(self, answer: Any, seconds: float) -> PieceTranscript:
         """Parse the text and the model's confidence in it."""
-        return whispered(WhisperAnswer.model_validate(answer), seconds)
+        return _whispered(_WhisperAnswer.model_validate(answer), seconds)
 
 
 class _Word(BaseModel):
@@ -91,7 +91,7 @@ class _Usage(BaseModel):
     output_tokens: int = 0
 
 
-class WhisperAnswer(BaseModel):
+class _WhisperAnswer(BaseModel):
     """`json` and `verbose_json` in one; what a server leaves out is None."""
 
     text: str
@@ -101,7 +101,7 @@ class WhisperAnswer(BaseModel):
     usage: _Usage | None = None
 
 
-def whispered(answer: WhisperAnswer, seconds: float) -> PieceTranscript:
+def _whispered(answer: _WhisperAnswer, seconds: float) -> PieceTranscript:
     """What an answer of Whisper's shape says."""
     segments = answer.segments or []
     tokens = answer.usage or _Usage()
@@ -119,7 +119,7 @@ def whispered(answer: WhisperAnswer, seconds: float) -> PieceTranscript:
 
 
 def _sureness(
-    answer: WhisperAnswer, segments: Sequence[_Segment], seconds: float
+    answer: _WhisperAnswer, segments: Sequence[_Segment], seconds: float
 ) -> tuple[float | None, tuple[Word, ...]]:
     """The confidence of the whole, and the words where each has one of its own."""
     if answer.logprobs:
@@ -131,7 +131,7 @@ def _sureness(
         pairs = zip(timed, known, strict=True)
         return min(known), tuple(Word(word.word.strip(), word.start, word.end, sure) for word, sure in pairs)
     # The mean of a segment measures no one word: it counts only where Whisper itself would not believe the segment.
-    low = [mean for segment in segments if (mean := segment.avg_logprob) is not None and mean < DOUBTFUL]
+    low = [mean for segment in segments if (mean := segment.avg_logprob) is not None and mean < _DOUBTFUL]
     return (likelihood(min(low)) if low else None), ()
 
 
@@ -151,7 +151,7 @@ def _joined(tokens: Sequence[_Token], seconds: float) -> tuple[Word, ...]:
 def _silent(segments: Sequence[_Segment]) -> bool:
     figures = [(segment.no_speech_prob, segment.avg_logprob) for segment in segments]
     return bool(figures) and all(
-        silent is not None and mean is not None and silent > NO_SPEECH and mean < DOUBTFUL for silent, mean in figures
+        silent is not None and mean is not None and silent > _NO_SPEECH and mean < _DOUBTFUL for silent, mean in figures
     )
 
 
@@ -162,7 +162,7 @@ def _detail(model: str) -> Detail:
     return Detail.WORDS if "whisper" in name else Detail.TEXT
 
 
-PATH = "/inference"  # Of examples/server of ggml-org/whisper.cpp.
+_PATH = "/inference"  # Of examples/server of ggml-org/whisper.cpp.
 
 
 class WhisperCppWire(TranscriberWire):
@@ -181,15 +181,15 @@ class WhisperCppWire(TranscriberWire):
         }
         if self.expected.prompt:
             data["prompt"] = self.expected.prompt
-        return Request(PATH, files={"file": ("utterance.wav", wav(pcm), "audio/wav")}, data=data)
+        return Request(_PATH, files={"file": ("utterance.wav", wav(pcm), "audio/wav")}, data=data)
 
     def parse(self, answer: Any, seconds: float) -> PieceTranscript:
         """Parse the text and its words."""
-        return whispered(WhisperAnswer.model_validate(answer), seconds)
+        return _whispered(_WhisperAnswer.model_validate(answer), seconds)
 
 
-MISTRAL_PATH = "/v1/audio/transcriptions"
-MOST_WORDS = 100  # Words to expect that a request takes (https://docs.mistral.ai/studio/audio/overview).
+_MISTRAL_PATH = "/v1/audio/transcriptions"
+_MOST_WORDS = 100  # Words to expect that a request takes (https://docs.mistral.ai/studio/audio/overview).
 
 
 class MistralWire(TranscriberWire):
@@ -198,14 +198,14 @@ class MistralWire(TranscriberWire):
     def request(self, pcm: bytes) -> Request:
         """The sound as FLAC, with the language and the words to expect."""
         # A word to expect has neither a comma nor a space in it; an underscore stands for one.
-        words = ["_".join(phrase.split()) for phrase in self.expected.phrases][:MOST_WORDS]
+        words = ["_".join(phrase.split()) for phrase in self.expected.phrases][:_MOST_WORDS]
         data: dict[str, str | list[str]] = {
             "model": self.model,
             "language": self.expected.short,
             "temperature": "0",
             **({"context_bias": words} if words else {}),
         }
-        return Request(MISTRAL_PATH, files={"file": ("utterance.flac", flac(pcm), "audio/flac")}, data=data)
+        return Request(_MISTRAL_PATH, files={"file": ("utterance.flac", flac(pcm), "audio/flac")}, data=data)
 
     def parse(self, answer: Any, seconds: float) -> PieceTranscript:
         """Parse the text and the name of the model."""

@@ -19,15 +19,15 @@ from dockvoice_protocol.records import Act, FieldReading, Hallucination, NotUnde
 from edge.understand.proposal import proposed
 from edge.understand.stt.transcriber import spread
 
-TELLING = 3
+_TELLING = 3
 """So many consonants in a label tell it from most words. "Dock" has two, and so do "duck", "take" and "dog"."""
 
-ALIKE = 0.5
+_ALIKE = 0.5
 """How alike in spelling a word must be to a telling label that it sounds like (`SequenceMatcher.ratio`): "ballad" is to
 "pallet", "count" is not to "quantity"."""
-ALIKE_BUT_FIRST = 0.65
+_ALIKE_BUT_FIRST = 0.65
 """… that it sounds like but for the first consonant, which is lost most easily: "hallet" and "allied"."""
-ALIKE_SHORT = 0.7  # … or to one that is not telling: "doc" and "duck" are to "dock", "take" and "dog" are not.
+_ALIKE_SHORT = 0.7  # … or to one that is not telling: "doc" and "duck" are to "dock", "take" and "dog" are not.
 
 _CLASSES = str.maketrans(
     {
@@ -47,12 +47,12 @@ _CLASSES = str.maketrans(
 """Consonants that a recogniser takes for one another, after the classes of Soundex, but l and r apart; vowels, w, y and
 h carry too little."""
 
-INFLECTED = re.compile(r"(?:'s|s|ed)$")
+_INFLECTED = re.compile(r"(?:'s|s|ed)$")
 """Endings that nobody says to a label, and a language model likes: "pallets", "docked"."""
 
-SIGH = re.compile(r"\b(?:ah|aah|uhh?)\b[,.]?", re.IGNORECASE)
+_SIGH = re.compile(r"\b(?:ah|aah|uhh?)\b[,.]?", re.IGNORECASE)
 """A hesitation, as models spell it that take it for an exclamation."""
-GLUED = re.compile(r"\b(?:um|uh)(?=[a-z]{4})", re.IGNORECASE)  # A hesitation run into the word after it: "Umpalette".
+_GLUED = re.compile(r"\b(?:um|uh)(?=[a-z]{4})", re.IGNORECASE)  # A hesitation run into the word after it: "Umpalette".
 
 _WORD = re.compile(r"[^\W\d_]+(?:'s)?")
 
@@ -70,19 +70,19 @@ def relabelled(text: str, form: Form, known: Iterable[str]) -> str:
         meant = [] if word in taken else [label for label in own if sounds_like(word, label)]
         return max(meant, key=lambda label: (_alike(word, label), label), default=match[0])
 
-    return _WORD.sub(spelt, GLUED.sub("um ", SIGH.sub("uh", text)))
+    return _WORD.sub(spelt, _GLUED.sub("um ", _SIGH.sub("uh", text)))
 
 
 def sounds_like(word: str, label: str) -> bool:
     """Whether a word, in small letters, may be a misspelling of the label."""
-    return _alone_like(word, label) or _alone_like(INFLECTED.sub("", word), label)
+    return _alone_like(word, label) or _alone_like(_INFLECTED.sub("", word), label)
 
 
 def _alone_like(word: str, label: str) -> bool:
     heard, meant, alike = sound(word), sound(label), _alike(word, label)
-    if len(meant) < TELLING:
-        return heard == meant and alike >= ALIKE_SHORT
-    return (heard == meant and alike >= ALIKE) or (heard == meant[1:] and alike >= ALIKE_BUT_FIRST)
+    if len(meant) < _TELLING:
+        return heard == meant and alike >= _ALIKE_SHORT
+    return (heard == meant and alike >= _ALIKE) or (heard == meant[1:] and alike >= _ALIKE_BUT_FIRST)
 
 
 def _alike(word: str, label: str) -> float:
@@ -101,10 +101,10 @@ def _own(form: Form) -> Iterator[str]:
             yield from phrase.casefold().split()
 
 
-ENGLISH = "en"  # The language whose other words are known, so that misspelt labels can be told from them.
-UNBELIEVED = "[{}]"  # What stands in the words of a reading in place of a text that was set aside: `[stock_phrase]`.
+_ENGLISH = "en"  # The language whose other words are known, so that misspelt labels can be told from them.
+_UNBELIEVED = "[{}]"  # What stands in the words of a reading in place of a text that was set aside: `[stock_phrase]`.
 
-SILENT = frozenset({Hallucination.STOCK_PHRASE, Hallucination.NO_SPEECH})
+_SILENT = frozenset({Hallucination.STOCK_PHRASE, Hallucination.NO_SPEECH})
 """What comes from sound without speech. A loop or a returned prompt may cover speech that was not understood."""
 
 
@@ -116,14 +116,14 @@ class TranscriptReader:
         self._form = form
         self._catalogue = catalogue
         self._language = language
-        self._known = vocabulary(form, catalogue) if language[:2] == ENGLISH else None
+        self._known = vocabulary(form, catalogue) if language[:2] == _ENGLISH else None
 
     def read(self, transcript: Transcript, confidence: float, seconds: float) -> Reading:
         """What the words say. `confidence` stands in where the transcriber gives none; the sound lasts `seconds`."""
         sure = confidence if transcript.confidence is None else transcript.confidence
-        words = words_of(transcript, sure, seconds)
+        words = _words_of(transcript, sure, seconds)
         if not transcript.text:
-            silent = transcript.hallucination is None or transcript.hallucination in SILENT
+            silent = transcript.hallucination is None or transcript.hallucination in _SILENT
             reason = NotUnderstood.NO_WORDS if silent else NotUnderstood.NOT_DICTATION
             return Reading(transcript.transcriber, self._form.name, words, {}, reason, usage=transcript.usage)
         text = self.mended(transcript.text)
@@ -139,10 +139,10 @@ class TranscriptReader:
         return text if self._known is None else relabelled(text, self._form, self._known)
 
 
-def words_of(transcript: Transcript, sure: float, seconds: float) -> tuple[Word, ...]:
+def _words_of(transcript: Transcript, sure: float, seconds: float) -> tuple[Word, ...]:
     """The words as they go on record: with their own times where the service gives them."""
     if transcript.hallucination is not None:
-        return (Word(UNBELIEVED.format(transcript.hallucination), 0.0, seconds, 0.0),)
+        return (Word(_UNBELIEVED.format(transcript.hallucination), 0.0, seconds, 0.0),)
     texts = transcript.text.split()
     return transcript.words or spread(texts, [sure] * len(texts), seconds)
 

@@ -37,8 +37,8 @@ from dockvoice_protocol.records.master import (
     word_faults,
 )
 
-HEADERS = tuple(list(LIST[:end]) for end in (1, 2, 3))
-FILE_OF_UNITS = f"{OF_UNITS}.csv"  # How the name of a file ends that holds the units of the values of a catalogue.
+_HEADERS = tuple(list(LIST[:end]) for end in (1, 2, 3))
+_FILE_OF_UNITS = f"{OF_UNITS}.csv"  # How the name of a file ends that holds the units of the values of a catalogue.
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,13 +62,13 @@ class Catalogue:
             raise Misconfigured(f"{directory}: no such directory; catalogues are files NAME.csv in it")
         rows: dict[str, list[Cells]] = {}
         faults: list[str] = []
-        units = sorted(directory.glob(f"*{FILE_OF_UNITS}"))
+        units = sorted(directory.glob(f"*{_FILE_OF_UNITS}"))
         for path in sorted(set(directory.glob("*.csv")) - set(units)):
             lines = _lines(path)
             faults += _faults(lines, path)
             rows[path.stem] = _cells(lines)
         for path in units:
-            name, lines = path.name.removesuffix(FILE_OF_UNITS), _lines(path)
+            name, lines = path.name.removesuffix(_FILE_OF_UNITS), _lines(path)
             faults += _unit_faults(lines, path, rows.get(name))
             rows[path.stem] = _cells(lines)
         if faults:
@@ -133,10 +133,10 @@ class Catalogue:
         return self.entries[name]
 
 
-Line = tuple[int, list[str]]  # Its number and its cells.
+_Line = tuple[int, list[str]]  # Its number and its cells.
 
 
-def _lines(path: Path) -> list[Line]:
+def _lines(path: Path) -> list[_Line]:
     try:
         # utf-8-sig: spreadsheets put a byte order mark before the header.
         text = plain_file.content(path, plain_file.LINES).decode("utf-8-sig")
@@ -148,12 +148,12 @@ def _lines(path: Path) -> list[Line]:
         raise Misconfigured(f"{path}: cannot be read ({fault}); it must be CSV in UTF-8") from None
 
 
-def _cells(lines: list[Line]) -> list[Cells]:
+def _cells(lines: list[_Line]) -> list[Cells]:
     header = lines[0][1] if lines else []
     return [dict(zip(header, row, strict=False)) for _, row in lines[1:] if row and "value" in header]
 
 
-def _rows(lines: list[Line], path: Path) -> tuple[list[Row], list[str]]:
+def _rows(lines: list[_Line], path: Path) -> tuple[list[Row], list[str]]:
     """The rows that have as many cells as the header, and what is to be said of the others."""
     header = lines[0][1]
     whole = [(line, row) for line, row in lines[1:] if row and len(row) == len(header)]
@@ -177,9 +177,9 @@ def _factors(rows: Iterable[Cells]) -> dict[tuple[str, str], Factor]:
     return {(one["value"], one["base"]): Factor(one["base"], Decimal(1)) for one in listed} | given
 
 
-def _faults(lines: list[Line], path: Path) -> Iterator[str]:
+def _faults(lines: list[_Line], path: Path) -> Iterator[str]:
     header = lines[0][1] if lines else []
-    if header not in HEADERS:
+    if header not in _HEADERS:
         yield f"{path}:1: header is {','.join(header)!r}, must be 'value', 'value,spoken' or 'value,spoken,check'"
         return
     if not any(row for _, row in lines[1:]):
@@ -189,12 +189,12 @@ def _faults(lines: list[Line], path: Path) -> Iterator[str]:
     yield from (_in_file(path, *fault) for fault in list_faults(rows))
 
 
-def _unit_faults(lines: list[Line], path: Path, known: list[Cells] | None) -> Iterator[str]:
+def _unit_faults(lines: list[_Line], path: Path, known: list[Cells] | None) -> Iterator[str]:
     header = lines[0][1] if lines else []
     if header != list(UNITS):
         yield f"{path}:1: header is {','.join(header)!r}, must be {','.join(UNITS)!r}"
         return
-    listed_in = f"{path.name.removesuffix(FILE_OF_UNITS)}.csv"
+    listed_in = f"{path.name.removesuffix(_FILE_OF_UNITS)}.csv"
     if known is None:
         yield f"{path}: there is no {listed_in} beside it; add it, or rename this one"
     rows, odd = _rows(lines, path)

@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 
 SEPARATOR = "\x1d"  # FNC1 behind a value of variable length, as a scanner sends it: ASCII 29.
 
-SYMBOLOGIES = frozenset({"]C1", "]d2", "]Q3", "]e0", "]J1"})
+_SYMBOLOGIES = frozenset({"]C1", "]d2", "]Q3", "]e0", "]J1"})
 """AIM's identifiers of the codes that hold element strings: GS1-128, DataMatrix, QR Code, DataBar and DotCode."""
 
-SYMBOLOGY_CHARACTERS = 3  # "]", the kind of code, and how it is used.
+_SYMBOLOGY_CHARACTERS = 3  # "]", the kind of code, and how it is used.
 
-CHARACTERS = re.compile(r"[!\"#%&'()*+,\-./0-9:;<=>?A-Z_a-z]*")
+_CHARACTERS = re.compile(r"[!\"#%&'()*+,\-./0-9:;<=>?A-Z_a-z]*")
 """What any value may consist of: GS1's character sets 82 and 39."""
 
-DATES = frozenset({"11", "12", "13", "15", "16", "17"})  # Their value is YYMMDD; the day 00 is the month's last.
-DATE_DIGITS = 6
+_DATES = frozenset({"11", "12", "13", "15", "16", "17"})  # Their value is YYMMDD; the day 00 is the month's last.
+_DATE_DIGITS = 6
 
-CHECKED = {
+_CHECKED = {
     "00": 18,
     "01": 14,
     "02": 14,
@@ -50,9 +50,9 @@ CHECKED = {
 }
 """The identifiers whose value begins with a GS1 key, and how many digits that has; the last one is its check digit."""
 
-MEASURED = re.compile(r"3[1-69][0-9][0-9]")  # A measure or an amount; its last digit says how many decimals it has.
+_MEASURED = re.compile(r"3[1-69][0-9][0-9]")  # A measure or an amount; its last digit says how many decimals it has.
 
-APART = (
+_APART = (
     *(("01", "02"), ("01", "03"), ("01", "37"), ("01", "255"), ("02", "03"), ("02", "255"), ("03", "37")),
     *(("21", "235"), ("255", "415"), ("255", "8006"), ("255", "8020"), ("255", "8026")),
     *(("390", "391"), ("390", "394"), ("390", "8111"), ("392", "393"), ("392", "395"), ("393", "395")),
@@ -62,11 +62,11 @@ APART = (
 """Pairs of identifiers, by how they begin, that may not be on one label. What one of them demands beside it may be in
 another code of the same label, and is not looked for."""
 
-MOST_CUTS = 2000
+_MOST_CUTS = 2000
 """So many rests of a text are looked at for a missing separator: in a tenth of a second, and no label of the tests has
 more than 40. A text that is made to have hundreds of thousands counts as one that can be cut in two ways."""
 
-THIS_CENTURY = range(-49, 51)  # Years from now, by their two digits, that lie in this century: section 7.12.
+_THIS_CENTURY = range(-49, 51)  # Years from now, by their two digits, that lie in this century: section 7.12.
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ def day(value: str, today: date) -> date:
     years, month, of_month = _date_parts(value)
     ahead = years - today.year % 100
     century = today.year - today.year % 100
-    if ahead not in THIS_CENTURY:
+    if ahead not in _THIS_CENTURY:
         century += 100 if ahead < 0 else -100
     year = century + years
     return date(year, month, of_month or monthrange(year, month)[1])
@@ -122,9 +122,9 @@ def _without_symbology(text: str, *, named: bool) -> str:
     if not text:
         raise _Faulty(ScanFault.EMPTY)
     if text.startswith("]"):
-        if text[:SYMBOLOGY_CHARACTERS] not in SYMBOLOGIES:
+        if text[:_SYMBOLOGY_CHARACTERS] not in _SYMBOLOGIES:
             raise _Faulty(ScanFault.OTHER_CODE)
-        return text[SYMBOLOGY_CHARACTERS:]
+        return text[_SYMBOLOGY_CHARACTERS:]
     if named:
         raise _Faulty(ScanFault.NO_SYMBOLOGY)
     return text
@@ -132,7 +132,7 @@ def _without_symbology(text: str, *, named: bool) -> str:
 
 def _elements(text: str, *, separators_sent: bool) -> tuple[Element, ...]:
     parts = text.split(SEPARATOR)
-    if not all(CHARACTERS.fullmatch(part) for part in parts):
+    if not all(_CHARACTERS.fullmatch(part) for part in parts):
         raise _Faulty(ScanFault.BAD_CHARACTER)
     # The FNC1 that begins every code of GS1 is sent by some scanners, and one behind the last value is no harm.
     inner = parts[not parts[0] : len(parts) - (len(parts) > 1 and not parts[-1])]
@@ -182,11 +182,11 @@ def _fixed(known: GS1ApplicationIdentifier) -> int | None:
 def _fault(known: GS1ApplicationIdentifier, value: str) -> ScanFault | None:
     if not value:
         return ScanFault.NO_VALUE
-    if known.ai in DATES and re.fullmatch("[0-9]{6}", value):
+    if known.ai in _DATES and re.fullmatch("[0-9]{6}", value):
         return None if _is_date(value) else ScanFault.NO_DATE
     if not re.fullmatch(known.pattern, known.ai + value):
         return _misshapen(known, value)
-    digits = value[: CHECKED.get(known.ai, 0)]
+    digits = value[: _CHECKED.get(known.ai, 0)]
     return ScanFault.CHECK_DIGIT if digits and not _checks(digits) else None
 
 
@@ -215,7 +215,7 @@ def _is_date(value: str) -> bool:
 
 
 def _date_parts(value: str) -> tuple[int, int, int]:
-    return int(value[:2]), int(value[2:4]), int(value[4:DATE_DIGITS])
+    return int(value[:2]), int(value[2:4]), int(value[4:_DATE_DIGITS])
 
 
 def _checks(digits: str) -> bool:
@@ -230,10 +230,10 @@ def _together(found: Sequence[Element]) -> ScanFault | None:
     for element in found:
         if values.setdefault(element.identifier, element.value) != element.value:
             return ScanFault.REPEATED
-    measured = [one[:3] for one in values if MEASURED.fullmatch(one)]
+    measured = [one[:3] for one in values if _MEASURED.fullmatch(one)]
     if len(set(measured)) < len(measured):
         return ScanFault.TOGETHER
-    for one, other in APART:
+    for one, other in _APART:
         if any(name.startswith(one) for name in values) and any(name.startswith(other) for name in values):
             return ScanFault.TOGETHER
     return None
@@ -245,7 +245,7 @@ def _can_be_cut(found: Sequence[Element]) -> bool:
     known = _identifiers()[last.identifier]
     if _fixed(known) is not None:
         return False
-    cuts = iter(range(MOST_CUTS))
+    cuts = iter(range(_MOST_CUTS))
     return any(
         _fault(known, last.value[:at]) is None
         and _goes_on(last.value[at:], (*before, Element(last.identifier, last.value[:at])), cuts)

@@ -41,7 +41,7 @@ from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import DECIMAL_DIGITS, Word, exact
 from dockvoice_protocol.strict_json import DuplicateKey, Limits, NotJson, NotStrict, strict
 
-LIMITS = Limits(depth=50, integer=50, fraction=50)
+_LIMITS = Limits(depth=50, integer=50, fraction=50)
 """A form has eight levels; what has thousands would exhaust whoever walks through it."""
 
 SUFFIX = ".schema.json"  # How the name of a form's file ends; what stands before it is the form's name.
@@ -135,7 +135,7 @@ def _text(path: Path) -> str:
 
 def _json(path: Path, text: str) -> Any:
     try:
-        return strict(text, LIMITS)
+        return strict(text, _LIMITS)
     except DuplicateKey as fault:
         raise Misconfigured(f"{path}: {fault.key!r} stands twice in one object; keep one of them") from None
     except NotJson as fault:

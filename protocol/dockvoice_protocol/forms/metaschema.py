@@ -20,45 +20,45 @@ from dockvoice_protocol.forms.spoken.kinds.kind import FieldKind, Keywords
 from dockvoice_protocol.json_schema import SchemaValidator
 from dockvoice_protocol.languages import LANGUAGES
 
-TEXT = {"type": "string", "minLength": 1, "description": "text"}
-WORDS = {
+_TEXT = {"type": "string", "minLength": 1, "description": "text"}
+_WORDS = {
     "type": "string",
     "pattern": "^[a-z]+(?: [a-z]+)*$",
     "description": "words in small letters as a recogniser writes them, with a blank between any two: 'pallet number'",
 }
 """What may be spoken."""
 
-WORD = {"type": "string", "pattern": "^[a-z]+$", "description": "one word in small letters: 'confirm'"}
+_WORD = {"type": "string", "pattern": "^[a-z]+$", "description": "one word in small letters: 'confirm'"}
 
-WRITTEN = {
+_WRITTEN = {
     "type": "string",
     "pattern": "^[a-zß-öø-ÿœąćęłńśźż]+(?:[ '-][a-zß-öø-ÿœąćęłńśźż]+)*$",
     "description": "words in small letters, accents and all: 'stück'",
 }
 """What a transcript may carry."""
 
-OPENING = {
-    **WRITTEN,
-    "pattern": WRITTEN["pattern"].replace(")*$", "){1,5}$"),
+_OPENING = {
+    **_WRITTEN,
+    "pattern": _WRITTEN["pattern"].replace(")*$", "){1,5}$"),
     "description": "two to six words in small letters: 'can i get'",
 }
 """With what an entry begins. One word is too little to tell it from talk: "want"."""
 
-UNIT = {
+_UNIT = {
     "type": "string",
     "pattern": "^(?:[a-z]+(?: [a-z]+)*|[A-Z0-9]{1,3})$",
     "description": "the word for one ('case'), or its code where another field holds the unit ('CS')",
 }
 """What a unit word stands for: codes have two or three characters in UN/ECE Recommendations 20 and 21."""
 
-FIELD_NAME = "^[a-z][a-z0-9_]{0,62}$"
-FORM_NAME = "^[a-z0-9][a-z0-9-]{0,62}$"
+_FIELD_NAME = "^[a-z][a-z0-9_]{0,62}$"
+_FORM_NAME = "^[a-z0-9][a-z0-9-]{0,62}$"
 
 
-DESCRIBED = {"title": TEXT, "description": TEXT, "$comment": TEXT}
+_DESCRIBED = {"title": _TEXT, "description": _TEXT, "$comment": _TEXT}
 
 
-ASKED_BESIDE = {"type": "object", "additionalProperties": TEXT, "minProperties": 1}
+_ASKED_BESIDE = {"type": "object", "additionalProperties": _TEXT, "minProperties": 1}
 """The question for a field where another one was said already, by that one."""
 
 
@@ -81,7 +81,7 @@ def _field(
     """The rules of a field: what all have, and its `own` keywords, those told `before` its type as well."""
     return _object(
         ["type", *required, "x-voice"],
-        {**DESCRIBED, **(before or {}), "type": {"const": kind}, **own, "x-voice": voice, "x-languages": written},
+        {**_DESCRIBED, **(before or {}), "type": {"const": kind}, **own, "x-voice": voice, "x-languages": written},
     )
 
 
@@ -94,10 +94,10 @@ def _voice(spoken: Iterable[FieldKind], /, *required: str, **more: Any) -> dict[
     return _object(
         ["labels", "spoken", "ask", "readback", *required],
         {
-            "labels": _all_of(WORDS),
+            "labels": _all_of(_WORDS),
             "spoken": {"enum": [kind.name for kind in spoken]},
-            "ask": TEXT,
-            "readback": TEXT,
+            "ask": _TEXT,
+            "readback": _TEXT,
             **more,
         },
     )
@@ -113,8 +113,8 @@ def _written(*parts: str, both: Mapping[str, Any] | None = None, **more: Any) ->
 
     `more` is for other languages than the field's own, whose words it has by itself; `both` for all of them.
     """
-    wording = {**{part: _all_of(WRITTEN) for part in parts}, **(both or {})}
-    others = {**wording, "ask": TEXT, "readback": TEXT, **more}
+    wording = {**{part: _all_of(_WRITTEN) for part in parts}, **(both or {})}
+    others = {**wording, "ask": _TEXT, "readback": _TEXT, **more}
     return {
         "type": "object",
         "properties": {
@@ -125,9 +125,9 @@ def _written(*parts: str, both: Mapping[str, Any] | None = None, **more: Any) ->
     }
 
 
-MEASURED = (NET_WEIGHT,)
-COUNTED = ("37",)
-OF_OWN_KINDS = frozenset(one for kind in KINDS.values() if kind.keywords is not None for one in kind.keywords.scan)
+_MEASURED = (NET_WEIGHT,)
+_COUNTED = ("37",)
+_OF_OWN_KINDS = frozenset(one for kind in KINDS.values() if kind.keywords is not None for one in kind.keywords.scan)
 
 
 def _scan(allowed: Iterable[str]) -> dict[str, Any]:
@@ -135,91 +135,91 @@ def _scan(allowed: Iterable[str]) -> dict[str, Any]:
     return {"x-scan": _all_of({"enum": list(allowed)})}
 
 
-FEWEST_LAST = 2  # One last digit heard wrongly would name another value of most catalogues.
+_FEWEST_LAST = 2  # One last digit heard wrongly would name another value of most catalogues.
 
-LENGTH = {"type": "integer", "minimum": 0}
-LENGTHS = {"pattern": {"type": "string"}, "minLength": LENGTH, "maxLength": LENGTH}
-MOST_LISTED = 50  # Values in one list: two minutes of dictation, and more than anybody checks in a readback.
-PLACES = 0.000001  # The finest step of a decimal: smaller ones are written with an exponent.
+_LENGTH = {"type": "integer", "minimum": 0}
+_LENGTHS = {"pattern": {"type": "string"}, "minLength": _LENGTH, "maxLength": _LENGTH}
+_MOST_LISTED = 50  # Values in one list: two minutes of dictation, and more than anybody checks in a readback.
+_PLACES = 0.000001  # The finest step of a decimal: smaller ones are written with an exponent.
 
-VALUE_WRITTEN = {"if": {"type": "array"}, "then": _all_of(WRITTEN), "else": WRITTEN}
+_VALUE_WRITTEN = {"if": {"type": "array"}, "then": _all_of(_WRITTEN), "else": _WRITTEN}
 """What a value is called in a language: in one way, or in several, the first of which is read back."""
-VALUES = {"type": "object", "additionalProperties": VALUE_WRITTEN, "minProperties": 1}
-UNITS = {"type": "object", "propertyNames": WORDS, "additionalProperties": UNIT, "minProperties": 1}
-UNITS_WRITTEN = {
+_VALUES = {"type": "object", "additionalProperties": _VALUE_WRITTEN, "minProperties": 1}
+_UNITS = {"type": "object", "propertyNames": _WORDS, "additionalProperties": _UNIT, "minProperties": 1}
+_UNITS_WRITTEN = {
     "if": {"type": "object"},
-    "then": {"propertyNames": WRITTEN, "additionalProperties": UNIT, "minProperties": 1},
-    "else": _all_of(WRITTEN),
+    "then": {"propertyNames": _WRITTEN, "additionalProperties": _UNIT, "minProperties": 1},
+    "else": _all_of(_WRITTEN),
 }
 """Unit words of a language; with their codes, where another field holds the unit."""
 
-IDENTIFYING: dict[str, Any] = {
+_IDENTIFYING: dict[str, Any] = {
     "identifier": {"type": "boolean"},
-    "catalogue": TEXT,
+    "catalogue": _TEXT,
     "check_digit": {"enum": [str(key) for key in Gs1]},
-    "last_digits": {"type": "integer", "minimum": FEWEST_LAST},
-    "usual": _between("minLength", "maxLength", LENGTH),
+    "last_digits": {"type": "integer", "minimum": _FEWEST_LAST},
+    "usual": _between("minLength", "maxLength", _LENGTH),
 }
 """How what names a thing is known."""
 
-STRING_FIELD = _field(
+_STRING_FIELD = _field(
     "string",
     _voice(
         _of_type("string"),
-        **IDENTIFYING,
+        **_IDENTIFYING,
         exception={"type": "boolean"},
         bare={"type": "boolean"},
         unlabelled={"type": "boolean"},
         source={"type": "boolean"},
     ),
-    _written("labels", both={"verbs": VALUES, "values": VALUES}),
-    before=LENGTHS | _scan(one for one in SCANNABLE if one not in {*OF_OWN_KINDS, *MEASURED, *COUNTED}),
-    enum=_all_of(TEXT),
+    _written("labels", both={"verbs": _VALUES, "values": _VALUES}),
+    before=_LENGTHS | _scan(one for one in SCANNABLE if one not in {*_OF_OWN_KINDS, *_MEASURED, *_COUNTED}),
+    enum=_all_of(_TEXT),
 )
-INTEGER_FIELD = _field(
+_INTEGER_FIELD = _field(
     "integer",
     _voice(
         _of_type("integer"),
-        units=UNITS,
+        units=_UNITS,
         usual=_between("minimum", "maximum", {"type": "integer"}),
-        ask_beside=ASKED_BESIDE,
+        ask_beside=_ASKED_BESIDE,
     ),
     _written(
         "labels",
-        both={"units": UNITS_WRITTEN, "counted": _all_of(WRITTEN), "zero": UNITS_WRITTEN},
-        ask_beside=ASKED_BESIDE,
+        both={"units": _UNITS_WRITTEN, "counted": _all_of(_WRITTEN), "zero": _UNITS_WRITTEN},
+        ask_beside=_ASKED_BESIDE,
     ),
-    before=_scan(COUNTED),
+    before=_scan(_COUNTED),
     minimum={"type": "integer"},
     maximum={"type": "integer"},
 )
-NUMBER_FIELD = _field(
+_NUMBER_FIELD = _field(
     "number",
-    _voice(_of_type("number"), units=UNITS, usual=_between("minimum", "maximum", {"type": "number"})),
-    _written("labels", both={"units": UNITS_WRITTEN}),
+    _voice(_of_type("number"), units=_UNITS, usual=_between("minimum", "maximum", {"type": "number"})),
+    _written("labels", both={"units": _UNITS_WRITTEN}),
     ["multipleOf", "minimum", "maximum"],
-    _scan(MEASURED),
-    multipleOf={"type": "number", "minimum": PLACES},
+    _scan(_MEASURED),
+    multipleOf={"type": "number", "minimum": _PLACES},
     minimum={"type": "number"},
     maximum={"type": "number"},
 )
-BOOLEAN_FIELD = _field("boolean", _voice(_of_type("boolean")), _written("labels", "true", "false"))
-LIST_FIELD = _field(
+_BOOLEAN_FIELD = _field("boolean", _voice(_of_type("boolean")), _written("labels", "true", "false"))
+_LIST_FIELD = _field(
     "array",
-    _voice([kind for kind in KINDS.values() if kind.characters], **IDENTIFYING),
+    _voice([kind for kind in KINDS.values() if kind.characters], **_IDENTIFYING),
     _written("labels"),
     ["items", "minItems", "maxItems"],
-    items=_object(["type"], DESCRIBED | LENGTHS | {"type": {"const": "string"}}),
+    items=_object(["type"], _DESCRIBED | _LENGTHS | {"type": {"const": "string"}}),
     minItems={"type": "integer", "minimum": 1},
-    maxItems={"type": "integer", "minimum": 1, "maximum": MOST_LISTED},
+    maxItems={"type": "integer", "minimum": 1, "maximum": _MOST_LISTED},
     uniqueItems={"type": "boolean"},
 )
-OF_TYPES: Mapping[str, Mapping[str, Any]] = {
-    "string": STRING_FIELD,
-    "integer": INTEGER_FIELD,
-    "number": NUMBER_FIELD,
-    "boolean": BOOLEAN_FIELD,
-    "array": LIST_FIELD,
+_OF_TYPES: Mapping[str, Mapping[str, Any]] = {
+    "string": _STRING_FIELD,
+    "integer": _INTEGER_FIELD,
+    "number": _NUMBER_FIELD,
+    "boolean": _BOOLEAN_FIELD,
+    "array": _LIST_FIELD,
 }
 """The rules of a field, by its type, where its kind has none of its own."""
 
@@ -236,25 +236,25 @@ def _of_kind(kind: FieldKind, keywords: Keywords) -> dict[str, Any]:
     )
 
 
-OF_KINDS = {kind: _of_kind(kind, kind.keywords) for kind in KINDS.values() if kind.keywords is not None}
+_OF_KINDS = {kind: _of_kind(kind, kind.keywords) for kind in KINDS.values() if kind.keywords is not None}
 
-OTHER_FIELD = {"type": "object", "required": ["type", "x-voice"], "properties": {"type": {"enum": list(OF_TYPES)}}}
+_OTHER_FIELD = {"type": "object", "required": ["type", "x-voice"], "properties": {"type": {"enum": list(_OF_TYPES)}}}
 """What is told of a field that is of no known type."""
 
-FORM = {
+_FORM = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     **_object(
         ["$schema", "title", "type", "properties", "required", "additionalProperties", "x-voice"],
-        DESCRIBED
+        _DESCRIBED
         | {
             "$schema": {"const": "https://json-schema.org/draft/2020-12/schema"},
-            "$id": TEXT,
+            "$id": _TEXT,
             "type": {"const": "object"},
             "properties": {
                 "type": "object",
                 "minProperties": 1,
                 "propertyNames": {
-                    "pattern": FIELD_NAME,
+                    "pattern": _FIELD_NAME,
                     "description": "small letters, digits and _, a letter first: 'pallet_id'",
                 },
             },
@@ -265,15 +265,15 @@ FORM = {
                 {
                     "name": {
                         "type": "string",
-                        "pattern": FORM_NAME,
+                        "pattern": _FORM_NAME,
                         "description": "small letters, digits and -: 'stock-count'",
                     },
-                    "spoken_name": WORDS,
-                    "called": _all_of(WORDS),
-                    "undone": _all_of(WORDS),
-                    "openings": _all_of(OPENING),
-                    "readback": TEXT,
-                    "terminator": WORD,
+                    "spoken_name": _WORDS,
+                    "called": _all_of(_WORDS),
+                    "undone": _all_of(_WORDS),
+                    "openings": _all_of(_OPENING),
+                    "readback": _TEXT,
+                    "terminator": _WORD,
                     "identifies": _all_of({"type": "string"}),
                     "context": _all_of({"type": "string"}),
                     "closes": {"type": "string"},
@@ -285,7 +285,7 @@ FORM = {
                 {
                     code: _object(
                         ["called"],
-                        {"called": _all_of(WRITTEN), "undone": _all_of(WRITTEN), "openings": _all_of(OPENING)},
+                        {"called": _all_of(_WRITTEN), "undone": _all_of(_WRITTEN), "openings": _all_of(_OPENING)},
                     )
                     for code in LANGUAGES
                     if code != OWN_LANGUAGE
@@ -315,7 +315,7 @@ class Fault:
 
 def faults(document: object) -> Iterator[Fault]:
     """Each place where a document leaves the subset, in the order of the form."""
-    yield from _broken(document, FORM, ())
+    yield from _broken(document, _FORM, ())
     fields = document.get("properties") if isinstance(document, dict) else None
     for name, keywords in fields.items() if isinstance(fields, dict) else ():
         yield from _broken(keywords, _rules_for(keywords), ("properties", name))
@@ -323,15 +323,15 @@ def faults(document: object) -> Iterator[Fault]:
 
 def _rules_for(keywords: object) -> Mapping[str, Any]:
     """The rules that the author of a field means to keep, by its type, its format and how it is spoken."""
-    if not isinstance(keywords, dict) or not isinstance(kind := keywords.get("type"), str) or kind not in OF_TYPES:
-        return OTHER_FIELD
+    if not isinstance(keywords, dict) or not isinstance(kind := keywords.get("type"), str) or kind not in _OF_TYPES:
+        return _OTHER_FIELD
     voice = keywords.get("x-voice")
     spoken = voice.get("spoken") if isinstance(voice, dict) else None
     known = keywords.get("format")
-    for one, rules in OF_KINDS.items():
+    for one, rules in _OF_KINDS.items():
         if one.type == kind and (spoken == one.name or (known is not None and known == one.format)):
             return rules
-    return OF_TYPES[kind]
+    return _OF_TYPES[kind]
 
 
 def _broken(part: object, rules: Mapping[str, Any], where: tuple[str | int, ...]) -> Iterator[Fault]:
@@ -375,12 +375,12 @@ def _plainly(keyword: str, error: ValidationError, described: str | None) -> str
         case "minItems" | "minProperties" | "minLength":
             return f"found nothing; at least one {described or 'item'} must be given"
         case "type":
-            return f"{error.message}; write {WRITTEN_AS.get(str(error.validator_value), 'that')}"
+            return f"{error.message}; write {_WRITTEN_AS.get(str(error.validator_value), 'that')}"
         case _:
             return error.message
 
 
-WRITTEN_AS = {
+_WRITTEN_AS = {
     "array": "a list, even of one: [...]",
     "object": "an object: {...}",
     "string": 'text in quotes: "..."',

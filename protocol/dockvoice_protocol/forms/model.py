@@ -174,7 +174,7 @@ def is_container(value: str) -> bool | None:
     return sum(one << at for at, one in enumerate(worth)) % 11 % 10 == int(value[-1])
 
 
-MARKED_BY_CARRIER = re.compile("[A-Z]{3}[A-IK-TV-Y][0-9]{5,6}")
+_MARKED_BY_CARRIER = re.compile("[A-Z]{3}[A-IK-TV-Y][0-9]{5,6}")
 """A trailer as its carrier marks it: its Standard Carrier Alpha Code and five or six figures, "XPOL530121".
 
 The code has two to four letters, by NMFTA; here it is one of four, since fewer are not told from other codes. A last
@@ -353,7 +353,7 @@ class FormField:
             return True
         if not isinstance(value, str):
             return False
-        marked = is_container(value) is True or MARKED_BY_CARRIER.fullmatch(value) is not None
+        marked = is_container(value) is True or _MARKED_BY_CARRIER.fullmatch(value) is not None
         return marked or any(key.holds(value) for key in Gs1)
 
     def wording(self, language: str) -> Wording:
@@ -480,7 +480,7 @@ class Form:
         """Is a field of an entry read back by itself, not as the unit of what it counts?"""
         counted = None if field.unit_of is None else self[field.unit_of]
         return field.name in fields and not (
-            counted is not None and counted.name in fields and "unit" in placeholders(counted.readback)
+            counted is not None and counted.name in fields and "unit" in _placeholders(counted.readback)
         )
 
     @cached_property
@@ -511,14 +511,14 @@ class Form:
             for field in self.fields
             if self.by_itself(field, fields)
         }
-        named = placeholders(self.template)
+        named = _placeholders(self.template)
         if not all(name in told for name in named):
             return ", ".join(told.values())
         beside = [words for name, words in told.items() if name not in named]
         return ", ".join([self.template.format(**told), *beside])
 
 
-def placeholders(template: str) -> list[str]:
+def _placeholders(template: str) -> list[str]:
     """The names in braces of a readback, in order."""
     return [name for _, name, _, _ in Formatter().parse(template) if name is not None]
 

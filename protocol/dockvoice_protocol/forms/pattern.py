@@ -20,7 +20,7 @@ _PART = re.compile(
     r"(?P<count>\?|\{(?P<least>\d{1,3})(?:,(?P<most>\d{1,3}))?\})?"
 )
 
-ALLOWED = (
+_ALLOWED = (
     "^, then characters or classes like [A-F] with counts like {3}, {2,18} or ?, and separators (- _ / \\. or a "
     "blank), then $; as in ^[A-Z]-[0-9]{2}$"
 )
@@ -28,11 +28,11 @@ ALLOWED = (
 SEPARATORS = frozenset("-_/. ")
 """Characters that stand between the parts of a printed code. By themselves in a pattern, they need not be said."""
 
-MOST_WAYS = 2
+_MOST_WAYS = 2
 """Ways to put separators into what was said that are looked for: more than one is none."""
 
 
-OPTIONAL = 0.3
+_OPTIONAL = 0.3
 """The share of samples in which a part that may be left out stands: the letters before the digits of a trailer."""
 
 
@@ -61,12 +61,12 @@ class Shape:
     def read(cls, pattern: str) -> Shape:
         """The shape that a pattern describes; raises ValueError for a pattern outside the subset."""
         if not (pattern.startswith("^") and pattern.endswith("$")):
-            raise ValueError(f"pattern {pattern!r} is outside the subset; allowed: {ALLOWED}")
+            raise ValueError(f"pattern {pattern!r} is outside the subset; allowed: {_ALLOWED}")
         inside, at, parts = pattern[1:-1], 0, []
         while at < len(inside):
             match = _PART.match(inside, at)
             if match is None:
-                raise ValueError(f"pattern {pattern!r} is outside the subset at {inside[at:]!r}; allowed: {ALLOWED}")
+                raise ValueError(f"pattern {pattern!r} is outside the subset at {inside[at:]!r}; allowed: {_ALLOWED}")
             parts.append(_part(match))
             at = match.end()
         return cls(tuple(parts))
@@ -91,7 +91,7 @@ class Shape:
 
         None where it fits in no way or in several. A separator that was said must stand where it was said.
         """
-        ways = list(islice(_ways(self.parts, said), MOST_WAYS))
+        ways = list(islice(_ways(self.parts, said), _MOST_WAYS))
         return ways[0] if len(ways) == 1 else None
 
     @property
@@ -109,7 +109,7 @@ class Shape:
         return "".join(
             random.choice(part.characters)
             for part in self.parts
-            if part.least or random.random() < OPTIONAL
+            if part.least or random.random() < _OPTIONAL
             for _ in range(random.randint(part.least, max(part.least, min(part.most, longest))))
         )
 

@@ -17,10 +17,10 @@ from dockvoice_protocol.records import SCANNER, FieldReading, FieldValue, Readin
 
 END = "\n"  # What stands behind a scan whose end came, whichever key the scanner sends for it.
 UNREADABLE = "\N{REPLACEMENT CHARACTER}"  # What stands for a key that is no character.
-SHOWN = str.maketrans({SEPARATOR: "\N{SYMBOL FOR GROUP SEPARATOR}", END: ""})  # How people see what has no shape.
+_SHOWN = str.maketrans({SEPARATOR: "\N{SYMBOL FOR GROUP SEPARATOR}", END: ""})  # How people see what has no shape.
 
-ITEMS = frozenset({"01", "02"})  # Identifiers of the number of an item.
-GTIN_DIGITS = (13, 12, 8)  # The shorter forms of an item's number, which a label fills with zeros up to 14 digits.
+_ITEMS = frozenset({"01", "02"})  # Identifiers of the number of an item.
+_GTIN_DIGITS = (13, 12, 8)  # The shorter forms of an item's number, which a label fills with zeros up to 14 digits.
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def read_scan(scan: str, form: Form, catalogue: Catalogue, today: date, sending:
 
 
 def _nothing(scan: str, form: Form, fault: ScanFault) -> Reading:
-    shown = scan.translate(SHOWN)
+    shown = scan.translate(_SHOWN)
     return Reading(SCANNER, form.name, (_word(shown),) if shown else (), {}, fault)
 
 
@@ -100,13 +100,13 @@ def _kind(element: Element) -> str:
 
 def _value(field: FormField, element: Element, catalogue: Catalogue, today: date) -> FieldValue | None:
     """The value as the field holds it; None where the field's own rule is that it means no one value."""
-    if element.identifier in ITEMS:
+    if element.identifier in _ITEMS:
         return _item(field, element.value, catalogue)
     return field.spoken.scanned(field, element, today)
 
 
 def _item(field: FormField, gtin: str, catalogue: Catalogue) -> str:
     """An item's number with as many digits as the field has it: without the zeros that fill a label's 14 digits."""
-    shorter = (gtin[-digits:] for digits in GTIN_DIGITS if not gtin[:-digits].strip("0"))
+    shorter = (gtin[-digits:] for digits in _GTIN_DIGITS if not gtin[:-digits].strip("0"))
     possible = (one for one in (gtin, *shorter) if field.allows(one) and catalogue.knows(field.catalogue, one))
     return next(possible, gtin)

@@ -24,7 +24,7 @@ from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import Word
 from dockvoice_protocol.records.master import UNIT, WORDS, Cells
 
-OF_LANGUAGE = frozenset(
+_OF_LANGUAGE = frozenset(
     {
         Role.CUE,
         Role.CONTRAST,
@@ -39,7 +39,7 @@ OF_LANGUAGE = frozenset(
 )
 """What a language says with a phrase that nobody may take from it: the next record would be wrong without it."""
 
-STRANGERS = "strangers"  # The mood that is a guess: "truck" is other talk until a form has a word for it.
+_STRANGERS = "strangers"  # The mood that is a guess: "truck" is other talk until a form has a word for it.
 
 
 class AlreadyKnown(Misconfigured):
@@ -136,7 +136,7 @@ def _collisions(form: Form, catalogue: Catalogue, row: Cells) -> Iterator[str]:
     for use in lexicon(form, catalogue, language).uses(said):
         if use.role is Role.VALUE:
             yield f"{row['word']!r}: says {use.value!r} of {use.field!r} already"
-        elif use.role in OF_LANGUAGE or (use.role is Role.MOOD and use.value != STRANGERS):
+        elif use.role in _OF_LANGUAGE or (use.role is Role.MOOD and use.value != _STRANGERS):
             yield f"{row['word']!r}: is a word by which the language corrects, denies, asks or doubts; choose another"
     if command(_words(said), language) is not None:
         yield f"{row['word']!r}: is a command to the device; choose another"

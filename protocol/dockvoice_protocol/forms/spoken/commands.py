@@ -32,14 +32,14 @@ class Asked:
     """Whoever signs on, as he was heard."""
 
 
-YES, NO, CANCEL = Asked(Act.YES), Asked(Act.NO), Asked(Act.CANCEL)
+YES, _NO, CANCEL = Asked(Act.YES), Asked(Act.NO), Asked(Act.CANCEL)
 LAST = Asked(Act.COMMAND, Command.LAST_ENTRY)
-PAUSE = Asked(Act.COMMAND, Command.PAUSE)
+_PAUSE = Asked(Act.COMMAND, Command.PAUSE)
 TALLY = Asked(Act.COMMAND, Command.HOW_MANY_HERE)
 LEFT = Asked(Act.COMMAND, Command.WHAT_IS_LEFT)
 WHERE = Asked(Act.COMMAND, Command.WHERE_TO)
 DONE = Asked(Act.COMMAND, Command.TRAILER_DONE)
-NAMED: Mapping[str, Asked] = {"yes": YES, "no": NO, "cancel": CANCEL} | {
+NAMED: Mapping[str, Asked] = {"yes": YES, "no": _NO, "cancel": CANCEL} | {
     str(command): Asked(Act.COMMAND, command) for command in Command
 }
 """By the name of a list in a language's file, what its phrases ask."""
@@ -50,13 +50,13 @@ BESIDES: Mapping[str, Asked] = {"refusals": CANCEL, "deletions": CANCEL, FEW: LA
 them begin what no entry is made of anyway."""
 EXPECTED = 4
 """So many ways to say each command are a recogniser told to expect, the first of its list."""
-REMEMBERED = 128
+_REMEMBERED = 128
 """What somebody signs on with is held against each number of a roster, whole and in two parts."""
-LONGEST_PART = 3  # Words of what a field is called, in a question for it: "the trailer's seal number".
-BIDS = 3
+_LONGEST_PART = 3  # Words of what a field is called, in a question for it: "the trailer's seal number".
+_BIDS = 3
 """So many ways to bid another work are a recogniser told to expect, the first of their list."""
-COMMA_S = next(seconds for seconds, length in weights.PAUSE_S if length == weights.COMMA)
-TWICE = 2
+_COMMA_S = next(seconds for seconds, length in weights.PAUSE_S if length == weights.COMMA)
+_TWICE = 2
 """Said so often in one utterance, an exception needs no question."""
 
 
@@ -127,10 +127,10 @@ def exception(words: Sequence[Word], form: Form, language: Language = ENGLISH) -
     said = _plain(words, language)
     for name, choice, one in _exceptions(form, language):
         times = len(said) // len(one)
-        if times in {1, TWICE} and said == one * times:
+        if times in {1, _TWICE} and said == one * times:
             sure = min(word.confidence for word in words)
             heard = tuple(word.text for word in words)
-            return {name: FieldReading(choice, heard, sure, confirmed=times == TWICE)}
+            return {name: FieldReading(choice, heard, sure, confirmed=times == _TWICE)}
     return {}
 
 
@@ -238,7 +238,7 @@ def _of_which(said: tuple[Word, ...], language: Language) -> tuple[Word, ...] | 
     words = _plain(said, language)
     for way in language.table["commands"]["parts"]:
         before, after = (language.unelided(phrase(part)) for part in way.split("*"))
-        for at in range(len(before) + 1, len(before) + LONGEST_PART + 1) if words[: len(before)] == before else ():
+        for at in range(len(before) + 1, len(before) + _LONGEST_PART + 1) if words[: len(before)] == before else ():
             if words[at : at + len(after)] == after and len(words) == len(said) > at + len(after):
                 return said[at + len(after) :]
     return None
@@ -268,7 +268,7 @@ def _asking(language: Language) -> Mapping[Phrase, Asked]:
 
 def _pauses(said: Sequence[Word], at: int) -> bool:
     """Is there a pause before a word, as a comma has one?"""
-    return said[at].start - said[at - 1].end >= COMMA_S
+    return said[at].start - said[at - 1].end >= _COMMA_S
 
 
 def _only_cue(said: Phrase, language: Language) -> bool:
@@ -413,7 +413,7 @@ def _spelt(said: Sequence[str], language: Language) -> set[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class WorkNamed:
+class _WorkNamed:
     """What an utterance says as a whole that names a work, or bids to change to one."""
 
     role: str  # How: `name`, as a bare "counting"; `bid`, as "I'm counting"; `switch`, as "switch to counting".
@@ -421,7 +421,7 @@ class WorkNamed:
     form: str | None  # The form that is called so; None where none at hand is.
 
 
-def work_named(words: Sequence[Word], forms: Iterable[Form], language: Language = ENGLISH) -> WorkNamed | None:
+def work_named(words: Sequence[Word], forms: Iterable[Form], language: Language = ENGLISH) -> _WorkNamed | None:
     """The work that the utterance names as a whole; None where it bids nothing of the kind.
 
     One that is not at hand is named only behind what plainly bids to change.
@@ -439,7 +439,7 @@ def with_work(name: str, forms: Sequence[Form], language: Language = ENGLISH) ->
     return None
 
 
-def _work_named(said: Phrase, forms: Iterable[Form], language: Language) -> WorkNamed | None:
+def _work_named(said: Phrase, forms: Iterable[Form], language: Language) -> _WorkNamed | None:
     named = {language.unelided(phrase(one)): form.name for form in forms for one in form.names(language.code)}
     for role, before, after in (("name", (), ()), *_work_phrases(language)):
         if len(said) <= len(before) + len(after) or said[: len(before)] != before:
@@ -450,10 +450,10 @@ def _work_named(said: Phrase, forms: Iterable[Form], language: Language) -> Work
         if name not in named and name[0] in language.articles:
             name = name[1:]
         if name in named:
-            return WorkNamed(role, " ".join(name), named[name])
+            return _WorkNamed(role, " ".join(name), named[name])
         if role == "switch" and name:
             inner = _work_named(name, forms, language)  # "switch to counting, please"
-            return WorkNamed(role, " ".join(name), None if inner is None else inner.form)
+            return _WorkNamed(role, " ".join(name), None if inner is None else inner.form)
     return None
 
 
@@ -472,7 +472,7 @@ def work_phrases(forms: Sequence[Form], language: Language = ENGLISH) -> tuple[s
     """Ways to name each of several works, and to ask which it is, for a recogniser to expect; none for a single one."""
     if len(forms) == 1:
         return ()
-    bids = [one.replace("*", "").strip() for one in language.table["works"]["switch"] if one.endswith("*")][:BIDS]
+    bids = [one.replace("*", "").strip() for one in language.table["works"]["switch"] if one.endswith("*")][:_BIDS]
     names = [name for form in forms for name in form.names(language.code)]
     asking = map(" ".join, language.commands[str(Command.WHICH_WORK)][:EXPECTED])
     return (*names, *(f"{bid} {name}" for name in names for bid in bids), *asking)
@@ -498,7 +498,7 @@ def command_phrases(
     return (*plain, *(f"{phrase} {name}" for phrase in signing for name in spoken))
 
 
-@lru_cache(maxsize=REMEMBERED)
+@lru_cache(maxsize=_REMEMBERED)
 def numbers_said(said: str, language: Language = ENGLISH) -> frozenset[str]:
     """The numbers that the words may say as a whole, digit by digit or not: "one four", "fourteen", "14"."""
     return frozenset(_spelt(phrase(said), language))
@@ -521,7 +521,7 @@ def wording(asked: Asked, language: Language = ENGLISH) -> str:
 @lru_cache
 def _known(language: Language) -> Mapping[Phrase, Asked]:
     known = {said: asked for name, asked in BESIDES.items() for said in language.commands[name]}
-    known |= {said: PAUSE for ways_to_say in language.breaks.values() for said in ways_to_say}
+    known |= {said: _PAUSE for ways_to_say in language.breaks.values() for said in ways_to_say}
     known |= {said: asked for name, asked in NAMED.items() for said in language.commands[name]}
     return {language.unelided(said): asked for said, asked in known.items()}
 
@@ -581,7 +581,7 @@ def _most_in_cue(language: Language) -> int:
     return max(map(len, language.cues))
 
 
-Parted = tuple[Sequence[Word], Sequence[Word]]  # The words that say so, and those beside.
+_Parted = tuple[Sequence[Word], Sequence[Word]]  # The words that say so, and those beside.
 
 
 def likewise(
@@ -598,19 +598,19 @@ def likewise(
     return None if found is None else (found[0], *found[1])
 
 
-def from_now_on(words: Sequence[Word], language: Language) -> Parted | None:
+def from_now_on(words: Sequence[Word], language: Language) -> _Parted | None:
     """The words at the beginning or the end that say that the others hold from then on; None where there are none."""
     found = _parted(words, _lasting(language), language)
     return None if found is None else found[1]
 
 
-def same_again(words: Sequence[Word], language: Language) -> Parted | None:
+def same_again(words: Sequence[Word], language: Language) -> _Parted | None:
     """The words at the beginning or the end that say that all is as it was; None where there are none."""
     found = _parted(words, _alike(language), language)
     return None if found is None else found[1]
 
 
-def _parted(words: Sequence[Word], ways: Mapping[Phrase, str], language: Language) -> tuple[str, Parted] | None:
+def _parted(words: Sequence[Word], ways: Mapping[Phrase, str], language: Language) -> tuple[str, _Parted] | None:
     """What one of the ways stands for with which the words end or begin; the longest counts."""
     said, begins = plain_texts(words, language)
     for at in range(len(words)):

@@ -19,7 +19,7 @@ from dockvoice_protocol.records import FieldValue
 TEENS_OF_TENS = {str(10 * digit): str(10 + digit) for digit in range(3, 10)}
 """Thirty may be thirteen without its "n", and so on to ninety and nineteen. Twenty and twelve do not sound alike."""
 
-SPELLINGS = {
+_SPELLINGS = {
     "ph": "f",
     "ck": "k",
     "c": "k",
@@ -33,7 +33,7 @@ SPELLINGS = {
 }
 """Letters that are heard alike in noise: what tells a "b" from a "p" is a voice of some milliseconds."""
 
-TENS = frozenset("23456789")
+_TENS = frozenset("23456789")
 """The digits that a ten begins with: twenty to ninety."""
 
 E_SET = frozenset("BCDEGPTVZ")
@@ -78,7 +78,7 @@ def swallowed(value: FieldValue, rival: FieldValue) -> bool:
     return _lost_digit(less, differing) or _lost_teen(less, more, differing)
 
 
-def zero_more(value: FieldValue, rival: FieldValue) -> bool:
+def _zero_more(value: FieldValue, rival: FieldValue) -> bool:
     """Whether `rival` is the code `value` with one zero put in."""
     if not isinstance(value, str) or not isinstance(rival, str) or len(rival) != len(value) + 1:
         return False
@@ -104,7 +104,7 @@ def heard_alike(names: Iterable[str]) -> tuple[tuple[str, str], ...]:
 def _sound(name: str) -> str:
     """The consonants that are heard of a name, and whether it begins with a vowel: "Ana" and "Anna" are the same."""
     said = fold(name)
-    for written, spoken in SPELLINGS.items():
+    for written, spoken in _SPELLINGS.items():
         said = said.replace(written, spoken)
     bare = re.sub(r"(?<=.)[aeiouyhw' -]+", "", re.sub("^[aeiouy]", "a", said))
     return re.sub(r"(.)\1+", r"\1", bare) if len(bare) > 1 else said
@@ -115,8 +115,8 @@ def _is_teen_of_ten(one: str, other: str) -> bool:
 
 
 _RIVALS: tuple[tuple[Rival, Callable[[FieldValue, FieldValue], bool]], ...] = (
-    (Rival.ZERO, zero_more),
-    (Rival.OTHER, lambda value, other: zero_more(other, value)),  # the zero may be one that nobody said
+    (Rival.ZERO, _zero_more),
+    (Rival.OTHER, lambda value, other: _zero_more(other, value)),  # the zero may be one that nobody said
     (Rival.MORE, swallowed),
     (Rival.LESS, lambda value, other: swallowed(other, value)),
     (Rival.ALIKE, sound_alike),
@@ -131,7 +131,7 @@ def _is_letter(value: FieldValue) -> bool:
 
 def _lost_digit(less: str, differing: list[int]) -> bool:
     """990 for 992: a ten on its own, where a digit may have followed it."""
-    return len(differing) == 1 and less[differing[0]] == "0" and less[: differing[0]][-1:] in TENS
+    return len(differing) == 1 and less[differing[0]] == "0" and less[: differing[0]][-1:] in _TENS
 
 
 def _lost_teen(less: str, more: str, differing: list[int]) -> bool:

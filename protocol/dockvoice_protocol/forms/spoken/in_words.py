@@ -19,52 +19,52 @@ BELOW_HUNDRED = {value: word for word, value in {**ONES, **TEENS, **TENS}.items(
     tens + ones: f"{ten} {one}" for ten, tens in TENS.items() for one, ones in ONES.items()
 }
 """1 to 99 in words."""
-ONE_HUNDREDS = range(100, 200)
-SCORES = range(1100, 10_000)
+_ONE_HUNDREDS = range(100, 200)
+_SCORES = range(1100, 10_000)
 """Where a number of whole hundreds may be said as such: "twelve hundred"."""
 
-HUNDREDS = (3, 4)
+_HUNDREDS = (3, 4)
 """Digits of an id that may be said as one number of hundreds."""
 
 # How people say things, in shares of all the times they do: estimates, since no field recordings exist yet.
-SCORE_OF_HUNDREDS = 0.5
+_SCORE_OF_HUNDREDS = 0.5
 """Of the numbers like 1,200: said "twelve hundred"."""
-A_HUNDRED = 0.15
+_A_HUNDRED = 0.15
 """Of the numbers from 100 to 199: said "a hundred"."""
-AND = 0.7
+_AND = 0.7
 """Of the numbers like 110: said "one hundred and ten"."""
-OH = 0.4
+_OH = 0.4
 """Of the strings of digits: their zeros are said so, all of them. Who says "zero" once says it again."""
-DOZENS = {6: "half a dozen", 12: "a dozen", 24: "two dozen"}
-DOZEN = 0.05
+_DOZENS = {6: "half a dozen", 12: "a dozen", 24: "two dozen"}
+_DOZEN = 0.05
 """Of the counts that are dozens: said so."""
 OF_CODES, OF_PARTS = (75, 10, 14, 1), (45, 5, 50, 0)
 """Of the strings of digits: one by one, with doubles, in pairs, as hundreds. Of what names a place, which is short or
 has short parts, more are numbers: "door thirteen"."""
-LETTER_FORMS = {"{plain}": 45, "{code}": 40, "{plain} as in {code}": 15}
+_LETTER_FORMS = {"{plain}": 45, "{code}": 40, "{plain} as in {code}": 15}
 
 
 def cardinal(value: int, random: Random) -> str:
     """A count in words: "one hundred and ten", "a hundred ten", "twelve hundred", "a dozen"."""
-    if value in DOZENS and random.random() < DOZEN:
-        return DOZENS[value]
+    if value in _DOZENS and random.random() < _DOZEN:
+        return _DOZENS[value]
     thousands, below = divmod(value, 1000)
     hundreds, rest = divmod(below, 100)
-    if thousands and hundreds and not rest and value in SCORES and random.random() < SCORE_OF_HUNDREDS:
+    if thousands and hundreds and not rest and value in _SCORES and random.random() < _SCORE_OF_HUNDREDS:
         return f"{BELOW_HUNDRED[value // 100]} hundred"
     words = [f"{BELOW_HUNDRED[thousands]} thousand"] if thousands else []
     if hundreds:
-        one = "a" if value in ONE_HUNDREDS and random.random() < A_HUNDRED else BELOW_HUNDRED[hundreds]
+        one = "a" if value in _ONE_HUNDREDS and random.random() < _A_HUNDRED else BELOW_HUNDRED[hundreds]
         words.append(f"{one} hundred")
     if rest:
-        words += ["and"] if words and random.random() < AND else []
+        words += ["and"] if words and random.random() < _AND else []
         words.append(BELOW_HUNDRED[rest])
     return " ".join(words) or "zero"
 
 
 def letter(plain: str, random: Random) -> str:
     """A small letter as it is spoken: plain, by its NATO word, or both."""
-    form = random.choices(list(LETTER_FORMS), weights=list(LETTER_FORMS.values()))[0]
+    form = random.choices(list(_LETTER_FORMS), weights=list(_LETTER_FORMS.values()))[0]
     return form.format(plain=plain, code=NATO[plain])
 
 
@@ -95,7 +95,7 @@ def digit(figure: str, random: Random) -> str:
 
 def zero_called(random: Random) -> str:
     """What the zeros of a string of digits are called."""
-    return "oh" if random.random() < OH else "zero"
+    return "oh" if random.random() < _OH else "zero"
 
 
 def _singly(ahead: str, zero: str) -> tuple[str, int]:
@@ -124,8 +124,8 @@ def _paired(ahead: str, zero: str) -> tuple[str, int]:
 
 def _hundreds(value: str, random: Random) -> str | None:
     """Three or four digits as one number: "seven hundred forty-two", "twelve hundred"; None where nobody says so."""
-    if len(value) not in HUNDREDS or not value.isdigit() or value[0] == "0" or value[-3] == "0":
+    if len(value) not in _HUNDREDS or not value.isdigit() or value[0] == "0" or value[-3] == "0":
         return None
     hundreds, rest = divmod(int(value), 100)
-    below = f" {'and ' if random.random() < AND else ''}{BELOW_HUNDRED[rest]}" if rest else ""
+    below = f" {'and ' if random.random() < _AND else ''}{BELOW_HUNDRED[rest]}" if rest else ""
     return f"{BELOW_HUNDRED[hundreds]} hundred{below}"

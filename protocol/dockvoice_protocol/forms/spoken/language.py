@@ -13,7 +13,7 @@ from dockvoice_protocol.forms.spoken.folding import Phrase, fold, phrase
 from dockvoice_protocol.forms.spoken.numerals import Numerals
 from dockvoice_protocol.languages import LANGUAGES, table
 
-Words = Sequence[str]
+_Words = Sequence[str]
 
 LETTERS = frozenset(ascii_lowercase)
 

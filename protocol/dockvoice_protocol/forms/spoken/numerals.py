@@ -36,55 +36,55 @@ from typing import Any
 
 from dockvoice_protocol.forms.spoken.folding import Phrase, fold, phrase
 
-Words = Sequence[str]
+_Words = Sequence[str]
 
 LARGEST = 99_999
 """The largest count that is read: five digits, what a form's quantity may hold."""
 LONGEST = 16
 """Words that a number is looked for in: the longest, French for 99,999, has 11, and what may spoil it 3."""
-LONGEST_COUNT = 5
+_LONGEST_COUNT = 5
 """Digits of a count that is said one by one; the largest has so many."""
-LARGEST_DIGIT = 9
-TWENTY = 20
-HUNDRED, THOUSAND, DOZEN = 100, 1000, 12
+_LARGEST_DIGIT = 9
+_TWENTY = 20
+_HUNDRED, _THOUSAND, _DOZEN = 100, 1000, 12
 
-SINGLY = 1.0
+_SINGLY = 1.0
 """Cost of a count said digit by digit: "one two" for 12."""
-TENS = 20
+_TENS = 20
 """From here on the second number of "one fifty" is hardly another count: "twelve thirteen" may be two."""
-ROUGH = 1.5
+_ROUGH = 1.5
 """What such a number is more usual by."""
-ODD = 3.5
+_ODD = 3.5
 """Cost of figures that begin with a zero: they name something, and count nothing."""
-SHORT = 1.0
+_SHORT = 1.0
 """Cost of "two k"."""
-HALF = 0.5
+_HALF = 0.5
 """Cost of "two and a half thousand"."""
-WRITTEN = 0.5
+_WRITTEN = 0.5
 """Cost of figures behind a word of the same number: "two thousand 500"."""
-WHOLE = 0.5
+_WHOLE = 0.5
 """Cost of an identifier said as one number of hundreds."""
-ROUND = 2.0
+_ROUND = 2.0
 """Cost of more digits behind such a number where it ends in zeros: nobody can tell 7005 from 705."""
-CUT = 4.0
+_CUT = 4.0
 """Cost of more digits behind a group that they would have been part of: who means 402 does not say "forty two"."""
-CUT_TENS = 2.5
+_CUT_TENS = 2.5
 """The same where the rest is a pair of digits too: "soixante dix-neuf" is 79, hardly 60 and 19."""
-CUT_LOOSE = 1.5
+_CUT_LOOSE = 1.5
 """The same where the whole is not how one says it: Spanish "treinta cinco" may be 35, or 30 and 5."""
-LOOSE = 0.5
+_LOOSE = 0.5
 """From this cost on the whole is not how one says it."""
-PLAIN = 1.0
+_PLAIN = 1.0
 """Up to this cost a compound word is one number."""
 
-REMEMBERED = 4096
+_REMEMBERED = 4096
 """Words whose parts are kept, more than the vocabulary of any form, and runs of them, those of many alternatives."""
 
-FIGURES = re.compile("[0-9]+")
-THREE_FIGURES = re.compile("[0-9]{3}")
-WRITTEN_GROUP = re.compile("[0-9]+|[0-9]{1,2}:[0-9]{2}")
+_FIGURES = re.compile("[0-9]+")
+_THREE_FIGURES = re.compile("[0-9]{3}")
+_WRITTEN_GROUP = re.compile("[0-9]+|[0-9]{1,2}:[0-9]{2}")
 """Figures, or how models write "seven forty-two" that they take for a time of day: still these digits."""
-THOUSANDS = re.compile("([0-9]+)(?:[.,]([0-9]{1,2}))?(k?)")
+_THOUSANDS = re.compile("([0-9]+)(?:[.,]([0-9]{1,2}))?(k?)")
 """Figures before a word for a thousand, or with the letter for it: "1.2 thousand", "2k"."""
 
 
@@ -152,7 +152,7 @@ class _Product:
 
     def cost(self, value: int, word: str) -> float | None:
         """Of the word behind the value; None where nobody says so."""
-        several = "few" if value <= LARGEST_DIGIT else "teens" if value < TWENTY else "many"
+        several = "few" if value <= _LARGEST_DIGIT else "teens" if value < _TWENTY else "many"
         return self._behind["one" if value == 1 else several].get(word)
 
 
@@ -167,13 +167,13 @@ class _Cardinals:
         self._ones = frozenset(map(fold, table.get("ones", ())))
         self._after_hundreds = _folded(table["hundreds"])
         self._after_thousands = _folded(table["thousands"])
-        hundreds = {word for word, atoms in self.atoms.items() if any(atom.value >= HUNDRED for atom in atoms)}
+        hundreds = {word for word, atoms in self.atoms.items() if any(atom.value >= _HUNDRED for atom in atoms)}
         below = self.hundred.words | hundreds
         # Behind one of these the word is the end of a number too large to be read: "cent mille".
         self._overflowing = {
-            HUNDRED: below,
-            THOUSAND: below | self.thousand.words,
-            DOZEN: below | self.thousand.words | self.dozen.words,
+            _HUNDRED: below,
+            _THOUSAND: below | self.thousand.words,
+            _DOZEN: below | self.thousand.words | self.dozen.words,
         }
         joiners = {by for sums in self.atoms.values() for atom in sums for by in (one.by for one in atom.sums)}
         self.joiners = frozenset({*joiners, *self._after_hundreds, *self._after_thousands} - {""})
@@ -185,47 +185,47 @@ class _Cardinals:
             {*self.atoms, *self._ones, *self.hundred.bare, *self.thousand.bare, *self.dozen.bare}
         )
 
-    def plain(self, words: Words, at: int, parts: Sequence[_Part]) -> Iterator[_Part]:
+    def plain(self, words: _Words, at: int, parts: Sequence[_Part]) -> Iterator[_Part]:
         """Numbers as they are usually said; `parts` are those up to 99 that begin at `at`."""
         yield from parts
         yield from self._of_hundreds(words, at, parts, many=True)
-        for thousands in self.multiplied(words, at, parts, self.thousand, THOUSAND):
+        for thousands in self.multiplied(words, at, parts, self.thousand, _THOUSAND):
             yield thousands
             for end, cost in _joined(words, thousands.end, self._after_thousands):
                 for rest in self._below_thousand(words, end):
                     yield _Part(rest.end, thousands.value + rest.value, thousands.cost + cost + rest.cost)
 
-    def _below_thousand(self, words: Words, at: int) -> Iterator[_Part]:
+    def _below_thousand(self, words: _Words, at: int) -> Iterator[_Part]:
         parts = self.below_hundred(words, at)
         yield from parts
         value = _figures(words[at])
-        if value is not None and 0 < value < THOUSAND and words[at][0] != "0":
-            yield _Part(at + 1, value, WRITTEN)
+        if value is not None and 0 < value < _THOUSAND and words[at][0] != "0":
+            yield _Part(at + 1, value, _WRITTEN)
         yield from self._of_hundreds(words, at, parts, many=False)
 
-    def _of_hundreds(self, words: Words, at: int, parts: Sequence[_Part], *, many: bool) -> Iterator[_Part]:
+    def _of_hundreds(self, words: _Words, at: int, parts: Sequence[_Part], *, many: bool) -> Iterator[_Part]:
         for hundreds in self._hundreds(words, at, parts):
-            if not many and hundreds.value >= THOUSAND:
+            if not many and hundreds.value >= _THOUSAND:
                 continue
             yield hundreds
             for end, cost in _joined(words, hundreds.end, self._after_hundreds):
                 for rest in self.below_hundred(words, end):
                     yield _Part(rest.end, hundreds.value + rest.value, hundreds.cost + cost + rest.cost)
                 value = _figures(words[end])
-                if value is not None and 0 < value < HUNDRED and words[end][0] != "0":
-                    yield _Part(end + 1, hundreds.value + value, hundreds.cost + cost + WRITTEN)
+                if value is not None and 0 < value < _HUNDRED and words[end][0] != "0":
+                    yield _Part(end + 1, hundreds.value + value, hundreds.cost + cost + _WRITTEN)
 
-    def _hundreds(self, words: Words, at: int, parts: Sequence[_Part]) -> Iterator[_Part]:
+    def _hundreds(self, words: _Words, at: int, parts: Sequence[_Part]) -> Iterator[_Part]:
         for atom, end in self.named(words, at):
-            if atom.value >= HUNDRED:
+            if atom.value >= _HUNDRED:
                 yield _Part(end, atom.value, 0.0)
-        for part in self.multiplied(words, at, parts, self.hundred, HUNDRED):
+        for part in self.multiplied(words, at, parts, self.hundred, _HUNDRED):
             # Nobody says "twenty hundred".
-            if part.value < THOUSAND or part.value % THOUSAND:
+            if part.value < _THOUSAND or part.value % _THOUSAND:
                 yield part
 
     def multiplied(
-        self, words: Words, at: int, parts: Sequence[_Part], product_: _Product, unit: int
+        self, words: _Words, at: int, parts: Sequence[_Part], product_: _Product, unit: int
     ) -> Iterator[_Part]:
         """What a word makes of the numbers that it multiplies; `parts` are those that begin at `at`."""
         word = words[at]
@@ -236,18 +236,18 @@ class _Cardinals:
         if word in self._ones and (cost := product_.cost(1, words[at + 1])) is not None:
             yield _Part(at + 2, unit, cost)
         value = _figures(word)
-        written = [_Part(at + 1, value, 0.0)] if value and value < HUNDRED and word[0] != "0" else []
+        written = [_Part(at + 1, value, 0.0)] if value and value < _HUNDRED and word[0] != "0" else []
         for part in (*parts, *written):
             if part.final or part.end == len(words):
                 continue
             if (cost := product_.cost(part.value, words[part.end])) is not None:
                 yield _Part(part.end + 1, part.value * unit, part.cost + cost)
 
-    def below_hundred(self, words: Words, at: int) -> list[_Part]:
+    def below_hundred(self, words: _Words, at: int) -> list[_Part]:
         """Numbers up to 99."""
         found = []
         for atom, end in self.named(words, at):
-            if atom.value >= HUNDRED:
+            if atom.value >= _HUNDRED:
                 continue
             found.append(_Part(end, atom.value, 0.0, atom.final))
             for sum_ in atom.sums:
@@ -259,7 +259,7 @@ class _Cardinals:
                     ]
         return found
 
-    def named(self, words: Words, at: int) -> Iterator[tuple[_Atom, int]]:
+    def named(self, words: _Words, at: int) -> Iterator[tuple[_Atom, int]]:
         """The names of one value that begin at `at`, and where each ends."""
         for atom in self.atoms.get(words[at], ()):
             if not atom.rest:
@@ -278,20 +278,20 @@ class _Digits:
             word: str(atom.value)
             for word, atoms in cardinals.atoms.items()
             for atom in atoms
-            if atom.value <= LARGEST_DIGIT and not atom.rest and not atom.article
+            if atom.value <= _LARGEST_DIGIT and not atom.rest and not atom.article
         }
         self.values = zeros | said | units
         self.zeros = frozenset(zeros)
         self.times: dict[str, int] = _folded(table.get("times", {}))
 
-    def at(self, words: Words, at: int) -> Iterator[tuple[int, str]]:
+    def at(self, words: _Words, at: int) -> Iterator[tuple[int, str]]:
         """One digit, or the same one several times."""
         word = words[at]
         if (digit := self.values.get(word)) is not None:
             yield at + 1, digit
         if (times := self.times.get(word)) is not None and at + 1 < len(words):
             repeated = self.values.get(words[at + 1], words[at + 1])
-            if len(repeated) == 1 and FIGURES.fullmatch(repeated):
+            if len(repeated) == 1 and _FIGURES.fullmatch(repeated):
                 yield at + 2, repeated * times
 
 
@@ -320,7 +320,7 @@ class _Counts:
         self.further = frozenset({*self._short, *self.spoilers, *phrases, *(word for one in spoken for word in one)})
         """Words that matter to them, besides those of cardinals and digits."""
 
-    def at(self, words: Words, at: int) -> list[Count]:
+    def at(self, words: _Words, at: int) -> list[Count]:
         """All ways to read a cardinal, 0 to 99,999, that begins at `at`; the cheapest of those that agree."""
         word = words[at]
         if word not in self.beginnings and not _is_written(word):
@@ -335,12 +335,12 @@ class _Counts:
         whole = {end for end, _ in found if not self._is_spoilt(words, end)}
         return [Count(end, value, float(cost)) for (end, value), cost in found.items() if end in whole]
 
-    def _counted(self, words: Words, at: int) -> Iterator[_Part]:
+    def _counted(self, words: _Words, at: int) -> Iterator[_Part]:
         word = words[at]
         if (value := _figures(word)) is not None:
-            yield _Part(at + 1, value, ODD if word[0] == "0" and word != "0" else 0.0)
-            if self._spaced and 0 < value < THOUSAND and word[0] != "0" and (rest := words[at + 1 : at + 2]):
-                yield from (_Part(at + 2, int(word + one), 0.0) for one in rest if THREE_FIGURES.fullmatch(one))
+            yield _Part(at + 1, value, _ODD if word[0] == "0" and word != "0" else 0.0)
+            if self._spaced and 0 < value < _THOUSAND and word[0] != "0" and (rest := words[at + 1 : at + 2]):
+                yield from (_Part(at + 2, int(word + one), 0.0) for one in rest if _THREE_FIGURES.fullmatch(one))
         if word in self._digits.zeros:
             yield _Part(at + 1, 0, 0.0)
         for rest, value in self._phrases.get(word, ()):
@@ -355,71 +355,71 @@ class _Counts:
         if self._pairs is not None:
             yield from self._paired(words, parts, self._pairs)
 
-    def _dozens(self, words: Words, at: int, parts: Sequence[_Part]) -> Iterator[_Part]:
-        for dozens in self._cardinals.multiplied(words, at, parts, self._cardinals.dozen, DOZEN):
+    def _dozens(self, words: _Words, at: int, parts: Sequence[_Part]) -> Iterator[_Part]:
+        for dozens in self._cardinals.multiplied(words, at, parts, self._cardinals.dozen, _DOZEN):
             yield dozens
             for half in self._half_behind:
                 if _follows(words, dozens.end, half):
-                    yield _Part(dozens.end + len(half), dozens.value + DOZEN // 2, dozens.cost)
+                    yield _Part(dozens.end + len(half), dozens.value + _DOZEN // 2, dozens.cost)
 
-    def _halved(self, words: Words, at: int, parts: Sequence[_Part]) -> Iterator[_Part]:
+    def _halved(self, words: _Words, at: int, parts: Sequence[_Part]) -> Iterator[_Part]:
         """Two and a half dozen, or thousand."""
         value = _figures(words[at])
-        written = [_Part(at + 1, value, 0.0)] if value and value < HUNDRED else []
+        written = [_Part(at + 1, value, 0.0)] if value and value < _HUNDRED else []
         for part, half in product((*parts, *written), self.half_within):
             end = part.end + len(half)
             if end == len(words) or not _follows(words, part.end, half):
                 continue
             for multiplier, unit, cost in (
-                (self._cardinals.dozen, DOZEN, 0.0),
-                (self._cardinals.thousand, THOUSAND, HALF),
+                (self._cardinals.dozen, _DOZEN, 0.0),
+                (self._cardinals.thousand, _THOUSAND, _HALF),
             ):
                 if words[end] in multiplier.words:
                     yield _Part(end + 1, part.value * unit + unit // 2, part.cost + cost)
 
-    def _in_short(self, words: Words, at: int, parts: Sequence[_Part]) -> Iterator[_Part]:
+    def _in_short(self, words: _Words, at: int, parts: Sequence[_Part]) -> Iterator[_Part]:
         """A number and a short word for a thousand, and fractions of a thousand in figures."""
-        if (match := THOUSANDS.fullmatch(words[at])) is not None:
+        if (match := _THOUSANDS.fullmatch(words[at])) is not None:
             whole, fraction, short = match[1], (match[2] or "").ljust(3, "0"), match[3]
             next_ = words[at + 1] if at + 1 < len(words) else ""
             if short:
-                yield _Part(at + 1, int(whole + fraction), SHORT)
+                yield _Part(at + 1, int(whole + fraction), _SHORT)
             elif next_ in self._short or (match[2] and next_ in self._cardinals.thousand.words):
-                yield _Part(at + 2, int(whole + fraction), SHORT if next_ in self._short else HALF)
+                yield _Part(at + 2, int(whole + fraction), _SHORT if next_ in self._short else _HALF)
         for part in parts:
             if part.end < len(words) and words[part.end] in self._short:
-                yield _Part(part.end + 1, part.value * THOUSAND, part.cost + SHORT)
+                yield _Part(part.end + 1, part.value * _THOUSAND, part.cost + _SHORT)
 
-    def _spelt(self, words: Words, at: int) -> Iterator[_Part]:
+    def _spelt(self, words: _Words, at: int) -> Iterator[_Part]:
         """Digit by digit, two of them or more."""
         digits, end = "", at
-        while end < len(words) and len(digits) < LONGEST_COUNT and words[end] not in self._multiplying:
+        while end < len(words) and len(digits) < _LONGEST_COUNT and words[end] not in self._multiplying:
             said = next(iter(self._digits.at(words, end)), None)
             if said is None:
                 word = words[end]
-                said = (end + 1, word) if len(word) == 1 and FIGURES.fullmatch(word) else None
+                said = (end + 1, word) if len(word) == 1 and _FIGURES.fullmatch(word) else None
             if said is None:
                 return
             end, digits = said[0], digits + said[1]
-            if 1 < len(digits) <= LONGEST_COUNT:
-                yield _Part(end, int(digits), SINGLY)
+            if 1 < len(digits) <= _LONGEST_COUNT:
+                yield _Part(end, int(digits), _SINGLY)
 
-    def _paired(self, words: Words, parts: Sequence[_Part], cost: float) -> Iterator[_Part]:
+    def _paired(self, words: _Words, parts: Sequence[_Part], cost: float) -> Iterator[_Part]:
         """Said like a year or a price: "twelve fifty", "one ten", "twelve oh five"."""
         for first in parts:
             if first.end == len(words):
                 continue
             for second in self._cardinals.below_hundred(words, first.end):
-                if second.value > LARGEST_DIGIT:
-                    usual = ROUGH if second.value >= TENS else 0.0
-                    yield _Part(second.end, first.value * HUNDRED + second.value, first.cost + cost - usual)
+                if second.value > _LARGEST_DIGIT:
+                    usual = _ROUGH if second.value >= _TENS else 0.0
+                    yield _Part(second.end, first.value * _HUNDRED + second.value, first.cost + cost - usual)
             end = first.end + 1
             if self._digits.values.get(words[first.end]) == "0" and end < len(words):
                 digit = self._digits.values.get(words[end], "0")
                 if digit != "0":
-                    yield _Part(end + 1, first.value * HUNDRED + int(digit), first.cost + cost)
+                    yield _Part(end + 1, first.value * _HUNDRED + int(digit), first.cost + cost)
 
-    def _is_spoilt(self, words: Words, end: int) -> bool:
+    def _is_spoilt(self, words: _Words, end: int) -> bool:
         if end == len(words):
             return False
         return any(_follows(words, end, one) for one in self._spoilt_behind.get(words[end], ()))
@@ -433,11 +433,11 @@ class _Groups:
         self._digits = digits
         self._beginnings = beginnings
 
-    def at(self, words: Words, at: int) -> list[Group]:
+    def at(self, words: _Words, at: int) -> list[Group]:
         """All ways in which one group of digits of an identifier begins at `at`."""
         word = words[at]
         if _is_written(word):
-            found = [Group(at + 1, word.replace(":", ""), 0.0)] if WRITTEN_GROUP.fullmatch(word) else []
+            found = [Group(at + 1, word.replace(":", ""), 0.0)] if _WRITTEN_GROUP.fullmatch(word) else []
         elif word in self._beginnings:
             found = [Group(end, digits, 0.0) for end, digits in self._digits.at(words, at)]
         else:
@@ -445,30 +445,30 @@ class _Groups:
         found += self._numbers(words, at)
         return [self._with_cut(group, found, words) for group in found] if len(found) > 1 else found
 
-    def _numbers(self, words: Words, at: int) -> list[Group]:
+    def _numbers(self, words: _Words, at: int) -> list[Group]:
         """Pairs of digits, and numbers of hundreds."""
         found: dict[tuple[int, int], float] = {}
         for part in self._cardinals.plain(words, at, self._cardinals.below_hundred(words, at)):
-            if LARGEST_DIGIT < part.value <= LARGEST:
-                cost = part.cost + (WHOLE if part.value >= HUNDRED else 0.0)
+            if _LARGEST_DIGIT < part.value <= LARGEST:
+                cost = part.cost + (_WHOLE if part.value >= _HUNDRED else 0.0)
                 key = part.end, part.value
                 found[key] = min(cost, found.get(key, cost))
         return [
-            Group(end, str(value), cost, ROUND if value >= HUNDRED and not value % HUNDRED else 0.0)
+            Group(end, str(value), cost, _ROUND if value >= _HUNDRED and not value % _HUNDRED else 0.0)
             for (end, value), cost in found.items()
         ]
 
-    def _with_cut(self, group: Group, found: Iterable[Group], words: Words) -> Group:
+    def _with_cut(self, group: Group, found: Iterable[Group], words: _Words) -> Group:
         """The group with what it costs to break off there."""
         behind = [self._cut(group, longer, words) for longer in found if longer.end > group.end]
         return Group(group.end, group.text, group.cost, max(behind)) if behind else group
 
-    def _cut(self, group: Group, longer: Group, words: Words) -> float:
-        whole = WHOLE if int(longer.text) >= HUNDRED else 0.0
-        if longer.cost - whole >= LOOSE:
-            return CUT_LOOSE
-        pair = any(atom.value > LARGEST_DIGIT for atom, _ in self._cardinals.named(words, group.end))
-        return CUT_TENS if pair and int(longer.text) < HUNDRED else CUT
+    def _cut(self, group: Group, longer: Group, words: _Words) -> float:
+        whole = _WHOLE if int(longer.text) >= _HUNDRED else 0.0
+        if longer.cost - whole >= _LOOSE:
+            return _CUT_LOOSE
+        pair = any(atom.value > _LARGEST_DIGIT for atom, _ in self._cardinals.named(words, group.end))
+        return _CUT_TENS if pair and int(longer.text) < _HUNDRED else _CUT
 
 
 class _Compounds:
@@ -482,7 +482,7 @@ class _Compounds:
         parts = cardinals.words | cardinals.joiners | digits.times.keys() | digits.zeros
         halved = {one[0] for one in self._half_within if len(one) == 1}
         self._compounded = {part: part for part in parts | halved} | _folded(table.get("bound", {}))
-        self.morphemes = lru_cache(REMEMBERED)(self._morphemes)
+        self.morphemes = lru_cache(_REMEMBERED)(self._morphemes)
         """The words of a number that is written as one; any other word as it is."""
 
     def all_ways(self, word: str) -> Iterator[Phrase]:
@@ -515,7 +515,7 @@ class _Compounds:
             return any(end == len(parts) for end, _ in self._digits.at(parts, 0))
         usual = self._cardinals.plain(parts, 0, self._cardinals.below_hundred(parts, 0))
         wholes = (part.cost for part in usual if part.end == len(parts))
-        return min(wholes, default=PLAIN + 1) <= PLAIN
+        return min(wholes, default=_PLAIN + 1) <= _PLAIN
 
 
 class Numerals:
@@ -538,11 +538,11 @@ class Numerals:
         named = cardinals.words | digits.values.keys() | digits.times.keys()
         self._own = frozenset(named - self._joiners)
         self._matters = self._counts.beginnings | self._counts.further | cardinals.words | self._joiners
-        self.is_part = lru_cache(REMEMBERED)(self._is_part)
+        self.is_part = lru_cache(_REMEMBERED)(self._is_part)
         """Does the word belong to numbers, and is none of the small words between their parts?"""
-        self.counts_of = lru_cache(REMEMBERED)(self._counts_of)
+        self.counts_of = lru_cache(_REMEMBERED)(self._counts_of)
         """The counts that a run begins with: how many words, the value, the cost. The same runs are read often."""
-        self.groups_of = lru_cache(REMEMBERED)(self._groups_of)
+        self.groups_of = lru_cache(_REMEMBERED)(self._groups_of)
         """The groups of digits that a run begins with, each with how many words it has."""
         self.counts = self._counts.at
         """All ways to read a cardinal, 0 to 99,999, that begins at a word; the cheapest of those that agree."""
@@ -558,7 +558,7 @@ class Numerals:
         ways = (parts for parts in self._compounds.all_ways(word) if len(parts) > 1)
         return word in self._own or len(self.morphemes(word)) > 1 or any(map(self._own.issuperset, ways))
 
-    def run(self, words: Words, at: int) -> Phrase:
+    def run(self, words: _Words, at: int) -> Phrase:
         """The word before `at`, and those from there on that matter to the numbers that begin at `at`."""
         end, last = at, min(len(words), at + LONGEST)
         while end < last and (words[end] in self._matters or _is_written(words[end])):
@@ -625,11 +625,11 @@ def _names(listed: str) -> set[Phrase]:
     return {phrase(one) for one in listed.split() if not one[0].isdigit()}
 
 
-def _follows(words: Words, at: int, said: Phrase) -> bool:
+def _follows(words: _Words, at: int, said: Phrase) -> bool:
     return at >= 0 and tuple(words[at : at + len(said)]) == said
 
 
-def _behind(words: Words, end: int, by: str) -> Iterator[int]:
+def _behind(words: _Words, end: int, by: str) -> Iterator[int]:
     """Where the next part begins, if what is said between stands there."""
     if not by:
         if end < len(words):
@@ -638,7 +638,7 @@ def _behind(words: Words, end: int, by: str) -> Iterator[int]:
         yield end + 1
 
 
-def _joined(words: Words, end: int, joins: Mapping[str, float]) -> Iterator[tuple[int, float]]:
+def _joined(words: _Words, end: int, joins: Mapping[str, float]) -> Iterator[tuple[int, float]]:
     for by, cost in joins.items():
         for begin in _behind(words, end, by):
             yield begin, cost
@@ -650,6 +650,6 @@ def _is_written(word: str) -> bool:
 
 def _figures(word: str) -> int | None:
     """Figures as a value, where they may be one; with no more than five digits behind leading zeros."""
-    if not FIGURES.fullmatch(word) or len(word.lstrip("0")) > LONGEST_COUNT:
+    if not _FIGURES.fullmatch(word) or len(word.lstrip("0")) > _LONGEST_COUNT:
         return None
     return int(word)

@@ -17,11 +17,11 @@ from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
 from dockvoice_protocol.forms.spoken.reader import lexicon
 from dockvoice_protocol.records import Expectation, FieldReading, Word
 
-UNLIKELY = 1.0
+_UNLIKELY = 1.0
 """Nats: a count that is said digit for digit, "one two" for 12, is no number cut in two."""
-LEADING_ON = frozenset({Role.LABEL, Role.WITHIN, Role.CUE, Role.CONTRAST, Role.HEDGE_BEFORE, Role.CHOICE, Role.LINK})
+_LEADING_ON = frozenset({Role.LABEL, Role.WITHIN, Role.CUE, Role.CONTRAST, Role.HEDGE_BEFORE, Role.CHOICE, Role.LINK})
 """What nobody ends an unfinished sentence with: "dock", "no", "and". A finished one may end with "please"."""
-LONGEST = 5
+_LONGEST = 5
 """Words of the longest phrase that is looked for at the end."""
 
 
@@ -53,7 +53,7 @@ def are_one_number(before: Sequence[Word], after: Sequence[Word], language: Lang
 def _reaches(head: Phrase, tail: Phrase, least: int, language: Language) -> bool:
     """Is there a number that begins in the words of `head` and has so many of those behind them at least?"""
     found = (count for at in range(len(head)) for count in language.numerals.counts(head + tail, at))
-    return any(count.end >= len(head) + least and count.cost < UNLIKELY for count in found)
+    return any(count.end >= len(head) + least and count.cost < _UNLIKELY for count in found)
 
 
 def _links_and_number(words: Sequence[Word], language: Language) -> tuple[Phrase, Phrase]:
@@ -105,7 +105,7 @@ def expected(
     last = _field_of(said, fields, form)
     if last is not None and Role.LABEL in roles and fields[last.name].value is None:
         last = None  # Its label alone.
-    if last is None and roles & LEADING_ON and not (complete and not roles & {Role.LABEL, Role.CUE}):
+    if last is None and roles & _LEADING_ON and not (complete and not roles & {Role.LABEL, Role.CUE}):
         return Expectation.MORE
     if complete or (converses and corrects(words, language)):
         closed = Role.UNIT in roles or last is None or _is_full(last, fields[last.name])
@@ -128,7 +128,7 @@ def _may_add(fields: Mapping[str, FieldReading], form: Form) -> bool:
 def _roles_at_end(said: Sequence[Token], form: Form, catalogue: Catalogue, language: Language) -> frozenset[Role]:
     """What the last words may be."""
     known = lexicon(form, catalogue, language)
-    starts = range(max(0, len(said) - LONGEST), len(said))
+    starts = range(max(0, len(said) - _LONGEST), len(said))
     return frozenset(match.role for at in starts for match in known.matches(said, at) if match.end == len(said))
 
 

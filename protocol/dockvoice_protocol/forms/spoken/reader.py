@@ -28,12 +28,12 @@ from dockvoice_protocol.forms.spoken.grammar.tokens import Token, is_compound, t
 from dockvoice_protocol.forms.spoken.language import LETTERS, Language, apart, language_named
 from dockvoice_protocol.records import FieldReading, FieldValue, Word
 
-REMEMBERED = 128
+_REMEMBERED = 128
 """Utterances whose meaning is kept: the alternatives of one and the questions that are asked about each."""
-LEXICONS = 256
+_LEXICONS = 256
 """A dozen forms in seven languages, each whole, by its end and of its context; one takes 70 kB, and 2 ms to make."""
 FIGURE = "#"  # In phrases that nothing explains: a number, a digit or a spelt letter, whichever it was.
-LONGEST = 3  # Words of such a phrase: what is longer is talk, and nobody's name for a thing.
+_LONGEST = 3  # Words of such a phrase: what is longer is talk, and nobody's name for a thing.
 
 
 def read(
@@ -114,7 +114,7 @@ def unexplained(words: Sequence[Word], form: Form, catalogue: Catalogue, languag
         if at in strange - figures:
             run.append(at)
             continue
-        if 0 < len(run) <= LONGEST:
+        if 0 < len(run) <= _LONGEST:
             before, behind = run[0] - 1 in figures, at in figures
             said = [FIGURE] * before + [heard[one].text for one in run] + [FIGURE] * behind
             found |= {" ".join(said)} if before or behind else set()
@@ -156,14 +156,14 @@ class _Asking(NamedTuple):
     today: date | None
 
 
-@lru_cache(maxsize=REMEMBERED)
+@lru_cache(maxsize=_REMEMBERED)
 def _understood(words: tuple[Word, ...], asking: _Asking) -> Meaning:
     heard = _tokens(words, asking.language)
     paths, asks = _explained(heard, asking)
     return meaning(paths, heard, asking.form, asking.language, asks=asks)
 
 
-@lru_cache(maxsize=REMEMBERED)
+@lru_cache(maxsize=_REMEMBERED)
 def _explained(heard: tuple[Token, ...], asking: _Asking) -> tuple[Sequence[Path], bool]:
     """The explanations of tokens, which alternatives that differ in nothing but their times share."""
     form, catalogue, language, asked, held, correcting, today = asking
@@ -171,45 +171,45 @@ def _explained(heard: tuple[Token, ...], asking: _Asking) -> tuple[Sequence[Path
     return explanations(spans, asked, dict(held), correcting=correcting), spans.asks()
 
 
-@lru_cache(maxsize=REMEMBERED)
+@lru_cache(maxsize=_REMEMBERED)
 def _tokens(words: tuple[Word, ...], language: Language) -> tuple[Token, ...]:
     return tokens(words, language)
 
 
-@lru_cache(maxsize=LEXICONS)
+@lru_cache(maxsize=_LEXICONS)
 def lexicon(form: Form, catalogue: Catalogue, language: Language) -> Lexicon:
     """The phrases of a form in a language."""
     return Lexicon(form, catalogue, language)
 
 
-LENGTH = 0.3
+_LENGTH = 0.3
 """Seconds that a word is taken to last."""
 BRIEF = 0.1
 """Seconds of a word like "to" where the model must have heard it as such: short, as a preposition is."""
-PAUSES = dict.fromkeys(",;:", 0.3) | dict.fromkeys(".!?\N{HORIZONTAL ELLIPSIS}", 0.6)
+_PAUSES = dict.fromkeys(",;:", 0.3) | dict.fromkeys(".!?\N{HORIZONTAL ELLIPSIS}", 0.6)
 """Seconds of silence that a mark stands for: the model heard a pause, or the end of a thought."""
 
-DASHES = re.compile("[-\N{NON-BREAKING HYPHEN}\N{EN DASH}\N{EM DASH}\N{MINUS SIGN}/]")
-APOSTROPHE = "\N{RIGHT SINGLE QUOTATION MARK}"
-QUOTES = "\"'()[]{}<>\N{LEFT-POINTING DOUBLE ANGLE QUOTATION MARK}\N{RIGHT-POINTING DOUBLE ANGLE QUOTATION MARK}" + (
+_DASHES = re.compile("[-\N{NON-BREAKING HYPHEN}\N{EN DASH}\N{EM DASH}\N{MINUS SIGN}/]")
+_APOSTROPHE = "\N{RIGHT SINGLE QUOTATION MARK}"
+_QUOTES = "\"'()[]{}<>\N{LEFT-POINTING DOUBLE ANGLE QUOTATION MARK}\N{RIGHT-POINTING DOUBLE ANGLE QUOTATION MARK}" + (
     "\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}\N{DOUBLE LOW-9 QUOTATION MARK}"
-    "\N{LEFT SINGLE QUOTATION MARK}#*\N{INVERTED QUESTION MARK}\N{INVERTED EXCLAMATION MARK}" + APOSTROPHE
+    "\N{LEFT SINGLE QUOTATION MARK}#*\N{INVERTED QUESTION MARK}\N{INVERTED EXCLAMATION MARK}" + _APOSTROPHE
 )
 """Marks around words that change nothing in them. "#742" is number 742."""
-SPACES = "\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}\N{THIN SPACE}"
+_SPACES = "\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}\N{THIN SPACE}"
 """Spaces that join: with one of them, "1 200" is one number."""
-NUMBER = re.compile(r"\b[nN](?:[º°]\.?|r\.|o\.(?=\s*[0-9]))\s*(?=[0-9])|№\s*")
+_NUMBER = re.compile(r"\b[nN](?:[º°]\.?|r\.|o\.(?=\s*[0-9]))\s*(?=[0-9])|№\s*")
 """Short for "number", before a number."""
-MIXED = re.compile(r"(?=.*[0-9])(?=.*[a-z])[0-9a-z]+")
+_MIXED = re.compile(r"(?=.*[0-9])(?=.*[a-z])[0-9a-z]+")
 """A code, or a number with its unit: "B714", "12pcs"."""
-CONTAINER = re.compile(r"\b([A-Z]{4}) (?=[0-9]{6,7}\b)")
+_CONTAINER = re.compile(r"\b([A-Z]{4}) (?=[0-9]{6,7}\b)")
 """The letters of a container or a domestic trailer, apart from its figures: "JBHU 234561" is spelt."""
-ORDINAL = re.compile(r"[0-9]+(?:st|nd|rd|th)")
-FRACTION = re.compile(r"[1-9]/[2-9]")
-BELOW_ONE = re.compile(r"[.,][0-9]")
+_ORDINAL = re.compile(r"[0-9]+(?:st|nd|rd|th)")
+_FRACTION = re.compile(r"[1-9]/[2-9]")
+_BELOW_ONE = re.compile(r"[.,][0-9]")
 """How some write a half: ".5"."""
-FIGURES = re.compile(r"[0-9]+")
-CLOCK = re.compile(r"[0-9]{1,2}:[0-9]{2}")
+_FIGURES = re.compile(r"[0-9]+")
+_CLOCK = re.compile(r"[0-9]{1,2}:[0-9]{2}")
 """How models write "seven forty-two" that they take for a time of day. A name made of digits is still these digits."""
 
 
@@ -262,10 +262,10 @@ def transcribed(
 def _timed(pieces: Sequence[str], language: Language, known: Lexicon, confidence: float) -> Iterator[Word]:
     now, before = 0.0, ""
     for at, piece in enumerate(pieces):
-        if piece in PAUSES:
-            now, before = now + PAUSES[piece], ""
+        if piece in _PAUSES:
+            now, before = now + _PAUSES[piece], ""
             continue
-        length = 0.0 if piece == "-" else LENGTH
+        length = 0.0 if piece == "-" else _LENGTH
         behind_figures = len(before) > 1 and before.isdigit()
         if fold(piece) in language.homophones and (behind_figures or _opens(pieces[at + 1 : at + 2], known)):
             length = BRIEF  # Behind "742" the model would have written a digit as one.
@@ -281,11 +281,11 @@ def _opens(pieces: Sequence[str], known: Lexicon) -> bool:
 def _pieces(text: str, language: Language, known: Lexicon) -> Iterator[str]:
     """Words in small letters, and a mark for each pause."""
     text = "".join(str(unicodedata.digit(one)) if one.isdigit() and not one.isascii() else one for one in text)
-    text = unicodedata.normalize("NFKC", re.sub(f"(?<=[0-9])[{SPACES}](?=[0-9]{{3}})", "", text))
+    text = unicodedata.normalize("NFKC", re.sub(f"(?<=[0-9])[{_SPACES}](?=[0-9]{{3}})", "", text))
     if language.thousands == " ":  # A whole number so written is found by the grammar, which knows what else it may be.
         text = re.sub(rf"(?<![0-9])[1-9][0-9]{{0,2}}(?: [0-9]{{3}})+(?={language.decimal}[0-9])", _joined, text)
     text = re.sub(r"\s+\?", "?", text)  # As French sets it.
-    text = CONTAINER.sub(r"\1", NUMBER.sub("", text.replace(APOSTROPHE, "'")))
+    text = _CONTAINER.sub(r"\1", _NUMBER.sub("", text.replace(_APOSTROPHE, "'")))
     for chunk in text.lower().split():
         yield from _chunk(chunk, language, known)
 
@@ -295,9 +295,9 @@ def _joined(match: re.Match[str]) -> str:
 
 
 def _chunk(chunk: str, language: Language, known: Lexicon) -> Iterator[str]:
-    core = chunk.strip(QUOTES).rstrip(QUOTES + "".join(PAUSES))
-    core = core if BELOW_ONE.match(core) else core.lstrip(QUOTES + "".join(PAUSES))
-    if not core or DASHES.fullmatch(core):
+    core = chunk.strip(_QUOTES).rstrip(_QUOTES + "".join(_PAUSES))
+    core = core if _BELOW_ONE.match(core) else core.lstrip(_QUOTES + "".join(_PAUSES))
+    if not core or _DASHES.fullmatch(core):
         yield ","
         if core:
             yield "-"
@@ -312,7 +312,7 @@ def _chunk(chunk: str, language: Language, known: Lexicon) -> Iterator[str]:
     ]
     for at, part in enumerate(parts):
         yield part + asks if asks and at == len(parts) - 1 else part
-    if (mark := chunk.rstrip(QUOTES)[-1:]) in PAUSES:
+    if (mark := chunk.rstrip(_QUOTES)[-1:]) in _PAUSES:
         yield mark
 
 
@@ -325,22 +325,22 @@ def _without_thousands(core: str, language: Language) -> str:
 
 def _parts(core: str, language: Language) -> Iterator[str]:
     """What a dash, a stroke or a space joins; a dash before a number is a minus, and stays with it."""
-    if DASHES.match(core) or FRACTION.fullmatch(core) or is_compound(core, language):
+    if _DASHES.match(core) or _FRACTION.fullmatch(core) or is_compound(core, language):
         yield core
         return
     for piece in core.split():
-        parts = [part for part in DASHES.split(piece) if part]
+        parts = [part for part in _DASHES.split(piece) if part]
         for at, part in enumerate(parts):
             # "12-15 units" may be a range; "7-4-2" is spelt.
-            if at and FIGURES.fullmatch(part) and len(part) > 1:
+            if at and _FIGURES.fullmatch(part) and len(part) > 1:
                 yield "-"
             yield part
 
 
 def _spelt(part: str, known: Lexicon) -> Iterator[str]:
     """A code letter by letter and number by number, a number apart from its unit; anything else as it is."""
-    if FIGURES.fullmatch(part) or CLOCK.fullmatch(part) or not MIXED.fullmatch(part) or ORDINAL.fullmatch(part):
+    if _FIGURES.fullmatch(part) or _CLOCK.fullmatch(part) or not _MIXED.fullmatch(part) or _ORDINAL.fullmatch(part):
         yield part
         return
     for run in re.findall(r"[0-9]+|[a-z]+", part):
-        yield from [run] if FIGURES.fullmatch(run) or known.knows(fold(run)) or not set(run) <= LETTERS else run
+        yield from [run] if _FIGURES.fullmatch(run) or known.knows(fold(run)) or not set(run) <= LETTERS else run

@@ -23,24 +23,24 @@ from dockvoice_protocol.forms.spoken.language import CODE_WORDS, LETTERS, Langua
 from dockvoice_protocol.forms.spoken.sentences import BEGUN
 from dockvoice_protocol.records import Command
 
-SENTENCES = 2000
+_SENTENCES = 2000
 """So many. With the English weights, of 32 clean clips of a third of the dev set 81 % came out whole with these (and
 3 % wrong), 100 % with sampled ones; at 10 dB 70 and 9 % of 44, for 93 and 5: `lab.bench.recogniser --phrases 0`."""
-TIMES = 3  # So often each sentence counts, and what may be said beside it once.
-ANSWERS = 30
+_TIMES = 3  # So often each sentence counts, and what may be said beside it once.
+_ANSWERS = 30
 """So many for each field alone, as an answer or a correction."""
-COMMANDS = 4  # So often each command, "yes" and "no" among them, beside the sentences.
-SINGLE = 0.75  # The share of codes that are said digit by digit.
-SEED = 2026  # Any fixed number: the same form gives the same sentences at every start.
+_COMMANDS = 4  # So often each command, "yes" and "no" among them, beside the sentences.
+_SINGLE = 0.75  # The share of codes that are said digit by digit.
+_SEED = 2026  # Any fixed number: the same form gives the same sentences at every start.
 
-IN_ORDER = 0.6  # The share of sentences that name the fields in the form's own order.
-CODE = (2, 8)  # Words of a code, the least and the most.
-COUNT = (1, 4)  # Words of a count.
-TEN = 10
-DIGITS = tuple(map(str, range(10)))
+_IN_ORDER = 0.6  # The share of sentences that name the fields in the form's own order.
+_CODE = (2, 8)  # Words of a code, the least and the most.
+_COUNT = (1, 4)  # Words of a count.
+_TEN = 10
+_DIGITS = tuple(map(str, range(10)))
 
 
-Knows = Callable[[str], bool]
+_Knows = Callable[[str], bool]
 """Whether every word of a phrase can be heard."""
 
 
@@ -48,7 +48,7 @@ def rough_sentences(
     form: Form,
     catalogue: Catalogue,
     language: Language,
-    knows: Knows,
+    knows: _Knows,
     names: Sequence[str] = (),
     works: Sequence[str] = (),
 ) -> tuple[str, ...]:
@@ -56,21 +56,21 @@ def rough_sentences(
 
     `names` are what operators sign on with, `works` the ways to name the forms at hand.
     """
-    random = Random(SEED)  # noqa: S311 - a sample, nothing secret
+    random = Random(_SEED)  # noqa: S311 - a sample, nothing secret
     fields = [one for one in form.fields if not one.spoken.by_unit]
     said = {one.name: _Ways(one, catalogue, language, knows, random) for one in fields}
     openings = list(filter(knows, form.openings.get(language.code, ())))
     told = []
-    for _ in range(SENTENCES):
-        order = fields if random.random() < IN_ORDER else random.sample(fields, len(fields))
+    for _ in range(_SENTENCES):
+        order = fields if random.random() < _IN_ORDER else random.sample(fields, len(fields))
         begun = [random.choice(openings)] if openings and random.random() < BEGUN else []
         told.append(" ".join([*begun, *(said[one.name].labelled() for one in order)]))
     cues = [cue for cue in language.table["words"]["cues"] if knows(cue)] or [""]
     for ways in said.values():
-        for _ in range(ANSWERS):
+        for _ in range(_ANSWERS):
             told += [ways.value(), ways.labelled(), f"{random.choice(cues)} {ways.labelled()}"]
-    told += [one for one in (*_commands(language, names), *works) if knows(one.lower())] * COMMANDS
-    return (*(one.lower() for one in told * TIMES), *filter(knows, map(str.lower, around(language))))
+    told += [one for one in (*_commands(language, names), *works) if knows(one.lower())] * _COMMANDS
+    return (*(one.lower() for one in told * _TIMES), *filter(knows, map(str.lower, around(language))))
 
 
 def rough_words(form: Form, catalogue: Catalogue, language: Language) -> Iterator[tuple[str, str]]:
@@ -114,22 +114,22 @@ class _Ways:
     """How one field may be said."""
 
     def __init__(
-        self, field: FormField, catalogue: Catalogue, language: Language, knows: Knows, random: Random
+        self, field: FormField, catalogue: Catalogue, language: Language, knows: _Knows, random: Random
     ) -> None:
         self._random = random
         named = field.wording(language.code)
         self._labels, self._units = tuple(filter(knows, named.labels)), tuple(filter(knows, named.units))
         self._whole = tuple(filter(knows, listed(field, catalogue, language)))
         self._chain = tuple(filter(knows, _words(field, catalogue, language)))
-        self._single = tuple(said for value, said in _numbers(language) if value in DIGITS and knows(said))
+        self._single = tuple(said for value, said in _numbers(language) if value in _DIGITS and knows(said))
         self._is_code = field.spoken.spelt
-        self._length = CODE if self._is_code else (1, 1) if field.spoken.is_letter else COUNT
+        self._length = _CODE if self._is_code else (1, 1) if field.spoken.is_letter else _COUNT
 
     def value(self) -> str:
         """A value, or what might be one."""
         if self._whole and (not self._chain or self._random.random() < 1 / 2):
             return self._random.choice(self._whole)
-        chain = self._single if self._is_code and self._random.random() < SINGLE else self._chain
+        chain = self._single if self._is_code and self._random.random() < _SINGLE else self._chain
         return " ".join(self._random.choices(chain, k=self._random.randint(*self._length))) if chain else ""
 
     def labelled(self) -> str:
@@ -205,4 +205,4 @@ def _range(listed: str) -> Iterator[int]:
     for one in listed.split():
         if (bounds := re.fullmatch(r"(\d+)(?:-(\d+))?", one)) is not None:
             least, most = int(bounds[1]), int(bounds[2] or bounds[1])
-            yield from range(least, most + 1, TEN if least % TEN == most % TEN == 0 else 1)
+            yield from range(least, most + 1, _TEN if least % _TEN == most % _TEN == 0 else 1)

@@ -31,19 +31,19 @@ from dockvoice_protocol.forms.spoken.kinds.kind import words_of
 from dockvoice_protocol.forms.spoken.language import CODE_WORDS, ENGLISH, LETTERS, NATO
 from dockvoice_protocol.records import FieldValue
 
-ZEROS = ("zero", "oh", "o")
+_ZEROS = ("zero", "oh", "o")
 """What a zero is called in a string of digits. As a count only "zero" is one."""
 
-DIGITS = dict.fromkeys(ZEROS, "0") | {word: str(value) for word, value in ONES.items()} | {"niner": "9"}
+_DIGITS = dict.fromkeys(_ZEROS, "0") | {word: str(value) for word, value in ONES.items()} | {"niner": "9"}
 
 NUMBER_WORDS = frozenset(
-    {*DIGITS, *TEENS, *TENS, "double", "triple", "quadruple", "hundred", "thousand", "dozen", "half", "and"}
+    {*_DIGITS, *TEENS, *TENS, "double", "triple", "quadruple", "hundred", "thousand", "dozen", "half", "and"}
 )
 """Every word that can be part of a number; "a" as in "a hundred" is a letter in the first place."""
 
-AS_IN = ("as", "in")
+_AS_IN = ("as", "in")
 """What joins a letter to the word that explains it."""
-LETTER_WORDS = frozenset({*LETTERS, *(word for phrase in CODE_WORDS for word in phrase), *AS_IN})
+_LETTER_WORDS = frozenset({*LETTERS, *(word for phrase in CODE_WORDS for word in phrase), *_AS_IN})
 """Every word that can be part of a spoken letter."""
 
 _AROUND = """
@@ -69,7 +69,7 @@ def _field_words(field: FormField, catalogue: Catalogue) -> set[str]:
         said += [*named.true, *named.false]
         said += [" ".join(phrase(one)) for one in words_of(ENGLISH.table[section])]
     words = {word for one in said for word in one.split()}
-    words |= LETTER_WORDS if field.spoken.spells else set()
+    words |= _LETTER_WORDS if field.spoken.spells else set()
     return words | (NUMBER_WORDS if field.spoken.of_numbers else set())
 
 
@@ -115,15 +115,15 @@ def _is_spelt(value: str, field: FormField) -> bool:
     return one and joined and set(said) <= set(field.spoken.characters)
 
 
-CHECKED = 0.3  # Of the values that have a check word: said with it.
-LISTED = 0.5  # Of the values that a catalogue gives words of their own: said by those.
-LONGEST_LIST = 3  # Values of a list that is sampled: more are said no differently.
+_CHECKED = 0.3  # Of the values that have a check word: said with it.
+_LISTED = 0.5  # Of the values that a catalogue gives words of their own: said by those.
+_LONGEST_LIST = 3  # Values of a list that is sampled: more are said no differently.
 
 
 def sampled_value(field: FormField, catalogue: Catalogue, random: Random) -> FieldValue:
     """A value that the form allows and the catalogue knows."""
     if field.many is not None:
-        several = field.many[:LONGEST_LIST] or field.many
+        several = field.many[:_LONGEST_LIST] or field.many
         return tuple(str(sampled_value(field.item, catalogue, random)) for _ in range(random.choice(several)))
     if known := catalogue.values(field.catalogue) if field.catalogue is not None else field.choices:
         return random.choice(known)
@@ -135,12 +135,12 @@ def sampled_words(value: FieldValue, field: FormField, catalogue: Catalogue, ran
     if isinstance(value, tuple):
         return " and ".join(sampled_words(one, field.item, catalogue, random) for one in value)
     phrases = [words for words, meant in listed(field, catalogue, ENGLISH).items() if meant == value]
-    if phrases and (field.spoken.listed or random.random() < LISTED):
+    if phrases and (field.spoken.listed or random.random() < _LISTED):
         words = random.choice(phrases)
     else:
         words = kind_of(field).words(value, field, random)
     checks = catalogue.checks_of(field.catalogue, str(value)) if field.catalogue else ()
-    if not checks or random.random() >= CHECKED:
+    if not checks or random.random() >= _CHECKED:
         return words
     check = random.choice(checks)
     return f"{words} check {spelt(check, random) if check.isdigit() else check}"
@@ -152,55 +152,55 @@ def _stands_alone(value: FieldValue, field: FormField) -> bool:
     return field.bare or (isinstance(value, bool) and bool(named.true if value else named.false))
 
 
-COUNT = 6000
+_COUNT = 6000
 """Sentences for one grammar: more measured no better."""
-SEED = 2026
+_SEED = 2026
 """Any fixed number: the same form must give the same grammar at every start."""
 
-IN_ORDER = 0.6
+_IN_ORDER = 0.6
 """The share of sentences that name the fields in the form's own order."""
-INCOMPLETE = 0.12
-CORRECTED = 0.1
-BARE = 0.3
+_INCOMPLETE = 0.12
+_CORRECTED = 0.1
+_BARE = 0.3
 """The share of corrections that give the value alone: "dock b sorry d", "twelve no fifteen units"."""
-BY_UNIT = 0.85
+_BY_UNIT = 0.85
 """The share of counts said with a unit ("twelve cases"); the others come with a label ("quantity twelve")."""
-UNLABELLED = 0.8
+_UNLABELLED = 0.8
 """The share of values said without their label where the form lets them stand so: "large", "sealed"."""
-OPTIONAL = 0.5
+_OPTIONAL = 0.5
 """The share of sentences in which a field is said that may be left out, where there are few such fields."""
-MOST_OPTIONAL = 1.5
+_MOST_OPTIONAL = 1.5
 """So many of them in a sentence, on average, however many there are: nobody says nine things in one breath."""
 
-SAID_ANEW = 0.2
+_SAID_ANEW = 0.2
 """The share of sentences that say a field which is said once for all entries."""
-NEEDED_ANEW = 0.7
+_NEEDED_ANEW = 0.7
 """The same of one that the form requires: before it was said once, no entry goes without."""
-FIRST_LABEL = 0.5
+_FIRST_LABEL = 0.5
 """The share of labels that are the field's first, whatever others it has."""
-PER_FURTHER = 20
+_PER_FURTHER = 20
 """So many sentences with each of the further words of a field: enough to be heard, too few to be heard for others."""
 
-OPENINGS = {"": 65, "um": 8, "okay": 8, "moving": 8, "i have": 8, "next one": 3}
-DOING = "moving"
+_OPENINGS = {"": 65, "um": 8, "okay": 8, "moving": 8, "i have": 8, "next one": 3}
+_DOING = "moving"
 """The opening that says what is done, in a form that has no word of its own for it."""
 BEGUN = 0.5
 """The share of sentences that begin as the form says that entries do, where it does."""
-BEFORE_COUNT = {"": 72, "uh": 8, "that is": 8, "with": 8}
-BEFORE_PLACE = {"": 64, "to": 10, "at": 10, "going to": 10, "uh": 6}
-CLOSINGS = {"": 90, "please": 10}
-STILL_TO_DO, HELD = "i have to ", "i have "
+_BEFORE_COUNT = {"": 72, "uh": 8, "that is": 8, "with": 8}
+_BEFORE_PLACE = {"": 64, "to": 10, "at": 10, "going to": 10, "uh": 6}
+_CLOSINGS = {"": 90, "please": 10}
+_STILL_TO_DO, _HELD = "i have to ", "i have "
 """Of a move that is still to be made nobody says that it was."""
-CUES = {"no": 52, "sorry": 19, "correction": 19, "i mean": 5, "no wait": 2, "make that": 3}
+_CUES = {"no": 52, "sorry": 19, "correction": 19, "i mean": 5, "no wait": 2, "make that": 3}
 
-COMMANDS = 4
+_COMMANDS = 4
 """So often each command: together some 200 of more than 6,000 sentences."""
-ANSWERS = {"yes": 600, "no": 100}
+_ANSWERS = {"yes": 600, "no": 100}
 """So often these besides: they answer one readback in ten. Expected no more than a command, "yes" was heard as "us", or
 half, of two voices in five. Of 231 words said alone in five voices, 34 of them for their likeness, 12 of 1,155 are
 taken for a sure "yes": "guess", "chess", "mess" (`python -m lab.bench.consents`). More of "no" would be heard for less
 within a sentence: "twelve no fifteen"."""
-PER_FIELD = 150
+_PER_FIELD = 150
 """So many answers and corrections for each field."""
 
 
@@ -216,26 +216,26 @@ class Sentence:
 def sentences(form: Form, catalogue: Catalogue, random: Random) -> Iterator[Sentence]:
     """Sentences without end: fields in any order, with fillers, units, corrections, some fields left out."""
     several = sum(not one.required for one in form.fields if not one.spoken.by_unit)
-    share = min(OPTIONAL, MOST_OPTIONAL / several) if several else OPTIONAL
+    share = min(_OPTIONAL, _MOST_OPTIONAL / several) if several else _OPTIONAL
     while True:
         fields = [one for one in form.fields if not one.spoken.by_unit]  # which the word behind a count says
         wanted = [one for one in fields if one.required]
         fields = [one for one in fields if one.required or random.random() < share] or fields
-        if form.said_once and random.random() >= SAID_ANEW:
+        if form.said_once and random.random() >= _SAID_ANEW:
             fields = [one for one in fields if one.name not in form.said_once or _is_needed(one, random)] or fields
-        if random.random() >= IN_ORDER:
+        if random.random() >= _IN_ORDER:
             random.shuffle(fields)
-        if len(fields) > 1 and random.random() < INCOMPLETE:
+        if len(fields) > 1 and random.random() < _INCOMPLETE:
             fields.remove(random.choice(fields))
         said = _sentence(form, fields, catalogue, random, complete=all(one in fields for one in wanted))
         yield said if form.terminator is None else replace(said, text=f"{said.text} {form.terminator}")
 
 
 def _is_needed(field: FormField, random: Random) -> bool:
-    return field.required and random.random() < NEEDED_ANEW
+    return field.required and random.random() < _NEEDED_ANEW
 
 
-def phrases(form: Form, catalogue: Catalogue, count: int = COUNT, seed: int = SEED) -> tuple[str, ...]:
+def phrases(form: Form, catalogue: Catalogue, count: int = _COUNT, seed: int = _SEED) -> tuple[str, ...]:
     """`count` sentences, the same for the same form, catalogue and seed; repetitions are kept, they carry weight.
 
     Raises Misconfigured where the form or its catalogue holds a value that cannot be said.
@@ -245,7 +245,7 @@ def phrases(form: Form, catalogue: Catalogue, count: int = COUNT, seed: int = SE
     return tuple(next(endless).text for _ in range(count))
 
 
-def further(form: Form, catalogue: Catalogue, seed: int = SEED) -> tuple[str, ...]:
+def further(form: Form, catalogue: Catalogue, seed: int = _SEED) -> tuple[str, ...]:
     """Sentences with the words that a form has for English besides its own, which not every recogniser knows."""
     random = Random(seed)  # noqa: S311 - sampling, not secrecy
     return tuple(
@@ -264,7 +264,7 @@ def _further(field: FormField, catalogue: Catalogue, random: Random) -> Iterator
 
     if field.spoken.by_unit:
         return
-    for _ in range(PER_FURTHER):
+    for _ in range(_PER_FURTHER):
         yield from (f"{label} {words()}" for label in named.labels if label not in field.labels)
         own = {*field.units.keys(), *field.units.values()}
         yield from (f"{words()} {unit}" for unit in named.units if unit not in own)
@@ -285,11 +285,11 @@ def _with(mention: str, field: FormField, form: Form, catalogue: Catalogue, rand
 
 def _sentence(form: Form, fields: list[FormField], catalogue: Catalogue, random: Random, *, complete: bool) -> Sentence:
     truth = {field.name: sampled_value(field, catalogue, random) for field in fields}
-    corrected = random.choice(fields).name if random.random() < CORRECTED else None
-    opening = _chosen(OPENINGS, random)
+    corrected = random.choice(fields).name if random.random() < _CORRECTED else None
+    opening = _chosen(_OPENINGS, random)
     if form.openings.get(OWN_LANGUAGE) and random.random() < BEGUN:
         opening = random.choice(form.openings[OWN_LANGUAGE])
-    parts = [_doing(form, random) if opening == DOING else opening]
+    parts = [_doing(form, random) if opening == _DOING else opening]
     for field in fields:
         say = _put_right if field.name == corrected else _mention
         said = field
@@ -297,28 +297,28 @@ def _sentence(form: Form, fields: list[FormField], catalogue: Catalogue, random:
             code = random.choice([one for one in unit.choices if one in field.codes.values()])
             truth[unit.name], said = code, _counted_in(code, field)
         parts.append(say(truth[field.name], said, form, catalogue, random))
-    parts.append(_chosen(CLOSINGS, random))
+    parts.append(_chosen(_CLOSINGS, random))
     text = " ".join(part for part in parts if part)
-    return Sentence(text.replace(STILL_TO_DO, HELD), truth, complete)
+    return Sentence(text.replace(_STILL_TO_DO, _HELD), truth, complete)
 
 
 def _doing(form: Form, random: Random) -> str:
     """What is done, as the form calls its work: "loading", "putting away"."""
     first = (one.split()[0] for one in form.names(OWN_LANGUAGE))
-    return random.choice([one for one in first if one.endswith("ing")] or [DOING])
+    return random.choice([one for one in first if one.endswith("ing")] or [_DOING])
 
 
 def _put_right(value: FieldValue, field: FormField, form: Form, catalogue: Catalogue, random: Random) -> str:
     """Another value first, then a cue and the value; one of the two may go without label and unit."""
     slip = sampled_value(field, catalogue, random)
-    bare = random.random() < BARE
+    bare = random.random() < _BARE
     earlier = bare and bool(field.units)
 
     def words(of: FieldValue, *, alone: bool) -> str:
         return sampled_words(of, field, catalogue, random) if alone else _mention(of, field, form, catalogue, random)
 
     first, later = words(slip, alone=earlier), words(value, alone=bare and not earlier)
-    return f"{first} {_chosen(CUES, random)} {later}"
+    return f"{first} {_chosen(_CUES, random)} {later}"
 
 
 def _counted_in(code: str, field: FormField) -> FormField:
@@ -328,14 +328,14 @@ def _counted_in(code: str, field: FormField) -> FormField:
 
 def _mention(value: FieldValue, field: FormField, form: Form, catalogue: Catalogue, random: Random) -> str:
     words = sampled_words(value, field, catalogue, random)
-    if _stands_alone(value, field) and random.random() < UNLABELLED:
+    if _stands_alone(value, field) and random.random() < _UNLABELLED:
         return words
-    if field.units and (field.codes or random.random() < BY_UNIT):
+    if field.units and (field.codes or random.random() < _BY_UNIT):
         plural, singular = random.choice(list(field.units.items()))
-        return f"{_chosen(BEFORE_COUNT, random)} {words} {singular if value == 1 else plural}".strip()
-    label = field.labels[0] if random.random() < FIRST_LABEL else random.choice(field.labels)
+        return f"{_chosen(_BEFORE_COUNT, random)} {words} {singular if value == 1 else plural}".strip()
+    label = field.labels[0] if random.random() < _FIRST_LABEL else random.choice(field.labels)
     words = words if not isinstance(value, bool) else "yes" if value else "no"
-    link = _chosen(BEFORE_PLACE, random) if field.is_place or field.name in form.context else ""
+    link = _chosen(_BEFORE_PLACE, random) if field.is_place or field.name in form.context else ""
     return f"{link} {label} {words}".strip()
 
 
@@ -350,23 +350,23 @@ def conversational(
 
     And for the same ways to name the forms at hand, `works`.
     """
-    random = Random(SEED)  # noqa: S311 - sampling, not secrecy
-    answers = [one for field in form.fields for _ in range(PER_FIELD) for one in _answers(field, catalogue, random)]
+    random = Random(_SEED)  # noqa: S311 - sampling, not secrecy
+    answers = [one for field in form.fields for _ in range(_PER_FIELD) for one in _answers(field, catalogue, random)]
     said_twice = [f"{choice} {choice}" for field in form.fields if field.exception for choice in field.choices]
-    once = [_once(form, catalogue, random) for _ in range(PER_FIELD) if form.said_once]
-    asked = (*command_phrases(names, trailers=bool(form.places_received)), *works) * COMMANDS
-    plain = [answer for answer, times in ANSWERS.items() for _ in range(times)]
+    once = [_once(form, catalogue, random) for _ in range(_PER_FIELD) if form.said_once]
+    asked = (*command_phrases(names, trailers=bool(form.places_received)), *works) * _COMMANDS
+    plain = [answer for answer, times in _ANSWERS.items() for _ in range(times)]
     return (*plain, *asked, *said_twice, *answers, *once, *_checks(form, catalogue, random))
 
 
 def _once(form: Form, catalogue: Catalogue, random: Random) -> str:
     """What is said once for all entries: "trailer five five oh one door twelve", "door thirteen from now on"."""
-    fields = [form[name] for name in form.said_once if random.random() >= OPTIONAL] or [form[form.said_once[0]]]
+    fields = [form[name] for name in form.said_once if random.random() >= _OPTIONAL] or [form[form.said_once[0]]]
     said = " ".join(_mention(sampled_value(one, catalogue, random), one, form, catalogue, random) for one in fields)
-    return said if random.random() < LASTING else f"{said} {' '.join(ENGLISH.commands['from_now_on'][0])}"
+    return said if random.random() < _LASTING else f"{said} {' '.join(ENGLISH.commands['from_now_on'][0])}"
 
 
-LASTING = 0.5  # The share of these that do not say that they hold from then on.
+_LASTING = 0.5  # The share of these that do not say that they hold from then on.
 
 
 def _answers(field: FormField, catalogue: Catalogue, random: Random) -> Iterator[str]:
@@ -375,7 +375,7 @@ def _answers(field: FormField, catalogue: Catalogue, random: Random) -> Iterator
     named = f"{words} {random.choice(list(field.units))}" if field.units else f"{random.choice(field.labels)} {words}"
     yield words
     yield named
-    yield f"{random.choices(list(CUES), weights=list(CUES.values()))[0]} {named}"
+    yield f"{random.choices(list(_CUES), weights=list(_CUES.values()))[0]} {named}"
 
 
 def _checks(form: Form, catalogue: Catalogue, random: Random) -> Iterator[str]:
@@ -385,8 +385,8 @@ def _checks(form: Form, catalogue: Catalogue, random: Random) -> Iterator[str]:
                 yield spelt(proof, random) if proof.isdigit() else proof
 
 
-NUMBERS = {
-    "digit": " | ".join(word for word in DIGITS if word not in {"o", "niner"}),
+_NUMBERS = {
+    "digit": " | ".join(word for word in _DIGITS if word not in {"o", "niner"}),
     "one": " | ".join(ONES),
     "teen": " | ".join(TEENS),
     "ten": " | ".join(TENS),
@@ -398,7 +398,7 @@ NUMBERS = {
 }
 """Rules that hold for every form; a pair of digits said as a number is rarer than digits said singly."""
 
-REPLIES = ("command", "answer", "exception", "check")
+_REPLIES = ("command", "answer", "exception", "check")
 """Rules of what is said besides sentences."""
 
 
@@ -411,17 +411,17 @@ def jsgf(form: Form, catalogue: Catalogue, commands: Sequence[str] = ()) -> str:
     """
     check(form, catalogue)
     name = form.name.replace("-", "_")
-    rules = {**NUMBERS, "cue": _either(CUES)}
+    rules = {**_NUMBERS, "cue": _either(_CUES)}
     for field in form.fields:
         rules |= kind_of(field).rules()
         rules |= {} if field.spoken.by_unit else _field_rules(field, catalogue)
     rules["mention"] = " | ".join(f"<{one.name}>" for one in form.fields if not one.spoken.by_unit)
     # One loop rather than so many mentions: each copy of the number rules would cost a decoder as much again.
-    openings = (*OPENINGS, *form.openings.get(OWN_LANGUAGE, ()))
-    rules["sentence"] = f"[{_either(openings)}] ([<cue>] <mention>)+ [{_either(CLOSINGS)}]"
+    openings = (*_OPENINGS, *form.openings.get(OWN_LANGUAGE, ()))
+    rules["sentence"] = f"[{_either(openings)}] ([<cue>] <mention>)+ [{_either(_CLOSINGS)}]"
     if commands:
         rules |= _replies(form, catalogue, commands)
-    said = " | ".join(f"<{rule}>" for rule in ("sentence", *REPLIES) if rule in rules)
+    said = " | ".join(f"<{rule}>" for rule in ("sentence", *_REPLIES) if rule in rules)
     lines = [f"<{rule}> = {expansion};" for rule, expansion in rules.items()]
     return "\n".join(["#JSGF V1.0;", f"grammar {name};", *lines, f"public <utterance> = {said};", ""])
 
@@ -448,13 +448,13 @@ def _replies(form: Form, catalogue: Catalogue, commands: Sequence[str]) -> dict[
 def _field_rules(field: FormField, catalogue: Catalogue) -> dict[str, str]:
     value = f"<{field.name}_value>"
     several = f"{value} ([and] {value})*" if field.many is not None else value
-    labelled, link = f"{_either(field.labels)} {several}", f"[{_either(BEFORE_PLACE)}] "
+    labelled, link = f"{_either(field.labels)} {several}", f"[{_either(_BEFORE_PLACE)}] "
     mention = labelled if field.identifier else link + labelled
     if field.bare or field.kind == "boolean":
         mention = f"{mention} | {value}"
     if field.units:
         units = _either([*field.units.keys(), *field.units.values()])
-        mention = f"{labelled} | [{_either(BEFORE_COUNT)}] {value} {units}"
+        mention = f"{labelled} | [{_either(_BEFORE_COUNT)}] {value} {units}"
     rules = {f"{field.name}_value": _value(field, catalogue), field.name: mention}
     if field.spoken.spells:
         rules[f"{field.name}_letter"] = _letters(field, catalogue)

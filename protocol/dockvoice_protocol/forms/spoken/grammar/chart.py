@@ -26,16 +26,16 @@ from dockvoice_protocol.forms.spoken.grammar.weights import COMMA
 from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.records import FieldValue
 
-NAMED = 2
+_NAMED = 2
 """Words of a remark ("from order 9981") that make sure that its figures are its own."""
-LONGEST_DATE = 7
+_LONGEST_DATE = 7
 """Words: "the third of may twenty twenty seven"."""
-HUNDRED, THOUSAND = 100, 1000  # Between them a number is said as hundreds of one digit, which is no hour.
-MOST_GROUPS = 6
+_HUNDRED, _THOUSAND = 100, 1000  # Between them a number is said as hundreds of one digit, which is no hour.
+_MOST_GROUPS = 6
 """Groups of a code that belongs to no field: more than any label has."""
 
 
-class Remarks:
+class _Remarks:
     """The remarks in one utterance."""
 
     def __init__(self, spans: Spans) -> None:
@@ -87,7 +87,7 @@ class Remarks:
     def _times(self, at: int) -> set[int]:
         """A time of day: written "7:30", or two numbers, since one alone is none."""
         clock = {at + 1} if ":" in self._words[at] else set()
-        hundreds = {end for end, value, _ in self._numbers.cardinals(at) if HUNDRED <= value < THOUSAND}
+        hundreds = {end for end, value, _ in self._numbers.cardinals(at) if _HUNDRED <= value < _THOUSAND}
         if hundreds and self._is_hundred(at + 1):
             return clock  # "It's one hundred and forty-four cases" tells no time.
         ends = set(self._numbers.ends(at))
@@ -95,12 +95,12 @@ class Remarks:
 
     def _is_hundred(self, at: int) -> bool:
         """Is it a word that makes hundreds of the number before it?"""
-        return at < len(self._words) and any(value == HUNDRED for _, value, _ in self._numbers.cardinals(at))
+        return at < len(self._words) and any(value == _HUNDRED for _, value, _ in self._numbers.cardinals(at))
 
     def _codes(self, at: int) -> set[int]:
         """A code that belongs to no field: groups of digits, and letters, without a pause."""
         found = set(self._numbers.ends(at))
-        for _ in range(MOST_GROUPS):
+        for _ in range(_MOST_GROUPS):
             further = {
                 more
                 for end in found or {at}
@@ -121,7 +121,7 @@ class Remarks:
         """A day of a month: numbers and small words, a month's name among them."""
         found: set[int] = set()
         named = False
-        for here in range(at, min(at + LONGEST_DATE, len(self._words))):
+        for here in range(at, min(at + _LONGEST_DATE, len(self._words))):
             word = self._words[here]
             counts = bool(self._numbers.digit_groups(here))  # French "sept" is seven first.
             named = named or (word in self._spans.language.months and not counts)
@@ -132,13 +132,13 @@ class Remarks:
         return found
 
 
-class Strays:
+class _Strays:
     """The steps of one utterance over words that belong to nothing."""
 
     def __init__(self, spans: Spans, agenda: Agenda) -> None:
         self._spans = spans
         self._numbers = spans.numbers
-        self._remarks = Remarks(spans)
+        self._remarks = _Remarks(spans)
         self._agenda = agenda
         self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
         self._nots = spans.language.words["nots"]
@@ -204,7 +204,7 @@ class Strays:
         # Right behind digits, the figures of a remark may have been meant for them.
         spelt = path.state is Place.SAID and self._fields[str(path.field)].spoken.spelt
         named = sum(not self._numbers.begins(inside) for inside in range(at, end))
-        if spelt and not self._tokens[at].pause and named < NAMED:
+        if spelt and not self._tokens[at].pause and named < _NAMED:
             path = path.telling(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=end))
         if named < end - at and self._spans.goes_straight_on(end):
             path = path.telling(ExplanationEvent(Happens.ASIDE, start=at, end=end))
@@ -254,7 +254,7 @@ _SAID = frozenset({Happens.MENTION, Happens.SLIP, Happens.NUMBER, Happens.HEDGE,
 """What accounts for its words itself."""
 
 
-class Beside:
+class _Beside:
     """The words beside the values of one utterance."""
 
     def __init__(self, spans: Spans, *, answers: bool) -> None:
@@ -316,7 +316,7 @@ def _said_as(language: Language, roles: tuple[str, ...]) -> tuple[frozenset[Phra
     return phrases, max(map(len, phrases))
 
 
-PLACES = 6
+_PLACES = 6
 """Decimals of costs that are compared: the same, added up in another order, must be the same."""
 
 
@@ -356,8 +356,8 @@ class _Growth:
         self._mentions = Mentions(spans, self._agenda, self._speller, asked, held)
         self._counted = CountMentions(spans, self._agenda, self._mentions)
         self._phrases = SmallWords(spans, self._counts, self._agenda, self._mentions, asked)
-        self._strays = Strays(spans, self._agenda)
-        self._beside = Beside(spans, answers=asked is not None or bool(held) or correcting)
+        self._strays = _Strays(spans, self._agenda)
+        self._beside = _Beside(spans, answers=asked is not None or bool(held) or correcting)
         self._ends: list[Path] = []
         self.left = weights.MOST
         """How many more partial explanations may grow; below 0, none were found, and none will be."""
@@ -424,4 +424,4 @@ class _Growth:
 
 def _by_cost(path: Path) -> tuple[float, list[tuple[int, int]]]:
     """What explanations are sorted by; where they cost the same, the one first whose first things end first."""
-    return round(path.cost, PLACES), [(event.end, event.start) for event in path.events]
+    return round(path.cost, _PLACES), [(event.end, event.start) for event in path.events]

@@ -12,7 +12,7 @@ from dockvoice_protocol.forms.spoken.grammar.path import Agenda, ExplanationEven
 from dockvoice_protocol.forms.spoken.grammar.spans import LONGEST_HEAD, Spans
 from dockvoice_protocol.records import FieldValue
 
-BEFORE_UNITS = {
+_BEFORE_UNITS = {
     Role.ADJECTIVE: (weights.LINK, ""),
     Role.HEDGE_BEHIND: (weights.HEDGE, "h"),
     Role.PORTION: (weights.LINK, "w"),
@@ -20,11 +20,11 @@ BEFORE_UNITS = {
 """What may stand between a number and its unit: what it costs, and how it marks the count."""
 
 
-DIGIT = 9  # The largest.
-WHERE = frozenset({Role.LINK, Role.ELSEWHERE})  # The phrases that say where something is: "over there".
+_DIGIT = 9  # The largest.
+_WHERE = frozenset({Role.LINK, Role.ELSEWHERE})  # The phrases that say where something is: "over there".
 
 
-class UnitCount(NamedTuple):
+class _UnitCount(NamedTuple):
     """A number with its unit."""
 
     end: int
@@ -50,9 +50,9 @@ class UnitCounts:
         self._decimals = any(field.spoken.measures for field in spans.form.fields)
         measured = (field.name for field in spans.form.fields if spans.form.unit_field(field.name) is not None)
         self._measured = next(measured, None)  # Where a count has a unit of its own, another one is unknown.
-        self._known: dict[int, list[UnitCount]] = {}
+        self._known: dict[int, list[_UnitCount]] = {}
 
-    def at(self, at: int) -> list[UnitCount]:
+    def at(self, at: int) -> list[_UnitCount]:
         """Those that begin at a token."""
         if at >= len(self._tokens):
             return []
@@ -61,7 +61,7 @@ class UnitCounts:
             known += [*self._layered(at), *self._none_answered(at)]
         return known
 
-    def _none(self, at: int) -> Iterator[UnitCount]:
+    def _none(self, at: int) -> Iterator[_UnitCount]:
         """A negation for zero: "no pieces"; not "no, pieces"."""
         straight_on = self._spans.goes_straight_on(at + 1)
         if self._tokens[at].pause and straight_on and (self._words[at],) in self._language.words["contrasts"]:
@@ -69,7 +69,7 @@ class UnitCounts:
                 if self._spans.fields[count.field].allows(0) and not count.marks:
                     yield count._replace(values=(0,), cost=count.cost + weights.NONE)
 
-    def _none_answered(self, at: int) -> Iterator[UnitCount]:
+    def _none_answered(self, at: int) -> Iterator[_UnitCount]:
         """The answer that there are none, with a unit or with nothing else: "none", "none, cases"."""
         field, size = self._asked, len(self._words)
         if field is None or not field.spoken.counts or not field.allows(0) or at > 0:
@@ -77,16 +77,16 @@ class UnitCounts:
         for said in self._language.words["none"]:
             if tuple(self._words[: len(said)]) == said:
                 code = next(iter(field.wording(self._language.code).zero.values()), None)
-                counts = [UnitCount(len(said), field.name, (0,), weights.ASKED, "z" if code else "", code or None)]
+                counts = [_UnitCount(len(said), field.name, (0,), weights.ASKED, "z" if code else "", code or None)]
                 counts += self._with_unit(len(said), (0,), weights.ASKED, "") if len(said) < size else ()
                 yield from (one for one in counts if one.end == size and one.field == field.name)
 
-    def _unsaid(self, at: int) -> Iterator[UnitCount]:
+    def _unsaid(self, at: int) -> Iterator[_UnitCount]:
         """What says a count without a number: "empty", which is none of it; "a few cases", which is no count."""
         for match in self._spans.matches[at]:
             match match.role:
                 case Role.NOTHING:
-                    yield UnitCount(match.end, match.field, (0,), weights.ASKED, "z", match.code)
+                    yield _UnitCount(match.end, match.field, (0,), weights.ASKED, "z", match.code)
                 case Role.VAGUE:
                     for count in self._with_unit(match.end, (0,), weights.HEDGE, ""):
                         if self._spans.fields[count.field].spoken.counts:
@@ -96,7 +96,7 @@ class UnitCounts:
                 case _:
                     pass
 
-    def _between(self, at: int) -> Iterator[UnitCount]:
+    def _between(self, at: int) -> Iterator[_UnitCount]:
         """The first number behind "between", and the second: "ten and twelve units"."""
         for end, value, cost, marks in self._numbers_at(at) if at < len(self._tokens) else ():
             if end < len(self._tokens):
@@ -106,7 +106,7 @@ class UnitCounts:
                     for stop, other, more, _ in self._numbers_at(start) if start < len(self._tokens) else ():
                         yield from self._with_unit(stop, (value, other), cost + more + weights.CHOICE, marks)
 
-    def _some(self, at: int) -> Iterator[UnitCount]:
+    def _some(self, at: int) -> Iterator[_UnitCount]:
         for end, value, cost, marks in self._numbers_at(at):
             yield from self._with_unit(end, (value,), cost, marks)
             if end < len(self._tokens):
@@ -127,7 +127,7 @@ class UnitCounts:
             found.append((at + 1, meant.value, weights.HOMOPHONE, "b"))
         return found
 
-    def _twice(self, at: int, value: FieldValue, cost: float, marks: str, *, parted: bool) -> Iterator[UnitCount]:
+    def _twice(self, at: int, value: FieldValue, cost: float, marks: str, *, parted: bool) -> Iterator[_UnitCount]:
         """The number said again, behind a pause: "twelve, one two, units". `parted`: the first is of nothing before.
 
         Or in figures and in words: "two 2 cases".
@@ -138,10 +138,10 @@ class UnitCounts:
             if other == value and max(cost, more) < weights.ODD:
                 apart = parted and self._tokens[at].pause >= weights.COMMA  # ", twelve, twelve units."
                 again = marks if sure or apart else marked(marks, "s")
-                dearer = weights.TWICE if other > DIGIT else weights.TWICE_DIGIT
+                dearer = weights.TWICE if other > _DIGIT else weights.TWICE_DIGIT
                 yield from self._with_unit(end, (value,), min(cost, more) + dearer, again)
 
-    def _layered(self, at: int) -> Iterator[UnitCount]:
+    def _layered(self, at: int) -> Iterator[_UnitCount]:
         """Layers and how many each has, for their product: "four layers of six" are 24 where the last one is full.
 
         "Three times twelve" too.
@@ -156,19 +156,19 @@ class UnitCounts:
         for end, times, cost in self._numbers.multipliers(at):
             yield from self._times(end, times, cost)
 
-    def _times(self, at: int, times: int, cost: float) -> Iterator[UnitCount]:
+    def _times(self, at: int, times: int, cost: float) -> Iterator[_UnitCount]:
         """The products of a number and one that begins at a token."""
         for last, size, more in self._numbers.cardinals(at):
             yield from self._product(last, times * size, cost + more + weights.LINK)
 
-    def _product(self, at: int, value: int, cost: float) -> Iterator[UnitCount]:
+    def _product(self, at: int, value: int, cost: float) -> Iterator[_UnitCount]:
         """A count that is to be confirmed, with its unit, or without one where nothing follows at once."""
         counts = list(self._with_unit(at, (value,), cost, "h"))
         yield from counts
         if not counts and self._measured is not None and not self._spans.goes_straight_on(at):
-            yield UnitCount(at, self._measured, (value,), cost + weights.LINK, "h")
+            yield _UnitCount(at, self._measured, (value,), cost + weights.LINK, "h")
 
-    def _anew(self, at: int) -> Iterator[UnitCount]:
+    def _anew(self, at: int) -> Iterator[_UnitCount]:
         """A number broken off behind its first words and begun anew: "four, four thousand nine hundred boxes"."""
         for end, value, cost in self._numbers.cardinals(at):
             again = 2 * end - at
@@ -180,13 +180,13 @@ class UnitCounts:
     def _pauses_at(self, at: int) -> bool:
         return at < len(self._tokens) and self._tokens[at].pause > 0
 
-    def _range(self, at: int, value: FieldValue, cost: float, marks: str) -> Iterator[UnitCount]:
+    def _range(self, at: int, value: FieldValue, cost: float, marks: str) -> Iterator[_UnitCount]:
         """From one number to another: "10-12 units"."""
         for end, other, more in self._numbers.cardinals(at) if self._tokens[at].dash else ():
             if isinstance(value, int | float) and value < other:
                 yield from self._with_unit(end, (value, other), cost + more + weights.CHOICE, marks)
 
-    def _second(self, at: int, value: FieldValue, cost: float, marks: str) -> Iterator[UnitCount]:
+    def _second(self, at: int, value: FieldValue, cost: float, marks: str) -> Iterator[_UnitCount]:
         """As words announce, the number again, or another one: "twelve, that's one two, units", "ten to twelve"."""
         announced = {Role.REPEAT, Role.CHOICE}
         for match in self._spans.matches[at]:
@@ -199,7 +199,7 @@ class UnitCounts:
                 else:
                     yield from self._with_unit(end, (value, other), cost + more + weights.OTHER, marks)
 
-    def _with_unit(self, at: int, values: tuple[FieldValue, ...], cost: float, marks: str) -> Iterator[UnitCount]:
+    def _with_unit(self, at: int, values: tuple[FieldValue, ...], cost: float, marks: str) -> Iterator[_UnitCount]:
         """The units that may stand behind a number that ends at `at`, with adjectives between."""
         reached = [(at, cost, marks)]
         while reached:
@@ -210,10 +210,10 @@ class UnitCounts:
             for match in self._spans.matches[here]:
                 if match.role is Role.UNIT and self._is_of(values[-1], here, match):
                     told = marked(so_marked, "s") if self._leads_elsewhere(here, match.end) else so_marked
-                    yield UnitCount(match.end, match.field, values, so_far, told, match.code)
+                    yield _UnitCount(match.end, match.field, values, so_far, told, match.code)
                 elif match.role is Role.OTHER_UNIT and self._measured is not None:
-                    yield UnitCount(match.end, self._measured, values, so_far, marked(so_marked, "s"))
-                elif (dearer := BEFORE_UNITS.get(match.role)) is not None:
+                    yield _UnitCount(match.end, self._measured, values, so_far, marked(so_marked, "s"))
+                elif (dearer := _BEFORE_UNITS.get(match.role)) is not None:
                     reached.append((match.end, so_far + dearer[0], marked(so_marked, *dearer[1])))
             if here == at and self._is_strange(here):
                 reached.append((here + 1, so_far + weights.STRANGE_ADJECTIVE, marked(so_marked, "s")))
@@ -227,7 +227,7 @@ class UnitCounts:
 
     def _leads_elsewhere(self, at: int, end: int) -> bool:
         """Do the words of a unit begin a longer phrase that says where: "ten over there", "six over on the left"?"""
-        longer = (match for match in self._spans.matches[at] if match.role in WHERE and match.end > end)
+        longer = (match for match in self._spans.matches[at] if match.role in _WHERE and match.end > end)
         return any(not any(token.pause for token in self._tokens[at + 1 : match.end]) for match in longer)
 
     def _begins_word(self, at: int) -> bool:
@@ -247,7 +247,7 @@ class CountMentions:
         self._form = spans.form
         self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
 
-    def say(self, path: Path, count: UnitCount, at: int) -> None:
+    def say(self, path: Path, count: _UnitCount, at: int) -> None:
         """A number with its unit, which begins at a token."""
         if self._is_labelled(path, count, at):
             self._mentions.say(path, at, count.end, str(path.field), count.values[-1], count.cost, count.marks)
@@ -266,7 +266,7 @@ class CountMentions:
         path = self._with_others(path, count, at, marks).dearer(dearer)
         self._mentions.say(path, at, count.end, count.field, count.values[-1], cost, last_marks)
 
-    def _is_labelled(self, path: Path, count: UnitCount, at: int) -> bool:
+    def _is_labelled(self, path: Path, count: _UnitCount, at: int) -> bool:
         """Is a count behind the label of another one that one's, told in units: Spanish "falta una caja"?"""
         if path.state is not Place.LABELLED or path.field == count.field or self._tokens[at].pause:
             return False
@@ -274,13 +274,13 @@ class CountMentions:
         plain = both and len(count.values) == 1
         return plain and self._form.unit_field(str(path.field)) is None and count.code is not None
 
-    def _unvalued(self, path: Path, count: UnitCount, at: int) -> float:
+    def _unvalued(self, path: Path, count: _UnitCount, at: int) -> float:
         """What it costs that a label before a count has no value: little where only a pause stands between."""
         apart = self._tokens[at].pause >= weights.COMMA and not path.pending and path.field not in path.story.said
         things = self._fields[str(path.field)].identifier and count.cost < weights.DIGITWISE
         return weights.UNNUMBERED if apart and things else weights.FALSE_START
 
-    def _with_others(self, path: Path, count: UnitCount, at: int, marks: str) -> Path:
+    def _with_others(self, path: Path, count: _UnitCount, at: int, marks: str) -> Path:
         """The path, told what a count says besides its last value: its unit, and other numbers that it may be."""
         if "w" in count.marks:
             path = path.telling(ExplanationEvent(Happens.PORTION, start=at, end=count.end))
@@ -292,7 +292,7 @@ class CountMentions:
             path = path.telling(ExplanationEvent(Happens.MENTION, count.field, value, marks, count.cost, at, count.end))
         return path
 
-    def _is_torn_off(self, path: Path, count: UnitCount, *, straight_on: bool) -> bool:
+    def _is_torn_off(self, path: Path, count: _UnitCount, *, straight_on: bool) -> bool:
         """Does a count follow another one that no unit ended: "fifty | eight cases", "sorry, fifty, uh, eight"?"""
         last = path.last
         if path.pending or path.state is not Place.SAID or last is None or path.field != count.field:
@@ -319,7 +319,7 @@ class CountMentions:
             return 0.0
         return weights.CROWDED if pause < weights.SHORT else weights.DIGITWISE
 
-    def _joined(self, path: Path, at: int, count: UnitCount) -> float:
+    def _joined(self, path: Path, at: int, count: _UnitCount) -> float:
         """What it costs that the words between two values may join them to one: "seven hundred and | twelve"."""
         last = path.last
         between = last is not None and last.happens is Happens.MENTION and 0 < last.end < at
@@ -342,7 +342,7 @@ class CountMentions:
         zero = any(group.text.startswith("0") for group in self._numbers.digit_groups(at))
         return zero and cost >= weights.DIGITWISE and (at == 0 or self._tokens[at].pause < weights.COMMA)
 
-    def _torn(self, path: Path, at: int, count: UnitCount) -> float:
+    def _torn(self, path: Path, at: int, count: _UnitCount) -> float:
         """What it costs that a count begins inside what may be one number: "twenty | two units", "one | hundred"."""
         value, numbers = count.values[0], self._numbers
         around = [*numbers.cardinals(at - 1), *(numbers.decimals(at - 1) if isinstance(value, float) else ())]
@@ -356,7 +356,7 @@ class CountMentions:
             return weights.OTHER
         return weights.TORN_HUNDRED if isinstance(value, int | float) and value >= HUNDRED else weights.TORN
 
-    def _is_behind_digits(self, path: Path, at: int, count: UnitCount) -> bool:
+    def _is_behind_digits(self, path: Path, at: int, count: _UnitCount) -> bool:
         """Does a count begin inside a usual one, said in one breath, that follows an id said digit by digit?"""
         usual, numbers = self._fields[count.field].is_usual, self._numbers
         ends = {end for end, value, _ in numbers.cardinals(at) if value == count.values[0]}

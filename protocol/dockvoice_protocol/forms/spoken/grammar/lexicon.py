@@ -18,7 +18,7 @@ from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import FieldValue
 
-REMEMBERED = 1024
+_REMEMBERED = 1024
 """Values of a form of which is kept how implausible they are: more than the alternatives of one utterance hold."""
 
 
@@ -62,9 +62,9 @@ OF_FIELDS = frozenset({Role.LABEL, Role.UNIT, Role.VALUE})
 
 _BY_THEMSELVES = OF_FIELDS | {Role.DEED, Role.OTHER_UNIT, Role.SETS, Role.SETS_AGAIN, Role.SETS_CHANGED}
 """What a phrase may be besides whatever else its words say: of "was actually", "was" tells of the past."""
-REMARKS = frozenset({Role.TAIL, Role.BEHIND, Role.OPENING, Role.ADJECTIVE, Role.LINK})
-OF_OTHERS = frozenset({Role.HEDGE_BEFORE, Role.HEDGE_BEHIND, Role.MOOD})
-OF_SEVERAL = ("portions", "totals")
+_REMARKS = frozenset({Role.TAIL, Role.BEHIND, Role.OPENING, Role.ADJECTIVE, Role.LINK})
+_OF_OTHERS = frozenset({Role.HEDGE_BEFORE, Role.HEDGE_BEHIND, Role.MOOD})
+_OF_SEVERAL = ("portions", "totals")
 """Words that relate counts to one another: where a form has several, they are nothing else; elsewhere they say less."""
 
 _ROLES = {
@@ -93,15 +93,15 @@ _ROLES = {
     "sets_again": Role.SETS_AGAIN,
     "sets_changed": Role.SETS_CHANGED,
 }
-VOWELS = frozenset("aeiouy")
+_VOWELS = frozenset("aeiouy")
 """A label without any is an abbreviation, and may be said letter by letter: "L P N"."""
-LONGEST_BEFORE = 3
+_LONGEST_BEFORE = 3
 """Words of what is said before an entry: "all right then"."""
 SLOT = "{"
 """How a slot of an aside begins: "order {code}"."""
 
 
-class Use(NamedTuple):
+class _Use(NamedTuple):
     """What a phrase may be."""
 
     role: Role
@@ -113,16 +113,16 @@ class Use(NamedTuple):
     """That of a unit, where a field of the form holds it."""
 
 
-class Sense(NamedTuple):
+class _Sense(NamedTuple):
     """One thing that a phrase may be."""
 
     rest: Phrase
     """The words behind the first."""
-    use: Use
+    use: _Use
 
 
 class Match(NamedTuple):
-    """A phrase found in an utterance: it ends before the token `end`. Otherwise as `Use`."""
+    """A phrase found in an utterance: it ends before the token `end`. Otherwise as `_Use`."""
 
     end: int
     role: Role
@@ -156,9 +156,9 @@ class Lexicon:
         self._never = _signs(form, language)
         if any(field.factors_by is not None for field in form.fields):
             self._never |= set(language.words["goods"])  # What is in the cases is a value here, and no remark.
-        several = OF_SEVERAL if self.has_several_counts else ()
+        several = _OF_SEVERAL if self.has_several_counts else ()
         self._relating = {said for name in several for said in language.words[name]}
-        self._senses: dict[str, tuple[Sense, ...]] = {}
+        self._senses: dict[str, tuple[_Sense, ...]] = {}
         self.shapes = {
             field.name: field.shape for field in form.fields if field.shape is not None and field.shape.separated
         }
@@ -189,7 +189,7 @@ class Lexicon:
             for name, codes in self.codes.items()
         }
         """By field that is said without its label, what begins one of its codes, whole or shortened."""
-        self.implausible = lru_cache(REMEMBERED, typed=True)(self._implausible)
+        self.implausible = lru_cache(_REMEMBERED, typed=True)(self._implausible)
         """What it costs that a field has a value; the alternatives of one utterance share most of theirs."""
         self.sounding_like: dict[str, str] = {
             meant: said for said, meant in language.homophones.items() if (said,) in language.words["links"]
@@ -208,7 +208,7 @@ class Lexicon:
             else:
                 self.asides.setdefault(aside[0], []).append(aside[1:])
 
-    def _senses_of(self, word: str) -> tuple[Sense, ...]:
+    def _senses_of(self, word: str) -> tuple[_Sense, ...]:
         """All phrases that begin with the word: those of the form, those of the language, and what may be either."""
         if (known := self._senses.get(word)) is None:
             small = _of_language(self._language).get(word, ())
@@ -224,12 +224,12 @@ class Lexicon:
         if said in self._never or (role in {Role.PORTION, Role.TOTAL} and not self._relating):
             return False
         # "License plate" is other talk where no label, a "trailer" by itself may be that also where it is one.
-        elsewhere = role in REMARKS or role is Role.OTHER_UNIT or (role is Role.MOOD and len(said) > 1)
+        elsewhere = role in _REMARKS or role is Role.OTHER_UNIT or (role is Role.MOOD and len(said) > 1)
         if elsewhere and (said in self._taken or self._is_unit(said)):
             return False
         if role is Role.HEDGE_BEFORE and said in self._counting_before:
             return False
-        return not ((said in self._valued and role in OF_OTHERS) or (role in REMARKS and said in self._relating))
+        return not ((said in self._valued and role in _OF_OTHERS) or (role in _REMARKS and said in self._relating))
 
     def _is_unit(self, said: Phrase) -> bool:
         """Is it a unit of the form behind an adjective: "full cases"?"""
@@ -285,15 +285,15 @@ class Lexicon:
         """Does a sentence begin at a token, or behind nothing but "okay" and the like?"""
         if at == 0 or tokens[at].pause >= weights.STOP:
             return True
-        said = (tuple(token.text for token in tokens[start:at]) for start in range(max(0, at - LONGEST_BEFORE), at))
+        said = (tuple(token.text for token in tokens[start:at]) for start in range(max(0, at - _LONGEST_BEFORE), at))
         return any(one in self._before and self._begins(tokens, at - len(one)) for one in said)
 
     @staticmethod
-    def _parted(token: Token, entry: Sense) -> bool:
+    def _parted(token: Token, entry: _Sense) -> bool:
         """Does a pause part the small words of a phrase?"""
         return token.pause >= weights.COMMA and entry.use.role not in OF_FIELDS
 
-    def uses(self, said: Phrase) -> tuple[Use, ...]:
+    def uses(self, said: Phrase) -> tuple[_Use, ...]:
         """All that a whole phrase may be by itself."""
         return tuple(sense.use for sense in self._senses_of(said[0]) if sense.rest == said[1:])
 
@@ -352,15 +352,17 @@ def _behind_slots(aside: Phrase) -> Iterator[Phrase]:
     yield from (rest[:size] for rest in behind for size in range(1, len(rest) + 1))
 
 
-def _opened(said: Phrase, use: Use, language: Language) -> tuple[str, Sense]:
+def _opened(said: Phrase, use: _Use, language: Language) -> tuple[str, _Sense]:
     """A phrase by its first word. A compound number among its words is taken apart in the utterance too."""
     first, *rest = (part for word in said for part in language.numerals.morphemes(word))
-    return first, Sense(tuple(rest), use)
+    return first, _Sense(tuple(rest), use)
 
 
-def _by_first(listed: Iterable[tuple[Phrase, Use]], language: Language) -> Mapping[str, Sequence[tuple[Phrase, Sense]]]:
+def _by_first(
+    listed: Iterable[tuple[Phrase, _Use]], language: Language
+) -> Mapping[str, Sequence[tuple[Phrase, _Sense]]]:
     """Phrases by their first words as they are looked up, in order, each as it is besides."""
-    found: dict[str, list[tuple[Phrase, Sense]]] = {}
+    found: dict[str, list[tuple[Phrase, _Sense]]] = {}
     for said, use in listed:
         first, sense = _opened(said, use, language)
         found.setdefault(first, []).append((said, sense))
@@ -368,71 +370,71 @@ def _by_first(listed: Iterable[tuple[Phrase, Use]], language: Language) -> Mappi
 
 
 @lru_cache(maxsize=len(LANGUAGES))
-def _of_language(language: Language) -> Mapping[str, Sequence[tuple[Phrase, Sense]]]:
+def _of_language(language: Language) -> Mapping[str, Sequence[tuple[Phrase, _Sense]]]:
     """Those that every form has."""
     return _by_first(_small_words(language), language)
 
 
-def _small_words(language: Language) -> Iterator[tuple[Phrase, Use]]:
+def _small_words(language: Language) -> Iterator[tuple[Phrase, _Use]]:
     for name, role in _ROLES.items():
-        yield from ((said, Use(role)) for said in language.words[name])
+        yield from ((said, _Use(role)) for said in language.words[name])
     for mood, listed in language.moods.items():
         role = Role.QUESTION if mood == "questions" else Role.MOOD
-        yield from ((said, Use(role, value=mood)) for said in listed)
+        yield from ((said, _Use(role, value=mood)) for said in listed)
     for name in ("cancel", "refusals", "deletions"):
-        yield from ((said, Use(Role.TAKEN_BACK)) for said in language.commands[name])
+        yield from ((said, _Use(Role.TAKEN_BACK)) for said in language.commands[name])
 
 
-def _of_form(form: Form, catalogue: Catalogue, language: Language) -> Iterator[tuple[Phrase, Use]]:
+def _of_form(form: Form, catalogue: Catalogue, language: Language) -> Iterator[tuple[Phrase, _Use]]:
     if form.terminator is not None:
-        yield (form.terminator,), Use(Role.TAIL)
+        yield (form.terminator,), _Use(Role.TAIL)
     misheard: dict[str, list[str]] = {}
     for said, meant in language.misheard.items():
         misheard.setdefault(meant, []).append(said)
     for field in form.fields:
         wording = field.wording(language.code)
         for unit in wording.units:
-            yield phrase(unit), Use(Role.UNIT, field.name, code=wording.codes.get(unit))
+            yield phrase(unit), _Use(Role.UNIT, field.name, code=wording.codes.get(unit))
         for label in _with_spelt(map(phrase, wording.labels)):
-            yield label, Use(Role.LABEL, field.name)
+            yield label, _Use(Role.LABEL, field.name)
             for other in misheard.get(label[0], ()):
-                yield (other, *label[1:]), Use(Role.LABEL, field.name)
+                yield (other, *label[1:]), _Use(Role.LABEL, field.name)
         for said, value in listed(field, catalogue, language).items():
-            yield phrase(said), Use(Role.VALUE, field.name, value)
+            yield phrase(said), _Use(Role.VALUE, field.name, value)
 
 
 def _with_spelt(labels: Iterable[Phrase]) -> Iterator[Phrase]:
     """The labels, and those that are abbreviations letter by letter as well."""
     for label in labels:
         yield label
-        if len(label) == 1 and label[0].isalpha() and not VOWELS & set(label[0]):
+        if len(label) == 1 and label[0].isalpha() and not _VOWELS & set(label[0]):
             yield tuple(label[0])
 
 
-def _zeros(form: Form, language: Language) -> Iterator[tuple[Phrase, Use]]:
+def _zeros(form: Form, language: Language) -> Iterator[tuple[Phrase, _Use]]:
     """What says that a count is zero: "empty"."""
     for field in form.fields:
         zero = field.wording(language.code).zero
-        yield from ((phrase(said), Use(Role.NOTHING, field.name, code=code or None)) for said, code in zero.items())
+        yield from ((phrase(said), _Use(Role.NOTHING, field.name, code=code or None)) for said, code in zero.items())
 
 
-def _counting(form: Form, language: Language) -> Iterator[tuple[Phrase, Use]]:
+def _counting(form: Form, language: Language) -> Iterator[tuple[Phrase, _Use]]:
     """What says whose a count is besides its units, and what it may be elsewhere too: "thirty-eight good"."""
     for field in form.fields:
-        yield from ((phrase(said), Use(Role.UNIT, field.name)) for said in field.wording(language.code).counted)
+        yield from ((phrase(said), _Use(Role.UNIT, field.name)) for said in field.wording(language.code).counted)
 
 
-def _deeds(form: Form, language: Language) -> Iterator[tuple[Phrase, Use]]:
+def _deeds(form: Form, language: Language) -> Iterator[tuple[Phrase, _Use]]:
     """What says a value as a deed, and denies elsewhere: "refuse"."""
     for field in form.fields:
         for value, ways_to_say in field.wording(language.code).verbs.items():
-            yield from ((phrase(said), Use(Role.DEED, field.name, value)) for said in ways_to_say)
+            yield from ((phrase(said), _Use(Role.DEED, field.name, value)) for said in ways_to_say)
 
 
-def _beginnings(form: Form, language: Language) -> Iterator[tuple[Phrase, Use]]:
+def _beginnings(form: Form, language: Language) -> Iterator[tuple[Phrase, _Use]]:
     """With what the form's entries begin, as a recogniser writes it and as a transcript is read."""
     for said in map(phrase, form.openings.get(language.code, ())):
-        yield from ((way, Use(Role.BEGINNING)) for way in dict.fromkeys((said, language.unelided(said))))
+        yield from ((way, _Use(Role.BEGINNING)) for way in dict.fromkeys((said, language.unelided(said))))
 
 
 def _signs(form: Form, language: Language) -> set[Phrase]:

@@ -20,18 +20,18 @@ from dockvoice_protocol.forms.spoken.grammar.weights import COMMA, DIGITWISE, OD
 from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.records import FieldReading, FieldValue
 
-TELLING = frozenset({Happens.MENTION, Happens.NUMBER, Happens.SLIP})
+_TELLING = frozenset({Happens.MENTION, Happens.NUMBER, Happens.SLIP})
 """What says something of a form; a label alone does not: "the dock doors are freezing"."""
-NAMING = frozenset({Happens.MENTION, Happens.LABEL})
+_NAMING = frozenset({Happens.MENTION, Happens.LABEL})
 """How fields are spoken whose value is one number of several words."""
-LOOSE = frozenset({Happens.STRANGER, Happens.NUMBER})
-RELATING = frozenset({Happens.PORTION, Happens.TOTAL})
-UNSURE = frozenset("hs")
+_LOOSE = frozenset({Happens.STRANGER, Happens.NUMBER})
+_RELATING = frozenset({Happens.PORTION, Happens.TOTAL})
+_UNSURE = frozenset("hs")
 """The marks of a mention whose value is in doubt: it is hedged, or holds a strange word."""
 
-TENS = 20
+_TENS = 20
 """From here on tens and ones may be said apart: "forty-two, no, five" may be 45, "twelve, no, five" is 5."""
-PLACES = (10, 100, 1000)
+_PLACES = (10, 100, 1000)
 """What a correction may leave standing: the tens, the hundreds, the thousands."""
 
 
@@ -52,7 +52,7 @@ class Meaning:
     @property
     def begins_astray(self) -> bool:
         """Whether its preface is over before anything is said of the form."""
-        first = next((event.start for event in self.paths[0].events if event.happens in NAMING), 0)
+        first = next((event.start for event in self.paths[0].events if event.happens in _NAMING), 0)
         return bool(self.preface) and max(self.preface) < first
 
 
@@ -113,7 +113,7 @@ def _mood(rivals: Sequence[Path], form: Form, *, asks: bool) -> str | None:
 
 def _says_something(rivals: Sequence[Path], tokens: Sequence[Token], language: Language) -> bool:
     """Is a value said, or a word of one: "742nd", "minus twelve"?"""
-    if any(event.happens in TELLING for path in rivals for event in path.events):
+    if any(event.happens in _TELLING for path in rivals for event in path.events):
         return True
     strange = (tokens[event.start].text for event in rivals[0].events if event.happens is Happens.STRANGER)
     return any(any(one.isdigit() for one in word) or language.tells(word) for word in strange)
@@ -127,7 +127,7 @@ def _preface(best: Path) -> tuple[int, ...]:
     # A number that the first mention does not correct is one too: "eight, no, pallet seven four two".
     first = [best.events[at] for at in mentions if best.events[at].start == best.events[mentions[0]].start]
     counts = any(isinstance(event.value, int) for event in first)  # its unit is told before it
-    loose = LOOSE if counts else LOOSE | {Happens.SLIP}
+    loose = _LOOSE if counts else _LOOSE | {Happens.SLIP}
     # "Container maersk MSKU1234565": the check digit of a container tells that no word before it is a part of it.
     labelled = {event.field for event in first if isinstance(event.value, str) and is_container(event.value)}
     astray = (
@@ -139,7 +139,7 @@ def _preface(best: Path) -> tuple[int, ...]:
 
 
 @dataclass(slots=True)
-class FieldMeaning:
+class _FieldMeaning:
     """What one explanation says of one field."""
 
     of: FormField
@@ -302,7 +302,7 @@ def _is_of_number(event: ExplanationEvent) -> bool:
 
 
 def _is_unsure(event: ExplanationEvent) -> bool:
-    return bool(UNSURE & set(event.marks)) or event.cost > ODD or event.value is None
+    return bool(_UNSURE & set(event.marks)) or event.cost > ODD or event.value is None
 
 
 def as_corrected(old: float, value: float) -> list[float]:
@@ -317,8 +317,8 @@ def as_corrected(old: float, value: float) -> list[float]:
 
 def _completed(old: int, value: int) -> list[FieldValue]:
     """What "two hundred and sixty, no, fifty" may mean besides 50: 250."""
-    places = (place for place in PLACES if value and value < place < old)
-    return [old - old % place + value for place in places if place != PLACES[0] or old % PLACES[1] >= TENS]
+    places = (place for place in _PLACES if value and value < place < old)
+    return [old - old % place + value for place in places if place != _PLACES[0] or old % _PLACES[1] >= _TENS]
 
 
 class _Loose:
@@ -331,7 +331,7 @@ class _Loose:
         """By the beginning of each, where its run ends."""
         self._numbers: list[int] = []
         """Where those begin that are numbers, or of one: "minus"."""
-        loose = [event for event in events if event.happens in LOOSE]
+        loose = [event for event in events if event.happens in _LOOSE]
         for one in loose:
             self._begin[one.end] = self._begin.get(one.start, one.start)
             if _is_of_number(one):
@@ -368,17 +368,17 @@ class _MeaningBuilder:
             event = events[at]
             self._named.append(named)
             # The unit belongs to its count, which is told behind it: of the two the count is the neighbour of others.
-            if event.happens in NAMING and form[str(event.field)].unit_of is None:
+            if event.happens in _NAMING and form[str(event.field)].unit_of is None:
                 named = event
             if event.happens is Happens.MENTION:
                 self._finally.setdefault(event.field, at)
         self._named.reverse()
-        self.fields: dict[str, FieldMeaning] = {}
+        self.fields: dict[str, _FieldMeaning] = {}
 
-    def said_of(self, name: str) -> FieldMeaning:
+    def said_of(self, name: str) -> _FieldMeaning:
         """What the events added so far say of a field; created on first use."""
         if name not in self.fields:
-            self.fields[name] = FieldMeaning(self._form[name])
+            self.fields[name] = _FieldMeaning(self._form[name])
         return self.fields[name]
 
     def add(self, at: int, event: ExplanationEvent) -> None:
@@ -475,7 +475,7 @@ class _MeaningBuilder:
         return [str(after.field if paused_before and not paused_after else before.field)]
 
 
-def _said_by_field(path: Path, tokens: Sequence[Token], form: Form) -> dict[str, FieldMeaning]:
+def _said_by_field(path: Path, tokens: Sequence[Token], form: Form) -> dict[str, _FieldMeaning]:
     """What one explanation says of each field that it names."""
     telling = _MeaningBuilder(path.events, tokens, form)
     for at, event in enumerate(path.events):
@@ -491,14 +491,14 @@ def _said_by_field(path: Path, tokens: Sequence[Token], form: Form) -> dict[str,
     return telling.fields
 
 
-def _leave_open(path: Path, fields: Mapping[str, FieldMeaning], tokens: Sequence[Token], form: Form) -> None:
+def _leave_open(path: Path, fields: Mapping[str, _FieldMeaning], tokens: Sequence[Token], form: Form) -> None:
     """Leave open what is counted where another count may be a part of it: "24 cases including two damaged".
 
     Whether the 24 are the good ones or all is not said, and neither number may be offered. The whole is the larger one.
     Of what was said before ("two of those damaged"), nothing is said here but the part.
     """
     told = fields.values()
-    related = {event.happens for event in path.events if event.happens in RELATING}
+    related = {event.happens for event in path.events if event.happens in _RELATING}
     counted = [said for said in told if said.of.spoken.counts]
     counts = [said for said in counted if said.values]
     # "24 cases damaged" are 24 damaged ones, or 24 of which some are.
@@ -523,8 +523,8 @@ def _leave_open(path: Path, fields: Mapping[str, FieldMeaning], tokens: Sequence
 
 
 def _of_a_count(
-    path: Path, fields: Mapping[str, FieldMeaning], tokens: Sequence[Token], form: Form
-) -> Iterator[FieldMeaning]:
+    path: Path, fields: Mapping[str, _FieldMeaning], tokens: Sequence[Token], form: Form
+) -> Iterator[_FieldMeaning]:
     """What is wrong, said of a count in one breath with it: "three cases refused" may be three of more.
 
     Where what is good is counted apart from the rest, "24 cases, refused" is of all of it.
@@ -538,7 +538,7 @@ def _of_a_count(
             yield fields[str(behind.field)]
 
 
-def _reading(told: Sequence[FieldMeaning | None], tokens: Sequence[Token]) -> FieldReading:
+def _reading(told: Sequence[_FieldMeaning | None], tokens: Sequence[Token]) -> FieldReading:
     """One field, as the rival explanations say it, the cheapest first."""
     saying = [said for said in told if said is not None]
     values = list(dict.fromkeys(value for said in saying for value in said.values if value is not None))
@@ -569,7 +569,7 @@ def _words(events: Sequence[ExplanationEvent]) -> set[int]:
     return {at for event in events for span in ((event.start, event.end), event.cue) for at in range(*span)}
 
 
-def _basis(saying: Sequence[FieldMeaning]) -> set[int]:
+def _basis(saying: Sequence[_FieldMeaning]) -> set[int]:
     """The tokens that say the values that stand, and the cues without which they would be some of several."""
     basis: set[int] = set()
     for said in saying:

@@ -25,7 +25,7 @@ from dockvoice_protocol.forms.spoken.grammar.tokens import AMBIGUOUS, ends_word,
 from dockvoice_protocol.forms.spoken.numerals import Group
 from dockvoice_protocol.records import FieldValue
 
-DIGITS_IN_GROUP = 2
+_DIGITS_IN_GROUP = 2
 """Digits in a group of an identifier, at most, but for figures."""
 
 
@@ -92,7 +92,7 @@ class Speller:
         """What another group costs, and the value with it."""
         word, text = self._words[at], group.text
         # A number of hundreds stands for a whole value; among other digits hardly anybody says one.
-        whole = len(text) > DIGITS_IN_GROUP and not word.isdigit() and word not in self._numerals.times
+        whole = len(text) > _DIGITS_IN_GROUP and not word.isdigit() and word not in self._numerals.times
         digits_before = any(one.isdigit() for one in spelling.text)
         cost = group.cost + (0.0 if pause >= weights.SHORT else spelling.cut)
         cost += weights.WHOLE if digits_before and whole else 0.0
@@ -143,7 +143,7 @@ class Speller:
     def _uneven(self, at: int, pause: int) -> float:
         """What it costs that a value goes on in another way than it began: in words after figures, or after a dash."""
         before, word = self._words[at - 1], self._words[at]
-        longer = max(len(one) if one.isdigit() else 0 for one in (before, word)) > DIGITS_IN_GROUP
+        longer = max(len(one) if one.isdigit() else 0 for one in (before, word)) > _DIGITS_IN_GROUP
         words = (one for one in (before, word) if not one.isdigit())
         if before.isdigit() != word.isdigit() and all(map(self._numerals.is_part, words)):
             return weights.MIXED if pause or longer else 0.0
@@ -197,7 +197,7 @@ def _expanded(value: str, field: FormField, catalogue: Catalogue) -> tuple[str |
 SINGLY = 3
 """Digits said one by one, from which on the speaker is taken to say the whole id so: "one nine four eighty six cases"
 is 194 and 86, since nobody who says "one nine four" goes on with "eighty" for the digits 8 and 0."""
-PAIR = 2
+_PAIR = 2
 """Digits from which on it is no chance that an id ends as the count behind it does."""
 HUNDRED = 100  # From here on a count may begin with that word.
 SMALLEST_COUNT = 10
@@ -306,7 +306,7 @@ class Mentions:
         if field is None or not field.spoken.spelt or self._tokens[start].pause:
             return None
         said = f"{last.value}{value}"
-        for size in range(max(PAIR, len(str(value))), len(said) // 2 + 1):
+        for size in range(max(_PAIR, len(str(value))), len(said) // 2 + 1):
             rest = said[: -2 * size]
             if said[-size:] == said[-2 * size : -size] and field.item.allows(rest) and field.item.is_usual(rest):
                 return last.field

@@ -90,7 +90,7 @@ class Spelling(NamedTuple):
     """What it costs besides if another group follows at once: "forty" and "two" said for 402."""
 
 
-class Changes(TypedDict, total=False):
+class _Changes(TypedDict, total=False):
     """What changes of a path where it goes on."""
 
     state: Place
@@ -100,8 +100,8 @@ class Changes(TypedDict, total=False):
     cue: tuple[int, int]
 
 
-_BETWEEN: Changes = {"state": Place.BETWEEN}
-_NOTHING: Changes = {}
+_BETWEEN: _Changes = {"state": Place.BETWEEN}
+_NOTHING: _Changes = {}
 
 
 class Story:
@@ -150,7 +150,7 @@ class Path(NamedTuple):
         return self.events[-1] if self.events else None
 
     @property
-    def between(self) -> Changes:
+    def between(self) -> _Changes:
         """What changes where a value that was said is left behind."""
         return _BETWEEN if self.state is Place.SAID else _NOTHING
 
@@ -190,7 +190,7 @@ class _Later(NamedTuple):
     cost: float
     path: Path
     event: ExplanationEvent | None
-    changes: Changes
+    changes: _Changes
 
 
 class _Column:
@@ -277,15 +277,15 @@ class Agenda:
         between, inside = (sorted(kind, key=_COST) for kind in growing)
         return [*inside, *between]
 
-    def go(self, path: Path, end: int, cost: float, **changes: Unpack[Changes]) -> None:
+    def go(self, path: Path, end: int, cost: float, **changes: Unpack[_Changes]) -> None:
         """Go on at the token `end`."""
         self._go(path, None, end, path.cost + cost, changes)
 
-    def happen(self, path: Path, event: ExplanationEvent, cost: float, **changes: Unpack[Changes]) -> None:
+    def happen(self, path: Path, event: ExplanationEvent, cost: float, **changes: Unpack[_Changes]) -> None:
         """Go on behind an event."""
         self._go(path, event, event.end, path.cost + cost, changes)
 
-    def _go(self, path: Path, event: ExplanationEvent | None, end: int, cost: float, changes: Changes) -> None:
+    def _go(self, path: Path, event: ExplanationEvent | None, end: int, cost: float, changes: _Changes) -> None:
         column = self._columns[end]
         if cost > column.dearest:
             return
@@ -309,7 +309,7 @@ class Agenda:
         return path._replace(state=Place.BETWEEN, pending=pending, cost=path.cost + dearer + (0.0 if unread else cost))
 
 
-def _gone(path: Path, event: ExplanationEvent | None, cost: float, changes: Changes) -> Path:
+def _gone(path: Path, event: ExplanationEvent | None, cost: float, changes: _Changes) -> Path:
     _, state, field, pending, spelling, events, story, since, cue = path
     if event is not None:
         events, story = (*events, event), story.then(event)

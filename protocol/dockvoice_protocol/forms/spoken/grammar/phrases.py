@@ -12,12 +12,12 @@ from dockvoice_protocol.forms.spoken.grammar.mentions import Mentions
 from dockvoice_protocol.forms.spoken.grammar.path import Agenda, ExplanationEvent, Happens, Path, Place, marked
 from dockvoice_protocol.forms.spoken.grammar.spans import Spans, names_next, sets
 
-SETTING = frozenset({Role.SETS, Role.SETS_AGAIN, Role.SETS_CHANGED})
+_SETTING = frozenset({Role.SETS, Role.SETS_AGAIN, Role.SETS_CHANGED})
 
-LONGEST_GOAL = 3
+_LONGEST_GOAL = 3
 """Words that lead to where a thing goes: "on to the"."""
 
-Step = Callable[["SmallWords", Path, Match, int], None]
+_Step = Callable[["SmallWords", Path, Match, int], None]
 """What a path does at a token with a phrase that begins there."""
 
 
@@ -44,7 +44,7 @@ class _Links:
         """Does a label name where a thing that was named goes on to, and not where it comes from: "to door nine"?"""
         if not self._fields[match.field].source or path.story.said <= frozenset(self._spans.form.said_once):
             return False
-        said = (tuple(self._words[start:at]) for start in range(max(0, at - LONGEST_GOAL), at))
+        said = (tuple(self._words[start:at]) for start in range(max(0, at - _LONGEST_GOAL), at))
         return any(one in self._language.words["goals"] for one in said)
 
     def _sounds_like_digit(self, path: Path, at: int) -> bool:
@@ -240,7 +240,7 @@ class SmallWords:
         for match in self._spans.matches[at]:
             if (step := self._STEPS.get(match.role)) is not None:
                 step(self, self._swallowing(path, match, at), match, at)
-            elif match.role in SETTING:
+            elif match.role in _SETTING:
                 self._right.go(self._swallowing(path, match, at), match, at)
 
     def _swallowing(self, path: Path, match: Match, at: int) -> Path:
@@ -471,7 +471,7 @@ class SmallWords:
             event = ExplanationEvent(Happens.MOOD, value="taken back", start=at, end=match.end)
             self._agenda.happen(self._agenda.opened(path), event, weights.QUESTION)
 
-    _STEPS: ClassVar[Mapping[Role, Step]] = {
+    _STEPS: ClassVar[Mapping[Role, _Step]] = {
         Role.LABEL: _label,
         Role.UNIT: _unit,
         Role.VALUE: _value,

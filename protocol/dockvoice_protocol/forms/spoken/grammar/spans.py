@@ -22,15 +22,15 @@ from dockvoice_protocol.forms.spoken.language import LETTERS, Language
 from dockvoice_protocol.forms.spoken.numerals import Group
 from dockvoice_protocol.records import FieldValue
 
-SHORTEST_NAME = 100
+_SHORTEST_NAME = 100
 """From here on a number without a unit may be that of another thing: "742 should be 743"."""
-LONGEST_FACTOR = 2
+_LONGEST_FACTOR = 2
 """Digits of a number that another one is multiplied by; "742 times twelve" is no sum."""
 LONGEST_HEAD = 3
 """Words of a number before its "and": "one thousand and"."""
 
 
-class Numbers:
+class _Numbers:
     """The numbers in the words of one utterance."""
 
     def __init__(self, tokens: Sequence[Token], language: Language) -> None:
@@ -70,7 +70,7 @@ class Numbers:
                 Group(at + one.end, one.text, one.cost + self._pauses(at, at + one.end), one.behind)
                 for one in found
                 if ends_word(self._tokens, at + one.end)
-                and not (len(one.text) <= LONGEST_FACTOR and self._multiplies(at + one.end))
+                and not (len(one.text) <= _LONGEST_FACTOR and self._multiplies(at + one.end))
             ]
         return known
 
@@ -186,7 +186,7 @@ class Spans:
         self.lexicon = lexicon
         self.matches = [lexicon.matches(tokens, at) for at in range(len(tokens))]
         """By token, the phrases that begin with it."""
-        self.numbers = Numbers(tokens, language)
+        self.numbers = _Numbers(tokens, language)
         for at, found in enumerate(self.matches):
             if len(found) > 1:
                 self.matches[at] = self._without_hedge(self._without_talk(found))
@@ -377,7 +377,7 @@ def _is_count(spans: Spans, at: int) -> bool:
     """Is a number a count by its size or its unit? "Seven four three" is another thing."""
     for end, value, cost in spans.numbers.cardinals(at):
         unit = end < spans.size and any(match.role is Role.UNIT for match in spans.matches[end])
-        if cost < weights.DIGITWISE and (unit or (value < SHORTEST_NAME and not spans.numbers.begins(end))):
+        if cost < weights.DIGITWISE and (unit or (value < _SHORTEST_NAME and not spans.numbers.begins(end))):
             return True
     return False
 

@@ -18,16 +18,16 @@ from dockvoice_protocol.forms.spoken.grammar.weights import BRIEF_S, DRAWN_OUT, 
 from dockvoice_protocol.forms.spoken.language import LETTERS, Alphabet, Language
 from dockvoice_protocol.records import Word
 
-WHOLE = re.compile("[\\[<].*[\\]>]|[-.,\N{MINUS SIGN}\N{EN DASH}][0-9].*")
+_WHOLE = re.compile("[\\[<].*[\\]>]|[-.,\N{MINUS SIGN}\N{EN DASH}][0-9].*")
 """Not to be taken apart: how recognisers write what they could not make out (`[unk]`), and negative numbers."""
-QUESTION_MARK = "?"
-MARKS = ".,;:!?¿¡…\"'«»„“” "
+_QUESTION_MARK = "?"
+_MARKS = ".,;:!?¿¡…\"'«»„“” "
 """Punctuation around a word that says nothing of it."""
-REMEMBERED = 4096
+_REMEMBERED = 4096
 """Words whose parts are kept: more than the vocabulary of any form."""
-FEWEST_MEASURED = 3
+_FEWEST_MEASURED = 3
 """Words of numbers beside the one that is measured by them."""
-UNUSUAL = 1.0
+_UNUSUAL = 1.0
 """Nats from which a number is not said as one word."""
 
 
@@ -90,7 +90,7 @@ def tokens(words: Sequence[Word], language: Language) -> tuple[Token, ...]:
             found += _parts(word, pieces, language, pause, dash=dash, hesitated=hesitated)
             hesitated = dash = False
             waited = 0
-        if said.endswith(QUESTION_MARK) and found:
+        if said.endswith(_QUESTION_MARK) and found:
             found[-1] = replace(found[-1], asks=True)
     return _with_finals(found, language)
 
@@ -109,7 +109,7 @@ def plain_texts(words: Sequence[Word], language: Language) -> tuple[Phrase, list
     return tuple(chain.from_iterable(said)), [0, *accumulate(map(len, said))]
 
 
-@lru_cache(maxsize=REMEMBERED)
+@lru_cache(maxsize=_REMEMBERED)
 def _texts(said: str, language: Language) -> Phrase:
     return tuple(token.text for token in tokens((Word(said, 0.0, 0.0, 1.0),), language))
 
@@ -121,7 +121,7 @@ def _with_finals(found: Sequence[Token], language: Language) -> tuple[Token, ...
     six cases". (Turk and Shattuck-Hufnagel, "Multiple targets of phrase-final lengthening", 2007.)
     """
     lengths = {at: one.end - one.start for at, one in enumerate(found) if language.numerals.is_part(one.text)}
-    if len(lengths) <= FEWEST_MEASURED:
+    if len(lengths) <= _FEWEST_MEASURED:
         return tuple(found)
     usual = median(lengths.values())
     longer = DRAWN_OUT * usual
@@ -146,13 +146,14 @@ def _pause(seconds: float) -> int:
     return next((length for least, length in PAUSE_S if seconds >= least), 0)
 
 
-@lru_cache(maxsize=REMEMBERED)
+@lru_cache(maxsize=_REMEMBERED)
 def _pieces(text: str, language: Language) -> Sequence[tuple[str, str]]:
     """The parts of a word that were written with hyphens, each without the punctuation around it, and folded."""
     joined = text.replace("\N{NON-BREAKING HYPHEN}", "-")
-    whole = WHOLE.fullmatch(text) or is_compound(joined.strip(".,;:!?"), language)
+    whole = _WHOLE.fullmatch(text) or is_compound(joined.strip(".,;:!?"), language)
     bare = (
-        piece if WHOLE.fullmatch(piece) else piece.strip(MARKS) for piece in ([joined] if whole else joined.split("-"))
+        piece if _WHOLE.fullmatch(piece) else piece.strip(_MARKS)
+        for piece in ([joined] if whole else joined.split("-"))
     )
     return [(piece, fold(piece)) for piece in bare if piece]
 
@@ -162,15 +163,15 @@ def is_compound(text: str, language: Language) -> bool:
     if "-" not in text:
         return False
     parts = language.numerals.morphemes(fold(text))
-    usual = (count for count in language.numerals.counts(parts, 0) if count.cost < UNUSUAL)
+    usual = (count for count in language.numerals.counts(parts, 0) if count.cost < _UNUSUAL)
     return len(parts) > 1 and any(count.end == len(parts) for count in usual)
 
 
-SHORTEST_EXPLANATION = 3
+_SHORTEST_EXPLANATION = 3
 """Letters that a word must have to explain another: "b as in b" or "b for by" explains nothing."""
 AMBIGUOUS = "o"
 """A letter that is a zero as well: alone it is neither."""
-LONGEST_CODE_WORD = 2
+_LONGEST_CODE_WORD = 2
 
 
 def letters(
@@ -208,7 +209,7 @@ def _explained(letter: str, words: Sequence[str], at: int, alphabet: Alphabet) -
 
 
 def _code_word(words: Sequence[str], at: int, alphabet: Alphabet) -> tuple[int, str] | None:
-    for size in range(LONGEST_CODE_WORD, 0, -1):
+    for size in range(_LONGEST_CODE_WORD, 0, -1):
         if at + size <= len(words) and (letter := alphabet.code_words.get(tuple(words[at : at + size]))) is not None:
             return at + size, letter.upper()
     return None
@@ -219,4 +220,4 @@ def _explaining(words: Sequence[str], at: int, alphabet: Alphabet) -> tuple[int,
     if (code := _code_word(words, at, alphabet)) is not None:
         return code
     word = words[at]
-    return (at + 1, word[0].upper()) if word.isalpha() and len(word) >= SHORTEST_EXPLANATION else None
+    return (at + 1, word[0].upper()) if word.isalpha() and len(word) >= _SHORTEST_EXPLANATION else None

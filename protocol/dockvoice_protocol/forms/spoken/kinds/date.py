@@ -36,41 +36,41 @@ from dockvoice_protocol.forms.spoken.kinds.kind import (
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
 from dockvoice_protocol.records import FieldValue
 
-Piece = tuple[int, int, float]  # Where a day, a month or a year ends, its number, its cost.
+_Piece = tuple[int, int, float]  # Where a day, a month or a year ends, its number, its cost.
 
-WITHOUT_YEAR = 1.0
+_WITHOUT_YEAR = 1.0
 """A day without its year: the next one to come. People say the year where it matters."""
-AS_CARDINAL = 0.5
+_AS_CARDINAL = 0.5
 """A day as a plain number where the language has ordinals: "March five"."""
-SHORT_YEAR = 1.0
+_SHORT_YEAR = 1.0
 """Two digits for the year behind the name of a month: "March twenty seven" may be the day as well."""
-IN_PIECES = 0.5
+_IN_PIECES = 0.5
 """Day, month and year as three numbers: "five three twenty-seven"."""
-NO_DAY = 0.5
+_NO_DAY = 0.5
 """A month with its year, and no day."""
 
-SOON = 8  # Years to the next 29 February, at most.
-AHEAD = 49
+_SOON = 8  # Years to the next 29 February, at most.
+_AHEAD = 49
 """Years from now that two digits reach; what is further lies in the past: GS1 General Specifications, section 7.12."""
-BEGINNING = date(2026, 1, 1)  # From where two digits are counted, if nobody says what day it is.
+_BEGINNING = date(2026, 1, 1)  # From where two digits are counted, if nobody says what day it is.
 
-MILLENNIUM = 2000
-SIX, EIGHT = 6, 8  # Digits of a date with a short and with a full year.
-YEARS = range(2000, 2100)  # What labels and papers on a dock have; "nineteen twenty-seven" is no year there.
-WRITTEN = re.compile(
+_MILLENNIUM = 2000
+_SIX, _EIGHT = 6, 8  # Digits of a date with a short and with a full year.
+_YEARS = range(2000, 2100)  # What labels and papers on a dock have; "nineteen twenty-seven" is no year there.
+_WRITTEN = re.compile(
     r"(?P<first>[0-9]{1,4})(?P<mark>[./-])(?P<second>[0-9]{1,4})(?:(?P=mark)(?P<third>[0-9]{2,4}))?\.?"
 )
-TWO, FOUR = 2, 4  # Digits of a day, a month or a short year, and of a full year.
+_TWO, _FOUR = 2, 4  # Digits of a day, a month or a short year, and of a full year.
 
 
-MONTH_ALONE = 0.5
+_MONTH_ALONE = 0.5
 """Of the dates where a month alone will do: said so."""
-DAY_FORMS = {"the {ordinal} of {month} {year}": 60, "{ordinal} of {month} {year}": 20, "{month} {ordinal} {year}": 20}
-MONTH_FORMS = {"{month} {year}": 60, "end of {month} {year}": 40}
-SOME_DAY = date(2026, 1, 1)
-SOME_DAYS = 5 * 365
+_DAY_FORMS = {"the {ordinal} of {month} {year}": 60, "{ordinal} of {month} {year}": 20, "{month} {ordinal} {year}": 20}
+_MONTH_FORMS = {"{month} {year}": 60, "end of {month} {year}": 40}
+_SOME_DAY = date(2026, 1, 1)
+_SOME_DAYS = 5 * 365
 """From when on dates are made, and in how many days: what stands on labels of food."""
-TEN = 10
+_TEN = 10
 
 
 class _Day(FieldKind):
@@ -114,8 +114,8 @@ class _Day(FieldKind):
         return readings(heard.words, at, heard.language.numerals, heard.language.table, label)
 
     def made(self, field: FormField, random: Random) -> FieldValue:
-        day = SOME_DAY + timedelta(days=random.randrange(SOME_DAYS))
-        alone = field.month_alone is Partial.END and random.random() < MONTH_ALONE
+        day = _SOME_DAY + timedelta(days=random.randrange(_SOME_DAYS))
+        alone = field.month_alone is Partial.END and random.random() < _MONTH_ALONE
         return (_month_end(day) if alone else day).isoformat()
 
     def words(self, value: str, field: FormField, random: Random) -> str:
@@ -126,10 +126,10 @@ class _Day(FieldKind):
         words = {
             "ordinal": dates["ordinals"][day.day - 1][0].replace("-", " "),
             "month": dates["months"][day.month - 1][0].lower(),
-            "year": f"{BELOW_HUNDRED[century]} {BELOW_HUNDRED[rest] if rest >= TEN else f'oh {BELOW_HUNDRED[rest]}'}",
+            "year": f"{BELOW_HUNDRED[century]} {BELOW_HUNDRED[rest] if rest >= _TEN else f'oh {BELOW_HUNDRED[rest]}'}",
         }
         alone = day == _month_end(day) and field.month_alone is Partial.END
-        forms = MONTH_FORMS if alone else DAY_FORMS
+        forms = _MONTH_FORMS if alone else _DAY_FORMS
         return random.choices(list(forms), weights=list(forms.values()))[0].format(**words)
 
     def read_back(self, value: str, field: FormField, language: Language, voice: ReadsAloud) -> str:
@@ -176,7 +176,7 @@ def readings(
     return cheapest((end, day.isoformat(), cost) for end, day, cost in found)
 
 
-Found = tuple[int, date, float]
+_Found = tuple[int, date, float]
 
 
 class _Reader:
@@ -194,7 +194,7 @@ class _Reader:
         self._full_years = cache(lambda at: tuple(self._read_full_years(at)))
         self._short_years = cache(lambda at: tuple(self._read_short_years(at)))
 
-    def day_first(self, at: int) -> Iterator[Found]:
+    def day_first(self, at: int) -> Iterator[_Found]:
         """A day, then its month, which is named or said as an ordinal: "the fifth of March"."""
         for start in self._behind(at, "before_day"):
             for end, day, cost in self._days(start):
@@ -202,7 +202,7 @@ class _Reader:
                     for behind_month, month, more in self._months(begin):
                         yield from self._with_year(behind_month, month, day, cost + more)
 
-    def month_first(self, at: int) -> Iterator[Found]:
+    def month_first(self, at: int) -> Iterator[_Found]:
         """The name of a month, then a day: "March the fifth"."""
         for end, month, cost in self._month_names(at):
             for begin in self._behind(end, "before_day"):
@@ -212,39 +212,39 @@ class _Reader:
                     if after >= full:
                         yield from self._with_year(after, month, day, cost + more)
 
-    def month_alone(self, at: int) -> Iterator[Found]:
+    def month_alone(self, at: int) -> Iterator[_Found]:
         """A month without a day, which is its last one: "end of June", "March twenty twenty-seven"."""
         if self._label.partial is not Partial.END:
             return
         for start in self._ends(at, "ends"):
             for end, month, cost in self._month_names(start):
-                yield from self._last_days(end, month, cost, WITHOUT_YEAR)
+                yield from self._last_days(end, month, cost, _WITHOUT_YEAR)
         for end, month, cost in self._month_names(at):
-            yield from self._last_days(end, month, cost + NO_DAY, None)
+            yield from self._last_days(end, month, cost + _NO_DAY, None)
         for end, month, cost in self._numbers(at):
-            if month in MONTHS:
+            if month in _MONTHS:
                 yield from (
-                    (after, last, cost + more + IN_PIECES)
+                    (after, last, cost + more + _IN_PIECES)
                     for after, year, more in self._full_years(end)
                     if (last := _last(year, month))
                 )
 
-    def label_digits(self, at: int) -> Iterator[Found]:
+    def label_digits(self, at: int) -> Iterator[_Found]:
         """Six or eight digits as they stand on the label, in its order."""
-        for end, text, cost in digits(self._words, at, self._numerals, EIGHT):
-            if len(text) in {SIX, EIGHT} and (day := _from_digits(text, self._label)):
+        for end, text, cost in digits(self._words, at, self._numerals, _EIGHT):
+            if len(text) in {_SIX, _EIGHT} and (day := _from_digits(text, self._label)):
                 yield end, day, cost
 
-    def pieces(self, at: int) -> Iterator[Found]:
+    def pieces(self, at: int) -> Iterator[_Found]:
         """Three numbers in the order of the label; a full year may always stand first, as in ISO 8601."""
         yield from self._in_order(at, self._label.order, self._years)
         if self._label.order is not DayOrder.YEAR_MONTH_DAY:
             yield from self._in_order(at, DayOrder.YEAR_MONTH_DAY, self._full_years)
 
-    def _in_order(self, at: int, order: DayOrder, years: Callable[[int], Iterable[Piece]]) -> Iterator[Found]:
-        begun: list[tuple[int, dict[str, int], float]] = [(at, {}, IN_PIECES)]
+    def _in_order(self, at: int, order: DayOrder, years: Callable[[int], Iterable[_Piece]]) -> Iterator[_Found]:
+        begun: list[tuple[int, dict[str, int], float]] = [(at, {}, _IN_PIECES)]
         for part in order:
-            numbers: Callable[[int], Iterable[Piece]] = years if part == "y" else self._numbers
+            numbers: Callable[[int], Iterable[_Piece]] = years if part == "y" else self._numbers
             begun = [
                 (end, {**known, part: number}, cost + more)
                 for start, known, cost in begun
@@ -254,19 +254,19 @@ class _Reader:
             if found := _day(known["y"], known["m"], known["d"]):
                 yield end, found, cost
 
-    def _with_year(self, at: int, month: int, day: int, cost: float) -> Iterator[Found]:
+    def _with_year(self, at: int, month: int, day: int, cost: float) -> Iterator[_Found]:
         for start in self._behind(at, "before_year"):
             for end, year, more in self._years(start):
                 if found := _day(year, month, day):
                     yield from ((after, found, cost + more) for after in self._behind(end, "behind_year"))
         if found := _next(month, day, self._label.today):
-            yield at, found, cost + WITHOUT_YEAR
+            yield at, found, cost + _WITHOUT_YEAR
 
-    def _last_days(self, at: int, month: int, cost: float, without_year: float | None) -> Iterator[Found]:
+    def _last_days(self, at: int, month: int, cost: float, without_year: float | None) -> Iterator[_Found]:
         """The last day of a month, of the year that is said; else, if that may be, of the next one to come."""
         for start in self._behind(at, "before_year"):
             full = [(end, year, 0.0 + more) for end, year, more in self._full_years(start)]
-            short = [(end, year, SHORT_YEAR + more) for end, year, more in self._short_years(start)]
+            short = [(end, year, _SHORT_YEAR + more) for end, year, more in self._short_years(start)]
             for end, year, more in full + short:
                 if found := _last(year, month):
                     yield from ((after, found, cost + more) for after in self._behind(end, "behind_year"))
@@ -276,11 +276,11 @@ class _Reader:
             if found := _last(year, month):
                 yield at, found, cost + without_year
 
-    def _days(self, at: int) -> Iterator[Piece]:
+    def _days(self, at: int) -> Iterator[_Piece]:
         yield from self._named(at, self._ordinals)
         if at < len(self._words) and (marked := self._marked(self._words[at])) is not None:
             yield at + 1, marked, 0.0
-        plain = AS_CARDINAL if self._said["ordinal_days"] else 0.0
+        plain = _AS_CARDINAL if self._said["ordinal_days"] else 0.0
         yield from ((end, day, cost + plain) for end, day, cost in self._numbers(at))
 
     def _marked(self, word: str) -> int | None:
@@ -289,50 +289,50 @@ class _Reader:
         written = re.fullmatch(rf"([0-9]{{1,2}})(?:{marks})", word)
         return None if written is None else int(written[1])
 
-    def _months(self, at: int) -> Iterator[Piece]:
+    def _months(self, at: int) -> Iterator[_Piece]:
         yield from self._month_names(at)
         # "fünfter dritter": the ordinal of a month, where people say it so, and the label has the day first.
         if self._label.order is DayOrder.DAY_MONTH_YEAR:
-            yield from (one for one in self._named(at, self._ordinals) if one[1] in MONTHS)
+            yield from (one for one in self._named(at, self._ordinals) if one[1] in _MONTHS)
 
-    def _month_names(self, at: int) -> Iterator[Piece]:
+    def _month_names(self, at: int) -> Iterator[_Piece]:
         yield from self._named(at, self._month_words)
 
-    def _named(self, at: int, names: Mapping[str, Sequence[tuple[Phrase, int]]]) -> Iterator[Piece]:
+    def _named(self, at: int, names: Mapping[str, Sequence[tuple[Phrase, int]]]) -> Iterator[_Piece]:
         """The numbers whose names begin at a word."""
         for said, number in names.get(self._words[at], ()) if at < len(self._words) else ():
             if tuple(self._words[at : at + len(said)]) == said:
                 yield at + len(said), number, 0.0
 
-    def _read_numbers(self, at: int) -> Iterator[Piece]:
+    def _read_numbers(self, at: int) -> Iterator[_Piece]:
         """A day or a month as a number of one or two digits: "five", "zero five", "05"."""
-        for end, text, cost in digits(self._words, at, self._numerals, TWO):
+        for end, text, cost in digits(self._words, at, self._numerals, _TWO):
             yield end, int(text), cost
         for count in self._numerals.counts(self._words, at) if at < len(self._words) else ():
             yield count.end, count.value, count.cost
 
-    def _years(self, at: int) -> Iterator[Piece]:
+    def _years(self, at: int) -> Iterator[_Piece]:
         yield from self._full_years(at)
         yield from self._short_years(at)
 
-    def _read_full_years(self, at: int) -> Iterator[Piece]:
+    def _read_full_years(self, at: int) -> Iterator[_Piece]:
         """A year with all its digits: "twenty twenty-seven", "two thousand and twenty-seven"."""
         if at >= len(self._words):
             return
-        for end, text, cost in digits(self._words, at, self._numerals, FOUR):
-            if len(text) == FOUR and int(text) in YEARS:
+        for end, text, cost in digits(self._words, at, self._numerals, _FOUR):
+            if len(text) == _FOUR and int(text) in _YEARS:
                 yield end, int(text), cost
         for count in self._numerals.counts(self._words, at):
-            if count.value in YEARS:
+            if count.value in _YEARS:
                 yield count.end, count.value, count.cost
         # Polish says the end of a year as an ordinal: "dwa tysiace dwudziestego siodmego".
         for start in self._ends(at, "millennium"):
-            yield from ((end, MILLENNIUM + rest, cost) for end, rest, cost in self._named(start, self._ordinals))
+            yield from ((end, _MILLENNIUM + rest, cost) for end, rest, cost in self._named(start, self._ordinals))
 
-    def _read_short_years(self, at: int) -> Iterator[Piece]:
+    def _read_short_years(self, at: int) -> Iterator[_Piece]:
         """A year by its last two digits."""
-        for end, text, cost in digits(self._words, at, self._numerals, TWO):
-            if len(text) == TWO:
+        for end, text, cost in digits(self._words, at, self._numerals, _TWO):
+            if len(text) == _TWO:
                 yield end, _century(int(text), self._label.today), cost
 
     def _ends(self, at: int, role: str) -> Iterator[int]:
@@ -342,7 +342,7 @@ class _Reader:
         return behind(self._words, at, self._said.get(role, ()))
 
 
-MONTHS = range(1, 13)
+_MONTHS = range(1, 13)
 
 
 def _by_first_word(names: Sequence[Sequence[str]]) -> Mapping[str, Sequence[tuple[Phrase, int]]]:
@@ -354,41 +354,41 @@ def _by_first_word(names: Sequence[Sequence[str]]) -> Mapping[str, Sequence[tupl
     return found
 
 
-def _written(word: str, end: int, label: Label) -> Iterator[Found]:
+def _written(word: str, end: int, label: Label) -> Iterator[_Found]:
     """A date in figures: "05/03/2027", "5.3.27", "2027-03-05", and a month with its year, "03/2027"."""
-    if word.isdigit() and len(word) in {SIX, EIGHT} and (day := _from_digits(word, label)):
+    if word.isdigit() and len(word) in {_SIX, _EIGHT} and (day := _from_digits(word, label)):
         yield end, day, 0.0
-    if (parts := WRITTEN.fullmatch(word)) is None:
+    if (parts := _WRITTEN.fullmatch(word)) is None:
         return
     first, second, third = parts["first"], parts["second"], parts["third"]
     if third is None:
         yield from _written_month(first, word[len(first) + 1 :].rstrip("."), end, label)
-    elif len(first) == FOUR:  # as in ISO 8601, whatever the label has
+    elif len(first) == _FOUR:  # as in ISO 8601, whatever the label has
         if day := _day(int(first), int(second), int(third)):
             yield end, day, 0.0
-    elif len(first) <= TWO and len(third) in {TWO, FOUR}:
-        padded = [first.zfill(TWO), second.zfill(TWO), third if len(third) == FOUR else third.zfill(TWO)]
+    elif len(first) <= _TWO and len(third) in {_TWO, _FOUR}:
+        padded = [first.zfill(_TWO), second.zfill(_TWO), third if len(third) == _FOUR else third.zfill(_TWO)]
         if day := _from_digits("".join(padded), label):
             yield end, day, 0.0
 
 
-def _written_month(first: str, second: str, end: int, label: Label) -> Iterator[Found]:
+def _written_month(first: str, second: str, end: int, label: Label) -> Iterator[_Found]:
     if label.partial is not Partial.END:
         return
     month, year = (second, first) if label.order is DayOrder.YEAR_MONTH_DAY else (first, second)
-    full = int(year) if len(year) == FOUR else _century(int(year), label.today)
-    if len(year) in {TWO, FOUR} and len(month) <= TWO and (last := _last(full, int(month))):
-        yield end, last, NO_DAY
+    full = int(year) if len(year) == _FOUR else _century(int(year), label.today)
+    if len(year) in {_TWO, _FOUR} and len(month) <= _TWO and (last := _last(full, int(month))):
+        yield end, last, _NO_DAY
 
 
 def _from_digits(text: str, label: Label) -> date | None:
     """Six or eight digits in the order of the label; 00 for a day is the end of the month, where that may be said."""
-    full = len(text) == EIGHT
-    long = FOUR if full else TWO
+    full = len(text) == _EIGHT
+    long = _FOUR if full else _TWO
     parts: dict[str, str] = {}
     at = 0
     for part in label.order:
-        end = at + (long if part == "y" else TWO)
+        end = at + (long if part == "y" else _TWO)
         parts[part], at = text[at:end], end
     day, month, year = parts["d"], parts["m"], parts["y"]
     number = int(year) if full else _century(int(year), label.today)
@@ -399,15 +399,15 @@ def _from_digits(text: str, label: Label) -> date | None:
 
 def _century(year: int, today: date | None) -> int:
     """The full year of two digits: the nearest one, no more than 49 years ahead."""
-    now = (today or BEGINNING).year
+    now = (today or _BEGINNING).year
     full = now - now % 100 + year
-    if full > now + AHEAD:
+    if full > now + _AHEAD:
         return full - 100
-    return full + 100 if full <= now + AHEAD - 100 else full
+    return full + 100 if full <= now + _AHEAD - 100 else full
 
 
 def _day(year: int, month: int, day: int) -> date | None:
-    if year not in YEARS or month not in MONTHS or not 1 <= day <= monthrange(year, month)[1]:
+    if year not in _YEARS or month not in _MONTHS or not 1 <= day <= monthrange(year, month)[1]:
         return None
     return date(year, month, day)
 
@@ -418,12 +418,12 @@ def _month_end(day: date) -> date:
 
 
 def _last(year: int, month: int) -> date | None:
-    return date(year, month, monthrange(year, month)[1]) if year in YEARS and month in MONTHS else None
+    return date(year, month, monthrange(year, month)[1]) if year in _YEARS and month in _MONTHS else None
 
 
 def _next(month: int, day: int, today: date | None) -> date | None:
     """The next such day, today's included."""
     if today is None:
         return None
-    coming = (_day(today.year + more, month, day) for more in range(SOON + 1))
+    coming = (_day(today.year + more, month, day) for more in range(_SOON + 1))
     return next((one for one in coming if one is not None and one >= today), None)

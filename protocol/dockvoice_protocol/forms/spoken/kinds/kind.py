@@ -23,7 +23,7 @@ Read = tuple[int, FieldValue, float]
 """Where a value ends, the value, its cost in nats."""
 
 
-class Counting(Protocol):
+class _Counting(Protocol):
     """The numbers in the words of one utterance."""
 
     def cardinals(self, at: int) -> list[tuple[int, int, float]]:
@@ -45,7 +45,7 @@ class WordsHeard(Protocol):
         ...
 
     @property
-    def numbers(self) -> Counting:
+    def numbers(self) -> _Counting:
         """The numbers in them, with what the pauses inside of one cost."""
         ...
 
@@ -126,12 +126,12 @@ class FieldKind(Spoken, ABC):
         return None
 
 
-READ = "read"  # The template by which a day is read back.
+_READ = "read"  # The template by which a day is read back.
 RARE = 20.0
 """From this cost on nobody says it so, and it is no reading: two oddities in one value."""
 
 
-Value = TypeVar("Value", bound=Hashable)
+_Value = TypeVar("_Value", bound=Hashable)
 
 
 class SaysNumbers(Protocol):
@@ -156,7 +156,7 @@ def words_of(section: Any) -> Iterator[str]:
     elif isinstance(section, dict):
         for key, one in section.items():
             # What fractions and the like are made of is their keys; the keys of other tables are names.
-            if key != READ:
+            if key != _READ:
                 yield from [key] if isinstance(one, str) else words_of(one)
 
 
@@ -192,9 +192,9 @@ def digits(words: Sequence[str], at: int, numerals: SaysNumbers, most: int) -> I
         begun = longer
 
 
-def cheapest(found: Iterable[tuple[int, Value, float]]) -> list[tuple[int, Value, float]]:
+def cheapest(found: Iterable[tuple[int, _Value, float]]) -> list[tuple[int, _Value, float]]:
     """Each value once for each end, at its lowest cost; in the order of end and cost."""
-    least: dict[tuple[int, Value], float] = {}
+    least: dict[tuple[int, _Value], float] = {}
     for end, value, cost in found:
         if cost < RARE:
             least[end, value] = min(cost, least.get((end, value), cost))

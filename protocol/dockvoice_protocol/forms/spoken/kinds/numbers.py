@@ -33,46 +33,46 @@ from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
 from dockvoice_protocol.forms.spoken.numerals import LARGEST
 from dockvoice_protocol.records import DECIMAL_DIGITS, FieldValue, exact, plain
 
-Found = tuple[int, float, float]
-Exactly = tuple[int, Decimal, float]
+_Found = tuple[int, float, float]
+_Exactly = tuple[int, Decimal, float]
 
-LONGEST_WHOLE = 10  # Words before the point: "ninety nine thousand nine hundred and ninety nine" has eight.
-MOST_PLACES = 6  # Digits behind the point: what the finest step of a form keeps.
+_LONGEST_WHOLE = 10  # Words before the point: "ninety nine thousand nine hundred and ninety nine" has eight.
+_MOST_PLACES = 6  # Digits behind the point: what the finest step of a form keeps.
 
-SPELT = 0.5
+_SPELT = 0.5
 """A whole part said digit by digit or in pairs, before a point: "two fifty point five"."""
-NO_WHOLE = 0.5
+_NO_WHOLE = 0.5
 """Nothing before the point: "point five"."""
-ANOTHER_MARK = 1.0
+_ANOTHER_MARK = 1.0
 """Figures with the decimal mark of another language, where it can be nothing else: "52.5" in German."""
-MAY_BE_THOUSANDS = 2.0
+_MAY_BE_THOUSANDS = 2.0
 """Figures like "2,500": whoever writes them as another language does means the other number. That is to be asked."""
-HARDLY_THOUSANDS = 4.0
+_HARDLY_THOUSANDS = 4.0
 """The same where three places are kept, and the language's own mark stands before three digits: "52.125"."""
 
-FIGURES = re.compile(
+_FIGURES = re.compile(
     "(?P<sign>[-\N{MINUS SIGN}\N{EN DASH}])?(?P<figures>[0-9.,' \N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}]*[0-9])"
 )
-BLANKS = "' \N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"
+_BLANKS = "' \N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"
 """What sets off thousands in any language."""
-THREE = 3
-SIGNS = frozenset("-\N{MINUS SIGN}\N{EN DASH}")
+_THREE = 3
+_SIGNS = frozenset("-\N{MINUS SIGN}\N{EN DASH}")
 
-MOST_STEPS = Decimal(250)
+_MOST_STEPS = Decimal(250)
 """Of the step of a decimal: so many above the least are sampled, evenly."""
-WHOLE = 0.5
+_WHOLE = 0.5
 """Of the decimals: without places."""
-AND_A_HALF = 0.25
+_AND_A_HALF = 0.25
 """Of the decimals that end in a half: said so."""
-HALF = "5"
+_HALF = "5"
 """The places of a decimal that ends in a half."""
-A_FEW = 4
-COMMON_COUNT = 250
+_A_FEW = 4
+_COMMON_COUNT = 250
 """Counts up to here are sampled evenly, so that no number of a full pallet is likelier than another."""
-ROUND_HUNDREDS = 0.1
-FEW, MOSTLY_FEW = 20, 0.8
+_ROUND_HUNDREDS = 0.1
+_FEW, _MOSTLY_FEW = 20, 0.8
 """Of the counts of what may be left out, such as damaged ones: so small."""
-A_DOZEN = 12
+_A_DOZEN = 12
 
 
 class _Measure(FieldKind):
@@ -101,16 +101,16 @@ class _Measure(FieldKind):
         step = field.step or Decimal(1)
         usual = (field.least, field.most) if field.usual is None else (field.usual.least, field.usual.most)
         least, most = (exact(of if one is None else one) for one, of in zip(usual, (0, LARGEST), strict=True))
-        steps = int(min(most - least, MOST_STEPS) / step)
+        steps = int(min(most - least, _MOST_STEPS) / step)
         made = least + random.randint(0, steps) * step
         whole = made.to_integral_value()
-        return float(whole if whole % step == 0 and least <= whole <= most and random.random() < WHOLE else made)
+        return float(whole if whole % step == 0 and least <= whole <= most and random.random() < _WHOLE else made)
 
     def words(self, value: float, field: FormField, random: Random) -> str:
         """As people say a measure: "fifty two point five", "minus eighteen"."""
         whole, _, places = plain(abs(value)).partition(".")
         words = ["minus"] * (value < 0) + [cardinal(int(whole), random)]
-        if places == HALF and random.random() < AND_A_HALF:
+        if places == _HALF and random.random() < _AND_A_HALF:
             return " ".join([*words, "and a half"])
         return " ".join([*words, "point", *(digit(one, random) for one in places)] if places else words)
 
@@ -118,7 +118,7 @@ class _Measure(FieldKind):
         return figures(value, language)
 
     def example(self, field: FormField, numbers: Iterator[str]) -> FieldValue | None:
-        return within(field, A_FEW)
+        return _within(field, _A_FEW)
 
     def scanned(self, field: FormField, element: Element, today: date) -> FieldValue | None:
         """The measure on the label, with as many places as its identifier says."""
@@ -142,11 +142,11 @@ class _Cardinal(FieldKind):
         """Mostly a count that fits on a pallet; now and then whole hundreds."""
         least, most = int(field.least or 0), LARGEST if field.most is None else int(field.most)
         hundreds = random.randint(1, 99) * 100
-        if random.random() < ROUND_HUNDREDS and least <= hundreds <= most:
+        if random.random() < _ROUND_HUNDREDS and least <= hundreds <= most:
             return hundreds
         # Nobody counts none in a sentence; a form whose greatest count is 0 still gets what it allows.
         lowest = min(max(least, 1), most)
-        common = FEW if not field.required and random.random() < MOSTLY_FEW else COMMON_COUNT
+        common = _FEW if not field.required and random.random() < _MOSTLY_FEW else _COMMON_COUNT
         return random.randint(lowest, max(lowest, min(most, common)))
 
     def words(self, value: int, field: FormField, random: Random) -> str:
@@ -156,7 +156,7 @@ class _Cardinal(FieldKind):
         return figures(value, language)
 
     def example(self, field: FormField, numbers: Iterator[str]) -> FieldValue | None:
-        return within(field, A_DOZEN)
+        return _within(field, _A_DOZEN)
 
     def scanned(self, field: FormField, element: Element, today: date) -> FieldValue | None:
         return int(element.value)
@@ -168,15 +168,15 @@ def figures(value: float, language: Language) -> str:
     return f"{language.table['decimals']['minus'][0]} {shown}" if value < 0 else shown
 
 
-def within(field: FormField, wanted: int) -> int:
+def _within(field: FormField, wanted: int) -> int:
     """The whole number next to the one that is wanted which the form allows."""
     least, most = field.limits
     return int(max(least, min(most, wanted)))
 
 
 def decimals(
-    words: Sequence[str], at: int, numerals: SaysNumbers, language: Mapping[str, Any], places: int = MOST_PLACES
-) -> list[Found]:
+    words: Sequence[str], at: int, numerals: SaysNumbers, language: Mapping[str, Any], places: int = _MOST_PLACES
+) -> list[_Found]:
     """Every decimal that begins at a word: where it ends, its value, its cost in nats.
 
     `language` is the table of its file: `decimals`, and `thousands` and `decimal`, the marks in figures. `places` is
@@ -196,7 +196,7 @@ def _keeps(value: Decimal) -> bool:
 
 def _signed(
     words: Sequence[str], at: int, numerals: SaysNumbers, language: Mapping[str, Any], places: int
-) -> Iterator[Exactly]:
+) -> Iterator[_Exactly]:
     yield from _unsigned(words, at, numerals, language, places)
     for start in ends(words, at, language["decimals"]["plus"]):
         yield from _unsigned(words, start, numerals, language, places)
@@ -205,13 +205,13 @@ def _signed(
             # Behind its own beginning: numerals read no number behind "minus".
             (start + end, -value, cost)
             for end, value, cost in _unsigned(words[start:], 0, numerals, language, places)
-            if words[start][0] not in SIGNS
+            if words[start][0] not in _SIGNS
         )
 
 
 def _unsigned(
     words: Sequence[str], at: int, numerals: SaysNumbers, language: Mapping[str, Any], places: int
-) -> Iterator[Exactly]:
+) -> Iterator[_Exactly]:
     if at >= len(words):
         return
     said = language["decimals"]
@@ -225,28 +225,28 @@ def _unsigned(
             yield from ((after, whole + Decimal(value), cost) for after in ends(words, end, [one]))
 
 
-def _wholes(words: Sequence[str], at: int, numerals: SaysNumbers, before: Sequence[str]) -> Iterator[Exactly]:
+def _wholes(words: Sequence[str], at: int, numerals: SaysNumbers, before: Sequence[str]) -> Iterator[_Exactly]:
     """Counts directly before one of the phrases, read as if nothing followed."""
-    for stop in range(at + 1, min(len(words), at + LONGEST_WHOLE + 1)):
+    for stop in range(at + 1, min(len(words), at + _LONGEST_WHOLE + 1)):
         if any(ends(words, stop, before)):
             counts = numerals.counts(words[at:stop], 0)
             yield from ((stop, Decimal(count.value), count.cost) for count in counts if at + count.end == stop)
 
 
-def _with_point(words: Sequence[str], at: int, numerals: SaysNumbers, said: Mapping[str, Any]) -> Iterator[Exactly]:
+def _with_point(words: Sequence[str], at: int, numerals: SaysNumbers, said: Mapping[str, Any]) -> Iterator[_Exactly]:
     points = said["points"]
-    for stop in range(at, min(len(words), at + LONGEST_WHOLE + 1)):
+    for stop in range(at, min(len(words), at + _LONGEST_WHOLE + 1)):
         for start in ends(words, stop, points):
-            wholes = {"0": NO_WHOLE} if stop == at else dict[str, float]()
+            wholes = {"0": _NO_WHOLE} if stop == at else dict[str, float]()
             for end, whole, cost in _wholes(words, at, numerals, points):
                 if end == stop:
                     wholes[str(whole)] = min(cost, wholes.get(str(whole), RARE))
             before = words[at:stop]
             for end, text, cost in digits(before, 0, numerals, DECIMAL_DIGITS) if before else ():
                 if end == len(before):
-                    wholes[text] = min(cost + SPELT, wholes.get(text, RARE))
+                    wholes[text] = min(cost + _SPELT, wholes.get(text, RARE))
             rest = words[start:]
-            for end, text, cost in digits(rest, 0, numerals, MOST_PLACES):
+            for end, text, cost in digits(rest, 0, numerals, _MOST_PLACES):
                 yield from (
                     (start + end, Decimal(f"{whole}.{text}"), cost + before_cost)
                     for whole, before_cost in wholes.items()
@@ -255,7 +255,7 @@ def _with_point(words: Sequence[str], at: int, numerals: SaysNumbers, said: Mapp
 
 def _figures(word: str, language: Mapping[str, Any], places: int) -> Iterator[tuple[Decimal, float]]:
     """What a number in figures says: "52.5", "-18", "1,200.5"."""
-    written = FIGURES.fullmatch(word)
+    written = _FIGURES.fullmatch(word)
     if written is None:
         return
     bare = written["figures"]
@@ -264,7 +264,7 @@ def _figures(word: str, language: Mapping[str, Any], places: int) -> Iterator[tu
     thousands = other if language["thousands"] == other else None
     for value, cost in (
         (_plain(bare, own), 0.0),
-        (_grouped(bare, f"{thousands or ''}{BLANKS}", own), 0.0),
+        (_grouped(bare, f"{thousands or ''}{_BLANKS}", own), 0.0),
         (_plain(bare, other), _cost_of_other(bare, thousands, places)),
         (_grouped(bare, own, other), _cost_of_own(bare, own, other, places)),
     ):
@@ -293,12 +293,12 @@ def _grouped(figures: str, parts: str, mark: str) -> str | None:
 def _cost_of_own(figures: str, own: str, other: str, places: int) -> float:
     """Of the language's own decimal mark as what sets off thousands."""
     if figures.count(own) > 1 or other in figures:  # it can be nothing else
-        return ANOTHER_MARK
-    return HARDLY_THOUSANDS if places >= THREE else MAY_BE_THOUSANDS
+        return _ANOTHER_MARK
+    return _HARDLY_THOUSANDS if places >= _THREE else _MAY_BE_THOUSANDS
 
 
 def _cost_of_other(figures: str, thousands: str | None, places: int) -> float:
     """Of the other languages' decimal mark, which may set off thousands in this one."""
     if thousands is None or _grouped(figures, thousands, "\0") is None:
-        return ANOTHER_MARK
-    return MAY_BE_THOUSANDS if places >= THREE else RARE
+        return _ANOTHER_MARK
+    return _MAY_BE_THOUSANDS if places >= _THREE else RARE
