@@ -20,3 +20,9 @@ def said_in(code: str) -> dict[str, Any]:
 def that_say(what: str) -> Sequence[str]:
     """The languages whose file has something for this."""
     return [code for code in LANGUAGES if what in said_in(code)]
+
+
+def of_each(what: str) -> Sequence[tuple[Any, ...]]:
+    """The rows of a table that each file has, behind the code of their language."""
+    rows = ((code, row) for code in that_say(what) for row in said_in(code)[what])
+    return [(code, *(row if isinstance(row, list) else (row,))) for code, row in rows]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from random import Random
 
 from tests.reading.speakers import SPEAKERS
+from tests.languages import said_in, that_say
 
 FORMS = ("pallet-move", "stock-count")
 
@@ -45,137 +46,14 @@ class Tongue:
     """The digit 1 where it stands alone."""
 
 
-TONGUES = {
-    tongue.code: tongue
-    for tongue in (
-        Tongue(
-            code="en",
-            pallet=("pallet", "pallet number"),
-            dock=("dock",),
-            quantity=("quantity",),
-            units=("units", "cases", "boxes", "pieces", "cartons"),
-            carrying="with",
-            to="to",
-            letter="{letter} as in {word}",
-            names="apple boy cat dog easy fox George hotel",
-            doubles=("double", "triple"),
-            dozens=(("a dozen", 12), ("half a dozen", 6), ("two dozen", 24), ("three dozen", 36)),
-            openings=("okay", "right", "so", "I have"),
-            hesitations=("um", "uh", "er"),
-            cues=("no", "sorry", "I mean", "no wait"),
-            tails=("please", "thanks", "thank you"),
-            ones="one",
-        ),
-        Tongue(
-            code="de",
-            pallet=("Palette", "Palettennummer"),
-            dock=("Tor", "Rampe"),
-            quantity=("Menge", "Anzahl"),
-            units=("Stück", "Kisten", "Kartons", "Einheiten"),
-            carrying="mit",
-            to="an",
-            letter="{letter} wie {word}",
-            names="Anton Berta Cäsar Dora Emil Friedrich Gustav Heinrich",
-            doubles=("doppel", "dreimal"),
-            dozens=(("ein Dutzend", 12), ("ein halbes Dutzend", 6), ("zwei Dutzend", 24)),
-            openings=("okay", "so", "also"),
-            hesitations=("äh", "ähm"),
-            cues=("nein", "Quatsch", "ich meine", "Entschuldigung"),
-            tails=("bitte", "danke"),
-            ones="eins",
-        ),
-        Tongue(
-            code="fr",
-            pallet=("palette", "palette numéro"),
-            dock=("quai",),
-            quantity=("quantité",),
-            units=("caisses", "cartons", "unités", "colis"),
-            carrying="avec",
-            to="au",
-            letter="{letter} comme {word}",
-            names="Anatole Berthe Célestin Désiré Eugène François Gaston Henri",
-            doubles=("double", "triple"),
-            dozens=(("une douzaine de", 12), ("une demi-douzaine de", 6), ("deux douzaines de", 24)),
-            openings=("alors", "bon"),
-            hesitations=("euh", "hum"),
-            cues=("non", "pardon", "je veux dire"),
-            tails=("merci", "s'il te plaît"),
-            ones="un",
-        ),
-        Tongue(
-            code="es",
-            pallet=("palé", "palet", "número de palé"),
-            dock=("muelle",),
-            quantity=("cantidad",),
-            units=("cajas", "unidades", "bultos", "piezas"),
-            carrying="con",
-            to="al",
-            letter="{letter} de {word}",
-            names="Antonio Barcelona Carmen Dolores Enrique Francia Gerona Historia",
-            doubles=("doble", "triple"),
-            dozens=(("una docena de", 12), ("media docena de", 6), ("dos docenas de", 24)),
-            openings=("vale", "bueno"),
-            hesitations=("eh", "em"),
-            cues=("no", "perdón", "quiero decir"),
-            tails=("por favor", "gracias"),
-            ones="uno",
-        ),
-        Tongue(
-            code="it",
-            pallet=("pallet", "bancale", "pedana"),
-            dock=("banchina",),
-            quantity=("quantità",),
-            units=("scatole", "casse", "pezzi", "colli"),
-            carrying="con",
-            to="alla",
-            letter="{letter} come {word}",
-            names="Ancona Bologna Como Domodossola Empoli Firenze Genova hotel",
-            doubles=("doppio", "triplo"),
-            dozens=(("una dozzina di", 12), ("mezza dozzina di", 6), ("due dozzine di", 24)),
-            openings=("allora", "ecco"),
-            hesitations=("eh", "ehm"),
-            cues=("no", "scusa", "volevo dire"),
-            tails=("per favore", "grazie"),
-            ones="uno",
-        ),
-        Tongue(
-            code="pl",
-            pallet=("paleta", "paleta numer"),
-            dock=("rampa", "dok"),
-            quantity=("ilość",),
-            units=("sztuk", "kartonów", "skrzynek"),
-            carrying="",
-            to="",
-            letter="{letter} jak {word}",
-            names="Adam Barbara Cezary Dorota Ewa Franciszek Grażyna Henryk",
-            doubles=("podwójne", "potrójne"),
-            dozens=(("tuzin", 12), ("dwa tuziny", 24)),
-            openings=("dobra", "więc"),
-            hesitations=("yyy", "eee"),
-            cues=("nie", "przepraszam", "to znaczy"),
-            tails=("proszę", "dzięki"),
-            ones="jeden",
-        ),
-        Tongue(
-            code="pt",
-            pallet=("palete", "palete número"),
-            dock=("doca",),
-            quantity=("quantidade",),
-            units=("caixas", "unidades", "peças"),
-            carrying="com",
-            to="para a",
-            letter="{letter} de {word}",
-            names="Ana Bola Carlos Dado Elefante Faca Gato Hotel",
-            doubles=("duplo", "triplo"),
-            dozens=(("uma dúzia de", 12), ("meia dúzia de", 6), ("duas dúzias de", 24)),
-            openings=("bom", "então"),
-            hesitations=("hum", "ahn"),
-            cues=("não", "desculpe", "quero dizer"),
-            tails=("por favor", "obrigado"),
-            ones="um",
-        ),
-    )
-}
+def _tongue(code: str) -> Tongue:
+    said = said_in(code)["tongue"]
+    dozens = tuple((words, value) for words, value in said["dozens"])
+    lists = {name: tuple(value) if isinstance(value, list) else value for name, value in said.items()}
+    return Tongue(code, **{**lists, "dozens": dozens})
+
+
+TONGUES = {code: _tongue(code) for code in that_say("tongue")}
 
 NATO = "alpha bravo charlie delta echo foxtrot golf hotel".split()  # noqa: SIM905 - read as a line
 LETTERS = "ABCDEFGH"

@@ -15,17 +15,9 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from tests.reading.scribe import DATA, made, rules
+from tests.languages import said_in
 
 FORM = "pallet-move"
-FRAMES = {
-    "en": "pallet {pallet}, {count} units, dock B",
-    "de": "Palette {pallet}, {count} Stück, Tor B",
-    "fr": "palette {pallet}, {count} unités, quai B",
-    "es": "palé {pallet}, {count} unidades, muelle B",
-    "it": "pallet {pallet}, {count} pezzi, banchina B",
-    "pl": "paleta {pallet}, {count} sztuk, rampa B",
-    "pt": "palete {pallet}, {count} unidades, doca B",
-}
 PALLET, COUNT = 742, 12
 SHORTEST = 100
 """Identifiers of the form have three digits or more."""
@@ -57,7 +49,7 @@ class Number:
         return self._judged(self.said, COUNT, f"{self.value}/{COUNT}/B")
 
     def _judged(self, pallet: object, count: object, meant: str) -> Understood:
-        found = made(FRAMES[self.language].format(pallet=pallet, count=count), rules(FORM, self.language))
+        found = made(said_in(self.language)["frame"].format(pallet=pallet, count=count), rules(FORM, self.language))
         if found.stands == meant:
             return Understood.RIGHT
         return Understood.REFUSED if found.record is None else Understood.WRONG

@@ -8,6 +8,9 @@ from dockvoice_protocol.forms.spoken.kinds.date import Label, readings
 from tests.reading.numerals import ENGLISH, GERMAN, SPANISH
 from dockvoice_protocol.forms.spoken.kinds.kind import SaysNumbers
 from dockvoice_protocol.forms.spoken.language import language_named
+from dockvoice_protocol.languages import LANGUAGES
+from tests.languages import of_each
+from tests.numerals import ENGLISH
 from tests.rows import each_of
 
 TODAY = date(2026, 11, 20)
@@ -130,27 +133,14 @@ def test_a_year_of_the_last_century_is_none() -> None:
     assert whole("050376") == []
 
 
-@each_of(
-    ("text", "numerals", "language", "day"),
-    [
-        ("funfter marz zweitausendsiebenundzwanzig", GERMAN, "de", "2027-03-05"),
-        ("funfter dritter siebenundzwanzig", GERMAN, "de", "2027-03-05"),
-        ("am 5. marz 2027", GERMAN, "de", "2027-03-05"),
-        ("ende juni", GERMAN, "de", "2027-06-30"),
-        ("cinco de marzo de dos mil veintisiete", SPANISH, "es", "2027-03-05"),
-        ("primero de marzo de 2027", SPANISH, "es", "2027-03-01"),
-        ("1er mars 2027", GERMAN, "fr", "2027-03-01"),
-        ("fin juin 2027", GERMAN, "fr", "2027-06-30"),
-        ("piątego marca dwa tysiące dwudziestego siodmego roku", GERMAN, "pl", "2027-03-05"),
-        ("fim de junho de 2027", GERMAN, "pt", "2027-06-30"),
-        ("5 marzo 2027", GERMAN, "it", "2027-03-05"),
-    ],
-)
-def test_a_date_is_read_in_each_language(text: str, numerals: SaysNumbers, language: str, day: str) -> None:
-    assert whole(fold(text), DMY, numerals, language) == [day]
+@each_of(("language", "text", "day"), of_each("dates"))
+def test_a_date_is_read_in_each_language(language: str, text: str, day: str) -> None:
+    numerals = language_named(language).numerals
+    words = [part for word in fold(text).split() for part in numerals.morphemes(word)]
+    assert whole(" ".join(words), DMY, numerals, language) == [day]
 
 
-@each_of("code", ["en", "de", "fr", "es", "it", "pl", "pt"])
+@each_of("code", LANGUAGES)
 def test_each_language_has_every_month_and_thirty_one_days(code: str) -> None:
     dates = language_named(code).table["dates"]
     assert (len(dates["months"]), len(dates["ordinals"])) == (12, 31)

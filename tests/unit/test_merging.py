@@ -13,6 +13,7 @@ from edge.agree.merging import with_answer
 from edge.agree.off_talk import is_beside
 from edge.agree.one_breath import MOST_WORDS, two_that_share
 from edge.records import Closing, Outcome, Verdict
+from tests.languages import said_in, that_say
 from tests.rows import each_of
 
 
@@ -101,93 +102,20 @@ def test_what_contradicts_a_field_beside_the_answer_puts_it_in_doubt(rules: Rule
     assert verdict.fields == {"pallet_id": "742", "dock": "D"}
 
 
-OBJECTIONS = {
-    "en": [
-        "that was wrong",
-        "I said something else",
-        "made a mistake there",
-        "hang on that was the other one",
-        "let me check that again",
-        "I was mistaken",
-        "they want it somewhere else",
-        "it was more than that",
-        "I am not sure",
-        "need to recount",
-        "some are broken",
-        "supervisor wants it changed",
-        "nah mate that ain't it",
-        "got mixed up",
-        "eyes are playing tricks",
-        "switch them around",
-        "something's off there",
-        "can we go back",
-    ],
-    "de": [
-        "das war aber falsch",
-        "ich habe was anderes gesagt",
-        "da habe ich mich geirrt",
-        "muss ich nochmal zählen",
-        "bin mir da unsicher",
-        "einige sind kaputt",
-        "die sind vertauscht",
-        "erst nachzählen bitte",
-        "um Gottes willen",
-    ],
-    "fr": [
-        "j'ai dit autre chose",
-        "je me suis trompé",
-        "je ne suis pas sûr",
-        "il faut recompter tout ça",
-        "les lignes sont inversées",
-    ],
-    "es": [
-        "yo dije otra cosa",
-        "me he equivocado ahí",
-        "no estoy muy seguro",
-        "hay que contar otra vez",
-        "mezclé las líneas",
-    ],
-    "it": [
-        "ho detto un'altra cosa",
-        "mi sono sbagliato qui",
-        "non ne sono sicuro",
-        "devo contare di nuovo",
-        "mischiato le etichette",
-    ],
-    "pl": [
-        "ja powiedziałem coś innego",
-        "tu się chyba pomyliłem",
-        "nie jestem tego pewien",
-        "muszę policzyć jeszcze raz",
-    ],
-    "pt": ["eu disse outra coisa", "acho que me enganei", "não tenho a certeza", "tenho de contar outra vez"],
-}
-
-
 def heard(line: str) -> Reading:
     return Reading(
         "scripted", "pallet-move", tuple(Word(word, at, at + 0.5, 1.0) for at, word in enumerate(line.split())), {}
     )
 
 
-@each_of(("tag", "line"), [(tag, line) for tag, lines in OBJECTIONS.items() for line in lines])
+@each_of(("tag", "line"), [(tag, line) for tag in that_say("objections") for line in said_in(tag)["objections"]])
 def test_what_objects_to_the_entry_in_any_words_is_never_taken_for_talk_beside_it(
     rules: Rules, tag: str, line: str
 ) -> None:
     assert not is_beside(heard(line), replace(rules, language=language_named(tag)))
 
 
-@each_of(
-    ("tag", "line"),
-    [
-        ("en", "did you see the game"),
-        ("fr", "tu viens manger avec nous"),
-        ("es", "oye cierra por favor la puerta"),
-        ("it", "ehi chiudi per favore la porta"),
-        ("pl", "hej zaraz idziemy na obiad"),
-        ("pt", "ei feche por favor o portão"),
-    ],
-)
+@each_of(("tag", "line"), [(tag, said_in(tag)["talk"]) for tag in that_say("talk")])
 def test_talk_to_others_is_beside_the_entry(rules: Rules, tag: str, line: str) -> None:
     assert is_beside(heard(line), replace(rules, language=language_named(tag)))
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.reading.suites import FRAMES, SHORTEST, Number, Understood, numbers
+from tests.languages import that_say
+from tests.suites import SHORTEST, Number, Understood, numbers
 from tests.tiers import SEED, sized
 
 EVERY = sized(quick=20, test=5, nightly=1)
@@ -20,7 +22,7 @@ def rows(language: str) -> list[Number]:
     return [one for one in numbers() if one.language == language][SEED % EVERY :: EVERY]
 
 
-@pytest.mark.parametrize("language", FRAMES)
+@pytest.mark.parametrize("language", that_say("frame"))
 def test_numbers_of_public_suites_are_understood(language: str) -> None:
     judged = {f"as a count: {one.said} = {one.value}": one.as_count() for one in rows(language)}
     longer = (one for one in rows(language) if one.value >= SHORTEST)

@@ -10,6 +10,7 @@ from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.numerals import Count, Group
 from dockvoice_protocol.languages import LANGUAGES
 from tests.reading.numbers import counts, groups, numerals, words
+from tests.languages import of_each, said_in
 from tests.rows import each_of, every
 from tests.tiers import sized
 
@@ -29,26 +30,7 @@ def test_no_count_of_all_the_words(code: str) -> None:
     assert {said: found for said in TABLE["no_count"][code] if (found := counts(code, said))} == {}
 
 
-@each_of(
-    ("code", "said"),
-    [
-        ("en", "two and a half units"),
-        ("en", "twenty fifths"),
-        ("en", "two point five"),
-        ("en", "five million"),
-        ("de", "zweieinhalb Kisten"),
-        ("de", "ein paar Kisten"),
-        ("de", "zwei Komma fünf"),
-        ("fr", "une centaine de cartons"),
-        ("fr", "deux et demi"),
-        ("es", "una veintena de cajas"),
-        ("es", "dos y medio"),
-        ("it", "un centinaio di scatole"),
-        ("it", "venti quinti"),
-        ("pl", "dwa i pół"),
-        ("pt", "uma centena de caixas"),
-    ],
-)
+@each_of(("code", "said"), of_each("fractions"))
 def test_a_fraction_begins_with_no_count_either(code: str, said: str) -> None:
     assert numerals(code).counts(words(code, said), 0) == []
 
@@ -86,27 +68,7 @@ def test_other_words_are_no_numbers(code: str) -> None:
     every(["pallet", "palette", "und", "and", "et", "y", "e", "i", "dock", "x-ray", "?", ""], is_no_number)
 
 
-@each_of(
-    ("code", "word"),
-    [
-        ("en", "weight"),
-        ("en", "often"),
-        ("en", "seven-four-two"),
-        ("en", "one-off"),
-        ("de", "achtung"),
-        ("de", "eintrag"),
-        ("de", "zweite"),
-        ("de", "einhundertstel"),
-        ("de", "undzwanzig"),
-        ("fr", "centaine"),
-        ("it", "settembre"),
-        ("it", "treno"),
-        ("it", "duecentesimo"),
-        ("es", "milagro"),
-        ("pt", "milho"),
-        ("pl", "stos"),
-    ],
-)
+@each_of(("code", "word"), of_each("not_compounds"))
 def test_other_words_stay_whole(code: str, word: str) -> None:
     assert numerals(code).morphemes(word) == (word,)
 
@@ -167,22 +129,7 @@ def test_figures_that_begin_with_a_zero_name_something_and_count_nothing() -> No
     assert cost >= RIVALRY
 
 
-@each_of(
-    ("code", "said", "most"),
-    [
-        ("en", "a hundred", 0.0),
-        ("en", "fifteen hundred", 0.0),
-        ("en", "hundred and five", 0.5),
-        ("en", "thirty and two", 1.0),
-        ("fr", "vingt et deux", 1.0),
-        ("es", "treinta cinco", 0.5),
-        ("es", "diez y seis", 0.5),
-        ("it", "trecento e due", 0.5),
-        ("de", "zweieinhalb Dutzend", 0.0),
-        ("pt", "cento e uma", 0.0),
-        ("pl", "dwa tysiące", 0.0),
-    ],
-)
+@each_of(("code", "said", "most"), of_each("count_costs"))
 def test_what_a_count_costs(code: str, said: str, most: float) -> None:
     assert list(counts(code, said).values()) == [most]
 
@@ -235,7 +182,7 @@ def test_a_compound_below_a_hundred_is_one_group_in_italian() -> None:
 
 @pytest.mark.parametrize(
     ("code", "lang"),
-    [*((code, code) for code in LANGUAGES), ("fr", "fr_BE"), ("fr", "fr_CH"), ("pt", "pt_BR")],
+    [(code, lang) for code in LANGUAGES for lang in (code, *said_in(code).get("variants", ()))],
 )
 def test_every_number_is_read_as_num2words_writes_it(code: str, lang: str) -> None:
     wrong = []

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 from edge.cli.forms import commands
 from edge.cli.sayings import OUTCOMES
 from edge.records import Outcome
+from tests.languages import said_in, that_say
 from tests.rows import each_of
 from tests.shipped import FORMS
 
@@ -199,18 +200,7 @@ def test_a_strange_word_before_a_container_leaves_it_in_doubt_where_its_check_di
     assert (wrong["outcome"], wrong["fields"]) == ("repeat", {})
 
 
-@each_of(
-    ("language", "text"),
-    [
-        ("en", "pallet seven four six, four layers of six"),
-        ("en", "pallet seven four six, four layers of six cases"),
-        ("de", "Palette 746, vier Lagen zu sechs"),
-        ("fr", "palette 746, quatre couches de six"),
-        ("es", "palé 746, cuatro capas de seis"),
-        ("it", "pallet 746, quattro strati di sei"),
-        ("pt", "palete 746, quatro camadas de seis"),
-    ],
-)
+@each_of(("language", "text"), [(code, text) for code in that_say("layers") for text in said_in(code)["layers"]])
 def test_layers_and_how_many_each_has_are_asked_as_their_product(language: str, text: str) -> None:
     asked = answered(text, form="receive", language=language)
     assert (asked["ask"], asked["candidates"], asked["fields"]["pallet_id"]) == ("quantity", [24], "746")
