@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Flag, StrEnum, auto
-from typing import Self
+from typing import NamedTuple, Self
 
 
 class Trait(Flag):
@@ -17,6 +17,16 @@ class Trait(Flag):
     UNEXPECTED = auto()  # No recogniser expects its wordings: words that a grammar holds are heard in others.
 
 
+class Lists(NamedTuple):
+    """Further lists of a language's `[commands]` that ask a command; "" where it has none."""
+
+    more: str = ""  # Whole utterances that no recogniser is told to expect.
+    named: str = ""  # What is said before the entry, the trailer or the place that is asked about.
+    ends: str = ""  # What may stand behind that.
+    parts: str = ""  # Questions for one field of an entry: a `*` for the field, the entry behind it.
+
+
+_NO_LISTS = Lists()
 _PLAIN, _BOTH = Trait(0), Trait.OF_TRAILER | Trait.OF_RECORD
 
 
@@ -24,13 +34,15 @@ class Command(StrEnum):
     """What an operator can ask of the device.
 
     A row is the name of the list of its wordings in the file of each language, what a model is told that it asks, the
-    key that asks it in `dockvoice watch`, and its traits. A command that only tells something has its function in
-    `edge.agree.dialogue.machine.ANSWERS`; any other, a column of the dialogue's table by its name.
+    key that asks it in `dockvoice watch`, its traits, and further lists of wordings. A command that only tells
+    something has its function in `edge.agree.dialogue.machine.ANSWERS`; any other, a column of the dialogue's table by
+    its name.
     """
 
     meaning: str
     key: str
     traits: Trait
+    lists: Lists
 
     SAY_AGAIN = "say_again", "say the last thing again", "a"
     HOW_MANY_WAITING = "how_many_waiting", "tell how many entries still wait to be sent", "w"
@@ -39,6 +51,7 @@ class Command(StrEnum):
         "tell how many entries of today are for the same place as the last one",
         "d",
         Trait.OF_RECORD | Trait.UNEXPECTED,  # Nearly all words of its wordings are those of sentences.
+        Lists("tallies_of_today", "tallies"),
     )
     HOW_MANY_ON_TRAILER = (
         "how_many_on_trailer",
@@ -46,12 +59,36 @@ class Command(StrEnum):
         "s",
         _BOTH,
     )
-    WHAT_IS_LEFT = "what_is_left", "tell which announced pallets were not received yet", "e", _BOTH
-    WHERE_TO = "where_to", "tell where the pallet at hand goes", "g", _BOTH
-    TRAILER_DONE = "trailer_done", "the trailer is empty, or all of it was received", "f", _BOTH
+    WHAT_IS_LEFT = (
+        "what_is_left",
+        "tell which announced pallets were not received yet",
+        "e",
+        _BOTH,
+        Lists("lacking", "remainders"),
+    )
+    WHERE_TO = (
+        "where_to",
+        "tell where the pallet at hand goes",
+        "g",
+        _BOTH,
+        Lists(named="whereabouts", ends="whereabouts_ends"),
+    )
+    TRAILER_DONE = (
+        "trailer_done",
+        "the trailer is empty, or all of it was received",
+        "f",
+        _BOTH,
+        Lists(named="closings", ends="closing_ends"),
+    )
     WHAT_IS_OPEN = "what_is_open", "go on with what was put aside, or tell what is still open", "o"
     PUT_ASIDE = "put_aside", "put aside, for a person to look at, what is being asked about", "r"
-    LAST_ENTRY = "last_entry", "tell the last entry", "l", Trait.OF_RECORD
+    LAST_ENTRY = (
+        "last_entry",
+        "tell the last entry",
+        "l",
+        Trait.OF_RECORD,
+        Lists("last_few", "lookups", "lookup_ends", "parts"),
+    )
     WHERE_AM_I = "where_am_i", "tell which trailer, door or order all entries are for now", "t"
     HELP = "help", "tell what can be said", "h"
     PAUSE = "pause", "stop listening for a while"
@@ -66,10 +103,12 @@ class Command(StrEnum):
     WHICH_WORK = "which_work", "tell which work is being done", "k", Trait.UNEXPECTED
     WHO_LISTENED = "who_listened", "tell who in the office listened to what the worker said", "v"
 
-    def __new__(cls, value: str, meaning: str = "", key: str = "", traits: Trait = _PLAIN) -> Self:
+    def __new__(
+        cls, value: str, meaning: str = "", key: str = "", traits: Trait = _PLAIN, lists: Lists = _NO_LISTS
+    ) -> Self:
         """A row of the table; with its value alone, as in `Command("help")`, the row of that."""
         one = str.__new__(cls, value)
-        one._value_, one.meaning, one.key, one.traits = value, meaning, key, traits
+        one._value_, one.meaning, one.key, one.traits, one.lists = value, meaning, key, traits, lists
         return one
 
 

@@ -33,19 +33,21 @@ class Asked:
 
 
 YES, _NO, CANCEL = Asked(Act.YES), Asked(Act.NO), Asked(Act.CANCEL)
-LAST = Asked(Act.COMMAND, Command.LAST_ENTRY)
 _PAUSE = Asked(Act.COMMAND, Command.PAUSE)
 TALLY = Asked(Act.COMMAND, Command.HOW_MANY_HERE)
 LEFT = Asked(Act.COMMAND, Command.WHAT_IS_LEFT)
 WHERE = Asked(Act.COMMAND, Command.WHERE_TO)
 DONE = Asked(Act.COMMAND, Command.TRAILER_DONE)
+_OF_COMMANDS = {command: Asked(Act.COMMAND, command) for command in Command}
 NAMED: Mapping[str, Asked] = {"yes": YES, "no": _NO, "cancel": CANCEL} | {
-    str(command): Asked(Act.COMMAND, command) for command in Command
+    str(command): asked for command, asked in _OF_COMMANDS.items()
 }
 """By the name of a list in a language's file, what its phrases ask."""
 FEW, TODAY, LACKING = "last_few", "tallies_of_today", "lacking"
 """Lists of ways to ask for the last entries, how many there are of today, and what the open entry still lacks."""
-BESIDES: Mapping[str, Asked] = {"refusals": CANCEL, "deletions": CANCEL, FEW: LAST, TODAY: TALLY, LACKING: LEFT}
+BESIDES: Mapping[str, Asked] = {"refusals": CANCEL, "deletions": CANCEL} | {
+    command.lists.more: asked for command, asked in _OF_COMMANDS.items() if command.lists.more
+}
 """More ways to ask. No recogniser is told to expect these: words that a grammar holds are heard in others, and all of
 them begin what no entry is made of anyway."""
 EXPECTED = 4
@@ -218,51 +220,47 @@ def about(
     """
     said, undoing = _unhesitating(words, language), frozenset(language.unelided(phrase(one)) for one in undone)
     asking, (plain, begins) = {**_asking(language), **dict.fromkeys(undoing, CANCEL)}, plain_texts(said, language)
-    if (named := _of_which(said, language)) is not None:
-        return LAST, named
+    if (parts := _of_which(said, language)) is not None:
+        return parts
     for size in range(len(said) - 1, 0, -1):
         begun = plain[: begins[size]]
         if begun in language.cues and _pauses(said, size):
             continue  # "Cancella, pallet 743."
         if (asked := CANCEL if begun in undoing else asking.get(begun)) is not None:
-            return asked, _before(said[size:], _ends(_ENDS.get(asked), language), language)
-    for asked, ends in ((DONE, _ends(_ENDS[DONE], language)), (CANCEL, _cancellations(language) | undoing)):
-        named = _before(said, ends, language)
+            ends = asked.command.lists.ends if asked.command else ""
+            return asked, _before(said[size:], _ends(ends, language), language)
+    for asked, behind in (
+        (DONE, _ends(Command.TRAILER_DONE.lists.ends, language)),
+        (CANCEL, _cancellations(language) | undoing),
+    ):
+        named = _before(said, behind, language)
         if len(named) < len(said) and not (asked == CANCEL and _pauses(said, len(named))):
             return asked, named
     return None
 
 
-def _of_which(said: tuple[Word, ...], language: Language) -> tuple[Word, ...] | None:
+def _of_which(said: tuple[Word, ...], language: Language) -> tuple[Asked, tuple[Word, ...]] | None:
     """What is named behind a question for a part of its entry: "what was the seal on trailer 5501"."""
-    words = _plain(said, language)
-    for way in language.table["commands"]["parts"]:
+    words, table = _plain(said, language), language.table["commands"]
+    for asked, way in (
+        (one, way) for command, one in _OF_COMMANDS.items() for way in table.get(command.lists.parts, ())
+    ):
         before, after = (language.unelided(phrase(part)) for part in way.split("*"))
         for at in range(len(before) + 1, len(before) + _LONGEST_PART + 1) if words[: len(before)] == before else ():
             if words[at : at + len(after)] == after and len(words) == len(said) > at + len(after):
-                return said[at + len(after) :]
+                return asked, said[at + len(after) :]
     return None
-
-
-_NAMING: Mapping[str, Asked] = {
-    "lookups": LAST,
-    "tallies": TALLY,
-    "remainders": LEFT,
-    "whereabouts": WHERE,
-    "closings": DONE,
-}
-"""By the name of a list in a language's file, what is asked of that which is named behind."""
-_ENDS: Mapping[Asked, str] = {
-    LAST: "lookup_ends",
-    WHERE: "whereabouts_ends",
-    DONE: "closing_ends",
-}  # What may stand behind that, besides.
 
 
 @lru_cache
 def _asking(language: Language) -> Mapping[Phrase, Asked]:
     known = {one: asked for one, asked in _known(language).items() if asked == CANCEL and not _only_cue(one, language)}
-    naming = {said: asked for name, asked in _NAMING.items() for said in language.commands[name]}
+    naming = {
+        said: asked
+        for command, asked in _OF_COMMANDS.items()
+        if command.lists.named
+        for said in language.commands[command.lists.named]
+    }
     return {language.unelided(said): asked for said, asked in {**naming, **known}.items()}
 
 
@@ -277,8 +275,8 @@ def _only_cue(said: Phrase, language: Language) -> bool:
 
 
 @lru_cache
-def _ends(name: str | None, language: Language) -> frozenset[Phrase]:
-    return frozenset() if name is None else frozenset(map(language.unelided, language.commands[name]))
+def _ends(name: str, language: Language) -> frozenset[Phrase]:
+    return frozenset() if not name else frozenset(map(language.unelided, language.commands[name]))
 
 
 @lru_cache
