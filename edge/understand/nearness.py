@@ -1,7 +1,7 @@
 """Nearness: which words of an utterance are the wearer's own, told by how loud each of them is. Pure.
 
-The microphone is at the wearer's mouth, and everybody else is further away: a colleague who dictates another pallet
-beside him is heard as well, 10 to 20 dB fainter, and a recogniser writes his words down like any others.
+The microphone is at the wearer's mouth. A colleague who dictates another pallet nearby is 10 to 20 dB fainter, and a
+recogniser writes those words down like any others.
 """
 
 from __future__ import annotations
@@ -27,38 +27,38 @@ _VOWEL = 0.9
 which is mostly consonants, for faint."""
 
 _LOUDEST = 1 / 3
-"""The part of the words, the loudest ones, whose level is the wearer's: where a colleague says more than he does, it is
-still his. Not the loudest word alone, which may be a clank."""
+"""The part of the words, the loudest ones, whose level is the wearer's: also where a colleague says
+more. Not the loudest word alone, which may be a clank."""
 
 _FAR_DB = 16.0
-"""So much fainter than the wearer, a word is somebody else's. On a third of the dev set 1 of 1,312 words of his own was
+"""So much fainter than the wearer, a word is another voice's. On a third of the dev set 1 of 1,312 own words was
 fainter."""
 
 _FAINT_DB = 11.0
-"""So much fainter it may be somebody else's, where a word beside it is."""
+"""So much fainter it may be another voice's, where a word beside it is."""
 
 _FADING_DB = 6.0
-"""The wearer's voice fades by no more from one word to the next, and another one sets in at once. On the dev set he
-himself was down by 15 dB at the end of "thirteen pieces, dock B", step by step."""
+"""The wearer's voice fades by no more from one word to the next, and another one sets in at once. On the dev set it
+was down by 15 dB at the end of "thirteen pieces, dock B", step by step."""
 
 _DIP_DB = 14.0
-"""So much fainter between two words of the wearer, a figure may be somebody else's, said into his pause: it is doubted.
+"""So much fainter between two words of the wearer, a figure may be another voice's, said into a pause: it is doubted.
 At 12.5 one clip more of the dev set's third was asked about, and none less was wrong."""
 
 _JOINED_S = 0.02
 """Silence from which two words count as said apart: less than a frame of a recogniser's."""
 
 _PAUSE_S = 0.25
-"""Silence behind a word that ends a phrase. Everybody fades before he stops to think, in a "six" by 14 dB; who speaks
-into that pause sets in apart from the word before it."""
+"""Silence behind a word that ends a phrase. Every voice fades before it stops, in a "six" by 14 dB; another voice
+that speaks into that pause sets in apart from the word before it."""
 
 _OUTSIDE_DB = 10.0
-"""So much fainter in the mean, what stands before or behind a whole entry is somebody else's. Of 39 clips of dev2's
+"""So much fainter in the mean, what stands before or behind a whole entry is another voice's. Of 39 clips of dev2's
 `beside` each, right rose from 24 to 29 beside a colleague at 15 dB, from 3 to 14 at 10 dB, and from 14 to 21 in babble
 at 10 dB, and none was wrong; 8 dB did alike. Of the dev set's third it took away a "please"."""
 
 _BETWEEN_DB = _OUTSIDE_DB / 2
-"""Where somebody else is known to speak, a figure that dips by so much is nearer to that voice than to the wearer's. At
+"""Where another voice is known to speak, a figure that dips by so much is nearer to that voice than to the wearer's. At
 6 dB one clip of `beside` was wrong, by an "oh" that the colleague said."""
 
 _SETS_IN_DB = 3.0
@@ -104,7 +104,7 @@ class Loudness:
 
 
 class Wearer:
-    """The one at whose mouth the microphone is, as loud as he was in one utterance."""
+    """The wearer of the microphone, by the level of one utterance."""
 
     def __init__(self, words: Sequence[Word], loudness: Loudness) -> None:
         """`words` are the likeliest of the utterance."""
@@ -114,7 +114,7 @@ class Wearer:
         self._level = sum(loudest) / len(loudest) if loudest else BOTTOM_DB
 
     def own(self, words: Sequence[Word]) -> tuple[Word, ...]:
-        """The words that are his; as unknown ones, those that may be, and without which he would say something else."""
+        """The wearer's words; doubtful ones that would change the meaning stay as unknown words."""
         fainter = self._fainter(words)
         said = list(words)
         for begin, end in sorted(_faint(fainter), reverse=True):
@@ -136,7 +136,7 @@ class Wearer:
         read: Callable[[Sequence[Word]], Mapping[str, FieldReading]],
         needed: Collection[str],
     ) -> _Stretch | None:
-        """When a whole entry was said, where somebody else speaks before or behind it; None where nobody does.
+        """When a whole entry was said, where another voice speaks before or behind it; None where none does.
 
         `read` tells the fields of words, of which an entry needs those that are `needed`. What takes back or completes
         a value of the entry may be the wearer's, muttered, and stays with it.
@@ -155,7 +155,7 @@ class Wearer:
         return None
 
     def within(self, words: Sequence[Word], stretch: _Stretch) -> tuple[Word, ...]:
-        """The words of it. A figure fainter than both its neighbours is doubted: somebody else is known to speak."""
+        """The words of it. A figure fainter than both its neighbours is doubted: another voice is known to speak."""
         begin, end = stretch
         said = [word for word in words if begin <= (word.start + word.end) / 2 <= end]
         fainter = self._fainter(said)
@@ -224,7 +224,7 @@ def _faint(fainter: Sequence[float]) -> Iterator[tuple[int, int]]:
 
 
 def _beyond(fainter: Sequence[float], begin: int, end: int) -> range:
-    """Those of them that are somebody else's: without what the wearer, on either side, has faded into."""
+    """Those of them that are another voice's: without those that the wearer's voice fades into."""
     while begin < end and begin > 0 and fainter[begin] - fainter[begin - 1] <= _FADING_DB:
         begin += 1
     while begin < end < len(fainter) and fainter[end - 1] - fainter[end] <= _FADING_DB:

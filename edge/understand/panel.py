@@ -1,8 +1,8 @@
 """The panel: several interpreters read one utterance beside one another, under one deadline, and are weighed.
 
 The device's own recogniser hears while the operator speaks. When the utterance closes, its reading and the models' go
-on side by side until nothing more could matter (`weighing.is_settled`) or the deadline is over. Whoever answers later
-is heard too: the answer is noted as late, for the journal, and changes nothing that was decided.
+on side by side until nothing more could matter (`weighing.is_settled`) or the deadline is over. A later
+answer is noted as late, for the journal, and changes no decision.
 
 A model that is not there is no fault of the panel's: an interpreter that raises Unavailable has given no opinion.
 """
@@ -67,7 +67,7 @@ class PanelTerms:
 
 
 def _priced(reading: Reading, prices: Prices | None) -> Reading:
-    """The reading with what it cost, where somebody charges for it and a price is set."""
+    """The reading with its cost, where it has usage and a price is set."""
     return reading if reading.usage is None else replace(reading, usage=with_cost(reading.usage, prices))
 
 
@@ -285,4 +285,4 @@ async def _or_none(reading: Coroutine[object, object, Reading]) -> Reading | Non
 
 
 def _ignore(_: PanelAnswer) -> None:
-    """What becomes of answers that nobody keeps."""
+    """The default of `note`."""

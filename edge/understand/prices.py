@@ -29,7 +29,7 @@ def cost_usd(usage: Usage, prices: Prices) -> float | None:
 
 
 def with_cost(usage: Usage, prices: Prices | None) -> Usage:
-    """What was taken, with its price; where whoever took it has set one already, with that."""
+    """The usage with its cost; a cost that is set already stays."""
     if usage.cost_usd is not None or prices is None:
         return usage
     return replace(usage, cost_usd=cost_usd(usage, prices))
@@ -39,7 +39,6 @@ class Budget:
     """What may be spent in one day. What was spent before this start is handed in, so that a restart spends no more."""
 
     def __init__(self, daily_usd: float | None, today: date, spent_usd: float = 0.0) -> None:
-        """`daily_usd` None: no limit."""
         self._daily_usd = daily_usd
         self._day = today
         self._spent_usd = spent_usd

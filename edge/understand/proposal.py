@@ -44,8 +44,8 @@ _PAST, _DENIALS = "past", "denials"  # Moods of a language's table.
 UNKNOWN = "[unk]"  # What a recogniser writes for speech that is none of the words it listens for.
 
 NOISE_S = 0.2
-"""Words before a sentence that took no longer are a breath or a clank, written down as words. Who takes a sentence back
-before saying it needs longer: the shortest such word, "not", takes a quarter of a second."""
+"""Words before a sentence that took no longer are a breath or a clank, written down as words. To take a sentence
+back needs longer: the shortest such word, "not", takes a quarter of a second."""
 
 
 def proposal(
@@ -136,7 +136,7 @@ def _asked_of(words: Sequence[Word], form: Form, catalogue: Catalogue, language:
     sure = all(name in names and one.value is not None and not one.rivals for name, one in fields.items())
     if fields and sure and not preface(named, form, catalogue, language):
         return Reading("", form.name, tuple(words), fields, act=order.act, command=order.command)
-    # Who asks where a pallet goes dictates none, however much of one is read in his words.
+    # A question where a pallet goes is no entry, even if its words could be one.
     doubtful = bool(fields) and order == WHERE
     return Reading("", form.name, tuple(words), {}, NotUnderstood.NOT_DICTATION) if doubtful else None
 
@@ -181,7 +181,7 @@ def _is_one(said: FieldReading) -> bool:
 def refuse_unhearable(interpreter: str, form: Form, phrases: Iterable[str], knows: Callable[[str], bool]) -> None:
     """Raise Misconfigured for words among the form's own and those of `phrases` that the recogniser does not know.
 
-    Recognisers leave such words out in silence, and then nobody could ever say what they stand for.
+    Recognisers leave such words out in silence, and then what they stand for could not be said.
     """
     own = (phrase for field in form.fields for phrase in (*field.labels, *field.units))
     begun = form.openings.get(OWN_LANGUAGE, ())
@@ -206,7 +206,7 @@ _PAUSE = 0.02
 _TO = "to"
 _COMMA = (0.1, 0.3)
 """Seconds of silence behind a "two" at the end of a number, before the next field's label. In the forms of the library
-17 of 17 that were written "to" had 0.15 to 0.2, and 6 of 6 prepositions none. Who stops for longer may be thinking."""
+17 of 17 that were written "to" had 0.15 to 0.2, and 6 of 6 prepositions none. A longer stop may be one to think."""
 
 _PREPOSITIONS: Mapping[str, str] = {"to": "two", "for": "four"}
 """What the recogniser writes for a digit, to the digit."""
@@ -276,10 +276,10 @@ def _set_off(words: Sequence[Word], at: int, labels: Collection[str]) -> bool:
 _FEWEST_WORDS = 4  # Fewer may be an answer: "dock is B" without its "dock".
 
 _FEWEST_STRANGE = 2
-"""So many words must be neither a figure nor a letter: nobody dictates so without a word of the form among them."""
+"""So many words must be neither a figure nor a letter: dictation without a word of the form has fewer."""
 
 _FIGURES_IN_A_ROW = 3
-"""From here on somebody dictates without labels: "three two two, five, yankee". Talk has two at most ("two eight")."""
+"""From here on it is dictation without labels: "three two two, five, yankee". Talk has two at most ("two eight")."""
 
 
 def is_chatter(words: Sequence[Word], form: Form, catalogue: Catalogue, language: Language = ENGLISH) -> bool:

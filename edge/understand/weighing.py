@@ -243,7 +243,7 @@ def _allowed(form: Form, name: str, value: FieldValue | None) -> bool:
 _MINUTE_S = 60.0
 
 _FIRST_WAIT_S = 2.0  # Wait after the first failure; it doubles from one to the next.
-MOST_WAIT_S = 30.0  # Longest wait: so late, at worst, is it noticed that the network is back while nobody speaks.
+MOST_WAIT_S = 30.0  # Longest wait: how late, at worst, a returning network is noticed.
 
 
 class Pacing:
@@ -269,7 +269,7 @@ class Pacing:
         self._failures = min(self._failures + 1, 16)  # 2**16 is past every wait, and no float overflows in a year
 
     def answered(self) -> None:
-        """A model answered somebody: there is hope for what was deferred."""
+        """A model answered some request: try the backlog again at once."""
         self._failures, self._failed_until = 0, 0.0
 
 
@@ -361,7 +361,7 @@ def _wrong(sure: float, value: FieldValue | None, heard: Sequence[tuple[str, Fie
 
 
 def _log_odds(sure: float) -> float:
-    """For and against. Who is right less than half the time is not taken at his word, nor at the contrary."""
+    """The log of the odds; a confidence below one half counts as one half."""
     bounded = min(max(sure, 0.5), _SUREST)
     return math.log(bounded / (1.0 - bounded))
 

@@ -92,7 +92,7 @@ def _differences(ours: Sequence[_Symbol], theirs: Sequence[_Symbol]) -> Iterator
     pairs = _aligned([one.text for one in ours], [one.text for one in theirs])
     alike = [i is not None and j is not None and ours[i].text == theirs[j].text for i, j in pairs]
     if sum(alike) < _MOSTLY * len(ours):
-        return  # It heard somebody else, or nothing well.
+        return  # Another voice, or a bad transcript.
     same = [
         sure or (i is not None and j is not None and _is_word(ours[i].text) and _is_word(theirs[j].text))
         for sure, (i, j) in zip(alike, pairs, strict=True)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 from tests.reading.speakers import SPEAKERS
 from tests.languages import said_in, that_say
@@ -48,9 +49,8 @@ class Tongue:
 
 def _tongue(code: str) -> Tongue:
     said = said_in(code)["tongue"]
-    dozens = tuple((words, value) for words, value in said["dozens"])
-    lists = {name: tuple(value) if isinstance(value, list) else value for name, value in said.items()}
-    return Tongue(code, **{**lists, "dozens": dozens})
+    lists: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in said.items()}
+    return Tongue(code, **{**lists, "dozens": tuple(map(tuple, said["dozens"]))})
 
 
 TONGUES = {code: _tongue(code) for code in that_say("tongue")}

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,8 @@ import pytest
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.loader import forms_in, load_form
 from dockvoice_protocol.forms.model import Form
+from tests.patches import faults_of, merged
 from tests.rows import each_of
-
-Change = Callable[[dict[str, Any]], object]
 
 
 @pytest.fixture
@@ -63,232 +62,11 @@ def test_a_document_that_is_no_object_is_told(tmp_path: Path) -> None:
     assert "is not of type 'object'" in fault(written([], tmp_path))
 
 
-FAULTS: dict[str, tuple[Change, list[str]]] = {
-    "a keyword of a field outside the subset": (
-        lambda s: s["properties"]["dock"].update(format="uuid"),
-        ["#/properties/dock/format", "'format' is not supported", "allowed: ", "maxLength"],
-    ),
-    "a default, which would invent a value": (
-        lambda s: s["properties"]["quantity"].update(default=1),
-        ["#/properties/quantity/default", "'default' is not supported"],
-    ),
-    "a language that is not read": (
-        lambda s: s["properties"]["dock"]["x-languages"].update(xx={"labels": ["deur"]}),
-        ["#/properties/dock/x-languages/xx", "'xx' is not supported", "allowed: en, de, "],
-    ),
-    "a language without labels": (
-        lambda s: s["properties"]["dock"]["x-languages"].update(de={}),
-        ["#/properties/dock/x-languages/de", "'labels' is a required property"],
-    ),
-    "capitals in a word of a language": (
-        lambda s: s["properties"]["dock"]["x-languages"].update(de={"labels": ["Tor"]}),
-        ["#/properties/dock/x-languages/de/labels/0", "'Tor'"],
-    ),
-    "a word of a language that two fields claim": (
-        lambda s: s["properties"]["dock"]["x-languages"].update(de={"labels": ["Palette".lower()]}),
-        ["#/properties/dock/x-languages/de", "'palette' already belongs to 'pallet_id'"],
-    ),
-    "an English word claimed beside another field's label": (
-        lambda s: s["properties"]["dock"]["x-languages"].update(en={"labels": ["pallet"]}),
-        ["#/properties/dock/x-languages/en", "'pallet' already belongs to 'pallet_id'"],
-    ),
-    "a number as a label in a language": (
-        lambda s: s["properties"]["dock"]["x-languages"].update(fr={"labels": ["quai deux"]}),
-        ["#/properties/dock/x-languages/fr", "'quai deux' cannot open a field", "'deux' is a number"],
-    ),
-    "a cue as a unit in a language": (
-        lambda s: s["properties"]["quantity"]["x-languages"].update(de={"labels": ["menge"], "units": ["nein"]}),
-        ["#/properties/quantity/x-languages/de", "'nein' cannot open a field"],
-    ),
-    "last digits without a catalogue": (
-        lambda s: voice(s, "pallet_id").update(last_digits=5),
-        ["#/properties/pallet_id/x-voice/last_digits", "needs a 'catalogue'"],
-    ),
-    "words for a value that there is not": (
-        lambda s: s["properties"]["dock"]["x-languages"].update(de={"labels": ["tor"], "values": {"Q": "quelle"}}),
-        ["#/properties/dock/x-languages/de/values", "'Q' is none of the field's values"],
-    ),
-    "one word for two values": (
-        lambda s: s["properties"].update(
-            state={
-                "type": "string",
-                "enum": ["wet", "damp"],
-                "x-voice": {"labels": ["state"], "spoken": "enum", "ask": "?", "readback": "{value}"},
-                "x-languages": {"de": {"labels": ["zustand"], "values": {"wet": "nass", "damp": "nass"}}},
-            }
-        ),
-        ["#/properties/state/x-languages/de", "'nass' already belongs to 'state'"],
-    ),
-    "nothing that says which thing an entry is about": (
-        lambda s: (voice(s, "pallet_id").pop("identifier"), s["x-voice"].pop("identifies", None)),
-        ["#/x-voice/identifies", "found nothing", "pallet_id, quantity, dock", '"identifies": ["pallet_id"]'],
-    ),
-    "a thing known by a field that there is not": (
-        lambda s: s["x-voice"].update(identifies=["pallet"]),
-        ["#/x-voice/identifies", "'pallet' is no field"],
-    ),
-    "a trailer closed by a field that there is not": (
-        lambda s: s["x-voice"].update(closes="trailer"),
-        ["#/x-voice/closes", "'trailer' is no field"],
-    ),
-    "a trailer closed by what wants more than the trailer": (
-        lambda s: s["x-voice"].update(closes="pallet_id"),
-        ["#/required", "must be pallet_id, which #/x-voice/closes names, and no other"],
-    ),
-    "one last digit": (
-        lambda s: voice(s, "pallet_id").update(last_digits=1, catalogue="docks"),
-        ["#/properties/pallet_id/x-voice/last_digits", "less than the minimum of 2"],
-    ),
-    "a check digit that is not known": (
-        lambda s: voice(s, "pallet_id").update(check_digit="luhn"),
-        ["#/properties/pallet_id/x-voice/check_digit", "allowed: sscc, gtin"],
-    ),
-    "a check digit of a letter": (
-        lambda s: voice(s, "dock").update(check_digit="sscc"),
-        ["#/properties/dock/x-voice/check_digit", "is spoken as digits, not as letter"],
-    ),
-    "a keyword of the form outside the subset": (lambda s: s.update(allOf=[]), ["#/allOf", "'allOf' is not supported"]),
-    "a pointer with characters that need escaping": (
-        lambda s: s["properties"]["dock"].update({"a/b~c": 1}),
-        ["#/properties/dock/a~1b~0c"],
-    ),
-    "a string's keyword on an integer": (
-        lambda s: s["properties"]["quantity"].update(maxLength=3),
-        ["#/properties/quantity/maxLength"],
-    ),
-    "an unknown key of x-voice": (
-        lambda s: voice(s, "dock").update(lables=["dock"]),
-        ["#/properties/dock/x-voice/lables", "labels"],
-    ),
-    "an unknown key of the form's x-voice": (lambda s: s["x-voice"].update(hotkey="F1"), ["#/x-voice/hotkey"]),
-    "a type that no field has": (
-        lambda s: s["properties"]["quantity"].update(type="object"),
-        ["#/properties/quantity/type", '"object"', "string, integer, number, boolean, array"],
-    ),
-    "labels of the wrong type": (
-        lambda s: voice(s, "dock").update(labels="dock"),
-        ["#/properties/dock/x-voice/labels", "not of type 'array'"],
-    ),
-    "a label that no recogniser writes": (
-        lambda s: voice(s, "dock").update(labels=["Dock No."]),
-        ["#/properties/dock/x-voice/labels/0"],
-    ),
-    "an unknown way to speak": (
-        lambda s: voice(s, "dock").update(spoken="morse"),
-        ["#/properties/dock/x-voice/spoken", '"morse"', "digits, alphanumeric, letter, enum"],
-    ),
-    "a number spoken as letters": (
-        lambda s: voice(s, "quantity").update(spoken="letter"),
-        ["#/properties/quantity/x-voice/spoken", "cardinal"],
-    ),
-    "no way to be spoken at all": (
-        lambda s: s["properties"]["dock"].pop("x-voice"),
-        ["#/properties/dock", "'x-voice' is a required property"],
-    ),
-    "an enum without values": (
-        lambda s: (voice(s, "dock").update(spoken="enum"), voice(s, "dock").pop("catalogue")),
-        ["#/properties/dock", "no way to be spoken", "'enum'", "'catalogue'"],
-    ),
-    "extra properties allowed": (
-        lambda s: s.update(additionalProperties=True),
-        ["#/additionalProperties", "found true, must be false"],
-    ),
-    "another draft of JSON Schema": (
-        lambda s: s.update({"$schema": "http://json-schema.org/draft-07/schema#"}),
-        ["#/$schema", "2020-12"],
-    ),
-    "a name that is not the file's": (
-        lambda s: s["x-voice"].update(name="pallet-moves"),
-        ["#/x-voice/name", "'pallet-moves'", "'pallet-move'"],
-    ),
-    "a required field that does not exist": (
-        lambda s: s["required"].append("weight"),
-        ["#/required", "'weight' is no field", "pallet_id, quantity, dock"],
-    ),
-    "a label of two fields": (
-        lambda s: voice(s, "dock").update(labels=["pallet"]),
-        ["#/properties/dock/x-voice", "'pallet' already belongs to 'pallet_id'"],
-    ),
-    "a unit that is another field's label": (
-        lambda s: voice(s, "quantity").update(units={"pallet": "pallet"}),
-        ["#/properties/quantity/x-voice", "'pallet' already belongs to 'pallet_id'"],
-    ),
-    "a label that is a number": (
-        lambda s: voice(s, "dock").update(labels=["gate two"]),
-        ["'gate two' cannot open a field", "'two' is a number"],
-    ),
-    "a label that is a letter of the NATO alphabet": (
-        lambda s: voice(s, "dock").update(labels=["hotel"]),
-        ["'hotel' cannot open a field"],
-    ),
-    "limits that leave nothing": (
-        lambda s: s["properties"]["quantity"].update(minimum=5, maximum=4),
-        ["#/properties/quantity/minimum", "5 is above maximum 4"],
-    ),
-    "a pattern outside the subset": (
-        lambda s: s["properties"]["dock"].update(pattern=r"^(?!X)\w$"),
-        ["#/properties/dock/pattern", "outside the subset"],
-    ),
-    "a pattern that is not anchored": (
-        lambda s: s["properties"]["dock"].update(pattern="[A-Z]"),
-        ["#/properties/dock/pattern", "outside the subset"],
-    ),
-    "a pattern with characters that its spoken form has not": (
-        lambda s: s["properties"]["pallet_id"].update(pattern="^[A-B0-9]{4}$"),
-        ["#/properties/pallet_id/pattern", "allows 'AB', which cannot be said as digits"],
-    ),
-    "a pattern of several letters for a letter": (
-        lambda s: s["properties"]["dock"].update(pattern="^[A-Z]{2}$"),
-        ["#/properties/dock/pattern", "exactly one"],
-    ),
-    "a pattern beside an enum": (
-        lambda s: s["properties"]["dock"].update(enum=["A"]),
-        ["#/properties/dock/pattern", "stands beside 'enum'"],
-    ),
-    "a readback with a placeholder nobody fills": (
-        lambda s: voice(s, "dock").update(readback="dock {vaule}"),
-        ["#/properties/dock/x-voice/readback", "{vaule}", "{value}"],
-    ),
-    "a readback in another language with a placeholder nobody fills": (
-        lambda s: s["properties"]["dock"]["x-languages"]["de"].update(readback="Tor {vaule}"),
-        ["#/properties/dock/x-languages/de/readback", "{vaule}", "{value}"],
-    ),
-    "a question beside a field that does not exist": (
-        lambda s: voice(s, "quantity").update(ask_beside={"door": "How many at the door?"}),
-        ["#/properties/quantity/x-voice/ask_beside", "'door'", "pallet_id"],
-    ),
-    "a readback that reaches into a value": (
-        lambda s: voice(s, "dock").update(readback="{value.__class__}"),
-        ["#/properties/dock/x-voice/readback", "stands for nothing"],
-    ),
-    "a readback of a field that does not exist": (
-        lambda s: s["x-voice"].update(readback="{pallet_id} to {door}"),
-        ["#/x-voice/readback", "{door}"],
-    ),
-    "an identifier of labels that no field may take": (
-        lambda s: s["properties"]["quantity"].update({"x-scan": ["30"]}),
-        ["#/properties/quantity/x-scan/0", 'found "30", allowed: 37'],
-    ),
-    "a day for what is no date": (
-        lambda s: s["properties"]["dock"].update({"x-scan": ["17"]}),
-        ["#/properties/dock/x-scan/0", 'found "17", allowed: 00, 01, 02, 10, 21'],
-    ),
-    "an identifier of labels for two fields": (
-        lambda s: s["properties"]["dock"].update({"x-scan": ["00"]}),
-        ["#/properties/dock/x-scan", "'00' already fills 'pallet_id'"],
-    ),
-    "a readback with an open brace": (
-        lambda s: s["x-voice"].update(readback="{pallet_id"),
-        ["#/x-voice/readback"],
-    ),
-}
-
-
-@pytest.mark.parametrize(("change", "told"), FAULTS.values(), ids=FAULTS.keys())
+@each_of(("name", "change", "told"), faults_of("form_faults"))
 def test_a_fault_is_told_with_file_place_and_what_is_allowed(
-    change: Change, told: list[str], schema: dict[str, Any], tmp_path: Path
+    name: str, change: dict[str, Any], told: list[str], schema: dict[str, Any], tmp_path: Path
 ) -> None:
-    change(schema)
+    schema = merged(schema, change)
     path = written(schema, tmp_path)
     message = fault(path)
     assert message.startswith(f"{path}: ")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from random import Random
@@ -27,10 +27,10 @@ from dockvoice_protocol.records import FieldValue, plain
 from edge.keep.codec import fields_of, to_json
 from edge.speak.wording import Readback
 from tests.reading.numerals import ENGLISH
+from tests.patches import faults_of, merged
 from tests.rows import each_of
 from tests.shipped import form_in
 
-Change = Callable[[dict[str, Any]], object]
 ENTRY: dict[str, FieldValue] = {
     "location": "A-12-03",
     "quantity": 4,
@@ -81,168 +81,11 @@ def another(**changed: Any) -> dict[str, Any]:
     return {"type": "string", "enum": ["wet", "dry"], "x-voice": labels | changed}
 
 
-FAULTS: dict[str, tuple[Change, list[str]]] = {
-    "a decimal without its places": (
-        lambda s: field(s, "weight").pop("multipleOf"),
-        ["#/properties/weight", "'multipleOf' is a required property", "add it"],
-    ),
-    "a decimal without limits": (
-        lambda s: field(s, "weight").pop("maximum"),
-        ["#/properties/weight", "'maximum' is a required property"],
-    ),
-    "a step that needs an exponent": (
-        lambda s: field(s, "weight").update(multipleOf=1e-9),
-        ["#/properties/weight/multipleOf", "1e-06"],
-    ),
-    "a step of nothing": (
-        lambda s: field(s, "weight").update(multipleOf=0),
-        ["#/properties/weight/multipleOf", "0"],
-    ),
-    "more digits than are kept": (
-        lambda s: field(s, "weight").update(maximum=99999999999999.9, multipleOf=0.01),
-        ["#/properties/weight/maximum", "15 digits"],
-    ),
-    "a limit between two steps": (
-        lambda s: field(s, "weight").update(minimum=0.25),
-        ["#/properties/weight/minimum", "0.25 is no multiple of multipleOf 0.1"],
-    ),
-    "a decimal said as a count": (
-        lambda s: voice(s, "weight").update(spoken="cardinal"),
-        ["#/properties/weight/x-voice/spoken", '"cardinal"', "allowed: decimal"],
-    ),
-    "a date in no order": (
-        lambda s: voice(s, "expiry").pop("order"),
-        ["#/properties/expiry/x-voice", "'order' is a required property"],
-    ),
-    "a date in an order that there is not": (
-        lambda s: voice(s, "expiry").update(order="ydm"),
-        ["#/properties/expiry/x-voice/order", '"ydm"', "dmy, mdy, ymd"],
-    ),
-    "a date with a pattern": (
-        lambda s: field(s, "expiry").update(pattern="^[0-9]{6}$"),
-        ["#/properties/expiry/pattern", "'pattern' is not supported"],
-    ),
-    "a date that any validator would let be anything": (
-        lambda s: field(s, "expiry").pop("format"),
-        ["#/properties/expiry", "'format' is a required property"],
-    ),
-    "a beginning of the month, which nobody says": (
-        lambda s: voice(s, "expiry").update(partial="begin"),
-        ["#/properties/expiry/x-voice/partial", "end, none"],
-    ),
-    "yes and no as a string": (
-        lambda s: field(s, "sealed").update(type="string"),
-        ["#/properties/sealed/x-voice/spoken", '"yes_no"'],
-    ),
-    "one word for yes and for no": (
-        lambda s: field(s, "sealed")["x-languages"]["en"].update(false=["sealed"]),
-        ["#/properties/sealed/x-languages/en/false", "'sealed' already belongs to 'sealed'"],
-    ),
-    "a word for no that is a value of another field": (
-        lambda s: field(s, "sealed")["x-languages"]["en"].update(false=["damaged"]),
-        ["#/properties/condition", "'damaged' is said without a label and would be a value of 'sealed' too"],
-    ),
-    "two enumerations that share a word": (
-        lambda s: s["properties"].update(look=another(bare=True)),
-        ["#/properties/condition", "'wet'", "'look'", "rename one of them", "remove 'bare'"],
-    ),
-    "an enumeration with labels that shares a word with one without": (
-        lambda s: s["properties"].update(look=another()),
-        ["#/properties/condition", "'wet'", "'look'"],
-    ),
-    "two enumerations that share a word of another language": (
-        lambda s: s["properties"].update(
-            look=another(bare=True)
-            | {"enum": ["moist", "dry"], "x-languages": {"de": {"labels": ["aussehen"], "values": {"moist": "nass"}}}}
-        ),
-        ["#/properties/look/x-languages/de", "'nass' already belongs to 'condition'"],
-    ),
-    "a number without a label": (
-        lambda s: s["properties"].update(look=another(bare=True) | {"enum": ["two", "dry"]}),
-        ["#/properties/look/x-voice/bare", "'two' cannot be said without a label"],
-    ),
-    "digits without a label": (
-        lambda s: voice(s, "lot").update(bare=True),
-        ["#/properties/lot/x-voice/bare", "is for what is spoken as enum, not as alphanumeric"],
-    ),
-    "an exception that is a value as any other": (
-        lambda s: voice(s, "condition").update(exception=True),
-        ["#/properties/condition/x-voice/bare", "stands beside 'exception'"],
-    ),
-    "the unit of no field": (
-        lambda s: voice(s, "uom").update(of="amount"),
-        ["#/properties/uom/x-voice/of", "'amount' is no field that has 'units'", "quantity, weight, temperature"],
-    ),
-    "the unit of a field without units": (
-        lambda s: voice(s, "uom").update(of="lot"),
-        ["#/properties/uom/x-voice/of", "'lot' is no field that has 'units'"],
-    ),
-    "a second unit of one field": (
-        lambda s: s["properties"].update(
-            pack={
-                "type": "string",
-                "enum": ["EA", "CS", "BX"],
-                "x-voice": {"labels": ["pack"], "spoken": "unit", "of": "quantity", "ask": "?", "readback": "{value}"},
-            }
-        ),
-        ["#/properties/pack/x-voice/of", "has its unit in 'uom' already"],
-    ),
-    "a unit word without a code": (
-        lambda s: voice(s, "quantity")["units"].update(crates="crate"),
-        ["#/properties/quantity/x-voice/units", "'crates' stands for 'crate'", "allowed: EA, CS, BX"],
-    ),
-    "a code that nothing says": (
-        lambda s: field(s, "uom")["enum"].append("PL"),
-        ["#/properties/quantity/x-voice/units", "no word says the code 'PL'"],
-    ),
-    "a code where no field holds the unit": (
-        lambda s: voice(s, "weight")["units"].update(kilos="KGM"),
-        ["#/properties/weight/x-voice/units", "found the code 'KGM', but no field holds the unit"],
-    ),
-    "units of a language without their codes": (
-        lambda s: field(s, "quantity")["x-languages"]["de"].update(units=["kisten"]),
-        ["#/properties/quantity/x-languages/de/units", "give each word its code"],
-    ),
-    "codes of a language where no field holds the unit": (
-        lambda s: field(s, "weight")["x-languages"]["de"].update(units={"kilo": "kilo"}),
-        ["#/properties/weight/x-languages/de/units", "write a list of words"],
-    ),
-    "a code in small letters": (
-        lambda s: field(s, "uom")["enum"].append("pal"),
-        ["#/properties/uom/enum/3", "'pal'", "UN/ECE Rec 20 and 21"],
-    ),
-    "a list without an end": (
-        lambda s: field(s, "serials").pop("maxItems"),
-        ["#/properties/serials", "'maxItems' is a required property"],
-    ),
-    "a list of more than anybody dictates": (
-        lambda s: field(s, "serials").update(maxItems=1000),
-        ["#/properties/serials/maxItems", "maximum of 50"],
-    ),
-    "a list upside down": (
-        lambda s: field(s, "serials").update(minItems=5, maxItems=4),
-        ["#/properties/serials/minItems", "5 is above maxItems 4"],
-    ),
-    "a list of counts": (
-        lambda s: field(s, "serials").update(items={"type": "integer"}),
-        ["#/properties/serials/items/type", '"integer"', 'must be "string"'],
-    ),
-    "a pattern of a list that cannot be said": (
-        lambda s: voice(s, "serials").update(spoken="digits"),
-        ["#/properties/serials/items/pattern", "cannot be said as digits"],
-    ),
-    "a separator within a class": (
-        lambda s: field(s, "location").update(pattern="^[A-Z-]{2}[0-9]{2}$"),
-        ["#/properties/location/pattern", "allows '-'", "a separator stands by itself"],
-    ),
-}
-
-
-@pytest.mark.parametrize(("change", "told"), FAULTS.values(), ids=FAULTS.keys())
+@each_of(("name", "change", "told"), faults_of("form_faults_of_kinds"))
 def test_a_fault_is_told_with_its_place_and_what_to_do(
-    change: Change, told: list[str], schema: dict[str, Any], tmp_path: Path
+    name: str, change: dict[str, Any], told: list[str], schema: dict[str, Any], tmp_path: Path
 ) -> None:
-    change(schema)
+    schema = merged(schema, change)
     found = faults(schema, tmp_path)
     assert any(all(part in fault for part in told) for fault in found), found
 

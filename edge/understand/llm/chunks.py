@@ -54,7 +54,7 @@ def _pause(pcm: bytes) -> int:
 def together(name: str, readings: Sequence[Reading], parts: Sequence[bytes]) -> Reading:
     """One reading of several pieces. It says so: the pieces' own readings are its opinions, each named as a piece.
 
-    Only dictation is put together. Whoever takes something back in so long a speech is better asked again.
+    Only dictation is joined: a correction in so long an utterance is asked for again.
     """
     numbered = tuple(
         replace(reading, interpreter=f"{name} (piece {number} of {len(readings)})")

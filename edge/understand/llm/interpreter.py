@@ -29,7 +29,7 @@ ReplySink = Callable[[str, bytes], None]
 
 
 def nowhere(_: str, __: bytes) -> None:
-    """Where a spoken reply goes that nobody wants to keep."""
+    """Discards a spoken reply."""
 
 
 class ModelReader:

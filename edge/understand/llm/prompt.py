@@ -31,13 +31,13 @@ class DialogueTurn:
     """One exchange: what the operator did, and what the device did about it."""
 
     act: Act
-    fields: tuple[str, ...] = ()  # Which fields he named.
+    fields: tuple[str, ...] = ()  # The fields named.
     asked: str | None = None  # The field the device then asked for; None where it had no question.
 
 
 @dataclass(frozen=True, slots=True)
 class AtHand:
-    """What the operator is in the middle of when he speaks."""
+    """The state of the open entry when an utterance begins."""
 
     pending: tuple[str, ...] = ()  # The fields that are known of the entry at hand; empty: none is at hand.
     asked: str | None = None  # The field the device has just asked for.
@@ -46,7 +46,7 @@ class AtHand:
     standing: tuple[str, ...] = ()  # The fields that were said once for all entries.
 
     def awaited(self, form: Form) -> tuple[str, ...]:
-        """The fields that he has still to say: the one that was asked, else all that are not known."""
+        """The fields still missing: the one that was asked for, else all that are not known."""
         if self.asked is not None or self.confirming:
             return () if self.asked is None else (self.asked,)
         known = {*self.pending, *self.standing}
@@ -71,14 +71,14 @@ class Past:
         self._at_hand: Callable[[], AtHand] | None = None
 
     def __call__(self) -> Context:
-        """As it is now."""
+        """The state of the conversation now."""
         if self._at_hand is None:
             return self._state
         now = self._at_hand()
         return Context(now.pending, now.asked, now.confirming, now.last, now.standing, self._state.turns)
 
     def follow(self, at_hand: Callable[[], AtHand]) -> None:
-        """Entries are agreed with the operator: what he is in the middle of is asked of whoever does so."""
+        """Take the open entry from the dialogue, where there is one."""
         self._at_hand = at_hand
 
     def decided(self, reading: Reading, verdict: Verdict) -> None:

@@ -1,7 +1,7 @@
 """The wire protocol of a language model: what is asked and answered, and the tool call in it, parsed. Pure.
 
-The shape in which a vendor wants a request is a `ModelWire`. Who is asked is the client's business: so one wire serves
-OpenAI, Azure and what is self-hosted alike. In a call, only what has one meaning is repaired: the same call twice, a
+A `ModelWire` is a vendor's request format. Address and key are the client's: so one wire serves OpenAI, Azure and
+self-hosted servers. In a call, only what has one meaning is repaired: the same call twice, a
 call written as text, JSON inside a code fence or written as a string, a tool's name with its namespace.
 """
 

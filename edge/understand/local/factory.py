@@ -198,7 +198,6 @@ def _cache_name(*ingredients: object) -> str:
 
 
 def _read_cached(path: Path) -> tuple[str, ...] | None:
-    """The sentences of a whole file; None where there is none."""
     try:
         digest, _, content = path.read_bytes().partition(b"\n")
     except FileNotFoundError:

@@ -25,7 +25,7 @@ Awaited = Callable[[], Collection[str] | None]
 
 
 def whole_entries() -> None:
-    """Each utterance is an entry of its own, as where nobody converses."""
+    """Each utterance is an entry of its own: for devices without a dialogue."""
 
 
 class _Recogniser(Protocol):
@@ -48,7 +48,7 @@ class _Recogniser(Protocol):
 class Speculation:
     """What reading at pauses took, over all utterances of one interpreter. Times are seconds of processor time.
 
-    What is said of pauses is written by the ear's thread only, the rest by whoever finishes: nothing needs a lock.
+    Counters of pauses are written by the ear's thread only, the others by `finish` only: nothing needs a lock.
     """
 
     made: int = 0  # Readings made at a pause, as if it were the end.
@@ -66,7 +66,7 @@ class Speculation:
 
     @property
     def wasted_s(self) -> float:
-        """What would not have been spent, had nobody read before the end."""
+        """Processor time that reading at pauses cost for nothing."""
         return self.made_s - self.used_s + self.again_s
 
     @property

@@ -62,7 +62,7 @@ _SAID_IN_S = 0.3  # A word's place where only the order of words is known, with 
 MOST_ALTERNATIVES = 20  # More never mattered: most of them say "uh" in other places.
 
 _UNSURE = 0.0
-"""What stands for the confidence of a value that rests on no word, with weights that nobody measured: there is none."""
+"""Confidence of a value that rests on no word, with unmeasured weights."""
 
 
 class VoskInterpreter:
@@ -125,14 +125,14 @@ class VoskInterpreter:
         return bool(fields) and len(owed) > 1 and self._expected(said, fields) is Expectation.MORE
 
     def _understand(self, hearings: Sequence[Sequence[Alternative]], loudness: Loudness) -> Reading:
-        """What the wearer said, and nobody beside him."""
+        """The reading of the wearer's own words, without those of other voices."""
         likeliest = hearings[0][0].words
         wearer = Wearer(likeliest, loudness)
         stretch = wearer.alone(wearer.own(likeliest), self._read, self._needed)
 
         def own(words: Sequence[Word]) -> tuple[Word, ...]:
-            his = wearer.own(words)
-            return his if stretch is None else wearer.within(his, stretch)
+            near = wearer.own(words)
+            return near if stretch is None else wearer.within(near, stretch)
 
         return self._propose([[replace(one, words=own(one.words)) for one in hearing] for hearing in hearings])
 
@@ -155,7 +155,7 @@ class VoskInterpreter:
 
 
 class UnmeasuredVosk:
-    """Reads utterances of one form in a language whose weights nobody measured here, as `VoskInterpreter` does."""
+    """Reads utterances of one form in a language whose weights were not measured here, as `VoskInterpreter` does."""
 
     def __init__(
         self,

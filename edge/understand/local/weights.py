@@ -145,7 +145,6 @@ def _carried(file: Path, sources: Sequence[_WeightsSource], work: Path) -> tuple
 
 
 def _sha256_of(file: Path) -> str:
-    """The SHA-256 of a file's content, in hex. Raises OSError."""
     with file.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
@@ -165,7 +164,7 @@ def _downloaded(url: str, source: _WeightsSource, target: Path, progress: _Progr
                 progress(source.title, out.tell(), source.size)
                 if out.tell() > source.size:
                     raise Unavailable(f"it sends more than the {source.size} bytes that the archive has")
-    except httpx.InvalidURL as fault:  # of a registry that somebody has set
+    except httpx.InvalidURL as fault:  # of a configured registry
         raise Unavailable(f"no address: {fault}") from None
     except httpx.HTTPStatusError as fault:
         raise Unavailable(f"it answers {fault.response.status_code} {fault.response.reason_phrase}") from None
@@ -264,7 +263,7 @@ class Model(BaseModel):
     title: str
     license: str
     languages: tuple[str, ...] = Field(min_length=1)
-    size: int | None = Field(None, gt=0, description="on disk, bytes; None: nobody told")
+    size: int | None = Field(None, gt=0, description="on disk, bytes; None: unknown")
     measured: bool = Field(False, description="whether how well it hears was measured with these weights")
     files: tuple[str, ...] = Field(min_length=1)
     tuned: Mapping[str, tuple[str, ...]] = {}
@@ -401,7 +400,6 @@ def _unpacked(model: Model, zipped: Path, source: _WeightsSource, work: Path) ->
 
 
 def _extracted(content: zipfile.ZipFile, into: Path, tuned: Mapping[str, Sequence[str]]) -> dict[str, int]:
-    """Unpack every file, each synced to the disk; the size of each, by its path."""
     members = [member for member in content.infolist() if not member.is_dir()]
     sizes = {}
     for member, path in zip(members, _paths([member.filename for member in members]), strict=True):
@@ -434,7 +432,7 @@ def _write(file: Path, content: bytes) -> int:
 def _placed(model: Model, whole: Path, directory: Path) -> Path:
     place = directory / model.name
     with _alone(directory):
-        if not _is_whole(model, place):  # else another process was faster, and somebody may be reading its files
+        if not _is_whole(model, place):  # else another process was faster, and its files may be in use
             shutil.rmtree(place, ignore_errors=True)
             whole.rename(place)
     return place

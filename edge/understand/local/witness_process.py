@@ -1,4 +1,4 @@
-"""The witness as a process of its own: sound in, words out. It may crash or hang, and nobody waits for it.
+"""The witness as a process of its own: sound in, words out. It may crash or hang without effect on the agent.
 
 `python -m edge.understand.local.witness_process` reads utterances on its standard input, each its length in four bytes
 and 16-bit sound, and writes a line of JSON with what it heard for each. It has a lower priority than the agent, and the
@@ -31,12 +31,11 @@ class WitnessProcess:
     """Starts the process when it is first asked, and again after it was ended."""
 
     def __init__(self, command: Sequence[str] = _COMMAND) -> None:
-        """`command` runs it."""
         self._command = command
         self._process: Process | None = None
 
     async def words(self, pcm: bytes) -> str:
-        """What it hears in the sound; empty where it hears nothing. Whoever is cancelled has ended the process.
+        """The words in the sound; empty where there are none. Cancelling ends the process.
 
         Raises Unavailable where the process could not be started, or ended before it answered.
         """

@@ -1,1 +1,1 @@
-"""Who we are to a service, and how a request reaches it: connections, keys, retries, and what can fail."""
+"""Requests to services: keys, connections, retries, failures."""

@@ -52,7 +52,7 @@ _SCHEMES = {KeyHeader.BEARER: ("authorization", "Bearer "), KeyHeader.TOKEN: ("a
 
 
 class _Credentials(httpx.Auth):
-    """Who we are to one service. Raises Misconfigured where the service wants a key and none is set."""
+    """The credentials of one service. Raises Misconfigured where the service wants a key and none is set."""
 
     def __init__(self, name: str, settings: ClientSettings, clock: Callable[[], float] = time.monotonic) -> None:
         self._name = name
@@ -177,7 +177,7 @@ _PAUSES = wait_random_exponential(multiplier=0.15, min=0.05, max=3)
 together."""
 
 HOLD_S = 60.0
-"""How long nothing is asked after a refusal that only a person can mend; then one request looks whether he has."""
+"""Pause after a refusal that only a person can mend; then one request tries again."""
 
 _IDLE_S = 120.0  # How long an unused connection is kept: operators pause for a minute, and balancers cut after four.
 
@@ -371,7 +371,6 @@ class Client:
 
 
 def _asked_pause_s(fault: BaseException) -> float:
-    """How long the service asks to be left alone."""
     return (fault.retry_after_s or 0.0) if isinstance(fault, TryLater) else 0.0
 
 
@@ -398,7 +397,6 @@ class Clients(Mapping[str, Client]):
         self._made: dict[str, Client] = {}
 
     def __getitem__(self, name: str) -> Client:
-        """The client of that name. Raises KeyError where there is none, Misconfigured where it lacks its key."""
         if name not in self._made:
             self._made[name] = Client(name, self._settings[name], transport=self._transport)
         return self._made[name]

@@ -102,7 +102,7 @@ class AnswerFault(StrEnum):
     PROSE = "prose"  # Text in place of a tool call.
     SEVERAL_CALLS = "several_calls"
     UNKNOWN_TOOL = "unknown_tool"
-    NOTHING_HEARD = "nothing_heard"  # An act of the operator without the words that he did it with.
+    NOTHING_HEARD = "nothing_heard"  # An act of the operator without its words.
     LEAKED_PROMPT = "leaked_prompt"  # What was heard is what the model was told.
 
     @classmethod

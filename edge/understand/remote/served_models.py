@@ -48,7 +48,6 @@ class Answerer:
     """The model behind an interpreter or a transcriber: the one asked for, or the one that answers in its place."""
 
     def __init__(self, client: str, kind: ClientKind, asked: str) -> None:
-        """`client` is its name in the settings."""
         self._client = client
         self._kind = kind
         self.asked = asked
@@ -59,7 +58,7 @@ class Answerer:
         return answered or self.asked
 
     def name(self, answered: str | None) -> str:
-        """Who read, as it goes on record. Another model than the one asked for is told, once."""
+        """The reader's name as it goes on record. Warns once for each other model than the one asked for."""
         if answered is None or self._kind in OWN_NAMES or family(answered) == family(self.asked):
             return f"{self._client}/{self.asked}"
         if answered not in self._told:

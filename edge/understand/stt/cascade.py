@@ -1,7 +1,7 @@
 """A cascade: one service writes down what was said, and the text is read by the form's own parser or a text model.
 
-The parser costs nothing and answers at once, so it goes first: where it finds every field the form requires, nobody
-else is asked. The rest goes to a model with the tools of the form, whose values must be borne out by the transcript.
+The parser costs nothing and answers at once, so it goes first: where it finds every field the form requires, no
+model is asked. The rest goes to a model with the tools of the form, whose values must be borne out by the transcript.
 """
 
 from __future__ import annotations
@@ -48,7 +48,6 @@ class Cascade(Interpreter):
         catalogue: Catalogue,
         settings: InterpreterSettings,
     ) -> None:
-        """Without a `reader` the parser reads alone. The transcriber knows its own prices."""
         self.name = f"{transcriber.name} + {_PARSED if reader is None else reader.name}"
         self._transcriber = transcriber
         self._reader = reader
@@ -114,7 +113,6 @@ def _as_sure(field: FieldReading, transcript: Transcript, sure: float) -> FieldR
 
 
 def _together(transcribed: Usage | None, read: Usage | None) -> Usage | None:
-    """What both services took, as one."""
     if transcribed is None or read is None:
         return transcribed or read
     costs = [cost for cost in (transcribed.cost_usd, read.cost_usd) if cost is not None]

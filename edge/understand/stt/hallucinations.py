@@ -100,8 +100,8 @@ _CREDITS = (
 """How the credits of subtitles begin: names and years follow, and differ."""
 
 _LOOP_TIMES = 4
-"""A phrase so many times in a row is a loop: nobody says a sentence so often without a pause that ends it, and models
-that loop go on until they are cut off."""
+"""A phrase so many times in a row is a loop: in speech a pause ends the utterance before that, and models that loop
+go on until they are cut off."""
 _LOOP_WORDS = (
     20  # … if that makes so many words: an identifier has 18 digits at most, and they may repeat as they like.
 )

@@ -22,7 +22,7 @@ from edge.understand.stt.transcriber import (
 
 _NO_SPEECH, _DOUBTFUL = 0.6, -1.0
 """Whisper's own rule for silence (`no_speech_threshold` and `logprob_threshold` of openai/whisper, transcribe.py): more
-than the first as the probability that nobody spoke, and less than the second as the mean logarithm of its tokens'."""
+than the first as the probability of no speech, and less than the second as the mean logarithm of its tokens'."""
 
 
 class OpenAiWire(TranscriberWire):
@@ -102,7 +102,6 @@ class _WhisperAnswer(BaseModel):
 
 
 def _whispered(answer: _WhisperAnswer, seconds: float) -> PieceTranscript:
-    """What an answer of Whisper's shape says."""
     segments = answer.segments or []
     tokens = answer.usage or _Usage()
     counted = tokens.input_token_details or _TokensIn()

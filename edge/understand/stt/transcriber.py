@@ -52,7 +52,7 @@ class PieceTranscript:
     text: str = field(repr=False)
     confidence: float | None = None
     words: tuple[Word, ...] = ()
-    hallucination: Hallucination | None = None  # Where the service's own figures say that nobody spoke.
+    hallucination: Hallucination | None = None  # Where the service's own figures say: no speech.
     text_tokens_in: int = 0
     audio_tokens_in: int = 0
     tokens_out: int = 0
@@ -63,7 +63,6 @@ class TranscriberWire(ABC):
     """The wire format of one service: builds its requests and parses its answers."""
 
     def __init__(self, model: str, expected: Expected) -> None:
-        """`expected` is what the service can be told of that."""
         self.model = model
         self.expected = expected
 
@@ -147,7 +146,6 @@ class CloudTranscriber(Transcriber):
     """Asks one service for the words of an utterance, in pieces where it is longer than the service takes."""
 
     def __init__(self, settings: TranscriberSettings, client: Client, wire: TranscriberWire) -> None:
-        """The client's connection is warm or not; nothing is asked here."""
         self._answerer = Answerer(client.name, client.settings.kind, wire.model)
         self.name = self._answerer.name(None)
         self._settings = settings

@@ -48,7 +48,7 @@ _CLASSES = str.maketrans(
 h carry too little."""
 
 _INFLECTED = re.compile(r"(?:'s|s|ed)$")
-"""Endings that nobody says to a label, and a language model likes: "pallets", "docked"."""
+"""Endings that language models add to a label: "pallets", "docked"."""
 
 _SIGH = re.compile(r"\b(?:ah|aah|uhh?)\b[,.]?", re.IGNORECASE)
 """A hesitation, as models spell it that take it for an exclamation."""
@@ -95,7 +95,6 @@ def sound(word: str) -> str:
 
 
 def _own(form: Form) -> Iterator[str]:
-    """The words of the form's labels and units."""
     for field in form.fields:
         for phrase in (*field.labels, *field.units.keys(), *field.units.values()):
             yield from phrase.casefold().split()
@@ -109,7 +108,7 @@ _SILENT = frozenset({Hallucination.STOCK_PHRASE, Hallucination.NO_SPEECH})
 
 
 class TranscriptReader:
-    """Reads transcripts for one form, in one language, without asking anybody."""
+    """Reads transcripts for one form, in one language, with the form's own parser."""
 
     def __init__(self, form: Form, catalogue: Catalogue, language: str) -> None:
         """`language` is a tag that begins with a language of `dockvoice_protocol.forms.spoken.LANGUAGES`."""
@@ -196,7 +195,6 @@ def _beside(field: FieldReading, parsed: FieldReading | None) -> FieldReading:
 
 
 def _contains(said: Sequence[str], words: Sequence[str]) -> bool:
-    """Do the words stand in what was said, one after the other, with nothing between them?"""
     wanted = [part for word in words for part in bare(word)]
     size = len(wanted)
     return size > 0 and any(list(said[at : at + size]) == wanted for at in range(len(said) - size + 1))

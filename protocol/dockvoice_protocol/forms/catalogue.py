@@ -2,8 +2,8 @@
 
 A file `docks.csv` is the catalogue `docks`. Its header is `value`, `value,spoken` or `value,spoken,check`. `spoken`
 holds further ways to say the value, separated by `|` ("blue door|the cold one"), where the field's usual spoken form is
-not enough. `check` is the word or the digits on the sign at that place: who says them has read the sign. A sign may
-carry several, separated by `|`: they are asked for in turn, so that nobody learns one by heart.
+not enough. `check` is the word or the digits on the sign at that place: they prove that the sign was read. A sign may
+carry several, separated by `|`: they are asked for in turn, so that none is learnt by heart.
 
 A file `items.units.csv` beside `items.csv` holds the items' units, `value,unit,factor,base`: one case (CS) of item A100
 is 12 pieces (EA). What it does not say is not converted.
@@ -123,7 +123,7 @@ class Catalogue:
         return self.checks.get(name, {}).get(value, ())
 
     def factor(self, name: str | None, value: FieldValue | None, unit: FieldValue | None) -> Factor | None:
-        """How many of its base unit this unit of a value holds; None where nobody has written that down."""
+        """How many of its base unit this unit of a value holds; None where it is not listed."""
         return self.factors.get(name or "", {}).get((str(value), str(unit)))
 
     def _named(self, name: str) -> Mapping[str, tuple[str, ...]]:

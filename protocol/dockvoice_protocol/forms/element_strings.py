@@ -94,7 +94,7 @@ def elements(text: str, *, named: bool = True, separators_sent: bool = False) ->
 
     `named`: the scanner says before them which kind of code it is; what it does not say so of is none of GS1's.
     `separators_sent`: the scanner is known to send separators. Otherwise a text without any may lack them, and if it
-    can be cut in two ways then nobody knows which one was printed.
+    can be cut in two ways then, it is refused.
     """
     try:
         return _elements(_without_symbology(text, named=named), separators_sent=separators_sent)
@@ -210,7 +210,7 @@ def _lengths(shape: str) -> tuple[int, int]:
 
 def _is_date(value: str) -> bool:
     years, month, of_month = _date_parts(value)
-    # Only 2000 is meant by 00 for as long as anybody reads this, and it has a 29 February as every fourth year.
+    # 00 means 2000, which has a 29 February as every fourth year.
     return 1 <= month <= 12 and of_month <= monthrange(2000 + years, month)[1]  # noqa: PLR2004 - months of a year
 
 
@@ -256,7 +256,7 @@ def _can_be_cut(found: Sequence[Element]) -> bool:
 def _goes_on(text: str, before: tuple[Element, ...], cuts: Iterator[int]) -> bool:
     """Can all of the text be read as element strings behind those before it, wherever separators may be missing?
 
-    Yes, too, when no more cuts are left: nobody knows then.
+    Yes, too, when no more cuts are left.
     """
     if not text:
         return _together(before) is None

@@ -42,7 +42,7 @@ from dockvoice_protocol.records import DECIMAL_DIGITS, Word, exact
 from dockvoice_protocol.strict_json import DuplicateKey, Limits, NotJson, NotStrict, strict
 
 _LIMITS = Limits(depth=50, integer=50, fraction=50)
-"""A form has eight levels; what has thousands would exhaust whoever walks through it."""
+"""A form has eight levels; thousands would exhaust the recursion limit."""
 
 SUFFIX = ".schema.json"  # How the name of a form's file ends; what stands before it is the form's name.
 
@@ -495,8 +495,8 @@ def _spells(fields: Mapping[str, Any]) -> bool:
 def _reserved(language: Language, word: str, *, spells: bool) -> bool:
     """Whether the language needs a word for itself.
 
-    What only spells a letter is the form's to use. Where the form `spells`, the NATO alphabet is not: everybody spells
-    by that, and by "sugar" hardly anybody.
+    What only spells a letter is the form's to use. Where the form `spells`, the NATO alphabet is not: it is
+    the usual one to spell by, unlike "sugar".
     """
     if language.spells(word):
         return spells and any(word in code for code in CODE_WORDS)
@@ -634,7 +634,7 @@ def _pattern_faults(pattern: str, spoken: FieldKind, where: str) -> Iterator[str
 
 
 def _unreadable(template: str, known: set[str], where: str) -> Iterator[str]:
-    """Placeholders nobody can fill; a placeholder is a bare name, so that no template can reach into a value."""
+    """Unknown placeholders; a placeholder is a bare name, so that no template can reach into a value."""
     try:
         parts = list(Formatter().parse(template))
     except ValueError as fault:

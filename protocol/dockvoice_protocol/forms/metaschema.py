@@ -1,8 +1,8 @@
 """The meta-schema of forms: which JSON Schema a form may be written in. Else it is a fault, told by its JSON pointer.
 
-`schemas/README.md` says the same to whoever writes a form. A keyword outside the subset is refused rather than
-ignored: a rule that its author believes in and nobody applies is how wrong records come about. Each field is held to
-the rules of its own type, so that what is told is about what its author meant to write.
+`schemas/README.md` explains the same to authors of forms. A keyword outside the subset is refused rather than ignored:
+a rule that is written and not applied leads to wrong records. Each field is checked by the rules of its own type, so
+that messages are about what its author meant to write.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def _field(
 
 
 def _between(least: str, most: str, size: Mapping[str, Any]) -> dict[str, Any]:
-    """`usual`: between which sizes nobody wonders about a value."""
+    """`usual`: between which sizes a value is not doubted."""
     return _object([least, most], {least: size, most: size})
 
 
@@ -139,7 +139,7 @@ _FEWEST_LAST = 2  # One last digit heard wrongly would name another value of mos
 
 _LENGTH = {"type": "integer", "minimum": 0}
 _LENGTHS = {"pattern": {"type": "string"}, "minLength": _LENGTH, "maxLength": _LENGTH}
-_MOST_LISTED = 50  # Values in one list: two minutes of dictation, and more than anybody checks in a readback.
+_MOST_LISTED = 50  # Values in one list: two minutes of dictation.
 _PLACES = 0.000001  # The finest step of a decimal: smaller ones are written with an exponent.
 
 _VALUE_WRITTEN = {"if": {"type": "array"}, "then": _all_of(_WRITTEN), "else": _WRITTEN}

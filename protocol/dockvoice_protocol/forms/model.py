@@ -243,7 +243,7 @@ class FormField:
     least: float | None  # The least length of a string (of each one in a list), the least value of a number.
     most: float | None  # The greatest length of a string, the greatest value of a number.
     usual: Usual | None
-    """The lengths of a string, the values of a number that nobody wonders about; others are allowed too."""
+    """The lengths of a string, the values of a number that are not doubted; others are allowed too."""
     step: Decimal | None = None  # What a decimal is a multiple of: 0.1 keeps one place.
     order: DayOrder | None = None  # How the digits of a date stand on a label.
     month_alone: Partial = Partial.NONE
@@ -343,7 +343,7 @@ class FormField:
         return self.usual is not None and is_container(value) is False
 
     def is_usual(self, value: FieldValue) -> bool:
-        """Does nobody wonder about a value: by its size, or as a key of GS1, a container or a trailer with its carrier?
+        """Is a value usual: by its size, or as a key of GS1, a container or a trailer with its carrier?
 
         Of a key and of a container the check digit fits.
         """

@@ -1,7 +1,7 @@
 """Patterns: the subset of regular expressions that a form's `pattern` may use, read into a shape.
 
 A pattern is `^`, parts, `$`. A part is one character (`A`), or a class of characters (`[A-F]`, `[A-Z0-9]`), with or
-without a count: `{3}`, `{2,18}` or `?`. A character may be a separator, which nobody need say: `^[A-Z]-[0-9]{2}$`.
+without a count: `{3}`, `{2,18}` or `?`. A character may be a separator, which need not be said: `^[A-Z]-[0-9]{2}$`.
 Python, JSON Schema and pydantic's Rust engine read such a pattern alike, which they do not for all others, and
 sentences that fit it can be made from it.
 """

@@ -1,7 +1,7 @@
 """What a scanner read becomes the reading of a form: the values of fields, or one named fault and no value.
 
 The form says which of GS1's identifiers fills which of its fields (`x-scan`). An identifier that no field takes stays
-in what is kept of the scan, and is nobody's business.
+in the words of the reading.
 """
 
 from __future__ import annotations

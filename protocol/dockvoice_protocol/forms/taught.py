@@ -37,7 +37,7 @@ _OF_LANGUAGE = frozenset(
         Role.ELSEWHERE,
     }
 )
-"""What a language says with a phrase that nobody may take from it: the next record would be wrong without it."""
+"""Roles of a language's phrases that no form may take: without them the next record would be wrong."""
 
 _STRANGERS = "strangers"  # The mood that is a guess: "truck" is other talk until a form has a word for it.
 

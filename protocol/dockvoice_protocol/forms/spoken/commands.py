@@ -29,7 +29,7 @@ class Asked:
     act: Act
     command: Command | None = None
     name: str | None = None
-    """Whoever signs on, as he was heard."""
+    """The name that signs on, as heard."""
 
 
 YES, _NO, CANCEL = Asked(Act.YES), Asked(Act.NO), Asked(Act.CANCEL)
@@ -53,7 +53,7 @@ them begin what no entry is made of anyway."""
 EXPECTED = 4
 """So many ways to say each command are a recogniser told to expect, the first of its list."""
 _REMEMBERED = 128
-"""What somebody signs on with is held against each number of a roster, whole and in two parts."""
+"""Names at sign-on whose numbers are kept: each is compared with a roster, whole and in two parts."""
 _LONGEST_PART = 3  # Words of what a field is called, in a question for it: "the trailer's seal number".
 _BIDS = 3
 """So many ways to bid another work are a recogniser told to expect, the first of their list."""
@@ -92,7 +92,7 @@ def behind_sign_on(words: Sequence[Word], language: Language = ENGLISH) -> str:
 
 
 def presented(words: Sequence[Word], language: Language = ENGLISH) -> str:
-    """Whom the utterance names as who speaks, if it names anybody: "ana", "it's ana"."""
+    """The speaker's name in the utterance: "ana", "it's ana"."""
     said = _plain(words, language)
     ways = map(language.unelided, language.commands["presents"])
     return " ".join(said[max((len(one) for one in ways if said[: len(one)] == one), default=0) :])
@@ -104,7 +104,7 @@ def is_among(name: str, words: Sequence[Word], language: Language = ENGLISH) -> 
 
 
 def break_reason(words: Sequence[Word], language: Language = ENGLISH) -> str | None:
-    """Why whoever pauses goes away, as a code; None where he does not say."""
+    """The code of the reason for a pause; None where none is said."""
     return _reasons(language).get(_plain(words, language))
 
 
@@ -428,7 +428,7 @@ def work_named(words: Sequence[Word], forms: Iterable[Form], language: Language 
 
 
 def with_work(name: str, forms: Sequence[Form], language: Language = ENGLISH) -> tuple[str, str] | None:
-    """Who signs on, and the form of his work, where a name has that behind it: "ben counting"."""
+    """The name that signs on, and the form that is named behind it: "ben counting"."""
     said = tuple(name.split())
     for at in range(1, len(said)):
         work = _work_named(said[at:], forms, language)
@@ -479,7 +479,7 @@ def work_phrases(forms: Sequence[Form], language: Language = ENGLISH) -> tuple[s
 def command_phrases(
     names: Sequence[str] = (), language: Language = ENGLISH, *, trailers: bool = False
 ) -> tuple[str, ...]:
-    """Ways to say each command, for a recogniser to expect; `names` are of those who may sign on.
+    """Ways to say each command, for a recogniser to expect; `names` may sign on.
 
     `trailers`: what is asked while a trailer is unloaded may be said, too.
     """
@@ -553,7 +553,7 @@ def _unhesitating(words: Sequence[Word], language: Language) -> tuple[Word, ...]
 
 
 def _cue(words: Sequence[Word], language: Language) -> int:
-    """How many words at the beginning are a cue; the longest counts. Who goes "back to" something corrects nothing."""
+    """How many words at the beginning are a cue; the longest counts. "Back to" corrects nothing."""
     begun: Phrase = ()
     longest, most = 0, _most_in_cue(language)
     for size, word in enumerate(words, start=1):
@@ -569,7 +569,7 @@ def _cue(words: Sequence[Word], language: Language) -> int:
 
 @lru_cache
 def _returns(language: Language) -> frozenset[Phrase]:
-    """What stands before that to which somebody goes back."""
+    """The words for "back to"."""
     return frozenset(language.unelided(phrase(one.partition("*")[0])) for one in language.table["works"]["back"])
 
 

@@ -116,7 +116,7 @@ def _is_teen_of_ten(one: str, other: str) -> bool:
 
 _RIVALS: tuple[tuple[Rival, Callable[[FieldValue, FieldValue], bool]], ...] = (
     (Rival.ZERO, _zero_more),
-    (Rival.OTHER, lambda value, other: _zero_more(other, value)),  # the zero may be one that nobody said
+    (Rival.OTHER, lambda value, other: _zero_more(other, value)),  # the zero may not have been said
     (Rival.MORE, swallowed),
     (Rival.LESS, lambda value, other: swallowed(other, value)),
     (Rival.ALIKE, sound_alike),

@@ -34,7 +34,7 @@ _A_HUNDRED = 0.15
 _AND = 0.7
 """Of the numbers like 110: said "one hundred and ten"."""
 _OH = 0.4
-"""Of the strings of digits: their zeros are said so, all of them. Who says "zero" once says it again."""
+"""Of the strings of digits: their zeros are said so, all of them alike."""
 _DOZENS = {6: "half a dozen", 12: "a dozen", 24: "two dozen"}
 _DOZEN = 0.05
 """Of the counts that are dozens: said so."""
@@ -112,7 +112,6 @@ def _doubled(ahead: str, zero: str) -> tuple[str, int]:
 
 
 def _paired(ahead: str, zero: str) -> tuple[str, int]:
-    """Two digits as one number: "forty-two", "seven forty-two", where the digits around let it be told apart."""
     pair, after = ahead[:2], ahead[2:3]
     odd = len(ahead) % 2 == 1
     # "twenty" before "five" would be 25.
@@ -123,7 +122,7 @@ def _paired(ahead: str, zero: str) -> tuple[str, int]:
 
 
 def _hundreds(value: str, random: Random) -> str | None:
-    """Three or four digits as one number: "seven hundred forty-two", "twelve hundred"; None where nobody says so."""
+    """Three or four digits as one number: "seven hundred forty-two", "twelve hundred"; None where that is not said."""
     if len(value) not in _HUNDREDS or not value.isdigit() or value[0] == "0" or value[-3] == "0":
         return None
     hundreds, rest = divmod(int(value), 100)

@@ -20,7 +20,7 @@ One grammar for all languages; what a language says is the `[numbers]` table of 
     dozen        likewise
     short        "k": a thousand, directly behind a number
     halves       "and a half", within ("two and a half dozen") and behind ("deux douzaines et demie")
-    pairs        cost of a count that is said like a year: "twelve fifty"; without it nobody says so
+    pairs        cost of a count that is said like a year: "twelve fifty"; without it that is no count
     spoilt       what makes no count of the number behind it, or before it: "point", "thirds"
     vague        what begins like a count and is none: German "ein paar"
 """
@@ -65,9 +65,9 @@ _WRITTEN = 0.5
 _WHOLE = 0.5
 """Cost of an identifier said as one number of hundreds."""
 _ROUND = 2.0
-"""Cost of more digits behind such a number where it ends in zeros: nobody can tell 7005 from 705."""
+"""Cost of more digits behind such a number where it ends in zeros: 7005 sounds like 705."""
 _CUT = 4.0
-"""Cost of more digits behind a group that they would have been part of: who means 402 does not say "forty two"."""
+"""Cost of more digits behind a group that they would have been part of: 402 is not said "forty two"."""
 _CUT_TENS = 2.5
 """The same where the rest is a pair of digits too: "soixante dix-neuf" is 79, hardly 60 and 19."""
 _CUT_LOOSE = 1.5
@@ -151,7 +151,7 @@ class _Product:
         self.words = frozenset[str]().union(*self._behind.values())
 
     def cost(self, value: int, word: str) -> float | None:
-        """Of the word behind the value; None where nobody says so."""
+        """Of the word behind the value; None where the two do not go together."""
         several = "few" if value <= _LARGEST_DIGIT else "teens" if value < _TWENTY else "many"
         return self._behind["one" if value == 1 else several].get(word)
 
@@ -220,7 +220,7 @@ class _Cardinals:
             if atom.value >= _HUNDRED:
                 yield _Part(end, atom.value, 0.0)
         for part in self.multiplied(words, at, parts, self.hundred, _HUNDRED):
-            # Nobody says "twenty hundred".
+            # "Twenty hundred" is not said.
             if part.value < _THOUSAND or part.value % _THOUSAND:
                 yield part
 
@@ -244,7 +244,6 @@ class _Cardinals:
                 yield _Part(part.end + 1, part.value * unit, part.cost + cost)
 
     def below_hundred(self, words: _Words, at: int) -> list[_Part]:
-        """Numbers up to 99."""
         found = []
         for atom, end in self.named(words, at):
             if atom.value >= _HUNDRED:
@@ -285,7 +284,6 @@ class _Digits:
         self.times: dict[str, int] = _folded(table.get("times", {}))
 
     def at(self, words: _Words, at: int) -> Iterator[tuple[int, str]]:
-        """One digit, or the same one several times."""
         word = words[at]
         if (digit := self.values.get(word)) is not None:
             yield at + 1, digit
@@ -321,7 +319,6 @@ class _Counts:
         """Words that matter to them, besides those of cardinals and digits."""
 
     def at(self, words: _Words, at: int) -> list[Count]:
-        """All ways to read a cardinal, 0 to 99,999, that begins at `at`; the cheapest of those that agree."""
         word = words[at]
         if word not in self.beginnings and not _is_written(word):
             return []
@@ -434,7 +431,6 @@ class _Groups:
         self._beginnings = beginnings
 
     def at(self, words: _Words, at: int) -> list[Group]:
-        """All ways in which one group of digits of an identifier begins at `at`."""
         word = words[at]
         if _is_written(word):
             found = [Group(at + 1, word.replace(":", ""), 0.0)] if _WRITTEN_GROUP.fullmatch(word) else []
@@ -446,7 +442,6 @@ class _Groups:
         return [self._with_cut(group, found, words) for group in found] if len(found) > 1 else found
 
     def _numbers(self, words: _Words, at: int) -> list[Group]:
-        """Pairs of digits, and numbers of hundreds."""
         found: dict[tuple[int, int], float] = {}
         for part in self._cardinals.plain(words, at, self._cardinals.below_hundred(words, at)):
             if _LARGEST_DIGIT < part.value <= LARGEST:
@@ -486,7 +481,6 @@ class _Compounds:
         """The words of a number that is written as one; any other word as it is."""
 
     def all_ways(self, word: str) -> Iterator[Phrase]:
-        """All ways to take a word apart, long parts first."""
         for size in range(len(word), 0, -1):
             if (part := self._compounded.get(word[:size])) is None:
                 continue

@@ -1,4 +1,4 @@
-"""Pauses: is an entry complete where the speaker pauses, or does he go on; and numbers that a pause cut in two."""
+"""Pauses: whether an entry is complete at a pause, and numbers that a pause cuts in two."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from dockvoice_protocol.records import Expectation, FieldReading, Word
 _UNLIKELY = 1.0
 """Nats: a count that is said digit for digit, "one two" for 12, is no number cut in two."""
 _LEADING_ON = frozenset({Role.LABEL, Role.WITHIN, Role.CUE, Role.CONTRAST, Role.HEDGE_BEFORE, Role.CHOICE, Role.LINK})
-"""What nobody ends an unfinished sentence with: "dock", "no", "and". A finished one may end with "please"."""
+"""What only an unfinished sentence ends with: "dock", "no", "and". A finished one may end with "please"."""
 _LONGEST = 5
 """Words of the longest phrase that is looked for at the end."""
 
@@ -90,7 +90,7 @@ def expected(
 ) -> Expectation:
     """What may follow `words`, of which `fields` was made.
 
-    With `converses`, whole commands and corrections are said as well: to those nobody adds anything either. `awaited`
+    With `converses`, whole commands and corrections are said as well: they are complete too. `awaited`
     are the fields that are not known yet of the entry at hand, or the one that was asked for; None: the form's all.
     """
     if converses and is_whole(words, language):
@@ -115,7 +115,7 @@ def expected(
 
 
 def _owes(fields: Mapping[str, FieldReading], form: Form, awaited: Collection[str] | None) -> bool:
-    """Whether who has said a part of the entry has more to say: he stops to look, and a listener waits."""
+    """Whether an entry that was begun still lacks a field."""
     wanted = [field.name for field in form.fields if field.required] if awaited is None else awaited
     return bool(fields) and any(name not in fields for name in wanted)
 
@@ -126,7 +126,6 @@ def _may_add(fields: Mapping[str, FieldReading], form: Form) -> bool:
 
 
 def _roles_at_end(said: Sequence[Token], form: Form, catalogue: Catalogue, language: Language) -> frozenset[Role]:
-    """What the last words may be."""
     known = lexicon(form, catalogue, language)
     starts = range(max(0, len(said) - _LONGEST), len(said))
     return frozenset(match.role for at in starts for match in known.matches(said, at) if match.end == len(said))
@@ -139,7 +138,6 @@ def _is_begun_number(words: Sequence[Word], language: Language, *, answers: bool
 
 
 def _field_of(said: Sequence[Token], fields: Mapping[str, FieldReading], form: Form) -> FormField | None:
-    """The field that the last words were understood as."""
     heard = (said[-1].heard,)
     ending = (field for field in form.fields if field.name in fields and fields[field.name].words[-1:] == heard)
     return next(ending, None)

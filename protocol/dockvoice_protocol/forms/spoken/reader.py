@@ -33,7 +33,7 @@ _REMEMBERED = 128
 _LEXICONS = 256
 """A dozen forms in seven languages, each whole, by its end and of its context; one takes 70 kB, and 2 ms to make."""
 FIGURE = "#"  # In phrases that nothing explains: a number, a digit or a spelt letter, whichever it was.
-_LONGEST = 3  # Words of such a phrase: what is longer is talk, and nobody's name for a thing.
+_LONGEST = 3  # Words of such a phrase: a longer one is talk, and no name for a thing.
 
 
 def read(
@@ -274,7 +274,6 @@ def _timed(pieces: Sequence[str], language: Language, known: Lexicon, confidence
 
 
 def _opens(pieces: Sequence[str], known: Lexicon) -> bool:
-    """Does a field begin with any of these?"""
     return any(known.opens(fold(piece)) or known.begins_code(piece) for piece in pieces)
 
 

@@ -1,4 +1,4 @@
-"""Rough sentences: what may be said for a form in a language of which nobody samples whole ones, made of its words.
+"""Rough sentences: what may be said for a form in a language without sampled ones, made of its words.
 
 A value is a chain of words of its kind, whether or not it means something: which do, the reader knows. So a recogniser
 learns the words, and roughly which stands behind which. They are as they are written, with their accents, as its
@@ -196,12 +196,10 @@ def _numbers(language: Language) -> tuple[tuple[str, str], ...]:
 
 
 def _joints(by: str) -> tuple[str, str]:
-    """What stands between the parts of a number, written as one word and apart: "undzwanzig", "und zwanzig"."""
     return by, f" {by} ".replace("  ", " ")
 
 
 def _range(listed: str) -> Iterator[int]:
-    """The numbers of "1-9", "20-90" (whole tens) or "60"; words that stand among them are none."""
     for one in listed.split():
         if (bounds := re.fullmatch(r"(\d+)(?:-(\d+))?", one)) is not None:
             least, most = int(bounds[1]), int(bounds[2] or bounds[1])

@@ -170,7 +170,7 @@ _UNLABELLED = 0.8
 _OPTIONAL = 0.5
 """The share of sentences in which a field is said that may be left out, where there are few such fields."""
 _MOST_OPTIONAL = 1.5
-"""So many of them in a sentence, on average, however many there are: nobody says nine things in one breath."""
+"""So many of them in a sentence, on average, however many there are: a breath has room for few."""
 
 _SAID_ANEW = 0.2
 """The share of sentences that say a field which is said once for all entries."""
@@ -190,7 +190,7 @@ _BEFORE_COUNT = {"": 72, "uh": 8, "that is": 8, "with": 8}
 _BEFORE_PLACE = {"": 64, "to": 10, "at": 10, "going to": 10, "uh": 6}
 _CLOSINGS = {"": 90, "please": 10}
 _STILL_TO_DO, _HELD = "i have to ", "i have "
-"""Of a move that is still to be made nobody says that it was."""
+"""A move that is still to be made is not said as made."""
 _CUES = {"no": 52, "sorry": 19, "correction": 19, "i mean": 5, "no wait": 2, "make that": 3}
 
 _COMMANDS = 4
@@ -322,7 +322,6 @@ def _put_right(value: FieldValue, field: FormField, form: Form, catalogue: Catal
 
 
 def _counted_in(code: str, field: FormField) -> FormField:
-    """A count that is said with the unit words of one code."""
     return replace(field, units={several: one for several, one in field.units.items() if field.codes[several] == code})
 
 
@@ -427,7 +426,6 @@ def jsgf(form: Form, catalogue: Catalogue, commands: Sequence[str] = ()) -> str:
 
 
 def _replies(form: Form, catalogue: Catalogue, commands: Sequence[str]) -> dict[str, str]:
-    """What answers a question, and what is asked of the device."""
     values = [f"<{one.name}_value>" for one in form.fields if not one.exception and not one.spoken.by_unit]
     exceptions = [choice.lower().replace("-", " ") for one in form.fields if one.exception for choice in one.choices]
     checks = {

@@ -49,7 +49,7 @@ class Role(IntEnum):
     RANGE = auto()  # Before the first of two numbers: "between".
     PORTION = auto()  # One count may be a part of another: "of which".
     TOTAL = auto()  # A count may be of all, other counts among it: "in total".
-    VAGUE = auto()  # Stands for a number that nobody said: "a few".
+    VAGUE = auto()  # Stands for an unsaid number: "a few".
     NOTHING = auto()  # Says that a count of the form is zero: "empty".
     ELSEWHERE = auto()
     CHECK = auto()
@@ -162,7 +162,7 @@ class Lexicon:
         self.shapes = {
             field.name: field.shape for field in form.fields if field.shape is not None and field.shape.separated
         }
-        """By field, the shape of values that hold separators nobody need say."""
+        """By field, the shape of values with separators, which need not be said."""
         self.longest = {field.name: field.item.longest for field in form.fields if field.item.kind == "string"}
         """By field, the most characters that a value may have."""
         self.values = {

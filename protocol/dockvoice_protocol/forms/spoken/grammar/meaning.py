@@ -417,7 +417,7 @@ class _MeaningBuilder:
     def _mention(self, at: int, event: ExplanationEvent) -> None:
         name = str(event.field)
         if "c" in event.marks and self._form[name].identifier and name in self.fields:
-            # Whoever begins again with another thing says all of it again.
+            # With another thing all fields are said anew.
             for said in self.fields.values():
                 said.begun_anew = True
         self.said_of(name).mention(event, self._slip(at, event))
@@ -554,7 +554,7 @@ def _reading(told: Sequence[_FieldMeaning | None], tokens: Sequence[Token]) -> F
     basis = _basis(saying) or _words(events) or set(range(len(tokens)))
     sure = min((tokens[at].confidence for at in basis), default=0.0)
     if not {part for said in saying for part in said.parts} <= set(values):
-        values = []  # Of those that it may be nobody can name all.
+        values = []  # Not all that it may be are known.
     if not values:
         return FieldReading(None, heard, sure, denied=denied)
     if len(values) == 1 and (unsure or missing):

@@ -91,7 +91,7 @@ class Speller:
     ) -> tuple[float, Spelling]:
         """What another group costs, and the value with it."""
         word, text = self._words[at], group.text
-        # A number of hundreds stands for a whole value; among other digits hardly anybody says one.
+        # A number of hundreds stands for a whole value; among other digits it is rare.
         whole = len(text) > _DIGITS_IN_GROUP and not word.isdigit() and word not in self._numerals.times
         digits_before = any(one.isdigit() for one in spelling.text)
         cost = group.cost + (0.0 if pause >= weights.SHORT else spelling.cut)
@@ -102,7 +102,7 @@ class Speller:
         singles = spelling.singles and len(text) == 1
         paused, spared = _paused(spelling, pause, singles=singles)
         cost += paused
-        # Digits behind a number of hundreds may have been a part of it: nobody can tell 70055 from 755, or "two hundred
+        # Digits behind a number of hundreds may have been a part of it: 70055 sounds like 755, and "two hundred
         # three four" for 2034 from 20034.
         doubtful = word in self._homophones or (spelling.round and digits_before)
         # So may two whole values: "pallet 742 743".
@@ -196,7 +196,7 @@ def _expanded(value: str, field: FormField, catalogue: Catalogue) -> tuple[str |
 
 SINGLY = 3
 """Digits said one by one, from which on the speaker is taken to say the whole id so: "one nine four eighty six cases"
-is 194 and 86, since nobody who says "one nine four" goes on with "eighty" for the digits 8 and 0."""
+is 194 and 86: behind "one nine four", "eighty" is not the digits 8 and 0."""
 _PAIR = 2
 """Digits from which on it is no chance that an id ends as the count behind it does."""
 HUNDRED = 100  # From here on a count may begin with that word.
@@ -329,7 +329,7 @@ class Mentions:
         earlier = before.value
         if "n" in before.marks or self._fields[str(before.field)].many is not None:
             return 0.0  # "Not B, D", and one more value of a list.
-        # Who hesitates is in the middle of something, and goes on with it rather than begins anew.
+        # A hesitation stands inside a value rather than before one that begins anew.
         anew = weights.HESITATED if self._tokens[at].hesitated else 0.0
         if earlier == value:
             return weights.AGAIN + anew

@@ -44,7 +44,6 @@ class _Numbers:
         self._multipliers = language.words["multipliers"]
 
     def cardinals(self, at: int) -> list[tuple[int, int, float]]:
-        """The whole numbers that begin at a token: where each ends, its value, its cost."""
         if at >= len(self._tokens):
             return []
         if (known := self._cardinals.get(at)) is None:
@@ -61,7 +60,6 @@ class _Numbers:
         return ("" if anew else before, *run)
 
     def digit_groups(self, at: int) -> list[Group]:
-        """The groups of digits of an identifier that begin at a token."""
         if at >= len(self._tokens):
             return []
         if (known := self._groups.get(at)) is None:
@@ -94,18 +92,15 @@ class _Numbers:
         return weights.WITHIN_NUMBER * sum(weights.PAUSED[self._tokens[one].pause_inside] for one in range(at + 1, end))
 
     def ends(self, at: int) -> list[int]:
-        """Where numbers of any kind that begin at a token may end."""
         if (known := self._ends.get(at)) is None:
             known = [end for end, _, _ in self.cardinals(at)] + [group.end for group in self.digit_groups(at)]
             self._ends[at] = known
         return known
 
     def begins(self, at: int) -> bool:
-        """Does a number of any kind begin at a token?"""
         return bool(self.ends(at))
 
     def is_digit(self, at: int) -> bool:
-        """May a token be one digit?"""
         return any(group.end == at + 1 and len(group.text) == 1 for group in self.digit_groups(at))
 
     def goes_on(self, at: int) -> bool:
@@ -136,7 +131,6 @@ class _Numbers:
         return joined and not any(token.pause for token in self._tokens[start : end + 1])
 
     def decimals(self, at: int) -> list[tuple[int, float, float]]:
-        """The numbers with places that begin at a token."""
         return decimals(self._words, at, self._numerals, self._table)
 
     def ends_below_zero(self, at: int) -> Iterator[int]:
@@ -151,7 +145,6 @@ class _Numbers:
         yield from (end for end, text in self.digits(len(check), at) if text == check)
 
     def digits(self, count: int, at: int) -> Iterator[tuple[int, str]]:
-        """The so many digits that begin at a token: where they end, and which they are."""
         reached = {(at, "")}
         while reached:
             start, text = reached.pop()
@@ -383,7 +376,6 @@ def _is_count(spans: Spans, at: int) -> bool:
 
 
 def _begins_label(spans: Spans, at: int) -> bool:
-    """Does the label of a field begin at a token?"""
     return at < spans.size and any(match.role is Role.LABEL for match in spans.matches[at])
 
 

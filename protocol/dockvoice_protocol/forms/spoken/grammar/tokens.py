@@ -58,7 +58,7 @@ class Token:
 
     @property
     def pause_inside(self) -> int:
-        """The pause before it, inside a value: who hesitates is in the middle of something."""
+        """The pause before it, inside a value: a hesitation shortens it."""
         return min(self.pause, SHORT) if self.hesitated else self.pause
 
 

@@ -7,7 +7,7 @@ readings within `RIVALRY` of each other are rivals, and the operator is asked.
 from __future__ import annotations
 
 RIVALRY = 3.0
-"""e^3 is 20: where another meaning is less than twenty times rarer, nobody may choose between them in silence."""
+"""e^3 is 20: where another meaning is less than twenty times rarer, the operator must be asked."""
 BUDGET = 4.0
 """What an explanation may cost at first: one nat for the best and `RIVALRY` for the others is enough for most."""
 RAISE = 4.5
@@ -71,9 +71,9 @@ AGAIN = 0.5
 RESTART = 1.0
 """The value begun anew, all of it: "seven ... seven four two"."""
 HESITATED = 1.0
-"""What the two above cost more behind a hesitation: who hesitates is in the middle of something."""
+"""What the two above cost more behind a hesitation, which stands in the middle of a value."""
 BREATHLESS = 3.0
-"""What beginning anew, or an "oh" of surprise, costs more behind a slight pause: nobody breaks off in so little time,
+"""What beginning anew, or an "oh" of surprise, costs more behind a slight pause: it is too short to break off,
 and the "t" of "eight" or the onset of "oh" is a frame of silence too. Of 48 slow speakers 5 were asked about for it
 ("eight eight five")."""
 TWICE = 1.0
@@ -117,7 +117,7 @@ it is of an unusual length."""
 TORN_LOOSE = 0.5
 """The same where that is not how one says the number: Portuguese "vinte | quatro" without its "e"."""
 DIGITWISE = 1.0
-"""From this cost on a number is not one that anybody would complete in his head."""
+"""From this cost on a number is rare enough that words behind it do not complete it."""
 LAST_LABEL = 3.0
 """A label at the end, its value not said yet: half of `STRANGER`, so that neither is the other's rival."""
 KNOWN_STRANGER = 9.0

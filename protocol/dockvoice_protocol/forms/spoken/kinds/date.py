@@ -52,7 +52,7 @@ _NO_DAY = 0.5
 _SOON = 8  # Years to the next 29 February, at most.
 _AHEAD = 49
 """Years from now that two digits reach; what is further lies in the past: GS1 General Specifications, section 7.12."""
-_BEGINNING = date(2026, 1, 1)  # From where two digits are counted, if nobody says what day it is.
+_BEGINNING = date(2026, 1, 1)  # From where two digits of a year are counted without a current day.
 
 _MILLENNIUM = 2000
 _SIX, _EIGHT = 6, 8  # Digits of a date with a short and with a full year.
@@ -119,7 +119,6 @@ class _Day(FieldKind):
         return (_month_end(day) if alone else day).isoformat()
 
     def words(self, value: str, field: FormField, random: Random) -> str:
-        """As people say a day: "the fifth of march twenty twenty seven", "end of june twenty twenty six"."""
         day = date.fromisoformat(value)
         dates = ENGLISH.table[self.section]
         century, rest = divmod(day.year, 100)
@@ -142,7 +141,7 @@ class _Day(FieldKind):
 
 
 def day_said(value: str, language: Language) -> str:
-    """A day with the name of its month, which nobody takes for a day."""
+    """A day with the name of its month."""
     day, dates = date.fromisoformat(value), language.table["dates"]
     month = dates["months"][day.month - 1][0]
     return str(dates["read"].format(day=day.day, month=month, year=day.year))
@@ -299,7 +298,6 @@ class _Reader:
         yield from self._named(at, self._month_words)
 
     def _named(self, at: int, names: Mapping[str, Sequence[tuple[Phrase, int]]]) -> Iterator[_Piece]:
-        """The numbers whose names begin at a word."""
         for said, number in names.get(self._words[at], ()) if at < len(self._words) else ():
             if tuple(self._words[at : at + len(said)]) == said:
                 yield at + len(said), number, 0.0
@@ -330,7 +328,6 @@ class _Reader:
             yield from ((end, _MILLENNIUM + rest, cost) for end, rest, cost in self._named(start, self._ordinals))
 
     def _read_short_years(self, at: int) -> Iterator[_Piece]:
-        """A year by its last two digits."""
         for end, text, cost in digits(self._words, at, self._numerals, _TWO):
             if len(text) == _TWO:
                 yield end, _century(int(text), self._label.today), cost
@@ -413,7 +410,6 @@ def _day(year: int, month: int, day: int) -> date | None:
 
 
 def _month_end(day: date) -> date:
-    """The last day of its month."""
     return day.replace(day=monthrange(day.year, day.month)[1])
 
 
@@ -422,7 +418,6 @@ def _last(year: int, month: int) -> date | None:
 
 
 def _next(month: int, day: int, today: date | None) -> date | None:
-    """The next such day, today's included."""
     if today is None:
         return None
     coming = (_day(today.year + more, month, day) for more in range(_SOON + 1))

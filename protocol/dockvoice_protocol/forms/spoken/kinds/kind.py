@@ -122,13 +122,13 @@ class FieldKind(Spoken, ABC):
         """A value as a voice says it."""
 
     def example(self, field: FormField, numbers: Iterator[str]) -> FieldValue | None:
-        """A value that anybody could say; a number begins with the next of `numbers`. None: no example can be given."""
+        """An example of a value; a number begins with the next of `numbers`. None: there is no example."""
         return None
 
 
 _READ = "read"  # The template by which a day is read back.
 RARE = 20.0
-"""From this cost on nobody says it so, and it is no reading: two oddities in one value."""
+"""From this cost on it is no reading: two oddities in one value."""
 
 
 _Value = TypeVar("_Value", bound=Hashable)

@@ -46,7 +46,7 @@ _NO_WHOLE = 0.5
 _ANOTHER_MARK = 1.0
 """Figures with the decimal mark of another language, where it can be nothing else: "52.5" in German."""
 _MAY_BE_THOUSANDS = 2.0
-"""Figures like "2,500": whoever writes them as another language does means the other number. That is to be asked."""
+"""Figures like "2,500", which another language writes for another number: that is to be asked."""
 _HARDLY_THOUSANDS = 4.0
 """The same where three places are kept, and the language's own mark stands before three digits: "52.125"."""
 
@@ -107,7 +107,6 @@ class _Measure(FieldKind):
         return float(whole if whole % step == 0 and least <= whole <= most and random.random() < _WHOLE else made)
 
     def words(self, value: float, field: FormField, random: Random) -> str:
-        """As people say a measure: "fifty two point five", "minus eighteen"."""
         whole, _, places = plain(abs(value)).partition(".")
         words = ["minus"] * (value < 0) + [cardinal(int(whole), random)]
         if places == _HALF and random.random() < _AND_A_HALF:
@@ -144,7 +143,7 @@ class _Cardinal(FieldKind):
         hundreds = random.randint(1, 99) * 100
         if random.random() < _ROUND_HUNDREDS and least <= hundreds <= most:
             return hundreds
-        # Nobody counts none in a sentence; a form whose greatest count is 0 still gets what it allows.
+        # Sentences count one or more; a form whose greatest count is 0 still gets what it allows.
         lowest = min(max(least, 1), most)
         common = _FEW if not field.required and random.random() < _MOSTLY_FEW else _COMMON_COUNT
         return random.randint(lowest, max(lowest, min(most, common)))
@@ -273,7 +272,6 @@ def _figures(word: str, language: Mapping[str, Any], places: int) -> Iterator[tu
 
 
 def _plain(figures: str, mark: str) -> str | None:
-    """Figures with a decimal mark or none, and no thousands set off."""
     whole, _, rest = figures.partition(mark)
     if not (whole + rest).isdigit() or (mark in figures and not rest):
         return None
@@ -281,7 +279,6 @@ def _plain(figures: str, mark: str) -> str | None:
 
 
 def _grouped(figures: str, parts: str, mark: str) -> str | None:
-    """Figures whose thousands are set off, by threes."""
     whole, _, rest = figures.partition(mark)
     if re.fullmatch(rf"[1-9][0-9]{{0,2}}(?:[{re.escape(parts)}][0-9]{{3}})+", whole) is None:
         return None
