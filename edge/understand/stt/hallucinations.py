@@ -13,90 +13,13 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+from dockvoice_protocol.languages import LANGUAGES, table
 from dockvoice_protocol.records import Hallucination
 
-_STOCK_PHRASES = frozenset(
-    """
-    you
-    bye
-    bye bye
-    thank you
-    thank you very much
-    thank you so much
-    thank you for watching
-    thank you for listening
-    thank you all for watching
-    thanks for watching
-    thanks for watching and see you next time
-    thanks for listening
-    please subscribe
-    please subscribe to my channel
-    please like and subscribe
-    like and subscribe
-    dont forget to like and subscribe
-    see you next time
-    see you in the next video
-    ill see you in the next video
-    well be right back
-    the end
-    blank audio
-    no audio
-    no speech
-    silence
-    inaudible
-    music
-    music playing
-    applause
-    laughter
-    vielen dank
-    vielen dank fürs zuschauen
-    danke fürs zuschauen
-    danke für die aufmerksamkeit
-    bis zum nächsten mal
-    tschüss
-    musik
-    merci
-    merci davoir regardé
-    merci davoir regardé cette vidéo
-    merci beaucoup
-    abonnez vous
-    musique
-    gracias
-    muchas gracias
-    gracias por ver
-    gracias por ver el video
-    gracias por ver el vídeo
-    suscríbete
-    suscríbete al canal
-    música
-    grazie
-    grazie a tutti
-    grazie per la visione
-    grazie per aver guardato il video
-    iscriviti al canale
-    musica
-    """.strip()
-    .replace("    ", "")
-    .splitlines()
-)
+_CAPTIONS = [table(code, "grammar")["captions"] for code in LANGUAGES]
+_STOCK_PHRASES = frozenset(phrase for captions in _CAPTIONS for phrase in captions["phrases"])
 """Each is small letters and spaces, as `_words` leaves them."""
-
-_CREDITS = (
-    "subtitles by",
-    "subtitled by",
-    "captions by",
-    "captioning by",
-    "transcribed by",
-    "transcription by",
-    "translated by",
-    "untertitel",
-    "untertitelung",
-    "sous titres",
-    "sous titrage",
-    "subtítulos",
-    "sottotitoli",
-    "copyright",
-)
+_CREDITS = tuple(phrase for captions in _CAPTIONS for phrase in captions["credits"])
 """How the credits of subtitles begin: names and years follow, and differ."""
 
 _LOOP_TIMES = 4
