@@ -7,12 +7,17 @@ the recording, read again, gives the very reading that the operator's voice gave
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from time import thread_time
 from typing import Protocol
 
-from dockvoice_protocol.records import Expectation, Reading
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken import expected
+from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
+from dockvoice_protocol.records import Expectation, FieldReading, Reading, Word
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Utterance
 
 PIECE = SAMPLE_RATE // 5 * SAMPLE_BYTES
@@ -156,3 +161,45 @@ class ListeningAhead:
         while self._taken + PIECE <= len(pcm):
             self._recogniser.accept(bytes(pcm[self._taken : self._taken + PIECE]))
             self._taken += PIECE
+
+
+class OnDeviceInterpreter(ABC):
+    """A recogniser on the device, for one form. Any number of attentions may be open."""
+
+    def __init__(
+        self,
+        name: str,
+        form: Form,
+        catalogue: Catalogue,
+        language: Language = ENGLISH,
+        *,
+        converses: bool = False,
+        awaited: Awaited = whole_entries,
+    ) -> None:
+        self.name = name
+        self.speculation = Speculation()
+        self._form = form
+        self._catalogue = catalogue
+        self._language = language
+        self._converses = converses
+        self._awaited = awaited
+        self._needed = frozenset(field.name for field in form.fields if field.required)
+
+    def attend(self) -> ListeningAhead:
+        """Begin to listen."""
+        return ListeningAhead(
+            self._begin, lambda reading: self._expected(reading.words, reading.fields), self.speculation
+        )
+
+    @abstractmethod
+    def _begin(self) -> _Recogniser: ...
+
+    def _expected(self, words: Sequence[Word], fields: Mapping[str, FieldReading]) -> Expectation:
+        known = (self._form, self._catalogue, self._language)
+        return expected(words, fields, *known, converses=self._converses, awaited=self._awaited())
+
+    def _lacks_several(self, fields: Mapping[str, FieldReading]) -> bool:
+        """Whether a part of the entry was said, and two fields or more are still to be said."""
+        awaited = self._awaited()
+        owed = (self._needed if awaited is None else frozenset(awaited)) - fields.keys()
+        return bool(fields) and len(owed) > 1

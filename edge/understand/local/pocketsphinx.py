@@ -15,9 +15,9 @@ from typing import Any
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import expected, jsgf
-from dockvoice_protocol.records import Expectation, Reading, Word
-from edge.understand.local.incremental import Awaited, ListeningAhead, whole_entries
+from dockvoice_protocol.forms.spoken import jsgf
+from dockvoice_protocol.records import Reading, Word
+from edge.understand.local.incremental import Awaited, OnDeviceInterpreter, whole_entries
 from edge.understand.proposal import proposal, refuse_unhearable
 
 NAME = "pocketsphinx/en-us"
@@ -35,10 +35,8 @@ _NOT_WORDS = re.compile(r"^#JSGF.*$|^grammar .*$|<[^>]*>|/[^/]*/|\bpublic\b", re
 """What of a grammar's text is not a word to be heard: header, names of rules, weights."""
 
 
-class PocketsphinxInterpreter:
-    """Reads utterances for one form. Any number of attentions may be open."""
-
-    name = NAME
+class PocketsphinxInterpreter(OnDeviceInterpreter):
+    """Reads utterances for one form. To begin to listen takes 0.1 s, so do it before the operator speaks."""
 
     def __init__(
         self, form: Form, catalogue: Catalogue, commands: Sequence[str] = (), *, awaited: Awaited = whole_entries
@@ -53,26 +51,15 @@ class PocketsphinxInterpreter:
                 "understand.engine: pocketsphinx is not installed, and has no wheel for this Python; run "
                 "`dockvoice models get small-en-us`, for vosk hears better anyway"
             )
-        self._form = form
-        self._catalogue = catalogue
-        self._converses = bool(commands)
-        self._awaited = awaited
+        super().__init__(NAME, form, catalogue, converses=bool(commands), awaited=awaited)
         grammar = jsgf(form, catalogue, commands)
         words = re.findall(r"[a-z'-]+", _NOT_WORDS.sub(" ", grammar))
         self._compiler = _decoder()  # kept: the compiled grammar uses its tables
         refuse_unhearable(NAME, form, words, lambda word: self._compiler.lookup_word(word) is not None)
         self._compiler.add_jsgf_string(_GRAMMAR, grammar)
 
-    def attend(self) -> ListeningAhead:
-        """Begin to listen. Takes 0.1 s, so do it before the operator speaks."""
-        return ListeningAhead(self._begin, self._judge)
-
     def _begin(self) -> _Recogniser:
         return _Recogniser(self._compiler.get_fsg(_GRAMMAR), self._propose)
-
-    def _judge(self, reading: Reading) -> Expectation:
-        known = (self._form, self._catalogue)
-        return expected(reading.words, reading.fields, *known, converses=self._converses, awaited=self._awaited())
 
     def _propose(self, words: tuple[Word, ...]) -> Reading:
         return proposal(NAME, words, self._form, self._catalogue)

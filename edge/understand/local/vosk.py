@@ -28,14 +28,14 @@ import vosk
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import expected, preface, read, read_transcript
+from dockvoice_protocol.forms.spoken import preface, read, read_transcript
 from dockvoice_protocol.forms.spoken.confusable import Rival, rivalry
 from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.forms.spoken.rough import rough_sentences
 from dockvoice_protocol.records import Expectation, FieldReading, FieldValue, Reading, Transcript, Word
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
 from edge.understand.local.confidence import VOSK, Alternative, Curve, most_likely
-from edge.understand.local.incremental import Awaited, ListeningAhead, Speculation, whole_entries
+from edge.understand.local.incremental import Awaited, OnDeviceInterpreter, whole_entries
 from edge.understand.nearness import Loudness, Wearer
 from edge.understand.proposal import NOISE_S, UNKNOWN, breathed, proposed, refuse_unhearable, told_apart
 from edge.understand.stt.transcript_reader import TranscriptReader
@@ -65,7 +65,7 @@ _UNSURE = 0.0
 """Confidence of a value that rests on no word, with unmeasured weights."""
 
 
-class VoskInterpreter:
+class VoskInterpreter(OnDeviceInterpreter):
     """Reads utterances with the weights in one directory, for one form. Any number of attentions may be open."""
 
     def __init__(
@@ -87,42 +87,23 @@ class VoskInterpreter:
         Those with a word that the weights do not know are left out.
         Raises Misconfigured where the weights cannot be loaded or do not know a word of the form.
         """
-        self.name = f"vosk/{weights.name}"
-        self.speculation = Speculation()
-        self._form = form
-        self._catalogue = catalogue
-        self._needed = frozenset(field.name for field in form.fields if field.required)
+        super().__init__(f"vosk/{weights.name}", form, catalogue, converses=converses, awaited=awaited)
         self._labels = frozenset(label.split()[0] for field in form.fields for label in field.labels)
-        self._converses = converses
-        self._awaited = awaited
         self._curves = curves
         knows = knowing(weights)
         refuse_unhearable(self.name, form, sentences, knows)
         grammar = json.dumps([*sentences * _TIMES, *filter(knows, beside), UNKNOWN])
         self._decoders = _Decoders(partial(_decoder, loaded(weights), grammar, MOST_ALTERNATIVES))
 
-    def attend(self) -> ListeningAhead:
-        """Begin to listen."""
-        return ListeningAhead(self._begin, self._judge, self.speculation)
-
     def _begin(self) -> _Recogniser:
         hearings = tuple(_AlternativesHearing(self._decoders, speed, self._labels) for speed in _SPEEDS)
         return _Recogniser(hearings, self._understand, self._goes_on)
-
-    def _judge(self, reading: Reading) -> Expectation:
-        return self._expected(reading.words, reading.fields)
-
-    def _expected(self, words: Sequence[Word], fields: Mapping[str, FieldReading]) -> Expectation:
-        known = (self._form, self._catalogue)
-        return expected(words, fields, *known, converses=self._converses, awaited=self._awaited())
 
     def _goes_on(self, words: Sequence[str]) -> bool:
         """Whether these words, perhaps without the last, are surely not all: a field, and two still to be said."""
         said = [Word(text, at * _SAID_IN_S, (at + 1) * _SAID_IN_S, 1.0) for at, text in enumerate(words)]
         fields = self._read(said)
-        awaited = self._awaited()
-        owed = (self._needed if awaited is None else frozenset(awaited)) - fields.keys()
-        return bool(fields) and len(owed) > 1 and self._expected(said, fields) is Expectation.MORE
+        return self._lacks_several(fields) and self._expected(said, fields) is Expectation.MORE
 
     def _understand(self, hearings: Sequence[Sequence[Alternative]], loudness: Loudness) -> Reading:
         """The reading of the wearer's own words, without those of other voices."""
@@ -154,7 +135,7 @@ class VoskInterpreter:
         return read(breathed(words, self._form, self._catalogue), self._form, self._catalogue)
 
 
-class UnmeasuredVosk:
+class UnmeasuredVosk(OnDeviceInterpreter):
     """Reads utterances of one form in a language whose weights were not measured here, as `VoskInterpreter` does."""
 
     def __init__(
@@ -174,34 +155,16 @@ class UnmeasuredVosk:
         What the weights do not know is left out: `dockvoice doctor` tells what that is. Raises Misconfigured where the
         weights cannot be loaded.
         """
-        self.name = f"vosk/{weights.name}"
-        self.speculation = Speculation()
-        self._form = form
-        self._catalogue = catalogue
-        self._language = language
-        self._converses = converses
-        self._awaited = awaited
-        self._needed = frozenset(field.name for field in form.fields if field.required)
+        super().__init__(f"vosk/{weights.name}", form, catalogue, language, converses=converses, awaited=awaited)
         self._reader = TranscriptReader(form, catalogue, language.code)
         told = rough_sentences(form, catalogue, language, knowing(weights), names, works)
         self._decoders = _Decoders(partial(_decoder, loaded(weights), json.dumps([*told, UNKNOWN])))
 
-    def attend(self) -> ListeningAhead:
-        """Begin to listen."""
-        return ListeningAhead(self._begin, self._judge, self.speculation)
-
     def _begin(self) -> _WordsHearing:
         return _WordsHearing(self._decoders, self._understand, self._goes_on)
 
-    def _judge(self, reading: Reading) -> Expectation:
-        known = (self._form, self._catalogue, self._language)
-        return expected(reading.words, reading.fields, *known, converses=self._converses, awaited=self._awaited())
-
     def _goes_on(self, text: str) -> bool:
-        """Whether these words surely are not all: a field, and two still to be said."""
-        fields = read_transcript(text, self._form, self._catalogue, self._language.code)
-        awaited = self._awaited()
-        return bool(fields) and len((self._needed if awaited is None else frozenset(awaited)) - fields.keys()) > 1
+        return self._lacks_several(read_transcript(text, self._form, self._catalogue, self._language.code))
 
     def _understand(self, words: tuple[Word, ...], seconds: float) -> Reading:
         text = " ".join(word.text for word in words)
