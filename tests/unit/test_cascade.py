@@ -160,21 +160,6 @@ def test_a_transcript_set_aside_is_no_reading_and_says_why(
 # ---- A value must be borne out by the transcript ----
 
 
-def test_a_value_whose_words_nobody_said_is_none(trial: Trial) -> None:
-    model = TextModel(proposed(pallet_id=("0391", "oh three nine one"), dock=("B", "bravo")))
-    reading = trial.read(written(LOOSE), model)
-    assert values(reading) == {"pallet_id": None, "dock": "B"}
-
-
-def test_words_that_stand_apart_in_the_transcript_say_no_value(trial: Trial) -> None:
-    model = TextModel(proposed(pallet_id=("74", "seven four bravo")))
-    assert values(trial.read(written(LOOSE), model)) == {"pallet_id": None}
-
-
-def test_a_value_without_any_words_is_none(trial: Trial) -> None:
-    assert values(trial.read(written(LOOSE), TextModel(proposed(dock=("B", ""))))) == {"dock": None}
-
-
 def test_a_model_may_mend_a_label_and_nothing_else(trial: Trial) -> None:
     model = TextModel(proposed(pallet_id=("742", "pallet 742"), dock=("B", "dock b")))
     reading = trial.read(written("Ballad 742, dog bee"), model)
@@ -318,12 +303,3 @@ def test_what_both_services_took_is_added_up(trial: Trial) -> None:
     assert (usage.text_tokens_in, usage.tokens_out, usage.audio_seconds) == (1_000_000, 500_000, 4.0)
     assert usage.cost_usd == pytest.approx(2.0004)
     assert usage.request_id == "req_1"
-
-
-def test_a_transcript_alone_costs_what_it_cost(trial: Trial) -> None:
-    taken = Usage("speaches", "large-v3", audio_seconds=4.0, cost_usd=0.0004)
-    assert trial.read(written(WHOLE, usage=taken)).usage == taken
-
-
-def test_reading_twice_gives_equal_readings(trial: Trial) -> None:
-    assert trial.read(written(WHOLE)) == trial.read(written(WHOLE))

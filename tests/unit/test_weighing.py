@@ -222,16 +222,6 @@ def test_of_two_values_that_the_device_surely_heard_the_model_may_say_which_and_
     assert (verdict.outcome, verdict.ask) == (Outcome.ASK if asked else Outcome.ACCEPT, asked)
 
 
-def test_alone_the_device_asks_and_never_defers(rules: Rules) -> None:
-    assert told(rules, Mode.ON_DEVICE, {OURS: said("d", 0.5)}).startswith("ask field_unsure")
-
-
-def test_what_differs_is_asked_with_both_candidates(rules: Rules) -> None:
-    reading = weigh({ONE: said("a", pallet_id="991"), OURS: said("d")}, Mode.PANEL, rules.form, SURE)
-    field = reading.fields["pallet_id"]
-    assert (field.value, field.rivals) == ("991", ("742",))
-
-
 def test_the_spelling_that_the_form_allows_is_taken(rules: Rules) -> None:
     reading = weigh({ONE: said("a", dock="b"), OURS: said("d")}, Mode.PANEL, rules.form, SURE)
     assert reading.fields["dock"].value == "B"
@@ -270,11 +260,6 @@ def test_what_has_consequences_takes_two(
     both = weigh({ONE: did("a", act, command), OURS: did("d", act, command)}, Mode.PANEL, rules.form, SURE)
     assert (alone.not_understood is None) is alone_is_enough
     assert (both.act, both.command, both.not_understood) == (act, command, None)
-
-
-def test_two_commands_are_none(rules: Rules) -> None:
-    opinions = {ONE: did("a", Act.COMMAND, Command.LOUDER), OURS: did("d", Act.COMMAND, Command.SOFTER)}
-    assert weigh(opinions, Mode.PANEL, rules.form, SURE).not_understood is NotUnderstood.NOT_DICTATION
 
 
 def test_all_opinions_are_kept_and_each_keeps_what_it_cost(rules: Rules) -> None:
