@@ -233,7 +233,7 @@ def _unread(reading: Reading, saying: _Saying) -> Iterator[str]:
         return
     events = meaning.paths[0].events
     if strange := _words(
-        reading.words, rules, [(one.start, one.end) for one in events if one.happens is Happens.STRANGER]
+        reading.words, rules, [(one.start, one.end) for one in events if one.happens is Happens.UNMATCHED]
     ):
         yield f"nothing explains: {', '.join(strange)}"
     if loose := _words(reading.words, rules, [(one.start, one.end) for one in events if one.happens is Happens.NUMBER]):

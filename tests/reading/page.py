@@ -64,7 +64,7 @@ OWN = {
     "CHOICE": 'A word between two values: "twelve or thirteen".',
     "DENIED": 'A word that denies a value: "not B".',
     "LOOSE_UNIT": "A unit without a number.",
-    "FURTHER_STRANGER": "A word that nothing explains beside another one.",
+    "FURTHER_UNMATCHED": "A word that nothing explains beside another one.",
 }
 """What those cost that speak for themselves in the code, or together with the one before."""
 

@@ -74,7 +74,7 @@ HAPPENS: Mapping[Happens, tuple[str, Tone]] = {
     Happens.SLIP: ("taken back at once", Tone.OPEN),
     Happens.NUMBER: ("number that belongs to nothing", Tone.BAD),
     Happens.UNIT: ("unit without a number", Tone.BAD),
-    Happens.STRANGER: ("nothing explains it", Tone.BAD),
+    Happens.UNMATCHED: ("nothing explains it", Tone.BAD),
     Happens.DANGLING: ("leads to nothing", Tone.BAD),
     Happens.HEDGE: ("makes the value before doubtful", Tone.OPEN),
     Happens.PORTION: ("one count may be a part of another", Tone.OPEN),

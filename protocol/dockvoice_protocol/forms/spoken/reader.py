@@ -106,7 +106,7 @@ def unexplained(words: Sequence[Word], form: Form, catalogue: Catalogue, languag
     events = meant.paths[0].events if meant.paths else ()
     if not any(one.happens is Happens.MENTION for one in events):
         return frozenset()
-    strange = {at for one in events if one.happens is Happens.STRANGER for at in range(one.start, one.end)}
+    strange = {at for one in events if one.happens is Happens.UNMATCHED for at in range(one.start, one.end)}
     figures = {at for at, token in enumerate(heard) if _is_figure(token.text, language)}
     found: set[str] = set()
     run: list[int] = []

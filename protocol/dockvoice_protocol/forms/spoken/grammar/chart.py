@@ -18,7 +18,15 @@ from dockvoice_protocol.forms.spoken.grammar import weights
 from dockvoice_protocol.forms.spoken.grammar.counts import CountMentions, UnitCounts
 from dockvoice_protocol.forms.spoken.grammar.lexicon import SLOT, Role
 from dockvoice_protocol.forms.spoken.grammar.mentions import Mentions, Speller
-from dockvoice_protocol.forms.spoken.grammar.path import Agenda, ExplanationEvent, Happens, Path, Place, Story, marked
+from dockvoice_protocol.forms.spoken.grammar.path import (
+    ExplanationEvent,
+    Happens,
+    Path,
+    PathQueue,
+    Place,
+    Story,
+    marked,
+)
 from dockvoice_protocol.forms.spoken.grammar.phrases import SmallWords
 from dockvoice_protocol.forms.spoken.grammar.spans import Spans
 from dockvoice_protocol.forms.spoken.grammar.tokens import ends_word
@@ -132,19 +140,19 @@ class _Remarks:
         return found
 
 
-class _Strays:
+class _UnmatchedWords:
     """The steps of one utterance over words that belong to nothing."""
 
-    def __init__(self, spans: Spans, agenda: Agenda) -> None:
+    def __init__(self, spans: Spans, queue: PathQueue) -> None:
         self._spans = spans
         self._numbers = spans.numbers
         self._remarks = _Remarks(spans)
-        self._agenda = agenda
+        self._queue = queue
         self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
         self._nots = spans.language.words["nots"]
         self._named: dict[int, bool] = {}
         self._loose: dict[int, list[ExplanationEvent]] = {}
-        self._strangers: dict[tuple[int, str | None], ExplanationEvent] = {}
+        self._events_of_unmatched: dict[tuple[int, str | None], ExplanationEvent] = {}
         self._known: dict[tuple[int, bool], bool] = {}
 
     def go(self, path: Path, at: int) -> None:
@@ -155,7 +163,7 @@ class _Strays:
             for end in self._remarks.ends(at):
                 self._aside(path, at, end)
         self._number(path, at)
-        self._stranger(path, at)
+        self._unmatched_word(path, at)
 
     def _is_named(self, at: int) -> bool:
         """Does anything begin at a token that has a name of its own, and is no loose number or strange word?"""
@@ -169,17 +177,17 @@ class _Strays:
         for stop, event in self._spans.slips(at):
             crowded = isinstance(event.value, int) and path.state is Place.SAID and not self._tokens[at].pause
             cost = weights.SLIP + event.cost + (weights.ELSEWHERE if crowded else 0.0)
-            slipped = self._agenda.opened(path).telling(event)
+            slipped = self._queue.opened(path).telling(event)
             # "Doce no quince" may mean either.
             denies = tuple(self._words[event.end : stop]) in self._nots and self._spans.goes_straight_on(stop)
-            self._agenda.go(
+            self._queue.go(
                 slipped, stop, cost, pending="ch" if denies else "c", state=Place.BETWEEN, cue=(event.end, stop)
             )
 
     def _number(self, path: Path, at: int) -> None:
         """A number that belongs to nothing."""
         for event in self._loose_at(at):
-            self._agenda.happen(self._agenda.opened(path), event, weights.LOOSE, state=Place.BETWEEN)
+            self._queue.happen(self._queue.opened(path), event, weights.LOOSE, state=Place.BETWEEN)
 
     def _loose_at(self, at: int) -> list[ExplanationEvent]:
         """The longest number that begins at a token, and the shortest."""
@@ -197,10 +205,10 @@ class _Strays:
             # Behind "742" a model writes another digit as one; in words it may be either, but is hardly ever a "to".
             written = at > 0 and len(self._words[at - 1]) > 1 and self._words[at - 1].isdigit()
             if places and written and not self._tokens[at + 1].pause:
-                self._agenda.go(self._agenda.opened(path), at + 1, weights.HOMOPHONE, **path.between)
+                self._queue.go(self._queue.opened(path), at + 1, weights.HOMOPHONE, **path.between)
 
     def _aside(self, path: Path, at: int, end: int) -> None:
-        path = self._agenda.opened(path)
+        path = self._queue.opened(path)
         # Right behind digits, the figures of a remark may have been meant for them.
         spelt = path.state is Place.SAID and self._fields[str(path.field)].spoken.spelt
         named = sum(not self._numbers.begins(inside) for inside in range(at, end))
@@ -208,28 +216,28 @@ class _Strays:
             path = path.telling(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=end))
         if named < end - at and self._spans.goes_straight_on(end):
             path = path.telling(ExplanationEvent(Happens.ASIDE, start=at, end=end))
-        self._agenda.go(path, end, weights.ASIDE + path.interrupted, **path.between)
+        self._queue.go(path, end, weights.ASIDE + path.interrupted, **path.between)
 
-    def _stranger(self, path: Path, at: int) -> None:
+    def _unmatched_word(self, path: Path, at: int) -> None:
         """A word that nothing explains."""
         last = path.last
         field = path.field if path.state is Place.LABELLED else None
-        further = last is not None and last.happens is Happens.STRANGER and last.end == at
-        cost = weights.FURTHER_STRANGER if further else weights.STRANGER
+        further = last is not None and last.happens is Happens.UNMATCHED and last.end == at
+        cost = weights.FURTHER_UNMATCHED if further else weights.UNMATCHED
         known = self._is_known(path, at)
-        self._agenda.happen(path, self._strange(at, field), weights.KNOWN_STRANGER if known else cost)
+        self._queue.happen(path, self._event_of(at, field), weights.KNOWN_UNMATCHED if known else cost)
 
-    def _strange(self, at: int, field: str | None) -> ExplanationEvent:
+    def _event_of(self, at: int, field: str | None) -> ExplanationEvent:
         """The word at a token, which nothing explains."""
-        if (known := self._strangers.get((at, field))) is None:
+        if (known := self._events_of_unmatched.get((at, field))) is None:
             end = at + 1
             while not ends_word(self._tokens, end):
                 end += 1
             marks = "p" if self._tokens[at].pause else ""
             numerals = self._spans.language.numerals
             marks += "t" if self._words[at] in numerals.spoilers or self._words[at] in numerals.times else ""
-            known = self._strangers[at, field] = ExplanationEvent(
-                Happens.STRANGER, field, marks=marks, start=at, end=end
+            known = self._events_of_unmatched[at, field] = ExplanationEvent(
+                Happens.UNMATCHED, field, marks=marks, start=at, end=end
             )
         return known
 
@@ -254,7 +262,7 @@ _SAID = frozenset({Happens.MENTION, Happens.SLIP, Happens.NUMBER, Happens.HEDGE,
 """What accounts for its words itself."""
 
 
-class _Beside:
+class _AnswerCheck:
     """The words beside the values of one utterance."""
 
     def __init__(self, spans: Spans, *, answers: bool) -> None:
@@ -351,22 +359,22 @@ class _Growth:
         self._spans = spans
         self._counts = UnitCounts(spans, asked)
         self._tokens = spans.tokens
-        self._agenda = Agenda(spans.words, spans.language.misheard)
-        self._speller = Speller(spans, self._agenda)
-        self._mentions = Mentions(spans, self._agenda, self._speller, asked, held)
-        self._counted = CountMentions(spans, self._agenda, self._mentions)
-        self._phrases = SmallWords(spans, self._counts, self._agenda, self._mentions, asked)
-        self._strays = _Strays(spans, self._agenda)
-        self._beside = _Beside(spans, answers=asked is not None or bool(held) or correcting)
+        self._queue = PathQueue(spans.words, spans.language.misheard)
+        self._speller = Speller(spans, self._queue)
+        self._mentions = Mentions(spans, self._queue, self._speller, asked, held)
+        self._counted = CountMentions(spans, self._queue, self._mentions)
+        self._phrases = SmallWords(spans, self._counts, self._queue, self._mentions, asked)
+        self._unmatched = _UnmatchedWords(spans, self._queue)
+        self._answers = _AnswerCheck(spans, answers=asked is not None or bool(held) or correcting)
         self._ends: list[Path] = []
         self.left = weights.MOST
         """How many more partial explanations may grow; below 0, none were found, and none will be."""
-        self._agenda.add(0, Path(0.0, Place.START, None, "c" if correcting else "", None, (), Story(), 0))
+        self._queue.add(0, Path(0.0, Place.START, None, "c" if correcting else "", None, (), Story(), 0))
 
     def within(self, budget: float) -> list[Path]:
         """The whole explanations that cost no more than the budget, which only grows, the cheapest first."""
-        self._agenda.budget = budget
-        for at in self._agenda.due():
+        self._queue.budget = budget
+        for at in self._queue.due():
             growing = self._growing(at)
             self.left -= len(growing)
             if self.left < 0:
@@ -381,10 +389,10 @@ class _Growth:
     def _growing(self, at: int) -> list[Path]:
         """The paths at a token that grow now, values that end here closed as well."""
         if ends_word(self._tokens, at):
-            for path in self._agenda.spelling(at):
+            for path in self._queue.spelling(at):
                 for closed in self._mentions.spelt(path, at):
-                    self._agenda.add(at, closed)
-        return self._agenda.growing(at)
+                    self._queue.add(at, closed)
+        return self._queue.growing(at)
 
     def _extend(self, path: Path, at: int) -> None:
         """All the steps that a path may take at a token."""
@@ -400,7 +408,7 @@ class _Growth:
             self._mentions.bare(path, at)
         for count in self._counts.at(at):
             self._counted.say(path, count, at)
-        self._strays.go(path, at)
+        self._unmatched.go(path, at)
 
     def _ended(self, path: Path) -> Path | None:
         """A whole explanation; None where it ends in the middle of a value."""
@@ -410,7 +418,7 @@ class _Growth:
             if self._spans.says_value(str(path.field), path.since):
                 return None  # "Sealed" at the end is a value, and no label whose value is not said yet.
             # Not a false start as well: its value may just not be said yet.
-            path = self._agenda.opened(path)._replace(cost=path.cost + weights.LAST_LABEL)
+            path = self._queue.opened(path)._replace(cost=path.cost + weights.LAST_LABEL)
         unitless = {event.field for event in path.events if "u" in event.marks}
         if any(event.field in unitless and "u" not in event.marks for event in path.events):
             # Where a count was said with its unit, none went without.
@@ -419,7 +427,7 @@ class _Growth:
             path = path.telling(
                 ExplanationEvent(Happens.DANGLING, path.field, start=len(self._tokens), end=len(self._tokens))
             )
-        return path._replace(events=self._beside.judged(path.events))
+        return path._replace(events=self._answers.judged(path.events))
 
 
 def _by_cost(path: Path) -> tuple[float, list[tuple[int, int]]]:

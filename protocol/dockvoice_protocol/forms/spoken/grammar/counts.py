@@ -8,7 +8,7 @@ from typing import NamedTuple
 from dockvoice_protocol.forms.spoken.grammar import weights
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Match, Role
 from dockvoice_protocol.forms.spoken.grammar.mentions import HUNDRED, SINGLY, SMALLEST_COUNT, Mentions
-from dockvoice_protocol.forms.spoken.grammar.path import Agenda, ExplanationEvent, Happens, Path, Place, marked
+from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, Path, PathQueue, Place, marked
 from dockvoice_protocol.forms.spoken.grammar.spans import LONGEST_HEAD, Spans
 from dockvoice_protocol.records import FieldValue
 
@@ -216,7 +216,7 @@ class UnitCounts:
                 elif (dearer := _BEFORE_UNITS.get(match.role)) is not None:
                     reached.append((match.end, so_far + dearer[0], marked(so_marked, *dearer[1])))
             if here == at and self._is_strange(here):
-                reached.append((here + 1, so_far + weights.STRANGE_ADJECTIVE, marked(so_marked, "s")))
+                reached.append((here + 1, so_far + weights.UNMATCHED_ADJECTIVE, marked(so_marked, "s")))
 
     def _is_of(self, value: FieldValue | None, at: int, unit: Match) -> bool:
         """May a unit be that of a value before it, and no part of what puts that below zero: "degrees below zero"?"""
@@ -240,9 +240,9 @@ class UnitCounts:
 class CountMentions:
     """The steps of one utterance that say a number with its unit."""
 
-    def __init__(self, spans: Spans, agenda: Agenda, mentions: Mentions) -> None:
+    def __init__(self, spans: Spans, queue: PathQueue, mentions: Mentions) -> None:
         self._numbers = spans.numbers
-        self._agenda = agenda
+        self._queue = queue
         self._mentions = mentions
         self._form = spans.form
         self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
@@ -252,7 +252,7 @@ class CountMentions:
         if self._is_labelled(path, count, at):
             self._mentions.say(path, at, count.end, str(path.field), count.values[-1], count.cost, count.marks)
         if path.state is Place.LABELLED and path.field != count.field:
-            path = self._agenda.opened(path, self._unvalued(path, count, at))
+            path = self._queue.opened(path, self._unvalued(path, count, at))
         marks = marked(count.marks, "o") if "o" in path.pending or len(count.values) > 1 else count.marks
         cost = count.cost + self._crowded(path, at, count.cost)
         straight_on = path.state is Place.SAID and not self._tokens[at].pause
@@ -332,7 +332,7 @@ class CountMentions:
     def _may_lack_its_beginning(self, path: Path, at: int, cost: float) -> bool:
         """May what stands before a count have been a part of it: "two [unk] hundred units", "one | oh one units"?"""
         last = path.last
-        if last is not None and last.happens in {Happens.SLIP, Happens.STRANGER, Happens.NUMBER}:
+        if last is not None and last.happens in {Happens.SLIP, Happens.UNMATCHED, Happens.NUMBER}:
             if self._numbers.is_headless(at):
                 return True
             if last.happens is Happens.NUMBER and self._numbers.are_one(last.start, at):

@@ -24,7 +24,7 @@ _TELLING = frozenset({Happens.MENTION, Happens.NUMBER, Happens.SLIP})
 """What says something of a form; a label alone does not: "the dock doors are freezing"."""
 _NAMING = frozenset({Happens.MENTION, Happens.LABEL})
 """How fields are spoken whose value is one number of several words."""
-_LOOSE = frozenset({Happens.STRANGER, Happens.NUMBER})
+_LOOSE = frozenset({Happens.UNMATCHED, Happens.NUMBER})
 _RELATING = frozenset({Happens.PORTION, Happens.TOTAL})
 _UNSURE = frozenset("hs")
 """The marks of a mention whose value is in doubt: it is hedged, or holds a strange word."""
@@ -115,7 +115,7 @@ def _says_something(rivals: Sequence[Path], tokens: Sequence[Token], language: L
     """Is a value said, or a word of one: "742nd", "minus twelve"?"""
     if any(event.happens in _TELLING for path in rivals for event in path.events):
         return True
-    strange = (tokens[event.start].text for event in rivals[0].events if event.happens is Happens.STRANGER)
+    strange = (tokens[event.start].text for event in rivals[0].events if event.happens is Happens.UNMATCHED)
     return any(any(one.isdigit() for one in word) or language.tells(word) for word in strange)
 
 
@@ -389,13 +389,13 @@ class _MeaningBuilder:
                 self._said = event if self._form[str(event.field)].unit_of is None else self._said
             case Happens.LABEL:
                 self._label(at, event)
-            case Happens.HEDGE | Happens.DANGLING | Happens.UNIT | Happens.STRANGER if event.field is not None:
+            case Happens.HEDGE | Happens.DANGLING | Happens.UNIT | Happens.UNMATCHED if event.field is not None:
                 self.said_of(event.field).doubtful = True
                 if event.happens is not Happens.HEDGE:
                     self.said_of(event.field).unexplained.append(self._in_full(event))
-                if event.happens is Happens.STRANGER:
+                if event.happens is Happens.UNMATCHED:
                     self.said_of(event.field).beside.append(event)
-            case Happens.STRANGER | Happens.NUMBER | Happens.SLIP:
+            case Happens.UNMATCHED | Happens.NUMBER | Happens.SLIP:
                 for name in self._beside(at, event):
                     self.said_of(name).beside.append(self._marked(event))
                     self.said_of(name).unexplained.append(event)
@@ -455,7 +455,7 @@ class _MeaningBuilder:
         if event.happens is Happens.SLIP and after is not None and "c" in after.marks:
             return []
         labelled = after is not None and "b" not in after.marks and after.basis != after.start
-        if labelled and event.happens is not Happens.STRANGER:
+        if labelled and event.happens is not Happens.UNMATCHED:
             after = None  # No value stands before its label.
         if before is None or after is None:
             return [str(one.field) for one in (before, after) if one is not None]

@@ -12,10 +12,10 @@ from dockvoice_protocol.forms.model import FormField
 from dockvoice_protocol.forms.pattern import SEPARATORS
 from dockvoice_protocol.forms.spoken.grammar import weights
 from dockvoice_protocol.forms.spoken.grammar.path import (
-    Agenda,
     ExplanationEvent,
     Happens,
     Path,
+    PathQueue,
     Place,
     Spelling,
     marked,
@@ -32,10 +32,10 @@ _DIGITS_IN_GROUP = 2
 class Speller:
     """The steps of one utterance that spell a value."""
 
-    def __init__(self, spans: Spans, agenda: Agenda) -> None:
+    def __init__(self, spans: Spans, queue: PathQueue) -> None:
         self._spans = spans
         self._numbers = spans.numbers
-        self._agenda = agenda
+        self._queue = queue
         self._tokens, self._words = spans.tokens, spans.words
         self._numerals, self._alphabet = spans.language.numerals, spans.language.alphabet
         self._homophones, self._separators = spans.language.homophones, spans.language.separators
@@ -45,7 +45,7 @@ class Speller:
     def begin(self, path: Path, field: FormField, at: int, cost: float, marks: str) -> None:
         """The first group of a value."""
         for end, dearer, longer in self._further(field, Spelling(at, cost, "", marks), at, 0):
-            self._agenda.add(
+            self._queue.add(
                 end, Path(path.cost + cost + dearer, Place.SPELLING, field.name, path.pending, longer, *path[5:])
             )
 
@@ -53,7 +53,7 @@ class Speller:
         """Another group of a value."""
         pause = self._pause(at)
         for end, cost, longer in self._further(self._spans.fields[str(path.field)], spelling, at, pause):
-            self._agenda.add(end, Path(path.cost + cost, path.state, path.field, path.pending, longer, *path[5:]))
+            self._queue.add(end, Path(path.cost + cost, path.state, path.field, path.pending, longer, *path[5:]))
         self._between_groups(path, spelling, at, pause)
 
     def _further(
@@ -77,14 +77,14 @@ class Speller:
         """What stands between two groups and says nothing: a separator, or an "oh" of surprise."""
         word = self._words[at]
         if word in self._separators and not pause and self._words[at - 1] not in self._separators:
-            self._agenda.add(
+            self._queue.add(
                 at + 1, path._replace(cost=path.cost + weights.LINK, spelling=spelling._replace(joined=True))
             )
         if pause and word == "oh" and at + 1 < len(self._tokens):
             # Behind a hesitation it is as likely the digit.
             surprise = weights.HESITATED if self._tokens[at].hesitated else 0.0
             surprise += weights.BREATHLESS if self._numbers.goes_on(at) else 0.0
-            self._agenda.go(path, at + 1, weights.RESTART + surprise)
+            self._queue.go(path, at + 1, weights.RESTART + surprise)
 
     def _longer(
         self, field: FormField, spelling: Spelling, at: int, group: Group, pause: int
@@ -208,12 +208,12 @@ class Mentions:
     """The steps of one utterance that say a value."""
 
     def __init__(
-        self, spans: Spans, agenda: Agenda, speller: Speller, asked: str | None, held: Mapping[str, FieldValue]
+        self, spans: Spans, queue: PathQueue, speller: Speller, asked: str | None, held: Mapping[str, FieldValue]
     ) -> None:
         """`asked`: the field whose bare value would answer a question. `held`: what a correction may be about."""
         self._spans = spans
         self._numbers = spans.numbers
-        self._agenda = agenda
+        self._queue = queue
         self._speller = speller
         self._asked = asked
         self._held = held
@@ -263,7 +263,7 @@ class Mentions:
 
     def say(self, path: Path, at: int, end: int, name: str, value: FieldValue | None, cost: float, marks: str) -> None:
         """A value of a field, from the token `at` to before `end`."""
-        self._agenda.add(end, self._said(path.dearer(cost), at, end, name, value, cost, marks))
+        self._queue.add(end, self._said(path.dearer(cost), at, end, name, value, cost, marks))
 
     def _said(
         self, path: Path, at: int, end: int, name: str, value: FieldValue | None, cost: float, marks: str

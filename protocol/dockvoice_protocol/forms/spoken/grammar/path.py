@@ -25,7 +25,7 @@ class Happens(StrEnum):
     SLIP = "slip"  # A bare number that a cue takes back.
     NUMBER = "number"  # A number that belongs to nothing.
     UNIT = "unit"  # A unit without a number.
-    STRANGER = "stranger"  # A word that nothing explains.
+    UNMATCHED = "unmatched"  # A word that nothing explains.
     DANGLING = "dangling"  # A cue, a hedge or a choice that nothing follows.
     HEDGE = "hedge"  # What stands before is only about right.
     NAY = "nay"  # "No" without a pause at the beginning: "no twelve units on pallet 742".
@@ -46,8 +46,8 @@ class ExplanationEvent(NamedTuple):
     """Of a mention, each a letter: `c` corrects, `n` is denied, `h` is hedged, `o` is one of two, `s` holds a strange
     word, `b` is bare, `r` is announced as a repetition, `a` said again, `e` of another field than the last,
     `u` a count without its unit, `v` one without a number, `z` one that a word says is zero.
-    Of a stranger: `p` has a pause before it, `t` is of a number ("minus", "double"). Of what belongs to nothing: `r` is
-    of a remark."""
+    Of an unmatched word: `p` has a pause before it, `t` is of a number ("minus", "double"). Of what belongs to nothing:
+    `r` is of a remark."""
     cost: float = 0.0
     start: int = 0
     end: int = 0
@@ -211,7 +211,7 @@ class _Column:
         """What costs more cannot become a rival of the best one here."""
 
 
-class Agenda:
+class PathQueue:
     """The partial explanations of one utterance, by the token that comes next, and how they go on.
 
     They grow within a budget. No explanation grows cheaper, so that none within it is missed; what costs more waits for
@@ -231,7 +231,7 @@ class Agenda:
         if cost > column.dearest:
             return
         spelling, last = path.spelling, path.last
-        beside = last is not None and last.end == at and last.happens is Happens.STRANGER
+        beside = last is not None and last.end == at and last.happens is Happens.UNMATCHED
         key = (path.state, path.field, path.pending, path.story, beside, spelling and spelling[2:])
         if column.known.get(key, math.inf) <= cost:
             return
@@ -301,10 +301,10 @@ class Agenda:
             return path
         event = ExplanationEvent(Happens.LABEL, path.field, start=path.since, end=path.since + 1)
         # A word that nothing explains was its value.
-        unread = bool(path.events) and path.events[-1][:2] == (Happens.STRANGER, path.field)
+        unread = bool(path.events) and path.events[-1][:2] == (Happens.UNMATCHED, path.field)
         path = path.telling(event)
         # What is but like a label in sound is one only before a value.
-        dearer = weights.STRANGER if self._words[event.start] in self._misheard else 0.0
+        dearer = weights.UNMATCHED if self._words[event.start] in self._misheard else 0.0
         pending = path.pending.replace("t", "")
         return path._replace(state=Place.BETWEEN, pending=pending, cost=path.cost + dearer + (0.0 if unread else cost))
 

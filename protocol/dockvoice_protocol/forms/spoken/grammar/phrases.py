@@ -9,7 +9,7 @@ from dockvoice_protocol.forms.spoken.grammar import weights
 from dockvoice_protocol.forms.spoken.grammar.counts import UnitCounts
 from dockvoice_protocol.forms.spoken.grammar.lexicon import OF_FIELDS, Match, Role
 from dockvoice_protocol.forms.spoken.grammar.mentions import Mentions
-from dockvoice_protocol.forms.spoken.grammar.path import Agenda, ExplanationEvent, Happens, Path, Place, marked
+from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, Path, PathQueue, Place, marked
 from dockvoice_protocol.forms.spoken.grammar.spans import Spans, names_next, sets
 
 _SETTING = frozenset({Role.SETS, Role.SETS_AGAIN, Role.SETS_CHANGED})
@@ -190,16 +190,16 @@ class _Links:
 class _PuttingRight:
     """What says what is right of a thing that was named: "pallet 742 was actually fourteen", "change 743 to eleven"."""
 
-    def __init__(self, spans: Spans, agenda: Agenda) -> None:
+    def __init__(self, spans: Spans, queue: PathQueue) -> None:
         self._spans = spans
-        self._agenda = agenda
+        self._queue = queue
 
     def go(self, path: Path, match: Match, at: int) -> None:
         """Go on behind the phrase."""
         if match.role is not Role.SETS_AGAIN:
             self._begin(path, match, at)
         elif "w" in path.pending and path.cue[1] == at:
-            self._agenda.go(path, match.end, weights.LINK, cue=(path.cue[0], match.end))
+            self._queue.go(path, match.end, weights.LINK, cue=(path.cue[0], match.end))
 
     def _begin(self, path: Path, match: Match, at: int) -> None:
         last, changed = path.last, match.role is Role.SETS_CHANGED
@@ -208,7 +208,7 @@ class _PuttingRight:
             return
         named = self._spans.fields[str(last.field)].identifier and len(path.story.said) == 1
         if named and sets(self._spans, match, changed=changed):
-            self._agenda.go(path, match.end, weights.CUE, state=Place.BETWEEN, pending="w", cue=(at, match.end))
+            self._queue.go(path, match.end, weights.CUE, state=Place.BETWEEN, pending="w", cue=(at, match.end))
 
     def changes(self, path: Path, at: int, end: int) -> bool:
         """Do words stand between a thing that is to be changed and what it is to be: "change 743 to eleven"?"""
@@ -222,16 +222,18 @@ class _PuttingRight:
 class SmallWords:
     """The steps of one utterance over phrases that mean something."""
 
-    def __init__(self, spans: Spans, counts: UnitCounts, agenda: Agenda, mentions: Mentions, asked: str | None) -> None:
+    def __init__(
+        self, spans: Spans, counts: UnitCounts, queue: PathQueue, mentions: Mentions, asked: str | None
+    ) -> None:
         """`asked`: the field whose bare value would answer a question."""
         self._spans = spans
         self._numbers = spans.numbers
         self._counts = counts
-        self._agenda = agenda
+        self._queue = queue
         self._mentions = mentions
         self._asked = asked
         self._links = _Links(spans, counts)
-        self._right = _PuttingRight(spans, agenda)
+        self._right = _PuttingRight(spans, queue)
         self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
         self._language = spans.language
 
@@ -268,17 +270,17 @@ class SmallWords:
         if self._links.may_be_unit(path, match, at):
             path = path.telling(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
         again = path.state is Place.LABELLED and path.field == match.field
-        opened = path if again else self._agenda.opened(path)
+        opened = path if again else self._queue.opened(path)
         cost = weights.RESTART if again else 0.0
         pending = marked(opened.pending, "t") if self._links.leads_away(path, match, at) else opened.pending
-        self._agenda.go(opened, match.end, cost, state=Place.LABELLED, field=match.field, since=at, pending=pending)
+        self._queue.go(opened, match.end, cost, state=Place.LABELLED, field=match.field, since=at, pending=pending)
 
     def _unit(self, path: Path, match: Match, at: int) -> None:
         event = ExplanationEvent(Happens.UNIT, match.field, start=at, end=match.end)
         cost = weights.LOOSE_UNIT
         if path.state is Place.SAID and self._fields[str(path.field)].spoken.spelt:
             cost = weights.LOST_COUNT - (1.0 if self._tokens[at].pause else 0.0)
-        self._agenda.happen(self._agenda.opened(path), event, cost, state=Place.BETWEEN)
+        self._queue.happen(self._queue.opened(path), event, cost, state=Place.BETWEEN)
         unit = self._spans.form.unit_field(match.field)
         alone = path.state is Place.START and match.end == self._spans.size  # "It's cartons."
         if unit is not None and match.code is not None and self._mentions.may_be_bare(path, unit.name, alone=alone):
@@ -312,7 +314,7 @@ class SmallWords:
             ends = {end for length in lengths for end, _ in self._numbers.digits(length, match.end)}
         for end in ends:
             told = path._replace(events=(*path.events[:-1], last._replace(end=end, marks=marks)))
-            self._agenda.go(told, end, cost, state=Place.BETWEEN)
+            self._queue.go(told, end, cost, state=Place.BETWEEN)
 
     # Words around a value.
 
@@ -320,7 +322,7 @@ class SmallWords:
         begins = self._tokens[at].pause or path.state is Place.START or at == 0
         if self._leads_on(path, match, at):
             path = path.telling(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
-        self._agenda.go(path, match.end, weights.OPENING if begins else weights.UNPAUSED_OPENING, **path.between)
+        self._queue.go(path, match.end, weights.OPENING if begins else weights.UNPAUSED_OPENING, **path.between)
 
     def _link(self, path: Path, match: Match, at: int) -> None:
         """A small word between two values, which may have been a part of what stands before it, a digit or a letter."""
@@ -340,13 +342,13 @@ class SmallWords:
         if self._links.multiplies(path, match, at):
             between = {**between, "pending": marked(path.pending, "h")}
             cost += weights.OTHER  # What each layer has is no count of all.
-        self._agenda.go(path, match.end, cost, **between)
+        self._queue.go(path, match.end, cost, **between)
 
     def _portion(self, path: Path, match: Match, at: int) -> None:
         """What relates one count to another, wherever it stands."""
         relates = Happens.TOTAL if match.role is Role.TOTAL else Happens.PORTION
         cost = weights.LINK if path.state is not Place.LABELLED else weights.MISPLACED
-        self._agenda.happen(path, ExplanationEvent(relates, start=at, end=match.end), cost, **path.between)
+        self._queue.happen(path, ExplanationEvent(relates, start=at, end=match.end), cost, **path.between)
 
     def _within(self, path: Path, match: Match, at: int) -> None:
         """A small word between a label, or a question, and the value."""
@@ -354,7 +356,7 @@ class SmallWords:
         expected = path.field if labelled else self._asked
         answers = expected is not None and (labelled or path.state is Place.START)
         if answers and not self._spans.may_be_letter(str(expected), at, match.end):
-            self._agenda.go(path, match.end, weights.WITHIN)
+            self._queue.go(path, match.end, weights.WITHIN)
 
     def _leads_on(self, path: Path, match: Match, at: int) -> bool:
         """Does the sentence end with a word that should lead on: "dock B and", German "Tor B ist zu"?"""
@@ -369,7 +371,7 @@ class SmallWords:
             if measured and tuple(self._words[at : match.end]) in self._language.words["each"]:
                 # "Ten kilos each" is the weight of one.
                 path = path.telling(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
-            self._agenda.go(path, match.end, weights.LINK)
+            self._queue.go(path, match.end, weights.LINK)
 
     def _tail(self, path: Path, match: Match, at: int) -> None:
         """A remark; one that asks ("got it?") makes no question of what it is about."""
@@ -378,7 +380,7 @@ class SmallWords:
         begins = self._tokens[at].pause or at == 0
         parted = begins and not self._spans.goes_straight_on(match.end)
         cost = weights.TAIL if parted else weights.UNPAUSED_TAIL
-        self._agenda.go(path, match.end, cost + path.interrupted, **path.between)
+        self._queue.go(path, match.end, cost + path.interrupted, **path.between)
 
     # What is said of the next value, or of the last.
 
@@ -386,35 +388,35 @@ class SmallWords:
         """What announces a correction; "no" before a count may deny all that follows."""
         end = match.end
         if not path.events and (value := self._links.denied_from(match, at)) is not None:
-            self._agenda.go(path, value, weights.DENIED, pending=marked(path.pending, "n"))
+            self._queue.go(path, value, weights.DENIED, pending=marked(path.pending, "n"))
             mood = ExplanationEvent(Happens.MOOD, value="denials", start=at, end=value)
-            self._agenda.happen(path, mood, weights.MOOD if value == end else weights.MOOD_PHRASE)
+            self._queue.happen(path, mood, weights.MOOD if value == end else weights.MOOD_PHRASE)
             return
         pending = marked(path.pending.replace("n", "").replace("m", ""), "c")
         takes_off = self._links.deletes(match, at) and self._spans.goes_straight_on(end)
         if takes_off if path.events else self._links.may_deny(match, at):
             pending = marked(pending, "h")
-        opened = self._agenda.opened(path)
+        opened = self._queue.opened(path)
         denies = not path.events and tuple(self._words[at:end]) in self._language.words["contrasts"]
         if denies and self._spans.goes_straight_on(end) and self._counts.at(end):
             opened = opened.telling(ExplanationEvent(Happens.NAY, start=at, end=end))
         begun = opened.cue[0] if opened.cue[1] == at else at
-        self._agenda.go(opened, end, weights.CUE, pending=pending, cue=(begun, end))
+        self._queue.go(opened, end, weights.CUE, pending=pending, cue=(begun, end))
 
     def _repeat(self, path: Path, match: Match, _at: int) -> None:
         if self._asked is not None and path.state is Place.START:
-            self._agenda.go(path, match.end, weights.REPEAT)
+            self._queue.go(path, match.end, weights.REPEAT)
         elif path.state is Place.SAID:
-            self._agenda.go(path, match.end, weights.REPEAT, pending=marked(path.pending, "r"))
+            self._queue.go(path, match.end, weights.REPEAT, pending=marked(path.pending, "r"))
 
     def _contrast(self, path: Path, match: Match, at: int) -> None:
         """What denies the value behind it; what is a cue as well ("no") only without a pause, behind something."""
         said = tuple(self._words[at : match.end])
         if said not in self._language.cues:
-            self._agenda.go(path, match.end, weights.DENIED, pending=marked(path.pending, "n"))
+            self._queue.go(path, match.end, weights.DENIED, pending=marked(path.pending, "n"))
         elif path.events and self._spans.goes_straight_on(match.end):
             pending = "n" if said in self._language.words["nots"] else "m"
-            self._agenda.go(path, match.end, weights.DENIED, pending=marked(path.pending, pending))
+            self._queue.go(path, match.end, weights.DENIED, pending=marked(path.pending, pending))
 
     def _elsewhere(self, path: Path, match: Match, at: int) -> None:
         ranges = any(one.role is Role.RANGE and one.end == match.end for one in self._spans.matches[at])
@@ -422,10 +424,10 @@ class SmallWords:
             return  # "Between two and four degrees" says nothing of a place.
         if any(one.role is Role.VALUE and one.end >= match.end for one in self._spans.matches[at]):
             return  # "Behind" is a value of the form, and no place of something else.
-        self._agenda.go(path, match.end, weights.DENIED, pending=marked(path.pending, "x"))
+        self._queue.go(path, match.end, weights.DENIED, pending=marked(path.pending, "x"))
 
     def _hedge_before(self, path: Path, match: Match, _at: int) -> None:
-        self._agenda.go(path, match.end, weights.HEDGE, pending=marked(path.pending, "h"))
+        self._queue.go(path, match.end, weights.HEDGE, pending=marked(path.pending, "h"))
 
     def _hedge_behind(self, path: Path, match: Match, at: int) -> None:
         if path.field is not None and not self._links.leads_on_to(match, at):
@@ -433,8 +435,8 @@ class SmallWords:
             roles = {one.role for one in self._spans.matches[at] if one.end == match.end}
             either = Role.HEDGE_BEFORE in roles and self._spans.goes_straight_on(match.end)
             pending = marked(path.pending, "h") if either else path.pending
-            opened = self._agenda.opened(path)
-            self._agenda.happen(opened, event, weights.HEDGE, state=Place.BETWEEN, pending=pending)
+            opened = self._queue.opened(path)
+            self._queue.happen(opened, event, weights.HEDGE, state=Place.BETWEEN, pending=pending)
 
     def _choice(self, path: Path, match: Match, at: int) -> None:
         if path.state is not Place.SAID or self._right.changes(path, at, match.end):
@@ -442,7 +444,7 @@ class SmallWords:
         if not (path.pending and self._spans.may_be_letter(str(path.field), at, match.end)):
             other = self._words[at] in self._language.separators or self._hedges_next(path, match, at)
             cost = weights.OTHER if other else weights.CHOICE
-            self._agenda.go(path, match.end, cost, pending=marked(path.pending, "o"))
+            self._queue.go(path, match.end, cost, pending=marked(path.pending, "o"))
 
     def _hedges_next(self, path: Path, match: Match, at: int) -> bool:
         """Does a word behind an id and a pause rather hedge the count that follows: "742, maybe twenty"?"""
@@ -458,18 +460,18 @@ class SmallWords:
             return
         begins = at == 0 or (pause and not started) or pause >= weights.STOP
         event = ExplanationEvent(Happens.MOOD, value=match.value, start=at, end=match.end)
-        self._agenda.happen(path, event, weights.QUESTION if begins else weights.MOOD)
+        self._queue.happen(path, event, weights.QUESTION if begins else weights.MOOD)
 
     def _mood(self, path: Path, match: Match, at: int) -> None:
         event = ExplanationEvent(Happens.MOOD, value=match.value, start=at, end=match.end)
         cost = weights.MOOD if match.end == at + 1 else weights.MOOD_PHRASE
-        self._agenda.happen(self._agenda.opened(path), event, cost)
+        self._queue.happen(self._queue.opened(path), event, cost)
 
     def _taken_back(self, path: Path, match: Match, at: int) -> None:
         first = path.state is Place.START and tuple(self._words[at : match.end]) not in self._language.cues
         if match.end == self._spans.size or first:
             event = ExplanationEvent(Happens.MOOD, value="taken back", start=at, end=match.end)
-            self._agenda.happen(self._agenda.opened(path), event, weights.QUESTION)
+            self._queue.happen(self._queue.opened(path), event, weights.QUESTION)
 
     _STEPS: ClassVar[Mapping[Role, _Step]] = {
         Role.LABEL: _label,

@@ -119,8 +119,8 @@ TORN_LOOSE = 0.5
 DIGITWISE = 1.0
 """From this cost on a number is rare enough that words behind it do not complete it."""
 LAST_LABEL = 3.0
-"""A label at the end, its value not said yet: half of `STRANGER`, so that neither is the other's rival."""
-KNOWN_STRANGER = 9.0
+"""A label at the end, its value not said yet: half of `UNMATCHED`, so that neither is the other's rival."""
+KNOWN_UNMATCHED = 9.0
 """A label or a unit that has nothing to do with a field."""
 CROWDED = 2.5
 """A count said digit by digit right behind an id: there the digits are the id's."""
@@ -131,11 +131,11 @@ MIXED = 2.0
 NONE = 1.0
 """A negation for zero: "no pieces"."""
 LOOSE_UNIT = 6.0
-STRANGER = 6.0
+UNMATCHED = 6.0
 """A word that nothing explains."""
-FURTHER_STRANGER = 2.0
+FURTHER_UNMATCHED = 2.0
 """A word beside such a word."""
-STRANGE_ADJECTIVE = 4.0
+UNMATCHED_ADJECTIVE = 4.0
 """A word that nothing explains between a count and its unit."""
 MOOD = 4.0
 """A denial, hearsay, the past, a wish."""
