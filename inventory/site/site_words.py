@@ -223,7 +223,7 @@ def _values(
 
 @lru_cache(maxsize=CATALOGUES)
 def _catalogue(values: str) -> Catalogue:
-    return Catalogue.of(json.loads(values))
+    return Catalogue.from_rows(json.loads(values))
 
 
 @lru_cache(maxsize=CATALOGUES * 16)

@@ -24,7 +24,7 @@ from edge.understand.llm.prompt import Context, ModelPrompt
 from edge.understand.proposal import proposal
 from tests.rows import each_of
 
-NO_CATALOGUE = Catalogue.of({})
+NO_CATALOGUE = Catalogue.from_rows({})
 LATTE: dict[str, FieldValue] = {"size": "small", "drink": "latte", "sugar": 2}
 
 

@@ -106,7 +106,7 @@ def test_a_word_that_the_file_has_already_is_told_to_whoever_adds_it_and_is_no_t
 
 
 def test_a_value_that_exists_keeps_its_words_from_becoming_labels(forms: Any) -> None:
-    there = Catalogue.of({"docks": [{"value": "A", "spoken": "door"}, {"value": "B"}]})
+    there = Catalogue.from_rows({"docks": [{"value": "A", "spoken": "door"}, {"value": "B"}]})
     assert "'door': says 'A' of 'dock' already" in refused(forms["pallet-move"], there, DOOR_IS_DOCK)
 
 

@@ -73,10 +73,10 @@ class Catalogue:
             rows[path.stem] = _cells(lines)
         if faults:
             raise Misconfigured("; ".join(faults))
-        return cls.of(rows)
+        return cls.from_rows(rows)
 
     @classmethod
-    def of(cls, rows: Mapping[str, Iterable[Cells]]) -> Catalogue:
+    def from_rows(cls, rows: Mapping[str, Iterable[Cells]]) -> Catalogue:
         """What these rows say, by their kind, of which nothing is wrong."""
         lists = {name: tuple(rows[name]) for name in rows if not name.endswith(OF_UNITS)}
         units = {name.removesuffix(OF_UNITS): tuple(rows[name]) for name in rows if name.endswith(OF_UNITS)}
@@ -95,7 +95,7 @@ class Catalogue:
         lists = [one for one in known if one.kind != OF_WORDS]
         if faults := [fault for one in known for fault in _published_faults(one)]:
             raise Misconfigured("; ".join(faults))
-        said = Catalogue.of({one.kind: one.rows for one in lists})
+        said = Catalogue.from_rows({one.kind: one.rows for one in lists})
         return Catalogue(
             MappingProxyType({**self.entries, **said.entries}),
             MappingProxyType({**self.checks, **said.checks}),
