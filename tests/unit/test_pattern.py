@@ -53,8 +53,8 @@ def test_separators_are_put_in_where_there_is_one_way(pattern: str, said: str, j
 
 
 def test_a_separator_by_itself_need_not_be_said() -> None:
-    assert "-" not in Shape.read("^[A-B]-[0-1]$").said
-    assert "-" in Shape.read("^[A-B-][0-1]$").said
+    assert "-" not in Shape.read("^[A-B]-[0-1]$").spoken_characters
+    assert "-" in Shape.read("^[A-B-][0-1]$").spoken_characters
 
 
 def test_a_long_part_is_sampled_short_but_never_too_short() -> None:

@@ -192,7 +192,7 @@ def _claim(given: Any) -> tuple[Any, str]:
         return given, ""
     if not {"value", "heard"} & given.keys():
         raise Refused(AnswerFault.WRONG_SHAPE, "a field that has neither value nor words")
-    return given.get("value"), _said(given.get("heard"))
+    return given.get("value"), _heard_words(given.get("heard"))
 
 
 def _checked(given: Any, words: str, field: FormField, terms: CallTerms) -> FieldReading:
@@ -242,7 +242,7 @@ def _same_text(given: Any, meant: str, field: FormField) -> bool:
 
 
 def _acted(act: Act, made: ToolCall, terms: CallTerms, seconds: float, command: Command | None = None) -> Reading:
-    words = _words(_said(made.arguments.get("heard")), terms, seconds)
+    words = _words(_heard_words(made.arguments.get("heard")), terms, seconds)
     if not words:
         raise Refused(AnswerFault.NOTHING_HEARD, "an act without the words for it")
     return Reading(terms.interpreter, terms.form.name, words, {}, act=act, command=command)
@@ -250,7 +250,7 @@ def _acted(act: Act, made: ToolCall, terms: CallTerms, seconds: float, command: 
 
 def _declined(made: ToolCall, terms: CallTerms, seconds: float) -> Reading:
     """However it was worded, the model has declined. Only "no words", and none given, is silence."""
-    said = _said(made.arguments.get("heard"))
+    said = _heard_words(made.arguments.get("heard"))
     silent = made.arguments.get("reason") == NotUnderstood.NO_WORDS and not said
     reason = NotUnderstood.NO_WORDS if silent else NotUnderstood.NOT_DICTATION
     return Reading(terms.interpreter, terms.form.name, _words(said, terms, seconds), {}, reason)
@@ -263,7 +263,7 @@ def _chosen(made: ToolCall, key: str, allowed: tuple[str, ...]) -> str:
     return given
 
 
-def _said(given: Any) -> str:
+def _heard_words(given: Any) -> str:
     return " ".join(_texts(given)).strip()
 
 

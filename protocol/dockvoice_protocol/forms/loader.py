@@ -625,8 +625,8 @@ def _pattern_faults(pattern: str, spoken: FieldKind, where: str) -> Iterator[str
     except ValueError as fault:
         yield f"{where}: {fault}"
         return
-    possible = frozenset(spoken.characters) or shape.said
-    if unsaid := "".join(sorted(shape.said - possible)):
+    possible = frozenset(spoken.characters) or shape.spoken_characters
+    if unsaid := "".join(sorted(shape.spoken_characters - possible)):
         hint = "; a separator stands by itself, not in [...]" if SEPARATORS & set(unsaid) else ""
         yield f"{where}: allows {unsaid!r}, which cannot be said as {spoken}{hint}"
     if spoken.is_letter and (shape.least, shape.most) != (1, 1):

@@ -77,7 +77,7 @@ class Shape:
         return frozenset(character for part in self.parts for character in part.characters)
 
     @property
-    def said(self) -> frozenset[str]:
+    def spoken_characters(self) -> frozenset[str]:
         """Every character that must be said: all but separators that stand by themselves."""
         return frozenset(character for part in self.parts if not part.separates for character in part.characters)
 

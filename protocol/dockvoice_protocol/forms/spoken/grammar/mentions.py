@@ -248,7 +248,7 @@ class Mentions:
         corrects = "b" in spelling.marks and "c" in path.pending
         for without, value, cost in self._speller.ended(path, spelling):
             whole = self._with_new_end(path, name, spelling.text) if value is None and corrects else value
-            yield self._said(without, spelling.start, at, name, whole, spelling.cost + cost, spelling.marks)
+            yield self._mentioned(without, spelling.start, at, name, whole, spelling.cost + cost, spelling.marks)
 
     def _with_new_end(self, path: Path, name: str, said: str) -> str | None:
         """The place with its last parts replaced, if the catalogue has it: A-02-02 by "zero two zero three"."""
@@ -263,9 +263,9 @@ class Mentions:
 
     def say(self, path: Path, at: int, end: int, name: str, value: FieldValue | None, cost: float, marks: str) -> None:
         """A value of a field, from the token `at` to before `end`."""
-        self._queue.add(end, self._said(path.dearer(cost), at, end, name, value, cost, marks))
+        self._queue.add(end, self._mentioned(path.dearer(cost), at, end, name, value, cost, marks))
 
-    def _said(
+    def _mentioned(
         self, path: Path, at: int, end: int, name: str, value: FieldValue | None, cost: float, marks: str
     ) -> Path:
         """The path with a mention that its state and what is pending mark."""
