@@ -1,1 +1,1 @@
-"""Utterances become readings: proposals of what was said, never more than proposals."""
+"""Utterances become readings. A reading is a proposal and never a decision."""

@@ -107,13 +107,13 @@ def _reader(wanted: InterpreterSettings, surroundings: Surroundings) -> ModelRea
 
 
 def _ears(wanted: Understand, name: str) -> str:
-    """The model that hears, as far as the settings tell: of a cascade its transcriber's, through whichever client."""
+    """The model that hears the sound, by the settings: of a cascade, that of its transcriber."""
     one = wanted.interpreters[name]
     writer = wanted.transcribers.get(str(one.transcriber))
     client = one.client if writer is None else writer.client
     model = one.model if writer is None else writer.model or writer.kind
     kind = wanted.clients[client].kind if client in wanted.clients else None
-    # What an Azure deployment is called tells nothing; two names of one deployment do.
+    # An Azure deployment's name does not tell its model; the same name twice is the same model.
     return f"{client}/{model}" if kind in OWN_NAMES or model is None else family(model)
 
 

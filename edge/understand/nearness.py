@@ -1,4 +1,4 @@
-"""Nearness: which words of an utterance are the wearer's own, told by how loud each of them is. Pure.
+"""Nearness: which words of an utterance are the wearer's own, by the level of each. Pure.
 
 The microphone is at the wearer's mouth. A colleague who dictates another pallet nearby is 10 to 20 dB fainter, and a
 recogniser writes those words down like any others.
@@ -186,7 +186,7 @@ def _outside(fainter: Sequence[float]) -> bool:
 
 
 def _is_told(entry: FieldReading, told: FieldReading | None, words: Sequence[Word], span: tuple[int, int]) -> bool:
-    """Do all the words tell the value of the entry as well? Where they make another of it, they belong to it."""
+    """Do all the words give the entry's value too? Where they give another, they belong to it."""
     if told is not None and (told.value, told.runner_up, told.rivals) != (None, None, ()):
         return entry.value in (told.value, told.runner_up, *told.rivals)
     return not any(

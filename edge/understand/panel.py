@@ -1,4 +1,4 @@
-"""The panel: several interpreters read one utterance beside one another, under one deadline, and are weighed.
+"""The panel: several interpreters read one utterance in parallel, under one deadline, and are weighed.
 
 The device's own recogniser hears while the operator speaks. When the utterance closes, its reading and the models' go
 on side by side until nothing more could matter (`weighing.is_settled`) or the deadline is over. A later
@@ -29,7 +29,7 @@ from edge.understand.weighing import Seat, is_settled, weigh
 
 
 class Came(StrEnum):
-    """When an answer came, seen from the verdict."""
+    """When an answer arrived, relative to the verdict."""
 
     IN_TIME = "in time"
     LATE = "late"  # After the verdict.
@@ -43,7 +43,7 @@ class PanelAnswer:
     utterance_id: str
     interpreter: str
     came: Came
-    reading: Reading | None  # None where what came was no reading, and was charged for all the same.
+    reading: Reading | None  # None where the answer was no reading, and was charged for.
     usage: Usage | None
 
 
@@ -221,7 +221,7 @@ class Panel(Interpreter):
 
     def _answered(self, utterance: Utterance, reading: Reading, came: Came) -> None:
         self._spend(reading.usage)
-        # What came in time is kept with the verdict, among its opinions.
+        # An answer in time is among the opinions of the verdict.
         kept = None if came is Came.IN_TIME else reading
         if kept is not None or reading.usage is not None:
             self._note(PanelAnswer(utterance.utterance_id, reading.interpreter, came, kept, reading.usage))

@@ -55,7 +55,7 @@ class Budget:
         return self._daily_usd is not None and self._spent_usd >= self._daily_usd
 
     def alarm(self) -> str | None:
-        """What to tell people when it is spent; None when they were told that day."""
+        """The message that it is spent; None after the first call of a day."""
         told, self._told = self._told, True
         if told:
             return None

@@ -166,7 +166,7 @@ def _asked(
 
 
 def _unrecorded(interpreter: str, form: Form, meant: Meaning, words: tuple[Word, ...]) -> Reading:
-    """What is no entry as it was said, with what it surely says of a thing: of one denied, no more than which one."""
+    """The reading of an utterance that is no entry, with its sure fields: of a denial, the identifiers alone."""
     named = {name: one for name in form.identifies if (one := meant.unrecorded.get(name)) is not None and _is_one(one)}
     more = meant.unrecorded if meant.unrecorded.keys() - named.keys() else {}
     said = {_PAST: more, _DENIALS: named}.get(meant.mood or "", {}) if named else {}

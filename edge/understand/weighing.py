@@ -148,10 +148,10 @@ def _agreed(came: Sequence[Reading], form: Form, sure_from: float) -> Reading:
 
 
 def _held_against(first: Reading, own: Reading | None, sure_from: float) -> Reading:
-    """The reading that counts, with what the device's own recogniser surely heard otherwise as doubt about it."""
+    """The model's reading; values that the device surely heard otherwise become rivals."""
     if own is None or own is first or first.not_understood is not None:
         return first
-    said = own.fields or own.unrecorded  # of what is no entry it may still surely say which thing it is about
+    said = own.fields or own.unrecorded  # an utterance that is no entry may still name its thing
     if own.not_understood is not None and not said:
         return first
     # Of two that sound alike the model may say which.
@@ -352,7 +352,7 @@ def _other_readings(name: str, where: SaidFor) -> Iterator[tuple[str, FieldReadi
 
 
 def _wrong(sure: float, value: FieldValue | None, heard: Sequence[tuple[str, FieldReading]]) -> float:
-    """How likely the value on record is wrong, when it was heard so surely, and these readings were made besides."""
+    """The probability that the value on record is wrong, by its own confidence and those of other readings."""
     odds = _log_odds(sure)
     for _, other in heard:
         says = _log_odds(other.confidence)

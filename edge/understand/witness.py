@@ -35,7 +35,7 @@ _HOMOPHONES: Mapping[str, str] = {
 
 
 _SUFFIXES: Mapping[str, str] = {**{letter: letter for letter in LETTERS - {"s"}}, "y": "e", "ey": "e", "ie": "e"}
-"""What is written to a label where a letter was said behind it; an "s" makes it more than one."""
+"""Endings of a label that stand for a letter behind it; an "s" is a plural."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ def _cost(mine: str, other: str) -> float:
 
 
 def _tells(ours: Sequence[_Symbol], begin: int, end: int, put: Sequence[_Symbol]) -> bool:
-    """Whether the difference says that something else was said, and is not how readers of free text write the same."""
+    """Whether the difference is another meaning, and not another way to write the same."""
     lost, before, behind = ours[begin:end], ours[begin - 1].text, ours[end].text if end < len(ours) else ""
     letters = any(_is_letter(one.text) for one in put)
     if any(_is_letter(one.text) for one in lost) != letters:

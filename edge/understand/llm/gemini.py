@@ -125,7 +125,7 @@ class GeminiWire:
         return {"thinkingLevel": str(Thinking.MINIMAL if wanted is Thinking.NONE else wanted).upper()}
 
     def returned(self, answer: ServiceAnswer) -> tuple[Returned, Tokens]:
-        """What came back. Raises Garbled for what is not JSON, Refused for what has another shape."""
+        """Parse the answer. Raises Garbled for what is not JSON, Refused for what has another shape."""
         if self._settings.streaming:
             events = [as_shaped(_Response, event) for event in answer.events()]
             if not events:

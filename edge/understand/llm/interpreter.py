@@ -60,7 +60,7 @@ class ModelReader:
         self._terms = CallTerms(self.name, form, catalogue, settings.language, settings.confidence)
 
     async def read(self, said: bytes | str, within_s: float, utterance_id: str = "") -> Reading:
-        """What was said: sound as PCM, or its transcript. Raises a Failure when no reading comes in time.
+        """Read sound as PCM, or a transcript. Raises a Failure when no reading comes in time.
 
         `utterance_id` goes along with a spoken reply, and nowhere else.
         """

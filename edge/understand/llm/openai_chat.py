@@ -22,7 +22,7 @@ from edge.understand.remote.failures import AnswerFault
 SAID = "What the worker said, as a transcript:\n"
 """Before a text, so that no model takes it for an instruction of ours."""
 
-_STREAMED_RATE = 24_000  # Samples per second of the speech in a stream (`pcm16`), which nothing in it tells.
+_STREAMED_RATE = 24_000  # Samples per second of the speech in a stream (`pcm16`), which the stream does not state.
 
 _ENDINGS = {"length": Ending.TRUNCATED, "content_filter": Ending.FILTERED}
 
@@ -97,7 +97,7 @@ class ChatWire:
         }
 
     def returned(self, answer: ServiceAnswer) -> tuple[Returned, Tokens]:
-        """What came back. Raises Garbled for what is not JSON, Refused for what has another shape."""
+        """Parse the answer. Raises Garbled for what is not JSON, Refused for what has another shape."""
         if not self._settings.streaming:
             events = [as_shaped(_Completion, answer.json())]
             choices = events[0].choices
@@ -135,7 +135,7 @@ class ChatWire:
     def _streaming(self) -> dict[str, Any]:
         if not self._settings.streaming:
             return {}
-        # Mistral tells what a stream took without being asked, and has no such field.
+        # Mistral reports the usage of a stream always, and has no such field.
         told = {} if self._whose is ClientKind.MISTRAL else {"stream_options": {"include_usage": True}}
         return {"stream": True, **told}
 

@@ -1,4 +1,4 @@
-"""The prompt of a model: instructions, the catalogues' hints, and what the conversation has come to.
+"""The prompt of a model: instructions, the catalogues' hints, and the state of the conversation.
 
 Everything in it may come back as if it had been heard. So it holds no digit, no number in words and no record, and
 `Leaks` recognises its sentences in what a model claims to have heard.
@@ -19,7 +19,7 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Act, Reading
 from edge.records import Outcome, Verdict
 
-TURNS = 6  # How many of the last turns are told, the oldest dropped: corrections reach back one or two.
+TURNS = 6  # The last turns in the prompt: corrections reach back one or two.
 
 HINTS = 1_200
 """Characters of catalogue values in all: about 400 tokens. A list that does not fit is left out as a whole: half of one

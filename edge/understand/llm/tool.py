@@ -165,7 +165,7 @@ def reading(made: ToolCall, terms: CallTerms, seconds: float) -> Reading:
 
 
 def claimed_words(made: ToolCall) -> Iterator[str]:
-    """All words that the tool call claims were said."""
+    """All words that the tool call claims to have heard."""
     for one in (made.arguments, *made.arguments.values()):
         if isinstance(one, Mapping):
             yield from _texts(one.get("heard"))

@@ -42,7 +42,7 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """What came back, in the shape that all vendors' answers have in common."""
+    """An answer, in the shape that all vendors have in common."""
 
     calls: tuple[tuple[str, Any], ...] = field(default=(), repr=False)
     """Names and arguments of the calls: JSON as text, or an object already."""
@@ -146,7 +146,7 @@ class ModelWire(Protocol):
         ...
 
     def returned(self, answer: ServiceAnswer) -> tuple[Returned, Tokens]:
-        """What came back. Raises Garbled for what is not JSON, Refused for what has another shape."""
+        """Parse the answer. Raises Garbled for what is not JSON, Refused for what has another shape."""
         ...
 
 

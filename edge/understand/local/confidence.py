@@ -123,7 +123,7 @@ def _read(
 
 
 def _fair(hearing: Sequence[_Candidate], words: Sequence[Word], of: int) -> list[_Candidate]:
-    """One hearing's candidates with the shares that they have against the `words`, strange ones as the sound tells."""
+    """One hearing's candidates with their shares against the `words`; a strange word gains by the sound."""
     figures = [(word.start + word.end) / 2 for word in words if ENGLISH.numerals.is_part(word.text)]
     gains = [_STRANGE * _is_strange(candidate.words, figures) for candidate in hearing]
     if not any(gains):
@@ -133,7 +133,7 @@ def _fair(hearing: Sequence[_Candidate], words: Sequence[Word], of: int) -> list
 
 
 def _is_strange(words: Sequence[Word], figures: Sequence[float]) -> bool:
-    """Whether a word that can be no figure stands where figures are, which are told by their middles in seconds."""
+    """Whether a word that can be no figure stands where figures are, given by their middles in seconds."""
     return any(_is_foreign(word.text) and any(word.start <= at < word.end for at in figures) for word in words)
 
 
@@ -223,7 +223,7 @@ class Curve:
         return 1 / (1 + math.exp(-(self.offset + self.slope * log_odds(share))))
 
     def share(self, probability: float) -> float:
-        """The share that has this probability: what was measured, of what was told."""
+        """The share that has this probability: the inverse of `probability`."""
         return 1 / (1 + math.exp(-(log_odds(probability, certain=1 - 1e-9) - self.offset) / self.slope))
 
 

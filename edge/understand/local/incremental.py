@@ -26,7 +26,7 @@ piece. Vosk cuts longer sound so itself; given pieces of 20 ms it had other conf
 
 
 Awaited = Callable[[], Collection[str] | None]
-"""Tells the fields that are still to be said of the entry at hand; None: all of the form's."""
+"""Returns the fields that the open entry still lacks; None: all of the form's."""
 
 
 def whole_entries() -> None:
@@ -94,7 +94,7 @@ class ListeningAhead:
         judge: Callable[[Reading], Expectation],
         speculation: Speculation | None = None,
     ) -> None:
-        """`begin` gives a recogniser that has heard nothing, the first one at once; `judge` tells what may follow.
+        """`begin` gives a recogniser that has heard nothing, the first one at once; `judge` returns what may follow.
 
         What reading ahead takes is counted in `speculation`.
         """
@@ -119,7 +119,7 @@ class ListeningAhead:
         self._speculation.ahead_s += thread_time() - began
 
     def expect(self) -> Expectation:
-        """Read what was heard as if it were all, and judge by it; what surely is not all is not read in vain."""
+        """Read the sound so far as if it were all, unless it surely is not, and judge by the reading."""
         began = thread_time()
         if self._foreseen is None and self._recogniser.goes_on():
             self._speculation.ahead_s += thread_time() - began

@@ -29,7 +29,7 @@ from edge.understand.stt.transcript_reader import TranscriptReader
 LANGUAGE = "en"
 
 _CONFIDENCE = 0.9
-"""What stands for the confidence that the model does not give: it is to suffice nowhere alone, only beside another."""
+"""In place of the confidence that the model does not give: it suffices together with another reading only."""
 
 _SILENCE_BEFORE_S, _SILENCE_AFTER_S = 0.5, 1.0
 """Put around each sound. The library keeps the state of its voice detector from one sound to the next: without this,

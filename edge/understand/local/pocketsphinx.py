@@ -91,7 +91,7 @@ class _Recogniser:
 
 
 def knowing() -> Callable[[str], bool]:
-    """What tells whether the weights know a word; of none where the package is not here, which is told later."""
+    """A predicate for the words in the weights' vocabulary; false for all where the package is not installed."""
     if not is_here():
         return lambda _: False
     decoder = _decoder()

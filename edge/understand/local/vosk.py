@@ -55,7 +55,7 @@ need" for "oh eight"). A decoder is made in 90 ms instead of 40; four times did 
 _RETIRED = 600 * SAMPLE_RATE
 """Samples after which a decoder is used no more: vosk counts seconds in 32 bits, which are ever coarser."""
 
-_HUNDREDTHS = 2  # Decimals: vosk tells where a word is by frames of 0.03 s.
+_HUNDREDTHS = 2  # Decimals: vosk's frames last 0.03 s.
 
 _SAID_IN_S = 0.3  # A word's place where only the order of words is known, with no pause between two.
 
@@ -100,7 +100,7 @@ class VoskInterpreter(OnDeviceInterpreter):
         return _Recogniser(hearings, self._understand, self._goes_on)
 
     def _goes_on(self, words: Sequence[str]) -> bool:
-        """Whether these words, perhaps without the last, are surely not all: a field, and two still to be said."""
+        """Whether these words, perhaps without the last, are surely not a whole entry."""
         said = [Word(text, at * _SAID_IN_S, (at + 1) * _SAID_IN_S, 1.0) for at, text in enumerate(words)]
         fields = self._read(said)
         return self._lacks_several(fields) and self._expected(said, fields) is Expectation.MORE
@@ -227,7 +227,7 @@ class _Decoders:
 
 
 def _decoder(model: Any, grammar: str, alternatives: int = 0) -> Any:
-    """One that tells when each word was said, and how sure it is of it; or so many `alternatives`, if there are any."""
+    """A decoder that gives words with times and confidences, or so many `alternatives`."""
     made = vosk.KaldiRecognizer(model, SAMPLE_RATE, grammar)
     made.SetWords(True)
     made.SetMaxAlternatives(alternatives)
@@ -329,7 +329,7 @@ class _AlternativesHearing(_Hearing):
 
 
 def knowing(weights: Path) -> Callable[[str], bool]:
-    """What tells whether the weights know each word of a phrase. Raises Misconfigured where they cannot be loaded."""
+    """A predicate for phrases whose words are all in the vocabulary. Raises Misconfigured where loading fails."""
     model = loaded(weights)
     return lambda said: all(int(model.vosk_model_find_word(word)) >= 0 for word in said.split())
 

@@ -41,7 +41,7 @@ _CONNECT_SECONDS = 3.0
 """A machine without internet must go on to the next source at once; a reachable server answers within a second."""
 
 _SILENCE_SECONDS = 60.0
-"""A download in which not one byte came for so long is dead. A slow one is not: it goes on as long as it needs."""
+"""A download in which not one byte came for so long is dead. A slow one is not."""
 
 NPM_SECONDS = 1800.0
 """The whole `npm pack`: 31 MB over a line of 150 kbit/s. npm says nothing while it works, so there must be an end."""
@@ -75,7 +75,7 @@ _REGISTRY = "https://registry.npmjs.org"
 """Where npm's packages are, for a machine without npm."""
 
 REGISTRY_VARIABLES = ("NPM_CONFIG_REGISTRY", "npm_config_registry")
-"""Those by which npm itself is told of another one, such as a site's own."""
+"""npm's own variables for another registry."""
 
 
 class NpmPackage(BaseModel):
@@ -217,7 +217,7 @@ def _npm_failure(done: subprocess.CompletedProcess[str]) -> Exception:
     try:
         error = json.loads(done.stdout)["error"]
         told = f"{error['code']}: {error['summary']}"
-    except (ValueError, KeyError, TypeError):  # an npm that died before it could tell
+    except (ValueError, KeyError, TypeError):  # npm was killed
         told = f"exit code {done.returncode}"
     if "ENOSPC" in told:
         return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -24,7 +24,7 @@ _COMMAND = (sys.executable, "-m", __name__)
 _NICE = 10
 """Below the agent's own priority: hearing the next sentence comes before hearing the last one again."""
 
-_LENGTH = 4  # Bytes that tell how many of sound follow.
+_LENGTH = 4  # Bytes of the length before the sound.
 
 
 class WitnessProcess:

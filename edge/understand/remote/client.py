@@ -104,7 +104,7 @@ class _Credentials(httpx.Auth):
                 *shlex.split(command),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL,  # it may tell more of the token than we may
+                stderr=asyncio.subprocess.DEVNULL,  # it may show the token
             )
         except (OSError, ValueError) as fault:
             reason = fault.strerror if isinstance(fault, OSError) else "is no command line"

@@ -50,7 +50,7 @@ class Failure(Unavailable):
     """A service gave no reading. Never raised itself: one of its children is."""
 
     def __init__(self, client: str, told: str, request_id: str | None = None) -> None:
-        """`told` says what happened and what to do; `request_id` is what the service calls the request."""
+        """`told`: what happened and what to do. `request_id`: the service's name for the request."""
         super().__init__(f"client {client!r}: {told}" + (f" (request {request_id})" if request_id else ""))
         self.client = client
         self.request_id = request_id
@@ -103,7 +103,7 @@ class AnswerFault(StrEnum):
     SEVERAL_CALLS = "several_calls"
     UNKNOWN_TOOL = "unknown_tool"
     NOTHING_HEARD = "nothing_heard"  # An act of the operator without its words.
-    LEAKED_PROMPT = "leaked_prompt"  # What was heard is what the model was told.
+    LEAKED_PROMPT = "leaked_prompt"  # The words heard are those of the prompt.
 
     @classmethod
     def from_not_strict(cls, found: NotStrict) -> AnswerFault:
@@ -118,10 +118,10 @@ class AnswerFault(StrEnum):
 
 
 class Garbled(Failure):
-    """An answer came, and it is no reading. Another try may give one, at the price of another answer."""
+    """An answer that is no reading. A retry may give one, and is charged again."""
 
     def __init__(self, client: str, fault: AnswerFault, told: str, request_id: str | None = None) -> None:
-        """`told` says what was found, in words of ours: the answer itself may hold speech, or anything."""
+        """`told`: what was found, without quoting the answer, which may hold speech."""
         super().__init__(
             client, f"the answer is no reading ({fault}): {told}; the utterance must be read again", request_id
         )

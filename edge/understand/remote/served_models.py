@@ -83,7 +83,7 @@ class Lifetime(BaseModel):
 
 
 class Vendor(BaseModel):
-    """What a vendor's page said on the day it was read."""
+    """A vendor's page on the day it was read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -134,7 +134,7 @@ _NOT_LISTED = frozenset({ClientKind.ELEVENLABS})
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What a service said about a model."""
+    """A service's answer about a model."""
 
     seconds: float  # Until it answered, on a connection that stood.
     is_there: bool | None  # None where only a request would show.

@@ -1,4 +1,4 @@
-"""A cascade: one service writes down what was said, and the text is read by the form's own parser or a text model.
+"""A cascade: one service transcribes, and the form's own parser or a text model reads the transcript.
 
 The parser costs nothing and answers at once, so it goes first: where it finds every field the form requires, no
 model is asked. The rest goes to a model with the tools of the form, whose values must be borne out by the transcript.

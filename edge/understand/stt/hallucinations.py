@@ -1,4 +1,4 @@
-"""What transcribers are known to write where nothing of the kind was said, told from what an operator says.
+"""Hallucinations: texts that transcribers are known to write for silence and noise.
 
 Models trained on captioned videos answer silence and noise with the captions' stock phrases, repeat a phrase without
 end, or hand back the prompt they were given. Such a text is set aside as a whole: nothing of it may become a record.

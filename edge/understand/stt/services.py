@@ -37,7 +37,7 @@ class AzureWire(TranscriberWire):
         )
 
     def parse(self, answer: Any, seconds: float) -> PieceTranscript:
-        """Parse the best hypothesis, word by word as it was said.
+        """Parse the best hypothesis in its lexical form.
 
         `Lexical` and not `Display`: that one joins figures ("seven four two, twelve" may come as 74212).
         """
@@ -280,7 +280,7 @@ class _GoogleAnswer(BaseModel):
 
     @model_validator(mode="after")
     def _is_an_answer(self) -> Self:
-        """Nothing heard is told with what it cost. Another document is no silence."""
+        """Silence is an answer with metadata and no results; another document is a fault."""
         if self.metadata is None and not self.results:
             raise ValueError("neither results nor metadata")
         return self

@@ -1,1 +1,1 @@
-"""What may be said, and what it means: forms, catalogues and spoken forms, free of any input or output but files."""
+"""Forms, catalogues and the grammar of spoken forms. Reads files and does no other input or output."""

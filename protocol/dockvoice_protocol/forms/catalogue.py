@@ -53,7 +53,7 @@ class Catalogue:
     versions: Mapping[str, int] = field(default_factory=dict)
     """By kind, the version of what was published and is in it; what is in no such version is from files."""
     words: tuple[Cells, ...] = ()
-    """What was published of words beside those of the forms (`taught`)."""
+    """Published words beside those of the forms (`taught`)."""
 
     @classmethod
     def load(cls, directory: Path) -> Catalogue:
@@ -154,7 +154,7 @@ def _cells(lines: list[_Line]) -> list[Cells]:
 
 
 def _rows(lines: list[_Line], path: Path) -> tuple[list[Row], list[str]]:
-    """The rows that have as many cells as the header, and what is to be said of the others."""
+    """The rows that have as many cells as the header, and the faults of the others."""
     header = lines[0][1]
     whole = [(line, row) for line, row in lines[1:] if row and len(row) == len(header)]
     odd = [(line, row) for line, row in lines[1:] if row and len(row) != len(header)]

@@ -1,4 +1,4 @@
-"""The loader of forms: one JSON Schema file each, checked as a whole, every fault told at once.
+"""The loader of forms: one JSON Schema file each, checked as a whole; all faults are reported at once.
 
 A form's file is JSON Schema 2020-12 in a stated subset (`metaschema.py`, told to authors in `schemas/README.md`); any
 other keyword is refused by name and JSON pointer. What the parts of a file say of each other must agree as well:
@@ -287,7 +287,7 @@ def _form_contradictions(schema: Mapping[str, Any], expected: str) -> Iterator[s
 
 
 def _unidentified(fields: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[str]:
-    """That nothing says which thing an entry is about: then the next one could not be told from a correction."""
+    """The fault that no field identifies an entry: then the next one would look like a correction."""
     known, required, voice = schema.get("properties"), schema.get("required"), schema.get("x-voice")
     if not (isinstance(known, dict) and isinstance(required, list) and isinstance(voice, dict)):
         return
@@ -454,7 +454,7 @@ class _FieldWords:
         """The words in it that the language reserves, if they make it unusable; `spells`: the form has spelt fields."""
         said = phrase(self.words)
         taken = [word for word in said if _reserved(language, word, spells=spells)]
-        if self.is_value:  # "no milk": its other words tell it apart
+        if self.is_value:  # "no milk": its other words distinguish it
             return taken if len(taken) == len(said) else []
         # Behind a number "kilo" is no letter.
         return [word for word in taken if not (self.is_unit and said == (word,) and said in CODE_WORDS)]

@@ -1,4 +1,4 @@
-"""The meta-schema of forms: which JSON Schema a form may be written in. Else it is a fault, told by its JSON pointer.
+"""The meta-schema of forms: the subset of JSON Schema for forms. A fault is reported with its JSON pointer.
 
 `schemas/README.md` explains the same to authors of forms. A keyword outside the subset is refused rather than ignored:
 a rule that is written and not applied leads to wrong records. Each field is checked by the rules of its own type, so
@@ -42,7 +42,7 @@ _OPENING = {
     "pattern": _WRITTEN["pattern"].replace(")*$", "){1,5}$"),
     "description": "two to six words in small letters: 'can i get'",
 }
-"""With what an entry begins. One word is too little to tell it from talk: "want"."""
+"""With what an entry begins. One word is too little to distinguish it from talk: "want"."""
 
 _UNIT = {
     "type": "string",
@@ -78,7 +78,7 @@ def _field(
     before: Mapping[str, Any] | None = None,
     **own: Any,
 ) -> dict[str, Any]:
-    """The rules of a field: what all have, and its `own` keywords, those told `before` its type as well."""
+    """The rules of a field: the common keywords and its `own`; those of `before` are listed before its type."""
     return _object(
         ["type", *required, "x-voice"],
         {**_DESCRIBED, **(before or {}), "type": {"const": kind}, **own, "x-voice": voice, "x-languages": written},
@@ -239,7 +239,7 @@ def _of_kind(kind: FieldKind, keywords: Keywords) -> dict[str, Any]:
 _OF_KINDS = {kind: _of_kind(kind, kind.keywords) for kind in KINDS.values() if kind.keywords is not None}
 
 _OTHER_FIELD = {"type": "object", "required": ["type", "x-voice"], "properties": {"type": {"enum": list(_OF_TYPES)}}}
-"""What is told of a field that is of no known type."""
+"""The rules for a field of an unknown type."""
 
 _FORM = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -51,7 +51,7 @@ class Expects(StrEnum):
     PALLET = "pallet"
     ITEM = "item"
     QUANTITY = "quantity"
-    DAMAGED = "damaged"  # What came too, though it is not among the quantity.
+    DAMAGED = "damaged"  # Received as well, and not part of the quantity.
     LOT = "lot"
     TRAILER = "trailer"
     DOOR = "door"
@@ -191,7 +191,9 @@ class Wording:
     ask: str | None = None  # The question for the field; None: its label asks.
     ask_beside: Mapping[str, str] = field(default_factory=dict)
     """The question where a certain other field was said already, by that field: "How many good ones?"."""
-    readback: str | None = None  # How the value is read back, as the field's own; None: its label, or its unit, tells.
+    readback: str | None = (
+        None  # How the value is read back, as the field's own; None: its label or its unit and the value.
+    )
     values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """What the values of an `enum` are called, where that is not the value itself; the first is read back."""
     verbs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

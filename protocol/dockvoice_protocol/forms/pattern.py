@@ -29,7 +29,7 @@ SEPARATORS = frozenset("-_/. ")
 """Characters that stand between the parts of a printed code. By themselves in a pattern, they need not be said."""
 
 _MOST_WAYS = 2
-"""Ways to put separators into what was said that are looked for: more than one is none."""
+"""Ways to insert separators that are searched: two are ambiguous."""
 
 
 _OPTIONAL = 0.3

@@ -15,7 +15,7 @@ from dockvoice_protocol.forms.element_strings import SEPARATOR, Element, element
 from dockvoice_protocol.forms.model import KILOGRAM, NET_WEIGHT, Form, FormField
 from dockvoice_protocol.records import SCANNER, FieldReading, FieldValue, Reading, ScanFault, Word
 
-END = "\n"  # What stands behind a scan whose end came, whichever key the scanner sends for it.
+END = "\n"  # The end of a complete scan, whichever key the scanner sends for it.
 UNREADABLE = "\N{REPLACEMENT CHARACTER}"  # What stands for a key that is no character.
 _SHOWN = str.maketrans({SEPARATOR: "\N{SYMBOL FOR GROUP SEPARATOR}", END: ""})  # How people see what has no shape.
 

@@ -1,4 +1,4 @@
-"""What is said: words or a transcript to the fields of a form, and a form to the words a recogniser should expect."""
+"""Spoken forms: words or a transcript to the fields of a form, and a form to the words that recognisers expect."""
 
 from dockvoice_protocol.forms.spoken.commands import (
     DONE,

@@ -172,7 +172,7 @@ class Language:
         return tuple(part for part in apart if part and part not in self.elided)
 
     def remarks(self) -> tuple[str, ...]:
-        """What is said around dictation, in order: remarks and moods, and each of their words; no number or letter."""
+        """Phrases around dictation, sorted: remarks and moods, and each of their words; no number or letter."""
         listed = {said for table in (self.words, self.moods) for ways in table.values() for said in ways}
         told = listed | {(word,) for said in listed for word in said}
         return tuple(sorted(" ".join(said) for said in told if not any(map(self.tells, said))))

@@ -72,7 +72,7 @@ def read_given(
     catalogue: Catalogue,
     language: Language | None = None,
 ) -> Mapping[str, FieldReading]:
-    """As `read`, where it is known that one field was said to have this value: the likely ways in which it has."""
+    """As `read`, given that one field has this value: by the likely explanations in which it has."""
     spoken = language or language_named("en")
     meant = understood(words, form, catalogue, spoken)
     return meaning_given(name, value, meant, _tokens(tuple(words), spoken), form)
@@ -254,7 +254,7 @@ def transcript_preface(text: str, form: Form, catalogue: Catalogue, language: st
 def transcribed(
     text: str, form: Form, catalogue: Catalogue, language: Language, confidence: float = 1.0
 ) -> tuple[Word, ...]:
-    """The words of a transcript, with times that tell what punctuation told."""
+    """The words of a transcript, with times in place of the punctuation."""
     known = lexicon(form, catalogue, language)
     return tuple(_timed(list(_pieces(text, language, known)), language, known, confidence))
 

@@ -74,7 +74,7 @@ def rough_sentences(
 
 
 def rough_words(form: Form, catalogue: Catalogue, language: Language) -> Iterator[tuple[str, str]]:
-    """What a form takes to be said in a language, each with what it stands for; each spelling that the reader knows."""
+    """The words of a form in a language, each with its meaning; each spelling that the reader knows."""
     for field in form.fields:
         named = field.wording(language.code)
         yield from ((one, f"the field {field.name!r}") for one in named.labels)
@@ -104,7 +104,7 @@ def _commands(language: Language, names: Sequence[str]) -> Iterator[str]:
 
 
 def around(language: Language) -> tuple[str, ...]:
-    """What is said around dictation, and each of its words, as they are written; no number or letter."""
+    """Phrases around dictation and each of their words, as they are written; no number or letter."""
     listed = [one for role in ("words", "moods") for ways in language.table[role].values() for one in ways]
     told = dict.fromkeys([*listed, *(word for one in listed for word in one.split())])
     return tuple(one for one in told if not any(map(language.tells, phrase(one))))

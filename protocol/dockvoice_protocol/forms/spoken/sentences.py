@@ -81,11 +81,11 @@ def check(form: Form, catalogue: Catalogue) -> None:
 
 
 def spoken_words(form: Form, catalogue: Catalogue) -> Iterator[tuple[str, str]]:
-    """What is said of a form in its own words, each with what it stands for: labels, units, catalogued values."""
+    """The words of a form in English, each with its meaning: labels, units, catalogued values."""
     for field in form.fields:
         yield from ((label, f"the field {field.name!r}") for label in field.labels)
         yield from ((unit, f"the unit of {field.name!r}") for unit in field.units)
-        if not field.spoken.is_letter:  # which its code word tells from the others
+        if not field.spoken.is_letter:  # its code word distinguishes it
             values = listed(field, catalogue, ENGLISH) if field.catalogue or field.choices else {}
             yield from ((words, f"{value!r} of {field.name!r}") for words, value in values.items())
 
@@ -359,7 +359,7 @@ def conversational(
 
 
 def _once(form: Form, catalogue: Catalogue, random: Random) -> str:
-    """What is said once for all entries: "trailer five five oh one door twelve", "door thirteen from now on"."""
+    """A sentence that holds for all entries: "trailer five five oh one door twelve", "door thirteen from now on"."""
     fields = [form[name] for name in form.said_once if random.random() >= _OPTIONAL] or [form[form.said_once[0]]]
     said = " ".join(_mention(sampled_value(one, catalogue, random), one, form, catalogue, random) for one in fields)
     return said if random.random() < _LASTING else f"{said} {' '.join(ENGLISH.commands['from_now_on'][0])}"
@@ -398,7 +398,7 @@ _NUMBERS = {
 """Rules that hold for every form; a pair of digits said as a number is rarer than digits said singly."""
 
 _REPLIES = ("command", "answer", "exception", "check")
-"""Rules of what is said besides sentences."""
+"""Rules of utterances besides sentences."""
 
 
 def jsgf(form: Form, catalogue: Catalogue, commands: Sequence[str] = ()) -> str:

@@ -367,7 +367,7 @@ class _MeaningBuilder:
         for at in range(len(events) - 1, -1, -1):
             event = events[at]
             self._named.append(named)
-            # The unit belongs to its count, which is told behind it: of the two the count is the neighbour of others.
+            # The event of a unit precedes that of its count; of the two the count is the neighbour of others.
             if event.happens in _NAMING and form[str(event.field)].unit_of is None:
                 named = event
             if event.happens is Happens.MENTION:
@@ -403,7 +403,7 @@ class _MeaningBuilder:
                 pass
 
     def _in_full(self, event: ExplanationEvent) -> ExplanationEvent:
-        """Of a denial or a correction of nothing, which is told where the words end, all that stands behind a value."""
+        """The event; of a dangling denial or correction, which has no words, all words behind the last value."""
         if event.happens is not Happens.DANGLING or self._said is None:
             return event
         return event._replace(start=self._said.end, end=len(self._tokens))
@@ -425,7 +425,7 @@ class _MeaningBuilder:
     def _slip(self, at: int, event: ExplanationEvent) -> ExplanationEvent | None:
         """The bare number that a mention corrects, as the field has one: of an id, with the zeros it begins with."""
         of = self._form[str(event.field)]
-        # The unit of a count is told before it, and has the same place.
+        # The event of a unit precedes that of its count, at the same tokens.
         before = next((one for one in reversed(self._events[:at]) if one.start != event.start), None)
         if before is None or before.happens is not Happens.SLIP or of.unit_of is not None:
             return None
@@ -444,7 +444,7 @@ class _MeaningBuilder:
             self.said_of(name).events.append(event)
 
     def _beside(self, at: int, event: ExplanationEvent) -> list[str]:
-        """The fields that a word which belongs to nothing puts in doubt: the one beside it, by the pauses around.
+        """The fields that an unmatched word puts in doubt: its neighbours, by the pauses around it.
 
         Between digits and a count with no pause on either side it may have been part of both.
         """

@@ -40,7 +40,7 @@ class Speller:
         self._numerals, self._alphabet = spans.language.numerals, spans.language.alphabet
         self._homophones, self._separators = spans.language.homophones, spans.language.separators
         self._known: dict[tuple[str, Spelling, int], list[tuple[int, float, Spelling]]] = {}
-        """Further groups: many explanations of what stands before come to the same value begun."""
+        """Further groups by field, value so far and token: many paths share them."""
 
     def begin(self, path: Path, field: FormField, at: int, cost: float, marks: str) -> None:
         """The first group of a value."""
@@ -70,7 +70,7 @@ class Speller:
         return known
 
     def _pause(self, at: int) -> int:
-        """The pause before a further group, told by a silence or by the length of the word before."""
+        """The pause before a further group, by the silence or by the length of the word before."""
         return max(self._tokens[at].pause_inside, weights.SLIGHT if self._tokens[at - 1].final else 0)
 
     def _between_groups(self, path: Path, spelling: Spelling, at: int, pause: int) -> None:
@@ -182,7 +182,7 @@ def _paused(spelling: Spelling, pause: int, *, singles: bool) -> tuple[float, fl
 
 
 def _expanded(value: str, field: FormField, catalogue: Catalogue) -> tuple[str | None, ...]:
-    """What a value that was said stands for: itself, or each value of the catalogue that ends in what was said.
+    """The values that spelt characters may be: themselves, or each catalogue value that ends in them.
 
     Only as many characters as the form says are taken for an end; where no value ends so, they make no value.
     """
@@ -354,7 +354,7 @@ class Mentions:
         return weights.OTHER_LENGTH if corrected is not None and len(value) != len(str(corrected)) else 0.0
 
     def _unmentioned(self, path: Path, before: ExplanationEvent | None, at: int) -> float:
-        """What it costs to correct what was not said before, while something else was: more than a count's own unit."""
+        """The cost of correcting a field that was not said while others were, beyond a count's own unit."""
         others = any(event.field and event.end <= at for event in path.events)
         if "c" not in path.pending or before is not None or not others:
             return 0.0

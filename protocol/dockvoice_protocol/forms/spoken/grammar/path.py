@@ -31,7 +31,7 @@ class Happens(StrEnum):
     NAY = "nay"  # "No" without a pause at the beginning: "no twelve units on pallet 742".
     PORTION = "portion"  # One count may be a part of another, or of one said before: "of those two damaged".
     TOTAL = "total"  # A count may be of all, what else is counted among it: "24 cases in total, two damaged".
-    GOAL = "goal"  # Where a thing goes on to, said of a field that tells where it comes from: "to door nine".
+    GOAL = "goal"  # The destination, for a field that holds the origin: "to door nine".
     ASIDE = "aside"  # A remark with figures, behind which the words go straight on.
     MOOD = "mood"  # A denial, a question, hearsay, the past, a wish.
 
@@ -69,7 +69,7 @@ class Place(IntEnum):
 
 
 class Spelling(NamedTuple):
-    """A value that is being spelt. What two must share to come to the same stands behind the first two."""
+    """A value that is being spelt. Two are the same state when all but the first two attributes are equal."""
 
     start: int
     cost: float
@@ -105,17 +105,17 @@ _NOTHING: _Changes = {}
 
 
 class Story:
-    """What was told so far, wherever it stands: one and the same for the same things in the same order."""
+    """A sequence of events without their positions, interned: equal sequences are one object."""
 
     __slots__ = ("_next", "said")
 
     def __init__(self, said: frozenset[str | None] = frozenset()) -> None:
-        """`said`: the fields that a value was said of."""
+        """`said`: the fields that have a mention."""
         self.said = said
         self._next: dict[tuple[object, ...], Story] = {}
 
     def then(self, event: ExplanationEvent) -> Story:
-        """The story, and then this."""
+        """The sequence with one more event."""
         told = event[:4]
         if (longer := self._next.get(told)) is None:
             mentions = event.happens is Happens.MENTION and event.field not in self.said
@@ -138,7 +138,7 @@ class Path(NamedTuple):
     spelling: Spelling | None
     events: tuple[ExplanationEvent, ...]
     story: Story
-    """What `events` come to, wherever they stand."""
+    """`events` without their positions."""
     since: int
     """The token at which the label or the value at hand begins."""
     cue: tuple[int, int] = (0, 0)
@@ -151,7 +151,7 @@ class Path(NamedTuple):
 
     @property
     def between(self) -> _Changes:
-        """What changes where a value that was said is left behind."""
+        """The change of state behind a value."""
         return _BETWEEN if self.state is Place.SAID else _NOTHING
 
     @property
@@ -160,11 +160,11 @@ class Path(NamedTuple):
         return weights.MISPLACED if set(self.pending) & {"h", "n", "x"} else 0.0
 
     def dearer(self, cost: float) -> Path:
-        """The path, at so much more."""
+        """The path at a higher cost."""
         return Path(self.cost + cost, *self[1:])
 
     def telling(self, event: ExplanationEvent) -> Path:
-        """The path, and then this."""
+        """The path with one more event."""
         cost, state, field, pending, spelling, events, story, since, cue = self
         return Path(cost, state, field, pending, spelling, (*events, event), story.then(event), since, cue)
 
@@ -177,7 +177,7 @@ class Path(NamedTuple):
 
 @lru_cache
 def marked(marks: str, *more: str) -> str:
-    """The marks, and more of them."""
+    """The union of marks, sorted."""
     return "".join(sorted({*marks, *more}))
 
 
@@ -200,15 +200,15 @@ class _Column:
 
     def __init__(self) -> None:
         self.known: dict[object, float] = {}
-        """The cost of what each came to."""
+        """By state, the lowest cost so far."""
         self.waiting: dict[object, Path] = {}
-        """Those that are still to grow."""
+        """By state, the paths that are still to grow."""
         self.later: list[_Later] = []
-        """Those that are not made yet, since they cannot grow within the budget."""
+        """Continuations beyond the budget, not made yet."""
         self.cheapest = math.inf
-        """No cost among both is lower."""
+        """The lowest cost among both."""
         self.dearest = math.inf
-        """What costs more cannot become a rival of the best one here."""
+        """The highest cost that may still become a rival of the best one here."""
 
 
 class PathQueue:
@@ -226,7 +226,7 @@ class PathQueue:
         self.budget = 0.0
 
     def add(self, at: int, path: Path) -> None:
-        """Keep a path at the token `at`, unless what comes to the same is there for less."""
+        """Keep a path at the token `at`, unless one in the same state costs no more."""
         column, cost = self._columns[at], path.cost
         if cost > column.dearest:
             return

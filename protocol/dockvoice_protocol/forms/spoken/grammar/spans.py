@@ -1,6 +1,6 @@
-"""Spans: what words of one utterance may be by themselves, wherever a sentence stands when it comes to them.
+"""Spans: what stretches of one utterance may be by themselves, whatever path reaches them.
 
-Partial explanations come to the same word in many ways, so that what it may be is found out once.
+Many paths reach the same word, so that each answer is cached.
 """
 
 from __future__ import annotations
@@ -241,7 +241,7 @@ class Spans:
         )
 
     def is_said_of(self, start: int, at: int) -> bool:
-        """Does a word that tells of a thing lead up to a token at once, or by small words: "light is broken"?
+        """Does an adjective's subject lead up to a token at once, or by small words: "light is broken"?
 
         Only the words from `start` on are looked at.
         """

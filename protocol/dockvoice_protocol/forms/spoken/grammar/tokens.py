@@ -46,7 +46,7 @@ class Token:
     pause: int = 0
     """The length of the pause before it: 0, or one of `weights.SLIGHT` to `STOP`."""
     inner: bool = False
-    """A later part of one word: what is said of a word as a whole neither begins here nor ends before."""
+    """A later part of one word: no phrase begins here or ends before it."""
     dash: bool = False
     """Written with a dash before it, which stands for a pause, or for "to"."""
     asks: bool = False

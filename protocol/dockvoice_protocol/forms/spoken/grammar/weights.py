@@ -53,7 +53,7 @@ WHOLE = 2.0
 DASHED = 3.5
 """A dash between two numbers of several digits in one value: it may be a range, or a list."""
 WRONG_CHECK = 3.5
-"""Check digits that are not those of the place, which then is in doubt; those of another one tell which was meant."""
+"""Check digits that are not those of the place, which then is in doubt; those of another one mean that place."""
 CUE = 0.4
 HEDGE = 0.5
 REPEAT = 0.3

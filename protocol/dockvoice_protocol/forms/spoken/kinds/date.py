@@ -188,7 +188,7 @@ class _Reader:
         self._label = label
         self._ordinals = _by_first_word(said["ordinals"])
         self._month_words = _by_first_word(said["months"])
-        # Each word is come to in several ways.
+        # Each word is reached in several ways.
         self._numbers = cache(lambda at: tuple(self._read_numbers(at)))
         self._full_years = cache(lambda at: tuple(self._read_full_years(at)))
         self._short_years = cache(lambda at: tuple(self._read_short_years(at)))
