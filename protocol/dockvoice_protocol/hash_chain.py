@@ -16,6 +16,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Self
@@ -344,9 +345,12 @@ def canonical(event: Mapping[str, Any]) -> bytes:
     """
     hashed = {name: value for name, value in event.items() if name not in UNHASHED}
     try:
-        text = _encoded(hashed)
-        # Python's encoder is four times as fast, and writes the same but for such numbers and the order of other keys.
-        return text.encode() if text.isascii() and not _WRITTEN_OTHERWISE.search(text) else rfc8785.dumps(hashed)
+        with suppress(TypeError):  # what is no JSON is refused by the package
+            text = _encoded(hashed)
+            # Four times as fast; it writes the same but for such numbers and the order of keys beyond ASCII.
+            if text.isascii() and not _WRITTEN_OTHERWISE.search(text):
+                return text.encode()
+        return rfc8785.dumps(hashed)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 

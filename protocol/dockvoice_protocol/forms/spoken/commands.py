@@ -1,4 +1,4 @@
-"""What is said to the device and not for the form: "yes", "scratch that", "how many waiting", "sign on ana".
+"""Commands to the device: "yes", "scratch that", "how many waiting", "sign on ana".
 
 A command is a whole utterance, but for hesitations around it: within a sentence the same words are what they always
 were. So nothing that names a field of a form is ever a command. The wordings stand in the file of each language.
@@ -24,7 +24,7 @@ from dockvoice_protocol.records import Act, Command, FieldReading, FieldValue, T
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a command asks."""
+    """A command, parsed."""
 
     act: Act
     command: Command | None = None
@@ -42,28 +42,27 @@ _OF_COMMANDS = {command: Asked(Act.COMMAND, command) for command in Command}
 NAMED: Mapping[str, Asked] = {"yes": YES, "no": _NO, "cancel": CANCEL} | {
     str(command): asked for command, asked in _OF_COMMANDS.items()
 }
-"""By the name of a list in a language's file, what its phrases ask."""
+"""By the name of a list in a language's file, the command of its phrases."""
 FEW, TODAY, LACKING = "last_few", "tallies_of_today", "lacking"
 """Lists of ways to ask for the last entries, how many there are of today, and what the open entry still lacks."""
 BESIDES: Mapping[str, Asked] = {"refusals": CANCEL, "deletions": CANCEL} | {
     command.lists.more: asked for command, asked in _OF_COMMANDS.items() if command.lists.more
 }
-"""More ways to ask. No recogniser is told to expect these: words that a grammar holds are heard in others, and all of
-them begin what no entry is made of anyway."""
+"""More ways to ask. No recogniser is given these, since the words of a grammar are heard in others."""
 EXPECTED = 4
-"""So many ways to say each command are a recogniser told to expect, the first of its list."""
+"""The first ways of each list that a recogniser is given."""
 _REMEMBERED = 128
 """Names at sign-on whose numbers are kept: each is compared with a roster, whole and in two parts."""
 _LONGEST_PART = 3  # Words of what a field is called, in a question for it: "the trailer's seal number".
 _BIDS = 3
-"""So many ways to bid another work are a recogniser told to expect, the first of their list."""
+"""The first ways to change to another work that a recogniser is given."""
 _COMMA_S = next(seconds for seconds, length in weights.PAUSE_S if length == weights.COMMA)
 _TWICE = 2
 """Said so often in one utterance, an exception needs no question."""
 
 
 def command(words: Sequence[Word], language: Language = ENGLISH) -> Asked | None:
-    """What the utterance asks of the device as a whole; None where it is no command."""
+    """The command that the whole utterance is; None where it is none."""
     said = _plain(words, language)
     known = _known(language)
     if (asked := known.get(said)) is not None:
@@ -78,7 +77,7 @@ def command(words: Sequence[Word], language: Language = ENGLISH) -> Asked | None
 
 
 def behind_sign_on(words: Sequence[Word], language: Language = ENGLISH) -> str:
-    """What is said behind "sign on", with what else means nothing: French "ben" is a name too. Empty where nothing is.
+    """The words behind "sign on", hesitations included: French "ben" is a name too. Empty where there are none.
 
     Only a roster tells whether it is.
     """
@@ -152,7 +151,7 @@ def courteous(words: Sequence[Word], language: Language = ENGLISH) -> bool:
 
 
 def murmurs(words: Sequence[Word], language: Language = ENGLISH) -> bool:
-    """Does the utterance say nothing at all: hesitations, or what is said to oneself: "uh huh", "come on"?"""
+    """Is the utterance nothing but hesitations and murmurs: "uh huh", "come on"?"""
     said = _plain(words, language)
     own = _courtesies(language) | frozenset(map(language.unelided, language.commands["murmurs"]))
     return bool(words) and (not said or _made_of(said, own))
@@ -214,7 +213,7 @@ def finds_nothing_wrong(words: Sequence[Word], language: Language = ENGLISH) -> 
 def about(
     words: Sequence[Word], language: Language = ENGLISH, undone: Sequence[str] = ()
 ) -> tuple[Asked, tuple[Word, ...]] | None:
-    """What is asked about that which is named behind it, and those words: "delete", "did I do"; None for no such.
+    """A command about the thing that it names, and the words of the name: "delete", "did I do"; None for none.
 
     Or before it, or between: "trailer 5501 is done", "where does 742 go". `undone`: verbs that undo a form's work.
     """
@@ -240,7 +239,7 @@ def about(
 
 
 def _of_which(said: tuple[Word, ...], language: Language) -> tuple[Asked, tuple[Word, ...]] | None:
-    """What is named behind a question for a part of its entry: "what was the seal on trailer 5501"."""
+    """A question for one field of an entry, and the words that name the entry: "what was the seal on trailer 5501"."""
     words, table = _plain(said, language), language.table["commands"]
     for asked, way in (
         (one, way) for command, one in _OF_COMMANDS.items() for way in table.get(command.lists.parts, ())
@@ -270,7 +269,7 @@ def _pauses(said: Sequence[Word], at: int) -> bool:
 
 
 def _only_cue(said: Phrase, language: Language) -> bool:
-    """Does a cancellation announce what is meant instead ("scratch that")? Not a verb with an object ("cancella")."""
+    """Does a cancellation only announce a correction ("scratch that")? Not a verb with an object ("cancella")."""
     return said in language.cues and said not in map(language.unelided, language.commands["deleting"])
 
 
@@ -281,7 +280,7 @@ def _ends(name: str, language: Language) -> frozenset[Phrase]:
 
 @lru_cache
 def _cancellations(language: Language) -> frozenset[Phrase]:
-    """What cancels an entry that is named at once before it, too: German "Palette 743 löschen"."""
+    """The phrases that cancel an entry named at once before them: German "Palette 743 löschen"."""
     return frozenset(one for name in ("cancel", "deletions") for one in _ends(name, language)) - language.cues
 
 
@@ -312,18 +311,18 @@ def cancels(words: Sequence[Word], language: Language = ENGLISH) -> bool:
 
 
 def refuses(words: Sequence[Word]) -> bool:
-    """Does a cancellation begin by taking back what is open and no more, in whichever language: "never mind"?"""
+    """Does a cancellation begin with a phrase for the open entry alone, in any language: "never mind"?"""
     spoken = map(language_named, LANGUAGES)
     return any(one in _refusals(language) for language in spoken for one in _beginnings(words, language))
 
 
 def corrects(words: Sequence[Word], language: Language = ENGLISH) -> bool:
-    """Does the utterance begin by taking something back: "no, fifteen units"? Or say what is right of a thing?"""
+    """Does the utterance begin with a cue: "no, fifteen units"? Or set a named thing right?"""
     return _cue(_unhesitating(words, language), language) > 0 or sets_right(words, language)
 
 
 def sets_right(words: Sequence[Word], language: Language = ENGLISH) -> bool:
-    """Does the utterance say what is right of a thing that it names: "pallet 742 was actually fourteen"?"""
+    """Does the utterance set right a thing that it names: "pallet 742 was actually fourteen"?"""
     said, numerals = texts(words, language), language.numerals
     setting = _setting(language, changed=any(said[: len(one)] == one for one in language.words["changes"]))
     begun = ((at, one) for at in range(1, len(said)) for one in setting.get(said[at], ()))
@@ -334,7 +333,7 @@ def sets_right(words: Sequence[Word], language: Language = ENGLISH) -> bool:
 
 @lru_cache
 def _setting(language: Language, *, changed: bool) -> Mapping[str, Sequence[Phrase]]:
-    """What stands before what is right of a thing, by its first word."""
+    """The phrases before a corrected value ("was actually"), by their first word."""
     setting: dict[str, list[Phrase]] = {}
     for one in (*language.words["sets"], *(language.words["sets_changed"] if changed else ())):
         setting.setdefault(one[0], []).append(one)
@@ -342,13 +341,13 @@ def _setting(language: Language, *, changed: bool) -> Mapping[str, Sequence[Phra
 
 
 def cue(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Word, ...]:
-    """What announces a correction at the beginning of the utterance."""
+    """The cue of a correction at the beginning of the utterance."""
     said = _unhesitating(words, language)
     return said[: len(said) - len(without_cue(words, language))]
 
 
 def without_cue(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Word, ...]:
-    """The words without hesitations, and without what announces a correction at their beginning."""
+    """The words without hesitations, and without cues at their beginning."""
     left = _unhesitating(words, language)
     while left:
         size = _cue(left, language)
@@ -366,7 +365,7 @@ def of_last_one(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Wo
 
 
 def without_of_those(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Word, ...]:
-    """The words without what points at the things counted before: "two damaged" of "two of those were damaged"."""
+    """The words without a pointer to the things counted before: "two damaged" of "two of those were damaged"."""
     said, starts = plain_texts(words, language)
     ways = sorted(language.words["of_those"], key=len, reverse=True)
     inner = starts[1:-1]  # A count stands before it, a word of the form behind.
@@ -376,7 +375,7 @@ def without_of_those(words: Sequence[Word], language: Language = ENGLISH) -> tup
 
 
 def points_at_last(words: Sequence[Word], language: Language = ENGLISH) -> bool:
-    """Does it begin with what may be of the entry before, and of the coming one: "the last one, dock five"?"""
+    """Does it begin with a pointer to the entry before, which the coming one may begin with too: "the last one"?"""
     said = texts(_unhesitating(words, language), language)
     return any(said[: len(one) - 1] == one[:-1] for one in language.words["last_one"])
 
@@ -412,10 +411,10 @@ def _spelt(said: Sequence[str], language: Language) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class _WorkNamed:
-    """What an utterance says as a whole that names a work, or bids to change to one."""
+    """A whole utterance that names a work, or asks to change to one."""
 
     role: str  # How: `name`, as a bare "counting"; `bid`, as "I'm counting"; `switch`, as "switch to counting".
-    said: str = attribute(repr=False)  # What was said in the place of the name.
+    said: str = attribute(repr=False)  # The words in the place of the name.
     form: str | None  # The form that is called so; None where none at hand is.
 
 
@@ -457,7 +456,7 @@ def _work_named(said: Phrase, forms: Iterable[Form], language: Language) -> _Wor
 
 @lru_cache
 def _work_phrases(language: Language) -> tuple[tuple[str, Phrase, Phrase], ...]:
-    """What stands around the name of a work, with its role; the longest first, "switch over to" before "switch to"."""
+    """The words around the name of a work, with their role; the longest first, "switch over to" before "switch to"."""
     listed = [
         (role, language.unelided(before), language.unelided(after))
         for role, ways in language.works.items()
@@ -535,7 +534,7 @@ def _refusals(language: Language) -> frozenset[Phrase]:
 
 
 def _beginnings(words: Sequence[Word], language: Language) -> Iterator[Phrase]:
-    """What the words begin with, "please" and the like or what comes after it: the first, the first two, and so on."""
+    """All beginnings of the words, and of the words behind "please" and the like."""
     said = _plain(words, language)
     while said:
         yield from (said[:size] for size in range(1, len(said) + 1))
@@ -579,13 +578,13 @@ def _most_in_cue(language: Language) -> int:
     return max(map(len, language.cues))
 
 
-_Parted = tuple[Sequence[Word], Sequence[Word]]  # The words that say so, and those beside.
+_Parted = tuple[Sequence[Word], Sequence[Word]]  # The words of the phrase, and the others.
 
 
 def likewise(
     words: Sequence[Word], form: Form, language: Language, asked: str | None = None
 ) -> tuple[str, Sequence[Word], Sequence[Word]] | None:
-    """The place that is said to be the same, the words that say so, and those beside; None where there is none.
+    """The place that is the same as before, the words for that, and the others; None where there is none.
 
     Only at the beginning or the end of what is said: so no words come to stand together that did not. To the question
     for a place, which is `asked`, "the same" is enough.
@@ -609,7 +608,7 @@ def same_again(words: Sequence[Word], language: Language) -> _Parted | None:
 
 
 def _parted(words: Sequence[Word], ways: Mapping[Phrase, str], language: Language) -> tuple[str, _Parted] | None:
-    """What one of the ways stands for with which the words end or begin; the longest counts."""
+    """The meaning of the longest phrase that the words end or begin with, and the words parted by it."""
     said, begins = plain_texts(words, language)
     for at in range(len(words)):
         if (meant := ways.get(said[begins[at] :])) is not None:

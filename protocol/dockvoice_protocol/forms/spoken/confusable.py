@@ -31,7 +31,7 @@ _SPELLINGS = {
     "d": "t",
     "g": "k",
 }
-"""Letters that are heard alike in noise: what tells a "b" from a "p" is a voice of some milliseconds."""
+"""Letters that are heard alike in noise: a "b" differs from a "p" by some milliseconds of voice."""
 
 _TENS = frozenset("23456789")
 """The digits that a ten begins with: twenty to ninety."""
@@ -42,12 +42,12 @@ F and S, alike as they look, were never taken for each other with any sureness."
 
 
 class Rival(StrEnum):
-    """What the likeliest other value of a field is to the one that was read: how much the same doubt is worth."""
+    """The relation of the likeliest other value of a field to the one that was read."""
 
     NONE = "none"
     """There is none."""
     LESS = "less"
-    """What would have been heard had some sound of the value been lost; but that sound was heard."""
+    """It is the value without some sound; but that sound was heard."""
     MORE = "more"
     """The value may be what is left of it."""
     ZERO = "zero"
@@ -61,14 +61,14 @@ class Rival(StrEnum):
 
 
 def rivalry(value: FieldValue | None, other: FieldValue | None) -> Rival:
-    """What `other` is to `value`."""
+    """The relation of `other` to `value`."""
     if value is None or other is None:
         return Rival.NONE
     return next((rival for rival, applies in _RIVALS if applies(value, other)), Rival.OTHER)
 
 
 def swallowed(value: FieldValue, rival: FieldValue) -> bool:
-    """Whether `value` is what would have been heard had some sound of `rival` been lost."""
+    """Whether `value` is `rival` without some sound."""
     less, more = str(value), str(rival)
     if len(more) == len(less) + 1:
         return any(more[:at] + more[at + 1 :] == less for at in range(len(more)))
@@ -122,7 +122,7 @@ _RIVALS: tuple[tuple[Rival, Callable[[FieldValue, FieldValue], bool]], ...] = (
     (Rival.ALIKE, sound_alike),
     (Rival.LETTER, lambda value, other: _is_letter(value) and _is_letter(other)),
 )
-"""What one value may be to another, the first that applies."""
+"""The relations with their tests; the first that applies counts."""
 
 
 def _is_letter(value: FieldValue) -> bool:

@@ -156,7 +156,7 @@ class _UnmatchedWords:
         self._known: dict[tuple[int, bool], bool] = {}
 
     def go(self, path: Path, at: int) -> None:
-        """Go on behind what begins at a token and belongs to nothing."""
+        """Go on behind words at a token that belong to no field."""
         if self._is_named(at):
             self._slip(path, at)
             self._preposition(path, at)
@@ -252,18 +252,18 @@ class _UnmatchedWords:
 
 
 _CORRECTING = ("cues", "last_one", "contrasts", "repeats")
-"""Roles of words that correct or confirm: they say what the value is for."""
+"""Roles of words that correct or confirm."""
 _CHOICE = ("choices",)
 """Between two values alone: "to" is one of "ten to twelve"."""
 _BEFORE, _BEHIND = ("before_answers",), ("behind_answers",)
 _BEFORE_PLACE = ("within", "before_places")
 """Before a place "at" and "for" are part of an answer, before a number they make it a time or a price."""
 _SAID = frozenset({Happens.MENTION, Happens.SLIP, Happens.NUMBER, Happens.HEDGE, Happens.LABEL})
-"""What accounts for its words itself."""
+"""Events that explain their own words."""
 
 
 class _AnswerCheck:
-    """The words beside the values of one utterance."""
+    """Checks the words beside the values of one utterance."""
 
     def __init__(self, spans: Spans, *, answers: bool) -> None:
         """`answers`: something was asked, or read back and may be corrected."""
@@ -274,7 +274,7 @@ class _AnswerCheck:
         self._needed = {field.name for field in spans.form.fields if field.required}
 
     def judged(self, events: tuple[ExplanationEvent, ...]) -> tuple[ExplanationEvent, ...]:
-        """What an explanation says, values marked as strange where what is beside them is no part of an answer."""
+        """The events, mentions marked `s` where the words beside them are no part of an answer."""
         said = {event.field for event in events if event.happens is Happens.MENTION}
         answers = self._answers and not self._needed <= said
         return tuple(
@@ -353,7 +353,7 @@ def explanations(
 
 
 class _Growth:
-    """How explanations of one utterance grow, for what was asked."""
+    """Grows the explanations of one utterance."""
 
     def __init__(self, spans: Spans, asked: str | None, held: Mapping[str, FieldValue], *, correcting: bool) -> None:
         self._spans = spans
@@ -431,5 +431,5 @@ class _Growth:
 
 
 def _by_cost(path: Path) -> tuple[float, list[tuple[int, int]]]:
-    """What explanations are sorted by; where they cost the same, the one first whose first things end first."""
+    """The sort key of explanations: the cost, then the ends of their events."""
     return round(path.cost, _PLACES), [(event.end, event.start) for event in path.events]

@@ -17,7 +17,7 @@ _BEFORE_UNITS = {
     Role.HEDGE_BEHIND: (weights.HEDGE, "h"),
     Role.PORTION: (weights.LINK, "w"),
 }
-"""What may stand between a number and its unit: what it costs, and how it marks the count."""
+"""Roles between a number and its unit, with their cost and their mark on the count."""
 
 
 _DIGIT = 9  # The largest.
@@ -82,7 +82,7 @@ class UnitCounts:
                 yield from (one for one in counts if one.end == size and one.field == field.name)
 
     def _unsaid(self, at: int) -> Iterator[_UnitCount]:
-        """What says a count without a number: "empty", which is none of it; "a few cases", which is no count."""
+        """Counts without a number: "empty" is 0, "a few cases" is unknown."""
         for match in self._spans.matches[at]:
             match match.role:
                 case Role.NOTHING:
@@ -128,7 +128,7 @@ class UnitCounts:
         return found
 
     def _twice(self, at: int, value: FieldValue, cost: float, marks: str, *, parted: bool) -> Iterator[_UnitCount]:
-        """The number said again, behind a pause: "twelve, one two, units". `parted`: the first is of nothing before.
+        """The number said again, behind a pause: "twelve, one two, units". `parted`: a pause stands before the first.
 
         Or in figures and in words: "two 2 cases".
         """
@@ -219,7 +219,7 @@ class UnitCounts:
                 reached.append((here + 1, so_far + weights.UNMATCHED_ADJECTIVE, marked(so_marked, "s")))
 
     def _is_of(self, value: FieldValue | None, at: int, unit: Match) -> bool:
-        """May a unit be that of a value before it, and no part of what puts that below zero: "degrees below zero"?"""
+        """May a unit belong to the value before it, and not to "degrees below zero"?"""
         field = self._spans.fields[unit.field]
         ends = (end for end in self._numbers.ends_below_zero(at) if field.spoken.measures and end > unit.end)
         below = any(self._numbers.begins(end - 1) or not self._spans.goes_straight_on(end) for end in ends)
@@ -267,7 +267,7 @@ class CountMentions:
         self._mentions.say(path, at, count.end, count.field, count.values[-1], cost, last_marks)
 
     def _is_labelled(self, path: Path, count: _UnitCount, at: int) -> bool:
-        """Is a count behind the label of another one that one's, told in units: Spanish "falta una caja"?"""
+        """Does a count with a unit belong to the label of another count before it: Spanish "falta una caja"?"""
         if path.state is not Place.LABELLED or path.field == count.field or self._tokens[at].pause:
             return False
         both = self._fields[str(path.field)].spoken.counts and self._fields[count.field].spoken.counts
@@ -275,13 +275,13 @@ class CountMentions:
         return plain and self._form.unit_field(str(path.field)) is None and count.code is not None
 
     def _unvalued(self, path: Path, count: _UnitCount, at: int) -> float:
-        """What it costs that a label before a count has no value: little where only a pause stands between."""
+        """The cost of a label without a value before a count: low where only a pause stands between."""
         apart = self._tokens[at].pause >= weights.COMMA and not path.pending and path.field not in path.story.said
         things = self._fields[str(path.field)].identifier and count.cost < weights.DIGITWISE
         return weights.UNNUMBERED if apart and things else weights.FALSE_START
 
     def _with_others(self, path: Path, count: _UnitCount, at: int, marks: str) -> Path:
-        """The path, told what a count says besides its last value: its unit, and other numbers that it may be."""
+        """The path with the other events of a count: its unit, and other numbers that it may be."""
         if "w" in count.marks:
             path = path.telling(ExplanationEvent(Happens.PORTION, start=at, end=count.end))
         unit = self._form.unit_field(count.field)
@@ -313,14 +313,14 @@ class CountMentions:
         )
 
     def _crowded(self, path: Path, at: int, cost: float) -> float:
-        """What it costs to say a count digit by digit with no long pause behind an id."""
+        """The cost of a count digit by digit without a long pause behind an id."""
         pause = self._tokens[at].pause
         if cost < weights.DIGITWISE or pause >= weights.COMMA or not self._mentions.is_behind_spelt(path):
             return 0.0
         return weights.CROWDED if pause < weights.SHORT else weights.DIGITWISE
 
     def _joined(self, path: Path, at: int, count: _UnitCount) -> float:
-        """What it costs that the words between two values may join them to one: "seven hundred and | twelve"."""
+        """The cost of words between two values that may join them to one: "seven hundred and | twelve"."""
         last = path.last
         between = last is not None and last.happens is Happens.MENTION and 0 < last.end < at
         if last is None or not between or not self._numbers.are_inside_one(last.end, at):
@@ -330,7 +330,7 @@ class CountMentions:
         return weights.JOINER
 
     def _may_lack_its_beginning(self, path: Path, at: int, cost: float) -> bool:
-        """May what stands before a count have been a part of it: "two [unk] hundred units", "one | oh one units"?"""
+        """May the words before a count have been a part of it: "two [unk] hundred units", "one | oh one units"?"""
         last = path.last
         if last is not None and last.happens in {Happens.SLIP, Happens.UNMATCHED, Happens.NUMBER}:
             if self._numbers.is_headless(at):
@@ -343,7 +343,7 @@ class CountMentions:
         return zero and cost >= weights.DIGITWISE and (at == 0 or self._tokens[at].pause < weights.COMMA)
 
     def _torn(self, path: Path, at: int, count: _UnitCount) -> float:
-        """What it costs that a count begins inside what may be one number: "twenty | two units", "one | hundred"."""
+        """The cost of a count that begins inside a possible number: "twenty | two units", "one | hundred"."""
         value, numbers = count.values[0], self._numbers
         around = [*numbers.cardinals(at - 1), *(numbers.decimals(at - 1) if isinstance(value, float) else ())]
         longer = [cost for end, _, cost in around if at < end <= count.end]

@@ -23,15 +23,15 @@ _REMEMBERED = 1024
 
 
 class Role(IntEnum):
-    """What a phrase may do in a sentence."""
+    """The role of a phrase in a sentence."""
 
     LABEL = auto()  # Opens a field.
     UNIT = auto()  # Makes the number before it the value of a field.
     OTHER_UNIT = auto()  # A unit that the form does not have: the number before it counts.
     VALUE = auto()  # Says a listed value of a field.
-    DEED = auto()  # Says one as what is done to the thing behind it: "refuse".
+    DEED = auto()  # A verb for one, before its thing: "refuse".
     OPENING = auto()
-    BEGINNING = auto()  # What a form begins its entries with, where one begins: "can i get".
+    BEGINNING = auto()  # The form's own beginning of an entry: "can i get".
     LINK = auto()
     WITHIN = auto()
     ADJECTIVE = auto()
@@ -43,7 +43,7 @@ class Role(IntEnum):
     HEDGE_BEFORE = auto()
     HEDGE_BEHIND = auto()
     CHOICE = auto()
-    SETS = auto()  # Behind a thing on record, before what is right of it: "was actually".
+    SETS = auto()  # Between a thing on record and its corrected value: "was actually".
     SETS_AGAIN = auto()  # Behind one of these: "was wrong, it was".
     SETS_CHANGED = auto()  # Behind a thing that is to be changed: "to".
     RANGE = auto()  # Before the first of two numbers: "between".
@@ -61,7 +61,7 @@ class Role(IntEnum):
 OF_FIELDS = frozenset({Role.LABEL, Role.UNIT, Role.VALUE})
 
 _BY_THEMSELVES = OF_FIELDS | {Role.DEED, Role.OTHER_UNIT, Role.SETS, Role.SETS_AGAIN, Role.SETS_CHANGED}
-"""What a phrase may be besides whatever else its words say: of "was actually", "was" tells of the past."""
+"""Roles beside which the roles of a phrase's single words count too: "was" in "was actually"."""
 _REMARKS = frozenset({Role.TAIL, Role.BEHIND, Role.OPENING, Role.ADJECTIVE, Role.LINK})
 _OF_OTHERS = frozenset({Role.HEDGE_BEFORE, Role.HEDGE_BEHIND, Role.MOOD})
 _OF_SEVERAL = ("portions", "totals")
@@ -96,13 +96,13 @@ _ROLES = {
 _VOWELS = frozenset("aeiouy")
 """A label without any is an abbreviation, and may be said letter by letter: "L P N"."""
 _LONGEST_BEFORE = 3
-"""Words of what is said before an entry: "all right then"."""
+"""Words of an opening before an entry: "all right then"."""
 SLOT = "{"
 """How a slot of an aside begins: "order {code}"."""
 
 
 class _Use(NamedTuple):
-    """What a phrase may be."""
+    """One meaning of a phrase."""
 
     role: Role
     field: str = ""
@@ -145,7 +145,7 @@ class Lexicon:
         self._begun = _by_first(begun, language)
         self._before = frozenset(language.words["openings"]) if begun else frozenset()
         self._units = {phrase(unit) for field in form.fields for unit in field.wording(language.code).units}
-        # What says nothing elsewhere may be a word of this form: "sealed", "large", "of boxes".
+        # A filler elsewhere may be a word of this form: "sealed", "large", "of boxes".
         self._taken = {said for said, _ in own} | _yes_and_no(form, language)
         # Spanish "roto" says a value by itself: it hedges nothing else and is no other talk.
         self._valued = {said for said, use in own if use.role in {Role.VALUE, Role.NOTHING}}
@@ -155,7 +155,7 @@ class Lexicon:
         self._counting_before = {said for said, use in own if use.role is Role.LABEL and use.field in counts}
         self._never = _signs(form, language)
         if any(field.factors_by is not None for field in form.fields):
-            self._never |= set(language.words["goods"])  # What is in the cases is a value here, and no remark.
+            self._never |= set(language.words["goods"])  # The goods are a value here, and no remark.
         several = _OF_SEVERAL if self.has_several_counts else ()
         self._relating = {said for name in several for said in language.words[name]}
         self._senses: dict[str, tuple[_Sense, ...]] = {}
@@ -174,23 +174,23 @@ class Lexicon:
             for field in form.fields
             if field.unlabelled and field.is_place and (known := self.values[field.name])
         }
-        """By field that is said without its label, the values that its catalogue knows, by what is spelt of them."""
+        """By field that may go without its label, its catalogue's values by their spelt characters."""
         self._items = {field.name: field.item for field in form.fields}
         self.shortened = {
             name: {said: fit for said, fit in _shortened(known).items() if not self._may_be_of_another(name, said)}
             for name, known in self.values.items()
             if name in self.shapes and form[name].is_place
         }
-        """By place, what is spelt of values without leading zeros, and all values that it may be: "A101"."""
+        """By place, codes without leading zeros, and all values that each may be: "A101"."""
         self.begun = {
             name: frozenset(
                 code[:size] for code in (*codes, *self.shortened.get(name, ())) for size in range(1, len(code))
             )
             for name, codes in self.codes.items()
         }
-        """By field that is said without its label, what begins one of its codes, whole or shortened."""
+        """By field that may go without its label, all beginnings of its codes, whole or shortened."""
         self.implausible = lru_cache(_REMEMBERED, typed=True)(self._implausible)
-        """What it costs that a field has a value; the alternatives of one utterance share most of theirs."""
+        """The cost of a value for a field; the alternatives of one utterance share most values."""
         self.sounding_like: dict[str, str] = {
             meant: said for said, meant in language.homophones.items() if (said,) in language.words["links"]
         }
@@ -201,7 +201,7 @@ class Lexicon:
         labels = {phrase(label) for field in form.fields for label in field.wording(language.code).labels}
         for aside, openings, counted in _asides(language):
             if not (labels.isdisjoint(openings) and self._units.isdisjoint(counted)):
-                continue  # What is a remark elsewhere is a field of this form.
+                continue  # A remark elsewhere is a field of this form.
             if aside[0].startswith(SLOT):
                 second = aside[1] if len(aside) > 1 else ""
                 self.slotted.setdefault(aside[0], {}).setdefault(second, []).append(aside[2:])
@@ -220,7 +220,7 @@ class Lexicon:
         return known
 
     def _is_around(self, said: Phrase, role: Role) -> bool:
-        """May a phrase of the language be what it is elsewhere, beside the words of the form?"""
+        """Does a phrase of the language keep its role beside the words of the form?"""
         if said in self._never or (role in {Role.PORTION, Role.TOTAL} and not self._relating):
             return False
         # "License plate" is other talk where no label, a "trailer" by itself may be that also where it is one.
@@ -274,7 +274,7 @@ class Lexicon:
         return [match for match in found if match.end >= longest or match.role in _BY_THEMSELVES]
 
     def _begun_here(self, found: list[Match], tokens: Sequence[Token], at: int) -> list[Match]:
-        """What a form's beginning is where a sentence begins, in place of what it asks or wishes; elsewhere none."""
+        """The matches, a form's beginning in the place of a question or a wish where a sentence begins."""
         if not self._begins(tokens, at):
             return [match for match in found if match.role is not Role.BEGINNING]
         end = max(match.end for match in found if match.role is Role.BEGINNING)
@@ -316,7 +316,7 @@ class Lexicon:
 
 
 def _shortened(values: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """What is spelt of values where parts go without their leading zeros, and the values that each may be.
+    """Codes whose parts go without their leading zeros, and the values that each may be.
 
     Not what begins another value, of which the end may not have been heard, and no digits alone, which may be a count.
     """
@@ -361,7 +361,7 @@ def _opened(said: Phrase, use: _Use, language: Language) -> tuple[str, _Sense]:
 def _by_first(
     listed: Iterable[tuple[Phrase, _Use]], language: Language
 ) -> Mapping[str, Sequence[tuple[Phrase, _Sense]]]:
-    """Phrases by their first words as they are looked up, in order, each as it is besides."""
+    """Phrases by their first words, in order."""
     found: dict[str, list[tuple[Phrase, _Sense]]] = {}
     for said, use in listed:
         first, sense = _opened(said, use, language)
@@ -412,33 +412,33 @@ def _with_spelt(labels: Iterable[Phrase]) -> Iterator[Phrase]:
 
 
 def _zeros(form: Form, language: Language) -> Iterator[tuple[Phrase, _Use]]:
-    """What says that a count is zero: "empty"."""
+    """Phrases for a count of zero: "empty"."""
     for field in form.fields:
         zero = field.wording(language.code).zero
         yield from ((phrase(said), _Use(Role.NOTHING, field.name, code=code or None)) for said, code in zero.items())
 
 
 def _counting(form: Form, language: Language) -> Iterator[tuple[Phrase, _Use]]:
-    """What says whose a count is besides its units, and what it may be elsewhere too: "thirty-eight good"."""
+    """Words behind a count that give its field without a unit: "thirty-eight good"."""
     for field in form.fields:
         yield from ((phrase(said), _Use(Role.UNIT, field.name)) for said in field.wording(language.code).counted)
 
 
 def _deeds(form: Form, language: Language) -> Iterator[tuple[Phrase, _Use]]:
-    """What says a value as a deed, and denies elsewhere: "refuse"."""
+    """Verbs for a value, which deny elsewhere: "refuse"."""
     for field in form.fields:
         for value, ways_to_say in field.wording(language.code).verbs.items():
             yield from ((phrase(said), _Use(Role.DEED, field.name, value)) for said in ways_to_say)
 
 
 def _beginnings(form: Form, language: Language) -> Iterator[tuple[Phrase, _Use]]:
-    """With what the form's entries begin, as a recogniser writes it and as a transcript is read."""
+    """The form's beginnings of entries, as a recogniser writes them and as a transcript is read."""
     for said in map(phrase, form.openings.get(language.code, ())):
         yield from ((way, _Use(Role.BEGINNING)) for way in dict.fromkeys((said, language.unelided(said))))
 
 
 def _signs(form: Form, language: Language) -> set[Phrase]:
-    """What says plus and minus, where a field may be below zero."""
+    """Plus and minus, where a field may be below zero."""
     if not any(field.spoken.measures and (field.least or 0) < 0 for field in form.fields):
         return set()
     said = language.table["decimals"]
@@ -446,7 +446,7 @@ def _signs(form: Form, language: Language) -> set[Phrase]:
 
 
 def _yes_and_no(form: Form, language: Language) -> set[Phrase]:
-    """What says yes and no about fields of the form without their labels."""
+    """Words for yes and no about fields without their labels."""
     wordings = (field.wording(language.code) for field in form.fields)
     return {phrase(said) for wording in wordings for said in (*wording.true, *wording.false)}
 
@@ -461,6 +461,6 @@ def listed(field: FormField, catalogue: Catalogue, language: Language) -> dict[s
 
 
 def ways(choice: str, field: FormField, language: Language) -> tuple[str, ...]:
-    """How a value of an `enum` is said: as it is on record, and as the language calls it."""
+    """The words for a value of an `enum`: its own, and those of the language."""
     named = (choice, *field.wording(language.code).values.get(choice, ()))
     return tuple(dict.fromkeys(name.lower().replace("-", " ") for name in named))

@@ -1,4 +1,4 @@
-"""Meanings: what the explanations of an utterance say of each field of a form, and where they differ.
+"""Meanings: the fields of a form by the explanations of an utterance, and where these differ.
 
 A field has a value only where all explanations within `weights.RIVALRY` of the cheapest agree on it, and none of them
 leaves something beside it unexplained. Where they give different values these are rivals; where there is one value and
@@ -21,7 +21,7 @@ from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.records import FieldReading, FieldValue
 
 _TELLING = frozenset({Happens.MENTION, Happens.NUMBER, Happens.SLIP})
-"""What says something of a form; a label alone does not: "the dock doors are freezing"."""
+"""Events that are about a form; a label alone is not: "the dock doors are freezing"."""
 _NAMING = frozenset({Happens.MENTION, Happens.LABEL})
 """How fields are spoken whose value is one number of several words."""
 _LOOSE = frozenset({Happens.UNMATCHED, Happens.NUMBER})
@@ -32,18 +32,18 @@ _UNSURE = frozenset("hs")
 _TENS = 20
 """From here on tens and ones may be said apart: "forty-two, no, five" may be 45, "twelve, no, five" is 5."""
 _PLACES = (10, 100, 1000)
-"""What a correction may leave standing: the tens, the hundreds, the thousands."""
+"""Places that a correction may keep: the tens, the hundreds, the thousands."""
 
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What an utterance says."""
+    """The meaning of an utterance."""
 
     fields: Mapping[str, FieldReading]
     mood: str | None
     """Why it is no record, where it is none."""
     unrecorded: Mapping[str, FieldReading]
-    """What its mood keeps from being recorded."""
+    """The fields that are not recorded because of its mood."""
     preface: tuple[int, ...]
     """The tokens before the first field that belong to none."""
     paths: Sequence[Path]
@@ -51,7 +51,7 @@ class Meaning:
 
     @property
     def begins_astray(self) -> bool:
-        """Whether its preface is over before anything is said of the form."""
+        """Whether its preface ends before the first event about the form."""
         first = next((event.start for event in self.paths[0].events if event.happens in _NAMING), 0)
         return bool(self.preface) and max(self.preface) < first
 
@@ -59,7 +59,7 @@ class Meaning:
 def meaning(
     paths: Sequence[Path], tokens: Sequence[Token], form: Form, language: Language, *, asks: bool = False
 ) -> Meaning:
-    """What the explanations come to, the cheapest first. `asks`: a question mark stands behind them."""
+    """The meaning of explanations, the cheapest first. `asks`: a question mark ends the utterance."""
     if not paths:
         return Meaning({}, "too many ways to understand it", {}, (), ())
     best = paths[0]
@@ -75,7 +75,7 @@ def meaning(
 def meaning_given(
     name: str, value: FieldValue, meant: Meaning, tokens: Sequence[Token], form: Form
 ) -> Mapping[str, FieldReading]:
-    """The fields of what was said, where one of them is known: what the explanations by which it has that value say."""
+    """The fields, given the value of one of them: by the explanations in which it has that value."""
     paths = [path for path in meant.paths if value in _values(path, name, tokens, form)]
     return _fields(paths, tokens, form) if paths and meant.fields else {}
 
@@ -97,7 +97,7 @@ def _fields(paths: Sequence[Path], tokens: Sequence[Token], form: Form) -> dict[
 
 
 def _mood(rivals: Sequence[Path], form: Form, *, asks: bool) -> str | None:
-    """Why the utterance is no record: some likely explanation says that it denies, asks, tells or wishes."""
+    """Why the utterance is no record: a likely explanation is a denial, a question, hearsay or a wish."""
     for path in rivals:
         for event in path.events:
             if event.happens is Happens.MOOD:
@@ -120,15 +120,15 @@ def _says_something(rivals: Sequence[Path], tokens: Sequence[Token], language: L
 
 
 def _preface(best: Path) -> tuple[int, ...]:
-    """What stands before the first field and belongs to none; a label too, whose field is said later."""
+    """The tokens before the first field that belong to none, or to a label whose field comes later."""
     mentions = [at for at, event in enumerate(best.events) if event.happens is Happens.MENTION]
     before = best.events[: mentions[0]] if mentions else ()
     later = {best.events[at].field for at in mentions[1:]}
     # A number that the first mention does not correct is one too: "eight, no, pallet seven four two".
     first = [best.events[at] for at in mentions if best.events[at].start == best.events[mentions[0]].start]
-    counts = any(isinstance(event.value, int) for event in first)  # its unit is told before it
+    counts = any(isinstance(event.value, int) for event in first)  # the event of its unit comes first
     loose = _LOOSE if counts else _LOOSE | {Happens.SLIP}
-    # "Container maersk MSKU1234565": the check digit of a container tells that no word before it is a part of it.
+    # "Container maersk MSKU1234565": its check digit shows that no word before it is a part of it.
     labelled = {event.field for event in first if isinstance(event.value, str) and is_container(event.value)}
     astray = (
         event
@@ -140,32 +140,32 @@ def _preface(best: Path) -> tuple[int, ...]:
 
 @dataclass(slots=True)
 class _FieldMeaning:
-    """What one explanation says of one field."""
+    """One field by one explanation."""
 
     of: FormField
     values: list[FieldValue | None] = field(default_factory=list)
-    """The one that stands, and others that may; empty where only a label was said."""
+    """The current value and its rivals; empty where only a label was said."""
     doubtful: bool = False
     denied: list[FieldValue | None] = field(default_factory=list)
     taken_back: list[FieldValue | None] = field(default_factory=list)
     """Values that a correction took the place of."""
     events: list[ExplanationEvent] = field(default_factory=list)
-    """All that was said of it, what was corrected as well."""
+    """All its events, corrected ones included."""
     standing: list[ExplanationEvent] = field(default_factory=list)
-    """What the values rest on."""
+    """The events of the values."""
     beside: list[ExplanationEvent] = field(default_factory=list)
     """Words that belong to nothing, and may have belonged to this."""
     unexplained: list[ExplanationEvent] = field(default_factory=list)
-    """The same, and a unit, or a word that denies, without what it is of."""
+    """The same, and units or denials without a value."""
     replaced: int = 0
     """The token at which the value that stands took the place of another one."""
     parts: list[FieldValue | None] = field(default_factory=list)
-    """Values that may be but a part of one: a number that belongs to nothing stands beside."""
+    """Values that may be a part of one only: a loose number stands beside."""
     begun_anew: bool = False
-    """What is said next takes the place of what was said before."""
+    """The next mention replaces the values."""
 
     def mention(self, event: ExplanationEvent, slip: ExplanationEvent | None) -> None:
-        """The field is said to have a value; `slip` is the bare number that this corrects."""
+        """Add a mention; `slip` is the bare number that it corrects."""
         self.events += [event] if slip is None else [slip, event]
         if "s" in event.marks and event.cue[0] < event.cue[1] <= event.start:
             # It was put right in strange words: "wait, there is one more".
@@ -188,16 +188,16 @@ class _FieldMeaning:
 
     @property
     def is_unitless(self) -> bool:
-        """Is a count without its unit all that was said of it?"""
+        """Are all its events counts without a unit?"""
         return bool(self.events) and all("u" in event.marks for event in self.events)
 
     def settle(self) -> None:
-        """Everything was said: what is left."""
-        # What was unclear about a value that a correction took the place of is of no matter any more.
+        """Decide doubt and denials after the last event."""
+        # Doubt about a corrected value does not matter.
         self.doubtful |= any(event.end > self.replaced for event in self.beside)
         numbers = self.of.spoken.spelt or self.of.spoken.is_number
         if numbers and any(map(self._is_part, [one for one in self.beside if one.end > self.replaced])):
-            self.values, self.parts = [], self.values  # What may be a part of a number only is not to be asked about.
+            self.values, self.parts = [], self.values  # A possible part of a number is not offered.
         # One of two, of which the other was no value of this: "three times four cases".
         alone = len(self.values) == 1 and self.of.spoken.is_number
         self.doubtful |= alone and any("o" in event.marks for event in self.standing)
@@ -267,13 +267,13 @@ class _FieldMeaning:
         self.doubtful |= _is_unsure(event)
 
     def _put_right_in_list(self, event: ExplanationEvent) -> list[FieldValue | None]:
-        """What a correction leaves of a list: a bare one may be of the last value, or of all."""
+        """The list after a correction: a bare one may be of the last value, or of all."""
         anew = (str(event.value),)
         lists = [one for one in self.values if isinstance(one, tuple)] if "b" in event.marks else []
         return [anew, *((*one[:-1], *anew) for one in lists if one[:-1])]
 
     def _put_right(self, event: ExplanationEvent) -> tuple[list[FieldValue | None], bool]:
-        """What a correction leaves, and whether it is sure: a bare one may be but the end of the value.
+        """The values after a correction, and whether they are sure: a bare one may be of the value's end only.
 
         A bare id of another length than the one it replaces is doubtful, and so is one that corrects what was no usual
         id yet, but for one that begins it anew.
@@ -282,7 +282,7 @@ class _FieldMeaning:
         bare = "b" in event.marks
         if bare and "e" in event.marks:
             return [old, value], True
-        # What had no unit may have been the beginning too: "two hundred and, wait, fifty units".
+        # A count without a unit may have been the beginning too: "two hundred and, wait, fifty units".
         if isinstance(value, int) and isinstance(old, int) and (bare or "u" in self.standing[-1].marks):
             return [value, *_completed(old, value)], True
         if not bare:
@@ -306,7 +306,7 @@ def _is_unsure(event: ExplanationEvent) -> bool:
 
 
 def as_corrected(old: float, value: float) -> list[float]:
-    """What a bare decimal may mean that corrects another: "minus eighteen, no, nineteen" is below zero, or above.
+    """The values of a bare decimal that corrects another: "minus eighteen, no, nineteen" is below zero, or above.
 
     And "point three" may be but its places.
     """
@@ -316,7 +316,7 @@ def as_corrected(old: float, value: float) -> list[float]:
 
 
 def _completed(old: int, value: int) -> list[FieldValue]:
-    """What "two hundred and sixty, no, fifty" may mean besides 50: 250."""
+    """Further values of "two hundred and sixty, no, fifty" beside 50: 250."""
     places = (place for place in _PLACES if value and value < place < old)
     return [old - old % place + value for place in places if place != _PLACES[0] or old % _PLACES[1] >= _TENS]
 
@@ -376,7 +376,7 @@ class _MeaningBuilder:
         self.fields: dict[str, _FieldMeaning] = {}
 
     def said_of(self, name: str) -> _FieldMeaning:
-        """What the events added so far say of a field; created on first use."""
+        """The field by the events added so far; created on first use."""
         if name not in self.fields:
             self.fields[name] = _FieldMeaning(self._form[name])
         return self.fields[name]
@@ -409,7 +409,7 @@ class _MeaningBuilder:
         return event._replace(start=self._said.end, end=len(self._tokens))
 
     def _marked(self, event: ExplanationEvent) -> ExplanationEvent:
-        """What belongs to nothing, marked `r` where it is of a remark: strange words behind a comma, "stop two"."""
+        """A loose event, marked `r` where it is part of a remark: unmatched words behind a comma, "stop two"."""
         start, _ = self._loose.around(event)
         remark = self._tokens[start].pause >= COMMA and not self._loose.holds_number(start, start + 1)
         return event._replace(marks=marked(event.marks, "r")) if remark else event
@@ -476,7 +476,7 @@ class _MeaningBuilder:
 
 
 def _said_by_field(path: Path, tokens: Sequence[Token], form: Form) -> dict[str, _FieldMeaning]:
-    """What one explanation says of each field that it names."""
+    """The fields by one explanation."""
     telling = _MeaningBuilder(path.events, tokens, form)
     for at, event in enumerate(path.events):
         telling.add(at, event)
@@ -492,7 +492,7 @@ def _said_by_field(path: Path, tokens: Sequence[Token], form: Form) -> dict[str,
 
 
 def _leave_open(path: Path, fields: Mapping[str, _FieldMeaning], tokens: Sequence[Token], form: Form) -> None:
-    """Leave open what is counted where another count may be a part of it: "24 cases including two damaged".
+    """Leave a count open where another count may be a part of it: "24 cases including two damaged".
 
     Whether the 24 are the good ones or all is not said, and neither number may be offered. The whole is the larger one.
     Of what was said before ("two of those damaged"), nothing is said here but the part.
@@ -525,7 +525,7 @@ def _leave_open(path: Path, fields: Mapping[str, _FieldMeaning], tokens: Sequenc
 def _of_a_count(
     path: Path, fields: Mapping[str, _FieldMeaning], tokens: Sequence[Token], form: Form
 ) -> Iterator[_FieldMeaning]:
-    """What is wrong, said of a count in one breath with it: "three cases refused" may be three of more.
+    """Conditions said in one breath with a count: "three cases refused" may be three of more.
 
     Where what is good is counted apart from the rest, "24 cases, refused" is of all of it.
     """

@@ -18,7 +18,7 @@ _LONGEST_GOAL = 3
 """Words that lead to where a thing goes: "on to the"."""
 
 _Step = Callable[["SmallWords", Path, Match, int], None]
-"""What a path does at a token with a phrase that begins there."""
+"""A path's step over a phrase at a token."""
 
 
 class _Links:
@@ -94,7 +94,7 @@ class _Links:
         return self._fields[str(path.field)].spoken.spelt and any(one.field == match.field for one in units)
 
     def leads_on_to(self, match: Match, at: int) -> bool:
-        """Is a word that may hedge what stands before it plainly of what follows: ", about 24", ", maybe wet"?"""
+        """Does a word that may hedge the value before it belong to the next one: ", about 24", ", maybe wet"?"""
         if not self._spans.goes_straight_on(match.end):
             return False
         roles = {one.role for one in self._spans.matches[at] if one.end == match.end}
@@ -122,7 +122,7 @@ class _Links:
         return counted and said in self._language.words["between_counts"] and bool(self._counts.at(match.end))
 
     def may_deny(self, match: Match, at: int) -> bool:
-        """May a cue and what follows at once say what is not so: Spanish "pero no trece", Polish "nie trzynaście"?"""
+        """May a cue and the next words deny a value: Spanish "pero no trece", Polish "nie trzynaście"?"""
         nots, bare, last = self._language.words["nots"], self._language.words["bare_nots"], match.end - 1
         if last > at and (self._words[last],) in nots and self._spans.goes_straight_on(match.end):
             contrasts = tuple(self._words[at : match.end]) in self._language.words["contrasts"]
@@ -148,11 +148,11 @@ class _Links:
         return next((end for end in ends if self._leads_to_value(end)), None)
 
     def deletes(self, match: Match, at: int) -> bool:
-        """Is a cue a verb that deletes what is named behind it: "scratch"?"""
+        """Is a cue a verb that deletes its object: "scratch"?"""
         return tuple(self._words[at : match.end]) in self._language.commands["deleting"]
 
     def _only_denies(self, at: int) -> bool:
-        """Does a word deny what follows at once, wherever it stands: "not", and not "no", which corrects too?"""
+        """Does a word only deny: "not", and not "no", which corrects too?"""
         said = (self._words[at],)
         known = self._language.words
         return said in known["contrasts"] and said in self._language.moods["denials"] and said not in known["nots"]
@@ -188,7 +188,7 @@ class _Links:
 
 
 class _PuttingRight:
-    """What says what is right of a thing that was named: "pallet 742 was actually fourteen", "change 743 to eleven"."""
+    """Steps over phrases that set a named thing right: "742 was actually fourteen", "change 743 to eleven"."""
 
     def __init__(self, spans: Spans, queue: PathQueue) -> None:
         self._spans = spans
@@ -211,7 +211,7 @@ class _PuttingRight:
             self._queue.go(path, match.end, weights.CUE, state=Place.BETWEEN, pending="w", cue=(at, match.end))
 
     def changes(self, path: Path, at: int, end: int) -> bool:
-        """Do words stand between a thing that is to be changed and what it is to be: "change 743 to eleven"?"""
+        """Do words stand between a thing that is to be changed and its new value: "change 743 to eleven"?"""
         last, words, known = path.last, self._spans.words, self._spans.language.words
         if last is None or last.end != at or tuple(words[at:end]) not in known["sets_changed"]:
             return False
@@ -261,7 +261,7 @@ class SmallWords:
     # Fields.
 
     def _label(self, path: Path, match: Match, at: int) -> None:
-        """A label; what stands behind labels as well ("number") only where a clause begins: no "phone number"."""
+        """A label; "number", which stands behind labels too, only where a clause begins: no "phone number"."""
         named = self._fields[match.field].identifier
         if named and tuple(self._words[at : match.end]) in self._language.words["within"]:
             begins = (path.state is Place.START and not path.events) or self._tokens[at].pause >= weights.COMMA
@@ -325,7 +325,7 @@ class SmallWords:
         self._queue.go(path, match.end, weights.OPENING if begins else weights.UNPAUSED_OPENING, **path.between)
 
     def _link(self, path: Path, match: Match, at: int) -> None:
-        """A small word between two values, which may have been a part of what stands before it, a digit or a letter."""
+        """A small word between two values, which may have been a digit or a letter of the first."""
         if self._right.changes(path, at, match.end):
             return
         several = path.field is not None and self._fields[path.field].many is not None
@@ -341,11 +341,11 @@ class SmallWords:
             path = path.telling(ExplanationEvent(Happens.PORTION, start=at, end=match.end))
         if self._links.multiplies(path, match, at):
             between = {**between, "pending": marked(path.pending, "h")}
-            cost += weights.OTHER  # What each layer has is no count of all.
+            cost += weights.OTHER  # The count of a layer is not that of all.
         self._queue.go(path, match.end, cost, **between)
 
     def _portion(self, path: Path, match: Match, at: int) -> None:
-        """What relates one count to another, wherever it stands."""
+        """A phrase that relates one count to another."""
         relates = Happens.TOTAL if match.role is Role.TOTAL else Happens.PORTION
         cost = weights.LINK if path.state is not Place.LABELLED else weights.MISPLACED
         self._queue.happen(path, ExplanationEvent(relates, start=at, end=match.end), cost, **path.between)
@@ -374,7 +374,7 @@ class SmallWords:
             self._queue.go(path, match.end, weights.LINK)
 
     def _tail(self, path: Path, match: Match, at: int) -> None:
-        """A remark; one that asks ("got it?") makes no question of what it is about."""
+        """A remark; a question mark behind it ("got it?") makes no question of the entry."""
         if self._links.touches(path, at) and self._links.says_how(path, match, at):
             return
         begins = self._tokens[at].pause or at == 0
@@ -382,10 +382,10 @@ class SmallWords:
         cost = weights.TAIL if parted else weights.UNPAUSED_TAIL
         self._queue.go(path, match.end, cost + path.interrupted, **path.between)
 
-    # What is said of the next value, or of the last.
+    # Phrases about the next value, or the last.
 
     def _cue(self, path: Path, match: Match, at: int) -> None:
-        """What announces a correction; "no" before a count may deny all that follows."""
+        """The cue of a correction; "no" before a count may deny all that follows."""
         end = match.end
         if not path.events and (value := self._links.denied_from(match, at)) is not None:
             self._queue.go(path, value, weights.DENIED, pending=marked(path.pending, "n"))
@@ -410,7 +410,7 @@ class SmallWords:
             self._queue.go(path, match.end, weights.REPEAT, pending=marked(path.pending, "r"))
 
     def _contrast(self, path: Path, match: Match, at: int) -> None:
-        """What denies the value behind it; what is a cue as well ("no") only without a pause, behind something."""
+        """A denial of the next value; a cue ("no") denies only without a pause, behind other events."""
         said = tuple(self._words[at : match.end])
         if said not in self._language.cues:
             self._queue.go(path, match.end, weights.DENIED, pending=marked(path.pending, "n"))
@@ -451,10 +451,10 @@ class SmallWords:
         roles = {one.role for one in self._spans.matches[at] if one.end == match.end}
         return Role.HEDGE_BEFORE in roles and self._tokens[at].pause > 0 and self._mentions.is_behind_spelt(path)
 
-    # What makes it no record.
+    # Phrases that make it no record.
 
     def _question(self, path: Path, match: Match, at: int) -> None:
-        """What asks at the beginning of a sentence; behind a lesser pause it may be something else."""
+        """The beginning of a question; behind a short pause it may be something else."""
         pause, started = self._tokens[at].pause, path.state is not Place.START
         if not pause and started and at > 0:
             return

@@ -88,7 +88,7 @@ class _Numbers:
         return not paused and (behind.isdigit() or self._numerals.is_part(behind))
 
     def _pauses(self, at: int, end: int) -> float:
-        """What the pauses inside one number cost: fewer pause there than between the digits of an id."""
+        """The cost of pauses inside one number: they are rarer there than between the digits of an id."""
         return weights.WITHIN_NUMBER * sum(weights.PAUSED[self._tokens[one].pause_inside] for one in range(at + 1, end))
 
     def ends(self, at: int) -> list[int]:
@@ -126,7 +126,7 @@ class _Numbers:
         return any(end > at and cost < weights.DIGITWISE for end, cost in counts)
 
     def only_joins(self, start: int, end: int) -> bool:
-        """Stands nothing between two tokens but what joins parts of numbers, and no pause?"""
+        """Are there only joiners of numbers between two tokens, and no pause?"""
         joined = all(self._numerals.is_joiner(word) for word in self._words[start:end])
         return joined and not any(token.pause for token in self._tokens[start : end + 1])
 
@@ -134,7 +134,7 @@ class _Numbers:
         return decimals(self._words, at, self._numerals, self._table)
 
     def ends_below_zero(self, at: int) -> Iterator[int]:
-        """Where what makes a number one below zero ends that begins at a token behind it."""
+        """Where a phrase such as "below zero" ends that begins at a token."""
         yield from ends(self._words, at, self._table["decimals"]["below"])
 
     def proofs(self, check: str, at: int) -> Iterator[int]:
@@ -157,7 +157,7 @@ class _Numbers:
 
 
 class Spans:
-    """The words of one utterance, and what stretches of them may be for a form."""
+    """The words of one utterance, and the meanings of their stretches for a form."""
 
     def __init__(
         self,
@@ -203,7 +203,7 @@ class Spans:
         return [match for match in found if match.role is not Role.MOOD or match.end not in valued] if valued else found
 
     def _without_hedge(self, found: list[Match]) -> list[Match]:
-        """Phrases that begin at a token; what says whose a count is ("38 gut") hedges the next one only at once.
+        """Phrases that begin at a token; a word behind a count ("38 gut") hedges the next one only at once.
 
         And what may begin a clause ("add") hedges a number at once ("add twelve cases to 742"), and nothing else.
         """
@@ -256,13 +256,13 @@ class Spans:
         return False
 
     def points(self, at: int) -> bool:
-        """Does a word that may be a number end what points at a thing: "this one"?"""
+        """Does a word that may be a number end a pointer: "this one"?"""
         first = next((one for one in range(at, 0, -1) if self.tokens[one].pause > weights.SLIGHT), 0)
         said = (tuple(self.words[start : at + 1]) for start in range(first, at))
         return any(one in self.language.words["pointers"] for one in said)
 
     def tells_of_next(self, at: int, end: int) -> bool:
-        """Are words that tell how something is said of the thing whose label follows at once: "full pallet 742"?"""
+        """Is an adjective of the thing whose label follows at once: "full pallet 742"?"""
         follows = self.goes_straight_on(end) and any(match.role is Role.LABEL for match in self.matches[end])
         return follows and tuple(self.words[at:end]) in self.language.words["adjectives"]
 
@@ -286,7 +286,7 @@ class Spans:
         return end == at + 1 and self.words[at] in LETTERS and not self.numbers.begins(at)
 
     def values(self, field: FormField, at: int) -> list[tuple[int, FieldValue, float]]:
-        """What begins at a token and may be the value of a field that is not spelt: its end, the value, its cost."""
+        """The possible values of a field that is not spelt, from a token: the end, the value, the cost."""
         if (known := self._values.get((field.name, at))) is None:
             known = self._values[field.name, at] = list(self._read(field, at))
         return known
@@ -317,7 +317,7 @@ class Spans:
                 yield end, value, cost
 
     def unlabelled(self, field: FormField, at: int) -> Iterator[tuple[int, FieldValue, float]]:
-        """What says yes or no about a field by itself: "sealed"."""
+        """Words for yes or no about a field without its label: "sealed"."""
         return (one for one in kind_of(field).unlabelled(field, at, self) if ends_word(self.tokens, one[0]))
 
     def begins_bare(self, at: int) -> bool:
@@ -358,7 +358,7 @@ class Spans:
 
 
 def sets(spans: Spans, match: Match, *, changed: bool = False) -> bool:
-    """Is a phrase before a count, or once more before one, one that says what is right of a thing?"""
+    """Does a phrase before a count set a thing right?"""
     end = match.end
     if match.role is not (Role.SETS_CHANGED if changed else Role.SETS) or end >= spans.size:
         return False
@@ -380,7 +380,7 @@ def _begins_label(spans: Spans, at: int) -> bool:
 
 
 def named(spans: Spans, at: int) -> Iterator[tuple[int, str]]:
-    """The number that names a thing without its label, before what is right of it: "742 should be fourteen"."""
+    """The number that names a thing without its label, before its corrected value: "742 should be fourteen"."""
     changed = tuple(spans.words[:at]) in spans.language.words["changes"]
     reached = [(at, "")] if at == 0 or changed else []
     while reached:
@@ -415,7 +415,7 @@ def _is_begun(spans: Spans, at: int) -> bool:
 
 
 def names_next(spans: Spans, at: int) -> bool:
-    """Does the label of what a thing is known by follow, by small words or at once: "the pallet"?"""
+    """Does the label of an identifier follow, at once or behind small words: "the pallet"?"""
     reached = [at]
     while reached:
         here = reached.pop()
@@ -428,7 +428,7 @@ def names_next(spans: Spans, at: int) -> bool:
 
 
 def _spelt_whole(spans: Spans, name: str, at: int) -> Iterator[tuple[int, str, float]]:
-    """The codes spelt from a token on, digits and letters, "dash" between; only what begins one is followed."""
+    """The codes spelt from a token on, digits and letters, "dash" between; only their beginnings are followed."""
     codes, begun = spans.lexicon.codes[name], spans.lexicon.begun[name]
     shortened = spans.lexicon.shortened.get(name, {})
     reached = [(at, "", 0.0, True)]
