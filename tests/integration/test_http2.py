@@ -13,8 +13,8 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
 from edge.config import ClientSettings
-from tests.servers.certificates import HERE, Authority
 from edge.understand.remote.client import Client, ServiceAnswer
+from tests.servers.certificates import HERE, Authority
 
 WITHIN_S = 30.0
 

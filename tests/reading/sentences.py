@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from tests.reading.languages import said_in, that_say
 from tests.reading.speakers import SPEAKERS
-from tests.languages import said_in, that_say
 
 FORMS = ("pallet-move", "stock-count")
 

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from tests.reading.languages import said_in
 from tests.reading.scribe import DATA, made, rules
-from tests.languages import said_in
 
 FORM = "pallet-move"
 PALLET, COUNT = 742, 12

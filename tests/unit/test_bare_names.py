@@ -6,7 +6,7 @@ from dockvoice_protocol.forms.spoken.language import language_named
 from edge.agent.typed_input import typed
 from edge.agree.bare_names import with_bare_name
 from edge.agree.decide import Rules
-from tests.languages import said_in, that_say
+from tests.reading.languages import said_in, that_say
 from tests.rows import each_of
 from tests.shipped import catalogue, form
 

@@ -11,7 +11,7 @@ import pytest
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.loader import forms_in, load_form
 from dockvoice_protocol.forms.model import Form
-from tests.patches import faults_of, merged
+from tests.reading.patches import faults_of, merged
 from tests.rows import each_of
 
 

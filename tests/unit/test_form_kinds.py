@@ -27,7 +27,7 @@ from dockvoice_protocol.records import FieldValue, plain
 from edge.keep.codec import fields_of, to_json
 from edge.speak.wording import Readback
 from tests.reading.numerals import ENGLISH
-from tests.patches import faults_of, merged
+from tests.reading.patches import faults_of, merged
 from tests.rows import each_of
 from tests.shipped import form_in
 

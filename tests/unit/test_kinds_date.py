@@ -5,12 +5,11 @@ from datetime import date
 from dockvoice_protocol.forms.model import DayOrder, Partial
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.kinds.date import Label, readings
-from tests.reading.numerals import ENGLISH, GERMAN, SPANISH
 from dockvoice_protocol.forms.spoken.kinds.kind import SaysNumbers
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.languages import LANGUAGES
-from tests.languages import of_each
-from tests.numerals import ENGLISH
+from tests.reading.languages import of_each
+from tests.reading.numerals import ENGLISH
 from tests.rows import each_of
 
 TODAY = date(2026, 11, 20)

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from tests.reading.numerals import ENGLISH, GERMAN
 from dockvoice_protocol.forms.spoken.kinds.numbers import decimals
 from dockvoice_protocol.forms.spoken.language import language_named
+from tests.reading.numerals import ENGLISH, GERMAN
 from tests.rows import each_of
 
 EN = {**language_named("en").table, "decimal": ".", "thousands": ","}

@@ -13,7 +13,7 @@ from edge.agree.merging import with_answer
 from edge.agree.off_talk import is_beside
 from edge.agree.one_breath import MOST_WORDS, two_that_share
 from edge.records import Closing, Outcome, Verdict
-from tests.languages import said_in, that_say
+from tests.reading.languages import said_in, that_say
 from tests.rows import each_of
 
 

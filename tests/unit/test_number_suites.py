@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.reading.suites import FRAMES, SHORTEST, Number, Understood, numbers
-from tests.languages import that_say
-from tests.suites import SHORTEST, Number, Understood, numbers
+from tests.reading.languages import that_say
+from tests.reading.suites import SHORTEST, Number, Understood, numbers
 from tests.tiers import SEED, sized
 
 EVERY = sized(quick=20, test=5, nightly=1)

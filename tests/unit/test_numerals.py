@@ -9,8 +9,8 @@ from num2words import num2words
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.numerals import Count, Group
 from dockvoice_protocol.languages import LANGUAGES
+from tests.reading.languages import of_each, said_in
 from tests.reading.numbers import counts, groups, numerals, words
-from tests.languages import of_each, said_in
 from tests.rows import each_of, every
 from tests.tiers import sized
 

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from edge.cli.forms import commands
 from edge.cli.sayings import OUTCOMES
 from edge.records import Outcome
-from tests.languages import said_in, that_say
+from tests.reading.languages import said_in, that_say
 from tests.rows import each_of
 from tests.shipped import FORMS
 

@@ -9,7 +9,7 @@ from typing import Any
 from typer.testing import CliRunner
 
 from edge.cli.forms import commands
-from tests.languages import of_each
+from tests.reading.languages import of_each
 from tests.rows import each_of
 
 WHOLE = {"pallet_id": "742", "quantity": 12, "dock": "B"}

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-TABLES = Path(__file__).parent / "unit" / "tables"
+TABLES = Path(__file__).parent.parent / "unit" / "tables"
 
 
 def merged(document: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
