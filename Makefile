@@ -19,7 +19,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo quick test ready nightly oracle soak accuracy library beside count style check format system-demo system-test system-office system-debian debian models clean
+.PHONY: help demo quick test ready nightly oracle soak mutation accuracy library beside count style check format system-demo system-test system-office system-debian debian models clean
 
 # What of the tests runs side by side: logic alone keeps a processor busy, but for a few tests that wait; what has servers
 # and sound mostly waits.
@@ -92,6 +92,9 @@ oracle: $(CACHE)/test.stamp system-test  ## Every fault, staged in full: nothing
 
 soak: $(CACHE)/test.stamp system-test  ## Half an hour of steady load with a fault a minute: what grows that should not
 	$(BIN)/python -m tests.faults.soak
+
+mutation: $(CACHE)/test.stamp  ## Small faults in the code, and the share that the tests of `quick` find; half an hour; ARGS=--help tells how
+	$(BIN)/python -m tests.mutation $(ARGS)
 
 OWN     := tests/data/speech/set/manifest.jsonl
 SPEECH  ?= $(OWN)
