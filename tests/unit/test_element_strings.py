@@ -205,6 +205,11 @@ def test_a_weight_in_kilograms_is_for_no_field_that_cannot_say_so(tmp_path: Path
         load_form(path)
 
 
+def test_a_scanned_count_has_no_unit_that_the_label_does_not_say(form: Form) -> None:
+    counted = replace(form, fields=(form["quantity"], replace(form["weight_unit"], unit_of="quantity")))
+    assert read(f"]C102{GTIN}37005\n", counted) == {"quantity": 5}
+
+
 def test_no_word_of_a_scan_means_anything_to_the_reader_of_words(form: Form) -> None:
     for label in valid(each=5):
         words = read_scan(f"{label.sent}\n", form, NOTHING, TODAY).words

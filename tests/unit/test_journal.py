@@ -300,6 +300,26 @@ class TestTelling:
         assert (listed[0].sequence, listed[0].fields, listed[0].recorded_at) == (3, FIELDS, NOON)
 
 
+def test_the_latest_of_each_signed_list_is_there_after_a_restart(tmp_path: Path) -> None:
+    with Journal.open(tmp_path / "state") as journal:
+        kept = [
+            journal.expected.store(site, place, version, body)
+            for site, place, version, body in [
+                ("north", "door/12", 2, "[2]"),
+                ("north", "door/12", 1, "[1]"),
+                ("north", "door/12", 2, "[22]"),
+                ("north", "door/12", 2, "[2]"),
+                ("north", "door/13", 1, "[13]"),
+                ("north", "door/13", 2, None),
+                ("north", "door/11", 1, "[11]"),
+                ("south", "door/12", 1, "[0]"),
+            ]
+        ]
+    assert kept == [*("new", "old", "old", "known"), *("new", "new", "new", "new")]
+    with Journal.open(tmp_path / "state") as journal:
+        assert journal.expected.bodies("north") == [("door/11", "[11]"), ("door/12", "[2]")]
+
+
 def test_another_thread_may_take_over(journal: Journal, run_elsewhere: Callable[[Callable[[], Any]], Any]) -> None:
     row = run_elsewhere(lambda: committed(journal, utterance()))
     assert journal.outbox.due(1) == [row]
