@@ -267,29 +267,35 @@ def sample(per_group: int, seed: int) -> list[tuple[str, Mutant]]:
 
 
 def again(results: Sequence[Result]) -> list[tuple[str, Mutant | None, Result]]:
-    """The mutants of an earlier run: by their names, or by the function's name and a line much like theirs."""
-    mutants = [mutant for group in all_mutants().values() for mutant in group]
-    by_name = {tuple(getattr(mutant, name) for name in IDENTITY): mutant for mutant in mutants}
-    found = []
-    for result in results:
-        mutant = by_name.get(tuple(result[name] for name in IDENTITY)) or _much_like(result, mutants)
-        found.append((result["group"], mutant, result))
-    return found
+    """The mutants of an earlier run, None for one whose code is not found."""
+    mutants = all_mutants()
+    by_name = {tuple(getattr(one, name) for name in IDENTITY): one for group in mutants.values() for one in group}
+    return [
+        (
+            result["group"],
+            by_name.get(tuple(result[name] for name in IDENTITY)) or _much_like(result, mutants[result["group"]]),
+            result,
+        )
+        for result in results
+    ]
 
 
 def _much_like(result: Result, mutants: Sequence[Mutant]) -> Mutant | None:
-    last = result["function"].rpartition(".")[2]
-    change = [mutant for mutant in mutants if mutant.operator == result["operator"]]
+    """The same change, or one much like it, in a function of that name; in that file; then the same one anywhere."""
+    change = [one for one in mutants if one.operator == result["operator"]]
+    name = result["function"].rpartition(".")[2]
     for place in (
-        [mutant for mutant in change if mutant.function.rpartition(".")[2] == last],
-        [mutant for mutant in change if mutant.file == result["file"]],
-        change,
+        [one for one in change if one.function.rpartition(".")[2] == name],
+        [one for one in change if one.file == result["file"]],
+        [one for one in change if (one.was, one.becomes) == (result["was"], result["becomes"])],
     ):
-        same = [mutant for mutant in place if (mutant.was, mutant.becomes) == (result["was"], result["becomes"])]
-        texts = {f"{mutant.text} # {mutant.was} # {mutant.becomes}": mutant for mutant in same or place}
+        texts = defaultdict[str, list[Mutant]](list)
+        for one in place:
+            texts[f"{one.text} # {one.was} # {one.becomes}"].append(one)
         wanted = f"{result['text']} # {result['was']} # {result['becomes']}"
         if near := get_close_matches(wanted, texts, n=1, cutoff=ALIKE):
-            return texts[near[0]]
+            alike = texts[near[0]]
+            return alike[min(int(result["nth"]), len(alike) - 1)]
     return None
 
 
