@@ -1,7 +1,7 @@
 """What `docs/reading.md` has from the program, written anew: `python -m tests.reading.page`.
 
-These are the tables of costs and limits, each with its reason out of `weights.py`, and what commands print. They stand
-between marks: `<!-- costs -->` and the next `<!-- -->`.
+These are the table of limits, each with its reason out of `weights.py`, and what commands print. They stand
+between marks: `<!-- limits -->` and the next `<!-- -->`.
 """
 
 from __future__ import annotations
@@ -46,34 +46,7 @@ LIMITS = (
     "BRIEF_S",
     "DRAWN_OUT",
 )
-"""Constants that are no cost of anything."""
-
-PAUSES = ("SLIGHT, SHORT, COMMA, STOP", "PAUSE_S")
-"""The lengths of pauses, of which the page tells in its own words."""
-
-OWN = {
-    "LINK": 'A small word between two mentions: "to dock B".',
-    "OPENING": 'Words that begin a clause: "okay, pallet 742".',
-    "TAIL": 'A remark at the end, or between pauses: "thanks".',
-    "UNPAUSED_TAIL": "A remark without a pause on either side.",
-    "ASIDE": 'A remark with figures of its own: "order 9981".',
-    "WITHIN": 'A small word between a label and its value: "pallet number 742".',
-    "CUE": 'A word that announces a correction: "no".',
-    "HEDGE": 'A word that makes a value doubtful: "about".',
-    "REPEAT": 'A word that announces the same once more: "that is".',
-    "CHOICE": 'A word between two values: "twelve or thirteen".',
-    "DENIED": 'A word that denies a value: "not B".',
-    "LOOSE_UNIT": "A unit without a number.",
-    "FURTHER_UNMATCHED": "A word that nothing explains beside another one.",
-}
-"""What those cost that speak for themselves in the code, or together with the one before."""
-
-
-def costs() -> str:
-    """The table of all costs, from what everybody says to what hardly anybody says."""
-    rows = [(value, name, told) for name, value, told in _constants() if name not in {*LIMITS, *PAUSES}]
-    rows.sort(key=lambda row: (_least(row[0]), row[1]))
-    return _table("Cost | What costs it | In the code", ((_shown(value), told, name) for value, name, told in rows))
+"""The constants that the page shows; the costs stand in `weights.py`, each with its reason."""
 
 
 def limits() -> str:
@@ -98,7 +71,7 @@ def tried() -> str:
     return "\n".join(["```console", *shown, *answers.splitlines(), "```"])
 
 
-PARTS: dict[str, Callable[[], str]] = {"costs": costs, "limits": limits, "explained": explained, "tried": tried}
+PARTS: dict[str, Callable[[], str]] = {"limits": limits, "explained": explained, "tried": tried}
 
 
 def written(page: str) -> str:
@@ -115,15 +88,11 @@ def _constants() -> Iterator[tuple[str, object, str]]:
         name = ast.unparse(one.targets[0]).strip("()")
         values = tuple(getattr(weights, each) for each in name.split(", "))
         said = after.value if isinstance(after, ast.Expr) else None
-        told = OWN.get(name, said.value if isinstance(said, ast.Constant) else None)
-        if not isinstance(told, str):
-            assert name in PAUSES, f"{name}: no reason stands below it"
+        told = said.value if isinstance(said, ast.Constant) else None
+        if name not in LIMITS:
             continue
+        assert isinstance(told, str), f"{name}: no reason stands below it"
         yield name, values if len(values) > 1 else values[0], " ".join(told.split())
-
-
-def _least(value: object) -> float:
-    return float(next((one for one in value if one), 0.0)) if isinstance(value, tuple) else float(str(value))
 
 
 def _shown(value: object) -> str:
