@@ -106,7 +106,7 @@ What was said is to the open claim one of these:
 ## What leads from state to state
 
 "Pause", "sign on" and "sign off" lead from almost everywhere to the same state, and are left out here.
-"""
+"""  # noqa: E501 (rows of tables)
 
 _TABLE = """
 ## What is done
