@@ -1,4 +1,4 @@
-"""`dockvoice inventory catalogue`: a site's docks, items, units, rules and words, their history, for its devices."""
+"""`dockvoice inventory catalogue`, `words` and `roster`: a site's master data and its operators."""
 
 from __future__ import annotations
 
@@ -32,6 +32,26 @@ from inventory.cli.options import (
 if TYPE_CHECKING:
     from inventory.settings import InventorySettings
     from inventory.site.catalogue import SiteCatalogue, Version
+
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+from dockvoice_protocol.events import MalformedMessage, Topics
+from dockvoice_protocol.records import Roster
+from dockvoice_protocol.signed import read_roster
+from inventory.cli.options import (
+    whole,
+)
+from inventory.forms import load_forms
+from inventory.site.roster import ROSTER, read_file, taken
+
+if TYPE_CHECKING:
+    from dockvoice_protocol.hash_chain import PublicKey
+    from inventory.settings import InventorySettings
+
 
 catalogue_commands = typer.Typer(help="A site's docks, items, rules and words, for its devices.", no_args_is_help=True)
 
@@ -119,7 +139,7 @@ def catalogue_import(
 
 
 @catalogue_commands.command("show", short_help="What there is, or the rows of one kind.")
-def catalogue_show(
+def catalogue_print_versions(
     context: typer.Context,
     kind: Annotated[
         str | None, typer.Argument(metavar="[KIND]", help="Its rows; unset: every kind, by version.")
@@ -133,7 +153,7 @@ def catalogue_show(
     with _desk(context, site, config, database) as desk:
         found = desk.catalogue.kinds() if kind is None else [desk.catalogue.current(kind)]
     if kind is None:
-        _show(found, json_lines=json_lines)
+        _print_versions(found, json_lines=json_lines)
     elif json_lines:
         say(json.dumps({**_plain(found[0]), "rows": found[0].rows}, ensure_ascii=False))
     else:
@@ -153,7 +173,7 @@ def catalogue_history(
     with _desk(context, site, config, database) as desk:
         desk.catalogue.current(kind)
         found = desk.catalogue.history(kind)
-    _show(found, json_lines=json_lines)
+    _print_versions(found, json_lines=json_lines)
 
 
 @catalogue_commands.command("diff", short_help="What one version says otherwise than another.")
@@ -172,7 +192,7 @@ def catalogue_diff(
     lines = [("-", one) for one in found.removed.values()] + [("+", one) for one in found.added.values()]
     lines += [line for old, new in found.changed.values() for line in (("-", old), ("+", new))]
     for sign, cells in lines:
-        say(f"{sign} {_told(cells)}")
+        say(f"{sign} {_cells_text(cells)}")
     say(found.told)
 
 
@@ -263,7 +283,7 @@ def catalogue_devices(
     render(table)
 
 
-def _show(found: list[Version], *, json_lines: bool) -> None:
+def _print_versions(found: list[Version], *, json_lines: bool) -> None:
     if json_lines:
         for one in found:
             say(json.dumps(_plain(one), ensure_ascii=False))
@@ -295,10 +315,91 @@ def _size(one: Version) -> str:
     return many(len(one.rows), "row") if one.rows else "withdrawn"
 
 
-def _told(cells: Mapping[str, str]) -> str:
+def _cells_text(cells: Mapping[str, str]) -> str:
     return " ".join(f"{column}={cell}" for column, cell in cells.items())
 
 
 def _plain(one: Version) -> dict[str, Any]:
     moments = {"made_at": timestamp(one.made_at), "published_at": one.published_at and timestamp(one.published_at)}
     return {name: getattr(one, name) for name in ("site", "kind", "version", "who", "reason", "what")} | moments
+
+
+File = Annotated[
+    Path | None,
+    typer.Argument(metavar="FILE", readable=False, show_default=False, help="Who may sign on, CSV or JSON."),
+]
+RosterSite = Annotated[str | None, typer.Option("--site", metavar="SITE", help="Where they may.")]
+Withdraw = Annotated[bool, typer.Option("--withdraw", help="Let devices go by their own settings again.")]
+
+
+def roster(
+    context: typer.Context,
+    file: File = None,
+    site: RosterSite = None,
+    sign: Sign = None,
+    withdraw: Withdraw = False,
+    broker: BrokerAt = None,
+    config: Config = None,
+    database: Database = None,
+    json_lines: Json = False,
+) -> None:
+    """Publish who may sign on at a site: devices take it at once, keep it, and let nobody else work.
+
+    FILE has a line for each operator: name (on record), number (two to six digits), spoken (what he is called; several
+    parted by ;), language, forms (which he may fill, parted by ;). Only the name, and a number or a spoken one, must be
+    given. It is checked as a whole: where anything is wrong nothing is published. It takes the place of the one before.
+    Devices take it where deliver.decisions_key names the public half of your key. Without FILE and --withdraw: what the
+    broker has for that site. Keep the file: once the broker has the roster, the inventory's database has the version
+    alone, and no name.
+    """
+    settings = given_settings(context, config, broker=broker, database=database)
+    where = site_of(site)
+    if file is None and not withdraw:
+        _print_roster(settings, where, None if sign is None else signer_of(sign).public, json_lines=json_lines)
+        return
+    if file is not None and withdraw:
+        raise typer.BadParameter("give FILE or --withdraw, not both")
+    operators = () if file is None else whole(partial(read_file, forms=load_forms(settings.forms)), file)
+    signer = signer_of(sign)
+    from inventory.site import numbering  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
+    from inventory.site.catalogue_publishing import roster_message  # noqa: PLC0415 - as above
+    from inventory.site.sending import publish_entered, retained  # noqa: PLC0415 - nor for MQTT
+    from inventory.store import outbox  # noqa: PLC0415 - as above
+
+    now, before = datetime.now(UTC), None
+    with looking(context, config, database) as store:
+        before = taken(retained(settings, "roster", Topics.roster(settings.prefix, where)), where, signer.public)
+        above = 0 if before is None else before.version
+        with store.transaction() as transaction:
+            version = numbering.number_sent(transaction, where, ROSTER, whoever(), above, now)
+            message = roster_message(settings.prefix, Roster(where, version, operators), signer, now)
+            entered = outbox.enter(transaction, [message], now, held=outbox.HELD)
+        publish_entered(settings, "roster", store.transaction, entered, retain=True)
+    say(f"{where}: version {version}, {many(len(operators), 'operator') if operators else 'withdrawn'}")
+
+
+def _print_roster(settings: InventorySettings, site: str, key: PublicKey | None, *, json_lines: bool) -> None:
+    from inventory.site.sending import retained  # noqa: PLC0415 - see above
+
+    payload = retained(settings, "roster", Topics.roster(settings.prefix, site))
+    if not payload:
+        say(f"{site}: no roster is published")
+        return
+    if key is None:
+        raise typer.BadParameter("must be given: without your key nobody knows whose roster it is", param_hint="--sign")
+    try:
+        found = read_roster(payload, site, key)
+    except MalformedMessage as fault:
+        raise UnreadableInput(
+            f"{Topics.roster(settings.prefix, site)}: devices do not take what is there: {fault}"
+        ) from None
+    if json_lines:
+        say(json.dumps(asdict(found), ensure_ascii=False))
+        return
+    table = narrow(f"{site}: version {found.version}, {many(len(found.operators), 'operator')}")
+    for heading in ("name", "number", "spoken", "language", "forms"):
+        table.add_column(heading)
+    for one in found.operators:
+        forms = "all" if one.forms is None else ", ".join(one.forms)
+        table.add_row(one.name, one.number or "", ", ".join(one.spoken), one.language or "", forms)
+    render(table)

@@ -84,7 +84,7 @@ def expect(
         elif received:
             _publish(settings, store, signer_of(sign), partial(_mark, pallet_fields(settings.forms)))
         else:
-            _show(store.lists.all(), json_lines=json_lines)
+            _print_lists(store.lists.all(), json_lines=json_lines)
 
 
 Making = Callable[["Connection", datetime], list[ExpectedList]]
@@ -118,12 +118,12 @@ def _publish(settings: InventorySettings, store: Store, signer: Signer, make: Ma
         entered = enter(transaction, settings.prefix, lists, signer, now)
     publish_entered(settings, "expect", store.transaction, entered, retain=True)
     for one in lists:
-        say(f"{one.site} {one.place}: version {one.version}, {_told(one)}")
+        say(f"{one.site} {one.place}: version {one.version}, {_summary(one)}")
     if not lists:
         say("nothing has changed")
 
 
-def _told(one: ExpectedList) -> str:
+def _summary(one: ExpectedList) -> str:
     there = sum(line.received for line in one.lines)
     return f"{many(len(one.lines), 'line')}, {there} received" if one.lines else "withdrawn"
 
@@ -138,7 +138,7 @@ def _known(store: Store, site: str, named: str) -> ReceivingPlace:
     return found[0]
 
 
-def _show(found: list[Kept], *, json_lines: bool) -> None:
+def _print_lists(found: list[Kept], *, json_lines: bool) -> None:
     if json_lines:
         for one in found:
             told = {**asdict(one.expected), "place": str(one.expected.place), "sent": one.sent, "by": dict(one.sources)}
@@ -153,7 +153,7 @@ def _show(found: list[Kept], *, json_lines: bool) -> None:
             of.site,
             str(of.place),
             str(of.version),
-            _told(of),
+            _summary(of),
             "yes" if one.sent else "no",
             ", ".join(sorted({*one.sources.values()})),
         )

@@ -21,12 +21,11 @@ from dockvoice_protocol.hash_chain import Acknowledgement, Broken, KnownFaults, 
 from dockvoice_protocol.instants import timestamp
 from dockvoice_protocol.terminal.tables import SafeConsole, log_to, many, render
 from inventory.audit import audit
-from inventory.cli.catalogue_commands import catalogue_commands
+from inventory.cli.catalogue_commands import catalogue_commands, roster
 from inventory.cli.clip_commands import clip_commands
 from inventory.cli.device_commands import device_commands
 from inventory.cli.dossier_command import dossier
 from inventory.cli.expect_command import expect
-from inventory.cli.flag_commands import flag_commands
 from inventory.cli.options import (
     Config,
     Database,
@@ -39,8 +38,7 @@ from inventory.cli.options import (
     settings_of,
     whoever,
 )
-from inventory.cli.review_commands import review_commands
-from inventory.cli.roster_command import roster
+from inventory.cli.review_commands import flag_commands, review_commands
 from inventory.settings import InventorySettings
 from inventory.store.keys import KeyDirectory, device_named
 

@@ -1,4 +1,4 @@
-"""`dockvoice inventory review`: what waits for a person on the devices, shown, and decided about from here."""
+"""`dockvoice inventory reviews` and `flags`: what waits for a person's decision."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from dockvoice_protocol.errors import UnreadableInput
+from dockvoice_protocol.instants import timestamp
 from dockvoice_protocol.terminal.tables import many, render
 from inventory.audit import audit
 from inventory.cli.options import BrokerAt, Config, Database, Json, given_settings, looking, narrow, say, whoever
@@ -134,3 +135,62 @@ def _decide(
             entered = outbox.enter(transaction, [decided], now, held=outbox.HELD)
         publish_entered(settings, "review", store.transaction, entered)
     say(f"{utterance}: sent to {review.site}/{review.device}; `review list --all` shows what became of it")
+
+
+flag_commands = typer.Typer(help="Entries that a rule of the site's speaks against.", no_args_is_help=True)
+
+Event = Annotated[str, typer.Argument(metavar="EVENT", help="Its id, as `flags list` shows it.")]
+
+
+@flag_commands.command("list", short_help="What nobody has decided about yet.")
+def flags_list(
+    context: typer.Context,
+    config: Config = None,
+    database: Database = None,
+    json_lines: Json = False,
+    every: Annotated[bool, typer.Option("--all", help="Also what was decided, and how.")] = False,
+) -> None:
+    """Show the entries that a rule speaks against, the oldest first. They are recorded, and count until struck."""
+    with looking(context, config, database) as store:
+        found = store.flags.all(every=every)
+    if json_lines:
+        for one in found:
+            told: dict[str, Any] = {name: getattr(one, name) for name in type(one).__dataclass_fields__}
+            moments = {name: told[name] and timestamp(told[name]) for name in ("flagged_at", "decided_at")}
+            say(json.dumps({**told, **moments}, ensure_ascii=False))
+        return
+    table = narrow(many(len(found), "flag"))
+    for heading in ("device", "flagged, UTC", "reason", "state", "event"):
+        table.add_column(heading)
+    for one in found:
+        state = one.state if one.who is None else f"{one.state}, {one.who}: {one.why}"
+        table.add_row(
+            f"{one.site}/{one.device}", f"{one.flagged_at:%Y-%m-%d %H:%M:%S}", one.reason, state, one.event_id
+        )
+    render(table)
+
+
+@flag_commands.command("keep", short_help="The entry stands.")
+def flags_keep(
+    context: typer.Context, event: Event, reason: Why, config: Config = None, database: Database = None
+) -> None:
+    """Say that the entry is right."""
+    _decide_flag(context, event, "stands", reason, config, database)
+
+
+@flag_commands.command("strike", short_help="The entry does not count.")
+def flags_strike(
+    context: typer.Context, event: Event, reason: Why, config: Config = None, database: Database = None
+) -> None:
+    """Say that the entry is not to be counted. It stays where it is, with your word beside it."""
+    _decide_flag(context, event, "struck", reason, config, database)
+
+
+def _decide_flag(
+    context: typer.Context, event: str, state: str, reason: str, config: Any, database: str | None
+) -> None:
+    from inventory.reviews.flags import FlagState  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
+
+    with looking(context, config, database) as store:
+        for one in store.flags.decide(event, FlagState(state), whoever(), reason):
+            say(f"{one.event_id}: {one.reason}: {one.state}")

@@ -247,7 +247,7 @@ def _tell_planned(at: ConnectorDesk, pulled: Pulled) -> None:
     if "expected" not in at.settings.pull:
         return
     plan = at.plan(pulled)
-    for told in plan.told() or ["no list that is published would change"]:
+    for told in plan.summary() or ["no list that is published would change"]:
         say(f"with --publish: {told}" if plan.lists else told)
     for told in left_out(plan.omitted):
         say(told)
@@ -301,11 +301,11 @@ def _demand(found: Any, state: DocumentState, told: str) -> None:
 def _settings(
     name: str, file: Path | None, config: Path | None, database: str | None
 ) -> tuple[ConnectionSettings, InventorySettings, Path]:
-    from inventory.connect import kinds  # noqa: PLC0415 - `dockvoice --help` waits for no settings
+    from inventory.connect.settings import settings_of_kind  # noqa: PLC0415 - `dockvoice --help` waits for no settings
 
     inventory = settings_of(config, database=database)
     path = file or _file_of(name, config)
-    return load(kinds.settings_of(_kind(path) or name, path), path), inventory, path
+    return load(settings_of_kind(_kind(path) or name, path), path), inventory, path
 
 
 def _file_of(name: str, config: Path | None) -> Path:

@@ -74,13 +74,13 @@ class CsvFolder:
         """Write its line; there are no drafts."""
         del draft
         if self._out.file_of(posting.reference, posting) is None:
-            self._out.tell(received(posting))
+            self._out.append(received(posting))
         return self.find(posting)[0]
 
     def reverse(self, posting: Posting, document: Document, why: TakenBack) -> Document:
         """Write a line that takes it back."""
         if self._out.file_of(reversal_of(posting), posting) is None:
-            self._out.tell(taken_back(posting, why))
+            self._out.append(taken_back(posting, why))
         return next(iter(self.find(posting)), document)
 
     def pull(self) -> Pulled:

@@ -76,7 +76,7 @@ class Incoming:
                 folder(self._in / each, READ)
             for own in (self._own.parent, self._own):
                 folder(own, OWN)
-            omitted = [one for file in self._dropped() for one in self._taken(file)]
+            omitted = [one for file in self._dropped() for one in self._imported(file)]
             return Pulled(
                 expected=self._standing(),
                 items=self._latest("items", read_items),
@@ -97,7 +97,7 @@ class Incoming:
                 found.append((changed, file))
         return [file for _, file in sorted(found)]
 
-    def _taken(self, file: Path) -> Iterator[Omitted]:
+    def _imported(self, file: Path) -> Iterator[Omitted]:
         """Take a file whole, or refuse it whole and say why beside it."""
         kind = next((one for one in self._kinds if file.name.lower().startswith(one)), None)
         try:

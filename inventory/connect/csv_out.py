@@ -85,7 +85,7 @@ class Outgoing:
                 return BATCH
             return self._day(moment(posting.recorded_at)[:10]).get(reference)
 
-    def tell(self, told: Telling) -> None:
+    def append(self, told: Telling) -> None:
         """Put a line on the disk, and close the batch where it is full. Raises Away, Declined."""
         row = _row(told)
         with self._at_the_disk() as batch:

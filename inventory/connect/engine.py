@@ -14,7 +14,65 @@ from datetime import datetime, timedelta
 from dockvoice_protocol.errors import Misconfigured, Unavailable
 from inventory.connect.ledger import Ledger, Owed
 from inventory.connect.ports import Away, Connector, Declined, Document, DocumentState, Posting, TakenBack, Unset
-from inventory.connect.steps import MOST_STEPS, Post, Reverse, Settled, next_step, wait_s
+from inventory.records import PostingState
+
+FIRST_S, LONGEST_S = 2.0, 600.0
+"""Waits before what failed is tried again, doubled each time. Ten minutes: nobody in an office waits longer unasked."""
+
+MOST_STEPS = 8  # For one posting in one go: a system that doubles all it is told must not keep us for ever.
+
+
+SETTLED = frozenset({PostingState.POSTED, PostingState.REVERSED, PostingState.VOID})
+"""States in which nothing waits for anybody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """Post it, or bring the draft to its end."""
+
+    draft: Document | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reverse:
+    """Take this one back."""
+
+    document: Document
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """It is as it should be."""
+
+    state: PostingState
+    document: Document | None
+
+
+Step = Post | Reverse | Settled
+
+
+def next_step(found: Sequence[Document], *, stands: bool) -> Step:
+    """What is to be done where these documents were found, the oldest first, and the entry `stands` or does not."""
+    live = sorted(
+        (one for one in found if one.state is not DocumentState.REVERSED),
+        key=lambda one: one.state is not DocumentState.DONE,  # stable: of those that are alike the oldest is kept
+    )
+    if not stands:
+        if live:
+            return Reverse(live[-1])
+        return Settled(PostingState.REVERSED if found else PostingState.VOID, found[-1] if found else None)
+    if len(live) > 1:
+        return Reverse(live[-1])
+    if not live:
+        return Post(None)
+    kept = live[0]
+    return Settled(PostingState.POSTED, kept) if kept.state is DocumentState.DONE else Post(kept)
+
+
+def wait_s(failed: int, asked: float | None = None) -> float:
+    """So long until the next try, after so many that failed in a row; longer where the other side asks for it."""
+    return max(min(FIRST_S * 2.0 ** min(failed - 1, 20), LONGEST_S), min(asked or 0.0, LONGEST_S))
+
 
 log = logging.getLogger("inventory.connect")
 
@@ -33,7 +91,7 @@ class NothingCameOfIt(Away):
     """It said that it was done, and it is not there."""
 
 
-class Engine:
+class PostingLoop:
     """One connector over its ledger. For one thread."""
 
     def __init__(
@@ -120,7 +178,7 @@ class Engine:
             if isinstance(step, Settled):
                 step = Post(None)
             if step == done:
-                raise NothingCameOfIt(f"{_told(step)}: the answer was that it is done, and it is not")
+                raise NothingCameOfIt(f"{_description(step)}: the answer was that it is done, and it is not")
             self._ledger.begins(owed.event_id)
             answer, done = self._do(posting, step, owed), step
             # Who cannot be asked is believed: its side drops what comes twice.
@@ -147,7 +205,7 @@ _UNKNOWN: Sequence[Document] = []
 """It may have been posted, and nobody can say: it is posted, which does nothing if it was, and then taken back."""
 
 
-def _told(step: Post | Reverse) -> str:
+def _description(step: Post | Reverse) -> str:
     if isinstance(step, Reverse):
         return f"taking {step.document.number} back"
     return "posting" if step.draft is None else f"finishing {step.draft.number}"

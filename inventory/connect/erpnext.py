@@ -339,12 +339,14 @@ class ErpNext:
         if not answer.well:
             raise self._fault(answer, found if isinstance(found, dict) else {})
         if not isinstance(found, dict):
-            raise Away(f"{self._name}: {self._web.address}{path} answered {answer.status} and no JSON: {answer.told()}")
+            raise Away(
+                f"{self._name}: {self._web.address}{path} answered {answer.status} and no JSON: {answer.excerpt()}"
+            )
         return found
 
     def _fault(self, answer: HttpAnswer, found: Record) -> Exception:
         exception = str(found.get("exc_type", ""))
-        told = _told(found) or answer.told() or "it says no more"
+        told = _error_text(found) or answer.excerpt() or "it says no more"
         if answer.status in NOT_ALLOWED:
             return Misconfigured(
                 f"{self._name}: ERPNext does not let this key in, or to this ({answer.status}): {told}"
@@ -387,7 +389,7 @@ def _exact(quantity: Decimal, factor: Decimal) -> float:
     return float(found)
 
 
-def _told(found: Record) -> str:
+def _error_text(found: Record) -> str:
     """What Frappe shows its users: a list of JSON in JSON, with tags in it."""
     try:
         messages = [json.loads(one) for one in json.loads(found.get("_server_messages", "[]"))]

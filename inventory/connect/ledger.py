@@ -15,14 +15,38 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, insert, or_, select, update
 
-from dockvoice_protocol.events import AMENDED, CANCELLED
+from dockvoice_protocol.events import AMENDED, CANCELLED, Topics, encode
+from dockvoice_protocol.hash_chain import Signer
+from dockvoice_protocol.signed import PostingDeclined, signed_declined
 from inventory.connect.ports import Declined, Document, TakenBack
-from inventory.connect.telling import DeclinedMessages, key_of
 from inventory.records import LACKS_SETTINGS, PostingState, data_of
 from inventory.reviews.flags import OF_SYSTEM
 from inventory.store import outbox
-from inventory.store.outbox import MessageKind
+from inventory.store.outbox import Message, MessageKind
 from inventory.store.tables import entries, events, flags, pallets, postings
+
+
+@dataclass(frozen=True, slots=True)
+class DeclinedMessages:
+    """Makes the messages of one connector."""
+
+    prefix: str
+    connector: str
+    signer: Signer
+
+    def message(self, site: str, device: str, event_id: str, why: str, at: datetime) -> Message:
+        """That the entry of this event was declined. It is the same message whenever it is made."""
+        topics = Topics(self.prefix, site, device)
+        declined = PostingDeclined(topics.source, event_id, why, self.connector)
+        body = encode(signed_declined(declined, self.signer, at))
+        its = (site, device, key_of(self.connector, event_id), topics.decisions)
+        return Message(MessageKind.DECLINED, *its, body, self.signer.public)
+
+
+def key_of(connector: str, event_id: str) -> str:
+    """Under which the outbox has it."""
+    return f"{connector}/{event_id}"
+
 
 LATELY = 20_000
 """Entries, of those that came last, that each look is at. A transaction that was open for longer than it took so many
@@ -138,7 +162,7 @@ class Ledger:
             wanted = wanted.where(or_(postings.c.event_id.in_(_named_lately(transaction, lowest)), struck))
         found = transaction.execute(wanted).all()
         for row in found:
-            its = self._of(row.event_id)
+            its = self._row(row.event_id)
             transaction.execute(update(postings).where(*its).values(**_due(now), why=None, stands=bool(row.counts)))
             outbox.withdraw(transaction, MessageKind.DECLINED, self._site, key_of(self.name, row.event_id))
         return len(found) + self._tried_again(transaction, now)
@@ -223,7 +247,7 @@ class Ledger:
         kept |= {} if document is None else {"number": document.number}
         values = {"state": state.value, "attempts": 0, "begun_at": None, "said": None, "why": None, "changed_at": now}
         with self._transaction() as transaction:
-            transaction.execute(update(postings).where(*self._of(event_id)).values(**values, **kept))
+            transaction.execute(update(postings).where(*self._row(event_id)).values(**values, **kept))
             outbox.withdraw(transaction, MessageKind.DECLINED, self._site, key_of(self.name, event_id))
             its = (flags.c.event_id == event_id, flags.c.rule == self.rule, flags.c.state == "open")
             word = {"state": "stands", "who": self.name, "why": f"{state.value} since", "decided_at": now}
@@ -248,10 +272,10 @@ class Ledger:
         values = {"reason": f"{why.why.value}:{told}", "flagged_at": now, "state": "open", "who": None, "why": None}
         noted = {"state": PostingState.DECLINED.value, "begun_at": None, "attempts": 0, "said": told}
         with self._transaction() as transaction:
-            row = transaction.execute(select(postings).where(*self._of(owed.event_id))).one()
+            row = transaction.execute(select(postings).where(*self._row(owed.event_id))).one()
             is_news = row.why != why.why.value  # what is tried once more and declined alike is no news at the dock
             words = {**noted, "why": why.why.value, "changed_at": now}
-            transaction.execute(update(postings).where(*self._of(owed.event_id)).values(words))
+            transaction.execute(update(postings).where(*self._row(owed.event_id)).values(words))
             if is_news and self._messages is not None:
                 its = (owed.site, owed.device, owed.event_id, why.why.value)
                 outbox.enter(transaction, [self._messages.message(*its, now)], now)
@@ -287,9 +311,9 @@ class Ledger:
 
     def _note(self, event_id: str, **values: Any) -> None:
         with self._transaction() as transaction:
-            transaction.execute(update(postings).where(*self._of(event_id)).values(values))
+            transaction.execute(update(postings).where(*self._row(event_id)).values(values))
 
-    def _of(self, event_id: str) -> tuple[ColumnElement[bool], ...]:
+    def _row(self, event_id: str) -> tuple[ColumnElement[bool], ...]:
         return postings.c.connector == self.name, postings.c.event_id == event_id
 
 

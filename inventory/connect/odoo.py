@@ -15,8 +15,19 @@ from typing import Any
 import httpx
 
 from inventory.connect.mapping import counted, order_of
-from inventory.connect.odoo_names import LINE, MOVE, PICKING, PRODUCT, UOM, OdooNames, OdooSettings, id_of
-from inventory.connect.odoo_rpc import OdooRefused, OdooRpc, Record
+from inventory.connect.odoo_rpc import (
+    LINE,
+    MOVE,
+    PICKING,
+    PRODUCT,
+    UOM,
+    OdooNames,
+    OdooRefused,
+    OdooRpc,
+    OdooSettings,
+    Record,
+    id_of,
+)
 from inventory.connect.ports import (
     Away,
     Declined,

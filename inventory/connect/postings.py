@@ -31,10 +31,10 @@ def posting(transaction: Connection, event_id: str, roles: Roles) -> Posting:
     fields: Mapping[str, Any] = row.fields
     named = roles.get(row.form, {}).get("fields", {})
 
-    def of(role: str) -> Any:
+    def field(role: str) -> Any:
         return fields.get(named.get(role, role))
 
-    pallet, trailer = _text(of("pallet")), _text(of("trailer"))
+    pallet, trailer = _text(field("pallet")), _text(field("trailer"))
     return Posting(
         reference=row.event_id,
         amends=row.replaces,
@@ -46,13 +46,13 @@ def posting(transaction: Connection, event_id: str, roles: Roles) -> Posting:
         form=row.form,
         fields=fields,
         pallet=pallet,
-        item=_text(of("item")) or _announced(transaction, row.site, pallet, trailer),
-        quantity=_number(of("quantity")),
-        unit=_text(of("uom")),
-        lot=_text(of("lot")),
-        expiry=_text(of("expiry")),
-        damaged=_number(of("damaged")),
-        exception=_text(of("exception")),
+        item=_text(field("item")) or _announced(transaction, row.site, pallet, trailer),
+        quantity=_number(field("quantity")),
+        unit=_text(field("uom")),
+        lot=_text(field("lot")),
+        expiry=_text(field("expiry")),
+        damaged=_number(field("damaged")),
+        exception=_text(field("exception")),
         place=next((_text(fields[name]) for name in PLACES if fields.get(name) is not None), None),
         trailer=trailer,
         order=_text(fields.get("order")),

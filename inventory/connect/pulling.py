@@ -41,7 +41,7 @@ class Plan:
     withdrawn: Mapping[ReceivingPlace, Sequence[str]] = field(default_factory=dict)  # By place, its notices.
     omitted: Sequence[Omitted] = ()
 
-    def told(self) -> list[str]:
+    def summary(self) -> list[str]:
         """For a person, a line each: what is published, then what is withdrawn."""
         lists = [f"{place}: {many(len(lines), 'line')}" for place, lines in self.lists.items() if lines]
         return lists + self.withdrawals()

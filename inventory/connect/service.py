@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from threading import Event
 from time import monotonic
+from typing import IO
+from zlib import crc32
 
-from dockvoice_protocol.errors import Misconfigured, Unavailable, UnreadableInput
+from sqlalchemy import Connection, Engine, text
+
+from dockvoice_protocol.config import create_file
+from dockvoice_protocol.errors import AlreadyRunning, Misconfigured, Unavailable, UnreadableInput, plainly
 from dockvoice_protocol.hash_chain import Signer
 from dockvoice_protocol.systemd_notify import Notifier
 from dockvoice_protocol.terminal.tables import many
 from inventory.audit.audit import signer_in
-from inventory.connect.alone import alone
-from inventory.connect.engine import Engine, Round
-from inventory.connect.ledger import Ledger
+from inventory.connect.engine import PostingLoop, Round, wait_s
+from inventory.connect.ledger import DeclinedMessages, Ledger
 from inventory.connect.ports import Away, Connector, Declined, Posting, Pulled, left_out
 from inventory.connect.postings import posting
 from inventory.connect.pulling import (
@@ -34,13 +39,72 @@ from inventory.connect.pulling import (
     source_of,
 )
 from inventory.connect.settings import ConnectionSettings
-from inventory.connect.steps import wait_s
-from inventory.connect.telling import DeclinedMessages
 from inventory.forms import load_forms, roles
 from inventory.repository import Store
 from inventory.settings import InventorySettings
 from inventory.site.master_kinds import kind_named
 from inventory.site.roster import kind_of
+from inventory.store.database import reported, shown
+
+CONNECTORS = 0x646F636C
+"""The first half of the advisory locks on PostgreSQL ("docl" in ASCII); the second is the name's checksum."""
+
+
+class Hold:
+    """That nobody else works on it."""
+
+    def __init__(self, told: str, connection: Connection | None) -> None:
+        self._told = told
+        self._connection = connection
+
+    def demand(self) -> None:
+        """Raise Unavailable where it was lost: the session that held it is gone."""
+        if self._connection is None:
+            return
+        with reported(self._connection.engine.url):
+            self._connection.execute(text("SELECT 1"))
+        if self._connection.invalidated:
+            raise Unavailable(f"{self._told}: the database let go of this session; begin again")
+
+
+@contextmanager
+def alone(engine: Engine, name: str) -> Iterator[Hold]:
+    """Work on a connector alone. Raises AlreadyRunning, Unavailable."""
+    told = f"connector {name}"
+    busy = AlreadyRunning(f"{told}: another process works on it, with the tables in {shown(engine.url)}; stop that one")
+    if engine.dialect.name == "sqlite":
+        with _beside(Path(f"{engine.url.database}.{name}.lock")) as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise busy from None
+            yield Hold(told, None)
+        return
+    with reported(engine.url):
+        connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+    try:
+        with reported(engine.url):
+            key = {"of": CONNECTORS, "name": crc32(name.encode()) - 2**31}
+            held = connection.execute(text("SELECT pg_try_advisory_lock(:of, :name)"), key).scalar_one()
+        if not held:
+            raise busy
+        yield Hold(told, connection)
+    finally:
+        connection.invalidate()  # or the pool would keep the session, and the lock with it
+        connection.close()
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[IO[bytes]]:
+    try:
+        with suppress(FileExistsError):
+            create_file(path, mode=0o666)
+        file = path.open("ab")
+    except OSError as fault:
+        raise Unavailable(f"{path}: {plainly(fault)}; let this user write there") from None
+    with file:
+        yield file
+
 
 log = logging.getLogger("inventory.connect")
 
@@ -73,10 +137,10 @@ class ConnectorDesk:
     connector: Connector
     signer: Signer | None
 
-    def engine(self, ledger: Ledger, now: Callable[[], datetime]) -> Engine:
+    def engine(self, ledger: Ledger, now: Callable[[], datetime]) -> PostingLoop:
         """Its loop."""
         of = roles(load_forms(self.inventory.forms), self.settings.forms)
-        return Engine(
+        return PostingLoop(
             ledger,
             self.connector,
             partial(self._posting, of=of),
@@ -187,7 +251,7 @@ class Work:
             notifier.stopping()
         log.info("stopped")
 
-    def _turn(self, engine: Engine, notifier: Notifier) -> float:
+    def _turn(self, engine: PostingLoop, notifier: Notifier) -> float:
         """Do what can be done; how long to wait then, seconds."""
         at = self._desk
         try:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from datetime import datetime
+from importlib.metadata import EntryPoint, entry_points
 from typing import ClassVar, Literal
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from dockvoice_protocol.config import Layered, Name, Place, Unit, units
+from dockvoice_protocol.errors import Misconfigured
 from inventory.connect.ports import Connector
 
 
@@ -63,3 +65,24 @@ class ConnectionSettings(Layered):
     @abstractmethod
     def connector(self) -> Connector:
         """The connector that these settings describe. Raises Misconfigured."""
+
+
+GROUP = "dockvoice.connectors"
+
+
+def kinds() -> dict[str, EntryPoint]:
+    """Every kind that is installed, by its name; none of them is imported."""
+    return {one.name: one for one in sorted(entry_points(group=GROUP))}
+
+
+def settings_of_kind(kind: str, path: object) -> type[ConnectionSettings]:
+    """The settings of a kind that the file at `path` names. Raises Misconfigured."""
+    installed = kinds()
+    if kind not in installed:
+        raise Misconfigured(f"{path}: kind is {kind!r}, allowed are {', '.join(installed)}; set kind")
+    try:
+        found: type[ConnectionSettings] = installed[kind].load()
+    except (ImportError, AttributeError) as fault:
+        named = f"{GROUP} {kind} = {installed[kind].value!r}"
+        raise Misconfigured(f"{path}: {named} cannot be loaded: {fault}; install its distribution again") from None
+    return found

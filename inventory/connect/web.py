@@ -29,7 +29,7 @@ ANSWER_S = 20.0  # Within 15 to 30 s, as Standard Webhooks has it: a slow ERP bo
 CONNECT_S = 5.0  # A machine that does not take a connection within this is not there.
 MOST_BYTES = 20_000_000  # Of one answer: ten thousand items with their units have five million.
 LONGEST_WAIT_S = 3600.0  # A Retry-After beyond this is taken for a mistake, or for ill will.
-TOLD = 300  # Characters of what another system says that a person is told.
+EXCERPT = 300  # Characters of what another system says that a person is told.
 
 TRY_LATER = frozenset({408, 425, 429})  # With all from 500 on: the same request may well be taken later.
 
@@ -65,7 +65,7 @@ class HttpAnswer:
         except NotStrict:
             return None
 
-    def told(self) -> str:
+    def excerpt(self) -> str:
         """What it says, for a person, shortened."""
         return shortened(self.body.decode("utf-8", "replace"))
 
@@ -73,7 +73,7 @@ class HttpAnswer:
 def shortened(text: str) -> str:
     """What another system says, in one line of no great length, and without what steers a terminal."""
     line = " ".join("".join(one if is_plain(one) else " " for one in text).split())
-    return line if len(line) <= TOLD else f"{line[:TOLD]}…"
+    return line if len(line) <= EXCERPT else f"{line[:EXCERPT]}…"
 
 
 class Web:
@@ -132,7 +132,7 @@ class Web:
             raise Misconfigured(f"{self._name}: {self.address} has moved to {to}; set its url to where it is now")
         if answer.status in TRY_LATER or answer.status >= 500:  # noqa: PLR2004 - as HTTP has it
             raise Away(
-                f"{self._name}: {self.address} answered {answer.status}: {answer.told() or 'nothing more'}",
+                f"{self._name}: {self.address} answered {answer.status}: {answer.excerpt() or 'nothing more'}",
                 wait_s=_asked_to_wait(answer.headers.get("retry-after")),
             )
         return answer

@@ -135,7 +135,7 @@ class Webhook:
         if answer.status == REFUSED:
             raise _declined(answer)
         if not answer.well:
-            raise Away(f"{self._name}: {self._settings.url} answered {answer.status}: {answer.told() or '-'}")
+            raise Away(f"{self._name}: {self._settings.url} answered {answer.status}: {answer.excerpt() or '-'}")
         if self._settings.proof is ShownBy.ECHO and told.reference not in _echoed(answer):
             raise Away(
                 f"{self._name}: {self._settings.url} answered {answer.status} without the id {told.reference}, as a "
@@ -180,7 +180,7 @@ def _declined(answer: HttpAnswer) -> Declined:
     found = answer.json()
     said = found if isinstance(found, dict) else {}
     why = next((one for one in Why if one == said.get("reason")), Why.OTHER)
-    told = shortened(str(said.get("message") or "")) or answer.told() or "it says no more"
+    told = shortened(str(said.get("message") or "")) or answer.excerpt() or "it says no more"
     return Declined(why, told)
 
 

@@ -74,8 +74,8 @@ def export(
     device, sequence, event_id, code and told, and a last one with the counts. Exit code 1 if anything was refused.
     """
     from inventory.epcis.export import Export  # noqa: PLC0415 - `dockvoice --help` waits for none of these
+    from inventory.epcis.history import happened, opened  # noqa: PLC0415
     from inventory.epcis.mapping import load_mapping  # noqa: PLC0415
-    from inventory.epcis.reading import happened, opened  # noqa: PLC0415
     from inventory.forms import fields_of, load_forms  # noqa: PLC0415
 
     names, settings = load_mapping(mapping), given_settings(context, config, database=database)
@@ -87,7 +87,7 @@ def export(
             f"found {site!r}, the mapping has {', '.join(sorted(names.sites))}", param_hint="--site"
         )
     refusals = _Refusals(as_json)
-    making = Export(names, datetime.now(UTC), refusals.take)
+    making = Export(names, datetime.now(UTC), refusals.count)
     for file in known or ():
         making.learn(_events(file))
     with opened(settings.database_url) as engine, _written(out) as sink:
@@ -144,12 +144,12 @@ def check(
         content = _read(file)
         breaches = [(one.at, str(one.rule), one.told) for one in checker.document(content)]
         breaches += [] if by_schema is None else _by_schema(by_schema, content)
-        _tell(file, breaches, as_json=as_json)
+        _print_breaches(file, breaches, as_json=as_json)
         wrong += len(breaches)
         if not as_json and not breaches:
             _say(f"{file}: it holds, with {many(len(content['epcisBody']['eventList']), 'event')}")
     left = [(one.at, str(one.rule), one.told) for one in checker.rest()]
-    _tell(files[-1], left, as_json=as_json)
+    _print_breaches(files[-1], left, as_json=as_json)
     if wrong or left:
         raise typer.Exit(1)
 
@@ -158,7 +158,7 @@ def _say(told: str) -> None:
     typer.echo(in_one_line(told))
 
 
-def _tell(file: Path, breaches: list[tuple[str, str, str]], *, as_json: bool) -> None:
+def _print_breaches(file: Path, breaches: list[tuple[str, str, str]], *, as_json: bool) -> None:
     if as_json:
         for at, rule, told in breaches:
             typer.echo(json.dumps({"file": str(file), "at": at, "rule": rule, "told": told}))
@@ -239,7 +239,7 @@ class _Refusals:
     found: Counter[str] = field(default_factory=Counter)
     first: dict[str, str] = field(default_factory=dict)
 
-    def take(self, one: Happened, why: Unexported) -> None:
+    def count(self, one: Happened, why: Unexported) -> None:
         """Of one entry, one reason."""
         if self.as_json:
             its = {"site": one.site, "device": one.device, "sequence": one.sequence, "event_id": one.event_id}

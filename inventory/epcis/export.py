@@ -69,7 +69,7 @@ class Export:
     def events(self, came: Iterable[Happened]) -> Iterator[EpcisEvent]:
         """The events to write."""
         for one in came:
-            became = self._history.take(one)
+            became = self._history.translate(one)
             new = [event for event in became.events if self._checker.told_before(event) is not True]
             not_known = [event for event in new if self._checker.told_before(event) is None]
             unsound = list(self._unsound(new))

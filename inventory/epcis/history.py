@@ -9,11 +9,14 @@ nothing of what EPCIS says becomes nothing, for then nothing was wrong.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
+
+from sqlalchemy import Engine, Select, func, select
 
 from dockvoice_protocol.events import AMENDED, CANCELLED, RECORDED
 from dockvoice_protocol.hash_chain import parsed
@@ -21,6 +24,9 @@ from dockvoice_protocol.instants import timestamp
 from inventory.epcis import vocabulary
 from inventory.epcis.mapping import EpcisMapping
 from inventory.epcis.naming import DAMAGED, MAIN, EntrySaid, EpcisEvent, Lack, Occasion, Unexported, identity, named
+from inventory.reviews.flags import FlagState
+from inventory.store.database import connect, parse, prepare, reading, reported
+from inventory.store.tables import entries, events, flags
 from inventory.verify_dossier import moment
 
 WITHHELD_TOLD = "only its number came, for its broker would not take it; `dockvoice queue retry` there sends it again"
@@ -72,7 +78,7 @@ class History:
         self._told = told
         self._standing: dict[str, _Standing] = {}
 
-    def take(self, one: Happened) -> Retold:
+    def translate(self, one: Happened) -> Retold:
         """What this event becomes."""
         event = _whole(one)
         if event is None:
@@ -152,3 +158,54 @@ def _declared(event: EpcisEvent, when: Occasion, reason: str, right: tuple[str, 
     since = when.recorded_at if when.synchronised else when.received_at
     error: dict[str, Any] = {"declarationTime": timestamp(since), "reason": reason}
     return {**event, "errorDeclaration": error | ({"correctiveEventIDs": list(right)} if right else {})}
+
+
+AT_ONCE = 1000  # Rows that are fetched at once: a few megabytes, however many there are.
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Engine]:
+    """The database, for transactions that only read. Raises what Store.open raises."""
+    engine = connect(parse(url))
+    try:
+        prepare(engine, create=False)
+        yield reading(engine)
+    finally:
+        engine.dispose()
+
+
+def happened(engine: Engine, site: str | None = None) -> Iterator[Happened]:
+    """All events, at one moment; of one site only, if it is named. Raises Unavailable."""
+    with reported(engine.url), engine.begin() as transaction:
+        for row in transaction.execution_options(yield_per=AT_ONCE).execute(_wanted(site)):
+            replaced = row.state is not None and row.state != "current"
+            yield Happened(
+                event_id=row.event_id,
+                site=row.site,
+                device=row.device,
+                sequence=row.sequence,
+                type=row.type,
+                body=row.body,
+                received_at=row.received_at,
+                replaced=replaced,
+                struck_at=None if replaced else row.struck_at,
+            )
+
+
+def _wanted(site: str | None) -> Select[Any]:
+    struck = (
+        select(flags.c.event_id, func.min(flags.c.decided_at, type_=flags.c.decided_at.type).label("struck_at"))
+        .where(flags.c.state == FlagState.STRUCK.value)
+        .group_by(flags.c.event_id)
+        .subquery()
+    )
+    of_event = (
+        getattr(events.c, name) for name in ("event_id", "site", "device", "sequence", "type", "body", "received_at")
+    )
+    wanted = (
+        select(*of_event, entries.c.state, struck.c.struck_at)
+        .outerjoin(entries, entries.c.event_id == events.c.event_id)
+        .outerjoin(struck, struck.c.event_id == events.c.event_id)
+        .order_by(events.c.arrival, events.c.event_id)
+    )
+    return wanted if site is None else wanted.where(events.c.site == site)

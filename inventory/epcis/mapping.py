@@ -237,7 +237,7 @@ def load_mapping(path: Path) -> EpcisMapping:
     try:
         return EpcisMapping.model_validate(content)
     except ValidationError as found:
-        faults = list(dict.fromkeys(_told(path, one) for one in found.errors(include_url=False)))
+        faults = list(dict.fromkeys(_fault(path, one) for one in found.errors(include_url=False)))
     told = "; ".join(faults)
     raise ManyFaults(f"{told} (every key is explained in config/epcis.toml)", faults) from None
 
@@ -258,7 +258,7 @@ def _toml(path: Path) -> dict[str, Any]:
 _NOUNS = ("Input ", "String ", "Value error, ", "Value ", "Assertion failed, ")
 
 
-def _told(path: Path, detail: Any) -> str:
+def _fault(path: Path, detail: Any) -> str:
     """File, key, what was found, what is allowed."""
     where = ".".join(str(step) for step in detail["loc"] if step != "[key]")
     if detail["type"] == "missing":

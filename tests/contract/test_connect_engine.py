@@ -17,13 +17,11 @@ from dockvoice_protocol.errors import AlreadyRunning, Misconfigured
 from dockvoice_protocol.events import Topics
 from dockvoice_protocol.signed import read_declined
 from inventory.connect import ledger as ledgers
-from inventory.connect.alone import alone
-from inventory.connect.engine import Engine
-from inventory.connect.ledger import Ledger
+from inventory.connect.engine import LONGEST_S, Post, PostingLoop, Reverse, Settled, next_step, wait_s
+from inventory.connect.ledger import DeclinedMessages, Ledger
 from inventory.connect.ports import Document, DocumentState, Posting, Unset, Why
 from inventory.connect.postings import posting
-from inventory.connect.steps import LONGEST_S, Post, Reverse, Settled, next_step, wait_s
-from inventory.connect.telling import DeclinedMessages
+from inventory.connect.service import alone
 from inventory.forms import load_forms, roles
 from inventory.ingest.judge import Sound, judge
 from inventory.queries.refusals import unset
@@ -85,8 +83,8 @@ class Dock:
         with self.store.transaction() as transaction:
             return posting(transaction, event_id, self._roles)
 
-    def engine(self) -> Engine:
-        return Engine(self.ledger, self.other, self.posting, self.clock, left_alone_s=LEFT_ALONE_S)
+    def engine(self) -> PostingLoop:
+        return PostingLoop(self.ledger, self.other, self.posting, self.clock, left_alone_s=LEFT_ALONE_S)
 
     def again(self) -> None:
         """The process starts anew."""

@@ -26,11 +26,11 @@ import pytest
 from standardwebhooks import Webhook as Receiver
 
 from inventory.connect.csv_folder import CsvFolder, CsvFolderSettings
-from inventory.connect.engine import Engine, Round
+from inventory.connect.engine import PostingLoop, Round
 from inventory.connect.erpnext import ErpNext, ErpNextSettings
 from inventory.connect.ledger import Ledger
 from inventory.connect.odoo import Odoo
-from inventory.connect.odoo_names import OdooSettings
+from inventory.connect.odoo_rpc import OdooSettings
 from inventory.connect.ports import Away, Connector, Posting
 from inventory.connect.postings import posting
 from inventory.connect.tryton import Tryton as TrytonConnector
@@ -157,7 +157,7 @@ class Posted:
         while self.rounds < MOST_ROUNDS:
             connector = self.other.connector()
             try:
-                engine = Engine(
+                engine = PostingLoop(
                     self.ledger, connector, partial(self._posting, of), self.clock, left_alone_s=LEFT_ALONE_S
                 )
                 self._turns(engine, connector)
@@ -168,7 +168,7 @@ class Posted:
                 return
         raise AssertionError(f"it goes on for ever: {self.ledger.counts()}, {self.ledger.open(3)}")
 
-    def _turns(self, engine: Engine, connector: Connector) -> None:
+    def _turns(self, engine: PostingLoop, connector: Connector) -> None:
         while self.rounds < MOST_ROUNDS:
             self.rounds += 1
             done = engine.round()

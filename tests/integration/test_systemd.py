@@ -12,7 +12,7 @@ from pydantic import BaseModel, SecretStr
 
 from dockvoice_protocol.config import Layered
 from edge.config import Settings
-from inventory.connect.kinds import kinds
+from inventory.connect.settings import kinds
 from inventory.settings import InventorySettings
 
 UNITS = {

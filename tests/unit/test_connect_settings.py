@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from dockvoice_protocol.config import load
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from inventory.connect.command import commands
-from inventory.connect.kinds import kinds, settings_of
+from inventory.connect.settings import kinds, settings_of_kind
 from tests.unit.test_inventory_settings import keys, tables
 
 WORD = "a-secret-of-the-tests"
@@ -35,14 +35,14 @@ def uncommented(file: Path) -> str:
 def test_every_key_is_in_the_file_set_or_as_a_comment(file: Path, kind: str) -> None:
     text = tables(re.sub(r"^\[\w+\.\w+\]$", "", file.read_text(encoding="utf-8"), flags=re.MULTILINE))
     names = re.findall(r"^\[\w+\.(\w+)\]$", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    for table, key in keys(settings_of(kind, "a file")):
+    for table, key in keys(settings_of_kind(kind, "a file")):
         assert key in names or len(re.findall(rf"^(?:# )?{key} = ", text[table], flags=re.MULTILINE)) == 1, (table, key)
 
 
 def test_the_file_with_all_that_it_shows_is_taken(file: Path, kind: str, tmp_path: Path) -> None:
     path = tmp_path / f"{kind}.toml"
     path.write_text(uncommented(file))
-    settings = load(settings_of(kind, "a file"), path)
+    settings = load(settings_of_kind(kind, "a file"), path)
     assert set(tomllib.loads(uncommented(file))) == set(type(settings).model_fields)
     assert settings.kind == kind
 
@@ -51,13 +51,13 @@ def test_a_secret_from_the_environment_is_told_nowhere(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DOCKVOICE_CONNECT_TRYTON__PASSWORD", WORD)
-    settings = load(settings_of("tryton", "a file"), repository / "config" / "connect" / "tryton.toml")
+    settings = load(settings_of_kind("tryton", "a file"), repository / "config" / "connect" / "tryton.toml")
     assert WORD not in repr(settings)
     assert WORD not in str(settings)
     broken = tmp_path / "tryton.toml"
     broken.write_text('site = "north"\n[tryton]\nurl = "http://x"\nuser = "a"\n')
     with pytest.raises(Misconfigured, match=re.escape("tryton.database")) as caught:
-        load(settings_of("tryton", "a file"), broken)
+        load(settings_of_kind("tryton", "a file"), broken)
     assert WORD not in str(caught.value)
 
 
@@ -74,7 +74,7 @@ def test_a_fault_in_the_file_is_named_in_one_line(tmp_path: Path, content: str, 
     path = tmp_path / "tryton.toml"
     path.write_text(content)
     with pytest.raises(Misconfigured, match=re.escape(said)) as caught:
-        load(settings_of("tryton", "a file"), path)
+        load(settings_of_kind("tryton", "a file"), path)
     assert "\n" not in str(caught.value)
 
 
@@ -100,7 +100,7 @@ def test_a_kind_of_another_distribution_that_cannot_be_loaded_is_named(
     (about / "entry_points.txt").write_text("[dockvoice.connectors]\nacme = acme_connector:Settings\n")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(Misconfigured, match=r"acme = 'acme_connector:Settings' cannot be loaded: No module named"):
-        settings_of("acme", "acme.toml")
+        settings_of_kind("acme", "acme.toml")
 
 
 def test_status_of_nothing_says_so_and_of_no_database_too(tmp_path: Path) -> None:
