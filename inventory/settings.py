@@ -8,8 +8,9 @@ the two together.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
@@ -31,6 +32,7 @@ from dockvoice_protocol.config import (
     units,
 )
 from dockvoice_protocol.instants import zone_named
+from inventory.words import check_language
 
 
 class DossierSettings(Section):
@@ -40,7 +42,9 @@ class DossierSettings(Section):
     folder: Place | None = Field(
         None, description="where one is written as soon as a trailer is closed; unset: nowhere"
     )
-    language: Literal["de", "en", "es", "fr", "it", "pl", "pt"] = Field("en", description="what their page is in")
+    language: Annotated[str, AfterValidator(partial(check_language, "dossier"))] = Field(
+        "en", description="what their page is in"
+    )
     receipts: tuple[str, ...] = Field(
         ("receive",), description="forms whose entries are receipts, beside those that say what they expect"
     )
@@ -74,7 +78,9 @@ class ConsoleSettings(Section):
     )
     key: Place | None = Field(None, description="the private key that signs decisions: Ed25519, PEM")
     zone: Annotated[str, AfterValidator(_time_zone)] = Field("UTC", description="the site's time zone")
-    language: Literal["de", "en", "es", "fr", "it"] = Field("en", description="where a browser asks for none of ours")
+    language: Annotated[str, AfterValidator(partial(check_language, "frame"))] = Field(
+        "en", description="where a browser asks for none of ours"
+    )
     session_hours: float = Field(10, gt=0, le=168, description="so long a sign-in lasts, hours")
     silent_minutes: float = Field(30, gt=0, le=10_000, description="a device without a link for so long is an alarm")
     per_operator: bool = Field(

@@ -39,12 +39,12 @@ MECHANISMS = {
     "reviews": "review_delivery.ReviewDelivery",
     "clips": "clip_relay.ClipRelay",
     "status": "delivery._Status",
-    "decisions": "decisions.keep",
-    "declined postings": "telling.DeclinedMessages",
+    "decisions": "decisions.record_decision",
+    "declined postings": "ledger.DeclinedMessages",
     "clip requests": "clip_store.ClipStore",
     "expected lists": "expected_publishing.enter",
     "catalogue and roster": "catalogue_publishing.publish_roster",
-    "ERP postings": "engine.Engine",
+    "ERP postings": "engine.PostingLoop",
     "dossiers": "dossier_desk.Desk",
 }
 """What is owed until it is confirmed, and what sends it: a module's last name, and a class or function in it."""

@@ -1,12 +1,16 @@
-"""The API put together: its endpoints, behind the gate, and their description."""
+"""The API's application and its server, which runs until SIGTERM or SIGINT."""
 
 from __future__ import annotations
 
 import json
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import partial
 
+import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -16,45 +20,78 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dockvoice_protocol.errors import Unavailable
-from inventory.api import devices, entries, events, expected, master, stock, trailers, waiting
+from inventory.api import devices, entries, expected, master, metrics, stock, tokens, trailers, waiting
+from inventory.api.authentication import Authentication, internal_error, not_found
+from inventory.api.context import Endpoint
 from inventory.api.document import document
-from inventory.api.enquiry import Endpoint
-from inventory.api.gate import Gate, broken, nowhere
+from inventory.api.models import HealthOut
 from inventory.api.problems import Problem
-from inventory.api.told import ToldHealth
-from inventory.web.headers import SafeHeaders
-from inventory.web.resources import Resources
+from inventory.forms import load_forms
+from inventory.settings import InventorySettings
+from inventory.store.books import Books
+from inventory.store.keys import KeyDirectory
+from inventory.web.resources import Resources, books, signer_of
+from inventory.web.serving import LOOPBACK, SecurityHeaders, run, server_config
 
-SUBJECTS = (entries, events, trailers, stock, expected, waiting, devices, master)
+log = logging.getLogger("api")
 
-ENDPOINTS: tuple[Endpoint, ...] = tuple(one for subject in SUBJECTS for one in subject.ENDPOINTS)
+ENDPOINTS: tuple[Endpoint, ...] = tuple(
+    endpoint
+    for subject in (entries, trailers, stock, expected, waiting, devices, metrics, master)
+    for endpoint in subject.ENDPOINTS
+)
 
 
-def create(place: Resources, clock: Callable[[], float] = time.monotonic) -> Starlette:
-    """The API on tables that are there. `clock` counts the seconds between requests."""
-    gate = Gate(place, clock)
-    told = json.dumps(document(ENDPOINTS, place.settings.api.address)).encode()
+def create(resources: Resources, clock: Callable[[], float] = time.monotonic) -> Starlette:
+    """The application, on tables that exist. `clock` is monotonic, in seconds."""
+    authentication = Authentication(resources, clock)
+    description = json.dumps(document(ENDPOINTS, resources.settings.api.address)).encode()
 
-    async def described(_: Request) -> Response:
-        return Response(told, media_type="application/json")
+    async def describe(_: Request) -> Response:
+        return Response(description, media_type="application/json")
 
     async def health(_: Request) -> Response:
-        """Whether the database answers, for whoever watches over it: says nothing else, and needs no token."""
+        """Whether the database answers, for monitoring: says nothing else, and needs no token."""
         try:
-            await run_in_threadpool(partial(_look, place))
+            await run_in_threadpool(partial(_ping, resources))
         except Unavailable:
             return Problem("away", "the database does not answer", headers={"Retry-After": "5"}).response()
-        return Response(ToldHealth(database="answers").model_dump_json(), media_type="application/json")
+        return Response(HealthOut(database="answers").model_dump_json(), media_type="application/json")
 
-    routes = [Route("/v1/openapi.json", described), Route("/health", health), *map(gate.route, ENDPOINTS)]
-    encrypted = (place.settings.api.address or "").startswith("https:")
+    routes = [Route("/v1/openapi.json", describe), Route("/health", health), *map(authentication.route, ENDPOINTS)]
+    encrypted = (resources.settings.api.address or "").startswith("https:")
     return Starlette(
         routes=routes,
-        middleware=[Middleware(SafeHeaders, encrypted=encrypted)],
-        exception_handlers={HTTPException: nowhere, Exception: broken},
+        middleware=[Middleware(SecurityHeaders, encrypted=encrypted)],
+        exception_handlers={HTTPException: not_found, Exception: internal_error},
     )
 
 
-def _look(place: Resources) -> None:
-    with place.look():
+def _ping(resources: Resources) -> None:
+    with resources.read_transaction():
         pass
+
+
+def serve(settings: InventorySettings, port: int | None = None) -> None:
+    """Answer requests. Raises Misconfigured, Unavailable or StorageFailed where it cannot start."""
+    settings.demand_owner()
+    ours, signer = settings.api, signer_of(settings)
+    at = port or ours.port
+    if signer is None:
+        log.warning("console.key is not set: nothing can be written here; name a private key")
+    if ours.host not in LOOPBACK and not (ours.address or "").startswith("https:"):
+        log.warning("api.host is %s without https: tokens can be read on the way; use a proxy", ours.host)
+    with books_with_tokens(settings) as opened:
+        forms, keys = load_forms(settings.forms), KeyDirectory(settings.keys)
+        resources = Resources(settings, opened, forms, keys, signer, lambda: datetime.now(UTC))
+        log.info("ask %s/v1/openapi.json", ours.address or f"http://{ours.host}:{at}")
+        run(uvicorn.Server(server_config(create(resources), ours.host, at)))
+        log.info("stopped")
+
+
+@contextmanager
+def books_with_tokens(settings: InventorySettings) -> Iterator[Books]:
+    """The database, with the tables of the inventory, the console and the API."""
+    with books(settings) as opened:
+        tokens.prepare(opened.engine)
+        yield opened

@@ -47,7 +47,7 @@ def api(
     demand_extra()
     context.obj = Given(config, database)
     if context.invoked_subcommand is None:
-        from inventory.api.server import serve  # noqa: PLC0415 - `--help` waits for no web server
+        from inventory.api.app import serve  # noqa: PLC0415 - `--help` waits for no web server
 
         log_to(sys.stderr, logging.INFO, "%(asctime)s %(levelname)s %(message)s")
         serve(settings_of(config, broker=broker, database=database), port)
@@ -82,14 +82,14 @@ def token_add(context: typer.Context, name: Name, read: Read = None, write: Writ
 
     '*' is every site. Reading shows what operators said, under their names: give programs no more sites than they need.
     """
-    from inventory.api.tokens import Scope, add  # noqa: PLC0415 - `--help` waits for no SQLAlchemy
+    from inventory.api.tokens import Scope, add_token  # noqa: PLC0415 - `--help` waits for no SQLAlchemy
 
     grants = dict.fromkeys(read or (), Scope.READ) | dict.fromkeys(write or (), Scope.WRITE)
     now = datetime.now(UTC)
-    told = {site: str(scope) for site, scope in grants.items()}
-    with changing(context, _books, "token_made", name, grants=told, days=days) as transaction:
+    named = {site: str(scope) for site, scope in grants.items()}
+    with changing(context, _books, "token_made", name, grants=named, days=days) as transaction:
         ends_at = None if days is None else now + timedelta(days=days)
-        secret = add(transaction, name, grants, whoever(), now, ends_at)
+        secret = add_token(transaction, name, grants, whoever(), now, ends_at)
     typer.echo(f"{name}: this is its token; it is shown this once", err=True)
     say(secret)
 
@@ -97,10 +97,10 @@ def token_add(context: typer.Context, name: Name, read: Read = None, write: Writ
 @tokens.command("list", short_help="Which programs may ask.")
 def token_list(context: typer.Context) -> None:
     """Show the tokens: never what they are, of which only a hash is kept."""
-    from inventory.api.tokens import every  # noqa: PLC0415 - as above
+    from inventory.api.tokens import all_tokens  # noqa: PLC0415 - as above
 
     with opened(context, _books, reads=True) as transaction:
-        found = every(transaction)
+        found = all_tokens(transaction)
     table = narrow(many(len(found), "token"))
     for heading in ("name", "may", "made by", "made, UTC", "ends, UTC", "last used, UTC"):
         table.add_column(heading)
@@ -114,14 +114,14 @@ def token_list(context: typer.Context) -> None:
 @tokens.command("revoke", short_help="Let a program ask no more.")
 def token_revoke(context: typer.Context, name: Name) -> None:
     """Let nobody ask with a token any more; it takes effect with the next request."""
-    from inventory.api.tokens import revoke  # noqa: PLC0415 - as above
+    from inventory.api.tokens import revoke_token  # noqa: PLC0415 - as above
 
     with changing(context, _books, "token_revoked", name) as transaction:
-        revoke(transaction, name)
+        revoke_token(transaction, name)
     say(f"{name}: may ask no more")
 
 
 def _books(settings: InventorySettings) -> AbstractContextManager[Books]:
-    from inventory.api.server import with_tokens  # noqa: PLC0415 - as above
+    from inventory.api.app import books_with_tokens  # noqa: PLC0415 - as above
 
-    return with_tokens(settings)
+    return books_with_tokens(settings)

@@ -4,31 +4,33 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from inventory.api.asking import Query, Site
-from inventory.api.enquiry import Answer, Endpoint, Enquiry
-from inventory.api.told import ToldDevice, ToldDevices, ToldVersion
+from inventory.api.context import Answer, ApiContext, Endpoint
+from inventory.api.models import DeviceOut, DevicesOut, VersionOut
+from inventory.api.parameters import Query, Site
 from inventory.queries import fleet
 from inventory.queries.fleet import Device
 
 
-class AskedDevices(Query):
+class DevicesQuery(Query):
     """Of which site."""
 
     site: Site | None = None
 
 
-def devices(of: Enquiry) -> Answer:
+def devices(context: ApiContext) -> Answer:
     """Every one that was ever heard of, or that has a key."""
-    sites = of.sites(of.asked.site)
-    enrolled = [(one.site, one.device) for one in of.place.keys.all() if not one.revoked]
-    with of.look() as transaction:
+    sites = context.sites(context.parameters.site)
+    enrolled = [(one.site, one.device) for one in context.resources.keys.all() if not one.revoked]
+    with context.read_transaction() as transaction:
         found = fleet.known(transaction, enrolled)
-    return Answer(ToldDevices(devices=[_told(of, one) for one in found if sites is None or one.site in sites]))
+    return Answer(
+        DevicesOut(devices=[_device_out(context, one) for one in found if sites is None or one.site in sites])
+    )
 
 
-def _told(of: Enquiry, one: Device) -> ToldDevice:
-    silent = timedelta(minutes=of.place.settings.console.silent_minutes)
-    return ToldDevice(
+def _device_out(context: ApiContext, one: Device) -> DeviceOut:
+    silent = timedelta(minutes=context.resources.settings.console.silent_minutes)
+    return DeviceOut(
         site=one.site,
         device=one.name,
         linked=one.linked,
@@ -42,10 +44,10 @@ def _told(of: Enquiry, one: Device) -> ToldDevice:
         under_review=one.said.get("under_review"),
         keys=one.keys,
         program=one.said.get("program"),
-        alarms=one.alarms(of.place.now(), silent),
+        alarms=one.alarms(context.resources.now(), silent),
         faults=one.faults,
         catalogue=[
-            ToldVersion(kind=kind, runs=runs, published=published, declined=declined)
+            VersionOut(kind=kind, runs=runs, published=published, declined=declined)
             for kind, runs, published, declined in one.versions
         ],
     )
@@ -58,9 +60,9 @@ ENDPOINTS = (
         "listDevices",
         "How each device is",
         devices,
-        AskedDevices,
-        ToldDevices,
-        more="Most of it the device says itself, on its status topic, which is not signed.",
+        DevicesQuery,
+        DevicesOut,
+        description="Most of it the device says itself, on its status topic, which is not signed.",
         group="Devices",
     ),
 )

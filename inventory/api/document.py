@@ -1,4 +1,4 @@
-"""The description: OpenAPI 3.1, made of the models that requests are held to and answers are written by."""
+"""The OpenAPI 3.1 document, generated from the models of requests and responses."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any, Literal
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from inventory.api.enquiry import LARGEST, Endpoint
+from inventory.api.context import LARGEST, Endpoint
 from inventory.api.problems import KINDS, MEDIA_TYPE, ProblemDetails
 from inventory.api.tokens import Scope
 
 VERSION = "1.0.0"
-"""Of what is described. Members and endpoints may be added within a version; /v1 names it in every address."""
+"""Of the API. Members and endpoints may be added within a version; /v1 names it in every address."""
 
 ALWAYS = ("invalid_request", "no_token", "not_granted", "too_many", "fault", "away")
 WITH_BODY = ("too_large", "wrong_media_type")
@@ -26,7 +26,7 @@ what you do not know."""
 
 
 def document(endpoints: Sequence[Endpoint], address: str | None = None) -> dict[str, Any]:
-    """The whole of it."""
+    """The document."""
     models, schemas = _schemas(endpoints)
     paths: dict[str, dict[str, Any]] = {}
     for one in endpoints:
@@ -56,22 +56,22 @@ Models = dict[Any, str]
 
 
 def _schemas(endpoints: Iterable[Endpoint]) -> tuple[Models, dict[str, Any]]:
-    """By model, where its schema is; and the schemas by their names, without what tells our classes apart."""
+    """By model the reference of its schema, and the schemas by name, without the suffixes of our classes."""
     wanted: list[tuple[type[BaseModel], Literal["validation", "serialization"]]] = [(ProblemDetails, "serialization")]
     for one in endpoints:
-        if isinstance(one.gives, type):
-            wanted.append((one.gives, "serialization"))
-        if one.takes is not None:
-            wanted.append((one.takes, "validation"))
-    found, told = models_json_schema(list(dict.fromkeys(wanted)), ref_template="#/components/schemas/{model}")
+        if isinstance(one.returns, type):
+            wanted.append((one.returns, "serialization"))
+        if one.body is not None:
+            wanted.append((one.body, "validation"))
+    found, definitions = models_json_schema(list(dict.fromkeys(wanted)), ref_template="#/components/schemas/{model}")
     models = {model: str(schema["$ref"]) for (model, _), schema in found.items()}
-    names = {name: _named(name) for name in told["$defs"]}
-    schemas = {names[name]: _renamed(_open(name, schema), names) for name, schema in told["$defs"].items()}
+    names = {name: _named(name) for name in definitions["$defs"]}
+    schemas = {names[name]: _renamed(_open(name, schema), names) for name, schema in definitions["$defs"].items()}
     return {model: _place(place, names) for model, place in models.items()}, dict(sorted(schemas.items()))
 
 
 def _named(name: str) -> str:
-    return name.removeprefix("Told").removesuffix("Details")
+    return name.removesuffix("Out").removesuffix("Details")
 
 
 def _place(reference: str, names: dict[str, str]) -> str:
@@ -84,7 +84,7 @@ def _renamed(schema: Any, names: dict[str, str]) -> Any:
         return [_renamed(one, names) for one in schema]
     if not isinstance(schema, dict):
         return schema
-    # A title is the name of a class or a field of ours once more; a property that is called so is a schema.
+    # A string title only repeats a class or field name; as the name of a property it is a schema.
     found = {key: _renamed(one, names) for key, one in schema.items() if key != "title" or not isinstance(one, str)}
     if isinstance(reference := found.get("$ref"), str):
         found["$ref"] = _place(reference, names)
@@ -92,45 +92,45 @@ def _renamed(schema: Any, names: dict[str, str]) -> Any:
 
 
 def _open(name: str, schema: dict[str, Any]) -> dict[str, Any]:
-    """What is answered may have members more one day; what is sent may not have any that nobody knows."""
-    is_sent = name.endswith("Given")
+    """Responses may gain members; requests with unknown members are refused."""
+    is_sent = name.endswith("In")
     return {key: one for key, one in schema.items() if is_sent or key != "additionalProperties"}
 
 
 def _operation(one: Endpoint, models: Models) -> dict[str, Any]:
-    if isinstance(one.gives, str):
-        content: dict[str, Any] = {one.gives: {"schema": {"type": "string", "format": "binary"}}}
+    if isinstance(one.returns, str):
+        content: dict[str, Any] = {one.returns: {"schema": {"type": "string", "format": "binary"}}}
     else:
-        content = {"application/json": {"schema": {"$ref": models[one.gives]}}}
-    headers = {} if isinstance(one.gives, str) else {"ETag": {"schema": {"type": "string"}, "required": True}}
+        content = {"application/json": {"schema": {"$ref": models[one.returns]}}}
+    headers = {} if isinstance(one.returns, str) else {"ETag": {"schema": {"type": "string"}, "required": True}}
     answers: dict[str, Any] = {
-        str(status): {"description": told, "content": content, "headers": headers}
-        for status, told in ({200: "Here it is"} | dict(one.also)).items()
+        str(status): {"description": text, "content": content, "headers": headers}
+        for status, text in ({200: "Here it is"} | dict(one.statuses)).items()
     }
-    if one.method == "GET":
+    if one.method == "GET" and headers:
         answers["304"] = {"description": "It is as it was", "headers": headers}
     answers |= {str(KINDS[kind][0]): {"$ref": f"#/components/responses/{kind}"} for kind in _problems(one)}
-    told = f"{one.more} " if one.more else ""
+    text = f"{one.description} " if one.description else ""
     operation: dict[str, Any] = {
         "operationId": one.name,
-        "summary": one.told,
-        "description": f"{told}The token may {one.scope} there.",
+        "summary": one.summary,
+        "description": f"{text}The token may {one.scope} there.",
         "tags": [one.group],
         "parameters": [*_parameters(one), *_headers(one)],
         "responses": dict(sorted(answers.items())),
     }
-    if one.takes is not None:
-        body = {"application/json": {"schema": {"$ref": models[one.takes]}}}
+    if one.body is not None:
+        body = {"application/json": {"schema": {"$ref": models[one.body]}}}
         operation["requestBody"] = {"required": True, "content": body, "description": f"{LARGEST:,} bytes at most."}
     return operation
 
 
 def _problems(one: Endpoint) -> list[str]:
-    return [*ALWAYS, *(WITH_BODY if one.takes is not None else ()), *one.problems]
+    return [*ALWAYS, *(WITH_BODY if one.body is not None else ()), *one.problems]
 
 
 def _parameters(one: Endpoint) -> list[dict[str, Any]]:
-    schema = one.asked.model_json_schema()
+    schema = one.parameters.model_json_schema()
     required = schema.get("required", [])
     return [
         {
@@ -145,7 +145,7 @@ def _parameters(one: Endpoint) -> list[dict[str, Any]]:
 
 
 def _parameter(schema: dict[str, Any]) -> dict[str, Any]:
-    """Its schema. A parameter that is left out is none, and has no null."""
+    """A parameter's schema, without null: it is left out instead."""
     found = {key: one for key, one in schema.items() if key != "title"}
     if found.get("default", "") is None:
         del found["default"]
@@ -157,12 +157,12 @@ def _parameter(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _headers(one: Endpoint) -> list[dict[str, Any]]:
-    if one.method == "GET":
-        told = "The `ETag` of what you have: 304 is the answer where nothing has changed."
-        return [{"name": "If-None-Match", "in": "header", "description": told, "schema": {"type": "string"}}]
+    if one.method == "GET" and not isinstance(one.returns, str):
+        text = "The `ETag` of what you have: 304 is the answer where nothing has changed."
+        return [{"name": "If-None-Match", "in": "header", "description": text, "schema": {"type": "string"}}]
     if one.scope is Scope.WRITE and "changed_meanwhile" in one.problems:
-        told = "The `ETag` of what you looked at: where it is another by now, nothing is written."
-        return [{"name": "If-Match", "in": "header", "description": told, "schema": {"type": "string"}}]
+        text = "The `ETag` of what you looked at: where it is another by now, nothing is written."
+        return [{"name": "If-Match", "in": "header", "description": text, "schema": {"type": "string"}}]
     return []
 
 

@@ -1,24 +1,45 @@
-"""Entries: what operators meant, the latest first; and one with its history and its proof."""
+"""Entries, one entry with its history and its proof, and the feed of applied events."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from urllib.parse import urlencode
+from typing import Any
 
-from inventory.api.asking import Cursor, Device, EventId, Limit, Query, Since, Site, State, Text, Until, cursor, mark
-from inventory.api.enquiry import Answer, Endpoint, Enquiry, demand
+from sqlalchemy import Connection, column, select, table, text, tuple_
+
+from dockvoice_protocol.hash_chain import parsed
+from inventory.api.context import Answer, ApiContext, Endpoint, demand_scope
+from inventory.api.models import ArrivalOut, EntriesOut, EntryOut, EventsOut, FlagOut, LifeOut, ProofOut, StepOut
+from inventory.api.parameters import (
+    Cursor,
+    Device,
+    EventId,
+    Limit,
+    Query,
+    Since,
+    Site,
+    State,
+    Text,
+    Until,
+    decode_cursor,
+    encode_cursor,
+)
 from inventory.api.problems import Problem
 from inventory.api.tokens import Scope
-from inventory.api.told import ToldEntries, ToldEntry, ToldFlag, ToldLife, ToldProof, ToldStep
 from inventory.queries import history, listing
 from inventory.queries.listing import ListedEntry, Wanted
 from inventory.reviews.flags import Flag, of_entries
+from inventory.store.tables import ARRIVALS, events
 
-PLACE = (int, str)  # Of an entry: its arrival, its event.
+PLACE = (int, str)  # A cursor: the arrival and the event.
+
+COMMIT_S = 2.0  # Timeout for concurrent transactions: one takes milliseconds, a batch some hundreds.
+POLL_S = 0.02
 
 
-class AskedEntries(Query):
-    """Which entries."""
+class EntriesQuery(Query):
+    """The parameters of the list."""
 
     site: Site | None = None
     device: Device | None = None
@@ -33,18 +54,18 @@ class AskedEntries(Query):
     cursor: Cursor(*PLACE) | None = None  # type: ignore[valid-type] # it makes a type
 
 
-class AskedEntry(Query):
-    """Which entry."""
+class EntryQuery(Query):
+    """The parameters of one entry."""
 
     event_id: EventId
 
 
-def entries(of: Enquiry) -> Answer:
-    """A page of what is wanted."""
-    asked: AskedEntries = of.asked
+def entries(context: ApiContext) -> Answer:
+    """A page of entries."""
+    asked: EntriesQuery = context.parameters
     site, _, device = (asked.device or "").partition("/")
     if device:
-        demand(of.token, site, Scope.READ)
+        demand_scope(context.token, site, Scope.READ)
     wanted = Wanted(
         form=asked.form,
         device=(site, device) if device else None,
@@ -52,58 +73,120 @@ def entries(of: Enquiry) -> Answer:
         trailer=asked.trailer,
         pallet=asked.pallet,
         state=asked.state,
-        since=asked.since,  # type: ignore[arg-type] # the validator made a moment of it
+        since=asked.since,  # type: ignore[arg-type] # the validator has parsed it
         until=asked.until,  # type: ignore[arg-type]
-        sites=of.sites(asked.site),
+        sites=context.sites(asked.site),
     )
-    before = None if asked.cursor is None else tuple(mark(asked.cursor, PLACE))
-    with of.look() as transaction:
-        found = listing.latest(transaction, wanted, of.place.roles, asked.limit + 1, before)
+    before = None if asked.cursor is None else tuple(decode_cursor(asked.cursor, PLACE))
+    with context.read_transaction() as transaction:
+        found = listing.latest(transaction, wanted, context.resources.roles, asked.limit + 1, before)
     page = found[: asked.limit]
     last = page[-1] if len(found) > asked.limit else None
-    following = None if last is None else next_page(of, cursor([last.arrival, last.event_id]))
-    return Answer(ToldEntries(entries=[_told(one) for one in page], next=following))
+    following = None if last is None else context.next_page(encode_cursor([last.arrival, last.event_id]))
+    return Answer(EntriesOut(entries=[_entry_out(one) for one in page], next=following))
 
 
-def entry(of: Enquiry) -> Answer:
-    """One entry, or the event that was refused, with all that became of it."""
-    event_id = of.asked.event_id
-    with of.look() as transaction:
-        steps = history.life(transaction, of.place.keys, event_id)
+def entry(context: ApiContext) -> Answer:
+    """One entry, or a refused event, with its history."""
+    event_id = context.parameters.event_id
+    with context.read_transaction() as transaction:
+        steps = history.life(transaction, context.resources.keys, event_id)
         found = next((one for one in steps if one.event_id == event_id), None)
         against = of_entries(transaction, [event_id]).get(event_id, [])
-    if found is None or not of.token.may(found.site, Scope.READ):  # whose token is for another site learns nothing
+    if found is None or not context.token.may(found.site, Scope.READ):  # a token for another site learns nothing
         raise Problem("unknown", f"{event_id}: no event of this id is here")
     stands = next((one.event_id for one in reversed(steps) if one.state == "current"), None)
-    told = [_step(one) for one in steps]
+    steps_out = [_step_out(one) for one in steps]
     return Answer(
-        ToldLife(site=found.site, device=found.device, stands=stands, history=told, flags=told_flags(against))
+        LifeOut(site=found.site, device=found.device, stands=stands, history=steps_out, flags=flags_out(against))
     )
 
 
-def told_flags(flags: Sequence[Flag]) -> list[ToldFlag]:
-    """Flags as they are answered."""
-    return [ToldFlag.model_validate(flag) for flag in flags]
+def flags_out(flags: Sequence[Flag]) -> list[FlagOut]:
+    """Models of flags."""
+    return [FlagOut.model_validate(flag) for flag in flags]
 
 
-def next_page(of: Enquiry, place: str) -> str:
-    """The address of the page that begins there, with all that was asked for."""
-    return f"{of.path}?{urlencode([*((name, one) for name, one in of.query if name != 'cursor'), ('cursor', place)])}"
-
-
-def _told(one: ListedEntry) -> ToldEntry:
-    said = {name: getattr(one, name) for name in ListedEntry.__dataclass_fields__ if name != "flags"}
+def _entry_out(one: ListedEntry) -> EntryOut:
+    columns = {name: getattr(one, name) for name in ListedEntry.__dataclass_fields__ if name != "flags"}
     counts = one.state == "current" and not one.struck
-    return ToldEntry(**said, counts=counts, flags=told_flags(one.flags))
+    return EntryOut(**columns, counts=counts, flags=flags_out(one.flags))
 
 
-def _step(one: history.Step) -> ToldStep:
-    proof = ToldProof(
+def _step_out(one: history.Step) -> StepOut:
+    proof = ProofOut(
         holds=one.proof.fault is None,
         **{name: getattr(one.proof, name) for name in history.Proof.__dataclass_fields__},
     )
-    told = {name: getattr(one, name) for name in ("event_id", "kind", "sequence", "received_at", "state")}
-    return ToldStep(**told, reasons=list(one.reasons), proof=proof, event=dict(one.event))
+    columns = {name: getattr(one, name) for name in ("event_id", "kind", "sequence", "received_at", "state")}
+    return StepOut(**columns, reasons=list(one.reasons), proof=proof, event=dict(one.event))
+
+
+class EventsQuery(Query):
+    """The parameters of the feed."""
+
+    site: Site | None = None
+    limit: Limit = 100
+    cursor: Cursor(*PLACE) | None = None  # type: ignore[valid-type] # it makes a type
+
+
+def arrived(context: ApiContext) -> Answer:
+    """Events applied after the cursor."""
+    asked: EventsQuery = context.parameters
+    sites = context.sites(asked.site)
+    place: list[str | int] = [0, ""] if asked.cursor is None else decode_cursor(asked.cursor, PLACE)
+    upto = horizon(context)
+    wanted = select(events.c.arrival, events.c.event_id, events.c.received_at, events.c.body)
+    wanted = wanted.where(tuple_(events.c.arrival, events.c.event_id) > tuple_(*place))
+    if upto is not None:
+        wanted = wanted.where(events.c.arrival <= upto)
+    if sites is not None:
+        wanted = wanted.where(events.c.site.in_(sites))
+    with context.read_transaction() as transaction:
+        rows = transaction.execute(wanted.order_by(events.c.arrival, events.c.event_id).limit(asked.limit + 1)).all()
+    page = rows[: asked.limit]
+    last = encode_cursor([page[-1].arrival, page[-1].event_id] if page else place)
+    found = [_event_out(row) for row in page]
+    return Answer(EventsOut(events=found, next=context.next_page(last), more=len(rows) > asked.limit))
+
+
+def _event_out(row: Any) -> ArrivalOut:
+    return ArrivalOut(arrival=row.arrival, received_at=row.received_at, event=parsed(row.body))
+
+
+def horizon(context: ApiContext) -> int | None:
+    """The arrival number up to which all transactions have committed; None: no transaction runs beside this one.
+
+    On PostgreSQL consumers run concurrently, and each takes its number before it commits: 101 may be visible before
+    100, and a reader that goes on behind 101 would never see 100. While a transaction holds a number it holds a lock on
+    the sequence. On SQLite there is one writer.
+    """
+    with context.read_transaction() as transaction:
+        if transaction.dialect.name != "postgresql":
+            return None
+        upto = _last_number(transaction)
+        before = _open_transactions(transaction)
+    until = time.monotonic() + COMMIT_S
+    while before and time.monotonic() < until:
+        time.sleep(POLL_S)
+        with context.read_transaction() as transaction:
+            before &= _open_transactions(transaction)
+    return upto if not before else 0  # one is slow: nothing is returned now, so that nothing is skipped
+
+
+def _last_number(transaction: Connection) -> int:
+    """The last value of the sequence."""
+    found: int = transaction.execute(select(column("last_value")).select_from(table(ARRIVALS.name))).scalar_one()
+    return found
+
+
+def _open_transactions(transaction: Connection) -> set[str]:
+    """The transactions that hold a number and have not committed."""
+    held = text(
+        "SELECT virtualtransaction FROM pg_locks WHERE locktype = 'relation' AND relation = CAST(:name AS regclass) "
+        "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND mode = 'RowExclusiveLock'"
+    )
+    return set(transaction.execute(held, {"name": ARRIVALS.name}).scalars())
 
 
 ENDPOINTS = (
@@ -113,9 +196,9 @@ ENDPOINTS = (
         "listEntries",
         "Entries, the latest first",
         entries,
-        AskedEntries,
-        ToldEntries,
-        more=(
+        EntriesQuery,
+        EntriesOut,
+        description=(
             "In the order in which they came here, which is nobody's clock: a device that was out of reach delivers "
             "old entries late. What counts is what has `counts`: true. `since` and `until` are about `recorded_at`; a "
             "day is one on the site's clock, and `until` a day is to its end."
@@ -128,10 +211,26 @@ ENDPOINTS = (
         "getEntry",
         "One entry with its history and its proof",
         entry,
-        AskedEntry,
-        ToldLife,
-        more="What it replaced, what replaced it, why it was refused; and of each event whether its device signed it.",
+        EntryQuery,
+        LifeOut,
+        description="What it replaced, what replaced it, why it was refused; and whether its device signed each event.",
         problems=("unknown",),
+        group="Entries",
+    ),
+    Endpoint(
+        "GET",
+        "/v1/events",
+        "listEvents",
+        "Events as they were applied, the first one first",
+        arrived,
+        EventsQuery,
+        EventsOut,
+        description=(
+            "For a program that keeps what it has taken: begin without a cursor, take the events of a page and `next` "
+            "with them in one transaction of yours, and ask for that the next time. Nothing is passed over and nothing "
+            "comes twice, whatever clocks do. An amendment or a cancellation is an event too. After the database was "
+            "restored from a copy begin anew, and leave out what you have by its `id`."
+        ),
         group="Entries",
     ),
 )

@@ -14,12 +14,11 @@ from sqlalchemy import Connection
 
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace, plain
-from inventory.api.asking import Body, Query, Site
-from inventory.api.enquiry import Answer, Endpoint, Enquiry
+from inventory.api.context import Answer, ApiContext, Endpoint, demand_unchanged, publishing
+from inventory.api.models import LineOut, ListOut, ListsOut
+from inventory.api.parameters import Body, Query, Site
 from inventory.api.problems import Problem, of_rows
-from inventory.api.publishing import demand_unchanged, publishing
 from inventory.api.tokens import Scope
-from inventory.api.told import ToldLine, ToldList, ToldLists
 from inventory.site.expected import Kept, kept, replaced
 from inventory.site.expected_file import CODE, places_of
 from inventory.site.expected_publishing import enter
@@ -29,13 +28,13 @@ from inventory.site.table_file import LONGEST
 Code = Annotated[str, Field(min_length=1, max_length=LONGEST)]
 
 
-class AskedLists(Query):
+class ListsQuery(Query):
     """Of which site."""
 
     site: Site
 
 
-class AskedList(Query):
+class ListQuery(Query):
     """Of which trailer or door."""
 
     site: Site
@@ -43,7 +42,7 @@ class AskedList(Query):
     name: Site
 
 
-class ExpectedLineGiven(Body):
+class ExpectedLineIn(Body):
     """One item on one pallet."""
 
     notice: Code = Field(description="The number of the notice or the order.", examples=["4550012"])
@@ -56,79 +55,86 @@ class ExpectedLineGiven(Body):
     lot_needed: bool = Field(description="Whether the operator is asked for the lot.")
 
 
-class ExpectedGiven(Body):
+class ExpectedIn(Body):
     """What is expected there: all of it, in the place of what was."""
 
-    lines: list[ExpectedLineGiven] = Field(min_length=1, max_length=10_000)
+    lines: list[ExpectedLineIn] = Field(min_length=1, max_length=10_000)
 
 
-def lists(of: Enquiry) -> Answer:
+def lists(context: ApiContext) -> Answer:
     """What is expected at each trailer and door of a site."""
-    with of.look() as transaction:
-        found = kept(transaction, of.asked.site)
-    return Answer(ToldLists(expected=[_told(one) for one in found]))
+    with context.read_transaction() as transaction:
+        found = kept(transaction, context.parameters.site)
+    return Answer(ListsOut(expected=[_list_out(one) for one in found]))
 
 
-def one_list(of: Enquiry) -> Answer:
+def one_list(context: ApiContext) -> Answer:
     """What is expected at one of them."""
-    found = _there(of)
+    found = _there(context)
     if found is None:
-        raise Problem("unknown", f"{of.asked.kind}/{of.asked.name}: nothing was ever expected there")
-    return Answer(_told(found))
+        raise Problem(
+            "unknown", f"{context.parameters.kind}/{context.parameters.name}: nothing was ever expected there"
+        )
+    return Answer(_list_out(found))
 
 
-def announce(of: Enquiry) -> Answer:
+def announce(context: ApiContext) -> Answer:
     """Let devices expect these, and nothing else there."""
-    given: ExpectedGiven = of.taken
-    kind = of.asked.kind
+    given: ExpectedIn = context.body
+    kind = context.parameters.kind
     rows = [
-        (f"/lines/{at}", {**{name: _cell(one) for name, one in line.model_dump().items()}, kind: of.asked.name})
+        (
+            f"/lines/{at}",
+            {**{name: _cell(one) for name, one in line.model_dump().items()}, kind: context.parameters.name},
+        )
         for at, line in enumerate(given.lines)
     ]
     found, faults = places_of(rows)
     if faults:
         raise Problem("breaks_rules", "lines must be put right; nothing was published", of_rows(faults))
-    return _publish(of, found[_place(of)], "expected_published")
+    return _publish(context, found[_place(context)], "expected_published")
 
 
-def withdraw(of: Enquiry) -> Answer:
+def withdraw(context: ApiContext) -> Answer:
     """Let devices expect nothing there any more."""
-    if (there := _there(of)) is None or not there.expected.lines:
-        raise Problem("unknown", f"{of.asked.kind}/{of.asked.name}: nothing is expected there")
-    return _publish(of, (), "expected_withdrawn")
+    if (there := _there(context)) is None or not there.expected.lines:
+        raise Problem("unknown", f"{context.parameters.kind}/{context.parameters.name}: nothing is expected there")
+    return _publish(context, (), "expected_withdrawn")
 
 
-def _place(of: Enquiry) -> ReceivingPlace:
-    return ReceivingPlace(PlaceKind(of.asked.kind), of.asked.name)
+def _place(context: ApiContext) -> ReceivingPlace:
+    return ReceivingPlace(PlaceKind(context.parameters.kind), context.parameters.name)
 
 
-def _there(of: Enquiry) -> Kept | None:
-    with of.look() as transaction:
-        return _at(transaction, of)
+def _there(context: ApiContext) -> Kept | None:
+    with context.read_transaction() as transaction:
+        return _at(transaction, context)
 
 
-def _at(transaction: Connection, of: Enquiry) -> Kept | None:
-    return next(iter(kept(transaction, of.asked.site, _place(of))), None)
+def _at(transaction: Connection, context: ApiContext) -> Kept | None:
+    return next(iter(kept(transaction, context.parameters.site, _place(context))), None)
 
 
-def _publish(of: Enquiry, lines: Sequence[ExpectedLine], deed: str) -> Answer:
+def _publish(context: ApiContext, lines: Sequence[ExpectedLine], deed: str) -> Answer:
     """The list as it is now; by 202 where the broker has not taken it yet."""
-    if (signer := of.place.signer) is None:
+    if (signer := context.resources.signer) is None:
         raise Problem("not_possible", "console.key is not set: devices take nothing unsigned; name a private key there")
     with publishing():
-        with of.open() as transaction:
-            there = _at(transaction, of)
-            demand_unchanged(of, None if there is None else _told(there))
+        with context.transaction() as transaction:
+            there = _at(transaction, context)
+            demand_unchanged(context, None if there is None else _list_out(there))
             if there is not None and _says_the_same(there, lines):
-                return Answer(_told(there), 200 if there.sent else 202)
-            made = replaced(transaction, of.asked.site, _place(of), lines, of.place.now(), "api")
-            of.note(transaction, deed, f"{made.site}/{made.place}", version=made.version, lines=len(lines))
-            entered = enter(transaction, of.place.settings.prefix, [made], signer, of.place.now())
+                return Answer(_list_out(there), 200 if there.sent else 202)
+            made = replaced(
+                transaction, context.parameters.site, _place(context), lines, context.resources.now(), "api"
+            )
+            context.audit(transaction, deed, f"{made.site}/{made.place}", version=made.version, lines=len(lines))
+            entered = enter(transaction, context.resources.settings.prefix, [made], signer, context.resources.now())
         try:
-            publish_entered(of.place.settings, "expect", of.place.open, entered, retain=True)
+            publish_entered(context.resources.settings, "expect", context.resources.transaction, entered, retain=True)
         except Unavailable:
-            return Answer(_told(Kept(made, sent=False)), 202)
-        return Answer(_told(Kept(made, sent=True)))
+            return Answer(_list_out(Kept(made, sent=False)), 202)
+        return Answer(_list_out(Kept(made, sent=True)))
 
 
 def _says_the_same(there: Kept, lines: Sequence[ExpectedLine]) -> bool:
@@ -146,11 +152,16 @@ def _cell(value: object) -> str:
             return str(value)
 
 
-def _told(one: Kept) -> ToldList:
-    of = one.expected
-    lines = [ToldLine.model_validate(line) for line in of.lines]
-    return ToldList(
-        site=of.site, kind=of.place.kind.value, name=of.place.name, version=of.version, lines=lines, sent=one.sent
+def _list_out(one: Kept) -> ListOut:
+    found = one.expected
+    lines = [LineOut.model_validate(line) for line in found.lines]
+    return ListOut(
+        site=found.site,
+        kind=found.place.kind.value,
+        name=found.place.name,
+        version=found.version,
+        lines=lines,
+        sent=one.sent,
     )
 
 
@@ -163,8 +174,8 @@ ENDPOINTS = (
         "listExpected",
         "What is expected at each trailer and door",
         lists,
-        AskedLists,
-        ToldLists,
+        ListsQuery,
+        ListsOut,
         group="Expected receipts",
     ),
     Endpoint(
@@ -173,8 +184,8 @@ ENDPOINTS = (
         "getExpected",
         "What is expected at a trailer or a door",
         one_list,
-        AskedList,
-        ToldList,
+        ListQuery,
+        ListOut,
         problems=("unknown",),
         group="Expected receipts",
     ),
@@ -184,12 +195,12 @@ ENDPOINTS = (
         "announce",
         "Announce what is expected there, in the place of what was",
         announce,
-        AskedList,
-        ToldList,
-        takes=ExpectedGiven,
+        ListQuery,
+        ListOut,
+        body=ExpectedIn,
         scope=Scope.WRITE,
-        also=AWAY,
-        more="It is signed with `console.key` and published: devices know it from then on, also without a network.",
+        statuses=AWAY,
+        description="It is signed with `console.key` and published; devices keep it, also without a network.",
         problems=("breaks_rules", "not_possible", "changed_meanwhile"),
         group="Expected receipts",
     ),
@@ -199,10 +210,10 @@ ENDPOINTS = (
         "withdraw",
         "Withdraw what is expected there",
         withdraw,
-        AskedList,
-        ToldList,
+        ListQuery,
+        ListOut,
         scope=Scope.WRITE,
-        also=AWAY,
+        statuses=AWAY,
         problems=("unknown", "not_possible", "changed_meanwhile"),
         group="Expected receipts",
     ),

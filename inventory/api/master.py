@@ -17,12 +17,11 @@ from sqlalchemy import Connection
 
 from dockvoice_protocol.errors import Unavailable, UnreadableInput
 from dockvoice_protocol.records.master import OF_RULES, OF_WORDS, Cells
-from inventory.api.asking import Body, Query, Site, Text
-from inventory.api.enquiry import Answer, Endpoint, Enquiry
+from inventory.api.context import Answer, ApiContext, Endpoint, demand_unchanged, publishing
+from inventory.api.models import KindsOut, MasterOut, OperatorOut, RosterOut
+from inventory.api.parameters import Body, Query, Site, Text
 from inventory.api.problems import Problem, Wrong, of_rows
-from inventory.api.publishing import demand_unchanged, publishing
 from inventory.api.tokens import Scope
-from inventory.api.told import ToldKinds, ToldMaster, ToldOperator, ToldRoster
 from inventory.queries import fleet
 from inventory.site import catalogue_publishing
 from inventory.site.catalogue import FaultyRows, SiteCatalogue, Version
@@ -41,20 +40,20 @@ Reason = Annotated[Text, Field(description="Why, for whoever reads the history."
 Cell = Annotated[str, Field(max_length=1000)]
 
 
-class AskedSite(Query):
+class SiteQuery(Query):
     """Of which site."""
 
     site: Site
 
 
-class AskedKind(Query):
+class KindQuery(Query):
     """Which kind of master data."""
 
     site: Site
     kind: Annotated[str, Field(pattern="^[a-z][a-z0-9_.-]{0,62}$", examples=["docks", "items", "items.units"])]
 
 
-class MasterGiven(Body):
+class MasterIn(Body):
     """All rows of a kind, in the place of those that were."""
 
     reason: Reason
@@ -66,7 +65,7 @@ class MasterGiven(Body):
     )
 
 
-class OperatorGiven(Body):
+class OperatorIn(Body):
     """Somebody who may sign on: with a number, or by a spoken name."""
 
     name: Text = Field(description="As it goes on record.")
@@ -76,33 +75,33 @@ class OperatorGiven(Body):
     forms: list[Text] | None = Field(None, max_length=100, description="Which he may fill; null: all.")
 
 
-class RosterGiven(Body):
+class RosterIn(Body):
     """Who may sign on, and nobody else."""
 
     reason: Reason
-    operators: list[OperatorGiven] = Field(min_length=1, max_length=MOST)
+    operators: list[OperatorIn] = Field(min_length=1, max_length=MOST)
 
 
-def kinds(of: Enquiry) -> Answer:
+def kinds(context: ApiContext) -> Answer:
     """Every kind of a site."""
-    with of.look() as transaction:
-        found = of.place.catalogue(of.asked.site, transaction).kinds()
-    return Answer(ToldKinds(kinds=[_told(one) for one in found]))
+    with context.read_transaction() as transaction:
+        found = context.resources.catalogue(context.parameters.site, transaction).kinds()
+    return Answer(KindsOut(kinds=[_version_out(one) for one in found]))
 
 
-def one_kind(of: Enquiry) -> Answer:
+def one_kind(context: ApiContext) -> Answer:
     """The latest version of one."""
-    with of.look() as transaction:
-        found = _latest(of.place.catalogue(of.asked.site, transaction), of.asked.kind)
+    with context.read_transaction() as transaction:
+        found = _latest(context.resources.catalogue(context.parameters.site, transaction), context.parameters.kind)
     if found is None:
-        raise Problem("unknown", f"{of.asked.kind}: there is no such kind at {of.asked.site}")
-    return Answer(_told(found))
+        raise Problem("unknown", f"{context.parameters.kind}: there is no such kind at {context.parameters.site}")
+    return Answer(_version_out(found))
 
 
-def write_kind(of: Enquiry) -> Answer:
+def write_kind(context: ApiContext) -> Answer:
     """Let a kind be these rows: a new version, where they say something new, and published."""
-    given: MasterGiven = of.taken
-    name: str = of.asked.kind
+    given: MasterIn = context.body
+    name: str = context.parameters.kind
     if name in PEOPLES:
         raise Problem("not_granted", f"{name}: are changed by people, on the console or by `dockvoice inventory`")
     try:
@@ -117,55 +116,73 @@ def write_kind(of: Enquiry) -> Answer:
     cells = tuple(kind.of(row) for row in given.rows)
 
     def make(versions: SiteCatalogue, before: Version | None) -> Version:
-        demand_unchanged(of, None if before is None else _told(before))
+        demand_unchanged(context, None if before is None else _version_out(before))
         if before is not None and before.rows == cells:
             return before
-        return versions.put(name, rows, of.token.who, given.reason, "API")
+        return versions.put(name, rows, context.token.who, given.reason, "API")
 
     def publish() -> None:
-        if of.place.signer is not None:
-            catalogue_publishing.publish(of.place.settings, of.place.catalogue(of.asked.site), of.place.signer, [name])
+        if context.resources.signer is not None:
+            catalogue_publishing.publish(
+                context.resources.settings,
+                context.resources.catalogue(context.parameters.site),
+                context.resources.signer,
+                [name],
+            )
 
-    made, sent = _written(of, of.place.catalogue, name, make, publish, "catalogue_changed", f"{of.asked.site}/{name}")
-    return Answer(_told(made), 200 if sent else 202)
+    made, sent = _written(
+        context,
+        context.resources.catalogue,
+        name,
+        make,
+        publish,
+        "catalogue_changed",
+        f"{context.parameters.site}/{name}",
+    )
+    return Answer(_version_out(made), 200 if sent else 202)
 
 
-def roster(of: Enquiry) -> Answer:
+def roster(context: ApiContext) -> Answer:
     """Who may sign on at a site, in its latest version here."""
-    with of.look() as transaction:
-        found = _latest(_rosters(of, of.asked.site, transaction), ROSTER)
+    with context.read_transaction() as transaction:
+        found = _latest(_rosters(context, context.parameters.site, transaction), ROSTER)
     if found is None:
         raise Problem(
-            "unknown", f"{of.asked.site}: no roster was made here; `dockvoice inventory roster` may have sent one"
+            "unknown",
+            f"{context.parameters.site}: no roster was made here; `dockvoice inventory roster` may have sent one",
         )
-    return Answer(_crew(of, found))
+    return Answer(_roster_out(context, found))
 
 
-def write_roster(of: Enquiry) -> Answer:
+def write_roster(context: ApiContext) -> Answer:
     """Let these sign on, and nobody else."""
-    given: RosterGiven = of.taken
+    given: RosterIn = context.body
     rows = [
         (f"/operators/{at}", {name: LAYOUT.cell(name, getattr(one, name)) for name in COLUMNS})
         for at, one in enumerate(given.operators)
     ]
-    cells = tuple(kind_of(of.place.forms).of(row) for _, row in rows)
+    cells = tuple(kind_of(context.resources.forms).of(row) for _, row in rows)
 
     def make(versions: SiteCatalogue, before: Version | None) -> Version:
-        demand_unchanged(of, None if before is None else _crew(of, before))
+        demand_unchanged(context, None if before is None else _roster_out(context, before))
         if before is not None and before.rows == cells:
             return before
-        return versions.put(ROSTER, rows, of.token.who, given.reason, "API")
+        return versions.put(ROSTER, rows, context.token.who, given.reason, "API")
 
     def publish() -> None:
-        if of.place.signer is not None:
-            catalogue_publishing.publish_roster(of.place.settings, _rosters(of, of.asked.site), of.place.signer)
+        if context.resources.signer is not None:
+            catalogue_publishing.publish_roster(
+                context.resources.settings, _rosters(context, context.parameters.site), context.resources.signer
+            )
 
-    made, sent = _written(of, partial(_rosters, of), ROSTER, make, publish, "roster_changed", of.asked.site)
-    return Answer(_crew(of, made), 200 if sent else 202)
+    made, sent = _written(
+        context, partial(_rosters, context), ROSTER, make, publish, "roster_changed", context.parameters.site
+    )
+    return Answer(_roster_out(context, made), 200 if sent else 202)
 
 
 def _written(
-    of: Enquiry,
+    context: ApiContext,
     versions: Callable[[str, Connection], SiteCatalogue],
     name: str,
     make: Callable[[SiteCatalogue, Version | None], Version],
@@ -174,17 +191,17 @@ def _written(
     about: str,
 ) -> tuple[Version, bool]:
     """The version that says so, and whether the broker has it."""
-    site = of.asked.site
-    if of.place.signer is None:
+    site = context.parameters.site
+    if context.resources.signer is None:
         raise Problem("not_possible", "console.key is not set: devices take nothing unsigned; name a private key there")
     with publishing():
         try:
-            with of.open() as transaction:
-                _demand_site(of, transaction)
+            with context.transaction() as transaction:
+                _demand_site(context, transaction)
                 before = _latest(versions(site, transaction), name)
                 made = make(versions(site, transaction), before)
                 if before is None or made.version != before.version:
-                    of.note(transaction, deed, about, version=made.version, what=made.what)
+                    context.audit(transaction, deed, about, version=made.version, what=made.what)
         except FaultyRows as fault:
             told = f"{name}: rows must be put right; nothing was changed"
             raise Problem("breaks_rules", told, of_rows(fault.faults)) from None
@@ -195,39 +212,41 @@ def _written(
                 log.warning("%s: %s", about, fault)
             except RefusedByDevices as fault:
                 raise Problem("not_possible", str(fault)) from None
-        with of.open() as transaction:
+        with context.transaction() as transaction:
             latest = _latest(versions(site, transaction), name) or made
             if made.published_at is None and latest.published_at is not None:
-                of.note(transaction, "published", about, version=made.version)
+                context.audit(transaction, "published", about, version=made.version)
             waits = latest.published_at is None or versions(site, transaction).is_pending(name)
         return latest, not waits
 
 
-def _demand_site(of: Enquiry, transaction: Connection) -> None:
+def _demand_site(context: ApiContext, transaction: Connection) -> None:
     """A site that somebody granted by its name may be new; of any other a device must have been heard."""
-    if not of.token.names(of.asked.site) and of.asked.site not in fleet.sites(transaction):
-        raise Problem("unknown", f"{of.asked.site}: no device of such a site was ever heard; name it in the token")
+    if not context.token.names(context.parameters.site) and context.parameters.site not in fleet.sites(transaction):
+        raise Problem(
+            "unknown", f"{context.parameters.site}: no device of such a site was ever heard; name it in the token"
+        )
 
 
-def _rosters(of: Enquiry, site: str, transaction: Connection | None = None) -> SiteCatalogue:
-    opens = of.place.open if transaction is None else lambda: nullcontext(transaction)
-    return SiteCatalogue(site, opens, of.place.now, of=lambda _: kind_of(of.place.forms))
+def _rosters(context: ApiContext, site: str, transaction: Connection | None = None) -> SiteCatalogue:
+    opens = context.resources.transaction if transaction is None else lambda: nullcontext(transaction)
+    return SiteCatalogue(site, opens, context.resources.now, of=lambda _: kind_of(context.resources.forms))
 
 
 def _latest(versions: SiteCatalogue, name: str) -> Version | None:
     return next(iter(versions.history(name)), None)
 
 
-def _told(one: Version) -> ToldMaster:
+def _version_out(one: Version) -> MasterOut:
     names = ("site", "kind", "version", "who", "reason", "what", "made_at", "published_at")
-    return ToldMaster(**{name: getattr(one, name) for name in names}, rows=[dict(row) for row in one.rows])
+    return MasterOut(**{name: getattr(one, name) for name in names}, rows=[dict(row) for row in one.rows])
 
 
-def _crew(of: Enquiry, one: Version) -> ToldRoster:
+def _roster_out(context: ApiContext, one: Version) -> RosterOut:
     rows: Sequence[Cells] = one.rows
-    shows = of.token.may(one.site, Scope.WRITE)  # whoever knows a number can sign on with it
+    shows = context.token.may(one.site, Scope.WRITE)  # whoever knows a number can sign on with it
     operators = [
-        ToldOperator(
+        OperatorOut(
             name=who.name,
             number=who.number if shows else None,
             spoken=list(who.spoken),
@@ -237,7 +256,7 @@ def _crew(of: Enquiry, one: Version) -> ToldRoster:
         for who in operators_of(rows)
     ]
     names = ("site", "version", "who", "reason", "made_at", "published_at")
-    return ToldRoster(**{name: getattr(one, name) for name in names}, operators=operators)
+    return RosterOut(**{name: getattr(one, name) for name in names}, operators=operators)
 
 
 AWAY = {
@@ -253,8 +272,8 @@ ENDPOINTS = (
         "listMasterData",
         "Every kind of master data of a site",
         kinds,
-        AskedSite,
-        ToldKinds,
+        SiteQuery,
+        KindsOut,
         group="Master data",
     ),
     Endpoint(
@@ -263,8 +282,8 @@ ENDPOINTS = (
         "getMasterData",
         "One kind of master data: docks, items, items.units, rules, words",
         one_kind,
-        AskedKind,
-        ToldMaster,
+        KindQuery,
+        MasterOut,
         problems=("unknown",),
         group="Master data",
     ),
@@ -274,12 +293,12 @@ ENDPOINTS = (
         "putMasterData",
         "Let a list or its units be these rows, and publish them",
         write_kind,
-        AskedKind,
-        ToldMaster,
-        takes=MasterGiven,
+        KindQuery,
+        MasterOut,
+        body=MasterIn,
         scope=Scope.WRITE,
-        also=AWAY,
-        more=(
+        statuses=AWAY,
+        description=(
             "Where the rows say nothing new, no version is made. Rules and words are changed by people alone: what "
             "they would change is looked at first."
         ),
@@ -292,9 +311,9 @@ ENDPOINTS = (
         "getOperators",
         "Who may sign on at a site",
         roster,
-        AskedSite,
-        ToldRoster,
-        more="Personal data. Numbers are told only to a token that may write here.",
+        SiteQuery,
+        RosterOut,
+        description="Personal data. Numbers are told only to a token that may write here.",
         problems=("unknown",),
         group="Master data",
     ),
@@ -304,11 +323,11 @@ ENDPOINTS = (
         "putOperators",
         "Let these sign on, and nobody else",
         write_roster,
-        AskedSite,
-        ToldRoster,
-        takes=RosterGiven,
+        SiteQuery,
+        RosterOut,
+        body=RosterIn,
         scope=Scope.WRITE,
-        also=AWAY,
+        statuses=AWAY,
         problems=("unknown", *WRITES),
         group="Master data",
     ),

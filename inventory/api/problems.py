@@ -87,20 +87,20 @@ def of_validation(fault: ValidationError, where: str) -> list[Wrong]:
 
 
 def _wrong(where: str, error: Any) -> Wrong:
-    told = str(error["msg"]).removeprefix("Value error, ")
+    detail = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
-        told = "is not known; leave it out"
+        detail = "is not known; leave it out"
     if where == "parameter":
-        return Wrong(detail=told, parameter=str(error["loc"][0]) if error["loc"] else None)
-    return Wrong(detail=told, pointer="".join(f"/{_escaped(step)}" for step in error["loc"]))
+        return Wrong(detail=detail, parameter=str(error["loc"][0]) if error["loc"] else None)
+    return Wrong(detail=detail, pointer="".join(f"/{_escaped(step)}" for step in error["loc"]))
 
 
 def _escaped(step: object) -> str:
     return str(step).replace("~", "~0").replace("/", "~1")
 
 
-CELL = re.compile(r"(?P<where>/\S+), columns? (?P<column>\w+)[^:]*: (?P<told>.*)", re.DOTALL)
-ROW = re.compile(r"(?P<where>/\S+?)[,:] (?P<told>.*)", re.DOTALL)
+CELL = re.compile(r"(?P<where>/\S+), columns? (?P<column>\w+)[^:]*: (?P<detail>.*)", re.DOTALL)
+ROW = re.compile(r"(?P<where>/\S+?)[,:] (?P<detail>.*)", re.DOTALL)
 
 
 def of_rows(faults: Iterable[str]) -> list[Wrong]:
@@ -108,9 +108,9 @@ def of_rows(faults: Iterable[str]) -> list[Wrong]:
     found = []
     for fault in faults:
         if cell := CELL.fullmatch(fault):
-            found.append(Wrong(detail=cell["told"], pointer=f"{cell['where']}/{cell['column']}"))
+            found.append(Wrong(detail=cell["detail"], pointer=f"{cell['where']}/{cell['column']}"))
         elif row := ROW.fullmatch(fault):
-            found.append(Wrong(detail=row["told"], pointer=row["where"]))
+            found.append(Wrong(detail=row["detail"], pointer=row["where"]))
         else:
             found.append(Wrong(detail=fault))
     return found

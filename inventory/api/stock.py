@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from inventory.api.asking import Cursor, Forms, Limit, Query, Site, Text, Until, cursor, mark
-from inventory.api.enquiry import Answer, Endpoint, Enquiry
-from inventory.api.entries import next_page
+from inventory.api.context import Answer, ApiContext, Endpoint
+from inventory.api.models import StockOut, SumOut
+from inventory.api.parameters import Cursor, Forms, Limit, Query, Site, Text, Until, decode_cursor, encode_cursor
 from inventory.api.problems import Problem, Wrong
-from inventory.api.told import ToldStock, ToldSum
 from inventory.queries import stock
 from inventory.queries.stock import Standing, WantedStock
 from inventory.store.stock import OF_WHAT
@@ -18,7 +17,7 @@ PLACE = (str, int)  # Of a sum: the event and the line of one of its rows.
 FILTERS = ("pallet", "item", "lot", "location")
 
 
-class AskedStock(Query):
+class StockQuery(Query):
     """Which stock."""
 
     site: Site
@@ -32,29 +31,29 @@ class AskedStock(Query):
     cursor: Cursor(*PLACE) | None = None  # type: ignore[valid-type] # it makes a type
 
 
-def stands(of: Enquiry) -> Answer:
+def stands(context: ApiContext) -> Answer:
     """A page of the sums that are not zero."""
-    asked: AskedStock = of.asked
+    asked: StockQuery = context.parameters
     wanted = WantedStock(
         site=asked.site,
         said={name: said for name in FILTERS if (said := getattr(asked, name)) is not None},
         forms=() if asked.forms is None else asked.forms.split(","),
-        until=asked.at,  # type: ignore[arg-type] # the validator made a moment of it
+        until=asked.at,  # type: ignore[arg-type] # the validator has parsed it
     )
-    behind = None if asked.cursor is None else tuple(mark(asked.cursor, PLACE))
-    with of.look() as transaction:
+    behind = None if asked.cursor is None else tuple(decode_cursor(asked.cursor, PLACE))
+    with context.read_transaction() as transaction:
         found = stock.sums(transaction, wanted, asked.limit + 1, behind)
     if found is None:
         wrong = Wrong(detail="is no place at this site; ask without it", parameter="cursor")
         raise Problem("invalid_request", "the address says what cannot be", [wrong])
     page = found[: asked.limit]
-    following = next_page(of, cursor(page[-1].place)) if len(found) > asked.limit else None
-    return Answer(ToldStock(stock=[_told(one) for one in page], next=following))
+    following = context.next_page(encode_cursor(page[-1].place)) if len(found) > asked.limit else None
+    return Answer(StockOut(stock=[_sum_out(one) for one in page], next=following))
 
 
-def _told(one: Standing) -> ToldSum:
+def _sum_out(one: Standing) -> SumOut:
     said = {name: getattr(one, name) for name in OF_WHAT}
-    return ToldSum(**said, quantity=_number(one.quantity))
+    return SumOut(**said, quantity=_number(one.quantity))
 
 
 def _number(exactly: Decimal) -> int | float:
@@ -68,9 +67,9 @@ ENDPOINTS = (
         "listStock",
         "What stands of each pallet, item, unit, lot and location, as it was dictated",
         stands,
-        AskedStock,
-        ToldStock,
-        more=(
+        StockQuery,
+        StockOut,
+        description=(
             "The sums of what entries add and corrections take back; those of zero are left out. In the order of "
             "pallet, item, unit, lot and location; what names none comes first. Forms differ in what their quantity "
             "means: name those that bring stock in `forms`. `at` is about when events were applied here: what moved "

@@ -1,4 +1,4 @@
-"""Tokens: with which a program may ask, at which sites, and whether it may write there; kept as their hashes."""
+"""API tokens: their table, the sites that each may read or write, and their hashes."""
 
 from __future__ import annotations
 
@@ -9,23 +9,49 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Column, Connection, Engine, Integer, MetaData, Row, Table, Text, delete, insert, select, update
 
 from dockvoice_protocol.config import LEVEL
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
-from inventory.api.tables import tokens
 from inventory.audit.deeds import NAME
+from inventory.store.books import made
+from inventory.store.tables import Json, Moment
 
 BEGINS = "dockvoice_"
-"""What each token begins with, so that whoever looks through files for leaked secrets finds it."""
+"""Prefix of each token, so that scanners for leaked secrets find it."""
 
-EVERY = "*"  # Of every site, those to come too. No site can be called so.
+EVERY = "*"  # Every site, those to come too; no site's name.
 
-NOTED = timedelta(hours=1)  # How exactly the last use is known: a write for each request would hold the consumer up.
+USE_RESOLUTION = timedelta(hours=1)  # Of `used_at`: a write for each request would block the consumer.
+
+VERSION = 1
+"""Of the table below; the tables of the inventory and of the console have their own, since both run without an API."""
+
+metadata = MetaData()
+
+versions = Table("dockvoice_api", metadata, Column("version", Integer, primary_key=True, autoincrement=False))
+
+table = Table(
+    "dockvoice_api_tokens",
+    metadata,
+    Column("name", Text, primary_key=True),
+    # Of 256 random bits: neither a salt nor a slow hash would add anything.
+    Column("token_sha256", Text, nullable=False, unique=True),
+    Column("grants", Json, nullable=False),  # By site, read or write; `*` for every site.
+    Column("made_at", Moment, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("ends_at", Moment),  # None: never.
+    Column("used_at", Moment),  # To the hour; None: never.
+)
+
+
+def prepare(engine: Engine) -> None:
+    """Create the table if it is missing. Raises Misconfigured for another version, Unavailable."""
+    made(engine, versions, VERSION, "API")
 
 
 class Scope(IntEnum):
-    """What a token may at a site: to write is to read too."""
+    """What a token may do at a site; WRITE includes READ."""
 
     READ = 1
     WRITE = 2
@@ -36,7 +62,7 @@ class Scope(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A program that may ask."""
+    """A program's token."""
 
     name: str
     grants: Mapping[str, Scope]
@@ -47,24 +73,24 @@ class Token:
 
     @property
     def who(self) -> str:
-        """As it goes on record. No person can be called so."""
+        """Its name in the audit log, which no user can have."""
         return f"api:{self.name}"
 
     @property
     def sites(self) -> tuple[str, ...] | None:
-        """The sites of which it may read; None: of every one."""
+        """The sites that it may read; None: every one."""
         return None if EVERY in self.grants else tuple(sorted(self.grants))
 
     def may(self, site: str, scope: Scope) -> bool:
-        """Whether it may do so much there."""
+        """Whether it has the scope there."""
         return max(self.grants.get(site, 0), self.grants.get(EVERY, 0)) >= scope
 
     def names(self, site: str) -> bool:
-        """Whether somebody granted it this very site."""
+        """Whether it was granted this site by name."""
         return site in self.grants
 
 
-def add(
+def add_token(
     transaction: Connection,
     name: str,
     grants: Mapping[str, Scope],
@@ -72,7 +98,7 @@ def add(
     now: datetime,
     ends_at: datetime | None = None,
 ) -> str:
-    """A new token, which nobody is ever shown again. Raises Misconfigured."""
+    """Create a token; its secret, which is not stored. Raises Misconfigured."""
     if not NAME.fullmatch(name):
         raise Misconfigured(f"name: found {name!r}, allowed are letters, digits and . _ @ -, 63 at most")
     if not grants:
@@ -80,41 +106,41 @@ def add(
     for site in grants:
         if site != EVERY and not LEVEL.fullmatch(site):
             raise Misconfigured(f"site: found {site!r}, allowed is the name of a site, or {EVERY!r} for every one")
-    if transaction.execute(select(tokens.c.name).where(tokens.c.name == name)).first() is not None:
+    if transaction.execute(select(table.c.name).where(table.c.name == name)).first() is not None:
         raise Misconfigured(f"{name}: there is a token of this name; revoke it first, or choose another name")
     secret = BEGINS + secrets.token_urlsafe(32)
-    said = {"grants": {site: str(scope) for site, scope in grants.items()}, "made_at": now, "made_by": by}
+    values = {"grants": {site: str(scope) for site, scope in grants.items()}, "made_at": now, "made_by": by}
     transaction.execute(
-        insert(tokens).values(name=name, token_sha256=_hash(secret), ends_at=ends_at, used_at=None, **said)
+        insert(table).values(name=name, token_sha256=_hash(secret), ends_at=ends_at, used_at=None, **values)
     )
     return secret
 
 
-def of(transaction: Connection, secret: str, now: datetime) -> Token | None:
-    """Whose token that is; None for one that nobody made, that was revoked, or whose time is over."""
-    row = transaction.execute(select(tokens).where(tokens.c.token_sha256 == _hash(secret))).one_or_none()
+def find_token(transaction: Connection, secret: str, now: datetime) -> Token | None:
+    """The token of a secret; None for an unknown, revoked or expired one."""
+    row = transaction.execute(select(table).where(table.c.token_sha256 == _hash(secret))).one_or_none()
     found = None if row is None else _token(row)
     return None if found is None or (found.ends_at is not None and found.ends_at <= now) else found
 
 
-def every(transaction: Connection) -> list[Token]:
-    """All that there are, by name."""
-    return [_token(row) for row in transaction.execute(select(tokens).order_by(tokens.c.name))]
+def all_tokens(transaction: Connection) -> list[Token]:
+    """All tokens by name."""
+    return [_token(row) for row in transaction.execute(select(table).order_by(table.c.name))]
 
 
-def is_used(transaction: Connection, token: Token, now: datetime) -> None:
-    """Note when it was used last, so that one that nobody uses can be found and revoked."""
-    transaction.execute(update(tokens).where(tokens.c.name == token.name).values(used_at=now))
+def record_use(transaction: Connection, token: Token, now: datetime) -> None:
+    """Update `used_at`, by which unused tokens are found."""
+    transaction.execute(update(table).where(table.c.name == token.name).values(used_at=now))
 
 
-def is_to_be_noted(token: Token, now: datetime) -> bool:
-    """Whether the last use that is known is long ago."""
-    return token.used_at is None or now - token.used_at >= NOTED
+def is_use_outdated(token: Token, now: datetime) -> bool:
+    """Whether `used_at` needs an update."""
+    return token.used_at is None or now - token.used_at >= USE_RESOLUTION
 
 
-def revoke(transaction: Connection, name: str) -> None:
-    """Let nobody ask with it any more. Raises UnreadableInput."""
-    if not transaction.execute(delete(tokens).where(tokens.c.name == name)).rowcount:
+def revoke_token(transaction: Connection, name: str) -> None:
+    """Delete the token. Raises UnreadableInput."""
+    if not transaction.execute(delete(table).where(table.c.name == name)).rowcount:
         raise UnreadableInput(f"{name}: there is no such token; `dockvoice api token list` shows them")
 
 

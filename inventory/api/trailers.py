@@ -4,28 +4,30 @@ from __future__ import annotations
 
 import hashlib
 from functools import partial
-from typing import Literal
+from typing import Annotated
 from urllib.parse import quote
 
-from inventory.api.asking import Cursor, Limit, Query, Site, Text, cursor, mark
-from inventory.api.enquiry import Answer, Endpoint, Enquiry
-from inventory.api.entries import next_page
+from pydantic import AfterValidator, Field
+
+from inventory.api.context import Answer, ApiContext, Endpoint
+from inventory.api.models import TrailerOut, TrailersOut, VisitOut, VisitShortOut
+from inventory.api.parameters import Cursor, Limit, Query, Site, Text, decode_cursor, encode_cursor
 from inventory.api.problems import Problem
 from inventory.api.tokens import Scope
-from inventory.api.told import ToldTrailer, ToldTrailers, ToldVisit, ToldVisitShort
 from inventory.audit.audit import signer_in
 from inventory.dossier import dossier, visits
 from inventory.dossier.issues import issued
 from inventory.dossier.visits import Gathered, Visit
 from inventory.queries import trailers as listed
 from inventory.queries.trailers import Trailer
+from inventory.words import check_language, languages
 
 PLACE = (int, str, str)  # Of a trailer in the list: the last arrival, its site, its number.
 
 MOST = 200  # Trailers of one page: the entries of each are counted.
 
 
-class AskedTrailers(Query):
+class TrailersQuery(Query):
     """Which trailers."""
 
     site: Site | None = None
@@ -34,7 +36,7 @@ class AskedTrailers(Query):
     cursor: Cursor(*PLACE) | None = None  # type: ignore[valid-type] # it makes a type
 
 
-class AskedTrailer(Query):
+class TrailerQuery(Query):
     """Which visit of which trailer; the latest of which an entry stands, where none is named."""
 
     site: Site
@@ -42,63 +44,69 @@ class AskedTrailer(Query):
     visit: int | None = None
 
 
-class AskedDossier(AskedTrailer):
+class DossierQuery(TrailerQuery):
     """Which dossier, in which language."""
 
-    language: Literal["de", "en", "es", "fr", "it", "pl", "pt"] = "en"
+    language: Annotated[
+        str,
+        AfterValidator(partial(check_language, "dossier")),
+        Field(json_schema_extra={"enum": list(languages("dossier"))}),
+    ] = "en"
 
 
-def trailers(of: Enquiry) -> Answer:
+def trailers(context: ApiContext) -> Answer:
     """Those that are announced, then those that entries name, the latest first."""
-    asked: AskedTrailers = of.asked
-    sites, roles, limit = of.sites(asked.site), of.place.roles, min(asked.limit, MOST)
-    place = None if asked.cursor is None else mark(asked.cursor, PLACE)
+    asked: TrailersQuery = context.parameters
+    sites, roles, limit = context.sites(asked.site), context.resources.roles, min(asked.limit, MOST)
+    place = None if asked.cursor is None else decode_cursor(asked.cursor, PLACE)
     before = None if place is None else (place[0], (place[1], place[2]))
-    with of.look() as transaction:
+    with context.read_transaction() as transaction:
         awaited = [] if before else listed.awaited(transaction, roles, asked.trailer)
         found = listed.latest(transaction, roles, limit + 1, before, asked.trailer, sites)
     page = found[:limit]
     last = page[-1] if len(found) > limit else None
-    following = last and next_page(of, cursor([last.arrival, last.site, last.name]))
+    following = last and context.next_page(encode_cursor([last.arrival, last.site, last.name]))
     ours = [one for one in awaited if sites is None or one.site in sites]
-    return Answer(ToldTrailers(trailers=[_told(one) for one in (*ours, *page)], next=following))
+    return Answer(TrailersOut(trailers=[_trailer_out(one) for one in (*ours, *page)], next=following))
 
 
-def trailer(of: Enquiry) -> Answer:
+def trailer(context: ApiContext) -> Answer:
     """Every line of a visit, and what it came to."""
-    gathered, found = _visits(of, to_look_at=True)
-    chosen = _chosen(of, gathered, found)
-    content, _ = dossier.collected(chosen, gathered, of.place.keys.all(), "en")
-    told = [ToldVisitShort(number=one.number, began=one.began, closed=one.closing is not None) for one in found]
+    gathered, found = _visits(context, to_look_at=True)
+    chosen = _chosen(context, gathered, found)
+    content, _ = dossier.collected(chosen, gathered, context.resources.keys.all(), "en")
+    short = [VisitShortOut(number=one.number, began=one.began, closed=one.closing is not None) for one in found]
     names = ("site", "trailer", "visit", "as_of", "lines", "figures", "still_to_come")
-    return Answer(ToldVisit(**{name: content[name] for name in names}, visits=told))
+    return Answer(VisitOut(**{name: content[name] for name in names}, visits=short))
 
 
-def make_dossier(of: Enquiry) -> Answer:
+def make_dossier(context: ApiContext) -> Answer:
     """The dossier of a visit, signed, without recordings. That it was made, and by whom, is on record."""
-    asked: AskedDossier = of.asked
-    if (key := of.place.settings.dossier.key) is None:
+    asked: DossierQuery = context.parameters
+    if (key := context.resources.settings.dossier.key) is None:
         raise Problem("not_possible", "dossier.key is not set: nothing goes out unsigned; name a private key there")
-    gathered, found = _visits(of)
-    chosen = _chosen(of, gathered, found)
-    with of.open() as transaction:
-        issue = partial(issued, transaction, asked.site, asked.trailer, chosen, now=of.place.now())
-        made = dossier.made(chosen, gathered, of.place.keys.all(), signer_in(key), asked.language, issue=issue).file
+    gathered, found = _visits(context)
+    chosen = _chosen(context, gathered, found)
+    with context.transaction() as transaction:
+        issue = partial(issued, transaction, asked.site, asked.trailer, chosen, now=context.resources.now())
+        made = dossier.made(
+            chosen, gathered, context.resources.keys.all(), signer_in(key), asked.language, issue=issue
+        ).file
         sha256 = hashlib.sha256(made).hexdigest()
-        of.note(transaction, "dossier_made", asked.trailer, site=asked.site, visit=chosen.number, sha256=sha256)
+        context.audit(transaction, "dossier_made", asked.trailer, site=asked.site, visit=chosen.number, sha256=sha256)
     file = quote(f"{asked.site}.{asked.trailer}.{chosen.number}.zip", safe="")
     return Answer(made, headers={"content-disposition": f"attachment; filename*=UTF-8''{file}"})
 
 
-def _visits(of: Enquiry, *, to_look_at: bool = False) -> tuple[Gathered, list[Visit]]:
-    asked: AskedTrailer = of.asked
-    with of.look() as transaction:
-        gathered = visits.gather(transaction, asked.site, asked.trailer, of.place.roles, to_look_at=to_look_at)
+def _visits(context: ApiContext, *, to_look_at: bool = False) -> tuple[Gathered, list[Visit]]:
+    asked: TrailerQuery = context.parameters
+    with context.read_transaction() as transaction:
+        gathered = visits.gather(transaction, asked.site, asked.trailer, context.resources.roles, to_look_at=to_look_at)
     return gathered, gathered.visits()
 
 
-def _chosen(of: Enquiry, gathered: Gathered, found: list[Visit]) -> Visit:
-    asked: AskedTrailer = of.asked
+def _chosen(context: ApiContext, gathered: Gathered, found: list[Visit]) -> Visit:
+    asked: TrailerQuery = context.parameters
     if asked.visit is not None:
         chosen = next((one for one in found if one.number == asked.visit), None)
     else:
@@ -108,8 +116,8 @@ def _chosen(of: Enquiry, gathered: Gathered, found: list[Visit]) -> Visit:
     return chosen
 
 
-def _told(one: Trailer) -> ToldTrailer:
-    return ToldTrailer(
+def _trailer_out(one: Trailer) -> TrailerOut:
+    return TrailerOut(
         site=one.site,
         trailer=one.name,
         state=one.state,
@@ -129,9 +137,9 @@ ENDPOINTS = (
         "listTrailers",
         "Trailers: announced, received, missing",
         trailers,
-        AskedTrailers,
-        ToldTrailers,
-        more=f"{MOST} of one page at most.",
+        TrailersQuery,
+        TrailersOut,
+        description=f"{MOST} of one page at most.",
         group="Trailers",
     ),
     Endpoint(
@@ -140,8 +148,8 @@ ENDPOINTS = (
         "getTrailer",
         "What one trailer was to bring and brought",
         trailer,
-        AskedTrailer,
-        ToldVisit,
+        TrailerQuery,
+        VisitOut,
         problems=("unknown",),
         group="Trailers",
     ),
@@ -151,10 +159,10 @@ ENDPOINTS = (
         "makeDossier",
         "The signed dossier of a visit, a ZIP file without recordings",
         make_dossier,
-        AskedDossier,
+        DossierQuery,
         "application/zip",
         scope=Scope.WRITE,
-        more="It is a POST, since that it was made stands in the audit. The same visit gives the same bytes.",
+        description="It is a POST, since that it was made stands in the audit. The same visit gives the same bytes.",
         problems=("unknown", "not_possible"),
         group="Trailers",
     ),

@@ -7,10 +7,9 @@ from typing import Any, Literal
 
 from sqlalchemy import Select, select, tuple_
 
-from inventory.api.asking import Cursor, Limit, Query, Site, cursor, mark
-from inventory.api.enquiry import Answer, Endpoint, Enquiry
-from inventory.api.entries import next_page
-from inventory.api.told import ToldFlag, ToldFlags, ToldRefusal, ToldRefusals, ToldReview, ToldReviews
+from inventory.api.context import Answer, ApiContext, Endpoint
+from inventory.api.models import FlagOut, FlagsOut, RefusalOut, RefusalsOut, ReviewOut, ReviewsOut
+from inventory.api.parameters import Cursor, Limit, Query, Site, decode_cursor, encode_cursor
 from inventory.queries import refusals as turned_down
 from inventory.reviews.flags import concerns
 from inventory.reviews.reviews import Review
@@ -22,7 +21,7 @@ PLACE = (datetime, str)  # And an event.
 FLAG_PLACE = (datetime, str, str)  # And a rule.
 
 
-class AskedPage(Query):
+class PageQuery(Query):
     """Of which site, and how much."""
 
     site: Site | None = None
@@ -30,74 +29,74 @@ class AskedPage(Query):
     cursor: Cursor(*PLACE) | None = None  # type: ignore[valid-type] # it makes a type
 
 
-class AskedReviews(AskedPage):
+class ReviewsQuery(PageQuery):
     """Which reviews."""
 
     state: Literal["open", "every"] = "open"
 
 
-class AskedFlags(AskedPage):
+class FlagsQuery(PageQuery):
     """Which flags."""
 
     cursor: Cursor(*FLAG_PLACE) | None = None  # type: ignore[valid-type] # as above
     state: Literal["open", "stands", "struck", "every"] = "open"
 
 
-def reviews(of: Enquiry) -> Answer:
+def reviews(context: ApiContext) -> Answer:
     """What devices have put aside, the oldest first."""
-    asked: AskedReviews = of.asked
+    asked: ReviewsQuery = context.parameters
     order = (put_aside.c.told_at, put_aside.c.event_id)
-    wanted = _of_sites(select(put_aside), put_aside.c.site, of).order_by(*order)
+    wanted = _of_sites(select(put_aside), put_aside.c.site, context).order_by(*order)
     if asked.state == "open":
         wanted = wanted.where(put_aside.c.state == "open")
     if asked.cursor is not None:
-        wanted = wanted.where(tuple_(*order) > tuple_(*mark(asked.cursor, PLACE)))
-    with of.look() as transaction:
+        wanted = wanted.where(tuple_(*order) > tuple_(*decode_cursor(asked.cursor, PLACE)))
+    with context.read_transaction() as transaction:
         rows = transaction.execute(wanted.limit(asked.limit + 1)).mappings().all()
-    names = [name for name in Review.__dataclass_fields__ if name in ToldReview.model_fields]
-    page = [ToldReview(**{name: row[name] for name in names}) for row in rows[: asked.limit]]
+    names = [name for name in Review.__dataclass_fields__ if name in ReviewOut.model_fields]
+    page = [ReviewOut(**{name: row[name] for name in names}) for row in rows[: asked.limit]]
     last = page[-1] if len(rows) > asked.limit else None
-    following = last and next_page(of, cursor([last.told_at, last.event_id]))
-    return Answer(ToldReviews(reviews=page, next=following))
+    following = last and context.next_page(encode_cursor([last.told_at, last.event_id]))
+    return Answer(ReviewsOut(reviews=page, next=following))
 
 
-def flags(of: Enquiry) -> Answer:
+def flags(context: ApiContext) -> Answer:
     """What rules speak against, the oldest first; open ones only of entries that stand, or of devices."""
-    asked: AskedFlags = of.asked
+    asked: FlagsQuery = context.parameters
     order = (spoken.c.flagged_at, spoken.c.event_id, spoken.c.rule)
-    wanted = _of_sites(select(spoken), spoken.c.site, of).order_by(*order)
+    wanted = _of_sites(select(spoken), spoken.c.site, context).order_by(*order)
     if asked.state == "open":
         wanted = wanted.outerjoin(meant, spoken.c.event_id == meant.c.event_id).where(concerns())
     if asked.state != "every":
         wanted = wanted.where(spoken.c.state == asked.state)
     if asked.cursor is not None:
-        wanted = wanted.where(tuple_(*order) > tuple_(*mark(asked.cursor, FLAG_PLACE)))
-    with of.look() as transaction:
+        wanted = wanted.where(tuple_(*order) > tuple_(*decode_cursor(asked.cursor, FLAG_PLACE)))
+    with context.read_transaction() as transaction:
         rows = transaction.execute(wanted.limit(asked.limit + 1)).all()
-    page = [ToldFlag.model_validate(row) for row in rows[: asked.limit]]
+    page = [FlagOut.model_validate(row) for row in rows[: asked.limit]]
     last = page[-1] if len(rows) > asked.limit else None
-    following = last and next_page(of, cursor([last.flagged_at, last.event_id, last.rule]))
-    return Answer(ToldFlags(flags=page, next=following))
+    following = last and context.next_page(encode_cursor([last.flagged_at, last.event_id, last.rule]))
+    return Answer(FlagsOut(flags=page, next=following))
 
 
-def refusals(of: Enquiry) -> Answer:
+def refusals(context: ApiContext) -> Answer:
     """Events that were not applied, the latest first."""
-    asked: AskedPage = of.asked
-    before = None if asked.cursor is None else tuple(mark(asked.cursor, PLACE))
-    with of.look() as transaction:
-        found = turned_down.refusals(transaction, asked.limit + 1, before, of.sites(asked.site))
+    asked: PageQuery = context.parameters
+    before = None if asked.cursor is None else tuple(decode_cursor(asked.cursor, PLACE))
+    with context.read_transaction() as transaction:
+        found = turned_down.refusals(transaction, asked.limit + 1, before, context.sites(asked.site))
     page = [
-        ToldRefusal(**{name: getattr(one, name) for name in ("site", "device", "event_id", "sequence", "received_at")},
+        RefusalOut(**{name: getattr(one, name) for name in ("site", "device", "event_id", "sequence", "received_at")},
                     reasons=list(one.reasons), said=dict(one.said))
         for one in found[: asked.limit]
     ]  # fmt: skip
     last = page[-1] if len(found) > asked.limit else None
-    following = last and next_page(of, cursor([last.received_at, last.event_id]))
-    return Answer(ToldRefusals(refusals=page, next=following))
+    following = last and context.next_page(encode_cursor([last.received_at, last.event_id]))
+    return Answer(RefusalsOut(refusals=page, next=following))
 
 
-def _of_sites(wanted: Select[Any], site: Any, of: Enquiry) -> Select[Any]:
-    sites = of.sites(of.asked.site)
+def _of_sites(wanted: Select[Any], site: Any, context: ApiContext) -> Select[Any]:
+    sites = context.sites(context.parameters.site)
     return wanted if sites is None else wanted.where(site.in_(sites))
 
 
@@ -108,9 +107,9 @@ ENDPOINTS = (
         "listReviews",
         "What devices have put aside for a person, the oldest first",
         reviews,
-        AskedReviews,
-        ToldReviews,
-        more="A person decides: on the console, by `dockvoice inventory review`, or the operator by voice.",
+        ReviewsQuery,
+        ReviewsOut,
+        description="A person decides: on the console, by `dockvoice inventory review`, or the operator by voice.",
         group="What waits for a person",
     ),
     Endpoint(
@@ -119,9 +118,9 @@ ENDPOINTS = (
         "listFlags",
         "Entries that rules speak against, the oldest first",
         flags,
-        AskedFlags,
-        ToldFlags,
-        more="A person decides: by `dockvoice inventory flags`.",
+        FlagsQuery,
+        FlagsOut,
+        description="A person decides: by `dockvoice inventory flags`.",
         group="What waits for a person",
     ),
     Endpoint(
@@ -130,8 +129,8 @@ ENDPOINTS = (
         "listRefusals",
         "Events that were refused, the latest first",
         refusals,
-        AskedPage,
-        ToldRefusals,
+        PageQuery,
+        RefusalsOut,
         group="What waits for a person",
     ),
 )

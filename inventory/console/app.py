@@ -1,4 +1,4 @@
-"""The console put together: its pages, behind the gate, and what runs beside them."""
+"""The console's application: the table of pages, their routes behind the authentication, and the event stream."""
 
 from __future__ import annotations
 
@@ -10,75 +10,85 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse, Response, StreamingResponse
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
 from inventory.console import live
-from inventory.console.call import Call, Tab, Way
-from inventory.console.gate import route
+from inventory.console.accounts import Role
+from inventory.console.authentication import guarded_route
+from inventory.console.context import ConsoleResources, Page, RequestContext, Route
 from inventory.console.pages import (
-    alarms,
+    audit,
     catalogue,
-    deeds,
     devices,
     drill,
     entries,
-    entry,
     figures,
     morning,
     people,
+    recordings,
     reviews,
     roster,
-    search,
     sign_in,
-    sounds,
     trailers,
     words,
 )
-from inventory.console.people import Role
-from inventory.console.workplace import Workplace
-from inventory.web.headers import SafeHeaders
+from inventory.web.serving import SecurityHeaders
 
 STATIC = Path(__file__).with_name("static")
 
 PAGES = (
-    *(entries, reviews, morning, entry, sounds, trailers, devices, alarms, search, figures),
-    *(catalogue, words, roster, drill, people),
-    deeds,
+    Page("entries", Role.VIEWER, entries.ROUTES),
+    Page("reviews", Role.VIEWER, reviews.ROUTES),
+    Page("morning", Role.VIEWER, morning.ROUTES),
+    Page("sounds", Role.REVIEWER, recordings.ROUTES, tab=False),
+    Page("trailers", Role.VIEWER, trailers.ROUTES),
+    Page("devices", Role.VIEWER, devices.ROUTES),
+    Page("alarms", Role.VIEWER, devices.ALARM_ROUTES),
+    Page("search", Role.VIEWER, entries.SEARCH_ROUTES),
+    Page("figures", Role.VIEWER, figures.ROUTES),
+    Page("catalogue", Role.VIEWER, catalogue.ROUTES),
+    Page("words", Role.REVIEWER, words.ROUTES),
+    Page("roster", Role.VIEWER, roster.ROUTES),
+    Page("drill", Role.REVIEWER, drill.ROUTES),
+    Page("people", Role.ADMIN, people.ROUTES),
+    Page("audit", Role.ADMIN, audit.ROUTES),
 )
-"""In the order in which their tabs stand at the top. Each has WAYS, and a TAB or None."""
+"""In the order of the tabs. A row gives a page its address, its title (`title` of its texts), its tab and its role."""
 
 
-def create(place: Workplace, every_s: float = live.EVERY_S) -> Starlette:
-    """The console on tables that are there. `every_s`: how often it is looked what has changed."""
+def create(resources: ConsoleResources, poll_s: float = live.POLL_S) -> Starlette:
+    """The application, on tables that exist. `poll_s`: how often the database is polled for changes."""
 
-    def looking() -> dict[str, tuple[object, ...]]:
-        with place.look() as transaction:
-            return live.look(transaction)
+    def poll() -> dict[str, tuple[object, ...]]:
+        with resources.read_transaction() as transaction:
+            return live.fingerprints(transaction)
 
-    told = live.Live(looking, every_s)
+    broadcaster = live.Broadcaster(poll, poll_s)
 
-    def hear(call: Call) -> Response:
-        who = "" if call.who is None else call.who.name
-        return StreamingResponse(told.heard(who), media_type="text/event-stream", headers={"x-accel-buffering": "no"})
+    def stream(context: RequestContext) -> Response:
+        events = broadcaster.subscribe(context.user_name)
+        return StreamingResponse(events, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
 
     @asynccontextmanager
-    async def at_work(_: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with asyncio.TaskGroup() as group:
-            looks = group.create_task(told.run())
+            polling = group.create_task(broadcaster.run())
             yield
-            looks.cancel()
+            polling.cancel()
 
-    tabs: tuple[Tab, ...] = tuple(page.TAB for page in PAGES if page.TAB is not None)
+    tabs = tuple(page for page in PAGES if page.tab)
 
-    def home(call: Call) -> Response:
-        mine = [tab.path for tab in tabs if call.who is not None and call.who.role >= tab.role]
-        return RedirectResponse(mine[0], 303) if mine else call.refused("gate.nothing_here", 200)
+    def home(context: RequestContext) -> Response:
+        """The first page for the user's role."""
+        mine = [tab.path for tab in tabs if context.may(tab.role)]
+        return RedirectResponse(mine[0], 303) if mine else context.refuse("gate.nothing_here", 200)
 
-    ways = [Way("/", home, Role.VIEWER), Way("/live", hear, Role.VIEWER), *sign_in.WAYS]
-    ways += [way for page in PAGES for way in page.WAYS]
-    routes: list[Route | Mount] = [route(place, tabs, way) for way in ways]
-    routes.append(Mount("/static", StaticFiles(directory=STATIC)))
-    app = Starlette(routes=routes, lifespan=at_work, middleware=[Middleware(SafeHeaders, encrypted=place.encrypted)])
-    app.state.live = told  # who serves it ends it first: a stream would hold up the end
+    routes = [Route("/", home, Role.VIEWER), Route("/live", stream, Role.VIEWER), *sign_in.ROUTES]
+    routes += [route for page in PAGES for route in page.routes()]
+    mounted: list[BaseRoute] = [guarded_route(resources, tabs, route) for route in routes]
+    mounted.append(Mount("/static", StaticFiles(directory=STATIC)))
+    middleware = [Middleware(SecurityHeaders, encrypted=resources.encrypted)]
+    app = Starlette(routes=mounted, lifespan=lifespan, middleware=middleware)
+    app.state.broadcaster = broadcaster  # the server closes it first: open streams would delay its shutdown
     return app

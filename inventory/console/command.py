@@ -70,22 +70,22 @@ def user_add(
 
     It has 12 characters at the least. It is never an argument: those are seen by every user of the machine.
     """
-    from inventory.console import people  # noqa: PLC0415 - `--help` waits for no SQLAlchemy
+    from inventory.console import accounts  # noqa: PLC0415 - `--help` waits for no SQLAlchemy
 
-    given = people.Role.named(role)
+    given = accounts.Role.named(role)
     password = None if by_proxy else _password()
     with changing(context, _books, "added", name, role=str(given)) as transaction:
-        people.add(transaction, name, given, password, datetime.now(UTC))
+        accounts.add_user(transaction, name, given, password, datetime.now(UTC))
     say(f"{name}: may sign in as {given}")
 
 
 @users.command("list", short_help="Who may sign in.")
 def user_list(context: typer.Context) -> None:
     """Show who may sign in, and what they may do."""
-    from inventory.console import people  # noqa: PLC0415 - as above
+    from inventory.console import accounts  # noqa: PLC0415 - as above
 
     with opened(context, _books) as transaction:
-        found = people.everybody(transaction)
+        found = accounts.all_users(transaction)
     table = narrow(many(len(found), "person", "people"))
     for heading in ("name", "role", "signs in"):
         table.add_column(heading)
@@ -97,33 +97,32 @@ def user_list(context: typer.Context) -> None:
 @users.command("role", short_help="Let somebody do more or less.")
 def user_role(context: typer.Context, name: Who, role: RoleNamed) -> None:
     """Change what somebody may do; it counts from the next click."""
-    from inventory.console import people  # noqa: PLC0415 - as above
+    from inventory.console import accounts  # noqa: PLC0415 - as above
 
-    given = people.Role.named(role)
+    given = accounts.Role.named(role)
     with changing(context, _books, "role_changed", name, role=str(given)) as transaction:
-        people.change_role(transaction, name, given)
+        accounts.change_role(transaction, name, given)
     say(f"{name}: is {given}")
 
 
 @users.command("password", short_help="Give somebody another password.")
 def user_password(context: typer.Context, name: Who) -> None:
     """Give somebody another password, read as by `add`. Whoever is signed in under the name is signed out."""
-    from inventory.console import people, sessions  # noqa: PLC0415 - as above
+    from inventory.console import accounts  # noqa: PLC0415 - as above
 
     password = _password()
     with changing(context, _books, "password_changed", name) as transaction:
-        people.change_password(transaction, name, password)
-        sessions.forgive(transaction, name)
+        accounts.change_password(transaction, name, password)
     say(f"{name}: has another password")
 
 
 @users.command("remove", short_help="Let somebody sign in no more.")
 def user_remove(context: typer.Context, name: Who) -> None:
     """Let somebody sign in no more, and sign him out. What he did stays on record."""
-    from inventory.console import people  # noqa: PLC0415 - as above
+    from inventory.console import accounts  # noqa: PLC0415 - as above
 
     with changing(context, _books, "removed", name) as transaction:
-        people.remove(transaction, name)
+        accounts.remove_user(transaction, name)
     say(f"{name}: may sign in no more")
 
 

@@ -1,4 +1,4 @@
-"""Decisions: what somebody decided about a review, entered in the outbox, and decided once."""
+"""Decisions about reviews: the queue, and what users decided, entered in the outbox once."""
 
 from __future__ import annotations
 
@@ -7,21 +7,27 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, and_, case, insert, select, tuple_
+from sqlalchemy import Connection, RowMapping, Select, and_, case, func, insert, or_, select, tuple_
 from sqlalchemy.exc import IntegrityError
 
+from dockvoice_protocol.instants import in_utc, instant
 from inventory.reviews.reviews import Review
 from inventory.store.console_tables import decisions
 from inventory.store.outbox import Message, MessageKind, enter
-from inventory.store.tables import outbox
+from inventory.store.tables import outbox, reviews
 
-AGAIN = timedelta(minutes=10)
-"""A device that is there answers within seconds. One that has not for so long may never have taken it."""
+PAGE = 50  # Reviews of one page.
+RECENT = 20  # Decisions that are shown beside it.
+
+SEPARATOR = "~"  # Between the moment and the id of a page's cursor; neither contains it.
+
+RETRY_AFTER = timedelta(minutes=10)
+"""A connected device answers within seconds: one that has not for so long may never have received the decision."""
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
-    """What somebody decided."""
+class Decision:
+    """A user's decision."""
 
     site: str
     device: str
@@ -33,44 +39,46 @@ class Decided:
     reason: str
     who: str
     decided_at: datetime
-    sent_at: datetime | None  # When a broker took it.
-    trouble: str | None  # Why the broker does not take it.
+    sent_at: datetime | None  # When the broker confirmed it.
+    trouble: str | None  # The error of the last attempt to publish it.
 
-    def may_be_again(self, now: datetime) -> bool:
-        """Whether somebody may decide anew, since no device answers. What is not sent yet, still will be."""
-        return self.sent_at is not None and now - self.sent_at >= AGAIN
+    def may_be_repeated(self, now: datetime) -> bool:
+        """Whether another decision is allowed since the device has not answered; not before this one was published."""
+        return self.sent_at is not None and now - self.sent_at >= RETRY_AFTER
 
 
-class Taken(Exception):
-    """Somebody else was sooner."""
+class AlreadyDecided(Exception):
+    """Another decision about this review came first."""
 
-    def __init__(self, first: Decided) -> None:
-        """`first` is what he decided."""
+    def __init__(self, first: Decision) -> None:
         super().__init__(first.review)
         self.first = first
 
 
-def about(transaction: Connection, found: Iterable[Review]) -> dict[str, Decided]:
-    """What was decided last about each of these reviews, by the event that says that it waits."""
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A decision and what the device answered."""
+
+    decided: Decision
+    state: str | None  # Of the review now; None where it is unknown by now.
+    entry: str | None  # The event of the entry that it became.
+
+
+def latest_decisions(transaction: Connection, found: Iterable[Review]) -> dict[str, Decision]:
+    """The last decision about each of these reviews, by the review's event."""
     keys = [(one.site, one.device, one.event_id) for one in found]
     wanted = _select().where(tuple_(decisions.c.site, decisions.c.device, decisions.c.review).in_(keys))
-    return {row["review"]: _decided(row) for row in transaction.execute(wanted.order_by(decisions.c.turn)).mappings()}
+    return {row["review"]: _decision(row) for row in transaction.execute(wanted.order_by(decisions.c.turn)).mappings()}
 
 
-def of_utterance(transaction: Connection, site: str, device: str, utterance_id: str) -> list[Decided]:
-    """All that was ever decided about an utterance, the latest first."""
+def decisions_of_utterance(transaction: Connection, site: str, device: str, utterance_id: str) -> list[Decision]:
+    """Every decision about an utterance, the latest first."""
     its = (decisions.c.site == site, decisions.c.device == device, decisions.c.utterance_id == utterance_id)
     wanted = _select().where(*its).order_by(decisions.c.decided_at.desc())
-    return [_decided(row) for row in transaction.execute(wanted).mappings()]
+    return [_decision(row) for row in transaction.execute(wanted).mappings()]
 
 
-def lately(transaction: Connection, limit: int) -> list[Decided]:
-    """What was decided last here, the latest first."""
-    wanted = _select().order_by(decisions.c.decided_at.desc()).limit(limit)
-    return [_decided(row) for row in transaction.execute(wanted).mappings()]
-
-
-def keep(
+def record_decision(
     transaction: Connection,
     review: Review,
     decision: str,
@@ -80,10 +88,10 @@ def keep(
     message: Message,
     now: datetime,
 ) -> None:
-    """Keep what somebody decides, and enter its message. Raises Taken where it was decided before, by whomever."""
-    before = about(transaction, [review]).get(review.event_id)
-    if before is not None and not before.may_be_again(now):
-        raise Taken(before)
+    """Insert a decision, and its message into the outbox. Raises AlreadyDecided."""
+    before = latest_decisions(transaction, [review]).get(review.event_id)
+    if before is not None and not before.may_be_repeated(now):
+        raise AlreadyDecided(before)
     row = {
         "site": review.site,
         "device": review.device,
@@ -99,13 +107,44 @@ def keep(
     try:
         with transaction.begin_nested():
             transaction.execute(insert(decisions).values(row))
-    except IntegrityError:  # at the same moment; PostgreSQL has waited until he was done
-        raise Taken(about(transaction, [review])[review.event_id]) from None
+    except IntegrityError:  # a concurrent insert, which PostgreSQL has waited for
+        raise AlreadyDecided(latest_decisions(transaction, [review])[review.event_id]) from None
     enter(transaction, [message], now)
 
 
+def open_count(transaction: Connection) -> int:
+    """The number of open reviews."""
+    counted = select(func.count()).select_from(reviews).where(reviews.c.state == "open")
+    return int(transaction.execute(counted).scalar_one())
+
+
+def open_reviews(transaction: Connection, after: str | None) -> tuple[list[Review], str | None]:
+    """A page of open reviews, the oldest first, and the cursor of the next page, if any."""
+    wanted = select(reviews).where(reviews.c.state == "open").order_by(reviews.c.told_at, reviews.c.event_id)
+    moment, _, event_id = (after or "").partition(SEPARATOR)
+    if (told_at := instant(moment)) is not None:
+        told_at = in_utc(told_at)
+        later = reviews.c.told_at > told_at
+        wanted = wanted.where(or_(later, (reviews.c.told_at == told_at) & (reviews.c.event_id > event_id)))
+    rows = transaction.execute(wanted.limit(PAGE + 1)).mappings().all()
+    found = [Review(**{name: row[name] for name in Review.__dataclass_fields__}) for row in rows[:PAGE]]
+    last = found[-1] if len(rows) > PAGE else None
+    return found, None if last is None else f"{last.told_at.isoformat()}{SEPARATOR}{last.event_id}"
+
+
+def recent_outcomes(transaction: Connection) -> list[Outcome]:
+    """The latest decisions, each with its review's state."""
+    recent = _select().order_by(decisions.c.decided_at.desc()).limit(RECENT)
+    decided = [_decision(row) for row in transaction.execute(recent).mappings()]
+    keys = [(one.site, one.device, one.utterance_id) for one in decided]
+    review = tuple_(reviews.c.site, reviews.c.device, reviews.c.utterance_id)
+    wanted = select(reviews.c.utterance_id, reviews.c.state, reviews.c.entry).where(review.in_(keys))
+    now = {row.utterance_id: (row.state, row.entry) for row in transaction.execute(wanted)}
+    return [Outcome(one, *now.get(one.utterance_id, (None, None))) for one in decided]
+
+
 def _select() -> Select[Any]:
-    """Decisions with how far their messages have come. One that the device confirmed has none any more."""
+    """Decisions joined with their outbox messages; a message that the device confirmed is deleted."""
     same = (outbox.c[name] == decisions.c[name] for name in ("site", "device"))
     its = and_(*same, outbox.c.kind == MessageKind.DECISION.value, outbox.c.key == decisions.c.review)
     sent_at = case((outbox.c.id.is_(None), decisions.c.decided_at), else_=outbox.c.published_at)
@@ -113,5 +152,5 @@ def _select() -> Select[Any]:
     return select(*columns).outerjoin(outbox, its)
 
 
-def _decided(row: RowMapping) -> Decided:
-    return Decided(**{name: row[name] for name in Decided.__dataclass_fields__})
+def _decision(row: RowMapping) -> Decision:
+    return Decision(**{name: row[name] for name in Decision.__dataclass_fields__})

@@ -1,7 +1,7 @@
-"""Live: browsers are told what has changed, by one look at the database for all of them.
+"""Server-sent events: one poll of the database tells all browsers what has changed.
 
-What a browser hears is the name of what changed: it asks for the part of its page that shows it, as itself. Nothing
-goes out here that somebody may not see. Whoever comes, or comes again, is told everything once.
+An event is only the name of what changed: each browser then fetches the part of its page itself, with its own session.
+A browser that connects gets every name once.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from inventory.web.serving import most_connections
 
 log = logging.getLogger("console")
 
-EVERY_S = 1.0  # How often it is looked: what is said at a dock is on the page before anybody asks for it.
-MOST_SHARE = 1 / 2  # Of all connections: the others are for who asks, and for who signs in.
-BEAT_S = 15.0  # So often something is said to a browser: proxies close what is silent for a minute.
-LASTING_S = 300.0  # Then a browser comes again, and it is seen anew who asks.
+POLL_S = 1.0  # What is dictated at a dock is on the page before it is asked for.
+MOST_SHARE = 1 / 2  # Of all connections: the others are for requests and sign-ins.
+KEEP_ALIVE_S = 15.0  # Proxies close a connection that is silent for a minute.
+STREAM_S = 300.0  # Then the browser reconnects and is authenticated again.
 
-MARKS: dict[str, Executable] = {
+FINGERPRINTS: dict[str, Executable] = {
     "entries": select(func.max(events.c.arrival)),
-    # The latest word takes the place of the one before: the sum tells a change that the count does not.
+    # A review's row is overwritten: the sums show a change that the count does not.
     "reviews": select(func.count(), func.sum(reviews.c.life), func.sum(reviews.c.sequence)),
     "decisions": select(
         select(func.count()).select_from(decisions).scalar_subquery(),
@@ -38,99 +38,99 @@ MARKS: dict[str, Executable] = {
     "refusals": select(func.count(), func.max(refused.c.received_at)).select_from(refused),
     "rejected": select(func.max(rejected.c.id)),
 }
-"""What can change, by the name that browsers hear: a row that is another one whenever it has."""
+"""By event name, a query whose row differs after each change."""
 
 
-def look(transaction: Connection) -> dict[str, tuple[object, ...]]:
-    """How everything stands."""
-    return {name: tuple(transaction.execute(mark).one()) for name, mark in MARKS.items()}
+def fingerprints(transaction: Connection) -> dict[str, tuple[object, ...]]:
+    """The row of each query now."""
+    return {name: tuple(transaction.execute(query).one()) for name, query in FINGERPRINTS.items()}
 
 
-class Live:
-    """The one look, and the browsers that are told. Belongs to the loop."""
+class Broadcaster:
+    """Polls, and tells every subscribed browser. Belongs to the event loop."""
 
-    def __init__(self, looking: Callable[[], Mapping[str, tuple[object, ...]]], every_s: float = EVERY_S) -> None:
-        """`looking` is called in a thread. It may raise."""
-        self._looking = looking
-        self._every_s = every_s
-        self._browsers: dict[_Browser, str] = {}  # And who looks at it, the one that came first first.
-        self._come = asyncio.Event()
-        self._ended = False
+    def __init__(self, poll: Callable[[], Mapping[str, tuple[object, ...]]], poll_s: float = POLL_S) -> None:
+        """`poll` is called in a thread. It may raise."""
+        self._poll = poll
+        self._poll_s = poll_s
+        self._browsers: dict[_Subscriber, str] = {}  # With their user's name, in the order of their coming.
+        self._subscribed = asyncio.Event()
+        self._closed = False
 
     async def run(self) -> None:
-        """Look for as long as there is anybody to be told."""
+        """Poll while any browser is subscribed."""
         before: Mapping[str, tuple[object, ...]] | None = None
         while True:
-            await self._come.wait()
+            await self._subscribed.wait()
             if not self._browsers:
-                self._come.clear()
+                self._subscribed.clear()
                 continue
-            now = await self._looked()
-            # The first look tells everything: what came between a browser's page and it was in neither.
+            now = await self._polled()
+            # The first poll sends every name: what changed between a page's request and its stream is in neither.
             for name in () if now is None else [one for one in now if before is None or now[one] != before.get(one)]:
-                self.tell(name)
+                self.publish(name)
             before = now or before
-            await asyncio.sleep(self._every_s)
+            await asyncio.sleep(self._poll_s)
 
-    async def _looked(self) -> Mapping[str, tuple[object, ...]] | None:
+    async def _polled(self) -> Mapping[str, tuple[object, ...]] | None:
         try:
-            return await asyncio.to_thread(self._looking)
-        except DockvoiceError as fault:  # the pages say so themselves
+            return await asyncio.to_thread(self._poll)
+        except DockvoiceError as fault:  # the pages show it themselves
             log.warning("database: %s", fault)
             return None
 
-    def tell(self, name: str) -> None:
-        """Say to every browser that something has changed."""
+    def publish(self, name: str) -> None:
+        """Queue an event for every browser."""
         for browser in self._browsers:
-            browser.tell(name)
+            browser.put(name)
 
-    def end(self) -> None:
-        """Tell nobody any more: every browser is let go, and comes again where there is a console."""
-        self._ended = True
-        self.tell("end")
+    def close(self) -> None:
+        """End all streams; browsers reconnect once a console is there."""
+        self._closed = True
+        self.publish("end")
 
-    async def heard(self, who: str) -> AsyncIterator[bytes]:
-        """What one browser hears, as server-sent events, until it is time to come again.
+    async def subscribe(self, user: str) -> AsyncIterator[bytes]:
+        """One browser's event stream.
 
-        Where there are too many, the first one of whoever has most of them is let go.
+        Where there are too many, the oldest stream of the user with the most of them is ended.
         """
-        browser = _Browser()
-        for name in MARKS:  # between its page and this, or while it was not connected, anything may have changed
-            browser.tell(name)
-        self._browsers[browser] = who
+        browser = _Subscriber()
+        for name in FINGERPRINTS:  # anything may have changed since the page was rendered, or while disconnected
+            browser.put(name)
+        self._browsers[browser] = user
         if len(self._browsers) > most_connections() * MOST_SHARE:
             ((most, _),) = Counter(self._browsers.values()).most_common(1)
             first = next(one for one, its in self._browsers.items() if its == most)
             del self._browsers[first]
-            first.tell("end")
-        self._come.set()
-        until = asyncio.get_running_loop().time() + LASTING_S
+            first.put("end")
+        self._subscribed.set()
+        until = asyncio.get_running_loop().time() + STREAM_S
         try:
             yield b"retry: 2000\n: here\n\n"
-            while asyncio.get_running_loop().time() < until and not self._ended and browser in self._browsers:
-                names = await browser.next(BEAT_S)
+            while asyncio.get_running_loop().time() < until and not self._closed and browser in self._browsers:
+                names = await browser.get(KEEP_ALIVE_S)
                 yield "".join(f"event: {name}\ndata: {name}\n\n" for name in names).encode() or b": here\n\n"
         finally:
             self._browsers.pop(browser, None)
 
 
-class _Browser:
-    """What one browser is still to be told: however much changes meanwhile, each name once."""
+class _Subscriber:
+    """The events that a browser is still to get; each name once."""
 
     def __init__(self) -> None:
-        self._owed: dict[str, None] = {}
+        self._pending: dict[str, None] = {}
         self._some = asyncio.Event()
 
-    def tell(self, name: str) -> None:
-        self._owed[name] = None
+    def put(self, name: str) -> None:
+        self._pending[name] = None
         self._some.set()
 
-    async def next(self, patience_s: float) -> list[str]:
+    async def get(self, timeout_s: float) -> list[str]:
         try:
-            async with asyncio.timeout(patience_s):
+            async with asyncio.timeout(timeout_s):
                 await self._some.wait()
         except TimeoutError:
             return []
-        names, self._owed = list(self._owed), {}
+        names, self._pending = list(self._pending), {}
         self._some.clear()
         return names

@@ -1,20 +1,26 @@
-"""Recordings on a page: which there are, whether one may be heard by who looks, and what it looks like."""
+"""Recordings on a page: which ones an entry or a review has, and whether the user may listen."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, select
 
 from inventory.clips.clips import SignedSound
-from inventory.console.call import Call
-from inventory.console.people import Role
-from inventory.console.sounds import said_why
+from inventory.console.accounts import Role
+from inventory.console.context import RequestContext
 from inventory.records import data_of
 from inventory.reviews.reviews import Review
+from inventory.store.console_tables import deeds
 from inventory.store.tables import events, reviews
+
+LISTENED = "listened"
+"""The audit log's action of a user who gave a reason for listening."""
+
+REASON_LASTS = timedelta(hours=10)  # One reason serves for one recording during one shift.
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,56 +29,63 @@ class Playable:
 
     recorded: SignedSound
     state: str  # Where the sound is, as a code.
-    may: bool  # Whether who looks may listen at all.
-    said: bool  # Whether he has said why.
+    allowed: bool  # Whether the user's role may listen.
+    reason_given: bool
     event_id: str | None  # The event that names it; None where a review does.
 
     @property
     def path(self) -> str:
-        """Where it is asked for."""
+        """Its address."""
         return f"/sounds/{self.recorded.site}/{self.recorded.device}/{self.recorded.utterance_id}"
 
     @property
     def query(self) -> str:
-        """Which event names it, where that is not told by the utterance alone."""
+        """The query string with its event, if any."""
         return "" if self.event_id is None else f"?event={self.event_id}"
 
 
-def of_review(call: Call, review: Review) -> Playable:
-    """The recording of what was put aside."""
-    said = data_of(review.body).get("utterance", {})
-    return playable(call, _recorded(review.site, review.device, said))
+def recording_of_review(context: RequestContext, review: Review) -> Playable:
+    """The recording of an utterance under review."""
+    utterance = data_of(review.body).get("utterance", {})
+    return playable(context, _signed_sound(review.site, review.device, utterance))
 
 
-def of_event(call: Call, event: Mapping[str, Any], site: str, device: str) -> list[Playable]:
-    """The recordings on which an entry rests."""
-    said = [event["data"]["utterance"], *event["data"].get("support", [])]
-    return [playable(call, _recorded(site, device, one), str(event["id"])) for one in said]
+def recordings_of_event(context: RequestContext, event: Mapping[str, Any], site: str, device: str) -> list[Playable]:
+    """The recordings that support an entry."""
+    utterances = [event["data"]["utterance"], *event["data"].get("support", [])]
+    return [playable(context, _signed_sound(site, device, one), str(event["id"])) for one in utterances]
 
 
-def playable(call: Call, recorded: SignedSound, event_id: str | None = None) -> Playable:
-    """It as who looks may have it: no sound goes to anybody who has not said why."""
-    may = call.who is not None and call.who.role >= Role.REVIEWER
-    name = call.who.name if call.who else ""
-    with call.look() as transaction:
-        said = may and said_why(transaction, name, recorded.utterance_id, call.place.now())
-    return Playable(recorded, call.place.sounds.state(recorded), may, said, event_id)
+def playable(context: RequestContext, recorded: SignedSound, event_id: str | None = None) -> Playable:
+    """The recording with what the user may do: none plays before a reason was given."""
+    allowed = context.may(Role.REVIEWER)
+    with context.read_transaction() as transaction:
+        given = allowed and reason_given(transaction, context.user_name, recorded.utterance_id, context.resources.now())
+    return Playable(recorded, context.resources.sounds.state(recorded), allowed, given, event_id)
 
 
-def found(
+def reason_given(transaction: Connection, user: str, utterance_id: str, now: datetime) -> bool:
+    """Whether the user gave a reason for listening lately."""
+    its = (deeds.c.deed == LISTENED, deeds.c.who == user, deeds.c.about == utterance_id)
+    recent = deeds.c.at > now - REASON_LASTS
+    return transaction.execute(select(deeds.c.number).where(*its, recent).limit(1)).first() is not None
+
+
+def find_recording(
     transaction: Connection, site: str, device: str, utterance_id: str, event_id: str | None
 ) -> SignedSound | None:
-    """The recording of an utterance that a review is about, or that the event rests on; None where nothing does."""
-    told = select(reviews.c.body).where(reviews.c.utterance_id == utterance_id)
-    entered = select(events.c.body).where(events.c.event_id == event_id)
-    table, wanted = (reviews, told) if event_id is None else (events, entered)
+    """The recording of an utterance that the event, or without one a review, names; None where nothing does."""
+    review = select(reviews.c.body).where(reviews.c.utterance_id == utterance_id)
+    event = select(events.c.body).where(events.c.event_id == event_id)
+    table, wanted = (reviews, review) if event_id is None else (events, event)
     row = transaction.execute(wanted.where(table.c.site == site, table.c.device == device)).first()
     data = {} if row is None else data_of(row.body)
-    for said in (data.get("utterance", {}), *data.get("support", [])):
-        if said.get("id") == utterance_id:
-            return _recorded(site, device, said)
+    for utterance in (data.get("utterance", {}), *data.get("support", [])):
+        if utterance.get("id") == utterance_id:
+            return _signed_sound(site, device, utterance)
     return None
 
 
-def _recorded(site: str, device: str, said: Mapping[str, Any]) -> SignedSound:
-    return SignedSound(site, device, str(said["id"]), str(said["audio_sha256"]), float(said["audio_seconds"]))
+def _signed_sound(site: str, device: str, utterance: Mapping[str, Any]) -> SignedSound:
+    sha256, seconds = str(utterance["audio_sha256"]), float(utterance["audio_seconds"])
+    return SignedSound(site, device, str(utterance["id"]), sha256, seconds)

@@ -1,4 +1,4 @@
-"""Rendering: templates, in which everything that came from outside is escaped, and what they can say besides."""
+"""Rendering: Jinja templates with autoescape, their filters, and the choice of a language."""
 
 from __future__ import annotations
 
@@ -11,72 +11,91 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from starlette.datastructures import Headers
 
 from dockvoice_protocol.instants import in_zone, shown
 from dockvoice_protocol.terminal.plain_text import in_lines
+from inventory.words import languages, texts
 
 TEMPLATES = Path(__file__).with_name("templates")
 
 
 @cache
+def language_names() -> Mapping[str, str]:
+    """The console's languages by code, each under its own name."""
+    return {code: texts(code)["frame.name"] for code in languages("frame")}
+
+
+def negotiate_language(cookie: str | None, headers: Headers, default: str) -> str:
+    """The cookie's language, else the first of Accept-Language that is there."""
+    if cookie in language_names():
+        return str(cookie)
+    wanted = [part.partition(";")[0].strip().lower()[:2] for part in headers.get("accept-language", "").split(",")]
+    return next((language for language in wanted if language in language_names()), default)
+
+
+@cache
 def _environment() -> Environment:
-    made = Environment(
+    environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=visible,
+        finalize=escape_controls,
     )
-    made.filters["value"] = value
-    made.filters["lasting"] = lasting
-    return made
+    environment.filters["value"] = format_value
+    environment.filters["lasting"] = format_duration
+    return environment
 
 
-def rendered(template: str, said: Mapping[str, Any]) -> str:
-    """A template, with what is said in it."""
-    return _environment().get_template(template).render(said)
+def render(template: str, values: Mapping[str, Any], block: str | None = None) -> str:
+    """A template, or one block of it."""
+    found = _environment().get_template(template)
+    if block is None:
+        return found.render(values)
+    return "".join(found.blocks[block](found.new_context(dict(values))))
 
 
-def time(moment: datetime | None, zone: ZoneInfo) -> Markup:
-    """A moment for a person of the site, and for programs."""
+def format_time(moment: datetime | None, zone: ZoneInfo) -> Markup:
+    """A <time> element on the site's clock."""
     if moment is None:
         return Markup("")
     there = in_zone(moment, zone).isoformat(timespec="seconds")
-    # Nothing in it is anybody's words, and a page has hundreds: it is not escaped piece by piece.
+    # It holds no user input, and a page has hundreds: escaping each part costs more than the rest.
     return Markup(f'<time datetime="{there}">{shown(moment, zone)}</time>')  # noqa: S704
 
 
-def visible(given: Any) -> Any:
-    """What is put into a page, with what turns its direction or is not seen written out: names stay what they are."""
-    if not isinstance(given, str) or (written := in_lines(given)) == given:
-        return given
-    return Markup(written) if isinstance(given, Markup) else written  # noqa: S704 - no letter of markup is added
+def escape_controls(value: Any) -> Any:
+    """Write out bidirectional controls and invisible characters, so that a name cannot pass for another."""
+    if not isinstance(value, str) or (written := in_lines(value)) == value:
+        return value
+    return Markup(written) if isinstance(value, Markup) else written  # noqa: S704 - no letter of markup is added
 
 
-def value(given: object) -> str:
-    """A field's value for a person."""
-    match given:
+def format_value(value: object) -> str:
+    """A field's value."""
+    match value:
         case bool():
-            return "✓" if given else "✗"
+            return "✓" if value else "✗"
         case list() | tuple():
-            return ", ".join(map(str, given))
+            return ", ".join(map(str, value))
         case dict():
-            return ", ".join(f"{name} {one}" for name, one in given.items())
+            return ", ".join(f"{name} {one}" for name, one in value.items())
         case None:
             return ""
         case _:
-            return str(given)
+            return str(value)
 
 
-def lasting(seconds: float) -> str:
-    """How long something takes, as people say it. The units are called so in every language of ours."""
+def format_duration(seconds: float) -> str:
+    """A duration in one or two units, whose symbols are alike in all languages of the console."""
     if seconds < 9.95:  # noqa: PLR2004 - what would be shown as 10.0
         return f"{seconds:.1f} s"
     if seconds < 59.5:  # noqa: PLR2004 - what would be shown as 60
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     (most, least), units = divmod(minutes, 60), ("h", "min")
-    if minutes >= 24 * 60:  # of days, nobody counts minutes
+    if minutes >= 24 * 60:  # minutes say nothing beside days
         (most, least), units = divmod(round(minutes / 60), 24), ("d", "h")
     return " ".join(f"{number} {unit}" for number, unit in zip((most, least), units, strict=True) if number)

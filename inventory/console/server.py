@@ -1,4 +1,4 @@
-"""The server: the console on its database, until it is told to stop."""
+"""The console's server: runs until SIGTERM or SIGINT."""
 
 from __future__ import annotations
 
@@ -12,24 +12,23 @@ from starlette.applications import Starlette
 from dockvoice_protocol.hash_chain import Signer
 from inventory.clips.clip_folder import ClipFolder
 from inventory.clips.clip_store import ClipStore
-from inventory.console import people
+from inventory.console import accounts
 from inventory.console.app import create
-from inventory.console.device_sounds import DeviceSounds
-from inventory.console.live import Live
-from inventory.console.sounds import NoSounds, Sounds
-from inventory.console.workplace import Workplace
+from inventory.console.context import ConsoleResources
+from inventory.console.live import Broadcaster
+from inventory.console.sounds import DeviceSounds, NoSounds, Sounds
 from inventory.forms import load_forms
 from inventory.settings import ConsoleSettings, InventorySettings
 from inventory.store.books import Books
 from inventory.store.keys import KeyDirectory
 from inventory.web.resources import books, signer_of
-from inventory.web.serving import LOOPBACK, run, served_as
+from inventory.web.serving import LOOPBACK, run, server_config
 
 log = logging.getLogger("console")
 
 
 def serve(settings: InventorySettings, port: int | None = None) -> None:
-    """Serve pages until SIGTERM or SIGINT. Raises Misconfigured, Unavailable or StorageFailed where it cannot begin."""
+    """Serve pages. Raises Misconfigured, Unavailable or StorageFailed where it cannot start."""
     settings.demand_owner()
     ours = settings.console
     at, signer = port or ours.port, signer_of(settings)
@@ -38,8 +37,8 @@ def serve(settings: InventorySettings, port: int | None = None) -> None:
     if ours.host not in LOOPBACK and not (ours.address or "").startswith("https:"):
         log.warning("console.host is %s without https: passwords can be read on the way; use a proxy", ours.host)
     with books(settings) as opened:
-        _tell_of_people(opened, ours)
-        place = Workplace(
+        _warn_of_accounts(opened, ours)
+        resources = ConsoleResources(
             settings,
             opened,
             load_forms(settings.forms),
@@ -48,36 +47,36 @@ def serve(settings: InventorySettings, port: int | None = None) -> None:
             lambda: datetime.now(UTC),
             _sounds(settings, opened, signer),
         )
-        server = Server(create(place), ours.host, at)
+        server = Server(create(resources), ours.host, at)
         log.info("open %s", ours.address or f"http://{ours.host}:{at}")
         run(server)
         log.info("stopped")
 
 
-def _tell_of_people(books: Books, ours: ConsoleSettings) -> None:
-    """Say in the log who signs in otherwise than the settings suggest."""
+def _warn_of_accounts(books: Books, ours: ConsoleSettings) -> None:
+    """Log accounts that sign in otherwise than the settings suggest."""
     with books.look() as transaction:
-        everybody = people.everybody(transaction)
-    by_proxy = ", ".join(one.name for one in everybody if not one.by_password)
-    by_password = ", ".join(one.name for one in everybody if one.by_password)
+        users = accounts.all_users(transaction)
+    by_proxy = ", ".join(one.name for one in users if not one.by_password)
+    by_password = ", ".join(one.name for one in users if one.by_password)
     if by_proxy and ours.proxy_header is None:
         log.warning("console.proxy_header is not set: %s, added with --by-proxy, cannot sign in; name it", by_proxy)
     if by_password and ours.proxy_header is not None:
-        told = "%s signs nobody in who has a password: %s go on using theirs; for the proxy add them with --by-proxy"
-        log.warning(told, ours.proxy_header, by_password)
+        message = "%s signs nobody in who has a password: %s go on using theirs; for the proxy add them with --by-proxy"
+        log.warning(message, ours.proxy_header, by_password)
 
 
 class Server(uvicorn.Server):
-    """Uvicorn, which lets go of the browsers that are told what changes before it waits for the others."""
+    """Uvicorn that closes the event streams before it waits for open requests."""
 
     def __init__(self, app: Starlette, host: str, port: int) -> None:
         """`app` is that of `create`; with port 0 the system chooses one."""
-        self._live: Live = app.state.live
-        super().__init__(served_as(app, host, port))
+        self._broadcaster: Broadcaster = app.state.broadcaster
+        super().__init__(server_config(app, host, port))
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
-        """End."""
-        self._live.end()
+        """Close the streams, then shut down."""
+        self._broadcaster.close()
         await super().shutdown(sockets)
 
 

@@ -1,58 +1,75 @@
-"""Sounds: the recordings on which entries rest, as far as they can be heard here.
-
-They lie on the devices. Whoever wants to hear one says why; that goes on record, and the device is told.
-"""
+"""Where recordings are had from: the devices, by way of the service, or nowhere."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+import logging
 from typing import Protocol
 
-from sqlalchemy import Connection, select
-
+from dockvoice_protocol.hash_chain import Signer
+from inventory.clips import listening
+from inventory.clips.clip_folder import ClipFolder, NoSound
+from inventory.clips.clip_store import ClipStore
 from inventory.clips.clips import SignedSound
-from inventory.store.console_tables import deeds
 
-LISTENED = "listened"  # The deed of who said why he wants to hear it.
-
-HEARD_FOR = timedelta(hours=10)
-"""So long one reason serves for one recording: whoever goes back to it in the same shift is not asked again."""
+log = logging.getLogger("console")
 
 
 class Sounds(Protocol):
-    """Where recordings are had from."""
+    """A source of recordings."""
 
-    def ask(self, recording: SignedSound, who: str, reason: str) -> None:
-        """Say to the device that somebody listens, and let it send the sound where it is not here.
+    def request(self, recording: SignedSound, user: str, reason: str) -> None:
+        """Notify the device of the listener, and have it send a sound that is not here.
 
-        Raises DockvoiceError where it cannot be asked.
+        Raises DockvoiceError where it cannot be requested.
         """
         ...
 
     def state(self, recording: SignedSound) -> str:
-        """here; asked, arriving; gone, rejected, removed; unasked, absent: a code that words/*/sounds.toml has."""
+        """A code of words/*/sounds.toml: here; asked, arriving; gone, rejected, removed; unasked, absent."""
         ...
 
-    def hear(self, recording: SignedSound) -> bytes | None:
+    def load(self, recording: SignedSound) -> bytes | None:
         """The FLAC file; None where it is not here."""
         ...
 
 
 class NoSounds:
-    """Where recordings stay on the devices."""
+    """Recordings stay on the devices."""
 
-    def ask(self, recording: SignedSound, who: str, reason: str) -> None:
-        """Nobody is asked."""
+    def request(self, recording: SignedSound, user: str, reason: str) -> None:
+        """Does nothing."""
 
     def state(self, recording: SignedSound) -> str:
         """Never here."""
         return "absent"
 
-    def hear(self, recording: SignedSound) -> bytes | None:
-        """Nothing."""
+    def load(self, recording: SignedSound) -> bytes | None:
+        """None."""
 
 
-def said_why(transaction: Connection, who: str, utterance_id: str, now: datetime) -> bool:
-    """Whether somebody has said, a while ago at most, why he wants to hear it."""
-    its = (deeds.c.deed == LISTENED, deeds.c.who == who, deeds.c.about == utterance_id, deeds.c.at > now - HEARD_FOR)
-    return transaction.execute(select(deeds.c.number).where(*its).limit(1)).first() is not None
+class DeviceSounds:
+    """Recordings requested from devices and read from the clips folder. Each call is a transaction of its own."""
+
+    def __init__(self, clips: ClipStore, folder: ClipFolder, signer: Signer, prefix: str) -> None:
+        """`signer` signs requests: devices accept no others."""
+        self._clips = clips
+        self._folder = folder
+        self._signer = signer
+        self._prefix = prefix
+
+    def request(self, recording: SignedSound, user: str, reason: str) -> None:
+        """Store the request; the service publishes it, so that no page waits for a broker."""
+        listening.ask(self._clips, None, self._signer, self._prefix, recording, user, reason)
+
+    def state(self, recording: SignedSound) -> str:
+        """How far it has come."""
+        clip = self._clips.clip(recording)
+        return "unasked" if clip is None else str(clip.state)
+
+    def load(self, recording: SignedSound) -> bytes | None:
+        """The FLAC file, hash checked."""
+        try:
+            return listening.hear(self._clips, self._folder, recording)
+        except NoSound as fault:
+            log.info("%s", fault)
+            return None

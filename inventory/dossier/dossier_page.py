@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, tzinfo
 from html import escape as in_html
-from pathlib import Path
 from typing import Any
 
 from dockvoice_protocol.instants import in_zone, shown, zone_named
@@ -23,9 +21,9 @@ from inventory.verify_dossier import (
     read_events,
     seal_fault,
 )
+from inventory.words import languages, load
 
-WORDS = Path(__file__).with_name("words")
-LANGUAGES = tuple(sorted(path.stem for path in WORDS.glob("*.toml")))
+LANGUAGES = languages("dossier")
 
 FIGURES = ("expected", "good", "damaged", "refused", "over", "short", "missing", "not_announced")
 BESIDE = ("damage_reported", "said_short", "said_over")  # Shown where there is anything of them.
@@ -59,12 +57,6 @@ FEW = 12  # Rows of a table that is not broken over two sheets.
 SHORT = 12  # Digits of a hash that a person reads aloud; the whole one is in dossier.json.
 
 
-def words_of(language: str) -> dict[str, str]:
-    """What the page says in a language of LANGUAGES."""
-    found: dict[str, str] = tomllib.loads((WORDS / f"{language}.toml").read_text(encoding="utf-8"))
-    return found
-
-
 def page(content: Json, files: Mapping[str, bytes], keyid: str) -> str:
     """The page of what stands in dossier.json and in the files beside it; `keyid` is of the key that signs it."""
     return _Page(content, files, keyid).whole()
@@ -75,7 +67,7 @@ class _Page:
         self._of = content
         self._files = files
         self._keyid = keyid
-        self._words = words_of(content["language"])
+        self._words = load(content["language"], "dossier")
         self._zone = _zone(content["zone"])
         self._said = read_events(content, files)
         self._story = Story(self._said, content["forms"])

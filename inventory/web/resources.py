@@ -1,4 +1,4 @@
-"""What every request is answered with, whether a browser or a program asks."""
+"""Resources that all requests of the console or the API share."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from inventory.store.keys import KeyDirectory
 
 @dataclass(frozen=True)
 class Resources:
-    """Made once, for a server. Used from several threads."""
+    """One for each server. Used from several threads."""
 
     settings: InventorySettings = field(repr=False)
     books: Books = field(repr=False)
@@ -33,20 +33,20 @@ class Resources:
     now: Callable[[], datetime]
 
     @contextmanager
-    def open(self) -> Iterator[Connection]:
-        """One transaction on the database. Raises Unavailable."""
+    def transaction(self) -> Iterator[Connection]:
+        """One database transaction. Raises Unavailable."""
         with self.books.open() as transaction:
             yield transaction
 
     @contextmanager
-    def look(self) -> Iterator[Connection]:
-        """One transaction that only reads. Raises Unavailable."""
+    def read_transaction(self) -> Iterator[Connection]:
+        """One read-only transaction. Raises Unavailable."""
         with self.books.look() as transaction:
             yield transaction
 
     def catalogue(self, site: str, transaction: Connection | None = None) -> SiteCatalogue:
-        """The master data of a site: all that is done with it in this transaction, or each deed in its own."""
-        opens = self.open if transaction is None else lambda: nullcontext(transaction)
+        """The master data of a site, used within this transaction, or each call in its own."""
+        opens = self.transaction if transaction is None else lambda: nullcontext(transaction)
         return SiteCatalogue(site, opens, self.now, self.settings.forms)
 
     @cached_property
@@ -54,15 +54,15 @@ class Resources:
         """The site's time zone."""
         return ZoneInfo(self.settings.console.zone)
 
-    @cached_property  # for every line of a list
+    @cached_property  # used for every line of a list
     def roles(self) -> Roles:
-        """What each form is for, and what people call its fields."""
+        """The role and the labels of each form's fields."""
         return roles(self.forms, self.settings.dossier.receipts, self.settings.dossier.damages)
 
 
 @contextmanager
 def books(settings: InventorySettings) -> Iterator[Books]:
-    """The database, with the inventory's tables and the console's."""
+    """The database, with the tables of the inventory and of the console."""
     engine = database.connect(database.parse(settings.database_url))
     try:
         database.prepare(engine, create=True)
@@ -73,5 +73,5 @@ def books(settings: InventorySettings) -> Iterator[Books]:
 
 
 def signer_of(settings: InventorySettings) -> Signer | None:
-    """Who signs decisions. Raises UnreadableInput for a key that is none."""
+    """The signer of decisions; None without console.key. Raises UnreadableInput."""
     return None if settings.console.key is None else signer_in(settings.console.key)

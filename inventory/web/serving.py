@@ -1,8 +1,7 @@
-"""Serving: a web application until the process is told to stop, for the console and for the API.
+"""Serving the console and the API: uvicorn with limits on slow clients, and security headers.
 
-A request that is never sent to its end costs whoever sends it nothing, and neither does an answer that is never taken.
-So there is a bound to how many of these there are, and to how long each takes: for one more, the oldest is closed.
-Whoever means to ask has asked within milliseconds.
+A client can leave a request unfinished, or an answer unread, at no cost (slowloris). Such connections are limited in
+number, where the oldest is closed, and in time: an ordinary request arrives within milliseconds.
 """
 
 from __future__ import annotations
@@ -18,74 +17,75 @@ from typing import Any
 import h11
 import uvicorn
 from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from dockvoice_protocol.errors import Unavailable
 
-ENDING_S = 5  # So long an answer that is under way may take.
+ENDING_S = 5  # Timeout of open requests at shutdown.
 
 MOST_CONNECTIONS = 500
-"""At once: hundreds of browsers that are told what changes. Half of the files that the process may open, where that is
-less; the others are the database's and ours."""
+"""Enough for hundreds of event streams; at most half of the process's file descriptors."""
 
 UNFINISHED = 1 / 4
-"""Of these: requests that are not here as a whole, answers that nobody takes, connections on which none has begun."""
+"""Share of connections that may be unfinished: an incomplete request, an unread answer, or none begun."""
 
-HEAD_S = 10  # So long the head of a request may take.
-BODY_S = 60  # And its body: 2 MB, over a link of 300 kbit/s.
-TAKEN_S = 60  # So long an answer may wait to be taken: 64 kB, behind what the system holds.
+HEAD_S = 10  # Timeout of a request's head.
+BODY_S = 60  # Of its body: 2 MB over 300 kbit/s.
+UNREAD_S = 60  # Of an answer that is not read: 64 kB beyond the system's buffer.
 
 LAST_S = ENDING_S - 1
-"""So long at the end each of these still has: uvicorn would break off whoever waits for them, with a traceback each."""
+"""Timeout of unfinished connections at shutdown; later uvicorn would cancel them, each with a traceback."""
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 def most_connections() -> int:
-    """How many connections there may be at once; a request on one more is answered with 503."""
+    """The limit of connections; a request on one more is answered with 503."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return MOST_CONNECTIONS if files == resource.RLIM_INFINITY else min(MOST_CONNECTIONS, files // 2)
 
 
-class Bounded(H11Protocol):
-    """A connection as uvicorn has it, closed where it is waited for too long, or too many are waited for."""
+class TimedProtocol(H11Protocol):
+    """Uvicorn's connection, with timeouts, closed early while too many are unfinished."""
 
-    awaited: Any = None  # The head, the body, or that an answer is taken, of which request; else nothing.
-    since = 0.0  # When that began, by the clock of the loop.
+    awaited: Any = None  # Head, body or the reading of an answer, with its request; None while nothing is awaited.
+    since = 0.0  # On the loop's clock.
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
-        """Somebody has connected."""
+        """Start the timeout; abort the oldest unfinished connection beyond the limit."""
         super().connection_made(transport)
         self._await()
-        every = [one for one in self.connections if isinstance(one, Bounded)]
+        every = [one for one in self.connections if isinstance(one, TimedProtocol)]
         coming = [one for one in every if one.awaited is not None and not one.transport.is_closing()]
         if len(coming) > most_connections() * UNFINISHED:
             min(coming, key=lambda one: one.since).transport.abort()
 
     def handle_events(self) -> None:
-        """Something has come, or what was answered is followed by the next."""
+        """Data arrived, or the next request of a pipeline begins."""
         super().handle_events()
         self._await()
 
     def pause_writing(self) -> None:
-        """Whoever has asked takes nothing of the answer."""
+        """The client does not read the answer."""
         super().pause_writing()
         self._await()
 
     def resume_writing(self) -> None:
-        """He takes it."""
+        """The client reads again."""
         super().resume_writing()
         self._await()
 
     def shutdown(self) -> None:
-        """The process ends."""
+        """Begin to shut down."""
         super().shutdown()
         if self.awaited is not None:
             self.loop.call_later(LAST_S, self.transport.abort)
 
     def send_400_response(self, msg: str) -> None:
-        """What has come is no HTTP. Whoever was reading it is told that nothing more comes, and answers nobody."""
+        """The data is no HTTP: a request that is being read ends as disconnected."""
         under_way: RequestResponseCycle | None = self.cycle
         if under_way is not None and not under_way.response_complete:
             under_way.disconnected = True
@@ -96,14 +96,14 @@ class Bounded(H11Protocol):
             self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """It is over."""
+        """Cancel the timeout."""
         self._set(None, 0)
         super().connection_lost(exc)
 
     def _await(self) -> None:
         theirs = self.conn.their_state
         if self.flow.write_paused:
-            self._set(("taken", self.cycle), TAKEN_S)
+            self._set(("unread", self.cycle), UNREAD_S)
         elif theirs is h11.IDLE:
             self._set((theirs, self.cycle), HEAD_S)
         elif theirs is h11.SEND_BODY:
@@ -121,39 +121,41 @@ class Bounded(H11Protocol):
             self._deadline = self.loop.call_later(seconds, self.transport.abort)
 
 
-def served_as(app: Starlette, host: str, port: int) -> uvicorn.Config:
-    """How it is served; with port 0 the system chooses one."""
+def server_config(app: Starlette, host: str, port: int) -> uvicorn.Config:
+    """The configuration of uvicorn; with port 0 the system chooses one."""
     return uvicorn.Config(
         app,
         host=host,
         port=port,
-        proxy_headers=False,  # whose word counts is decided by our own settings
+        proxy_headers=False,  # web/proxy.py decides which headers are trusted
         server_header=False,
         log_config=None,
         access_log=False,
-        http=Bounded,
+        http=TimedProtocol,
         ws="none",
         limit_concurrency=most_connections(),
-        backlog=int(most_connections() * UNFINISHED),  # so many are accepted in one go, before any can be closed
+        backlog=int(most_connections() * UNFINISHED),  # accepted in one go, before any can be closed
         timeout_graceful_shutdown=ENDING_S,
     )
 
 
 def run(server: uvicorn.Server) -> None:
-    """Serve until SIGTERM or SIGINT. Raises Unavailable where it cannot be listened."""
+    """Serve until SIGTERM or SIGINT. Raises Unavailable where the port cannot be bound."""
     for ending in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(ending, lambda *_: None)  # uvicorn ends by them, and then has them end the process too
+        signal.signal(ending, lambda *_: None)  # uvicorn raises them again after its shutdown
     try:
-        with _told_to_stop():
+        with _ignored_signals():
             server.run()
-    except SystemExit:  # how uvicorn says that it cannot listen
-        told = f"{server.config.host}:{server.config.port}: cannot be listened on; stop what does, or give another port"
-        raise Unavailable(told) from None
+    except SystemExit:  # how uvicorn reports that it cannot bind
+        reason = (
+            f"{server.config.host}:{server.config.port}: cannot be listened on; stop what does, or give another port"
+        )
+        raise Unavailable(reason) from None
 
 
 @contextmanager
-def _told_to_stop() -> Iterator[None]:
-    """To be told to stop is no fault: uvicorn, once it has, would raise the signal anew and end the process by it."""
+def _ignored_signals() -> Iterator[None]:
+    """Let the process exit normally: uvicorn raises the signal again after its shutdown."""
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     before = {number: signal.signal(number, lambda _number, _frame: None) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
@@ -161,3 +163,42 @@ def _told_to_stop() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+HEADERS = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+}
+
+
+class SecurityHeaders:
+    """ASGI middleware: only own scripts, no framing, no caching."""
+
+    def __init__(self, app: ASGIApp, *, encrypted: bool) -> None:
+        """`encrypted`: browsers use https, and shall use nothing else."""
+        self._app = app
+        self._encrypted = encrypted
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Add the headers to the response."""
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.update(HEADERS)
+                headers.setdefault("cache-control", "no-store")
+                if self._encrypted:
+                    headers["strict-transport-security"] = "max-age=31536000"
+            await send(message)
+
+        await self._app(scope, receive, with_headers)

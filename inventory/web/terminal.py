@@ -1,4 +1,4 @@
-"""The terminal: what commands of `dockvoice console` and `dockvoice api` look up and change in the site's database."""
+"""Database access for the commands of `dockvoice console` and `dockvoice api`."""
 
 from __future__ import annotations
 
@@ -20,21 +20,20 @@ if TYPE_CHECKING:
     from inventory.store.books import Books
 
 Opens = Callable[[InventorySettings], "AbstractContextManager[Books]"]
-"""Opens the database, with the tables that the command is about; they are made where there are none."""
+"""Opens the database, and creates missing tables."""
 
-
-EXTRA = ("argon2", "jinja2", "multipart", "starlette", "uvicorn")  # What the extra [console] installs.
+EXTRA = ("argon2", "jinja2", "multipart", "starlette", "uvicorn")  # Installed by the extra [console].
 
 
 def demand_extra() -> None:
-    """Raise Misconfigured where what the pages are made with is not installed."""
+    """Raise Misconfigured without the extra."""
     if missing := [name for name in EXTRA if find_spec(name) is None]:
         raise Misconfigured(f"{', '.join(missing)}: not installed; pip install 'dockvoice-inventory[console]'")
 
 
 @contextmanager
 def opened(context: typer.Context, opens: Opens, *, reads: bool = False) -> Iterator[Connection]:
-    """One transaction on the database that the settings name; with `reads`, only to look into."""
+    """One transaction; with `reads` a read-only one."""
     given = context.find_object(Given) or Given()
     with (
         opens(settings_of(given.config, database=given.database)) as books,
@@ -45,7 +44,7 @@ def opened(context: typer.Context, opens: Opens, *, reads: bool = False) -> Iter
 
 @contextmanager
 def changing(context: typer.Context, opens: Opens, deed: str, about: str, **details: object) -> Iterator[Connection]:
-    """A change from this terminal, on record as every other."""
+    """One transaction that ends with a line of the audit log."""
     from inventory.audit import deeds  # noqa: PLC0415 - `--help` waits for no SQLAlchemy
     from inventory.web.resources import signer_of  # noqa: PLC0415 - as above
 

@@ -35,11 +35,12 @@ from starlette.testclient import TestClient
 from dockvoice_protocol.events import Topics, encode, status
 from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace
 from inventory.api.app import create
-from inventory.api.asking import cursor
+from inventory.api.parameters import encode_cursor
 from inventory.api.tokens import Scope
 from inventory.audit import deeds
-from inventory.console.call import COOKIE
-from inventory.console.people import Role
+from inventory.console.accounts import Role
+from inventory.console.app import PAGES
+from inventory.console.context import COOKIE
 from inventory.site.catalogue import SiteCatalogue
 from inventory.site.roster import COLUMNS, ROSTER, kind_of
 from inventory.store.statuses import StatusWord
@@ -62,8 +63,8 @@ AT_ONCE = 1000  # Rows of one INSERT.
 LOOKS = (("/entries/part", "entries", 0.0), ("/devices/part", "devices", 5.0))
 """What the browsers of the live view ask for, when they hear of what, and how often at most."""
 
-PAGES = (
-    "/entries",
+PATHS = (
+    *(page.path for page in PAGES if page.tab),
     "/entries?form=receive-notice",
     "/entries?form=damage",
     "/entries?device=north/dock-7",
@@ -71,30 +72,18 @@ PAGES = (
     "/entries?operator=nobody",
     "/entries?trailer=TR100",
     "/entries?before=50000&event=x",
-    "/morning",
     "/search?pallet=104242",
     "/search?pallet=nothing",
     "/search?since=2026-11-01T08:00&until=2026-11-01T09:00",
     "/search?since=2026-10-25",
     "/search?operator=op-7&until=2026-10-25",
-    "/trailers",
     "/trailers?before=50000&event=north/x",
     "/trailers/north/TR100",
-    "/devices",
-    "/alarms",
-    "/figures",
     "/figures?span=week",
     "/entries/01919f3e-0001-7000-8000-00000000c350",
-    "/reviews",
-    "/catalogue",
-    "/roster",
     "/roster/north",
-    "/words",
     "/words/one?site=north&form=receive-notice&language=en&word=bundles&meaning=unit/quantity/CS",
-    "/drill",
-    "/people",
-    "/deeds",
-    "/deeds?before=5000",
+    "/audit?before=5000",
 )
 """Each page as somebody asks for it, and as it is hardest."""
 
@@ -107,9 +96,9 @@ ASKED = (
     "/v1/entries?operator=nobody",
     "/v1/entries?pallet=104242",
     "/v1/entries?since=2026-11-01&until=2026-11-01",
-    f"/v1/entries?cursor={cursor([50_000, 'x'])}",
+    f"/v1/entries?cursor={encode_cursor([50_000, 'x'])}",
     "/v1/events",
-    f"/v1/events?cursor={cursor([50_000, 'x'])}",
+    f"/v1/events?cursor={encode_cursor([50_000, 'x'])}",
     "/v1/entries/01919f3e-0001-7000-8000-00000000c350",
     "/v1/trailers",
     "/v1/sites/north/trailers/TR100",
@@ -150,7 +139,7 @@ def main() -> None:
 
 def fill(site: Console, number: int) -> None:
     """Write so many entries as the consumer would have."""
-    with site.place.open() as transaction:
+    with site.place.transaction() as transaction:
         for rows in _batches(site.place.now(), number):
             for table, some in rows.items():
                 transaction.execute(insert(table), some)
@@ -161,7 +150,7 @@ def fill(site: Console, number: int) -> None:
             transaction.execute(text(f"SELECT setval('event_arrivals', {number + 1})"))
     lines = [ExpectedLine("4550012", str(100_000 + n), "A100", 24, "CS", lot_needed=False) for n in range(PALLETS)]
     site.store.lists.replace("north", {ReceivingPlace(PlaceKind.TRAILER, f"TR{n}"): lines for n in range(100, 300)})
-    with site.place.open() as transaction:
+    with site.place.transaction() as transaction:
         transaction.execute(text("ANALYZE"))
     for n in range(DEVICES):
         site.store.statuses.heard([_status(n, site.place.now())])
@@ -171,10 +160,10 @@ def fill(site: Console, number: int) -> None:
     crew = [
         (f"line {n}", dict(zip(COLUMNS, (f"op-{n}", str(100 + n), "", "", ""), strict=True))) for n in range(OPERATORS)
     ]
-    crew_of = SiteCatalogue("north", site.place.open, site.place.now, of=lambda _: kind_of(site.place.forms))
+    crew_of = SiteCatalogue("north", site.place.transaction, site.place.now, of=lambda _: kind_of(site.place.forms))
     crew_of.put(ROSTER, crew, "ana", "the early shift", "roster.csv")
     for first in range(0, DEEDS, AT_ONCE):
-        with site.place.open() as transaction:
+        with site.place.transaction() as transaction:
             for n in range(first, first + AT_ONCE):
                 deed = deeds.NotedDeed(f"person-{n % 9}", "10.0.0.9", "listened", f"entry-{n}", {"reason": "a claim"})
                 deeds.note(transaction, deed, site.place.now(), site.place.signer)
@@ -243,7 +232,7 @@ def _add(rows: Mapping[Table, list[dict[str, Any]]], n: int, at: datetime, chanc
 def opened(site: Console, times: int) -> Iterator[tuple[str, list[float], list[float]]]:
     """How long the server took for each page, in milliseconds, and how much of it it was at work itself."""
     with site.client("ana", Role.ADMIN) as browser:
-        for page in PAGES:
+        for page in PATHS:
             yield page, *_timed(browser, page, times)
 
 

@@ -17,13 +17,12 @@ from starlette.testclient import TestClient
 from dockvoice_protocol.config import Mqtt, shipped
 from dockvoice_protocol.hash_chain import Signer
 from inventory.clips.clips import SignedSound
-from inventory.console import people, sessions
+from inventory.console import accounts
+from inventory.console.accounts import Role
 from inventory.console.app import create
-from inventory.console.call import COOKIE
-from inventory.console.people import Role
+from inventory.console.context import COOKIE, ConsoleResources
 from inventory.console.server import Server
 from inventory.console.sounds import NoSounds, Sounds
-from inventory.console.workplace import Workplace
 from inventory.forms import load_forms
 from inventory.repository import Store
 from inventory.settings import InventorySettings
@@ -59,13 +58,13 @@ class Folder:
     def __init__(self) -> None:
         self.asked: list[tuple[str, str]] = []
 
-    def ask(self, recording: SignedSound, who: str, reason: str) -> None:
-        self.asked.append((who, reason))
+    def request(self, recording: SignedSound, user: str, reason: str) -> None:
+        self.asked.append((user, reason))
 
     def state(self, recording: SignedSound) -> str:
         return "here" if self.asked else "asked"
 
-    def hear(self, recording: SignedSound) -> bytes | None:
+    def load(self, recording: SignedSound) -> bytes | None:
         return FLAC if self.asked else None
 
 
@@ -76,17 +75,17 @@ CSRF = re.compile(r'name="csrf" value="([^"]+)"')
 class Console:
     """The console and what it stands on."""
 
-    place: Workplace
+    place: ConsoleResources
     store: Store
     engine: Engine
     later: timedelta = field(default_factory=timedelta)
 
     def signed_in(self, name: str, role: Role = Role.ADMIN) -> str:
         """A session of somebody, who is added where he is not there yet: what his cookie says."""
-        with self.place.open() as transaction:
-            if people.known(transaction, name) is None:
-                people.add(transaction, name, role, None, self.place.now())
-            return sessions.begin(transaction, name, self.place.now(), timedelta(hours=1))
+        with self.place.transaction() as transaction:
+            if accounts.find_user(transaction, name) is None:
+                accounts.add_user(transaction, name, role, None, self.place.now())
+            return accounts.begin_session(transaction, name, self.place.now(), timedelta(hours=1))
 
     def client(self, name: str | None = None, role: Role = Role.ADMIN, **headers: str) -> TestClient:
         """A browser without scripts; of somebody who has signed in, where he is named."""
@@ -122,7 +121,7 @@ def console(
         of: list[Console] = []
         now = lambda: datetime(2026, 11, 22, 8, 0, tzinfo=UTC) + of[0].later  # noqa: E731
         forms = load_forms(shipped("schemas") / "forms")
-        place = Workplace(given, Books(engine), forms, KeyDirectory(keys), signer, now, sounds or NoSounds())
+        place = ConsoleResources(given, Books(engine), forms, KeyDirectory(keys), signer, now, sounds or NoSounds())
         of.append(Console(place, Store(engine, now), engine))
         yield of[0]
     finally:
@@ -132,7 +131,7 @@ def console(
 @contextmanager
 def served(site: Console) -> Iterator[str]:
     """The console for a real browser: its address, on a port of its own."""
-    server = Server(create(site.place, every_s=0.05), "127.0.0.1", 0)
+    server = Server(create(site.place, poll_s=0.05), "127.0.0.1", 0)
     with ThreadPoolExecutor(1) as running:
         ended = running.submit(server.run)
         try:

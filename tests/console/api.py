@@ -9,7 +9,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from starlette.testclient import TestClient
 
-from inventory.api import tables, tokens
+from inventory.api import tokens
 from inventory.api.app import ENDPOINTS, create
 from inventory.api.document import document
 from inventory.api.tokens import Scope
@@ -55,9 +55,9 @@ def demand_described(method: str, path: str, answer: Any) -> None:
 
 def token(site: Console, name: str = "erp", **grants: Scope) -> str:
     """A token of a program that may do so much at these sites; everything at `north` where none is named."""
-    tables.prepare(site.engine)
-    with site.place.open() as transaction:
-        return tokens.add(transaction, name, grants or {"north": Scope.WRITE}, "ana", site.place.now())
+    tokens.prepare(site.engine)
+    with site.place.transaction() as transaction:
+        return tokens.add_token(transaction, name, grants or {"north": Scope.WRITE}, "ana", site.place.now())
 
 
 def program(site: Console, name: str = "erp", **grants: Scope) -> Program:

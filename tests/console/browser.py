@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from inventory.console.call import COOKIE
+from inventory.console.context import COOKIE
 
 CHROMIUM = "/usr/bin/chromium"
 

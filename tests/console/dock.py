@@ -96,7 +96,7 @@ def morning(site: Console) -> Dock:
     dock.says("dock-3", "cem", "receive-notice", 14, 3, reading=unsure, **told)
     twice = dock.says("dock-3", "dora", "receive-notice", 13, **told | {"pallet_id": "10005", "quantity": 12})
     against = {"rule": "duplicate_receive", "reason": "already_received:dock-4", "state": "open", "device": "dock-3"}
-    with site.place.open() as transaction:
+    with site.place.transaction() as transaction:
         transaction.execute(insert(flags).values(event_id=twice, site="north", flagged_at=site.place.now(), **against))
     dock.says("dock-4", "ana", "close-trailer", 15, trailer="5490")
     dock.says("dock-4", "cem", "receive-notice", 5, pallet_id="9", quantity=0, uom="CS")  # refused
@@ -117,7 +117,7 @@ def morning(site: Console) -> Dock:
     docks_are = site.store.catalogue("north")
     docks_are.put("docks", docks, "ana", "the new hall", "docks.csv")
     docks_are.edit("docks", "B", {"value": "B", "spoken": "dock bee", "check": "61"}, "ben", "a sign hangs there")
-    crew_of = SiteCatalogue("north", site.place.open, site.place.now, of=lambda _: kind_of(site.place.forms))
+    crew_of = SiteCatalogue("north", site.place.transaction, site.place.now, of=lambda _: kind_of(site.place.forms))
     listed = (
         ("op-17", "471", "ana", "", ""),
         ("op-18", "182", "ben", "de", "receive-notice;unload"),

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import insert, text
 
 from inventory.api.app import ENDPOINTS
-from inventory.api.asking import cursor
+from inventory.api.parameters import encode_cursor
 from inventory.api.tokens import Scope
 from inventory.store.tables import events
 from tests.console import Console, console
@@ -101,7 +101,7 @@ def test_what_is_new_comes_once_and_in_order_while_several_apply(site: Console, 
 def test_none_is_handed_out_before_those_that_came_before_it_are_there(
     postgresql: PostgreSQL, tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inventory.api.events.PATIENCE_S", 0.2)
+    monkeypatch.setattr("inventory.api.entries.COMMIT_S", 0.2)
     read = reader(repository)
     with postgresql.database() as url, console(tmp_path, url) as site:
         asking = program(site)
@@ -155,7 +155,7 @@ def stock(asking: Program, query: str = "") -> dict[tuple[str | None, ...], floa
 def test_stock_that_cannot_be_asked_for_is_refused_by_the_parameter(site: Console, repository: Path) -> None:
     Said(site, repository, ("south", "dock-9"))(12, pallet_id="742")
     asking = program(site, north=Scope.READ)
-    elsewhere = cursor([identity(1, 1, "dock-9"), 1])
+    elsewhere = encode_cursor([identity(1, 1, "dock-9"), 1])
     for query, parameter in (
         ("unit=CS", "unit"),
         ("forms=", "forms"),
@@ -166,7 +166,7 @@ def test_stock_that_cannot_be_asked_for_is_refused_by_the_parameter(site: Consol
         ("limit=0", "limit"),
         ("cursor=WzFd", "cursor"),
         (f"cursor={elsewhere}", "cursor"),
-        (f"cursor={cursor([identity(1, 1), 10**18 - 1])}", "cursor"),
+        (f"cursor={encode_cursor([identity(1, 1), 10**18 - 1])}", "cursor"),
         ("site=south", "site"),
     ):
         answer = asking.get(f"{STOCK}?{query}")

@@ -21,10 +21,10 @@ from dockvoice_protocol.signed import read_clip_request
 from inventory.audit import deeds
 from inventory.clips.clip_desk import ClipDesk
 from inventory.clips.clip_folder import ClipFolder
-from inventory.console import decisions, sessions
-from inventory.console.decisions import Taken
-from inventory.console.device_sounds import DeviceSounds
-from inventory.console.people import Role
+from inventory.console import accounts, decisions
+from inventory.console.accounts import Role
+from inventory.console.decisions import AlreadyDecided
+from inventory.console.sounds import DeviceSounds
 from inventory.repository import Store
 from inventory.reviews.reviews import Review, read_review
 from inventory.settings import ClipSettings
@@ -52,7 +52,7 @@ def test_a_character_that_no_database_holds_is_no_database_that_does_not_answer(
     with site.client("ana", Role.ADMIN) as browser:
         for path in ("/entries/%00", "/reviews/north/%00/x", "/sounds/north/dock-3/%00", "/trailers/north/a%00b"):
             assert browser.get(path).status_code == 404
-        for path in ("/sign-in", "/catalogue/publish", "/drill/begin"):
+        for path in ("/sign-in", "/catalogue/publish", "/morning"):
             assert send(browser, path, site="north", kind="docks", name="\0", form="\0").status_code == 400
 
 
@@ -64,18 +64,20 @@ def test_of_many_who_decide_at_once_one_has_decided_and_the_others_are_told_who(
         who = f"person-{number}"
         together.wait(30)
         try:
-            with site.place.open() as transaction:
-                decisions.keep(transaction, review, "accept", {}, who, "why", word(review, b"body"), site.place.now())
+            with site.place.transaction() as transaction:
+                decisions.record_decision(
+                    transaction, review, "accept", {}, who, "why", word(review, b"body"), site.place.now()
+                )
                 deed = deeds.NotedDeed(who, "here", "decided", review.utterance_id)
                 deeds.note(transaction, deed, site.place.now(), KEY)
-        except Taken as taken:
+        except AlreadyDecided as taken:
             return taken.first.who
         return who
 
     with ThreadPoolExecutor(AT_ONCE) as people:
         told = set(people.map(decide, range(AT_ONCE)))
-    with site.place.open() as transaction:
-        kept = [one.who for one in decisions.lately(transaction, AT_ONCE)]
+    with site.place.transaction() as transaction:
+        kept = [one.decided.who for one in decisions.recent_outcomes(transaction)]
         assert (len(kept), told) == (1, {*kept})
         assert deeds.broken(transaction, KEY.public) is None
 
@@ -89,8 +91,10 @@ def test_what_a_broker_forgot_goes_again_once_for_each_time_the_device_says_that
         return [body for _, body in broker.taken]
 
     def decide(body: bytes) -> None:
-        with site.place.open() as transaction:
-            decisions.keep(transaction, review, "accept", {}, "ana", "why", word(review, body), site.place.now())
+        with site.place.transaction() as transaction:
+            decisions.record_decision(
+                transaction, review, "accept", {}, "ana", "why", word(review, body), site.place.now()
+            )
 
     decide(b"first")
     assert sent_after(0) == [b"first"]
@@ -116,28 +120,28 @@ def test_what_a_broker_forgot_goes_again_once_for_each_time_the_device_says_that
 
 def test_deeds_that_are_done_at_once_make_one_chain(site: Console) -> None:
     def do(number: int) -> None:
-        with site.place.open() as transaction:
+        with site.place.transaction() as transaction:
             deeds.note(transaction, deeds.NotedDeed(f"person-{number}", "here", "listened", ""), site.place.now(), KEY)
 
     with ThreadPoolExecutor(AT_ONCE) as people:
         list(people.map(do, range(3 * AT_ONCE)))
-    with site.place.open() as transaction:
+    with site.place.transaction() as transaction:
         assert deeds.latest(transaction, 1)[0].number == 3 * AT_ONCE
         assert deeds.broken(transaction, KEY.public) is None
 
 
 def test_passwords_that_are_tried_at_once_are_counted_all(site: Console) -> None:
     def attempt(_: int) -> bool:
-        with site.place.open() as transaction:
-            return not sessions.held_up(transaction, "ana", "10.0.0.9", site.place.now(), known_there=False)
+        with site.place.transaction() as transaction:
+            return not accounts.register_attempt(transaction, "ana", "10.0.0.9", site.place.now(), known_there=False)
 
     with ThreadPoolExecutor(AT_ONCE) as people:
         allowed = list(people.map(attempt, range(3 * AT_ONCE)))
-    assert sum(allowed) == sessions.PER_NAME
+    assert sum(allowed) == accounts.PER_NAME
 
 
 def test_who_only_looks_keeps_nobody_from_writing_and_writes_nothing(site: Console, event: Read, url: str) -> None:
-    with closing(Store.open(url)) as consumer, site.place.look() as looking:
+    with closing(Store.open(url)) as consumer, site.place.read_transaction() as looking:
         before = looking.execute(select(func.count()).select_from(events)).scalar_one()
         consumer.apply(event(recorded(1)))
         with pytest.raises(DBAPIError, match=r"readonly|read-only"):
@@ -151,24 +155,24 @@ def test_every_page_is_shown(site: Console, event: Read) -> None:
     site.store.apply(event(recorded(1)))
     site.store.apply(event(amended(2, 1, quantity=13)))
     (review,) = site.store.reviews()
-    with site.place.open() as transaction:
-        decisions.keep(
+    with site.place.transaction() as transaction:
+        decisions.record_decision(
             transaction, review, "correct", {"dock": "B"}, "ana", "why", word(review, b"b"), site.place.now()
         )
     here = f"/reviews/north/dock-3/{identity(2, 1)}"
     paths = [
-        "/deeds/part",
+        "/audit/part",
         "/reviews",
         "/reviews/part",
         here,
         f"{here}/part",
         f"/entries/{identity(1, 1)}",
         "/people",
-        "/deeds",
+        "/audit",
     ]
     after = f"/reviews?after=2026-11-19T00:00:00.000000%2B00:00~{identity(7, 1)}"
     with site.client("ana", Role.ADMIN) as browser:
-        shown = {path: browser.get(path).status_code for path in [*paths, after, "/deeds?before=1", "/deeds/part"]}
+        shown = {path: browser.get(path).status_code for path in [*paths, after, "/audit?before=1", "/audit/part"]}
     assert set(shown.values()) == {200}, shown
 
 

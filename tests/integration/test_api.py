@@ -18,13 +18,15 @@ from typer.testing import CliRunner, Result
 from dockvoice_protocol.config import Mqtt
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.signed import place_of, read_expected, read_master, read_roster
-from inventory.api import tables, tokens
+from inventory.api import tokens
 from inventory.api.app import ENDPOINTS, create
-from inventory.api.asking import cursor
 from inventory.api.command import commands
+from inventory.api.metrics import MEDIA_TYPE
+from inventory.api.parameters import encode_cursor
 from inventory.api.tokens import Scope
 from inventory.audit import deeds
 from inventory.site.sending import every_retained
+from inventory.store.outbox import Message, MessageKind, enter
 from tests.console import Console, console
 from tests.console.api import Program, described, program, token
 from tests.console.dock import morning
@@ -95,8 +97,8 @@ def filled(path: str) -> str:
 def test_who_has_no_token_that_holds_is_told_so_and_nothing_else(site: Console) -> None:
     good = token(site)
     ended = token(site, "old")
-    with site.place.open() as transaction:
-        tokens.revoke(transaction, "old")
+    with site.place.transaction() as transaction:
+        tokens.revoke_token(transaction, "old")
     anybody = Program(create(site.place))
     for given in (None, "", "Bearer", f"Basic {good}", "Bearer dockvoice_no", f"Bearer {ended}", f"Bearer {good[:-1]}"):
         for path in ("/v1/entries", "/v1/sites/north/catalogue/docks"):
@@ -115,12 +117,12 @@ def test_a_token_that_is_made_or_revoked_at_a_terminal_is_on_record(tmp_path: Pa
 
         assert "there is no such token" in str(command("revoke", "powerbi").exception)
         assert command("list").exit_code == 0
-        with site.place.look() as transaction:
+        with site.place.read_transaction() as transaction:
             assert deeds.latest(transaction, 10) == [], "what was not done, and what only looks"
         made = command("add", "powerbi", "--read", "north", "--days", "3").stdout.strip()
         assert "read north" in command("list").stdout
         assert command("revoke", "powerbi").stdout == "powerbi: may ask no more\n"
-        with site.place.look() as transaction:
+        with site.place.read_transaction() as transaction:
             done = [one.deed for one in deeds.latest(transaction, 10)]
     assert [(one.deed, one.about, one.address) for one in done] == [
         ("token_revoked", "powerbi", "terminal"),
@@ -131,10 +133,10 @@ def test_a_token_that_is_made_or_revoked_at_a_terminal_is_on_record(tmp_path: Pa
 
 
 def test_a_token_holds_until_its_day(site: Console) -> None:
-    tables.prepare(site.engine)
-    with site.place.open() as transaction:
+    tokens.prepare(site.engine)
+    with site.place.transaction() as transaction:
         now = site.place.now()
-        secret = tokens.add(transaction, "day", {"*": Scope.READ}, "ana", now, now + timedelta(days=1))
+        secret = tokens.add_token(transaction, "day", {"*": Scope.READ}, "ana", now, now + timedelta(days=1))
     asking = Program(create(site.place), headers={"authorization": f"Bearer {secret}"})
     assert asking.get("/v1/devices").status_code == 200
     site.later = timedelta(days=1)
@@ -143,7 +145,7 @@ def test_a_token_holds_until_its_day(site: Console) -> None:
 
 def test_whoever_reads_the_tables_cannot_ask_with_what_stands_there(site: Console) -> None:
     secret = token(site)
-    with site.place.look() as transaction:
+    with site.place.read_transaction() as transaction:
         kept = str(transaction.execute(text("SELECT * FROM dockvoice_api_tokens")).mappings().all())
     assert secret not in kept
     assert secret.removeprefix("dockvoice_") not in kept
@@ -158,7 +160,7 @@ def test_a_token_for_another_site_learns_nothing_of_this_one(morning_there: Cons
             assert answer.status_code == 403
         elif "{" in path:
             assert answer.status_code == 404
-        else:
+        elif path != "/metrics":  # test_metrics_count_what_is_pending_at_the_sites_of_the_token
             assert all(not one for name, one in answer.json().items() if isinstance(one, list))
         assert "dock-3" not in answer.text
         assert "4550012" not in answer.text
@@ -174,7 +176,7 @@ def test_a_token_that_may_read_writes_nothing(site: Console, name: str) -> None:
     for other, grants in (("reads", {"north": Scope.READ}), ("elsewhere", {"south": Scope.WRITE})):
         answer = program(site, other, **grants).request(method, path, json=body)
         assert answer.status_code == 403, answer.text
-    with site.place.look() as transaction:
+    with site.place.read_transaction() as transaction:
         assert deeds.latest(transaction, 10) == []
 
 
@@ -248,7 +250,7 @@ def test_a_place_in_time_that_cannot_be_is_told_and_any_that_can_be_is_taken(erp
     behind = ["x", "y"] if path.endswith("flags") else ["x"]
 
     def asked(place: Any) -> int:
-        return int(erp.get(path, params={"cursor": cursor([place, *behind])}).status_code)
+        return int(erp.get(path, params={"cursor": encode_cursor([place, *behind])}).status_code)
 
     assert [asked(one) for one in ODD] == [400] * len(ODD)
     assert [asked(one) for one in BEYOND] == [200] * len(BEYOND)
@@ -502,7 +504,7 @@ def test_what_is_announced_is_at_the_broker_signed_and_on_record(tmp_path: Path,
         assert gone.json()["lines"] == []
         assert read_expected(at_broker(site, topic)[topic], "north", signed.place, KEY.public).lines == ()
         assert asking.delete(path).status_code == 404
-        with site.place.look() as transaction:
+        with site.place.read_transaction() as transaction:
             done = [(one.deed.who, one.deed.deed) for one in reversed(deeds.latest(transaction, 10))]
             assert deeds.broken(transaction, KEY.public) is None
     announced = ("api:erp", "expected_published")
@@ -607,3 +609,26 @@ def test_the_description_is_openapi() -> None:
 def test_whoever_asks_for_the_description_needs_no_token(site: Console) -> None:
     token(site)
     assert Program(create(site.place)).get("/v1/openapi.json").json() == described()
+
+
+# ---- metrics ----
+
+
+def test_metrics_count_what_is_pending_at_the_sites_of_the_token(site: Console) -> None:
+    with site.place.transaction() as transaction:
+        for where in ("north", "south"):
+            message = Message(MessageKind.ROSTER, where, "", "roster", "topic", b"{}", KEY.public)
+            enter(transaction, [message], site.place.now())
+    site.later = timedelta(seconds=90)
+
+    def lines(sent: Program) -> list[str]:
+        answer = sent.request("GET", "/metrics")
+        assert (answer.status_code, answer.headers["content-type"]) == (200, MEDIA_TYPE)
+        return [line for line in answer.text.splitlines() if not line.startswith("#")]
+
+    mine = lines(program(site, "prometheus", north=Scope.READ))
+    every_one = lines(program(site, "all", **{"*": Scope.READ}))
+    assert {'dockvoice_outbox_pending{kind="roster"} 1', 'dockvoice_outbox_pending{kind="decision"} 0'} < {*mine}
+    assert {'dockvoice_outbox_oldest_age_seconds{kind="roster"} 90'} < {*mine}
+    assert 'dockvoice_outbox_pending{kind="roster"} 2' in every_one
+    assert Program(create(site.place)).request("GET", "/metrics").status_code == 401

@@ -36,7 +36,7 @@ from edge.ports import StoppableSource
 from edge.records import Frame
 from edge.records.speech import Earcon, Say, Sound
 from edge.speak.wording import Phrasing
-from inventory.console.people import Role
+from inventory.console.accounts import Role
 from inventory.repository import Store
 from inventory.reviews.reviews import Review
 from inventory.store.keys import KeyDirectory

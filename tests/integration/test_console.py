@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from dockvoice_protocol.signed import read_decision
-from inventory.console import people
-from inventory.console.people import Role
+from inventory.console import accounts
+from inventory.console.accounts import Role
 from tests.console import PASSWORD, Broker, Console, Folder, console, served
 from tests.console.browser import barriers, browser, tab
 from tests.console.story import doubtful, put_aside
@@ -27,13 +27,13 @@ def site(tmp_path: Path) -> Iterator[Console]:
 
 
 def test_somebody_signs_in_with_the_keyboard_alone_and_out_again(site: Console, browser: Browser) -> None:
-    with site.place.open() as transaction:
-        people.add(transaction, "ana", Role.ADMIN, PASSWORD, site.place.now())
+    with site.place.transaction() as transaction:
+        accounts.add_user(transaction, "ana", Role.ADMIN, PASSWORD, site.place.now())
     with served(site) as address:
         page = tab(browser, address)
         said: list[str] = []
         page.on("console", lambda message: said.append(message.text))
-        page.goto("/deeds")
+        page.goto("/audit")
         assert barriers(page) == []
         expect(page.get_by_label("Name")).to_be_focused()
         page.keyboard.type("ana")

@@ -16,10 +16,10 @@ from starlette.testclient import TestClient
 
 from dockvoice_protocol.errors import Misconfigured, Unavailable
 from inventory.audit import deeds
-from inventory.console import people, sessions
+from inventory.console import accounts
+from inventory.console.accounts import Role
 from inventory.console.app import create
-from inventory.console.call import COOKIE
-from inventory.console.people import Role
+from inventory.console.context import COOKIE
 from inventory.console.server import serve
 from inventory.settings import InventorySettings
 from tests.console import PASSWORD, Console, console, send
@@ -34,8 +34,8 @@ def site(tmp_path: Path) -> Iterator[Console]:
 
 
 def add(site: Console, name: str = "ana", role: Role = Role.ADMIN, password: str | None = PASSWORD) -> None:
-    with site.place.open() as transaction:
-        people.add(transaction, name, role, password, site.place.now())
+    with site.place.transaction() as transaction:
+        accounts.add_user(transaction, name, role, password, site.place.now())
 
 
 def sign_in(browser: TestClient, name: str = "ana", password: str = PASSWORD, **given: str) -> Any:
@@ -45,16 +45,16 @@ def sign_in(browser: TestClient, name: str = "ana", password: str = PASSWORD, **
 
 
 def done(site: Console) -> list[str]:
-    with site.place.open() as transaction:
+    with site.place.transaction() as transaction:
         return [f"{line.deed.who} {line.deed.deed}" for line in reversed(deeds.latest(transaction, 100))]
 
 
 def test_nobody_sees_a_page_without_having_signed_in(site: Console) -> None:
     with site.client() as browser:
-        answer = browser.get("/deeds?before=3")
-        assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?next=/deeds%3Fbefore%3D3")
+        answer = browser.get("/audit?before=3")
+        assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?next=/audit%3Fbefore%3D3")
         assert browser.post("/sign-out", data={"a": "b"}).headers["location"] == "/sign-in"
-        assert browser.get("/deeds", headers={"hx-request": "true"}).headers["hx-redirect"] == "/sign-in"
+        assert browser.get("/audit", headers={"hx-request": "true"}).headers["hx-redirect"] == "/sign-in"
         form = browser.get("/sign-in")
     assert form.status_code == 200
     assert "default-src 'none'; script-src 'self'" in form.headers["content-security-policy"]
@@ -65,15 +65,15 @@ def test_a_sign_in_has_a_session_of_its_own_whatever_cookie_was_there_before(sit
     add(site)
     with site.client() as browser:
         browser.cookies.set(COOKIE, "chosen-by-somebody-else")
-        answer = sign_in(browser, next="/deeds")
-        assert (answer.status_code, answer.headers["location"]) == (303, "/deeds")
+        answer = sign_in(browser, next="/audit")
+        assert (answer.status_code, answer.headers["location"]) == (303, "/audit")
         told = answer.headers["set-cookie"]
         assert "chosen-by-somebody-else" not in told
         assert "HttpOnly" in told
         assert "SameSite=lax" in told
     with site.client() as other:
         other.cookies.set(COOKIE, "chosen-by-somebody-else")
-        assert other.get("/deeds").status_code == 303
+        assert other.get("/audit").status_code == 303
     assert done(site) == ["ana signed_in"]
 
 
@@ -82,49 +82,49 @@ def test_who_signs_out_is_out_also_with_the_cookie_he_had(site: Console) -> None
         cookie = browser.cookies[COOKIE]
         assert send(browser, "/sign-out").headers["location"] == "/sign-in"
         browser.cookies.set(COOKIE, cookie)
-        assert browser.get("/deeds").status_code == 303
+        assert browser.get("/audit").status_code == 303
 
 
 def test_a_session_ends_by_itself_and_with_the_person(site: Console) -> None:
     add(site, "boss")
     with site.client("ana") as browser:
         site.later = timedelta(minutes=59)
-        assert browser.get("/deeds").status_code == 200
+        assert browser.get("/audit").status_code == 200
         site.later = timedelta(minutes=61)
-        assert browser.get("/deeds").status_code == 303
+        assert browser.get("/audit").status_code == 303
     with site.client("ana") as browser:
-        with site.place.open() as transaction:
-            people.change_role(transaction, "ana", Role.VIEWER)
-        assert browser.get("/deeds").status_code == 403
-        with site.place.open() as transaction:
-            people.remove(transaction, "ana")
-        assert browser.get("/deeds").status_code == 303
+        with site.place.transaction() as transaction:
+            accounts.change_role(transaction, "ana", Role.VIEWER)
+        assert browser.get("/audit").status_code == 403
+        with site.place.transaction() as transaction:
+            accounts.remove_user(transaction, "ana")
+        assert browser.get("/audit").status_code == 303
 
 
 def test_after_too_many_wrong_passwords_the_right_one_waits_too(site: Console) -> None:
     add(site)
     with site.client() as browser:
-        for _ in range(sessions.PER_NAME):
+        for _ in range(accounts.PER_NAME):
             assert sign_in(browser, "ana", "wrong").status_code == 401
         held_up = sign_in(browser)
         assert held_up.status_code == 429
         assert "Wait 15 minutes" in held_up.text
-        site.later = sessions.WINDOW
+        site.later = accounts.WINDOW
         assert sign_in(browser).status_code == 303
     assert done(site)[-2:] == ["ana sign_in_held_up", "ana signed_in"]
 
 
 def test_one_address_cannot_try_name_after_name(site: Console) -> None:
-    with site.place.open() as transaction:
+    with site.place.transaction() as transaction:
 
         def waits(name: str, address: str = "10.0.0.9") -> timedelta:
-            return sessions.held_up(transaction, name, address, site.place.now(), known_there=False)
+            return accounts.register_attempt(transaction, name, address, site.place.now(), known_there=False)
 
-        tried = [waits(f"name-{number}") for number in range(sessions.PER_ADDRESS + 1)]
-        assert tried == [timedelta()] * sessions.PER_ADDRESS + [sessions.SLOWED]
+        tried = [waits(f"name-{number}") for number in range(accounts.PER_ADDRESS + 1)]
+        assert tried == [timedelta()] * accounts.PER_ADDRESS + [accounts.SLOWED]
         assert not waits("name-1", "10.0.0.8")
-        site.later = sessions.SLOWED
-        assert [waits("name-40"), waits("name-41")] == [timedelta(), sessions.SLOWED], "one in ten seconds goes on"
+        site.later = accounts.SLOWED
+        assert [waits("name-40"), waits("name-41")] == [timedelta(), accounts.SLOWED], "one in ten seconds goes on"
 
 
 def test_a_guesser_of_invented_names_locks_nobody_out_who_signed_in_there_before(site: Console) -> None:
@@ -135,13 +135,13 @@ def test_a_guesser_of_invented_names_locks_nobody_out_who_signed_in_there_before
         assert sign_in(browser, "ana").status_code == 303
         send(browser, "/sign-out")
         answers = [sign_in(browser, f"nobody-{number}", "wrong") for number in range(35)]
-        assert [one.status_code for one in answers] == [401] * sessions.PER_ADDRESS + [429] * 5
+        assert [one.status_code for one in answers] == [401] * accounts.PER_ADDRESS + [429] * 5
         assert "Try again in 10 seconds" in answers[-1].text
         assert sign_in(browser, "ana", "wrong").status_code == 401, "a wrong one is no right one for that"
         assert sign_in(browser, "ana").status_code == 303
         send(browser, "/sign-out")
         assert sign_in(browser, "ben").status_code == 429
-        site.later = sessions.SLOWED
+        site.later = accounts.SLOWED
         assert sign_in(browser, "ben").status_code == 303, "who is new there waits for seconds"
 
 
@@ -165,7 +165,7 @@ def test_the_address_is_what_the_proxy_wrote_last_also_in_a_line_of_its_own(tmp_
         add(site, password=None)
         lines = [("x-remote-user", "ana"), ("x-forwarded-for", "6.6.6.6"), ("x-forwarded-for", "10.9.8.7")]
         assert asked(site, "10.0.0.1", lines).status_code == 200
-        with site.place.open() as transaction:
+        with site.place.transaction() as transaction:
             assert [one.deed.address for one in deeds.latest(transaction, 1)] == ["10.9.8.7"]
 
 
@@ -180,7 +180,7 @@ def test_a_guesser_with_many_ports_or_many_addresses_of_one_line_is_one(tmp_path
             assert codes[0] == 401
             return codes[-1]
 
-        many = range(1, sessions.PER_ADDRESS + 2)
+        many = range(1, accounts.PER_ADDRESS + 2)
         assert last_of([f"10.0.0.1:{number}" for number in many]) == 429
         assert last_of([f"[2001:db8:0:1::9]:{number}" for number in many]) == 429
         assert last_of([f"2001:db8:0:2::{number:x}" for number in many]) == 429
@@ -192,7 +192,7 @@ def test_an_address_is_one_however_it_is_written(tmp_path: Path) -> None:
         add(site, password=None)
         lines = [("x-remote-user", "ana"), ("x-forwarded-for", "[2001:DB8:0::7]:443")]
         assert asked(site, "::ffff:10.0.0.1", lines).status_code == 200
-        with site.place.open() as transaction:
+        with site.place.transaction() as transaction:
             assert [one.deed.address for one in deeds.latest(transaction, 1)] == ["2001:db8::7"]
 
 
@@ -211,7 +211,7 @@ def test_what_changes_something_carries_the_token_and_comes_from_a_page_of_ours(
             given, headers = row
             assert browser.post("/sign-out", data={"a": "b", **given}, headers=headers).status_code == 403
 
-        token = re.search(r'name="csrf" value="([^"]+)"', browser.get("/deeds").text)
+        token = re.search(r'name="csrf" value="([^"]+)"', browser.get("/audit").text)
         assert token is not None
         mine = {"csrf": token[1]}
         foreign = [{"origin": "https://elsewhere.example"}, {"sec-fetch-site": "cross-site"}, {"origin": "null"}]
@@ -240,7 +240,7 @@ def test_after_the_sign_in_nobody_is_led_elsewhere(site: Console) -> None:
 
 def test_a_role_sees_what_is_its_own_and_a_try_is_on_record(site: Console) -> None:
     with site.client("val", Role.VIEWER) as browser:
-        refused = browser.get("/deeds")
+        refused = browser.get("/audit")
         assert refused.status_code == 403
         assert "admin" in refused.text
     assert done(site) == ["val refused"]
@@ -285,7 +285,7 @@ def asked(site: Console, address: str, headers: Any) -> Any:
     """The page of the audit, as a request from that address with these headers gets it."""
     app, base = create(site.place), "https://dock.example"
     with TestClient(app, base, client=(address, 1), follow_redirects=False) as browser:
-        return browser.get("/deeds", headers=headers)
+        return browser.get("/audit", headers=headers)
 
 
 def test_where_the_settings_name_no_header_none_signs_anybody_in(tmp_path: Path) -> None:
@@ -341,7 +341,7 @@ def test_who_cannot_sign_in_as_the_settings_suggest_is_told_at_the_start(
 
 def test_where_the_database_is_away_the_page_says_so_and_keeps_what_was_typed(site: Console) -> None:
     with site.client("ana") as browser:
-        assert browser.get("/deeds").status_code == 200
+        assert browser.get("/audit").status_code == 200
         with site.engine.begin() as transaction:
             transaction.execute(text("ALTER TABLE dockvoice_console_sessions RENAME TO hidden"))
         answer = browser.post("/sign-out", data={"csrf": "t0ken", "reason": "<b>counted</b>", "password": "hidden"})
@@ -352,7 +352,7 @@ def test_where_the_database_is_away_the_page_says_so_and_keeps_what_was_typed(si
 
 
 def test_a_deed_that_is_changed_or_removed_shows(site: Console) -> None:
-    with site.place.open() as transaction:
+    with site.place.transaction() as transaction:
         for number in range(4):
             deeds.note(transaction, deeds.NotedDeed("ana", "here", "decided", str(number)), site.place.now(), KEY)
         assert deeds.broken(transaction, KEY.public) is None
@@ -376,15 +376,15 @@ def test_a_deed_that_is_changed_or_removed_shows(site: Console) -> None:
         shows,
     )
     with site.client("ana") as browser:
-        assert "was changed" not in browser.get("/deeds").text
+        assert "was changed" not in browser.get("/audit").text
         with site.engine.begin() as transaction:
             transaction.execute(text("DELETE FROM dockvoice_console_deeds WHERE number = 2"))
-        assert "Line 2 was changed" in browser.get("/deeds").text
+        assert "Line 2 was changed" in browser.get("/audit").text
 
 
 def test_a_long_chain_is_followed_step_by_step_and_what_a_page_shows_at_once(site: Console) -> None:
     lines = 2 * deeds.STEP + 50
-    with site.place.open() as transaction:
+    with site.place.transaction() as transaction:
         for number in range(lines):
             deeds.note(transaction, deeds.NotedDeed("ana", "here", "decided", str(number)), site.place.now(), KEY)
 
@@ -393,29 +393,29 @@ def test_a_long_chain_is_followed_step_by_step_and_what_a_page_shows_at_once(sit
             transaction.execute(text(change))
 
     with site.client("ana") as browser:
-        assert f"Lines 1 to {deeds.STEP} of {lines} hold" in browser.get("/deeds").text
-        assert f"Lines 1 to {2 * deeds.STEP} of {lines} hold" in browser.get("/deeds/part").text
-        assert 'hx-get="/deeds/part"' not in (whole := browser.get("/deeds/part").text)
+        assert f"Lines 1 to {deeds.STEP} of {lines} hold" in browser.get("/audit").text
+        assert f"Lines 1 to {2 * deeds.STEP} of {lines} hold" in browser.get("/audit/part").text
+        assert 'hx-get="/audit/part"' not in (whole := browser.get("/audit/part").text)
         assert f"Every line holds, from the first to number {lines}." in whole
         does("UPDATE dockvoice_console_deeds SET who = 'ben' WHERE number = 250")
-        assert "Line 250 was changed" in browser.get("/deeds?before=300").text
+        assert "Line 250 was changed" in browser.get("/audit?before=300").text
         does("DELETE FROM dockvoice_console_deeds WHERE number = 250")
-        assert "Line 250 was changed" in browser.get("/deeds?before=300").text
-        assert "Line 250 was changed" in browser.get("/deeds?before=351").text
-        assert "was changed" not in browser.get("/deeds").text
+        assert "Line 250 was changed" in browser.get("/audit?before=300").text
+        assert "Line 250 was changed" in browser.get("/audit?before=351").text
+        assert "was changed" not in browser.get("/audit").text
         site.later += deeds.ANEW * 2
         with site.client("ana") as later:
-            told = [later.get("/deeds/part").text for _ in range(3)]
+            told = [later.get("/audit/part").text for _ in range(3)]
     assert ["Line 250 was changed" in one for one in told] == [False, True, True]
 
 
 def test_of_the_admins_the_last_one_stays(site: Console) -> None:
     add(site)
-    with site.place.open() as transaction:
+    with site.place.transaction() as transaction:
         with pytest.raises(Misconfigured, match="the only admin"):
-            people.remove(transaction, "ana")
+            accounts.remove_user(transaction, "ana")
         with pytest.raises(Misconfigured, match="the only admin"):
-            people.change_role(transaction, "ana", Role.VIEWER)
+            accounts.change_role(transaction, "ana", Role.VIEWER)
 
 
 def test_a_port_that_somebody_else_listens_on_is_told(tmp_path: Path) -> None:

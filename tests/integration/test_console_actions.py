@@ -16,11 +16,11 @@ from playwright.sync_api import Browser, Page, Request, expect
 from starlette.routing import compile_path
 
 from dockvoice_protocol.config import Mqtt
-from inventory.console import people
+from inventory.console import accounts
+from inventory.console.accounts import Role
 from inventory.console.app import PAGES
-from inventory.console.call import Way
-from inventory.console.pages import sign_in, sounds
-from inventory.console.people import Role
+from inventory.console.context import Route
+from inventory.console.pages import recordings, sign_in
 from inventory.reviews.reviews import read_review
 from inventory.settings import DossierSettings
 from tests.console import PASSWORD, Console, Folder, console, served
@@ -34,7 +34,7 @@ from tests.waiting import until
 
 __all__ = ["browser"]
 
-WAYS: tuple[Way, ...] = (*sign_in.WAYS, *(way for page in PAGES for way in page.WAYS))
+ROUTES: tuple[Route, ...] = (*sign_in.ROUTES, *(route for page in PAGES for route in page.routes()))
 
 Went = set[tuple[str, str]]
 """The method and the path of the way, as it is written there."""
@@ -42,7 +42,9 @@ Went = set[tuple[str, str]]
 
 def way_of(request: Request) -> tuple[str, str]:
     path = urlsplit(request.url).path
-    ours = (way for way in WAYS if way.changes is (request.method == "POST") and compile_path(way.path)[0].match(path))
+    ours = (
+        way for way in ROUTES if way.changes is (request.method == "POST") and compile_path(way.path)[0].match(path)
+    )
     return request.method, next((way.path for way in ours), path)
 
 
@@ -56,8 +58,8 @@ def open_for_work(directory: Path, broker: Mosquitto) -> Iterator[Console]:
         mqtt = Mqtt(host="127.0.0.1", port=broker.port)
         settings = site.place.settings.model_copy(update={"mqtt": mqtt, "dossier": DossierSettings(key=key)})
         site.place = replace(site.place, settings=settings)
-        with site.place.open() as transaction:
-            people.add(transaction, "boss", Role.ADMIN, PASSWORD, site.place.now())
+        with site.place.transaction() as transaction:
+            accounts.add_user(transaction, "boss", Role.ADMIN, PASSWORD, site.place.now())
         for number in (1, 2, 3):
             told = reviewed(number, of=number)
             told["data"] |= {"fields": {"pallet_id": f"074{number}", "quantity": 12, "dock": "B"}, "doubtful": []}
@@ -94,11 +96,11 @@ def test_every_page_is_walked_and_every_action_done(
         expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
         assert said == []
         page.context.close()
-    every_way = {("POST" if way.changes else "GET", way.path) for way in WAYS} | {("GET", "/"), ("GET", "/live")}
+    every_way = {("POST" if way.changes else "GET", way.path) for way in ROUTES} | {("GET", "/"), ("GET", "/live")}
     left = {(method, path) for method, path in every_way - went if not path.endswith("/part")}
     # Parts come by themselves where something has changed meanwhile, and so does a recording that is still on its way:
     # the tests of what arrives by itself wait for them.
-    assert left == {("GET", sounds.ONE)}
+    assert left == {("GET", f"/sounds{recordings.ONE}")}
 
 
 def without_barriers(page: Page) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from dockvoice_protocol.events import Topics, status
 from inventory.audit import deeds
-from inventory.console.people import Role
+from inventory.console.accounts import Role
 from inventory.site.catalogue import Version
 from inventory.store.statuses import StatusWord
 from tests.console import CSRF, Console, console, send
@@ -63,7 +63,7 @@ def test_rows_are_changed_added_removed_and_brought_back_and_all_of_it_is_on_rec
         assert history(site)[0].rows == first.rows
         assert len(history(site)) == 5
         assert upload(browser, b'[{"value": "C"}]', "x.json").status_code == 303
-    with site.place.open() as transaction:
+    with site.place.transaction() as transaction:
         done = [line.deed for line in deeds.latest(transaction, 20) if line.deed.deed == "catalogue_changed"]
     assert [(one.who, one.about) for one in done] == [("ana", "north/docks")] * 6
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from dockvoice_protocol.events import MalformedMessage, Topics, status
-from inventory.console.people import Role
+from inventory.console.accounts import Role
 from inventory.queries import fleet
 from inventory.records import Unfit
 from inventory.store import outbox
@@ -44,12 +44,12 @@ def say(site: Console, state: Any = "online", device: str = "dock-3", **said: An
 
 
 def kept(site: Console) -> list[Status]:
-    with site.place.open() as transaction:
+    with site.place.transaction() as transaction:
         return told(transaction)
 
 
 def alarms(site: Console) -> Mapping[str, list[str]]:
-    with site.place.open() as transaction:
+    with site.place.transaction() as transaction:
         found = fleet.known(transaction, [("north", "dock-3"), ("north", "dock-4")])
     return {one.name: one.alarms(site.place.now(), timedelta(minutes=30)) for one in found}
 
@@ -129,7 +129,7 @@ def test_how_the_wearer_is_heard_is_judged_by_level_and_by_what_surrounds_him(si
         hearing, wanted = row
         told: dict[str, Any] = {"hearing": hearing} if hearing else {}
         say(site, **told)
-        with site.place.open() as transaction:
+        with site.place.transaction() as transaction:
             (found,) = [one for one in fleet.known(transaction, [("north", "dock-3")]) if one.name == "dock-3"]
         assert found.heard_how == wanted
         assert ("unheard" in found.alarms(site.place.now(), timedelta(minutes=30))) == (wanted not in {None, "well"})

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from inventory.console.people import Role
+from inventory.console.accounts import Role
 from tests.console import Console, console, send
 from tests.dictated import amended, recorded
 from tests.rows import every

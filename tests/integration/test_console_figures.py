@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from inventory.console.accounts import Role
 from inventory.console.pages.figures import round_steps
-from inventory.console.people import Role
-from inventory.console.rendering import lasting
+from inventory.console.rendering import format_duration
 from inventory.queries import figures
 from tests.console import console
 from tests.dictated import amended, cancelled, recorded
@@ -47,7 +47,7 @@ def test_an_hour_has_what_was_said_in_it_by_the_clock_of_the_site(url: str, tmp_
         site.store.apply(event(amended(6, 1) | {"time": "2026-11-21T08:30:00.000Z"}))
         site.store.apply(event(cancelled(7, 2) | {"time": "2026-11-21T08:31:00.000Z"}))
         since = datetime(2026, 11, 20, 23, tzinfo=UTC)
-        with site.place.open() as transaction:
+        with site.place.transaction() as transaction:
             found = figures.of_time(transaction, since, 24, BERLIN)
             empty = figures.of_time(transaction, since, 24, BERLIN, form="damage")
         hours = {hour.hour: (one.entries, one.answers, one.corrected) for hour, one in found.hours if one.entries}
@@ -121,7 +121,7 @@ def test_an_axis_has_a_few_round_figures_and_reaches_the_highest_bar() -> None:
 def test_how_long_something_takes_is_said_as_people_say_it() -> None:
     rows = {0.04: "0.0 s", 2.44: "2.4 s", 9.97: "10 s", 59.6: "1 min", 90: "2 min", 3599: "1 h", 13_800: "3 h 50 min"}
     rows |= {86_400: "1 d", 190_000: "2 d 5 h"}
-    assert {seconds: lasting(seconds) for seconds in rows} == rows
+    assert {seconds: format_duration(seconds) for seconds in rows} == rows
 
 
 def test_a_chart_has_its_figures_at_both_axes(tmp_path: Path, event: Read) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from inventory.console.people import Role
+from inventory.console.accounts import Role
 from inventory.queries import listing
 from inventory.queries.listing import Wanted
 from inventory.reviews.flags import FlagState
@@ -54,7 +54,7 @@ def of(number: int, *, device: str = "dock-3", operator: str = "op-17", **fields
 
 def found(site: Console, wanted: Wanted, most: int = 50) -> list[int]:
     """The sequences of what a list holds, by the last digits of the events."""
-    with site.place.open() as transaction:
+    with site.place.transaction() as transaction:
         lines = listing.latest(transaction, wanted, site.place.roles, most)
     return [int(line.event_id[-12:]) for line in lines]
 
@@ -94,7 +94,7 @@ def test_what_is_wanted_is_found_and_nothing_else(site: Console, event: Read) ->
 def test_every_entry_is_on_one_page_however_many_there_are(site: Console, event: Read) -> None:
     for number in range(1, 8):
         site.store.apply(event(of(number)))
-    with site.place.open() as transaction:
+    with site.place.transaction() as transaction:
         transaction.execute(
             text("UPDATE entries SET arrival = 3 WHERE arrival IN (2, 4)")
         )  # restored without a sequence
@@ -154,7 +154,7 @@ def test_an_odd_question_is_answered_and_never_run(site: Console, event: Read) -
 def test_what_was_said_is_shown_as_text_whatever_it_is(site: Console, event: Read) -> None:
     hostile = of(1, operator='"><img src=x onerror=alert(1)>')
     site.store.apply(event(hostile))
-    with site.place.open() as transaction:
+    with site.place.transaction() as transaction:
         transaction.execute(
             text("UPDATE entries SET fields = :odd"), {"odd": '{"<b>": ["<i>", null], "dock": {"<u>": 1}}'}
         )
@@ -169,7 +169,7 @@ def test_an_empty_database_and_one_that_is_away_say_so(site: Console) -> None:
         assert "No entry is like this." in browser.get("/entries").text
         assert "Give a pallet" in browser.get("/search").text
         assert "no moment of the calendar" in browser.get("/search?since=2026-02-30").text
-        with site.place.open() as transaction:
+        with site.place.transaction() as transaction:
             transaction.execute(text("ALTER TABLE entries RENAME TO gone"))
         away = browser.get("/entries")
     assert away.status_code == 503

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, text
 
-from inventory.console import doubts
-from inventory.console.people import Role
+from inventory.console.accounts import Role
+from inventory.console.pages import morning
 from inventory.reviews.flags import FlagState
 from inventory.store.tables import flags
 from tests.console import Console, console, send
@@ -51,14 +51,14 @@ def counted(event: dict[str, Any], **first: Any) -> dict[str, Any]:
 def doubted(site: Console) -> dict[int, list[tuple[str, str, str]]]:
     """Of each entry that is doubted, by the number of its event, the reasons; the most doubtful first."""
     now = site.place.now()
-    with site.place.look() as transaction:
-        found = doubts.of_time(transaction, now - timedelta(days=9), now)
-    return {int(one.entry.event_id[-3:]): [(why.code, why.field, why.told) for why in one.why] for one in found.open}
+    with site.place.read_transaction() as transaction:
+        found = morning.doubted_entries(transaction, now - timedelta(days=9), now)
+    return {int(one.entry.event_id[-3:]): [(why.code, why.field, why.detail) for why in one.why] for one in found.open}
 
 
 def flag(site: Console, number: int, state: str = "open", **said: str) -> None:
     said = {"rule": "duplicate_receive", "reason": "already_received:dock-4", "state": state} | said
-    with site.place.open() as transaction:
+    with site.place.transaction() as transaction:
         own = {"event_id": identity(1, number), "site": "north", "device": "dock-3", "flagged_at": site.place.now()}
         transaction.execute(insert(flags).values(**own, **said))
 
@@ -131,7 +131,7 @@ def test_what_somebody_found_right_leaves_the_list_and_can_be_put_back(site: Con
         send(browser, "/morning", seen=seen, event=identity(1, 1), right="no", back="https://elsewhere.example")
         assert list(doubted(site)) == [1, 2]
         assert send(browser, "/morning", seen=seen, event="none", right="yes").status_code == 404
-    with site.place.look() as transaction:
+    with site.place.read_transaction() as transaction:
         done = transaction.execute(text("SELECT who, deed FROM dockvoice_console_deeds ORDER BY number")).all()
     assert [tuple(one) for one in done] == [("ben", "looked_right"), ("ben", "looked_again")]
 
@@ -153,7 +153,7 @@ def test_odd_days_odd_events_and_hostile_words_are_answered(site: Console, event
     said = counted(heard(recorded(1), confidence={hostile: 0.5}, operator=hostile), **{hostile: 7})
     site.store.apply(event(said))
     site.store.apply(event(heard(recorded(2), confidence={"dock": 0.4})))
-    with site.place.open() as transaction:
+    with site.place.transaction() as transaction:
         transaction.execute(text("UPDATE events SET body = 'no json' WHERE sequence = 2"))
 
     def answers(query: str) -> None:

@@ -9,9 +9,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from inventory.audit import deeds
-from inventory.console import people
+from inventory.console import accounts
+from inventory.console.accounts import Role
 from inventory.console.command import commands
-from inventory.console.people import Role
 from tests.console import PASSWORD, Console, console, send
 from tests.rows import every
 
@@ -23,12 +23,12 @@ def site(tmp_path: Path) -> Iterator[Console]:
 
 
 def everybody(site: Console) -> dict[str, str]:
-    with site.place.open() as transaction:
-        return {one.name: str(one.role) for one in people.everybody(transaction)}
+    with site.place.transaction() as transaction:
+        return {one.name: str(one.role) for one in accounts.all_users(transaction)}
 
 
 def done(site: Console) -> list[tuple[str, str]]:
-    with site.place.open() as transaction:
+    with site.place.transaction() as transaction:
         return [(line.deed.deed, line.deed.about) for line in reversed(deeds.latest(transaction, 100))]
 
 
@@ -103,9 +103,9 @@ def test_the_first_admin_is_let_in_at_a_terminal(tmp_path: Path) -> None:
     assert command("user", "password", "ana", typed=f"{PASSWORD}2\n").exit_code == 0
     assert command("user", "remove", "ben").stdout == "ben: may sign in no more\n"
     assert command("audit").stdout == "whole: 5 deeds hold\n"
-    with console(tmp_path) as site, site.place.open() as transaction:
-        kept = people.kept_password(transaction, "ana")
-        assert people.is_password(kept, f"{PASSWORD}2")
+    with console(tmp_path) as site, site.place.transaction() as transaction:
+        kept = accounts.password_hash(transaction, "ana")
+        assert accounts.verify_password(kept, f"{PASSWORD}2")
         assert PASSWORD not in str(kept)
 
 

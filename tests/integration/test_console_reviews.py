@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from dockvoice_protocol.signed import Forged, read_decision
-from inventory.console.people import Role
+from inventory.console.accounts import Role
 from inventory.reviews.reviews import read_review
 from tests.console import FLAC, Broker, Console, Folder, console, send
 from tests.console.story import DEVICE, put_aside
@@ -167,7 +167,7 @@ def test_who_may_not_decide_sees_it_and_cannot(site: Console, broker: Broker, tm
 def test_a_forged_decision_is_no_word_of_this_console(site: Console, broker: Broker) -> None:
     broker.away = True
     decide(site)
-    with site.place.open() as transaction:
+    with site.place.transaction() as transaction:
         body = transaction.execute(text("SELECT body FROM dockvoice_outbox")).scalar_one()
         forged = body.replace(b'"dock":"B"', b'"dock":"A"')
         transaction.execute(text("UPDATE dockvoice_outbox SET body = :body"), {"body": forged})
@@ -192,7 +192,7 @@ def test_nothing_that_was_said_becomes_a_part_of_a_page(site: Console) -> None:
     )
     refused = decide(site, review=identity(7, 21), **{"of-pallet_id": EVIL, "reason": EVIL})
     decide(site, review=identity(7, 21), decision="discard", reason=EVIL)
-    paths = ("/reviews", "/reviews/part", HERE, f"{HERE}/part", "/deeds", SOUND)
+    paths = ("/reviews", "/reviews/part", HERE, f"{HERE}/part", "/audit", SOUND)
     for shown in (refused.text, *(page(site, path, Role.ADMIN) for path in paths)):
         assert "<script>alert" not in shown
         assert "<img" not in shown
@@ -217,7 +217,7 @@ def test_an_address_that_names_nothing_leads_nowhere(site: Console) -> None:
     every([f"/entries/{one}" for one in odd], leads_nowhere)
     with site.client("ana", Role.REVIEWER) as browser:
         assert browser.get(f"/reviews?after={odd[0]}").status_code == 200
-        assert browser.get("/deeds?before=1%20OR%201=1").status_code == 403
+        assert browser.get("/audit?before=1%20OR%201=1").status_code == 403
 
 
 def test_a_recording_plays_for_who_has_said_why_and_that_is_on_record(site: Console, folder: Folder) -> None:
@@ -240,7 +240,7 @@ def test_a_recording_plays_for_who_has_said_why_and_that_is_on_record(site: Cons
         assert browser.get(f"{SOUND}/flac").status_code == 403
         assert send(browser, SOUND, seen="/reviews", reason="curious").status_code == 403
     assert folder.asked == [("ana", "review")]
-    shown = page(site, "/deeds", Role.ADMIN)
+    shown = page(site, "/audit", Role.ADMIN)
     assert "listened to a recording" in shown
 
 

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from dockvoice_protocol.config import Mqtt
 from dockvoice_protocol.events import Topics
 from dockvoice_protocol.mqtt import Delivered, Session
-from inventory.console.people import Role
+from inventory.console.accounts import Role
 from inventory.store.statuses import StatusWord
 from tests.console import Console, console, served
 from tests.console.browser import barriers, browser, tab

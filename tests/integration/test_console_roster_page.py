@@ -14,7 +14,7 @@ from dockvoice_protocol.events import Topics, status
 from dockvoice_protocol.records import Operator, Roster
 from dockvoice_protocol.signed import read_roster, signed_roster
 from inventory.audit import deeds
-from inventory.console.people import Role
+from inventory.console.accounts import Role
 from inventory.site import catalogue_publishing
 from inventory.site.catalogue import SiteCatalogue, Version
 from inventory.site.roster import ROSTER, kind_of
@@ -67,7 +67,7 @@ def runs(site: Console, roster: dict[str, Any]) -> None:
 
 
 def history(site: Console) -> list[Version]:
-    of = SiteCatalogue("north", site.place.open, site.place.now, of=lambda _: kind_of(site.place.forms))
+    of = SiteCatalogue("north", site.place.transaction, site.place.now, of=lambda _: kind_of(site.place.forms))
     return of.history(ROSTER)
 
 
@@ -184,7 +184,7 @@ def test_operators_are_added_changed_taken_out_and_brought_back_and_all_of_it_is
         assert browser.get("/catalogue/north/roster").status_code == 404
         assert "/catalogue/north/" not in browser.get("/catalogue").text, "it is no master data"
     assert site.store.catalogue("north").kinds() == []
-    with site.place.open() as transaction:
+    with site.place.transaction() as transaction:
         done = [line.deed for line in deeds.latest(transaction, 20) if line.deed.deed == "roster_changed"]
     assert [(one.who, one.about) for one in done] == [("ana", "north")] * 6
 

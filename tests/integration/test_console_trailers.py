@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace
 from inventory.audit import deeds
-from inventory.console.people import Role
+from inventory.console.accounts import Role
 from inventory.dossier.dossier import made
 from inventory.repository import Store
 from inventory.settings import DossierSettings
@@ -171,7 +171,7 @@ def test_a_dossier_is_made_by_a_reviewer_signed_and_on_record(tmp_path: Path, ev
         with site.client("val", Role.VIEWER) as browser:
             assert send(browser, "/trailers/dossier", **asked).status_code == 403
             assert "can make it" in browser.get("/trailers/north/5501").text
-        with site.place.open() as transaction:
+        with site.place.transaction() as transaction:
             done = [line.deed for line in deeds.latest(transaction, 10) if line.deed.deed == "dossier_made"]
     assert made.headers["content-type"] == "application/zip"
     assert "SIGNATURE" in zipfile.ZipFile(io.BytesIO(made.content)).namelist()

@@ -11,17 +11,17 @@ import pytest
 from sqlalchemy import MetaData, func, select
 from starlette.testclient import TestClient
 
+from inventory.console.accounts import Role
 from inventory.console.app import PAGES
-from inventory.console.call import Way
+from inventory.console.context import Route
 from inventory.console.pages import sign_in
-from inventory.console.people import Role
 from tests.console import CSRF, Console, console
 from tests.console.dock import morning
 from tests.console.story import put_aside
 from tests.dictated import identity
 from tests.rows import every
 
-WAYS: tuple[Way, ...] = (*sign_in.WAYS, *(way for page in PAGES for way in page.WAYS))
+ROUTES: tuple[Route, ...] = (*sign_in.ROUTES, *(route for page in PAGES for route in page.routes()))
 
 NAMED = {
     "site": "north",
@@ -58,11 +58,11 @@ def site(tmp_path: Path) -> Iterator[Console]:
         yield found
 
 
-def address(way: Way, **named: str) -> str:
+def address(way: Route, **named: str) -> str:
     return HOLE.sub(lambda hole: {**NAMED, **named}[hole[1]], way.path)
 
 
-def go(browser: TestClient, way: Way, at: str | None = None, /, **given: str) -> Any:
+def go(browser: TestClient, way: Route, at: str | None = None, /, **given: str) -> Any:
     headers: dict[str, str] = {name: given.pop(name) for name in ("sec-fetch-site", "origin") if name in given}
     if way.changes:
         return browser.post(at or address(way), data={"a": "b", **given}, headers=headers)
@@ -94,7 +94,7 @@ def test_who_has_not_signed_in_or_may_less_gets_no_further_than_the_door(site: C
     tokens = {role: token(browser) for role, browser in lesser.items()}
     nobody = site.client()
 
-    def is_closed(way: Way) -> None:
+    def is_closed(way: Route) -> None:
         assert way.role is not None
         answer = go(nobody, way, csrf="guessed")
         assert (answer.status_code, answer.headers["location"].partition("?")[0]) == (303, "/sign-in")
@@ -102,7 +102,7 @@ def test_who_has_not_signed_in_or_may_less_gets_no_further_than_the_door(site: C
             if role < way.role:
                 assert go(browser, way, csrf=tokens[role]).status_code == 403, role
 
-    closed = [way for way in WAYS if way.role is not None]
+    closed = [way for way in ROUTES if way.role is not None]
     assert {way.role for way in closed} == set(Role)
     every(closed, is_closed)
     assert kept(site) == before
@@ -113,17 +113,17 @@ def test_nothing_is_changed_by_another_sites_page_or_without_the_token(site: Con
     browser = site.client("boss")
     mine = token(browser)
 
-    def is_refused(way: Way) -> None:
+    def is_refused(way: Route) -> None:
         assert go(browser, way, csrf=mine, **{"sec-fetch-site": "cross-site"}).status_code == 403
         assert go(browser, way, csrf=mine, origin="https://elsewhere.example").status_code == 403
         if way.role is not None:
             assert go(browser, way).status_code == 403
             assert go(browser, way, csrf="guessed").status_code == 403
-        read = [one for one in WAYS if one.path == way.path and not one.changes]
+        read = [one for one in ROUTES if one.path == way.path and not one.changes]
         if not read:
             assert browser.get(address(way)).status_code in {404, 405}
 
-    changing = [way for way in WAYS if way.changes]
+    changing = [way for way in ROUTES if way.changes]
     assert len(changing) > 12
     every(changing, is_refused)
     assert kept(site) == before
@@ -135,14 +135,14 @@ def test_what_an_address_names_is_never_run_opened_or_shown_as_markup(site: Cons
     browser = site.client("boss")
     mine = token(browser)
 
-    def leads_nowhere(tried: tuple[Way, str, str]) -> None:
+    def leads_nowhere(tried: tuple[Route, str, str]) -> None:
         way, part, odd = tried
         answer = go(browser, way, address(way, **{part: odd}), csrf=mine)
         assert answer.status_code in TURNED_DOWN
         assert "<script>alert" not in answer.text
         assert "root:" not in answer.text
 
-    named = [(way, part) for way in WAYS for part in HOLE.findall(way.path)]
+    named = [(way, part) for way in ROUTES for part in HOLE.findall(way.path)]
     assert {part for _, part in named} == set(NAMED)
     every([(way, part, odd) for way, part in named for odd in HOSTILE], leads_nowhere)
     assert kept(site) == before
@@ -168,7 +168,7 @@ def test_what_a_form_sends_is_never_run_and_breaks_no_page(site: Console) -> Non
         ),
     }
 
-    def is_answered(tried: tuple[Way, str]) -> None:
+    def is_answered(tried: tuple[Route, str]) -> None:
         way, odd = tried
         answer = go(browser, way, csrf=mine, **dict.fromkeys(fields, odd))
         assert answer.status_code in {*TURNED_DOWN, 401, 429}
@@ -176,7 +176,7 @@ def test_what_a_form_sends_is_never_run_and_breaks_no_page(site: Console) -> Non
 
     hostile = ["' OR 1=1 --", "<script>alert(1)</script>", "\0", "9" * 40, "../../etc/passwd", "x" * 3000, "a\r\nb: c"]
     leaving = {"/sign-out"}
-    tried = [(way, odd) for way in WAYS if way.changes and way.path not in leaving for odd in hostile]
+    tried = [(way, odd) for way in ROUTES if way.changes and way.path not in leaving for odd in hostile]
     before = kept(site)
     every(tried, is_answered)
     assert {name: count for name, count in kept(site).items() if count != before[name]}.keys() <= {

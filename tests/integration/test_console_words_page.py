@@ -10,7 +10,7 @@ import pytest
 
 from dockvoice_protocol.events import Topics, status
 from inventory.audit import deeds
-from inventory.console.people import Role
+from inventory.console.accounts import Role
 from inventory.site.catalogue import Version
 from inventory.site.site_words import Becomes, Saying, Speaking
 from inventory.store.statuses import StatusWord
@@ -164,7 +164,7 @@ def test_it_is_shown_what_would_be_understood_and_one_click_adds_it_to_what_is_p
         sent = send(browser, "/catalogue/publish", site="north", kind="words")
         assert sent.status_code == 303
         assert [one.topic for one in drained(site.store)] == ["dockvoice/north/catalogue/words/latest"]
-    with site.place.open() as transaction:
+    with site.place.transaction() as transaction:
         done = [line.deed for line in deeds.latest(transaction, 5) if line.deed.deed == "catalogue_changed"]
     assert [(one.who, one.about) for one in done] == [("ana", "north/words")]
 

@@ -75,7 +75,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Console]:
 
 
 def test_every_page_shows_them(site: Console) -> None:
-    ways = [way.path.replace(":path", "") for page in PAGES for way in page.WAYS if not way.changes]
+    ways = [way.path.replace(":path", "") for page in PAGES for way in page.routes() if not way.changes]
     narrowed = ("/search?pallet=743", "/search?operator=op-17", "/entries?device=north/dock-3", "/figures?span=week")
     others = [f"/entries/{identity(1, number)}" for number in range(2, 7)]
     with site.client("ana") as browser:

@@ -15,11 +15,11 @@ import httpx
 import pytest
 import uvicorn
 
-from inventory.api import tables
+from inventory.api import tokens
 from inventory.api.app import create
 from inventory.console import live
 from inventory.web import serving
-from inventory.web.serving import served_as
+from inventory.web.serving import server_config
 from tests.console import Console, console, served
 from tests.console.api import token
 from tests.waiting import until
@@ -40,8 +40,8 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Console]:
 @contextmanager
 def asked(site: Console) -> Iterator[str]:
     """The API: its address."""
-    tables.prepare(site.engine)
-    server = uvicorn.Server(served_as(create(site.place), "127.0.0.1", 0))
+    tokens.prepare(site.engine)
+    server = uvicorn.Server(server_config(create(site.place), "127.0.0.1", 0))
     with ThreadPoolExecutor(1) as running:
         ended = running.submit(server.run)
         try:
@@ -122,7 +122,7 @@ def untaken(address: str, path: str, times: int) -> socket.socket:
 def test_what_is_not_taken_in_time_is_closed(
     site: Console, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(serving, "TAKEN_S", 0.3)
+    monkeypatch.setattr(serving, "UNREAD_S", 0.3)
     times = 500  # 25 MB: the system holds some of it for whoever sends
     with served(site) as address:
         size = len(httpx.get(f"{address}{SCRIPT}").content)
@@ -194,7 +194,7 @@ def test_a_program_that_goes_away_while_it_sends_leaves_one_line_in_the_log(
     bearer = f"authorization: Bearer {token(site)}\r\n".encode()
     with asked(site) as address:
         half(address, head("PUT", "/v1/sites/north/operators", bearer + SLOW)).close()
-        gone = "PUT /v1/sites/{site}/operators: whoever sent it went away before its end"
+        gone = "PUT /v1/sites/{site}/operators: the client went away before its end"
         until(lambda: gone in caplog.text, "it was not told")
     assert "Traceback" not in caplog.text
 

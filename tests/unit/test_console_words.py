@@ -7,11 +7,11 @@ from string import Formatter
 
 from starlette.datastructures import Headers
 
-from inventory.console.rendering import TEMPLATES
-from inventory.console.words import FOLDER, LANGUAGES, chosen, words_of
+from inventory.console.rendering import TEMPLATES, negotiate_language
+from inventory.words import FOLDER, languages, texts
 from tests.rows import every
 
-KEY = re.compile(r"""word\(\s*["']([a-z_]+\.[a-z_]+)["'](?! ~)""")
+KEY = re.compile(r"""text\(\s*["']([a-z_]+\.[a-z_]+)["'](?! ~)""")
 
 
 def holes(words: str) -> set[str]:
@@ -19,27 +19,26 @@ def holes(words: str) -> set[str]:
 
 
 def test_each_language_says_the_same_things_about_the_same_things() -> None:
-    english = words_of("en")
+    english = texts("en")
 
     def says_it(language: str) -> None:
-        there = words_of(language)
+        there = texts(language)
         assert set(there) == set(english)
         assert {key for key in english if holes(there[key]) != holes(english[key])} == set()
         assert {key for key, words in there.items() if not words.strip()} == set()
 
-    every([language for language in LANGUAGES if language != "en"], says_it)
-    assert {folder.name for folder in FOLDER.iterdir()} == set(LANGUAGES)
+    every([language for language in languages("frame") if language != "en"], says_it)
 
 
 def test_what_templates_and_pages_say_is_there() -> None:
-    files = [*TEMPLATES.glob("*.html"), *FOLDER.parent.rglob("*.py")]
+    files = [*TEMPLATES.glob("*.html"), *FOLDER.with_name("console").rglob("*.py")]
     said = {key for file in files for key in KEY.findall(file.read_text(encoding="utf-8"))}
     assert len(said) > 25
-    assert said - set(words_of("en")) == set()
+    assert said - set(texts("en")) == set()
 
 
 def test_a_browser_is_shown_the_first_language_it_asks_for_that_is_there() -> None:
     asks = Headers({"accept-language": "pt-BR, it;q=0.8, de;q=0.7"})
-    assert chosen(None, asks, "en") == "it"
-    assert chosen("fr", asks, "en") == "fr"
-    assert chosen("xx", Headers({}), "es") == "es"
+    assert negotiate_language(None, asks, "en") == "it"
+    assert negotiate_language("fr", asks, "en") == "fr"
+    assert negotiate_language("xx", Headers({}), "es") == "es"

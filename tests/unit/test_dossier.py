@@ -22,7 +22,7 @@ from jsonschema import Draft202012Validator
 from dockvoice_protocol import hash_chain
 from dockvoice_protocol.hash_chain import Signer
 from inventory.dossier.dossier import Clips
-from inventory.dossier.dossier_page import LANGUAGES, page, words_of
+from inventory.dossier.dossier_page import LANGUAGES, page
 from inventory.forms import Forms, load_forms
 from inventory.verify_dossier import (
     CONTENT,
@@ -38,6 +38,7 @@ from inventory.verify_dossier import (
     unpacked,
     written,
 )
+from inventory.words import load
 from tests.dictated import payload
 from tests.rows import every
 from tests.trailer import INVENTORY, MORNING, OFFICE, Unstored, in_pieces, line, scene, write_forms
@@ -495,7 +496,7 @@ def test_the_page_is_whole_in_every_language_and_asks_for_nothing_from_elsewhere
         False,
     )
     assert {name for name in found.asked if not name.startswith("#no")} == {n for n in files if n.startswith("clips/")}
-    assert {*words_of(language)} == {*words_of("en")}
+    assert {*load(language, "dossier")} == {*load("en", "dossier")}
     assert text.count("<caption>") == found.heads >= 3
 
 

@@ -262,7 +262,7 @@ def test_the_ear_is_told_all_that_is_played_silence_included() -> None:
 
 
 @each_of(("rate", "channels"), [(16_000, 2), (44_100, 1), (48_000, 2)])
-def test_a_device_of_another_rate_or_with_two_channels_is_served_as_it_wants(rate: int, channels: int) -> None:
+def test_a_device_of_another_rate_or_with_two_channels_is_server_config_it_wants(rate: int, channels: int) -> None:
     card = Card(rate, channels)
 
     async def test(speaker: Loudspeaker) -> None:

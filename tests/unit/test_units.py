@@ -15,7 +15,7 @@ from dockvoice_protocol.hash_chain import Signer
 from edge.config import Settings
 from edge.keep.journal import Journal
 from inventory.audit.audit import signer_in
-from inventory.connect.alone import alone
+from inventory.connect.service import alone
 from inventory.connect.settings import ConnectionSettings
 from inventory.connect.tryton import TrytonConnection
 from inventory.settings import InventorySettings

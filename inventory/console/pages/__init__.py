@@ -1,1 +1,1 @@
-"""The pages: a module for each, with its ways and its tab."""
+"""The pages: modules with the routes of a row, or of two, of `PAGES` in app.py."""

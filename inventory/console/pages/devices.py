@@ -1,4 +1,4 @@
-"""The page of the devices: link, last word, what is missing, faults, and which versions they run."""
+"""Devices: their state, and the alarms: devices, refused events, rejected messages, stuck outbox messages."""
 
 from __future__ import annotations
 
@@ -8,40 +8,70 @@ from typing import Any
 from sqlalchemy import Connection
 from starlette.responses import Response
 
-from inventory.console.call import Call, Tab, Way
-from inventory.console.people import Role
-from inventory.queries import fleet
+from inventory.console import parameters
+from inventory.console.accounts import Role
+from inventory.console.context import RequestContext, Route
+from inventory.queries import fleet, refusals
 from inventory.queries.fleet import Device
+from inventory.store import outbox
+
+MOST = 30  # Lines of each list of alarms on one page.
 
 
-def show(call: Call) -> Response:
-    """All of them, those with something amiss first."""
-    return call.page("devices.html", **_list(call))
+def devices_page(context: RequestContext) -> Response:
+    """All devices, those with alarms first."""
+    return context.render("devices.html", **_devices(context))
 
 
-def part(call: Call) -> Response:
-    """The list alone, as it is now."""
-    return call.page("_devices.html", **_list(call))
+def devices_part(context: RequestContext) -> Response:
+    """The list alone."""
+    return context.render("devices.html", block="live", **_devices(context))
 
 
-def amiss(call: Call, transaction: Connection) -> list[tuple[Device, list[str]]]:
-    """Those of which somebody should look at something, and at what."""
-    return [(one, alarms) for one, alarms in _told(call, transaction) if alarms]
+def _devices(context: RequestContext) -> dict[str, Any]:
+    with context.read_transaction() as transaction:
+        lines = _with_alarms(context, transaction)
+    lines.sort(key=lambda line: (not line[1], line[0].site, line[0].name))
+    linked, alarmed = sum(one.linked for one, _ in lines), sum(bool(alarms) for _, alarms in lines)
+    return {"lines": lines, "linked": linked, "amiss": alarmed}
 
 
-def _told(call: Call, transaction: Connection) -> list[tuple[Device, list[str]]]:
-    enrolled = [(one.site, one.device) for one in call.place.keys.all() if not one.revoked]
-    silent = timedelta(minutes=call.place.settings.console.silent_minutes)
-    return [(one, one.alarms(call.place.now(), silent)) for one in fleet.known(transaction, enrolled)]
+def _with_alarms(context: RequestContext, transaction: Connection) -> list[tuple[Device, list[str]]]:
+    enrolled = [(one.site, one.device) for one in context.resources.keys.all() if not one.revoked]
+    silent = timedelta(minutes=context.resources.settings.console.silent_minutes)
+    return [(one, one.alarms(context.resources.now(), silent)) for one in fleet.known(transaction, enrolled)]
 
 
-def _list(call: Call) -> dict[str, Any]:
-    with call.look() as transaction:
-        told = _told(call, transaction)
-    told.sort(key=lambda at: (not at[1], at[0].site, at[0].name))
-    linked, alarmed = sum(one.linked for one, _ in told), sum(bool(alarms) for _, alarms in told)
-    return {"lines": told, "linked": linked, "amiss": alarmed}
+def alarms_page(context: RequestContext) -> Response:
+    """All alarms."""
+    return context.render("alarms.html", **_alarms(context))
 
 
-TAB = Tab("/devices", "devices.title", Role.VIEWER)
-WAYS = (Way("/devices", show, Role.VIEWER), Way("/devices/part", part, Role.VIEWER))
+def alarms_part(context: RequestContext) -> Response:
+    """The lists alone."""
+    return context.render("alarms.html", block="live", **_alarms(context))
+
+
+def _alarms(context: RequestContext) -> dict[str, Any]:
+    came, event = parameters.instant(context, "came"), parameters.text(context, "event")
+    now = context.resources.now()
+    with context.read_transaction() as transaction:
+        devices = [(one, alarms) for one, alarms in _with_alarms(context, transaction) if alarms]
+        refused = refusals.refusals(transaction, MOST, None if came is None or event is None else (came, event))
+        rejected = refusals.rejections(transaction, MOST, parameters.number(context, "before"))
+        stuck = [one for one in outbox.pending(transaction) if one.is_stuck(now)]
+        unset = refusals.unset(transaction) if context.may(Role.ADMIN) else []
+    last = refused[-1] if len(refused) == MOST else None
+    return {
+        "devices": devices,
+        "stuck": stuck,
+        "unset": unset,
+        "refused": refused,
+        "aside": rejected,
+        "older": last and parameters.query(context, came=last.received_at.isoformat(), event=last.event_id),
+        "older_aside": parameters.query(context, before=rejected[-1].id) if len(rejected) == MOST else None,
+    }
+
+
+ROUTES = (Route("", devices_page), Route("/part", devices_part))
+ALARM_ROUTES = (Route("", alarms_page), Route("/part", alarms_part))

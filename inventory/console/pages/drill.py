@@ -1,74 +1,137 @@
-"""The page of the drill: pull the plug, speak, plug it in again, and see that nothing is lost and nothing doubled."""
+"""The drill: pull the plug while an operator makes entries, then compare the counts before and after."""
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
+from sqlalchemy import Connection, distinct, func, insert, select, update
 from starlette.responses import RedirectResponse, Response
 
-from inventory.console import asked, drills
-from inventory.console.call import Call, Tab, Way
-from inventory.console.people import Role
+from inventory.console import parameters
+from inventory.console.context import RequestContext, Route
 from inventory.queries import listing
+from inventory.store.console_tables import drills
+from inventory.store.tables import devices, entries
 
-MOST = 20  # Drills that are shown.
+MOST = 20  # Drills that are listed.
+MOST_ENTRIES = 10_000  # A higher count is a typing error.
 
 
-def show(call: Call) -> Response:
-    """What to do, what goes on, and what came of those before."""
-    with call.look() as transaction:
+@dataclass(frozen=True, slots=True)
+class DrillCounts:
+    """What the inventory has of a device."""
+
+    came: int  # Entries without corrections.
+    repeated: int  # Entries beyond the first of one utterance, which must never exist.
+    missing: int  # Events that have not arrived although later ones have.
+
+
+@dataclass(frozen=True, slots=True)
+class Drill:
+    """One drill; until it has ended, with the counts of now."""
+
+    number: int
+    site: str
+    device: str
+    who: str
+    began_at: datetime
+    ended_at: datetime | None
+    said: int | None
+    counts: DrillCounts
+
+    @property
+    def passed(self) -> bool:
+        """Whether exactly the entries that were made arrived, once."""
+        return DrillCounts(self.said or 0, 0, 0) == self.counts and self.said is not None
+
+
+def count(transaction: Connection, site: str, device: str) -> DrillCounts:
+    """Count what is there now."""
+    its = (entries.c.site == site, entries.c.device == device, entries.c.replaces.is_(None))
+    each = select(func.count(), func.count() - func.count(distinct(entries.c.utterance_id))).where(*its)
+    number, repeated = transaction.execute(each).one()
+    missing = select(devices.c.highest - devices.c.handled).where(devices.c.site == site, devices.c.device == device)
+    return DrillCounts(number, repeated, max(0, transaction.execute(missing).scalar() or 0))
+
+
+def begin_drill(transaction: Connection, site: str, device: str, who: str, now: datetime) -> bool:
+    """Store the counts; False where a drill of this device is under way."""
+    open_drill = (drills.c.site == site, drills.c.device == device, drills.c.ended_at.is_(None))
+    if transaction.execute(select(drills.c.number).where(*open_drill)).first() is not None:
+        return False
+    before = count(transaction, site, device)
+    counts = {"entries_before": before.came, "repeated_before": before.repeated}
+    transaction.execute(insert(drills).values(site=site, device=device, who=who, began_at=now, **counts))
+    return True
+
+
+def end_drill(transaction: Connection, number: int, said: int, now: datetime) -> Drill | None:
+    """Store the counts and what the operator said; None where no such drill is under way."""
+    found = next((one for one in latest_drills(transaction, 1, number) if one.ended_at is None), None)
+    if found is None:
+        return None
+    its = (drills.c.number == number, drills.c.ended_at.is_(None))
+    values = {"ended_at": now, "said": said, **asdict(found.counts)}
+    if not transaction.execute(update(drills).where(*its).values(values)).rowcount:
+        return None
+    return next(iter(latest_drills(transaction, 1, number)))
+
+
+def latest_drills(transaction: Connection, most: int, number: int | None = None) -> list[Drill]:
+    """The latest first, or only the one of this number."""
+    wanted = select(drills).order_by(drills.c.number.desc()).limit(most)
+    found = []
+    for row in transaction.execute(wanted if number is None else wanted.where(drills.c.number == number)).all():
+        counts = DrillCounts(row.came, row.repeated, row.missing)
+        if row.ended_at is None:
+            now = count(transaction, row.site, row.device)
+            counts = DrillCounts(now.came - row.entries_before, now.repeated - row.repeated_before, now.missing)
+        found.append(Drill(row.number, row.site, row.device, row.who, row.began_at, row.ended_at, row.said, counts))
+    return found
+
+
+def page(context: RequestContext) -> Response:
+    """The instructions and all drills."""
+    with context.read_transaction() as transaction:
         known = listing.devices_known(transaction)
-    return call.page("drill.html", devices=known, **_all(call))
+    return context.render("drill.html", devices=known, **_drills(context))
 
 
-def part(call: Call) -> Response:
-    """What goes on, as it is counted now."""
-    return call.page("_drill.html", **_all(call))
+def part(context: RequestContext) -> Response:
+    """The drills alone."""
+    return context.render("drill.html", block="live", **_drills(context))
 
 
-def _all(call: Call) -> dict[str, Any]:
-    with call.look() as transaction:
-        found = drills.latest(transaction, MOST)
+def _drills(context: RequestContext) -> dict[str, Any]:
+    with context.read_transaction() as transaction:
+        found = latest_drills(transaction, MOST)
     return {"going_on": [one for one in found if one.ended_at is None], "over": [one for one in found if one.ended_at]}
 
 
-def begin(call: Call) -> Response:
-    """Note the counts of a device, before anything is pulled."""
-    site, _, device = call.given.get("device", "").partition("/")
-    with call.open() as transaction:
+def begin(context: RequestContext) -> Response:
+    """Begin a drill of a device."""
+    site, _, device = context.form.get("device", "").partition("/")
+    with context.transaction() as transaction:
         if (site, device) not in listing.devices_known(transaction):
-            return call.refused("drill.unknown", 404)
-        who = "" if call.who is None else call.who.name
-        if drills.begin(transaction, site, device, who, call.place.now()):
-            call.note(transaction, "drill_began", f"{site}/{device}")
+            return context.refuse("drill.unknown", 404)
+        if begin_drill(transaction, site, device, context.user_name, context.resources.now()):
+            context.audit(transaction, "drill_began", f"{site}/{device}")
     return RedirectResponse("/drill", 303)
 
 
-def end(call: Call) -> Response:
-    """Hold the counts against what was said."""
-    number, said = (asked.whole(call.given.get(name, "")) for name in ("number", "said"))
-    if number is None or said is None or said > MOST_SAID:
-        return call.refused("drill.no_number", 400)
-    with call.open() as transaction:
-        ended = drills.end(transaction, number, said, call.place.now())
+def end(context: RequestContext) -> Response:
+    """End a drill with the number of entries that were made."""
+    number, said = (parameters.integer(context.form.get(name, "")) for name in ("number", "said"))
+    if number is None or said is None or said > MOST_ENTRIES:
+        return context.refuse("drill.no_number", 400)
+    with context.transaction() as transaction:
+        ended = end_drill(transaction, number, said, context.resources.now())
         if ended is not None:
-            about = f"{ended.site}/{ended.device}"
-            told: dict[str, Any] = {
-                "said": said,
-                "came": ended.came,
-                "repeated": ended.repeated,
-                "missing": ended.missing,
-            }
-            call.note(transaction, "drill_ended", about, **told, passed=ended.passed)
+            details: dict[str, Any] = {"said": said, **asdict(ended.counts), "passed": ended.passed}
+            context.audit(transaction, "drill_ended", f"{ended.site}/{ended.device}", **details)
     return RedirectResponse("/drill", 303)
 
 
-MOST_SAID = 10_000  # What nobody says in a drill.
-
-TAB = Tab("/drill", "drill.title", Role.REVIEWER)
-WAYS = (
-    Way("/drill", show, Role.REVIEWER),
-    Way("/drill/part", part, Role.REVIEWER),
-    Way("/drill/begin", begin, Role.REVIEWER, changes=True),
-    Way("/drill/end", end, Role.REVIEWER, changes=True),
-)
+ROUTES = (Route("", page), Route("/part", part), Route("/begin", begin, changes=True), Route("/end", end, changes=True))

@@ -1,53 +1,120 @@
-"""The page of the entries as they come: the latest first, and live."""
+"""Entries: the live list, one entry with its history, and the search."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+from sqlalchemy import Connection
 from starlette.responses import Response
 
-from inventory.console import asked
-from inventory.console.call import Call, Tab, Way
-from inventory.console.people import Role
+from dockvoice_protocol.instants import instant
+from inventory.audit import deeds
+from inventory.console import parameters
+from inventory.console.accounts import Role
+from inventory.console.context import RequestContext, Route
+from inventory.console.decisions import decisions_of_utterance
+from inventory.console.recordings import recordings_of_event
 from inventory.queries import listing
+from inventory.queries.history import life
+from inventory.queries.listing import Wanted
+from inventory.reviews.flags import of_entries
 
-MOST = 50  # Entries of one page: what a supervisor looks over, and a tablet shows without waiting.
+MOST = 50  # Entries of one page: a supervisor's overview, which a tablet renders at once.
+
+MOST_ACTIONS = 50  # Lines of the audit log about one entry, the latest.
 
 
-def show(call: Call) -> Response:
-    """The list with what it can be narrowed by."""
-    with call.look() as transaction:
-        chosen = _list(call, transaction)
+def list_page(context: RequestContext) -> Response:
+    """The list with its filters."""
+    with context.read_transaction() as transaction:
+        values = _list(context, transaction)
         known = listing.devices_known(transaction)
-    return call.page(
-        "entries.html", devices=known, forms=sorted(call.place.forms), asked=call.request.query_params, **chosen
-    )
+    forms = sorted(context.resources.forms)
+    return context.render("entries.html", devices=known, forms=forms, asked=context.request.query_params, **values)
 
 
-def part(call: Call) -> Response:
-    """The list alone, as it is now. What came since it was asked for last is marked."""
-    with call.look() as transaction:
-        chosen = _list(call, transaction)
-    return call.page("_entries.html", **chosen)
+def list_part(context: RequestContext) -> Response:
+    """The list alone, with what is new since `seen` marked."""
+    with context.read_transaction() as transaction:
+        values = _list(context, transaction)
+    return context.render("_entries.html", **values)
 
 
-def _list(call: Call, transaction: Any) -> dict[str, Any]:
-    before = asked.before(call)
-    lines = listing.latest(transaction, asked.wanted(call), call.place.roles, MOST, before)
-    seen = asked.number(call, "seen")
+def _list(context: RequestContext, transaction: Connection) -> dict[str, Any]:
+    before = parameters.cursor(context)
+    roles = context.resources.roles
+    lines = listing.latest(transaction, parameters.entry_filter(context), roles, MOST, before)
+    seen = parameters.number(context, "seen")
     newest = lines[0].arrival if lines else seen or 0
-    older = (
-        asked.address(call, "before", "event", "seen", before=lines[-1].arrival, event=lines[-1].event_id)
-        if len(lines) == MOST
-        else None
-    )
+    again = parameters.query(context, "seen", seen=newest)
     return {
         "lines": lines,
         "seen": seen,
-        "older": older and f"/entries?{older}",
-        "again": None if before is not None else f"/entries/part?{asked.address(call, 'seen', seen=newest)}",
+        "older": _older(context, lines),
+        "again": None if before is not None else f"/entries/part?{again}",
     }
 
 
-TAB = Tab("/entries", "entries.title", Role.VIEWER)
-WAYS = (Way("/entries", show, Role.VIEWER), Way("/entries/part", part, Role.VIEWER))
+def _older(context: RequestContext, lines: list[listing.ListedEntry]) -> str | None:
+    """The address of the next page; None where this one is not full."""
+    if len(lines) < MOST:
+        return None
+    last = lines[-1]
+    query = parameters.query(context, "before", "event", "seen", before=last.arrival, event=last.event_id)
+    return f"/{context.request.url.path.split('/')[1]}?{query}"
+
+
+def entry_page(context: RequestContext) -> Response:
+    """The entry of an event, or the refused event, with its history, recordings and decisions."""
+    event_id = context.request.path_params["event_id"]
+    with context.read_transaction() as transaction:
+        steps = life(transaction, context.resources.keys, event_id)
+        found = next((one for one in steps if one.event_id == event_id), None)
+        if found is None:
+            return context.refuse("entry.unknown", 404)
+        utterance = str(found.data.get("utterance", {}).get("id", ""))
+        decided = decisions_of_utterance(transaction, found.site, found.device, utterance)
+        flags = of_entries(transaction, [event_id]).get(event_id, [])
+        actions = deeds.about(transaction, (utterance, event_id)) if context.may(Role.REVIEWER) else []
+    is_valid = found.kind != "refused"  # a refused event may not even name its recordings
+    return context.render(
+        "entry.html",
+        entry=found,
+        flags=flags,
+        struck=any(flag.struck for flag in flags),
+        said_at=instant(str(found.event.get("time"))),
+        steps=steps,
+        stands=next((one for one in reversed(steps) if one.state == "current"), None),
+        recordings=recordings_of_event(context, found.event, found.site, found.device) if is_valid else [],
+        decided=decided,
+        actions=actions[-MOST_ACTIONS:],
+        body=json.dumps(found.event, ensure_ascii=False, indent=2),
+    )
+
+
+def search_page(context: RequestContext) -> Response:
+    """The search form, and what was found once a filter is given."""
+    given = context.request.query_params
+    wanted = parameters.entry_filter(context)
+    invalid = [
+        name for name in ("since", "until") if given.get(name, "").strip() and not parameters.instant(context, name)
+    ]
+    lines = []
+    if wanted != Wanted() and not invalid:
+        with context.read_transaction() as transaction:
+            lines = listing.latest(transaction, wanted, context.resources.roles, MOST, parameters.cursor(context))
+    return context.render(
+        "search.html",
+        asked=given,
+        searched=wanted != Wanted(),
+        odd=invalid,
+        lines=lines,
+        seen=None,
+        again=None,
+        older=_older(context, lines),
+    )
+
+
+ROUTES = (Route("", list_page), Route("/part", list_part), Route("/{event_id}", entry_page))
+SEARCH_ROUTES = (Route("", search_page),)

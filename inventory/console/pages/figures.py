@@ -1,4 +1,4 @@
-"""The page of charts: entries an hour, what was asked back, what was corrected, how long entries were under way."""
+"""Charts by the hour: entries, questions, corrections, and the delay until entries arrived."""
 
 from __future__ import annotations
 
@@ -11,45 +11,44 @@ from zoneinfo import ZoneInfo
 from starlette.responses import Response
 
 from dockvoice_protocol.instants import in_utc, in_zone
-from inventory.console import asked
-from inventory.console.call import Call, Tab, Way
-from inventory.console.people import Role
+from inventory.console import parameters
+from inventory.console.context import RequestContext, Route
 from inventory.queries import figures, listing
 from inventory.queries.figures import Figures, Sum
 
 SPANS = {"day": 1, "week": 7}
-"""Days that the page shows."""
+"""By the value of the parameter, the number of days."""
 
-WIDTH, HEIGHT = 960, 220  # Of a chart, in units of its own: the page scales it.
-LEFT, ABOVE, BELOW = 56, 12, 28  # Of it, what the figures of the axes take.
+WIDTH, HEIGHT = 960, 220  # Of a chart, in SVG units: the page scales it.
+LEFT, ABOVE, BELOW = 56, 12, 28  # Margins for the labels of the axes.
 
-PARTS = 4  # Of an upright axis, at the most: as many as are read at a glance.
-HOURS = 3  # Between two times under a chart of one day; under one of more stands each midnight.
+PARTS = 4  # Most intervals of the vertical axis: as many as are read at a glance.
+HOURS = 3  # Between two labels under a chart of one day; longer charts label each midnight.
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One hour in a chart."""
+    """The bar of one hour."""
 
     x: float
     y: float
     width: float
     height: float
     hour: datetime
-    told: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A figure at an axis."""
+    """A label at an axis."""
 
     at: float
-    told: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """One chart, of one figure for each hour."""
+    """A bar chart with one value for each hour."""
 
     name: str
     bars: list[Bar]
@@ -57,32 +56,32 @@ class Chart:
     along: list[Tick]
 
 
-def show(call: Call) -> Response:
-    """A day or a week until today, or of the day asked for."""
-    span = asked.text(call, "span")
+def page(context: RequestContext) -> Response:
+    """The day or the week that ends today, or on the given day."""
+    span = parameters.text(context, "span")
     days = SPANS.get(span or "", 1)
-    day = in_zone(asked.moment(call, "day") or call.place.now(), call.place.zone).date()
-    first, end = (_midnight(day + timedelta(days=n), call.place.zone) for n in (1 - days, 1))
-    per_operator = call.place.settings.console.per_operator
-    with call.look() as transaction:
+    day = in_zone(parameters.instant(context, "day") or context.resources.now(), context.resources.zone).date()
+    first, end = (_midnight(day + timedelta(days=n), context.resources.zone) for n in (1 - days, 1))
+    per_operator = context.resources.settings.console.per_operator
+    with context.read_transaction() as transaction:
         found = figures.of_time(
             transaction,
             first,
-            round((end - first) / timedelta(hours=1)),  # A day on which clocks are changed has 23 or 25.
-            call.place.zone,
-            form=asked.text(call, "form"),
-            device=asked.device(call),
+            round((end - first) / timedelta(hours=1)),  # 23 or 25 on the day of a clock change
+            context.resources.zone,
+            form=parameters.text(context, "form"),
+            device=parameters.device(context),
             per_operator=per_operator,
         )
         devices = listing.devices_known(transaction)
-    return call.page(
+    return context.render(
         "figures.html",
         of=found,
         charts=_charts(found),
-        asked=call.request.query_params,
+        asked=context.request.query_params,
         day=day.isoformat(),
         span="week" if days > 1 else "day",
-        forms=sorted(call.place.forms),
+        forms=sorted(context.resources.forms),
         devices=devices,
         smallest=figures.SMALLEST,
         width=WIDTH,
@@ -98,13 +97,13 @@ def _midnight(day: date, zone: ZoneInfo) -> datetime:
 
 def _charts(of: Figures) -> list[Chart]:
     return [
-        _chart("entries", of, lambda one: one.entries, "{:g}", least=1.0),  # there is no half entry
+        _chart("entries", of, lambda one: one.entries, "{:g}", least=1.0),  # no half entries
         _chart("asked", of, lambda one: one.asked, "{:.4g}"),
         _chart("wrong", of, lambda one: one.wrong, "{:.3g} %"),
     ]
 
 
-def _chart(name: str, of: Figures, value: Callable[[Sum], float], told: str, least: float = 0.0) -> Chart:
+def _chart(name: str, of: Figures, value: Callable[[Sum], float], text: str, least: float = 0.0) -> Chart:
     values = [float(value(one)) for _, one in of.hours]
     steps = round_steps(max(values, default=0.0), least)
     wide, high = (WIDTH - LEFT) / max(len(values), 1), (HEIGHT - ABOVE - BELOW) / steps[-1]
@@ -113,25 +112,24 @@ def _chart(name: str, of: Figures, value: Callable[[Sum], float], told: str, lea
         return HEIGHT - BELOW - one * high
 
     bars = [
-        Bar(LEFT + (n + 0.1) * wide, place(one), wide * 0.8, one * high, hour, told.format(one))
+        Bar(LEFT + (n + 0.1) * wide, place(one), wide * 0.8, one * high, hour, text.format(one))
         for n, ((hour, _), one) in enumerate(zip(of.hours, values, strict=True))
     ]
-    is_day = len(values) <= 25  # noqa: PLR2004 - hours of a day on which the clock is put back
+    is_day = len(values) <= 25  # noqa: PLR2004 - hours of the day on which clocks are put back
     along = [
         Tick(LEFT + n * wide, f"{hour:%H:%M}" if is_day else f"{hour:%m-%d}")
         for n, (hour, _) in enumerate(of.hours)
         if hour.hour % (HOURS if is_day else 24) == 0
     ]
-    return Chart(name, bars, [Tick(place(one), told.format(one)) for one in steps], along)
+    return Chart(name, bars, [Tick(place(one), text.format(one)) for one in steps], along)
 
 
 def round_steps(most: float, least: float = 0.0) -> list[float]:
-    """The figures of an axis from 0 to `most` or beyond: PARTS at most, each 1, 2 or 5 times a power of ten apart."""
+    """Axis labels from 0 to at least `most`: PARTS intervals at most, each of 1, 2 or 5 times a power of ten."""
     rough = max(most / PARTS, least) or 1.0
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(one * power for one in (1, 2, 5, 10) if one * power >= rough * (1 - 1e-9))
     return [n * step for n in range(max(1, math.ceil(most / step * (1 - 1e-9))) + 1)]
 
 
-TAB = Tab("/figures", "figures.title", Role.VIEWER)
-WAYS = (Way("/figures", show, Role.VIEWER),)
+ROUTES = (Route("", page),)

@@ -1,61 +1,197 @@
-"""The morning list: the entries of a day that are most likely wrong, for somebody who looks at few of them."""
+"""The morning list: the entries of a day that are most likely wrong, by what devices and the site's rules say of them.
+
+Nothing is recognised again here: `dockvoice morning` on the device compares other readings. The doubt only orders
+entries; it is no probability.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import prod
+from typing import Any
 
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, select
 from starlette.responses import RedirectResponse, Response
 
 from dockvoice_protocol.instants import in_zone
-from inventory.console import asked, doubts
-from inventory.console.call import Call, Tab, Way, ours
-from inventory.console.people import Role
+from inventory.audit import deeds
+from inventory.audit.deeds import Noted
+from inventory.console import parameters
+from inventory.console.accounts import Role
+from inventory.console.context import RequestContext, Route, local_path
+from inventory.console.form_fields import input_text
 from inventory.queries import listing
+from inventory.queries.listing import COLUMNS, ListedEntry
+from inventory.records import data_of
+from inventory.reviews.flags import Flag, FlagState, of_entries
+from inventory.store.tables import entries, events
 
-MOST = 20  # Entries of one page: what somebody looks through in ten minutes.
+MOST = 20  # Entries of one page: ten minutes' work.
 
 DAY = timedelta(days=1)
 
+FLAGGED = 0.9  # A rule speaks against it: of two entries about one pallet, one is mostly wrong.
+RECOUNTED = 0.4  # Two counts differ: the second stands, and either may be right.
+COLLEAGUE = 0.3  # Another operator corrected it, who may or may not know.
+ASKED = 0.05  # For each answer to a question, from OFTEN on.
 
-def show(call: Call) -> Response:
-    """The last 24 hours, or the day asked for."""
-    since, until = _time(call)
-    with call.look() as transaction:
-        found = doubts.of_time(transaction, since, until, asked.device(call))
+UNSURE = 0.9  # Entries recorded without a question mostly have more confidence: below, a value was hard to hear.
+OFTEN = 3  # One answer is usual, and so is one correction.
+
+RIGHT, AGAIN = "looked_right", "looked_again"
+"""Actions of the audit log: an entry was found right, or put back on the list. The later one counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """One reason to doubt an entry."""
+
+    code: str  # flagged, declined, recounted, colleague, unsure or asked, as words/*/morning.toml has them.
+    weight: float  # How likely the entry is wrong for this alone.
+    field: str = ""  # The field, or the connected system that declined it.
+    detail: str = ""  # The rule's reason, the first count, the operator, the confidence, or the number of answers.
+
+
+@dataclass(frozen=True, slots=True)
+class DoubtedEntry:
+    """An entry with its doubts, the weightiest first."""
+
+    entry: ListedEntry
+    why: tuple[Doubt, ...]
+    right: Noted | None  # The audit log's line that found it right.
+
+    @property
+    def doubt(self) -> float:
+        """From 0 to 1, as if the doubts were independent."""
+        return 1.0 - prod(1.0 - one.weight for one in self.why)
+
+
+@dataclass(frozen=True, slots=True)
+class MorningList:
+    """The doubted entries of a period, the most doubtful first."""
+
+    looked_at: int  # Entries that stand.
+    open: list[DoubtedEntry]
+    right: list[DoubtedEntry]
+
+
+def doubted_entries(
+    transaction: Connection, since: datetime, until: datetime, device: tuple[str, str] | None = None
+) -> MorningList:
+    """The doubted ones among the standing entries of a period."""
+    its: list[ColumnElement[bool]] = [entries.c.recorded_at >= since, entries.c.recorded_at < until]
+    its.append(entries.c.state == "current")
+    if device is not None:
+        its += [entries.c.site == device[0], entries.c.device == device[1]]
+    event_ids = select(entries.c.event_id).where(*its)
+    flags, right = of_entries(transaction, event_ids), _found_right(transaction, event_ids)
+    corrections = _corrections(transaction, its)
+    wanted = select(*COLUMNS, events.c.body).join(events, events.c.event_id == entries.c.event_id).where(*its)
+    looked_at, found = 0, []
+    for row in transaction.execute(wanted).mappings().all():
+        looked_at += 1
+        flagged = flags.get(row["event_id"], ())
+        if why := sorted(_doubts(row, flagged, corrections), key=lambda one: -one.weight):
+            columns = {column.name: row[column.name] for column in COLUMNS}
+            entry = ListedEntry(**columns, replaced_by=None, flags=flagged)
+            found.append(DoubtedEntry(entry, tuple(why), right.get(entry.event_id)))
+    doubted = [one for one in found if not one.entry.struck]
+    doubted.sort(key=lambda one: (-one.doubt, one.entry.arrival))
+    return MorningList(looked_at, [one for one in doubted if not one.right], [one for one in doubted if one.right])
+
+
+def _doubts(
+    row: RowMapping, flagged: Collection[Flag], corrections: Mapping[str, tuple[str | None, str | None]]
+) -> Iterator[Doubt]:
+    for flag in flagged:
+        if flag.state is FlagState.OPEN:
+            code = "declined" if flag.system else "flagged"
+            yield Doubt(code, FLAGGED, flag.system, flag.reason)
+    data = data_of(row["body"])
+    for name, first in data.get("counted_first", {}).items():
+        if first != row["fields"].get(name):
+            yield Doubt("recounted", RECOUNTED, name, input_text(first))
+    mine, before = corrections.get(row["event_id"], (None, None))
+    if mine is not None and before is not None and mine != before:
+        yield Doubt("colleague", COLLEAGUE, detail=before)
+    name, sure = min(data.get("reading", {}).get("confidence", {}).items(), key=lambda one: one[1], default=("", 1.0))
+    if sure < UNSURE:
+        yield Doubt("unsure", 1.0 - sure, name, f"{100 * sure:.0f}")
+    if row["answers"] >= OFTEN:
+        yield Doubt("asked", ASKED * (row["answers"] - OFTEN + 1), detail=str(row["answers"]))
+
+
+def _corrections(
+    transaction: Connection, its: Collection[ColumnElement[bool]]
+) -> dict[str, tuple[str | None, str | None]]:
+    """By correction, its operator and that of the entry before."""
+    earlier = entries.alias("earlier")
+    wanted = select(entries.c.event_id, entries.c.operator, earlier.c.operator.label("before"))
+    wanted = wanted.join(earlier, earlier.c.event_id == entries.c.replaces)
+    # The condition is redundant, and tells the planner that few rows match.
+    rows = transaction.execute(wanted.where(entries.c.replaces.is_not(None), *its))
+    return {row.event_id: (row.operator, row.before) for row in rows}
+
+
+def _found_right(transaction: Connection, event_ids: Collection[str] | Select[Any]) -> dict[str, Noted]:
+    """By event, the line that found it right, unless a later one put it back."""
+    found: dict[str, Noted] = {}
+    for one in deeds.about(transaction, event_ids, (RIGHT, AGAIN)):
+        if one.deed.deed == RIGHT:
+            found[one.deed.about] = one
+        else:
+            found.pop(one.deed.about, None)
+    return found
+
+
+def is_change(transaction: Connection, event_id: str, *, right: bool) -> bool | None:
+    """Whether marking this entry would change anything; None where there is no such entry."""
+    known = select(entries.c.event_id).where(entries.c.event_id == event_id)
+    if transaction.execute(known).one_or_none() is None:
+        return None
+    return (event_id in _found_right(transaction, [event_id])) is not right
+
+
+def page(context: RequestContext) -> Response:
+    """The last 24 hours, or one day."""
+    since, until = _period(context)
+    with context.read_transaction() as transaction:
+        found = doubted_entries(transaction, since, until, parameters.device(context))
         known = listing.devices_known(transaction)
-    query = asked.address(call)
-    return call.page(
+    query = parameters.query(context)
+    return context.render(
         "morning.html",
         lines=found.open[:MOST],
         right=found.right,
         doubted=len(found.open),
         looked_at=found.looked_at,
         devices=known,
-        asked=call.request.query_params,
+        asked=context.request.query_params,
         back=f"/morning?{query}" if query else "/morning",
-        may=call.who is not None and call.who.role >= Role.REVIEWER,
+        may=context.may(Role.REVIEWER),
     )
 
 
-def _time(call: Call) -> tuple[datetime, datetime]:
-    day = asked.moment(call, "day")
+def _period(context: RequestContext) -> tuple[datetime, datetime]:
+    day, now = parameters.instant(context, "day"), context.resources.now()
     if day is None:
-        return call.place.now() - DAY, call.place.now()
-    first = in_zone(day, call.place.zone).replace(hour=0, minute=0, second=0, microsecond=0)
-    return first, first + DAY  # on the clock of the site, which may be changed within
+        return now - DAY, now
+    first = in_zone(day, context.resources.zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    return first, first + DAY  # wall-clock arithmetic: such a day may have 23 or 25 hours
 
 
-def mark(call: Call) -> Response:
-    """Keep on record that an entry is right, or let it be doubted again."""
-    event_id, right = call.given.get("event", ""), call.given.get("right") == "yes"
-    with call.open() as transaction:
-        is_news = doubts.mark(transaction, event_id, right=right)
-        if is_news is None:
-            return call.refused("entry.unknown", 404)
-        if is_news:
-            call.note(transaction, doubts.RIGHT if right else doubts.AGAIN, event_id)
-    return RedirectResponse(ours(call.given.get("back")), 303)
+def mark(context: RequestContext) -> Response:
+    """Record that an entry is right, or put it back on the list."""
+    event_id, right = context.form.get("event", ""), context.form.get("right") == "yes"
+    with context.transaction() as transaction:
+        changes = is_change(transaction, event_id, right=right)
+        if changes is None:
+            return context.refuse("entry.unknown", 404)
+        if changes:
+            context.audit(transaction, RIGHT if right else AGAIN, event_id)
+    return RedirectResponse(local_path(context.form.get("back")), 303)
 
 
-TAB = Tab("/morning", "morning.title", Role.VIEWER)
-WAYS = (Way("/morning", show, Role.VIEWER), Way("/morning", mark, Role.REVIEWER, changes=True))
+ROUTES = (Route("", page), Route("", mark, Role.REVIEWER, changes=True))

@@ -1,4 +1,4 @@
-"""The review queue: what devices have put aside for a person, and what one decides about it."""
+"""The review queue: utterances that devices have put aside, and the decision about one."""
 
 from __future__ import annotations
 
@@ -7,90 +7,88 @@ from typing import Any
 from starlette.responses import RedirectResponse, Response
 
 from dockvoice_protocol.terminal.plain_text import is_plain
-from inventory.console import decisions, queue
-from inventory.console.call import Call, Tab, Way
-from inventory.console.filling import Filled, blanks, filled, shown
-from inventory.console.people import Role
-from inventory.console.readings import compared, readings
-from inventory.console.recordings import of_review
+from inventory.console import decisions
+from inventory.console.accounts import Role
+from inventory.console.context import RequestContext, Route
+from inventory.console.decisions import AlreadyDecided, Decision
+from inventory.console.form_fields import FilledForm, compare_readings, fill, form_fields, input_text, readings_of
+from inventory.console.recordings import recording_of_review
 from inventory.reviews.deciding import message
 from inventory.reviews.reviews import Review, one
 
 DECISIONS = ("accept", "correct", "discard")
-LONGEST_REASON = 200  # Characters: the operator may hear it.
+LONGEST_REASON = 200  # Characters: the device may read it to the operator.
 
 
-def show(call: Call) -> Response:
-    """What waits, and what was decided lately."""
-    return call.page("reviews.html", **_queue(call))
+def queue_page(context: RequestContext) -> Response:
+    """Open reviews and recent decisions."""
+    return context.render("reviews.html", **_queue(context))
 
 
-def part(call: Call) -> Response:
-    """The same, for a page that is open already."""
-    return call.page("_queue.html", **_queue(call))
+def queue_part(context: RequestContext) -> Response:
+    """The lists alone."""
+    return context.render("reviews.html", block="live", **_queue(context))
 
 
-def _queue(call: Call) -> dict[str, Any]:
-    with call.look() as transaction:
-        waiting, more = queue.waiting(transaction, call.request.query_params.get("after"))
+def _queue(context: RequestContext) -> dict[str, Any]:
+    with context.read_transaction() as transaction:
+        waiting, more = decisions.open_reviews(transaction, context.request.query_params.get("after"))
         return {
             "waiting": waiting,
             "more": more,
-            "count": queue.how_many(transaction),
-            "decided": decisions.about(transaction, waiting),
-            "lately": queue.outcomes(transaction, decisions.lately(transaction, queue.LATELY)),
+            "count": decisions.open_count(transaction),
+            "decided": decisions.latest_decisions(transaction, waiting),
+            "lately": decisions.recent_outcomes(transaction),
         }
 
 
-def show_one(call: Call) -> Response:
-    """One of them, with all that is known of it."""
-    with call.look() as transaction:
-        found = one(transaction, *_named(call))
+def review_page(context: RequestContext) -> Response:
+    """One review."""
+    found = _review(context)
+    return context.refuse("reviews.unknown", 404) if found is None else _page(context, found)
+
+
+def review_part(context: RequestContext) -> Response:
+    """The state of one review."""
+    found = _review(context)
     if found is None:
-        return call.refused("reviews.unknown", 404)
-    return _page(call, found)
+        return context.refuse("reviews.unknown", 404)
+    with context.read_transaction() as transaction:
+        last = decisions.latest_decisions(transaction, [found]).get(found.event_id)
+    changed = context.request.query_params.get("seen") != found.event_id  # since the page was rendered
+    return context.render("_fate.html", review=found, last=last, again=_may_repeat(context, last), changed=changed)
 
 
-def part_of_one(call: Call) -> Response:
-    """How far it has come."""
-    with call.look() as transaction:
-        found = one(transaction, *_named(call))
-        if found is None:
-            return call.refused("reviews.unknown", 404)
-        last = decisions.about(transaction, [found]).get(found.event_id)
-    return call.page("_fate.html", review=found, last=last, again=_again(call, last), changed=_changed(call, found))
-
-
-def decide(call: Call) -> Response:
-    """Keep what he decides, signed, to be sent: once, and only where it still waits as it was shown to him."""
-    place, signer = call.place, call.place.signer
-    with call.look() as transaction:
-        found = one(transaction, *_named(call))
+def decide(context: RequestContext) -> Response:
+    """Sign a decision and enter it in the outbox, once, and only while the review is as it was shown."""
+    resources, signer, user = context.resources, context.resources.signer, context.user_name
+    found = _review(context)
     if found is None:
-        return call.refused("reviews.unknown", 404)
-    decision, reason = call.given.get("decision", ""), call.given.get("reason", "").strip()
-    form = filled(place.forms.get(found.form), found.fields, _typed(call) if decision != "discard" else {})
-    if (why := _objection(call, found, decision, reason, form)) is not None:
-        return _page(call, found, 409 if why in {"reviews.answered", "reviews.changed"} else 422, why, form)
-    if signer is None or call.who is None:
-        return _page(call, found, 409, "reviews.no_key", form)
+        return context.refuse("reviews.unknown", 404)
+    decision, reason = context.form.get("decision", ""), context.form.get("reason", "").strip()
+    typed = _typed(context) if decision != "discard" else {}
+    form = fill(resources.forms.get(found.form), found.fields, typed)
+    if (why := _objection(context, found, decision, reason, form)) is not None:
+        return _page(context, found, 409 if why in {"reviews.answered", "reviews.changed"} else 422, why, form)
+    if signer is None or not user:
+        return _page(context, found, 409, "reviews.no_key", form)
     values = form.changed if decision == "correct" else {}
-    body = message(found, decision, values, call.who.name, reason, signer, place.settings.prefix, place.now())
+    body = message(found, decision, values, user, reason, signer, resources.settings.prefix, resources.now())
     try:
-        with call.open() as transaction:
-            decisions.keep(transaction, found, decision, values, call.who.name, reason, body, place.now())
-            said = {"decision": decision, "values": values, "reason": reason, "review": found.event_id}
-            call.note(transaction, "decided", found.utterance_id, found.audio_sha256, **said)
-    except decisions.Taken as taken:
-        return _page(call, found, 409, "reviews.taken", form, taken.first)
-    return RedirectResponse(call.request.url.path, 303)
+        with context.transaction() as transaction:
+            decisions.record_decision(transaction, found, decision, values, user, reason, body, resources.now())
+            details = {"decision": decision, "values": values, "reason": reason, "review": found.event_id}
+            context.audit(transaction, "decided", found.utterance_id, found.audio_sha256, **details)
+    except AlreadyDecided as sooner:
+        return _page(context, found, 409, "reviews.taken", form, sooner.first)
+    return RedirectResponse(context.request.url.path, 303)
 
 
-def _objection(call: Call, found: Review, decision: str, reason: str, form: Filled) -> str | None:
-    """Why it is not taken as it is, by the first thing that is in the way."""
-    in_the_way = {
+def _objection(context: RequestContext, found: Review, decision: str, reason: str, form: FilledForm) -> str | None:
+    """The first reason not to accept the decision, as the key of a text."""
+    objections = {
         "reviews.answered": found.state != "open",
-        "reviews.changed": call.given.get("review") != found.event_id,
+        "reviews.changed": context.form.get("review") != found.event_id,
         "reviews.no_decision": decision not in DECISIONS,
         "reviews.no_reason": not reason or len(reason) > LONGEST_REASON or not is_plain(reason),
         # Enter in a field presses the first button, which would accept without what was typed just now.
@@ -98,68 +96,63 @@ def _objection(call: Call, found: Review, decision: str, reason: str, form: Fill
         "reviews.breaks": decision != "discard" and bool(form.wrong),
         "reviews.nothing_changed": decision == "correct" and not form.changed,
     }
-    return next((why for why, is_so in in_the_way.items() if is_so), None)
+    return next((why for why, applies in objections.items() if applies), None)
 
 
 def _page(
-    call: Call,
+    context: RequestContext,
     found: Review,
     status: int = 200,
-    told: str = "",
-    form: Filled | None = None,
-    first: decisions.Decided | None = None,
+    why: str = "",
+    form: FilledForm | None = None,
+    first: Decision | None = None,
 ) -> Response:
-    said = readings(found)
-    with call.look() as transaction:
-        last = decisions.about(transaction, [found]).get(found.event_id)
-        before = decisions.of_utterance(transaction, found.site, found.device, found.utterance_id)
-    typed = _typed(call) if form is not None else {}
-    return call.page(
+    readings = readings_of(found)
+    with context.read_transaction() as transaction:
+        last = decisions.latest_decisions(transaction, [found]).get(found.event_id)
+        before = decisions.decisions_of_utterance(transaction, found.site, found.device, found.utterance_id)
+    typed = _typed(context) if form is not None else {}
+    return context.render(
         "review.html",
         status,
         review=found,
-        blanks=blanks(call.place.forms.get(found.form)),
-        known={name: shown(value) for name, value in found.fields.items()} | typed,
-        readings=said,
-        compared=compared(found, said),
+        blanks=form_fields(context.resources.forms.get(found.form)),
+        known={name: input_text(value) for name, value in found.fields.items()} | typed,
+        readings=readings,
+        compared=compare_readings(found, readings),
         last=last,
         first=first,
         before=[one for one in before if one != last],
-        again=_again(call, last),
+        again=_may_repeat(context, last),
         changed=False,
-        told=told and call.word(told, who="" if first is None else first.who),
+        message=why and context.text(why, who="" if first is None else first.who),
         form=form,
-        reason=call.given.get("reason", ""),
-        signed=call.place.signer is not None,
-        recording=of_review(call, found),
+        reason=context.form.get("reason", ""),
+        signed=context.resources.signer is not None,
+        recording=recording_of_review(context, found),
     )
 
 
-def _named(call: Call) -> tuple[str, str, str]:
-    at = call.request.path_params
-    return at["site"], at["device"], at["utterance"]
+def _review(context: RequestContext) -> Review | None:
+    at = context.request.path_params
+    with context.read_transaction() as transaction:
+        return one(transaction, at["site"], at["device"], at["utterance"])
 
 
-def _typed(call: Call) -> dict[str, str]:
-    """What stands in the fields of the form, which are called so that none is taken for another of the page."""
-    return {name.removeprefix("of-"): value for name, value in call.given.items() if name.startswith("of-")}
+def _typed(context: RequestContext) -> dict[str, str]:
+    """The form's fields, whose prefix tells them from the page's other inputs."""
+    return {name.removeprefix("of-"): value for name, value in context.form.items() if name.startswith("of-")}
 
 
-def _again(call: Call, last: decisions.Decided | None) -> bool:
-    return last is not None and last.may_be_again(call.place.now())
+def _may_repeat(context: RequestContext, last: Decision | None) -> bool:
+    return last is not None and last.may_be_repeated(context.resources.now())
 
 
-def _changed(call: Call, found: Review) -> bool:
-    """Whether more is known than when the page was shown."""
-    return call.request.query_params.get("seen") != found.event_id
-
-
-TAB = Tab("/reviews", "reviews.title", Role.VIEWER)
-ONE = "/reviews/{site}/{device}/{utterance}"
-WAYS = (
-    Way("/reviews", show, Role.VIEWER),
-    Way("/reviews/part", part, Role.VIEWER),
-    Way(ONE, show_one, Role.VIEWER),
-    Way(f"{ONE}/part", part_of_one, Role.VIEWER),
-    Way(ONE, decide, Role.REVIEWER, changes=True),
+ONE = "/{site}/{device}/{utterance}"
+ROUTES = (
+    Route("", queue_page),
+    Route("/part", queue_part),
+    Route(ONE, review_page),
+    Route(f"{ONE}/part", review_part),
+    Route(ONE, decide, Role.REVIEWER, changes=True),
 )

@@ -1,4 +1,4 @@
-"""The pages of the roster: who may sign on at a site, its history, and which version devices run."""
+"""The roster: the operators of a site, its history, and the version that each device runs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import Connection
@@ -14,54 +13,54 @@ from starlette.responses import RedirectResponse, Response
 
 from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.languages import LANGUAGES
-from inventory.console import asked
-from inventory.console.call import Call, Tab, Way
-from inventory.console.people import Role
+from inventory.console import parameters
+from inventory.console.accounts import Role
+from inventory.console.context import RequestContext, Route
 from inventory.queries import fleet
 from inventory.site import catalogue_publishing
 from inventory.site.catalogue import FaultyRows, SiteCatalogue, Version
 from inventory.site.roster import BETWEEN, COLUMNS, LAYOUT, ROSTER, kind_of, rows_of
 from inventory.site.table_file import read_rows
 
-LARGEST = 500_000  # Bytes of a file: several times what 500 operators take, with all the names that each may have.
+LARGEST = 500_000  # Bytes of a file: several times those of 500 operators with every spoken name.
 
-FORM = "form:"  # Before the name of a form, in the name of the box that allows it.
+FORM = "form:"  # Prefix of the checkboxes that allow an operator a form.
 
 
-def show(call: Call) -> Response:
-    """Every site: how many may sign on, who changed it last, and how many devices run what was published."""
-    with call.open() as transaction:
+def sites_page(context: RequestContext) -> Response:
+    """Every site: number of operators, last change, and how many devices run the published version."""
+    with context.transaction() as transaction:
         devices = fleet.known(transaction, [])
-        sites = [(site, _of(call, site, transaction).history(ROSTER)) for site in fleet.sites(transaction)]
+        sites = [(site, _roster(context, site, transaction).history(ROSTER)) for site in fleet.sites(transaction)]
     lines = [(site, history[0] if history else None, *_running(site, devices)) for site, history in sites]
-    return call.page("roster.html", lines=lines)
+    return context.render("roster.html", lines=lines)
 
 
 def _running(site: str, devices: list[fleet.Device]) -> tuple[int, int]:
-    of = [one.roster for one in devices if one.site == site]
-    return sum(runs is not None and runs == wanted for runs, wanted, _ in of), len(of)
+    rosters = [one.roster for one in devices if one.site == site]
+    return sum(runs is not None and runs == wanted for runs, wanted, _ in rosters), len(rosters)
 
 
-def show_site(call: Call, faults: tuple[str, ...] = ()) -> Response:
-    """Who may sign on there, one of them to be changed, its history, and which version each device runs."""
-    site = (call.request.path_params or call.given).get("site", "")
-    with call.open() as transaction:
+def site_page(context: RequestContext, faults: tuple[str, ...] = ()) -> Response:
+    """One site: operators, the form to change one, history, and the version that each device runs."""
+    site = (context.request.path_params or context.form).get("site", "")
+    with context.transaction() as transaction:
         if site not in fleet.sites(transaction):
-            return call.refused("roster.unknown", 404, told=site)
-        history = _of(call, site, transaction).history(ROSTER)
+            return context.refuse("roster.unknown", 404, name=site)
+        history = _roster(context, site, transaction).history(ROSTER)
         devices = [one for one in fleet.known(transaction, []) if one.site == site]
     latest = history[0] if history else None
     rows = {one["name"]: one for one in latest.rows} if latest else {}
-    chosen = call.given.get("key", "") if faults else asked.text(call, "row") or ""
+    chosen = context.form.get("key", "") if faults else parameters.text(context, "row") or ""
     published = next((one.version for one in history if one.published_at), 0)
-    return call.page(
+    return context.render(
         "roster_site.html",
         409 if faults else 200,
         site=site,
         rows=rows,
         chosen=chosen,
-        cells=_typed(call) if faults else rows.get(chosen, {}),
-        forms=sorted(call.place.forms),
+        cells=_typed(context) if faults else rows.get(chosen, {}),
+        forms=sorted(context.resources.forms),
         spoken=LANGUAGES,
         between=BETWEEN,
         history=history,
@@ -69,113 +68,114 @@ def show_site(call: Call, faults: tuple[str, ...] = ()) -> Response:
         devices=devices,
         elsewhere=any((one.roster[0] or 0) > published for one in devices),
         faults=faults,
-        signs=call.place.signer is not None,
+        signs=context.resources.signer is not None,
     )
 
 
-def edit(call: Call) -> Response:
-    """Change an operator, add one, or take one out."""
-    key, base = call.given.get("key", ""), asked.whole(call.given.get("base", ""))
-    cells = None if "remove" in call.given else _typed(call)
-    return _changed(call, lambda of, who, reason: of.edit(ROSTER, key, cells, who, reason, base=base))
+def edit(context: RequestContext) -> Response:
+    """Change, add or remove an operator."""
+    key, base = context.form.get("key", ""), parameters.integer(context.form.get("base", ""))
+    cells = None if "remove" in context.form else _typed(context)
+    return _changed(context, lambda of, who, reason: of.edit(ROSTER, key, cells, who, reason, base=base))
 
 
-def _typed(call: Call) -> dict[str, str]:
-    """What was typed of an operator, as a file has it."""
-    cells = {name: call.given.get(f"cell_{name}", "").strip() for name in COLUMNS}
-    boxes = [name.removeprefix(FORM) for name in call.given if name.startswith(FORM)]
+def _typed(context: RequestContext) -> dict[str, str]:
+    """The typed operator as a row of a file."""
+    cells = {name: context.form.get(f"cell_{name}", "").strip() for name in COLUMNS}
+    boxes = [name.removeprefix(FORM) for name in context.form if name.startswith(FORM)]
     return cells | {"forms": BETWEEN.join(boxes)}
 
 
-def take_file(call: Call) -> Response:
-    """Let those of a file sign on, and nobody else."""
+def import_file(context: RequestContext) -> Response:
+    """Replace all operators by those of an uploaded file."""
 
     def make(of: SiteCatalogue, who: str, reason: str) -> Version:
-        name = "roster.json" if call.given.get("name") == "x.json" else "roster.csv"
+        name = "roster.json" if context.form.get("name") == "x.json" else "roster.csv"
         with TemporaryDirectory() as folder:
             path = Path(folder, name)
-            path.write_bytes(call.files.get("file", b""))
+            path.write_bytes(context.files.get("file", b""))
             return of.put(ROSTER, read_rows(path, LAYOUT), who, reason, name)
 
-    return _changed(call, make)
+    return _changed(context, make)
 
 
-def take_over(call: Call) -> Response:
-    """Make a version of what the broker has: somebody published it by the command, or it was lost here."""
-    if call.place.signer is None:
-        return call.refused("catalogue.no_key", 409)
-    key, site = call.place.signer.public, call.given.get("site", "")
-    with call.look() as transaction:
+def import_from_broker(context: RequestContext) -> Response:
+    """Make a version of the broker's retained roster, published by the command or lost here."""
+    if context.resources.signer is None:
+        return context.refuse("catalogue.no_key", 409)
+    key, site = context.resources.signer.public, context.form.get("site", "")
+    with context.read_transaction() as transaction:
         if site not in fleet.sites(transaction):
-            return call.refused("roster.unknown", 404, told=site)
+            return context.refuse("roster.unknown", 404, name=site)
     try:
-        there = catalogue_publishing.roster_at_broker(call.place.settings, site, key)
+        there = catalogue_publishing.roster_at_broker(context.resources.settings, site, key)
     except UnreadableInput as fault:
-        return show_site(call, (str(fault),))
+        return site_page(context, (str(fault),))
     source = f"what the broker had, version {there.version}"
 
     def make(of: SiteCatalogue, who: str, reason: str) -> Version:
         return of.put(ROSTER, rows_of(there), who, reason, source, above=there.version)
 
-    return _changed(call, make)
+    return _changed(context, make)
 
 
-def go_back(call: Call) -> Response:
-    """Make a version that says what an older one said."""
-    version = asked.whole(call.given.get("version", "")) or 0
-    return _changed(call, lambda of, who, reason: of.rollback(ROSTER, version, who, reason))
+def roll_back(context: RequestContext) -> Response:
+    """Make a version with the rows of an older one."""
+    version = parameters.integer(context.form.get("version", "")) or 0
+    return _changed(context, lambda of, who, reason: of.rollback(ROSTER, version, who, reason))
 
 
-def withdraw(call: Call) -> Response:
-    """Make a version with which devices go by their own settings again."""
-    return _changed(call, lambda of, who, reason: of.withdraw(ROSTER, who, reason))
+def withdraw(context: RequestContext) -> Response:
+    """Make a version with which devices use their own settings again."""
+    return _changed(context, lambda of, who, reason: of.withdraw(ROSTER, who, reason))
 
 
-def publish(call: Call) -> Response:
-    """Let the service send what is current to the devices, signed. Where the broker is away, it can be tried again."""
-    site = call.given.get("site", "")
-    if call.place.signer is None:
-        return call.refused("catalogue.no_key", 409)
-    of = SiteCatalogue(site, call.place.open, call.place.now, of=lambda _: kind_of(call.place.forms))
+def publish(context: RequestContext) -> Response:
+    """Sign the latest version and enter it in the outbox."""
+    site = context.form.get("site", "")
+    if context.resources.signer is None:
+        return context.refuse("catalogue.no_key", 409)
+    of = SiteCatalogue(
+        site, context.resources.transaction, context.resources.now, of=lambda _: kind_of(context.resources.forms)
+    )
     try:
-        sent, _ = catalogue_publishing.enter_roster(call.place.settings, of, call.place.signer)
+        sent, _ = catalogue_publishing.enter_roster(context.resources.settings, of, context.resources.signer)
     except UnreadableInput as fault:
-        return show_site(call, (str(fault),))
-    with call.open() as transaction:
+        return site_page(context, (str(fault),))
+    with context.transaction() as transaction:
         for one in sent:
-            call.note(transaction, "published", f"{site}/{ROSTER}", version=one.version)
+            context.audit(transaction, "published", f"{site}/{ROSTER}", version=one.version)
     return RedirectResponse(f"/roster/{quote(site)}", 303)
 
 
-def _changed(call: Call, make: Callable[[SiteCatalogue, str, str], Version]) -> Response:
-    site, reason = call.given.get("site", ""), call.given.get("reason", "")
-    who = "" if call.who is None else call.who.name
+def _changed(context: RequestContext, make: Callable[[SiteCatalogue, str, str], Version]) -> Response:
+    site, reason = context.form.get("site", ""), context.form.get("reason", "")
+    who = context.user_name
     try:
-        with call.open() as transaction:
+        with context.transaction() as transaction:
             if site not in fleet.sites(transaction):
-                return call.refused("roster.unknown", 404, told=site)
-            made = make(_of(call, site, transaction), who, reason)
-            call.note(transaction, "roster_changed", site, version=made.version, what=made.what)
-    except FaultyRows as fault:
-        return show_site(call, fault.faults)
+                return context.refuse("roster.unknown", 404, name=site)
+            made = make(_roster(context, site, transaction), who, reason)
+            context.audit(transaction, "roster_changed", site, version=made.version, what=made.what)
     except UnreadableInput as fault:
-        return show_site(call, (str(fault),))
+        return site_page(context, fault.faults if isinstance(fault, FaultyRows) else (str(fault),))
     return RedirectResponse(f"/roster/{quote(site)}", 303)
 
 
-def _of(call: Call, site: str, transaction: Connection) -> SiteCatalogue:
-    """The versions of a site's roster, all in one transaction."""
-    return SiteCatalogue(site, lambda: nullcontext(transaction), call.place.now, of=lambda _: kind_of(call.place.forms))
+def _roster(context: RequestContext, site: str, transaction: Connection) -> SiteCatalogue:
+    """The site's roster, used within this transaction."""
+    return SiteCatalogue(
+        site, lambda: nullcontext(transaction), context.resources.now, of=lambda _: kind_of(context.resources.forms)
+    )
 
 
-TAB = Tab("/roster", "roster.title", Role.VIEWER)
-WAYS: tuple[Any, ...] = (
-    Way("/roster", show, Role.VIEWER),
-    Way("/roster/edit", edit, Role.ADMIN, changes=True),
-    Way("/roster/file", take_file, Role.ADMIN, changes=True, largest=LARGEST),
-    Way("/roster/take", take_over, Role.ADMIN, changes=True),
-    Way("/roster/back", go_back, Role.ADMIN, changes=True),
-    Way("/roster/withdraw", withdraw, Role.ADMIN, changes=True),
-    Way("/roster/publish", publish, Role.ADMIN, changes=True),
-    Way("/roster/{site}", show_site, Role.VIEWER),
+ROUTES = (
+    Route("", sites_page),
+    Route("/edit", edit, Role.ADMIN, changes=True),
+    Route("/file", import_file, Role.ADMIN, changes=True, largest=LARGEST),
+    Route("/take", import_from_broker, Role.ADMIN, changes=True),
+    Route("/back", roll_back, Role.ADMIN, changes=True),
+    Route("/withdraw", withdraw, Role.ADMIN, changes=True),
+    Route("/publish", publish, Role.ADMIN, changes=True),
+    Route("/{site}", site_page),
 )

@@ -1,4 +1,4 @@
-"""The page of the sign-in; signing out; and the choice of a language."""
+"""Sign-in, sign-out and the choice of a language."""
 
 from __future__ import annotations
 
@@ -8,87 +8,87 @@ from datetime import timedelta
 from starlette.responses import RedirectResponse, Response
 
 from inventory.audit.deeds import SIGNED_IN, NotedDeed, note, signed_in_from
-from inventory.console import people, sessions
-from inventory.console.call import COOKIE, LANGUAGE, Call, Way, cookie_name, ours
-from inventory.console.people import Role
-from inventory.console.words import LANGUAGES
-from inventory.web.proxy import line_of
+from inventory.console import accounts
+from inventory.console.accounts import Role
+from inventory.console.context import COOKIE, LANGUAGE, RequestContext, Route, cookie_name, local_path
+from inventory.console.rendering import language_names
+from inventory.web.proxy import network_of
 
 FORM = "dockvoice-form"
-"""The cookie that a sign-in must carry back, as its form does: who has no session has no token yet."""
+"""The cookie that must equal the form's token at sign-in, since without a session there is no CSRF token."""
 
 YEAR_S = 365 * 86_400
 FORM_S = 3600
 
 
-def show(call: Call) -> Response:
-    """The form."""
-    if call.who is not None:
-        return RedirectResponse(ours(call.request.query_params.get("next")), 303)
-    return _form(call, 200, "", call.request.query_params.get("next", ""))
+def page(context: RequestContext) -> Response:
+    """The sign-in form."""
+    target = context.request.query_params.get("next", "")
+    return RedirectResponse(local_path(target), 303) if context.user is not None else _form(context, 200, "", target)
 
 
-def sign_in(call: Call) -> Response:
-    """See whether that is the password; if it is, a session of its own."""
-    name, there, place = call.given.get("name", "")[:63], call.given.get("next", ""), call.place
-    cookie = call.request.cookies.get(cookie_name(place, FORM), "")
-    if not cookie or not secrets.compare_digest(cookie.encode(), call.given.get("form", "").encode()):
-        return _form(call, 403, call.word("sign_in.again"), there, name)
-    line = line_of(call.address)
-    with call.open() as transaction:
-        known = line in map(line_of, signed_in_from(transaction, name))
-        if wait := sessions.held_up(transaction, name, line, place.now(), known_there=known):
-            note(transaction, NotedDeed(name, call.address, "sign_in_held_up", name), place.now(), place.signer)
-            return _form(call, 429, _to_wait(call, wait), there, name)
-        kept = people.kept_password(transaction, name)
-    if not people.is_password(kept, call.given.get("password", "")):
-        with call.open() as transaction:
-            note(transaction, NotedDeed(name, call.address, "sign_in_failed", name), place.now(), place.signer)
-        return _form(call, 401, call.word("sign_in.wrong"), there, name)
-    with call.open() as transaction:
-        sessions.succeeded(transaction, name, line)
-        started = sessions.begin(transaction, name, place.now(), call.lasting)
-        note(transaction, NotedDeed(name, call.address, SIGNED_IN, name), place.now(), place.signer)
-    response = RedirectResponse(ours(there), 303)
-    call.keep_cookie(response, COOKIE, started)
+def sign_in(context: RequestContext) -> Response:
+    """Verify the password, within the rate limit, and begin a session."""
+    name, target, resources = context.form.get("name", "")[:63], context.form.get("next", ""), context.resources
+    now, signer = resources.now, resources.signer
+    cookie = context.request.cookies.get(cookie_name(resources, FORM), "")
+    if not cookie or not secrets.compare_digest(cookie.encode(), context.form.get("form", "").encode()):
+        return _form(context, 403, context.text("sign_in.again"), target, name)
+    network = network_of(context.address)
+    with context.transaction() as transaction:
+        known = network in map(network_of, signed_in_from(transaction, name))
+        if wait := accounts.register_attempt(transaction, name, network, now(), known_there=known):
+            note(transaction, NotedDeed(name, context.address, "sign_in_held_up", name), now(), signer)
+            return _form(context, 429, _wait_text(context, wait), target, name)
+        kept = accounts.password_hash(transaction, name)
+    if not accounts.verify_password(kept, context.form.get("password", "")):
+        with context.transaction() as transaction:
+            note(transaction, NotedDeed(name, context.address, "sign_in_failed", name), now(), signer)
+        return _form(context, 401, context.text("sign_in.wrong"), target, name)
+    with context.transaction() as transaction:
+        accounts.clear_attempts(transaction, name, network)
+        started = accounts.begin_session(transaction, name, now(), context.session_length)
+        note(transaction, NotedDeed(name, context.address, SIGNED_IN, name), now(), signer)
+    response = RedirectResponse(local_path(target), 303)
+    context.set_cookie(response, COOKIE, started)
     return response
 
 
-def sign_out(call: Call) -> Response:
-    """The session ends here, not only in the browser."""
-    with call.open() as transaction:
-        if call.who is not None:
-            call.note(transaction, "signed_out", call.who.name)
-            sessions.end(transaction, call.who)
+def sign_out(context: RequestContext) -> Response:
+    """End the session in the database, not only in the browser."""
+    with context.transaction() as transaction:
+        if context.user is not None:
+            context.audit(transaction, "signed_out", context.user.name)
+            accounts.end_session(transaction, context.user)
     response = RedirectResponse("/sign-in", 303)
-    call.keep_cookie(response, COOKIE, "", 0)
+    context.set_cookie(response, COOKIE, "", 0)
     return response
 
 
-def choose_language(call: Call) -> Response:
-    """Show all pages in another language, in this browser."""
-    response = RedirectResponse(ours(call.given.get("next")), 303)
-    if (wanted := call.given.get("language")) in LANGUAGES:
-        call.keep_cookie(response, LANGUAGE, str(wanted), YEAR_S)
+def choose_language(context: RequestContext) -> Response:
+    """Store the language in a cookie."""
+    response = RedirectResponse(local_path(context.form.get("next")), 303)
+    if (wanted := context.form.get("language")) in language_names():
+        context.set_cookie(response, LANGUAGE, str(wanted), YEAR_S)
     return response
 
 
-def _to_wait(call: Call, wait: timedelta) -> str:
+def _wait_text(context: RequestContext, wait: timedelta) -> str:
     if wait < timedelta(minutes=1):
-        return call.word("sign_in.slower", seconds=int(wait.total_seconds()))
-    return call.word("sign_in.too_often", minutes=int(wait.total_seconds() // 60))
+        return context.text("sign_in.slower", seconds=int(wait.total_seconds()))
+    return context.text("sign_in.too_often", minutes=int(wait.total_seconds() // 60))
 
 
-def _form(call: Call, status: int, told: str, there: str, name: str = "") -> Response:
+def _form(context: RequestContext, status: int, message: str, target: str, name: str = "") -> Response:
     form = secrets.token_urlsafe(16)
-    response = call.page("sign_in.html", status, told=told, there=there, name=name, form=form)
-    call.keep_cookie(response, FORM, form, FORM_S)
+    response = context.render("sign_in.html", status, message=message, there=target, name=name, form=form)
+    context.set_cookie(response, FORM, form, FORM_S)
     return response
 
 
-WAYS = (
-    Way("/sign-in", show, None),
-    Way("/sign-in", sign_in, None, changes=True),
-    Way("/sign-out", sign_out, Role.VIEWER, changes=True),
-    Way("/language", choose_language, None, changes=True),
+ROUTES = (
+    Route("/sign-in", page, public=True),
+    Route("/sign-in", sign_in, public=True, changes=True),
+    Route("/sign-out", sign_out, Role.VIEWER, changes=True),
+    Route("/language", choose_language, public=True, changes=True),
 )

@@ -1,165 +1,298 @@
-"""The page of words: what operators say and no form knows, what a word would change, and giving it to the site."""
+"""Words: phrases that operators said and no form knows, what a new word would change, and adding it to the site.
+
+Devices count such phrases on their status topic. Whole sentences are shown only of utterances under review: no others
+leave a device.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 from starlette.responses import RedirectResponse, Response
 
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from dockvoice_protocol.records.master import OF_WORDS, Cells, word_faults
-from inventory.console import asked, phrases
-from inventory.console.call import Call, Tab, Way
-from inventory.console.people import Role
+from inventory.console import parameters
+from inventory.console.accounts import Role
+from inventory.console.context import RequestContext, Route
 from inventory.queries import fleet
+from inventory.records import data_of
+from inventory.reviews.reviews import Review
 from inventory.site.catalogue import FaultyRows, SiteCatalogue
-from inventory.site.site_words import SPOKEN_IN, Becomes, Change, Speaking, Trial
+from inventory.site.site_words import SPOKEN_IN, Becomes, Change, Saying, Speaking, Trial, fields_of_lists, word_of
+from inventory.store import statuses
+from inventory.store.statuses import Status
+from inventory.store.tables import entries, events, reviews, said
 
-GIVEN = ("site", "form", "language", "word", "meaning")
-"""What a word is known by, as it stands in the address of its page."""
+KEYS = ("site", "form", "language", "word", "meaning")
+"""The parameters of a word's page."""
 
-MOST_SHOWN = 50  # Changes of each sort: whoever sees more of them looks for another word.
+MOST_SHOWN = 50  # Changes of each sort: with more of them another word is needed.
+MOST_GROUPS = 100
+MOST_REVIEWS = 200  # The latest open ones: those of a bad week.
+MOST_ENTRIES = 3000  # The latest of one form: a week of ten headsets.
+MOST_VALUES = 2000  # Recorded values that stand for a list that the inventory does not have.
+EXAMPLES = 3  # Sentences of each group.
 
 
-def show(call: Call) -> Response:
-    """What was said and not understood at each site, and the words that it has been given."""
-    with call.look() as transaction:
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A sentence with the phrase, of an utterance under review."""
+
+    words: str = field(repr=False)
+    review: str  # The address of its page.
+
+
+@dataclass(slots=True)
+class Group:
+    """A phrase that was not understood."""
+
+    said: str  # As it stands beside numbers: `door #`.
+    form: str
+    language: str
+    times: int = 0
+    recorded: int = 0  # How many of them became entries all the same.
+    lacking: list[str] = field(default_factory=list)
+    last: str = ""  # The day.
+    devices: list[str] = field(default_factory=list)
+    examples: list[Example] = field(default_factory=list, repr=False)
+    added: bool = False  # Whether the word is in the latest version of the site's words.
+
+    @property
+    def word(self) -> str:
+        """The phrase without the numbers."""
+        return word_of(self.said)
+
+
+def unknown_phrases(
+    devices: Mapping[str, Status], waiting: Sequence[Review], forms: Speaking, words: Iterable[Cells]
+) -> list[Group]:
+    """Unknown phrases by frequency. Reads sentences, which takes time: call it outside of a transaction."""
+    found: dict[tuple[str, str, str], Group] = {}
+    for name, one in devices.items():
+        for counted in one.said.get("unknown_words", []):
+            group = _group(found, counted["said"], counted["form"], counted["language"])
+            group.times += counted["times"]
+            group.recorded += counted["recorded"]
+            group.lacking += [missing for missing in counted["lacking"] if missing not in group.lacking]
+            group.last = max(group.last, counted["last"])
+            group.devices.append(name)
+    for review in waiting:
+        _add_example(found, forms, review, devices.get(review.device))
+    added = {(one["form"], one["language"], one["word"]) for one in words}
+    for group in found.values():
+        group.added = (group.form, group.language, group.word) in added
+    return sorted(found.values(), key=lambda one: (one.added, -one.times, one.form, one.said))[:MOST_GROUPS]
+
+
+def _group(found: dict[tuple[str, str, str], Group], phrase: str, form: str, language: str) -> Group:
+    return found.setdefault((phrase, form, language), Group(phrase, form, language))
+
+
+def _add_example(
+    found: dict[tuple[str, str, str], Group], forms: Speaking, review: Review, device: Status | None
+) -> None:
+    # A review does not name its language: that of the device now stands for it.
+    language = "en" if device is None else str(device.said.get("work", {}).get("language", "en"))
+    phrases = {
+        phrase: sentence
+        for sentence in _sentences(review)
+        for phrase in forms.unexplained(sentence, review.form, language)
+    }
+    for phrase, sentence in phrases.items():
+        group = _group(found, phrase, review.form, language)
+        if len(group.examples) < EXAMPLES:
+            group.examples.append(Example(sentence, _review_path(review)))
+        if review.device not in group.devices:  # too rare to be in the device's status, or not sent yet
+            group.times += 1
+            group.last = max(group.last, review.told_at.date().isoformat())
+
+
+def _review_path(review: Review) -> str:
+    return f"/reviews/{review.site}/{review.device}/{review.utterance_id}"
+
+
+def _sentences(review: Review) -> list[str]:
+    """The transcript of each interpreter."""
+    readings = data_of(review.body).get("readings", [])
+    return list(dict.fromkeys(str(one["heard"]) for one in readings if one.get("heard")))
+
+
+def _open_reviews(transaction: Connection, site: str, form: str | None = None) -> list[Review]:
+    wanted = select(reviews).where(reviews.c.state == "open", reviews.c.site == site)
+    wanted = wanted if form is None else wanted.where(reviews.c.form == form)
+    rows = transaction.execute(wanted.order_by(reviews.c.told_at.desc()).limit(MOST_REVIEWS)).mappings()
+    return [Review(**{name: row[name] for name in Review.__dataclass_fields__}) for row in rows]
+
+
+def _review_sentences(transaction: Connection, site: str, form: str) -> Iterator[Saying]:
+    """The sentences of open reviews, with the page of each."""
+    for review in _open_reviews(transaction, site, form):
+        for sentence in _sentences(review):
+            yield Saying(_review_path(review), sentence, review.fields)
+
+
+def _entry_phrases(transaction: Connection, site: str, form: str) -> Iterator[Saying]:
+    """The words of each field of standing entries, which carry no whole sentence, with the page of each."""
+    its = (entries.c.form == form, entries.c.site == site, entries.c.state == "current")
+    wanted = select(entries.c.event_id, events.c.body)
+    wanted = wanted.join(events, events.c.event_id == entries.c.event_id).where(*its)
+    for row in transaction.execute(wanted.order_by(entries.c.arrival.desc()).limit(MOST_ENTRIES)).all():
+        data = data_of(row.body)
+        fields = data.get("fields", {})
+        for name, words in data.get("reading", {}).get("heard", {}).items():
+            if words and name in fields:
+                yield Saying(f"/entries/{row.event_id}", str(words), {name: fields[name]})
+
+
+def _recorded_values(transaction: Connection, site: str, fields: Collection[str]) -> dict[str, list[str]]:
+    """By field, the values of a site's entries."""
+    wanted = select(said.c.field, said.c.value).distinct().where(said.c.site == site, said.c.field.in_(fields))
+    found: dict[str, list[str]] = {}
+    for row in transaction.execute(wanted.order_by(said.c.field, said.c.value).limit(MOST_VALUES)):
+        found.setdefault(row.field, []).append(row.value)
+    return found
+
+
+def page(context: RequestContext) -> Response:
+    """The unknown phrases and the added words of each site."""
+    with context.read_transaction() as transaction:
         sites = fleet.sites(transaction)
-    return call.page("words.html", sites=[_site(call, site) for site in sites])
+    return context.render("words.html", sites=[_site(context, site) for site in sites])
 
 
-def _site(call: Call, site: str) -> dict[str, Any]:
-    with call.look() as transaction:
-        of = call.place.catalogue(site, transaction)
-        rows, _, waits = _given(of)
-        told = phrases.told(transaction, site)
-        forms = _speaking(call, transaction, of)
-    said = {"name": site, "rows": rows, "waits": waits, "forms": [], "groups": []}
+def _site(context: RequestContext, site: str) -> dict[str, Any]:
+    with context.read_transaction() as transaction:
+        catalogue = context.resources.catalogue(site, transaction)
+        rows, _, waits = _added_words(catalogue)
+        devices = {one.device: one for one in statuses.told(transaction) if one.site == site}
+        waiting = _open_reviews(transaction, site)
+        forms = _speaking(context, transaction, catalogue)
+    values = {"name": site, "rows": rows, "waits": waits, "forms": [], "groups": []}
     if isinstance(forms, Speaking):
-        return said | {"fault": "", "groups": phrases.groups(told, forms, rows), "forms": sorted(forms.plain)}
-    return said | {"fault": str(forms)}
+        groups = unknown_phrases(devices, waiting, forms, rows)
+        return values | {"fault": "", "groups": groups, "forms": sorted(forms.plain)}
+    return values | {"fault": str(forms)}
 
 
-def _speaking(call: Call, transaction: Connection, of: SiteCatalogue) -> Speaking | Misconfigured:
-    """How the forms of a site are spoken, or why that is not known."""
+def _speaking(context: RequestContext, transaction: Connection, catalogue: SiteCatalogue) -> Speaking | Misconfigured:
+    """The spoken forms with the latest version of the site's lists, or the error."""
+    forms = context.resources.settings.forms
     try:
-        return phrases.speaking(transaction, of, call.place.settings.forms)
+        lists = {one.kind: one.rows for one in catalogue.kinds() if one.rows}
+        return Speaking(forms, lists, _recorded_values(transaction, catalogue.site, fields_of_lists(forms)))
     except Misconfigured as fault:
         return fault
 
 
-def _given(of: SiteCatalogue) -> tuple[tuple[Cells, ...], int, bool]:
-    """The words of the latest version, its number, and whether it is still to be published."""
-    latest = next((one for one in of.kinds() if one.kind == OF_WORDS), None)
+def _added_words(catalogue: SiteCatalogue) -> tuple[tuple[Cells, ...], int, bool]:
+    """The words of the latest version, its number, and whether it is unpublished."""
+    latest = next((one for one in catalogue.kinds() if one.kind == OF_WORDS), None)
     return ((), 0, False) if latest is None else (latest.rows, latest.version, latest.published_at is None)
 
 
-def show_one(call: Call) -> Response:
-    """What a word may mean; where that was chosen, what it would change of all that is stored here."""
-    given = {name: asked.text(call, name) or "" for name in GIVEN}
-    tried = _tried(call, given)
-    return tried if isinstance(tried, Response) else _page(call, given, tried)
+def word_page(context: RequestContext) -> Response:
+    """The meanings that a word may have; with one chosen, what it would change."""
+    given = {name: parameters.text(context, name) or "" for name in KEYS}
+    proposal = _proposal(context, given)
+    return proposal if isinstance(proposal, Response) else _page(context, given, proposal)
 
 
 @dataclass(frozen=True, slots=True)
-class _Tried:
-    """A word, and what it would do."""
+class _Proposal:
+    """A word and its trial."""
 
     forms: Speaking
-    version: int  # Of the words that it would come to.
-    row: Cells | None  # None where it is not said yet what it means.
+    version: int  # Of the words to which it would be added.
+    row: Cells | None  # None before its meaning is chosen.
     wrong: list[str]
     trial: Trial | None
 
-    def of(self, what: Becomes) -> list[Change]:
-        """What it would change so."""
+    def changes(self, what: Becomes) -> list[Change]:
+        """The changes of this sort."""
         changes = () if self.trial is None else self.trial.changes
         return [one for one in changes if one.becomes is what]
 
 
-def _tried(call: Call, given: dict[str, str]) -> _Tried | Response:
-    """The word and its trial, or the page that says why there is none."""
+def _proposal(context: RequestContext, given: dict[str, str]) -> _Proposal | Response:
+    """Try the word on everything that is stored; or the error page."""
     site, form = given["site"], given["form"]
-    with call.look() as transaction:
+    with context.read_transaction() as transaction:
         if site not in fleet.sites(transaction):
-            return call.refused("words.unknown", 404, told=site)
-        of = call.place.catalogue(site, transaction)
-        forms = _speaking(call, transaction, of)
+            return context.refuse("words.unknown", 404, name=site)
+        catalogue = context.resources.catalogue(site, transaction)
+        forms = _speaking(context, transaction, catalogue)
         if isinstance(forms, Misconfigured):
-            return call.refused("words.no_forms", 409, told=str(forms))
+            return context.refuse("words.no_forms", 409, why=str(forms))
         if form not in forms.plain:
-            return call.refused("words.unknown", 404, told=form)
-        row, version = _row(forms, given), _given(of)[1]
-        wrong = [] if row is None else _wrong(forms, row)
-        is_tried = row is not None and not wrong
-        stored = (
-            [*phrases.waiting(transaction, site, form), *phrases.recorded(transaction, site, form)] if is_tried else []
-        )
-    # Reading takes its time, and nobody waits for the database meanwhile.
-    return _Tried(forms, version, row, wrong, forms.trial(row, stored) if row is not None and is_tried else None)
+            return context.refuse("words.unknown", 404, name=form)
+        row, version = _row(forms, given), _added_words(catalogue)[1]
+        wrong = [] if row is None else _faults(forms, row)
+        stored: list[Saying] = []
+        if row is not None and not wrong:
+            stored += _review_sentences(transaction, site, form)
+            stored += _entry_phrases(transaction, site, form)
+    # Reading takes time, and holds no transaction open.
+    return _Proposal(forms, version, row, wrong, forms.trial(row, stored) if row is not None and not wrong else None)
 
 
-def _page(call: Call, given: dict[str, str], tried: _Tried, faults: Sequence[str] = ()) -> Response:
-    wrong = [*faults, *tried.wrong]
-    return call.page(
+def _page(context: RequestContext, given: dict[str, str], proposal: _Proposal, faults: Sequence[str] = ()) -> Response:
+    wrong = [*faults, *proposal.wrong]
+    return context.render(
         "word.html",
-        409 if wrong or call.request.method == "POST" else 200,
+        409 if wrong or context.request.method == "POST" else 200,
         given=given,
         spoken_in=SPOKEN_IN,
-        meanings=tried.forms.meanings(given["form"]),
-        row=tried.row,
+        meanings=proposal.forms.meanings(given["form"]),
+        row=proposal.row,
         wrong=wrong,
-        trial=tried.trial,
-        changes={what: tried.of(what) for what in Becomes},
+        trial=proposal.trial,
+        changes={what: proposal.changes(what) for what in Becomes},
         shown=MOST_SHOWN,
-        unlisted=tried.forms.unlisted(given["form"]),
-        version=tried.version,
+        unlisted=proposal.forms.unlisted(given["form"]),
+        version=proposal.version,
     )
 
 
 def _row(forms: Speaking, given: dict[str, str]) -> Cells | None:
-    """The word as a row of master data; None where it is not said yet what it means."""
+    """The word as a row of master data; None before its meaning is chosen."""
     meaning = next((one for one in forms.meanings(given["form"]) if one.key == given["meaning"]), None)
     if meaning is None or not given["word"]:
         return None
     word = " ".join(given["word"].casefold().split())
-    of = {"form": given["form"], "field": meaning.field, "as": meaning.as_, "means": meaning.means}
-    return {name: one for name, one in {**of, "word": word, "language": given["language"]}.items() if one}
+    row = {"form": given["form"], "field": meaning.field, "as": meaning.as_, "means": meaning.means}
+    return {name: one for name, one in {**row, "word": word, "language": given["language"]}.items() if one}
 
 
-def _wrong(forms: Speaking, row: Cells) -> list[str]:
-    found = [f"{column}: {told}" for _, column, told in word_faults([("", row)])]
+def _faults(forms: Speaking, row: Cells) -> list[str]:
+    found = [f"{column}: {fault}" for _, column, fault in word_faults([("", row)])]
     return found or forms.faults(row)
 
 
-def add(call: Call) -> Response:
-    """Put a word into the next version of the site's words, where it changes no entry, or that is accepted by name."""
-    given = {name: call.given.get(name, "").strip() for name in GIVEN}
-    tried = _tried(call, given)
-    if isinstance(tried, Response):
-        return tried
-    if tried.row is None or tried.wrong or (tried.of(Becomes.OTHER) and "anyway" not in call.given):
-        return _page(call, given, tried)
-    site, base, who = given["site"], asked.whole(call.given.get("base", "")), "" if call.who is None else call.who.name
+def add(context: RequestContext) -> Response:
+    """Add a word to the site's words, if it changes no entry or the user accepts that."""
+    given = {name: context.form.get(name, "").strip() for name in KEYS}
+    proposal = _proposal(context, given)
+    if isinstance(proposal, Response):
+        return proposal
+    if proposal.row is None or proposal.wrong or (proposal.changes(Becomes.OTHER) and "anyway" not in context.form):
+        return _page(context, given, proposal)
+    site, reason = given["site"], context.form.get("reason", "")
+    base = parameters.integer(context.form.get("base", ""))
     try:
-        with call.open() as transaction:
-            of = call.place.catalogue(site, transaction)
-            made = of.edit(OF_WORDS, "", tried.row, who, call.given.get("reason", ""), base=base)
-            call.note(transaction, "catalogue_changed", f"{site}/{OF_WORDS}", version=made.version, what=made.what)
-    except FaultyRows as fault:
-        return _page(call, given, tried, fault.faults)
+        with context.transaction() as transaction:
+            catalogue = context.resources.catalogue(site, transaction)
+            made = catalogue.edit(OF_WORDS, "", proposal.row, context.user_name, reason, base=base)
+            about = f"{site}/{OF_WORDS}"
+            context.audit(transaction, "catalogue_changed", about, version=made.version, what=made.what)
     except UnreadableInput as fault:
-        return _page(call, given, tried, [str(fault)])
+        faults = fault.faults if isinstance(fault, FaultyRows) else [str(fault)]
+        return _page(context, given, proposal, faults)
     return RedirectResponse(f"/catalogue/{quote(site)}/{OF_WORDS}", 303)
 
 
-TAB = Tab("/words", "words.title", Role.REVIEWER)
-WAYS: tuple[Any, ...] = (
-    Way("/words", show, Role.REVIEWER),
-    Way("/words/one", show_one, Role.REVIEWER),
-    Way("/words/add", add, Role.ADMIN, changes=True),
-)
+ROUTES = (Route("", page), Route("/one", word_page), Route("/add", add, Role.ADMIN, changes=True))

@@ -1,0 +1,143 @@
+"""Asking: what may stand in an address or a message, held to its description before anything is looked up."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from dockvoice_protocol.config import LEVEL
+from dockvoice_protocol.instants import in_utc, instant
+from dockvoice_protocol.terminal.plain_text import is_plain
+from inventory.store.tables import SEARCHED
+
+MOST = 1000  # Of one page: a message of some 500 kB.
+DIGITS = 18  # Of a number that every database has.
+
+
+class Query(BaseModel):
+    """What a request's address says: the parts of its path, and its parameters. Unknown ones are refused by name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Body(BaseModel):
+    """What a request carries, as JSON: a number in quotes is none, and "yes" is not true."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def _plain(given: str) -> str:
+    if not is_plain(given):
+        raise ValueError("holds a character that nothing here can hold; leave it out")
+    return given
+
+
+def parse_instant(given: str, info: ValidationInfo) -> datetime:
+    """A moment, or the beginning of a day on the site's clock. The zone is what the settings say."""
+    found = instant(given, (info.context or {})["zone"])
+    if found is None:
+        raise PydanticCustomError(
+            "moment",
+            "allowed is a day (2026-11-20) or a moment (2026-11-20T06:00:00Z; a + is written %2B in an address)",
+        )
+    if not 1970 < found.year < 9999:  # noqa: PLR2004 - what every database and time zone has
+        raise PydanticCustomError("moment", "allowed are the years 1971 to 9998")
+    return found
+
+
+def parse_end(given: str, info: ValidationInfo) -> datetime:
+    """The end: of a day, its last moment is meant."""
+    found = parse_instant(given, info)
+    try:
+        day = date.fromisoformat(given)
+    except ValueError:
+        return found
+    return datetime.combine(day + timedelta(days=1), time.min, found.tzinfo)
+
+
+NAMED = f"^{LEVEL.pattern}$"
+
+Site = Annotated[str, Field(pattern=NAMED, description="The name of a site.", examples=["north"])]
+Text = Annotated[str, Field(min_length=1, max_length=SEARCHED), AfterValidator(_plain)]
+Forms = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=SEARCHED,
+        pattern="^[^,]+(,[^,]+)*$",
+        description="The names of forms, with a comma between; left out: every form.",
+        examples=["receive,receive-notice"],
+    ),
+    AfterValidator(_plain),
+]
+Device = Annotated[
+    str,
+    Field(
+        pattern=f"^{LEVEL.pattern}/{LEVEL.pattern}$",
+        description="Site and name of a device.",
+        examples=["north/dock-3"],
+    ),
+]
+EventId = Annotated[Text, Field(description="The id of an event.", examples=["01919f3e-0001-7000-8000-000000000001"])]
+_MOMENT: dict[str, Any] = {
+    "type": "string",
+    "anyOf": [{"format": "date"}, {"format": "date-time"}],
+    "examples": ["2026-11-20", "2026-11-20T06:00:00Z"],
+}
+Since = Annotated[str, AfterValidator(parse_instant), WithJsonSchema(_MOMENT)]
+Until = Annotated[str, AfterValidator(parse_end), WithJsonSchema(_MOMENT)]
+Limit = Annotated[int, Field(ge=1, le=MOST, description=f"How many of one page, {MOST} at most.")]
+State = Literal["current", "amended", "cancelled"]
+
+
+def encode_cursor(position: Sequence[str | int | datetime]) -> str:
+    """Where the next page begins, so that nobody takes it apart."""
+    parts = [one.isoformat() if isinstance(one, datetime) else one for one in position]
+    return base64.urlsafe_b64encode(json.dumps(parts, separators=(",", ":")).encode()).decode().rstrip("=")
+
+
+def _check_cursor(given: str, kinds: tuple[type, ...]) -> str:
+    decode_cursor(given, kinds)
+    return given
+
+
+def decode_cursor(given: str, kinds: tuple[type, ...]) -> Any:
+    """What a cursor of ours says: numbers, texts and moments, as `kinds` has them. Raises ValueError."""
+    detail = "is no place that was given here; ask without it, or for `next` as it stands in an answer"
+    try:
+        found = json.loads(base64.b64decode(given + "=" * (-len(given) % 4), b"-_", validate=True))
+        if not (isinstance(found, list) and len(found) == len(kinds)):
+            raise ValueError(detail)
+        return [_decode_part(one, kind) for one, kind in zip(found, kinds, strict=True)]
+    except (ValueError, RecursionError):
+        raise ValueError(detail) from None
+
+
+def _decode_part(one: Any, kind: type) -> Any:
+    """One part of a place as it is compared with a column. Raises ValueError."""
+    whole = type(one) is int and 0 <= one < 10**DIGITS
+    text = isinstance(one, str) and one.isprintable() and len(one) <= SEARCHED
+    if not (whole if kind is int else text):
+        raise ValueError
+    if kind is not datetime:
+        return one
+    if (moment := datetime.fromisoformat(one)).tzinfo is None:
+        raise ValueError
+    return in_utc(moment)
+
+
+def Cursor(*kinds: type) -> Any:  # noqa: N802 - it makes a type
+    """The type of a parameter that says where a page begins."""
+    return Annotated[
+        str,
+        Field(
+            max_length=1000, pattern="^[A-Za-z0-9_-]+$", description="Where the page begins: as it stands in a `next`."
+        ),
+        AfterValidator(lambda given: _check_cursor(given, kinds)),
+    ]

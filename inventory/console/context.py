@@ -1,0 +1,196 @@
+"""The request context: one request, the user who makes it, and what a page needs to answer it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from inventory.audit import deeds
+from inventory.audit.deeds import Following
+from inventory.console.accounts import Role, Session
+from inventory.console.rendering import format_time, language_names, negotiate_language, render
+from inventory.console.sounds import NoSounds, Sounds
+from inventory.web.proxy import client_address
+from inventory.web.resources import Resources
+from inventory.words import texts
+
+COOKIE = "dockvoice"
+LANGUAGE = "dockvoice-language"
+
+CSRF = "csrf"
+"""The form field with the session's CSRF token."""
+
+SECRET = ("password", CSRF)  # Form fields that are never put into a page again.
+
+LARGEST = 100_000
+"""Bytes of a form: a hundred fields of a thousand characters."""
+
+
+@dataclass(frozen=True)
+class ConsoleResources(Resources):
+    """What all requests of one console share. Used from several threads."""
+
+    sounds: Sounds = field(default_factory=NoSounds)
+    following: Following = field(default_factory=Following)  # How far the audit log was verified.
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether browsers use https."""
+        return (self.settings.console.address or "").startswith("https:")
+
+    def titles(self, form: str, language: str) -> Mapping[str, str]:
+        """The labels of a form's fields."""
+        found: Mapping[str, Mapping[str, str]] = self.roles.get(form, {}).get("titles", {})
+        return {name: title.get(language, title["en"]) for name, title in found.items()}
+
+
+def cookie_name(resources: ConsoleResources, name: str) -> str:
+    """With https the `__Host-` prefix, so that neither a neighbouring host nor plain http can set the cookie."""
+    return f"__Host-{name}" if resources.encrypted else name
+
+
+def local_path(target: str | None) -> str:
+    """A redirect target on this console; `/` in place of an address that leads elsewhere."""
+    is_path = target is not None and target.startswith("/") and not target.startswith("//")
+    return target if is_path and target is not None and target.isprintable() and "\\" not in target else "/"
+
+
+@dataclass
+class RequestContext:
+    """The argument of every page function."""
+
+    resources: ConsoleResources
+    request: Request
+    form: Mapping[str, str]
+    files: Mapping[str, bytes]
+    tabs: tuple[Page, ...] = ()
+    user: Session | None = None
+
+    @property
+    def user_name(self) -> str:
+        """Empty without a session."""
+        return "" if self.user is None else self.user.name
+
+    def may(self, role: Role) -> bool:
+        """Whether the user has at least this role."""
+        return self.user is not None and self.user.role >= role
+
+    @property
+    def session_length(self) -> timedelta:
+        """How long a session lasts."""
+        return timedelta(hours=self.resources.settings.console.session_hours)
+
+    @property
+    def language(self) -> str:
+        """The language of the page: cookie, then Accept-Language, then the settings."""
+        cookie = self.request.cookies.get(cookie_name(self.resources, LANGUAGE))
+        return negotiate_language(cookie, self.request.headers, self.resources.settings.console.language)
+
+    @property
+    def address(self) -> str:
+        """The client's address."""
+        return client_address(self.resources.settings.console, self.request)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """One database transaction. Raises Unavailable, which the middleware answers."""
+        with self.resources.transaction() as transaction:
+            yield transaction
+
+    @contextmanager
+    def read_transaction(self) -> Iterator[Connection]:
+        """One read-only transaction, which blocks no consumer. Raises Unavailable."""
+        with self.resources.read_transaction() as transaction:
+            yield transaction
+
+    def text(self, key: str, /, **values: object) -> str:
+        """A text in the user's language, formatted."""
+        found = texts(self.language)[key]
+        return found.format(**values) if values else found
+
+    def render(self, template: str, status: int = 200, /, *, block: str | None = None, **values: Any) -> Response:
+        """A page; with `block` only this block of its template, for htmx."""
+        language, resources = self.language, self.resources
+        common: dict[str, Any] = {
+            "text": self.text,
+            "code": lambda subject, code: texts(language).get(f"{subject}.{code}", code),  # of later versions: as it is
+            "time": lambda moment: format_time(moment, resources.zone),
+            "titles": lambda form: resources.titles(form, language),
+            "user": self.user,
+            "csrf": "" if self.user is None else self.user.csrf,
+            "tabs": [tab for tab in self.tabs if self.may(tab.role)],
+            "here": self.request.url.path,
+            "language": language,
+            "languages": language_names(),
+            "zone": resources.zone.key,
+        }
+        return HTMLResponse(render(template, common | values, block), status)
+
+    def audit(
+        self, transaction: Connection, action: str, about: str = "", recording: str = deeds.NO_RECORDING, **details: Any
+    ) -> None:
+        """Write the user's action to the audit log, in the transaction that carries it out."""
+        done = deeds.NotedDeed(self.user_name, self.address, action, about, details, recording)
+        deeds.note(transaction, done, self.resources.now(), self.resources.signer)
+
+    def has_csrf_token(self) -> bool:
+        """Whether the form, or the header of an htmx request, has the session's CSRF token."""
+        given = self.form.get(CSRF) or self.request.headers.get("x-csrf", "")
+        return self.user is not None and secrets.compare_digest(given.encode(), self.user.csrf.encode())
+
+    def set_cookie(self, response: Response, name: str, value: str, seconds: int | None = None) -> None:
+        """Set a cookie that neither scripts nor other sites can read; without `seconds` it lasts as the session."""
+        age = int(self.session_length.total_seconds()) if seconds is None else seconds
+        secure = self.resources.encrypted
+        named = cookie_name(self.resources, name)
+        response.set_cookie(named, value, age, path="/", secure=secure, httponly=True, samesite="lax")
+
+    def refuse(self, key: str, status: int, **values: object) -> Response:
+        """An error page with this text."""
+        return self.render("refused.html", status, why=self.text(key, **values))
+
+    def unavailable(self) -> Response:
+        """The page for a database that does not answer; it keeps the form's values, to be sent again."""
+        typed = {name: value for name, value in self.form.items() if name not in SECRET}
+        response = self.render("away.html", 503, typed=typed, token=self.form.get(CSRF, ""))
+        response.headers["Retry-After"] = "5"
+        return response
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One address of a page."""
+
+    path: str  # Behind that of its page.
+    view: Callable[[RequestContext], Response]
+    role: Role | None = None  # The least that is needed; None: as its page.
+    changes: bool = False  # A POST that changes something; else a GET that changes nothing.
+    largest: int = LARGEST
+    public: bool = False  # Open without a session.
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A row in the table of pages: its addresses begin with `/name`, its texts are those of `name.toml`."""
+
+    name: str
+    role: Role  # The least that is needed, for the tab and for each route that names none.
+    addresses: tuple[Route, ...]
+    tab: bool = True  # Whether the navigation names it.
+
+    @property
+    def path(self) -> str:
+        """Where it begins."""
+        return f"/{self.name}"
+
+    def routes(self) -> list[Route]:
+        """Its addresses, whole, each with its role."""
+        return [replace(one, path=self.path + one.path, role=one.role or self.role) for one in self.addresses]

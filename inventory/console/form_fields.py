@@ -1,0 +1,186 @@
+"""Form fields: inputs of a page, validation of what was typed, and readings compared field by field."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import Any
+
+from jsonschema.protocols import Validator
+
+from dockvoice_protocol.terminal.plain_text import is_plain
+from inventory.forms import faults
+from inventory.records import data_of
+from inventory.reviews.reviews import Review
+
+NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
+WHOLE = re.compile(r"-?[0-9]{1,15}")
+LONGEST = 1000  # Characters of a value, as schemas/decision.schema.json has it.
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """An input."""
+
+    name: str
+    kind: str  # The JSON type: integer, number, boolean, array, string.
+    allowed: tuple[str, ...]  # The values of an enum.
+    required: bool
+    format: str | None  # JSON Schema's name for how a string is written, which HTML has for its input too: date.
+
+
+def form_fields(form: Validator | None) -> list[Field]:
+    """The fields of a form, in its order; none for an unknown form."""
+    schema: Any = {} if form is None else form.schema
+    if not isinstance(schema, Mapping):
+        return []
+    required = schema.get("required", [])
+    return [
+        Field(
+            name,
+            str(of.get("type", "string")),
+            tuple(map(str, of.get("enum", ()))),
+            name in required,
+            of.get("format"),
+        )
+        for name, of in schema.get("properties", {}).items()
+    ]
+
+
+def input_text(value: object) -> str:
+    """A value as it is typed, and as a decision carries it."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case list() | tuple():
+            return ", ".join(map(str, value))
+        case float() if value.is_integer():
+            return str(int(value))
+        case _:
+            return str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class FilledForm:
+    """What was typed, compared with the review's values."""
+
+    changed: Mapping[str, str]  # As a decision carries it.
+    wrong: Mapping[str, str]  # By field a code of words/*/filling.toml.
+    rule: Mapping[str, str]  # By field the rule of the form that it breaks.
+
+
+def fill(form: Validator | None, known: Mapping[str, Any], typed: Mapping[str, str]) -> FilledForm:
+    """Validate what was typed."""
+    fields = {one.name: one for one in form_fields(form)}
+    given = {name: typed[name].strip() for name in fields if name in typed}
+    changed = {name: text for name, text in given.items() if text != input_text(known.get(name))}
+    wrong = {name: why for name, text in changed.items() if (why := _fault(text, fields[name]))}
+    values = {name: _parse(text, fields[name].kind) for name, text in changed.items() if name not in wrong}
+    rules = {} if form is None else _broken_rules(form, {**known, **values})
+    wrong = {name: "breaks" if rule else "missing" for name, rule in rules.items()} | wrong
+    return FilledForm(changed, wrong, rules)
+
+
+def _fault(text: str, field: Field) -> str | None:
+    if not text:
+        return "emptied"
+    if len(text) > LONGEST or not is_plain(text):
+        return "not_plain"
+    match field.kind:
+        case "integer" if not WHOLE.fullmatch(text):
+            return "not_whole"
+        case "number" if not NUMBER.fullmatch(text):
+            return "not_number"
+        case "boolean" if text not in {"true", "false"}:
+            return "not_yes_no"
+        case _:
+            return None
+
+
+def _parse(text: str, kind: str) -> object:
+    match kind:
+        case "integer":
+            return int(text)
+        case "number":
+            return float(text)
+        case "boolean":
+            return text == "true"
+        case "array":
+            return [one.strip() for one in text.split(",") if one.strip()]
+        case _:
+            return text
+
+
+def _broken_rules(form: Validator, values: Mapping[str, Any]) -> dict[str, str]:
+    """By field, the rule that it breaks; empty for a missing field."""
+    missing = {one.name: "" for one in form_fields(form) if one.required and one.name not in values}
+    parts = (fault.partition(": breaks ") for fault in faults(form, values))
+    broken = {place.split("/")[1].replace("~1", "/").replace("~0", "~"): rule for place, _, rule in parts if rule}
+    return broken | missing
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A recognised word, and whether another interpreter recognised something else there."""
+
+    text: str
+    differs: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one interpreter read."""
+
+    interpreter: str
+    heard: tuple[Word, ...]
+    fields: Mapping[str, tuple[str, ...]]  # By field every value, the likeliest first.
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedField:
+    """One field over all readings."""
+
+    name: str
+    known: str  # The review's value; empty where it has none.
+    why: str | None  # Why it is in doubt, as a code.
+    heard: str  # The words for it.
+    others: tuple[str, ...]  # Other values that readings have.
+
+
+def readings_of(review: Review) -> list[Reading]:
+    """Every reading that the device has sent."""
+    sent = data_of(review.body).get("readings", [])
+    words = [str(one["heard"]).split() for one in sent]
+    return [
+        Reading(
+            str(one["interpreter"]),
+            _mark_differences(words[number], words[:number] + words[number + 1 :]),
+            {name: tuple(map(input_text, values)) for name, values in one["fields"].items()},
+        )
+        for number, one in enumerate(sent)
+    ]
+
+
+def _mark_differences(mine: Sequence[str], others: Sequence[Sequence[str]]) -> tuple[Word, ...]:
+    differ: set[int] = set()
+    for other in others:
+        same = SequenceMatcher(None, mine, other, autojunk=False).get_matching_blocks()
+        shared = {at for block in same for at in range(block.a, block.a + block.size)}
+        differ |= set(range(len(mine))) - shared
+    return tuple(Word(word, at in differ) for at, word in enumerate(mine))
+
+
+def compare_readings(review: Review, readings: Sequence[Reading]) -> list[ComparedField]:
+    """Each field that is known, doubtful, heard or read."""
+    heard: Mapping[str, Any] = data_of(review.body).get("heard", {})
+    read = (name for one in readings for name in one.fields)
+    found = []
+    for name in dict.fromkeys((*review.fields, *review.doubtful, *heard, *read)):
+        known = input_text(review.fields.get(name))
+        others = dict.fromkeys(value for one in readings for value in one.fields.get(name, ()) if value != known)
+        found.append(ComparedField(name, known, review.doubtful.get(name), str(heard.get(name, "")), tuple(others)))
+    return found

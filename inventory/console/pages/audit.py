@@ -1,0 +1,51 @@
+"""The audit log of the console, and how far its chain of signatures was verified."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection
+from starlette.responses import Response
+
+from dockvoice_protocol.hash_chain import PublicKey
+from inventory.audit import deeds
+from inventory.console import parameters
+from inventory.console.context import RequestContext, Route
+
+MOST = 100  # Lines of one page.
+
+
+def page(context: RequestContext) -> Response:
+    """The latest lines, or those before a number."""
+    with context.read_transaction() as transaction:
+        found = deeds.latest(transaction, MOST, parameters.number(context, "before"))
+        broken = deeds.broken_among(transaction, _key(context), found)
+        verified = _verified(context, transaction, broken)
+    older = found[-1].number if len(found) == MOST else None
+    return context.render("audit.html", lines=found, older=older, **verified)
+
+
+def part(context: RequestContext) -> Response:
+    """Verify a step further."""
+    with context.read_transaction() as transaction:
+        return context.render("audit.html", block="live", **_verified(context, transaction))
+
+
+def _verified(context: RequestContext, transaction: Connection, broken: int | None = None) -> dict[str, Any]:
+    """How far the chain was verified, and its first broken line: there, or on the page."""
+    resources = context.resources
+    verified = resources.following.further(transaction, _key(context), resources.now())
+    faults = [one for one in (broken, verified.broken) if one is not None]
+    last = next(iter(deeds.latest(transaction, 1)), None)
+    return {
+        "verified": verified.number,
+        "last": 0 if last is None else last.number,
+        "broken": min(faults, default=None),
+    }
+
+
+def _key(context: RequestContext) -> PublicKey | None:
+    return None if context.resources.signer is None else context.resources.signer.public
+
+
+ROUTES = (Route("", page), Route("/part", part))

@@ -1,0 +1,88 @@
+"""Listening: a user gives a reason, which goes to the audit log and the device, then the recording plays."""
+
+from __future__ import annotations
+
+import re
+
+from starlette.responses import RedirectResponse, Response
+
+from dockvoice_protocol.errors import DockvoiceError, Unavailable
+from dockvoice_protocol.terminal.plain_text import is_plain
+from inventory.clips.clips import SignedSound
+from inventory.console.context import RequestContext, Route, local_path
+from inventory.console.recordings import LISTENED, find_recording, playable, reason_given
+
+UTTERANCE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+LONGEST_REASON = 200  # Characters: the device reads it to an operator who asks who listened.
+
+
+def give_reason(context: RequestContext) -> Response:
+    """Record the listener and the reason; then request the sound where it is not here."""
+    recorded, reason = _recording(context), context.form.get("reason", "").strip()
+    if recorded is None or context.user is None:
+        return context.refuse("sounds.unknown", 404)
+    if not reason or len(reason) > LONGEST_REASON or not is_plain(reason):
+        return context.refuse("sounds.no_reason", 422)
+    with context.transaction() as transaction:
+        context.audit(transaction, LISTENED, recorded.utterance_id, recorded.audio_sha256, reason=reason)
+    try:
+        context.resources.sounds.request(recorded, context.user.name, reason)
+    except Unavailable:
+        raise
+    except DockvoiceError as fault:
+        return context.refuse("sounds.not_asked", 409, why=str(fault))
+    if "hx-request" in context.request.headers:
+        return player(context)
+    return RedirectResponse(local_path(context.form.get("back")), 303)
+
+
+def player(context: RequestContext) -> Response:
+    """The part of a page with the recording, or with how far it has come."""
+    recorded = _recording(context)
+    if recorded is None:
+        return context.refuse("sounds.unknown", 404)
+    return context.render("_sound.html", recording=playable(context, recorded, _event(context)))
+
+
+def play(context: RequestContext) -> Response:
+    """The FLAC file, for a user who gave a reason."""
+    recorded = _recording(context)
+    if recorded is None or context.user is None:
+        return context.refuse("sounds.unknown", 404)
+    with context.read_transaction() as transaction:
+        if not reason_given(transaction, context.user.name, recorded.utterance_id, context.resources.now()):
+            return context.refuse("sounds.no_reason", 403)
+    sound = context.resources.sounds.load(recorded)
+    if sound is None:
+        return context.refuse("sounds.not_here", 404)
+    return _ranged(sound, context.request.headers.get("range", ""))
+
+
+def _ranged(sound: bytes, wanted: str) -> Response:
+    """The requested byte range, with which players seek (RFC 9110, 14)."""
+    asked = re.fullmatch(r"bytes=([0-9]{1,12})-([0-9]{0,12})", wanted)
+    first, last = (int(asked[1]), int(asked[2] or len(sound) - 1)) if asked else (0, len(sound) - 1)
+    headers = {"accept-ranges": "bytes"}
+    if asked is None:
+        return Response(sound, 200, headers, "audio/flac")
+    if first >= len(sound) or last < first:
+        return Response(status_code=416, headers={"content-range": f"bytes */{len(sound)}"})
+    last = min(last, len(sound) - 1)
+    headers["content-range"] = f"bytes {first}-{last}/{len(sound)}"
+    return Response(sound[first : last + 1], 206, headers, "audio/flac")
+
+
+def _recording(context: RequestContext) -> SignedSound | None:
+    at = context.request.path_params
+    if not UTTERANCE.fullmatch(at["utterance"]):
+        return None
+    with context.read_transaction() as transaction:
+        return find_recording(transaction, at["site"], at["device"], at["utterance"], _event(context))
+
+
+def _event(context: RequestContext) -> str | None:
+    return context.request.query_params.get("event")
+
+
+ONE = "/{site}/{device}/{utterance}"
+ROUTES = (Route(ONE, give_reason, changes=True), Route(ONE, player), Route(f"{ONE}/flac", play))

@@ -1,0 +1,76 @@
+"""Query parameters, parsed so that every database can compare them; None where one is missing or cannot be used."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from urllib.parse import urlencode
+
+from dockvoice_protocol import instants
+from inventory.console.context import RequestContext
+from inventory.queries.listing import Place, Wanted
+from inventory.store.tables import SEARCHED
+
+STATES = ("current", "amended", "cancelled")
+
+DIGITS = 18  # Of a number that fits every database's integer.
+
+
+def text(context: RequestContext, name: str) -> str | None:
+    """A text without control characters, no longer than the column."""
+    given = context.request.query_params.get(name, "").strip()
+    usable = given and len(given) <= SEARCHED and "\0" not in given and given.isprintable()
+    return given if usable else None
+
+
+def number(context: RequestContext, name: str) -> int | None:
+    """A whole number."""
+    return integer(context.request.query_params.get(name, ""))
+
+
+def integer(given: str) -> int | None:
+    """Parse a whole number."""
+    return int(given) if given.isascii() and given.isdecimal() and len(given) <= DIGITS else None
+
+
+def instant(context: RequestContext, name: str) -> datetime | None:
+    """A moment on the site's clock; a date is its first moment."""
+    given = text(context, name)
+    found = None if given is None else instants.instant(given, context.resources.zone)
+    if found is None or not 1970 < found.year < 9999:  # noqa: PLR2004 - what every database and time zone has
+        return None
+    return found
+
+
+def device(context: RequestContext) -> tuple[str, str] | None:
+    """`north/dock-3` as site and name."""
+    site, found, name = (text(context, "device") or "").partition("/")
+    return (site, name) if found else None
+
+
+def entry_filter(context: RequestContext) -> Wanted:
+    """The filter of a list of entries."""
+    until = instant(context, "until")
+    is_day = until is not None and len(text(context, "until") or "") == len("2026-11-20")
+    state = text(context, "state")
+    return Wanted(
+        form=text(context, "form"),
+        device=device(context),
+        operator=text(context, "operator"),
+        trailer=text(context, "trailer"),
+        pallet=text(context, "pallet"),
+        state=state if state in STATES else None,
+        since=instant(context, "since"),
+        until=until + timedelta(days=1) if until is not None and is_day else until,  # the whole of the last day
+    )
+
+
+def cursor(context: RequestContext) -> Place | None:
+    """The position from which older entries are listed."""
+    arrival, event = number(context, "before"), text(context, "event")
+    return None if arrival is None or event is None else (arrival, event)
+
+
+def query(context: RequestContext, *without: str, **also: object) -> str:
+    """The query string of this page, changed."""
+    given = {name: one for name, one in context.request.query_params.items() if name not in without and one}
+    return urlencode({**given, **{name: str(one) for name, one in also.items()}})
