@@ -1,4 +1,4 @@
-"""`dockvoice api`: what was recorded, for other systems' programs; and which of them may ask."""
+"""`dockvoice api`: serve the API, and manage its tokens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Devices: how each is, as the console shows them."""
+"""Devices and their state, as on the console."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from inventory.queries.fleet import Device
 
 
 class DevicesQuery(Query):
-    """Of which site."""
+    """The site."""
 
     site: Site | None = None
 
 
 def devices(context: ApiContext) -> Answer:
-    """Every one that was ever heard of, or that has a key."""
+    """Every device with events, a status or a key."""
     sites = context.sites(context.parameters.site)
     enrolled = [(one.site, one.device) for one in context.resources.keys.all() if not one.revoked]
     with context.read_transaction() as transaction:

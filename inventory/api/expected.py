@@ -1,6 +1,6 @@
-"""Expected receipts: what a notice announces for a trailer or a door, written by another system's program.
+"""Expected receipts: what a notice announces for a trailer or a door, written by a program.
 
-It goes the way of `dockvoice inventory expect`: held to the same rules, signed with the console's key, published, kept.
+As by `dockvoice inventory expect`: validated, signed with the console's key, stored and published.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def one_list(context: ApiContext) -> Answer:
 
 
 def announce(context: ApiContext) -> Answer:
-    """Let devices expect these, and nothing else there."""
+    """Replace what is expected there."""
     given: ExpectedIn = context.body
     kind = context.parameters.kind
     rows = [
@@ -96,7 +96,7 @@ def announce(context: ApiContext) -> Answer:
 
 
 def withdraw(context: ApiContext) -> Answer:
-    """Let devices expect nothing there any more."""
+    """Expect nothing there any more."""
     if (there := _there(context)) is None or not there.expected.lines:
         raise Problem("unknown", f"{context.parameters.kind}/{context.parameters.name}: nothing is expected there")
     return _publish(context, (), "expected_withdrawn")
@@ -116,7 +116,7 @@ def _at(transaction: Connection, context: ApiContext) -> Kept | None:
 
 
 def _publish(context: ApiContext, lines: Sequence[ExpectedLine], deed: str) -> Answer:
-    """The list as it is now; by 202 where the broker has not taken it yet."""
+    """The list as it is now; 202 while the broker has not confirmed it."""
     if (signer := context.resources.signer) is None:
         raise Problem("not_possible", "console.key is not set: devices take nothing unsigned; name a private key there")
     with publishing():
@@ -138,7 +138,7 @@ def _publish(context: ApiContext, lines: Sequence[ExpectedLine], deed: str) -> A
 
 
 def _says_the_same(there: Kept, lines: Sequence[ExpectedLine]) -> bool:
-    """But for what was received meanwhile."""
+    """Whether the lines are equal but for what was received meanwhile."""
     return [replace(line, received=False) for line in there.expected.lines] == list(lines)
 
 

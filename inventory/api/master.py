@@ -1,7 +1,7 @@
-"""Master data written by another system's program: docks, items and units of a site, and who may sign on there.
+"""Master data written by programs: docks, items and units of a site, and its operators.
 
-It goes the way of the console's pages: held to the same rules, a version with who made it and why, signed, published.
-Rules and words stay with people: what they would change is looked at first.
+As on the console: validated, stored as a version with author and reason, signed and published. Rules and words are
+left to people, since their effect is looked at first.
 """
 
 from __future__ import annotations
@@ -41,20 +41,20 @@ Cell = Annotated[str, Field(max_length=1000)]
 
 
 class SiteQuery(Query):
-    """Of which site."""
+    """The site."""
 
     site: Site
 
 
 class KindQuery(Query):
-    """Which kind of master data."""
+    """The site and the kind."""
 
     site: Site
     kind: Annotated[str, Field(pattern="^[a-z][a-z0-9_.-]{0,62}$", examples=["docks", "items", "items.units"])]
 
 
 class MasterIn(Body):
-    """All rows of a kind, in the place of those that were."""
+    """All rows of a kind; they replace the others."""
 
     reason: Reason
     rows: list[dict[str, Cell]] = Field(
@@ -66,7 +66,7 @@ class MasterIn(Body):
 
 
 class OperatorIn(Body):
-    """Somebody who may sign on: with a number, or by a spoken name."""
+    """An operator, who signs on with a number or a spoken name."""
 
     name: Text = Field(description="As it goes on record.")
     number: str | None = Field(None, description="Two to six digits.", examples=["471"])
@@ -76,7 +76,7 @@ class OperatorIn(Body):
 
 
 class RosterIn(Body):
-    """Who may sign on, and nobody else."""
+    """All operators; they replace the others."""
 
     reason: Reason
     operators: list[OperatorIn] = Field(min_length=1, max_length=MOST)
@@ -99,7 +99,7 @@ def one_kind(context: ApiContext) -> Answer:
 
 
 def write_kind(context: ApiContext) -> Answer:
-    """Let a kind be these rows: a new version, where they say something new, and published."""
+    """Replace the rows of a kind: a new version where they differ, and publish it."""
     given: MasterIn = context.body
     name: str = context.parameters.kind
     if name in PEOPLES:
@@ -143,7 +143,7 @@ def write_kind(context: ApiContext) -> Answer:
 
 
 def roster(context: ApiContext) -> Answer:
-    """Who may sign on at a site, in its latest version here."""
+    """The operators of a site, latest version."""
     with context.read_transaction() as transaction:
         found = _latest(_rosters(context, context.parameters.site, transaction), ROSTER)
     if found is None:
@@ -155,7 +155,7 @@ def roster(context: ApiContext) -> Answer:
 
 
 def write_roster(context: ApiContext) -> Answer:
-    """Let these sign on, and nobody else."""
+    """Replace the operators."""
     given: RosterIn = context.body
     rows = [
         (f"/operators/{at}", {name: LAYOUT.cell(name, getattr(one, name)) for name in COLUMNS})
@@ -190,7 +190,7 @@ def _written(
     deed: str,
     about: str,
 ) -> tuple[Version, bool]:
-    """The version that says so, and whether the broker has it."""
+    """The new version, and whether the broker has confirmed it."""
     site = context.parameters.site
     if context.resources.signer is None:
         raise Problem("not_possible", "console.key is not set: devices take nothing unsigned; name a private key there")
@@ -221,7 +221,7 @@ def _written(
 
 
 def _demand_site(context: ApiContext, transaction: Connection) -> None:
-    """A site that somebody granted by its name may be new; of any other a device must have been heard."""
+    """Raise Problem for a site that neither the token names nor a device has used."""
     if not context.token.names(context.parameters.site) and context.parameters.site not in fleet.sites(transaction):
         raise Problem(
             "unknown", f"{context.parameters.site}: no device of such a site was ever heard; name it in the token"

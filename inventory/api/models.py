@@ -1,4 +1,4 @@
-"""Told: what is answered, as models. The description that programs are given is made of them."""
+"""The models of responses, from which the OpenAPI document is generated."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Values = dict[str, Any]
 
 
 class Reply(BaseModel):
-    """Something that is answered."""
+    """A response or a part of one."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, from_attributes=True)
 

@@ -1,4 +1,4 @@
-"""Asking: what may stand in an address or a message, held to its description before anything is looked up."""
+"""Parameters and bodies: their types, validated before anything is looked up."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ DIGITS = 18  # Of a number that every database has.
 
 
 class Query(BaseModel):
-    """What a request's address says: the parts of its path, and its parameters. Unknown ones are refused by name."""
+    """The parameters of path and query; unknown ones are refused by name."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Body(BaseModel):
-    """What a request carries, as JSON: a number in quotes is none, and "yes" is not true."""
+    """A JSON body, without type coercion."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -39,7 +39,7 @@ def _plain(given: str) -> str:
 
 
 def parse_instant(given: str, info: ValidationInfo) -> datetime:
-    """A moment, or the beginning of a day on the site's clock. The zone is what the settings say."""
+    """A moment, or the first moment of a day on the site's clock."""
     found = instant(given, (info.context or {})["zone"])
     if found is None:
         raise PydanticCustomError(
@@ -52,7 +52,7 @@ def parse_instant(given: str, info: ValidationInfo) -> datetime:
 
 
 def parse_end(given: str, info: ValidationInfo) -> datetime:
-    """The end: of a day, its last moment is meant."""
+    """The end of a period; a day's is its last moment."""
     found = parse_instant(given, info)
     try:
         day = date.fromisoformat(given)
@@ -97,7 +97,7 @@ State = Literal["current", "amended", "cancelled"]
 
 
 def encode_cursor(position: Sequence[str | int | datetime]) -> str:
-    """Where the next page begins, so that nobody takes it apart."""
+    """An opaque cursor."""
     parts = [one.isoformat() if isinstance(one, datetime) else one for one in position]
     return base64.urlsafe_b64encode(json.dumps(parts, separators=(",", ":")).encode()).decode().rstrip("=")
 
@@ -108,7 +108,7 @@ def _check_cursor(given: str, kinds: tuple[type, ...]) -> str:
 
 
 def decode_cursor(given: str, kinds: tuple[type, ...]) -> Any:
-    """What a cursor of ours says: numbers, texts and moments, as `kinds` has them. Raises ValueError."""
+    """The parts of a cursor, of these types. Raises ValueError."""
     detail = "is no place that was given here; ask without it, or for `next` as it stands in an answer"
     try:
         found = json.loads(base64.b64decode(given + "=" * (-len(given) % 4), b"-_", validate=True))
@@ -120,7 +120,7 @@ def decode_cursor(given: str, kinds: tuple[type, ...]) -> Any:
 
 
 def _decode_part(one: Any, kind: type) -> Any:
-    """One part of a place as it is compared with a column. Raises ValueError."""
+    """One part, as a column's value. Raises ValueError."""
     whole = type(one) is int and 0 <= one < 10**DIGITS
     text = isinstance(one, str) and one.isprintable() and len(one) <= SEARCHED
     if not (whole if kind is int else text):
@@ -133,7 +133,7 @@ def _decode_part(one: Any, kind: type) -> Any:
 
 
 def Cursor(*kinds: type) -> Any:  # noqa: N802 - it makes a type
-    """The type of a parameter that says where a page begins."""
+    """The type of a cursor parameter."""
     return Annotated[
         str,
         Field(

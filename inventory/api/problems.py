@@ -1,4 +1,4 @@
-"""Problems: why a request was not answered as it was meant, as RFC 9457 has them, with the field that is wrong."""
+"""Problem details by RFC 9457, with the field that is wrong."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ KINDS: Mapping[str, tuple[int, str]] = {
 
 
 class Wrong(BaseModel):
-    """One thing that is wrong, and where: in the body, or in a parameter of the address."""
+    """One fault and where it is: in the body, or in a parameter of the address."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -41,7 +41,7 @@ class Wrong(BaseModel):
 
 
 class ProblemDetails(BaseModel):
-    """Why it was not done (RFC 9457)."""
+    """Why a request failed (RFC 9457)."""
 
     model_config = ConfigDict(title="Problem", extra="forbid")
 
@@ -53,7 +53,7 @@ class ProblemDetails(BaseModel):
 
 
 class Problem(Exception):
-    """A request that is answered with a problem."""
+    """Raised to answer with a problem."""
 
     def __init__(
         self, kind: str, detail: str, errors: Sequence[Wrong] = (), headers: Mapping[str, str] | None = None
@@ -66,7 +66,7 @@ class Problem(Exception):
         self.headers = dict(headers or {})
 
     def response(self) -> Response:
-        """As it is sent."""
+        """The response."""
         status, title = KINDS[self.kind]
         said = ProblemDetails(
             type=f"urn:dockvoice:problem:{self.kind}",
@@ -79,7 +79,7 @@ class Problem(Exception):
 
 
 def of_validation(fault: ValidationError, where: str) -> list[Wrong]:
-    """What pydantic found: never with the value, which may be what an operator said, or a secret in the wrong place.
+    """Pydantic's errors, without the values, which may be an operator's words or a misplaced secret.
 
     `where`: pointer or parameter.
     """
@@ -104,7 +104,7 @@ ROW = re.compile(r"(?P<where>/\S+?)[,:] (?P<detail>.*)", re.DOTALL)
 
 
 def of_rows(faults: Iterable[str]) -> list[Wrong]:
-    """What is wrong with rows, as files of them are told it, `/rows/3, column uom: …`: with a pointer to the cell."""
+    """Faults of rows, worded as for files (`/rows/3, column uom: …`), each with a pointer to its cell."""
     found = []
     for fault in faults:
         if cell := CELL.fullmatch(fault):

@@ -1,4 +1,4 @@
-"""Stock: what entries add and corrections take back, summed up; not what an inventory system knows beside that."""
+"""Stock: the sums of entries and corrections, which know nothing of other movements."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trailers: what each was to bring and brought, counted as its dossier counts; and the dossier, signed."""
+"""Trailers: expected and received lines, counted as in their dossier; and the signed dossier."""
 
 from __future__ import annotations
 

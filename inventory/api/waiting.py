@@ -1,4 +1,4 @@
-"""What waits for a person: reviews and flags; and what was refused. Read here, and decided elsewhere, by people."""
+"""What waits for a person: reviews, flags and refused events. Read-only: people decide elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`dockvoice inventory clips`: listen to what was said; which recordings are here, and who has asked for them."""
+"""`dockvoice inventory clips`: request recordings, list them, and list the requests."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ def _retire(store: Store, keys: KeyDirectory, at: At) -> None:
 
 
 def _clear(settings: InventorySettings, found: list[At]) -> None:
-    """Take what they said from the broker; it is not believed any more, but others may listen."""
+    """Remove the device's retained messages from the broker."""
     from inventory.site.sending import send  # noqa: PLC0415 - `dockvoice --help` waits for no MQTT
 
     topics = {Topics(settings.prefix, *at).status: b"" for at in found}

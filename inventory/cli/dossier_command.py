@@ -1,4 +1,4 @@
-"""`dockvoice inventory dossier`: everything of a trailer's visit, told, or in one signed file."""
+"""`dockvoice inventory dossier`: a trailer's visit, printed or as one signed file."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def _visit(of: Gathered, named: str | None) -> Visit:
 
 
 def _write(path: Path, file: bytes) -> None:
-    """A new file, readable by its owner only: it says who said what."""
+    """Create the file readable by its owner only: it has personal data."""
     try:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as made:
             made.write(file)

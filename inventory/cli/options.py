@@ -79,7 +79,7 @@ def given_settings(
 
 
 def settings_of(config: Path | None, *, broker: str | None = None, database: str | None = None) -> InventorySettings:
-    """The settings, with what the command line says over them."""
+    """The settings, overridden by the command line."""
     overrides: dict[str, Any] = {}
     if broker is not None:
         overrides["mqtt"] = broker_address(broker)
@@ -89,7 +89,7 @@ def settings_of(config: Path | None, *, broker: str | None = None, database: str
 
 
 def say(told: str) -> None:
-    """Tell whoever called the command; what came from outside cannot steer a terminal."""
+    """Print a line with control characters escaped."""
     typer.echo(in_lines(told))
 
 
@@ -101,7 +101,7 @@ def narrow(title: str) -> Table:
 
 
 def whoever() -> str:
-    """Who calls the command, as it goes on record."""
+    """The user's name for the audit log."""
     return os.environ.get("SUDO_USER") or getpass.getuser()
 
 
@@ -113,7 +113,7 @@ def site_of(given: str | None) -> str:
 
 
 def signer_of(given: Path | None) -> Signer:
-    """Who signs it. Raises typer.BadParameter, and what reading a key raises."""
+    """The signer of --sign. Raises typer.BadParameter, and what reading a key raises."""
     if given is None:
         raise typer.BadParameter("must be given: devices take it only with a signature", param_hint="--sign")
     from inventory.audit.audit import signer_in  # noqa: PLC0415 - `dockvoice --help` waits for no cryptography
@@ -122,7 +122,7 @@ def signer_of(given: Path | None) -> Signer:
 
 
 def whole(read: Callable[[Path], T], file: Path) -> T:
-    """What a file says, if nothing in it is wrong; else its faults, a line each. Raises UnreadableInput."""
+    """The content of a file without faults; otherwise raises UnreadableInput with a line each."""
     try:
         return read(file)
     except FaultyFile as found:

@@ -90,7 +90,7 @@ def _together(settings: InventorySettings, store: Store) -> Together:
 
 
 def _dossiers(settings: InventorySettings, store: Store, forms: Forms, keys: KeyDirectory) -> DossierWriter | None:
-    """Who writes dossiers; None where the settings name no folder. Raises UnreadableInput for a key that is none."""
+    """The writer of dossiers; None without a folder. Raises UnreadableInput for an invalid key."""
     ours = settings.dossier
     if ours.folder is None or ours.key is None:
         return None

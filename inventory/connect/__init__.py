@@ -1,4 +1,4 @@
-"""Connectors: what devices recorded is posted into the systems that customers have, once, and told where it is refused.
+"""Connectors post entries to other systems exactly once, and report refusals.
 
-What connectors fill is in `ports`; what is to be done next, and what became of it, is decided for all of them alike.
+`ports` is the interface of a connector; order, retries and state are the same for all of them (`engine`, `ledger`).
 """

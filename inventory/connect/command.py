@@ -171,8 +171,8 @@ def pull(
         elif not at.settings.pull:
             raise Misconfigured("pull names nothing; name there what is published: expected, items, operators")
         else:
-            for told in at.pull() or ["nothing has changed"]:
-                say(told)
+            for message in at.pull() or ["nothing has changed"]:
+                say(message)
 
 
 @commands.command(short_help="What is posted, what waits, what was refused.")
@@ -237,20 +237,20 @@ def _tell_pulled(pulled: Pulled) -> None:
         say(many(len(pulled.items), "item"))
     if pulled.operators is not None:
         say(many(len(pulled.operators), "operator"))
-    for told in left_out(pulled.omitted):
-        say(told)
+    for message in left_out(pulled.omitted):
+        say(message)
 
 
 def _tell_planned(at: ConnectorDesk, pulled: Pulled) -> None:
-    for told in at.changes(pulled):
-        say(f"with --publish: {told}")
+    for message in at.changes(pulled):
+        say(f"with --publish: {message}")
     if "expected" not in at.settings.pull:
         return
     plan = at.plan(pulled)
-    for told in plan.summary() or ["no list that is published would change"]:
-        say(f"with --publish: {told}" if plan.lists else told)
-    for told in left_out(plan.omitted):
-        say(told)
+    for message in plan.summary() or ["no list that is published would change"]:
+        say(f"with --publish: {message}" if plan.lists else message)
+    for message in left_out(plan.omitted):
+        say(message)
 
 
 def _item(pulled: Pulled, given: str | None) -> PulledItem:
@@ -290,12 +290,14 @@ def _test(site: str, item: PulledItem, lot: str | None, place: str | None, order
     )
 
 
-def _demand(found: Any, state: DocumentState, told: str) -> None:
+def _demand(found: Any, state: DocumentState, message: str) -> None:
     documents: list[Document] = list(found)
     if [one.state for one in documents] != [state]:
         there = ", ".join(f"{one.number} {one.state}" for one in documents) or "nothing"
-        raise Unfinished(f"it should say that {told}, and there is {there}; look there before anything else is posted")
-    say(told)
+        raise Unfinished(
+            f"it should say that {message}, and there is {there}; look there before anything else is posted"
+        )
+    say(message)
 
 
 def _settings(
@@ -320,7 +322,7 @@ def _file_of(name: str, config: Path | None) -> Path:
 
 
 def _kind(path: Path) -> str | None:
-    """What a settings file says that it is. Whatever else is wrong with it, `load` says."""
+    """The `kind` of a settings file; None where it cannot be read, which `load` reports."""
     try:
         found = tomllib.loads(plain_file.content(path).decode("utf-8-sig")).get("kind")
     except (OSError, ValueError, RecursionError):

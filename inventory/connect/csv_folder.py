@@ -12,9 +12,9 @@ from dockvoice_protocol.config import Place, Section, demand_owner
 from dockvoice_protocol.errors import Misconfigured
 from inventory.connect.csv_in import Incoming
 from inventory.connect.csv_out import Closing, Format, Outgoing
+from inventory.connect.notices import received, reversal_of, taken_back
 from inventory.connect.ports import Away, Document, DocumentState, Posting, Pulled, TakenBack
 from inventory.connect.settings import ConnectionSettings
-from inventory.connect.told import received, reversal_of, taken_back
 
 log = logging.getLogger("inventory.connect")
 
@@ -107,5 +107,5 @@ def _openpyxl(name: str) -> None:
     try:
         import openpyxl  # noqa: F401, PLC0415 - only who hands over such files needs it
     except ModuleNotFoundError:
-        told = "format xlsx needs openpyxl; pip install 'dockvoice-inventory[excel]', or set format = \"csv\""
-        raise Misconfigured(f"{name}: {told}") from None
+        message = "format xlsx needs openpyxl; pip install 'dockvoice-inventory[excel]', or set format = \"csv\""
+        raise Misconfigured(f"{name}: {message}") from None

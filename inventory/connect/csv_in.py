@@ -67,7 +67,7 @@ class Incoming:
         }
 
     def pull(self) -> Pulled:
-        """Take what was dropped since, and tell what stands; what was refused is told once. Raises Away."""
+        """Import new files; what stands. A refused file is reported once. Raises Away."""
         if not self._folder.is_dir():
             raise Away(f"{self._name}: {self._folder} is not there; mount it, or make it")
         try:
@@ -108,16 +108,16 @@ class Incoming:
         except UnreadableInput as fault:
             faults = [printable(one) for one in (fault.faults if isinstance(fault, FaultyFile) else (str(fault),))]
             moved = self._moved(file, "refused")
-            told = moved.with_name(f"{moved.name}.faults.txt")
-            _durably(told, "".join(f"{one}\n" for one in faults))
-            hand_over(told)
-            more = f"; and {len(faults) - 1} more, in {printable(told.name)}" if len(faults) > 1 else ""
+            report = moved.with_name(f"{moved.name}.faults.txt")
+            _durably(report, "".join(f"{one}\n" for one in faults))
+            hand_over(report)
+            more = f"; and {len(faults) - 1} more, in {printable(report.name)}" if len(faults) > 1 else ""
             yield Omitted(f"file {printable(file.name)}", f"{faults[0]}{more}; nothing of it was taken")
         else:
             self._moved(file, "archive")
 
     def _read(self, kind: str, file: Path) -> None:
-        """Take what is in the file now: looked at is a copy that nobody else can exchange."""
+        """Move the file away before reading it, so that it cannot be exchanged meanwhile."""
         copy = self._own / f"{COPY}{file.suffix.lower()}"
         try:
             _durably(copy, text(file, "utf-8-sig"))
@@ -183,8 +183,8 @@ class Incoming:
             try:
                 read_expected(part)  # What two files say of one pallet is found here.
             except FaultyFile as fault:
-                told = [one.partition(": ")[2] for one in fault.faults]
-                raise FaultyFile(file, [f"with what was announced before: {one}" for one in told]) from None
+                message = [one.partition(": ")[2] for one in fault.faults]
+                raise FaultyFile(file, [f"with what was announced before: {one}" for one in message]) from None
         part.rename(path)
 
 
@@ -258,7 +258,7 @@ class _Allowed:
     """What a column may hold."""
 
     is_allowed: Callable[[str], object]
-    told: str
+    message: str
 
 
 _CODE = _Allowed(CODE.fullmatch, "allowed is a code of one to three capitals and digits: CS")
@@ -276,7 +276,7 @@ def _item_faults(
 ) -> Iterator[str]:
     for column, one in ALLOWED.items():
         if not one.is_allowed(found := cells.get(column, "")):
-            yield f"{where}, column {column}: found {found[:LONGEST]!r}; {one.told}"
+            yield f"{where}, column {column}: found {found[:LONGEST]!r}; {one.message}"
     yield from _unit_faults(where, cells, units.get(cells.get("item", ""), {}))
     before, known = first.get(cells.get("item", ""), ("", cells))
     yield from (
@@ -289,7 +289,7 @@ def _item_faults(
 def _unit_faults(where: str, cells: Cells, others: Mapping[str, Decimal]) -> Iterator[str]:
     unit, factor = cells.get("unit", ""), cells.get("factor", "")
     if unit and not CODE.fullmatch(unit):
-        yield f"{where}, column unit: found {unit[:LONGEST]!r}; {_CODE.told}"
+        yield f"{where}, column unit: found {unit[:LONGEST]!r}; {_CODE.message}"
     if bool(unit) != bool(factor) or (factor and not FACTOR.fullmatch(factor)):
         yield (
             f"{where}, column factor: found {factor[:LONGEST]!r}; allowed is a number above 0 with 9 digits and 6 "

@@ -1,8 +1,8 @@
-"""The files that the CSV folder hands over: each line is on the disk before it counts, each file whole when it is seen.
+"""Files that the CSV folder hands over, durable line by line and visible only when complete.
 
-Lines gather in a batch that nobody else looks at. When it is closed its references are noted, it is put by under the
-name that it will have, and then it is moved to where it is fetched from: after a kill between any two of these the next
-start goes on, and nothing is in two files. What fetches a file may remove it; the notes tell what was handed over.
+Lines are appended to a batch outside the shared folder. When it is closed, its references are noted, it is stored under
+its final name, then moved into the folder: after a kill at any point the next start continues, and no line is in two
+files. A file may be removed once fetched; the notes keep what was handed over.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from typing import Any, BinaryIO
 
 from dockvoice_protocol.errors import Misconfigured, plainly
 from dockvoice_protocol.terminal.plain_text import is_plain
+from inventory.connect.notices import NUMBERS, PARTS, Notice, moment, parts
 from inventory.connect.ports import Away, Declined, Posting, Why
 from inventory.connect.shared_folder import OWN, SHARED, folder, hand_over, is_file, text
-from inventory.connect.told import NUMBERS, PARTS, Telling, moment, parts
 
 COLUMNS = (
     "reference",
@@ -85,9 +85,9 @@ class Outgoing:
                 return BATCH
             return self._day(moment(posting.recorded_at)[:10]).get(reference)
 
-    def append(self, told: Telling) -> None:
+    def append(self, notice: Notice) -> None:
         """Put a line on the disk, and close the batch where it is full. Raises Away, Declined."""
-        row = _row(told)
+        row = _row(notice)
         with self._at_the_disk() as batch:
             if not batch:
                 self._began = self._now()
@@ -145,8 +145,8 @@ class Outgoing:
             os.fsync(file.fileno())
         header, *rows = _cells(whole.decode("utf-8-sig")) or [[*COLUMNS]]
         if tuple(header) != COLUMNS or any(len(row) != len(COLUMNS) for row in rows):
-            told = "is no batch of this version; move it away, and enter by hand what it holds"
-            raise Misconfigured(f"{self._name}: {self._open}: {told}")
+            message = "is no batch of this version; move it away, and enter by hand what it holds"
+            raise Misconfigured(f"{self._name}: {self._open}: {message}")
         self._began = self._now()
         return [dict(zip(COLUMNS, row, strict=True)) for row in rows]
 
@@ -187,19 +187,19 @@ class Outgoing:
             _sync(self._out)
 
 
-def _row(told: Telling) -> Row:
+def _row(notice: Notice) -> Row:
     """The cells of a line. Raises Declined for what no line can hold."""
-    posting = told.posting
+    posting = notice.posting
     found: dict[str, Any] = {
-        "reference": told.reference,
-        "deed": told.deed,
-        "of": told.of,
-        "why": told.why,
-        "at": moment(told.at),
+        "reference": notice.reference,
+        "deed": notice.deed,
+        "of": notice.of,
+        "why": notice.why,
+        "at": moment(notice.at),
         "site": posting.site,
         "device": posting.device,
         "number": posting.sequence,
-        "operator": told.operator,
+        "operator": notice.operator,
         "recorded_at": moment(posting.recorded_at),
         "form": posting.form,
         **parts(posting),
@@ -250,7 +250,7 @@ def _cells(found: str) -> list[list[str]]:
 
 
 def _write_xlsx(path: Path, batch: Sequence[Row]) -> None:
-    """Every cell text as it was said, but for figures."""
+    """Every cell as text, but for numbers."""
     from openpyxl import Workbook  # noqa: PLC0415 - what hands over CSV needs no such library
     from openpyxl.cell import WriteOnlyCell  # noqa: PLC0415 - the same
 

@@ -1,7 +1,7 @@
-"""The loop of a connector: takes up what is owed, has it posted or taken back, looks what stands there, notes it.
+"""The posting loop of a connector: finds what is due, posts or reverses it, verifies the result and records it.
 
-Between any two lines of it the process may be killed. What is known of a try that has no end is when it began: the
-other system may still be at work on it, so nothing is looked at before it must be done.
+The process may be killed at any point. Of a call without an outcome only its beginning is known: the other system may
+still be executing it, so nothing is looked up before its time limit.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ SETTLED = frozenset({PostingState.POSTED, PostingState.REVERSED, PostingState.VO
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """Post it, or bring the draft to its end."""
+    """Post it, or complete the draft."""
 
     draft: Document | None
 
 
 @dataclass(frozen=True, slots=True)
 class Reverse:
-    """Take this one back."""
+    """Reverse this document."""
 
     document: Document
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """It is as it should be."""
+    """Nothing is left to do."""
 
     state: PostingState
     document: Document | None
@@ -52,7 +52,11 @@ Step = Post | Reverse | Settled
 
 
 def next_step(found: Sequence[Document], *, stands: bool) -> Step:
-    """What is to be done where these documents were found, the oldest first, and the entry `stands` or does not."""
+    """The next step from the documents found, the oldest first, and whether the entry `stands`. Pure.
+
+    The documents are found before and after each step, so that only what exists decides: neither a kill nor a lost or
+    wrong answer matters.
+    """
     live = sorted(
         (one for one in found if one.state is not DocumentState.REVERSED),
         key=lambda one: one.state is not DocumentState.DONE,  # stable: of those that are alike the oldest is kept
@@ -70,7 +74,7 @@ def next_step(found: Sequence[Document], *, stands: bool) -> Step:
 
 
 def wait_s(failed: int, asked: float | None = None) -> float:
-    """So long until the next try, after so many that failed in a row; longer where the other side asks for it."""
+    """Seconds until the next try after this many failures in a row; longer where the other side asks for it."""
     return max(min(FIRST_S * 2.0 ** min(failed - 1, 20), LONGEST_S), min(asked or 0.0, LONGEST_S))
 
 
@@ -79,7 +83,7 @@ log = logging.getLogger("inventory.connect")
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What one round came to."""
+    """The result of one round."""
 
     settled: int = 0
     declined: int = 0
@@ -87,12 +91,12 @@ class Round:
     away: str | None = None  # What was met, where the other system seems to be gone: two in a row failed.
 
 
-class NothingCameOfIt(Away):
-    """It said that it was done, and it is not there."""
+class NoEffect(Away):
+    """The other system reported success, and the document is not there."""
 
 
 class PostingLoop:
-    """One connector over its ledger. For one thread."""
+    """One connector's loop over its ledger. For one thread."""
 
     def __init__(
         self,
@@ -104,9 +108,9 @@ class PostingLoop:
         left_alone_s: float,
         not_received: frozenset[str] = frozenset({"refused"}),
     ) -> None:
-        """`left_alone_s`: so long after it was asked for something the other system may still be at work on it.
+        """`left_alone_s`: how long the other system may still be executing a call without an answer.
 
-        `not_received` are exceptions with which a pallet was turned away: there is nothing to post.
+        `not_received`: exceptions with which a pallet was turned away; nothing is posted.
         """
         self._ledger = ledger
         self._connector = connector
@@ -116,9 +120,9 @@ class PostingLoop:
         self._not_received = not_received
 
     def round(self, most: int = 100) -> Round:
-        """Do what can be done now, `most` postings at the most. Raises Unavailable, where our database is away.
+        """Process what is due, at most `most` postings. Raises Unavailable for our own database.
 
-        What fails holds up nobody else, but that two which fail in a row end the round: then it is the other system.
+        A failure delays only its own posting; two in a row end the round, since then the other system is at fault.
         Raises Misconfigured where nothing can be posted at all.
         """
         while self._ledger.take_up():
@@ -145,7 +149,7 @@ class PostingLoop:
         return Round(settled, declined, failed)
 
     def _refused(self, owed: Owed, why: Declined) -> bool:
-        """Note it; whether it waits for the settings, and nobody else is to look."""
+        """Record the refusal; True where it waits for the settings."""
         if not isinstance(why, Unset):
             self._ledger.declined(owed, why)
             log.warning("%s: declined: %s", owed.event_id, why)
@@ -178,15 +182,15 @@ class PostingLoop:
             if isinstance(step, Settled):
                 step = Post(None)
             if step == done:
-                raise NothingCameOfIt(f"{_description(step)}: the answer was that it is done, and it is not")
+                raise NoEffect(f"{_description(step)}: the answer was that it is done, and it is not")
             self._ledger.begins(owed.event_id)
             answer, done = self._do(posting, step, owed), step
             # Who cannot be asked is believed: its side drops what comes twice.
             found = tuple(self._connector.find(posting)) if self._connector.looks else (answer,)
-        raise NothingCameOfIt(f"{posting.reference}: {MOST_STEPS} steps were done, and it is not as it should be")
+        raise NoEffect(f"{posting.reference}: {MOST_STEPS} steps were done, and it is not as it should be")
 
     def _found(self, posting: Posting, owed: Owed) -> Sequence[Document]:
-        """What stands there; of a side that cannot be asked, what the ledger knows."""
+        """The documents there; for a system that cannot be queried, what the ledger knows."""
         if self._connector.looks:
             return tuple(self._connector.find(posting))
         if owed.document is not None:

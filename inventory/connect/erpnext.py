@@ -20,6 +20,7 @@ from pydantic import Field, SecretStr
 from dockvoice_protocol.config import Place, Section
 from dockvoice_protocol.errors import Misconfigured
 from inventory.connect.mapping import OrderName, counted, order_of, place_of, unit_of
+from inventory.connect.notices import in_words
 from inventory.connect.ports import (
     Away,
     Declined,
@@ -35,7 +36,6 @@ from inventory.connect.ports import (
     Why,
 )
 from inventory.connect.settings import ConnectionSettings
-from inventory.connect.told import in_words
 from inventory.connect.web import ANSWER_S, Address, HttpAnswer, Web, shortened
 
 RECEIPT, ORDER, ITEM, BATCH = "Purchase Receipt", "Purchase Order", "Item", "Batch"
@@ -197,8 +197,8 @@ class ErpNext:
     def _order(self, called: Sequence[str]) -> str:
         found = self._list(ORDER, [["name", "in", list(called)]], ["name"])
         if len(found) != 1:
-            told = "which one is meant is nobody's guess" if found else "it has none of that name"
-            raise Declined(Why.ORDER_UNKNOWN, f"purchase order {' or '.join(called)} in ERPNext: {told}")
+            message = "which one is meant is nobody's guess" if found else "it has none of that name"
+            raise Declined(Why.ORDER_UNKNOWN, f"purchase order {' or '.join(called)} in ERPNext: {message}")
         return str(found[0]["name"])
 
     def _not_on(self, order: str, code: str, *, several: bool) -> Declined:
@@ -221,7 +221,7 @@ class ErpNext:
             raise Declined(Why.ITEM_UNKNOWN, f"ERPNext has no item {code}") from None
 
     def _factor(self, posting: Posting, item: Record, line: Record) -> Decimal:
-        """So many of the order's unit is one of the unit that was said, by the item's own table."""
+        """The order's unit in the spoken unit, by the item's conversion table."""
         said, ordered = unit_of(posting, self._settings.units), str(line.get("uom"))
         if said is None:
             raise Declined(Why.UNIT_UNKNOWN, "no unit was said, and which one is meant is nobody's guess")
@@ -346,21 +346,21 @@ class ErpNext:
 
     def _fault(self, answer: HttpAnswer, found: Record) -> Exception:
         exception = str(found.get("exc_type", ""))
-        told = _error_text(found) or answer.excerpt() or "it says no more"
+        message = _error_text(found) or answer.excerpt() or "it says no more"
         if answer.status in NOT_ALLOWED:
             return Misconfigured(
-                f"{self._name}: ERPNext does not let this key in, or to this ({answer.status}): {told}"
+                f"{self._name}: ERPNext does not let this key in, or to this ({answer.status}): {message}"
             )
         if not exception or exception in TRY_AGAIN:  # What no Frappe wrote was written by something before it.
-            return Away(f"{self._name}: {self._web.address} answered {answer.status}: {told}")
+            return Away(f"{self._name}: {self._web.address} answered {answer.status}: {message}")
         if exception == "DoesNotExistError" or answer.status == NOT_FOUND:
-            return NotThere(Why.OTHER, told)
+            return NotThere(Why.OTHER, message)
         if answer.status == CONFLICT or exception == "UniqueValidationError":
             # It is there already, by a try whose answer never came: whoever looks will find it.
-            return Away(f"{self._name}: {self._web.address} has it already: {told}")
+            return Away(f"{self._name}: {self._web.address} has it already: {message}")
         if exception == NAMES_NOTHING:
-            return Unset(Why.PLACE_UNKNOWN, f"a warehouse that the settings name: {told}")
-        return Declined(WHY.get(exception, Why.OTHER), told)
+            return Unset(Why.PLACE_UNKNOWN, f"a warehouse that the settings name: {message}")
+        return Declined(WHY.get(exception, Why.OTHER), message)
 
 
 def _document(receipt: Record) -> Document:

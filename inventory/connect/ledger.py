@@ -1,8 +1,8 @@
-"""The ledger of postings: what each connector owes for each entry, and what it has made of it. In our tables.
+"""The ledger of postings: what each connector must post for each entry, and what has become of it.
 
-What is owed is found by holding the entries against the ledger, never by following a number: of two events that are
-committed at once the later may be seen first, and what a cursor has passed it does not see again. All of them are held
-against it now and then, and in between those that came lately, so that ten million entries cost nothing each second.
+Due postings are found by comparing entries with the ledger, not by a cursor: of two transactions the later may become
+visible first, and a cursor would skip the other. Every ten minutes all entries are compared, in between only recent
+ones, so that ten million entries cost nothing each second.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from inventory.store.tables import entries, events, flags, pallets, postings
 
 @dataclass(frozen=True, slots=True)
 class DeclinedMessages:
-    """Makes the messages of one connector."""
+    """Creates one connector's signed messages about declined postings."""
 
     prefix: str
     connector: str
     signer: Signer
 
     def message(self, site: str, device: str, event_id: str, why: str, at: datetime) -> Message:
-        """That the entry of this event was declined. It is the same message whenever it is made."""
+        """The message that this event's entry was declined, for its device. Deterministic."""
         topics = Topics(self.prefix, site, device)
         declined = PostingDeclined(topics.source, event_id, why, self.connector)
         body = encode(signed_declined(declined, self.signer, at))
@@ -44,7 +44,7 @@ class DeclinedMessages:
 
 
 def key_of(connector: str, event_id: str) -> str:
-    """Under which the outbox has it."""
+    """The key of its outbox row."""
     return f"{connector}/{event_id}"
 
 
@@ -59,7 +59,7 @@ SHOWN = 500  # Characters of what the other side said that are kept.
 
 @dataclass(frozen=True, slots=True)
 class Owed:
-    """A posting on which something is to be done."""
+    """A posting that needs something to be done."""
 
     event_id: str
     site: str
@@ -76,7 +76,7 @@ class Owed:
 
 
 class Ledger:
-    """That of one connector. Each deed is one transaction; all raise Unavailable."""
+    """One connector's ledger. Each method is one transaction, and raises Unavailable."""
 
     def __init__(
         self,
@@ -88,9 +88,9 @@ class Ledger:
         since: datetime | None = None,
         messages: DeclinedMessages | None = None,
     ) -> None:
-        """`forms` are those whose entries are posted; `since` leaves out what was received before.
+        """`forms`: whose entries are posted; `since`: earlier ones are left out.
 
-        `messages` makes what devices get to know of refusals; None: nothing.
+        `messages` creates the devices' messages about refusals; None: no messages.
         """
         self.name = name
         self._site = site
@@ -104,7 +104,7 @@ class Ledger:
     # What is owed
 
     def take_up(self) -> int:
-        """Enter what came and what was changed since; how many rows of the ledger that made or opened again."""
+        """Insert new entries and reopen changed ones; the number of rows."""
         now = self._now()
         every = self._all_at is None or now >= self._all_at
         with self._transaction() as transaction:
@@ -149,7 +149,7 @@ class Ledger:
         return len(rows)
 
     def _reopen(self, transaction: Connection, lowest: int, now: datetime) -> int:
-        """Those whose entry no longer counts, or counts again, or about which a person has decided."""
+        """Reopen rows whose entry no longer counts, or counts again, or that a person has decided about."""
         struck = exists().where(flags.c.event_id == postings.c.event_id, flags.c.state == "struck")
         counts = and_(entries.c.state == "current", ~struck)
         wanted = (
@@ -168,7 +168,7 @@ class Ledger:
         return len(found) + self._tried_again(transaction, now)
 
     def _tried_again(self, transaction: Connection, now: datetime) -> int:
-        """A person has said that what was declined stands: it is tried once more."""
+        """Reopen declined rows that a person has confirmed."""
         said = exists().where(
             flags.c.event_id == postings.c.event_id,
             flags.c.rule == self.rule,
@@ -180,13 +180,13 @@ class Ledger:
 
     @property
     def rule(self) -> str:
-        """Under which what it declines is flagged."""
+        """The rule under which its refusals are flagged."""
         return f"{OF_SYSTEM}{self.name}"
 
     def due(self, most: int = 100) -> list[Owed]:
-        """What can be done now, the oldest first. Of a pallet only the oldest: what is said later of it comes later.
+        """What is due, the oldest first. Of a pallet only the oldest, so that its postings stay in order.
 
-        What an entry stands in the place of is taken back before it, also where it named another pallet, or none.
+        A replaced entry is reversed before its replacement is posted, even with another pallet or none.
         """
         older = postings.alias("older")
         replaced = select(entries.c.replaces).where(entries.c.event_id == postings.c.event_id)
@@ -209,7 +209,7 @@ class Ledger:
             return [self._owed(transaction, row) for row in transaction.execute(wanted).all()]
 
     def next_at(self) -> datetime | None:
-        """When the next of those that wait is to be tried."""
+        """When the next waiting row is due."""
         wanted = select(func.min(postings.c.next_at)).where(
             postings.c.connector == self.name, postings.c.state == PostingState.DUE.value
         )
@@ -236,11 +236,11 @@ class Ledger:
     # What became of it
 
     def begins(self, event_id: str) -> None:
-        """Something is about to be changed over there: until its end is noted, nobody knows whether it was."""
+        """A call is about to be made: until its outcome is recorded, its effect is unknown."""
         self._note(event_id, begun_at=self._now())
 
     def settled(self, event_id: str, state: PostingState, document: Document | None) -> None:
-        """It is as it should be. What a person had to look at is looked at."""
+        """Record the final state, and close the flag of a refusal."""
         now = self._now()
         posted = document is not None and state is PostingState.POSTED
         kept = {"document": document.id if document is not None and posted else None}
@@ -256,21 +256,21 @@ class Ledger:
     def failed(
         self, event_id: str, attempts: int, again_at: datetime, said: str, *, known: bool, settings: bool = False
     ) -> None:
-        """It is tried again then. `known`: nothing was changed over there; `settings`: they must say more first."""
+        """Record a failure and when to retry. `known`: nothing was changed there; `settings`: they lack something."""
         begun: dict[str, Any] = {"begun_at": None} if known else {}
         begun |= {"why": LACKS_SETTINGS} if settings else {}
         self._note(event_id, attempts=attempts, next_at=again_at, said=said[:SHOWN], **begun)
 
     def postponed(self, event_id: str, again_at: datetime) -> None:
-        """Nothing was tried: it is looked at then."""
+        """Nothing was tried: due again then."""
         self._note(event_id, next_at=again_at)
 
     def declined(self, owed: Owed, why: Declined) -> None:
-        """A person must look: it is flagged, and a message for the operator's device is entered in the outbox."""
-        now, told = self._now(), str(why)[:SHOWN]
+        """Flag the entry, and enter a message for its device in the outbox."""
+        now, message = self._now(), str(why)[:SHOWN]
         flag = {"event_id": owed.event_id, "rule": self.rule}
-        values = {"reason": f"{why.why.value}:{told}", "flagged_at": now, "state": "open", "who": None, "why": None}
-        noted = {"state": PostingState.DECLINED.value, "begun_at": None, "attempts": 0, "said": told}
+        values = {"reason": f"{why.why.value}:{message}", "flagged_at": now, "state": "open", "who": None, "why": None}
+        noted = {"state": PostingState.DECLINED.value, "begun_at": None, "attempts": 0, "said": message}
         with self._transaction() as transaction:
             row = transaction.execute(select(postings).where(*self._row(owed.event_id))).one()
             is_news = row.why != why.why.value  # what is tried once more and declined alike is no news at the dock
@@ -287,7 +287,7 @@ class Ledger:
     # What people are told
 
     def counts(self) -> dict[str, int]:
-        """How many postings are in each state."""
+        """The number of postings in each state."""
         wanted = (
             select(postings.c.state, func.count().label("number"))
             .where(postings.c.connector == self.name)
@@ -298,7 +298,7 @@ class Ledger:
         return {state.value: found.get(state.value, 0) for state in PostingState}
 
     def open(self, most: int) -> Sequence[Row[Any]]:
-        """What waits or was declined, the oldest first."""
+        """What is due or declined, the oldest first."""
         wanted = (
             select(postings)
             .where(postings.c.connector == self.name)
@@ -318,7 +318,7 @@ class Ledger:
 
 
 def names(transaction: Connection) -> list[str]:
-    """The connectors that have a ledger."""
+    """The connectors with a ledger."""
     return list(transaction.execute(select(postings.c.connector).distinct().order_by(postings.c.connector)).scalars())
 
 
@@ -331,14 +331,14 @@ def _highest(transaction: Connection) -> int:
 
 
 def _named_lately(transaction: Connection, lowest: int) -> list[str]:
-    """The entries that an event which came lately amends or cancels."""
+    """The entries that recent events amend or cancel."""
     wanted = select(events.c.body).where(events.c.arrival >= lowest, events.c.type.in_((AMENDED, CANCELLED)))
     found = (data_of(body) for body in transaction.execute(wanted).scalars())
     return [str(data.get("amends") or data.get("cancels")) for data in found]
 
 
 def _taken_back(transaction: Connection, row: Row[Any]) -> TakenBack:
-    """What says that the entry no longer counts: the entry in its place, the event that cancels it, or a person."""
+    """Why the entry no longer counts: its replacement, the cancelling event, or a person's decision."""
     after = select(entries.c.event_id, entries.c.operator, entries.c.recorded_at)
     if (found := transaction.execute(after.where(entries.c.replaces == row.event_id)).first()) is not None:
         return TakenBack(found.event_id, True, found.operator, found.recorded_at)

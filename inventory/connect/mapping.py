@@ -1,4 +1,4 @@
-"""What a site calls a thing, and what it is called in another system: only what somebody wrote down."""
+"""The mapping of units, places and orders to another system's names, by the settings alone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from inventory.connect.ports import Declined, Posting, Unset, Why
 
 
 def counted(posting: Posting) -> tuple[str, Decimal, Decimal]:
-    """The item, how many good ones, how many damaged. Raises Declined where one was not said, or it is nothing."""
+    """The item, its good and its damaged quantity. Raises Declined where one is missing, or both are zero."""
     if posting.item is None:
         raise Declined(Why.ITEM_MISSING, "nothing says what is on the pallet: neither the entry nor a list")
     if posting.quantity is None:
@@ -24,7 +24,7 @@ def counted(posting: Posting) -> tuple[str, Decimal, Decimal]:
 
 
 def unit_of(posting: Posting, units: Mapping[str, str]) -> str | None:
-    """The other system's name of the unit that was said, maybe for this item alone; None: none was. Raises Declined."""
+    """The other system's name of the unit, maybe for this item alone; None for none. Raises Unset."""
     if posting.unit is None:
         return None
     for name in (f"{posting.item} {posting.unit}", posting.unit):
@@ -36,8 +36,7 @@ def unit_of(posting: Posting, units: Mapping[str, str]) -> str | None:
 def place_of(posting: Posting, places: Mapping[str, str]) -> str | None:
     """The other system's name of the place; None: wherever the order goes. Raises Unset.
 
-    Where no places are set a door is just the way in. Where some are, one that is not among them is lacking there: the
-    device has taken it for a door.
+    Without configured places a door is only an entrance. With some, one that is not among them is missing there.
     """
     if posting.place is None or not places:
         return None
@@ -58,7 +57,7 @@ OrderName = Annotated[str, AfterValidator(_order)]
 
 
 def order_of(posting: Posting, called: Sequence[str]) -> list[str]:
-    """What the order that it was received for may be called. Raises Declined where none was said."""
+    """The names that the order may have there. Raises Declined for none."""
     if posting.order is None:
         raise Declined(Why.ORDER_UNKNOWN, "no order was said, and there is nothing to receive it for")
     return [name.replace(SAID, posting.order) for name in called]

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 
 from inventory.connect.mapping import counted, order_of
+from inventory.connect.notices import in_words, reversal_of
 from inventory.connect.odoo_rpc import (
     LINE,
     MOVE,
@@ -42,7 +43,6 @@ from inventory.connect.ports import (
     Why,
 )
 from inventory.connect.settings import ConnectionSettings
-from inventory.connect.told import in_words, reversal_of
 from inventory.connect.web import Web
 
 RETURN, BACKORDER = "stock.return.picking", "stock.backorder.confirmation"
@@ -181,17 +181,17 @@ class Odoo:
         free = [one for one in waiting if one[self._ref] in {False, reference}]
         if not free:
             first = waiting[0]
-            told = f"is taken by the entry {first[self._ref]}, which is not done yet"
-            raise Away(f"{self._name}: {first['name']} of {first['origin']} {told}")
+            message = f"is taken by the entry {first[self._ref]}, which is not done yet"
+            raise Away(f"{self._name}: {first['name']} of {first['origin']} {message}")
         return free[0]
 
     def _move(self, picking: Record, product: Record) -> Record:
         wanted = [["picking_id", "=", picking["id"]], ["product_id", "=", product["id"]], ["state", "!=", CANCELLED]]
         found = self._rpc.found(MOVE, wanted, ["product_uom", "state"])
         if len(found) != 1:
-            told = "is on several lines of" if found else "is not, or no more, on"
+            message = "is on several lines of" if found else "is not, or no more, on"
             where = f"{picking['name']} of {picking['origin']}"
-            raise Declined(Why.OTHER if found else Why.ITEM_UNKNOWN, f"{product['default_code']} {told} {where}")
+            raise Declined(Why.OTHER if found else Why.ITEM_UNKNOWN, f"{product['default_code']} {message} {where}")
         return found[0]
 
     # What is taken back
@@ -291,6 +291,6 @@ def _factor(uom: Record) -> Decimal:
     return Decimal(str(uom["factor_inv"] if "factor_inv" in uom else uom["factor"]))
 
 
-def _why(told: str) -> Why:
-    """What an operator can be told of it. Odoo's words are in its user's language: only the plainest is looked for."""
-    return Why.LOT_MISSING if "Lot/Serial" in told else Why.OTHER
+def _why(message: str) -> Why:
+    """The reason code. Odoo's messages are translated: only a few are recognised."""
+    return Why.LOT_MISSING if "Lot/Serial" in message else Why.OTHER

@@ -41,7 +41,7 @@ class OdooRpc:
 
     @property
     def version(self) -> tuple[int, str]:
-        """Its number, and what it says of itself. Raises Away, Misconfigured."""
+        """The version, as number and text. Raises Away, Misconfigured."""
         if self._version is None:
             found = self._call("common", "version", [])
             said = str(found.get("server_version", "")) if isinstance(found, Mapping) else ""
@@ -95,13 +95,13 @@ class OdooRpc:
     def _fault(self, error: Any) -> Exception:
         data = error.get("data", {}) if isinstance(error, dict) else {}
         exception = str(data.get("name", "")).rpartition(".")[2]
-        told = shortened(str(data.get("message", ""))) or "it says no more"
+        message = shortened(str(data.get("message", ""))) or "it says no more"
         if exception in REFUSALS:
-            return OdooRefused(Why.OTHER, told)
+            return OdooRefused(Why.OTHER, message)
         if exception in RIGHTS:
-            return Misconfigured(f"{self._name}: the user {self._user!r} may not do this in Odoo: {told}")
+            return Misconfigured(f"{self._name}: the user {self._user!r} may not do this in Odoo: {message}")
         # A transaction that met another one, a database that is being upgraded, a fault of Odoo's own.
-        return Away(f"{self._name}: Odoo is in trouble ({exception or 'unknown'}): {told}")
+        return Away(f"{self._name}: Odoo is in trouble ({exception or 'unknown'}): {message}")
 
 
 PICKING, MOVE, LINE, PRODUCT, UOM = "stock.picking", "stock.move", "stock.move.line", "product.product", "uom.uom"
@@ -166,7 +166,7 @@ class OdooNames:
     def product(self, item: str) -> Record:
         """The product of that code. Raises Declined."""
         fields = ["default_code", "tracking", "uom_id"]
-        none = lambda told: Declined(Why.ITEM_UNKNOWN, f"{item} {told}")  # noqa: E731
+        none = lambda message: Declined(Why.ITEM_UNKNOWN, f"{item} {message}")  # noqa: E731
         return self._one(PRODUCT, [["default_code", "=", item]], fields, none)
 
     def unit(self, posting: Posting) -> int:
@@ -174,11 +174,11 @@ class OdooNames:
         unit = unit_of(posting, self._settings.units)
         if unit is None:
             raise Declined(Why.UNIT_UNKNOWN, "no unit was said, and which one is meant is nobody's guess")
-        none = lambda told: Unset(Why.UNIT_UNKNOWN, f"the unit {unit!r}, which units names, {told}")  # noqa: E731
+        none = lambda message: Unset(Why.UNIT_UNKNOWN, f"the unit {unit!r}, which units names, {message}")  # noqa: E731
         return int(self._one(UOM, [["name", "=", unit]], ["name"], none)["id"])
 
     def place(self, posting: Posting, picking: Record) -> int:
-        """The location of the door that was said, or that of the transfer. Raises Declined."""
+        """The location of the spoken door, else of the transfer. Raises Declined."""
         place = place_of(posting, self._settings.places)
         return id_of(picking["location_dest_id"]) if place is None else self._location(place)
 
@@ -189,7 +189,7 @@ class OdooNames:
         return self._location(self._settings.damaged)
 
     def _location(self, name: str) -> int:
-        none = lambda told: Unset(Why.PLACE_UNKNOWN, f"the location {name!r}, which the settings name, {told}")  # noqa: E731
+        none = lambda message: Unset(Why.PLACE_UNKNOWN, f"the location {name!r}, which the settings name, {message}")  # noqa: E731
         return int(self._one(LOCATION, [["complete_name", "=", name]], ["complete_name"], none)["id"])
 
     def package(self, pallet: str) -> int:

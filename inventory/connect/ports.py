@@ -1,8 +1,8 @@
-"""The port that a connector to another system fills: what is posted, found and taken back there, and what is pulled.
+"""The interface of a connector to another system: post, find, reverse and pull.
 
-Whoever fills it needs to know nothing of events, devices or retries. What is due, in what order, how often it is tried
-and what is written down lies with the loop (`engine`), which asks for one thing at a time and survives a kill between
-any two of them. So each call of a connector may be repeated, and is told what the call before it may have left.
+A connector needs to know nothing of events, devices or retries: the loop (`engine`) decides what is due, in which order
+and how often, and records it. It makes one call at a time and may be killed between any two. So each call may be
+repeated, and is given what the call before it may have left.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ NAMED = 5  # Of what was left out for one reason, so many are named.
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """What stands in the inventory and shall stand in the other system: one entry, as its operator recorded it.
+    """One entry to be posted, as its operator recorded it.
 
-    A correction is a posting of its own, with `amends`; the loop has what it replaces taken back first.
+    A correction is a posting of its own, with `amends`; the loop reverses what it replaces first.
     """
 
     reference: str  # Ours, unique for ever: the id of the event. The other system must keep it, so that it is found.
@@ -53,7 +53,7 @@ class Posting:
 
 
 class Deed(StrEnum):
-    """What a line of a file, or a message, says that has no documents to keep."""
+    """The type of a record for systems without documents: a line of a file, or a message."""
 
     RECEIPT = "receipt"
     CORRECTION = "correction"  # A receipt in the place of one that was taken back before.
@@ -62,7 +62,7 @@ class Deed(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TakenBack:
-    """Why a posting is to be taken back: its entry was cancelled, or another one stands in its place."""
+    """Why a posting is reversed: its entry was cancelled or replaced."""
 
     reference: str  # The id of the event that says so: also unique for ever.
     amended: bool  # Whether a posting follows in its place; else it was cancelled.
@@ -71,7 +71,7 @@ class TakenBack:
 
 
 class DocumentState(StrEnum):
-    """How far a document in the other system has come."""
+    """The state of a document in the other system."""
 
     DRAFT = "draft"  # It is there, and has moved no stock: `post` goes on with it.
     DONE = "done"
@@ -80,7 +80,7 @@ class DocumentState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What stands in the other system for a posting."""
+    """What the other system has for a posting."""
 
     id: str  # As that system knows it: `stock.shipment.in,17`.
     number: str  # As its people know it: `SH-0017`.
@@ -88,49 +88,49 @@ class Document:
 
 
 class Connector(Protocol):
-    """Another system. Made when it is first needed; used by one thread; every call may block, none without limit.
+    """Another system. Created when first needed; used by one thread; every call may block, up to its timeout.
 
-    Each call raises `Away`, `Declined` or `dockvoice_protocol.errors.Misconfigured`, and nothing else on purpose.
+    Each call raises `Away`, `Declined` or `dockvoice_protocol.errors.Misconfigured`.
     """
 
     @property
     def looks(self) -> bool:
-        """Whether `find` can look. If not, the other side itself must drop what comes twice under one reference."""
+        """Whether `find` works. If not, the other side must itself drop a second message with the same reference."""
         ...
 
     def find(self, posting: Posting) -> Sequence[Document]:
-        """Every document that carries the reference of the posting, the oldest first, its state as it is there now.
+        """Every document with the posting's reference, the oldest first, in its current state.
 
-        Asked before anything is posted or taken back, and afterwards, for an answer alone proves nothing. More than one
-        is what a system leaves that doubles: the loop keeps one, and has the others taken back.
+        Called before and after each change, since an answer alone proves nothing. Several documents are
+        duplicates by the system: the loop keeps one and reverses the others.
         """
         ...
 
     def post(self, posting: Posting, draft: Document | None) -> Document:
-        """Post it under its reference, or bring the `draft` to its end; what stands there then."""
+        """Post it under its reference, or complete the `draft`; the resulting document."""
         ...
 
     def reverse(self, posting: Posting, document: Document, why: TakenBack) -> Document:
-        """Take back what was posted; what stands there then.
+        """Reverse what was posted; the resulting document.
 
-        What an earlier call has begun is found and brought to its end. A draft is removed or cancelled.
+        Completes what an earlier call began. A draft is removed or cancelled.
         """
         ...
 
     def pull(self) -> Pulled:
-        """What the other system knows: orders that are to be received, items, operators. Changes nothing there."""
+        """Open orders, items and operators. Changes nothing."""
         ...
 
     def hand_over(self) -> None:
-        """Called between two rounds, also where nothing is due: what was held back for company goes when it is time."""
+        """Called between two rounds, also where nothing is due: flush a batch that is old enough."""
         ...
 
     def tells(self) -> str:
-        """Who answers there, for a person, in one line: product, version, address, user. No secret."""
+        """One line about the other system: product, version, address, user. No secret."""
         ...
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Close connections."""
         ...
 
 
@@ -139,7 +139,7 @@ class Connector(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PulledUnit:
-    """A unit that an item is counted in."""
+    """A unit of an item."""
 
     code: str  # As the devices' forms have it: CS.
     factor: Decimal  # So many of the item's base unit.
@@ -158,14 +158,14 @@ class PulledItem:
 
 @dataclass(frozen=True, slots=True)
 class Omitted:
-    """What is there and could not be pulled, and why: told to a person, never faked."""
+    """Something that cannot be pulled, and why."""
 
     what: str  # `item A100`, `shipment SH-0017, line 2`
     why: str
 
 
 def left_out(omitted: Iterable[Omitted]) -> list[str]:
-    """For a person, in one line all that was left out for one reason: a unit without a code may leave out thousands."""
+    """One line for each reason, since one unit without a code may omit thousands of items."""
     by_why: dict[str, list[str]] = {}
     for one in omitted:
         by_why.setdefault(one.why, []).append(one.what)
@@ -178,7 +178,7 @@ def left_out(omitted: Iterable[Omitted]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """What the other system knows. None: it has no such thing, and what is published stays as it is."""
+    """What the other system has. None: it has no such data, and what is published stays."""
 
     expected: Mapping[ReceivingPlace, Sequence[ExpectedLine]] | None
     """By trailer or door, all that is still open; what stands at none any more is withdrawn."""
@@ -191,18 +191,18 @@ class Pulled:
 
 
 class Away(DockvoiceError):
-    """The other system is not there, too slow, or in trouble of its own: try the same again later. Exit code 69."""
+    """The other system is unreachable, too slow or failing: retry later. Exit code 69."""
 
     exit_code = 69
 
-    def __init__(self, told: str, *, wait_s: float | None = None) -> None:
-        """`told`: what was met, for a person. `wait_s`: how long it asks to be left alone (Retry-After)."""
-        super().__init__(told)
+    def __init__(self, message: str, *, wait_s: float | None = None) -> None:
+        """`wait_s`: its Retry-After, if any."""
+        super().__init__(message)
         self.wait_s = wait_s
 
 
 class Why(StrEnum):
-    """Why a posting was declined, as the operator's device can say it in its own language. Part of a signed message."""
+    """Why a posting was declined: a code of a signed message, which the device words in its own language."""
 
     LOT_MISSING = "lot_missing"
     LOT_UNKNOWN = "lot_unknown"
@@ -218,21 +218,21 @@ class Why(StrEnum):
 
 
 class Declined(DockvoiceError):
-    """The other system, or the mapping to it, does not take this one posting. A person must look. Exit code 65.
+    """The other system, or the mapping, refuses this one posting: a person must look. Exit code 65.
 
-    It holds up nothing else, is not tried again by itself, and goes to the operator's ear and to the console.
+    Other postings go on; this one is not retried, and is reported to the operator and on the console.
     """
 
     exit_code = 65
 
-    def __init__(self, why: Why, told: str) -> None:
-        """`told`: for a person at the console, in the other system's own words; no secret."""
-        super().__init__(told)
+    def __init__(self, why: Why, message: str) -> None:
+        """`message`: for the console, in the other system's own words; no secret."""
+        super().__init__(message)
         self.why = why
 
 
 class Unset(Declined):
-    """The connector's settings do not say what this one posting needs. Whoever keeps them must look, and nobody else.
+    """The connector's settings lack something for this posting: only their administrator must look.
 
-    It waits, and goes by itself once the settings say so: no operator said anything wrong, and no pallet is amiss.
+    It is retried, and posted once the settings have it: neither the entry nor the pallet is wrong.
     """

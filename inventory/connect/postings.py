@@ -1,7 +1,7 @@
-"""Postings out of entries: what an entry says, by what its form says of its fields, for whoever posts it.
+"""Postings built from entries, by the roles of the form's fields.
 
-Nothing is guessed. Where the entry names no item, it is the one that was announced for its pallet, if one was and no
-other: the operator has counted that pallet against that list.
+Nothing is guessed. An entry without an item has the one announced for its pallet, if there is exactly one: the operator
+has counted that pallet against that list.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Pulling: what the other system knows is published to the devices, in the ways that a person has for it.
+"""Pulling: publish expected lists, items and operators of the other system to the devices.
 
-Lists of expected receipts as `dockvoice inventory expect` publishes them, items and their units as versions of the
-site's catalogue, operators as versions of its roster. What did not change is not published again.
+Lists are published as by `dockvoice inventory expect`, items and units as versions of the site's catalogue, operators
+as versions of its roster. Unchanged data is not published again.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ ITEMS, UNITS = "items", "items.units"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a pull would change in what is expected at a site."""
+    """What a pull would change in a site's expected lists."""
 
     lists: Mapping[ReceivingPlace, Sequence[ExpectedLine]] = field(default_factory=dict)  # Those that differ, whole.
     sources: Mapping[ReceivingPlace, Mapping[str, str]] = field(default_factory=dict)
@@ -42,12 +42,12 @@ class Plan:
     omitted: Sequence[Omitted] = ()
 
     def summary(self) -> list[str]:
-        """For a person, a line each: what is published, then what is withdrawn."""
+        """A line for each list published, then for each withdrawn."""
         lists = [f"{place}: {many(len(lines), 'line')}" for place, lines in self.lists.items() if lines]
         return lists + self.withdrawals()
 
     def withdrawals(self) -> list[str]:
-        """A line for each place at which something is withdrawn."""
+        """A line for each place with withdrawn notices."""
         return [
             f"{place}: withdrawn: {'notice' if len(notices) == 1 else 'notices'} {', '.join(notices)}"
             for place, notices in self.withdrawn.items()
@@ -55,14 +55,14 @@ class Plan:
 
 
 def source_of(name: str) -> str:
-    """Under what name a connector's lists are kept."""
+    """The source under which a connector's lists are stored."""
     return f"connect {name}"
 
 
 def planned(known: Iterable[Kept], pulled: Mapping[ReceivingPlace, Sequence[ExpectedLine]], source: str) -> Plan:
-    """What of `pulled` is to be published, and which notices this `source` has withdrawn.
+    """The lists to publish, and the notices that this `source` has withdrawn.
 
-    Notices of other sources stay as they are: those of a person, of the API and of other connectors.
+    Notices of other sources stay: those of people, the API and other connectors.
     """
     omitted: list[Omitted] = []
     lists: dict[ReceivingPlace, Sequence[ExpectedLine]] = {}
@@ -100,7 +100,7 @@ def _beside(
     by: Mapping[str, str],
     omitted: list[Omitted],
 ) -> Iterator[ExpectedLine]:
-    """Those that nobody else has announced already, in notices that nobody else has: whose one is, it was once."""
+    """The lines that no other source has announced, in notices that no other source has."""
     for line in lines:
         same = (one for one in others if (one.pallet, one.item) == (line.pallet, line.item))
         first = next(same, next((one for one in others if one.notice == line.notice), None))
@@ -108,14 +108,14 @@ def _beside(
             yield line
         elif replace(first, received=False) != line:
             whose = by[first.notice]
-            told = f"is announced by {whose} already, in notice {first.notice}, and stays as it is there"
+            message = f"is announced by {whose} already, in notice {first.notice}, and stays as it is there"
             if (first.pallet, first.item) != (line.pallet, line.item):
-                told = f"notice {line.notice} is announced by {whose} already, and a notice is of one of them alone"
-            omitted.append(Omitted(f"{place}, pallet {line.pallet}, item {line.item}", told))
+                message = f"notice {line.notice} is announced by {whose} already, and a notice is of one of them alone"
+            omitted.append(Omitted(f"{place}, pallet {line.pallet}, item {line.item}", message))
 
 
 class Publishing:
-    """What one connector pulls, on its way to the devices of a site."""
+    """Publishes what one connector pulls for a site."""
 
     def __init__(self, settings: InventorySettings, store: Store, signer: Signer, name: str, site: str) -> None:
         self._settings = settings
@@ -145,27 +145,27 @@ class Publishing:
     def items(self, items: Sequence[PulledItem]) -> list[str]:
         """Publish the items and their units, where they differ; what was done, a line each. Raises FaultyRows."""
         catalogue = self._store.catalogue(self._site, self._settings.forms)
-        told = self._put(catalogue, of_items(catalogue, items, self._source))
-        if told:
+        message = self._put(catalogue, of_items(catalogue, items, self._source))
+        if message:
             publish(self._settings, catalogue, self._signer, (ITEMS, UNITS))
-        return told
+        return message
 
     def operators(self, operators: Sequence[Operator]) -> list[str]:
-        """Publish who may sign on, where it differs; what each may do here stays as it is. Raises FaultyRows."""
+        """Publish a changed roster; each operator's forms stay. Raises FaultyRows."""
         versions = rosters(self._settings, self._store, self._site)
-        told = self._put(versions, of_operators(versions, operators, self._source))
-        if told:
+        message = self._put(versions, of_operators(versions, operators, self._source))
+        if message:
             publish_roster(self._settings, versions, self._signer)
-        return told
+        return message
 
     def _put(self, catalogue: SiteCatalogue, wanted: Mapping[str, Sequence[Cells]]) -> list[str]:
-        """Make a version of the rows of each kind that differ."""
-        told = []
+        """Make a version of each kind that differs."""
+        message = []
         for kind, rows in wanted.items():
             listed = [(f"row {row['value'] if 'value' in row else row['name']!r}", row) for row in rows]
             made = catalogue.put(kind, listed, self._source, REASON, self._name)
-            told.append(f"{kind}: version {made.version}, {made.what}")
-        return told
+            message.append(f"{kind}: version {made.version}, {made.what}")
+        return message
 
 
 def rosters(settings: InventorySettings, store: Store, site: str) -> SiteCatalogue:
@@ -175,7 +175,7 @@ def rosters(settings: InventorySettings, store: Store, site: str) -> SiteCatalog
 
 
 def of_items(catalogue: SiteCatalogue, items: Sequence[PulledItem], source: str) -> dict[str, list[Cells]]:
-    """The rows of the items and of their units, of what differs; those of others stay. None at all withdraw nothing."""
+    """The changed rows of items and units; rows of other sources stay. No items at all change nothing."""
     if not items:
         return {}
     history = catalogue.history(ITEMS)
@@ -195,7 +195,7 @@ def of_items(catalogue: SiteCatalogue, items: Sequence[PulledItem], source: str)
 
 
 def of_operators(versions: SiteCatalogue, operators: Sequence[Operator], source: str) -> dict[str, list[Cells]]:
-    """The rows of who may sign on, if they differ; those of others stay. None at all withdraw nobody."""
+    """The changed rows of the roster; rows of other sources stay. No operators at all change nothing."""
     if not operators:
         return {}
     history = versions.history(ROSTER)
@@ -205,7 +205,7 @@ def of_operators(versions: SiteCatalogue, operators: Sequence[Operator], source:
 
 
 def changes(catalogue: SiteCatalogue, kind: Kind, rows: Sequence[Cells]) -> str:
-    """What these rows would change, for a person; what they take out is named."""
+    """A line about what these rows would change, with the removed ones."""
     history = catalogue.history(kind.name)
     differs = difference(kind, history[0].rows if history else (), rows)
     gone = f" ({', '.join(differs.removed)})" if differs.removed else ""
@@ -213,7 +213,7 @@ def changes(catalogue: SiteCatalogue, kind: Kind, rows: Sequence[Cells]) -> str:
 
 
 def _of_others(history: Sequence[Version], key: str, ours: Sequence[Cells], source: str) -> list[Cells]:
-    """The rows of the latest version that somebody else has put there, and that are none of ours."""
+    """The rows of the latest version that come from another source and are not among ours."""
 
     def known_by(row: Cells) -> tuple[str, ...]:
         return tuple(row.get(column, "") for column in key.split())
@@ -236,7 +236,7 @@ def _same(line: ExpectedLine, lines: Sequence[ExpectedLine]) -> bool:
 
 
 def _fitting(place: ReceivingPlace, lines: Sequence[ExpectedLine], omitted: list[Omitted]) -> list[ExpectedLine]:
-    """Those that a device can take: of a pallet and an item one line, with a unit's code and a count."""
+    """The lines that a device accepts: one for each pallet and item, with a unit's code and a quantity."""
     found: dict[tuple[str, str], ExpectedLine] = {}
     for line in lines:
         key, what = (line.pallet, line.item), f"{place}, pallet {line.pallet}, item {line.item}"

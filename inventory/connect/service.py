@@ -1,4 +1,7 @@
-"""A connector at work: its loop, until it is told to stop. What is away is waited for, for as long as it takes."""
+"""A connector's service: its loop, until SIGTERM or SIGINT, under a lock that lets only one process post.
+
+The lock ends with the process, however it ends: an advisory lock of PostgreSQL, or a file lock beside an SQLite file.
+"""
 
 from __future__ import annotations
 
@@ -51,34 +54,36 @@ CONNECTORS = 0x646F636C
 
 
 class Hold:
-    """That nobody else works on it."""
+    """The lock on a connector's ledger."""
 
-    def __init__(self, told: str, connection: Connection | None) -> None:
-        self._told = told
+    def __init__(self, message: str, connection: Connection | None) -> None:
+        self._message = message
         self._connection = connection
 
     def demand(self) -> None:
-        """Raise Unavailable where it was lost: the session that held it is gone."""
+        """Raise Unavailable where the database session with the lock is gone."""
         if self._connection is None:
             return
         with reported(self._connection.engine.url):
             self._connection.execute(text("SELECT 1"))
         if self._connection.invalidated:
-            raise Unavailable(f"{self._told}: the database let go of this session; begin again")
+            raise Unavailable(f"{self._message}: the database let go of this session; begin again")
 
 
 @contextmanager
 def alone(engine: Engine, name: str) -> Iterator[Hold]:
-    """Work on a connector alone. Raises AlreadyRunning, Unavailable."""
-    told = f"connector {name}"
-    busy = AlreadyRunning(f"{told}: another process works on it, with the tables in {shown(engine.url)}; stop that one")
+    """Hold the lock. Raises AlreadyRunning, Unavailable."""
+    message = f"connector {name}"
+    busy = AlreadyRunning(
+        f"{message}: another process works on it, with the tables in {shown(engine.url)}; stop that one"
+    )
     if engine.dialect.name == "sqlite":
         with _beside(Path(f"{engine.url.database}.{name}.lock")) as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise busy from None
-            yield Hold(told, None)
+            yield Hold(message, None)
         return
     with reported(engine.url):
         connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
@@ -88,7 +93,7 @@ def alone(engine: Engine, name: str) -> Iterator[Hold]:
             held = connection.execute(text("SELECT pg_try_advisory_lock(:of, :name)"), key).scalar_one()
         if not held:
             raise busy
-        yield Hold(told, connection)
+        yield Hold(message, connection)
     finally:
         connection.invalidate()  # or the pool would keep the session, and the lock with it
         connection.close()
@@ -116,19 +121,19 @@ def ledger_of(
     now: Callable[[], datetime],
     messages: DeclinedMessages | None = None,
 ) -> Ledger:
-    """What it owes, and has done."""
+    """The connector's ledger."""
     return Ledger(name, settings.site, settings.forms, store.transaction, now, settings.since, messages)
 
 
 def signer_for(settings: ConnectionSettings, inventory: InventorySettings) -> Signer | None:
-    """Who signs what devices are told; None where no key is named. Raises UnreadableInput."""
+    """The signer of messages to devices; None without a key. Raises UnreadableInput."""
     key: Path | None = settings.key or inventory.console.key
     return None if key is None else signer_in(key)
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectorDesk:
-    """What one connector works with."""
+    """The settings, store and connection of one connector."""
 
     name: str
     settings: ConnectionSettings
@@ -154,56 +159,56 @@ class ConnectorDesk:
             return posting(transaction, event_id, of)
 
     def ledger(self, now: Callable[[], datetime]) -> Ledger:
-        """What it owes; without a key devices get to know of no refusal."""
+        """Its ledger; without a key devices get no message about refusals."""
         signer, prefix = self.signer, self.inventory.prefix
         messages = None if signer is None else DeclinedMessages(prefix, self.name, signer)
         return ledger_of(self.name, self.settings, self.store, now, messages)
 
     def pull(self) -> list[str]:
-        """Publish what the settings want pulled; a line for each thing. Raises Away, Misconfigured, Unavailable."""
+        """Publish what the settings pull; a line for each change. Raises Away, Misconfigured, Unavailable."""
         if self.signer is None:
             raise Misconfigured("nothing is published without a signature: name a key, or [console] key")
         pulled = self.connector.pull()
         publishing = Publishing(self.inventory, self.store, self.signer, self.name, self.settings.site)
-        told, wanted = [], self.settings.pull
+        message, wanted = [], self.settings.pull
         omitted = list(pulled.omitted)
         if "expected" in wanted:
             lists, plan = publishing.expected(pulled)
             omitted += plan.omitted
-            told += [f"{one.place}: version {one.version}, {many(len(one.lines), 'line')}" for one in lists]
+            message += [f"{one.place}: version {one.version}, {many(len(one.lines), 'line')}" for one in lists]
             for line in plan.withdrawals():
                 log.warning("%s, since %s has it no more", line, self.name)
         if "items" in wanted and pulled.items is not None:
-            told += _published(partial(publishing.items, pulled.items))
+            message += _published(partial(publishing.items, pulled.items))
         if "operators" in wanted and pulled.operators is not None:
-            told += _published(partial(publishing.operators, pulled.operators))
+            message += _published(partial(publishing.operators, pulled.operators))
         for line in left_out(omitted):
             log.info("%s", line)
-        return told
+        return message
 
     def plan(self, pulled: Pulled) -> Plan:
-        """What publishing it would change in what is expected; nothing where the settings want none of it published."""
+        """What publishing would change in expected lists; empty unless the settings pull them."""
         if "expected" not in self.settings.pull or pulled.expected is None:
             return Plan()
         known = [one for one in self.store.lists.all() if one.expected.site == self.settings.site]
         return planned(known, pulled.expected, source_of(self.name))
 
     def changes(self, pulled: Pulled) -> list[str]:
-        """What publishing it would change of items, units and operators, a line each."""
-        site, source, wanted, told = self.settings.site, source_of(self.name), self.settings.pull, []
+        """What publishing would change in items, units and operators, a line each."""
+        site, source, wanted, message = self.settings.site, source_of(self.name), self.settings.pull, []
         if "items" in wanted and pulled.items is not None:
             catalogue = self.store.catalogue(site, self.inventory.forms)
             items = of_items(catalogue, pulled.items, source)
-            told += [changes(catalogue, kind_named(kind), rows) for kind, rows in items.items()]
+            message += [changes(catalogue, kind_named(kind), rows) for kind, rows in items.items()]
         if "operators" in wanted and pulled.operators is not None:
             versions = rosters(self.inventory, self.store, site)
             roster = of_operators(versions, pulled.operators, source)
-            told += [changes(versions, kind_of(()), rows) for rows in roster.values()]
-        return told
+            message += [changes(versions, kind_of(()), rows) for rows in roster.values()]
+        return message
 
 
 def _published(publish: Callable[[], list[str]]) -> list[str]:
-    """What was published; where rows are wrong, nothing, and everything else all the same."""
+    """The lines of a publication; none for invalid rows, which do not stop the others."""
     try:
         return publish()
     except UnreadableInput as fault:
@@ -213,7 +218,7 @@ def _published(publish: Callable[[], list[str]]) -> list[str]:
 
 @contextmanager
 def desk(name: str, settings: ConnectionSettings, inventory: InventorySettings) -> Iterator[ConnectorDesk]:
-    """All that a connector works with, over the inventory's tables. Raises what opening them raises."""
+    """Open the store and the connection. Raises what opening them raises."""
     signer = signer_for(settings, inventory)
     with (
         closing(Store.open(inventory.database_url, create=False)) as store,
@@ -223,7 +228,7 @@ def desk(name: str, settings: ConnectionSettings, inventory: InventorySettings) 
 
 
 class Work:
-    """One connector's loop over its desk."""
+    """One connector's service."""
 
     def __init__(
         self, at: ConnectorDesk, stopped: Event, now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -235,7 +240,7 @@ class Work:
         self._failed = 0
 
     def run(self) -> None:
-        """Until it is told to stop. Raises AlreadyRunning; Unavailable where our database let go of it."""
+        """Run until stopped. Raises AlreadyRunning, and Unavailable where the lock is lost."""
         at, notifier = self._desk, Notifier.from_environment()
         ledger = at.ledger(self._now)
         engine = at.engine(ledger, self._now)
@@ -252,7 +257,7 @@ class Work:
         log.info("stopped")
 
     def _turn(self, engine: PostingLoop, notifier: Notifier) -> float:
-        """Do what can be done; how long to wait then, seconds."""
+        """One round; seconds to wait afterwards."""
         at = self._desk
         try:
             done = engine.round()
@@ -267,15 +272,15 @@ class Work:
             notifier.status(f"posted {done.settled}, declined {done.declined}, to be tried again {done.failed}")
         return 0.0 if done.settled + done.declined else at.settings.poll_s
 
-    def _later(self, told: str, notifier: Notifier) -> float:
+    def _later(self, message: str, notifier: Notifier) -> float:
         self._failed += 1
         wait = wait_s(self._failed)
-        log.warning("%s; looked again in %.0f s", told, wait)
-        notifier.status(f"waits: {told}"[:200])
+        log.warning("%s; looked again in %.0f s", message, wait)
+        notifier.status(f"waits: {message}"[:200])
         return wait
 
     def _rest(self, seconds: float, notifier: Notifier) -> None:
-        """Wait, and let systemd know meanwhile that it is alive: an other side that is away is no fault of ours."""
+        """Wait, with keep-alives to systemd's watchdog: another system's outage is no fault of this process."""
         until, period = monotonic() + seconds, notifier.period_s or seconds
         notifier.alive()
         while not self._stopped.wait(max(0.0, min(period, until - monotonic()))) and monotonic() < until:
@@ -287,8 +292,8 @@ class Work:
             return
         self._pull_at = monotonic() + at.settings.pull_minutes * 60
         try:
-            for told in at.pull():
-                log.info("%s", told)
+            for message in at.pull():
+                log.info("%s", message)
         except (Away, Declined, Misconfigured, Unavailable) as fault:  # what is posted does not wait for it
             log.warning("nothing was pulled: %s", fault)
 

@@ -1,7 +1,8 @@
-"""What a connector can be told: a file of its own, beside the inventory's, with what every kind of them has.
+"""Settings of a connector: a file of its own beside the inventory's, and the installed kinds.
 
-Loaded with `edge.config.load`: options, then the environment (`DOCKVOICE_CONNECT_TRYTON__PASSWORD=...`), then systemd's
-credentials of the same names, then the file. The database and the broker are those of the inventory's own settings.
+Precedence: options, the environment (`DOCKVOICE_CONNECT_TRYTON__PASSWORD=...`), systemd credentials of the same names,
+the file. Database and broker are those of the inventory's settings. A kind is an entry point in the group
+`dockvoice.connectors` that names its settings class; other distributions can add kinds.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from inventory.connect.ports import Connector
 
 
 class ConnectionSettings(Layered):
-    """What every connector can be told. A kind is a class of its own: it adds its table, and makes its connector."""
+    """Settings of every connector. Each kind has a subclass with its own table, which creates its connector."""
 
     model_config = SettingsConfigDict(env_prefix="DOCKVOICE_CONNECT_")
 
@@ -71,12 +72,12 @@ GROUP = "dockvoice.connectors"
 
 
 def kinds() -> dict[str, EntryPoint]:
-    """Every kind that is installed, by its name; none of them is imported."""
+    """The installed kinds by name; none is imported."""
     return {one.name: one for one in sorted(entry_points(group=GROUP))}
 
 
 def settings_of_kind(kind: str, path: object) -> type[ConnectionSettings]:
-    """The settings of a kind that the file at `path` names. Raises Misconfigured."""
+    """The settings class of a kind named by the file at `path`. Raises Misconfigured."""
     installed = kinds()
     if kind not in installed:
         raise Misconfigured(f"{path}: kind is {kind!r}, allowed are {', '.join(installed)}; set kind")

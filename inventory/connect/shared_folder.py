@@ -1,8 +1,8 @@
-"""The folder that a connector shares with whoever drops and fetches files there, whom nobody here knows.
+"""The folder that a connector shares with other, untrusted users.
 
-Whoever can make a link in it must not have the connector read what he may not read himself, nor have it written into a
-log: no link is followed, what is no regular file is left alone, and no line is quoted but one that is laid out as ours.
-What is handed over is for the folder's group, whatever the umask of the service is.
+A link there must make the connector neither read what its creator may not read, nor quote it in a log: links are not
+followed, only regular files are read, and only lines in our layout are quoted. Files for others are readable by the
+folder's group, whatever the service's umask.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ LARGEST = 20_000_000  # Bytes of a file of ours: as of a file that is dropped.
 
 
 def folder(path: Path, mode: int) -> None:
-    """A folder of that mode, where there is none, also under a umask that leaves less. Raises OSError for a link.
+    """Create a folder of that mode, whatever the umask. Raises OSError for a link.
 
-    Its group, and whether what is made in it has that group too, it takes from the folder above.
+    Its group, and whether new files inherit it, comes from the parent folder.
     """
     before = os.umask(0)
     try:
@@ -39,12 +39,12 @@ def folder(path: Path, mode: int) -> None:
 
 
 def text(path: Path, encoding: str = "utf-8") -> str:
-    """What is in a file there, and not where a link leads. Raises OSError, UnicodeDecodeError."""
+    """The content of a file that is no link. Raises OSError, UnicodeDecodeError."""
     return plain_file.content(path, LARGEST, follow=False).decode(encoding)
 
 
 def is_file(path: Path) -> bool:
-    """Whether it is a file itself, and no link to one."""
+    """Whether it is a regular file, and no link."""
     try:
         return stat.S_ISREG(path.lstat().st_mode)
     except OSError:
@@ -52,7 +52,7 @@ def is_file(path: Path) -> bool:
 
 
 def hand_over(path: Path) -> None:
-    """Let the folder's group read it."""
+    """Make it readable for the folder's group."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         os.fchmod(descriptor, HANDED_OVER)

@@ -86,7 +86,7 @@ class Tryton:
         """Nothing is held back."""
 
     def tells(self) -> str:
-        """Who answers there."""
+        """Version, address and user."""
         version = self._session.version()
         self._session.sign_on()
         self._books.demand()
@@ -177,7 +177,7 @@ class Tryton:
         return found[0] if found else None
 
     def _bought(self, posting: Posting, line: TrytonLine) -> tuple[int, Record]:
-        """From whom, and for how much, what nobody announced: as what it stands in the place of, or of the settings."""
+        """Supplier and price of unannounced goods: those of the replaced shipment, or of the settings."""
         if posting.amends is not None:
             before = self._session.search(SHIPMENT, [["reference", "=", posting.amends]], ("supplier",))
             for one in before[-1:]:
@@ -205,7 +205,7 @@ class Tryton:
         return int(found[0]["id"]), bought | {"from_location": found[0]["supplier_location"]}
 
     def _understood(self, why: Declined, posting: Posting) -> Declined:
-        """What Tryton says in its own words, as the operator can be told."""
+        """The reason code of Tryton's error."""
         if posting.lot is None and self._books.product(posting.item).lot_needed:
             return Declined(Why.LOT_MISSING, str(why))
         return why
@@ -314,17 +314,17 @@ class TrytonPull:
         domain = [["state", "=", "draft"], ["warehouse", "=", self._books.warehouse().id]]
         found: dict[ReceivingPlace, list[ExpectedLine]] = {}
         for shipment in self._session.search(SHIPMENT, domain, ("number", "reference")):
-            trailer, told = shipment["reference"] or "", f"shipment {shipment['number']}"
+            trailer, message = shipment["reference"] or "", f"shipment {shipment['number']}"
             if OURS.fullmatch(trailer):
                 continue
             if not LEVEL.fullmatch(trailer):
-                omitted.append(Omitted(told, f"its reference {trailer!r} is no trailer's number"))
+                omitted.append(Omitted(message, f"its reference {trailer!r} is no trailer's number"))
                 continue
             lines = found.setdefault(ReceivingPlace(PlaceKind.TRAILER, trailer), [])
             for move in self._books.moves_of(shipment["id"]):
                 line = self._line_announced(move, shipment["number"], units)
                 if isinstance(line, str):
-                    omitted.append(Omitted(told, line))
+                    omitted.append(Omitted(message, line))
                 else:
                     lines.append(line)
         return found

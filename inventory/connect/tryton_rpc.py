@@ -98,7 +98,7 @@ class RpcSession:
                 return found
 
     def methods(self) -> frozenset[str]:
-        """What can be called there: by that it is told which modules it has."""
+        """The callable methods, which show the installed modules."""
         if self._authorization is None:
             self.sign_on()
         return frozenset(self._called("system.listMethods", []))
@@ -132,30 +132,30 @@ class RpcSession:
             )
             raise Away(f"{self._at}: gave no answer within {self._http.timeout.read:g} s to {method}{why}") from None
         except httpx.HTTPError as fault:
-            told = f"{type(fault).__name__}: {str(fault)[:SHOWN]}"
-            raise Away(f"{self._at}: {told}; is the server at [tryton] url, and does it run?") from None
+            message = f"{type(fault).__name__}: {str(fault)[:SHOWN]}"
+            raise Away(f"{self._at}: {message}; is the server at [tryton] url, and does it run?") from None
 
     def _answer(self, answer: httpx.Response, method: str) -> Any:
-        told = f"{self._at}: {method}: HTTP {answer.status_code}"
+        message = f"{self._at}: {method}: HTTP {answer.status_code}"
         if answer.status_code == HTTPStatus.TOO_MANY_REQUESTS or answer.is_server_error:
-            raise Away(told, wait_s=_seconds(answer.headers.get("Retry-After")))
+            raise Away(message, wait_s=_seconds(answer.headers.get("Retry-After")))
         if answer.status_code in CLOSED:
-            raise Misconfigured(f"{told}: this user may not call it; give it the groups that docs/connect.md names")
+            raise Misconfigured(f"{message}: this user may not call it; give it the groups that docs/connect.md names")
         if answer.status_code != HTTPStatus.OK:
-            raise Misconfigured(f"{told}; is it a Tryton server of a series that docs/connect.md names?")
+            raise Misconfigured(f"{message}; is it a Tryton server of a series that docs/connect.md names?")
         try:
             said = json.loads(answer.content, object_hook=_read)
         except ValueError:
-            raise Away(f"{told}: its answer is no JSON: {answer.text[:SHOWN]!r}") from None
+            raise Away(f"{message}: its answer is no JSON: {answer.text[:SHOWN]!r}") from None
         if not isinstance(said, Mapping) or not {"result", "error"} & said.keys():
-            raise Away(f"{told}: its answer says nothing of a result")
+            raise Away(f"{message}: its answer says nothing of a result")
         if "error" in said:
             raise _refusal(said["error"], method)
         return said["result"]
 
 
 def _refusal(error: Any, method: str) -> Exception:
-    """What Tryton says against a call, as whoever called must take it."""
+    """The exception for Tryton's error."""
     match error:
         case [str(name), *_] if name in TRY_AGAIN:
             return Away(f"{method}: {name}")
@@ -164,8 +164,8 @@ def _refusal(error: Any, method: str) -> Exception:
             return Declined(Why.OTHER, f"{message}{more}"[:SHOWN])
         case ["UserWarning", [_, str(message), *_]]:
             return Declined(Why.OTHER, f"Tryton warns, and a person must look: {message}"[:SHOWN])
-        case [str(told), *_]:
-            return Away(f"{method}: the server met a fault: {told[:SHOWN]}")
+        case [str(message), *_]:
+            return Away(f"{method}: the server met a fault: {message[:SHOWN]}")
         case _:
             return Away(f"{method}: the server met a fault that it does not name")
 

@@ -1,7 +1,6 @@
-"""HTTP to another system: one request, its answer whole or `Away`, never longer than was agreed.
+"""HTTP to another system: one request with a total timeout; its whole answer, or `Away`.
 
-A connector decides what an answer means. What means the same everywhere is decided here: nobody there, too slow, in
-trouble, or at another address.
+The connector interprets the answer. Common failures are handled here: unreachable, slow, failing, or moved.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ Address = Annotated[str, AfterValidator(_address)]
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """What was answered, whole."""
+    """A whole response."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
@@ -55,29 +54,29 @@ class HttpAnswer:
 
     @property
     def well(self) -> bool:
-        """Whether the other side says that it was done."""
+        """Whether the status is 2xx."""
         return 200 <= self.status < 300  # noqa: PLR2004 - as HTTP has it
 
     def json(self) -> Any:
-        """What it says; None where it is no JSON."""
+        """The body; None where it is no JSON."""
         try:
             return strict(self.body)
         except NotStrict:
             return None
 
     def excerpt(self) -> str:
-        """What it says, for a person, shortened."""
+        """The body, shortened to one line."""
         return shortened(self.body.decode("utf-8", "replace"))
 
 
 def shortened(text: str) -> str:
-    """What another system says, in one line of no great length, and without what steers a terminal."""
+    """One short line of another system's text, without control characters."""
     line = " ".join("".join(one if is_plain(one) else " " for one in text).split())
     return line if len(line) <= EXCERPT else f"{line[:EXCERPT]}…"
 
 
 class Web:
-    """The connection to one system. Used by one thread."""
+    """The connection to one system. For one thread."""
 
     def __init__(
         self,
@@ -90,7 +89,7 @@ class Web:
         transport: httpx.BaseTransport | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`headers` go with every request, and are never told. Raises Misconfigured for a file of no certificates."""
+        """`headers` are sent with every request, and never shown. Raises Misconfigured for an invalid `ca_file`."""
         self._name = name
         self.address = address
         self._within_s = within_s
@@ -107,7 +106,7 @@ class Web:
     def ask(
         self, method: str, path: str = "", *, content: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> HttpAnswer:
-        """What is answered. Raises Away, and Misconfigured where the other side has moved."""
+        """The answer. Raises Away, and Misconfigured for a redirect."""
         until = self._clock() + self._within_s
         try:
             with self._client.stream(method, self.address + path, content=content, headers=headers) as response:
@@ -138,7 +137,7 @@ class Web:
         return answer
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._client.close()
 
 
@@ -149,12 +148,12 @@ def _trusted(name: str, ca_file: Path | None, *, needed: bool) -> ssl.SSLContext
         plain_file.see_regular(ca_file)
         return ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
     except OSError as fault:  # an ssl.SSLError is one
-        told = "holds no certificates" if isinstance(fault, ssl.SSLError) else plainly(fault)
-        raise Misconfigured(f"{name}: ca_file {ca_file}: {told}; name a file of certificates, PEM") from None
+        message = "holds no certificates" if isinstance(fault, ssl.SSLError) else plainly(fault)
+        raise Misconfigured(f"{name}: ca_file {ca_file}: {message}; name a file of certificates, PEM") from None
 
 
 def _asked_to_wait(given: str | None) -> float | None:
-    """Seconds, as Retry-After says them: a number, or a moment."""
+    """Retry-After in seconds, from a number or a date."""
     if not given:
         return None
     try:

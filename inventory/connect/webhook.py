@@ -1,7 +1,7 @@
-"""A webhook: each thing that was received or taken back is one signed HTTP request, as Standard Webhooks has it.
+"""A webhook: each receipt and reversal is one signed HTTP request, by Standard Webhooks 1.0.0.
 
-https://github.com/standard-webhooks/standard-webhooks, version 1.0.0. Nobody can look what stands behind a webhook: the
-receiver drops what comes twice under one `webhook-id`, and whoever answers 2xx has taken the message over.
+https://github.com/standard-webhooks/standard-webhooks. The receiver cannot be queried: it must drop a second message
+with the same `webhook-id`, and an answer of 2xx means that it has stored the message.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from standardwebhooks import Webhook as Signer
 
 from dockvoice_protocol.config import Place, Section
 from dockvoice_protocol.errors import Misconfigured
+from inventory.connect.notices import Notice, moment, parts, received, taken_back
 from inventory.connect.ports import Away, Declined, Document, DocumentState, Posting, Pulled, TakenBack, Why
 from inventory.connect.settings import ConnectionSettings
-from inventory.connect.told import Telling, moment, parts, received, taken_back
 from inventory.connect.web import ANSWER_S, Address, HttpAnswer, Web, shortened
 
 PREFIX = "whsec_"
@@ -34,14 +34,14 @@ REFUSED = 422  # It understood, and does not take this one.
 
 
 class ShownBy(StrEnum):
-    """What shows that a message was taken over."""
+    """What proves that a message was stored."""
 
     STATUS = "status"  # 2xx, as the standard has it.
     ECHO = "echo"  # 2xx with the message's id: whatever stands between and answers 200 by itself cannot know it.
 
 
 class WebhookSettings(Section):
-    """Where messages go, and what they are signed with."""
+    """The address and the signing keys."""
 
     url: Address = Field(description="where they are posted to")
     secret: SecretStr = Field(description="what messages are signed with: whsec_ and base64")
@@ -64,7 +64,7 @@ class WebhookConnection(ConnectionSettings):
 
 
 class Webhook:
-    """Another system that is told by messages."""
+    """A connector that sends messages."""
 
     looks = False
 
@@ -85,7 +85,7 @@ class Webhook:
         self._web = Web(name, settings.url, ca_file=settings.ca_file, within_s=settings.answer_s, transport=transport)
 
     def find(self, posting: Posting) -> Sequence[Document]:
-        """Nothing: there is nobody who could be asked."""
+        """Nothing: the receiver cannot be queried."""
         del posting
         return ()
 
@@ -95,7 +95,7 @@ class Webhook:
         return self._send(received(posting), DocumentState.DONE)
 
     def reverse(self, posting: Posting, document: Document, why: TakenBack) -> Document:
-        """Send that it is taken back."""
+        """Send a reversal."""
         del document
         return self._send(taken_back(posting, why), DocumentState.REVERSED)
 
@@ -107,59 +107,59 @@ class Webhook:
         """Nothing is held back."""
 
     def tells(self) -> str:
-        """Where messages go; whether anybody is there shows with the first one."""
+        """The address; whether it answers shows with the first message."""
         return f"webhook {self._settings.url}, Standard Webhooks 1.0.0, taken over by {self._settings.proof}"
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         self._web.close()
 
-    def _send(self, told: Telling, state: DocumentState) -> Document:
-        body = json.dumps(message(told), ensure_ascii=False, separators=(",", ":"))
+    def _send(self, notice: Notice, state: DocumentState) -> Document:
+        body = json.dumps(message(notice), ensure_ascii=False, separators=(",", ":"))
         stamp = int(self._now())
         at = datetime.fromtimestamp(stamp, UTC)
         headers = {
             "content-type": "application/json",
-            "webhook-id": told.reference,
+            "webhook-id": notice.reference,
             "webhook-timestamp": str(stamp),
-            "webhook-signature": " ".join(key.sign(told.reference, at, body) for key in self._keys),
+            "webhook-signature": " ".join(key.sign(notice.reference, at, body) for key in self._keys),
         }
         answer = self._web.ask("POST", content=body.encode(), headers=headers)
-        self._taken_over(told, answer)
-        return Document(told.posting.reference, told.reference, state)
+        self._taken_over(notice, answer)
+        return Document(notice.posting.reference, notice.reference, state)
 
-    def _taken_over(self, told: Telling, answer: HttpAnswer) -> None:
+    def _taken_over(self, notice: Notice, answer: HttpAnswer) -> None:
         if answer.status == GONE:
-            told_so = "wants nothing more (410); remove this connector, or set its url"
-            raise Misconfigured(f"{self._name}: {self._settings.url} {told_so}")
+            advice = "wants nothing more (410); remove this connector, or set its url"
+            raise Misconfigured(f"{self._name}: {self._settings.url} {advice}")
         if answer.status == REFUSED:
             raise _declined(answer)
         if not answer.well:
             raise Away(f"{self._name}: {self._settings.url} answered {answer.status}: {answer.excerpt() or '-'}")
-        if self._settings.proof is ShownBy.ECHO and told.reference not in _echoed(answer):
+        if self._settings.proof is ShownBy.ECHO and notice.reference not in _echoed(answer):
             raise Away(
-                f"{self._name}: {self._settings.url} answered {answer.status} without the id {told.reference}, as a "
+                f"{self._name}: {self._settings.url} answered {answer.status} without the id {notice.reference}, as a "
                 'header webhook-id or as `id` in JSON; let the receiver say it, or set proof = "status"'
             )
 
 
-def message(told: Telling) -> dict[str, Any]:
-    """What a message says."""
-    posting = told.posting
+def message(notice: Notice) -> dict[str, Any]:
+    """The JSON of a message."""
+    posting = notice.posting
     data = {
-        "reference": told.reference,
-        "of": told.of,
-        "why": told.why,
+        "reference": notice.reference,
+        "of": notice.of,
+        "why": notice.why,
         "site": posting.site,
         "device": posting.device,
         "number": posting.sequence,
-        "operator": told.operator,
+        "operator": notice.operator,
         "recorded_at": moment(posting.recorded_at),
         "form": posting.form,
         **parts(posting),
         "fields": dict(posting.fields),
     }
-    return {"type": f"dockvoice.{told.deed}", "timestamp": moment(told.at), "data": data}
+    return {"type": f"dockvoice.{notice.deed}", "timestamp": moment(notice.at), "data": data}
 
 
 def _key(name: str, which: str, secret: str) -> Signer:
@@ -180,8 +180,8 @@ def _declined(answer: HttpAnswer) -> Declined:
     found = answer.json()
     said = found if isinstance(found, dict) else {}
     why = next((one for one in Why if one == said.get("reason")), Why.OTHER)
-    told = shortened(str(said.get("message") or "")) or answer.excerpt() or "it says no more"
-    return Declined(why, told)
+    message_text = shortened(str(said.get("message") or "")) or answer.excerpt() or "it says no more"
+    return Declined(why, message_text)
 
 
 def _echoed(answer: HttpAnswer) -> set[str]:

@@ -1,1 +1,1 @@
-"""GS1 EPCIS 2.0: what was recorded, for partners who read visibility events. `dockvoice epcis`; docs/epcis.md."""
+"""GS1 EPCIS 2.0: entries as visibility events for trading partners. `dockvoice epcis`; docs/epcis.md."""

@@ -1,13 +1,12 @@
-"""What is wrong with an EPCIS 2.0 document, each thing by its place and by the rule that it breaks.
+"""Validation of EPCIS 2.0 documents: each breach with its place and its rule.
 
-Stricter than GS1's JSON Schema, which takes any text for an identifier, a unit or a time zone: here the check digits of
-keys are computed, words of CBV must be such, units must measure, an offset must be that of its time zone, and an error
-declaration must repeat an event that is known. What is looked at is what the standard says of documents and of all five
-kinds of events; the insides of sensor reports and of `ilmd` are left to the schema.
+Stricter than GS1's JSON Schema, which accepts any text as identifier, unit or time zone: check digits are computed,
+words must be in CBV, units must measure, an offset must be its time zone's, and an error declaration must repeat a
+known event. Documents and all five kinds of events are checked; sensor reports and `ilmd` are left to the schema.
 
-EPCIS 2.0 (GS1, June 2022; ISO/IEC 19987:2024): QuantityElement in section 7.3, what every event has in 7.4.1, error
-declarations in 7.4.1.2, the kinds of events in 7.4.2 to 7.4.6. GS1's SHACL shapes of them, in its repository
-`gs1/EPCIS`, Ontology/EPCIS-SHACL.ttl, say the same for machines.
+EPCIS 2.0 (GS1, June 2022; ISO/IEC 19987:2024): QuantityElement in section 7.3, the parts of every event in 7.4.1, error
+declarations in 7.4.1.2, the kinds of events in 7.4.2 to 7.4.6. The SHACL shapes of GS1's repository `gs1/EPCIS`,
+Ontology/EPCIS-SHACL.ttl, state the same.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ SHOWN = 80  # Characters of what was found that are repeated: enough to find it.
 
 
 class Rule(StrEnum):
-    """What can be broken. These codes are counted, and docs/epcis.md explains them."""
+    """The rules. Their codes are counted, and docs/epcis.md explains them."""
 
     SHAPE = "shape"  # No object, no list, no text where one must be.
     MISSING = "missing"
@@ -65,7 +64,7 @@ class Rule(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """One thing that is wrong."""
+    """A broken rule and its place."""
 
     at: str  # Where: a JSON pointer.
     rule: Rule
@@ -118,10 +117,10 @@ GLOBAL_PREFIXES = frozenset({"epcis", "cbv", "cbvmda", "gs1", "rdfs", "owl", "xs
 
 
 class Checker:
-    """Holds events to the rules, one after the other, and remembers which it saw."""
+    """Validates events in their order, and remembers them."""
 
     def __init__(self, zones: Zones | None = None, zone: str | None = None) -> None:
-        """`zones`: those of the places that are known; `zone`: that of all other places."""
+        """`zones`: of known places; `zone`: of all others."""
         self._zones = zones or {}
         self._zone = zone
         self._known: dict[str, str] = {}  # By eventID the fingerprint of the event as it was first told.
@@ -129,22 +128,22 @@ class Checker:
         self._right: dict[str, str] = {}  # Where an event is named that tells another one right.
 
     def learn(self, event: Json) -> None:
-        """Remember an event that is told here, or was told before."""
+        """Remember an event of this or of an earlier document."""
         known = self._declared if "errorDeclaration" in event else self._known
         known.setdefault(str(event.get("eventID")), _fingerprint(event))
 
     def forget(self, event: Json) -> None:
-        """Take back that it was told."""
+        """Forget an event."""
         (self._declared if "errorDeclaration" in event else self._known).pop(str(event.get("eventID")), None)
 
     def told_before(self, event: Json) -> bool | None:
-        """Whether this very event is known: None if none of its name is, False if another is."""
+        """Whether this event is known: None for an unknown eventID, False for another event under it."""
         known = self._declared if "errorDeclaration" in event else self._known
         before = known.get(str(event.get("eventID")))
         return None if before is None else before == _fingerprint(event)
 
     def document(self, content: object) -> Breaches:
-        """All that is wrong with a document, but for events that it names and that nobody has told yet: see `rest`."""
+        """All breaches of a document, but for references to unknown events: see `rest`."""
         if not isinstance(content, dict):
             yield Breach("", Rule.SHAPE, f"found {_kind(content)}, an EPCIS document is an object")
             return
@@ -195,7 +194,7 @@ class Checker:
             yield from self._declaration(event, at, created, prefixes)
 
     def rest(self) -> Breaches:
-        """Events that are named as telling another one right, and that nobody has told."""
+        """The correcting events that were referenced and are unknown."""
         for name, at in self._right.items():
             if name not in self._known:
                 yield Breach(at, Rule.NOT_KNOWN, f"{name} is no event of these files; name the one that has it")
@@ -282,7 +281,7 @@ def _head(content: Json) -> Breaches:
 
 
 def _members(found: Json, at: str, allowed: Collection[str], prefixes: Collection[str]) -> Breaches:
-    """Members that nobody knows: those of others' have a prefix that is declared, or are whole addresses."""
+    """Unknown members: extensions must have a declared prefix or be whole addresses."""
     for name in found:
         if name in allowed:
             continue
@@ -360,7 +359,7 @@ def _persistent(found: object, at: str) -> Breaches:
 
 
 def _word(found: object, at: str, words: frozenset[str], called: str) -> Breaches:
-    """A word of CBV by its bare name, or an address of somebody else's."""
+    """A CBV word by its bare name, or another vocabulary's address."""
     if isinstance(found, str) and found.startswith(vocabulary.OLD_WORDS):
         yield Breach(at, Rule.WORD, f"found {found!r}; JSON of EPCIS 2.0 has the bare name")
     elif not isinstance(found, str) or (found not in words and not ADDRESS.fullmatch(found)):

@@ -1,4 +1,4 @@
-"""`dockvoice epcis`: what was recorded as GS1 EPCIS 2.0 events, and what is wrong with a file of such events."""
+"""`dockvoice epcis`: export entries as GS1 EPCIS 2.0 events, and validate files of such events."""
 
 from __future__ import annotations
 
@@ -233,7 +233,7 @@ def _written(out: Path | None) -> Iterator[TextIO]:
 
 @dataclass(slots=True)
 class _Refusals:
-    """What stays out, told as it comes to programs, and gathered for people: one line for all that have one reason."""
+    """Entries that are not exported: one JSON line each for programs, one line for each reason for people."""
 
     as_json: bool
     found: Counter[str] = field(default_factory=Counter)

@@ -1,7 +1,7 @@
-"""The export: all that can be named goes into one document; all that cannot is told, and counted.
+"""The export: one document of all entries that can be named; the others are reported and counted.
 
-Each event is held to the rules of check.py before it is written. What was told in earlier documents is not told again,
-and never told otherwise.
+Each event is validated by check.py before it is written. Events of earlier documents are not repeated, nor
+contradicted.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Export:
     """One."""
 
     def __init__(self, mapping: EpcisMapping, now: datetime, refused: Refused) -> None:
-        """`refused` is told of each thing that stays out."""
+        """`refused` is called for each entry that is not exported."""
         self.tally = Tally()
         self._told: dict[str, str] = {}
         self._history = History(mapping, self._told)
@@ -50,7 +50,7 @@ class Export:
         self._refused = refused
 
     def learn(self, earlier: Iterable[EpcisEvent]) -> None:
-        """These events were told by an earlier document."""
+        """Remember the events of an earlier document."""
         for event in earlier:
             self._checker.learn(event)
             if "errorDeclaration" not in event:
@@ -97,7 +97,7 @@ class Export:
             self._refused(one, reason)
 
     def _unsound(self, new: Iterable[EpcisEvent]) -> Iterator[Unexported]:
-        """Why events may not be written: an earlier document has told otherwise, or they break a rule."""
+        """Why events may not be written: they contradict an earlier document, or break a rule."""
         for event in new:
             if self._checker.told_before(event) is False:
                 told = f"{event['eventID']} was exported before and said something else; has the mapping changed?"

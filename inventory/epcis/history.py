@@ -1,9 +1,9 @@
-"""The events of the inventory in their order become those of EPCIS: what was said, and what of it was declared wrong.
+"""The inventory's events, in order, translated to EPCIS events and error declarations.
 
-EPCIS events are never changed. What turns out to be wrong is said by the same event once more, with the same eventID
-and an `errorDeclaration`: since when, why, and which events tell it right (EPCIS 2.0, section 7.4.1.2; the reasons in
-CBV 2.0, section 7.5). So a correction becomes that and a new event, at the time of what is corrected; one that changes
-nothing of what EPCIS says becomes nothing, for then nothing was wrong.
+EPCIS events are immutable. A wrong event is repeated with the same eventID and an `errorDeclaration`: since when,
+why, and which events correct it (EPCIS 2.0, section 7.4.1.2; the reasons in CBV 2.0, section 7.5). So a correction
+becomes such a declaration and a new event, at the time of the corrected one; a correction without effect on EPCIS
+becomes nothing.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ def _same(old: EpcisEvent | None, new: EpcisEvent) -> bool:
 
 
 def _right(parts: Mapping[str, EpcisEvent], before: Mapping[str, EpcisEvent], name: str) -> tuple[str, ...]:
-    """What tells a part right: the same part of the correction, else all that is new in it."""
+    """The correcting events of a part: the same part of the correction, else all of its new parts."""
     right = [parts[name]] if name in parts else [part for key, part in parts.items() if part is not before.get(key)]
     return tuple(one["eventID"] for one in right)
 

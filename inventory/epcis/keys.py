@@ -1,7 +1,7 @@
-"""GS1 keys as EPCIS names things by them: SSCC, GTIN with lot, GLN; written as addresses, and read from them.
+"""GS1 keys in EPCIS: SSCC, GTIN with lot, GLN; written as addresses and parsed from them.
 
-Two ways to write one key. A GS1 Digital Link URI holds it as it stands on the label; a URN of the EPC Tag Data Standard
-parts it behind the company prefix of whoever issued it, so that prefix must be known: it cannot be seen in the key.
+A key has two forms. A GS1 Digital Link URI has it as on the label; a URN of the EPC Tag Data Standard is split behind
+the issuer's company prefix, whose length must be known, since the key does not show it.
 
 GS1 General Specifications, section 7.9 (check digit), 2.1 and 3 (the keys), 7.11 (characters of lots and extensions);
 GS1 Digital Link URI Syntax 1.2 (paths, and characters that are escaped); EPC Tag Data Standard 2.0, section 6.3 (URNs)
@@ -64,7 +64,7 @@ class Key:
 
 
 class NoKey(ValueError):
-    """What was given is no such key; says why, and what is allowed."""
+    """Not a key of this kind; the message says why, and what is allowed."""
 
 
 def check_digit(digits: str) -> str:

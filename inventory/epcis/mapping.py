@@ -1,7 +1,6 @@
-"""The mapping file: what a site's places, items and documents are called where GS1's names are known.
+"""The mapping file: GS1's names of a site's places, items and documents.
 
-TOML, explained key by key in config/epcis.toml. Nothing in it has a default that says something of the site: what is
-not in it has no name, and what has no name is not exported.
+TOML, explained in config/epcis.toml. Nothing about the site has a default: what the file does not name is not exported.
 """
 
 from __future__ import annotations
@@ -92,10 +91,7 @@ class SiteNamed(Section):
     places: dict[str, dict[str, Annotated[PlaceNamed, BeforeValidator(_only_gln)]]] = Field({})
 
     def offset(self, moment: datetime) -> timedelta | None:
-        """By how much clocks on its walls were ahead of UTC at this moment, by the time zone database.
-
-        None within hours of the years 1 and 9999, where no clock there says anything.
-        """
+        """The UTC offset at this moment, by the time zone database; None within hours of the years 1 and 9999."""
         there = in_zone(moment, ZoneInfo(self.zone))
         return None if there.tzinfo is UTC else there.utcoffset()
 
@@ -111,7 +107,7 @@ class TransactionNamed(Section):
 
 
 class Exceptional(Section):
-    """What an entry says that makes another thing of it."""
+    """A value of an entry that changes what its event says."""
 
     disposition: Disposition | None = None
     step: Step | None = None

@@ -1,7 +1,7 @@
-"""An entry becomes EPCIS events, or reasons why it becomes none. Pure: the same entry and mapping give the same events.
+"""An entry as EPCIS events, or the reasons why it has none. Pure: the same entry and mapping give the same events.
 
-Nothing is guessed. A number that is no SSCC, an item without GTIN, a door without GLN are told with what to add to the
-mapping, and then the whole entry stays out: half of what was said would say something else.
+Nothing is guessed. A number that is no SSCC, an item without GTIN or a door without GLN is reported with what to add
+to the mapping, and the whole entry is left out: half of it would state something else.
 
 EPCIS 2.0 (GS1, June 2022; ISO/IEC 19987:2024): section 7.3, QuantityElement (which units a quantity may have),
 7.4.1 (eventTime and its zone), 7.4.2 ObjectEvent, 7.4.3 AggregationEvent; CBV 2.0, section 8 (names of documents
@@ -64,7 +64,7 @@ class Unexported:
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """When something happened: as its device says, and when it came here."""
+    """When something happened, by the device's clock, and when it arrived."""
 
     recorded_at: datetime
     received_at: datetime
@@ -168,7 +168,7 @@ def offset(site: SiteNamed, moment: datetime) -> str:
 
 
 def _why(said: EntrySaid, _: EpcisMapping, __: SiteNamed, form: FormNamed) -> EpcisEvent:
-    """What was done, and how the goods are: by the form, and by what the entry says to be wrong with them."""
+    """Business step and disposition, by the form and by the entry's exceptions."""
     step, disposition = form.step, form.disposition
     fields = [*form.exceptions, *(one for one in CALLED["exception"] if one not in form.exceptions)]
     for field in fields:
@@ -323,7 +323,7 @@ _USUAL: Mapping[str, tuple[str, ...]] = {**CALLED, "uom": ("uom",)}
 
 
 def _field(said: EntrySaid, form: FormNamed, role: Any) -> tuple[str, Any]:
-    """The field that has this role in the form, and what the entry says in it."""
+    """The form's field with this role, and its value."""
     names = (form.fields[role],) if role in form.fields else _USUAL[role]
     return next(((name, said.fields[name]) for name in names if said.fields.get(name) is not None), (names[0], None))
 

@@ -1,8 +1,8 @@
-"""The words that EPCIS events may use: those of GS1's Core Business Vocabulary 2.0, and units that measure.
+"""The words of EPCIS events: GS1's Core Business Vocabulary 2.0, and units that measure.
 
 CBV 2.0 (GS1, June 2022; ISO/IEC 19988:2024): section 7.1 business steps, 7.2 dispositions, 7.3 types of business
-transactions, 7.4 of sources and destinations, 7.5 reasons of error declarations. In JSON each stands by its bare name,
-which the standard's JSON-LD context makes an address below https://ref.gs1.org/cbv/.
+transactions, 7.4 of sources and destinations, 7.5 reasons of error declarations. JSON has their bare names, which the
+standard's JSON-LD context expands to addresses below https://ref.gs1.org/cbv/.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What a posting says, for systems that are told in words of ours: a line of a file, or a message.
+"""Notices: what a posting says, for systems without documents, as a line of a file or a message.
 
-Each is known by a reference of its own. A receipt and a correction have that of their posting; what takes one back has
-the same with `-reversal` behind it, for the event that takes it back may be the reference of what stands in its place.
+Each has a reference of its own. A receipt and a correction have that of their posting; a reversal has it with
+`-reversal` appended, since the event that reverses may be the reference of the replacement.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ PARTS = (
 
 
 def reversal_of(posting: Posting) -> str:
-    """The reference under which a posting is taken back: each is at most once."""
+    """The reference of a posting's reversal; there is at most one."""
     return f"{posting.reference}-reversal"
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
-    """One thing to tell: that something was received, or is taken back."""
+class Notice:
+    """A receipt, a correction or a reversal."""
 
     reference: str
     deed: Deed
@@ -50,36 +50,36 @@ class Telling:
     why: str | None = None  # Of a reversal: `amended` or `cancelled`.
 
 
-def received(posting: Posting) -> Telling:
-    """That it was received."""
+def received(posting: Posting) -> Notice:
+    """The receipt or correction."""
     deed = Deed.RECEIPT if posting.amends is None else Deed.CORRECTION
-    return Telling(posting.reference, deed, posting.amends, posting.recorded_at, posting.operator, posting)
+    return Notice(posting.reference, deed, posting.amends, posting.recorded_at, posting.operator, posting)
 
 
-def taken_back(posting: Posting, why: TakenBack) -> Telling:
-    """That it is taken back."""
-    told = "amended" if why.amended else "cancelled"
-    return Telling(reversal_of(posting), Deed.REVERSAL, posting.reference, why.at, why.operator, posting, told)
+def taken_back(posting: Posting, why: TakenBack) -> Notice:
+    """The reversal."""
+    reason = "amended" if why.amended else "cancelled"
+    return Notice(reversal_of(posting), Deed.REVERSAL, posting.reference, why.at, why.operator, posting, reason)
 
 
 def moment(at: datetime) -> str:
-    """As files and messages have it."""
+    """UTC with milliseconds, as files and messages have it."""
     return in_utc(at).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def figure(value: Decimal) -> str:
-    """With all its digits, and no exponent: 2.50 stays 2.50."""
+    """All digits, no exponent: 2.50 stays 2.50."""
     return format(value, "f")
 
 
 def parts(posting: Posting) -> dict[str, Any]:
-    """What it says by its meaning; figures as text, so that no reader rounds them."""
+    """Its fields by role; numbers as text, so that no reader rounds them."""
     found = {name: getattr(posting, name) for name in PARTS}
     return {name: figure(value) if isinstance(value, Decimal) else value for name, value in found.items()}
 
 
 def in_words(posting: Posting) -> str:
-    """What it says, for people, where another system has no field for it."""
+    """Its fields as one line of text, for systems without fields for them."""
     said = [f"{name} {value}" for name, value in parts(posting).items() if value is not None]
     others = [name for name in posting.fields if name not in PARTS]
     said += [f"{name} {_written(posting.fields[name])}" for name in others]
