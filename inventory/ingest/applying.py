@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from dockvoice_protocol.hash_chain import parsed
 from dockvoice_protocol.records import FieldValue
-from inventory.ingest.rule import AppliedBefore, Change, DeviceState, decide, ended_state, is_out_of_turn
+from inventory.ingest.rule import AppliedBefore, Apply, DeviceState, decide, ended_state, is_out_of_turn
 from inventory.records import Applied, Applying, Early, Event, Refused, Unfit
 from inventory.reviews import continuity, flags
 from inventory.store import stock
@@ -47,7 +47,7 @@ def handle(transaction: Connection, event: Event | Unfit, clock: Callable[[], da
     now = clock()  # Read behind the lock: what is handled later was received later.
     before = _before(transaction, event)
     decision = decide(event, device, before)
-    became = _attempt(transaction, event, decision, now) if isinstance(decision, Change) else decision
+    became = _attempt(transaction, event, decision, now) if isinstance(decision, Apply) else decision
     if isinstance(became, Refused) and before is None and device.advances(event):
         transaction.execute(insert(refused).values(refused_row(event, became, now)))
     if isinstance(became, Applied) and isinstance(event, Event):
@@ -104,7 +104,7 @@ def _before(transaction: Connection, event: Event | Unfit) -> AppliedBefore | Re
     return None if reasons is None else Refused(tuple(reasons))
 
 
-def _attempt(transaction: Connection, event: Event | Unfit, change: Change, now: datetime) -> Applied | Refused:
+def _attempt(transaction: Connection, event: Event | Unfit, change: Apply, now: datetime) -> Applied | Refused:
     """Make the change whole or not at all.
 
     Raises what the database says of anything else than the event. After a full disk there is no savepoint to return to.
@@ -112,7 +112,7 @@ def _attempt(transaction: Connection, event: Event | Unfit, change: Change, now:
     assert isinstance(event, Event)  # noqa: S101 - the rule refuses what is unfit
     savepoint = transaction.begin_nested()
     try:
-        if change is Change.RECORD:
+        if change is Apply.RECORD:
             transaction.execute(insert(events).values(event_row(event, ARRIVAL[transaction.dialect.name], now)))
         else:
             filled = update(events).where(*_itself(events, event))

@@ -21,7 +21,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 from dockvoice_protocol.hash_chain import parsed
 from inventory.ingest import held
 from inventory.ingest.applying import UNSTORABLE, entry_row, event_row, handle, refused_row, text_rows
-from inventory.ingest.rule import AppliedBefore, Change, DeviceState, decide, ended_state, is_out_of_turn
+from inventory.ingest.rule import AppliedBefore, Apply, DeviceState, decide, ended_state, is_out_of_turn
 from inventory.records import (
     Applied,
     Applying,
@@ -219,7 +219,7 @@ class _Batch:
         match decision:
             case Early() if not continuity.jumps(event, device.handled):
                 return self._too_soon(one, device)
-            case Change() | Refused() if device.advances(event):
+            case Apply() | Refused() if device.advances(event):
                 seal = continuity.seal_of(event.body)
                 return self._in_turn(one, device, decision, seal) if self._is_plain(event, device, seal) else None
             case _:
@@ -234,7 +234,7 @@ class _Batch:
         ruled = isinstance(event, Event) and event.site in self._ruled and flags.named(event, self._now) is not None
         return continuity.continues(device.link, seal) and not ruled
 
-    def _in_turn(self, one: _Came, device: _Device, decision: Change | Refused, seal: Seal) -> Applied | Refused:
+    def _in_turn(self, one: _Came, device: _Device, decision: Apply | Refused, seal: Seal) -> Applied | Refused:
         event = one.event
         refusal = decision if isinstance(decision, Refused) else self._change(one)
         device.advance(event)
@@ -248,7 +248,7 @@ class _Batch:
         self._applied[event.event_id] = one.at, AppliedBefore(event.type, event.body.decode())
         return Applied(device.handled)
 
-    def _repeated(self, one: _Came, device: _Device, decision: Change | Duplicate | Refused | Early) -> Applying | None:
+    def _repeated(self, one: _Came, device: _Device, decision: Apply | Duplicate | Refused | Early) -> Applying | None:
         """The answer to what came before; None where something is to be written besides."""
         if device.advances(one.event) or not isinstance(decision, Duplicate | Refused):
             return None

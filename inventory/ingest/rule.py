@@ -45,7 +45,7 @@ class AppliedBefore:
     body: str
 
 
-class Change(Enum):
+class Apply(Enum):
     """What is to be written of an event that the rule lets through."""
 
     RECORD = "record"
@@ -54,7 +54,7 @@ class Change(Enum):
 
 def decide(
     event: Event | Unfit, device: DeviceState, before: AppliedBefore | Refused | None
-) -> Change | Duplicate | Refused | Early:
+) -> Apply | Duplicate | Refused | Early:
     """Whether and how to apply `event`. `before` is what became of the event with its id, None if it is new."""
     if isinstance(before, AppliedBefore):
         return _decide_repeated(event, before)
@@ -66,10 +66,10 @@ def decide(
         return Refused(("another_instance",))
     if event.sequence > device.handled + 1:
         return Early(expected=device.handled + 1)
-    return Refused(event.reasons) if isinstance(event, Unfit) else Change.RECORD
+    return Refused(event.reasons) if isinstance(event, Unfit) else Apply.RECORD
 
 
-def _decide_repeated(event: Event | Unfit, before: AppliedBefore) -> Change | Duplicate | Refused:
+def _decide_repeated(event: Event | Unfit, before: AppliedBefore) -> Apply | Duplicate | Refused:
     if before.body.encode() == event.body:
         return Duplicate()
     if isinstance(event, Unfit):
@@ -77,7 +77,7 @@ def _decide_repeated(event: Event | Unfit, before: AppliedBefore) -> Change | Du
     # The content outweighs that it was withheld, whichever comes first.
     if event.type == WITHHELD or json.loads(before.body) == json.loads(event.body):
         return Duplicate()
-    return Change.FILL_IN if before.type == WITHHELD else Refused(("conflicting_event",))
+    return Apply.FILL_IN if before.type == WITHHELD else Refused(("conflicting_event",))
 
 
 def ended_state(event: Event, state: str | None) -> str | Refused:
