@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from dockvoice_protocol.errors import Misconfigured
+from dockvoice_protocol.events import MalformedMessage, Topics
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.records import Factor
+from dockvoice_protocol.signed import kind_of
 
 
 def written(directory: Path, text: str, name: str = "docks.csv") -> Path:
@@ -130,3 +132,12 @@ def test_a_value_has_the_check_word_of_its_line_or_none(tmp_path: Path) -> None:
     catalogue = Catalogue.load(written(tmp_path, "value,spoken,check\nA,,47\nB,,apple\nC,,\n"))
     assert [catalogue.checks_of("docks", value) for value in "ABCD"] == [("47",), ("apple",), (), ()]
     assert catalogue.checks_of("doors", "A") == ()
+
+
+def test_master_data_is_taken_from_the_topic_of_its_site_and_kind_alone() -> None:
+    topic = Topics.catalogue("dockvoice", "north", "docks")
+    assert kind_of("dockvoice", "north", topic) == "docks"
+    below, elsewhere = Topics.catalogue("dockvoice", "north", "docks/more"), Topics.catalogue("dockvoice", "s", "docks")
+    for other in (below, elsewhere, "docks", ""):
+        with pytest.raises(MalformedMessage):
+            kind_of("dockvoice", "north", other)
