@@ -163,17 +163,18 @@ class Copy:
                 return
             yield nodeid
 
-    def fate(self, mutant: Mutant) -> Result:
-        """Whether tests find it, and which one did."""
+    def fate(self, mutant: Mutant, before: str | None = None) -> Result:
+        """Whether tests find it, and which one did. The one that did `before` is run first, however far it is."""
         path, (at_line, beside) = self._tree / mutant.file, self.nearest(mutant)
-        before, began = path.stat(), time.monotonic()
+        stat, began = path.stat(), time.monotonic()
         unchanged = path.read_bytes()
         path.write_bytes(mutant.applied(unchanged))
         try:
-            fate, killer = self._run([*at_line, *beside])
+            earlier = [before] if before in self.seconds else []
+            fate, killer = self._run(list(dict.fromkeys([*earlier, *at_line, *beside])))
         finally:
             path.write_bytes(unchanged)
-            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))  # its byte code is good again
+            os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # its byte code is good again
         if fate == "survived" and not at_line:
             fate = "unreached"
         took = round(time.monotonic() - began, 1)
@@ -314,7 +315,7 @@ def run(mutants: Sequence[tuple[str, Mutant | None, Result]], out: Path, results
                 result |= {"fate": "gone", "killer": None, "tests": [0, 0], "seconds": 0}
             else:
                 result |= {name: getattr(mutant, name) for name in IDENTITY} if not before else {}
-                result |= {"now": f"{mutant.file}:{mutant.line}", **copy.fate(mutant)}
+                result |= {"now": f"{mutant.file}:{mutant.line}", **copy.fate(mutant, before.get("killer"))}
             results.append(result)
             print(_in_a_line(len(results), result), flush=True)
             out.write_text(json.dumps(results, indent=1), encoding="utf-8")
