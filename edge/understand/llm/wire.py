@@ -139,15 +139,12 @@ class ModelWire(Protocol):
 
     def path(self, client: Client) -> str:
         """Where the model is asked."""
-        ...
 
     def body(self, question: ModelQuestion) -> dict[str, Any]:
         """The request, as JSON."""
-        ...
 
     def returned(self, answer: ServiceAnswer) -> tuple[Returned, Tokens]:
         """Parse the answer. Raises Garbled for what is not JSON, Refused for what has another shape."""
-        ...
 
 
 M = TypeVar("M", bound=BaseModel)

@@ -38,15 +38,12 @@ class _Recogniser(Protocol):
 
     def accept(self, pcm: bytes) -> None:
         """Decode the next piece of sound."""
-        ...
 
     def goes_on(self) -> bool:
         """Whether the words so far are certainly an unfinished entry; more sound may follow."""
-        ...
 
     def reading(self) -> Reading:
         """The reading of all accepted sound; no sound may follow."""
-        ...
 
 
 @dataclass(slots=True)

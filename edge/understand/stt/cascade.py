@@ -34,7 +34,6 @@ class _TextReader(Protocol):
 
     async def read(self, said: str, within_s: float) -> Reading:
         """What the transcript says. Raises Unavailable when there is no answer in time."""
-        ...
 
 
 class Cascade(Interpreter):

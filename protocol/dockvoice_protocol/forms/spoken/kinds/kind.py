@@ -28,7 +28,6 @@ class _Counting(Protocol):
 
     def cardinals(self, at: int) -> list[tuple[int, int, float]]:
         """The whole numbers that begin at a token: where each ends, its value, its cost."""
-        ...
 
 
 class WordsHeard(Protocol):
@@ -37,22 +36,18 @@ class WordsHeard(Protocol):
     @property
     def words(self) -> Sequence[str]:
         """The words, folded."""
-        ...
 
     @property
     def language(self) -> Language:
         """The language in which they were said."""
-        ...
 
     @property
     def numbers(self) -> _Counting:
         """The numbers in them, with what the pauses inside of one cost."""
-        ...
 
     @property
     def today(self) -> date | None:
         """The day from which days without a year are counted."""
-        ...
 
 
 class ReadsAloud(Protocol):
@@ -60,11 +55,9 @@ class ReadsAloud(Protocol):
 
     def spelt(self, value: str) -> str:
         """A value character by character."""
-        ...
 
     def unit(self, field: FormField, code: str) -> str:
         """What is counted in a unit, for several."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +132,9 @@ class SaysNumbers(Protocol):
 
     def counts(self, words: Sequence[str], at: int) -> Iterable[Count]:
         """Every count that begins at a word."""
-        ...
 
     def groups(self, words: Sequence[str], at: int) -> Iterable[Group]:
         """Every group of digits that begins at a word."""
-        ...
 
 
 def words_of(section: Any) -> Iterator[str]:
