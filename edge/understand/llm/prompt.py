@@ -101,7 +101,7 @@ def context_sentences(context: Context, form: Form) -> str:
     return "\n".join([*turns, *_state(context, form)])
 
 
-def hints(form: Form, catalogue: Catalogue) -> str:
+def _catalogue_hints(form: Form, catalogue: Catalogue) -> str:
     """The known values of fields that are spoken as names, such as docks, within the budget; else empty.
 
     Codes and numbers are left out: a model needs no list to spell them, and they would pass for what was said.
@@ -160,7 +160,7 @@ class ModelPrompt:
         """Raises Misconfigured where the form has so many fields that no model would keep them in mind."""
         self._form = form
         self._template = instructions()
-        self._hints = hints(form, catalogue)
+        self._hints = _catalogue_hints(form, catalogue)
         self._room = LONGEST - tools
         if len(self._written("", "")) > self._room:
             raise Misconfigured(f"form {form.name!r}: is too large for a model; part it into several forms")

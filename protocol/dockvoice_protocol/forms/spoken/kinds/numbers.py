@@ -114,7 +114,7 @@ class _Measure(FieldKind):
         return " ".join([*words, "point", *(digit(one, random) for one in places)] if places else words)
 
     def read_back(self, value: float, field: FormField, language: Language, voice: ReadsAloud) -> str:
-        return figures(value, language)
+        return _in_figures(value, language)
 
     def example(self, field: FormField, numbers: Iterator[str]) -> FieldValue | None:
         return _within(field, _A_FEW)
@@ -152,7 +152,7 @@ class _Cardinal(FieldKind):
         return cardinal(value, random)
 
     def read_back(self, value: int, field: FormField, language: Language, voice: ReadsAloud) -> str:
-        return figures(value, language)
+        return _in_figures(value, language)
 
     def example(self, field: FormField, numbers: Iterator[str]) -> FieldValue | None:
         return _within(field, _A_DOZEN)
@@ -161,7 +161,7 @@ class _Cardinal(FieldKind):
         return int(element.value)
 
 
-def figures(value: float, language: Language) -> str:
+def _in_figures(value: float, language: Language) -> str:
     """A number in figures as a voice of the language says them; a minus as a word, for a dash may be passed over."""
     shown = plain(abs(value)).replace(".", "." if language.code == "en" else ",")
     return f"{language.table['decimals']['minus'][0]} {shown}" if value < 0 else shown
