@@ -1,7 +1,7 @@
-"""Clips on the wire: what a device says of a recording, which goes in numbered chunks, and how it is answered. Pure.
+"""Clips on the wire: messages about a recording, which is sent in numbered chunks, and their answers. Pure.
 
-Both sides name a clip by its utterance, and by the SHA-256 of the recording that the device signed in its event or its
-review: only what has that SHA-256 is the clip, whoever sent the chunks. Requests for one are signed (`signed.py`).
+A clip is identified by its utterance and by the SHA-256 of the recording, which the device signed in its event or
+review. Only content with that SHA-256 is accepted, whatever its sender. Requests for a clip are signed (`signed.py`).
 """
 
 from __future__ import annotations
@@ -28,31 +28,31 @@ class Unsent(StrEnum):
     """Why a device sends no sound."""
 
     REMOVED = "removed"  # The device has removed the recording, and signed that it did.
-    ERASED = "erased"  # A person let it be erased.
-    DAMAGED = "damaged"  # The file is gone, or is not what was recorded.
-    UNKNOWN = "unknown"  # No such recording was made there.
-    NO_AUDIO = "no_audio"  # The device keeps no sound beyond the receipt, and sends none.
-    NEVER = "never"  # Its settings let it send none.
+    ERASED = "erased"  # A person erased it.
+    DAMAGED = "damaged"  # The file is missing, or its hash differs.
+    UNKNOWN = "unknown"  # The device has no such recording.
+    NO_AUDIO = "no_audio"  # The device deletes sound at the receipt.
+    NEVER = "never"  # Forbidden by the device's settings.
 
 
 class Answer(StrEnum):
-    """What the inventory says to a clip."""
+    """The inventory's answer to a clip message."""
 
-    WANTED = "wanted"  # So many chunks are there, and safe: go on behind them.
-    LATER = "later"  # It cannot be kept now, or is not known yet: offer it again.
-    HERE = "here"  # All of it is there. This one and those below end it.
-    NOTED = "noted"  # It is known there why it does not come.
-    UNWANTED = "unwanted"  # Nobody asked for it, or it was removed there.
-    REJECTED = "rejected"  # What came is not what the device signed.
+    WANTED = "wanted"  # The first `have` chunks are stored: continue behind them.
+    LATER = "later"  # It cannot be stored now, or is unknown so far: offer it again.
+    HERE = "here"  # All of it is stored. This answer and those below are final.
+    NOTED = "noted"  # The reason why it does not come is stored.
+    UNWANTED = "unwanted"  # It was not requested, or was removed there.
+    REJECTED = "rejected"  # The content is not what the device signed.
 
 
 ENDING = frozenset({Answer.HERE, Answer.NOTED, Answer.UNWANTED, Answer.REJECTED})
-"""The answers after which a device has no more to do with a clip."""
+"""The final answers: the device drops the clip."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestNoted:
-    """The device has put a request into its journal."""
+    """The device has stored a request in its journal."""
 
     utterance_id: str
     request: str
@@ -60,7 +60,7 @@ class RequestNoted:
 
 @dataclass(frozen=True, slots=True)
 class ClipOffered:
-    """The device has the recording, and asks how much of it has come."""
+    """The device has the recording, and asks how much of it was received."""
 
     utterance_id: str
     audio_sha256: str
@@ -70,7 +70,7 @@ class ClipOffered:
 
 @dataclass(frozen=True, slots=True)
 class ClipChunk:
-    """A piece of it, the first has number 1."""
+    """One chunk; the first has number 1."""
 
     utterance_id: str
     audio_sha256: str
@@ -81,7 +81,7 @@ class ClipChunk:
 
 @dataclass(frozen=True, slots=True)
 class ClipGone:
-    """It does not come."""
+    """The recording is not sent."""
 
     utterance_id: str
     why: Unsent
@@ -96,16 +96,16 @@ class ClipReceipt:
 
     utterance_id: str
     answer: Answer
-    have: int = 0  # How many chunks from the first on are there, where it is wanted.
+    have: int = 0  # How many leading chunks are stored; for WANTED.
 
 
 def chunks_of(size: int) -> int:
-    """How many chunks a recording of so many bytes is."""
+    """The number of chunks for a recording of `size` bytes."""
     return -(-size // CHUNK)
 
 
 def clip_message(said: ClipMessage, source: str) -> bytes:
-    """As the device `source` publishes it."""
+    """Encode the message that the device `source` publishes."""
     about: dict[str, Any] = {"source": source, "utterance_id": said.utterance_id}
     match said:
         case RequestNoted():
@@ -122,7 +122,7 @@ def clip_message(said: ClipMessage, source: str) -> bytes:
 
 
 def read_clip(payload: bytes, sender: Topics) -> ClipMessage:
-    """What the device `sender` says. Raises MalformedMessage."""
+    """Parse a message of the device `sender`. Raises MalformedMessage."""
     message = parsed(payload)
     check(message, "clip.schema.json")
     if message["source"] != sender.source:
@@ -146,14 +146,14 @@ def read_clip(payload: bytes, sender: Topics) -> ClipMessage:
 
 
 def clip_receipt(receipt: ClipReceipt, time: datetime) -> bytes:
-    """As the inventory publishes it."""
+    """Encode the inventory's answer."""
     have = {"have": receipt.have} if receipt.answer is Answer.WANTED else {}
     said = {"utterance_id": receipt.utterance_id, "answer": receipt.answer.value, **have}
     return encode({**said, "time": timestamp(time)})
 
 
 def read_clip_receipt(payload: bytes) -> ClipReceipt:
-    """What the inventory says to a clip. Raises MalformedMessage."""
+    """Parse the inventory's answer to a clip message. Raises MalformedMessage."""
     message = parsed(payload)
     check(message, "clip-receipt.schema.json")
     return ClipReceipt(message["utterance_id"], Answer(message["answer"]), message.get("have", 0))

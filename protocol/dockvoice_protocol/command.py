@@ -1,11 +1,11 @@
 """The `dockvoice` command; the only place that exits.
 
-Exit codes: 0 done; 2 wrong usage; and from sysexits.h, as `dockvoice_protocol.errors` types them: 66 a file given is
-unreadable, 69 something outside is not there now, 74 the disk refused, 75 not finished or already running (try again),
-78 a setting, form or catalogue must be corrected; 130 interrupted from the keyboard.
+Exit codes: 0 done; 2 wrong usage; and from sysexits.h, as `dockvoice_protocol.errors` types them: 66 unreadable input
+file, 69 external service unavailable, 74 disk error, 75 unfinished or already running (try again), 78 configuration
+fault; 130 interrupted from the keyboard.
 
-Each distribution gives its commands by entry points of the group `dockvoice.commands`. A command's module is imported
-when that command is called: to list the commands, or to look into the queue, takes neither recogniser nor broker.
+Each distribution registers its commands as entry points of the group `dockvoice.commands`. A command's module is
+imported when the command is called: listing the commands, or the queue, loads neither recogniser nor MQTT.
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "simulate": ("Thousands of devices at a broker, and what became of each entry.", "dockvoice-lab[simulate]"),
     "standin": ("Answer as the cloud models do: no key, no bill.", "dockvoice-lab[standin]"),
 }
-"""The commands in the order of the list: a line each, and the distribution whose entry point has it."""
+"""The commands in the order of the list: summary, and the distribution with its entry point."""
 
 _UNPRINTED = frozenset({errno.ENOSPC, errno.EIO, errno.EBADF, errno.EPIPE})
-"""What the system says of a standard output that takes nothing: a full disk, one that broke, none, one that hung up."""
+"""Errors of a standard output that cannot be written: full disk, I/O error, closed descriptor, closed pipe."""
 
 OWN = "dockvoice-protocol"  # The distribution of this module, whose version all others must have.
 
@@ -64,7 +64,7 @@ _INTERRUPTED = 130  # What shells report of a program that Ctrl-C ended: 128 + S
 
 
 class DeferredCommand(TyperCommand):
-    """A command that is listed without being imported."""
+    """A command that is listed without importing its module."""
 
     def __init__(self, name: str, summary: str, load: Callable[[], typer.Typer]) -> None:
         """`load` imports the module, and returns its commands."""
@@ -72,12 +72,12 @@ class DeferredCommand(TyperCommand):
         self._load = load
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
-        """The context of the command itself, which is called from here on."""
+        """Load the command, and return its own context."""
         return command_of(str(self.name), self._load()).make_context(*args, **kwargs)
 
 
 def main() -> None:
-    """Run the command line; every error of ours becomes one line on stderr and an exit code."""
+    """Run the command line; a DockvoiceError becomes one line on stderr and an exit code."""
     try:
         try:
             commands(sys.argv[1] if len(sys.argv) > 1 else "")()
@@ -101,13 +101,13 @@ def main() -> None:
 
 
 def _print_the_rest() -> None:
-    """What a program says is told once it is written: a full disk must not show after its end."""
+    """Flush standard output before exit, so that a full disk is reported."""
     if sys.stdout is None or sys.stdout.closed:  # it was started without a standard output
         return
     try:
         sys.stdout.flush()
     except OSError as fault:
-        # What could not be written would be tried again, with a traceback, as Python ends.
+        # Python would retry the write at exit, and print a traceback.
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - for as long as the process lives
         raise _unprinted(fault) from None
 
@@ -117,10 +117,10 @@ def _unprinted(fault: OSError) -> StorageFailed:
 
 
 def commands(asked: str = "") -> TyperGroup:
-    """The commands of all distributions that are installed.
+    """The commands of all installed distributions.
 
-    Raises Misconfigured, naming what to install, where the one `asked` is of a distribution that is not here or is of
-    another version; of any distribution where it is none of ours.
+    Raises Misconfigured, naming what to install, where the distribution of the command `asked` is missing or has
+    another version; where `asked` is no command of ours, any distribution of another version.
     """
     app = typer.Typer(
         name="dockvoice",
@@ -154,7 +154,7 @@ def _distribution(command: str) -> str:
 
 
 def _check_versions(found: Iterable[EntryPoint], only: str | None) -> None:
-    """Raise Misconfigured where a distribution of ours is of another version: what it imports may be missing here."""
+    """Raise Misconfigured where a distribution has another version than this one: its imports may be missing here."""
     ours = {_distribution(name) for name in COMMANDS} if only is None else {only}
     for name, other in {(one.dist.name, one.dist.version) for one in found if one.dist is not None}:
         if name in ours and other != (own := version(OWN)):
@@ -164,7 +164,7 @@ def _check_versions(found: Iterable[EntryPoint], only: str | None) -> None:
 
 
 def command_of(name: str, module: typer.Typer) -> Any:
-    """The command `name` among those of a `module`; where none is called so, they are a group under that name."""
+    """The command `name` of a `module`; without such a command, the module's commands as a group of that name."""
     named = {one.name or get_command_name(getattr(one.callback, "__name__", "")) for one in module.registered_commands}
     stands_at_the_top = module.registered_callback is None and name in named
     parent = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)

@@ -1,7 +1,6 @@
-"""The words on the wire: events, receipts, status and their topics, as `schemas/` publishes them.
+"""Messages on the wire: events, receipts, status and their topics, as `schemas/` publishes them. Pure.
 
-Pure, and shared with the inventory. Events are CloudEvents 1.0 in structured JSON mode with the official `sequence`
-extension.
+Events are CloudEvents 1.0 in structured JSON mode with the official `sequence` extension.
 """
 
 from __future__ import annotations
@@ -56,16 +55,16 @@ SCHEMAS = {
 
 
 CLOCK, UNSYNCHRONISED = "clock", "unsynchronised"
-"""The member of an event whose `time` is doubtful, and what it says. Absent where the clock was synchronised."""
+"""The member of an event with a doubtful `time`, and its value. Absent where the clock was synchronised."""
 
 SHOWN = 100  # Characters of a wrong topic that are repeated: one can have 65,535.
 
-EARLY = "early"  # The outcome in an answer that settles nothing.
-UNTRUSTED = "untrusted"  # Likewise: the inventory does not take the event for the word of its device.
+EARLY = "early"  # The outcome of an answer that settles nothing: an earlier event is missing.
+UNTRUSTED = "untrusted"  # Likewise: the event is not signed with an enrolled key.
 
 
 class MalformedMessage(ValueError):
-    """A message that breaks its schema: one line, a JSON pointer and the broken rule.
+    """A message that violates its schema: one line, a JSON pointer and the violated rule.
 
     Its content is never quoted: it may be an operator's speech.
     """
@@ -86,7 +85,7 @@ class Topics:
 
     @classmethod
     def parse(cls, prefix: str, topic: str) -> Topics:
-        """The topics of the device that `topic` belongs to; raises MalformedMessage if it is none of a device."""
+        """The topics of the device that `topic` belongs to. Raises MalformedMessage for any other topic."""
         match topic.removeprefix(f"{prefix}/").split("/"):
             case [site, device, "entries" | "receipts" | "status" | "control" | "reviews"] | [
                 site,
@@ -106,73 +105,73 @@ class Topics:
 
     @property
     def receipts(self) -> str:
-        """Where the inventory answers them."""
+        """Where the inventory answers events."""
         return f"{self.prefix}/{self.site}/{self.device}/receipts"
 
     @property
     def status(self) -> str:
-        """Where the device, or the broker in its place, says whether it is connected (retained)."""
+        """The retained state of the connection, by the device or its last will."""
         return f"{self.prefix}/{self.site}/{self.device}/status"
 
     @property
     def control(self) -> str:
-        """Where the device takes orders, if it is set to."""
+        """Where the device accepts orders, if configured."""
         return f"{self.prefix}/{self.site}/{self.device}/control"
 
     @property
     def reviews(self) -> str:
-        """Where the device says what waits for a person, and what became of it."""
+        """Where the device reports reviews and their results."""
         return f"{self.prefix}/{self.site}/{self.device}/reviews"
 
     @property
     def decisions(self) -> str:
-        """Where the device takes signed decisions about them, if it is set to."""
+        """Where the device accepts signed decisions, if configured."""
         return f"{self.prefix}/{self.site}/{self.device}/decisions"
 
     @property
     def clip_requests(self) -> str:
-        """Where the device takes signed requests for the sound of what was said, if it is set to."""
+        """Where the device accepts signed requests for sound, if configured."""
         return f"{self.prefix}/{self.site}/{self.device}/clips/requests"
 
     @property
     def clips(self) -> str:
-        """Where the device sends that sound, a chunk a message."""
+        """Where the device sends sound, one chunk a message."""
         return f"{self.prefix}/{self.site}/{self.device}/clips/chunks"
 
     @property
     def clip_receipts(self) -> str:
-        """Where the inventory says how much of it has come."""
+        """Where the inventory reports how much of a clip it has."""
         return f"{self.prefix}/{self.site}/{self.device}/clips/receipts"
 
     @staticmethod
     def consumer(prefix: str, client_id: str = "+") -> str:
-        """Where an inventory, or the broker in its place, says whether it is there (retained); of every one by default.
+        """The retained presence of an inventory, by itself or its last will; by default a filter for all.
 
-        One level shorter than the topics of devices: no device can be meant.
+        One level shorter than the topics of devices, so that they cannot collide.
         """
         return f"{prefix}/inventory/{client_id}"
 
     @staticmethod
     def expected(prefix: str, site: str, place: str = "+/+") -> str:
-        """Where the list of expected receipts of a trailer or a door of a site is (retained); of every one by default.
+        """The retained list of expected receipts of a trailer or a door; by default a filter for all.
 
-        One level deeper than the topics of devices: no device can be meant.
+        One level deeper than the topics of devices, so that they cannot collide.
         """
         return f"{prefix}/{site}/expected/{place}"
 
     @staticmethod
     def roster(prefix: str, site: str) -> str:
-        """Where it is said who may sign on at a site (retained).
+        """The retained roster of a site.
 
-        As deep as the topics of devices, of which none has one of this name.
+        As deep as the topics of devices, of which none has this name.
         """
         return f"{prefix}/{site}/roster/operators"
 
     @staticmethod
     def catalogue(prefix: str, site: str, kind: str = "+") -> str:
-        """Where the latest master data of a kind are, for a site (retained); of every kind by default.
+        """The retained master data of one kind for a site; by default a filter for all kinds.
 
-        One level deeper than the topics of devices: no device can be meant.
+        One level deeper than the topics of devices, so that they cannot collide.
         """
         return f"{prefix}/{site}/catalogue/{kind}/latest"
 
@@ -184,16 +183,16 @@ class Topics:
 
 @dataclass(frozen=True, slots=True)
 class Early:
-    """The inventory's answer to an event whose turn has not come. No receipt: the event is owed as before."""
+    """Answer to an event that arrived before its predecessor. No receipt: the event stays pending."""
 
     event_id: str
     sequence: int
-    expected: int  # The first number of the device that the inventory lacks.
+    expected: int  # The first missing number of the device.
 
 
 @dataclass(frozen=True, slots=True)
 class Distrusted:
-    """The inventory's answer to an event that it does not take for the word of its device. No receipt: it is owed."""
+    """Answer to an event that is not signed with an enrolled key. No receipt: the event stays pending."""
 
     event_id: str
     reason: str  # As inventory/ingest/admission.py has them: `unknown_key:9f86d081884c7d65`.
@@ -210,8 +209,8 @@ def receipt(
 ) -> dict[str, Any]:
     """The inventory's answer to one event. A refusal needs at least one reason.
 
-    `handled` is the last number of the device that the inventory has handled; 0 where it does not say. `latest` is the
-    event of that number, where it proves something to the device.
+    `handled` is the last number of the device that the inventory has handled; 0 omits it. `latest` is the event of that
+    number, as a proof for the device.
     """
     return {
         "event_id": event_id,
@@ -225,7 +224,7 @@ def receipt(
 
 
 def early(event_id: str, expected: int, sequence: int, time: datetime) -> dict[str, Any]:
-    """The inventory's answer to an event that came before its turn: `expected` is the number it waits for."""
+    """The answer to an event that arrived early: `expected` is the missing number."""
     return {
         "event_id": event_id,
         "outcome": EARLY,
@@ -237,7 +236,7 @@ def early(event_id: str, expected: int, sequence: int, time: datetime) -> dict[s
 
 
 def untrusted(event_id: str, reason: str, sequence: int, time: datetime) -> dict[str, Any]:
-    """The inventory's answer to an event that is not signed with a key that is enrolled for its device."""
+    """The answer to an event that is not signed with an enrolled key."""
     return {
         "event_id": event_id,
         "outcome": UNTRUSTED,
@@ -265,15 +264,13 @@ def status(
     unknown_words: Sequence[Mapping[str, Any]] | None = None,
     conditions: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The retained word on a device's connection, and the key it signs with.
+    """The retained status message of a device, with its public key.
 
-    A last will carries no time, since nobody knows it beforehand. `microphone` is how the device listens: mode, muted,
-    faults; `speaker`, whether it is heard; `work`, which form is filled, in which language; `under_review`, how many
-    utterances wait for a person, and `decisions_not_done`, how many decisions about them were not done, by the reason;
-    `roster` and `catalogue`, which version is in force, and why the last that came was not taken; `program`, which
-    version of Dockvoice runs; `unknown_words`, what operators say and no form knows; `conditions`, how loud it is
-    there, what waits unsent and how much room is left. A device that only replays has none of the first three, and a
-    mute one no speaker.
+    A last will has no `time`: it is made in advance. `microphone`: mode, muted, faults; `speaker`: whether it can be
+    heard; `work`: form and language; `under_review`: the number of utterances under review; `decisions_not_done`:
+    rejected decisions by reason; `roster` and `catalogue`: the versions in force, and why the last message was
+    rejected; `program`: Dockvoice's version; `unknown_words`: words that no form knows; `conditions`: noise, backlog
+    and free disk space. A device that only replays has none of the first three, and a mute one no speaker.
     """
     said = {"state": state, "site": site, "device": device, "keyid": key.keyid, "public_key": key.pem.decode("ascii")}
     worn = {"microphone": microphone, "speaker": speaker, "work": work}
@@ -289,21 +286,20 @@ def status(
 
 
 def presence(state: Literal["online", "offline"], client_id: str, time: datetime | None = None) -> dict[str, Any]:
-    """The retained word on whether an inventory takes events. A last will carries no time."""
+    """The retained message on whether an inventory accepts events. A last will has no `time`."""
     said = {"state": state, "client_id": client_id}
     return said if time is None else {**said, "time": timestamp(time)}
 
 
 def encode(message: dict[str, Any]) -> bytes:
-    """The bytes to publish: UTF-8 JSON without blanks."""
+    """Compact UTF-8 JSON."""
     return json.dumps(message, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
 
 def check_event(payload: bytes) -> dict[str, Any]:
-    """The event in `payload`, which follows the schema of its type. Raises MalformedMessage.
+    """Parse an event and validate it against the schema of its type. Raises MalformedMessage.
 
-    `data.fields` is checked here only to be named values of the kinds that there are: the form's own schema says the
-    rest.
+    `data.fields` is only checked for types: the form's own schema checks the rest.
     """
     event = parsed(payload)
     kind = event.get("type")
@@ -314,14 +310,14 @@ def check_event(payload: bytes) -> dict[str, Any]:
 
 
 def check_review(payload: bytes) -> dict[str, Any]:
-    """The event of a review in `payload`. Raises MalformedMessage."""
+    """Parse and validate a review event. Raises MalformedMessage."""
     event = parsed(payload)
     check(event, "review.schema.json")
     return event
 
 
 def read_answer(payload: bytes) -> Receipt | Early | Distrusted:
-    """What the inventory says to one event. Raises MalformedMessage."""
+    """Parse the inventory's answer to one event. Raises MalformedMessage."""
     message = parsed(payload)
     check(message, "receipt.schema.json")
     if message["outcome"] == EARLY:
@@ -333,14 +329,14 @@ def read_answer(payload: bytes) -> Receipt | Early | Distrusted:
 
 
 def read_presence(payload: bytes) -> bool:
-    """Whether an inventory says that it is there. Raises MalformedMessage."""
+    """Whether an inventory is online. Raises MalformedMessage."""
     message = parsed(payload)
     check(message, "inventory.schema.json")
     return bool(message["state"] == "online")
 
 
 def read_status(payload: bytes, topics: Topics) -> dict[str, Any]:
-    """A device's word on its connection and on itself. Raises MalformedMessage for that of another device."""
+    """Parse a device's status. Raises MalformedMessage, also for that of another device."""
     message: dict[str, Any] = parsed(payload)
     check(message, "status.schema.json")
     if (message["site"], message["device"]) != (topics.site, topics.device):
@@ -349,7 +345,7 @@ def read_status(payload: bytes, topics: Topics) -> dict[str, Any]:
 
 
 def read_key(payload: bytes, topics: Topics) -> PublicKey:
-    """The public key in a device's word on its connection. Raises MalformedMessage for that of another device."""
+    """The public key in a device's status. Raises MalformedMessage, also for that of another device."""
     message = read_status(payload, topics)
     try:
         key = PublicKey.from_pem(message["public_key"].encode())
@@ -361,14 +357,14 @@ def read_key(payload: bytes, topics: Topics) -> PublicKey:
 
 
 def read_order(payload: bytes) -> str:
-    """What somebody asks of the device's headset: mute, unmute, talk or done. Raises MalformedMessage."""
+    """Parse an order for the headset: mute, unmute, talk or done. Raises MalformedMessage."""
     message = parsed(payload)
     check(message, "control.schema.json")
     return str(message["order"])
 
 
 def read_time(text: str) -> datetime:
-    """The `time` of a message. Raises MalformedMessage for the thirtieth of February, which its schema lets pass."""
+    """Parse the `time` of a message. Raises MalformedMessage for 30 February, which the schema accepts."""
     if (found := instant(text)) is None:
         raise MalformedMessage("/time: is no moment of the calendar")
     return found
@@ -383,7 +379,7 @@ def validator(name: str) -> Draft202012Validator:
 
 
 def parsed(payload: bytes) -> dict[str, Any]:
-    """The JSON object in `payload`, which names nothing twice and can be kept. Raises MalformedMessage."""
+    """Parse a JSON object strictly. Raises MalformedMessage."""
     try:
         message = strict(payload.decode(), _NUMBERS)
     except (NotStrict, UnicodeDecodeError) as fault:
@@ -396,7 +392,7 @@ def parsed(payload: bytes) -> dict[str, Any]:
 def _refused(fault: NotStrict | UnicodeDecodeError) -> str:
     match fault:
         case NotJson():
-            return f"is not JSON: {fault.told}"
+            return f"is not JSON: {fault.details}"
         case DuplicateKey():
             return "an object names a member twice"
         case NotText() | UnicodeDecodeError():
@@ -413,8 +409,8 @@ def _surely(name: str) -> Sure:
 
 
 def check(message: dict[str, Any], name: str) -> None:
-    """Raise MalformedMessage where the message breaks the schema in the file of this name, or is nested too deeply."""
-    if depth(message) > DEEPEST:  # a schema lets further members stand, which may hold anything
+    """Validate against the schema in the file of this name, and the nesting limit. Raises MalformedMessage."""
+    if depth(message) > DEEPEST:  # a schema allows further members of any depth
         raise MalformedMessage(f"message: is nested too deeply; {DEEPEST} levels are the most")
     if _surely(name)(message):
         return

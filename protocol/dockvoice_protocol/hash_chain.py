@@ -1,13 +1,11 @@
-"""The audit chain: each event is tied to the one before it and to its recording, and signed by its device.
+"""The audit chain: each event is linked to its predecessor and its recording, and signed by its device.
 
 A link is SHA-256 over three hashes in hex, one per line: the previous link, the event, and the recording. All three
-have a fixed length, so no two different triples give the same text.
+have a fixed length, so that no two different triples give the same text. The event is hashed in its RFC 8785 form (JSON
+Canonicalization Scheme). The signature is Ed25519 (RFC 8032) over the 64 ASCII characters of the link. All values are
+lower-case hex.
 
-The event is hashed as RFC 8785 (JSON Canonicalization Scheme) writes it.
-
-The signature is Ed25519 (RFC 8032) over the 64 ASCII characters of the link. All of it is written in small hex.
-
-Of an event that was erased its hash stays: link and signature can be checked without what it said.
+The hash of an erased event is kept: link and signature can be verified without its content.
 """
 
 from __future__ import annotations
@@ -33,39 +31,39 @@ from cryptography.hazmat.primitives.serialization import (
 
 from dockvoice_protocol.strict_json import NotStrict, strict
 
-GENESIS = "0" * 64  # What stands in the place of the previous link before the first event.
+GENESIS = "0" * 64  # The previous link of the first event.
 
 PREVIOUS = "previous"
-"""The member of an event that names the link it continues: without it, one event could not be checked by itself."""
+"""The member with the link that the event continues, so that a single event can be verified."""
 
 READING = "readingsha256"
-"""The member that ties the event to its reading, as the device keeps it: SHA-256 of that JSON text."""
+"""The member with the SHA-256 of the reading's JSON text, as the device stores it."""
 
 INSTANCE = "instance"
-"""The member of an event that says in which life of which journal it was made: `NUMBER-RANDOM`, the number one more in
-each life. What does not follow the inventory's last one comes from a copy."""
+"""The member with the journal's instance: `NUMBER-RANDOM`, incremented at each start. An event that does not follow
+the last one that the inventory knows comes from a copy of the journal."""
 
-KEYID = "keyid"  # The member that says whose signature it carries.
-CHAIN = "chain"  # The member that carries the event's own link.
-SIGNATURE = "signature"  # The member that carries the device's signature of that link.
+KEYID = "keyid"  # The member with the id of the signing key.
+CHAIN = "chain"  # The member with the event's own link.
+SIGNATURE = "signature"  # The member with the device's signature of that link.
 WITHHELD_SIGNATURE = "withheldsignature"
-"""The member of an event in the place of a withheld one that carries the device's word that it withheld it."""
+"""The member of a withheld event's replacement with the device's signature of the replacement."""
 
-UNHASHED = frozenset({CHAIN, SIGNATURE})  # What an event's hash cannot cover, because it is computed from it.
+UNHASHED = frozenset({CHAIN, SIGNATURE})  # Not hashed: computed from the hash.
 
 KEYID_DIGITS = 16
-"""Hex digits of a key id: 64 bits are enough to tell the keys of a site apart, and few enough to be read aloud."""
+"""Hex digits of a key id: 64 bits are unique among the keys of a site, and short enough to read aloud."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """A device's public key, which anyone may have."""
+    """A device's public key."""
 
     raw: bytes  # 32 bytes, as in RFC 8032.
 
     @classmethod
     def from_pem(cls, pem: bytes) -> Self:
-        """The key in `pem`, as `dockvoice audit key` prints it. Raises ValueError if it is no Ed25519 public key."""
+        """Parse the key as `dockvoice audit key` prints it. Raises ValueError if it is no Ed25519 public key."""
         try:
             key = load_pem_public_key(pem)
         except UnsupportedAlgorithm:
@@ -76,16 +74,16 @@ class PublicKey:
 
     @property
     def pem(self) -> bytes:
-        """The key as any program reads it: SubjectPublicKeyInfo (RFC 8410) in PEM."""
+        """The key as SubjectPublicKeyInfo (RFC 8410) in PEM."""
         return self._key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
     @property
     def keyid(self) -> str:
-        """Its short name: the beginning of the SHA-256 of its bytes."""
+        """The first digits of the SHA-256 of its bytes."""
         return hashlib.sha256(self.raw).hexdigest()[:KEYID_DIGITS]
 
     def signed(self, link: str, signature: str) -> bool:
-        """Whether the holder of the private key signed `link`."""
+        """Verify the signature of `link`."""
         try:
             made = bytes.fromhex(signature)
             self._key.verify(made, link.encode("ascii"))
@@ -99,17 +97,17 @@ class PublicKey:
 
 
 class Signer:
-    """The holder of an Ed25519 private key (RFC 8032). Shown anywhere, it shows its key id only."""
+    """An Ed25519 private key (RFC 8032). Its repr shows the key id only."""
 
     def __init__(self, private: Ed25519PrivateKey) -> None:
         """`private` never leaves this object."""
         self._private = private
         self.public = PublicKey(private.public_key().public_bytes_raw())
-        """What others check its signatures with."""
+        """The key that verifies its signatures."""
 
     @classmethod
     def from_pem(cls, pem: bytes) -> Self:
-        """The holder of the key in `pem`. Raises ValueError if it is no Ed25519 private key without a password."""
+        """Load the key. Raises ValueError if it is no Ed25519 private key without a password."""
         try:
             key = load_pem_private_key(pem, password=None)
         except (TypeError, UnsupportedAlgorithm):
@@ -119,7 +117,7 @@ class Signer:
         return cls(key)
 
     def sign(self, link: str) -> str:
-        """The signature of the link's ASCII characters, 128 hex digits."""
+        """Sign the link's ASCII characters: 128 hex digits."""
         return self._private.sign(link.encode("ascii")).hex()
 
     def __repr__(self) -> str:
@@ -180,7 +178,7 @@ _MESSAGES = {
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """The first event of a device with which something is wrong."""
+    """The first faulty event of a device."""
 
     sequence: int
     wrong: Wrong
@@ -188,20 +186,20 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class Chained:
-    """One event as it is kept, with all that its link depends on."""
+    """A stored event with all that its link depends on."""
 
     sequence: int
     previous: str
     link: str
     event: Mapping[str, Any] = field(repr=False)
     audio_sha256: str
-    withheld: bool  # Whether its content was kept back by the device, so that there is only its seal to check.
-    event_sha256: str | None = None  # The hash that stayed of an event that was erased; None: the event is there.
+    withheld: bool  # Whether the device withheld its content: only the seal can be verified.
+    event_sha256: str | None = None  # The hash of an erased event; None: the event is there.
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Events in a row that were signed with one key."""
+    """Consecutive events signed with one key."""
 
     keyid: str
     first: int
@@ -209,23 +207,23 @@ class Span:
 
 
 class Chain:
-    """One device's chain, followed event by event in the order of their sequence."""
+    """Verifies one device's chain, event by event in the order of their sequence."""
 
     def __init__(self, keys: Mapping[str, PublicKey] | None) -> None:
-        """`keys` are those the device may have signed with, by key id; None leaves signatures unchecked."""
+        """`keys` are the device's keys by key id; None skips signatures."""
         self._keys = keys
-        self.last = 0  # The sequence of the last event that holds, or is excused.
+        self.last = 0  # The sequence of the last valid or excused event.
         self.link = GENESIS
-        self.held = 0  # How many hold.
+        self.held = 0  # The number of valid events.
         self.spans: list[Span] = []
 
     def wrong_with(self, chained: Chained) -> Wrong | None:
-        """What is wrong with the event that comes next; None where nothing is."""
+        """The fault of the next event; None where it is valid."""
         altered = None if chained.withheld else _altered(chained)
         return self._misplaced(chained) or altered or self._unsigned(chained)
 
     def grow(self, chained: Chained) -> None:
-        """The event that comes next is good: go on behind it."""
+        """Advance past a valid event."""
         keyid = str(chained.event.get(KEYID))
         self.held += 1
         self.last, self.link = chained.sequence, chained.link
@@ -235,9 +233,9 @@ class Chain:
             self.spans.append(Span(keyid, self.last, self.last))
 
     def excuse(self, wrong: Wrong, chained: Chained) -> bool:
-        """Go on behind what is wrong with the event that comes next, because it is known.
+        """Advance past a fault of the next event that was acknowledged.
 
-        Whether the event itself is still to be looked at: it is when only its place in the chain was wrong.
+        Returns whether the event itself must still be verified: it must when only its place in the chain was wrong.
         """
         if wrong in {Wrong.MISSING, Wrong.MISPLACED}:
             self.last, self.link = chained.sequence - 1, chained.previous
@@ -249,7 +247,7 @@ class Chain:
     def _misplaced(self, chained: Chained) -> Wrong | None:
         if chained.sequence > self.last + 1:
             return Wrong.MISSING
-        # What is no event any more names none: it is told as altered.
+        # Without the member, the event is reported as altered.
         continues = (chained.previous, chained.event.get(PREVIOUS, self.link)) == (self.link, self.link)
         return None if continues and chained.sequence == self.last + 1 else Wrong.MISPLACED
 
@@ -266,15 +264,15 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledgement:
-    """A person's word, signed, that something wrong is known, and why: the chain goes on behind it.
+    """A person's signed statement that a fault is known, and why: verification continues past it.
 
-    It excuses what was found then, and nothing that is changed afterwards.
+    It excuses the fault that was found then, and no later change.
     """
 
     device: str  # As site/device; empty on the device itself.
     sequence: int
     wrong: str
-    found: str  # SHA-256 of what was found there.
+    found: str  # SHA-256 of the faulty content.
     who: str
     reason: str
     at: str  # ISO 8601 in UTC.
@@ -282,7 +280,7 @@ class Acknowledgement:
     signature: str = ""
 
     def signed(self, signer: Signer) -> Self:
-        """The same, signed."""
+        """Sign it."""
         mine = replace(self, keyid=signer.public.keyid, signature="")
         return replace(mine, signature=signer.sign(_statement(mine)))
 
@@ -293,15 +291,15 @@ class Acknowledgement:
 
 
 class KnownFaults:
-    """What is known to be wrong with one device's chain."""
+    """The acknowledged faults of one device's chain."""
 
     def __init__(self, known: Iterable[Acknowledgement], keys: Mapping[str, PublicKey], device: str = "") -> None:
-        """Of `known` only those count that are about `device` and signed with one of `keys`."""
+        """Of `known` only those about `device` and signed with one of `keys` count."""
         self._known = [one for one in known if one.device == device and one.holds(keys)]
-        self.met: list[Acknowledgement] = []  # Those that were of use, in the order of their events.
+        self.met: list[Acknowledgement] = []  # Those that were used, in the order of their events.
 
     def excuses(self, broken: Broken, found: Callable[[], str]) -> bool:
-        """Whether what was `found` at this event is known; it is only asked for where something is."""
+        """Whether this fault was acknowledged; `found` is called only where an acknowledgement names the event."""
         about = [one for one in self._known if (one.sequence, one.wrong) == (broken.sequence, broken.wrong)]
         excusing = [one for one in about if one.found == found()]
         self.met.extend(excusing[:1])
@@ -309,7 +307,7 @@ class KnownFaults:
 
 
 def read_acknowledgements(text: str) -> list[Acknowledgement]:
-    """Those in the lines of `text`. Raises ValueError for a line that is none."""
+    """Parse a line each. Raises ValueError for an invalid line."""
     found = [parsed(line) for line in text.splitlines()]
     try:
         read = [Acknowledgement(**one) for one in found]
@@ -326,7 +324,7 @@ def _statement(one: Acknowledgement) -> str:
 
 
 def acknowledgement_line(one: Acknowledgement) -> str:
-    """It as a line of a file."""
+    """Encode it as a line of a file."""
     return json.dumps(asdict(one), ensure_ascii=False) + "\n"
 
 
@@ -339,9 +337,9 @@ A match inside a string costs time and no more.
 
 
 def canonical(event: Mapping[str, Any]) -> bytes:
-    """The event in the one spelling that is hashed.
+    """The event's canonical bytes, which are hashed.
 
-    Raises ValueError for NaN, lone surrogates, integers beyond 2^53 - 1, and an event nested too deeply.
+    Raises ValueError for NaN, lone surrogates, integers beyond 2^53 - 1, and too deep nesting.
     """
     hashed = {name: value for name, value in event.items() if name not in UNHASHED}
     try:
@@ -356,25 +354,22 @@ def canonical(event: Mapping[str, Any]) -> bytes:
 
 
 def event_sha256(event: Mapping[str, Any]) -> str:
-    """The hash of an event, which its link is made of."""
+    """The hash of an event, which is part of its link."""
     return hashlib.sha256(canonical(event)).hexdigest()
 
 
 def link(previous: str, event: Mapping[str, Any], audio_sha256: str) -> str:
-    """The link, 64 hex digits, of an event that follows `previous` and rests on the recording with this hash."""
+    """The link of an event that follows `previous` and rests on the recording with this hash."""
     return _link_of(previous, event_sha256(event), audio_sha256)
 
 
 def _link_of(previous: str, event_sha256: str, audio_sha256: str) -> str:
-    """The link of an event of which only its hash is known."""
+    """The link of an event of which only the hash is known."""
     return hashlib.sha256(f"{previous}\n{event_sha256}\n{audio_sha256}\n".encode()).hexdigest()
 
 
 def parsed(body: str | bytes) -> dict[str, Any]:
-    """The event in `body`; an empty one, which no link fits, where somebody made it no event.
-
-    One that names a member twice is none: two readers could understand it differently.
-    """
+    """Parse the event strictly; invalid JSON gives an empty event, which matches no link."""
     try:
         event = strict(body)
     except NotStrict:
@@ -383,29 +378,28 @@ def parsed(body: str | bytes) -> dict[str, Any]:
 
 
 def sealed(event: Mapping[str, Any], previous: str, audio_sha256: str, reading: str, signer: Signer) -> dict[str, Any]:
-    """The event as the next of the chain, signed. `reading` is the text of the reading as it is kept."""
+    """Add link and signature to the event, the next of the chain. `reading` is the reading's text as it is stored."""
     tied = {**event, PREVIOUS: previous, READING: sha256(reading), KEYID: signer.public.keyid}
     own = link(previous, tied, audio_sha256)
     return {**tied, CHAIN: own, SIGNATURE: signer.sign(own)}
 
 
 def withheld_text(event: Mapping[str, Any]) -> str:
-    """What a device signs of an event that goes in the place of a withheld one: all of it, and the seal it carries."""
+    """The text that a device signs for a withheld event's replacement: all of it, with the seal it carries."""
     said = {name: value for name, value in event.items() if name != WITHHELD_SIGNATURE}
     return f"{event.get(CHAIN)} {hashlib.sha256(canonical(said)).hexdigest()}"
 
 
 def vouched(event: Mapping[str, Any], signer: Signer) -> dict[str, Any]:
-    """The event in the place of a withheld one, with the device's word for it."""
+    """Add the device's signature to a withheld event's replacement."""
     return {**event, WITHHELD_SIGNATURE: signer.sign(withheld_text(event))}
 
 
 def is_word_of(event: Mapping[str, Any], key: PublicKey, vouching: Iterable[PublicKey], *, withheld: bool) -> bool:
-    """Whether the holder of `key` signed the event, all of it.
+    """Whether the holder of `key` signed the whole event.
 
-    The seal of one that goes in the place of a withheld event is that of the content that was kept back: by itself it
-    would vouch for any number and any id. So it needs the word of one of `vouching` besides: withheld long after it was
-    sealed, it may have that of a later key.
+    The seal of a withheld event's replacement covers the withheld content only: alone it would be valid with any number
+    and id. So the replacement needs a signature with one of `vouching` too, possibly a later key than that of the seal.
     """
     chain, signature = event.get(CHAIN), event.get(SIGNATURE)
     if not (isinstance(chain, str) and chain.isascii() and isinstance(signature, str)):

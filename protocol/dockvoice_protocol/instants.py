@@ -1,7 +1,7 @@
-"""Instants on the clock of a zone. Every instant that may be stored has one here, also in the years 1 and 9999.
+"""Instants in a time zone, also in the years 1 and 9999.
 
-A clock west of Greenwich has no year 1 to show its first hours in, one east of it no year 10000. Such an instant comes
-from a device whose clock is wrong, or that is not ours; what lists it among others must not end over it.
+A clock west of Greenwich has no year 1 for its first hours, one east of it no year 10000. Such an instant comes from a
+device with a wrong clock, or from a foreign one; a list must not fail over it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 def in_zone(instant: datetime, zone: tzinfo | None) -> datetime:
-    """It by the clock of the zone (None: of this machine); by UTC's where that clock has no such day."""
+    """The instant by the clock of the zone (None: of this machine); in UTC where that clock has no such day."""
     try:
         return instant.astimezone(zone)
     except (OverflowError, ValueError):
@@ -21,7 +21,7 @@ def in_zone(instant: datetime, zone: tzinfo | None) -> datetime:
 
 
 def in_utc(instant: datetime) -> datetime:
-    """It by UTC's clock; the first or the last instant that this has, where it lies beyond."""
+    """The instant in UTC, limited to the first and the last that datetime can hold."""
     try:
         return instant.astimezone(UTC)
     except (OverflowError, ValueError):
@@ -29,14 +29,14 @@ def in_utc(instant: datetime) -> datetime:
 
 
 def shown(instant: datetime, zone: tzinfo) -> str:
-    """It for people of the zone, `2026-11-22 08:00:00`; where UTC's clock tells it, that stands behind it."""
+    """The local time for people, `2026-11-22 08:00:00`, with ` UTC` behind it where the zone has no such day."""
     there = in_zone(instant, zone)
     beside = "" if there.tzinfo is zone else " UTC"
     return f"{there.replace(tzinfo=None).isoformat(' ', 'seconds')}{beside}"  # %Y would write the year 1 as 1
 
 
 def zone_named(name: str) -> ZoneInfo:
-    """The zone that the time zone database calls so. Raises ValueError, which says what is allowed."""
+    """The zone with this name of the time zone database. Raises ValueError, which says what is allowed."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: it names a directory of the database
@@ -51,7 +51,7 @@ def timestamp(moment: datetime) -> str:
 
 
 def instant(text: str, zone: tzinfo = UTC) -> datetime | None:
-    """The instant that an ISO 8601 text names, by the clock of `zone` where it names none; None for any other text."""
+    """Parse an ISO 8601 text, in `zone` where it names none; None for any other text."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:

@@ -1,10 +1,10 @@
-"""JSON Schema 2020-12: a validator that follows the standard where the library follows Python, and a fast path.
+"""JSON Schema 2020-12: a validator with ECMA patterns, and a fast path.
 
-A pattern is ECMA 262, where `$` is the end of the text. Python's also matches before a line break that ends it, and so
-would take "742" and "742" with a line break for two spellings of one pallet, both good.
+In ECMA 262, `$` matches only the end of the text; Python's also matches before a final line break, and would accept one
+pallet in two spellings.
 
-The fast path: `surely` gives a function whose True means valid, and whose False means that jsonschema must be asked,
-which takes a millisecond for an event and names the fault. A keyword that the fast path lacks makes it answer False.
+The fast path: `surely` compiles a schema to a function. True means valid; False means that jsonschema must be asked,
+which takes a millisecond for an event and names the fault. A keyword that the fast path lacks makes it return False.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _PIECE = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|\$", re.DOTALL)
 
 @lru_cache(maxsize=1024)
 def compiled(pattern: str) -> re.Pattern[str]:
-    """A `pattern` of JSON Schema."""
+    """Compile a `pattern` of JSON Schema."""
     return re.compile(_PIECE.sub(lambda piece: r"\Z" if piece[0] == "$" else piece[0], pattern))
 
 
@@ -39,7 +39,7 @@ SchemaValidator = cast(
     type[Draft202012Validator],
     extend(Draft202012Validator, {"pattern": _ecma_pattern}),  # type: ignore[no-untyped-call]
 )
-"""What every schema of this house is checked with."""
+"""Validates every schema of the project."""
 
 
 Sure = Callable[[Any], bool]
@@ -47,7 +47,7 @@ Sure = Callable[[Any], bool]
 _REMARKS = frozenset(
     {"$schema", "$id", "$defs", "$anchor", "$dynamicAnchor", "$comment", "title", "description", "examples"}
 )
-"""Keywords that demand nothing, as do those of our own, which begin with `x-`."""
+"""Keywords that demand nothing; those that begin with `x-` do not either."""
 
 _TYPES: Mapping[str, Sure] = {
     "object": lambda value: type(value) is dict,
@@ -58,13 +58,13 @@ _TYPES: Mapping[str, Sure] = {
     "integer": lambda value: type(value) is int,
     "number": lambda value: type(value) is int or type(value) is float,
 }
-"""Sure by the value's own class: 12.0, an integer to JSON Schema, is left to be asked."""
+"""Compares the exact class: 12.0, an integer to JSON Schema, is left to jsonschema."""
 
-_LOCAL = "#/$defs/"  # The references that are followed here.
+_LOCAL = "#/$defs/"  # Prefix of supported references.
 
 
 def surely(schema: Mapping[str, Any] | bool) -> Sure:
-    """Whether a value, as `json.loads` makes it, surely keeps this schema; False says nothing."""
+    """Compile the fast path for parsed JSON: True means valid, False means ask jsonschema."""
     return _node(schema, schema if isinstance(schema, Mapping) else {})
 
 
@@ -159,7 +159,7 @@ def _any(schemas: list[Any], root: Mapping[str, Any]) -> Sure:
 
 
 def _one(schemas: list[Any], root: Mapping[str, Any]) -> Sure:
-    """One and no other: sure where their types keep them apart."""
+    """Exactly one: supported where the types of the choices are disjoint."""
     kinds = [_kinds(schema, root) for schema in schemas]
     if any(not kind for kind in kinds) or any(one & other for one, other in combinations(kinds, 2)):
         return _never
@@ -167,7 +167,7 @@ def _one(schemas: list[Any], root: Mapping[str, Any]) -> Sure:
 
 
 def _kinds(schema: Any, root: Mapping[str, Any]) -> frozenset[str]:
-    """The types that a schema can be kept by; none where it does not say."""
+    """The types that a schema accepts; none where it does not name them."""
     while isinstance(schema, Mapping) and "type" not in schema and str(schema.get("$ref", "")).startswith(_LOCAL):
         schema = root.get("$defs", {}).get(schema["$ref"].removeprefix(_LOCAL))
     wanted = schema.get("type", ()) if isinstance(schema, Mapping) else ()

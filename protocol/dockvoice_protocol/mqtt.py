@@ -1,8 +1,8 @@
-"""The MQTT session: one persistent connection that goes on by itself, and tells what really happened.
+"""The MQTT session: one persistent connection that reconnects by itself, and reports PUBACKs with reason codes.
 
-Used by the agent and by the inventory. paho keeps a queue of its own in memory and calls a message published as soon as
-any PUBACK came, a refusal included; so nothing is handed to it while there is no connection, what it still holds after
-one is dropped, and each PUBACK is passed on with its reason code. Whoever publishes decides what goes again.
+Used by the agent and by the inventory. paho queues in memory and reports a message as published at any PUBACK, even a
+refusal. So nothing is published without a connection, paho's queue is dropped after a disconnect, and each PUBACK is
+passed on with its reason code. The caller decides what is published again.
 """
 
 from __future__ import annotations
@@ -39,13 +39,12 @@ from dockvoice_protocol.mqtt_client import (
 )
 
 _RECEIVE_MAXIMUM = 65_535
-"""What MQTT 5 says holds where the broker names no receive maximum; MQTT 3.1.1 knows no other limit."""
+"""MQTT 5's default where the broker names no receive maximum; MQTT 3.1.1 knows no other limit."""
 
 _LARGEST = 268_435_460  # The largest packet that MQTT can express, bytes: section 2.1.4 of MQTT 5.
 
 ANSWER_S = 60.0
-"""A broker that answers pings, but so long no publication or subscription, has lost its way: a minute is beyond every
-slow link."""
+"""Timeout for PUBACK and SUBACK from a broker that still answers pings: a minute is beyond every slow link."""
 
 _UNSUPPORTED_VERSION = 132  # CONNACK 0x84; paho reports the MQTT 3.1.1 code 1 under this number too.
 
@@ -56,7 +55,7 @@ class Connected:
 
     protocol: str  # `5` or `3.1.1`.
     receive_maximum: int  # How many unacknowledged publications the broker takes.
-    session_present: bool  # Whether the broker still knew this client.
+    session_present: bool  # Whether the broker kept this client's session.
 
 
 @dataclass(frozen=True)
@@ -79,12 +78,12 @@ class Acknowledged:
 
 @dataclass(frozen=True)
 class Delivered:
-    """A message that arrived for one of the subscriptions; always between Connected and Disconnected."""
+    """A received message; always between Connected and Disconnected."""
 
     topic: str
     payload: bytes = field(repr=False)
     token: int  # What `Session.acknowledge` needs: the packet identifier, and the connection it is valid for.
-    retained: bool = False  # Whether the broker had kept it from before this subscription.
+    retained: bool = False  # Whether it is a retained message.
 
 
 SessionEvent = Connected | Disconnected | Acknowledged | Delivered
@@ -92,27 +91,26 @@ SessionEvent = Connected | Disconnected | Acknowledged | Delivered
 
 @dataclass
 class _Try:
-    """One try to connect, and the connection it leads to."""
+    """One attempt to connect, and the resulting connection."""
 
     number: int
     answer_due: float | None
-    """When patience for the broker's answer ends, on the monotonic clock; None once it has answered."""
-    silent: bool = False  # Whether patience did end.
-    welcome: Connected | None = None  # What will be told once the subscriptions stand.
-    early: list[MQTTMessage] = field(default_factory=list)  # What a session kept by the broker sends before that.
-    heard_at: float = 0.0  # When the last of it came, or the broker's greeting, on the monotonic clock.
-    refusal: str | None = None  # What the broker did not allow.
+    """Deadline of the broker's answer, on the monotonic clock; None once it has answered."""
+    silent: bool = False  # Whether the deadline passed.
+    welcome: Connected | None = None  # Reported once the subscriptions are accepted.
+    early: list[MQTTMessage] = field(default_factory=list)  # Messages of a kept session that arrive before that.
+    heard_at: float = 0.0  # When the last of them, or CONNACK, arrived, on the monotonic clock.
+    refusal: str | None = None  # Why the broker refused.
     largest: int = _LARGEST  # The broker's limit on packets, in bytes.
-    over: bool = False  # paho can report one end twice.
+    over: bool = False  # paho can report one disconnect twice.
 
 
 class Session:
-    """A persistent MQTT session with QoS 1 throughout; MQTT 5, or 3.1.1 where the broker knows no better.
+    """A persistent MQTT session with QoS 1 throughout; MQTT 5, or 3.1.1 where the broker does not support it.
 
     `receive` is called on paho's network thread, or by `publish`, and must not wait for another thread that publishes.
-    When it raises, the connection is cut without farewell (so that the last will speaks), the message does not count as
-    received, the error stays in `failure`, and `publish` and `acknowledge` raise it: a session whose receiver is broken
-    is over.
+    When it raises, the connection is cut without DISCONNECT (so that the last will is published), the message does not
+    count as received, the error stays in `failure`, and `publish` and `acknowledge` raise it: the session is over.
     """
 
     def __init__(
@@ -129,8 +127,8 @@ class Session:
     ) -> None:
         """Prepare; nothing is contacted yet. Raises Misconfigured: impossible host, open link, bad TLS files.
 
-        `wishes` are topics that are subscribed to besides, and done without where the broker's rules forbid them.
-        `at_once` is how many messages may be on the way here (MQTT 5); None leaves that to the broker.
+        `wishes` are optional subscriptions, skipped where the broker forbids them. `at_once` is the receive maximum of
+        this client (MQTT 5); None leaves it to the broker.
         """
         check_host(settings)
         check_privacy(settings)
@@ -156,37 +154,37 @@ class Session:
 
     @property
     def connected(self) -> bool:
-        """Whether a publication would go out now."""
+        """Whether publications can be sent now."""
         return self._connected is not None
 
     @property
     def welcomed(self) -> bool:
-        """Whether the broker has taken the connection, be it that it sends what it kept before it answers anything."""
+        """Whether the broker has accepted the connection; a kept session's messages may come before SUBACK."""
         return self._try.welcome is not None and not self._try.over
 
     @property
     def trouble(self) -> str | None:
-        """Why there is no connection, in one line; None while there is one, and before the first try failed."""
+        """Why there is no connection, in one line; None while connected, and before the first attempt failed."""
         return self._trouble
 
     @property
     def failure(self) -> Exception | None:
-        """What `receive` raised, which ended the session; None as long as all is well."""
+        """The error that `receive` raised, which ended the session; None without one."""
         return self._failure
 
     def start(self) -> None:
-        """Connect in paho's thread and stay connected, for ever; an absent broker is waited for, not an error."""
+        """Connect in paho's thread and stay connected; an unreachable broker is retried, and is no error."""
         with self._swap:
             self._open()
 
     def publish(
         self, topic: str, payload: bytes, *, tag: str, retain: bool = False, content_type: str | None = None
     ) -> bool:
-        """Send now, or say False: not connected, or as much on the way as the broker takes. Nothing is queued.
+        """Send now; False when not connected, or at the broker's receive maximum. Nothing is queued.
 
-        True means only that it was handed to the network: `Acknowledged(tag, …)` follows, or nothing does when the
-        connection ends first. `content_type` becomes the property of MQTT 5. What is larger than the broker says it
-        takes may not be sent: it would end the connection. That is acknowledged at once, as too large.
+        True means only that it was handed to the network: `Acknowledged(tag, …)` follows, or nothing when the
+        connection ends first. `content_type` becomes the property of MQTT 5. A packet above the broker's limit would
+        end the connection: it is not sent, and acknowledged at once as too large.
         """
         self._raise_failure()
         client, connected = self._client, self._connected
@@ -203,7 +201,7 @@ class Session:
         return sent.rc == MQTTErrorCode.MQTT_ERR_SUCCESS
 
     def acknowledge(self, delivered: Delivered) -> None:
-        """Tell the broker that a message is dealt with. One from an earlier connection is left: it comes again."""
+        """Acknowledge a received message. One of an earlier connection is ignored: the broker sends it again."""
         self._raise_failure()
         number, packet = divmod(delivered.token, _RECEIVE_MAXIMUM + 1)
         client = self._client
@@ -212,9 +210,9 @@ class Session:
             client.ack(packet, 1)
 
     def stop(self, timeout_s: float = 2.0) -> None:
-        """Say farewell to the broker after what is already handed over; cut the connection if that takes too long.
+        """Disconnect after what is already handed over; cut the connection after the timeout.
 
-        Not to be called from `receive`. A try to connect that is under way ends by itself, and leads to nothing.
+        Not to be called from `receive`. An attempt to connect that is under way ends by itself.
         """
         with self._swap:
             client, self._client = self._client, None
@@ -249,7 +247,7 @@ class Session:
         client.on_disconnect = self._on_disconnect
         client.loop_start()
 
-    # What paho calls, on its own thread. A client that is no longer ours is on its way out and is not listened to.
+    # Callbacks on paho's thread. A replaced client is ending; its callbacks are ignored.
 
     def _on_pre_connect(self, client: Client, _userdata: object) -> None:
         if client is not self._client:
@@ -277,7 +275,7 @@ class Session:
             self._try.refusal = f"{self._broker}: lives, but answers no subscription; restart it if that comes again"
             cut(client)
         elif self._connected is not None and now - self._on_the_way.since(now) >= ANSWER_S:
-            # What has no PUBACK takes room for good, and may be sent again on another connection only.
+            # A publication without PUBACK occupies the window, and may be sent again on another connection only.
             self._try.refusal = f"{self._broker}: lives, but acknowledges nothing; restart it if that comes again"
             cut(client)
 
@@ -347,7 +345,7 @@ class Session:
             self._waits.ended()
             largest = self._on_the_way.largest()
             if reason.value == PACKET_TOO_LARGE and largest is not None:
-                # The broker does not say which packet was too large: of those it had not taken, the largest.
+                # The broker does not say which packet was too large: take the largest unacknowledged one.
                 self._deliver(client, Acknowledged(largest, PACKET_TOO_LARGE))
             self._deliver(client, Disconnected(self._trouble))
         if client.protocol != PROTOCOLS[self._version.now]:
@@ -384,7 +382,7 @@ class Session:
             self._receive(event)
         except Exception as fault:  # noqa: BLE001 - kept in `failure` and raised on the owner's next call
             self._failure, self._connected, self._client = fault, None, None
-            # The kind only: the text of a stranger's error may quote what was said.
+            # The type only: the text of a foreign error may quote an operator's speech.
             self._trouble = f"{self._broker}: the receiver failed ({type(fault).__name__}), the session is over"
             client.loop_stop()
             cut(client)
@@ -395,7 +393,7 @@ class Session:
         client.reconnect_delay_set(wait, wait)  # type: ignore[arg-type] # declared int, used as seconds of any kind
 
     def _reopen(self, client: Client) -> None:
-        """Go on with a client that speaks the other version: paho's cannot change its own."""
+        """Replace the client with one of the other version: paho's cannot change its own."""
         with self._swap:
             if client is self._client:
                 client.loop_stop()  # on its own thread this waits for nothing, it only lets the loop end

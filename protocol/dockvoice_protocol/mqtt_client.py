@@ -24,30 +24,30 @@ from dockvoice_protocol.errors import Misconfigured
 PROTOCOLS = {MqttVersion.V5: MQTTProtocolVersion.MQTTv5, MqttVersion.V311: MQTTProtocolVersion.MQTTv311}
 
 SESSION_EXPIRY_S = 7 * 24 * 3600
-"""How long an MQTT 5 broker keeps the session of an absent client: a week, longer than most closings of a site."""
+"""Session expiry of an absent client at an MQTT 5 broker: a week, longer than most closings of a site."""
 
 PACKET_TOO_LARGE = 149
-"""mosquitto's PUBACK to a message beyond its message_size_limit; the standard has it only end connections. To paho it
-would be a protocol error: it would hang up, and again after each reconnect, for as long as the message is sent."""
+"""mosquitto's PUBACK to a message beyond its message_size_limit; by the standard it only ends connections. paho
+would treat it as a protocol error and disconnect, again after each reconnect."""
 
 ReasonCode.names[PACKET_TOO_LARGE]["Packet too large"].append(PacketTypes.PUBACK)
 
 
 @dataclass(frozen=True)
 class Will:
-    """What the broker publishes, retained and with QoS 1, when this client is lost without a word."""
+    """The last will: published by the broker, retained and with QoS 1, when the connection is lost."""
 
     topic: str
     payload: bytes
 
 
 class _Watched(Client):
-    """paho's client, which alone would wait for the answer to CONNECT as long as a keepalive."""
+    """paho's client with a hook in its loop: paho alone would wait a keepalive for the answer to CONNECT."""
 
     on_turn: Callable[[Client], None] | None = None
 
     def loop_misc(self) -> MQTTErrorCode:
-        """What paho does in every turn of its loop, at least once a second."""
+        """Called by paho in every turn of its loop, at least once a second."""
         if self.on_turn is not None:
             self.on_turn(self)
         return super().loop_misc()
@@ -62,9 +62,9 @@ def prepared(
     will: Will | None,
     at_once: int | None = None,
 ) -> _Watched:
-    """A client that will connect as soon as its loop runs.
+    """A client that connects as soon as its loop runs.
 
-    An MQTT 5 broker sends no more than `at_once` messages before it has an acknowledgement; None leaves that to it.
+    An MQTT 5 broker sends at most `at_once` messages without an acknowledgement; None leaves that to the broker.
     """
     modern = version is MqttVersion.V5
     client = _Watched(
@@ -94,18 +94,18 @@ def prepared(
 
 
 def _at_once(_client: Client, _userdata: object, link: object) -> None:
-    """Small packets do not wait for the acknowledgement of those before them (Nagle), which the other side delays."""
+    """Disable Nagle's algorithm: small packets do not wait for delayed acknowledgements."""
     assert isinstance(link, socket.socket)  # noqa: S101 - paho's others are for transports that are not used here
     link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def of_type(content_type: str) -> Properties:
-    """The properties of a publication with this content type, for MQTT 5."""
+    """The MQTT 5 properties of a publication with this content type."""
     return _properties(PacketTypes.PUBLISH, ContentType=content_type)
 
 
 def packet_size(topic: str, payload: bytes, properties: Properties | None) -> int:
-    """How many bytes a publication with QoS 1 takes in MQTT 5 (section 3.3 of the standard)."""
+    """The bytes of a publication with QoS 1 in MQTT 5 (section 3.3 of the standard)."""
     packed = b"\0" if properties is None else properties.pack()  # type: ignore[no-untyped-call] # as below
     identifier = 2
     remaining = 2 + len(topic.encode()) + identifier + len(packed) + len(payload)
@@ -113,7 +113,7 @@ def packet_size(topic: str, payload: bytes, properties: Properties | None) -> in
 
 
 def cut(client: Client) -> None:
-    """Close the connection without farewell, from any thread: paho's loop finds it ended."""
+    """Close the connection without DISCONNECT, from any thread."""
     connection = client.socket()
     if isinstance(connection, socket.socket):
         with suppress(OSError):  # it may be closed already
@@ -130,17 +130,17 @@ def _properties(packet: int, **values: str | int) -> Properties:
 _FIRST_WAIT_S = 0.5  # Wait before the second try to connect; it doubles from try to try.
 
 _MOST_DOUBLINGS = 16
-"""2**16 times the first wait is past every maximum, and no float overflows in a year without a broker."""
+"""2**16 times the first wait is above every maximum, and no float overflows in a year without a broker."""
 
 _STEADY_S = 5.0
-"""A connection that lasted this long was a good one: the waits begin anew. Less is a broker that throws us out."""
+"""A connection that lasted this long was stable: the back-off restarts. A shorter one was closed by the broker."""
 
-_NOTING_S = 1.0  # How long a PUBACK waits for the publishing thread to note what it was for: that takes microseconds.
+_NOTING_S = 1.0  # Timeout for the publishing thread to register the packet of a PUBACK: that takes microseconds.
 
 _DROPPED_TWICE = 2
-"""Connections closed without an answer, in a row, before the other version is tried: one may be a restart."""
+"""Connections closed in a row without an answer before the other version is tried: one may be a restart."""
 
-ANSWER_S = 10.0  # How long a CONNECT may go unanswered: slow links and brokers that ask a directory need a few seconds.
+ANSWER_S = 10.0  # Timeout of CONNECT: slow links and brokers that ask a directory need a few seconds.
 
 FIRST_ANSWER_S = 2.0
 """The same while it is unknown whether the broker speaks MQTT 5: amqtt 0.12 misreads it and says nothing at all."""
@@ -151,7 +151,7 @@ REMEDIES = {
     135: "; check username and password",
     138: "; its administrator has banned this client",
 }
-"""What to do about a refused connection, by reason code of MQTT 5; paho puts those of MQTT 3.1.1 in the same terms."""
+"""The remedy for a refused connection, by MQTT 5 reason code; paho maps those of MQTT 3.1.1 to these."""
 
 
 _TAKEN_OVER, _WITHOUT_A_WORD = 142, 128
@@ -175,14 +175,14 @@ _UNTRUSTED = {
     62: _OTHER_HOST,
     64: _OTHER_HOST,
 }
-"""What to do about a certificate, by OpenSSL's X509_V_ERR code (x509_vfy.h); the others want an authority.
+"""The remedy for a certificate, by OpenSSL's X509_V_ERR code (x509_vfy.h); the others need an authority.
 
-80 to 93, from PATHLEN_INVALID_FOR_NON_CA to EXTENSIONS_REQUIRE_VERSION_3, are what X509_V_FLAG_X509_STRICT asks for.
+80 to 93, from PATHLEN_INVALID_FOR_NON_CA to EXTENSIONS_REQUIRE_VERSION_3, are what X509_V_FLAG_X509_STRICT checks.
 """
 
 
 class Version:
-    """Which protocol version to try next, until a broker accepted one: from then on that one."""
+    """The protocol version to try next; fixed once a broker has accepted one."""
 
     def __init__(self, wanted: MqttVersion) -> None:
         self.now = MqttVersion.V5 if wanted is MqttVersion.AUTO else wanted
@@ -191,20 +191,20 @@ class Version:
 
     @property
     def patience_s(self) -> float:
-        """How long to wait for the answer to a CONNECT of this version."""
+        """Timeout of a CONNECT of this version."""
         return ANSWER_S if self._settled or self.now is MqttVersion.V311 else FIRST_ANSWER_S
 
     def accepted(self) -> None:
-        """A broker took the connection."""
+        """A broker accepted the connection."""
         self._settled = True
 
     def unsupported(self) -> None:
-        """The broker said that it does not know this version, or said nothing for as long as we had patience."""
+        """The broker rejected this version, or did not answer before the timeout."""
         if not self._settled:
             self._other()
 
     def dropped(self) -> None:
-        """The broker closed the connection instead of answering: how some meet a version they do not know."""
+        """The broker closed the connection without an answer, as some do for an unknown version."""
         self._drops += 1
         if self._drops >= _DROPPED_TWICE and not self._settled:
             self._other()
@@ -215,7 +215,7 @@ class Version:
 
 
 class Waits:
-    """Growing waits between tries to connect, each shortened by chance so that a whole site does not knock at once."""
+    """Growing waits between attempts to connect, with jitter so that a whole site does not reconnect at once."""
 
     def __init__(self, maximum_s: float) -> None:
         self._maximum_s = maximum_s
@@ -223,21 +223,21 @@ class Waits:
         self._began = 0.0
 
     def began(self) -> None:
-        """A connection stands."""
+        """A connection was established."""
         self._began = time.monotonic()
 
     def ended(self) -> None:
-        """The connection that stood is gone."""
+        """The connection was lost."""
         if self.steady:
             self._tries = 0
 
     @property
     def steady(self) -> bool:
-        """Whether the connection has lasted long enough to be a good one."""
+        """Whether the connection has lasted long enough to be stable."""
         return time.monotonic() - self._began >= _STEADY_S
 
     def next(self) -> float:
-        """How long to wait before the next try, seconds."""
+        """The wait before the next attempt, seconds."""
         full = min(self._maximum_s, _FIRST_WAIT_S * 2.0**self._tries)
         self._tries = min(self._tries + 1, _MOST_DOUBLINGS)
         return full * random.uniform(0.5, 1)  # noqa: S311 - spreads the tries, keeps no secret
@@ -264,7 +264,7 @@ class OnTheWay:
         return len(self._sent)
 
     def note(self, packet: int, tag: str, size: int) -> None:
-        """A publication of `size` bytes was handed over just now."""
+        """Register a publication of `size` bytes, sent just now."""
         with self._noted:
             self._sent[packet] = _Sent(tag, size, time.monotonic())
             self._noted.notify_all()
@@ -283,7 +283,7 @@ class OnTheWay:
             self._sent.clear()
 
     def since(self, now: float) -> float:
-        """Since when a publication waits for its PUBACK, on the monotonic clock; `now` if none does."""
+        """When the oldest publication without PUBACK was sent, on the monotonic clock; `now` without any."""
         with self._noted:
             return next((sent.at for sent in self._sent.values()), now)
 
@@ -312,7 +312,7 @@ class _Closing(ssl.SSLSocket):
 
 
 def check_host(settings: Mqtt) -> None:
-    """Raise Misconfigured for a host that can be no name: resolving it would fail with an error nobody expects."""
+    """Raise Misconfigured for an impossible host name: resolving it would raise UnicodeError."""
     try:
         settings.host.encode("idna")
     except UnicodeError:
@@ -320,7 +320,7 @@ def check_host(settings: Mqtt) -> None:
 
 
 def check_privacy(settings: Mqtt) -> None:
-    """Raise Misconfigured where others could read along, or speak in our name, and the settings do not say so."""
+    """Raise Misconfigured where the link is neither private nor declared insecure in the settings."""
     if settings.exposed and not settings.insecure:
         raise Misconfigured(
             f"mqtt.tls: is false, and {settings.exposed}; set tls = true, or insecure = true where nobody else can "
@@ -329,7 +329,7 @@ def check_privacy(settings: Mqtt) -> None:
 
 
 def tls_context(settings: Mqtt) -> ssl.SSLContext | None:
-    """What TLS needs, verification of the broker included; None without TLS. Raises Misconfigured for bad files."""
+    """The TLS context, with verification of the broker; None without TLS. Raises Misconfigured for bad files."""
     if not settings.tls:
         return None
     try:
@@ -340,7 +340,7 @@ def tls_context(settings: Mqtt) -> ssl.SSLContext | None:
     if settings.certificate_file is not None:
         try:
             plain_file.see_regular(settings.certificate_file, settings.key_file)
-            # The empty password keeps OpenSSL from asking for one on a terminal nobody sits at.
+            # The empty password keeps OpenSSL from prompting for one.
             context.load_cert_chain(settings.certificate_file, settings.key_file, password="")
         except OSError as fault:
             where = (
@@ -352,7 +352,7 @@ def tls_context(settings: Mqtt) -> ssl.SSLContext | None:
 
 
 def explained(fault: BaseException | None) -> str:
-    """A failure to connect in a few words, with what to do where that is known."""
+    """A failure to connect in a few words, with its remedy where that is known."""
     match fault:
         case ssl.SSLCertVerificationError():
             remedy = _UNTRUSTED.get(fault.verify_code, "; name the authority that signed it in mqtt.ca_file")
@@ -369,7 +369,7 @@ def explained(fault: BaseException | None) -> str:
 
 
 def namesake(reason: int, client_id: str, *, steady: bool) -> str:
-    """What to add to the reason for which a connection ended where another client of the same name is likely."""
+    """A hint that another client has the same client id, for a disconnect that looks like one; else empty."""
     if reason != _TAKEN_OVER and (steady or reason != _WITHOUT_A_WORD):
         return ""
     sure = "" if reason == _TAKEN_OVER else "if that goes on, "

@@ -172,37 +172,37 @@ CHUNKS = _Chunks()
 class Silence(Enum):
     """What may come instead of an answer."""
 
-    TIMEOUT = auto()  # Nothing settled the event within the receipt's timeout.
+    TIMEOUT = auto()  # No receipt within its timeout.
     LINK_LOST = auto()  # The connection ended first.
 
 
 class Consequence(Enum):
-    """What becomes of the row."""
+    """What happens to the row."""
 
     SENT = auto()
-    """The broker has it. That settles it only where no receipts are sent: brokers lose what they acknowledged."""
-    LATER = auto()  # Owed as before: it goes again after its growing wait.
-    AT_RECONNECT = auto()  # Owed as before: it goes again as soon as there is a connection.
+    """The broker has it. That settles it only without receipts: brokers lose messages that they acknowledged."""
+    LATER = auto()  # Pending; retried after its back-off.
+    AT_RECONNECT = auto()  # Pending; retried at the next connection.
     DEAD_LETTER = auto()
-    """Later, as above; but when the broker keeps to it and takes other events meanwhile, it is the event's own fault.
-    Then it is set aside, so that it holds nothing up, and a small event goes in its place."""
+    """Retried after its back-off; when the broker keeps refusing it while it accepts other events, the event itself
+    is the cause. Then it is set aside, and a small event is published in its place."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReasonMeaning:
-    """An answer in words, what follows from it, and what a person can do about it."""
+    """A reason code in words, its consequence, and its remedy."""
 
     name: str
     consequence: Consequence
     remedy: str = ""
-    alarm: bool = True  # Whether a person is to be told at once.
+    alarm: bool = True  # Whether to alert a person at once.
 
 
 FAILURE = 0x80  # Reason codes from here on mean that the broker did not take the message.
 
 ANSWERS: dict[int | Silence, ReasonMeaning] = {
     0x00: ReasonMeaning("success", Consequence.SENT, alarm=False),
-    # Optional, and wrong in some brokers: a hint, never a proof that somebody listens or nobody does.
+    # Optional, and wrong in some brokers: a hint, never a proof.
     0x10: ReasonMeaning(
         "no matching subscribers", Consequence.SENT, "start the inventory if it is not running", alarm=False
     ),
@@ -224,11 +224,11 @@ ANSWERS: dict[int | Silence, ReasonMeaning] = {
     Silence.TIMEOUT: ReasonMeaning("no receipt in time", Consequence.LATER, alarm=False),
     Silence.LINK_LOST: ReasonMeaning("connection lost", Consequence.AT_RECONNECT, alarm=False),
 }
-"""The answers that are known. mosquitto gives 0x95 in a PUBACK too, where the standard has it end the connection."""
+"""The known answers. mosquitto sends 0x95 in a PUBACK too; by the standard it ends the connection."""
 
 
 def meaning(reason_code: int) -> ReasonMeaning:
-    """What a PUBACK with this code means; an unknown failure is tried again like an unspecified one."""
+    """The meaning of a PUBACK with this code; an unknown failure is retried like an unspecified one."""
     if reason_code in ANSWERS:
         return ANSWERS[reason_code]
     failed = reason_code >= FAILURE

@@ -24,14 +24,14 @@ _HOW = {"x": os.O_EXCL, "w": os.O_TRUNC, "a": os.O_APPEND}
 
 
 class Unfit(OSError):
-    """It is there, and not to be read."""
+    """The file exists, and must not be read."""
 
-    def __init__(self, path: Path, told: str) -> None:
-        super().__init__(errno.EINVAL, told, str(path))
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(errno.EINVAL, why, str(path))
 
 
 def content(path: Path, most: int = _SETTINGS, *, follow: bool = True) -> bytes:
-    """What is in a regular file of `most` bytes at the most; without `follow` none that a link leads to."""
+    """Read a regular file of at most `most` bytes; without `follow`, a symbolic link is refused."""
     how = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY | (0 if follow else os.O_NOFOLLOW)
     try:
         descriptor = os.open(path, how)
@@ -52,14 +52,14 @@ def content(path: Path, most: int = _SETTINGS, *, follow: bool = True) -> bytes:
 
 
 def see_regular(*paths: Path | None) -> None:
-    """See that these, which another library opens by their names, are plain files; a pipe would hold it up for ever."""
+    """Check that files which a library opens by name are regular files: a pipe would block it for ever."""
     for path in paths:
         if path is not None:
             content(path)
 
 
 def private(path: Path, how: str = "x") -> BinaryIO:
-    """A file to write to, for its owner only whatever the umask is: x a new one, w over it, a behind what is in it."""
+    """Open a file for writing with mode 0600, whatever the umask: x creates, w truncates, a appends."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | _HOW[how], 0o600)
     try:
         if stat.S_ISREG(os.fstat(descriptor).st_mode):

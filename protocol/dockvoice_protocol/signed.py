@@ -1,13 +1,10 @@
-"""What the inventory signs for devices: decisions, requests for clips, expected receipts, rosters, master data. Pure.
+"""Messages that the inventory signs and devices verify: decisions, clip requests, lists, rosters, master data. Pure.
 
-It is made there and checked here.
+A signature is made for one purpose, over the whole message with its site, device and version: it is not valid on
+another topic, and versions can be ordered.
 
-A signature is made for one purpose and no other, over all of the message: what it says of its site, its device and its
-version too, so that it can be moved to no other topic, and an older one is told from a newer one.
-
-Lists, rosters and master data are retained, one for each trailer or door, for each site, for each kind: whoever
-connects gets the latest. A topic that was cleared says nothing: only a signed one of a higher version, without lines,
-operators or rows, withdraws it.
+Lists, rosters and master data are retained messages, one for each trailer or door, site, and kind. A cleared topic has
+no meaning: only a signed message of a higher version, without lines, operators or rows, withdraws one.
 """
 
 from __future__ import annotations
@@ -31,7 +28,7 @@ _DECISION, _LIST, _ROSTER = "dockvoice.decision.v1", "dockvoice.expected.v1", "d
 _MASTER = "dockvoice.catalogue.v1"
 _CLIP = "dockvoice.clip.v1"
 _DECLINED = "dockvoice.declined.v1"
-"""What the signed text begins with, by what it is: no signature of one can be taken for that of another."""
+"""Prefixes of the signed text, by message type: a signature of one type is not valid for another."""
 
 MOST_LINES = 500  # Of one list. A trailer has some sixty places for pallets.
 
@@ -43,17 +40,17 @@ _ENVELOPE = 600  # Bytes of one list beside its lines, of a roster beside its op
 
 
 class Forged(MalformedMessage):
-    """Nobody signed it whose word this device takes."""
+    """It is not signed with the key that this device trusts."""
 
 
 def _sealed(said: Mapping[str, Any], purpose: str, signer: Signer) -> dict[str, Any]:
-    """The message, signed for a purpose."""
+    """Sign the message for a purpose."""
     whole = {**said, KEYID: signer.public.keyid}
     return {**whole, SIGNATURE: signer.sign(_text(whole, purpose))}
 
 
 def _opened(payload: bytes, purpose: str, schema: str, key: PublicKey) -> dict[str, Any]:
-    """What a message says that was signed with `key`. Raises MalformedMessage, Forged."""
+    """Parse and verify a message that was signed with `key`. Raises MalformedMessage, Forged."""
     if len(payload) > LARGEST:
         raise MalformedMessage(f"message: found {len(payload):,} bytes, allowed are {LARGEST:,}")
     message: dict[str, Any] = parsed(payload)
@@ -70,19 +67,19 @@ def _text(said: Mapping[str, Any], purpose: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ReviewDecision:
-    """What is to become of one utterance that was put aside."""
+    """The decision about one utterance under review."""
 
     source: str  # The device, as events name it.
-    review: str  # The event that says that it waits.
+    review: str  # The event that reported it.
     utterance_id: str
     decision: str  # accept, correct or discard.
-    values: Mapping[str, str] = field(repr=False)  # Over what was understood, as the form's fields take them.
+    values: Mapping[str, str] = field(repr=False)  # Override what was understood; in the form's types.
     who: str
     reason: str
 
 
 def signed_decision(decision: ReviewDecision, signer: Signer, time: datetime) -> dict[str, Any]:
-    """The message, signed."""
+    """The signed message."""
     said = {
         "source": decision.source,
         "review": decision.review,
@@ -97,7 +94,7 @@ def signed_decision(decision: ReviewDecision, signer: Signer, time: datetime) ->
 
 
 def read_decision(payload: bytes, source: str, key: PublicKey) -> ReviewDecision:
-    """The decision for the device `source`, signed with `key`. Raises MalformedMessage, Forged."""
+    """Verify the decision for the device `source`. Raises MalformedMessage, Forged."""
     message = _opened(payload, _DECISION, "decision.schema.json", key)
     if message["source"] != source:
         raise MalformedMessage("/source: names another device")
@@ -106,22 +103,22 @@ def read_decision(payload: bytes, source: str, key: PublicKey) -> ReviewDecision
 
 @dataclass(frozen=True, slots=True)
 class PostingDeclined:
-    """A system behind the inventory did not take an entry, which stands all the same."""
+    """A connected system declined an entry, which stands all the same."""
 
     source: str  # The device, as events name it.
     entry: str  # The event of the entry.
-    why: str  # A code: lot_missing. One that the device does not know is told as it is.
-    by: str  # Which connector says so.
+    why: str  # A code: lot_missing. An unknown code is spoken as it is.
+    by: str  # The connector.
 
 
 def signed_declined(word: PostingDeclined, signer: Signer, time: datetime) -> dict[str, Any]:
-    """The message, signed."""
+    """The signed message."""
     said = {"source": word.source, "entry": word.entry, "declined": word.why, "by": word.by, "time": timestamp(time)}
     return _sealed(said, _DECLINED, signer)
 
 
 def read_declined(payload: bytes, source: str, key: PublicKey) -> PostingDeclined:
-    """What was declined of the device `source`, signed with `key`. Raises MalformedMessage, Forged."""
+    """Verify what was declined for the device `source`. Raises MalformedMessage, Forged."""
     message = _opened(payload, _DECLINED, "declined.schema.json", key)
     if message["source"] != source:
         raise MalformedMessage("/source: names another device")
@@ -130,25 +127,25 @@ def read_declined(payload: bytes, source: str, key: PublicKey) -> PostingDecline
 
 @dataclass(frozen=True, slots=True)
 class ClipRequest:
-    """Somebody on the inventory's side listens to what was said."""
+    """A request to listen to an utterance."""
 
     source: str  # The device, as events name it.
-    request: str  # Its own id: what comes under it again is the same request.
+    request: str  # Its id, for deduplication.
     utterance_id: str
-    audio_sha256: str  # Of the recording, as the device has signed it.
-    sound: bool  # Whether the device is to send it; else it is there, and this is for the journal alone.
+    audio_sha256: str  # Of the recording, signed by the device.
+    sound: bool  # Whether the device must send it; False: the inventory has it, only the journal records this.
     who: str = field(repr=False)
     reason: str = field(repr=False)
-    time: str  # When he asked, RFC 3339 in UTC.
+    time: str  # Of the request, RFC 3339 in UTC.
 
 
 def signed_clip_request(request: ClipRequest, signer: Signer) -> bytes:
-    """The message, signed."""
+    """The signed message."""
     return encode(_sealed(asdict(request), _CLIP, signer))
 
 
 def read_clip_request(payload: bytes, source: str, key: PublicKey) -> ClipRequest:
-    """The request to the device `source`, signed with `key`. Raises MalformedMessage, Forged."""
+    """Verify the request to the device `source`. Raises MalformedMessage, Forged."""
     message = _opened(payload, _CLIP, "clip-request.schema.json", key)
     if message["source"] != source:
         raise MalformedMessage("/source: names another device")
@@ -157,12 +154,12 @@ def read_clip_request(payload: bytes, source: str, key: PublicKey) -> ClipReques
 
 
 def size_of_list(lines: Sequence[ExpectedLine]) -> int:
-    """Bytes of the message with these lines, at most."""
+    """Upper bound of the message's bytes with these lines."""
     return _ENVELOPE + sum(len(encode(asdict(line))) + 1 for line in lines)
 
 
 def place_of(prefix: str, site: str, named: str) -> ReceivingPlace:
-    """The place whose list belongs on a topic. Raises MalformedMessage."""
+    """Parse the place from a topic of expected lists. Raises MalformedMessage."""
     match named.removeprefix(Topics.expected(prefix, site, "")).split("/"):
         case ["trailer" | "door" as kind, name] if LEVEL.fullmatch(name):
             return ReceivingPlace(PlaceKind(kind), name)
@@ -171,12 +168,12 @@ def place_of(prefix: str, site: str, named: str) -> ReceivingPlace:
 
 
 def signed_list(expected: ExpectedList, signer: Signer, time: datetime) -> bytes:
-    """The message, signed."""
+    """The signed message."""
     return encode(_sealed(_list_said(expected, time), _LIST, signer))
 
 
 def unsigned_list(expected: ExpectedList, time: datetime) -> bytes:
-    """The same without a signature: no device takes it."""
+    """The same without a signature: devices reject it."""
     return encode(_list_said(expected, time))
 
 
@@ -191,7 +188,7 @@ def _list_said(expected: ExpectedList, time: datetime) -> dict[str, Any]:
 
 
 def read_expected(payload: bytes, site: str, place: ReceivingPlace, key: PublicKey) -> ExpectedList:
-    """The list for this place, signed with `key`. Raises MalformedMessage, Forged."""
+    """Verify the list for this place. Raises MalformedMessage, Forged."""
     message = _opened(payload, _LIST, "expected.schema.json", key)
     if (message["site"], message["place"]["kind"], message["place"]["name"]) != (site, place.kind, place.name):
         raise MalformedMessage("/place: is another place than its topic's")
@@ -201,12 +198,12 @@ def read_expected(payload: bytes, site: str, place: ReceivingPlace, key: PublicK
 
 
 def size_of_roster(operators: Sequence[Operator]) -> int:
-    """Bytes of the message with these operators, at most."""
+    """Upper bound of the message's bytes with these operators."""
     return _ENVELOPE + sum(len(encode(_operator_said(one))) + 1 for one in operators)
 
 
 def signed_roster(roster: Roster, signer: Signer, time: datetime) -> bytes:
-    """The message, signed."""
+    """The signed message."""
     said = {
         "site": roster.site,
         "version": roster.version,
@@ -217,7 +214,7 @@ def signed_roster(roster: Roster, signer: Signer, time: datetime) -> bytes:
 
 
 def read_roster(payload: bytes, site: str, key: PublicKey) -> Roster:
-    """The roster of this site, signed with `key`. Raises MalformedMessage, Forged."""
+    """Verify the roster of this site. Raises MalformedMessage, Forged."""
     message = _opened(payload, _ROSTER, "roster.schema.json", key)
     if message["site"] != site:
         raise MalformedMessage("/site: is another site than its topic's")
@@ -240,12 +237,12 @@ def _operator_of(said: dict[str, Any]) -> Operator:
 
 
 def size_of_master(rows: Sequence[Cells]) -> int:
-    """Bytes of the message with these rows, at most."""
+    """Upper bound of the message's bytes with these rows."""
     return _ENVELOPE + sum(len(encode(dict(row))) + 1 for row in rows)
 
 
 def kind_of(prefix: str, site: str, named: str) -> str:
-    """The kind of master data that belongs on a topic. Raises MalformedMessage."""
+    """Parse the kind of master data from a topic. Raises MalformedMessage."""
     before, behind = Topics.catalogue(prefix, site, "\n").split("\n")
     kind = named.removeprefix(before).removesuffix(behind)
     if not KIND.fullmatch(kind) or named != Topics.catalogue(prefix, site, kind):
@@ -254,7 +251,7 @@ def kind_of(prefix: str, site: str, named: str) -> str:
 
 
 def signed_master(one: MasterData, signer: Signer, time: datetime) -> bytes:
-    """The message, signed."""
+    """The signed message."""
     said = {
         "site": one.site,
         "kind": one.kind,
@@ -266,7 +263,7 @@ def signed_master(one: MasterData, signer: Signer, time: datetime) -> bytes:
 
 
 def read_master(payload: bytes, site: str, kind: str, key: PublicKey) -> MasterData:
-    """The master data of this kind and site, signed with `key`. Raises MalformedMessage, Forged."""
+    """Verify the master data of this kind and site. Raises MalformedMessage, Forged."""
     message = _opened(payload, _MASTER, "catalogue.schema.json", key)
     if (message["site"], message["kind"]) != (site, kind):
         raise MalformedMessage("/kind: is another kind than its topic's")

@@ -1,7 +1,7 @@
-"""Strict JSON: what the standard leaves open is refused, since two readers could differ over it.
+"""Strict JSON: constructs that two parsers could read differently are refused.
 
-Twice the same key, NaN and Infinity, half a character, and, where limits are set, a number of a thousand digits or a
-thousand lists in one another: each has been a way to make two programs see two things.
+These are duplicate keys, NaN and Infinity, lone surrogates and, where limits are set, very long numbers and very deep
+nesting.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ _DEEP = "it is nested too deeply"
 _LONG = "it holds a number that is too long"
 
 DEEPEST = 32
-"""Objects and lists in one another, of what a device or another program sends: an event has six. Python, Pydantic and
-each reader of ours end at a depth of its own, and what one had taken another could not tell."""
+"""The nesting limit for messages of devices and other programs: an event has six levels. Python, Pydantic and other
+parsers have different limits; a message that one accepts must not fail in the next."""
 
 
 class NotStrict(ValueError):
-    """The text is not JSON as it is read here. No message quotes the text, which may be an operator's speech."""
+    """The text is not strict JSON. No message quotes the text, which may be an operator's speech."""
 
 
 class NotJson(NotStrict):
@@ -31,15 +31,15 @@ class NotJson(NotStrict):
         self.line = fault.lineno
         self.column = fault.colno
         self.what = fault.msg  # What was expected there.
-        self.told = str(fault)  # What was expected, with line, column and character.
+        self.details = str(fault)  # What was expected, with line, column and character.
 
 
 class NotText(NotStrict):
-    """Bytes that are no text, or one half of a pair of surrogates, which JSON can name and no file can hold."""
+    """Bytes that are not text, or a lone surrogate, which JSON can name and no file can hold."""
 
 
 class DuplicateKey(NotStrict):
-    """A key stands twice in one object."""
+    """An object has a key twice."""
 
     def __init__(self, key: str) -> None:
         super().__init__("a key stands twice in one object")
@@ -59,24 +59,24 @@ class Overflow(NotFinite):
 
 
 class TooLarge(NotStrict):
-    """A number that is too long, or objects and lists that are nested too deeply."""
+    """A number is too long, or the nesting too deep."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much is taken; without a limit, as much as Python's own parser takes."""
+    """The limits of the parser; by default those of Python's own."""
 
     depth: float = math.inf  # Objects and lists in one another.
     integer: float = math.inf  # Characters of a number.
     fraction: float = math.inf  # Characters of a number with a point or an exponent.
-    size: float = math.inf  # How far from 0 a number may be, however it is written.
+    size: float = math.inf  # The largest absolute value.
 
 
 _UNLIMITED = Limits()
 
 
 def strict(text: str | bytes, limits: Limits = _UNLIMITED) -> Any:
-    """What the JSON text means; bytes may be UTF-8, UTF-16 or UTF-32. Raises NotStrict."""
+    """Parse JSON text; bytes may be UTF-8, UTF-16 or UTF-32. Raises NotStrict."""
     try:
         found = json.loads(
             text,
@@ -136,7 +136,7 @@ def _short(digits: str, longest: float) -> str:
 
 
 def depth(node: Any) -> int:
-    """How many objects and lists are in one another, with the innermost value."""
+    """The nesting depth, with the innermost value."""
     deepest, level = 0, [node]
     while level:
         deepest += 1
@@ -146,7 +146,7 @@ def depth(node: Any) -> int:
 
 
 def shallow(node: Any, deepest: int = DEEPEST) -> Any:
-    """The same, with an ellipsis for what is nested deeper: kept long ago, or refused for it."""
+    """The same with an ellipsis for what is nested deeper, for values stored before there was a limit."""
     return node if depth(node) <= deepest else _cut(node, deepest)
 
 

@@ -1,4 +1,4 @@
-"""Sections and kinds of values that the settings of agent and inventory share: names, places, the broker."""
+"""Settings that agent and inventory share: names, places, the broker."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def _plain(name: str) -> str:
 
 
 Person = Annotated[str, Field(min_length=1), AfterValidator(_plain)]
-"""Who speaks, as it goes on record: what the schemas of events take for plain text."""
+"""An operator's name as it goes on record: plain text by the schemas of events."""
 
 
 class Section(BaseModel):
-    """A table of the settings file: unknown keys are faults, values never change."""
+    """A table of the settings file: unknown keys are errors, values are frozen."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -53,7 +53,7 @@ def _topic_level(name: str) -> str:
 
 
 Name = Annotated[str, AfterValidator(_topic_level)]
-"""A site, device or client name: it becomes an MQTT topic level, so neither `/`, `+` nor `#`."""
+"""A site, device or client name: an MQTT topic level, so neither `/`, `+` nor `#`."""
 
 
 class MqttVersion(StrEnum):
@@ -93,7 +93,7 @@ class Mqtt(Section):
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        """Settings that would do nothing without another one: better a fault than a connection in the clear."""
+        """Reject settings without effect: an error is better than a connection in the clear."""
         if not self.tls and (self.ca_file or self.certificate_file or self.key_file):
             raise ValueError("a certificate file is given, but tls is false; set tls = true")
         if self.key_file and not self.certificate_file:
@@ -104,7 +104,7 @@ class Mqtt(Section):
 
     @property
     def exposed(self) -> str | None:
-        """What others on the way could read, or write in our name; None where nobody can."""
+        """What others on the network could read or forge; None where the link is private."""
         if self.tls:
             return None
         if self.password is not None:
@@ -132,7 +132,7 @@ Prefix = Annotated[str, AfterValidator(_topic_prefix)]  # The first level or lev
 
 
 def broker_address(given: str) -> dict[str, str]:
-    """The settings `host` and, if given, `port` in HOST, HOST:PORT, or an IPv6 address in brackets before the colon.
+    """Parse HOST, HOST:PORT, or an IPv6 address in brackets into the settings `host` and `port`.
 
     Raises Misconfigured for anything else.
     """

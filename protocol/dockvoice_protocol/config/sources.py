@@ -1,10 +1,9 @@
-"""Sources of settings: defaults, file, environment and credentials in layers; what is wrong is told with its origin.
+"""Sources of settings: defaults, file, environment and credentials in layers; errors name their origin.
 
 Precedence, highest first: the command line, the environment (`DOCKVOICE_DELIVER__MQTT__HOST=…`), credentials (files in
 `$CREDENTIALS_DIRECTORY`, named as the variable is, in lower case), the TOML file, the defaults. A variable or a
-credential names one key; an empty variable counts as unset. A relative path in the file starts at the file's own
-directory, since the working directory of a service means nothing; in a variable or on the command line it starts at
-the working directory.
+credential names one key; an empty variable counts as unset. A relative path in the file starts at the file's directory,
+since a service's working directory is arbitrary; elsewhere it starts at the working directory.
 """
 
 from __future__ import annotations
@@ -38,28 +37,28 @@ _SHOWN = 60  # Characters of a wrong value that are repeated: enough to find it,
 
 @dataclass(frozen=True, slots=True)
 class _ConfigFault:
-    """One thing that a person must correct."""
+    """One fault in the settings."""
 
-    origin: str  # What to open: a file, `environment`, `credentials` or `command line`.
+    origin: str  # A file, `environment`, `credentials` or `command line`.
     told: str
 
 
 @dataclass(frozen=True, slots=True)
 class _Origins:
-    """Which source gave which key, so that a message names the one to mend."""
+    """Which source gave which key, so that a message names the one to correct."""
 
     file: str
     overrides: Mapping[str, Any]
-    prefix: str  # What the name of every variable begins with, in upper case.
+    prefix: str  # Of all variables, in upper case.
     variables: Mapping[str, str]  # The variables that are set: upper-case name to the name as it was given.
-    credentials: Mapping[str, str]  # The credentials that are there, in the same way.
+    credentials: Mapping[str, str]  # The existing credentials, likewise.
 
     def variable(self, key: Key) -> str:
         """The name of the variable for `key`."""
         return self.prefix + "__".join(key).upper()
 
     def fault(self, key: Key, words: str) -> _ConfigFault:
-        """What is wrong with `key`, placed where its value came from."""
+        """The fault of `key`, with the source of its value."""
         name = self.variable(key)
         if _holds(self.overrides, key):
             return _ConfigFault("command line", f"{'.'.join(key)}: {words}")
@@ -70,16 +69,16 @@ class _Origins:
         return _ConfigFault(self.file, f"{'.'.join(key)}: {words}")
 
 
-def named(table: Key, layers: Iterable[Mapping[str, Any]], origins: _Origins) -> list[str]:
-    """The names of the tables below `table` that any source gives: `[understand.clients.openai]` gives "openai"."""
+def _named(table: Key, layers: Iterable[Mapping[str, Any]], origins: _Origins) -> list[str]:
+    """The names of the tables below `table` in any source: `[understand.clients.openai]` gives "openai"."""
     beginning = origins.variable(table) + "__"
     variables = [name for name in (*origins.variables, *origins.credentials) if name.startswith(beginning)]
     names = {name.removeprefix(beginning).split("__")[0].lower() for name in variables}
     return sorted(names.union(*(_below(layer, table) for layer in layers)))
 
 
-def strays(keys: Collection[Key], origins: _Origins) -> list[_ConfigFault]:
-    """Variables and credentials that begin as ours do and name no key, and so would do nothing, unseen."""
+def _strays(keys: Collection[Key], origins: _Origins) -> list[_ConfigFault]:
+    """Variables and credentials with our prefix that name no key, and so have no effect."""
     known = {origins.variable(key) for key in keys}
     given = [("environment", origins.variables), ("credentials", origins.credentials)]
     return [
@@ -91,20 +90,20 @@ def strays(keys: Collection[Key], origins: _Origins) -> list[_ConfigFault]:
 
 
 def _validation_faults(error: ValidationError, keys: Mapping[Key, bool], origins: _Origins) -> list[_ConfigFault]:
-    """Convert pydantic's errors to faults, one for each key. `keys` says of every key whether it is a secret."""
+    """Convert pydantic's errors to faults, one for each key. `keys` maps every key to whether it is a secret."""
     by_key: dict[Key, list[Any]] = {}
     for detail in error.errors(include_url=False):
         by_key.setdefault(_key(detail, keys), []).append(detail)
     return [
         origins.fault(key, _words(key, details, keys) + _best_in(key, details, keys, origins))
         for key, details in by_key.items()
-        # A variable that names no key is told as a stray.
+        # A variable that names no key is reported by `_strays`.
         if not (_unknown(details) and origins.fault(key, "").origin in {"environment", "credentials"})
     ]
 
 
-def line(faults: Iterable[_ConfigFault]) -> str:
-    """All faults as one line, those of one origin together."""
+def _line(faults: Iterable[_ConfigFault]) -> str:
+    """All faults as one line, grouped by origin."""
     by_origin: dict[str, list[str]] = {}
     for fault in faults:
         by_origin.setdefault(fault.origin, []).append(fault.told)
@@ -112,7 +111,7 @@ def line(faults: Iterable[_ConfigFault]) -> str:
 
 
 def _key(detail: Any, keys: Mapping[Key, bool]) -> Key:
-    # Behind the key, pydantic names the member of a union that was tried: hear.device.int.
+    # After the key, pydantic appends the attempted member of a union: hear.device.int.
     place = tuple(str(part) for part in detail["loc"] if part != "[key]")  # a table's name, not what it holds
     return next((place[:length] for length in range(1, len(place)) if place[:length] in keys), place)
 
@@ -139,7 +138,7 @@ def _best_in(key: Key, details: list[Any], keys: Mapping[Key, bool], origins: _O
 
 
 def _plain(message: str) -> str:
-    """Pydantic's message without its own noun in front: the key stands there already."""
+    """Pydantic's message without its leading noun."""
     for noun in ("Input ", "String ", "Value error, ", "Value "):
         message = message.removeprefix(noun)
     return message
@@ -151,7 +150,7 @@ def _shown(found: object) -> str:
 
 
 def _meant(key: Key, keys: Collection[Key]) -> str:
-    """A key of the same name in another table, or one that is spelt nearly so."""
+    """A key of the same name in another table, or one with a similar spelling."""
     dotted = {".".join(known) for known in keys} | {".".join(known[:-1]) for known in keys if len(known) > 1}
     elsewhere = [".".join(known) for known in keys if known[-1] == key[-1]]
     near = elsewhere or get_close_matches(".".join(key), dotted, n=1)
@@ -183,37 +182,37 @@ _BENEATH = "<file>"  # The constructor argument that carries the file's content;
 
 
 class Layered(BaseSettings):
-    """Settings from several sources. A subclass gives `env_prefix`, which begins the name of each of its variables."""
+    """Settings from several sources. A subclass gives `env_prefix`, the prefix of its variables."""
 
     model_config = SettingsConfigDict(env_nested_delimiter="__", env_ignore_empty=True, extra="forbid", frozen=True)
 
     repairs: ClassVar[str] = "see config/"  # What ends a message about a fault: where to read on.
     foreign: ClassVar[tuple[str, ...]] = ()
-    """Beginnings of variables that share the prefix and are meant for another program."""
+    """Prefixes of variables that belong to another program."""
     unit: ClassVar[Unit | None] = None
-    """What systemd starts with these settings."""
+    """The systemd unit that runs with these settings."""
 
     _instance: str | None = PrivateAttr(None)
 
     def read_from(self, path: Path | None) -> None:
-        """Take on the directories of the unit that reads the settings file `path`, if one does."""
+        """Use the directories of the unit that reads the settings file `path`, if one does."""
         self._instance = None if self.unit is None else self.unit.instance(path)
 
     @property
     def unit_state(self) -> Path | None:
-        """Where the unit that reads this settings file keeps its state; None where none does."""
+        """The state directory of the unit that reads this settings file; None without one."""
         return self._of_the_unit(self.unit.state if self.unit else None)
 
     @property
     def unit_cache(self) -> Path | None:
-        """Where it keeps what can be fetched or made again."""
+        """The unit's cache directory."""
         return self._of_the_unit(self.unit.cache if self.unit else None)
 
     def _of_the_unit(self, place: Path | None) -> Path | None:
         return Path(str(place).replace("%i", self._instance)) if place and self._instance else None
 
     def contradictions(self) -> Iterator[tuple[Key, str]]:
-        """What is wrong between keys that are each right by themselves: the key to mend, and what to say of it."""
+        """Errors between keys that are valid by themselves: the key to correct, and the message."""
         return iter(())
 
     @classmethod
@@ -232,7 +231,7 @@ class Layered(BaseSettings):
 
 
 class _Credentials(EnvSettingsSource):
-    """systemd's `LoadCredential=`: each file of $CREDENTIALS_DIRECTORY is named as the variable would be."""
+    """systemd's `LoadCredential=`: each file of $CREDENTIALS_DIRECTORY is named like the variable."""
 
     def _load_env_vars(self) -> dict[str, str | None]:
         return {name.lower(): secret(path) for name, path in _credentials(self.env_prefix).items()}
@@ -250,8 +249,8 @@ def load(model: type[_S], path: Path | None, **overrides: Any) -> _S:
     content = _anchored(model, _toml(path), path.absolute().parent) if path is not None else {}
     content = _with_secrets(model, path, content)
     origins = _origins(model, path, overrides)
-    keys = dict(_keys(model, lambda table: named(table, (content, overrides), origins)))
-    faults = strays(keys, origins)
+    keys = dict(_keys(model, lambda table: _named(table, (content, overrides), origins)))
+    faults = _strays(keys, origins)
     layers: dict[str, Any] = {**overrides, _BENEATH: content}
     try:
         settings = model(**layers)
@@ -266,11 +265,11 @@ def load(model: type[_S], path: Path | None, **overrides: Any) -> _S:
         faults += [origins.fault(key, words) for key, words in settings.contradictions()]
         if not faults:
             return settings
-    raise Misconfigured(f"{line(faults)} ({model.repairs})") from None
+    raise Misconfigured(f"{_line(faults)} ({model.repairs})") from None
 
 
 def _too_deep(origins: _Origins) -> Iterator[_ConfigFault]:
-    """The variables and credentials that no program can take apart."""
+    """The variables and credentials that are nested too deeply to parse."""
     given = [("environment", name, os.environ.get(name, "")) for name in origins.variables.values()]
     given += [("credentials", name, secret(Path(file))) for name, file in origins.credentials.items()]
     for origin, name, text in given:
@@ -294,7 +293,7 @@ def _with_secrets(model: type[Layered], path: Path | None, content: dict[str, An
 
 
 def _lay(content: dict[str, Any], key: Key, value: str) -> None:
-    """Put a value where its key is; not below what should be a table and is none, which is told as the file's fault."""
+    """Put a value at its key; not below a value that is no table, which is reported as the file's error."""
     table, *below = key
     if not below:
         content[table] = value
@@ -344,9 +343,9 @@ def _toml(path: Path) -> dict[str, Any]:
 
 
 def _keys(model: type[BaseModel], names: Callable[[Key], Iterable[str]], above: Key = ()) -> Iterator[tuple[Key, bool]]:
-    """Every key of `model` as a way through its tables, with whether it is a secret.
+    """Every key of `model` as a path through its tables, with whether it is a secret.
 
-    `names` gives the tables that stand below a key whose tables are named by the operator.
+    `names` gives the names of the tables below a key with operator-named tables.
     """
     for name, field in model.model_fields.items():
         here = (*above, name)
@@ -360,7 +359,7 @@ def _keys(model: type[BaseModel], names: Callable[[Key], Iterable[str]], above: 
 
 
 def _anchored(model: type[BaseModel], content: Mapping[str, Any], directory: Path) -> dict[str, Any]:
-    """`content` with `~` told and its relative paths starting at `directory`."""
+    """Expand `~`, and make relative paths start at `directory`."""
     anchored = dict(content)
     for name, field in model.model_fields.items():
         value, table = content.get(name), _table(field.annotation)
@@ -382,7 +381,7 @@ def _table(annotation: Any) -> type[BaseModel] | None:
 
 
 def _named_table(annotation: Any) -> type[BaseModel] | None:
-    """The kind of table that the operator can add any number of, each under a name of its own."""
+    """The model of operator-named tables."""
     return _table(get_args(annotation)[1]) if get_origin(annotation) is dict else None
 
 

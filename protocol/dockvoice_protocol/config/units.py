@@ -1,8 +1,8 @@
-"""What the units of systemd/ add to a settings file, for whoever names that file on a command line.
+"""systemd units: the directories and secrets that belong to a settings file in /etc/dockvoice.
 
-`dockvoice inventory count --config /etc/dockvoice/inventory.toml` is about the service's own database: a settings file
-that lies where a unit reads it means the unit's directories and secrets too. $STATE_DIRECTORY, $CACHE_DIRECTORY and
-$CREDENTIALS_DIRECTORY, which systemd sets, win over that; over the directories, so does what the file itself says.
+`dockvoice inventory count --config /etc/dockvoice/inventory.toml` is about the service's database: a settings file in a
+unit's directory implies the unit's directories and secrets. $STATE_DIRECTORY, $CACHE_DIRECTORY and
+$CREDENTIALS_DIRECTORY, which systemd sets, take precedence; so do directories that the file itself names.
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ _Key = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What a unit gives the program. `%i` is its instance, by which its settings file is called."""
+    """What a unit gives the program. `%i` is its instance, the stem of its settings file."""
 
     settings: Path
-    """The directory of its settings files."""
+    """Directory of its settings files."""
     state: Path | None = None
     cache: Path | None = None
     credentials: Mapping[_Key, str] = field(default_factory=dict)
     """By the key that takes it, the name below `CREDENTIALS`."""
 
     def instance(self, file: Path | None) -> str | None:
-        """The instance that reads this settings file; None where it is none of the unit's."""
+        """The instance that reads this settings file; None where the file is not the unit's."""
         if file is None:
             return None
         given = Path(os.path.abspath(file))  # noqa: PTH100 - a link there is the unit's, wherever it leads
         return given.stem if given.parent == self.settings and given.suffix == ".toml" else None
 
     def secrets(self, instance: str) -> Iterator[tuple[_Key, str]]:
-        """What is in the store for it, if whoever asks may look there. Raises Misconfigured for what is no text."""
+        """Its readable secrets in the credential store. Raises Misconfigured for what is not text."""
         for key, name in self.credentials.items():
             places = (directory / name.replace("%i", instance) for directory in CREDENTIALS)
             if found := next((path for path in places if os.access(path, os.R_OK)), None):
@@ -55,7 +55,7 @@ class Unit:
 
 
 def secret(path: Path) -> str:
-    """The secret in a file. Raises Misconfigured."""
+    """Read the secret in a file. Raises Misconfigured."""
     try:
         # An editor ends a file with a line break, and some with a carriage return before it: neither is the secret's.
         return plain_file.content(path).decode("utf-8").rstrip("\r\n")
@@ -66,10 +66,7 @@ def secret(path: Path) -> str:
 
 
 def state_place(of_unit: Path | None = None) -> Path:
-    """Where state is kept if no setting says otherwise: $STATE_DIRECTORY, as systemd gives it, else the user's own.
-
-    Before that comes the directory of the unit that the settings file belongs to.
-    """
+    """The default state directory: $STATE_DIRECTORY, then the unit's, then the user's own."""
     # systemd gives a colon-separated list when a unit names several; the first is ours.
     if given := os.environ.get("STATE_DIRECTORY"):
         return Path(given.split(":")[0])
@@ -79,13 +76,13 @@ def state_place(of_unit: Path | None = None) -> Path:
 
 
 def is_of_a_service(directory: Path) -> bool:
-    """Whether it is where a unit keeps its state, or below."""
+    """Whether it is at or below a unit's state directory."""
     path = Path(os.path.abspath(directory))  # noqa: PTH100 - as above
     return any(path.is_relative_to(STATE / name) for name in _SERVICES)
 
 
 def demand_owner(directory: Path) -> None:
-    """Raise Misconfigured where root would write what the owner of the directory could not read then."""
+    """Raise Misconfigured where root would write files that the directory's owner cannot read."""
     path = directory.absolute()
     owner = next(one for one in (path, *path.parents) if one.exists()).stat().st_uid
     if os.geteuid() == 0 and owner != 0:
@@ -94,7 +91,7 @@ def demand_owner(directory: Path) -> None:
 
 
 def user_named(number: int) -> str:
-    """The user of that number; the number itself, where nobody has it."""
+    """The user's name; the number where there is none."""
     try:
         return pwd.getpwuid(number).pw_name
     except KeyError:
@@ -102,7 +99,7 @@ def user_named(number: int) -> str:
 
 
 def create_file(path: Path, content: bytes = b"", mode: int = 0o600) -> None:
-    """Make a new file that belongs to whom its directory belongs, though root makes it. `mode` is cut by the umask.
+    """Create a file that belongs to the owner of its directory, even if root creates it. The umask applies.
 
     Raises OSError.
     """
@@ -115,7 +112,7 @@ def create_file(path: Path, content: bytes = b"", mode: int = 0o600) -> None:
 
 
 def create_directory(path: Path, mode: int = 0o700) -> None:
-    """Make a directory and its parents, each belonging to whom the one above it belongs. Raises OSError."""
+    """Create a directory and its parents, each belonging to the owner of its parent. Raises OSError."""
     if path.is_dir():
         return
     create_directory(path.parent, 0o777)

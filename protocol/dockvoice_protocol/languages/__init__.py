@@ -1,7 +1,7 @@
-"""Languages: a folder for each, which is all that the device needs to listen, to read and to answer in it.
+"""Languages: a folder for each, with all that the device needs to listen, to read and to answer in it.
 
-`grammar.toml` has the words around dictation, numbers and letters; `prompts.toml` what the device says; `voices.toml`
-how it sounds, and what services call it. To add a language: docs/recipes.md.
+`grammar.toml` has the words around dictation, numbers and letters; `prompts.toml` the spoken texts; `voices.toml` how
+it sounds, and what services call it. To add a language: docs/recipes.md.
 """
 
 from __future__ import annotations
@@ -25,5 +25,5 @@ LANGUAGES = (
 
 @cache
 def table(code: str, file: str) -> Mapping[str, Any]:
-    """What a file of a language says: its `grammar`, its `prompts` or its `voices`."""
+    """A parsed file of a language: its `grammar`, its `prompts` or its `voices`."""
     return tomllib.loads((_DIRECTORY / code / f"{file}.toml").read_text(encoding="utf-8"))

@@ -1,7 +1,7 @@
-"""Master data: what exists at a site, what it counts in and is called there, as rows of text, in files and in messages.
+"""Master data of a site (values, units, rules, words) as rows of text, in files and in messages.
 
-A row says in its cells, by their columns, what a line of a file says. What it may hold is decided here, once: for the
-files beside the settings, for those that the inventory is given, and for what it publishes.
+A row maps columns to cells, as a line of a CSV file. Validation is here, for the files beside the settings, for those
+given to the inventory, and for what it publishes.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ from dockvoice_protocol.records.reading import DECIMAL_DIGITS, exact
 from dockvoice_protocol.terminal.plain_text import is_plain
 
 Cells = Mapping[str, str]  # By their columns; a column that is left out is an empty cell.
-Row = tuple[str, Cells]  # Where it stands, as a person is told: `line 7`.
-Fault = tuple[str, str, str]  # Where, in which column, and what is wrong with it.
+Row = tuple[str, Cells]  # Its location in messages: `line 7`.
+Fault = tuple[str, str, str]  # Location, column, message.
 
 LIST = ("value", "spoken", "check")
 UNITS = ("value", "unit", "factor", "base")
 RULES = ("rule", "on", "hours", "forms")
 WORDS = ("form", "field", "as", "means", "word", "language")
-"""The columns of what is published, by its kind."""
+"""The columns of what is published, by kind."""
 
-_BETWEEN = "|"  # What parts several ways to say a value, or several checks, in one cell.
+_BETWEEN = "|"  # Separates alternatives in one cell.
 OF_UNITS, OF_RULES, OF_WORDS = ".units", "rules", "words"
-"""How the kinds are called that are no list of values: `items.units`, `rules`, `words`."""
+"""The kinds that are no list of values: `items.units`, `rules`, `words`."""
 
 LABEL, UNIT = "label", "unit"
-"""What a word is to a field: it opens it ("door" as "dock"), or it is a unit of it ("colli")."""
+"""A word's meaning for a field: it opens it ("door" as "dock"), or is a unit of it ("colli")."""
 
 MOST_WORDS = 200
-"""A recogniser is told twenty sentences with each, beside the form's 6000: more would outweigh what the form says."""
+"""A recogniser gets twenty sentences with each, beside the form's 6000: more would outweigh the form's."""
 
 KIND = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}(?:\.units)?")
-"""What a kind may be called: a list as its file is, without `.csv`. It becomes part of a topic."""
+"""The name of a kind: a list as its file is, without `.csv`. It becomes part of a topic."""
 
 CODE = re.compile(r"[A-Z0-9]{1,3}")  # A unit's code, as UN/ECE Recommendations 20 and 21 have them.
 FACTOR = re.compile(r"(?!0+(?:\.0+)?$)[0-9]{1,9}(?:\.[0-9]{1,6})?")  # More digits than any packing list has.
@@ -48,7 +48,7 @@ _CHECK = re.compile(r"(?:[a-z]+|[0-9]+)(?:\|(?:[a-z]+|[0-9]+))*")
 
 @dataclass(frozen=True, slots=True)
 class MasterData:
-    """One kind of it, as the inventory published it last for a site."""
+    """One kind of master data, as the inventory published it last for a site."""
 
     site: str
     kind: str  # `docks`, `items.units`, `rules`.
@@ -57,19 +57,19 @@ class MasterData:
 
     @property
     def withdrawn(self) -> bool:
-        """Whether the inventory says nothing of it any more: devices go by their own files again."""
+        """Whether it was withdrawn: devices use their own files again."""
         return not self.rows
 
 
 @dataclass(frozen=True, slots=True)
 class Factor:
-    """How many of its base unit one of an item's units holds, by the item's master data."""
+    """How many of its base unit one of an item's units holds."""
 
     base: str  # The code of the base unit.
     factor: Decimal
 
     def times(self, quantity: float) -> Converted | None:
-        """So many in the base unit; None where that has more digits than a number keeps on the way."""
+        """Convert to the base unit; None where the result has more digits than a number keeps on the wire."""
         product = exact(quantity) * self.factor
         if len(product.normalize().as_tuple().digits) > DECIMAL_DIGITS or abs(product) >= 10**DECIMAL_DIGITS:
             return None
@@ -82,7 +82,7 @@ class Converted:
 
     quantity: int | float = field(repr=False)
     uom: str
-    factor: int | float  # What the quantity that was said is multiplied with.
+    factor: int | float  # Multiplies the dictated quantity.
 
 
 def _number(value: Decimal) -> int | float:
@@ -90,12 +90,12 @@ def _number(value: Decimal) -> int | float:
 
 
 def alternatives(cell: str) -> tuple[str, ...]:
-    """The several things that one cell names."""
+    """Split a cell into its alternatives."""
     return tuple(words.strip() for words in cell.split(_BETWEEN) if words.strip())
 
 
 def list_faults(rows: Sequence[Row]) -> Iterator[Fault]:
-    """What is wrong with a list of values."""
+    """Validate a list of values."""
     values: set[str] = set()
     spoken: dict[str, str] = {}
     for where, cells in rows:
@@ -122,7 +122,7 @@ def _value_faults(value: str, cells: Cells) -> Iterator[tuple[str, str]]:
 
 
 def unit_faults(rows: Sequence[Row], known: Collection[str] | None, listed_in: str) -> Iterator[Fault]:
-    """What is wrong with the units of the values of a list; None: there is no such list, which is told elsewhere."""
+    """Validate the units of the values of a list; None: the list is missing, which is reported elsewhere."""
     bases: dict[str, tuple[str, str]] = {}
     seen: dict[tuple[str, str], str] = {}
     for where, cells in rows:
@@ -147,7 +147,7 @@ def _factor_faults(unit: str, factor: str, base: str) -> Iterator[tuple[str, str
 
 
 def word_faults(rows: Sequence[Row]) -> Iterator[Fault]:
-    """What is wrong with the words of a site by themselves; what their forms say of them is seen where those are."""
+    """Validate a site's words without their forms."""
     seen: dict[tuple[str, ...], str] = {}
     for where, cells in rows[: MOST_WORDS + 1]:
         for column, (allowed, told) in _OF_WORD.items():

@@ -10,11 +10,11 @@ from typing import NamedTuple, Self
 
 
 class Trait(Flag):
-    """What holds for some commands and not for others."""
+    """Properties of commands."""
 
     OF_TRAILER = auto()  # Asked while a trailer is unloaded: its wordings hold labels of forms, and are no entries.
-    OF_RECORD = auto()  # Its answer depends on what stands on record, which is looked up before the dialogue hears it.
-    UNEXPECTED = auto()  # No recogniser expects its wordings: words that a grammar holds are heard in others.
+    OF_RECORD = auto()  # Its answer needs the recorded entries, which are read before the dialogue runs.
+    UNEXPECTED = auto()  # Not in a recogniser's grammar: its words would be recognised in place of others.
 
 
 class Lists(NamedTuple):
@@ -31,12 +31,11 @@ _PLAIN, _BOTH = Trait(0), Trait.OF_TRAILER | Trait.OF_RECORD
 
 
 class Command(StrEnum):
-    """What an operator can ask of the device.
+    """The voice commands.
 
-    A row is the name of the list of its wordings in the file of each language, what a model is told that it asks, the
-    key that asks it in `dockvoice watch`, its traits, and further lists of wordings. A command that only tells
-    something has its function in `edge.agree.dialogue.machine.ANSWERS`; any other, a column of the dialogue's table by
-    its name.
+    A row is the name of the list of its wordings in each language's file, its meaning for a model's prompt, its key in
+    `dockvoice watch`, its traits, and further lists of wordings. A command that only answers has its function in
+    `edge.agree.dialogue.machine.ANSWERS`; any other, a column of the dialogue's table by its name.
     """
 
     meaning: str
@@ -106,7 +105,7 @@ class Command(StrEnum):
     def __new__(
         cls, value: str, meaning: str = "", key: str = "", traits: Trait = _PLAIN, lists: Lists = _NO_LISTS
     ) -> Self:
-        """A row of the table; with its value alone, as in `Command("help")`, the row of that."""
+        """A row of the table; with the value alone, as in `Command("help")`, the lookup of a row."""
         one = str.__new__(cls, value)
         one._value_, one.meaning, one.key, one.traits, one.lists = value, meaning, key, traits, lists
         return one
@@ -114,7 +113,7 @@ class Command(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a reading took from a paid service, as the service counted it."""
+    """What a reading used of a paid service, as the service counted it."""
 
     client: str  # Which configured client was asked.
     model: str
@@ -127,10 +126,10 @@ class Usage:
 
 
 class Expectation(StrEnum):
-    """What to expect of an operator who pauses, judged by what was said so far."""
+    """Whether an operator who pauses has finished, judged by the words so far."""
 
-    FINISHED = "finished"  # The form is complete, and what was said last can hardly go on.
-    EITHER = "either"  # Nothing tells: the usual pause decides.
+    FINISHED = "finished"  # The form is complete, and the last words can hardly continue.
+    EITHER = "either"  # Unknown: the usual pause decides.
     MORE = "more"  # It ends in the middle of a number or a field, or before the entry is whole.
 
 
@@ -146,17 +145,17 @@ class Word:
 
 
 class Hallucination(StrEnum):
-    """Why a transcriber's text was set aside: such texts are known to come where nothing of the kind was said."""
+    """Why a transcriber's text was rejected: such texts are known to come without such speech."""
 
-    STOCK_PHRASE = "stock_phrase"  # What captions say when nobody speaks: "Thanks for watching".
+    STOCK_PHRASE = "stock_phrase"  # Of captions during silence: "Thanks for watching".
     LOOP = "loop"  # The same words over and over.
     PROMPT_RETURNED = "prompt_returned"  # The prompt that the model was given.
-    NO_SPEECH = "no_speech"  # Words, and the model's own doubt that anybody spoke.
+    NO_SPEECH = "no_speech"  # Words, with a high no-speech probability of the model.
 
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """The words of an utterance as a transcriber wrote them, before anything is made of them."""
+    """The words of an utterance as a transcriber wrote them."""
 
     transcriber: str  # The transcriber's name, as it goes on record.
     text: str = field(repr=False)
@@ -164,36 +163,34 @@ class Transcript:
     confidence: float | None  # 0 to 1, the service's own view of the whole; None where it gives none.
     words: tuple[Word, ...] = ()  # With times and confidence, where the service gives them.
     usage: Usage | None = None
-    hallucination: Hallucination | None = None  # Why the text that came was set aside; `text` is empty then.
+    hallucination: Hallucination | None = None  # Why the text was rejected; `text` is empty then.
 
 
 FieldValue = str | int | float | bool | tuple[str, ...]
-"""What a field of a form may hold. Identifiers are strings: "007" stays "007". Dates are strings as in ISO 8601.
+"""The value of a form's field. Identifiers are strings: "007" stays "007". Dates are ISO 8601 strings.
 
-A decimal is a double of at most DECIMAL_DIGITS digits, not a `decimal.Decimal`, since that is what stays exact on the
-whole way: IEEE 754 gives every decimal of up to 15 digits back from its double, and the shortest spelling of a double
-says the same number in all that ever write one: Python, the journal's JSON in SQLite, the event and its hash
-(`hash_chain`), PostgreSQL's jsonb, a reader in JavaScript. A JSON number spelt otherwise ("2.50") would be read as that
-double by most programs, written again as "2.5", and break the chain. Nobody calculates with one; rules look at its
-digits (`exact`).
+A decimal is a double of at most DECIMAL_DIGITS digits, not a `decimal.Decimal`: IEEE 754 returns every decimal of up to
+15 digits from its double, and the shortest spelling of a double is the same number in every writer on the way: Python,
+SQLite's JSON, the event and its hash, PostgreSQL's jsonb, JavaScript. "2.50" would be rewritten as "2.5" by most
+programs, and break the chain. Rules look at its digits (`exact`).
 """
 
 DECIMAL_DIGITS = 15  # The significant digits of a decimal that a double keeps, whichever they are (DBL_DIG).
 
 
 def exact(value: float) -> Decimal:
-    """The decimal that a number stands for, digit by digit."""
+    """The decimal with the digits of the number's shortest spelling."""
     return Decimal(repr(value))
 
 
 def plain(value: float) -> str:
-    """A number with its digits and no more: `52.5`, `-18`. Never with an exponent."""
+    """The number without exponent and trailing zeros: `52.5`, `-18`."""
     digits = f"{exact(value):f}"
     return digits.rstrip("0").rstrip(".") if "." in digits else digits
 
 
 def written(value: FieldValue) -> str:
-    """A value as a person writes and reads one: `007`, `52.5`, `true`, `A1,A2`."""
+    """The value as text: `007`, `52.5`, `true`, `A1,A2`."""
     match value:
         case str():
             return value
@@ -236,12 +233,12 @@ class FieldReading:
 
     @property
     def is_taken(self) -> bool:
-        """Is it from the standing context, and nothing was said of it for this entry?"""
+        """Whether it comes from the standing context alone."""
         return bool(self.said_in) and not self.words
 
 
 class NotUnderstood(StrEnum):
-    """Why an interpreter declined to read an utterance."""
+    """Why an interpreter did not read an utterance."""
 
     NO_WORDS = "no_words"  # Sound, but no word of the language.
     NOT_DICTATION = "not_dictation"  # Words, but none that name a field of the form.
@@ -251,11 +248,11 @@ class NotUnderstood(StrEnum):
 
 
 SCANNER = "scanner"
-"""Who reads what was scanned, and the source of it, as both go on record."""
+"""The interpreter and the source of a scan, as both go on record."""
 
 
 class ScanFault(StrEnum):
-    """Why a scan fills nothing. The operator hears which it is (`[scans]` of the prompts)."""
+    """Why a scan was rejected; the operator hears it (`[scans]` of the prompts)."""
 
     EMPTY = "empty"  # Nothing between the scanner's first key and its last.
     CUT_SHORT = "cut_short"  # The key that ends a scan did not come, or what the scanner puts around one is not there.
@@ -276,7 +273,7 @@ class ScanFault(StrEnum):
 
 
 class Act(StrEnum):
-    """What the operator did by speaking."""
+    """The operator's intent."""
 
     RECORD = "record"  # Dictated the fields of an entry, or some of them.
     AMEND = "amend"  # Corrected fields of the entry at hand: `fields` holds those, and only those.
@@ -289,7 +286,7 @@ class Act(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one interpreter, or several together, propose that an utterance says. Making one twice costs nothing."""
+    """The proposal of one interpreter, or of several together, for an utterance. Without side effects."""
 
     interpreter: str
     form: str
@@ -307,10 +304,10 @@ class Reading:
 
     @property
     def scanned(self) -> bool:
-        """Was it read from a label, and not said?"""
+        """Whether it was scanned."""
         return self.interpreter == SCANNER
 
     @property
     def transcript(self) -> str:
-        """The words in order, as one line."""
+        """The words joined by blanks."""
         return " ".join(word.text for word in self.words)

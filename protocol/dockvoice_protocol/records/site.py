@@ -35,7 +35,7 @@ class ExpectedLine:
     pallet: str
     item: str
     quantity: int | float = field(repr=False)
-    """Never told to whoever counts: a count that knows what it should come to is none."""
+    """Never shown to the counting operator: a count must be independent of the expected figure."""
     uom: str  # The unit's code.
     lot_needed: bool
     received: bool = False  # By any device, as far as the inventory had heard when it published the list.
@@ -43,7 +43,7 @@ class ExpectedLine:
 
 @dataclass(frozen=True, slots=True)
 class ExpectedList:
-    """What is expected at one place, as the inventory published it last."""
+    """The latest published list of what is expected at one place."""
 
     site: str
     place: ReceivingPlace
@@ -52,25 +52,25 @@ class ExpectedList:
 
     @property
     def withdrawn(self) -> bool:
-        """Whether nothing is expected there any more."""
+        """Whether the list was withdrawn."""
         return not self.lines
 
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """Somebody who may sign on."""
+    """A person who may sign on."""
 
     name: str = field(repr=False)  # As it goes on record.
     number: str | None = field(default=None, repr=False)  # Two to six digits, said one by one.
     spoken: tuple[str, ...] = field(
         default=(), repr=False
-    )  # What he is called; of the settings' operators, maybe a number too.
+    )  # Spoken names; for the settings' operators possibly a number too.
     language: str | None = None  # ISO 639-1; None: that of the device.
-    forms: tuple[str, ...] | None = field(default=None, repr=False)  # The names of those that he may fill; None: all.
+    forms: tuple[str, ...] | None = field(default=None, repr=False)  # The permitted forms; None: all.
 
 
 class ShiftChange(StrEnum):
-    """What an operator does besides his work."""
+    """A sign-on, a sign-off, or a break."""
 
     ON = "on"
     BREAK = "break"
@@ -80,7 +80,7 @@ class ShiftChange(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Shifted:
-    """Put on record that somebody signed on or off, went or came back."""
+    """Record that an operator signed on or off, went or came back."""
 
     operator: str  # By the name on record.
     change: ShiftChange
@@ -89,7 +89,7 @@ class Shifted:
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """Who may sign on at a site, as the inventory published it last."""
+    """The latest published list of operators of a site."""
 
     site: str
     version: int  # Higher each time.
@@ -97,12 +97,12 @@ class Roster:
 
     @property
     def withdrawn(self) -> bool:
-        """Whether the inventory says no more who may sign on."""
+        """Whether the roster was withdrawn."""
         return not self.operators
 
 
 def operators_of(names: Mapping[str, str]) -> tuple[Operator, ...]:
-    """Those of the settings: what is spoken, to the name on record."""
+    """The settings' operators, by the spoken name."""
     return tuple(
         Operator(name, spoken=tuple(spoken for spoken, one in names.items() if one == name))
         for name in dict.fromkeys(names.values())
@@ -112,12 +112,11 @@ def operators_of(names: Mapping[str, str]) -> tuple[Operator, ...]:
 QUIET_DB = -40.0  # Dictation into a headset is at -30 to -12 dBFS.
 LOUD_DB = -6.0  # Louder, and the next shout is clipped.
 NOISY_DB = 12.0  # A headset's boom 2 cm from the mouth gives 20 dB and more amid machines.
-"""From here on somebody is told that the voice is too quiet, too loud, or hardly stands out from what surrounds it: who
-wears it by `dockvoice audio test`, the office by the console."""
+"""Limits from which a voice counts as too quiet, too loud, or too noisy, for `dockvoice audio test` and the console."""
 
 
 class ReceiptOutcome(StrEnum):
-    """What the inventory did with an event."""
+    """The result of an event in the inventory."""
 
     APPLIED = "applied"
     DUPLICATE = "duplicate"
@@ -131,14 +130,14 @@ class Receipt:
     event_id: str
     outcome: ReceiptOutcome
     reasons: tuple[str, ...] = ()
-    handled: int = 0  # The last number of this device that the inventory has handled; 0 where it does not say.
+    handled: int = 0  # The last handled number of this device; 0 where it is not given.
     latest: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
-    """The event of that number as the inventory has it, where it shows one."""
+    """The event of that number in the inventory, where it is given."""
 
     @property
     def turned_down(self) -> bool:
-        """Whether the entry is of no avail: refused, or there already by somebody else's doing, with a reason for it.
+        """Whether the entry was refused, or was a duplicate of a different event, with a reason.
 
-        A duplicate without a reason is this very event, which came twice because a receipt was lost: it counts.
+        A duplicate without a reason is a repeated delivery of the same event: the entry counts.
         """
         return bool(self.reasons) and self.outcome is not ReceiptOutcome.APPLIED

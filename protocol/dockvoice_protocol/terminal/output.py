@@ -1,4 +1,4 @@
-"""Output of commands: lines on stdout, what goes wrong on stderr, and the exit codes that every help tells."""
+"""Output of commands: lines on stdout, errors on stderr, and the exit codes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ EXIT_CODES = (
     "is not there now; 74 the disk refused; 75 not finished or already running: try again; 78 a setting, form or "
     "catalogue must be corrected; 130 interrupted."
 )
-"""Told at the end of every command's help that can fail in these ways."""
+"""The epilogue of every command's help that can fail in these ways."""
 
 
 def log_warnings(*besides: logging.Logger) -> None:
-    """Let warnings and errors of the running parts appear on stderr, a line each; all that goes `besides` as well."""
+    """Log warnings and errors to stderr, a line each; of the loggers `besides` everything from INFO."""
     from dockvoice_protocol.terminal.tables import log_to
 
     log_to(sys.stderr, logging.WARNING, "%(levelname)s %(message)s")
@@ -31,7 +31,7 @@ def line(text: str) -> None:
 
 
 def aside(text: str) -> None:
-    """Tell something beside what a command prints: on stderr, so that no program reads it for an answer."""
+    """Print a remark on stderr, so that programs do not read it as output."""
     if sys.stderr is not None:
         sys.stderr.write(in_lines(text) + "\n")
         sys.stderr.flush()

@@ -1,7 +1,7 @@
-"""Plain text: letters, digits, marks and blanks, and nothing that a terminal, a log or an eye takes for something else.
+"""Plain text: letters, digits, marks and blanks, without characters that mislead a terminal, a log or a reader.
 
-Control characters move a terminal's cursor and colour what follows; a line break in a name makes two lines of a log;
-characters that turn the direction of writing, or that nobody sees, show a name as another one. None is ever spoken.
+Control characters move a terminal's cursor and colour what follows; a line break in a name makes two log lines;
+bidirectional and invisible characters show a name as another one. None of them is ever spoken.
 """
 
 from __future__ import annotations
@@ -29,30 +29,30 @@ _UNSAFE_IN_A_TEXT = re.compile(f"[{UNSAFE}]".replace(r"\u0000-\u001f", r"\u0000-
 
 
 def is_plain(text: str) -> bool:
-    """Whether all of it is plain text."""
+    """Whether the text is plain throughout."""
     return _UNSAFE.search(text) is None
 
 
 def in_one_line(text: str) -> str:
-    """The text with what is not plain written out, as JSON would: what one program says in one line."""
+    """Escape what is not plain, as JSON does; for one-line messages."""
     return _UNSAFE.sub(_written_out, text)
 
 
 def in_lines(text: str) -> str:
-    """The same for a text of several lines: its line breaks and tabs stay."""
+    """The same for a text of several lines: line breaks and tabs stay."""
     return _UNSAFE_IN_A_TEXT.sub(_written_out, text)
 
 
 def spoken(text: str) -> str:
-    """The text of a recogniser or a model with blanks where it is not plain: what was said has no such characters."""
+    """Replace what is not plain by blanks, in the text of a recogniser or a model."""
     return _UNSAFE.sub(" ", text)
 
 
 def printable(text: str) -> str:
-    """Words of a file that anybody may have written, for a terminal: what shows nothing there is marked."""
+    """Replace what a terminal would not show by a mark, in text from a file."""
     return "".join(letter if letter.isprintable() and is_plain(letter) else "�" for letter in text)
 
 
 def _written_out(found: re.Match[str]) -> str:
-    # As JSON writes it, so that a line of JSON means the same as before; what is beyond 16 bits, in two halves.
+    # As JSON escapes it, so that a line of JSON keeps its meaning; beyond 16 bits as a surrogate pair.
     return json.dumps(found[0])[1:-1] if ord(found[0]) > 0xFFFF else f"\\u{ord(found[0]):04x}"  # noqa: PLR2004 - 16 bits

@@ -22,17 +22,17 @@ _FOLDED = 20
 
 
 class SafeConsole(Console):
-    """A console that writes out what is no plain text: whatever a device, a file or a model said, it stays text.
+    """A console that escapes what is not plain text.
 
-    Colours and cursor movements are rich's own segments, and none of what is printed.
+    Colours and cursor movements are rich's own segments.
     """
 
     def render_str(self, text: str, **how: Any) -> Text:
-        """A string as rich draws it; before it is measured, so that it gets the room that it takes."""
+        """Escape before measuring, so that the width is right."""
         return super().render_str(in_lines(text), **how)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """What is drawn, piece by piece."""
+        """Escape each segment."""
         for piece in super().render(renderable, options):
             yield piece if piece.control else Segment(in_lines(piece.text), piece.style)
 
@@ -46,17 +46,17 @@ class _SafeFormatter(logging.Formatter):
 
 
 def log_to(stream: TextIO, level: int, form: str) -> None:
-    """Let the program's log appear on `stream`, from `level` on."""
+    """Log to `stream`, from `level` on."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(_SafeFormatter(form))
     logging.basicConfig(handlers=[handler], level=level)
 
 
 def render(told: RenderableType) -> None:
-    """Print tables and text, as they are: what stands in brackets or between colons is no markup.
+    """Print tables and text without markup.
 
-    On a terminal, cells are broken between words; a table that does not fit even so runs over its edge. In a file or a
-    pipe each row is one line.
+    On a terminal, cells are broken between words; a table that is still too wide overflows. In a file or a pipe each
+    row is one line.
     """
     console = SafeConsole(highlight=False, markup=False, emoji=False)
     if console.is_terminal:
@@ -81,7 +81,7 @@ def _tables(told: RenderableType) -> Iterator[Table]:
 
 
 def _fitted(console: Console, table: Table) -> int:
-    """Give each column at least its longest word, and the rest of the terminal to those that lack least; the width."""
+    """Give each column at least its longest word, and the remaining width to those that lack least; the width."""
     sizes = [_size(console, column) for column in table.columns]
     beside = _measured(console, table).maximum - sum(size.maximum for size in sizes)
     room = console.width - beside - sum(size.minimum for size in sizes)
@@ -105,5 +105,5 @@ def _measured(console: Console, told: RenderableType) -> Measurement:
 
 
 def many(count: int, one: str, more: str | None = None) -> str:
-    """A count and what is counted: `1 device`, `2 devices`; `more` is the plural where it is not `one` with an s."""
+    """A count with its noun: `1 device`, `2 devices`; `more` is the plural where it is not `one` with an s."""
     return f"{count} {one if count == 1 else more or f'{one}s'}"
