@@ -1,10 +1,10 @@
-"""The relay of clips: which of them goes, and which chunk next. Pure: answers and the time come in, one step goes out.
+"""The relay of clips: which clip is sent, and which chunk next. Pure: answers and the time in, one step out.
 
-An entry waits for no clip: one message of a clip is on the way at a time, and the next is made when the broker has that
-one and nothing else waits for the broker. A clip is offered first; the answer says how much of it has come, on
-whichever connection that was, and it goes on behind that. What nobody answers is offered again, with growing waits: an
-inventory that keeps no clips costs a message in a few minutes. An answer that a broker kept from an earlier connection
-is none to what is offered now, and counts for nothing.
+Entries have priority: one message of a clip is in flight at a time, and the next is made when the broker has
+acknowledged it and nothing else is pending. A clip is offered first; the answer says how much of it has arrived, on any
+connection, and sending continues behind that. Without an answer the offer is repeated with a growing back-off: an
+inventory that stores no clips costs a message in a few minutes. An answer that the broker kept from an earlier
+connection is ignored.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from dockvoice_protocol.clips import ENDING, Answer, ClipReceipt
 from dockvoice_protocol.outbox import CHUNKS, FAILURE, Backoff, Outbox, Pending
 
-AHEAD = 8  # So many chunks go out before the inventory has answered for the first of them.
+AHEAD = 8  # Chunks in flight before the inventory's answer to the first of them.
 
 _MOST_DOUBLINGS = 4  # The wait before an unanswered clip is offered again grows to 2**4 times the first: minutes.
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """Offer this clip, or say why it does not come."""
+    """Offer this clip, or report why it does not come."""
 
     utterance_id: str
 
@@ -38,40 +38,40 @@ class SendChunk:
 
 @dataclass(slots=True, kw_only=True)
 class _Open(Pending):
-    """A clip that is to be offered; `attempts` counts the offers since it last got on."""
+    """A clip to be offered; `attempts` counts the offers since its last progress."""
 
     due: float = -math.inf
-    chunks: int | None = None  # How many it has; None before it was offered.
-    taken: bool = False  # Whether the broker has taken an offer of it on this connection: answers may come.
-    agreed: bool = False  # Whether the inventory has said, on this connection, how much it has.
+    chunks: int | None = None  # Their number; None before the offer.
+    taken: bool = False  # Whether the broker acknowledged an offer on this connection: answers may come.
+    agreed: bool = False  # Whether the inventory has answered on this connection how much it has.
     have: int = 0
     sent: int = 0
 
 
 class ClipRelay:
-    """The clips of one device on their way. Times are monotonic seconds."""
+    """The pending clips of one device. Times are monotonic seconds."""
 
     def __init__(self, patience_s: float) -> None:
-        """`patience_s`: so long an answer is waited for before a clip is offered again."""
+        """`patience_s` is the first wait for an answer before a clip is offered again."""
         self._backoff = Backoff(patience_s, _MOST_DOUBLINGS)
         self._open: Outbox[_Open] = Outbox(CHUNKS, self._backoff)
         self._busy: str | None = None
-        self._offering: str | None = None  # Whose offer that is.
+        self._offering: str | None = None  # The utterance of the offer in flight.
 
     @property
     def busy(self) -> bool:
-        """Whether a message of a clip is on its way to the broker."""
+        """Whether a message of a clip is in flight."""
         return self._busy is not None
 
     def connected(self) -> None:
-        """A connection came up, or was lost: nothing is on the way any more, and each is offered anew."""
+        """A connection came up, or was lost: nothing is in flight, and each clip is offered anew."""
         self._busy = self._offering = None
         keys = [one.key for one in self._open.pending]
         self._open.clear()
         self.owed(keys)
 
     def owed(self, utterance_ids: Iterable[str]) -> None:
-        """These are to be sent, the oldest first; others no more."""
+        """Replace the pending clips, the oldest first."""
         known = {one.key: one for one in self._open.pending}
         self._open.clear()
         for order, key in enumerate(utterance_ids):
@@ -80,7 +80,7 @@ class ClipRelay:
             self._open.add(one)
 
     def next(self, now: float) -> Offer | SendChunk | None:
-        """What is to be published now; None where nothing is, or the broker has not taken what went before.
+        """What to publish now; None where nothing is due, or a message is in flight.
 
         An offer is an attempt: where it cannot be published, call `unsent`.
         """
@@ -89,11 +89,11 @@ class ClipRelay:
         pending = self._open.pending
         for one in pending:
             if one.agreed and one.due <= now:
-                one.agreed = False  # no answer came: the inventory says how much it has
+                one.agreed = False  # no answer came: offer it again to learn how much the inventory has
             if one.agreed and one.chunks is not None and one.sent < min(one.chunks, one.have + AHEAD):
                 return SendChunk(one.key, one.sent + 1)
         if any(one.agreed for one in pending):
-            return None  # one after the other
+            return None  # one clip at a time
         return next((Offer(one.key) for one in self._open.take_due(now)), None)
 
     def unsent(self, utterance_id: str, now: float) -> None:
@@ -101,27 +101,27 @@ class ClipRelay:
         self._open.unsent(utterance_id, now)
 
     def offered(self, utterance_id: str, tag: str, chunks: int | None) -> None:
-        """The offer is on its way; of a clip that does not come, `chunks` is None."""
+        """The offer is in flight; `chunks` is None for a clip that does not come."""
         if (one := self._open.get(utterance_id)) is not None:
             one.chunks, one.agreed = chunks, False
         self._busy, self._offering = tag, utterance_id
 
     def sent(self, utterance_id: str, tag: str, number: int) -> None:
-        """The chunk is on its way."""
+        """The chunk is in flight."""
         if (one := self._open.get(utterance_id)) is not None:
             one.sent = number
         self._busy = tag
 
     def said(self, tag: str) -> None:
-        """Something else of a clip is on its way, which nobody answers."""
+        """Another message about clips, without an answer, is in flight."""
         self._busy = tag
 
     def carries(self, tag: str) -> bool:
-        """Whether the message with this tag is what is on the way."""
+        """Whether the message with this tag is in flight."""
         return tag == self._busy
 
     def acknowledged(self, tag: str, reason_code: int) -> None:
-        """The broker's word. What it refuses is offered again when its time has come."""
+        """The broker's PUBACK. A refused message is offered again after its back-off."""
         if tag != self._busy:
             return
         offered, self._busy, self._offering = self._open.get(self._offering or ""), None, None
@@ -132,7 +132,7 @@ class ClipRelay:
             offered.taken = True
 
     def answered(self, receipt: ClipReceipt, now: float) -> str | None:
-        """The inventory's answer; the utterance whose clip has come to its end by it, if one has."""
+        """The inventory's answer; the utterance whose clip is finished by it, if one is."""
         one = self._open.get(receipt.utterance_id)
         if one is None or not one.taken:
             return None

@@ -1,4 +1,4 @@
-"""Events as a device makes them: of an entry, of one that is withheld, of an utterance under review. Pure."""
+"""Events that a device makes: of an entry, of a withheld entry, of an utterance under review. Pure."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ def recorded(
     clock_believed: bool = True,
     particulars: Particulars = _NONE_BESIDE,
 ) -> dict[str, Any]:
-    """The event that says `entry` was recorded: or amended, or cancelled, as its act is.
+    """The event of an entry: recorded, amended or cancelled, by its act.
 
-    The same arguments always give the same event. `clock_believed`: whether the wall clock was right when it was
-    recorded, as far as the device knew. `particulars` is what it carries beside the form's fields.
+    Deterministic. `clock_believed`: whether the wall clock was synchronised when it was recorded. `particulars` are the
+    optional fields.
     """
     kind, schema = _KINDS[entry.act]
     doubtful = {} if clock_believed else {CLOCK: UNSYNCHRONISED}
@@ -56,7 +56,7 @@ def recorded(
 def _envelope(
     minted: Minted, site: str, device: str, kind: str, schema: str, form: str, time: datetime
 ) -> dict[str, Any]:
-    """What every event of a device says, whatever it is about."""
+    """The members of every event of a device."""
     return {
         "specversion": "1.0",
         "id": minted.event_id,
@@ -103,7 +103,7 @@ def _data(entry: Entry, beside: Particulars) -> dict[str, Any]:
 
 
 def _beside(particulars: Particulars) -> dict[str, Any]:
-    """What is there of the particulars; what is not set down for a site is left out."""
+    """The optional fields, omitted where they are unset."""
     said: dict[str, Any] = {}
     if (workday := particulars.workday) is not None:
         shift = {} if workday.shift is None else {"shift": workday.shift}
@@ -129,10 +129,9 @@ def _utterance(recording: Recording) -> dict[str, Any]:
 
 
 def withheld(event: Mapping[str, Any], reason: str) -> dict[str, Any]:
-    """What goes in the place of an event that no broker will take: its number must not be lacking for ever.
+    """The replacement of an event that no broker accepts, so that its number is not missing for ever.
 
-    Id, number and seal are those of `event`, so that it counts as that event and the chain has no hole. `reason` is a
-    code of the device.
+    Id, number and seal are those of `event`: it counts as that event, and the chain has no gap. `reason` is a code.
     """
     data = event["data"]
     said = {"form": data["form"], "utterance": data["utterance"], "reason": reason}
@@ -142,7 +141,7 @@ def withheld(event: Mapping[str, Any], reason: str) -> dict[str, Any]:
 def review(
     change: ReviewChange, minted: Minted, doubts: Iterable[Because], *, site: str, device: str
 ) -> dict[str, Any]:
-    """The event that says what waits for a person, with what is known and what is doubtful, or what became of it."""
+    """The event about an utterance under review, with its fields and doubts, or about the decision."""
     heard = {} if change.reading is None else change.reading.fields
     waits: dict[str, Any] = {}
     if change.why is not None:
@@ -173,7 +172,7 @@ def _opinions(reading: Reading) -> tuple[Reading, ...]:
 
 
 def _read(reading: Reading) -> dict[str, Any]:
-    """What one interpreter read: of each field every value that it gives it, the likeliest first."""
+    """The values that one interpreter read of each field, the likeliest first."""
     given = {
         name: [one for one in dict.fromkeys((said.value, said.runner_up, *said.rivals)) if one is not None]
         for name, said in reading.fields.items()

@@ -34,40 +34,40 @@ _MOST_REOPENING_DOUBLINGS = 8
 class RecoveryStep(Enum):
     """What to do next."""
 
-    NOTHING = auto()  # What is owed goes again after its waits.
-    SEND_AGAIN = auto()  # All that is owed from the expected number on, now.
-    ASK = auto()  # Send the oldest again when the wait is over: what it says then counts.
-    REOPEN = auto()  # Owe again all from the expected number on.
+    NOTHING = auto()  # Pending events are retried after their back-off.
+    SEND_AGAIN = auto()  # Publish all pending events from the expected number on, now.
+    ASK = auto()  # Publish the oldest again after the wait: that answer counts.
+    REOPEN = auto()  # Make all from the expected number on pending again.
 
 
 class CatchingUp:
-    """Remembers what was done about the inventory's gaps. Times are monotonic seconds."""
+    """Handles the inventory's gaps. Times are monotonic seconds."""
 
     def __init__(self, receipt_timeout_s: float) -> None:
         self._timeout_s = receipt_timeout_s
         self._sent_again_from = 0
-        self._doubted_at: float | None = None  # When it first said that it lacks what it had confirmed.
-        self._reopenings = 0  # How often it was taken at its word without any use so far.
-        self._useful_from = 0  # An answer to this number, or a later one, shows that it was of use.
+        self._doubted_at: float | None = None  # When it first reported a confirmed event missing.
+        self._reopenings = 0  # How often reopening did not help so far.
+        self._useful_from = 0  # An answer to this number or a later one shows that reopening helped.
 
     @property
     def wait_s(self) -> float:
-        """How long it is doubted that the inventory has lost what it confirmed."""
+        """How long a report of confirmed events as missing may be stale."""
         return self._timeout_s * 2.0 ** min(self._reopenings, _MOST_REOPENING_DOUBLINGS)
 
     def connected(self) -> None:
-        """A connection begins, and with it the numbers that were sent on it."""
+        """A connection begins."""
         self._sent_again_from = 0
         self._doubted_at = None
 
     def settled(self, sequence: int) -> None:
-        """The inventory has handled this number: whatever was heard before is old."""
+        """The inventory has handled this number: earlier reports are stale."""
         self._doubted_at = None
         if sequence >= self._useful_from:
             self._reopenings = 0
 
     def early(self, answer: Early, owed: Collection[int], now: float) -> RecoveryStep:
-        """What to do about `answer`, when these are the first numbers that are owed."""
+        """The step for `answer`; `owed` are the first pending numbers."""
         expected = answer.expected
         if not owed or expected > max(owed) or expected >= answer.sequence:
             return RecoveryStep.NOTHING
@@ -95,30 +95,29 @@ class CatchingUp:
 
 
 _MOST_DOUBLINGS = 3
-"""The wait before publishing again grows to 2**3 times the receipt's timeout: an inventory that is away for a night
-finds few copies of each event in the broker's queue, and one that comes back is served within minutes."""
+"""The wait before a retry grows to 2**3 times the receipt's timeout: an inventory that is away for a night finds few
+copies of each event in the broker's queue, and one that comes back is served within minutes."""
 
 MOST_REFUSALS = 4
-"""So often an event's own content is refused before it is set aside: with growing waits more than two minutes, so that
-whoever is just changing the broker's settings can finish."""
+"""Refusals of an event's content before it is set aside: with growing waits more than two minutes, enough to correct
+the broker's settings."""
 
 MOST_ASIDE = 16
-"""So many refused events stand aside at most, and let the next one pass. When more follow one another, and the broker
-takes nothing in between, the fault is not the events': a person is told, and nothing is set aside."""
+"""Limit of refused events that let later ones pass. When more follow one another, and the broker accepts nothing in
+between, the events are not the cause: an alarm is raised, and nothing is set aside."""
 
 TAKEN_IN_VAIN = 8
-"""So often the broker takes the event that the inventory waits for, while later ones get there, before it is set aside
-too: with growing waits a quarter of an hour. mosquitto drops what is too large for it in silence with MQTT 3.1.1."""
+"""Accepted publications of the event that the inventory lacks, while later ones arrive, before it is set aside: with
+growing waits a quarter of an hour. With MQTT 3.1.1 mosquitto drops what is too large without an error."""
 
 LINK_PATIENCE_S = 3.0
-"""So long there may be no connection before anybody is told: a broker restarts, or a person walks through a dead spot,
-in less."""
+"""Time without a connection before an alert: a broker's restart or a dead spot takes less."""
 
 TAKEN_UNANSWERED = 3
-"""So often the broker takes one event before the lack of a receipt is told: with the growing waits after 60 s of
-silence and more, in which an inventory can restart."""
+"""Accepted publications of one event before the lack of a receipt is an alert: with growing waits more than 60 s, in
+which an inventory can restart."""
 
-NEVER_ARRIVES = "taken by the broker, but it never arrives"  # Why, in that case.
+NEVER_ARRIVES = "taken by the broker, but it never arrives"  # The reason in that case.
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +129,7 @@ class WantRows:
 
 @dataclass(frozen=True, slots=True)
 class WantLast:
-    """Read the last row of the journal, which is settled as all are, and call `asked` with it."""
+    """Read the last row of the journal, which is settled, and call `asked` with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +141,14 @@ class Publish:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The broker has the event. Worth noting, proves nothing: brokers lose what they acknowledged."""
+    """The broker has the event. Noted only: brokers lose messages that they acknowledged."""
 
     event_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """The debt is paid: by this receipt, or by the broker's PUBACK where there are no receipts (None)."""
+    """The row is settled: by this receipt, or by the PUBACK where there are no receipts (None)."""
 
     event_id: str
     receipt: Receipt | None
@@ -157,14 +156,14 @@ class Settle:
 
 @dataclass(frozen=True, slots=True)
 class Reopen:
-    """The inventory lacks this event, which was settled here: owe it again, with all that follow it."""
+    """The inventory lacks this settled event: make it pending again, with all that follow it."""
 
     sequence: int
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """The inventory will never get this event: set it aside, and let the journal offer what goes in its place."""
+    """The event cannot be delivered: set it aside, and let the journal offer its replacement."""
 
     event_id: str
     reason: str
@@ -172,7 +171,7 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """The broker refuses events for this reason. Raised once, and again only after it took one in between."""
+    """The broker refuses events for this reason. Raised once until it accepts an event."""
 
     reason_code: int
     meaning: ReasonMeaning
@@ -186,8 +185,8 @@ class PendingRow(Pending):
     """A row of the journal that is not settled."""
 
     row: OutboxRow
-    taken: int = 0  # How often the broker took it since the inventory said that it lacks it.
-    taken_before: int = 0  # How many events the broker had taken in all when it began to refuse this one.
+    taken: int = 0  # PUBACKs since the inventory reported it missing.
+    taken_before: int = 0  # The total of accepted events when the first refusal of this one came.
 
     @classmethod
     def from_row(cls, row: OutboxRow, now: float) -> Self:
@@ -196,32 +195,32 @@ class PendingRow(Pending):
 
 
 def outbox_of(receipt_timeout_s: float) -> Outbox[PendingRow]:
-    """The schedule of rows for which receipts come."""
+    """The schedule of rows with receipts."""
     return Outbox(IN_ORDER, Backoff(receipt_timeout_s, _MOST_DOUBLINGS))
 
 
 class _Refusals:
-    """The broker's refusals: which a person is told of, and which are an event's own fault."""
+    """The broker's refusals: which raise an alarm, and which are caused by the event itself."""
 
     def __init__(self) -> None:
-        self.suspects: dict[str, PendingRow] = {}  # Those that were refused for their content, and not taken since.
+        self.suspects: dict[str, PendingRow] = {}  # Refused for their content, and not accepted since.
         self._taken = 0  # How many events the broker took in all.
         self._alarmed: set[int] = set()
 
     def took_one(self) -> None:
-        """The broker took an event: whatever it refuses from here on is news."""
+        """The broker accepted an event: later refusals raise a new alarm."""
         self._taken += 1
         self._alarmed.clear()
 
     def alarm(self, reason_code: int, meant: ReasonMeaning) -> list[Command]:
-        """The alarm for this answer, if a person is to be told and was not yet."""
+        """The alarm for this answer, unless it was raised already."""
         if reason_code in self._alarmed or not meant.alarm:
             return []
         self._alarmed.add(reason_code)
         return [Alarm(reason_code, meant)]
 
     def of_itself(self, debt: PendingRow) -> bool:
-        """Count one more refusal of the event's content; whether it is refused for good, while others are taken."""
+        """Count a refusal of the event's content; whether to set it aside, since others are accepted."""
         if not debt.refusals:
             debt.taken_before = self._taken
         debt.refusals += 1
@@ -230,36 +229,36 @@ class _Refusals:
 
 
 class Relay:
-    """Decides for one outbox. Commands are to be carried out in the order given. Times are monotonic seconds."""
+    """Decides for one outbox. Commands must be executed in the given order. Times are monotonic seconds."""
 
     def __init__(self, settings: config.Deliver) -> None:
         self._settings = settings
         self._settle_by = settings.settle
-        self._limit = 0  # How many rows may be on the way: 0 without a connection.
+        self._limit = 0  # Rows in flight at most: 0 without a connection.
         self._debts = outbox_of(settings.receipt_timeout_s)
         self._question: Outbox[PendingRow] = Outbox(IN_ORDER, Backoff(math.inf, 0))
-        """The last row, settled already, to whose answer we listen while nothing is owed: published once."""
-        self._asked = False  # Whether this connection needs no question any more.
-        self._drained = False  # Whether the journal held no more rows than it offered.
+        """The last row, already settled, published once while nothing is pending to compare both sides."""
+        self._asked = False  # Whether that question was asked on this connection, or is not needed.
+        self._drained = False  # Whether the journal has offered all of its rows.
         self._catching_up = CatchingUp(settings.receipt_timeout_s)
         self._refusals = _Refusals()
 
     @property
     def agreed(self) -> bool:
-        """Whether the inventory has answered, on this connection, for all that the journal holds."""
+        """Whether the inventory has answered, on this connection, for all rows of the journal."""
         return self._limit > 0 and self._asked and self._drained and not len(self._waiting)
 
     @property
     def waits_for_receipts(self) -> bool:
-        """Whether a receipt settles, and not the broker's word."""
+        """Whether a receipt settles rows, and not the PUBACK."""
         return self._settle_by is config.SettleBy.RECEIPT
 
     def wait_for_receipts(self) -> None:
-        """There is an inventory that sends them: from here on the broker's word settles nothing."""
+        """An inventory sends receipts: from now on a PUBACK settles nothing."""
         self._settle_by = config.SettleBy.RECEIPT
 
     def connected(self, receive_maximum: int) -> list[Command]:
-        """The broker can be reached, and takes `receive_maximum` unacknowledged messages: all unsettled rows go."""
+        """Publish all unsettled rows: the broker accepts `receive_maximum` unacknowledged messages."""
         self._forget()
         self._limit = min(self._settings.window, receive_maximum)
         self._asked = not self.waits_for_receipts
@@ -267,7 +266,7 @@ class Relay:
         return [WantRows(self._window)]
 
     def disconnected(self) -> list[Command]:
-        """The broker is gone. What was on the way is forgotten: only the journal knows what is owed."""
+        """The broker is gone. Clear the schedule: only the journal knows what is pending."""
         self._forget()
         self._limit = 0
         return []
@@ -299,7 +298,7 @@ class Relay:
         return self.tick(now)
 
     def acknowledged(self, event_id: str, reason_code: int) -> list[Command]:
-        """The broker's PUBACK; `ANSWERS` tells what each code means."""
+        """The broker's PUBACK; `ANSWERS` has each code."""
         if reason_code >= FAILURE:
             return self._refused(event_id, reason_code)
         self._refusals.took_one()
@@ -312,13 +311,13 @@ class Relay:
         return [Sent(event_id)]
 
     def receipt(self, receipt: Receipt) -> list[Command]:
-        """The inventory's answer, be it applied, duplicate or refused; also to a row we no longer think of."""
+        """The inventory's answer: applied, duplicate or refused; also for a row that is not scheduled."""
         if (debt := self._waiting.get(receipt.event_id)) is not None:
             self._catching_up.settled(debt.order)
         return self._settle(receipt.event_id, receipt)
 
     def early(self, answer: Early, now: float) -> list[Command]:
-        """The inventory lacks an earlier event than the one it got. Nothing is settled by that."""
+        """The inventory lacks an earlier event. Nothing is settled."""
         owed = {debt.order: debt for debt in self._waiting.pending}
         match self._catching_up.early(answer, owed, now):
             case RecoveryStep.SEND_AGAIN:
@@ -341,7 +340,7 @@ class Relay:
                 return self._set_aside(swallowed, NEVER_ARRIVES)
 
     def invited(self, now: float) -> list[Command]:
-        """An inventory says that it takes events from now on: what is owed goes at once, and waits out no receipt."""
+        """An inventory came online: publish all pending rows at once."""
         if not (self._limit and self.waits_for_receipts):
             return []
         if not len(self._debts):
@@ -354,18 +353,18 @@ class Relay:
         return self.tick(now)
 
     def tick(self, now: float) -> list[Command]:
-        """Time has passed: publish what is due, in the order of its sequence.
+        """Publish what is due, in the order of sequence.
 
-        What the broker has refused for its content goes last: it may take no more than one at a time.
+        Rows that the broker refused for their content go last: it may accept only one at a time.
         """
         return [Publish(debt.row) for debt in self._waiting.take_due(now)]
 
     def unsent(self, event_id: str, now: float) -> None:
-        """The row could not be published: the broker has not acknowledged as much as it takes. It does not count."""
+        """The row could not be published: the broker's window is full. That is no attempt."""
         self._waiting.unsent(event_id, now)
 
     def next_due(self, now: float) -> float | None:
-        """Seconds until `tick` has something to do; None while nothing is on the way."""
+        """Seconds until `tick` has work; None while nothing is in flight."""
         return self._waiting.next_due(now)
 
     @property
@@ -374,7 +373,7 @@ class Relay:
 
     @property
     def _window(self) -> int:
-        # What is refused for its content stands aside: the fate of the next tells whose fault it is.
+        # Rows refused for their content do not count: the result of the next row shows the cause.
         return self._limit + min(len(self._refusals.suspects), MOST_ASIDE) if self._limit else 0
 
     @property
@@ -409,23 +408,23 @@ class Relay:
 
 
 class Obstacles:
-    """Delivery alerts: what stands between an entry and the inventory and needs a person, told once.
+    """Delivery alerts: what keeps entries from the inventory and needs a person, each reported once.
 
-    Two kinds. There is no connection: then the session knows why. Or there is one, and no receipts come: with MQTT
-    3.1.1 a broker has no other way to refuse an event than to acknowledge it and drop it, and any broker may let a
-    device subscribe to receipts that it then does not pass on. Times are monotonic seconds.
+    Either there is no connection, and the session knows why; or there is one, and no receipts come: with MQTT 3.1.1 a
+    broker can only refuse an event by acknowledging and dropping it, and any broker may accept a subscription to
+    receipts that it does not deliver. Times are monotonic seconds.
     """
 
     def __init__(self, unanswered: str) -> None:
-        """`unanswered` is what to tell when receipts do not come."""
+        """`unanswered` is the alert for missing receipts."""
         self._unanswered = unanswered
-        self._since: float | None = None  # When the connection was first missed.
-        self._told: set[str] = set()  # What was told since there was a connection.
-        self._taken: dict[str, int] = {}  # How often the broker took each event since the last answer to any.
+        self._since: float | None = None  # When the connection was lost.
+        self._told: set[str] = set()  # What was reported since the last connection.
+        self._taken: dict[str, int] = {}  # PUBACKs of each event since the last answer to any.
         self._told_unanswered = False
 
     def check(self, trouble: str | None, now: float) -> list[str]:
-        """What is to be told now; `trouble` is why there is no connection, None while there is one."""
+        """The new alerts; `trouble` is why there is no connection, None while there is one."""
         if trouble is None:
             self._since = None
             self._told.clear()

@@ -1,8 +1,8 @@
-"""The audit of a journal: does the chain of its events hold, and is all that is kept with them what they say?
+"""The audit of a journal: verifies the chain of its events and everything stored with them.
 
-Looked at are each event, its link and signature; the entry made of it; its reading; the recordings it rests on, or the
-device's signed word that it removed them; and its second copy in entries.log. What a person acknowledged as known, in
-`journal.acknowledged`, is passed over.
+Verified are each event, its link and signature; its entry; its reading; its recordings, or the device's signed
+statement that it removed them; and its second copy in entries.log. Faults acknowledged in `journal.acknowledged` are
+skipped.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from edge.keep.review import verify_reviews
 from edge.keep.storage import refusals, sync_directory
 
 ACKNOWLEDGED = "journal.acknowledged"
-"""The file in the state directory with what is known to be wrong, a signed line each."""
+"""The file in the state directory with acknowledged faults, a signed line each."""
 
 ERASED = "erased"
-"""The member of what stands in the place of an erased event: `event_sha256`, `at`, `by`, `keyid`, `signature`."""
+"""The member of an erased event's replacement: `event_sha256`, `at`, `by`, `keyid`, `signature`."""
 
 _COMMITTING_S = 0.5
-"""So long an entry may be in the log and not in the journal yet, beside an agent that is just committing it."""
+"""How long an entry may be in the log and not yet in the journal, beside an agent that is committing it."""
 
 _TRAIL = """
     SELECT a.sequence, a.previous, a.link, a.event_id, a.public_key, a.signature, o.body,
@@ -63,20 +63,20 @@ _LOGGED = {
     "utterances": "SELECT u.utterance_id, u.audio_sha256, u.reading, u.heard_at, u.source "
     "FROM utterances u JOIN entries USING (utterance_id) WHERE sequence = ?",
 }
-"""What of an entry never changes once it is committed, unless it is erased, by table."""
+"""By table: what never changes after the commit, unless the entry is erased."""
 
 _PAGE = 1000  # Rows read at a time: some megabytes.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trailed(Chained):
-    """One event of the audit trail, with what else an audit looks at."""
+    """One event of the audit trail, with everything that an audit verifies."""
 
     event_id: str
     body: str = field(repr=False)  # The event as published, byte for byte.
     audio_path: str  # Relative to the state directory.
     reading: str | None = field(repr=False)  # The JSON text of the reading that the entry was made from.
-    row: Row = field(repr=False)  # All of it as the tables have it.
+    row: Row = field(repr=False)  # The joined row.
 
 
 class AuditTrail:
@@ -88,13 +88,13 @@ class AuditTrail:
 
     @property
     def forgotten(self) -> int:
-        """The last number whose entry was removed to make room; 0 where none was."""
+        """The last number whose entry was removed to make room; 0 without any."""
         return Anchor.read(self.directory).sequence
 
     def events(self, after: int = 0) -> Iterator[Trailed]:
-        """Every event behind this number with its link and all it rests on, in the order of their sequence.
+        """Every event after this number, in the order of their sequence.
 
-        Read in pages: an audit of a long journal must not keep the agent's log (WAL) from being folded in.
+        Read in pages: the audit of a long journal must not keep the WAL from being checkpointed.
         """
         last = after
         while page := self._db.rows(f"{_TRAIL} WHERE a.sequence > ? ORDER BY a.sequence LIMIT {_PAGE}", last):
@@ -102,17 +102,17 @@ class AuditTrail:
             last = page[-1]["sequence"]
 
     def event(self, event_id: str) -> Trailed | None:
-        """One event as `events` tells it; None if it was not committed here."""
+        """One event; None if it was not committed here."""
         found = self._db.rows(f"{_TRAIL} WHERE a.event_id = ?", event_id)
         return _trailed(found[0]) if found else None
 
     def link(self, sequence: int) -> str | None:
-        """The link of the event of this number; None where it is not here, or no more."""
+        """The link of the event of this number; None where it is not here."""
         found = self._db.rows("SELECT link FROM audit WHERE sequence = ?", sequence)
         return str(found[0]["link"]) if found else None
 
     def last_sequence(self) -> int:
-        """The number of the newest event, by whichever table still has it; 0 before the first."""
+        """The newest event's number in any of the tables; 0 before the first."""
         newest = (
             "SELECT max(sequence) AS n FROM entries UNION SELECT max(sequence) FROM outbox "
             "UNION SELECT max(sequence) FROM audit"
@@ -128,7 +128,7 @@ class AuditTrail:
         return min((row["n"] for row in self._db.rows(lowest) if row["n"] is not None), default=1)
 
     def keys(self) -> dict[str, PublicKey]:
-        """The public keys this device signed with, by key id. What is no key any more has signed nothing."""
+        """The public keys this device signed with, by key id; an invalid key has signed nothing."""
         known = {}
         for row in self._db.rows("SELECT DISTINCT public_key FROM audit"):
             with suppress(ValueError):
@@ -137,33 +137,33 @@ class AuditTrail:
         return known
 
     def keys_now(self) -> dict[str, PublicKey]:
-        """With them the one that it signs with now, where it can be read: it may have signed no entry yet."""
-        with suppress(DockvoiceError):  # another user may look, who may not read it
+        """These and the current key, where it is readable: it may have signed no entry yet."""
+        with suppress(DockvoiceError):  # unreadable for other users
             own = device_key.load(self.directory).public
             return {**self.keys(), own.keyid: own}
         return self.keys()
 
     def reviews(self, keys: Mapping[str, PublicKey]) -> tuple[int, Broken | None]:
-        """How many events of reviews hold, and the first with which something is wrong."""
+        """The number of valid review events, and the first faulty one."""
         return verify_reviews(self._db, keys)
 
     def recorded(self, audio_path: str) -> Path:
-        """Where this recording lies: on a full disk it may be among the new ones, until the next start moves it."""
+        """The path of this recording: on a full disk it may stay among the new ones until the next start."""
         path = self.directory / audio_path
         new = self.directory / EVIDENCE / NEW / path.name
         return new if new.exists() and not path.exists() else path
 
     def recording(self, utterance_id: str) -> Row | None:
-        """Where the recording of an utterance is, and what is said of its removal."""
+        """The recording of an utterance, with its removal."""
         found = self._db.rows(_SUPPORT, utterance_id)
         return found[0] if found else None
 
     def tables(self, sequence: int) -> Rows:
-        """What of this entry never changes, by table."""
+        """The immutable rows of this entry, by table."""
         return {table: row for table, sql in _LOGGED.items() for row in self._db.rows(sql, sequence)}
 
     def acknowledged(self) -> list[Acknowledgement]:
-        """What persons acknowledged, whoever signed it. Raises StorageFailed."""
+        """The acknowledged faults, unverified. Raises StorageFailed."""
         path = self.directory / ACKNOWLEDGED
         with refusals(path):
             if not path.exists():
@@ -175,7 +175,7 @@ class AuditTrail:
             raise StorageFailed(f"{path}: {fault}; put it back from a copy") from None
 
     def acknowledge(self, one: Acknowledgement) -> None:
-        """Keep it, safe on the disk. Raises StorageFailed."""
+        """Store it durably. Raises StorageFailed."""
         path = self.directory / ACKNOWLEDGED
         with refusals(path):
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -188,23 +188,23 @@ class AuditTrail:
 
 @dataclass(frozen=True, slots=True)
 class AuditReport:
-    """What an audit found."""
+    """The result of an audit."""
 
-    events: int  # How many hold, from the first one on that is kept.
-    removed: int  # Of how many of them the recording was removed, and the device signed for it.
+    events: int  # Valid events, from the first one in the journal.
+    removed: int  # Of these, how many have a removed recording, with the device's signature.
     broken: Broken | None
-    """The first event with which something is wrong, and where the audit ended; None when all of it is whole."""
-    spans: tuple[Span, ...]  # Who signed what.
-    forgotten: int = 0  # How many events before them the device removed to make room.
-    erased: tuple[Span, ...] = ()  # What was erased, by whom: here `keyid` is the name of who did it.
-    acknowledged: tuple[Acknowledgement, ...] = ()  # What is wrong and known.
-    found: str | None = None  # SHA-256 of what was found where it is broken, for an acknowledgement.
-    reviews: int = 0  # How many of the events that tell of reviews hold; they have numbers of their own.
-    review_broken: Broken | None = None  # The first of them with which something is wrong.
+    """The first faulty event, where the audit ended; None without one."""
+    spans: tuple[Span, ...]  # By key.
+    forgotten: int = 0  # Events before them that the device removed to make room.
+    erased: tuple[Span, ...] = ()  # Erased events: here `keyid` is the name of the person who erased.
+    acknowledged: tuple[Acknowledgement, ...] = ()  # The acknowledged faults.
+    found: str | None = None  # SHA-256 of the faulty content, for an acknowledgement.
+    reviews: int = 0  # Valid review events, which have numbers of their own.
+    review_broken: Broken | None = None  # The first faulty one.
 
     @property
     def whole(self) -> bool:
-        """Whether there is something, and nothing wrong with it that nobody acknowledged."""
+        """Whether there are events, and no unacknowledged fault."""
         return self.broken is None and self.review_broken is None and bool(self.events or self.acknowledged)
 
 
@@ -214,11 +214,11 @@ def verify(
     *,
     keys: Mapping[str, PublicKey] | None = None,
 ) -> AuditReport:
-    """Follow the journal's events from the first one until something is wrong that nobody has acknowledged.
+    """Verify the journal's events up to the first unacknowledged fault.
 
-    `keys` are those the device may have signed with; None: those that the journal names. `tell` hears after each event
-    how many hold. Works beside the process that writes: what is committed meanwhile may be looked at or not. Raises
-    StorageFailed where the disk does not give back what is there.
+    `keys` are the device's keys; None: those that the journal names. `tell` is called after each event with the number
+    of valid ones. Works beside the process that writes: events committed meanwhile may be left out. Raises
+    StorageFailed where the disk cannot be read.
     """
     reviews, review_broken = trail.reviews(trail.keys_now() if keys is None else keys)
     keys = trail.keys() if keys is None else keys
@@ -244,10 +244,10 @@ class _Audit:
         self._removed = 0
 
     def made(self, tell: Callable[[int], None]) -> AuditReport:
-        """The report at its end."""
+        """The report."""
         if self._trail.first_sequence() < 1:
             return self._report(Broken(self._links.last + 1, Wrong.MISPLACED), None)
-        newest = self._trail.last_sequence()  # what is committed from now on may not be in the log as it was read
+        newest = self._trail.last_sequence()  # later commits may not be in the log as it was read
         for trailed in self._trail.events(after=self._anchor.sequence):
             if trailed.sequence > newest:
                 break
@@ -255,7 +255,7 @@ class _Audit:
                 return self._report(broken, self._found(trailed, broken.wrong))
             tell(self._links.last)
         ahead = self._log.uncommitted(self._links.last)
-        # The writer never has more than one under way; those before it may have been committed since the last look.
+        # The writer commits one at a time; earlier ones may have been committed since the last read.
         alone = len(ahead) == 1 and newest <= self._links.last
         follows = alone and (ahead[0] == self._links.last + 1 or bool(self._trail.tables(ahead[0] - 1)))
         newest = max([newest, *ahead])
@@ -266,7 +266,7 @@ class _Audit:
         return self._report(broken, found)
 
     def _followed(self, trailed: Trailed) -> Broken | None:
-        """What is wrong with the event and not known; None where the chain goes on behind it."""
+        """The event's fault that is not acknowledged; None where the chain continues behind it."""
         while wrong := self._wrong(trailed):
             broken = Broken(self._links.last + 1, wrong)
             if not self._known.excuses(broken, partial(self._found, trailed, wrong)):
@@ -316,7 +316,7 @@ class _Audit:
         return None if emptied and signed else Wrong.ERASURE_FORGED
 
     def _recordings_wrong(self, trailed: Trailed) -> Wrong | None:
-        """What is wrong with the recording of an entry, or with those that it rests on besides."""
+        """The fault of the entry's recording, or of the supporting ones."""
         wrong = self._recording_wrong(trailed.row, trailed.audio_sha256)
         for named in _supporting(trailed.event):
             row = self._trail.recording(str(named.get("id")))
@@ -329,7 +329,7 @@ class _Audit:
         path = self._trail.recorded(row["audio_path"])
         with refusals(path):
             found = _digest(path)
-        if found is None and row["audio_removed_at"] is None:  # the agent may have removed it since the row was read
+        if found is None and row["audio_removed_at"] is None:  # the agent may have removed it meanwhile
             row = self._trail.recording(row["utterance_id"]) or row
         if row["audio_removed_at"] is not None and not self._removal_holds(row, audio_sha256):
             return Wrong.REMOVAL_FORGED
@@ -338,14 +338,14 @@ class _Audit:
         return Wrong.RECORDING_MISSING if found is None and row["audio_removed_at"] is None else None
 
     def _removal_holds(self, row: Row, audio_sha256: str) -> bool:
-        """Whether the device signed that it removed this recording; a crash may have left the file."""
+        """Whether the device signed this removal; after a crash the file may still exist."""
         key = self._keys.get(str(row["removed_by"]))
         statement = removal(row["utterance_id"], audio_sha256, str(row["removed_at"]))
         signed = key is not None and key.signed(statement, str(row["removal"]))
         return signed and row["removed_at"] == row["audio_removed_at"]
 
     def _found(self, trailed: Trailed, wrong: Wrong) -> str:
-        """A hash of what an acknowledgement is about, with all of it that should never change."""
+        """A hash of the faulty content that an acknowledgement covers."""
         lasting = {name: value for name, value in trailed.row.items() if name not in _CHANGING}
         parts = [wrong, str(self._links.last), to_json(lasting), to_json(self._log.lines(trailed.sequence))]
         path = self._trail.recorded(trailed.audio_path)
@@ -355,21 +355,21 @@ class _Audit:
 
 
 _CHANGING = {"audio_removed_at", "removed_at", "removed_by", "removal", "audio_path"}
-"""What of an entry may rightly change after a break in it was acknowledged: its recording is removed in its time."""
+"""Columns that may change after a fault was acknowledged: the recording is removed in its time."""
 
 
 class _SecondCopy:
-    """The lines of entries.log, beside the events as they are followed."""
+    """The lines of entries.log, read beside the events."""
 
     def __init__(self, trail: AuditTrail, after: int) -> None:
         self._trail = trail
         self._lines = (one for one in logged(trail.directory / ENTRIES) if number(one) > after)
         self._next = next(self._lines, None)
-        self._now: list[Rows] = []  # Those of the event that is looked at.
+        self._now: list[Rows] = []  # Of the current event.
         self._of = after
 
     def lines(self, sequence: int) -> list[Rows]:
-        """The lines of this event; asked for in the order of their numbers."""
+        """The lines of this event; called in ascending order."""
         if sequence > self._of:
             self._now, self._of = [], sequence
             while self._next is not None and number(self._next) <= sequence:
@@ -378,7 +378,7 @@ class _SecondCopy:
         return self._now
 
     def wrong(self, sequence: int) -> Wrong | None:
-        """What is wrong with the line of this event."""
+        """The fault of this event's line."""
         said, kept = self.lines(sequence), self._trail.tables(sequence)
         if len(said) != 1 or said[0].keys() != kept.keys():
             return Wrong.LOG_ALTERED
@@ -386,7 +386,7 @@ class _SecondCopy:
         return None if same else Wrong.LOG_ALTERED
 
     def uncommitted(self, last: int) -> list[int]:
-        """The numbers of entries that are in the log behind `last`, and do not come into the journal either."""
+        """The numbers after `last` in the log that do not get into the journal in time."""
         self.lines(last)
         ahead = [] if self._next is None else [number(self._next), *map(number, self._lines)]
         deadline = time.monotonic() + _COMMITTING_S
@@ -396,7 +396,7 @@ class _SecondCopy:
 
 
 def _row_wrong(trailed: Trailed) -> Wrong | None:
-    """Whether the rows that keep an event say the same of it as itself."""
+    """Whether the event's columns match its members."""
     event, row = trailed.event, trailed.row
     same = (_keyid(row["public_key"]), row["signature"]) == (event[hash_chain.KEYID], event[hash_chain.SIGNATURE])
     named = (event.get("id", row["event_id"]), str(event.get("sequence", row["sequence"])))
@@ -411,7 +411,7 @@ def _keyid(raw: str) -> str | None:
 
 
 def _content_wrong(trailed: Trailed) -> Wrong | None:
-    """Whether the entry and the reading are those that the event tells of."""
+    """Whether entry and reading match the event."""
     if trailed.event.get(hash_chain.READING) != hash_chain.sha256(trailed.reading or ""):
         return Wrong.READING_ALTERED
     said = _said(trailed.event)
@@ -422,7 +422,7 @@ def _content_wrong(trailed: Trailed) -> Wrong | None:
 
 
 def _moment(stored: str) -> str:
-    """A stored time as events say it; as it is where it is none."""
+    """A stored time in the spelling of events; unchanged where it is none."""
     try:
         return datetime.fromisoformat(stored).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     except ValueError:
@@ -430,7 +430,7 @@ def _moment(stored: str) -> str:
 
 
 def _said(event: Mapping[str, Any]) -> Row | None:
-    """The entry that an event tells of, as a row; None for an event that tells of none."""
+    """The entry in an event, as a row; None without one."""
     data = event.get("data")
     if not isinstance(data, dict) or "form" not in data:
         return None
@@ -449,14 +449,14 @@ def _said(event: Mapping[str, Any]) -> Row | None:
 
 
 def _supporting(event: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The further recordings that an event rests on."""
+    """The further recordings of an event."""
     data = event.get("data")
     support = event.get("support", data.get("support", []) if isinstance(data, dict) else [])
     return [one for one in support if isinstance(one, dict)] if isinstance(support, list) else []
 
 
 def _digest(path: Path) -> str | None:
-    """The SHA-256 of a file; None where there is none."""
+    """The SHA-256 of a file; None without one."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,9 +1,9 @@
-"""A bundle: events with all that proves them, in one ZIP file that a third party can check without this program.
+"""A bundle: events with their proofs in one ZIP file, which a third party can check without this program.
 
     README.txt                  how to check it
     keys/ef319b84d3168ddb.pub   the public key with this id, 32 bytes
     0000000017/event.json       the event with this sequence as published, byte for byte
-    0000000017/reading.json     the whole reading it was made from
+    0000000017/reading.json     the reading it was made from
     0000000017/audio.flac       the recording, unless it was removed
     0000000017/support/ID.flac  that of an answer or a correction, by the id of its utterance, unless it was removed
 
@@ -24,24 +24,24 @@ from edge.keep.audit import AuditTrail, Trailed
 from edge.keep.storage import refusals
 
 README = Path(__file__).with_name("bundle_readme.txt").read_text(encoding="utf-8")
-"""What a third party is told: how to check a bundle."""
+"""How a third party checks a bundle."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bundled:
-    """What went into a bundle."""
+    """The content of a bundle."""
 
     events: int
-    silent: int  # Events without their recording, which is not on the device any more.
-    erased: int = 0  # Events left out: what they said is gone.
+    silent: int  # Events whose recording was removed.
+    erased: int = 0  # Erased events, which are left out.
 
 
 def export(
     trail: AuditTrail, events: Iterable[Trailed], path: Path, tell: Callable[[int], None] = lambda _: None
 ) -> Bundled:
-    """Write a new bundle of `events` to `path`, readable by its owner only: it holds what people said.
+    """Write a new bundle of `events` to `path`, readable by its owner only: it holds speech.
 
-    `tell` hears after each event how many were looked at. Raises UnreadableInput where no file can be made there,
+    `tell` is called after each event with their number. Raises UnreadableInput where the file cannot be made,
     StorageFailed.
     """
     try:
@@ -58,11 +58,11 @@ def export(
 
 
 def of_trailer(trail: AuditTrail, trailer: str) -> set[str]:
-    """The events of all entries that were ever said of a trailer: what amends and cancels them is among these."""
+    """The events of all entries of a trailer, with their amendments and cancellations."""
     roots: dict[str, str] = {}
     wanted: set[str] = set()
     for trailed in trail.events():
-        data = trailed.event.get("data", {})  # of an erased one nothing is known
+        data = trailed.event.get("data", {})  # erased events have none
         before = data.get("amends") or data.get("cancels") or trailed.event_id
         roots[trailed.event_id] = roots.get(before, before)
         if trailer in (data.get("context", {}).get("trailer"), data.get("fields", {}).get("trailer")):
@@ -87,7 +87,7 @@ def _bundle(trail: AuditTrail, events: Iterable[Trailed], file: BinaryIO, tell: 
 
 
 def _add(bundle: ZipFile, trailed: Trailed, trail: AuditTrail) -> bool:
-    """Add one event; whether its recording is there too."""
+    """Add one event; whether its recording is included."""
     folder = f"{trailed.sequence:010}"
     bundle.writestr(f"{folder}/event.json", trailed.body)
     bundle.writestr(f"{folder}/reading.json", trailed.reading or "")

@@ -1,4 +1,4 @@
-"""The journal's codec: how readings, verdicts, drafts and receipts are written into its columns, as JSON, and read."""
+"""The journal's codec: readings, verdicts, drafts and receipts as JSON columns."""
 
 from __future__ import annotations
 
@@ -21,44 +21,44 @@ _REASONS = TypeAdapter(tuple[Because, ...])
 
 
 def to_json(value: object) -> str:
-    """Compact JSON, as it is stored."""
+    """Compact JSON."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def fields_of(stored: str) -> dict[str, FieldValue]:
-    """The values of fields as they were stored. A list of JSON is the tuple that it was written from."""
+    """Parse stored fields; a JSON list becomes a tuple."""
     fields: dict[str, Any] = json.loads(stored)
     return {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
 
 
 def to_time(moment: datetime) -> str:
-    """ISO 8601 in UTC with microseconds: as text it sorts by time."""
+    """ISO 8601 in UTC with microseconds: sorts by time as text."""
     return in_utc(moment).isoformat(timespec="microseconds")
 
 
 def now() -> str:
-    """The time of what is written now."""
+    """The current time in that format."""
     return to_time(datetime.now(UTC))
 
 
 def reading_json(reading: Reading) -> str:
-    """A reading as it is stored, with its usage and its opinions."""
+    """Encode a reading with its usage and its opinions."""
     return to_json(_written(reading))
 
 
 def reading_of(stored: Mapping[str, Any]) -> Reading:
-    """A reading as it was stored, with its opinions, without usage."""
+    """Decode a reading with its opinions, without usage."""
     opinions = tuple(map(reading_of, stored["opinions"]))
     return _READING.validate_python({**stored, "usage": None, "opinions": opinions})
 
 
 def reasons_json(verdict: Verdict) -> str:
-    """The reasons of a verdict as they are stored."""
+    """Encode the reasons of a verdict."""
     return to_json(_REASONS.dump_python(verdict.reasons, mode="json"))
 
 
 def verdict_of(row: Mapping[str, Any]) -> Verdict | None:
-    """The verdict in a row of `utterances`; None where none fell."""
+    """The verdict in a row of `utterances`; None without one."""
     if row["outcome"] is None:
         return None
     reasons = _REASONS.validate_json(row["reasons"])
@@ -66,16 +66,16 @@ def verdict_of(row: Mapping[str, Any]) -> Verdict | None:
 
 
 def draft_json(draft: Draft | None) -> str | None:
-    """A draft as it is stored; None stays None: nothing is being agreed."""
+    """Encode a draft; None stays None."""
     if draft is None:
         return None
-    # Of most there are none, and they are not written.
+    # Omitted where empty, as in most drafts.
     exclude = {"reading", *(name for name in ("counted", "stands") if not getattr(draft, name))}
     return to_json({**_DRAFT.dump_python(draft, mode="json", exclude=exclude), "reading": _written(draft.reading)})
 
 
 def draft_of(stored: str | None) -> Draft | None:
-    """A draft as it was stored, its reading without usage."""
+    """Decode a draft, its reading without usage."""
     if stored is None:
         return None
     row = json.loads(stored)
@@ -83,7 +83,7 @@ def draft_of(stored: str | None) -> Draft | None:
 
 
 def context_json(context: StandingContext) -> str | None:
-    """The standing context as it is stored, with a list of all utterances that it rests on; None where none stands."""
+    """Encode the standing context, with a list of all utterances that it rests on; None where it is empty."""
     if not context:
         return None
     fields = {name: _field_written(_FIELD.dump_python(one, mode="json")) for name, one in context.fields.items()}
@@ -100,7 +100,7 @@ def context_json(context: StandingContext) -> str | None:
 
 
 def context_of(stored: str | None) -> StandingContext:
-    """The standing context as it was stored."""
+    """Decode the standing context."""
     if stored is None:
         return NOTHING_STANDS
     row = json.loads(stored)
@@ -110,12 +110,12 @@ def context_of(stored: str | None) -> StandingContext:
 
 
 def receipt_json(receipt: Receipt | None) -> str | None:
-    """A receipt as it is stored; None stays None: the broker settled it."""
+    """Encode a receipt; None stays None: the PUBACK settled it."""
     return None if receipt is None else to_json({"outcome": receipt.outcome.value, "reasons": list(receipt.reasons)})
 
 
 def _written(reading: Reading) -> dict[str, Any]:
-    # That it may be deferred belongs to the moment, and is not kept. Its fields may be a Mapping that is no dict.
+    # `deferrable` and `unrecorded` are transient. The fields may be a Mapping that is no dict.
     whole = replace(reading, fields=dict(reading.fields), opinions=())
     written: dict[str, Any] = _READING.dump_python(whole, mode="json", exclude={"deferrable", "unrecorded"})
     for field in written["fields"].values():
@@ -124,7 +124,7 @@ def _written(reading: Reading) -> dict[str, Any]:
 
 
 def _field_written(field: dict[str, Any]) -> dict[str, Any]:
-    """What most fields have not is left out."""
+    """Omit the optional members that are empty."""
     for name in ("scanned", "said_in", "by_end", "denied", "unexplained"):
         if not field[name]:
             del field[name]

@@ -53,15 +53,15 @@ Row = dict[str, Any]  # A row of a table, by column.
 JOURNAL = "journal.db"  # The journal's file in the state directory.
 
 FOUND_DAMAGED = "journal.damaged"
-"""Is there when damage was found in a journal at work: the next opening must not trust it."""
+"""Marker file: damage was found while the journal was in use, and the next opening must not trust it."""
 
 _BUSY_MS = 1000
-"""How long a write waits for another program's lock before that is told; an agent then goes on waiting. Only a person
-with an SQLite shell open can cause it."""
+"""Timeout of a write for another program's lock before it is reported; an agent then keeps retrying. Only an SQLite
+shell can hold one."""
 
 CHECKED_AT_ONCE = 256_000_000
-"""Up to so many bytes a journal is checked before it is used: a second or two on a slow card. A larger one holds up
-the start no longer, and is checked while the agent works (`check`)."""
+"""A journal up to this size is checked before it is used: a second or two on a slow card. A larger one is checked
+while the agent works (`check`)."""
 
 _SET = "journal"  # Under this name sqlite-utils notes in a journal which changes it has.
 
@@ -71,27 +71,27 @@ _CHANGES = {file.stem.partition("_")[2]: file for file in _FILES}
 
 
 class Outdated(UnreadableInput):
-    """The journal lacks what this program's next start adds: nothing is wrong with it."""
+    """The journal needs the migrations of the agent's next start; nothing is wrong with it."""
 
 
 class JournalDatabase:
-    """A connection to the journal's database: it reads rows, and changes them in whole transactions."""
+    """A connection to the journal's database: it reads rows, and writes in transactions."""
 
     def __init__(self, db: sqlite3.Connection, path: Path) -> None:
-        """`path` is the file of `db`: what the disk refuses is told of it."""
+        """`path` is the file of `db`, for error messages."""
         self.path = path
         self._db = db
         self._file = path.stat()
 
     @property
     def opened_size(self) -> int:
-        """How many bytes the file had when it was opened."""
+        """The file's size when it was opened."""
         return self._file.st_size
 
     def demand_in_place(self) -> None:
         """Raise StorageFailed where the path leads to another file now, or to none.
 
-        What is written then goes to a file that nobody will ever open again.
+        What is written to the open file would be lost.
         """
         try:
             there = self.path.stat()
@@ -111,7 +111,7 @@ class JournalDatabase:
             return [dict(zip(columns, row, strict=True)) for row in cursor]
 
     def execute(self, sql: str, values: Sequence[object] | dict[str, object] = ()) -> sqlite3.Cursor:
-        """One statement. What it changes, it changes inside of `writing`, which tells what the disk refuses."""
+        """Run one statement. Changes belong inside `writing`, which translates errors of the disk."""
         return self._db.execute(sql, values)
 
     def insert(self, table: str, row: Mapping[str, object], on_conflict: str = "") -> None:
@@ -123,10 +123,10 @@ class JournalDatabase:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """One transaction, with the write lock from its first statement: then all of it is on the disk, or nothing.
+        """One transaction, with the write lock from its first statement: all of it is committed, or nothing.
 
-        One that begins deferred can fail at once with SQLITE_BUSY_SNAPSHOT, where it reads and then writes. One within
-        another is part of it.
+        A deferred one can fail with SQLITE_BUSY_SNAPSHOT where it reads and then writes. A nested one joins the outer
+        one.
         """
         if self._db.in_transaction:
             yield
@@ -149,7 +149,7 @@ class JournalDatabase:
             raise damaged(self.path, found.replace("\n", " "))
 
     def compact(self) -> None:
-        """Leave nothing of what was deleted or changed: not in free pages, not in SQLite's log.
+        """Remove all deleted content from free pages and from the WAL.
 
         Raises StorageFailed, Unfinished while another program reads the journal.
         """
@@ -163,25 +163,25 @@ class JournalDatabase:
             )
 
     def migrate(self) -> None:
-        """Bring the tables up to what this program knows. Raises StorageFailed."""
+        """Apply the pending migrations. Raises StorageFailed."""
         if not _pending(self._db):
             return
         from sqlite_utils import Database  # noqa: PLC0415 - see above
 
-        # Plugins of sqlite-utils that happen to be installed have no business in the journal.
+        # Installed plugins of sqlite-utils must not run on the journal.
         changed = Database(self._db, strict=True, execute_plugins=False)
         with self.writing():
             migrations().apply(changed)
 
     def close(self) -> None:
-        """Let go of the file. Closing twice is harmless."""
+        """Close the file. Closing twice is harmless."""
         self._db.close()
 
 
 def open_for_writing(path: Path) -> JournalDatabase:
-    """The database at `path`, made if there is none, durable, checked, with the tables this program knows.
+    """Open or create the database at `path`, durable, checked, migrated.
 
-    WAL with synchronous=FULL: what is committed survives a power cut, at one fsync per commit
+    WAL with synchronous=FULL: a commit survives a power cut, at one fsync per commit
     (https://www.sqlite.org/pragma.html#pragma_synchronous). One connection writes. Raises Damaged, other StorageFailed,
     Misconfigured.
     """
@@ -198,8 +198,8 @@ def open_for_writing(path: Path) -> JournalDatabase:
                 opened.check()
             _refuse_others(db, path)
             opened.migrate()
-            # All that the log (WAL) holds is written once more: after a sync that failed, what is read back of it need
-            # not be on the disk (https://lwn.net/Articles/752063/).
+            # Write the whole WAL again: after a failed fsync, pages that can be read back may not be on the disk
+            # (https://lwn.net/Articles/752063/).
             db.execute("PRAGMA wal_checkpoint(PASSIVE)")
         except BaseException:
             db.close()
@@ -234,7 +234,7 @@ def open_for_reading(path: Path) -> JournalDatabase:
 def check_at_work(path: Path) -> None:
     """Check the journal at `path` beside the process that writes it.
 
-    Raises Damaged, once it is seen to that the next opening knows; StorageFailed where it cannot be read.
+    Raises Damaged, after marking the journal for the next opening; StorageFailed where it cannot be read.
     """
     try:
         with closing(open_for_reading(path)) as db:
@@ -247,7 +247,7 @@ def check_at_work(path: Path) -> None:
 
 
 def migrations() -> Migrations:
-    """All changes, for sqlite-utils to apply."""
+    """All migrations, for sqlite-utils to apply."""
     from sqlite_utils import Migrations  # noqa: PLC0415 - see above
 
     made = Migrations(_SET)
@@ -257,7 +257,7 @@ def migrations() -> Migrations:
 
 
 def applied(db: sqlite3.Connection) -> list[str]:
-    """The changes that sqlite-utils has noted, in the order in which they were applied."""
+    """The applied migrations in their order."""
     noted = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '_sqlite_migrations'"
     if db.execute(noted).fetchone() is None:
         return []
@@ -266,14 +266,14 @@ def applied(db: sqlite3.Connection) -> list[str]:
 
 
 def sqlite_version() -> str:
-    """The version of SQLite that this program runs on."""
+    """The version of SQLite."""
     return sqlite3.sqlite_version
 
 
 def _change(script: Path) -> Callable[[Database], None]:
-    """The script, to be carried out within the transaction.
+    """The migration that runs the script within the transaction.
 
-    sqlite-utils would look for the end of a statement at every character: a new journal took more than twice as long.
+    sqlite-utils would look for the end of a statement at every character, which doubles the time for a new journal.
     """
 
     def run(db: Database) -> None:
@@ -288,7 +288,7 @@ def _change(script: Path) -> Callable[[Database], None]:
 
 
 def _refuse_others(db: sqlite3.Connection, path: Path) -> None:
-    """Raise Misconfigured if a newer program has written the journal at `path`, or one that was never released."""
+    """Raise Misconfigured for a journal of a newer program, or of one that was never released."""
     made = applied(db)
     if not (unknown := [name for name in made if name not in _CHANGES]):
         return
@@ -304,7 +304,7 @@ def _refuse_others(db: sqlite3.Connection, path: Path) -> None:
 
 
 def _pending(db: sqlite3.Connection) -> list[str]:
-    """The changes that the tables still lack to be as this program knows them, in order."""
+    """The migrations to be applied, in order."""
     made = applied(db)
     return [name for name in _CHANGES if name not in made]
 

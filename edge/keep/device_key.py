@@ -73,9 +73,9 @@ ANCHOR = "journal.anchor"
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """Up to where entries were removed. Sequence 0: none were, and nothing is signed."""
+    """The end of the removed entries. Sequence 0: none were removed, and nothing is signed."""
 
-    sequence: int = 0  # The last number that is gone.
+    sequence: int = 0  # The last removed number.
     link: str = GENESIS  # The link of that event.
     removed_at: str | None = None
     keyid: str | None = None
@@ -83,14 +83,14 @@ class Anchor:
 
     @classmethod
     def signed(cls, sequence: int, link: str, signer: Signer) -> Self:
-        """The statement of the device that it removed everything up to this event."""
+        """Sign that the device removed everything up to this event."""
         removed_at = now()
         signature = signer.sign(_statement(sequence, link, removed_at))
         return cls(sequence, link, removed_at, signer.public.keyid, signature)
 
     @classmethod
     def read(cls, directory: Path) -> Self:
-        """The anchor in a state directory. Raises StorageFailed where it is there and cannot be made out."""
+        """Read the anchor in a state directory. Raises StorageFailed where it is invalid."""
         path = directory / ANCHOR
         with refusals(path):
             if not path.exists():
@@ -102,13 +102,13 @@ class Anchor:
             raise StorageFailed(f"{path}: is no anchor of a journal any more; put it back from a copy") from None
 
     def write(self, directory: Path) -> None:
-        """Put it on the disk in the place of the last one. Raises StorageFailed."""
+        """Replace the stored anchor durably. Raises StorageFailed."""
         path = directory / ANCHOR
         with refusals(path), replacing(path) as file:
             file.write(json.dumps(asdict(self)).encode())
 
     def wrong(self, keys: Mapping[str, PublicKey]) -> Wrong | None:
-        """What is wrong with it, when these are the device's keys; None where nothing is."""
+        """The anchor's fault with these keys; None without one."""
         if not self.sequence:
             return None
         key = keys.get(str(self.keyid))
@@ -119,17 +119,17 @@ class Anchor:
 
 
 def removal(utterance_id: str, audio_sha256: str, removed_at: str) -> str:
-    """What the device signs when it removes a recording."""
+    """The text that the device signs when it removes a recording."""
     return hash_chain.sha256(f"removed recording\n{utterance_id}\n{audio_sha256}\n{removed_at}\n")
 
 
 def erasure(sequence: int, link: str, erased_at: str, who: str) -> str:
-    """What the device signs when a person lets it erase an event."""
+    """The text that the device signs when a person erases an event."""
     return hash_chain.sha256(f"erased\n{sequence}\n{link}\n{erased_at}\n{who}\n")
 
 
 def review_removal(sequence: int, link: str) -> str:
-    """What the device signs when it removes what it told of a review."""
+    """The text that the device signs when it removes a review event."""
     return hash_chain.sha256(f"removed review\n{sequence}\n{link}\n")
 
 

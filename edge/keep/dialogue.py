@@ -15,14 +15,14 @@ from edge.keep.outbox import HELD, OutboxState
 from edge.records import NOTHING_STANDS, Draft, LastEntry, StandingContext, Work
 
 _ABSENT = "state IN ('refused', 'dead', 'discarded')"
-"""Of an event: the inventory does not have it, and waits for it no more."""
+"""Events that the inventory does not have, and does not wait for."""
 
 _LAST = f"""
     SELECT e.*, {_ABSENT} AS absent, u.reading
     FROM entries e JOIN outbox USING (event_id) JOIN utterances u USING (utterance_id)
     WHERE NOT (act = 'cancel' AND {_ABSENT}) ORDER BY e.sequence DESC LIMIT 1
 """  # noqa: S608 - the list is our own
-"""The newest entry: a cancellation that was refused leaves the one before it."""
+"""The newest entry; a refused cancellation is skipped."""
 
 _LATEST = f"""
     SELECT e.*, {_ABSENT} AS absent, u.reading
@@ -42,28 +42,28 @@ _TAKEN = f"SELECT event_id FROM outbox JOIN json_each(?) ON event_id = value WHE
 
 @dataclass(frozen=True, slots=True)
 class _KeptDialogue:
-    """Where the dialogue stood when the journal was last written."""
+    """The stored state of the dialogue."""
 
-    draft: Draft | None  # What was being agreed.
-    operator: str | None  # Who was signed on.
-    context: StandingContext = NOTHING_STANDS  # What was said once, for all entries.
-    work: Work | None = None  # What was changed to; None where nothing ever was.
+    draft: Draft | None  # The open draft.
+    operator: str | None  # Signed on.
+    context: StandingContext = NOTHING_STANDS  # Said once for all entries.
+    work: Work | None = None  # The chosen form and language; None before any choice.
 
 
 class DialogueRecord:
-    """What a dialogue is taken up from again after a restart."""
+    """The dialogue's state, restored after a restart."""
 
     def __init__(self, db: JournalDatabase) -> None:
         self._db = db
 
     def kept(self) -> _KeptDialogue:
-        """The draft, who is signed on, what stands and what is done, as the last turn left them."""
+        """The state after the last turn."""
         (row,) = self._db.rows("SELECT draft, operator, context, work FROM conversation")
         work = None if row["work"] is None else Work(**json.loads(row["work"]))
         return _KeptDialogue(draft_of(row["draft"]), row["operator"], context_of(row["context"]), work)
 
     def last_entry(self) -> LastEntry | None:
-        """The newest entry; None before the first, and where it is a cancellation: what stood before is not told."""
+        """The newest entry; None before the first, and where it is a cancellation."""
         for row in self._db.rows(_LAST):
             act = Act(row["act"])
             if act is Act.CANCEL or row["reading"] is None:
@@ -76,28 +76,25 @@ class DialogueRecord:
         return [_entry(row) for row in reversed(self._db.rows(_LATEST, limit)) if row["reading"] is not None]
 
     def turned_down(self, event_id: str) -> dict[str, str | None]:
-        """Of an event and those it replaces one after the other, each that the inventory has not, by its own word.
-
-        With the one that it was to replace.
-        """
+        """The refused events among this event and those it replaces, each with the event that it replaces."""
         return {row["event_id"]: row["replaces"] for row in self._db.rows(_TURNED_DOWN, event_id)}
 
     def accepted_or_pending(self, event_ids: Iterable[str]) -> set[str]:
-        """Of these events, those that the inventory accepted or has not answered yet."""
+        """Those of the events that the inventory accepted or has not answered yet."""
         return {row["event_id"] for row in self._db.rows(_TAKEN, json.dumps(list(event_ids)))}
 
     def keep(self, draft: Draft | None, operator: str | None, context: StandingContext) -> None:
-        """Keep what is being agreed, inside of the transaction of the step that led to it."""
+        """Store the state after a turn. Call inside the turn's transaction."""
         self._db.execute("UPDATE conversation SET draft = ?, operator = ?", [draft_json(draft), operator])
-        # Behind the draft, in which it may have been said: that lets go of the recordings that it needed.
+        # After the draft, which may contain it: updating the draft releases the recordings that it needed.
         self._db.execute("UPDATE conversation SET context = ?", [context_json(context)])
 
     def keep_work(self, work: Work) -> None:
-        """Keep what is done from now on, inside of the transaction of the step that changed it."""
+        """Store the chosen form and language. Call inside the turn's transaction."""
         self._db.execute("UPDATE conversation SET work = ?", [json.dumps(asdict(work))])
 
     def forget(self, utterance_id: str) -> None:
-        """Ask no more about the draft that this utterance began, inside of the transaction that decides about it."""
+        """Clear the draft that this utterance began. Call inside the decision's transaction."""
         self._db.execute(
             "UPDATE conversation SET draft = NULL WHERE json_extract(draft, '$.utterance_id') = ?", [utterance_id]
         )

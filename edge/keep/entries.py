@@ -1,4 +1,4 @@
-"""Entries: what became of utterances, kept inside of the transaction of whoever decides: verdicts, reviews, entries."""
+"""Entries: verdicts, reviews and entries of utterances. Every method runs inside the caller's transaction."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from edge.records import Entry, Minted, OutboxRow, Park, Verdict
 
 
 class Entries:
-    """The verdicts and entries of one journal. Whoever calls holds the transaction."""
+    """The verdicts and entries of one journal. The caller holds the transaction."""
 
     def __init__(self, db: JournalDatabase, entry_log: EntryLog, key: Signer, queries: Queries) -> None:
         self._db = db
@@ -32,13 +32,13 @@ class Entries:
         self._instance: str | None = None
 
     def conclude(self, utterance_id: str, reading: Reading | None, verdict: Verdict) -> None:
-        """Keep a verdict that makes no entry; raises as `Journal.conclude` does."""
+        """Store a verdict that makes no entry; raises as `Journal.conclude` does."""
         if self._owed(utterance_id) is not None:
             raise ValueError(f"{utterance_id}: is committed already, which cannot be taken back")
         self._decide(utterance_id, reading, verdict)
 
     def park(self, park: Park) -> None:
-        """Under review. Without an outcome: where a person retries it, it is read again."""
+        """Put under review, without an outcome: a retry reads it again."""
         changed = self._db.execute(
             "UPDATE utterances SET outcome = NULL, reasons = NULL, ask = NULL, review = ?, fields = ?, draft = ? "
             "WHERE utterance_id = ?",
@@ -48,7 +48,7 @@ class Entries:
             raise LookupError(f"{park.utterance_id}: no such utterance was begun here")
 
     def commit(self, entry: Entry, verdict: Verdict, render: Callable[[Minted], dict[str, Any]]) -> OutboxRow:
-        """Number, seal and keep an entry, and owe its event; raises as `Journal.commit` does."""
+        """Number, seal and store an entry with its pending event; raises as `Journal.commit` does."""
         if (owed := self._owed(entry.utterance_id)) is not None:
             return owed
         self._decide(entry.utterance_id, entry.reading, verdict)
@@ -63,7 +63,7 @@ class Entries:
         return owed
 
     def instance(self) -> str:
-        """Which life of which journal this is. The newest event, which always stays, tells which one came before."""
+        """This instance of the journal. The newest event, which is never removed, has the previous one."""
         if self._instance is None:
             newest = self._outbox.last()
             before = "0" if newest is None else str(json.loads(newest.body)[INSTANCE])
@@ -72,7 +72,7 @@ class Entries:
 
     def _decide(self, utterance_id: str, reading: Reading | None, verdict: Verdict) -> None:
         changed = self._db.execute(
-            # A verdict ends a review: what was put there while a question was open has been answered.
+            # A verdict ends a review: the open question was answered.
             "UPDATE utterances SET outcome = ?, reasons = ?, fields = ?, ask = ?, reading = ?, review = NULL "
             "WHERE utterance_id = ?",
             [

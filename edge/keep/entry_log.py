@@ -1,18 +1,17 @@
-"""The second copy: each committed entry once more, as a line of a file of its own, so that one damaged page loses none.
+"""The second copy: each committed entry as a line of a file, so that one damaged page loses no entry.
 
     state directory/entries.log       <CRC-32 in hex> <JSON: the rows of the entry, by table>
 
-A line is on the disk before its transaction is committed. So whatever the journal has ever acknowledged, and whatever
-was ever published, is in the log: event id, sequence, link, signature, body and the words heard. A journal that is
-broken, missing, or restored from an old copy is brought up to the log: numbers are never used again, and what the
-inventory has already comes to it under its old event id and is a duplicate there.
+A line is durable before its transaction is committed. So the log has every acknowledged or published entry: event id,
+sequence, link, signature, body and words. A journal that is broken, missing, or restored from an old copy is brought up
+to the log: numbers are never reused, and what the inventory already has arrives under its old event id as a duplicate.
 
-A line may be there whose transaction failed. Nobody was told of its entry; if the process lives on, the next commit
-has the same number and takes its place; if not, the next opening enters it: it was said, understood and accepted.
+A line may exist whose transaction failed. Its entry was never acknowledged; if the process continues, the next commit
+has the same number and overwrites it; if not, the next opening enters it, since it was accepted.
 
-The log is added to at its end, and loses its beginning when the oldest entries are removed (see retention.py): what is
-gone from it is a hole in the file, which takes no room (Linux' fallocate(2) with FALLOC_FL_PUNCH_HOLE; ext4, XFS,
-Btrfs, F2FS and tmpfs know it) and reads as zeros. It takes some three kilobytes an entry, next to recordings of fifty.
+The log grows at its end, and loses its beginning when the oldest entries are removed (retention.py): a hole is punched,
+which takes no space and reads as zeros (Linux' fallocate(2) with FALLOC_FL_PUNCH_HOLE; on ext4, XFS, Btrfs, F2FS and
+tmpfs). An entry takes some three kilobytes, next to a recording of fifty.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ _OF_ENTRY = {
     "audit": "SELECT * FROM audit WHERE sequence = ?",
     "outbox": "SELECT event_id, sequence, body FROM outbox WHERE sequence = ?",
 }
-"""By table, in the order in which they refer to one another. What becomes of the event later is not in the copy."""
+"""By table, in the order of their references. The event's later states are not copied."""
 
 _ON_CONFLICT = {
     "utterances": "ON CONFLICT (utterance_id) DO UPDATE SET outcome = excluded.outcome, reasons = excluded.reasons, "
@@ -59,10 +58,10 @@ log = logging.getLogger(__name__)
 
 
 class EntryLog:
-    """The log in one state directory, for the one process that writes there."""
+    """The log in one state directory, for the one writing process."""
 
     def __init__(self, directory: Path) -> None:
-        """Open the log, made if there is none, and find its last whole line. Raises StorageFailed."""
+        """Open or create the log, and find its last whole line. Raises StorageFailed."""
         self.path = directory / ENTRIES
         self._told = False
         with refusals(self.path):
@@ -71,7 +70,7 @@ class EntryLog:
             if is_new:
                 sync_directory(directory)
             self._start, self._end, self.newest = self._tail()
-            """Where the last whole line starts and ends, and its entry; None while there is none."""
+            """Offsets of the last whole line, and its entry; None without one."""
 
     @property
     def last(self) -> int:
@@ -79,9 +78,9 @@ class EntryLog:
         return 0 if self.newest is None else number(self.newest)
 
     def append(self, entry: Rows) -> None:
-        """Put an entry on the disk behind the others, or in the place of the last one if it has the same number.
+        """Write an entry durably at the end, or over the last one with the same number.
 
-        Raises StorageFailed: then nothing is lost that was committed.
+        Raises StorageFailed: nothing that was committed is lost.
         """
         line = _line(entry)
         start = self._start if number(entry) == self.last else self._end
@@ -91,7 +90,7 @@ class EntryLog:
         self._start, self._end, self.newest = start, start + len(line), entry
 
     def extend(self, entries: Iterable[Rows]) -> None:
-        """Put entries behind the others, which the journal has safe already. Raises StorageFailed."""
+        """Append entries that the journal has already. Raises StorageFailed."""
         with refusals(self.path):
             for entry in entries:
                 line = _line(entry)
@@ -100,9 +99,9 @@ class EntryLog:
             os.fdatasync(self._descriptor)
 
     def write_last_again(self) -> None:
-        """Put the last line on the disk once more, at an opening.
+        """Write the last line again at an opening.
 
-        After a sync that failed (EIO), what is read back need not be on the disk, and another sync writes nothing.
+        After a failed fsync (EIO), data that can be read back may not be on the disk, and another fsync writes nothing.
         """
         if self.newest is not None:
             self.append(self.newest)
@@ -113,7 +112,7 @@ class EntryLog:
         return os.fstat(self._descriptor).st_blocks * _SECTOR
 
     def can_forget(self) -> bool:
-        """Whether it can lose its beginning; where the disk cannot do that, it is told once. Raises StorageFailed."""
+        """Whether the file system can punch holes; logged once where it cannot. Raises StorageFailed."""
         with refusals(self.path):
             possible = knows_holes(self._descriptor)
         if not possible and not self._told:
@@ -122,15 +121,15 @@ class EntryLog:
         return possible
 
     def forget(self, upto: int) -> None:
-        """Give the room of the entries up to this number back, but never that of the last. Raises StorageFailed."""
+        """Free the space of the entries up to this number, except the last entry. Raises StorageFailed."""
         with refusals(self.path):
             if end := min(self._end_of(upto), self._start):
                 _punch(self._descriptor, 0, end)
 
     def replace(self, changed: Mapping[int, Rows]) -> None:
-        """Put these entries in the place of those with their numbers, and leave nothing of what stood there.
+        """Replace the entries with these numbers, and leave nothing of the old lines.
 
-        A damaged line, of which nobody knows what it holds, goes too. Raises StorageFailed: then all is as it was.
+        Damaged lines, of unknown content, are dropped too. Raises StorageFailed: then nothing has changed.
         """
         with refusals(self.path):
             with replacing(self.path) as file:
@@ -141,18 +140,18 @@ class EntryLog:
             self._start, self._end, self.newest = self._tail()
 
     def entries(self) -> Iterator[Rows]:
-        """All entries in order. A damaged line is left out."""
+        """All entries in order, without damaged lines."""
         return logged(self.path)
 
     def since(self, sequence: int) -> Iterator[Rows]:
-        """The entries behind `sequence`, in order."""
+        """The entries after `sequence`, in order."""
         if self.newest is not None and self.last == sequence + 1:
             yield self.newest
         elif self.last > sequence:
             yield from (entry for entry in self.entries() if number(entry) > sequence)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         os.close(self._descriptor)
 
     def _end_of(self, upto: int) -> int:
@@ -167,12 +166,12 @@ class EntryLog:
 
     def _write(self, line: bytes, start: int) -> None:
         written = 0
-        while written < len(line):  # a disk that fills up takes a part
+        while written < len(line):  # a full disk writes partially
             written += os.pwrite(self._descriptor, line[written:], start + written)
         os.ftruncate(self._descriptor, start + len(line))
 
     def _tail(self) -> tuple[int, int, Rows | None]:
-        """Where the last whole line starts and ends, and what it says. What a crash left behind it is no line."""
+        """Offsets and content of the last whole line. A partial line after a crash is ignored."""
         size = os.fstat(self._descriptor).st_size
         read = 0
         while read < size:
@@ -185,7 +184,7 @@ class EntryLog:
 
 
 def logged(path: Path) -> Iterator[Rows]:
-    """All entries of the log at `path` in order, also while it is written. A damaged line is left out."""
+    """All entries of the log at `path` in order, also while it is written, without damaged lines."""
     with refusals(path), path.open("rb") as file:
         file.seek(_first_data(file.fileno()))
         for line in file:
@@ -199,25 +198,25 @@ def number(entry: Rows) -> int:
 
 
 def rows_of(db: JournalDatabase, sequence: int) -> Rows:
-    """All rows of the entry with this number, as the journal has them."""
+    """The rows of the entry with this number in the journal."""
     return {table: row for table, sql in _OF_ENTRY.items() for row in db.rows(sql, sequence)}
 
 
 def rows_since(db: JournalDatabase, sequence: int) -> Iterator[Rows]:
-    """The entries of the journal behind `sequence`, in order."""
+    """The entries of the journal after `sequence`, in order."""
     behind = db.execute("SELECT sequence FROM entries WHERE sequence > ? ORDER BY sequence", [sequence])
     return (rows_of(db, number) for (number,) in behind)
 
 
 def enter(db: JournalDatabase, entries: Iterable[Rows]) -> None:
-    """Put entries into the journal that it does not have. The utterance may be there, without its verdict."""
+    """Insert missing entries into the journal. The utterance may exist without a verdict."""
     for entry in entries:
         for table, row in entry.items():
             db.insert(table, row, _ON_CONFLICT.get(table, ""))
 
 
 def knows_holes(descriptor: int) -> bool:
-    """Whether the file system of this file can give back the room at a file's beginning. Raises OSError."""
+    """Whether the file system can punch a hole at the file's beginning. Raises OSError."""
     size = os.fstat(descriptor).st_size
     try:
         _punch(descriptor, size, 1)  # behind the end, where there is nothing
@@ -235,7 +234,7 @@ def _punch(descriptor: int, start: int, length: int) -> None:
 
 
 def _first_data(descriptor: int) -> int:
-    """Where the first hole ends, or a little before; the end of a file that holds nothing. Raises OSError."""
+    """The end of the first hole, or a little before; the end of an empty file. Raises OSError."""
     try:
         return os.lseek(descriptor, 0, os.SEEK_DATA)
     except OSError as fault:
@@ -260,7 +259,7 @@ def _line(entry: Rows) -> bytes:
 
 
 def _parsed(line: bytes) -> Rows | None:
-    """What a line says; None if it is cut off or damaged."""
+    """Parse a line; None if it is cut off or damaged."""
     check, _, content = line.lstrip(_HOLE).removesuffix(b"\n").partition(b" ")
     if check != b"%08x" % zlib.crc32(content):
         return None

@@ -1,15 +1,12 @@
-"""Erasing: what somebody said, and his name, are gone from the journal and from all beside it; the chain still holds.
+"""Erasing: an operator's speech and name are removed from the journal and its files; the chain stays valid.
 
-Of an erased event stays what its place in the chain needs: id, number, seal, the hash of what it said and those of its
-recordings, and the device's signed word that a person let it be erased, who, and when. Recordings, words, values,
-operator, his shifts and breaks, and what models answered go: from the tables, from SQLite's log and free pages, from
-entries.log, and with the copy that was made before the tables were last changed. Where the inventory asks for the event
-again, a tombstone goes.
+An erased event keeps id, number, seal, the hashes of its content and recordings, and the device's signed statement of
+who had it erased, and when. Recordings, words, values, operator, shifts, breaks and models' answers are removed: from
+the tables, the WAL, free pages, and entries.log. If the inventory asks for the event again, it gets a tombstone.
 
-What is still owed, or waits to be read or decided, is not erased: nothing that was said may be lost before it is where
-it belongs.
+What is pending, unread or undecided is not erased: nothing may be lost before it has arrived.
 
-    state directory/journal.erasing      is there while it is under way: the next opening brings it to its end
+    state directory/journal.erasing      marks an erasure under way: the next opening completes it
 """
 
 from __future__ import annotations
@@ -39,10 +36,10 @@ log = logging.getLogger(__name__)
 
 ERASING = "journal.erasing"
 
-_NOBODY = "erased"  # Stands for the name of somebody whose name was erased.
+_NOBODY = "erased"  # Replaces an erased name.
 
 _STAYS = ("specversion", "id", "source", "sequence", hash_chain.PREVIOUS, hash_chain.KEYID)
-"""What of an event stays besides its link and its signature."""
+"""The members of an event that stay besides its link and signature."""
 
 _OF_OPERATOR = "SELECT utterance_id FROM entries WHERE operator = ?"
 _STANDS_NO_MORE = "UPDATE conversation SET context = NULL WHERE json_extract(context, '$.operator') = ?"
@@ -64,16 +61,16 @@ _EVENTS = "SELECT sequence, body FROM outbox WHERE sequence IN (SELECT value FRO
 
 @dataclass(frozen=True, slots=True)
 class _Erased:
-    """What became of what was to be erased."""
+    """The result of an erasure."""
 
     utterances: int
     entries: int
-    waiting: tuple[str, ...]  # Those that are still needed: the number of the entry, else the utterance's id.
-    left: tuple[str, ...]  # Broken journals that were set aside and may hold it still: a person must look at them.
+    waiting: tuple[str, ...]  # Not erased, since still needed: the entry's number, else the utterance's id.
+    left: tuple[str, ...]  # Broken journals that were set aside and may hold it still.
 
 
 class Erasing:
-    """What may be erased of one journal."""
+    """Erases from one journal."""
 
     def __init__(self, db: JournalDatabase, entries: EntryLog, retention: Retention, signer: Signer) -> None:
         self._db = db
@@ -83,30 +80,30 @@ class Erasing:
         self._directory = db.path.parent
 
     def operator(self, name: str, who: str, withhold: Withhold) -> _Erased:
-        """All entries of the operator with this name, and the name itself wherever it stands."""
-        with self._db.writing():  # what he said for the entries to come would keep its recording
+        """Erase all entries of the operator, and the name wherever it occurs."""
+        with self._db.writing():  # the standing context would keep its recording
             self._db.execute(_STANDS_NO_MORE, [name])
         return self._erase(_OF_OPERATOR, name, who, withhold, name)
 
     def entry(self, utterance_id: str, who: str, withhold: Withhold) -> _Erased:
-        """One utterance, with its entry where it has one, and what that rests on."""
+        """Erase one utterance, with its entry, and the utterances that support it."""
         return self._erase(_OF_ENTRY, utterance_id, who, withhold)
 
     def before(self, moment: datetime, who: str, withhold: Withhold) -> _Erased:
-        """All that was heard before this moment."""
+        """Erase all utterances before this moment."""
         return self._erase(_BEFORE, to_time(moment), who, withhold)
 
     def go_on(self) -> None:
-        """Bring to its end what was begun, if the disk lets it."""
+        """Complete an interrupted erasure, if the disk allows it."""
         if not self._mark.exists():
             return
         try:
             self.finish()
-        except (DiskFull, Unfinished) as fault:  # what is said today must not wait for it
+        except (DiskFull, Unfinished) as fault:  # must not block new utterances
             log.warning("what was erased is not gone from every file yet: %s", fault)
 
     def finish(self) -> None:
-        """Let nothing of what the tables no longer hold be left anywhere else. Raises StorageFailed, Unfinished."""
+        """Remove the erased content from all other files. Raises StorageFailed, Unfinished."""
         lines = {}
         for row in self._db.rows(_ERASED_EVENTS):
             line = lines[row["sequence"]] = rows_of(self._db, row["sequence"])

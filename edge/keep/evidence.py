@@ -1,8 +1,8 @@
-"""The recordings that prove what was said: one FLAC file per utterance, lossless, beside the journal.
+"""The recordings: one lossless FLAC file per utterance, beside the journal.
 
-A file has its final name only when its content is on the disk, and it says itself whose sound it is (a Vorbis comment):
-a crash between the file and its row in the journal loses nothing. Until it has its row, it lies among the new ones: so
-a start need not look through years of recordings for what a crash left.
+A file gets its final name once its content is durable, and names its utterance in a Vorbis comment: a crash between the
+file and its row loses nothing. Until it has its row it lies in `new`: so a start need not search years of recordings
+for what a crash left.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Closing, Segment, Utterance
 
 EVIDENCE = "evidence"  # The directory of recordings inside the state directory; in it, one directory per UTC day.
 NEW = "new"  # The directory, beside the days, of recordings that have no row in the journal yet.
-_TYPED = "typed"  # The key, in a file's comment, of what was typed in the place of speech, or scanned.
-_DEVICE = "device"  # Likewise of the scanner's name.
-_LANGUAGE = "language"  # Likewise, and in its row, of the language that was spoken.
+_TYPED = "typed"  # The key of typed or scanned text in a file's comment.
+_DEVICE = "device"  # The key of the scanner's name.
+_LANGUAGE = "language"  # The key of the spoken language, also in its row.
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A recording that is safely on the disk."""
+    """A durable recording."""
 
     path: Path
     sha256: str  # Of the FLAC file's bytes, in hex.
@@ -39,7 +39,7 @@ class Evidence:
 
 
 def describe(utterance: Utterance) -> dict[str, str | int]:
-    """All that a row holds of an utterance: neither its sound nor what was typed. Positions are sample indices."""
+    """The columns of an utterance without its sound and typed text. Positions are sample indices."""
     segment = utterance.segment
     return {
         "utterance_id": utterance.utterance_id,
@@ -55,7 +55,7 @@ def describe(utterance: Utterance) -> dict[str, str | int]:
 
 
 def columns(directory: Path, utterance: Utterance, recording: Evidence) -> dict[str, str | int | None]:
-    """The row of `utterances` for what was heard, before it has a verdict."""
+    """The row of `utterances` before the verdict."""
     is_new = recording.path.parent.name == NEW
     path = place(utterance) if is_new else recording.path.relative_to(directory)
     return {
@@ -69,7 +69,7 @@ def columns(directory: Path, utterance: Utterance, recording: Evidence) -> dict[
 
 
 def recall(description: dict[str, Any], pcm: bytes) -> Utterance:
-    """The utterance that a file's comment described. Raises KeyError, TypeError or ValueError if it did not."""
+    """Parse the utterance in a file's comment. Raises KeyError, TypeError or ValueError."""
     return Utterance(
         utterance_id=description["utterance_id"],
         form=description["form"],
@@ -90,10 +90,10 @@ def recall(description: dict[str, Any], pcm: bytes) -> Utterance:
 
 
 def write(directory: Path, utterance: Utterance, *, is_new: bool = True) -> Evidence:
-    """Put the sound of `utterance` on the disk, among the new recordings; it is safe when this returns.
+    """Write the sound of `utterance` durably, to `new`.
 
-    `is_new`: otherwise at its final place, where a crash leaves nothing that the next start would read as just heard.
-    Raises StorageFailed when the disk refuses, ValueError when there is no sound.
+    `is_new` false: to its final place, where the next start does not read it as a new utterance. Raises StorageFailed,
+    ValueError when there is no sound.
     """
     flac = _encode(utterance)
     final = directory / place(utterance)
@@ -107,36 +107,36 @@ def write(directory: Path, utterance: Utterance, *, is_new: bool = True) -> Evid
 
 
 def place(utterance: Utterance) -> Path:
-    """Where its recording belongs, relative to the state directory."""
+    """The recording's final path, relative to the state directory."""
     return Path(EVIDENCE) / f"{in_utc(utterance.heard_at):%Y-%m-%d}" / f"{utterance.utterance_id}.flac"
 
 
 def put_in_place(recording: Path, final: Path) -> None:
-    """Move a recording to where its row says it is, if it is not there yet. One of its names survives any power cut.
+    """Move a recording to its final path, if it is not there. One of its names survives any power cut.
 
-    Its new name is made durable at once: when the next recording is, the old name is durably gone.
+    The new name is synced at once; the removal of the old name is synced with the next recording.
     """
     with refusals(final):
         if recording.exists():
             make_directory(final.parent)
             recording.replace(final)
-        if final.exists():  # moved by a run that was killed before its name was durable, or just now
+        if final.exists():  # moved just now, or by a run that was killed before the sync
             sync_directory(final.parent)
 
 
 def another_id(utterance_id: str, event_id: str) -> str:
-    """The id of an utterance that is another one's sound once more, for this event's sake: as old, and always the same.
+    """The deterministic id of an utterance that repeats another one's sound for this event.
 
-    It is a UUIDv7 like the other: the time stands in its first twelve digits.
+    A UUIDv7 with the same time, which is in its first twelve digits.
     """
     digits = hashlib.sha256(f"{utterance_id}\n{event_id}".encode("ascii")).hexdigest()
     return f"{utterance_id[:14]}7{digits[:3]}-8{digits[3:6]}-{digits[6:18]}"
 
 
 def read(path: Path, row: Mapping[str, Any]) -> Utterance:
-    """The utterance of a row, with all that the file `path` holds of it.
+    """Read the utterance of a row with its sound.
 
-    Raises StorageFailed if the file is gone or not what was written.
+    Raises StorageFailed if the file is missing or altered.
     """
     with refusals(path):
         flac = path.read_bytes()
@@ -148,7 +148,7 @@ def read(path: Path, row: Mapping[str, Any]) -> Utterance:
 
 
 def recover(path: Path) -> tuple[Utterance, Evidence]:
-    """The utterance that the file `path` alone remembers. Raises StorageFailed if it is not such a file."""
+    """Read an utterance from its file alone. Raises StorageFailed if the file is invalid."""
     with refusals(path):
         flac = path.read_bytes()
     comment, pcm = _decode(path, flac)
@@ -160,23 +160,23 @@ def recover(path: Path) -> tuple[Utterance, Evidence]:
 
 
 def recordings(directory: Path) -> list[Path]:
-    """All recordings below the state directory `directory`, oldest day first."""
+    """All recordings below the state directory, oldest day first."""
     return sorted((directory / EVIDENCE).glob("*/*.flac"))
 
 
 def new(directory: Path) -> list[Path]:
-    """The recordings that a crash may have left without a row, in the order in which they were made."""
+    """The recordings without a row, in the order in which they were made."""
     return sorted((directory / EVIDENCE / NEW).glob("*.flac"))
 
 
 def of_new(directory: Path, utterance_id: str) -> Evidence | None:
-    """A recording that has no row yet, if it is whole on the disk."""
+    """A recording without a row, if it is complete."""
     path = directory / EVIDENCE / NEW / f"{utterance_id}.flac"
     return recover(path)[1] if path.exists() else None
 
 
 def remove(path: Path) -> None:
-    """Delete a recording, and the directory of its day with the last one. One that is gone already is no fault."""
+    """Delete a recording, and its day's directory with the last one; missing files are ignored."""
     with refusals(path):
         path.unlink(missing_ok=True)
         with suppress(OSError):  # others are left of that day
@@ -184,7 +184,7 @@ def remove(path: Path) -> None:
 
 
 def sync_removed(directory: Path, removed: Iterable[Path]) -> None:
-    """Make it durable that these recordings are gone: a power cut brings none of them back."""
+    """Make the removal of these recordings durable."""
     with refusals(directory / EVIDENCE):
         for day in {path.parent for path in removed}:
             if day.exists():
@@ -193,18 +193,18 @@ def sync_removed(directory: Path, removed: Iterable[Path]) -> None:
 
 
 def sweep(directory: Path) -> None:
-    """Remove what a crash left half written: nobody was told that it had been heard."""
+    """Remove partial files after a crash: they were never acknowledged."""
     for leftover in (directory / EVIDENCE / NEW).glob(f"*{PARTIAL}"):
         leftover.unlink()
 
 
 def _comment(utterance: Utterance) -> str:
-    """What was typed or scanned stands here and nowhere else: the file is durable first, and what events prove."""
+    """What was typed or scanned is stored here only: the file is durable first, and its hash is in the event."""
     told = {_TYPED: utterance.typed, _DEVICE: utterance.device, _LANGUAGE: utterance.language}
     return json.dumps({**describe(utterance), **{key: value for key, value in told.items() if value is not None}})
 
 
-# A queue is listed without a sound: what reads and writes sound is imported where it does.
+# numpy and soundfile are imported lazily: listing the queue does not need them.
 
 
 def _encode(utterance: Utterance) -> bytes:

@@ -1,14 +1,13 @@
-"""The journal: what was heard, what was meant and what is still owed, safe from a crash at any moment.
+"""The journal: utterances, entries and pending events, safe from a crash at any moment.
 
     state directory/
         journal.db                               the tables (see database.py)
         journal.lock                             held by the one process that writes
         entries.log                              each entry once more (see entry_log.py)
-        journal.anchor                           where both begin, if not with the first entry (see removals.py)
+        journal.anchor                           where both begin, if not with the first entry (see device_key.py)
         evidence/2026-11-20/<utterance_id>.flac  the recordings
 
-Each method that writes is one transaction, and what it wrote is on the disk when it returns. Used by one thread at a
-time; which one may change.
+Each writing method is one transaction, durable when it returns. Used by one thread at a time; which one may change.
 """
 
 from __future__ import annotations
@@ -67,16 +66,16 @@ from edge.records import (
     Work,
 )
 
-_TAKEN_BACK = Verdict(Outcome.CANCEL, (Because(Reason.TAKEN_BACK),), {})  # Of a draft that the operator took back.
+_TAKEN_BACK = Verdict(Outcome.CANCEL, (Because(Reason.TAKEN_BACK),), {})  # For a draft that the operator took back.
 
 _SUPERSEDED = "journal.superseded"
-"""Is there, and says why, when the inventory showed that another journal of this device has overtaken this one."""
+"""Marker file with the reason: another journal of this device has overtaken this one."""
 
 log = logging.getLogger(__name__)
 
 
 class _Successor:
-    """What is known of a journal that has overtaken the one in a state directory."""
+    """Detects a journal that has overtaken the one in a state directory."""
 
     def __init__(self, directory: Path, db: JournalDatabase) -> None:
         self._path = directory / _SUPERSEDED
@@ -85,13 +84,13 @@ class _Successor:
         self._trail = AuditTrail(db)
 
     def demand_none(self) -> None:
-        """Raise Misconfigured where another journal of this device has overtaken this one: its numbers are used up."""
+        """Raise Misconfigured where another journal has overtaken this one: its numbers are used up."""
         with refusals(self._path):
             if self._path.exists():
                 raise self._misconfigured(self._path.read_text(encoding="utf-8"))
 
     def is_proved_by(self, event: Mapping[str, Any], own: PublicKey) -> bool:
-        """Whether this event proves that another journal of this device has gone on: the device signed it, not here."""
+        """Whether the event proves an overtaking journal: signed by this device, but not in this journal."""
         known, newest = {**self._trail.keys(), own.keyid: own}, self._outbox.last()
         key = known.get(str(event.get(hash_chain.KEYID)))
         if key is None or newest is None or event.get("source") != json.loads(newest.body)["source"]:
@@ -100,24 +99,24 @@ class _Successor:
             return False
         number = int(event["sequence"])  # as this device wrote it
         link = self._trail.link(number)
-        # What was removed to make room, or lost from a broken journal, was one of ours all the same.
+        # A removed or lost event was one of this journal's too.
         return number > newest.sequence if link is None else link != event[hash_chain.CHAIN]
 
     def note(self, why: str) -> Misconfigured:
-        """Note that another journal of this device has overtaken this one; what is to be said of it now and later."""
+        """Store that another journal has overtaken this one; the error to raise."""
         with refusals(self._path), replacing(self._path) as file:
             file.write(why.encode())
         return self._misconfigured(why)
 
     def put_up_what_nobody_will_read(self) -> None:
-        """No agent starts on a journal that was overtaken: what it had not read yet waits for a person."""
+        """Put unread utterances of an overtaken journal under review: no agent will read them."""
         if self._path.exists():
             with self._db.writing():
                 self._db.execute("UPDATE utterances SET review = 'superseded' WHERE outcome IS NULL AND review IS NULL")
 
     def _misconfigured(self, why: str) -> Misconfigured:
         directory, owed = self._path.parent, self._outbox.unsettled()
-        # Of these nobody knows yet whether the inventory has them: entered anew, they would count twice.
+        # The inventory may have these: entered again, they would count twice.
         first = f"let `dockvoice queue reconcile` ask about the {owed} that are still owed, then " if owed else ""
         return Misconfigured(
             f"{directory}: is an older copy of this device's journal, or stands beside a copy ({why}); {first}give "
@@ -127,16 +126,13 @@ class _Successor:
 
 
 class JournalReader:
-    """A device's journal as it may be looked at, also while another process writes it: SQLite refuses to change it.
+    """A device's journal, read-only, also while another process writes it.
 
     Closes when left as a context manager.
     """
 
     def __init__(self, directory: Path, db: JournalDatabase, held: ExitStack) -> None:
-        """`directory` is the state directory: what the journal says of recordings is relative to it.
-
-        `held` is let go of when it is closed.
-        """
+        """`directory` is the state directory, to which paths of recordings are relative; `held` is closed with it."""
         self.directory = directory
         self._db = db
         self._held = held
@@ -155,11 +151,11 @@ class JournalReader:
         self.successor = _Successor(directory, db)
 
     def demand_in_place(self) -> None:
-        """Raise StorageFailed where the journal's file is not the one any more that was opened."""
+        """Raise StorageFailed where the opened file is not the one at its path any more."""
         self._db.demand_in_place()
 
     def close(self) -> None:
-        """Let go of the files. Closing twice is harmless."""
+        """Close the files. Closing twice is harmless."""
         self._held.close()
 
     def __enter__(self) -> Self:
@@ -170,12 +166,12 @@ class JournalReader:
 
     @property
     def is_checked(self) -> bool:
-        """Whether the opening has checked the file; it leaves a large one to `Journal.check`."""
+        """Whether the opening has checked the file; a large one is left to `Journal.check`."""
         return self._db.opened_size <= CHECKED_AT_ONCE
 
 
 class Journal(JournalReader):
-    """A device's journal, open to be written by this process alone."""
+    """A device's journal, opened for writing by this process alone."""
 
     def __init__(self, directory: Path, db: JournalDatabase, entry_log: EntryLog, key: Signer, held: ExitStack) -> None:
         """Made by `open`."""
@@ -189,10 +185,10 @@ class Journal(JournalReader):
 
     @classmethod
     def open(cls, directory: Path) -> Self:
-        """The journal in `directory`: made if there is none, brought up to date, checked and complete.
+        """Open or create the journal in `directory`, migrated, checked and complete.
 
         Recordings that a crash left without a row become unread utterances; a broken journal is set aside and rebuilt
-        (see recovery.py). Raises AlreadyRunning, StorageFailed, and Misconfigured for a journal of a newer version, and
+        (recovery.py). Raises AlreadyRunning, StorageFailed, and Misconfigured for a journal of a newer version, and
         where root would write in a service's.
         """
         if is_of_a_service(directory):
@@ -216,13 +212,13 @@ class Journal(JournalReader):
     def check(cls, directory: Path) -> None:
         """Check the journal in `directory` as an opening does, also while a process writes it.
 
-        Raises StorageFailed: where it is damaged, the next opening rebuilds it.
+        Raises StorageFailed: a damaged one is rebuilt at the next opening.
         """
         check_at_work(directory / JOURNAL)
 
     @classmethod
     def inspect(cls, directory: Path) -> JournalReader:
-        """The journal in `directory` to look at, also while another process writes it.
+        """Open the journal in `directory` read-only, also while another process writes it.
 
         Raises UnreadableInput when there is none or it is of an older version, StorageFailed, Misconfigured.
         """
@@ -233,19 +229,19 @@ class Journal(JournalReader):
 
     @property
     def public_key(self) -> PublicKey:
-        """What others check this device's signatures with."""
+        """The key that verifies this device's signatures."""
         return self._key.public
 
     def begin(self, utterance: Utterance, *, waited_for: bool = True) -> Evidence:
-        """Keep what was heard, before anything reads it: the recording first, then the row that names it.
+        """Store an utterance before it is read: the recording first, then its row.
 
-        Beginning the same utterance again changes nothing. Raises StorageFailed: then it is not safe; but if the disk
-        took the recording and failed at the row, the next `open` finds it. Raises DiskFull: then nothing is left of it,
-        since whoever is told so says it again; unless nobody waits for that.
+        Idempotent. Raises StorageFailed: it is not safe; but if the recording was written and the row failed, the next
+        `open` finds it. Raises DiskFull: nothing is left of it, since the operator is told and repeats it; unless not
+        `waited_for`.
         """
         for row in self._db.rows("SELECT * FROM utterances WHERE utterance_id = ?", utterance.utterance_id):
             return Evidence(self.directory / row["audio_path"], row["audio_sha256"], row["samples"] / SAMPLE_RATE)
-        self.demand_in_place()  # before a directory is made anew that somebody removed
+        self.demand_in_place()  # before a removed directory would be made again
         recording = evidence.write(self.directory, utterance)
         try:
             self._keep(utterance, recording)
@@ -256,7 +252,7 @@ class Journal(JournalReader):
         return self._in_place(utterance, recording)
 
     def assign(self, utterance_id: str, work: Work) -> None:
-        """What was heard, and not concluded yet, was said for this form and in this language: they had just changed."""
+        """Move an unconcluded utterance to the form and language that became active while it was queued."""
         with self._db.writing():
             self._db.execute(
                 "UPDATE utterances SET form = ?, language = ? WHERE utterance_id = ? AND outcome IS NULL",
@@ -264,9 +260,9 @@ class Journal(JournalReader):
             )
 
     def conclude(self, utterance_id: str, reading: Reading | None, verdict: Verdict) -> None:
-        """Keep a verdict that makes no entry: ask, repeat, ignore, defer. The last one stands; a commit may follow.
+        """Store a verdict that makes no entry: ask, repeat, ignore, defer. The last one counts; a commit may follow.
 
-        Raises ValueError where it would contradict a commit, LookupError for an utterance that never began.
+        Raises ValueError where it would contradict a commit, LookupError for an unknown utterance.
         """
         if verdict.outcome is Outcome.ACCEPT:
             raise ValueError(f"{utterance_id}: what is accepted is committed, not concluded")
@@ -274,17 +270,17 @@ class Journal(JournalReader):
             self._entries.conclude(utterance_id, reading, verdict)
 
     def put_under_review(self, utterance_id: str, reading: Reading, verdict: Verdict, why: str) -> None:
-        """Keep what was read of an utterance, and let a person decide about it. Raises as `conclude` does."""
+        """Store an utterance's reading, and put it under review. Raises as `conclude` does."""
         with self._db.writing():
             self._entries.conclude(utterance_id, reading, verdict)
             self._entries.park(Park(utterance_id, why, verdict.fields))
 
     def commit(self, entry: Entry, verdict: Verdict, render: Callable[[Minted], dict[str, Any]]) -> OutboxRow:
-        """Keep an entry and owe its event, in one transaction. From here it cannot be lost or doubled.
+        """Store an entry and its pending event in one transaction. From here it cannot be lost or doubled.
 
-        `render` makes the event from the identity minted for it; `chain.sealed` ties and signs it. Committing the same
-        utterance again returns the first event, unchanged. Raises StorageFailed: then nothing was committed and no
-        number is used up; ValueError or LookupError where the entry does not rest on what was heard.
+        `render` makes the event from the identity minted for it; `hash_chain.sealed` links and signs it. Committing the
+        same utterance again returns the first event. Raises StorageFailed: nothing was committed and no number is used
+        up; ValueError or LookupError where the entry does not match the utterance.
         """
         if verdict.outcome is not Outcome.ACCEPT:
             raise ValueError(f"{entry.utterance_id}: what is committed must be accepted, not {verdict.outcome}")
@@ -292,9 +288,9 @@ class Journal(JournalReader):
             return self._entries.commit(entry, verdict, render)
 
     def again(self, found: UtteranceHistory) -> Utterance:
-        """The utterance of an entry as another one with the same sound, always the same: it may have one entry more.
+        """A copy of an entry's utterance with the same sound and a deterministic id, for one more entry.
 
-        Raises StorageFailed where its recording does not come back from the disk.
+        Raises StorageFailed where its recording cannot be read.
         """
         for row in self._db.rows("SELECT * FROM utterances WHERE utterance_id = ?", found.utterance_id):
             said = evidence.read(self.directory / row["audio_path"], row)
@@ -302,7 +298,7 @@ class Journal(JournalReader):
         raise LookupError(f"{found.utterance_id}: no such utterance was begun here")
 
     def keep_again(self, said: Utterance) -> Evidence:
-        """Put the sound of what is to be entered once more on the disk; its row comes with its entry."""
+        """Store the sound of an entry to be entered again; its row is inserted with the entry."""
         return evidence.write(self.directory, said, is_new=False)
 
     def reenter(
@@ -314,10 +310,10 @@ class Journal(JournalReader):
         render: Callable[[Minted], dict[str, Any]],
         noted: Callable[[OutboxRow], None],
     ) -> OutboxRow:
-        """Commit, under the next number, what a person wants entered once more. Doing it again changes nothing.
+        """Commit an entry again under the next number. Idempotent.
 
-        `noted` puts that on record where it was held, inside of the transaction if that is this journal. Raises as
-        `commit` does: then it waits as before.
+        `noted` records that where the entry was held, inside the transaction if that is this journal. Raises as
+        `commit` does: the entry stays held.
         """
         row = evidence.columns(self.directory, said, recording)
         with self._db.writing():
@@ -329,7 +325,7 @@ class Journal(JournalReader):
     def accept(
         self, entry: Entry, verdict: Verdict, who: str, reason: str | None, render: Callable[[Minted], dict[str, Any]]
     ) -> OutboxRow:
-        """Commit the entry that a person makes of an utterance under review; his name and reason stay beside it.
+        """Commit the entry that a person makes of an utterance under review, with name and reason.
 
         Raises as `commit` does, and UnreadableInput for what is not under review.
         """
@@ -337,7 +333,7 @@ class Journal(JournalReader):
         with self._db.writing():
             self.review.note(found, "accept", who, reason)
             self._db.execute("UPDATE utterances SET review = NULL WHERE utterance_id = ?", [found.utterance_id])
-            # Whatever was still to be agreed about it, it is decided now.
+            # An open question about it is obsolete.
             self.dialogue.forget(found.utterance_id)
             return self._entries.commit(entry, verdict, render)
 
@@ -349,10 +345,10 @@ class Journal(JournalReader):
         render: Callable[[Entry, Minted], dict[str, Any]],
         context: StandingContext = NOTHING_STANDS,
     ) -> OutboxRow | None:
-        """Keep what one step of the dialogue changed, in one transaction; the event that is owed by it, if one is.
+        """Store the changes of one step of the dialogue in one transaction; the new pending event, if any.
 
-        `draft` is what is being agreed after the step, `operator` who is signed on, `context` what stands.
-        Raises as `conclude` and `commit` do: then nothing of it was kept.
+        `draft`, `operator` and `context` are the state after the step. Raises as `conclude` and `commit` do: nothing is
+        stored.
         """
         owed = None
         with self._db.writing():
@@ -375,7 +371,7 @@ class Journal(JournalReader):
         return owed
 
     def write_reviews(self, render: Callable[[ReviewChange, Minted], dict[str, Any]]) -> int:
-        """Keep, numbered and signed, what changed of what waits for a person; how many changes that are."""
+        """Store the changes of reviews, numbered and signed; how many."""
         return self.review_log.write(render, self._entries.instance(), self._key)
 
     def _notice_new_key(self) -> None:
@@ -384,7 +380,7 @@ class Journal(JournalReader):
             log.warning("%s: is not the key that signed until now; the chain goes on with it", self.directory / KEY)
 
     def _adopt(self) -> None:
-        """Give a row to each recording that a crash left without one."""
+        """Insert a row for each recording that a crash left without one."""
         with refusals(self.directory):
             evidence.sweep(self.directory)
             found = evidence.new(self.directory)
@@ -394,7 +390,7 @@ class Journal(JournalReader):
             except StorageFailed as fault:
                 log.warning("heard before a crash, and cannot be read: %s", fault)
                 continue
-            # A second copy of a recording is not a second saying.
+            # A second copy of a recording is no second utterance.
             if self.queries.kept(utterance.utterance_id) is None:
                 self._keep(utterance, recording)
             self._in_place(utterance, recording)
@@ -410,5 +406,5 @@ class Journal(JournalReader):
 
 
 def _in_turn(order: Durable) -> int:
-    """Verdicts before what is parked, both before what is committed, and that before who works from then on."""
+    """Sort key: verdicts, parked utterances, commits, shifts."""
     return 3 if isinstance(order, Shifted) else 2 if isinstance(order, Commit) else isinstance(order, Park)

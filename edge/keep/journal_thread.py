@@ -1,4 +1,4 @@
-"""The journal's one thread: SQLite connections belong to the thread that made them, and one writer needs no locks."""
+"""The journal's thread: SQLite connections belong to the thread that made them, and one writer needs no locks."""
 
 from __future__ import annotations
 
@@ -24,31 +24,27 @@ from edge.records import Utterance
 _T = TypeVar("_T")
 
 RETRY_S = 1.0
-"""How long a full disk is left alone before the next try: room is made once in several seconds, and an operator who
-waits for an answer notices no less."""
+"""Retry interval on a full disk: space is freed once in several seconds, and an operator notices no less."""
 
-_LOUD_S = (
-    30.0  # How often it is said that another program holds the journal locked: often enough to be seen in any log.
-)
+_LOUD_S = 30.0  # Interval of the log message while another program holds the journal locked.
 
-_LOOK_S = 0.1  # How often it is looked whether it does, while an utterance waits for its row: nobody speaks so fast.
+_LOOK_S = 0.1  # Poll interval while an utterance waits for its row: shorter than any utterance.
 
 log = logging.getLogger(__name__)
 
 
 class JournalThread:
-    """Runs work on the journal, one piece at a time, in the order in which it was given.
+    """Runs work on the journal in order, one piece at a time.
 
-    On a full disk the reserve is given back and the work done again: it must be a transaction, or one that changes
-    nothing when it is repeated. Raises DiskFull where even that does not help; `when_there_is_room` waits instead.
+    On a full disk the reserve is freed and the work repeated: it must be a transaction, or idempotent. Raises DiskFull
+    where that does not help; `when_there_is_room` retries.
 
-    While another program holds the journal locked, the work waits, and that is said. What is heard meanwhile is kept in
-    memory, and its recording among the new ones, where the next opening would find it, until it is as much as the
-    reserve.
+    While another program holds the journal locked, the work waits, and that is reported. Utterances are kept in memory
+    meanwhile, and their recordings in `new`, where the next opening would find them, up to the size of the reserve.
     """
 
     def __init__(self, directory: Path, keep: Keep | None = None) -> None:
-        """Open the journal in `directory`, with the reserve that `keep` wants; raises what Journal.open raises."""
+        """Open the journal in `directory`, with the reserve of `keep`; raises what Journal.open raises."""
         self.locked: str | None = None  # Why the work waits for another program; None while it does not.
         self._told_at = -math.inf
         self._closing = False
@@ -66,17 +62,17 @@ class JournalThread:
             raise
 
     async def __call__(self, work: Callable[[Journal], _T]) -> _T:
-        """Do `work` from the loop, without holding it up."""
+        """Run `work` from the event loop without blocking it."""
         return await asyncio.wrap_future(self._thread.submit(self._done, lambda: work(self._journal)))
 
     def now(self, work: Callable[[Journal], _T]) -> _T:
-        """Do `work` from another thread than the loop's, and wait for it."""
+        """Run `work` from another thread than the loop's, and wait for it."""
         return self._thread.submit(self._done, lambda: work(self._journal)).result()
 
     def begin(self, utterance: Utterance) -> Evidence:
-        """Keep what was heard, from another thread than the loop's; while the journal is locked, its row follows later.
+        """Store an utterance, from another thread than the loop's; while the journal is locked, its row follows later.
 
-        Raises DiskFull too where as much waits for its row as the reserve holds.
+        Raises DiskFull also where the recordings without a row reach the size of the reserve.
         """
         row = self._thread.submit(self._done, lambda: self._journal.begin(utterance))
         while not wait((row,), timeout=_LOOK_S).done:
@@ -101,7 +97,7 @@ class JournalThread:
         return recording
 
     def _noted(self, row: Future[Evidence]) -> None:
-        """A row that nobody waits for is there, or is not: then the next work fails for it."""
+        """The result of a row that is not waited for: an error fails the next work."""
         self._failed = self._failed or row.exception()
         self._put_by = 0 if self.locked is None else self._put_by
 
@@ -111,10 +107,9 @@ class JournalThread:
         waits: str | None = None,
         refused: Callable[[DiskFull], object] = lambda _: None,
     ) -> _T:
-        """Do `work`, which uses the journal; while the disk is full, again and again until it has room.
+        """Run `work`, which uses the journal; retry while the disk is full.
 
-        What `waits`, if it is named, is logged once. `refused` hears of each refusal, before the pause that follows; it
-        may raise to wait no longer.
+        `waits`, if given, is logged once. `refused` is called for each DiskFull before the pause; it may raise to stop.
         """
         while True:
             try:
@@ -127,10 +122,10 @@ class JournalThread:
             await asyncio.sleep(RETRY_S)
 
     async def tidy(self, *, believed: bool) -> int:
-        """Make room on the disk where it is wanting; returns the bytes that are free afterwards.
+        """Make room on the disk where needed; the free bytes afterwards.
 
-        `believed`: whether the wall clock can be. On a disk so full that it cannot even be said what is to be removed,
-        nothing is, and it is told once.
+        `believed`: whether the wall clock is synchronised. On a disk so full that no removal can be recorded, nothing
+        is removed, and that is logged once.
         """
         try:
             free = await self(
@@ -153,7 +148,7 @@ class JournalThread:
         self.close()
 
     def close(self) -> None:
-        """Finish what was given, then close the journal; what is locked is waited for no longer."""
+        """Finish the queued work, then close the journal; a locked journal is waited for no longer."""
         self._closing = True
         self._thread.submit(self._journal.close).result()
         self._thread.shutdown()

@@ -1,9 +1,9 @@
-"""The outbox: the events that are owed to the inventory, and how far each has come.
+"""The outbox: the pending events, and the state of each.
 
-There is no "in flight": until a receipt (or the broker's word, if so configured) settles it, an event is owed. A dead
-letter, an event that cannot be delivered as it is, holds up nothing: in its place its tombstone is owed, an event with
-the same id and number that says why. The inventory prefers the event itself whenever it comes, so a letter can be tried
-again even after that.
+There is no "in flight": an event is pending until a receipt (or the PUBACK, if so configured) settles it. A dead
+letter, which cannot be delivered as it is, blocks nothing: its tombstone is pending instead, an event with the same id
+and number and the reason. The inventory prefers the event itself whenever it comes, so a dead letter can be retried
+later.
 """
 
 from __future__ import annotations
@@ -29,47 +29,47 @@ _ROW = "SELECT event_id, sequence, body, tombstone FROM outbox"  # An event, and
 
 
 class OutboxState(StrEnum):
-    """What became of an event."""
+    """The state of an event."""
 
     WAITING = "waiting"
     SETTLED = "settled"
     REFUSED = "refused"
-    DEAD = "dead"  # It could not be delivered as it is: a person must look at it. Its tombstone goes in its place.
-    DISCARDED = "discarded"  # A person gave it up, or entered it once more under another number.
+    DEAD = "dead"  # Undeliverable: waits for a person. Its tombstone is published instead.
+    DISCARDED = "discarded"  # Given up by a person, or entered again under another number.
 
 
 HELD = frozenset({OutboxState.REFUSED, OutboxState.DEAD})
-"""The states in which an entry waits for a person: the inventory does not have it, and will not get it by itself."""
+"""The states that wait for a person: the inventory does not have the entry, and will not get it by itself."""
 
 
 class Outbox:
-    """The events of one journal, and what became of them."""
+    """The events of one journal."""
 
     def __init__(self, db: JournalDatabase, signer: Signer | None = None) -> None:
-        """`signer` gives the device's word for tombstones; who only looks has none."""
+        """`signer` signs tombstones; None for readers."""
         self._db = db
         self._signer = signer
 
     def due(self, limit: int) -> list[OutboxRow]:
-        """The first `limit` events that nothing has settled, in the order they were committed.
+        """The first `limit` pending events in the order of their numbers.
 
-        Of a dead letter it is the tombstone: the inventory takes a device's events in order, and must not wait for it.
+        For a dead letter its tombstone: the inventory applies a device's events in order, and must not wait for it.
         """
         found = self._db.rows(f"{_ROW} WHERE settled_at IS NULL ORDER BY sequence LIMIT ?", limit)
         return [self._published(row) for row in found]
 
     def last(self) -> OutboxRow | None:
-        """The latest event as `due` gives it, settled or not; None before the first."""
+        """The latest event as `due` gives it, pending or settled; None before the first."""
         found = self._db.rows(f"{_ROW} ORDER BY sequence DESC LIMIT 1")
         return self._published(found[0]) if found else None
 
     def unsettled(self) -> int:
-        """How many events are still owed."""
+        """The number of pending events."""
         found = self._db.rows("SELECT n FROM tally WHERE what = 'owed'")
         return int(found[0]["n"]) if found else 0
 
     def oldest(self) -> tuple[str, datetime] | None:
-        """The event that is owed longest, and when its entry was recorded; None where nothing is."""
+        """The oldest pending event, and when its entry was recorded; None without any."""
         found = self._db.rows(
             "SELECT event_id, recorded_at FROM outbox JOIN entries USING (event_id) "
             "WHERE settled_at IS NULL ORDER BY outbox.sequence LIMIT 1"
@@ -77,20 +77,20 @@ class Outbox:
         return (found[0]["event_id"], datetime.fromisoformat(found[0]["recorded_at"])) if found else None
 
     def how_many_sent(self) -> int:
-        """Of the events that are owed, how many the broker took at least once."""
+        """The number of pending events with a PUBACK."""
         sent = "SELECT count(*) AS n FROM outbox WHERE settled_at IS NULL AND attempts > 0"
         return int(self._db.rows(sent)[0]["n"])
 
     def owes(self, event_id: str) -> bool:
-        """Whether this event is still owed; false for one that is not of this journal."""
+        """Whether this event is pending; false for an unknown one."""
         return bool(self._db.rows("SELECT 1 FROM outbox WHERE event_id = ? AND settled_at IS NULL", event_id))
 
     def demand_owner(self, source: str) -> None:
-        """Raise Misconfigured where the journal's events are those of another device than `source`, as events name it.
+        """Raise Misconfigured where the journal's events belong to another device than `source`.
 
-        The newest event names the device, and the newest always stays. An inventory counts the events of each device by
-        its name, from 1. Under another name those of a journal begin in the middle, and those from before the change
-        are refused for naming another device: nothing of them would get into stock.
+        The newest event, which is never removed, names the device. An inventory counts each device's events from 1.
+        Under another name those of a journal would begin in the middle, and earlier ones would be refused for naming
+        another device: none would get into stock.
         """
         newest = self.last()
         owner = source if newest is None else json.loads(newest.body)["source"]
@@ -103,7 +103,7 @@ class Outbox:
             )
 
     def sent(self, event_id: str) -> bool:
-        """Note that the broker took the event once more. It stays owed. False for one that is not of this journal."""
+        """Count a PUBACK. The event stays pending. False for an unknown event."""
         with self._db.writing():
             changed = self._db.execute(
                 "UPDATE outbox SET attempts = attempts + 1, sent_at = ? WHERE event_id = ?", [now(), event_id]
@@ -111,9 +111,9 @@ class Outbox:
             return bool(changed.rowcount)
 
     def settle(self, event_id: str, receipt: Receipt | None) -> bool:
-        """Strike the event off: the inventory's receipt came, or (None) the broker's word is taken for it.
+        """Settle the event by a receipt, or (None) by the PUBACK.
 
-        The first settlement stands, whatever comes later. False for an event that is not of this journal.
+        The first settlement counts. False for an unknown event.
         """
         state = OutboxState.REFUSED if receipt is not None and receipt.turned_down else OutboxState.SETTLED
         with self._db.writing():
@@ -125,7 +125,7 @@ class Outbox:
             return bool(self._db.rows("SELECT 1 FROM outbox WHERE event_id = ?", event_id))
 
     def reopen(self, first: int, last: int = sys.maxsize) -> int:
-        """Owe the events of these numbers again, because the inventory lost them; how many were settled before."""
+        """Make the events of these numbers pending again, since the inventory lost them; how many were settled."""
         with self._db.writing():
             changed = self._db.execute(
                 "UPDATE outbox SET state = iif(state IN ('settled', 'refused'), 'waiting', state), "
@@ -135,7 +135,7 @@ class Outbox:
             return changed.rowcount
 
     def dead_letter(self, event_id: str, reason: str, withhold: Withhold) -> bool:
-        """Set an event aside that is still owed, and owe its tombstone instead; false where nothing was to be done."""
+        """Set a pending event aside, and make its tombstone pending; false where nothing changed."""
         with self._db.writing():
             found = self._db.rows("SELECT body FROM outbox WHERE event_id = ? AND state = 'waiting'", event_id)
             for row in found:

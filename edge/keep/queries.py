@@ -1,4 +1,4 @@
-"""Queries: what was heard, what was meant, what became of it. Nothing here changes the journal."""
+"""Queries on utterances, entries and their events. Read-only."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from edge.keep.database import JournalDatabase, Row
 from edge.keep.outbox import HELD, OutboxState
 from edge.records import SAMPLE_RATE, Draft, Entry, Outcome, Recording, Segment, StandingEntry, Utterance, Verdict
 
-RECORDING = "sha256:"  # How the source of an utterance begins that was cut from a recording, which can be played again.
+RECORDING = "sha256:"  # Prefix of an utterance's source that is a recording, which can be replayed.
 
 KEPT = """
     SELECT u.*, e.fields AS entry_fields, e.event_id, o.state
     FROM utterances u LEFT JOIN entries e USING (utterance_id) LEFT JOIN outbox o USING (event_id)
 """
-"""Utterances with what became of them, as `kept_utterance` takes them."""
+"""Utterances with their entries and events, for `kept_utterance`."""
 
 ENTRY = "SELECT e.*, o.state, o.attempts, o.receipt, o.reason FROM entries e JOIN outbox o USING (event_id)"
-"""Entries and how far their events have come, as `kept_entry` takes them."""
+"""Entries with the state of their events, for `kept_entry`."""
 
 _RECENT = 100
-"""The latest entries that are looked through for the same thing: more than anybody dictates in ten minutes."""
+"""The latest entries that are searched for a duplicate: more than anybody dictates in ten minutes."""
 
 _HISTORY = """
     SELECT u.utterance_id, u.form, u.heard_at, u.outcome, u.review, u.flag, u.audio_path, u.audio_sha256,
@@ -49,21 +49,21 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class KeptUtterance:
-    """An utterance as the journal knows it, without its sound."""
+    """An utterance in the journal, without its sound."""
 
     utterance_id: str
     form: str
     source: str
-    verdict: Verdict | None  # None while it is heard but not yet read.
+    verdict: Verdict | None  # None before it is read.
     fields: Mapping[str, FieldValue] = field(repr=False)
-    """Those of the entry, where there is one; else those that stood at the verdict, or when it went to review."""
-    event_id: str | None  # The event its entry became, where it was accepted.
-    state: OutboxState | None  # What became of that event.
+    """Those of the entry, where there is one; else those of the verdict, or of the review."""
+    event_id: str | None  # Of its entry, where it was accepted.
+    state: OutboxState | None  # Of that event.
 
 
 @dataclass(frozen=True, slots=True)
 class KeptEntry:
-    """An entry and how far its event has come."""
+    """An entry with the state of its event."""
 
     sequence: int
     event_id: str
@@ -71,8 +71,8 @@ class KeptEntry:
     fields: Mapping[str, FieldValue] = field(repr=False)
     recorded_at: datetime
     state: OutboxState
-    attempts: int  # How often the broker took it.
-    reasons: tuple[str, ...]  # Those of the inventory's receipt, if it refused; that of a dead letter.
+    attempts: int  # Its PUBACKs.
+    reasons: tuple[str, ...]  # Of a refusal, or of a dead letter.
     act: Act = Act.RECORD
     replaces: str | None = None  # The event of the entry that it amends or cancels.
     operator: str | None = None
@@ -80,7 +80,7 @@ class KeptEntry:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many of each the journal holds."""
+    """Counts of the journal's contents."""
 
     heard: int  # All utterances; those without a verdict are the difference to the next four and to `deferred`.
     accepted: int
@@ -91,23 +91,23 @@ class Counts:
     applied: int
     duplicate: int
     refused: int
-    deferred: int = 0  # Not read surely yet, or under review since; given up, they count as ignored.
-    held: int = 0  # Turned down or undeliverable, and not decided by a person yet.
+    deferred: int = 0  # Not read yet, or under review since; discarded ones count as ignored.
+    held: int = 0  # Refused or undeliverable, and undecided.
 
 
 @dataclass(frozen=True, slots=True)
 class _Decision:
-    """What a person decided."""
+    """A person's decision."""
 
     decision: str  # `retry`, `discard`, `stand` or `accept`; `declined` by a connector, who says it.
     who: str
-    reason: str | None  # In his words; of a `retry` why it was under review, where it was.
+    reason: str | None  # Free text; for a `retry` why it was under review.
     decided_at: str
 
 
 @dataclass(frozen=True, slots=True)
 class _ModelAnswer:
-    """What a model answered."""
+    """A model's answer."""
 
     interpreter: str
     came: str  # `in time`, `late` (after the verdict) or `deferred` (to an utterance that was kept for later).
@@ -120,14 +120,14 @@ class _ModelAnswer:
 
 @dataclass(frozen=True, slots=True)
 class UtteranceHistory:
-    """All that is kept about one utterance and, where it was accepted, its entry and event. Times: ISO 8601 in UTC."""
+    """Everything stored about one utterance with its entry and event. Times: ISO 8601 in UTC."""
 
     utterance_id: str
     form: str
     heard_at: str
     outcome: str | None
-    review: str | None  # Why a person must look at it before anything is made of it.
-    flag: str | None  # Why a person should look at its entry, which stands.
+    review: str | None  # Why it is under review.
+    flag: str | None  # Why its entry, which stands, is flagged.
     fields: Mapping[str, FieldValue] = field(repr=False)
     audio_path: str  # Relative to the state directory.
     audio_sha256: str
@@ -140,30 +140,29 @@ class UtteranceHistory:
     attempts: int | None
     settled_at: str | None
     reason: str | None  # Why its event is a dead letter.
-    reentered: str | None  # The event under which a person entered it once more.
-    act: Act | None  # What its entry does, and to which event.
+    reentered: str | None  # The event under which it was entered again.
+    act: Act | None  # Of its entry, with the event it replaces.
     replaces: str | None
     support: tuple[str, ...]  # The further utterances that its entry rests on.
     receipt: Mapping[str, Any] | None
-    event: Mapping[str, Any] | None = field(repr=False)  # As it was made, also where its tombstone was published.
+    event: Mapping[str, Any] | None = field(repr=False)  # The original, even where its tombstone was published.
     decisions: tuple[_Decision, ...]
-    answers: tuple[_ModelAnswer, ...]  # Of models, in the order in which they came.
+    answers: tuple[_ModelAnswer, ...]  # In the order of their arrival.
 
 
 _LONGEST_NUMBER = 10  # Digits of an entry's number, as schemas/events has them.
 
 
 class Queries:
-    """Questions about the utterances and entries of one journal."""
+    """Queries on the utterances and entries of one journal."""
 
     def __init__(self, db: JournalDatabase) -> None:
         self._db = db
 
     def known(self, source: str, segment: Segment) -> KeptUtterance | None:
-        """The utterance already kept of the same speech, when a recording is played again; None for a microphone.
+        """The stored utterance of the same speech, when a recording is replayed; None for a microphone.
 
-        The same speech: of the same recording, with overlapping speech. Pre-roll does not count: it may reach back into
-        the utterance before.
+        The same recording with overlapping speech. Pre-roll does not count: it may reach into the utterance before.
         """
         if not source.startswith(RECORDING):
             return None
@@ -176,18 +175,17 @@ class Queries:
         return kept_utterance(found[0]) if found else None
 
     def kept(self, utterance_id: str) -> KeptUtterance | None:
-        """What the journal knows of an utterance; None if it never heard it."""
+        """An utterance; None where it is unknown."""
         found = self._db.rows(f"{KEPT} WHERE utterance_id = ?", utterance_id)
         return kept_utterance(found[0]) if found else None
 
     def unread(self) -> Iterator[Utterance]:
-        """What was begun and has no verdict, first begun first, with its sound: after a crash, it is to be read again.
+        """Utterances without a verdict in the order of their rows, with sound, to be read again after a crash.
 
-        The clock does not tell what was first: it may have been set between two utterances.
-        A recording that the disk does not give back is logged and stays where it is: one of them must not make the
-        agent deaf at every start.
+        The clock may have been set between two utterances, so rows give the order. An unreadable recording is logged
+        and skipped, so that it cannot stop every start.
         """
-        # The plus lets SQLite look for the few in their index, and not walk through all in the order of their rows.
+        # The plus makes SQLite use the partial index and not scan the rows in order.
         unread = "SELECT * FROM utterances WHERE outcome IS NULL AND review IS NULL ORDER BY +rowid"
         for row in self._db.rows(unread):
             try:
@@ -198,19 +196,19 @@ class Queries:
                 yield utterance
 
     def reading(self, utterance_id: str) -> Reading | None:
-        """What was read of an utterance when its verdict fell, without usage; None where nothing was."""
+        """The reading of the verdict, without usage; None without one."""
         found = self._db.rows("SELECT reading FROM utterances WHERE utterance_id = ?", utterance_id)
         stored = found[0]["reading"] if found else None
         return None if stored is None else reading_of(json.loads(stored))
 
     def recording(self, utterance_id: str) -> Recording:
-        """The sound of an utterance, as events name it. Raises LookupError for one that never began."""
+        """The recording of an utterance. Raises LookupError for an unknown one."""
         for row in self._db.rows("SELECT audio_sha256, samples FROM utterances WHERE utterance_id = ?", utterance_id):
             return Recording(utterance_id, row["audio_sha256"], row["samples"] / SAMPLE_RATE)
         raise LookupError(f"{utterance_id}: no such utterance was begun here")
 
     def entry_of(self, draft: Draft, verdict: Verdict) -> Entry:
-        """The entry that an accepted draft becomes now, with the recordings it rests on. Raises as `recording` does."""
+        """The entry of an accepted draft, with its recordings. Raises as `recording` does."""
         sound = self.recording(draft.utterance_id)
         return Entry(
             utterance_id=draft.utterance_id,
@@ -228,7 +226,7 @@ class Queries:
         )
 
     def _said_once(self, draft: Draft) -> Iterator[Recording]:
-        """The recordings in which fields were said once for many entries; without those that were removed since."""
+        """The recordings of the standing context's fields, without removed ones."""
         fields = {} if draft.act is Act.CANCEL else draft.reading.fields
         by = dict.fromkeys(utterance for one in fields.values() for utterance in one.said_in)
         for utterance_id in by:
@@ -236,7 +234,7 @@ class Queries:
                 yield self.recording(utterance_id)
 
     def counts(self) -> Counts:
-        """How many utterances and events there are, by what became of them; one page is read, however many it are."""
+        """Count utterances and events by state, from the tally; one page is read."""
         tally = Counter({row["what"]: int(row["n"]) for row in self._db.rows("SELECT what, n FROM tally")})
         return Counts(
             heard=sum(n for what, n in tally.items() if what.startswith("utterance ")),
@@ -253,39 +251,38 @@ class Queries:
         )
 
     def held(self) -> int:
-        """How many entries wait for a person, since the inventory has not got them and will not by itself."""
+        """The number of held entries."""
         return int(self._db.rows("SELECT count(*) AS n FROM outbox WHERE state IN ('refused', 'dead')")[0]["n"])
 
     def entries(self, limit: int) -> list[KeptEntry]:
-        """The last `limit` entries, newest first, and how far each has come."""
+        """The last `limit` entries, newest first."""
         return [kept_entry(row) for row in self._db.rows(f"{ENTRY} ORDER BY e.sequence DESC LIMIT ?", limit)]
 
     def entry(self, event_id: str) -> KeptEntry | None:
-        """The entry of an event, and how far it has come; None for an event that is not of this journal."""
+        """The entry of an event; None for an unknown event."""
         found = self._db.rows(f"{ENTRY} WHERE e.event_id = ?", event_id)
         return kept_entry(found[0]) if found else None
 
     def replaced(self, event_id: str) -> bool:
-        """Whether an entry was corrected or cancelled, by one that the inventory has not turned down."""
+        """Whether an entry was corrected or cancelled by one that was not refused."""
         query = "SELECT 1 FROM entries e JOIN outbox o USING (event_id) WHERE e.replaces = ? AND o.state != 'refused'"
         return bool(self._db.rows(query, event_id))
 
     def standing(self, form: str, since: datetime) -> tuple[Mapping[str, FieldValue], ...]:
-        """The fields of what was recorded after `since` and stands: not replaced since then, nor refused."""
+        """The fields of entries recorded after `since`, neither replaced nor refused."""
         return tuple(one.fields for one in self.entries_standing(form, since, _RECENT))
 
     def entries_standing(self, form: str, since: datetime, limit: int) -> list[KeptEntry]:
-        """What `standing` tells, the newest first, as far as it is among the last `limit` entries."""
+        """The same as entries, the newest first, among the last `limit`."""
         taken = [one for one in self.entries(limit) if one.state is not OutboxState.REFUSED]
         gone = {one.replaces for one in taken} | {one.event_id for one in taken if one.act is Act.CANCEL}
         lately = (one for one in taken if one.form == form and one.recorded_at > since)
         return [one for one in lately if one.event_id not in gone]
 
     def on_record(self, since: datetime, limit: int) -> tuple[StandingEntry, ...]:
-        """What was recorded after `since` and stands, the newest first, as far as it is among the last `limit` entries.
+        """The entries recorded after `since` that stand, the newest first, among the last `limit`.
 
-        What the inventory turned down is there too where it waits for a person, and says so; what was to be amended
-        by it stands beside it.
+        Refused entries that wait for a person are included and marked, with the entries that they were to amend.
         """
         latest = self.entries(limit)
         taken = [one for one in latest if one.state in {OutboxState.WAITING, OutboxState.SETTLED}]
@@ -301,7 +298,7 @@ class Queries:
         )
 
     def history(self, which: str) -> UtteranceHistory:
-        """All that is kept about an utterance, by its id, or by the number or the event id of its entry.
+        """The history of an utterance, by its id, or by its entry's number or event id.
 
         Raises UnreadableInput when there is none.
         """
@@ -319,7 +316,7 @@ class Queries:
         )
 
     def histories(self) -> Iterator[UtteranceHistory]:
-        """All that is kept about every entry, in the order of their numbers."""
+        """The histories of all entries, in the order of their numbers."""
         last = 0
         while page := self._db.rows(f"{_HISTORY} WHERE e.sequence > ? ORDER BY e.sequence LIMIT {_PAGE}", last):
             yield from map(self._history, page)

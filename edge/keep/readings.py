@@ -1,9 +1,8 @@
-"""What models gave for utterances beside the verdict: what it cost, late opinions, and readings of what was deferred.
+"""Models' answers beside the verdict: costs, late readings, and readings of deferred utterances.
 
-A deferred utterance has the outcome `defer`. Once a model has read it, it is under review: what the reading says is
-shown to a person, and never becomes stock by itself. A flag on an accepted utterance says that a model read something
-else, too late to be heard; the entry stands until a person says otherwise. Of what models that are asked to speak said
-in reply, the latest few are kept to be listened to.
+A deferred utterance has the outcome `defer`. Once a model has read it, it is under review: a person sees the reading,
+which never becomes stock by itself. A flag on an accepted utterance means that a model's late reading differs; the
+entry stands until a person decides. Of models' spoken replies the latest few are stored.
 """
 
 from __future__ import annotations
@@ -26,25 +25,25 @@ from edge.keep.queries import KEPT, KeptUtterance, kept_utterance
 from edge.records import SAMPLE_RATE, Outcome, Utterance, Verdict
 
 DEFERRED = "deferred"
-"""Why an utterance is under review: no model could be asked when it was said, and one has read it since."""
+"""Review reason: no model was reachable, and one has read it since."""
 
 UNREADABLE = "unreadable"
-"""Why an utterance is under review: no model could be asked when it was said, and none makes a reading of it."""
+"""Review reason: no model was reachable, and none can read it."""
 
 _RECORDING_LOST = "recording_lost"
-"""Why an utterance is under review: it was deferred, and the disk does not give its recording back."""
+"""Review reason: it was deferred, and its recording cannot be read."""
 
 REPLIES = "replies"  # The directory of spoken replies inside the state directory.
-_REPLIES_KEPT = 20  # So many are kept, the oldest removed: some ten megabytes.
+_REPLIES_KEPT = 20  # Replies stored at most: some ten megabytes.
 _WAITS = "outcome = 'defer' AND review IS NULL"  # Of an utterance: it waits for a model.
-_OLDEST = 100  # Deferred utterances that are looked at in one go for one whose recording the disk gives back.
+_OLDEST = 100  # Deferred utterances per search for a readable recording.
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What one model took on one day."""
+    """The usage of one model on one day."""
 
     day: str  # The local one, as 2026-11-20.
     client: str
@@ -59,7 +58,7 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class PastUtterance:
-    """What was said, and what was made of it at the time."""
+    """An utterance with its verdict."""
 
     utterance: Utterance
     kept: KeptUtterance
@@ -68,7 +67,7 @@ class PastUtterance:
 
 @dataclass(frozen=True, slots=True)
 class LateReading:
-    """What a model read of an utterance after its verdict."""
+    """A model's reading after the verdict."""
 
     utterance_id: str
     interpreter: str
@@ -77,16 +76,16 @@ class LateReading:
 
 @dataclass(frozen=True, slots=True)
 class PastSaying:
-    """One utterance that an entry rests on, and what was read of it."""
+    """An utterance that an entry rests on, with its readings."""
 
     utterance_id: str
-    reading: Reading | None = field(repr=False)  # As it led to the entry.
-    late: tuple[Reading, ...] = field(default=(), repr=False)  # What models read of it besides.
+    reading: Reading | None = field(repr=False)  # That of the entry.
+    late: tuple[Reading, ...] = field(default=(), repr=False)  # Other models' readings.
 
 
 @dataclass(frozen=True, slots=True)
 class StandingRecord:
-    """An entry that nothing has taken the place of, and all that was said for it."""
+    """An entry that stands, with the utterances that it rests on."""
 
     event_id: str
     sequence: int
@@ -94,20 +93,20 @@ class StandingRecord:
     operator: str | None
     form: str
     fields: Mapping[str, FieldValue] = field(repr=False)
-    said: tuple[PastSaying, ...]  # What began it first, then what supports it, in order.
+    said: tuple[PastSaying, ...]  # The first utterance, then the supporting ones, in order.
 
 
 @dataclass(frozen=True, slots=True)
 class ReadBefore:
-    """What was read of one utterance, and the entry that it began."""
+    """The readings of one utterance, and its entry."""
 
     utterance_id: str
     form: str
-    language: str | None  # In which it was spoken; None: the device's own.
-    readings: tuple[Reading, ...] = field(repr=False)  # That which is on record first, then every other.
-    event_id: str | None  # The entry that it led to, and its values.
+    language: str | None  # Spoken; None: the device's own.
+    readings: tuple[Reading, ...] = field(repr=False)  # The recorded one first.
+    event_id: str | None  # Its entry, and the values.
     fields: Mapping[str, FieldValue] | None = field(repr=False)
-    heard_at: datetime | None = None  # By the device's clock; None where nobody asks.
+    heard_at: datetime | None = None  # By the device's clock.
 
 
 _ABSENT = "('refused', 'dead', 'discarded')"  # The states of events that the inventory has not.
@@ -131,13 +130,13 @@ _READ = """
 
 
 class ModelReadings:
-    """What models gave for the utterances of one journal, and what waits for them."""
+    """The models' answers of one journal, and the deferred utterances."""
 
     def __init__(self, db: JournalDatabase) -> None:
         self._db = db
 
     def late(self, which: str) -> list[LateReading]:
-        """The late answers to an utterance, by its id or by the event id of its entry, in the order they came."""
+        """The late readings of an utterance, by its id or its entry's event id, in the order of arrival."""
         found = self._db.rows(
             "SELECT utterance_id, interpreter, reading FROM answers WHERE came = 'late' AND reading IS NOT NULL "
             "AND utterance_id = coalesce((SELECT utterance_id FROM entries WHERE event_id = ?), ?) ORDER BY id",
@@ -146,7 +145,7 @@ class ModelReadings:
         return [LateReading(**{**row, "reading": reading_of(json.loads(row["reading"]))}) for row in found]
 
     def deferred(self) -> list[KeptUtterance]:
-        """What waits for a model, oldest first."""
+        """The deferred utterances, oldest first."""
         return [kept_utterance(row) for row in self._db.rows(f"{KEPT} WHERE {_WAITS} ORDER BY heard_at, utterance_id")]
 
     def utterances_since(self, since: datetime, form: str) -> Iterator[PastUtterance]:
@@ -167,7 +166,7 @@ class ModelReadings:
                 yield PastUtterance(utterance, kept_utterance(row), json.loads(row["reading"] or "null"))
 
     def standing(self, since: datetime) -> Iterator[StandingRecord]:
-        """The entries since then that stand, the oldest first, with all that was read of what was said for them."""
+        """The entries since then that stand, the oldest first, with all their readings."""
         for row in self._db.rows(_STANDING, to_time(since)):
             said = tuple(self._saying(one) for one in (row["utterance_id"], *json.loads(row["support"])))
             at, fields = datetime.fromisoformat(row["recorded_at"]), fields_of(row["fields"])
@@ -181,7 +180,7 @@ class ModelReadings:
         return PastSaying(utterance_id, read, tuple(one.reading for one in self.late(utterance_id)))
 
     def read_since(self, since: datetime) -> Iterator[ReadBefore]:
-        """What was said since then and read as words, the oldest first; not what was scanned."""
+        """The utterances since then with readings, the oldest first, without scans."""
         for row in self._db.rows(_READ, to_time(since), SCANNER):
             on_record = reading_of(json.loads(row["reading"]))
             others = (*on_record.opinions, *(one.reading for one in self.late(row["utterance_id"])))
@@ -191,7 +190,7 @@ class ModelReadings:
             yield ReadBefore(readings=(on_record, *others), fields=fields, heard_at=at, **own)
 
     def sound(self, utterance_id: str) -> Utterance | None:
-        """What was said, to be read again; None where the recording was removed. Raises StorageFailed."""
+        """An utterance with its sound; None where the recording was removed. Raises StorageFailed."""
         removed = "SELECT * FROM utterances WHERE utterance_id = ? AND evidence <> 'removed'"
         for row in self._db.rows(removed, utterance_id):
             return evidence.read(self._db.path.parent / row["audio_path"], row)
@@ -208,12 +207,12 @@ class ModelReadings:
         return row["n"], row["samples"] / SAMPLE_RATE
 
     def spent_usd(self, since: datetime) -> float:
-        """What the answers since then cost together, as far as prices are set."""
+        """The cost of the answers since then, as far as prices are set."""
         spent = "SELECT coalesce(sum(cost_usd), 0) AS usd FROM answers WHERE answered_at >= ?"
         return float(self._db.rows(spent, to_time(since))[0]["usd"])
 
     def costs(self, since: datetime) -> list[Spent]:
-        """What the answers since then took, by local day and model, the newest day first."""
+        """The usage since then by local day and model, the newest day first."""
         found = self._db.rows(
             "SELECT date(answered_at, 'localtime') AS day, client, model, count(*) AS answers, "
             "sum(text_tokens_in) AS text_tokens_in, sum(audio_tokens_in) AS audio_tokens_in, "
@@ -227,9 +226,9 @@ class ModelReadings:
     def answered(
         self, utterance_id: str, interpreter: str, came: str, reading: Reading | None, usage: Usage | None
     ) -> None:
-        """Keep an answer: what it took, and the reading where the verdict does not have it.
+        """Store an answer: its usage, and the reading where the verdict does not have it.
 
-        `came` is `in time`, `late` or `deferred`. Raises LookupError for an utterance that never began.
+        `came` is `in time`, `late` or `deferred`. Raises LookupError for an unknown utterance.
         """
         if not self._db.rows("SELECT 1 FROM utterances WHERE utterance_id = ?", utterance_id):
             raise LookupError(f"{utterance_id}: no such utterance was begun here")
@@ -247,14 +246,14 @@ class ModelReadings:
             )
 
     def flag(self, utterance_id: str, why: str) -> None:
-        """Let a person look at an entry. It stands, and so does what became of its event."""
+        """Flag an entry for a person. Entry and event stay as they are."""
         with self._db.writing():
             self._db.execute("UPDATE utterances SET flag = ? WHERE utterance_id = ?", [why, utterance_id])
 
     def oldest_deferred(self, forms: Iterable[str]) -> Utterance | None:
-        """The utterance of these forms that has waited longest for a model, with its sound; None while none waits.
+        """The utterance of these forms that is deferred longest, with its sound; None without any.
 
-        One whose recording the disk does not give back goes to review: it must not hold up those behind it.
+        One with an unreadable recording goes to review: it must not block later ones.
         """
         waiting = (
             f"SELECT * FROM utterances WHERE {_WAITS} AND form IN (SELECT value FROM json_each(?)) "  # noqa: S608 - our own

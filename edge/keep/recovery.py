@@ -122,14 +122,14 @@ def _rebuild(directory: Path, fault: Damaged) -> None:
 
 
 def _salvage(broken: Path, db: JournalDatabase) -> None:
-    """Put what is readable of the file `broken`, from both ends up to the damage, into the journal `db`.
+    """Copy the readable rows of the file `broken`, from both ends up to the damage, into the journal `db`.
 
-    What that knows already stays; a row that breaks a rule of its table is left out.
+    Rows that `db` has already stay; a row that violates a constraint is left out.
     """
     if not broken.exists():
         return
     with closing(sqlite3.connect(f"{broken.absolute().as_uri()}?mode=ro", uri=True)) as source:
-        source.text_factory = bytes  # what is no text any more must not end the reading
+        source.text_factory = bytes  # invalid text must not stop the copy
         for table in _TABLES:
             # Generated columns are not among these: they follow from the others.
             columns = {row["name"] for row in db.rows(f"PRAGMA table_info({table})")}
@@ -141,7 +141,7 @@ def _salvage(broken: Path, db: JournalDatabase) -> None:
 
 
 def _readable(source: sqlite3.Connection, table: str) -> Iterator[Row]:
-    """The rows before the damage, and then those behind it, from the last one back."""
+    """The rows before the damage, and then those after it, from the last one back."""
     seen = 0
     for row in _until_damaged(source, f"SELECT rowid AS place, * FROM {table} ORDER BY rowid"):  # noqa: S608 - our own tables
         seen = row.pop("place")
@@ -178,7 +178,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _reconciled(directory: Path, db: JournalDatabase) -> EntryLog:
-    """The log, after whichever of the two is behind was brought up to the other."""
+    """The log, after the shorter of log and journal was brought up to the other."""
     path = directory / JOURNAL
     entries = EntryLog(directory)
     try:
@@ -207,9 +207,9 @@ def _demand_one_mind(directory: Path, db: JournalDatabase, entries: EntryLog) ->
 
 
 def _bring_up(directory: Path, db: JournalDatabase, entries: EntryLog, last: int) -> None:
-    """Enter what the log has and the journal has not.
+    """Enter what the log has and the journal lacks.
 
-    One entry: a crash fell between the two. More: the journal is an old one, and what else it lost nobody knows.
+    One entry: a crash fell between the two. More: the journal is an old copy, with unknown other losses.
     """
     with db.writing():
         enter(db, entries.since(last))
@@ -241,14 +241,14 @@ _AGREED = """
 
 
 def _close_what_led_to_them(db: JournalDatabase) -> None:
-    """The utterances and the draft that entries were made of are done with, as in the transaction that was lost."""
+    """Conclude the utterances and the draft of the entered entries, as the lost transaction did."""
     db.execute(_SUPPORTING)
     db.execute(_SUPPORTING_OWED)
     db.execute(_AGREED)
 
 
 def _review(directory: Path, db: JournalDatabase) -> int:
-    """Put under review what no entry rests on and no verdict fell for; returns how many utterances."""
+    """Put utterances without entry and verdict under review; how many."""
     for path in evidence.recordings(directory):
         if not _known(db, path.stem):
             _keep_for_review(directory, db, path)
@@ -259,7 +259,7 @@ def _review(directory: Path, db: JournalDatabase) -> int:
         "AND utterance_id NOT IN (SELECT utterance_id FROM entries)",
         [_JOURNAL_LOST],
     )
-    # As old as the journal: it may long be an entry, and another trailer may stand at the door.
+    # As old as the journal: the draft may be an entry by now, and the context outdated.
     db.execute("UPDATE conversation SET draft = NULL, context = NULL")
     return marked.rowcount
 

@@ -1,21 +1,19 @@
-"""Retention: room on the disk is made of what nothing rests on any more, the oldest first; a reserve is held ready.
+"""Retention: removes unneeded recordings and entries, the oldest first, and holds a reserve on the disk.
 
-Recordings go when they are spare and wanting room, or have outlived their time; their rows stay. First the journal says
-that a recording is removed, signed by the device and committed, then the file goes: whatever comes between, the journal
-tells the truth, and the next look goes on with it.
+Recordings are removed when they are spare and space is needed, or past `keep.retention_days`; their rows stay. The
+removal is signed and committed before the file is deleted; after a crash the next pass deletes it.
 
-Age counts only by a clock that can be believed. While nobody vouches for it nothing outlives its time, and what was
-heard meanwhile is as old as the first look of a clock that is believed.
+Age counts only by a synchronised clock. Without one nothing expires, and utterances of that time are dated by the first
+pass with a synchronised clock.
 
-Where no recordings are to be kept (`keep.audio_after_receipt = false`) each goes as soon as nothing rests on it.
+With `keep.audio_after_receipt = false` a recording is removed as soon as nothing needs it.
 
-Entries go when the journal and its second copy take more room than they may. Only from the beginning, so that the chain
-has no hole, and only what nothing rests on any more: the inventory has answered for it, no person has to look at it,
-and its recording was removed before. The newest entry always stays: the next one continues its number and its link.
-First the anchor says so, then the second copy is shortened, then the rows go. A crash in between leaves more than the
-anchor says, which is removed the next time.
+Entries are removed when the journal and its second copy exceed their limit, only from the beginning, so that the chain
+has no gap, and only where they are settled, undisputed, and without a recording. The newest entry stays: the next one
+continues its number and link. First the anchor is written, then the second copy shortened, then the rows deleted; after
+a crash in between the next pass continues.
 
-The reserve is space held back, so that on a full disk what was said last can still be brought to its end.
+The reserve is space that is freed on a full disk, so that the last utterance can be completed.
 """
 
 from __future__ import annotations
@@ -39,17 +37,17 @@ from edge.keep.review import sign_off
 from edge.keep.storage import DiskFull, free_bytes, refusals, sync_directory
 
 MB = 1_000_000  # Bytes.
-RESERVE = "journal.reserve"  # The file in the state directory that takes the space.
-_AT_ONCE = 500  # Recordings removed at one look: a fraction of a second in which nothing can be committed.
+RESERVE = "journal.reserve"  # The file in the state directory.
+_AT_ONCE = 500  # Recordings removed in one pass: a fraction of a second without commits.
 
 _MARKED_AT_ONCE = 50
-"""Recordings removed by one transaction: some 0.3 MB of SQLite's log, which a disk that is nearly full still has."""
+"""Recordings removed by one transaction: some 0.3 MB of WAL, which a nearly full disk still has."""
 
 _DATED_AT_ONCE = 1000
-"""Utterances whose age begins to count at one look: they may be many when a clock is believed at last."""
+"""Utterances dated in one pass: there may be many when the clock is synchronised at last."""
 
 _FORGOTTEN_AT_ONCE = 200
-"""Entries removed in one go: some tens of milliseconds; more than are made between two looks at the disk."""
+"""Entries removed in one pass: some tens of milliseconds; more than are made between two passes."""
 
 _FIRST_NEEDED = """
     SELECT min(e.sequence) AS n FROM entries e JOIN outbox o USING (event_id) JOIN utterances u USING (utterance_id)
@@ -68,7 +66,7 @@ _RESTED_ON = """
     SELECT utterance_id, heard_at FROM utterances JOIN entries USING (utterance_id)
     WHERE sequence <= ? AND source = 'microphone'
 """
-"""Utterances of a recording stay: should it be played again, it must be known."""
+"""Utterances of replayed recordings stay, so that another replay finds them."""
 
 _LED_TO_NOTHING = """
     SELECT utterance_id FROM utterances WHERE evidence = 'removed' AND source = 'microphone' AND review IS NULL
@@ -76,18 +74,18 @@ _LED_TO_NOTHING = """
         AND NOT EXISTS (SELECT 1 FROM rests_on AS r WHERE r.utterance_id = utterances.utterance_id AND r.sequence > ?)
         AND utterance_id NOT IN (SELECT value FROM conversation, json_each(context, '$.said_in'))
 """
-"""What was said once for many entries stays as long as one of them."""
+"""A supporting utterance stays as long as any of its entries."""
 
 _ORDERS_OUTLIVED = """
     DELETE FROM orders WHERE body IS NULL AND taken_at < (SELECT coalesce(min(heard_at), '') FROM utterances)
 """
-"""Those taken before all that is left was heard: should one come again, it finds nothing that it could decide."""
+"""Orders from before the oldest utterance: a duplicate finds nothing to decide."""
 
 _REQUESTS_OUTLIVED = (
     "DELETE FROM clip_requests WHERE taken_at < (SELECT coalesce(min(heard_at), '') FROM utterances)",
     "DELETE FROM clips WHERE closed IS NOT NULL AND opened_at < (SELECT coalesce(min(heard_at), '') FROM utterances)",
 )
-"""Those for what was never recorded here, likewise."""
+"""Likewise for requests about utterances that were never recorded here."""
 
 _BYTES = """
     SELECT (page_count - freelist_count) * page_size AS n
@@ -99,7 +97,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Spare:
-    """A recording that nothing rests on any more."""
+    """A recording that nothing needs any more."""
 
     utterance_id: str
     path: str  # Relative to the state directory.
@@ -151,7 +149,7 @@ class Reserve:
 
 
 class Retention:
-    """What one journal takes of its disk, and what may go."""
+    """The disk usage of one journal, and its removals."""
 
     def __init__(self, db: JournalDatabase, entries: EntryLog, signer: Signer) -> None:
         self._db = db
@@ -161,19 +159,19 @@ class Retention:
         self._believed_since: str | None = None  # The first look from which on the clock was believed at every one.
 
     def evidence_bytes(self) -> int:
-        """How much room the recordings take that were not removed."""
+        """The size of the existing recordings."""
         return int(self._db.rows("SELECT n FROM tally WHERE what = 'evidence bytes'")[0]["n"])
 
     def entries_bytes(self) -> int:
-        """How much room the entries take, here and in their second copy."""
+        """The size of the entries with their second copy."""
         with refusals(self._db.path):
             return int(self._db.rows(_BYTES)[0]["n"]) + self._entries.bytes_on_disk
 
     def tidy(self, keep: Keep, reserve: Reserve, at: datetime, *, believed: bool) -> int:
-        """Make room where it is wanting at `at`, and refill the reserve where there is some.
+        """Make room where needed at `at`, and refill the reserve where possible.
 
-        `believed`: whether the clock that says `at` can be believed; otherwise nothing is removed for its age. Returns
-        the bytes free afterwards. Raises StorageFailed.
+        `believed`: whether the clock is synchronised; otherwise nothing expires. Returns the free bytes afterwards.
+        Raises StorageFailed.
         """
         self._unlink()
         free = free_bytes(self._directory) - reserve.lacks
@@ -193,33 +191,30 @@ class Retention:
         return free_bytes(self._directory)
 
     def spare_evidence(self, limit: int) -> list[_Spare]:
-        """The first `limit` recordings that nothing rests on any more, oldest first.
-
-        Those whose age is not known follow, in the order in which they came.
-        """
+        """The first `limit` unneeded recordings, oldest first, then those of unknown age."""
         return [_Spare(**row) for row in self._db.rows(f"{_SPARE} ORDER BY dated_at, rowid LIMIT ?", limit)]
 
     def remove_evidence(self, outlived: Sequence[_Spare]) -> None:
-        """Delete recordings that nothing rests on any more. Their rows stay, and say that they were removed, and when.
+        """Delete unneeded recordings. Their rows stay, with the time of removal.
 
-        Raises StorageFailed: then the journal says of each that is gone that it was removed, and maybe of some that are
-        still there; the next `tidy` deletes those.
+        Raises StorageFailed: the journal has the removal of each deleted file, and maybe of some that still exist; the
+        next `tidy` deletes those.
         """
         for first in range(0, len(outlived), _MARKED_AT_ONCE):
             self._mark(outlived[first : first + _MARKED_AT_ONCE])
             self._unlink()
 
     def remove(self, utterances: Sequence[str]) -> None:
-        """Delete the recordings of these, as far as nothing rests on them any more, at once. Raises StorageFailed."""
+        """Delete the recordings of these utterances as far as nothing needs them. Raises StorageFailed."""
         those = "utterance_id IN (SELECT value FROM json_each(?))"
         found = self._db.rows(f"{_SPARE} AND {those}", to_json(utterances))
         self.remove_evidence([_Spare(**row) for row in found])
         self._unlink()  # and what a crash left
 
     def forget(self, at_most: int) -> int:
-        """Remove so many of the oldest entries, as far as nothing rests on them; how many it were.
+        """Remove up to so many of the oldest unneeded entries; how many.
 
-        Raises StorageFailed: then some of what was to go may be gone, and the anchor says of all of it that it may be.
+        Raises StorageFailed: some may be removed, and the anchor covers all of them.
         """
         first, last = self._removable(at_most)
         if last < first or not self._entries.can_forget():
@@ -232,7 +227,7 @@ class Retention:
         return last - first + 1
 
     def _date(self, at: str) -> None:
-        """Let the age count of what no believed clock has seen yet: from when it was heard, if that clock heard it."""
+        """Date the undated utterances: by their own time, if the clock was synchronised then."""
         if undated := [row["rowid"] for row in self._db.rows(_UNDATED, _DATED_AT_ONCE)]:
             with self._db.writing():
                 self._db.execute(
@@ -242,7 +237,7 @@ class Retention:
                 )
 
     def _prune(self, excess: float, kept_from: str) -> None:
-        """Remove so many bytes of spare recordings, if there are so many, and those from before `kept_from`."""
+        """Remove spare recordings of `excess` bytes, and those from before `kept_from`."""
         outlived = []
         for spare in self.spare_evidence(_AT_ONCE):
             if excess <= 0 and spare.dated_at >= kept_from:
@@ -252,13 +247,13 @@ class Retention:
         self.remove_evidence(outlived)
 
     def _forget_shifts(self, kept_from: str) -> None:
-        """Nobody is to be told for longer who worked when than what he said can be heard."""
+        """Delete shifts from before `kept_from`, as recordings are."""
         if self._db.rows("SELECT 1 FROM shifts WHERE at < ? LIMIT 1", kept_from):
             with self._db.writing():
                 self._db.execute("DELETE FROM shifts WHERE at < ?", [kept_from])
 
     def _mark(self, outlived: Sequence[_Spare]) -> None:
-        """Say durably that these are removed, before they are."""
+        """Record the removals durably before the files are deleted."""
         removed_at, keyid = now(), self._signer.public.keyid
         with self._db.writing():
             for spare in outlived:
@@ -280,7 +275,7 @@ class Retention:
                     )
 
     def _unlink(self) -> None:
-        """Delete the recordings that the journal says are removed, and that are not known to be gone."""
+        """Delete the files of recorded removals that are not known to be gone."""
         under_way = self._db.rows(
             "SELECT audio_path FROM removals JOIN utterances USING (utterance_id) WHERE unlinked = 0"
         )
@@ -294,7 +289,7 @@ class Retention:
             self._db.execute("UPDATE removals SET unlinked = 1 WHERE unlinked = 0")
 
     def _removable(self, at_most: int) -> tuple[int, int]:
-        """The first and the last number that may go; the last before the first where none may."""
+        """The first and the last removable number; last < first where there is none."""
         ends = "SELECT coalesce(min(sequence), 1) AS first, coalesce(max(sequence), 0) AS last FROM entries"
         (found,) = self._db.rows(ends)
         first, upto = found["first"], min(found["first"] + at_most, found["last"])

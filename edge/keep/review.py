@@ -38,12 +38,12 @@ from edge.keep.queries import (
 )
 from edge.records import SAMPLE_RATE, Draft, Minted, OutboxRow, Outcome, Recording, ReviewChange, ReviewState
 
-PUT_RIGHT = "put right by the operator"  # Why a refused entry waits for nobody any more.
+PUT_RIGHT = "put right by the operator"  # The reason of that decision.
 
 
 @dataclass(frozen=True, slots=True)
 class Flagged:
-    """An entry that stands, and that a person should look at."""
+    """An entry that stands, and is flagged for a person."""
 
     entry: KeptEntry
     flag: str
@@ -51,11 +51,11 @@ class Flagged:
 
 @dataclass(frozen=True, slots=True)
 class _Untold:
-    """What a person decided beside the operator, who does not know of it yet."""
+    """A decision that the operator has not been told yet."""
 
     utterance_id: str
-    fate: str = field(repr=False)  # What became of it, as the dialogue tells it.
-    fields: Mapping[str, FieldValue] = field(repr=False)  # Of what it became, else of what it was.
+    fate: str = field(repr=False)  # The result, as a code for the dialogue.
+    fields: Mapping[str, FieldValue] = field(repr=False)  # Of the resulting entry, else of the utterance.
     form: str | None = None
 
 
@@ -72,24 +72,24 @@ _UNTOLD = """
 
 
 class Review:
-    """What waits for a person, and what persons decide about it. `which` is everywhere as in `Queries.history`."""
+    """Reviews, held and flagged entries, and decisions. `which` is everywhere as in `Queries.history`."""
 
     def __init__(self, db: JournalDatabase, queries: Queries) -> None:
         self._db = db
         self._queries = queries
 
     def under_review(self) -> list[KeptUtterance]:
-        """The utterances that a person must look at before anything is made of them, oldest first."""
+        """The utterances under review, oldest first."""
         return [kept_utterance(row) for row in self._db.rows(f"{KEPT} WHERE review IS NOT NULL ORDER BY heard_at")]
 
     def how_many(self) -> int:
-        """How many utterances a person must look at."""
+        """The number of utterances under review."""
         return int(self._db.rows("SELECT count(*) AS n FROM utterances WHERE review IS NOT NULL")[0]["n"])
 
     def drafts(self, form: str, limit: int) -> list[Draft]:
-        """Of what is under review, as far as it was read, what can be asked about in the words of this form.
+        """The drafts of this form under review, the oldest first.
 
-        The oldest first. Of what no dialogue put there, the reading is all that is known.
+        An utterance that no dialogue put there has its reading only.
         """
         found = self._db.rows(
             "SELECT utterance_id, draft, reading FROM utterances WHERE review IS NOT NULL AND form = ? "
@@ -101,12 +101,12 @@ class Review:
         return [one for one in drafts if one is not None and one.reading.fields]
 
     def forms(self) -> list[str]:
-        """The forms for which something is under review."""
+        """The forms with utterances under review."""
         found = self._db.rows("SELECT DISTINCT form FROM utterances WHERE review IS NOT NULL ORDER BY form")
         return [row["form"] for row in found]
 
     def held(self) -> list[KeptEntry]:
-        """The entries that the inventory turned down, or that cannot be delivered as they are, oldest first."""
+        """The held entries, oldest first."""
         found = self._db.rows(f"{ENTRY} WHERE o.state IN ('refused', 'dead') ORDER BY e.sequence")
         return [kept_entry(row) for row in found]
 
@@ -120,19 +120,19 @@ class Review:
         return [Flagged(kept_entry(row), row["flag"]) for row in found]
 
     def utterance(self, which: str) -> UtteranceHistory:
-        """An utterance under review, or an entry that waits for a person. Raises UnreadableInput for what does not.
+        """An utterance under review, or a held entry. Raises UnreadableInput for any other.
 
-        Raises Unfinished for a dead letter whose tombstone is on its way: until that has come, so may the letter.
+        Raises Unfinished for a dead letter with a pending tombstone: until that is settled, the letter may arrive too.
         """
         found = self._waiting(which)
         _demand_at_rest(which, found)
         return found
 
     def retry(self, which: str, who: str) -> UtteranceHistory:
-        """Let a dead letter be sent as it is, or an utterance under review be read, at the next start.
+        """Let a dead letter be sent, or an utterance under review be read, at the next start.
 
-        Raises UnreadableInput for what waits for no person, Unfinished for a letter whose tombstone may still be on its
-        way: its receipt could be taken for that of the letter.
+        Raises UnreadableInput for what is not under review, Unfinished for a letter with a pending tombstone: its
+        receipt could be mistaken for the letter's.
         """
         found = self._waiting(which)
         if found.state is OutboxState.REFUSED:
@@ -142,7 +142,7 @@ class Review:
             )
         _demand_at_rest(which, found)
         with self._db.writing():
-            self.note(found, "retry", who, found.review)  # why it was under review is not told afterwards otherwise
+            self.note(found, "retry", who, found.review)  # the reason is cleared below
             if found.review:
                 self._db.execute("UPDATE utterances SET review = NULL WHERE utterance_id = ?", [found.utterance_id])
             else:
@@ -154,9 +154,9 @@ class Review:
         return found
 
     def discard(self, which: str, who: str, reason: str, withhold: Withhold) -> UtteranceHistory:
-        """Give up an entry that is held, or an utterance under review. Its rows stay, with who and why.
+        """Discard a held entry, or an utterance under review. Its rows stay, with name and reason.
 
-        `withhold` makes the tombstone. Raises UnreadableInput for what waits for no person.
+        `withhold` makes the tombstone. Raises UnreadableInput for what is not under review.
         """
         found = self._waiting(which)
         with self._db.writing():
@@ -172,7 +172,7 @@ class Review:
         return found
 
     def put_right(self, event_ids: Iterable[str], withhold: Withhold) -> None:
-        """The operator has said these anew, or given them up: they wait for nobody any more."""
+        """The operator has repeated these entries, or given them up: end their review."""
         with self._db.writing():
             for event_id in event_ids:
                 found = self._queries.history(event_id)
@@ -183,12 +183,12 @@ class Review:
     def reentered(
         self, found: UtteranceHistory, event_id: str, who: str, reason: str | None, withhold: Withhold
     ) -> None:
-        """Note that a held entry was entered once more as this event, inside of the transaction that makes it one."""
+        """Record that a held entry was entered again as this event. Call inside the transaction that makes it."""
         self.note(found, "accept", who, reason)
         self._end(found, withhold, event_id)
 
     def end(self, found: UtteranceHistory, event_id: str, who: str, reason: str | None, withhold: Withhold) -> None:
-        """The same for an entry that was entered once more in another journal, which has it safe."""
+        """The same for an entry that was entered again in another journal, which has it safe."""
         with self._db.writing():
             self.reentered(found, event_id, who, reason, withhold)
 
@@ -202,7 +202,7 @@ class Review:
         )
 
     def stand(self, which: str, who: str, reason: str | None) -> UtteranceHistory:
-        """Take the flag from an entry that a person has looked at. Raises UnreadableInput for what carries no flag."""
+        """Clear the flag of an entry. Raises UnreadableInput for an entry without one."""
         found = self._queries.history(which)
         if found.flag is None:
             raise UnreadableInput(f"{which}: carries no flag; `dockvoice queue list --held` shows what does")
@@ -212,24 +212,24 @@ class Review:
         return found
 
     def owe_word(self, utterance_id: str, of: str) -> None:
-        """The operator is still to be told of the latest decision; inside of the transaction that carries it out."""
+        """Mark the latest decision as not yet announced. Call inside its transaction."""
         self._db.execute(
             "UPDATE decisions SET untold = ? WHERE id = (SELECT max(id) FROM decisions WHERE subject = ?)",
             [of, utterance_id],
         )
 
     def word_given(self, utterance_id: str) -> None:
-        """The operator is told."""
+        """Mark the decisions as announced."""
         with self._db.writing():
             self._db.execute("UPDATE decisions SET untold = NULL WHERE subject = ?", [utterance_id])
 
     def untold(self) -> list[_Untold]:
-        """The decisions that the operator is still to be told of, the oldest first."""
+        """The decisions that are not announced, the oldest first."""
         found = self._db.rows(_UNTOLD)
         return [_Untold(row["subject"], row["untold"], fields_of(row["fields"]), row["form"]) for row in found]
 
     def note(self, found: UtteranceHistory, decision: str, who: str, reason: str | None) -> None:
-        """Keep who decided what, inside of the transaction that carries it out."""
+        """Store a decision. Call inside its transaction."""
         self._db.insert(
             "decisions",
             {"subject": found.utterance_id, "decision": decision, "who": who, "reason": reason, "decided_at": now()},
@@ -251,7 +251,7 @@ def _demand_at_rest(which: str, found: UtteranceHistory) -> None:
 
 
 def _read_alone(utterance_id: str, form: str, stored: str) -> Draft | None:
-    """The draft that an utterance by itself is; None where it was said of an entry, and is none itself."""
+    """A draft of the utterance's reading; None where it amends or cancels another entry."""
     reading = reading_of(json.loads(stored))
     return Draft(utterance_id, form, reading) if reading.act is Act.RECORD else None
 
@@ -276,13 +276,13 @@ _CHANGED = """
 
 
 class ReviewLog:
-    """The changes of one journal, the oldest first."""
+    """The log of reviews of one journal."""
 
     def __init__(self, db: JournalDatabase) -> None:
         self._db = db
 
     def open_event(self, utterance_id: str) -> str | None:
-        """The event that told last that this utterance waits; None where it does not."""
+        """The latest event of an utterance that is under review; None where it is not."""
         found = self._db.rows(
             "SELECT r.event_id FROM reviews r JOIN utterances u USING (utterance_id) "
             "WHERE r.utterance_id = ? AND r.latest AND r.state = 'open' AND u.review IS NOT NULL",
@@ -291,19 +291,19 @@ class ReviewLog:
         return found[0]["event_id"] if found else None
 
     def told_last(self, utterance_id: str) -> str | None:
-        """The event that told last of this utterance, whatever has become of it since; None where none did."""
+        """The latest event of this utterance; None without one."""
         found = self._db.rows("SELECT event_id FROM reviews WHERE utterance_id = ? AND latest", utterance_id)
         return found[0]["event_id"] if found else None
 
     def due(self, limit: int) -> list[OutboxRow]:
-        """The first changes that nobody has confirmed."""
+        """The first unconfirmed changes."""
         found = self._db.rows(
             "SELECT event_id, sequence, body FROM reviews WHERE settled_at IS NULL ORDER BY sequence LIMIT ?", limit
         )
         return [OutboxRow(**row) for row in found]
 
     def settle(self, event_ids: Iterable[str]) -> None:
-        """These are confirmed."""
+        """Mark these as confirmed."""
         with self._db.writing():
             self._db.execute(
                 "UPDATE reviews SET settled_at = ? WHERE settled_at IS NULL "
@@ -312,12 +312,12 @@ class ReviewLog:
             )
 
     def owe_what_is_open(self) -> None:
-        """Tell once more what waits: whoever it was told to may have been restored from a copy since."""
+        """Make the open reviews pending again: the inventory may have been restored from a backup."""
         with self._db.writing():
             self._db.execute("UPDATE reviews SET settled_at = NULL WHERE latest AND state = 'open'")
 
     def write(self, render: Callable[[ReviewChange, Minted], dict[str, Any]], instance: str, signer: Signer) -> int:
-        """Number, chain and keep what changed since it was told last; how many changes were found."""
+        """Number, chain and store the changes since the last pass; how many."""
         if not (found := self._db.rows(_CHANGED, _AT_ONCE)):
             return 0
         with self._db.writing():
@@ -354,7 +354,7 @@ class ReviewLog:
 
 
 def sign_off(db: JournalDatabase, utterances: str, signer: Signer) -> None:
-    """The device's word that what it told of these utterances (JSON) goes, in the transaction that removes it."""
+    """Sign the removal of these utterances' review events (JSON). Call in the same transaction."""
     told = "SELECT sequence, link FROM reviews WHERE utterance_id IN (SELECT value FROM json_each(?)) AND body <> '{}'"
     for row in db.rows(told, utterances):
         signature = signer.sign(review_removal(row["sequence"], row["link"]))
@@ -398,7 +398,7 @@ _TOLD = """
 
 
 def verify_reviews(db: JournalDatabase, keys: Mapping[str, PublicKey]) -> tuple[int, Broken | None]:
-    """How many hold, and the first with which something is wrong. What was removed, the device has signed for."""
+    """The number of valid review events, and the first faulty one. Removals must be signed."""
     chain = Chain(keys)
     for row in db.rows(_TOLD):
         if wrong := _verify_removal(row, chain, keys) if row["gone"] is not None else _verify_event(row, chain):
@@ -438,6 +438,6 @@ def _same(row: Row, event: Mapping[str, Any]) -> bool:
     data = event["data"]
     said = (event["id"], event["sequence"], data["utterance"]["id"], data["state"])
     kept = (row["event_id"], str(row["sequence"]), row["utterance_id"], row["state"])
-    # Those of what is decided are those of its entry, which the audit of the entries looks at.
+    # Decided reviews have their entry's fields, which the audit of the entries verifies.
     known = data["fields"] if data["state"] == "open" else json.loads(row["fields"] or "{}")
     return said == kept and row["latest"] == row["is_last"] and known == json.loads(row["fields"] or "{}")

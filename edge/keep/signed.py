@@ -24,24 +24,24 @@ from edge.keep.database import JournalDatabase, Row
 
 
 class NotDone(StrEnum):
-    """Why nothing was done about a decision."""
+    """Why a decision was not carried out."""
 
-    FORGED = "forged"  # Nobody signed it whose decisions this device takes, or it was altered on the way.
+    FORGED = "forged"  # Not signed with the trusted key, or altered.
     MALFORMED = "malformed"  # It is no decision, or one for another device.
-    RETAINED = "retained"  # The broker kept it from some time or other.
-    REPEATED = "repeated"  # It came before, and was done or refused then.
-    LATE = "late"  # What it is about was decided, or has changed, in the meantime.
-    REFUSED = "refused"  # It breaks a rule, or finds no form or catalogue here.
+    RETAINED = "retained"  # A retained message of unknown age.
+    REPEATED = "repeated"  # A duplicate of one that was carried out or refused.
+    LATE = "late"  # Its subject was decided, or has changed, in the meantime.
+    REFUSED = "refused"  # It breaks a rule, or its form or catalogue is missing.
 
 
 class Orders:
-    """The decisions that one journal has taken."""
+    """The received decisions of one journal."""
 
     def __init__(self, db: JournalDatabase) -> None:
         self._db = db
 
     def store(self, signature: str, body: str) -> bool:
-        """Keep it; False where it came before, which is counted unless it still waits."""
+        """Store a decision; False for a duplicate, which is counted unless the first still waits."""
         with self._db.writing():
             if not (known := self._db.rows("SELECT body FROM orders WHERE signature = ?", signature)):
                 self._db.insert("orders", {"signature": signature, "body": body, "taken_at": now()})
@@ -50,34 +50,34 @@ class Orders:
         return not known
 
     def due(self) -> list[tuple[str, str]]:
-        """Those still to be carried out, by their signatures, the oldest first."""
+        """The decisions to be carried out with their signatures, the oldest first."""
         found = self._db.rows("SELECT signature, body FROM orders WHERE body IS NOT NULL ORDER BY rowid")
         return [(row["signature"], row["body"]) for row in found]
 
     @contextmanager
     def carried_out(self, signature: str) -> Iterator[None]:
-        """What is done within is on the disk together with the word that it is done, or neither is."""
+        """A transaction that commits the block's changes together with the decision's completion."""
         with self._db.writing():
             yield
             self._end(signature)
 
     def at_once(self) -> AbstractContextManager[None]:
-        """What is done within is one transaction."""
+        """One transaction."""
         return self._db.writing()
 
     def refuse(self, signature: str, why: NotDone) -> None:
-        """It is not done, and never will be."""
+        """The decision is not carried out; final."""
         with self._db.writing():
             self._end(signature)
             self._count(why)
 
     def count(self, why: NotDone) -> None:
-        """One came that was not even taken."""
+        """Count a decision that was not stored."""
         with self._db.writing():
             self._count(why)
 
     def not_done(self, since: str = "") -> dict[str, int]:
-        """How many were not done, by the reason, of those reasons that were met since then."""
+        """How many were not carried out, by the reasons that occurred since then."""
         found = self._db.rows("SELECT reason, times FROM orders_not_done WHERE last_at >= ? ORDER BY reason", since)
         return {row["reason"]: row["times"] for row in found}
 
@@ -93,7 +93,7 @@ class Orders:
 
 
 MOST = 200
-"""Lists of which the lines are kept: at 128 kB each, some 25 MB. A site has fewer trailers in its yard."""
+"""Lists whose lines are stored: at 128 kB each, some 25 MB. A site has fewer trailers in its yard."""
 
 
 class ListResult(StrEnum):
@@ -135,11 +135,11 @@ class SignedLists:
         return ListResult.NEW
 
     def is_known(self, site: str, place: str, body: str) -> bool:
-        """Whether this is what is kept of the place: then nothing need be checked or written."""
+        """Whether the stored list is identical: then it need not be verified or written."""
         return bool(self._db.rows(f"SELECT 1 {self._its} AND body = ?", site, place, body))
 
     def bodies(self, site: str) -> list[tuple[str, str]]:
-        """Each list of a site, by its place, as it came."""
+        """The lists of a site with their places."""
         query = f"SELECT place, body FROM {self._table} WHERE site = ? AND body IS NOT NULL ORDER BY place"  # noqa: S608
         return [(row["place"], row["body"]) for row in self._db.rows(query, site)]
 
@@ -161,7 +161,7 @@ _UNCLEAR = """
         AND NOT EXISTS (SELECT 1 FROM clips c WHERE c.utterance_id = u.utterance_id)
     ORDER BY u.heard_at LIMIT 50
 """
-"""What waits for a person, once the inventory knows of it: of what it does not know it takes no sound."""
+"""Utterances under review that the inventory knows of: it rejects sound of others."""
 
 _RECORDING = """
     SELECT u.audio_path, u.audio_sha256, u.evidence, c.audio_sha256 AS named,
@@ -192,12 +192,12 @@ _LISTENED = f"""
 
 @dataclass(frozen=True, slots=True)
 class ClipAsked:
-    """Somebody on the inventory's side listens to what was said."""
+    """A request to listen to an utterance."""
 
     request: str
     utterance_id: str
     audio_sha256: str
-    sound: bool  # Whether it is to be sent.
+    sound: bool  # Whether the sound is requested too.
     who: str = field(repr=False)
     reason: str = field(repr=False)
     asked_at: str
@@ -206,10 +206,10 @@ class ClipAsked:
 
 @dataclass(frozen=True, slots=True)
 class RecordingBytes:
-    """Some of a recording's bytes."""
+    """A part of a recording's bytes."""
 
     audio_sha256: str
-    size: int  # Bytes of all of it.
+    size: int  # Of the whole recording.
     data: bytes = field(repr=False)
 
 
@@ -224,14 +224,14 @@ class _Listened:
 
 
 class Clips:
-    """The clips of one journal."""
+    """The pending clips and the clip requests of one journal."""
 
     def __init__(self, db: JournalDatabase) -> None:
         self._db = db
         self._directory = db.path.parent
 
     def store(self, asked: ClipAsked) -> bool:
-        """Keep a request, and owe its sound where it wants that; False where it came before: nothing is done."""
+        """Store a request, and make its sound pending where requested; False for a duplicate."""
         with self._db.writing():
             if self._db.rows("SELECT 1 FROM clip_requests WHERE request = ?", asked.request):
                 return False
@@ -242,33 +242,33 @@ class Clips:
         return True
 
     def owe_unclear(self) -> None:
-        """Owe the sound of what waits for a person, where it was never owed before."""
+        """Make the sound of utterances under review pending, once."""
         if found := self._db.rows(_UNCLEAR):
             with self._db.writing():
                 for row in found:
                     self._owe(row["utterance_id"], row["audio_sha256"])
 
     def due(self, limit: int) -> list[str]:
-        """The utterances whose sound is to be sent, as they were asked for."""
+        """The utterances whose sound is pending, in the order of the requests."""
         return [row["utterance_id"] for row in self._db.rows(_OPEN, limit)]
 
     def close(self, utterance_id: str, became: str) -> None:
-        """This is no longer to be sent."""
+        """The clip is no longer pending."""
         with self._db.writing():
             self._db.execute("UPDATE clips SET closed = ? WHERE utterance_id = ?", [became, utterance_id])
 
     def whole(self, utterance_id: str) -> RecordingBytes | str:
-        """What is to be sent, all of it and as it was recorded; else why there is nothing."""
+        """The whole recording, verified by its hash; else why there is none."""
         row = self._row(utterance_id)
         return row if isinstance(row, str) else self._read(row, 0, -1, check=True)
 
     def piece(self, utterance_id: str, offset: int, size: int) -> RecordingBytes | str:
-        """So much of it, if it has not been removed meanwhile; else why not. `whole` has looked at all of it before."""
+        """A part of the recording, unless it was removed meanwhile; else why not. `whole` has verified the file."""
         row = self._row(utterance_id)
         return row if isinstance(row, str) else self._read(row, offset, size, check=False)
 
     def listened(self, operator: str | None) -> _Listened | None:
-        """Who listened last to what this operator said; to what anybody said, where nobody is named."""
+        """The latest listener to this operator; to any operator, where None is given."""
         for row in self._db.rows(_LISTENED, *[operator or ""] * 3):
             return _Listened(row["who"], row["reason"], datetime.fromisoformat(row["asked_at"]), row["times"])
         return None
@@ -282,7 +282,7 @@ class Clips:
 
     def _row(self, utterance_id: str) -> Row | str:
         for row in self._db.rows(_RECORDING, utterance_id):
-            # Of a recording that was never told beyond this device, nobody there knows the hash.
+            # The inventory cannot know the hash of a recording that was never published.
             if row["audio_sha256"] != row["named"]:
                 return _UNKNOWN
             if row["evidence"] == _REMOVED:

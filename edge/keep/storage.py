@@ -1,4 +1,4 @@
-"""The state directory: what its disk refuses, durable names, and the lock of the one process that writes."""
+"""The state directory: errors of its disk, durable names, and the lock of the one writing process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from dockvoice_protocol.errors import AlreadyRunning, StorageFailed
 
-PARTIAL = ".partial"  # Ends the name of a file while it is being written; found at a start, it is a crash's leftover.
+PARTIAL = ".partial"  # Suffix of a file that is being written, or that a crash left.
 
 _FREE = "free space on its disk"
 _PERMIT = "give the user who runs this program the right to write there, or name another state_directory"
@@ -45,34 +45,34 @@ _SQLITE_REMEDIES = {
     "SQLITE_NOTADB": _RESTORE,
     "SQLITE_BUSY": "close the other program that holds it locked",
 }
-"""By primary result code (https://www.sqlite.org/rescode.html). Others are faults of this program, and stay errors."""
+"""By primary result code (https://www.sqlite.org/rescode.html). Others are bugs, and raised as they are."""
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, "SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"}
-"""The last one: no room for the index of the write-ahead log, which every opening makes."""
+"""The last one: no room for the WAL's index, which every opening makes."""
 
 _DAMAGED = {"SQLITE_CORRUPT", "SQLITE_NOTADB"}
 
 _LOCK = "journal.lock"
-"""The file's lock, not its presence, says that the journal is taken: the kernel lets go of it when the process dies."""
+"""The file's lock, not its presence, marks the journal as open: the kernel releases it when the process dies."""
 
-_PID_WIDTH = 20  # Bytes of the file, padded: written in place each time, so that a full disk cannot stop a restart.
+_PID_WIDTH = 20  # Bytes of the padded pid, written in place, so that a full disk cannot stop a restart.
 
 
 class DiskFull(StorageFailed):
-    """There is no room. Nothing was written; it may be tried again as soon as there is some."""
+    """The disk is full. Nothing was written; retry once there is room."""
 
 
 class Locked(StorageFailed):
-    """Another program holds the journal locked. Nothing was written; it may be tried again."""
+    """Another program holds the journal locked. Nothing was written; retry."""
 
 
 class Damaged(StorageFailed):
-    """The journal's file is not what SQLite wrote: it is set aside and rebuilt at the next opening."""
+    """The journal's file is corrupt: it is set aside and rebuilt at the next opening."""
 
 
 @contextmanager
 def refusals(path: Path) -> Iterator[None]:
-    """Turn what the disk or SQLite refuses about `path` into StorageFailed: where, what, and what to do."""
+    """Translate errors of the disk or SQLite about `path` into StorageFailed: where, what, and the remedy."""
     try:
         yield
     except OSError as fault:
@@ -92,12 +92,12 @@ def refusals(path: Path) -> Iterator[None]:
 
 
 def damaged(path: Path, found: str) -> Damaged:
-    """The error for a journal that SQLite's own check calls broken."""
+    """The error for a journal that SQLite's own check calls corrupt."""
     return Damaged(f"{path}: is damaged ({found}); {_RESTORE}")
 
 
 def _sync_file(path: Path) -> None:
-    """Make the content of the file `path` durable, whoever wrote it."""
+    """Make the content of the file durable."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -106,22 +106,22 @@ def _sync_file(path: Path) -> None:
 
 
 def free_bytes(path: Path) -> int:
-    """How many bytes the disk that holds `path` has left for this program."""
+    """The free bytes of the disk that holds `path`."""
     with refusals(path):
         disk = os.statvfs(path)
     return disk.f_bavail * disk.f_frsize
 
 
 def sync_directory(path: Path) -> None:
-    """Make the names in the directory `path` durable: a rename is safe from a power cut only after this (fsync(2))."""
-    _sync_file(path)  # a directory is opened and brought to the disk as a file is
+    """Make the names in a directory durable: without it, a rename may be lost in a power cut (fsync(2))."""
+    _sync_file(path)  # fsync works on directories too
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """Write a file durably, and never under its name with less than all of its content or for others than the owner.
+    """Write a file durably and atomically, readable by its owner only.
 
-    What fails leaves the file as it was, and gives the space back at once: on a full disk the journal needs it.
+    A failure leaves the old file, and frees the space at once: on a full disk the journal needs it.
     """
     partial = path.with_name(path.name + PARTIAL)
     partial.unlink(missing_ok=True)
@@ -138,7 +138,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 def make_directory(path: Path) -> None:
-    """Create `path` and its parents durably, open to nobody but the owner: recordings of people's speech lie there."""
+    """Create `path` and its parents durably, for the owner only: recordings of speech lie there."""
     if path.is_dir():
         return
     if not path.parent.is_dir():
@@ -148,10 +148,10 @@ def make_directory(path: Path) -> None:
 
 
 class Lock:
-    """The right to write the journal of one directory, held until `release` or until the process ends, in any way."""
+    """The lock on one journal directory, held until `release` or until the process ends."""
 
     def __init__(self, directory: Path) -> None:
-        """Take the lock. Raises AlreadyRunning if another process has it, StorageFailed if the file cannot be made."""
+        """Acquire the lock. Raises AlreadyRunning if another process has it, StorageFailed."""
         path = directory / _LOCK
         with refusals(path):
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -174,5 +174,5 @@ class Lock:
             os.pwrite(self._descriptor, f"{os.getpid()}\n".rjust(_PID_WIDTH).encode("ascii"), 0)
 
     def release(self) -> None:
-        """Give the journal free for another process. The file stays: removing it would let two processes in."""
+        """Release the lock. The file stays: removing it would let two processes in."""
         os.close(self._descriptor)
