@@ -1,7 +1,6 @@
-"""Sound as samples: any rate and channel count becomes frames of 20 ms at 16 kHz mono; how loud they are. Pure.
+"""Sound as samples: any rate and channel count becomes 20 ms frames at 16 kHz mono; levels. Pure.
 
-The frames depend on the samples alone, never on the sizes of the blocks in which they arrive. By the levels a meter
-shows sound, and the health of a microphone is judged.
+The frames depend on the samples alone, never on the sizes of the blocks in which they arrive.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ class Framing:
         return self._convert(block.mean(axis=1, dtype=np.float32), last=False)
 
     def end(self) -> Iterator[Frame]:
-        """What is left when the source has ended; the last frame is filled with silence."""
+        """The remaining frame at the source's end, padded with silence."""
         yield from self._convert(np.zeros(0, np.float32), last=True)
         if self._uncut:
             self._uncut.extend(bytes(FRAME_BYTES - len(self._uncut)))
@@ -67,7 +66,7 @@ class Framing:
 
 
 _OVERRUN = 32_700
-"""From here a sample counts as clipped: what the converter cut flat is rounded off a little by filters after it."""
+"""Clipping threshold: filters round off what the converter clipped."""
 
 BOTTOM_DB = -120.0  # Digital silence, which has no logarithm; 16 bits cannot hold sound below -96 dB.
 
@@ -76,12 +75,12 @@ _FLOOR_S = 3.0  # The noise floor is the quietest there was in the last so many 
 _NARROW_HZ = 4_200  # A telephone band, as Bluetooth's older codec (CVSD) gives, ends at 4 kHz; speech goes on beyond.
 
 _NARROW_DB = -45.0
-"""Less than this above NARROW_HZ, relative to all of it, and the band is narrow: vowels alone leave some -35 dB."""
+"""A level above NARROW_HZ this far below the total means a narrow band: vowels alone leave some -35 dB."""
 
 
 @dataclass(frozen=True, slots=True)
 class SoundLevel:
-    """How loud one piece of sound is."""
+    """The level of one piece of sound."""
 
     samples: int
     peak: int  # The largest absolute value of a sample, 0 to 32768.
@@ -110,12 +109,12 @@ def sound_level(pcm: bytes) -> SoundLevel:
 
 
 def decibels(power: float) -> float:
-    """A power relative to full scale, in dB, no less than BOTTOM_DB."""
+    """A power relative to full scale, in dB, at least BOTTOM_DB."""
     return float(max(BOTTOM_DB, 10 * np.log10(power))) if power > 0 else BOTTOM_DB
 
 
 class NoiseFloor:
-    """The level of what surrounds the speech: the quietest piece within the last FLOOR_S seconds of sound."""
+    """The background level: the quietest piece within the last FLOOR_S seconds of sound."""
 
     def __init__(self) -> None:
         self._span = _FLOOR_S * SAMPLE_RATE
@@ -135,7 +134,7 @@ class NoiseFloor:
 
 
 def is_narrow(pcm: bytes) -> bool:
-    """Whether speech (half a second or more of it) came through a telephone band, though it is of twice the rate."""
+    """Whether speech (half a second or more) came through a telephone band, at twice its rate."""
     spectrum = np.abs(np.fft.rfft(np.frombuffer(pcm, "<i2") / FULL_SCALE)) ** 2
     frequencies = np.fft.rfftfreq(2 * (len(spectrum) - 1), 1 / SAMPLE_RATE)
     above = float(spectrum[frequencies > _NARROW_HZ].sum())

@@ -1,9 +1,9 @@
-"""PortAudio through sounddevice: the one place that imports it, for the microphone and for the speaker.
+"""PortAudio through sounddevice, which only this module imports, for microphone and speaker.
 
-PortAudio 19 keeps the code of an error in one variable of the whole library (`paUtilErr_`, `pa_unix_util.h`), and the
-thread of each running stream writes to it with every block. So an opening that fails while another stream runs may be
-given out as done: to start what came of it waits for ever, and the next one can end the process. What ALSA refuses is
-therefore never opened through PortAudio: it is asked itself before.
+PortAudio 19 keeps error codes in one global variable (`paUtilErr_`, `pa_unix_util.h`), which the thread of each running
+stream writes with every block. So a failed opening beside a running stream may be reported as done: starting it blocks
+for ever, and the next one can end the process. Therefore ALSA is asked first, and what it refuses is never opened
+through PortAudio.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from dockvoice_protocol.errors import Unavailable
 from edge.records import SAMPLE_RATE
 
 TURN = Lock()
-"""Held while a device is looked up and opened, or closed: PortAudio keeps its lists without a lock of its own, and a
-headset that vanishes has its microphone and its speaker opened again at the same time."""
+"""Lock for opening and closing devices: PortAudio's lists are not thread-safe, and a headset that vanishes has its
+microphone and speaker reopened at the same time."""
 
 _started: list[Any] = []  # The streams that are open.
 
 _HARDWARE = re.compile(r"\(((?:plug)?hw:[^()]+)\)$")
-"""How PortAudio ends the name of a card; all else it calls as ALSA's configuration does."""
+"""The suffix of a card's name in PortAudio; other names are those of ALSA's configuration."""
 
 _PLAYBACK, _CAPTURE = 0, 1  # snd_pcm_stream_t
 _NONBLOCK = 1  # SND_PCM_NONBLOCK: what somebody else has is refused, not waited for
@@ -35,7 +35,7 @@ _S16_LE = 2  # SND_PCM_FORMAT_S16_LE
 
 
 def portaudio() -> Any:
-    """The library. Raises Unavailable saying what to install where it is missing."""
+    """The library. Raises Unavailable, with what to install, where it is missing."""
     try:
         import sounddevice  # noqa: PLC0415 - needs a system library, which machines that only replay lack
     except ImportError:
@@ -46,7 +46,7 @@ def portaudio() -> Any:
 
 
 def demand_openable(library: Any, found: Mapping[str, Any], *, playback: bool) -> None:
-    """Raise PortAudio's error where it could not open the device that it found: it must not try."""
+    """Raise PortAudio's error where ALSA refuses the device."""
     if library.query_hostapis(found["hostapi"])["name"] != "ALSA":
         return
     if (why := _refusal(found["name"], playback=playback)) is not None:
@@ -54,10 +54,10 @@ def demand_openable(library: Any, found: Mapping[str, Any], *, playback: bool) -
 
 
 def start(library: Any, made: Any) -> None:
-    """Start a stream, while it is our `TURN`; `end` follows in any case, unless PortAudio's error says it is not made.
+    """Start a stream while holding `TURN`; `end` follows in any case, unless PortAudio's error says it is not made.
 
-    A device can vanish after ALSA was asked: then PortAudio gives a stream out as open that has no rate. What is half
-    made is neither started nor closed: either may never return.
+    A device can vanish after ALSA was asked: PortAudio then reports a stream as open that has no rate. Such a stream is
+    neither started nor closed: either may block for ever.
     """
     if not made.samplerate:
         raise library.PortAudioError("vanished while it was being opened")
@@ -70,7 +70,7 @@ def start(library: Any, made: Any) -> None:
 
 
 def end(stream: Any) -> None:
-    """Give a device back that was started. May wait for it."""
+    """Close a started device. May block."""
     with TURN:
         _end(stream)
 
@@ -82,10 +82,10 @@ def _end(stream: Any) -> None:
 
 
 def look_anew() -> bool:
-    """Let PortAudio see which devices there are now: it looks once, when it starts. Not while a stream is open.
+    """Restart PortAudio, which lists devices only at its start. Not while a stream is open.
 
-    Returns whether it looked. Raises Unavailable where it does not start again; then nothing can be opened any more in
-    this process.
+    Returns whether it did. Raises Unavailable where it does not start again; then no device can be opened in this
+    process.
     """
     library = portaudio()
     with TURN:
@@ -100,7 +100,7 @@ def look_anew() -> bool:
 
 
 def _refusal(name: str, *, playback: bool) -> str | None:
-    """Why ALSA does not open the device that PortAudio calls `name`; None where it does, or there is no ALSA."""
+    """Why ALSA does not open the device of that name; None where it does, or without ALSA."""
     if (alsa := _alsa()) is None:
         return None
     card = _HARDWARE.search(name)
@@ -115,7 +115,7 @@ def _refusal(name: str, *, playback: bool) -> str | None:
 
 
 def _prepared(alsa: Any, pcm: ctypes.c_void_p) -> int:
-    """Get it ready for sound, as near to ours as it can: before that a sound server is not asked for the device."""
+    """Set the device's parameters as near to ours as possible: before that a sound server is not asked."""
     parameters = ctypes.create_string_buffer(alsa.snd_pcm_hw_params_sizeof())
     rate, channels = ctypes.c_uint(SAMPLE_RATE), ctypes.c_uint(1)
     alsa.snd_pcm_hw_params_any(pcm, parameters)

@@ -1,8 +1,8 @@
-"""The sound server (PulseAudio, or PipeWire in its place): where it records from and plays to, asked through `pactl`.
+"""The sound server (PulseAudio, or PipeWire): where it records from and plays to, through `pactl`.
 
-PortAudio cannot tell: when a source or a sink vanishes, the server moves the stream to another one without a word. The
-server is asked about once a second for each direction, 5 ms of a processor. Where there is no `pactl` or no server,
-there is nothing to ask, and that is no fault.
+When a source or a sink vanishes, the server moves the stream without PortAudio's knowledge. The server is polled about
+once a second for each direction, at 5 ms of a processor. Without `pactl` or a server nothing is polled, which is no
+fault.
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ from typing import Any, TypeVar
 logger = logging.getLogger(__name__)
 
 EVERY_S = 0.8
-"""From one question about the recording to the next: with what else it takes, a stream that was moved is found within
-2 s."""
+"""Poll interval of the recording's route: a moved stream is found within 2 s."""
 
 _LATE_S = (
     5.0  # A server that has not answered the listening thread by then is not asked again through the same process.
@@ -35,7 +34,7 @@ _ANSWER_S = 2.0  # How long the server may keep waiting whoever waits for it; it
 FRESH_S = 1.0  # An answer about what is played that is not older is as good as another.
 
 NULL_SINK = "auto_null"
-"""The sink that PulseAudio (module-always-sink) and PipeWire (its fallback sink) put up while there is no real one."""
+"""The sink of PulseAudio (module-always-sink) and PipeWire (fallback sink) while there is no real one."""
 
 _CARDS = Path("/proc/asound/pcm")  # The inputs and outputs of the sound cards that Linux knows, a line each.
 
@@ -57,16 +56,16 @@ class Routing:
 
 
 class Gone(Enum):
-    """The server answered before, and does not any more."""
+    """The server does not answer any more."""
 
     GONE = auto()
 
 
 class _Listing:
-    """A listing under way. It goes to a file, not a pipe: a long answer must not stop for want of a reader."""
+    """A running query. It writes to a file: a pipe would block a long answer without a reader."""
 
     def __init__(self, program: str) -> None:
-        """Raises OSError where no process is to be had."""
+        """Raises OSError where no process can be started."""
         self._answer = tempfile.TemporaryFile()  # noqa: SIM115 - closed when it has been read
         try:
             self._process = subprocess.Popen(  # noqa: S603 - words of ours, no shell
@@ -81,32 +80,32 @@ class _Listing:
             raise
 
     def is_over(self, within_s: float) -> bool:
-        """Whether it has ended, with an answer or without, or does within so many seconds."""
+        """Whether it has ended, or does before the timeout."""
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(within_s)
         return self._process.returncode is not None
 
     def read(self) -> bytes | None:
-        """The answer, once it is over; None where there is none. To be read once."""
+        """The answer after its end; None without one. To be read once."""
         with self._answer:
             self._answer.seek(0)
             return self._answer.read() if self._process.returncode == 0 else None
 
     def end(self) -> None:
-        """Give it up."""
+        """Kill it."""
         self._process.kill()
         self._process.wait()
         self._answer.close()
 
 
 class _Pactl:
-    """The command `pactl`, for as long as it is of use: not where it is missing, nor once its listing is unreadable."""
+    """The command `pactl`; disabled where it is missing, or its answer is unreadable."""
 
     def __init__(self) -> None:
         self._program = shutil.which("pactl")
 
     def run(self, *words: str, complain: int = logging.DEBUG) -> bytes | None:
-        """What it prints, waited for; None where it fails, which is logged at the level `complain`."""
+        """Run it and return its output; None where it fails, which is logged at the level `complain`."""
         if self._program is None:
             return None
         try:
@@ -119,7 +118,7 @@ class _Pactl:
         return done.stdout
 
     def start(self) -> _Listing | None:
-        """Ask for its listing without waiting; None where that cannot be."""
+        """Start a query without waiting; None where that fails."""
         if self._program is None:
             return None
         with suppress(OSError):  # no processes left to be had: asked again a second later
@@ -127,7 +126,7 @@ class _Pactl:
         return None
 
     def understood(self, listing: bytes, read: Callable[[bytes, int], _Found]) -> _Found | None:
-        """What a listing says of this process. One that cannot be read is told once, and nothing is asked again."""
+        """Parse an answer about this process. An unreadable one is logged once, and disables queries."""
         try:
             return read(listing, os.getpid())
         except (ValueError, KeyError, TypeError) as fault:
@@ -136,14 +135,14 @@ class _Pactl:
             return None
 
     def give_up(self) -> None:
-        """Ask nothing from now on."""
+        """Disable queries."""
         self._program = None
 
 
 class SoundServer:
-    """The server as a recording needs it: the thread that listens never waits for it, but comes back for the answer.
+    """The server for a recording: the listening thread never waits, but polls for the answer.
 
-    Used by one thread; `close` ends a question under way.
+    Used by one thread; `close` ends a running query.
     """
 
     def __init__(self) -> None:
@@ -165,7 +164,7 @@ class SoundServer:
         return None
 
     def now(self) -> Routing | Gone | None:
-        """Ask, and wait for the answer: for when there is no sound that could be missed meanwhile."""
+        """Query and wait: for when there is no sound to miss."""
         self.close()
         self._question = self._pactl.start()
         if self._question is None:
@@ -176,15 +175,15 @@ class SoundServer:
         return None
 
     def move(self, stream: int, source: str) -> None:
-        """Let a recording come from another source."""
+        """Move a recording to another source."""
         self._pactl.run("move-source-output", str(stream), source, complain=logging.INFO)
 
     def resume(self, source: str) -> None:
-        """Wake a source that was suspended."""
+        """Wake a suspended source."""
         self._pactl.run("suspend-source", source, "0", complain=logging.INFO)
 
     def close(self) -> None:
-        """Give up a question under way."""
+        """End a running query."""
         if self._question is not None:
             self._question.end()
         self._question = None
@@ -202,7 +201,7 @@ class SoundServer:
 
 
 class PlaybackSink:
-    """The sink that a stream was opened on: made together with it, and asked now and then whether it is still there."""
+    """The sink of a stream: made with it, and polled for its existence."""
 
     def __init__(self) -> None:
         self._pactl = _Pactl()
@@ -211,7 +210,7 @@ class PlaybackSink:
         self._asked_at = float("-inf")
 
     def is_gone(self) -> bool:
-        """Whether the sink has vanished. A stream that somebody moved while it is there stays where it was put."""
+        """Whether the sink has vanished. A stream that a person moved while it existed stays there."""
         found = self._played_into()
         if found is None:
             return False
@@ -222,12 +221,12 @@ class PlaybackSink:
         return True
 
     def leads_nowhere(self) -> bool:
-        """Whether the server has no speaker, and swallows what is said."""
+        """Whether the server has no speaker, and discards the sound."""
         found = self._found if time.monotonic() - self._asked_at < FRESH_S else self._played_into()
         return found is not None and found[0] == NULL_SINK
 
     def _played_into(self) -> tuple[str | None, frozenset[str]] | None:
-        """As `played_into`; None where there is nobody to ask. A server that is gone ends the stream by itself."""
+        """As `played_into`; None without a server. A server that is gone ends the stream by itself."""
         listing = self._pactl.run(*_LIST)
         self._found = None if listing is None else self._pactl.understood(listing, played_into)
         self._asked_at = time.monotonic()
@@ -235,15 +234,15 @@ class PlaybackSink:
 
 
 def playback_devices(cards: Path = _CARDS) -> frozenset[str]:
-    """What sound can go into, as far as this machine tells without opening anything: cards, and the server's sinks.
+    """The outputs known without opening any: cards, and the server's sinks.
 
-    For comparing with what was there before: the words mean nothing by themselves.
+    Only for comparison with an earlier call.
     """
     return _devices("sinks", "playback", cards)
 
 
 def capture_devices(cards: Path = _CARDS) -> frozenset[str]:
-    """The same of what sound can come from."""
+    """The same for inputs."""
     return _devices("sources", "capture", cards)
 
 
@@ -257,7 +256,7 @@ def _devices(server_has: str, card_does: str, cards: Path) -> frozenset[str]:
 
 
 def routing(listing: bytes, process: int) -> Routing:
-    """What `pactl -f json list` says of the recording of `process`. Raises ValueError, KeyError or TypeError else."""
+    """Parse the recording of `process` from `pactl -f json list`. Raises ValueError, KeyError or TypeError."""
     told = json.loads(listing)
     if not isinstance(told, dict) or "sources" not in told:
         raise ValueError("no listing of a sound server")
@@ -280,7 +279,7 @@ def routing(listing: bytes, process: int) -> Routing:
 
 
 def played_into(listing: bytes, process: int) -> tuple[str | None, frozenset[str]]:
-    """What it says of the sink that `process` plays into, if any, and the sinks there are. Raises as `routing`."""
+    """Parse the sink that `process` plays into, if any, and all sinks. Raises as `routing`."""
     told = json.loads(listing)
     sinks = {sink["index"]: sink["name"] for sink in told["sinks"]}
     stream = _stream_of_process(process, told["sink_inputs"])

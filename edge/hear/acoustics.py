@@ -1,7 +1,7 @@
 """Acoustics: how well an utterance can be heard, measured from its sound alone, and advice to the operator. Pure.
 
-Nothing here knows words. What is measured are the circumstances in which recognisers err and are sure of it: speech
-hardly louder than what surrounds it, sound that overran the converter, a voice that is hardly there, another voice.
+It measures the conditions under which recognisers are wrong with high confidence: speech hardly louder than its
+background, clipped sound, a faint voice, a second voice.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from edge.records import SAMPLE_RATE, Acoustics, Segment
 _FRAME = SAMPLE_RATE // 50  # 20 ms: the slice whose loudness is measured.
 
 _STRETCH = SAMPLE_RATE // 20
-"""50 ms: what the pitch of a voice is measured in, at least three periods of the deepest one."""
+"""50 ms: the window for the pitch, at least three periods of the deepest voice."""
 
 _HOP = SAMPLE_RATE // 40  # 25 ms from one pitch to the next.
 
 _OVERRUN = 32_567
-"""From here a sample counts as clipped: resampling and filters round off what the converter had cut flat."""
+"""Clipping threshold: resampling and filters round off what the converter clipped."""
 
 _DEEPEST_HZ, _HIGHEST_HZ = 70.0, 400.0  # Voices of adults, from a deep man's to a shouting woman's.
 
@@ -30,13 +30,13 @@ _PERIODIC = 0.6  # Autocorrelation from which a stretch is voiced. Machines and 
 _ABOUT_AS_HIGH = 0.85  # Of the highest autocorrelation: a peak at the period itself, beside those at its multiples.
 
 _APART = 1.4
-"""Another voice: so many times the median pitch, or less than its inverse. Speech strays by a third at most."""
+"""A second voice differs by this factor from the median pitch; one voice varies by a third at most."""
 
 _OCTAVE = (1.85, 2.15)
-"""What is taken for twice or half the pitch is the commonest error of every pitch tracker, and no other voice."""
+"""Twice or half the pitch is the most common error of pitch trackers, and no second voice."""
 
 _FEWEST_PITCHES = 12  # Fewer voiced stretches (0.3 s) tell nothing of a second voice.
-_QUIETEST = 1e-12  # Power put in place of none at all, so that digital silence has a logarithm: -120 dB.
+_QUIETEST = 1e-12  # Lower bound of power, so that digital silence has a logarithm: -120 dB.
 
 _Floats = NDArray[np.float64]
 
@@ -71,13 +71,13 @@ def _powers(sound: _Floats) -> _Floats:
 
 
 def _voice_power(speech: _Floats) -> float:
-    """That of the louder half of the frames: the quieter half are pauses and consonants."""
+    """The power of the louder half of the frames: the quieter half are pauses and consonants."""
     powers = np.sort(_powers(speech))
     return float(np.mean(powers[len(powers) // 2 :])) if len(powers) else 0.0
 
 
 def _background_power(around: _Floats, speech: _Floats) -> float:
-    """That of the quieter half of what surrounds the speech; within its pauses, where nothing does."""
+    """The power of the quieter half of the background, or of the pauses where there is none."""
     powers = np.sort(_powers(around))
     outside = float(np.mean(powers[: max(1, len(powers) // 2)])) if len(powers) else None
     inside = _powers(speech)
@@ -90,7 +90,7 @@ def _clipped(speech: _Floats) -> float:
 
 
 def _second_voice(speech: _Floats) -> float:
-    """The share of the voiced stretches whose pitch is not that of most of the others, 0 to 1."""
+    """The share of voiced windows whose pitch differs from most others, 0 to 1."""
     pitches = _pitches(speech)
     if len(pitches) < _FEWEST_PITCHES:
         return 0.0
@@ -101,7 +101,7 @@ def _second_voice(speech: _Floats) -> float:
 
 
 def _pitches(speech: _Floats) -> _Floats:
-    """The pitch of each voiced stretch, Hz, by autocorrelation."""
+    """The pitch of each voiced window, Hz, by autocorrelation."""
     if len(speech) < _STRETCH:
         return np.empty(0)
     stretches = np.lib.stride_tricks.sliding_window_view(speech, _STRETCH)[::_HOP]
@@ -109,7 +109,7 @@ def _pitches(speech: _Floats) -> _Floats:
     spectra = np.fft.rfft(stretches, 2 * _STRETCH)
     correlations = np.fft.irfft(np.abs(spectra) ** 2)[:, :_STRETCH]
     shortest, longest = int(SAMPLE_RATE / _HIGHEST_HZ), int(SAMPLE_RATE / _DEEPEST_HZ)
-    # What is shifted further overlaps less: without the correction, deep voices would seem less periodic.
+    # Longer shifts overlap less: without the correction, deep voices would seem less periodic.
     overlap = (_STRETCH - np.arange(shortest, longest)) / _STRETCH
     periodic = correlations[:, shortest:longest] / overlap / np.maximum(correlations[:, :1], _QUIETEST)
     voiced = periodic[periodic.max(axis=1) >= _PERIODIC]
@@ -118,7 +118,7 @@ def _pitches(speech: _Floats) -> _Floats:
 
 
 def _first_peak(periodic: _Floats) -> NDArray[np.int64]:
-    """Where each row is first about as high as it ever is. Every multiple of a period is a peak too."""
+    """The first position near each row's maximum. Every multiple of a period is a peak too."""
     inner = periodic[:, 1:-1]
     peaks = (inner >= periodic[:, :-2]) & (inner >= periodic[:, 2:])
     high = peaks & (inner >= _ABOUT_AS_HIGH * periodic.max(axis=1, keepdims=True))
@@ -131,7 +131,7 @@ _OTHERS = 0.3  # The share of another pitch from which somebody else was probabl
 
 
 def advice(segment: Segment) -> tuple[Acoustics, list[str]]:
-    """How an utterance sounded, and what to do about it; nothing to do: an empty list."""
+    """An utterance's acoustics, and advice; an empty list without any."""
     heard = measured(segment)
     judged = (
         (heard.clipped >= _CLIPPED, "overdriven: turn the gain down, or move the microphone away from the mouth"),

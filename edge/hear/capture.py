@@ -1,6 +1,6 @@
-"""Capture: one opening of a sound device through PortAudio, and what it brings.
+"""Capture: an opened sound device and its sound, through PortAudio.
 
-PortAudio calls from its own thread every 20 ms; the callback copies, numbers, hands off, and does nothing else.
+PortAudio calls back from its own thread every 20 ms; the callback only copies, numbers and hands off.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from edge.audio.portaudio import TURN, demand_openable, end, portaudio, start
 from edge.records import SAMPLE_RATE
 
 HAND_OFF_PIECES = 10_000 // FRAME_MS
-"""Pieces that wait for the listening thread, at most: 10 s of sound, longer than any pause of a healthy machine."""
+"""Queue limit of the listening thread: 10 s of sound, longer than any pause of a healthy machine."""
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What one callback brought."""
+    """The sound of one callback."""
 
     start: int  # Sample index by the device's own count and rate.
     samples: int
@@ -37,14 +37,14 @@ class Piece:
 
 
 class HandOff:
-    """From PortAudio's thread to the one that listens. When full the oldest piece gives way: putting never blocks."""
+    """Queue from PortAudio's thread to the listening thread. When full, the oldest piece is dropped."""
 
     def __init__(self, pieces: int) -> None:
         self._pieces = pieces
         self._queue: queue.SimpleQueue[Piece | None] = queue.SimpleQueue()
 
     def put(self, piece: Piece | None) -> None:
-        """Hand over; None says that nothing follows, or that nothing more is to be waited for."""
+        """Enqueue; None ends the queue."""
         if self._queue.qsize() >= self._pieces:
             with suppress(queue.Empty):  # the other side has just taken it
                 self._queue.get_nowait()
@@ -56,10 +56,10 @@ class HandOff:
 
 
 class LossWatch:
-    """Finds sound that a card or a sound server lost without a word: its count falls behind the monotonic clock.
+    """Detects sound that was lost without an error: the sample count falls behind the monotonic clock.
 
-    One late piece means nothing: what was buffered meanwhile comes in a burst after it. So the smallest lag within a
-    window is compared with that of the window before.
+    A single late piece is followed by a burst. So the smallest lag within a window is compared with that of the window
+    before.
     """
 
     WINDOW_S = 0.4  # Less than the usual hangover, so that a loss is known before the utterance it fell into is closed.
@@ -71,7 +71,7 @@ class LossWatch:
         self._window_end = 0.0
 
     def lost(self, piece: Piece) -> int:
-        """How many samples, by the device's rate, are found missing when this piece comes."""
+        """The samples, at the device's rate, that are missing before this piece."""
         lag = piece.arrived - piece.end / self._rate
         if piece.arrived < self._window_end:
             self._smallest = min(self._smallest, lag)
@@ -82,18 +82,18 @@ class LossWatch:
 
 
 class NotOpened(Exception):
-    """The device cannot be opened now: what PortAudio says, in one line."""
+    """The device cannot be opened now: PortAudio's message in one line."""
 
 
 class Stream:
-    """One opening of a device."""
+    """An opened device."""
 
     def __init__(self, rate: int, channels: int) -> None:
         self.rate = rate
         self.channels = channels
         self.hand_off = HandOff(HAND_OFF_PIECES)
         self.ended = False
-        """Whether it brings nothing any more, by itself."""
+        """Whether the stream has ended by itself."""
         self._counted = 0
         self._device: Any = None
 
@@ -135,7 +135,7 @@ class Stream:
         self.hand_off.put(None)
 
     def close(self) -> None:
-        """Give the device back."""
+        """Close the device."""
         device, self._device = self._device, None
         if device is not None:
             end(device)
@@ -143,7 +143,7 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class InputDevice:
-    """A device one can listen to."""
+    """An input device."""
 
     index: int
     name: str
@@ -153,7 +153,7 @@ class InputDevice:
 
 
 def device_named(device: str | int | None) -> Mapping[str, Any]:
-    """What PortAudio knows of the device of that name or number, None its default. Raises NotOpened, Unavailable."""
+    """PortAudio's entry for the device of that name or number, None its default. Raises NotOpened, Unavailable."""
     library = portaudio()
     try:
         found: Mapping[str, Any] = library.query_devices(device, "input")
@@ -163,7 +163,7 @@ def device_named(device: str | int | None) -> Mapping[str, Any]:
 
 
 def devices() -> list[InputDevice]:
-    """The devices one can listen to. Raises Unavailable."""
+    """The input devices. Raises Unavailable."""
     library = portaudio()
     default = library.default.device[0]
     inputs = [one for one in library.query_devices() if one["max_input_channels"]]
@@ -180,18 +180,18 @@ def devices() -> list[InputDevice]:
 
 
 def microphones() -> list[str]:
-    """The devices one can listen to, as `number name`; either may stand in the settings. Raises Unavailable."""
+    """The input devices as `number name`; either may be set. Raises Unavailable."""
     return [f"{one.index} {one.name}" for one in devices()]
 
 
 def unopened(why: NotOpened) -> str:
-    """What to say of a microphone that cannot be opened, and which others there are. Raises Unavailable."""
+    """The message for a microphone that cannot be opened, with the alternatives. Raises Unavailable."""
     others = f"there are: {', '.join(found)}" if (found := microphones()) else "there is none: connect one"
     return f"cannot be opened ({why}); {others}"
 
 
 def _format(library: Any, found: Mapping[str, Any]) -> tuple[int, int]:
-    """The rate and channel count to open with: 16 kHz mono where the device can, else what it does by itself."""
+    """Rate and channel count: 16 kHz mono where supported, else the device's defaults."""
     own = int(found["default_samplerate"])
     for rate in (SAMPLE_RATE, own):
         with suppress(library.PortAudioError):

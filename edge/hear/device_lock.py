@@ -1,7 +1,7 @@
-"""Device locks: what only one process of a machine may have, a microphone or a device's name.
+"""Device locks: exclusive use of a microphone or of a device's name by one process of a machine.
 
-A claim is a socket in Linux's abstract namespace (unix(7)): seen by every process of the machine whatever files it may
-see, and given back by the kernel when its holder dies in any way.
+A claim is a socket in Linux's abstract namespace (unix(7)): visible to every process of the machine whatever its file
+system, and released by the kernel when its holder dies.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ _CARD = re.compile(r"\((?:plug)?hw:(\w+)(?:,\d+)?\)")
 """How PortAudio names ALSA's hardware: `USB Headset: Audio (hw:1,0)`."""
 
 _SERVERS = ("PULSE_SERVER", "PULSE_SOURCE", "PIPEWIRE_REMOTE", "XDG_RUNTIME_DIR")
-"""The variables that say which sound server, and so which microphone, a name like `default` means."""
+"""The variables that select the sound server, and so the meaning of a name like `default`."""
 
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: process, user, group.
 
 
 Claim = AbstractContextManager[None]
-"""The right to something, for as long as it is entered. Raises AlreadyRunning, naming the process that holds it."""
+"""An exclusive claim, held while entered. Raises AlreadyRunning, naming the process that holds it."""
 
 
 @contextmanager
 def _claim(what: str, told: str) -> Iterator[None]:
-    """`what` is the same text for the same thing; `told` begins the message for who comes second."""
+    """`what` identifies the claimed thing; `told` begins the error message."""
     address = f"\0dockvoice-{sha256(what)}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as claiming:
         try:
@@ -58,7 +58,7 @@ def _holder(address: str) -> str:
 
 
 def microphone_claim(name: str, environment: Mapping[str, str] = os.environ) -> Claim:
-    """The claim to the device that PortAudio calls `name`. All devices of one sound card are one microphone."""
+    """The claim to a PortAudio device. All devices of one sound card are one microphone."""
     card = _CARD.search(name)
     if card is not None:
         return _claim(f"card {card[1]}", f"microphone {name}: its sound card is in use")
@@ -67,16 +67,16 @@ def microphone_claim(name: str, environment: Mapping[str, str] = os.environ) -> 
 
 
 def is_card(name: str) -> bool:
-    """Whether PortAudio means a sound card by that name, and no way to a sound server: `default`, `heartbeats`."""
+    """Whether the name is a sound card's, and no route to a sound server such as `default`."""
     return _CARD.search(name) is not None
 
 
 def source_claim(name: str, environment: Mapping[str, str] = os.environ) -> Claim:
-    """The claim to the sound server's source of that name, whichever device it is reached through."""
+    """The claim to a source of the sound server, whichever device it is reached through."""
     server = environment.get("PULSE_SERVER") or environment.get("XDG_RUNTIME_DIR", "")
     return _claim(f"source {name} of {server}", f"microphone: the sound server's source {name} is listened to")
 
 
 def identity_claim(way: str, device: str) -> Claim:
-    """The claim to be the device of that name for the broker and topics that `way` names."""
+    """The claim to a device's name at the broker and topics that `way` names."""
     return _claim(f"device {device} of {way}", f"device {device!r}: this machine runs it already,")

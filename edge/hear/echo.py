@@ -1,9 +1,9 @@
-"""Echo suppression: the device's own voice in the microphone is told from the operator's.
+"""Echo suppression: tells the device's own voice in the microphone from the operator's.
 
-A headset's microphone picks up its earpiece, softer and a little later. For each frame it is asked what that leakage
-can be at most, given what was played just before. A frame no louder is the device's own. One that is louder is still
-the device's own if the microphone's loudness has gone up and down as the played sound did for half a second; that also
-tells how strong the leakage is, and how late. All else is the operator, who may talk over the device at any time.
+A headset's microphone picks up its earpiece, softer and later. For each frame the maximum leakage is computed from the
+sound just played. A frame that is no louder is the device's own. A louder one is still the device's own if the
+microphone's level followed the played sound for half a second; that also gives strength and delay of the leakage.
+Everything else is the operator, who may talk over the device at any time.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from edge.records import SAMPLE_RATE, Frame
 _STEP = SAMPLE_RATE * 10 // 1000  # Loudness is followed in steps of 10 ms: a syllable has some twenty.
 
 _LATEST = 40
-"""Steps by which leakage may be late, 400 ms: the buffers of a Bluetooth headset there and back, and some room."""
+"""Maximum delay of leakage in steps, 400 ms: the buffers of a Bluetooth headset both ways, with reserve."""
 
 _EARLIEST = 4  # Steps by which it may seem early, 40 ms: the two clocks are only known as well as that.
 
 _COMPARED = 50
-"""Steps that are compared, half a second: two syllables or three, which nobody else speaks in just that rhythm."""
+"""Compared steps, half a second: two or three syllables, a rhythm that nobody else speaks at the same time."""
 
 _ALIKE = 0.85
-"""Correlation of loudness from which the microphone is taken to hear the device. Leakage in a room with some noise has
-0.9 and more. Two different voices reach 0.7 at the best of all delays in one of some hundred half seconds."""
+"""Correlation of levels that counts as leakage. Leakage in a room with some noise has 0.9 and more. Two different
+voices reach 0.7 at the best delay in one of some hundred half seconds."""
 
 _TELLING = 0.5  # Share of the steps in which something was played, from which likeness alone tells.
 _USUAL_DB = -14.0  # The leakage to be expected before anything is known: an earpiece worn loosely, turned up.
@@ -38,21 +38,21 @@ _LEAST_DB, _MOST_DB = -45.0, 6.0
 """Less cannot be told from nothing; more is no leakage but a loudspeaker next to the microphone, or a loop back."""
 
 _MARGIN_DB = 6.0
-"""Louder than the leakage expected by so much is somebody else: rooms and resamplers make single steps louder."""
+"""Louder than the expected leakage by this much is another voice: rooms and resamplers raise single steps."""
 
 _LEARNED = 0.3  # How far the expectation goes, at each look, to what was found.
 _PLAYED = 40.0  # Root mean square of a step, of 32768, from which something is played at all: -58 dBFS.
 
 _REMEMBERED = 4 * (_LATEST + _COMPARED)
-"""Steps of what was played that are kept: 3.6 s, so that an ear that lags behind still finds it."""
+"""Stored steps of played sound: 3.6 s, so that a late frame still finds them."""
 
 _Powers = NDArray[np.float64]
 
 
 class Clocked:
-    """When samples of a stream were at the microphone or the speaker, by one clock, from when they were handed over.
+    """Maps sample indices of a stream to the time at the microphone or the speaker, from the times of handing over.
 
-    A sample can be handed over late, but never early: the least delay of all tells how count and clock belong together.
+    A sample can be handed over late, but never early: the smallest delay gives the offset of count and clock.
     """
 
     FORGETS = 0.001  # Seconds that it may seem later with each second: two clocks drift apart by a tenth of that.
@@ -63,7 +63,7 @@ class Clocked:
         self._last = 0.0
 
     def at(self, sample: int, now: float) -> float:
-        """When the sample with this index was there, given that it is handed over now; in seconds."""
+        """The time of the sample with this index, handed over now; in seconds."""
         offset = now - sample / SAMPLE_RATE
         if self._offset is None or abs(offset - self._offset) > self.LOST_S:
             self._offset = offset
@@ -74,10 +74,10 @@ class Clocked:
 
 
 class OwnVoice:
-    """Knows what is played, and judges what is heard.
+    """Stores what is played, and detects it in what is heard.
 
-    `played` may be called from one thread and `is_own` from another: one alone writes down what was played, and a step
-    that is being written is not among those that the other looks for.
+    `played` may be called from one thread and `is_own` from another: only one writes, and the step that is being
+    written is not among those that the other reads.
     """
 
     def __init__(self) -> None:
@@ -89,7 +89,7 @@ class OwnVoice:
         self._delay: int | None = None
 
     def played(self, at: float, pcm: bytes) -> None:
-        """The speaker plays this from `at` on, in seconds by whichever clock `is_own` is asked by."""
+        """The speaker plays this from `at` on, in seconds by the clock of `is_own`."""
         step = round(at * SAMPLE_RATE / _STEP)
         for number, power in enumerate(_powers(pcm)):
             self._note(step + number, power)
@@ -106,7 +106,7 @@ class OwnVoice:
         return alike or bool(powers.max() <= expected * 10 ** (_MARGIN_DB / 10))
 
     def _note(self, step: int, power: float) -> None:
-        """Blocks come with a little jitter: a step that was skipped over is as loud as the one after it."""
+        """Blocks have jitter: a skipped step gets the level of the one after it."""
         if step <= self._newest - _REMEMBERED:
             return
         for missed in range(max(self._newest + 1, step - _REMEMBERED), step):
@@ -124,7 +124,7 @@ class OwnVoice:
         return np.where(known, self._played[wanted % _REMEMBERED], 0.0)
 
     def _expected(self, reference: _Powers, steps: int) -> float:
-        """The power of leakage at most, in what was just heard: at the known delay, or else at any."""
+        """The maximum power of leakage in what was just heard: at the known delay, else at any."""
         if self._delay is None:
             near = reference[-(_LATEST + _EARLIEST + steps) :]
         else:
@@ -133,7 +133,7 @@ class OwnVoice:
         return float(near.max(initial=0.0) * 10 ** (self.leakage_db / 10))
 
     def _compared(self, reference: _Powers) -> bool:
-        """Whether the last half second sounds like what was played; learns delay and strength from it if so."""
+        """Whether the last half second matches what was played; if so, learns delay and strength."""
         if len(self._heard) < _COMPARED:
             return False
         heard = np.sqrt(np.array(self._heard))
@@ -150,14 +150,14 @@ class OwnVoice:
         return False
 
     def _is_possible(self, heard: _Powers, played: _Powers) -> bool:
-        """Whether it may be leakage by its strength: one tone alone rises and falls as any syllable does."""
+        """Whether its strength allows leakage: a single tone rises and falls like any syllable."""
         return bool((played > _PLAYED).mean() >= _TELLING) or _swing_db(heard, played) <= self.leakage_db + _MARGIN_DB
 
     def _learn(self, heard: _Powers, played: _Powers) -> None:
         self._move_to(_swing_db(heard, played))
 
     def _unlearn(self, heard: _Powers, windows: _Powers) -> None:
-        """However little was heard while much was played is an upper bound of the leakage."""
+        """The level heard while much was played is an upper bound of the leakage."""
         least = float(windows.mean(axis=1).min())
         if least < _PLAYED:
             return
@@ -171,7 +171,7 @@ class OwnVoice:
 
 
 class EchoSuppressed(SpeechScorer):
-    """A detector of speech that is deaf to the device's own voice, and tells when somebody speaks over it."""
+    """A speech detector that ignores the device's own voice, and reports speech over it."""
 
     ONSET = 3  # Frames of speech in a row, 60 ms, that make a barge-in: what it takes to open an utterance, as a rule.
 
@@ -182,7 +182,7 @@ class EchoSuppressed(SpeechScorer):
         clock: Callable[[], float],
         spoken_over: Callable[[], None] = lambda: None,
     ) -> None:
-        """`clock` gives the time, in seconds, by which `own` is told what is played; `spoken_over` is called soon."""
+        """`clock` is the clock of `own`, in seconds; `spoken_over` must return at once."""
         self._scorer = scorer
         self._own = own
         self._clock = clock
@@ -200,7 +200,7 @@ class EchoSuppressed(SpeechScorer):
         return speech and not own
 
     def reset(self) -> None:
-        """Forget all that was heard."""
+        """Reset the state."""
         self._scorer.reset()
         self._clocked = Clocked()
         self._speech = 0
@@ -215,13 +215,13 @@ def _powers(pcm: bytes) -> _Powers:
 
 
 def _swing_db(heard: _Powers, played: _Powers) -> float:
-    """How strong the leakage is, if it is any. Noise adds to the level, and little to the swing."""
+    """The strength of leakage, if it is any. Noise adds to the level, and little to the swing."""
     swing = float(np.std(heard) / np.std(played))
     return 20 * float(np.log10(max(swing, 1e-6)))
 
 
 def _correlations(windows: _Powers, heard: _Powers) -> _Powers:
-    """Pearson's correlation of `heard` with each window; 0 where one of them stands still."""
+    """Pearson's correlation of `heard` with each window; 0 where one of them is constant."""
     aside = windows - windows.mean(axis=1, keepdims=True)
     mine = heard - heard.mean()
     lengths = np.sqrt((aside**2).sum(axis=1) * (mine**2).sum())

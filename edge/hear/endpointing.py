@@ -25,9 +25,8 @@ from edge.hear.microphone_health import FaultKind, MicrophoneEvent, Noticed, Ove
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Closing, Frame, Segment
 
 TAIL_MS = 200
-"""Silence kept after the last speech: a plosive or an "s" dies away below what a detector calls speech, and
-recognisers want a little silence to end their last word. When it has passed, the utterance is all there, if it was the
-end: what follows decides only whether it was."""
+"""Silence kept after the last speech: a plosive or an "s" decays below a detector's threshold, and recognisers need
+a little silence to end their last word. After it the utterance is complete, if it was the end."""
 
 _WORD = SAMPLE_RATE * 150 // 1000  # The shortest words, "eight" said fast, take 150 ms.
 
@@ -41,14 +40,14 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Continued:
-    """The open utterance goes on with `pcm`. Opened and continued with all of its sound, it closes."""
+    """The open utterance continues with `pcm`."""
 
     pcm: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Paused:
-    """The operator pauses. If nothing more is said, all of the utterance has been heard."""
+    """A pause. Without further speech the utterance is complete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +59,14 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class Abandoned:
-    """The open utterance held too little speech to be any: a click, a cough."""
+    """The open utterance had too little speech: a click, a cough."""
 
 
 EarEvent = Opened | Continued | Paused | Closed | Abandoned
 
 
 class _EndpointState(Enum):
-    """Where the machine stands."""
+    """The state of the machine."""
 
     QUIET = auto()
     STARTING = auto()
@@ -77,7 +76,7 @@ class _EndpointState(Enum):
 
 @dataclass(slots=True)
 class _Open:
-    """The utterance under way."""
+    """The open utterance."""
 
     frames: list[Frame]
     speech_start: int
@@ -92,7 +91,7 @@ class _Open:
 
     @property
     def samples(self) -> int:
-        """How long it lasts, without the pre-roll: a long one would else use up the maximum before anybody spoke."""
+        """Its length without the pre-roll, which does not count for the maximum."""
         return self.end - self.speech_start
 
     def grow(self, frame: Frame, speech: bool) -> None:
@@ -122,7 +121,7 @@ class Endpointing:
         self._open: _Open | None = None
         self._lost = False
         self._torn_until = 0
-        """Speech that begins before this sample goes on with what was cut off."""
+        """Speech that begins before this sample continues what was cut off."""
 
     def process(self, frame: Frame, speech: bool) -> tuple[EarEvent, ...]:
         """Process one frame, scored as speech or not; return the events it causes."""
@@ -134,13 +133,13 @@ class Endpointing:
         return self._follow(self._open, frame, speech)
 
     def expect(self, expectation: Expectation) -> None:
-        """What the words so far lead to expect of the pause that `Paused` told of. Holds until speech goes on."""
+        """Set the expectation for the pause of `Paused`. Holds until speech continues."""
         self._expectation = expectation
 
     def lose(self, samples: int) -> tuple[EarEvent, ...]:
-        """So much is missing between the last frame and the next one: what is open closes, and may go on behind it.
+        """Samples are missing before the next frame: the open utterance closes, and may continue behind the gap.
 
-        Where nothing was open, somebody may have begun to speak in what is missing, if it is long enough for a word.
+        Without an open utterance speech may have begun in the gap, if it is long enough for a word.
         """
         lost = self._open is not None or self._state is _EndpointState.STARTING or samples >= _WORD
         events = self.end(Closing.BROKEN_OFF)
@@ -148,9 +147,9 @@ class Endpointing:
         return events
 
     def shut(self) -> tuple[EarEvent, ...]:
-        """Nothing may be heard from here on: what is open closes, as finished unless it is in the middle of speech.
+        """The gate shuts: the open utterance closes, as finished unless it is in the middle of speech.
 
-        What is said as soon after it as a pause in it would have been waited for goes on with it.
+        Speech that begins within the length of a pause afterwards continues it.
         """
         speaking = self._state in {_EndpointState.STARTING, _EndpointState.SPEAKING}
         if self._state is not _EndpointState.QUIET:
@@ -159,7 +158,7 @@ class Endpointing:
         return self.end(Closing.BROKEN_OFF if speaking else Closing.PAUSE)
 
     def end(self, closing: Closing = Closing.SOURCE_ENDED) -> tuple[EarEvent, ...]:
-        """No frame follows the last one: what is open closes, and what was heard before it is forgotten."""
+        """The source has ended: the open utterance closes, and the state is reset."""
         events = () if self._open is None else self._close(self._open, closing)
         self._state, self._lost = _EndpointState.QUIET, False
         self._recent.clear()
@@ -179,7 +178,7 @@ class Endpointing:
         return ()
 
     def _forget(self, wanted: int) -> None:
-        """Keep no more than the pre-roll before the sample `wanted`."""
+        """Drop all but the pre-roll before the sample `wanted`."""
         while self._recent and self._recent[0].end <= wanted - self._preroll:
             self._recent.popleft()
 
@@ -193,7 +192,7 @@ class Endpointing:
         return (Opened(_pcm(frames)),)
 
     def _go_on(self, frame: Frame, speech: bool) -> tuple[EarEvent, ...]:
-        """The frame after a hard end. Speech that goes on is no click, however short: it needs no onset, no minimum."""
+        """The frame after a hard end. Continued speech is no click, however short: no onset, no minimum."""
         if not speech:
             return self._wait(frame, speech)
         self._recent.append(frame)
@@ -253,7 +252,7 @@ TAIL = SAMPLE_RATE * 300 // 1000  # Thumbs leave the key before the last word is
 LEAD = SAMPLE_RATE * 200 // 1000  # And the first word begins before the key is down: 200 ms. Not heard when muted.
 
 HELD_AT_MOST = 60 * SAMPLE_RATE
-"""A talk key that is down for a minute is stuck, or its release was lost on the way. Nobody means what is said then."""
+"""A talk key that is down for a minute is stuck, or its release was lost: sound is dropped from then on."""
 
 _STUCK = Noticed(
     FaultKind.KEY_STUCK, "has had its talk key down for a minute, and hears nothing until that is let go; is it stuck?"
@@ -262,14 +261,14 @@ _STUCK = Noticed(
 
 @dataclass(frozen=True, slots=True)
 class Shut:
-    """From here on nothing may be heard."""
+    """The gate is shut from here on."""
 
 
 class Gate:
     """Mute and push to talk. Mute wins over everything."""
 
     def __init__(self, *, push_to_talk: bool, tell: Callable[[MicrophoneEvent], None] = lambda _: None) -> None:
-        """`tell` hears, on the thread of the sound, when the talk key is stuck, and when that is over."""
+        """`tell` is called on the sound's thread when the talk key is stuck, and when that is over."""
         self.muted = False
         self.talking = False
         """Whether the talk key is down."""
@@ -282,7 +281,7 @@ class Gate:
         self._stuck = False
 
     def process(self, frame: Frame) -> list[Frame | Shut]:
-        """Pass the next frame on, with the frames shortly before it when the gate opens; `Shut` when it closes."""
+        """Pass the next frame on, with those shortly before it when the gate opens; `Shut` when it closes."""
         self._watch_key(frame)
         if self._lets_through(frame):
             heard = [*self._recent, frame]
@@ -312,7 +311,7 @@ class Gate:
         return frame.start < self._until
 
     def _remember(self, frame: Frame) -> None:
-        """Keep what a talk key may come too late for, and nothing while muted."""
+        """Keep the frames before a late talk key; none while muted."""
         if self.muted:
             self._recent.clear()
             return
@@ -322,18 +321,18 @@ class Gate:
 
 
 class WakePhrase:
-    """Which utterances are meant for the device: those that begin with the phrase, and those shortly after one."""
+    """Decides which utterances are meant for the device: those with the phrase, and those shortly after one."""
 
     def __init__(self, window_s: float) -> None:
-        """`window_s`: for so long after an utterance that was heard, the next needs no phrase."""
+        """`window_s`: for so long after an accepted utterance the next needs no phrase."""
         self._window = round(window_s * SAMPLE_RATE)
         self._until = 0
 
     def meant(self, segment: Segment, phrase_end: int | None, *, awaited: bool = False) -> Segment | None:
-        """The utterance without the phrase, or None where it is not for us, or is nothing but the phrase.
+        """The utterance without the phrase; None where it is not for the device, or only the phrase.
 
-        `phrase_end` is the sample index, within the segment's sound, where the phrase at its beginning ends. What is
-        `awaited` needs no phrase: a "no" to a readback that was unheard would let a wrong entry pass.
+        `phrase_end` is the sample index within the segment's sound where the phrase ends. An `awaited` utterance needs
+        no phrase: an ignored "no" to a readback would let a wrong entry pass.
         """
         if phrase_end is None and not awaited and segment.speech_start >= self._until:
             return None

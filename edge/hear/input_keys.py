@@ -56,8 +56,8 @@ _IN_ORDER = {
     ("KEY", 656): " ".join(f"MACRO{number}" for number in range(1, 31)),
     ("BTN", 0x2C0): " ".join(f"TRIGGER_HAPPY{number}" for number in range(1, 41)),
 }
-"""Names in the order of their codes, from the first one on (linux/input-event-codes.h): keyboards, mice, joysticks,
-gamepads, and what a person would hold to talk. Any other key goes by its number."""
+"""Names in the order of their codes from the first one (linux/input-event-codes.h): keyboards, mice, joysticks,
+gamepads, push-to-talk. Other keys go by number."""
 
 NAMES = {
     f"{kind}_{name}": first + at for (kind, first), names in _IN_ORDER.items() for at, name in enumerate(names.split())
@@ -66,17 +66,17 @@ NAMES = {
 
 
 def code_of(key: str) -> int | None:
-    """The code of a key, given its name or its number; None where Linux knows no such key."""
+    """The code of a key by name or number; None for an unknown key."""
     if key.isascii() and key.isdigit():
         return int(key) if 0 < int(key) < CODES else None
     return NAMES.get(key)
 
 
 class KeyDevice:
-    """One open input device."""
+    """An open input device."""
 
     def __init__(self, path: Path) -> None:
-        """Open it for reading. Raises OSError where it has just vanished, or is not for us."""
+        """Open it for reading. Raises OSError where it has vanished, or is not permitted."""
         self._file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             told = fcntl.ioctl(self._file, _question(0x06, _NAME_BYTES), bytes(_NAME_BYTES))  # EVIOCGNAME
@@ -87,15 +87,15 @@ class KeyDevice:
         self.name = told.split(b"\0")[0].decode("utf-8", "replace")
 
     def has(self, code: int) -> bool:
-        """Has it this key?"""
+        """Whether the device has this key."""
         return bool(self._has[code // 8] >> code % 8 & 1)
 
     def grab(self) -> None:
-        """Have its keys for this program alone, until it is closed. Raises OSError where another program has them."""
+        """Grab the device's keys until it is closed. Raises OSError where another program has them."""
         fcntl.ioctl(self._file, GRAB, 1)
 
     async def read(self, within_s: float | None = None) -> bytes:
-        """The next events as the kernel writes them; none where none came in time. Raises OSError when it is gone."""
+        """The next events in the kernel's format; none after the timeout. Raises OSError when it is gone."""
         loop, ready = asyncio.get_running_loop(), asyncio.Event()
         loop.add_reader(self._file, ready.set)
         try:
@@ -110,13 +110,13 @@ class KeyDevice:
         return records
 
     async def presses(self, code: int) -> AsyncIterator[bool]:
-        """Down (True) and up (False) of one key, until the device is gone: then OSError is raised."""
+        """Yield down (True) and up (False) of one key; raises OSError when the device is gone."""
         while True:
             for is_down in pressed(await self.read(), code):
                 yield is_down
 
     def close(self) -> None:
-        """Give it back."""
+        """Close it."""
         os.close(self._file)
 
     def __enter__(self) -> Self:
@@ -127,7 +127,7 @@ class KeyDevice:
 
 
 def pressed(records: bytes, code: int) -> Iterator[bool]:
-    """What some events, as the kernel writes them, say of one key."""
+    """The presses and releases of one key among events in the kernel's format."""
     for _, _, kind, key, value in EVENT.iter_unpack(records):
         if kind == EV_KEY and key == code and value in {UP, DOWN}:
             yield value == DOWN
@@ -139,7 +139,7 @@ def _ioctl(direction: int, number: int, size: int) -> int:
 
 
 def _question(number: int, size: int) -> int:
-    """The ioctl that asks an input device for `size` bytes."""
+    """The ioctl that reads `size` bytes about an input device."""
     return _ioctl(2, number, size)
 
 
@@ -155,9 +155,9 @@ DEVICES = Path("/dev/input")  # Where the kernel shows them, as event0, event1 a
 
 
 async def follow_talk_key(key: str, device: Path | None, talk: Callable[[bool], None]) -> None:
-    """Tell `talk` whenever the key goes down or up, until cancelled. A device that vanishes is looked for again.
+    """Call `talk` at each press and release, until cancelled. A vanished device is searched again.
 
-    Raises Misconfigured for a key that Linux does not know.
+    Raises Misconfigured for an unknown key.
     """
     code = code_of(key)
     if code is None:
@@ -186,7 +186,7 @@ async def follow_talk_key(key: str, device: Path | None, talk: Callable[[bool], 
 
 
 def _device_with(code: int, wanted: Path | None) -> KeyDevice | None:
-    """The input device that has the key: the one wanted, or the first that has it."""
+    """The input device with the key: the configured one, or the first."""
     for path in [wanted] if wanted is not None else sorted(DEVICES.glob("event*")):
         try:
             found = KeyDevice(path)
@@ -199,8 +199,7 @@ def _device_with(code: int, wanted: Path | None) -> KeyDevice | None:
 
 
 IDLE_S = 2.0
-"""So long after a key the next one of the same scan comes at the latest, over Bluetooth too: scanners type a hundred
-keys a second."""
+"""Timeout between two keys of one scan, also over Bluetooth: scanners type a hundred keys a second."""
 
 LONGEST = 8000  # Characters of one scan: no code of any kind holds more.
 _LONGEST_NUMBER = 4  # Digits of a character on the keypad, 0029 among them: with more nobody knows which is meant.
@@ -224,7 +223,7 @@ _PLAIN = {
     **_typed_by(["KPDOT", "KPMINUS", "KPPLUS", "KPASTERISK", "KPSLASH"], ".-+*/"),
 }
 _SHIFTED = _typed_by([*_LETTERS, *_DIGITS, *_SIGNS], _LETTERS + "!@#$%^&*()" + '_+{}|:"~<>? ')
-"""The keys of the layout of the United States, which scanners are delivered with: alone, and with shift."""
+"""The keys of the US layout, the scanners' default: alone, and with shift."""
 
 _SHIFT = {NAMES["KEY_LEFTSHIFT"], NAMES["KEY_RIGHTSHIFT"]}
 _CONTROL = {NAMES["KEY_LEFTCTRL"], NAMES["KEY_RIGHTCTRL"]}
@@ -236,15 +235,15 @@ _BESIDE = {NAMES["KEY_NUMLOCK"]}  # Pressed around numbers on the keypad, and no
 
 F8, CONTROL_BRACKET, ALT_029 = "f8", "ctrl+]", "alt+029"
 _SEPARATORS = (F8, CONTROL_BRACKET, ALT_029)
-"""How scanners type the separator, which no key is for: by a key that nothing else needs, by the control character as
-terminals know it, or by its number, 29, on the keypad while Alt is held."""
+"""How scanners type the separator, which has no key: an unused key, the control character of terminals, or its
+number, 29, on the keypad with Alt."""
 
 
 class Keys:
-    """What a scanner types, key by key. Pure."""
+    """Converts a scanner's keys to scans. Pure."""
 
     def __init__(self, separator: str) -> None:
-        """`separator` is one of SEPARATORS; what is typed in another way is none, and cannot be read."""
+        """`separator` is one of `_SEPARATORS`; other ways of typing one are unreadable."""
         self._separator = separator
         self._held: set[int] = set()
         self._number: str | None = None
@@ -253,7 +252,7 @@ class Keys:
 
     @property
     def is_open(self) -> bool:
-        """Has a scan begun that has not ended?"""
+        """Whether a scan is incomplete."""
         return bool(self._text)
 
     def feed(self, records: bytes) -> Iterator[str]:
@@ -268,7 +267,7 @@ class Keys:
                 self._up(key)
 
     def cut(self) -> Iterator[str]:
-        """What came of a scan whose end did not come."""
+        """The scan whose end did not come."""
         if self._text:
             yield "".join(self._text)
             self._cut = True
@@ -312,7 +311,7 @@ class Keys:
         return SEPARATOR if way == self._separator else UNREADABLE
 
     def _by_number(self, number: str) -> str:
-        """The character that a number on the keypad stands for, of those that a label can have."""
+        """The character of a number on the keypad, of those that a label can have."""
         if len(number) > _LONGEST_NUMBER:
             return UNREADABLE
         if number and int(number) == ord(SEPARATOR):
@@ -321,7 +320,7 @@ class Keys:
 
 
 async def follow_scanner(device: Path, separator: str, take: Callable[[str, str], Awaitable[None]]) -> None:
-    """Have `take` take each scan, with the name of the scanner, until cancelled. One that vanishes is looked for."""
+    """Call `take` with each scan and the scanner's name, until cancelled. A vanished device is searched again."""
     missed = ""
     while True:
         try:

@@ -1,7 +1,7 @@
-"""The microphone as a source: opened, watched over, and opened again when nothing can be heard from it any more.
+"""The microphone as a source: opened, monitored, and reopened when it gives no sound.
 
-Everything here runs on the thread that listens. One that is not there at the start is waited for: a fresh process would
-find no more. One that was heard, and stays deaf, ends with an error, and the process with it, rather than to sit deaf.
+Everything here runs on the listening thread. A missing device at the start is waited for: a restart would find no more.
+One that worked, and stays silent, ends with an error that ends the process.
 """
 
 from __future__ import annotations
@@ -24,48 +24,48 @@ from edge.hear.microphone_health import FaultKind, MicrophoneEvent, MicrophoneHe
 from edge.records import SAMPLE_RATE, Frame
 
 UNSEEN_S = 5.0
-"""So long one that has come may take until it opens, where PortAudio cannot look for it: it may be one that PortAudio
-knows, and whose sound server makes it step by step. Only a fresh process sees what is still not open then."""
+"""Time that a new device may take until it opens, where PortAudio cannot rescan: its sound server may set it up step
+by step. After that only a restart sees it."""
 
 BLINK = SAMPLE_RATE // 2
-"""So much is taken for missed when it was looked anew which devices there are; on a sound card it is a tenth of it."""
+"""Upper bound of the sound lost in a rescan of devices; on a sound card it is a tenth of it."""
 
 _SLICE_S = 0.2
-"""A wait for sound is made of such slices. When the whole process was stopped for a while, the clock ran but nothing
-was missed: only the slice under way expires, and what the sound server kept meanwhile is still heard."""
+"""A wait for sound is made of such slices. When the whole process was stopped, the clock ran but nothing was missed:
+only the current slice expires, and the sound server's buffer is still read."""
 
-REOPEN_EVERY_S = 0.5  # From one try to open the microphone again to the next.
+REOPEN_EVERY_S = 0.5  # Retry interval for opening the microphone.
 
-LOOK_EVERY_S = 2.0  # How often it is looked which microphones there are, by who waits for one: 5 ms of a processor.
+LOOK_EVERY_S = 2.0  # Poll interval for a missing microphone: 5 ms of a processor each.
 
-_LOOK_ANYHOW_S = 300.0  # PortAudio looks for one even where no change is seen: a library of somebody's may hide it.
+_LOOK_ANYHOW_S = 300.0  # Interval of rescans without a visible change: an ALSA plug-in may hide the device.
 
 _ZEROS_REOPEN_S = (20.0, 40.0)
-"""After so long with nothing but zeros it is opened anew: that wakes a Bluetooth link that died."""
+"""After so long with only zeros the device is reopened: that wakes a dead Bluetooth link."""
 
 _DIGITAL_SILENCE_S = 60.0
-"""Every real microphone has noise. One that was heard and then gives nothing but zeros for a minute, however often it
-was opened again, is for a fresh process to look at."""
+"""Every real microphone has noise. One that worked and then gives only zeros for a minute, in spite of reopening,
+needs a restart of the process."""
 
-_ZEROS_S = 1.5  # So long nothing but zeros is no fault yet, unless the settings say otherwise.
+_ZEROS_S = 1.5  # Default of watch.zeros_s.
 
 _GATED_S = 300.0
-"""The same with a headset that sends zeros between words: nobody dictates without a pause, nor goes far within it."""
+"""The same with a headset that sends zeros between words: dictation has pauses."""
 
 
 class _Server(Protocol):
     """Port to the sound server; `SoundServer` implements it."""
 
     def poll(self, now: float) -> Routing | Gone | None:
-        """Return how the recording is routed, if a new answer has come. Never blocks."""
+        """The routing of the recording, if a new answer has come. Never blocks."""
         ...
 
     def now(self) -> Routing | Gone | None:
-        """The same, waiting for the answer."""
+        """The routing; waits for the answer."""
         ...
 
     def move(self, stream: int, source: str) -> None:
-        """Let a recording come from another source."""
+        """Move a recording to another source."""
         ...
 
     def resume(self, source: str) -> None:
@@ -73,12 +73,12 @@ class _Server(Protocol):
         ...
 
     def close(self) -> None:
-        """Ask nothing more."""
+        """End all queries."""
         ...
 
 
 class Microphone:
-    """A sound device, listened to until it is closed, or could not be heard for too long. Used once."""
+    """A sound device as a source, until it is closed, or gives no sound for too long. Used once."""
 
     name = "microphone"
     live = True
@@ -105,7 +105,7 @@ class Microphone:
         that is known to have a noise gate.
         """
         self.dropped = 0
-        """Samples (16 kHz) that were lost between the device and the listening thread, or were not to be heard."""
+        """Samples (16 kHz) that were lost before the listening thread, or rejected."""
         self._device = device
         self._name = ""
         self._stall_s = stall_s
@@ -120,7 +120,7 @@ class Microphone:
         self._blinked = Event()
         self._patient = patient
         self._looking = Lock()
-        """Held while PortAudio looks anew, and while it is settled whether it still may."""
+        """Held during a rescan of PortAudio, and while its permission is decided."""
         self._stream: Stream | None = None
         self._there: frozenset[str] = frozenset()
         self._looked = float("-inf")
@@ -133,10 +133,10 @@ class Microphone:
         self._sounded = False
 
     def frames(self) -> Iterator[Frame]:
-        """Yield sound as it comes; where some was lost, or the device was opened again, the numbering leaves a gap.
+        """Yield frames; lost sound or a reopened device leave a gap in the numbering.
 
-        The patient tell a device that is not there yet as unplugged, and wait for it. Raises Unavailable when there is
-        none, or it could not be heard for `stall_s`, AlreadyRunning when another process listens to it.
+        If patient, a missing device is reported as unplugged, and waited for. Raises Unavailable when there is none, or
+        no sound came for `stall_s`, AlreadyRunning when another process uses it.
         """
         with self._claims:
             self._claims.callback(self._server.close)
@@ -151,17 +151,17 @@ class Microphone:
                 self._close_stream()
 
     def close(self) -> None:
-        """End `frames`, from any thread, once it has yielded what was taken until now."""
+        """End `frames`, from any thread, after it has yielded the received sound."""
         self._closing.set()
         stream = self._stream
         if stream is not None:
             stream.hand_off.put(None)
 
     def blink(self, within_s: float) -> bool:
-        """Have PortAudio look which devices there are, which it can do only while none is open.
+        """Close the device for a rescan by PortAudio, which needs all devices closed.
 
-        What was taken until now is yielded; then the numbering leaves a gap. From any thread but the listening one, and
-        with no other stream open. Returns whether it was done within so many seconds; later it is not done any more.
+        Received sound is yielded; then the numbering leaves a gap. From any thread but the listening one, with no other
+        stream open. Returns whether it was done before the timeout; later it is not done.
         """
         self._blinked.clear()
         self._blinks.set()
@@ -175,7 +175,7 @@ class Microphone:
         return not given_up
 
     def framed(self, stream: Stream) -> Iterator[Frame]:
-        """What a stream brings, as frames, until nothing more can be heard from it."""
+        """A stream's sound as frames, until no more comes."""
         framing, watch, expected = Framing(stream.rate, start=self._position), LossWatch(stream.rate), 0
         unheard = 0
         self._health.opened(stream.rate)
@@ -197,7 +197,7 @@ class Microphone:
         self._position = framing.position + FRAME_SAMPLES  # whatever is opened next, it leaves a gap
 
     def _open_first(self) -> None:
-        """A device that has another listener is for a person to see to; one that is not there may come."""
+        """Raise for a device in use by another process; wait for a missing one."""
         self._there, self._searched = capture_devices(), time.monotonic()  # before PortAudio is loaded, and looks
         try:
             self._open()
@@ -225,7 +225,7 @@ class Microphone:
                 self._search(time.monotonic())
 
     def _search(self, now: float) -> None:
-        """Let PortAudio see a device that has come. Raises Unavailable where it cannot look: then a fresh process does.
+        """Rescan for a new device. Raises Unavailable where PortAudio cannot: then a restart is needed.
 
         It cannot while the speaker is open.
         """
@@ -254,7 +254,7 @@ class Microphone:
             self._stream.hand_off.put(None)
 
     def _claim(self) -> None:
-        """The right to the microphone: by its source where that is known, since one name leads to all of a server."""
+        """The claim to the microphone: by its source where that is known, since one name leads to all of a server."""
         wanted = self._health.wanted
         if wanted is None or is_card(self._name):
             self._claims.enter_context(microphone_claim(self._name))
@@ -279,7 +279,7 @@ class Microphone:
             stream.close()
 
     def _pieces(self, stream: Stream) -> Iterator[Piece]:
-        """What comes, until it is of no use to listen any longer."""
+        """The stream's pieces, while it is useful."""
         while self._health.is_usable:
             self._heartbeat()
             self._look_at_the_server()
@@ -298,13 +298,13 @@ class Microphone:
                 return
 
     def _is_over(self, stream: Stream) -> bool:
-        """Whether it is to be closed. Not where it was to make room for a blink that was given up meanwhile."""
+        """Whether to close it. Not for a blink that was given up meanwhile."""
         if stream.ended:
             self._stopped()
         return stream.ended or self._closing.is_set() or self._blinks.is_set()
 
     def _is_well(self, piece: Piece, stream: Stream, *, lost: bool) -> bool:
-        """Whether this piece may be heard: not what comes from another microphone, or at another speed."""
+        """Whether to use this piece: not from another source, or at a wrong rate."""
         self._tell_all(self._health.received(sound_level(piece.pcm), piece.end, piece.arrived, lost=lost))
         if not self._health.hears:
             self._count_deaf(piece.samples / stream.rate)
@@ -318,9 +318,9 @@ class Microphone:
             self._tell_all(self._health.stopped(server_gone=isinstance(self._server.now(), Gone)))
 
     def _wants_reopening(self, piece: Piece, rate: int) -> bool:
-        """Zeros and nothing else: open it anew now and then, and give up after a minute if it was ever heard.
+        """Only zeros: reopen at intervals, and give up after a minute if it ever worked.
 
-        All of it later where they may be a gate's.
+        All of it later where a noise gate may be the cause.
         """
         if any(piece.pcm):
             self._silent_s, self._sounded = 0.0, True
@@ -345,7 +345,7 @@ class Microphone:
             self._server.move(found.stream, wanted)
 
     def _count_deaf(self, seconds: float) -> None:
-        """Raises Unavailable once nothing could be heard for too long."""
+        """Raise Unavailable once no sound came for too long."""
         self._deaf_s += seconds
         if self._deaf_s >= self._stall_s:
             what = "; ".join(self._health.faults.values()) or "gave no sound"

@@ -1,7 +1,7 @@
-"""Microphone health: dead, muted, stuck or gated, told from its samples alone. Pure.
+"""Microphone health: detects a dead, muted, stuck or gated microphone from its samples. Pure.
 
-A pure machine. Sound, waits and routing go in; faults that began or ended come out. Levels are judged along the sound's
-own clock, the sample count, which runs with the wall clock while sound comes; waits are handed in.
+A state machine: sound, waits and routing in; faults that began or ended out. Levels are judged by the sample count,
+which runs with the wall clock while sound comes; waits are passed in.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from edge.audio.pcm import SoundLevel
 from edge.audio.sound_server import Routing
 from edge.records import SAMPLE_RATE
 
-_GATE_S = 0.1  # Zeros for so long are a gate's: in the quietest of sound they are single ones.
-RETURNS = 3  # So often sound came back by itself, and the headset is known to have a gate.
-OPEN_S = 30.0  # Sound for so long without a break is no speech: the room is heard, and the microphone has no gate.
+_GATE_S = 0.1  # Zeros for so long come from a gate: in quiet sound they are single.
+RETURNS = 3  # Returns of sound by itself that prove a gate.
+OPEN_S = 30.0  # Sound for so long without a break is the room's: the microphone has no gate.
 
 
 class _Zeros:
-    """How long nothing but zeros came, and how long that may be."""
+    """The duration of only zeros, and its limit."""
 
     def __init__(self, *, zeros_s: float, gated_s: float) -> None:
-        """`zeros_s`: for so long it is no fault; `gated_s`: nor for so long with one that is known to gate."""
+        """`zeros_s`: no fault for so long; `gated_s`: likewise with a known noise gate."""
         self._zeros_s = zeros_s
         self._gated_s = max(zeros_s, gated_s)
         self._rate = SAMPLE_RATE
@@ -31,17 +31,17 @@ class _Zeros:
         self._explained = True
 
     def opened(self, rate: int) -> None:
-        """A stream was opened. What it brings until it brings sound says nothing."""
+        """A stream was opened: zeros before its first sound are ignored."""
         self._rate = rate
         self._zeros = self._sound = 0
         self._explained = True
 
     def explain(self) -> None:
-        """The zeros that come now, or next, have another cause: a mute, or another source."""
+        """The zeros have another cause: a mute, or another source."""
         self._explained = True
 
     def forget(self) -> None:
-        """Another headset may come."""
+        """Another headset may be connected."""
         self._returns = 0
 
     def update(self, piece: SoundLevel) -> None:
@@ -59,30 +59,30 @@ class _Zeros:
 
     @property
     def gated(self) -> bool:
-        """Whether the headset is known to have a gate."""
+        """Whether the headset is known to have a noise gate."""
         return self._returns >= RETURNS
 
     @property
     def patience_s(self) -> float:
-        """How much longer than usual zeros may come from this headset."""
+        """The additional time for zeros from this headset."""
         return self._gated_s - self._zeros_s if self.gated else 0.0
 
     def too_long(self, *, muted: bool) -> bool:
-        """Whether they have come for longer than may be; a mute is no gate."""
+        """Whether the limit is exceeded; a mute is no gate."""
         return self._zeros >= (self._zeros_s + (0.0 if muted else self.patience_s)) * self._rate
 
 
 _STUCK_S = 1.5  # Callbacks come every 20 ms; a loaded machine holds them up for some tenths of a second.
 _OPENING_S = 4.0  # A source that stood idle needs up to 2 s to bring its first sound.
-_SUSPENDED_S = 0.4  # The sound server says that the source is suspended, and for so long no sound came: it is.
+_SUSPENDED_S = 0.4  # Without sound for so long, the server's "suspended" is true.
 
 _FAINT = 3
-"""Nothing louder than this (-80 dBFS) is the last bit of a converter, not a room: every open microphone is louder."""
+"""Nothing above this (-80 dBFS) is a converter's last bit, not a room: every open microphone is louder."""
 
 _FAINT_S = 1.5
 
 _CLIPPING_SHARE = 0.01
-"""One sample in a hundred at full scale, over half a second: vowels are cut. A bump of the microphone stays below."""
+"""One sample in a hundred at full scale, over half a second: clipped vowels. A bump stays below."""
 
 _CLIPPING_OVER = 0.001
 _CLIPPING_MEMORY_S = 0.5
@@ -93,14 +93,14 @@ _LOSING_S = 10.0
 
 _RATE_WINDOW_S = 0.3
 _RATE_WINDOWS = 4
-"""A rate is wrong when all of so many windows in a row drift the same way: 1.2 s, and 0.3 s to begin with."""
+"""A rate is wrong when so many windows in a row drift the same way: 1.2 s, and 0.3 s to begin with."""
 
 _RATE_DRIFT = 0.06
-"""By so much of itself each window must drift. Takes 44.1 for 48 kHz (8 %); real clocks differ by 0.1 %."""
+"""Minimum drift of each window. Detects 44.1 for 48 kHz (8 %); real clocks differ by 0.1 %."""
 
 
 class FaultKind(StrEnum):
-    """What can be wrong with a microphone. Codes, so that they can be counted; `docs/headsets.md` explains each."""
+    """Codes for a microphone's faults; `docs/headsets.md` explains each."""
 
     UNPLUGGED = "unplugged"
     SERVER_GONE = "server_gone"
@@ -116,7 +116,7 @@ class FaultKind(StrEnum):
 
 
 _STOPPED = (FaultKind.UNPLUGGED, FaultKind.SERVER_GONE, FaultKind.SUSPENDED, FaultKind.STUCK)
-"""Nothing comes any more: over as soon as anything does."""
+"""Faults without any sound: over as soon as some comes."""
 
 DEAF = frozenset({*_STOPPED, FaultKind.REROUTED, FaultKind.WRONG_RATE})  # With these nothing that comes may be heard.
 
@@ -140,7 +140,7 @@ MicrophoneEvent = Noticed | Over
 
 
 class _RateWatch:
-    """Compares the sample count with the clock: does sound come at the rate that was asked for?"""
+    """Compares the sample count with the clock to detect a wrong sample rate."""
 
     def __init__(self, rate: int) -> None:
         self._rate = rate
@@ -152,7 +152,7 @@ class _RateWatch:
     def update(self, end: int, arrived: float) -> None:
         """Add the sample count after a piece and its arrival time in seconds.
 
-        The smallest lag within a window counts: one late piece means nothing, what was held up comes in a burst.
+        The smallest lag within a window counts: a late piece is followed by a burst.
         """
         lag = arrived - end / self._rate
         if self._window_end is None:
@@ -166,46 +166,46 @@ class _RateWatch:
 
     @property
     def is_known(self) -> bool:
-        """Whether enough was heard to tell."""
+        """Whether there was enough sound."""
         return len(self._drifts) == _RATE_WINDOWS
 
     @property
     def is_wrong(self) -> bool:
-        """Whether it is known to be another rate."""
+        """Whether the rate is known to be wrong."""
         slow, fast = (all(sign * drift > _RATE_DRIFT for drift in self._drifts) for sign in (1, -1))
         return self.is_known and (slow or fast)
 
     @property
     def measured(self) -> float:
-        """Samples a second, as far as is known."""
+        """The measured samples per second."""
         return self._rate * (1 - sum(self._drifts) / _RATE_WINDOWS)
 
 
 class MicrophoneHealth:
-    """The faults of one microphone. Lives as long as it is wanted; `opened` begins each stream."""
+    """The faults of one microphone; `opened` begins each stream."""
 
     def __init__(self, *, zeros_s: float, gated_s: float, source: str | None = None) -> None:
-        """`zeros_s`: how long nothing but zeros may come; `gated_s`: from a headset that closes a gate between words.
+        """`zeros_s`: limit for only zeros; `gated_s`: likewise with a noise gate.
 
-        `source`: the sound server's name of the one wanted. Without one, that which was recorded from first is wanted.
+        `source`: the sound server's name of the wanted source; without one, the first.
         """
         self.zeros = _Zeros(zeros_s=zeros_s, gated_s=gated_s)
-        """What nothing but zeros means from this microphone."""
+        """Judges zeros from this microphone."""
         self.wanted = source
-        """The source that should be recorded from, once it is known."""
+        """The wanted source, once it is known."""
         self.faults: dict[FaultKind, str] = {}
-        """What is wrong now, and what was found."""
+        """The current faults with their descriptions."""
         self.opened(SAMPLE_RATE)
 
     @property
     def hears(self) -> bool:
-        """Whether what comes may be heard."""
+        """Whether the sound is usable."""
         return DEAF.isdisjoint(self.faults)
 
     def opened(self, rate: int) -> None:
-        """A stream was opened: counts begin anew. What was wrong is over when something shows that it is."""
+        """A stream was opened: counts restart. Faults end when the sound shows it."""
         self.is_usable = True
-        """Whether the stream is worth being listened to; if not, another one is to be opened."""
+        """Whether to keep the stream open; else it must be reopened."""
         self._rate = rate
         self._came = False
         self._waited = 0.0
@@ -228,7 +228,7 @@ class MicrophoneHealth:
         return [*over, *self._wrong_rate(), *self._silence(piece), *self._clips(piece), *self._loses(lost)]
 
     def waited(self, seconds: float) -> list[MicrophoneEvent]:
-        """So much longer nothing came."""
+        """Add a time without sound."""
         self._waited += seconds
         if self._suspended and self._waited >= _SUSPENDED_S:
             return self._begin(FaultKind.SUSPENDED, "is suspended by the sound server; is it on and in range?")
@@ -237,7 +237,7 @@ class MicrophoneHealth:
         return []
 
     def routed(self, routing: Routing) -> list[MicrophoneEvent]:
-        """The sound server said where the stream records from."""
+        """The sound server reported the stream's source."""
         self._suspended, self._muted = routing.suspended, routing.muted
         if routing.source is None:
             return []
@@ -258,7 +258,7 @@ class MicrophoneHealth:
         return self._begin(FaultKind.UNPLUGGED, f"{why}; it is waited for")
 
     def stopped(self, *, server_gone: bool) -> list[MicrophoneEvent]:
-        """PortAudio said that the stream ended, or refused to open one."""
+        """PortAudio ended the stream, or refused to open it."""
         self.zeros.forget()
         if server_gone:
             return self._begin(FaultKind.SERVER_GONE, "stopped: its sound server ended")

@@ -18,22 +18,21 @@ from edge.audio.pcm import Block, Framing
 from edge.records import Frame
 
 _RATES = range(4_000, 384_001)
-"""Samples per second that sound recorders use; anything else is a broken header, not sound."""
+"""Sample rates of sound recorders; any other is a broken header."""
 
 _BLOCK_SAMPLES = 16_384
-"""Samples read at a time: about a second, so that a recording of hours takes no more memory than one of seconds."""
+"""Samples read at a time: about a second, so that memory does not depend on the length."""
 
 _PROMISED = re.compile(r"^ *(?:data|SSND) : (\d+) \(should be \d+\)", re.MULTILINE)
-"""What libsndfile notes in its log where the header of a WAV or AIFF promises other sound than the file holds: it
-reads what is there and raises nothing."""
+"""libsndfile's log message where a WAV or AIFF header does not match the file's sound; it raises nothing."""
 
 _PLAIN = (b"RIFF", b"fLaC", b"FORM", b"OggS")
-"""How files begin that are read without libmpg123."""
+"""Magic bytes of formats that are read without libmpg123."""
 
 _STANDARD_ERROR = 2
 
 _UNKNOWN_LENGTH = 0x7FFF_0000
-"""Promises from here on mean that the writer could not know the length: sox and ffmpeg do so into a pipe."""
+"""Lengths from here on mean unknown: sox and ffmpeg write them into a pipe."""
 
 
 class RecordedSource:
@@ -89,7 +88,7 @@ def _opened(path: Path) -> Any:
 
 @contextmanager
 def _hushed(path: Path) -> Iterator[None]:
-    """Keep from the terminal what libmpg123 writes of a broken MP3 by itself, beside what libsndfile then says."""
+    """Suppress libmpg123's own messages about a broken MP3 on stderr."""
     with path.open("rb") as file:
         if file.read(len(_PLAIN[0])) in _PLAIN:
             yield

