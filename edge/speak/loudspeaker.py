@@ -1,7 +1,7 @@
 """The headset's speaker, through PortAudio: a stream kept open, so that a sound begins within a few milliseconds.
 
-PortAudio takes sound from its own thread every 10 ms. A device that vanishes is opened again for as long as it takes;
-nobody waits for it, and what should have been said meanwhile is dropped rather than said late.
+PortAudio takes sound from its own thread every 10 ms. A vanished device is reopened for as long as it takes; nothing
+waits for it, and sound for that time is dropped, not delayed.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ logger = logging.getLogger(__name__)
 _BLOCK_MS = 10  # What PortAudio takes at a time: the shortest that Python serves with ease on a small machine.
 
 _LATENCY_S = 0.03
-"""Asked of the device: three blocks. Much less crackles under load; PortAudio's own "high" is 0.1 s and more."""
+"""Requested latency: three blocks. Much less crackles under load; PortAudio's own "high" is 0.1 s and more."""
 
-LOOK_EVERY_S = 0.5  # How often it is looked whether the stream still takes sound.
-_QUIET_LOOK_S = 0.05  # How often it is looked whether all was handed over, by whoever waits for that.
-STUCK_S = 2.0  # No sound taken for so long, on a stream that is open: the device is gone, or asleep.
+LOOK_EVERY_S = 0.5  # Poll interval: does the stream still accept sound?
+_QUIET_LOOK_S = 0.05  # Poll interval of `until_quiet`.
+STUCK_S = 2.0  # An open stream that accepts nothing for so long is lost.
 
 LOST_S = 10.0
-"""A device that was lost is tried for so long as if it was there: after that it is not only a plug or a server."""
+"""A lost device is retried for so long without a visible change: after that it is not only a plug or a server."""
 
 _OPENING_S = 5.0  # A device that stood idle takes its first sound some seconds late.
 
 _Left = Callable[[int, float], None]
-"""Told the number of an earcon or phrase, and when its first sample leaves, in seconds by the monotonic clock."""
+"""Called with the number of an earcon or phrase, and when its first sample leaves, in monotonic seconds."""
 
 
 class Loudspeaker:
-    """Plays what `Playing` has. All but `keep_open` may be called at any time, from any thread, and never waits."""
+    """Plays a `Playing`. All but `keep_open` may be called from any thread, and never block."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class Loudspeaker:
         left: _Left = lambda _number, _at: None,
         library: Callable[[], Any] = portaudio,
     ) -> None:
-        """`taken` is told on PortAudio's thread of every block and when it leaves: the ear must be deaf to it.
+        """`taken` is called on PortAudio's thread with every block and its time, for echo suppression.
 
         `device` is PortAudio's name or number, None its default.
         """
@@ -69,56 +69,56 @@ class Loudspeaker:
 
     @property
     def is_open(self) -> bool:
-        """Whether a device takes sound."""
+        """Whether a device accepts sound."""
         return self._stream is not None
 
     async def is_heard(self) -> bool:
-        """Whether there is somewhere to be heard: a device takes sound, and it is none that swallows all."""
+        """Whether a device accepts sound, and is no null sink."""
         return self.is_open and not await asyncio.to_thread(self._sink.leads_nowhere)
 
     @property
     def quiet(self) -> bool:
-        """Nothing is to be heard, nor waits to be."""
+        """Whether nothing is played or queued."""
         with self._lock:
             return self._playing.quiet
 
     def ring(self, sound: Samples) -> int:
-        """Play an earcon at once; returns its number, 0 where nobody can hear it."""
+        """Play an earcon at once; its number, 0 without a device."""
         with self._lock:
             return self._playing.ring(sound) if self.is_open else 0
 
     def say(self, rank: Rank) -> Phrase | None:
-        """Take a phrase into the queue; None where nobody can hear it."""
+        """Queue a phrase; None without a device."""
         with self._lock:
             return self._playing.say(rank) if self.is_open else None
 
     def add(self, phrase: Phrase, sound: Samples) -> bool:
-        """More of a phrase; false where it is not wanted any more."""
+        """Add sound to a phrase; false where it was dropped."""
         with self._lock:
             return self._playing.add(phrase, sound)
 
     def end(self, phrase: Phrase) -> None:
-        """The phrase has all its sound."""
+        """The phrase is complete."""
         with self._lock:
             self._playing.end(phrase)
 
     def hush(self) -> bool:
-        """Fall silent, but for what must be heard. Whether anything was cut off by that."""
+        """Stop all but priority phrases. Whether anything was cut off."""
         with self._lock:
             return self._playing.hush()
 
     def adjust(self, steps: int) -> float:
-        """Louder, or softer where negative; returns the volume in dB."""
+        """Steps louder, or softer where negative; the volume in dB."""
         with self._lock:
             return self._playing.adjust(steps)
 
     async def until_quiet(self) -> None:
-        """Return when all was handed to the device."""
+        """Return when everything was handed to the device."""
         while not self.quiet:  # noqa: ASYNC110 - what ends is known on PortAudio's thread, which waits for nobody
             await asyncio.sleep(_QUIET_LOOK_S)
 
     async def open(self) -> None:
-        """Open the device. Raises Unavailable where it is not there, or takes no sound."""
+        """Open the device. Raises Unavailable where it is missing, or accepts no sound."""
         library = self._library()
         try:
             self._stream = await asyncio.to_thread(_Stream.opened, library, self._device, self._block)
@@ -130,7 +130,7 @@ class Loudspeaker:
         self._sink = PlaybackSink()
 
     async def keep_open(self) -> None:
-        """Open the device again whenever it is lost. Returns when it is gone; when cancelled, the device is closed."""
+        """Reopen the device whenever it is lost. When cancelled, the device is closed."""
         lost_s = 0.0
         try:
             while lost_s < LOST_S:
@@ -144,7 +144,7 @@ class Loudspeaker:
                 await asyncio.to_thread(stream.close)
 
     async def _is_elsewhere(self) -> bool:
-        """Whether the speaker that was asked for has vanished, and sound goes to another. The default is whichever."""
+        """Whether the configured speaker has vanished, and sound goes to another one."""
         return self._device is not None and await asyncio.to_thread(self._sink.is_gone)
 
     async def _again(self) -> None:
@@ -174,7 +174,7 @@ class Loudspeaker:
 
 
 class _Stream:
-    """One opening of the device."""
+    """An opened device."""
 
     def __init__(self, rate: int, channels: int, block: Callable[[int, float], Samples]) -> None:
         self._rate = rate
@@ -208,15 +208,15 @@ class _Stream:
         return stream
 
     def is_lost(self, now: float) -> bool:
-        """Whether no more sound is taken. `now` is the monotonic clock."""
+        """Whether the stream accepts no more sound. `now` is the monotonic clock."""
         return self._ended or now - self._taken_at > STUCK_S
 
     def close(self) -> None:
-        """Give the device back. May wait for it."""
+        """Close the device. May block."""
         end(self._opened)
 
     def _wanted(self, out: Any, frames: int, clock: Any, _status: Any) -> None:
-        """PortAudio's callback: an exception here would end the stream, and waiting would be heard."""
+        """PortAudio's callback: an exception would end the stream, and waiting would be audible."""
         now = time.monotonic()
         self._taken_at = now
         sound = self._sound(frames, now + max(0.0, clock.outputBufferDacTime - clock.currentTime))
@@ -236,7 +236,7 @@ class _Stream:
 
 
 def _format(library: Any, found: Any) -> tuple[int, int]:
-    """The rate and channel count to open with: 16 kHz mono where the device can, else what it does by itself."""
+    """Rate and channel count: 16 kHz mono where supported, else the device's defaults."""
     own = int(found["default_samplerate"])
     most = int(found["max_output_channels"])
     for rate, channels in ((SAMPLE_RATE, 1), (SAMPLE_RATE, min(2, most)), (own, 1)):
@@ -255,27 +255,28 @@ def _named(device: str | int | None) -> str:
 SETTLES_S = 10.0  # What was just plugged in, or a Bluetooth link that just came up, may refuse for so long.
 
 ANYHOW_S = 300.0
-"""A try without any change: a speaker that another program held, say, is free again. Seldom, for the complaints."""
+"""Interval of retries without a visible change: another program may have released the speaker. Rare, since each
+logs."""
 
 BLINK_EVERY_S = 60.0  # Where a plug has a loose contact, the microphone is not closed for each of its changes.
 
-AGAIN_S = 10.0  # A blink that was refused, since somebody spoke or it was noisy, is asked for again after so long.
+AGAIN_S = 10.0  # Retry interval of a rescan that was refused during speech or noise.
 
 
 class Lookout:
-    """Told what there is to speak into, each time it is looked."""
+    """Decides when to retry the speaker, from the outputs that exist."""
 
     def __init__(self, there: frozenset[str]) -> None:
-        """`there` is what there was when PortAudio looked."""
+        """`there` are the outputs when PortAudio scanned."""
         self._there = there
         self._changed = float("-inf")
         self._tried = float("-inf")
         self._blinked = float("-inf")
         self._new = frozenset[str]()
-        """What has appeared since PortAudio looked, and is still there."""
+        """Outputs that have appeared since that scan."""
 
     def is_worth_trying(self, there: frozenset[str], now: float) -> bool:
-        """Whether to try to open the speaker now that this is there."""
+        """Whether to try to open the speaker now."""
         if there != self._there:
             self._new = (self._new | there - self._there) & there
             self._there, self._changed = there, now
@@ -286,9 +287,9 @@ class Lookout:
         return False
 
     def is_worth_a_blink(self, now: float) -> bool:
-        """Whether PortAudio should look which cards there are: it could not open the speaker, and may not know it."""
+        """Whether PortAudio must rescan: the speaker did not open, and may be unknown to it."""
         return bool(self._new) and now - self._blinked >= BLINK_EVERY_S
 
     def blinked(self, now: float) -> None:
-        """It has looked."""
+        """PortAudio has scanned again."""
         self._blinked, self._new = now, frozenset()

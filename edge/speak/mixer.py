@@ -26,7 +26,7 @@ from edge.records.speech import Earcon
 Samples = NDArray[np.int16]
 
 PEAK_DB = -14.0
-"""The loudest sample, dB below full scale: under the voice (`phrases.LOUDNESS_DB`), which they may lie beneath, and no
+"""Peak level, dB below full scale: under the voice (`synthesis.LOUDNESS_DB`), which earcons may overlap, and no
 shock to an ear that waits for speech."""
 
 _EDGE_MS = 8
@@ -61,12 +61,12 @@ SCORES: Mapping[Earcon, tuple[_EarconTone, ...]] = MappingProxyType(
         Earcon.FAULT: (_EarconTone(1200, 1200, 80), _EarconTone(1700, 1700, 80)) * 4,
     }
 )
-"""What each sounds like, and why."""
+"""The tones of each earcon."""
 
 
 @cache
 def earcon(which: Earcon) -> Samples:
-    """The sound, 16 kHz mono. The same samples each time: nobody may write into them."""
+    """The sound, 16 kHz mono. Cached: do not write into it."""
     wave = np.concatenate([_tone(tone) for tone in SCORES[which]])
     scaled = wave / np.abs(wave).max() * 10 ** (PEAK_DB / 20) * np.iinfo(np.int16).max
     samples: Samples = np.rint(scaled).astype(np.int16)
@@ -89,12 +89,12 @@ def _envelope(count: int) -> NDArray[np.float64]:
 
 
 LEAD = SAMPLE_RATE * 50 // 1000
-"""An earcon is heard alone for so long before a phrase may begin: 50 ms, enough for its first tone."""
+"""An earcon plays alone for so long before a phrase may begin: 50 ms, enough for its first tone."""
 
 FADE = SAMPLE_RATE * 5 // 1000  # What is cut off fades within 5 ms: at once for the operator, and without a click.
 
 MOST_WAITING = 16
-"""Phrases in the queue. Nobody wants to hear what is older: the oldest of what matters least gives way."""
+"""Queue limit: older phrases are outdated. The oldest of the lowest rank is dropped."""
 
 _STEP_DB = 3.0  # Louder and softer: the least step that is plainly heard.
 SOFTEST_DB, LOUDEST_DB = -24.0, 6.0
@@ -102,7 +102,7 @@ SOFTEST_DB, LOUDEST_DB = -24.0, 6.0
 
 
 class Rank(IntEnum):
-    """What is said first."""
+    """Priority of a phrase."""
 
     NEWS = 0  # What can wait for a quiet moment.
     REPLY = 1  # The answer to what was just said.
@@ -111,7 +111,7 @@ class Rank(IntEnum):
 
 @dataclass(eq=False)
 class Phrase:
-    """Something to be said, whose sound arrives clause by clause."""
+    """A phrase whose sound arrives clause by clause."""
 
     rank: Rank
     number: int
@@ -132,9 +132,9 @@ class Playing:
     """Mixes earcons and speech into one stream of samples."""
 
     def __init__(self, volume_db: float = 0.0) -> None:
-        """`volume_db` is relative to the level at which sound is handed in; kept within what is bearable."""
+        """`volume_db` is relative to the level of the sound, limited to a bearable range."""
         self.position = 0
-        """How many samples were rendered."""
+        """Rendered samples."""
         self.volume_db = min(max(volume_db, SOFTEST_DB), LOUDEST_DB)
         self._gain = self._target
         self._numbers = 0
@@ -146,20 +146,20 @@ class Playing:
 
     @property
     def quiet(self) -> bool:
-        """Nothing is to be heard, nor waits to be."""
+        """Whether nothing is played or queued."""
         return not (self._earcons or self._phrases)
 
     def ring(self, sound: Samples) -> int:
-        """Play an earcon now, or behind the one that is heard; returns its number."""
+        """Play an earcon now, or after the current one; its number."""
         if not self._earcons:
             self._voice_from = self.position + LEAD
         self._earcons.append((self._next(), sound))
         return self._numbers
 
     def say(self, rank: Rank) -> Phrase:
-        """Take a phrase into the queue, before those of lower rank; its sound is handed to `add`.
+        """Queue a phrase before those of lower rank; its sound is passed to `add`.
 
-        One of PRIORITY stops what is being said, unless that is one too.
+        A PRIORITY phrase stops the current one, unless that is one too.
         """
         phrase = Phrase(rank, self._next())
         if rank is Rank.PRIORITY:
@@ -171,7 +171,7 @@ class Playing:
         return phrase
 
     def add(self, phrase: Phrase, sound: Samples) -> bool:
-        """More of a phrase; false where it is not wanted any more."""
+        """Add sound to a phrase; false where it was dropped."""
         if phrase not in self._phrases:
             return False
         if len(sound):
@@ -179,13 +179,13 @@ class Playing:
         return True
 
     def end(self, phrase: Phrase) -> None:
-        """The phrase has all its sound."""
+        """The phrase is complete."""
         phrase.whole = True
         if not phrase.waiting:
             self._give_up(phrase)
 
     def hush(self) -> bool:
-        """Fall silent, and forget what waits; but for what must be heard. Whether anything was cut off by that."""
+        """Stop and clear the queue, except for priority phrases. Whether anything was cut off."""
         cut = [phrase for phrase in self._phrases if phrase.rank is not Rank.PRIORITY]
         for phrase in cut:
             if phrase.began and phrase.waiting:
@@ -195,7 +195,7 @@ class Playing:
         return bool(cut)
 
     def adjust(self, steps: int) -> float:
-        """So many steps louder, or softer where negative; returns the volume in dB."""
+        """Steps louder, or softer where negative; the volume in dB."""
         self.volume_db = min(max(self.volume_db + steps * _STEP_DB, SOFTEST_DB), LOUDEST_DB)
         return self.volume_db
 
@@ -213,7 +213,7 @@ class Playing:
         return np.clip(np.rint(mixed), limits.min, limits.max).astype(np.int16)
 
     def began(self) -> list[_Began]:
-        """What began since this was asked last."""
+        """What began since the last call."""
         began, self._began = self._began, []
         return began
 

@@ -1,7 +1,7 @@
 """Speech synthesis of replies: clauses made by a voice, cached, and spoken in the dialogue's order.
 
-An earcon is ready before it is ordered. A phrase begins with a clause that is ready too, as a rule; what follows is
-made while that is heard. Where nothing can be heard, orders are forgotten: dictation goes on.
+An earcon is ready before it is ordered. A phrase usually begins with a cached clause; the rest is made while that
+plays. Without a speaker orders are dropped: dictation continues.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ BREATHS_MS = {",": 120, ":": 120, ";": 150, ".": 220, "?": 220, "!": 220}
 NO_BREATH_MS = 30
 
 PaceOf = Callable[[float], Voice]
-"""A voice that speaks so many times as fast as usual. One that has a single pace gives itself."""
+"""The voice for a pace; a voice with a single pace returns itself."""
 
 
 class Phrases:
@@ -53,7 +53,7 @@ class Phrases:
     def __init__(
         self, voice: PaceOf, language: str, stand_in: PaceOf | None = None, most_bytes: int = _REMEMBERED_BYTES
     ) -> None:
-        """`stand_in` speaks where `voice` cannot, until that can again."""
+        """`stand_in` is the fallback voice while `voice` is unavailable."""
         self._voice = voice
         self._stand_in = stand_in
         self._language = language
@@ -63,14 +63,14 @@ class Phrases:
         self._silent: str | None = None
 
     def ready(self, clause: str, pace: float) -> Samples | None:
-        """The sound of a clause, if it is remembered."""
+        """The cached sound of a clause."""
         sound = self._remembered.get((clause, pace))
         if sound is not None:
             self._remembered.move_to_end((clause, pace))
         return sound
 
     async def sound(self, clause: str, pace: float) -> Samples:
-        """The sound of a clause. Raises Unavailable, or Misconfigured, where no voice can speak."""
+        """The sound of a clause. Raises Unavailable, or Misconfigured, where no voice works."""
         if (ready := self.ready(clause, pace)) is not None:
             return ready
         try:
@@ -84,7 +84,7 @@ class Phrases:
         return self._remember((clause, pace), shaped(said, clause))
 
     async def prepare(self, clauses: Iterable[str], pace: float) -> None:
-        """Make clauses ready before they are wanted. A voice that cannot speak now is tried again when they are."""
+        """Cache clauses in advance. Failures are ignored: the clause is made when it is needed."""
         for clause in clauses:
             try:
                 await self.sound(clause, pace)
@@ -111,7 +111,7 @@ class Phrases:
 
 
 def shaped(pcm: bytes, clause: str) -> Samples:
-    """Sound of a voice as it is played: the words alone, at our loudness, and the breath that the clause ends with."""
+    """Trim a voice's sound to the words, normalise its loudness, and append the clause's pause."""
     samples = np.frombuffer(pcm[: len(pcm) // SAMPLE_BYTES * SAMPLE_BYTES], dtype="<i2").astype(np.float64)
     loudest = np.abs(samples).max(initial=0)
     if loudest == 0:
@@ -136,16 +136,16 @@ SLOWEST, FASTEST = 0.6, 2.0
 _LOUDER = {Command.LOUDER: 1, Command.SOFTER: -1}
 _FASTER = {Command.FASTER: 1, Command.SLOWER: -1}
 
-QUIET_LOOK_S = 0.2  # How often it is looked whether the moment is quiet, while there is news to tell.
+QUIET_LOOK_S = 0.2  # Poll interval for a quiet moment while news wait.
 
 
 class Speaker:
-    """One voice for one operator. Used on the loop; `run` makes the sound that is not ready."""
+    """One voice for one operator. Used on the loop; `run` makes the missing sound."""
 
     def __init__(
         self, loudspeaker: Loudspeaker, phrases: Phrases | None, phrasing: Phrasing, pace: float = 1.0
     ) -> None:
-        """Without `phrases` there is no voice, and earcons alone tell what became of what was said."""
+        """Without `phrases` there is no voice, only earcons."""
         self._loudspeaker = loudspeaker
         self._phrases = phrases
         self._phrasing = phrasing
@@ -156,7 +156,7 @@ class Speaker:
         self._unprepared = asyncio.Event()
 
     def order(self, order: Say | Sound | Hush | Adjust) -> None:
-        """Do it. Returns at once."""
+        """Execute an order. Returns at once."""
         match order:
             case Sound(which):
                 self._loudspeaker.ring(earcon(which))
@@ -168,16 +168,16 @@ class Speaker:
                 self._adjust(what)
 
     def speak_as(self, phrases: Phrases | None, phrasing: Phrasing) -> None:
-        """Speak with this voice and in these words from now on; what was ordered before is said as it was ordered."""
+        """Change voice and wording from now on; earlier orders keep theirs."""
         self._phrases, self._phrasing = phrases, phrasing
         self._unprepared.set()
 
     def news(self, say: Say, sound: Sound | None = None) -> None:
-        """Say it at the next quiet moment, after its sound. Of more than can be listened to the oldest are not told."""
+        """Say it at the next quiet moment, after its sound. When there are too many the oldest are dropped."""
         self._news.append((say, sound))
 
     async def run(self) -> None:
-        """Make what is to be said into sound, until cancelled."""
+        """Synthesise what is ordered, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._prepare())
             group.create_task(self._tell_news())

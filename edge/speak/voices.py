@@ -81,7 +81,7 @@ class EspeakVoice(Voice):
 
 
 class _Library:
-    """The one espeak-ng of this process: it keeps voice and speed to itself, so one text is spoken at a time."""
+    """This process's espeak-ng: voice and speed are global, so one text is spoken at a time."""
 
     def __init__(self, path: str, data_path: str) -> None:
         self._espeak = ctypes.CDLL(path)
@@ -134,17 +134,17 @@ def _library() -> _Library:
 
 
 _CONTAINERS = (b"RIFF", b"ID3", b"OggS", b"fLaC")
-"""How files of sound begin, and bare sound never does but by the rarest chance."""
+"""Magic bytes of sound files, which raw PCM hardly ever begins with."""
 
 _PIECE = SAMPLE_RATE // 10 * SAMPLE_BYTES  # Bytes handed on at a time: 100 ms, so that a barge-in never waits for more.
 
 
 class _Reply(Protocol):
-    """What a service answered."""
+    """A service's answer."""
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """Names in small letters."""
+        """Lower-case names."""
         ...
 
     @property
@@ -159,14 +159,14 @@ class Connection(Protocol):
     name: str
 
     async def post(self, path: str, *, within_s: float, about: str = "", **sent: Any) -> _Reply:
-        """Ask, and return a good answer. Raises Unavailable, or a kind of it, when there is none in time."""
+        """Post, and return a successful answer. Raises Unavailable, or a subclass, when there is none in time."""
         ...
 
 
 def spoken(reply: _Reply, service: str, rate: int) -> Iterator[bytes]:
-    """The sound in a reply, which is bare PCM of `rate` samples a second, in pieces of 16 kHz.
+    """Convert a reply of raw PCM with `rate` samples a second to pieces of 16 kHz.
 
-    Raises Unavailable where the reply holds no such sound: played as it is, anything else would be a loud noise.
+    Raises Unavailable for any other content, which would be loud noise.
     """
     kind = reply.headers.get("content-type", "").split(";")[0].strip()
     # Azure calls bare sound audio/x-wav: only what is in it tells.
@@ -196,9 +196,9 @@ class _CloudVoice(Voice):
         ask: Callable[[str, str], _Asked],
         rate: int = SAMPLE_RATE,
     ) -> None:
-        """`about`: the model; where the voice settles that, the voice. `ask` is given a text and its language.
+        """`about`: the model, or the voice where that implies it. `ask` makes the request for a text and its language.
 
-        `rate`: samples a second of what it answers.
+        `rate`: samples per second of the answer.
         """
         self.name = name
         self._connection = connection

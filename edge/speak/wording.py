@@ -1,7 +1,7 @@
-"""Wording of replies: from what is to be said to clauses; readbacks in the form's words, in seven languages.
+"""Wording of replies: orders become clauses; readbacks in the form's words, in seven languages.
 
-The first clause is short and, but for the operator's own words, always one of a few: those are made ready beforehand,
-so that a reply begins at once while the rest of it is still being made.
+The first clause is short and, except for the operator's own words, one of a few, which are cached in advance: a reply
+begins at once while the rest is synthesised.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from dockvoice_protocol.records import FieldValue, plain
 from edge.records.speech import CONFIRMING, FEWEST_TOLD, Prompt, Say, Terms
 
 _TEENS_AND_TENS = frozenset(TEENS_OF_TENS) | frozenset(TEENS_OF_TENS.values())
-"""Thirteen and thirty, fünfzehn and fünfzig: as the end of a number, it is said twice."""
+"""Thirteen and thirty, fünfzehn and fünfzig: at the end of a number they are said twice."""
 
 _INTERNATIONAL = frozenset({"alfa", "juliett", "whisky", "xray"})
 """What an alphabet of a language has in another spelling of the international code words."""
@@ -35,12 +35,12 @@ _PARTS = re.compile(f"[{re.escape(''.join(sorted(SEPARATORS)))}]")
 _VALUE = re.compile(r"\{value\}")
 
 ABBREVIATED = 3
-"""Letters of a unit up to which it is an abbreviation, which no voice can say: Polish "szt"."""
+"""Units up to this many letters are abbreviations, which no voice can say: Polish "szt"."""
 
 _CODED = E_SET | {"O"}  # Letters that sound like others, or like a nought.
 
 _EXAMPLES = ("742", "5501", "310")
-"""What numbers in an example begin with."""
+"""First digits of numbers in an example."""
 
 _NOTHING: Mapping[str, FieldValue] = MappingProxyType({})
 _PLAIN = Terms()
@@ -56,7 +56,7 @@ def prompts(language: str) -> Mapping[Prompt, str]:
 
 @cache
 def codes(part: str, language: str) -> Mapping[str, str]:
-    """What codes are called in one of LANGUAGES: `faults`, what is said of them when `mended`, `reasons`, and so on."""
+    """The words for codes in one of LANGUAGES: `faults`, `mended`, `reasons`, and so on."""
     return MappingProxyType(table(language, "prompts")[part])
 
 
@@ -78,11 +78,10 @@ class Readback:
         *,
         brief: bool = False,
     ) -> Clauses:
-        """The entry, or what is there of one, in the form's order: `("pallet", "7 4 2,", "12 units,", "dock A")`.
+        """The entry's clauses in the form's order: `("pallet", "7 4 2,", "12 units,", "dock A")`.
 
-        Of a key the end is told where that is enough. A `brief` one begins with the identifier itself, where the form
-        has one and it comes first, and spells without its label what can be nothing else. What is `known` besides is
-        not told, but the unit of what is.
+        Long keys may be shortened to their end. A `brief` readback begins with the identifier itself, where it comes
+        first, and omits labels of unambiguous values. Values of `known` are not said, but give units.
         """
         there = [field for field in self._form.fields if self._form.by_itself(field, fields)]
         told = [self._field(field, {**known, **fields}, terms) for field in there]
@@ -98,7 +97,7 @@ class Readback:
         return field.spoken.spelt and field.many is None and taken == [field]
 
     def _is_no_other(self, field: FormField, value: FieldValue) -> bool:
-        """Can a spelt value, with a letter in it, be of no other field, however it is heard: "A 1 2" is no item?"""
+        """Whether a spelt value with a letter is unambiguous: "A 1 2" is no item."""
         if not field.spoken.is_code or not isinstance(value, str) or value.isdigit():
             return False
         return not any(one.allows(value) for one in self._form.fields if one is not field and one.spoken.spelt)
@@ -150,9 +149,9 @@ class Readback:
         )
 
     def question(self, name: str, known: Mapping[str, FieldValue] = _NOTHING) -> str:
-        """What asks for one field: the form's own question, or where it has none in this language, its label.
+        """The question for one field: the form's own, or its label.
 
-        With what is `known` besides it may be another one: beside damaged ones it is asked how many are good.
+        `known` may change it: beside damaged goods it asks for the good ones.
         """
         field = self._form[name]
         if self._language.code == "en":
@@ -161,11 +160,11 @@ class Readback:
         return _beside(named.ask_beside, known) or named.ask or f"{self._label(field)}?"
 
     def called(self, form: Form) -> str:
-        """What a form is called."""
+        """The form's spoken name."""
         return self._written(form.names(self._language.code)[0])
 
     def odd(self, name: str, value: FieldValue) -> str:
-        """What is not usual about a value: `Only 2 digits`."""
+        """What is unusual about a value: `Only 2 digits`."""
         field, names = self._form[name], codes("odd", self._language.code)
         side = "other" if field.usual is None else _beyond(value, field.usual.least, field.usual.most)
         if side == "other" or not isinstance(value, str):
@@ -174,7 +173,7 @@ class Readback:
         return names["one" if one else f"{side}_{kind}"].format(count=len(value))
 
     def wrong(self, name: str, value: FieldValue) -> str:
-        """Why a value cannot be: `Number too short`."""
+        """Why a value is impossible: `Number too short`."""
         field, names = self._form[name], codes("wrong", self._language.code)
         side = _beyond(value, *field.limits)
         if side != "other" and isinstance(value, str):
@@ -259,7 +258,7 @@ def _beside(asked: Mapping[str, str], known: Mapping[str, FieldValue]) -> str | 
 
 
 def _is_signed(field: FormField) -> bool:
-    """May it be below zero, as a temperature?"""
+    """Whether values below zero are allowed, as for a temperature."""
     return field.spoken.measures and (field.least is None or field.least < 0)
 
 
@@ -270,7 +269,7 @@ def _beyond(value: FieldValue, least: float, most: float) -> str:
 
 
 def _example(form: Form) -> Iterator[tuple[str, FieldValue]]:
-    """A value for each field that an entry must have, and that anybody could say: no number twice."""
+    """Plausible values for all required fields, without repeated numbers."""
     numbers = chain(_EXAMPLES, repeat(_EXAMPLES[0]))
     for field in form.fields:
         if not field.required or field.many is not None:
@@ -352,7 +351,7 @@ class Phrasing:
     """Words orders to speak, for the form that is filled and in one language."""
 
     def __init__(self, form: Form, language: str = "en", others: Mapping[str, Form] = {}) -> None:
-        """`others` are forms of which something may be told besides. Raises ValueError for a language not spoken."""
+        """`others` are further forms that may be mentioned. Raises ValueError for an unsupported language."""
         self.readback = Readback(form, language)
         self._form = form
         self._forms = {**others, form.name: form}
@@ -385,7 +384,7 @@ class Phrasing:
         return tuple(sorted(whole | opening | labels | questions))
 
     def _readback_of(self, say: Say) -> Readback:
-        """Who reads back what is told: in the words of its own form, where that is known."""
+        """The readback in the words of the order's own form, where that is known."""
         if say.form is None or say.form == self._form.name or say.form not in self._forms:
             return self.readback
         return Readback(self._forms[say.form], self.readback.language)
@@ -473,7 +472,7 @@ class Phrasing:
 
 
 def _called(code: str, names: Mapping[str, str]) -> str:
-    """What a code means, such as `not_on_site` or `already_recorded:dock-4`; one that is not known is said as it is."""
+    """The words for a code, such as `not_on_site` or `already_recorded:dock-4`; an unknown code is said as it is."""
     name, _, detail = code.partition(":")
     return names[name].format(detail=detail) if name in names else code.replace("_", " ")
 
