@@ -9,8 +9,9 @@ from typing import Any
 import uuid_utils
 
 from dockvoice_protocol.records import FieldReading, FieldValue, NotUnderstood, Reading, Word
+from edge.keep.database import JournalDatabase
 from edge.keep.evidence import Evidence
-from edge.keep.journal import Journal
+from edge.keep.journal import Journal, JournalReader
 from edge.records import Because, Closing, Entry, Minted, OutboxRow, Outcome, Reason, Segment, Utterance, Verdict
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -29,6 +30,11 @@ READ = Reading(
         "dock": FieldReading(None, ("b",), 0.5, ("B", "D")),
     },
 )
+
+
+def database(journal: JournalReader) -> JournalDatabase:
+    """The journal's own connection, on which tests read and alter its tables."""
+    return journal._db
 
 
 def sound(name: str, samples: int = 800) -> bytes:

@@ -46,7 +46,7 @@ _BOTTOM_OF_BAR_DB = -60  # A quiet room; what is below is shown in figures.
 
 @dataclass(frozen=True, slots=True)
 class MeterReading:
-    """How loud it was during a stretch of sound. Levels in dBFS."""
+    """The level during a stretch of sound. Levels in dBFS."""
 
     samples: int = 0  # How much sound; 0: none came.
     rms_db: float = BOTTOM_DB  # The loudest frame.
@@ -72,7 +72,7 @@ NO_SOUND = MeterReading()
 
 @dataclass(slots=True)
 class Meter:
-    """The level of the microphone since it was last looked at. Fed by one thread, read by another."""
+    """The microphone's level since the last read. Written by one thread, read by another."""
 
     _now: MeterReading = NO_SOUND
     _floor: NoiseFloor = field(default_factory=NoiseFloor)
@@ -80,7 +80,7 @@ class Meter:
 
     @property
     def samples(self) -> int:
-        """How much sound came since it was last read."""
+        """Samples since the last read."""
         return self._now.samples
 
     def update(self, frame: Frame, *, speech: bool) -> None:
@@ -96,13 +96,13 @@ class Meter:
             self._faults.pop(event.fault, None)
 
     def read(self) -> MeterReading:
-        """How loud it was since it was last read."""
+        """The level since the last read."""
         # A frame that comes between the two is not shown: one of fifty in a second.
         read, self._now = self._now, NO_SOUND
         return read
 
     def as_json(self) -> dict[str, Any]:
-        """The level since the last time, as a line for programs."""
+        """The level since the last read, as a JSON object."""
         now = self.read()
         return {
             "rms_db": round(now.rms_db, 1),
@@ -114,7 +114,7 @@ class Meter:
         }
 
     def shown(self) -> Text:
-        """The same for people: a bar from -60 to 0 dBFS, then the figures."""
+        """The same as text: a bar from -60 to 0 dBFS, then the figures."""
         now = self.read()
         filled = cells(now.rms_db, _METER_CELLS)
         text = Text("█" * filled + "·" * (_METER_CELLS - filled), style="red" if now.clipped else "green")
@@ -127,7 +127,7 @@ class Meter:
 
 
 def cells(db: float, width: int) -> int:
-    """How much of a bar of so many cells a level fills."""
+    """How many of so many cells a level fills."""
     return max(0, min(width, round((1 - db / _BOTTOM_OF_BAR_DB) * width)))
 
 
@@ -217,7 +217,7 @@ def _self_test(
 
 
 class _Limited(Source):
-    """A source that ends by itself after some time."""
+    """A source that ends after some time."""
 
     def __init__(self, source: Source, seconds: float | None) -> None:
         self.name, self.live = source.name, source.live
@@ -305,7 +305,7 @@ def _which(wanted: str | int | None, chosen: int | None, found: list[InputDevice
 
 
 def _sources() -> list[str]:
-    """What the sound server could record from, but for what is played."""
+    """The sound server's sources, without monitors."""
     told = SoundServer().now()
     return sorted(name for name in told.sources if not name.endswith(".monitor")) if isinstance(told, Routing) else []
 
@@ -329,7 +329,7 @@ def _first_utterance(parts: Parts, microphone: Microphone, seconds: float) -> Se
 
 
 def _play(pcm: bytes) -> str | None:
-    """Play back; what to say where there is nothing to play it on."""
+    """Play back; the error message where that fails."""
     library = portaudio()
     try:
         library.play(np.frombuffer(pcm, "<i2"), SAMPLE_RATE, blocking=True)

@@ -192,7 +192,7 @@ def _event(trail: AuditTrail, event_id: str) -> Trailed:
 
 @contextmanager
 def _progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A bar on a terminal, nothing elsewhere; it is told how many events are done."""
+    """A progress bar on a terminal only; the yielded function sets the number of events."""
     columns = ("[progress.description]{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = SafeConsole(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:

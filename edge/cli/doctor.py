@@ -38,7 +38,7 @@ def doctor(config: Config = None, broker: Broker = None, state: State = None, as
     Settings, microphone, form, catalogue, recogniser, each model and the service it is behind, SQLite, journal, disk,
     clock and broker. Nothing is changed, nothing is dictated and no model is paid for. Works beside a running agent.
     """
-    logging.disable(logging.CRITICAL)  # what the parts would log is found, and told, here
+    logging.disable(logging.CRITICAL)  # faults are reported as findings
     try:
         given = settings(config, broker, state)
     except Misconfigured as fault:

@@ -100,10 +100,10 @@ class _Listed:
 
 @dataclass(slots=True)
 class MorningList:
-    """What one look at a day came to."""
+    """The doubtful entries of a period."""
 
     entries: list[_Listed] = field(default_factory=list)
-    """All that stand, those first that are most likely wrong."""
+    """All standing entries, the most doubtful first."""
     read_again: int = 0  # Utterances that a model has read again.
     unread: int = 0  # Those it has not: no recording, no answer, no money.
     spent_usd: float = 0.0
@@ -114,7 +114,7 @@ class MorningList:
 
 
 def known(readings: ModelReadings, since: datetime) -> MorningList:
-    """The entries since then, by what has been read of them so far."""
+    """The entries since then, ranked by their readings so far."""
     found = MorningList([_listed(one, tuple(map(_said, one.said))) for one in readings.standing(since)])
     found.sort()
     return found
@@ -128,11 +128,7 @@ async def read_again(
     most_usd: float,
     tell: Callable[[], None] = lambda: None,
 ) -> None:
-    """Let the interpreter `name` read what was said for these, and put them in their new order.
-
-    It begins with those in most doubt, and asks no more once `most_usd` is spent. `tell` hears of each entry. Raises
-    Misconfigured for a name that the settings have not, Barred where the model refuses us for good.
-    """
+    """Let the interpreter `name` read the utterances of these entries, and rank them again."""
     prices = settings.understand.interpreters.get(name)
     if prices is None:
         names = ", ".join(settings.understand.interpreters) or "none"
@@ -183,7 +179,7 @@ async def _read(readings: ModelReadings, utterance_id: str, reads: Interpreter) 
 
 def _cost(usage: Usage | None, prices: InterpreterSettings) -> float:
     if usage is None:
-        return 0.0  # nobody was paid
+        return 0.0  # free of charge
     cost = cost_usd(usage, prices) if usage.cost_usd is None else usage.cost_usd
     return cost or 0.0
 
@@ -214,7 +210,7 @@ def _as_object(one: _Listed) -> dict[str, Any]:
 
 
 def listed(found: MorningList, limit: int, name: str | None) -> Group:
-    """For people: a row for each entry, below it what was heard otherwise."""
+    """A table row for each entry, with its differing readings below."""
     table = folding("doubt", "recorded", "number", "entry", "heard otherwise")
     for one in found.entries[:limit]:
         entry = one.entry

@@ -56,7 +56,7 @@ Wait = Annotated[
 
 
 def login() -> str:
-    """Who gives the command: the person behind sudo, not the service's user."""
+    """The user's name: that of the person behind sudo, not the service's."""
     return os.environ.get("SUDO_USER") or getpass.getuser()
 
 
@@ -68,7 +68,7 @@ def settings(
     understand: Mapping[str, Any] | None = None,
     policy: PolicyName | None = None,
 ) -> Settings:
-    """The settings of the file `config`, with what the command line gives laid over them. Raises Misconfigured."""
+    """Load the settings of the file `config`, overlaid by the command line. Raises Misconfigured."""
     given: dict[str, Any] = {}
     if broker is not None:
         given["deliver"] = {"mqtt": broker_address(broker)}

@@ -260,6 +260,6 @@ def _queue_unsettled(config: Config = None, state: State = None, as_json: AsJson
 
 
 def existing(directory: Path) -> Path:
-    """A state directory with a journal in it: a mistyped one is not made. Raises UnreadableInput."""
+    """The directory, if it has a journal: a mistyped one is not created. Raises UnreadableInput."""
     Journal.inspect(directory).close()
     return directory

@@ -45,7 +45,7 @@ def costs(since: Since = "7d", config: Config = None, state: State = None, as_js
 
 
 def moment(told: str) -> datetime:
-    """The moment that `told` names, in local time. Raises UnreadableInput."""
+    """Parse a moment in local time. Raises UnreadableInput."""
     units = {"d": "days", "h": "hours"}
     try:
         if told[:-1].isdecimal() and told.isascii() and told[-1] in units:
@@ -58,7 +58,7 @@ def moment(told: str) -> datetime:
 
 
 def spending(spent: Sequence[Spent]) -> Table:
-    """What models took, a row for each day and model."""
+    """Models' usage, a row for each day and model."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("day", no_wrap=True)
     table.add_column("client/model", overflow="fold")

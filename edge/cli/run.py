@@ -25,7 +25,7 @@ from edge.hear.recording import RecordedSource
 from edge.keep.journal_thread import JournalThread
 
 _DRAIN_ON_STOP_S = 5.0
-"""How long a stopping agent waits for receipts; what is still owed then goes out at the next start."""
+"""How long a stopping agent waits for receipts; pending events go out at the next start."""
 
 commands = typer.Typer()
 
@@ -62,13 +62,13 @@ def run(
             asyncio.run(_listened_as_json(parts, executor))
             return
         aside(f"hears with {parts.interpreter.name}")
-        discreet = not sys.stdout.isatty()  # a log is no place for what operators say
+        discreet = not sys.stdout.isatty()  # operators' speech must not get into a log
         tell = discreet_teller() if discreet else teller(parts.form, {}, as_json=False, known=parts.forms)
         asyncio.run(listened(Agent(parts, executor, outliving(tell), live=True)))
 
 
 async def listened(agent: Agent) -> None:
-    """Run the agent until it is stopped; the keyboard of the terminal is listened to as well."""
+    """Run the agent until it is stopped, with the terminal's keyboard."""
     with keys(sys.stdin.fileno(), agent.headset.typed):
         await agent.run_until_stopped(agent.microphone(), settle_within_s=_DRAIN_ON_STOP_S)
 
@@ -90,7 +90,7 @@ async def _listened_as_json(parts: Parts, executor: JournalThread) -> None:
 
 
 def identity(settings: Settings) -> Claim:
-    """The right to be this device for its broker: two processes of one name would each throw the other out."""
+    """Claim this device's name at its broker: two processes of one name would disconnect each other."""
     mqtt = settings.deliver.mqtt
     return identity_claim(f"{settings.deliver.prefix}/{settings.site} at {mqtt.host}:{mqtt.port}", settings.device)
 

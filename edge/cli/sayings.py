@@ -1,7 +1,7 @@
-"""Sayings: lines of JSON in, and for each what the agent would decide about it, as a line of JSON.
+"""Sayings: JSON lines in, and for each the agent's decision as a JSON line.
 
-For a site that tries its own wording before anybody speaks it: what is typed here goes the way of what is typed to the
-agent, as far as the decision, and nothing is recorded.
+For a site that tries its wording before use: the text takes the way of typed input up to the decision; nothing is
+recorded.
 """
 
 from __future__ import annotations
@@ -54,13 +54,13 @@ class _Saying:
     rules: Rules
     asked: str | None = None  # The field that it answers the question for.
     held: Mapping[str, FieldValue] | None = None
-    """The entry that was read back before, or with `asked` what is known of it."""
+    """The entry that was read back before, or with `asked` its known fields."""
 
 
 def answers(lines: Iterable[bytes], usual: Rules, forms: Mapping[str, Form]) -> Iterator[_JsonLine]:
-    """An answer to each line, in order; one that is no saying is answered with its `error`.
+    """Answer each line in order; an invalid line is answered with its `error`.
 
-    `usual` holds for what a line does not say itself.
+    `usual` are the defaults for a line.
     """
     for number, line in enumerate(lines, start=1):
         try:
@@ -73,7 +73,7 @@ def answers(lines: Iterable[bytes], usual: Rules, forms: Mapping[str, Form]) -> 
 
 
 def answer(saying: _Saying) -> _JsonLine:
-    """What the agent would decide."""
+    """The agent's decision about a saying."""
     rules, asked, held = saying.rules, saying.asked, saying.held
     reading = typed(saying.text, rules)
     if asked is not None and (given := answer_to(asked, reading, rules)).fields:

@@ -1,7 +1,7 @@
-"""Terminal of a command: its keyboard, its standard error, and its hanging up, which ends nothing by itself.
+"""A command's terminal: its keyboard, its standard error, and its hang-up, which does not end the command.
 
-A window is closed, an ssh connection breaks: from then on reading gives nothing and writing fails with EIO, while the
-agent has still to keep and deliver what it heard.
+After a closed window or a broken ssh connection, reading gives nothing and writing fails with EIO, while the agent must
+still store and deliver what it heard.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ _MOST_AT_ONCE = 64  # Bytes taken at one time: more than anybody types between t
 STANDARD = (0, 1, 2)  # Input, output and error.
 
 LEAVE = "\x1b[?2004l\x1b[?25h\x1b[?1049l"
-"""xterm's private modes: pasted text without brackets, a cursor, the first screen."""
+"""xterm's private modes: bracketed paste off, cursor on, main screen."""
 
 _T = TypeVar("_T")
 
 
 def can_be_drawn_on(out: TextIO) -> bool:
-    """Whether it is a terminal that knows how to move its cursor."""
+    """Whether it is a terminal with cursor movement."""
     return out.isatty() and os.environ.get("TERM", "dumb") not in {"", "dumb", "unknown"}
 
 
 @contextmanager
 def keys(descriptor: int, pressed: Callable[[str], None]) -> Iterator[None]:
-    """Tell `pressed` of each character, on the running loop; does nothing where `descriptor` is no terminal.
+    """Call `pressed` with each character, on the running loop; without a terminal nothing happens.
 
-    The terminal is put back as it was at the end. Ctrl-C stays what it is; Ctrl-S and Ctrl-Z do nothing: neither a
-    terminal that takes no more nor a process that stands still can listen to anybody.
+    The terminal is restored at the end. Ctrl-C stays what it is; Ctrl-S and Ctrl-Z are disabled: neither a stopped
+    terminal nor a stopped process can listen.
     """
     if not os.isatty(descriptor):
         yield
@@ -101,11 +101,11 @@ def has_hung_up(descriptor: int) -> bool:
 
 
 def leave_screen(descriptor: int) -> None:
-    """Show a terminal's first screen again, for a view that could not; one that stands still is not waited for."""
+    """Show a terminal's main screen again, for a view that could not; never blocks."""
     try:
         own = os.open(os.ttyname(descriptor), os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
     except OSError:
-        return  # nobody looks any more: the terminal is gone
+        return  # the terminal is gone
     with suppress(OSError):
         os.write(own, LEAVE.encode())
     os.close(own)
@@ -120,12 +120,12 @@ def _without_standstill(descriptor: int) -> None:
 
 @contextmanager
 def aside(error: int) -> Iterator[Callable[[], list[str]]]:
-    """Take what this process, native libraries included, writes on standard error, descriptor `error`.
+    """Capture what this process, with native libraries, writes on standard error, descriptor `error`.
 
-    Gives what reads the lines written since the last time: warnings are never hidden. Where standard error is the
-    terminal, all are printed there at the end; else they go where they were to go when they are read.
+    Yields a function that returns the new lines: warnings are never hidden. If standard error is the terminal, all are
+    printed there at the end; else they are passed on when they are read.
     """
-    kept, before = os.memfd_create("standard error"), os.dup(error)  # a pipe would hold up who writes
+    kept, before = os.memfd_create("standard error"), os.dup(error)  # a full pipe would block the writer
     at_once, printed, rest = not os.isatty(before), 0, b""
 
     def unread() -> bytes:

@@ -19,7 +19,7 @@ from dockvoice_protocol.records.site import Shifted
 
 @dataclass(frozen=True, slots=True)
 class Workday:
-    """Where a moment stands among the days and shifts of a site."""
+    """The business day and shift of a moment."""
 
     business_day: date
     shift: str | None  # None where the site names no shifts.
@@ -29,7 +29,7 @@ class Workday:
 
 @dataclass(frozen=True, slots=True)
 class SiteTime:
-    """How a site counts its days: by the clock on its wall, which may be put forward and back."""
+    """How a site counts its days: by local time, with its clock changes."""
 
     zone: ZoneInfo
     day_begins: time = time()
@@ -38,8 +38,8 @@ class SiteTime:
     def at(self, moment: datetime) -> Workday:
         """The business day and the shift of a moment.
 
-        Each begins at one moment. Where the clock is put back over its beginning, that is the first time; where it is
-        put forward over it, as much later as the clock was put forward, as RFC 5545 has it for calendars.
+        Where the clock is put back over a beginning, the first time counts; where it is put forward over it, the
+        beginning shifts with the clock, as in RFC 5545.
         """
         here = in_zone(moment, self.zone)
         days = (here.date() - timedelta(days=1), here.date())
@@ -50,39 +50,39 @@ class SiteTime:
         return Workday(day, shift, self.zone.key, f"{offset[:3]}:{offset[3:5]}")
 
     def _beginning(self, day: date, at: time) -> datetime:
-        # In UTC: moments of one zone are compared by the wall clock, which reads the same twice when it is put back.
+        # In UTC: datetimes of one zone compare by the wall clock, which is ambiguous when it is put back.
         return in_utc(datetime.combine(day, at, self.zone))
 
 
 @dataclass(frozen=True, slots=True)
 class Particulars:
-    """What one entry carries beside the form's fields."""
+    """The optional fields of an entry."""
 
-    workday: Workday | None = None  # None where the site has set no time zone.
+    workday: Workday | None = None  # None without a configured time zone.
     context: Mapping[str, FieldValue] = field(default_factory=dict, repr=False)
-    """What it belongs to: those of its fields that the form names for that, such as trailer and order."""
+    """Fields that the form names as context, such as trailer and order."""
     converted: Mapping[str, Converted] = field(default_factory=dict, repr=False)
-    """By the field that was counted: the same in the base unit, where the item's master data have a factor."""
+    """Counts in base units by field, where the item's master data have a factor."""
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What is being agreed with the operator: no entry yet. It is on disk, so that a power cut finds it again."""
+    """An entry under agreement with the operator. It is durable, so that a restart restores it."""
 
     utterance_id: str  # The utterance that began it.
     form: str
-    reading: Reading  # All that was said for it so far.
+    reading: Reading  # Merged from all of its utterances so far.
     operator: str | None = None
     act: Act = Act.RECORD
     """RECORD, AMEND or CANCEL of the entry that the event `replaces` names, or CONTEXT, which becomes no entry."""
     replaces: str | None = None
     support: tuple[str, ...] = ()  # The further utterances it rests on, in order: answers and corrections.
-    agreed: tuple[str, ...] = field(default=(), repr=False)  # What the operator said yes to, as `field=value`.
-    proved: tuple[str, ...] = field(default=(), repr=False)  # The places whose check digits were said, in the same way.
+    agreed: tuple[str, ...] = field(default=(), repr=False)  # Confirmed values, as `field=value`.
+    proved: tuple[str, ...] = field(default=(), repr=False)  # Places with correct check digits, likewise.
     counted: tuple[tuple[str, FieldValue], ...] = field(default=(), repr=False)
-    """The first counts of what was counted again, by their fields."""
+    """The first counts of repeated counts, by field."""
     stands: tuple[tuple[str, str], ...] = ()
-    """The fields whose values hold for the entries behind it too, each with the utterance that said so."""
+    """The fields whose values also hold for later entries, each with its utterance."""
 
 
 Shift = tuple[str, str | None]  # A business day, as ISO 8601 has it, and the name of a shift, where there are any.
@@ -90,13 +90,13 @@ Shift = tuple[str, str | None]  # A business day, as ISO 8601 has it, and the na
 
 @dataclass(frozen=True, slots=True)
 class StandingContext:
-    """What was said once, and holds for each entry that says nothing else: the trailer, its door, the order."""
+    """Values said once that hold for each entry without other ones: the trailer, its door, the order."""
 
     fields: Mapping[str, FieldReading] = field(default_factory=dict, repr=False)
     """By field name, each with the utterances in which it was said."""
-    untold: tuple[str, ...] = ()  # The fields that the next entry reads back: no entry has since they were said.
-    operator: str | None = None  # Who said it.
-    shift: Shift | None = None  # In which shift; None where the site does not say how it counts its days.
+    untold: tuple[str, ...] = ()  # The fields that were not read back yet: the next entry does.
+    operator: str | None = None  # The speaker.
+    shift: Shift | None = None  # Its shift; None without a configured time zone.
 
     def __bool__(self) -> bool:
         return bool(self.fields)
@@ -116,7 +116,7 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What the operator meant, agreed: the one thing that may become a row in the inventory."""
+    """An agreed entry: only these may become rows in the inventory."""
 
     utterance_id: str
     form: str
@@ -131,23 +131,23 @@ class Entry:
     replaces: str | None = None
     support: tuple[Recording, ...] = ()  # The further utterances it rests on, in order.
     counted: tuple[tuple[str, FieldValue], ...] = field(default=(), repr=False)
-    """The first counts of what was counted again, by their fields; the last count is in `fields`."""
+    """The first counts of repeated counts, by field; the last count is in `fields`."""
 
 
 @dataclass(frozen=True, slots=True)
 class LastEntry:
-    """The entry that was committed last: what "cancel" and "correction" are about when nothing is open."""
+    """The entry that was committed last, which "cancel" and "correction" refer to when nothing is open."""
 
     event_id: str
-    draft: Draft  # What it was made from.
+    draft: Draft  # Its source.
     fields: Mapping[str, FieldValue] = field(repr=False)
-    refused: bool = False  # The inventory does not have it: there is nothing that could be amended or cancelled.
+    refused: bool = False  # The inventory does not have it: it cannot be amended or cancelled.
     recorded_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StandingEntry:
-    """An entry of this device that stands, whoever dictated it: nothing took its place, and nobody cancelled it."""
+    """An entry of this device that was neither replaced nor cancelled."""
 
     event_id: str
     form: str
@@ -160,20 +160,20 @@ class StandingEntry:
 
 @dataclass(frozen=True, slots=True)
 class Lately:
-    """What stands on record of the last day."""
+    """The standing entries of the last day."""
 
     now: datetime
     entries: tuple[StandingEntry, ...] = field(default=(), repr=False)  # The newest first.
 
 
 class Outcome(StrEnum):
-    """What is to be done with a reading."""
+    """The result of judging a reading."""
 
     ACCEPT = "accept"
     ASK = "ask"
     REPEAT = "repeat"
     IGNORE = "ignore"
-    DEFER = "defer"  # Kept, to be read when a model answers again; what that reads goes to a person, not into stock.
+    DEFER = "defer"  # Stored until a model is reachable; its reading goes to review, not into stock.
     HOLD = "hold"  # Complete and sure, but the operator may still correct it or take it back: no entry yet.
     HEED = "heed"
     """No entry by itself: a command, or an answer or a correction, which supports another utterance's entry."""
@@ -181,7 +181,7 @@ class Outcome(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a verdict fell as it did. Codes, so that they can be counted; wording is chosen where they are shown."""
+    """Codes for a verdict's reasons; words are chosen where they are shown."""
 
     COMPLETE = "complete"  # Every required field was heard, valid and sure.
     FIELD_MISSING = "field_missing"
@@ -195,25 +195,25 @@ class Reason(StrEnum):
     """Sure enough for other values, but not for this one, which sounds like another: fifteen and fifty."""
     UNUSUAL = "unusual"  # A value that the form allows and seldom sees.
     DOUBLE_COUNT = "double_count"  # The same thing was recorded a little while ago.
-    NOT_EXPECTED = "not_expected"  # No list of expected receipts has it, and there is one for where it is said to be.
+    NOT_EXPECTED = "not_expected"  # Not in the list of expected receipts for its place.
     EXPECTED_ELSEWHERE = "expected_elsewhere"  # A list has it, of another trailer or door.
     ALREADY_RECEIVED = "already_received"  # Some device has received it, as far as the inventory had heard.
-    COUNT_DIFFERS = "count_differs"  # Another count than announced: to be counted again, and by whoever does not know.
+    COUNT_DIFFERS = "count_differs"  # Another count than announced: count again, without the figure.
     TOO_FAST = "too_fast"  # More digits than anybody can say in the time that the speech took.
     TOO_FAINT = "too_faint"  # The voice is too far away to be the operator's.
-    TOO_NOISY = "too_noisy"  # The voice hardly stands out from what surrounds it.
+    TOO_NOISY = "too_noisy"  # The voice hardly stands out from the background.
     CLIPPED = "clipped"  # So loud that the converter overran.
-    SECOND_VOICE = "second_voice"  # Somebody else seems to be talking too.
+    SECOND_VOICE = "second_voice"  # A second speaker is likely.
     NOT_UNDERSTOOD = "not_understood"
     NOT_FOR_DEVICE = "not_for_device"  # Talk that is plainly not meant for the device.
     NO_SPEECH = "no_speech"
     CUT_SHORT = "cut_short"  # The end of the utterance was not heard: it was too long, or broken off.
     COMMAND = "command"  # Something asked of the device.
-    CONTEXT = "context"  # Said for the entries from then on.
-    ANSWER = "answer"  # Said for an entry that another utterance began.
-    TAKEN_BACK = "taken_back"  # The operator said so before it was committed.
-    NOT_LISTENING = "not_listening"  # Said while the device was paused, or nobody had signed on.
-    NO_MODEL = "no_model"  # No model beyond this device answered, and what the device heard by itself is not sure.
+    CONTEXT = "context"  # Context for later entries.
+    ANSWER = "answer"  # An answer for another utterance's entry.
+    TAKEN_BACK = "taken_back"  # Cancelled by the operator before the commit.
+    NOT_LISTENING = "not_listening"  # The device was paused, or no operator was signed on.
+    NO_MODEL = "no_model"  # No remote model answered, and the local reading is not sure.
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +229,7 @@ class Because:
 
 
 class Confirmation(StrEnum):
-    """How the operator is to confirm what a verdict holds, in the order in which it takes longer."""
+    """How the operator confirms a verdict, in the order of the time it takes."""
 
     EARCON = "earcon"  # A sound says that it is recorded.
     READBACK = "readback"  # It is recorded and read back, and can be taken back within the undo window.
@@ -242,7 +242,7 @@ class Confirmation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What deterministic code made of a reading."""
+    """The deterministic judgement of a reading."""
 
     outcome: Outcome
     reasons: tuple[Because, ...]
@@ -275,33 +275,33 @@ class OutboxRow:
 
 
 class ReviewState(StrEnum):
-    """What has become of an utterance that was put aside."""
+    """The state of a parked utterance."""
 
     OPEN = "open"  # It waits for a person.
     RECORDED = "recorded"  # It is an entry.
-    ANSWERED = "answered"  # It turned out to be said for another entry.
+    ANSWERED = "answered"  # It was an answer for another entry.
     DROPPED = "dropped"  # It was taken back, or given up.
-    RETRIED = "retried"  # A person lets it be read once more.
+    RETRIED = "retried"  # It is read again.
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewChange:
-    """An utterance that was put aside, or decided about."""
+    """A change of an utterance under review."""
 
     state: ReviewState
     form: str
     recording: Recording
-    why: str | None  # Why it waits; None where it does no longer.
-    fields: Mapping[str, FieldValue] = field(repr=False)  # What stands of it.
-    reading: Reading | None = field(repr=False)  # All that was said for it, as far as it was read.
+    why: str | None  # Why it is under review; None where it is no longer.
+    fields: Mapping[str, FieldValue] = field(repr=False)  # Its valid fields.
+    reading: Reading | None = field(repr=False)  # Merged from all of its utterances.
     operator: str | None
     event_id: str | None  # Of the entry that it became.
-    by_office: bool  # A person decided at the command line, and not the operator by voice.
+    by_office: bool  # Decided at the command line or by the inventory's side, not by the operator's voice.
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Put a verdict on record that makes no entry."""
+    """Store a verdict that makes no entry."""
 
     utterance_id: str
     reading: Reading
@@ -328,14 +328,14 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Put on record that the operator took the draft back before it was an entry."""
+    """Store that the operator cancelled the draft before it was an entry."""
 
     draft: Draft
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """From here on this form is filled, and this language spoken."""
+    """Change the form and the language."""
 
     form: str | None  # None: it was asked which, and is not answered yet.
     language: str | None = None  # By its code; None: the device's own.

@@ -38,11 +38,11 @@ class Acoustics:
     clipped: float  # The share of the samples that overran the converter, 0 to 1.
     speech_seconds: float  # From the first to the last moment of speech.
     second_voice: float
-    """The share of the voiced sound whose pitch is not that of the rest, 0 to 1: somebody else may be talking."""
+    """The share of voiced sound with another pitch, 0 to 1: a second speaker is likely."""
 
     @property
     def noise_db(self) -> float:
-        """The loudness of what surrounds the voice, dB below full scale."""
+        """The background's level, dB below full scale."""
         return self.level_db - 10 * math.log10(1 + 10 ** (self.snr_db / 10))
 
 
@@ -52,7 +52,7 @@ class Closing(StrEnum):
     PAUSE = "pause"  # The operator fell silent for the hangover.
     TOO_LONG = "too_long"  # The hard maximum length was reached while speech went on.
     BROKEN_OFF = "broken_off"
-    """Sound was lost, or the microphone ended, while somebody spoke: the end, or the beginning, was not heard."""
+    """Sound was lost, or the microphone ended, during speech: its end or beginning is missing."""
     SOURCE_ENDED = "source_ended"  # The recording ended, and with it what was said in it.
 
 
@@ -83,6 +83,6 @@ class Utterance:
     heard_at: datetime  # Wall time of the closing, UTC. Data, never used for waiting.
     segment: Segment
     typed: str | None = field(default=None, repr=False)
-    """What was typed in the place of speech, or scanned, key by key as it came; None for what was said."""
+    """Typed or scanned text, key by key; None for speech."""
     device: str | None = field(default=None, repr=False)  # The scanner, by its own name.
     language: str | None = None  # The language that was spoken, by its code; None: the device's own.

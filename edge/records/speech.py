@@ -1,4 +1,4 @@
-"""Speech: what the device is to say, and the sounds that it plays, in no language."""
+"""Speech: what the device says, and its sounds, independent of language."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dockvoice_protocol.records.reading import Command, FieldValue
 
 
 class Earcon(StrEnum):
-    """Sounds that say what became of the operator's words before any voice does."""
+    """Sounds for the result of an utterance, before the spoken reply."""
 
     HEARD = "heard"
     STORED = "stored"  # On disk and owed to the inventory: another sound than `heard`.
@@ -102,8 +102,8 @@ class Prompt(StrEnum):
     SUM_REFUSED = "sum_refused"
     ASIDE_LISTED = "aside_listed"
     ASIDE_MANY = "aside_many"
-    TALLY = "tally"  # Its `count` is that of the journal, which whoever carries the order out has.
-    LISTENED = "listened"  # What it tells is the journal's too: it, or the next three.
+    TALLY = "tally"  # Its `count` is filled from the journal when the order is executed.
+    LISTENED = "listened"  # Filled from the journal too: it, or the next three.
     LISTENED_ON = "listened_on"
     LISTENED_TIMES = "listened_times"
     LISTENED_NONE = "listened_none"
@@ -130,7 +130,7 @@ class Prompt(StrEnum):
     NO_WORK = "no_work"
     SIGNED_OFF = "signed_off"
     UNUSED = "unused"
-    GOODBYE = "goodbye"  # Its totals are those of the journal, and are told behind it: the next five.
+    GOODBYE = "goodbye"  # Followed by totals from the journal: the next five.
     TOTAL = "total"
     TOTAL_OF_FORM = "total_of_form"
     TOTAL_NONE = "total_none"
@@ -167,7 +167,7 @@ class Prompt(StrEnum):
 
 
 FEWEST_TOLD = 4
-"""So many of the last digits of a long number are told: by three nobody finds a label."""
+"""Minimum digits in which a long number is shortened: three do not identify a label."""
 
 
 CONFIRMING = frozenset({Prompt.CONFIRM_FIELD, Prompt.CONFIRM_WITHOUT})
@@ -176,10 +176,10 @@ CONFIRMING = frozenset({Prompt.CONFIRM_FIELD, Prompt.CONFIRM_WITHOUT})
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How the operator knows what is told."""
+    """The operator's own terms in a readback."""
 
     units: Mapping[str, Mapping[FieldValue, str]] = field(default_factory=dict, repr=False)
-    """By field and value, the unit that was said: "cases"."""
+    """By field and value, the dictated unit: "cases"."""
     ends: frozenset[str] = field(default=frozenset(), repr=False)  # The fields of which a readback tells the end.
 
 
@@ -187,7 +187,7 @@ class Terms:
 class Say:
     """Speak a prompt. Its slots `entry` and `field` are `fields`, read back as the form says.
 
-    In no language: whoever speaks it has the form's words, and the texts of the language that is spoken.
+    Independent of language: the form's words and the language's texts are added when it is spoken.
     """
 
     prompt: Prompt
@@ -198,8 +198,8 @@ class Say:
     candidates: tuple[FieldValue, ...] = field(default=(), repr=False)  # The values of that field that are offered.
     terms: Terms = field(default_factory=Terms)
     beside: Mapping[str, FieldValue] = field(default_factory=dict, repr=False)
-    """The slot of that name, read back in the same way: what holds from then on, where it is expected."""
-    known: Mapping[str, FieldValue] = field(default_factory=dict, repr=False)  # What was said of it, told or not.
+    """The slot of that name, read back likewise: the new context, where the prompt has it."""
+    known: Mapping[str, FieldValue] = field(default_factory=dict, repr=False)  # All known values, spoken or not.
     form: str | None = None  # The form of the fields; None: the one that is filled now.
     works: tuple[str, ...] = ()  # The forms that are named.
 

@@ -26,7 +26,7 @@ from edge.keep.signed import ClipAsked, NotDone
 from edge.records import Recording
 from tests.dictated import ANOTHER
 from tests.doc_pages import audit_page
-from tests.sayings import ACCEPT, ASK, READ, entry, utterance
+from tests.sayings import ACCEPT, ASK, READ, database, entry, utterance
 
 EVENTS = 5
 AT = 3
@@ -65,10 +65,10 @@ def sql(*statements: str, table: str = "", at: int = AT) -> Attack:
     """Statements in which `$table` and `:at` stand for these."""
 
     def attack(journal: Journal) -> None:
-        journal._db.execute("PRAGMA foreign_keys = OFF")
-        journal._db.execute("PRAGMA ignore_check_constraints = ON")
+        database(journal).execute("PRAGMA foreign_keys = OFF")
+        database(journal).execute("PRAGMA ignore_check_constraints = ON")
         for statement in statements:
-            journal._db.execute(statement.replace("$table", table), {"at": at})
+            database(journal).execute(statement.replace("$table", table), {"at": at})
 
     return attack
 
@@ -97,10 +97,10 @@ def resigned(journal: Journal) -> None:
     trailed = {one.sequence: one for one in journal.trail.events()}[AT]
     event = {**trailed.event, "subject": "other"}
     forged = hash_chain.sealed(event, trailed.previous, trailed.audio_sha256, trailed.reading or "", stranger)
-    journal._db.execute(
+    database(journal).execute(
         "UPDATE outbox SET body = ? WHERE sequence = ?", [json.dumps(forged, separators=(",", ":")), AT]
     )
-    journal._db.execute(
+    database(journal).execute(
         "UPDATE audit SET link = ?, public_key = ?, signature = ? WHERE sequence = ?",
         [forged[hash_chain.CHAIN], stranger.public.raw.hex(), forged[hash_chain.SIGNATURE], AT],
     )
@@ -122,8 +122,10 @@ def written_anew(change: Callable[[dict[str, Any]], object] = lambda _: None, at
 
     def attack(journal: Journal) -> None:
         lines = []
-        for number in [row["sequence"] for row in journal._db.rows("SELECT sequence FROM entries ORDER BY sequence")]:
-            rows = entry_log.rows_of(journal._db, number)
+        for number in [
+            row["sequence"] for row in database(journal).rows("SELECT sequence FROM entries ORDER BY sequence")
+        ]:
+            rows = entry_log.rows_of(database(journal), number)
             if number == at:
                 change(rows)
             lines.append(entry_log._line(rows))
@@ -151,7 +153,7 @@ def unsigned_everywhere(journal: Journal) -> None:
     unsign(
         journal, change=lambda event, sequence: event["data"]["fields"].update(quantity=99) if sequence == AT else None
     )
-    journal._db.execute("UPDATE entries SET fields = replace(fields, ':12', ':99') WHERE sequence = ?", [AT])
+    database(journal).execute("UPDATE entries SET fields = replace(fields, ':12', ':99') WHERE sequence = ?", [AT])
     written_anew()(journal)
 
 
@@ -163,7 +165,7 @@ def a_strangers_removal(journal: Journal) -> None:
     utterance_of(f"audio_removed_at = '{at}'")(journal)
     signature = stranger.sign(removal(trailed.row["utterance_id"], trailed.audio_sha256, at))
     row = {"utterance_id": trailed.row["utterance_id"], "removed_at": at, "keyid": stranger.public.keyid}
-    journal._db.insert("removals", {**row, "signature": signature})
+    database(journal).insert("removals", {**row, "signature": signature})
 
 
 def a_strangers_erasure(journal: Journal) -> None:
@@ -174,8 +176,8 @@ def a_strangers_erasure(journal: Journal) -> None:
     told = {"event_sha256": hash_chain.event_sha256(trailed.event), "at": "now", "by": "nobody"}
     signature = stranger.sign(erasure(AT, trailed.link, "now", "nobody"))
     stub["erased"] = {**told, "keyid": stranger.public.keyid, "signature": signature}
-    journal._db.execute("UPDATE outbox SET body = ? WHERE sequence = ?", [json.dumps(stub), AT])
-    journal._db.execute("UPDATE entries SET fields = '{}', operator = NULL WHERE sequence = ?", [AT])
+    database(journal).execute("UPDATE outbox SET body = ? WHERE sequence = ?", [json.dumps(stub), AT])
+    database(journal).execute("UPDATE entries SET fields = '{}', operator = NULL WHERE sequence = ?", [AT])
     utterance_of("reading = NULL")(journal)
     written_anew()(journal)
 
@@ -334,22 +336,22 @@ def reviewed(journal: Journal) -> None:
 
 def stranger_tells(journal: Journal) -> None:
     """Somebody alters what was told, links it anew and signs it with a key of his own."""
-    (row,) = journal._db.rows("SELECT * FROM reviews WHERE sequence = 3")
+    (row,) = database(journal).rows("SELECT * FROM reviews WHERE sequence = 3")
     event = hash_chain.parsed(row["body"])
     audio = event["data"]["utterance"]["audio_sha256"]
     plain = {name: one for name, one in event.items() if name not in {*hash_chain.UNHASHED, hash_chain.PREVIOUS}}
     made = hash_chain.sealed(plain | {"subject": "other"}, event[hash_chain.PREVIOUS], audio, "{}", ANOTHER)
-    journal._db.execute(
+    database(journal).execute(
         "UPDATE reviews SET body = ?, link = ? WHERE sequence = 3", [to_json(made), made[hash_chain.CHAIN]]
     )
 
 
 def stranger_removes(journal: Journal) -> None:
     """Somebody deletes what was told, and signs for it with a key of his own."""
-    (row,) = journal._db.rows("SELECT sequence, link FROM reviews WHERE sequence = 3")
+    (row,) = database(journal).rows("SELECT sequence, link FROM reviews WHERE sequence = 3")
     signature = ANOTHER.sign(review_removal(3, row["link"]))
-    journal._db.insert("reviews_removed", {**row, "keyid": ANOTHER.public.keyid, "signature": signature})
-    journal._db.execute("DELETE FROM reviews WHERE sequence = 3")
+    database(journal).insert("reviews_removed", {**row, "keyid": ANOTHER.public.keyid, "signature": signature})
+    database(journal).execute("DELETE FROM reviews WHERE sequence = 3")
 
 
 REVIEW = "UPDATE reviews SET $ WHERE sequence = :at"
@@ -395,18 +397,18 @@ def test_what_the_device_itself_removes_of_reviews_is_no_fault_and_its_numbers_a
     journal: Journal,
 ) -> None:
     reviewed(journal)
-    gone = [row["utterance_id"] for row in journal._db.rows("SELECT DISTINCT utterance_id FROM reviews")]
-    with journal._db.writing():
-        sign_off(journal._db, to_json(gone[:2]), device_key.load(journal.directory))
-        journal._db.execute("UPDATE reviews SET body = '{}', fields = NULL WHERE utterance_id = ?", [gone[0]])
-        journal._db.execute("DELETE FROM reviews WHERE utterance_id = ?", [gone[1]])
+    gone = [row["utterance_id"] for row in database(journal).rows("SELECT DISTINCT utterance_id FROM reviews")]
+    with database(journal).writing():
+        sign_off(database(journal), to_json(gone[:2]), device_key.load(journal.directory))
+        database(journal).execute("UPDATE reviews SET body = '{}', fields = NULL WHERE utterance_id = ?", [gone[0]])
+        database(journal).execute("DELETE FROM reviews WHERE utterance_id = ?", [gone[1]])
     report = audit.verify(journal.trail)
     assert (report.reviews, report.review_broken, report.whole) == (1, None, True)
-    with journal._db.writing():
-        sign_off(journal._db, to_json(gone), device_key.load(journal.directory))
-        journal._db.execute("DELETE FROM reviews")
+    with database(journal).writing():
+        sign_off(database(journal), to_json(gone), device_key.load(journal.directory))
+        database(journal).execute("DELETE FROM reviews")
     reviewed(journal)
-    assert min(row["sequence"] for row in journal._db.rows("SELECT sequence FROM reviews")) == 5
+    assert min(row["sequence"] for row in database(journal).rows("SELECT sequence FROM reviews")) == 5
     assert audit.verify(journal.trail).whole
 
 
@@ -415,21 +417,21 @@ def test_whatever_is_altered_in_any_column_is_found_but_for_what_the_page_lists(
 ) -> None:
     """One column of one row after the other, with entries.log written anew to match."""
     overlooked: dict[str, set[str]] = {}
-    tables = [row["name"] for row in journal._db.rows("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+    tables = [row["name"] for row in database(journal).rows("SELECT name FROM sqlite_schema WHERE type = 'table'")]
     one_row_each(journal)
     log = (journal.directory / entry_log.ENTRIES).read_bytes()
-    journal._db.execute("PRAGMA foreign_keys = OFF")
-    journal._db.execute("PRAGMA ignore_check_constraints = ON")
+    database(journal).execute("PRAGMA foreign_keys = OFF")
+    database(journal).execute("PRAGMA ignore_check_constraints = ON")
     for table in [name for name in tables if not name.startswith(("_sqlite", "sqlite_"))]:
-        every = {row["name"]: row["type"] for row in journal._db.rows(f"PRAGMA table_info({table})")}
-        assert journal._db.rows(f"SELECT * FROM {table}"), f"{table}: nothing in it to alter"  # noqa: S608
+        every = {row["name"]: row["type"] for row in database(journal).rows(f"PRAGMA table_info({table})")}
+        assert database(journal).rows(f"SELECT * FROM {table}"), f"{table}: nothing in it to alter"  # noqa: S608
         for column, kind in every.items():
-            journal._db.execute("BEGIN")
+            database(journal).execute("BEGIN")
             altered_in_place(journal, table, column, kind)
             written_anew()(journal)
             if audit.verify(journal.trail).whole:
                 overlooked.setdefault(table, set()).add(column)
-            journal._db.execute("ROLLBACK")
+            database(journal).execute("ROLLBACK")
             (journal.directory / entry_log.ENTRIES).write_bytes(log)
     assert audit.verify(journal.trail).whole
     assert overlooked == audit_page(repository, "On the device")
@@ -444,16 +446,16 @@ def one_row_each(journal: Journal) -> None:
     journal.orders.count(NotDone.LATE)
     journal.clips.store(ClipAsked("r", which.utterance_id, "0" * 64, True, "ana", "pallet 742", "then", "{}"))
     journal.expected.store("north", "door/12", 1, "{}")
-    journal._db.execute("INSERT INTO rests_on VALUES ('another utterance', 2)")
+    database(journal).execute("INSERT INTO rests_on VALUES ('another utterance', 2)")
     journal.roster.store("north", "roster", 1, "{}")
     journal.catalogue.store("north", "docks", 1, "{}")
-    with journal._db.writing():
+    with database(journal).writing():
         journal.shifts.note(Shifted("op-17", ShiftChange.BREAK, "meal"))
     reviewed(journal)
-    with journal._db.writing():
-        (gone,) = journal._db.rows("SELECT utterance_id FROM reviews WHERE sequence = 4")
-        sign_off(journal._db, to_json([gone["utterance_id"]]), device_key.load(journal.directory))
-        journal._db.execute("DELETE FROM reviews WHERE utterance_id = ?", [gone["utterance_id"]])
+    with database(journal).writing():
+        (gone,) = database(journal).rows("SELECT utterance_id FROM reviews WHERE sequence = 4")
+        sign_off(database(journal), to_json([gone["utterance_id"]]), device_key.load(journal.directory))
+        database(journal).execute("DELETE FROM reviews WHERE utterance_id = ?", [gone["utterance_id"]])
     journal.outbox.settle(str(which.event_id), None)
     journal.retention.remove_evidence(journal.retention.spare_evidence(2))
 
@@ -483,7 +485,7 @@ def altered_in_place(journal: Journal, table: str, column: str, kind: str) -> No
     change = f"coalesce({column}, '') || 'x'" if kind == "TEXT" else f"coalesce({column}, 0) + 100"
     if column in {"body", "context", "draft", "fields", "reading", "reasons", "receipt", "support", "tombstone"}:
         change = "'\"x\"'"  # JSON all the same: triggers read it
-    journal._db.execute(f"UPDATE {table} SET {column} = {change} WHERE {keys[table]}")  # noqa: S608 - the journal's own
+    database(journal).execute(f"UPDATE {table} SET {column} = {change} WHERE {keys[table]}")  # noqa: S608 - the journal's own
 
 
 def test_an_event_signed_anew_with_another_key_does_not_fit_between_its_neighbours(journal: Journal) -> None:
@@ -611,14 +613,14 @@ def unsign(journal: Journal, change: Callable[[dict[str, Any], int], object]) ->
         event[hash_chain.PREVIOUS] = previous
         change(event, trailed.sequence)
         link = hash_chain.link(previous, event, trailed.audio_sha256)
-        journal._db.execute(
+        database(journal).execute(
             "UPDATE outbox SET body = ? WHERE sequence = ?",
             [
                 json.dumps({**event, hash_chain.CHAIN: link}, separators=(",", ":"), ensure_ascii=False),
                 trailed.sequence,
             ],
         )
-        journal._db.execute(
+        database(journal).execute(
             "UPDATE audit SET previous = ?, link = ?, public_key = '', signature = '' WHERE sequence = ?",
             [previous, link, trailed.sequence],
         )

@@ -17,7 +17,21 @@ from edge.keep import audit, evidence
 from edge.keep.journal import Journal
 from edge.keep.outbox import OutboxState
 from edge.records import Entry, Minted, OutboxRow, Utterance
-from tests.sayings import ACCEPT, ASK, FIELDS, IGNORE, MUMBLED, NOON, READ, REPEAT, committed, entry, render, utterance
+from tests.sayings import (
+    ACCEPT,
+    ASK,
+    FIELDS,
+    IGNORE,
+    MUMBLED,
+    NOON,
+    READ,
+    REPEAT,
+    committed,
+    database,
+    entry,
+    render,
+    utterance,
+)
 from tests.servers.small_disk import full
 
 
@@ -59,7 +73,7 @@ class TestConcluding:
     def test_the_reading_is_kept_with_its_words(self, journal: Journal) -> None:
         said = utterance()
         committed(journal, said)
-        (stored,) = journal._db.execute("SELECT reading FROM utterances").fetchone()
+        (stored,) = database(journal).execute("SELECT reading FROM utterances").fetchone()
         reading = json.loads(stored)
         assert reading["fields"]["pallet_id"] == {
             "value": "007",
@@ -100,7 +114,7 @@ class TestCommitting:
     def test_a_disk_gone_read_only(self, journal: Journal) -> None:
         said = utterance()
         kept = journal.begin(said)
-        journal._db.execute("PRAGMA query_only = 1")
+        database(journal).execute("PRAGMA query_only = 1")
         with pytest.raises(StorageFailed, match=r"readonly.*right to write"):
             journal.commit(entry(said, kept), ACCEPT, render)
 
@@ -191,7 +205,7 @@ class TestCommitting:
 
     def test_a_changed_body_breaks_the_chain(self, journal: Journal) -> None:
         rows = [committed(journal, utterance(number)) for number in range(3)]
-        journal._db.execute(
+        database(journal).execute(
             "UPDATE outbox SET body = replace(body, '\"quantity\":12', '\"quantity\":21') WHERE sequence = 2"
         )
         assert audit.verify(journal.trail).broken == Broken(rows[1].sequence, Wrong.ALTERED)

@@ -17,7 +17,7 @@ from edge.keep.journal import Journal
 from edge.keep.retention import RESERVE, Reserve
 from edge.keep.storage import DiskFull
 from edge.records import Utterance
-from tests.sayings import ACCEPT, ASK, NOON, READ, entry, render, utterance
+from tests.sayings import ACCEPT, ASK, NOON, READ, database, entry, render, utterance
 from tests.servers.small_disk import full
 
 KEEP = Keep(stop_free_mb=100, alarm_free_mb=500, reserve_mb=0)
@@ -130,9 +130,9 @@ def test_over_budget_the_oldest_go_first_and_no_more_than_needed(journal: Journa
 
 def test_what_has_outlived_its_time_goes(journal: Journal, disk: Disk) -> None:
     said = settled(journal, 0)
-    with journal._db.writing():
+    with database(journal).writing():
         journal.shifts.note(Shifted("op-17", ShiftChange.ON))
-        journal._db.execute("UPDATE shifts SET at = ?", [NOON.isoformat()])
+        database(journal).execute("UPDATE shifts SET at = ?", [NOON.isoformat()])
     disk.tidy(journal)  # the clock that heard it is believed
     disk.tidy(journal, days_later=89)
     assert kept(journal, said)
@@ -164,7 +164,9 @@ def test_what_was_heard_by_a_doubtful_clock_is_as_old_as_the_first_look_of_a_bel
 
 def test_whose_age_is_not_known_goes_last_and_in_the_order_in_which_it_came(journal: Journal) -> None:
     sayings = [settled(journal, number) for number in (2, 0, 1)]
-    journal._db.execute("UPDATE utterances SET dated_at = heard_at WHERE utterance_id = ?", [sayings[2].utterance_id])
+    database(journal).execute(
+        "UPDATE utterances SET dated_at = heard_at WHERE utterance_id = ?", [sayings[2].utterance_id]
+    )
     spare = [one.utterance_id for one in journal.retention.spare_evidence(10)]
     assert spare == [sayings[at].utterance_id for at in (2, 0, 1)]
 

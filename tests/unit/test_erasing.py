@@ -28,7 +28,7 @@ from edge.keep.erasing import ERASING
 from edge.keep.journal import Journal
 from edge.keep.signed import ClipAsked
 from edge.records import OutboxRow, Recording, Utterance, Verdict
-from tests.sayings import ACCEPT, ASK, IGNORE, READ, entry, utterance
+from tests.sayings import ACCEPT, ASK, IGNORE, READ, database, entry, utterance
 
 NAME = "Zdzislawa"
 SECRETS = (b"Zdzislawa", b"Wurzelbrunft", b"9876543210123")
@@ -83,7 +83,7 @@ def test_nothing_of_an_operator_is_left_in_any_file_and_the_chain_holds(journal:
     assert ENTRIES in found(tmp_path)
     journal.outbox.settle(str(journal.outbox.last().event_id), None)  # type: ignore[union-attr]
     before = [one.link for one in journal.trail.events()]
-    with journal._db.writing():
+    with database(journal).writing():
         for who in (NAME, "other"):
             journal.shifts.note(Shifted(who, ShiftChange.ON))
     first = next(journal.queries.histories()).utterance_id
@@ -125,11 +125,11 @@ def test_all_before_a_day_also_what_led_to_no_entry(journal: Journal, tmp_path: 
     later: Utterance = replace(utterance(31), heard_at=datetime(2027, 1, 1, tzinfo=UTC))
     journal.begin(later)
     journal.conclude(later.utterance_id, READ, ASK)
-    with journal._db.writing():
+    with database(journal).writing():
         journal.shifts.note(Shifted("op-17", ShiftChange.ON))
-        journal._db.execute("UPDATE shifts SET at = '2026-11-30T06:00:00+00:00'")
+        database(journal).execute("UPDATE shifts SET at = '2026-11-30T06:00:00+00:00'")
         journal.shifts.note(Shifted("op-18", ShiftChange.ON))
-        journal._db.execute("UPDATE shifts SET at = '2027-01-01T06:00:00+00:00' WHERE operator = 'op-18'")
+        database(journal).execute("UPDATE shifts SET at = '2027-01-01T06:00:00+00:00' WHERE operator = 'op-18'")
     erased = journal.erasing.before(datetime(2026, 12, 1, tzinfo=UTC), "clerk", erased_by)
     assert (erased.utterances, erased.entries) == (11, 5)
     assert [one.operator for one in journal.shifts.spans(10)] == ["op-18"]
@@ -165,7 +165,7 @@ def test_a_kill_in_the_middle_is_brought_to_its_end(
 ) -> None:
     where: dict[str, object] = {
         "replace": journal._entries._entry_log,
-        "compact": journal._db,
+        "compact": database(journal),
         "remove": journal.retention,
     }
     which = journal.queries.history("2").utterance_id
@@ -199,10 +199,12 @@ def test_a_reader_beside_it_is_told_of_and_the_next_start_goes_on(journal: Journ
 
 
 def altered(change: Callable[[dict[str, object]], object], journal: Journal) -> None:
-    (row,) = journal._db.rows("SELECT body FROM outbox WHERE sequence = 2")
+    (row,) = database(journal).rows("SELECT body FROM outbox WHERE sequence = 2")
     stub = json.loads(row["body"])
     change(stub[ERASED])
-    journal._db.execute("UPDATE outbox SET body = ? WHERE sequence = 2", [json.dumps(stub, separators=(",", ":"))])
+    database(journal).execute(
+        "UPDATE outbox SET body = ? WHERE sequence = 2", [json.dumps(stub, separators=(",", ":"))]
+    )
 
 
 @pytest.mark.parametrize(

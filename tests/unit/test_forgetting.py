@@ -22,7 +22,7 @@ from edge.keep.entry_log import ENTRIES, EntryLog, number
 from edge.keep.journal import Journal
 from edge.keep.retention import Reserve
 from edge.keep.signed import NotDone
-from tests.sayings import ACCEPT, ASK, MUMBLED, entry, utterance
+from tests.sayings import ACCEPT, ASK, MUMBLED, database, entry, utterance
 
 render = partial(recorded, site="hall", device="dock-1")
 
@@ -67,9 +67,9 @@ def test_a_decision_that_is_done_goes_when_nothing_is_left_that_it_could_be_abou
         journal.orders.store(signature, "{}")
     for signature in ("outlived", "late"):
         journal.orders.refuse(signature, NotDone.LATE)
-    journal._db.execute("UPDATE orders SET taken_at = '2000' WHERE signature <> 'late'")
+    database(journal).execute("UPDATE orders SET taken_at = '2000' WHERE signature <> 'late'")
     assert journal.retention.forget(100) == 2
-    kept = {row["signature"] for row in journal._db.rows("SELECT signature FROM orders")}
+    kept = {row["signature"] for row in database(journal).rows("SELECT signature FROM orders")}
     assert kept == {"late", "due"}
 
 
@@ -103,8 +103,8 @@ def dead(journal: Journal, event_id: str) -> None:
 
 
 def flagged(journal: Journal, event_id: str) -> None:
-    with journal._db.writing():
-        journal._db.execute(
+    with database(journal).writing():
+        database(journal).execute(
             "UPDATE utterances SET flag = 'a model read something else' "
             "WHERE utterance_id = (SELECT utterance_id FROM entries WHERE event_id = ?)",
             [event_id],
@@ -146,13 +146,13 @@ def test_what_was_said_to_no_effect_goes_with_what_was_said_after_it_and_a_recor
 
 def test_what_models_answered_goes_with_its_utterance(journal: Journal) -> None:
     settled(journal, 3)
-    with journal._db.writing():
-        journal._db.execute(
+    with database(journal).writing():
+        database(journal).execute(
             "INSERT INTO answers (utterance_id, interpreter, came, answered_at) "
             "SELECT utterance_id, 'a model', 'in time', '2026-11-20' FROM entries"
         )
     journal.retention.forget(2)
-    assert [row["n"] for row in journal._db.rows("SELECT count(*) AS n FROM answers")] == [1]
+    assert [row["n"] for row in database(journal).rows("SELECT count(*) AS n FROM answers")] == [1]
 
 
 def test_the_next_start_finds_all_as_it_was(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ from inventory.forms import load_forms
 from inventory.ingest.admission import distrusted
 from inventory.ingest.judge import Unanswerable, judge
 from inventory.store.keys import Enrolled
-from tests.sayings import ACCEPT, FIELDS, entry, utterance
+from tests.sayings import ACCEPT, FIELDS, database, entry, utterance
 from tests.shipped import ROOT
 
 DEVICE = DeviceIdentity("north", "dock-b", None, clock_believed=True)
@@ -179,8 +179,8 @@ class TestEnteredOnceMore:
         row = dictate(journal)
         journal.outbox.settle(row.event_id, None)
         journal.retention.tidy(NO_ROOM, Reserve(journal.directory, 0), datetime(2036, 1, 1, tzinfo=UTC), believed=True)
-        with journal._db.writing():
-            journal._db.execute("UPDATE outbox SET state = 'refused'")
+        with database(journal).writing():
+            database(journal).execute("UPDATE outbox SET state = 'refused'")
         accept(journal, "1", {}, rules, KIM, DEVICE)
         assert journal.queries.history("2").fields == FIELDS
         assert audit.verify(journal.trail).broken is None
@@ -240,8 +240,8 @@ class TestUnderANewName:
         with Journal.open(tmp_path / "new") as new:
             row = accept(new, "1", {}, rules, KIM, named, origin=journal)
             assert (row.sequence, json.loads(row.body)["source"]) == (1, "/sites/north/devices/dock-c")
-            with journal._db.writing():  # as if the power had been cut before the former one knew
-                journal._db.execute("UPDATE outbox SET state = 'refused', reentered = NULL")
+            with database(journal).writing():  # as if the power had been cut before the former one knew
+                database(journal).execute("UPDATE outbox SET state = 'refused', reentered = NULL")
             assert accept(new, "1", {}, rules, KIM, named, origin=journal) == row
             assert new.trail.last_sequence() == 1
         assert journal.review.held() == []

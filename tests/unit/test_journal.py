@@ -33,7 +33,7 @@ from edge.records import Frame, Segment, Utterance
 from inventory.ingest.rule import is_superseded
 from tests import shipped
 from tests.fakes import ScriptedInterpreter
-from tests.sayings import ACCEPT, ASK, FIELDS, IGNORE, NOON, REPEAT, committed, entry, utterance
+from tests.sayings import ACCEPT, ASK, FIELDS, IGNORE, NOON, REPEAT, committed, database, entry, utterance
 from tests.servers.small_disk import full
 from tests.waiting import PATIENCE_S
 
@@ -121,8 +121,8 @@ class TestOpening:
 
     def test_what_is_committed_is_synced_and_checked_by_sqlite(self, journal: Journal, tmp_path: Path) -> None:
         assert pragma(tmp_path / "state", "journal_mode") == "wal"
-        assert journal._db.execute("PRAGMA synchronous").fetchone()[0] == 2  # FULL
-        assert journal._db.execute("PRAGMA foreign_keys").fetchone()[0] == 1
+        assert database(journal).execute("PRAGMA synchronous").fetchone()[0] == 2  # FULL
+        assert database(journal).execute("PRAGMA foreign_keys").fetchone()[0] == 1
 
 
 class TestInspecting:
@@ -147,7 +147,7 @@ class TestInspecting:
 
     def test_it_cannot_write(self, journal: Journal, tmp_path: Path) -> None:
         with Journal.inspect(tmp_path / "state") as seen, pytest.raises(sqlite3.OperationalError, match="readonly"):
-            seen._db.execute("DELETE FROM outbox")
+            database(seen).execute("DELETE FROM outbox")
 
 
 class TestHearing:

@@ -14,7 +14,7 @@ from edge.keep import audit
 from edge.keep.journal import Journal
 from edge.keep.outbox import OutboxState
 from edge.records import OutboxRow, Utterance
-from tests.sayings import ACCEPT, ASK, READ, entry, render, utterance
+from tests.sayings import ACCEPT, ASK, READ, database, entry, render, utterance
 
 TOO_LARGE = "packet_too_large"
 
@@ -141,7 +141,7 @@ class TestUnderReview:
     def said(self, journal: Journal) -> Utterance:
         said = utterance(7)
         journal.begin(said)
-        journal._db.execute("UPDATE utterances SET review = 'journal_lost'")
+        database(journal).execute("UPDATE utterances SET review = 'journal_lost'")
         return said
 
     def test_it_is_not_read(self, journal: Journal, said: Utterance) -> None:

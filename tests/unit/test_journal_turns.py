@@ -37,7 +37,7 @@ from edge.records import (
 )
 from inventory.forms import load_forms
 from inventory.ingest.judge import Sound, judge
-from tests.sayings import ACCEPT, FIELDS, NOON, READ, utterance
+from tests.sayings import ACCEPT, FIELDS, NOON, READ, database, utterance
 
 HELD = replace(ACCEPT, outcome=Outcome.HOLD)
 HEEDED = Verdict(Outcome.HEED, (Because(Reason.ANSWER),), {})
@@ -81,7 +81,7 @@ def commit(journal: Journal, pending: Draft, **changes: Any) -> OutboxRow:
 
 
 def evidence(journal: Journal) -> dict[str, str]:
-    return {row["utterance_id"]: row["evidence"] for row in journal._db.rows("SELECT * FROM utterances")}
+    return {row["utterance_id"]: row["evidence"] for row in database(journal).rows("SELECT * FROM utterances")}
 
 
 def test_nothing_is_open_in_a_new_journal(journal: Journal) -> None:

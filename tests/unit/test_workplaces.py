@@ -41,6 +41,7 @@ from edge.records import Closing, Commit, Frame, Work
 from edge.records.speech import Prompt, Say
 from edge.understand.local import factory
 from tests.fakes import LoudnessScorer, ScriptedInterpreter, ScriptedSource
+from tests.sayings import database
 from tests.shipped import ROOT
 from tests.waiting import until
 
@@ -138,7 +139,7 @@ def run(parts: Parts, play: Callable[[Device], Awaitable[None]]) -> list[AgentTo
 
 def events_in(directory: Path) -> list[tuple[str, dict[str, Any]]]:
     with Journal.open(directory) as journal:
-        rows = journal._db.rows("SELECT body FROM outbox ORDER BY sequence")
+        rows = database(journal).rows("SELECT body FROM outbox ORDER BY sequence")
         return [(data["form"], data["fields"]) for data in (json.loads(row["body"])["data"] for row in rows)]
 
 
@@ -159,7 +160,7 @@ def test_what_is_typed_is_read_by_the_form_that_is_filled_when_its_turn_comes(tm
         ("stock-count", {"item": "B714", "quantity": 14, "location": "A01"}),
     ]
     with Journal.open(tmp_path) as journal:
-        forms = [row["form"] for row in journal._db.rows("SELECT form FROM utterances ORDER BY heard_at")]
+        forms = [row["form"] for row in database(journal).rows("SELECT form FROM utterances ORDER BY heard_at")]
     assert forms == ["pallet-move", "pallet-move", "pallet-move", "stock-count", "stock-count"]
 
 
@@ -225,7 +226,9 @@ def test_one_running_agent_goes_from_english_to_german(tmp_path: Path) -> None:
     changes = [(line["work"], line["language"]) for line in told if "work" in line]
     assert changes == [("pallet-move", "de"), ("stock-count", "de"), ("pallet-move", "en")]
     with Journal.open(tmp_path) as journal:
-        spoken = [row["language"] for row in journal._db.rows("SELECT language FROM utterances ORDER BY heard_at")]
+        spoken = [
+            row["language"] for row in database(journal).rows("SELECT language FROM utterances ORDER BY heard_at")
+        ]
     assert spoken == ["de", "de", "de", None, None, None]
 
 

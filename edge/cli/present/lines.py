@@ -44,16 +44,13 @@ _EventPrinter = Callable[[AgentTold], None]
 def teller(
     form: Form, names: Mapping[str, str], *, as_json: bool, known: Mapping[str, Form] | None = None
 ) -> _EventPrinter:
-    """What shows each thing told: a JSON line per utterance, or text. `names` gives a source's file name.
-
-    `known` are all forms, by name, of which something may be told; none: `form` alone.
-    """
+    """The function that prints each event: a JSON line per utterance, or text. `names` gives a source's file name."""
     forms = known or {form.name: form}
     return with_dialogue((lambda told: print_line(_event_line(told, names))) if as_json else _text_teller(forms, names))
 
 
 def with_dialogue(show: _EventPrinter) -> _EventPrinter:
-    """The same with what the dialogue made of an utterance, which knows more than the verdict: "yes" is an answer."""
+    """The same with the dialogue's result, which knows more than the verdict: "yes" is an answer."""
     noted: dict[str, Verdict] = {}
 
     def agreed(told: AgentTold) -> None:
@@ -71,7 +68,7 @@ def with_dialogue(show: _EventPrinter) -> _EventPrinter:
 
 
 def discreet_teller() -> _EventPrinter:
-    """What a service writes to its log: what became of each utterance, and never a word of what was said."""
+    """The function that logs each utterance's result, without any of its words."""
     out = SafeConsole(highlight=False, soft_wrap=True)
 
     def log_event(told: AgentTold) -> None:
@@ -147,7 +144,7 @@ def _lines(name: str, **told: str) -> Text:
 
 
 def answer(form: Form, verdict: Verdict) -> str:
-    """What the operator is told, in words."""
+    """The device's reply in words."""
     outcome = verdict.outcome
     heading, _, more = OUTCOMES[Outcome.ASK if outcome is Outcome.REPEAT else outcome].words.partition(", ")
     why = f"({', '.join(str(reason) for reason in verdict.reasons)})"
@@ -165,7 +162,7 @@ def answer(form: Form, verdict: Verdict) -> str:
 
 
 def print_line(line: JsonLine | None) -> None:
-    """Print a line, if there is one; whoever reads this reads along."""
+    """Print a line, if there is one, and flush."""
     if line is not None:
         sys.stdout.write(json.dumps(line) + "\n")
         sys.stdout.flush()
@@ -235,7 +232,7 @@ def _decided(told: Decided, names: Mapping[str, str]) -> JsonLine:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What the journal holds, looked at now and then."""
+    """The journal's contents at one time."""
 
     counts: Counts
     sent: int  # Of what is owed, how much the broker took.
@@ -244,10 +241,10 @@ class Kept:
 
 
 class AgentLines:
-    """The lines of an agent that listens: those of its events, and what else there is to see of it."""
+    """The JSON lines of a listening agent: its events, and changes of its state."""
 
     def __init__(self, settings: Settings, rules: Rules, forms: Mapping[str, Form] | None = None) -> None:
-        """`forms` are all, by name, of which something may be told; None: that of `rules` alone."""
+        """`forms` are all forms by name that may occur; None: that of `rules` alone."""
         self._settings = settings
         self._rules = rules
         self._forms = forms or {rules.form.name: rules.form}
@@ -259,7 +256,7 @@ class AgentLines:
         self._trouble: str | None = None
 
     def started(self) -> JsonLine:
-        """Who this is, and what the form's fields are called: the first line."""
+        """The first line: the device, and the labels of the form's fields."""
         settings, mqtt, form = self._settings, self._settings.deliver.mqtt, self._rules.form
         return {
             "agent": "started",
@@ -275,7 +272,7 @@ class AgentLines:
         }
 
     def event(self, told: AgentTold) -> Iterator[JsonLine]:
-        """The lines for something that happened."""
+        """The lines for an event."""
         line = _event_line(told, {})
         match told:
             case Decided(utterance, reading) if line is not None:
@@ -297,7 +294,7 @@ class AgentLines:
             yield line
 
     def _changed_work(self, name: str | None, language: str) -> Iterator[JsonLine]:
-        """That another form is filled than was told last, or another language spoken."""
+        """The line for a changed form or language."""
         form = self._forms.get(name or "", self._rules.form)
         if form is self._rules.form and language == self._language:
             return
@@ -306,7 +303,7 @@ class AgentLines:
         yield {"work": form.name, "language": language, "form_fields": _fields(form)}
 
     def _dialogue(self, stands: Stands) -> JsonLine:
-        """Where the dialogue stands, what is being agreed, and what the device says."""
+        """The dialogue's state, its draft, and the device's words."""
         asked, draft = stands.question, stands.draft
         read = {} if draft is None else _read(draft.reading)
         said = " ".join(self._phrasing.text(order) for order in stands.told if isinstance(order, Say))
@@ -324,7 +321,7 @@ class AgentLines:
         }
 
     def changed(self, kept: Kept, trouble: str | None) -> Iterator[JsonLine]:
-        """What the journal holds that it did not when it was last asked; likewise why there is no connection."""
+        """The lines for changes of the journal and of the connection."""
         if trouble != self._trouble:
             self._trouble = trouble
             yield {"trouble": trouble}

@@ -1,4 +1,4 @@
-"""Parse of a sentence: what each of its words stands for, and in what other ways it may be understood."""
+"""Parse of a sentence: the role of each of its words, and the alternatives."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ SMALL: Mapping[Role, str] = {
     Role.ELSEWHERE: "before a place that is not meant",
     Role.CHECK: "announces check digits",
 }
-"""What words that name no field do, by role, the harmless ones first."""
+"""The effect of words that name no field, by role, the harmless ones first."""
 
 _OPEN_ROLES = frozenset(
     {Role.CUE, Role.REPEAT, Role.CONTRAST, Role.HEDGE_BEFORE, Role.HEDGE_BEHIND, Role.CHOICE, Role.ELSEWHERE}
 )
-"""Those that change what a value beside them means."""
+"""Roles that change the meaning of a value beside them."""
 
 _ANNOUNCED: Mapping[str, tuple[Role, ...]] = {
     "c": (Role.CUE,),
@@ -67,7 +67,7 @@ _ANNOUNCED: Mapping[str, tuple[Role, ...]] = {
 """What must stand before a mention that is marked so."""
 
 _MARKED: Mapping[str, str] = {"c": "a correction", "n": "denied", "h": "only about right", "o": "one of two"}
-"""What the marks of a mention say to a person; the others say how it was found."""
+"""Words for the marks of a mention; the other marks say how it was found."""
 
 HAPPENS: Mapping[Happens, tuple[str, Tone]] = {
     Happens.LABEL: ("label without a value", Tone.OPEN),

@@ -23,7 +23,7 @@ from edge.records import Outcome, Reason
 
 
 class Tone(StrEnum):
-    """What something means to a person who looks at it; each screen gives it a colour."""
+    """The severity of a text; each screen gives it a colour."""
 
     PLAIN = "plain"
     GOOD = "good"
@@ -38,7 +38,7 @@ STYLES = {Tone.PLAIN: "", Tone.GOOD: "green", Tone.OPEN: "yellow", Tone.BAD: "bo
 
 @dataclass(frozen=True, slots=True)
 class Worded:
-    """Some words, and what they mean."""
+    """A text with its severity."""
 
     words: str
     meaning: Tone = Tone.PLAIN
@@ -99,7 +99,7 @@ MOODS = {
     "strangers": "it is about something else than the form",
     "taken back": "it is taken back",
 }
-"""Why a whole utterance is no record, by the lists of a language's file (`[moods]`)."""
+"""Why an utterance is no record, by the lists of a language's file (`[moods]`)."""
 
 _STATES = {
     OutboxState.SETTLED: Worded("in the inventory", Tone.GOOD),
@@ -130,20 +130,20 @@ MODES = {"open": "open microphone", "push-to-talk": "push to talk", "wake-phrase
 
 
 def because(code: str, labels: Mapping[str, str]) -> str:
-    """One reason, given as `field_missing:dock`; `labels` is what people call the fields."""
+    """The words for a reason such as `field_missing:dock`; `labels` are the fields' names for people."""
     reason, _, field = code.partition(":")
     return REASONS[Reason(reason)].format(field=labels.get(field, field)).strip()
 
 
 def result(outcome: Outcome, reasons: Iterable[str], labels: Mapping[str, str]) -> Worded:
-    """What became of an utterance, and why."""
+    """The words for an utterance's result and reasons."""
     known = OUTCOMES[outcome]
     why = ", ".join(because(code, labels) for code in reasons)
     return Worded(f"{known.words}: {why}" if why else known.words, known.meaning)
 
 
 def progress(state: OutboxState, attempts: int, reasons: Iterable[str]) -> Worded:
-    """How far an entry has come."""
+    """The words for an entry's state."""
     if state is OutboxState.WAITING:
         return _SENT if attempts else _WAITING
     known, why = _STATES[state], ", ".join(code.replace("_", " ") for code in reasons)
@@ -162,7 +162,7 @@ def changing(told: str, act: Act, named: object) -> str:
 
 
 def entries(kept: Sequence[KeptEntry]) -> Table:
-    """Entries of the journal, newest first, and how far each has come."""
+    """A table of entries, newest first, with their states."""
     columns = ("number", "recorded at", "entry", "state", "sent")
     table = Table(*columns, box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     numbers = {entry.event_id: entry.sequence for entry in kept}
@@ -210,7 +210,7 @@ def review_json(utterance: KeptUtterance) -> dict[str, Any]:
 
 
 def review_line(utterance: KeptUtterance) -> str:
-    """An utterance under review for people, with what a model made of it where one read it."""
+    """A line about an utterance under review, with a model's reading."""
     read = f": {_fields(utterance.fields)}" if utterance.fields else ""
     return f"utterance {utterance.utterance_id} ({utterance.form}) is under review{read}"
 
@@ -226,12 +226,12 @@ def flagged_line(flagged: Flagged) -> str:
 
 
 def deferred_json(utterance: KeptUtterance) -> dict[str, Any]:
-    """An utterance that waits for a model, as a JSON line."""
+    """A deferred utterance as a JSON line."""
     return {"utterance_id": utterance.utterance_id, "form": utterance.form, "state": "deferred"}
 
 
 def dossier(told: Mapping[str, Any]) -> Table:
-    """All that is kept about an utterance, for people, a line for each thing that there is to tell."""
+    """The history of an utterance as lines."""
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
