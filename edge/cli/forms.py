@@ -36,8 +36,8 @@ from edge.agent.learning import Change, Harm, Kind, trial, trial_heard, unknown_
 from edge.agent.parts import form_named, in_force, rules
 from edge.agree.decide import Rules, decide
 from edge.cli.options import AsJson, Config, FormName, State, settings
-from edge.cli.present.parse import as_json as parse_json
-from edge.cli.present.parse import drawn, parsed
+from edge.cli.parse import as_json as parse_json
+from edge.cli.parse import drawn, parsed
 from edge.cli.reports import Since, moment
 from edge.cli.sayings import answers
 from edge.config import Settings

@@ -16,8 +16,8 @@ from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import AlreadyRunning, StorageFailed, Unfinished, UnreadableInput
 from dockvoice_protocol.terminal.output import EXIT_CODES, line, log_warnings
 from dockvoice_protocol.terminal.tables import many, render
+from edge.cli import tables
 from edge.cli.options import AsJson, Broker, Config, State, Wait, login, settings
-from edge.cli.present import tables
 from edge.keep.journal import Journal
 
 if TYPE_CHECKING:

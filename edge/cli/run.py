@@ -14,9 +14,9 @@ from edge.agent.app import Agent, AgentTold
 from edge.agent.app import replay as replayed
 from edge.agent.dialogue_driver import STEPS
 from edge.agent.parts import Parts, assemble
+from edge.cli.lines import AgentLines, discreet_teller, print_line, teller, with_dialogue
 from edge.cli.options import AsJson, Broker, Config, FormName, State, Trace, Wait, settings
-from edge.cli.present.lines import AgentLines, discreet_teller, print_line, teller, with_dialogue
-from edge.cli.present.tables import counted
+from edge.cli.tables import counted
 from edge.cli.terminal import can_be_drawn_on, keys, outliving
 from edge.cli.watch.live import LiveView, tell_changes
 from edge.config import Settings

@@ -25,7 +25,7 @@ from edge.agree.decide import Rules, decide
 from edge.agree.merging import answer_to, with_answer
 from edge.agree.off_talk import among_talk, begins_astray, is_beside, is_plain
 from edge.agree.readings import differing, values_of
-from edge.cli.present.tables import MOODS, QUESTIONS, REASONS, because
+from edge.cli.tables import MOODS, QUESTIONS, REASONS, because
 from edge.records import Closing, Outcome, Reason, Verdict
 
 _JsonLine = dict[str, Any]

@@ -12,7 +12,7 @@ from edge.agent.delivery import LinkChanged
 from edge.agent.dialogue_driver import Stands
 from edge.agent.events import Decided, SourceEnded
 from edge.agree.dialogue.table import State
-from edge.cli.present.lines import discreet_teller, teller
+from edge.cli.lines import discreet_teller, teller
 from edge.records import Because, Closing, Note, OutboxRow, Outcome, Park, Reason, Segment, Utterance, Verdict
 
 SAID = ("seven", "four", "two")

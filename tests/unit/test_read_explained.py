@@ -10,8 +10,8 @@ from dockvoice_protocol.forms.spoken.grammar.path import Happens
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.languages import LANGUAGES
 from edge.cli.forms import commands
-from edge.cli.present.parse import HAPPENS, SMALL
-from edge.cli.present.tables import MOODS
+from edge.cli.parse import HAPPENS, SMALL
+from edge.cli.tables import MOODS
 from tests.rows import each_of
 
 

@@ -7,7 +7,7 @@ from itertools import product
 from rich.cells import cell_len
 
 from edge.cli.audio import MeterReading
-from edge.cli.present.tables import Tone, Worded
+from edge.cli.tables import Tone, Worded
 from edge.cli.watch.layout import Badge, FieldRow, HeardLast, Picture, QueueRow, draw
 from tests.rows import each_of, every
 

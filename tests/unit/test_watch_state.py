@@ -19,8 +19,8 @@ from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.questions import About
 from edge.agree.dialogue.session import DialogueSettings
 from edge.cli.audio import MeterReading
-from edge.cli.present.lines import AgentLines, Kept, with_dialogue
-from edge.cli.present.tables import MODES, OUTCOMES, QUESTIONS, REASONS, Tone
+from edge.cli.lines import AgentLines, Kept, with_dialogue
+from edge.cli.tables import MODES, OUTCOMES, QUESTIONS, REASONS, Tone
 from edge.cli.watch.layout import Picture
 from edge.cli.watch.live import as_seen
 from edge.cli.watch.state import View

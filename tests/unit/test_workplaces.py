@@ -32,7 +32,7 @@ from edge.agree.dialogue.events import Deadline, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.table import State
-from edge.cli.present.lines import AgentLines
+from edge.cli.lines import AgentLines
 from edge.config import Endpoint, Settings
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread

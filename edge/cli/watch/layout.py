@@ -18,7 +18,7 @@ from rich.text import Text
 from dockvoice_protocol.terminal.plain_text import is_plain
 from edge.audio.pcm import BOTTOM_DB
 from edge.cli.audio import NO_SOUND, MeterReading, cells
-from edge.cli.present.tables import STYLES, Tone, Worded
+from edge.cli.tables import STYLES, Tone, Worded
 
 _GUTTER = 14  # Columns before what is told: its heading.
 _NARROWEST_WITH_HEADINGS = 50  # Columns below which headings are left out.

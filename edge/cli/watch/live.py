@@ -26,7 +26,7 @@ from edge.agent.parts import Parts
 from edge.agent.typed_input import pressed
 from edge.agree.dialogue.table import State
 from edge.cli.audio import NO_SOUND, Meter, MeterReading
-from edge.cli.present.lines import AgentLines, JsonLine, Kept, teller, with_dialogue
+from edge.cli.lines import AgentLines, JsonLine, Kept, teller, with_dialogue
 from edge.cli.terminal import aside, keys, leave_screen, outliving
 from edge.cli.watch.state import Keyboard, Pressed, Switch, TypedSentence
 from edge.keep.journal import Journal

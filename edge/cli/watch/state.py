@@ -18,7 +18,7 @@ from dockvoice_protocol.records import Act, Command
 from edge.agree.dialogue.table import QUESTIONS as ASKS
 from edge.agree.dialogue.table import State
 from edge.cli.audio import MeterReading
-from edge.cli.present.tables import MODES, PARKED, QUESTIONS, Tone, Worded, because, changing, progress, result
+from edge.cli.tables import MODES, PARKED, QUESTIONS, Tone, Worded, because, changing, progress, result
 from edge.cli.watch.layout import Badge, FieldRow, HeardLast, Picture, QueueRow
 from edge.keep.outbox import OutboxState
 from edge.records import Outcome, Reason

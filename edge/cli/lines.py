@@ -24,7 +24,7 @@ from edge.agent.events import AlreadyKept, CaptureResumed, CaptureStopped, Decid
 from edge.agent.headset import as_json as headset_line
 from edge.agree.decide import Rules
 from edge.agree.dialogue.questions import judged
-from edge.cli.present.tables import OUTCOMES, STYLES, Tone, entry_json
+from edge.cli.tables import OUTCOMES, STYLES, Tone, entry_json
 from edge.config import Settings
 from edge.keep.queries import Counts, KeptEntry
 from edge.records import SAMPLE_RATE, OutboxRow, Outcome, Verdict

@@ -21,7 +21,7 @@ from dockvoice_protocol.forms.spoken.grammar.weights import RIVALRY
 from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.forms.spoken.reader import lexicon, understood
 from dockvoice_protocol.records import FieldReading, Word, written
-from edge.cli.present.tables import MOODS, STYLES, Tone
+from edge.cli.tables import MOODS, STYLES, Tone
 
 SMALL: Mapping[Role, str] = {
     Role.OPENING: "opening",

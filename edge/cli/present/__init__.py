@@ -1,1 +1,0 @@
-"""What people and programs are shown: lines, tables, words and levels."""
