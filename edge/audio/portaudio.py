@@ -29,7 +29,7 @@ _HARDWARE = re.compile(r"\(((?:plug)?hw:[^()]+)\)$")
 """The suffix of a card's name in PortAudio; other names are those of ALSA's configuration."""
 
 _PLAYBACK, _CAPTURE = 0, 1  # snd_pcm_stream_t
-_NONBLOCK = 1  # SND_PCM_NONBLOCK: what somebody else has is refused, not waited for
+_NONBLOCK = 1  # SND_PCM_NONBLOCK: a device in use is refused, not waited for
 _INTERLEAVED = 3  # SND_PCM_ACCESS_RW_INTERLEAVED
 _S16_LE = 2  # SND_PCM_FORMAT_S16_LE
 

@@ -30,7 +30,7 @@ _LATE_S = (
     5.0  # A server that has not answered the listening thread by then is not asked again through the same process.
 )
 
-_ANSWER_S = 2.0  # How long the server may keep waiting whoever waits for it; it takes milliseconds.
+_ANSWER_S = 2.0  # Timeout of a query that is waited for; it takes milliseconds.
 FRESH_S = 1.0  # An answer about what is played that is not older is as good as another.
 
 NULL_SINK = "auto_null"
@@ -51,7 +51,7 @@ class Routing:
     stream: int | None = None  # The server's number of the recording (its source output).
     suspended: bool = False
     muted: bool = False
-    is_monitor: bool = False  # The source is what is played somewhere, and nobody's microphone.
+    is_monitor: bool = False  # The source is a sink's monitor, no microphone.
     sources: frozenset[str] = frozenset()  # All sources there are.
 
 

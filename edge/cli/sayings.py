@@ -154,7 +154,7 @@ def _about_held(reading: Reading, held: Mapping[str, FieldValue], saying: _Sayin
 
 
 def _passed_over(reading: Reading, rules: Rules) -> _JsonLine | None:
-    """A courtesy, or talk to somebody else; None for what may object to the entry."""
+    """The answer to a courtesy or to off-talk; None for a possible objection to the entry."""
     if courteous(reading.words, rules.language):
         return _ordered(Act.YES, rules)
     if is_beside(reading, rules):

@@ -390,7 +390,7 @@ class Understand(Section):
 
     @model_validator(mode="after")
     def _seated(self) -> Self:
-        """Every mode needs somebody to ask, and nobody is independent of himself."""
+        """Every mode needs its interpreters, and the second opinion must be another one."""
         if self.mode in {Mode.CLOUD_FIRST, Mode.CASCADE} and self.first is None:
             raise ValueError(f"mode is {self.mode}, but first is not set; name one of the interpreters")
         if self.mode is Mode.PANEL and self.first is None and self.second is None:

@@ -56,7 +56,7 @@ class Settings(Layered):
     )
 
     def contradictions(self) -> Iterator[tuple[Key, str]]:
-        """Interpreters and transcribers that name what nobody has set up."""
+        """References to clients, interpreters and transcribers that are not configured."""
         understand = self.understand
         seats = [("first", understand.first), ("second", understand.second)]
         for seat, taken_by in (*seats, *(("fallback", one) for one in understand.fallback)):

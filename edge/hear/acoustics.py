@@ -127,7 +127,7 @@ def _first_peak(periodic: _Floats) -> NDArray[np.int64]:
 
 
 _CLIPPED = 0.001  # One sample in a thousand: it is heard as crackling.
-_OTHERS = 0.3  # The share of another pitch from which somebody else was probably heard.
+_OTHERS = 0.3  # The share of another pitch that makes a second speaker likely.
 
 
 def advice(segment: Segment) -> tuple[Acoustics, list[str]]:

@@ -182,7 +182,7 @@ async def follow_talk_key(key: str, device: Path | None, talk: Callable[[bool], 
                     talk(is_down)
             except OSError as fault:
                 logger.warning("the talk key's device %s is gone (%s); looking for it", found.name, fault.strerror)
-        talk(False)  # with the key gone, nobody holds it down
+        talk(False)  # a missing key is not held down
 
 
 def _device_with(code: int, wanted: Path | None) -> KeyDevice | None:
@@ -202,7 +202,7 @@ IDLE_S = 2.0
 """Timeout between two keys of one scan, also over Bluetooth: scanners type a hundred keys a second."""
 
 LONGEST = 8000  # Characters of one scan: no code of any kind holds more.
-_LONGEST_NUMBER = 4  # Digits of a character on the keypad, 0029 among them: with more nobody knows which is meant.
+_LONGEST_NUMBER = 4  # Digits of a character on the keypad, 0029 among them: longer numbers are ambiguous.
 
 _BEGINNING = "]"  # Of AIM's identifier of a code: it is none of the characters that GS1 allows in a value.
 

@@ -25,7 +25,7 @@ roster      who may sign on at the site, likewise
 catalogue   the site's master data, by kind, likewise
 shifts      who signed on and off, and which breaks were taken; goes with what has outlived `keep.retention_days`
 clip_requests   who asked to hear which recording, as he signed it: the operator may ask who listened to him
-clips       the recordings that somebody beyond the device is to have; owed until `closed` says what became of it
+clips       the recordings to be sent to the inventory; pending until `closed` has the result
 orders_not_done   how many of them were not done, by the reason
 tally       how many there are of what, kept by triggers: counting a million rows would hold up a commit
 

@@ -124,7 +124,7 @@ class _Totals:
 
     recorded: Mapping[str, int] = field(default_factory=dict)  # Entries that stand, by form.
     aside: int = 0  # Utterances that wait for a person.
-    turned_down: int = 0  # Entries that the inventory has not taken, and nobody has decided about.
+    turned_down: int = 0  # Held entries, undecided.
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ class Shifts:
         self._db = db
 
     def note(self, step: Shifted) -> None:
-        """Keep that somebody signed on or off, went or came back, inside of the transaction of the step it is of."""
+        """Record a sign-on, a sign-off, or a break. Call inside the step's transaction."""
         self._db.execute(
             "INSERT INTO shifts (at, operator, change, reason, entries) "
             "VALUES (?, ?, ?, ?, (SELECT coalesce(max(sequence), 0) FROM entries))",
@@ -153,13 +153,13 @@ class Shifts:
         )
 
     def on_break(self, operator: str) -> str | None:
-        """Why the operator is away; None where he is not."""
+        """Why the operator is on a break; None where there is none."""
         for row in self._db.rows("SELECT * FROM shifts WHERE operator = ? ORDER BY id DESC LIMIT 1", operator):
             return row["reason"] if row["change"] == ShiftChange.BREAK else None
         return None
 
     def totals(self, operator: str) -> _Totals | None:
-        """What his last shift came to; None where nothing is kept of it."""
+        """The totals of the operator's last shift; None without one."""
         wanted = "SELECT at, entries FROM shifts WHERE operator = ? AND change = 'on' ORDER BY id DESC LIMIT 1"
         for began in self._db.rows(wanted, operator):
             since = self._db.rows(_COMMITTED, began["entries"])
@@ -189,7 +189,7 @@ class Shifts:
 
 
 def _standing(rows: list[Row], operator: str) -> dict[str, int]:
-    """By form, his entries that no cancellation has taken back, and the inventory has not turned down."""
+    """The operator's standing entries by form, without refused ones."""
     root: dict[str, str] = {}
     form: dict[str, str] = {}
     for row in rows:

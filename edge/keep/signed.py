@@ -187,7 +187,7 @@ _LISTENED = f"""
         AND (? = '' OR coalesce({_SPEAKER}, ?) = ?)
     ORDER BY q.asked_at DESC, q.rowid DESC LIMIT 1
 """  # noqa: S608 - our own words
-"""What did not go out nobody has heard. What nobody is known to have said is told to whoever asks."""
+"""Clips that were not sent were not listened to. Utterances of an unknown speaker count for every operator."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,7 @@ class Loudspeaker:
 
     async def until_quiet(self) -> None:
         """Return when everything was handed to the device."""
-        while not self.quiet:  # noqa: ASYNC110 - what ends is known on PortAudio's thread, which waits for nobody
+        while not self.quiet:  # noqa: ASYNC110 - what ends is known on PortAudio's thread, which never waits
             await asyncio.sleep(_QUIET_LOOK_S)
 
     async def open(self) -> None:

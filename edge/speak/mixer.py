@@ -257,7 +257,7 @@ class Playing:
                 heard[filled : filled + len(piece)] = piece
                 filled += len(piece)
             if phrase.waiting or not phrase.whole:
-                break  # the room is filled, or the rest of it is still being made: nobody cuts in
+                break  # the room is filled, or the rest of it is still being made: later phrases wait
             self._give_up(phrase)
         return heard
 

@@ -186,7 +186,7 @@ class Readback:
         return self._written(labels[0] if labels else field.title)
 
     def _written(self, noun: str) -> str:
-        """Forms have their words in small letters; whoever reads along expects German nouns as they are written."""
+        """Forms have lower-case words; on a screen German nouns need their capitals."""
         return noun.title() if self._language.code == "de" else noun
 
     def _once(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms = _PLAIN) -> str:

@@ -35,8 +35,8 @@ from edge.ports import StoppableSource
 from edge.records import Frame
 
 _TOLD_EVERY_S = 0.1  # A bar that moves ten times a second is smooth, and costs next to nothing.
-_LOOKED_EVERY_S = 0.5  # How often the journal is asked what it holds, for somebody who sits before it.
-_LOOKED_EVERY_S_UNSEEN = 2.0  # The same for a log.
+_LOOKED_EVERY_S = 0.5  # Poll interval of the journal for an interactive view.
+_LOOKED_EVERY_S_UNSEEN = 2.0  # Poll interval of the journal for a log.
 _LATEST = 50  # Entries that are looked at: more than any terminal shows.
 _LOOKS_WITHOUT_SOUND = 5  # So many in a row, and no sound comes.
 _MOST_LOGGED = 200  # Lines of the log kept for a viewer that takes none: more than any terminal shows.

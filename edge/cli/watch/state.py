@@ -163,7 +163,7 @@ class View:
         return self._latest("started").get("mode") == _PUSH_TO_TALK and not self._now.get("talking")
 
     def _stands(self) -> _JsonObject | None:
-        """Where the dialogue stands, for whoever is asked anything at all."""
+        """The dialogue's state, while a question is open."""
         return self._last.get("dialogue") if self._now.get("converses", True) else None
 
     def _who(self) -> tuple[str, ...]:
