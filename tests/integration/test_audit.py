@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -15,32 +16,39 @@ import pytest
 from tests.processes.command import dockvoice
 from tests.servers.inventory import RunningInventory
 from tests.servers.mosquitto import Mosquitto
+from tests.servers.ports import held_port
 
 CLIPS = ("02-pallet-0126-nine-units-dock-bravo.flac", "07-pallet-9019-eighty-no-seventy-units-dock-alpha.flac")
 """Both are accepted by either recogniser."""
 
 
-@pytest.fixture
-def inventory(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[RunningInventory]:
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("audited")
+
+
+@pytest.fixture(scope="module")
+def inventory(place: Path) -> Iterator[RunningInventory]:
     with (
-        Mosquitto(tmp_path / "broker", free_port()) as broker,
-        RunningInventory(broker.port, tmp_path / "inventory") as running,
+        held_port() as port,
+        Mosquitto(place / "broker", port) as broker,
+        RunningInventory(broker.port, place / "inventory") as running,
     ):
         yield running
 
 
-@pytest.fixture
-def state(inventory: RunningInventory, repository: Path, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def state(inventory: RunningInventory, repository: Path, place: Path) -> Path:
     """A device whose events the inventory has."""
     demo = repository / "tests" / "data" / "speech" / "demo"
     broker = f"127.0.0.1:{inventory.broker_port}"
-    ended = dockvoice("replay", *(demo / clip for clip in CLIPS), "--broker", broker, "--state", tmp_path / "state")
+    ended = dockvoice("replay", *(demo / clip for clip in CLIPS), "--broker", broker, "--state", place / "state")
     assert ended.returncode == 0, ended.stderr
-    return tmp_path / "state"
+    return place / "state"
 
 
 def test_device_inventory_and_third_party_agree(
-    inventory: RunningInventory, state: Path, repository: Path, tmp_path: Path
+    inventory: RunningInventory, state: Path, repository: Path, place: Path, tmp_path: Path
 ) -> None:
     told = json.loads(dockvoice("audit", "key", "--state", state, "--json").stdout)
     announced = json.loads(status(inventory.broker_port))
@@ -48,7 +56,7 @@ def test_device_inventory_and_third_party_agree(
     (tmp_path / "key.pem").write_text(dockvoice("audit", "key", "--state", state).stdout)
 
     here = json.loads(dockvoice("audit", "verify", "--state", state, "--json").stdout)
-    database = f"sqlite:///{tmp_path / 'inventory' / 'inventory.db'}"
+    database = f"sqlite:///{place / 'inventory' / 'inventory.db'}"
     there = dockvoice("inventory", "audit", "verify", "--database", database, "--key", tmp_path / "key.pem", "--json")
     assert here["whole"]
     assert json.loads(there.stdout)["whole"]
@@ -65,14 +73,15 @@ def test_device_inventory_and_third_party_agree(
 
 
 def test_what_was_altered_on_the_device_is_whole_in_the_inventory(
-    inventory: RunningInventory, state: Path, tmp_path: Path
+    inventory: RunningInventory, state: Path, place: Path, tmp_path: Path
 ) -> None:
-    with closing(sqlite3.connect(state / "journal.db")) as db, db:
+    altered = Path(shutil.copytree(state, tmp_path / "state"))
+    with closing(sqlite3.connect(altered / "journal.db")) as db, db:
         db.execute('UPDATE outbox SET body = replace(body, \'"dock":"A"\', \'"dock":"B"\') WHERE sequence = 2')
-    ended = dockvoice("audit", "verify", "--state", state)
+    ended = dockvoice("audit", "verify", "--state", altered)
     assert ended.returncode == 1
     assert "BROKEN at 2: the event, its link or the hash of its recording was altered" in ended.stdout
-    database = f"sqlite:///{tmp_path / 'inventory' / 'inventory.db'}"
+    database = f"sqlite:///{place / 'inventory' / 'inventory.db'}"
     enrolled = ("--keys", inventory.keys, "--device", "site/device")
     assert dockvoice("inventory", "audit", "verify", "--database", database, *enrolled).returncode == 0
 

@@ -25,12 +25,15 @@ from tests.erp.tryton_dock import Dock
 from tests.erp.tryton_trailer import receive
 from tests.integration.test_office_decides import keys
 from tests.servers.postgresql import PostgreSQL
-from tests.tiers import sized
+from tests.tiers import SEED, sized
 
 __all__ = ["tryton"]
 
 NOW = datetime(2026, 11, 22, 13, tzinfo=UTC)
 WHY = TakenBack("because", False, None, NOW)
+
+TRAILER = sized(test={"pallets": 4, "cuts": 1, "kills": 1}, nightly={"pallets": 40, "cuts": 2, "kills": 8})
+"""Pallets that are said on two devices, cuts of the wires, and kills of the connector."""
 
 
 def settings(server: Tryton, **changed: Any) -> TrytonSettings:
@@ -198,4 +201,4 @@ def test_the_trailer_is_in_tryton_as_it_was_said_whatever_is_cut_and_killed(
     tryton: Tryton, postgresql: PostgreSQL, tmp_path: Path, free_port: Callable[[], int]
 ) -> None:
     with Dock(tmp_path, tryton, postgresql, free_port, keys(tmp_path)) as dock:
-        receive(dock, tryton, random.Random(20261122), pallets=4, cuts=1, kills=1)
+        receive(dock, tryton, random.Random(sized(test=20261122, nightly=SEED)), **TRAILER)

@@ -6,6 +6,7 @@ In the process of the tests, so that a row costs milliseconds. To add one, add i
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from tests.processes.command import called
 from tests.rows import every
 from tests.tiers import sized
 
-USAGE, NO_INPUT, DISK, CONFIG = 2, 66, 74, 78
+USAGE, NO_INPUT, UNAVAILABLE, DISK, CONFIG = 2, 66, 69, 74, 78
 
 DEEP = '{"a":' * 5000 + "1" + "}" * 5000
 LONG = "9" * 5000
@@ -45,18 +46,18 @@ FILES: dict[str, bytes] = {
 }
 """Files that are no settings, no form, no key, no list of recordings, no sound, and no recording's name either."""
 
-SETTINGS: dict[str, tuple[str, int]] = {
-    "missing": ("no-such.toml", NO_INPUT),
-    "directory": (".", NO_INPUT),
-    "binary": ("binary", CONFIG),
-    "not-utf8": ("not-utf8", CONFIG),
-    "deep": ("deep", CONFIG),
-    "broken": ("broken.toml", CONFIG),
-    "unknown-key": ("unknown-key.toml", CONFIG),
-    "long-integer": ("long-integer.toml", CONFIG),
-    "nested": ("nested.toml", CONFIG),
-    "wrong-types": ("wrong-types.toml", CONFIG),
-    "control": ("control.toml", CONFIG),
+SETTINGS: dict[str, tuple[str, int, str]] = {
+    "missing": ("no-such.toml", NO_INPUT, "no-such.toml: no such file"),
+    "directory": (".", NO_INPUT, "."),
+    "binary": ("binary", CONFIG, "binary"),
+    "not-utf8": ("not-utf8", CONFIG, "not-utf8"),
+    "deep": ("deep", CONFIG, "deep"),
+    "broken": ("broken.toml", CONFIG, "broken.toml: is not TOML"),
+    "unknown-key": ("unknown-key.toml", CONFIG, "colour"),
+    "long-integer": ("long-integer.toml", CONFIG, "long-integer.toml"),
+    "nested": ("nested.toml", CONFIG, "nested.toml"),
+    "wrong-types": ("wrong-types.toml", CONFIG, "wrong-types.toml"),
+    "control": ("control.toml", CONFIG, "control.toml"),
 }
 
 WHOLE = {
@@ -73,6 +74,7 @@ CONFIGURED = (
     *("queue unsettled", "queue export TMP/out.jsonl", "audit verify", "audit key", "audit export --all TMP/out.zip"),
     *("forms list", "forms tool pallet-move", "models list", "costs", "replay TMP/good.wav"),
     *("inventory rows", "inventory count", "inventory gaps", "inventory audit verify", "inventory keys list"),
+    *("run", "inventory", "evaluate TMP/manifest.jsonl"),
 )
 """Commands that read settings; at night each is called with all that `SETTINGS` has."""
 
@@ -104,13 +106,19 @@ OTHERS = (
       for number in ("-1", "9" * 30, "x")),
     # Forms that are none
     *(Call(f"forms check TMP/{name}", CONFIG, name) for name in FILES),
-    *(Call(f"forms check TMP/{name}", NO_INPUT, name) for name in ("no-such.schema.json", "state")),
+    Call("forms check TMP/no-such.schema.json", NO_INPUT, "no-such.schema.json: no such file"),
+    Call("forms check TMP/state", NO_INPUT, "no such file; a form is a file named NAME.schema.json"),
+    Call("forms check TMP/odd.schema.json", CONFIG, "odd.schema.json: 7 faults; how to write a form"),
+    *(Call(f"{command} --form nonsense", CONFIG, "'nonsense': not among the forms")
+      for command in ("replay TMP/good.wav", "run")),
+    Call("evaluate TMP/other-form.jsonl", CONFIG, "'nonsense': not among the forms"),
     *(Call("forms list --config TMP/forms-of-" + name + ".toml", CONFIG, "a.schema.json") for name in FILES),
     # Databases
     *(Call(f"{DATABASE} {url}", CONFIG, "database") for url in (
         "postgresql://u:pw@host:abc/x", "postgresql://u:pw@[::1/x", "mysql://h/x", "sqlite://", "sqlite:///:memory:",
         "x", "://", "sqlite:///TMP/inventory.db?nonsense=1")),
     Call(f"{DATABASE} sqlite:///TMP/no-such.db", NO_INPUT, "no such database"),
+    Call(f"{DATABASE} postgresql+psycopg://nobody@127.0.0.1:1/none", UNAVAILABLE, "127.0.0.1"),
     Call(f"{DATABASE} sqlite:////TMP/state", {69, NO_INPUT, CONFIG}, "state"),
     *(Call(f"{DATABASE} sqlite:////TMP/{name}", CONFIG, name) for name in ("binary", "empty", "deep")),
     # Keys of devices
@@ -127,12 +135,19 @@ OTHERS = (
       for of in ("--operator", "--entry") for blank in ("", "\t")),
     Call("inventory audit verify --device a/b --database sqlite:////TMP/inventory.db", NO_INPUT, "no event ever"),
     # Sound that is none
-    *(Call(f"replay TMP/{name} --state TMP/other", NO_INPUT, name) for name in (*FILES, "no-such.wav", "state")),
+    *(Call(f"replay TMP/{name} --state TMP/other", NO_INPUT, told)
+      for name, told in {
+          **{name: name for name in FILES}, "no-such.wav": "no-such.wav: no such file", "state": "is a directory",
+          "text.wav": "text.wav: is not sound", "slow.wav": "slow.wav: claims 100 samples per second"}.items()),
     *(Call(f"replay {device} --state TMP/other", NO_INPUT, device) for device in ("/dev/zero", "/dev/null")),
     Call("replay TMP/broken.mp3 --state TMP/other", NO_INPUT, "broken.mp3"),
     # Places
     *(Call(f"{command} --state ", USAGE, "--state") for command in ("queue list", "audit key", "doctor")),
     *(Call(f"queue list --state TMP/{name}", {NO_INPUT, DISK}, name) for name in ("none", "binary", "a\nb")),
+    Call("queue unsettled --state TMP/none", NO_INPUT, "none"),
+    *(Call(f"evaluate TMP/manifest.jsonl --{what} TMP/none/out", DISK, "out: cannot be written")
+      for what in ("details", "report")),
+    Call("speak --earcon stored --out TMP/none/x.wav", DISK, "x.wav: cannot be written"),
     Call("queue export TMP/state --state TMP/state", {NO_INPUT, DISK}, "state"),
     Call("queue export TMP/none/out --state TMP/state", DISK, "out"),
     Call("queue export TMP/binary --state TMP/state", NO_INPUT, "exists already"),
@@ -156,6 +171,8 @@ OTHERS = (
     *(Call(f"forms tool {name}", CONFIG, "not among the forms") for name in ("x", "../x", "", "é")),
     *(Call(f"forms read --language {tag} x", USAGE, "--language") for tag in ("x", "", "en\nde")),
     *(Call(f"models {verb} x", CONFIG, "no such model") for verb in ("get", "path")),
+    Call("models path small-en-us --directory TMP/none", CONFIG, "dockvoice models get small-en-us"),
+    Call("models get small-en-us --directory TMP/m --from TMP/none.zip", NO_INPUT, "none.zip"),
     *(Call(f"queue list --config TMP/good.toml --state TMP/state {word}", USAGE) for word in ("--nonsense", "more")),
     *(Call(f"replay TMP/good.wav --broker {at} --state TMP/other", CONFIG, "--broker")
       for at in ("localhost:99999", "localhost:port", ":1883", "a@b", "mqtt://localhost")),
@@ -171,8 +188,8 @@ FILES_EACH = sized(test=1, nightly=len(SETTINGS))
 def calls() -> Iterator[Call]:
     broken = cycle(SETTINGS.values())
     for command in CONFIGURED:
-        for name, code in islice(broken, FILES_EACH):
-            yield Call(f"{command} --config TMP/{name}", code, name)
+        for name, code, told in islice(broken, FILES_EACH):
+            yield Call(f"{command} --config TMP/{name}", code, told)
     yield from OTHERS
 
 
@@ -204,6 +221,12 @@ def tmp(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (tmp / "key.pem").write_bytes(KEY.public.pem)
     (tmp / "broken.mp3").write_bytes(b"ID3\x04\0\0\0\0\0\0" + b"\xff\xfb\x90\x44" + b"\0" * 40 + bytes(range(200)))
     soundfile.write(tmp / "good.wav", np.zeros(16_000), 16_000)
+    soundfile.write(tmp / "slow.wav", np.zeros(1000), 100)
+    (tmp / "text.wav").write_text("this is no sound")
+    (tmp / "odd.schema.json").write_text(json.dumps({"type": "object", "patternProperties": {}}))
+    for name, form in (("manifest", "pallet-move"), ("other-form", "nonsense")):
+        line = {"audio": "good.wav", "form": form, "fields": None, "condition": "clean"}
+        (tmp / f"{name}.jsonl").write_text(json.dumps(line) + "\n")
     Journal.open(tmp / "state").close()
     Store.open(f"sqlite:///{tmp / 'inventory.db'}").close()
     return tmp
