@@ -167,8 +167,9 @@ def test_two_devices_that_reach_one_sound_server_by_one_name_have_each_its_sourc
             f"the sound server's source right is listened to by process {worn['right'].process.pid}"
             in third.log.read_text()
         )
-        for source, one in worn.items():
+        for source in worn:
             shelf.air.say(source, clips / SAID[source][1])
+        for source, one in worn.items():
             until(lambda one=one: bool(one.verdicts()), one.log.read_text)  # type: ignore[misc]
             (said,) = one.verdicts()
             assert said["fields"]["pallet_id"] == SAID[source][2], one.log.read_text()
