@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from dockvoice_protocol import hash_chain
 from dockvoice_protocol.events import AMENDED, CANCELLED, RECORDED, REVIEW, Topics
@@ -30,7 +31,9 @@ from inventory.verify_dossier import Said, Story
 from tests.dictated import INSTANCE, payload
 
 SITE = "north"
-INVENTORY = Signer(Ed25519PrivateKey.from_private_bytes(b"\x05" * 32))
+_INVENTORY_KEY = Ed25519PrivateKey.from_private_bytes(b"\x05" * 32)
+INVENTORY = Signer(_INVENTORY_KEY)
+INVENTORY_PEM = _INVENTORY_KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 OFFICE = Signer(Ed25519PrivateKey.from_private_bytes(b"\x06" * 32))
 MORNING = datetime(2026, 11, 20, 6, tzinfo=UTC)
 

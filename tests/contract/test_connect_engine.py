@@ -143,7 +143,7 @@ def test_what_may_still_be_at_work_over_there_is_left_alone(dock: Dock) -> None:
     dock.engine().round()
     assert len(dock.books.calls) == calls  # not even looked at: what is found now may not be all
     # Only now the other system is done with what the dead process asked for.
-    dock.other._put(dock.posting(identity(1, 1)), None)
+    dock.other.put(dock.posting(identity(1, 1)), None)
     dock.clock.moves(2)
     dock.engine().round()
     assert len(dock.books.standing(identity(1, 1))) == 1

@@ -64,7 +64,7 @@ class Other:
         self._begin("post", posting)
         document = draft
         for _ in range(self.does("post", posting)):
-            document = self._put(posting, draft)
+            document = self.put(posting, draft)
         self.after("post", posting)
         return document or Document("nothing", "nothing", DocumentState.DONE)
 
@@ -89,7 +89,7 @@ class Other:
         self.books.calls.append((deed, posting.reference))
         self.before(deed, posting)
 
-    def _put(self, posting: Posting, draft: Document | None) -> Document:
+    def put(self, posting: Posting, draft: Document | None) -> Document:
         self.books.posted[posting.reference] = posting
         if draft is not None:
             return self._change(draft, DocumentState.DONE)

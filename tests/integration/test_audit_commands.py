@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from edge.keep import device_key
 from edge.keep.audit import ACKNOWLEDGED
 from edge.keep.device_key import KEY
 from edge.keep.journal import Journal
-from tests.sayings import ACCEPT, database, entry, render, utterance
+from tests.sayings import ACCEPT, entry, render, utterance
 
 
 @pytest.fixture
@@ -25,6 +27,12 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
             said = utterance(number)
             opened.commit(entry(said, opened.begin(said)), ACCEPT, render)
         yield opened
+
+
+def tamper(journal: Journal, statement: str) -> None:
+    """Change the journal's file from outside."""
+    with closing(sqlite3.connect(journal.directory / "journal.db")) as db, db:
+        db.execute(statement)
 
 
 def run(*arguments: str | Path) -> Result:
@@ -55,7 +63,7 @@ def test_a_whole_journal_for_programs(journal: Journal) -> None:
 
 
 def test_a_broken_journal(journal: Journal) -> None:
-    database(journal).execute("UPDATE audit SET link = 'none' WHERE sequence = 2")
+    tamper(journal, "UPDATE audit SET link = 'none' WHERE sequence = 2")
     told = run("verify", "--state", journal.directory)
     assert told.exit_code == 1
     assert told.stdout.splitlines()[-1] == ("BROKEN at 2: the event, its link or the hash of its recording was altered")
@@ -95,7 +103,7 @@ def test_no_event_at_all_is_no_proof(tmp_path: Path) -> None:
 
 def test_a_known_break_is_acknowledged_and_what_is_changed_afterwards_is_not(journal: Journal) -> None:
     state = ("--state", journal.directory)
-    database(journal).execute("UPDATE entries SET fields = '{}' WHERE sequence = 2")
+    tamper(journal, "UPDATE entries SET fields = '{}' WHERE sequence = 2")
     assert run("verify", *state).exit_code == 1
     assert isinstance(run("acknowledge", "3", "--reason", "…", *state).exception, UnreadableInput)
     told = run("acknowledge", "2", "--reason", "the night of the flood", *state)
@@ -106,13 +114,13 @@ def test_a_known_break_is_acknowledged_and_what_is_changed_afterwards_is_not(jou
     assert "events that hold: 2\n" in told.stdout
     assert "KNOWN at 2: its second copy, in entries.log, is missing or says something else (" in told.stdout
     assert "the night of the flood" in told.stdout
-    database(journal).execute("UPDATE entries SET fields = '{\"quantity\":1}' WHERE sequence = 2")
+    tamper(journal, "UPDATE entries SET fields = '{\"quantity\":1}' WHERE sequence = 2")
     assert run("verify", *state).exit_code == 1
 
 
 def test_an_acknowledgement_that_the_device_did_not_sign_excuses_nothing(journal: Journal) -> None:
     state, path = ("--state", journal.directory), journal.directory / ACKNOWLEDGED
-    database(journal).execute("UPDATE entries SET fields = '{}' WHERE sequence = 2")
+    tamper(journal, "UPDATE entries SET fields = '{}' WHERE sequence = 2")
     run("acknowledge", "2", "--reason", "the night of the flood", *state)
     path.write_text(path.read_text().replace("flood", "blood"))
     assert run("verify", *state).exit_code == 1

@@ -95,7 +95,7 @@ class Stage:
         self.inventory = RunningInventory(broker.port, directory / "inventory")
         self.url = f"sqlite:///{directory / 'inventory' / 'inventory.db'}"
         self.folder = ClipFolder(directory / "clips")
-        self.inventory._environment = {"DOCKVOICE_INVENTORY_CLIPS__FOLDER": str(self.folder.folder)}
+        self.inventory.environment = {"DOCKVOICE_INVENTORY_CLIPS__FOLDER": str(self.folder.folder)}
         self.wire = Wire(broker.port)
         held.callback(self.wire.close)
         held.enter_context(self.inventory)
@@ -106,7 +106,7 @@ class Stage:
         """The inventory anew, which leaves so much of the disk to others."""
         self.inventory.stop()
         free = {"DOCKVOICE_INVENTORY_CLIPS__FREE_MB": str(free_mb)}
-        self.inventory._environment = {**self.inventory._environment, **free}
+        self.inventory.environment = {**self.inventory.environment, **free}
         self.inventory.start()
 
     def settings(self, port: int | None = None, clips: str = "on_request", *, audio: bool = True) -> Settings:

@@ -11,8 +11,6 @@ from contextlib import closing
 from pathlib import Path
 from zipfile import ZipFile
 
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-
 from edge.keep import device_key
 from inventory.forms import load_forms
 from inventory.store.keys import KeyDirectory
@@ -22,7 +20,7 @@ from tests.processes.command import DOCKVOICE, dockvoice
 from tests.processes.starting import run
 from tests.servers.inventory import RunningInventory
 from tests.servers.mosquitto import Mosquitto
-from tests.trailer import INVENTORY, Box, Clock, Dock, write_forms
+from tests.trailer import INVENTORY, INVENTORY_PEM, Box, Clock, Dock, write_forms
 from tests.waiting import until
 
 
@@ -30,7 +28,7 @@ def test_a_closed_trailer_becomes_a_file_that_holds(
     tmp_path: Path, free_port: Callable[[], int], repository: Path
 ) -> None:
     key, folder = tmp_path / "inventory.key", tmp_path / "out"
-    key.write_bytes(INVENTORY._private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    key.write_bytes(INVENTORY_PEM)
     environment = {
         "DOCKVOICE_INVENTORY_FORMS_DIRECTORY": str(write_forms(tmp_path / "forms")),
         "DOCKVOICE_INVENTORY_DOSSIER__KEY": str(key),
@@ -98,7 +96,7 @@ def test_what_was_said_of_a_trailer_is_in_its_file_with_every_sentence(tmp_path:
         dock.hear(*said)
     signer = device_key.load(state)
     KeyDirectory(tmp_path / "keys").enrol("north", "dock-3", signer.public)
-    key.write_bytes(INVENTORY._private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    key.write_bytes(INVENTORY_PEM)
 
     made = tmp_path / "5501.zip"
     (tmp_path / "inventory.toml").write_text(f'keys_directory = "{tmp_path / "keys"}"\n', encoding="utf-8")

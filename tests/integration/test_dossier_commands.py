@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from sqlalchemy import update
 from typer.testing import CliRunner, Result
 
@@ -25,7 +24,7 @@ from inventory.store.keys import KeyDirectory
 from inventory.store.tables import events
 from inventory.verify_dossier import Check, Json, parsed
 from tests.rows import every
-from tests.trailer import INVENTORY, Dock, line, scene
+from tests.trailer import INVENTORY, INVENTORY_PEM, Dock, line, scene
 from tests.waiting import until
 
 KEYID = INVENTORY.public.keyid
@@ -37,8 +36,7 @@ def dock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Dock]:
     for one in made.keys:
         (tmp_path / "keys").mkdir(exist_ok=True)
         (tmp_path / "keys" / one.file).write_bytes(one.key.pem)  # both of the tests have the same
-    private = INVENTORY._private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    (tmp_path / "inventory.key").write_bytes(private)
+    (tmp_path / "inventory.key").write_bytes(INVENTORY_PEM)
     monkeypatch.setenv("DOCKVOICE_INVENTORY_FORMS_DIRECTORY", str(tmp_path / "forms"))
     monkeypatch.setenv("DOCKVOICE_INVENTORY_KEYS_DIRECTORY", str(tmp_path / "keys"))
     yield made

@@ -25,7 +25,7 @@ from edge.keep.journal_thread import JournalThread
 from inventory.repository import Store
 from tests.dictated import ANOTHER
 from tests.integration.test_business_replies import Shift, shift
-from tests.integration.test_expected import NOW, broker, is_told, office, publish, while_running
+from tests.integration.test_expected import NOW, broker, office, publish, while_running
 from tests.processes.command import dockvoice
 from tests.servers.mosquitto import Mosquitto
 from tests.waiting import until
@@ -79,13 +79,13 @@ def test_only_a_newer_roster_with_the_offices_signature_for_this_site_is_taken(
 ) -> None:
     forged = json.loads(signed_roster(ROSTER, office, NOW))
     forged["operators"][1]["number"] = "82"
-    bad: list[tuple[bytes, str, str]] = [
-        (signed_roster(replace(ROSTER, version=9), ANOTHER, NOW), "is not taken: /signature", "forged"),
-        (signed_roster(replace(ROSTER, version=4, operators=()), office, NOW), "version 4 is not taken", "old"),
-        (encode(forged), "is not taken: /signature", "forged"),
-        (signed_roster(replace(ROSTER, operators=(BEN,)), office, NOW), "version 5 is not taken", "old"),
-        (signed_roster(replace(ROSTER, site="south", version=9), office, NOW), "/site: is another site", "malformed"),
-        (b"{", "is no roster for here: message: is not JSON", "malformed"),
+    refused = [  # neighbours differ, so that each answer is seen
+        (signed_roster(replace(ROSTER, version=9), ANOTHER, NOW), "forged"),
+        (signed_roster(replace(ROSTER, version=4, operators=()), office, NOW), "old"),
+        (encode(forged), "forged"),
+        (signed_roster(replace(ROSTER, site="south", version=9), office, NOW), "malformed"),
+        (signed_roster(replace(ROSTER, operators=(BEN,)), office, NOW), "old"),
+        (b"{", "malformed"),
     ]
     heard: list[Any] = []
     caplog.set_level("INFO")
@@ -96,10 +96,8 @@ def test_only_a_newer_roster_with_the_offices_signature_for_this_site_is_taken(
         def meanwhile() -> None:
             publish(HERE, signed_roster(ROSTER, office, NOW))
             until(lambda: told() == {"version": 5}, "not taken")
-            for payload, says, why in bad:
-                caplog.clear()
+            for payload, why in refused:
                 publish(HERE, payload)
-                until(partial(is_told, caplog, says), f"{says!r} was not told")
                 until(partial(is_said, told, {"version": 5, "refused": why}), f"{why} was not told")
                 assert taking.roster.operators() == (ANA, BEN)
             assert "471" not in caplog.text, "who may sign on is not for the log"

@@ -48,11 +48,11 @@ def test_an_earpiece_that_portaudio_has_never_seen_is_found(worn: Headset, tmp_p
 
 def test_what_a_sound_server_puts_up_in_the_place_of_a_speaker_is_none(worn: Headset, tmp_path: Path) -> None:
     dummy = plug_in(worn, NULL_SINK)
-    worn._run("pactl", "set-default-sink", NULL_SINK)
+    worn.run("pactl", "set-default-sink", NULL_SINK)
     with at_work(worn, tmp_path, DOCKVOICE_SPEAK__DEVICE="pulse") as agent:
         assert agent.tells("speaker") == {"speaker": "none"}
         with earpiece(worn) as listening:
-            worn._run("pactl", "set-default-sink", DEVICE)
-            worn._run("pactl", "unload-module", dummy)
+            worn.run("pactl", "set-default-sink", DEVICE)
+            worn.run("pactl", "unload-module", dummy)
             assert agent.tells("speaker") == {"speaker": "heard"}
             is_greeted(agent, listening)  # with the same stream as ever: what follows is as with any speaker

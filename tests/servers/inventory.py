@@ -48,7 +48,7 @@ class RunningInventory:
         self.keys = directory / "keys"
         self._database = database or f"sqlite:///{directory / 'inventory.db'}"
         self._wait = wait
-        self._environment = environment or {}
+        self.environment = environment or {}
         self._held = ExitStack()
         self._notices: Notices | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -79,7 +79,7 @@ class RunningInventory:
                 [*DOCKVOICE, "inventory", "--broker", f"127.0.0.1:{self.broker_port}"],
                 stdout=log,
                 stderr=log,
-                env={**os.environ, **environment, **self._environment},
+                env={**os.environ, **environment, **self.environment},
             )
         if wait:
             self.hear("READY=1")

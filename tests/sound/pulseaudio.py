@@ -64,19 +64,19 @@ class Headset:
 
     def say(self, recording: Path) -> None:
         """Play a recording into the microphone; returns when it has been heard to its end."""
-        self._run("paplay", "--device=mic", str(recording))
+        self.run("paplay", "--device=mic", str(recording))
 
     def suspend(self) -> None:
         """The device falls asleep, as a Bluetooth headset out of range does: the stream stays open, no sound comes."""
-        self._run("pactl", "suspend-source", DEVICE, "1")
-        self._run("pactl", "suspend-sink", "mic", "1")
+        self.run("pactl", "suspend-source", DEVICE, "1")
+        self.run("pactl", "suspend-sink", "mic", "1")
 
     def kill(self) -> None:
         """The server dies."""
         self.server.kill()
         self.server.wait()
 
-    def _run(self, *command: str) -> None:
+    def run(self, *command: str) -> None:
         subprocess.run(command, env=self.environment, check=True, capture_output=True, timeout=60)
 
 

@@ -148,7 +148,7 @@ def noise(directory: Path) -> Path:
 def leak(worn: Headset, volume: str) -> None:
     """What is played is heard by the microphone too."""
     loop = ["load-module", "module-loopback", f"source={DEVICE}.monitor", "sink=mic", "latency_msec=60"]
-    worn._run("pactl", *loop)
+    worn.run("pactl", *loop)
     listing = ["pactl", "-f", "json", "list", "sink-inputs"]
     inputs = json.loads(subprocess.run(listing, env=worn.environment, check=True, capture_output=True).stdout)
-    worn._run("pactl", "set-sink-input-volume", str(inputs[-1]["index"]), volume)
+    worn.run("pactl", "set-sink-input-volume", str(inputs[-1]["index"]), volume)
