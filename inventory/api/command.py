@@ -113,7 +113,7 @@ def token_list(context: typer.Context) -> None:
 
 @tokens.command("revoke", short_help="Let a program ask no more.")
 def token_revoke(context: typer.Context, name: Name) -> None:
-    """Let nobody ask with a token any more; it takes effect with the next request."""
+    """Revoke a token, from the next request on."""
     from inventory.api.tokens import revoke_token  # noqa: PLC0415 - as above
 
     with changing(context, _books, "token_revoked", name) as transaction:

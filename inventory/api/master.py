@@ -244,7 +244,7 @@ def _version_out(one: Version) -> MasterOut:
 
 def _roster_out(context: ApiContext, one: Version) -> RosterOut:
     rows: Sequence[Cells] = one.rows
-    shows = context.token.may(one.site, Scope.WRITE)  # whoever knows a number can sign on with it
+    shows = context.token.may(one.site, Scope.WRITE)  # a number is enough to sign on
     operators = [
         OperatorOut(
             name=who.name,

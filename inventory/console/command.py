@@ -34,7 +34,7 @@ def console(
 ) -> None:
     """Serve the pages on which supervisors see what devices record, and decide about what waits for a person.
 
-    It stands beside `dockvoice inventory`, on the same settings file and the same database. First let somebody in:
+    It stands beside `dockvoice inventory`, on the same settings file and the same database. First add a user:
 
         dockvoice console user add ana --role admin
 
@@ -56,7 +56,7 @@ Who = Annotated[str, typer.Argument(metavar="NAME", help="As it goes on record w
 RoleNamed = Annotated[str, typer.Option("--role", metavar="ROLE", help="viewer, reviewer or admin.")]
 
 
-@users.command("add", short_help="Let somebody sign in.")
+@users.command("add", short_help="Add a user.")
 def user_add(
     context: typer.Context,
     name: Who,
@@ -66,7 +66,7 @@ def user_add(
         bool, typer.Option("--by-proxy", help="No password: the proxy says who it is, in console.proxy_header.")
     ] = False,
 ) -> None:
-    """Let somebody sign in. The password is asked for; or it is the first line of what comes by a pipe.
+    """Add a user. The password is prompted for, or is the first line of standard input.
 
     It has 12 characters at the least. It is never an argument: those are seen by every user of the machine.
     """
@@ -94,9 +94,9 @@ def user_list(context: typer.Context) -> None:
     render(table)
 
 
-@users.command("role", short_help="Let somebody do more or less.")
+@users.command("role", short_help="Change a user's role.")
 def user_role(context: typer.Context, name: Who, role: RoleNamed) -> None:
-    """Change what somebody may do; it counts from the next click."""
+    """Change a user's role, from the next request on."""
     from inventory.console import accounts  # noqa: PLC0415 - as above
 
     given = accounts.Role.named(role)
@@ -105,9 +105,9 @@ def user_role(context: typer.Context, name: Who, role: RoleNamed) -> None:
     say(f"{name}: is {given}")
 
 
-@users.command("password", short_help="Give somebody another password.")
+@users.command("password", short_help="Change a user's password.")
 def user_password(context: typer.Context, name: Who) -> None:
-    """Give somebody another password, read as by `add`. Whoever is signed in under the name is signed out."""
+    """Change a user's password, read as by `add`; the user's sessions end."""
     from inventory.console import accounts  # noqa: PLC0415 - as above
 
     password = _password()
@@ -116,9 +116,9 @@ def user_password(context: typer.Context, name: Who) -> None:
     say(f"{name}: has another password")
 
 
-@users.command("remove", short_help="Let somebody sign in no more.")
+@users.command("remove", short_help="Remove a user.")
 def user_remove(context: typer.Context, name: Who) -> None:
-    """Let somebody sign in no more, and sign him out. What he did stays on record."""
+    """Remove a user and end all sessions. The audit log keeps what the user did."""
     from inventory.console import accounts  # noqa: PLC0415 - as above
 
     with changing(context, _books, "removed", name) as transaction:

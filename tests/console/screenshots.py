@@ -42,7 +42,7 @@ def story(site: Console, page: Page, dark: Page) -> None:
     page.get_by_label("Why, in your words").fill("listened to it")
     take(page, "review")
     page.get_by_role("button", name="Record as corrected").click()
-    page.get_by_text("Sent. Waiting for the device.").wait_for()
+    page.get_by_text("Decided and kept here.").wait_for()
     take(page, "entry", f"/entries/{identity(1, 2)}")
     take(page, "people", "/people")
     take(page, "audit", "/audit")
