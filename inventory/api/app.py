@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -35,9 +36,20 @@ from inventory.web.serving import LOOPBACK, SecurityHeaders, run, server_config
 
 log = logging.getLogger("api")
 
+GROUPS = {
+    "Entries": (entries,),
+    "Trailers": (trailers,),
+    "Stock": (stock,),
+    "Expected receipts": (expected,),
+    "What waits for a person": (waiting,),
+    "Devices": (devices, metrics),
+    "Master data": (master,),
+}
+"""The tags of the OpenAPI document, each with its modules."""
 ENDPOINTS: tuple[Endpoint, ...] = tuple(
-    endpoint
-    for subject in (entries, trailers, stock, expected, waiting, devices, metrics, master)
+    replace(endpoint, group=group)
+    for group, subjects in GROUPS.items()
+    for subject in subjects
     for endpoint in subject.ENDPOINTS
 )
 

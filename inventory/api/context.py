@@ -105,7 +105,7 @@ class Endpoint:
     scope: Scope = Scope.READ
     statuses: Mapping[int, str] = field(default_factory=dict)  # Other statuses with the same response.
     problems: tuple[str, ...] = ()  # Beside those of every endpoint.
-    group: str = ""
+    group: str = ""  # The tag of the OpenAPI document, set by app.GROUPS.
 
 
 def etag(body: bytes) -> str:

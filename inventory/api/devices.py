@@ -63,6 +63,5 @@ ENDPOINTS = (
         DevicesQuery,
         DevicesOut,
         description="Most of it the device says itself, on its status topic, which is not signed.",
-        group="Devices",
     ),
 )

@@ -203,7 +203,6 @@ ENDPOINTS = (
             "old entries late. What counts is what has `counts`: true. `since` and `until` are about `recorded_at`; a "
             "day is one on the site's clock, and `until` a day is to its end."
         ),
-        group="Entries",
     ),
     Endpoint(
         "GET",
@@ -215,7 +214,6 @@ ENDPOINTS = (
         LifeOut,
         description="What it replaced, what replaced it, why it was refused; and whether its device signed each event.",
         problems=("unknown",),
-        group="Entries",
     ),
     Endpoint(
         "GET",
@@ -231,6 +229,5 @@ ENDPOINTS = (
             "comes twice, whatever clocks do. An amendment or a cancellation is an event too. After the database was "
             "restored from a copy begin anew, and leave out what you have by its `id`."
         ),
-        group="Entries",
     ),
 )

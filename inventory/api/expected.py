@@ -176,7 +176,6 @@ ENDPOINTS = (
         lists,
         ListsQuery,
         ListsOut,
-        group="Expected receipts",
     ),
     Endpoint(
         "GET",
@@ -187,7 +186,6 @@ ENDPOINTS = (
         ListQuery,
         ListOut,
         problems=("unknown",),
-        group="Expected receipts",
     ),
     Endpoint(
         "PUT",
@@ -202,7 +200,6 @@ ENDPOINTS = (
         statuses=AWAY,
         description="It is signed with `console.key` and published; devices keep it, also without a network.",
         problems=("breaks_rules", "not_possible", "changed_meanwhile"),
-        group="Expected receipts",
     ),
     Endpoint(
         "DELETE",
@@ -215,6 +212,5 @@ ENDPOINTS = (
         scope=Scope.WRITE,
         statuses=AWAY,
         problems=("unknown", "not_possible", "changed_meanwhile"),
-        group="Expected receipts",
     ),
 )

@@ -274,7 +274,6 @@ ENDPOINTS = (
         kinds,
         SiteQuery,
         KindsOut,
-        group="Master data",
     ),
     Endpoint(
         "GET",
@@ -285,7 +284,6 @@ ENDPOINTS = (
         KindQuery,
         MasterOut,
         problems=("unknown",),
-        group="Master data",
     ),
     Endpoint(
         "PUT",
@@ -303,7 +301,6 @@ ENDPOINTS = (
             "they would change is looked at first."
         ),
         problems=("unknown", *WRITES),
-        group="Master data",
     ),
     Endpoint(
         "GET",
@@ -315,7 +312,6 @@ ENDPOINTS = (
         RosterOut,
         description="Personal data. Numbers are told only to a token that may write here.",
         problems=("unknown",),
-        group="Master data",
     ),
     Endpoint(
         "PUT",
@@ -329,6 +325,5 @@ ENDPOINTS = (
         scope=Scope.WRITE,
         statuses=AWAY,
         problems=("unknown", *WRITES),
-        group="Master data",
     ),
 )

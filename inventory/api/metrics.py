@@ -47,6 +47,5 @@ ENDPOINTS = (
         NoQuery,
         MEDIA_TYPE,
         description="Messages for devices that are pending in the outbox, by kind, and the age of the oldest.",
-        group="Devices",
     ),
 )

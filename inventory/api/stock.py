@@ -76,6 +76,5 @@ ENDPOINTS = (
             "before that moment is summed, or to the end of that day on the site's clock. Pages that are read while "
             "more comes are of one moment where `at` names it."
         ),
-        group="Stock",
     ),
 )

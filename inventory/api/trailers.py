@@ -140,7 +140,6 @@ ENDPOINTS = (
         TrailersQuery,
         TrailersOut,
         description=f"{MOST} of one page at most.",
-        group="Trailers",
     ),
     Endpoint(
         "GET",
@@ -151,7 +150,6 @@ ENDPOINTS = (
         TrailerQuery,
         VisitOut,
         problems=("unknown",),
-        group="Trailers",
     ),
     Endpoint(
         "POST",
@@ -164,6 +162,5 @@ ENDPOINTS = (
         scope=Scope.WRITE,
         description="It is a POST, since that it was made stands in the audit. The same visit gives the same bytes.",
         problems=("unknown", "not_possible"),
-        group="Trailers",
     ),
 )

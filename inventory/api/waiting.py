@@ -110,7 +110,6 @@ ENDPOINTS = (
         ReviewsQuery,
         ReviewsOut,
         description="A person decides: on the console, by `dockvoice inventory review`, or the operator by voice.",
-        group="What waits for a person",
     ),
     Endpoint(
         "GET",
@@ -121,7 +120,6 @@ ENDPOINTS = (
         FlagsQuery,
         FlagsOut,
         description="A person decides: by `dockvoice inventory flags`.",
-        group="What waits for a person",
     ),
     Endpoint(
         "GET",
@@ -131,6 +129,5 @@ ENDPOINTS = (
         refusals,
         PageQuery,
         RefusalsOut,
-        group="What waits for a person",
     ),
 )
