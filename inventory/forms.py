@@ -70,10 +70,10 @@ def fields_of(form: Validator) -> Collection[str]:
 def faults(form: Validator, fields: Mapping[str, Any]) -> tuple[str, ...]:
     """What breaks the form, as `/quantity: breaks maximum 9999`. Names the rule, never the value that was said."""
     found = sorted(form.iter_errors(fields), key=lambda fault: [str(step) for step in fault.absolute_path])
-    return tuple(_told(fault) for fault in found)
+    return tuple(_worded(fault) for fault in found)
 
 
-def _told(fault: ValidationError) -> str:
+def _worded(fault: ValidationError) -> str:
     steps = (str(step).replace("~", "~0").replace("/", "~1") for step in fault.absolute_path)
     pointer = "/" + "/".join(steps)
     if fault.validator == "required":
@@ -106,10 +106,10 @@ def roles(forms: Forms, receipts: Collection[str] = (), damages: Collection[str]
 
     A form that holds pallets and counts against lists of expected receipts is one of receipts, named or not.
     """
-    return {name: _of(name, form.schema, receipts, damages) for name, form in forms.items()}
+    return {name: _form_roles(name, form.schema, receipts, damages) for name, form in forms.items()}
 
 
-def _of(name: str, schema: object, receipts: Collection[str], damages: Collection[str]) -> dict[str, Any]:
+def _form_roles(name: str, schema: object, receipts: Collection[str], damages: Collection[str]) -> dict[str, Any]:
     said = schema if isinstance(schema, Mapping) else {}  # `true` is a schema too
     voice, properties = said.get("x-voice", {}), said.get("properties", {})
     expects = voice.get("expects", {})

@@ -19,7 +19,8 @@ from inventory.ingest.batch import Batches
 from inventory.queries.trail import Came, Strays, names, strays, trail
 from inventory.records import Applied, Applying, Counts, Duplicate, Event, Progress, Row, Unfit
 from inventory.reviews.flags import Flags
-from inventory.reviews.reviews import Review, keep, told
+from inventory.reviews.reviews import Review, keep
+from inventory.reviews.reviews import load as load_reviews
 from inventory.site.catalogue import SiteCatalogue
 from inventory.site.expected import ExpectedLists
 from inventory.store.database import connect, in_one, parse, prepare, reading, reported, shown
@@ -119,7 +120,7 @@ class Store:
     def reviews(self, *, every: bool = False) -> list[Review]:
         """What waits for a person on the devices, the oldest first; with `every`, what was decided too."""
         with reported(self.engine.url), self._reads.begin() as transaction:
-            return told(transaction, every=every)
+            return load_reviews(transaction, every=every)
 
     def catalogue(self, site: str, forms: Path | None = None) -> SiteCatalogue:
         """The master data of a site. `forms` is where those are that its words are held against."""

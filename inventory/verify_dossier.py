@@ -486,7 +486,7 @@ def _plain(value: Fraction) -> int | float | None:
     return float(quotient) if exact else None
 
 
-def _told(units: Units) -> Json:
+def _as_json(units: Units) -> Json:
     # What no number is exactly stands as text: 7/12.
     numbers = ((unit, quantity, _plain(quantity)) for unit, quantity in sorted(units.items()))
     return {unit: str(quantity) if number is None else number for unit, quantity, number in numbers}
@@ -507,7 +507,7 @@ class Factors:
         self._known.setdefault((item, unit), set()).add((base, factor))
         self._known.setdefault((item, base), set()).add((base, Fraction(1)))
 
-    def of(self, item: str, unit: str) -> tuple[str, Fraction] | None:
+    def factor(self, item: str, unit: str) -> tuple[str, Fraction] | None:
         """The base unit, and how many of it this unit holds."""
         found = self._known.get((item, unit), set())
         return next(iter(found)) if len(found) == 1 else None
@@ -516,7 +516,7 @@ class Factors:
         """All of it in the base unit; None where a factor is lacking."""
         if item is None or not units:
             return None
-        parts = [(self.of(item, unit), quantity) for unit, quantity in units.items()]
+        parts = [(self.factor(item, unit), quantity) for unit, quantity in units.items()]
         known = [(one[0], one[1] * quantity) for one, quantity in parts if one is not None]
         bases = {base for base, _ in known}
         return (
@@ -537,7 +537,7 @@ class Factors:
         more = ours[1] - theirs[1]
         if len(expected) == 1:
             (unit,) = expected
-            factor = self.of(str(line.item), unit)
+            factor = self.factor(str(line.item), unit)
             if factor is not None and factor[1] and _plain(more / factor[1]) is not None:
                 return unit, more / factor[1]
         return ours[0], more
@@ -582,7 +582,7 @@ class Reckoning:
         self._lines: dict[tuple[str, str | None], Line] = {}
 
     @classmethod
-    def of(cls, dossier: Json, contents: Mapping[str, bytes]) -> "Reckoning":
+    def from_dossier(cls, dossier: Json, contents: Mapping[str, bytes]) -> "Reckoning":
         """Of a dossier, of which only what the figures are made of is looked at."""
         lists = (parsed(contents[one["file"]]) for one in dossier["lists"])
         reviews = (parsed(contents[one["file"]]) for one in dossier["reviews"])
@@ -590,7 +590,7 @@ class Reckoning:
         beside = (len(dossier["refused"]), dossier["visit"]["after"])
         return cls(str(dossier["trailer"]), story, lists, reviews, *beside)
 
-    def told(self) -> Json:
+    def as_json(self) -> Json:
         """The lines and the figures, as they stand in dossier.json."""
         lines = self.lines()
         return {"lines": lines, "figures": self._figures(lines)}
@@ -602,7 +602,7 @@ class Reckoning:
             line.notices.add(str(one["notice"]))
             line.expected = _sum([line.expected, {str(one["uom"]): _exact(one["quantity"]) or Fraction(0)}])
         for said in self.standing:
-            self._take(said)
+            self._add(said)
         return [
             self._line_told(line) for _, line in sorted(self._lines.items(), key=lambda at: (at[0][0], at[0][1] or ""))
         ]
@@ -638,7 +638,7 @@ class Reckoning:
     def _line(self, pallet: str, item: str | None) -> Line:
         return self._lines.setdefault((pallet, item), Line(pallet, item))
 
-    def _take(self, said: Said) -> None:
+    def _add(self, said: Said) -> None:
         """Count one standing entry."""
         kind, pallet = self.story.kind(said), self._pallet(said)
         if pallet is None or kind == "closing":
@@ -706,11 +706,11 @@ class Reckoning:
             "item_by_notice": line.by_notice,
             "notices": sorted(line.notices),
             **{
-                name: _told(getattr(line, name))
+                name: _as_json(getattr(line, name))
                 for name in ("expected", "good", "damaged", "refused", "said_short", "said_over", "damage_reported")
             },
-            "base": {} if base is None else _told({base[0]: base[1]}),
-            "difference": _told({found[0]: found[1]}) if found is not None and status in COMPARED else {},
+            "base": {} if base is None else _as_json({base[0]: base[1]}),
+            "difference": _as_json({found[0]: found[1]}) if found is not None and status in COMPARED else {},
             "status": status,
             "details": {role: sorted(values) for role, values in sorted(line.details.items())},
             "entries": [one.id for one in line.entries],
@@ -718,11 +718,11 @@ class Reckoning:
 
     def _figures(self, lines: list[Json]) -> Json:
         def total(name: str, *statuses: str) -> Json:
-            return _told(_sum(_read(line[name]) for line in lines if line["status"] in (statuses or STATUSES)))
+            return _as_json(_sum(_read(line[name]) for line in lines if line["status"] in (statuses or STATUSES)))
 
         def differing(status: str) -> Json:
             told = [_read(line["difference"]) for line in lines if line["status"] == status]
-            return _told(_sum({unit: abs(quantity) for unit, quantity in one.items()} for one in told))
+            return _as_json(_sum({unit: abs(quantity) for unit, quantity in one.items()} for one in told))
 
         beyond = _sum(_read(total(name, "not_announced")) for name in ("good", "damaged", "refused"))
         is_open = [one["data"]["state"] == "open" for one in self.reviews]
@@ -742,7 +742,7 @@ class Reckoning:
             "over": differing("over"),
             "short": differing("short"),
             "missing": total("expected", "missing"),
-            "not_announced": _told(beyond),
+            "not_announced": _as_json(beyond),
             "entries": {
                 "standing": len(self.standing),
                 "amended": sum("amends" in one.data for one in self.current),
@@ -790,7 +790,7 @@ class Bounds:
     ends: list[Said]  # All that close the trailer, in their order; of each what was said first.
 
     @classmethod
-    def of(cls, story: Story, trailer: str, after: str | None, closing: str | None) -> "Bounds":
+    def between(cls, story: Story, trailer: str, after: str | None, closing: str | None) -> "Bounds":
         """Between these closings of the trailer, by their ids; what was said first of each counts."""
         begins, closes = (None if one is None else story.root(story.by_id[one]) for one in (after, closing))
         return cls(begins, closes, [story.root(one) for one in story.closings(trailer)])
@@ -820,7 +820,7 @@ class Check:
         self.dossier: Json = {}
         try:
             self._files = unpacked(data)
-            self._look()
+            self._check()
         except Tampered as found:
             self.faults.append(str(found))
         except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as broken:
@@ -846,7 +846,7 @@ class Check:
         if not late:
             self.faults.append(f"as of: it rests on what came up to {printable(found)}: there is a later one")
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         for name in (CONTENT, SIGNATURE, PAGE):
             if name not in self._files:
                 raise Tampered(f"{name}: is missing")
@@ -966,7 +966,7 @@ class Check:
             self.dossier["visit"],
             str(self.dossier["trailer"]),
         )
-        bounds = Bounds.of(story, trailer, visit["after"], visit["closing"])
+        bounds = Bounds.between(story, trailer, visit["after"], visit["closing"])
         ours, site = {one.id for one in story.of_trailer(trailer)}, f"/sites/{self.dossier['site']}/"
         ends = [one for one in (visit["after"], visit["closing"]) if one is not None]
         closings = [one.id for one in story.closings(trailer)]
@@ -1007,7 +1007,7 @@ class Check:
                 self.faults.append(f"{one['file']}: is of another trailer")
 
     def _figures(self) -> None:
-        counted = Reckoning.of(self.dossier, self._files).told()
+        counted = Reckoning.from_dossier(self.dossier, self._files).as_json()
         wrong = [fault for part in ("figures", "lines") for fault in _unlike(part, self.dossier[part], counted[part])]
         self.faults += wrong
         if not wrong:

@@ -113,7 +113,7 @@ def write_kind(context: ApiContext) -> Answer:
         wrong = [Wrong(detail=f"is not known; allowed are {known}", pointer=f"/rows/{at}/{cell}") for at, cell in odd]
         raise Problem("breaks_rules", f"{name}: holds columns that are not known; nothing was changed", wrong[:100])
     rows = [(f"/rows/{at}", row) for at, row in enumerate(given.rows)]
-    cells = tuple(kind.of(row) for row in given.rows)
+    cells = tuple(kind.row(row) for row in given.rows)
 
     def make(versions: SiteCatalogue, before: Version | None) -> Version:
         demand_unchanged(context, None if before is None else _version_out(before))
@@ -161,7 +161,7 @@ def write_roster(context: ApiContext) -> Answer:
         (f"/operators/{at}", {name: LAYOUT.cell(name, getattr(one, name)) for name in COLUMNS})
         for at, one in enumerate(given.operators)
     ]
-    cells = tuple(kind_of(context.resources.forms).of(row) for _, row in rows)
+    cells = tuple(kind_of(context.resources.forms).row(row) for _, row in rows)
 
     def make(versions: SiteCatalogue, before: Version | None) -> Version:
         demand_unchanged(context, None if before is None else _roster_out(context, before))

@@ -189,19 +189,19 @@ class _Audit:
             if not self._excused(broken, _found(came, self._links.link, wrong)):
                 return broken
             if not self._links.excuse(wrong, chained):
-                self._take(came)
+                self._collect(came)
                 return None
         if came.withheld and not self._excused(Broken(came.sequence, Wrong.WITHHELD), _found(came, chained.previous)):
             self._withheld.append(came.sequence)
         if not came.applied:
             self._refused.append(came.sequence)
-        self._take(came)
+        self._collect(came)
         self._links.grow(chained)
         return None
 
-    def _take(self, came: Came) -> None:
-        self._states.take(came)
-        self._stock.take(came)
+    def _collect(self, came: Came) -> None:
+        self._states.add(came)
+        self._stock.add(came)
 
     def _at_the_end(self) -> Iterator[tuple[Broken, str]]:
         """What only shows when all events were seen."""
@@ -237,7 +237,7 @@ class _States:
         self._said: dict[str, tuple[int, str]] = {}
         self._kept: dict[str, tuple[int, str]] = {}
 
-    def take(self, came: Came) -> None:
+    def add(self, came: Came) -> None:
         """One event more."""
         if came.entered is not None and came.entered.state != "current":
             self._kept[came.event_id] = (came.sequence, came.entered.state)
@@ -263,7 +263,7 @@ class _Stock:
         self._ended: dict[str, Move | None] = {}
         """Of each entry that stands no more: what it added."""
 
-    def take(self, came: Came) -> None:
+    def add(self, came: Came) -> None:
         """One event more."""
         if came.entered is not None and came.entered.state != "current":
             self._ended[came.event_id] = _added(came)
@@ -329,7 +329,7 @@ class Believed:
     anyones: Mapping[str, PublicKey]  # Of files whose names do not say whose they are.
     awaited: frozenset[str]  # The ids of all but those that were revoked: each of these should have signed something.
 
-    def of(self, site: str, device: str) -> dict[str, PublicKey]:
+    def keys_of(self, site: str, device: str) -> dict[str, PublicKey]:
         """Those that may have signed events of this device, by key id."""
         return {**self.anyones, **self.enrolled.get((site, device), {})}
 

@@ -46,7 +46,7 @@ from inventory.cli.options import (
     whole,
 )
 from inventory.forms import load_forms
-from inventory.site.roster import ROSTER, read_file, taken
+from inventory.site.roster import ROSTER, read_file, read_signed
 
 if TYPE_CHECKING:
     from dockvoice_protocol.hash_chain import PublicKey
@@ -193,7 +193,7 @@ def catalogue_diff(
     lines += [line for old, new in found.changed.values() for line in (("-", old), ("+", new))]
     for sign, cells in lines:
         say(f"{sign} {_cells_text(cells)}")
-    say(found.told)
+    say(found.summary)
 
 
 @catalogue_commands.command("publish", short_help="Send the devices what was changed.")
@@ -368,7 +368,7 @@ def roster(
 
     now, before = datetime.now(UTC), None
     with looking(context, config, database) as store:
-        before = taken(retained(settings, "roster", Topics.roster(settings.prefix, where)), where, signer.public)
+        before = read_signed(retained(settings, "roster", Topics.roster(settings.prefix, where)), where, signer.public)
         above = 0 if before is None else before.version
         with store.transaction() as transaction:
             version = numbering.number_sent(transaction, where, ROSTER, whoever(), above, now)

@@ -74,14 +74,14 @@ def _unknown(store: Store, keys: KeyDirectory) -> list[At]:
     from inventory.site import retiring  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
 
     with store.transaction() as transaction:
-        return [at for at in retiring.unknown(transaction) if not keys.of(*at)]
+        return [at for at in retiring.unknown(transaction) if not keys.keys_of(*at)]
 
 
 def _see_known(store: Store, keys: KeyDirectory, found: list[At]) -> None:
     from inventory.site import retiring  # noqa: PLC0415 - see above
 
     with store.transaction() as transaction:
-        lacking = ["/".join(at) for at in found if not (keys.of(*at) or retiring.is_known(transaction, at))]
+        lacking = ["/".join(at) for at in found if not (keys.keys_of(*at) or retiring.is_known(transaction, at))]
     if lacking:
         told = f"{', '.join(lacking[:SHOWN])}: nothing is known of it"
         raise UnreadableInput(f"{told}, and nobody is retired; `/v1/devices` and the console list them")
@@ -93,7 +93,7 @@ def _see_owed(store: Store, found: list[At]) -> None:
     with store.transaction() as transaction:
         lost = [("/".join(at), owed) for at in found if (owed := retiring.owed(transaction, at))]
     if lost:
-        told = "; ".join(f"{name}: {owed.told}" for name, owed in lost[:SHOWN])
+        told = "; ".join(f"{name}: {owed.summary}" for name, owed in lost[:SHOWN])
         raise Unfinished(f"{told}: let it send them first, or say --anyway, and they are lost here; nobody is retired")
 
 
@@ -102,7 +102,7 @@ def _retire(store: Store, keys: KeyDirectory, at: At) -> None:
 
     from inventory.site import retiring  # noqa: PLC0415 - see above
 
-    enrolled = bool(keys.of(*at))
+    enrolled = bool(keys.keys_of(*at))
     with store.transaction() as transaction:
         retiring.retire(transaction, at, datetime.now(UTC), enrolled=enrolled)
     if enrolled:  # behind the other: whatever is said between is not kept once this is done

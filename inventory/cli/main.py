@@ -242,7 +242,7 @@ def _believed(
 
 def _audited(store: Store, of: Progress, believed: audit.Believed | None, known: KnownFaults) -> audit.Report:
     """The audit of one device, with a bar on a terminal."""
-    keys = None if believed is None else believed.of(of.site, of.device)
+    keys = None if believed is None else believed.keys_of(of.site, of.device)
     console = SafeConsole(stderr=True)
     with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(f"{of.site}/{of.device}", total=of.handled)
@@ -324,7 +324,7 @@ def keys_rotate(
         upto = found[0] if found else 0
     keys = _keys(context, config, directory)
     enrolled = keys.rotate(site, name, key, upto)
-    upto = max((one.last for one in keys.of(site, name).values() if one.last is not None), default=upto)
+    upto = max((one.last for one in keys.keys_of(site, name).values() if one.last is not None), default=upto)
     say(f"{device}: enters with key {enrolled.keyid}; its keys before count up to number {upto}")
 
 

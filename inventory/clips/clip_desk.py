@@ -49,7 +49,7 @@ class ClipDesk:
         self._tidied: datetime | None = None
         self._told = False
 
-    def take(self, payload: bytes, sender: Topics) -> bytes | None:
+    def receive(self, payload: bytes, sender: Topics) -> bytes | None:
         """Keep what the device says; the answer to it. Raises MalformedMessage, Unavailable."""
         said = read_clip(payload, sender)
         match said:
@@ -61,7 +61,7 @@ class ClipDesk:
                 return clip_receipt(self._clips.gone(sender.site, sender.device, said), self._now())
             case _:
                 answer = self._kept(sender, said)
-                self._look(sender, answer)
+                self._check_space(sender, answer)
                 return clip_receipt(answer, self._now())
 
     def beat(self) -> None:
@@ -99,7 +99,7 @@ class ClipDesk:
         self._told = True
         return ClipReceipt(utterance_id, Answer.LATER)
 
-    def _look(self, sender: Topics, answer: ClipReceipt) -> None:
+    def _check_space(self, sender: Topics, answer: ClipReceipt) -> None:
         if answer.answer is Answer.HERE:
             log.info("%s of %s: its sound is here", answer.utterance_id, sender.source)
             self._tidy()

@@ -200,7 +200,7 @@ def offered(transaction: Connection, site: str, device: str, said: ClipOffered, 
 def _objection(transaction: Connection, sound: SignedSound, row: RowMapping | None) -> Answer | None:
     """Why no chunk of it is wanted; None where the next one is."""
     if row is None:
-        signed = {one.audio_sha256 for one in _told(transaction, sound)}
+        signed = {one.audio_sha256 for one in _sounds_of(transaction, sound)}
         return None if sound.audio_sha256 in signed else Answer.REJECTED if signed else Answer.LATER
     same = row["audio_sha256"] == sound.audio_sha256
     if row["state"] in COMING:
@@ -261,7 +261,7 @@ def _reject(transaction: Connection, sound: SignedSound, row: RowMapping | None,
     return ClipReceipt(sound.utterance_id, Answer.REJECTED)
 
 
-def _told(transaction: Connection, sound: SignedSound) -> Sequence[SignedSound]:
+def _sounds_of(transaction: Connection, sound: SignedSound) -> Sequence[SignedSound]:
     """The recording of this utterance, as its device has told it in an event or a review."""
     found = sounds(transaction, sound.utterance_id)
     return [one for one in found if (one.site, one.device) == (sound.site, sound.device)]

@@ -209,7 +209,7 @@ def changes(catalogue: SiteCatalogue, kind: Kind, rows: Sequence[Cells]) -> str:
     history = catalogue.history(kind.name)
     differs = difference(kind, history[0].rows if history else (), rows)
     gone = f" ({', '.join(differs.removed)})" if differs.removed else ""
-    return f"{kind.name}: {differs.told}{gone}"
+    return f"{kind.name}: {differs.summary}{gone}"
 
 
 def _of_others(history: Sequence[Version], key: str, ours: Sequence[Cells], source: str) -> list[Cells]:

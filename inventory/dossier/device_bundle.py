@@ -26,7 +26,7 @@ def clips_in(bundles: Iterable[Path], needed: Collection[str]) -> Clips:
         try:
             with ZipFile(path) as bundle:
                 for member in bundle.infolist():
-                    _take(bundle, member, path, needed, given, named)
+                    _read_member(bundle, member, path, needed, given, named)
         except OSError as fault:
             raise UnreadableInput(
                 f"--bundle {path}: {plainly(fault)}; name what `dockvoice audit export` made"
@@ -36,7 +36,7 @@ def clips_in(bundles: Iterable[Path], needed: Collection[str]) -> Clips:
     return Clips(given, frozenset((named & {*needed}) - {*given}))
 
 
-def _take(
+def _read_member(
     bundle: ZipFile,
     member: ZipInfo,
     path: Path,

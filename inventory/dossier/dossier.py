@@ -146,7 +146,7 @@ def collected(
             for clip in sorted(needed)
         },
     }
-    content |= Reckoning.of(content, files).told()
+    content |= Reckoning.from_dossier(content, files).as_json()
     return content, files
 
 

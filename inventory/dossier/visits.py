@@ -18,7 +18,8 @@ from dockvoice_protocol.records import PlaceKind, ReceivingPlace
 from dockvoice_protocol.signed import unsigned_list
 from inventory.forms import Roles, trailer_fields
 from inventory.records import Progress
-from inventory.reviews.reviews import Review, told
+from inventory.reviews.reviews import Review
+from inventory.reviews.reviews import load as load_reviews
 from inventory.site.expected import Announced, published, published_at
 from inventory.store.tables import devices, dossiers, entries, events, refused
 from inventory.store.tables import said as texts
@@ -334,7 +335,7 @@ def _reviews(transaction: Connection, site: str, trailer: str, story: Story, lis
     entered = {one.id for one in story.said}
     pallets = {str(line["pallet"]) for one in lists for line in parsed(one.body)["lines"]}
     found = []
-    for one in told(transaction, every=True):
+    for one in load_reviews(transaction, every=True):
         fields = dict(story.forms.get(one.form, {}).get("fields", {}))
         named = one.fields.get(fields.get("trailer", "trailer"))
         pallet = one.fields.get(fields.get("pallet", "pallet"))

@@ -51,9 +51,9 @@ def handle(transaction: Connection, event: Event | Unfit, clock: Callable[[], da
     if isinstance(became, Refused) and before is None and device.advances(event):
         transaction.execute(insert(refused).values(refused_row(event, became, now)))
     if isinstance(became, Applied) and isinstance(event, Event):
-        flags.look(transaction, event, now)
+        flags.check(transaction, event, now)
     if device.advances(event):
-        continuity.look(transaction, event, device.handled, now)
+        continuity.check(transaction, event, device.handled, now)
         device.advance(event)
     elif isinstance(became, Refused) and is_out_of_turn(became.reasons):
         _keep_copy(transaction, event, became, now)

@@ -294,7 +294,7 @@ class _Batch:
             many.change(transaction, entries, ["event_id"], [row for row in ended if row["event_id"] not in made])
             rows = _Rows(self._now)
             for one, arrival in zip(applied, arrivals, strict=True):
-                rows.take(one.event, arrival, self._named)
+                rows.add(one.event, arrival, self._named)
             for table, its in rows.of.items():
                 many.add(transaction, table, its)
             many.add(
@@ -363,7 +363,7 @@ class _Rows:
         for table in (events, entries, said, pallets, stock_moves):
             self.of[table] = []
 
-    def take(self, event: Event | Unfit, arrival: int, named: Mapping[str, _Named]) -> None:
+    def add(self, event: Event | Unfit, arrival: int, named: Mapping[str, _Named]) -> None:
         """The rows of one event."""
         assert isinstance(event, Event)  # noqa: S101 - what is unfit is refused
         self.of[events].append(event_row(event, arrival, self.now))

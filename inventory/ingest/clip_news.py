@@ -24,7 +24,7 @@ class ClipNews:
         """What came first of what is not settled."""
         return self._came[0] if self._came else None
 
-    def take(self, message: Delivered) -> None:
+    def add(self, message: Delivered) -> None:
         """A device says something of a recording."""
         self._came.append(message)
 
@@ -46,5 +46,5 @@ class ClipNews:
         sender = Topics.parse(self._prefix, message.topic)
         if len(message.payload) > self._largest:
             raise MalformedMessage(f"message: found {len(message.payload):,} bytes, allowed are {self._largest:,}")
-        said = None if self._desk is None else self._desk.take(message.payload, sender)
+        said = None if self._desk is None else self._desk.receive(message.payload, sender)
         return None if said is None else (sender.clip_receipts, said, f"{CLIP}{sender.source}")

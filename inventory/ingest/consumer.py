@@ -29,7 +29,7 @@ from inventory.ingest.judge import LARGEST, Judged, Sound, Unanswerable, Unsound
 from inventory.ingest.ports import Broker, ClipsDesk, Dossiers, ReviewShelf, Shelf, StatusShelf
 from inventory.ingest.publisher import Publisher
 from inventory.ingest.pulse import Pulse
-from inventory.ingest.receipts import PRESENCE, answer_to, tell_denied, told
+from inventory.ingest.receipts import PRESENCE, answer_to, outcome_text, tell_denied
 from inventory.ingest.together import Latecomers, Together
 from inventory.records import Applied, Applying, Event, Held, Refused, Unfit
 from inventory.reviews.reviews import read_review
@@ -170,9 +170,9 @@ class Consumer:
     def _listen(self) -> None:
         """Wait for the next news, then take all there is."""
         try:
-            self._take(self._inbox.get(timeout=self._leisure_s()))
+            self._receive(self._inbox.get(timeout=self._leisure_s()))
             while True:
-                self._take(self._inbox.get_nowait())
+                self._receive(self._inbox.get_nowait())
         except Empty:
             return
 
@@ -183,12 +183,12 @@ class Consumer:
         due += [self._retry_at] if self._waiting or self._clip_news.first or self._hearing.waiting else []
         return min([TURN_S, *(max(0.0, at - self._clock()) for at in due)])
 
-    def _take(self, news: SessionEvent | Wake) -> None:
+    def _receive(self, news: SessionEvent | Wake) -> None:
         match news:
             case Delivered(topic) if topic.endswith("/status"):
-                self._hearing.take(news)
+                self._hearing.add(news)
             case Delivered(topic) if topic.endswith("/clips/chunks"):
-                self._clip_news.take(news)
+                self._clip_news.add(news)
             case Delivered():
                 self._waiting.append(news)
             case Connected():
@@ -404,7 +404,7 @@ class Consumer:
                 self._dossiers.reviewed(review)
 
     def _stranger(self, event: Event | Unfit) -> Untrusted | None:
-        return distrusted(event, self._keys.of(event.site, event.device))
+        return distrusted(event, self._keys.keys_of(event.site, event.device))
 
     def _turn_away(self, message: Delivered, judged: Sound | Unsound, stranger: Untrusted) -> None:
         """Answer that the event is taken for nobody's word; told, and put aside, once for each device and reason."""
@@ -428,7 +428,7 @@ class Consumer:
         self, message: Delivered | None, event: Event | Unfit, became: Applying, level: int = logging.INFO
     ) -> None:
         what = f"{event.event_id}, number {event.sequence} of {event.site}/{event.device}"
-        log.log(logging.WARNING if isinstance(became, Refused) else level, "%s: %s", what, told(became))
+        log.log(logging.WARNING if isinstance(became, Refused) else level, "%s: %s", what, outcome_text(became))
         answer = encode(answer_to(event, became, self._now()))
         topic = Topics(self._prefix, event.site, event.device).receipts
         self._unsent.append(_Answer(message, topic, answer, event.event_id))

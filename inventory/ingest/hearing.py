@@ -63,7 +63,7 @@ class Hearing:
         """Whether anything is not kept yet."""
         return bool(self._unmet or self._unkept)
 
-    def take(self, message: Delivered) -> None:
+    def add(self, message: Delivered) -> None:
         """A device says how it is, and who."""
         self._unmet.append(message)
 
@@ -104,7 +104,7 @@ class Hearing:
         words = self._believed([word for message in messages if (word := self._read(message)) is not None])
         if self._statuses is not None and words:
             try:
-                self._statuses.heard(words)
+                self._statuses.record(words)
             except SiteFault:
                 self._keep_singly(words, self._statuses)
         self._told.update((word.site, word.device) for word in words if word.state == "online")
@@ -115,7 +115,9 @@ class Hearing:
     def _believed(self, words: list[StatusWord]) -> list[StatusWord]:
         """Those of devices that are enrolled. The others are counted, each once."""
         ours = [
-            word for word in words if any(not one.revoked for one in self._keys.of(word.site, word.device).values())
+            word
+            for word in words
+            if any(not one.revoked for one in self._keys.keys_of(word.site, word.device).values())
         ]
         before = len(self._strangers)
         if len(ours) < len(words) and before < STRANGERS:
@@ -133,7 +135,7 @@ class Hearing:
         """What the site's own rules keep out is told, and left: the device says how it is again within a minute."""
         for word in words:
             try:
-                statuses.heard([word])
+                statuses.record([word])
             except SiteFault as fault:
                 log.warning("not kept of what %s/%s says of itself: %s", word.site, word.device, fault)
 
@@ -154,7 +156,7 @@ class Hearing:
             return
         try:
             topics = Topics.parse(self._prefix, message.topic)
-            if not self._keys.of(topics.site, topics.device):
+            if not self._keys.keys_of(topics.site, topics.device):
                 key = self._keys.enrol(topics.site, topics.device, read_key(message.payload, topics))
                 log.warning("%s/%s: key %s trusted at first use", key.site, key.device, key.keyid)
         except MalformedMessage as fault:

@@ -59,7 +59,7 @@ class ReviewShelf(Protocol):
 class StatusShelf(Protocol):
     """Where a consumer keeps what devices say of themselves."""
 
-    def heard(self, words: Sequence[StatusWord]) -> None:
+    def record(self, words: Sequence[StatusWord]) -> None:
         """Keep all of it, in this order. Raises Unavailable."""
         ...
 
@@ -71,7 +71,7 @@ class StatusShelf(Protocol):
 class ClipsDesk(Protocol):
     """Where a consumer keeps what devices say of recordings."""
 
-    def take(self, payload: bytes, sender: Topics) -> bytes | None:
+    def receive(self, payload: bytes, sender: Topics) -> bytes | None:
         """Keep it; the answer, if there is one. Raises MalformedMessage, Unavailable."""
         ...
 

@@ -74,7 +74,7 @@ class Publisher:
 
     def _note(self, rows: OutboxTable) -> None:
         if self._taken:
-            rows.taken(self._taken)
+            rows.mark_accepted(self._taken)
             self._taken = []
         for row, why in self._refused:
             log.warning("row %d of the outbox: %s", row, why)

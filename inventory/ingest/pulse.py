@@ -30,11 +30,11 @@ class Pulse:
         if self._systemd.period_s is None or self._clock() < self._next:
             return
         self._next = self._clock() + self._systemd.period_s
-        self._look()
+        self._check()
         if self._clock() - min(self._broker_seen, self._shelf_seen) < PATIENCE_S:
             self._systemd.alive()
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         if self._broker.connected:
             self._broker_seen = self._clock()
         try:

@@ -50,7 +50,7 @@ def answer_to(event: Event | Unfit, became: Applying, now: datetime) -> dict[str
             return early(event.event_id, expected, event.sequence, now)
 
 
-def told(became: Applying) -> str:
+def outcome_text(became: Applying) -> str:
     """For the log."""
     match became:
         case Refused(reasons):

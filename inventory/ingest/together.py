@@ -50,11 +50,11 @@ class Latecomers:
         self._look_at = self._clock() + LOOK_S
         try:
             yield from self._together.shelf.overdue(self._together.patience)
-            self._tell(now())
+            self._report(now())
         except Unavailable as fault:
             log.warning("not looked at what waits for its turn: %s", fault)
 
-    def _tell(self, now: datetime) -> None:
+    def _report(self, now: datetime) -> None:
         waiting = self._together.shelf.waiting()
         if waiting.since is not None and self._clock() >= self._tell_at:
             self._tell_at = self._clock() + TOLD_S

@@ -140,7 +140,7 @@ def known(transaction: Connection, enrolled: Iterable[tuple[str, str]]) -> list[
     keys: dict[tuple[str, str], int] = {}
     for at in enrolled:
         keys[at] = keys.get(at, 0) + 1
-    said = {(one.site, one.device): one for one in statuses.told(transaction)}
+    said = {(one.site, one.device): one for one in statuses.load(transaction)}
     came = {(row.site, row.device): row for row in transaction.execute(select(devices))}
     published, odd = _published(transaction), alarmed(transaction)
     return [
@@ -190,4 +190,4 @@ def sites(transaction: Connection) -> list[str]:
     """Every site of which a device was heard, or that has a catalogue."""
     found = {row.site for row in transaction.execute(select(devices.c.site).distinct())}
     found |= {row.site for row in transaction.execute(select(catalogue.c.site).distinct())}
-    return sorted(found | {one.site for one in statuses.told(transaction)})
+    return sorted(found | {one.site for one in statuses.load(transaction)})

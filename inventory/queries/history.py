@@ -116,7 +116,7 @@ def _following(transaction: Connection, of: Step) -> str | None:
 def _proof(
     transaction: Connection, keys: KeyDirectory, site: str, device: str, sequence: int, said: Mapping[str, Any]
 ) -> Proof:
-    keyid, enrolled = str(said.get(KEYID, "")), keys.of(site, device)
+    keyid, enrolled = str(said.get(KEYID, "")), keys.keys_of(site, device)
     previous = str(said.get(PREVIOUS, ""))
     seal = (keyid, str(said.get(CHAIN, "")), previous, str(said.get(SIGNATURE, "")))
     if not keyid:

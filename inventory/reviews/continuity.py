@@ -75,7 +75,7 @@ def links(transaction: Connection, of: Collection[Number]) -> dict[Number, str |
     return found
 
 
-def look(transaction: Connection, event: Event | Unfit, handled: int, now: datetime) -> None:
+def check(transaction: Connection, event: Event | Unfit, handled: int, now: datetime) -> None:
     """Hold an event whose turn it is against the one before it, which was the last one handled."""
     at = (event.site, event.device, handled)
     if continues(links(transaction, [at]).get(at), seal_of(event.body)):

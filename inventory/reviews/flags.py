@@ -116,7 +116,7 @@ def of_entries(transaction: Connection, event_ids: Collection[str] | Select[Any]
     return found
 
 
-def look(transaction: Connection, event: Event, now: datetime) -> None:
+def check(transaction: Connection, event: Event, now: datetime) -> None:
     """Hold an entry that was just recorded against the rules of its site."""
     if (row := named(event, now)) is None:
         return

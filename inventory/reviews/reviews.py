@@ -97,7 +97,7 @@ def keep(transaction: Connection, review: Review, now: datetime) -> Applied | Du
     return Applied()
 
 
-def told(transaction: Connection, *, every: bool) -> list[Review]:
+def load(transaction: Connection, *, every: bool) -> list[Review]:
     """What waits for a person, the oldest first; with `every`, what was decided too."""
     wanted = select(reviews).order_by(reviews.c.told_at, reviews.c.event_id)
     return _read(transaction, wanted if every else wanted.where(reviews.c.state == "open"))

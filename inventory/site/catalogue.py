@@ -66,7 +66,7 @@ class Difference:
     changed: Mapping[str, tuple[Cells, Cells]]  # As it was, and as it is.
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """In a few words."""
         counts = {"added": self.added, "changed": self.changed, "removed": self.removed}
         return ", ".join(f"{len(rows)} {what}" for what, rows in counts.items() if rows) or "nothing differs"
@@ -128,7 +128,7 @@ class SiteCatalogue:
 
     def published(self, kind: str) -> Version | None:
         """The version that devices are to run; None where none was published."""
-        wanted = self._of(kind).where(catalogue.c.published_at.is_not(None)).limit(1)
+        wanted = self._select(kind).where(catalogue.c.published_at.is_not(None)).limit(1)
         with self.transaction() as transaction:
             found = transaction.execute(wanted).one_or_none()
         return None if found is None else _version(found)
@@ -141,7 +141,7 @@ class SiteCatalogue:
     def history(self, kind: str) -> list[Version]:
         """Every version of a kind, the newest first."""
         with self.transaction() as transaction:
-            return [_version(row) for row in transaction.execute(self._of(kind))]
+            return [_version(row) for row in transaction.execute(self._select(kind))]
 
     def differ(self, kind: str, before: int, after: int) -> Difference:
         """What one version says otherwise than another. Raises UnreadableInput."""
@@ -218,12 +218,12 @@ class SiteCatalogue:
         with self.transaction() as transaction:
             return bool(transaction.execute(select(is_pending(of, literal(self.site), literal(kind)))).scalar())
 
-    def _of(self, kind: str) -> Any:
+    def _select(self, kind: str) -> Any:
         its = select(catalogue).where(catalogue.c.site == self.site, catalogue.c.kind == kind)
         return its.order_by(catalogue.c.version.desc())
 
     def _current(self, transaction: Connection, kind: str, *, missing_ok: bool = False) -> Version:
-        found = transaction.execute(self._of(kind).limit(1).with_for_update()).one_or_none()
+        found = transaction.execute(self._select(kind).limit(1).with_for_update()).one_or_none()
         if found is None and not missing_ok:
             ours = (catalogue.c.site == self.site, catalogue.c.kind.not_in(RESERVED))
             known = select(catalogue.c.kind).distinct().where(*ours).order_by(catalogue.c.kind)
@@ -234,7 +234,7 @@ class SiteCatalogue:
         )
 
     def _at(self, transaction: Connection, kind: str, version: int) -> Version:
-        found = transaction.execute(self._of(kind).where(catalogue.c.version == version)).one_or_none()
+        found = transaction.execute(self._select(kind).where(catalogue.c.version == version)).one_or_none()
         if found is None:
             self._current(transaction, kind)
             raise UnreadableInput(f"{kind}: there is no version {version} at {self.site}; the history has them all")
@@ -263,8 +263,8 @@ class SiteCatalogue:
             raise FaultyRows(kind.name, faults)
         if faults := _unfit(self.forms, kind, rows, lambda: self._kinds(transaction)):
             raise FaultyRows(kind.name, faults)
-        cells = tuple(kind.of(one) for _, one in rows)
-        told = f"{what}: {difference(kind, before.rows, cells).told}"
+        cells = tuple(kind.row(one) for _, one in rows)
+        told = f"{what}: {difference(kind, before.rows, cells).summary}"
         now = self._now()
         version = max(next_version(transaction, self.site, kind.name, now), above + 1)
         made = Version(self.site, kind.name, version, cells, who, reason.strip(), told, now, None, None)
@@ -299,7 +299,7 @@ def _unfit(forms: Path | None, kind: Kind, rows: Sequence[Row], there: Callable[
 
 def _with(kind: Kind, rows: Mapping[str, Cells], key: str, cells: Mapping[str, str]) -> list[tuple[str, Cells]]:
     """The rows with one in the place of that which was known by `key`, or behind them all."""
-    one = kind.of(cells)
+    one = kind.row(cells)
     if not key:
         return [*rows.items(), (kind.known_by(one), one)]
     return [(kind.known_by(one), one) if name == key else (name, row) for name, row in rows.items()]

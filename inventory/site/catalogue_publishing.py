@@ -14,7 +14,7 @@ from dockvoice_protocol.records import Roster
 from dockvoice_protocol.signed import signed_master, signed_roster
 from inventory.settings import InventorySettings
 from inventory.site.catalogue import FaultyRows, SiteCatalogue, Version, unfit
-from inventory.site.roster import ROSTER, operators_of, taken
+from inventory.site.roster import ROSTER, operators_of, read_signed
 from inventory.site.sending import every_retained, publish_entered, retained
 from inventory.store.outbox import HELD, Message, MessageKind
 
@@ -103,7 +103,7 @@ def enter_roster(
     if latest.published_at is not None:
         return [], []
     topic = Topics.roster(settings.prefix, versions.site)
-    there = taken(retained(settings, ROSTER, topic), versions.site, signer.public)
+    there = read_signed(retained(settings, ROSTER, topic), versions.site, signer.public)
     ours = next((one.version for one in before if one.published_at is not None), 0)
     if there is not None and there.version > ours and not _is_taken_over(there, [latest, *before]):
         raise UnreadableInput(
@@ -132,7 +132,7 @@ def _is_taken_over(there: Roster, history: list[Version]) -> bool:
 def roster_at_broker(settings: InventorySettings, site: str, key: PublicKey) -> Roster:
     """The roster that devices have from the broker. Raises UnreadableInput for none by this key; Unavailable."""
     topic = Topics.roster(settings.prefix, site)
-    found = taken(retained(settings, ROSTER, topic), site, key)
+    found = read_signed(retained(settings, ROSTER, topic), site, key)
     if found is None or not found.operators:
         raise UnreadableInput(f"{topic}: the broker has no roster there that is signed with this console's key")
     return found

@@ -94,7 +94,7 @@ def replaced(
     values = {"site": site, "place": str(place), "version": made.version, "written_at": now}
     transaction.execute(insert(announced).values(**values, lines=[asdict(line) for line in marked]))
     named = {line.notice: sources if isinstance(sources, str) else sources[line.notice] for line in marked}
-    transaction.execute(update(expected).where(*_of(site, place)).values(sources=named))
+    transaction.execute(update(expected).where(*_itself(site, place)).values(sources=named))
     return made
 
 
@@ -170,13 +170,13 @@ def _next(before: Row[Any] | None, now: datetime) -> int:
 def _written(transaction: Connection, one: ExpectedList, since: datetime) -> ExpectedList:
     lines = [asdict(line) for line in one.lines]
     values = {"version": one.version, "lines": lines, "since": since}
-    if not transaction.execute(update(expected).where(*_of(one.site, one.place)).values(values)).rowcount:
+    if not transaction.execute(update(expected).where(*_itself(one.site, one.place)).values(values)).rowcount:
         transaction.execute(insert(expected).values(site=one.site, place=str(one.place), sources={}, **values))
     return one
 
 
 def _found(transaction: Connection, site: str, place: ReceivingPlace) -> Row[Any] | None:
-    return transaction.execute(select(expected).where(*_of(site, place)).with_for_update()).one_or_none()
+    return transaction.execute(select(expected).where(*_itself(site, place)).with_for_update()).one_or_none()
 
 
 def _list(row: Row[Any]) -> ExpectedList:
@@ -188,5 +188,5 @@ def _lines(row: Row[Any]) -> tuple[ExpectedLine, ...]:
     return tuple(ExpectedLine(**line) for line in row.lines)
 
 
-def _of(site: str, place: ReceivingPlace) -> tuple[Any, ...]:
+def _itself(site: str, place: ReceivingPlace) -> tuple[Any, ...]:
     return expected.c.site == site, expected.c.place == str(place)

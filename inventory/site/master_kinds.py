@@ -67,7 +67,7 @@ class Kind:
         """What a person calls the row: `A`, `A100 CS`."""
         return " ".join(cells.get(column, "") for column in self.key)
 
-    def of(self, cells: Mapping[str, str]) -> Cells:
+    def row(self, cells: Mapping[str, str]) -> Cells:
         """The row, without its empty cells."""
         return {column: cells[column] for column in self.columns if cells.get(column)}
 
@@ -104,7 +104,7 @@ def faults_of(kind: Kind, rows: Sequence[Row], known: Collection[str] | None) ->
     if kind.whole is not None:
         return kind.whole(rows)
     found = [f"{where}, column {column}: {told}" for where, column, told in kind.faults(rows, known)]
-    cells = [kind.of(one) for _, one in rows]
+    cells = [kind.row(one) for _, one in rows]
     if not rows:
         found.append("holds no row; give one, or withdraw what is published")
     if len(rows) > MOST_ROWS or size_of_master(cells) > LARGEST:

@@ -90,10 +90,10 @@ def floors(transaction: Connection, site: str) -> dict[str, int]:
 
 def _run_by_devices(transaction: Connection, site: str, kind: str) -> dict[str, int]:
     """Which version of a kind each device of the site has said last that it has; none of those that have none."""
-    told = {one.device: _told(one.said, kind) for one in statuses.told(transaction) if one.site == site}
+    told = {one.device: _stated_version(one.said, kind) for one in statuses.load(transaction) if one.site == site}
     return {device: version for device, version in told.items() if version is not None}
 
 
-def _told(said: Mapping[str, Any], kind: str) -> int | None:
+def _stated_version(said: Mapping[str, Any], kind: str) -> int | None:
     its = said.get("roster", {}) if kind == ROSTER else said.get("catalogue", {}).get(kind, {})
     return max((its[name] for name in ("version", "waits") if isinstance(its.get(name), int)), default=None)

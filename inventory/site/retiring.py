@@ -26,7 +26,7 @@ class LeftBehind:
         return bool(self.missing or self.backlog or self.reviews)
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """For a person."""
         counts = {"events are missing": self.missing, "entries wait on it": self.backlog}
         counts["of its utterances wait for a person"] = self.reviews

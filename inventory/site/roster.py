@@ -70,7 +70,7 @@ def rows_of(roster: Roster) -> list[Row]:
     return [(f"row {one['name']!r}", one) for one in cells]
 
 
-def taken(payload: bytes | None, site: str, key: PublicKey) -> Roster | None:
+def read_signed(payload: bytes | None, site: str, key: PublicKey) -> Roster | None:
     """The roster that the broker has, if it is one that devices took: what anybody else put there says nothing."""
     try:
         return None if not payload else read_roster(payload, site, key)

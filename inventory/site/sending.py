@@ -73,7 +73,7 @@ def publish_entered(
             outbox.failed(writes, ids, str(fault), datetime.now(UTC))
         raise type(fault)(f"{fault}; it is kept, and `dockvoice inventory` publishes it by itself") from None
     with transaction() as writes:
-        outbox.taken(writes, ids, datetime.now(UTC))
+        outbox.mark_accepted(writes, ids, datetime.now(UTC))
 
 
 def retained(settings: InventorySettings, name: str, topic: str) -> bytes | None:

@@ -75,22 +75,22 @@ class KeyDirectory:
 
     def all(self) -> tuple[Enrolled, ...]:
         """Every key, by site, device and key id. A file that is no key lets nobody in, and is told in the log."""
-        self._look()
+        self._refresh()
         return tuple(self._devices[place][name] for name, place in sorted(self._places.items()))
 
-    def of(self, site: str, device: str) -> Mapping[str, Enrolled]:
+    def keys_of(self, site: str, device: str) -> Mapping[str, Enrolled]:
         """The keys of one device by their ids."""
-        self._look()
+        self._refresh()
         return {one.keyid: one for _, one in sorted(self._devices.get((site, device), {}).items())}
 
     def holders(self, keyid: str) -> list[tuple[str, str]]:
         """Site and name of each device that has or had this key; more than one where somebody copied it."""
-        self._look()
+        self._refresh()
         return sorted(self._holders.get(keyid, ()))
 
     def enrol(self, site: str, device: str, key: PublicKey) -> Enrolled:
         """Let the device's events in that are signed with this key. Raises Misconfigured, StorageFailed."""
-        known = self.of(site, device).get(key.keyid)
+        known = self.keys_of(site, device).get(key.keyid)
         if others := [at for at in self.holders(key.keyid) if at != (site, device)]:
             raise Misconfigured(
                 f"{self.path}: {key.keyid} is the key of {'/'.join(others[0])}, and says which device signed; give "
@@ -123,7 +123,7 @@ class KeyDirectory:
         """Let nothing more in that is signed with this key of the device, or with any where none is named."""
         found = [one for one in self._demanded(site, device) if keyid in {None, one.keyid}]
         if not found:
-            known = ", ".join(self.of(site, device))
+            known = ", ".join(self.keys_of(site, device))
             raise UnreadableInput(f"--keyid {keyid}: no key of {site}/{device}; its keys are {known}")
         gone = [one for one in found if not one.revoked]
         for one in gone:
@@ -131,12 +131,12 @@ class KeyDirectory:
         return gone
 
     def _demanded(self, site: str, device: str) -> list[Enrolled]:
-        if found := list(self.of(site, device).values()):
+        if found := list(self.keys_of(site, device).values()):
             return found
         known = ", ".join(sorted({f"{one.site}/{one.device}" for one in self.all()})) or "none"
         raise UnreadableInput(f"{site}/{device}: {self.path} holds no key of it; it holds keys of {known}")
 
-    def _look(self) -> None:
+    def _refresh(self) -> None:
         """Read what is new, and forget what is gone.
 
         A file that was good is not read again: its name says whose key it is and which, and how far it counts.

@@ -109,7 +109,7 @@ def enter(
     alone(transaction, ORDER)
     ids = []
     for one in messages:
-        transaction.execute(delete(outbox).where(*_of(one.kind, one.site, one.device, one.key)))
+        transaction.execute(delete(outbox).where(*_matching(one.kind, one.site, one.device, one.key)))
         values = {name: getattr(one, name) for name in Message.__dataclass_fields__}
         values |= {"kind": one.kind.value, "signed_by": one.signed_by.raw.hex()}
         made = insert(outbox).values(**values, created_at=now, attempts=0, due_at=now + held)
@@ -123,7 +123,7 @@ def messages_of(transaction: Connection, ids: Sequence[int]) -> dict[str, bytes]
     return {row.topic: row.body for row in transaction.execute(wanted)}
 
 
-def taken(transaction: Connection, ids: Sequence[int], now: datetime) -> None:
+def mark_accepted(transaction: Connection, ids: Sequence[int], now: datetime) -> None:
     """The broker took these."""
     its = outbox.c.id.in_(ids)
     confirms = outbox.c.kind.in_([kind.value for kind in CONFIRMED_BY_DEVICE])
@@ -139,7 +139,7 @@ def failed(transaction: Connection, ids: Sequence[int], why: str, due_at: dateti
 
 def confirmed(transaction: Connection, kind: MessageKind, site: str, device: str, key: str) -> None:
     """The device has the message."""
-    transaction.execute(delete(outbox).where(*_of(kind, site, device, key)))
+    transaction.execute(delete(outbox).where(*_matching(kind, site, device, key)))
 
 
 def withdraw(transaction: Connection, kind: MessageKind, site: str, key: str) -> None:
@@ -150,13 +150,13 @@ def withdraw(transaction: Connection, kind: MessageKind, site: str, key: str) ->
 
 def repeated(transaction: Connection, kind: MessageKind, site: str, device: str, key: str, now: datetime) -> None:
     """The device lacks what the broker took: it is published again, unless the device confirms it at once."""
-    lost = (*_of(kind, site, device, key), outbox.c.due_at.is_(None))
+    lost = (*_matching(kind, site, device, key), outbox.c.due_at.is_(None))
     transaction.execute(update(outbox).where(*lost).values(due_at=now + UNDER_WAY))
 
 
 def is_pending(kind: MessageKind, site: ColumnElement[str], key: ColumnElement[str]) -> ColumnElement[bool]:
     """Whether a message for all devices of a site is pending, as a condition of a query."""
-    return exists().where(*_of(kind, site, "", key))
+    return exists().where(*_matching(kind, site, "", key))
 
 
 def pending(transaction: Connection) -> list[PendingKind]:
@@ -208,10 +208,10 @@ class OutboxTable:
                 transaction.execute(update(outbox).where(outbox.c.id == one.id).values(values))
         return going
 
-    def taken(self, ids: Sequence[int]) -> None:
+    def mark_accepted(self, ids: Sequence[int]) -> None:
         """The broker took these."""
         with self._transaction() as transaction:
-            taken(transaction, ids, self._now())
+            mark_accepted(transaction, ids, self._now())
 
     def failed(self, ids: Sequence[int], why: str) -> None:
         """The broker refused these."""
@@ -242,7 +242,7 @@ def _row(row: Any) -> DueRow:
     )
 
 
-def _of(
+def _matching(
     kind: MessageKind, site: str | ColumnElement[str], device: str, key: str | ColumnElement[str]
 ) -> tuple[ColumnElement[bool], ...]:
     return outbox.c.kind == kind.value, outbox.c.site == site, outbox.c.device == device, outbox.c.key == key

@@ -58,7 +58,7 @@ class Statuses:
         self._engine = engine
         self._now = now
 
-    def heard(self, words: Sequence[StatusWord]) -> None:
+    def record(self, words: Sequence[StatusWord]) -> None:
         """Keep what came on the status topics of devices, in this order. Raises Unavailable."""
         with reported(self._engine.url), self._engine.begin() as transaction:
             keep(transaction, words, self._now())
@@ -104,7 +104,7 @@ def _since(word: StatusWord, now: datetime) -> datetime:
     return now if word.state != "online" or word.said_at is None else min(now, word.said_at)
 
 
-def told(transaction: Connection) -> list[Status]:
+def load(transaction: Connection) -> list[Status]:
     """Every device that was ever heard on its status topic and is in service, by site and name."""
     in_service = select(statuses).where(statuses.c.state != RETIRED)
     rows = transaction.execute(in_service.order_by(statuses.c.site, statuses.c.device))

@@ -153,7 +153,7 @@ def fill(site: Console, number: int) -> None:
     with site.place.transaction() as transaction:
         transaction.execute(text("ANALYZE"))
     for n in range(DEVICES):
-        site.store.statuses.heard([_status(n, site.place.now())])
+        site.store.statuses.record([_status(n, site.place.now())])
     for n in range(REVIEWS):
         readings = [{"interpreter": "vosk/small-en-us", "heard": f"pallet {n} twelve bundles", "fields": {}}]
         put_aside(site, n + 1, form="receive-notice", readings=readings)
@@ -274,7 +274,7 @@ def live(site: Console, seconds: int) -> float:
             if n % 3 == 0:
                 number = n // DEVICES + 1
                 site.store.apply(read(recorded(number, at=("north", device), pallet_id=str(700_000 + n))))
-            site.store.statuses.heard([_status(n % DEVICES, datetime.now(UTC))])
+            site.store.statuses.record([_status(n % DEVICES, datetime.now(UTC))])
             time.sleep(30 / DEVICES)
         share = (_processor_s(process.pid) - before) / (time.perf_counter() - began)
         ending.set()

@@ -49,7 +49,7 @@ class Broker:
         """Take what is due now."""
         for row in () if self.away else store.outbox.take_due():
             self.taken.append((row.topic, row.body))
-            store.outbox.taken([row.id])
+            store.outbox.mark_accepted([row.id])
 
 
 class Folder:

@@ -63,10 +63,10 @@ class Dock:
         """What it says of itself."""
         topics = Topics("dockvoice", "north", device)
         online = status("online", site="north", device=device, key=KEY.public, time=self._site.place.now())
-        self._site.store.statuses.heard([StatusWord.read(payload(online | said), topics)])
+        self._site.store.statuses.record([StatusWord.read(payload(online | said), topics)])
         if not linked:
             offline = status("offline", site="north", device=device, key=KEY.public)
-            self._site.store.statuses.heard([StatusWord.read(payload(offline), topics)])
+            self._site.store.statuses.record([StatusWord.read(payload(offline), topics)])
 
     def _send(self, event: dict[str, Any]) -> None:
         site, device = event["source"].split("/")[2::2]

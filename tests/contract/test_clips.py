@@ -65,7 +65,7 @@ class Office:
 
     def said(self, said: ClipMessage, sender: Topics = SENDER) -> str | None:
         """What is answered to it, with how many chunks are here."""
-        answer = self.desk.take(clip_message(said, sender.source), sender)
+        answer = self.desk.receive(clip_message(said, sender.source), sender)
         told = None if answer is None else json.loads(answer)
         return told and f"{told['answer']} {told.get('have', '')}".strip()
 
@@ -222,7 +222,7 @@ def test_nothing_is_taken_of_what_no_device_has_signed_nor_from_another_device(o
     assert office.said(offer(sound), other) == "later"
     assert office.said(replace(offer(sound), audio_sha256="1" * 64)) == "rejected"
     with pytest.raises(MalformedMessage, match="/source: names another device"):
-        office.desk.take(clip_message(offer(sound), other.source), SENDER)
+        office.desk.receive(clip_message(offer(sound), other.source), SENDER)
 
 
 def test_why_none_comes_is_kept_and_what_is_here_stays(office: Office) -> None:

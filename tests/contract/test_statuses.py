@@ -15,7 +15,7 @@ from inventory.queries import fleet
 from inventory.repository import Store
 from inventory.reviews.reviews import read_review
 from inventory.site import retiring
-from inventory.store.statuses import StatusWord, told
+from inventory.store.statuses import StatusWord, load
 from tests.dictated import KEY, payload, recorded, reviewed, signed
 from tests.store import Read
 
@@ -41,12 +41,12 @@ def kept(store: Store) -> list[tuple[Any, ...]]:
         return None if at is None else (at - NOON).total_seconds() / 60
 
     with store.engine.begin() as transaction:
-        return [(one.device, one.state, minutes(one.since), minutes(one.heard_at)) for one in told(transaction)]
+        return [(one.device, one.state, minutes(one.since), minutes(one.heard_at)) for one in load(transaction)]
 
 
 def test_each_of_many_words_is_kept_after_those_before_it(store: Store) -> None:
-    store.statuses.heard([word("offline", "dock-1")])
-    store.statuses.heard(
+    store.statuses.record([word("offline", "dock-1")])
+    store.statuses.record(
         [
             *(word("online", "dock-2", -8), word("offline", "dock-2"), word("online", "dock-1", -7)),
             *(word("online", "dock-3", -6), word("online", "dock-3", -5), word("offline", "dock-4")),
@@ -68,7 +68,7 @@ def test_consumers_that_hear_the_same_devices_in_other_orders_wait_for_none(stor
     with ThreadPoolExecutor(4) as consumers:
         orders = [names, names[::-1], names[100:] + names[:100], names[::2]]
         done = [
-            consumers.submit(store.statuses.heard, [word("online", name, -1) for name in order]) for order in orders
+            consumers.submit(store.statuses.record, [word("online", name, -1) for name in order]) for order in orders
         ]
         for one in done:
             one.result(timeout=60)
@@ -76,7 +76,7 @@ def test_consumers_that_hear_the_same_devices_in_other_orders_wait_for_none(stor
 
 
 def test_who_was_linked_and_is_told_of_no_more_is_away(store: Store) -> None:
-    store.statuses.heard([word("online", "dock-1", -8), word("online", "dock-2", -8), word("offline", "dock-3")])
+    store.statuses.record([word("online", "dock-1", -8), word("online", "dock-2", -8), word("offline", "dock-3")])
     assert store.statuses.missed({("north", "dock-2")}) == [("north", "dock-1")]
     assert [(name, state) for name, state, *_ in kept(store)] == [
         ("dock-1", "offline"),
@@ -88,17 +88,17 @@ def test_who_was_linked_and_is_told_of_no_more_is_away(store: Store) -> None:
 
 def test_of_a_device_that_is_retired_nothing_is_told_until_it_is_enrolled_again(store: Store, event: Read) -> None:
     store.apply(event(recorded(1)))
-    store.statuses.heard([word("online", "dock-3"), word("online", "ghost")])
+    store.statuses.record([word("online", "dock-3"), word("online", "ghost")])
     at, ghost = ("north", "dock-3"), ("north", "ghost")
     with store.transaction() as transaction:
-        assert [retiring.unknown(transaction), retiring.owed(transaction, at).told] == [[ghost], ""]
+        assert [retiring.unknown(transaction), retiring.owed(transaction, at).summary] == [[ghost], ""]
         retiring.retire(transaction, at, NOON, enrolled=True)
         retiring.retire(transaction, ghost, NOON, enrolled=False)
         assert fleet.known(transaction, []) == []
         assert retiring.unknown(transaction) == []
         (back,) = fleet.known(transaction, [at])
     assert (back.linked, back.handled, len(store.rows())) == (False, 1, 1)
-    store.statuses.heard([word("online", "dock-3")])
+    store.statuses.record([word("online", "dock-3")])
     with store.transaction() as transaction:
         assert [one.linked for one in fleet.known(transaction, [at])] == [True]
         assert not retiring.is_known(transaction, ghost)
@@ -108,12 +108,12 @@ def test_what_a_device_still_has_is_known_before_it_is_retired(store: Store, eve
     store.apply(event(recorded(1)))
     store.apply(event(recorded(5)))
     said = status("online", site="north", device="dock-3", key=KEY.public) | {"backlog": {"entries": 7}}
-    store.statuses.heard([StatusWord.read(payload(said), Topics("dockvoice", "north", "dock-3"))])
+    store.statuses.record([StatusWord.read(payload(said), Topics("dockvoice", "north", "dock-3"))])
     store.review(read_review(signed(reviewed(1)), Topics("dockvoice", "north", "dock-3")))
     with store.transaction() as transaction:
         found = retiring.owed(transaction, ("north", "dock-3"))
     assert found == retiring.LeftBehind(missing=4, backlog=7, reviews=1)
-    assert found.told == "4 events are missing, 7 entries wait on it, 1 of its utterances wait for a person"
+    assert found.summary == "4 events are missing, 7 entries wait on it, 1 of its utterances wait for a person"
     with store.transaction() as transaction:
         retiring.retire(transaction, ("north", "dock-3"), NOON, enrolled=True)
     assert store.reviews() == []

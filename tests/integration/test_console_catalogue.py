@@ -32,7 +32,7 @@ def runs(site: Console, versions: dict[str, Any]) -> None:
     """A device says which versions it runs."""
     said = status("online", site="north", device="dock-3", key=KEY.public, time=site.place.now())
     told = {"catalogue": versions} if versions else {}
-    site.store.statuses.heard([StatusWord.read(payload(said | told), Topics("dockvoice", "north", "dock-3"))])
+    site.store.statuses.record([StatusWord.read(payload(said | told), Topics("dockvoice", "north", "dock-3"))])
 
 
 def history(site: Console) -> list[Version]:

@@ -43,7 +43,7 @@ class Office:
     def _hear(self, event: object) -> None:
         if isinstance(event, Delivered):
             self.said.append(json.loads(event.payload))
-            self._site.store.statuses.heard([StatusWord.read(event.payload, Topics("dockvoice", "hall", "dock-1"))])
+            self._site.store.statuses.record([StatusWord.read(event.payload, Topics("dockvoice", "hall", "dock-1"))])
 
     def runs(self, version: int) -> None:
         """Wait until the device has said that it runs it."""

@@ -63,7 +63,7 @@ def runs(site: Console, roster: dict[str, Any]) -> None:
     """A device says which roster it runs."""
     said = status("online", site="north", device="dock-3", key=KEY.public, time=site.place.now())
     told = {"roster": roster} if roster else {}
-    site.store.statuses.heard([StatusWord.read(payload(said | told), Topics("dockvoice", "north", "dock-3"))])
+    site.store.statuses.record([StatusWord.read(payload(said | told), Topics("dockvoice", "north", "dock-3"))])
 
 
 def history(site: Console) -> list[Version]:

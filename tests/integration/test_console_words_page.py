@@ -45,7 +45,7 @@ def counts(site: Console, *words: dict[str, Any], device: str = "dock-3") -> Non
     """A device says what it has counted."""
     said = status("online", site="north", device=device, key=KEY.public, time=site.place.now())
     told = {"unknown_words": list(words)} if words else {}
-    site.store.statuses.heard([StatusWord.read(payload(said | told), Topics("dockvoice", "north", device))])
+    site.store.statuses.record([StatusWord.read(payload(said | told), Topics("dockvoice", "north", device))])
 
 
 def waits(site: Console, heard: str = SENTENCE, number: int = 1) -> None:

@@ -46,7 +46,7 @@ def store(tmp_path: Path, event: Read, keys: KeyDirectory) -> Iterator[Store]:
     with closing(Store.open(f"sqlite:///{tmp_path / 'inventory.db'}")) as opened:
         opened.apply(event(recorded(1)))
         for device, key in (("dock-3", KEY), ("ghost-1", ANOTHER), ("ghost-2", ANOTHER)):
-            opened.statuses.heard([online(device, key)])
+            opened.statuses.record([online(device, key)])
         yield opened
 
 

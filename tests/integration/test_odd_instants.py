@@ -70,7 +70,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Console]:
         for device, time, since in (("dock-3", FIRST, "2026-02-30T00:00:00Z"), ("dock-4", LAST, FIRST)):
             waits = {"backlog": {"entries": 3, "since": since}, "time": time}
             word = status("online", site="north", device=device, key=KEY.public) | waits
-            found.store.statuses.heard([StatusWord.read(payload(word), Topics("dockvoice", "north", device))])
+            found.store.statuses.record([StatusWord.read(payload(word), Topics("dockvoice", "north", device))])
         yield found
 
 

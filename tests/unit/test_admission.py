@@ -32,7 +32,7 @@ def keys(tmp_path: Path) -> KeyDirectory:
 def why(keys: KeyDirectory, body: bytes, number: int = 1) -> str | None:
     """Why an event of north/dock-3 is taken for nobody's word."""
     event = Unfit(identity(1, number), "north", "dock-3", number, body, ())
-    found = distrusted(event, keys.of("north", "dock-3"))
+    found = distrusted(event, keys.keys_of("north", "dock-3"))
     return None if found is None else found.reason
 
 
@@ -93,7 +93,9 @@ def test_a_broken_event_that_its_device_signed_is_its_word(keys: KeyDirectory) -
 
 
 def test_a_key_counts_for_its_own_device_only(keys: KeyDirectory) -> None:
-    assert distrusted(Unfit(identity(1, 1), "north", "dock-4", 1, GOOD, ()), keys.of("north", "dock-4")) is not None
+    assert (
+        distrusted(Unfit(identity(1, 1), "north", "dock-4", 1, GOOD, ()), keys.keys_of("north", "dock-4")) is not None
+    )
 
 
 def test_a_key_that_was_replaced_counts_up_to_its_last_number(keys: KeyDirectory) -> None:

@@ -150,7 +150,7 @@ class ScriptedClips(ClipsDesk):
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def take(self, payload: bytes, sender: Topics) -> bytes | None:
+    def receive(self, payload: bytes, sender: Topics) -> bytes | None:
         self._world.deeds.append(("clip", payload))
         if payload == b"two":
             self._world.stop()

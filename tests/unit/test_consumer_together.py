@@ -95,7 +95,7 @@ class World(Broker, Shelf, BatchShelf, StatusShelf):
     def _said(event: Event | Unfit) -> Applying:
         return Applied() if isinstance(event, Event) else Refused(event.reasons)
 
-    def heard(self, words: Sequence[StatusWord]) -> None:
+    def record(self, words: Sequence[StatusWord]) -> None:
         self.deeds.append(("heard", [(word.device, word.state) for word in words]))
         if self.faults:
             raise self.faults.pop(0)

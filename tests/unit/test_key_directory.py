@@ -29,7 +29,7 @@ def put(directory: Path, device: str, end: str = "", *, one: PublicKey | None = 
 
 
 def states(keys: KeyDirectory, device: str) -> list[str]:
-    return [one.state for one in keys.of("north", device).values()]
+    return [one.state for one in keys.keys_of("north", device).values()]
 
 
 def test_keys_that_come_within_one_tick_of_the_clock_are_all_seen(tmp_path: Path) -> None:

@@ -332,7 +332,7 @@ def test_too_few_ports_are_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch)
 def test_keys_are_written_as_the_inventory_reads_them(tmp_path: Path) -> None:
     one = device()
     enrol(tmp_path / "keys", iter([("simulated", one.name, one.signer)]))
-    [known] = KeyDirectory(tmp_path / "keys").of("simulated", one.name).values()
+    [known] = KeyDirectory(tmp_path / "keys").keys_of("simulated", one.name).values()
     assert known.key == one.signer.public
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageFailed, match="--keys"):

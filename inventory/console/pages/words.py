@@ -169,7 +169,7 @@ def _site(context: RequestContext, site: str) -> dict[str, Any]:
     with context.read_transaction() as transaction:
         catalogue = context.resources.catalogue(site, transaction)
         rows, _, waits = _added_words(catalogue)
-        devices = {one.device: one for one in statuses.told(transaction) if one.site == site}
+        devices = {one.device: one for one in statuses.load(transaction) if one.site == site}
         waiting = _open_reviews(transaction, site)
         forms = _speaking(context, transaction, catalogue)
     values = {"name": site, "rows": rows, "waits": waits, "forms": [], "groups": []}
