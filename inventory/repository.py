@@ -12,7 +12,7 @@ from typing import Any, Self
 from sqlalchemy import Connection, Engine, RowMapping, delete, distinct, func, insert, select
 
 from dockvoice_protocol.events import SHOWN
-from inventory.clips.clip_store import ClipStore
+from inventory.clips.clips import ClipStore
 from inventory.dossier.issues import Issues
 from inventory.ingest.applying import handle
 from inventory.ingest.batch import Batches

@@ -19,9 +19,8 @@ from inventory.api.models import LineOut, ListOut, ListsOut
 from inventory.api.parameters import Body, Query, Site
 from inventory.api.problems import Problem, of_rows
 from inventory.api.tokens import Scope
-from inventory.site.expected import Kept, kept, replaced
+from inventory.site.expected import Kept, enter, kept, replaced
 from inventory.site.expected_file import CODE, places_of
-from inventory.site.expected_publishing import enter
 from inventory.site.sending import publish_entered
 from inventory.site.table_file import LONGEST
 

@@ -61,7 +61,7 @@ def dossier(
     (`dockvoice audit export --trailer` on a device). Whoever gets the file checks it with verify_dossier.py.
     """
     from inventory.dossier import dossier as dossiers  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
-    from inventory.dossier.device_bundle import clips_in  # noqa: PLC0415
+    from inventory.dossier.dossier import clips_in  # noqa: PLC0415
     from inventory.dossier.dossier_page import LANGUAGES  # noqa: PLC0415
     from inventory.forms import roles  # noqa: PLC0415
     from inventory.verify_dossier import summary  # noqa: PLC0415

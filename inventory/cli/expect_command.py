@@ -109,7 +109,7 @@ def _mark(fields: Mapping[str, str], transaction: Connection, now: datetime) -> 
 
 def _publish(settings: InventorySettings, store: Store, signer: Signer, make: Making) -> None:
     """Make the lists and enter them in one transaction, then publish them."""
-    from inventory.site.expected_publishing import enter  # noqa: PLC0415 - as above
+    from inventory.site.expected import enter  # noqa: PLC0415 - as above
     from inventory.site.sending import publish_entered  # noqa: PLC0415 - nor for MQTT
 
     now = datetime.now(UTC)

@@ -116,7 +116,7 @@ def _decide(
     config: Path | None,
     database: str | None,
 ) -> None:
-    from inventory.reviews.deciding import message  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
+    from inventory.reviews.reviews import decision_message  # noqa: PLC0415 - `dockvoice --help` waits for no SQLAlchemy
     from inventory.site.sending import publish_entered  # noqa: PLC0415 - nor for MQTT
     from inventory.store import outbox  # noqa: PLC0415 - as above
 
@@ -130,7 +130,7 @@ def _decide(
         if not found:
             raise UnreadableInput(f"{utterance}: waits on no device; `dockvoice inventory review list` shows what does")
         (review,) = found
-        decided = message(review, decision, values, whoever(), reason, signer, settings.prefix, now)
+        decided = decision_message(review, decision, values, whoever(), reason, signer, settings.prefix, now)
         with store.transaction() as transaction:
             entered = outbox.enter(transaction, [decided], now, held=outbox.HELD)
         publish_entered(settings, "review", store.transaction, entered)

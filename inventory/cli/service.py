@@ -16,7 +16,7 @@ from inventory.clips.clip_folder import ClipFolder
 from inventory.dossier.dossier_desk import Desk, DossierWriter
 from inventory.forms import Forms, load_forms, roles
 from inventory.ingest.consumer import Consumer, Inbox
-from inventory.ingest.together import Together
+from inventory.ingest.reorder_buffer import BatchSettings
 from inventory.repository import Aside, Store
 from inventory.settings import InventorySettings
 from inventory.store.keys import KeyDirectory
@@ -84,9 +84,9 @@ def _shared(topic: str, name: str | None) -> str:
     return topic if name is None else f"$share/{name}/{topic}"
 
 
-def _together(settings: InventorySettings, store: Store) -> Together:
+def _together(settings: InventorySettings, store: Store) -> BatchSettings:
     ours = settings.consumer
-    return Together(store.batches, ours.batch, None if ours.share is None else timedelta(seconds=ours.hold_s))
+    return BatchSettings(store.batches, ours.batch, None if ours.share is None else timedelta(seconds=ours.hold_s))
 
 
 def _dossiers(settings: InventorySettings, store: Store, forms: Forms, keys: KeyDirectory) -> DossierWriter | None:

@@ -23,8 +23,7 @@ from dockvoice_protocol.clips import (
 from dockvoice_protocol.errors import plainly
 from dockvoice_protocol.events import Topics
 from inventory.clips.clip_folder import MB, ClipFolder
-from inventory.clips.clip_store import ClipStore
-from inventory.clips.clips import ClipState, SignedSound
+from inventory.clips.clips import ClipState, ClipStore, SignedSound
 from inventory.settings import ClipSettings
 
 log = logging.getLogger("inventory")

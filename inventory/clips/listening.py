@@ -17,8 +17,7 @@ from dockvoice_protocol.instants import timestamp
 from dockvoice_protocol.signed import ClipRequest, signed_clip_request
 from dockvoice_protocol.terminal.plain_text import in_one_line
 from inventory.clips.clip_folder import ClipFolder, NoSound
-from inventory.clips.clip_store import ClipStore
-from inventory.clips.clips import LOST, Clip, ClipState, SignedSound
+from inventory.clips.clips import LOST, Clip, ClipState, ClipStore, SignedSound
 from inventory.store.outbox import HELD, Message, MessageKind
 
 log = logging.getLogger("inventory")

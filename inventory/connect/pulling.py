@@ -20,9 +20,8 @@ from inventory.repository import Store
 from inventory.settings import InventorySettings
 from inventory.site.catalogue import SiteCatalogue, Version, difference
 from inventory.site.catalogue_publishing import publish, publish_roster
-from inventory.site.expected import Kept, kept, marked, replaced
+from inventory.site.expected import Kept, enter, kept, marked, replaced
 from inventory.site.expected_file import CODE
-from inventory.site.expected_publishing import enter
 from inventory.site.master_kinds import Kind
 from inventory.site.roster import ROSTER, kind_of
 from inventory.site.sending import publish_entered

@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 
 from dockvoice_protocol.hash_chain import Signer
 from inventory.clips.clip_folder import ClipFolder
-from inventory.clips.clip_store import ClipStore
+from inventory.clips.clips import ClipStore
 from inventory.console import accounts
 from inventory.console.app import create
 from inventory.console.context import ConsoleResources

@@ -8,8 +8,7 @@ from typing import Protocol
 from dockvoice_protocol.hash_chain import Signer
 from inventory.clips import listening
 from inventory.clips.clip_folder import ClipFolder, NoSound
-from inventory.clips.clip_store import ClipStore
-from inventory.clips.clips import SignedSound
+from inventory.clips.clips import ClipStore, SignedSound
 
 log = logging.getLogger("console")
 

@@ -19,8 +19,9 @@ from sqlalchemy import Connection, Engine, Table, func, select, text
 from sqlalchemy.exc import DataError, IntegrityError
 
 from dockvoice_protocol.hash_chain import parsed
-from inventory.ingest import held
+from inventory.ingest import reorder_buffer
 from inventory.ingest.applying import UNSTORABLE, entry_row, event_row, handle, refused_row, text_rows
+from inventory.ingest.reorder_buffer import REACH
 from inventory.ingest.rule import AppliedBefore, Apply, DeviceState, decide, ended_state, is_out_of_turn
 from inventory.records import (
     Applied,
@@ -126,12 +127,12 @@ class Batches:
     def waiting(self) -> Waiting:
         """What is held because it came before its turn."""
         with reported(self._engine.url), self._reads.begin() as transaction:
-            return held.how_much(transaction)
+            return reorder_buffer.how_much(transaction)
 
     def waiting_by_device(self) -> dict[At, WaitingOf]:
         """The same, of each device of which something is held."""
         with reported(self._engine.url), self._reads.begin() as transaction:
-            return held.of_whom(transaction)
+            return reorder_buffer.of_whom(transaction)
 
 
 def apply_all(
@@ -167,7 +168,7 @@ class _Batch:
         self._hold = hold
         self._devices = _locked(transaction, {one.at for one in given}, clock)
         self._now = clock()  # only here: what was handled later was received later
-        following = held.following(transaction, self._next(given)) if hold else []
+        following = reorder_buffer.following(transaction, self._next(given)) if hold else []
         waited = [_Came(event, -1.0, was_held=True) for event in following]
         self.every = [*given, *waited]
         for one in waited:
@@ -262,7 +263,7 @@ class _Batch:
         event = one.event
         if one.was_held:
             return Held()
-        if not self._hold or device.held >= held.REACH or event.sequence > device.handled + held.REACH:
+        if not self._hold or device.held >= REACH or event.sequence > device.handled + REACH:
             return Early(expected=device.handled + 1)
         device.held += 1
         self._written.held.append(one)
@@ -313,9 +314,9 @@ class _Batch:
         return {"site": at[0], "device": at[1], **its, "heard_at": self._now}
 
     def _write_waiting(self) -> None:
-        held.keep(self._transaction, (one.event for one in self._written.held), self._now)
+        reorder_buffer.keep(self._transaction, (one.event for one in self._written.held), self._now)
         done = (one for one in self.every if one.was_held and not isinstance(one.became, Held | None))
-        held.forget(self._transaction, (one.event for one in done))
+        reorder_buffer.forget(self._transaction, (one.event for one in done))
         for one in self.every:
             if one.was_held and one.became == Held():
                 one.became = None  # it waits on, and there is nothing to say
@@ -341,7 +342,7 @@ class _Batch:
             if one.became is None and not (one.was_held and self._waits_on(one)):
                 one.became = handle(self._transaction, one.event, self._clock)
                 if one.was_held:
-                    held.forget(self._transaction, [one.event])
+                    reorder_buffer.forget(self._transaction, [one.event])
 
     def _waits_on(self, one: _Came) -> bool:
         return one.event.sequence > _handled(self._transaction, one.event) + 1
@@ -447,10 +448,10 @@ def _arrivals(transaction: Connection, number: int) -> list[int]:
 
 def overdue(transaction: Connection, clock: Callable[[], datetime], patience: timedelta) -> list[Became]:
     """What has waited for so long without its turn coming, as early; and what became of it where its turn has come."""
-    gone = held.long_since(transaction, clock(), patience)
-    held.forget(transaction, gone)
+    gone = reorder_buffer.long_since(transaction, clock(), patience)
+    reorder_buffer.forget(transaction, gone)
     told: list[Became] = [(one, Early(expected=_handled(transaction, one) + 1)) for one in gone]
-    turn = [_Came(event, -1.0, was_held=True) for event in held.due(transaction)]
+    turn = [_Came(event, -1.0, was_held=True) for event in reorder_buffer.due(transaction)]
     return told + _made(_Batch(transaction, turn, clock, hold=True)) if turn else told
 
 

@@ -30,7 +30,7 @@ from inventory.ingest.ports import Broker, ClipsDesk, Dossiers, ReviewShelf, She
 from inventory.ingest.publisher import Publisher
 from inventory.ingest.pulse import Pulse
 from inventory.ingest.receipts import PRESENCE, answer_to, outcome_text, tell_denied
-from inventory.ingest.together import Latecomers, Together
+from inventory.ingest.reorder_buffer import BatchSettings, ReorderBuffer
 from inventory.records import Applied, Applying, Event, Held, Refused, Unfit
 from inventory.reviews.reviews import read_review
 from inventory.store.database import SiteFault
@@ -107,7 +107,7 @@ class Consumer:
         dossiers: Dossiers | None = None,
         clips: ClipsDesk | None = None,
         outbox: OutboxTable | None = None,
-        together: Together | None = None,
+        together: BatchSettings | None = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -141,7 +141,7 @@ class Consumer:
         self._retry_s = RETRY_S[0]
         self._systemd = Notifier.from_environment()
         self._pulse = Pulse(broker, shelf, clock, self._systemd)
-        self._latecomers = None if together is None else Latecomers(together, clock, self._systemd)
+        self._reorder_buffer = None if together is None else ReorderBuffer(together, clock, self._systemd)
 
     def run(self) -> None:
         """Apply events until `stop`. Raises Unavailable if the broker cannot be reached at all, Misconfigured."""
@@ -260,7 +260,7 @@ class Consumer:
             self._settle_in_turn(self._waiting[0])
             self._waiting.popleft()
 
-    def _settle_together(self, messages: list[Delivered], together: Together) -> None:
+    def _settle_together(self, messages: list[Delivered], together: BatchSettings) -> None:
         """Settle these. What is done is taken from what waits. Raises Unavailable."""
         sound = [(message, judged) for message in messages if (judged := self._sifted(message)) is not None]
         if not sound:
@@ -450,8 +450,8 @@ class Consumer:
                 "start the broker, or correct mqtt.host and mqtt.port (--broker HOST:PORT)"
             )
         self._pulse.beat()
-        if self._latecomers is not None and self._broker.connected:
-            for event, said in self._latecomers.given_up(self._now):
+        if self._reorder_buffer is not None and self._broker.connected:
+            for event, said in self._reorder_buffer.given_up(self._now):
                 self._conclude(None, event, said)
         if self._dossiers is not None:
             self._dossiers.beat()

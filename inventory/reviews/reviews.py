@@ -14,11 +14,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, insert, select, update
 
-from dockvoice_protocol.events import MalformedMessage, Topics, check_review, read_time
-from dockvoice_protocol.hash_chain import INSTANCE
+from dockvoice_protocol.events import MalformedMessage, Topics, check_review, encode, read_time
+from dockvoice_protocol.hash_chain import INSTANCE, Signer
+from dockvoice_protocol.signed import ReviewDecision, signed_decision
 from inventory.records import Applied, Duplicate
 from inventory.store import outbox
-from inventory.store.outbox import MessageKind
+from inventory.store.outbox import Message, MessageKind
 from inventory.store.tables import reviews
 
 
@@ -119,3 +120,23 @@ def as_json(review: Review) -> dict[str, Any]:
     """For programs: all but the event itself."""
     told = {name: getattr(review, name) for name in Review.__dataclass_fields__ if name not in {"body", "life"}}
     return json.loads(json.dumps(told, default=lambda moment: moment.isoformat()))  # type: ignore[no-any-return]
+
+
+def decision_message(
+    review: Review,
+    decision: str,
+    values: Mapping[str, str],
+    who: str,
+    reason: str,
+    signer: Signer,
+    prefix: str,
+    now: datetime,
+) -> Message:
+    """The message for the outbox.
+
+    `decision` is accept, correct or discard; `values` go over what was understood, as the form's fields take them.
+    """
+    topics = Topics(prefix, review.site, review.device)
+    told = ReviewDecision(topics.source, review.event_id, review.utterance_id, decision, values, who, reason)
+    its = (review.site, review.device, review.event_id, topics.decisions)
+    return Message(MessageKind.DECISION, *its, encode(signed_decision(told, signer, now)), signer.public)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, insert, select, update
 
-from dockvoice_protocol.hash_chain import PublicKey
+from dockvoice_protocol.events import Topics
+from dockvoice_protocol.hash_chain import PublicKey, Signer
 from dockvoice_protocol.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
+from dockvoice_protocol.signed import signed_list
 from inventory.store import outbox
 from inventory.store.database import in_one, reading
-from inventory.store.outbox import MessageKind
+from inventory.store.outbox import HELD, Message, MessageKind
 from inventory.store.tables import announced, entries, events, expected
 
 
@@ -190,3 +192,23 @@ def _lines(row: Row[Any]) -> tuple[ExpectedLine, ...]:
 
 def _itself(site: str, place: ReceivingPlace) -> tuple[Any, ...]:
     return expected.c.site == site, expected.c.place == str(place)
+
+
+def enter(
+    transaction: Connection,
+    prefix: str,
+    lists: Iterable[ExpectedList],
+    signer: Signer,
+    now: datetime,
+    *,
+    held: timedelta = HELD,
+) -> list[int]:
+    """Enter them in the outbox, in the transaction that made them; the ids, for `publish_entered`."""
+    messages = []
+    for one in lists:
+        body = signed_list(one, signer, now)
+        note_signed(transaction, one, body, signer.public)
+        topic = Topics.expected(prefix, one.site, str(one.place))
+        its = (one.site, "", str(one.place), topic)
+        messages.append(Message(MessageKind.EXPECTED, *its, body, signer.public, retain=True))
+    return outbox.enter(transaction, messages, now, held=held)

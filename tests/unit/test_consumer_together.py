@@ -17,7 +17,7 @@ from dockvoice_protocol.mqtt import Connected, Delivered, Disconnected
 from inventory.forms import load_forms
 from inventory.ingest.consumer import Consumer, Inbox, Wake
 from inventory.ingest.ports import BatchShelf, Broker, Shelf, StatusShelf
-from inventory.ingest.together import Together
+from inventory.ingest.reorder_buffer import BatchSettings
 from inventory.records import Applied, Applying, Became, Early, Event, Held, Refused, Unfit, Waiting
 from inventory.store.database import SiteFault
 from inventory.store.keys import KeyDirectory
@@ -140,7 +140,7 @@ class Loop:
             prefix="dockvoice",
             keys=KeyDirectory(enrolled(directory / "keys", "north/dock-3", "north/dock-4")),
             statuses=self.world,
-            together=Together(self.world, most, patience),
+            together=BatchSettings(self.world, most, patience),
             clock=lambda: self.world.s,
             now=lambda: NOW,
         )

@@ -13,8 +13,7 @@ from inventory.console.context import RequestContext, Route
 from inventory.console.decisions import AlreadyDecided, Decision
 from inventory.console.form_fields import FilledForm, compare_readings, fill, form_fields, input_text, readings_of
 from inventory.console.recordings import recording_of_review
-from inventory.reviews.deciding import message
-from inventory.reviews.reviews import Review, one
+from inventory.reviews.reviews import Review, decision_message, one
 
 DECISIONS = ("accept", "correct", "discard")
 LONGEST_REASON = 200  # Characters: the device may read it to the operator.
@@ -73,7 +72,7 @@ def decide(context: RequestContext) -> Response:
     if signer is None or not user:
         return _page(context, found, 409, "reviews.no_key", form)
     values = form.changed if decision == "correct" else {}
-    body = message(found, decision, values, user, reason, signer, resources.settings.prefix, resources.now())
+    body = decision_message(found, decision, values, user, reason, signer, resources.settings.prefix, resources.now())
     try:
         with context.transaction() as transaction:
             decisions.record_decision(transaction, found, decision, values, user, reason, body, resources.now())

@@ -1,14 +1,19 @@
-"""Held events: those that came before their turn, in the table dockvoice_waiting, until what they wait for has come."""
+"""The reorder buffer: events that came before their turn wait in the table dockvoice_waiting for those before them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from inventory.records import Event, Unfit, Waiting, WaitingOf
+from dockvoice_protocol.errors import Unavailable
+from dockvoice_protocol.systemd_notify import Notifier
+from inventory.ingest.ports import BatchShelf
+from inventory.records import Became, Event, Unfit, Waiting, WaitingOf
 from inventory.store import many
 from inventory.store.tables import devices, waiting
 
@@ -96,3 +101,55 @@ def _event(row: Mapping[str, Any]) -> Event | Unfit:
         return Unfit(**place, reasons=tuple(what["reasons"]))
     said_at = datetime.fromisoformat(what["recorded_at"])
     return Event(**place, **{name: what[name] for name in OF_EVENT}, recorded_at=said_at)
+
+
+log = logging.getLogger("inventory")
+
+CHECK_S = 0.5  # Interval of looking for events that have waited too long, or need not wait any longer.
+
+REPORT_S = 10.0  # Interval of logging how much waits.
+
+
+@dataclass(frozen=True, slots=True)
+class BatchSettings:
+    """How many events are applied at once, and how long one that comes before its turn may wait."""
+
+    shelf: BatchShelf
+    most: int
+    patience: timedelta | None = None
+    """None: it does not wait, and its device is told which number is expected."""
+
+    @property
+    def hold(self) -> bool:
+        """Whether what comes before its turn may wait."""
+        return self.patience is not None
+
+
+class ReorderBuffer:
+    """Releases held events whose turn has come, or whose patience has run out."""
+
+    def __init__(self, together: BatchSettings, clock: Callable[[], float], systemd: Notifier) -> None:
+        self._together = together
+        self._clock = clock
+        self._systemd = systemd
+        self._check_at = self._report_at = clock()
+
+    def given_up(self, now: Callable[[], datetime]) -> Iterator[Became]:
+        """The events that were released. Called at every turn; an absent database is logged, and asked again."""
+        if self._together.patience is None or self._clock() < self._check_at:
+            return
+        self._check_at = self._clock() + CHECK_S
+        try:
+            yield from self._together.shelf.overdue(self._together.patience)
+            self._report(now())
+        except Unavailable as fault:
+            log.warning("not looked at what waits for its turn: %s", fault)
+
+    def _report(self, now: datetime) -> None:
+        waiting = self._together.shelf.waiting()
+        if waiting.since is not None and self._clock() >= self._report_at:
+            self._report_at = self._clock() + REPORT_S
+            age = (now - waiting.since).total_seconds()
+            told = f"{waiting.events} events of {waiting.devices} devices wait for what comes before them, {age:.0f} s"
+            log.info("%s", told)
+            self._systemd.status(told)
